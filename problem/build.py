@@ -1,0 +1,54 @@
+"""From a run file to the Problem it states."""
+
+from pathlib import Path
+
+import numpy as np
+
+from problem import files
+from problem.errors import InputError
+from problem.grid import Grid
+from problem.records import Problem
+from problem.runfile import OUTPUTS, RunFile
+from problem.samples import Samples, area_average, waves
+from problem.settings import FileSection, WavesSection, per_axis
+
+
+def build(run: RunFile) -> Problem:
+    """Read the data and assemble the Problem. Raises InputError naming the key and the remedy."""
+    samples = _waves(run.data) if isinstance(run.data, WavesSection) else _file(run.data)
+    if run.data.standardize:
+        samples = samples.standardized()
+    return Problem(run.density.build(), samples, run.network, output_times(run), run.seed, run.name, run.unit)
+
+
+def output_times(run: RunFile) -> np.ndarray:
+    """t = 0 and the output times, (T,)."""
+    if run.time.times is not None:
+        return np.array([0.0, *run.time.times])
+    assert run.time.end is not None  # checked with the run file
+    return np.linspace(0.0, run.time.end, (run.time.outputs or OUTPUTS) + 1)
+
+
+def _waves(data: WavesSection) -> Samples:
+    grid = Grid(per_axis(data.points, data.dimension), per_axis(data.extent, data.dimension))
+    return waves(grid, data.frequencies, window=data.window)
+
+
+def _file(data: FileSection) -> Samples:
+    path = files.resolve(data.path, Path())
+    values = files.read(path, key=data.key, dtype=data.dtype, dimension=data.dimension)
+    dimension = values.ndim - 1
+    for name, value in (("points", data.points), ("extent", data.extent)):
+        if isinstance(value, list) and len(value) != dimension:
+            raise InputError(f"[data] {name} = {value}: {path.name} has {dimension} axes; give one number, or one per axis")
+    if not np.isfinite(values).all():
+        first = np.argwhere(~np.isfinite(values))[0][:-1]
+        raise InputError(
+            f"[data] path = {data.path!r}: {np.count_nonzero(~np.isfinite(values))} values are NaN or infinite, the first at {first.tolist()}; fill or crop them"
+        )
+    if min(values.shape[:-1]) < 2:
+        raise InputError(f"[data] path = {data.path!r}: its shape is {values.shape[:-1]}; at least 2 points are needed along every axis")
+    if data.points is not None:
+        values = area_average(values, per_axis(data.points, dimension))
+    grid = Grid(values.shape[:-1], per_axis(data.extent, dimension))
+    return Samples(grid, np.moveaxis(values, -1, 0).reshape(values.shape[-1], grid.size))

@@ -1,0 +1,169 @@
+"""The records that travel between the rooms, and their netCDF files (through xarray and h5netcdf; real and imaginary parts apart)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from problem.densities import Density
+from problem.errors import InputError
+from problem.grid import Grid
+from problem.laws import Laws, two_layer
+from problem.samples import Samples
+from problem.settings import Network
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The mathematical statement: which network learns which samples, and when we look.
+
+    times: output times (T,) in gradient-flow time, increasing, times[0] = 0.
+    seed: of the network's draw. unit: of x, for labels only.
+    """
+
+    density: Density
+    samples: Samples
+    network: Network
+    times: np.ndarray
+    seed: int = 0
+    name: str = "run"
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        times = np.asarray(self.times, dtype=float)
+        if times.ndim != 1 or len(times) < 2 or times[0] != 0 or not (np.diff(times) > 0).all() or not np.isfinite(times).all():
+            raise InputError(f"times = {self.times}: expected an increasing list that starts with 0 and has a later time")
+        object.__setattr__(self, "times", times)
+
+    @property
+    def grid(self) -> Grid:
+        return self.samples.grid
+
+    @property
+    def dimension(self) -> int:
+        return self.grid.dimension
+
+    @property
+    def laws(self) -> Laws:
+        """Damping and diffusion of the network's equation."""
+        return two_layer(self.density, self.network.sigma_a)
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The error's spectrum v on the nodes of a frequency mesh, at the output times.
+
+    time (T,) gradient-flow time; frequency (n, d) [cycles/length], the Lagrange nodes in canonical order (see `canonical_order`);
+    error (T, C, n) complex; cells (c, k): the nodes of each cell, in the order of Basix's Lagrange element (Gauss-Lobatto points)
+    of this cell_type ("interval", "quadrilateral", "hexahedron", ...) and degree. attributes: numbers and words about the run.
+    """
+
+    time: np.ndarray
+    frequency: np.ndarray
+    error: np.ndarray
+    cells: np.ndarray
+    cell_type: str
+    degree: int
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write `spectrum.nc`: dims time, channel, node, axis, cell, local_node."""
+        _save(
+            path,
+            {
+                "frequency": (("node", "axis"), self.frequency),
+                "error_real": (("time", "channel", "node"), self.error.real),
+                "error_imag": (("time", "channel", "node"), self.error.imag),
+                "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
+            },
+            self.time,
+            {**self.attributes, "cell_type": self.cell_type, "degree": self.degree},
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "Spectrum":
+        """Raises InputError where the file is not a spectrum."""
+        data = _load(path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2})
+        attributes = dict(data.attrs)
+        error = data["error_real"].values + 1j * data["error_imag"].values
+        cell_type, degree = str(attributes.pop("cell_type")), int(attributes.pop("degree"))
+        return cls(data["time"].values, data["frequency"].values, error, data["cells"].values, cell_type, degree, attributes)
+
+
+@dataclass(frozen=True)
+class ErrorHistory:
+    """A network's error u = f - f* on the samples, at the output times.
+
+    time (T,) gradient-flow time; position (N, d) [length]; error (T, C, N); loss (T,): 1/2 mean_j u_j^2, summed over channels.
+    """
+
+    time: np.ndarray
+    position: np.ndarray
+    error: np.ndarray
+    loss: np.ndarray
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write `error.nc`: dims time, channel, sample, axis."""
+        _save(
+            path,
+            {
+                "position": (("sample", "axis"), self.position),
+                "error": (("time", "channel", "sample"), self.error),
+                "loss": (("time",), self.loss),
+            },
+            self.time,
+            dict(self.attributes),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "ErrorHistory":
+        """Raises InputError where the file is not an error history; `loss` may be missing and is then computed."""
+        data = _load(path, {"position": 2, "error": 3})
+        error = data["error"].values.astype(float)
+        loss = data["loss"].values if "loss" in data else 0.5 * np.mean(error**2, axis=2).sum(axis=1)
+        return cls(data["time"].values.astype(float), data["position"].values.astype(float), error, loss, dict(data.attrs))
+
+
+def canonical_order(frequency: np.ndarray) -> np.ndarray:
+    """The permutation that sorts nodes (n, d) by xi_1, then xi_2, ...: the same whatever the partition, and reversed by xi -> -xi.
+
+    Coordinates closer than 1e-9 of the largest count as equal.
+    """
+    scale = np.abs(frequency).max() or 1.0
+    keys = np.round(frequency / scale * 1e9).astype(np.int64)
+    return np.lexsort(keys.T[::-1])
+
+
+def _save(path: Path, variables: dict[str, Any], time: np.ndarray, attributes: dict[str, Any]) -> None:
+    import xarray as xr
+
+    dataset = xr.Dataset(variables, coords={"time": ("time", time)}, attrs={**attributes, "format_version": FORMAT_VERSION})
+    dataset.to_netcdf(path, engine="h5netcdf")
+
+
+def _load(path: Path, expected: dict[str, int]) -> "xr.Dataset":
+    import xarray as xr
+
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as opened:
+            data = opened.load()
+    except Exception as failure:  # h5netcdf and HDF5 raise what they like on files that are not netCDF
+        raise InputError(f"{path}: not a netCDF file: {failure}") from failure
+    for name, dims in {"time": 1, **expected}.items():
+        if name not in data.variables or data[name].ndim != dims:
+            raise InputError(f"{path}: variable {name} with {dims} dimension(s) is missing; the README describes the format")
+        if not np.isfinite(data[name].values).all():
+            raise InputError(f"{path}: variable {name} has values that are NaN or infinite; write it from a run that converged")
+    if (version := data.attrs.pop("format_version", FORMAT_VERSION)) != FORMAT_VERSION:
+        raise InputError(f"{path}: format_version = {version}; this version of freqbias reads {FORMAT_VERSION}")
+    return data

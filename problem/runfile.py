@@ -1,0 +1,172 @@
+"""The run file: read, check, fill in, and name the keys that each stage depends on."""
+
+import difflib
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import Field, ValidationError, model_validator
+
+from problem import files
+from problem.errors import InputError
+from problem.settings import (
+    BallSection,
+    DataSection,
+    DensitySection,
+    FileSection,
+    GaussianSection,
+    Mesh,
+    Network,
+    Pde,
+    Section,
+    Time,
+    Training,
+    UniformSection,
+    WavesSection,
+)
+
+OUTPUTS = 20  # evenly spaced output times, where neither outputs nor times is given
+
+
+class RunFile(Section):
+    """Everything one run needs. `load` makes one; `resolved` is what the result folder keeps."""
+
+    name: str = Field("run", pattern=r"^[\w.-]*\w[\w.-]*$", description="letters, digits, dots, dashes and underscores: it names the result folder")
+    seed: int = Field(0, ge=0, lt=2**63, description="a whole number of at least 0")
+    unit: str = Field("", max_length=20, description='the unit of x, for labels, for example "m"')
+    density: DensitySection = Field(description="a section [density] with a kind")
+    data: DataSection = Field(description="a section [data] with a kind")
+    network: Network = Field(description="a section [network] with width and sigma_a")
+    time: Time = Field(description="a section [time] with end or times")
+    mesh: Mesh = Mesh()
+    pde: Pde = Pde()
+    training: Training = Training()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, tables: Any) -> Any:
+        """The defaults that depend on other keys, so that what is stored is complete."""
+        if isinstance(tables, dict) and isinstance(time := tables.get("time"), dict) and not {"times", "outputs"} & time.keys():
+            tables = {**tables, "time": {**time, "outputs": OUTPUTS}}
+        return tables
+
+    @model_validator(mode="after")
+    def _agree(self) -> "RunFile":
+        if self.training.tolerance is None and self.training.precision == "single" and self.pde.tolerance < 1e-5:
+            raise ValueError(
+                f"[pde] tolerance = {self.pde.tolerance} is also that of [training], and below the rounding of precision = \"single\", 1e-5; "
+                'use [training] precision = "double", or give [training] a tolerance of its own'
+            )
+        if self.pde.initial == "target" and not self.network.symmetric:
+            raise ValueError(
+                '[pde] initial = "target" contradicts [network] symmetric = false: that network does not start at 0; use initial = "network" or "auto"'
+            )
+        return self
+
+    @property
+    def training_tolerance(self) -> float:
+        return self.pde.tolerance if self.training.tolerance is None else self.training.tolerance
+
+
+def load(path: Path) -> RunFile:
+    """Read and check a run file; a data file's path becomes absolute. Raises InputError: one message, a line for each key at fault."""
+    path = Path(path)
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as failure:
+        raise InputError(f"{path}: no such run file; see the README for one to start from") from failure
+    except (OSError, UnicodeDecodeError) as failure:
+        raise InputError(f"{path}: not readable: {failure}") from failure
+    except tomllib.TOMLDecodeError as failure:
+        raise InputError(f"{path}: not TOML: {failure}") from failure
+    try:
+        run = parse(tables if "name" in tables else {"name": path.stem, **tables})
+    except InputError as failure:
+        raise InputError(f"{path}: {failure}") from failure
+    if isinstance(run.data, FileSection) and not run.data.path.startswith(files.SAMPLE_SCHEME):
+        absolute = str(files.resolve(run.data.path, path.parent.resolve()).resolve())
+        run = run.model_copy(update={"data": run.data.model_copy(update={"path": absolute})})
+    return run
+
+
+def parse(tables: dict[str, Any]) -> RunFile:
+    """Check the tables of a run file. Raises InputError naming key, value and remedy."""
+    try:
+        return RunFile.model_validate(tables)
+    except ValidationError as failure:
+        raise InputError("\n  ".join(_messages(failure.errors()))) from failure
+
+
+def resolved(run: RunFile) -> str:
+    """The run file as TOML with every default filled in."""
+    return tomli_w.dumps(run.model_dump(exclude_none=True))
+
+
+def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
+    """The keys that a stage ("mesh", "pde", "nn", "compare") depends on, as a nested dict; a data file enters by its content.
+
+    A stage must be computed again when, and only when, one of these has changed.
+    """
+    keys = run.model_dump(exclude_none=True)
+    keys["training"]["tolerance"] = run.training_tolerance
+    if isinstance(run.data, FileSection):
+        keys["data"]["path"] = hashlib.sha256(files.resolve(run.data.path, Path()).read_bytes()).hexdigest()
+    common = ["density", "data", "network", "time"]
+    own = {"mesh": ["mesh", "pde"], "pde": ["mesh", "pde"], "nn": ["seed", "training"], "compare": ["seed", "mesh", "pde", "training"]}[stage]
+    chosen = {name: keys[name] for name in common + own}
+    if stage in ("mesh", "pde") and not starts_from_network(run):  # then only the laws matter, not the draw
+        chosen["network"] = {name: chosen["network"][name] for name in ("sigma_a", "depth")}
+    elif stage == "pde":
+        chosen["seed"] = run.seed
+    return chosen
+
+
+def starts_from_network(run: RunFile) -> bool:
+    """Whether v(0) is the drawn network's own start rather than -F[f*]."""
+    return not run.network.symmetric and run.pde.initial != "target"
+
+
+_VARIANTS: dict[str, dict[str, type[Section]]] = {
+    "density": {"gaussian": GaussianSection, "uniform": UniformSection, "ball": BallSection},
+    "data": {"waves": WavesSection, "file": FileSection},
+}
+_SECTIONS: dict[str, type[Section]] = {"network": Network, "time": Time, "mesh": Mesh, "pde": Pde, "training": Training}
+
+
+def _messages(errors: list[Any]) -> list[str]:
+    """One line for each key at fault: the key, the value met, and the remedy."""
+    lines: dict[str, str] = {}
+    for error in errors:
+        section, model, key = _place(error["loc"])
+        name = f"[{section}] {key}" if section and key else key or f"[{section}]"
+        lines.setdefault(name, _explain(error, name, key, model))
+    return list(lines.values())
+
+
+def _place(location: tuple[str | int, ...]) -> tuple[str, type[Section], str]:
+    """The section, its model, and the key that an error's location names; section or key may be empty."""
+    first, *rest = [str(part) for part in location] or [""]
+    if first in _VARIANTS:
+        variants = _VARIANTS[first]
+        return (first, variants[rest[0]], rest[1] if len(rest) > 1 else "") if rest and rest[0] in variants else (first, Section, "")
+    if first in _SECTIONS:
+        return first, _SECTIONS[first], rest[0] if rest else ""
+    return "", RunFile, first
+
+
+def _explain(error: Any, name: str, key: str, model: type[Section]) -> str:
+    value, fields = error["input"], model.model_fields
+    if error["type"] == "value_error":
+        return f"{name} {error['ctx']['error']}".removeprefix("[] ")
+    if error["type"].startswith("union_tag"):
+        met = f"kind = {value['kind']!r}" if "kind" in value else "kind is missing"
+        return f"{name} {met}; use one of {', '.join(_VARIANTS[name.strip('[]')])}"
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(key, fields, n=1)
+        return f"{name} = {value!r}: there is no such key; " + (f"did you mean {close[0]}?" if close else f"the keys here are {', '.join(fields)}")
+    expected = (fields[key].description if key in fields else None) or f"a section {name}"
+    if error["type"] == "missing":
+        return f"{name} is missing; expected {expected}"
+    return f"{name} = {value!r}; expected {expected}"

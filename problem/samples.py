@@ -1,0 +1,76 @@
+"""Samples of a target f*: the built-in waves, and resampling of the user's own arrays. Reading files: `problem.files`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from problem.errors import InputError
+from problem.grid import Grid
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Values f*(x_j), shape (C, N), of C channels on a grid of N points, in C order. Channels never mix in the equation."""
+
+    grid: Grid
+    values: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.shape[1] != self.grid.size:
+            raise InputError(f"samples: values have shape {self.values.shape}; expected (channels, {self.grid.size}) for grid {self.grid.shape}")
+        if not np.isfinite(self.values).all():
+            bad = np.argwhere(~np.isfinite(self.values))
+            raise InputError(
+                f"samples: {len(bad)} of {self.values.size} values are NaN or infinite, the first at channel {bad[0][0]}, "
+                f"sample {np.unravel_index(bad[0][1], self.grid.shape)}; fill or crop them first"
+            )
+        if not self.values.any():
+            raise InputError("samples: every value is 0; there is nothing to learn, give a target that is not zero")
+
+    @property
+    def channels(self) -> int:
+        return len(self.values)
+
+    def standardized(self) -> "Samples":
+        """Each channel shifted to mean 0 and scaled to variance 1; raises InputError for a constant channel."""
+        centred = self.values - self.values.mean(axis=1, keepdims=True)
+        deviation = centred.std(axis=1, keepdims=True)
+        if (deviation <= 1e-12 * np.abs(self.values).max()).any():
+            raise InputError("samples: a channel is constant and cannot be standardized; leave standardize out")
+        return Samples(self.grid, centred / deviation)
+
+
+def waves(grid: Grid, frequencies: Sequence[Sequence[float]], *, window: float | None = None) -> Samples:
+    """f*(x) = sum_k sin(2 pi nu_k.x) exp(-|x|^2 / (2 window^2)) on the grid, one channel.
+
+    frequencies nu_k: (K, d) [cycles/length]; window: standard deviation of the Gaussian window [length], None for none.
+    """
+    positions = grid.positions()
+    values = np.sin(2 * np.pi * positions @ np.asarray(frequencies, dtype=float).T).sum(axis=1)
+    if window is not None:
+        values = values * np.exp(-np.sum(positions**2, axis=1) / (2 * window**2))
+    return Samples(grid, values[None, :])
+
+
+def area_average(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Resample an array (n_1, ..., n_d, C) to (shape..., C): each new cell takes the average over its area of the old cells.
+
+    Raises InputError where an axis would have to grow: that would invent detail.
+    """
+    for axis, n in enumerate(shape):
+        if n > values.shape[axis]:
+            raise InputError(
+                f"[data] points = {list(shape)}: axis {axis + 1} of the file has only {values.shape[axis]} points; ask for at most that many"
+            )
+        if n < values.shape[axis]:
+            values = np.moveaxis(np.tensordot(_overlap(values.shape[axis], n), values, axes=(1, axis)), 0, axis)
+    return values
+
+
+def _overlap(old: int, new: int) -> np.ndarray:
+    """Share of each old cell in the average over each new cell, shape (new, old); rows sum to 1."""
+    old_edges, new_edges = np.linspace(0, 1, old + 1), np.linspace(0, 1, new + 1)
+    upper = np.minimum(old_edges[None, 1:], new_edges[1:, None])
+    lower = np.maximum(old_edges[None, :-1], new_edges[:-1, None])
+    return np.clip(upper - lower, 0, None) * new
