@@ -1,1 +1,6 @@
+"""What both sides compute with: the non-uniform transforms behind one seam, and the exponential of a symmetric operator by Lanczos."""
 
+from numerics.nufft import GridTransform
+from numerics.superposition import superpose
+
+__all__ = ["GridTransform", "superpose"]

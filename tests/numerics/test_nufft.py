@@ -1,0 +1,46 @@
+"""The fast transforms against the direct sums of the Fourier convention."""
+
+import numpy as np
+import pytest
+
+from numerics import GridTransform, superpose
+from problem import Gaussian, Grid, Network, draw, phase
+
+GRIDS = [
+    Grid((32,), (0.4,)),
+    Grid((33,), (2.5,)),
+    Grid((16, 11), (1.0, 2.5)),
+    Grid((8, 7, 6), (1.0, 0.4, 2.5)),
+    Grid((2,), (1.0,)),
+]
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize("precision, bound", [("double", 1e-11), ("single", 2e-5)])
+@pytest.mark.parametrize("batch", [(), (1,), (3,)])
+def test_transforms_equal_the_direct_sums(grid, precision, bound, batch):
+    rng = np.random.default_rng(1)
+    frequencies = rng.normal(size=(57, grid.dimension)) * 2 * grid.nyquist  # beyond Nyquist too
+    values, amplitudes = rng.normal(size=(*batch, grid.size)), rng.normal(size=(*batch, 57)) + 1j * rng.normal(size=(*batch, 57))
+    dense = phase(frequencies, grid.positions())
+    transform = GridTransform(grid, frequencies, precision=precision, eps=bound / 20)
+    np.testing.assert_allclose(transform.to_frequencies(values), values @ dense.T, atol=bound * np.abs(values).sum())
+    np.testing.assert_allclose(transform.to_samples(amplitudes), amplitudes @ dense.conj(), atol=bound * np.abs(amplitudes).sum())
+
+
+def test_moving_the_frequencies_keeps_the_plans_right():
+    grid, rng = Grid((20,), (1.0,)), np.random.default_rng(2)
+    values = rng.normal(size=20)
+    transform = GridTransform(grid, rng.normal(size=(9, 1)))
+    transform.to_frequencies(values)
+    moved = rng.normal(size=(14, 1))
+    transform.move_to(moved)
+    np.testing.assert_allclose(transform.to_frequencies(values), phase(moved, grid.positions()) @ values, atol=1e-11)
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_superposition_is_the_network(grid):
+    neurons = draw(Gaussian(3.0), Network(width=50, sigma_a=1.5, symmetric=False), dimension=grid.dimension, channels=2, seed=4)
+    angle = 2 * np.pi * neurons.frequencies @ grid.positions().T
+    expected = (neurons.cosine @ np.cos(angle) + neurons.sine @ np.sin(angle)) / np.sqrt(50)
+    np.testing.assert_allclose(superpose(neurons, grid), expected, atol=1e-11)
