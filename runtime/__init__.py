@@ -1,1 +1,36 @@
+"""What any long job needs, once: result store, progress and logging, signals and wall time, ranks and threads, exit codes."""
 
+from runtime.errors import StoppedEarly, UsageError
+from runtime.files import atomic_write, sha256_of
+from runtime.guard import run_guarded
+from runtime.keys import changed_keys, key_hash
+from runtime.logs import configure, log
+from runtime.progress import Progress
+from runtime.ranks import limit_threads, on_root, rank, size, threads, threads_alone, world
+from runtime.signals import StopRequest, parse_walltime
+from runtime.stage import Stage
+from runtime.store import Store
+
+__all__ = [
+    "Progress",
+    "Stage",
+    "StopRequest",
+    "StoppedEarly",
+    "Store",
+    "UsageError",
+    "atomic_write",
+    "changed_keys",
+    "configure",
+    "key_hash",
+    "limit_threads",
+    "log",
+    "on_root",
+    "parse_walltime",
+    "rank",
+    "run_guarded",
+    "sha256_of",
+    "size",
+    "threads",
+    "threads_alone",
+    "world",
+]

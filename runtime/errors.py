@@ -1,0 +1,13 @@
+"""The endings of a command that `runtime` itself decides; every exception's `exit_code` becomes the process's."""
+
+
+class UsageError(ValueError):
+    """The command cannot be done as asked: a result in the way, a stage that is missing, a folder that is read-only."""
+
+    exit_code = 2
+
+
+class StoppedEarly(Exception):
+    """A signal or the wall time ended the work at a safe point; the same command with `--resume` goes on from there."""
+
+    exit_code = 75

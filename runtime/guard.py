@@ -1,0 +1,132 @@
+"""The top of a program: every ending becomes one exit code that all ranks agree on, and one message.
+
+An exception on one rank leaves the others waiting in a collective, and MPICH combines different exit codes bitwise. So
+every rank, however it ended, tells the others through a communicator kept for that, and a rank that has failed while
+the others do not answer ends the job.
+"""
+
+import hashlib
+import logging
+import os
+import struct
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.errors import StoppedEarly
+from runtime.logs import FILE_ONLY, log
+from runtime.ranks import size, wait_asleep, world
+
+PATIENCE = 10.0
+"""Seconds a failed rank waits for the others to fail too, before it ends the job."""
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_RECORD = struct.Struct("=i?32s")  # code, raised, digest of the message
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """How `main` ended on this rank. The exception is kept: its frames own objects that all ranks must free together."""
+
+    code: int
+    error: BaseException | None = None
+    message: str = ""
+
+    @property
+    def record(self) -> bytes:
+        return _RECORD.pack(self.code, self.error is not None, hashlib.sha256(self.message.encode()).digest())
+
+
+def run_guarded(main: Callable[[], int | None]) -> int:
+    """Runs `main` and returns the exit code: its own (None is 0), an exception's `exit_code`, or 1 for an unexpected one.
+
+    Collective. What was raised is printed once, with the rank where the ranks did not all fail alike, and with the
+    traceback where it was unexpected or the level is DEBUG. With several ranks the largest code counts; where one rank
+    failed and others did not, or do not answer within `PATIENCE` seconds, the job is aborted with that code.
+    """
+    if size() == 1:
+        ending = _run(main)
+        _report(ending, "")
+        return ending.code
+    try:
+        comm = world().Dup()
+    except Exception as error:
+        _report(_ending(error), "")
+        return _ending(error).code
+    ending = _run(main)
+    return _agree(comm, ending)
+
+
+def _run(main: Callable[[], int | None]) -> _Ending:
+    try:
+        code = main() or 0
+        sys.stdout.flush()
+        return _Ending(code)
+    except BaseException as error:
+        return _ending(error)
+
+
+def _ending(error: BaseException) -> _Ending:
+    match error:
+        case SystemExit(code=None | 0):
+            return _Ending(0)
+        case SystemExit(code=int(status)):
+            return _Ending(status, error)
+        case SystemExit():
+            return _Ending(1, error, str(error.code))
+        case KeyboardInterrupt():
+            return _Ending(_INTERRUPTED, error, "interrupted")
+        case BrokenPipeError():
+            # The reader has gone (`| head`); what is still buffered must not raise again when Python closes stdout.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return _Ending(1, error)
+    code = getattr(error, "exit_code", None)
+    if isinstance(code, int):
+        return _Ending(code, error, str(error) or type(error).__name__)
+    return _Ending(1, error, f"{type(error).__name__}: {error}")
+
+
+def _report(ending: _Ending, where: str) -> None:
+    """Prints the message, if there is one; `where` is ` on rank k` or empty."""
+    if not ending.message:
+        return
+    error = ending.error
+    expected = hasattr(error, "exit_code") or isinstance(error, KeyboardInterrupt | SystemExit)
+    text = f"{'stopped early' if isinstance(error, StoppedEarly) else 'error'}{where}: {ending.message}"
+    if error is not None and (not expected or log.isEnabledFor(logging.DEBUG)):
+        text = "".join(traceback.format_exception(error)) + text
+    log.error("%s", text, extra=FILE_ONLY)
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _agree(comm: Any, ending: _Ending) -> int:
+    gathered = bytearray(_RECORD.size * comm.size)
+    request = comm.Iallgather(ending.record, gathered)
+    failed = ending.error is not None
+    try:
+        answered = wait_asleep(request, PATIENCE if failed else None)
+    except KeyboardInterrupt:
+        answered = wait_asleep(request, PATIENCE)
+    here = f" on rank {comm.rank}"
+    if not answered:
+        _report(ending, here)
+        _abort(comm, ending.code or _INTERRUPTED)
+
+    records = list(_RECORD.iter_unpack(gathered))
+    if records.index(records[comm.rank]) == comm.rank:
+        _report(ending, "" if len(set(records)) == 1 else here)
+    code = max(record[0] for record in records)
+    if len({raised for _, raised, _ in records}) > 1:
+        # The failed ranks alone would now free what all own, and wait for the others in vain.
+        wait_asleep(comm.Ibarrier())
+        _abort(comm, code)
+    return code
+
+
+def _abort(comm: Any, code: int) -> None:
+    sys.stdout.flush()
+    comm.Abort(code)

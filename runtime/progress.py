@@ -1,0 +1,94 @@
+"""Progress of long work: a bar on a terminal, a plain line every ten seconds elsewhere, nothing where nobody asked."""
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from runtime.logs import FILE_ONLY, log, on_terminal
+from runtime.ranks import rank
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+LINE_EVERY = 10.0  # seconds
+_REDRAW_EVERY = 0.1  # seconds
+_bar_shown = False
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words, to about two digits: `45 s`, `10 min`, `2 h 05 min`, `3 d 4 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+class Progress:
+    """`with Progress("training", total=5000, unit="steps") as progress: progress.advance(10, note="loss 1e-3")`.
+
+    total: the amount of work in `unit`, None where unknown. done: what an earlier session had done already; it counts
+    as progress but not as speed.
+    """
+
+    def __init__(self, name: str, *, total: float | None = None, unit: str = "steps", done: float = 0) -> None:
+        self.name, self.total, self.unit, self.done = name, total, unit, done
+        self._done_before = done
+        self._note = ""
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> Self:
+        self._started = self._said = self._drawn = time.monotonic()
+        global _bar_shown
+        if on_terminal() and not _bar_shown:
+            self._bar = _new_bar()
+            self._task = self._bar.add_task(self.name, total=self.total, text="")
+            self._bar.start()
+            _bar_shown = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            global _bar_shown
+            self._bar.stop()
+            _bar_shown = False
+
+    def advance(self, amount: float = 1, *, note: str = "") -> None:
+        """Adds `amount` to what is done; `note` is shown behind it until the next one."""
+        self.done += amount
+        self._note = note or self._note
+        now = time.monotonic()
+        if self._bar is not None and now - self._drawn >= _REDRAW_EVERY:
+            self._drawn = now
+            self._bar.update(self._task, completed=self.done, text=self._text(now))
+        if rank() == 0 and now - self._said >= LINE_EVERY:
+            self._said = now
+            log.info("%s: %s", self.name, self._text(now), extra=FILE_ONLY if self._bar is not None else None)
+
+    def _text(self, now: float) -> str:
+        """`120/5000 steps (2 %), 8.1 steps/s, 10 min left, loss 1e-3`."""
+        rate = (self.done - self._done_before) / max(now - self._started, 1e-9)
+        if self.total is None:
+            parts = [f"{self.done:g} {self.unit}"]
+        else:
+            share = f" ({100 * self.done / self.total:.0f} %)" if self.total > 0 else ""
+            parts = [f"{self.done:.10g}/{self.total:.10g} {self.unit}{share}"]
+        parts.append(f"{rate:.3g} {self.unit}/s")
+        if self.total is not None and rate > 0:
+            parts.append(f"{duration(max(0.0, self.total - self.done) / rate)} left")
+        if self._note:
+            parts.append(self._note)
+        return ", ".join(parts)
+
+
+def _new_bar() -> "Bar":
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}", markup=False)
+    return Bar(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,91 @@
+"""Stopping in good order: SIGTERM, Ctrl-C, Slurm's warning SIGUSR1 and the wall time set a flag the work asks for."""
+
+import math
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from runtime.errors import StoppedEarly, UsageError
+from runtime.ranks import rank
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_UNITS = re.compile(rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
+_CLOCK = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
+
+
+def parse_walltime(text: str) -> float:
+    """Seconds in `90s`, `15m`, `1h30m`, `2d`, `01:30:00`, `1-12:00:00` or `3600`. UsageError for all else, 0 included."""
+    given = text.strip().lower()
+    if re.fullmatch(_NUMBER, given):
+        given += "s"
+    match = _CLOCK.fullmatch(given) or _UNITS.fullmatch(given)
+    amounts = [float(group or 0) for group in match.groups()] if match else []
+    seconds = sum(amount * unit for amount, unit in zip(amounts, (86400, 3600, 60, 1), strict=False))
+    if not 0 < seconds < math.inf:
+        raise UsageError(
+            f"wall time {text!r} is not a positive time: write 90s, 15m, 1h30m, 01:30:00 or a number of seconds"
+        )
+    return seconds
+
+
+class StopRequest:
+    """Whether the work should stop at the next safe point.
+
+    As a context manager it catches the signals and gives the old handlers back at the end; a second Ctrl-C interrupts
+    at once. max_walltime: seconds from construction. PETSc installs a SIGTERM handler of its own when it starts: call
+    `install` again after that.
+    """
+
+    def __init__(self, max_walltime: float | None = None) -> None:
+        self.max_walltime = max_walltime
+        self._started = time.monotonic()
+        self._reason = ""
+        self._interrupted = False
+        self._old: dict[signal.Signals, Any] = {}
+
+    def install(self) -> None:
+        """Puts the handlers (back) in place. Python allows it in the main thread only; elsewhere only the wall time counts."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in _SIGNALS:
+            old = signal.signal(number, self._handle)
+            self._old.setdefault(number, signal.SIG_DFL if old is None else old)
+
+    def __enter__(self) -> Self:
+        self.install()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, old in self._old.items():
+            signal.signal(number, old)
+        self._old.clear()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            if self._interrupted:
+                raise KeyboardInterrupt
+            self._interrupted = True
+            if rank() == 0 and sys.stderr.isatty():
+                os.write(2, b"\nstopping at the next safe point; Ctrl-C again stops at once\n")
+        self._reason = self._reason or f"received {signal.Signals(number).name}"
+
+    def requested(self, comm: Any = None) -> bool:
+        """True once a signal came or the wall time is used up; with `comm`, collective: true on all ranks if on any."""
+        if not self._reason and self.max_walltime is not None and time.monotonic() - self._started >= self.max_walltime:
+            self._reason = f"the wall time of {self.max_walltime:g} s is used up"
+        if comm is not None and comm.size > 1:
+            self._reason = next((reason for reason in comm.allgather(self._reason) if reason), "")
+        return bool(self._reason)
+
+    def check(self, comm: Any = None) -> None:
+        """Raises StoppedEarly if `requested(comm)`."""
+        if self.requested(comm):
+            raise StoppedEarly(f"{self._reason}; the same command with --resume goes on from here")

@@ -1,0 +1,196 @@
+"""The result store: one folder a run, one sub-folder a stage, finished or absent; nothing finished is lost unasked.
+
+    <root>/<stage>/             a finished stage, with its manifest.json
+    <root>/<stage>.partial/     an unfinished one, which --resume goes on from
+    <root>/.<stage>.lock        there while a process works on the stage
+    <root>/.<stage>.old         the earlier result, for the instant in which a new one takes its place
+
+A reader of `<root>/<stage>/` sees the earlier result until the new one is complete.
+"""
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from runtime.errors import UsageError
+from runtime.files import FileLock, sha256_of, writable
+from runtime.keys import canonical, changed_keys, key_hash
+from runtime.stage import FORMAT_VERSION, MANIFEST, UNFINISHED, Stage, publish, write_json
+
+_STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_PUBLISHING_TAKES = 5.0  # seconds at most, between a manifest and the last rename of a process that is alive
+
+
+class Store:
+    """The results of one run, below `root`; on rank 0 only (call through `on_root`)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def open(self, stage: str, *, keys: Mapping[str, Any], resume: bool = False, overwrite: bool = False) -> Stage:
+        """The stage, to be computed from its `keys` (those of the run file that it depends on).
+
+        A finished or unfinished result needs `resume` (go on from it; its keys must be the same) or `overwrite` (start
+        afresh; a finished one stays until the new one is complete). Where nothing is, the stage starts.
+        Raises UsageError, and then leaves everything as it was, where a result is in the way, a key has changed,
+        another process is at work on the stage, or the folder cannot be written.
+        """
+        if resume and overwrite:
+            raise UsageError("--resume and --overwrite contradict each other: give one of them")
+        key_hash(keys)
+        self._repair(stage)
+        lock = self._lock(stage)
+        with writable(self.root):
+            try:
+                if lock.path.exists():
+                    self._acquire(lock, stage)
+                state = self._state(stage, keys, resume, overwrite)
+                if state != "finished":
+                    self.root.mkdir(parents=True, exist_ok=True)
+                    self._acquire(lock, stage)
+                    state = self._state(stage, keys, resume, overwrite)
+                folder = self._final(stage) if state == "finished" else self._prepare(stage, keys, state)
+            except BaseException:
+                lock.release()
+                raise
+        if state == "finished":
+            lock.release()
+        return Stage(stage, folder, keys=keys, finished=state == "finished", resumed=state == "unfinished", lock=lock)
+
+    def verify(self, stage: str, *, keys: Mapping[str, Any] | None = None) -> Path:
+        """The folder of a finished stage, every file of it compared with its SHA-256.
+
+        Raises UsageError where the stage is missing or unfinished, a file is damaged, or, with `keys`, one has changed.
+        """
+        manifest = self.manifest(stage)
+        folder = self._final(stage)
+        if keys is not None:
+            self._refuse_changed(folder, manifest["keys"], keys)
+        for name, expected in manifest["files"].items():
+            path = folder / name
+            if not path.is_file() or path.stat().st_size != expected["size"] or sha256_of(path) != expected["sha256"]:
+                found = "is not what was written" if path.exists() else "is missing"
+                raise UsageError(f"{path} {found}: compute it again with `freqbias {stage} RUN.toml --overwrite`")
+        return folder
+
+    def manifest(self, stage: str) -> dict[str, Any]:
+        """The manifest of a finished stage. Raises UsageError where there is none, or one that cannot be read."""
+        with suppress(UsageError):  # in a folder we may only read, the earlier result counts
+            self._repair(stage)
+        final, partial = self._final(stage), self._partial(stage)
+        if (final / MANIFEST).is_file():
+            return _read_json(final / MANIFEST, stage)
+        if (partial / UNFINISHED).is_file():
+            raise UsageError(
+                f"the {stage} result in {partial} is unfinished: go on with `freqbias {stage} RUN.toml --resume`"
+            )
+        raise UsageError(
+            f"there is no {stage} result in {self.root}: compute it first with `freqbias {stage} RUN.toml`"
+        )
+
+    def _final(self, stage: str) -> Path:
+        if not _STAGE_NAME.fullmatch(stage):
+            raise ValueError(f"{stage!r} cannot name a stage: use letters, digits, '_' and '-'")
+        return self.root / stage
+
+    def _partial(self, stage: str) -> Path:
+        return self._final(stage).with_suffix(".partial")
+
+    def _lock(self, stage: str) -> FileLock:
+        return FileLock(self._final(stage).with_name(f".{stage}.lock"))
+
+    def _acquire(self, lock: FileLock, stage: str) -> None:
+        if not lock.acquire():
+            raise UsageError(f"process {lock.holder()} is at work on {self._final(stage)}: wait for it, or stop it")
+
+    def _state(
+        self, stage: str, keys: Mapping[str, Any], resume: bool, overwrite: bool
+    ) -> Literal["fresh", "unfinished", "finished"]:
+        """What `open` will do; raises UsageError where it must not. Only reads."""
+        final, partial = self._final(stage), self._partial(stage)
+        finished, unfinished = (final / MANIFEST).is_file(), (partial / UNFINISHED).is_file()
+        for folder, ours in ((final, finished), (partial, unfinished)):
+            if not ours and _has_visible_files(folder):
+                raise UsageError(f"{folder} is not a result of freqbias: move it away or choose another --out")
+        if overwrite:
+            return "fresh"
+        if not resume and (finished or unfinished):
+            found = f"{final} holds a finished result" if finished else f"{partial} holds an unfinished result"
+            raise UsageError(f"{found}: go on from it with --resume, or compute it again with --overwrite")
+        if unfinished:
+            self._refuse_changed(partial, _read_json(partial / UNFINISHED, stage)["keys"], keys)
+            return "unfinished"
+        if finished:
+            self.verify(stage, keys=keys)
+            return "finished"
+        return "fresh"
+
+    def _refuse_changed(self, folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        changes = changed_keys(old, new)
+        if changes:
+            raise UsageError(
+                f"{folder} was computed with other keys ({'; '.join(changes)}): "
+                "set them back, choose another --out, or compute it again with --overwrite"
+            )
+
+    def _prepare(self, stage: str, keys: Mapping[str, Any], state: str) -> Path:
+        """The partial folder, empty but for its keys, or as an earlier session left it, without what it was writing."""
+        partial = self._partial(stage)
+        if state == "fresh":
+            trash = partial.with_name(f".{stage}.trash")
+            shutil.rmtree(trash, ignore_errors=True)
+            if partial.exists():  # one rename, so that what is left of it is never taken for a user's
+                partial.replace(trash)
+                shutil.rmtree(trash, ignore_errors=True)
+            partial.mkdir()
+            content = {"format_version": FORMAT_VERSION, "keys": canonical(keys), "key_hash": key_hash(keys)}
+            write_json(partial / UNFINISHED, content)
+        for leftover in [*partial.glob(".*"), *partial.glob("parts/.*")]:
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        return partial
+
+    def _repair(self, stage: str) -> None:
+        """Brings to its end a publication killed in the middle: a partial folder with a manifest is complete."""
+        final, partial = self._final(stage), self._partial(stage)
+        old = final.with_name(f".{stage}.old")
+        if not (old.exists() or (partial / MANIFEST).is_file()):
+            return
+        lock = self._lock(stage)
+        with writable(self.root):
+            deadline = time.monotonic() + _PUBLISHING_TAKES
+            while not lock.acquire():
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(0.05)
+            try:
+                if (partial / MANIFEST).is_file():
+                    publish(partial)
+                elif old.exists() and not final.exists():
+                    old.replace(final)
+                shutil.rmtree(old, ignore_errors=True)
+            finally:
+                lock.release()
+
+
+def _has_visible_files(folder: Path) -> bool:
+    if folder.is_dir():
+        return any(not path.name.startswith(".") for path in folder.iterdir())
+    return folder.exists()
+
+
+def _read_json(path: Path, stage: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["format_version"]
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path} is damaged: compute it again with `freqbias {stage} RUN.toml --overwrite`") from None
+    if version != FORMAT_VERSION:
+        raise UsageError(
+            f"{path} has format_version {version}, and this freqbias reads {FORMAT_VERSION}: use the one that wrote it"
+        )
+    return content
