@@ -1,0 +1,87 @@
+"""Lanczos exponentials against dense ones."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+
+from numerics import Lanczos, exponential, shift_invert_exponential
+from problem import ComputationError
+
+TIMES = np.array([0.0, 0.3, 5.0, 200.0])
+
+
+def semidefinite(n, decay, seed=0):
+    """A random symmetric matrix with eigenvalues exp(-decay i), and a few exact zeros."""
+    orthogonal = np.linalg.qr(np.random.default_rng(seed).normal(size=(n, n)))[0]
+    eigenvalues = np.exp(-decay * np.arange(n))
+    eigenvalues[-3:] = 0
+    return (orthogonal * eigenvalues) @ orthogonal.T
+
+
+def exact(matrix, start):
+    return np.array([scipy.linalg.expm(-t * matrix) @ start for t in TIMES])
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-5, 1e-9])
+@pytest.mark.parametrize("decay", [0.02, 0.3])
+def test_the_bound_holds_and_is_not_wasteful(tolerance, decay):
+    matrix, start = semidefinite(120, decay), np.random.default_rng(5).normal(size=120)
+    result = exponential(lambda v: matrix @ v, start, TIMES, tolerance)
+    error = np.linalg.norm(result.values - exact(matrix, start), axis=1).max() / np.linalg.norm(start)
+    assert error <= result.error + 1e-12 <= tolerance + 1e-12
+    shorter = exponential(lambda v: matrix @ v, start, TIMES, 100 * tolerance)
+    assert shorter.steps < result.steps < 120
+
+
+def test_basis_is_orthonormal_and_tridiagonal():
+    matrix = semidefinite(60, 0.2)
+    lanczos = Lanczos(lambda v: matrix @ v, np.ones(60))
+    for _ in range(25):
+        lanczos.step()
+    basis = lanczos.basis[:25]
+    np.testing.assert_allclose(basis @ basis.T, np.eye(25), atol=1e-13)
+    tridiagonal = np.diag(lanczos.alpha) + np.diag(lanczos.beta[:-1], 1) + np.diag(lanczos.beta[:-1], -1)
+    np.testing.assert_allclose(basis @ matrix @ basis.T, tridiagonal, atol=1e-13)
+
+
+def test_an_invariant_start_is_exact_after_one_step():
+    result = exponential(lambda v: 0.5 * v, np.arange(1.0, 5.0), TIMES, 1e-12)
+    assert result.steps == 1
+    np.testing.assert_allclose(result.values, np.exp(-0.5 * TIMES)[:, None] * np.arange(1.0, 5.0), rtol=1e-13)
+
+
+def test_zero_stays_zero():
+    assert not exponential(lambda v: v, np.zeros(4), TIMES, 1e-3).values.any()
+
+
+def test_nan_is_an_error_with_the_step():
+    with pytest.raises(ComputationError, match="step 1"):
+        exponential(lambda v: np.nan * v, np.ones(4), TIMES, 1e-3)
+
+
+def test_too_few_steps_is_an_error():
+    matrix = semidefinite(100, 0.01)
+    with pytest.raises(ComputationError, match="after 3 steps"):
+        exponential(lambda v: matrix @ v, np.ones(100), TIMES, 1e-8, max_steps=3)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-9])
+def test_shift_and_invert_meets_its_tolerance_in_the_mass_norm(tolerance):
+    rng = np.random.default_rng(7)
+    stiffness = 50 * semidefinite(80, 0.15)
+    mass = np.diag(rng.uniform(0.5, 2.0, 80))
+    start, shift = rng.normal(size=80), 0.7
+    times = np.array([0.0, 0.5, 2.0, 40.0])
+
+    def inner(rows, vector):
+        return rows @ (mass @ vector)
+
+    result = shift_invert_exponential(
+        lambda v: np.linalg.solve(mass + shift * stiffness, mass @ v), start, times, tolerance, shift=shift, inner=inner
+    )
+    eigenvalues, modes = scipy.linalg.eigh(stiffness, mass)
+    reference = np.array([modes @ (np.exp(-eigenvalues * t) * (modes.T @ mass @ start)) for t in times])
+    difference = result.values - reference
+    error = np.sqrt(np.einsum("ti,ij,tj->t", difference, mass, difference)).max() / np.sqrt(start @ mass @ start)
+    assert error <= tolerance
+    assert result.steps < 60
