@@ -49,7 +49,7 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-def new_app(help: str) -> typer.Typer:
+def new_app(help: str | None = None) -> typer.Typer:
     """An app whose help is plain text: the same on a terminal, in a log and under mpirun."""
     return typer.Typer(
         help=help,
@@ -74,13 +74,16 @@ def open_run[Run: Named, Problem](
 ) -> Iterator[tuple[Run, Problem, Store, StopRequest]]:
     """The opening of every command; collective. Yields the run file, its problem, the result store and the stop request.
 
-    load and build run on rank 0; what they raise is raised on every rank. Nothing is written.
+    load and build run on rank 0; what they raise is raised on every rank. Nothing but the log file is written, and that
+    only once the run file is found good.
     """
     seconds = None if max_walltime is None else parse_walltime(max_walltime)
     with StopRequest(seconds) as stop:
-        logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
+        logs.configure(verbosity=verbose, quiet=quiet)
         run = on_root(load, path)
         problem = on_root(build, run)
+        if log_file is not None:
+            logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
         yield run, problem, Store(out or Path("out") / run.name), stop
 
 

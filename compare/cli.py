@@ -1,0 +1,129 @@
+"""The `freqbias` command, which ties all rooms together. Importing it imports none of the heavy libraries."""
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import runtime.commandline as commandline
+from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
+
+OWN_ERRORS = "Compare your own network: its errors in the format of error.nc, in place of those of `freqbias nn`."
+ErrorFile = Annotated[Path | None, typer.Option("--error", metavar="FILE.nc", help=OWN_ERRORS, show_default=False)]
+OptionalRunPath = Annotated[
+    Path | None, typer.Argument(metavar="RUN.toml", help="The run file; without one, the figure 4 that freqbias ships.", show_default=False)
+]
+
+
+def shipped_run_file() -> Path:
+    """runs/figure4.toml: of the checkout, or as the wheel carries it beside this file."""
+    here = Path(__file__).resolve().parent
+    packaged = here / "figure4.toml"
+    return packaged if packaged.is_file() else here.parent / "runs" / "figure4.toml"
+
+
+def run_command(
+    path: OptionalRunPath = None,
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    max_walltime: MaxWalltime = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """Everything: pde, nn, compare, and a summary.
+
+    Results go to out/NAME/ (or --out), one folder a stage: pde, nn, compare. Under mpirun the equation is solved on all
+    ranks, and the network trained on rank 0 while the others sleep.
+    """
+    import problem
+    from compare.pipeline import run_all
+
+    with commandline.open_run(
+        path or shipped_run_file(), load=problem.load, build=problem.build, out=out,
+        max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
+    ) as (run, statement, store, stop):  # fmt: skip
+        run_all(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)
+
+
+def compare_command(
+    path: RunPath,
+    error: ErrorFile = None,
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    max_walltime: MaxWalltime = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """Network against finite elements: figures, errors.
+
+    Writes figure4.png and .pdf, metrics.csv, spectra.nc and fields.pvd to the folder compare of the results. Needs the results of `freqbias pde` and `freqbias nn` (or --error) in the same result folder.
+    """
+    import problem
+    from compare.stage import run_stage
+
+    with commandline.open_run(
+        path, load=problem.load, build=problem.build, out=out,
+        max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
+    ) as (run, statement, store, stop):  # fmt: skip
+        run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, error_file=error)
+
+
+def check_command(path: RunPath) -> None:
+    """Is the run file valid; what will it take.
+
+    Predicts mesh, memory, steps and time before anything starts, and writes nothing.
+    """
+    import problem
+    from compare.check import report
+    from runtime import on_root
+
+    with commandline.open_run(path, load=problem.load, build=problem.build) as (run, statement, store, _):
+        on_root(lambda: print(report(run, statement, store.root)), share=False)
+
+
+def doctor_command() -> int:
+    """What works here, what is missing, how to mend it.
+
+    Tries libraries, MPI, ranks, threads, memory, GPU and compiler; exit code 2 where the main job cannot run.
+    """
+    from compare.doctor import diagnose
+
+    return diagnose()
+
+
+TEACHING = """The frequency bias of neural networks: a PDE in frequency space, solved by finite elements, against the trained network.
+
+\b
+  freqbias run runs/figure4.toml                      everything, for one run file
+  freqbias check my.toml                              is it valid, how long will it take
+  mpirun -n 4 freqbias pde my.toml --max-walltime 1h  one stage, in parallel
+
+A run file states the problem: density of the first-layer frequencies, data, network, output times. Results go to
+out/NAME/, or --out: a folder a stage, each with a manifest of its keys, hashes and versions. A finished result is never
+overwritten unless told so; an unfinished one is gone on from with --resume.
+"""
+
+
+def build_app() -> typer.Typer:
+    app = commandline.new_app(TEACHING)
+    rooms = {"mesh": ("meshes.cli", "mesh_command"), "pde": ("pde.cli", "pde_command"), "nn": ("nn.cli", "nn_command")}
+    app.command("run")(run_command)
+    app.command("check")(check_command)
+    for name, (module, command) in rooms.items():
+        try:
+            app.command(name)(getattr(importlib.import_module(module), command))
+        except ModuleNotFoundError:  # TODO: until these rooms have their commands
+            continue
+    app.command("compare")(compare_command)
+    app.command("doctor")(doctor_command)
+    return app
+
+
+def main() -> None:
+    """The entry point of `freqbias`."""
+    commandline.main(build_app(), "freqbias")
