@@ -1,4 +1,4 @@
-"""What any long job needs, once: result store, progress and logging, signals and wall time, ranks and threads, exit codes."""
+"""What any long job needs, once: result store, progress, logging, signals, wall time, ranks, threads, exit codes."""
 
 from runtime.errors import StoppedEarly, UsageError
 from runtime.files import atomic_write, sha256_of

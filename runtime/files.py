@@ -70,6 +70,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Raises UsageError where the folder cannot be written or the disk is full; `path` then is what it was.
     """
     aside = path.with_name(f".{os.getpid()}-{path.name}")
+    with writable(path):
+        aside.touch()
     try:
         with writable(path, only=OUT_OF_SPACE):
             yield aside
@@ -119,7 +121,7 @@ class FileLock:
     def holder(self) -> str:
         """The process number its holder wrote down."""
         with suppress(OSError):
-            return self.path.read_text("ascii").strip()
+            return self.path.read_text("ascii").strip() or "?"
         return "?"
 
     def release(self) -> None:

@@ -29,7 +29,7 @@ _RECORD = struct.Struct("=i?32s")  # code, raised, digest of the message
 
 @dataclass(frozen=True)
 class _Ending:
-    """How `main` ended on this rank. The exception is kept: its frames own objects that all ranks must free together."""
+    """How `main` ended on this rank. The exception is kept: its frames own what all ranks must free together."""
 
     code: int
     error: BaseException | None = None
@@ -41,7 +41,7 @@ class _Ending:
 
 
 def run_guarded(main: Callable[[], int | None]) -> int:
-    """Runs `main` and returns the exit code: its own (None is 0), an exception's `exit_code`, or 1 for an unexpected one.
+    """Runs `main` and returns the exit code: its own (None is 0), an exception's `exit_code`, 1 for an unexpected one.
 
     Collective. What was raised is printed once, with the rank where the ranks did not all fail alike, and with the
     traceback where it was unexpected or the level is DEBUG. With several ranks the largest code counts; where one rank

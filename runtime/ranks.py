@@ -83,9 +83,10 @@ def world() -> Any:
     from mpi4py import MPI
 
     if MPI.COMM_WORLD.size != size():
+        library = MPI.Get_library_version().splitlines()[0]
         raise UsageError(
-            f"the launcher started {size()} processes, but MPI sees {MPI.COMM_WORLD.size}: this mpirun belongs to another MPI "
-            f"than {MPI.Get_library_version().splitlines()[0]}; start with `uv run mpirun`, or with that MPI's own"
+            f"the launcher started {size()} processes, but MPI sees {MPI.COMM_WORLD.size}: this mpirun belongs to "
+            f"another MPI than {library}; start with `uv run mpirun`, or with that MPI's own"
         )
     return MPI.COMM_WORLD
 

@@ -20,7 +20,7 @@ _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
 
 
 def parse_walltime(text: str) -> float:
-    """Seconds in `90s`, `15m`, `1h30m`, `2d`, `01:30:00`, `1-12:00:00` or `3600`. UsageError for all else, 0 included."""
+    """Seconds in `90s`, `15m`, `1h30m`, `01:30:00`, `1-12:00:00` (days) or `3600`. Raises UsageError otherwise."""
     given = text.strip().lower()
     if re.fullmatch(_NUMBER, given):
         given += "s"
@@ -50,7 +50,7 @@ class StopRequest:
         self._old: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
-        """Puts the handlers (back) in place. Python allows it in the main thread only; elsewhere only the wall time counts."""
+        """Puts the handlers (back) in place; in threads other than the main one Python forbids it: only wall time counts."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in _SIGNALS:

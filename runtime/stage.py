@@ -1,50 +1,25 @@
-"""A stage of a result while it is being computed, and the manifest that closes it.
+"""A stage of a result while it is being computed: its parts, its files, its end."""
 
-An unfinished stage lives in `<root>/<stage>.partial/`:
-
-    unfinished.json     its keys; there from the first instant on
-    parts/NAME.part     what has been reached so far, deleted at the end
-    .aside/             files being written
-    manifest.json       written last: with it the stage is complete, wherever its folder stands
-"""
-
-import json
-import os
-import platform
 import re
-import shlex
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from runtime.errors import UsageError
-from runtime.files import OUT_OF_SPACE, FileLock, atomic_write, fsync_path, move_into_place, sha256_of, writable
-from runtime.keys import canonical, key_hash
+from runtime.files import OUT_OF_SPACE, FileLock, atomic_write, move_into_place, writable
 from runtime.logs import log
+from runtime.manifest import ASIDE, MANIFEST, PARTS, manifest, publish, write_json
 from runtime.parts import DamagedPart, pack, unpack
 
 if TYPE_CHECKING:
     import numpy as np
 
-FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
-UNFINISHED = "unfinished.json"
-PARTS = "parts"
-ASIDE = ".aside"
 _PART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    with atomic_write(path) as aside, writable(path):
-        aside.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 class Stage:
@@ -125,7 +100,8 @@ class Stage:
 
     def drop_part(self, name: str) -> None:
         """Removes a part; harmless if there is none."""
-        self._part(name).unlink(missing_ok=True)
+        with writable(self._part(name)):
+            self._part(name).unlink(missing_ok=True)
         self._whole.discard(name)
 
     @contextmanager
@@ -162,54 +138,11 @@ class Stage:
         An earlier result in that place is removed once this one stands there.
         """
         self._must_be_open()
+        # The seconds are those of the last session.
+        facts = {"seconds": round(time.monotonic() - self._started, 3), "resumed": self.resumed, **extra}
         with writable(self.folder):
-            files = {}
-            for path in sorted(self.folder.rglob("*")):
-                relative = path.relative_to(self.folder)
-                if path.is_file() and relative.parts[0] not in (PARTS, ASIDE, UNFINISHED):
-                    fsync_path(path)
-                    files[relative.as_posix()] = {"sha256": sha256_of(path), "size": path.stat().st_size}
-            write_json(self.folder / MANIFEST, self._manifest(files, extra))
+            write_json(self.folder / MANIFEST, manifest(self.name, self.folder, self._keys, facts))
             self.folder = publish(self.folder)
         self.finished = True
         self.close()
         return self.folder
-
-    def _manifest(self, files: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-        versions = {"python": platform.python_version(), "freqbias": _version("freqbias"), "numpy": _version("numpy")}
-        return {
-            "format_version": FORMAT_VERSION,
-            "stage": self.name,
-            "keys": canonical(self._keys),
-            "key_hash": key_hash(self._keys),
-            "files": files,
-            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "when": datetime.now(UTC).isoformat(timespec="seconds"),
-            "platform": f"{platform.system()} {platform.machine()}",
-            "seconds": round(time.monotonic() - self._started, 3),  # of the last session, where resumed
-            "resumed": self.resumed,
-            **extra,
-            "versions": versions | dict(extra.get("versions", {})),
-        }
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "unknown"
-
-
-def publish(partial: Path) -> Path:
-    """Moves a complete partial folder to its final place, an earlier result away. Killed anywhere, it can be repeated."""
-    final = partial.with_suffix("")
-    old = final.with_name(f".{final.name}.old")
-    for leftover in (PARTS, ASIDE):
-        shutil.rmtree(partial / leftover, ignore_errors=True)
-    (partial / UNFINISHED).unlink(missing_ok=True)
-    if final.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        os.replace(final, old)
-    move_into_place(partial, final)
-    shutil.rmtree(old, ignore_errors=True)
-    return final

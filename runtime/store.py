@@ -20,7 +20,8 @@ from typing import Any, Literal
 from runtime.errors import UsageError
 from runtime.files import FileLock, sha256_of, writable
 from runtime.keys import canonical, changed_keys, key_hash
-from runtime.stage import FORMAT_VERSION, MANIFEST, UNFINISHED, Stage, publish, write_json
+from runtime.manifest import FORMAT_VERSION, MANIFEST, PARTS, UNFINISHED, publish, write_json
+from runtime.stage import Stage
 
 _STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _PUBLISHING_TAKES = 5.0  # seconds at most, between a manifest and the last rename of a process that is alive
@@ -150,7 +151,7 @@ class Store:
             partial.mkdir()
             content = {"format_version": FORMAT_VERSION, "keys": canonical(keys), "key_hash": key_hash(keys)}
             write_json(partial / UNFINISHED, content)
-        for leftover in [*partial.glob(".*"), *partial.glob("parts/.*")]:
+        for leftover in [*partial.glob(".*"), *partial.glob(f"{PARTS}/.*")]:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         return partial
 
@@ -158,10 +159,10 @@ class Store:
         """Brings to its end a publication killed in the middle: a partial folder with a manifest is complete."""
         final, partial = self._final(stage), self._partial(stage)
         old = final.with_name(f".{stage}.old")
-        if not (old.exists() or (partial / MANIFEST).is_file()):
-            return
-        lock = self._lock(stage)
         with writable(self.root):
+            if not (old.exists() or (partial / MANIFEST).is_file()):
+                return
+            lock = self._lock(stage)
             deadline = time.monotonic() + _PUBLISHING_TAKES
             while not lock.acquire():
                 if time.monotonic() > deadline:
