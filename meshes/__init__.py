@@ -1,1 +1,13 @@
+"""Frequency meshes: how far and how fine (`plan`), and the DOLFINx mesh itself (`box`)."""
 
+from meshes.plan import Plan, plan
+
+__all__ = ["Plan", "box", "plan"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "box":  # DOLFINx takes seconds to import, and a plan does not need it
+        from meshes.boxes import box
+
+        return box
+    raise AttributeError(f"module 'meshes' has no attribute {name!r}")

@@ -34,11 +34,16 @@ class GridTransform:
             self.move_to(frequencies)
 
     def move_to(self, frequencies: np.ndarray) -> None:
-        """Use these frequencies (n, d) [cycles/length] from now on."""
-        angles = 2 * np.pi * frequencies * self.grid.spacing  # in double: single precision would lose digits at high frequencies
-        self._points = [np.ascontiguousarray(column, dtype=self.real) for column in np.remainder(angles + np.pi, 2 * np.pi).T - np.pi]
-        offset = np.array([axis[n // 2] for axis, n in zip(self.grid.axes(), self.grid.shape, strict=True)])
-        self._shift = np.exp(SIGN * 2j * np.pi * (frequencies @ offset)).astype(self.complex)
+        """Use these frequencies (n, d) [cycles/length] from now on. Raises FloatingPointError where one is NaN or infinite."""
+        if not np.isfinite(frequencies).all():
+            raise FloatingPointError("a frequency is NaN or infinite")
+        h = self.grid.spacing
+        offset = np.array([h_i / 2 if n % 2 == 0 else 0.0 for h_i, n in zip(h, self.grid.shape, strict=True)])
+        self._points = list(self._angles((frequencies * h).T))
+        shift = SIGN * self._angles(frequencies @ offset)
+        self._shift = np.empty(shift.shape, dtype=self.complex)
+        np.cos(shift, out=self._shift.real)
+        np.sin(shift, out=self._shift.imag)
         for plan in self._plans.values():
             plan.setpts(*self._points)
 
@@ -46,15 +51,23 @@ class GridTransform:
         """sum_q u_q exp(-2 pi i xi_i.x_q): (..., N) real or complex -> (..., n) complex."""
         batch = values.shape[:-1]
         modes = np.ascontiguousarray(values, dtype=self.complex).reshape(-1, *self.grid.shape)
-        result = self._plan(2, len(modes)).execute(modes if len(modes) > 1 else modes[0])
-        return np.asarray(result).reshape(*batch, -1) * self._shift
+        result = np.asarray(self._plan(2, len(modes)).execute(modes if len(modes) > 1 else modes[0]))
+        result *= self._shift
+        return result.reshape(*batch, -1)
 
     def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
         """sum_i c_i exp(+2 pi i xi_i.x_q): (..., n) -> (..., N) complex."""
         batch = amplitudes.shape[:-1]
-        strengths = np.ascontiguousarray(amplitudes * self._shift.conj(), dtype=self.complex).reshape(-1, amplitudes.shape[-1])
+        strengths = np.multiply(amplitudes, self._shift.conj(), dtype=self.complex, casting="same_kind")
+        strengths = strengths.reshape(-1, amplitudes.shape[-1])
         result = self._plan(1, len(strengths)).execute(strengths if len(strengths) > 1 else strengths[0])
         return np.asarray(result).reshape(*batch, self.grid.size)
+
+    def _angles(self, turns: np.ndarray) -> np.ndarray:
+        """2 pi times the turns, less their whole number while still in double: single precision would lose digits at high frequencies."""
+        turns = turns - np.rint(turns)
+        turns *= 2 * np.pi
+        return np.ascontiguousarray(turns, dtype=self.real)
 
     def _plan(self, kind: int, batch: int) -> finufft.Plan:
         if (kind, batch) not in self._plans:

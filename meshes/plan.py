@@ -1,0 +1,116 @@
+"""From a tolerance to a frequency mesh: how far it reaches and how fine it is.
+
+Half-width: the support of rho_w, or the smallest R with  T sup_{|xi| > R} rho_w / prod extent * (1 + (2 pi sigma_a X)^2) <= tolerance.
+Element size: h_i = degree / (nu X_i), X_i = max_j |x_j,i|, with nu nodes per 1/X_i from measured tables.
+"""
+
+from dataclasses import dataclass
+from math import ceil, exp, log, pi, prod
+
+import numpy as np
+
+from problem import InputError, Mesh, Pde, Problem
+
+# nu for tolerances 1e-2, 1e-3, 1e-4 by degree, measured against the exact NTK
+NODES: dict[str, dict[int, tuple[float, float, float]]] = {
+    "data": {2: (10, 18, 32), 4: (5, 8, 12), 6: (5, 7, 8), 8: (5, 5, 6)},
+    "local": {2: (10, 20, 40), 4: (7, 11, 24), 6: (6, 8, 18)},
+}
+TABULATED = (1e-2, 1e-3, 1e-4)
+LEAST_CELLS = 8  # along each axis, so that rho_w itself is resolved where its width is far below 1/X
+TAIL_SHARE = 0.25  # of the tolerance, for what the mesh leaves out
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A box mesh on |xi_i| <= half_width_i, xi in cycles/length.
+
+    half_width (d,), cells (d,) counted over the whole box and even along xi_1; folded: whether the laws are folded onto the Nyquist box.
+    """
+
+    half_width: tuple[float, ...]
+    cells: tuple[int, ...]
+    degree: int
+    folded: bool
+
+    @property
+    def dimension(self) -> int:
+        return len(self.cells)
+
+    @property
+    def dofs(self) -> int:
+        """Lagrange nodes of the whole box."""
+        return prod(n * self.degree + 1 for n in self.cells)
+
+    @property
+    def nonzeros(self) -> int:
+        """Entries of the sparse matrix of the whole box."""
+        return prod(n * ((self.degree + 1) ** 2 - 1) + 1 for n in self.cells)
+
+    @property
+    def size(self) -> tuple[float, ...]:
+        """Element size h_i [cycles/length]."""
+        return tuple(2 * r / n for r, n in zip(self.half_width, self.cells, strict=True))
+
+
+def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None) -> Plan:
+    """Choose the mesh for the asked tolerance; [mesh] half_width and size, where given, take precedence.
+
+    Raises InputError where the local operator would reach beyond the Nyquist frequency, where the support has an edge that a box cannot follow, and
+    where no rule exists for the degree.
+    """
+    settings, mesh = settings or Pde(), mesh or Mesh()
+    grid = problem.grid
+    half_width, folded = _half_width(problem, settings, mesh)
+    if mesh.size is not None:
+        size = np.full(grid.dimension, mesh.size)
+    else:
+        size = settings.degree / (nodes_per_reach(settings) * grid.reach)
+    cells = [max(LEAST_CELLS if mesh.size is None else 2, ceil(2 * r / h - 1e-9)) for r, h in zip(half_width, size, strict=True)]
+    cells[0] += cells[0] % 2  # so that xi_1 = 0 is a mesh line: the data operator needs only one side of it
+    return Plan(tuple(half_width), tuple(cells), settings.degree, folded)
+
+
+def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float], bool]:
+    grid, nyquist = problem.grid, problem.grid.nyquist
+    beyond_box = not problem.density.follows_box(grid.dimension)
+    radius = mesh.half_width or tail_radius(problem, settings.tolerance)
+    folded = settings.operator == "data" and mesh.half_width is None and (beyond_box or bool((radius > nyquist * (1 + 1e-9)).any()))
+    if folded:
+        return [float(r) for r in nyquist], True
+    if settings.operator == "local" and (radius > nyquist * (1 + 1e-9)).any():
+        key = "[mesh] half_width" if mesh.half_width else "the half-width that the tail of [density] needs"
+        raise InputError(
+            f'[pde] operator = "local": {key} is {radius:.6g}, beyond the limit points/(2 extent) = {nyquist.min():.6g} where frequencies alias; '
+            'use operator = "data", more [data] points, or a narrower [density]'
+        )
+    if settings.operator == "local" and beyond_box and mesh.size is None:
+        raise InputError(
+            '[density] kind = "ball": a box mesh cannot follow its edge, so that [pde] operator = "local" has no rule for the tolerance; '
+            'use operator = "data", or choose [mesh] size yourself'
+        )
+    return [float(radius)] * grid.dimension, False
+
+
+def tail_radius(problem: Problem, tolerance: float) -> float:
+    """The half-width beyond which the damping is too weak to matter until the last output time [cycles/length]."""
+    reach = np.linalg.norm(problem.grid.reach)
+    strength = problem.times[-1] / problem.grid.volume * (1 + (2 * pi * problem.network.sigma_a * reach) ** 2)
+    level = TAIL_SHARE * tolerance / strength
+    return problem.density.tail_radius(min(level, 0.5 * problem.density.maximum(problem.dimension)), problem.dimension)
+
+
+def nodes_per_reach(settings: Pde) -> float:
+    """nu: log nu interpolated in log tolerance, and continued with the order of the method (2 p data, p + 1 local)."""
+    table = NODES[settings.operator]
+    if settings.degree not in table:
+        raise InputError(
+            f"[pde] degree = {settings.degree}: no rule gives the mesh for this degree and operator = {settings.operator!r}; "
+            f"use one of {', '.join(map(str, table))}, or give [mesh] size"
+        )
+    order = 2 * settings.degree if settings.operator == "data" else settings.degree + 1
+    logs, values = np.log(TABULATED), np.log(table[settings.degree])
+    wanted = log(settings.tolerance)
+    if wanted < logs[-1]:
+        return exp(values[-1] + (logs[-1] - wanted) / order)
+    return exp(np.interp(-wanted, -logs, values))

@@ -1,0 +1,94 @@
+"""The data operator, the theorem in full: dv/dt = -C (A v), C the convolution with the transform of the data density.
+
+Solved in data space. With E_iq = exp(-2 pi i xi_i.x_q) at the nodes, v = E u / N, C = E E^H / N and
+
+    du/dt = -K_h u,   K_h = Re(E^H A_h E) / N   (N x N, real, symmetric, semidefinite),
+
+so that  exp(-t C A_h) v(0) = E exp(-t K_h) u(0) / N:  no linear solve, and v at any frequency afterwards. A v(xi) and A v(-xi) are conjugate, hence
+K_h = 2 Re(K_h assembled on xi_1 >= 0), with no condition on the cut. Exact for any data on a grid, windowed or not.
+
+Parallel: nodes are distributed, u is on every rank; one reduction of a vector of the size of the data for each product.
+"""
+
+from mpi4py import MPI  # isort: skip
+import numpy as np
+import scipy.sparse as sparse
+from dolfinx import fem
+from scipy.sparse.linalg import LinearOperator, cg
+
+from meshes import Plan, box
+from numerics import GridTransform
+from pde import forms
+from pde.nodes import Nodes
+from problem import ComputationError, Problem
+
+
+class DataOperator:
+    """K_h on the samples; states are u, (C, N), the same on every rank."""
+
+    def __init__(self, problem: Problem, plan: Plan, comm: MPI.Comm, *, accuracy: float, threads: int = 1) -> None:
+        self.problem, self.plan, self.comm = problem, plan, comm
+        self._accuracy, self._threads = accuracy, threads
+        space = forms.lagrange(box(plan, comm, half=True), plan.degree)
+        matrix = fem.assemble_matrix(forms.operator_form(space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)))
+        rows = len(matrix.indptr) - 1
+        local = sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(rows, rows))
+        touched = np.flatnonzero(np.diff(local.indptr))  # not the ghosts that only neighbours' cells use
+        # The sum over the ranks of E^H A E needs no assembly across them: each takes the part of A that its own cells make.
+        self._matrix = local[touched][:, touched]
+        self._nodes = space.tabulate_dof_coordinates()[touched, : plan.dimension]
+        self._transform = GridTransform(problem.grid, self._nodes, eps=accuracy, threads=threads) if len(touched) else None
+        self.products = 0
+
+    @property
+    def dofs(self) -> int:
+        return self.plan.dofs
+
+    def start(self, errors: np.ndarray) -> np.ndarray:
+        """u(0), (C, N), from the errors on the samples, (C, N)."""
+        return np.array(errors, dtype=float)
+
+    def apply(self, u: np.ndarray) -> np.ndarray:
+        """K_h u = 2 Re(E^H A_h E u) / N over the half mesh: (N,) -> (N,). Collective."""
+        self.products += 1
+        result = np.zeros(len(u))
+        if self._transform is not None:
+            v = self._transform.to_frequencies(u)
+            parts = self._matrix @ v.view(float).reshape(-1, 2)  # A is real: both parts of v in one product
+            result = (2 / len(u)) * self._transform.to_samples(parts.view(complex)[:, 0]).real
+        if self.comm.size == 1:
+            return result
+        total = np.empty_like(result)
+        self.comm.Reduce(result, total)
+        self.comm.Bcast(total)  # and not Allreduce, whose result may differ between ranks in the last bit
+        return total
+
+    def mass(self, u: np.ndarray) -> np.ndarray:
+        return u
+
+    def inner(self, rows: np.ndarray, u: np.ndarray) -> np.ndarray:
+        return rows @ u
+
+    def solver(self, shift: float):  # noqa: ANN201
+        """b -> (I + shift K_h)^-1 b by conjugate gradients. Raises ComputationError where they do not converge."""
+        size = self.problem.grid.size
+        system = LinearOperator((size, size), matvec=lambda u: u + shift * self.apply(u.ravel()), dtype=float)
+
+        def solve(right: np.ndarray) -> np.ndarray:
+            solution, failure = cg(system, right, rtol=self._accuracy, maxiter=1000)
+            if failure:
+                raise ComputationError("conjugate gradients did not converge in 1000 iterations; use a smaller [pde] step")
+            return solution
+
+        return solve
+
+    def nodes(self) -> Nodes | None:
+        """The nodes of the whole box, both halves, on rank 0; None elsewhere."""
+        if self.comm.rank:
+            return None
+        return Nodes.of(forms.lagrange(box(self.plan, MPI.COMM_SELF), self.plan.degree))
+
+    def spectra(self, states: np.ndarray, nodes: Nodes) -> np.ndarray:
+        """v at the nodes, (T, C, n) complex, from u, (T, C, N)."""
+        transform = GridTransform(self.problem.grid, nodes.frequency, eps=self._accuracy, threads=self._threads)
+        return np.array([transform.to_frequencies(u) for u in states]) / states.shape[-1]
