@@ -92,7 +92,7 @@ class FileLock:
     def acquire(self) -> bool:
         """Takes the lock; False where another holder is alive. True if held already."""
         while self._file is None:
-            file = open(self.path, "a+", encoding="ascii")
+            file = self.path.open("a+", encoding="ascii")
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -1,0 +1,103 @@
+"""Files are whole or absent."""
+
+import hashlib
+import os
+import resource
+from contextlib import contextmanager
+
+import pytest
+
+from runtime import UsageError, atomic_write, sha256_of
+from runtime.files import FileLock
+
+
+@contextmanager
+def file_size_limit(size):
+    """The kernel refuses to let a file grow beyond `size` bytes, as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_sha256_is_that_of_the_bytes(tmp_path):
+    content = os.urandom(300_000)
+    (tmp_path / "file").write_bytes(content)
+    assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+def test_the_file_appears_at_the_end_and_alone(tmp_path):
+    target = tmp_path / "a.nc"
+    with atomic_write(target) as aside:
+        aside.write_text("new")
+        assert aside.parent == tmp_path and aside.suffix == ".nc"
+        assert not target.exists()
+    assert target.read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nc"]
+
+
+def test_after_an_exception_the_old_file_stands(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_write(target) as aside:
+        aside.write_text("half")
+        1 / 0  # noqa: B018
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_full_disk_is_a_usage_error_and_the_old_file_stands(tmp_path):
+    target = tmp_path / "a.bin"
+    target.write_bytes(b"old")
+    with (
+        file_size_limit(1000),
+        pytest.raises(UsageError, match=r"cannot write .*a\.bin.*--resume"),
+        atomic_write(target) as aside,
+    ):
+        aside.write_bytes(bytes(5000))
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_an_error_of_the_body_that_is_not_about_writing_stays_what_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "a"):
+        (tmp_path / "input").read_bytes()
+
+
+def test_a_missing_folder_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match=r"missing/.*No such file"), atomic_write(tmp_path / "missing" / "a"):
+        pytest.fail("the body must not start")
+
+
+def test_a_lock_has_one_holder_and_leaves_nothing(tmp_path):
+    first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    assert first.acquire() and first.acquire()
+    assert not second.acquire()
+    assert second.holder() == str(os.getpid())
+    second.release()
+    assert (tmp_path / "lock").exists()
+    first.release()
+    assert not list(tmp_path.iterdir())
+    assert second.acquire()
+    second.release()
+
+
+def test_a_lock_file_removed_under_a_waiting_process_is_not_taken_for_the_lock(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    holder, late, third = FileLock(path), FileLock(path), FileLock(path)
+    assert holder.acquire()
+    import fcntl
+
+    real = fcntl.flock
+
+    def flock(file, how):
+        holder.release()  # in the instant between the late one's open and its lock
+        real(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert late.acquire()
+    monkeypatch.undo()
+    assert not third.acquire()
+    late.release()

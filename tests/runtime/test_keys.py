@@ -1,0 +1,75 @@
+"""One hash for the keys that a result depends on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime import changed_keys, key_hash
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+tables = st.dictionaries(st.text(max_size=3), values, max_size=4)
+
+
+def reversed_order(value):
+    if isinstance(value, dict):
+        return {key: reversed_order(value[key]) for key in reversed(value)}
+    return [reversed_order(entry) for entry in value] if isinstance(value, list) else value
+
+
+@given(tables)
+def test_order_of_keys_does_not_count(keys):
+    assert key_hash(reversed_order(keys)) == key_hash(keys)
+
+
+@given(tables)
+def test_a_trip_through_json_does_not_count(keys):
+    assert key_hash(json.loads(json.dumps(keys))) == key_hash(keys)
+
+
+@given(tables, tables)
+def test_hashes_differ_exactly_where_a_changed_key_is_named(old, new):
+    assert (key_hash(old) == key_hash(new)) == (changed_keys(old, new) == [])
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
+def test_floats_are_told_apart_to_the_last_bit(a, b):
+    assert (key_hash({"x": a}) == key_hash({"x": b})) == (a == b)
+
+
+@given(st.integers(-(2**53), 2**53))
+def test_an_integer_and_the_same_float_are_one_number(n):
+    assert key_hash({"x": n}) == key_hash({"x": float(n)})
+
+
+def test_true_is_not_one_and_text_is_not_a_number():
+    hashes = {key_hash({"x": value}) for value in (True, 1, "1", None, [1], {"1": 1})}
+    assert len(hashes) == 6
+
+
+def test_the_forms_that_a_run_file_takes_are_equal():
+    plain = {"extent": [1, 2.5], "path": "data/map.npz", "end": 200}
+    rich = {"extent": (1.0, np.float64(2.5)), "path": Path("data/map.npz"), "end": np.int64(200)}
+    assert key_hash(plain) == key_hash(rich)
+    assert key_hash({"times": np.array([1.0, 2.5])}) == key_hash({"times": [1, 2.5]})
+
+
+def test_changes_are_named_by_dotted_keys_with_old_and_new_value():
+    old = {"density": {"kind": "gaussian", "sigma": 10.0}, "time": {"end": 200}, "seed": 0}
+    new = {"density": {"kind": "gaussian", "sigma": 12.5}, "time": {"end": 200.0, "outputs": 20}}
+    assert changed_keys(old, new) == ["density.sigma: 10 -> 12.5", "seed: 0 -> absent", "time.outputs: absent -> 20"]
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [(float("nan"), ValueError), (float("inf"), ValueError), (object(), TypeError)]
+)
+def test_what_has_no_canonical_form_is_refused(value, error):
+    with pytest.raises(error):
+        key_hash({"x": [value]})
