@@ -1,1 +1,29 @@
-"""The network's error spectrum against the finite-element solution: projection, metrics, figures; and the `freqbias` command."""
+"""The network's error spectrum against the finite-element solution: projection, metrics, figures; and the `freqbias` command.
+
+The names below are imported when first used, so that the command line answers at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from compare.figures import figure4
+    from compare.metrics import Comparison, compare
+    from compare.norm import MassNorm
+    from compare.projection import project
+
+__all__ = ["Comparison", "MassNorm", "compare", "figure4", "project"]
+
+_HOME = {
+    "Comparison": "metrics",
+    "MassNorm": "norm",
+    "compare": "metrics",
+    "figure4": "figures",
+    "project": "projection",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

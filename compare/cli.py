@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
-import runtime.commandline as commandline
+from runtime import commandline
 from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
 
 OWN_ERRORS = "Compare your own network: its errors in the format of error.nc, in place of those of `freqbias nn`."
 ErrorFile = Annotated[Path | None, typer.Option("--error", metavar="FILE.nc", help=OWN_ERRORS, show_default=False)]
 OptionalRunPath = Annotated[
-    Path | None, typer.Argument(metavar="RUN.toml", help="The run file; without one, the figure 4 that freqbias ships.", show_default=False)
+    Path | None,
+    typer.Argument(
+        metavar="RUN.toml", help="The run file; without one, the figure 4 that freqbias ships.", show_default=False
+    ),
 ]
 
 

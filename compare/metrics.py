@@ -1,0 +1,182 @@
+"""The comparison of the network's spectrum with the finite-element solution, at the times both have."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare.norm import MassNorm
+from compare.projection import project
+from problem import ErrorHistory, Grid, InputError, Problem, Spectrum
+
+SAME_TIME = 1e-9  # of the last time
+SAME_PLACE = 1e-6  # of the grid's spacing
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both spectra on the mesh nodes at the common times, and their distances.
+
+    time (T,) gradient-flow time; frequency (n, d) [cycles/length]; pde, nn (T, C, n) complex; cells, cell_type, degree: see
+    `problem.Spectrum`. metrics: by name, (T,) each; see `compare`. limit (d,): the Nyquist box |xi_i| <= limit_i they are taken in.
+    """
+
+    time: np.ndarray
+    frequency: np.ndarray
+    pde: np.ndarray
+    nn: np.ndarray
+    cells: np.ndarray
+    cell_type: str
+    degree: int
+    limit: np.ndarray
+    metrics: Mapping[str, np.ndarray]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write `spectra.nc`: dims time, channel, node, axis, cell, local_node."""
+        import xarray as xr
+
+        node, spectrum = ("node", "axis"), ("time", "channel", "node")
+        variables = {
+            "frequency": (node, self.frequency),
+            "pde_real": (spectrum, self.pde.real),
+            "pde_imag": (spectrum, self.pde.imag),
+            "nn_real": (spectrum, self.nn.real),
+            "nn_imag": (spectrum, self.nn.imag),
+            "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
+            "nyquist": (("axis",), self.limit),
+        }
+        attributes = {**self.attributes, "cell_type": self.cell_type, "degree": self.degree, "format_version": 1}
+        xr.Dataset(variables, coords={"time": self.time}, attrs=attributes).to_netcdf(path, engine="h5netcdf")
+
+    def save_metrics(self, path: Path) -> None:
+        """Write `metrics.csv`: a header, and one row a time, with all digits."""
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(["time", *self.metrics])
+            table.writerows(
+                [repr(float(value)) for value in row] for row in zip(self.time, *self.metrics.values(), strict=True)
+            )
+
+
+def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, threads: int = 1) -> Comparison:
+    """Hold a network's errors against the finite-element solution of the same problem.
+
+    The norms are L2 norms of the mesh within the Nyquist box, channels added up as squares. metrics:
+
+        relative_l2_error   ||v_nn - v_pde|| / ||v_nn||
+        error_over_initial  ||v_nn - v_pde|| / ||v_pde(0)||
+        norm_pde, norm_nn   ||v_pde||, ||v_nn||
+        loss_nn             1/2 mean_j u_j^2, summed over channels
+        loss_pde            the same of the finite-element solution, see `_pde_loss`
+
+    and, where the spectrum has it, outside_share. The samples may come in any order, as long as they are those of problem.grid.
+    Raises InputError where the positions are others, the shapes disagree, or no time is common: nothing is interpolated.
+    """
+    error = history.error[:, :, match_positions(history.position, problem.grid)]
+    ours, theirs = common_times(spectrum.time, history.time)
+    if error.shape[1] != spectrum.error.shape[1]:
+        raise InputError(
+            f"the network's errors have {error.shape[1]} channels and the data {spectrum.error.shape[1]}; compare errors on the same data"
+        )
+    limit = problem.grid.nyquist
+    norm = MassNorm(spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, limit=limit)
+    pde, nn = spectrum.error[ours], project(error[theirs], problem.grid, spectrum.frequency, threads=threads)
+    total = lambda values: np.sqrt(np.sum(norm(values) ** 2, axis=-1))  # noqa: E731  (over channels)
+    distance, norm_nn, initial = total(nn - pde), total(nn), total(spectrum.error[0])
+    if not initial or not norm_nn.all():
+        raise InputError(
+            "a spectrum is 0 on the whole mesh, so that no relative error exists; the mesh must cover frequencies of the data"
+        )
+    metrics = {
+        "relative_l2_error": distance / norm_nn,
+        "error_over_initial": distance / initial,
+        "loss_pde": _pde_loss(spectrum, norm, problem)[ours],
+        "loss_nn": history.loss[theirs],
+        "norm_pde": total(pde),
+        "norm_nn": norm_nn,
+    }
+    if "outside_share" in spectrum.attributes:
+        metrics["outside_share"] = np.asarray(spectrum.attributes["outside_share"])[ours]
+    attributes = {"name": problem.name, "unit": problem.unit}
+    return Comparison(
+        spectrum.time[ours],
+        spectrum.frequency,
+        pde,
+        nn,
+        spectrum.cells,
+        spectrum.cell_type,
+        spectrum.degree,
+        limit,
+        metrics,
+        attributes,
+    )
+
+
+def common_times(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices into both of the times both have, in order; raises InputError where there is none."""
+    last = max(ours.max(), theirs.max())
+    nearest = np.abs(ours[:, None] - theirs).argmin(axis=1)
+    same = np.abs(ours - theirs[nearest]) <= SAME_TIME * last
+    if not same.any():
+        raise InputError(
+            f"no time is common to the finite-element solution ({_range(ours)}) and the network's errors ({_range(theirs)}); "
+            "give errors at output times of the run file, since nothing is interpolated"
+        )
+    return np.flatnonzero(same), nearest[same]
+
+
+def match_positions(position: np.ndarray, grid: Grid) -> np.ndarray:
+    """The permutation that puts samples at position (N, d) [length] into the order of the grid.
+
+    Raises InputError naming the first sample that lies on no grid point (within 1e-6 of the spacing), or on one twice.
+    """
+    if position.shape != (grid.size, grid.dimension):
+        raise InputError(
+            f"position has shape {position.shape}; the data of the run file are {grid.size} samples in {grid.dimension} dimensions"
+        )
+    start = np.array([axis[0] for axis in grid.axes()])
+    steps = (position - start) / grid.spacing
+    index = np.rint(steps).astype(np.int64)
+    wrong = (
+        (np.abs(steps - index) > SAME_PLACE).any(axis=1) | (index < 0).any(axis=1) | (index >= grid.shape).any(axis=1)
+    )
+    if wrong.any():
+        first = int(wrong.argmax())
+        closest = start + np.clip(index[first], 0, np.array(grid.shape) - 1) * grid.spacing
+        raise InputError(
+            f"sample {first} lies at {position[first].tolist()}, where the data of the run file have no point (the closest is {closest.tolist()}); "
+            f"{np.count_nonzero(wrong)} of {len(position)} samples are off the grid: give the errors at the run file's own samples"
+        )
+    flat = np.ravel_multi_index(tuple(index.T), grid.shape)
+    order = np.argsort(flat, kind="stable")
+    if (twice := np.flatnonzero(np.diff(flat[order]) == 0)).size:
+        pair = sorted(order[twice[0] : twice[0] + 2].tolist())
+        raise InputError(
+            f"samples {pair[0]} and {pair[1]} lie at the same point {position[pair[0]].tolist()}; give each sample of the data once"
+        )
+    return order
+
+
+def _pde_loss(spectrum: Spectrum, norm: MassNorm, problem: Problem) -> np.ndarray:
+    """1/2 mean_j u_j^2 of the finite-element solution at all its times, (T,).
+
+    The data operator knows u and stores `loss`. Otherwise by Parseval: with v(xi) = mean_j u_j exp(-2 pi i xi.x_j) on a grid,
+
+        integral over the Nyquist box of |v|^2 = mean_j u_j^2 / prod extent,
+
+    and what lies in the box but not on the mesh keeps its starting value, since the damping is negligible there:
+    loss(t) = loss(0) + prod extent / 2 (||v(t)||^2 - ||v(0)||^2), norms on the mesh within the box.
+    """
+    if "loss" in spectrum.attributes:
+        return np.asarray(spectrum.attributes["loss"], dtype=float)
+    squares = np.sum(norm(spectrum.error) ** 2, axis=-1)
+    start = float(spectrum.attributes.get("initial_loss", 0.5 * np.mean(problem.samples.values**2, axis=1).sum()))
+    return start + 0.5 * problem.grid.volume * (squares - squares[0])
+
+
+def _range(times: np.ndarray) -> str:
+    return f"{len(times)} times from {times.min():g} to {times.max():g}"

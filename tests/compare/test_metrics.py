@@ -1,0 +1,149 @@
+"""Projection and metrics on records whose distance is known."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from compare import compare, project
+from problem import Grid, InputError, transform
+from tests.compare.build import fabricated, problem_1d, problem_2d
+
+
+@pytest.mark.parametrize("grid", [Grid((33,), (2.5,)), Grid((8, 7), (1.0, 0.4))], ids=str)
+def test_projection_is_the_transform_of_the_definition(grid):
+    rng = np.random.default_rng(3)
+    error, frequency = rng.normal(size=(3, 2, grid.size)), rng.normal(size=(40, grid.dimension)) * grid.nyquist
+    np.testing.assert_allclose(
+        project(error, grid, frequency), transform(error, grid.positions(), frequency), atol=1e-12
+    )
+
+
+def test_projection_in_small_batches_is_the_same(monkeypatch):
+    grid, rng = Grid((16,), (1.0,)), np.random.default_rng(4)
+    error, frequency = rng.normal(size=(7, 16)), rng.normal(size=(30, 1))
+    whole = project(error, grid, frequency)
+    monkeypatch.setattr("compare.projection.BATCH_ENTRIES", 60)
+    np.testing.assert_allclose(project(error, grid, frequency), whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("problem", [problem_1d(), problem_2d(channels=2)], ids=["1d", "2d, two channels"])
+def test_equal_errors_have_no_distance(problem):
+    comparison = compare(*fabricated(problem), problem)
+    assert comparison.metrics["error_over_initial"].max() < 1e-13
+    np.testing.assert_allclose(comparison.metrics["norm_pde"], comparison.metrics["norm_nn"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("problem", [problem_1d(), problem_2d(channels=2)], ids=["1d", "2d, two channels"])
+def test_metrics_of_a_known_distance(problem):
+    """u_nn = s(t) u_pde: relative error |1 - 1/s|, error over the start |s - 1| exp(-decay t)."""
+    spectrum, history = fabricated(problem, decay=0.3)
+    s = 1 + 0.1 * np.arange(len(problem.times))
+    history = replace(history, error=history.error * s[:, None, None], loss=history.loss * s**2)
+    metrics = compare(spectrum, history, problem).metrics
+    np.testing.assert_allclose(metrics["relative_l2_error"], 1 - 1 / s, atol=1e-12)
+    np.testing.assert_allclose(metrics["error_over_initial"], (s - 1) * np.exp(-0.3 * problem.times), atol=1e-12)
+    np.testing.assert_allclose(metrics["loss_nn"] / metrics["loss_pde"], s**2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("problem", [problem_1d(), problem_2d((20, 16), (1.0, 0.8))], ids=["1d", "2d"])
+def test_loss_by_parseval_over_the_nyquist_box(problem):
+    """On a mesh of the whole box; that its loss at the start is that of the data is by construction, the later ones are not."""
+    spectrum, history = fabricated(problem)
+    assert history.loss[-1] < 0.5 * history.loss[0]
+    np.testing.assert_allclose(compare(spectrum, history, problem).metrics["loss_pde"], history.loss, rtol=1e-5)
+
+
+def test_norm_and_loss_agree_by_parseval_without_any_constant():
+    problem = problem_1d(window=None)
+    spectrum, history = fabricated(problem, cells=(128,), degree=6)
+    norm = compare(spectrum, history, problem).metrics["norm_pde"]
+    np.testing.assert_allclose(0.5 * problem.grid.volume * norm**2, history.loss, rtol=1e-6)
+
+
+def test_frequencies_beyond_nyquist_do_not_count():
+    problem = problem_1d()
+    nyquist = float(problem.grid.nyquist[0])
+    inner = compare(*fabricated(problem, half_width=nyquist, cells=(96,)), problem).metrics
+    spectrum, history = fabricated(problem, half_width=1.5 * nyquist, cells=(144,))
+    beyond = np.abs(spectrum.frequency[:, 0]) > nyquist + 1e-6
+    wrong = replace(spectrum, error=np.where(beyond, 1e3, spectrum.error))
+    outer = compare(wrong, history, problem).metrics
+    np.testing.assert_allclose(outer["norm_pde"], inner["norm_pde"], rtol=1e-9)
+    assert outer["error_over_initial"].max() < 1e-13
+
+
+def test_only_common_times_are_compared():
+    problem = problem_1d(times=(0.0, 1.0, 2.5, 7.0))
+    spectrum, history = fabricated(problem)
+    fewer = replace(history, time=history.time[1::2], error=history.error[1::2], loss=history.loss[1::2])
+    comparison = compare(spectrum, fewer, problem)
+    np.testing.assert_array_equal(comparison.time, [1.0, 7.0])
+    assert comparison.metrics["error_over_initial"].max() < 1e-13
+    np.testing.assert_allclose(comparison.metrics["loss_pde"], fewer.loss, rtol=1e-5)
+    with pytest.raises(InputError, match="no time is common.*4 times from 0 to 7.*nothing is interpolated"):
+        compare(spectrum, replace(history, time=history.time + 0.01), problem)
+
+
+def test_samples_in_any_order_give_the_same_metrics():
+    problem = problem_2d()
+    spectrum, history = fabricated(problem)
+    history = replace(history, error=history.error * 1.05)
+    expected = compare(spectrum, history, problem).metrics
+    order = np.random.default_rng(0).permutation(problem.grid.size)
+    found = compare(
+        spectrum, replace(history, error=history.error[:, :, order], position=history.position[order]), problem
+    ).metrics
+    assert expected["relative_l2_error"][1] == pytest.approx(0.05 / 1.05)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+
+
+def test_other_positions_are_refused_with_the_first_mismatch():
+    problem = problem_1d()
+    spectrum, history = fabricated(problem)
+    shifted = history.position.copy()
+    shifted[5:] += 0.01 * problem.grid.spacing
+    with pytest.raises(InputError, match=r"sample 5 lies at .* 123 of 128 samples are off the grid"):
+        compare(spectrum, replace(history, position=shifted), problem)
+    twice = history.position.copy()
+    twice[7] = twice[3]
+    with pytest.raises(InputError, match="samples 3 and 7 lie at the same point"):
+        compare(spectrum, replace(history, position=twice), problem)
+    with pytest.raises(InputError, match="the data of the run file are 128 samples"):
+        compare(spectrum, replace(history, position=history.position[:-1], error=history.error[..., :-1]), problem)
+    nearly = history.position + 1e-7 * problem.grid.spacing
+    assert compare(spectrum, replace(history, position=nearly), problem).metrics["error_over_initial"].max() < 1e-13
+
+
+def test_other_channels_are_refused():
+    spectrum, history = fabricated(problem_1d())
+    with pytest.raises(InputError, match="2 channels and the data 1"):
+        compare(spectrum, replace(history, error=np.repeat(history.error, 2, axis=1)), problem_1d())
+
+
+def test_stored_loss_and_share_are_taken_as_they_are():
+    problem = problem_1d()
+    spectrum, history = fabricated(problem)
+    spectrum = replace(spectrum, attributes={"loss": [4.0, 3.0, 2.0, 1.0], "outside_share": [0.0, 0.1, 0.2, 0.3]})
+    metrics = compare(spectrum, history, problem).metrics
+    np.testing.assert_array_equal(metrics["loss_pde"], [4, 3, 2, 1])
+    np.testing.assert_array_equal(metrics["outside_share"], [0, 0.1, 0.2, 0.3])
+
+
+def test_files_hold_what_the_record_holds(tmp_path):
+    problem = problem_2d(channels=2)
+    comparison = compare(*fabricated(problem), problem)
+    comparison.save(tmp_path / "spectra.nc")
+    comparison.save_metrics(tmp_path / "metrics.csv")
+    with xr.open_dataset(tmp_path / "spectra.nc", engine="h5netcdf") as data:
+        np.testing.assert_array_equal(data["pde_real"].values + 1j * data["pde_imag"].values, comparison.pde)
+        np.testing.assert_array_equal(data["nn_real"].values + 1j * data["nn_imag"].values, comparison.nn)
+        np.testing.assert_array_equal(data["cells"].values, comparison.cells)
+        assert data["pde_real"].dims == ("time", "channel", "node") and data.attrs["cell_type"] == "quadrilateral"
+    with open(tmp_path / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["time"]) for row in rows] == list(problem.times)
+    assert [float(row["loss_nn"]) for row in rows] == list(comparison.metrics["loss_nn"])
