@@ -1,0 +1,65 @@
+"""Where the network is trained: the device, why it, and whether the training fits into its memory."""
+
+import os
+
+import torch
+
+from nn.transforms import CHUNK
+from problem import InputError, Problem
+
+
+def choose_device(wanted: str) -> tuple[torch.device, str]:
+    """The device that [training] device asks for, and a sentence that says what was taken and why.
+
+    Raises InputError naming key, value and remedy where it does not exist.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted == "auto":
+        if gpus:
+            return torch.device("cuda:0"), f"cuda:0 ({torch.cuda.get_device_name(0)}): device = \"auto\" takes the first GPU"
+        return torch.device("cpu"), 'cpu: device = "auto", and there is no CUDA GPU that torch can use'
+    if wanted == "cpu":
+        return torch.device("cpu"), "cpu, as asked for"
+    device = torch.device(wanted)
+    index = device.index or 0
+    if index >= gpus:
+        there = f"only {', '.join(f'cuda:{i}' for i in range(gpus))}" if gpus else "no CUDA GPU that torch can use"
+        raise InputError(f'[training] device = "{wanted}": there is {there} here; use "cpu" or "auto"' + (f', or "cuda:{gpus - 1}"' if gpus else ""))
+    return torch.device("cuda", index), f"cuda:{index} ({torch.cuda.get_device_name(index)}), as asked for"
+
+
+def memory_needed(problem: Problem, *, precision: str, device: torch.device) -> float:
+    """Bytes that a training takes at its peak, estimated from above.
+
+    Neurons: about nine states at once in Runge-Kutta 4, and the transforms' points, strengths and results. Samples: the moments, and
+    FINUFFT's grids of twice the points an axis; on a GPU three chunks of the separable sums.
+    """
+    m, samples, d, channels = problem.network.width, problem.grid.size, problem.dimension, problem.samples.channels
+    batch, number = channels * (1 + d), 16 if precision == "double" else 8
+    neurons = m * (9 * 8 * (2 * channels + d) + batch * (2 * number + 16) + 2 * channels * number + 16 * d + 64)
+    grid = samples * batch * (2 * 8 + number)
+    work = 3 * CHUNK * number if device.type == "cuda" else 2**d * samples * (batch + channels) * number
+    return neurons + grid + work
+
+
+def check_memory(problem: Problem, *, precision: str, device: torch.device) -> None:
+    """Raises InputError where the training would not fit into the device's memory."""
+    needed = memory_needed(problem, precision=precision, device=device)
+    if device.type == "cuda":
+        available = float(torch.cuda.mem_get_info(device)[0])
+    else:
+        available = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    if needed > available:
+        raise InputError(f"{_too_large(problem)} about {needed / 2**30:.3g} GiB on {device}, and {available / 2**30:.3g} GiB are there; {REMEDY}")
+
+
+def out_of_memory(problem: Problem, device: torch.device) -> InputError:
+    """What to raise where the device's memory ran out all the same."""
+    return InputError(f"{_too_large(problem)} more memory than {device} has left; {REMEDY}")
+
+
+REMEDY = "use a smaller width, fewer points, or another [training] device"
+
+
+def _too_large(problem: Problem) -> str:
+    return f"[network] width = {problem.network.width} on {problem.grid.size} samples: training needs"

@@ -1,0 +1,100 @@
+"""The two-layer Fourier Features network on a grid: its error and the gradient flow of its loss, through adjoint transforms.
+
+    f_c(x) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x) + b_ck sin(2 pi w_k.x)] = Re sum_k c_ck exp(2 pi i w_k.x) / sqrt(m),   c = a - i b,
+    u = f - f*,   loss L = 1/2 mean_q sum_c u_cq^2.
+
+All of a, b, w are trained, the channels sharing w. With E_kq = exp(-2 pi i w_k.x_q) and r = -u / (N sqrt(m)), the gradient flow is
+
+    dc/dt   = -(dL/da - i dL/db) = E r,
+    dw_i/dt = -dL/dw_i           = 2 pi Im sum_c conj(c_c) E(x_i r_c).
+
+The state is one flat real vector, so that integrators need not know what is in it: c (C, m) as pairs (a, -b), then w (d, m). It is
+summed in double always (small steps would be lost in single); `precision` is that of the transforms, where the time goes.
+"""
+
+from dataclasses import dataclass
+from math import pi, sqrt
+
+import torch
+
+from nn.transforms import Transforms
+from problem import Neurons, Problem, draw
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where c and w lie in the state of a network of m neurons, C channels, d dimensions."""
+
+    width: int
+    channels: int
+    dimension: int
+
+    @property
+    def size(self) -> int:
+        return (2 * self.channels + self.dimension) * self.width
+
+    def split(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Views of c (C, m) complex and w (d, m) [cycles/length]."""
+        pairs, frequencies = state.split([2 * self.channels * self.width, self.dimension * self.width])
+        return torch.view_as_complex(pairs.view(self.channels, self.width, 2)), frequencies.view(self.dimension, self.width)
+
+    def join(self, neurons: Neurons) -> torch.Tensor:
+        """The state (size,) of these neurons, on the CPU."""
+        state = torch.empty(self.size, dtype=torch.float64)
+        amplitudes, frequencies = self.split(state)
+        amplitudes.copy_(torch.from_numpy(neurons.cosine - 1j * neurons.sine))
+        frequencies.copy_(torch.from_numpy(neurons.frequencies.T))
+        return state
+
+    def neurons(self, state: torch.Tensor) -> Neurons:
+        """The neurons of a state."""
+        amplitudes, frequencies = self.split(state.cpu())
+        return Neurons(frequencies.numpy().T, amplitudes.real.numpy(), -amplitudes.imag.numpy())
+
+
+class FourierNetwork:
+    """The network that a problem draws, on its samples.
+
+    start: its state at t = 0. scale: the loss that a network with the target's size of error has, the yardstick of divergence.
+    """
+
+    def __init__(self, problem: Problem, transforms: Transforms, *, device: torch.device | str = "cpu") -> None:
+        samples, network = problem.samples, problem.network
+        self.layout = Layout(network.width, samples.channels, problem.dimension)
+        neurons = draw(problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed)
+        self.start = self.layout.join(neurons).to(device)
+        self.scale = 0.5 * samples.channels * network.sigma_a**2 + float(0.5 * (samples.values**2).mean(axis=1).sum())
+        self._transforms = transforms
+        self._positions = torch.as_tensor(problem.grid.positions().T, device=device)[:, None, :]  # (d, 1, N)
+        self._baseline = torch.as_tensor(samples.values, device=device)  # f*, and what rounding leaves of f = 0 at the start
+        if network.symmetric:
+            self._baseline = self._baseline + self.values(self.start)
+
+    def values(self, state: torch.Tensor) -> torch.Tensor:
+        """f (C, N) on the samples, in double, as the transforms give it."""
+        amplitudes, frequencies = self.layout.split(state)
+        self._transforms.move_to(frequencies)
+        return self._transforms.to_samples(amplitudes).double() / sqrt(self.layout.width)
+
+    def flow(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """u (C, N) and d(state)/dt. Raises FloatingPointError where the state is not finite."""
+        amplitudes, frequencies = self.layout.split(state)
+        error = self.values(state) - self._baseline
+        channels, samples = error.shape
+        residual = error / (-samples * sqrt(self.layout.width))
+        moments = torch.cat([residual[None], self._positions * residual]).view(-1, samples)  # r and x_i r, ((1 + d) C, N)
+        spectra = self._transforms.to_frequencies(moments).view(-1, channels, self.layout.width)
+        slope = torch.empty_like(state)
+        amplitude_slope, frequency_slope = self.layout.split(slope)
+        amplitude_slope.copy_(spectra[0])
+        frequency_slope.copy_(2 * pi * (amplitudes.conj() * spectra[1:]).imag.sum(dim=1))
+        return error, slope
+
+    def slope(self, state: torch.Tensor) -> torch.Tensor:
+        """d(state)/dt alone."""
+        return self.flow(state)[1]
+
+
+def loss(error: torch.Tensor) -> float:
+    """1/2 mean_q u_q^2, summed over the channels of u (C, N)."""
+    return float(0.5 * (error**2).mean(dim=1).sum())

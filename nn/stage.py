@@ -1,0 +1,72 @@
+"""The stage `nn` of a result: the training stored as it goes, gone on from where it stopped, and `error.nc` at its end.
+
+Parts: `output-K`, the error and the loss at output time K, as it is reached; `state`, the network after so many steps.
+"""
+
+import time
+
+import numpy as np
+import torch
+
+from nn.training import Plan, prepare, trajectory
+from problem import Problem, RunFile, resolved, stage_keys
+from runtime import Stage, StopRequest, Store, atomic_write, log, on_root
+
+CHECKPOINT_EVERY = 30.0  # seconds
+STATE = "state"
+
+
+def run_stage(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest) -> None:
+    """Train, and write `nn/error.nc`; collective: rank 0 works, the others sleep.
+
+    Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once its state is on the disk.
+    """
+    on_root(_run_stage, run, problem, store, resume=resume, overwrite=overwrite, stop=stop, share=False)
+
+
+def _run_stage(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest) -> None:
+    plan = prepare(problem, run.training, tolerance=run.training_tolerance)  # refuses before anything is written
+    with store.open("nn", keys=stage_keys(run, "nn"), resume=resume, overwrite=overwrite) as stage:
+        if stage.finished:
+            log.info("nn: finished already, in %s", stage.folder)
+            return
+        with atomic_write(store.root / "run.toml") as aside:
+            aside.write_text(resolved(run), encoding="utf-8")
+        plan = _train(stage, plan, stop)
+        _assemble(stage, plan)
+        stage.finish(versions={"torch": torch.__version__})
+    log.info("nn: wrote %s", stage.folder / "error.nc")
+
+
+def _train(stage: Stage, plan: Plan, stop: StopRequest) -> Plan:
+    """Train to the end, from an earlier session's state if there is one. Returns the plan that was followed."""
+    step, state = 0, None
+    kept = stage.parts()
+    if STATE in kept:
+        arrays, meta = stage.load_part(STATE)
+        earlier = prepare(plan.problem, plan.settings, step=meta["longest_step"])  # the steps of that session, whatever decided them
+        if all(_output(k) in kept for k in range(np.searchsorted(earlier.schedule.outputs, meta["step"], side="right"))):
+            plan, step, state = earlier, meta["step"], arrays["state"]
+            log.info("nn: going on after step %d of %d", step, plan.schedule.steps)
+    saved = time.monotonic()
+    for snapshot in trajectory(plan, step=step, state=state):
+        if snapshot.output is not None:
+            stage.save_part(_output(snapshot.output), {"error": snapshot.error.cpu().numpy()}, loss=snapshot.loss)
+        stopping = stop.requested()
+        if snapshot.output is not None or stopping or time.monotonic() - saved > CHECKPOINT_EVERY:
+            stage.save_part(STATE, {"state": snapshot.state.cpu().numpy()}, step=snapshot.step, longest_step=plan.step)
+            saved = time.monotonic()
+        if stopping:
+            stop.check()
+    return plan
+
+
+def _assemble(stage: Stage, plan: Plan) -> None:
+    outputs = [stage.load_part(_output(k)) for k in range(len(plan.problem.times))]
+    history = plan.history(np.stack([arrays["error"] for arrays, _ in outputs]), np.array([meta["loss"] for _, meta in outputs]))
+    with stage.writing("error.nc") as path:
+        history.save(path)
+
+
+def _output(index: int) -> str:
+    return f"output-{index:06d}"
