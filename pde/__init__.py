@@ -1,1 +1,19 @@
+"""The damped heat equation in frequency space by finite elements: forms, operators, integrators, fields for ParaView."""
 
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pde.fields import write_fields
+    from pde.solve import Snapshot, Solver, solve
+
+__all__ = ["Snapshot", "Solver", "solve", "write_fields"]
+
+_HOMES = {"Snapshot": "pde.solve", "Solver": "pde.solve", "solve": "pde.solve", "write_fields": "pde.fields"}
+
+
+def __getattr__(name: str) -> object:
+    """DOLFINx takes seconds to import: only what is asked for is."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'pde' has no attribute {name!r}")

@@ -11,6 +11,9 @@ Parallel: nodes are distributed, u is on every rank; one reduction of a vector o
 """
 
 from mpi4py import MPI  # isort: skip
+from collections.abc import Callable
+from math import pi
+
 import numpy as np
 import scipy.sparse as sparse
 from dolfinx import fem
@@ -41,8 +44,11 @@ class DataOperator:
         self.products = 0
 
     @property
-    def dofs(self) -> int:
-        return self.plan.dofs
+    def fastest(self) -> float:
+        """An upper bound of the decay rates: min(1, sup rho_w / prod extent) * (1 + (2 pi sigma_a X)^2) [1/time]."""
+        grid = self.problem.grid
+        strength = 1 + (2 * pi * self.problem.network.sigma_a * np.linalg.norm(grid.reach)) ** 2
+        return float(strength * (1.0 if self.plan.folded else min(1.0, self.problem.density.maximum(grid.dimension) / grid.volume)))
 
     def start(self, errors: np.ndarray) -> np.ndarray:
         """u(0), (C, N), from the errors on the samples, (C, N)."""
@@ -69,7 +75,7 @@ class DataOperator:
     def inner(self, rows: np.ndarray, u: np.ndarray) -> np.ndarray:
         return rows @ u
 
-    def solver(self, shift: float):  # noqa: ANN201
+    def solver(self, shift: float) -> Callable[[np.ndarray], np.ndarray]:
         """b -> (I + shift K_h)^-1 b by conjugate gradients. Raises ComputationError where they do not converge."""
         size = self.problem.grid.size
         system = LinearOperator((size, size), matvec=lambda u: u + shift * self.apply(u.ravel()), dtype=float)
@@ -82,10 +88,20 @@ class DataOperator:
 
         return solve
 
-    def nodes(self) -> Nodes | None:
-        """The nodes of the whole box, both halves, on rank 0; None elsewhere."""
-        if self.comm.rank:
-            return None
+    def loss(self, u: np.ndarray) -> float:
+        """1/2 mean_j u_j^2, summed over channels."""
+        return float(0.5 * np.mean(u**2, axis=1).sum())
+
+    def gather(self, u: np.ndarray) -> np.ndarray:
+        """The whole state, as `spectra` takes it and as it is stored: u itself."""
+        return u
+
+    def scatter(self, whole: np.ndarray | None) -> np.ndarray:
+        """The inverse of `gather`. Collective."""
+        return self.comm.bcast(whole)
+
+    def nodes(self) -> Nodes:
+        """The nodes of the whole box, both halves. On rank 0 alone."""
         return Nodes.of(forms.lagrange(box(self.plan, MPI.COMM_SELF), self.plan.degree))
 
     def spectra(self, states: np.ndarray, nodes: Nodes) -> np.ndarray:

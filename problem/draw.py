@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from math import log2
 
 import numpy as np
-from scipy.stats import qmc
 
 from problem.densities import Density
 from problem.settings import Network
@@ -37,6 +36,8 @@ def draw(density: Density, network: Network, *, dimension: int, channels: int = 
     count = network.width // 2 if network.symmetric else network.width
     rng = np.random.default_rng(seed)
     if network.sampling == "sobol":
+        from scipy.stats import qmc  # takes a second to import
+
         sequence = qmc.Sobol(dimension + channels, scramble=True, rng=rng)
         unit = _inside(sequence.random_base2(int(np.ceil(log2(count))))[:count])  # whole powers of 2: Sobol's balance
         angle = 2 * np.pi * unit[:, dimension:].T

@@ -63,6 +63,7 @@ class Spectrum:
     time (T,) gradient-flow time; frequency (n, d) [cycles/length], the Lagrange nodes in canonical order (see `canonical_order`);
     error (T, C, n) complex; cells (c, k): the nodes of each cell, in the order of Basix's Lagrange element (Gauss-Lobatto points)
     of this cell_type ("interval", "quadrilateral", "hexahedron", ...) and degree. attributes: numbers and words about the run.
+    loss (T,): 1/2 mean_j u_j^2 of the solution on the samples, summed over channels; None where it is not known.
     """
 
     time: np.ndarray
@@ -72,9 +73,11 @@ class Spectrum:
     cell_type: str
     degree: int
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    loss: np.ndarray | None = None
 
     def save(self, path: Path) -> None:
         """Write `spectrum.nc`: dims time, channel, node, axis, cell, local_node."""
+        loss = {} if self.loss is None else {"loss": (("time",), self.loss)}
         _save(
             path,
             {
@@ -82,6 +85,7 @@ class Spectrum:
                 "error_real": (("time", "channel", "node"), self.error.real),
                 "error_imag": (("time", "channel", "node"), self.error.imag),
                 "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
+                **loss,
             },
             self.time,
             {**self.attributes, "cell_type": self.cell_type, "degree": self.degree},
@@ -94,7 +98,8 @@ class Spectrum:
         attributes = dict(data.attrs)
         error = data["error_real"].values + 1j * data["error_imag"].values
         cell_type, degree = str(attributes.pop("cell_type")), int(attributes.pop("degree"))
-        return cls(data["time"].values, data["frequency"].values, error, data["cells"].values, cell_type, degree, attributes)
+        loss = data["loss"].values if "loss" in data else None
+        return cls(data["time"].values, data["frequency"].values, error, data["cells"].values, cell_type, degree, attributes, loss)
 
 
 @dataclass(frozen=True)

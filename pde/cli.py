@@ -1,0 +1,29 @@
+"""The command `freqbias pde`, also `python -m pde`."""
+
+import runtime.commandline as commandline
+from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
+
+
+def pde_command(
+    path: RunPath,
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    max_walltime: MaxWalltime = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """Solve the equation.
+
+    Writes pde/spectrum.nc and pde/fields.pvd (for ParaView) to the result folder: the spectrum of the error on the mesh at every output
+    time. Under mpirun all ranks share the work.
+    """
+    import problem
+    from pde.stage import run_stage
+
+    with commandline.open_run(
+        path, load=problem.load, build=problem.build, out=out,
+        max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
+    ) as (run, statement, store, stop):  # fmt: skip
+        run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)

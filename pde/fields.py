@@ -1,0 +1,60 @@
+"""Fields for ParaView: a `.pvd` collection of `.vtu` files, one for each time, with Lagrange cells of the mesh's own degree."""
+
+from mpi4py import MPI  # isort: skip  # noqa: F401  (before DOLFINx)
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+import dolfinx
+import numpy as np
+import pyvista
+
+from problem import Problem, Spectrum
+
+VTK_LAGRANGE = {
+    "interval": pyvista.CellType.LAGRANGE_CURVE,
+    "triangle": pyvista.CellType.LAGRANGE_TRIANGLE,
+    "quadrilateral": pyvista.CellType.LAGRANGE_QUADRILATERAL,
+    "tetrahedron": pyvista.CellType.LAGRANGE_TETRAHEDRON,
+    "hexahedron": pyvista.CellType.LAGRANGE_HEXAHEDRON,
+}
+
+
+def write_fields(
+    folder: Path, *, time: np.ndarray, frequency: np.ndarray, cells: np.ndarray, cell_type: str, point_data: Mapping[str, np.ndarray], name: str = "fields"
+) -> None:
+    """Write NAME.pvd and NAME_000000.vtu, ... into folder.
+
+    time (T,); frequency (n, d) and cells (c, k) as in `Spectrum`; point_data: arrays (T, n) that change in time, or (n,) that do not.
+    """
+    grid = lagrange_grid(frequency, cells, cell_type)
+    collection = ElementTree.Element("VTKFile", type="Collection", version="0.1")
+    datasets = ElementTree.SubElement(collection, "Collection")
+    for index, t in enumerate(time):
+        for key, values in point_data.items():
+            grid.point_data[key] = values[index] if values.ndim == 2 else values
+        file = f"{name}_{index:06d}.vtu"
+        grid.save(folder / file)
+        ElementTree.SubElement(datasets, "DataSet", timestep=repr(float(t)), part="0", file=file)
+    ElementTree.ElementTree(collection).write(folder / f"{name}.pvd", xml_declaration=True, encoding="utf-8")
+
+
+def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> pyvista.UnstructuredGrid:
+    """The mesh as VTK sees it: arbitrary-degree Lagrange cells through the nodes."""
+    order = dolfinx.cpp.io.perm_vtk(dolfinx.mesh.to_type(cell_type), cells.shape[1])
+    points = np.zeros((len(frequency), 3))
+    points[:, : frequency.shape[1]] = frequency
+    listed = np.column_stack([np.full(len(cells), cells.shape[1]), cells[:, order]])
+    return pyvista.UnstructuredGrid(listed.ravel(), np.full(len(cells), VTK_LAGRANGE[cell_type]), points)
+
+
+def spectrum_fields(problem: Problem, spectrum: Spectrum) -> dict[str, np.ndarray]:
+    """What `pde/fields.pvd` holds: real, imaginary, magnitude and phase of v for each channel, damping, diffusion, rho_w."""
+    fields = {}
+    for channel in range(spectrum.error.shape[1]):
+        suffix = f"_{channel}" if spectrum.error.shape[1] > 1 else ""
+        v = spectrum.error[:, channel]
+        parts = {"real": v.real, "imaginary": v.imag, "magnitude": np.abs(v), "phase": np.angle(v)}
+        fields |= {name + suffix: values for name, values in parts.items()}
+    laws, xi = problem.laws, spectrum.frequency
+    return fields | {"damping": laws.damping.value(xi), "diffusion": laws.diffusion.value(xi), "rho_w": problem.density.density(xi)}

@@ -1,0 +1,115 @@
+"""The equation solved: from a Problem to the Spectrum of its error at the output times."""
+
+from mpi4py import MPI  # isort: skip
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+import runtime
+from meshes import plan
+from numerics import superpose
+from pde.data_operator import DataOperator
+from pde.integrators import Effort, Integrator, Lanczos, ShiftInvertLanczos, ThetaMethod, automatic_step
+from pde.local_operator import LocalOperator
+from problem import ComputationError, Mesh, Pde, Problem, Spectrum, draw
+
+INTEGRATION_SHARE = 0.1  # of the tolerance, for Lanczos, where digits are cheap; the mesh takes the rest
+STEPPING_SHARE = 0.5  # of the tolerance, for the stepping integrators
+TRANSFORM_SHARE = 1e-3  # of the tolerance, for the non-uniform transforms
+
+
+def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
+    """u(0) = f(0) - f* on the samples, (C, N): -f* ("target", and "auto" for a symmetric network), or with the drawn network's own start."""
+    if initial == "target" or problem.network.symmetric:
+        return -problem.samples.values
+    neurons = draw(problem.density, problem.network, dimension=problem.dimension, channels=problem.samples.channels, seed=problem.seed)
+    return superpose(neurons, problem.grid) - problem.samples.values
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The solution at one output time: the whole state on rank 0 (None elsewhere), the loss, and for the local operator the share outside."""
+
+    index: int
+    state: np.ndarray | None
+    loss: float
+    outside: float
+
+
+class Solver:
+    """The equation of a problem, ready to be solved: mesh, operator and integrator as the settings ask. Collective over comm.
+
+    `for snapshot in solver.trajectory(): ...`, then `solver.spectrum(snapshots)`; `solve` does both.
+    """
+
+    def __init__(self, problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None, comm: MPI.Comm = MPI.COMM_WORLD) -> None:
+        self.problem, self.settings, self.comm = problem, settings or Pde(), comm
+        self.plan = plan(problem, self.settings, mesh)
+        self.effort = Effort()
+        accuracy = TRANSFORM_SHARE * self.settings.tolerance
+        operator = DataOperator if self.settings.operator == "data" else LocalOperator
+        self.operator: DataOperator | LocalOperator = operator(problem, self.plan, comm, accuracy=accuracy, threads=runtime.threads())
+        self.start = self.operator.start(start_errors(problem, self.settings.initial))
+
+    def trajectory(self, after: int = 0, state: np.ndarray | None = None) -> Iterator[Snapshot]:
+        """Snapshots at all output times; or, given the whole state of output time `after`, at the later ones only. Collective."""
+        times = self.problem.times
+        if after == 0:
+            local = self.start
+            yield self._snapshot(0, local)
+        else:
+            local = self.operator.scatter(state)
+        for index, local in enumerate(self._integrator().evolve(self.operator, local, times[after:], self.effort), after + 1):
+            if not np.isfinite(local).all():
+                raise ComputationError(f"t = {times[index]:.6g}: the solution is not finite; use a smaller [pde] tolerance")
+            yield self._snapshot(index, local)
+
+    def spectrum(self, snapshots: list[Snapshot]) -> Spectrum:
+        """The Spectrum of snapshots at all output times. On rank 0 alone."""
+        nodes, grid = self.operator.nodes(), self.problem.grid
+        states = np.array([snapshot.state for snapshot in snapshots])
+        attributes = {
+            "operator": self.settings.operator,
+            "integrator": self.settings.integrator,
+            "tolerance": self.settings.tolerance,
+            "steps": self.effort.steps,
+            "error_estimate": self.effort.error,
+            "half_width": np.array(self.plan.half_width),
+            "folded": int(self.plan.folded),
+            "points": np.array(grid.shape),
+            "extent": np.array(grid.extent),
+            "unit": self.problem.unit,
+        }
+        if self.settings.operator == "local":
+            attributes["outside"] = max(snapshot.outside for snapshot in snapshots)
+        cell_type = ("interval", "quadrilateral", "hexahedron")[grid.dimension - 1]
+        loss = np.array([snapshot.loss for snapshot in snapshots])
+        error = self.operator.spectra(states, nodes)
+        return Spectrum(self.problem.times, nodes.frequency, error, nodes.cells, cell_type, self.plan.degree, attributes, loss)
+
+    def _snapshot(self, index: int, local: np.ndarray) -> Snapshot:
+        outside = self.operator.outside(local) if isinstance(self.operator, LocalOperator) else 0.0
+        return Snapshot(index, self.operator.gather(local), self.operator.loss(local), outside)
+
+    def _integrator(self) -> Integrator:
+        settings = self.settings
+        if settings.integrator == "lanczos":
+            tolerance = INTEGRATION_SHARE * settings.tolerance
+            return Lanczos(tolerance) if settings.operator == "data" else ShiftInvertLanczos(tolerance, self.operator.fastest)
+        theta = 0.5 if settings.integrator == "crank-nicolson" else 1.0
+        step = settings.step
+        if step == "auto":
+            step = automatic_step(theta, self.problem.times, STEPPING_SHARE * settings.tolerance, self.operator.fastest)
+        return ThetaMethod(theta, step)
+
+
+def solve(problem: Problem, settings: Pde | None = None, *, mesh: Mesh | None = None, comm: MPI.Comm = MPI.COMM_WORLD) -> Spectrum | None:
+    """Solve dv/dt = -C A v (data operator) or dv/dt = -A v / prod extent (local operator) at the problem's output times.
+
+    The result is on rank 0, None elsewhere; collective over comm. Raises InputError for settings that contradict the problem, ComputationError
+    where a solve fails or gives values that are not finite. Source: arXiv 2405.14957.
+    """
+    solver = Solver(problem, settings, mesh, comm)
+    snapshots = list(solver.trajectory())
+    return solver.spectrum(snapshots) if comm.rank == 0 else None
