@@ -66,20 +66,17 @@ class FourierNetwork:
         self.scale = 0.5 * samples.channels * network.sigma_a**2 + float(0.5 * (samples.values**2).mean(axis=1).sum())
         self._transforms = transforms
         self._positions = torch.as_tensor(problem.grid.positions().T, device=device)[:, None, :]  # (d, 1, N)
-        self._baseline = torch.as_tensor(samples.values, device=device)  # f*, and what rounding leaves of f = 0 at the start
-        if network.symmetric:
-            self._baseline = self._baseline + self.values(self.start)
+        self._target = torch.as_tensor(samples.values, device=device)
+        self._rounding = self._sum(self.start) if network.symmetric else torch.zeros_like(self._target)  # of f = 0 at the start
 
     def values(self, state: torch.Tensor) -> torch.Tensor:
-        """f (C, N) on the samples, in double, as the transforms give it."""
-        amplitudes, frequencies = self.layout.split(state)
-        self._transforms.move_to(frequencies)
-        return self._transforms.to_samples(amplitudes).double() / sqrt(self.layout.width)
+        """f (C, N) on the samples, in double. Raises FloatingPointError where the state is not finite."""
+        return self._sum(state) - self._rounding
 
     def flow(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """u (C, N) and d(state)/dt. Raises FloatingPointError where the state is not finite."""
         amplitudes, frequencies = self.layout.split(state)
-        error = self.values(state) - self._baseline
+        error = self.values(state) - self._target
         channels, samples = error.shape
         residual = error / (-samples * sqrt(self.layout.width))
         moments = torch.cat([residual[None], self._positions * residual]).view(-1, samples)  # r and x_i r, ((1 + d) C, N)
@@ -87,12 +84,17 @@ class FourierNetwork:
         slope = torch.empty_like(state)
         amplitude_slope, frequency_slope = self.layout.split(slope)
         amplitude_slope.copy_(spectra[0])
-        frequency_slope.copy_(2 * pi * (amplitudes.conj() * spectra[1:]).imag.sum(dim=1))
+        frequency_slope.copy_(2 * pi * sum(c.conj() * s for c, s in zip(amplitudes, spectra[1:].unbind(1), strict=True)).imag)
         return error, slope
 
     def slope(self, state: torch.Tensor) -> torch.Tensor:
         """d(state)/dt alone."""
         return self.flow(state)[1]
+
+    def _sum(self, state: torch.Tensor) -> torch.Tensor:
+        amplitudes, frequencies = self.layout.split(state)
+        self._transforms.move_to(frequencies)
+        return self._transforms.to_samples(amplitudes).double() / sqrt(self.layout.width)
 
 
 def loss(error: torch.Tensor) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from nn.device import check_memory, choose_device, out_of_memory
+from nn.device import check_memory, choose_device, one_torch_thread, out_of_memory
 from nn.integrators import INTEGRATORS, Schedule
 from nn.network import FourierNetwork, loss
 from nn.ntk import InfiniteWidthKernel
@@ -95,9 +95,9 @@ def trajectory(plan: Plan, *, step: int = 0, state: np.ndarray | None = None) ->
     log.info("nn: %s, %d steps of at most %.3g, lambda_max %.4g", plan.settings.integrator, schedule.steps, plan.step, plan.lambda_max)
     first_step, first_loss, began = step, None, time.monotonic()
     try:
-        network = FourierNetwork(plan.problem, _transforms(plan), device=plan.device)
-        theta = network.start if state is None else torch.from_numpy(state).to(plan.device)
-        with Progress("training", total=schedule.steps, unit="steps", done=step) as progress:
+        with one_torch_thread(), Progress("training", total=schedule.steps, unit="steps", done=step) as progress:
+            network = FourierNetwork(plan.problem, _transforms(plan), device=plan.device)
+            theta = network.start if state is None else torch.from_numpy(state).to(plan.device)
             while True:
                 error, slope = network.flow(theta)
                 current = loss(error)
@@ -133,7 +133,7 @@ def _transforms(plan: Plan) -> Transforms:
     grid, precision = plan.problem.grid, plan.settings.precision
     if plan.device.type == "cuda":
         return SeparableTransforms(grid, precision=precision, device=plan.device)
-    return NufftTransforms(grid, plan.problem.network.width, precision=precision, threads=threads_alone())
+    return NufftTransforms(grid, precision=precision, threads=threads_alone())
 
 
 def _diverged(plan: Plan, step: int, what: str) -> ComputationError:

@@ -15,7 +15,6 @@ from problem import Grid
 
 PRECISIONS = {"single": (torch.float32, torch.complex64), "double": (torch.float64, torch.complex128)}
 ACCURACY = {"single": 1e-6, "double": 1e-12}  # asked of FINUFFT, relative
-POINTS_A_THREAD = 20_000  # below that a second thread costs more than it brings (measured)
 CHUNK = 2**24  # complex numbers that a chunk of neurons may take in the separable sums
 
 
@@ -38,8 +37,7 @@ class Transforms(ABC):
 class NufftTransforms(Transforms):
     """O(m + N log N), on the CPU: FINUFFT on memory that it shares with torch."""
 
-    def __init__(self, grid: Grid, width: int, *, precision: str = "single", threads: int = 1) -> None:
-        threads = max(1, min(threads, width // POINTS_A_THREAD))
+    def __init__(self, grid: Grid, *, precision: str = "single", threads: int = 1) -> None:
         self._transform = GridTransform(grid, eps=ACCURACY[precision], precision=precision, threads=threads)
 
     def move_to(self, frequencies: torch.Tensor) -> None:

@@ -44,3 +44,19 @@ def test_superposition_is_the_network(grid):
     angle = 2 * np.pi * neurons.frequencies @ grid.positions().T
     expected = (neurons.cosine @ np.cos(angle) + neurons.sine @ np.sin(angle)) / np.sqrt(50)
     np.testing.assert_allclose(superpose(neurons, grid), expected, atol=1e-11)
+
+
+def test_threads_share_the_frequencies_and_repeat_to_the_last_bit():
+    grid, rng = Grid((64,), (1.0,)), np.random.default_rng(3)
+    frequencies, amplitudes, values = 10 * rng.normal(size=(100_001, 1)), rng.normal(size=100_001) + 0j, rng.normal(size=(2, 64))
+    alone, shared = (GridTransform(grid, frequencies, precision="single", eps=1e-6, threads=n) for n in (1, 3))
+    np.testing.assert_allclose(shared.to_samples(amplitudes), alone.to_samples(amplitudes), atol=1e-6 * np.abs(amplitudes).sum())
+    np.testing.assert_array_equal(shared.to_frequencies(values), alone.to_frequencies(values))
+    first = shared.to_samples(amplitudes)
+    for _ in range(20):
+        np.testing.assert_array_equal(shared.to_samples(amplitudes), first)
+
+
+def test_frequencies_that_are_not_finite_are_refused():
+    with pytest.raises(FloatingPointError, match="NaN or infinite"):
+        GridTransform(Grid((8,), (1.0,)), np.array([[0.0], [np.inf]]))
