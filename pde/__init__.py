@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pde.fields import write_fields
-    from pde.solve import Snapshot, Solver, solve
+    from pde.solver import Snapshot, Solver, solve
 
 __all__ = ["Snapshot", "Solver", "solve", "write_fields"]
 
-_HOMES = {"Snapshot": "pde.solve", "Solver": "pde.solve", "solve": "pde.solve", "write_fields": "pde.fields"}
+_HOMES = {"Snapshot": "pde.solver", "Solver": "pde.solver", "solve": "pde.solver", "write_fields": "pde.fields"}
 
 
 def __getattr__(name: str) -> object:

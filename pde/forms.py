@@ -40,7 +40,7 @@ def quadrature_degree(problem: Problem, plan: Plan) -> int:
     """2p for constant laws, 2p + 4 for Gaussians; folded laws oscillate up to twice as fast as the data's exponentials, and need their phase resolved."""
     if plan.folded:
         phase = max(2 * pi * h * x for h, x in zip(plan.size, problem.grid.reach, strict=True))
-        return 2 * plan.degree + ceil(phase) + 6
+        return 4 * ceil((2 * plan.degree + phase + 6) / 4)  # few distinct degrees: each is compiled once
     return 2 * plan.degree + (4 if isinstance(problem.density, Gaussian) else 0)
 
 

@@ -28,11 +28,11 @@ class LocalOperator:
 
     def __init__(self, problem: Problem, plan: Plan, comm: MPI.Comm, *, accuracy: float, threads: int = 1) -> None:
         self.problem, self.plan, self.comm = problem, plan, comm
-        space = forms.lagrange(box(plan, comm), plan.degree)
-        self._mass = _assembled(forms.mass_form(space))
-        self._stiffness = _assembled(forms.operator_form(space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)))
+        self.space = forms.lagrange(box(plan, comm), plan.degree)
+        self._mass = _assembled(forms.mass_form(self.space))
+        self._stiffness = _assembled(forms.operator_form(self.space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)))
         self._stiffness.scale(1 / problem.grid.volume)
-        self._nodes = Nodes.of(space)
+        self._nodes = Nodes.of(self.space)
         self._transform = GridTransform(problem.grid, self._nodes.frequency[self._nodes.owned], eps=accuracy, threads=threads)
         self._start = np.empty(0)
         self._start_errors = np.empty(0)

@@ -11,7 +11,7 @@ from petsc4py import PETSc
 
 from meshes import plan
 from pde.fields import spectrum_fields, write_fields
-from pde.solve import Snapshot, Solver
+from pde.solver import Snapshot, Solver
 from problem import Problem, RunFile, resolved, stage_keys
 from runtime import Progress, Stage, StopRequest, Store, atomic_write, log, on_root
 

@@ -1,0 +1,153 @@
+"""The equation against the exact NTK: error over the start, at every output time, at most the tolerance asked for."""
+
+import numpy as np
+import pytest
+
+import pde
+from problem import Ball, Gaussian, Grid, InputError, Network, Pde, Problem, Samples, Uniform, waves
+from tests import oracle
+
+TOLERANCES = [1e-2, 1e-3, 1e-4]
+KERNELS = {Gaussian: lambda law: oracle.gaussian(law.sigma), Uniform: lambda law: oracle.uniform(law.radius), Ball: lambda law: oracle.disc(law.radius)}
+
+
+def problem_of(density, shape, extent, frequencies, window, end, sigma_a=1.0):
+    times = np.array([0, 0.003, 0.1, 0.5, 1.0]) * end
+    samples = waves(Grid(shape, extent), frequencies, window=window)
+    return Problem(density, samples, Network(width=2, sigma_a=sigma_a), times)
+
+
+def exact(problem):
+    """Positions and u(t) of the exact NTK, (T, C, N)."""
+    positions = oracle.grid(problem.grid.shape, problem.grid.extent)
+    matrix = oracle.dense_kernel(positions, KERNELS[type(problem.density)](problem.density), problem.network.sigma_a)
+    return positions, oracle.flow(matrix, -problem.samples.values, problem.times)
+
+
+def worst_error(problem, spectrum):
+    """max_t |v - v_exact| / |v(0)| over the nodes, and how far the error has come down, |u(T)| / |u(0)|."""
+    positions, u = exact(problem)
+    v = oracle.spectrum(u, positions, spectrum.frequency)
+    errors = np.linalg.norm(spectrum.error - v, axis=(1, 2)) / np.linalg.norm(v[0])
+    return errors.max(), np.linalg.norm(u[-1]) / np.linalg.norm(u[0])
+
+
+@pytest.mark.parametrize("tolerance", TOLERANCES)
+@pytest.mark.parametrize("window", [0.1, None], ids=["windowed", "to the edge"])
+@pytest.mark.parametrize("n", [64, 65])
+@pytest.mark.parametrize("extent", [0.4, 2.5])
+@pytest.mark.parametrize("law", [Gaussian(4.0), Gaussian(20.0), Uniform(12.0), Uniform(50.0)], ids=str)
+def test_data_operator_1d(law, extent, n, window, tolerance):
+    density = type(law)(*(value / extent for value in vars(law).values()))
+    problem = problem_of(density, (n,), (extent,), [[2 / extent], [7.3 / extent]], window and window * extent, 300.0)
+    error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=tolerance)))
+    assert left < 0.3  # something was learned
+    assert error <= tolerance
+
+
+@pytest.mark.parametrize("tolerance", TOLERANCES)
+@pytest.mark.parametrize("window", [0.15, None], ids=["windowed", "to the edge"])
+@pytest.mark.parametrize("density", [Gaussian(2.5), Gaussian(10.0), Uniform(5.0), Uniform(13.0), Ball(6.0)], ids=str)
+def test_data_operator_2d(density, window, tolerance):
+    problem = problem_of(density, (20, 17), (1.0, 0.8), [[2.0, 1.0], [3.3, -5.0]], window, 1500.0)
+    error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=tolerance)))
+    assert left < 0.3
+    assert error <= tolerance
+
+
+@pytest.mark.parametrize("degree", [2, 4, 8])
+@pytest.mark.parametrize("density", [Gaussian(8.0), Uniform(12.0)], ids=str)
+def test_the_rule_holds_for_every_degree(density, degree):
+    problem = problem_of(density, (63,), (1.0,), [[2.0], [7.3]], None, 300.0)
+    error, _ = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-3, degree=degree)))
+    assert error <= 1e-3
+
+
+def test_white_noise_in_two_channels():
+    """The hardest target: all frequencies, up to the edge of the data, channels of different size."""
+    rng = np.random.default_rng(3)
+    samples = Samples(Grid((18, 18), (1.0, 1.0)), rng.normal(size=(2, 324)) * [[1.0], [100.0]])
+    problem = Problem(Gaussian(4.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 10.0, 3000.0]))
+    spectrum = pde.solve(problem, Pde(tolerance=1e-3))
+    positions, u = exact(problem)
+    v = oracle.spectrum(u, positions, spectrum.frequency)
+    errors = np.linalg.norm(spectrum.error - v, axis=2) / np.linalg.norm(v[0], axis=1)
+    assert errors.max() <= 1e-3
+
+
+@pytest.mark.parametrize("sigma_a", [0.0, 0.01, 3.0])
+def test_any_output_variance(sigma_a):
+    problem = problem_of(Gaussian(10.0), (64,), (1.0,), [[3.0], [10.0]], None, 200.0, sigma_a)
+    error, _ = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-4)))
+    assert error <= 1e-4
+
+
+def test_loss_is_that_of_the_exact_flow():
+    problem = problem_of(Gaussian(10.0), (64,), (1.0,), [[3.0], [10.0]], None, 200.0)
+    loss = pde.solve(problem, Pde(tolerance=1e-5)).loss
+    _, u = exact(problem)
+    np.testing.assert_allclose(loss, 0.5 * np.mean(u[:, 0] ** 2, axis=1), rtol=1e-4)
+
+
+@pytest.mark.parametrize("integrator", ["lanczos", "crank-nicolson", "backward-euler"])
+def test_local_operator_windowed_gaussian_1d(integrator):
+    problem = problem_of(Gaussian(10.0), (128,), (1.0,), [[3.0], [10.0], [20.0]], 0.08, 200.0)
+    tolerance = 1e-2 if integrator == "backward-euler" else 1e-3
+    spectrum = pde.solve(problem, Pde(operator="local", integrator=integrator, tolerance=tolerance))
+    error, left = worst_error(problem, spectrum)
+    assert left < 0.3
+    assert error <= tolerance
+    assert spectrum.attributes["outside"] < 1e-4
+
+
+def test_local_operator_windowed_gaussian_2d():
+    problem = problem_of(Gaussian(4.0), (48, 51), (1.0, 1.05), [[3.0, 2.0], [5.0, -4.0]], 0.09, 1000.0)
+    error, left = worst_error(problem, pde.solve(problem, Pde(operator="local", tolerance=1e-3)))
+    assert left < 0.3
+    assert error <= 1e-3
+
+
+def test_local_operator_reports_what_leaks_out():
+    """A target that does not vanish at the edge: the local operator is wrong, and its indicator says so; the loss is that of its own u."""
+    problem = problem_of(Gaussian(10.0), (128,), (1.0,), [[2.5]], None, 200.0)
+    spectrum = pde.solve(problem, Pde(operator="local"))
+    assert worst_error(problem, spectrum)[0] > 0.01
+    assert spectrum.attributes["outside"] > 0.01
+
+
+@pytest.mark.parametrize("integrator", ["crank-nicolson", "backward-euler"])
+def test_data_operator_with_the_textbook_integrators(integrator):
+    problem = problem_of(Gaussian(6.0), (32,), (1.0,), [[3.0], [5.0]], None, 50.0)
+    error, _ = worst_error(problem, pde.solve(problem, Pde(integrator=integrator, tolerance=1e-2)))
+    assert error <= 1e-2
+
+
+def test_network_start_is_what_the_drawn_network_has():
+    base = problem_of(Gaussian(6.0), (32,), (1.0,), [[3.0]], None, 10.0)
+    problem = Problem(base.density, base.samples, Network(width=50, sigma_a=1.0, symmetric=False), base.times, seed=7)
+    from problem import draw
+
+    neurons = draw(problem.density, problem.network, dimension=1, seed=7)
+    angle = 2 * np.pi * neurons.frequencies @ problem.grid.positions().T
+    f = (neurons.cosine @ np.cos(angle) + neurons.sine @ np.sin(angle)) / np.sqrt(50)
+    spectrum = pde.solve(problem, Pde(tolerance=1e-4))
+    expected = oracle.spectrum(f - problem.samples.values, problem.grid.positions(), spectrum.frequency)
+    np.testing.assert_allclose(spectrum.error[0], expected, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    "density, settings, match",
+    [
+        (Gaussian(30.0), Pde(operator="local"), "points"),
+        (Uniform(20.0), Pde(operator="local"), "alias"),
+        (Gaussian(3.0), Pde(degree=5), "degree = 5"),
+    ],
+)
+def test_refusals(density, settings, match):
+    with pytest.raises(InputError, match=match):
+        pde.solve(problem_of(density, (32,), (1.0,), [[3.0]], None, 10.0), settings)
+
+
+def test_local_operator_refuses_an_edge_it_cannot_follow():
+    with pytest.raises(InputError, match="ball"):
+        pde.solve(problem_of(Ball(5.0), (16, 16), (1.0, 1.0), [[3.0, 1.0]], None, 10.0), Pde(operator="local"))
