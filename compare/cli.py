@@ -1,11 +1,13 @@
 """The `freqbias` command, which ties all rooms together. Importing it imports none of the heavy libraries."""
 
-import importlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from meshes.cli import mesh_command
+from nn.cli import nn_command
+from pde.cli import pde_command
 from runtime import commandline
 from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
 
@@ -42,13 +44,16 @@ def run_command(
     ranks, and the network trained on rank 0 while the others sleep.
     """
     import problem
-    from compare.pipeline import run_all
+    from compare.pipeline import print_summary, run_all
+    from runtime import on_root
 
     with commandline.open_run(
         path or shipped_run_file(), load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
         run_all(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)
+        if not quiet:
+            on_root(print_summary, store, share=False)
 
 
 def compare_command(
@@ -114,14 +119,11 @@ overwritten unless told so; an unfinished one is gone on from with --resume.
 
 def build_app() -> typer.Typer:
     app = commandline.new_app(TEACHING)
-    rooms = {"mesh": ("meshes.cli", "mesh_command"), "pde": ("pde.cli", "pde_command"), "nn": ("nn.cli", "nn_command")}
     app.command("run")(run_command)
     app.command("check")(check_command)
-    for name, (module, command) in rooms.items():
-        try:
-            app.command(name)(getattr(importlib.import_module(module), command))
-        except ModuleNotFoundError:  # TODO: until these rooms have their commands
-            continue
+    app.command("mesh")(mesh_command)
+    app.command("pde")(pde_command)
+    app.command("nn")(nn_command)
     app.command("compare")(compare_command)
     app.command("doctor")(doctor_command)
     return app

@@ -71,9 +71,9 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
         error_over_initial  ||v_nn - v_pde|| / ||v_pde(0)||
         norm_pde, norm_nn   ||v_pde||, ||v_nn||
         loss_nn             1/2 mean_j u_j^2, summed over channels
-        loss_pde            the same of the finite-element solution, see `_pde_loss`
+        loss_pde            the same of the finite-element solution; where the spectrum has none, see `parseval_loss`
 
-    and, where the spectrum has it, outside_share. The samples may come in any order, as long as they are those of problem.grid.
+    The samples may come in any order, as long as they are those of problem.grid.
     Raises InputError where the positions are others, the shapes disagree, or no time is common: nothing is interpolated.
     """
     error = history.error[:, :, match_positions(history.position, problem.grid)]
@@ -85,8 +85,12 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
     limit = problem.grid.nyquist
     norm = MassNorm(spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, limit=limit)
     pde, nn = spectrum.error[ours], project(error[theirs], problem.grid, spectrum.frequency, threads=threads)
-    total = lambda values: np.sqrt(np.sum(norm(values) ** 2, axis=-1))  # noqa: E731  (over channels)
-    distance, norm_nn, initial = total(nn - pde), total(nn), total(spectrum.error[0])
+
+    def total(values: np.ndarray) -> np.ndarray:
+        """(..., C, n) -> (...): the norm of all channels together."""
+        return np.linalg.norm(norm(values), axis=-1)
+
+    distance, norm_pde, norm_nn, initial = total(nn - pde), total(pde), total(nn), total(spectrum.error[0])
     if not initial or not norm_nn.all():
         raise InputError(
             "a spectrum is 0 on the whole mesh, so that no relative error exists; the mesh must cover frequencies of the data"
@@ -94,14 +98,13 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
     metrics = {
         "relative_l2_error": distance / norm_nn,
         "error_over_initial": distance / initial,
-        "loss_pde": _pde_loss(spectrum, norm, problem)[ours],
-        "loss_nn": history.loss[theirs],
-        "norm_pde": total(pde),
+        "loss_pde": parseval_loss(norm_pde, problem.grid) if spectrum.loss is None else spectrum.loss[ours],
+        "loss_nn": 0.5 * np.mean(error[theirs] ** 2, axis=-1).sum(axis=-1),
+        "norm_pde": norm_pde,
         "norm_nn": norm_nn,
     }
-    if "outside_share" in spectrum.attributes:
-        metrics["outside_share"] = np.asarray(spectrum.attributes["outside_share"])[ours]
     attributes = {"name": problem.name, "unit": problem.unit}
+    attributes |= {"width": int(history.attributes["width"])} if "width" in history.attributes else {}
     return Comparison(
         spectrum.time[ours],
         spectrum.frequency,
@@ -161,21 +164,13 @@ def match_positions(position: np.ndarray, grid: Grid) -> np.ndarray:
     return order
 
 
-def _pde_loss(spectrum: Spectrum, norm: MassNorm, problem: Problem) -> np.ndarray:
-    """1/2 mean_j u_j^2 of the finite-element solution at all its times, (T,).
+def parseval_loss(norm: np.ndarray, grid: Grid) -> np.ndarray:
+    """1/2 mean_j u_j^2 from ||v||, the norm of its spectrum over the Nyquist box; any shape.
 
-    The data operator knows u and stores `loss`. Otherwise by Parseval: with v(xi) = mean_j u_j exp(-2 pi i xi.x_j) on a grid,
-
-        integral over the Nyquist box of |v|^2 = mean_j u_j^2 / prod extent,
-
-    and what lies in the box but not on the mesh keeps its starting value, since the damping is negligible there:
-    loss(t) = loss(0) + prod extent / 2 (||v(t)||^2 - ||v(0)||^2), norms on the mesh within the box.
+    With v(xi) = mean_j u_j exp(-2 pi i xi.x_j) on a grid, integral over the box of |v|^2 = mean_j u_j^2 / prod extent.
+    A mesh smaller than the box gives the part of the loss that it carries.
     """
-    if "loss" in spectrum.attributes:
-        return np.asarray(spectrum.attributes["loss"], dtype=float)
-    squares = np.sum(norm(spectrum.error) ** 2, axis=-1)
-    start = float(spectrum.attributes.get("initial_loss", 0.5 * np.mean(problem.samples.values**2, axis=1).sum()))
-    return start + 0.5 * problem.grid.volume * (squares - squares[0])
+    return 0.5 * grid.volume * norm**2
 
 
 def _range(times: np.ndarray) -> str:

@@ -1,0 +1,172 @@
+"""Figure 4: the finite-element solution against the network, |v| of both and of their difference at several times.
+
+In one dimension curves, the difference below on a scale of its own; in two dimensions maps, all on one logarithmic colour
+scale. Several channels are shown as the root of the sum over channels of |v_c|^2.
+"""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import matplotlib.style
+import numpy as np
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from matplotlib.tri import Triangulation
+from scipy.spatial import Delaunay
+
+from compare.metrics import Comparison
+from compare.norm import lagrange_element
+
+STYLE = Path(__file__).with_name("freqbias.mplstyle")
+PANELS = 4
+FLOOR = 0.03  # of the largest difference: the colour scale begins there, within the next two shares of the largest magnitude
+LEAST_SCALE, MOST_SCALE = 1e-2, 1e-5
+SIGNAL = 0.02  # of the largest magnitude: the axes reach as far as there is that much
+LEAST_ERROR = 0.01  # percent: below it a title does not give the digits, which are those of rounding
+TICKS = [1, 2, 5, 10]
+PDE_COLOUR, NN_COLOUR, DIFFERENCE_COLOUR = "#56b4e9", "#000000", "#d55e00"  # Okabe and Ito 2008
+
+
+def figure4(comparison: Comparison, *paths: Path) -> Figure:
+    """Draw the comparison, save it at each of paths (.png at 300 dpi, .pdf), and return the figure.
+
+    Raises ValueError for a comparison in three dimensions, which is for ParaView.
+    """
+    dimension = comparison.frequency.shape[1]
+    if dimension > 2:
+        raise ValueError("figure4 is drawn in one and two dimensions; look at fields.pvd in ParaView")
+    with matplotlib.style.context(STYLE):
+        figure = _curves(comparison) if dimension == 1 else _maps(comparison)
+        for path in paths:
+            figure.savefig(path, metadata=_provenance(comparison, path.suffix))
+    return figure
+
+
+def panel_times(loss: np.ndarray, count: int = PANELS) -> list[int]:
+    """Indices of the times to show: the first, the last, and those between at which the loss has fallen by equal factors."""
+    log_loss = np.log(np.maximum(loss, np.finfo(float).tiny))
+    levels = np.linspace(log_loss[0], log_loss[-1], count)
+    nearest = [int(np.abs(log_loss - level).argmin()) for level in levels[1:-1]]
+    return sorted({0, *nearest, len(loss) - 1})
+
+
+def _curves(comparison: Comparison) -> Figure:
+    shown = panel_times(comparison.metrics["loss_nn"])
+    xi, pde, nn = _along_the_axis(comparison, shown)
+    difference, pde, nn = _magnitude(nn - pde), _magnitude(pde), _magnitude(nn)
+    (reach,) = _reach(comparison, xi[:, None], np.maximum(pde, nn))
+
+    figure = Figure(figsize=(7.1, 3.1))
+    ratios = {"height_ratios": [2, 1]}
+    axes = figure.subplots(2, len(shown), sharex=True, sharey="row", squeeze=False, gridspec_kw=ratios)
+    for k, (upper, lower) in enumerate(axes.T):
+        upper.plot(xi, pde[k], color=PDE_COLOUR, linewidth=2.0, label="finite elements")
+        upper.plot(xi, nn[k], color=NN_COLOUR, linewidth=0.7, linestyle=(0, (3, 1.5)), label=_network(comparison))
+        upper.set_title(_title(comparison, shown[k]))
+        lower.plot(xi, difference[k], color=DIFFERENCE_COLOUR, linewidth=0.8)
+        lower.xaxis.set_major_locator(MaxNLocator(5, steps=TICKS))
+        for panel in (upper, lower):
+            panel.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].set(xlim=(-reach, reach), ylim=(0, None), ylabel=_label(comparison, "v"))
+    axes[1, 0].set(ylim=(0, None), ylabel=_label(comparison, r"v_\mathrm{nn} - v_\mathrm{pde}"))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    figure.supxlabel(rf"frequency $\xi$ ({_per_unit(comparison)}; Nyquist limit ±{comparison.limit[0]:g})", fontsize=8)
+    return figure
+
+
+def _maps(comparison: Comparison) -> Figure:
+    shown = panel_times(comparison.metrics["loss_nn"])
+    pde, nn = comparison.pde[shown], comparison.nn[shown]
+    rows = [_magnitude(pde), _magnitude(nn), _magnitude(nn - pde)]
+    names = ["finite elements", _network(comparison), "difference"]
+    largest = max(row.max() for row in rows)
+    reach = _reach(comparison, comparison.frequency, np.maximum(rows[0], rows[1]))
+    triangulation = _triangles(comparison, reach)
+    norm = LogNorm(np.clip(FLOOR * rows[2].max(), MOST_SCALE * largest, LEAST_SCALE * largest), largest)
+
+    side = 5.6 / len(shown)
+    figure = Figure(figsize=(7.1, 0.9 + 3 * side * min(1.6, reach[1] / reach[0])))
+    axes = figure.subplots(3, len(shown), sharex=True, sharey=True, squeeze=False)
+    for values, panels, name in zip(rows, axes, names, strict=True):
+        for value, panel in zip(values, panels, strict=True):
+            image = panel.tripcolor(triangulation, np.maximum(value, norm.vmin), norm=norm, shading="gouraud", rasterized=True)
+            panel.set(xlim=(-reach[0], reach[0]), ylim=(-reach[1], reach[1]), aspect="equal")
+            panel.xaxis.set_major_locator(MaxNLocator(4, steps=TICKS))
+            panel.yaxis.set_major_locator(MaxNLocator(4, steps=TICKS))
+        panels[0].set_ylabel(f"{name}\n" + r"$\xi_2$")
+    for panel, index in zip(axes[0], shown, strict=True):
+        panel.set_title(_title(comparison, index))
+    for panel in axes[-1]:
+        panel.set_xlabel(r"$\xi_1$")
+    bar = figure.colorbar(image, ax=axes, extend="min", shrink=0.7, aspect=35, pad=0.02)
+    bar.set_label(_label(comparison, "v") + " and " + _label(comparison, r"v_\mathrm{nn} - v_\mathrm{pde}"))
+    limits = ", ".join(f"±{limit:g}" for limit in comparison.limit)
+    figure.supxlabel(rf"frequency $\xi$ ({_per_unit(comparison)}; Nyquist limits {limits})", fontsize=8)
+    return figure
+
+
+def _along_the_axis(comparison: Comparison, shown: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """xi (n,) and both spectra (T, C, n), the elements' polynomials drawn out at several points between their nodes."""
+    element = lagrange_element(comparison.cell_type, comparison.degree)
+    points = np.linspace(0, 1, 3 * comparison.degree + 1)[:, None]
+    basis = np.asarray(element.tabulate(0, points))[0, :, :, 0]
+    xi = (comparison.frequency[comparison.cells, 0] @ basis.T).ravel()
+    order = np.argsort(xi, kind="stable")
+    order = order[np.abs(xi[order]) <= comparison.limit[0] * (1 + 1e-12)]
+    pde, nn = ((values[shown][..., comparison.cells] @ basis.T) for values in (comparison.pde, comparison.nn))
+    shape = (len(shown), pde.shape[1], -1)
+    return xi[order], pde.reshape(shape)[..., order], nn.reshape(shape)[..., order]
+
+
+def _triangles(comparison: Comparison, reach: np.ndarray) -> Triangulation:
+    """Triangles between the nodes of each cell, where the axes reach and within the Nyquist box."""
+    points = np.asarray(lagrange_element(comparison.cell_type, comparison.degree).points)
+    pieces = Delaunay(points).simplices
+    edges = points[pieces[:, 1:]] - points[pieces[:, :1]]
+    pieces = pieces[np.abs(np.linalg.det(edges)) > 1e-9]
+    triangles = comparison.cells[:, pieces].reshape(-1, 3)
+    corners = np.abs(comparison.frequency[triangles])
+    seen = (corners.min(axis=1) <= reach).all(axis=1) & (corners.mean(axis=1) <= comparison.limit).all(axis=1)
+    return Triangulation(*comparison.frequency.T, triangles[seen])
+
+
+def _reach(comparison: Comparison, xi: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+    """How far the axes go, (d,): as far as there is signal, with a margin, and not beyond the mesh or the Nyquist box."""
+    inside = (np.abs(xi) <= comparison.limit * (1 + 1e-12)).all(axis=1)
+    signal = inside & (magnitude.max(axis=0) > SIGNAL * magnitude[:, inside].max())
+    return np.minimum(1.15 * np.abs(xi[signal]).max(axis=0), np.abs(xi[inside]).max(axis=0))
+
+
+def _magnitude(v: np.ndarray) -> np.ndarray:
+    """(T, C, n) -> (T, n)."""
+    return np.linalg.norm(v, axis=1)
+
+
+def _title(comparison: Comparison, index: int) -> str:
+    error = 100 * comparison.metrics["relative_l2_error"][index]
+    shown = f"{error:.2g} %" if error >= LEAST_ERROR else f"< {LEAST_ERROR} %"
+    return f"$t$ = {comparison.time[index]:.4g}\nrelative error {shown}"
+
+
+def _label(comparison: Comparison, what: str) -> str:
+    if comparison.pde.shape[1] == 1:
+        return f"$|{what}|$"
+    return rf"$(\sum_c |{what}|_c^2)^{{1/2}}$" if len(what) > 1 else rf"$(\sum_c |{what}_c|^2)^{{1/2}}$"
+
+
+def _network(comparison: Comparison) -> str:
+    width = comparison.attributes.get("width")
+    return "network" if width is None else f"network, {width:,} neurons"
+
+
+def _per_unit(comparison: Comparison) -> str:
+    return f"cycles/{comparison.attributes.get('unit') or 'unit length'}"
+
+
+def _provenance(comparison: Comparison, suffix: str) -> dict[str, str]:
+    program = f"freqbias {version('freqbias')}"
+    name = str(comparison.attributes.get("name", ""))
+    if suffix == ".png":
+        return {"Title": name, "Software": program}
+    return {"Title": name, "Creator": program}

@@ -1,0 +1,102 @@
+"""Everything for one run file: the stages in their order, and the summary at the end."""
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare.stage import finished
+from problem import Problem, RunFile, stage_keys
+from runtime import StopRequest, Store, log, on_root
+from runtime.progress import duration
+
+STAGES = ("pde", "nn", "compare")
+FILES = {
+    "compare/figure4.png": "the comparison as a picture (.pdf beside it)",
+    "compare/metrics.csv": "errors and losses at each time",
+    "compare/fields.pvd": "both spectra, for ParaView",
+    "pde/fields.pvd": "the finite-element solution, for ParaView",
+    "run.toml": "the run file with every default filled in",
+}
+
+
+def run_all(
+    run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
+) -> None:
+    """The stages pde, nn and compare; collective. Raises what they raise. What is finished is not even imported."""
+    log.info("%s: results go to %s", run.name, store.root)
+    for name in STAGES:
+        if name != "compare" and resume and on_root(finished, store, name, stage_keys(run, name)):
+            log.info("%s: finished already, in %s", name, store.root / name)
+            continue
+        stage = import_module(f"{name}.stage")
+        stage.run_stage(run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
+
+
+def print_summary(store: Store) -> None:
+    """Print what a finished run took and found: a table on a terminal, plain lines elsewhere. On rank 0 only."""
+    rows = [("", "finite elements", "network"), *_both(store)]
+    if sys.stdout.isatty():
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*rows[0], box=SIMPLE_HEAD)
+        for row in rows[1:]:
+            table.add_row(*row)
+        Console().print(table)
+    else:
+        print()
+        print_aligned(rows)
+    print()
+    print_aligned([*_errors(store), ("results", str(store.root))])
+    print_aligned([(f"  {name}", what) for name, what in FILES.items() if (store.root / name).is_file()])
+
+
+def print_aligned(rows: list[tuple[str, ...]]) -> None:
+    """Print rows of one length as columns of text, each as wide as its longest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _both(store: Store) -> list[tuple[str, str, str]]:
+    spectrum, spectrum_sizes = _read(store.root / "pde" / "spectrum.nc")
+    history, _ = _read(store.root / "nn" / "error.nc")
+    metrics = _metrics(store)
+    seconds = [store.manifest(stage)["seconds"] for stage in ("pde", "nn")]
+    return [
+        ("time", *map(_seconds, seconds)),
+        ("size", f"{spectrum_sizes['node']:,} dofs", f"{history['width']:,} neurons"),
+        ("method", f"{spectrum['operator']} operator, {spectrum['integrator']}", f"{history['integrator']}, {history['device']}"),
+        ("steps", f"{spectrum['steps']:,}", f"{history['steps']:,}"),
+        ("loss", *(f"{loss[0]:.3g} -> {loss[-1]:.3g}" for loss in (metrics["loss_pde"], metrics["loss_nn"]))),
+    ]
+
+
+def _errors(store: Store) -> list[tuple[str, str]]:
+    metrics = _metrics(store)
+    lines = []
+    for name, title in (("error_over_initial", "error over the start"), ("relative_l2_error", "relative L2 error")):
+        percent, worst = 100 * metrics[name], int(metrics[name].argmax())
+        lines.append((title, f"median {np.median(percent):.2g} %, worst {percent[worst]:.2g} % at t = {metrics['time'][worst]:g}"))
+    return lines
+
+
+def _metrics(store: Store) -> np.ndarray:
+    return np.atleast_1d(np.genfromtxt(store.root / "compare" / "metrics.csv", delimiter=",", names=True))
+
+
+def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[Any, int]]:
+    """Attributes and dimensions of a netCDF file."""
+    import xarray as xr
+
+    with xr.open_dataset(path, engine="h5netcdf") as data:
+        return dict(data.attrs), dict(data.sizes)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 90 else duration(seconds)

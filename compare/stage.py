@@ -1,0 +1,110 @@
+"""The stage `compare` of a result: from the files of `pde` and `nn` to spectra.nc, fields.pvd, metrics.csv and figure4."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare.metrics import Comparison, compare
+from problem import ErrorHistory, InputError, Problem, RunFile, Spectrum, resolved, stage_keys
+from runtime import Stage, StopRequest, Store, UsageError, atomic_write, log, on_root, sha256_of, threads_alone
+
+
+def run_stage(
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    error_file: Path | None = None,
+) -> None:
+    """Compare, and write the folder `compare/`; collective: rank 0 works, the others sleep.
+
+    error_file: a user's own errors in the format of error.nc, in place of those of `nn`.
+    Raises UsageError where the result of an earlier stage is missing, damaged, or of another run file, or one of this
+    stage is in the way; InputError where the errors do not belong to the data; StoppedEarly.
+    """
+    on_root(
+        _run_stage, run, problem, store, resume=resume, overwrite=overwrite, stop=stop, error_file=error_file, share=False
+    )
+
+
+def _run_stage(
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    error_file: Path | None,
+) -> None:
+    sources = {"pde": store.verify("pde", keys=stage_keys(run, "pde")) / "spectrum.nc"}
+    if error_file is None:
+        sources["nn"] = store.verify("nn", keys=stage_keys(run, "nn")) / "error.nc"
+    else:
+        if not error_file.is_file():
+            raise InputError(f"--error {error_file}: no such file; give a netCDF file in the format of error.nc")
+        sources["error"] = error_file
+    # What is compared counts by its content: a stage computed anew makes this one out of date.
+    keys = {**stage_keys(run, "compare"), "sources": {name: sha256_of(path) for name, path in sources.items()}}
+    if resume and finished(store, "compare", keys):
+        log.info("compare: finished already, in %s", store.root / "compare")
+        return
+    history = ErrorHistory.load(sources.get("error") or sources["nn"])
+    comparison = compare(Spectrum.load(sources["pde"]), history, problem, threads=threads_alone())
+    with store.open("compare", keys=keys, resume=resume, overwrite=overwrite) as stage:
+        with atomic_write(store.root / "run.toml") as aside:
+            aside.write_text(resolved(run), encoding="utf-8")
+        write(stage, comparison, stop)
+        stage.finish()
+    log.info("compare: wrote %s", stage.folder)
+
+
+def finished(store: Store, stage: str, keys: Mapping[str, Any]) -> bool:
+    """Whether the stage is complete, whole, and computed from these keys."""
+    try:
+        store.verify(stage, keys=keys)
+    except UsageError:
+        return False
+    return True
+
+
+def write(stage: Stage, comparison: Comparison, stop: StopRequest) -> None:
+    """All files of the stage."""
+    from compare.figures import figure4
+    from pde.fields import write_fields
+
+    with stage.writing("spectra.nc") as path:
+        comparison.save(path)
+    with stage.writing("metrics.csv") as path:
+        comparison.save_metrics(path)
+    stop.check()
+    with stage.writing("fields.pvd") as path:
+        write_fields(
+            path.parent,
+            time=comparison.time,
+            frequency=comparison.frequency,
+            cells=comparison.cells,
+            cell_type=comparison.cell_type,
+            point_data=fields(comparison),
+        )
+    stop.check()
+    if comparison.frequency.shape[1] > 2:
+        log.info("compare: figure4 is drawn in one and two dimensions; look at fields.pvd in ParaView")
+        return
+    with stage.writing("figure4.pdf") as path:
+        figure4(comparison, path.with_suffix(".png"), path)
+
+
+def fields(comparison: Comparison) -> dict[str, np.ndarray]:
+    """Magnitudes on the nodes, (T, n) each: the root of the sum over channels of squares."""
+    magnitudes = {
+        "pde_magnitude": comparison.pde,
+        "nn_magnitude": comparison.nn,
+        "difference_magnitude": comparison.nn - comparison.pde,
+    }
+    return {name: np.linalg.norm(values, axis=1) for name, values in magnitudes.items()}
