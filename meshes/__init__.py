@@ -1,6 +1,11 @@
 """Frequency meshes: how far and how fine (`plan`), and the DOLFINx mesh itself (`box`)."""
 
+from typing import TYPE_CHECKING
+
 from meshes.plan import Plan, plan
+
+if TYPE_CHECKING:
+    from meshes.boxes import box
 
 __all__ = ["Plan", "box", "plan"]
 

@@ -1,6 +1,6 @@
 """The command `freqbias mesh`."""
 
-import runtime.commandline as commandline
+from runtime import commandline
 from runtime.commandline import LogFile, Out, Overwrite, Quiet, Resume, RunPath, Verbose
 
 
@@ -15,8 +15,8 @@ def mesh_command(
 ) -> None:
     """Write and describe the frequency mesh.
 
-    The mesh follows from [pde] tolerance unless [mesh] says otherwise; mesh/mesh.vtu opens in ParaView. `freqbias pde` makes its own
-    and does not need this.
+    The mesh follows from [pde] tolerance unless [mesh] says otherwise; mesh/mesh.vtu opens in ParaView. `freqbias
+    pde` makes its own and does not need this.
     """
     import problem
     from meshes.stage import run_stage

@@ -1,6 +1,7 @@
 """From a tolerance to a frequency mesh: how far it reaches and how fine it is.
 
-Half-width: the support of rho_w, or the smallest R with  T sup_{|xi| > R} rho_w / prod extent * (1 + (2 pi sigma_a X)^2) <= tolerance.
+Half-width: the support of rho_w, or the smallest R with  T sup_{|xi| > R} rho_w / prod extent * (1 + (2 pi sigma_a
+X)^2) <= tolerance.
 Element size: h_i = degree / (nu X_i), X_i = max_j |x_j,i|, with nu nodes per 1/X_i from measured tables.
 """
 
@@ -25,7 +26,8 @@ TAIL_SHARE = 0.25  # of the tolerance, for what the mesh leaves out
 class Plan:
     """A box mesh on |xi_i| <= half_width_i, xi in cycles/length.
 
-    half_width (d,), cells (d,) counted over the whole box and even along xi_1; folded: whether the laws are folded onto the Nyquist box.
+    half_width (d,), cells (d,) counted over the whole box and even along xi_1; folded: whether the laws are folded
+    onto the Nyquist box.
     """
 
     half_width: tuple[float, ...]
@@ -56,8 +58,8 @@ class Plan:
 def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None) -> Plan:
     """Choose the mesh for the asked tolerance; [mesh] half_width and size, where given, take precedence.
 
-    Raises InputError where the local operator would reach beyond the Nyquist frequency, where the support has an edge that a box cannot follow, and
-    where no rule exists for the degree.
+    Raises InputError where the local operator would reach beyond the Nyquist frequency, where the support has an edge
+    that a box cannot follow, and where no rule exists for the degree.
     """
     settings, mesh = settings or Pde(), mesh or Mesh()
     grid = problem.grid
@@ -66,7 +68,10 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
         size = np.full(grid.dimension, mesh.size)
     else:
         size = settings.degree / (nodes_per_reach(settings) * grid.reach)
-    cells = [max(LEAST_CELLS if mesh.size is None else 2, ceil(2 * r / h - 1e-9)) for r, h in zip(half_width, size, strict=True)]
+    cells = [
+        max(LEAST_CELLS if mesh.size is None else 2, ceil(2 * r / h - 1e-9))
+        for r, h in zip(half_width, size, strict=True)
+    ]
     cells[0] += cells[0] % 2  # so that xi_1 = 0 is a mesh line: the data operator needs only one side of it
     return Plan(tuple(half_width), tuple(cells), settings.degree, folded)
 
@@ -75,18 +80,24 @@ def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float
     grid, nyquist = problem.grid, problem.grid.nyquist
     beyond_box = not problem.density.follows_box(grid.dimension)
     radius = mesh.half_width or tail_radius(problem, settings.tolerance)
-    folded = settings.operator == "data" and mesh.half_width is None and (beyond_box or bool((radius > nyquist * (1 + 1e-9)).any()))
+    folded = (
+        settings.operator == "data"
+        and mesh.half_width is None
+        and (beyond_box or bool((radius > nyquist * (1 + 1e-9)).any()))
+    )
     if folded:
         return [float(r) for r in nyquist], True
     if settings.operator == "local" and (radius > nyquist * (1 + 1e-9)).any():
         key = "[mesh] half_width" if mesh.half_width else "the half-width that the tail of [density] needs"
         raise InputError(
-            f'[pde] operator = "local": {key} is {radius:.6g}, beyond the limit points/(2 extent) = {nyquist.min():.6g} where frequencies alias; '
+            f'[pde] operator = "local": {key} is {radius:.6g}, beyond the limit points/(2 extent) = '
+            f"{nyquist.min():.6g} where frequencies alias; "
             'use operator = "data", more [data] points, or a narrower [density]'
         )
     if settings.operator == "local" and beyond_box and mesh.size is None:
         raise InputError(
-            '[density] kind = "ball": a box mesh cannot follow its edge, so that [pde] operator = "local" has no rule for the tolerance; '
+            '[density] kind = "ball": a box mesh cannot follow its edge, so that [pde] operator = "local" has no '
+            "rule for the tolerance; "
             'use operator = "data", or choose [mesh] size yourself'
         )
     return [float(radius)] * grid.dimension, False
@@ -105,7 +116,8 @@ def nodes_per_reach(settings: Pde) -> float:
     table = NODES[settings.operator]
     if settings.degree not in table:
         raise InputError(
-            f"[pde] degree = {settings.degree}: no rule gives the mesh for this degree and operator = {settings.operator!r}; "
+            f"[pde] degree = {settings.degree}: no rule gives the mesh for this degree and operator = "
+            f"{settings.operator!r}; "
             f"use one of {', '.join(map(str, table))}, or give [mesh] size"
         )
     order = 2 * settings.degree if settings.operator == "data" else settings.degree + 1

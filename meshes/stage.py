@@ -11,7 +11,8 @@ def describe(problem: Problem, layout: Plan) -> str:
     """What the mesh is and why, one line a fact."""
     unit = f"cycles/{problem.unit}" if problem.unit else "cycles per unit length"
     rows = {
-        "cells": " x ".join(map(str, layout.cells)) + {1: " intervals", 2: " quadrilaterals", 3: " hexahedra"}[layout.dimension],
+        "cells": " x ".join(map(str, layout.cells))
+        + {1: " intervals", 2: " quadrilaterals", 3: " hexahedra"}[layout.dimension],
         "degree": f"{layout.degree} (Lagrange, Gauss-Lobatto points)",
         "dofs": f"{layout.dofs:,}",
         "half-width": ", ".join(f"{r:.6g}" for r in layout.half_width) + f" {unit}",
@@ -23,7 +24,8 @@ def describe(problem: Problem, layout: Plan) -> str:
 
 
 def run_stage(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> str:
-    """Write `mesh/mesh.vtu` and return its description; rank 0 works. Raises InputError, UsageError (a result in the way)."""
+    """Write `mesh/mesh.vtu` and return its description; rank 0 works. Raises InputError, UsageError (a result in the
+    way)."""
     layout = plan(problem, run.pde, run.mesh)
     on_root(_write, run, layout, store, resume=resume, overwrite=overwrite)
     return describe(problem, layout)
@@ -50,7 +52,9 @@ def vertices(layout: Plan) -> tuple[np.ndarray, np.ndarray]:
     corners = {1: [[0], [1]], 2: [[0, 0], [1, 0], [1, 1], [0, 1]]}
     square = corners[2]
     corners[3] = [[*c, z] for z in (0, 1) for c in square]
-    first = np.stack(np.meshgrid(*[np.arange(n) for n in layout.cells], indexing="ij"), axis=-1).reshape(-1, layout.dimension)
+    first = np.stack(np.meshgrid(*[np.arange(n) for n in layout.cells], indexing="ij"), axis=-1).reshape(
+        -1, layout.dimension
+    )
     shape = tuple(n + 1 for n in layout.cells)
     cells = [np.ravel_multi_index(tuple((first + corner).T), shape) for corner in corners[layout.dimension]]
     return points, np.stack(cells, axis=1)

@@ -1,4 +1,5 @@
-"""The damped heat equation in frequency space by finite elements: forms, operators, integrators, fields for ParaView."""
+"""The damped heat equation in frequency space by finite elements: forms, operators, integrators, fields for
+ParaView."""
 
 import importlib
 from typing import TYPE_CHECKING

@@ -1,6 +1,6 @@
 """The command `freqbias pde`, also `python -m pde`."""
 
-import runtime.commandline as commandline
+from runtime import commandline
 from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
 
 
@@ -16,8 +16,8 @@ def pde_command(
 ) -> None:
     """Solve the equation.
 
-    Writes pde/spectrum.nc and pde/fields.pvd (for ParaView) to the result folder: the spectrum of the error on the mesh at every output
-    time. Under mpirun all ranks share the work.
+    Writes pde/spectrum.nc and pde/fields.pvd (for ParaView) to the result folder: the spectrum of the error on the
+    mesh at every output time. Under mpirun all ranks share the work.
     """
     import problem
     from pde.stage import run_stage

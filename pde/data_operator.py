@@ -4,8 +4,9 @@ Solved in data space. With E_iq = exp(-2 pi i xi_i.x_q) at the nodes, v = E u / 
 
     du/dt = -K_h u,   K_h = Re(E^H A_h E) / N   (N x N, real, symmetric, semidefinite),
 
-so that  exp(-t C A_h) v(0) = E exp(-t K_h) u(0) / N:  no linear solve, and v at any frequency afterwards. A v(xi) and A v(-xi) are conjugate, hence
-K_h = 2 Re(K_h assembled on xi_1 >= 0), with no condition on the cut. Exact for any data on a grid, windowed or not.
+so that  exp(-t C A_h) v(0) = E exp(-t K_h) u(0) / N:  no linear solve, and v at any frequency afterwards. A v(xi) and
+A v(-xi) are conjugate, hence K_h = 2 Re(K_h assembled on xi_1 >= 0), with no condition on the cut. Exact for any data
+on a grid, windowed or not.
 
 Parallel: nodes are distributed, u is on every rank; one reduction of a vector of the size of the data for each product.
 """
@@ -15,8 +16,8 @@ from collections.abc import Callable
 from math import pi
 
 import numpy as np
-import scipy.sparse as sparse
 from dolfinx import fem
+from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
 from meshes import Plan, box
@@ -33,14 +34,19 @@ class DataOperator:
         self.problem, self.plan, self.comm = problem, plan, comm
         self._accuracy, self._threads = accuracy, threads
         space = forms.lagrange(box(plan, comm, half=True), plan.degree)
-        matrix = fem.assemble_matrix(forms.operator_form(space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)))
+        matrix = fem.assemble_matrix(
+            forms.operator_form(space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan))
+        )
         rows = len(matrix.indptr) - 1
         local = sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(rows, rows))
         touched = np.flatnonzero(np.diff(local.indptr))  # not the ghosts that only neighbours' cells use
-        # The sum over the ranks of E^H A E needs no assembly across them: each takes the part of A that its own cells make.
+        # The sum over the ranks of E^H A E needs no assembly across them: each takes the part of A that its own cells
+        # make.
         self._matrix = local[touched][:, touched]
         self._nodes = space.tabulate_dof_coordinates()[touched, : plan.dimension]
-        self._transform = GridTransform(problem.grid, self._nodes, eps=accuracy, threads=threads) if len(touched) else None
+        self._transform = (
+            GridTransform(problem.grid, self._nodes, eps=accuracy, threads=threads) if len(touched) else None
+        )
         self.products = 0
 
     @property
@@ -48,7 +54,10 @@ class DataOperator:
         """An upper bound of the decay rates: min(1, sup rho_w / prod extent) * (1 + (2 pi sigma_a X)^2) [1/time]."""
         grid = self.problem.grid
         strength = 1 + (2 * pi * self.problem.network.sigma_a * np.linalg.norm(grid.reach)) ** 2
-        return float(strength * (1.0 if self.plan.folded else min(1.0, self.problem.density.maximum(grid.dimension) / grid.volume)))
+        return float(
+            strength
+            * (1.0 if self.plan.folded else min(1.0, self.problem.density.maximum(grid.dimension) / grid.volume))
+        )
 
     def start(self, errors: np.ndarray) -> np.ndarray:
         """u(0), (C, N), from the errors on the samples, (C, N)."""
@@ -83,7 +92,9 @@ class DataOperator:
         def solve(right: np.ndarray) -> np.ndarray:
             solution, failure = cg(system, right, rtol=self._accuracy, maxiter=1000)
             if failure:
-                raise ComputationError("conjugate gradients did not converge in 1000 iterations; use a smaller [pde] step")
+                raise ComputationError(
+                    "conjugate gradients did not converge in 1000 iterations; use a smaller [pde] step"
+                )
             return solution
 
         return solve

@@ -1,6 +1,6 @@
-"""Fields for ParaView: a `.pvd` collection of `.vtu` files, one for each time, with Lagrange cells of the mesh's own degree."""
+"""Fields for ParaView: a `.pvd` collection of `.vtu` files, one for each time, with Lagrange cells of the mesh's own
+degree."""
 
-from mpi4py import MPI  # isort: skip  # noqa: F401  (before DOLFINx)
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
@@ -21,11 +21,19 @@ VTK_LAGRANGE = {
 
 
 def write_fields(
-    folder: Path, *, time: np.ndarray, frequency: np.ndarray, cells: np.ndarray, cell_type: str, point_data: Mapping[str, np.ndarray], name: str = "fields"
+    folder: Path,
+    time: np.ndarray,
+    frequency: np.ndarray,
+    cells: np.ndarray,
+    cell_type: str,
+    point_data: Mapping[str, np.ndarray],
+    *,
+    name: str = "fields",
 ) -> None:
     """Write NAME.pvd and NAME_000000.vtu, ... into folder.
 
-    time (T,); frequency (n, d) and cells (c, k) as in `Spectrum`; point_data: arrays (T, n) that change in time, or (n,) that do not.
+    time (T,); frequency (n, d) and cells (c, k) as in `Spectrum`; point_data: arrays (T, n) that change in time, or
+    (n,) that do not.
     """
     grid = lagrange_grid(frequency, cells, cell_type)
     collection = ElementTree.Element("VTKFile", type="Collection", version="0.1")
@@ -49,12 +57,17 @@ def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> p
 
 
 def spectrum_fields(problem: Problem, spectrum: Spectrum) -> dict[str, np.ndarray]:
-    """What `pde/fields.pvd` holds: real, imaginary, magnitude and phase of v for each channel, damping, diffusion, rho_w."""
-    fields = {}
+    """What `pde/fields.pvd` holds: real, imaginary, magnitude and phase of v for each channel, damping, diffusion,
+    rho_w."""
+    fields: dict[str, np.ndarray] = {}
     for channel in range(spectrum.error.shape[1]):
         suffix = f"_{channel}" if spectrum.error.shape[1] > 1 else ""
         v = spectrum.error[:, channel]
         parts = {"real": v.real, "imaginary": v.imag, "magnitude": np.abs(v), "phase": np.angle(v)}
         fields |= {name + suffix: values for name, values in parts.items()}
     laws, xi = problem.laws, spectrum.frequency
-    return fields | {"damping": laws.damping.value(xi), "diffusion": laws.diffusion.value(xi), "rho_w": problem.density.density(xi)}
+    return fields | {
+        "damping": laws.damping.value(xi),
+        "diffusion": laws.diffusion.value(xi),
+        "rho_w": problem.density.density(xi),
+    }

@@ -5,7 +5,6 @@
 A is real, symmetric, and positive semidefinite for laws that are not negative.
 """
 
-from mpi4py import MPI  # isort: skip  # noqa: F401  (before DOLFINx)
 from collections.abc import Callable
 from math import ceil, pi
 
@@ -24,7 +23,13 @@ Value = Callable[[np.ndarray], np.ndarray]  # (n, d) -> (n,)
 
 def lagrange(mesh: dolfinx.mesh.Mesh, degree: int) -> fem.FunctionSpace:
     """V_h: continuous Lagrange elements on Gauss-Lobatto points."""
-    element = basix.ufl.element("Lagrange", mesh.basix_cell(), degree, lagrange_variant=basix.LagrangeVariant.gll_warped, dtype=mesh.geometry.x.dtype)
+    element = basix.ufl.element(
+        "Lagrange",
+        mesh.basix_cell(),
+        degree,
+        lagrange_variant=basix.LagrangeVariant.gll_warped,
+        dtype=mesh.geometry.x.dtype,
+    )
     return fem.functionspace(mesh, element)
 
 
@@ -37,7 +42,8 @@ def laws_on(problem: Problem, plan: Plan) -> tuple[Value, Value]:
 
 
 def quadrature_degree(problem: Problem, plan: Plan) -> int:
-    """2p for constant laws, 2p + 4 for Gaussians; folded laws oscillate up to twice as fast as the data's exponentials, and need their phase resolved."""
+    """2p for constant laws, 2p + 4 for Gaussians; folded laws oscillate up to twice as fast as the data's
+    exponentials, and need their phase resolved."""
     if plan.folded:
         phase = max(2 * pi * h * x for h, x in zip(plan.size, problem.grid.reach, strict=True))
         return 4 * ceil((2 * plan.degree + phase + 6) / 4)  # few distinct degrees: each is compiled once

@@ -1,9 +1,10 @@
-"""The local operator, the damped heat equation itself: dv/dt = -(A v) / prod_i extent_i, for data that fill a box evenly.
+"""The local operator, the damped heat equation itself: dv/dt = -(A v) / prod_i extent_i, for data that fill a box
+evenly.
 
     M dv/dt = -B v,    B = A_h / prod extent,    natural boundary conditions.
 
-v is complex with v(-xi) = conj v(xi), and B real and even, so that one real vector carries it: the Hartley transform w = Re v + Im v, with
-Re v = (w(xi) + w(-xi))/2 and Im v = (w(xi) - w(-xi))/2, on a mesh symmetric under xi -> -xi.
+v is complex with v(-xi) = conj v(xi), and B real and even, so that one real vector carries it: the Hartley transform
+w = Re v + Im v, with Re v = (w(xi) + w(-xi))/2 and Im v = (w(xi) - w(-xi))/2, on a mesh symmetric under xi -> -xi.
 It lets u leak out of the region where there are data: `outside` measures that share.
 """
 
@@ -30,10 +31,14 @@ class LocalOperator:
         self.problem, self.plan, self.comm = problem, plan, comm
         self.space = forms.lagrange(box(plan, comm), plan.degree)
         self._mass = _assembled(forms.mass_form(self.space))
-        self._stiffness = _assembled(forms.operator_form(self.space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)))
+        self._stiffness = _assembled(
+            forms.operator_form(self.space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan))
+        )
         self._stiffness.scale(1 / problem.grid.volume)
         self._nodes = Nodes.of(self.space)
-        self._transform = GridTransform(problem.grid, self._nodes.frequency[self._nodes.owned], eps=accuracy, threads=threads)
+        self._transform = GridTransform(
+            problem.grid, self._nodes.frequency[self._nodes.owned], eps=accuracy, threads=threads
+        )
         self._start = np.empty(0)
         self._start_errors = np.empty(0)
         self.products = 0
@@ -65,9 +70,10 @@ class LocalOperator:
         return self.comm.allreduce(rows @ self.mass(w))
 
     def solver(self, shift: float) -> Callable[[np.ndarray], np.ndarray]:
-        """b -> (M + shift B)^-1 b with one sparse Cholesky factorisation (MUMPS). Raises ComputationError where it fails."""
+        """b -> (M + shift B)^-1 b with one sparse Cholesky factorisation (MUMPS). Raises ComputationError where it
+        fails."""
         matrix = self._mass.copy()
-        matrix.axpy(shift, self._stiffness, structure=PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+        matrix.axpy(shift, self._stiffness, structure=PETSc.Mat.Structure.SAME)
         matrix.setOption(PETSc.Mat.Option.SPD, True)
         solver = PETSc.KSP().create(self.comm)
         solver.setOperators(matrix)
@@ -78,7 +84,10 @@ class LocalOperator:
         try:
             solver.setUp()
         except PETSc.Error as failure:
-            raise ComputationError(f"MUMPS could not factor M + {shift:.3g} B ({self.plan.dofs} dofs): {failure}; use a coarser mesh or more memory") from failure
+            raise ComputationError(
+                f"MUMPS could not factor M + {shift:.3g} B ({self.plan.dofs} dofs): {failure}; use a coarser mesh "
+                f"or more memory"
+            ) from failure
         right, solution = matrix.createVecs()
 
         def solve(b: np.ndarray) -> np.ndarray:

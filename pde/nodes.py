@@ -30,7 +30,9 @@ class Nodes:
         place[order] = np.arange(len(order))
         local_cells = space.dofmap.list[: space.mesh.topology.index_map(space.mesh.topology.dim).size_local]
         parts = comm.gather(dofs.local_to_global(local_cells.ravel().astype(np.int32)).reshape(local_cells.shape))
-        cells = place[np.concatenate(parts)] if parts is not None else np.empty((0, local_cells.shape[1]), dtype=np.int64)
+        cells = (
+            place[np.concatenate(parts)] if parts is not None else np.empty((0, local_cells.shape[1]), dtype=np.int64)
+        )
         cells = cells[np.lexsort(np.sort(cells, axis=1).T[::-1])]
         first = dofs.local_range[0]
         return cls(gathered[order], cells, place[first : first + count], comm)

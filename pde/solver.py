@@ -20,16 +20,24 @@ TRANSFORM_SHARE = 1e-3  # of the tolerance, for the non-uniform transforms
 
 
 def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
-    """u(0) = f(0) - f* on the samples, (C, N): -f* ("target", and "auto" for a symmetric network), or with the drawn network's own start."""
+    """u(0) = f(0) - f* on the samples, (C, N): -f* ("target", and "auto" for a symmetric network), or with the drawn
+    network's own start."""
     if initial == "target" or problem.network.symmetric:
         return -problem.samples.values
-    neurons = draw(problem.density, problem.network, dimension=problem.dimension, channels=problem.samples.channels, seed=problem.seed)
+    neurons = draw(
+        problem.density,
+        problem.network,
+        dimension=problem.dimension,
+        channels=problem.samples.channels,
+        seed=problem.seed,
+    )
     return superpose(neurons, problem.grid) - problem.samples.values
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The solution at one output time: the whole state on rank 0 (None elsewhere), the loss, and for the local operator the share outside."""
+    """The solution at one output time: the whole state on rank 0 (None elsewhere), the loss, and for the local
+    operator the share outside."""
 
     index: int
     state: np.ndarray | None
@@ -38,32 +46,41 @@ class Snapshot:
 
 
 class Solver:
-    """The equation of a problem, ready to be solved: mesh, operator and integrator as the settings ask. Collective over comm.
+    """The equation of a problem, ready to be solved: mesh, operator and integrator as the settings ask. Collective
+    over comm.
 
     `for snapshot in solver.trajectory(): ...`, then `solver.spectrum(snapshots)`; `solve` does both.
     """
 
-    def __init__(self, problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None, comm: MPI.Comm = MPI.COMM_WORLD) -> None:
+    def __init__(
+        self, problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None, comm: MPI.Comm = MPI.COMM_WORLD
+    ) -> None:
         self.problem, self.settings, self.comm = problem, settings or Pde(), comm
         self.plan = plan(problem, self.settings, mesh)
         self.effort = Effort()
         accuracy = TRANSFORM_SHARE * self.settings.tolerance
         operator = DataOperator if self.settings.operator == "data" else LocalOperator
-        self.operator: DataOperator | LocalOperator = operator(problem, self.plan, comm, accuracy=accuracy, threads=runtime.threads())
+        self.operator: DataOperator | LocalOperator = operator(
+            problem, self.plan, comm, accuracy=accuracy, threads=runtime.threads()
+        )
         self.start = self.operator.start(start_errors(problem, self.settings.initial))
 
     def trajectory(self, after: int = 0, state: np.ndarray | None = None) -> Iterator[Snapshot]:
-        """Snapshots at all output times; or, given the whole state of output time `after`, at the later ones only. Collective."""
+        """Snapshots at all output times; or, given the whole state of output time `after`, at the later ones only.
+        Collective."""
         times = self.problem.times
         if after == 0:
             local = self.start
             yield self._snapshot(0, local)
         else:
             local = self.operator.scatter(state)
-        for index, local in enumerate(self._integrator().evolve(self.operator, local, times[after:], self.effort), after + 1):
-            if not np.isfinite(local).all():
-                raise ComputationError(f"t = {times[index]:.6g}: the solution is not finite; use a smaller [pde] tolerance")
-            yield self._snapshot(index, local)
+        evolution = self._integrator().evolve(self.operator, local, times[after:], self.effort)
+        for index, later in enumerate(evolution, after + 1):
+            if not np.isfinite(later).all():
+                raise ComputationError(
+                    f"t = {times[index]:.6g}: the solution is not finite; use a smaller [pde] tolerance"
+                )
+            yield self._snapshot(index, later)
 
     def spectrum(self, snapshots: list[Snapshot]) -> Spectrum:
         """The Spectrum of snapshots at all output times. On rank 0 alone."""
@@ -86,7 +103,9 @@ class Solver:
         cell_type = ("interval", "quadrilateral", "hexahedron")[grid.dimension - 1]
         loss = np.array([snapshot.loss for snapshot in snapshots])
         error = self.operator.spectra(states, nodes)
-        return Spectrum(self.problem.times, nodes.frequency, error, nodes.cells, cell_type, self.plan.degree, attributes, loss)
+        return Spectrum(
+            self.problem.times, nodes.frequency, error, nodes.cells, cell_type, self.plan.degree, attributes, loss
+        )
 
     def _snapshot(self, index: int, local: np.ndarray) -> Snapshot:
         outside = self.operator.outside(local) if isinstance(self.operator, LocalOperator) else 0.0
@@ -96,7 +115,11 @@ class Solver:
         settings = self.settings
         if settings.integrator == "lanczos":
             tolerance = INTEGRATION_SHARE * settings.tolerance
-            return Lanczos(tolerance) if settings.operator == "data" else ShiftInvertLanczos(tolerance, self.operator.fastest)
+            return (
+                Lanczos(tolerance)
+                if settings.operator == "data"
+                else ShiftInvertLanczos(tolerance, self.operator.fastest)
+            )
         theta = 0.5 if settings.integrator == "crank-nicolson" else 1.0
         step = settings.step
         if step == "auto":
@@ -104,11 +127,14 @@ class Solver:
         return ThetaMethod(theta, step)
 
 
-def solve(problem: Problem, settings: Pde | None = None, *, mesh: Mesh | None = None, comm: MPI.Comm = MPI.COMM_WORLD) -> Spectrum | None:
-    """Solve dv/dt = -C A v (data operator) or dv/dt = -A v / prod extent (local operator) at the problem's output times.
+def solve(
+    problem: Problem, settings: Pde | None = None, *, mesh: Mesh | None = None, comm: MPI.Comm = MPI.COMM_WORLD
+) -> Spectrum | None:
+    """Solve dv/dt = -C A v (data operator) or dv/dt = -A v / prod extent (local operator) at the problem's output
+    times.
 
-    The result is on rank 0, None elsewhere; collective over comm. Raises InputError for settings that contradict the problem, ComputationError
-    where a solve fails or gives values that are not finite. Source: arXiv 2405.14957.
+    The result is on rank 0, None elsewhere; collective over comm. Raises InputError for settings that contradict the
+    problem, ComputationError where a solve fails or gives values that are not finite. Source: arXiv 2405.14957.
     """
     solver = Solver(problem, settings, mesh, comm)
     snapshots = list(solver.trajectory())

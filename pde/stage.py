@@ -1,6 +1,7 @@
 """The stage `pde` of a result: output times stored as they are reached, `spectrum.nc` and `fields.pvd` at the end.
 
-Parts: `output-K`, the whole state, loss and share outside at output time K. A resumed run goes on from the last of them, on any number of ranks.
+Parts: `output-K`, the whole state, loss and share outside at output time K. A resumed run goes on from the last of
+them, on any number of ranks.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -16,30 +17,42 @@ from problem import Problem, RunFile, resolved, stage_keys
 from runtime import Progress, Stage, StopRequest, Store, atomic_write, log, on_root
 
 
-def run_stage(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest) -> None:
+def run_stage(
+    run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
+) -> None:
     """Solve, and write `pde/spectrum.nc` and `pde/fields.pvd`; collective over COMM_WORLD.
 
-    Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once what was reached is on the disk.
+    Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once what was reached is
+    on the disk.
     """
     comm = MPI.COMM_WORLD
     stop.install()  # after PETSc, which has a handler of its own for SIGTERM
     layout = plan(problem, run.pde, run.mesh)  # refuses before anything is written
-    stage = on_root(lambda: store.open("pde", keys=stage_keys(run, "pde"), resume=resume, overwrite=overwrite), share=False)
+    stage = on_root(_open, run, store, resume, overwrite, share=False)  # None on the other ranks
     try:
-        if on_root(lambda: stage.finished):
+        if on_root(lambda: stage is not None and stage.finished):
             log.info("pde: finished already, in %s", store.root / "pde")
             return
-        on_root(_write_run_file, run, store)
-        log.info("pde: %d dofs, degree %d, half-width %s", layout.dofs, layout.degree, ", ".join(f"{r:.4g}" for r in layout.half_width))
+        reach = ", ".join(f"{r:.4g}" for r in layout.half_width)
+        log.info("pde: %d dofs, degree %d, half-width %s", layout.dofs, layout.degree, reach)
         solver = Solver(problem, run.pde, run.mesh, comm)
         snapshots = _solve(solver, stage, stop)
-        on_root(lambda: _assemble(solver, stage, snapshots), share=False)
+        on_root(_assemble, solver, stage, snapshots)
     finally:
-        on_root(lambda: stage.close(), share=False)
+        if stage is not None:
+            stage.close()
     log.info("pde: %d steps; wrote %s", solver.effort.steps, store.root / "pde" / "spectrum.nc")
 
 
-def _solve(solver: Solver, stage: Stage, stop: StopRequest) -> list[Snapshot]:
+def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
+    stage = store.open("pde", keys=stage_keys(run, "pde"), resume=resume, overwrite=overwrite)
+    if not stage.finished:
+        with atomic_write(store.root / "run.toml") as aside:
+            aside.write_text(resolved(run), encoding="utf-8")
+    return stage
+
+
+def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Snapshot]:
     """All snapshots, those of an earlier session included; each is stored as it is reached. Collective."""
     stepping = solver.settings.integrator != "lanczos"  # Lanczos reaches all output times at once
     stored = on_root(_stored, stage, share=False) if stepping else []
@@ -52,7 +65,7 @@ def _solve(solver: Solver, stage: Stage, stop: StopRequest) -> list[Snapshot]:
         stop.check(solver.comm)
         for snapshot in solver.trajectory(max(count - 1, 0), snapshots[-1].state if snapshots else None):
             snapshots.append(snapshot)
-            on_root(_save, stage, snapshot, share=False)
+            on_root(_save, stage, snapshot)
             progress.advance(note=f"loss {snapshot.loss:.2e}")
             if len(snapshots) < total:
                 stop.check(solver.comm)
@@ -66,7 +79,7 @@ def _save(stage: Stage, snapshot: Snapshot) -> None:
 
 def _stored(stage: Stage) -> list[Snapshot]:
     """The snapshots that an earlier session left, without gaps from the start."""
-    names, snapshots = set(stage.parts()), []
+    names, snapshots = set(stage.parts()), list[Snapshot]()
     while _part(len(snapshots)) in names:
         arrays, meta = stage.load_part(_part(len(snapshots)))
         snapshots.append(Snapshot(state=arrays["state"], **meta))
@@ -78,17 +91,10 @@ def _assemble(solver: Solver, stage: Stage, snapshots: list[Snapshot]) -> None:
     with stage.writing("spectrum.nc") as path:
         spectrum.save(path)
     with stage.writing("fields.pvd") as path:
-        write_fields(
-            path.parent, time=spectrum.time, frequency=spectrum.frequency, cells=spectrum.cells, cell_type=spectrum.cell_type,
-            point_data=spectrum_fields(solver.problem, spectrum),
-        )  # fmt: skip
+        fields = spectrum_fields(solver.problem, spectrum)
+        write_fields(path.parent, spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
     versions = {"dolfinx": dolfinx.__version__, "petsc": ".".join(map(str, PETSc.Sys.getVersion()))}
     stage.finish(versions=versions, ranks=solver.comm.size)
-
-
-def _write_run_file(run: RunFile, store: Store) -> None:
-    with atomic_write(store.root / "run.toml") as aside:
-        aside.write_text(resolved(run), encoding="utf-8")
 
 
 def _part(index: int) -> str:

@@ -1,4 +1,5 @@
-"""The mathematical statement: densities, laws, data, the draw of a network, the run file, and the records that travel."""
+"""The mathematical statement: densities, laws, data, the draw of a network, the run file, and the records that
+travel."""
 
 from problem.build import build
 from problem.densities import Ball, Density, Gaussian, Uniform

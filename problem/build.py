@@ -40,14 +40,20 @@ def _file(data: FileSection) -> Samples:
     dimension = values.ndim - 1
     for name, value in (("points", data.points), ("extent", data.extent)):
         if isinstance(value, list) and len(value) != dimension:
-            raise InputError(f"[data] {name} = {value}: {path.name} has {dimension} axes; give one number, or one per axis")
+            raise InputError(
+                f"[data] {name} = {value}: {path.name} has {dimension} axes; give one number, or one per axis"
+            )
     if not np.isfinite(values).all():
         first = np.argwhere(~np.isfinite(values))[0][:-1]
         raise InputError(
-            f"[data] path = {data.path!r}: {np.count_nonzero(~np.isfinite(values))} values are NaN or infinite, the first at {first.tolist()}; fill or crop them"
+            f"[data] path = {data.path!r}: {np.count_nonzero(~np.isfinite(values))} values are NaN or infinite, "
+            f"the first at {first.tolist()}; fill or crop them"
         )
     if min(values.shape[:-1]) < 2:
-        raise InputError(f"[data] path = {data.path!r}: its shape is {values.shape[:-1]}; at least 2 points are needed along every axis")
+        raise InputError(
+            f"[data] path = {data.path!r}: its shape is {values.shape[:-1]}; at least 2 points are needed along "
+            f"every axis"
+        )
     if data.points is not None:
         values = area_average(values, per_axis(data.points, dimension))
     grid = Grid(values.shape[:-1], per_axis(data.extent, dimension))

@@ -98,7 +98,9 @@ class Ball(Density):
 
     def transform(self, z: np.ndarray) -> np.ndarray:
         s = 2 * pi * self.radius * np.sqrt(_squared(z))
-        small = s < 1e-2  # there the closed forms for d = 2, 3 lose digits, and 1 - s^2 / (2 (d + 2)) is good to s^4 / 200
+        small = (
+            s < 1e-2
+        )  # there the closed forms for d = 2, 3 lose digits, and 1 - s^2 / (2 (d + 2)) is good to s^4 / 200
         t = np.where(small, 1.0, s)
         match z.shape[-1]:
             case 1:

@@ -31,7 +31,8 @@ def draw(density: Density, network: Network, *, dimension: int, channels: int = 
     sampling "iid": w_k ~ rho_w, a_k and b_k normal of variance sigma_a^2, all independent.
     sampling "sobol": (w_k, phase_k) from one scrambled Sobol sequence, and (a_k, b_k) of the fixed modulus
     a_k^2 + b_k^2 = 2 sigma_a^2: the same kernel at infinite width, a smaller sampling error at finite width.
-    symmetric: every neuron has its negative (same w, opposite a and b), so that f = 0 at the start; width counts all of them and is even.
+    symmetric: every neuron has its negative (same w, opposite a and b), so that f = 0 at the start; width counts all
+    of them and is even.
     """
     count = network.width // 2 if network.symmetric else network.width
     rng = np.random.default_rng(seed)

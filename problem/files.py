@@ -30,15 +30,20 @@ def resolve(path: str, folder: Path) -> Path:
         if not found.is_file():
             raise InputError(f"[data] path = {path!r}: no such file ({found}); paths are relative to the run file")
     if found.suffix.lower() not in SUFFIXES:
-        raise InputError(f"[data] path = {path!r}: cannot read {found.suffix or 'a file without an ending'}; use one of {' '.join(SUFFIXES)}")
+        raise InputError(
+            f"[data] path = {path!r}: cannot read {found.suffix or 'a file without an ending'}; use one of "
+            f"{' '.join(SUFFIXES)}"
+        )
     return found
 
 
 def read(path: Path, *, key: str | None = None, dtype: str | None = None, dimension: int | None = None) -> np.ndarray:
     """The file's values as float64, shape (n_1, ..., n_d, C).
 
-    key: the array inside an .npz; dtype: the number type of a raw .dat; dimension: d, where the array's axes leave it open.
-    A d-dimensional array is one channel, a (d+1)-dimensional one has its channels last. Raises InputError naming the key and the remedy.
+    key: the array inside an .npz; dtype: the number type of a raw .dat; dimension: d, where the array's axes leave it
+    open.
+    A d-dimensional array is one channel, a (d+1)-dimensional one has its channels last. Raises InputError naming the
+    key and the remedy.
     """
     suffix = path.suffix.lower()
     try:
@@ -56,7 +61,9 @@ def read(path: Path, *, key: str | None = None, dtype: str | None = None, dimens
     except InputError:
         raise
     except (OSError, ValueError, EOFError, SyntaxError) as failure:
-        raise InputError(f"[data] path = {str(path)!r}: not readable as {suffix}: {failure}; write it anew") from failure
+        raise InputError(
+            f"[data] path = {str(path)!r}: not readable as {suffix}: {failure}; write it anew"
+        ) from failure
     if values.dtype.kind not in "fiub":
         raise InputError(f"[data] path = {str(path)!r}: holds {values.dtype}, not real numbers; convert it first")
     return _with_channels(values.astype(float), dimension, path)
@@ -70,7 +77,10 @@ def _with_channels(values: np.ndarray, dimension: int | None, path: Path) -> np.
         return values[..., None]
     if values.ndim == dimension + 1:
         return values
-    raise InputError(f"[data] dimension = {dimension}: the array in {path.name} has shape {values.shape}; expected {dimension} axes, or one more for channels")
+    raise InputError(
+        f"[data] dimension = {dimension}: the array in {path.name} has shape {values.shape}; expected {dimension} "
+        f"axes, or one more for channels"
+    )
 
 
 def _npz(path: Path, key: str | None) -> np.ndarray:
@@ -86,9 +96,13 @@ def _npz(path: Path, key: str | None) -> np.ndarray:
 
 def _raw(path: Path, dtype: str | None) -> np.ndarray:
     if dtype is None:
-        raise InputError(f'[data] dtype is missing: {path.name} is raw binary; name its number type, for example dtype = "float32"')
+        raise InputError(
+            f'[data] dtype is missing: {path.name} is raw binary; name its number type, for example dtype = "float32"'
+        )
     if path.stat().st_size % np.dtype(dtype).itemsize:
-        raise InputError(f"[data] dtype = {dtype!r}: the {path.stat().st_size} bytes of {path.name} are not a whole number of them")
+        raise InputError(
+            f"[data] dtype = {dtype!r}: the {path.stat().st_size} bytes of {path.name} are not a whole number of them"
+        )
     return np.fromfile(path, dtype=dtype)
 
 
@@ -96,11 +110,12 @@ def _image(path: Path) -> np.ndarray:
     """Values in [0, 1] for 8- and 16-bit images; x_1 runs right and x_2 up. Transparency is left out."""
     from PIL import Image
 
-    with Image.open(path) as image:
-        if image.mode in ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBA"):
-            image = image.convert("RGB")
-        elif image.mode in ("1", "LA"):
-            image = image.convert("L")
+    with Image.open(path) as opened:
+        image: Image.Image = opened
+        if opened.mode in ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBA"):
+            image = opened.convert("RGB")
+        elif opened.mode in ("1", "LA"):
+            image = opened.convert("L")
         values = np.asarray(image)
     full = {"u": {1: 255.0, 2: 65535.0}}.get(values.dtype.kind, {}).get(values.dtype.itemsize, 1.0)
     values = values[..., None] if values.ndim == 2 else values

@@ -2,7 +2,8 @@
 
     F[f](xi) = integral f(x) exp(-2 pi i xi.x) dx,        f(x) = integral F[f](xi) exp(+2 pi i xi.x) dxi
 
-Frequencies xi are in cycles per unit length of x. On N samples x_j of equal weight, with the density of the data rho_data = mean_j delta(x - x_j),
+Frequencies xi are in cycles per unit length of x. On N samples x_j of equal weight, with the density of the data
+rho_data = mean_j delta(x - x_j),
 
     v(xi) = F[u rho_data](xi) = mean_j u(x_j) exp(-2 pi i xi.x_j).
 
@@ -20,7 +21,8 @@ def phase(frequencies: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def transform(values: np.ndarray, positions: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """v(xi_i) = mean_j u(x_j) exp(-2 pi i xi_i.x_j) as the direct sum: the definition, O(n N), for small data and tests.
+    """v(xi_i) = mean_j u(x_j) exp(-2 pi i xi_i.x_j) as the direct sum: the definition, O(n N), for small data and
+    tests.
 
     values (..., N), positions (N, d) [length], frequencies (n, d) [cycles/length]; returns complex (..., n).
     The fast version of the same sum is `numerics.GridTransform`.

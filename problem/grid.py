@@ -8,7 +8,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Grid:
-    """x_q = (q + 1/2) h - extent/2 on each axis, q = 0 .. n-1, h = extent/n: the cell centres of [-extent/2, extent/2)^d.
+    """x_q = (q + 1/2) h - extent/2 on each axis, q = 0 .. n-1, h = extent/n: the cell centres of [-extent/2,
+    extent/2)^d.
 
     shape: points per axis; extent: length of the box per axis [length]. Samples are in C order: array axis 0 is x_1.
     """
@@ -47,7 +48,9 @@ class Grid:
 
     def axes(self) -> list[np.ndarray]:
         """The coordinates along each axis: d arrays of shape (n_i,) [length]."""
-        return [(np.arange(n) + 0.5) * (extent / n) - extent / 2 for n, extent in zip(self.shape, self.extent, strict=True)]
+        return [
+            (np.arange(n) + 0.5) * (extent / n) - extent / 2 for n, extent in zip(self.shape, self.extent, strict=True)
+        ]
 
     def positions(self) -> np.ndarray:
         """All samples x_j, shape (N, d) [length], in C order."""

@@ -1,6 +1,7 @@
 """The laws that set the damped heat equation in frequency space: dv/dt = -C (damping v - div(diffusion grad v)).
 
-C is the convolution with the transform of the data density (data operator) or 1 / prod extent (local operator); see `pde`.
+C is the convolution with the transform of the data density (data operator) or 1 / prod extent (local operator); see
+`pde`.
 A network of any depth enters `pde` through its laws alone, never through rho_w.
 """
 
@@ -18,7 +19,8 @@ Field = Callable[[np.ndarray], np.ndarray]  # (n, d) -> (n,)
 class Law:
     """An even, non-negative law on frequency space, by its values and by its transform.
 
-    value: xi (n, d) [cycles/length] -> (n,);  transform: z (n, d) [length] -> integral value(xi) cos(2 pi xi.z) dxi, (n,).
+    value: xi (n, d) [cycles/length] -> (n,);  transform: z (n, d) [length] -> integral value(xi) cos(2 pi xi.z) dxi,
+    (n,).
     """
 
     value: Field
@@ -27,7 +29,8 @@ class Law:
 
 @dataclass(frozen=True)
 class Laws:
-    """damping = F[G], diffusion = F[H] of the kernel K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x'), and the atom of the damping at xi = 0."""
+    """damping = F[G], diffusion = F[H] of the kernel K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x'), and the atom of
+    the damping at xi = 0."""
 
     damping: Law
     diffusion: Law

@@ -1,4 +1,5 @@
-"""The records that travel between the rooms, and their netCDF files (through xarray and h5netcdf; real and imaginary parts apart)."""
+"""The records that travel between the rooms, and their netCDF files (through xarray and h5netcdf; real and imaginary
+parts apart)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,8 +39,16 @@ class Problem:
 
     def __post_init__(self) -> None:
         times = np.asarray(self.times, dtype=float)
-        if times.ndim != 1 or len(times) < 2 or times[0] != 0 or not (np.diff(times) > 0).all() or not np.isfinite(times).all():
-            raise InputError(f"times = {self.times}: expected an increasing list that starts with 0 and has a later time")
+        if (
+            times.ndim != 1
+            or len(times) < 2
+            or times[0] != 0
+            or not (np.diff(times) > 0).all()
+            or not np.isfinite(times).all()
+        ):
+            raise InputError(
+                f"times = {self.times}: expected an increasing list that starts with 0 and has a later time"
+            )
         object.__setattr__(self, "times", times)
 
     @property
@@ -60,9 +69,11 @@ class Problem:
 class Spectrum:
     """The error's spectrum v on the nodes of a frequency mesh, at the output times.
 
-    time (T,) gradient-flow time; frequency (n, d) [cycles/length], the Lagrange nodes in canonical order (see `canonical_order`);
-    error (T, C, n) complex; cells (c, k): the nodes of each cell, in the order of Basix's Lagrange element (Gauss-Lobatto points)
-    of this cell_type ("interval", "quadrilateral", "hexahedron", ...) and degree. attributes: numbers and words about the run.
+    time (T,) gradient-flow time; frequency (n, d) [cycles/length], the Lagrange nodes in canonical order (see
+    `canonical_order`); error (T, C, n) complex; cells (c, k): the nodes of each cell, in the order of Basix's
+    Lagrange element (Gauss-Lobatto points) of this cell_type ("interval", "quadrilateral", "hexahedron", ...) and
+    degree. attributes:
+    numbers and words about the run.
     loss (T,): 1/2 mean_j u_j^2 of the solution on the samples, summed over channels; None where it is not known.
     """
 
@@ -99,14 +110,24 @@ class Spectrum:
         error = data["error_real"].values + 1j * data["error_imag"].values
         cell_type, degree = str(attributes.pop("cell_type")), int(attributes.pop("degree"))
         loss = data["loss"].values if "loss" in data else None
-        return cls(data["time"].values, data["frequency"].values, error, data["cells"].values, cell_type, degree, attributes, loss)
+        return cls(
+            data["time"].values,
+            data["frequency"].values,
+            error,
+            data["cells"].values,
+            cell_type,
+            degree,
+            attributes,
+            loss,
+        )
 
 
 @dataclass(frozen=True)
 class ErrorHistory:
     """A network's error u = f - f* on the samples, at the output times.
 
-    time (T,) gradient-flow time; position (N, d) [length]; error (T, C, N); loss (T,): 1/2 mean_j u_j^2, summed over channels.
+    time (T,) gradient-flow time; position (N, d) [length]; error (T, C, N); loss (T,): 1/2 mean_j u_j^2, summed over
+    channels.
     """
 
     time: np.ndarray
@@ -134,11 +155,14 @@ class ErrorHistory:
         data = _load(path, {"position": 2, "error": 3})
         error = data["error"].values.astype(float)
         loss = data["loss"].values if "loss" in data else 0.5 * np.mean(error**2, axis=2).sum(axis=1)
-        return cls(data["time"].values.astype(float), data["position"].values.astype(float), error, loss, dict(data.attrs))
+        return cls(
+            data["time"].values.astype(float), data["position"].values.astype(float), error, loss, dict(data.attrs)
+        )
 
 
 def canonical_order(frequency: np.ndarray) -> np.ndarray:
-    """The permutation that sorts nodes (n, d) by xi_1, then xi_2, ...: the same whatever the partition, and reversed by xi -> -xi.
+    """The permutation that sorts nodes (n, d) by xi_1, then xi_2, ...: the same whatever the partition, and reversed
+    by xi -> -xi.
 
     Coordinates closer than 1e-9 of the largest count as equal.
     """
@@ -150,7 +174,9 @@ def canonical_order(frequency: np.ndarray) -> np.ndarray:
 def _save(path: Path, variables: dict[str, Any], time: np.ndarray, attributes: dict[str, Any]) -> None:
     import xarray as xr
 
-    dataset = xr.Dataset(variables, coords={"time": ("time", time)}, attrs={**attributes, "format_version": FORMAT_VERSION})
+    dataset = xr.Dataset(
+        variables, coords={"time": ("time", time)}, attrs={**attributes, "format_version": FORMAT_VERSION}
+    )
     dataset.to_netcdf(path, engine="h5netcdf")
 
 
@@ -166,9 +192,13 @@ def _load(path: Path, expected: dict[str, int]) -> "xr.Dataset":
         raise InputError(f"{path}: not a netCDF file: {failure}") from failure
     for name, dims in {"time": 1, **expected}.items():
         if name not in data.variables or data[name].ndim != dims:
-            raise InputError(f"{path}: variable {name} with {dims} dimension(s) is missing; the README describes the format")
+            raise InputError(
+                f"{path}: variable {name} with {dims} dimension(s) is missing; the README describes the format"
+            )
         if not np.isfinite(data[name].values).all():
-            raise InputError(f"{path}: variable {name} has values that are NaN or infinite; write it from a run that converged")
+            raise InputError(
+                f"{path}: variable {name} has values that are NaN or infinite; write it from a run that converged"
+            )
     if (version := data.attrs.pop("format_version", FORMAT_VERSION)) != FORMAT_VERSION:
         raise InputError(f"{path}: format_version = {version}; this version of freqbias reads {FORMAT_VERSION}")
     return data

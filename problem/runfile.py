@@ -33,7 +33,11 @@ OUTPUTS = 20  # evenly spaced output times, where neither outputs nor times is g
 class RunFile(Section):
     """Everything one run needs. `load` makes one; `resolved` is what the result folder keeps."""
 
-    name: str = Field("run", pattern=r"^[\w.-]*\w[\w.-]*$", description="letters, digits, dots, dashes and underscores: it names the result folder")
+    name: str = Field(
+        "run",
+        pattern=r"^[\w.-]*\w[\w.-]*$",
+        description="letters, digits, dots, dashes and underscores: it names the result folder",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="a whole number of at least 0")
     unit: str = Field("", max_length=20, description='the unit of x, for labels, for example "m"')
     density: DensitySection = Field(description="a section [density] with a kind")
@@ -48,7 +52,11 @@ class RunFile(Section):
     @classmethod
     def _defaults(cls, tables: Any) -> Any:
         """The defaults that depend on other keys, so that what is stored is complete."""
-        if isinstance(tables, dict) and isinstance(time := tables.get("time"), dict) and not {"times", "outputs"} & time.keys():
+        if (
+            isinstance(tables, dict)
+            and isinstance(time := tables.get("time"), dict)
+            and not {"times", "outputs"} & time.keys()
+        ):
             tables = {**tables, "time": {**time, "outputs": OUTPUTS}}
         return tables
 
@@ -56,12 +64,14 @@ class RunFile(Section):
     def _agree(self) -> "RunFile":
         if self.training.tolerance is None and self.training.precision == "single" and self.pde.tolerance < 1e-5:
             raise ValueError(
-                f"[pde] tolerance = {self.pde.tolerance} is also that of [training], and below the rounding of precision = \"single\", 1e-5; "
+                f"[pde] tolerance = {self.pde.tolerance} is also that of [training], and below the rounding of "
+                f'precision = "single", 1e-5; '
                 'use [training] precision = "double", or give [training] a tolerance of its own'
             )
         if self.pde.initial == "target" and not self.network.symmetric:
             raise ValueError(
-                '[pde] initial = "target" contradicts [network] symmetric = false: that network does not start at 0; use initial = "network" or "auto"'
+                '[pde] initial = "target" contradicts [network] symmetric = false: that network does not start '
+                'at 0; use initial = "network" or "auto"'
             )
         return self
 
@@ -71,7 +81,8 @@ class RunFile(Section):
 
 
 def load(path: Path) -> RunFile:
-    """Read and check a run file; a data file's path becomes absolute. Raises InputError: one message, a line for each key at fault."""
+    """Read and check a run file; a data file's path becomes absolute. Raises InputError: one message, a line for each
+    key at fault."""
     path = Path(path)
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -105,7 +116,8 @@ def resolved(run: RunFile) -> str:
 
 
 def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
-    """The keys that a stage ("mesh", "pde", "nn", "compare") depends on, as a nested dict; a data file enters by its content.
+    """The keys that a stage ("mesh", "pde", "nn", "compare") depends on, as a nested dict; a data file enters by its
+    content.
 
     A stage must be computed again when, and only when, one of these has changed.
     """
@@ -114,7 +126,12 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
     if isinstance(run.data, FileSection):
         keys["data"]["path"] = hashlib.sha256(files.resolve(run.data.path, Path()).read_bytes()).hexdigest()
     common = ["density", "data", "network", "time"]
-    own = {"mesh": ["mesh", "pde"], "pde": ["mesh", "pde"], "nn": ["seed", "training"], "compare": ["seed", "mesh", "pde", "training"]}[stage]
+    own = {
+        "mesh": ["mesh", "pde"],
+        "pde": ["mesh", "pde"],
+        "nn": ["seed", "training"],
+        "compare": ["seed", "mesh", "pde", "training"],
+    }[stage]
     chosen = {name: keys[name] for name in common + own}
     if stage in ("mesh", "pde") and not starts_from_network(run):  # then only the laws matter, not the draw
         chosen["network"] = {name: chosen["network"][name] for name in ("sigma_a", "depth")}
@@ -150,7 +167,11 @@ def _place(location: tuple[str | int, ...]) -> tuple[str, type[Section], str]:
     first, *rest = [str(part) for part in location] or [""]
     if first in _VARIANTS:
         variants = _VARIANTS[first]
-        return (first, variants[rest[0]], rest[1] if len(rest) > 1 else "") if rest and rest[0] in variants else (first, Section, "")
+        return (
+            (first, variants[rest[0]], rest[1] if len(rest) > 1 else "")
+            if rest and rest[0] in variants
+            else (first, Section, "")
+        )
     if first in _SECTIONS:
         return first, _SECTIONS[first], rest[0] if rest else ""
     return "", RunFile, first
@@ -165,7 +186,9 @@ def _explain(error: Any, name: str, key: str, model: type[Section]) -> str:
         return f"{name} {met}; use one of {', '.join(_VARIANTS[name.strip('[]')])}"
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(key, fields, n=1)
-        return f"{name} = {value!r}: there is no such key; " + (f"did you mean {close[0]}?" if close else f"the keys here are {', '.join(fields)}")
+        return f"{name} = {value!r}: there is no such key; " + (
+            f"did you mean {close[0]}?" if close else f"the keys here are {', '.join(fields)}"
+        )
     expected = (fields[key].description if key in fields else None) or f"a section {name}"
     if error["type"] == "missing":
         return f"{name} is missing; expected {expected}"

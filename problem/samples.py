@@ -1,4 +1,5 @@
-"""Samples of a target f*: the built-in waves, and resampling of the user's own arrays. Reading files: `problem.files`."""
+"""Samples of a target f*: the built-in waves, and resampling of the user's own arrays. Reading files:
+`problem.files`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +12,23 @@ from problem.grid import Grid
 
 @dataclass(frozen=True)
 class Samples:
-    """Values f*(x_j), shape (C, N), of C channels on a grid of N points, in C order. Channels never mix in the equation."""
+    """Values f*(x_j), shape (C, N), of C channels on a grid of N points, in C order. Channels never mix in the
+    equation."""
 
     grid: Grid
     values: np.ndarray
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != self.grid.size:
-            raise InputError(f"samples: values have shape {self.values.shape}; expected (channels, {self.grid.size}) for grid {self.grid.shape}")
+            raise InputError(
+                f"samples: values have shape {self.values.shape}; expected (channels, {self.grid.size}) for grid "
+                f"{self.grid.shape}"
+            )
         if not np.isfinite(self.values).all():
             bad = np.argwhere(~np.isfinite(self.values))
             raise InputError(
-                f"samples: {len(bad)} of {self.values.size} values are NaN or infinite, the first at channel {bad[0][0]}, "
+                f"samples: {len(bad)} of {self.values.size} values are NaN or infinite, the first at channel "
+                f"{bad[0][0]}, "
                 f"sample {np.unravel_index(bad[0][1], self.grid.shape)}; fill or crop them first"
             )
         if not self.values.any():
@@ -54,14 +60,16 @@ def waves(grid: Grid, frequencies: Sequence[Sequence[float]], *, window: float |
 
 
 def area_average(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Resample an array (n_1, ..., n_d, C) to (shape..., C): each new cell takes the average over its area of the old cells.
+    """Resample an array (n_1, ..., n_d, C) to (shape..., C): each new cell takes the average over its area of the old
+    cells.
 
     Raises InputError where an axis would have to grow: that would invent detail.
     """
     for axis, n in enumerate(shape):
         if n > values.shape[axis]:
             raise InputError(
-                f"[data] points = {list(shape)}: axis {axis + 1} of the file has only {values.shape[axis]} points; ask for at most that many"
+                f"[data] points = {list(shape)}: axis {axis + 1} of the file has only {values.shape[axis]} "
+                f"points; ask for at most that many"
             )
         if n < values.shape[axis]:
             values = np.moveaxis(np.tensordot(_overlap(values.shape[axis], n), values, axes=(1, axis)), 0, axis)

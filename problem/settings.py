@@ -1,6 +1,8 @@
-"""The sections of the run file, as models: types, ranges, defaults, and in each description the remedy an error message gives.
+"""The sections of the run file, as models: types, ranges, defaults, and in each description the remedy an error
+message gives.
 
-Keys and their meaning: the table in README.md. The same models are the settings that the functions of `pde`, `nn` and `compare` take.
+Keys and their meaning: the table in README.md. The same models are the settings that the functions of `pde`, `nn` and
+`compare` take.
 """
 
 from typing import Annotated, Any, Literal
@@ -23,7 +25,10 @@ def positive(description: str, **extra: Any) -> Any:
 
 class GaussianSection(Section):
     kind: Literal["gaussian"]
-    sigma: float = positive("a positive number: the standard deviation of the frequencies in cycles per unit length, for example sigma = 10.0")
+    sigma: float = positive(
+        "a positive number: the standard deviation of the frequencies in cycles per unit length, for example "
+        "sigma = 10.0"
+    )
 
     def build(self) -> Density:
         return Gaussian(self.sigma)
@@ -31,7 +36,9 @@ class GaussianSection(Section):
 
 class UniformSection(Section):
     kind: Literal["uniform"]
-    radius: float = positive("a positive number: the box is |xi_i| <= radius, in cycles per unit length, for example radius = 20.0")
+    radius: float = positive(
+        "a positive number: the box is |xi_i| <= radius, in cycles per unit length, for example radius = 20.0"
+    )
 
     def build(self) -> Density:
         return Uniform(self.radius)
@@ -39,7 +46,9 @@ class UniformSection(Section):
 
 class BallSection(Section):
     kind: Literal["ball"]
-    radius: float = positive("a positive number: the radius of the ball in cycles per unit length, for example radius = 20.0")
+    radius: float = positive(
+        "a positive number: the radius of the ball in cycles per unit length, for example radius = 20.0"
+    )
 
     def build(self) -> Density:
         return Ball(self.radius)
@@ -58,42 +67,61 @@ class WavesSection(Section):
     points: Points = Field(description=POINTS)
     extent: Extent = Field(1.0, description=EXTENT)
     frequencies: Annotated[list[Annotated[list[float], Field(min_length=1)]], Field(min_length=1)] = Field(
-        description="a list of frequencies, each a list of one number per axis, for example frequencies = [[3.0], [10.0]]"
+        description="a list of frequencies, each a list of one number per axis, "
+        "for example frequencies = [[3.0], [10.0]]"
     )
-    window: float | None = positive("a positive number: the standard deviation of the Gaussian window, or leave it out", default=None)
+    window: float | None = positive(
+        "a positive number: the standard deviation of the Gaussian window, or leave it out", default=None
+    )
     standardize: bool = Field(False, description="true or false")
 
     @model_validator(mode="after")
     def _agree(self) -> "WavesSection":
         for name, value in (("points", self.points), ("extent", self.extent)):
             if isinstance(value, list) and len(value) != self.dimension:
-                raise ValueError(f"{name} = {value} contradicts dimension = {self.dimension}; give one number, or one per axis")
+                raise ValueError(
+                    f"{name} = {value} contradicts dimension = {self.dimension}; give one number, or one per axis"
+                )
         points, extent = per_axis(self.points, self.dimension), per_axis(self.extent, self.dimension)
         for nu in self.frequencies:
             if len(nu) != self.dimension:
-                raise ValueError(f"frequencies: {nu} contradicts dimension = {self.dimension}; give one number per axis")
+                raise ValueError(
+                    f"frequencies: {nu} contradicts dimension = {self.dimension}; give one number per axis"
+                )
             for f, n, length in zip(nu, points, extent, strict=True):
                 if abs(f) > n / (2 * length):
-                    raise ValueError(f"frequencies: {f} aliases on {n} points over {length}: the limit is {n / (2 * length)}; use more points or lower frequencies")
+                    raise ValueError(
+                        f"frequencies: {f} aliases on {n} points over {length}: the limit is {n / (2 * length)}; "
+                        f"use more points or lower frequencies"
+                    )
         return self
 
 
 class FileSection(Section):
     kind: Literal["file"]
-    path: str = Field(min_length=1, description='the path of a data file, relative to the run file, or "matplotlib:NAME" for a sample that matplotlib ships')
+    path: str = Field(
+        min_length=1,
+        description='the path of a data file, relative to the run file, or "matplotlib:NAME" for a sample '
+        "that matplotlib ships",
+    )
     dimension: int | None = Field(None, ge=1, le=3, description="1, 2 or 3; leave it out to take it from the file")
     points: Points | None = Field(None, description=POINTS + "; leave it out to take the data as they are")
     extent: Extent = Field(1.0, description=EXTENT)
     standardize: bool = Field(False, description="true or false")
     key: str | None = Field(None, description="the name of the array inside an .npz")
-    dtype: Literal["float32", "float64", "int16", "int32", "uint8", "uint16"] | None = Field(None, description="the number type of a raw .dat file")
+    dtype: Literal["float32", "float64", "int16", "int32", "uint8", "uint16"] | None = Field(
+        None, description="the number type of a raw .dat file"
+    )
     layout: Literal["grid"] = Field("grid", description='"grid"')
 
     @model_validator(mode="after")
     def _agree(self) -> "FileSection":
         for name, suffix in (("key", ".npz"), ("dtype", ".dat")):
             if getattr(self, name) is not None and not self.path.lower().endswith(suffix):
-                raise ValueError(f"{name} = {getattr(self, name)!r} is for {suffix} files, and path = {self.path!r}; leave {name} out")
+                raise ValueError(
+                    f"{name} = {getattr(self, name)!r} is for {suffix} files, and path = {self.path!r}; leave "
+                    f"{name} out"
+                )
         return self
 
 
@@ -103,8 +131,13 @@ DataSection = Annotated[WavesSection | FileSection, Field(discriminator="kind")]
 class Network(Section):
     """The network whose training the equation describes."""
 
-    width: int = Field(ge=1, description="a whole number of at least 1: the number of neurons, for example width = 100000")
-    sigma_a: float = Field(ge=0, description="a number of at least 0: the standard deviation of the output weights, for example sigma_a = 1.0")
+    width: int = Field(
+        ge=1, description="a whole number of at least 1: the number of neurons, for example width = 100000"
+    )
+    sigma_a: float = Field(
+        ge=0,
+        description="a number of at least 0: the standard deviation of the output weights, for example sigma_a = 1.0",
+    )
     sampling: Literal["iid", "sobol"] = Field("iid", description='"iid" or "sobol"')
     symmetric: bool = Field(True, description="true or false")
     depth: Literal[2] = Field(2, description="2, the only depth of this version")
@@ -112,7 +145,10 @@ class Network(Section):
     @model_validator(mode="after")
     def _agree(self) -> "Network":
         if self.symmetric and self.width % 2:
-            raise ValueError(f"width = {self.width} is odd, and symmetric = true pairs every neuron with its negative; use an even width or symmetric = false")
+            raise ValueError(
+                f"width = {self.width} is odd, and symmetric = true pairs every neuron with its negative; use an "
+                f"even width or symmetric = false"
+            )
         if self.sigma_a == 0 and not self.symmetric:
             raise ValueError("sigma_a = 0 starts at 0 anyway; use symmetric = true")
         return self
@@ -122,8 +158,14 @@ class Time(Section):
     """Output times in gradient-flow time; t = 0 is one of them besides."""
 
     end: float | None = positive("a positive number in gradient-flow time, for example end = 200.0", default=None)
-    outputs: int | None = Field(None, ge=1, description="a whole number of at least 1: how many evenly spaced output times, for example outputs = 20")
-    times: Annotated[list[Positive], Field(min_length=1)] | None = Field(None, description="a list of increasing positive numbers, instead of end and outputs")
+    outputs: int | None = Field(
+        None,
+        ge=1,
+        description="a whole number of at least 1: how many evenly spaced output times, for example outputs = 20",
+    )
+    times: Annotated[list[Positive], Field(min_length=1)] | None = Field(
+        None, description="a list of increasing positive numbers, instead of end and outputs"
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> "Time":
@@ -143,7 +185,9 @@ class Time(Section):
 class Mesh(Section):
     """The frequency mesh, where it is not to follow from the tolerance."""
 
-    half_width: float | None = positive("a positive number in cycles per unit length: the mesh covers |xi_i| <= half_width", default=None)
+    half_width: float | None = positive(
+        "a positive number in cycles per unit length: the mesh covers |xi_i| <= half_width", default=None
+    )
     size: float | None = positive("a positive number in cycles per unit length: the size of the elements", default=None)
 
     @model_validator(mode="after")
@@ -156,33 +200,62 @@ class Mesh(Section):
 class Pde(Section):
     """How the equation is solved."""
 
-    operator: Literal["data", "local"] = Field("data", description='"data" (exact on the data) or "local" (the damped heat equation)')
-    integrator: Literal["lanczos", "crank-nicolson", "backward-euler"] = Field("lanczos", description='"lanczos", "crank-nicolson" or "backward-euler"')
-    initial: Literal["auto", "target", "network"] = Field("auto", description='"target", "network" or "auto" (what the network has)')
-    step: Literal["auto"] | Positive = Field("auto", description='"auto" (from the tolerance) or a positive number in gradient-flow time')
+    operator: Literal["data", "local"] = Field(
+        "data", description='"data" (exact on the data) or "local" (the damped heat equation)'
+    )
+    integrator: Literal["lanczos", "crank-nicolson", "backward-euler"] = Field(
+        "lanczos", description='"lanczos", "crank-nicolson" or "backward-euler"'
+    )
+    initial: Literal["auto", "target", "network"] = Field(
+        "auto", description='"target", "network" or "auto" (what the network has)'
+    )
+    step: Literal["auto"] | Positive = Field(
+        "auto", description='"auto" (from the tolerance) or a positive number in gradient-flow time'
+    )
     degree: int = Field(6, ge=1, le=8, description="a whole number from 1 to 8: the degree of the Lagrange elements")
-    tolerance: float = Field(1e-3, ge=1e-8, le=0.1, description="a number from 1e-8 to 0.1: the error of v relative to v(0), at every output time")
+    tolerance: float = Field(
+        1e-3,
+        ge=1e-8,
+        le=0.1,
+        description="a number from 1e-8 to 0.1: the error of v relative to v(0), at every output time",
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> "Pde":
         if self.integrator == "lanczos" and self.step != "auto":
-            raise ValueError(f'step = {self.step} is for the stepping integrators, and integrator = "lanczos" takes none; leave step out')
+            raise ValueError(
+                f'step = {self.step} is for the stepping integrators, and integrator = "lanczos" takes none; '
+                f"leave step out"
+            )
         return self
 
 
 class Training(Section):
     """How the network is trained."""
 
-    integrator: Literal["rk4", "heun", "gradient-descent"] = Field("rk4", description='"rk4", "heun" or "gradient-descent"')
-    step: Literal["auto"] | Positive = Field("auto", description='"auto" (from the tolerance) or a positive number in gradient-flow time')
-    tolerance: float | None = Field(None, ge=1e-8, le=0.1, description="a number from 1e-8 to 0.1: the error of the time stepping relative to the start; default that of [pde]")
+    integrator: Literal["rk4", "heun", "gradient-descent"] = Field(
+        "rk4", description='"rk4", "heun" or "gradient-descent"'
+    )
+    step: Literal["auto"] | Positive = Field(
+        "auto", description='"auto" (from the tolerance) or a positive number in gradient-flow time'
+    )
+    tolerance: float | None = Field(
+        None,
+        ge=1e-8,
+        le=0.1,
+        description="a number from 1e-8 to 0.1: the error of the time stepping relative to the start; "
+        "default that of [pde]",
+    )
     precision: Literal["single", "double"] = Field("single", description='"single" or "double"')
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description='"auto", "cpu", "cuda" or "cuda:1"')
 
     @model_validator(mode="after")
     def _agree(self) -> "Training":
         if self.precision == "single" and self.tolerance is not None and self.tolerance < 1e-5:
-            raise ValueError(f'tolerance = {self.tolerance} is below the rounding of precision = "single", 1e-5; use precision = "double"')
+            raise ValueError(
+                f'tolerance = {self.tolerance} is below the rounding of precision = "single", 1e-5; use precision '
+                f'= "double"'
+            )
         return self
 
 

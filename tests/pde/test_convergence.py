@@ -44,7 +44,10 @@ class Mode:
         x = ufl.SpatialCoordinate(self.operator.space.mesh)
         coordinates = [x[i] for i in range(len(self.wavenumbers))]
         dx = ufl.dx(metadata={"quadrature_degree": 20})
-        norms = [fem.assemble_scalar(fem.form(f**2 * dx)) for f in (solution - self(coordinates, t, ufl), self(coordinates, 0.0, ufl))]
+        norms = [
+            fem.assemble_scalar(fem.form(f**2 * dx))
+            for f in (solution - self(coordinates, t, ufl), self(coordinates, 0.0, ufl))
+        ]
         return np.sqrt(norms[0] / norms[1])
 
 
@@ -52,13 +55,17 @@ def mode(dimension, cells, degree, numbers=(5, 3)):
     grid = Grid((64,) * dimension, (EXTENT,) * dimension)
     samples = waves(grid, [[1.0] * dimension])
     problem = Problem(Uniform(R), samples, Network(width=2, sigma_a=SIGMA_A), np.array([0.0, 1.0]))
-    operator = LocalOperator(problem, Plan((R,) * dimension, (cells,) * dimension, degree, False), MPI.COMM_WORLD, accuracy=1e-9)
+    operator = LocalOperator(
+        problem, Plan((R,) * dimension, (cells,) * dimension, degree, False), MPI.COMM_WORLD, accuracy=1e-9
+    )
     wavenumbers = np.pi * np.array(numbers[:dimension]) / (2 * R)
     rate = (2 * R) ** -dimension / EXTENT**dimension * (1 + SIGMA_A**2 * np.sum(wavenumbers**2))
     return Mode(operator, wavenumbers, rate)
 
 
-@pytest.mark.parametrize("dimension, degree, coarse", [(1, 1, 32), (1, 2, 16), (1, 3, 16), (1, 4, 12), (2, 1, 20), (2, 2, 10), (2, 3, 8)])
+@pytest.mark.parametrize(
+    "dimension, degree, coarse", [(1, 1, 32), (1, 2, 16), (1, 3, 16), (1, 4, 12), (2, 1, 20), (2, 2, 10), (2, 3, 8)]
+)
 def test_order_in_space_is_degree_plus_one(dimension, degree, coarse):
     end, errors = None, []
     for cells in (coarse, 2 * coarse):
@@ -99,4 +106,6 @@ def test_operators_are_symmetric_semidefinite_and_conserve_nothing_they_should_n
     np.testing.assert_allclose(dense, dense.T, atol=1e-14)
     assert np.linalg.eigvalsh(dense)[0] >= -1e-14
     constant = np.ones(size)  # gradient free: only the damping acts on it
-    np.testing.assert_allclose(exact.operator.apply(constant), (2 * R * EXTENT) ** -2 * exact.operator.mass(constant), atol=1e-14)
+    np.testing.assert_allclose(
+        exact.operator.apply(constant), (2 * R * EXTENT) ** -2 * exact.operator.mass(constant), atol=1e-14
+    )

@@ -8,7 +8,11 @@ from problem import Ball, Gaussian, Grid, InputError, Network, Pde, Problem, Sam
 from tests import oracle
 
 TOLERANCES = [1e-2, 1e-3, 1e-4]
-KERNELS = {Gaussian: lambda law: oracle.gaussian(law.sigma), Uniform: lambda law: oracle.uniform(law.radius), Ball: lambda law: oracle.disc(law.radius)}
+KERNELS = {
+    Gaussian: lambda law: oracle.gaussian(law.sigma),
+    Uniform: lambda law: oracle.uniform(law.radius),
+    Ball: lambda law: oracle.disc(law.radius),
+}
 
 
 def problem_of(density, shape, extent, frequencies, window, end, sigma_a=1.0):
@@ -108,7 +112,8 @@ def test_local_operator_windowed_gaussian_2d():
 
 
 def test_local_operator_reports_what_leaks_out():
-    """A target that does not vanish at the edge: the local operator is wrong, and its indicator says so; the loss is that of its own u."""
+    """A target that does not vanish at the edge: the local operator is wrong, and its indicator says so; the loss is
+    that of its own u."""
     problem = problem_of(Gaussian(10.0), (128,), (1.0,), [[2.5]], None, 200.0)
     spectrum = pde.solve(problem, Pde(operator="local"))
     assert worst_error(problem, spectrum)[0] > 0.01
