@@ -8,6 +8,7 @@ the others do not answer ends the job.
 import hashlib
 import logging
 import os
+import signal
 import struct
 import sys
 import traceback
@@ -45,7 +46,8 @@ def run_guarded(main: Callable[[], int | None]) -> int:
 
     Collective. What was raised is printed once, with the rank where the ranks did not all fail alike, and with the
     traceback where it was unexpected or the level is DEBUG. With several ranks the largest code counts; where one rank
-    failed and others did not, or do not answer within `PATIENCE` seconds, the job is aborted with that code.
+    failed and others do not answer within `PATIENCE` seconds, the job is aborted, and mpirun leaves with that code or
+    with the 9 of the ranks that it killed.
     """
     if size() == 1:
         ending = _run(main)
@@ -100,7 +102,8 @@ def _report(ending: _Ending, where: str) -> None:
         text = "".join(traceback.format_exception(error)) + text
     log.error("%s", text, extra=FILE_ONLY)
     with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{text}\n")  # in one piece, or mpirun mixes the ranks' lines
+        sys.stderr.flush()
 
 
 def _agree(comm: Any, ending: _Ending) -> int:
@@ -121,10 +124,21 @@ def _agree(comm: Any, ending: _Ending) -> int:
         _report(ending, "" if len(set(records)) == 1 else here)
     code = max(record[0] for record in records)
     if len({raised for _, raised, _ in records}) > 1:
-        # The failed ranks alone would now free what all own, and wait for the others in vain.
-        wait_asleep(comm.Ibarrier())
-        _abort(comm, code)
+        _keep(ending.error)
     return code
+
+
+def _keep(error: BaseException | None) -> None:
+    """Never frees what the frames of `error` own: all ranks would have to do that together, and some have done it.
+
+    The process must still leave by its usual exit, with its goodbye to mpirun, or mpirun kills the others. That exit
+    waits for messages under way, which the failed rank may never take: hence the alarm.
+    """
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(error))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(int(PATIENCE) + 1)
 
 
 def _abort(comm: Any, code: int) -> None:

@@ -24,7 +24,8 @@ class _Terminal(logging.Handler):
         if getattr(record, "file_only", False):
             return
         try:
-            print(self.format(record), file=sys.stderr, flush=True)
+            sys.stderr.write(f"{self.format(record)}\n")  # in one piece, or mpirun mixes the ranks' lines
+            sys.stderr.flush()
         except Exception:
             self.handleError(record)
 

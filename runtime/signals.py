@@ -50,7 +50,7 @@ class StopRequest:
         self._old: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
-        """Puts the handlers (back) in place. Python allows it in the main thread only; in others only the time counts."""
+        """Puts the handlers (back) in place. Python allows it in the main thread only; in others the time counts."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in _SIGNALS:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import resource
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,25 @@ def test_the_file_appears_at_the_end_and_alone(tmp_path):
         assert not target.exists()
     assert target.read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["a.nc"]
+
+
+def test_contents_are_on_the_disk_before_the_name_and_the_name_before_the_end(tmp_path, monkeypatch):
+    done = []
+    fsync, replace = os.fsync, os.replace
+
+    def recorded_fsync(descriptor):
+        done.append(("fsync", Path(os.readlink(f"/proc/self/fd/{descriptor}")).name))
+        fsync(descriptor)
+
+    def recorded_replace(source, target):
+        done.append(("replace", Path(target).name))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", recorded_fsync)
+    monkeypatch.setattr(os, "replace", recorded_replace)
+    with atomic_write(tmp_path / "a") as aside:
+        aside.write_text("new")
+    assert done == [("fsync", aside.name), ("replace", "a"), ("fsync", tmp_path.name)]
 
 
 def test_after_an_exception_the_old_file_stands(tmp_path):

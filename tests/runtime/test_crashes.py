@@ -1,0 +1,169 @@
+"""Killed at any instant, the store has whole parts and whole results, and goes on."""
+
+import logging
+import os
+import random
+import signal
+import subprocess
+import time
+from itertools import count
+
+import numpy as np
+import pytest
+
+from runtime import Store, UsageError
+from tests.runtime.launch import environment, program, start
+
+KEYS = {"seed": 0}
+STEPS = """
+    import sys
+    import numpy as np
+    from pathlib import Path
+    from runtime import Store
+
+    stage = Store(Path(sys.argv[1])).open("pde", keys={"seed": 0}, resume=True)
+    first = len(stage.parts()) - ("checkpoint" in stage.parts())
+    print("begun", flush=True)
+    for step in range(first, 1_000_000):
+        stage.save_part("checkpoint", {"w": np.full(30_000, step)}, step=step)
+        stage.save_part(f"step-{step:06d}", {"v": np.full(30_000, step)}, step=step)
+"""
+
+
+def test_sigkill_at_random_instants_leaves_whole_parts(tmp_path, caplog):
+    generator = random.Random(0)
+    steps = 0
+    for _ in range(8):
+        process = subprocess.Popen([*program(STEPS), str(tmp_path)], env=environment(), stdout=subprocess.PIPE)
+        assert process.stdout is not None and process.stdout.readline() == b"begun\n"
+        time.sleep(generator.uniform(0.0, 0.1))
+        process.kill()
+        process.communicate()
+        with Store(tmp_path).open("pde", keys=KEYS, resume=True) as stage, caplog.at_level(logging.WARNING, "freqbias"):
+            names = [name for name in stage.parts() if name != "checkpoint"]
+            assert names == [f"step-{step:06d}" for step in range(len(names))]
+            for step, name in enumerate(names):
+                arrays, meta = stage.load_part(name)
+                assert meta == {"step": step} and np.all(arrays["v"] == step)
+            if names:
+                assert stage.load_part("checkpoint")[1]["step"] in (len(names) - 1, len(names))
+            assert len(names) >= steps
+            steps = len(names)
+            assert not list(stage.folder.rglob(".*-*.part"))
+    assert steps > 8, "the children were killed before they had written anything"
+    assert not caplog.records, "a part was damaged, although it was written aside"
+
+
+def die_at(call):
+    """From now on this process ends, as by SIGKILL, at its `call`-th change of the file system."""
+    calls = count()
+
+    def dying(change):
+        def changed(*args, **kwargs):
+            if next(calls) == call:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return change(*args, **kwargs)
+
+        return changed
+
+    for name in ("replace", "rename", "mkdir", "rmdir", "unlink", "fsync"):
+        setattr(os, name, dying(getattr(os, name)))
+
+
+def compute(store, content, **how):
+    with store.open("pde", keys=KEYS, **how) as stage:
+        stage.save_part("step-1", {"v": np.arange(3)})
+        with stage.writing("a.txt") as path:
+            path.write_text(content)
+        with stage.writing("sub/b.txt") as path:
+            path.write_text(content)
+        stage.finish()
+
+
+def killed_computing(store, call, **how):
+    """Computes a new result in a child process that dies at its `call`-th change; whether it died."""
+    child = os.fork()
+    if child == 0:
+        try:
+            die_at(call)
+            compute(store, "new", **how)
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def contents(folder):
+    return {(folder / name).read_text() for name in ("a.txt", "sub/b.txt")}
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_death_at_every_change_of_an_overwrite_leaves_the_old_or_the_new_result(tmp_path):
+    seen = []
+    for call in count():
+        store = Store(tmp_path / str(call))
+        compute(store, "old")
+        if not killed_computing(store, call, overwrite=True):
+            break
+        result = contents(store.verify("pde", keys=KEYS))
+        assert result in ({"old"}, {"new"})
+        seen.append(result)
+        compute(store, "newer", overwrite=True)
+        assert contents(store.verify("pde", keys=KEYS)) == {"newer"}
+        assert [path.name for path in store.root.iterdir()] == ["pde"]
+    assert {"old"} in seen and {"new"} in seen
+    assert seen == sorted(seen, key=lambda result: result == {"new"}), "once complete, the new result stays"
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_death_at_every_change_of_a_first_run_can_be_resumed(tmp_path):
+    for call in count():
+        store = Store(tmp_path / str(call))
+        if not killed_computing(store, call):
+            break
+        try:
+            assert contents(store.verify("pde", keys=KEYS)) == {"new"}
+        except UsageError:
+            with store.open("pde", keys=KEYS, resume=True) as stage:
+                assert stage.parts() in ([], ["step-1"])
+            compute(store, "new", resume=True)
+        assert store.open("pde", keys=KEYS, resume=True).finished
+        assert contents(store.verify("pde", keys=KEYS)) == {"new"}
+        assert [path.name for path in store.root.iterdir()] == ["pde"]
+    assert call > 20
+
+
+def test_a_result_moved_away_and_not_replaced_comes_back(tmp_path):
+    store = Store(tmp_path)
+    compute(store, "old")
+    (tmp_path / "pde").rename(tmp_path / ".pde.old")
+    assert contents(store.verify("pde")) == {"old"}
+    assert [path.name for path in tmp_path.iterdir()] == ["pde"]
+
+
+HOLDER = """
+    import time
+    from pathlib import Path
+    from runtime import Store
+
+    stage = Store(Path({root!r})).open("pde", keys={{"seed": 0}}, resume=True)
+    print("open", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_process_is_refused_while_the_first_is_alive(tmp_path):
+    store = Store(tmp_path)
+    holder = start(HOLDER.format(root=str(tmp_path)))
+    try:
+        before = sorted(tmp_path.rglob("*"))
+        for how in ({}, {"resume": True}, {"overwrite": True}):
+            with pytest.raises(UsageError, match=rf"process {holder.pid} is at work on .*pde"):
+                store.open("pde", keys=KEYS, **how)
+        assert sorted(tmp_path.rglob("*")) == before
+        with store.open("nn", keys=KEYS):
+            pass
+    finally:
+        holder.kill()
+        holder.communicate()
+    with store.open("pde", keys=KEYS, resume=True) as stage:
+        assert stage.resumed

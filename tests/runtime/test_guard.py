@@ -1,0 +1,159 @@
+"""One exit code and one message for all ranks, however a program ends."""
+
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.runtime.launch import MPIRUN, environment, launch, program, start
+
+PROGRAM = """
+    import os, sys, time
+    from runtime import StoppedEarly, configure, guard, log, on_root, rank, run_guarded, world
+
+    class InputError(ValueError):
+        exit_code = 2
+
+    class ComputationError(ArithmeticError):
+        exit_code = 3
+
+    {setup}
+
+    def main():
+        {main}
+
+    sys.exit(run_guarded(main))
+"""
+
+
+def run(main, *, ranks=None, setup="", **extra):
+    return launch(PROGRAM.format(main=main, setup=setup), ranks=ranks, **extra)
+
+
+@pytest.mark.parametrize(
+    ("main", "code", "message"),
+    [
+        ("pass", 0, ""),
+        ("return 3", 3, ""),
+        ("sys.exit(2)", 2, ""),
+        ("sys.exit('no such thing')", 1, "error: no such thing\n"),
+        ("raise InputError('sigma -1')", 2, "error: sigma -1\n"),
+        ("raise ComputationError('step 7')", 3, "error: step 7\n"),
+        ("raise StoppedEarly('go on')", 75, "stopped early: go on\n"),
+        ("raise KeyboardInterrupt", 130, "error: interrupted\n"),
+        ("raise BrokenPipeError", 1, ""),
+    ],
+)
+def test_endings_of_a_single_process(main, code, message):
+    done = run(main)
+    assert (done.returncode, done.stderr) == (code, message)
+
+
+def test_an_unexpected_exception_has_its_traceback():
+    done = run("{}['x']")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr and done.stderr.endswith("error: KeyError: 'x'\n")
+
+
+def test_an_expected_exception_has_its_traceback_at_debug_level_only(tmp_path):
+    log_file = tmp_path / "log"
+    done = run("raise InputError('sigma -1')", setup=f"configure(verbosity=1, log_file={str(log_file)!r})")
+    assert "Traceback" in done.stderr and done.stderr.count("error: sigma -1") == 1
+    assert "error: sigma -1" in log_file.read_text()
+
+
+def test_a_reader_that_goes_away_is_no_failure_to_speak_of():
+    code = PROGRAM.format(setup="", main="[print(line) for line in range(100_000)]")
+    process = subprocess.Popen(program(code), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(10) == 1
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize(
+    ("main", "code", "message"),
+    [
+        ("pass", 0, ""),
+        ("raise InputError('sigma -1')", 2, "error: sigma -1\n"),
+        ("on_root(exec, \"raise ValueError('on root')\")", 1, "error: ValueError: on root\n"),
+        ("raise StoppedEarly('go on')", 75, "stopped early: go on\n"),
+        ("return rank()", None, ""),
+    ],
+)
+def test_ranks_that_end_alike_say_it_once(ranks, main, code, message):
+    done = run(main, ranks=ranks)
+    assert done.returncode == (ranks - 1 if code is None else code)
+    said = re.findall(r"^(?:error|stopped early).*\n", done.stderr, re.M)
+    assert said == ([message] if message else []) and done.stderr.endswith(message)
+    assert done.stderr.count("Traceback") == ("on_root" in main)
+
+
+def test_different_failures_are_told_apart_and_the_largest_code_counts():
+    done = run("raise (InputError if rank() else ComputationError)(f'of {rank()}')", ranks=3)
+    assert done.returncode == 3
+    said = sorted(line for line in done.stderr.splitlines() if line.startswith("error"))
+    assert said == ["error on rank 0: of 0", "error on rank 1: of 1", "error on rank 2: of 2"]
+
+
+@pytest.mark.parametrize("others", ["return 0", "time.sleep(1)"])
+def test_a_rank_that_fails_while_the_others_finish_ends_all(others):
+    main = f"owned = Owned()\n        if rank() == 1: raise InputError('bad cell')\n        {others}"
+    done = run(main, ranks=3, setup="Owned = type('Owned', (), {'__del__': lambda owned: os.write(1, b'freed ')})")
+    assert done.returncode == 2
+    assert done.stdout.split() == ["freed", "freed"], "the failed rank, now alone, must not free what all own"
+    assert re.findall("^error.*$", done.stderr, re.M) == ["error on rank 1: bad cell"]
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_a_rank_that_fails_while_the_others_wait_in_a_collective_ends_all(ranks):
+    # The third rank, if there is one, has finished already and waits for the agreement.
+    main = "if rank() == 1: raise KeyError('boom')\n        if rank() == 0: world().Barrier()"
+    patience = "" if ranks == 2 else "guard.PATIENCE = 1.0"
+    started = time.monotonic()
+    done = run(main, ranks=ranks, setup=patience)
+    assert time.monotonic() - started < 30
+    assert done.returncode in (1, 9)  # 9: mpirun saw first that it had killed the others
+    assert re.findall("^error.*$", done.stderr, re.M) == ["error on rank 1: KeyError: 'boom'"]
+
+
+def test_a_rank_that_has_finished_waits_asleep():
+    main = "cpu = time.process_time(); time.sleep(2 * (rank() == 0)); import atexit\n        " + (
+        "atexit.register(lambda: sys.stdout.write(f'{rank()} {time.process_time() - cpu}\\n'))"
+    )
+    done = run(main, ranks=2)
+    used = dict(line.split() for line in done.stdout.splitlines())
+    assert done.returncode == 0 and float(used["1"]) < 0.4, done
+
+
+STOPPING = """
+    import sys, time
+    from runtime import StopRequest, run_guarded, world
+
+    def main():
+        comm = world()
+        with StopRequest() as stop:
+            comm.barrier()
+            if comm.rank == 0:
+                print("ready", flush=True)
+            while True:
+                time.sleep(0.02)
+                stop.check(comm)
+
+    sys.exit(run_guarded(main))
+"""
+
+
+@pytest.mark.skipif(not MPIRUN.exists(), reason="no mpirun beside this Python")
+@pytest.mark.parametrize("ranks", [None, 2])
+def test_sigterm_ends_with_75_and_says_how_to_go_on(ranks):
+    process = start(STOPPING, ranks=ranks)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 75
+    assert said.count("stopped early: received SIGTERM") == 1 and "--resume" in said

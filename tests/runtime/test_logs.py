@@ -1,0 +1,179 @@
+"""What is said, where, and by whom; and progress."""
+
+import logging
+import re
+import sys
+
+import pytest
+
+import runtime.progress
+from runtime import Progress, UsageError, configure, log
+from runtime.progress import duration
+from tests.runtime.launch import launch
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    handlers, level, propagate = log.handlers[:], log.level, log.propagate
+    yield
+    for handler in set(log.handlers) - set(handlers):
+        handler.close()
+    log.handlers, log.propagate = handlers, propagate
+    log.setLevel(level)
+
+
+def say_all():
+    log.debug("details")
+    log.info("news")
+    log.warning("careful")
+
+
+def test_unless_configured_nothing_is_said():
+    done = launch("from runtime import log, Progress; log.warning('careful'); log.error('bad')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({}, "news\nwarning: careful\n"),
+        ({"verbosity": 1}, "debug: details\nnews\nwarning: careful\n"),
+        ({"quiet": True}, "warning: careful\n"),
+        ({"quiet": True, "verbosity": 2}, "warning: careful\n"),
+    ],
+)
+def test_levels(how, said, capsys):
+    configure(verbosity=1)  # an earlier configuration is replaced
+    configure(**how)
+    say_all()
+    assert capsys.readouterr() == ("", said)
+
+
+def test_the_log_file_has_times_and_is_appended_to(tmp_path, capsys):
+    for _ in range(2):
+        configure(quiet=True, log_file=tmp_path / "log.txt")
+        log.info("news")
+    lines = (tmp_path / "log.txt").read_text().splitlines()
+    assert len(lines) == 2 and all(
+        re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO news", line) for line in lines
+    )
+    assert capsys.readouterr().err == ""
+
+
+def test_a_log_file_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"cannot write the log file .*missing/log.*--log-file"):
+        configure(log_file=tmp_path / "missing" / "log")
+
+
+def test_under_mpirun_rank_0_speaks_and_the_others_report_errors_only(tmp_path):
+    code = f"""
+        import logging
+        from pathlib import Path
+        from runtime import configure, log, rank, world
+        configure(verbosity=1, log_file=Path({str(tmp_path / "log")!r}))
+        log.info("news"); log.warning("careful")
+        world().Barrier()
+        if rank() == 1:
+            log.error("bad")
+    """
+    done = launch(code, ranks=2)
+    assert sorted(done.stderr.splitlines()) == ["news", "rank 1: error: bad", "warning: careful"]
+    assert (tmp_path / "log").read_text().count("\n") == 2
+
+
+# --- progress
+
+
+class Clock:
+    """Time that goes on only when told."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(runtime.progress, "time", clock)
+    return clock
+
+
+def test_away_from_a_terminal_a_line_every_ten_seconds(clock, capsys):
+    configure()
+    with Progress("training", total=5000, unit="steps") as progress:
+        for step in range(240):
+            clock.now += 0.125
+            progress.advance(note=f"loss {1 / (step + 1):.0e}")
+    assert capsys.readouterr().err.splitlines() == [
+        "training: 80/5000 steps (2 %), 8 steps/s, 10 min left, loss 1e-02",
+        "training: 160/5000 steps (3 %), 8 steps/s, 10 min left, loss 6e-03",
+        "training: 240/5000 steps (5 %), 8 steps/s, 10 min left, loss 4e-03",
+    ]
+
+
+def test_what_an_earlier_session_did_is_progress_but_not_speed(clock, capsys):
+    configure()
+    with Progress("pde", total=1000, unit="products", done=900) as progress:
+        clock.now += 20
+        progress.advance(10)
+    assert capsys.readouterr().err == "pde: 910/1000 products (91 %), 0.5 products/s, 3 min left\n"
+
+
+def test_without_a_total_there_is_no_share_and_no_end(clock, capsys):
+    configure()
+    with Progress("search", unit="trials") as progress:
+        clock.now += 10
+        progress.advance(5)
+    assert capsys.readouterr().err == "search: 5 trials, 0.5 trials/s\n"
+
+
+@pytest.mark.parametrize("how", [None, {"quiet": True}])
+def test_progress_is_silent_unless_asked(how, clock, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    if how is not None:
+        configure(**how)
+    with Progress("training", total=10) as progress:
+        clock.now += 60
+        progress.advance(5)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_on_a_terminal_one_bar_that_disappears_while_the_log_file_has_lines(clock, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    configure(log_file=tmp_path / "log")
+    with Progress("training", total=10) as outer, Progress("inner", total=2) as inner:
+        assert outer._bar is not None and inner._bar is None
+        clock.now += 60
+        outer.advance(5, note="loss [1e-3]")
+        log.info("news")
+    said = capsys.readouterr().err
+    assert "training" in said and "5/10 steps (50 %)" in said and "loss [1e-3]" in said
+    assert said.count("news") == 1 and "\n training: 5" not in said
+    assert said.rstrip().endswith(("\x1b[2K", "\x1b[?25h")), "the bar is wiped out at the end"
+    assert "training: 5/10 steps (50 %)" in (tmp_path / "log").read_text()
+    with Progress("next", total=1) as progress:
+        assert progress._bar is not None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (45.4, "45 s"),
+        (90, "2 min"),
+        (600, "10 min"),
+        (5399, "1 h 30 min"),
+        (7500, "2 h 05 min"),
+        (270_000, "3 d 3 h"),
+    ],
+)
+def test_durations_in_words(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_the_library_logger_is_called_freqbias():
+    assert log is logging.getLogger("freqbias")

@@ -1,0 +1,170 @@
+"""Ranks and threads, alone and under mpirun."""
+
+import os
+
+import pytest
+
+import runtime.ranks as ranks
+from runtime import on_root, rank, size, threads, threads_alone, world
+from tests.runtime.launch import launch
+
+CORES = len(os.sched_getaffinity(0))
+
+
+@pytest.fixture
+def no_launcher(monkeypatch):
+    for variables in ranks._LAUNCHERS:
+        for variable in variables:
+            monkeypatch.delenv(variable, raising=False)
+    for variable in ranks._THREAD_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(ranks, "_limited_by_us", False)
+    return monkeypatch
+
+
+def test_without_a_launcher_one_process_is_all(no_launcher):
+    no_launcher.setenv("SLURM_PROCID", "0")  # as in a batch script, where nobody has started ranks
+    no_launcher.setenv("SLURM_NTASKS", "8")
+    assert (rank(), size()) == (0, 1)
+    comm = world()
+    assert (comm.rank, comm.size, comm.bcast("x"), comm.allgather(1), comm.allreduce(2)) == (0, 1, "x", [1], 2)
+    assert on_root(lambda a, *, b: a + b, 1, b=2) == 3
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PMI_RANK": "2", "PMI_SIZE": "8", "MPI_LOCALNRANKS": "4"},
+        {"OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_SIZE": "8", "OMPI_COMM_WORLD_LOCAL_SIZE": "4"},
+        {"PMIX_RANK": "2", "SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_TASKS_PER_NODE": "4(x2)"},
+    ],
+)
+def test_launchers_are_understood(no_launcher, variables):
+    for name, value in variables.items():
+        no_launcher.setenv(name, value)
+    no_launcher.setattr(os, "sched_getaffinity", lambda process: set(range(10)))
+    assert (rank(), size()) == (2, 8)
+    assert (threads(), threads_alone()) == (2, 10)
+
+
+def test_more_ranks_than_cores_still_have_a_thread_each(no_launcher):
+    no_launcher.setenv("PMI_RANK", "0")
+    no_launcher.setenv("PMI_SIZE", str(10 * CORES))
+    assert (threads(), threads_alone()) == (1, CORES)
+
+
+def test_the_threads_that_the_user_chose_count(no_launcher):
+    no_launcher.setenv("OMP_NUM_THREADS", "3")
+    ranks.limit_threads()
+    assert (threads(), threads_alone()) == (3, 3)
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+
+
+def test_limit_threads_tells_the_libraries(no_launcher):
+    no_launcher.setenv("PMI_RANK", "0")
+    no_launcher.setenv("PMI_SIZE", "2")
+    no_launcher.setenv("MKL_NUM_THREADS", "7")
+    no_launcher.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
+    try:
+        ranks.limit_threads()
+        assert [os.environ[name] for name in ranks._THREAD_VARIABLES] == ["4", "4", "7"]
+        assert (threads(), threads_alone()) == (4, 8), "what we have set is not taken for the user's choice"
+    finally:
+        for name in ranks._THREAD_VARIABLES:
+            os.environ.pop(name, None)
+
+
+def test_importing_is_light():
+    code = """
+        import sys, time
+        started = time.perf_counter()
+        import runtime
+        seconds = time.perf_counter() - started
+        heavy = {"numpy", "mpi4py", "rich", "typer", "torch", "dolfinx"} & set(sys.modules)
+        assert not heavy, heavy
+        assert runtime.world().size == 1 and "mpi4py" not in sys.modules
+        assert seconds < 0.5, seconds
+    """
+    done = launch(code)
+    assert done.returncode == 0, done.stderr
+
+
+SHARED = """
+    import sys
+    from runtime import on_root, rank, size, world
+
+    class Odd(Exception):
+        exit_code = 3
+        def __init__(self, a, b):
+            super().__init__(f"{a} and {b}")
+
+    def calls():
+        return on_root(rank), rank()
+
+    def fail(error):
+        raise error
+
+    comm = world()
+    assert (comm.rank, comm.size) == (rank(), size()) == (rank(), 3)
+    pending = comm.Ibarrier()  # a caller's own collective, which must not be mistaken for ours
+    assert on_root(calls) == (0, 0), "inside, it simply calls"
+    alone = on_root(lambda: open("/dev/null"), share=False)
+    assert (alone is None) == (rank() > 0)
+    pending.Wait()
+    for error in (KeyError("k"), KeyboardInterrupt(), SystemExit(4)):
+        try:
+            on_root(fail, error)
+        except type(error) as raised:
+            assert raised.args == error.args
+        else:
+            raise AssertionError("not raised")
+    try:
+        on_root(fail, Odd(1, 2))  # cannot be rebuilt from its pickle
+    except Exception as raised:
+        assert (type(raised).__name__, str(raised), raised.exit_code) == ("Odd", "1 and 2", 3)
+    try:
+        on_root(lambda: (lambda: 0))  # a result that cannot be sent
+    except Exception as raised:
+        assert "pickle" in str(raised).lower() or "local object" in str(raised)
+    else:
+        raise AssertionError("not raised")
+    assert on_root(lambda: {"x": 1}) == {"x": 1}
+    sys.stdout.write("whole\\n")
+"""
+
+
+def test_on_root_gives_every_rank_the_result_or_the_exception():
+    done = launch(SHARED, ranks=3)
+    assert (done.returncode, done.stdout.split()) == (0, ["whole"] * 3), done.stderr
+
+
+WAITING = """
+    import sys, time
+    from runtime import on_root, rank, world
+    world().Barrier()
+    on_root(int)
+    wall, cpu = time.perf_counter(), time.process_time()
+    on_root(time.sleep, 2)
+    share = (time.process_time() - cpu) / (time.perf_counter() - wall)
+    assert time.perf_counter() - wall > 1.9
+    sys.stdout.write(f"{share:.4f}\\n")
+"""
+
+
+def test_waiting_ranks_sleep():
+    done = launch(WAITING, ranks=2)
+    shares = [float(word) for word in done.stdout.split()]
+    assert len(shares) == 2, done.stderr
+    assert max(shares) < 0.2
+
+
+def test_a_launcher_of_another_mpi_is_refused():
+    code = """
+        from runtime import world, UsageError
+        try:
+            world()
+        except UsageError as error:
+            print(error)
+    """
+    done = launch(code, OMPI_COMM_WORLD_RANK="1", OMPI_COMM_WORLD_SIZE="4")
+    assert "started 4 processes, but MPI sees 1" in done.stdout and "uv run mpirun" in done.stdout

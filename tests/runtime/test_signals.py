@@ -1,0 +1,151 @@
+"""Stopping in good order."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime import StoppedEarly, StopRequest, UsageError, parse_walltime
+from tests.runtime.launch import launch
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90),
+        ("15m", 900),
+        ("1h30m", 5400),
+        ("01:30:00", 5400),
+        ("1-12:00:00", 129600),
+        ("3600", 3600),
+        ("0.5h", 1800),
+        ("2d", 172800),
+        (" 1H ", 3600),
+    ],
+)
+def test_wall_times(text, seconds):
+    assert parse_walltime(text) == seconds
+
+
+@given(st.integers(0, 50), st.integers(0, 59), st.integers(0, 59))
+def test_the_three_ways_to_write_a_time_agree(hours, minutes, seconds):
+    total = 3600 * hours + 60 * minutes + seconds
+    forms = f"{hours}h{minutes}m{seconds}s", f"{hours:02d}:{minutes:02d}:{seconds:02d}", str(total)
+    for form in forms:
+        if total > 0:
+            assert parse_walltime(form) == total
+        else:
+            with pytest.raises(UsageError):
+                parse_walltime(form)
+
+
+@given(st.text(max_size=8))
+def test_anything_is_a_positive_time_or_a_usage_error(text):
+    try:
+        assert 0 < parse_walltime(text) < float("inf")
+    except UsageError as error:
+        assert repr(text) in str(error)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0s", "-5", "1h 30m", "30m1h", "01:60:00", "1:30", "nan", "inf", "1e3", "9" * 400]
+)
+def test_what_is_not_a_time_is_refused(text):
+    with pytest.raises(UsageError, match="not a positive time"):
+        parse_walltime(text)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_sets_the_flag_and_the_old_handlers_come_back(number):
+    before = signal.getsignal(number)
+    with StopRequest() as stop:
+        assert not stop.requested()
+        stop.check()
+        os.kill(os.getpid(), number)
+        assert stop.requested()
+        with pytest.raises(StoppedEarly, match=rf"received {number.name}.*--resume") as caught:
+            stop.check()
+        assert caught.value.exit_code == 75
+    assert signal.getsignal(number) == before
+
+
+def test_a_second_interrupt_interrupts_at_once():
+    with StopRequest() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.requested()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+
+
+def test_the_wall_time_counts_from_construction():
+    stop = StopRequest(max_walltime=0.2)
+    assert not stop.requested()
+    time.sleep(0.25)
+    with pytest.raises(StoppedEarly, match=r"wall time of 0\.2 s is used up"):
+        stop.check()
+    assert not StopRequest().requested()
+
+
+def test_installed_again_it_takes_over_and_still_gives_back_the_first_handler():
+    before = signal.getsignal(signal.SIGTERM)
+    with StopRequest() as stop:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as a library might
+        stop.install()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.requested()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_in_another_thread_it_does_without_signals():
+    seen = []
+
+    def work():
+        with StopRequest(max_walltime=1e-9) as stop:
+            seen.append(stop.requested())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [True]
+
+
+def test_it_outlives_petscs_own_handler():
+    pytest.importorskip("petsc4py")
+    code = """
+        import os, signal
+        from runtime import StopRequest
+        with StopRequest() as stop:
+            from mpi4py import MPI
+            import petsc4py
+            petsc4py.init()
+            from petsc4py import PETSc
+            stop.install()
+            os.kill(os.getpid(), signal.SIGTERM)
+            print(stop.requested())
+    """
+    done = launch(code)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+def test_a_request_on_one_rank_stops_all():
+    code = """
+        import os, signal, sys
+        from runtime import StopRequest, rank, world
+        with StopRequest() as stop:
+            assert not stop.requested(world())
+            if rank() == 1:
+                os.kill(os.getpid(), signal.SIGUSR1)
+            alone, together = stop.requested(), stop.requested(world())
+            sys.stdout.write(f"{rank()} {alone} {together} {stop._reason}\\n")
+    """
+    done = launch(code, ranks=3)
+    assert sorted(done.stdout.splitlines()) == [
+        "0 False True received SIGUSR1",
+        "1 True True received SIGUSR1",
+        "2 False True received SIGUSR1",
+    ], done.stderr
