@@ -90,7 +90,7 @@ def check_command(path: RunPath) -> None:
     from compare.check import report
     from runtime import on_root
 
-    with commandline.open_run(path, load=problem.load, build=problem.build) as (run, statement, store, _):
+    with commandline.open_run(path, load=problem.load, build=problem.build, quiet=True) as (run, statement, store, _):
         on_root(lambda: print(report(run, statement, store.root)), share=False)
 
 

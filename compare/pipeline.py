@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from compare.stage import finished
+from compare.table import aligned
 from problem import Problem, RunFile, stage_keys
 from runtime import StopRequest, Store, log, on_root
 from runtime.progress import duration
@@ -50,17 +51,10 @@ def print_summary(store: Store) -> None:
         Console().print(table)
     else:
         print()
-        print_aligned(rows)
+        print(aligned(rows))
     print()
-    print_aligned([*_errors(store), ("results", str(store.root))])
-    print_aligned([(f"  {name}", what) for name, what in FILES.items() if (store.root / name).is_file()])
-
-
-def print_aligned(rows: list[tuple[str, ...]]) -> None:
-    """Print rows of one length as columns of text, each as wide as its longest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(aligned([*_errors(store), ("results", str(store.root))]))
+    print(aligned([(f"  {name}", what) for name, what in FILES.items() if (store.root / name).is_file()]))
 
 
 def _both(store: Store) -> list[tuple[str, str, str]]:

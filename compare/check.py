@@ -1,0 +1,95 @@
+"""`freqbias check`: what a valid run file asks for, and what that will take."""
+
+import os
+from pathlib import Path
+
+from compare import predict
+from compare.table import aligned
+from meshes import Plan, plan
+from nn.training import prepare
+from problem import Problem, RunFile
+from runtime import size
+from runtime.progress import duration
+
+LITTLE = 0.01  # energy of the target that may lie where it is never learned, before a warning
+STAGES = ("mesh", "pde", "nn", "compare")
+
+
+def report(run: RunFile, problem: Problem, root: Path) -> str:
+    """The prediction as text. Raises InputError for what a stage would refuse."""
+    layout = plan(problem, run.pde, run.mesh)
+    training = prepare(problem, run.training, tolerance=run.training_tolerance)
+    flow = predict.kernel_flow(problem, 0.1 * run.pde.tolerance)
+    pde = predict.pde_cost(problem, run.pde, layout, flow, training.lambda_max)
+    nn = predict.training_cost(training)
+    grid, unit = problem.grid, f"cycles/{problem.unit or 'unit length'}"
+    shape, extent = " x ".join(map(str, grid.shape)), " x ".join(f"{e:g}" for e in grid.extent)
+    loss = "not predicted" if flow is None else f"{flow.loss[0]:.3g} -> {flow.loss[-1]:.3g} at infinite width"
+    rows = [
+        ("data", f"{shape} points over {extent} {problem.unit}".rstrip() + _channels(problem.samples.channels)),
+        ("time", f"{len(problem.times) - 1} output times up to {problem.times[-1]:g}"),
+        ("loss", loss),
+        ("", ""),
+        ("mesh", f"{' x '.join(map(str, layout.cells))} cells of degree {layout.degree}, {layout.dofs:,} dofs"),
+        ("", f"half-width {_numbers(layout.half_width)}, cell size {_numbers(layout.size)} {unit}"),
+        ("", f"the data reach {_numbers(grid.nyquist)} {unit}" + ("; laws folded onto that" if layout.folded else "")),
+        ("pde", f"{run.pde.operator} operator, {run.pde.integrator}{_steps(pde.steps)}"),
+        ("", f"{_seconds(pde.seconds)} on one rank, {_bytes(pde.memory)}"),
+        ("nn", f"{problem.network.width:,} neurons on {training.device}, {training.settings.integrator}{_steps(nn.steps)}"),
+        ("", f"step {training.step:.3g}, lambda_max {training.lambda_max:.4g}"),
+        ("", f"{_seconds(nn.seconds)}, {_bytes(nn.memory)}"),
+        ("", ""),
+        ("results", f"{root} ({_found(root)})"),
+    ]
+    warnings = [f"warning: {text}" for text in _warnings(problem, layout, flow, pde.memory + nn.memory)]
+    closing = "The run file is valid. Starting up adds some seconds, and compiling forms for the first time some more."
+    return "\n".join([aligned(rows), "", *warnings, closing])
+
+
+def _warnings(problem: Problem, layout: Plan, flow: predict.KernelFlow | None, memory: float) -> list[str]:
+    texts = []
+    if flow is None:
+        texts.append("Lanczos needs more than 500 products to the last output time; ask for shorter times or a larger tolerance")
+    elif flow.loss[-1] > 0.5 * flow.loss[0]:
+        texts.append(f"the loss only falls to {flow.loss[-1] / flow.loss[0]:.0%} of its start; a later [time] end shows more")
+    beyond = predict.energy_beyond(problem, layout.half_width)
+    if beyond > LITTLE and not layout.folded:
+        texts.append(
+            f"{beyond:.1%} of the target lies beyond the mesh's half-width, where [density] is negligible; "
+            "the network will not learn that part by then"
+        )
+    if problem.network.width < 1000:
+        texts.append(
+            f"[network] width = {problem.network.width}: the equation describes wide networks; "
+            "the distance to it falls as 1/sqrt(width)"
+        )
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if memory * size() > available:
+        texts.append(f"{_bytes(memory * size())} may be needed, and this machine has {_bytes(available)}")
+    return texts
+
+
+def _found(root: Path) -> str:
+    there = [f"{name} is finished" for name in STAGES if (root / name / "manifest.json").is_file()]
+    there += [f"{name} is unfinished" for name in STAGES if (root / f"{name}.partial").is_dir()]
+    return ", ".join(there) + "; use --resume or --overwrite" if there else "nothing there yet"
+
+
+def _channels(count: int) -> str:
+    return "" if count == 1 else f", {count} channels"
+
+
+def _steps(steps: int | None) -> str:
+    return "" if steps is None else f", {steps:,} steps"
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return " x ".join(f"{value:.4g}" for value in values)
+
+
+def _seconds(seconds: float) -> str:
+    return "less than 1 s" if seconds < 1 else f"about {duration(seconds)}"
+
+
+def _bytes(count: float) -> str:
+    return f"{max(1.0, count / 2**20):.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"

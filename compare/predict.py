@@ -1,0 +1,135 @@
+"""What a run will take: sizes, steps, memory and seconds, before anything starts.
+
+Steps come from the same rules that the stages follow; Lanczos on the infinite-width kernel, which is cheap, tells how many
+products the data operator will need, and the loss that the network would reach at infinite width. Seconds are steps times
+the time of one, measured here where that is quick (a step of the training, a pair of non-uniform transforms), else by the
+costs below, which were measured on one core in two dimensions.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from meshes.plan import Plan as MeshPlan
+from nn.device import memory_needed
+from nn.ntk import InfiniteWidthKernel
+from nn.training import Plan as TrainingPlan
+from nn.training import trajectory
+from numerics import GridTransform, exponential
+from pde.integrators import automatic_step
+from problem import ComputationError, Pde, Problem
+from runtime import threads
+
+PRODUCT = 2e-9  # seconds for a nonzero in a sparse product, real and imaginary part
+ASSEMBLY = 1.5e-7  # seconds for a nonzero, forms of degree 4 to 6
+SHIFT_INVERT = 1.2e-6  # seconds for a nonzero, factorisation and all solves
+DIRECT_STEP = 3e-8  # seconds for a nonzero, one step with a factorisation at hand
+CG_PRODUCTS = 10  # of one implicit step of the data operator
+ITERATIONS = 20  # vectors of the Krylov space of the local operator
+FILL = 10  # nonzeros of a factor for one of the matrix
+
+
+@dataclass(frozen=True)
+class Cost:
+    """steps: of the integrator, None where not known; seconds, at one rank; memory in bytes, at its peak."""
+
+    steps: int | None
+    seconds: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class KernelFlow:
+    """The infinite-width network: loss (T,) at the output times, and the Lanczos steps that took."""
+
+    loss: np.ndarray
+    steps: int
+
+
+def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
+    """The flow of the infinite-width kernel from u = -f*; None where Lanczos does not reach the tolerance."""
+    kernel = InfiniteWidthKernel(problem)
+    try:
+        flows = [exponential(kernel.apply, -target, problem.times, tolerance) for target in problem.samples.values]
+    except ComputationError:
+        return None
+    loss = sum(0.5 * np.mean(flow.values**2, axis=1) for flow in flows)
+    return KernelFlow(np.asarray(loss), max(flow.steps for flow in flows))
+
+
+def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow | None, fastest: float) -> Cost:
+    """Of the stage pde. fastest: the largest decay rate [1/time]."""
+    outputs, channels, samples = len(problem.times), problem.samples.channels, problem.grid.size
+    stored = 48.0 * outputs * channels * plan.dofs  # the spectrum, and copies of it while it is written
+    setup = ASSEMBLY * plan.nonzeros
+    if settings.operator == "local":
+        memory = stored + 12.0 * plan.nonzeros * (1 + FILL) + 8.0 * ITERATIONS * plan.dofs
+        if settings.integrator == "lanczos":
+            return Cost(None, setup + channels * SHIFT_INVERT * plan.nonzeros, memory)
+        steps = _time_steps(problem, settings, fastest)
+        return Cost(steps, setup + 2 * channels * steps * DIRECT_STEP * plan.nonzeros, memory)
+    transform = _transform_seconds(problem, settings, plan)
+    product = transform + 0.5 * PRODUCT * plan.nonzeros
+    finish = 2 * transform * outputs * channels
+    if settings.integrator == "lanczos":
+        steps = flow.steps if flow else None
+        products = steps or 500
+    else:
+        steps = _time_steps(problem, settings, fastest)
+        products = CG_PRODUCTS * steps
+    basis = 8.0 * samples * products if settings.integrator == "lanczos" else 0.0
+    return Cost(steps, setup + channels * products * product + finish, stored + 6.0 * plan.nonzeros + basis)
+
+
+def training_cost(plan: TrainingPlan) -> Cost:
+    """Of the stage nn, from one real step; the first one, which also prepares the transforms, is left out."""
+    walk = trajectory(plan)
+    next(walk)
+    seconds = 0.0
+    for _ in range(min(2, plan.schedule.steps)):
+        began = time.perf_counter()
+        next(walk)
+        seconds = time.perf_counter() - began
+    walk.close()
+    needed = memory_needed(plan.problem, precision=plan.settings.precision, device=plan.device)
+    return Cost(plan.schedule.steps, seconds * plan.schedule.steps, needed)
+
+
+def energy_beyond(problem: Problem, half_width: tuple[float, ...]) -> float:
+    """The share of mean_j f*_j^2 that the discrete transform finds at frequencies |xi_i| > half_width_i."""
+    grid = problem.grid
+    values = problem.samples.values.reshape(-1, *grid.shape)
+    power = np.sum(np.abs(np.fft.fftn(values, axes=range(1, values.ndim))) ** 2, axis=0)
+    axes = [np.abs(np.fft.fftfreq(n, h)) > r for n, h, r in zip(grid.shape, grid.spacing, half_width, strict=True)]
+    beyond = np.any(np.meshgrid(*axes, indexing="ij"), axis=0)
+    return float(power[beyond].sum() / power.sum())
+
+
+def _time_steps(problem: Problem, settings: Pde, fastest: float) -> int:
+    theta = 0.5 if settings.integrator == "crank-nicolson" else 1.0
+    step = settings.step
+    if step == "auto":
+        step = automatic_step(theta, problem.times, 0.5 * settings.tolerance, fastest)
+    return int(np.ceil(np.diff(problem.times) / step - 1e-9).sum())
+
+
+def _transform_seconds(problem: Problem, settings: Pde, plan: MeshPlan) -> float:
+    """One pair of transforms between the samples and as many frequencies as half the mesh has."""
+    rng = np.random.default_rng(0)
+    frequencies = rng.uniform(-1, 1, (plan.dofs // 2 + 1, plan.dimension)) * plan.half_width
+    transform = GridTransform(problem.grid, frequencies, eps=1e-3 * settings.tolerance, threads=threads())
+    values = problem.samples.values[0]
+
+    def pair() -> None:
+        transform.to_samples(transform.to_frequencies(values))
+
+    pair()
+    return _timed(pair)
+
+
+def _timed(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
