@@ -1,6 +1,7 @@
 """Fields for ParaView: a `.pvd` collection of `.vtu` files, one for each time, with Lagrange cells of the mesh's own
 degree."""
 
+from mpi4py import MPI  # noqa: F401  # isort: skip
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree

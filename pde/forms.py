@@ -5,6 +5,7 @@
 A is real, symmetric, and positive semidefinite for laws that are not negative.
 """
 
+from mpi4py import MPI  # noqa: F401  # isort: skip
 from collections.abc import Callable
 from math import ceil, pi
 
