@@ -15,10 +15,9 @@ from problem.settings import FileSection, WavesSection, per_axis
 
 def build(run: RunFile) -> Problem:
     """Read the data and assemble the Problem. Raises InputError naming the key and the remedy."""
-    samples = _waves(run.data) if isinstance(run.data, WavesSection) else _file(run.data)
-    if run.data.standardize:
-        samples = samples.standardized()
-    return Problem(run.density.build(), samples, run.network, output_times(run), run.seed, run.name, run.unit)
+    return Problem(
+        run.density.build(), _samples(run.data), run.network, output_times(run), run.seed, run.name, run.unit
+    )
 
 
 def output_times(run: RunFile) -> np.ndarray:
@@ -27,6 +26,19 @@ def output_times(run: RunFile) -> np.ndarray:
         return np.array([0.0, *run.time.times])
     assert run.time.end is not None  # checked with the run file
     return np.linspace(0.0, run.time.end, (run.time.outputs or OUTPUTS) + 1)
+
+
+def _samples(data: WavesSection | FileSection) -> Samples:
+    source = f"frequencies = {data.frequencies}" if isinstance(data, WavesSection) else f"path = {data.path!r}"
+    try:
+        samples = _waves(data) if isinstance(data, WavesSection) else _file(data)
+        return samples.standardized() if data.standardize else samples
+    except MemoryError as failure:
+        raise InputError(f"[data] points = {data.points}: {failure}; use fewer points") from failure
+    except InputError as failure:
+        if str(failure).startswith("[data]"):
+            raise
+        raise InputError(f"[data] {source}: {failure}") from failure
 
 
 def _waves(data: WavesSection) -> Samples:

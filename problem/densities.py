@@ -33,7 +33,7 @@ class Density(ABC):
 
     @abstractmethod
     def tail_radius(self, level: float, dimension: int) -> float:
-        """The smallest R with rho_w(xi) <= level wherever |xi| > R [cycles/length]."""
+        """The smallest R with rho_w(xi) <= level wherever some |xi_i| > R [cycles/length]; 0 < level < sup rho_w."""
 
     def follows_box(self, dimension: int) -> bool:
         """Whether rho_w is smooth on [-R, R]^d, R its tail radius, so that a box mesh resolves it."""

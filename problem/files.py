@@ -3,6 +3,7 @@
 Array axis 0 is x_1, axis 1 is x_2. For images x_1 runs right and x_2 up. No pickle is ever read.
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,8 @@ def resolve(path: str, folder: Path) -> Path:
         if Path(name).name != name or not found.is_file():
             raise InputError(f"[data] path = {path!r}: matplotlib ships no sample of that name; look into {root}")
     else:
-        found = folder / Path(path).expanduser()
-        if not found.is_file():
+        found = _expanded(path, folder)
+        if not _is_file(found):
             raise InputError(f"[data] path = {path!r}: no such file ({found}); paths are relative to the run file")
     if found.suffix.lower() not in SUFFIXES:
         raise InputError(
@@ -35,6 +36,20 @@ def resolve(path: str, folder: Path) -> Path:
             f"{' '.join(SUFFIXES)}"
         )
     return found
+
+
+def _expanded(path: str, folder: Path) -> Path:
+    try:
+        return folder / Path(path).expanduser()
+    except RuntimeError as failure:
+        raise InputError(f"[data] path = {path!r}: {failure} write the home folder out") from failure
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long, a folder that may not be looked into
+        return False
 
 
 def read(path: Path, *, key: str | None = None, dtype: str | None = None, dimension: int | None = None) -> np.ndarray:
@@ -45,35 +60,50 @@ def read(path: Path, *, key: str | None = None, dtype: str | None = None, dimens
     A d-dimensional array is one channel, a (d+1)-dimensional one has its channels last. Raises InputError naming the
     key and the remedy.
     """
-    suffix = path.suffix.lower()
+    is_image = path.suffix.lower() in IMAGES
+    if is_image and dimension not in (None, 2):
+        raise InputError(f"[data] dimension = {dimension}: {path.name} is an image, which has 2; leave dimension out")
     try:
-        if suffix in IMAGES:
-            return _image(path)
-        if suffix == ".npz":
-            values = _npz(path, key)
-        elif suffix == ".npy":
-            values = np.load(path, allow_pickle=False)
-        elif suffix == ".dat":
-            values = _raw(path, dtype)
-        else:
-            values = np.loadtxt(path, delimiter="," if suffix == ".csv" else None, ndmin=2)
-            values = values[:, 0] if values.shape[1] == 1 else values
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # what Pillow and NumPy only warn about is a damaged file too
+            values = _values(path, key, dtype)
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, SyntaxError) as failure:
+    except Exception as failure:  # zip, zlib, Pillow and NumPy raise what they like on damaged files
         raise InputError(
-            f"[data] path = {str(path)!r}: not readable as {suffix}: {failure}; write it anew"
+            f"[data] path = {str(path)!r}: not readable as {path.suffix}: {failure}; write it anew"
         ) from failure
     if values.dtype.kind not in "fiub":
         raise InputError(f"[data] path = {str(path)!r}: holds {values.dtype}, not real numbers; convert it first")
-    return _with_channels(values.astype(float), dimension, path)
+    return _with_channels(values.astype(float), 2 if is_image else dimension, path)
+
+
+def _values(path: Path, key: str | None, dtype: str | None) -> np.ndarray:
+    """The array in the file as it stands there; images as x_1, x_2, channels."""
+    match path.suffix.lower():
+        case ".npz":
+            return _npz(path, key)
+        case ".npy":
+            with path.open("rb") as file:
+                return np.lib.format.read_array(file, allow_pickle=False)
+        case ".dat":
+            return _raw(path, dtype)
+        case suffix if suffix in TABLES:
+            values = np.loadtxt(path, delimiter="," if suffix == ".csv" else None, ndmin=2)
+            return values[:, 0] if values.shape[1] == 1 else values
+        case _:
+            return _image(path)
 
 
 def _with_channels(values: np.ndarray, dimension: int | None, path: Path) -> np.ndarray:
     if values.size == 0:
         raise InputError(f"[data] path = {str(path)!r}: the file is empty")
-    dimension = values.ndim if dimension is None else dimension
-    if values.ndim == dimension and dimension <= 3:
+    if dimension is None and not 1 <= values.ndim <= 3:
+        raise InputError(
+            f"[data] path = {str(path)!r}: the array has shape {values.shape}; give 1 to 3 axes, or name the dimension "
+            f"where one more holds the channels"
+        )
+    if dimension is None or values.ndim == dimension:
         return values[..., None]
     if values.ndim == dimension + 1:
         return values
@@ -84,14 +114,14 @@ def _with_channels(values: np.ndarray, dimension: int | None, path: Path) -> np.
 
 
 def _npz(path: Path, key: str | None) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
         names = list(archive)
         if key is None and len(names) == 1:
             key = names[0]
         if key not in names:
             met = "is missing" if key is None else f"= {key!r} is not in {path.name}"
             raise InputError(f"[data] key {met}; it holds {', '.join(names) or 'nothing'}: name one of them")
-        return archive[key]
+        return np.asarray(archive[key])
 
 
 def _raw(path: Path, dtype: str | None) -> np.ndarray:
@@ -112,7 +142,9 @@ def _image(path: Path) -> np.ndarray:
 
     with Image.open(path) as opened:
         image: Image.Image = opened
-        if opened.mode in ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV", "RGBA"):
+        if opened.mode in ("P", "PA"):  # by way of RGBA, or Pillow warns where the palette has transparent colours
+            image = opened.convert("RGBA").convert("RGB")
+        elif opened.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBA"):
             image = opened.convert("RGB")
         elif opened.mode in ("1", "LA"):
             image = opened.convert("L")

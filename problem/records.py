@@ -107,6 +107,9 @@ class Spectrum:
         """Raises InputError where the file is not a spectrum."""
         data = _load(path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2})
         attributes = dict(data.attrs)
+        if missing := {"cell_type", "degree"} - attributes.keys():
+            raise InputError(f"{path}: the attribute {min(missing)} is missing; write it anew with `freqbias pde`")
+        _agree(path, data, {"error_real": ("time", None, "frequency"), "error_imag": ("time", None, "frequency")})
         error = data["error_real"].values + 1j * data["error_imag"].values
         cell_type, degree = str(attributes.pop("cell_type")), int(attributes.pop("degree"))
         loss = data["loss"].values if "loss" in data else None
@@ -153,6 +156,7 @@ class ErrorHistory:
     def load(cls, path: Path) -> "ErrorHistory":
         """Raises InputError where the file is not an error history; `loss` may be missing and is then computed."""
         data = _load(path, {"position": 2, "error": 3})
+        _agree(path, data, {"error": ("time", None, "position")})
         error = data["error"].values.astype(float)
         loss = data["loss"].values if "loss" in data else 0.5 * np.mean(error**2, axis=2).sum(axis=1)
         return cls(
@@ -166,9 +170,16 @@ def canonical_order(frequency: np.ndarray) -> np.ndarray:
 
     Coordinates closer than 1e-9 of the largest count as equal.
     """
-    scale = np.abs(frequency).max() or 1.0
-    keys = np.round(frequency / scale * 1e9).astype(np.int64)
-    return np.lexsort(keys.T[::-1])
+    same = 1e-9 * np.abs(frequency).max()
+    return np.lexsort([_ranks(coordinate, same) for coordinate in frequency.T[::-1]])
+
+
+def _ranks(values: np.ndarray, same: float) -> np.ndarray:
+    """The rank of each value (n,) among the distinct ones. Rounding would part equal values that lie at its edge."""
+    order = np.argsort(values)
+    ranks = np.empty(len(values), dtype=np.int64)
+    ranks[order] = np.cumsum(np.diff(values[order], prepend=values[order[:1]]) > same)
+    return ranks
 
 
 def _save(path: Path, variables: dict[str, Any], time: np.ndarray, attributes: dict[str, Any]) -> None:
@@ -186,14 +197,17 @@ def _load(path: Path, expected: dict[str, int]) -> "xr.Dataset":
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as opened:
+        with xr.open_dataset(
+            path, engine="h5netcdf", decode_times=False
+        ) as opened:  # units = "s" makes no date of time
             data = opened.load()
     except Exception as failure:  # h5netcdf and HDF5 raise what they like on files that are not netCDF
         raise InputError(f"{path}: not a netCDF file: {failure}") from failure
-    for name, dims in {"time": 1, **expected}.items():
-        if name not in data.variables or data[name].ndim != dims:
+    optional = {"loss": 1} if "loss" in data.variables else {}
+    for name, dims in {"time": 1, **expected, **optional}.items():
+        if name not in data.variables or data[name].ndim != dims or data[name].dtype.kind not in "fiu":
             raise InputError(
-                f"{path}: variable {name} with {dims} dimension(s) is missing; the README describes the format"
+                f"{path}: no variable {name} of numbers, {dims} dimension(s); see the README for the format"
             )
         if not np.isfinite(data[name].values).all():
             raise InputError(
@@ -202,3 +216,16 @@ def _load(path: Path, expected: dict[str, int]) -> "xr.Dataset":
     if (version := data.attrs.pop("format_version", FORMAT_VERSION)) != FORMAT_VERSION:
         raise InputError(f"{path}: format_version = {version}; this version of freqbias reads {FORMAT_VERSION}")
     return data
+
+
+def _agree(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | None, ...]]) -> None:
+    """Each axis of a variable must be as long as the first axis of the variable named for it."""
+    for name, partners in leading.items():
+        for axis, partner in enumerate(partners):
+            if partner is not None and data[name].shape[axis] != data[partner].shape[0]:
+                raise InputError(
+                    f"{path}: {name} has shape {data[name].shape} and {partner} {data[partner].shape}; axis {axis + 1} "
+                    f"of {name} must be as long as {partner}; the README describes the format"
+                )
+    if "loss" in data.variables and data["loss"].shape != data["time"].shape:
+        raise InputError(f"{path}: loss has shape {data['loss'].shape}; it must have one value a time, or be left out")

@@ -89,15 +89,15 @@ def load(path: Path) -> RunFile:
     except FileNotFoundError as failure:
         raise InputError(f"{path}: no such run file; see the README for one to start from") from failure
     except (OSError, UnicodeDecodeError) as failure:
-        raise InputError(f"{path}: not readable: {failure}") from failure
+        raise InputError(f"{path}: not readable: {failure}; give a text file, in TOML") from failure
     except tomllib.TOMLDecodeError as failure:
-        raise InputError(f"{path}: not TOML: {failure}") from failure
+        raise InputError(f"{path}: not TOML: {failure}; mend it there, texts stand in quotes") from failure
     try:
         run = parse(tables if "name" in tables else {"name": path.stem, **tables})
     except InputError as failure:
         raise InputError(f"{path}: {failure}") from failure
     if isinstance(run.data, FileSection) and not run.data.path.startswith(files.SAMPLE_SCHEME):
-        absolute = str(files.resolve(run.data.path, path.parent.resolve()).resolve())
+        absolute = str(files.resolve(run.data.path, path.parent.resolve()))
         run = run.model_copy(update={"data": run.data.model_copy(update={"path": absolute})})
     return run
 
@@ -123,21 +123,33 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
     """
     keys = run.model_dump(exclude_none=True)
     keys["training"]["tolerance"] = run.training_tolerance
+    keys["pde"]["initial"] = "network" if starts_from_network(run) else "target"
     if isinstance(run.data, FileSection):
         keys["data"]["path"] = hashlib.sha256(files.resolve(run.data.path, Path()).read_bytes()).hexdigest()
-    common = ["density", "data", "network", "time"]
-    own = {
-        "mesh": ["mesh", "pde"],
-        "pde": ["mesh", "pde"],
-        "nn": ["seed", "training"],
-        "compare": ["seed", "mesh", "pde", "training"],
-    }[stage]
-    chosen = {name: keys[name] for name in common + own}
-    if stage in ("mesh", "pde") and not starts_from_network(run):  # then only the laws matter, not the draw
-        chosen["network"] = {name: chosen["network"][name] for name in ("sigma_a", "depth")}
-    elif stage == "pde":
-        chosen["seed"] = run.seed
-    return chosen
+    common, laws = _pick(keys, "density", "data", "network", "time"), _pick(keys["network"], "sigma_a", "depth")
+    match stage:
+        case "mesh":  # where the samples are matters, not their values
+            last = {"end": run.time.times[-1] if run.time.times else run.time.end}
+            data = {name: value for name, value in keys["data"].items() if name not in _VALUES}
+            solver = _pick(keys["pde"], "operator", "degree", "tolerance")
+            own = {"data": data, "network": laws, "time": last, "mesh": keys["mesh"], "pde": solver}
+        case "pde":
+            draw = _pick(keys, "network", "seed") if starts_from_network(run) else {"network": laws}
+            own = {**draw, **_pick(keys, "mesh", "pde")}
+        case "nn":
+            own = _pick(keys, "seed", "training")
+        case "compare":  # the unit stands in its figures
+            own = _pick(keys, "seed", "mesh", "pde", "training", "unit")
+        case _:
+            raise ValueError(f"stage = {stage!r}; use mesh, pde, nn or compare")
+    return common | own
+
+
+_VALUES = ("frequencies", "window", "standardize")  # keys of [data] that change the values of the samples only
+
+
+def _pick(table: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: table[name] for name in names}
 
 
 def starts_from_network(run: RunFile) -> bool:

@@ -5,6 +5,7 @@ Keys and their meaning: the table in README.md. The same models are the settings
 `compare` take.
 """
 
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from problem.densities import Ball, Density, Gaussian, Uniform
 
 Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
@@ -55,10 +55,12 @@ class BallSection(Section):
 
 
 DensitySection = Annotated[GaussianSection | UniformSection | BallSection, Field(discriminator="kind")]
-Points = Annotated[int, Field(ge=2)] | Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1, max_length=3)]
+MOST_SAMPLES = 10**8  # some 10 GB with their positions
+AxisPoints = Annotated[int, Field(ge=2, le=10**9)]
+Points = AxisPoints | Annotated[list[AxisPoints], Field(min_length=1, max_length=3)]
 Extent = Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)]
 EXTENT = "a positive number or one per axis: the length of the box of data, for example extent = 1.0"
-POINTS = "a whole number of at least 2, or one per axis, for example points = 512 or points = [128, 96]"
+POINTS = "a whole number from 2 to 10^9, or one per axis, for example points = 512 or points = [128, 96]"
 
 
 class WavesSection(Section):
@@ -83,6 +85,8 @@ class WavesSection(Section):
                     f"{name} = {value} contradicts dimension = {self.dimension}; give one number, or one per axis"
                 )
         points, extent = per_axis(self.points, self.dimension), per_axis(self.extent, self.dimension)
+        if prod(points) > MOST_SAMPLES:
+            raise ValueError(f"points = {self.points} makes {prod(points):,} samples; use at most {MOST_SAMPLES:,}")
         for nu in self.frequencies:
             if len(nu) != self.dimension:
                 raise ValueError(
@@ -132,7 +136,9 @@ class Network(Section):
     """The network whose training the equation describes."""
 
     width: int = Field(
-        ge=1, description="a whole number of at least 1: the number of neurons, for example width = 100000"
+        ge=1,
+        le=10**9,
+        description="a whole number from 1 to 10^9: the number of neurons, for example width = 100000",
     )
     sigma_a: float = Field(
         ge=0,
@@ -161,7 +167,8 @@ class Time(Section):
     outputs: int | None = Field(
         None,
         ge=1,
-        description="a whole number of at least 1: how many evenly spaced output times, for example outputs = 20",
+        le=10**6,
+        description="a whole number from 1 to 10^6: how many evenly spaced output times, for example outputs = 20",
     )
     times: Annotated[list[Positive], Field(min_length=1)] | None = Field(
         None, description="a list of increasing positive numbers, instead of end and outputs"
