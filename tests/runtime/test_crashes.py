@@ -33,7 +33,7 @@ STEPS = """
 def test_sigkill_at_random_instants_leaves_whole_parts(tmp_path, caplog):
     generator = random.Random(0)
     steps = 0
-    for _ in range(8):
+    for _ in range(5):
         process = subprocess.Popen([*program(STEPS), str(tmp_path)], env=environment(), stdout=subprocess.PIPE)
         assert process.stdout is not None and process.stdout.readline() == b"begun\n"
         time.sleep(generator.uniform(0.0, 0.1))
@@ -50,7 +50,7 @@ def test_sigkill_at_random_instants_leaves_whole_parts(tmp_path, caplog):
             assert len(names) >= steps
             steps = len(names)
             assert not list(stage.folder.rglob(".*-*.part"))
-    assert steps > 8, "the children were killed before they had written anything"
+    assert steps > 5, "the children were killed before they had written anything"
     assert not caplog.records, "a part was damaged, although it was written aside"
 
 
@@ -80,6 +80,13 @@ def compute(store, content, **how):
         stage.finish()
 
 
+def interrupted(store, **how):
+    with store.open("pde", keys=KEYS, **how) as stage:
+        stage.save_part("step-1", {"v": np.arange(3)})
+        with stage.writing("a.txt") as path:
+            path.write_text("half")
+
+
 def killed_computing(store, call, **how):
     """Computes a new result in a child process that dies at its `call`-th change; whether it died."""
     child = os.fork()
@@ -96,12 +103,19 @@ def contents(folder):
     return {(folder / name).read_text() for name in ("a.txt", "sub/b.txt")}
 
 
+@pytest.fixture
+def quick_disk(monkeypatch):
+    """A process that dies takes nothing from the kernel: without power cuts, fsync may as well do nothing."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
-def test_death_at_every_change_of_an_overwrite_leaves_the_old_or_the_new_result(tmp_path):
+def test_death_at_every_change_of_an_overwrite_leaves_the_old_or_the_new_result(tmp_path, quick_disk):
     seen = []
     for call in count():
         store = Store(tmp_path / str(call))
         compute(store, "old")
+        interrupted(store, overwrite=True)
         if not killed_computing(store, call, overwrite=True):
             break
         result = contents(store.verify("pde", keys=KEYS))
@@ -115,7 +129,7 @@ def test_death_at_every_change_of_an_overwrite_leaves_the_old_or_the_new_result(
 
 
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
-def test_death_at_every_change_of_a_first_run_can_be_resumed(tmp_path):
+def test_death_at_every_change_of_a_first_run_can_be_resumed(tmp_path, quick_disk):
     for call in count():
         store = Store(tmp_path / str(call))
         if not killed_computing(store, call):

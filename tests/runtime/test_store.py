@@ -82,7 +82,7 @@ def test_parts_give_back_what_was_saved(store):
     arrays = {
         "file": np.arange(6).reshape(2, 3).T,
         "complex": np.array([1 + 2j, np.nan]),
-        "single": np.float32([0.1]),
+        "single": np.array([0.1], dtype=np.float32),
         "scalar": np.array(3.5),
         "empty": np.zeros((0, 4)),
     }
@@ -139,12 +139,22 @@ def test_written_files_cannot_leave_the_folder(store, name):
         pytest.fail("the body must not start")
 
 
-def test_writing_brings_the_files_beside_the_named_one(store):
+def test_writing_brings_the_files_beside_the_named_one_which_comes_last(store, monkeypatch):
+    moved = []
+    replace = os.replace
+
+    def recorded(source, target):
+        moved.append(target.name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", recorded)
     with store.open("pde", keys=KEYS) as stage:
         with stage.writing("maps/fields.pvd") as path:
             (path.parent / "fields_0.vtu").write_text("values")
+            (path.parent / "z.vtu").write_text("values")
             path.write_text("fields_0.vtu")
             assert not (stage.folder / "maps").exists()
+        assert moved[-3:] == ["fields_0.vtu", "z.vtu", "fields.pvd"]
         assert (stage.folder / "maps/fields.pvd").read_text() == "fields_0.vtu"
         assert (stage.folder / "maps/fields_0.vtu").read_text() == "values"
 
