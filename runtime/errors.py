@@ -7,7 +7,7 @@ class UsageError(ValueError):
     exit_code = 2
 
 
-class StoppedEarly(Exception):
+class StoppedEarly(Exception):  # noqa: N818  (it is no error)
     """A signal or the wall time ended the work at a safe point; the same command with `--resume` goes on from there."""
 
     exit_code = 75

@@ -40,7 +40,7 @@ def writable(path: Path, *, only: tuple[int, ...] = ()) -> Iterator[None]:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -59,7 +59,7 @@ def fsync_path(path: Path) -> None:
 def move_into_place(source: Path, target: Path) -> None:
     """Renames `source` to `target`, on the same file system, with both on the disk before it returns."""
     fsync_path(source)
-    os.replace(source, target)
+    source.replace(target)
     fsync_path(target.parent)
 
 
@@ -114,7 +114,7 @@ class FileLock:
 
     def _is_at_path(self, file: IO[str]) -> bool:
         try:
-            return os.path.samestat(os.fstat(file.fileno()), os.stat(self.path))
+            return os.path.samestat(os.fstat(file.fileno()), self.path.stat())
         except FileNotFoundError:
             return False
 

@@ -7,7 +7,6 @@ manifest.json       written last: with it the stage is complete, wherever its fo
 """
 
 import json
-import os
 import platform
 import shlex
 import shutil
@@ -82,7 +81,7 @@ def publish(partial: Path) -> Path:
     (partial / UNFINISHED).unlink(missing_ok=True)
     if final.exists():
         shutil.rmtree(old, ignore_errors=True)
-        os.replace(final, old)
+        final.replace(old)
     move_into_place(partial, final)
     shutil.rmtree(old, ignore_errors=True)
     return final

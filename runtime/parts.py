@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class DamagedPart(ValueError):
+class DamagedPartError(ValueError):
     """The bytes are not those that were written."""
 
 
@@ -33,12 +33,12 @@ def pack(arrays: "Mapping[str, np.ndarray]", meta: Mapping[str, Any]) -> bytes:
 
 
 def unpack(packed: bytes) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
-    """The arrays and the meta that `pack` was given. Raises DamagedPart."""
+    """The arrays and the meta that `pack` was given. Raises DamagedPartError."""
     import numpy as np
 
     digest, _, content = packed.partition(b"\n")
     if hashlib.sha256(content).hexdigest().encode() != digest:
-        raise DamagedPart("the SHA-256 does not match")
+        raise DamagedPartError("the SHA-256 does not match")
     body = io.BytesIO(content)
     header = json.loads(body.readline())
     return {name: np.lib.format.read_array(body, allow_pickle=False) for name in header["names"]}, header["meta"]

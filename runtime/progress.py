@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 LINE_EVERY = 10.0  # seconds
 _REDRAW_EVERY = 0.1  # seconds
-_bar_shown = False
 
 
 def duration(seconds: float) -> str:
@@ -33,6 +32,8 @@ class Progress:
     as progress but not as speed.
     """
 
+    _bar_shown = False  # a terminal has room for one
+
     def __init__(self, name: str, *, total: float | None = None, unit: str = "steps", done: float = 0) -> None:
         self.name, self.total, self.unit, self.done = name, total, unit, done
         self._done_before = done
@@ -41,21 +42,19 @@ class Progress:
 
     def __enter__(self) -> Self:
         self._started = self._said = self._drawn = time.monotonic()
-        global _bar_shown
-        if on_terminal() and not _bar_shown:
+        if on_terminal() and not Progress._bar_shown:
             self._bar = _new_bar()
             self._task = self._bar.add_task(self.name, total=self.total, text="")
             self._bar.start()
-            _bar_shown = True
+            Progress._bar_shown = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            global _bar_shown
             self._bar.stop()
-            _bar_shown = False
+            Progress._bar_shown = False
 
     def advance(self, amount: float = 1, *, note: str = "") -> None:
         """Adds `amount` to what is done; `note` is shown behind it until the next one."""

@@ -123,7 +123,7 @@ class _StandIn:
 
 def _sendable(error: BaseException) -> BaseException | _StandIn:
     with suppress(Exception):
-        copy = pickle.loads(pickle.dumps(error))
+        copy = pickle.loads(pickle.dumps(error))  # noqa: S301
         if type(copy) is type(error) and str(copy) == str(error):
             return error
     attributes = {"exit_code": error.exit_code} if hasattr(error, "exit_code") else {}
@@ -140,13 +140,13 @@ def on_root(function: Callable[..., Any], *args: Any, share: bool = True, **kwar
     Returns the result on every rank, or with `share=False` (large results, or ones that cannot be sent) None on the
     others. What it raises is raised on every rank. Called again from inside `function`, it simply calls.
     """
-    global _on_root_now
+    global _on_root_now  # noqa: PLW0603
     if size() == 1 or _on_root_now:
         return function(*args, **kwargs)
     comm = _waiting_room()
     if comm.rank != 0:
         wait_asleep(comm.Ibarrier())
-        error, result = pickle.loads(comm.bcast(None))
+        error, result = pickle.loads(comm.bcast(None))  # noqa: S301  (from our own rank 0)
         if error is not None:
             raise error.exception() if isinstance(error, _StandIn) else error
         return result
@@ -188,7 +188,7 @@ def threads_alone() -> int:
 
 def limit_threads() -> None:
     """Tells the numerical libraries, before they are imported, to use `threads()`; the user's OMP_NUM_THREADS wins."""
-    global _limited_by_us
+    global _limited_by_us  # noqa: PLW0603
     if _chosen_by_user() is not None:
         return
     allowed = threads()

@@ -14,7 +14,7 @@ from runtime.errors import UsageError
 from runtime.files import OUT_OF_SPACE, FileLock, atomic_write, move_into_place, writable
 from runtime.logs import log
 from runtime.manifest import ASIDE, MANIFEST, PARTS, manifest, publish, write_json
-from runtime.parts import DamagedPart, pack, unpack
+from runtime.parts import DamagedPartError, pack, unpack
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +82,7 @@ class Stage:
             return unpack(path.read_bytes())
         except FileNotFoundError:
             raise UsageError(f"{path} does not exist; start afresh with --overwrite") from None
-        except DamagedPart as damage:
+        except DamagedPartError as damage:
             raise UsageError(f"{path} is damaged: {damage}; go on without it by --resume") from None
 
     def parts(self) -> list[str]:
@@ -93,7 +93,7 @@ class Stage:
             try:
                 unpack(path.read_bytes())
                 self._whole.add(path.stem)
-            except DamagedPart as damage:
+            except DamagedPartError as damage:
                 log.warning("%s is damaged (%s): going on without it", path, damage)
                 path.unlink()
         return sorted(self._whole)

@@ -44,7 +44,7 @@ def test_contents_are_on_the_disk_before_the_name_and_the_name_before_the_end(tm
     fsync, replace = os.fsync, os.replace
 
     def recorded_fsync(descriptor):
-        done.append(("fsync", Path(os.readlink(f"/proc/self/fd/{descriptor}")).name))
+        done.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
         fsync(descriptor)
 
     def recorded_replace(source, target):

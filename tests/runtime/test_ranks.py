@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-import runtime.ranks as ranks
-from runtime import on_root, rank, size, threads, threads_alone, world
+from runtime import on_root, rank, ranks, size, threads, threads_alone, world
 from tests.runtime.launch import launch
 
 CORES = len(os.sched_getaffinity(0))
