@@ -201,7 +201,8 @@ def _explain(error: Any, name: str, key: str, model: type[Section]) -> str:
         return f"{name} = {value!r}: there is no such key; " + (
             f"did you mean {close[0]}?" if close else f"the keys here are {', '.join(fields)}"
         )
-    expected = (fields[key].description if key in fields else None) or f"a section {name}"
+    field = fields.get(key) or RunFile.model_fields.get(name.strip("[]"))
+    expected = (field and field.description) or f"a section {name}"
     if error["type"] == "missing":
         return f"{name} is missing; expected {expected}"
     return f"{name} = {value!r}; expected {expected}"

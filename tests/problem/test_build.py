@@ -1,0 +1,70 @@
+"""From a run file to a Problem: data resampled, standardized and laid on the grid; times; what is refused names its key."""
+
+import numpy as np
+import pytest
+
+from problem import InputError, area_average, build, load, parse
+from tests.problem.run_files import table
+
+
+def test_waves():
+    problem = build(
+        parse(table(data={"dimension": 2, "points": [6, 8], "extent": [1.0, 2.0], "frequencies": [[1, 2]]}))
+    )
+    assert problem.grid.shape == (6, 8)
+    assert problem.grid.extent == (1.0, 2.0)
+    assert problem.dimension == 2
+    assert problem.samples.values.shape == (1, 48)
+
+
+def test_output_times():
+    even = build(parse(table(time={"end": 3.0, "outputs": 2})))
+    np.testing.assert_array_equal(even.times, [0, 1.5, 3])
+    assert len(build(parse(table(time={"end": 3.0}, replace=True))).times) == 21
+    given = build(parse(table(time={"times": [1.0, 4.0]}, replace=True)))
+    np.testing.assert_array_equal(given.times, [0, 1, 4])
+
+
+def test_a_file_is_averaged_and_laid_out_in_c_order(tmp_path):
+    values = np.random.default_rng(0).normal(size=(9, 10, 2))
+    np.save(tmp_path / "a.npy", values)
+    data = {"kind": "file", "path": "a.npy", "dimension": 2, "points": [4, 5], "extent": [2.0, 1.0]}
+    problem = build(written(tmp_path, data))
+    assert problem.grid.shape == (4, 5)
+    np.testing.assert_allclose(problem.samples.values[1].reshape(4, 5), area_average(values, (4, 5))[..., 1])
+    plain = build(written(tmp_path, {"kind": "file", "path": "a.npy", "dimension": 2, "standardize": True}))
+    assert plain.grid.shape == (9, 10)
+    np.testing.assert_allclose(plain.samples.values.std(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "keys", "message"),
+    [
+        (np.array([1, np.nan, np.inf, 2]), {}, r"path = .*: 2 values are NaN or infinite, the first at \[1\]"),
+        (np.zeros(5), {}, "path = .*: samples: every value is 0"),
+        (np.full(5, 3.0), {"standardize": True}, "path = .*: samples: a channel is constant"),
+        (np.ones((1, 5)), {}, r"path = .*: its shape is \(1, 5\); at least 2 points"),
+        (np.ones(5), {"points": 6}, r"points = \[6\]: axis 1 of the file has only 5 points"),
+        (np.ones(5), {"points": [2, 2]}, r"points = \[2, 2\]: a.npy has 1 axes; give one number, or one per axis"),
+        (np.ones(5), {"extent": [2.0, 2.0]}, r"extent = \[2.0, 2.0\]: a.npy has 1 axes"),
+        (np.ones(5), {"dimension": 2}, "dimension = 2: the array in a.npy"),
+    ],
+)
+def test_refusals_name_the_key(tmp_path, values, keys, message):
+    np.save(tmp_path / "a.npy", values)
+    with pytest.raises(InputError, match=rf"^\[data\] {message}"):
+        build(written(tmp_path, {"kind": "file", "path": "a.npy", **keys}))
+
+
+def test_waves_that_vanish_name_their_frequencies():
+    with pytest.raises(InputError, match=r"^\[data\] frequencies = \[\[0.0\]\]: .* every value is 0"):
+        build(parse(table(data={"frequencies": [[0.0]]})))
+
+
+def written(folder, data):
+    """The run file of these data, loaded from a file in the folder."""
+    import tomli_w
+
+    path = folder / "run.toml"
+    path.write_text(tomli_w.dumps(table(data=data, replace=True)))
+    return load(path)

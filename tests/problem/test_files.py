@@ -1,0 +1,271 @@
+"""Reading the user's data: every format written here and read back; damaged, foreign and malicious files refused."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from problem import InputError, files
+
+RNG = np.random.default_rng(0)
+LINE, MAP, VOLUME = RNG.normal(size=7), RNG.normal(size=(4, 5)), RNG.normal(size=(2, 3, 4))
+
+
+def read(path, **options):
+    return files.read(files.resolve(path.name, path.parent), **options)
+
+
+@pytest.mark.parametrize("values", [LINE, MAP, VOLUME], ids=["1d", "2d", "3d"])
+def test_npy_and_npz(tmp_path, values):
+    np.save(tmp_path / "a.npy", values)
+    np.savez_compressed(tmp_path / "a.npz", only=values)
+    for name in ("a.npy", "a.npz"):
+        np.testing.assert_array_equal(read(tmp_path / name), values[..., None])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16", "uint8", "bool", ">f8"])
+def test_any_real_numbers_become_doubles(tmp_path, dtype):
+    values = (10 * MAP).astype(dtype)
+    np.save(tmp_path / "a.npy", np.asfortranarray(values))
+    result = read(tmp_path / "a.npy")
+    assert result.dtype == np.float64
+    np.testing.assert_array_equal(result[..., 0], values.astype(float))
+
+
+def test_channels_stand_last(tmp_path):
+    np.save(tmp_path / "a.npy", VOLUME)
+    np.testing.assert_array_equal(read(tmp_path / "a.npy", dimension=2), VOLUME)
+    assert read(tmp_path / "a.npy", dimension=3).shape == (2, 3, 4, 1)
+    np.save(tmp_path / "b.npy", VOLUME[..., None] * [1, 2])
+    np.testing.assert_array_equal(read(tmp_path / "b.npy", dimension=3)[..., 1], 2 * VOLUME)
+
+
+def test_npz_by_key(tmp_path):
+    np.savez(tmp_path / "a.npz", map=MAP, line=LINE)
+    np.testing.assert_array_equal(read(tmp_path / "a.npz", key="line")[:, 0], LINE)
+    with pytest.raises(InputError, match="key is missing; it holds map, line: name one"):
+        read(tmp_path / "a.npz")
+    with pytest.raises(InputError, match=r"key = 'mop' is not in a.npz; it holds map, line"):
+        read(tmp_path / "a.npz", key="mop")
+
+
+def test_tables(tmp_path):
+    np.savetxt(tmp_path / "map.csv", MAP, delimiter=",")
+    np.savetxt(tmp_path / "map.txt", MAP)
+    np.savetxt(tmp_path / "line.csv", LINE, header="value")
+    for name in ("map.csv", "map.txt"):
+        np.testing.assert_allclose(read(tmp_path / name)[..., 0], MAP, rtol=1e-15)
+        np.testing.assert_allclose(read(tmp_path / name, dimension=1), MAP, rtol=1e-15)
+    assert read(tmp_path / "line.csv").shape == (7, 1)
+    np.testing.assert_allclose(read(tmp_path / "line.csv")[:, 0], LINE, rtol=1e-15)
+
+
+def test_raw(tmp_path):
+    LINE.astype("float32").tofile(tmp_path / "a.dat")
+    np.testing.assert_allclose(read(tmp_path / "a.dat", dtype="float32")[:, 0], LINE, rtol=1e-6)
+    with pytest.raises(InputError, match="dtype is missing"):
+        read(tmp_path / "a.dat")
+    with pytest.raises(InputError, match=r"dtype = 'float64': the 28 bytes of a.dat are not a whole number"):
+        read(tmp_path / "a.dat", dtype="float64")
+
+
+# Rows from the top, as images are stored: x_1 runs right and x_2 up, so that values[0, -1] is the top left pixel.
+GREY = np.array([[10, 20, 30], [40, 50, 60]], dtype=np.uint8)
+
+
+def upright(rows):
+    """The same, written out pixel by pixel: (x_1, x_2) is column x_1 of row (height - 1 - x_2)."""
+    height, width = rows.shape[:2]
+    return np.array([[rows[height - 1 - j, i] for j in range(height)] for i in range(width)], dtype=float)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff"])
+def test_grey_images(tmp_path, suffix):
+    Image.fromarray(GREY).save(tmp_path / f"a{suffix}")
+    values = read(tmp_path / f"a{suffix}")
+    np.testing.assert_allclose(values, upright(GREY)[..., None] / 255, rtol=1e-15)
+    assert values.shape == (3, 2, 1)
+    assert values[0, -1, 0] == 10 / 255
+    assert values[-1, 0, 0] == 60 / 255
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_keep_their_depth(tmp_path, suffix):
+    deep = GREY.astype(np.uint16) * 1000 + 7
+    Image.fromarray(deep).save(tmp_path / f"a{suffix}")
+    np.testing.assert_allclose(read(tmp_path / f"a{suffix}")[..., 0], upright(deep) / 65535, rtol=1e-15)
+
+
+def test_tif_of_numbers_keeps_them(tmp_path):
+    Image.fromarray(MAP.astype(np.float32)).save(tmp_path / "a.tif")
+    np.testing.assert_allclose(read(tmp_path / "a.tif")[..., 0], upright(MAP), rtol=1e-6)
+
+
+def test_colours_are_channels(tmp_path):
+    colours = RNG.integers(0, 256, (2, 3, 3), dtype=np.uint8)
+    for name in ("a.png", "a.tif"):
+        Image.fromarray(colours).save(tmp_path / name)
+        values = read(tmp_path / name)
+        assert values.shape == (3, 2, 3)
+        np.testing.assert_allclose(values[0, -1], colours[0, 0] / 255)
+        np.testing.assert_allclose(values[2, 0], colours[1, 2] / 255)
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("RGBA", 3), ("LA", 1), ("1", 1), ("P", 3)])
+def test_transparency_and_palettes(tmp_path, mode, channels):
+    white_and_black = Image.fromarray(np.array([[255, 0], [0, 0]], dtype=np.uint8))
+    if mode == "P":
+        image = white_and_black.convert("RGB").quantize(4)
+        image.info["transparency"] = b"\x00\x80\xff\xff"
+    else:
+        image = white_and_black.convert(mode)
+    image.save(tmp_path / "a.png")
+    values = read(tmp_path / "a.png")
+    assert values.shape == (2, 2, channels)
+    np.testing.assert_array_equal(values[..., 0], [[0, 1], [0, 0]])
+
+
+def test_jpg(tmp_path):
+    rows = np.kron(np.array([[30, 90], [150, 210]], dtype=np.uint8), np.ones((16, 16), dtype=np.uint8))
+    Image.fromarray(rows).save(tmp_path / "a.jpg", quality=95)
+    np.testing.assert_allclose(read(tmp_path / "a.jpg")[..., 0], upright(rows) / 255, atol=0.02)
+
+
+def test_an_image_has_two_dimensions(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "a.png")
+    assert read(tmp_path / "a.png", dimension=2).shape == (3, 2, 1)
+    for dimension in (1, 3):
+        with pytest.raises(InputError, match=rf"dimension = {dimension}: a.png is an image"):
+            read(tmp_path / "a.png", dimension=dimension)
+
+
+def test_samples_that_matplotlib_ships(tmp_path):
+    elevation = files.resolve("matplotlib:jacksboro_fault_dem.npz", tmp_path)
+    assert files.read(elevation, key="elevation").shape == (344, 403, 1)
+    membrane = files.resolve("matplotlib:membrane.dat", tmp_path)
+    assert files.read(membrane, dtype="float32").shape == (membrane.stat().st_size // 4, 1)
+    for name in ("nothing.npz", "../matplotlibrc", "sub/membrane.dat", ""):
+        with pytest.raises(InputError, match="matplotlib ships no sample of that name; look into"):
+            files.resolve(f"matplotlib:{name}", tmp_path)
+
+
+def test_pickles_are_never_read(tmp_path):
+    """An array of objects is code to run; reading it must not."""
+    marker = tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self):
+            return open, (str(marker), "w")
+
+    evil = np.array([Evil()], dtype=object)
+    np.save(tmp_path / "a.npy", evil, allow_pickle=True)
+    np.savez(tmp_path / "a.npz", evil=evil)
+    (tmp_path / "b.npy").write_bytes(evil.dumps())
+    (tmp_path / "b.npz").write_bytes(evil.dumps())
+    for name in ("a.npy", "a.npz", "b.npy", "b.npz"):
+        with pytest.raises(InputError, match=r"\[data\] path = .*; write it anew"):
+            read(tmp_path / name)
+    assert not marker.exists()
+
+
+def whole_file(suffix):
+    stream = io.BytesIO()
+    if suffix == ".npy":
+        np.save(stream, MAP)
+    elif suffix == ".npz":
+        np.savez_compressed(stream, map=RNG.normal(size=(40, 40)))
+    elif suffix in files.IMAGES:
+        noise = RNG.integers(0, 256, (40, 40), dtype=np.uint8)
+        Image.fromarray(noise).save(stream, format={".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}.get(suffix, "JPEG"))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("suffix", [s for s in files.SUFFIXES if s not in (*files.TABLES, ".dat")])
+def test_files_cut_short_are_refused(tmp_path, suffix):
+    content = whole_file(suffix)
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(content)
+    assert np.isfinite(read(path)).all()
+    for length in (0, 5, 30, len(content) // 2, len(content) - 40):
+        path.write_bytes(content[:length])
+        with pytest.raises(InputError, match=r"\[data\] path = .* not readable as .*; write it anew"):
+            read(path)
+
+
+@pytest.mark.parametrize("suffix", [s for s in files.SUFFIXES if s != ".dat"])
+def test_empty_files_and_garbage_are_refused(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    for content in (b"", b"\x00\xff\x80garbage\n" * 99):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"\[data\] path = .*; write it anew"):
+            read(path)
+
+
+def test_one_changed_byte_in_an_npz_is_seen(tmp_path):
+    content = bytearray(whole_file(".npz"))
+    content[len(content) // 2] ^= 1
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(InputError, match="not readable"):
+        read(tmp_path / "a.npz")
+
+
+def test_a_format_under_another_name_is_refused(tmp_path):
+    for content, name in ((whole_file(".npz"), "a.npy"), (whole_file(".npy"), "a.npz"), (whole_file(".npy"), "a.png")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match="not readable"):
+            read(tmp_path / name)
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("note.txt", "no array")
+    with pytest.raises(InputError, match="not real numbers"):
+        read(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize("values", [MAP + 1j, np.array(["a", "b"]), np.zeros(3, dtype=[("x", float)])])
+def test_what_is_not_real_is_refused(tmp_path, values):
+    np.save(tmp_path / "a.npy", values)
+    with pytest.raises(InputError, match="not real numbers; convert it first"):
+        read(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize(
+    ("shape", "dimension", "message"),
+    [
+        ((), None, r"shape \(\); give 1 to 3 axes"),
+        ((2, 2, 2, 2), None, r"shape \(2, 2, 2, 2\); give 1 to 3 axes"),
+        ((2, 2, 2, 2), 2, r"dimension = 2: .* shape \(2, 2, 2, 2\); expected 2 axes"),
+        ((5,), 2, r"dimension = 2: .* shape \(5,\); expected 2 axes"),
+        ((0, 3), None, "the file is empty"),
+        ((4, 0), 1, "the file is empty"),
+    ],
+)
+def test_wrong_shapes_are_refused(tmp_path, shape, dimension, message):
+    np.save(tmp_path / "a.npy", np.ones(shape))
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "a.npy", dimension=dimension)
+
+
+def test_ragged_tables_and_words_are_refused(tmp_path):
+    for text in ("1,2\n3\n", "1,two\n", "x,y\n1,2\n"):
+        (tmp_path / "a.csv").write_text(text)
+        with pytest.raises(InputError, match="not readable as .csv"):
+            read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("path", ["none.npy", "x" * 400 + ".npy", "a\0b.npy", "."])
+def test_paths_that_lead_nowhere(tmp_path, path):
+    with pytest.raises(InputError, match=r"\[data\] path = .*: no such file .*; paths are relative to the run file"):
+        files.resolve(path, tmp_path)
+
+
+def test_a_home_that_is_nobodys(tmp_path):
+    with pytest.raises(InputError, match=r"\[data\] path = '~nobody-at-all/a.npy': .* write the home folder out"):
+        files.resolve("~nobody-at-all/a.npy", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.mat", "a"])
+def test_unknown_endings(tmp_path, name):
+    (tmp_path / name).write_text("1")
+    with pytest.raises(InputError, match=r"cannot read .*; use one of \.npy"):
+        files.resolve(name, tmp_path)

@@ -1,0 +1,190 @@
+"""The records: what they refuse, their files, and the canonical order of nodes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from problem import ErrorHistory, Gaussian, Grid, InputError, Network, Problem, Spectrum, canonical_order, waves
+
+RNG = np.random.default_rng(0)
+SPECTRUM = Spectrum(
+    time=np.array([0.0, 1.5, 4.0]),
+    frequency=np.array([[-1.0, 0.0], [-1.0, 2.0], [3.0, 0.0], [3.0, 2.0]]),
+    error=RNG.normal(size=(3, 2, 4)) + 1j * RNG.normal(size=(3, 2, 4)),
+    cells=np.array([[0, 2, 1, 3]]),
+    cell_type="quadrilateral",
+    degree=1,
+    attributes={"name": "trial", "seed": 3, "tolerance": 1e-3},
+    loss=np.array([3.0, 2.0, 1.0]),
+)
+HISTORY = ErrorHistory(
+    time=np.array([0.0, 2.0]),
+    position=RNG.normal(size=(5, 3)),
+    error=RNG.normal(size=(2, 2, 5)),
+    loss=np.array([2.0, 1.0]),
+    attributes={"width": 100},
+)
+
+
+def same(one, other):
+    assert type(one) is type(other)
+    for name, value in vars(one).items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(value, getattr(other, name), err_msg=name)
+            assert value.dtype == getattr(other, name).dtype, name
+        else:
+            assert value == getattr(other, name), name
+
+
+@pytest.mark.parametrize(
+    "record", [SPECTRUM, replace(SPECTRUM, loss=None), HISTORY], ids=["spectrum", "no loss", "history"]
+)
+def test_files_hold_the_record(tmp_path, record):
+    record.save(tmp_path / "a.nc")
+    same(type(record).load(tmp_path / "a.nc"), record)
+
+
+def test_dimensions_and_version_of_the_files(tmp_path):
+    SPECTRUM.save(tmp_path / "spectrum.nc")
+    HISTORY.save(tmp_path / "error.nc")
+    with xr.open_dataset(tmp_path / "spectrum.nc", engine="h5netcdf") as data:
+        assert dict(data.sizes) == {"time": 3, "node": 4, "axis": 2, "channel": 2, "cell": 1, "local_node": 4}
+        assert data["error_real"].dims == ("time", "channel", "node")
+        assert data.attrs["format_version"] == 1
+    with xr.open_dataset(tmp_path / "error.nc", engine="h5netcdf") as data:
+        assert dict(data.sizes) == {"time": 2, "sample": 5, "axis": 3, "channel": 2}
+        assert data["error"].dims == ("time", "channel", "sample")
+        assert data.attrs["format_version"] == 1
+
+
+def foreign(path, **changes):
+    """A user's own error.nc: HISTORY with variables or attributes changed; None leaves one out."""
+    variables = {
+        "time": ("time", HISTORY.time),
+        "position": (("sample", "axis"), HISTORY.position),
+        "error": (("time", "channel", "sample"), HISTORY.error),
+    }
+    attributes = {"format_version": changes.pop("format_version", 1)}
+    variables = {name: value for name, value in {**variables, **changes}.items() if value is not None}
+    xr.Dataset(variables, attrs=attributes).to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+def test_a_users_errors_need_no_loss(tmp_path):
+    loaded = ErrorHistory.load(
+        foreign(tmp_path / "a.nc", error=(("time", "channel", "sample"), HISTORY.error.astype("f4")))
+    )
+    np.testing.assert_allclose(loaded.loss, 0.5 * (HISTORY.error**2).sum(axis=(1, 2)) / 5, rtol=1e-6)
+    assert loaded.error.dtype == np.float64
+
+
+def test_time_is_a_number_whatever_its_unit(tmp_path):
+    """xarray would make dates of it."""
+    units = {"units": "seconds since 2000-01-01"}
+    loaded = ErrorHistory.load(foreign(tmp_path / "a.nc", time=("time", HISTORY.time, units)))
+    np.testing.assert_array_equal(loaded.time, HISTORY.time)
+
+
+NAN = HISTORY.error.copy()
+NAN[1, 0, 3] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"position": None}, "no variable position of numbers, 2 dimension"),
+        ({"time": None}, "no variable time of numbers, 1 dimension"),
+        ({"error": (("time", "sample"), HISTORY.error[:, 0])}, "no variable error of numbers, 3 dimension"),
+        ({"error": (("time", "channel", "sample"), HISTORY.error.astype(str))}, "no variable error of numbers"),
+        ({"error": (("time", "channel", "sample"), NAN)}, "variable error has values that are NaN or infinite"),
+        ({"loss": ("time", np.array([1.0, np.inf]))}, "variable loss has values that are NaN or infinite"),
+        ({"loss": ("epoch", np.ones(7))}, r"loss has shape \(7,\); it must have one value a time"),
+        (
+            {"error": (("time", "channel", "point"), HISTORY.error[..., :4])},
+            r"error has shape \(2, 2, 4\) and position",
+        ),
+        (
+            {"error": (("epoch", "channel", "sample"), HISTORY.error[:1])},
+            r"error has shape \(1, 2, 5\) and time \(2,\)",
+        ),
+        ({"format_version": 2}, "format_version = 2; this version of freqbias reads 1"),
+    ],
+)
+def test_errors_that_do_not_fit_are_refused(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        ErrorHistory.load(foreign(tmp_path / "a.nc", **changes))
+
+
+@pytest.mark.parametrize("missing", ["cell_type", "degree"])
+def test_a_spectrum_without_its_element_is_refused(tmp_path, missing):
+    SPECTRUM.save(tmp_path / "a.nc")
+    with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as opened:
+        data = opened.load()
+    del data.attrs[missing]
+    data.to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match=f"attribute {missing} is missing"):
+        Spectrum.load(tmp_path / "b.nc")
+
+
+@pytest.mark.parametrize("record", [SPECTRUM, HISTORY], ids=["spectrum", "history"])
+def test_damaged_files_are_refused(tmp_path, record):
+    path = tmp_path / "a.nc"
+    record.save(path)
+    content = path.read_bytes()
+    for damaged in (b"", b"\x89garbage\xff" * 99, content[:100], content[: len(content) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="a.nc: not a netCDF file"):
+            type(record).load(path)
+    for missing in (tmp_path, tmp_path / "none.nc"):
+        with pytest.raises(InputError, match="no such file"):
+            type(record).load(missing)
+
+
+def test_one_is_not_the_other(tmp_path):
+    SPECTRUM.save(tmp_path / "spectrum.nc")
+    HISTORY.save(tmp_path / "error.nc")
+    with pytest.raises(InputError, match="no variable frequency"):
+        Spectrum.load(tmp_path / "error.nc")
+    with pytest.raises(InputError, match="no variable position"):
+        ErrorHistory.load(tmp_path / "spectrum.nc")
+
+
+@pytest.mark.parametrize("times", [[0.0], [1.0, 2.0], [0.0, 2.0, 2.0], [0.0, np.nan], [0.0, np.inf], [[0.0, 1.0]]])
+def test_a_problem_needs_times_that_increase_from_zero(times):
+    samples = waves(Grid((8,), (1.0,)), [[1.0]])
+    with pytest.raises(InputError, match="expected an increasing list that starts with 0"):
+        Problem(Gaussian(1.0), samples, Network(width=2, sigma_a=1.0), np.array(times))
+
+
+def test_a_problem_knows_its_laws():
+    problem = Problem(Gaussian(1.0), waves(Grid((8,), (1.0,)), [[1.0]]), Network(width=2, sigma_a=2.0), [0, 1])
+    xi = np.array([[0.5]])
+    assert problem.laws.diffusion.value(xi) == 4 * problem.laws.damping.value(xi) == 4 * Gaussian(1.0).density(xi)
+    assert problem.times.dtype == float
+
+
+def lattice(cells, dimension, scale):
+    axes = [np.arange(-n, n + 1) * (scale / cells[0]) for n in cells[:dimension]]
+    return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
+
+
+# 1024 cells: the coordinates k / 1024 times 1e9 lie halfway between two integers, where rounding would part equal ones.
+@given(
+    cells=st.tuples(*[st.sampled_from([1, 2, 3, 7])] * 3) | st.tuples(st.just(1024), st.just(1), st.just(1)),
+    dimension=st.integers(1, 3),
+    scale=st.floats(1e-6, 1e6),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_canonical_order(cells, dimension, scale, seed):
+    """Nodes in any order and with rounding errors come out as the lattice in C order; xi -> -xi reverses it."""
+    rng = np.random.default_rng(seed)
+    nodes = lattice(cells, dimension, scale)
+    mixed = rng.permutation(len(nodes))
+    rounded = (nodes + 4e-16 * np.abs(nodes).max() * rng.choice([-1, 0, 1], nodes.shape))[mixed]
+    order = canonical_order(rounded)
+    np.testing.assert_array_equal(mixed[order], np.arange(len(nodes)))
+    np.testing.assert_array_equal(canonical_order(-rounded), order[::-1])

@@ -1,0 +1,179 @@
+"""The run file: round trip, defaults, relative paths, and the wording of what is refused."""
+
+import tomllib
+
+import numpy as np
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+
+from problem import InputError, load, parse, resolved
+from problem.runfile import OUTPUTS, starts_from_network
+from tests.problem.run_files import table
+
+POSITIVE = st.floats(1e-300, 1e300)
+TOLERANCE = st.floats(1e-5, 0.1)
+STEP = st.just("auto") | POSITIVE
+
+
+@st.composite
+def data_sections(draw):
+    dimension = draw(st.integers(1, 3))
+    points = draw(st.lists(st.integers(2, 400), min_size=dimension, max_size=dimension))
+    extent = draw(st.lists(st.floats(1e-3, 1e3), min_size=dimension, max_size=dimension))
+    limits = [n / (2 * length) for n, length in zip(points, extent, strict=True)]
+    nu = st.tuples(*[st.floats(-limit, limit) for limit in limits]).map(list)
+    return {
+        "kind": "waves",
+        "dimension": dimension,
+        "points": points,
+        "extent": extent,
+        "frequencies": draw(st.lists(nu, min_size=1, max_size=3)),
+        "window": draw(st.none() | POSITIVE),
+        "standardize": draw(st.booleans()),
+    }
+
+
+@st.composite
+def tables(draw):
+    """Run files that are valid by construction, with any choice of optional keys."""
+    symmetric = draw(st.booleans())
+    integrator = draw(st.sampled_from(["lanczos", "crank-nicolson", "backward-euler"]))
+    times = sorted(draw(st.lists(POSITIVE, min_size=1, max_size=5, unique=True)))
+    sizes = sorted(draw(st.tuples(POSITIVE, POSITIVE)))
+    sections = {
+        "name": draw(st.from_regex(r"[a-zä0-9_.-]{0,5}[A-Z0-9]", fullmatch=True)),
+        "seed": draw(st.integers(0, 2**63 - 1)),
+        "unit": draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=20)),
+        "density": draw(
+            st.fixed_dictionaries({"kind": st.just("gaussian"), "sigma": POSITIVE})
+            | st.fixed_dictionaries({"kind": st.sampled_from(["uniform", "ball"]), "radius": POSITIVE})
+        ),
+        "data": draw(data_sections()),
+        "network": {
+            "width": 2 * draw(st.integers(1, 10**8)),
+            "sigma_a": draw(POSITIVE),
+            "sampling": draw(st.sampled_from(["iid", "sobol"])),
+            "symmetric": symmetric,
+        },
+        "time": draw(
+            st.sampled_from([{"times": times}, {"end": times[-1]}, {"end": times[-1], "outputs": 7}, {"times": times, "end": times[-1]}])
+        ),
+        "mesh": draw(st.sampled_from([{}, {"size": sizes[0]}, {"half_width": sizes[1], "size": sizes[0]}])),
+        "pde": {
+            "operator": draw(st.sampled_from(["data", "local"])),
+            "integrator": integrator,
+            "initial": draw(st.sampled_from(["auto", "network", *["target"] * symmetric])),
+            "step": "auto" if integrator == "lanczos" else draw(STEP),
+            "degree": draw(st.integers(1, 8)),
+            "tolerance": draw(TOLERANCE),
+        },
+        "training": {
+            "integrator": draw(st.sampled_from(["rk4", "heun", "gradient-descent"])),
+            "step": draw(STEP),
+            "tolerance": draw(st.none() | TOLERANCE),
+            "precision": draw(st.sampled_from(["single", "double"])),
+            "device": draw(st.sampled_from(["auto", "cpu", "cuda", "cuda:3"])),
+        },
+    }  # fmt: skip
+    optional = draw(st.sets(st.sampled_from(["name", "seed", "unit", "mesh", "pde", "training"])))
+    return table(replace=True, **sections | dict.fromkeys(optional))
+
+
+@given(tables())
+def test_what_is_stored_loads_to_the_same_run(tables):
+    run = parse(tables)
+    stored = tomllib.loads(resolved(run))
+    assert parse(stored) == run
+    assert resolved(parse(stored)) == resolved(run)
+
+
+def test_what_is_stored_names_every_default():
+    stored = tomllib.loads(resolved(parse(table(time={"end": 5.0}, replace=True))))
+    assert stored["pde"] == {
+        "operator": "data", "integrator": "lanczos", "initial": "auto", "step": "auto", "degree": 6, "tolerance": 1e-3,
+    }  # fmt: skip
+    assert stored["training"] == {"integrator": "rk4", "step": "auto", "precision": "single", "device": "auto"}
+    assert stored["network"] == {"width": 64, "sigma_a": 1.0, "sampling": "iid", "symmetric": True, "depth": 2}
+    assert stored["time"] == {"end": 5.0, "outputs": OUTPUTS}
+    assert stored["data"]["standardize"] is False
+
+
+def test_integers_stand_for_numbers():
+    assert parse(table(density={"sigma": 4})) == parse(table(density={"sigma": 4.0}))
+
+
+def test_training_takes_the_tolerance_of_the_equation():
+    assert parse(table(pde={"tolerance": 1e-2})).training_tolerance == 1e-2
+    assert parse(table(pde={"tolerance": 1e-2}, training={"tolerance": 1e-4})).training_tolerance == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("symmetric", "initial", "expected"),
+    [(True, "auto", False), (True, "target", False), (True, "network", False), (False, "auto", True), (False, "network", True)],
+)  # fmt: skip
+def test_where_the_equation_starts(symmetric, initial, expected):
+    assert starts_from_network(parse(table(network={"symmetric": symmetric}, pde={"initial": initial}))) is expected
+
+
+def test_load_names_the_run_by_its_file_and_finds_data_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "deep").mkdir()
+    np.save(tmp_path / "signal.npy", np.arange(5.0))
+    sections = table(name=None, data={"kind": "file", "path": "../signal.npy"}, replace=True)
+    path = tmp_path / "deep" / "mine.toml"
+    path.write_text(tomli_w.dumps(sections), encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "deep")
+    from_here, from_afar = load("mine.toml"), load(path)
+    monkeypatch.chdir("/")
+    assert from_here == from_afar == load(path)
+    assert from_afar.name == "mine"
+    (tmp_path / "copy.toml").write_text(resolved(from_afar))
+    assert load(tmp_path / "copy.toml") == from_afar
+
+
+def test_a_link_keeps_its_name(tmp_path):
+    """Data that are links into a store of files without endings, as data managers make them."""
+    np.save(tmp_path / "store.npy", np.arange(5.0))
+    (tmp_path / "store.npy").rename(tmp_path / "0a1b2c")
+    (tmp_path / "signal.npy").symlink_to("0a1b2c")
+    path = tmp_path / "run.toml"
+    path.write_text(tomli_w.dumps(table(data={"kind": "file", "path": "signal.npy"}, replace=True)))
+    run = load(path)
+    assert load(path).data.path == str(tmp_path.resolve() / "signal.npy")
+    assert parse(tomllib.loads(resolved(run))) == run
+
+
+def test_every_key_at_fault_has_a_line():
+    with pytest.raises(InputError) as failure:
+        parse(table(density={"sigma": -1.0}, network={"width": 1.5, "sigma_a": None}, pde={"ordre": 3, "degree": 9}))
+    lines = str(failure.value).splitlines()
+    assert [line.strip().split(" = ")[0] for line in lines] == [
+        "[density] sigma", "[network] width", "[network] sigma_a is missing; expected a number of at least 0: "
+        "the standard deviation of the output weights, for example sigma_a", "[pde] degree", "[pde] ordre",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"pde": {"tolerence": 1e-3}}, "[pde] tolerence = 0.001: there is no such key; did you mean tolerance?"),
+        ({"mesh": {"xyz": 1}}, "[mesh] xyz = 1: there is no such key; the keys here are half_width, size"),
+        ({"trainig": {}}, "trainig = {}: there is no such key; did you mean training?"),
+        ({"density": {"kind": "normal"}}, "[density] kind = 'normal'; use one of gaussian, uniform, ball"),
+        ({"density": {"kind": None}}, "[density] kind is missing; use one of gaussian, uniform, ball"),
+        ({"density": {"radius": 2.0}}, "[density] radius = 2.0: there is no such key; the keys here are kind, sigma"),
+        ({"data": 3}, "[data] = 3; expected a section [data] with a kind"),
+        ({"time": None}, "[time] is missing; expected a section [time] with end or times"),
+    ],
+)
+def test_wording(sections, message):
+    with pytest.raises(InputError) as failure:
+        parse(table(**sections))
+    assert str(failure.value) == message
+
+
+def test_a_run_file_is_frozen():
+    run = parse(table())
+    with pytest.raises(ValueError, match="frozen"):
+        run.network.width = 2

@@ -1,0 +1,139 @@
+"""Which key makes which stage out of date: every key of the run file, one row each."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from problem import parse, stage_keys
+from tests.problem.run_files import every_key, table
+
+STAGES = ("mesh", "pde", "nn", "compare")
+ALL = set(STAGES)
+VALUES = {"pde", "nn", "compare"}  # what follows from the values of the samples, or from the output times
+SOLVER = {"pde", "compare"}
+MESH = {"mesh", "pde", "compare"}
+NETWORK = {"nn", "compare"}
+ONE_CHOICE = None  # the only value there is; nothing can change
+
+STEPPING = {"pde": {"integrator": "crank-nicolson"}}
+OWN_START = {"network": {"symmetric": False}}
+UNIFORM = {"density": {"kind": "uniform", "radius": 2.0, "sigma": None}}
+BALL = {"density": {"kind": "ball", "radius": 2.0, "sigma": None}}
+PLANE = {"data": {"dimension": 2, "frequencies": [[3.0, 0.0]]}}
+FILE = {"kind": "file", "path": "a.npz"}
+
+# key: (what the base has besides, what changes, the stages that must be computed again)
+ROWS = {
+    "name": ({}, {"name": "other"}, set()),
+    "seed": ({}, {"seed": 4}, NETWORK),
+    "unit": ({}, {"unit": "km"}, {"compare"}),
+    "density.gaussian.kind": ({}, UNIFORM, ALL),
+    "density.gaussian.sigma": ({}, {"density": {"sigma": 4.5}}, ALL),
+    "density.uniform.kind": (UNIFORM, BALL, ALL),
+    "density.uniform.radius": (UNIFORM, {"density": UNIFORM["density"] | {"radius": 2.5}}, ALL),
+    "density.ball.kind": (BALL, UNIFORM, ALL),
+    "density.ball.radius": (BALL, {"density": BALL["density"] | {"radius": 2.5}}, ALL),
+    "data.waves.kind": ({}, {"data": FILE}, ALL),
+    "data.waves.dimension": ({}, PLANE, ALL),
+    "data.waves.points": ({}, {"data": {"points": 65}}, ALL),
+    "data.waves.extent": ({}, {"data": {"extent": 1.5}}, ALL),
+    "data.waves.frequencies": ({}, {"data": {"frequencies": [[4.0]]}}, VALUES),
+    "data.waves.window": ({}, {"data": {"window": None}}, VALUES),
+    "data.waves.standardize": ({}, {"data": {"standardize": True}}, VALUES),
+    "data.file.kind": ({"data": FILE}, {"data": {}}, ALL),
+    "data.file.path": ({"data": FILE}, {"data": FILE | {"path": "other.npz"}}, ALL),
+    "data.file.dimension": ({"data": FILE}, {"data": FILE | {"dimension": 1}}, ALL),
+    "data.file.points": ({"data": FILE}, {"data": FILE | {"points": 3}}, ALL),
+    "data.file.extent": ({"data": FILE}, {"data": FILE | {"extent": 2.0}}, ALL),
+    "data.file.standardize": ({"data": FILE}, {"data": FILE | {"standardize": True}}, VALUES),
+    "data.file.key": ({"data": FILE}, {"data": FILE | {"key": "a"}}, ALL),
+    "data.file.dtype": ({"data": FILE | {"path": "a.dat"}}, {"data": FILE | {"path": "a.dat", "dtype": "int16"}}, ALL),
+    "data.file.layout": ONE_CHOICE,
+    "network.width": ({}, {"network": {"width": 66}}, NETWORK),
+    "network.sigma_a": ({}, {"network": {"sigma_a": 1.1}}, ALL),
+    "network.sampling": ({}, {"network": {"sampling": "sobol"}}, NETWORK),
+    "network.symmetric": ({}, {"network": {"symmetric": False}}, VALUES),
+    "network.depth": ONE_CHOICE,
+    "time.end": ({}, {"time": {"end": 6.0}}, ALL),
+    "time.outputs": ({}, {"time": {"outputs": 6}}, VALUES),
+    "time.times": ({}, {"time": {"times": [1.0, 5.0], "outputs": None}}, VALUES),
+    "mesh.half_width": ({}, {"mesh": {"half_width": 9.0}}, MESH),
+    "mesh.size": ({}, {"mesh": {"size": 0.1}}, MESH),
+    "pde.operator": ({}, {"pde": {"operator": "local"}}, MESH),
+    "pde.integrator": ({}, STEPPING, SOLVER),
+    "pde.initial": ({}, {"pde": {"initial": "target"}}, set()),  # what "auto" means for this network
+    "pde.step": (STEPPING, {"pde": STEPPING["pde"] | {"step": 0.1}}, SOLVER),
+    "pde.degree": ({}, {"pde": {"degree": 4}}, MESH),
+    "pde.tolerance": ({}, {"pde": {"tolerance": 1e-2}}, ALL),
+    "training.integrator": ({}, {"training": {"integrator": "heun"}}, NETWORK),
+    "training.step": ({}, {"training": {"step": 0.1}}, NETWORK),
+    "training.tolerance": ({}, {"training": {"tolerance": 1e-2}}, NETWORK),
+    "training.precision": ({}, {"training": {"precision": "double"}}, NETWORK),
+    "training.device": ({}, {"training": {"device": "cpu"}}, NETWORK),
+}
+MORE = [
+    ("the seed of the network that the equation starts from", OWN_START, {"seed": 4}, VALUES),
+    ("its width", OWN_START, {"network": {"width": 66}}, VALUES),
+    ("a tolerance of the training's own", {"training": {"tolerance": 1e-2}}, {"pde": {"tolerance": 1e-2}}, MESH),
+    ("the same tolerance, said twice", {}, {"training": {"tolerance": 1e-3}}, set()),
+    ("the last of the times", {"time": {"times": [1.0, 5.0], "end": None, "outputs": None}},
+     {"time": {"times": [1.0, 6.0], "end": None, "outputs": None}}, ALL),
+]  # fmt: skip
+
+
+def changed(base, change):
+    """The stages whose keys differ between two run files; sections of the change are laid over those of the base."""
+    both = {}
+    for sections in (base, change):
+        for name, content in sections.items():
+            is_file = isinstance(content, dict) and content.get("kind") == "file"
+            both[name] = content if is_file or not isinstance(content, dict) else {**both.get(name, {}), **content}
+    if change.get("data") == {}:  # back from a file to the waves
+        both["data"] = {}
+    one, other = (parse(full(sections)) for sections in (base, both))
+    return {stage for stage in STAGES if stage_keys(one, stage) != stage_keys(other, stage)}
+
+
+def full(sections):
+    data = sections.get("data", {})
+    if data.get("kind") == "file":
+        return table(**sections) | {"data": data}
+    return table(**sections)
+
+
+@pytest.fixture(autouse=True)
+def data_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("a.npz", a=np.arange(6.0))
+    np.savez("other.npz", a=np.arange(7.0))
+    np.arange(6, dtype="int16").tofile("a.dat")
+
+
+def test_every_key_has_a_row():
+    assert list(ROWS) == every_key()
+
+
+@pytest.mark.parametrize("key", [key for key, row in ROWS.items() if row is not ONE_CHOICE])
+def test_a_key_concerns_these_stages(key):
+    base, change, expected = ROWS[key]
+    assert changed(base, change) == expected
+
+
+@pytest.mark.parametrize(("base", "change", "expected"), [row[1:] for row in MORE], ids=[row[0] for row in MORE])
+def test_keys_together(base, change, expected):
+    assert changed(base, change) == expected
+
+
+def test_a_data_file_counts_by_its_content():
+    shutil.copy("a.npz", "b.npz")
+    assert changed({"data": FILE}, {"data": FILE | {"path": "b.npz"}}) == set()
+    before = [stage_keys(parse(full({"data": FILE})), stage) for stage in STAGES]
+    np.savez("a.npz", a=np.arange(6.0)[::-1])
+    after = [stage_keys(parse(full({"data": FILE})), stage) for stage in STAGES]
+    assert all(old != new for old, new in zip(before, after, strict=True))
+
+
+def test_an_unknown_stage_is_refused():
+    with pytest.raises(ValueError, match="stage = 'mush'; use mesh, pde, nn or compare"):
+        stage_keys(parse(table()), "mush")
