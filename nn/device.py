@@ -55,13 +55,17 @@ def memory_needed(problem: Problem, *, precision: str, device: torch.device) -> 
     return neurons + grid + work
 
 
+def memory_there(device: torch.device) -> float:
+    """Bytes: what is free on a GPU, all that the machine has for the CPU."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
 def check_memory(problem: Problem, *, precision: str, device: torch.device) -> None:
     """Raises InputError where the training would not fit into the device's memory."""
     needed = memory_needed(problem, precision=precision, device=device)
-    if device.type == "cuda":
-        available = float(torch.cuda.mem_get_info(device)[0])
-    else:
-        available = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    available = memory_there(device)
     if needed > available:
         raise InputError(f"{_too_large(problem)} about {needed / 2**30:.3g} GiB on {device}, and {available / 2**30:.3g} GiB are there; {REMEDY}")
 

@@ -39,6 +39,10 @@ class Integrator:
     taylor: tuple[float, ...]
     constant: float
 
+    def damps(self, z: float) -> bool:
+        """Whether no mode with h lambda up to z grows."""
+        return z < 10 and bool((np.abs(np.polyval(self.taylor[::-1], -np.linspace(0, z, 1001))) <= 1).all())
+
     def decay_error(self, z: float) -> float:
         """max over s of |R(z)^s - exp(-s z)|: the error over the start, at its worst time, of a mode with h lambda = z."""
         steps = np.unique(np.ceil(np.geomspace(1, max(1.0, 50 / z), 400)))
@@ -70,6 +74,11 @@ class Schedule:
     @property
     def steps(self) -> int:
         return int(self.outputs[-1])
+
+    @property
+    def longest(self) -> float:
+        """The length in time of the longest step."""
+        return float((self._intervals / self._counts).max())
 
     def size(self, step: int) -> float:
         """The length in time of the step after `step` steps."""

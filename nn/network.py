@@ -55,7 +55,7 @@ class Layout:
 class FourierNetwork:
     """The network that a problem draws, on its samples.
 
-    start: its state at t = 0. scale: the loss that a network with the target's size of error has, the yardstick of divergence.
+    start: its state at t = 0. start_loss: the loss there.
     """
 
     def __init__(self, problem: Problem, transforms: Transforms, *, device: torch.device | str = "cpu") -> None:
@@ -63,11 +63,11 @@ class FourierNetwork:
         self.layout = Layout(network.width, samples.channels, problem.dimension)
         neurons = draw(problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed)
         self.start = self.layout.join(neurons).to(device)
-        self.scale = 0.5 * samples.channels * network.sigma_a**2 + float(0.5 * (samples.values**2).mean(axis=1).sum())
         self._transforms = transforms
         self._positions = torch.as_tensor(problem.grid.positions().T, device=device)[:, None, :]  # (d, 1, N)
         self._target = torch.as_tensor(samples.values, device=device)
         self._rounding = self._sum(self.start) if network.symmetric else torch.zeros_like(self._target)  # of f = 0 at the start
+        self.start_loss = loss(self.values(self.start) - self._target)
 
     def values(self, state: torch.Tensor) -> torch.Tensor:
         """f (C, N) on the samples, in double. Raises FloatingPointError where the state is not finite."""

@@ -22,7 +22,7 @@ from nn.transforms import NufftTransforms, SeparableTransforms, Transforms
 from problem import ComputationError, ErrorHistory, Problem, Training
 from runtime import Progress, log, threads_alone
 
-DIVERGED = 10.0  # times the scale of the loss, which the exact flow never increases
+DIVERGED = 2.0  # times the loss at the start, which the exact flow never increases
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,10 @@ def prepare(problem: Problem, settings: Training = Training(), *, tolerance: flo
     if step is None:
         wanted = tolerance if settings.tolerance is None else settings.tolerance
         step = INTEGRATORS[settings.integrator].largest_step(wanted) / lambda_max if settings.step == "auto" else settings.step
-    return Plan(problem, settings, device, device_choice, lambda_max, step, Schedule(problem.times, step))
+    schedule = Schedule(problem.times, step)
+    if not INTEGRATORS[settings.integrator].damps(longest := schedule.longest * lambda_max):
+        log.warning("nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or results far from the flow", longest, settings.integrator)
+    return Plan(problem, settings, device, device_choice, lambda_max, step, schedule)
 
 
 def trajectory(plan: Plan, *, step: int = 0, state: np.ndarray | None = None) -> Iterator[Snapshot]:
@@ -101,8 +104,8 @@ def trajectory(plan: Plan, *, step: int = 0, state: np.ndarray | None = None) ->
             while True:
                 error, slope = network.flow(theta)
                 current = loss(error)
-                if not current <= DIVERGED * network.scale:  # NaN too
-                    raise _diverged(plan, step, f"the loss is {current:.3g}, and that of the target {network.scale:.3g}")
+                if not current <= DIVERGED * network.start_loss:  # NaN too
+                    raise _diverged(plan, step, f"the loss is {current:.3g}, and that of the target {network.start_loss:.3g}")
                 first_loss = current if first_loss is None else first_loss
                 yield Snapshot(step, schedule.time(step), schedule.output(step), theta, error, current)
                 if step == schedule.steps:

@@ -1,0 +1,111 @@
+"""The fast sums and the hand-written gradient flow against the dense sum, differentiated by torch in double."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from nn.network import FourierNetwork, loss
+from nn.transforms import NufftTransforms, SeparableTransforms
+from problem import Gaussian, Grid, Network, Problem, Samples
+
+GRIDS = [
+    Grid((32,), (0.4,)),
+    Grid((33,), (2.5,)),
+    Grid((12, 11), (1.0, 2.5)),
+    Grid((9, 16), (0.4, 1.0)),
+    Grid((6, 5, 8), (1.0, 0.4, 2.5)),
+    Grid((5, 7, 3), (1.0, 1.0, 1.0)),
+]
+BACKENDS = {
+    "nufft": lambda grid, precision: NufftTransforms(grid, precision=precision),
+    "nufft, shared out": lambda grid, precision: NufftTransforms(grid, precision=precision, threads=3),
+    "separable": lambda grid, precision: SeparableTransforms(grid, precision=precision),
+    "separable, in chunks": lambda grid, precision: SeparableTransforms(grid, precision=precision, chunk=3000),
+}
+BOUNDS = {"double": 1e-9, "single": 1e-4}
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
+
+
+def problem_on(grid: Grid, *, channels: int = 2, symmetric: bool = False, width: int = 40) -> Problem:
+    values = np.random.default_rng(5).normal(size=(channels, grid.size))
+    network = Network(width=width, sigma_a=1.5, symmetric=symmetric)
+    return Problem(Gaussian(float(grid.nyquist.max())), Samples(grid, values), network, np.array([0.0, 1.0]), seed=3)
+
+
+def dense(problem: Problem, network: FourierNetwork) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """f, u and the derivatives of the loss by a, b and w, from the definition."""
+    neurons = network.layout.neurons(network.start)
+    a, b, w = (torch.tensor(array, requires_grad=True) for array in (neurons.cosine, neurons.sine, neurons.frequencies))
+    angle = 2 * math.pi * w @ torch.tensor(problem.grid.positions()).T
+    f = (a @ torch.cos(angle) + b @ torch.sin(angle)) / math.sqrt(len(w))
+    u = f - torch.tensor(problem.samples.values)
+    (u**2).mean(dim=1).sum().div(2).backward()
+    return f.detach().numpy(), u.detach().numpy(), tuple(p.grad.numpy() for p in (a, b, w))
+
+
+def distance(found: torch.Tensor, expected: np.ndarray) -> float:
+    """The largest difference over the largest value."""
+    assert tuple(found.shape) == expected.shape
+    return float(np.abs(found.cpu().numpy() - expected).max() / np.abs(expected).max())
+
+
+def assert_equal_to_dense(problem: Problem, network: FourierNetwork, bound: float) -> None:
+    f, u, (by_a, by_b, by_w) = dense(problem, network)
+    error, slope = network.flow(network.start)
+    amplitude_slope, frequency_slope = network.layout.split(slope)
+    assert distance(network.values(network.start), f) < bound
+    assert distance(error, u) < bound
+    assert distance(amplitude_slope.real, -by_a) < bound
+    assert distance(amplitude_slope.imag, by_b) < bound  # c = a - i b
+    assert distance(frequency_slope, -by_w.T) < bound
+    assert loss(error) == pytest.approx(0.5 * (u**2).mean(axis=1).sum(), rel=bound)
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_values_and_gradients_equal_the_dense_sum(grid, precision, backend):
+    problem = problem_on(grid)
+    assert_equal_to_dense(problem, FourierNetwork(problem, BACKENDS[backend](grid, precision)), BOUNDS[precision])
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_many_neurons_shared_out_over_threads_equal_the_dense_sum(precision):
+    problem = problem_on(Grid((6, 5), (1.0, 1.0)), width=60_001)
+    assert_equal_to_dense(problem, FourierNetwork(problem, NufftTransforms(problem.grid, precision=precision, threads=3)), BOUNDS[precision])
+
+
+@CUDA
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_values_and_gradients_on_a_gpu_equal_the_dense_sum(grid, precision):
+    problem = problem_on(grid)
+    transforms = SeparableTransforms(grid, precision=precision, device="cuda")
+    assert_equal_to_dense(problem, FourierNetwork(problem, transforms, device="cuda"), BOUNDS[precision])
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_symmetric_network_starts_at_exactly_0(precision, backend):
+    problem = problem_on(Grid((12, 11), (1.0, 2.5)), symmetric=True, width=5000)
+    network = FourierNetwork(problem, BACKENDS[backend](problem.grid, precision))
+    assert not network.values(network.start).any()
+    assert torch.equal(network.flow(network.start)[0], -torch.from_numpy(problem.samples.values))
+
+
+def test_a_symmetric_network_away_from_its_start_equals_the_dense_sum():
+    problem = problem_on(Grid((12, 11), (1.0, 2.5)), symmetric=True)
+    network = FourierNetwork(problem, NufftTransforms(problem.grid, precision="double"))
+    network.start += 0.1 * torch.randn(network.layout.size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert_equal_to_dense(problem, network, 1e-9)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_frequencies_that_are_not_finite_are_refused(backend):
+    problem = problem_on(Grid((32,), (1.0,)))
+    network = FourierNetwork(problem, BACKENDS[backend](problem.grid, "double"))
+    network.layout.split(network.start)[1][0, 7] = math.nan
+    with pytest.raises(FloatingPointError, match="NaN"):
+        network.flow(network.start)

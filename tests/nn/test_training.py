@@ -1,0 +1,150 @@
+"""The training as a whole: its start, its record, its tolerance, and what it refuses."""
+
+import logging
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from nn import InfiniteWidthKernel, prepare, train, trajectory
+from numerics import superpose
+from problem import ComputationError, Gaussian, Grid, InputError, Network, Problem, Samples, Training, draw, waves
+from tests import oracle
+
+TIMES = np.array([0.0, 3.0, 4.5, 20.0])
+
+
+def small(*, width=400, channels=1, symmetric=True, times=TIMES, seed=2) -> Problem:
+    values = waves(Grid((48,), (1.0,)), [[2.0], [7.0]], window=0.15).values
+    samples = Samples(Grid((48,), (1.0,)), np.concatenate([values * (1 + c) for c in range(channels)]))
+    return Problem(Gaussian(5.0), samples, Network(width=width, sigma_a=1.0, symmetric=symmetric), times, seed=seed)
+
+
+def test_the_record_is_complete():
+    problem = small(channels=2)
+    history = train(problem)
+    np.testing.assert_array_equal(history.time, TIMES)
+    np.testing.assert_array_equal(history.position, problem.grid.positions())
+    assert history.error.shape == (4, 2, 48) and history.error.dtype == np.float64
+    np.testing.assert_array_equal(history.error[0], -problem.samples.values)
+    np.testing.assert_allclose(history.loss, 0.5 * (history.error**2).mean(axis=2).sum(axis=1))
+    assert (np.diff(history.loss) < 0).all()
+    expected = {"width": 400, "sampling": "iid", "seed": 2, "integrator": "rk4", "precision": "single", "device": "cpu"}
+    assert expected.items() <= history.attributes.items()
+    assert {"step", "steps", "lambda_max", "freqbias"} <= history.attributes.keys()
+
+
+def test_a_network_that_is_not_symmetric_starts_from_its_draw():
+    problem = small(symmetric=False, width=401)
+    start = superpose(draw(problem.density, problem.network, dimension=1, seed=2), problem.grid) - problem.samples.values
+    np.testing.assert_allclose(train(problem, Training(precision="double")).error[0], start, atol=1e-10)
+
+
+def test_a_network_that_is_not_symmetric_follows_the_exact_ntk_from_its_own_start():
+    problem = small(symmetric=False, width=100_000)
+    history = train(problem)
+    flow = oracle.flow(oracle.dense_kernel(problem.grid.positions(), oracle.gaussian(5.0), 1.0), history.error[0], TIMES)
+    assert np.linalg.norm(history.error - flow, axis=(1, 2)).max() < 0.02 * np.linalg.norm(flow[0])
+
+
+@pytest.mark.parametrize("integrator", ["gradient-descent", "heun", "rk4"])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3])
+def test_the_tolerance_is_kept_and_not_wasted_on_the_fastest_mode(integrator, tolerance):
+    grid, network = Grid((48,), (1.0,)), Network(width=4096, sigma_a=1.0, sampling="sobol")
+    mode = np.linalg.eigh(oracle.dense_kernel(grid.positions(), oracle.gaussian(5.0), 1.0))[1][:, -1:].T
+    settings = Training(integrator=integrator, precision="double", tolerance=tolerance)
+    plan = prepare(Problem(Gaussian(5.0), Samples(grid, 1e-3 * mode), network, np.array([0.0, 1.0])), settings)
+    z = plan.step * plan.lambda_max
+    times = plan.step * max(1, round(0.2 / z)) * np.arange(max(4, round(2 / max(z, 0.2))))  # whole steps, to 2 / lambda_max or so
+    problem = Problem(Gaussian(5.0), plan.problem.samples, network, times)
+    coarse, fine = (train(problem, s).error for s in (settings, Training(precision="double", step=0.1 / plan.lambda_max)))
+    difference = np.linalg.norm(coarse - fine, axis=(1, 2)).max() / np.linalg.norm(problem.samples.values)
+    assert 0.6 * tolerance < difference <= 1.02 * tolerance
+
+
+def test_the_given_tolerance_counts_where_the_settings_have_none():
+    assert prepare(small(), tolerance=1e-2).step > prepare(small(), tolerance=1e-4).step
+    assert prepare(small(), Training(tolerance=1e-2), tolerance=1e-4).step == prepare(small(), tolerance=1e-2).step
+    assert prepare(small(), Training(step=0.25)).step == 0.25
+
+
+def test_single_precision_follows_double():
+    single, double = (train(small(width=4000), Training(precision=precision)).error for precision in ("single", "double"))
+    assert 0 < np.abs(single - double).max() < 1e-5 * np.abs(double).max()
+
+
+def test_going_on_from_a_snapshot_gives_the_same_bits():
+    plan = prepare(small())
+    whole = list(trajectory(plan))
+    middle = whole[len(whole) // 2]
+    rest = list(trajectory(plan, step=middle.step, state=middle.state.numpy().copy()))
+    assert [snapshot.step for snapshot in whole] == list(range(plan.schedule.steps + 1))
+    for expected, found in zip(whole[middle.step :], rest, strict=True):
+        assert (found.step, found.time, found.loss) == (expected.step, expected.time, expected.loss)
+        assert torch.equal(found.state, expected.state) and torch.equal(found.error, expected.error)
+
+
+@pytest.mark.parametrize("integrator, step", [("gradient-descent", 2.5), ("rk4", 6.0), ("rk4", 1e300), ("heun", 1e200)])
+def test_a_divergence_names_the_step_and_the_remedy(integrator, step):
+    lambda_max = InfiniteWidthKernel(small()).largest_eigenvalue() / 1.05
+    problem = small(times=np.array([0.0, max(300.0, step) / lambda_max]))
+    with pytest.raises(ComputationError, match=r"diverged at step \d+ of \d+, t = .*use a smaller \[training\] step"):
+        train(problem, Training(integrator=integrator, step=step / lambda_max))
+
+
+@pytest.mark.parametrize("integrator, limit", [("gradient-descent", 2.0), ("heun", 2.0), ("rk4", 2.785)])
+def test_an_unstable_step_is_warned_of(integrator, limit, caplog):
+    lambda_max = InfiniteWidthKernel(small()).largest_eigenvalue()
+    problem = small(times=np.array([0.0, 100 * limit / lambda_max]))
+    for factor, warnings in ((0.99, 0), (1.02, 1)):
+        caplog.clear()
+        prepare(problem, Training(integrator=integrator, step=factor * limit / lambda_max))
+        assert len(caplog.records) == warnings
+        assert all(integrator in message for message in caplog.messages)
+
+
+def test_an_absent_gpu_is_refused_by_key_value_and_remedy(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for device in ("cuda", "cuda:3"):
+        with pytest.raises(InputError, match=rf'\[training\] device = "{device}": there is no CUDA GPU .* use "cpu" or "auto"'):
+            prepare(small(), Training(device=device))
+
+
+def test_a_gpu_beyond_the_last_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(InputError, match=r'device = "cuda:3": there is only cuda:0, cuda:1 here; use "cpu" or "auto", or "cuda:1"'):
+        prepare(small(), Training(device="cuda:3"))
+
+
+def test_a_network_larger_than_the_memory_is_refused_before_it_is_drawn(monkeypatch):
+    monkeypatch.setattr("nn.device.memory_there", lambda device: 24 * 2.0**30)
+    with pytest.raises(InputError, match=r"\[network\] width = 1000000000 on 48 samples: training needs about \d+ GiB on cpu, and 24 GiB .*use a smaller width"):
+        prepare(small(width=10**9))
+    prepare(small(width=10**6))
+
+
+def test_memory_that_runs_out_is_bad_input(monkeypatch):
+    def full(self, state):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("nn.network.FourierNetwork.flow", full)
+    with pytest.raises(InputError, match=r"more memory than cpu has left; use a smaller width"):
+        train(small())
+
+
+def test_the_device_and_the_outcome_are_said_aloud(caplog):
+    with caplog.at_level(logging.INFO, logger="freqbias"):
+        history = train(small(), Training(device="cpu"))
+    assert "nn: device cpu, as asked for" in caplog.messages
+    assert f"loss {history.loss[0]:.3g} -> {history.loss[-1]:.3g}" in caplog.messages[-1]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
+@pytest.mark.parametrize("precision, bound", [("single", 1e-5), ("double", 1e-9)])
+def test_a_gpu_trains_the_same_network(precision, bound):
+    on_cpu, on_gpu = (train(small(channels=2), Training(device=device, precision=precision)) for device in ("cpu", "cuda"))
+    assert np.abs(on_gpu.error - on_cpu.error).max() < bound * np.abs(on_cpu.error).max()
+    assert on_gpu.attributes["device"] == "cuda:0"
+    assert math.isclose(on_gpu.loss[-1], on_cpu.loss[-1], rel_tol=1e-3)

@@ -1,0 +1,54 @@
+"""The network against the exact NTK, in the setting of runs/figure4.toml: sampling error, O(1/sqrt(m)) for independent draws."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import problem as statement
+from nn import train
+from problem import Network, Training
+from tests import oracle
+
+RUN = statement.load(Path(__file__).parents[2] / "runs" / "figure4.toml")
+PROBLEM = statement.build(RUN)
+SEEDS = range(10)
+KERNEL = oracle.dense_kernel(oracle.grid((512,), (1.0,)), oracle.gaussian(10.0), 1.0)
+
+
+@cache
+def exact_flow(times: tuple[float, ...]) -> np.ndarray:
+    """u (T, C, N) of the exact NTK."""
+    return oracle.flow(KERNEL, -PROBLEM.samples.values, times)
+
+
+def error_over_start(width: int, seed: int, *, sampling: str, times: tuple[float, ...]) -> float:
+    """max over t of |u_nn - u_exact| / |u(0)|."""
+    network = Network(width=width, sigma_a=1.0, sampling=sampling)
+    problem = statement.Problem(PROBLEM.density, PROBLEM.samples, network, np.array(times), seed=seed)
+    exact = exact_flow(times)
+    history = train(problem, Training(tolerance=1e-3))
+    return float(np.linalg.norm(history.error - exact, axis=(1, 2)).max() / np.linalg.norm(exact[0]))
+
+
+def median_error(width: int, *, sampling: str) -> float:
+    return float(np.median([error_over_start(width, seed, sampling=sampling, times=(0.0, 10.0, 30.0)) for seed in SEEDS]))
+
+
+def test_the_run_brings_the_loss_down_tenfold():
+    exact = exact_flow(tuple(PROBLEM.times[[0, -1]]))
+    losses = 0.5 * (exact**2).mean(axis=2).sum(axis=1)
+    assert losses[0] >= 10 * losses[1]
+
+
+def test_the_error_falls_as_one_over_the_root_of_the_width_and_sobol_is_better():
+    widths = [1000, 3162, 10000]
+    errors = [median_error(width, sampling="iid") for width in widths]
+    assert np.polyfit(np.log(widths), np.log(errors), 1)[0] == pytest.approx(-0.5, abs=0.1)
+    assert median_error(10000, sampling="sobol") <= errors[-1] / 3
+
+
+def test_the_network_of_the_run_file_is_within_4_percent_of_the_exact_ntk():
+    assert RUN.network.width == 100_000
+    assert error_over_start(100_000, RUN.seed, sampling="iid", times=tuple(PROBLEM.times)) <= 0.04
