@@ -61,8 +61,8 @@ def _curves(comparison: Comparison) -> Figure:
     ratios = {"height_ratios": [2, 1]}
     axes = figure.subplots(2, len(shown), sharex=True, sharey="row", squeeze=False, gridspec_kw=ratios)
     for k, (upper, lower) in enumerate(axes.T):
-        upper.plot(xi, pde[k], color=PDE_COLOUR, linewidth=2.0, label="finite elements")
-        upper.plot(xi, nn[k], color=NN_COLOUR, linewidth=0.7, linestyle=(0, (3, 1.5)), label=_network(comparison))
+        upper.plot(xi, pde[k], color=PDE_COLOUR, linewidth=1.7, label="finite elements")
+        upper.plot(xi, nn[k], color=NN_COLOUR, linewidth=0.6, linestyle=(0, (3, 1.5)), label=_network(comparison))
         upper.set_title(_title(comparison, shown[k]))
         lower.plot(xi, difference[k], color=DIFFERENCE_COLOUR, linewidth=0.8)
         lower.xaxis.set_major_locator(MaxNLocator(5, steps=TICKS))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meshes.plan import Plan as MeshPlan
+from meshes import Plan as MeshPlan
 from nn.device import memory_needed
 from nn.ntk import InfiniteWidthKernel
 from nn.training import Plan as TrainingPlan
