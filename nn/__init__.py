@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nn.network import FourierNetwork
     from nn.ntk import InfiniteWidthKernel
-    from nn.training import Plan, Snapshot, prepare, train, trajectory
+    from nn.plan import Plan, prepare
+    from nn.training import Snapshot, train, trajectory
 
 _HOMES = {
     "FourierNetwork": "nn.network",
     "InfiniteWidthKernel": "nn.ntk",
-    "Plan": "nn.training",
+    "Plan": "nn.plan",
     "Snapshot": "nn.training",
-    "prepare": "nn.training",
+    "prepare": "nn.plan",
     "train": "nn.training",
     "trajectory": "nn.training",
 }

@@ -1,6 +1,6 @@
 """The command `freqbias nn`, also `python -m nn`."""
 
-import runtime.commandline as commandline
+from runtime import commandline
 from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
 
 
@@ -16,8 +16,8 @@ def nn_command(
 ) -> None:
     """Train the network.
 
-    Writes nn/error.nc to the result folder: the network's error on the samples at every output time. Under mpirun rank 0 trains
-    while the others sleep.
+    Writes nn/error.nc to the result folder: the network's error on the samples at every output time. Under mpirun
+    rank 0 trains while the others sleep.
     """
     import problem
     from nn.stage import run_stage

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 import torch
 
 from nn.transforms import CHUNK
+from numerics.nufft import share_count
 from problem import InputError, Problem
+from runtime import threads_alone
 
 
 def choose_device(wanted: str) -> tuple[torch.device, str]:
@@ -18,7 +20,9 @@ def choose_device(wanted: str) -> tuple[torch.device, str]:
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if wanted == "auto":
         if gpus:
-            return torch.device("cuda:0"), f"cuda:0 ({torch.cuda.get_device_name(0)}): device = \"auto\" takes the first GPU"
+            return torch.device(
+                "cuda:0"
+            ), f'cuda:0 ({torch.cuda.get_device_name(0)}): device = "auto" takes the first GPU'
         return torch.device("cpu"), 'cpu: device = "auto", and there is no CUDA GPU that torch can use'
     if wanted == "cpu":
         return torch.device("cpu"), "cpu, as asked for"
@@ -26,13 +30,19 @@ def choose_device(wanted: str) -> tuple[torch.device, str]:
     index = device.index or 0
     if index >= gpus:
         there = f"only {', '.join(f'cuda:{i}' for i in range(gpus))}" if gpus else "no CUDA GPU that torch can use"
-        raise InputError(f'[training] device = "{wanted}": there is {there} here; use "cpu" or "auto"' + (f', or "cuda:{gpus - 1}"' if gpus else ""))
+        raise InputError(
+            f'[training] device = "{wanted}": there is {there} here; use "cpu" or "auto"'
+            + (f', or "cuda:{gpus - 1}"' if gpus else "")
+        )
     return torch.device("cuda", index), f"cuda:{index} ({torch.cuda.get_device_name(index)}), as asked for"
 
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Leave the cores to the transforms: torch's threads, which spin while they wait, made a step up to seven times slower on two cores."""
+    """Leave the cores to the transforms.
+
+    Torch's threads, which spin while they wait, made a step up to seven times slower on two cores.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -44,14 +54,18 @@ def one_torch_thread() -> Iterator[None]:
 def memory_needed(problem: Problem, *, precision: str, device: torch.device) -> float:
     """Bytes that a training takes at its peak, estimated from above.
 
-    Neurons: about nine states at once in Runge-Kutta 4, and the transforms' points, strengths and results. Samples: the moments, and
-    FINUFFT's grids of twice the points an axis; on a GPU three chunks of the separable sums.
+    Neurons: about nine states at once in Runge-Kutta 4, and the transforms' points, strengths and results. Samples: the
+    moments, and for each share of the neurons FINUFFT's grids of twice the points an axis; on a GPU three chunks of the
+    separable sums.
     """
     m, samples, d, channels = problem.network.width, problem.grid.size, problem.dimension, problem.samples.channels
     batch, number = channels * (1 + d), 16 if precision == "double" else 8
     neurons = m * (9 * 8 * (2 * channels + d) + batch * (2 * number + 16) + 2 * channels * number + 16 * d + 64)
     grid = samples * batch * (2 * 8 + number)
-    work = 3 * CHUNK * number if device.type == "cuda" else 2**d * samples * (batch + channels) * number
+    if device.type == "cuda":
+        work = 3 * CHUNK * number
+    else:
+        work = share_count(m, problem.grid, threads_alone()) * 2**d * samples * (batch + channels) * number
     return neurons + grid + work
 
 
@@ -67,7 +81,10 @@ def check_memory(problem: Problem, *, precision: str, device: torch.device) -> N
     needed = memory_needed(problem, precision=precision, device=device)
     available = memory_there(device)
     if needed > available:
-        raise InputError(f"{_too_large(problem)} about {needed / 2**30:.3g} GiB on {device}, and {available / 2**30:.3g} GiB are there; {REMEDY}")
+        raise InputError(
+            f"{_too_large(problem)} about {needed / 2**30:.3g} GiB on {device}, "
+            f"and {available / 2**30:.3g} GiB are there; {REMEDY}"
+        )
 
 
 def out_of_memory(problem: Problem, device: torch.device) -> InputError:

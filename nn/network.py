@@ -1,15 +1,18 @@
-"""The two-layer Fourier Features network on a grid: its error and the gradient flow of its loss, through adjoint transforms.
+"""The two-layer Fourier Features network on a grid: its error, and the gradient flow of its loss by adjoint transforms.
 
-    f_c(x) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x) + b_ck sin(2 pi w_k.x)] = Re sum_k c_ck exp(2 pi i w_k.x) / sqrt(m),   c = a - i b,
-    u = f - f*,   loss L = 1/2 mean_q sum_c u_cq^2.
+    f_c(x) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x) + b_ck sin(2 pi w_k.x)]
+           = 1/sqrt(m) Re sum_k c_ck exp(2 pi i w_k.x),    c = a - i b,
+    u = f - f*,    loss L = 1/2 mean_q sum_c u_cq^2.
 
-All of a, b, w are trained, the channels sharing w. With E_kq = exp(-2 pi i w_k.x_q) and r = -u / (N sqrt(m)), the gradient flow is
+All of a, b, w are trained, the channels sharing w. With E_kq = exp(-2 pi i w_k.x_q) and r = -u / (N sqrt(m)), the
+gradient flow is
 
     dc/dt   = -(dL/da - i dL/db) = E r,
     dw_i/dt = -dL/dw_i           = 2 pi Im sum_c conj(c_c) E(x_i r_c).
 
-The state is one flat real vector, so that integrators need not know what is in it: c (C, m) as pairs (a, -b), then w (d, m). It is
-summed in double always (small steps would be lost in single); `precision` is that of the transforms, where the time goes.
+The state is one flat real vector, so that integrators need not know what is in it: c (C, m) as pairs (a, -b), then
+w (d, m). It is kept in double always (single precision would lose small steps); `precision` is that of the transforms,
+where the time goes.
 """
 
 from dataclasses import dataclass
@@ -36,7 +39,9 @@ class Layout:
     def split(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Views of c (C, m) complex and w (d, m) [cycles/length]."""
         pairs, frequencies = state.split([2 * self.channels * self.width, self.dimension * self.width])
-        return torch.view_as_complex(pairs.view(self.channels, self.width, 2)), frequencies.view(self.dimension, self.width)
+        return torch.view_as_complex(pairs.view(self.channels, self.width, 2)), frequencies.view(
+            self.dimension, self.width
+        )
 
     def join(self, neurons: Neurons) -> torch.Tensor:
         """The state (size,) of these neurons, on the CPU."""
@@ -61,12 +66,16 @@ class FourierNetwork:
     def __init__(self, problem: Problem, transforms: Transforms, *, device: torch.device | str = "cpu") -> None:
         samples, network = problem.samples, problem.network
         self.layout = Layout(network.width, samples.channels, problem.dimension)
-        neurons = draw(problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed)
+        neurons = draw(
+            problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed
+        )
         self.start = self.layout.join(neurons).to(device)
         self._transforms = transforms
         self._positions = torch.as_tensor(problem.grid.positions().T, device=device)[:, None, :]  # (d, 1, N)
         self._target = torch.as_tensor(samples.values, device=device)
-        self._rounding = self._sum(self.start) if network.symmetric else torch.zeros_like(self._target)  # of f = 0 at the start
+        self._rounding = (
+            self._sum(self.start) if network.symmetric else torch.zeros_like(self._target)
+        )  # of f = 0 at the start
         self.start_loss = loss(self.values(self.start) - self._target)
 
     def values(self, state: torch.Tensor) -> torch.Tensor:
@@ -75,16 +84,20 @@ class FourierNetwork:
 
     def flow(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """u (C, N) and d(state)/dt. Raises FloatingPointError where the state is not finite."""
-        amplitudes, frequencies = self.layout.split(state)
+        amplitudes, _ = self.layout.split(state)
         error = self.values(state) - self._target
         channels, samples = error.shape
         residual = error / (-samples * sqrt(self.layout.width))
-        moments = torch.cat([residual[None], self._positions * residual]).view(-1, samples)  # r and x_i r, ((1 + d) C, N)
+        moments = torch.cat([residual[None], self._positions * residual]).view(
+            -1, samples
+        )  # r and x_i r, ((1 + d) C, N)
         spectra = self._transforms.to_frequencies(moments).view(-1, channels, self.layout.width)
         slope = torch.empty_like(state)
         amplitude_slope, frequency_slope = self.layout.split(slope)
         amplitude_slope.copy_(spectra[0])
-        frequency_slope.copy_(2 * pi * sum(c.conj() * s for c, s in zip(amplitudes, spectra[1:].unbind(1), strict=True)).imag)
+        frequency_slope.copy_(
+            2 * pi * sum(c.conj() * s for c, s in zip(amplitudes, spectra[1:].unbind(1), strict=True)).imag
+        )
         return error, slope
 
     def slope(self, state: torch.Tensor) -> torch.Tensor:

@@ -2,8 +2,8 @@
 
     K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x'),    du/dt(x) = -mean_j K(x, x_j) u(x_j).
 
-For two layers G = k and H = sigma_a^2 k; in general they are the transforms of the laws' damping and diffusion (`problem.Laws`).
-G(x - x') is a Toeplitz matrix in every axis: a product with it is a convolution on a grid of twice the size.
+For two layers G = k and H = sigma_a^2 k; in general they are the transforms of the laws' damping and diffusion
+(`problem.Laws`). G(x - x') is a Toeplitz matrix in every axis: a product with it is a convolution on twice the grid.
 """
 
 import numpy as np

@@ -8,7 +8,8 @@ import time
 import numpy as np
 import torch
 
-from nn.training import Plan, prepare, trajectory
+from nn.plan import Plan, prepare
+from nn.training import trajectory
 from problem import Problem, RunFile, resolved, stage_keys
 from runtime import Stage, StopRequest, Store, atomic_write, log, on_root
 
@@ -16,15 +17,19 @@ CHECKPOINT_EVERY = 30.0  # seconds
 STATE = "state"
 
 
-def run_stage(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest) -> None:
+def run_stage(
+    run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
+) -> None:
     """Train, and write `nn/error.nc`; collective: rank 0 works, the others sleep.
 
-    Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once its state is on the disk.
+    Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once its state is stored.
     """
     on_root(_run_stage, run, problem, store, resume=resume, overwrite=overwrite, stop=stop, share=False)
 
 
-def _run_stage(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest) -> None:
+def _run_stage(
+    run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
+) -> None:
     plan = prepare(problem, run.training, tolerance=run.training_tolerance)  # refuses before anything is written
     with store.open("nn", keys=stage_keys(run, "nn"), resume=resume, overwrite=overwrite) as stage:
         if stage.finished:
@@ -44,8 +49,12 @@ def _train(stage: Stage, plan: Plan, stop: StopRequest) -> Plan:
     kept = stage.parts()
     if STATE in kept:
         arrays, meta = stage.load_part(STATE)
-        earlier = prepare(plan.problem, plan.settings, step=meta["longest_step"])  # the steps of that session, whatever decided them
-        if all(_output(k) in kept for k in range(np.searchsorted(earlier.schedule.outputs, meta["step"], side="right"))):
+        earlier = prepare(
+            plan.problem, plan.settings, step=meta["longest_step"]
+        )  # the steps of that session, whatever decided them
+        if all(
+            _output(k) in kept for k in range(np.searchsorted(earlier.schedule.outputs, meta["step"], side="right"))
+        ):
             plan, step, state = earlier, meta["step"], arrays["state"]
             log.info("nn: going on after step %d of %d", step, plan.schedule.steps)
     saved = time.monotonic()
@@ -63,7 +72,9 @@ def _train(stage: Stage, plan: Plan, stop: StopRequest) -> Plan:
 
 def _assemble(stage: Stage, plan: Plan) -> None:
     outputs = [stage.load_part(_output(k)) for k in range(len(plan.problem.times))]
-    history = plan.history(np.stack([arrays["error"] for arrays, _ in outputs]), np.array([meta["loss"] for _, meta in outputs]))
+    history = plan.history(
+        np.stack([arrays["error"] for arrays, _ in outputs]), np.array([meta["loss"] for _, meta in outputs])
+    )
     with stage.writing("error.nc") as path:
         history.save(path)
 

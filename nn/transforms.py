@@ -1,8 +1,10 @@
 """The two sums over the grid that a Fourier Features network is made of, behind one seam, with two backends.
 
-With E_kq = exp(-2 pi i w_k.x_q):  values  Re (E^H c)_q = Re sum_k c_k exp(2 pi i w_k.x_q),  and their adjoint  (E u)_k = sum_q u_q exp(-2 pi i w_k.x_q).
+With E_kq = exp(-2 pi i w_k.x_q), they are  Re (E^H c)_q = Re sum_k c_k exp(2 pi i w_k.x_q)  and its adjoint
+(E u)_k = sum_q u_q exp(-2 pi i w_k.x_q).
 
-Frequencies w are (d, m) [cycles/length]. Both backends take and return tensors on their device; sums are made in the precision asked for.
+Frequencies w are (d, m) [cycles/length]. Both backends take and return tensors on their device; the sums are made in
+the precision asked for.
 """
 
 from abc import ABC, abstractmethod
@@ -51,13 +53,17 @@ class NufftTransforms(Transforms):
 
 
 class SeparableTransforms(Transforms):
-    """O(m N) as complex matrix products, in plain torch, for GPUs: exp(2 pi i w.x) = prod_i exp(2 pi i w_i x_i) on a grid.
+    """O(m N) as complex matrix products, in plain torch, for GPUs.
+
+    On a grid exp(2 pi i w.x) = prod_i exp(2 pi i w_i x_i).
 
     The first axis makes the left factor and all others together the right one, so that a chunk of k neurons is a
     (n_1, k) by (k, N / n_1) product. chunk: complex numbers held at a time.
     """
 
-    def __init__(self, grid: Grid, *, precision: str = "single", device: torch.device | str = "cpu", chunk: int = CHUNK) -> None:
+    def __init__(
+        self, grid: Grid, *, precision: str = "single", device: torch.device | str = "cpu", chunk: int = CHUNK
+    ) -> None:
         self._real, self._complex = PRECISIONS[precision]
         self._axes = [torch.as_tensor(axis, dtype=torch.float64, device=device) for axis in grid.axes()]
         self._first, self._rest = grid.shape[0], prod(grid.shape[1:])

@@ -5,13 +5,15 @@ With E_iq = exp(-2 pi i xi_i.x_q) (the convention of `problem.fourier`):
     to_frequencies:  (E u)_i   = sum_q u_q exp(-2 pi i xi_i.x_q)      (type 2, the grid being the modes)
     to_samples:      (E^H c)_q = sum_i c_i exp(+2 pi i xi_i.x_q)      (type 1), the exact adjoint
 
-FINUFFT (Barnett, Magland, af Klinteberg 2019) counts modes from -n/2, so that x_q = h k_q + offset with k_q = q - n//2 and
-offset = h/2 for even n, 0 for odd n; its points are 2 pi xi h.
+FINUFFT (Barnett, Magland, af Klinteberg 2019) counts modes from -n/2, so that x_q = h k_q + offset with k_q = q -
+n//2 and offset = h/2 for even n, 0 for odd n; its points are 2 pi xi h.
 
-Threads share the frequencies out, and their sums are added in one order: FINUFFT's own threads add in whatever order they
-finish, so that its type 1 is not the same to the last bit twice (seen from 100,000 points on), nor any faster on two cores.
+Threads share the frequencies out, and their sums are added in one order: FINUFFT's own threads add in whatever order
+they finish, so that its type 1 is not the same to the last bit twice (seen from 100,000 points on), nor any faster on
+two cores.
 """
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,14 +26,26 @@ PRECISIONS = {"single": (np.float32, np.complex64), "double": (np.float64, np.co
 SHARE = 20_000  # frequencies that make a thread worth its while, unless the grid is so large that its FFT is the work
 
 
+def share_count(frequencies: int, grid: Grid, threads: int) -> int:
+    """Among how many threads so many frequencies are shared out."""
+    return max(1, min(threads, frequencies // max(SHARE, grid.size // 4)))
+
+
 class GridTransform:
     """Both transforms for one grid; plans are made once for each batch size, `move_to` sets the frequencies.
 
-    eps: relative accuracy asked of FINUFFT; threads: at most so many. Results are the same to the last bit at the same number of threads.
+    eps: relative accuracy asked of FINUFFT; threads: at most so many. Results are the same to the last bit at the
+    same number of threads.
     """
 
     def __init__(
-        self, grid: Grid, frequencies: np.ndarray | None = None, *, eps: float = 1e-13, precision: str = "double", threads: int = 1
+        self,
+        grid: Grid,
+        frequencies: np.ndarray | None = None,
+        *,
+        eps: float = 1e-13,
+        precision: str = "double",
+        threads: int = 1,
     ) -> None:
         self.grid = grid
         self.real, self.complex = PRECISIONS[precision]
@@ -42,20 +56,22 @@ class GridTransform:
             self.move_to(frequencies)
 
     def move_to(self, frequencies: np.ndarray) -> None:
-        """Use these frequencies (n, d) [cycles/length] from now on. Raises FloatingPointError where one is NaN or infinite."""
+        """Use these frequencies (n, d) [cycles/length] from now on. Raises FloatingPointError where one is NaN or
+        infinite."""
         if not np.isfinite(frequencies).all():
             raise FloatingPointError("a frequency is NaN or infinite")
-        count = max(1, min(self._threads, len(frequencies) // max(SHARE, self.grid.size // 4)))
+        count = share_count(len(frequencies), self.grid, self._threads)
         edges = np.linspace(0, len(frequencies), count + 1).astype(int)
         if len(self._shares) != count:
             self._shares = [_Share(self.grid, self._eps, self.real, self.complex) for _ in range(count)]
             self._pool = ThreadPoolExecutor(count)
-        self._bounds = [slice(*pair) for pair in zip(edges, edges[1:], strict=False)]
+        self._bounds = [slice(*pair) for pair in itertools.pairwise(edges)]
         self._each(lambda share, part: share.move_to(frequencies[part]))
 
     def to_frequencies(self, values: np.ndarray) -> np.ndarray:
         """sum_q u_q exp(-2 pi i xi_i.x_q): (..., N) real or complex -> (..., n) complex."""
-        modes = np.ascontiguousarray(values, dtype=self.complex).reshape(-1, *self.grid.shape)
+        with np.errstate(over="raise"):
+            modes: np.ndarray = np.ascontiguousarray(values, dtype=self.complex).reshape(-1, *self.grid.shape)
         result = np.empty((len(modes), self._bounds[-1].stop), dtype=self.complex)
         self._each(lambda share, part: share.to_frequencies(modes, result[:, part]))
         return result.reshape(*values.shape[:-1], -1)
@@ -70,9 +86,14 @@ class GridTransform:
 
     def _each[T](self, work: "Callable[[_Share, slice], T]") -> list[T]:
         """work(share, its part of the frequencies) for every share, at the same time."""
+
+        def checked(share: _Share, part: slice) -> T:
+            with np.errstate(over="raise"):
+                return work(share, part)
+
         if len(self._shares) == 1:
-            return [work(self._shares[0], self._bounds[0])]
-        return list(self._pool.map(work, self._shares, self._bounds))
+            return [checked(self._shares[0], self._bounds[0])]
+        return list(self._pool.map(checked, self._shares, self._bounds))
 
 
 class _Share:
@@ -88,7 +109,7 @@ class _Share:
         offset = np.array([h_i / 2 if n % 2 == 0 else 0.0 for h_i, n in zip(h, self._grid.shape, strict=True)])
         self._points = list(self._angles((frequencies * h).T))
         shift = SIGN * self._angles(frequencies @ offset)
-        self._shift = np.empty(shift.shape, dtype=self._complex)
+        self._shift: np.ndarray = np.empty(shift.shape, dtype=self._complex)
         np.cos(shift, out=self._shift.real)
         np.sin(shift, out=self._shift.imag)
         for plan in self._plans.values():
@@ -106,7 +127,8 @@ class _Share:
         return np.asarray(result)
 
     def _angles(self, turns: np.ndarray) -> np.ndarray:
-        """2 pi times the turns, less their whole number while still in double: single precision would lose digits at high frequencies."""
+        """2 pi times the turns, less their whole number while still in double: single precision would lose digits at
+        high frequencies."""
         turns = turns - np.rint(turns)
         turns *= 2 * np.pi
         return np.ascontiguousarray(turns, dtype=self._real)

@@ -1,4 +1,4 @@
-"""Orders and error constants of the integrators, two-sided, on one mode and on the network itself; steps that land on the output times."""
+"""Orders and error constants of the integrators, two-sided, on a mode and on the network; steps that land on times."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,17 @@ from nn.integrators import INTEGRATORS, Schedule
 from nn.training import prepare
 from problem import Gaussian, Grid, Network, Problem, Samples, Training, draw
 
-CONSTANTS = {"gradient-descent": 2 * np.e, "heun": 6 * np.e, "rk4": 120 * np.e}  # error over the start = z^order / constant
+CONSTANTS = {
+    "gradient-descent": 2 * np.e,
+    "heun": 6 * np.e,
+    "rk4": 120 * np.e,
+}  # error over the start = z^order / constant
 ORDERS = {"gradient-descent": 1, "heun": 2, "rk4": 4}
 NAMES = list(ORDERS)
 
 
 def mode_errors(name: str, z: float) -> np.ndarray:
-    """|y_s - exp(-s z)| after each step of dy/dt = -y with steps of z, for s z up to 6, by the integrator's own steps."""
+    """|y_s - exp(-s z)| after each of the integrator's own steps z of dy/dt = -y, for s z up to 6."""
     y, errors = torch.ones(1, dtype=torch.float64), []
     for s in range(1, round(6 / z) + 1):
         y = INTEGRATORS[name].advance(lambda x: -x, y, z, -y)
@@ -58,7 +62,10 @@ def jacobian(problem: Problem) -> np.ndarray:
 
 
 def network_time_error(name: str, z: float) -> float:
-    """max over t of |u_h - u| / |u(0)| of a network whose target is its fastest mode, so small that the training is linear; t to 6 / lambda."""
+    """max over t <= 6 / lambda of |u_h - u| / |u(0)|, the target being the network's fastest mode.
+
+    The target is so small that the training is linear.
+    """
     grid, network = Grid((24,), (1.0,)), Network(width=300, sigma_a=1.0)
     blank = Problem(Gaussian(3.0), Samples(grid, np.ones((1, 24))), network, np.array([0.0, 1.0]), seed=1)
     values, vectors = np.linalg.eigh(jacobian(blank) @ jacobian(blank).T / grid.size)
@@ -89,6 +96,8 @@ def test_steps_land_on_every_output_time(times, longest):
     np.testing.assert_array_equal(met, times)
     sizes = np.array([schedule.size(step) for step in range(schedule.steps)])
     assert (sizes <= longest * (1 + 1e-9)).all()
-    np.testing.assert_allclose(np.cumsum(sizes), [schedule.time(step) for step in range(1, schedule.steps + 1)], rtol=1e-9)
+    np.testing.assert_allclose(
+        np.cumsum(sizes), [schedule.time(step) for step in range(1, schedule.steps + 1)], rtol=1e-9
+    )
     fewest = np.ceil(np.diff(times) / longest * (1 - 1e-9)).sum()
     assert schedule.steps == fewest

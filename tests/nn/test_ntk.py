@@ -28,7 +28,9 @@ def test_products_equal_the_dense_ones(density, k, shape, extent, sigma_a):
     problem = of(density, shape, extent, sigma_a)
     matrix = oracle.dense_kernel(oracle.grid(shape, extent), k, sigma_a)
     expected = problem.samples.values @ matrix
-    np.testing.assert_allclose(InfiniteWidthKernel(problem).apply(problem.samples.values), expected, atol=1e-12 * np.abs(expected).max())
+    np.testing.assert_allclose(
+        InfiniteWidthKernel(problem).apply(problem.samples.values), expected, atol=1e-12 * np.abs(expected).max()
+    )
 
 
 @pytest.mark.parametrize("density, k, shape, extent, sigma_a", CASES)

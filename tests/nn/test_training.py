@@ -37,14 +37,18 @@ def test_the_record_is_complete():
 
 def test_a_network_that_is_not_symmetric_starts_from_its_draw():
     problem = small(symmetric=False, width=401)
-    start = superpose(draw(problem.density, problem.network, dimension=1, seed=2), problem.grid) - problem.samples.values
+    start = (
+        superpose(draw(problem.density, problem.network, dimension=1, seed=2), problem.grid) - problem.samples.values
+    )
     np.testing.assert_allclose(train(problem, Training(precision="double")).error[0], start, atol=1e-10)
 
 
 def test_a_network_that_is_not_symmetric_follows_the_exact_ntk_from_its_own_start():
     problem = small(symmetric=False, width=100_000)
     history = train(problem)
-    flow = oracle.flow(oracle.dense_kernel(problem.grid.positions(), oracle.gaussian(5.0), 1.0), history.error[0], TIMES)
+    flow = oracle.flow(
+        oracle.dense_kernel(problem.grid.positions(), oracle.gaussian(5.0), 1.0), history.error[0], TIMES
+    )
     assert np.linalg.norm(history.error - flow, axis=(1, 2)).max() < 0.02 * np.linalg.norm(flow[0])
 
 
@@ -56,9 +60,13 @@ def test_the_tolerance_is_kept_and_not_wasted_on_the_fastest_mode(integrator, to
     settings = Training(integrator=integrator, precision="double", tolerance=tolerance)
     plan = prepare(Problem(Gaussian(5.0), Samples(grid, 1e-3 * mode), network, np.array([0.0, 1.0])), settings)
     z = plan.step * plan.lambda_max
-    times = plan.step * max(1, round(0.2 / z)) * np.arange(max(4, round(2 / max(z, 0.2))))  # whole steps, to 2 / lambda_max or so
+    times = (
+        plan.step * max(1, round(0.2 / z)) * np.arange(max(4, round(2 / max(z, 0.2))))
+    )  # whole steps, to 2 / lambda_max or so
     problem = Problem(Gaussian(5.0), plan.problem.samples, network, times)
-    coarse, fine = (train(problem, s).error for s in (settings, Training(precision="double", step=0.1 / plan.lambda_max)))
+    coarse, fine = (
+        train(problem, s).error for s in (settings, Training(precision="double", step=0.1 / plan.lambda_max))
+    )
     difference = np.linalg.norm(coarse - fine, axis=(1, 2)).max() / np.linalg.norm(problem.samples.values)
     assert 0.6 * tolerance < difference <= 1.02 * tolerance
 
@@ -70,7 +78,9 @@ def test_the_given_tolerance_counts_where_the_settings_have_none():
 
 
 def test_single_precision_follows_double():
-    single, double = (train(small(width=4000), Training(precision=precision)).error for precision in ("single", "double"))
+    single, double = (
+        train(small(width=4000), Training(precision=precision)).error for precision in ("single", "double")
+    )
     assert 0 < np.abs(single - double).max() < 1e-5 * np.abs(double).max()
 
 
@@ -107,22 +117,34 @@ def test_an_unstable_step_is_warned_of(integrator, limit, caplog):
 def test_an_absent_gpu_is_refused_by_key_value_and_remedy(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for device in ("cuda", "cuda:3"):
-        with pytest.raises(InputError, match=rf'\[training\] device = "{device}": there is no CUDA GPU .* use "cpu" or "auto"'):
+        with pytest.raises(
+            InputError, match=rf'\[training\] device = "{device}": there is no CUDA GPU .* use "cpu" or "auto"'
+        ):
             prepare(small(), Training(device=device))
 
 
 def test_a_gpu_beyond_the_last_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(InputError, match=r'device = "cuda:3": there is only cuda:0, cuda:1 here; use "cpu" or "auto", or "cuda:1"'):
+    with pytest.raises(
+        InputError, match=r'device = "cuda:3": there is only cuda:0, cuda:1 here; use "cpu" or "auto", or "cuda:1"'
+    ):
         prepare(small(), Training(device="cuda:3"))
 
 
 def test_a_network_larger_than_the_memory_is_refused_before_it_is_drawn(monkeypatch):
     monkeypatch.setattr("nn.device.memory_there", lambda device: 24 * 2.0**30)
-    with pytest.raises(InputError, match=r"\[network\] width = 1000000000 on 48 samples: training needs about \d+ GiB on cpu, and 24 GiB .*use a smaller width"):
+    expected = (
+        r"\[network\] width = 1000000000 on 48 samples: .* about \d+ GiB on cpu, and 24 GiB .*use a smaller width"
+    )
+    with pytest.raises(InputError, match=expected):
         prepare(small(width=10**9))
     prepare(small(width=10**6))
+
+
+def test_more_steps_than_anyone_can_take_are_refused():
+    with pytest.raises(InputError, match=r"\[training\] step = 1e-300 makes .* steps; use a larger step"):
+        prepare(small(), Training(step=1e-300))
 
 
 def test_memory_that_runs_out_is_bad_input(monkeypatch):
@@ -144,7 +166,9 @@ def test_the_device_and_the_outcome_are_said_aloud(caplog):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
 @pytest.mark.parametrize("precision, bound", [("single", 1e-5), ("double", 1e-9)])
 def test_a_gpu_trains_the_same_network(precision, bound):
-    on_cpu, on_gpu = (train(small(channels=2), Training(device=device, precision=precision)) for device in ("cpu", "cuda"))
+    on_cpu, on_gpu = (
+        train(small(channels=2), Training(device=device, precision=precision)) for device in ("cpu", "cuda")
+    )
     assert np.abs(on_gpu.error - on_cpu.error).max() < bound * np.abs(on_cpu.error).max()
     assert on_gpu.attributes["device"] == "cuda:0"
     assert math.isclose(on_gpu.loss[-1], on_cpu.loss[-1], rel_tol=1e-3)

