@@ -1,4 +1,4 @@
-"""From a run file to a Problem: data resampled, standardized and laid on the grid; times; what is refused names its key."""
+"""From a run file to a Problem: data resampled and laid on the grid; times; what is refused names its key."""
 
 import numpy as np
 import pytest
@@ -59,6 +59,15 @@ def test_refusals_name_the_key(tmp_path, values, keys, message):
 def test_waves_that_vanish_name_their_frequencies():
     with pytest.raises(InputError, match=r"^\[data\] frequencies = \[\[0.0\]\]: .* every value is 0"):
         build(parse(table(data={"frequencies": [[0.0]]})))
+
+
+def test_more_samples_than_memory_holds(monkeypatch):
+    def too_many(*arguments, **options):
+        raise MemoryError("unable to allocate 6 TiB")
+
+    monkeypatch.setattr("problem.build.waves", too_many)
+    with pytest.raises(InputError, match=r"^\[data\] points = 64: unable to allocate 6 TiB; use fewer points"):
+        build(parse(table()))
 
 
 def written(folder, data):

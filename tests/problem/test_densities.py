@@ -1,4 +1,4 @@
-"""Density, transform, sampler, maximum and tail radius of each law, held against each other in one, two and three dimensions."""
+"""Density, transform, sampler, maximum and tail radius of each law, held against each other for d = 1, 2, 3."""
 
 import itertools
 

@@ -249,7 +249,7 @@ def test_wrong_shapes_are_refused(tmp_path, shape, dimension, message):
 def test_ragged_tables_and_words_are_refused(tmp_path):
     for text in ("1,2\n3\n", "1,two\n", "x,y\n1,2\n"):
         (tmp_path / "a.csv").write_text(text)
-        with pytest.raises(InputError, match="not readable as .csv"):
+        with pytest.raises(InputError, match=r"not readable as \.csv"):
             read(tmp_path / "a.csv")
 
 

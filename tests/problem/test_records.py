@@ -137,7 +137,7 @@ def test_damaged_files_are_refused(tmp_path, record):
     content = path.read_bytes()
     for damaged in (b"", b"\x89garbage\xff" * 99, content[:100], content[: len(content) // 2]):
         path.write_bytes(damaged)
-        with pytest.raises(InputError, match="a.nc: not a netCDF file"):
+        with pytest.raises(InputError, match=r"a\.nc: not a netCDF file"):
             type(record).load(path)
     for missing in (tmp_path, tmp_path / "none.nc"):
         with pytest.raises(InputError, match="no such file"):

@@ -41,7 +41,7 @@ def tables(draw):
     symmetric = draw(st.booleans())
     integrator = draw(st.sampled_from(["lanczos", "crank-nicolson", "backward-euler"]))
     times = sorted(draw(st.lists(POSITIVE, min_size=1, max_size=5, unique=True)))
-    sizes = sorted(draw(st.tuples(POSITIVE, POSITIVE)))
+    last, sizes = times[-1], sorted(draw(st.tuples(POSITIVE, POSITIVE)))
     sections = {
         "name": draw(st.from_regex(r"[a-zä0-9_.-]{0,5}[A-Z0-9]", fullmatch=True)),
         "seed": draw(st.integers(0, 2**63 - 1)),
@@ -58,7 +58,9 @@ def tables(draw):
             "symmetric": symmetric,
         },
         "time": draw(
-            st.sampled_from([{"times": times}, {"end": times[-1]}, {"end": times[-1], "outputs": 7}, {"times": times, "end": times[-1]}])
+            st.sampled_from(
+                [{"times": times}, {"end": last}, {"end": last, "outputs": 7}, {"times": times, "end": last}]
+            )
         ),
         "mesh": draw(st.sampled_from([{}, {"size": sizes[0]}, {"half_width": sizes[1], "size": sizes[0]}])),
         "pde": {
@@ -76,7 +78,7 @@ def tables(draw):
             "precision": draw(st.sampled_from(["single", "double"])),
             "device": draw(st.sampled_from(["auto", "cpu", "cuda", "cuda:3"])),
         },
-    }  # fmt: skip
+    }
     optional = draw(st.sets(st.sampled_from(["name", "seed", "unit", "mesh", "pde", "training"])))
     return table(replace=True, **sections | dict.fromkeys(optional))
 
@@ -111,7 +113,10 @@ def test_training_takes_the_tolerance_of_the_equation():
 
 @pytest.mark.parametrize(
     ("symmetric", "initial", "expected"),
-    [(True, "auto", False), (True, "target", False), (True, "network", False), (False, "auto", True), (False, "network", True)],
+    [
+        (True, "auto", False), (True, "target", False), (True, "network", False),
+        (False, "auto", True), (False, "network", True),
+    ],
 )  # fmt: skip
 def test_where_the_equation_starts(symmetric, initial, expected):
     assert starts_from_network(parse(table(network={"symmetric": symmetric}, pde={"initial": initial}))) is expected

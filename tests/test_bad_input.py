@@ -1,0 +1,153 @@
+"""Bad input ends with exit code 2 and one message, which names key, value and remedy, before anything is written.
+
+Every row of `bad_input_table` in this process, again on two ranks, and some of them as users start them.
+"""
+
+import ast
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bad_input_driver import attempt
+from tests.bad_input_table import DATA, OUT_OF_RANGE, cases, write
+from tests.problem.run_files import every_key
+from tests.runtime.launch import MPIRUN, ROOT, environment
+
+CASES = cases()
+ROWS = pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name.replace("\n", " ") for case in CASES])
+SCRIPT = str(Path(sys.executable).parent / "freqbias")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with all run files and data files, and nothing else."""
+    folder = tmp_path_factory.mktemp("bad")
+    write(folder)
+    return folder
+
+
+def execute(command: list[str], *, cwd: Path, timeout: float) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        command, env=environment(), cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def content(folder: Path) -> dict[str, bytes | None]:
+    return {str(path): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+@pytest.fixture(scope="module")
+def serial(folder):
+    """What each row came to in this process."""
+    log = logging.getLogger("freqbias")
+    saved = log.handlers[:], log.level, log.propagate
+    before = content(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        names = set(os.listdir())
+        outcomes = [attempt(k) | {"written": sorted(set(os.listdir()) - names)} for k in range(len(CASES))]
+    log.handlers[:], log.level, log.propagate = saved
+    assert content(folder) == before
+    return outcomes
+
+
+@pytest.fixture(scope="module")
+def parallel(folder, tmp_path_factory):
+    """What each row came to on each of two ranks."""
+    before, report = content(folder), tmp_path_factory.mktemp("report") / "report.json"
+    driver = [str(MPIRUN), "-n", "2", sys.executable, "-m", "tests.bad_input_driver", str(folder), str(report)]
+    done = execute(driver, cwd=ROOT, timeout=300)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
+    assert content(folder) == before
+    return json.loads(report.read_text())
+
+
+def check(case, outcome):
+    assert outcome["code"] == 2, outcome["err"]
+    assert outcome["out"] == ""
+    message = outcome["err"]
+    assert message.startswith("error: ")
+    assert message.count("error:") == 1
+    assert "Traceback" not in message and "Warning" not in message
+    for part in case.expected:
+        assert part in message
+
+
+def test_every_key_has_its_rows():
+    assert list(OUT_OF_RANGE) == every_key()
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names)
+
+
+@ROWS
+def test_on_one_rank(serial, index):
+    check(CASES[index], serial[index])
+    assert serial[index]["written"] == []
+
+
+@ROWS
+def test_on_two_ranks(parallel, serial, index):
+    """The same code on both, the same message from the first alone."""
+    first, second = (rank[index] for rank in parallel)
+    check(CASES[index], first)
+    assert first["err"] == serial[index]["err"]
+    assert second == {"code": 2, "err": "", "out": ""}
+
+
+def refusals(module: str) -> list[str]:
+    """The longest fixed piece of every message that a module raises."""
+    pieces = []
+    for node in ast.walk(ast.parse((ROOT / "problem" / module).read_text())):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            constants = [
+                c.value for c in ast.walk(node.exc) if isinstance(c, ast.Constant) and isinstance(c.value, str)
+            ]
+            pieces += [max(constants, key=len)] if constants else []
+    return pieces
+
+
+@pytest.mark.parametrize("module", ["settings.py", "runfile.py", "build.py"])
+def test_every_refusal_has_a_row(serial, module):
+    said = "".join(outcome["err"] for outcome in serial)
+    elsewhere = {"; use mesh, pde, nn or compare", "; use fewer points"}  # no run file leads there; see tests/problem
+    assert refusals(module)
+    assert [piece for piece in refusals(module) if piece not in said and piece not in elsewhere] == []
+
+
+def find(name: str) -> int:
+    return [case.name for case in CASES].index(name)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "program", "name"),
+    [
+        (1, [SCRIPT, "run"], "density.gaussian.sigma = -1.0"),
+        (2, [SCRIPT, "run"], "density.gaussian.sigma = -1.0"),
+        (1, [SCRIPT, "check"], "data with NaN"),
+        (2, [SCRIPT, "check"], "data with NaN"),
+        (1, [sys.executable, "-m", "nn"], "run file missing"),
+        (2, [sys.executable, "-m", "pde"], "end against times"),
+    ],
+)
+def test_as_users_start_it(folder, ranks, program, name):
+    before, index = content(folder), find(name)
+    launched = [*program, f"{index}.toml"]
+    command = launched if ranks == 1 else [str(MPIRUN), "-n", str(ranks), *launched]
+    done = execute(command, cwd=folder, timeout=120)
+    check(CASES[index], {"code": done.returncode, "err": done.stderr, "out": done.stdout})
+    assert content(folder) == before
+
+
+def test_the_valid_run_file_is_valid(folder):
+    """Else every row might be refused for a reason of its own."""
+    import problem
+    from tests.problem.run_files import table
+
+    problem.build(problem.parse(table()))
+    data = {"kind": "file", "path": str(folder / DATA / "line.npy")}
+    problem.build(problem.parse(table(data=data, replace=True)))
