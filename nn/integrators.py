@@ -47,12 +47,12 @@ class Integrator:
         return z < 10 and bool((np.abs(np.polyval(self.taylor[::-1], -np.linspace(0, z, 1001))) <= 1).all())
 
     def decay_error(self, z: float) -> float:
-        """max over s of |R(z)^s - exp(-s z)|: the error over the start at its worst time, of a mode z = h lambda."""
+        """max over s of |R(z)^s - exp(-s z)|: the error over the start at the worst time, of modes of z = h lambda."""
         steps = np.unique(np.ceil(np.geomspace(1, max(1.0, 50 / z), 400)))
         return float(np.abs(np.polyval(self.taylor[::-1], -z) ** steps - np.exp(-steps * z)).max())
 
     def largest_step(self, tolerance: float) -> float:
-        """The z = h lambda at which `decay_error` is the tolerance: z^order / constant = tolerance, and its corrections.
+        """The z = h lambda at which `decay_error` is the tolerance: z^order / constant = tolerance, corrected.
 
         The formula alone, right as z -> 0, would miss the tolerance 1e-2 threefold with Runge-Kutta 4, 1e-3 twofold.
         """

@@ -64,7 +64,9 @@ def test_threads_share_the_frequencies_and_repeat_to_the_last_bit():
     np.testing.assert_allclose(
         shared.to_samples(amplitudes), alone.to_samples(amplitudes), atol=1e-6 * np.abs(amplitudes).sum()
     )
-    np.testing.assert_allclose(shared.to_frequencies(values), alone.to_frequencies(values), atol=1e-6 * np.abs(values).sum())
+    np.testing.assert_allclose(
+        shared.to_frequencies(values), alone.to_frequencies(values), atol=1e-6 * np.abs(values).sum()
+    )
     first = shared.to_samples(amplitudes)
     for _ in range(20):
         np.testing.assert_array_equal(shared.to_samples(amplitudes), first)
