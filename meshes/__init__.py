@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from meshes.plan import Plan, plan
+from meshes.rule import Plan, plan
 
 if TYPE_CHECKING:
     from meshes.boxes import box

@@ -4,7 +4,7 @@ from mpi4py import MPI  # isort: skip
 import dolfinx.mesh
 import numpy as np
 
-from meshes.plan import Plan
+from meshes.rule import Plan
 
 
 def box(plan: Plan, comm: MPI.Comm, *, half: bool = False) -> dolfinx.mesh.Mesh:

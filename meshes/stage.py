@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from meshes.plan import Plan, plan
+from meshes.rule import Plan, plan
 from problem import Problem, RunFile, stage_keys
 from runtime import Store, on_root
 

@@ -14,9 +14,9 @@ from pde.integrators import Effort, Integrator, Lanczos, ShiftInvertLanczos, The
 from pde.local_operator import LocalOperator
 from problem import ComputationError, Mesh, Pde, Problem, Spectrum, draw
 
-INTEGRATION_SHARE = 0.1  # of the tolerance, for Lanczos, where digits are cheap; the mesh takes the rest
+INTEGRATION_SHARE = 0.2  # of the tolerance, for Lanczos, where digits are cheap; the mesh takes the rest
 STEPPING_SHARE = 0.5  # of the tolerance, for the stepping integrators
-TRANSFORM_SHARE = 1e-3  # of the tolerance, for the non-uniform transforms
+TRANSFORM_SHARE = 1e-2  # of the tolerance, for the non-uniform transforms
 
 
 def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:

@@ -12,12 +12,14 @@ import numpy as np
 
 from problem import InputError, Mesh, Pde, Problem
 
-# nu for tolerances 1e-2, 1e-3, 1e-4 by degree, measured against the exact NTK
+# nu for tolerances 1e-2, 1e-3, 1e-4 by degree, measured against the exact NTK: the worst of 72 cases in one dimension
+# (laws of six widths, sigma_a from 0.1 to 3, white noise among the targets) stays below 0.6 of the tolerance
 NODES: dict[str, dict[int, tuple[float, float, float]]] = {
-    "data": {2: (10, 18, 32), 4: (5, 8, 12), 6: (5, 7, 8), 8: (5, 5, 6)},
+    "data": {2: (10, 18, 32), 4: (6, 8, 10), 6: (4.5, 6, 7), 8: (4.5, 5, 5.5)},
     "local": {2: (10, 20, 40), 4: (7, 11, 24), 6: (6, 8, 18)},
 }
 TABULATED = (1e-2, 1e-3, 1e-4)
+RINGING = 1.2  # more nodes, measured, where a folded law rings for an edge that the mesh does not follow
 LEAST_CELLS = 8  # along each axis, so that rho_w itself is resolved where its width is far below 1/X
 TAIL_SHARE = 0.25  # of the tolerance, for what the mesh leaves out
 
@@ -67,7 +69,8 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
     if mesh.size is not None:
         size = np.full(grid.dimension, mesh.size)
     else:
-        size = settings.degree / (nodes_per_reach(settings) * grid.reach)
+        nodes = nodes_per_reach(settings) * (1.0 if problem.density.follows_box(grid.dimension) else RINGING)
+        size = settings.degree / (nodes * grid.reach)
     cells = [
         max(LEAST_CELLS if mesh.size is None else 2, ceil(2 * r / h - 1e-9))
         for r, h in zip(half_width, size, strict=True)
@@ -112,7 +115,7 @@ def tail_radius(problem: Problem, tolerance: float) -> float:
 
 
 def nodes_per_reach(settings: Pde) -> float:
-    """nu: log nu interpolated in log tolerance, and continued with the order of the method (2 p data, p + 1 local)."""
+    """nu: log nu interpolated in log tolerance, and continued with the order p + 2 (data), p + 1 (local)."""
     table = NODES[settings.operator]
     if settings.degree not in table:
         raise InputError(
@@ -120,7 +123,7 @@ def nodes_per_reach(settings: Pde) -> float:
             f"{settings.operator!r}; "
             f"use one of {', '.join(map(str, table))}, or give [mesh] size"
         )
-    order = 2 * settings.degree if settings.operator == "data" else settings.degree + 1
+    order = settings.degree + (2 if settings.operator == "data" else 1)
     logs, values = np.log(TABULATED), np.log(table[settings.degree])
     wanted = log(settings.tolerance)
     if wanted < logs[-1]:

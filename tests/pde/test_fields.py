@@ -1,0 +1,93 @@
+"""`fields.pvd` as ParaView's readers see it: all times, all arrays, the right values at the right places."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import pyvista
+import vtkmodules.vtkCommonCore
+
+import pde
+from pde.fields import lagrange_grid, spectrum_fields, write_fields
+from problem import Gaussian, Grid, Network, Pde, Problem, waves
+
+NAMES = {"real", "imaginary", "magnitude", "phase", "damping", "diffusion", "rho_w"}
+
+
+def solved(dimension, degree):
+    grid = Grid((12, 10, 8)[:dimension], (1.0, 0.8, 0.6)[:dimension])
+    samples = waves(grid, [[1.0, 2.0, -1.0][:dimension]], window=0.3)
+    problem = Problem(Gaussian(1.5), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 0.1, 10.0]))
+    return problem, pde.solve(problem, Pde(tolerance=1e-2, degree=degree))
+
+
+def written(folder, dimension, degree):
+    problem, spectrum = solved(dimension, degree)
+    fields = spectrum_fields(problem, spectrum)
+    write_fields(folder, spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
+    return problem, spectrum
+
+
+@pytest.mark.parametrize("dimension, degree", [(1, 2), (1, 6), (2, 2), (2, 4), (2, 6), (3, 2)])
+def test_pyvista_reads_all_times_arrays_and_values(dimension, degree, tmp_path):
+    problem, spectrum = written(tmp_path, dimension, degree)
+    reader = pyvista.get_reader(tmp_path / "fields.pvd")
+    assert reader.time_values == spectrum.time.tolist()
+    for index, t in enumerate(reader.time_values):
+        reader.set_active_time_value(t)
+        grid = reader.read()[0]
+        assert set(grid.point_data.keys()) == NAMES
+        np.testing.assert_allclose(grid.points[:, :dimension], spectrum.frequency, atol=1e-6)
+        np.testing.assert_allclose(grid["real"] + 1j * grid["imaginary"], spectrum.error[index, 0], atol=1e-12)
+        np.testing.assert_allclose(grid["magnitude"], np.abs(spectrum.error[index, 0]), atol=1e-12)
+        np.testing.assert_allclose(grid["rho_w"], problem.density.density(spectrum.frequency))
+
+
+@pytest.mark.parametrize("dimension, degree", [(1, 4), (2, 6), (3, 4)])
+def test_cells_are_numbered_as_vtk_wants_them(dimension, degree):
+    """Inside a cell, VTK's i-th coordinate must grow with the i-th parameter and with no other: a wrong order folds it."""
+    _, spectrum = solved(dimension, degree)
+    grid = lagrange_grid(spectrum.frequency, spectrum.cells, spectrum.cell_type)
+    cell = grid.GetCell(grid.n_cells // 3)
+    parameters = np.linspace(0, 1, 9)
+    for axis in range(dimension):
+        for other in ([0.2] * 3, [0.7] * 3):
+            track = []
+            for parameter in parameters:
+                at, found = np.array(other), np.zeros(3)
+                at[axis] = parameter
+                cell.EvaluateLocation(
+                    vtkmodules.vtkCommonCore.reference(0), at, found, np.zeros(cell.GetNumberOfPoints())
+                )
+                track.append(found)
+            moved = np.abs(np.ptp(track, axis=0))
+            assert np.count_nonzero(moved > 1e-9) == 1, "one parameter moves one coordinate"
+            steps = np.diff(np.array(track)[:, moved.argmax()])
+            assert (steps > 0).all() or (steps < 0).all()
+
+
+@pytest.mark.skipif(shutil.which("pvpython") is None, reason="ParaView's pvpython is not installed")
+def test_paraview_reads_it(tmp_path):
+    _, spectrum = written(tmp_path, 2, 4)
+    script = tmp_path / "read.py"
+    script.write_text(
+        "from paraview.simple import PVDReader, UpdatePipeline\n"
+        f"reader = PVDReader(FileName={str(tmp_path / 'fields.pvd')!r})\n"
+        "for t in reader.TimestepValues:\n"
+        "    UpdatePipeline(time=t, proxy=reader)\n"
+        "    data = reader.PointData\n"
+        "    print('RESULT', t, data['magnitude'].GetRange()[1], sorted(data.keys()))\n"
+    )
+    done = subprocess.run(
+        ["pvpython", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env={"QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin"},
+    )
+    lines = [line.split(maxsplit=3) for line in done.stdout.splitlines() if line.startswith("RESULT")]
+    assert [float(line[1]) for line in lines] == spectrum.time.tolist()
+    np.testing.assert_allclose([float(line[2]) for line in lines], np.abs(spectrum.error[:, 0]).max(axis=1), rtol=1e-6)
+    assert all({name.strip(" '[]") for name in line[3].split(",")} == NAMES for line in lines)
