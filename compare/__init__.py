@@ -1,4 +1,4 @@
-"""The network's error spectrum against the finite-element solution: projection, metrics, figures; and the `freqbias` command.
+"""The network's error spectrum against the finite-element solution: projection, metrics, figures; and `freqbias`.
 
 The names below are imported when first used, so that the command line answers at once.
 """

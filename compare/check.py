@@ -1,6 +1,7 @@
 """`freqbias check`: what a valid run file asks for, and what that will take."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from compare import predict
@@ -35,7 +36,10 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("", f"the data reach {_numbers(grid.nyquist)} {unit}" + ("; laws folded onto that" if layout.folded else "")),
         ("pde", f"{run.pde.operator} operator, {run.pde.integrator}{_steps(pde.steps)}"),
         ("", f"{_seconds(pde.seconds)} on one rank, {_bytes(pde.memory)}"),
-        ("nn", f"{problem.network.width:,} neurons on {training.device}, {training.settings.integrator}{_steps(nn.steps)}"),
+        (
+            "nn",
+            f"{problem.network.width:,} neurons on {training.device}, {training.settings.integrator}{_steps(nn.steps)}",
+        ),
         ("", f"step {training.step:.3g}, lambda_max {training.lambda_max:.4g}"),
         ("", f"{_seconds(nn.seconds)}, {_bytes(nn.memory)}"),
         ("", ""),
@@ -49,9 +53,13 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
 def _warnings(problem: Problem, layout: Plan, flow: predict.KernelFlow | None, memory: float) -> list[str]:
     texts = []
     if flow is None:
-        texts.append("Lanczos needs more than 500 products to the last output time; ask for shorter times or a larger tolerance")
+        texts.append(
+            "Lanczos needs more than 500 products to the last output time; ask for shorter times or a larger tolerance"
+        )
     elif flow.loss[-1] > 0.5 * flow.loss[0]:
-        texts.append(f"the loss only falls to {flow.loss[-1] / flow.loss[0]:.0%} of its start; a later [time] end shows more")
+        texts.append(
+            f"the loss only falls to {flow.loss[-1] / flow.loss[0]:.0%} of its start; a later [time] end shows more"
+        )
     beyond = predict.energy_beyond(problem, layout.half_width)
     if beyond > LITTLE and not layout.folded:
         texts.append(
@@ -83,7 +91,7 @@ def _steps(steps: int | None) -> str:
     return "" if steps is None else f", {steps:,} steps"
 
 
-def _numbers(values: tuple[float, ...]) -> str:
+def _numbers(values: Iterable[float]) -> str:
     return " x ".join(f"{value:.4g}" for value in values)
 
 

@@ -69,7 +69,8 @@ def compare_command(
 ) -> None:
     """Network against finite elements: figures, errors.
 
-    Writes figure4.png and .pdf, metrics.csv, spectra.nc and fields.pvd to the folder compare of the results. Needs the results of `freqbias pde` and `freqbias nn` (or --error) in the same result folder.
+    Writes figure4.png and .pdf, metrics.csv, spectra.nc and fields.pvd to the folder compare of the results. Needs the
+    results of `freqbias pde` and `freqbias nn` (or --error) in the same result folder.
     """
     import problem
     from compare.stage import run_stage
@@ -104,7 +105,8 @@ def doctor_command() -> int:
     return diagnose()
 
 
-TEACHING = """The frequency bias of neural networks: a PDE in frequency space, solved by finite elements, against the trained network.
+TEACHING = """The frequency bias of neural networks: a PDE in frequency space, solved by finite elements, against
+the trained network.
 
 \b
   freqbias run runs/figure4.toml                      everything, for one run file

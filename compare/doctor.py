@@ -1,4 +1,4 @@
-"""`freqbias doctor`: what works here, what is missing, and how to mend it. Everything is tried, nothing only looked up."""
+"""`freqbias doctor`: what works here, what is missing, how to mend it. Everything is tried, nothing only looked up."""
 
 import importlib
 import os
@@ -58,7 +58,9 @@ def diagnose() -> int:
     if rank() == 0:
         print(aligned([(f.state, f.name, f"{f.what}{f'; {f.remedy}' if f.remedy else ''}") for f in findings]))
         print()
-        print("The main job can run: freqbias run" if usable else "The main job cannot run: mend what is missing above.")
+        print(
+            "The main job can run: freqbias run" if usable else "The main job cannot run: mend what is missing above."
+        )
     return 0 if usable else 2
 
 
@@ -71,9 +73,13 @@ def _examine() -> list[Finding]:
         attempt("PETSc", _petsc, FENICSX),
         attempt("C compiler", _compile, COMPILER),
         attempt("NUFFT", _transform, "reinstall finufft"),
-        attempt("MUMPS", _mumps, "the local operator needs a PETSc with MUMPS; the data operator does not", needed=False),
+        attempt(
+            "MUMPS", _mumps, "the local operator needs a PETSc with MUMPS; the data operator does not", needed=False
+        ),
         attempt("GPU", _gpu, "the network trains on the CPU", needed=False),
-        Finding("ok", "ranks", f"{size()}" + ("; `mpirun -n 4 freqbias pde RUN.toml` uses more" if size() == 1 else "")),
+        Finding(
+            "ok", "ranks", f"{size()}" + ("; `mpirun -n 4 freqbias pde RUN.toml` uses more" if size() == 1 else "")
+        ),
         Finding("ok", "threads", f"{threads()} a rank, {threads_alone()} where one rank works alone"),
         attempt("memory", _memory, "", needed=False),
     ]
@@ -85,7 +91,7 @@ def package(name: str, remedy: str) -> Finding:
 
 
 def attempt(name: str, work: Callable[[], str], remedy: str, *, needed: bool = True) -> Finding:
-    """What `work` returns as a line; whatever it raises as a missing (or, where not needed, noted) one with the remedy."""
+    """What `work` returns, as a line; what it raises, as a missing (where not needed, noted) one with the remedy."""
     try:
         return Finding("ok", name, work())
     except Exception as failure:  # a broken installation may raise anything

@@ -1,7 +1,7 @@
 """Figure 4: the finite-element solution against the network, |v| of both and of their difference at several times.
 
-In one dimension curves, the difference below on a scale of its own; in two dimensions maps, all on one logarithmic colour
-scale. Several channels are shown as the root of the sum over channels of |v_c|^2.
+In one dimension curves, the difference below on a scale of its own; in two dimensions maps, all on one logarithmic
+colour scale. Several channels are shown as the root of the sum over channels of |v_c|^2.
 """
 
 from importlib.metadata import version
@@ -20,8 +20,8 @@ from compare.norm import lagrange_element
 
 STYLE = Path(__file__).with_name("freqbias.mplstyle")
 PANELS = 4
-FLOOR = 0.03  # of the largest difference: the colour scale begins there, within the next two shares of the largest magnitude
-LEAST_SCALE, MOST_SCALE = 1e-2, 1e-5
+FLOOR = 0.03  # of the largest difference: there the colour scale begins,
+LOWEST, HIGHEST = 1e-5, 1e-2  # but not below or above these shares of the largest magnitude
 SIGNAL = 0.02  # of the largest magnitude: the axes reach as far as there is that much
 LEAST_ERROR = 0.01  # percent: below it a title does not give the digits, which are those of rounding
 TICKS = [1, 2, 5, 10]
@@ -44,7 +44,7 @@ def figure4(comparison: Comparison, *paths: Path) -> Figure:
 
 
 def panel_times(loss: np.ndarray, count: int = PANELS) -> list[int]:
-    """Indices of the times to show: the first, the last, and those between at which the loss has fallen by equal factors."""
+    """Indices of the times to show: the first, the last, and between them equal factors of the loss."""
     log_loss = np.log(np.maximum(loss, np.finfo(float).tiny))
     levels = np.linspace(log_loss[0], log_loss[-1], count)
     nearest = [int(np.abs(log_loss - level).argmin()) for level in levels[1:-1]]
@@ -83,14 +83,17 @@ def _maps(comparison: Comparison) -> Figure:
     largest = max(row.max() for row in rows)
     reach = _reach(comparison, comparison.frequency, np.maximum(rows[0], rows[1]))
     triangulation = _triangles(comparison, reach)
-    norm = LogNorm(np.clip(FLOOR * rows[2].max(), MOST_SCALE * largest, LEAST_SCALE * largest), largest)
+    floor = float(np.clip(FLOOR * rows[2].max(), LOWEST * largest, HIGHEST * largest))
+    norm = LogNorm(floor, largest)
 
     side = 5.6 / len(shown)
     figure = Figure(figsize=(7.1, 0.9 + 3 * side * min(1.6, reach[1] / reach[0])))
     axes = figure.subplots(3, len(shown), sharex=True, sharey=True, squeeze=False)
     for values, panels, name in zip(rows, axes, names, strict=True):
         for value, panel in zip(values, panels, strict=True):
-            image = panel.tripcolor(triangulation, np.maximum(value, norm.vmin), norm=norm, shading="gouraud", rasterized=True)
+            image = panel.tripcolor(
+                triangulation, np.maximum(value, floor), norm=norm, shading="gouraud", rasterized=True
+            )
             panel.set(xlim=(-reach[0], reach[0]), ylim=(-reach[1], reach[1]), aspect="equal")
             panel.xaxis.set_major_locator(MaxNLocator(4, steps=TICKS))
             panel.yaxis.set_major_locator(MaxNLocator(4, steps=TICKS))
@@ -128,11 +131,11 @@ def _triangles(comparison: Comparison, reach: np.ndarray) -> Triangulation:
     triangles = comparison.cells[:, pieces].reshape(-1, 3)
     corners = np.abs(comparison.frequency[triangles])
     seen = (corners.min(axis=1) <= reach).all(axis=1) & (corners.mean(axis=1) <= comparison.limit).all(axis=1)
-    return Triangulation(*comparison.frequency.T, triangles[seen])
+    return Triangulation(comparison.frequency[:, 0], comparison.frequency[:, 1], triangles[seen])
 
 
 def _reach(comparison: Comparison, xi: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
-    """How far the axes go, (d,): as far as there is signal, with a margin, and not beyond the mesh or the Nyquist box."""
+    """How far the axes go, (d,): a little further than the signal, but not beyond the mesh or the Nyquist box."""
     inside = (np.abs(xi) <= comparison.limit * (1 + 1e-12)).all(axis=1)
     signal = inside & (magnitude.max(axis=0) > SIGNAL * magnitude[:, inside].max())
     return np.minimum(1.15 * np.abs(xi[signal]).max(axis=0), np.abs(xi[inside]).max(axis=0))

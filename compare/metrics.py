@@ -20,8 +20,9 @@ SAME_PLACE = 1e-6  # of the grid's spacing
 class Comparison:
     """Both spectra on the mesh nodes at the common times, and their distances.
 
-    time (T,) gradient-flow time; frequency (n, d) [cycles/length]; pde, nn (T, C, n) complex; cells, cell_type, degree: see
-    `problem.Spectrum`. metrics: by name, (T,) each; see `compare`. limit (d,): the Nyquist box |xi_i| <= limit_i they are taken in.
+    time (T,) gradient-flow time; frequency (n, d) [cycles/length]; pde, nn (T, C, n) complex; cells, cell_type, degree:
+    see `problem.Spectrum`. limit (d,): the Nyquist box |xi_i| <= limit_i [cycles/length]. metrics: by name, (T,) each,
+    taken within that box; see `compare`.
     """
 
     time: np.ndarray
@@ -54,7 +55,7 @@ class Comparison:
 
     def save_metrics(self, path: Path) -> None:
         """Write `metrics.csv`: a header, and one row a time, with all digits."""
-        with open(path, "w", newline="", encoding="utf-8") as file:
+        with path.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             table.writerow(["time", *self.metrics])
             table.writerows(
@@ -71,16 +72,17 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
         error_over_initial  ||v_nn - v_pde|| / ||v_pde(0)||
         norm_pde, norm_nn   ||v_pde||, ||v_nn||
         loss_nn             1/2 mean_j u_j^2, summed over channels
-        loss_pde            the same of the finite-element solution; where the spectrum has none, see `parseval_loss`
+        loss_pde            the same of the finite-element solution, by `parseval_loss` where the spectrum has none
 
     The samples may come in any order, as long as they are those of problem.grid.
-    Raises InputError where the positions are others, the shapes disagree, or no time is common: nothing is interpolated.
+    Raises InputError where positions or channels are others, or no time is common: nothing is interpolated.
     """
     error = history.error[:, :, match_positions(history.position, problem.grid)]
     ours, theirs = common_times(spectrum.time, history.time)
     if error.shape[1] != spectrum.error.shape[1]:
         raise InputError(
-            f"the network's errors have {error.shape[1]} channels and the data {spectrum.error.shape[1]}; compare errors on the same data"
+            f"the network's errors have {error.shape[1]} channels and the data {spectrum.error.shape[1]}; "
+            "compare errors on the same data"
         )
     limit = problem.grid.nyquist
     norm = MassNorm(spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, limit=limit)
@@ -93,7 +95,8 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
     distance, norm_pde, norm_nn, initial = total(nn - pde), total(pde), total(nn), total(spectrum.error[0])
     if not initial or not norm_nn.all():
         raise InputError(
-            "a spectrum is 0 on the whole mesh, so that no relative error exists; the mesh must cover frequencies of the data"
+            "a spectrum is 0 on the whole mesh, so that no relative error exists; "
+            "the mesh must cover frequencies of the data"
         )
     metrics = {
         "relative_l2_error": distance / norm_nn,
@@ -103,7 +106,7 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
         "norm_pde": norm_pde,
         "norm_nn": norm_nn,
     }
-    attributes = {"name": problem.name, "unit": problem.unit}
+    attributes: dict[str, Any] = {"name": problem.name, "unit": problem.unit}
     attributes |= {"width": int(history.attributes["width"])} if "width" in history.attributes else {}
     return Comparison(
         spectrum.time[ours],
@@ -126,7 +129,8 @@ def common_times(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.n
     same = np.abs(ours - theirs[nearest]) <= SAME_TIME * last
     if not same.any():
         raise InputError(
-            f"no time is common to the finite-element solution ({_range(ours)}) and the network's errors ({_range(theirs)}); "
+            f"no time is common to the finite-element solution ({_range(ours)}) "
+            f"and the network's errors ({_range(theirs)}); "
             "give errors at output times of the run file, since nothing is interpolated"
         )
     return np.flatnonzero(same), nearest[same]
@@ -139,7 +143,8 @@ def match_positions(position: np.ndarray, grid: Grid) -> np.ndarray:
     """
     if position.shape != (grid.size, grid.dimension):
         raise InputError(
-            f"position has shape {position.shape}; the data of the run file are {grid.size} samples in {grid.dimension} dimensions"
+            f"position has shape {position.shape}; the data of the run file are {grid.size} samples "
+            f"in {grid.dimension} dimensions: give the errors at these"
         )
     start = np.array([axis[0] for axis in grid.axes()])
     steps = (position - start) / grid.spacing
@@ -151,15 +156,17 @@ def match_positions(position: np.ndarray, grid: Grid) -> np.ndarray:
         first = int(wrong.argmax())
         closest = start + np.clip(index[first], 0, np.array(grid.shape) - 1) * grid.spacing
         raise InputError(
-            f"sample {first} lies at {position[first].tolist()}, where the data of the run file have no point (the closest is {closest.tolist()}); "
-            f"{np.count_nonzero(wrong)} of {len(position)} samples are off the grid: give the errors at the run file's own samples"
+            f"sample {first} lies at {position[first].tolist()}, where the data of the run file have no point "
+            f"(the closest is {closest.tolist()}); {np.count_nonzero(wrong)} of {len(position)} samples are off the "
+            "grid: give the errors at the run file's own samples"
         )
     flat = np.ravel_multi_index(tuple(index.T), grid.shape)
     order = np.argsort(flat, kind="stable")
     if (twice := np.flatnonzero(np.diff(flat[order]) == 0)).size:
         pair = sorted(order[twice[0] : twice[0] + 2].tolist())
         raise InputError(
-            f"samples {pair[0]} and {pair[1]} lie at the same point {position[pair[0]].tolist()}; give each sample of the data once"
+            f"samples {pair[0]} and {pair[1]} lie at the same point {position[pair[0]].tolist()}; "
+            "give each sample of the data once"
         )
     return order
 

@@ -2,11 +2,12 @@
 
     ||f||^2 = integral over mesh and box of |f_h|^2 dxi,    f_h = sum_i f_i phi_i,
 
-phi_i the Lagrange basis with Gauss-Lobatto points: f^H M f with the mass matrix M of the part of the mesh inside the box. The
-geometry is isoparametric, x = sum_k phi_k X_k with the cell's own nodes X_k, so that curved cells count as they are.
+phi_i the Lagrange basis with Gauss-Lobatto points: f^H M f with the mass matrix M of the part of the mesh inside the
+box. The geometry is isoparametric, x = sum_k phi_k X_k with the cell's own nodes X_k: curved cells count as they are.
 
-The box |xi_i| <= limit_i cuts a cell whose edges are parallel to the axes (every interval, the cells of box meshes) exactly:
-the quadrature is that of the part inside. A slanted or curved cell is cut at the points of a quadrature of degree `CUT_DEGREE`.
+The box |xi_i| <= limit_i cuts a cell whose edges are parallel to the axes (every interval, the cells of box meshes)
+exactly: the quadrature is that of the part inside. A slanted or curved cell is cut at the points of a quadrature of
+degree `CUT_DEGREE`.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ _ENTRIES = 2**22  # complex numbers held at once while a norm is computed: 64 Mi
 
 
 def lagrange_element(cell_type: str, degree: int) -> basix.finite_element.FiniteElement:
-    """The Lagrange element whose nodes a spectrum's cells list: `points` (k, d) are these nodes in the reference cell."""
+    """The Lagrange element whose nodes a spectrum's cells list; `points` (k, d): these nodes in the reference cell."""
     variant = basix.LagrangeVariant.gll_warped
     return basix.create_element(basix.ElementFamily.P, basix.CellType[cell_type], degree, variant)
 
@@ -27,7 +28,8 @@ def lagrange_element(cell_type: str, degree: int) -> basix.finite_element.Finite
 class MassNorm:
     """||f|| for f on the nodes of a mesh, within |xi_i| <= limit_i.
 
-    frequency: the nodes (n, d) [cycles/length]; cells: (c, k), as in `problem.Spectrum`; limit: (d,) [cycles/length], None for no cut.
+    frequency: the nodes (n, d) [cycles/length]; cells: (c, k), as in `problem.Spectrum`; limit: (d,) [cycles/length],
+    None for no cut.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class MassNorm:
         self._nodes = frequency
         bounds = np.full(frequency.shape[1], np.inf) if limit is None else np.asarray(limit, dtype=float)
         aligned = self._aligned()
-        # (cells (c,), basis (Q, k), weights (c, Q)): sum_q weights |sum_k basis f_k|^2 over the blocks is the norm squared
+        # cells (c,), basis (Q, k), weights (c, Q): the norm squared is the sum of weights |sum_k basis f_k|^2
         self._blocks = [
             *self._straight(np.flatnonzero(aligned), bounds),
             *self._slanted(np.flatnonzero(~aligned), bounds),
@@ -71,7 +73,7 @@ class MassNorm:
         return affine & parallel
 
     def _straight(self, cells: np.ndarray, bounds: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Cells parallel to the axes: Gauss quadrature of the part inside the box, cells with the same part together."""
+        """Cells parallel to the axes: quadrature of the part inside the box, cells with the same part together."""
         if not len(cells):
             return
         points, weights = _quadrature(self._element, 2 * self._element.degree)

@@ -24,9 +24,7 @@ FILES = {
 }
 
 
-def run_all(
-    run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
-) -> None:
+def run_all(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest) -> None:
     """The stages pde, nn and compare; collective. Raises what they raise. What is finished is not even imported."""
     log.info("%s: results go to %s", run.name, store.root)
     for name in STAGES:
@@ -57,7 +55,7 @@ def print_summary(store: Store) -> None:
     print(aligned([(f"  {name}", what) for name, what in FILES.items() if (store.root / name).is_file()]))
 
 
-def _both(store: Store) -> list[tuple[str, str, str]]:
+def _both(store: Store) -> list[tuple[str, ...]]:
     spectrum, spectrum_sizes = _read(store.root / "pde" / "spectrum.nc")
     history, _ = _read(store.root / "nn" / "error.nc")
     metrics = _metrics(store)
@@ -65,7 +63,11 @@ def _both(store: Store) -> list[tuple[str, str, str]]:
     return [
         ("time", *map(_seconds, seconds)),
         ("size", f"{spectrum_sizes['node']:,} dofs", f"{history['width']:,} neurons"),
-        ("method", f"{spectrum['operator']} operator, {spectrum['integrator']}", f"{history['integrator']}, {history['device']}"),
+        (
+            "method",
+            f"{spectrum['operator']} operator, {spectrum['integrator']}",
+            f"{history['integrator']}, {history['device']}",
+        ),
         ("steps", f"{spectrum['steps']:,}", f"{history['steps']:,}"),
         ("loss", *(f"{loss[0]:.3g} -> {loss[-1]:.3g}" for loss in (metrics["loss_pde"], metrics["loss_nn"]))),
     ]
@@ -76,7 +78,12 @@ def _errors(store: Store) -> list[tuple[str, str]]:
     lines = []
     for name, title in (("error_over_initial", "error over the start"), ("relative_l2_error", "relative L2 error")):
         percent, worst = 100 * metrics[name], int(metrics[name].argmax())
-        lines.append((title, f"median {np.median(percent):.2g} %, worst {percent[worst]:.2g} % at t = {metrics['time'][worst]:g}"))
+        lines.append(
+            (
+                title,
+                f"median {np.median(percent):.2g} %, worst {percent[worst]:.2g} % at t = {metrics['time'][worst]:g}",
+            )
+        )
     return lines
 
 

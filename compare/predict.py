@@ -1,9 +1,9 @@
 """What a run will take: sizes, steps, memory and seconds, before anything starts.
 
-Steps come from the same rules that the stages follow; Lanczos on the infinite-width kernel, which is cheap, tells how many
-products the data operator will need, and the loss that the network would reach at infinite width. Seconds are steps times
-the time of one, measured here where that is quick (a step of the training, a pair of non-uniform transforms), else by the
-costs below, which were measured on one core in two dimensions.
+Steps come from the same rules that the stages follow; Lanczos on the infinite-width kernel, which is cheap, tells how
+many products the data operator will need, and the loss that the network would reach at infinite width. Seconds are
+steps times the time of one, measured here where that is quick (a step of the training, a pair of non-uniform
+transforms), else by the costs below, which were measured on one core in two dimensions.
 """
 
 import time
@@ -26,6 +26,7 @@ PRODUCT = 2e-9  # seconds for a nonzero in a sparse product, real and imaginary 
 ASSEMBLY = 1.5e-7  # seconds for a nonzero, forms of degree 4 to 6
 SHIFT_INVERT = 1.2e-6  # seconds for a nonzero, factorisation and all solves
 DIRECT_STEP = 3e-8  # seconds for a nonzero, one step with a factorisation at hand
+MOST_PRODUCTS = 500  # of Lanczos, where it does not say
 CG_PRODUCTS = 10  # of one implicit step of the data operator
 ITERATIONS = 20  # vectors of the Krylov space of the local operator
 FILL = 10  # nonzeros of a factor for one of the matrix
@@ -55,8 +56,8 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
         flows = [exponential(kernel.apply, -target, problem.times, tolerance) for target in problem.samples.values]
     except ComputationError:
         return None
-    loss = sum(0.5 * np.mean(flow.values**2, axis=1) for flow in flows)
-    return KernelFlow(np.asarray(loss), max(flow.steps for flow in flows))
+    losses = [0.5 * np.mean(flow.values**2, axis=1) for flow in flows]
+    return KernelFlow(np.sum(losses, axis=0), max(flow.steps for flow in flows))
 
 
 def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow | None, fastest: float) -> Cost:
@@ -64,22 +65,17 @@ def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow |
     outputs, channels, samples = len(problem.times), problem.samples.channels, problem.grid.size
     stored = 48.0 * outputs * channels * plan.dofs  # the spectrum, and copies of it while it is written
     setup = ASSEMBLY * plan.nonzeros
+    direct = settings.integrator == "lanczos"
+    steps = (flow.steps if flow else None) if direct else _time_steps(problem, settings, fastest)
     if settings.operator == "local":
         memory = stored + 12.0 * plan.nonzeros * (1 + FILL) + 8.0 * ITERATIONS * plan.dofs
-        if settings.integrator == "lanczos":
-            return Cost(None, setup + channels * SHIFT_INVERT * plan.nonzeros, memory)
-        steps = _time_steps(problem, settings, fastest)
-        return Cost(steps, setup + 2 * channels * steps * DIRECT_STEP * plan.nonzeros, memory)
+        each = SHIFT_INVERT if direct else 2 * DIRECT_STEP * (steps or 0)
+        return Cost(None if direct else steps, setup + channels * each * plan.nonzeros, memory)
     transform = _transform_seconds(problem, settings, plan)
     product = transform + 0.5 * PRODUCT * plan.nonzeros
+    products = (steps or MOST_PRODUCTS) * (1 if direct else CG_PRODUCTS)
     finish = 2 * transform * outputs * channels
-    if settings.integrator == "lanczos":
-        steps = flow.steps if flow else None
-        products = steps or 500
-    else:
-        steps = _time_steps(problem, settings, fastest)
-        products = CG_PRODUCTS * steps
-    basis = 8.0 * samples * products if settings.integrator == "lanczos" else 0.0
+    basis = 8.0 * samples * products if direct else 0.0
     return Cost(steps, setup + channels * products * product + finish, stored + 6.0 * plan.nonzeros + basis)
 
 
@@ -92,7 +88,6 @@ def training_cost(plan: TrainingPlan) -> Cost:
         began = time.perf_counter()
         next(walk)
         seconds = time.perf_counter() - began
-    walk.close()
     needed = memory_needed(plan.problem, precision=plan.settings.precision, device=plan.device)
     return Cost(plan.schedule.steps, seconds * plan.schedule.steps, needed)
 

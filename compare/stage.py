@@ -1,4 +1,4 @@
-"""The stage `compare` of a result: from the files of `pde` and `nn` to spectra.nc, fields.pvd, metrics.csv and figure4."""
+"""The stage `compare` of a result: from those of `pde` and `nn` to spectra.nc, fields.pvd, metrics.csv and figure4."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +28,15 @@ def run_stage(
     stage is in the way; InputError where the errors do not belong to the data; StoppedEarly.
     """
     on_root(
-        _run_stage, run, problem, store, resume=resume, overwrite=overwrite, stop=stop, error_file=error_file, share=False
+        _run_stage,
+        run,
+        problem,
+        store,
+        resume=resume,
+        overwrite=overwrite,
+        stop=stop,
+        error_file=error_file,
+        share=False,
     )
 
 

@@ -41,7 +41,10 @@ LogFile = Annotated[
     typer.Option("--log-file", metavar="FILE", help="Append what is said, with times, to FILE.", show_default=False),
 ]
 
-EXIT_CODES = "Exit codes: 0 done; 2 bad input or usage; 3 the computation diverged or lost accuracy; 75 stopped early, --resume goes on."
+EXIT_CODES = (
+    "Exit codes: 0 done; 2 bad input or usage; 3 the computation diverged or lost accuracy; "
+    "75 stopped early, --resume goes on."
+)
 
 
 class Named(Protocol):
@@ -72,10 +75,10 @@ def open_run[Run: Named, Problem](
     quiet: bool = False,
     log_file: Path | None = None,
 ) -> Iterator[tuple[Run, Problem, Store, StopRequest]]:
-    """The opening of every command; collective. Yields the run file, its problem, the result store and the stop request.
+    """The opening of every command; collective. Yields run file, problem, result store and stop request.
 
-    load and build run on rank 0; what they raise is raised on every rank. Nothing but the log file is written, and that
-    only once the run file is found good.
+    load and build run on rank 0; what they raise is raised on every rank. Nothing but the log file is written, and
+    that only once the run file is found good.
     """
     seconds = None if max_walltime is None else parse_walltime(max_walltime)
     with StopRequest(seconds) as stop:
@@ -91,12 +94,12 @@ def main(app: typer.Typer, name: str) -> NoReturn:
     """Run an app as a program called `name`, and leave with one exit code, the same on all ranks."""
     limit_threads()
     if rank() > 0:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (for the rest of the process: rank 0 alone prints)
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  (for good: rank 0 alone prints)
     sys.exit(run_guarded(lambda: invoke(app, name, sys.argv[1:])))
 
 
 def invoke(app: typer.Typer, name: str, arguments: list[str]) -> int:
-    """Run one command line of the app and return its exit code. Raises UsageError for what the app does not understand."""
+    """Run one command line and return its exit code. Raises UsageError for what the app does not understand."""
     command = typer.main.get_command(app)
     try:
         with command.make_context(name, arguments) as context:

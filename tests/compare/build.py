@@ -49,7 +49,7 @@ def problem_2d(points=(24, 20), extent=(1.0, 1.0), channels=1):
 
 
 def fabricated(problem, *, half_width=None, cells=None, degree=4, decay=0.3):
-    """A spectrum and a history of the same errors u = -f* exp(-decay t): what distance they have is then added by the test."""
+    """A spectrum and a history of the same errors u = -f* exp(-decay t): a distance is the test's to add."""
     half_width = half_width or float(problem.grid.nyquist.max())
     cells = cells or {1: (96,), 2: (24, 24)}[problem.dimension]
     nodes, connectivity = box_mesh(half_width, cells, degree)

@@ -1,0 +1,148 @@
+"""The freqbias command: quick to answer, once under mpirun, and everything from one run file."""
+
+import logging
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from compare import cli, doctor
+from problem import load
+from runtime import UsageError
+from runtime.commandline import invoke
+from tests.runtime.launch import launch
+
+RUN = """
+name = "small"
+density = { kind = "gaussian", sigma = 10.0 }
+data = { kind = "waves", dimension = 1, points = 64, frequencies = [[3.0]], window = 0.1 }
+network = { width = 500, sigma_a = 1.0 }
+time = { times = [10.0, 40.0] }
+pde = { tolerance = 0.01 }
+"""
+COMMANDS = ["run", "check", "mesh", "pde", "nn", "compare", "doctor"]
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(RUN)
+    log = logging.getLogger("freqbias")
+    handlers, level, propagate = log.handlers[:], log.level, log.propagate
+    yield tmp_path
+    log.handlers[:], log.propagate = handlers, propagate
+    log.setLevel(level)
+
+
+def freqbias(*arguments: str) -> int:
+    return invoke(cli.build_app(), "freqbias", list(arguments))
+
+
+def test_help_answers_within_a_second_and_teaches():
+    before = os.times()
+    answer = launch("import sys; sys.argv = ['freqbias', '--help']; from compare.cli import main; main()")
+    after = os.times()
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 1.0
+    assert answer.returncode == 0
+    for word in [*COMMANDS, "freqbias run", "mpirun", "out/NAME", "Exit codes", "--resume"]:
+        assert word in answer.stdout
+
+
+def test_the_command_line_imports_nothing_heavy():
+    heavy = ["numpy", "scipy", "torch", "dolfinx", "mpi4py", "matplotlib", "xarray", "pydantic", "pyvista"]
+    answer = launch(
+        f"import sys; from compare.cli import build_app; build_app(); print([m for m in {heavy} if m in sys.modules])"
+    )
+    assert answer.stdout.strip() == "[]", answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_its_help(command, capsys):
+    assert freqbias(command, "--help") == 0
+    assert f"freqbias {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Missing command"),
+        (["rnu"], "No such command 'rnu'"),
+        (["run", "--fast"], "No such option: --fast.*`freqbias run --help`"),
+        (["compare"], "Missing argument 'RUN.toml'"),
+        (["pde", "small.toml", "--max-walltime", "soon"], "wall time 'soon'"),
+        (["pde", "small.toml", "--resume", "--overwrite"], "contradict"),
+    ],
+)
+def test_usage_errors_name_the_remedy(small, arguments, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        freqbias(*arguments)
+    assert caught.value.exit_code == 2
+    assert {path.name for path in small.iterdir()} == {"small.toml"}
+
+
+def test_help_and_errors_are_said_once_under_mpirun(small):
+    code = "import sys; sys.argv = ['freqbias', 'nn', *{}]; from compare.cli import main; main()"
+    for arguments in (["--fast"], ["absent.toml"]):
+        answer = launch(code.format(arguments), ranks=2)
+        assert answer.returncode == 2
+        assert answer.stderr.count("error: ") == 1 and "Traceback" not in answer.stderr
+    helped = launch(code.format(["--help"]), ranks=2)
+    assert helped.returncode == 0 and helped.stdout.count("Usage:") == 1
+
+
+def test_the_run_file_that_ships_is_a_good_one():
+    assert load(cli.shipped_run_file()).name == "figure4"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "runs").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_run_files_of_the_project_are_valid_and_named_after_their_file(path):
+    assert load(path).name == path.stem
+
+
+def test_check_predicts_what_the_run_then_does(small, capsys):
+    assert freqbias("check", "small.toml") == 0
+    said = capsys.readouterr().out
+    assert {path.name for path in small.iterdir()} == {"small.toml"}
+    assert "64 points over 1" in said and "warning: [network] width = 500" in said and "is valid" in said
+    loss = [float(value) for value in re.search(r"loss +(\S+) -> (\S+) at infinite width", said).groups()]
+    dofs = re.search(r"([\d,]+) dofs", said)[1]
+    products, steps = re.findall(r", ([\d,]+) steps", said)
+
+    assert freqbias("run", "small.toml", "-q") == 0
+    capsys.readouterr()
+    assert freqbias("run", "small.toml", "--resume") == 0
+    summary, told = capsys.readouterr()
+    assert told.count("finished already") == 3
+    rows = {line[:8].strip(): line for line in summary.splitlines()}
+    assert f"{dofs} dofs" in rows["size"] and "500 neurons" in rows["size"]
+    found = [int(number) for number in re.findall(r"\d+", rows["steps"])]
+    assert found[1] == int(steps) and abs(found[0] - int(products)) <= 2
+    start, end = re.search(r"([\d.e-]+) -> ([\d.e-]+)", rows["loss"]).groups()
+    assert float(start) == pytest.approx(loss[0], rel=1e-2) and float(end) == pytest.approx(loss[1], rel=2e-2)
+    assert "compare/figure4.png" in summary and "error over the start" in summary
+
+
+def test_check_refuses_what_a_stage_would(small):
+    (small / "small.toml").write_text(RUN.replace("pde = {", 'pde = { operator = "local",'))
+    with pytest.raises(ValueError, match="local") as caught:
+        freqbias("check", "small.toml")
+    assert caught.value.exit_code == 2
+
+
+def test_doctor_tries_everything(capsys):
+    assert freqbias("doctor") == 0
+    said = capsys.readouterr().out
+    for line in ("dolfinx", "torch", "MPI", "C compiler", "NUFFT", "memory", "threads"):
+        assert re.search(rf"^ok +{line} ", said, re.MULTILINE), line
+    assert "The main job can run" in said
+
+
+def test_doctor_names_what_is_missing_and_the_remedy(monkeypatch, capsys):
+    missing = doctor.package("no_such_package", "install it")
+    assert missing.state == "missing" and "no_such_package" in missing.what and missing.remedy == "install it"
+    monkeypatch.setattr(doctor, "_examine", lambda: [missing])
+    assert freqbias("doctor") == 2
+    assert "install it" in (said := capsys.readouterr().out) and "cannot run" in said

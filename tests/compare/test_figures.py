@@ -1,0 +1,115 @@
+"""Figure 4: legible, one scale for what is compared, provenance in the files."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import matplotlib.style
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from PIL import Image
+
+from compare import compare, figure4
+from compare.figures import STYLE, panel_times
+from tests.compare.build import fabricated, problem_1d, problem_2d
+
+
+def comparison(problem):
+    spectrum, history = fabricated(problem)
+    rng = np.random.default_rng(0)
+    history = replace(
+        history, error=history.error + 0.02 * rng.normal(size=history.error.shape), attributes={"width": 100_000}
+    )
+    return compare(spectrum, history, problem)
+
+
+@pytest.fixture(scope="module", params=["1d", "2d", "2d, three channels"])
+def drawn(request):
+    problem = {"1d": problem_1d(), "2d": problem_2d(), "2d, three channels": problem_2d(channels=3)}[request.param]
+    record = comparison(problem)
+    figure = figure4(record)
+    with matplotlib.style.context(STYLE):
+        FigureCanvasAgg(figure).draw()
+    return record, figure
+
+
+def texts(figure):
+    """All text that is drawn, with its box on the page. Ticks outside the limits keep labels that are not drawn."""
+    axes = [axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)]
+    of_ticks = {text for axis in axes for text in axis.findobj(Text)} - {
+        text for axis in axes for text in (axis.label, axis.offsetText)
+    }
+    shown = [text for text in figure.findobj(Text) if text not in of_ticks]
+    for axis in axes:
+        low, high = sorted(axis.get_view_interval())
+        for ticks, places in (
+            (axis.get_major_ticks(), axis.get_majorticklocs()),
+            (axis.get_minor_ticks(), axis.get_minorticklocs()),
+        ):
+            drawn = [tick for tick, place in zip(ticks, places, strict=True) if low <= place <= high]
+            shown += [label for tick in drawn for label in (tick.label1, tick.label2)]
+    renderer = figure.canvas.get_renderer()
+    shown = [text for text in shown if text.get_visible() and text.get_text().strip()]
+    return [(text, text.get_window_extent(renderer)) for text in shown]
+
+
+def test_no_text_overlaps_another_or_leaves_the_page(drawn):
+    _, figure = drawn
+    found = texts(figure)
+    assert len(found) > 20
+    for text, box in found:
+        page = figure.bbox
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 and box.y1 <= page.y1, text
+    for (one, a), (two, b) in combinations(found, 2):
+        assert not a.overlaps(b), (one, two)
+
+
+def test_what_is_compared_has_one_scale(drawn):
+    record, figure = drawn
+    if record.frequency.shape[1] == 1:
+        upper, lower = np.array(figure.axes).reshape(2, -1)
+        assert len({axes.get_ylim() for axes in upper}) == len({axes.get_ylim() for axes in lower}) == 1
+        assert upper[0].get_ylim() != lower[0].get_ylim()
+        return
+    maps = [axes.collections[0] for axes in figure.axes[:-1]]
+    assert len(figure.axes) == 3 * len(panel_times(record.metrics["loss_nn"])) + 1  # one bar
+    assert len({id(image.norm) for image in maps}) == 1 and len({image.cmap.name for image in maps}) == 1
+
+
+def test_titles_give_time_and_error(drawn):
+    record, figure = drawn
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    shown = panel_times(record.metrics["loss_nn"])
+    for title, index in zip(titles, shown, strict=True):
+        assert f"{record.time[index]:g}" in title
+        assert f"{100 * record.metrics['relative_l2_error'][index]:.2g} %" in title
+
+
+def test_labels_have_units(drawn):
+    record, figure = drawn
+    label = figure.get_supxlabel()
+    assert ("cycles/m" if record.frequency.shape[1] == 2 else "cycles/unit length") in label and "Nyquist" in label
+
+
+def test_curves_pass_through_the_nodes_and_stay_within_the_signal():
+    record = compare(*fabricated(problem_1d()), problem_1d())
+    figure = figure4(record)
+    xi, magnitude = figure.axes[0].lines[0].get_data()
+    at_nodes = np.interp(record.frequency[:, 0], xi, magnitude)
+    np.testing.assert_allclose(at_nodes, np.abs(record.pde[0, 0]), atol=1e-3 * magnitude.max())
+    assert 10 < figure.axes[0].get_xlim()[1] < record.limit[0]
+
+
+def test_files_carry_their_provenance(tmp_path):
+    figure4(comparison(problem_1d()), tmp_path / "f.png", tmp_path / "f.pdf")
+    with Image.open(tmp_path / "f.png") as image:
+        assert image.info["Title"] == "run" and image.info["Software"].startswith("freqbias ")
+        assert image.size[0] == pytest.approx(7.1 * 300, abs=1)
+        assert image.info["dpi"][0] == pytest.approx(300, abs=0.1)
+    assert b"freqbias" in (tmp_path / "f.pdf").read_bytes()
+
+
+def test_panel_times_follow_the_loss():
+    assert panel_times(np.array([1.0, 0.5, 0.1, 0.01, 0.001])) == [0, 2, 3, 4]
+    assert panel_times(np.array([1.0, 1.0])) == [0, 1]

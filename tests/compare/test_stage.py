@@ -1,0 +1,133 @@
+"""The stage compare: what it writes, and what it refuses before writing anything."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import pyvista
+
+from compare.stage import run_stage
+from problem import ErrorHistory, InputError, Spectrum, build, parse, stage_keys
+from runtime import StopRequest, Store, UsageError
+from tests.compare.build import fabricated
+
+TABLES = {
+    "name": "test",
+    "density": {"kind": "gaussian", "sigma": 10.0},
+    "data": {"kind": "waves", "dimension": 1, "points": 64, "frequencies": [[3.0]], "window": 0.1},
+    "network": {"width": 100, "sigma_a": 1.0},
+    "time": {"times": [1.0, 5.0]},
+}
+RUN = parse(TABLES)
+FILES = {"spectra.nc", "fields.pvd", "metrics.csv", "figure4.png", "figure4.pdf", "manifest.json"}
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A result folder with a finished pde and nn."""
+    store = Store(tmp_path / "out")
+    spectrum, history = fabricated(build(RUN), cells=(32,))
+    put(store, "pde", "spectrum.nc", spectrum)
+    put(store, "nn", "error.nc", replace(history, error=1.1 * history.error))
+    return store
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Nothing is drawn, where the figure is not what is tested."""
+    monkeypatch.setattr("compare.figures.figure4", lambda _, *paths: [path.write_bytes(b"figure") for path in paths])
+
+
+def put(store: Store, stage: str, name: str, record: Spectrum | ErrorHistory, **flags: bool) -> None:
+    with store.open(stage, keys=stage_keys(RUN, stage), **flags) as opened:
+        with opened.writing(name) as path:
+            record.save(path)
+        opened.finish()
+
+
+def compare_stage(store, run=RUN, *, resume=False, overwrite=False, error_file=None):
+    with StopRequest() as stop:
+        run_stage(run, build(run), store, resume=resume, overwrite=overwrite, stop=stop, error_file=error_file)
+
+
+def metrics(store):
+    return np.genfromtxt(store.root / "compare" / "metrics.csv", delimiter=",", names=True)
+
+
+def test_the_stage_writes_its_files_and_keeps_the_run_file(store):
+    compare_stage(store)
+    assert {path.name for path in (store.root / "compare").iterdir()} >= FILES
+    assert (store.root / "run.toml").is_file()
+    np.testing.assert_allclose(metrics(store)["relative_l2_error"], 0.1 / 1.1, rtol=1e-9)
+    reader = pyvista.get_reader(store.root / "compare" / "fields.pvd")
+    assert list(reader.time_values) == [0.0, 1.0, 5.0]
+    reader.set_active_time_value(5.0)
+    fields = reader.read()[0].point_data
+    np.testing.assert_allclose(fields["nn_magnitude"], 1.1 * fields["pde_magnitude"], atol=1e-12)
+    np.testing.assert_allclose(fields["difference_magnitude"], 0.1 * fields["pde_magnitude"], atol=1e-12)
+
+
+def test_a_finished_stage_stays_or_is_made_anew_as_asked(store, quick):
+    compare_stage(store)
+    before = (store.root / "compare" / "manifest.json").stat().st_mtime_ns
+    compare_stage(store, resume=True)
+    assert (store.root / "compare" / "manifest.json").stat().st_mtime_ns == before
+    with pytest.raises(UsageError, match=r"--resume.*--overwrite"):
+        compare_stage(store)
+    compare_stage(store, overwrite=True)
+    assert (store.root / "compare" / "manifest.json").stat().st_mtime_ns > before
+
+
+def test_a_stage_computed_anew_makes_the_comparison_out_of_date(store, quick):
+    compare_stage(store)
+    _, history = fabricated(build(RUN), cells=(32,))
+    put(store, "nn", "error.nc", replace(history, error=1.2 * history.error), overwrite=True)
+    with pytest.raises(UsageError, match=r"sources\.nn"):
+        compare_stage(store, resume=True)
+
+
+@pytest.mark.parametrize("stage", ["pde", "nn"])
+def test_a_missing_stage_is_named_with_its_command(tmp_path, store, stage):
+    (store.root / stage).rename(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match=f"no {stage} result.*freqbias {stage} RUN.toml"):
+        compare_stage(store)
+    assert not list(store.root.glob("compare*"))
+
+
+@pytest.mark.parametrize(("section", "key", "value"), [("pde", "tolerance", 1e-2), ("training", "precision", "double")])
+def test_a_stage_of_another_run_file_is_refused(store, section, key, value):
+    other = parse({**TABLES, section: {key: value}})
+    with pytest.raises(UsageError, match=f"{section}.{key}"):
+        compare_stage(store, other)
+    assert not list(store.root.glob("compare*"))
+
+
+def test_a_damaged_stage_is_refused(store):
+    with (store.root / "pde" / "spectrum.nc").open("r+b") as file:
+        file.seek(5000)
+        file.write(b"\xff" * 8)
+    with pytest.raises(UsageError, match=r"spectrum\.nc"):
+        compare_stage(store)
+
+
+def test_own_errors_in_any_order_of_samples(tmp_path, store, quick):
+    history = ErrorHistory.load(store.root / "nn" / "error.nc")
+    order = np.random.default_rng(1).permutation(len(history.position))
+    own = replace(history, error=1.3 / 1.1 * history.error[1:, :, order], time=history.time[1:], loss=history.loss[1:])
+    replace(own, position=history.position[order]).save(tmp_path / "mine.nc")
+    compare_stage(store, error_file=tmp_path / "mine.nc")
+    np.testing.assert_array_equal(metrics(store)["time"], [1.0, 5.0])
+    np.testing.assert_allclose(metrics(store)["relative_l2_error"], 0.3 / 1.3, rtol=1e-9)
+
+
+def test_own_errors_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path, store):
+    history = ErrorHistory.load(store.root / "nn" / "error.nc")
+    replace(history, position=history.position + 0.003).save(tmp_path / "shifted.nc")
+    with pytest.raises(InputError, match="64 of 64 samples are off the grid"):
+        compare_stage(store, error_file=tmp_path / "shifted.nc")
+    (tmp_path / "text.nc").write_text("no netCDF")
+    with pytest.raises(InputError, match=r"text.nc"):
+        compare_stage(store, error_file=tmp_path / "text.nc")
+    with pytest.raises(InputError, match=r"--error .*absent.nc: no such file"):
+        compare_stage(store, error_file=tmp_path / "absent.nc")
+    assert not list(store.root.glob("compare*"))
