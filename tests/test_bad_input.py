@@ -6,7 +6,6 @@ Every row of `bad_input_table` in this process, again on two ranks, and some of 
 import ast
 import json
 import logging
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,8 +48,11 @@ def serial(folder):
     before = content(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        names = set(os.listdir())
-        outcomes = [attempt(k) | {"written": sorted(set(os.listdir()) - names)} for k in range(len(CASES))]
+        names = {path.name for path in folder.iterdir()}
+        outcomes = []
+        for index in range(len(CASES)):
+            outcome = attempt(index)
+            outcomes.append(outcome | {"written": sorted({path.name for path in folder.iterdir()} - names)})
     log.handlers[:], log.level, log.propagate = saved
     assert content(folder) == before
     return outcomes
