@@ -50,7 +50,7 @@ def write_fields(
 
 def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> pyvista.UnstructuredGrid:
     """The mesh as VTK sees it: arbitrary-degree Lagrange cells through the nodes."""
-    order = dolfinx.cpp.io.perm_vtk(dolfinx.mesh.to_type(cell_type), cells.shape[1])
+    order = np.argsort(dolfinx.cpp.io.perm_vtk(dolfinx.mesh.to_type(cell_type), cells.shape[1]))
     points = np.zeros((len(frequency), 3))
     points[:, : frequency.shape[1]] = frequency
     listed = np.column_stack([np.full(len(cells), cells.shape[1]), cells[:, order]])
