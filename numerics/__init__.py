@@ -1,4 +1,5 @@
-"""What both sides compute with: the non-uniform transforms behind one seam, and the exponential of a symmetric operator by Lanczos."""
+"""What both sides compute with: the non-uniform transforms behind one seam, and the exponential of a symmetric
+operator by Lanczos."""
 
 from numerics.folding import fold
 from numerics.lanczos import Exponential, Lanczos, exponential, shift_invert_exponential

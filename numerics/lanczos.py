@@ -1,6 +1,7 @@
 """The exponential of a symmetric operator by Lanczos, with full reorthogonalisation.
 
-Vectors are real arrays; under MPI they are the local parts, and `inner` sums over the ranks. One basis serves every output time.
+Vectors are real arrays; under MPI they are the local parts, and `inner` sums over the ranks. One basis serves every
+output time.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,8 @@ BREAKDOWN = 1e-14  # beta below this times the norm of A v: the Krylov space is 
 
 @dataclass(frozen=True)
 class Exponential:
-    """exp(-t A) u at the output times, (T, n); steps: products made; error: the bound or estimate reached, relative to |u|."""
+    """exp(-t A) u at the output times, (T, n); steps: products made; error: the bound or estimate reached, relative
+    to |u|."""
 
     values: np.ndarray
     steps: int
@@ -45,7 +47,9 @@ class Lanczos:
         vector = self._apply(self.basis[m])
         scale = np.sqrt(self._inner(vector[None, :], vector)[0])
         if not np.isfinite(scale):
-            raise ComputationError(f"Lanczos step {m + 1}: the operator gave a value that is not finite; check the data and the laws")
+            raise ComputationError(
+                f"Lanczos step {m + 1}: the operator gave a value that is not finite; check the data and the laws"
+            )
         alpha = 0.0
         for _ in range(2):
             coefficients = self._inner(self.basis[: m + 1], vector)
@@ -73,12 +77,18 @@ class Lanczos:
 
 
 def exponential(
-    apply: Apply, start: np.ndarray, times: np.ndarray, tolerance: float, *, inner: Inner = np.matmul, max_steps: int = 500
+    apply: Apply,
+    start: np.ndarray,
+    times: np.ndarray,
+    tolerance: float,
+    *,
+    inner: Inner = np.matmul,
+    max_steps: int = 500,
 ) -> Exponential:
     """exp(-t A) u for a positive semidefinite A, at each of `times` (T,).
 
-    Stops when, at every output time, beta_m |e_m^T t phi_1(-t T_m) e_1| <= tolerance, phi_1(z) = (e^z - 1)/z: an upper bound of the
-    error over |u|. Raises ComputationError when that takes more than max_steps products.
+    Stops when, at every output time, beta_m |e_m^T t phi_1(-t T_m) e_1| <= tolerance, phi_1(z) = (e^z - 1)/z: an
+    upper bound of the error over |u|. Raises ComputationError when that takes more than max_steps products.
     Source: Saad, SIAM J. Numer. Anal. 29 (1992); Hochbruck and Lubich, SIAM J. Numer. Anal. 34 (1997).
     """
     if not inner(start[None, :], start)[0] > 0:
@@ -94,16 +104,27 @@ def exponential(
         if bound <= tolerance:
             coefficients = (np.exp(-np.outer(times, eigenvalues)) * vectors[0]) @ vectors.T
             return Exponential(lanczos.norm * lanczos.combine(coefficients), lanczos.steps, float(bound))
-    raise ComputationError(f"Lanczos: error bound {bound:.1e} after {max_steps} steps, asked {tolerance:.1e}; ask for shorter times or a larger tolerance")
+    raise ComputationError(
+        f"Lanczos: error bound {bound:.1e} after {max_steps} steps, asked {tolerance:.1e}; ask for shorter times "
+        f"or a larger tolerance"
+    )
 
 
 def shift_invert_exponential(
-    resolvent: Apply, start: np.ndarray, times: np.ndarray, tolerance: float, *, shift: float, inner: Inner, max_steps: int = 100
+    resolvent: Apply,
+    start: np.ndarray,
+    times: np.ndarray,
+    tolerance: float,
+    *,
+    shift: float,
+    inner: Inner,
+    max_steps: int = 100,
 ) -> Exponential:
     """exp(-t M^-1 A) w for positive semidefinite A, at each of `times` (T,), from the resolvent S = (M + shift A)^-1 M.
 
-    Lanczos on S in the inner product of M (`inner`); an eigenvalue theta of S is 1 / (1 + shift lambda). Stops when the coefficient vectors of
-    steps m and m - 3 differ by at most `tolerance` relative to |w|_M at all times. Raises ComputationError after max_steps solves.
+    Lanczos on S in the inner product of M (`inner`); an eigenvalue theta of S is 1 / (1 + shift lambda). Stops when
+    the coefficient vectors of steps m and m - 3 differ by at most `tolerance` relative to |w|_M at all times. Raises
+    ComputationError after max_steps solves.
     Source: van den Eshof and Hochbruck, SIAM J. Sci. Comput. 27 (2006).
     """
     if not inner(start[None, :], start)[0] > 0:
@@ -121,5 +142,10 @@ def shift_invert_exponential(
             earlier = np.pad(history[-4], ((0, 0), (0, 3)))
             change = float(np.linalg.norm(coefficients - earlier, axis=1).max())
         if change <= tolerance or lanczos.beta[-1] == 0:
-            return Exponential(lanczos.norm * lanczos.combine(coefficients), m, 0.0 if lanczos.beta[-1] == 0 else change)
-    raise ComputationError(f"shift-and-invert Lanczos: change {change:.1e} after {max_steps} solves, asked {tolerance:.1e}; ask for a larger tolerance")
+            return Exponential(
+                lanczos.norm * lanczos.combine(coefficients), m, 0.0 if lanczos.beta[-1] == 0 else change
+            )
+    raise ComputationError(
+        f"shift-and-invert Lanczos: change {change:.1e} after {max_steps} solves, asked {tolerance:.1e}; ask for "
+        f"a larger tolerance"
+    )

@@ -1,6 +1,6 @@
 """The exact NTK on the data: the independent reference for `pde` and `nn`. It shares no code with either, nor with `problem`.
 
-    K(x, x') = (1 + 4 pi^2 sigma_a^2 x.x') k(x - x'),    du/dt(x_i) = -mean_j K(x_i, x_j) u(x_j).
+K(x, x') = (1 + 4 pi^2 sigma_a^2 x.x') k(x - x'),    du/dt(x_i) = -mean_j K(x_i, x_j) u(x_j).
 """
 
 import numpy as np
