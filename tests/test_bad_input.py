@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.bad_input_driver import attempt
-from tests.bad_input_table import DATA, OUT_OF_RANGE, cases, write
+from tests.bad_input_rows import OUT_OF_RANGE
+from tests.bad_input_table import DATA, cases, write
 from tests.problem.run_files import every_key
 from tests.runtime.launch import MPIRUN, ROOT, environment
 

@@ -1,5 +1,7 @@
 """From a run file to a Problem: data resampled and laid on the grid; times; what is refused names its key."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -65,7 +67,7 @@ def test_more_samples_than_memory_holds(monkeypatch):
     def too_many(*arguments, **options):
         raise MemoryError("unable to allocate 6 TiB")
 
-    monkeypatch.setattr("problem.build.waves", too_many)
+    monkeypatch.setattr(sys.modules["problem.build"], "waves", too_many)
     with pytest.raises(InputError, match=r"^\[data\] points = 64: unable to allocate 6 TiB; use fewer points"):
         build(parse(table()))
 

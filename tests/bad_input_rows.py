@@ -1,0 +1,199 @@
+"""The rows of `bad_input_table`: values out of range, keys that contradict each other, data and run files at fault."""
+
+import math
+from typing import Any
+
+from tests.problem.run_files import table
+
+# Out of range, for every key; a pair (value, met) where the message names the one entry at fault.
+OUT_OF_RANGE: dict[str, list[Any]] = {
+    "name": ["", "a b", "../above", "..", "a/b", "a\n"],
+    "seed": [-1, 2**63],
+    "unit": ["m" * 21],
+    "density.gaussian.kind": ["normal"],
+    "density.gaussian.sigma": [0.0, -1.0, math.inf],
+    "density.uniform.kind": ["box"],
+    "density.uniform.radius": [0.0, -1.0],
+    "density.ball.kind": [""],
+    "density.ball.radius": [0.0, -1.0],
+    "data.waves.kind": ["wave"],
+    "data.waves.dimension": [0, 4],
+    "data.waves.points": [1, 0, -64, 10**9 + 1, [], [1]],
+    "data.waves.extent": [0.0, -1.0, [], [0.0]],
+    "data.waves.frequencies": [[], ([[]], []), ([[math.nan]], math.nan)],
+    "data.waves.window": [0.0, -0.2],
+    "data.waves.standardize": [],
+    "data.file.kind": ["folder"],
+    "data.file.path": [""],
+    "data.file.dimension": [0, 4],
+    "data.file.points": [1, 0, -5, 10**9 + 1, [], [1]],
+    "data.file.extent": [0.0, -1.0, [], [-1.0]],
+    "data.file.standardize": [],
+    "data.file.key": [],
+    "data.file.dtype": ["float16", "object", ""],
+    "data.file.layout": ["scattered"],
+    "network.width": [0, -2, 10**9 + 2],
+    "network.sigma_a": [-1.0, math.inf],
+    "network.sampling": ["halton"],
+    "network.symmetric": [],
+    "network.depth": [1, 5],
+    "time.end": [0.0, -5.0, math.inf],
+    "time.outputs": [0, -5, 10**6 + 1],
+    "time.times": [[], ([0.0, 1.0], 0.0), ([1.0, -1.0], -1.0)],
+    "mesh.half_width": [0.0, -9.0],
+    "mesh.size": [0.0, -0.1],
+    "pde.operator": ["global"],
+    "pde.integrator": ["euler"],
+    "pde.initial": ["zero"],
+    "pde.step": [0.0, -0.1, "small"],
+    "pde.degree": [0, 9],
+    "pde.tolerance": [0.0, -1e-3, 1e-9, 0.2],
+    "training.integrator": ["adam"],
+    "training.step": [0.0, -0.1, "small"],
+    "training.tolerance": [0.0, -1e-3, 1e-9, 0.2],
+    "training.precision": ["half"],
+    "training.device": ["gpu", "cuda:", "cuda:-1", ""],
+}
+
+# What changes in the valid run file, and what the message must hold: keys, values, remedy.
+CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "points against dimension": (
+        {"data": {"points": [64, 64]}},
+        ("[data] points = [64, 64] contradicts dimension = 1", "give one number, or one per axis"),
+    ),
+    "extent against dimension": (
+        {"data": {"extent": [1.0, 2.0, 3.0]}},
+        ("[data] extent = [1.0, 2.0, 3.0] contradicts dimension = 1", "give one number, or one per axis"),
+    ),
+    "frequencies against dimension": (
+        {"data": {"frequencies": [[3.0], [1.0, 2.0]]}},
+        ("[data] frequencies: [1.0, 2.0] contradicts dimension = 1", "give one number per axis"),
+    ),
+    "frequencies that alias": (
+        {"data": {"frequencies": [[32.5]]}},
+        ("[data] frequencies: 32.5 aliases on 64 points over 1.0: the limit is 32.0", "use more points or lower"),
+    ),
+    "too many samples": (
+        {"data": {"dimension": 3, "points": 1000, "frequencies": [[1, 1, 1]]}},
+        ("[data] points = 1000 makes 1,000,000,000 samples", "use at most 100,000,000"),
+    ),
+    "a target of zeros": (
+        {"data": {"frequencies": [[0.0]]}},
+        ("[data] frequencies = [[0.0]]: ", "give a target that is not zero"),
+    ),
+    "key without .npz": (
+        {"data": {"file": "line.npy", "key": "a"}},
+        ("[data] key = 'a' is for .npz files", "leave key out"),
+    ),
+    "dtype without .dat": (
+        {"data": {"file": "line.npy", "dtype": "int16"}},
+        ("[data] dtype = 'int16' is for .dat files", "leave dtype out"),
+    ),
+    "odd width": ({"network": {"width": 63}}, ("[network] width = 63 is odd", "symmetric = true", "use an even width")),
+    "sigma_a = 0": (
+        {"network": {"sigma_a": 0.0, "symmetric": False}},
+        ("[network] sigma_a = 0 starts at 0 anyway", "use symmetric = true"),
+    ),
+    "no time": ({"time": {"end": None}}, ("[time] end is missing", "give end (and outputs), or times")),
+    "outputs against times": (
+        {"time": {"times": [1.0, 5.0]}},
+        ("[time] outputs = 5 contradicts times", "give one of the two"),
+    ),
+    "times that do not increase": (
+        {"time": {"times": [1.0, 1.0, 5.0], "outputs": None}},
+        ("[time] times = [1.0, 1.0, 5.0] do not increase", "sort them and drop repeats"),
+    ),
+    "end against times": (
+        {"time": {"times": [1.0, 4.0], "outputs": None}},
+        ("[time] end = 5.0 contradicts the last of times, 4.0", "leave end out"),
+    ),
+    "size against half_width": (
+        {"mesh": {"size": 3.0, "half_width": 2.0}},
+        ("[mesh] size = 3.0 is more than half_width = 2.0", "use smaller elements"),
+    ),
+    "step against lanczos": ({"pde": {"step": 0.1}}, ("[pde] step = 0.1", 'integrator = "lanczos"', "leave step out")),
+    "tolerance against precision": (
+        {"training": {"tolerance": 1e-6}},
+        ("[training] tolerance = 1e-06", 'precision = "single"', 'use precision = "double"'),
+    ),
+    "tolerance of the equation against precision": (
+        {"pde": {"tolerance": 1e-6}},
+        ("[pde] tolerance = 1e-06", 'precision = "single"', 'use [training] precision = "double"'),
+    ),
+    "initial against symmetric": (
+        {"pde": {"initial": "target"}, "network": {"symmetric": False}},
+        ('[pde] initial = "target" contradicts [network] symmetric = false', 'use initial = "network"'),
+    ),
+}
+
+# What only the commands that make the mesh see.
+MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "local operator beyond the data": (
+        {"pde": {"operator": "local"}, "density": {"sigma": 30.0}},
+        ('[pde] operator = "local"', "points/(2 extent) = 32", 'use operator = "data"'),
+    ),
+    "half_width beyond the data": (
+        {"pde": {"operator": "local"}, "mesh": {"half_width": 33.0}},
+        ("[mesh] half_width is 33", "points/(2 extent) = 32", 'use operator = "data"'),
+    ),
+    "ball without a rule": (
+        {
+            "pde": {"operator": "local"},
+            "density": {"kind": "ball", "radius": 5.0, "sigma": None},
+            "data": {"dimension": 2, "frequencies": [[3.0, 1.0]]},
+        },
+        ('[density] kind = "ball"', 'use operator = "data"'),
+    ),
+    "degree without a rule": ({"pde": {"degree": 3}}, ("[pde] degree = 3", "use one of 2, 4, 6, 8")),
+}
+
+# Data files, and what is said about them.
+DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "missing": ({"file": "none.npy"}, ("none.npy'", "no such file", "paths are relative to the run file")),
+    "a folder": ({"file": ""}, ("no such file", "paths are relative to the run file")),
+    "of a foreign ending": ({"file": "line.mat"}, ("cannot read .mat", "use one of .npy")),
+    "without an ending": ({"file": "line"}, ("cannot read a file without an ending", "use one of .npy")),
+    "unknown sample": ({"path": "matplotlib:nothing.npz"}, ("matplotlib ships no sample of that name", "look into")),
+    "of nobody's home": ({"path": "~nobody-at-all/a.npy"}, ("write the home folder out",)),
+    **{
+        f"{kind} {suffix}": ({"file": f"{kind}{suffix}"}, (f"{kind}{suffix}'", "write it anew"))
+        for kind in ("empty", "garbage")
+        for suffix in (".npy", ".npz", ".csv", ".txt", ".png", ".jpg", ".tif")
+    },
+    "empty .dat": ({"file": "empty.dat", "dtype": "int16"}, ("empty.dat'", "the file is empty")),
+    "cut short": ({"file": "short.npz"}, ("short.npz'", "write it anew")),
+    "a pickle": ({"file": "objects.npy"}, ("objects.npy'", "write it anew")),
+    "complex": ({"file": "complex.npy"}, ("complex.npy'", "holds complex128, not real numbers; convert it first")),
+    "with NaN": ({"file": "nan.npy"}, ("nan.npy'", "1 values are NaN or infinite, the first at [3]; fill or")),
+    "with NaN, as text": ({"file": "nan.csv"}, ("nan.csv'", "1 values are NaN or infinite, the first at [1]; fill or")),
+    "of zeros": ({"file": "zero.npy"}, ("zero.npy'", "give a target that is not zero")),
+    "constant": ({"file": "constant.npy", "standardize": True}, ("constant.npy'", "leave standardize out")),
+    "of one point": ({"file": "point.npy"}, ("point.npy'", "its shape is (1,)", "at least 2 points are needed")),
+    "of no axis": ({"file": "scalar.npy"}, ("scalar.npy'", "shape ()", "give 1 to 3 axes")),
+    "of four axes": ({"file": "four.npy"}, ("four.npy'", "shape (2, 2, 2, 2)", "give 1 to 3 axes")),
+    "of another dimension": ({"file": "line.npy", "dimension": 2}, ("[data] dimension = 2", "(9,)", "expected 2 axes")),
+    "an image of one dimension": ({"file": "image.png", "dimension": 1}, ("[data] dimension = 1", "leave")),
+    "fewer points": ({"file": "line.npy", "points": 10}, ("[data] points = [10]", "only 9 points; ask for at most")),
+    "points per axis": ({"file": "line.npy", "points": [3, 3]}, ("[data] points = [3, 3]", "give one number, or")),
+    "extent per axis": ({"file": "line.npy", "extent": [1.0, 1.0]}, ("[data] extent = [1.0, 1.0]", "give one number")),
+    "several arrays": ({"file": "two.npz"}, ("[data] key is missing", "it holds a, b: name one of them")),
+    "no such array": ({"file": "two.npz", "key": "c"}, ("[data] key = 'c'", "it holds a, b: name one of them")),
+    "raw without dtype": ({"file": "raw.dat"}, ("[data] dtype is missing", 'for example dtype = "float32"')),
+    "raw of another dtype": ({"file": "raw.dat", "dtype": "float64"}, ("[data] dtype = 'float64'", "not a whole")),
+}  # fmt: skip
+
+# Run files, as bytes; None: there is none; a text in `expected` says what is wrong with it.
+RUN_FILES: dict[str, tuple[dict[str, Any] | bytes | None, tuple[str, ...]]] = {
+    "missing": (None, ("no such run file", "see the README")),
+    "empty": (b"", ("[density] is missing", "[data] is missing", "[network] is missing", "[time] is missing")),
+    "not TOML": (b"sigma: 10\n", ("not TOML", "line 1", "mend it there")),
+    "a value left out": (b"[density]\nsigma =\n", ("not TOML", "line 2", "mend it there")),
+    "a key twice": (b"seed = 1\nseed = 2\n", ("not TOML", "mend it there")),
+    "garbage": (b"\x89PNG\r\n\x1a\n\x00\xff\xfe" * 40, ("not readable", "give a text file, in TOML")),
+    "zeros": (b"\x00" * 64, ("not TOML", "mend it there")),
+    "unknown section": (table(solver={"a": 1}), ("solver = {'a': 1}: there is no such key", "the keys here are name")),
+    "misspelt section": (table(trainning={}), ("trainning = {}: there is no such key", "did you mean training?")),
+    "a value for a section": (table(pde=3), ("[pde] = 3", "expected a section [pde]")),
+    "a list for a section": (table(network=[{}]), ("[network] = [{}]", "expected a section [network]")),
+    "density a word": (table(density="gaussian"), ("[density] = 'gaussian'", "expected a section [density]")),
+}  # fmt: skip
