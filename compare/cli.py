@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from meshes.cli import mesh_command
 from nn.cli import nn_command
 from pde.cli import pde_command
 from runtime import commandline
@@ -73,13 +72,37 @@ def compare_command(
     results of `freqbias pde` and `freqbias nn` (or --error) in the same result folder.
     """
     import problem
-    from compare.stage import run_stage
 
     with commandline.open_run(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
+        from compare.stage import run_stage
+
         run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, error_file=error)
+
+
+def mesh_command(
+    path: RunPath,
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """Write and describe the frequency mesh.
+
+    The mesh follows from [pde] tolerance unless [mesh] says otherwise; mesh/mesh.vtu opens in ParaView. `freqbias
+    pde` makes its own and does not need this.
+    """
+    import problem
+    from compare.mesh import run_stage
+
+    with commandline.open_run(
+        path, load=problem.load, build=problem.build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
+    ) as (run, statement, store, _):
+        print(run_stage(run, statement, store, resume=resume, overwrite=overwrite))
 
 
 def check_command(path: RunPath) -> None:

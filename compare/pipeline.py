@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from compare.stage import finished
 from compare.table import aligned
+from meshes import plan
 from problem import Problem, RunFile, stage_keys
 from runtime import StopRequest, Store, log, on_root
 from runtime.progress import duration
@@ -25,14 +25,30 @@ FILES = {
 
 
 def run_all(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest) -> None:
-    """The stages pde, nn and compare; collective. Raises what they raise. What is finished is not even imported."""
+    """The stages pde, nn and compare; collective. Raises what they raise, and what can be refused at once before the
+    first of them starts. What is finished is not even imported."""
+    done = on_root(_refuse_early, run, problem, store, resume=resume, overwrite=overwrite)
     log.info("%s: results go to %s", run.name, store.root)
     for name in STAGES:
-        if name != "compare" and resume and on_root(finished, store, name, stage_keys(run, name)):
+        if name in done:
             log.info("%s: finished already, in %s", name, store.root / name)
             continue
         stage = import_module(f"{name}.stage")
         stage.run_stage(run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
+
+
+def _refuse_early(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> list[str]:
+    """The stages that are finished. Raises for results in the way, and for settings that a later stage would refuse."""
+    plan(problem, run.pde, run.mesh)
+    flags = {"resume": resume, "overwrite": overwrite}
+    done = [name for name in ("pde", "nn") if store.check(name, keys=stage_keys(run, name), **flags)]
+    if not resume:
+        store.check("compare", keys=stage_keys(run, "compare"), **flags)
+    if "nn" not in done:
+        from nn.plan import prepare
+
+        prepare(problem, run.training, tolerance=run.training_tolerance)
+    return done
 
 
 def print_summary(store: Store) -> None:

@@ -1,14 +1,12 @@
 """The stage `compare` of a result: from those of `pde` and `nn` to spectra.nc, fields.pvd, metrics.csv and figure4."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from compare.metrics import Comparison, compare
 from problem import ErrorHistory, InputError, Problem, RunFile, Spectrum, resolved, stage_keys
-from runtime import Stage, StopRequest, Store, UsageError, atomic_write, log, on_root, sha256_of, threads_alone
+from runtime import Stage, StopRequest, Store, atomic_write, log, on_root, sha256_of, threads_alone
 
 
 def run_stage(
@@ -59,7 +57,7 @@ def _run_stage(
         sources["error"] = error_file
     # What is compared counts by its content: a stage computed anew makes this one out of date.
     keys = {**stage_keys(run, "compare"), "sources": {name: sha256_of(path) for name, path in sources.items()}}
-    if resume and finished(store, "compare", keys):
+    if store.check("compare", keys=keys, resume=resume, overwrite=overwrite):
         log.info("compare: finished already, in %s", store.root / "compare")
         return
     history = ErrorHistory.load(sources.get("error") or sources["nn"])
@@ -70,15 +68,6 @@ def _run_stage(
         write(stage, comparison, stop)
         stage.finish()
     log.info("compare: wrote %s", stage.folder)
-
-
-def finished(store: Store, stage: str, keys: Mapping[str, Any]) -> bool:
-    """Whether the stage is complete, whole, and computed from these keys."""
-    try:
-        store.verify(stage, keys=keys)
-    except UsageError:
-        return False
-    return True
 
 
 def write(stage: Stage, comparison: Comparison, stop: StopRequest) -> None:

@@ -1,13 +1,14 @@
-"""Frequency meshes: how far and how fine (`plan`), and the DOLFINx mesh itself (`box`)."""
+"""Frequency meshes: how far and how fine (`plan`), in words (`describe`), and the DOLFINx mesh itself (`box`)."""
 
 from typing import TYPE_CHECKING
 
+from meshes.description import describe, vertices
 from meshes.rule import Plan, plan
 
 if TYPE_CHECKING:
     from meshes.boxes import box
 
-__all__ = ["Plan", "box", "plan"]
+__all__ = ["Plan", "box", "describe", "plan", "vertices"]
 
 
 def __getattr__(name: str) -> object:

@@ -21,6 +21,7 @@ NODES: dict[str, dict[int, tuple[float, float, float]]] = {
 TABULATED = (1e-2, 1e-3, 1e-4)
 RINGING = 1.2  # more nodes, measured, where a folded law rings for an edge that the mesh does not follow
 LEAST_CELLS = 8  # along each axis, so that rho_w itself is resolved where its width is far below 1/X
+MOST_NONZEROS = 2**31 - 1  # of the matrix: PETSc counts them in 32 bits
 TAIL_SHARE = 0.25  # of the tolerance, for what the mesh leaves out
 
 
@@ -76,7 +77,11 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
         for r, h in zip(half_width, size, strict=True)
     ]
     cells[0] += cells[0] % 2  # so that xi_1 = 0 is a mesh line: the data operator needs only one side of it
-    return Plan(tuple(half_width), tuple(cells), settings.degree, folded)
+    layout = Plan(tuple(half_width), tuple(cells), settings.degree, folded)
+    if layout.nonzeros > MOST_NONZEROS:
+        key = "[pde] tolerance" if mesh.size is None else "[mesh] size"
+        raise InputError(f"{key}: the mesh would have {layout.dofs:.3g} dofs, more than fit; use a larger {key}")
+    return layout
 
 
 def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float], bool]:

@@ -20,10 +20,11 @@ def nn_command(
     rank 0 trains while the others sleep.
     """
     import problem
-    from nn.stage import run_stage
 
     with commandline.open_run(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
+        from nn.stage import run_stage  # takes seconds to import: only once the run file is found good
+
         run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)

@@ -1,7 +1,6 @@
 """A training, decided but not begun: its device, its steps, and the record it will leave."""
 
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from nn.device import check_memory, choose_device
 from nn.integrators import INTEGRATORS, Integrator, Schedule
 from nn.ntk import InfiniteWidthKernel
 from problem import ErrorHistory, InputError, Problem, Training
-from runtime import log
+from runtime import log, version_of
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Plan:
             "lambda_max": self.lambda_max,
             "precision": settings.precision,
             "device": str(self.device),
-            "freqbias": _version(),
+            "freqbias": version_of("freqbias"),
         }
         return ErrorHistory(self.problem.times, self.problem.grid.positions(), errors, losses, attributes)
 
@@ -80,10 +79,3 @@ def prepare(
         unstable = "nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or results far from the flow"
         log.warning(unstable, z, settings.integrator)
     return plan
-
-
-def _version() -> str:
-    try:
-        return version("freqbias")
-    except PackageNotFoundError:
-        return "unknown"

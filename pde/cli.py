@@ -20,10 +20,11 @@ def pde_command(
     mesh at every output time. Under mpirun all ranks share the work.
     """
     import problem
-    from pde.stage import run_stage
 
     with commandline.open_run(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
+        from pde.stage import run_stage  # takes seconds to import: only once the run file is found good
+
         run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)

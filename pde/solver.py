@@ -97,6 +97,7 @@ class Solver:
             "points": np.array(grid.shape),
             "extent": np.array(grid.extent),
             "unit": self.problem.unit,
+            "freqbias": runtime.version_of("freqbias"),
         }
         if self.settings.operator == "local":
             attributes["outside"] = max(snapshot.outside for snapshot in snapshots)

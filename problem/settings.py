@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from problem.densities import Ball, Density, Gaussian, Uniform
 
-Positive = Annotated[float, Field(gt=0)]
+SMALLEST, LARGEST = 1e-30, 1e30  # of any length, frequency or time: squares and cubes of it stay finite
+Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
 
 
 class Section(BaseModel):
@@ -20,7 +21,7 @@ class Section(BaseModel):
 
 
 def positive(description: str, **extra: Any) -> Any:
-    return Field(gt=0, description=description, **extra)
+    return Field(ge=SMALLEST, le=LARGEST, description=description, **extra)
 
 
 class GaussianSection(Section):

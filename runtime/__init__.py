@@ -5,6 +5,7 @@ from runtime.files import atomic_write, sha256_of
 from runtime.guard import run_guarded
 from runtime.keys import changed_keys, key_hash
 from runtime.logs import configure, log
+from runtime.manifest import version_of
 from runtime.progress import Progress
 from runtime.ranks import limit_threads, on_root, rank, size, threads, threads_alone, world
 from runtime.signals import StopRequest, parse_walltime
@@ -32,5 +33,6 @@ __all__ = [
     "size",
     "threads",
     "threads_alone",
+    "version_of",
     "world",
 ]

@@ -37,7 +37,7 @@ def manifest(stage: str, folder: Path, keys: Mapping[str, Any], extra: Mapping[s
 
     extra: more entries; `versions` among them adds to the versions.
     """
-    versions = {"python": platform.python_version(), "freqbias": _version("freqbias"), "numpy": _version("numpy")}
+    versions = {"python": platform.python_version(), "freqbias": version_of("freqbias"), "numpy": version_of("numpy")}
     return {
         "format_version": FORMAT_VERSION,
         "stage": stage,
@@ -63,7 +63,8 @@ def _files(folder: Path) -> dict[str, dict[str, Any]]:
     return files
 
 
-def _version(distribution: str) -> str:
+def version_of(distribution: str) -> str:
+    """The installed version of a distribution, "unknown" where there is none."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

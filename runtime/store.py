@@ -63,6 +63,12 @@ class Store:
             lock.release()
         return Stage(stage, folder, keys=keys, finished=state == "finished", resumed=state == "unfinished", lock=lock)
 
+    def check(self, stage: str, *, keys: Mapping[str, Any], resume: bool = False, overwrite: bool = False) -> bool:
+        """Whether the stage is finished. Raises what `open` would for these keys and flags, and writes nothing."""
+        if resume and overwrite:
+            raise UsageError("--resume and --overwrite contradict each other: give one of them")
+        return self._state(stage, keys, resume, overwrite) == "finished"
+
     def verify(self, stage: str, *, keys: Mapping[str, Any] | None = None) -> Path:
         """The folder of a finished stage, every file of it compared with its SHA-256.
 

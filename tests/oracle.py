@@ -1,4 +1,4 @@
-"""The exact NTK on the data: the independent reference for `pde` and `nn`. It shares no code with either, nor with `problem`.
+"""The exact NTK on the data: the independent reference for `pde` and `nn`. It shares no code with them.
 
 K(x, x') = (1 + 4 pi^2 sigma_a^2 x.x') k(x - x'),    du/dt(x_i) = -mean_j K(x_i, x_j) u(x_j).
 """

@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 
 
 def execute(command: list[str], *, cwd: Path, timeout: float) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         command, env=environment(), cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
     )
 

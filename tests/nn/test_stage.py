@@ -138,7 +138,7 @@ LONGER = {"time": {"end": 300.0, "outputs": 8}}  # time enough to be killed in
 def start(folder: Path, *options: str) -> subprocess.Popen[str]:
     (folder / "small.toml").write_text(statement.resolved(statement.parse(TABLES | LONGER)))
     command = [sys.executable, "-m", "nn", str(folder / "small.toml"), "--out", str(folder / "out"), *options]
-    return subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)  # noqa: S603  (our own)
+    return subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
 
 
 def end_after(process: subprocess.Popen[str], part: Path, number: int) -> str:
@@ -167,4 +167,4 @@ def test_killed_by_signals_the_command_goes_on_to_the_same_bits(tmp_path):
 def test_the_command_imports_nothing_heavy_before_it_works():
     heavy = "{'torch', 'numpy', 'scipy', 'xarray', 'pydantic', 'finufft'} & set(sys.modules)"
     code = f"import sys, nn, nn.cli; assert not ({heavy}), {heavy}"
-    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)  # noqa: S603  (our own)
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)

@@ -46,7 +46,7 @@ def test_pyvista_reads_all_times_arrays_and_values(dimension, degree, tmp_path):
 
 @pytest.mark.parametrize("dimension, degree", [(1, 4), (2, 6), (3, 4)])
 def test_cells_are_numbered_as_vtk_wants_them(dimension, degree):
-    """Inside a cell, VTK's i-th coordinate must grow with the i-th parameter and with no other: a wrong order folds it."""
+    """Inside a cell, VTK's i-th coordinate grows with the i-th parameter and no other: a wrong order folds it."""
     _, spectrum = solved(dimension, degree)
     grid = lagrange_grid(spectrum.frequency, spectrum.cells, spectrum.cell_type)
     cell = grid.GetCell(grid.n_cells // 3)

@@ -33,8 +33,8 @@ CASES = {
     "data 2-D": {"dimension": 2, "points": 24, "frequencies": [[3.0, 2.0]], "sigma": 3.0, "operator": "data"},
     "local 1-D": {"dimension": 1, "points": 96, "frequencies": [[3.0], [8.0]], "sigma": 6.0, "operator": "local"},
     "local 2-D": {"dimension": 2, "points": 32, "frequencies": [[3.0, 2.0]], "sigma": 2.5, "operator": "local"},
-    "stepping": {"dimension": 1, "points": 96, "frequencies": [[3.0]], "sigma": 6.0, "operator": "local", "integrator": "crank-nicolson"},
 }  # fmt: skip
+CASES["stepping"] = {**CASES["local 1-D"], "integrator": "crank-nicolson"}
 
 
 @pytest.mark.parametrize("case", CASES)

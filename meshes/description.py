@@ -1,10 +1,9 @@
-"""The stage `mesh` of a result: the frequency mesh, described in words and written for ParaView and other programs."""
+"""A mesh in words, and as points and cells for other programs."""
 
 import numpy as np
 
-from meshes.rule import Plan, plan
-from problem import Problem, RunFile, stage_keys
-from runtime import Store, on_root
+from meshes.rule import Plan
+from problem import Problem
 
 
 def describe(problem: Problem, layout: Plan) -> str:
@@ -21,27 +20,6 @@ def describe(problem: Problem, layout: Plan) -> str:
         "laws": "folded onto the limit of the data" if layout.folded else "as they are",
     }
     return "\n".join(f"{name:<18} {value}" for name, value in rows.items())
-
-
-def run_stage(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> str:
-    """Write `mesh/mesh.vtu` and return its description; rank 0 works. Raises InputError, UsageError (a result in the
-    way)."""
-    layout = plan(problem, run.pde, run.mesh)
-    on_root(_write, run, layout, store, resume=resume, overwrite=overwrite)
-    return describe(problem, layout)
-
-
-def _write(run: RunFile, layout: Plan, store: Store, *, resume: bool, overwrite: bool) -> None:
-    import meshio
-
-    with store.open("mesh", keys=stage_keys(run, "mesh"), resume=resume, overwrite=overwrite) as stage:
-        if stage.finished:
-            return
-        points, cells = vertices(layout)
-        kind = {1: "line", 2: "quad", 3: "hexahedron"}[layout.dimension]
-        with stage.writing("mesh.vtu") as path:
-            meshio.Mesh(points, {kind: cells}).write(path)
-        stage.finish()
 
 
 def vertices(layout: Plan) -> tuple[np.ndarray, np.ndarray]:

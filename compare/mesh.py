@@ -1,0 +1,29 @@
+"""The stage `mesh` of a result: the frequency mesh, described in words and written for ParaView and other programs."""
+
+from meshes import Plan, describe, plan, vertices
+from problem import Problem, RunFile, stage_keys
+from runtime import Store, on_root
+
+VTK_NAMES = {1: "line", 2: "quad", 3: "hexahedron"}
+
+
+def run_stage(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> str:
+    """Write `mesh/mesh.vtu` and return its description; collective: rank 0 works.
+
+    Raises InputError, and UsageError where a result is in the way.
+    """
+    layout = plan(problem, run.pde, run.mesh)
+    on_root(_write, run, layout, store, resume=resume, overwrite=overwrite)
+    return describe(problem, layout)
+
+
+def _write(run: RunFile, layout: Plan, store: Store, *, resume: bool, overwrite: bool) -> None:
+    import meshio
+
+    with store.open("mesh", keys=stage_keys(run, "mesh"), resume=resume, overwrite=overwrite) as stage:
+        if stage.finished:
+            return
+        points, cells = vertices(layout)
+        with stage.writing("mesh.vtu") as path:
+            meshio.Mesh(points, {VTK_NAMES[layout.dimension]: cells}).write(path)
+        stage.finish()

@@ -1,0 +1,104 @@
+"""The mesh that follows from a tolerance."""
+
+import numpy as np
+import pytest
+from mpi4py import MPI
+
+from meshes import box, describe, plan, vertices
+from meshes.rule import nodes_per_reach
+from problem import Ball, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, Uniform, waves
+
+
+def problem_of(density, shape=(64,), extent=(1.0,), end=100.0, sigma_a=1.0):
+    samples = waves(Grid(shape, extent), [[1.0] * len(shape)])
+    return Problem(density, samples, Network(width=2, sigma_a=sigma_a), np.array([0.0, end]))
+
+
+def test_a_compact_support_is_met_exactly():
+    assert plan(problem_of(Uniform(7.3))).half_width == (7.3,)
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-4])
+def test_the_gaussian_tail_is_cut_where_it_no_longer_matters(tolerance):
+    problem = problem_of(Gaussian(4.0), extent=(0.9,))
+    (radius,) = plan(problem, Pde(tolerance=tolerance)).half_width
+    reach = problem.grid.reach[0]
+    weight = 100.0 / 0.9 * (1 + (2 * np.pi * reach) ** 2)
+    beyond = weight * problem.density.density(np.array([[radius]]))[0]
+    assert beyond == pytest.approx(0.25 * tolerance)
+    assert 3.5 < radius / 4.0 < 6
+
+
+@pytest.mark.parametrize("operator, order", [("data", 8), ("local", 7)])
+def test_finer_for_smaller_tolerances_and_on_with_the_order_beyond_the_table(operator, order):
+    nodes = [nodes_per_reach(Pde(operator=operator, tolerance=10.0**-k)) for k in range(2, 9)]
+    assert (np.diff(nodes) > 0).all()
+    assert nodes[6] / nodes[3] == pytest.approx(1000 ** (1 / order))
+
+
+def test_data_that_reach_farther_need_smaller_cells_along_that_axis():
+    problem = problem_of(Gaussian(2.0), shape=(40, 40), extent=(1.0, 2.0))
+    size = plan(problem).size
+    assert size[0] / size[1] == pytest.approx(2.0, rel=0.1)
+
+
+@pytest.mark.parametrize("density", [Gaussian(30.0), Uniform(40.0)])
+def test_beyond_nyquist_the_laws_fold_onto_its_box(density):
+    layout = plan(problem_of(density))
+    assert layout.folded
+    assert layout.half_width == (32.0,)
+
+
+def test_a_ball_folds_where_a_box_cannot_follow_its_edge():
+    assert plan(problem_of(Ball(5.0), shape=(32, 32), extent=(1.0, 1.0))).folded
+    assert not plan(problem_of(Ball(5.0))).folded
+
+
+def test_the_users_own_mesh_takes_precedence():
+    layout = plan(problem_of(Gaussian(2.0)), Pde(degree=3), Mesh(half_width=12.0, size=0.5))
+    assert layout.half_width == (12.0,)
+    assert layout.cells == (48,)
+
+
+def test_more_dofs_than_fit_are_refused_with_the_key():
+    with pytest.raises(InputError, match=r"\[mesh\] size"):
+        plan(problem_of(Gaussian(2.0)), Pde(), Mesh(size=1e-12))
+
+
+@pytest.mark.parametrize("shape", [(16,), (16, 12), (8, 8, 8)])
+@pytest.mark.parametrize("half", [False, True])
+def test_the_mesh_is_what_was_planned(shape, half):
+    problem = problem_of(Gaussian(0.8), shape=shape, extent=(1.0, 0.7, 0.5)[: len(shape)])
+    layout = plan(problem, Pde(degree=2, tolerance=0.1))
+    mesh = box(layout, MPI.COMM_SELF, half=half)
+    points = mesh.geometry.x[:, : len(shape)]
+    upper = np.array(layout.half_width)
+    np.testing.assert_allclose(points.max(axis=0), upper)
+    np.testing.assert_allclose(points.min(axis=0), [0.0 if half else -upper[0], *-upper[1:]], atol=1e-12)
+    assert mesh.topology.index_map(mesh.topology.dim).size_global == np.prod(layout.cells) // (2 if half else 1)
+
+
+@pytest.mark.parametrize("shape", [(16,), (16, 12), (8, 8, 8)])
+def test_vertices_span_cells_of_positive_volume_that_fill_the_box(shape):
+    problem = problem_of(Gaussian(0.8), shape=shape, extent=(1.0, 0.7, 0.5)[: len(shape)])
+    layout = plan(problem, Pde(degree=2, tolerance=0.1))
+    points, cells = vertices(layout)
+    assert len(cells) == np.prod(layout.cells)
+    corners = points[cells]
+    first = np.stack([corners[:, i] - corners[:, 0] for i in (1, 3, 4)[: len(shape)]], axis=1)[:, :, : len(shape)]
+    assert np.linalg.det(first).sum() == pytest.approx(np.prod(2 * np.array(layout.half_width)))
+    assert (np.linalg.det(first) > 0).all()
+
+
+def test_dofs_and_nonzeros_are_those_of_the_assembled_matrix():
+    from dolfinx import fem
+
+    from pde import forms
+
+    problem = problem_of(Gaussian(0.8), shape=(16, 12), extent=(1.0, 0.7))
+    layout = plan(problem, Pde(degree=4, tolerance=0.1))
+    space = forms.lagrange(box(layout, MPI.COMM_SELF), layout.degree)
+    matrix = fem.assemble_matrix(forms.mass_form(space))
+    assert len(matrix.indptr) - 1 == layout.dofs
+    assert len(matrix.indices) == layout.nonzeros
+    assert f"{layout.dofs:,}" in describe(problem, layout)
