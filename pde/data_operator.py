@@ -16,7 +16,7 @@ from collections.abc import Callable
 from math import pi
 
 import numpy as np
-from dolfinx import fem
+from dolfinx import fem, la
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -37,8 +37,7 @@ class DataOperator:
         matrix = fem.assemble_matrix(
             forms.operator_form(space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan))
         )
-        rows = len(matrix.indptr) - 1
-        local = sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(rows, rows))
+        local = _local(matrix)
         touched = np.flatnonzero(np.diff(local.indptr))  # not the ghosts that only neighbours' cells use
         # The sum over the ranks of E^H A E needs no assembly across them: each takes the part of A that its own cells
         # make.
@@ -120,3 +119,17 @@ class DataOperator:
         """v at the nodes, (T, C, n) complex, from u, (T, C, N)."""
         transform = GridTransform(self.problem.grid, nodes.frequency, eps=self._accuracy, threads=self._threads)
         return np.array([transform.to_frequencies(u) for u in states]) / states.shape[-1]
+
+
+def _local(matrix: la.MatrixCSR) -> sparse.csr_matrix:
+    """What this rank's own cells make of the matrix, rows and columns numbered alike, ghosts included.
+
+    Columns have ghosts of their own in DOLFINx, more than rows have: places for what neighbours would add.
+    """
+    rows, columns = matrix.index_map(0), matrix.index_map(1)
+    size = rows.size_local + rows.num_ghosts
+    every = np.arange(columns.size_local + columns.num_ghosts, dtype=np.int32)
+    numbered = rows.global_to_local(columns.local_to_global(every))[matrix.indices]
+    ours = numbered >= 0
+    row = np.repeat(np.arange(size), np.diff(matrix.indptr))
+    return sparse.csr_matrix((matrix.data[ours], (row[ours], numbered[ours])), shape=(size, size))
