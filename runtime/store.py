@@ -75,15 +75,16 @@ class Store:
         Raises UsageError where the stage is missing or unfinished, a file is damaged, or, with `keys`, one has changed.
         """
         manifest = self.manifest(stage)
-        folder = self._final(stage)
-        if keys is not None:
-            self._refuse_changed(folder, manifest["keys"], keys)
+        self._verify(stage, self._final(stage), manifest, manifest["keys"] if keys is None else keys)
+        return self._final(stage)
+
+    def _verify(self, stage: str, folder: Path, manifest: Mapping[str, Any], keys: Mapping[str, Any]) -> None:
+        self._refuse_changed(folder, manifest["keys"], keys)
         for name, expected in manifest["files"].items():
             path = folder / name
             if not path.is_file() or path.stat().st_size != expected["size"] or sha256_of(path) != expected["sha256"]:
                 found = "is not what was written" if path.exists() else "is missing"
                 raise UsageError(f"{path} {found}: compute it again with `freqbias {stage} RUN.toml --overwrite`")
-        return folder
 
     def manifest(self, stage: str) -> dict[str, Any]:
         """The manifest of a finished stage. Raises UsageError where there is none, or one that cannot be read."""
@@ -120,9 +121,11 @@ class Store:
     ) -> Literal["fresh", "unfinished", "finished"]:
         """What `open` will do; raises UsageError where it must not. Only reads."""
         final, partial = self._final(stage), self._partial(stage)
-        finished, unfinished = (final / MANIFEST).is_file(), (partial / UNFINISHED).is_file()
-        for folder, ours in ((final, finished), (partial, unfinished)):
-            if not ours and _has_visible_files(folder):
+        complete = (partial / MANIFEST).is_file()  # its publication was killed in the middle, `_repair` ends it
+        unfinished = (partial / UNFINISHED).is_file() and not complete
+        finished = complete or (final / MANIFEST).is_file()
+        for folder, ours in ((final, MANIFEST), (partial, MANIFEST if complete else UNFINISHED)):
+            if not (folder / ours).is_file() and _has_visible_files(folder):
                 raise UsageError(f"{folder} is not a result of freqbias: move it away or choose another --out")
         if overwrite:
             return "fresh"
@@ -133,7 +136,8 @@ class Store:
             self._refuse_changed(partial, _read_json(partial / UNFINISHED, stage)["keys"], keys)
             return "unfinished"
         if finished:
-            self.verify(stage, keys=keys)
+            folder = partial if complete else final
+            self._verify(stage, folder, _read_json(folder / MANIFEST, stage), keys)
             return "finished"
         return "fresh"
 

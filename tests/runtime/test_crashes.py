@@ -103,6 +103,15 @@ def contents(folder):
     return {(folder / name).read_text() for name in ("a.txt", "sub/b.txt")}
 
 
+def checked(store):
+    """Whether the stage is finished, as `check` says, which writes nothing."""
+    before = sorted(store.root.rglob("*"))
+    assert not store.check("pde", keys=KEYS, overwrite=True)
+    finished = store.check("pde", keys=KEYS, resume=True)
+    assert sorted(store.root.rglob("*")) == before
+    return finished
+
+
 @pytest.fixture
 def quick_disk(monkeypatch):
     """A process that dies takes nothing from the kernel: without power cuts, fsync may as well do nothing."""
@@ -118,7 +127,9 @@ def test_death_at_every_change_of_an_overwrite_leaves_the_old_or_the_new_result(
         interrupted(store, overwrite=True)
         if not killed_computing(store, call, overwrite=True):
             break
+        finished = checked(store)
         result = contents(store.verify("pde", keys=KEYS))
+        assert finished or result == {"old"}, "what replaces the old result is finished"
         assert result in ({"old"}, {"new"})
         seen.append(result)
         compute(store, "newer", overwrite=True)
@@ -134,9 +145,12 @@ def test_death_at_every_change_of_a_first_run_can_be_resumed(tmp_path, quick_dis
         store = Store(tmp_path / str(call))
         if not killed_computing(store, call):
             break
+        finished = checked(store)
         try:
             assert contents(store.verify("pde", keys=KEYS)) == {"new"}
+            assert finished
         except UsageError:
+            assert not finished
             with store.open("pde", keys=KEYS, resume=True) as stage:
                 assert stage.parts() in ([], ["step-1"])
             compute(store, "new", resume=True)
