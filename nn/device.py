@@ -87,9 +87,13 @@ def check_memory(problem: Problem, *, precision: str, device: torch.device) -> N
         )
 
 
-def out_of_memory(problem: Problem, device: torch.device) -> InputError:
-    """What to raise where the device's memory ran out all the same."""
-    return InputError(f"{_too_large(problem)} more memory than {device} has left; {REMEDY}")
+@contextmanager
+def memory_that_may_run_out(problem: Problem, device: torch.device) -> Iterator[None]:
+    """Raises InputError where the device's memory ran out all the same."""
+    try:
+        yield
+    except torch.OutOfMemoryError as failure:
+        raise InputError(f"{_too_large(problem)} more memory than {device} has left; {REMEDY}") from failure
 
 
 ALLOWANCE = 1.6  # what was met was 1.1 to 1.5 times the sum of these

@@ -8,7 +8,9 @@ All of a, b, w are trained, the channels sharing w. With E_kq = exp(-2 pi i w_k.
 gradient flow is
 
     dc/dt   = -(dL/da - i dL/db) = E r,
-    dw_i/dt = -dL/dw_i           = 2 pi Im sum_c conj(c_c) E(x_i r_c).
+    dw_i/dt = -dL/dw_i           = 2 pi Im sum_c conj(c_c) E(x_i r_c),
+
+and its tangent map J sends (dc, dw) to 1/sqrt(m) Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
 
 The state is one flat real vector, so that integrators need not know what is in it: c (C, m) as pairs (a, -b), then
 w (d, m). It is kept in double always (single precision would lose small steps); `precision` is that of the transforms,
@@ -84,10 +86,14 @@ class FourierNetwork:
 
     def flow(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """u (C, N) and d(state)/dt. Raises FloatingPointError where the state is not finite."""
-        amplitudes, _ = self.layout.split(state)
         error = self.values(state) - self._target
-        channels, samples = error.shape
-        residual = error / (-samples * sqrt(self.layout.width))
+        return error, self.pull(state, error / -error.shape[1])
+
+    def pull(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """J^T r for r (C, N), J = df/d(state); the transforms must have moved to the state."""
+        channels, samples = values.shape
+        amplitudes, _ = self.layout.split(state)
+        residual = values / sqrt(self.layout.width)
         moments = torch.cat([residual[None], self._positions * residual]).view(
             -1, samples
         )  # r and x_i r, ((1 + d) C, N)
@@ -98,7 +104,22 @@ class FourierNetwork:
         frequency_slope.copy_(
             2 * pi * sum(c.conj() * s for c, s in zip(amplitudes, spectra[1:].unbind(1), strict=True)).imag
         )
-        return error, slope
+        return slope
+
+    def push(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        """J times a change of the state: (C, N); the transforms must have moved to the state."""
+        amplitudes, _ = self.layout.split(state)
+        amplitude_change, frequency_change = self.layout.split(change)
+        turned = 2j * pi * frequency_change[:, None] * amplitudes  # c_k 2 pi i dw_k, (d, C, m)
+        by_amplitudes, *by_frequencies = (
+            self._transforms.to_samples(each).double() for each in (amplitude_change, *turned)
+        )
+        moments = sum(x * each for x, each in zip(self._positions, by_frequencies, strict=True))
+        return (by_amplitudes + moments) / sqrt(self.layout.width)
+
+    def start_kernel(self, values: torch.Tensor) -> torch.Tensor:
+        """J J^T u / N at the start, where the transforms must still be: (C, N) -> (C, N); du/dt = -J J^T u / N."""
+        return self.push(self.start, self.pull(self.start, values / values.shape[1]))
 
     def slope(self, state: torch.Tensor) -> torch.Tensor:
         """d(state)/dt alone."""

@@ -1,10 +1,12 @@
-"""The network's kernel at infinite width, on a grid, by FFT.
+"""The network's kernel at infinite width, on a grid, by FFT, and the largest eigenvalue of any such kernel.
 
     K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x'),    du/dt(x) = -mean_j K(x, x_j) u(x_j).
 
 For two layers G = k and H = sigma_a^2 k; in general they are the transforms of the laws' damping and diffusion
 (`problem.Laws`). G(x - x') is a Toeplitz matrix in every axis: a product with it is a convolution on twice the grid.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from scipy import fft
@@ -13,7 +15,17 @@ from numerics import Lanczos
 from problem import Problem
 
 LANCZOS_STEPS = 8
-MARGIN = 1.05  # the Ritz value lies below the eigenvalue it tends to, and a drawn network's own may lie above
+MARGIN = 1.05  # the Ritz value lies below the eigenvalue it tends to
+
+
+def largest_eigenvalue(apply: Callable[[np.ndarray], np.ndarray], size: int) -> float:
+    """That of a symmetric operator on vectors (size,), from above: eight Lanczos steps from a random one, a margin."""
+    lanczos = Lanczos(apply, np.random.default_rng(0).standard_normal(size))
+    for _ in range(min(LANCZOS_STEPS, size)):
+        lanczos.step()
+        if lanczos.beta[-1] == 0:
+            break
+    return MARGIN * float(lanczos.spectrum()[0][-1])
 
 
 class InfiniteWidthKernel:
@@ -27,7 +39,8 @@ class InfiniteWidthKernel:
         differences = np.stack(np.meshgrid(*lags, indexing="ij"), axis=-1)
         laws = problem.laws
         self._plain = fft.rfftn(laws.damping.transform(differences) + laws.atom)
-        self._moment = 4 * np.pi**2 * fft.rfftn(laws.diffusion.transform(differences))
+        moment = laws.diffusion.transform(differences) if laws.diffusion else np.zeros(differences.shape[:-1])
+        self._moment = 4 * np.pi**2 * fft.rfftn(moment)
         self._positions = self._grid.positions().T
 
     def apply(self, values: np.ndarray) -> np.ndarray:
@@ -38,13 +51,8 @@ class InfiniteWidthKernel:
         return result / self._grid.size
 
     def largest_eigenvalue(self) -> float:
-        """lambda_max of the flow du/dt = -K u, from above: eight Lanczos steps from a random vector, with a margin."""
-        lanczos = Lanczos(self.apply, np.random.default_rng(0).standard_normal(self._grid.size))
-        for _ in range(min(LANCZOS_STEPS, self._grid.size)):
-            lanczos.step()
-            if lanczos.beta[-1] == 0:
-                break
-        return MARGIN * float(lanczos.spectrum()[0][-1])
+        """lambda_max of the flow du/dt = -K u, from above."""
+        return largest_eigenvalue(self.apply, self._grid.size)
 
     def _convolve(self, symbol: np.ndarray, values: np.ndarray) -> np.ndarray:
         shape = self._grid.shape

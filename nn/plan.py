@@ -1,14 +1,16 @@
 """A training, decided but not begun: its device, its steps, and the record it will leave."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from nn.device import check_memory, choose_device
+from nn.device import check_memory, choose_device, memory_that_may_run_out, one_torch_thread
 from nn.integrators import INTEGRATORS, Integrator, Schedule
-from nn.ntk import InfiniteWidthKernel
+from nn.network import FourierNetwork
+from nn.ntk import InfiniteWidthKernel, largest_eigenvalue
+from nn.transforms import make_transforms
 from problem import ErrorHistory, InputError, Problem, Training
 from runtime import log, version_of
 
@@ -17,8 +19,9 @@ from runtime import log, version_of
 class Plan:
     """What `trajectory` follows.
 
-    step: the longest step in gradient-flow time; lambda_max: the largest eigenvalue of the kernel at infinite width,
-    from above; device_choice: a sentence on what was taken and why.
+    step: the longest step in gradient-flow time; lambda_max: the largest eigenvalue, from above, of the kernel at
+    infinite width or of the drawn network's own at its start, whichever is larger; device_choice: a sentence on what
+    was taken and why.
     """
 
     problem: Problem
@@ -32,6 +35,10 @@ class Plan:
     @property
     def integrator(self) -> Integrator:
         return INTEGRATORS[self.settings.integrator]
+
+    def with_step(self, step: float) -> "Plan":
+        """The same training in steps of at most `step`."""
+        return replace(self, step=step, schedule=Schedule(self.problem.times, step))
 
     def history(self, errors: np.ndarray, losses: np.ndarray) -> ErrorHistory:
         """The record of a training: errors (T, C, N) and losses (T,) at the output times."""
@@ -51,31 +58,46 @@ class Plan:
         return ErrorHistory(self.problem.times, self.problem.grid.positions(), errors, losses, attributes)
 
 
-def prepare(
-    problem: Problem, settings: Training | None = None, *, tolerance: float = 1e-3, step: float | None = None
-) -> Plan:
+def prepare(problem: Problem, settings: Training | None = None, *, tolerance: float = 1e-3) -> Plan:
     """Decide device and steps.
 
-    The step is `step`, else settings.step, else ("auto") the largest that keeps the error of the time stepping within
-    the tolerance of |u(0)| for every mode of the kernel at infinite width. The tolerance is settings.tolerance, else
-    `tolerance`. Raises InputError where the device is absent or its memory too small.
+    The step is settings.step, or with "auto" the largest that keeps the error of the time stepping within the tolerance
+    of |u(0)| for every mode of the flow at its start: those of the kernel at infinite width, and those of the drawn
+    network's own, whose eigenvalues may be many times larger where it is narrow. The tolerance is settings.tolerance,
+    else `tolerance`. Raises InputError where the device is absent or its memory too small, or the steps are too many.
     """
     settings = settings or Training()
     device, device_choice = choose_device(settings.device)
     check_memory(problem, precision=settings.precision, device=device)
-    lambda_max = InfiniteWidthKernel(problem).largest_eigenvalue()
+    lambda_max = max(InfiniteWidthKernel(problem).largest_eigenvalue(), _drawn_lambda_max(problem, device))
     integrator = INTEGRATORS[settings.integrator]
-    if step is None and settings.step == "auto":
+    if settings.step == "auto":
         step = integrator.largest_step(settings.tolerance or tolerance) / lambda_max
-    elif step is None:
-        step = float(settings.step)
+        remedy = "use a shorter [time] end, a larger tolerance or a smaller [network] sigma_a"
+    else:
+        step, remedy = float(settings.step), 'use a larger step, or "auto"'
     try:
         schedule = Schedule(problem.times, step)
     except OverflowError as failure:
-        raise InputError(f'[training] step = {step:.3g} makes {failure}; use a larger step, or "auto"') from failure
+        raise InputError(f"[training] step = {step:.3g} makes {failure}; {remedy}") from failure
     plan = Plan(problem, settings, device, device_choice, lambda_max, step, schedule)
     z = plan.schedule.longest * lambda_max
     if not integrator.damps(z):
         unstable = "nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or results far from the flow"
         log.warning(unstable, z, settings.integrator)
     return plan
+
+
+def _drawn_lambda_max(problem: Problem, device: torch.device) -> float:
+    """lambda_max of the drawn network's own kernel at its start, from above.
+
+    In double whatever [training] precision is: a product holds the square of the output weights.
+    """
+    shape = problem.samples.values.shape
+    with one_torch_thread(), memory_that_may_run_out(problem, device):
+        network = FourierNetwork(problem, make_transforms(problem.grid, "double", device), device=device)
+
+        def apply(values: np.ndarray) -> np.ndarray:
+            return network.start_kernel(torch.from_numpy(values).view(shape).to(device)).cpu().numpy().ravel()
+
+        return largest_eigenvalue(apply, problem.samples.values.size)

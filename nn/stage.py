@@ -10,8 +10,8 @@ import torch
 
 from nn.plan import Plan, prepare
 from nn.training import trajectory
-from problem import Problem, RunFile, resolved, stage_keys
-from runtime import Stage, StopRequest, Store, atomic_write, log, on_root
+from problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
+from runtime import Stage, StopRequest, Store, log, on_root
 
 CHECKPOINT_EVERY = 30.0  # seconds
 STATE = "state"
@@ -30,13 +30,15 @@ def run_stage(
 def _run_stage(
     run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
 ) -> None:
+    keys = stage_keys(run, "nn")
+    if store.check("nn", keys=keys, resume=resume, overwrite=overwrite):
+        log.info("nn: finished already, in %s", store.root / "nn")
+        return
     plan = prepare(problem, run.training, tolerance=run.training_tolerance)  # refuses before anything is written
-    with store.open("nn", keys=stage_keys(run, "nn"), resume=resume, overwrite=overwrite) as stage:
-        if stage.finished:
-            log.info("nn: finished already, in %s", stage.folder)
+    with store.open("nn", keys=keys, resume=resume, overwrite=overwrite) as stage:
+        if stage.finished:  # by another process, meanwhile
             return
-        with atomic_write(store.root / "run.toml") as aside:
-            aside.write_text(resolved(run), encoding="utf-8")
+        store.keep_run_file(resolved(run), every_stage_keys(run))
         plan = _train(stage, plan, stop)
         _assemble(stage, plan)
         stage.finish(versions={"torch": torch.__version__})
@@ -49,9 +51,7 @@ def _train(stage: Stage, plan: Plan, stop: StopRequest) -> Plan:
     kept = stage.parts()
     if STATE in kept:
         arrays, meta = stage.load_part(STATE)
-        earlier = prepare(
-            plan.problem, plan.settings, step=meta["longest_step"]
-        )  # the steps of that session, whatever decided them
+        earlier = plan.with_step(meta["longest_step"])  # the steps of that session, whatever decided them
         if all(
             _output(k) in kept for k in range(np.searchsorted(earlier.schedule.outputs, meta["step"], side="right"))
         ):

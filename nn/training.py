@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nn.device import one_torch_thread, out_of_memory
+from nn.device import memory_that_may_run_out, one_torch_thread
 from nn.network import FourierNetwork, loss
 from nn.plan import Plan, prepare
-from nn.transforms import NufftTransforms, SeparableTransforms, Transforms
+from nn.transforms import make_transforms
 from problem import ComputationError, ErrorHistory, Problem, Training
-from runtime import Progress, log, threads_alone
+from runtime import Progress, log
 
 DIVERGED = 2.0  # times the loss at the start, which the exact flow never increases
 
@@ -47,8 +47,13 @@ def trajectory(plan: Plan, *, step: int = 0, state: np.ndarray | None = None) ->
     about = "nn: %s, %d steps of at most %.3g, lambda_max %.4g"
     log.info(about, plan.settings.integrator, schedule.steps, plan.step, plan.lambda_max)
     try:
-        with one_torch_thread(), Progress("training", total=schedule.steps, unit="steps", done=step) as progress:
-            network = FourierNetwork(plan.problem, _transforms(plan), device=plan.device)
+        with (
+            memory_that_may_run_out(plan.problem, plan.device),
+            one_torch_thread(),
+            Progress("training", total=schedule.steps, unit="steps", done=step) as progress,
+        ):
+            transforms = make_transforms(plan.problem.grid, plan.settings.precision, plan.device)
+            network = FourierNetwork(plan.problem, transforms, device=plan.device)
             theta = network.start if state is None else torch.from_numpy(state).to(plan.device)
             while True:
                 error, slope = network.flow(theta)
@@ -61,8 +66,6 @@ def trajectory(plan: Plan, *, step: int = 0, state: np.ndarray | None = None) ->
                 theta = advance(network.slope, theta, schedule.size(step), slope)
                 step += 1
                 progress.advance(note=f"loss {current:.3g}")
-    except torch.OutOfMemoryError as failure:
-        raise out_of_memory(plan.problem, plan.device) from failure
     except FloatingPointError as failure:
         raise _diverged(plan, step, str(failure)) from failure
     steps, seconds = step - first_step, time.monotonic() - began
@@ -81,16 +84,13 @@ def train(problem: Problem, settings: Training | None = None, *, tolerance: floa
     return plan.history(np.stack([error for error, _ in reached]), np.array([value for _, value in reached]))
 
 
-def _transforms(plan: Plan) -> Transforms:
-    grid, precision = plan.problem.grid, plan.settings.precision
-    if plan.device.type == "cuda":
-        return SeparableTransforms(grid, precision=precision, device=plan.device)
-    return NufftTransforms(grid, precision=precision, threads=threads_alone())
-
-
 def _diverged(plan: Plan, step: int, what: str) -> ComputationError:
     size = plan.schedule.size(min(step, plan.schedule.steps - 1))
+    if plan.settings.step == "auto":
+        remedy = 'from step = "auto": give [training] a smaller step or tolerance, or [network] a larger width'
+    else:
+        remedy = 'use a smaller [training] step, or "auto"'
     return ComputationError(
         f"training diverged at step {step} of {plan.schedule.steps}, t = {plan.schedule.time(step):.6g}: {what}; "
-        f'the step is {size:.3g}: use a smaller [training] step, or "auto"'
+        f"the step is {size:.3g}: {remedy}"
     )

@@ -14,6 +14,7 @@ import torch
 
 from numerics import GridTransform
 from problem import Grid
+from runtime import threads_alone
 
 PRECISIONS = {"single": (torch.float32, torch.complex64), "double": (torch.float64, torch.complex128)}
 ACCURACY = {"single": 1e-6, "double": 1e-12}  # asked of FINUFFT, relative
@@ -34,6 +35,13 @@ class Transforms(ABC):
     @abstractmethod
     def to_frequencies(self, values: torch.Tensor) -> torch.Tensor:
         """sum_q u_q exp(-2 pi i w_k.x_q): (B, N) real -> (B, m) complex."""
+
+
+def make_transforms(grid: Grid, precision: str, device: torch.device) -> "Transforms":
+    """The backend for a device."""
+    if device.type == "cuda":
+        return SeparableTransforms(grid, precision=precision, device=device)
+    return NufftTransforms(grid, precision=precision, threads=threads_alone())
 
 
 class NufftTransforms(Transforms):

@@ -81,6 +81,31 @@ def test_many_neurons_shared_out_over_threads_equal_the_dense_sum(precision):
     )
 
 
+def dense_start_kernel(problem: Problem, network: FourierNetwork) -> np.ndarray:
+    """J J^T / N as a matrix (C N, C N), J by automatic differentiation of the dense sum."""
+    neurons = network.layout.neurons(network.start)
+    positions = torch.tensor(problem.grid.positions())
+
+    def f(a: torch.Tensor, b: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        angle = 2 * math.pi * w @ positions.T
+        return ((a @ torch.cos(angle) + b @ torch.sin(angle)) / math.sqrt(len(w))).ravel()
+
+    parameters = tuple(torch.tensor(array) for array in (neurons.cosine, neurons.sine, neurons.frequencies))
+    jacobian = torch.cat([part.flatten(1) for part in torch.autograd.functional.jacobian(f, parameters)], dim=1)
+    return (jacobian @ jacobian.T / problem.grid.size).numpy()
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_kernel_at_the_start_equals_that_of_automatic_differentiation(grid, backend):
+    problem = problem_on(grid)
+    network = FourierNetwork(problem, BACKENDS[backend](grid, "double"))
+    values = np.random.default_rng(8).normal(size=(2, grid.size))
+    expected = (dense_start_kernel(problem, network) @ values.ravel()).reshape(values.shape)
+    assert distance(network.start_kernel(torch.tensor(values)), expected) < 1e-10
+
+
+@pytest.mark.cuda
 @CUDA
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 @pytest.mark.parametrize("precision", BOUNDS)

@@ -1,10 +1,7 @@
 """The stage `nn`: what it writes, refuses, and goes on from."""
 
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +67,7 @@ def test_the_stage_writes_the_training_and_the_run_file(tmp_path, uninterrupted)
     assert_same(history_in(tmp_path), uninterrupted)
     run = statement.parse(TABLES)
     np.testing.assert_array_equal(uninterrupted.error, train(statement.build(run), run.training).error)
-    assert statement.load(tmp_path / "run.toml") == run
+    assert (tmp_path / "run.toml").read_text() == statement.resolved(run)
     assert store.manifest("nn")["keys"] == statement.stage_keys(run, "nn")
 
 
@@ -85,6 +82,15 @@ def test_a_finished_stage_is_kept_unless_told_otherwise(tmp_path):
     assert (tmp_path / "nn" / "error.nc").read_bytes() == before
     run_in(tmp_path, overwrite=True, seed=1)
     assert history_in(tmp_path).attributes["seed"] == 1
+
+
+def test_a_finished_stage_is_not_prepared_again(tmp_path, monkeypatch):
+    """A GPU that is gone since matters no more."""
+    run_in(tmp_path)
+    monkeypatch.setattr("nn.stage.prepare", lambda *_, **__: pytest.fail("prepared"))
+    run_in(tmp_path, resume=True)
+    with pytest.raises(UsageError, match=r"--resume.*--overwrite"):
+        run_in(tmp_path)
 
 
 @pytest.mark.parametrize("asked", [1, 2, 77, 160, 161])
@@ -130,38 +136,6 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(tmp_path, 
     with pytest.raises(InputError, match="width"):
         run_in(tmp_path / "out", network={"width": 10**9, "sigma_a": 1.0})
     assert not (tmp_path / "out").exists()
-
-
-LONGER = {"time": {"end": 300.0, "outputs": 8}}  # time enough to be killed in
-
-
-def start(folder: Path, *options: str) -> subprocess.Popen[str]:
-    (folder / "small.toml").write_text(statement.resolved(statement.parse(TABLES | LONGER)))
-    command = [sys.executable, "-m", "nn", str(folder / "small.toml"), "--out", str(folder / "out"), *options]
-    return subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
-
-
-def end_after(process: subprocess.Popen[str], part: Path, number: int) -> str:
-    """Send a signal once the part is there; the process's messages."""
-    deadline = time.monotonic() + 120
-    while not part.exists():
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
-        time.sleep(0.01)
-    os.kill(process.pid, number)
-    return process.communicate(timeout=60)[1]
-
-
-def test_killed_by_signals_the_command_goes_on_to_the_same_bits(tmp_path):
-    parts = tmp_path / "out" / "nn.partial" / "parts"
-    process = start(tmp_path)
-    assert "--resume goes on" in end_after(process, parts / "output-000001.part", signal.SIGTERM)
-    assert process.returncode == 75
-    process = start(tmp_path, "--resume")
-    end_after(process, parts / "output-000004.part", signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
-    run_in(tmp_path / "out", resume=True, **LONGER)
-    run_in(tmp_path / "whole", **LONGER)
-    assert_same(history_in(tmp_path / "out"), history_in(tmp_path / "whole"))
 
 
 def test_the_command_imports_nothing_heavy_before_it_works():
