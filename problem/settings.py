@@ -12,9 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from problem.densities import Ball, Density, Gaussian, Uniform
 
-SMALLEST, LARGEST = 1e-30, 1e30  # of lengths and frequencies: squares and cubes of them stay finite
-Positive = Annotated[float, Field(gt=0)]
-Length = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
+SMALLEST, LARGEST = 1e-30, 1e30  # of what has a unit: squares and cubes stay finite
+Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
 
 
 class Section(BaseModel):
@@ -60,7 +59,7 @@ DensitySection = Annotated[GaussianSection | UniformSection | BallSection, Field
 MOST_SAMPLES = 10**8  # some 10 GB with their positions
 AxisPoints = Annotated[int, Field(ge=2, le=10**9)]
 Points = AxisPoints | Annotated[list[AxisPoints], Field(min_length=1, max_length=3)]
-Extent = Length | Annotated[list[Length], Field(min_length=1, max_length=3)]
+Extent = Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)]
 EXTENT = "a positive number or one per axis: the length of the box of data, for example extent = 1.0"
 POINTS = "a whole number from 2 to 10^9, or one per axis, for example points = 512 or points = [128, 96]"
 
@@ -144,6 +143,7 @@ class Network(Section):
     )
     sigma_a: float = Field(
         ge=0,
+        le=LARGEST,
         description="a number of at least 0: the standard deviation of the output weights, for example sigma_a = 1.0",
     )
     sampling: Literal["iid", "sobol"] = Field("iid", description='"iid" or "sobol"')
