@@ -28,27 +28,38 @@ def run_all(run: RunFile, problem: Problem, store: Store, *, resume: bool, overw
     """The stages pde, nn and compare; collective. Raises what they raise, and what can be refused at once before the
     first of them starts. What is finished is not even imported."""
     done = on_root(_refuse_early, run, problem, store, resume=resume, overwrite=overwrite)
+    if overwrite:
+        on_root(_begin_anew, run, store)
+        resume, overwrite = True, False
     log.info("%s: results go to %s", run.name, store.root)
+    flags = {"resume": resume, "overwrite": overwrite, "stop": stop}
     for name in STAGES:
         if name in done:
             log.info("%s: finished already, in %s", name, store.root / name)
             continue
         stage = import_module(f"{name}.stage")
-        stage.run_stage(run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
+        stage.run_stage(run, problem, store, **flags, **({"renew": resume} if name == "compare" else {}))
 
 
 def _refuse_early(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> list[str]:
     """The stages that are finished. Raises for results in the way, and for settings that a later stage would refuse."""
     plan(problem, run.pde, run.mesh)
-    flags = {"resume": resume, "overwrite": overwrite}
-    done = [name for name in ("pde", "nn") if store.check(name, keys=stage_keys(run, name), **flags)]
-    if not resume:
-        store.check("compare", keys=stage_keys(run, "compare"), **flags)
+    finished = [
+        name for name in STAGES if store.check(name, keys=stage_keys(run, name), resume=resume, overwrite=overwrite)
+    ]
+    done = [name for name in finished if name != "compare"]  # which is also to be of these two
     if "nn" not in done:
         from nn.plan import prepare
 
         prepare(problem, run.training, tolerance=run.training_tolerance)
     return done
+
+
+def _begin_anew(run: RunFile, store: Store) -> None:
+    """Make all stages unfinished at once, so that --resume goes on with an --overwrite that is interrupted; finished
+    results stay until new ones take their place."""
+    for name in reversed(STAGES):
+        store.open(name, keys=stage_keys(run, name), overwrite=True).close()
 
 
 def print_summary(store: Store) -> None:

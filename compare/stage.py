@@ -5,8 +5,18 @@ from pathlib import Path
 import numpy as np
 
 from compare.metrics import Comparison, compare
-from problem import ErrorHistory, InputError, Problem, RunFile, Spectrum, resolved, stage_keys
-from runtime import Stage, StopRequest, Store, atomic_write, log, on_root, sha256_of, threads_alone
+from problem import ErrorHistory, InputError, Problem, RunFile, Spectrum, every_stage_keys, resolved, stage_keys
+from runtime import (
+    Stage,
+    StopRequest,
+    Store,
+    UsageError,
+    changed_keys,
+    log,
+    on_root,
+    sha256_of,
+    threads_alone,
+)
 
 
 def run_stage(
@@ -18,10 +28,12 @@ def run_stage(
     overwrite: bool,
     stop: StopRequest,
     error_file: Path | None = None,
+    renew: bool = False,
 ) -> None:
     """Compare, and write the folder `compare/`; collective: rank 0 works, the others sleep.
 
     error_file: a user's own errors in the format of error.nc, in place of those of `nn`.
+    renew: with resume, a finished comparison of other sources is made anew, not refused.
     Raises UsageError where the result of an earlier stage is missing, damaged, or of another run file, or one of this
     stage is in the way; InputError where the errors do not belong to the data; StoppedEarly.
     """
@@ -34,6 +46,7 @@ def run_stage(
         overwrite=overwrite,
         stop=stop,
         error_file=error_file,
+        renew=renew,
         share=False,
     )
 
@@ -47,6 +60,7 @@ def _run_stage(
     overwrite: bool,
     stop: StopRequest,
     error_file: Path | None,
+    renew: bool,
 ) -> None:
     sources = {"pde": store.verify("pde", keys=stage_keys(run, "pde")) / "spectrum.nc"}
     if error_file is None:
@@ -55,19 +69,32 @@ def _run_stage(
         if not error_file.is_file():
             raise InputError(f"--error {error_file}: no such file; give a netCDF file in the format of error.nc")
         sources["error"] = error_file
-    # What is compared counts by its content: a stage computed anew makes this one out of date.
-    keys = {**stage_keys(run, "compare"), "sources": {name: sha256_of(path) for name, path in sources.items()}}
-    if store.check("compare", keys=keys, resume=resume, overwrite=overwrite):
+    keys = stage_keys(run, "compare")
+    hashes = {name: sha256_of(path) for name, path in sources.items()}
+    if store.check("compare", keys=keys, resume=resume, overwrite=overwrite) and _of(store, hashes, renew=renew):
         log.info("compare: finished already, in %s", store.root / "compare")
         return
     history = ErrorHistory.load(sources.get("error") or sources["nn"])
     comparison = compare(Spectrum.load(sources["pde"]), history, problem, threads=threads_alone())
-    with store.open("compare", keys=keys, resume=resume, overwrite=overwrite) as stage:
-        with atomic_write(store.root / "run.toml") as aside:
-            aside.write_text(resolved(run), encoding="utf-8")
+    # An unfinished one has nothing to go on from: it starts afresh.
+    with store.open("compare", keys=keys, overwrite=resume or overwrite) as stage:
+        store.keep_run_file(resolved(run), every_stage_keys(run))
         write(stage, comparison, stop)
-        stage.finish()
+        stage.finish(sources=hashes)
     log.info("compare: wrote %s", stage.folder)
+
+
+def _of(store: Store, hashes: dict[str, str], *, renew: bool) -> bool:
+    """Whether the finished comparison is of these sources, which count by their content; UsageError unless renew."""
+    changes = changed_keys({"sources": store.manifest("compare")["sources"]}, {"sources": hashes})
+    if changes and not renew:
+        raise UsageError(
+            f"{store.root / 'compare'} compares other results ({'; '.join(changes)}): "
+            "choose another --out, or compare again with --overwrite"
+        )
+    if changes:
+        log.info("compare: made anew, since what it compares has changed (%s)", "; ".join(changes))
+    return not changes
 
 
 def write(stage: Stage, comparison: Comparison, stop: StopRequest) -> None:
@@ -75,6 +102,7 @@ def write(stage: Stage, comparison: Comparison, stop: StopRequest) -> None:
     from compare.figures import figure4
     from pde.fields import write_fields
 
+    stop.install()  # after PETSc, which comes with DOLFINx and has a handler of its own for SIGTERM
     with stage.writing("spectra.nc") as path:
         comparison.save(path)
     with stage.writing("metrics.csv") as path:

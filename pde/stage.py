@@ -13,8 +13,8 @@ from petsc4py import PETSc
 from meshes import plan
 from pde.fields import spectrum_fields, write_fields
 from pde.solver import Snapshot, Solver
-from problem import Problem, RunFile, resolved, stage_keys
-from runtime import Progress, Stage, StopRequest, Store, atomic_write, log, on_root
+from problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
+from runtime import Progress, Stage, StopRequest, Store, log, on_root
 
 
 def run_stage(
@@ -47,8 +47,7 @@ def run_stage(
 def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
     stage = store.open("pde", keys=stage_keys(run, "pde"), resume=resume, overwrite=overwrite)
     if not stage.finished:
-        with atomic_write(store.root / "run.toml") as aside:
-            aside.write_text(resolved(run), encoding="utf-8")
+        store.keep_run_file(resolved(run), every_stage_keys(run))
     return stage
 
 

@@ -9,7 +9,7 @@ from problem.fourier import SIGN, phase, transform
 from problem.grid import Grid
 from problem.laws import Law, Laws, two_layer
 from problem.records import ErrorHistory, Problem, Spectrum, canonical_order
-from problem.runfile import RunFile, load, parse, resolved, stage_keys
+from problem.runfile import RunFile, every_stage_keys, load, parse, resolved, stage_keys
 from problem.samples import Samples, area_average, waves
 from problem.settings import Mesh, Network, Pde, Training
 
@@ -38,6 +38,7 @@ __all__ = [
     "build",
     "canonical_order",
     "draw",
+    "every_stage_keys",
     "load",
     "parse",
     "phase",

@@ -112,7 +112,8 @@ def parse(tables: dict[str, Any]) -> RunFile:
 
 def resolved(run: RunFile) -> str:
     """The run file as TOML with every default filled in."""
-    return tomli_w.dumps(run.model_dump(exclude_none=True))
+    training = run.training.model_copy(update={"tolerance": run.training_tolerance})
+    return tomli_w.dumps(run.model_copy(update={"training": training}).model_dump(exclude_none=True))
 
 
 def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
@@ -143,6 +144,11 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
         case _:
             raise ValueError(f"stage = {stage!r}; use mesh, pde, nn or compare")
     return common | own
+
+
+def every_stage_keys(run: RunFile) -> dict[str, dict[str, Any]]:
+    """`stage_keys` of all stages, by their names."""
+    return {stage: stage_keys(run, stage) for stage in ("mesh", "pde", "nn", "compare")}
 
 
 _VALUES = ("frequencies", "window", "standardize")  # keys of [data] that change the values of the samples only

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runtime.errors import UsageError
-from runtime.files import FileLock, sha256_of, writable
+from runtime.files import FileLock, atomic_write, sha256_of, writable
 from runtime.keys import canonical, changed_keys, key_hash
+from runtime.logs import log
 from runtime.manifest import FORMAT_VERSION, MANIFEST, PARTS, UNFINISHED, publish, write_json
 from runtime.stage import Stage
 
@@ -100,6 +101,22 @@ class Store:
         raise UsageError(
             f"there is no {stage} result in {self.root}: compute it first with `freqbias {stage} RUN.toml`"
         )
+
+    def keep_run_file(self, text: str, keys: Mapping[str, Mapping[str, Any]]) -> None:
+        """Writes <root>/run.toml, in place of an earlier one.
+
+        keys: by stage, those that this run file gives. Warns of finished stages with other ones, unless they are being
+        computed again: they stay as they are, and their manifests say what they belong to.
+        """
+        for stage, expected in keys.items():
+            if self._partial(stage).exists() or not (self._final(stage) / MANIFEST).is_file():
+                continue
+            with suppress(UsageError):  # a damaged one is for whoever reads it
+                changes = changed_keys(_read_json(self._final(stage) / MANIFEST, stage)["keys"], expected)
+                if changes:
+                    log.warning("%s was computed with other keys (%s)", self._final(stage), "; ".join(changes))
+        with atomic_write(self.root / "run.toml") as aside:
+            aside.write_text(text, encoding="utf-8")
 
     def _final(self, stage: str) -> Path:
         if not _STAGE_NAME.fullmatch(stage):

@@ -1,10 +1,12 @@
-"""Start the commands as a user does: real processes, alone or under mpirun."""
+"""Start programs as a user does: real processes, alone or under the mpirun beside this Python."""
 
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 MPIRUN = Path(sys.executable).parent / "mpirun"
 
 
@@ -14,23 +16,30 @@ def command(*arguments: object, ranks: int = 1) -> list[str]:
     return [*launcher, sys.executable, *map(str, arguments)]
 
 
-def environment() -> dict[str, str]:
-    """One thread a rank: the tests share the machine."""
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+def environment(**extra: str) -> dict[str, str]:
+    """One thread a rank: the tests share the machine. extra: more variables."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **extra}
 
 
-def run(*arguments: object, ranks: int = 1, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, ranks: int = 1, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run `python ...` to its end."""
     return subprocess.run(
         command(*arguments, ranks=ranks),
         capture_output=True,
         text=True,
         timeout=timeout,
-        env=environment(),
+        env=environment(**extra),
         check=False,
     )
 
 
 def start(*arguments: object, ranks: int = 1) -> subprocess.Popen[str]:
+    """Start `python ...`."""
     return subprocess.Popen(
         command(*arguments, ranks=ranks), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
     )
+
+
+def code(text: str) -> tuple[str, str]:
+    """The arguments that run an indented program."""
+    return "-c", textwrap.dedent(text)

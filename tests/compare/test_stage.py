@@ -9,6 +9,7 @@ import pyvista
 from compare.stage import run_stage
 from problem import ErrorHistory, InputError, Spectrum, build, parse, stage_keys
 from runtime import StopRequest, Store, UsageError
+from tests import launch
 from tests.compare.build import fabricated
 
 TABLES = {
@@ -45,9 +46,9 @@ def put(store: Store, stage: str, name: str, record: Spectrum | ErrorHistory, **
         opened.finish()
 
 
-def compare_stage(store, run=RUN, *, resume=False, overwrite=False, error_file=None):
+def compare_stage(store, run=RUN, *, resume=False, overwrite=False, **how):
     with StopRequest() as stop:
-        run_stage(run, build(run), store, resume=resume, overwrite=overwrite, stop=stop, error_file=error_file)
+        run_stage(run, build(run), store, resume=resume, overwrite=overwrite, stop=stop, **how)
 
 
 def metrics(store):
@@ -82,8 +83,18 @@ def test_a_stage_computed_anew_makes_the_comparison_out_of_date(store, quick):
     compare_stage(store)
     _, history = fabricated(build(RUN), cells=(32,))
     put(store, "nn", "error.nc", replace(history, error=1.2 * history.error), overwrite=True)
-    with pytest.raises(UsageError, match=r"sources\.nn"):
+    with pytest.raises(UsageError, match=r"sources\.nn.*--overwrite"):
         compare_stage(store, resume=True)
+    compare_stage(store, resume=True, renew=True)
+    np.testing.assert_allclose(metrics(store)["relative_l2_error"], 0.2 / 1.2, rtol=1e-9)
+    compare_stage(store, resume=True)
+
+
+def test_an_unfinished_comparison_leaves_nothing_of_its_own(store, quick):
+    with store.open("compare", keys=stage_keys(RUN, "compare")) as stage, stage.writing("fields_9.vtu") as path:
+        path.write_text("of a comparison at more times")
+    compare_stage(store, resume=True)
+    assert not (store.root / "compare" / "fields_9.vtu").exists()
 
 
 @pytest.mark.parametrize("stage", ["pde", "nn"])
@@ -118,6 +129,34 @@ def test_own_errors_in_any_order_of_samples(tmp_path, store, quick):
     compare_stage(store, error_file=tmp_path / "mine.nc")
     np.testing.assert_array_equal(metrics(store)["time"], [1.0, 5.0])
     np.testing.assert_allclose(metrics(store)["relative_l2_error"], 0.3 / 1.3, rtol=1e-9)
+
+
+def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
+    """DOLFINx brings PETSc, which takes SIGTERM for itself when it starts."""
+    code = """
+        import os, signal, sys
+        from pathlib import Path
+        from compare.metrics import Comparison
+        from compare.stage import run_stage
+        from problem import build, parse
+        from runtime import Store, StopRequest, run_guarded
+
+        save = Comparison.save
+        def signalled(*arguments):
+            save(*arguments)
+            assert "dolfinx" in sys.modules
+            os.kill(os.getpid(), signal.SIGTERM)
+        Comparison.save = signalled
+        run = parse({tables!r})
+
+        def main():
+            with StopRequest() as stop:
+                run_stage(run, build(run), Store(Path({root!r})), resume=False, overwrite=False, stop=stop)
+        sys.exit(run_guarded(main))
+    """
+    done = launch.run(*launch.code(code.format(tables=TABLES, root=str(store.root))))
+    assert done.returncode == 75, done.stderr
+    assert "SIGTERM" in done.stderr and "--resume" in done.stderr
 
 
 def test_own_errors_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path, store):

@@ -1,0 +1,119 @@
+"""`run`: what is interrupted goes on, with or without --overwrite, whatever was finished before."""
+
+from dataclasses import replace
+from importlib import import_module
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from compare import pipeline
+from problem import build, parse, stage_keys
+from runtime import StopRequest, Store, StoppedEarly, UsageError
+from tests.compare.build import fabricated
+from tests.compare.test_stage import TABLES, metrics
+
+RUN = parse(TABLES)
+OTHER = parse({**TABLES, "unit": "m", "pde": {"tolerance": 2e-3}})
+
+
+class Bench:
+    """A result folder, and `run` on it with stages pde and nn that compute nothing, but leave what they should.
+
+    factor: of the network's errors. stop_in: the stage to be interrupted. made: the stages that were computed.
+    """
+
+    def __init__(self, root, monkeypatch):
+        self.store, self.factor, self.stop_in, self.made = Store(root), 1.1, None, []
+        monkeypatch.setattr(pipeline, "import_module", self.stage)
+        monkeypatch.setattr("compare.stage.write", self.write)
+
+    def run(self, run=RUN, *, resume=False, overwrite=False, stop_in=None):
+        self.made, self.stop_in = [], stop_in
+        with StopRequest() as stop:
+            pipeline.run_all(run, build(run), self.store, resume=resume, overwrite=overwrite, stop=stop)
+
+    def stage(self, module):
+        name = module.removesuffix(".stage")
+        return import_module(module) if name == "compare" else SimpleNamespace(run_stage=self.standing_in(name))
+
+    def standing_in(self, name):
+        def run_stage(run, problem, store, *, resume, overwrite, stop):
+            with store.open(name, keys=stage_keys(run, name), resume=resume, overwrite=overwrite) as stage:
+                self.interrupted(name)
+                spectrum, history = fabricated(problem, cells=(32,))
+                history = replace(history, error=self.factor * history.error)
+                file, record = ("spectrum.nc", spectrum) if name == "pde" else ("error.nc", history)
+                with stage.writing(file) as path:
+                    record.save(path)
+                stage.finish()
+
+        return run_stage
+
+    def write(self, stage, comparison, stop):
+        self.interrupted("compare")
+        with stage.writing("metrics.csv") as path:
+            comparison.save_metrics(path)
+
+    def interrupted(self, name):
+        if name == self.stop_in:
+            raise StoppedEarly("on purpose")
+        self.made.append(name)
+
+    @property
+    def error(self):
+        return metrics(self.store)["relative_l2_error"][-1]
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    bench = Bench(tmp_path / "out", monkeypatch)
+    bench.run()
+    assert bench.made == ["pde", "nn", "compare"]
+    return bench
+
+
+@pytest.mark.parametrize("run", [RUN, OTHER], ids=["same keys", "other keys"])
+@pytest.mark.parametrize("stage", pipeline.STAGES)
+def test_an_interrupted_overwrite_is_resumed(bench, run, stage):
+    bench.factor = 1.2
+    with pytest.raises(StoppedEarly):
+        bench.run(run, overwrite=True, stop_in=stage)
+    before = bench.made
+    assert bench.error == pytest.approx(0.1 / 1.1), "until the new result is complete the old one can be read"
+    with pytest.raises(UsageError, match="--resume"):
+        bench.run(run)
+    bench.run(run, resume=True)
+    assert before + bench.made == ["pde", "nn", "compare"]
+    assert bench.error == pytest.approx(0.2 / 1.2)
+    bench.run(run, resume=True)
+    assert bench.made == []
+
+
+def test_a_comparison_of_earlier_results_is_made_anew(bench, caplog):
+    bench.factor = 1.3
+    with StopRequest() as stop:
+        bench.standing_in("nn")(RUN, build(RUN), bench.store, resume=False, overwrite=True, stop=stop)
+    with caplog.at_level("INFO", "freqbias"):
+        bench.run(resume=True)
+    assert bench.made == ["compare"] and bench.error == pytest.approx(0.3 / 1.3)
+    assert "compare: made anew, since what it compares has changed (sources.nn" in caplog.text
+
+
+def test_a_comparison_with_own_errors_gives_way_to_that_with_the_network(bench, tmp_path):
+    _, history = fabricated(build(RUN))
+    replace(history, error=2.0 * history.error).save(tmp_path / "mine.nc")
+    with StopRequest() as stop:
+        import_module("compare.stage").run_stage(
+            RUN, build(RUN), bench.store, resume=False, overwrite=True, stop=stop, error_file=tmp_path / "mine.nc"
+        )
+    assert bench.error == pytest.approx(0.5)
+    bench.run(resume=True)
+    assert bench.error == pytest.approx(0.1 / 1.1)
+
+
+def test_a_changed_run_file_is_refused_by_its_key_before_anything_is_done(bench):
+    with pytest.raises(UsageError, match=r"pde\.tolerance: 0.001 -> 0.002"):
+        bench.run(OTHER, resume=True)
+    assert bench.made == []
+    np.testing.assert_allclose(bench.error, 0.1 / 1.1)
