@@ -14,7 +14,8 @@ import numpy as np
 
 from nn.ntk import InfiniteWidthKernel
 from numerics import exponential
-from pde.solver import INTEGRATION_SHARE, Solver
+from pde.integrators import INTEGRATION_SHARE
+from pde.solver import Solver
 from problem import Pde, Problem, RunFile, build, parse
 
 REPEATS = 5

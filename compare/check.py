@@ -8,6 +8,7 @@ from compare import predict
 from compare.table import aligned
 from meshes import Plan, plan
 from nn.training import prepare
+from pde.integrators import INTEGRATION_SHARE
 from problem import Problem, RunFile
 from runtime import size
 from runtime.progress import duration
@@ -20,8 +21,8 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     """The prediction as text. Raises InputError for what a stage would refuse."""
     layout = plan(problem, run.pde, run.mesh)
     training = prepare(problem, run.training, tolerance=run.training_tolerance)
-    flow = predict.kernel_flow(problem, 0.1 * run.pde.tolerance)
-    pde = predict.pde_cost(problem, run.pde, layout, flow, training.lambda_max)
+    flow = predict.kernel_flow(problem, INTEGRATION_SHARE * run.pde.tolerance)
+    pde = predict.pde_cost(problem, run.pde, layout, flow)
     nn = predict.training_cost(training)
     grid, unit = problem.grid, f"cycles/{problem.unit or 'unit length'}"
     shape, extent = " x ".join(map(str, grid.shape)), " x ".join(f"{e:g}" for e in grid.extent)

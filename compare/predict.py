@@ -18,7 +18,7 @@ from nn.ntk import InfiniteWidthKernel
 from nn.training import Plan as TrainingPlan
 from nn.training import trajectory
 from numerics import GridTransform, exponential
-from pde.integrators import automatic_step
+from pde.integrators import ThetaMethod, choose
 from problem import ComputationError, Pde, Problem
 from runtime import threads
 
@@ -60,13 +60,17 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
     return KernelFlow(np.sum(losses, axis=0), max(flow.steps for flow in flows))
 
 
-def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow | None, fastest: float) -> Cost:
-    """Of the stage pde. fastest: the largest decay rate [1/time]."""
+def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow | None) -> Cost:
+    """Of the stage pde."""
     outputs, channels, samples = len(problem.times), problem.samples.channels, problem.grid.size
     stored = 48.0 * outputs * channels * plan.dofs  # the spectrum, and copies of it while it is written
     setup = ASSEMBLY * plan.nonzeros
-    direct = settings.integrator == "lanczos"
-    steps = (flow.steps if flow else None) if direct else _time_steps(problem, settings, fastest)
+    integrator = choose(problem, settings, folded=plan.folded)
+    direct = not isinstance(integrator, ThetaMethod)
+    if isinstance(integrator, ThetaMethod):
+        steps: int | None = sum(integrator.steps(problem.times))
+    else:
+        steps = flow.steps if flow else None
     if settings.operator == "local":
         memory = stored + 12.0 * plan.nonzeros * (1 + FILL) + 8.0 * ITERATIONS * plan.dofs
         each = SHIFT_INVERT if direct else 2 * DIRECT_STEP * (steps or 0)
@@ -102,19 +106,11 @@ def energy_beyond(problem: Problem, half_width: tuple[float, ...]) -> float:
     return float(power[beyond].sum() / power.sum())
 
 
-def _time_steps(problem: Problem, settings: Pde, fastest: float) -> int:
-    theta = 0.5 if settings.integrator == "crank-nicolson" else 1.0
-    step = settings.step
-    if step == "auto":
-        step = automatic_step(theta, problem.times, 0.5 * settings.tolerance, fastest)
-    return int(np.ceil(np.diff(problem.times) / step - 1e-9).sum())
-
-
 def _transform_seconds(problem: Problem, settings: Pde, plan: MeshPlan) -> float:
     """One pair of transforms between the samples and as many frequencies as half the mesh has."""
     rng = np.random.default_rng(0)
     frequencies = rng.uniform(-1, 1, (plan.dofs // 2 + 1, plan.dimension)) * plan.half_width
-    transform = GridTransform(problem.grid, frequencies, eps=1e-3 * settings.tolerance, threads=threads())
+    transform = GridTransform(problem.grid, frequencies, eps=1e-2 * settings.tolerance, threads=threads())
     values = problem.samples.values[0]
 
     def pair() -> None:

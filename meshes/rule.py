@@ -1,12 +1,12 @@
 """From a tolerance to a frequency mesh: how far it reaches and how fine it is.
 
-Half-width: the support of rho_w, or the smallest R with  T sup_{|xi| > R} rho_w / prod extent * (1 + (2 pi sigma_a
-X)^2) <= tolerance.
+Half-width: the support of the laws, or the smallest R with
+T sup_{|xi| > R} (damping + (2 pi X)^2 diffusion) / prod extent <= tolerance.
 Element size: h_i = degree / (nu X_i), X_i = max_j |x_j,i|, with nu nodes per 1/X_i from measured tables.
 """
 
 from dataclasses import dataclass
-from math import ceil, exp, log, pi, prod
+from math import ceil, exp, log, prod
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
     if mesh.size is not None:
         size = np.full(grid.dimension, mesh.size)
     else:
-        nodes = nodes_per_reach(settings) * (1.0 if problem.density.follows_box(grid.dimension) else RINGING)
+        nodes = nodes_per_reach(settings) * (1.0 if follows_box(problem) else RINGING)
         size = settings.degree / (nodes * grid.reach)
     cells = [
         max(LEAST_CELLS if mesh.size is None else 2, ceil(2 * r / h - 1e-9))
@@ -86,7 +86,7 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
 
 def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float], bool]:
     grid, nyquist = problem.grid, problem.grid.nyquist
-    beyond_box = not problem.density.follows_box(grid.dimension)
+    beyond_box = not follows_box(problem)
     radius = mesh.half_width or tail_radius(problem, settings.tolerance)
     folded = (
         settings.operator == "data"
@@ -111,12 +111,15 @@ def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float
     return [float(radius)] * grid.dimension, False
 
 
+def follows_box(problem: Problem) -> bool:
+    """Whether a box mesh resolves both laws."""
+    return problem.laws.damping.follows_box and problem.laws.diffusion.follows_box
+
+
 def tail_radius(problem: Problem, tolerance: float) -> float:
-    """The half-width beyond which the damping is too weak to matter until the last output time [cycles/length]."""
-    reach = np.linalg.norm(problem.grid.reach)
-    strength = problem.times[-1] / problem.grid.volume * (1 + (2 * pi * problem.network.sigma_a * reach) ** 2)
-    level = TAIL_SHARE * tolerance / strength
-    return problem.density.tail_radius(min(level, 0.5 * problem.density.maximum(problem.dimension)), problem.dimension)
+    """The half-width beyond which the laws are too weak to matter until the last output time [cycles/length]."""
+    level = TAIL_SHARE * tolerance * problem.grid.volume / problem.times[-1]
+    return problem.laws.tail_radius(level, problem.reach)
 
 
 def nodes_per_reach(settings: Pde) -> float:

@@ -13,7 +13,6 @@ Parallel: nodes are distributed, u is on every rank; one reduction of a vector o
 
 from mpi4py import MPI  # isort: skip
 from collections.abc import Callable
-from math import pi
 
 import numpy as np
 from dolfinx import fem, la
@@ -28,9 +27,12 @@ from problem import ComputationError, Problem
 
 
 class DataOperator:
-    """K_h on the samples; states are u, (C, N), the same on every rank."""
+    """K_h on the samples; states are u, (C, N), the same on every rank. start: u(0)."""
 
-    def __init__(self, problem: Problem, plan: Plan, comm: MPI.Comm, *, accuracy: float, threads: int = 1) -> None:
+    def __init__(
+        self, problem: Problem, plan: Plan, comm: MPI.Comm, errors: np.ndarray, *, accuracy: float, threads: int = 1
+    ) -> None:
+        self.start = np.array(errors, dtype=float)
         self.problem, self.plan, self.comm = problem, plan, comm
         self._accuracy, self._threads = accuracy, threads
         space = forms.lagrange(box(plan, comm, half=True), plan.degree)
@@ -46,37 +48,20 @@ class DataOperator:
         self._transform = (
             GridTransform(problem.grid, self._nodes, eps=accuracy, threads=threads) if len(touched) else None
         )
-        self.products = 0
-
-    @property
-    def fastest(self) -> float:
-        """An upper bound of the decay rates: min(1, sup rho_w / prod extent) * (1 + (2 pi sigma_a X)^2) [1/time]."""
-        grid = self.problem.grid
-        strength = 1 + (2 * pi * self.problem.network.sigma_a * np.linalg.norm(grid.reach)) ** 2
-        return float(
-            strength
-            * (1.0 if self.plan.folded else min(1.0, self.problem.density.maximum(grid.dimension) / grid.volume))
-        )
-
-    def start(self, errors: np.ndarray) -> np.ndarray:
-        """u(0), (C, N), from the errors on the samples, (C, N)."""
-        return np.array(errors, dtype=float)
 
     def apply(self, u: np.ndarray) -> np.ndarray:
-        """K_h u = 2 Re(E^H A_h E u) / N over the half mesh: (N,) -> (N,). Collective."""
-        self.products += 1
+        """K_h u = 2 Re(E^H A_h E u) / N over the half mesh, and atom mean(u): (N,) -> (N,). Collective."""
         result = np.zeros(len(u))
         if self._transform is not None:
             v = self._transform.to_frequencies(u)
             product = np.empty_like(v)  # A is real: SciPy's complex product would take three times as long
             product.real, product.imag = self._matrix @ v.real.copy(), self._matrix @ v.imag.copy()
             result = (2 / len(u)) * self._transform.to_samples(product).real
-        if self.comm.size == 1:
-            return result
-        total = np.empty_like(result)
-        self.comm.Reduce(result, total)
-        self.comm.Bcast(total)  # and not Allreduce, whose result may differ between ranks in the last bit
-        return total
+        if self.comm.size > 1:
+            local, result = result, np.empty_like(result)
+            self.comm.Reduce(local, result)
+            self.comm.Bcast(result)  # and not Allreduce, whose result may differ between ranks in the last bit
+        return result + self.problem.laws.atom * u.mean()
 
     def mass(self, u: np.ndarray) -> np.ndarray:
         return u

@@ -10,6 +10,8 @@ import dolfinx
 import numpy as np
 import pyvista
 
+from meshes import Plan
+from pde.forms import laws_on
 from problem import Problem, Spectrum
 
 VTK_LAGRANGE = {
@@ -57,18 +59,15 @@ def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> p
     return pyvista.UnstructuredGrid(listed.ravel(), np.full(len(cells), VTK_LAGRANGE[cell_type]), points)
 
 
-def spectrum_fields(problem: Problem, spectrum: Spectrum) -> dict[str, np.ndarray]:
-    """What `pde/fields.pvd` holds: real, imaginary, magnitude and phase of v for each channel, damping, diffusion,
-    rho_w."""
+def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: Plan) -> dict[str, np.ndarray]:
+    """What `pde/fields.pvd` holds: real, imaginary, magnitude and phase of v for each channel, damping and diffusion as
+    they were solved with (folded where the plan says so), rho_w."""
     fields: dict[str, np.ndarray] = {}
     for channel in range(spectrum.error.shape[1]):
         suffix = f"_{channel}" if spectrum.error.shape[1] > 1 else ""
         v = spectrum.error[:, channel]
         parts = {"real": v.real, "imaginary": v.imag, "magnitude": np.abs(v), "phase": np.angle(v)}
         fields |= {name + suffix: values for name, values in parts.items()}
-    laws, xi = problem.laws, spectrum.frequency
-    return fields | {
-        "damping": laws.damping.value(xi),
-        "diffusion": laws.diffusion.value(xi),
-        "rho_w": problem.density.density(xi),
-    }
+    damping, diffusion = laws_on(problem, plan)
+    xi = spectrum.frequency
+    return fields | {"damping": damping(xi), "diffusion": diffusion(xi), "rho_w": problem.density.density(xi)}

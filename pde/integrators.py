@@ -5,7 +5,6 @@ B)^-1 b) and `start`. States are real, (C, n), n being what this rank holds; cha
 yields the state at every output time after the first.
 """
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil, exp, log, sqrt
@@ -14,16 +13,17 @@ from typing import Protocol
 import numpy as np
 
 from numerics import exponential, shift_invert_exponential
-from problem import ComputationError
+from problem import ComputationError, InputError, Pde, Problem
 
 Solve = Callable[[np.ndarray], np.ndarray]
 
+INTEGRATION_SHARE = 0.2  # of the tolerance, for Lanczos, where digits are cheap; the mesh takes the rest
+STEPPING_SHARE = 0.5  # of the tolerance, for the stepping integrators
+MOST_STEPS = 1e9
 SPAN = 100.0  # largest ratio of output times that one shift serves
 
 
 class Operator(Protocol):
-    products: int
-
     def apply(self, u: np.ndarray) -> np.ndarray: ...
     def mass(self, u: np.ndarray) -> np.ndarray: ...
     def inner(self, rows: np.ndarray, u: np.ndarray) -> np.ndarray: ...
@@ -33,10 +33,11 @@ class Operator(Protocol):
 @dataclass
 class Effort:
     """What the integration took: steps, and the bound or estimate of its error relative to the start (NaN where there
-    is none)."""
+    is none). tick is called before every step, product or solve: what it raises ends the integration."""
 
     steps: int = 0
     error: float = float("nan")
+    tick: Callable[[], None] = lambda: None
 
 
 class Integrator(Protocol):
@@ -51,7 +52,11 @@ class Lanczos:
     tolerance: float
 
     def evolve(self, operator: Operator, start: np.ndarray, times: np.ndarray, effort: Effort) -> Iterator[np.ndarray]:
-        results = [exponential(operator.apply, u, times[1:] - times[0], self.tolerance) for u in start]
+        def apply(u: np.ndarray) -> np.ndarray:
+            effort.tick()
+            return operator.apply(u)
+
+        results = [exponential(apply, u, times[1:] - times[0], self.tolerance) for u in start]
         effort.steps, effort.error = max(r.steps for r in results), max(r.error for r in results)
         yield from np.stack([r.values for r in results], axis=1)
 
@@ -74,6 +79,7 @@ class ShiftInvertLanczos:
             solve = operator.solver(shift)
 
             def resolvent(w: np.ndarray, solve: Solve = solve) -> np.ndarray:
+                effort.tick()
                 return solve(operator.mass(w))
 
             results = [
@@ -107,13 +113,14 @@ class ThetaMethod:
     step: float
 
     def evolve(self, operator: Operator, start: np.ndarray, times: np.ndarray, effort: Effort) -> Iterator[np.ndarray]:
+        counts = self.steps(times)
         u, solve, solved_for = start, None, 0.0
-        for before, after in itertools.pairwise(times):
-            steps = ceil((after - before) / self.step * (1 - 1e-9))
+        for before, after, steps in zip(times, times[1:], counts, strict=False):
             dt = (after - before) / steps
             if solve is None or abs(dt - solved_for) > 1e-12 * dt:
                 solve, solved_for = operator.solver(self.theta * dt), dt
             for _ in range(steps):
+                effort.tick()
                 u = np.array([solve(self._right(operator, channel, solved_for)) for channel in u])
                 effort.steps += 1
                 if not np.isfinite(u).all():
@@ -121,6 +128,14 @@ class ThetaMethod:
                         f"step {effort.steps} (t = {after:.6g}): the solution is not finite; use a smaller [pde] step"
                     )
             yield u
+
+    def steps(self, times: np.ndarray) -> list[int]:
+        """How many steps each interval between output times takes. Raises InputError where there would be no end."""
+        with np.errstate(over="ignore"):
+            counts = np.ceil(np.diff(times) / self.step * (1 - 1e-9))
+        if counts.sum() > MOST_STEPS:
+            raise InputError(f"[pde] step = {self.step:.3g} makes {counts.sum():.3g} steps; use a larger one")
+        return [int(count) for count in counts]
 
     def _right(self, operator: Operator, u: np.ndarray, dt: float) -> np.ndarray:
         if self.theta == 1:
@@ -141,3 +156,24 @@ def automatic_step(theta: float, times: np.ndarray, tolerance: float, fastest: f
     accurate = sqrt(27 * exp(-3) / 12 / tolerance)
     damped = sqrt(fastest * first * log(1 / tolerance) / 4)
     return first / ceil(max(accurate, damped))
+
+
+def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
+    """An upper bound of the operator's decay rates [1/time]."""
+    local = problem.laws.local_rate(problem.grid.volume, problem.reach)
+    if operator == "local":
+        return local
+    kernel = problem.laws.kernel_rate(problem.reach)
+    return kernel if folded else min(kernel, local + problem.laws.atom)
+
+
+def choose(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:
+    """The integrator that the settings ask for, made to meet their tolerance."""
+    fastest = fastest_rate(problem, operator=settings.operator, folded=folded)
+    if settings.integrator == "lanczos":
+        tolerance = INTEGRATION_SHARE * settings.tolerance
+        return Lanczos(tolerance) if settings.operator == "data" else ShiftInvertLanczos(tolerance, fastest)
+    theta = 0.5 if settings.integrator == "crank-nicolson" else 1.0
+    if settings.step == "auto":
+        return ThetaMethod(theta, automatic_step(theta, problem.times, STEPPING_SHARE * settings.tolerance, fastest))
+    return ThetaMethod(theta, settings.step)

@@ -10,12 +10,10 @@ import runtime
 from meshes import plan
 from numerics import superpose
 from pde.data_operator import DataOperator
-from pde.integrators import Effort, Integrator, Lanczos, ShiftInvertLanczos, ThetaMethod, automatic_step
+from pde.integrators import Effort, choose
 from pde.local_operator import LocalOperator
 from problem import ComputationError, Mesh, Pde, Problem, Spectrum, draw
 
-INTEGRATION_SHARE = 0.2  # of the tolerance, for Lanczos, where digits are cheap; the mesh takes the rest
-STEPPING_SHARE = 0.5  # of the tolerance, for the stepping integrators
 TRANSFORM_SHARE = 1e-2  # of the tolerance, for the non-uniform transforms
 
 
@@ -36,13 +34,14 @@ def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The solution at one output time: the whole state on rank 0 (None elsewhere), the loss, and for the local
-    operator the share outside."""
+    """The solution at one output time: the whole state on rank 0 (None elsewhere), the loss, for the local operator
+    the share outside, and the steps it took from the start."""
 
     index: int
     state: np.ndarray | None
     loss: float
     outside: float
+    steps: int
 
 
 class Solver:
@@ -58,23 +57,24 @@ class Solver:
         self.problem, self.settings, self.comm = problem, settings or Pde(), comm
         self.plan = plan(problem, self.settings, mesh)
         self.effort = Effort()
+        self._integrator = choose(problem, self.settings, folded=self.plan.folded)
         accuracy = TRANSFORM_SHARE * self.settings.tolerance
+        errors = start_errors(problem, self.settings.initial)
         operator = DataOperator if self.settings.operator == "data" else LocalOperator
         self.operator: DataOperator | LocalOperator = operator(
-            problem, self.plan, comm, accuracy=accuracy, threads=runtime.threads()
+            problem, self.plan, comm, errors, accuracy=accuracy, threads=runtime.threads()
         )
-        self.start = self.operator.start(start_errors(problem, self.settings.initial))
 
     def trajectory(self, after: int = 0, state: np.ndarray | None = None) -> Iterator[Snapshot]:
         """Snapshots at all output times; or, given the whole state of output time `after`, at the later ones only.
         Collective."""
         times = self.problem.times
         if after == 0:
-            local = self.start
+            local = self.operator.start
             yield self._snapshot(0, local)
         else:
             local = self.operator.scatter(state)
-        evolution = self._integrator().evolve(self.operator, local, times[after:], self.effort)
+        evolution = self._integrator.evolve(self.operator, local, times[after:], self.effort)
         for index, later in enumerate(evolution, after + 1):
             if not np.isfinite(later).all():
                 raise ComputationError(
@@ -110,22 +110,7 @@ class Solver:
 
     def _snapshot(self, index: int, local: np.ndarray) -> Snapshot:
         outside = self.operator.outside(local) if isinstance(self.operator, LocalOperator) else 0.0
-        return Snapshot(index, self.operator.gather(local), self.operator.loss(local), outside)
-
-    def _integrator(self) -> Integrator:
-        settings = self.settings
-        if settings.integrator == "lanczos":
-            tolerance = INTEGRATION_SHARE * settings.tolerance
-            return (
-                Lanczos(tolerance)
-                if settings.operator == "data"
-                else ShiftInvertLanczos(tolerance, self.operator.fastest)
-            )
-        theta = 0.5 if settings.integrator == "crank-nicolson" else 1.0
-        step = settings.step
-        if step == "auto":
-            step = automatic_step(theta, self.problem.times, STEPPING_SHARE * settings.tolerance, self.operator.fastest)
-        return ThetaMethod(theta, step)
+        return Snapshot(index, self.operator.gather(local), self.operator.loss(local), outside, self.effort.steps)
 
 
 def solve(

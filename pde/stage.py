@@ -53,21 +53,20 @@ def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
 
 def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Snapshot]:
     """All snapshots, those of an earlier session included; each is stored as it is reached. Collective."""
-    stepping = solver.settings.integrator != "lanczos"  # Lanczos reaches all output times at once
+    stepping = solver.settings.integrator != "lanczos"  # Lanczos reaches all output times at once, or none
     stored = on_root(_stored, stage, share=False) if stepping else []
-    count = on_root(lambda: len(stored or []))
-    snapshots = stored if stored is not None else [Snapshot(index, None, 0.0, 0.0) for index in range(count)]
+    count, steps = on_root(lambda: (len(stored or []), stored[-1].steps if stored else 0))
+    snapshots = stored if stored is not None else [Snapshot(index, None, 0.0, 0.0, 0) for index in range(count)]
+    solver.effort.steps = steps
+    solver.effort.tick = lambda: stop.check(solver.comm)
     if snapshots:
         log.info("pde: going on after t = %g", solver.problem.times[count - 1])
     total = len(solver.problem.times)
-    with Progress("pde", total=total, unit="output times", done=len(snapshots)) as progress:
-        stop.check(solver.comm)
+    with Progress("pde", total=total, unit="output times", done=count) as progress:
         for snapshot in solver.trajectory(max(count - 1, 0), snapshots[-1].state if snapshots else None):
             snapshots.append(snapshot)
             on_root(_save, stage, snapshot)
             progress.advance(note=f"loss {snapshot.loss:.2e}")
-            if len(snapshots) < total:
-                stop.check(solver.comm)
     return snapshots
 
 
@@ -90,7 +89,7 @@ def _assemble(solver: Solver, stage: Stage, snapshots: list[Snapshot]) -> None:
     with stage.writing("spectrum.nc") as path:
         spectrum.save(path)
     with stage.writing("fields.pvd") as path:
-        fields = spectrum_fields(solver.problem, spectrum)
+        fields = spectrum_fields(solver.problem, spectrum, solver.plan)
         write_fields(path.parent, spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
     versions = {"dolfinx": dolfinx.__version__, "petsc": ".".join(map(str, PETSc.Sys.getVersion()))}
     stage.finish(versions=versions, ranks=solver.comm.size)

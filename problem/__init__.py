@@ -7,7 +7,7 @@ from problem.draw import Neurons, draw
 from problem.errors import ComputationError, InputError
 from problem.fourier import SIGN, phase, transform
 from problem.grid import Grid
-from problem.laws import Law, Laws, two_layer
+from problem.laws import Law, Laws, Scaled, two_layer
 from problem.records import ErrorHistory, Problem, Spectrum, canonical_order
 from problem.runfile import RunFile, every_stage_keys, load, parse, resolved, stage_keys
 from problem.samples import Samples, area_average, waves
@@ -31,6 +31,7 @@ __all__ = [
     "Problem",
     "RunFile",
     "Samples",
+    "Scaled",
     "Spectrum",
     "Training",
     "Uniform",

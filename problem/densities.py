@@ -7,6 +7,7 @@ cycles per unit length, of z in that length.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import gamma, log, pi, sqrt
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import j1, ndtri
@@ -14,6 +15,8 @@ from scipy.special import j1, ndtri
 
 class Density(ABC):
     """An even probability density on frequency space."""
+
+    constant: ClassVar[bool] = False  # whether rho_w has one value on its support
 
     @abstractmethod
     def density(self, xi: np.ndarray) -> np.ndarray:
@@ -66,6 +69,7 @@ class Gaussian(Density):
 class Uniform(Density):
     """rho_w(xi) = (2R)^-d where every |xi_i| <= R, else 0;  k(z) = prod_i sin(2 pi R z_i) / (2 pi R z_i)."""
 
+    constant: ClassVar[bool] = True
     radius: float  # cycles/length
 
     def density(self, xi: np.ndarray) -> np.ndarray:
@@ -91,6 +95,7 @@ class Ball(Density):
     With s = 2 pi R |z|:  k(z) = sin s / s (d = 1),  2 J_1(s) / s (d = 2),  3 (sin s - s cos s) / s^3 (d = 3).
     """
 
+    constant: ClassVar[bool] = True
     radius: float  # cycles/length
 
     def density(self, xi: np.ndarray) -> np.ndarray:

@@ -1,48 +1,121 @@
 """The laws that set the damped heat equation in frequency space: dv/dt = -C (damping v - div(diffusion grad v)).
 
 C is the convolution with the transform of the data density (data operator) or 1 / prod extent (local operator); see
-`pde`.
-A network of any depth enters `pde` through its laws alone, never through rho_w.
+`pde`. A network of any depth enters `pde` through its laws alone, never through rho_w.
 """
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import pi
 
 import numpy as np
 
 from problem.densities import Density
 
-Field = Callable[[np.ndarray], np.ndarray]  # (n, d) -> (n,)
+
+class Law(ABC):
+    """An even, non-negative law on frequency space, in d dimensions."""
+
+    @abstractmethod
+    def value(self, xi: np.ndarray) -> np.ndarray:
+        """xi (n, d) [cycles/length] -> (n,)."""
+
+    @abstractmethod
+    def transform(self, z: np.ndarray) -> np.ndarray:
+        """z (..., d) [length] -> integral value(xi) cos(2 pi xi.z) dxi, (...)."""
+
+    @property
+    @abstractmethod
+    def maximum(self) -> float:
+        """sup value."""
+
+    @property
+    @abstractmethod
+    def integral(self) -> float:
+        """integral value dxi = transform(0)."""
+
+    @abstractmethod
+    def tail_radius(self, level: float) -> float:
+        """An R with value(xi) <= level wherever some |xi_i| > R [cycles/length]: the smallest for level < maximum."""
+
+    @property
+    @abstractmethod
+    def constant(self) -> bool:
+        """Whether the value is constant on its support."""
+
+    @property
+    @abstractmethod
+    def follows_box(self) -> bool:
+        """Whether the law is smooth on [-R, R]^d, R its tail radius, so that a box mesh resolves it."""
 
 
 @dataclass(frozen=True)
-class Law:
-    """An even, non-negative law on frequency space, by its values and by its transform.
+class Scaled(Law):
+    """value = factor rho_w(xi), transform = factor k(z)."""
 
-    value: xi (n, d) [cycles/length] -> (n,);  transform: z (n, d) [length] -> integral value(xi) cos(2 pi xi.z) dxi,
-    (n,).
-    """
+    density: Density
+    factor: float
+    dimension: int
 
-    value: Field
-    transform: Field
+    def value(self, xi: np.ndarray) -> np.ndarray:
+        return self.factor * self.density.density(xi)
+
+    def transform(self, z: np.ndarray) -> np.ndarray:
+        return self.factor * self.density.transform(z)
+
+    @property
+    def maximum(self) -> float:
+        return self.factor * self.density.maximum(self.dimension)
+
+    @property
+    def integral(self) -> float:
+        return self.factor
+
+    def tail_radius(self, level: float) -> float:
+        if self.factor == 0:
+            return 0.0
+        # A level above the maximum would not bound the reach at all: half the maximum does.
+        return self.density.tail_radius(min(level, self.maximum / 2) / self.factor, self.dimension)
+
+    @property
+    def constant(self) -> bool:
+        return self.density.constant
+
+    @property
+    def follows_box(self) -> bool:
+        return self.density.follows_box(self.dimension)
 
 
 @dataclass(frozen=True)
 class Laws:
-    """damping = F[G], diffusion = F[H] of the kernel K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x'), and the atom of
-    the damping at xi = 0."""
+    """damping = F[G], diffusion = F[H] of the kernel K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x').
+
+    atom: of the damping at xi = 0, the limit of G(z) for large z.
+    """
 
     damping: Law
     diffusion: Law
     atom: float = 0.0
 
+    def local_rate(self, volume: float, reach: float) -> float:
+        """An upper bound of the decay rates of the local operator for data of |x| <= reach in a box of this volume
+        [1/time]: (sup damping + (2 pi reach)^2 sup diffusion) / volume."""
+        return (self.damping.maximum + (2 * pi * reach) ** 2 * self.diffusion.maximum) / volume
 
-def two_layer(density: Density, sigma_a: float) -> Laws:
+    def kernel_rate(self, reach: float) -> float:
+        """An upper bound of the decay rates on any data of |x| <= reach [1/time]: G(0) + (2 pi reach)^2 H(0)."""
+        return self.damping.integral + self.atom + (2 * pi * reach) ** 2 * self.diffusion.integral
+
+    def tail_radius(self, level: float, reach: float) -> float:
+        """An R with damping + (2 pi reach)^2 diffusion <= level wherever some |xi_i| > R [cycles/length]."""
+        weight = (2 * pi * reach) ** 2
+        share = self.damping.maximum / (self.damping.maximum + weight * self.diffusion.maximum)
+        return max(self.damping.tail_radius(level * share), self.diffusion.tail_radius(level * (1 - share) / weight))
+
+
+def two_layer(density: Density, sigma_a: float, dimension: int) -> Laws:
     """damping = rho_w, diffusion = sigma_a^2 rho_w, no atom: arXiv 2405.14957, with G = k and H = sigma_a^2 k.
 
     sigma_a: standard deviation of the output weights (dimensionless).
     """
-    return Laws(
-        damping=Law(density.density, density.transform),
-        diffusion=Law(lambda xi: sigma_a**2 * density.density(xi), lambda z: sigma_a**2 * density.transform(z)),
-    )
+    return Laws(Scaled(density, 1.0, dimension), Scaled(density, sigma_a**2, dimension))

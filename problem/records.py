@@ -26,7 +26,8 @@ class Problem:
     """The mathematical statement: which network learns which samples, and when we look.
 
     times: output times (T,) in gradient-flow time, increasing, times[0] = 0.
-    seed: of the network's draw. unit: of x, for labels only.
+    seed: of the network's draw. unit: of x, for labels only. laws: damping and diffusion of the network's equation;
+    those of a two-layer network where none are given.
     """
 
     density: Density
@@ -36,6 +37,7 @@ class Problem:
     seed: int = 0
     name: str = "run"
     unit: str = ""
+    laws: Laws = None  # type: ignore[assignment]  # __post_init__ fills it in
 
     def __post_init__(self) -> None:
         times = np.asarray(self.times, dtype=float)
@@ -50,6 +52,8 @@ class Problem:
                 f"times = {self.times}: expected an increasing list that starts with 0 and has a later time"
             )
         object.__setattr__(self, "times", times)
+        if self.laws is None:
+            object.__setattr__(self, "laws", two_layer(self.density, self.network.sigma_a, self.dimension))
 
     @property
     def grid(self) -> Grid:
@@ -60,9 +64,9 @@ class Problem:
         return self.grid.dimension
 
     @property
-    def laws(self) -> Laws:
-        """Damping and diffusion of the network's equation."""
-        return two_layer(self.density, self.network.sigma_a)
+    def reach(self) -> float:
+        """X, an upper bound of max_j |x_j| [length]."""
+        return float(np.linalg.norm(self.grid.reach))
 
 
 @dataclass(frozen=True)

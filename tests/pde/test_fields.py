@@ -9,6 +9,7 @@ import pyvista
 import vtkmodules.vtkCommonCore
 
 import pde
+from meshes import plan
 from pde.fields import lagrange_grid, spectrum_fields, write_fields
 from problem import Gaussian, Grid, Network, Pde, Problem, waves
 
@@ -24,7 +25,7 @@ def solved(dimension, degree):
 
 def written(folder, dimension, degree):
     problem, spectrum = solved(dimension, degree)
-    fields = spectrum_fields(problem, spectrum)
+    fields = spectrum_fields(problem, spectrum, plan(problem, Pde(tolerance=1e-2, degree=degree)))
     write_fields(folder, spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
     return problem, spectrum
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pde
-from problem import Ball, Gaussian, Grid, InputError, Network, Pde, Problem, Samples, Uniform, waves
+from problem import Ball, Gaussian, Grid, InputError, Laws, Network, Pde, Problem, Samples, Scaled, Uniform, waves
 from tests import oracle
 
 TOLERANCES = [1e-2, 1e-3, 1e-4]
@@ -79,6 +79,48 @@ def test_white_noise_in_two_channels():
     assert errors.max() <= 1e-3
 
 
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-5])
+@pytest.mark.parametrize(
+    "density, shape, extent, sigma_a",
+    [(Gaussian(2.0), (14, 18), (0.3, 3.0), 1.0), (Gaussian(1.5), (40,), (10.0,), 30.0)],
+    ids=["mixed extents", "large sigma_a and extent"],
+)
+def test_extremes(density, shape, extent, sigma_a, tolerance):
+    noise = np.random.default_rng(5).normal(size=(1, int(np.prod(shape))))
+    samples = Samples(Grid(shape, extent), noise)
+    problem = Problem(density, samples, Network(width=2, sigma_a=sigma_a), np.array([0.0, 1e-3, 1.0, 1e4]))
+    error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=tolerance)))
+    assert left < 0.9
+    assert error <= tolerance
+
+
+@pytest.mark.parametrize("shape, extent", [((48,), (1.0,)), ((16, 14), (1.0, 0.8))])
+@pytest.mark.parametrize("atom", [0.0, 0.3])
+def test_laws_that_are_not_those_of_two_layers(shape, extent, atom):
+    """K = G(x - x') + 4 pi^2 x.x' H(x - x') with G and H of different widths, and G(infinity) = atom."""
+    dimension = len(shape)
+    laws = Laws(Scaled(Gaussian(4.0), 0.7, dimension), Scaled(Gaussian(2.5), 0.4, dimension), atom)
+    samples = Samples(Grid(shape, extent), 1.0 + np.random.default_rng(6).normal(size=(1, int(np.prod(shape)))))
+    times = np.array([0.0, 1.0, 30.0, 1000.0])
+    problem = Problem(Gaussian(4.0), samples, Network(width=2, sigma_a=1.0), times, laws=laws)
+    positions = oracle.grid(shape, extent)
+    differences = positions[:, None, :] - positions[None, :, :]
+    g, h = oracle.gaussian(4.0)(differences), oracle.gaussian(2.5)(differences)
+    matrix = (0.7 * g + atom + 0.4 * (2 * np.pi) ** 2 * (positions @ positions.T) * h) / len(positions)
+    u = oracle.flow(matrix, -samples.values, times)
+    spectrum = pde.solve(problem, Pde(tolerance=1e-4))
+    v = oracle.spectrum(u, positions, spectrum.frequency)
+    assert np.linalg.norm(spectrum.error - v, axis=(1, 2)).max() <= 1e-4 * np.linalg.norm(v[0])
+
+
+def test_local_operator_refuses_an_atom():
+    base = problem_of(Gaussian(6.0), (96,), (1.0,), [[3.0]], 0.1, 10.0)
+    laws = Laws(Scaled(Gaussian(6.0), 1.0, 1), Scaled(Gaussian(6.0), 0.0, 1), atom=0.3)
+    problem = Problem(base.density, base.samples, base.network, base.times, laws=laws)
+    with pytest.raises(InputError, match="atom"):
+        pde.solve(problem, Pde(operator="local"))
+
+
 @pytest.mark.parametrize("sigma_a", [0.0, 0.01, 3.0])
 def test_any_output_variance(sigma_a):
     problem = problem_of(Gaussian(10.0), (64,), (1.0,), [[3.0], [10.0]], None, 200.0, sigma_a)
@@ -118,6 +160,15 @@ def test_local_operator_reports_what_leaks_out():
     spectrum = pde.solve(problem, Pde(operator="local"))
     assert worst_error(problem, spectrum)[0] > 0.01
     assert spectrum.attributes["outside"] > 0.01
+
+
+def test_nothing_has_leaked_out_at_the_start():
+    """Whatever part of the target the mesh of a compact support leaves out."""
+    problem = problem_of(Uniform(5.0), (64,), (1.0,), [[3.0], [6.0]], 0.08, 100.0)
+    solver = pde.Solver(problem, Pde(operator="local"))
+    snapshots = list(solver.trajectory())
+    assert snapshots[0].outside == 0
+    assert 0 < snapshots[-1].outside < 0.5
 
 
 @pytest.mark.parametrize("integrator", ["crank-nicolson", "backward-euler"])
