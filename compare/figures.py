@@ -148,8 +148,8 @@ def _magnitude(v: np.ndarray) -> np.ndarray:
 
 def _title(comparison: Comparison, index: int) -> str:
     error = 100 * comparison.metrics["relative_l2_error"][index]
-    shown = f"{error:.2g} %" if error >= LEAST_ERROR else f"< {LEAST_ERROR} %"
-    return f"$t$ = {comparison.time[index]:.4g}\nrelative error {shown}"
+    shown = f"relative error {error:.2g} %" if error >= LEAST_ERROR else f"relative error < {LEAST_ERROR} %"
+    return f"$t$ = {comparison.time[index]:.4g}\n" + ("no error left" if np.isnan(error) else shown)
 
 
 def _label(comparison: Comparison, what: str) -> str:

@@ -11,8 +11,9 @@ import numpy as np
 from compare.norm import MassNorm
 from compare.projection import project
 from problem import ErrorHistory, Grid, InputError, Problem, Spectrum
+from runtime import version_of
 
-SAME_TIME = 1e-9  # of the last time
+SAME_TIME = 1e-9  # of the time itself
 SAME_PLACE = 1e-6  # of the grid's spacing
 
 
@@ -68,14 +69,15 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
 
     The norms are L2 norms of the mesh within the Nyquist box, channels added up as squares. metrics:
 
-        relative_l2_error   ||v_nn - v_pde|| / ||v_nn||
+        relative_l2_error   ||v_nn - v_pde|| / ||v_nn||, NaN where v_nn is 0
         error_over_initial  ||v_nn - v_pde|| / ||v_pde(0)||
         norm_pde, norm_nn   ||v_pde||, ||v_nn||
         loss_nn             1/2 mean_j u_j^2, summed over channels
         loss_pde            the same of the finite-element solution, by `parseval_loss` where the spectrum has none
 
     The samples may come in any order, as long as they are those of problem.grid.
-    Raises InputError where positions or channels are others, or no time is common: nothing is interpolated.
+    Raises InputError where positions or channels are others, no time is common (nothing is interpolated), or v_pde(0)
+    is 0.
     """
     error = history.error[:, :, match_positions(history.position, problem.grid)]
     ours, theirs = common_times(spectrum.time, history.time)
@@ -93,21 +95,23 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
         return np.linalg.norm(norm(values), axis=-1)
 
     distance, norm_pde, norm_nn, initial = total(nn - pde), total(pde), total(nn), total(spectrum.error[0])
-    if not initial or not norm_nn.all():
+    if not initial:
         raise InputError(
-            "a spectrum is 0 on the whole mesh, so that no relative error exists; "
+            "the spectrum starts at 0 on the whole mesh, so that there is no error over the start; "
             "the mesh must cover frequencies of the data"
         )
     metrics = {
-        "relative_l2_error": distance / norm_nn,
+        "relative_l2_error": np.divide(distance, norm_nn, out=np.full_like(norm_nn, np.nan), where=norm_nn > 0),
         "error_over_initial": distance / initial,
         "loss_pde": parseval_loss(norm_pde, problem.grid) if spectrum.loss is None else spectrum.loss[ours],
         "loss_nn": 0.5 * np.mean(error[theirs] ** 2, axis=-1).sum(axis=-1),
         "norm_pde": norm_pde,
         "norm_nn": norm_nn,
     }
-    attributes: dict[str, Any] = {"name": problem.name, "unit": problem.unit}
-    attributes |= {"width": int(history.attributes["width"])} if "width" in history.attributes else {}
+    attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}
+    attributes |= {key: spectrum.attributes[key] for key in ("operator", "tolerance") if key in spectrum.attributes}
+    if isinstance(width := history.attributes.get("width"), int | np.integer):  # in a user's file it may be anything
+        attributes["width"] = int(width)
     return Comparison(
         spectrum.time[ours],
         spectrum.frequency,
@@ -123,10 +127,11 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
 
 
 def common_times(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices into both of the times both have, in order; raises InputError where there is none."""
-    last = max(ours.max(), theirs.max())
-    nearest = np.abs(ours[:, None] - theirs).argmin(axis=1)
-    same = np.abs(ours - theirs[nearest]) <= SAME_TIME * last
+    """Indices into both of the times both have, each once and in order; raises InputError where there is none."""
+    apart = np.abs(ours[:, None] - theirs)
+    nearest, nearest_to_theirs = apart.argmin(axis=1), apart.argmin(axis=0)
+    same = apart.min(axis=1) <= SAME_TIME * np.maximum(np.abs(ours), np.abs(theirs[nearest]))
+    same &= nearest_to_theirs[nearest] == np.arange(len(ours))
     if not same.any():
         raise InputError(
             f"no time is common to the finite-element solution ({_range(ours)}) "

@@ -104,13 +104,11 @@ def _errors(store: Store) -> list[tuple[str, str]]:
     metrics = _metrics(store)
     lines = []
     for name, title in (("error_over_initial", "error over the start"), ("relative_l2_error", "relative L2 error")):
-        percent, worst = 100 * metrics[name], int(metrics[name].argmax())
-        lines.append(
-            (
-                title,
-                f"median {np.median(percent):.2g} %, worst {percent[worst]:.2g} % at t = {metrics['time'][worst]:g}",
-            )
-        )
+        there = metrics[np.isfinite(metrics[name])]  # a network without any error has no relative one
+        if there.size:
+            percent, worst = 100 * there[name], int(there[name].argmax())
+            times = f"median {np.median(percent):.2g} %, worst {percent[worst]:.2g} % at t = {there['time'][worst]:g}"
+            lines.append((title, times))
     return lines
 
 

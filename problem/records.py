@@ -213,11 +213,17 @@ def _load(path: Path, expected: dict[str, int]) -> "xr.Dataset":
             raise InputError(
                 f"{path}: no variable {name} of numbers, {dims} dimension(s); see the README for the format"
             )
+        if not data[name].size:
+            shape = data[name].shape
+            raise InputError(f"{path}: variable {name} is empty, shape {shape}; see the README for the format")
         if not np.isfinite(data[name].values).all():
             raise InputError(
                 f"{path}: variable {name} has values that are NaN or infinite; write it from a run that converged"
             )
-    if (version := data.attrs.pop("format_version", FORMAT_VERSION)) != FORMAT_VERSION:
+    if not (np.diff(data["time"].values) > 0).all():
+        raise InputError(f"{path}: the values of time do not increase; sort the output times, each once")
+    version = data.attrs.pop("format_version", FORMAT_VERSION)
+    if not np.array_equal(version, FORMAT_VERSION):
         raise InputError(f"{path}: format_version = {version}; this version of freqbias reads {FORMAT_VERSION}")
     return data
 

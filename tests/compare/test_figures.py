@@ -113,3 +113,13 @@ def test_files_carry_their_provenance(tmp_path):
 def test_panel_times_follow_the_loss():
     assert panel_times(np.array([1.0, 0.5, 0.1, 0.01, 0.001])) == [0, 2, 3, 4]
     assert panel_times(np.array([1.0, 1.0])) == [0, 1]
+
+
+def test_a_network_without_error_is_drawn():
+    problem = problem_1d()
+    spectrum, history = fabricated(problem)
+    error = history.error.copy()
+    error[-1] = 0
+    figure = figure4(compare(spectrum, replace(history, error=error), problem))
+    titles = [panel.get_title() for panel in figure.axes]
+    assert sum(title.endswith("no error left") for title in titles) == 1

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from compare import compare, project
+from compare.metrics import common_times
 from problem import Grid, InputError, transform
 from tests.compare.build import fabricated, problem_1d, problem_2d
 
@@ -76,6 +77,36 @@ def test_only_common_times_are_compared():
     np.testing.assert_allclose(comparison.metrics["loss_pde"], fewer.loss, rtol=1e-5)
     with pytest.raises(InputError, match=r"no time is common.*4 times from 0 to 7.*nothing is interpolated"):
         compare(spectrum, replace(history, time=history.time + 0.01), problem)
+
+
+def test_times_count_as_common_by_their_own_size_and_once():
+    ours, theirs = np.array([0.0, 1e-6, 1.0, 1e4]), np.array([1e-9, 1e-6 * (1 + 1e-10), 1 - 1e-10, 1 + 1e-11, 1e4 + 1])
+    assert [found.tolist() for found in common_times(ours, theirs)] == [[1, 2], [1, 3]]
+    assert [found.tolist() for found in common_times(theirs, ours)] == [[1, 3], [1, 2]]
+
+
+def test_a_network_without_error_has_no_relative_one():
+    problem = problem_1d()
+    spectrum, history = fabricated(problem)
+    error = history.error.copy()
+    error[2] = 0
+    metrics = compare(spectrum, replace(history, error=error), problem).metrics
+    np.testing.assert_array_equal(np.isnan(metrics["relative_l2_error"]), [False, False, True, False])
+    np.testing.assert_allclose(metrics["error_over_initial"][2], metrics["norm_pde"][2] / metrics["norm_pde"][0])
+    with pytest.raises(InputError, match="starts at 0"):
+        compare(replace(spectrum, error=0 * spectrum.error), history, problem)
+
+
+@pytest.mark.parametrize(("width", "kept"), [(np.int64(7), 7), ("wide", None), (7.5, None), (np.array([7, 8]), None)])
+def test_where_the_numbers_come_from_stands_in_the_file(tmp_path, width, kept):
+    problem = replace(problem_2d(), seed=5, name="trial")
+    spectrum, history = fabricated(problem)
+    spectrum = replace(spectrum, attributes={"operator": "data", "tolerance": 1e-3, "steps": 9})
+    compare(spectrum, replace(history, attributes={"width": width}), problem).save(tmp_path / "spectra.nc")
+    with xr.open_dataset(tmp_path / "spectra.nc", engine="h5netcdf") as data:
+        said = {key: data.attrs.get(key) for key in ("name", "unit", "seed", "operator", "tolerance", "width")}
+        assert said == {"name": "trial", "unit": "m", "seed": 5, "operator": "data", "tolerance": 1e-3, "width": kept}
+        assert data.attrs["freqbias"]
 
 
 def test_samples_in_any_order_give_the_same_metrics():

@@ -9,7 +9,7 @@ import pytest
 
 from compare import pipeline
 from problem import build, parse, stage_keys
-from runtime import StopRequest, Store, StoppedEarly, UsageError
+from runtime import StoppedEarly, StopRequest, Store, UsageError
 from tests.compare.build import fabricated
 from tests.compare.test_stage import TABLES, metrics
 

@@ -111,6 +111,15 @@ NAN[1, 0, 3] = np.nan
             {"error": (("epoch", "channel", "sample"), HISTORY.error[:1])},
             r"error has shape \(1, 2, 5\) and time \(2,\)",
         ),
+        ({"time": ("time", np.array([2.0, 0.0]))}, "the values of time do not increase"),
+        ({"time": ("time", np.array([2.0, 2.0]))}, "the values of time do not increase"),
+        (
+            {"time": ("time", np.empty(0)), "error": (("time", "channel", "sample"), HISTORY.error[:0])},
+            r"variable time is empty, shape \(0,\)",
+        ),
+        ({"error": (("time", "channel", "sample"), HISTORY.error[:, :0])}, r"variable error is empty"),
+        ({"error": (("sample", "time", "channel"), HISTORY.error.T.swapaxes(1, 2))}, "error has shape"),
+        ({"format_version": [1, 2]}, "format_version = "),
         ({"format_version": 2}, "format_version = 2; this version of freqbias reads 1"),
     ],
 )
