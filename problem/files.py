@@ -137,17 +137,19 @@ def _raw(path: Path, dtype: str | None) -> np.ndarray:
 
 
 def _image(path: Path) -> np.ndarray:
-    """Values in [0, 1] for 8- and 16-bit images; x_1 runs right and x_2 up. Transparency is left out."""
-    from PIL import Image
+    """Values in [0, 1] for 8- and 16-bit images; x_1 runs right and x_2 up, turned as the camera says (EXIF).
+    Transparency is left out."""
+    from PIL import Image, ImageOps
 
     with Image.open(path) as opened:
-        image: Image.Image = opened
-        if opened.mode in ("P", "PA"):  # by way of RGBA, or Pillow warns where the palette has transparent colours
-            image = opened.convert("RGBA").convert("RGB")
-        elif opened.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBA"):
-            image = opened.convert("RGB")
-        elif opened.mode in ("1", "LA"):
-            image = opened.convert("L")
+        opened.load()  # which turns TIFF already
+        image: Image.Image = ImageOps.exif_transpose(opened)  # upright, as a viewer shows it
+        if image.mode in ("P", "PA"):  # by way of RGBA, or Pillow warns where the palette has transparent colours
+            image = image.convert("RGBA").convert("RGB")
+        elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBA"):
+            image = image.convert("RGB")
+        elif image.mode in ("1", "LA"):
+            image = image.convert("L")
         values = np.asarray(image)
     full = {"u": {1: 255.0, 2: 65535.0}}.get(values.dtype.kind, {}).get(values.dtype.itemsize, 1.0)
     values = values[..., None] if values.ndim == 2 else values

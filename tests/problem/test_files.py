@@ -5,7 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from problem import InputError, files
 
@@ -127,10 +127,23 @@ def test_transparency_and_palettes(tmp_path, mode, channels):
     np.testing.assert_array_equal(values[..., 0], [[0, 1], [0, 0]])
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif"])
+def test_images_are_turned_as_the_camera_says(tmp_path, name):
+    stored = np.full((16, 32), 255, dtype=np.uint8)
+    stored[:, 16:] = 0  # white on the left as stored
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned clockwise: white comes to the top
+    Image.fromarray(stored).save(tmp_path / name, exif=exif)
+    values = read(tmp_path / name)
+    assert values.shape == (16, 32, 1)
+    np.testing.assert_allclose(values[:, 16:], 1, rtol=0, atol=0.02)
+    np.testing.assert_allclose(values[:, :16], 0, rtol=0, atol=0.02)
+
+
 def test_jpg(tmp_path):
     rows = np.kron(np.array([[30, 90], [150, 210]], dtype=np.uint8), np.ones((16, 16), dtype=np.uint8))
     Image.fromarray(rows).save(tmp_path / "a.jpg", quality=95)
-    np.testing.assert_allclose(read(tmp_path / "a.jpg")[..., 0], upright(rows) / 255, atol=0.02)
+    np.testing.assert_allclose(read(tmp_path / "a.jpg")[..., 0], upright(rows) / 255, rtol=0, atol=0.02)
 
 
 def test_an_image_has_two_dimensions(tmp_path):
