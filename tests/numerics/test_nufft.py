@@ -15,10 +15,17 @@ GRIDS = [
 ]
 
 
+def distance(found: np.ndarray, exact: np.ndarray) -> float:
+    """|found - exact| / |exact|; FINUFFT's is about eps, up to twice that where it is not exact anyway."""
+    assert found.shape == exact.shape
+    return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
+
+
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
-@pytest.mark.parametrize("precision, bound", [("double", 1e-11), ("single", 2e-5)])
+@pytest.mark.parametrize("precision, eps, coarse", [("double", 1e-13, 1e-9), ("single", 1e-6, 1e-3)])
 @pytest.mark.parametrize("batch", [(), (1,), (3,)])
-def test_transforms_equal_the_direct_sums(grid, precision, bound, batch):
+def test_transforms_equal_the_direct_sums(grid, precision, eps, coarse, batch):
+    """To the accuracy asked for; the bound would see one that is coarser."""
     rng = np.random.default_rng(1)
     frequencies = rng.normal(size=(57, grid.dimension)) * 2 * grid.nyquist  # beyond Nyquist too
     values, amplitudes = (
@@ -26,11 +33,11 @@ def test_transforms_equal_the_direct_sums(grid, precision, bound, batch):
         rng.normal(size=(*batch, 57)) + 1j * rng.normal(size=(*batch, 57)),
     )
     dense = phase(frequencies, grid.positions())
-    transform = GridTransform(grid, frequencies, precision=precision, eps=bound / 20)
-    np.testing.assert_allclose(transform.to_frequencies(values), values @ dense.T, atol=bound * np.abs(values).sum())
-    np.testing.assert_allclose(
-        transform.to_samples(amplitudes), amplitudes @ dense.conj(), atol=bound * np.abs(amplitudes).sum()
-    )
+    for asked in (eps, coarse):
+        transform = GridTransform(grid, frequencies, precision=precision, eps=asked)
+        to_frequencies = distance(transform.to_frequencies(values), values @ dense.T)
+        to_samples = distance(transform.to_samples(amplitudes), amplitudes @ dense.conj())
+        assert (to_frequencies <= 3 * eps) == (to_samples <= 3 * eps) == (asked == eps)
 
 
 def test_moving_the_frequencies_keeps_the_plans_right():
@@ -40,7 +47,7 @@ def test_moving_the_frequencies_keeps_the_plans_right():
     transform.to_frequencies(values)
     moved = rng.normal(size=(14, 1))
     transform.move_to(moved)
-    np.testing.assert_allclose(transform.to_frequencies(values), phase(moved, grid.positions()) @ values, atol=1e-11)
+    assert distance(transform.to_frequencies(values), phase(moved, grid.positions()) @ values) < 3e-13
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
@@ -50,7 +57,7 @@ def test_superposition_is_the_network(grid):
     )
     angle = 2 * np.pi * neurons.frequencies @ grid.positions().T
     expected = (neurons.cosine @ np.cos(angle) + neurons.sine @ np.sin(angle)) / np.sqrt(50)
-    np.testing.assert_allclose(superpose(neurons, grid), expected, atol=1e-11)
+    assert distance(superpose(neurons, grid), expected) < 3e-13
 
 
 def test_threads_share_the_frequencies_and_repeat_to_the_last_bit():
@@ -61,12 +68,8 @@ def test_threads_share_the_frequencies_and_repeat_to_the_last_bit():
         rng.normal(size=(2, 64)),
     )
     alone, shared = (GridTransform(grid, frequencies, precision="single", eps=1e-6, threads=n) for n in (1, 3))
-    np.testing.assert_allclose(
-        shared.to_samples(amplitudes), alone.to_samples(amplitudes), atol=1e-6 * np.abs(amplitudes).sum()
-    )
-    np.testing.assert_allclose(
-        shared.to_frequencies(values), alone.to_frequencies(values), atol=1e-6 * np.abs(values).sum()
-    )
+    assert distance(shared.to_samples(amplitudes), alone.to_samples(amplitudes)) < 3e-6
+    assert distance(shared.to_frequencies(values), alone.to_frequencies(values)) < 3e-6
     first = shared.to_samples(amplitudes)
     for _ in range(20):
         np.testing.assert_array_equal(shared.to_samples(amplitudes), first)
