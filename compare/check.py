@@ -1,6 +1,5 @@
 """`freqbias check`: what a valid run file asks for, and what that will take."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from meshes import Plan, plan
 from nn.training import prepare
 from pde.integrators import INTEGRATION_SHARE
 from problem import Problem, RunFile
-from runtime import size
+from runtime import available_memory, size
 from runtime.progress import duration
 
 LITTLE = 0.01  # energy of the target that may lie where it is never learned, before a warning
@@ -72,7 +71,7 @@ def _warnings(problem: Problem, layout: Plan, flow: predict.KernelFlow | None, m
             f"[network] width = {problem.network.width}: the equation describes wide networks; "
             "the distance to it falls as 1/sqrt(width)"
         )
-    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    available = available_memory()
     if memory * size() > available:
         texts.append(f"{_bytes(memory * size())} may be needed, and this machine has {_bytes(available)}")
     return texts

@@ -102,7 +102,9 @@ def mesh_command(
     with commandline.open_run(
         path, load=problem.load, build=problem.build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
     ) as (run, statement, store, _):
-        print(run_stage(run, statement, store, resume=resume, overwrite=overwrite))
+        description = run_stage(run, statement, store, resume=resume, overwrite=overwrite)
+        if not quiet:
+            print(description)
 
 
 def check_command(path: RunPath) -> None:
@@ -134,7 +136,7 @@ the trained network.
 \b
   freqbias run runs/figure4.toml                      everything, for one run file
   freqbias check my.toml                              is it valid, how long will it take
-  mpirun -n 4 freqbias pde my.toml --max-walltime 1h  one stage, in parallel
+  uv run mpirun -n 4 freqbias pde my.toml             one stage, in parallel
 
 A run file states the problem: density of the first-layer frequencies, data, network, output times. Results go to
 out/NAME/, or --out: a folder a stage, each with a manifest of its keys, hashes and versions. A finished result is never

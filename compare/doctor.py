@@ -15,6 +15,7 @@ from runtime import rank, size, threads, threads_alone, world
 
 INSTALL = "run `uv sync`, or install it with pip"
 FENICSX = "run `uv sync` (the extra fenicsx), or install DOLFINx 0.11 from conda-forge, Debian, Docker or Spack"
+MORE_RANKS = "`uv run mpirun -n 4 freqbias pde RUN.toml` uses more"
 COMPILER = "install a C compiler (Debian: apt install gcc; conda: conda install c-compiler) and see that CC names it"
 PACKAGES = {  # by import name; mpi4py.MPI goes first, since it loads the MPI library for the others
     "mpi4py.MPI": FENICSX,
@@ -77,9 +78,7 @@ def _examine() -> list[Finding]:
             "MUMPS", _mumps, "the local operator needs a PETSc with MUMPS; the data operator does not", needed=False
         ),
         attempt("GPU", _gpu, "the network trains on the CPU", needed=False),
-        Finding(
-            "ok", "ranks", f"{size()}" + ("; `mpirun -n 4 freqbias pde RUN.toml` uses more" if size() == 1 else "")
-        ),
+        Finding("ok", "ranks", f"{size()}" + (f"; {MORE_RANKS}" if size() == 1 else "")),
         Finding("ok", "threads", f"{threads()} a rank, {threads_alone()} where one rank works alone"),
         attempt("memory", _memory, "", needed=False),
     ]

@@ -1,6 +1,5 @@
 """Where the network is trained: the device, why it, and whether the training fits into its memory."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +8,7 @@ import torch
 from nn.transforms import CHUNK
 from numerics.nufft import share_count
 from problem import InputError, Problem
-from runtime import threads_alone
+from runtime import available_memory, threads_alone
 
 
 def choose_device(wanted: str) -> tuple[torch.device, str]:
@@ -73,7 +72,7 @@ def memory_there(device: torch.device) -> float:
     """Bytes: what is free on a GPU, all that the machine has for the CPU."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return available_memory()
 
 
 def check_memory(problem: Problem, *, precision: str, device: torch.device) -> None:

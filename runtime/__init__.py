@@ -6,6 +6,7 @@ from runtime.guard import run_guarded
 from runtime.keys import changed_keys, key_hash
 from runtime.logs import configure, log
 from runtime.manifest import version_of
+from runtime.memory import available_memory
 from runtime.progress import Progress
 from runtime.ranks import limit_threads, on_root, rank, size, threads, threads_alone, world
 from runtime.signals import StopRequest, parse_walltime
@@ -20,6 +21,7 @@ __all__ = [
     "Store",
     "UsageError",
     "atomic_write",
+    "available_memory",
     "changed_keys",
     "configure",
     "key_hash",

@@ -59,17 +59,11 @@ class SerialWorld:
     rank = 0
     size = 1
 
-    def barrier(self) -> None:
-        return None
-
     def bcast[T](self, value: T, root: int = 0) -> T:
         return value
 
     def allgather[T](self, value: T) -> list[T]:
         return [value]
-
-    def allreduce[T](self, value: T) -> T:
-        return value
 
 
 @cache

@@ -98,12 +98,6 @@ class Stage:
                 path.unlink()
         return sorted(self._whole)
 
-    def drop_part(self, name: str) -> None:
-        """Removes a part; harmless if there is none."""
-        with writable(self._part(name)):
-            self._part(name).unlink(missing_ok=True)
-        self._whole.discard(name)
-
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
         """Yields a path ending in `name` (such as `spectrum.nc` or `figures/loss.png`) to write to.

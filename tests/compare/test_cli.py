@@ -45,7 +45,7 @@ def test_help_answers_within_a_second_and_teaches():
     after = os.times()
     assert after.children_user + after.children_system - before.children_user - before.children_system < 1.0
     assert answer.returncode == 0
-    for word in [*COMMANDS, "freqbias run", "mpirun", "out/NAME", "Exit codes", "--resume"]:
+    for word in [*COMMANDS, "freqbias run", "uv run mpirun", "out/NAME", "Exit codes", "--resume"]:
         assert word in answer.stdout
 
 
@@ -130,6 +130,13 @@ def test_check_refuses_what_a_stage_would(small):
     with pytest.raises(ValueError, match="local") as caught:
         freqbias("check", "small.toml")
     assert caught.value.exit_code == 2
+
+
+def test_quiet_says_nothing(small, capsys):
+    assert freqbias("mesh", "small.toml", "-q") == 0
+    assert capsys.readouterr() == ("", "")
+    assert freqbias("mesh", "small.toml", "--resume") == 0
+    assert "dofs" in capsys.readouterr().out
 
 
 def test_doctor_tries_everything(capsys):
