@@ -39,8 +39,7 @@ class InfiniteWidthKernel:
         differences = np.stack(np.meshgrid(*lags, indexing="ij"), axis=-1)
         laws = problem.laws
         self._plain = fft.rfftn(laws.damping.transform(differences) + laws.atom)
-        moment = laws.diffusion.transform(differences) if laws.diffusion else np.zeros(differences.shape[:-1])
-        self._moment = 4 * np.pi**2 * fft.rfftn(moment)
+        self._moment = 4 * np.pi**2 * fft.rfftn(laws.diffusion.transform(differences))
         self._positions = self._grid.positions().T
 
     def apply(self, values: np.ndarray) -> np.ndarray:

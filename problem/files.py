@@ -141,7 +141,8 @@ def _image(path: Path) -> np.ndarray:
     Transparency is left out."""
     from PIL import Image, ImageOps
 
-    with Image.open(path) as opened:
+    # Not by its name: Pillow would map a plain TIFF into memory and read it wrong where it is to be turned.
+    with path.open("rb") as file, Image.open(file) as opened:
         opened.load()  # which turns TIFF already
         image: Image.Image = ImageOps.exif_transpose(opened)  # upright, as a viewer shows it
         if image.mode in ("P", "PA"):  # by way of RGBA, or Pillow warns where the palette has transparent colours
