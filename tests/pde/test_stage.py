@@ -1,0 +1,63 @@
+"""The stage pde: stopped at any step, gone on from, and the same in the end, steps counted once."""
+
+import numpy as np
+import pytest
+
+from pde.stage import run_stage
+from problem import Spectrum, build, parse
+from runtime import StoppedEarly, StopRequest, Store
+
+
+class StopAt(StopRequest):
+    """Asks to stop at the n-th look."""
+
+    def __init__(self, look):
+        super().__init__()
+        self.looks, self.look = 0, look
+
+    def requested(self, comm=None):
+        self.looks += 1
+        return self.looks >= self.look
+
+
+def run_of(integrator, operator):
+    return parse(
+        {
+            "density": {"kind": "gaussian", "sigma": 6.0},
+            "data": {"kind": "waves", "dimension": 1, "points": 96, "frequencies": [[3.0], [8.0]], "window": 0.1},
+            "network": {"width": 2, "sigma_a": 1.0},
+            "time": {"times": [1.0, 5.0, 20.0, 60.0]},
+            "pde": {"integrator": integrator, "operator": operator, "tolerance": 1e-2},
+        }
+    )
+
+
+CASES = [("crank-nicolson", "local"), ("backward-euler", "local"), ("lanczos", "local"), ("lanczos", "data")]
+
+
+@pytest.mark.parametrize("integrator, operator", CASES)
+@pytest.mark.parametrize("look", [1, 9])
+def test_stopped_at_any_step_and_resumed_is_the_same(integrator, operator, look, tmp_path):
+    run = run_of(integrator, operator)
+    problem = build(run)
+    flags = {"resume": False, "overwrite": False}
+    run_stage(run, problem, Store(tmp_path / "whole"), **flags, stop=StopRequest())
+    interrupted = Store(tmp_path / "interrupted")
+    with pytest.raises(StoppedEarly, match="--resume"):
+        run_stage(run, problem, interrupted, **flags, stop=StopAt(look))
+    assert not (interrupted.root / "pde").exists()
+    run_stage(run, problem, interrupted, resume=True, overwrite=False, stop=StopRequest())
+    whole, resumed = (Spectrum.load(tmp_path / name / "pde" / "spectrum.nc") for name in ("whole", "interrupted"))
+    np.testing.assert_allclose(resumed.error, whole.error, rtol=0, atol=1e-12 * np.abs(whole.error).max())
+    assert resumed.attributes["steps"] == whole.attributes["steps"]
+
+
+@pytest.mark.parametrize("operator", ["data", "local"])
+def test_lanczos_is_not_thrown_away_once_it_has_ended(operator, tmp_path):
+    """A signal after the last product stops nothing: what was computed is written."""
+    run = run_of("lanczos", operator)
+    problem, counting = build(run), StopAt(10**9)
+    run_stage(run, problem, Store(tmp_path / "counted"), resume=False, overwrite=False, stop=counting)
+    run_stage(run, problem, Store(tmp_path / "late"), resume=False, overwrite=False, stop=StopAt(counting.looks + 1))
+    steps = Spectrum.load(tmp_path / "late" / "pde" / "spectrum.nc").attributes["steps"]
+    assert counting.looks == steps, "one look a product, none after"
