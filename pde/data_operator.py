@@ -43,7 +43,7 @@ class DataOperator:
         touched = np.flatnonzero(np.diff(local.indptr))  # not the ghosts that only neighbours' cells use
         # The sum over the ranks of E^H A E needs no assembly across them: each takes the part of A that its own cells
         # make.
-        self._matrix = local[touched][:, touched]
+        self._matrix = local if len(touched) == local.shape[0] else local[touched][:, touched]
         self._nodes = space.tabulate_dof_coordinates()[touched, : plan.dimension]
         self._transform = (
             GridTransform(problem.grid, self._nodes, eps=accuracy, threads=threads) if len(touched) else None
@@ -114,7 +114,10 @@ def _local(matrix: la.MatrixCSR) -> sparse.csr_matrix:
     rows, columns = matrix.index_map(0), matrix.index_map(1)
     size = rows.size_local + rows.num_ghosts
     every = np.arange(columns.size_local + columns.num_ghosts, dtype=np.int32)
-    numbered = rows.global_to_local(columns.local_to_global(every))[matrix.indices]
-    ours = numbered >= 0
+    numbered = rows.global_to_local(columns.local_to_global(every))
+    if (numbered == every).all():
+        return sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(size, size))
+    columns_of_entries = numbered[matrix.indices]
+    ours = columns_of_entries >= 0
     row = np.repeat(np.arange(size), np.diff(matrix.indptr))
-    return sparse.csr_matrix((matrix.data[ours], (row[ours], numbered[ours])), shape=(size, size))
+    return sparse.csr_matrix((matrix.data[ours], (row[ours], columns_of_entries[ours])), shape=(size, size))

@@ -45,7 +45,7 @@ def write_fields(
         for key, values in point_data.items():
             grid.point_data[key] = values[index] if values.ndim == 2 else values
         file = f"{name}_{index:06d}.vtu"
-        grid.save(folder / file)
+        grid.save(folder / file, compression="lz4")  # 4 times faster than zlib, files a quarter larger
         ElementTree.SubElement(datasets, "DataSet", timestep=repr(float(t)), part="0", file=file)
     ElementTree.ElementTree(collection).write(folder / f"{name}.pvd", xml_declaration=True, encoding="utf-8")
 
