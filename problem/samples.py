@@ -9,6 +9,8 @@ import numpy as np
 from problem.errors import InputError
 from problem.grid import Grid
 
+SMALLEST, LARGEST = 1e-12, 1e12  # of all that has a unit: single precision then holds every product met
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -33,6 +35,11 @@ class Samples:
             )
         if not self.values.any():
             raise InputError("samples: every value is 0; there is nothing to learn, give a target that is not zero")
+        if not SMALLEST <= (peak := np.abs(self.values).max()) <= LARGEST:
+            raise InputError(
+                f"samples: the largest magnitude is {peak:.3g}; give the target in units in which it lies between "
+                f"{SMALLEST:.0e} and {LARGEST:.0e}"
+            )
 
     @property
     def channels(self) -> int:

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from problem.densities import Ball, Density, Gaussian, Uniform
+from problem.samples import LARGEST, SMALLEST
 
-SMALLEST, LARGEST = 1e-30, 1e30  # of what has a unit: squares and cubes stay finite
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
 
 

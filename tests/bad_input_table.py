@@ -17,7 +17,7 @@ import tomli_w
 from tests.bad_input_rows import CONTRADICTIONS, DATA_FILES, MESH_CONTRADICTIONS, OUT_OF_RANGE, RUN_FILES
 from tests.problem.run_files import every_key, models, table, variant
 
-COMMANDS = ("check", "pde", "nn", "run")
+COMMANDS = ("check", "mesh", "pde", "nn", "compare", "run")
 DATA = "data"  # the folder with the data files, beside the run files
 
 
@@ -63,7 +63,7 @@ def _combinations() -> Iterator[Case]:
     for name, (changes, expected) in CONTRADICTIONS.items():
         yield Case(name, _changed(changes), expected)
     for index, (name, (changes, expected)) in enumerate(MESH_CONTRADICTIONS.items()):
-        yield Case(name, _changed(changes), expected, *(("check",), ("pde",), ("run", ("-q",)))[index % 3])
+        yield Case(name, _changed(changes), expected, *(("check",), ("pde",), ("mesh",), ("run", ("-q",)))[index % 4])
     for name, (data, expected) in DATA_FILES.items():
         yield Case(f"data {name}", _changed({"data": data}), ("[data]", *expected))
     for name, (content, expected) in RUN_FILES.items():
@@ -73,6 +73,8 @@ def _combinations() -> Iterator[Case]:
     yield Case("unknown option", table(), ("--otu", "--help` shows what there is"), "nn", ("--otu", "x"))
     yield Case("both flags, pde", table(), both, "pde", both)
     yield Case("both flags, nn", table(), both, "nn", both)
+    yield Case("nothing to compare", table(), ("there is no pde result", "compute it first with"), "compare")
+    yield Case("unknown option of mesh", table(), ("--sise", "--help` shows what there is"), "mesh", ("--sise", "1"))
     yield Case("both flags, run", table(), both, "run", ("-q", *both))
     for command in ("pde", "nn", "run"):
         in_the_way = (f"{DATA}/line.npy", "--out")
@@ -122,6 +124,8 @@ def _write_data(folder: Path) -> None:
         "complex": line + 1j,
         "nan": np.where(line == 3, np.nan, line),
         "zero": 0 * line,
+        "huge": 1e200 * line,
+        "tiny": 1e-200 * line,
         "constant": 0 * line + 2,
         "point": line[1:2],
         "scalar": line[4],

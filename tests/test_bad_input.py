@@ -11,11 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import tomli_w
 
-from tests.bad_input_driver import attempt
+from runtime import run_guarded
+from runtime.commandline import invoke
+from tests.bad_input_driver import APP, attempt
 from tests.bad_input_rows import OUT_OF_RANGE
-from tests.bad_input_table import DATA, cases, write
-from tests.problem.run_files import every_key
+from tests.bad_input_table import DATA, Case, cases, write
+from tests.problem.run_files import every_key, table
 from tests.runtime.launch import MPIRUN, ROOT, environment
 
 CASES = cases()
@@ -135,6 +138,8 @@ def find(name: str) -> int:
         (2, [SCRIPT, "check"], "data with NaN"),
         (1, [sys.executable, "-m", "nn"], "run file missing"),
         (2, [sys.executable, "-m", "pde"], "end against times"),
+        (2, [SCRIPT, "mesh"], "degree without a rule"),
+        (2, [sys.executable, "-m", "compare"], "nothing to compare"),
     ],
 )
 def test_as_users_start_it(folder, ranks, program, name):
@@ -146,10 +151,67 @@ def test_as_users_start_it(folder, ranks, program, name):
     assert content(folder) == before
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, ranks):
+    import problem
+    from pde.stage import run_stage
+    from runtime import StopRequest, Store
+
+    run = problem.parse(table())
+    run_stage(run, problem.build(run), Store(tmp_path / "out"), resume=False, overwrite=False, stop=StopRequest())
+    (tmp_path / "own.toml").write_text(problem.resolved(run))
+    before = content(tmp_path)
+    for name, expected in (("garbage.npy", "not a netCDF file"), ("none.nc", "no such file")):
+        arguments = ["compare", "own.toml", "--out", "out", "--error", str(folder / DATA / name)]
+        launched = [SCRIPT, *arguments] if ranks == 1 else [str(MPIRUN), "-n", "2", SCRIPT, *arguments]
+        done = execute(launched, cwd=tmp_path, timeout=120)
+        case = Case("errors of one's own", None, (name, expected))
+        check(case, {"code": done.returncode, "err": done.stderr, "out": done.stdout})
+        assert content(tmp_path) == before
+
+
+EDGES = {
+    "density": ({"sigma": 0.0}, {"kind": "uniform", "radius": 0.0, "sigma": None}),
+    "data": ({"extent": 0.0, "window": None}, {"window": 0.0}),
+    "network": ({"sigma_a": 0.0},),
+    "time": ({"end": 0.0}, {"times": [0.0], "end": None, "outputs": None}),
+    "mesh": ({"half_width": 0.0}, {"size": 0.0}),
+    "pde": ({"step": 0.0, "integrator": "crank-nicolson"},),
+    "training": ({"step": 0.0},),
+}
+
+
+DIVIDES = pytest.mark.xfail(reason="Laws.tail_radius divides by 0 where the diffusion is below the damping's rounding")
+
+
+@pytest.mark.parametrize(
+    ("section", "edge"),
+    [
+        pytest.param(section, edge, marks=[DIVIDES] if (section in ("data", "network") and edge < 1) else [])
+        for section in EDGES
+        for edge in (1e-12, 1e12)
+    ],
+)
+def test_the_least_and_the_largest_numbers_compute_or_are_refused(section, edge, tmp_path, monkeypatch, capsys):
+    """Nothing overflows, and no other exit code is met. An edge takes the place of every 0."""
+    monkeypatch.chdir(tmp_path)
+    for index, keys in enumerate(EDGES[section]):
+        values = {key: edge if value == 0 else [edge] if value == [0] else value for key, value in keys.items()}
+        if section == "data" and "extent" in values:
+            values["frequencies"] = [[3.0 / edge]]
+        Path(f"{index}.toml").write_text(tomli_w.dumps(table(**{section: values})))
+        for command in ("pde", "nn"):
+            code = run_guarded(
+                lambda name=command, i=index: invoke(APP, "freqbias", [name, f"{i}.toml", "--out", f"out{i}", "-q"])
+            )
+            said = capsys.readouterr().err
+            assert code in (0, 2), said
+            assert "Traceback" not in said
+
+
 def test_the_valid_run_file_is_valid(folder):
     """Else every row might be refused for a reason of its own."""
     import problem
-    from tests.problem.run_files import table
 
     problem.build(problem.parse(table()))
     data = {"kind": "file", "path": str(folder / DATA / "line.npy")}

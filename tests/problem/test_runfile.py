@@ -12,7 +12,7 @@ from problem import InputError, load, parse, resolved
 from problem.runfile import OUTPUTS, starts_from_network
 from tests.problem.run_files import table
 
-POSITIVE = st.floats(1e-30, 1e30)
+POSITIVE = st.floats(1e-12, 1e12)
 TOLERANCE = st.floats(1e-5, 0.1)
 STEP = st.just("auto") | POSITIVE
 
