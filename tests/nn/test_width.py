@@ -23,19 +23,17 @@ def exact_flow(times: tuple[float, ...]) -> np.ndarray:
     return oracle.flow(KERNEL, -PROBLEM.samples.values, times)
 
 
-def error_over_start(width: int, seed: int, *, sampling: str, times: tuple[float, ...]) -> float:
-    """max over t of |u_nn - u_exact| / |u(0)|."""
+def error_over_start(width: int, seed: int, *, sampling: str) -> float:
+    """max over the run's output times of |u_nn - u_exact| / |u(0)|."""
     network = Network(width=width, sigma_a=1.0, sampling=sampling)
-    problem = statement.Problem(PROBLEM.density, PROBLEM.samples, network, np.array(times), seed=seed)
-    exact = exact_flow(times)
+    problem = statement.Problem(PROBLEM.density, PROBLEM.samples, network, PROBLEM.times, seed=seed)
+    exact = exact_flow(tuple(PROBLEM.times))
     history = train(problem, Training(tolerance=1e-3))
     return float(np.linalg.norm(history.error - exact, axis=(1, 2)).max() / np.linalg.norm(exact[0]))
 
 
 def median_error(width: int, *, sampling: str) -> float:
-    return float(
-        np.median([error_over_start(width, seed, sampling=sampling, times=(0.0, 10.0, 30.0)) for seed in SEEDS])
-    )
+    return float(np.median([error_over_start(width, seed, sampling=sampling) for seed in SEEDS]))
 
 
 def test_the_run_brings_the_loss_down_tenfold():
@@ -45,12 +43,14 @@ def test_the_run_brings_the_loss_down_tenfold():
 
 
 def test_the_error_falls_as_one_over_the_root_of_the_width_and_sobol_is_better():
-    widths = [1000, 3162, 10000]
+    widths = [1000, 10000]
     errors = [median_error(width, sampling="iid") for width in widths]
     assert np.polyfit(np.log(widths), np.log(errors), 1)[0] == pytest.approx(-0.5, abs=0.1)
     assert median_error(10000, sampling="sobol") <= errors[-1] / 3
 
 
-def test_the_network_of_the_run_file_is_within_4_percent_of_the_exact_ntk():
+@pytest.mark.parametrize("seed", [RUN.seed, 1, 2])
+def test_the_network_of_the_run_file_is_within_4_percent_of_the_exact_ntk(seed):
+    """Of ten seeds the median is asked for, which `benchmarks/width.py` prints; here three, each within it."""
     assert RUN.network.width == 100_000
-    assert error_over_start(100_000, RUN.seed, sampling="iid", times=tuple(PROBLEM.times)) <= 0.04
+    assert error_over_start(100_000, seed, sampling="iid") <= 0.04
