@@ -1,14 +1,22 @@
-"""Kills, signals and failures in the middle of every stage: nothing is lost or half done, the exit code is right."""
+"""Kills, signals and failures in the middle of every stage: nothing is lost or half done, the exit code is right.
 
-import itertools
+What is interrupted are processes as users start them; what only has to come to its end runs in this one.
+"""
+
+import logging
+import os
+import shutil
 import signal
-import subprocess
 import time
 
 import numpy as np
 import pytest
+import xarray as xr
 
+from compare.cli import build_app
 from problem import ErrorHistory, Spectrum
+from runtime import StoppedEarly, UsageError
+from runtime.commandline import invoke
 from tests import launch
 
 RUN = """
@@ -23,28 +31,27 @@ points = 96
 frequencies = [[3.0], [8.0]]
 window = 0.12
 [network]
-width = 2000
+width = 1000
 sigma_a = 1.0
 [time]
-end = 100.0
+end = 50.0
 outputs = 40
 [pde]
 operator = "local"
 integrator = "crank-nicolson"
-step = {pde_step}
+step = 0.04
 degree = 4
 tolerance = 1e-2
 [training]
 step = {training_step}
-"""
+"""  # many outputs, each reached fast, the whole lasting a second or two
 STAGES = {"pde": "pde/spectrum.nc", "nn": "nn/error.nc"}
-SLOW = {"pde_step": 0.05, "training_step": 0.1}  # many outputs, each reached fast, the whole lasting some seconds
 
 
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("run") / "interrupted.toml"
-    path.write_text(RUN.format(**SLOW))
+    path.write_text(RUN.format(training_step=0.25))
     return path
 
 
@@ -53,9 +60,19 @@ def whole(run_file, tmp_path_factory):
     """The result that nothing interrupted."""
     out = tmp_path_factory.mktemp("whole")
     for stage in STAGES:
-        done = launch.run("-m", stage, run_file, "--out", out, "-q")
-        assert done.returncode == 0, done.stderr
+        here(stage, run_file, "--out", out)
     return out
+
+
+def here(*arguments):
+    """Run a command in this process; what it tells the logger of the program is forgotten."""
+    log = logging.getLogger("freqbias")
+    handlers, level, propagate = log.handlers[:], log.level, log.propagate
+    try:
+        assert invoke(build_app(), "freqbias", [*map(str, arguments), "-q"]) == 0
+    finally:
+        log.handlers[:], log.propagate = handlers, propagate
+        log.setLevel(level)
 
 
 def error_of(out, stage):
@@ -63,108 +80,132 @@ def error_of(out, stage):
     return Spectrum.load(path).error if stage == "pde" else ErrorHistory.load(path).error
 
 
-def begun(process, out, stage, outputs):
-    """Wait until so many output times are stored."""
-    for _ in itertools.repeat(None, 6000):
-        if len(list((out / f"{stage}.partial").glob("parts/output-*"))) >= outputs:
-            return
+def wait_for(process, there, seconds=60):
+    """Wait until there is what `there` looks for, the process still being at work."""
+    end = time.monotonic() + seconds
+    while not there():
         assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-    raise AssertionError("nothing was stored in 60 s")
+        assert time.monotonic() < end, f"nothing was there in {seconds} s"
+        time.sleep(0.005)
+    assert process.poll() is None, "it must not have come to its end"
+
+
+def outputs(out, stage):
+    return len(list((out / f"{stage}.partial").glob("parts/output-*.part")))
+
+
+def kill_worker(process, out, stage):
+    """SIGKILL for rank 0, which wrote its process number into the lock; mpirun then ends the others and itself."""
+    os.kill(int((out / f".{stage}.lock").read_text()), signal.SIGKILL)
+    process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_killed_and_resumed_is_the_same(stage, ranks, run_file, whole, tmp_path):
-    arguments = ["-m", stage, run_file, "--out", tmp_path, "-q"]
+def test_stopped_then_killed_then_resumed_is_the_same(stage, ranks, run_file, whole, tmp_path):
+    arguments = ["-m", stage, run_file, "--out", tmp_path]
     process = launch.start(*arguments, ranks=ranks)
-    begun(process, tmp_path, stage, 5)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    subprocess.run(["pkill", "-KILL", "-f", str(tmp_path)], check=False)  # the ranks, where mpirun was killed
+    wait_for(process, lambda: outputs(tmp_path, stage) >= 3)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 75, said
+    assert said.count("--resume") == 1
+
+    reached = outputs(tmp_path, stage)
+    process = launch.start(*arguments, "--resume", ranks=ranks)
+    wait_for(process, lambda: outputs(tmp_path, stage) >= reached + 3)
+    kill_worker(process, tmp_path, stage)
     assert not (tmp_path / STAGES[stage]).exists(), "a reader sees a complete file or none"
-    time.sleep(0.3)
-    done = launch.run(*arguments, "--resume")  # on one rank, whatever it was started on
-    assert done.returncode == 0, done.stderr
+
+    here(stage, run_file, "--out", tmp_path, "--resume")  # on one rank, whatever it was started on
     expected = error_of(whole, stage)
     np.testing.assert_allclose(
         error_of(tmp_path, stage), expected, rtol=0, atol=1e-12 * np.abs(expected).max() if stage == "pde" else 0
     )
 
 
-@pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_sigterm_stops_in_good_order(stage, ranks, run_file, whole, tmp_path):
-    arguments = ["-m", stage, run_file, "--out", tmp_path]
-    process = launch.start(*arguments, ranks=ranks)
-    begun(process, tmp_path, stage, 3)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 75, said
-    assert said.count("--resume") == 1
-    again = launch.run(*arguments)
-    assert again.returncode == 2
-    assert "--resume" in again.stderr
-    done = launch.run(*arguments, "--resume", "-q")
-    assert done.returncode == 0, done.stderr
-    np.testing.assert_allclose(error_of(tmp_path, stage), error_of(whole, stage), rtol=0, atol=1e-12)
-
-
 def test_max_walltime_stops_with_75(run_file, tmp_path):
-    done = launch.run("-m", "nn", run_file, "--out", tmp_path, "--max-walltime", "1s")
-    assert done.returncode == 75, done.stderr
-    assert "wall time" in done.stderr
+    with pytest.raises(StoppedEarly, match=r"wall time .*--resume") as stopped:
+        here("nn", run_file, "--out", tmp_path, "--max-walltime", "0.001s")
+    assert stopped.value.exit_code == 75
 
 
-def test_compare_killed_and_resumed(run_file, whole, tmp_path):
-    arguments = ["-m", "compare", run_file, "--out", whole, "-q"]
-    process = launch.start(*arguments)
-    for _ in range(3000):
-        if (whole / "compare.partial").exists() or process.poll() is not None:
-            break
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    done = launch.run(*arguments, "--resume")
-    assert done.returncode == 0, done.stderr
-    rows = np.genfromtxt(whole / "compare" / "metrics.csv", delimiter=",", names=True)
-    assert len(rows) == 41
-    assert np.isfinite(rows["error_over_initial"]).all()
-    finished = launch.run(*arguments, "--resume")
-    assert finished.returncode == 0, finished.stderr
+def test_compare_killed_and_resumed_is_the_same(run_file, whole, tmp_path):
+    out, undisturbed = tmp_path / "killed", tmp_path / "whole"
+    shutil.copytree(whole, out)
+    shutil.copytree(whole, undisturbed)
+    here("compare", run_file, "--out", undisturbed)
+    process = launch.start("-m", "compare", run_file, "--out", out)
+    wait_for(process, (out / "compare.partial" / "spectra.nc").exists)
+    kill_worker(process, out, "compare")
+    assert process.returncode == -signal.SIGKILL
+    assert (out / "compare.partial").exists() and not (out / "compare").exists()
+    here("compare", run_file, "--out", out, "--resume")
+    tables = [np.genfromtxt(root / "compare/metrics.csv", delimiter=",", names=True) for root in (out, undisturbed)]
+    assert len(tables[0]) == 41
+    for name in tables[0].dtype.names:
+        np.testing.assert_allclose(tables[0][name], tables[1][name], rtol=1e-10, atol=0)
+    found, expected = (xr.load_dataset(root / "compare/spectra.nc", engine="h5netcdf") for root in (out, undisturbed))
+    xr.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-14)
+    here("compare", run_file, "--out", out, "--resume")
 
 
 def test_finished_results_are_not_overwritten_unasked(run_file, whole):
-    done = launch.run("-m", "pde", run_file, "--out", whole)
-    assert done.returncode == 2
-    assert "--overwrite" in done.stderr
+    with pytest.raises(UsageError, match="--overwrite") as refused:
+        here("pde", run_file, "--out", whole)
+    assert refused.value.exit_code == 2
 
 
-FAILING = """
-import sys
-import runtime
-from mpi4py import MPI
-from pde.local_operator import LocalOperator
+DRIVER = """
+    import runpy
+    import sys
+    from mpi4py import MPI
+    from pde.local_operator import LocalOperator
 
-def broken(self, w):
-    if MPI.COMM_WORLD.rank == 1:
-        raise {error}
-    return whole(self, w)
+    products = 0
 
-whole, LocalOperator.mass = LocalOperator.mass, broken
-sys.argv = ["pde", {path!r}, "--out", {out!r}]
-import runpy
-runpy.run_module("pde", run_name="__main__")
+    def broken(self, w):
+        global products
+        products += 1
+        {fault}
+        return whole(self, w)
+
+    whole, LocalOperator.mass = LocalOperator.mass, broken
+    sys.argv = ["pde", {path!r}, "--out", {out!r}]
+    runpy.run_module("pde", run_name="__main__")
 """
 
 
+def faulty_pde(fault, run_file, out, *, ranks):
+    """`python -m pde` where the mass matrix has a fault."""
+    text = DRIVER.format(fault=fault, path=str(run_file), out=str(out))
+    return launch.run(*launch.code(text), ranks=ranks, timeout=60)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_training_that_diverges_leaves_with_3_and_names_the_step(ranks, run_file, tmp_path):
+    path = tmp_path / "unstable.toml"
+    path.write_text(RUN.format(training_step=100.0).replace("end = 50.0", "end = 4000.0"))
+    done = launch.run("-m", "nn", path, "--out", tmp_path / "out", ranks=ranks)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.count("error: training diverged at step ") == 1 and "the step is " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "nn").exists()
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_an_equation_that_diverges_leaves_with_3_and_names_the_step(ranks, run_file, tmp_path):
+    done = faulty_pde("if products > 40: return whole(self, w) * float('nan')", run_file, tmp_path / "out", ranks=ranks)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.count("error: step ") == 1 and "the solution is not finite" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "pde").exists()
+
+
 def test_an_exception_on_one_rank_ends_all_and_names_it(run_file, tmp_path):
-    script = tmp_path / "failing.py"
-    script.write_text(
-        FAILING.format(error="ValueError('broken on purpose')", path=str(run_file), out=str(tmp_path / "out"))
-    )
+    fault = "if MPI.COMM_WORLD.rank == 1: raise ValueError('broken on purpose')"
     begin = time.monotonic()
-    done = launch.run(script, ranks=2, timeout=60)
+    done = faulty_pde(fault, run_file, tmp_path / "out", ranks=2)
     assert time.monotonic() - begin < 30
     assert done.returncode != 0
     assert "rank 1" in done.stderr
