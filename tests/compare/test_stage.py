@@ -64,8 +64,8 @@ def test_the_stage_writes_its_files_and_keeps_the_run_file(store):
     assert list(reader.time_values) == [0.0, 1.0, 5.0]
     reader.set_active_time_value(5.0)
     fields = reader.read()[0].point_data
-    np.testing.assert_allclose(fields["nn_magnitude"], 1.1 * fields["pde_magnitude"], atol=1e-12)
-    np.testing.assert_allclose(fields["difference_magnitude"], 0.1 * fields["pde_magnitude"], atol=1e-12)
+    np.testing.assert_allclose(fields["nn_magnitude"], 1.1 * fields["pde_magnitude"], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(fields["difference_magnitude"], 0.1 * fields["pde_magnitude"], rtol=0, atol=1e-12)
 
 
 def test_a_finished_stage_stays_or_is_made_anew_as_asked(store, quick):
