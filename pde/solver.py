@@ -97,6 +97,8 @@ class Solver:
             "points": np.array(grid.shape),
             "extent": np.array(grid.extent),
             "unit": self.problem.unit,
+            "name": self.problem.name,
+            "seed": self.problem.seed,
             "freqbias": runtime.version_of("freqbias"),
         }
         if self.settings.operator == "local":

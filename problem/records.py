@@ -214,8 +214,9 @@ def _load(path: Path, expected: dict[str, int]) -> "xr.Dataset":
                 f"{path}: no variable {name} of numbers, {dims} dimension(s); see the README for the format"
             )
         if not data[name].size:
-            shape = data[name].shape
-            raise InputError(f"{path}: variable {name} is empty, shape {shape}; see the README for the format")
+            raise InputError(
+                f"{path}: variable {name} is empty, shape {data[name].shape}; see the README for the format"
+            )
         if not np.isfinite(data[name].values).all():
             raise InputError(
                 f"{path}: variable {name} has values that are NaN or infinite; write it from a run that converged"
