@@ -108,9 +108,9 @@ class Laws:
 
     def tail_radius(self, level: float, reach: float) -> float:
         """An R with damping + (2 pi reach)^2 diffusion <= level wherever some |xi_i| > R [cycles/length]."""
-        weight = (2 * pi * reach) ** 2
-        share = self.damping.maximum / (self.damping.maximum + weight * self.diffusion.maximum)
-        return max(self.damping.tail_radius(level * share), self.diffusion.tail_radius(level * (1 - share) / weight))
+        strongest = self.damping.maximum + (2 * pi * reach) ** 2 * self.diffusion.maximum
+        share = level / strongest  # of its own maximum, for each law
+        return max(law.tail_radius(share * law.maximum) for law in (self.damping, self.diffusion))
 
 
 def two_layer(density: Density, sigma_a: float, dimension: int) -> Laws:
