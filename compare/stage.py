@@ -37,6 +37,9 @@ def run_stage(
     Raises UsageError where the result of an earlier stage is missing, damaged, or of another run file, or one of this
     stage is in the way; InputError where the errors do not belong to the data; StoppedEarly.
     """
+    import pde.fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
+
+    stop.install()  # after PETSc, which has a handler of its own for SIGTERM
     on_root(
         _run_stage,
         run,
@@ -102,7 +105,6 @@ def write(stage: Stage, comparison: Comparison, stop: StopRequest) -> None:
     from compare.figures import figure4
     from pde.fields import write_fields
 
-    stop.install()  # after PETSc, which comes with DOLFINx and has a handler of its own for SIGTERM
     with stage.writing("spectra.nc") as path:
         comparison.save(path)
     with stage.writing("metrics.csv") as path:

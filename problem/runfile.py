@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def load(path: Path) -> RunFile:
     except tomllib.TOMLDecodeError as failure:
         raise InputError(f"{path}: not TOML: {failure}; mend it there, texts stand in quotes") from failure
     try:
-        run = parse(tables if "name" in tables else {"name": path.stem, **tables})
+        run = parse({"name": re.sub(r"[^\w.-]+", "-", path.stem), **tables})
     except InputError as failure:
         raise InputError(f"{path}: {failure}") from failure
     if isinstance(run.data, FileSection) and not run.data.path.startswith(files.SAMPLE_SCHEME):

@@ -96,7 +96,7 @@ def test_going_on_from_a_snapshot_gives_the_same_bits():
         assert torch.equal(found.state, expected.state) and torch.equal(found.error, expected.error)
 
 
-@pytest.mark.parametrize("integrator, step", [("gradient-descent", 2.5), ("rk4", 6.0), ("rk4", 1e28), ("heun", 1e20)])
+@pytest.mark.parametrize("integrator, step", [("gradient-descent", 2.5), ("rk4", 6.0), ("rk4", 1e9), ("heun", 1e10)])
 def test_a_divergence_names_the_step_and_the_remedy(integrator, step):
     lambda_max = InfiniteWidthKernel(small()).largest_eigenvalue() / 1.05
     problem = small(times=np.array([0.0, max(300.0, step) / lambda_max]))
@@ -138,7 +138,7 @@ def test_a_divergence_of_the_automatic_step_does_not_advise_it(monkeypatch):
 
 
 def test_an_automatic_step_that_makes_too_many_steps_does_not_advise_itself():
-    problem = Problem(Gaussian(5.0), small().samples, Network(width=40, sigma_a=1e20), np.array([0.0, 1.0]))
+    problem = Problem(Gaussian(5.0), small().samples, Network(width=40, sigma_a=1e12), np.array([0.0, 1.0]))
     with pytest.raises(InputError, match=r"makes .* steps; use a shorter \[time\] end") as met:
         prepare(problem)
     assert 'or "auto"' not in str(met.value)
@@ -184,8 +184,8 @@ def test_a_network_larger_than_the_memory_is_refused_before_it_is_drawn(monkeypa
 
 
 def test_more_steps_than_anyone_can_take_are_refused():
-    with pytest.raises(InputError, match=r"\[training\] step = 1e-20 makes .* steps; use a larger step"):
-        prepare(small(), Training(step=1e-20))
+    with pytest.raises(InputError, match=r"\[training\] step = 1e-12 makes .* steps; use a larger step"):
+        prepare(small(), Training(step=1e-12))
 
 
 def test_memory_that_runs_out_is_bad_input(monkeypatch):
