@@ -14,7 +14,7 @@ from pde.integrators import Effort, choose
 from pde.local_operator import LocalOperator
 from problem import ComputationError, Mesh, Pde, Problem, Spectrum, draw
 
-TRANSFORM_SHARE = 1e-2  # of the tolerance, for the non-uniform transforms
+TRANSFORM_SHARE = 5e-2  # of the tolerance, for the non-uniform transforms
 
 
 def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:

@@ -138,7 +138,7 @@ STOPPING = """
     def main():
         comm = world()
         with StopRequest() as stop:
-            comm.barrier()
+            comm.allgather(None)
             if comm.rank == 0:
                 print("ready", flush=True)
             while True:
