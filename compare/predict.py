@@ -18,7 +18,7 @@ from nn.ntk import InfiniteWidthKernel
 from nn.training import Plan as TrainingPlan
 from nn.training import trajectory
 from numerics import GridTransform, exponential
-from pde.integrators import ThetaMethod, choose
+from pde.integrators import TRANSFORM_SHARE, ThetaMethod, choose
 from problem import ComputationError, Pde, Problem
 from runtime import threads
 
@@ -110,7 +110,7 @@ def _transform_seconds(problem: Problem, settings: Pde, plan: MeshPlan) -> float
     """One pair of transforms between the samples and as many frequencies as half the mesh has."""
     rng = np.random.default_rng(0)
     frequencies = rng.uniform(-1, 1, (plan.dofs // 2 + 1, plan.dimension)) * plan.half_width
-    transform = GridTransform(problem.grid, frequencies, eps=1e-2 * settings.tolerance, threads=threads())
+    transform = GridTransform(problem.grid, frequencies, eps=TRANSFORM_SHARE * settings.tolerance, threads=threads())
     values = problem.samples.values[0]
 
     def pair() -> None:

@@ -19,6 +19,7 @@ Solve = Callable[[np.ndarray], np.ndarray]
 
 INTEGRATION_SHARE = 0.2  # of the tolerance, for Lanczos, where digits are cheap; the mesh takes the rest
 STEPPING_SHARE = 0.5  # of the tolerance, for the stepping integrators
+TRANSFORM_SHARE = 5e-2  # of the tolerance, for the non-uniform transforms
 MOST_STEPS = 1e9
 SPAN = 100.0  # largest ratio of output times that one shift serves
 

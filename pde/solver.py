@@ -10,11 +10,9 @@ import runtime
 from meshes import plan
 from numerics import superpose
 from pde.data_operator import DataOperator
-from pde.integrators import Effort, choose
+from pde.integrators import TRANSFORM_SHARE, Effort, choose
 from pde.local_operator import LocalOperator
 from problem import ComputationError, Mesh, Pde, Problem, Spectrum, draw
-
-TRANSFORM_SHARE = 5e-2  # of the tolerance, for the non-uniform transforms
 
 
 def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:

@@ -186,7 +186,7 @@ def test_network_start_is_what_the_drawn_network_has():
     neurons = draw(problem.density, problem.network, dimension=1, seed=7)
     angle = 2 * np.pi * neurons.frequencies @ problem.grid.positions().T
     f = (neurons.cosine @ np.cos(angle) + neurons.sine @ np.sin(angle)) / np.sqrt(50)
-    spectrum = pde.solve(problem, Pde(tolerance=1e-4))
+    spectrum = pde.solve(problem, Pde(tolerance=1e-6))
     expected = oracle.spectrum(f - problem.samples.values, problem.grid.positions(), spectrum.frequency)
     np.testing.assert_allclose(spectrum.error[0], expected, atol=1e-6 * np.abs(expected).max())
 
