@@ -11,6 +11,7 @@ import numpy as np
 from compare.norm import MassNorm
 from compare.projection import project
 from problem import ErrorHistory, Grid, InputError, Problem, Spectrum
+from problem.records import save_netcdf
 from runtime import version_of
 
 SAME_TIME = 1e-9  # of the time itself
@@ -39,8 +40,6 @@ class Comparison:
 
     def save(self, path: Path) -> None:
         """Write `spectra.nc`: dims time, channel, node, axis, cell, local_node."""
-        import xarray as xr
-
         node, spectrum = ("node", "axis"), ("time", "channel", "node")
         variables = {
             "frequency": (node, self.frequency),
@@ -51,8 +50,7 @@ class Comparison:
             "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
             "nyquist": (("axis",), self.limit),
         }
-        attributes = {**self.attributes, "cell_type": self.cell_type, "degree": self.degree, "format_version": 1}
-        xr.Dataset(variables, coords={"time": self.time}, attrs=attributes).to_netcdf(path, engine="h5netcdf")
+        save_netcdf(path, variables, self.time, {**self.attributes, "cell_type": self.cell_type, "degree": self.degree})
 
     def save_metrics(self, path: Path) -> None:
         """Write `metrics.csv`: a header, and one row a time, with all digits."""

@@ -101,7 +101,8 @@ class _Share:
 
     def __init__(self, grid: Grid, eps: float, real: type, complex: type) -> None:
         self._grid, self._real, self._complex = grid, real, complex
-        self._options = {"eps": eps, "dtype": np.dtype(complex).name, "nthreads": 1}
+        # The upsampling is fixed: left alone, FINUFFT chooses it by the number of points, and the partition would show.
+        self._options = {"eps": eps, "dtype": np.dtype(complex).name, "nthreads": 1, "upsampfac": 2.0}
         self._plans: dict[tuple[int, int], finufft.Plan] = {}
 
     def move_to(self, frequencies: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """The records that travel between the rooms, and their netCDF files (through xarray and h5netcdf; real and imaginary
 parts apart)."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,7 @@ class Spectrum:
     def save(self, path: Path) -> None:
         """Write `spectrum.nc`: dims time, channel, node, axis, cell, local_node."""
         loss = {} if self.loss is None else {"loss": (("time",), self.loss)}
-        _save(
+        save_netcdf(
             path,
             {
                 "frequency": (("node", "axis"), self.frequency),
@@ -145,7 +146,7 @@ class ErrorHistory:
 
     def save(self, path: Path) -> None:
         """Write `error.nc`: dims time, channel, sample, axis."""
-        _save(
+        save_netcdf(
             path,
             {
                 "position": (("sample", "axis"), self.position),
@@ -186,13 +187,15 @@ def _ranks(values: np.ndarray, same: float) -> np.ndarray:
     return ranks
 
 
-def _save(path: Path, variables: dict[str, Any], time: np.ndarray, attributes: dict[str, Any]) -> None:
+def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attributes: dict[str, Any]) -> None:
+    """Write variables, given as (dims, values), over the output times (T,). Raises OSError where the disk is full: the
+    file is made in memory, since HDF5 crashes the process when it cannot write."""
     import xarray as xr
 
-    dataset = xr.Dataset(
-        variables, coords={"time": ("time", time)}, attrs={**attributes, "format_version": FORMAT_VERSION}
-    )
-    dataset.to_netcdf(path, engine="h5netcdf")
+    attributes = {**attributes, "format_version": FORMAT_VERSION}
+    made = io.BytesIO()
+    xr.Dataset(variables, coords={"time": ("time", time)}, attrs=attributes).to_netcdf(made, engine="h5netcdf")
+    path.write_bytes(made.getbuffer())
 
 
 def _load(path: Path, expected: dict[str, int]) -> "xr.Dataset":

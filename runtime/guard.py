@@ -5,6 +5,7 @@ every rank, however it ended, tells the others through a communicator kept for t
 the others do not answer ends the job.
 """
 
+import gc
 import hashlib
 import logging
 import os
@@ -52,6 +53,7 @@ def run_guarded(main: Callable[[], int | None]) -> int:
     if size() == 1:
         ending = _run(main)
         _report(ending, "")
+        _free(ending.error)
         return ending.code
     try:
         comm = world().Dup()
@@ -125,7 +127,17 @@ def _agree(comm: Any, ending: _Ending) -> int:
     code = max(record[0] for record in records)
     if len({raised for _, raised, _ in records}) > 1:
         _keep(ending.error)
+    else:
+        _free(ending.error)
     return code
+
+
+def _free(error: BaseException | None) -> None:
+    """Frees what the frames of `error` own while MPI still runs: at the exit it would crash. All ranks together."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error.__traceback__, error = None, error.__cause__ or error.__context__
+    gc.collect()
 
 
 def _keep(error: BaseException | None) -> None:
