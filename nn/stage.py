@@ -46,12 +46,12 @@ def _run_stage(
 
 
 def _train(stage: Stage, plan: Plan, stop: StopRequest) -> Plan:
-    """Train to the end, from an earlier session's state if there is one. Returns the plan that was followed."""
+    """Train to the end, from an earlier run's state if there is one. Returns the plan that was followed."""
     step, state = 0, None
     kept = stage.parts()
     if STATE in kept:
         arrays, meta = stage.load_part(STATE)
-        earlier = plan.with_step(meta["longest_step"])  # the steps of that session, whatever decided them
+        earlier = plan.with_step(meta["longest_step"])  # the steps of that run, whatever decided them
         if all(
             _output(k) in kept for k in range(np.searchsorted(earlier.schedule.outputs, meta["step"], side="right"))
         ):

@@ -38,7 +38,7 @@ class Snapshot:
 
 
 def trajectory(plan: Plan, *, step: int = 0, state: np.ndarray | None = None) -> Iterator[Snapshot]:
-    """Every step of the training, from its start, or from the state after `step` steps of an earlier session.
+    """Every step of the training, from its start, or from the state after `step` steps of an earlier run.
 
     Raises ComputationError where it diverges, naming step, time, loss and remedy, and InputError where memory runs out.
     """

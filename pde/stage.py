@@ -52,7 +52,7 @@ def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
 
 
 def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Snapshot]:
-    """All snapshots, those of an earlier session included; each is stored as it is reached. Collective."""
+    """All snapshots, those of an earlier run included; each is stored as it is reached. Collective."""
     stepping = solver.settings.integrator != "lanczos"  # Lanczos reaches all output times at once, or none
     stored = on_root(_stored, stage, share=False) if stepping else []
     count, steps = on_root(lambda: (len(stored or []), stored[-1].steps if stored else 0))
@@ -76,7 +76,7 @@ def _save(stage: Stage, snapshot: Snapshot) -> None:
 
 
 def _stored(stage: Stage) -> list[Snapshot]:
-    """The snapshots that an earlier session left, without gaps from the start."""
+    """The snapshots that an earlier run left, without gaps from the start."""
     names, snapshots = set(stage.parts()), list[Snapshot]()
     while _part(len(snapshots)) in names:
         arrays, meta = stage.load_part(_part(len(snapshots)))

@@ -28,7 +28,7 @@ def duration(seconds: float) -> str:
 class Progress:
     """`with Progress("training", total=5000, unit="steps") as progress: progress.advance(10, note="loss 1e-3")`.
 
-    total: the amount of work in `unit`, None where unknown. done: what an earlier session had done already; it counts
+    total: the amount of work in `unit`, None where unknown. done: what an earlier run had done already; it counts
     as progress but not as speed.
     """
 

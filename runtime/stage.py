@@ -26,7 +26,7 @@ class Stage:
     """One stage of a result, from `Store.open`; on rank 0 only.
 
     finished: True where the result was complete already; there is then nothing to do, and nothing can be written.
-    resumed: True where an earlier session's parts are gone on from.
+    resumed: True where an earlier run's parts are gone on from.
     folder: where its files are: the finished folder, or the partial one until `finish`. Files may also be written
     there directly, as long as they may be lost. Leaving the context (or `close`) lets other processes at the stage.
     """
@@ -132,7 +132,7 @@ class Stage:
         An earlier result in that place is removed once this one stands there.
         """
         self._must_be_open()
-        # The seconds are those of the last session.
+        # The seconds are those of the last run.
         facts = {"seconds": round(time.monotonic() - self._started, 3), "resumed": self.resumed, **extra}
         with writable(self.folder):
             write_json(self.folder / MANIFEST, manifest(self.name, self.folder, self._keys, facts))

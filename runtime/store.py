@@ -167,7 +167,7 @@ class Store:
             )
 
     def _prepare(self, stage: str, keys: Mapping[str, Any], state: str) -> Path:
-        """The partial folder, empty but for its keys, or as an earlier session left it, without what it was writing."""
+        """The partial folder, empty but for its keys, or as an earlier run left it, without what it was writing."""
         partial = self._partial(stage)
         if state == "fresh":
             trash = partial.with_name(f".{stage}.trash")

@@ -114,7 +114,7 @@ def test_away_from_a_terminal_a_line_every_ten_seconds(clock, capsys):
     ]
 
 
-def test_what_an_earlier_session_did_is_progress_but_not_speed(clock, capsys):
+def test_what_an_earlier_run_did_is_progress_but_not_speed(clock, capsys):
     configure()
     with Progress("pde", total=1000, unit="products", done=900) as progress:
         clock.now += 20
