@@ -35,7 +35,7 @@ def test_the_example_prints_what_it_says():
     )
     assert done.returncode == 0, done.stderr
     printed, said = np.array(done.stdout.strip(" []\n").split(), float), re.findall(r"per cent: (.*)", EXAMPLE)[0]
-    np.testing.assert_allclose(printed, np.array(said.split(), float), rtol=0.02, atol=0.001)
+    np.testing.assert_allclose(printed, np.array(said.split(), float), rtol=0.02, atol=0.005)  # two decimals are said
     assert len([line for line in EXAMPLE.splitlines() if line]) == 8
 
 
