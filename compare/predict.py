@@ -17,13 +17,13 @@ from nn.device import memory_needed
 from nn.ntk import InfiniteWidthKernel
 from nn.training import Plan as TrainingPlan
 from nn.training import trajectory
-from numerics import GridTransform, exponential
+from numerics import exponential, transform_to_tensor_grid
 from pde.integrators import TRANSFORM_SHARE, ThetaMethod, choose
 from problem import ComputationError, Pde, Problem
 from runtime import threads
 
-PRODUCT = 2e-9  # seconds for a nonzero in a sparse product, real and imaginary part
-ASSEMBLY = 1.5e-7  # seconds for a nonzero, forms of degree 4 to 6
+PRODUCT = 1e-9  # seconds for an entry of the element matrices in a product, real and imaginary part
+ASSEMBLY = 7e-10  # seconds for an entry at each quadrature point of its cell
 SHIFT_INVERT = 1.2e-6  # seconds for a nonzero, factorisation and all solves
 DIRECT_STEP = 3e-8  # seconds for a nonzero, one step with a factorisation at hand
 MOST_PRODUCTS = 500  # of Lanczos, where it does not say
@@ -64,7 +64,7 @@ def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow |
     """Of the stage pde."""
     outputs, channels, samples = len(problem.times), problem.samples.channels, problem.grid.size
     stored = 48.0 * outputs * channels * plan.dofs  # the spectrum, and copies of it while it is written
-    setup = ASSEMBLY * plan.nonzeros
+    setup = ASSEMBLY * plan.entries * (plan.degree + 3) ** plan.dimension
     integrator = choose(problem, settings, folded=plan.folded)
     direct = not isinstance(integrator, ThetaMethod)
     if isinstance(integrator, ThetaMethod):
@@ -76,11 +76,11 @@ def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow |
         each = SHIFT_INVERT if direct else 2 * DIRECT_STEP * (steps or 0)
         return Cost(None if direct else steps, setup + channels * each * plan.nonzeros, memory)
     transform = _transform_seconds(problem, settings, plan)
-    product = transform + 0.5 * PRODUCT * plan.nonzeros
+    product = transform + 0.5 * PRODUCT * plan.entries
     products = (steps or MOST_PRODUCTS) * (1 if direct else CG_PRODUCTS)
     finish = 2 * transform * outputs * channels
     basis = 8.0 * samples * products if direct else 0.0
-    return Cost(steps, setup + channels * products * product + finish, stored + 6.0 * plan.nonzeros + basis)
+    return Cost(steps, 0.5 * setup + channels * products * product + finish, stored + 4.0 * plan.entries + basis)
 
 
 def training_cost(plan: TrainingPlan) -> Cost:
@@ -108,9 +108,12 @@ def energy_beyond(problem: Problem, half_width: tuple[float, ...]) -> float:
 
 def _transform_seconds(problem: Problem, settings: Pde, plan: MeshPlan) -> float:
     """One pair of transforms between the samples and as many frequencies as half the mesh has."""
-    rng = np.random.default_rng(0)
-    frequencies = rng.uniform(-1, 1, (plan.dofs // 2 + 1, plan.dimension)) * plan.half_width
-    transform = GridTransform(problem.grid, frequencies, eps=TRANSFORM_SHARE * settings.tolerance, threads=threads())
+    nodes = [np.linspace(-r, r, n * plan.degree + 1) for r, n in zip(plan.half_width, plan.cells, strict=True)]
+    nodes[0] = nodes[0][len(nodes[0]) // 2 :]
+    frequencies = np.stack([axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij")], axis=-1)
+    transform = transform_to_tensor_grid(
+        problem.grid, frequencies, eps=TRANSFORM_SHARE * settings.tolerance, threads=threads()
+    )
     values = problem.samples.values[0]
 
     def pair() -> None:

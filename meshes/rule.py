@@ -53,6 +53,11 @@ class Plan:
         return prod(n * ((self.degree + 1) ** 2 - 1) + 1 for n in self.cells)
 
     @property
+    def entries(self) -> int:
+        """Entries of the element matrices of the whole box."""
+        return prod(self.cells) * (self.degree + 1) ** (2 * self.dimension)
+
+    @property
     def size(self) -> tuple[float, ...]:
         """Element size h_i [cycles/length]."""
         return tuple(2 * r / n for r, n in zip(self.half_width, self.cells, strict=True))

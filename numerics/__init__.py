@@ -5,5 +5,16 @@ from numerics.folding import fold
 from numerics.lanczos import Exponential, Lanczos, exponential, shift_invert_exponential
 from numerics.nufft import GridTransform
 from numerics.superposition import superpose
+from numerics.tensor import TensorTransform, transform_to_tensor_grid
 
-__all__ = ["Exponential", "GridTransform", "Lanczos", "exponential", "fold", "shift_invert_exponential", "superpose"]
+__all__ = [
+    "Exponential",
+    "GridTransform",
+    "Lanczos",
+    "TensorTransform",
+    "exponential",
+    "fold",
+    "shift_invert_exponential",
+    "superpose",
+    "transform_to_tensor_grid",
+]

@@ -15,13 +15,12 @@ from mpi4py import MPI  # isort: skip
 from collections.abc import Callable
 
 import numpy as np
-from dolfinx import fem, la
-from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
 from meshes import Plan, box
-from numerics import GridTransform
+from numerics import GridTransform, TensorTransform, transform_to_tensor_grid
 from pde import forms
+from pde.element_matrices import ElementMatrices
 from pde.nodes import Nodes
 from problem import ComputationError, Problem
 
@@ -36,27 +35,16 @@ class DataOperator:
         self.problem, self.plan, self.comm = problem, plan, comm
         self._accuracy, self._threads = accuracy, threads
         space = forms.lagrange(box(plan, comm, half=True), plan.degree)
-        matrix = fem.assemble_matrix(
-            forms.operator_form(space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan))
-        )
-        local = _local(matrix)
-        touched = np.flatnonzero(np.diff(local.indptr))  # not the ghosts that only neighbours' cells use
-        # The sum over the ranks of E^H A E needs no assembly across them: each takes the part of A that its own cells
-        # make.
-        self._matrix = local if len(touched) == local.shape[0] else local[touched][:, touched]
-        self._nodes = space.tabulate_dof_coordinates()[touched, : plan.dimension]
-        self._transform = (
-            GridTransform(problem.grid, self._nodes, eps=accuracy, threads=threads) if len(touched) else None
-        )
+        form = forms.operator_form(space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan))
+        self._stiffness = ElementMatrices(space, form)
+        self._transform = self._transform_to(self._stiffness.nodes) if len(self._stiffness.nodes) else None
 
     def apply(self, u: np.ndarray) -> np.ndarray:
         """K_h u = 2 Re(E^H A_h E u) / N over the half mesh, and atom mean(u): (N,) -> (N,). Collective."""
         result = np.zeros(len(u))
         if self._transform is not None:
             v = self._transform.to_frequencies(u)
-            product = np.empty_like(v)  # A is real: SciPy's complex product would take three times as long
-            product.real, product.imag = self._matrix @ v.real.copy(), self._matrix @ v.imag.copy()
-            result = (2 / len(u)) * self._transform.to_samples(product).real
+            result = (2 / len(u)) * self._transform.to_samples(self._stiffness.apply(v)).real
         if self.comm.size > 1:
             local, result = result, np.empty_like(result)
             self.comm.Reduce(local, result)
@@ -102,22 +90,8 @@ class DataOperator:
 
     def spectra(self, states: np.ndarray, nodes: Nodes) -> np.ndarray:
         """v at the nodes, (T, C, n) complex, from u, (T, C, N)."""
-        transform = GridTransform(self.problem.grid, nodes.frequency, eps=self._accuracy, threads=self._threads)
+        transform = self._transform_to(nodes.frequency)
         return np.array([transform.to_frequencies(u) for u in states]) / states.shape[-1]
 
-
-def _local(matrix: la.MatrixCSR) -> sparse.csr_matrix:
-    """What this rank's own cells make of the matrix, rows and columns numbered alike, ghosts included.
-
-    Columns have ghosts of their own in DOLFINx, more than rows have: places for what neighbours would add.
-    """
-    rows, columns = matrix.index_map(0), matrix.index_map(1)
-    size = rows.size_local + rows.num_ghosts
-    every = np.arange(columns.size_local + columns.num_ghosts, dtype=np.int32)
-    numbered = rows.global_to_local(columns.local_to_global(every))
-    if (numbered == every).all():
-        return sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(size, size))
-    columns_of_entries = numbered[matrix.indices]
-    ours = columns_of_entries >= 0
-    row = np.repeat(np.arange(size), np.diff(matrix.indptr))
-    return sparse.csr_matrix((matrix.data[ours], (row[ours], columns_of_entries[ours])), shape=(size, size))
+    def _transform_to(self, nodes: np.ndarray) -> TensorTransform | GridTransform:
+        return transform_to_tensor_grid(self.problem.grid, nodes, eps=self._accuracy, threads=self._threads)

@@ -1,0 +1,61 @@
+"""The same transforms where the frequencies form a tensor grid too: one small dense product for each axis.
+
+E = E_1 x ... x E_d with (E_k)_iq = exp(-2 pi i xi_i x_q), exact to rounding. For n samples an axis each frequency costs
+n multiplications and more, whatever the accuracy: below MOST_POINTS that is less than what FINUFFT takes.
+"""
+
+import numpy as np
+
+from numerics.nufft import GridTransform
+from problem import Grid, phase
+
+MOST_POINTS = 256  # an axis, from 2-D on; measured
+NEARNESS = 1e-9  # of an axis' length: closer coordinates are the same
+
+
+def transform_to_tensor_grid(
+    grid: Grid, frequencies: np.ndarray, *, eps: float, threads: int
+) -> "TensorTransform | GridTransform":
+    """The faster of the two for frequencies that form a tensor grid. The grid alone decides, so that all ranks take
+    the same."""
+    if grid.dimension > 1 and max(grid.shape) <= MOST_POINTS:
+        return TensorTransform(grid, frequencies)
+    return GridTransform(grid, frequencies, eps=eps, threads=threads)
+
+
+class TensorTransform:
+    """Both transforms between a grid and frequencies (n, d) [cycles/length] on a tensor grid, in any order and with
+    any of its points left out."""
+
+    def __init__(self, grid: Grid, frequencies: np.ndarray) -> None:
+        self.grid = grid
+        axes, places = zip(*(_distinct(coordinate) for coordinate in frequencies.T), strict=True)
+        self._shape = tuple(len(axis) for axis in axes)
+        self._place = np.ravel_multi_index(places, self._shape)
+        self._matrices = [phase(xi[:, None], x[:, None]) for xi, x in zip(axes, grid.axes(), strict=True)]
+
+    def to_frequencies(self, values: np.ndarray) -> np.ndarray:
+        """sum_q u_q exp(-2 pi i xi_i.x_q): (..., N) real or complex -> (..., n) complex."""
+        axes = values.reshape(-1, *self.grid.shape)
+        for matrix in self._matrices:
+            axes = np.tensordot(axes, matrix, axes=(1, 1))
+        return axes.reshape(*values.shape[:-1], -1)[..., self._place]
+
+    def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
+        """sum_i c_i exp(+2 pi i xi_i.x_q): (..., n) -> (..., N) complex."""
+        axes = np.zeros((*amplitudes.shape[:-1], np.prod(self._shape)), dtype=complex)
+        axes[..., self._place] = amplitudes
+        axes = axes.reshape(-1, *self._shape)
+        for matrix in self._matrices:
+            axes = np.tensordot(axes, matrix.conj(), axes=(1, 0))
+        return axes.reshape(*amplitudes.shape[:-1], -1)
+
+
+def _distinct(coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct values of a coordinate, ascending, and which of them each entry is; rounding apart."""
+    order = np.argsort(coordinate)
+    ordered = coordinate[order]
+    new = np.diff(ordered, prepend=-np.inf) > NEARNESS * (ordered[-1] - ordered[0])
+    which = np.empty(len(coordinate), dtype=np.int64)
+    which[order] = np.cumsum(new) - 1
+    return ordered[new], which

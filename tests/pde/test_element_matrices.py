@@ -1,0 +1,21 @@
+"""Element matrices against the assembled matrix of the same form."""
+
+from mpi4py import MPI  # isort: skip
+import numpy as np
+import pytest
+from dolfinx import fem
+
+from meshes import Plan, box
+from pde import forms
+from pde.element_matrices import ElementMatrices
+
+
+@pytest.mark.parametrize("cells, degree", [((9,), 6), ((5, 7), 1), ((4, 3), 4), ((2, 3, 2), 3)])
+def test_products_are_those_of_the_assembled_matrix(cells, degree):
+    space = forms.lagrange(box(Plan((1.0, 2.0, 0.5)[: len(cells)], cells, degree, False), MPI.COMM_SELF), degree)
+    form = forms.operator_form(space, lambda xi: 1 + xi[:, 0] ** 2, lambda xi: np.exp(xi[:, -1]), 2 * degree + 2)
+    elements, rng = ElementMatrices(space, form), np.random.default_rng(0)
+    assert (elements.nodes == space.tabulate_dof_coordinates()[:, : len(cells)]).all()
+    v = rng.normal(size=len(elements.nodes)) + 1j * rng.normal(size=len(elements.nodes))
+    expected = fem.assemble_matrix(form).to_scipy() @ v
+    assert np.linalg.norm(elements.apply(v) - expected) < 1e-13 * np.linalg.norm(expected)
