@@ -43,3 +43,16 @@ def start(*arguments: object, ranks: int = 1) -> subprocess.Popen[str]:
 def code(text: str) -> tuple[str, str]:
     """The arguments that run an indented program."""
     return "-c", textwrap.dedent(text)
+
+
+def run_code(text: str, *, ranks: int = 1, timeout: float = 60, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run an indented program to its end."""
+    return run(*code(text), ranks=ranks, timeout=timeout, **extra)
+
+
+def start_code(text: str, *arguments: object, ranks: int = 1) -> subprocess.Popen[str]:
+    """Start an indented program, and return once it has printed its first line."""
+    process = start(*code(text), *arguments, ranks=ranks)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process

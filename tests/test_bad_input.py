@@ -18,8 +18,8 @@ from runtime.commandline import invoke
 from tests.bad_input_driver import APP, attempt
 from tests.bad_input_rows import OUT_OF_RANGE
 from tests.bad_input_table import DATA, Case, cases, write
+from tests.launch import MPIRUN, ROOT, environment
 from tests.problem.run_files import every_key, table
-from tests.runtime.launch import MPIRUN, ROOT, environment
 
 CASES = cases()
 ROWS = pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name.replace("\n", " ") for case in CASES])

@@ -11,7 +11,7 @@ from compare import cli, doctor
 from problem import load
 from runtime import UsageError
 from runtime.commandline import invoke
-from tests.runtime.launch import launch
+from tests.launch import run_code
 
 RUN = """
 name = "small"
@@ -41,7 +41,7 @@ def freqbias(*arguments: str) -> int:
 
 def test_help_answers_within_a_second_and_teaches():
     before = os.times()
-    answer = launch("import sys; sys.argv = ['freqbias', '--help']; from compare.cli import main; main()")
+    answer = run_code("import sys; sys.argv = ['freqbias', '--help']; from compare.cli import main; main()")
     after = os.times()
     assert after.children_user + after.children_system - before.children_user - before.children_system < 1.0
     assert answer.returncode == 0
@@ -51,7 +51,7 @@ def test_help_answers_within_a_second_and_teaches():
 
 def test_the_command_line_imports_nothing_heavy():
     heavy = ["numpy", "scipy", "torch", "dolfinx", "mpi4py", "matplotlib", "xarray", "pydantic", "pyvista"]
-    answer = launch(
+    answer = run_code(
         f"import sys; from compare.cli import build_app; build_app(); print([m for m in {heavy} if m in sys.modules])"
     )
     assert answer.stdout.strip() == "[]", answer.stdout + answer.stderr
@@ -84,10 +84,10 @@ def test_usage_errors_name_the_remedy(small, arguments, message):
 def test_help_and_errors_are_said_once_under_mpirun(small):
     code = "import sys; sys.argv = ['freqbias', 'nn', *{}]; from compare.cli import main; main()"
     for arguments in (["--fast"], ["absent.toml"]):
-        answer = launch(code.format(arguments), ranks=2)
+        answer = run_code(code.format(arguments), ranks=2)
         assert answer.returncode == 2
         assert answer.stderr.count("error: ") == 1 and "Traceback" not in answer.stderr
-    helped = launch(code.format(["--help"]), ranks=2)
+    helped = run_code(code.format(["--help"]), ranks=2)
     assert helped.returncode == 0 and helped.stdout.count("Usage:") == 1
 
 

@@ -4,7 +4,6 @@ import logging
 import os
 import random
 import signal
-import subprocess
 import time
 from itertools import count
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from runtime import Store, UsageError
-from tests.runtime.launch import environment, program, start
+from tests.launch import start_code
 
 KEYS = {"seed": 0}
 STEPS = """
@@ -34,8 +33,7 @@ def test_sigkill_at_random_instants_leaves_whole_parts(tmp_path, caplog):
     generator = random.Random(0)
     steps = 0
     for _ in range(5):
-        process = subprocess.Popen([*program(STEPS), str(tmp_path)], env=environment(), stdout=subprocess.PIPE)
-        assert process.stdout is not None and process.stdout.readline() == b"begun\n"
+        process = start_code(STEPS, tmp_path)
         time.sleep(generator.uniform(0.0, 0.1))
         process.kill()
         process.communicate()
@@ -181,7 +179,7 @@ HOLDER = """
 
 def test_a_second_process_is_refused_while_the_first_is_alive(tmp_path):
     store = Store(tmp_path)
-    holder = start(HOLDER.format(root=str(tmp_path)))
+    holder = start_code(HOLDER.format(root=str(tmp_path)))
     try:
         before = sorted(tmp_path.rglob("*"))
         for how in ({}, {"resume": True}, {"overwrite": True}):

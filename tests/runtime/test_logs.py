@@ -9,7 +9,7 @@ import pytest
 import runtime.progress
 from runtime import Progress, UsageError, configure, log
 from runtime.progress import duration
-from tests.runtime.launch import launch
+from tests.launch import run_code
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def say_all():
 
 
 def test_unless_configured_nothing_is_said():
-    done = launch("from runtime import log, Progress; log.warning('careful'); log.error('bad')")
+    done = run_code("from runtime import log, Progress; log.warning('careful'); log.error('bad')")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -76,7 +76,7 @@ def test_under_mpirun_rank_0_speaks_and_the_others_report_errors_only(tmp_path):
         if rank() == 1:
             log.error("bad")
     """
-    done = launch(code, ranks=2)
+    done = run_code(code, ranks=2)
     assert sorted(done.stderr.splitlines()) == ["news", "rank 1: error: bad", "warning: careful"]
     assert (tmp_path / "log").read_text().count("\n") == 2
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from runtime import on_root, rank, ranks, size, threads, threads_alone, world
-from tests.runtime.launch import launch
+from tests.launch import run_code
 
 CORES = len(os.sched_getaffinity(0))
 
@@ -84,7 +84,7 @@ def test_importing_is_light():
         assert runtime.world().size == 1 and "mpi4py" not in sys.modules
         assert seconds < 0.5, seconds
     """
-    done = launch(code)
+    done = run_code(code)
     assert done.returncode == 0, done.stderr
 
 
@@ -133,7 +133,7 @@ SHARED = """
 
 
 def test_on_root_gives_every_rank_the_result_or_the_exception():
-    done = launch(SHARED, ranks=3)
+    done = run_code(SHARED, ranks=3)
     assert (done.returncode, done.stdout.split()) == (0, ["whole"] * 3), done.stderr
 
 
@@ -151,7 +151,7 @@ WAITING = """
 
 
 def test_waiting_ranks_sleep():
-    done = launch(WAITING, ranks=2)
+    done = run_code(WAITING, ranks=2)
     shares = [float(word) for word in done.stdout.split()]
     assert len(shares) == 2, done.stderr
     assert max(shares) < 0.2
@@ -165,5 +165,5 @@ def test_a_launcher_of_another_mpi_is_refused():
         except UsageError as error:
             print(error)
     """
-    done = launch(code, OMPI_COMM_WORLD_RANK="1", OMPI_COMM_WORLD_SIZE="4")
+    done = run_code(code, OMPI_COMM_WORLD_RANK="1", OMPI_COMM_WORLD_SIZE="4")
     assert "started 4 processes, but MPI sees 1" in done.stdout and "uv run mpirun" in done.stdout

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime import StoppedEarly, StopRequest, UsageError, parse_walltime
-from tests.runtime.launch import launch
+from tests.launch import run_code
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_it_outlives_petscs_own_handler():
             os.kill(os.getpid(), signal.SIGTERM)
             print(stop.requested())
     """
-    done = launch(code)
+    done = run_code(code)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
@@ -143,7 +143,7 @@ def test_a_request_on_one_rank_stops_all():
             alone, together = stop.requested(), stop.requested(world())
             sys.stdout.write(f"{rank()} {alone} {together} {stop._reason}\\n")
     """
-    done = launch(code, ranks=3)
+    done = run_code(code, ranks=3)
     assert sorted(done.stdout.splitlines()) == [
         "0 False True received SIGUSR1",
         "1 True True received SIGUSR1",
