@@ -38,9 +38,23 @@ class Density(ABC):
     def tail_radius(self, level: float, dimension: int) -> float:
         """The smallest R with rho_w(xi) <= level wherever some |xi_i| > R [cycles/length]; 0 < level < sup rho_w."""
 
+    def compact(self, dimension: int) -> bool:
+        """Whether rho_w vanishes outside a bounded set: its support, which breaks and radii bound."""
+        return False
+
+    def breaks(self, dimension: int) -> tuple[tuple[float, ...], ...]:
+        """For each axis i the b >= 0, increasing, such that rho_w or its gradient jumps across the planes |xi_i| = b
+        [cycles/length]."""
+        return ((),) * dimension
+
+    def radii(self, dimension: int) -> tuple[float, ...]:
+        """The r > 0, increasing, such that rho_w jumps across |xi| = r, for d >= 2 [cycles/length]; off these and the
+        planes of `breaks` it is smooth."""
+        return ()
+
     def follows_box(self, dimension: int) -> bool:
-        """Whether rho_w is smooth on [-R, R]^d, R its tail radius, so that a box mesh resolves it."""
-        return True
+        """Whether rho_w is smooth but for the planes of `breaks`, so that the cells of a box mesh can follow it."""
+        return not self.radii(dimension)
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,12 @@ class Uniform(Density):
 
     def tail_radius(self, level: float, dimension: int) -> float:
         return self.radius
+
+    def compact(self, dimension: int) -> bool:
+        return True
+
+    def breaks(self, dimension: int) -> tuple[tuple[float, ...], ...]:
+        return ((self.radius,),) * dimension
 
 
 @dataclass(frozen=True)
@@ -133,8 +153,14 @@ class Ball(Density):
     def tail_radius(self, level: float, dimension: int) -> float:
         return self.radius
 
-    def follows_box(self, dimension: int) -> bool:
-        return dimension == 1
+    def compact(self, dimension: int) -> bool:
+        return True
+
+    def breaks(self, dimension: int) -> tuple[tuple[float, ...], ...]:
+        return ((self.radius,),) if dimension == 1 else ((),) * dimension
+
+    def radii(self, dimension: int) -> tuple[float, ...]:
+        return () if dimension == 1 else (self.radius,)
 
 
 def _squared(x: np.ndarray) -> np.ndarray:

@@ -45,8 +45,25 @@ class Law(ABC):
 
     @property
     @abstractmethod
+    def compact(self) -> bool:
+        """Whether the law vanishes outside a bounded set: its support, which breaks and radii bound."""
+
+    @property
+    @abstractmethod
+    def breaks(self) -> tuple[tuple[float, ...], ...]:
+        """For each axis i the b >= 0, increasing, such that the law or its gradient jumps across the planes
+        |xi_i| = b [cycles/length]."""
+
+    @property
+    @abstractmethod
+    def radii(self) -> tuple[float, ...]:
+        """The r > 0, increasing, such that the law jumps across |xi| = r, for d >= 2 [cycles/length]; off these and
+        the planes of `breaks` it is smooth."""
+
+    @property
     def follows_box(self) -> bool:
-        """Whether the law is smooth on [-R, R]^d, R its tail radius, so that a box mesh resolves it."""
+        """Whether the law is smooth but for the planes of `breaks`, so that the cells of a box mesh can follow it."""
+        return not self.radii
 
 
 @dataclass(frozen=True)
@@ -82,8 +99,16 @@ class Scaled(Law):
         return self.density.constant
 
     @property
-    def follows_box(self) -> bool:
-        return self.density.follows_box(self.dimension)
+    def compact(self) -> bool:
+        return self.density.compact(self.dimension)
+
+    @property
+    def breaks(self) -> tuple[tuple[float, ...], ...]:
+        return self.density.breaks(self.dimension)
+
+    @property
+    def radii(self) -> tuple[float, ...]:
+        return self.density.radii(self.dimension)
 
 
 @dataclass(frozen=True)

@@ -146,3 +146,26 @@ def test_the_laws_scale(law: Density, dimension):
 def test_a_box_mesh_follows_every_law_but_the_ball():
     assert [law.follows_box(1) for law in LAWS] == [True, True, True]
     assert [law.follows_box(2) for law in LAWS] == [law.follows_box(3) for law in LAWS] == [True, True, False]
+
+
+@each_law
+@each_dimension
+def test_breaks_and_radii_are_where_the_density_jumps(law, dimension):
+    """Along an axis, the finite differences of the density and of its slope."""
+    edges = sorted({*law.breaks(dimension)[0], *law.radii(dimension)})
+    expected = np.array([jump(law, dimension, edge) for edge in edges])
+    assert (expected > 0.01).all()
+    between = np.linspace(0.02, 2.9, 40) * SCALE
+    smooth = [x for x in between if all(abs(x - edge) > 0.01 * SCALE for edge in edges)]
+    assert max(jump(law, dimension, x) for x in smooth) < 1e-3
+    assert law.compact(dimension) == (law.density(np.eye(dimension)[0] * 1e3 * SCALE) == 0 and bool(edges))
+
+
+def jump(law, dimension, x):
+    """|jump| of rho_w and of its slope across xi_1 = x, over the maximum and over maximum / SCALE."""
+    xi = np.zeros((6, dimension))
+    step = 1e-5 * SCALE
+    xi[:, 0] = x + step * np.array([-2, -1, -0.001, 0.001, 1, 2])
+    value = law.density(xi) / law.maximum(dimension)
+    slope = np.array([value[1] - value[0], value[5] - value[4]]) / step * SCALE
+    return max(abs(value[3] - value[2]), abs(slope[1] - slope[0]))
