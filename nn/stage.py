@@ -1,6 +1,7 @@
 """The stage `nn` of a result: the training stored as it goes, gone on from where it stopped, and `error.nc` at its end.
 
-Parts: `output-K`, the error and the loss at output time K, as it is reached; `state`, the network after so many steps.
+Parts: `output-K`, the error and the loss at output time K, as it is reached; `state-0` and `state-1`, the network after
+so many steps, in turn, so that a state that the disk has spoilt leaves the one before it.
 """
 
 import time
@@ -14,7 +15,7 @@ from problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
 from runtime import Stage, StopRequest, Store, log, on_root
 
 CHECKPOINT_EVERY = 30.0  # seconds
-STATE = "state"
+STATES = ("state-0", "state-1")
 
 
 def run_stage(
@@ -47,27 +48,36 @@ def _run_stage(
 
 def _train(stage: Stage, plan: Plan, stop: StopRequest) -> Plan:
     """Train to the end, from an earlier run's state if there is one. Returns the plan that was followed."""
-    step, state = 0, None
-    kept = stage.parts()
-    if STATE in kept:
-        arrays, meta = stage.load_part(STATE)
-        earlier = plan.with_step(meta["longest_step"])  # the steps of that run, whatever decided them
-        if all(
-            _output(k) in kept for k in range(np.searchsorted(earlier.schedule.outputs, meta["step"], side="right"))
-        ):
-            plan, step, state = earlier, meta["step"], arrays["state"]
-            log.info("nn: going on after step %d of %d", step, plan.schedule.steps)
+    plan, step, state, oldest = _last_state(stage, plan)
     saved = time.monotonic()
     for snapshot in trajectory(plan, step=step, state=state):
         if snapshot.output is not None:
             stage.save_part(_output(snapshot.output), {"error": snapshot.error.cpu().numpy()}, loss=snapshot.loss)
         stopping = stop.requested()
         if snapshot.output is not None or stopping or time.monotonic() - saved > CHECKPOINT_EVERY:
-            stage.save_part(STATE, {"state": snapshot.state.cpu().numpy()}, step=snapshot.step, longest_step=plan.step)
-            saved = time.monotonic()
+            arrays = {"state": snapshot.state.cpu().numpy()}
+            stage.save_part(STATES[oldest], arrays, step=snapshot.step, longest_step=plan.step)
+            saved, oldest = time.monotonic(), 1 - oldest
         if stopping:
             stop.check()
     return plan
+
+
+def _last_state(stage: Stage, plan: Plan) -> tuple[Plan, int, np.ndarray | None, int]:
+    """The plan, step and state to go on from, those of the start where there are none, and which of STATES to replace
+    first. A state counts if all outputs before it are there."""
+    kept = stage.parts()
+    states = {index: stage.load_part(name) for index, name in enumerate(STATES) if name in kept}
+    for index in sorted(states, key=lambda index: states[index][1]["step"], reverse=True):
+        arrays, meta = states[index]
+        earlier = plan.with_step(meta["longest_step"])  # the steps of that run, whatever decided them
+        reached = np.searchsorted(earlier.schedule.outputs, meta["step"], side="right")
+        if all(_output(k) in kept for k in range(reached)):
+            log.info("nn: going on after step %d of %d", meta["step"], earlier.schedule.steps)
+            return earlier, meta["step"], arrays["state"], 1 - index
+    if states:
+        log.warning("nn: what was kept is not enough to go on from: starting again")
+    return plan, 0, None, 0
 
 
 def _assemble(stage: Stage, plan: Plan) -> None:

@@ -1,6 +1,6 @@
 """What any long job needs, once: result store, progress, logging, signals, wall time, ranks, threads, exit codes."""
 
-from runtime.errors import StoppedEarly, UsageError
+from runtime.errors import NotFiniteError, StoppedEarly, UsageError
 from runtime.files import atomic_write, sha256_of
 from runtime.guard import run_guarded
 from runtime.keys import changed_keys, key_hash
@@ -14,6 +14,7 @@ from runtime.stage import Stage
 from runtime.store import Store
 
 __all__ = [
+    "NotFiniteError",
     "Progress",
     "Stage",
     "StopRequest",

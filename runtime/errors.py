@@ -7,6 +7,12 @@ class UsageError(ValueError):
     exit_code = 2
 
 
+class NotFiniteError(ArithmeticError):
+    """NaN or infinity was to be kept as a state to go on from."""
+
+    exit_code = 3
+
+
 class StoppedEarly(Exception):  # noqa: N818  (it is no error)
     """A signal or the wall time ended the work at a safe point; the same command with `--resume` goes on from there."""
 

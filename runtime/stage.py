@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from runtime.errors import UsageError
+from runtime.errors import NotFiniteError, UsageError
 from runtime.files import OUT_OF_SPACE, FileLock, atomic_write, move_into_place, writable
 from runtime.logs import log
 from runtime.manifest import ASIDE, MANIFEST, PARTS, manifest, publish, write_json
@@ -64,10 +64,12 @@ class Stage:
     def save_part(self, name: str, arrays: "Mapping[str, np.ndarray]", **meta: Any) -> None:
         """Keeps arrays (no Python objects) and JSON values as `name`, whole or not at all, in place of an earlier one.
 
-        Raises UsageError where the disk is full or read-only; the earlier part then is still there.
+        Raises NotFiniteError for NaN and infinities, UsageError where the disk is full or read-only; the earlier part
+        then is still there.
         """
         self._must_be_open()
         path = self._part(name)
+        _must_be_finite(name, arrays)
         packed = pack(arrays, meta)
         with writable(path):
             path.parent.mkdir(exist_ok=True)
@@ -140,3 +142,14 @@ class Stage:
         self.finished = True
         self.close()
         return self.folder
+
+
+def _must_be_finite(part: str, arrays: "Mapping[str, np.ndarray]") -> None:
+    import numpy as np
+
+    for name, array in arrays.items():
+        if np.asarray(array).dtype.kind in "fc" and not np.isfinite(array).all():
+            raise NotFiniteError(
+                f"{name} of {part} is not finite and is not kept; what was kept before stands: check the data and "
+                "the steps, and go on with --resume or start afresh with --overwrite"
+            )

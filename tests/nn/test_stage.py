@@ -102,13 +102,19 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path, uninterr
     assert_same(history_in(tmp_path), uninterrupted)
 
 
-@pytest.mark.parametrize("damaged", ["state", "output-000001", "output-000003"])
-def test_a_damaged_part_is_computed_again(tmp_path, uninterrupted, damaged):
+@pytest.mark.parametrize(
+    ("damaged", "said"),
+    [("state-0", "going on after step "), ("state-1", "going on after step "),
+     ("output-000001", "starting again"), ("output-000003", "starting again")],
+)  # fmt: skip
+def test_a_damaged_part_is_computed_again_from_the_last_good_state(tmp_path, uninterrupted, damaged, said, caplog):
     with pytest.raises(StoppedEarly):
         run_in(tmp_path, stop=StopAfter(90))
     part = tmp_path / "nn.partial" / "parts" / f"{damaged}.part"
     part.write_bytes(part.read_bytes()[:-8])
-    run_in(tmp_path, resume=True)
+    with caplog.at_level("INFO", "freqbias"):
+        run_in(tmp_path, resume=True)
+    assert f"{damaged}.part is damaged" in caplog.text and said in caplog.text
     assert_same(history_in(tmp_path), uninterrupted)
 
 

@@ -1,4 +1,4 @@
-"""The memory that there is, in a container too."""
+"""The memory that there is, in a container and in a batch job too."""
 
 import os
 
@@ -9,13 +9,41 @@ from runtime import available_memory, memory
 PHYSICAL = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+@pytest.fixture
+def groups(tmp_path, monkeypatch):
+    """Control groups without any limit, and a process in none of them."""
+    monkeypatch.setattr(memory, "CGROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "membership")
+    return tmp_path
+
+
+def limit(groups, file, text):
+    path = groups / "cgroup" / file
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_text(text)
+
+
 @pytest.mark.parametrize("file", ["memory.max", "memory/memory.limit_in_bytes"])
 @pytest.mark.parametrize(
-    ("limit", "expected"), [("1048576\n", 2**20), ("max\n", PHYSICAL), (f"{2 * PHYSICAL}\n", PHYSICAL), ("", PHYSICAL)]
+    ("text", "expected"), [("1048576\n", 2**20), ("max\n", PHYSICAL), (f"{2 * PHYSICAL}\n", PHYSICAL), ("", PHYSICAL)]
 )
-def test_the_limit_of_the_container_counts(tmp_path, monkeypatch, file, limit, expected):
-    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+def test_the_limit_of_the_container_counts(groups, file, text, expected):
     assert available_memory() == PHYSICAL
-    (tmp_path / file).parent.mkdir(exist_ok=True)
-    (tmp_path / file).write_text(limit)
+    limit(groups, file, text)
     assert available_memory() == expected
+
+
+@pytest.mark.parametrize(
+    ("membership", "top", "name"),
+    [("0::/slurm/job_7/step_0\n", "", "memory.max"),
+     ("8:pids:/other\n4:memory:/slurm/job_7/step_0\n", "memory/", "memory.limit_in_bytes")],
+)  # fmt: skip
+def test_the_limit_of_the_processs_own_group_and_of_those_above_it_counts(groups, membership, top, name):
+    (groups / "membership").write_text(membership)
+    limit(groups, f"{top}other/{name}", "1024\n")
+    assert available_memory() == PHYSICAL, "a group that the process is not in"
+    (groups / "cgroup" / top / "slurm/job_7/step_0").mkdir(parents=True)
+    limit(groups, f"{top}slurm/job_7/{name}", f"{2**30}\n")
+    assert available_memory() == 2**30
+    limit(groups, f"{top}slurm/job_7/step_0/{name}", f"{2**29}\n")
+    assert available_memory() == 2**29

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from runtime import UsageError, key_hash, sha256_of
+from runtime import NotFiniteError, UsageError, key_hash, sha256_of
 from tests.runtime.results import KEYS, compute, interrupted
 from tests.runtime.test_files import file_size_limit
 
@@ -51,7 +51,7 @@ def test_until_the_end_readers_see_no_result(store):
 def test_parts_give_back_what_was_saved(store):
     arrays = {
         "file": np.arange(6).reshape(2, 3).T,
-        "complex": np.array([1 + 2j, np.nan]),
+        "complex": np.array([1 + 2j, -0.5]),
         "single": np.array([0.1], dtype=np.float32),
         "scalar": np.array(3.5),
         "empty": np.zeros((0, 4)),
@@ -90,6 +90,16 @@ def test_what_would_need_pickle_or_is_nan_is_refused(store, arrays, meta, error)
         with pytest.raises(error):
             stage.save_part("a", arrays, **meta)
         assert stage.parts() == []
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, complex(0, np.nan), np.float32(-np.inf)])
+def test_a_good_part_is_never_replaced_by_one_that_is_not_finite(store, bad):
+    with store.open("pde", keys=KEYS) as stage:
+        stage.save_part("state", {"w": np.ones(3), "n": np.arange(2)}, step=1)
+        with pytest.raises(NotFiniteError, match=r"w of state is not finite.*--resume") as refused:
+            stage.save_part("state", {"w": np.array([1.0, bad]), "n": np.arange(2)}, step=2)
+        assert refused.value.exit_code == 3
+        assert stage.load_part("state")[1] == {"step": 1}
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../a", ".hidden", "a b"])
