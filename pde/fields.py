@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import dolfinx
 import numpy as np
 import pyvista
+from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
 from meshes import Plan
 from pde.forms import laws_on
@@ -45,9 +46,23 @@ def write_fields(
         for key, values in point_data.items():
             grid.point_data[key] = values[index] if values.ndim == 2 else values
         file = f"{name}_{index:06d}.vtu"
-        grid.save(folder / file, compression="lz4")  # 4 times faster than zlib, files a quarter larger
+        (folder / file).write_bytes(_vtu(grid))
         ElementTree.SubElement(datasets, "DataSet", timestep=repr(float(t)), part="0", file=file)
     ElementTree.ElementTree(collection).write(folder / f"{name}.pvd", xml_declaration=True, encoding="utf-8")
+
+
+def _vtu(grid: pyvista.UnstructuredGrid) -> bytes:
+    """A `.vtu` file, made in memory: on a full disk VTK's own writing ends the process."""
+    writer = vtkXMLUnstructuredGridWriter()
+    writer.SetInputData(grid)
+    writer.SetCompressorTypeToLZ4()  # 4 times faster than zlib, files a quarter larger
+    writer.SetDataModeToAppended()
+    writer.EncodeAppendedDataOff()
+    writer.WriteToOutputStringOn()
+    if not writer.Write():
+        raise RuntimeError("VTK could not write a grid")
+    content = writer.GetOutputString()  # text where it happens to be valid UTF-8
+    return content.encode() if isinstance(content, str) else bytes(content)
 
 
 def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> pyvista.UnstructuredGrid:

@@ -3,7 +3,6 @@
 What is interrupted are processes as users start them; what only has to come to its end runs in this one.
 """
 
-import logging
 import os
 import shutil
 import signal
@@ -13,45 +12,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from compare.cli import build_app
-from problem import ErrorHistory, Spectrum
 from runtime import StoppedEarly, UsageError
-from runtime.commandline import invoke
 from tests import launch
-
-RUN = """
-name = "interrupted"
-[density]
-kind = "gaussian"
-sigma = 6.0
-[data]
-kind = "waves"
-dimension = 1
-points = 96
-frequencies = [[3.0], [8.0]]
-window = 0.12
-[network]
-width = 1000
-sigma_a = 1.0
-[time]
-end = 50.0
-outputs = 40
-[pde]
-operator = "local"
-integrator = "crank-nicolson"
-step = 0.04
-degree = 4
-tolerance = 1e-2
-[training]
-step = {training_step}
-"""  # many outputs, each reached fast, the whole lasting a second or two
-STAGES = {"pde": "pde/spectrum.nc", "nn": "nn/error.nc"}
+from tests.interrupted import STAGES, error_of, here, run_text
 
 
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("run") / "interrupted.toml"
-    path.write_text(RUN.format(training_step=0.25))
+    path.write_text(run_text())
     return path
 
 
@@ -62,22 +31,6 @@ def whole(run_file, tmp_path_factory):
     for stage in STAGES:
         here(stage, run_file, "--out", out)
     return out
-
-
-def here(*arguments):
-    """Run a command in this process; what it tells the logger of the program is forgotten."""
-    log = logging.getLogger("freqbias")
-    handlers, level, propagate = log.handlers[:], log.level, log.propagate
-    try:
-        assert invoke(build_app(), "freqbias", [*map(str, arguments), "-q"]) == 0
-    finally:
-        log.handlers[:], log.propagate = handlers, propagate
-        log.setLevel(level)
-
-
-def error_of(out, stage):
-    path = out / STAGES[stage]
-    return Spectrum.load(path).error if stage == "pde" else ErrorHistory.load(path).error
 
 
 def wait_for(process, there, seconds=60):
@@ -185,7 +138,7 @@ def faulty_pde(fault, run_file, out, *, ranks):
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_a_training_that_diverges_leaves_with_3_and_names_the_step(ranks, run_file, tmp_path):
     path = tmp_path / "unstable.toml"
-    path.write_text(RUN.format(training_step=100.0).replace("end = 50.0", "end = 4000.0"))
+    path.write_text(run_text(training_step=100.0).replace("end = 50.0", "end = 4000.0"))
     done = launch.run("-m", "nn", path, "--out", tmp_path / "out", ranks=ranks)
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("error: training diverged at step ") == 1 and "the step is " in done.stderr

@@ -1,0 +1,62 @@
+"""A run that is short, and long enough to be interrupted in any of its parts; what its stages leave."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from compare.cli import build_app
+from problem import ErrorHistory, Spectrum
+from runtime.commandline import invoke
+
+RUN = """
+name = "interrupted"
+[density]
+kind = "gaussian"
+sigma = 6.0
+[data]
+kind = "waves"
+dimension = 1
+points = 96
+frequencies = [[3.0], [8.0]]
+window = 0.12
+[network]
+width = 1000
+sigma_a = 1.0
+[time]
+end = 50.0
+outputs = {outputs}
+[pde]
+operator = "{operator}"
+integrator = "{integrator}"
+step = {step}
+degree = 4
+tolerance = 1e-2
+[training]
+step = {training_step}
+"""
+DEFAULTS = {
+    "operator": "local", "integrator": "crank-nicolson", "step": 0.04, "training_step": 0.25, "outputs": 40,
+}  # fmt: skip
+STAGES = {"pde": "pde/spectrum.nc", "nn": "nn/error.nc"}
+
+
+def run_text(**settings: object) -> str:
+    """The run file; as it is, with many outputs, each reached fast, the whole lasting a second or two."""
+    return RUN.format(**DEFAULTS | settings)
+
+
+def here(*arguments: object) -> None:
+    """Run a command in this process; what it tells the logger of the program is forgotten."""
+    log = logging.getLogger("freqbias")
+    handlers, level, propagate = log.handlers[:], log.level, log.propagate
+    try:
+        assert invoke(build_app(), "freqbias", [*map(str, arguments), "-q"]) == 0
+    finally:
+        log.handlers[:], log.propagate = handlers, propagate
+        log.setLevel(level)
+
+
+def error_of(out: Path, stage: str) -> np.ndarray:
+    path = out / STAGES[stage]
+    return Spectrum.load(path).error if stage == "pde" else ErrorHistory.load(path).error

@@ -1,0 +1,105 @@
+"""A full disk and a read-only one: what there was stays, and with room again the stage goes on to the same end.
+
+The disk is a small one in memory, which only root can mount.
+"""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from runtime import Store
+from tests import launch
+from tests.interrupted import STAGES, error_of, here, run_text
+
+
+@pytest.fixture(scope="module")
+def run_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("run") / "disk.toml"
+    path.write_text(run_text(step=0.5, training_step=1.0))
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(run_file, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole")
+    for stage in STAGES:
+        here(stage, run_file, "--out", out)
+    return out
+
+
+class Disk:
+    """A file system of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def mount(self, options):
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "none", str(self.folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            pytest.skip(f"mounting a disk takes root: {done.stderr.strip()}")
+
+    def remount(self, options):
+        subprocess.run(["mount", "-o", f"remount,{options}", str(self.folder)], check=True)
+
+    def content(self):
+        return {path: path.read_bytes() if path.is_file() else None for path in self.folder.rglob("*")}
+
+
+@pytest.fixture
+def disk(tmp_path):
+    disk = Disk(tmp_path)
+    yield disk
+    subprocess.run(["umount", str(tmp_path)], capture_output=True, check=False)
+
+
+def refused(*arguments, ranks, said):
+    """The command ends with 2, says so once, and why."""
+    done = launch.run(*arguments, "-q", ranks=ranks)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: cannot write"), done.stderr
+    assert all(part in done.stderr for part in said)
+
+
+@pytest.mark.parametrize(
+    ("stage", "kilobytes", "writing", "ranks"),
+    [("pde", 76, "parts/output-", 2), ("pde", 216, "spectrum.nc", 1), ("pde", 416, "fields.pvd", 2),
+     ("nn", 116, "parts/", 1)],
+)  # fmt: skip
+def test_a_full_disk_leaves_what_there_is_and_resume_goes_on(stage, kilobytes, writing, ranks, run_file, whole, disk):
+    disk.mount(f"size={kilobytes}k")
+    out = disk.folder / "out"
+    refused("-m", stage, run_file, "--out", out, ranks=ranks, said=("No space left on device; free some", writing))
+    assert not (out / stage).exists(), "a reader sees a complete file or none"
+    assert {path.name for path in out.iterdir()} == {"run.toml", f"{stage}.partial"}, "no lock, no leftover"
+    assert len(list((out / f"{stage}.partial" / "parts").iterdir())) > 5
+    disk.remount("size=8m")
+    here(stage, run_file, "--out", out, "--resume")
+    scale = np.abs(error_of(whole, stage)).max()
+    np.testing.assert_allclose(error_of(out, stage), error_of(whole, stage), rtol=0, atol=1e-12 * scale)
+
+
+def test_a_full_disk_leaves_the_earlier_result(run_file, whole, disk):
+    disk.mount("size=1100k")
+    out = disk.folder / "out"
+    shutil.copytree(whole / "pde", out / "pde")
+    refused("-m", "pde", run_file, "--out", out, "--overwrite", ranks=1, said=("No space left on device",))
+    assert Store(out).verify("pde") == out / "pde"
+
+
+def test_a_read_only_disk_leaves_everything_as_it_is(run_file, whole, disk):
+    disk.mount("size=8m")
+    out = disk.folder / "out"
+    shutil.copytree(whole, out)
+    disk.remount("ro")
+    before = disk.content()
+    arguments = ("-m", "pde", run_file, "--out", out, "--overwrite")
+    refused(*arguments, ranks=2, said=("Read-only file system; choose another --out",))
+    here("pde", run_file, "--out", out, "--resume")  # all is finished, and nothing needs to be written
+    assert disk.content() == before
