@@ -1,8 +1,8 @@
 """The data operator against the FFT-Toeplitz kernel flow, which it has to justify itself against on a grid.
 
 Elevation map, Gaussian rho_w, T = 3000, tolerance 1e-3. Both sides solve du/dt = -K u by the same Lanczos to the same
-share of the tolerance: the finite elements with mesh, assembly, products with element matrices and NUFFTs; the flow with FFTs on twice
-the grid. Preparation counts on both sides; forms are compiled before (once in the life of a machine).
+share of the tolerance: the finite elements with mesh, assembly, element matrices and transforms; the flow with FFTs on
+twice the grid. Preparation counts on both sides; forms are compiled before (once in the life of a machine).
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.data_operator
 """

@@ -38,8 +38,8 @@ def main() -> None:
     exact = run(ShiftInvertLanczos(1e-12, fastest))[0]
 
     def error(states: np.ndarray) -> float:
-        norms = [operator.inner(d[None], d)[0] for d in states - exact]
-        return sqrt(max(norms) / operator.inner(start, start[0])[0])
+        norms = [operator.dot(d[None], operator.mass(d))[0] for d in states - exact]
+        return sqrt(max(norms) / operator.dot(start, operator.mass(start[0]))[0])
 
     print("| method | tolerance asked | steps or solves | error | seconds | ratio |")
     print("|---|---|---|---|---|---|")

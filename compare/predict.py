@@ -28,7 +28,7 @@ SHIFT_INVERT = 1.2e-6  # seconds for a nonzero, factorisation and all solves
 DIRECT_STEP = 3e-8  # seconds for a nonzero, one step with a factorisation at hand
 MOST_PRODUCTS = 500  # of Lanczos, where it does not say
 CG_PRODUCTS = 10  # of one implicit step of the data operator
-ITERATIONS = 20  # vectors of the Krylov space of the local operator
+ITERATIONS = 40  # vectors that the local operator keeps: its Krylov space, and that times M
 FILL = 10  # nonzeros of a factor for one of the matrix
 
 

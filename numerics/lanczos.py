@@ -1,6 +1,6 @@
 """The exponential of a symmetric operator by Lanczos, with full reorthogonalisation.
 
-Vectors are real arrays; under MPI they are the local parts, and `inner` sums over the ranks. One basis serves every
+Vectors are real arrays; under MPI they are the local parts, and `dot` sums over the ranks. One basis serves every
 output time.
 """
 
@@ -13,7 +13,7 @@ from scipy.linalg import eigh_tridiagonal
 from problem import ComputationError
 
 Apply = Callable[[np.ndarray], np.ndarray]  # (n,) -> (n,)
-Inner = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (k, n), (n,) -> (k,)
+Dot = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (k, n), (n,) -> (k,)
 
 BREAKDOWN = 1e-14  # beta below this times the norm of A v: the Krylov space is invariant, and the result exact
 
@@ -29,39 +29,49 @@ class Exponential:
 
 
 class Lanczos:
-    """A V_m = V_m T_m + beta_m v_{m+1} e_m^T with V_m orthonormal in `inner`; `step` appends one column to V and T.
+    """S V_m = V_m T_m + beta_m v_{m+1} e_m^T for S = apply M symmetric in the inner product of M, in which V_m is
+    orthonormal; `step` appends one column to V and T.
 
-    Source: Golub and Van Loan, Matrix Computations, section 10.1, with the Gram-Schmidt step done twice.
+    apply takes M v to S v; without `mass`, M is the identity. M V_m is kept beside V_m, so that each step makes one
+    product with M.
+    Source: Golub and Van Loan, Matrix Computations, section 10.1; the three-term recurrence, then Gram-Schmidt
+    against the whole basis.
     """
 
-    def __init__(self, apply: Apply, start: np.ndarray, *, inner: Inner = np.matmul) -> None:
-        self._apply, self._inner = apply, inner
-        self.norm = float(np.sqrt(inner(start[None, :], start)[0]))
-        self.basis = start[None, :] / self.norm
+    def __init__(self, apply: Apply, start: np.ndarray, *, mass: Apply | None = None, dot: Dot = np.matmul) -> None:
+        self._apply, self._mass, self._dot = apply, mass, dot
+        image = start if mass is None else mass(start)
+        self.norm = float(np.sqrt(dot(image[None, :], start)[0]))
         self.alpha: list[float] = []
         self.beta: list[float] = []
+        if self.norm != 0:
+            self.basis = start[None, :] / self.norm
+            self._images = self.basis if mass is None else image[None, :] / self.norm
 
     def step(self) -> None:
-        """One product with A. Raises ComputationError where it gives NaN or infinity."""
+        """One product with S. Raises ComputationError where it gives NaN or infinity."""
         m = len(self.alpha)
-        vector = self._apply(self.basis[m])
-        scale = np.sqrt(self._inner(vector[None, :], vector)[0])
-        if not np.isfinite(scale):
+        basis, images = self.basis[: m + 1], self._images[: m + 1]
+        vector = self._apply(images[m])
+        alpha = float(self._dot(images[m:], vector)[0])
+        vector = vector - alpha * basis[m]
+        if m > 0:
+            vector -= self.beta[-1] * basis[m - 1]
+        coefficients = self._dot(images, vector)
+        vector -= coefficients @ basis
+        image = vector if self._mass is None else self._mass(vector)
+        beta = float(np.sqrt(self._dot(image[None, :], vector)[0]))
+        if not np.isfinite(alpha + beta):
             raise ComputationError(
                 f"Lanczos step {m + 1}: the operator gave a value that is not finite; check the data and the laws"
             )
-        alpha = 0.0
-        for _ in range(2):
-            coefficients = self._inner(self.basis[: m + 1], vector)
-            vector = vector - coefficients @ self.basis[: m + 1]
-            alpha += coefficients[m]
-        beta = float(np.sqrt(self._inner(vector[None, :], vector)[0]))
-        self.alpha.append(float(alpha))
+        alpha += float(coefficients[m])
+        scale = np.linalg.norm([alpha, beta, self.beta[-1] if m > 0 else 0.0])  # of S v_m
+        self.alpha.append(alpha)
         self.beta.append(beta if beta > BREAKDOWN * scale else 0.0)
         if self.beta[-1] > 0:
-            if m + 1 == len(self.basis):
-                self.basis = np.concatenate([self.basis, np.empty((max(16, m), len(vector)))])
-            self.basis[m + 1] = vector / beta
+            self.basis = _with_row(self.basis, m + 1, vector / beta)
+            self._images = self.basis if self._mass is None else _with_row(self._images, m + 1, image / beta)
 
     @property
     def steps(self) -> int:
@@ -76,13 +86,20 @@ class Lanczos:
         return coefficients @ self.basis[: coefficients.shape[1]]
 
 
+def _with_row(rows: np.ndarray, place: int, row: np.ndarray) -> np.ndarray:
+    """rows with one more at `place`, longer in good time: (k, n) -> (k or more, n)."""
+    if place == len(rows):
+        rows = np.concatenate([rows, np.empty((max(16, place), len(row)))])
+    rows[place] = row
+    return rows
+
+
 def exponential(
     apply: Apply,
     start: np.ndarray,
     times: np.ndarray,
     tolerance: float,
     *,
-    inner: Inner = np.matmul,
     max_steps: int = 500,
 ) -> Exponential:
     """exp(-t A) u for a positive semidefinite A, at each of `times` (T,).
@@ -91,9 +108,9 @@ def exponential(
     upper bound of the error over |u|. Raises ComputationError when that takes more than max_steps products.
     Source: Saad, SIAM J. Numer. Anal. 29 (1992); Hochbruck and Lubich, SIAM J. Numer. Anal. 34 (1997).
     """
-    if not inner(start[None, :], start)[0] > 0:
+    lanczos = Lanczos(apply, start)
+    if lanczos.norm == 0:
         return Exponential(np.zeros((len(times), len(start))), 0, 0.0)
-    lanczos = Lanczos(apply, start, inner=inner)
     bound = np.inf
     for _ in range(max_steps):
         lanczos.step()
@@ -111,25 +128,26 @@ def exponential(
 
 
 def shift_invert_exponential(
-    resolvent: Apply,
+    solve: Apply,
     start: np.ndarray,
     times: np.ndarray,
     tolerance: float,
     *,
     shift: float,
-    inner: Inner,
+    mass: Apply,
+    dot: Dot = np.matmul,
     max_steps: int = 100,
 ) -> Exponential:
-    """exp(-t M^-1 A) w for positive semidefinite A, at each of `times` (T,), from the resolvent S = (M + shift A)^-1 M.
+    """exp(-t M^-1 A) w for positive semidefinite A, at each of `times` (T,), from solve: b -> (M + shift A)^-1 b.
 
-    Lanczos on S in the inner product of M (`inner`); an eigenvalue theta of S is 1 / (1 + shift lambda). Stops when
-    the coefficient vectors of steps m and m - 3 differ by at most `tolerance` relative to |w|_M at all times. Raises
-    ComputationError after max_steps solves.
+    Lanczos on S = (M + shift A)^-1 M in the inner product of M; an eigenvalue theta of S is 1 / (1 + shift lambda).
+    Stops when the coefficient vectors of steps m and m - 3 differ by at most `tolerance` relative to |w|_M at all
+    times. Raises ComputationError after max_steps solves.
     Source: van den Eshof and Hochbruck, SIAM J. Sci. Comput. 27 (2006).
     """
-    if not inner(start[None, :], start)[0] > 0:
+    lanczos = Lanczos(solve, start, mass=mass, dot=dot)
+    if lanczos.norm == 0:
         return Exponential(np.zeros((len(times), len(start))), 0, 0.0)
-    lanczos = Lanczos(resolvent, start, inner=inner)
     history: list[np.ndarray] = []
     change = np.inf
     for m in range(1, max_steps + 1):

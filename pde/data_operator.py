@@ -54,7 +54,7 @@ class DataOperator:
     def mass(self, u: np.ndarray) -> np.ndarray:
         return u
 
-    def inner(self, rows: np.ndarray, u: np.ndarray) -> np.ndarray:
+    def dot(self, rows: np.ndarray, u: np.ndarray) -> np.ndarray:
         return rows @ u
 
     def solver(self, shift: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -72,9 +72,9 @@ class DataOperator:
 
         return solve
 
-    def loss(self, u: np.ndarray) -> float:
-        """1/2 mean_j u_j^2, summed over channels."""
-        return float(0.5 * np.mean(u**2, axis=1).sum())
+    def errors(self, u: np.ndarray) -> np.ndarray:
+        """u on the samples: the state itself."""
+        return u
 
     def gather(self, u: np.ndarray) -> np.ndarray:
         """The whole state, as `spectra` takes it and as it is stored: u itself."""

@@ -1,7 +1,7 @@
 """One verb, `evolve`, and small interchangeable integrators of  M du/dt = -B u  behind it.
 
-An operator gives `apply` (B u), `mass` (M u), `inner` (the inner product of M), `solver(shift)` (b -> (M + shift
-B)^-1 b) and `start`. States are real, (C, n), n being what this rank holds; channels never mix. Each integrator
+An operator gives `apply` (B u), `mass` (M u), `dot` (rows times u), `solver(shift)` (b -> (M + shift B)^-1 b) and
+`start`. States are real, (C, n), n being what this rank holds; channels never mix. Each integrator
 yields the state at every output time after the first.
 """
 
@@ -27,7 +27,7 @@ SPAN = 100.0  # largest ratio of output times that one shift serves
 class Operator(Protocol):
     def apply(self, u: np.ndarray) -> np.ndarray: ...
     def mass(self, u: np.ndarray) -> np.ndarray: ...
-    def inner(self, rows: np.ndarray, u: np.ndarray) -> np.ndarray: ...
+    def dot(self, rows: np.ndarray, u: np.ndarray) -> np.ndarray: ...
     def solver(self, shift: float) -> Solve: ...
 
 
@@ -79,12 +79,14 @@ class ShiftInvertLanczos:
             shift = sqrt(max(group[0], 1 / self.fastest) * group[-1]) / 10
             solve = operator.solver(shift)
 
-            def resolvent(w: np.ndarray, solve: Solve = solve) -> np.ndarray:
+            def counted(right: np.ndarray, solve: Solve = solve) -> np.ndarray:
                 effort.tick()
-                return solve(operator.mass(w))
+                return solve(right)
 
             results = [
-                shift_invert_exponential(resolvent, w, group, self.tolerance, shift=shift, inner=operator.inner)
+                shift_invert_exponential(
+                    counted, w, group, self.tolerance, shift=shift, mass=operator.mass, dot=operator.dot
+                )
                 for w in start
             ]
             effort.steps += max(r.steps for r in results)

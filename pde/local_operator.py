@@ -40,7 +40,8 @@ class LocalOperator:
         self.space = forms.lagrange(box(plan, comm), plan.degree)
         laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)
         self._mass = Matrix(forms.mass_form(self.space))
-        self._stiffness = Matrix(forms.operator_form(self.space, *laws, degree), scale=1 / problem.grid.volume)
+        operator = forms.operator_form(self.space, *laws, degree)
+        self._stiffness = Matrix(operator, scale=1 / problem.grid.volume, like=self._mass)
         self._solver: Cholesky | None = None
         self._nodes = Nodes.of(self.space)
         frequencies = self._nodes.frequency[self._nodes.owned]
@@ -56,40 +57,34 @@ class LocalOperator:
         """M w, (n_local,). Collective."""
         return self._mass.times(w)
 
-    def inner(self, rows: np.ndarray, w: np.ndarray) -> np.ndarray:
-        """The inner product of M, (k, n_local), (n_local,) -> (k,). Collective."""
-        return self.comm.allreduce(rows @ self.mass(w))
+    def dot(self, rows: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """rows times w, summed over the ranks, (k, n_local), (n_local,) -> (k,). Collective."""
+        return self.comm.allreduce(rows @ w)
 
     def solver(self, shift: float) -> Callable[[np.ndarray], np.ndarray]:
         """b -> (M + shift B)^-1 b. One shift at a time: the solver of an earlier one is at its end."""
         if self._solver is not None:
             self._solver.destroy()
-        self._solver = Cholesky(self._mass, shift, self._stiffness)
+        self._solver = Cholesky(self._mass, shift, self._stiffness, planar=self.plan.dimension < 3)
         return self._solver
 
     def errors(self, w: np.ndarray) -> np.ndarray:
-        """u on the samples, (C, N), from w, (C, n_local): outside the mesh v keeps its start. Collective."""
-        return self._start_errors + self.problem.grid.volume * self._to_samples(w - self.start)
+        """u on the samples, (C, N), from w, (C, n_local): u(0) and volume times integral dv exp(2 pi i xi.x) dxi, the
+        change dv being 0 outside the mesh. Collective."""
+        weighted = np.array([self.mass(channel) for channel in w - self.start])
+        change = self.comm.allreduce(((1 + 1j) * self._transform.to_samples(weighted)).real)
+        return self._start_errors + self.problem.grid.volume * change
 
-    def loss(self, w: np.ndarray) -> float:
-        """1/2 mean_j u_j^2, summed over channels. Collective."""
-        return float(0.5 * np.mean(self.errors(w) ** 2, axis=1).sum())
-
-    def outside(self, w: np.ndarray) -> float:
-        """The share of integral |F^-1 v|^2 dx that has leaked out of the box of the data. Collective.
+    def outside(self, w: np.ndarray, errors: np.ndarray) -> float:
+        """The share of integral |F^-1 v|^2 dx that has leaked out of the box of the data, where u = errors. Collective.
 
         All of it is inside at t = 0; what lies outside later is F^-1 of the change of v, less its part on the samples.
         """
-        change, cell = w - self.start, np.prod(self.problem.grid.spacing)
-        changed = sum(self.inner(channel[None], channel)[0] for channel in change)
-        leaked = max(0.0, changed - cell * np.sum(self._to_samples(change) ** 2))
-        inside = cell * np.sum((self.errors(w) / self.problem.grid.volume) ** 2)
+        change, cell = w - self.start, np.prod(self.problem.grid.spacing) / self.problem.grid.volume**2
+        changed = sum(self.dot(channel[None], self.mass(channel))[0] for channel in change)
+        leaked = max(0.0, changed - cell * np.sum((errors - self._start_errors) ** 2))
+        inside = cell * np.sum(errors**2)
         return float(leaked / (leaked + inside))
-
-    def _to_samples(self, w: np.ndarray) -> np.ndarray:
-        """F^-1 v = integral v exp(2 pi i xi.x) dxi on the samples, (C, N): Re[(1 + i) E^H M w]. Collective."""
-        weighted = np.array([self.mass(channel) for channel in w])
-        return self.comm.allreduce(((1 + 1j) * self._transform.to_samples(weighted)).real)
 
     def gather(self, w: np.ndarray) -> np.ndarray | None:
         """The whole state in canonical order, (C, n), on rank 0, None elsewhere. Collective."""

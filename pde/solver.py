@@ -109,8 +109,10 @@ class Solver:
         )
 
     def _snapshot(self, index: int, local: np.ndarray) -> Snapshot:
-        outside = self.operator.outside(local) if isinstance(self.operator, LocalOperator) else 0.0
-        return Snapshot(index, self.operator.gather(local), self.operator.loss(local), outside, self.effort.steps)
+        errors = self.operator.errors(local)
+        loss = float(0.5 * np.mean(errors**2, axis=1).sum())
+        outside = self.operator.outside(local, errors) if isinstance(self.operator, LocalOperator) else 0.0
+        return Snapshot(index, self.operator.gather(local), loss, outside, self.effort.steps)
 
 
 def solve(
