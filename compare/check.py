@@ -5,7 +5,7 @@ from pathlib import Path
 
 from compare import predict
 from compare.table import aligned
-from meshes import Plan, plan
+from meshes import Plan, cells_in_words, plan
 from nn.training import prepare
 from pde.integrators import INTEGRATION_SHARE
 from problem import Problem, RunFile
@@ -31,7 +31,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("time", f"{len(problem.times) - 1} output times up to {problem.times[-1]:g}"),
         ("loss", loss),
         ("", ""),
-        ("mesh", f"{' x '.join(map(str, layout.cells))} cells of degree {layout.degree}, {layout.dofs:,} dofs"),
+        ("mesh", f"{cells_in_words(layout)}, degree {layout.degree}, {layout.dofs:,} dofs"),
         ("", f"half-width {_numbers(layout.half_width)}, cell size {_numbers(layout.size)} {unit}"),
         ("", f"the data reach {_numbers(grid.nyquist)} {unit}" + ("; laws folded onto that" if layout.folded else "")),
         ("pde", f"{run.pde.operator} operator, {run.pde.integrator}{_steps(pde.steps)}"),

@@ -4,7 +4,7 @@ from meshes import Plan, describe, plan, vertices
 from problem import Problem, RunFile, stage_keys
 from runtime import Store, on_root
 
-VTK_NAMES = {1: "line", 2: "quad", 3: "hexahedron"}
+VTK_NAMES = {"interval": "line", "quadrilateral": "quad", "tetrahedron": "tetra"}
 
 
 def run_stage(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> str:
@@ -25,5 +25,5 @@ def _write(run: RunFile, layout: Plan, store: Store, *, resume: bool, overwrite:
             return
         points, cells = vertices(layout)
         with stage.writing("mesh.vtu") as path:
-            meshio.Mesh(points, {VTK_NAMES[layout.dimension]: cells}).write(path)
+            meshio.Mesh(points, {VTK_NAMES.get(layout.cell_type, layout.cell_type): cells}).write(path)
         stage.finish()

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from meshes import BoxPlan
 from meshes import Plan as MeshPlan
 from nn.device import memory_needed
 from nn.ntk import InfiniteWidthKernel
 from nn.training import Plan as TrainingPlan
 from nn.training import trajectory
-from numerics import exponential, transform_to_tensor_grid
+from numerics import GridTransform, TensorTransform, exponential, transform_to_tensor_grid
 from pde.integrators import TRANSFORM_SHARE, ThetaMethod, choose
 from problem import ComputationError, Pde, Problem
 from runtime import threads
@@ -108,12 +109,18 @@ def energy_beyond(problem: Problem, half_width: tuple[float, ...]) -> float:
 
 def _transform_seconds(problem: Problem, settings: Pde, plan: MeshPlan) -> float:
     """One pair of transforms between the samples and as many frequencies as half the mesh has."""
-    nodes = [np.linspace(-r, r, n * plan.degree + 1) for r, n in zip(plan.half_width, plan.cells, strict=True)]
-    nodes[0] = nodes[0][len(nodes[0]) // 2 :]
-    frequencies = np.stack([axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij")], axis=-1)
-    transform = transform_to_tensor_grid(
-        problem.grid, frequencies, eps=TRANSFORM_SHARE * settings.tolerance, threads=threads()
-    )
+    eps, count = TRANSFORM_SHARE * settings.tolerance, threads()
+    if isinstance(plan, BoxPlan):
+        nodes = [np.linspace(-r, r, n * plan.degree + 1) for r, n in zip(plan.half_width, plan.cells, strict=True)]
+        nodes[0] = nodes[0][len(nodes[0]) // 2 :]
+        frequencies = np.stack([axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij")], axis=-1)
+        transform: GridTransform | TensorTransform = transform_to_tensor_grid(
+            problem.grid, frequencies, eps=eps, threads=count
+        )
+    else:
+        rng, sides = np.random.default_rng(0), 2 if plan.symmetric else 1
+        frequencies = rng.uniform(-1, 1, (plan.dofs // sides + 1, plan.dimension)) * plan.half_width
+        transform = GridTransform(problem.grid, frequencies, eps=eps, threads=count)
     values = problem.samples.values[0]
 
     def pair() -> None:

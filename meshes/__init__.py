@@ -1,19 +1,20 @@
-"""Frequency meshes: how far and how fine (`plan`), in words (`describe`), and the DOLFINx mesh itself (`box`)."""
+"""Frequency meshes: how far and how fine (`plan`), in words (`describe`), and the DOLFINx mesh itself (`build`)."""
 
 from typing import TYPE_CHECKING
 
-from meshes.description import describe, vertices
-from meshes.rule import Plan, plan
+from meshes.description import cells_in_words, describe, vertices
+from meshes.plans import BoxPlan, FilePlan, LayeredPlan, Plan
+from meshes.rule import plan
 
 if TYPE_CHECKING:
-    from meshes.boxes import box
+    from meshes.building import build
 
-__all__ = ["Plan", "box", "describe", "plan", "vertices"]
+__all__ = ["BoxPlan", "FilePlan", "LayeredPlan", "Plan", "build", "cells_in_words", "describe", "plan", "vertices"]
 
 
 def __getattr__(name: str) -> object:
-    if name == "box":  # DOLFINx takes seconds to import, and a plan does not need it
-        from meshes.boxes import box
+    if name == "build":  # DOLFINx takes seconds to import, and a plan does not need it
+        from meshes.building import build
 
-        return box
+        return build
     raise AttributeError(f"module 'meshes' has no attribute {name!r}")

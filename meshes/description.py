@@ -2,16 +2,21 @@
 
 import numpy as np
 
-from meshes.rule import Plan
+from meshes.layers import merged, nodes_and_cells
+from meshes.plans import BOX_CELLS, BoxPlan, FilePlan, LayeredPlan, Plan
 from problem import Problem
+
+# The corners of a cell in VTK's order, on the unit interval, square and cube
+CORNERS = [np.array([[0.0], [1.0]]), np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])]
+CORNERS.append(np.concatenate([np.insert(CORNERS[1], 2, z, axis=1) for z in (0.0, 1.0)]))
+TO_VTK = {"quadrilateral": [0, 1, 3, 2], "hexahedron": [0, 1, 3, 2, 4, 5, 7, 6]}  # from Basix's order
 
 
 def describe(problem: Problem, layout: Plan) -> str:
     """What the mesh is and why, one line a fact."""
     unit = f"cycles/{problem.unit}" if problem.unit else "cycles per unit length"
     rows = {
-        "cells": " x ".join(map(str, layout.cells))
-        + {1: " intervals", 2: " quadrilaterals", 3: " hexahedra"}[layout.dimension],
+        "cells": cells_in_words(layout),
         "degree": f"{layout.degree} (Lagrange, Gauss-Lobatto points)",
         "dofs": f"{layout.dofs:,}",
         "half-width": ", ".join(f"{r:.6g}" for r in layout.half_width) + f" {unit}",
@@ -19,20 +24,47 @@ def describe(problem: Problem, layout: Plan) -> str:
         "limit of the data": ", ".join(f"{f:.6g}" for f in problem.grid.nyquist) + f" {unit} (points / (2 extent))",
         "laws": "folded onto the limit of the data" if layout.folded else "as they are",
     }
+    if isinstance(layout, FilePlan):
+        rows["left out"] = f"{100 * max(0.0, layout.missing):.2g} % of the damping's mass"
     return "\n".join(f"{name:<18} {value}" for name, value in rows.items())
 
 
+def cells_in_words(layout: Plan) -> str:
+    """How many cells of which kind, in which arrangement."""
+    kinds = layout.cell_type if layout.cell_type == "hexahedron" else layout.cell_type + "s"
+    kinds = {"hexahedron": "hexahedra", "tetrahedron": "tetrahedra"}.get(layout.cell_type, kinds)
+    match layout:
+        case BoxPlan():
+            return " x ".join(map(str, layout.cells)) + f" {kinds}"
+        case LayeredPlan():
+            spheres = ", ".join(f"{radius:.6g}" for radius, _ in layout.layers)
+            return f"{layout.cell_count:,} curved {kinds} in layers around the origin, edges at |xi| = {spheres}"
+        case FilePlan():
+            return f"{layout.cell_count:,} {kinds} of {layout.path}"
+    return f"{layout.cell_count:,} {kinds}"
+
+
 def vertices(layout: Plan) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) and cells (c, 2^d) of the box mesh, in VTK's order."""
-    axes = [np.linspace(-r, r, n + 1) for r, n in zip(layout.half_width, layout.cells, strict=True)]
-    points = np.zeros((int(np.prod([n + 1 for n in layout.cells])), 3))
-    points[:, : layout.dimension] = np.stack([a.ravel() for a in np.meshgrid(*axes, indexing="ij")], axis=-1)
-    corners = {1: [[0], [1]], 2: [[0, 0], [1, 0], [1, 1], [0, 1]]}
-    square = corners[2]
-    corners[3] = [[*c, z] for z in (0, 1) for c in square]
-    first = np.stack(np.meshgrid(*[np.arange(n) for n in layout.cells], indexing="ij"), axis=-1).reshape(
-        -1, layout.dimension
-    )
-    shape = tuple(n + 1 for n in layout.cells)
-    cells = [np.ravel_multi_index(tuple((first + corner).T), shape) for corner in corners[layout.dimension]]
-    return points, np.stack(cells, axis=1)
+    """Points (n, 3) and cells (c, k) through the corners of the cells, in VTK's order; curved edges become straight."""
+    match layout:
+        case BoxPlan():
+            points, cells = _box(layout)
+        case LayeredPlan():
+            points, cells = nodes_and_cells(layout, CORNERS[layout.dimension - 1])
+        case FilePlan():
+            corners = 2**layout.dimension if layout.cell_type in BOX_CELLS else layout.dimension + 1
+            chosen = layout.cells[:, :corners][:, TO_VTK.get(layout.cell_type, slice(None))]
+            points, cells = merged(layout.points[chosen])
+        case _:
+            raise TypeError(f"no corners of a {type(layout).__name__}")
+    embedded = np.zeros((len(points), 3))
+    embedded[:, : layout.dimension] = points
+    return embedded, cells
+
+
+def _box(layout: BoxPlan) -> tuple[np.ndarray, np.ndarray]:
+    points = np.stack([axis.ravel() for axis in np.meshgrid(*layout.lines, indexing="ij")], axis=-1)
+    counts = [np.arange(n) for n in layout.cells]
+    first = np.stack([axis.ravel() for axis in np.meshgrid(*counts, indexing="ij")], axis=-1)
+    corners = first[:, None, :] + CORNERS[layout.dimension - 1].astype(int)
+    return points, np.ravel_multi_index(tuple(np.moveaxis(corners, -1, 0)), tuple(n + 1 for n in layout.cells))

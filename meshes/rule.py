@@ -5,12 +5,14 @@ T sup_{|xi| > R} (damping + (2 pi X)^2 diffusion) / prod extent <= tolerance.
 Element size: h_i = degree / (nu X_i), X_i = max_j |x_j,i|, with nu nodes per 1/X_i from measured tables.
 """
 
-from dataclasses import dataclass
-from math import ceil, exp, log, prod
+from math import ceil, exp, log
 
 import numpy as np
 
-from problem import InputError, Mesh, Pde, Problem
+from meshes.file import read_plan
+from meshes.layers import CORE
+from meshes.plans import BoxPlan, LayeredPlan, Plan
+from problem import InputError, Law, Mesh, Pde, Problem
 
 # nu for tolerances 1e-2, 1e-3, 1e-4 by degree, measured against the exact NTK: the worst of 72 cases in one dimension
 # (laws of six widths, sigma_a from 0.1 to 3, white noise among the targets) stays below 0.6 of the tolerance
@@ -21,104 +23,96 @@ NODES: dict[str, dict[int, tuple[float, float, float]]] = {
 TABULATED = (1e-2, 1e-3, 1e-4)
 RINGING = 1.2  # more nodes, measured, where a folded law rings for an edge that the mesh does not follow
 LEAST_CELLS = 8  # along each axis, so that rho_w itself is resolved where its width is far below 1/X
-MOST_NONZEROS = 2**31 - 1  # of the matrix: PETSc counts them in 32 bits
+MOST_NONZEROS = 2**31 - 1  # of the matrix: PETSc counts them in 32 bits; 17 GB of element matrices
 TAIL_SHARE = 0.25  # of the tolerance, for what the mesh leaves out
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A box mesh on |xi_i| <= half_width_i, xi in cycles/length.
-
-    half_width (d,), cells (d,) counted over the whole box and even along xi_1; folded: whether the laws are folded
-    onto the Nyquist box.
-    """
-
-    half_width: tuple[float, ...]
-    cells: tuple[int, ...]
-    degree: int
-    folded: bool
-
-    @property
-    def dimension(self) -> int:
-        return len(self.cells)
-
-    @property
-    def dofs(self) -> int:
-        """Lagrange nodes of the whole box."""
-        return prod(n * self.degree + 1 for n in self.cells)
-
-    @property
-    def nonzeros(self) -> int:
-        """Entries of the sparse matrix of the whole box."""
-        return prod(n * ((self.degree + 1) ** 2 - 1) + 1 for n in self.cells)
-
-    @property
-    def entries(self) -> int:
-        """Entries of the element matrices of the whole box."""
-        return prod(self.cells) * (self.degree + 1) ** (2 * self.dimension)
-
-    @property
-    def size(self) -> tuple[float, ...]:
-        """Element size h_i [cycles/length]."""
-        return tuple(2 * r / n for r, n in zip(self.half_width, self.cells, strict=True))
-
-
 def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None) -> Plan:
-    """Choose the mesh for the asked tolerance; [mesh] half_width and size, where given, take precedence.
+    """Choose the mesh for the asked tolerance; what [mesh] gives takes precedence.
 
-    Raises InputError where the local operator would reach beyond the Nyquist frequency, where the support has an edge
-    that a box cannot follow, and where no rule exists for the degree.
+    The edges of the laws lie on mesh lines: planes |xi_i| = b in a box, spheres |xi| = r in layers around the origin.
+    The local operator's mesh covers the support alone: outside v keeps its start.
+    Raises InputError where the local operator would reach beyond the Nyquist frequency, where no rule exists for the
+    degree, and for a file that is no mesh of the support.
     """
     settings, mesh = settings or Pde(), mesh or Mesh()
-    grid = problem.grid
+    if mesh.path is not None:
+        return read_plan(mesh.path, problem, settings)
     half_width, folded = _half_width(problem, settings, mesh)
+    radii = [] if folded else [r for r in spheres(problem) if r <= min(half_width) * (1 + 1e-9)]
+    hole = not any(law.value(np.zeros((1, problem.dimension)))[0] for law in _laws(problem))
+    if problem.dimension == 1 and hole and not folded:
+        radii = [b for b in _breaks(problem, 0) if b <= half_width[0] * (1 + 1e-9)]
     if mesh.size is not None:
-        size = np.full(grid.dimension, mesh.size)
+        size = np.full(problem.dimension, mesh.size)
     else:
-        nodes = nodes_per_reach(settings) * (1.0 if follows_box(problem) else RINGING)
-        size = settings.degree / (nodes * grid.reach)
-    cells = [
-        max(LEAST_CELLS if mesh.size is None else 2, ceil(2 * r / h - 1e-9))
-        for r, h in zip(half_width, size, strict=True)
-    ]
-    cells[0] += cells[0] % 2  # so that xi_1 = 0 is a mesh line: the data operator needs only one side of it
-    layout = Plan(tuple(half_width), tuple(cells), settings.degree, folded)
+        nodes = nodes_per_reach(settings) * (RINGING if folded and spheres(problem) else 1.0)
+        size = settings.degree / (nodes * problem.grid.reach)
+    least = LEAST_CELLS if mesh.size is None else 2
+    if radii:
+        layout: Plan = _layers(problem.dimension, half_width, radii, float(size.min()), settings.degree, hole=hole)
+    else:
+        breaks = [[] if folded else _breaks(problem, axis) for axis in range(problem.dimension)]
+        pieces = [_pieces(r, h, b, least) for r, h, b in zip(half_width, size, breaks, strict=True)]
+        layout = BoxPlan(tuple(pieces), settings.degree, folded)
     if layout.nonzeros > MOST_NONZEROS:
         key = "[pde] tolerance" if mesh.size is None else "[mesh] size"
         raise InputError(f"{key}: the mesh would have {layout.dofs:.3g} dofs, more than fit; use a larger {key}")
     return layout
 
 
+def _pieces(half_width: float, size: float, breaks: list[float], least: int) -> tuple[tuple[float, int], ...]:
+    """One axis of a box, from 0 to the half-width: where its pieces end and their cells, of this size at most."""
+    ends = [*(b for b in breaks if 1e-9 * half_width < b < half_width * (1 - 1e-9)), half_width]
+    size = min(size, 2 * half_width / least)
+    starts = [0.0, *ends[:-1]]
+    return tuple((end, max(1, ceil((end - start) / size - 1e-9))) for start, end in zip(starts, ends, strict=True))
+
+
+def _layers(
+    dimension: int, half_width: list[float], radii: list[float], size: float, degree: int, *, hole: bool
+) -> LayeredPlan:
+    outermost = max(half_width)
+    starts = [radii[0] if hole else CORE[dimension] * radii[0], *radii[:-1]]
+    counts = [ceil((end - start) / size - 1e-9) for start, end in zip(starts, radii, strict=True)]
+    box, across = None, np.pi / 2 * radii[-1]
+    if outermost > radii[-1] * (1 + 1e-9):
+        deepest = np.sqrt(dimension) * outermost - radii[-1]
+        box, across = (tuple(half_width), ceil(deepest / size)), 2 * outermost
+    around = max(2, 2 * ceil(across / size / 2 - 1e-9))
+    return LayeredPlan(dimension, tuple(zip(radii, counts, strict=True)), around, degree, hole, box)
+
+
 def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float], bool]:
-    grid, nyquist = problem.grid, problem.grid.nyquist
-    beyond_box = not follows_box(problem)
-    radius = mesh.half_width or tail_radius(problem, settings.tolerance)
-    folded = (
-        settings.operator == "data"
-        and mesh.half_width is None
-        and (beyond_box or bool((radius > nyquist * (1 + 1e-9)).any()))
-    )
-    if folded:
+    nyquist = problem.grid.nyquist
+    radius = tail_radius(problem, settings.tolerance)
+    if mesh.half_width:
+        within_support = settings.operator == "local" and all(law.compact for law in _laws(problem))
+        radius = min(mesh.half_width, radius) if within_support else mesh.half_width
+    beyond = bool((radius > nyquist * (1 + 1e-9)).any())
+    if settings.operator == "data" and beyond and mesh.half_width is None:
         return [float(r) for r in nyquist], True
-    if settings.operator == "local" and (radius > nyquist * (1 + 1e-9)).any():
+    if settings.operator == "local" and beyond:
         key = "[mesh] half_width" if mesh.half_width else "the half-width that the tail of [density] needs"
         raise InputError(
             f'[pde] operator = "local": {key} is {radius:.6g}, beyond the limit points/(2 extent) = '
             f"{nyquist.min():.6g} where frequencies alias; "
             'use operator = "data", more [data] points, or a narrower [density]'
         )
-    if settings.operator == "local" and beyond_box and mesh.size is None:
-        raise InputError(
-            '[density] kind = "ball": a box mesh cannot follow its edge, so that [pde] operator = "local" has no '
-            "rule for the tolerance; "
-            'use operator = "data", or choose [mesh] size yourself'
-        )
-    return [float(radius)] * grid.dimension, False
+    return [float(radius)] * problem.dimension, False
 
 
-def follows_box(problem: Problem) -> bool:
-    """Whether a box mesh resolves both laws."""
-    return problem.laws.damping.follows_box and problem.laws.diffusion.follows_box
+def spheres(problem: Problem) -> list[float]:
+    """The radii of the spheres across which a law jumps, ascending [cycles/length]."""
+    return sorted({r for law in _laws(problem) for r in law.radii})
+
+
+def _breaks(problem: Problem, axis: int) -> list[float]:
+    return sorted({b for law in _laws(problem) for b in law.breaks[axis]})
+
+
+def _laws(problem: Problem) -> tuple[Law, Law]:
+    return problem.laws.damping, problem.laws.diffusion
 
 
 def tail_radius(problem: Problem, tolerance: float) -> float:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
-from meshes import Plan, box
+from meshes import BoxPlan, Plan, build
 from numerics import GridTransform, TensorTransform, transform_to_tensor_grid
 from pde import forms
 from pde.element_matrices import ElementMatrices
@@ -34,17 +34,18 @@ class DataOperator:
         self.start = np.array(errors, dtype=float)
         self.problem, self.plan, self.comm = problem, plan, comm
         self._accuracy, self._threads = accuracy, threads
-        space = forms.lagrange(box(plan, comm, half=True), plan.degree)
+        space = forms.lagrange(build(plan, comm, half=plan.symmetric), plan.degree)
         form = forms.operator_form(space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan))
         self._stiffness = ElementMatrices(space, form)
         self._transform = self._transform_to(self._stiffness.nodes) if len(self._stiffness.nodes) else None
 
     def apply(self, u: np.ndarray) -> np.ndarray:
-        """K_h u = 2 Re(E^H A_h E u) / N over the half mesh, and atom mean(u): (N,) -> (N,). Collective."""
+        """K_h u = Re(E^H A_h E u) / N, twice that over a half mesh, and atom mean(u): (N,) -> (N,). Collective."""
         result = np.zeros(len(u))
         if self._transform is not None:
             v = self._transform.to_frequencies(u)
-            result = (2 / len(u)) * self._transform.to_samples(self._stiffness.apply(v)).real
+            sides = 2 if self.plan.symmetric else 1
+            result = (sides / len(u)) * self._transform.to_samples(self._stiffness.apply(v)).real
         if self.comm.size > 1:
             local, result = result, np.empty_like(result)
             self.comm.Reduce(local, result)
@@ -85,8 +86,8 @@ class DataOperator:
         return self.comm.bcast(whole)
 
     def nodes(self) -> Nodes:
-        """The nodes of the whole box, both halves. On rank 0 alone."""
-        return Nodes.of(forms.lagrange(box(self.plan, MPI.COMM_SELF), self.plan.degree))
+        """The nodes of the whole mesh, both halves. On rank 0 alone."""
+        return Nodes.of(forms.lagrange(build(self.plan, MPI.COMM_SELF), self.plan.degree))
 
     def spectra(self, states: np.ndarray, nodes: Nodes) -> np.ndarray:
         """v at the nodes, (T, C, n) complex, from u, (T, C, N)."""
@@ -94,4 +95,5 @@ class DataOperator:
         return np.array([transform.to_frequencies(u) for u in states]) / states.shape[-1]
 
     def _transform_to(self, nodes: np.ndarray) -> TensorTransform | GridTransform:
-        return transform_to_tensor_grid(self.problem.grid, nodes, eps=self._accuracy, threads=self._threads)
+        transform = transform_to_tensor_grid if isinstance(self.plan, BoxPlan) else GridTransform
+        return transform(self.problem.grid, nodes, eps=self._accuracy, threads=self._threads)

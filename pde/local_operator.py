@@ -1,19 +1,21 @@
 """The local operator, the damped heat equation itself: dv/dt = -(A v) / prod_i extent_i, for data that fill a box
 evenly.
 
-    M dv/dt = -B v,    B = A_h / prod extent,    natural boundary conditions.
+    M dv/dt = -B v,    B = A_h / prod extent,    natural boundary conditions,
 
-v is complex with v(-xi) = conj v(xi), and B real and even, so that one real vector carries it: the Hartley transform
-w = Re v + Im v, with Re v = (w(xi) + w(-xi))/2 and Im v = (w(xi) - w(-xi))/2, on a mesh symmetric under xi -> -xi.
-It lets u leak out of the region where there are data: `outside` measures that share.
+on the support of the laws alone: outside v keeps its start. B is real, so that Re v and Im v evolve apart. On a mesh
+symmetric under xi -> -xi one real vector carries both, v(-xi) being conj v(xi): the Hartley transform w = Re v + Im v,
+with Re v = (w(xi) + w(-xi))/2 and Im v = (w(xi) - w(-xi))/2.
+The local operator lets u leak out of the region where there are data: `outside` measures that share.
 """
 
 from mpi4py import MPI  # isort: skip
 from collections.abc import Callable
 
 import numpy as np
+from dolfinx.mesh import Mesh
 
-from meshes import Plan, box
+from meshes import Plan, build
 from numerics import GridTransform
 from pde import forms
 from pde.linear_algebra import Cholesky, Matrix
@@ -22,24 +24,36 @@ from problem import InputError, Problem
 
 
 class LocalOperator:
-    """M and B on V_h; states are the Hartley transforms w, (C, n_local): the degrees of freedom that this rank owns.
+    """M and B on V_h; states are real, (S, n_local), on the degrees of freedom that this rank owns: the Hartley
+    transforms of the channels, S = C, or on an unsymmetric mesh Re v and then Im v of all channels, S = 2C.
 
-    start: w(0) = Re v + Im v of v = F[u(0) rho_data] at the nodes.
+    start: that of v(0) = F[u(0) rho_data] at the nodes.
     """
 
     def __init__(
-        self, problem: Problem, plan: Plan, comm: MPI.Comm, errors: np.ndarray, *, accuracy: float, threads: int = 1
+        self,
+        problem: Problem,
+        plan: Plan,
+        comm: MPI.Comm,
+        errors: np.ndarray,
+        *,
+        accuracy: float,
+        threads: int = 1,
+        mesh: Mesh | None = None,
     ) -> None:
-        """errors: u(0) on the samples, (C, N). Raises InputError for laws with an atom."""
+        """errors: u(0) on the samples, (C, N); mesh: in place of the plan's own, without its symmetry. Raises
+        InputError for laws with an atom."""
         if problem.laws.atom:
             raise InputError(
                 f'[pde] operator = "local": the damping has an atom of {problem.laws.atom:.3g} at frequency 0, a point '
                 'mass that no function on the mesh can carry; use operator = "data"'
             )
         self.problem, self.plan, self.comm = problem, plan, comm
-        self.space = forms.lagrange(box(plan, comm), plan.degree)
+        self._hartley = plan.symmetric and mesh is None
+        self.space = forms.lagrange(mesh or build(plan, comm), plan.degree)
         laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)
-        self._mass = Matrix(forms.mass_form(self.space))
+        exact = 2 * plan.degree if plan.affine else degree
+        self._mass = Matrix(forms.mass_form(self.space, exact))
         operator = forms.operator_form(self.space, *laws, degree)
         self._stiffness = Matrix(operator, scale=1 / problem.grid.volume, like=self._mass)
         self._solver: Cholesky | None = None
@@ -47,7 +61,8 @@ class LocalOperator:
         frequencies = self._nodes.frequency[self._nodes.owned]
         self._transform = GridTransform(problem.grid, frequencies, eps=accuracy, threads=threads)
         v = self._transform.to_frequencies(errors) / errors.shape[1]
-        self.start, self._start_errors = v.real + v.imag, errors
+        self.start = v.real + v.imag if self._hartley else np.concatenate([v.real, v.imag])
+        self._start_errors = errors
 
     def apply(self, w: np.ndarray) -> np.ndarray:
         """B w, (n_local,). Collective."""
@@ -69,10 +84,15 @@ class LocalOperator:
         return self._solver
 
     def errors(self, w: np.ndarray) -> np.ndarray:
-        """u on the samples, (C, N), from w, (C, n_local): u(0) and volume times integral dv exp(2 pi i xi.x) dxi, the
-        change dv being 0 outside the mesh. Collective."""
+        """u on the samples, (C, N), from a state (S, n_local): u(0) and volume times integral dv exp(2 pi i xi.x) dxi,
+        the change dv being 0 outside the mesh. Collective."""
         weighted = np.array([self.mass(channel) for channel in w - self.start])
-        change = self.comm.allreduce(((1 + 1j) * self._transform.to_samples(weighted)).real)
+        if self._hartley:
+            spectra = (1 + 1j) * weighted  # Re[E^H M dv], dv conjugate at -xi
+        else:
+            real, imaginary = np.split(weighted, 2)
+            spectra = real + 1j * imaginary
+        change = self.comm.allreduce(self._transform.to_samples(spectra).real)
         return self._start_errors + self.problem.grid.volume * change
 
     def outside(self, w: np.ndarray, errors: np.ndarray) -> float:
@@ -87,7 +107,7 @@ class LocalOperator:
         return float(leaked / (leaked + inside))
 
     def gather(self, w: np.ndarray) -> np.ndarray | None:
-        """The whole state in canonical order, (C, n), on rank 0, None elsewhere. Collective."""
+        """The whole state in canonical order, (S, n), on rank 0, None elsewhere. Collective."""
         return self._nodes.gather(w)
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:
@@ -98,6 +118,10 @@ class LocalOperator:
         return self._nodes
 
     def spectra(self, states: np.ndarray, nodes: Nodes) -> np.ndarray:
-        """v at the nodes, (T, C, n) complex, from w in canonical order, (T, C, n): there xi -> -xi is a reversal."""
+        """v at the nodes, (T, C, n) complex, from states in canonical order, (T, S, n): there xi -> -xi is a
+        reversal."""
+        if not self._hartley:
+            real, imaginary = np.split(states, 2, axis=1)
+            return real + 1j * imaginary
         mirrored = states[..., ::-1]
         return (states + mirrored) / 2 + 0.5j * (states - mirrored)

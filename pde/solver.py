@@ -101,11 +101,17 @@ class Solver:
         }
         if self.settings.operator == "local":
             attributes["outside"] = max(snapshot.outside for snapshot in snapshots)
-        cell_type = ("interval", "quadrilateral", "hexahedron")[grid.dimension - 1]
         loss = np.array([snapshot.loss for snapshot in snapshots])
         error = self.operator.spectra(states, nodes)
         return Spectrum(
-            self.problem.times, nodes.frequency, error, nodes.cells, cell_type, self.plan.degree, attributes, loss
+            self.problem.times,
+            nodes.frequency,
+            error,
+            nodes.cells,
+            self.plan.cell_type,
+            self.plan.degree,
+            attributes,
+            loss,
         )
 
     def _snapshot(self, index: int, local: np.ndarray) -> Snapshot:

@@ -82,11 +82,11 @@ class RunFile(Section):
 
 
 def load(path: Path) -> RunFile:
-    """Read and check a run file; a data file's path becomes absolute. Raises InputError: one message, a line for each
+    """Read and check a run file; the paths of files become absolute. Raises InputError: one message, a line for each
     key at fault."""
     path = Path(path)
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as failure:
         raise InputError(f"{path}: no such run file; see the README for one to start from") from failure
     except (OSError, UnicodeDecodeError) as failure:
@@ -100,6 +100,9 @@ def load(path: Path) -> RunFile:
     if isinstance(run.data, FileSection) and not run.data.path.startswith(files.SAMPLE_SCHEME):
         absolute = str(files.resolve(run.data.path, path.parent.resolve()))
         run = run.model_copy(update={"data": run.data.model_copy(update={"path": absolute})})
+    if run.mesh.path is not None:
+        absolute = str(files.resolve(run.mesh.path, path.parent.resolve()))
+        run = run.model_copy(update={"mesh": run.mesh.model_copy(update={"path": absolute})})
     return run
 
 
@@ -128,6 +131,8 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
     keys["pde"]["initial"] = "network" if starts_from_network(run) else "target"
     if isinstance(run.data, FileSection):
         keys["data"]["path"] = hashlib.sha256(files.resolve(run.data.path, Path()).read_bytes()).hexdigest()
+    if run.mesh.path is not None:
+        keys["mesh"]["path"] = hashlib.sha256(files.resolve(run.mesh.path, Path()).read_bytes()).hexdigest()
     common, laws = _pick(keys, "density", "data", "network", "time"), _pick(keys["network"], "sigma_a", "depth")
     match stage:
         case "mesh":  # where the samples are matters, not their values

@@ -198,9 +198,16 @@ class Mesh(Section):
         "a positive number in cycles per unit length: the mesh covers |xi_i| <= half_width", default=None
     )
     size: float | None = positive("a positive number in cycles per unit length: the size of the elements", default=None)
-
+    path: str | None = Field(
+        None,
+        min_length=1,
+        description="the path of your own mesh of frequency space, relative to the run file, in any format that meshio "
+        "reads",
+    )
     @model_validator(mode="after")
     def _agree(self) -> "Mesh":
+        if self.path is not None and (self.half_width or self.size):
+            raise ValueError("path contradicts half_width and size, which are those of the file; leave them out")
         if self.half_width is not None and self.size is not None and self.size > self.half_width:
             raise ValueError(f"size = {self.size} is more than half_width = {self.half_width}; use smaller elements")
         return self

@@ -44,6 +44,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "time.times": [[], ([0.0, 1.0], 0.0), ([1.0, -1.0], -1.0), ([1e-320, 1.0], 1e-320), ([1.0, 1e200], 1e200)],
     "mesh.half_width": [0.0, -9.0, *TOO_SMALL_OR_LARGE],
     "mesh.size": [0.0, -0.1, *TOO_SMALL_OR_LARGE],
+    "mesh.path": [""],
     "pde.operator": ["global"],
     "pde.integrator": ["euler"],
     "pde.initial": ["zero"],
@@ -146,14 +147,10 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"pde": {"operator": "local"}, "mesh": {"half_width": 33.0}},
         ("[mesh] half_width is 33", "points/(2 extent) = 32", 'use operator = "data"'),
     ),
-    "ball without a rule": (
-        {
-            "pde": {"operator": "local"},
-            "density": {"kind": "ball", "radius": 5.0, "sigma": None},
-            "data": {"dimension": 2, "frequencies": [[3.0, 1.0]]},
-        },
-        ('[density] kind = "ball"', 'use operator = "data"'),
-    ),
+    "a mesh that is not there": ({"mesh": {"path": "no.vtu"}}, ("[mesh] path", "no.vtu", "No such file")),
+    "a mesh that is none": ({"mesh": {"path": "data/line.npy"}}, ("[mesh] path", "meshio cannot read it", ".vtu")),
+    "a mesh of no mesh": ({"mesh": {"path": "data/broken.msh"}}, ("[mesh] path", "Gmsh cannot read it", ".vtu")),
+    "path and size": ({"mesh": {"path": "m.vtu", "size": 1.0}}, ("[mesh]", "path contradicts", "leave them out")),
     "degree without a rule": ({"pde": {"degree": 3}}, ("[pde] degree = 3", "use one of 2, 4, 6, 8")),
 }
 

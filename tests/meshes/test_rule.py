@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from meshes import box, describe, plan, vertices
+from meshes import BoxPlan, LayeredPlan, build, describe, plan, vertices
 from meshes.rule import nodes_per_reach
 from problem import Ball, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, Uniform, waves
 
@@ -49,9 +49,25 @@ def test_beyond_nyquist_the_laws_fold_onto_its_box(density):
     assert layout.half_width == (32.0,)
 
 
-def test_a_ball_folds_where_a_box_cannot_follow_its_edge():
-    assert plan(problem_of(Ball(5.0), shape=(32, 32), extent=(1.0, 1.0))).folded
-    assert not plan(problem_of(Ball(5.0))).folded
+def test_a_ball_is_followed_by_layers_up_to_nyquist_and_folds_beyond():
+    inside = plan(problem_of(Ball(5.0), shape=(32, 32), extent=(1.0, 1.0)))
+    assert isinstance(inside, LayeredPlan)
+    assert [radius for radius, _ in inside.layers] == [5.0]
+    assert plan(problem_of(Ball(17.0), shape=(32, 32), extent=(1.0, 1.0))).folded
+    assert isinstance(plan(problem_of(Ball(5.0))), BoxPlan)
+
+
+def test_an_edge_inside_the_box_lies_on_a_mesh_line():
+    layout = plan(problem_of(Uniform(5.0)), Pde(), Mesh(half_width=9.0))
+    assert isinstance(layout, BoxPlan)
+    (lines,) = layout.lines
+    assert {-9.0, -5.0, 0.0, 5.0, 9.0} <= set(lines)
+    np.testing.assert_array_equal(lines, -lines[::-1])
+
+
+def test_the_local_operator_meshes_the_support_alone():
+    layout = plan(problem_of(Uniform(5.0)), Pde(operator="local"), Mesh(half_width=9.0))
+    assert layout.half_width == (5.0,)
 
 
 def test_the_users_own_mesh_takes_precedence():
@@ -70,7 +86,7 @@ def test_more_dofs_than_fit_are_refused_with_the_key():
 def test_the_mesh_is_what_was_planned(shape, half):
     problem = problem_of(Gaussian(0.8), shape=shape, extent=(1.0, 0.7, 0.5)[: len(shape)])
     layout = plan(problem, Pde(degree=2, tolerance=0.1))
-    mesh = box(layout, MPI.COMM_SELF, half=half)
+    mesh = build(layout, MPI.COMM_SELF, half=half)
     points = mesh.geometry.x[:, : len(shape)]
     upper = np.array(layout.half_width)
     np.testing.assert_allclose(points.max(axis=0), upper)
@@ -97,8 +113,8 @@ def test_dofs_and_nonzeros_are_those_of_the_assembled_matrix():
 
     problem = problem_of(Gaussian(0.8), shape=(16, 12), extent=(1.0, 0.7))
     layout = plan(problem, Pde(degree=4, tolerance=0.1))
-    space = forms.lagrange(box(layout, MPI.COMM_SELF), layout.degree)
-    matrix = fem.assemble_matrix(forms.mass_form(space))
+    space = forms.lagrange(build(layout, MPI.COMM_SELF), layout.degree)
+    matrix = fem.assemble_matrix(forms.mass_form(space, 8))
     assert len(matrix.indptr) - 1 == layout.dofs
     assert len(matrix.indices) == layout.nonzeros
     assert f"{layout.dofs:,}" in describe(problem, layout)

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import ufl
 from dolfinx import fem
+from scipy.special import jnp_zeros, jv, spherical_jn
 
-from meshes import Plan
+from meshes import BoxPlan, LayeredPlan
+from pde.forms import _at_quadrature
 from pde.integrators import Effort, ShiftInvertLanczos, ThetaMethod, fastest_rate
 from pde.local_operator import LocalOperator
-from problem import Grid, Network, Problem, Uniform, waves
+from problem import Ball, Grid, Network, Problem, Uniform, waves
 
 R, SIGMA_A, EXTENT = 3.0, 0.7, 1.3
 
@@ -51,29 +53,82 @@ class Mode:
         return np.sqrt(norms[0] / norms[1])
 
 
-def mode(dimension, cells, degree, numbers=(5, 3)):
+def mode(dimension, cells, degree):
     grid = Grid((64,) * dimension, (EXTENT,) * dimension)
     samples = waves(grid, [[1.0] * dimension])
     problem = Problem(Uniform(R), samples, Network(width=2, sigma_a=SIGMA_A), np.array([0.0, 1.0]))
-    layout = Plan((R,) * dimension, (cells,) * dimension, degree, False)
+    layout = BoxPlan.uniform((R,) * dimension, (cells,) * dimension, degree)
     operator = LocalOperator(problem, layout, MPI.COMM_WORLD, -samples.values, accuracy=1e-9)
-    wavenumbers = np.pi * np.array(numbers[:dimension]) / (2 * R)
+    wavenumbers = np.pi * np.array({1: [5], 2: [5, 3], 3: [2, 1, 1]}[dimension]) / (2 * R)
     rate = (2 * R) ** -dimension / EXTENT**dimension * (1 + SIGMA_A**2 * np.sum(wavenumbers**2))
     return Mode(operator, wavenumbers, rate)
 
 
-@pytest.mark.parametrize(
-    "dimension, degree, coarse", [(1, 1, 32), (1, 2, 16), (1, 3, 16), (1, 4, 12), (2, 1, 20), (2, 2, 10), (2, 3, 8)]
-)
+ORDERS_ON_BOXES = [(1, 1, 32), (1, 2, 16), (1, 3, 16), (1, 4, 12), (2, 1, 20), (2, 2, 10), (2, 3, 8)]
+ORDERS_ON_BOXES += [(3, 1, 8), (3, 2, 4)]
+
+
+@pytest.mark.parametrize("dimension, degree, coarse", ORDERS_ON_BOXES)
 def test_order_in_space_is_degree_plus_one(dimension, degree, coarse):
-    end, errors = None, []
+    errors = []
     for cells in (coarse, 2 * coarse):
         exact = mode(dimension, cells, degree)
-        end = 1 / exact.rate
-        integrator = ShiftInvertLanczos(1e-12, fastest_rate(exact.operator.problem, operator="local", folded=False))
-        (state,) = integrator.evolve(exact.operator, exact.start(), np.array([0.0, end]), Effort())
-        errors.append(exact.error(state, end))
+        errors.append(exact.error(evolved(exact), 1 / exact.rate))
     assert np.log2(errors[0] / errors[1]) == pytest.approx(degree + 1, abs=0.1)
+
+
+def evolved(exact):
+    """The state at t = 1 / rate."""
+    integrator = ShiftInvertLanczos(1e-12, fastest_rate(exact.operator.problem, operator="local", folded=False))
+    (state,) = integrator.evolve(exact.operator, exact.start(), np.array([0.0, 1 / exact.rate]), Effort())
+    return state
+
+
+@dataclass
+class BallMode:
+    """Constant rho_w on a ball: J_2(k r) cos(2 phi) in the plane, j_1(k r) xi_1 / r in space, with (d/dr) = 0 at R."""
+
+    operator: LocalOperator
+    wavenumber: float
+    rate: float
+
+    def __call__(self, xi):
+        r = np.linalg.norm(xi, axis=1)
+        if xi.shape[1] == 2:
+            return jv(2, self.wavenumber * r) * np.cos(2 * np.arctan2(xi[:, 1], xi[:, 0]))
+        return spherical_jn(1, self.wavenumber * r) * xi[:, 0] / np.maximum(r, 1e-300)
+
+    def start(self):
+        nodes = self.operator.nodes()
+        return self(nodes.frequency[nodes.owned])[None, :]
+
+    def error(self, state, t):
+        """|v_h - v| / |v(0)| in L2, v at the points of a quadrature."""
+        space = self.operator.space
+        solution, exact = fem.Function(space), _at_quadrature(space.mesh, self, 12)
+        solution.x.array[: state.shape[1]] = state[0]
+        dx, decay = ufl.dx(domain=space.mesh, metadata={"quadrature_degree": 12}), float(np.exp(-self.rate * t))
+        norms = [fem.assemble_scalar(fem.form(f**2 * dx)) for f in (solution - decay * exact, exact)]
+        return np.sqrt(norms[0] / norms[1])
+
+
+def ball_mode(dimension, refined, degree):
+    samples = waves(Grid((16,) * dimension, (EXTENT,) * dimension), [[1.0] * dimension])
+    problem = Problem(Ball(R), samples, Network(width=2, sigma_a=SIGMA_A), np.array([0.0, 1.0]))
+    layout = LayeredPlan(dimension, ((R, refined),), 2 * refined, degree)
+    operator = LocalOperator(problem, layout, MPI.COMM_WORLD, -samples.values, accuracy=1e-9)
+    wavenumber = (jnp_zeros(2, 1)[0] if dimension == 2 else 2.0815759778181) / R
+    rate = Ball(R).maximum(dimension) / EXTENT**dimension * (1 + (SIGMA_A * wavenumber) ** 2)
+    return BallMode(operator, wavenumber, rate)
+
+
+@pytest.mark.parametrize("dimension, degree, coarse", [(2, 1, 6), (2, 2, 4), (2, 3, 3), (3, 1, 4), (3, 2, 3)])
+def test_order_on_balls_is_that_of_the_geometry(dimension, degree, coarse):
+    errors = []
+    for refined in (coarse, 2 * coarse):
+        exact = ball_mode(dimension, refined, degree)
+        errors.append(exact.error(evolved(exact), 1 / exact.rate))
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(degree + 1, abs=0.2)
 
 
 @pytest.mark.parametrize("theta, order", [(1.0, 1), (0.5, 2)])

@@ -202,8 +202,3 @@ def test_network_start_is_what_the_drawn_network_has():
 def test_refusals(density, settings, match):
     with pytest.raises(InputError, match=match):
         pde.solve(problem_of(density, (32,), (1.0,), [[3.0]], None, 10.0), settings)
-
-
-def test_local_operator_refuses_an_edge_it_cannot_follow():
-    with pytest.raises(InputError, match="ball"):
-        pde.solve(problem_of(Ball(5.0), (16, 16), (1.0, 1.0), [[3.0, 1.0]], None, 10.0), Pde(operator="local"))

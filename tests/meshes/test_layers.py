@@ -1,0 +1,68 @@
+"""Layered meshes: balls, shells, and balls in a box."""
+
+from mpi4py import MPI  # isort: skip
+from math import pi
+
+import basix
+import numpy as np
+import pytest
+import ufl
+from dolfinx import fem
+
+from meshes import LayeredPlan, build, vertices
+from pde import forms
+
+BALL2 = LayeredPlan(2, ((1.5, 2),), 4, 6)
+SHELL2 = LayeredPlan(2, ((0.5, 0), (1.5, 2)), 4, 6, hole=True)
+BOXED2 = LayeredPlan(2, ((0.5, 1), (1.5, 2)), 4, 6, box=((3.0, 2.0), 2))
+SHELL1 = LayeredPlan(1, ((0.5, 0), (1.5, 3)), 2, 4, hole=True)
+BALL3 = LayeredPlan(3, ((1.5, 1),), 2, 6)
+SHELL3 = LayeredPlan(3, ((0.5, 0), (1.5, 1)), 2, 6, hole=True)
+BOXED3 = LayeredPlan(3, ((1.5, 1),), 2, 6, box=((2.0, 2.0, 3.0), 1))
+VOLUMES = [
+    (BALL2, pi * 1.5**2),
+    (SHELL2, pi * (1.5**2 - 0.5**2)),
+    (BOXED2, 24.0),
+    (SHELL1, 2.0),
+    (BALL3, 4 / 3 * pi * 1.5**3),
+    (SHELL3, 4 / 3 * pi * (1.5**3 - 0.5**3)),
+    (BOXED3, 96.0),
+]
+
+
+def integral(mesh, integrand=1.0):
+    form = integrand * ufl.dx(domain=mesh, metadata={"quadrature_degree": 20})
+    return fem.assemble_scalar(fem.form(form))
+
+
+@pytest.mark.parametrize("layout, volume", VOLUMES, ids=str)
+def test_volume_half_and_numbers_are_those_planned(layout, volume):
+    whole, half = build(layout, MPI.COMM_SELF), build(layout, MPI.COMM_SELF, half=True)
+    assert integral(whole) == pytest.approx(volume, rel=1e-4)
+    assert integral(half) == pytest.approx(integral(whole) / 2, rel=1e-12)
+    assert half.geometry.x[:, 0].min() > -1e-12
+    assert whole.topology.index_map(whole.topology.dim).size_global == layout.cell_count
+    space = forms.lagrange(whole, layout.degree)
+    assert space.dofmap.index_map.size_global == layout.dofs
+    points, cells = vertices(layout)
+    assert len(cells) == layout.cell_count
+    np.testing.assert_allclose(np.abs(points[:, : layout.dimension]).max(axis=0), layout.half_width)
+
+
+@pytest.mark.parametrize("degree", [2, 4])
+def test_the_edge_is_met_at_the_order_of_the_geometry(degree):
+    """The area of a disc of curved cells of degree p converges with order 2p (Gauss-Lobatto nodes on the edge)."""
+    errors = []
+    for refined in (1, 2):
+        mesh = build(LayeredPlan(2, ((1.0, refined),), 2 * refined, degree), MPI.COMM_SELF)
+        errors.append(abs(integral(mesh) - pi))
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(2 * degree, abs=0.2)
+
+
+def test_no_cell_is_folded():
+    for layout, _ in VOLUMES:
+        mesh = build(layout, MPI.COMM_SELF)
+        points, _weights = basix.make_quadrature(basix.CellType[layout.cell_type], 12)
+        determinant = fem.Expression(ufl.JacobianDeterminant(mesh), np.asarray(points))
+        values = determinant.eval(mesh, np.arange(layout.cell_count))
+        assert (np.sign(values) == np.sign(values[:, :1])).all()
