@@ -3,13 +3,9 @@
 import numpy as np
 
 from meshes.layers import merged, nodes_and_cells
-from meshes.plans import BOX_CELLS, BoxPlan, FilePlan, LayeredPlan, Plan
+from meshes.plans import BoxPlan, FilePlan, LayeredPlan, Plan
+from meshes.vtk import from_vtk, vtk_nodes
 from problem import Problem
-
-# The corners of a cell in VTK's order, on the unit interval, square and cube
-CORNERS = [np.array([[0.0], [1.0]]), np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])]
-CORNERS.append(np.concatenate([np.insert(CORNERS[1], 2, z, axis=1) for z in (0.0, 1.0)]))
-TO_VTK = {"quadrilateral": [0, 1, 3, 2], "hexahedron": [0, 1, 3, 2, 4, 5, 7, 6]}  # from Basix's order
 
 
 def describe(problem: Problem, layout: Plan) -> str:
@@ -50,11 +46,10 @@ def vertices(layout: Plan) -> tuple[np.ndarray, np.ndarray]:
         case BoxPlan():
             points, cells = _box(layout)
         case LayeredPlan():
-            points, cells = nodes_and_cells(layout, CORNERS[layout.dimension - 1])
+            points, cells = nodes_and_cells(layout, vtk_nodes(layout.cell_type, 1))
         case FilePlan():
-            corners = 2**layout.dimension if layout.cell_type in BOX_CELLS else layout.dimension + 1
-            chosen = layout.cells[:, :corners][:, TO_VTK.get(layout.cell_type, slice(None))]
-            points, cells = merged(layout.points[chosen])
+            corners = np.argsort(from_vtk(layout.cell_type, 1))
+            points, cells = merged(layout.points[layout.cells[:, corners]])
         case _:
             raise TypeError(f"no corners of a {type(layout).__name__}")
     embedded = np.zeros((len(points), 3))
@@ -66,5 +61,5 @@ def _box(layout: BoxPlan) -> tuple[np.ndarray, np.ndarray]:
     points = np.stack([axis.ravel() for axis in np.meshgrid(*layout.lines, indexing="ij")], axis=-1)
     counts = [np.arange(n) for n in layout.cells]
     first = np.stack([axis.ravel() for axis in np.meshgrid(*counts, indexing="ij")], axis=-1)
-    corners = first[:, None, :] + CORNERS[layout.dimension - 1].astype(int)
+    corners = first[:, None, :] + vtk_nodes(layout.cell_type, 1).astype(int)
     return points, np.ravel_multi_index(tuple(np.moveaxis(corners, -1, 0)), tuple(n + 1 for n in layout.cells))

@@ -15,6 +15,7 @@ import basix
 import numpy as np
 
 from meshes.plans import FilePlan
+from meshes.vtk import from_vtk
 from problem import InputError, Pde, Problem, canonical_order
 
 KINDS = {  # of meshio: dimension, Basix's cell type, order
@@ -73,8 +74,6 @@ def read_plan(path: str, problem: Problem, settings: Pde) -> FilePlan:
 @lru_cache(maxsize=1)
 def _read(path: Path, _changed: int) -> tuple[np.ndarray, np.ndarray, str, int]:
     """Points (n, d), cells (c, k) in Basix's order, cell type and order."""
-    import dolfinx
-
     mesh = _through_gmsh(path) if path.suffix == ".msh" else _through_meshio(path)
     dimensions = {block.type: FLAT.get(block.type.rstrip("0123456789")) for block in mesh.cells if len(block.data)}
     largest = max((d for d in dimensions.values() if d is not None), default=0)
@@ -98,7 +97,7 @@ def _read(path: Path, _changed: int) -> tuple[np.ndarray, np.ndarray, str, int]:
         raise InputError(f"its {dimension}-dimensional cells leave the first {dimension} axes; make the rest 0")
     points = np.ascontiguousarray(every[:, :dimension])
     _check_apart(points)
-    cells = cells[:, dolfinx.cpp.io.perm_vtk(dolfinx.mesh.to_type(cell_type), cells.shape[1])]
+    cells = cells[:, from_vtk(cell_type, order)]
     _quadrature(points, cells, cell_type, order)
     return points, cells, cell_type, order
 

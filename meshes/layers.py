@@ -50,6 +50,8 @@ def _block(plan: LayeredPlan, reference: np.ndarray, axis: int, sign: float) -> 
     """All layers over one face, (c, k, d). The last parameter of a cell is the one along the radius."""
     across = plan.around
     parameters = _cells((*(across,) * (plan.dimension - 1), plan.deep), reference)
+    if sign * (-1) ** (plan.dimension - 1 - axis) < 0:
+        parameters[..., 0] = 1 - parameters[..., 0]  # so that no cell is a mirror image
     face = np.insert(2 * parameters[..., :-1] - 1, axis, sign, axis=-1)
     direction = np.tan(np.pi / 4 * face)
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)

@@ -204,6 +204,7 @@ class Mesh(Section):
         description="the path of your own mesh of frequency space, relative to the run file, in any format that meshio "
         "reads",
     )
+
     @model_validator(mode="after")
     def _agree(self) -> "Mesh":
         if self.path is not None and (self.half_width or self.size):

@@ -149,7 +149,7 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a mesh that is not there": ({"mesh": {"path": "no.vtu"}}, ("[mesh] path", "no.vtu", "No such file")),
     "a mesh that is none": ({"mesh": {"path": "data/line.npy"}}, ("[mesh] path", "meshio cannot read it", ".vtu")),
-    "a mesh of no mesh": ({"mesh": {"path": "data/broken.msh"}}, ("[mesh] path", "Gmsh cannot read it", ".vtu")),
+    "a mesh of no mesh": ({"mesh": {"path": "data/garbage.msh"}}, ("[mesh] path", "Gmsh cannot read it", ".vtu")),
     "path and size": ({"mesh": {"path": "m.vtu", "size": 1.0}}, ("[mesh]", "path contradicts", "leave them out")),
     "degree without a rule": ({"pde": {"degree": 3}}, ("[pde] degree = 3", "use one of 2, 4, 6, 8")),
 }

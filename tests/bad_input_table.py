@@ -141,6 +141,6 @@ def _write_data(folder: Path) -> None:
     Image.fromarray(np.eye(4, dtype=np.uint8)).save(folder / "image.png")
     for name in ("line", "line.mat"):
         (folder / name).write_bytes(b"1 2 3")
-    for suffix in (".npy", ".npz", ".csv", ".txt", ".png", ".jpg", ".tif", ".dat"):
+    for suffix in (".npy", ".npz", ".csv", ".txt", ".png", ".jpg", ".tif", ".dat", ".msh"):
         (folder / f"empty{suffix}").write_bytes(b"")
         (folder / f"garbage{suffix}").write_bytes(b"\x89\x00\xffgarbage\n" * 40)

@@ -1,0 +1,130 @@
+"""The user's own meshes: read alike from every format, and refused where they are none."""
+
+from pathlib import Path
+
+import meshio
+import numpy as np
+import pytest
+
+from meshes import LayeredPlan, plan, vertices
+from problem import Ball, Grid, InputError, Mesh, Network, Pde, Problem, Uniform, waves
+
+
+def problem_of(density, dimension=2):
+    samples = waves(Grid((32,) * dimension, (1.0,) * dimension), [[1.0] * dimension])
+    return Problem(density, samples, Network(width=2, sigma_a=1.0), np.array([0.0, 10.0]))
+
+
+def square(half=4.0, cells=8):
+    """Points and triangles of a square."""
+    axis = np.linspace(-half, half, cells + 1)
+    points = np.stack([a.ravel() for a in np.meshgrid(axis, axis, indexing="ij")], axis=-1)
+    first = (np.arange(cells)[:, None] * (cells + 1) + np.arange(cells)).ravel()
+    lower = np.stack([first, first + cells + 1, first + cells + 2], axis=1)
+    upper = np.stack([first, first + cells + 2, first + 1], axis=1)
+    return points, np.concatenate([lower, upper])
+
+
+def written(folder: Path, points, cells, name="mesh.vtu", kind="triangle"):
+    path = folder / name
+    meshio.Mesh(np.pad(points, ((0, 0), (0, 3 - points.shape[1]))), {kind: cells}).write(path)
+    return Mesh(path=str(path))
+
+
+def test_a_mesh_of_ours_comes_back(tmp_path):
+    layout = LayeredPlan(3, ((4.0, 1),), 2, 2)
+    points, cells = vertices(layout)
+    read = plan(problem_of(Ball(3.2), 3), Pde(degree=2), written(tmp_path, points, cells, kind="hexahedron"))
+    assert (read.cell_type, read.cell_count, read.half_width) == ("hexahedron", layout.cell_count, (4.0, 4.0, 4.0))
+    assert 0 < read.missing < 0.02  # the corners of the cells cut the ball
+
+
+@pytest.mark.parametrize("suffix", ["vtu", "xdmf", "msh"])
+@pytest.mark.parametrize("kind", ["triangle6", "quad9", "tetra10", "hexahedron27"])
+def test_curved_cells_keep_their_shape(tmp_path, kind, suffix):
+    """A ball of radius 2 drawn by Gmsh with cells of order 2: its volume, whatever the file."""
+    gmsh = pytest.importorskip("gmsh")
+    dimension = 2 if kind in ("triangle6", "quad9") else 3
+    gmsh.initialize(interruptible=False)
+    gmsh.option.setNumber("General.Terminal", 0)
+    if dimension == 2:
+        gmsh.model.occ.addDisk(0, 0, 0, 2, 2)
+    else:
+        gmsh.model.occ.addSphere(0, 0, 0, 2)
+    gmsh.model.occ.synchronize()
+    gmsh.option.setNumber("Mesh.MeshSizeMax", 1.0)
+    if kind == "quad9":
+        gmsh.option.setNumber("Mesh.RecombineAll", 1)
+        gmsh.option.setNumber("Mesh.RecombinationAlgorithm", 3)
+    if kind == "hexahedron27":
+        gmsh.option.setNumber("Mesh.SubdivisionAlgorithm", 2)
+    gmsh.model.mesh.generate(dimension)
+    gmsh.model.mesh.setOrder(2)
+    path = tmp_path / "ball.msh"
+    gmsh.write(str(path))
+    gmsh.finalize()
+    if suffix != "msh":
+        mesh = meshio.read(path)
+        path = path.with_suffix(f".{suffix}")
+        meshio.Mesh(mesh.points, [(kind, mesh.cells_dict[kind])]).write(path)
+    read = plan(problem_of(Uniform(1.0), dimension), Pde(degree=2), Mesh(path=str(path)))
+    assert read.order == 2
+    volume = {2: np.pi * 4, 3: np.pi * 32 / 3}[dimension]
+    # all of a flat density lies inside, and its mass tells the volume that the mesh covers
+    wide = plan(problem_of(Ball(1.99), dimension), Pde(degree=2), Mesh(path=str(path)))
+    assert abs(wide.missing) < 0.02
+    from meshes.file import _quadrature
+
+    assert _quadrature(read.points, read.cells, read.kind, 2)[1].sum() == pytest.approx(volume, rel=2e-3)
+
+
+def test_the_local_operator_takes_the_cells_of_the_support(tmp_path):
+    mesh = written(tmp_path, *square())
+    whole = plan(problem_of(Uniform(3.0)), Pde(), mesh)
+    support = plan(problem_of(Uniform(3.0)), Pde(operator="local"), mesh)
+    assert (whole.cell_count, support.cell_count) == (128, 72)
+    assert support.half_width == (3.0, 3.0)
+
+
+def _turned(points, cells):
+    cells[5] = cells[5, ::-1]
+    return points, cells
+
+
+def _torn(points, cells):
+    points = np.concatenate([points, points[cells[7, :1]]])
+    cells[7, 0] = len(points) - 1
+    return points, cells
+
+
+def _flat(points, cells):
+    points[cells[9, 2]] = points[cells[9, :2]].mean(axis=0)
+    return points, cells
+
+
+@pytest.mark.parametrize(
+    "harm, density, said",
+    [
+        (_turned, Uniform(3.0), ("1 of 128 cells", "as cell 5", "orient all cells alike")),
+        (_torn, Uniform(3.0), ("lie at the same place", "merge duplicate points")),
+        (_flat, Uniform(3.0), ("flat, folded", "cell 9")),
+        (lambda *mesh: mesh, Uniform(6.0), ("leaves out 56 %", "must cover the support", "6")),
+    ],
+)
+def test_what_is_no_mesh_of_the_support_is_refused(tmp_path, harm, density, said):
+    mesh = written(tmp_path, *harm(*square()))
+    with pytest.raises(InputError) as refusal:
+        plan(problem_of(density), Pde(), mesh)
+    for part in ("[mesh] path", *said):
+        assert part in str(refusal.value)
+
+
+def test_other_dimensions_and_mixed_cells_are_refused(tmp_path):
+    points, cells = square()
+    mesh = written(tmp_path, points, cells)
+    with pytest.raises(InputError, match=r"2 dimensions and \[data\] 3"):
+        plan(problem_of(Uniform(3.0), 3), Pde(), mesh)
+    mixed = meshio.Mesh(np.pad(points, ((0, 0), (0, 1))), [("triangle", cells), ("quad", cells[:1, [0, 1, 2, 0]])])
+    mixed.write(tmp_path / "mixed.vtu")
+    with pytest.raises(InputError, match="quad, triangle; all must be of one kind"):
+        plan(problem_of(Uniform(3.0)), Pde(), Mesh(path=str(tmp_path / "mixed.vtu")))
