@@ -59,7 +59,7 @@ def test_the_data_operator_on_a_disc(tolerance, radius):
     assert error(problem, oracle.disc(radius), states) <= tolerance
 
 
-@pytest.mark.parametrize("shape, half_width, cells", [((12, 13), 9.0, 22), ((6, 7, 6), 3.0, 7)])
+@pytest.mark.parametrize("shape, half_width, cells", [((12, 13), 9.0, 24), ((6, 7, 6), 3.0, 9)])
 def test_the_data_operator_on_simplices(tmp_path, shape, half_width, cells):
     problem = problem_of(Gaussian(half_width / 4.5), shape)
     solver = Solver(problem, Pde(degree=4), simplices(tmp_path, half_width, cells, len(shape)))

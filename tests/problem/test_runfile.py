@@ -170,7 +170,7 @@ def test_every_key_at_fault_has_a_line():
     ("sections", "message"),
     [
         ({"pde": {"tolerence": 1e-3}}, "[pde] tolerence = 0.001: there is no such key; did you mean tolerance?"),
-        ({"mesh": {"xyz": 1}}, "[mesh] xyz = 1: there is no such key; the keys here are half_width, size"),
+        ({"mesh": {"xyz": 1}}, "[mesh] xyz = 1: there is no such key; the keys here are half_width, size, path"),
         ({"trainig": {}}, "trainig = {}: there is no such key; did you mean training?"),
         ({"density": {"kind": "normal"}}, "[density] kind = 'normal'; use one of gaussian, uniform, ball"),
         ({"density": {"kind": None}}, "[density] kind is missing; use one of gaussian, uniform, ball"),

@@ -60,6 +60,7 @@ ROWS = {
     "time.times": ({}, {"time": {"times": [1.0, 5.0], "outputs": None}}, VALUES),
     "mesh.half_width": ({}, {"mesh": {"half_width": 9.0}}, MESH),
     "mesh.size": ({}, {"mesh": {"size": 0.1}}, MESH),
+    "mesh.path": ({}, {"mesh": {"path": "a.npz"}}, MESH),  # any file: its content counts
     "pde.operator": ({}, {"pde": {"operator": "local"}}, MESH),
     "pde.integrator": ({}, STEPPING, SOLVER),
     "pde.initial": ({}, {"pde": {"initial": "target"}}, set()),  # what "auto" means for this network
