@@ -2,19 +2,24 @@
 travel."""
 
 from problem.build import build
-from problem.densities import Ball, Density, Gaussian, Uniform
+from problem.densities import Gaussian, Laplace, StudentT
+from problem.density import Density
 from problem.draw import Neurons, draw
 from problem.errors import ComputationError, InputError
 from problem.fourier import SIGN, phase, transform
 from problem.grid import Grid
 from problem.laws import Law, Laws, Scaled, two_layer
+from problem.mixture import Mixture
 from problem.records import ErrorHistory, Problem, Spectrum, canonical_order
 from problem.runfile import RunFile, every_stage_keys, load, parse, resolved, stage_keys
 from problem.samples import Samples, area_average, waves
 from problem.settings import Mesh, Network, Pde, Training
+from problem.supports import Annulus, Ball, Uniform
+from problem.table import Table
 
 __all__ = [
     "SIGN",
+    "Annulus",
     "Ball",
     "ComputationError",
     "Density",
@@ -22,9 +27,11 @@ __all__ = [
     "Gaussian",
     "Grid",
     "InputError",
+    "Laplace",
     "Law",
     "Laws",
     "Mesh",
+    "Mixture",
     "Network",
     "Neurons",
     "Pde",
@@ -33,6 +40,8 @@ __all__ = [
     "Samples",
     "Scaled",
     "Spectrum",
+    "StudentT",
+    "Table",
     "Training",
     "Uniform",
     "area_average",

@@ -1,60 +1,15 @@
-"""Densities rho_w of the first-layer frequencies, all even in xi.
+"""Densities rho_w that reach everywhere: Gaussian, Laplace, Student's t. One law, one class.
 
-One law, one class. `xi`, `z` and `unit` are arrays (..., d); d is taken from their last axis. Lengths of xi are in
-cycles per unit length, of z in that length.
+What the methods mean, their shapes and units: `problem.density`.
 """
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import gamma, log, pi, sqrt
-from typing import ClassVar
+from math import exp, expm1, lgamma, log, pi, sqrt
 
 import numpy as np
-from scipy.special import j1, ndtri
+from scipy.special import fdtri, kve, ndtri
 
-
-class Density(ABC):
-    """An even probability density on frequency space."""
-
-    constant: ClassVar[bool] = False  # whether rho_w has one value on its support
-
-    @abstractmethod
-    def density(self, xi: np.ndarray) -> np.ndarray:
-        """rho_w(xi), shape (...) [length^d]."""
-
-    @abstractmethod
-    def transform(self, z: np.ndarray) -> np.ndarray:
-        """k(z) = integral rho_w(xi) cos(2 pi xi.z) dxi, shape (...); k(0) = 1."""
-
-    @abstractmethod
-    def warp(self, unit: np.ndarray) -> np.ndarray:
-        """Map points evenly spread over the unit cube (0, 1)^d to points spread by rho_w, shape (..., d)."""
-
-    @abstractmethod
-    def maximum(self, dimension: int) -> float:
-        """sup rho_w in this dimension [length^d]."""
-
-    @abstractmethod
-    def tail_radius(self, level: float, dimension: int) -> float:
-        """The smallest R with rho_w(xi) <= level wherever some |xi_i| > R [cycles/length]; 0 < level < sup rho_w."""
-
-    def compact(self, dimension: int) -> bool:
-        """Whether rho_w vanishes outside a bounded set: its support, which breaks and radii bound."""
-        return False
-
-    def breaks(self, dimension: int) -> tuple[tuple[float, ...], ...]:
-        """For each axis i the b >= 0, increasing, such that rho_w or its gradient jumps across the planes |xi_i| = b
-        [cycles/length]."""
-        return ((),) * dimension
-
-    def radii(self, dimension: int) -> tuple[float, ...]:
-        """The r > 0, increasing, such that rho_w jumps across |xi| = r, for d >= 2 [cycles/length]; off these and the
-        planes of `breaks` it is smooth."""
-        return ()
-
-    def follows_box(self, dimension: int) -> bool:
-        """Whether rho_w is smooth but for the planes of `breaks`, so that the cells of a box mesh can follow it."""
-        return not self.radii(dimension)
+from problem.density import Density, Planes, polar, squared
 
 
 @dataclass(frozen=True)
@@ -64,10 +19,10 @@ class Gaussian(Density):
     sigma: float  # cycles/length
 
     def density(self, xi: np.ndarray) -> np.ndarray:
-        return self.maximum(xi.shape[-1]) * np.exp(-_squared(xi) / (2 * self.sigma**2))
+        return self.maximum(xi.shape[-1]) * np.exp(-squared(xi) / (2 * self.sigma**2))
 
     def transform(self, z: np.ndarray) -> np.ndarray:
-        return np.exp(-2 * (pi * self.sigma) ** 2 * _squared(z))
+        return np.exp(-2 * (pi * self.sigma) ** 2 * squared(z))
 
     def warp(self, unit: np.ndarray) -> np.ndarray:
         return self.sigma * ndtri(unit)
@@ -80,88 +35,66 @@ class Gaussian(Density):
 
 
 @dataclass(frozen=True)
-class Uniform(Density):
-    """rho_w(xi) = (2R)^-d where every |xi_i| <= R, else 0;  k(z) = prod_i sin(2 pi R z_i) / (2 pi R z_i)."""
+class Laplace(Density):
+    """rho_w(xi) = prod_i exp(-|xi_i| / b) / (2b),  k(z) = prod_i 1 / (1 + (2 pi b z_i)^2)."""
 
-    constant: ClassVar[bool] = True
-    radius: float  # cycles/length
+    scale: float  # b, cycles/length
 
     def density(self, xi: np.ndarray) -> np.ndarray:
-        return np.where(np.all(np.abs(xi) <= self.radius, axis=-1), self.maximum(xi.shape[-1]), 0.0)
+        return self.maximum(xi.shape[-1]) * np.exp(-np.abs(xi).sum(axis=-1) / self.scale)
 
     def transform(self, z: np.ndarray) -> np.ndarray:
-        return np.prod(np.sinc(2 * self.radius * z), axis=-1)
+        return np.prod(1 / (1 + (2 * pi * self.scale * z) ** 2), axis=-1)
 
     def warp(self, unit: np.ndarray) -> np.ndarray:
-        return self.radius * (2 * unit - 1)
+        centred = 2 * unit - 1
+        return -self.scale * np.sign(centred) * np.log1p(-np.abs(centred))
 
     def maximum(self, dimension: int) -> float:
-        return (2 * self.radius) ** -dimension
+        return (2 * self.scale) ** -dimension
 
     def tail_radius(self, level: float, dimension: int) -> float:
-        return self.radius
+        return self.scale * max(0.0, log(self.maximum(dimension) / level))
 
-    def compact(self, dimension: int) -> bool:
-        return True
-
-    def breaks(self, dimension: int) -> tuple[tuple[float, ...], ...]:
-        return ((self.radius,),) * dimension
+    def breaks(self, dimension: int) -> Planes:
+        return ((0.0,),) * dimension
 
 
 @dataclass(frozen=True)
-class Ball(Density):
-    """rho_w(xi) = 1 / (volume of the ball of radius R) where |xi| <= R, else 0.
+class StudentT(Density):
+    """rho_w(xi) = Gamma((nu+d)/2) / (Gamma(nu/2) (nu pi sigma^2)^(d/2)) (1 + |xi|^2 / (nu sigma^2))^(-(nu+d)/2),
+    k(z) = 2^(1-v) / Gamma(v) s^v K_v(s)  with  v = nu/2, s = 2 pi sqrt(nu) sigma |z|:  the same in every d.
 
-    With s = 2 pi R |z|:  k(z) = sin s / s (d = 1),  2 J_1(s) / s (d = 2),  3 (sin s - s cos s) / s^3 (d = 3).
+    sigma: scale; freedom nu: degrees of freedom, from 1 (Cauchy: k = exp(-s)) to 100 (nearly normal). Its tails fall
+    as |xi|^-(nu+d). |xi|^2 / (d sigma^2) follows the F law of d and nu degrees of freedom. Source: Kotz and
+    Nadarajah, Multivariate t Distributions and Their Applications (2004).
     """
 
-    constant: ClassVar[bool] = True
-    radius: float  # cycles/length
+    sigma: float  # cycles/length
+    freedom: float  # nu
 
     def density(self, xi: np.ndarray) -> np.ndarray:
-        return np.where(_squared(xi) <= self.radius**2, self.maximum(xi.shape[-1]), 0.0)
+        d = xi.shape[-1]
+        return self.maximum(d) * (1 + squared(xi) / (self.freedom * self.sigma**2)) ** (-(self.freedom + d) / 2)
 
     def transform(self, z: np.ndarray) -> np.ndarray:
-        s = 2 * pi * self.radius * np.sqrt(_squared(z))
-        small = (
-            s < 1e-2
-        )  # there the closed forms for d = 2, 3 lose digits, and 1 - s^2 / (2 (d + 2)) is good to s^4 / 200
-        t = np.where(small, 1.0, s)
-        match z.shape[-1]:
-            case 1:
-                return np.sinc(s / pi)
-            case 2:
-                return np.where(small, 1 - s**2 / 8 + s**4 / 192, 2 * j1(t) / t)
-            case _:
-                return np.where(small, 1 - s**2 / 10 + s**4 / 280, 3 * (np.sin(t) - t * np.cos(t)) / t**3)
+        v = self.freedom / 2
+        s = 2 * pi * sqrt(self.freedom) * self.sigma * np.sqrt(squared(z))
+        t = np.where(s > 0, s, 1.0)
+        bessel = kve(v, t)  # exp(t) K_v(t): overflows where t is small, the power series there is 1 - s^2 / (4 (v-1))
+        large = (s > 0) & np.isfinite(bessel)
+        closed = v * np.log(t) - t + np.log(np.where(large, bessel, 1.0)) - lgamma(v) - (v - 1) * log(2)
+        return np.where(large, np.exp(np.minimum(closed, 0.0)), 1 - (s**2 / (4 * (v - 1)) if v > 1 else 0.0))
 
     def warp(self, unit: np.ndarray) -> np.ndarray:
+        share, direction = polar(unit)
         dimension = unit.shape[-1]
-        if dimension == 1:
-            return self.radius * (2 * unit - 1)
-        r = self.radius * unit[..., 0] ** (1 / dimension)
-        angle = 2 * pi * unit[..., 1]
-        if dimension == 2:
-            return np.stack([r * np.cos(angle), r * np.sin(angle)], axis=-1)
-        height = 2 * unit[..., 2] - 1  # Archimedes: evenly spread along the axis of the sphere
-        across = np.sqrt(1 - height**2)
-        return r[..., None] * np.stack([across * np.cos(angle), across * np.sin(angle), height], axis=-1)
+        return self.sigma * np.sqrt(dimension * fdtri(dimension, self.freedom, share))[..., None] * direction
 
     def maximum(self, dimension: int) -> float:
-        return gamma(dimension / 2 + 1) / (pi ** (dimension / 2) * self.radius**dimension)
+        nu = self.freedom
+        return exp(lgamma((nu + dimension) / 2) - lgamma(nu / 2)) / (nu * pi * self.sigma**2) ** (dimension / 2)
 
     def tail_radius(self, level: float, dimension: int) -> float:
-        return self.radius
-
-    def compact(self, dimension: int) -> bool:
-        return True
-
-    def breaks(self, dimension: int) -> tuple[tuple[float, ...], ...]:
-        return ((self.radius,),) if dimension == 1 else ((),) * dimension
-
-    def radii(self, dimension: int) -> tuple[float, ...]:
-        return () if dimension == 1 else (self.radius,)
-
-
-def _squared(x: np.ndarray) -> np.ndarray:
-    return np.sum(np.square(x), axis=-1)
+        excess = expm1(2 / (self.freedom + dimension) * max(0.0, log(self.maximum(dimension) / level)))
+        return self.sigma * sqrt(self.freedom * excess)

@@ -5,7 +5,7 @@ from math import log2
 
 import numpy as np
 
-from problem.densities import Density
+from problem.density import Density
 from problem.settings import Network
 
 

@@ -4,6 +4,8 @@ Array axis 0 is x_1, axis 1 is x_2. For images x_1 runs right and x_2 up. No pic
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,25 +18,40 @@ TABLES = (".csv", ".txt")
 SUFFIXES = (".npy", ".npz", ".dat", *TABLES, *IMAGES)
 
 
-def resolve(path: str, folder: Path) -> Path:
-    """The file a `path` of a run file in `folder` means; `matplotlib:NAME` names a sample that matplotlib ships."""
-    if path.startswith(SAMPLE_SCHEME):
-        from matplotlib.cbook import get_sample_data
+def resolve(path: str, folder: Path, *, section: str = "data", endings: tuple[str, ...] | None = SUFFIXES) -> Path:
+    """The file a `path` of a run file in `folder` means; `matplotlib:NAME` names a sample that matplotlib ships.
 
-        name = path.removeprefix(SAMPLE_SCHEME)
-        root = Path(str(get_sample_data("membrane.dat", asfileobj=False))).parent
-        found = root / name
-        if Path(name).name != name or not found.is_file():
-            raise InputError(f"[data] path = {path!r}: matplotlib ships no sample of that name; look into {root}")
-    else:
-        found = _expanded(path, folder)
+    Raises InputError naming the key, in this section of the run file, where there is no such file or its name has none
+    of the endings (None: any will do).
+    """
+    with _errors_of(section):
+        found = _sample(path) if path.startswith(SAMPLE_SCHEME) else _expanded(path, folder)
         if not _is_file(found):
-            raise InputError(f"[data] path = {path!r}: no such file ({found}); paths are relative to the run file")
-    if found.suffix.lower() not in SUFFIXES:
-        raise InputError(
-            f"[data] path = {path!r}: cannot read {found.suffix or 'a file without an ending'}; use one of "
-            f"{' '.join(SUFFIXES)}"
-        )
+            raise InputError(f"path = {path!r}: no such file ({found}); paths are relative to the run file")
+        if endings is not None and found.suffix.lower() not in endings:
+            raise InputError(
+                f"path = {path!r}: cannot read {found.suffix or 'a file without an ending'}; use one of "
+                f"{' '.join(endings)}"
+            )
+        return found
+
+
+@contextmanager
+def _errors_of(section: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError as failure:
+        raise InputError(f"[{section}] {failure}") from failure
+
+
+def _sample(path: str) -> Path:
+    from matplotlib.cbook import get_sample_data
+
+    name = path.removeprefix(SAMPLE_SCHEME)
+    root = Path(str(get_sample_data("membrane.dat", asfileobj=False))).parent
+    found = root / name
+    if Path(name).name != name or not found.is_file():
+        raise InputError(f"path = {path!r}: matplotlib ships no sample of that name; look into {root}")
     return found
 
 
@@ -42,7 +59,7 @@ def _expanded(path: str, folder: Path) -> Path:
     try:
         return folder / Path(path).expanduser()
     except RuntimeError as failure:
-        raise InputError(f"[data] path = {path!r}: {failure} write the home folder out") from failure
+        raise InputError(f"path = {path!r}: {failure} write the home folder out") from failure
 
 
 def _is_file(path: Path) -> bool:
@@ -52,17 +69,31 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def read(path: Path, *, key: str | None = None, dtype: str | None = None, dimension: int | None = None) -> np.ndarray:
+def read(
+    path: Path,
+    *,
+    key: str | None = None,
+    dtype: str | None = None,
+    dimension: int | None = None,
+    section: str = "data",
+) -> np.ndarray:
     """The file's values as float64, shape (n_1, ..., n_d, C).
 
     key: the array inside an .npz; dtype: the number type of a raw .dat; dimension: d, where the array's axes leave it
     open.
     A d-dimensional array is one channel, a (d+1)-dimensional one has its channels last. Raises InputError naming the
-    key and the remedy.
+    key, in this section of the run file, and the remedy.
     """
-    is_image = path.suffix.lower() in IMAGES
-    if is_image and dimension not in (None, 2):
-        raise InputError(f"[data] dimension = {dimension}: {path.name} is an image, which has 2; leave dimension out")
+    with _errors_of(section):
+        is_image = path.suffix.lower() in IMAGES
+        if is_image and dimension not in (None, 2):
+            raise InputError(f"dimension = {dimension}: {path.name} is an image, which has 2; leave dimension out")
+        values = _real(path, key, dtype)
+        return _with_channels(values.astype(float), 2 if is_image else dimension, path)
+
+
+def _real(path: Path, key: str | None, dtype: str | None) -> np.ndarray:
+    """The array in the file, of real numbers; whatever a library raises on a damaged file becomes an InputError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # what Pillow and NumPy only warn about is a damaged file too
@@ -70,12 +101,10 @@ def read(path: Path, *, key: str | None = None, dtype: str | None = None, dimens
     except InputError:
         raise
     except Exception as failure:  # zip, zlib, Pillow and NumPy raise what they like on damaged files
-        raise InputError(
-            f"[data] path = {str(path)!r}: not readable as {path.suffix}: {failure}; write it anew"
-        ) from failure
+        raise InputError(f"path = {str(path)!r}: not readable as {path.suffix}: {failure}; write it anew") from failure
     if values.dtype.kind not in "fiub":
-        raise InputError(f"[data] path = {str(path)!r}: holds {values.dtype}, not real numbers; convert it first")
-    return _with_channels(values.astype(float), 2 if is_image else dimension, path)
+        raise InputError(f"path = {str(path)!r}: holds {values.dtype}, not real numbers; convert it first")
+    return values
 
 
 def _values(path: Path, key: str | None, dtype: str | None) -> np.ndarray:
@@ -97,10 +126,10 @@ def _values(path: Path, key: str | None, dtype: str | None) -> np.ndarray:
 
 def _with_channels(values: np.ndarray, dimension: int | None, path: Path) -> np.ndarray:
     if values.size == 0:
-        raise InputError(f"[data] path = {str(path)!r}: the file is empty")
+        raise InputError(f"path = {str(path)!r}: the file is empty")
     if dimension is None and not 1 <= values.ndim <= 3:
         raise InputError(
-            f"[data] path = {str(path)!r}: the array has shape {values.shape}; give 1 to 3 axes, or name the dimension "
+            f"path = {str(path)!r}: the array has shape {values.shape}; give 1 to 3 axes, or name the dimension "
             f"where one more holds the channels"
         )
     if dimension is None or values.ndim == dimension:
@@ -108,7 +137,7 @@ def _with_channels(values: np.ndarray, dimension: int | None, path: Path) -> np.
     if values.ndim == dimension + 1:
         return values
     raise InputError(
-        f"[data] dimension = {dimension}: the array in {path.name} has shape {values.shape}; expected {dimension} "
+        f"dimension = {dimension}: the array in {path.name} has shape {values.shape}; expected {dimension} "
         f"axes, or one more for channels"
     )
 
@@ -120,18 +149,18 @@ def _npz(path: Path, key: str | None) -> np.ndarray:
             key = names[0]
         if key not in names:
             met = "is missing" if key is None else f"= {key!r} is not in {path.name}"
-            raise InputError(f"[data] key {met}; it holds {', '.join(names) or 'nothing'}: name one of them")
+            raise InputError(f"key {met}; it holds {', '.join(names) or 'nothing'}: name one of them")
         return np.asarray(archive[key])
 
 
 def _raw(path: Path, dtype: str | None) -> np.ndarray:
     if dtype is None:
         raise InputError(
-            f'[data] dtype is missing: {path.name} is raw binary; name its number type, for example dtype = "float32"'
+            f'dtype is missing: {path.name} is raw binary; name its number type, for example dtype = "float32"'
         )
     if path.stat().st_size % np.dtype(dtype).itemsize:
         raise InputError(
-            f"[data] dtype = {dtype!r}: the {path.stat().st_size} bytes of {path.name} are not a whole number of them"
+            f"dtype = {dtype!r}: the {path.stat().st_size} bytes of {path.name} are not a whole number of them"
         )
     return np.fromfile(path, dtype=dtype)
 

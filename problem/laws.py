@@ -10,7 +10,7 @@ from math import pi
 
 import numpy as np
 
-from problem.densities import Density
+from problem.density import Density
 
 
 class Law(ABC):

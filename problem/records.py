@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from problem.densities import Density
+from problem.density import Density
 from problem.errors import InputError
 from problem.grid import Grid
 from problem.laws import Laws, two_layer
@@ -53,6 +53,12 @@ class Problem:
                 f"times = {self.times}: expected an increasing list that starts with 0 and has a later time"
             )
         object.__setattr__(self, "times", times)
+        if self.dimension not in self.density.dimensions:
+            given = " or ".join(map(str, self.density.dimensions)) or "no"
+            raise InputError(
+                f"[density] is given in {given} dimension(s), and the data have {self.dimension}; give tables with one "
+                f"axis for each axis of the data"
+            )
         if self.laws is None:
             object.__setattr__(self, "laws", two_layer(self.density, self.network.sigma_a, self.dimension))
 

@@ -11,22 +11,9 @@ import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
 from problem import files
+from problem.density_settings import DensitySection, MixtureSection, Part
 from problem.errors import InputError
-from problem.settings import (
-    BallSection,
-    DataSection,
-    DensitySection,
-    FileSection,
-    GaussianSection,
-    Mesh,
-    Network,
-    Pde,
-    Section,
-    Time,
-    Training,
-    UniformSection,
-    WavesSection,
-)
+from problem.settings import DataSection, Mesh, Network, Pde, Section, Time, Training, variants
 
 OUTPUTS = 20  # evenly spaced output times, where neither outputs nor times is given
 
@@ -97,13 +84,21 @@ def load(path: Path) -> RunFile:
         run = parse({"name": re.sub(r"[^\w.-]+", "-", path.stem), **tables})
     except InputError as failure:
         raise InputError(f"{path}: {failure}") from failure
-    if isinstance(run.data, FileSection) and not run.data.path.startswith(files.SAMPLE_SCHEME):
-        absolute = str(files.resolve(run.data.path, path.parent.resolve()))
-        run = run.model_copy(update={"data": run.data.model_copy(update={"path": absolute})})
-    if run.mesh.path is not None:
-        absolute = str(files.resolve(run.mesh.path, path.parent.resolve()))
-        run = run.model_copy(update={"mesh": run.mesh.model_copy(update={"path": absolute})})
-    return run
+    folder = path.parent.resolve()
+    found = {name: _with_absolute_path(getattr(run, name), folder, name) for name in ("density", "data", "mesh")}
+    return run.model_copy(update=found)
+
+
+def _with_absolute_path(section: Section, folder: Path, name: str) -> Section:
+    """The section, for a mixture with all its parts, with the path of its file made absolute, where it has one."""
+    if isinstance(section, MixtureSection):
+        parts = [_with_absolute_path(part, folder, name) for part in section.parts]
+        return section.model_copy(update={"parts": parts})
+    path = getattr(section, "path", None)
+    if path is None or path.startswith(files.SAMPLE_SCHEME):
+        return section
+    endings = None if name == "mesh" else files.SUFFIXES
+    return section.model_copy(update={"path": str(files.resolve(path, folder, section=name, endings=endings))})
 
 
 def parse(tables: dict[str, Any]) -> RunFile:
@@ -121,7 +116,7 @@ def resolved(run: RunFile) -> str:
 
 
 def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
-    """The keys that a stage ("mesh", "pde", "nn", "compare") depends on, as a nested dict; a data file enters by its
+    """The keys that a stage ("mesh", "pde", "nn", "compare") depends on, as a nested dict; a file enters by its
     content.
 
     A stage must be computed again when, and only when, one of these has changed.
@@ -129,10 +124,11 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
     keys = run.model_dump(exclude_none=True)
     keys["training"]["tolerance"] = run.training_tolerance
     keys["pde"]["initial"] = "network" if starts_from_network(run) else "target"
-    if isinstance(run.data, FileSection):
-        keys["data"]["path"] = hashlib.sha256(files.resolve(run.data.path, Path()).read_bytes()).hexdigest()
-    if run.mesh.path is not None:
-        keys["mesh"]["path"] = hashlib.sha256(files.resolve(run.mesh.path, Path()).read_bytes()).hexdigest()
+    densities = (keys["density"], *keys["density"].get("parts", []))
+    for name, table in (("data", keys["data"]), ("mesh", keys["mesh"]), *(("density", part) for part in densities)):
+        if "path" in table:
+            file = files.resolve(table["path"], Path(), section=name, endings=None)
+            table["path"] = hashlib.sha256(file.read_bytes()).hexdigest()
     common, laws = _pick(keys, "density", "data", "network", "time"), _pick(keys["network"], "sigma_a", "depth")
     match stage:
         case "mesh":  # where the samples are matters, not their values
@@ -170,8 +166,9 @@ def starts_from_network(run: RunFile) -> bool:
 
 
 _VARIANTS: dict[str, dict[str, type[Section]]] = {
-    "density": {"gaussian": GaussianSection, "uniform": UniformSection, "ball": BallSection},
-    "data": {"waves": WavesSection, "file": FileSection},
+    "density": variants(DensitySection),
+    "density.parts": variants(Part),
+    "data": variants(DataSection),
 }
 _SECTIONS: dict[str, type[Section]] = {"network": Network, "time": Time, "mesh": Mesh, "pde": Pde, "training": Training}
 
@@ -190,12 +187,13 @@ def _place(location: tuple[str | int, ...]) -> tuple[str, type[Section], str]:
     """The section, its model, and the key that an error's location names; section or key may be empty."""
     first, *rest = [str(part) for part in location] or [""]
     if first in _VARIANTS:
-        variants = _VARIANTS[first]
-        return (
-            (first, variants[rest[0]], rest[1] if len(rest) > 1 else "")
-            if rest and rest[0] in variants
-            else (first, Section, "")
-        )
+        if not rest or rest[0] not in _VARIANTS[first]:
+            return first, Section, ""
+        model, key, inner = _VARIANTS[first][rest[0]], "".join(rest[1:2]), rest[2:]
+        if model is MixtureSection and key == "parts" and inner:
+            section, model, key = _place(("density.parts", *inner[1:]))
+            return f"{section} {int(inner[0]) + 1}", model, key
+        return first, model, key
     if first in _SECTIONS:
         return first, _SECTIONS[first], rest[0] if rest else ""
     return "", RunFile, first
@@ -207,7 +205,7 @@ def _explain(error: Any, name: str, key: str, model: type[Section]) -> str:
         return f"{name} {error['ctx']['error']}".removeprefix("[] ")
     if error["type"].startswith("union_tag"):
         met = f"kind = {value['kind']!r}" if "kind" in value else "kind is missing"
-        return f"{name} {met}; use one of {', '.join(_VARIANTS[name.strip('[]')])}"
+        return f"{name} {met}; use one of {', '.join(_VARIANTS[name.strip('[]').split()[0]])}"
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(key, fields, n=1)
         return f"{name} = {value!r}: there is no such key; " + (

@@ -6,11 +6,10 @@ Keys and their meaning: the table in README.md. The same models are the settings
 """
 
 from math import prod
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from problem.densities import Ball, Density, Gaussian, Uniform
 from problem.samples import LARGEST, SMALLEST
 
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
@@ -24,38 +23,6 @@ def positive(description: str, **extra: Any) -> Any:
     return Field(ge=SMALLEST, le=LARGEST, description=description, **extra)
 
 
-class GaussianSection(Section):
-    kind: Literal["gaussian"]
-    sigma: float = positive(
-        "a positive number: the standard deviation of the frequencies in cycles per unit length, for example "
-        "sigma = 10.0"
-    )
-
-    def build(self) -> Density:
-        return Gaussian(self.sigma)
-
-
-class UniformSection(Section):
-    kind: Literal["uniform"]
-    radius: float = positive(
-        "a positive number: the box is |xi_i| <= radius, in cycles per unit length, for example radius = 20.0"
-    )
-
-    def build(self) -> Density:
-        return Uniform(self.radius)
-
-
-class BallSection(Section):
-    kind: Literal["ball"]
-    radius: float = positive(
-        "a positive number: the radius of the ball in cycles per unit length, for example radius = 20.0"
-    )
-
-    def build(self) -> Density:
-        return Ball(self.radius)
-
-
-DensitySection = Annotated[GaussianSection | UniformSection | BallSection, Field(discriminator="kind")]
 MOST_SAMPLES = 10**8  # some 10 GB with their positions
 AxisPoints = Annotated[int, Field(ge=2, le=10**9)]
 Points = AxisPoints | Annotated[list[AxisPoints], Field(min_length=1, max_length=3)]
@@ -102,31 +69,33 @@ class WavesSection(Section):
         return self
 
 
+PATH = 'the path of a data file, relative to the run file, or "matplotlib:NAME" for a sample that matplotlib ships'
+KEY = "the name of the array inside an .npz"
+DTYPE = "the number type of a raw .dat file"
+DataType = Literal["float32", "float64", "int16", "int32", "uint8", "uint16"]
+
+
+def check_ending(path: str, *, key: str | None, dtype: str | None) -> None:
+    """`key` and `dtype` say what files of one kind leave open."""
+    for name, value, suffix in (("key", key, ".npz"), ("dtype", dtype, ".dat")):
+        if value is not None and not path.lower().endswith(suffix):
+            raise ValueError(f"{name} = {value!r} is for {suffix} files, and path = {path!r}; leave {name} out")
+
+
 class FileSection(Section):
     kind: Literal["file"]
-    path: str = Field(
-        min_length=1,
-        description='the path of a data file, relative to the run file, or "matplotlib:NAME" for a sample '
-        "that matplotlib ships",
-    )
+    path: str = Field(min_length=1, description=PATH)
     dimension: int | None = Field(None, ge=1, le=3, description="1, 2 or 3; leave it out to take it from the file")
     points: Points | None = Field(None, description=POINTS + "; leave it out to take the data as they are")
     extent: Extent = Field(1.0, description=EXTENT)
     standardize: bool = Field(False, description="true or false")
-    key: str | None = Field(None, description="the name of the array inside an .npz")
-    dtype: Literal["float32", "float64", "int16", "int32", "uint8", "uint16"] | None = Field(
-        None, description="the number type of a raw .dat file"
-    )
+    key: str | None = Field(None, description=KEY)
+    dtype: DataType | None = Field(None, description=DTYPE)
     layout: Literal["grid"] = Field("grid", description='"grid"')
 
     @model_validator(mode="after")
     def _agree(self) -> "FileSection":
-        for name, suffix in (("key", ".npz"), ("dtype", ".dat")):
-            if getattr(self, name) is not None and not self.path.lower().endswith(suffix):
-                raise ValueError(
-                    f"{name} = {getattr(self, name)!r} is for {suffix} files, and path = {self.path!r}; leave "
-                    f"{name} out"
-                )
+        check_ending(self.path, key=self.key, dtype=self.dtype)
         return self
 
 
@@ -274,6 +243,12 @@ class Training(Section):
                 f'= "double"'
             )
         return self
+
+
+def variants(union: Any) -> dict[str, type[Section]]:
+    """The models of a section by their `kind`."""
+    models = get_args(get_args(union)[0])
+    return {get_args(model.model_fields["kind"].annotation)[0]: model for model in models}
 
 
 def per_axis(value: Any, dimension: int) -> tuple[Any, ...]:

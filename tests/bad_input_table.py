@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tomli_w
 
-from tests.bad_input_rows import CONTRADICTIONS, DATA_FILES, MESH_CONTRADICTIONS, OUT_OF_RANGE, RUN_FILES
+from tests.bad_input_rows import CONTRADICTIONS, DATA_FILES, DENSITIES, MESH_CONTRADICTIONS, OUT_OF_RANGE, RUN_FILES
 from tests.problem.run_files import every_key, models, table, variant
 
 COMMANDS = ("check", "mesh", "pde", "nn", "compare", "run")
@@ -62,6 +62,8 @@ def _single_keys() -> Iterator[Case]:
 def _combinations() -> Iterator[Case]:
     for name, (changes, expected) in CONTRADICTIONS.items():
         yield Case(name, _changed(changes), expected)
+    for name, (changes, expected) in DENSITIES.items():
+        yield Case(f"density: {name}", _changed(changes), expected)
     for index, (name, (changes, expected)) in enumerate(MESH_CONTRADICTIONS.items()):
         yield Case(name, _changed(changes), expected, *(("check",), ("pde",), ("mesh",), ("run", ("-q",)))[index % 4])
     for name, (data, expected) in DATA_FILES.items():
@@ -88,6 +90,11 @@ def _base(section: str, kind: str, change: dict[str, Any]) -> dict[str, Any]:
     models_of_section: dict[tuple[str, str], dict[str, Any]] = {
         ("density", "uniform"): {"kind": "uniform", "radius": 4.0},
         ("density", "ball"): {"kind": "ball", "radius": 4.0},
+        ("density", "annulus"): {"kind": "annulus", "inner": 2.0, "radius": 4.0},
+        ("density", "laplace"): {"kind": "laplace", "scale": 4.0},
+        ("density", "student-t"): {"kind": "student-t", "sigma": 4.0, "freedom": 5.0},
+        ("density", "table"): {"kind": "table", "path": f"{DATA}/constant.npy", "half_width": 4.0},
+        ("density", "mixture"): {"kind": "mixture", "weights": [1.0], "parts": [{"kind": "ball", "radius": 4.0}]},
         ("data", "file"): {"kind": "file", "path": f"{DATA}/line.npy"},
     }
     content = {**models_of_section.get((section, kind), table()[section]), **change}
@@ -127,6 +134,7 @@ def _write_data(folder: Path) -> None:
         "huge": 1e200 * line,
         "tiny": 1e-200 * line,
         "constant": 0 * line + 2,
+        "negative": np.where(line == 4, -1, 1),
         "point": line[1:2],
         "scalar": line[4],
         "four": np.ones((2, 2, 2, 2)),
@@ -139,6 +147,7 @@ def _write_data(folder: Path) -> None:
     line.astype("float32").tofile(folder / "raw.dat")
     (folder / "nan.csv").write_text("1.0\nnan\n2.0\n")
     Image.fromarray(np.eye(4, dtype=np.uint8)).save(folder / "image.png")
+    Image.fromarray(np.full((4, 4, 3), 9, dtype=np.uint8)).save(folder / "colour.png")
     for name in ("line", "line.mat"):
         (folder / name).write_bytes(b"1 2 3")
     for suffix in (".npy", ".npz", ".csv", ".txt", ".png", ".jpg", ".tif", ".dat", ".msh"):

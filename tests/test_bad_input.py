@@ -117,7 +117,7 @@ def refusals(module: str) -> list[str]:
     return pieces
 
 
-@pytest.mark.parametrize("module", ["settings.py", "runfile.py", "build.py"])
+@pytest.mark.parametrize("module", ["settings.py", "density_settings.py", "table.py", "runfile.py", "build.py"])
 def test_every_refusal_has_a_row(serial, module):
     said = "".join(outcome["err"] for outcome in serial)
     elsewhere = {"; use mesh, pde, nn or compare", "; use fewer points"}  # no run file leads there; see tests/problem
@@ -171,7 +171,12 @@ def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, ranks):
 
 
 EDGES = {
-    "density": ({"sigma": 0.0}, {"kind": "uniform", "radius": 0.0, "sigma": None}),
+    "density": (
+        {"sigma": 0.0},
+        {"kind": "uniform", "radius": 0.0, "sigma": None},
+        {"kind": "laplace", "scale": 0.0, "sigma": None},
+        {"kind": "student-t", "sigma": 0.0, "freedom": 1.0},
+    ),
     "data": ({"extent": 0.0, "window": None}, {"window": 0.0}),
     "network": ({"sigma_a": 0.0},),
     "time": ({"end": 0.0}, {"times": [0.0], "end": None, "outputs": None}),

@@ -12,7 +12,7 @@ import pytest
 from compare.metrics import match_positions
 from problem import ErrorHistory, build, load
 from tests.launch import environment
-from tests.problem.run_files import every_key, models
+from tests.problem.run_files import every_key, models, variant
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -80,7 +80,7 @@ def words(cell: str) -> list[str]:
 
 def test_the_table_has_every_key_and_its_default():
     there = [f"{section}.{key}".lstrip(".") for section, keys, *_ in rows() for key in words(keys)]
-    variants = {"gaussian", "uniform", "ball", "waves", "file"}
+    variants = {variant(model) for _, model in models()} - {""}
     assert len(there) == len(set(there))
     assert set(there) == {".".join(part for part in key.split(".") if part not in variants) for key in every_key()}
     said = {

@@ -6,15 +6,34 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import qmc
+from scipy.stats import chi2, qmc
 
-from problem import Ball, Density, Gaussian, Uniform
+from problem import Annulus, Ball, Gaussian, Laplace, Mixture, StudentT, Table, Uniform
 
-SCALE = 3.0  # sigma or radius, cycles/length
-LAWS = [Gaussian(SCALE), Uniform(SCALE), Ball(SCALE)]
-DIMENSIONS = [1, 2, 3]
-each_law = pytest.mark.parametrize("law", LAWS, ids=lambda law: type(law).__name__.lower())
-each_dimension = pytest.mark.parametrize("dimension", DIMENSIONS)
+SCALE = 3.0  # cycles/length
+
+
+def table(scale, dimension):
+    """An even table, a little random, with more nodes along some axes."""
+    values = np.random.default_rng(4).uniform(0.2, 1, size=(7, 4, 5)[:dimension])
+    return Table(values + np.flip(values), tuple(scale * np.array([1.0, 1.2, 0.8])[:dimension]))
+
+
+TABLE_AXES = [np.linspace(-r * SCALE, r * SCALE, n) for r, n in ((1.0, 7), (1.2, 4), (0.8, 5))]  # its nodes
+
+
+MAKE = {
+    "gaussian": lambda scale, _: Gaussian(scale),
+    "laplace": lambda scale, _: Laplace(scale),
+    "student-t": lambda scale, _: StudentT(scale, freedom=4.5),
+    "uniform": lambda scale, _: Uniform(scale),
+    "ball": lambda scale, _: Ball(scale),
+    "annulus": lambda scale, _: Annulus(0.6 * scale, scale),
+    "mixture": lambda scale, _: Mixture((1.0, 3.0), (Gaussian(scale), Uniform(1.5 * scale))),
+    "table": table,
+}
+each_law = pytest.mark.parametrize("name", MAKE)
+each_dimension = pytest.mark.parametrize("dimension", [1, 2, 3])
 
 
 def panels(edges, count):
@@ -25,30 +44,46 @@ def panels(edges, count):
     return points, np.concatenate([(b - a) / 2 * weight for a, b in pieces])
 
 
-def quadrature(law, dimension):
-    """Points (n, d) and weights (n,) that integrate the law times a smooth function, and reach beyond its support."""
-    if isinstance(law, Ball) and dimension > 1:
-        r, weight_r = panels([0, SCALE, 1.5 * SCALE], 24)
-        angle = 2 * np.pi * np.arange(48) / 48
-        circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-        if dimension == 2:
-            points = r[:, None, None] * circle
-            weights = np.repeat((weight_r * r)[:, None], 48, axis=1) * (2 * np.pi / 48)
-            return points.reshape(-1, 2), weights.ravel()
-        height, weight_h = panels([-1, 1], 24)
-        across = np.sqrt(1 - height**2)
-        sphere = np.concatenate(
-            [across[:, None, None] * circle, np.broadcast_to(height[:, None, None], (24, 48, 1))], axis=-1
-        )
-        points = r[:, None, None, None] * sphere
-        weights = (weight_r * r**2)[:, None, None] * weight_h[:, None] * np.full(48, 2 * np.pi / 48)
-        return points.reshape(-1, 3), weights.ravel()
-    reach = 8 * SCALE if isinstance(law, Gaussian) else SCALE
-    outside = [] if isinstance(law, Gaussian) else [1.5 * SCALE]
-    x, weight = panels([*(-np.array(outside)), -reach, reach, *outside], 60 if isinstance(law, Gaussian) else 24)
-    points = np.stack([a.ravel() for a in np.meshgrid(*[x] * dimension, indexing="ij")], axis=-1)
-    weights = np.prod(np.stack([a.ravel() for a in np.meshgrid(*[weight] * dimension, indexing="ij")]), axis=0)
-    return points, weights
+def box_quadrature(edges_of_axes, count):
+    """Points (n, d) and weights (n,) of Gauss-Legendre on panels, for each axis."""
+    points, weights = zip(*[panels(edges, count) for edges in edges_of_axes], strict=True)
+    grid = np.stack([a.ravel() for a in np.meshgrid(*points, indexing="ij")], axis=-1)
+    return grid, np.prod(np.stack([a.ravel() for a in np.meshgrid(*weights, indexing="ij")]), axis=0)
+
+
+def ball_quadrature(edges, dimension):
+    """Points (n, d) and weights (n,) in polar coordinates, d = 2 or 3, with panels along the radius."""
+    r, weight_r = panels(edges, 24)
+    angle = 2 * np.pi * np.arange(48) / 48
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    if dimension == 2:
+        points = r[:, None, None] * circle
+        weights = np.repeat((weight_r * r)[:, None], 48, axis=1) * (2 * np.pi / 48)
+        return points.reshape(-1, 2), weights.ravel()
+    height, weight_h = panels([-1, 1], 24)
+    across = np.sqrt(1 - height**2)
+    sphere = np.concatenate(
+        [across[:, None, None] * circle, np.broadcast_to(height[:, None, None], (24, 48, 1))], axis=-1
+    )
+    points = r[:, None, None, None] * sphere
+    weights = (weight_r * r**2)[:, None, None] * weight_h[:, None] * np.full(48, 2 * np.pi / 48)
+    return points.reshape(-1, 3), weights.ravel()
+
+
+def quadrature(name, dimension):
+    """Points and weights that integrate the law times a smooth function, and reach beyond its support."""
+    if name in ("ball", "annulus") and dimension > 1:
+        return ball_quadrature([0, 0.6 * SCALE, SCALE, 1.5 * SCALE], dimension)
+    edges, count = {
+        "gaussian": ([SCALE * np.array([-8, 8])] * dimension, 60),
+        "laplace": ([SCALE * np.array([-32, -8, 0, 8, 32])] * dimension, 32),
+        "uniform": ([SCALE * np.array([-1.5, -1, 1, 1.5])] * dimension, 24),
+        "ball": ([SCALE * np.array([-1.5, -1, 1, 1.5])], 24),
+        "annulus": ([SCALE * np.array([-1.5, -1, -0.6, 0.6, 1, 1.5])], 24),
+        "mixture": ([SCALE * np.array([-8, -1.5, 1.5, 8])] * dimension, 24),
+        "table": ([np.array([-5, *axis, 5]) for axis in TABLE_AXES][:dimension], 8),
+    }[name]
+    return box_quadrature(edges, count)
 
 
 def some_z(dimension, count=7):
@@ -58,23 +93,53 @@ def some_z(dimension, count=7):
     return z
 
 
-@each_law
+@pytest.mark.parametrize("name", [name for name in MAKE if name != "student-t"])
 @each_dimension
-def test_the_transform_is_the_fourier_integral_of_the_density(law, dimension):
-    points, weights = quadrature(law, dimension)
+def test_the_transform_is_the_fourier_integral_of_the_density(name, dimension):
+    law = MAKE[name](SCALE, dimension)
+    points, weights = quadrature(name, dimension)
     z = some_z(dimension)
     mass = weights * law.density(points)
     integral = np.array([np.sum(mass * np.cos(2 * np.pi * points @ point)) for point in z])
     assert abs(mass.sum() - 1) < 1e-10
     np.testing.assert_allclose(law.transform(z), integral, rtol=0, atol=1e-10)
-    assert law.transform(z)[0] == 1
+    assert law.transform(z)[0] == pytest.approx(1, abs=1e-14)
     assert np.ptp(integral) > 0.3  # so that a wrong scale of z would be seen
+
+
+@pytest.mark.parametrize("freedom", [1.0, 2.0, 4.5, 100.0])
+@each_dimension
+def test_student_t_is_a_mixture_of_gaussians(freedom, dimension):
+    """Of variance sigma^2 nu / g, g of the chi-squared law of nu degrees: density and transform alike."""
+    law, step = StudentT(SCALE, freedom), 0.02
+    g = np.exp(np.arange(-100, 6, step))  # the trapezoidal rule in log g
+    weights = chi2.pdf(g, freedom) * g * step
+    parts = [Gaussian(SCALE * np.sqrt(freedom / value)) for value in g]
+    xi = np.random.default_rng(2).normal(scale=3 * SCALE, size=(5, dimension))
+    z = some_z(dimension)[1:] * np.array([[1e-3], [0.1], [0.3], [1.0], [2.0], [5.0]])
+    expected = sum(w * part.density(xi) for w, part in zip(weights, parts, strict=True))
+    np.testing.assert_allclose(law.density(xi), expected, rtol=1e-11)
+    expected = sum(w * part.transform(z) for w, part in zip(weights, parts, strict=True))
+    np.testing.assert_allclose(law.transform(z), expected, rtol=1e-10, atol=1e-13)
+    assert law.transform(0 * z[0]) == 1
+
+
+@pytest.mark.parametrize("freedom", [1.0, 2.0, 20.0, 100.0])
+def test_the_transform_of_student_t_near_the_origin(freedom):
+    """Where the Bessel function overflows it goes on smoothly: 1 - k is at most of the order of its first term."""
+    s = np.logspace(-320, -1, 2000)
+    k = StudentT(1 / (2 * np.pi * np.sqrt(freedom)), freedom).transform(s[:, None])
+    assert np.isfinite(k).all()
+    assert (np.diff(k) < 1e-13).all()
+    bound = s**2 / (2 * freedom - 4) if freedom > 2 else s**2 * (1 - np.log(s)) if freedom == 2 else s
+    assert (1 - k <= bound + 1e-13).all()
 
 
 @each_law
 @each_dimension
-def test_samples_follow_the_density(law, dimension):
+def test_samples_follow_the_density(name, dimension):
     """Their empirical characteristic function is k(z): to the Monte-Carlo error, and much better with Sobol points."""
+    law = MAKE[name](SCALE, dimension)
     count, z = 2**14, some_z(dimension)[1:]
 
     def error(unit):
@@ -89,38 +154,61 @@ def test_samples_follow_the_density(law, dimension):
 
 @each_law
 @each_dimension
-def test_samples_lie_in_the_support(law, dimension):
-    xi = law.warp(np.random.default_rng(2).random((2000, dimension)))
-    assert xi.shape == (2000, dimension)
+def test_samples_lie_in_the_support(name, dimension):
+    law = MAKE[name](SCALE, dimension)
+    xi = law.warp(np.random.default_rng(2).random((20, 100, dimension)))
+    assert xi.shape == (20, 100, dimension)
     assert (law.density(xi) > 0).all()
-    corners = np.array(list(itertools.product([2.0**-54, 1 - 2.0**-53], repeat=dimension)))
+    corners = np.array(list(itertools.product([2.0**-54, 0.5, 1 - 2.0**-53], repeat=dimension)))
     assert np.isfinite(law.warp(corners)).all()
 
 
 @each_law
 @each_dimension
 @given(data=st.data())
-def test_density_and_transform_are_even_and_bounded(law, dimension, data):
+def test_density_and_transform_are_even_and_bounded(name, dimension, data):
+    law = MAKE[name](SCALE, dimension)
     coordinate = st.floats(-3 * SCALE, 3 * SCALE)
     xi = np.array(data.draw(st.lists(coordinate, min_size=dimension, max_size=dimension)))
-    assert law.density(-xi) == law.density(xi)
-    assert 0 <= law.density(xi) <= law.maximum(dimension) == law.density(np.zeros(dimension))
-    assert law.transform(-xi) == law.transform(xi)
-    assert abs(law.transform(xi)) <= 1
+    assert law.density(-xi) == pytest.approx(law.density(xi), rel=1e-12)
+    assert 0 <= law.density(xi) <= law.maximum(dimension) * (1 + 1e-12)
+    assert law.transform(-xi) == pytest.approx(law.transform(xi), rel=1e-12, abs=1e-15)
+    assert abs(law.transform(xi)) <= 1 + 1e-12
 
 
 @each_law
 @each_dimension
-@given(share=st.floats(1e-12, 0.95), direction=st.integers(0, 10**6))
-def test_tail_radius_is_the_smallest(law, dimension, share, direction):
+def test_the_maximum_is_reached(name, dimension):
+    law = MAKE[name](SCALE, dimension)
+    nodes = np.stack(np.meshgrid(*[[*axis, 0.8 * SCALE] for axis in TABLE_AXES[:dimension]], indexing="ij"), axis=-1)
+    values = law.density(np.concatenate([nodes.reshape(-1, dimension), np.zeros((1, dimension))]))
+    assert values.max() == pytest.approx(law.maximum(dimension), rel=1e-12)
+
+
+@each_law
+@each_dimension
+@given(share=st.floats(1e-12, 0.95), seed=st.integers(0, 10**6))
+def test_tail_radius_is_the_smallest(name, dimension, share, seed):
+    """Beyond it the level is kept; a little inside it the largest value on the planes |xi_i| = R is above it."""
+    law = MAKE[name](SCALE, dimension)
     level = share * law.maximum(dimension)
     radius = law.tail_radius(level, dimension)
-    outside = np.random.default_rng(direction).uniform(-1, 1, size=(50, dimension))
+    outside = np.random.default_rng(seed).uniform(-1, 1, size=(50, dimension))
     outside *= radius * (1 + 1e-9) / np.abs(outside).max(axis=1, keepdims=True)
     assert (law.density(np.concatenate([outside, 1.3 * outside, 5 * outside])) <= level).all()
-    inside = np.zeros(dimension)
-    inside[direction % dimension] = radius * (1 - 1e-9)
-    assert law.density(inside) > level
+    planes = [
+        np.insert(others, axis, radius * (1 - 1e-9), axis=1)
+        for axis in range(dimension)
+        for others in [table_nodes(dimension, without=axis) if name == "table" else np.zeros((1, dimension - 1))]
+    ]
+    assert law.density(np.concatenate(planes)).max() > level
+    assert law.tail(radius * (1 + 1e-9), dimension) <= level < law.tail(radius * (1 - 1e-9), dimension)
+
+
+def table_nodes(dimension, *, without):
+    """The nodes of `table` on all axes but one, (n, d - 1)."""
+    axes = [axis for index, axis in enumerate(TABLE_AXES[:dimension]) if index != without]
+    return np.array(list(itertools.product(*axes)))
 
 
 @pytest.mark.parametrize("s", [1e-3, 9.9e-3, 1.01e-2, 3e-2])
@@ -135,37 +223,74 @@ def test_the_ball_near_the_origin(s):
 
 @each_law
 @each_dimension
-def test_the_laws_scale(law: Density, dimension):
+def test_the_laws_scale(name, dimension):
     """A law twice as wide: density / 2^d, at twice the frequency; transform at half the length."""
-    twice = type(law)(2 * SCALE)  # type: ignore[call-arg]
+    law, twice = MAKE[name](SCALE, dimension), MAKE[name](2 * SCALE, dimension)
     xi = np.random.default_rng(3).normal(scale=SCALE, size=(20, dimension))
     np.testing.assert_allclose(twice.density(2 * xi), law.density(xi) / 2**dimension, rtol=1e-12)
     np.testing.assert_allclose(twice.transform(xi / 20), law.transform(xi / 10), rtol=1e-10, atol=1e-14)
 
 
-def test_a_box_mesh_follows_every_law_but_the_ball():
-    assert [law.follows_box(1) for law in LAWS] == [True, True, True]
-    assert [law.follows_box(2) for law in LAWS] == [law.follows_box(3) for law in LAWS] == [True, True, False]
+def test_what_meshes_are_told():
+    told = {name: [make(1.0, d).follows_box(d) for d in (1, 2, 3)] for name, make in MAKE.items()}
+    assert told == {name: [True, *[name not in ("ball", "annulus")] * 2] for name in MAKE}
+    compact = {name for name, make in MAKE.items() for d in (1, 2, 3) if make(1.0, d).compact(d)}
+    assert compact == {"uniform", "ball", "annulus", "table"}
+    assert {name for name, make in MAKE.items() if make(1.0, 1).constant} == {"uniform", "ball", "annulus"}
 
 
 @each_law
 @each_dimension
-def test_breaks_and_radii_are_where_the_density_jumps(law, dimension):
-    """Along an axis, the finite differences of the density and of its slope."""
-    edges = sorted({*law.breaks(dimension)[0], *law.radii(dimension)})
-    expected = np.array([jump(law, dimension, edge) for edge in edges])
-    assert (expected > 0.01).all()
-    between = np.linspace(0.02, 2.9, 40) * SCALE
-    smooth = [x for x in between if all(abs(x - edge) > 0.01 * SCALE for edge in edges)]
-    assert max(jump(law, dimension, x) for x in smooth) < 1e-3
-    assert law.compact(dimension) == (law.density(np.eye(dimension)[0] * 1e3 * SCALE) == 0 and bool(edges))
+def test_breaks_and_radii_are_where_the_density_jumps(name, dimension):
+    """Along each axis, a little off it: the density or its slope jumps there and nowhere else."""
+    law = MAKE[name](SCALE, dimension)
+    for axis in range(dimension):
+        edges = sorted({*law.breaks(dimension)[axis], *law.radii(dimension)})
+        between = np.linspace(0.02, 2.9, 40) * SCALE
+        smooth = [x for x in between if all(abs(x - edge) > 0.01 * SCALE for edge in edges)]
+        assert min((jump(law, dimension, axis, edge) for edge in edges), default=1) > 0.01
+        assert max(jump(law, dimension, axis, x) for x in smooth) < 1e-3
 
 
-def jump(law, dimension, x):
-    """|jump| of rho_w and of its slope across xi_1 = x, over the maximum and over maximum / SCALE."""
-    xi = np.zeros((6, dimension))
-    step = 1e-5 * SCALE
-    xi[:, 0] = x + step * np.array([-2, -1, -0.001, 0.001, 1, 2])
+def jump(law, dimension, axis, x):
+    """|jump| of rho_w and of its slope across xi_axis = x, over the maximum and over maximum / SCALE."""
+    xi, step = np.full((6, dimension), 1e-6 * SCALE), 1e-5 * SCALE
+    xi[:, axis] = x + step * np.array([-2, -1, -0.001, 0.001, 1, 2])
     value = law.density(xi) / law.maximum(dimension)
     slope = np.array([value[1] - value[0], value[5] - value[4]]) / step * SCALE
     return max(abs(value[3] - value[2]), abs(slope[1] - slope[0]))
+
+
+def test_a_mixture_is_the_weighted_sum_of_its_parts():
+    parts = (Annulus(2.0, 3.0), Laplace(1.0), Mixture((1.0, 1.0), (Ball(1.0), Uniform(4.0))))
+    law, xi = Mixture((2.0, 1.0, 5.0), parts), np.random.default_rng(0).normal(scale=2, size=(50, 2))
+    shares = np.array([0.25, 0.125, 0.625])
+    np.testing.assert_allclose(law.density(xi), shares @ [part.density(xi) for part in parts], rtol=1e-13)
+    np.testing.assert_allclose(law.transform(xi), shares @ [part.transform(xi) for part in parts], rtol=1e-13)
+    assert law.breaks(2) == ((0.0, 4.0), (0.0, 4.0))
+    assert law.breaks(1) == ((0.0, 1.0, 2.0, 3.0, 4.0),)
+    assert (law.radii(1), law.radii(2)) == ((), (1.0, 2.0, 3.0))
+    assert not law.compact(2)
+    assert Mixture((1.0, 2.0), (parts[0], parts[2])).compact(2)
+
+
+def test_the_tail_radius_of_a_mixture_stops_at_an_edge_exactly():
+    """Where the density falls below the level by a jump, the radius is the edge, not a number beside it."""
+    law = Mixture((1.0, 1.0), (Uniform(5.0), Gaussian(1.0)))
+    assert law.tail_radius(0.04, 1) == 5.0
+    far = law.tail_radius(1e-30, 1)
+    assert far > 5 and law.density(np.array([far])) == pytest.approx(1e-30)
+    assert Mixture((1.0, 1.0), (Uniform(5.0), Uniform(50.0))).tail_radius(0.05, 1) == 5.0
+    assert Mixture((1.0, 1.0), (Ball(0.3), Annulus(0.1, 0.7))).tail_radius(1e-9, 3) == 0.7
+
+
+def test_a_mixture_whose_parts_peak_apart_is_bounded():
+    law = Mixture((1.0, 1.0), (Annulus(2.0, 3.0), Gaussian(0.5)))
+    xi = np.random.default_rng(0).uniform(-4, 4, size=(20000, 2))
+    assert law.density(xi).max() <= law.maximum(2)
+    for share in (0.3, 0.6, 0.9):
+        level = share * law.maximum(2)
+        radius = law.tail_radius(level, 2)
+        beyond = np.abs(xi).max(axis=1) > radius
+        assert 0 < radius <= 3.0
+        assert law.density(xi[beyond]).max() <= level

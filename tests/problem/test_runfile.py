@@ -8,12 +8,15 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problem import InputError, load, parse, resolved
+from problem import InputError, Table, build, load, parse, resolved
 from problem.runfile import OUTPUTS, starts_from_network
 from tests.problem.run_files import table
 
 POSITIVE = st.floats(1e-12, 1e12)
 TOLERANCE = st.floats(1e-5, 0.1)
+PARTS = [{"kind": "annulus", "inner": 1.0, "radius": 2.0}, {"kind": "student-t", "sigma": 1.0, "freedom": 5.0}]
+MIXTURE = {"kind": "mixture", "weights": [1.0, 2.5], "parts": PARTS}
+KINDS = "gaussian, uniform, ball, annulus, laplace, student-t, table, mixture"
 STEP = st.just("auto") | POSITIVE
 
 
@@ -49,6 +52,7 @@ def tables(draw):
         "density": draw(
             st.fixed_dictionaries({"kind": st.just("gaussian"), "sigma": POSITIVE})
             | st.fixed_dictionaries({"kind": st.sampled_from(["uniform", "ball"]), "radius": POSITIVE})
+            | st.just(MIXTURE)
         ),
         "data": draw(data_sections()),
         "network": {
@@ -144,6 +148,21 @@ def test_load_names_the_run_by_its_file_and_finds_data_beside_it(tmp_path, monke
     assert load(tmp_path / "copy.toml") == filled(from_afar)
 
 
+@pytest.mark.parametrize("kind", ["table", "mixture"])
+def test_the_tables_of_a_density_are_found_beside_the_run_file(tmp_path, kind):
+    np.save(tmp_path / "law.npy", [[1.0, 2.0], [2.0, 1.0]])
+    part = {"kind": "table", "path": "law.npy", "half_width": [3.0, 4.0]}
+    density = part if kind == "table" else {"kind": "mixture", "weights": [2.0], "parts": [part]}
+    data = {"dimension": 2, "frequencies": [[1.0, 2.0]]}
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(table(density=density | {"sigma": None}, data=data)))
+    run = load(tmp_path / "run.toml")
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "run.toml").write_text(resolved(run))
+    assert load(tmp_path / "copy" / "run.toml") == filled(run)
+    law, xi = build(run).density, np.random.default_rng(0).uniform(-5, 5, size=(20, 2))
+    np.testing.assert_allclose(law.density(xi), Table(np.array([[1.0, 2.0], [2.0, 1.0]]), (3.0, 4.0)).density(xi))
+
+
 def test_a_link_keeps_its_name(tmp_path):
     """Data that are links into a store of files without endings, as data managers make them."""
     np.save(tmp_path / "store.npy", np.arange(5.0))
@@ -172,8 +191,8 @@ def test_every_key_at_fault_has_a_line():
         ({"pde": {"tolerence": 1e-3}}, "[pde] tolerence = 0.001: there is no such key; did you mean tolerance?"),
         ({"mesh": {"xyz": 1}}, "[mesh] xyz = 1: there is no such key; the keys here are half_width, size, path"),
         ({"trainig": {}}, "trainig = {}: there is no such key; did you mean training?"),
-        ({"density": {"kind": "normal"}}, "[density] kind = 'normal'; use one of gaussian, uniform, ball"),
-        ({"density": {"kind": None}}, "[density] kind is missing; use one of gaussian, uniform, ball"),
+        ({"density": {"kind": "normal"}}, "[density] kind = 'normal'; use one of " + KINDS),
+        ({"density": {"kind": None}}, "[density] kind is missing; use one of " + KINDS),
         ({"density": {"radius": 2.0}}, "[density] radius = 2.0: there is no such key; the keys here are kind, sigma"),
         ({"data": 3}, "[data] = 3; expected a section [data] with a kind"),
         ({"time": None}, "[time] is missing; expected a section [time] with end or times"),

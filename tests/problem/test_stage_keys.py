@@ -20,6 +20,13 @@ STEPPING = {"pde": {"integrator": "crank-nicolson"}}
 OWN_START = {"network": {"symmetric": False}}
 UNIFORM = {"density": {"kind": "uniform", "radius": 2.0, "sigma": None}}
 BALL = {"density": {"kind": "ball", "radius": 2.0, "sigma": None}}
+ANNULUS = {"density": {"kind": "annulus", "inner": 1.0, "radius": 2.0, "sigma": None}}
+LAPLACE = {"density": {"kind": "laplace", "scale": 2.0, "sigma": None}}
+STUDENT_T = {"density": {"kind": "student-t", "sigma": 2.0, "freedom": 5.0}}
+TABLE = {"density": {"kind": "table", "path": "a.npz", "half_width": 2.0, "sigma": None}}
+RAW = {"density": TABLE["density"] | {"path": "a.dat"}}
+PARTS = [{"kind": "ball", "radius": 2.0}, {"kind": "gaussian", "sigma": 1.0}]
+MIXTURE = {"density": {"kind": "mixture", "weights": [1.0, 2.0], "parts": PARTS, "sigma": None}}
 PLANE = {"data": {"dimension": 2, "frequencies": [[3.0, 0.0]]}}
 FILE = {"kind": "file", "path": "a.npz"}
 
@@ -34,6 +41,22 @@ ROWS = {
     "density.uniform.radius": (UNIFORM, {"density": UNIFORM["density"] | {"radius": 2.5}}, ALL),
     "density.ball.kind": (BALL, UNIFORM, ALL),
     "density.ball.radius": (BALL, {"density": BALL["density"] | {"radius": 2.5}}, ALL),
+    "density.annulus.kind": (ANNULUS, {"density": BALL["density"] | {"inner": None}}, ALL),
+    "density.annulus.inner": (ANNULUS, {"density": {"inner": 1.5}}, ALL),
+    "density.annulus.radius": (ANNULUS, {"density": {"radius": 2.5}}, ALL),
+    "density.laplace.kind": (LAPLACE, {"density": {"kind": "gaussian", "sigma": 2.0, "scale": None}}, ALL),
+    "density.laplace.scale": (LAPLACE, {"density": {"scale": 2.5}}, ALL),
+    "density.student-t.kind": (STUDENT_T, {"density": {"kind": "gaussian", "freedom": None}}, ALL),
+    "density.student-t.sigma": (STUDENT_T, {"density": {"sigma": 2.5}}, ALL),
+    "density.student-t.freedom": (STUDENT_T, {"density": {"freedom": 5.5}}, ALL),
+    "density.table.kind": ({}, TABLE, ALL),
+    "density.table.path": (TABLE, {"density": {"path": "other.npz"}}, ALL),
+    "density.table.key": (TABLE, {"density": {"key": "a"}}, ALL),
+    "density.table.dtype": (RAW, {"density": {"dtype": "int16"}}, ALL),
+    "density.table.half_width": (TABLE, {"density": {"half_width": [2.5]}}, ALL),
+    "density.mixture.kind": ({}, MIXTURE, ALL),
+    "density.mixture.weights": (MIXTURE, {"density": {"weights": [2.0, 1.0]}}, ALL),
+    "density.mixture.parts": (MIXTURE, {"density": {"parts": [PARTS[0], PARTS[0]]}}, ALL),
     "data.waves.kind": ({}, {"data": FILE}, ALL),
     "data.waves.dimension": ({}, PLANE, ALL),
     "data.waves.points": ({}, {"data": {"points": 65}}, ALL),
@@ -133,6 +156,18 @@ def test_a_data_file_counts_by_its_content():
     np.savez("a.npz", a=np.arange(6.0)[::-1])
     after = [stage_keys(parse(full({"data": FILE})), stage) for stage in STAGES]
     assert all(old != new for old, new in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["table", "part of a mixture"])
+def test_a_density_file_counts_by_its_content(kind):
+    def sections(path):
+        part = {"kind": "table", "path": path, "half_width": 2.0}
+        mixture = {"kind": "mixture", "weights": [1.0], "parts": [part]}
+        return {"density": (part if kind == "table" else mixture) | {"sigma": None}}
+
+    shutil.copy("a.npz", "b.npz")
+    assert changed(sections("a.npz"), sections("b.npz")) == set()
+    assert changed(sections("a.npz"), sections("other.npz")) == ALL
 
 
 def test_an_unknown_stage_is_refused():

@@ -1,0 +1,103 @@
+"""What a density rho_w of the first-layer frequencies is, and what several of them share.
+
+`xi`, `z` and `unit` are arrays (..., d); d is taken from their last axis. Lengths of xi are in cycles per unit length,
+of z in that length.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+Planes = tuple[tuple[float, ...], ...]  # for each axis i the b of the planes |xi_i| = b
+
+
+class Density(ABC):
+    """An even probability density on frequency space."""
+
+    constant: ClassVar[bool] = False  # whether rho_w has one value on its support
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """The d for which it is defined."""
+        return (1, 2, 3)
+
+    @abstractmethod
+    def density(self, xi: np.ndarray) -> np.ndarray:
+        """rho_w(xi), shape (...) [length^d]."""
+
+    @abstractmethod
+    def transform(self, z: np.ndarray) -> np.ndarray:
+        """k(z) = integral rho_w(xi) cos(2 pi xi.z) dxi, shape (...); k(0) = 1."""
+
+    @abstractmethod
+    def warp(self, unit: np.ndarray) -> np.ndarray:
+        """Map points evenly spread over the unit cube (0, 1)^d to points spread by rho_w, shape (..., d)."""
+
+    @abstractmethod
+    def maximum(self, dimension: int) -> float:
+        """sup rho_w in this dimension [length^d]."""
+
+    def tail(self, radius: float, dimension: int) -> float:
+        """sup rho_w(xi) where some |xi_i| > radius [length^d].
+
+        Here for densities that are continuous, largest on the axes, and fall along them.
+        """
+        return float(self.density(np.array([radius, 0.0, 0.0])[:dimension]))
+
+    @abstractmethod
+    def tail_radius(self, level: float, dimension: int) -> float:
+        """The smallest R with tail(R) <= level [cycles/length]; 0 < level < maximum."""
+
+    def compact(self, dimension: int) -> bool:
+        """Whether rho_w vanishes outside a bounded set: its support, which breaks and radii bound."""
+        return False
+
+    def breaks(self, dimension: int) -> Planes:
+        """For each axis i the b >= 0, increasing, such that rho_w or its gradient jumps across the planes |xi_i| = b
+        [cycles/length]."""
+        return ((),) * dimension
+
+    def radii(self, dimension: int) -> tuple[float, ...]:
+        """The r > 0, increasing, such that rho_w jumps across |xi| = r, for d >= 2 [cycles/length]; off these and the
+        planes of `breaks` it is smooth."""
+        return ()
+
+    def follows_box(self, dimension: int) -> bool:
+        """Whether rho_w is smooth but for the planes of `breaks`, so that the cells of a box mesh can follow it."""
+        return not self.radii(dimension)
+
+
+def squared(x: np.ndarray) -> np.ndarray:
+    """|x|^2, shape (...)."""
+    return np.sum(np.square(x), axis=-1)
+
+
+def polar(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """From the unit cube to s in (0, 1), shape (...), and a direction, shape (..., d): independent, s evenly spread
+    over (0, 1) and the direction over the unit sphere."""
+    if unit.shape[-1] == 1:
+        centred = 2 * unit - 1
+        return np.abs(centred[..., 0]), np.sign(centred)
+    angle = 2 * np.pi * unit[..., 1]
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    if unit.shape[-1] == 2:
+        return unit[..., 0], circle
+    height = 2 * unit[..., 2:] - 1  # Archimedes: evenly spread along the axis of the sphere
+    return unit[..., 0], np.concatenate([np.sqrt(1 - height**2) * circle, height], axis=-1)
+
+
+def smallest_radius(tail: Callable[[float], float], level: float, edges: Sequence[float]) -> float:
+    """The smallest R >= 0 with tail(R) <= level, for a tail that never rises and is continuous but at `edges`:
+    increasing, the last one with tail <= level. An edge comes out exactly."""
+    from scipy.optimize import brentq
+
+    if tail(0.0) <= level:
+        return 0.0
+    upper = next(edge for edge in edges if tail(edge) <= level)
+    lower = max((edge for edge in edges if edge < upper), default=0.0)
+    inside = float(np.nextafter(upper, 0))
+    if tail(inside) > level:
+        return upper
+    return float(brentq(lambda radius: tail(radius) - level, lower, inside, xtol=1e-300, rtol=1e-14, maxiter=2000))

@@ -1,0 +1,164 @@
+"""The section [density] of the run file, a model for each kind; see `problem.settings`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from problem import files
+from problem.densities import Gaussian, Laplace, StudentT
+from problem.density import Density
+from problem.errors import InputError
+from problem.mixture import Mixture
+from problem.settings import DTYPE, KEY, PATH, DataType, Positive, Section, check_ending, per_axis, positive
+from problem.supports import Annulus, Ball, Uniform
+from problem.table import Table
+
+
+class GaussianSection(Section):
+    kind: Literal["gaussian"]
+    sigma: float = positive(
+        "a positive number: the standard deviation of the frequencies in cycles per unit length, for example "
+        "sigma = 10.0"
+    )
+
+    def build(self) -> Density:
+        return Gaussian(self.sigma)
+
+
+class UniformSection(Section):
+    kind: Literal["uniform"]
+    radius: float = positive(
+        "a positive number: the box is |xi_i| <= radius, in cycles per unit length, for example radius = 20.0"
+    )
+
+    def build(self) -> Density:
+        return Uniform(self.radius)
+
+
+class BallSection(Section):
+    kind: Literal["ball"]
+    radius: float = positive(
+        "a positive number: the radius of the ball in cycles per unit length, for example radius = 20.0"
+    )
+
+    def build(self) -> Density:
+        return Ball(self.radius)
+
+
+class AnnulusSection(Section):
+    kind: Literal["annulus"]
+    inner: float = positive(
+        "a positive number, less than radius: the annulus is inner < |xi| <= radius, in cycles per unit length, for "
+        "example inner = 10.0"
+    )
+    radius: float = positive(
+        "a positive number: the outer radius of the annulus in cycles per unit length, for example radius = 20.0"
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> "AnnulusSection":
+        if self.inner > 0.999 * self.radius:  # rounding, and no mesh would resolve it
+            raise ValueError(
+                f"inner = {self.inner} is not less than 0.999 radius = {0.999 * self.radius:.6g}; use a smaller inner "
+                f'radius, or kind = "ball" for none'
+            )
+        return self
+
+    def build(self) -> Density:
+        return Annulus(self.inner, self.radius)
+
+
+class LaplaceSection(Section):
+    kind: Literal["laplace"]
+    scale: float = positive(
+        "a positive number: along each axis the density falls as exp(-|xi_i| / scale), in cycles per unit length, for "
+        "example scale = 10.0"
+    )
+
+    def build(self) -> Density:
+        return Laplace(self.scale)
+
+
+class StudentTSection(Section):
+    kind: Literal["student-t"]
+    sigma: float = positive(
+        "a positive number: the scale of the frequencies in cycles per unit length, for example sigma = 10.0"
+    )
+    freedom: float = Field(
+        ge=1,
+        le=100,
+        description="a number from 1 (the heaviest tails) to 100 (nearly a Gaussian): the degrees of freedom, for "
+        "example freedom = 5.0",
+    )
+
+    def build(self) -> Density:
+        return StudentT(self.sigma, self.freedom)
+
+
+class TableSection(Section):
+    kind: Literal["table"]
+    path: str = Field(min_length=1, description=PATH)
+    key: str | None = Field(None, description=KEY)
+    dtype: DataType | None = Field(None, description=DTYPE)
+    half_width: Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)] = Field(
+        description="a positive number or one per axis: the nodes of the table spread over |xi_i| <= half_width, in "
+        "cycles per unit length, for example half_width = 20.0"
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> "TableSection":
+        check_ending(self.path, key=self.key, dtype=self.dtype)
+        return self
+
+    def build(self) -> Density:
+        path = files.resolve(self.path, Path(), section="density")
+        values = files.read(path, key=self.key, dtype=self.dtype, section="density")
+        axes, channels = values.ndim - 1, values.shape[-1]
+        if channels > 1:
+            raise InputError(f"[density] path = {self.path!r}: it holds {channels} channels; a density has only one")
+        try:
+            return Table(values[..., 0], per_axis(self.half_width, axes))
+        except InputError as failure:
+            raise InputError(f"[density] path = {self.path!r}: {failure}") from failure
+
+
+Part = Annotated[
+    GaussianSection | UniformSection | BallSection | AnnulusSection | LaplaceSection | StudentTSection | TableSection,
+    Field(discriminator="kind"),
+]
+
+
+class MixtureSection(Section):
+    kind: Literal["mixture"]
+    weights: Annotated[list[Positive], Field(min_length=1)] = Field(
+        description="a list of positive numbers, one for each part, for example weights = [1.0, 3.0]"
+    )
+    parts: Annotated[list[Part], Field(min_length=1)] = Field(
+        description="a table [[density.parts]] for each part, with its own kind and keys, mixtures excepted"
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> "MixtureSection":
+        if len(self.weights) != len(self.parts):
+            raise ValueError(
+                f"weights = {self.weights} are {len(self.weights)}, and there are {len(self.parts)} tables "
+                f"[[density.parts]]; give one weight for each part"
+            )
+        return self
+
+    def build(self) -> Density:
+        return Mixture(tuple(self.weights), tuple(part.build() for part in self.parts))
+
+
+DensitySection = Annotated[
+    GaussianSection
+    | UniformSection
+    | BallSection
+    | AnnulusSection
+    | LaplaceSection
+    | StudentTSection
+    | TableSection
+    | MixtureSection,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,138 @@
+"""Densities rho_w that are uniform on a bounded support: box, ball, annulus. One law, one class.
+
+What the methods mean, their shapes and units: `problem.density`.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from math import gamma, pi
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import j1
+
+from problem.density import Density, Planes, polar, squared
+
+
+class Flat(Density):
+    """rho_w = 1 / volume of the support, whose half-width is `radius`, and 0 outside."""
+
+    constant: ClassVar[bool] = True
+    radius: float  # cycles/length
+
+    @abstractmethod
+    def inside(self, xi: np.ndarray) -> np.ndarray:
+        """Whether xi lies in the support, shape (...)."""
+
+    @abstractmethod
+    def volume(self, dimension: int) -> float:
+        """Of the support [1/length^d]."""
+
+    def density(self, xi: np.ndarray) -> np.ndarray:
+        return np.where(self.inside(xi), self.maximum(xi.shape[-1]), 0.0)
+
+    def maximum(self, dimension: int) -> float:
+        return 1 / self.volume(dimension)
+
+    def tail(self, radius: float, dimension: int) -> float:
+        return self.maximum(dimension) if radius < self.radius else 0.0
+
+    def tail_radius(self, level: float, dimension: int) -> float:
+        return self.radius
+
+    def compact(self, dimension: int) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Uniform(Flat):
+    """rho_w(xi) = (2R)^-d where every |xi_i| <= R, else 0;  k(z) = prod_i sin(2 pi R z_i) / (2 pi R z_i)."""
+
+    radius: float  # cycles/length
+
+    def inside(self, xi: np.ndarray) -> np.ndarray:
+        return np.all(np.abs(xi) <= self.radius, axis=-1)
+
+    def volume(self, dimension: int) -> float:
+        return (2 * self.radius) ** dimension
+
+    def transform(self, z: np.ndarray) -> np.ndarray:
+        return np.prod(np.sinc(2 * self.radius * z), axis=-1)
+
+    def warp(self, unit: np.ndarray) -> np.ndarray:
+        return self.radius * (2 * unit - 1)
+
+    def breaks(self, dimension: int) -> Planes:
+        return ((self.radius,),) * dimension
+
+
+@dataclass(frozen=True)
+class Ball(Flat):
+    """rho_w(xi) = 1 / (volume of the ball of radius R) where |xi| <= R, else 0.
+
+    With s = 2 pi R |z|:  k(z) = sin s / s (d = 1),  2 J_1(s) / s (d = 2),  3 (sin s - s cos s) / s^3 (d = 3).
+    """
+
+    radius: float  # cycles/length
+
+    def inside(self, xi: np.ndarray) -> np.ndarray:
+        return squared(xi) <= self.radius**2
+
+    def volume(self, dimension: int) -> float:
+        return pi ** (dimension / 2) / gamma(dimension / 2 + 1) * self.radius**dimension
+
+    def transform(self, z: np.ndarray) -> np.ndarray:
+        s = 2 * pi * self.radius * np.sqrt(squared(z))
+        # For small s the closed forms for d = 2, 3 lose digits, and the first terms of the power series do not.
+        small = s < 1e-2
+        t = np.where(small, 1.0, s)
+        match z.shape[-1]:
+            case 1:
+                return np.sinc(s / pi)
+            case 2:
+                return np.where(small, 1 - s**2 / 8 + s**4 / 192, 2 * j1(t) / t)
+            case _:
+                return np.where(small, 1 - s**2 / 10 + s**4 / 280, 3 * (np.sin(t) - t * np.cos(t)) / t**3)
+
+    def warp(self, unit: np.ndarray) -> np.ndarray:
+        share, direction = polar(unit)
+        return (self.radius * share ** (1 / unit.shape[-1]))[..., None] * direction
+
+    def breaks(self, dimension: int) -> Planes:
+        return ((self.radius,),) if dimension == 1 else ((),) * dimension
+
+    def radii(self, dimension: int) -> tuple[float, ...]:
+        return () if dimension == 1 else (self.radius,)
+
+
+@dataclass(frozen=True)
+class Annulus(Flat):
+    """rho_w(xi) = 1 / (V_R - V_q) where q < |xi| <= R, else 0;  k(z) = (V_R k_R(z) - V_q k_q(z)) / (V_R - V_q).
+
+    V_r and k_r: volume and transform of the ball of radius r; q = inner, R = radius.
+    """
+
+    inner: float  # cycles/length
+    radius: float  # cycles/length
+
+    def inside(self, xi: np.ndarray) -> np.ndarray:
+        return (squared(xi) > self.inner**2) & (squared(xi) <= self.radius**2)
+
+    def volume(self, dimension: int) -> float:
+        return Ball(self.radius).volume(dimension) - Ball(self.inner).volume(dimension)
+
+    def transform(self, z: np.ndarray) -> np.ndarray:
+        outer, inner = (Ball(r).volume(z.shape[-1]) * Ball(r).transform(z) for r in (self.radius, self.inner))
+        return (outer - inner) / self.volume(z.shape[-1])
+
+    def warp(self, unit: np.ndarray) -> np.ndarray:
+        share, direction = polar(unit)
+        d = unit.shape[-1]
+        r = (self.inner**d + share * (self.radius**d - self.inner**d)) ** (1 / d)
+        return r[..., None] * direction
+
+    def breaks(self, dimension: int) -> Planes:
+        return ((self.inner, self.radius),) if dimension == 1 else ((),) * dimension
+
+    def radii(self, dimension: int) -> tuple[float, ...]:
+        return () if dimension == 1 else (self.inner, self.radius)

@@ -1,0 +1,194 @@
+"""A density tabulated on a grid. What the methods mean, their shapes and units: `problem.density`."""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from problem.density import Density, Planes, smallest_radius
+from problem.errors import InputError
+
+ROUNDING = 1e-6  # of the largest value: single precision, and what a Fourier transform leaves, stay below it
+CHUNK = 2**22  # numbers held at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Density):
+    """rho_w is multilinear between its values at the nodes of a grid, and 0 where some |xi_i| > half_width_i.
+
+    values: (n_1, ..., n_d), axis 0 along xi_1, in any unit (they are normalised), at least 0 and even:
+    values[j] = values[n - 1 - j]. half_width: of each axis [cycles/length]; its nodes spread evenly over
+    [-half_width_i, half_width_i], both ends included.
+
+    With the hat functions phi_j of each axis, cut off at the ends, rho_w = sum_j values_j prod_i phi_{j_i}(xi_i) and
+    k(z) = Re sum_j values_j prod_i F[phi_{j_i}](z_i). Raises InputError where values are not a density.
+    """
+
+    values: np.ndarray
+    half_width: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        values = _even_and_positive(np.asarray(self.values, dtype=float))
+        if len(self.half_width) != values.ndim:
+            raise InputError(
+                f"half_width = {self.half_width}: the table has {values.ndim} axes; give one number for each"
+            )
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", values / self._marginals()[0])
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        return (self.values.ndim,)
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """h_i, between the nodes of each axis [cycles/length]."""
+        return tuple(2 * r / (n - 1) for r, n in zip(self.half_width, self.values.shape, strict=True))
+
+    def density(self, xi: np.ndarray) -> np.ndarray:
+        corners: list[Corner] = [((), np.ones(xi.shape[:-1]))]
+        for axis in range(xi.shape[-1]):
+            cell, t = self._cell(axis, xi[..., axis])
+            corners = _split(corners, cell, t)
+        inside = np.all(np.abs(xi) <= self.half_width, axis=-1)
+        return np.where(inside, sum(weight * self.values[nodes] for nodes, weight in corners), 0.0)
+
+    def transform(self, z: np.ndarray) -> np.ndarray:
+        lags, shape = z.reshape(-1, z.shape[-1]), self.values.shape
+        return np.concatenate(
+            [self._transform(lags[part]) for part in _chunks(len(lags), max(shape[0], prod(shape[1:])))]
+        ).reshape(z.shape[:-1])
+
+    def _transform(self, z: np.ndarray) -> np.ndarray:
+        """The sums over the axes one after the other; z (L, d) -> (L,)."""
+        n, *others = self.values.shape
+        total = self._hats(0, z[:, 0]) @ self.values.reshape(n, -1)
+        for axis, n in enumerate(others, start=1):
+            total = np.einsum("lj,ljr->lr", self._hats(axis, z[:, axis]), total.reshape(len(z), n, -1))
+        return total[:, 0].real
+
+    def _hats(self, axis: int, z: np.ndarray) -> np.ndarray:
+        """F[phi_j](z) of one axis, z (L,) -> (L, n): h sinc^2(h z) exp(-2 pi i xi_j z), and of the halves at both
+        ends (h/2 sinc^2(h z) -+ i h b(2 pi h z)) exp(-2 pi i xi_j z) with b(s) = (s - sin s) / s^2."""
+        h, r, n = self.spacing[axis], self.half_width[axis], self.values.shape[axis]
+        z, index = np.unique(z, return_inverse=True)  # the differences of a grid repeat theirs many times
+        s = 2 * np.pi * h * z
+        t = np.where(np.abs(s) < 1e-2, 1.0, s)
+        odd = np.where(np.abs(s) < 1e-2, s / 6 - s**3 / 120 + s**5 / 5040, (t - np.sin(t)) / t**2)
+        hats = np.repeat(h * np.sinc(h * z[:, None]) ** 2, n, axis=1).astype(complex)
+        hats[:, 0] = hats[:, 0] / 2 - 1j * h * odd
+        hats[:, -1] = hats[:, -1] / 2 + 1j * h * odd
+        return (hats * np.exp(-2j * np.pi * z[:, None] * np.linspace(-r, r, n)))[index]
+
+    def warp(self, unit: np.ndarray) -> np.ndarray:
+        """Axis after axis, by the quantiles of xi_i given xi_1, ..., xi_{i-1}, whose density is piecewise linear."""
+        points = unit.reshape(-1, unit.shape[-1])
+        parts = _chunks(len(points), max(self.values.shape))
+        return np.concatenate([self._warp(points[part]) for part in parts]).reshape(unit.shape)
+
+    def _warp(self, unit: np.ndarray) -> np.ndarray:
+        xi = np.empty(unit.shape)
+        corners: list[Corner] = [((), np.ones(len(unit)))]
+        for axis, marginal in enumerate(self._marginals()[1:]):
+            given = sum((weight[:, None] * marginal[nodes] for nodes, weight in corners), np.zeros(1))
+            cell, t = _quantile(given, unit[:, axis])
+            xi[:, axis] = (cell + t) * self.spacing[axis] - self.half_width[axis]
+            corners = _split(corners, cell, t)
+        return xi
+
+    def maximum(self, dimension: int) -> float:
+        return float(self.values.max())
+
+    def tail(self, radius: float, dimension: int) -> float:
+        return max(self._beyond(axis, radius) for axis in range(dimension))
+
+    def _beyond(self, axis: int, radius: float) -> float:
+        """sup rho_w where xi_i > radius >= 0: rho_w is largest at nodes or on the plane xi_i = radius, above edges of
+        the grid; -xi_i > radius gives the same."""
+        if radius >= self.half_width[axis]:
+            return 0.0
+        planes = np.moveaxis(self.values, axis, 0)
+        cell, t = self._cell(axis, np.array(radius))
+        return float(max(((1 - t) * planes[cell] + t * planes[cell + 1]).max(), planes[cell + 1 :].max()))
+
+    def tail_radius(self, level: float, dimension: int) -> float:
+        edges = sorted(set(sum(self.breaks(dimension), ())))
+        return smallest_radius(lambda radius: self.tail(radius, dimension), level, edges)
+
+    def compact(self, dimension: int) -> bool:
+        return True
+
+    def breaks(self, dimension: int) -> Planes:
+        return tuple(
+            tuple(r * (j / (n - 1)) for j in range((n - 1) % 2, n, 2))
+            for r, n in zip(self.half_width, self.values.shape, strict=True)
+        )
+
+    def _cell(self, axis: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The number of the cell that x lies in, and where in it, from 0 to 1."""
+        n = self.values.shape[axis]
+        position = (x / self.half_width[axis] + 1) * ((n - 1) / 2)
+        cell = np.clip(np.floor(position).astype(int), 0, n - 2)
+        return cell, np.clip(position - cell, 0, 1)
+
+    def _marginals(self) -> list[np.ndarray]:
+        """The integrals of rho_w over the last d, d-1, ..., 0 axes, at the nodes of the others."""
+        marginals = [self.values]
+        for h in reversed(self.spacing):
+            marginals.append(np.trapezoid(marginals[-1], dx=h, axis=-1))
+        return marginals[::-1]
+
+
+Corner = tuple[tuple[np.ndarray, ...], np.ndarray]  # nodes, one array for each axis, and the weight of their value
+
+
+def _split(corners: list[Corner], cell: np.ndarray, t: np.ndarray) -> list[Corner]:
+    """The corners of the cells with one axis more: both ends of its cell."""
+    ends = ((cell, 1 - t), (cell + 1, t))
+    return [((*nodes, node), weight * share) for nodes, weight in corners for node, share in ends]
+
+
+def _quantile(values: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cell and place in it, t in [0, 1], below which lies the share `unit` (points,) of the integral of the
+    piecewise-linear functions with these values (points, n) at the nodes.
+
+    In the cell with a and b at its ends, solves a t + (b - a) t^2 / 2 = what is left there.
+    """
+    below = np.cumsum((values[:, :-1] + values[:, 1:]) / 2, axis=1)
+    wanted = unit * below[:, -1]
+    cell = np.minimum((below <= wanted[:, None]).sum(axis=1), below.shape[1] - 1)
+    rows = np.arange(len(unit))
+    a, b = values[rows, cell], values[rows, cell + 1]
+    left = np.maximum(wanted - below[rows, cell] + (a + b) / 2, 0)
+    root = a + np.sqrt(np.maximum(a**2 + 2 * (b - a) * left, 0))
+    return cell, np.clip(2 * left / np.where(root > 0, root, 1.0), 0, 1)
+
+
+def _chunks(count: int, width: int) -> list[slice]:
+    """Parts of `count` rows, so that rows of this width fit into the memory meant for them."""
+    step = max(1, CHUNK // width)
+    return [slice(start, start + step) for start in range(0, max(count, 1), step)]
+
+
+def _even_and_positive(values: np.ndarray) -> np.ndarray:
+    """The values over their largest, rounding mended. Raises InputError where they are not even, or negative."""
+    if not 1 <= values.ndim <= 3 or min(values.shape) < 2:
+        raise InputError(f"the table has shape {values.shape}; give 1 to 3 axes of at least 2 nodes")
+    if not np.isfinite(values).all():
+        bad = np.argwhere(~np.isfinite(values))
+        raise InputError(f"{len(bad)} values are NaN or infinite, the first at {bad[0].tolist()}; fill them")
+    peak = np.abs(values).max()
+    if peak == 0:
+        raise InputError("every value is 0; give a density that is not zero")
+    if values.min() < -ROUNDING * peak:
+        where = [int(j) for j in np.unravel_index(values.argmin(), values.shape)]
+        raise InputError(f"the value at {where} is {values.min():.6g}; a density is at least 0 everywhere")
+    gap = np.abs(values - np.flip(values))
+    if gap.max() > ROUNDING * peak:
+        worst = np.unravel_index(gap.argmax(), values.shape)
+        raise InputError(
+            f"the values at {[int(j) for j in worst]} and at the node opposite are {values[worst]:.6g} and "
+            f"{np.flip(values)[worst]:.6g}, and a density here is even; give the mean of the table and of its mirror "
+            f"image along all axes"
+        )
+    return np.maximum((values + np.flip(values)) / (2 * peak), 0)

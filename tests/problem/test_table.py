@@ -1,0 +1,85 @@
+"""A tabulated density: which tables are one, and exact cases."""
+
+import numpy as np
+import pytest
+
+from problem import Grid, InputError, Network, Problem, Table, Uniform, waves
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_a_table_of_ones_is_uniform(dimension):
+    """Whatever the number of nodes, at lengths from far below to far above 1 / half_width."""
+    table, uniform = Table(np.full((5, 2, 4)[:dimension], 7.0), (3.0,) * dimension), Uniform(3.0)
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(40, dimension)) * np.logspace(-6, 2, 40)[:, None]
+    np.testing.assert_allclose(table.transform(z), uniform.transform(z), rtol=0, atol=1e-13)
+    xi, unit = rng.uniform(-4, 4, size=(40, dimension)), rng.random((4, 10, dimension))
+    np.testing.assert_allclose(table.density(xi), uniform.density(xi), rtol=1e-13)
+    np.testing.assert_allclose(table.warp(unit), uniform.warp(unit), rtol=0, atol=1e-13)
+    assert table.maximum(dimension) == pytest.approx(uniform.maximum(dimension))
+    assert table.tail_radius(0.9 * table.maximum(dimension), dimension) == 3.0
+
+
+def test_a_tent_has_the_transform_and_quantiles_of_the_triangular_law():
+    tent = Table(np.array([0.0, 0.2, 0.0]), (4.0,))
+    z, unit = np.linspace(-2, 2, 41)[:, None], np.linspace(0.001, 0.999, 41)[:, None]
+    np.testing.assert_allclose(tent.transform(z), np.sinc(4 * z[:, 0]) ** 2, atol=1e-14)
+    quantile = np.where(unit < 0.5, -4 + 4 * np.sqrt(2 * unit), 4 - 4 * np.sqrt(2 * (1 - unit)))
+    np.testing.assert_allclose(tent.warp(unit), quantile, atol=1e-13)
+    assert tent.tail_radius(0.1, 1) == pytest.approx(2.4)
+    assert tent.breaks(1) == ((0.0, 4.0),)
+
+
+def test_many_points_are_taken_in_parts(monkeypatch):
+    values = np.random.default_rng(0).random((6, 5))
+    table, rng = Table(values + np.flip(values), (2.0, 3.0)), np.random.default_rng(1)
+    z, unit = rng.normal(size=(7, 30, 2)), rng.random((210, 2))
+    whole = table.transform(z), table.warp(unit)
+    monkeypatch.setattr("problem.table.CHUNK", 100)
+    np.testing.assert_allclose(table.transform(z), whole[0], rtol=0, atol=1e-15)
+    np.testing.assert_array_equal(table.warp(unit), whole[1])
+
+
+def test_cells_without_mass_are_never_sampled():
+    table = Table(np.array([0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]), (4.0,))
+    unit = np.array([[2.0**-54], [0.25], [0.5 - 1e-12], [0.5], [0.5 + 1e-12], [1 - 2.0**-53]])
+    xi = np.abs(table.warp(unit))[:, 0]
+    assert ((xi >= 1 - 1e-7) & (xi <= 3 + 1e-7)).all()
+    assert xi[1] == pytest.approx(2)
+
+
+def test_rounding_is_mended():
+    even = np.array([[0.0, 1.0], [3.0, 1.0], [3.0, 1.0], [1.0, 0.0]])
+    even = even + np.flip(even)
+    noise = np.random.default_rng(0).uniform(-1e-6, 1e-6, size=even.shape)
+    exact, rough = Table(even, (2.0, 2.0)), Table(1e30 * (even + noise), (2.0, 2.0))
+    np.testing.assert_allclose(rough.values, exact.values, rtol=1e-5, atol=1e-7)
+    assert (rough.values == np.flip(rough.values)).all() and (rough.values >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([0.0, 1.0, 2.0], r"the values at \[0\] and at the node opposite are 0 and 2"),
+        ([[1.0, 2.0], [1.0, 1.0]], r"the values at \[0, 1\] and at the node opposite are 2 and 1"),
+        ([1.0, -0.01, 1.0], r"the value at \[1\] is -0.01; a density is at least 0"),
+        ([1.0, np.nan, 1.0], r"1 values are NaN or infinite, the first at \[1\]"),
+        ([0.0, 0.0], "every value is 0"),
+        ([1.0], r"the table has shape \(1,\); give 1 to 3 axes of at least 2 nodes"),
+        (np.ones((2, 2, 2, 2)), "give 1 to 3 axes"),
+    ],
+)
+def test_what_is_no_density_is_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        Table(np.array(values), (2.0,) * np.ndim(values))
+
+
+def test_one_half_width_for_each_axis():
+    with pytest.raises(InputError, match=r"half_width = \(2.0,\): the table has 2 axes; give one number for each"):
+        Table(np.ones((3, 3)), (2.0,))
+
+
+def test_a_problem_of_another_dimension_is_refused():
+    table = Table(np.ones((3, 3)), (2.0, 2.0))
+    with pytest.raises(InputError, match=r"\[density\] is given in 2 dimension\(s\), and the data have 1"):
+        Problem(table, waves(Grid((8,), (1.0,)), [[1.0]]), Network(width=2, sigma_a=1.0), np.array([0.0, 1.0]))
