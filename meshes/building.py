@@ -37,15 +37,15 @@ def _box(plan: BoxPlan, comm: MPI.Comm, *, half: bool) -> dolfinx.mesh.Mesh:
     lower = -upper
     if half:
         lower[0] = 0
-    counts, cells = (upper - lower).tolist(), dolfinx.mesh.CellType
+    counts, cell = (upper - lower).tolist(), dolfinx.mesh.to_type(plan.cell_type)
     corners: list[Any] = [lower.astype(float), upper.astype(float)]
     match plan.dimension:
         case 1:
             mesh = dolfinx.mesh.create_interval(comm, counts[0], [corners[0][0], corners[1][0]])
         case 2:
-            mesh = dolfinx.mesh.create_rectangle(comm, corners, counts, cells.quadrilateral)
+            mesh = dolfinx.mesh.create_rectangle(comm, corners, counts, cell)
         case _:
-            mesh = dolfinx.mesh.create_box(comm, corners, counts, cells.hexahedron)
+            mesh = dolfinx.mesh.create_box(comm, corners, counts, cell)
     for axis, lines in enumerate(plan.lines):
         mesh.geometry.x[:, axis] = lines[np.rint(mesh.geometry.x[:, axis]).astype(int) + upper[axis]]
     return mesh

@@ -3,7 +3,7 @@
 import numpy as np
 
 from meshes.layers import merged, nodes_and_cells
-from meshes.plans import BoxPlan, FilePlan, LayeredPlan, Plan
+from meshes.plans import BOX_CELLS, BoxPlan, FilePlan, LayeredPlan, Plan
 from meshes.vtk import from_vtk, vtk_nodes
 from problem import Problem
 
@@ -31,7 +31,8 @@ def cells_in_words(layout: Plan) -> str:
     kinds = {"hexahedron": "hexahedra", "tetrahedron": "tetrahedra"}.get(layout.cell_type, kinds)
     match layout:
         case BoxPlan():
-            return " x ".join(map(str, layout.cells)) + f" {kinds}"
+            counts = " x ".join(map(str, layout.cells))
+            return f"{counts} cells of {kinds}, to be refined" if layout.simplices else f"{counts} {kinds}"
         case LayeredPlan():
             spheres = ", ".join(f"{radius:.6g}" for radius, _ in layout.layers)
             return f"{layout.cell_count:,} curved {kinds} in layers around the origin, edges at |xi| = {spheres}"
@@ -44,7 +45,7 @@ def vertices(layout: Plan) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, 3) and cells (c, k) through the corners of the cells, in VTK's order; curved edges become straight."""
     match layout:
         case BoxPlan():
-            points, cells = _box(layout)
+            points, cells = _box(layout)  # simplices: the boxes that they divide
         case LayeredPlan():
             points, cells = nodes_and_cells(layout, vtk_nodes(layout.cell_type, 1))
         case FilePlan():
@@ -61,5 +62,5 @@ def _box(layout: BoxPlan) -> tuple[np.ndarray, np.ndarray]:
     points = np.stack([axis.ravel() for axis in np.meshgrid(*layout.lines, indexing="ij")], axis=-1)
     counts = [np.arange(n) for n in layout.cells]
     first = np.stack([axis.ravel() for axis in np.meshgrid(*counts, indexing="ij")], axis=-1)
-    corners = first[:, None, :] + vtk_nodes(layout.cell_type, 1).astype(int)
+    corners = first[:, None, :] + vtk_nodes(BOX_CELLS[layout.dimension - 1], 1).astype(int)
     return points, np.ravel_multi_index(tuple(np.moveaxis(corners, -1, 0)), tuple(n + 1 for n in layout.cells))

@@ -7,6 +7,7 @@ from math import prod
 import numpy as np
 
 BOX_CELLS = ("interval", "quadrilateral", "hexahedron")
+SIMPLICES = ("interval", "triangle", "tetrahedron")
 
 
 class Plan(ABC):
@@ -71,7 +72,7 @@ class Plan(ABC):
 
 @dataclass(frozen=True)
 class BoxPlan(Plan):
-    """A box |xi_i| <= half_width_i of intervals, quadrilaterals or hexahedra.
+    """A box |xi_i| <= half_width_i of intervals, quadrilaterals or hexahedra; or of simplices, which can be refined.
 
     pieces: for each axis, from 0 outwards, where a piece ends [cycles/length] and into how many cells it is cut; the
     negative half mirrors the positive one. Ends lie where the laws are not smooth.
@@ -80,6 +81,7 @@ class BoxPlan(Plan):
     pieces: tuple[tuple[tuple[float, int], ...], ...]
     degree: int
     folded: bool = False
+    simplices: bool = False
 
     @classmethod
     def uniform(cls, half_width: tuple[float, ...], cells: tuple[int, ...], degree: int) -> "BoxPlan":
@@ -114,11 +116,15 @@ class BoxPlan(Plan):
 
     @property
     def cell_type(self) -> str:
-        return BOX_CELLS[self.dimension - 1]
+        return (SIMPLICES if self.simplices else BOX_CELLS)[self.dimension - 1]
+
+    @property
+    def symmetric(self) -> bool:
+        return not self.simplices
 
     @property
     def cell_count(self) -> int:
-        return prod(self.cells)
+        return prod(self.cells) * ((1, 1, 2, 6)[self.dimension] if self.simplices else 1)
 
     @property
     def dofs(self) -> int:

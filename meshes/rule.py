@@ -11,7 +11,7 @@ import numpy as np
 
 from meshes.file import read_plan
 from meshes.layers import CORE
-from meshes.plans import BoxPlan, LayeredPlan, Plan
+from meshes.plans import SIMPLICES, BoxPlan, LayeredPlan, Plan
 from problem import InputError, Law, Mesh, Pde, Problem
 
 # nu for tolerances 1e-2, 1e-3, 1e-4 by degree, measured against the exact NTK: the worst of 72 cases in one dimension
@@ -22,6 +22,7 @@ NODES: dict[str, dict[int, tuple[float, float, float]]] = {
 }
 TABULATED = (1e-2, 1e-3, 1e-4)
 RINGING = 1.2  # more nodes, measured, where a folded law rings for an edge that the mesh does not follow
+COARSE = 2.0  # nodes per 1/X of a mesh that will be refined
 LEAST_CELLS = 8  # along each axis, so that rho_w itself is resolved where its width is far below 1/X
 MOST_NONZEROS = 2**31 - 1  # of the matrix: PETSc counts them in 32 bits; 17 GB of element matrices
 TAIL_SHARE = 0.25  # of the tolerance, for what the mesh leaves out
@@ -36,8 +37,13 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
     degree, and for a file that is no mesh of the support.
     """
     settings, mesh = settings or Pde(), mesh or Mesh()
+    if mesh.adaptive and settings.operator == "data":
+        raise InputError(
+            '[mesh] adaptive = true is for [pde] operator = "local"; the data operator meets its tolerance by a rule: '
+            "leave adaptive out"
+        )
     if mesh.path is not None:
-        return read_plan(mesh.path, problem, settings)
+        return _refinable(read_plan(mesh.path, problem, settings), mesh)
     half_width, folded = _half_width(problem, settings, mesh)
     radii = [] if folded else [r for r in spheres(problem) if r <= min(half_width) * (1 + 1e-9)]
     hole = not any(law.value(np.zeros((1, problem.dimension)))[0] for law in _laws(problem))
@@ -45,6 +51,8 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
         radii = [b for b in _breaks(problem, 0) if b <= half_width[0] * (1 + 1e-9)]
     if mesh.size is not None:
         size = np.full(problem.dimension, mesh.size)
+    elif mesh.adaptive:
+        size = settings.degree / (COARSE * problem.grid.reach)
     else:
         nodes = nodes_per_reach(settings) * (RINGING if folded and spheres(problem) else 1.0)
         size = settings.degree / (nodes * problem.grid.reach)
@@ -54,10 +62,19 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
     else:
         breaks = [[] if folded else _breaks(problem, axis) for axis in range(problem.dimension)]
         pieces = [_pieces(r, h, b, least) for r, h, b in zip(half_width, size, breaks, strict=True)]
-        layout = BoxPlan(tuple(pieces), settings.degree, folded)
+        layout = BoxPlan(tuple(pieces), settings.degree, folded, simplices=mesh.adaptive)
     if layout.nonzeros > MOST_NONZEROS:
         key = "[pde] tolerance" if mesh.size is None else "[mesh] size"
         raise InputError(f"{key}: the mesh would have {layout.dofs:.3g} dofs, more than fit; use a larger {key}")
+    return _refinable(layout, mesh)
+
+
+def _refinable(layout: Plan, mesh: Mesh) -> Plan:
+    if mesh.adaptive and not (layout.affine and layout.cell_type in SIMPLICES):
+        raise InputError(
+            "[mesh] adaptive = true: only straight intervals, triangles and tetrahedra can be refined, and this mesh "
+            f"has {layout.cell_type} cells that may be curved; leave adaptive out, or give a [mesh] path of such cells"
+        )
     return layout
 
 

@@ -30,6 +30,10 @@ class Matrix:
         self.petsc.mult(self._right, self._result)
         return self._result.array.copy()
 
+    def destroy(self) -> None:
+        for held in (self.petsc, self._right, self._result):
+            held.destroy()
+
 
 FILL_ORDERING = 2  # of MUMPS (ICNTL 7): approximate minimum fill
 BEST_ORDERING = 7  # the automatic choice, which takes nested dissection

@@ -18,6 +18,7 @@ from dolfinx.mesh import Mesh
 from meshes import Plan, build
 from numerics import GridTransform
 from pde import forms
+from pde.fourier_integral import FourierIntegral
 from pde.linear_algebra import Cholesky, Matrix
 from pde.nodes import Nodes
 from problem import InputError, Problem
@@ -41,15 +42,15 @@ class LocalOperator:
         threads: int = 1,
         mesh: Mesh | None = None,
     ) -> None:
-        """errors: u(0) on the samples, (C, N); mesh: in place of the plan's own, without its symmetry. Raises
-        InputError for laws with an atom."""
+        """errors: u(0) on the samples, (C, N); mesh: in place of the plan's own. Raises InputError for laws with an
+        atom."""
         if problem.laws.atom:
             raise InputError(
                 f'[pde] operator = "local": the damping has an atom of {problem.laws.atom:.3g} at frequency 0, a point '
                 'mass that no function on the mesh can carry; use operator = "data"'
             )
         self.problem, self.plan, self.comm = problem, plan, comm
-        self._hartley = plan.symmetric and mesh is None
+        self._hartley = plan.symmetric
         self.space = forms.lagrange(mesh or build(plan, comm), plan.degree)
         laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)
         exact = 2 * plan.degree if plan.affine else degree
@@ -57,6 +58,9 @@ class LocalOperator:
         operator = forms.operator_form(self.space, *laws, degree)
         self._stiffness = Matrix(operator, scale=1 / problem.grid.volume, like=self._mass)
         self._solver: Cholesky | None = None
+        self._integral = None
+        if not self._hartley:  # the nodes of such a mesh may not resolve the waves of the samples
+            self._integral = FourierIntegral(self.space, problem.grid, accuracy=accuracy, threads=threads)
         self._nodes = Nodes.of(self.space)
         frequencies = self._nodes.frequency[self._nodes.owned]
         self._transform = GridTransform(problem.grid, frequencies, eps=accuracy, threads=threads)
@@ -83,17 +87,23 @@ class LocalOperator:
         self._solver = Cholesky(self._mass, shift, self._stiffness, planar=self.plan.dimension < 3)
         return self._solver
 
+    def destroy(self) -> None:
+        """Give the memory of matrices and factors back at once; Python alone would not, under MPI."""
+        for held in (self._mass, self._stiffness, self._solver):
+            if held is not None:
+                held.destroy()
+
     def errors(self, w: np.ndarray) -> np.ndarray:
         """u on the samples, (C, N), from a state (S, n_local): u(0) and volume times integral dv exp(2 pi i xi.x) dxi,
         the change dv being 0 outside the mesh. Collective."""
-        weighted = np.array([self.mass(channel) for channel in w - self.start])
-        if self._hartley:
-            spectra = (1 + 1j) * weighted  # Re[E^H M dv], dv conjugate at -xi
+        change = w - self.start
+        if self._integral is None:
+            weighted = np.array([self.mass(channel) for channel in change])
+            local = (1 + 1j) * self._transform.to_samples(weighted)  # Re[E^H M dv], dv being conjugate at -xi
         else:
-            real, imaginary = np.split(weighted, 2)
-            spectra = real + 1j * imaginary
-        change = self.comm.allreduce(self._transform.to_samples(spectra).real)
-        return self._start_errors + self.problem.grid.volume * change
+            real, imaginary = np.split(change, 2)
+            local = self._integral(real + 1j * imaginary)
+        return self._start_errors + self.problem.grid.volume * self.comm.allreduce(local.real)
 
     def outside(self, w: np.ndarray, errors: np.ndarray) -> float:
         """The share of integral |F^-1 v|^2 dx that has leaked out of the box of the data, where u = errors. Collective.

@@ -3,6 +3,7 @@
 from mpi4py import MPI  # isort: skip
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from numerics import superpose
 from pde.data_operator import DataOperator
 from pde.integrators import TRANSFORM_SHARE, Effort, choose
 from pde.local_operator import LocalOperator
+from pde.refinement import refined
 from problem import ComputationError, Mesh, Pde, Problem, Spectrum, draw
 
 
@@ -46,6 +48,8 @@ class Solver:
     """The equation of a problem, ready to be solved: mesh, operator and integrator as the settings ask. Collective
     over comm.
 
+    mesh_error: the estimated error of an adaptive mesh, over |v(0)|; NaN for others.
+
     `for snapshot in solver.trajectory(): ...`, then `solver.spectrum(snapshots)`; `solve` does both.
     """
 
@@ -58,7 +62,10 @@ class Solver:
         self._integrator = choose(problem, self.settings, folded=self.plan.folded)
         accuracy = TRANSFORM_SHARE * self.settings.tolerance
         errors = start_errors(problem, self.settings.initial)
-        operator = DataOperator if self.settings.operator == "data" else LocalOperator
+        self.mesh_error, finer = float("nan"), None
+        if mesh is not None and mesh.adaptive:
+            finer, self.mesh_error = refined(problem, self.settings, self.plan, comm, errors)
+        operator = DataOperator if self.settings.operator == "data" else partial(LocalOperator, mesh=finer)
         self.operator: DataOperator | LocalOperator = operator(
             problem, self.plan, comm, errors, accuracy=accuracy, threads=runtime.threads()
         )
@@ -100,6 +107,7 @@ class Solver:
             "freqbias": runtime.version_of("freqbias"),
         }
         if self.settings.operator == "local":
+            attributes["mesh_error"] = self.mesh_error
             attributes["outside"] = max(snapshot.outside for snapshot in snapshots)
         loss = np.array([snapshot.loss for snapshot in snapshots])
         error = self.operator.spectra(states, nodes)

@@ -174,6 +174,12 @@ class Mesh(Section):
         "reads",
     )
 
+    adaptive: bool = Field(
+        False,
+        description="true or false: whether the local operator's mesh is refined, where it pays, until the estimated "
+        "error meets [pde] tolerance",
+    )
+
     @model_validator(mode="after")
     def _agree(self) -> "Mesh":
         if self.path is not None and (self.half_width or self.size):

@@ -61,6 +61,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "mesh.half_width": [0.0, -9.0, *TOO_SMALL_OR_LARGE],
     "mesh.size": [0.0, -0.1, *TOO_SMALL_OR_LARGE],
     "mesh.path": [""],
+    "mesh.adaptive": [],
     "pde.operator": ["global"],
     "pde.integrator": ["euler"],
     "pde.initial": ["zero"],
@@ -232,6 +233,7 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a mesh that is none": ({"mesh": {"path": "data/line.npy"}}, ("[mesh] path", "meshio cannot read it", ".vtu")),
     "a mesh of no mesh": ({"mesh": {"path": "data/garbage.msh"}}, ("[mesh] path", "Gmsh cannot read it", ".vtu")),
     "path and size": ({"mesh": {"path": "m.vtu", "size": 1.0}}, ("[mesh]", "path contradicts", "leave them out")),
+    "adaptive with the data operator": ({"mesh": {"adaptive": True}}, ("[mesh] adaptive = true", "leave adaptive out")),
     "degree without a rule": ({"pde": {"degree": 3}}, ("[pde] degree = 3", "use one of 2, 4, 6, 8")),
 }
 

@@ -189,7 +189,10 @@ def test_every_key_at_fault_has_a_line():
     ("sections", "message"),
     [
         ({"pde": {"tolerence": 1e-3}}, "[pde] tolerence = 0.001: there is no such key; did you mean tolerance?"),
-        ({"mesh": {"xyz": 1}}, "[mesh] xyz = 1: there is no such key; the keys here are half_width, size, path"),
+        (
+            {"mesh": {"xyz": 1}},
+            "[mesh] xyz = 1: there is no such key; the keys here are half_width, size, path, adaptive",
+        ),
         ({"trainig": {}}, "trainig = {}: there is no such key; did you mean training?"),
         ({"density": {"kind": "normal"}}, "[density] kind = 'normal'; use one of " + KINDS),
         ({"density": {"kind": None}}, "[density] kind is missing; use one of " + KINDS),

@@ -84,6 +84,7 @@ ROWS = {
     "mesh.half_width": ({}, {"mesh": {"half_width": 9.0}}, MESH),
     "mesh.size": ({}, {"mesh": {"size": 0.1}}, MESH),
     "mesh.path": ({}, {"mesh": {"path": "a.npz"}}, MESH),  # any file: its content counts
+    "mesh.adaptive": ({}, {"mesh": {"adaptive": True}}, MESH),
     "pde.operator": ({}, {"pde": {"operator": "local"}}, MESH),
     "pde.integrator": ({}, STEPPING, SOLVER),
     "pde.initial": ({}, {"pde": {"initial": "target"}}, set()),  # what "auto" means for this network

@@ -1,0 +1,56 @@
+"""The inverse transform of a finite-element function on coarse cells, by quadrature.
+
+On a mesh made for the operators the nodes resolve exp(2 pi i xi.x) for all samples, and M at the nodes is as good as
+the integral. A refined mesh is coarse where v is smooth, and exp(2 pi i xi.x) is not: it needs quadrature points.
+"""
+
+from mpi4py import MPI  # noqa: F401  # isort: skip
+from math import ceil, pi
+
+import basix
+import numpy as np
+import ufl
+from dolfinx import fem
+from scipy import sparse
+
+from numerics import GridTransform
+from problem import Grid
+
+MOST_DEGREE = 30  # of Basix's rules on simplices
+
+
+class FourierIntegral:
+    """integral v exp(2 pi i xi.x) dxi on the samples of a grid, over this rank's cells."""
+
+    def __init__(self, space: fem.FunctionSpace, grid: Grid, *, accuracy: float, threads: int) -> None:
+        mesh = space.mesh
+        dimension = mesh.topology.dim
+        count = mesh.topology.index_map(dimension).size_local
+        corners = mesh.geometry.x[mesh.geometry.dofmaps[0][:count], :dimension]
+        turns = float(np.max((corners.max(axis=1) - corners.min(axis=1)) @ grid.reach, initial=0.0))
+        element = space.element.basix_element
+        degree = min(MOST_DEGREE, element.degree + ceil(1.2 * pi * turns) + 10)  # a wave of that many turns, and v
+        points, weights = (np.asarray(part) for part in basix.make_quadrature(element.cell_type, degree))
+        basis = np.asarray(element.tabulate(0, points))[0, :, :, 0]
+        places = fem.Expression(ufl.SpatialCoordinate(mesh), points).eval(mesh, np.arange(count))
+        jacobian = np.abs(fem.Expression(ufl.JacobianDeterminant(mesh), points).eval(mesh, np.arange(count)))
+        dofs = space.dofmap.list[:count]
+        rows = np.repeat(np.arange(count * len(points)), dofs.shape[1])
+        columns = np.repeat(dofs, len(points), axis=0).ravel()
+        values = (jacobian.reshape(count, -1)[..., None] * (weights[:, None] * basis)).ravel()
+        dof_map = space.dofmap.index_map
+        shape = (count * len(points), dof_map.size_local + dof_map.num_ghosts)
+        self._weighted = sparse.csr_matrix((values, (rows, columns)), shape)
+        self._function = fem.Function(space)
+        self._transform = GridTransform(grid, places.reshape(-1, dimension), eps=accuracy, threads=threads)
+
+    def __call__(self, spectra: np.ndarray) -> np.ndarray:
+        """(C, n_local) complex -> this rank's part, (C, N) complex. Collective."""
+        return np.array(
+            [self._transform.to_samples(self._at_points(v.real) + 1j * self._at_points(v.imag)) for v in spectra]
+        )
+
+    def _at_points(self, values: np.ndarray) -> np.ndarray:
+        self._function.x.array[: len(values)] = values
+        self._function.x.scatter_forward()
+        return self._weighted @ self._function.x.array

@@ -1,0 +1,109 @@
+"""A mesh for the local operator that is refined where it pays, until the estimated error meets the tolerance.
+
+Estimate: the distance of the solutions of degree p and p + 1 on the same mesh,
+
+    eta_c(t)^2 = integral over cell c of |v_(p+1) - v_p|^2 dxi,     eta = max_t sqrt(sum_c eta_c(t)^2) / |v(0)|,
+
+v(0) included, which is known and only interpolated: so the first meshes are seen to be too coarse for it. The cells
+that make up half of the sum of max_t eta_c^2 are refined (Doerfler 1996) until eta <= MESH_SHARE of the tolerance.
+"""
+
+from mpi4py import MPI  # isort: skip
+from dataclasses import replace
+
+import basix.ufl
+import dolfinx.mesh
+import numpy as np
+import ufl
+from dolfinx import fem
+
+from meshes import Plan, build
+from pde.integrators import TRANSFORM_SHARE, Effort, choose
+from pde.local_operator import LocalOperator
+from problem import ComputationError, Pde, Problem
+from runtime import log, threads
+
+MESH_SHARE = 0.5  # of the tolerance
+BULK = 0.5  # of the squared estimate, in the cells that are refined
+MOST_ROUNDS = 40
+MOST_DOFS = 2_000_000
+
+
+def refined(
+    problem: Problem, settings: Pde, plan: Plan, comm: MPI.Comm, errors: np.ndarray
+) -> tuple[dolfinx.mesh.Mesh, float]:
+    """The mesh for v of degree [pde] degree, from the plan's, and the estimate it reaches, over |v(0)|. Collective.
+
+    errors: u(0) on the samples, (C, N). Raises ComputationError with the estimate reached where that is not enough.
+    """
+    mesh = build(plan, comm)
+    for _ in range(MOST_ROUNDS):
+        indicators, estimate = _indicators(problem, settings, plan, mesh, errors)
+        count = mesh.topology.index_map(mesh.topology.dim).size_global
+        log.info("pde: %d cells, estimated error %.2e", count, estimate)
+        if estimate <= MESH_SHARE * settings.tolerance:
+            return mesh, estimate
+        dofs = count * plan.dofs / plan.cell_count
+        if dofs > MOST_DOFS:
+            break
+        mesh = _refine(mesh, indicators)
+    raise ComputationError(
+        f"[mesh] adaptive = true: the estimated error is {estimate:.2g} with {count} cells, and finer meshes are too "
+        f"large; use a [pde] tolerance of {2 * estimate:.1g}, or a higher degree"
+    )
+
+
+def _indicators(
+    problem: Problem, settings: Pde, plan: Plan, mesh: dolfinx.mesh.Mesh, errors: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """max_t eta_c^2 of this rank's cells, (c,), and eta. Collective."""
+    accuracy = TRANSFORM_SHARE * settings.tolerance
+    coarse, fine = (
+        LocalOperator(problem, finer, mesh.comm, errors, accuracy=accuracy, threads=threads(), mesh=mesh)
+        for finer in (plan, replace(plan, degree=plan.degree + 1))  # type: ignore[type-var]
+    )
+    integrator = choose(problem, settings, folded=False)
+    low, high, distance = fem.Function(coarse.space), fem.Function(fine.space), fem.Function(fine.space)
+    test = ufl.TestFunction(fem.functionspace(mesh, basix.ufl.element("DG", mesh.basix_cell(), 0)))
+    on_cells = fem.form(distance**2 * test * ufl.dx)
+    cells = mesh.topology.index_map(mesh.topology.dim).size_local
+
+    def squares(lower: np.ndarray | None, higher: np.ndarray) -> np.ndarray:
+        """integral over each cell of |higher - lower|^2, states (S, n_local)."""
+        total = np.zeros(cells)
+        for part, values in enumerate(higher):
+            high.x.array[: len(values)] = values
+            high.x.scatter_forward()
+            distance.x.array[:] = 0.0
+            if lower is not None:
+                low.x.array[: lower.shape[1]] = lower[part]
+                low.x.scatter_forward()
+                distance.interpolate(low)
+            distance.x.array[:] -= high.x.array
+            total += fem.assemble_vector(on_cells).array[:cells]
+        return total
+
+    worst, largest = squares(coarse.start, fine.start), 0.0
+    initial = mesh.comm.allreduce(squares(None, fine.start).sum())
+    largest = mesh.comm.allreduce(worst.sum())
+    evolutions = (integrator.evolve(o, o.start, problem.times, Effort()) for o in (coarse, fine))
+    for lower, higher in zip(*evolutions, strict=True):
+        now = squares(lower, higher)
+        worst, largest = np.maximum(worst, now), max(largest, mesh.comm.allreduce(now.sum()))
+    for operator in (coarse, fine):
+        operator.destroy()
+    return worst, float(np.sqrt(largest / initial))
+
+
+def _refine(mesh: dolfinx.mesh.Mesh, indicators: np.ndarray) -> dolfinx.mesh.Mesh:
+    """The cells of the largest indicators that make up BULK of their sum are cut. Collective."""
+    every = np.sort(np.concatenate(mesh.comm.allgather(indicators)))[::-1]
+    threshold = every[np.searchsorted(np.cumsum(every), BULK * every.sum())]
+    marked = np.flatnonzero(indicators >= threshold).astype(np.int32)
+    mesh.topology.create_entities(1)
+    edges = marked
+    if mesh.topology.dim > 1:
+        edges = dolfinx.mesh.compute_incident_entities(mesh.topology, marked, mesh.topology.dim, 1)
+    balanced = dolfinx.mesh.create_cell_partitioner(dolfinx.mesh.GhostMode.shared_facet, 2)  # type: ignore[call-arg]
+    finer, _, _ = dolfinx.mesh.refine(mesh, edges, balanced)
+    return finer

@@ -1,0 +1,48 @@
+"""Meshes refined by an estimate: held against the exact NTK."""
+
+import numpy as np
+import pytest
+
+from pde.solver import Solver
+from problem import Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, waves
+from tests import oracle
+
+ADAPTIVE = Mesh(adaptive=True)
+
+
+def problem_of(dimension, points):
+    samples = waves(Grid((points,) * dimension, (1.0,) * dimension), [[2.0] * dimension], window=0.1)
+    return Problem(Gaussian(3.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 10.0, 100.0, 1000.0]))
+
+
+@pytest.mark.parametrize(
+    "dimension, points, degree, tolerance", [(1, 128, 2, 1e-2), (1, 128, 2, 1e-3), (1, 128, 4, 1e-3), (2, 36, 2, 1e-2)]
+)
+def test_the_estimate_meets_the_tolerance_and_tells_the_error(dimension, points, degree, tolerance):
+    problem = problem_of(dimension, points)
+    settings = Pde(operator="local", tolerance=tolerance, degree=degree)
+    solver = Solver(problem, settings, ADAPTIVE)
+    states = [solver.operator.errors(solver.operator.scatter(s.state)) for s in solver.trajectory()]
+    positions = oracle.grid(problem.grid.shape, problem.grid.extent)
+    exact = oracle.flow(
+        oracle.dense_kernel(positions, oracle.gaussian(3.0), 1.0), -problem.samples.values, problem.times
+    )
+    error = np.linalg.norm(np.array(states) - exact, axis=(1, 2)).max() / np.linalg.norm(exact[0])
+    assert error <= tolerance
+    assert solver.mesh_error <= tolerance / 2
+    assert 0.3 < solver.mesh_error / error < 5
+    uniform = Solver(problem, settings).plan.dofs
+    assert solver.operator.space.dofmap.index_map.size_global < uniform / 2
+
+
+def test_cells_are_smaller_where_the_solution_is_larger():
+    solver = Solver(problem_of(1, 128), Pde(operator="local", tolerance=1e-3, degree=2), ADAPTIVE)
+    lines = np.sort(solver.operator.space.mesh.geometry.x[:, 0])
+    sizes, middles = np.diff(lines), (lines[1:] + lines[:-1]) / 2
+    assert sizes[np.abs(middles) < 5].max() <= 0.25 * sizes[np.abs(middles) > 10].min()
+
+
+def test_refusals(tmp_path):
+    problem = problem_of(1, 64)
+    with pytest.raises(InputError, match="leave adaptive out"):
+        Solver(problem, Pde(), ADAPTIVE)
