@@ -54,7 +54,7 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
     elif mesh.adaptive:
         size = settings.degree / (COARSE * problem.grid.reach)
     else:
-        nodes = nodes_per_reach(settings) * (RINGING if folded and spheres(problem) else 1.0)
+        nodes = nodes_per_reach(settings) * (RINGING if folded and _rings(problem) else 1.0)
         size = settings.degree / (nodes * problem.grid.reach)
     least = LEAST_CELLS if mesh.size is None else 2
     if radii:
@@ -122,6 +122,12 @@ def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float
 def spheres(problem: Problem) -> list[float]:
     """The radii of the spheres across which a law jumps, ascending [cycles/length]."""
     return sorted({r for law in _laws(problem) for r in law.radii})
+
+
+def _rings(problem: Problem) -> bool:
+    """Whether the laws jump, or bend sharply, within the Nyquist box: folded ones then ring there."""
+    inside = [0 < b < nyquist for axis, nyquist in enumerate(problem.grid.nyquist) for b in _breaks(problem, axis)]
+    return bool(spheres(problem)) or any(inside)
 
 
 def _breaks(problem: Problem, axis: int) -> list[float]:

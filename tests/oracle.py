@@ -32,6 +32,61 @@ def disc(radius):
     return kernel
 
 
+def laplace(scale):
+    """k(z) of the product of Laplace laws."""
+    return lambda z: 1 / np.prod(1 + (2 * np.pi * scale * z) ** 2, axis=-1)
+
+
+def student_t(sigma, freedom):
+    """k(z) of Student's t in any dimension, for 1 or 3 degrees of freedom."""
+
+    def kernel(z):
+        s = 2 * np.pi * np.sqrt(freedom) * sigma * np.linalg.norm(z, axis=-1)
+        return {1: 1.0, 3: 1 + s}[freedom] * np.exp(-s)
+
+    return kernel
+
+
+def annulus(inner, radius):
+    """k(z) of the uniform law on inner < |xi| <= radius, d = 1 or 2: the difference of two intervals or discs."""
+
+    def kernel(z):
+        whole = {1: uniform, 2: disc}[z.shape[-1]]
+        share = (inner / radius) ** z.shape[-1]
+        return (whole(radius)(z) - share * whole(inner)(z)) / (1 - share)
+
+    return kernel
+
+
+def mixture(weights, kernels):
+    """k(z) of a mixture."""
+    return lambda z: sum(w * k(z) for w, k in zip(weights, kernels, strict=True)) / sum(weights)
+
+
+def table(values, half_width):
+    """k(z) of the law that is linear between values on an axis, bilinear in a plane: Gauss-Legendre in each cell."""
+    t, weight = np.polynomial.legendre.leggauss(20)
+
+    def waves(axis, z):
+        """integral of hat_j(xi) exp(-2 pi i xi z), (..., n)."""
+        nodes = np.linspace(-half_width[axis], half_width[axis], values.shape[axis])
+        h = nodes[1] - nodes[0]
+        xi = (nodes[:-1, None] + h / 2 * (1 + t)).ravel()
+        hats = np.array([np.interp(xi, nodes, row) for row in np.eye(len(nodes))])
+        return np.exp(-2j * np.pi * z[..., None] * xi) @ (np.tile(h / 2 * weight, len(nodes) - 1) * hats).T
+
+    def kernel(z):
+        total = waves(0, z[..., 0]) @ values
+        if z.shape[-1] == 2:
+            total = np.sum(total * waves(1, z[..., 1]), axis=-1)
+        return total.real
+
+    def normalised(z):
+        return kernel(z) / kernel(np.zeros((1, values.ndim)))
+
+    return normalised
+
+
 def grid(shape, extent):
     """Cell centres of [-extent/2, extent/2)^d, (N, d), the last axis running fastest."""
     axes = [-length / 2 + length * (2 * np.arange(n) + 1) / (2 * n) for n, length in zip(shape, extent, strict=True)]
