@@ -1,0 +1,222 @@
+"""SIGKILL at random instants, then --resume: does every run end as if nothing had happened?
+
+    uv run python -m tests.kills --count 50 --seed 0
+
+A trial takes stage, operator, integrator and ranks by chance, kills the whole job at a random instant of start-up,
+steps or writing, goes on with --resume on as many ranks as chance says, and compares the result with the uninterrupted
+one: to the last bit on the same number of ranks, else to rounding. It takes some minutes; one job runs at a time.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from random import Random
+from typing import get_args
+
+import numpy as np
+
+from problem import Pde
+from runtime import Store
+from tests import launch
+from tests.interrupted import STAGES, error_of, run_text
+
+INTEGRATORS = get_args(Pde.model_fields["integrator"].annotation)
+OPERATORS = get_args(Pde.model_fields["operator"].annotation)
+STEPS = {"crank-nicolson": 0.25, "backward-euler": 0.25}
+RANKS = (1, 2, 3)
+IN_START_UP = 0.2  # of the kills, at an instant before anything is written
+ROUNDING = 1e-8  # over the start: conjugate gradients stop within their tolerance, wherever the partition makes them
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is killed. For the stages nn and compare, operator and integrator are those of the pde before them."""
+
+    stage: str
+    operator: str
+    integrator: str
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.operator} {self.integrator}" if self.stage == "pde" else self.stage
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """phase: what the kill met (start-up, steps, writing, end); difference: of the resumed result, over the start."""
+
+    job: Job
+    killed_on: int
+    resumed_on: int
+    phase: str
+    difference: float
+
+    @property
+    def right(self) -> bool:
+        same = self.killed_on == self.resumed_on or self.job.stage != "pde"
+        return self.difference <= (0.0 if same else ROUNDING)
+
+
+JOBS = [Job("pde", *kind) for kind in product(OPERATORS, INTEGRATORS)]
+JOBS += [Job("nn", "data", "lanczos"), Job("compare", "data", "lanczos")]
+
+
+class Bench:
+    """The undisturbed runs of all jobs in a folder, made when they are first asked for."""
+
+    def __init__(self, folder: Path, random: Random) -> None:
+        self.folder, self.random = folder, random
+        self._seconds: dict[tuple[Job, int], tuple[float, float]] = {}
+
+    def trial(self, job: Job, ranks: int) -> Outcome:
+        """Kill, go on, compare. Raises AssertionError where the resumed run fails or leaves what it must not."""
+        out = self._fresh("killed")
+        self._prepare(job, out)
+        start_up, work = self._undisturbed(job, ranks)
+        process = self._start(job, out, ranks)
+        if self.random.random() < IN_START_UP:
+            time.sleep(self.random.uniform(0.0, start_up))
+        else:
+            self._wait(process, out, job)
+            time.sleep(self.random.uniform(0.0, work))
+        kill(process.pid)
+        process.communicate()
+        phase = phase_of(out, job)
+        resumed_on = self.random.choice(RANKS) if job.stage == "pde" else ranks
+        done = launch.run(*self._command(job, out), "--resume", ranks=resumed_on, timeout=300)
+        assert done.returncode == 0, f"{job}, killed in {phase}: {done.stderr}"
+        Store(out).verify(job.stage)
+        left = {path.name for path in out.iterdir()} - {"run.toml", "pde", "nn", "compare"}
+        assert not left, f"{job}, killed in {phase}: left {left}"
+        expected = result(self._reference(job, ranks), job)
+        difference = float(np.abs(result(out, job) - expected).max() / np.abs(expected).max())
+        return Outcome(job, ranks, resumed_on, phase, difference)
+
+    def _fresh(self, name: str) -> Path:
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        (self.folder / name).mkdir()
+        return self.folder / name
+
+    def _run_file(self, job: Job) -> Path:
+        path = self.folder / f"{job.operator}-{job.integrator}.toml"
+        step = STEPS.get(job.integrator, '"auto"')
+        path.write_text(run_text(operator=job.operator, integrator=job.integrator, step=step))
+        return path
+
+    def _command(self, job: Job, out: Path) -> list[str]:
+        return ["-m", job.stage, str(self._run_file(job)), "--out", str(out), "-q"]
+
+    def _start(self, job: Job, out: Path, ranks: int):
+        return launch.start(*self._command(job, out), ranks=ranks)
+
+    def _wait(self, process, out: Path, job: Job) -> None:
+        """Until the stage has begun to write, or the process is at its end."""
+        while process.poll() is None and not (out / f"{job.stage}.partial").exists() and not (out / job.stage).exists():
+            time.sleep(0.002)
+
+    def _reference(self, job: Job, ranks: int) -> Path:
+        return self.folder / f"{job}-{ranks}".replace(" ", "-")
+
+    def _prepare(self, job: Job, out: Path) -> None:
+        """What compare needs before it."""
+        if job.stage == "compare":
+            for stage in STAGES:
+                before = Job(stage, job.operator, job.integrator)
+                self._undisturbed(before, 1)
+                shutil.copytree(self._reference(before, 1) / stage, out / stage)
+
+    def _undisturbed(self, job: Job, ranks: int) -> tuple[float, float]:
+        """Seconds until the first file, and from there to the end, of the reference, made now if it is not there."""
+        if (job, ranks) not in self._seconds:
+            out = self._fresh(self._reference(job, ranks).name)
+            self._prepare(job, out)
+            began = time.monotonic()
+            process = self._start(job, out, ranks)
+            self._wait(process, out, job)
+            wrote = time.monotonic()
+            _, said = process.communicate()
+            assert process.returncode == 0, f"{job} on {ranks} ranks: {said}"
+            self._seconds[job, ranks] = wrote - began, time.monotonic() - wrote
+        return self._seconds[job, ranks]
+
+
+def result(out: Path, job: Job) -> np.ndarray:
+    """What counts of a result, as an array."""
+    if job.stage == "compare":
+        return np.loadtxt(out / "compare" / "metrics.csv", delimiter=",", skiprows=2)  # nothing is relative at t = 0
+    return error_of(out, job.stage)
+
+
+def phase_of(out: Path, job: Job) -> str:
+    """How far the killed job had come."""
+    partial = out / f"{job.stage}.partial"
+    if not partial.exists():
+        return "end" if (out / job.stage).exists() else "start-up"
+    written = [path for path in partial.iterdir() if path.name not in ("unfinished.json", "parts", ".aside")]
+    return "writing" if written or any((partial / ".aside").glob("*")) else "steps"
+
+
+def kill(pid: int) -> None:
+    """SIGKILL for a process and all that it has started, which under mpirun are in groups of their own."""
+    family = [pid, *descendants(pid)]
+    for member in family:
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
+    while any(_runs(member) for member in family):
+        time.sleep(0.005)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    with suppress(OSError):
+        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()):
+            yield child
+            yield from descendants(child)
+
+
+def _runs(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    random = Random(asked.seed)
+    kinds = [(job, ranks) for job in JOBS for ranks in (RANKS if job.stage == "pde" else (1,))]
+    random.shuffle(kinds)
+    outcomes, failures = [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), random)
+        for number in range(asked.count):
+            job, ranks = kinds[number % len(kinds)]
+            try:
+                outcome = bench.trial(job, ranks)
+                outcomes.append(outcome)
+                failures += not outcome.right
+                verdict = "right" if outcome.right else "WRONG"
+                on = f"killed on {ranks} in {outcome.phase}, resumed on {outcome.resumed_on}"
+                print(f"{number + 1:>3} {job}: {on}, difference {outcome.difference:.1e}: {verdict}", flush=True)
+            except AssertionError as failure:
+                failures += 1
+                print(f"{number + 1:>3} FAILED {failure}", flush=True)
+    phases = Counter(outcome.phase for outcome in outcomes)
+    met = ", ".join(f"{phases[phase]} in {phase}" for phase in ("start-up", "steps", "writing", "end"))
+    exact = sum(outcome.difference == 0 for outcome in outcomes)
+    print(f"{asked.count} kills ({met}): {asked.count - failures} resumes ended right, {exact} of them to the last bit")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
