@@ -7,9 +7,10 @@ from compare import predict
 from compare.table import aligned
 from meshes import Plan, cells_in_words, plan
 from nn.training import prepare
+from pde.cost import check_memory, gibibytes
 from pde.integrators import INTEGRATION_SHARE
 from problem import Problem, RunFile
-from runtime import available_memory, size
+from runtime import available_memory
 from runtime.progress import duration
 
 LITTLE = 0.01  # energy of the target that may lie where it is never learned, before a warning
@@ -19,6 +20,7 @@ STAGES = ("mesh", "pde", "nn", "compare")
 def report(run: RunFile, problem: Problem, root: Path) -> str:
     """The prediction as text. Raises InputError for what a stage would refuse."""
     layout = plan(problem, run.pde, run.mesh)
+    check_memory(problem, run.pde, run.mesh, layout)
     training = prepare(problem, run.training, tolerance=run.training_tolerance)
     flow = predict.kernel_flow(problem, INTEGRATION_SHARE * run.pde.tolerance)
     pde = predict.pde_cost(problem, run.pde, layout, flow)
@@ -35,18 +37,18 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("", f"half-width {_numbers(layout.half_width)}, cell size {_numbers(layout.size)} {unit}"),
         ("", f"the data reach {_numbers(grid.nyquist)} {unit}" + ("; laws folded onto that" if layout.folded else "")),
         ("pde", f"{run.pde.operator} operator, {run.pde.integrator}{_steps(pde.steps)}"),
-        ("", f"{_seconds(pde.seconds)} on one rank, {_bytes(pde.memory)}"),
+        ("", f"{_seconds(pde.seconds)} on one rank, {gibibytes(pde.memory)}"),
         (
             "nn",
             f"{problem.network.width:,} neurons on {training.device}, {training.settings.integrator}{_steps(nn.steps)}",
         ),
         ("", f"step {training.step:.3g}, lambda_max {training.lambda_max:.4g}"),
-        ("", f"{_seconds(nn.seconds)}, {_bytes(nn.memory)}"),
+        ("", f"{_seconds(nn.seconds)}, {gibibytes(nn.memory)}"),
         ("", ""),
         ("results", f"{root} ({_found(root)})"),
     ]
     warnings = [f"warning: {text}" for text in _warnings(problem, layout, flow, pde.memory + nn.memory)]
-    closing = "The run file is valid. Starting up adds some seconds, and compiling forms for the first time some more."
+    closing = "The run file is valid. Compiling forms for the first time adds some seconds."
     return "\n".join([aligned(rows), "", *warnings, closing])
 
 
@@ -72,8 +74,8 @@ def _warnings(problem: Problem, layout: Plan, flow: predict.KernelFlow | None, m
             "the distance to it falls as 1/sqrt(width)"
         )
     available = available_memory()
-    if memory * size() > available:
-        texts.append(f"{_bytes(memory * size())} may be needed, and this machine has {_bytes(available)}")
+    if memory > available:
+        texts.append(f"{gibibytes(memory)} may be needed in all, and this machine has {gibibytes(available)}")
     return texts
 
 
@@ -97,7 +99,3 @@ def _numbers(values: Iterable[float]) -> str:
 
 def _seconds(seconds: float) -> str:
     return "less than 1 s" if seconds < 1 else f"about {duration(seconds)}"
-
-
-def _bytes(count: float) -> str:
-    return f"{max(1.0, count / 2**20):.0f} MiB" if count < 2**30 else f"{count / 2**30:.1f} GiB"

@@ -10,6 +10,7 @@ import numpy as np
 
 from compare.table import aligned
 from meshes import plan
+from pde.cost import check_memory
 from problem import Problem, RunFile, stage_keys
 from runtime import StopRequest, Store, log, on_root
 from runtime.progress import duration
@@ -43,11 +44,13 @@ def run_all(run: RunFile, problem: Problem, store: Store, *, resume: bool, overw
 
 def _refuse_early(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> list[str]:
     """The stages that are finished. Raises for results in the way, and for settings that a later stage would refuse."""
-    plan(problem, run.pde, run.mesh)
+    layout = plan(problem, run.pde, run.mesh)
     finished = [
         name for name in STAGES if store.check(name, keys=stage_keys(run, name), resume=resume, overwrite=overwrite)
     ]
     done = [name for name in finished if name != "compare"]  # which is also to be of these two
+    if "pde" not in done:
+        check_memory(problem, run.pde, run.mesh, layout)
     if "nn" not in done:
         from nn.plan import prepare
 

@@ -14,11 +14,12 @@ import numpy as np
 
 from meshes import BoxPlan
 from meshes import Plan as MeshPlan
-from nn.device import memory_needed
+from nn.device import memory_needed as training_memory
 from nn.ntk import InfiniteWidthKernel
 from nn.training import Plan as TrainingPlan
 from nn.training import trajectory
 from numerics import GridTransform, TensorTransform, exponential, transform_to_tensor_grid
+from pde.cost import memory_needed
 from pde.integrators import TRANSFORM_SHARE, ThetaMethod, choose
 from problem import ComputationError, Pde, Problem
 from runtime import threads
@@ -29,8 +30,8 @@ SHIFT_INVERT = 1.2e-6  # seconds for a nonzero, factorisation and all solves
 DIRECT_STEP = 3e-8  # seconds for a nonzero, one step with a factorisation at hand
 MOST_PRODUCTS = 500  # of Lanczos, where it does not say
 CG_PRODUCTS = 10  # of one implicit step of the data operator
-ITERATIONS = 40  # vectors that the local operator keeps: its Krylov space, and that times M
-FILL = 10  # nonzeros of a factor for one of the matrix
+STARTING = 3.0  # seconds to import the libraries
+WRITING = 1.2e-6  # seconds for a dof, channel and output time, fields for ParaView included
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,10 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
 
 def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow | None) -> Cost:
     """Of the stage pde."""
-    outputs, channels, samples = len(problem.times), problem.samples.channels, problem.grid.size
-    stored = 48.0 * outputs * channels * plan.dofs  # the spectrum, and copies of it while it is written
+    outputs, channels = len(problem.times), problem.samples.channels
+    memory = memory_needed(problem, settings, plan)
     setup = ASSEMBLY * plan.entries * (plan.degree + 3) ** plan.dimension
+    around = STARTING + WRITING * outputs * channels * plan.dofs
     integrator = choose(problem, settings, folded=plan.folded)
     direct = not isinstance(integrator, ThetaMethod)
     if isinstance(integrator, ThetaMethod):
@@ -73,15 +75,13 @@ def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow |
     else:
         steps = flow.steps if flow else None
     if settings.operator == "local":
-        memory = stored + 12.0 * plan.nonzeros * (1 + FILL) + 8.0 * ITERATIONS * plan.dofs
         each = SHIFT_INVERT if direct else 2 * DIRECT_STEP * (steps or 0)
-        return Cost(None if direct else steps, setup + channels * each * plan.nonzeros, memory)
+        return Cost(None if direct else steps, around + setup + channels * each * plan.nonzeros, memory)
     transform = _transform_seconds(problem, settings, plan)
     product = transform + 0.5 * PRODUCT * plan.entries
     products = (steps or MOST_PRODUCTS) * (1 if direct else CG_PRODUCTS)
     finish = 2 * transform * outputs * channels
-    basis = 8.0 * samples * products if direct else 0.0
-    return Cost(steps, 0.5 * setup + channels * products * product + finish, stored + 4.0 * plan.entries + basis)
+    return Cost(steps, around + 0.5 * setup + channels * products * product + finish, memory)
 
 
 def training_cost(plan: TrainingPlan) -> Cost:
@@ -93,7 +93,7 @@ def training_cost(plan: TrainingPlan) -> Cost:
         began = time.perf_counter()
         next(walk)
         seconds = time.perf_counter() - began
-    needed = memory_needed(plan.problem, precision=plan.settings.precision, device=plan.device)
+    needed = training_memory(plan.problem, precision=plan.settings.precision, device=plan.device)
     return Cost(plan.schedule.steps, seconds * plan.schedule.steps, needed)
 
 

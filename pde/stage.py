@@ -11,6 +11,7 @@ import dolfinx
 from petsc4py import PETSc
 
 from meshes import plan
+from pde.cost import check_memory
 from pde.fields import spectrum_fields, write_fields
 from pde.solver import Snapshot, Solver
 from problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
@@ -28,6 +29,7 @@ def run_stage(
     comm = MPI.COMM_WORLD
     stop.install()  # after PETSc, which has a handler of its own for SIGTERM
     layout = plan(problem, run.pde, run.mesh)  # refuses before anything is written
+    check_memory(problem, run.pde, run.mesh, layout)
     stage = on_root(_open, run, store, resume, overwrite, share=False)  # None on the other ranks
     try:
         if on_root(lambda: stage is not None and stage.finished):

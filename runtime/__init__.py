@@ -8,7 +8,7 @@ from runtime.logs import configure, log
 from runtime.manifest import version_of
 from runtime.memory import available_memory
 from runtime.progress import Progress
-from runtime.ranks import limit_threads, on_root, rank, size, threads, threads_alone, world
+from runtime.ranks import limit_threads, on_root, rank, size, size_here, threads, threads_alone, world
 from runtime.signals import StopRequest, parse_walltime
 from runtime.stage import Stage
 from runtime.store import Store
@@ -34,6 +34,7 @@ __all__ = [
     "run_guarded",
     "sha256_of",
     "size",
+    "size_here",
     "threads",
     "threads_alone",
     "version_of",

@@ -53,6 +53,11 @@ def size() -> int:
     return _launched()[1]
 
 
+def size_here() -> int:
+    """The number of those processes that run on this machine."""
+    return _launched()[2]
+
+
 class SerialWorld:
     """What stands in for COMM_WORLD in a single process; never touches MPI."""
 

@@ -48,10 +48,11 @@ def run_text(**settings: object) -> str:
 
 def here(*arguments: object) -> None:
     """Run a command in this process; what it tells the logger of the program is forgotten."""
+    quiet = [] if arguments[0] == "check" else ["-q"]
     log = logging.getLogger("freqbias")
     handlers, level, propagate = log.handlers[:], log.level, log.propagate
     try:
-        assert invoke(build_app(), "freqbias", [*map(str, arguments), "-q"]) == 0
+        assert invoke(build_app(), "freqbias", [*map(str, arguments), *quiet]) == 0
     finally:
         log.handlers[:], log.propagate = handlers, propagate
         log.setLevel(level)

@@ -45,9 +45,11 @@ def code(text: str) -> tuple[str, str]:
     return "-c", textwrap.dedent(text)
 
 
-def run_code(text: str, *, ranks: int = 1, timeout: float = 60, **extra: str) -> subprocess.CompletedProcess[str]:
+def run_code(
+    text: str, *arguments: object, ranks: int = 1, timeout: float = 60, **extra: str
+) -> subprocess.CompletedProcess[str]:
     """Run an indented program to its end."""
-    return run(*code(text), ranks=ranks, timeout=timeout, **extra)
+    return run(*code(text), *arguments, ranks=ranks, timeout=timeout, **extra)
 
 
 def start_code(text: str, *arguments: object, ranks: int = 1) -> subprocess.Popen[str]:

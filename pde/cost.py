@@ -1,0 +1,94 @@
+"""What the stage `pde` takes of the memory, told before anything starts; more than there is is refused.
+
+The model is a sum of what was measured: the peak of the resident set on one rank, in MiB, for 10 output times.
+
+    operator  d  degree     dofs   measured  model
+    local     1       4  325,849        681     858
+    local     2       2   62,001        431     468
+    local     2       2  246,015        889    1037
+    local     2       4  439,565       1674    1951
+    local     2       6   90,601        682     703
+    local     2       6  251,995       1406    1470
+    local     3       2   31,713        519     553
+    local     3       2   62,361        792     878
+    data      2       2  608,399        798     867
+    data      2       6  139,129        409     448
+    data      2       6  139,129        557     595  (40 output times)
+    data      3       4   35,937        334     369
+    data      3       6  117,649        608     674
+"""
+
+from contextlib import suppress
+from math import log2
+
+from meshes import Plan, plan
+from problem import InputError, Mesh, Pde, Problem
+from runtime import available_memory, on_root, size, size_here
+
+Try = tuple[float, Pde, Mesh]  # a value, and the settings with it
+
+LIBRARIES = 300e6  # bytes of a rank: Python and what it imports
+SPACE = {1: 500, 2: 500, 3: 1400}  # bytes for a dof: mesh, numbering, nodes
+BASIS = 40  # vectors of a Krylov space
+WRITING = (264, 36)  # bytes for a dof and channel, at the end on rank 0: of each, and of each for every output time
+TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # that may fit: those a person would try
+
+
+def memory_needed(problem: Problem, settings: Pde, layout: Plan) -> float:
+    """Bytes at the peak, from above, on the machine of rank 0."""
+    channels, outputs, n = problem.samples.channels, len(problem.times), layout.dofs
+    if settings.operator == "local":
+        shared = SPACE[layout.dimension] * n + 36.0 * layout.nonzeros + factor(layout) + 8.0 * BASIS * n
+        each = 0.0
+    else:  # half of the box; the data are on every rank
+        shared = 0.5 * SPACE[layout.dimension] * n + 4.0 * layout.entries
+        each = 8.0 * problem.samples.values[0].size * (BASIS + channels * outputs)
+    root = channels * n * (WRITING[0] + WRITING[1] * outputs)
+    return size_here() * (LIBRARIES + each + shared / size()) + root
+
+
+def factor(layout: Plan) -> float:
+    """Bytes of the Cholesky factor by nested dissection: n log n in the plane, n^(4/3) in space."""
+    n = float(layout.dofs)
+    return 8.0 * {1: 3 * layout.nonzeros, 2: 8 * n * log2(n + 1), 3: 17 * n ** (4 / 3)}[layout.dimension]
+
+
+def check_memory(problem: Problem, settings: Pde, mesh: Mesh, layout: Plan) -> None:
+    """Raises InputError where the memory of rank 0's machine would not suffice, and names what fits. Collective."""
+    on_root(_check_memory, problem, settings, mesh, layout)
+
+
+def _check_memory(problem: Problem, settings: Pde, mesh: Mesh, layout: Plan) -> None:
+    needed, available = memory_needed(problem, settings, layout), available_memory()
+    if needed <= available:
+        return
+    if mesh.size is None:
+        key = f"[pde] tolerance = {settings.tolerance:g}"
+        looser = [t for t in TOLERANCES if t > settings.tolerance * (1 + 1e-9)]
+        tries: dict[str, list[Try]] = {
+            "tolerance": [(t, settings.model_copy(update={"tolerance": t}), mesh) for t in looser],
+            "degree": [(p, settings.model_copy(update={"degree": p}), mesh) for p in range(8, 1, -1)],
+        }
+    else:
+        key = f"[mesh] size = {mesh.size:g}"
+        sizes = [float(f"{mesh.size * 1.25**k:.2g}") for k in range(1, 60)]
+        tries = {"size": [(h, settings, mesh.model_copy(update={"size": h})) for h in sizes]}
+    fitting = [remedy for name, asked in tries.items() if (remedy := _first_that_fits(problem, name, asked, available))]
+    raise InputError(
+        f"{key}: the mesh of {layout.dofs:,} dofs needs about {gibibytes(needed)} of memory, and this machine has "
+        f"{gibibytes(available)}; use {' or '.join(fitting or ['fewer output times, or a machine with more memory'])}"
+    )
+
+
+def _first_that_fits(problem: Problem, name: str, tries: list[Try], available: float) -> str | None:
+    for value, settings, mesh in tries:
+        with suppress(InputError):  # no rule for this degree, or still more dofs than any machine could have
+            needed = memory_needed(problem, settings, plan(problem, settings, mesh))
+            if needed <= available:
+                return f"{name} = {value:g} ({gibibytes(needed)})"
+    return None
+
+
+def gibibytes(count: float) -> str:
+    """A number of bytes, in words."""
+    return f"{max(1.0, count / 2**20):.0f} MiB" if count < 2**30 else f"{count / 2**30:,.1f} GiB"
