@@ -14,7 +14,7 @@ def run_stage(run: RunFile, problem: Problem, store: Store, *, resume: bool, ove
     Raises InputError, and UsageError where a result is in the way.
     """
     layout = plan(problem, run.pde, run.mesh)
-    check_memory(problem, run.pde, run.mesh, layout)
+    on_root(check_memory, problem, run.pde, run.mesh, layout)
     on_root(_write, run, layout, store, resume=resume, overwrite=overwrite)
     return describe(problem, layout)
 

@@ -24,7 +24,6 @@ TABULATED = (1e-2, 1e-3, 1e-4)
 RINGING = 1.2  # more nodes, measured, where a folded law rings for an edge that the mesh does not follow
 COARSE = 2.0  # nodes per 1/X of a mesh that will be refined
 LEAST_CELLS = 8  # along each axis, so that rho_w itself is resolved where its width is far below 1/X
-MOST_NONZEROS = 2**31 - 1  # of the matrix: PETSc counts them in 32 bits; 17 GB of element matrices
 TAIL_SHARE = 0.25  # of the tolerance, for what the mesh leaves out
 
 
@@ -63,9 +62,6 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
         breaks = [[] if folded else _breaks(problem, axis) for axis in range(problem.dimension)]
         pieces = [_pieces(r, h, b, least) for r, h, b in zip(half_width, size, breaks, strict=True)]
         layout = BoxPlan(tuple(pieces), settings.degree, folded, simplices=mesh.adaptive)
-    if layout.nonzeros > MOST_NONZEROS:
-        key = "[pde] tolerance" if mesh.size is None else "[mesh] size"
-        raise InputError(f"{key}: the mesh would have {layout.dofs:.3g} dofs, more than fit; use a larger {key}")
     return _refinable(layout, mesh)
 
 

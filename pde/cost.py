@@ -23,7 +23,7 @@ from math import log2
 
 from meshes import Plan, plan
 from problem import InputError, Mesh, Pde, Problem
-from runtime import available_memory, on_root, size, size_here
+from runtime import available_memory, size, size_here
 
 Try = tuple[float, Pde, Mesh]  # a value, and the settings with it
 
@@ -31,6 +31,7 @@ LIBRARIES = 300e6  # bytes of a rank: Python and what it imports
 SPACE = {1: 500, 2: 500, 3: 1400}  # bytes for a dof: mesh, numbering, nodes
 BASIS = 40  # vectors of a Krylov space
 WRITING = (264, 36)  # bytes for a dof and channel, at the end on rank 0: of each, and of each for every output time
+MOST_NONZEROS = 2**31 - 1
 TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # that may fit: those a person would try
 
 
@@ -54,38 +55,45 @@ def factor(layout: Plan) -> float:
 
 
 def check_memory(problem: Problem, settings: Pde, mesh: Mesh, layout: Plan) -> None:
-    """Raises InputError where the memory of rank 0's machine would not suffice, and names what fits. Collective."""
-    on_root(_check_memory, problem, settings, mesh, layout)
-
-
-def _check_memory(problem: Problem, settings: Pde, mesh: Mesh, layout: Plan) -> None:
-    needed, available = memory_needed(problem, settings, layout), available_memory()
-    if needed <= available:
+    """Raises InputError where the matrix or the memory of this machine would not suffice, and names what fits."""
+    obstacle = _obstacle(problem, settings, layout)
+    if obstacle is None:
         return
-    if mesh.size is None:
+    tries: dict[str, list[Try]] = {}
+    if mesh.path is None and mesh.size is None:
         key = f"[pde] tolerance = {settings.tolerance:g}"
         looser = [t for t in TOLERANCES if t > settings.tolerance * (1 + 1e-9)]
-        tries: dict[str, list[Try]] = {
-            "tolerance": [(t, settings.model_copy(update={"tolerance": t}), mesh) for t in looser],
-            "degree": [(p, settings.model_copy(update={"degree": p}), mesh) for p in range(8, 1, -1)],
-        }
-    else:
+        tries["tolerance"] = [(t, settings.model_copy(update={"tolerance": t}), mesh) for t in looser]
+        degrees = range(8, 1, -1)
+    elif mesh.size is not None:
         key = f"[mesh] size = {mesh.size:g}"
         sizes = [float(f"{mesh.size * 1.25**k:.2g}") for k in range(1, 60)]
-        tries = {"size": [(h, settings, mesh.model_copy(update={"size": h})) for h in sizes]}
-    fitting = [remedy for name, asked in tries.items() if (remedy := _first_that_fits(problem, name, asked, available))]
-    raise InputError(
-        f"{key}: the mesh of {layout.dofs:,} dofs needs about {gibibytes(needed)} of memory, and this machine has "
-        f"{gibibytes(available)}; use {' or '.join(fitting or ['fewer output times, or a machine with more memory'])}"
-    )
+        tries["size"] = [(h, settings, mesh.model_copy(update={"size": h})) for h in sizes]
+        degrees = range(0)
+    else:
+        key = f"[mesh] path = {mesh.path!r}"
+        degrees = range(settings.degree - 1, 0, -1)
+    tries["degree"] = [(p, settings.model_copy(update={"degree": p}), mesh) for p in degrees]
+    fitting = [remedy for name, asked in tries.items() if (remedy := _first_that_fits(problem, name, asked))]
+    remedies = " or ".join(fitting) or "a coarser mesh, fewer output times, or a machine with more memory"
+    raise InputError(f"{key}: the mesh of {layout.dofs:,} dofs {obstacle}; use {remedies}")
 
 
-def _first_that_fits(problem: Problem, name: str, tries: list[Try], available: float) -> str | None:
+def _obstacle(problem: Problem, settings: Pde, layout: Plan) -> str | None:
+    needed, available = memory_needed(problem, settings, layout), available_memory()
+    if needed > available:
+        return f"needs about {gibibytes(needed)} of memory, and this machine has {gibibytes(available)}"
+    if settings.operator == "local" and layout.nonzeros > MOST_NONZEROS:
+        return f"makes {layout.nonzeros:,} matrix entries, and PETSc counts {MOST_NONZEROS:,}"
+    return None
+
+
+def _first_that_fits(problem: Problem, name: str, tries: list[Try]) -> str | None:
     for value, settings, mesh in tries:
-        with suppress(InputError):  # no rule for this degree, or still more dofs than any machine could have
-            needed = memory_needed(problem, settings, plan(problem, settings, mesh))
-            if needed <= available:
-                return f"{name} = {value:g} ({gibibytes(needed)})"
+        with suppress(InputError):  # no rule for this degree
+            layout = plan(problem, settings, mesh)
+            if _obstacle(problem, settings, layout) is None:
+                return f"{name} = {value:g} ({gibibytes(memory_needed(problem, settings, layout))})"
     return None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import runtime
 from meshes import plan
 from numerics import superpose
+from pde.cost import check_memory
 from pde.data_operator import DataOperator
 from pde.integrators import TRANSFORM_SHARE, Effort, choose
 from pde.local_operator import LocalOperator
@@ -58,6 +59,7 @@ class Solver:
     ) -> None:
         self.problem, self.settings, self.comm = problem, settings or Pde(), comm
         self.plan = plan(problem, self.settings, mesh)
+        check_memory(problem, self.settings, mesh or Mesh(), self.plan)
         self.effort = Effort()
         self._integrator = choose(problem, self.settings, folded=self.plan.folded)
         accuracy = TRANSFORM_SHARE * self.settings.tolerance
@@ -136,7 +138,8 @@ def solve(
     times.
 
     The result is on rank 0, None elsewhere; collective over comm. Raises InputError for settings that contradict the
-    problem, ComputationError where a solve fails or gives values that are not finite. Source: arXiv 2405.14957.
+    problem or need more memory than there is, ComputationError where a solve fails or gives values that are not finite.
+    Source: arXiv 2405.14957.
     """
     solver = Solver(problem, settings, mesh, comm)
     snapshots = list(solver.trajectory())

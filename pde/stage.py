@@ -29,7 +29,7 @@ def run_stage(
     comm = MPI.COMM_WORLD
     stop.install()  # after PETSc, which has a handler of its own for SIGTERM
     layout = plan(problem, run.pde, run.mesh)  # refuses before anything is written
-    check_memory(problem, run.pde, run.mesh, layout)
+    on_root(check_memory, problem, run.pde, run.mesh, layout)
     stage = on_root(_open, run, store, resume, overwrite, share=False)  # None on the other ranks
     try:
         if on_root(lambda: stage is not None and stage.finished):

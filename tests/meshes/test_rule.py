@@ -6,7 +6,7 @@ from mpi4py import MPI
 
 from meshes import BoxPlan, LayeredPlan, build, describe, plan, vertices
 from meshes.rule import nodes_per_reach
-from problem import Ball, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, Uniform, waves
+from problem import Ball, Gaussian, Grid, Mesh, Network, Pde, Problem, Uniform, waves
 
 
 def problem_of(density, shape=(64,), extent=(1.0,), end=100.0, sigma_a=1.0):
@@ -74,11 +74,6 @@ def test_the_users_own_mesh_takes_precedence():
     layout = plan(problem_of(Gaussian(2.0)), Pde(degree=3), Mesh(half_width=12.0, size=0.5))
     assert layout.half_width == (12.0,)
     assert layout.cells == (48,)
-
-
-def test_more_dofs_than_fit_are_refused_with_the_key():
-    with pytest.raises(InputError, match=r"\[mesh\] size"):
-        plan(problem_of(Gaussian(2.0)), Pde(), Mesh(size=1e-12))
 
 
 @pytest.mark.parametrize("shape", [(16,), (16, 12), (8, 8, 8)])

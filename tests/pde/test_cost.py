@@ -89,6 +89,14 @@ def test_a_degree_that_fits_is_named_where_it_helps(monkeypatch):
         cost.check_memory(problem, run.pde, run.mesh, plan(problem, run.pde, run.mesh))
 
 
+def test_more_matrix_entries_than_petsc_counts_are_refused(monkeypatch):
+    monkeypatch.setattr(cost, "available_memory", lambda: 1e15)
+    run = parse(tables("local", 1e-3))
+    problem = build(run)
+    with pytest.raises(InputError, match=r"makes [\d,]+ matrix entries, and PETSc counts [\d,]+; use size = 0.00"):
+        cost.check_memory(problem, run.pde, run.mesh, plan(problem, run.pde, run.mesh))
+
+
 def test_several_ranks_share_the_mesh_and_not_the_libraries(monkeypatch):
     run = parse(tables("local", 0.1))
     problem = build(run)
