@@ -7,6 +7,13 @@ from meshes.plans import BOX_CELLS, BoxPlan, FilePlan, LayeredPlan, Plan
 from meshes.vtk import from_vtk, vtk_nodes
 from problem import Problem
 
+# The simplices that divide a box, by its corners in VTK's order
+DIVIDED = {
+    1: [[0, 1]],
+    2: [[0, 1, 2], [0, 2, 3]],
+    3: [[0, 1, 2, 6], [0, 2, 3, 6], [0, 3, 7, 6], [0, 7, 4, 6], [0, 4, 5, 6], [0, 5, 1, 6]],
+}
+
 
 def describe(problem: Problem, layout: Plan) -> str:
     """What the mesh is and why, one line a fact."""
@@ -45,7 +52,9 @@ def vertices(layout: Plan) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, 3) and cells (c, k) through the corners of the cells, in VTK's order; curved edges become straight."""
     match layout:
         case BoxPlan():
-            points, cells = _box(layout)  # simplices: the boxes that they divide
+            points, cells = _box(layout)
+            if layout.simplices:
+                cells = cells[:, DIVIDED[layout.dimension]].reshape(-1, layout.dimension + 1)
         case LayeredPlan():
             points, cells = nodes_and_cells(layout, vtk_nodes(layout.cell_type, 1))
         case FilePlan():

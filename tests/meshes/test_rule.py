@@ -113,3 +113,16 @@ def test_dofs_and_nonzeros_are_those_of_the_assembled_matrix():
     assert len(matrix.indptr) - 1 == layout.dofs
     assert len(matrix.indices) == layout.nonzeros
     assert f"{layout.dofs:,}" in describe(problem, layout)
+
+
+@pytest.mark.parametrize("shape", [(16,), (16, 12), (8, 8, 8)])
+def test_simplices_fill_the_box_too(shape):
+    problem = problem_of(Gaussian(0.8), shape=shape, extent=(1.0, 0.7, 0.5)[: len(shape)])
+    layout = plan(problem, Pde(operator="local", degree=2, tolerance=0.1), Mesh(adaptive=True))
+    points, cells = vertices(layout)
+    mesh = build(layout, MPI.COMM_SELF)
+    assert len(cells) == layout.cell_count == mesh.topology.index_map(mesh.topology.dim).size_global
+    edges = (points[cells[:, 1:]] - points[cells[:, :1]])[:, :, : len(shape)]
+    volume = np.prod(2 * np.array(layout.half_width))
+    assert np.linalg.det(edges).sum() == pytest.approx(volume * [1, 1, 2, 6][len(shape)])
+    assert (np.linalg.det(edges) > 0).all()
