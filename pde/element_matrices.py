@@ -1,9 +1,9 @@
 """A_h cell by cell, A_h = sum_c P_c^T A_c P_c with P_c taking the nodes of cell c: dense element matrices.
 
-Against the assembled sparse matrix that is the memory without the column numbers, half of the assembly's time, and a
-product in a fifth of it: BLAS multiplies both parts of a complex vector at once. Each rank holds its own cells, and
-where the products are only summed over the ranks in the end (K_h = E^H A_h E / N is such a sum), nothing needs to be
-assembled across them.
+Against the assembled sparse matrix, from degree 4 and two dimensions on: no more memory, less time to assemble, and a
+product in a third of the time, since BLAS multiplies both parts of a complex vector at once. Each rank holds its own
+cells, and where the products are only summed over the ranks in the end (K_h = E^H A_h E / N is such a sum), nothing
+needs to be assembled across them.
 """
 
 from mpi4py import MPI  # noqa: F401  # isort: skip

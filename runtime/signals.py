@@ -38,7 +38,7 @@ class StopRequest:
     """Whether the work should stop at the next safe point.
 
     As a context manager it catches the signals and gives the old handlers back at the end; a second Ctrl-C interrupts
-    at once. max_walltime: seconds from construction. PETSc installs a SIGTERM handler of its own when it starts: call
+    at once. max_walltime: seconds from construction. PETSc installs handlers of its own when it starts, which abort: call
     `install` again after that.
     """
 
@@ -56,6 +56,7 @@ class StopRequest:
         for number in _SIGNALS:
             old = signal.signal(number, self._handle)
             self._old.setdefault(number, signal.SIG_DFL if old is None else old)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it: who reads our output may leave
 
     def __enter__(self) -> Self:
         self.install()

@@ -149,3 +149,23 @@ def test_a_request_on_one_rank_stops_all():
         "1 True True received SIGUSR1",
         "2 False True received SIGUSR1",
     ], done.stderr
+
+
+def test_a_reader_that_leaves_does_not_end_the_work_after_petsc_started():
+    """PETSc's handler of SIGPIPE aborts: `freqbias ... | head -1` would die in the middle of a stage."""
+    code = """
+        from mpi4py import MPI
+        from petsc4py import PETSc
+        import os
+        from runtime import StopRequest
+        PETSc.Vec().createSeq(1)
+        StopRequest().install()
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            os.write(writing, b"x")
+        except BrokenPipeError:
+            print("alive")
+        """
+    done = run_code(code)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
