@@ -38,8 +38,8 @@ class StopRequest:
     """Whether the work should stop at the next safe point.
 
     As a context manager it catches the signals and gives the old handlers back at the end; a second Ctrl-C interrupts
-    at once. max_walltime: seconds from construction. PETSc installs handlers of its own when it starts, which abort: call
-    `install` again after that.
+    at once. max_walltime: seconds from construction. PETSc installs handlers of its own when it starts, which abort:
+    call `install` again after that.
     """
 
     def __init__(self, max_walltime: float | None = None) -> None:
