@@ -28,9 +28,12 @@ FILES = {
 def run_all(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest) -> None:
     """The stages pde, nn and compare; collective. Raises what they raise, and what can be refused at once before the
     first of them starts. What is finished is not even imported."""
+    keys = {name: stage_keys(run, name) for name in STAGES}
+    if resume and on_root(store.begun_anew, keys):  # --overwrite was killed before all stages were unfinished
+        resume, overwrite = False, True
     done = on_root(_refuse_early, run, problem, store, resume=resume, overwrite=overwrite)
     if overwrite:
-        on_root(_begin_anew, run, store)
+        on_root(store.begin_anew, keys)  # so that --resume goes on with an --overwrite that is interrupted
         resume, overwrite = True, False
     log.info("%s: results go to %s", run.name, store.root)
     flags = {"resume": resume, "overwrite": overwrite, "stop": stop}
@@ -56,13 +59,6 @@ def _refuse_early(run: RunFile, problem: Problem, store: Store, *, resume: bool,
 
         prepare(problem, run.training, tolerance=run.training_tolerance)
     return done
-
-
-def _begin_anew(run: RunFile, store: Store) -> None:
-    """Make all stages unfinished at once, so that --resume goes on with an --overwrite that is interrupted; finished
-    results stay until new ones take their place."""
-    for name in reversed(STAGES):
-        store.open(name, keys=stage_keys(run, name), overwrite=True).close()
 
 
 def print_summary(store: Store) -> None:

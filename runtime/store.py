@@ -2,6 +2,7 @@
 
     <root>/<stage>/             a finished stage, with its manifest.json
     <root>/<stage>.partial/     an unfinished one, which --resume goes on from
+    <root>/.overwrite.json      there while several stages are made unfinished together
     <root>/.<stage>.lock        there while a process works on the stage
     <root>/.<stage>.old         the earlier result, for the instant in which a new one takes its place
 
@@ -25,6 +26,7 @@ from runtime.manifest import FORMAT_VERSION, MANIFEST, PARTS, UNFINISHED, publis
 from runtime.stage import Stage
 
 _STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_ANEW = ".overwrite.json"
 _PUBLISHING_TAKES = 5.0  # seconds at most, between a manifest and the last rename of a process that is alive
 
 
@@ -69,6 +71,27 @@ class Store:
         if resume and overwrite:
             raise UsageError("--resume and --overwrite contradict each other: give one of them")
         return self._state(stage, keys, resume, overwrite) == "finished"
+
+    def begin_anew(self, keys: Mapping[str, Mapping[str, Any]]) -> None:
+        """Makes all these stages unfinished; finished results stay until new ones take their place.
+
+        keys: by stage. Killed in the middle it leaves a note, and `begun_anew` says that it has to be done again.
+        """
+        note = self.root / _ANEW
+        with writable(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+        write_json(note, {"key_hash": key_hash(keys)})
+        try:
+            for stage in keys:
+                self.open(stage, keys=keys[stage], overwrite=True).close()
+        finally:
+            note.unlink(missing_ok=True)
+
+    def begun_anew(self, keys: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Whether `begin_anew` of these keys was killed in the middle."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return bool(json.loads((self.root / _ANEW).read_text("utf-8"))["key_hash"] == key_hash(keys))
+        return False
 
     def verify(self, stage: str, *, keys: Mapping[str, Any] | None = None) -> Path:
         """The folder of a finished stage, every file of it compared with its SHA-256.

@@ -90,6 +90,13 @@ def test_an_interrupted_overwrite_is_resumed(bench, run, stage):
     assert bench.made == []
 
 
+def test_an_overwrite_killed_while_it_began_is_begun_again_by_resume(bench, monkeypatch):
+    bench.factor = 1.2
+    monkeypatch.setattr(bench.store, "begun_anew", lambda keys: True)
+    bench.run(resume=True)
+    assert bench.made == ["pde", "nn", "compare"] and bench.error == pytest.approx(0.2 / 1.2)
+
+
 def test_a_comparison_of_earlier_results_is_made_anew(bench, caplog):
     bench.factor = 1.3
     with StopRequest() as stop:
@@ -100,7 +107,7 @@ def test_a_comparison_of_earlier_results_is_made_anew(bench, caplog):
     assert "compare: made anew, since what it compares has changed (sources.nn" in caplog.text
 
 
-def test_a_comparison_with_own_errors_gives_way_to_that_with_the_network(bench, tmp_path):
+def test_a_comparison_with_own_errors_gives_way_to_that_with_the_network(bench, tmp_path, caplog):
     _, history = fabricated(build(RUN))
     replace(history, error=2.0 * history.error).save(tmp_path / "mine.nc")
     with StopRequest() as stop:
@@ -108,8 +115,10 @@ def test_a_comparison_with_own_errors_gives_way_to_that_with_the_network(bench, 
             RUN, build(RUN), bench.store, resume=False, overwrite=True, stop=stop, error_file=tmp_path / "mine.nc"
         )
     assert bench.error == pytest.approx(0.5)
-    bench.run(resume=True)
+    with caplog.at_level("INFO", "freqbias"):
+        bench.run(resume=True)
     assert bench.error == pytest.approx(0.1 / 1.1)
+    assert "compare: made anew, since what it compares has changed (sources.error" in caplog.text
 
 
 def test_a_changed_run_file_is_refused_by_its_key_before_anything_is_done(bench):

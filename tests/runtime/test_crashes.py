@@ -85,16 +85,21 @@ def interrupted(store, **how):
             path.write_text("half")
 
 
-def killed_computing(store, call, **how):
-    """Computes a new result in a child process that dies at its `call`-th change; whether it died."""
+def killed(call, work):
+    """Works in a child process that dies at its `call`-th change; whether it died."""
     child = os.fork()
     if child == 0:
         try:
             die_at(call)
-            compute(store, "new", **how)
+            work()
         finally:
             os._exit(0)
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def killed_computing(store, call, **how):
+    """Computes a new result in such a child process."""
+    return killed(call, lambda: compute(store, "new", **how))
 
 
 def contents(folder):
@@ -156,6 +161,26 @@ def test_death_at_every_change_of_a_first_run_can_be_resumed(tmp_path, quick_dis
         assert contents(store.verify("pde", keys=KEYS)) == {"new"}
         assert [path.name for path in store.root.iterdir()] == ["pde"]
     assert call > 20
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_death_at_every_change_of_several_stages_begun_anew_leaves_none_or_all_or_a_note(tmp_path, quick_disk):
+    stages, notes = {"pde": KEYS, "nn": KEYS}, 0
+    for call in count():
+        store = Store(tmp_path / str(call))
+        for stage in stages:
+            store.open(stage, keys=KEYS).finish()
+        if not killed(call, lambda store=store: store.begin_anew(stages)):
+            break
+        unfinished = [(store.root / f"{stage}.partial" / "unfinished.json").exists() for stage in stages]
+        noted = store.begun_anew(stages)
+        assert noted or len(set(unfinished)) == 1
+        assert not store.begun_anew({"pde": KEYS, "nn": {"seed": 1}}), "another run file's is none of ours"
+        notes += noted
+        store.begin_anew(stages)
+        assert not store.begun_anew(stages)
+        assert not any(store.check(stage, keys=KEYS, resume=True) for stage in stages)
+    assert notes > 5 and call > 8
 
 
 def test_a_result_moved_away_and_not_replaced_comes_back(tmp_path):
