@@ -77,6 +77,27 @@ def test_stopped_then_killed_then_resumed_is_the_same(stage, ranks, run_file, wh
     )
 
 
+@pytest.mark.parametrize("operator", ["local", "data"])
+def test_each_start_may_have_another_number_of_ranks(operator, tmp_path):
+    path = tmp_path / "ranks.toml"
+    path.write_text(run_text(operator=operator, step=0.1))
+    here("pde", path, "--out", tmp_path / "whole")
+    arguments, reached = ["-m", "pde", path, "--out", tmp_path / "out", "--resume"], 0
+    for ranks in (1, 2):
+        process = launch.start(*arguments, ranks=ranks)
+        wait_for(process, lambda: outputs(tmp_path / "out", "pde") >= reached + 3)  # noqa: B023
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 75, said
+        reached = outputs(tmp_path / "out", "pde")
+    done = launch.run(*arguments, ranks=3)
+    assert done.returncode == 0 and "going on after t = " in done.stderr, done.stderr
+    expected = error_of(tmp_path / "whole", "pde")
+    np.testing.assert_allclose(
+        error_of(tmp_path / "out", "pde"), expected, rtol=0, atol=1e-8 * np.abs(expected).max()
+    )  # conjugate gradients stop within their tolerance
+
+
 def test_max_walltime_stops_with_75(run_file, tmp_path):
     with pytest.raises(StoppedEarly, match=r"wall time .*--resume") as stopped:
         here("nn", run_file, "--out", tmp_path, "--max-walltime", "0.001s")
