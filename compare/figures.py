@@ -71,7 +71,7 @@ def _curves(comparison: Comparison) -> Figure:
     axes[0, 0].set(xlim=(-reach, reach), ylim=(0, None), ylabel=_label(comparison, "v"))
     axes[1, 0].set(ylim=(0, None), ylabel=_label(comparison, r"v_\mathrm{nn} - v_\mathrm{pde}"))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    figure.supxlabel(rf"frequency $\xi$ ({_per_unit(comparison)}; Nyquist limit ±{comparison.limit[0]:g})", fontsize=8)
+    figure.supxlabel(rf"frequency $\xi$ ({_per_unit(comparison)}{_limits(comparison)})", fontsize=8)
     return figure
 
 
@@ -104,8 +104,7 @@ def _maps(comparison: Comparison) -> Figure:
         panel.set_xlabel(r"$\xi_1$")
     bar = figure.colorbar(image, ax=axes, extend="min", shrink=0.7, aspect=35, pad=0.02)
     bar.set_label(_label(comparison, "v") + " and " + _label(comparison, r"v_\mathrm{nn} - v_\mathrm{pde}"))
-    limits = ", ".join(f"±{limit:g}" for limit in comparison.limit)
-    figure.supxlabel(rf"frequency $\xi$ ({_per_unit(comparison)}; Nyquist limits {limits})", fontsize=8)
+    figure.supxlabel(rf"frequency $\xi$ ({_per_unit(comparison)}{_limits(comparison)})", fontsize=8)
     return figure
 
 
@@ -165,6 +164,13 @@ def _network(comparison: Comparison) -> str:
 
 def _per_unit(comparison: Comparison) -> str:
     return f"cycles/{comparison.attributes.get('unit') or 'unit length'}"
+
+
+def _limits(comparison: Comparison) -> str:
+    """Of the data; scattered samples have none."""
+    if not np.isfinite(comparison.limit).all():
+        return ""
+    return "; Nyquist limit " + ", ".join(f"±{limit:g}" for limit in comparison.limit)
 
 
 def _provenance(comparison: Comparison, suffix: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from compare.matching import match_positions
 from compare.norm import MassNorm
 from compare.projection import project
 from problem import ErrorHistory, Grid, InputError, Problem, Spectrum
@@ -15,7 +16,6 @@ from problem.records import save_netcdf
 from runtime import version_of
 
 SAME_TIME = 1e-9  # of the time itself
-SAME_PLACE = 1e-6  # of the grid's spacing
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Comparison:
     """Both spectra on the mesh nodes at the common times, and their distances.
 
     time (T,) gradient-flow time; frequency (n, d) [cycles/length]; pde, nn (T, C, n) complex; cells, cell_type, degree:
-    see `problem.Spectrum`. limit (d,): the Nyquist box |xi_i| <= limit_i [cycles/length]. metrics: by name, (T,) each,
-    taken within that box; see `compare`.
+    see `problem.Spectrum`. limit (d,): the Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered
+    samples. metrics: by name, (T,) each, taken within that box; see `compare`.
     """
 
     time: np.ndarray
@@ -73,20 +73,20 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
         loss_nn             1/2 mean_j u_j^2, summed over channels
         loss_pde            the same of the finite-element solution, by `parseval_loss` where the spectrum has none
 
-    The samples may come in any order, as long as they are those of problem.grid.
-    Raises InputError where positions or channels are others, no time is common (nothing is interpolated), or v_pde(0)
-    is 0.
+    The samples may come in any order, as long as they are those of problem.sites.
+    Raises InputError where positions or channels are others, no time is common (nothing is interpolated), v_pde(0) is
+    0, or a spectrum of scattered samples lacks its loss.
     """
-    error = history.error[:, :, match_positions(history.position, problem.grid)]
+    error = history.error[:, :, match_positions(history.position, problem.sites)]
     ours, theirs = common_times(spectrum.time, history.time)
     if error.shape[1] != spectrum.error.shape[1]:
         raise InputError(
             f"the network's errors have {error.shape[1]} channels and the data {spectrum.error.shape[1]}; "
             "compare errors on the same data"
         )
-    limit = problem.grid.nyquist
+    limit = problem.sites.nyquist
     norm = MassNorm(spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, limit=limit)
-    pde, nn = spectrum.error[ours], project(error[theirs], problem.grid, spectrum.frequency, threads=threads)
+    pde, nn = spectrum.error[ours], project(error[theirs], problem.sites, spectrum.frequency, threads=threads)
 
     def total(values: np.ndarray) -> np.ndarray:
         """(..., C, n) -> (...): the norm of all channels together."""
@@ -137,41 +137,6 @@ def common_times(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.n
             "give errors at output times of the run file, since nothing is interpolated"
         )
     return np.flatnonzero(same), nearest[same]
-
-
-def match_positions(position: np.ndarray, grid: Grid) -> np.ndarray:
-    """The permutation that puts samples at position (N, d) [length] into the order of the grid.
-
-    Raises InputError naming the first sample that lies on no grid point (within 1e-6 of the spacing), or on one twice.
-    """
-    if position.shape != (grid.size, grid.dimension):
-        raise InputError(
-            f"position has shape {position.shape}; the data of the run file are {grid.size} samples "
-            f"in {grid.dimension} dimensions: give the errors at these"
-        )
-    start = np.array([axis[0] for axis in grid.axes()])
-    steps = (position - start) / grid.spacing
-    index = np.rint(steps).astype(np.int64)
-    wrong = (
-        (np.abs(steps - index) > SAME_PLACE).any(axis=1) | (index < 0).any(axis=1) | (index >= grid.shape).any(axis=1)
-    )
-    if wrong.any():
-        first = int(wrong.argmax())
-        closest = start + np.clip(index[first], 0, np.array(grid.shape) - 1) * grid.spacing
-        raise InputError(
-            f"sample {first} lies at {position[first].tolist()}, where the data of the run file have no point "
-            f"(the closest is {closest.tolist()}); {np.count_nonzero(wrong)} of {len(position)} samples are off the "
-            "grid: give the errors at the run file's own samples"
-        )
-    flat = np.ravel_multi_index(tuple(index.T), grid.shape)
-    order = np.argsort(flat, kind="stable")
-    if (twice := np.flatnonzero(np.diff(flat[order]) == 0)).size:
-        pair = sorted(order[twice[0] : twice[0] + 2].tolist())
-        raise InputError(
-            f"samples {pair[0]} and {pair[1]} lie at the same point {position[pair[0]].tolist()}; "
-            "give each sample of the data once"
-        )
-    return order
 
 
 def parseval_loss(norm: np.ndarray, grid: Grid) -> np.ndarray:

@@ -5,7 +5,7 @@ import numpy as np
 from meshes.layers import merged, nodes_and_cells
 from meshes.plans import BOX_CELLS, BoxPlan, FilePlan, LayeredPlan, Plan
 from meshes.vtk import from_vtk, vtk_nodes
-from problem import Problem
+from problem import Problem, Sites
 
 # The simplices that divide a box, by its corners in VTK's order
 DIVIDED = {
@@ -24,7 +24,7 @@ def describe(problem: Problem, layout: Plan) -> str:
         "dofs": f"{layout.dofs:,}",
         "half-width": ", ".join(f"{r:.6g}" for r in layout.half_width) + f" {unit}",
         "cell size": ", ".join(f"{h:.6g}" for h in layout.size) + f" {unit}",
-        "limit of the data": ", ".join(f"{f:.6g}" for f in problem.grid.nyquist) + f" {unit} (points / (2 extent))",
+        "limit of the data": _limit(problem.sites, unit),
         "laws": "folded onto the limit of the data" if layout.folded else "as they are",
     }
     if isinstance(layout, FilePlan):
@@ -46,6 +46,12 @@ def cells_in_words(layout: Plan) -> str:
         case FilePlan():
             return f"{layout.cell_count:,} {kinds} of {layout.path}"
     return f"{layout.cell_count:,} {kinds}"
+
+
+def _limit(sites: Sites, unit: str) -> str:
+    if not np.isfinite(sites.nyquist).all():
+        return "none, the samples are scattered"
+    return ", ".join(f"{f:.6g}" for f in sites.nyquist) + f" {unit} (points / (2 extent))"
 
 
 def vertices(layout: Plan) -> tuple[np.ndarray, np.ndarray]:

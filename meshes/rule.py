@@ -1,7 +1,7 @@
 """From a tolerance to a frequency mesh: how far it reaches and how fine it is.
 
 Half-width: the support of the laws, or the smallest R with
-T sup_{|xi| > R} (damping + (2 pi X)^2 diffusion) / prod extent <= tolerance.
+T sup_{|xi| > R} (damping + (2 pi X)^2 diffusion) sup rho_data <= tolerance; sup rho_data = 1 / prod extent on a grid.
 Element size: h_i = degree / (nu X_i), X_i = max_j |x_j,i|, with nu nodes per 1/X_i from measured tables.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 from meshes.file import read_plan
 from meshes.layers import CORE
 from meshes.plans import SIMPLICES, BoxPlan, LayeredPlan, Plan
-from problem import InputError, Law, Mesh, Pde, Problem
+from problem import Grid, InputError, Law, Mesh, Pde, Problem
 
 # nu for tolerances 1e-2, 1e-3, 1e-4 by degree, measured against the exact NTK: the worst of 72 cases in one dimension
 # (laws of six widths, sigma_a from 0.1 to 3, white noise among the targets) stays below 0.6 of the tolerance
@@ -32,7 +32,7 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
 
     The edges of the laws lie on mesh lines: planes |xi_i| = b in a box, spheres |xi| = r in layers around the origin.
     The local operator's mesh covers the support alone: outside v keeps its start.
-    Raises InputError where the local operator would reach beyond the Nyquist frequency, where no rule exists for the
+    Raises InputError where the local operator has scattered data or would reach beyond the Nyquist frequency, where no rule exists for the
     degree, and for a file that is no mesh of the support.
     """
     settings, mesh = settings or Pde(), mesh or Mesh()
@@ -40,6 +40,11 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
         raise InputError(
             '[mesh] adaptive = true is for [pde] operator = "local"; the data operator meets its tolerance by a rule: '
             "leave adaptive out"
+        )
+    if settings.operator == "local" and not isinstance(problem.sites, Grid):
+        raise InputError(
+            '[pde] operator = "local": it holds for data that fill a box evenly, and [data] layout = "scattered"; use '
+            'operator = "data"'
         )
     if mesh.path is not None:
         return _refinable(read_plan(mesh.path, problem, settings), mesh)
@@ -51,10 +56,10 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
     if mesh.size is not None:
         size = np.full(problem.dimension, mesh.size)
     elif mesh.adaptive:
-        size = settings.degree / (COARSE * problem.grid.reach)
+        size = settings.degree / (COARSE * problem.sites.reach)
     else:
         nodes = nodes_per_reach(settings) * (RINGING if folded and _rings(problem) else 1.0)
-        size = settings.degree / (nodes * problem.grid.reach)
+        size = settings.degree / (nodes * problem.sites.reach)
     least = LEAST_CELLS if mesh.size is None else 2
     if radii:
         layout: Plan = _layers(problem.dimension, half_width, radii, float(size.min()), settings.degree, hole=hole)
@@ -97,7 +102,7 @@ def _layers(
 
 
 def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float], bool]:
-    nyquist = problem.grid.nyquist
+    nyquist = problem.sites.nyquist
     radius = tail_radius(problem, settings.tolerance)
     if mesh.half_width:
         within_support = settings.operator == "local" and all(law.compact for law in _laws(problem))
@@ -136,8 +141,9 @@ def _laws(problem: Problem) -> tuple[Law, Law]:
 
 def tail_radius(problem: Problem, tolerance: float) -> float:
     """The half-width beyond which the laws are too weak to matter until the last output time [cycles/length]."""
-    level = TAIL_SHARE * tolerance * problem.grid.volume / problem.times[-1]
-    return problem.laws.tail_radius(level, problem.reach)
+    sites, share = problem.sites, TAIL_SHARE * tolerance / problem.times[-1]
+    evenly = problem.laws.tail_radius(share * sites.volume, problem.reach)
+    return problem.laws.tail_radius(share / sites.peak_density(evenly), problem.reach)
 
 
 def nodes_per_reach(settings: Pde) -> float:

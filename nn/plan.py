@@ -11,7 +11,7 @@ from nn.integrators import INTEGRATORS, Integrator, Schedule
 from nn.network import FourierNetwork
 from nn.ntk import InfiniteWidthKernel, largest_eigenvalue
 from nn.transforms import make_transforms
-from problem import ErrorHistory, InputError, Problem, Training
+from problem import ErrorHistory, Grid, InputError, Problem, Training
 from runtime import log, version_of
 
 
@@ -64,9 +64,15 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
     The step is settings.step, or with "auto" the largest that keeps the error of the time stepping within the tolerance
     of |u(0)| for every mode of the flow at its start: those of the kernel at infinite width, and those of the drawn
     network's own, whose eigenvalues may be many times larger where it is narrow. The tolerance is settings.tolerance,
-    else `tolerance`. Raises InputError where the device is absent or its memory too small, or the steps are too many.
+    else `tolerance`. Raises InputError where the samples are scattered, the device is absent or its memory too small,
+    or the steps are too many.
     """
     settings = settings or Training()
+    if not isinstance(problem.sites, Grid):
+        raise InputError(
+            '[data] layout = "scattered": the network is trained on grids only; solve with `freqbias pde`, and compare '
+            "errors of your own network with `freqbias compare --error`"
+        )
     device, device_choice = choose_device(settings.device)
     check_memory(problem, precision=settings.precision, device=device)
     lambda_max = max(InfiniteWidthKernel(problem).largest_eigenvalue(), _drawn_lambda_max(problem, device))

@@ -3,7 +3,8 @@ operator by Lanczos."""
 
 from numerics.folding import fold
 from numerics.lanczos import Exponential, Lanczos, exponential, shift_invert_exponential
-from numerics.nufft import GridTransform
+from numerics.nufft import GridTransform, NonUniformTransform
+from numerics.scattered import ScatteredTransform, transform_between
 from numerics.superposition import superpose
 from numerics.tensor import TensorTransform, transform_to_tensor_grid
 
@@ -11,10 +12,13 @@ __all__ = [
     "Exponential",
     "GridTransform",
     "Lanczos",
+    "NonUniformTransform",
+    "ScatteredTransform",
     "TensorTransform",
     "exponential",
     "fold",
     "shift_invert_exponential",
     "superpose",
+    "transform_between",
     "transform_to_tensor_grid",
 ]

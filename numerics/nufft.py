@@ -1,4 +1,5 @@
-"""The non-uniform Fourier transforms, behind one seam: E^H and E between the samples of a grid and any frequencies.
+"""The non-uniform Fourier transforms, behind one seam: E^H and E between samples and any frequencies; here those
+of a grid, in `numerics.scattered` those of any sites.
 
 With E_iq = exp(-2 pi i xi_i.x_q) (the convention of `problem.fourier`):
 
@@ -14,28 +15,104 @@ two cores.
 """
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import finufft
 import numpy as np
 
-from problem import SIGN, Grid
+from problem import SIGN, Grid, Sites
 
 PRECISIONS = {"single": (np.float32, np.complex64), "double": (np.float64, np.complex128)}
 SHARE = 20_000  # frequencies that make a thread worth its while, unless the grid is so large that its FFT is the work
 
 
-def share_count(frequencies: int, grid: Grid, threads: int) -> int:
+def share_count(frequencies: int, sites: Sites, threads: int) -> int:
     """Among how many threads so many frequencies are shared out."""
-    return max(1, min(threads, frequencies // max(SHARE, grid.size // 4)))
+    return max(1, min(threads, frequencies // max(SHARE, sites.size // 4)))
 
 
-class GridTransform:
-    """Both transforms for one grid; plans are made once for each batch size, `move_to` sets the frequencies.
+class Share(ABC):
+    """One thread's part of the frequencies, with plans of its own."""
 
-    eps: relative accuracy asked of FINUFFT; threads: at most so many. Results are the same to the last bit at the
-    same number of threads.
+    @abstractmethod
+    def move_to(self, frequencies: np.ndarray) -> None:
+        """Use these frequencies (n, d) from now on."""
+
+    @abstractmethod
+    def to_frequencies(self, values: np.ndarray, out: np.ndarray) -> None:
+        """values (B, N) -> out (B, n)."""
+
+    @abstractmethod
+    def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
+        """(B, n) -> (B, N), in memory of its own."""
+
+
+class NonUniformTransform(ABC):
+    """Both transforms for one set of sites; plans are made once for each batch size, `move_to` sets the frequencies.
+
+    threads: at most so many. Results are the same to the last bit at the same number of threads.
+    """
+
+    def __init__(self, sites: Sites, frequencies: np.ndarray | None, *, precision: str, threads: int) -> None:
+        self.sites = sites
+        self.real, self.complex = PRECISIONS[precision]
+        self._threads = threads
+        self._shares: list[Share] = []
+        self._bounds: list[slice] = []
+        if frequencies is not None:
+            self.move_to(frequencies)
+
+    @abstractmethod
+    def _new_share(self) -> Share:
+        """One more thread's part."""
+
+    def move_to(self, frequencies: np.ndarray) -> None:
+        """Use these frequencies (n, d) [cycles/length] from now on. Raises FloatingPointError where one is NaN or
+        infinite."""
+        if not np.isfinite(frequencies).all():
+            raise FloatingPointError("a frequency is NaN or infinite")
+        count = share_count(len(frequencies), self.sites, self._threads)
+        edges = np.linspace(0, len(frequencies), count + 1).astype(int)
+        if len(self._shares) != count:
+            self._shares = [self._new_share() for _ in range(count)]
+            self._pool = ThreadPoolExecutor(count)
+        self._bounds = [slice(*pair) for pair in itertools.pairwise(edges)]
+        self._each(lambda share, part: share.move_to(frequencies[part]))
+
+    def to_frequencies(self, values: np.ndarray) -> np.ndarray:
+        """sum_q u_q exp(-2 pi i xi_i.x_q): (..., N) real or complex -> (..., n) complex."""
+        with np.errstate(over="raise"):
+            rows: np.ndarray = np.ascontiguousarray(values, dtype=self.complex).reshape(-1, self.sites.size)
+        result = np.empty((len(rows), self._bounds[-1].stop), dtype=self.complex)
+        self._each(lambda share, part: share.to_frequencies(rows, result[:, part]))
+        return result.reshape(*values.shape[:-1], -1)
+
+    def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
+        """sum_i c_i exp(+2 pi i xi_i.x_q): (..., n) -> (..., N) complex."""
+        flat = amplitudes.reshape(-1, amplitudes.shape[-1])
+        first, *others = self._each(lambda share, part: share.to_samples(flat[:, part]))
+        for other in others:
+            first += other
+        return first.reshape(*amplitudes.shape[:-1], self.sites.size)
+
+    def _each[T](self, work: "Callable[[Share, slice], T]") -> list[T]:
+        """work(share, its part of the frequencies) for every share, at the same time."""
+
+        def checked(share: Share, part: slice) -> T:
+            with np.errstate(over="raise"):
+                return work(share, part)
+
+        if len(self._shares) == 1:
+            return [checked(self._shares[0], self._bounds[0])]
+        return list(self._pool.map(checked, self._shares, self._bounds))
+
+
+class GridTransform(NonUniformTransform):
+    """The transforms of a grid.
+
+    eps: relative accuracy asked of FINUFFT.
     """
 
     def __init__(
@@ -47,58 +124,14 @@ class GridTransform:
         precision: str = "double",
         threads: int = 1,
     ) -> None:
-        self.grid = grid
-        self.real, self.complex = PRECISIONS[precision]
-        self._eps, self._threads = eps, threads
-        self._shares: list[_Share] = []
-        self._bounds: list[slice] = []
-        if frequencies is not None:
-            self.move_to(frequencies)
+        self._grid, self._eps = grid, eps
+        super().__init__(grid, frequencies, precision=precision, threads=threads)
 
-    def move_to(self, frequencies: np.ndarray) -> None:
-        """Use these frequencies (n, d) [cycles/length] from now on. Raises FloatingPointError where one is NaN or
-        infinite."""
-        if not np.isfinite(frequencies).all():
-            raise FloatingPointError("a frequency is NaN or infinite")
-        count = share_count(len(frequencies), self.grid, self._threads)
-        edges = np.linspace(0, len(frequencies), count + 1).astype(int)
-        if len(self._shares) != count:
-            self._shares = [_Share(self.grid, self._eps, self.real, self.complex) for _ in range(count)]
-            self._pool = ThreadPoolExecutor(count)
-        self._bounds = [slice(*pair) for pair in itertools.pairwise(edges)]
-        self._each(lambda share, part: share.move_to(frequencies[part]))
-
-    def to_frequencies(self, values: np.ndarray) -> np.ndarray:
-        """sum_q u_q exp(-2 pi i xi_i.x_q): (..., N) real or complex -> (..., n) complex."""
-        with np.errstate(over="raise"):
-            modes: np.ndarray = np.ascontiguousarray(values, dtype=self.complex).reshape(-1, *self.grid.shape)
-        result = np.empty((len(modes), self._bounds[-1].stop), dtype=self.complex)
-        self._each(lambda share, part: share.to_frequencies(modes, result[:, part]))
-        return result.reshape(*values.shape[:-1], -1)
-
-    def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
-        """sum_i c_i exp(+2 pi i xi_i.x_q): (..., n) -> (..., N) complex."""
-        flat = amplitudes.reshape(-1, amplitudes.shape[-1])
-        first, *others = self._each(lambda share, part: share.to_samples(flat[:, part]))
-        for other in others:
-            first += other
-        return first.reshape(*amplitudes.shape[:-1], self.grid.size)
-
-    def _each[T](self, work: "Callable[[_Share, slice], T]") -> list[T]:
-        """work(share, its part of the frequencies) for every share, at the same time."""
-
-        def checked(share: _Share, part: slice) -> T:
-            with np.errstate(over="raise"):
-                return work(share, part)
-
-        if len(self._shares) == 1:
-            return [checked(self._shares[0], self._bounds[0])]
-        return list(self._pool.map(checked, self._shares, self._bounds))
+    def _new_share(self) -> Share:
+        return _GridShare(self._grid, self._eps, self.real, self.complex)
 
 
-class _Share:
-    """One thread's part of the frequencies, with plans of its own."""
-
+class _GridShare(Share):
     def __init__(self, grid: Grid, eps: float, real: type, complex: type) -> None:
         self._grid, self._real, self._complex = grid, real, complex
         # The upsampling is fixed: left alone, FINUFFT chooses it by the number of points, and the partition would show.
@@ -116,13 +149,12 @@ class _Share:
         for plan in self._plans.values():
             plan.setpts(*self._points)
 
-    def to_frequencies(self, modes: np.ndarray, out: np.ndarray) -> None:
-        """modes (B, n_1, ..., n_d) -> out (B, n)."""
+    def to_frequencies(self, values: np.ndarray, out: np.ndarray) -> None:
+        modes = values.reshape(-1, *self._grid.shape)
         result = self._plan(2, len(modes)).execute(modes if len(modes) > 1 else modes[0])
         np.multiply(result, self._shift, out=out)
 
     def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
-        """(B, n) -> (B, n_1, ..., n_d)."""
         strengths = np.multiply(amplitudes, self._shift.conj(), dtype=self._complex, casting="same_kind")
         result = self._plan(1, len(strengths)).execute(strengths if len(strengths) > 1 else strengths[0])
         return np.asarray(result)

@@ -6,21 +6,21 @@ n multiplications and more, whatever the accuracy: below MOST_POINTS that is les
 
 import numpy as np
 
-from numerics.nufft import GridTransform
-from problem import Grid, phase
+from numerics.nufft import NonUniformTransform
+from numerics.scattered import transform_between
+from problem import Grid, Sites, phase
 
 MOST_POINTS = 256  # an axis, from 2-D on; measured
 NEARNESS = 1e-9  # of an axis' length: closer coordinates are the same
 
 
 def transform_to_tensor_grid(
-    grid: Grid, frequencies: np.ndarray, *, eps: float, threads: int
-) -> "TensorTransform | GridTransform":
-    """The faster of the two for frequencies that form a tensor grid. The grid alone decides, so that all ranks take
-    the same."""
-    if grid.dimension > 1 and max(grid.shape) <= MOST_POINTS:
-        return TensorTransform(grid, frequencies)
-    return GridTransform(grid, frequencies, eps=eps, threads=threads)
+    sites: Sites, frequencies: np.ndarray, *, eps: float, threads: int
+) -> "TensorTransform | NonUniformTransform":
+    """The fastest for frequencies that form a tensor grid. The sites alone decide, so that all ranks take the same."""
+    if isinstance(sites, Grid) and sites.dimension > 1 and max(sites.shape) <= MOST_POINTS:
+        return TensorTransform(sites, frequencies)
+    return transform_between(sites, frequencies, eps=eps, threads=threads)
 
 
 class TensorTransform:

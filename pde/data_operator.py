@@ -5,8 +5,8 @@ Solved in data space. With E_iq = exp(-2 pi i xi_i.x_q) at the nodes, v = E u / 
     du/dt = -K_h u,   K_h = Re(E^H A_h E) / N   (N x N, real, symmetric, semidefinite),
 
 so that  exp(-t C A_h) v(0) = E exp(-t K_h) u(0) / N:  no linear solve, and v at any frequency afterwards. A v(xi) and
-A v(-xi) are conjugate, hence K_h = 2 Re(K_h assembled on xi_1 >= 0), with no condition on the cut. Exact for any data
-on a grid, windowed or not.
+A v(-xi) are conjugate, hence K_h = 2 Re(K_h assembled on xi_1 >= 0), with no condition on the cut. Exact for any data,
+on a grid or scattered, windowed or not.
 
 Parallel: nodes are distributed, u is on every rank; one reduction of a vector of the size of the data for each product.
 """
@@ -18,7 +18,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from meshes import BoxPlan, Plan, build
-from numerics import GridTransform, TensorTransform, transform_to_tensor_grid
+from numerics import NonUniformTransform, TensorTransform, transform_between, transform_to_tensor_grid
 from pde import forms
 from pde.element_matrices import ElementMatrices
 from pde.nodes import Nodes
@@ -60,7 +60,7 @@ class DataOperator:
 
     def solver(self, shift: float) -> Callable[[np.ndarray], np.ndarray]:
         """b -> (I + shift K_h)^-1 b by conjugate gradients. Raises ComputationError where they do not converge."""
-        size = self.problem.grid.size
+        size = self.problem.sites.size
         system = LinearOperator((size, size), matvec=lambda u: u + shift * self.apply(u.ravel()), dtype=float)
 
         def solve(right: np.ndarray) -> np.ndarray:
@@ -94,6 +94,6 @@ class DataOperator:
         transform = self._transform_to(nodes.frequency)
         return np.array([transform.to_frequencies(u) for u in states]) / states.shape[-1]
 
-    def _transform_to(self, nodes: np.ndarray) -> TensorTransform | GridTransform:
-        transform = transform_to_tensor_grid if isinstance(self.plan, BoxPlan) else GridTransform
-        return transform(self.problem.grid, nodes, eps=self._accuracy, threads=self._threads)
+    def _transform_to(self, nodes: np.ndarray) -> TensorTransform | NonUniformTransform:
+        transform = transform_to_tensor_grid if isinstance(self.plan, BoxPlan) else transform_between
+        return transform(self.problem.sites, nodes, eps=self._accuracy, threads=self._threads)

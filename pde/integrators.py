@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from numerics import exponential, shift_invert_exponential
-from problem import ComputationError, InputError, Pde, Problem
+from problem import ComputationError, Grid, InputError, Pde, Problem
 
 Solve = Callable[[np.ndarray], np.ndarray]
 
@@ -163,10 +163,12 @@ def automatic_step(theta: float, times: np.ndarray, tolerance: float, fastest: f
 
 def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
     """An upper bound of the operator's decay rates [1/time]."""
-    local = problem.laws.local_rate(problem.grid.volume, problem.reach)
+    kernel = problem.laws.kernel_rate(problem.reach)
+    if not isinstance(problem.sites, Grid):
+        return kernel
+    local = problem.laws.local_rate(problem.sites.volume, problem.reach)
     if operator == "local":
         return local
-    kernel = problem.laws.kernel_rate(problem.reach)
     return kernel if folded else min(kernel, local + problem.laws.atom)
 
 

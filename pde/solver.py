@@ -15,7 +15,7 @@ from pde.data_operator import DataOperator
 from pde.integrators import TRANSFORM_SHARE, Effort, choose
 from pde.local_operator import LocalOperator
 from pde.refinement import refined
-from problem import ComputationError, Mesh, Pde, Problem, Spectrum, draw
+from problem import ComputationError, Grid, Mesh, Pde, Problem, Spectrum, draw
 
 
 def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
@@ -30,7 +30,7 @@ def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
         channels=problem.samples.channels,
         seed=problem.seed,
     )
-    return superpose(neurons, problem.grid) - problem.samples.values
+    return superpose(neurons, problem.sites) - problem.samples.values
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Solver:
 
     def spectrum(self, snapshots: list[Snapshot]) -> Spectrum:
         """The Spectrum of snapshots at all output times. On rank 0 alone."""
-        nodes, grid = self.operator.nodes(), self.problem.grid
+        nodes, sites = self.operator.nodes(), self.problem.sites
         states = np.array([snapshot.state for snapshot in snapshots])
         attributes = {
             "operator": self.settings.operator,
@@ -101,13 +101,13 @@ class Solver:
             "error_estimate": self.effort.error,
             "half_width": np.array(self.plan.half_width),
             "folded": int(self.plan.folded),
-            "points": np.array(grid.shape),
-            "extent": np.array(grid.extent),
             "unit": self.problem.unit,
             "name": self.problem.name,
             "seed": self.problem.seed,
             "freqbias": runtime.version_of("freqbias"),
         }
+        if isinstance(sites, Grid):
+            attributes |= {"points": np.array(sites.shape), "extent": np.array(sites.extent)}
         if self.settings.operator == "local":
             attributes["mesh_error"] = self.mesh_error
             attributes["outside"] = max(snapshot.outside for snapshot in snapshots)

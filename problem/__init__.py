@@ -14,6 +14,7 @@ from problem.records import ErrorHistory, Problem, Spectrum, canonical_order
 from problem.runfile import RunFile, every_stage_keys, load, parse, resolved, stage_keys
 from problem.samples import Samples, area_average, waves
 from problem.settings import Mesh, Network, Pde, Training
+from problem.sites import Scattered, Sites
 from problem.supports import Annulus, Ball, Uniform
 from problem.table import Table
 
@@ -39,6 +40,8 @@ __all__ = [
     "RunFile",
     "Samples",
     "Scaled",
+    "Scattered",
+    "Sites",
     "Spectrum",
     "StudentT",
     "Table",

@@ -11,6 +11,7 @@ from problem.records import Problem
 from problem.runfile import OUTPUTS, RunFile
 from problem.samples import Samples, area_average, waves
 from problem.settings import FileSection, WavesSection, per_axis
+from problem.sites import Scattered
 
 
 def build(run: RunFile) -> Problem:
@@ -48,6 +49,23 @@ def _waves(data: WavesSection) -> Samples:
 
 def _file(data: FileSection) -> Samples:
     path = files.resolve(data.path, Path())
+    return _scattered(path, data) if data.layout == "scattered" else _on_a_grid(path, data)
+
+
+def _scattered(path: Path, data: FileSection) -> Samples:
+    assert data.dimension is not None  # checked with the run file
+    table = files.read(path, key=data.key, dimension=1)
+    columns = table.shape[1]
+    if columns <= data.dimension:
+        raise InputError(
+            f"[data] dimension = {data.dimension}: {path.name} has {columns} columns; expected {data.dimension} for "
+            "the position, and one or more for values"
+        )
+    _check_finite(table, data)
+    return Samples(Scattered(table[:, : data.dimension]), table[:, data.dimension :].T)
+
+
+def _on_a_grid(path: Path, data: FileSection) -> Samples:
     values = files.read(path, key=data.key, dtype=data.dtype, dimension=data.dimension)
     dimension = values.ndim - 1
     for name, value in (("points", data.points), ("extent", data.extent)):
@@ -55,12 +73,7 @@ def _file(data: FileSection) -> Samples:
             raise InputError(
                 f"[data] {name} = {value}: {path.name} has {dimension} axes; give one number, or one per axis"
             )
-    if not np.isfinite(values).all():
-        first = np.argwhere(~np.isfinite(values))[0][:-1]
-        raise InputError(
-            f"[data] path = {data.path!r}: {np.count_nonzero(~np.isfinite(values))} values are NaN or infinite, "
-            f"the first at {first.tolist()}; fill or crop them"
-        )
+    _check_finite(values, data)
     if min(values.shape[:-1]) < 2:
         raise InputError(
             f"[data] path = {data.path!r}: its shape is {values.shape[:-1]}; at least 2 points are needed along "
@@ -70,3 +83,13 @@ def _file(data: FileSection) -> Samples:
         values = area_average(values, per_axis(data.points, dimension))
     grid = Grid(values.shape[:-1], per_axis(data.extent, dimension))
     return Samples(grid, np.moveaxis(values, -1, 0).reshape(values.shape[-1], grid.size))
+
+
+def _check_finite(values: np.ndarray, data: FileSection) -> None:
+    """values (..., columns or channels), as the file has them."""
+    if not np.isfinite(values).all():
+        first = np.argwhere(~np.isfinite(values))[0][:-1]
+        raise InputError(
+            f"[data] path = {data.path!r}: {np.count_nonzero(~np.isfinite(values))} values are NaN or infinite, "
+            f"the first at {first.tolist()}; fill or crop them"
+        )

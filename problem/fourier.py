@@ -25,6 +25,6 @@ def transform(values: np.ndarray, positions: np.ndarray, frequencies: np.ndarray
     tests.
 
     values (..., N), positions (N, d) [length], frequencies (n, d) [cycles/length]; returns complex (..., n).
-    The fast version of the same sum is `numerics.GridTransform`.
+    The fast version of the same sum is `numerics.transform_between`.
     """
     return values @ phase(frequencies, positions).T / len(positions)

@@ -5,9 +5,11 @@ from math import prod
 
 import numpy as np
 
+from problem.sites import Sites
+
 
 @dataclass(frozen=True)
-class Grid:
+class Grid(Sites):
     """x_q = (q + 1/2) h - extent/2 on each axis, q = 0 .. n-1, h = extent/n: the cell centres of [-extent/2,
     extent/2)^d.
 
@@ -23,7 +25,6 @@ class Grid:
 
     @property
     def size(self) -> int:
-        """N, the number of samples."""
         return prod(self.shape)
 
     @property
@@ -45,6 +46,10 @@ class Grid:
     def reach(self) -> np.ndarray:
         """max_j |x_j,i| per axis, shape (d,) [length]."""
         return np.array([np.abs(axis).max() for axis in self.axes()])
+
+    def peak_density(self, frequency: float) -> float:
+        """1 / volume: they fill the box evenly."""
+        return 1 / self.volume
 
     def axes(self) -> list[np.ndarray]:
         """The coordinates along each axis: d arrays of shape (n_i,) [length]."""

@@ -15,6 +15,7 @@ from problem.grid import Grid
 from problem.laws import Laws, two_layer
 from problem.samples import Samples
 from problem.settings import Network
+from problem.sites import Sites
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,17 +64,25 @@ class Problem:
             object.__setattr__(self, "laws", two_layer(self.density, self.network.sigma_a, self.dimension))
 
     @property
+    def sites(self) -> Sites:
+        """Where the samples lie."""
+        return self.samples.sites
+
+    @property
     def grid(self) -> Grid:
-        return self.samples.grid
+        """The same, where they must form a grid; raises InputError where they do not."""
+        if not isinstance(self.sites, Grid):
+            raise InputError("[data]: this needs samples on a grid, and they are scattered")
+        return self.sites
 
     @property
     def dimension(self) -> int:
-        return self.grid.dimension
+        return self.sites.dimension
 
     @property
     def reach(self) -> float:
         """X, an upper bound of max_j |x_j| [length]."""
-        return float(np.linalg.norm(self.grid.reach))
+        return float(np.linalg.norm(self.sites.reach))
 
 
 @dataclass(frozen=True)

@@ -8,30 +8,28 @@ import numpy as np
 
 from problem.errors import InputError
 from problem.grid import Grid
-
-SMALLEST, LARGEST = 1e-12, 1e12  # of all that has a unit: single precision then holds every product met
+from problem.sites import LARGEST, SMALLEST, Sites
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Values f*(x_j), shape (C, N), of C channels on a grid of N points, in C order. Channels never mix in the
-    equation."""
+    """Values f*(x_j), shape (C, N), of C channels at N sites, in their order. Channels never mix in the equation."""
 
-    grid: Grid
+    sites: Sites
     values: np.ndarray
 
     def __post_init__(self) -> None:
-        if self.values.ndim != 2 or self.values.shape[1] != self.grid.size:
+        if self.values.ndim != 2 or self.values.shape[1] != self.sites.size:
             raise InputError(
-                f"samples: values have shape {self.values.shape}; expected (channels, {self.grid.size}) for grid "
-                f"{self.grid.shape}"
+                f"samples: values have shape {self.values.shape}; expected (channels, {self.sites.size}), one value "
+                "for each site"
             )
         if not np.isfinite(self.values).all():
             bad = np.argwhere(~np.isfinite(self.values))
+            channel, sample = bad[0]
             raise InputError(
-                f"samples: {len(bad)} of {self.values.size} values are NaN or infinite, the first at channel "
-                f"{bad[0][0]}, "
-                f"sample {np.unravel_index(bad[0][1], self.grid.shape)}; fill or crop them first"
+                f"samples: {len(bad)} of {self.values.size} values are NaN or infinite, the first in channel {channel} "
+                f"at x = {self.sites.positions()[sample].tolist()}; fill or crop them first"
             )
         if not self.values.any():
             raise InputError("samples: every value is 0; there is nothing to learn, give a target that is not zero")
@@ -51,7 +49,7 @@ class Samples:
         deviation = centred.std(axis=1, keepdims=True)
         if (deviation <= 1e-12 * np.abs(self.values).max()).any():
             raise InputError("samples: a channel is constant and cannot be standardized; leave standardize out")
-        return Samples(self.grid, centred / deviation)
+        return Samples(self.sites, centred / deviation)
 
 
 def waves(grid: Grid, frequencies: Sequence[Sequence[float]], *, window: float | None = None) -> Samples:

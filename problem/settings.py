@@ -8,9 +8,9 @@ Keys and their meaning: the table in README.md. The same models are the settings
 from math import prod
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from problem.samples import LARGEST, SMALLEST
+from problem.sites import LARGEST, SMALLEST
 
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
 
@@ -27,6 +27,7 @@ MOST_SAMPLES = 10**8  # some 10 GB with their positions
 AxisPoints = Annotated[int, Field(ge=2, le=10**9)]
 Points = AxisPoints | Annotated[list[AxisPoints], Field(min_length=1, max_length=3)]
 Extent = Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)]
+TABLE_SUFFIXES = (".npy", ".npz", ".csv", ".txt")  # of scattered samples
 EXTENT = "a positive number or one per axis: the length of the box of data, for example extent = 1.0"
 POINTS = "a whole number from 2 to 10^9, or one per axis, for example points = 512 or points = [128, 96]"
 
@@ -85,18 +86,53 @@ def check_ending(path: str, *, key: str | None, dtype: str | None) -> None:
 class FileSection(Section):
     kind: Literal["file"]
     path: str = Field(min_length=1, description=PATH)
-    dimension: int | None = Field(None, ge=1, le=3, description="1, 2 or 3; leave it out to take it from the file")
+    dimension: int | None = Field(
+        None,
+        ge=1,
+        le=3,
+        description="1, 2 or 3; leave it out to take it from the file, unless its samples are scattered",
+    )
     points: Points | None = Field(None, description=POINTS + "; leave it out to take the data as they are")
     extent: Extent = Field(1.0, description=EXTENT)
     standardize: bool = Field(False, description="true or false")
     key: str | None = Field(None, description=KEY)
     dtype: DataType | None = Field(None, description=DTYPE)
-    layout: Literal["grid"] = Field("grid", description='"grid"')
+    layout: Literal["grid", "scattered"] = Field(
+        "grid",
+        description='"grid", or "scattered" for a table with a row for each sample: its position, then its values',
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> "FileSection":
+        if self.layout == "scattered":
+            self._agree_as_table()
         check_ending(self.path, key=self.key, dtype=self.dtype)
         return self
+
+    def _agree_as_table(self) -> None:
+        if not self.path.lower().endswith(TABLE_SUFFIXES):
+            raise ValueError(
+                f'layout = "scattered" is for tables, and path = {self.path!r}; use one of {" ".join(TABLE_SUFFIXES)}'
+            )
+        if self.dimension is None:
+            raise ValueError(
+                'layout = "scattered" needs dimension: how many of the first columns are the position, for example '
+                "dimension = 2"
+            )
+        for name in ("points", "extent"):
+            if name in self.model_fields_set:
+                raise ValueError(
+                    f'{name} = {getattr(self, name)} is for layout = "grid": scattered samples lie where their file '
+                    f"says; leave {name} out"
+                )
+
+    @model_serializer(mode="wrap")
+    def _without_the_box(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Scattered samples have no extent of their own choice, not even its default."""
+        fields: dict[str, Any] = serialize(self)
+        if self.layout == "scattered":
+            del fields["extent"]
+        return fields
 
 
 DataSection = Annotated[WavesSection | FileSection, Field(discriminator="kind")]

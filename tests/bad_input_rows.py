@@ -49,7 +49,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "data.file.standardize": [],
     "data.file.key": [],
     "data.file.dtype": ["float16", "object", ""],
-    "data.file.layout": ["scattered"],
+    "data.file.layout": ["columns"],
     "network.width": [0, -2, 10**9 + 2],
     "network.sigma_a": [-1.0, math.inf, 1e200],
     "network.sampling": ["halton"],
@@ -116,6 +116,22 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "dtype without .dat": (
         {"data": {"file": "line.npy", "dtype": "int16"}},
         ("[data] dtype = 'int16' is for .dat files", "leave dtype out"),
+    ),
+    "scattered pixels": (
+        {"data": {"file": "image.png", "layout": "scattered", "dimension": 2}},
+        ("[data] layout = \"scattered\" is for tables, and path = 'data/image.png'", "use one of .npy .npz .csv .txt"),
+    ),
+    "scattered without dimension": (
+        {"data": {"file": "table.csv", "layout": "scattered"}},
+        ('[data] layout = "scattered" needs dimension', "for example dimension = 2"),
+    ),
+    "scattered with points": (
+        {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1, "points": 3}},
+        ("[data] points = 3", 'is for layout = "grid"', "leave points out"),
+    ),
+    "scattered with extent": (
+        {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1, "extent": 1.0}},
+        ("[data] extent = 1.0", 'is for layout = "grid"', "leave extent out"),
     ),
     "odd width": ({"network": {"width": 63}}, ("[network] width = 63 is odd", "symmetric = true", "use an even width")),
     "sigma_a = 0": (
@@ -234,6 +250,13 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a mesh of no mesh": ({"mesh": {"path": "data/garbage.msh"}}, ("[mesh] path", "Gmsh cannot read it", ".vtu")),
     "path and size": ({"mesh": {"path": "m.vtu", "size": 1.0}}, ("[mesh]", "path contradicts", "leave them out")),
     "adaptive with the data operator": ({"mesh": {"adaptive": True}}, ("[mesh] adaptive = true", "leave adaptive out")),
+    "local operator on scattered samples": (
+        {
+            "pde": {"operator": "local"},
+            "data": {"file": "table.csv", "layout": "scattered", "dimension": 1},
+        },
+        ('[pde] operator = "local"', 'layout = "scattered"', 'use operator = "data"'),
+    ),
     "degree without a rule": ({"pde": {"degree": 3}}, ("[pde] degree = 3", "use one of 2, 4, 6, 8")),
 }
 
@@ -271,6 +294,34 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "several arrays": ({"file": "two.npz"}, ("[data] key is missing", "it holds a, b: name one of them")),
     "no such array": ({"file": "two.npz", "key": "c"}, ("[data] key = 'c'", "it holds a, b: name one of them")),
     "raw without dtype": ({"file": "raw.dat"}, ("[data] dtype is missing", 'for example dtype = "float32"')),
+    "scattered, all columns positions": (
+        {"file": "table.csv", "layout": "scattered", "dimension": 3},
+        ("[data] dimension = 3: table.csv has 3 columns", "expected 3 for the position, and one or more for values"),
+    ),
+    "scattered, of one column": (
+        {"file": "line.npy", "layout": "scattered", "dimension": 1},
+        ("[data] dimension = 1: line.npy has 1 columns", "one or more for values"),
+    ),
+    "scattered, with NaN": (
+        {"file": "hole.npy", "layout": "scattered", "dimension": 2},
+        ("hole.npy'", "3 values are NaN or infinite, the first at [2]; fill or crop"),
+    ),
+    "scattered, of one sample": (
+        {"file": "sample.npy", "layout": "scattered", "dimension": 2},
+        ("sample.npy'", "there is 1 sample; at least 2 are needed"),
+    ),
+    "scattered, along a line": (
+        {"file": "flat.npy", "layout": "scattered", "dimension": 2},
+        ("flat.npy'", "every position has x_2 = 7; leave that axis out"),
+    ),
+    "scattered, far away": (
+        {"file": "far.npy", "layout": "scattered", "dimension": 2},
+        ("far.npy'", "a position lies at 3e+15", "none exceeds 1e+12"),
+    ),
+    "scattered, of zeros": (
+        {"file": "void.npy", "layout": "scattered", "dimension": 2},
+        ("void.npy'", "give a target that is not zero"),
+    ),
     "raw of another dtype": ({"file": "raw.dat", "dtype": "float64"}, ("[data] dtype = 'float64'", "not a whole")),
 }  # fmt: skip
 

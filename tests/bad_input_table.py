@@ -76,6 +76,10 @@ def _combinations() -> Iterator[Case]:
     yield Case("both flags, pde", table(), both, "pde", both)
     yield Case("both flags, nn", table(), both, "nn", both)
     yield Case("nothing to compare", table(), ("there is no pde result", "compute it first with"), "compare")
+    scattered = {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1}}
+    works = ('[data] layout = "scattered"', "solve with `freqbias pde`", "`freqbias compare --error`")
+    for command in ("nn", "check", "run"):
+        yield Case(f"scattered samples, {command}", _changed(scattered), works, command)
     yield Case("unknown option of mesh", table(), ("--sise", "--help` shows what there is"), "mesh", ("--sise", "1"))
     yield Case("both flags, run", table(), both, "run", ("-q", *both))
     for command in ("pde", "nn", "run"):
@@ -139,8 +143,17 @@ def _write_data(folder: Path) -> None:
         "scalar": line[4],
         "four": np.ones((2, 2, 2, 2)),
     }
+    table = np.column_stack([line, line**2, line - 4])
+    arrays |= {
+        "hole": np.where(table == 4, np.nan, table),
+        "sample": table[:1],
+        "flat": table * [1, 0, 1] + [0, 7, 0],
+        "far": table + [3e15, 0, 0],
+        "void": table * [1, 1, 0],
+    }
     for name, values in arrays.items():
         np.save(folder / f"{name}.npy", values)
+    np.savetxt(folder / "table.csv", table, delimiter=",")
     np.save(folder / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     np.savez(folder / "two.npz", a=line, b=line)
     (folder / "short.npz").write_bytes((folder / "two.npz").read_bytes()[:200])

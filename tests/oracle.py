@@ -4,7 +4,7 @@ K(x, x') = (1 + 4 pi^2 sigma_a^2 x.x') k(x - x'),    du/dt(x_i) = -mean_j K(x_i,
 """
 
 import numpy as np
-from scipy.special import j1
+from scipy.special import ive, j1
 
 
 def gaussian(sigma):
@@ -97,6 +97,36 @@ def dense_kernel(positions, k, sigma_a):
     """The matrix K(x_i, x_j) / N, (N, N)."""
     differences = positions[:, None, :] - positions[None, :, :]
     return (1 + (2 * np.pi * sigma_a) ** 2 * positions @ positions.T) * k(differences) / len(positions)
+
+
+def toeplitz_kernel(shape, extent, k, sigma_a):
+    """u -> K u / N on a grid, K as in `dense_kernel`: products with k(x - x') by FFTs on twice the grid, (N,) -> (N,)."""
+    lags = [np.fft.fftfreq(2 * n, 1 / (2 * n)) * length / n for n, length in zip(shape, extent, strict=True)]
+    symbol = np.fft.rfftn(k(np.stack(np.meshgrid(*lags, indexing="ij"), axis=-1)))
+    positions, twice, axes = grid(shape, extent), [2 * n for n in shape], tuple(range(len(shape)))
+
+    def convolve(u):
+        padded = np.fft.irfftn(symbol * np.fft.rfftn(u.reshape(shape), twice, axes), twice, axes)
+        return padded[tuple(slice(n) for n in shape)].ravel()
+
+    def product(u):
+        moments = sum(x * convolve(x * u) for x in positions.T)
+        return (convolve(u) + (2 * np.pi * sigma_a) ** 2 * moments) / len(u)
+
+    return product
+
+
+def chebyshev_flow(product, start, times, largest, terms):
+    """u(t) = exp(-t K) u(0), (T, N), for eigenvalues in [0, largest], by the series
+    exp(-t K) = sum_n c_n I_n(z) exp(-z) T_n(1 - 2 K / largest), z = t largest / 2, c_0 = 1 and c_n = 2 later."""
+    z = np.asarray(times) * largest / 2
+    assert np.all(ive(terms, z) < 1e-12)  # the series has converged
+    before, now = start, start - 2 / largest * product(start)
+    result = ive(0, z)[:, None] * before + 2 * ive(1, z)[:, None] * now
+    for n in range(2, terms):
+        before, now = now, 2 * (now - 2 / largest * product(now)) - before
+        result += 2 * ive(n, z)[:, None] * now
+    return result
 
 
 def flow(matrix, start, times):

@@ -130,7 +130,7 @@ def test_other_positions_are_refused_with_the_first_mismatch():
     spectrum, history = fabricated(problem)
     shifted = history.position.copy()
     shifted[5:] += 0.01 * problem.grid.spacing
-    with pytest.raises(InputError, match=r"sample 5 lies at .* 123 of 128 samples are off the grid"):
+    with pytest.raises(InputError, match=r"sample 5 lies at .* 123 of 128 samples are off"):
         compare(spectrum, replace(history, position=shifted), problem)
     twice = history.position.copy()
     twice[7] = twice[3]

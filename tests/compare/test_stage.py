@@ -162,7 +162,7 @@ def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
 def test_own_errors_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path, store):
     history = ErrorHistory.load(store.root / "nn" / "error.nc")
     replace(history, position=history.position + 0.003).save(tmp_path / "shifted.nc")
-    with pytest.raises(InputError, match="64 of 64 samples are off the grid"):
+    with pytest.raises(InputError, match="64 of 64 samples are off"):
         compare_stage(store, error_file=tmp_path / "shifted.nc")
     (tmp_path / "text.nc").write_text("no netCDF")
     with pytest.raises(InputError, match=r"text.nc"):

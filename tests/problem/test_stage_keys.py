@@ -72,7 +72,11 @@ ROWS = {
     "data.file.standardize": ({"data": FILE}, {"data": FILE | {"standardize": True}}, VALUES),
     "data.file.key": ({"data": FILE}, {"data": FILE | {"key": "a"}}, ALL),
     "data.file.dtype": ({"data": FILE | {"path": "a.dat"}}, {"data": FILE | {"path": "a.dat", "dtype": "int16"}}, ALL),
-    "data.file.layout": ONE_CHOICE,
+    "data.file.layout": (
+        {"data": FILE | {"dimension": 1}},
+        {"data": FILE | {"dimension": 1, "layout": "scattered"}},
+        ALL,
+    ),
     "network.width": ({}, {"network": {"width": 66}}, NETWORK),
     "network.sigma_a": ({}, {"network": {"sigma_a": 1.1}}, ALL),
     "network.sampling": ({}, {"network": {"sampling": "sobol"}}, NETWORK),

@@ -1,0 +1,131 @@
+"""The data operator on scattered samples against the exact NTK, in any density of the data, alone and under mpirun."""
+
+import numpy as np
+import pytest
+
+import pde
+from meshes import plan
+from problem import Gaussian, InputError, Network, Pde, Problem, Samples, Scattered, Spectrum, Uniform
+from tests import launch, oracle
+
+KERNELS = {Gaussian: lambda law: oracle.gaussian(law.sigma), Uniform: lambda law: oracle.uniform(law.radius)}
+
+
+def two_clusters(count, dimension):
+    """One ten times as dense as the other, off the origin."""
+    rng = np.random.default_rng(7)
+    dense, sparse = rng.normal(0.3, 0.02, (count // 2, dimension)), rng.normal(-0.2, 0.2, (count // 2, dimension))
+    return np.concatenate([dense, sparse])
+
+
+def towards_the_ends(count, dimension):
+    """Positions drawn from a Beta law, some of them twice."""
+    points = np.random.default_rng(8).beta(0.5, 0.5, (count - 10, dimension)) - 0.3
+    return np.concatenate([points, points[:10]])
+
+
+PLACES = [two_clusters, towards_the_ends]
+
+
+def problem_of(density, points, *, end=300.0, noise=1.0, sigma_a=1.0, symmetric=True):
+    """A wave, an offset and noise, which has all frequencies."""
+    rng = np.random.default_rng(9)
+    values = 0.3 + np.sin(2 * np.pi * points.sum(axis=1) * 2.3) + noise * rng.normal(size=(1, len(points)))
+    network = Network(width=50, sigma_a=sigma_a, symmetric=symmetric)
+    return Problem(density, Samples(Scattered(points), values), network, np.array([0, 0.003, 0.1, 0.5, 1.0]) * end)
+
+
+def worst_error(problem, settings):
+    """max_t |v - v_exact| / |v(0)| over the nodes, and how far the error has come down, |u(T)| / |u(0)|."""
+    points, spectrum = problem.samples.sites.positions(), pde.solve(problem, settings)
+    matrix = oracle.dense_kernel(points, KERNELS[type(problem.density)](problem.density), problem.network.sigma_a)
+    u = oracle.flow(matrix, -problem.samples.values, problem.times)
+    v = oracle.spectrum(u, points, spectrum.frequency)
+    np.testing.assert_allclose(spectrum.loss, 0.5 * np.mean(u[:, 0] ** 2, axis=1), rtol=0, atol=2 * settings.tolerance)
+    errors = np.linalg.norm(spectrum.error - v, axis=(1, 2)) / np.linalg.norm(v[0])
+    return errors.max(), np.linalg.norm(u[-1]) / np.linalg.norm(u[0])
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3])
+@pytest.mark.parametrize("places", PLACES, ids=lambda p: p.__name__)
+@pytest.mark.parametrize("density", [Gaussian(4.0), Gaussian(15.0), Uniform(8.0)], ids=str)
+def test_1d(density, places, tolerance):
+    error, left = worst_error(problem_of(density, places(100, 1)), Pde(tolerance=tolerance))
+    assert left < 0.95  # something was learned
+    assert error <= tolerance
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3])
+@pytest.mark.parametrize("places", PLACES, ids=lambda p: p.__name__)
+@pytest.mark.parametrize("density", [Gaussian(4.0), Uniform(6.0)], ids=str)
+def test_2d(density, places, tolerance):
+    error, left = worst_error(problem_of(density, places(250, 2)), Pde(tolerance=tolerance))
+    assert left < 0.95
+    assert error <= tolerance
+
+
+def test_3d():
+    error, left = worst_error(problem_of(Gaussian(0.8), two_clusters(200, 3)), Pde(tolerance=1e-2, degree=4))
+    assert left < 0.95
+    assert error <= 1e-2
+
+
+def test_the_mesh_reaches_further_where_samples_crowd():
+    """A cluster weighs as much as the same samples spread over the box, but feels more of the tail: with the box alone
+    to go by, this would miss the tolerance."""
+    rng = np.random.default_rng(4)
+    points = np.concatenate([rng.normal(0.1, 2e-4, (95, 1)), [[-0.5], [0.5]]])
+    problem = problem_of(Gaussian(200.0), points, noise=0.0, sigma_a=0.05, end=3.0)
+    error, _ = worst_error(problem, Pde(tolerance=1e-3))
+    assert error <= 1e-3
+
+
+def test_steps_by_conjugate_gradients():
+    problem = problem_of(Gaussian(6.0), two_clusters(40, 1), end=30.0)
+    error, _ = worst_error(problem, Pde(integrator="crank-nicolson", tolerance=1e-2))
+    assert error <= 1e-2
+
+
+def test_the_start_of_a_drawn_network():
+    from problem import draw
+
+    problem = problem_of(Gaussian(6.0), two_clusters(40, 2), symmetric=False)
+    neurons, points = draw(problem.density, problem.network, dimension=2, seed=0), problem.samples.sites.positions()
+    angle = 2 * np.pi * neurons.frequencies @ points.T
+    f = (neurons.cosine @ np.cos(angle) + neurons.sine @ np.sin(angle)) / np.sqrt(50)
+    spectrum = pde.solve(problem, Pde(tolerance=1e-2))
+    expected = oracle.spectrum(f - problem.samples.values, points, spectrum.frequency)
+    np.testing.assert_allclose(spectrum.error[0], expected, atol=1e-8)
+
+
+def test_the_local_operator_is_refused():
+    with pytest.raises(InputError, match='operator = "local".* layout = "scattered"; use operator = "data"'):
+        plan(problem_of(Gaussian(4.0), two_clusters(40, 1)), Pde(operator="local"))
+
+
+RUN = """
+density = {{ kind = "gaussian", sigma = {sigma} }}
+data = {{ kind = "file", path = "table.npy", layout = "scattered", dimension = {dimension} }}
+network = {{ width = 100, sigma_a = 1.0 }}
+time = {{ times = [1.0, 20.0, 200.0] }}
+pde = {{ tolerance = 1e-2, degree = 4 }}
+"""
+
+
+@pytest.mark.parametrize(("dimension", "sigma"), [(2, 4.0), (3, 0.5)])
+def test_two_and_three_ranks_equal_one(dimension, sigma, tmp_path):
+    points = two_clusters(60, dimension)
+    np.save(tmp_path / "table.npy", np.column_stack([points, np.sin(9 * points.sum(axis=1)), points[:, 0] ** 2]))
+    (tmp_path / "run.toml").write_text(RUN.format(dimension=dimension, sigma=sigma))
+    spectra = {}
+    for ranks in (1, 2, 3):
+        done = launch.run("-m", "pde", tmp_path / "run.toml", "--out", tmp_path / f"{ranks}", ranks=ranks, timeout=300)
+        assert done.returncode == 0, done.stderr
+        spectra[ranks] = Spectrum.load(tmp_path / f"{ranks}" / "pde" / "spectrum.nc")
+    assert spectra[1].error.shape[:2] == (4, 2)
+    assert not {"points", "extent"} & spectra[1].attributes.keys()
+    for ranks in (2, 3):
+        np.testing.assert_allclose(spectra[ranks].frequency, spectra[1].frequency, rtol=0, atol=1e-12)
+        scale = np.abs(spectra[1].error).max()
+        np.testing.assert_allclose(spectra[ranks].error, spectra[1].error, rtol=0, atol=1e-8 * scale)
+        np.testing.assert_allclose(spectra[ranks].loss, spectra[1].loss, rtol=1e-8)
