@@ -18,7 +18,7 @@ from nn.device import memory_needed as training_memory
 from nn.ntk import InfiniteWidthKernel
 from nn.training import Plan as TrainingPlan
 from nn.training import trajectory
-from numerics import GridTransform, TensorTransform, exponential, transform_to_tensor_grid
+from numerics import GridTransform, NonUniformTransform, TensorTransform, exponential, transform_to_tensor_grid
 from pde.cost import memory_needed
 from pde.integrators import TRANSFORM_SHARE, ThetaMethod, choose
 from problem import ComputationError, Pde, Problem
@@ -114,7 +114,7 @@ def _transform_seconds(problem: Problem, settings: Pde, plan: MeshPlan) -> float
         nodes = [np.linspace(-r, r, n * plan.degree + 1) for r, n in zip(plan.half_width, plan.cells, strict=True)]
         nodes[0] = nodes[0][len(nodes[0]) // 2 :]
         frequencies = np.stack([axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij")], axis=-1)
-        transform: GridTransform | TensorTransform = transform_to_tensor_grid(
+        transform: NonUniformTransform | TensorTransform = transform_to_tensor_grid(
             problem.grid, frequencies, eps=eps, threads=count
         )
     else:

@@ -32,8 +32,8 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
 
     The edges of the laws lie on mesh lines: planes |xi_i| = b in a box, spheres |xi| = r in layers around the origin.
     The local operator's mesh covers the support alone: outside v keeps its start.
-    Raises InputError where the local operator has scattered data or would reach beyond the Nyquist frequency, where no rule exists for the
-    degree, and for a file that is no mesh of the support.
+    Raises InputError where the local operator has scattered data or would reach beyond the Nyquist frequency, where no
+    rule exists for the degree, and for a file that is no mesh of the support.
     """
     settings, mesh = settings or Pde(), mesh or Mesh()
     if mesh.adaptive and settings.operator == "data":

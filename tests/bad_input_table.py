@@ -147,8 +147,8 @@ def _write_data(folder: Path) -> None:
     arrays |= {
         "hole": np.where(table == 4, np.nan, table),
         "sample": table[:1],
-        "flat": table * [1, 0, 1] + [0, 7, 0],
-        "far": table + [3e15, 0, 0],
+        "flat": table * [1, 0, 1] + np.array([0, 7, 0]),
+        "far": table + np.array([3e15, 0, 0]),
         "void": table * [1, 1, 0],
     }
     for name, values in arrays.items():

@@ -100,7 +100,7 @@ def dense_kernel(positions, k, sigma_a):
 
 
 def toeplitz_kernel(shape, extent, k, sigma_a):
-    """u -> K u / N on a grid, K as in `dense_kernel`: products with k(x - x') by FFTs on twice the grid, (N,) -> (N,)."""
+    """u -> K u / N on a grid, (N,) -> (N,), K as in `dense_kernel`: k(x - x') by FFTs on twice the grid."""
     lags = [np.fft.fftfreq(2 * n, 1 / (2 * n)) * length / n for n, length in zip(shape, extent, strict=True)]
     symbol = np.fft.rfftn(k(np.stack(np.meshgrid(*lags, indexing="ij"), axis=-1)))
     positions, twice, axes = grid(shape, extent), [2 * n for n in shape], tuple(range(len(shape)))

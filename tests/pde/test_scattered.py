@@ -99,7 +99,7 @@ def test_the_start_of_a_drawn_network():
 
 
 def test_the_local_operator_is_refused():
-    with pytest.raises(InputError, match='operator = "local".* layout = "scattered"; use operator = "data"'):
+    with pytest.raises(InputError, match=r'operator = "local".* layout = "scattered"; use operator = "data"'):
         plan(problem_of(Gaussian(4.0), two_clusters(40, 1)), Pde(operator="local"))
 
 
