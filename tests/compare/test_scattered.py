@@ -1,0 +1,88 @@
+"""Scattered samples from a table to the comparison: their positions matched, their spectra held against each other."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import pde
+from compare.figures import figure4
+from compare.matching import match_positions
+from compare.metrics import compare
+from problem import ErrorHistory, InputError, Pde, Scattered, build, load, resolved, transform
+from tests import launch
+
+MAIN = "from compare.cli import main; main()"
+
+RUN = """
+density = {{ kind = "gaussian", sigma = 3.0 }}
+data = {{ kind = "file", path = "table.csv", layout = "scattered", dimension = {dimension}, standardize = true }}
+network = {{ width = 100, sigma_a = 1.0 }}
+time = {{ times = [1.0, 20.0] }}
+pde = {{ tolerance = 1e-2 }}
+"""
+
+
+@pytest.fixture(params=[1, 2])
+def run(request, tmp_path):
+    """A run file with a table of 50 samples in two channels, two of them at one place."""
+    points = np.random.default_rng(0).beta(0.5, 2.0, (50, request.param))
+    points[17] = points[4]
+    table = np.column_stack([points, np.sin(7 * points[:, 0]), points[:, -1] ** 2])
+    np.savetxt(tmp_path / "table.csv", table, delimiter=",", header="x, y, value")
+    (tmp_path / "run.toml").write_text(RUN.format(dimension=request.param))
+    return tmp_path / "run.toml", table
+
+
+def test_a_table_is_read_and_its_run_file_read_back(run):
+    path, table = run
+    problem = build(load(path))
+    d = problem.dimension
+    np.testing.assert_array_equal(problem.sites.positions(), table[:, :d])
+    expected = table[:, d:].T - table[:, d:].mean(axis=0)[:, None]
+    np.testing.assert_allclose(problem.samples.values, expected / expected.std(axis=1, keepdims=True), rtol=1e-12)
+    (path.parent / "again.toml").write_text(resolved(load(path)))
+    assert resolved(load(path.parent / "again.toml")) == resolved(load(path))
+
+
+def own_errors(problem):
+    """f* learned evenly: u = -f* exp(-t)."""
+    error = -problem.samples.values * np.exp(-problem.times)[:, None, None]
+    return ErrorHistory(problem.times, problem.sites.positions(), error, np.zeros(len(error)))
+
+
+def test_samples_in_any_order_are_projected_onto_the_mesh(run):
+    """Beside a spectrum of the same errors, but for a fifth: that fifth is the distance, on the whole mesh."""
+    problem = build(load(run[0]))
+    spectrum, history = pde.solve(problem, Pde(tolerance=1e-2)), own_errors(problem)
+    spectrum = replace(spectrum, error=0.8 * transform(history.error, history.position, spectrum.frequency))
+    order = np.random.default_rng(1).permutation(50)
+    order[(order == 4) | (order == 17)] = [4, 17]  # those that share one place come in the order of the data
+    shuffled = replace(history, position=history.position[order], error=history.error[:, :, order])
+    comparison = compare(spectrum, shuffled, problem)
+    np.testing.assert_allclose(comparison.metrics["relative_l2_error"], 0.2, rtol=1e-9)
+    np.testing.assert_array_equal(comparison.limit, np.inf)
+    assert "Nyquist" not in figure4(comparison).get_supxlabel()
+
+
+def test_each_place_as_often_as_in_the_data():
+    points = np.array([[0.0], [1.0], [1.0], [3.0]])
+    sites = Scattered(points)
+    assert match_positions(points[[3, 1, 0, 2]], sites).tolist() == [2, 1, 3, 0]
+    with pytest.raises(InputError, match=r"samples 0 and 1 and 3 lie at the same point \[1.0\], where the data have 2"):
+        match_positions(np.array([[1.0], [1.0], [0.0], [1.0]]), sites)
+    with pytest.raises(InputError, match=r"sample 2 lies at \[3.001\], .*the closest is \[3.0\]"):
+        match_positions(np.array([[0.0], [1.0], [3.001], [1.0]]), sites)
+
+
+@pytest.mark.parametrize("run", [2], indirect=True)
+def test_the_commands(run):
+    path, _ = run
+    out, mine = path.parent / "out", path.parent / "mine.nc"
+    own_errors(build(load(path))).save(mine)
+    for arguments in (["mesh"], ["pde"], ["compare", "--error", mine]):
+        done = launch.run("-c", MAIN, *arguments, path, "--out", out)
+        assert done.returncode == 0, done.stderr
+    metrics = np.genfromtxt(out / "compare" / "metrics.csv", delimiter=",", names=True)
+    assert metrics["relative_l2_error"][0] < 1e-6 < metrics["relative_l2_error"][-1]
+    assert (out / "compare" / "figure4.pdf").is_file()
