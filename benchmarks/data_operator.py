@@ -2,16 +2,19 @@
 
 Elevation map, Gaussian rho_w, T = 3000, tolerance 1e-3. Both sides solve du/dt = -K u by the same Lanczos to the same
 share of the tolerance: the finite elements with mesh, assembly, element matrices and transforms; the flow with FFTs on
-twice the grid. Preparation counts on both sides; forms are compiled before (once in the life of a machine).
+twice the grid. Preparation counts on both sides; forms are compiled before (once in the life of a machine). The second
+table holds the integration against as many bare products with the element matrices and transforms, in a loop. Seconds
+are processor time of one thread.
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.data_operator
 """
 
-import statistics
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.peers_case import clock
 from nn.ntk import InfiniteWidthKernel
 from numerics import exponential
 from pde.integrators import INTEGRATION_SHARE
@@ -41,40 +44,86 @@ def elevation(points: int) -> Problem:
     return build(run)
 
 
-def finite_elements(problem: Problem) -> tuple[np.ndarray, Solver]:
+@dataclass(frozen=True)
+class Run:
+    """u (T, C, N) and the solver; seconds of preparing (mesh, laws, element matrices) and of integrating."""
+
+    states: np.ndarray
+    solver: Solver
+    preparing: float
+    integrating: float
+
+
+def finite_elements(problem: Problem) -> Run:
+    began = clock()
     solver = Solver(problem, Pde(tolerance=TOLERANCE))
-    return np.array([snapshot.state for snapshot in solver.trajectory()]), solver
+    prepared = clock()
+    states = np.array([snapshot.state for snapshot in solver.trajectory()])
+    return Run(states, solver, prepared - began, clock() - prepared)
+
+
+def bare(run: Run) -> tuple[float, float]:
+    """Seconds of as many products with the element matrices, and pairs of transforms, as the integration made."""
+    operator, u = run.solver.operator, run.states[0, 0]
+    v, products, transforms = operator._transform.to_frequencies(u), 0.0, 0.0
+    for _ in range(run.solver.effort.steps):
+        began = clock()
+        operator._stiffness.apply(v)
+        multiplied = clock()
+        operator._transform.to_samples(v)
+        operator._transform.to_frequencies(u)
+        products += multiplied - began
+        transforms += clock() - multiplied
+    return products, transforms
 
 
 def kernel_flow(problem: Problem, tolerance: float) -> np.ndarray:
+    """Its kernel is prepared here, too."""
     kernel = InfiniteWidthKernel(problem)
     return exponential(kernel.apply, -problem.samples.values[0], problem.times, tolerance).values[:, None]
 
 
-def seconds(work, *arguments) -> tuple[float, object]:
-    """Median time over REPEATS runs after one to warm up, and the last result."""
-    times, result = [], work(*arguments)
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        result = work(*arguments)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times), result
+def seconds(work: Callable[[], object]) -> float:
+    began = clock()
+    work()
+    return clock() - began
 
 
 def main() -> None:
-    print("| grid | dofs | products | error | finite elements | kernel flow | ratio |")
-    print("|---|---|---|---|---|---|---|")
-    for points in (32, 64, 128):
+    print("| grid | dofs | products | error | finite elements | kernel flow | ratio | spread |")
+    print("|---|---|---|---|---|---|---|---|")
+    profiles = []
+    for points in (64, 128, 256):
         problem = elevation(points)
-        fem, (states, solver) = seconds(finite_elements, problem)
-        flow, _ = seconds(kernel_flow, problem, INTEGRATION_SHARE * TOLERANCE)
+        tolerance = INTEGRATION_SHARE * TOLERANCE
+        finite_elements(problem), kernel_flow(problem, tolerance)  # to warm up
+        runs, flows, bares = [], [], []
+        for _ in range(REPEATS):  # in turn, so that a change of the machine's speed meets both
+            runs.append(finite_elements(problem))
+            flows.append(seconds(lambda problem=problem, tolerance=tolerance: kernel_flow(problem, tolerance)))
+            bares.append(bare(runs[-1]))
         exact = kernel_flow(problem, 1e-10)
-        error = np.linalg.norm(states - exact, axis=(1, 2)).max() / np.linalg.norm(exact[0])
+        error = np.linalg.norm(runs[0].states - exact, axis=(1, 2)).max() / np.linalg.norm(exact[0])
+        preparing, integrating = (
+            np.array([getattr(run, name) for run in runs]) for name in ("preparing", "integrating")
+        )
+        ratios = (preparing + integrating) / flows
         print(
-            f"| {points} x {points} | {solver.plan.dofs:,} | {solver.effort.steps} | {error:.1e} "
-            f"| {fem:.3f} s | {flow:.3f} s | {fem / flow:.1f} |",
+            f"| {points} x {points} | {runs[0].solver.plan.dofs:,} | {runs[0].solver.effort.steps} | {error:.1e} "
+            f"| {np.median(preparing + integrating):.3f} s | {np.median(flows):.3f} s | {np.median(ratios):.1f} "
+            f"| {ratios.min():.1f} to {ratios.max():.1f} |",
             flush=True,
         )
+        over = integrating / np.sum(bares, axis=1)
+        products, transforms = np.median(bares, axis=0)
+        profiles.append(
+            f"| {points} x {points} | {np.median(preparing):.3f} s | {np.median(integrating):.3f} s | {products:.3f} s "
+            f"| {transforms:.3f} s | {np.median(integrating) - products - transforms:.3f} s | {np.median(over):.2f} "
+            f"| {over.min():.2f} to {over.max():.2f} |"
+        )
+    print("\n| grid | preparing | integrating | products | transforms | rest | integrating / bare | spread |")
+    print("|---|---|---|---|---|---|---|---|")
+    print("\n".join(profiles))
 
 
 if __name__ == "__main__":
