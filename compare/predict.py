@@ -26,7 +26,7 @@ from runtime import threads
 
 PRODUCT = 1e-9  # seconds for an entry of the element matrices in a product, real and imaginary part
 ASSEMBLY = 7e-10  # seconds for an entry at each quadrature point of its cell
-SHIFT_INVERT = 1.2e-6  # seconds for a nonzero, factorisation and all solves
+SHIFT_INVERT = 7e-7  # seconds for a nonzero, factorisation and all solves
 DIRECT_STEP = 3e-8  # seconds for a nonzero, one step with a factorisation at hand
 MOST_PRODUCTS = 500  # of Lanczos, where it does not say
 CG_PRODUCTS = 10  # of one implicit step of the data operator
