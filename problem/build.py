@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from problem import files
+from problem.data_settings import FileSection, WavesSection
 from problem.errors import InputError
 from problem.grid import Grid
 from problem.records import Problem
 from problem.runfile import OUTPUTS, RunFile
 from problem.samples import Samples, area_average, waves
-from problem.settings import FileSection, WavesSection, per_axis
+from problem.settings import per_axis
 from problem.sites import Scattered
 
 

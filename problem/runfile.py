@@ -11,9 +11,10 @@ import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
 from problem import files
+from problem.data_settings import DataSection
 from problem.density_settings import DensitySection, MixtureSection, Part
 from problem.errors import InputError
-from problem.settings import DataSection, Mesh, Network, Pde, Section, Time, Training, variants
+from problem.settings import Mesh, Network, Pde, Section, Time, Training, variants
 
 OUTPUTS = 20  # evenly spaced output times, where neither outputs nor times is given
 

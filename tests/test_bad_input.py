@@ -117,7 +117,9 @@ def refusals(module: str) -> list[str]:
     return pieces
 
 
-@pytest.mark.parametrize("module", ["settings.py", "density_settings.py", "table.py", "runfile.py", "build.py"])
+@pytest.mark.parametrize(
+    "module", ["settings.py", "data_settings.py", "density_settings.py", "table.py", "runfile.py", "build.py"]
+)
 def test_every_refusal_has_a_row(serial, module):
     said = "".join(outcome["err"] for outcome in serial)
     elsewhere = {"; use mesh, pde, nn or compare", "; use fewer points"}  # no run file leads there; see tests/problem
