@@ -8,7 +8,7 @@ import typer
 from nn.cli import nn_command
 from pde.cli import pde_command
 from runtime import commandline
-from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
+from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose
 
 OWN_ERRORS = "Compare your own network: its errors in the format of error.nc, in place of those of `freqbias nn`."
 ErrorFile = Annotated[Path | None, typer.Option("--error", metavar="FILE.nc", help=OWN_ERRORS, show_default=False)]
@@ -36,6 +36,7 @@ def run_command(
     verbose: Verbose = 0,
     quiet: Quiet = False,
     log_file: LogFile = None,
+    petsc: Petsc = None,
 ) -> None:
     """Everything: pde, nn, compare, and a summary.
 
@@ -50,7 +51,7 @@ def run_command(
         path or shipped_run_file(), load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
-        run_all(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)
+        run_all(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])
         if not quiet:
             on_root(print_summary, store, share=False)
 

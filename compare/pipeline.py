@@ -1,7 +1,7 @@
 """Everything for one run file: the stages in their order, and the summary at the end."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from compare.table import aligned
 from meshes import plan
 from pde.cost import check_memory
+from pde.petsc_options import start
 from problem import Problem, RunFile, stage_keys
 from runtime import StopRequest, Store, log, on_root
 from runtime.progress import duration
@@ -25,24 +26,36 @@ FILES = {
 }
 
 
-def run_all(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest) -> None:
+def run_all(
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    petsc: Sequence[str] = (),
+) -> None:
     """The stages pde, nn and compare; collective. Raises what they raise, and what can be refused at once before the
-    first of them starts. What is finished is not even imported."""
+    first of them starts. What is finished is not even imported. petsc: words of a command line for PETSc."""
     keys = {name: stage_keys(run, name) for name in STAGES}
     if resume and on_root(store.begun_anew, keys):  # --overwrite was killed before all stages were unfinished
         resume, overwrite = False, True
     done = on_root(_refuse_early, run, problem, store, resume=resume, overwrite=overwrite)
+    if "pde" not in done:
+        start(petsc)
     if overwrite:
         on_root(store.begin_anew, keys)  # so that --resume goes on with an --overwrite that is interrupted
         resume, overwrite = True, False
     log.info("%s: results go to %s", run.name, store.root)
     flags = {"resume": resume, "overwrite": overwrite, "stop": stop}
+    own: dict[str, dict[str, Any]] = {"pde": {"petsc": petsc}, "compare": {"renew": resume}}
     for name in STAGES:
         if name in done:
             log.info("%s: finished already, in %s", name, store.root / name)
             continue
         stage = import_module(f"{name}.stage")
-        stage.run_stage(run, problem, store, **flags, **({"renew": resume} if name == "compare" else {}))
+        stage.run_stage(run, problem, store, **flags, **own.get(name, {}))
 
 
 def _refuse_early(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> list[str]:
@@ -94,9 +107,16 @@ def _both(store: Store) -> list[tuple[str, ...]]:
             f"{spectrum['operator']} operator, {spectrum['integrator']}",
             f"{history['integrator']}, {history['device']}",
         ),
-        ("steps", f"{spectrum['steps']:,}", f"{history['steps']:,}"),
+        ("steps", f"{spectrum['steps']:,}{_solves(spectrum)}", f"{history['steps']:,}"),
+        ("their error", f"{spectrum['error_estimate']:.1e} of the start", ""),
         ("loss", *(f"{loss[0]:.3g} -> {loss[-1]:.3g}" for loss in (metrics["loss_pde"], metrics["loss_nn"]))),
     ]
+
+
+def _solves(spectrum: Mapping[str, Any]) -> str:
+    if not spectrum["solves"]:
+        return ""
+    return f" ({spectrum['solves']:,} solves, {spectrum['factorisations']:,} factorisations)"
 
 
 def _errors(store: Store) -> list[tuple[str, str]]:

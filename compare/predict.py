@@ -20,7 +20,7 @@ from nn.training import Plan as TrainingPlan
 from nn.training import trajectory
 from numerics import GridTransform, NonUniformTransform, TensorTransform, exponential, transform_to_tensor_grid
 from pde.cost import memory_needed
-from pde.integrators import TRANSFORM_SHARE, ThetaMethod, choose
+from pde.integrators import TRANSFORM_SHARE, Adaptive, ThetaMethod, choose
 from problem import ComputationError, Pde, Problem
 from runtime import threads
 
@@ -29,6 +29,7 @@ ASSEMBLY = 7e-10  # seconds for an entry at each quadrature point of its cell
 SHIFT_INVERT = 7e-7  # seconds for a nonzero, factorisation and all solves
 DIRECT_STEP = 3e-8  # seconds for a nonzero, one step with a factorisation at hand
 MOST_PRODUCTS = 500  # of Lanczos, where it does not say
+SHIFTS = 12  # factorisations of an adaptive run, each with as many solves as one by Lanczos
 CG_PRODUCTS = 10  # of one implicit step of the data operator
 STARTING = 3.0  # seconds to import the libraries
 WRITING = 1.2e-6  # seconds for a dof, channel and output time, fields for ParaView included
@@ -69,17 +70,17 @@ def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow |
     setup = ASSEMBLY * plan.entries * (plan.degree + 3) ** plan.dimension
     around = STARTING + WRITING * outputs * channels * plan.dofs
     integrator = choose(problem, settings, folded=plan.folded)
-    direct = not isinstance(integrator, ThetaMethod)
+    direct, adaptive = not isinstance(integrator, ThetaMethod), isinstance(integrator, Adaptive)
     if isinstance(integrator, ThetaMethod):
         steps: int | None = sum(integrator.steps(problem.times))
     else:
-        steps = flow.steps if flow else None
+        steps = flow.steps if flow and not adaptive else None
     if settings.operator == "local":
-        each = SHIFT_INVERT if direct else 2 * DIRECT_STEP * (steps or 0)
+        each = (SHIFTS if adaptive else 1) * SHIFT_INVERT if direct else 2 * DIRECT_STEP * (steps or 0)
         return Cost(None if direct else steps, around + setup + channels * each * plan.nonzeros, memory)
     transform = _transform_seconds(problem, settings, plan)
     product = transform + 0.5 * PRODUCT * plan.entries
-    products = (steps or MOST_PRODUCTS) * (1 if direct else CG_PRODUCTS)
+    products = (steps or MOST_PRODUCTS) * (1 if direct and not adaptive else CG_PRODUCTS)
     finish = 2 * transform * outputs * channels
     return Cost(steps, around + 0.5 * setup + channels * products * product + finish, memory)
 

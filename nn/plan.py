@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from nn.device import check_memory, choose_device, memory_that_may_run_out, one_torch_thread
-from nn.integrators import INTEGRATORS, Integrator, Schedule
+from nn.integrators import INTEGRATORS, Integrator
 from nn.network import FourierNetwork
 from nn.ntk import InfiniteWidthKernel, largest_eigenvalue
 from nn.transforms import make_transforms
+from numerics import Schedule
 from problem import ErrorHistory, Grid, InputError, Problem, Training
 from runtime import log, version_of
 

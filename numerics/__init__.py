@@ -1,22 +1,27 @@
-"""What both sides compute with: the non-uniform transforms behind one seam, and the exponential of a symmetric
-operator by Lanczos."""
+"""What both sides compute with: the non-uniform transforms behind one seam, and functions of a symmetric operator by
+Lanczos: its exponential, and gradient descent."""
 
+from numerics.descent import gradient_descent
 from numerics.folding import fold
-from numerics.lanczos import Exponential, Lanczos, exponential, shift_invert_exponential
+from numerics.lanczos import Basis, Evolution, Lanczos, exponential, shift_invert_exponential
 from numerics.nufft import GridTransform, NonUniformTransform
 from numerics.scattered import ScatteredTransform, transform_between
+from numerics.schedule import Schedule
 from numerics.superposition import superpose
 from numerics.tensor import TensorTransform, transform_to_tensor_grid
 
 __all__ = [
-    "Exponential",
+    "Basis",
+    "Evolution",
     "GridTransform",
     "Lanczos",
     "NonUniformTransform",
     "ScatteredTransform",
+    "Schedule",
     "TensorTransform",
     "exponential",
     "fold",
+    "gradient_descent",
     "shift_invert_exponential",
     "superpose",
     "transform_between",

@@ -1,7 +1,7 @@
 """The command `freqbias pde`, also `python -m pde`."""
 
 from runtime import commandline
-from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
+from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose
 
 
 def pde_command(
@@ -13,6 +13,7 @@ def pde_command(
     verbose: Verbose = 0,
     quiet: Quiet = False,
     log_file: LogFile = None,
+    petsc: Petsc = None,
 ) -> None:
     """Solve the equation.
 
@@ -25,6 +26,9 @@ def pde_command(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
+        from pde.petsc_options import start
+
+        start(petsc or [])  # before what follows starts it
         from pde.stage import run_stage  # takes seconds to import: only once the run file is found good
 
-        run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)
+        run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])

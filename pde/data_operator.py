@@ -39,6 +39,10 @@ class DataOperator:
         self._stiffness = ElementMatrices(space, form)
         self._transform = self._transform_to(self._stiffness.nodes) if len(self._stiffness.nodes) else None
 
+    @property
+    def spread(self) -> MPI.Comm:
+        return MPI.COMM_SELF
+
     def apply(self, u: np.ndarray) -> np.ndarray:
         """K_h u = Re(E^H A_h E u) / N, twice that over a half mesh, and atom mean(u): (N,) -> (N,). Collective."""
         result = np.zeros(len(u))
@@ -64,7 +68,7 @@ class DataOperator:
         system = LinearOperator((size, size), matvec=lambda u: u + shift * self.apply(u.ravel()), dtype=float)
 
         def solve(right: np.ndarray) -> np.ndarray:
-            solution, failure = cg(system, right, rtol=1e-3 * self._accuracy, maxiter=1000)
+            solution, failure = cg(system, right, rtol=max(1e-3 * self._accuracy, 1e-14), maxiter=1000)
             if failure:
                 raise ComputationError(
                     "conjugate gradients did not converge in 1000 iterations; use a smaller [pde] step"

@@ -10,6 +10,8 @@ from dolfinx import fem
 from dolfinx.fem.petsc import assemble_matrix, create_matrix
 from petsc4py import PETSc
 
+from pde.cost import DIRECT
+from pde.petsc_options import PREFIX
 from problem import ComputationError
 
 
@@ -37,36 +39,53 @@ class Matrix:
 
 FILL_ORDERING = 2  # of MUMPS (ICNTL 7): approximate minimum fill
 BEST_ORDERING = 7  # the automatic choice, which takes nested dissection
+LEAST_RTOL = 1e-13  # what conjugate gradients can reach
+MOST_ITERATIONS = 1000
 
 
-class Cholesky:
-    """b -> (M + shift B)^-1 b by one sparse Cholesky factorisation (MUMPS).
+class ShiftedSolver:
+    """b -> (M + shift B)^-1 b on a mesh of this dimension: by one sparse Cholesky factorisation (MUMPS), or, for more
+    dofs than `DIRECT`, by conjugate gradients to `rtol` in the energy norm with algebraic multigrid (GAMG).
 
-    planar: meshes of one or two dimensions, where nested dissection takes 3 times as long as the factorisation itself
-    and saves nothing (measured); in three dimensions it saves a third.
+    The ordering of MUMPS: on meshes of one or two dimensions nested dissection takes 3 times as long as the
+    factorisation itself and saves nothing (measured); in three dimensions it saves a third.
 
-    Raises ComputationError, with PETSc's reason, where the factorisation or a solve fails. Collective throughout.
+    PETSc's options with the prefix pde_ take precedence (-pde_ksp_type, -pde_pc_type, ...). Raises ComputationError,
+    with PETSc's reason, where the factorisation or a solve fails. Collective throughout.
     """
 
-    def __init__(self, mass: Matrix, shift: float, stiffness: Matrix, *, planar: bool) -> None:
+    def __init__(self, mass: Matrix, shift: float, stiffness: Matrix, *, dimension: int, rtol: float) -> None:
         self._matrix = mass.petsc.copy()
         self._matrix.axpy(shift, stiffness.petsc, structure=PETSc.Mat.Structure.SAME)
         self._matrix.setOption(PETSc.Mat.Option.SPD, True)
         self._right, self._solution = self._matrix.createVecs()
         self._solver = PETSc.KSP().create(self._matrix.getComm())
+        self._solver.setOptionsPrefix(PREFIX)
         self._solver.setOperators(self._matrix)
-        self._solver.setType(PETSc.KSP.Type.PREONLY)
         preconditioner = self._solver.getPC()
-        preconditioner.setType(PETSc.PC.Type.CHOLESKY)
-        preconditioner.setFactorSolverType(PETSc.Mat.SolverType.MUMPS)
-        preconditioner.setFactorSetUpSolverType()
-        preconditioner.getFactorMatrix().setMumpsIcntl(7, FILL_ORDERING if planar else BEST_ORDERING)
-        self._solver.setErrorIfNotConverged(True)
-        self._trying("factor", self._solver.setUp)
+        if self._matrix.getSize()[0] <= DIRECT[dimension]:
+            self._solver.setType(PETSc.KSP.Type.PREONLY)
+            preconditioner.setType(PETSc.PC.Type.CHOLESKY)
+            preconditioner.setFactorSolverType(PETSc.Mat.SolverType.MUMPS)
+        else:
+            self._solver.setType(PETSc.KSP.Type.CG)
+            self._solver.setNormType(PETSc.KSP.NormType.NATURAL)
+            self._solver.setTolerances(rtol=max(rtol, LEAST_RTOL), max_it=MOST_ITERATIONS)
+            preconditioner.setType(PETSc.PC.Type.GAMG)
+        self._trying("take the options for", self._solver.setFromOptions)
+        if preconditioner.getType() == PETSc.PC.Type.CHOLESKY:
+            self._trying("prepare", preconditioner.setFactorSetUpSolverType)
+            if preconditioner.getFactorSolverType() == PETSc.Mat.SolverType.MUMPS:
+                ordering = FILL_ORDERING if dimension < 3 else BEST_ORDERING
+                preconditioner.getFactorMatrix().setMumpsIcntl(7, ordering)
+        self._trying("prepare", self._solver.setUp)
 
     def __call__(self, b: np.ndarray) -> np.ndarray:
         self._right.array[:] = b
-        self._trying("solve", self._solver.solve, self._right, self._solution)
+        self._trying("solve with", self._solver.solve, self._right, self._solution)
+        reason = self._solver.getConvergedReason()
+        if reason < 0:
+            raise self._failure("solve with", name_of(PETSc.KSP.ConvergedReason, reason))
         return self._solution.array.copy()
 
     def destroy(self) -> None:
@@ -78,7 +97,22 @@ class Cholesky:
         try:
             work(*arguments)
         except PETSc.Error as failure:
-            size = self._matrix.getSize()[0]
-            raise ComputationError(
-                f"MUMPS could not {what} M + shift B with {size} dofs: {failure}; use a coarser mesh or more memory"
-            ) from failure
+            raise self._failure(what, said(failure)) from failure
+
+    def _failure(self, what: str, reason: str) -> ComputationError:
+        kind, size = f"{self._solver.getType()} + {self._solver.getPC().getType()}", self._matrix.getSize()[0]
+        return ComputationError(
+            f"PETSc ({kind}) could not {what} M + shift B with {size} dofs: {reason}; use a coarser mesh, more memory, "
+            f"or other PETSc options"
+        )
+
+
+def name_of(reasons: type, code: int) -> str:
+    """PETSc's own name of a reason for stopping, such as DIVERGED_MAX_IT."""
+    names = {value: name for name, value in vars(reasons).items() if name.startswith("DIVERGED")}
+    return names.get(code, str(code))
+
+
+def said(failure: PETSc.Error) -> str:
+    """The last line of PETSc's message, which holds the cause."""
+    return str(failure).strip().splitlines()[-1].removeprefix("[0] ")

@@ -19,9 +19,11 @@ from meshes import Plan, build
 from numerics import GridTransform
 from pde import forms
 from pde.fourier_integral import FourierIntegral
-from pde.linear_algebra import Cholesky, Matrix
+from pde.linear_algebra import Matrix, ShiftedSolver
 from pde.nodes import Nodes
 from problem import InputError, Problem
+
+SOLVER_SHARE = 1e-3  # of the accuracy of the transforms, for a solve: a run makes many
 
 
 class LocalOperator:
@@ -57,7 +59,8 @@ class LocalOperator:
         self._mass = Matrix(forms.mass_form(self.space, exact))
         operator = forms.operator_form(self.space, *laws, degree)
         self._stiffness = Matrix(operator, scale=1 / problem.grid.volume, like=self._mass)
-        self._solver: Cholesky | None = None
+        self._solver: ShiftedSolver | None = None
+        self._accuracy = accuracy
         self._integral = None
         if not self._hartley:  # the nodes of such a mesh may not resolve the waves of the samples
             self._integral = FourierIntegral(self.space, problem.grid, accuracy=accuracy, threads=threads)
@@ -67,6 +70,10 @@ class LocalOperator:
         v = self._transform.to_frequencies(errors) / errors.shape[1]
         self.start = v.real + v.imag if self._hartley else np.concatenate([v.real, v.imag])
         self._start_errors = errors
+
+    @property
+    def spread(self) -> MPI.Comm:
+        return self.comm
 
     def apply(self, w: np.ndarray) -> np.ndarray:
         """B w, (n_local,). Collective."""
@@ -84,7 +91,8 @@ class LocalOperator:
         """b -> (M + shift B)^-1 b. One shift at a time: the solver of an earlier one is at its end."""
         if self._solver is not None:
             self._solver.destroy()
-        self._solver = Cholesky(self._mass, shift, self._stiffness, planar=self.plan.dimension < 3)
+        rtol, dimension = SOLVER_SHARE * self._accuracy, self.plan.dimension
+        self._solver = ShiftedSolver(self._mass, shift, self._stiffness, dimension=dimension, rtol=rtol)
         return self._solver
 
     def destroy(self) -> None:

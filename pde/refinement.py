@@ -18,7 +18,8 @@ import ufl
 from dolfinx import fem
 
 from meshes import Plan, build
-from pde.integrators import TRANSFORM_SHARE, Effort, choose
+from pde.evolution import Effort
+from pde.integrators import TRANSFORM_SHARE, choose
 from pde.local_operator import LocalOperator
 from problem import ComputationError, Pde, Problem
 from runtime import log, threads

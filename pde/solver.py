@@ -4,6 +4,7 @@ from mpi4py import MPI  # isort: skip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from meshes import plan
 from numerics import superpose
 from pde.cost import check_memory
 from pde.data_operator import DataOperator
-from pde.integrators import TRANSFORM_SHARE, Effort, choose
+from pde.evolution import Effort
+from pde.integrators import TRANSFORM_SHARE, choose
 from pde.local_operator import LocalOperator
 from pde.refinement import refined
 from problem import ComputationError, Grid, Mesh, Pde, Problem, Spectrum, draw
@@ -36,13 +38,13 @@ def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
 @dataclass(frozen=True)
 class Snapshot:
     """The solution at one output time: the whole state on rank 0 (None elsewhere), the loss, for the local operator
-    the share outside, and the steps it took from the start."""
+    the share outside, and what it took from the start (`Effort.counts`)."""
 
     index: int
     state: np.ndarray | None
     loss: float
     outside: float
-    steps: int
+    counts: dict[str, Any]
 
 
 class Solver:
@@ -96,8 +98,11 @@ class Solver:
         attributes = {
             "operator": self.settings.operator,
             "integrator": self.settings.integrator,
+            "dynamics": self.settings.dynamics,
             "tolerance": self.settings.tolerance,
             "steps": self.effort.steps,
+            "solves": self.effort.solves,
+            "factorisations": self.effort.factorisations,
             "error_estimate": self.effort.error,
             "half_width": np.array(self.plan.half_width),
             "folded": int(self.plan.folded),
@@ -128,7 +133,7 @@ class Solver:
         errors = self.operator.errors(local)
         loss = float(0.5 * np.mean(errors**2, axis=1).sum())
         outside = self.operator.outside(local, errors) if isinstance(self.operator, LocalOperator) else 0.0
-        return Snapshot(index, self.operator.gather(local), loss, outside, self.effort.steps)
+        return Snapshot(index, self.operator.gather(local), loss, outside, self.effort.counts())
 
 
 def solve(

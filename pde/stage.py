@@ -1,28 +1,39 @@
 """The stage `pde` of a result: output times stored as they are reached, `spectrum.nc` and `fields.pvd` at the end.
 
-Parts: `output-K`, the whole state, loss and share outside at output time K. A resumed run goes on from the last of
-them, on any number of ranks.
+Parts: `output-K`, the whole state, loss and share outside at output time K; `krylov-R` of a run by Lanczos, which
+reaches all output times at once (`pde.checkpoint`). A resumed run goes on from there, on any number of ranks.
 """
 
 from mpi4py import MPI  # isort: skip
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import dolfinx
 from petsc4py import PETSc
 
 from meshes import plan
+from pde.checkpoint import Checkpoint
 from pde.cost import check_memory
 from pde.fields import spectrum_fields, write_fields
+from pde.petsc_options import report_unused
 from pde.solver import Snapshot, Solver
 from problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
 from runtime import Progress, Stage, StopRequest, Store, log, on_root
 
 
 def run_stage(
-    run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    petsc: Sequence[str] = (),
 ) -> None:
     """Solve, and write `pde/spectrum.nc` and `pde/fields.pvd`; collective over COMM_WORLD.
 
+    petsc: options that PETSc was started with; those that it did not use are reported.
     Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once what was reached is
     on the disk.
     """
@@ -39,11 +50,14 @@ def run_stage(
         log.info("pde: %d dofs, degree %d, half-width %s", layout.dofs, layout.degree, reach)
         solver = Solver(problem, run.pde, run.mesh, comm)
         snapshots = _solve(solver, stage, stop)
-        on_root(_assemble, solver, stage, snapshots)
+        report_unused(petsc)
+        on_root(_assemble, solver, stage, snapshots, petsc)
     finally:
         if stage is not None:
             stage.close()
-    log.info("pde: %d steps; wrote %s", solver.effort.steps, store.root / "pde" / "spectrum.nc")
+    effort, wrote = solver.effort, store.root / "pde" / "spectrum.nc"
+    counts = f"{effort.steps} steps, {effort.solves} solves, {effort.factorisations} factorisations"
+    log.info("pde: %s; error of the integration at most about %.1e of the start; wrote %s", counts, effort.error, wrote)
 
 
 def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
@@ -57,10 +71,11 @@ def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Snaps
     """All snapshots, those of an earlier run included; each is stored as it is reached. Collective."""
     stepping = solver.settings.integrator != "lanczos"  # Lanczos reaches all output times at once, or none
     stored = on_root(_stored, stage, share=False) if stepping else []
-    count, steps = on_root(lambda: (len(stored or []), stored[-1].steps if stored else 0))
-    snapshots = stored if stored is not None else [Snapshot(index, None, 0.0, 0.0, 0) for index in range(count)]
-    solver.effort.steps = steps
-    solver.effort.tick = lambda: stop.check(solver.comm)
+    count, counts = on_root(lambda: (len(stored or []), stored[-1].counts if stored else {}))
+    snapshots = stored if stored is not None else [Snapshot(index, None, 0.0, 0.0, {}) for index in range(count)]
+    checkpoint = Checkpoint(solver.operator, stage, stop)
+    solver.effort.restore(counts)
+    solver.effort.tick, solver.effort.known = checkpoint.tick, checkpoint.known
     if snapshots:
         log.info("pde: going on after t = %g", solver.problem.times[count - 1])
     total = len(solver.problem.times)
@@ -86,7 +101,7 @@ def _stored(stage: Stage) -> list[Snapshot]:
     return snapshots if len(snapshots) > 1 else []  # the start alone is nothing to go on from
 
 
-def _assemble(solver: Solver, stage: Stage, snapshots: list[Snapshot]) -> None:
+def _assemble(solver: Solver, stage: Stage, snapshots: list[Snapshot], petsc: Sequence[str]) -> None:
     spectrum = solver.spectrum(snapshots)
     with stage.writing("spectrum.nc") as path:
         spectrum.save(path)
@@ -94,7 +109,7 @@ def _assemble(solver: Solver, stage: Stage, snapshots: list[Snapshot]) -> None:
         fields = spectrum_fields(solver.problem, spectrum, solver.plan)
         write_fields(path.parent, spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
     versions = {"dolfinx": dolfinx.__version__, "petsc": ".".join(map(str, PETSc.Sys.getVersion()))}
-    stage.finish(versions=versions, ranks=solver.comm.size)
+    stage.finish(versions=versions, ranks=solver.comm.size, petsc_options=list(petsc))
 
 
 def _part(index: int) -> str:

@@ -47,6 +47,9 @@ class RunFile(Section):
             and not {"times", "outputs"} & time.keys()
         ):
             tables = {**tables, "time": {**time, "outputs": OUTPUTS}}
+        if isinstance(tables, dict) and _descends(tables, "pde", "dynamics"):
+            step = tables["training"].get("step", "auto") if _descends(tables, "training", "integrator") else "auto"
+            tables = {**tables, "pde": {"step": step, **tables["pde"]}}
         return tables
 
     @model_validator(mode="after")
@@ -56,6 +59,15 @@ class RunFile(Section):
                 f"[pde] tolerance = {self.pde.tolerance} is also that of [training], and below the rounding of "
                 f'precision = "single", 1e-5; '
                 'use [training] precision = "double", or give [training] a tolerance of its own'
+            )
+        if self.pde.dynamics == "gradient-descent" and (self.training.integrator, self.training.step) != (
+            "gradient-descent",
+            self.pde.step,
+        ):
+            raise ValueError(
+                f'[pde] dynamics = "gradient-descent" with step = {self.pde.step} contradicts [training] integrator = '
+                f'"{self.training.integrator}" with step = {self.training.step}; leave [pde] step out, and give '
+                '[training] integrator = "gradient-descent" and a step'
             )
         if self.pde.initial == "target" and not self.network.symmetric:
             raise ValueError(
@@ -67,6 +79,12 @@ class RunFile(Section):
     @property
     def training_tolerance(self) -> float:
         return self.pde.tolerance if self.training.tolerance is None else self.training.tolerance
+
+
+def _descends(tables: dict[str, Any], section: str, key: str) -> bool:
+    """Whether this section of an unchecked run file says "gradient-descent" for this key."""
+    content = tables.get(section)
+    return isinstance(content, dict) and content.get(key) == "gradient-descent"
 
 
 def load(path: Path) -> RunFile:

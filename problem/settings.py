@@ -128,8 +128,13 @@ class Pde(Section):
     operator: Literal["data", "local"] = Field(
         "data", description='"data" (exact on the data) or "local" (the damped heat equation)'
     )
-    integrator: Literal["lanczos", "crank-nicolson", "backward-euler"] = Field(
-        "lanczos", description='"lanczos", "crank-nicolson" or "backward-euler"'
+    integrator: Literal["lanczos", "adaptive", "crank-nicolson", "backward-euler"] = Field(
+        "lanczos", description='"lanczos", "adaptive", "crank-nicolson" or "backward-euler"'
+    )
+    dynamics: Literal["flow", "gradient-descent"] = Field(
+        "flow",
+        description='"flow" (training in the limit of small steps) or "gradient-descent" (its steps themselves, of the '
+        "length that [training] step gives)",
     )
     initial: Literal["auto", "target", "network"] = Field(
         "auto", description='"target", "network" or "auto" (what the network has)'
@@ -147,10 +152,21 @@ class Pde(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> "Pde":
-        if self.integrator == "lanczos" and self.step != "auto":
+        if self.dynamics == "gradient-descent":
+            if self.operator != "data" or self.integrator != "lanczos":
+                raise ValueError(
+                    f'dynamics = "gradient-descent" takes operator = "data" and integrator = "lanczos", not operator = '
+                    f'"{self.operator}" and integrator = "{self.integrator}"; use those, or dynamics = "flow"'
+                )
+            if self.step == "auto":
+                raise ValueError(
+                    'dynamics = "gradient-descent" takes its steps from the training; give [training] integrator = '
+                    '"gradient-descent" and step a number'
+                )
+        elif self.integrator in ("lanczos", "adaptive") and self.step != "auto":
             raise ValueError(
-                f'step = {self.step} is for the stepping integrators, and integrator = "lanczos" takes none; '
-                f"leave step out"
+                f'step = {self.step} is for integrators of a fixed step, and integrator = "{self.integrator}" takes '
+                f"none; leave step out"
             )
         return self
 

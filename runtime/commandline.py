@@ -40,6 +40,15 @@ LogFile = Annotated[
     Path | None,
     typer.Option("--log-file", metavar="FILE", help="Append what is said, with times, to FILE.", show_default=False),
 ]
+Petsc = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--petsc",
+        metavar="WORD",
+        help="A word for PETSc; all that stands after -- is taken so: -- -pde_ksp_view -log_view",
+        show_default=False,
+    ),
+]
 
 EXIT_CODES = (
     "Exit codes: 0 done; 2 bad input or usage; 3 the computation diverged or lost accuracy; "
@@ -99,7 +108,11 @@ def main(app: typer.Typer, name: str) -> NoReturn:
 
 
 def invoke(app: typer.Typer, name: str, arguments: list[str]) -> int:
-    """Run one command line and return its exit code. Raises UsageError for what the app does not understand."""
+    """Run one command line and return its exit code; what stands after `--` are words for PETSc. Raises UsageError for
+    what the app does not understand."""
+    if "--" in arguments:
+        cut = arguments.index("--")
+        arguments = [*arguments[:cut], *(f"--petsc={word}" for word in arguments[cut + 1 :])]
     command = typer.main.get_command(app)
     try:
         with command.make_context(name, arguments) as context:

@@ -7,6 +7,8 @@ from tests.problem.run_files import table
 
 TOO_SMALL_OR_LARGE = (1e-320, 1e200)
 
+DESCENT = {"integrator": "gradient-descent", "step": 0.1}
+
 # Out of range, for every key; a pair (value, met) where the message names the one entry at fault.
 OUT_OF_RANGE: dict[str, list[Any]] = {
     "name": ["", "a b", "../above", "..", "a/b", "a\n"],
@@ -64,6 +66,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "mesh.adaptive": [],
     "pde.operator": ["global"],
     "pde.integrator": ["euler"],
+    "pde.dynamics": ["sgd"],
     "pde.initial": ["zero"],
     "pde.step": [0.0, -0.1, "small", *TOO_SMALL_OR_LARGE],
     "pde.degree": [0, 9],
@@ -156,6 +159,22 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("[mesh] size = 3.0 is more than half_width = 2.0", "use smaller elements"),
     ),
     "step against lanczos": ({"pde": {"step": 0.1}}, ("[pde] step = 0.1", 'integrator = "lanczos"', "leave step out")),
+    "step against adaptive": (
+        {"pde": {"integrator": "adaptive", "step": 0.1}},
+        ("[pde] step = 0.1", 'integrator = "adaptive"', "leave step out"),
+    ),
+    "gradient descent against integrator": (
+        {"pde": {"dynamics": "gradient-descent", "integrator": "adaptive"}, "training": DESCENT},
+        ('[pde] dynamics = "gradient-descent" takes', 'integrator = "adaptive"', 'use those, or dynamics = "flow"'),
+    ),
+    "gradient descent against the training": (
+        {"pde": {"dynamics": "gradient-descent"}, "training": {"integrator": "rk4", "step": 0.1}},
+        ('[pde] dynamics = "gradient-descent" takes its steps from the training', "step a number"),
+    ),
+    "gradient descent of another step": (
+        {"pde": {"dynamics": "gradient-descent", "step": 0.2}, "training": DESCENT},
+        ("with step = 0.2 contradicts [training]", "with step = 0.1", "leave [pde] step out"),
+    ),
     "tolerance against precision": (
         {"training": {"tolerance": 1e-6}},
         ("[training] tolerance = 1e-06", 'precision = "single"', 'use precision = "double"'),

@@ -38,7 +38,7 @@ class Bench:
         return import_module(module) if name == "compare" else SimpleNamespace(run_stage=self.standing_in(name))
 
     def standing_in(self, name):
-        def run_stage(run, problem, store, *, resume, overwrite, stop):
+        def run_stage(run, problem, store, *, resume, overwrite, stop, petsc=()):
             with store.open(name, keys=stage_keys(run, name), resume=resume, overwrite=overwrite) as stage:
                 self.interrupted(name)
                 spectrum, history = fabricated(problem, cells=(32,))

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nn import trajectory
-from nn.integrators import INTEGRATORS, Schedule
+from nn.integrators import INTEGRATORS
 from nn.training import prepare
+from numerics import Schedule
 from problem import Gaussian, Grid, Network, Problem, Samples, Training, draw
 
 CONSTANTS = {

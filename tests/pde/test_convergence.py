@@ -13,8 +13,9 @@ from dolfinx import fem
 from scipy.special import jnp_zeros, jv, spherical_jn
 
 from meshes import BoxPlan, LayeredPlan
+from pde.evolution import Effort
 from pde.forms import _at_quadrature
-from pde.integrators import Effort, ShiftInvertLanczos, ThetaMethod, fastest_rate
+from pde.integrators import ShiftInvertLanczos, ThetaMethod, fastest_rate
 from pde.local_operator import LocalOperator
 from problem import Ball, Grid, Network, Problem, Uniform, waves
 

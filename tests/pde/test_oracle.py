@@ -199,7 +199,7 @@ def test_loss_is_that_of_the_exact_flow():
     np.testing.assert_allclose(loss, 0.5 * np.mean(u[:, 0] ** 2, axis=1), rtol=1e-4)
 
 
-@pytest.mark.parametrize("integrator", ["lanczos", "crank-nicolson", "backward-euler"])
+@pytest.mark.parametrize("integrator", ["lanczos", "adaptive", "crank-nicolson", "backward-euler"])
 def test_local_operator_windowed_gaussian_1d(integrator):
     problem = problem_of(Gaussian(10.0), (128,), (1.0,), [[3.0], [10.0], [20.0]], 0.08, 200.0)
     tolerance = 1e-2 if integrator == "backward-euler" else 1e-3
@@ -235,7 +235,7 @@ def test_nothing_has_leaked_out_at_the_start():
     assert 0 < snapshots[-1].outside < 0.5
 
 
-@pytest.mark.parametrize("integrator", ["crank-nicolson", "backward-euler"])
+@pytest.mark.parametrize("integrator", ["adaptive", "crank-nicolson", "backward-euler"])
 def test_data_operator_with_the_textbook_integrators(integrator):
     problem = problem_of(Gaussian(6.0), (32,), (1.0,), [[3.0], [5.0]], None, 50.0)
     error, _ = worst_error(problem, pde.solve(problem, Pde(integrator=integrator, tolerance=1e-2)))

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pde.stage import run_stage
-from problem import Spectrum, build, parse
+from problem import Spectrum, build, parse, resolved
 from runtime import StoppedEarly, StopRequest, Store
+from tests import launch
 
 
 class StopAt(StopRequest):
@@ -21,18 +22,26 @@ class StopAt(StopRequest):
 
 
 def run_of(integrator, operator):
+    tolerance = 1e-4 if integrator == "adaptive" else 1e-2  # for more than nine steps
     return parse(
         {
             "density": {"kind": "gaussian", "sigma": 6.0},
             "data": {"kind": "waves", "dimension": 1, "points": 96, "frequencies": [[3.0], [8.0]], "window": 0.1},
             "network": {"width": 2, "sigma_a": 1.0},
             "time": {"times": [1.0, 5.0, 20.0, 60.0]},
-            "pde": {"integrator": integrator, "operator": operator, "tolerance": 1e-2},
+            "pde": {"integrator": integrator, "operator": operator, "tolerance": tolerance},
         }
     )
 
 
-CASES = [("crank-nicolson", "local"), ("backward-euler", "local"), ("lanczos", "local"), ("lanczos", "data")]
+CASES = [
+    ("crank-nicolson", "local"),
+    ("backward-euler", "local"),
+    ("adaptive", "local"),
+    ("adaptive", "data"),
+    ("lanczos", "local"),
+    ("lanczos", "data"),
+]
 
 
 @pytest.mark.parametrize("integrator, operator", CASES)
@@ -61,3 +70,35 @@ def test_lanczos_is_not_thrown_away_once_it_has_ended(operator, tmp_path):
     run_stage(run, problem, Store(tmp_path / "late"), resume=False, overwrite=False, stop=StopAt(counting.looks + 1))
     steps = Spectrum.load(tmp_path / "late" / "pde" / "spectrum.nc").attributes["steps"]
     assert counting.looks == steps, "one look a product, none after"
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("operator", ["data", "local"])
+def test_lanczos_goes_on_from_the_products_it_has_made(operator, ranks, tmp_path):
+    """On one rank, whatever it was stopped on; and half of the products are not made again."""
+    run = run_of("lanczos", operator)
+    (tmp_path / "run.toml").write_text(resolved(run))
+    whole = tmp_path / "whole"
+    run_stage(run, build(run), Store(whole), resume=False, overwrite=False, stop=StopRequest())
+    expected = Spectrum.load(whole / "pde" / "spectrum.nc")
+    kept = expected.attributes["steps"] // 2
+    stopping = """
+        import sys
+        from pathlib import Path
+        from problem import build, load
+        from pde.stage import run_stage
+        from runtime import Store, run_guarded
+        from tests.pde.test_stage import StopAt
+
+        run = load(Path(sys.argv[1]))
+        flags = {"resume": False, "overwrite": False, "stop": StopAt(int(sys.argv[3]) + 1)}
+        sys.exit(run_guarded(lambda: run_stage(run, build(run), Store(Path(sys.argv[2])), **flags)))
+    """
+    done = launch.run(*launch.code(stopping), tmp_path / "run.toml", tmp_path / "part", kept, ranks=ranks)
+    assert done.returncode == 75, done.stderr
+    counting = StopAt(10**9)
+    run_stage(run, build(run), Store(tmp_path / "part"), resume=True, overwrite=False, stop=counting)
+    resumed = Spectrum.load(tmp_path / "part" / "pde" / "spectrum.nc")
+    assert counting.looks == expected.attributes["steps"] - kept  # a look a product
+    assert resumed.attributes["steps"] == expected.attributes["steps"]
+    np.testing.assert_allclose(resumed.error, expected.error, rtol=0, atol=1e-10 * np.abs(expected.error).max())

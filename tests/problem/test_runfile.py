@@ -103,7 +103,8 @@ def test_what_is_stored_loads_to_the_same_run(tables):
 def test_what_is_stored_names_every_default():
     stored = tomllib.loads(resolved(parse(table(time={"end": 5.0}, replace=True))))
     assert stored["pde"] == {
-        "operator": "data", "integrator": "lanczos", "initial": "auto", "step": "auto", "degree": 6, "tolerance": 1e-3,
+        "operator": "data", "integrator": "lanczos", "dynamics": "flow", "initial": "auto", "step": "auto",
+        "degree": 6, "tolerance": 1e-3,
     }  # fmt: skip
     assert stored["training"] == {
         "integrator": "rk4", "step": "auto", "tolerance": 1e-3, "precision": "single", "device": "auto",
@@ -111,6 +112,13 @@ def test_what_is_stored_names_every_default():
     assert stored["network"] == {"width": 64, "sigma_a": 1.0, "sampling": "iid", "symmetric": True, "depth": 2}
     assert stored["time"] == {"end": 5.0, "outputs": OUTPUTS}
     assert stored["data"]["standardize"] is False
+
+
+def test_gradient_descent_takes_the_step_of_the_training():
+    training = {"integrator": "gradient-descent", "step": 0.25}
+    run = parse(table(pde={"dynamics": "gradient-descent"}, training=training))
+    assert run.pde.step == 0.25
+    assert parse(tomllib.loads(resolved(run))).pde == run.pde
 
 
 def test_integers_stand_for_numbers():

@@ -17,6 +17,7 @@ NETWORK = {"nn", "compare"}
 ONE_CHOICE = None  # the only value there is; nothing can change
 
 STEPPING = {"pde": {"integrator": "crank-nicolson"}}
+DESCENT = {"training": {"integrator": "gradient-descent", "step": 0.1}}
 OWN_START = {"network": {"symmetric": False}}
 UNIFORM = {"density": {"kind": "uniform", "radius": 2.0, "sigma": None}}
 BALL = {"density": {"kind": "ball", "radius": 2.0, "sigma": None}}
@@ -91,6 +92,7 @@ ROWS = {
     "mesh.adaptive": ({}, {"mesh": {"adaptive": True}}, MESH),
     "pde.operator": ({}, {"pde": {"operator": "local"}}, MESH),
     "pde.integrator": ({}, STEPPING, SOLVER),
+    "pde.dynamics": (DESCENT, {"pde": {"dynamics": "gradient-descent"}}, SOLVER),
     "pde.initial": ({}, {"pde": {"initial": "target"}}, set()),  # what "auto" means for this network
     "pde.step": (STEPPING, {"pde": STEPPING["pde"] | {"step": 0.1}}, SOLVER),
     "pde.degree": ({}, {"pde": {"degree": 4}}, MESH),

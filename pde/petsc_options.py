@@ -1,0 +1,45 @@
+"""PETSc's options: what stands after `--` on the command line goes to PETSc's own database, where the solvers of this
+program look for names with the prefix `pde_`: -pde_ksp_rtol, -pde_pc_type, -pde_ts_rosw_type, ...
+"""
+
+import re
+from collections.abc import Sequence
+
+from problem import InputError
+from runtime import log
+
+PREFIX = "pde_"
+NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
+
+
+def start(options: Sequence[str]) -> None:
+    """Put the words of a command line into PETSc's database, starting PETSc where it has not started. Collective.
+
+    Raises InputError where they do not begin with an option.
+    """
+    if options and not NAME.fullmatch(options[0]):
+        raise InputError(f"-- {' '.join(options)}: PETSc's options begin with '-', for example -- -pde_ksp_rtol 1e-9")
+    from mpi4py import MPI  # noqa: F401  # isort: skip
+    import petsc4py
+
+    petsc4py.init(["freqbias", *options])  # some, as -log_view, are read at its start alone
+    from petsc4py import PETSc
+
+    PETSc.Options().insertString(" ".join(options))
+
+
+def report_unused(options: Sequence[str]) -> None:
+    """Warn of options that nothing has asked for, and drop them: PETSc would warn again at its end."""
+    from petsc4py import PETSc
+
+    database = PETSc.Options()
+    unused = [word for word in options if NAME.fullmatch(word) and not database.used(word.lstrip("-"))]
+    for word in unused:
+        database.delValue(word)
+    if unused:
+        log.warning(
+            "pde: PETSc did not use %s: misspelt, or of a solver that did not run; the names of this program's begin "
+            "with -%s",
+            ", ".join(unused),
+            PREFIX,
+        )
