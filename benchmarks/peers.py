@@ -29,7 +29,8 @@ from petsc4py import PETSc
 
 from benchmarks.peers_case import DEGREE, Case, clock
 from meshes import BoxPlan
-from pde.integrators import TRANSFORM_SHARE, Effort, ShiftInvertLanczos, fastest_rate
+from pde.evolution import Effort
+from pde.integrators import TRANSFORM_SHARE, ShiftInvertLanczos, fastest_rate
 from pde.linear_algebra import FILL_ORDERING
 from pde.local_operator import LocalOperator
 from problem import Gaussian, Grid, Network, Problem, waves
