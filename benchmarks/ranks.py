@@ -40,9 +40,11 @@ def measure(cells: int) -> None:
         comm.Barrier()
         return time.perf_counter() - start, result
 
-    a, b, c = (np.ones(20_000_000) for _ in range(3))
-    bandwidth = comm.size * 24 * len(a) / min(timed(lambda: np.add(b, c, out=a))[0] for _ in range(7))
-    del a, b, c
+    def bandwidth() -> float:
+        a, b, c = (np.ones(20_000_000) for _ in range(3))
+        return comm.size * 24 * len(a) / min(timed(lambda: np.add(b, c, out=a))[0] for _ in range(7))
+
+    together = bandwidth()
     samples = waves(Grid((64, 64), (1.0, 1.0)), [[6.0, 0.0], [3.0, 9.0]], window=0.1)
     times = np.linspace(0.0, 3000.0, 31)
     problem = Problem(Gaussian(5.0), samples, Network(width=2, sigma_a=1.0), times)
@@ -60,7 +62,7 @@ def measure(cells: int) -> None:
         "setup": setup,
         "solve": solve,
         "solves": solver.effort.steps,
-        "bandwidth": bandwidth,
+        "bandwidth": together,
         "messages": comm.allreduce(counted(EVENTS, "numMessages"), MPI.MAX),
         "bytes": comm.allreduce(counted(EVENTS, "messageLength"), MPI.MAX),
         "reductions": counted(REDUCTIONS, "count"),
@@ -73,7 +75,7 @@ def measure(cells: int) -> None:
 def launched(ranks: int, cells: int) -> dict[str, float]:
     mpirun = shutil.which("mpirun", path=str(Path(sys.executable).parent)) or "mpirun"
     command = [mpirun, "-n", str(ranks), sys.executable, "-m", "benchmarks.ranks", "--measure", str(cells)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # our own module
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -81,9 +83,8 @@ def main() -> None:
     cells = int(sys.argv[1]) if len(sys.argv) > 1 else CELLS
     one, two = launched(1, cells), launched(2, cells)
     allowed = two["bandwidth"] / one["bandwidth"]
-    print(
-        f"{one['dofs']:,} dofs, {one['solves']:.0f} solves; losses differ by {abs(two['loss'] / one['loss'] - 1):.0e}\n"
-    )
+    apart = abs(two["loss"] / one["loss"] - 1)
+    print(f"{one['dofs']:,} dofs, {one['solves']:.0f} solves; the losses differ by {apart:.0e}\n")
     print("| | one rank | two ranks | ratio | of the bandwidth's ratio |")
     print("|---|---|---|---|---|")
     rows = [(name, one[name], two[name], one[name] / two[name]) for name in ("setup", "solve")]
@@ -91,18 +92,15 @@ def main() -> None:
     for name, first, second, ratio in [*rows, ("whole", *whole, whole[0] / whole[1])]:
         print(f"| {name} | {first:.1f} s | {second:.1f} s | {ratio:.2f} | {100 * ratio / allowed:.0f} % |")
     print(f"| bandwidth | {one['bandwidth'] / 1e9:.1f} GB/s | {two['bandwidth'] / 1e9:.1f} GB/s | {allowed:.2f} | |\n")
-    # A rank of 8 x 8 has four sides of an eighth of the length, where one of two has one side; eight neighbours, not one.
+    # Of 8 x 8 ranks one has four sides an eighth as long and eight neighbours; of two, one side and one neighbour.
     volume, messages = two["bytes"] * 4 / 8, two["messages"] * 8
     network = volume / BANDWIDTH + messages * LATENCY + two["reductions"] * 2 * log2(FAR) * LATENCY
     work = 2 * whole[1] / FAR
-    print(f"Two ranks exchange {two['bytes'] / 1e6:.0f} MB each in {two['messages']:.0f} messages, and make ", end="")
     print(
-        f"{two['reductions']:.0f} reductions. On {FAR} ranks, two to a machine like this: {volume / 1e6:.0f} MB and ",
-        end="",
-    )
-    print(f"{messages:.0f} messages each, {network:.2f} s beside {work:.2f} s of work: ", end="")
-    print(
-        f"{whole[0] / (work + network):.0f} times faster than one rank, {100 * work / (work + network):.0f} % efficient."
+        f"Each of two ranks sends {two['bytes'] / 1e6:.0f} MB in {two['messages']:.0f} messages and joins in "
+        f"{two['reductions']:.0f} reductions. On {FAR} ranks, two to a machine: {volume / 1e6:.0f} MB in {messages:.0f} "
+        f"messages, {network:.2f} s beside {work:.2f} s of work: {whole[0] / (work + network):.0f} times as fast as one "
+        f"rank, {100 * work / (work + network):.0f} % of it work."
     )
 
 
