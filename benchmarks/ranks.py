@@ -98,9 +98,9 @@ def main() -> None:
     work = 2 * whole[1] / FAR
     print(
         f"Each of two ranks sends {two['bytes'] / 1e6:.0f} MB in {two['messages']:.0f} messages and joins in "
-        f"{two['reductions']:.0f} reductions. On {FAR} ranks, two to a machine: {volume / 1e6:.0f} MB in {messages:.0f} "
-        f"messages, {network:.2f} s beside {work:.2f} s of work: {whole[0] / (work + network):.0f} times as fast as one "
-        f"rank, {100 * work / (work + network):.0f} % of it work."
+        f"{two['reductions']:.0f} reductions. On {FAR} ranks, two to a machine: {volume / 1e6:.0f} MB in "
+        f"{messages:.0f} messages, {network:.2f} s beside {work:.2f} s of work: {whole[0] / (work + network):.0f} "
+        f"times as fast as one rank, {100 * work / (work + network):.0f} % of it work."
     )
 
 

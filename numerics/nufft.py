@@ -85,12 +85,16 @@ class NonUniformTransform(ABC):
         """sum_q u_q exp(-2 pi i xi_i.x_q): (..., N) real or complex -> (..., n) complex."""
         with np.errstate(over="raise"):
             rows: np.ndarray = np.ascontiguousarray(values, dtype=self.complex).reshape(-1, self.sites.size)
-        result = np.empty((len(rows), self._bounds[-1].stop), dtype=self.complex)
-        self._each(lambda share, part: share.to_frequencies(rows, result[:, part]))
-        return result.reshape(*values.shape[:-1], -1)
+        count = self._bounds[-1].stop
+        result = np.empty((len(rows), count), dtype=self.complex)
+        if count:
+            self._each(lambda share, part: share.to_frequencies(rows, result[:, part]))
+        return result.reshape(*values.shape[:-1], count)
 
     def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
         """sum_i c_i exp(+2 pi i xi_i.x_q): (..., n) -> (..., N) complex."""
+        if not amplitudes.shape[-1]:
+            return np.zeros((*amplitudes.shape[:-1], self.sites.size), dtype=self.complex)
         flat = amplitudes.reshape(-1, amplitudes.shape[-1])
         first, *others = self._each(lambda share, part: share.to_samples(flat[:, part]))
         for other in others:

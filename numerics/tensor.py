@@ -4,6 +4,8 @@ E = E_1 x ... x E_d with (E_k)_iq = exp(-2 pi i xi_i x_q), exact to rounding. Fo
 n multiplications and more, whatever the accuracy: below MOST_POINTS that is less than what FINUFFT takes.
 """
 
+from math import prod
+
 import numpy as np
 
 from numerics.nufft import NonUniformTransform
@@ -11,27 +13,35 @@ from numerics.scattered import transform_between
 from problem import Grid, Sites, phase
 
 MOST_POINTS = 256  # an axis, from 2-D on; measured
-NEARNESS = 1e-9  # of an axis' length: closer coordinates are the same
+NEARNESS = 1e-9  # of the largest coordinate: closer ones are the same
+MOST_VACANT = 4  # points of the tensor grid for each frequency on it
 
 
 def transform_to_tensor_grid(
     sites: Sites, frequencies: np.ndarray, *, eps: float, threads: int
 ) -> "TensorTransform | NonUniformTransform":
-    """The fastest for frequencies that form a tensor grid. The sites alone decide, so that all ranks take the same."""
-    if isinstance(sites, Grid) and sites.dimension > 1 and max(sites.shape) <= MOST_POINTS:
+    """The fastest for frequencies that form a tensor grid. The sites decide, so that the partition does not show."""
+    if len(frequencies) and isinstance(sites, Grid) and sites.dimension > 1 and max(sites.shape) <= MOST_POINTS:
         return TensorTransform(sites, frequencies)
     return transform_between(sites, frequencies, eps=eps, threads=threads)
 
 
 class TensorTransform:
     """Both transforms between a grid and frequencies (n, d) [cycles/length] on a tensor grid, in any order and with
-    any of its points left out."""
+    any of its points left out.
+
+    Raises FloatingPointError where a frequency is NaN or infinite, ValueError where they form no tensor grid.
+    """
 
     def __init__(self, grid: Grid, frequencies: np.ndarray) -> None:
+        if not np.isfinite(frequencies).all():
+            raise FloatingPointError("a frequency is NaN or infinite")
         self.grid = grid
         axes, places = zip(*(_distinct(coordinate) for coordinate in frequencies.T), strict=True)
-        self._shape = tuple(len(axis) for axis in axes)
-        self._place = np.ravel_multi_index(places, self._shape)
+        self.shape = tuple(len(axis) for axis in axes)
+        if prod(self.shape) > MOST_VACANT * len(frequencies):
+            raise ValueError(f"{len(frequencies)} frequencies form no tensor grid: {self.shape} distinct coordinates")
+        self._place = np.ravel_multi_index(places, self.shape)
         self._matrices = [phase(xi[:, None], x[:, None]) for xi, x in zip(axes, grid.axes(), strict=True)]
 
     def to_frequencies(self, values: np.ndarray) -> np.ndarray:
@@ -43,9 +53,9 @@ class TensorTransform:
 
     def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
         """sum_i c_i exp(+2 pi i xi_i.x_q): (..., n) -> (..., N) complex."""
-        axes = np.zeros((*amplitudes.shape[:-1], np.prod(self._shape)), dtype=complex)
+        axes = np.zeros((*amplitudes.shape[:-1], np.prod(self.shape)), dtype=complex)
         axes[..., self._place] = amplitudes
-        axes = axes.reshape(-1, *self._shape)
+        axes = axes.reshape(-1, *self.shape)
         for matrix in self._matrices:
             axes = np.tensordot(axes, matrix.conj(), axes=(1, 0))
         return axes.reshape(*amplitudes.shape[:-1], -1)
@@ -55,7 +65,7 @@ def _distinct(coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct values of a coordinate, ascending, and which of them each entry is; rounding apart."""
     order = np.argsort(coordinate)
     ordered = coordinate[order]
-    new = np.diff(ordered, prepend=-np.inf) > NEARNESS * (ordered[-1] - ordered[0])
+    new = np.diff(ordered, prepend=-np.inf) > NEARNESS * np.abs(coordinate).max()
     which = np.empty(len(coordinate), dtype=np.int64)
     which[order] = np.cumsum(new) - 1
     return ordered[new], which

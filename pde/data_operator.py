@@ -37,7 +37,7 @@ class DataOperator:
         space = forms.lagrange(build(plan, comm, half=plan.symmetric), plan.degree)
         form = forms.operator_form(space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan))
         self._stiffness = ElementMatrices(space, form)
-        self._transform = self._transform_to(self._stiffness.nodes) if len(self._stiffness.nodes) else None
+        self._transform = self._transform_to(self._stiffness.nodes)
 
     @property
     def spread(self) -> MPI.Comm:
@@ -45,11 +45,9 @@ class DataOperator:
 
     def apply(self, u: np.ndarray) -> np.ndarray:
         """K_h u = Re(E^H A_h E u) / N, twice that over a half mesh, and atom mean(u): (N,) -> (N,). Collective."""
-        result = np.zeros(len(u))
-        if self._transform is not None:
-            v = self._transform.to_frequencies(u)
-            sides = 2 if self.plan.symmetric else 1
-            result = (sides / len(u)) * self._transform.to_samples(self._stiffness.apply(v)).real
+        sides = 2 if self.plan.symmetric else 1
+        v = self._transform.to_frequencies(u)
+        result = (sides / len(u)) * self._transform.to_samples(self._stiffness.apply(v)).real
         if self.comm.size > 1:
             local, result = result, np.empty_like(result)
             self.comm.Reduce(local, result)

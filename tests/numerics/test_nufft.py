@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numerics import GridTransform, TensorTransform, superpose, transform_to_tensor_grid
+from numerics import GridTransform, superpose
 from problem import Gaussian, Grid, Network, draw, phase
 
 GRIDS = [
@@ -78,26 +78,3 @@ def test_threads_share_the_frequencies_and_repeat_to_the_last_bit():
 def test_frequencies_that_are_not_finite_are_refused():
     with pytest.raises(FloatingPointError, match="NaN or infinite"):
         GridTransform(Grid((8,), (1.0,)), np.array([[0.0], [np.inf]]))
-
-
-@pytest.mark.parametrize("grid", [grid for grid in GRIDS if grid.dimension > 1], ids=str)
-@pytest.mark.parametrize("batch", [(), (1,), (3,)])
-def test_tensor_products_equal_the_direct_sums(grid, batch):
-    """Frequencies of a tensor grid with rounding errors, shuffled, a third of them left out."""
-    rng = np.random.default_rng(3)
-    axes = [rng.normal(size=n) for n in (9, 7, 5)[: grid.dimension]]
-    every = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
-    frequencies = rng.permutation(every)[: 2 * len(every) // 3] * (1 + 1e-15 * rng.normal(size=grid.dimension))
-    values = rng.normal(size=(*batch, grid.size))
-    amplitudes = rng.normal(size=(*batch, len(frequencies))) + 1j * rng.normal(size=(*batch, len(frequencies)))
-    dense, transform = phase(frequencies, grid.positions()), TensorTransform(grid, frequencies)
-    assert distance(transform.to_frequencies(values), values @ dense.T) < 1e-13
-    assert distance(transform.to_samples(amplitudes), amplitudes @ dense.conj()) < 1e-13
-
-
-def test_the_grid_decides_which_transform_serves_a_tensor_grid():
-    chosen = [
-        type(transform_to_tensor_grid(Grid(shape, (1.0,) * len(shape)), np.zeros((1, len(shape))), eps=1e-6, threads=1))
-        for shape in ((64,), (64, 256), (64, 257), (32, 32, 32))
-    ]
-    assert chosen == [GridTransform, TensorTransform, GridTransform, TensorTransform]

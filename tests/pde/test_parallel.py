@@ -9,8 +9,8 @@ from tests import launch
 RUN = """
 name = "small"
 [density]
-kind = "gaussian"
-sigma = {sigma}
+kind = "{kind}"
+{width} = {sigma}
 [data]
 kind = "waves"
 dimension = {dimension}
@@ -29,8 +29,17 @@ integrator = "{integrator}"
 step = {step}
 tolerance = 1e-3
 degree = {degree}
+{mesh}
 """
-DEFAULTS = {"integrator": "lanczos", "degree": 4, "step": '"auto"', "symmetric": "true"}
+DEFAULTS = {
+    "kind": "gaussian",
+    "width": "sigma",
+    "mesh": "",
+    "integrator": "lanczos",
+    "degree": 4,
+    "step": '"auto"',
+    "symmetric": "true",
+}
 CASES = {
     "data 1-D": {"dimension": 1, "points": 48, "frequencies": [[3.0], [8.0]], "sigma": 4.0, "operator": "data"},
     "data 2-D": {"dimension": 2, "points": 24, "frequencies": [[3.0, 2.0]], "sigma": 3.0, "operator": "data"},
@@ -40,6 +49,11 @@ CASES = {
 CASES["stepping"] = {**CASES["local 1-D"], "integrator": "crank-nicolson", "step": 5.0}
 CASES["stepping, data"] = {**CASES["data 1-D"], "integrator": "backward-euler", "step": 20.0}
 CASES["folded 2-D, network's start"] = {**CASES["data 2-D"], "sigma": 5.0, "degree": 6, "symmetric": "false"}
+CASES["layers"] = {**CASES["data 2-D"], "kind": "ball", "width": "radius", "sigma": 6.0}
+CASES["layers, local"] = {**CASES["local 2-D"], "kind": "ball", "width": "radius", "sigma": 6.0}
+FEW = "[mesh]\nhalf_width = 24.0\nsize = 24.0"
+CASES["more ranks than cells"] = {**CASES["local 1-D"], "mesh": FEW}
+CASES["more ranks than cells, data"] = {**CASES["data 1-D"], "mesh": FEW}
 
 
 @pytest.mark.parametrize("case", CASES)
