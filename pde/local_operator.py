@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from dolfinx.mesh import Mesh
 
-from meshes import Plan, build
+from meshes import BoxPlan, Plan, build
 from numerics import GridTransform
 from pde import forms
 from pde.fourier_integral import FourierIntegral
@@ -24,6 +24,10 @@ from pde.nodes import Nodes
 from problem import InputError, Problem
 
 SOLVER_SHARE = 1e-3  # of the accuracy of the transforms, for a solve: a run makes many
+
+UNSEEN = (
+    1e-10  # accuracy of transforms to nodes that differ in the last bit between partitions, as those of curved cells
+)
 
 
 class LocalOperator:
@@ -66,7 +70,8 @@ class LocalOperator:
             self._integral = FourierIntegral(self.space, problem.grid, accuracy=accuracy, threads=threads)
         self._nodes = Nodes.of(self.space)
         frequencies = self._nodes.frequency[self._nodes.owned]
-        self._transform = GridTransform(problem.grid, frequencies, eps=accuracy, threads=threads)
+        eps = accuracy if isinstance(plan, BoxPlan) else min(accuracy, UNSEEN)
+        self._transform = GridTransform(problem.grid, frequencies, eps=eps, threads=threads)
         v = self._transform.to_frequencies(errors) / errors.shape[1]
         self.start = v.real + v.imag if self._hartley else np.concatenate([v.real, v.imag])
         self._start_errors = errors
