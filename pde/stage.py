@@ -7,6 +7,7 @@ reaches all output times at once (`pde.checkpoint`). A resumed run goes on from 
 from mpi4py import MPI  # isort: skip
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import isnan
 
 import dolfinx
 from petsc4py import PETSc
@@ -69,13 +70,16 @@ def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
 
 def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Snapshot]:
     """All snapshots, those of an earlier run included; each is stored as it is reached. Collective."""
+    same_mesh = isnan(solver.mesh_error)  # a refined one may differ on other ranks: such a run starts anew
     stepping = solver.settings.integrator != "lanczos"  # Lanczos reaches all output times at once, or none
-    stored = on_root(_stored, stage, share=False) if stepping else []
+    stored = on_root(_stored, stage, share=False) if stepping and same_mesh else []
     count, counts = on_root(lambda: (len(stored or []), stored[-1].counts if stored else {}))
     snapshots = stored if stored is not None else [Snapshot(index, None, 0.0, 0.0, {}) for index in range(count)]
-    checkpoint = Checkpoint(solver.operator, stage, stop)
     solver.effort.restore(counts)
-    solver.effort.tick, solver.effort.known = checkpoint.tick, checkpoint.known
+    solver.effort.tick = lambda *_: stop.check(solver.comm)
+    if same_mesh:
+        checkpoint = Checkpoint(solver.operator, stage, stop)
+        solver.effort.tick, solver.effort.known = checkpoint.tick, checkpoint.known
     if snapshots:
         log.info("pde: going on after t = %g", solver.problem.times[count - 1])
     total = len(solver.problem.times)
