@@ -1,0 +1,73 @@
+"""The solvers of M + shift B: by a factor, by multigrid, and as PETSc's options say."""
+
+from mpi4py import MPI  # isort: skip
+import numpy as np
+import pytest
+from petsc4py import PETSc
+
+from meshes import BoxPlan, LayeredPlan
+from pde import linear_algebra
+from pde.local_operator import LocalOperator
+from problem import Ball, ComputationError, Gaussian, Grid, Network, Problem, waves
+
+BOXES = {2: BoxPlan.uniform((9.0, 9.0), (20, 20), 2), 3: BoxPlan.uniform((9.0,) * 3, (6, 6, 6), 2)}
+
+
+def operator_of(layout):
+    dimension = layout.dimension
+    density = Gaussian(2.0) if isinstance(layout, BoxPlan) else Ball(9.0)
+    samples = waves(Grid((20,) * dimension, (1.0,) * dimension), [[2.0] * dimension], window=0.15)
+    problem = Problem(density, samples, Network(width=2, sigma_a=1.0), np.array([0.0, 100.0]))
+    return LocalOperator(problem, layout, MPI.COMM_WORLD, -samples.values, accuracy=1e-8)
+
+
+def solved(operator, shift):
+    right = operator.mass(operator.start[0])
+    return right, operator.solver(shift)(right)
+
+
+@pytest.fixture
+def option():
+    """Set options of PETSc, and take them back."""
+    database, names = PETSc.Options(), []
+
+    def put(name, value):
+        database[name] = value
+        names.append(name)
+
+    yield put
+    for name in names:
+        database.delValue(name)
+
+
+@pytest.mark.parametrize("layout", [*BOXES.values(), LayeredPlan(2, ((9.0, 4),), 8, 3)], ids=["2", "3", "disc"])
+@pytest.mark.parametrize("shift", [1.0, 1e4])
+def test_multigrid_gives_what_the_factor_gives(layout, shift, monkeypatch):
+    operator = operator_of(layout)
+    right, direct = solved(operator, shift)
+    np.testing.assert_allclose(operator.mass(direct) + shift * operator.apply(direct), right, atol=1e-12)
+    monkeypatch.setattr(linear_algebra, "DIRECT", {1: 0, 2: 0, 3: 0})
+    _, iterated = solved(operator, shift)
+    assert not np.array_equal(iterated, direct)
+    assert np.linalg.norm(iterated - direct) < 1e-7 * np.linalg.norm(direct)
+
+
+def test_petsc_options_take_precedence(option, monkeypatch):
+    operator = operator_of(BOXES[2])
+    _, direct = solved(operator, 100.0)
+    option("pde_ksp_type", "cg")
+    option("pde_pc_type", "jacobi")
+    option("pde_ksp_rtol", 1e-10)
+    option("pde_ksp_norm_type", "natural")
+    _, iterated = solved(operator, 100.0)
+    assert not np.array_equal(iterated, direct)
+    assert np.linalg.norm(iterated - direct) < 1e-7 * np.linalg.norm(direct)
+
+
+def test_a_solve_that_fails_says_why(option):
+    operator = operator_of(BOXES[2])
+    option("pde_ksp_type", "cg")
+    option("pde_pc_type", "none")
+    option("pde_ksp_max_it", 2)
+    with pytest.raises(ComputationError, match=r"cg \+ none.*DIVERGED_(MAX_IT|ITS).*other PETSc options"):
+        solved(operator, 1e4)
