@@ -42,7 +42,7 @@ REPEATS = 5
 CRANK_NICOLSON = {
     1e-4: 360,
     1e-6: 3420,
-}  # found on a coarser mesh by their order, then rounded up to a multiple of the outputs
+}  # steps, by their order from a coarser mesh
 TS = {1e-4: 7e-5, 1e-6: 3e-7}  # found by trial
 
 
