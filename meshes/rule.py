@@ -21,7 +21,7 @@ NODES: dict[str, dict[int, tuple[float, float, float]]] = {
     "local": {2: (10, 20, 40), 4: (7, 11, 24), 6: (6, 8, 18)},
 }
 TABULATED = (1e-2, 1e-3, 1e-4)
-RINGING = 1.2  # more nodes, measured, where a folded law rings for an edge that the mesh does not follow
+RINGING = 1.2  # more nodes, measured on folded laws, where the mesh does not follow an edge
 COARSE = 2.0  # nodes per 1/X of a mesh that will be refined
 LEAST_CELLS = 8  # along each axis, so that rho_w itself is resolved where its width is far below 1/X
 TAIL_SHARE = 0.25  # of the tolerance, for what the mesh leaves out
@@ -58,7 +58,7 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
     elif mesh.adaptive:
         size = settings.degree / (COARSE * problem.sites.reach)
     else:
-        nodes = nodes_per_reach(settings) * (RINGING if folded and _rings(problem) else 1.0)
+        nodes = nodes_per_reach(settings) * (RINGING if _rings(problem, half_width, radii, folded=folded) else 1.0)
         size = settings.degree / (nodes * problem.sites.reach)
     least = LEAST_CELLS if mesh.size is None else 2
     if radii:
@@ -125,10 +125,12 @@ def spheres(problem: Problem) -> list[float]:
     return sorted({r for law in _laws(problem) for r in law.radii})
 
 
-def _rings(problem: Problem) -> bool:
-    """Whether the laws jump, or bend sharply, within the Nyquist box: folded ones then ring there."""
-    inside = [0 < b < nyquist for axis, nyquist in enumerate(problem.grid.nyquist) for b in _breaks(problem, axis)]
-    return bool(spheres(problem)) or any(inside)
+def _rings(problem: Problem, half_width: list[float], radii: list[float], *, folded: bool) -> bool:
+    """Whether the laws jump, or bend sharply, inside cells: where they are folded, and at planes through layers."""
+    planes = [0 < b < r * (1 - 1e-9) for axis, r in enumerate(half_width) for b in _breaks(problem, axis)]
+    if folded:
+        return bool(spheres(problem)) or any(planes)
+    return problem.dimension > 1 and bool(radii) and any(planes)
 
 
 def _breaks(problem: Problem, axis: int) -> list[float]:

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import pde
+from meshes import LayeredPlan
 from pde.solver import Solver
-from problem import Ball, Gaussian, Grid, Mesh, Network, Pde, Problem, Samples
+from problem import Annulus, Ball, Gaussian, Grid, Mesh, Mixture, Network, Pde, Problem, Samples, Uniform
 from tests import oracle
 
 TIMES = np.array([0.0, 10.0, 100.0])
@@ -57,6 +58,33 @@ def test_the_data_operator_on_a_disc(tolerance, radius):
     assert not solver.plan.folded
     states = np.array([snapshot.state for snapshot in solver.trajectory()])
     assert error(problem, oracle.disc(radius), states) <= tolerance
+
+
+RINGED = {
+    "annulus": (Annulus(3.0, 6.0), lambda z: (36 * oracle.disc(6.0)(z) - 9 * oracle.disc(3.0)(z)) / 27),
+    "ball in a box": (
+        Mixture((1.0, 1.0), (Uniform(6.0), Ball(3.0))),
+        lambda z: (oracle.uniform(6.0)(z) + oracle.disc(3.0)(z)) / 2,
+    ),
+    "box in a ball": (
+        Mixture((1.0, 3.0), (Uniform(3.0), Ball(6.0))),
+        lambda z: (oracle.uniform(3.0)(z) + 3 * oracle.disc(6.0)(z)) / 4,
+    ),
+    "ball in a Gaussian": (
+        Mixture((1.0, 1.0), (Gaussian(1.2), Ball(3.0))),
+        lambda z: (oracle.gaussian(1.2)(z) + oracle.disc(3.0)(z)) / 2,
+    ),
+}
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-4])
+@pytest.mark.parametrize("density, kernel", RINGED.values(), ids=RINGED)
+def test_the_data_operator_on_layers(tolerance, density, kernel):
+    problem = problem_of(density, (14, 14))
+    solver = Solver(problem, Pde(tolerance=tolerance))
+    assert isinstance(solver.plan, LayeredPlan)
+    states = np.array([snapshot.state for snapshot in solver.trajectory()])
+    assert error(problem, kernel, states) <= tolerance
 
 
 @pytest.mark.parametrize("shape, half_width, cells", [((12, 13), 9.0, 24), ((6, 7, 6), 3.0, 9)])
