@@ -13,7 +13,6 @@ from problem import Problem, RunFile
 from runtime import available_memory
 from runtime.progress import duration
 
-LITTLE = 0.01  # energy of the target that may lie where it is never learned, before a warning
 STAGES = ("mesh", "pde", "nn", "compare")
 
 
@@ -62,12 +61,8 @@ def _warnings(problem: Problem, layout: Plan, flow: predict.KernelFlow | None, m
         texts.append(
             f"the loss only falls to {flow.loss[-1] / flow.loss[0]:.0%} of its start; a later [time] end shows more"
         )
-    beyond = predict.energy_beyond(problem, layout.half_width)
-    if beyond > LITTLE and not layout.folded:
-        texts.append(
-            f"{beyond:.1%} of the target lies beyond the mesh's half-width, where [density] is negligible; "
-            "the network will not learn that part by then"
-        )
+    if beyond := predict.never_learnt(problem, layout):
+        texts.append(beyond)
     if problem.network.width < 1000:
         texts.append(
             f"[network] width = {problem.network.width}: the equation describes wide networks; "

@@ -68,9 +68,12 @@ def _refuse_early(run: RunFile, problem: Problem, store: Store, *, resume: bool,
     if "pde" not in done:
         check_memory(problem, run.pde, run.mesh, layout)
     if "nn" not in done:
+        from compare.predict import never_learnt
         from nn.plan import prepare
 
         prepare(problem, run.training, tolerance=run.training_tolerance)
+        if warning := never_learnt(problem, layout):
+            log.warning("%s", warning)
     return done
 
 

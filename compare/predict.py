@@ -33,6 +33,7 @@ SHIFTS = 12  # factorisations of an adaptive run, each with as many solves as on
 CG_PRODUCTS = 10  # of one implicit step of the data operator
 STARTING = 3.0  # seconds to import the libraries
 WRITING = 1.2e-6  # seconds for a dof, channel and output time, fields for ParaView included
+LITTLE = 0.01  # energy of the target that may lie where it is never learnt, before a warning
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,17 @@ def training_cost(plan: TrainingPlan) -> Cost:
         seconds = time.perf_counter() - began
     needed = training_memory(plan.problem, precision=plan.settings.precision, device=plan.device)
     return Cost(plan.schedule.steps, seconds * plan.schedule.steps, needed)
+
+
+def never_learnt(problem: Problem, layout: MeshPlan) -> str:
+    """A warning where the target lies at frequencies that are not drawn; else nothing."""
+    beyond = 0.0 if layout.folded else energy_beyond(problem, layout.half_width)
+    if beyond <= LITTLE:
+        return ""
+    return (
+        f"{beyond:.1%} of the target lies beyond the mesh's half-width, where [density] is negligible; "
+        "the network will not learn that part by then"
+    )
 
 
 def energy_beyond(problem: Problem, half_width: tuple[float, ...]) -> float:

@@ -1,5 +1,6 @@
 """`run`: what is interrupted goes on, with or without --overwrite, whatever was finished before."""
 
+import logging
 from dataclasses import replace
 from importlib import import_module
 from types import SimpleNamespace
@@ -126,3 +127,13 @@ def test_a_changed_run_file_is_refused_by_its_key_before_anything_is_done(bench)
         bench.run(OTHER, resume=True)
     assert bench.made == []
     np.testing.assert_allclose(bench.error, 0.1 / 1.1)
+
+
+def test_a_target_beyond_the_drawn_frequencies_is_said_before_the_work(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(logging.getLogger("freqbias"), "propagate", True)
+    bench = Bench(tmp_path, monkeypatch)
+    bench.run()
+    assert "never learnt" not in caplog.text and "of the target" not in caplog.text
+    low = parse({**TABLES, "density": {"kind": "gaussian", "sigma": 0.05}})
+    bench.run(low, overwrite=True)
+    assert "of the target lies beyond the mesh's half-width" in caplog.text
