@@ -75,7 +75,8 @@ class Time(Section):
         description="a whole number from 1 to 10^6: how many evenly spaced output times, for example outputs = 20",
     )
     times: Annotated[list[Positive], Field(min_length=1)] | None = Field(
-        None, description="a list of increasing positive numbers, instead of end and outputs"
+        None,
+        description="a list of increasing positive numbers, instead of end and outputs; 0 is one of the times anyway",
     )
 
     @model_validator(mode="after")
