@@ -54,6 +54,11 @@ def read_plan(path: str, problem: Problem, settings: Pde) -> FilePlan:
         places, volumes = _quadrature(points, cells, kind, order)
         values = damping.value(places.reshape(-1, problem.dimension)).reshape(volumes.shape)
         missing = 1 - float(np.sum(volumes * values)) / damping.integral
+        if missing < -MOST_MISSING:
+            raise InputError(
+                f"it holds {100 * (1 - missing):.3g} % of the frequencies that [density] draws: its cells overlap, or "
+                "are too coarse for it; mend or refine them"
+            )
         if missing > MOST_MISSING:
             raise InputError(
                 f"it leaves out {100 * missing:.2g} % of the frequencies that [density] draws; it must cover the "
@@ -97,6 +102,8 @@ def _read(path: Path, _changed: int) -> tuple[np.ndarray, np.ndarray, str, int]:
         raise InputError(f"its {dimension}-dimensional cells leave the first {dimension} axes; make the rest 0")
     points = np.ascontiguousarray(every[:, :dimension])
     _check_apart(points)
+    if len(np.unique(np.sort(cells, axis=1), axis=0)) < len(cells):
+        raise InputError("a cell is there twice; write each cell once")
     cells = cells[:, from_vtk(cell_type, order)]
     _quadrature(points, cells, cell_type, order)
     return points, cells, cell_type, order

@@ -24,6 +24,8 @@ TABULATED = (1e-2, 1e-3, 1e-4)
 RINGING = 1.2  # more nodes, measured on folded laws, where the mesh does not follow an edge
 COARSE = 2.0  # nodes per 1/X of a mesh that will be refined
 LEAST_CELLS = 8  # along each axis, so that rho_w itself is resolved where its width is far below 1/X
+BEYOND = 1.1  # half-width of a box around a sphere over its radius, at the least
+SAMPLES = {1: 401, 2: 81, 3: 31}  # an axis, to see where the laws vanish
 TAIL_SHARE = 0.25  # of the tolerance, for what the mesh leaves out
 
 
@@ -47,22 +49,37 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
             'operator = "data"'
         )
     if mesh.path is not None:
-        return _refinable(read_plan(mesh.path, problem, settings), mesh)
+        given = read_plan(mesh.path, problem, settings)
+        _refuse_aliases(problem, settings, max(given.half_width), "the half-width of [mesh] path")
+        return _refinable(given, mesh)
     half_width, folded = _half_width(problem, settings, mesh)
-    radii = [] if folded else [r for r in spheres(problem) if r <= min(half_width) * (1 + 1e-9)]
-    hole = not any(law.value(np.zeros((1, problem.dimension)))[0] for law in _laws(problem))
-    if problem.dimension == 1 and hole and not folded:
-        radii = [b for b in _breaks(problem, 0) if b <= half_width[0] * (1 + 1e-9)]
+    corner = np.sqrt(problem.dimension) * min(half_width) * (1 + 1e-9)
+    radii = [] if folded else [r for r in spheres(problem) if r <= corner]
+    if problem.dimension == 1 and not folded:
+        planes = [b for b in _breaks(problem, 0) if 0 < b <= corner]
+        radii = planes if planes and _vanishes(problem, 0, planes[0]) else []
+    if radii and problem.dimension > 1 and _planes_inside(problem, half_width):  # no mesh here follows both
+        if settings.operator == "data" and isinstance(problem.sites, Grid) and mesh.half_width is None:
+            half_width, folded, radii = [float(r) for r in problem.sites.nyquist], True, []
+        elif settings.operator == "local" and mesh.size is None:
+            raise InputError(
+                '[pde] operator = "local": [density] has edges on spheres and on planes, and no mesh follows both; use '
+                'operator = "data", or choose [mesh] size yourself'
+            )
     if mesh.size is not None:
         size = np.full(problem.dimension, mesh.size)
     elif mesh.adaptive:
         size = settings.degree / (COARSE * problem.sites.reach)
     else:
-        nodes = nodes_per_reach(settings) * (RINGING if _rings(problem, half_width, radii, folded=folded) else 1.0)
+        nodes = nodes_per_reach(settings) * (RINGING if _rings(problem, half_width, folded=folded) else 1.0)
         size = settings.degree / (nodes * problem.sites.reach)
     least = LEAST_CELLS if mesh.size is None else 2
     if radii:
-        layout: Plan = _layers(problem.dimension, half_width, radii, float(size.min()), settings.degree, hole=hole)
+        hole = _vanishes(problem, 0, radii[0])
+        boxed = not _vanishes(
+            problem, radii[-1], np.sqrt(problem.dimension) * max(half_width), _level(problem, settings)
+        )
+        layout: Plan = _layers(half_width, radii, float(size.min()), settings.degree, hole=hole, boxed=boxed)
     else:
         breaks = [[] if folded else _breaks(problem, axis) for axis in range(problem.dimension)]
         pieces = [_pieces(r, h, b, least) for r, h, b in zip(half_width, size, breaks, strict=True)]
@@ -88,17 +105,28 @@ def _pieces(half_width: float, size: float, breaks: list[float], least: int) -> 
 
 
 def _layers(
-    dimension: int, half_width: list[float], radii: list[float], size: float, degree: int, *, hole: bool
+    half_width: list[float], radii: list[float], size: float, degree: int, *, hole: bool, boxed: bool
 ) -> LayeredPlan:
-    outermost = max(half_width)
+    dimension = len(half_width)
     starts = [radii[0] if hole else CORE[dimension] * radii[0], *radii[:-1]]
     counts = [ceil((end - start) / size - 1e-9) for start, end in zip(starts, radii, strict=True)]
     box, across = None, np.pi / 2 * radii[-1]
-    if outermost > radii[-1] * (1 + 1e-9):
-        deepest = np.sqrt(dimension) * outermost - radii[-1]
-        box, across = (tuple(half_width), ceil(deepest / size)), 2 * outermost
+    if boxed:
+        half_width = [max(r, BEYOND * radii[-1]) for r in half_width]
+        deepest = np.sqrt(dimension) * max(half_width) - radii[-1]
+        box, across = (tuple(half_width), ceil(deepest / size)), 2 * max(half_width)
     around = max(2, 2 * ceil(across / size / 2 - 1e-9))
     return LayeredPlan(dimension, tuple(zip(radii, counts, strict=True)), around, degree, hole, box)
+
+
+def _vanishes(problem: Problem, inner: float, outer: float, level: float = 0.0) -> bool:
+    """Whether the laws are negligible where inner < |xi| < outer, by samples."""
+    axes = [np.linspace(-outer, outer, SAMPLES[problem.dimension])] * problem.dimension
+    xi = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
+    radius = np.linalg.norm(xi, axis=1)
+    between = xi[(radius > inner * (1 + 1e-9)) & (radius < outer * (1 - 1e-9))]
+    damping, diffusion = (law.value(between) for law in _laws(problem))
+    return bool((damping + (2 * np.pi * problem.reach) ** 2 * diffusion <= level).all())
 
 
 def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float], bool]:
@@ -110,14 +138,22 @@ def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float
     beyond = bool((radius > nyquist * (1 + 1e-9)).any())
     if settings.operator == "data" and beyond and mesh.half_width is None:
         return [float(r) for r in nyquist], True
-    if settings.operator == "local" and beyond:
-        key = "[mesh] half_width" if mesh.half_width else "the half-width that the tail of [density] needs"
+    key = "[mesh] half_width" if mesh.half_width else "the half-width that the tail of [density] needs"
+    _refuse_aliases(problem, settings, radius, key)
+    if mesh.half_width and _vanishes(problem, 0, radius):
         raise InputError(
-            f'[pde] operator = "local": {key} is {radius:.6g}, beyond the limit points/(2 extent) = '
-            f"{nyquist.min():.6g} where frequencies alias; "
-            'use operator = "data", more [data] points, or a narrower [density]'
+            f"[mesh] half_width = {radius:.6g}: [density] is 0 on all of that mesh; use a larger half_width"
         )
     return [float(radius)] * problem.dimension, False
+
+
+def _refuse_aliases(problem: Problem, settings: Pde, radius: float, key: str) -> None:
+    limit = problem.sites.nyquist.min()
+    if settings.operator == "local" and radius > limit * (1 + 1e-9):
+        raise InputError(
+            f'[pde] operator = "local": {key} is {radius:.6g}, beyond the limit points/(2 extent) = {limit:.6g} where '
+            'frequencies alias; use operator = "data", more [data] points, or a narrower [density]'
+        )
 
 
 def spheres(problem: Problem) -> list[float]:
@@ -125,12 +161,15 @@ def spheres(problem: Problem) -> list[float]:
     return sorted({r for law in _laws(problem) for r in law.radii})
 
 
-def _rings(problem: Problem, half_width: list[float], radii: list[float], *, folded: bool) -> bool:
-    """Whether the laws jump, or bend sharply, inside cells: where they are folded, and at planes through layers."""
-    planes = [0 < b < r * (1 - 1e-9) for axis, r in enumerate(half_width) for b in _breaks(problem, axis)]
+def _rings(problem: Problem, half_width: list[float], *, folded: bool) -> bool:
+    """Whether the laws jump, or bend sharply, inside cells."""
     if folded:
-        return bool(spheres(problem)) or any(planes)
-    return problem.dimension > 1 and bool(radii) and any(planes)
+        return bool(spheres(problem)) or _planes_inside(problem, half_width)
+    return problem.dimension > 1 and bool(spheres(problem)) and _planes_inside(problem, half_width)
+
+
+def _planes_inside(problem: Problem, half_width: list[float]) -> bool:
+    return any(0 < b < r * (1 - 1e-9) for axis, r in enumerate(half_width) for b in _breaks(problem, axis))
 
 
 def _breaks(problem: Problem, axis: int) -> list[float]:
@@ -146,6 +185,12 @@ def tail_radius(problem: Problem, tolerance: float) -> float:
     sites, share = problem.sites, TAIL_SHARE * tolerance / problem.times[-1]
     evenly = problem.laws.tail_radius(share * sites.volume, problem.reach)
     return problem.laws.tail_radius(share / sites.peak_density(evenly), problem.reach)
+
+
+def _level(problem: Problem, settings: Pde) -> float:
+    """What damping + (2 pi X)^2 diffusion may be where there is no mesh."""
+    share = TAIL_SHARE * settings.tolerance / problem.times[-1]
+    return share / problem.sites.peak_density(tail_radius(problem, settings.tolerance))
 
 
 def nodes_per_reach(settings: Pde) -> float:

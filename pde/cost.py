@@ -90,8 +90,8 @@ def _obstacle(problem: Problem, settings: Pde, layout: Plan) -> str | None:
     needed, available = memory_needed(problem, settings, layout), available_memory()
     if needed > available:
         return f"needs about {gibibytes(needed)} of memory, and this machine has {gibibytes(available)}"
-    if settings.operator == "local" and layout.nonzeros > MOST_NONZEROS:
-        return f"makes {layout.nonzeros:,} matrix entries, and PETSc counts {MOST_NONZEROS:,}"
+    if settings.operator == "local" and layout.nonzeros > MOST_NONZEROS * size():
+        return f"makes {layout.nonzeros:,} matrix entries, and PETSc counts {MOST_NONZEROS:,} on each rank"
     return None
 
 

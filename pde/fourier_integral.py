@@ -11,12 +11,9 @@ import basix
 import numpy as np
 import ufl
 from dolfinx import fem
-from scipy import sparse
 
 from numerics import GridTransform
 from problem import Grid
-
-MOST_DEGREE = 30  # of Basix's rules on simplices
 
 
 class FourierIntegral:
@@ -29,18 +26,13 @@ class FourierIntegral:
         corners = mesh.geometry.x[mesh.geometry.dofmaps[0][:count], :dimension]
         turns = float(np.max((corners.max(axis=1) - corners.min(axis=1)) @ grid.reach, initial=0.0))
         element = space.element.basix_element
-        degree = min(MOST_DEGREE, element.degree + ceil(1.2 * pi * turns) + 10)  # a wave of that many turns, and v
+        degree = element.degree + ceil(1.2 * pi * turns) + 10  # of a wave of that many turns, and v
         points, weights = (np.asarray(part) for part in basix.make_quadrature(element.cell_type, degree))
-        basis = np.asarray(element.tabulate(0, points))[0, :, :, 0]
+        self._basis = np.asarray(element.tabulate(0, points))[0, :, :, 0]
         places = fem.Expression(ufl.SpatialCoordinate(mesh), points).eval(mesh, np.arange(count))
-        jacobian = np.abs(fem.Expression(ufl.JacobianDeterminant(mesh), points).eval(mesh, np.arange(count)))
-        dofs = space.dofmap.list[:count]
-        rows = np.repeat(np.arange(count * len(points)), dofs.shape[1])
-        columns = np.repeat(dofs, len(points), axis=0).ravel()
-        values = (jacobian.reshape(count, -1)[..., None] * (weights[:, None] * basis)).ravel()
-        dof_map = space.dofmap.index_map
-        shape = (count * len(points), dof_map.size_local + dof_map.num_ghosts)
-        self._weighted = sparse.csr_matrix((values, (rows, columns)), shape)
+        jacobian = fem.Expression(ufl.JacobianDeterminant(mesh), points).eval(mesh, np.arange(count))
+        self._weights = np.abs(jacobian).reshape(count, -1) * weights
+        self._dofs = space.dofmap.list[:count]
         self._function = fem.Function(space)
         self._transform = GridTransform(grid, places.reshape(-1, dimension), eps=accuracy, threads=threads)
 
@@ -53,4 +45,4 @@ class FourierIntegral:
     def _at_points(self, values: np.ndarray) -> np.ndarray:
         self._function.x.array[: len(values)] = values
         self._function.x.scatter_forward()
-        return self._weighted @ self._function.x.array
+        return (self._weights * (self._function.x.array[self._dofs] @ self._basis.T)).ravel()

@@ -11,6 +11,7 @@ The local operator lets u leak out of the region where there are data: `outside`
 
 from mpi4py import MPI  # isort: skip
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from dolfinx.mesh import Mesh
@@ -65,9 +66,7 @@ class LocalOperator:
         self._stiffness = Matrix(operator, scale=1 / problem.grid.volume, like=self._mass)
         self._solver: ShiftedSolver | None = None
         self._accuracy = accuracy
-        self._integral = None
-        if not self._hartley:  # the nodes of such a mesh may not resolve the waves of the samples
-            self._integral = FourierIntegral(self.space, problem.grid, accuracy=accuracy, threads=threads)
+        self._threads = threads
         self._nodes = Nodes.of(self.space)
         frequencies = self._nodes.frequency[self._nodes.owned]
         eps = accuracy if isinstance(plan, BoxPlan) else min(accuracy, UNSEEN)
@@ -106,11 +105,16 @@ class LocalOperator:
             if held is not None:
                 held.destroy()
 
+    @cached_property
+    def _integral(self) -> FourierIntegral:
+        """For meshes whose nodes may not resolve the waves of the samples."""
+        return FourierIntegral(self.space, self.problem.grid, accuracy=self._accuracy, threads=self._threads)
+
     def errors(self, w: np.ndarray) -> np.ndarray:
         """u on the samples, (C, N), from a state (S, n_local): u(0) and volume times integral dv exp(2 pi i xi.x) dxi,
         the change dv being 0 outside the mesh. Collective."""
         change = w - self.start
-        if self._integral is None:
+        if self._hartley:
             weighted = np.array([self.mass(channel) for channel in change])
             local = (1 + 1j) * self._transform.to_samples(weighted)  # Re[E^H M dv], dv being conjugate at -xi
         else:

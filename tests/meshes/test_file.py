@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from meshes import LayeredPlan, plan, vertices
-from problem import Ball, Grid, InputError, Mesh, Network, Pde, Problem, Uniform, waves
+from problem import Ball, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, Uniform, waves
 
 
 def problem_of(density, dimension=2):
@@ -108,6 +108,7 @@ def _flat(points, cells):
         (_turned, Uniform(3.0), ("1 of 128 cells", "as cell 5", "orient all cells alike")),
         (_torn, Uniform(3.0), ("lie at the same place", "merge duplicate points")),
         (_flat, Uniform(3.0), ("flat, folded", "cell 9")),
+        (lambda points, cells: (points, np.concatenate([cells, cells[:1]])), Uniform(3.0), ("a cell is there twice",)),
         (lambda *mesh: mesh, Uniform(6.0), ("leaves out 56 %", "must cover the support", "6")),
     ],
 )
@@ -117,6 +118,12 @@ def test_what_is_no_mesh_of_the_support_is_refused(tmp_path, harm, density, said
         plan(problem_of(density), Pde(), mesh)
     for part in ("[mesh] path", *said):
         assert part in str(refusal.value)
+
+
+def test_the_local_operator_refuses_a_mesh_beyond_what_the_data_tell(tmp_path):
+    mesh = written(tmp_path, *square(half=20.0, cells=10))
+    with pytest.raises(InputError, match="frequencies alias"):
+        plan(problem_of(Gaussian(4.0)), Pde(operator="local"), mesh)
 
 
 def test_other_dimensions_and_mixed_cells_are_refused(tmp_path):

@@ -6,7 +6,21 @@ from mpi4py import MPI
 
 from meshes import BoxPlan, LayeredPlan, build, describe, plan, vertices
 from meshes.rule import nodes_per_reach
-from problem import Ball, Gaussian, Grid, Mesh, Network, Pde, Problem, Uniform, waves
+from problem import (
+    Annulus,
+    Ball,
+    Gaussian,
+    Grid,
+    InputError,
+    Mesh,
+    Mixture,
+    Network,
+    Pde,
+    Problem,
+    Table,
+    Uniform,
+    waves,
+)
 
 
 def problem_of(density, shape=(64,), extent=(1.0,), end=100.0, sigma_a=1.0):
@@ -63,6 +77,24 @@ def test_an_edge_inside_the_box_lies_on_a_mesh_line():
     (lines,) = layout.lines
     assert {-9.0, -5.0, 0.0, 5.0, 9.0} <= set(lines)
     np.testing.assert_array_equal(lines, -lines[::-1])
+
+
+def test_a_density_that_is_zero_at_the_origin_only_leaves_no_hole():
+    values = np.ones((9, 9))
+    values[4, 4] = 0.0
+    density = Mixture((1.0, 1.0), (Annulus(3.0, 5.0), Table(values, (4.0, 4.0))))
+    layout = plan(problem_of(density, shape=(32, 32), extent=(1.0, 1.0)), Pde(), Mesh(half_width=6.0))
+    assert isinstance(layout, LayeredPlan)
+    assert not layout.hole
+    ring = plan(problem_of(Annulus(3.0, 5.0), shape=(32, 32), extent=(1.0, 1.0)))
+    assert isinstance(ring, LayeredPlan)
+    assert ring.hole
+    assert ring.box is None
+
+
+def test_a_mesh_where_nothing_is_drawn_is_refused():
+    with pytest.raises(InputError, match="is 0 on all of that mesh"):
+        plan(problem_of(Annulus(3.0, 5.0)), Pde(), Mesh(half_width=2.0))
 
 
 def test_the_local_operator_meshes_the_support_alone():
