@@ -91,7 +91,7 @@ def _obstacle(problem: Problem, settings: Pde, layout: Plan) -> str | None:
     if needed > available:
         return f"needs about {gibibytes(needed)} of memory, and this machine has {gibibytes(available)}"
     if settings.operator == "local" and layout.nonzeros > MOST_NONZEROS * size():
-        return f"makes {layout.nonzeros:,} matrix entries, and PETSc counts {MOST_NONZEROS:,} on each rank"
+        return f"makes {layout.nonzeros:,} matrix entries, and PETSc counts {MOST_NONZEROS:,} a rank"
     return None
 
 
