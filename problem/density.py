@@ -64,10 +64,6 @@ class Density(ABC):
         planes of `breaks` it is smooth."""
         return ()
 
-    def follows_box(self, dimension: int) -> bool:
-        """Whether rho_w is smooth but for the planes of `breaks`, so that the cells of a box mesh can follow it."""
-        return not self.radii(dimension)
-
 
 def squared(x: np.ndarray) -> np.ndarray:
     """|x|^2, shape (...)."""

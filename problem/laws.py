@@ -60,11 +60,6 @@ class Law(ABC):
         """The r > 0, increasing, such that the law jumps across |xi| = r, for d >= 2 [cycles/length]; off these and
         the planes of `breaks` it is smooth."""
 
-    @property
-    def follows_box(self) -> bool:
-        """Whether the law is smooth but for the planes of `breaks`, so that the cells of a box mesh can follow it."""
-        return not self.radii
-
 
 @dataclass(frozen=True)
 class Scaled(Law):

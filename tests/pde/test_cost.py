@@ -93,7 +93,8 @@ def test_more_matrix_entries_than_petsc_counts_are_refused(monkeypatch):
     monkeypatch.setattr(cost, "available_memory", lambda: 1e15)
     run = parse(tables("local", 1e-3))
     problem = build(run)
-    with pytest.raises(InputError, match=r"makes [\d,]+ matrix entries, and PETSc counts [\d,]+ a rank; use size = 0.00"):
+    said = r"makes [\d,]+ matrix entries, and PETSc counts [\d,]+ a rank; use size = 0.00"
+    with pytest.raises(InputError, match=said):
         cost.check_memory(problem, run.pde, run.mesh, plan(problem, run.pde, run.mesh))
 
 
