@@ -77,6 +77,12 @@ def _examine() -> list[Finding]:
         attempt(
             "MUMPS", _mumps, "the local operator needs a PETSc with MUMPS; the data operator does not", needed=False
         ),
+        attempt(
+            "Gmsh",
+            lambda: _imported("gmsh"),
+            "only .msh files of [mesh] path need it: install the extra gmsh, and the system's libGLU",
+            needed=False,
+        ),
         attempt("GPU", _gpu, "the network trains on the CPU", needed=False),
         Finding("ok", "ranks", f"{size()}" + (f"; {MORE_RANKS}" if size() == 1 else "")),
         Finding("ok", "threads", f"{threads()} a rank, {threads_alone()} where one rank works alone"),
