@@ -9,6 +9,7 @@ that make up half of the sum of max_t eta_c^2 are refined (Doerfler 1996) until 
 """
 
 from mpi4py import MPI  # isort: skip
+from collections.abc import Callable
 from dataclasses import replace
 
 import basix.ufl
@@ -31,14 +32,16 @@ MOST_DOFS = 2_000_000
 
 
 def refined(
-    problem: Problem, settings: Pde, plan: Plan, comm: MPI.Comm, errors: np.ndarray
+    problem: Problem, settings: Pde, plan: Plan, comm: MPI.Comm, errors: np.ndarray, tick: Callable[[], None]
 ) -> tuple[dolfinx.mesh.Mesh, float]:
     """The mesh for v of degree [pde] degree, from the plan's, and the estimate it reaches, over |v(0)|. Collective.
 
-    errors: u(0) on the samples, (C, N). Raises ComputationError with the estimate reached where that is not enough.
+    errors: u(0) on the samples, (C, N); tick: called before each round. Channels are added up as squares. Raises
+    ComputationError with the estimate reached where that is not enough.
     """
     mesh = build(plan, comm)
     for _ in range(MOST_ROUNDS):
+        tick()
         indicators, estimate = _indicators(problem, settings, plan, mesh, errors)
         count = mesh.topology.index_map(mesh.topology.dim).size_global
         log.info("pde: %d cells, estimated error %.2e", count, estimate)

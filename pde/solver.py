@@ -1,7 +1,7 @@
 """The equation solved: from a Problem to the Spectrum of its error at the output times."""
 
 from mpi4py import MPI  # isort: skip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -57,8 +57,15 @@ class Solver:
     """
 
     def __init__(
-        self, problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None, comm: MPI.Comm = MPI.COMM_WORLD
+        self,
+        problem: Problem,
+        settings: Pde | None = None,
+        mesh: Mesh | None = None,
+        comm: MPI.Comm = MPI.COMM_WORLD,
+        *,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
+        """tick: called before each round of a refinement; what it raises ends it."""
         self.problem, self.settings, self.comm = problem, settings or Pde(), comm
         self.plan = plan(problem, self.settings, mesh)
         check_memory(problem, self.settings, mesh or Mesh(), self.plan)
@@ -68,7 +75,7 @@ class Solver:
         errors = start_errors(problem, self.settings.initial)
         self.mesh_error, finer = float("nan"), None
         if mesh is not None and mesh.adaptive:
-            finer, self.mesh_error = refined(problem, self.settings, self.plan, comm, errors)
+            finer, self.mesh_error = refined(problem, self.settings, self.plan, comm, errors, tick)
         operator = DataOperator if self.settings.operator == "data" else partial(LocalOperator, mesh=finer)
         self.operator: DataOperator | LocalOperator = operator(
             problem, self.plan, comm, errors, accuracy=accuracy, threads=runtime.threads()
@@ -85,7 +92,7 @@ class Solver:
             local = self.operator.scatter(state)
         evolution = self._integrator.evolve(self.operator, local, times[after:], self.effort)
         for index, later in enumerate(evolution, after + 1):
-            if not np.isfinite(later).all():
+            if not self.comm.allreduce(bool(np.isfinite(later).all()), MPI.LAND):
                 raise ComputationError(
                     f"t = {times[index]:.6g}: the solution is not finite; use a smaller [pde] tolerance"
                 )

@@ -49,7 +49,7 @@ def run_stage(
             return
         reach = ", ".join(f"{r:.4g}" for r in layout.half_width)
         log.info("pde: %d dofs, degree %d, half-width %s", layout.dofs, layout.degree, reach)
-        solver = Solver(problem, run.pde, run.mesh, comm)
+        solver = Solver(problem, run.pde, run.mesh, comm, tick=lambda: stop.check(comm))
         snapshots = _solve(solver, stage, stop)
         report_unused(petsc)
         on_root(_assemble, solver, stage, snapshots, petsc)

@@ -46,3 +46,15 @@ def test_refusals(tmp_path):
     problem = problem_of(1, 64)
     with pytest.raises(InputError, match="leave adaptive out"):
         Solver(problem, Pde(), ADAPTIVE)
+
+
+def test_a_refinement_can_be_stopped():
+    rounds = []
+
+    def tick():
+        rounds.append(None)
+        if len(rounds) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        Solver(problem_of(1, 128), Pde(operator="local", degree=2), ADAPTIVE, tick=tick)
