@@ -88,10 +88,13 @@ def test_each_start_may_have_another_number_of_ranks(operator, tmp_path):
         wait_for(process, lambda: outputs(tmp_path / "out", "pde") >= reached + 3)  # noqa: B023
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
-        assert process.returncode == 75, said
+        assert process.returncode in (75, 0), said  # 0: it came to its end before the signal reached it
         reached = outputs(tmp_path / "out", "pde")
+        assert ranks == 1 or "going on after t = " in said, said
+        if process.returncode == 0:
+            break
     done = launch.run(*arguments, ranks=3)
-    assert done.returncode == 0 and "going on after t = " in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
     expected = error_of(tmp_path / "whole", "pde")
     np.testing.assert_allclose(
         error_of(tmp_path / "out", "pde"), expected, rtol=0, atol=1e-8 * np.abs(expected).max()
