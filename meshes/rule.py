@@ -76,9 +76,9 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
     least = LEAST_CELLS if mesh.size is None else 2
     if radii:
         hole = _vanishes(problem, 0, radii[0])
-        boxed = not _vanishes(
-            problem, radii[-1], np.sqrt(problem.dimension) * max(half_width), _level(problem, settings)
-        )
+        boxed = not _vanishes(problem, radii[-1], corner, _level(problem, settings))
+        if settings.operator == "data" and mesh.half_width is not None:
+            boxed |= mesh.half_width > radii[-1] * (1 + 1e-9)
         layout: Plan = _layers(half_width, radii, float(size.min()), settings.degree, hole=hole, boxed=boxed)
     else:
         breaks = [[] if folded else _breaks(problem, axis) for axis in range(problem.dimension)]

@@ -92,6 +92,12 @@ def test_a_density_that_is_zero_at_the_origin_only_leaves_no_hole():
     assert ring.box is None
 
 
+def test_the_data_operator_sees_as_far_as_it_is_told_beyond_the_support():
+    problem = problem_of(Ball(5.0), shape=(32, 32), extent=(1.0, 1.0))
+    assert plan(problem, Pde(), Mesh(half_width=9.0)).half_width == (9.0, 9.0)
+    assert plan(problem, Pde(operator="local"), Mesh(half_width=9.0)).half_width == (5.0, 5.0)
+
+
 def test_a_mesh_where_nothing_is_drawn_is_refused():
     with pytest.raises(InputError, match="is 0 on all of that mesh"):
         plan(problem_of(Annulus(3.0, 5.0)), Pde(), Mesh(half_width=2.0))
