@@ -5,9 +5,9 @@ from pathlib import Path
 
 from compare import predict
 from compare.table import aligned
-from meshes import Plan, cells_in_words, plan
+from meshes import Plan, cells_in_words
 from nn.training import prepare
-from pde.cost import check_memory, gibibytes
+from pde.cost import affordable_plan, gibibytes
 from pde.integrators import INTEGRATION_SHARE
 from problem import Problem, RunFile
 from runtime import available_memory
@@ -18,8 +18,7 @@ STAGES = ("mesh", "pde", "nn", "compare")
 
 def report(run: RunFile, problem: Problem, root: Path) -> str:
     """The prediction as text. Raises InputError for what a stage would refuse."""
-    layout = plan(problem, run.pde, run.mesh)
-    check_memory(problem, run.pde, run.mesh, layout)
+    layout = affordable_plan(problem, run.pde, run.mesh)
     training = prepare(problem, run.training, tolerance=run.training_tolerance)
     flow = predict.kernel_flow(problem, INTEGRATION_SHARE * run.pde.tolerance)
     pde = predict.pde_cost(problem, run.pde, layout, flow)

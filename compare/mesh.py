@@ -1,7 +1,7 @@
 """The stage `mesh` of a result: the frequency mesh, described in words and written for ParaView and other programs."""
 
-from meshes import Plan, describe, plan, vertices
-from pde.cost import check_memory
+from meshes import Plan, describe, vertices
+from pde.cost import affordable_plan
 from problem import Problem, RunFile, stage_keys
 from runtime import Store, on_root
 
@@ -13,8 +13,7 @@ def run_stage(run: RunFile, problem: Problem, store: Store, *, resume: bool, ove
 
     Raises InputError, and UsageError where a result is in the way.
     """
-    layout = plan(problem, run.pde, run.mesh)
-    on_root(check_memory, problem, run.pde, run.mesh, layout)
+    layout = on_root(affordable_plan, problem, run.pde, run.mesh)
     on_root(_write, run, layout, store, resume=resume, overwrite=overwrite)
     return describe(problem, layout)
 

@@ -61,6 +61,14 @@ def factor(layout: Plan) -> float:
     return 8.0 * {1: 3 * layout.nonzeros, 2: 8 * n * log2(n + 1), 3: 17 * n ** (4 / 3)}[layout.dimension]
 
 
+def affordable_plan(problem: Problem, settings: Pde, mesh: Mesh) -> Plan:
+    """The plan of the mesh, where it can be had. Raises InputError as `plan` and `check_memory` do. What they look at,
+    a file and the memory of a machine, may differ between ranks: call it through `on_root`."""
+    layout = plan(problem, settings, mesh)
+    check_memory(problem, settings, mesh, layout)
+    return layout
+
+
 def check_memory(problem: Problem, settings: Pde, mesh: Mesh, layout: Plan) -> None:
     """Raises InputError where the matrix or the memory of this machine would not suffice, and names what fits."""
     obstacle = _obstacle(problem, settings, layout)

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 import runtime
-from meshes import plan
 from numerics import superpose
-from pde.cost import check_memory
+from pde.cost import affordable_plan
 from pde.data_operator import DataOperator
 from pde.evolution import Effort
 from pde.integrators import TRANSFORM_SHARE, choose
@@ -67,8 +66,7 @@ class Solver:
     ) -> None:
         """tick: called before each round of a refinement; what it raises ends it."""
         self.problem, self.settings, self.comm = problem, settings or Pde(), comm
-        self.plan = plan(problem, self.settings, mesh)
-        check_memory(problem, self.settings, mesh or Mesh(), self.plan)
+        self.plan = runtime.on_root(affordable_plan, problem, self.settings, mesh or Mesh(), comm=comm)
         self.effort = Effort()
         self._integrator = choose(problem, self.settings, folded=self.plan.folded)
         accuracy = TRANSFORM_SHARE * self.settings.tolerance

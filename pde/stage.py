@@ -12,9 +12,8 @@ from math import isnan
 import dolfinx
 from petsc4py import PETSc
 
-from meshes import plan
 from pde.checkpoint import Checkpoint
-from pde.cost import check_memory
+from pde.cost import affordable_plan
 from pde.fields import spectrum_fields, write_fields
 from pde.petsc_options import report_unused
 from pde.solver import Snapshot, Solver
@@ -40,8 +39,7 @@ def run_stage(
     """
     comm = MPI.COMM_WORLD
     stop.install()  # after PETSc, which has a handler of its own for SIGTERM
-    layout = plan(problem, run.pde, run.mesh)  # refuses before anything is written
-    on_root(check_memory, problem, run.pde, run.mesh, layout)
+    layout = on_root(affordable_plan, problem, run.pde, run.mesh)  # refuses before anything is written
     stage = on_root(_open, run, store, resume, overwrite, share=False)  # None on the other ranks
     try:
         if on_root(lambda: stage is not None and stage.finished):

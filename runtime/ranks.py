@@ -130,19 +130,23 @@ def _sendable(error: BaseException) -> BaseException | _StandIn:
 
 
 @overload
-def on_root[T](function: Callable[..., T], *args: Any, share: Literal[True] = True, **kwargs: Any) -> T: ...
+def on_root[T](
+    function: Callable[..., T], *args: Any, share: Literal[True] = True, comm: Any = None, **kwargs: Any
+) -> T: ...
 @overload
-def on_root[T](function: Callable[..., T], *args: Any, share: Literal[False], **kwargs: Any) -> T | None: ...
-def on_root(function: Callable[..., Any], *args: Any, share: bool = True, **kwargs: Any) -> Any:
-    """Calls `function` on rank 0 alone while the others sleep; collective.
+def on_root[T](
+    function: Callable[..., T], *args: Any, share: Literal[False], comm: Any = None, **kwargs: Any
+) -> T | None: ...
+def on_root(function: Callable[..., Any], *args: Any, share: bool = True, comm: Any = None, **kwargs: Any) -> Any:
+    """Calls `function` on rank 0 alone while the others sleep; collective over comm, or over all ranks without one.
 
     Returns the result on every rank, or with `share=False` (large results, or ones that cannot be sent) None on the
     others. What it raises is raised on every rank. Called again from inside `function`, it simply calls.
     """
     global _on_root_now  # noqa: PLW0603
-    if size() == 1 or _on_root_now:
+    if _on_root_now or (size() if comm is None else comm.size) == 1:
         return function(*args, **kwargs)
-    comm = _waiting_room()
+    comm = comm or _waiting_room()
     if comm.rank != 0:
         wait_asleep(comm.Ibarrier())
         error, result = pickle.loads(comm.bcast(None))  # noqa: S301  (from our own rank 0)

@@ -119,3 +119,43 @@ def test_every_command_refuses_before_anything_is_written(command, tmp_path, mon
     with pytest.raises(InputError, match="this machine has 95 MiB"):
         here(command, "large.toml")
     assert [path.name for path in tmp_path.iterdir()] == ["large.toml"]
+
+
+ONE_RANK = """
+    import sys
+    from mpi4py import MPI
+
+    import meshes.rule
+    import pde
+    from pde import cost
+    from problem import InputError, Mesh, build, parse
+    from tests.pde.test_cost import tables
+
+    problem, here = build(parse(tables("data", 2.0))), MPI.COMM_WORLD.rank
+
+    def outcome(mesh=None, comm=MPI.COMM_WORLD):
+        try:
+            pde.solve(problem, mesh=mesh, comm=comm)
+            return "solved"
+        except InputError as refusal:
+            return str(refusal)
+
+    def refuse(*_):
+        raise InputError("not readable")
+
+    enough = cost.available_memory
+    for poor in (0, 1):
+        cost.available_memory = (lambda: 1e8) if here == poor else enough
+        said = MPI.COMM_WORLD.allgather(outcome())
+        assert said[0] == said[1] and ("this machine has 95 MiB" if poor == 0 else "solved") in said[0], said
+    assert ("solved" in outcome(comm=MPI.COMM_SELF)) == (here != poor), "alone, each decides for itself"
+    cost.available_memory, read = enough, meshes.rule.read_plan
+    meshes.rule.read_plan = refuse if here == 0 else read
+    assert outcome(Mesh(path=sys.argv[1])) == "not readable"
+    sys.stdout.write("agreed\\n")
+"""
+
+
+def test_what_one_rank_alone_sees_is_refused_by_all_or_by_none(tmp_path):
+    done = launch.run_code(ONE_RANK, tmp_path / "none.vtu", ranks=2, timeout=60)
+    assert done.stdout.split() == ["agreed"] * 2, done.stderr
