@@ -61,11 +61,10 @@ class Effort:
         self.scale = self.scale or tuple(norms(operator, start))
 
     def relative(self, operator: Operator, error: np.ndarray) -> float:
-        """|error| over the start, the largest of the channels (one that starts at 0 stays there). Collective."""
-        return max(
-            (size / scale for size, scale in zip(norms(operator, error), self.scale, strict=True) if scale > 0),
-            default=0.0,
-        )
+        """|error| over the start, the largest of the channels (one that starts at 0 stays there); NaN where one is.
+        Collective."""
+        pairs = zip(norms(operator, error), self.scale, strict=True)
+        return float(np.max([size / scale for size, scale in pairs if scale > 0], initial=0.0))
 
     def counts(self) -> dict[str, Any]:
         """The numbers alone, for a report or a resumed run."""
@@ -93,5 +92,10 @@ class Integrator(Protocol):
 
 
 def norms(operator: Operator, states: np.ndarray) -> list[float]:
-    """|u| of each channel in the norm of M, from (C, n). Collective."""
-    return [float(np.sqrt(max(0.0, operator.dot(u[None], operator.mass(u))[0]))) for u in states]
+    """|u| of each channel in the norm of M, from (C, n); NaN where a value is. Collective."""
+    return [float(np.sqrt(np.maximum(0.0, operator.dot(u[None], operator.mass(u))[0]))) for u in states]
+
+
+def finite(comm: MPI.Comm, states: np.ndarray) -> bool:
+    """Whether all values are finite, on every rank. Collective."""
+    return bool(comm.allreduce(bool(np.isfinite(states).all()), MPI.LAND))

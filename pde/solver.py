@@ -12,7 +12,7 @@ import runtime
 from numerics import superpose
 from pde.cost import affordable_plan
 from pde.data_operator import DataOperator
-from pde.evolution import Effort
+from pde.evolution import Effort, finite
 from pde.integrators import TRANSFORM_SHARE, choose
 from pde.local_operator import LocalOperator
 from pde.refinement import refined
@@ -90,7 +90,7 @@ class Solver:
             local = self.operator.scatter(state)
         evolution = self._integrator.evolve(self.operator, local, times[after:], self.effort)
         for index, later in enumerate(evolution, after + 1):
-            if not self.comm.allreduce(bool(np.isfinite(later).all()), MPI.LAND):
+            if not finite(self.comm, later):
                 raise ComputationError(
                     f"t = {times[index]:.6g}: the solution is not finite; use a smaller [pde] tolerance"
                 )

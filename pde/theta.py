@@ -16,7 +16,7 @@ from math import ceil, exp, log, sqrt
 import numpy as np
 
 from numerics import Schedule
-from pde.evolution import Effort, Operator
+from pde.evolution import Effort, Operator, finite
 from problem import ComputationError, InputError
 
 DIFFERENCE = {1.0: (2, 0.5419), 0.5: (3, 0.1494)}  # theta: q and c
@@ -50,7 +50,7 @@ class ThetaMethod:
                 if k < steps:
                     u = latest
                     effort.steps += 1
-                if not np.isfinite(latest).all():
+                if not finite(operator.spread, latest):
                     raise ComputationError(
                         f"step {effort.steps} (t = {after:.6g}): the solution is not finite; use a smaller [pde] step"
                     )

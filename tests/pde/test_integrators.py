@@ -1,10 +1,12 @@
 """The settings get the integrator they name: an accurate one of another name would go unnoticed elsewhere."""
 
+from mpi4py import MPI  # isort: skip
 import numpy as np
 import pytest
 
-from pde.integrators import Lanczos, ShiftInvertLanczos, ThetaMethod, choose
-from problem import Gaussian, Grid, Network, Pde, Problem, waves
+from pde.evolution import Effort
+from pde.integrators import Adaptive, Lanczos, ShiftInvertLanczos, ThetaMethod, choose
+from problem import ComputationError, Gaussian, Grid, Network, Pde, Problem, waves
 
 PROBLEM = Problem(
     Gaussian(4.0), waves(Grid((32,), (1.0,)), [[2.0]]), Network(width=2, sigma_a=1.0), np.array([0.0, 9.0])
@@ -23,3 +25,44 @@ def test_the_stepping_integrators_have_their_theta_and_step(name, theta, step):
     assert isinstance(chosen, ThetaMethod)
     assert chosen.theta == theta
     assert step in (chosen.step, "auto")
+
+
+class Decaying:
+    """M = B = 1 on two values, here of a solver that fails: NaN after some solves, or, with `elsewhere`, on the rank
+    that `spread` stands in for."""
+
+    def __init__(self, *, elsewhere):
+        self.spread, self.elsewhere, self.solves = self, elsewhere, 0
+
+    def apply(self, u):
+        return u
+
+    mass = apply
+
+    def dot(self, rows, u):
+        return rows @ u
+
+    def solver(self, shift):
+        def solve(b):
+            self.solves += 1
+            return b * (np.nan if self.solves > 4 and not self.elsewhere else 1 / (1 + shift))
+
+        return solve
+
+    def allreduce(self, here, _operation):
+        return here and self.solves <= 4
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_all_ranks_see_that_a_solution_is_not_finite_on_one(elsewhere):
+    operator = Decaying(elsewhere=elsewhere)
+    with pytest.raises(ComputationError, match="the solution is not finite"):
+        list(ThetaMethod(1.0, 0.1).evolve(operator, np.ones((1, 2)), np.array([0.0, 1.0]), Effort()))
+
+
+def test_an_error_that_is_not_a_number_is_no_error_of_0():
+    operator, effort = Decaying(elsewhere=False), Effort(scale=(1.0, 1.0))
+    operator.spread = MPI.COMM_SELF
+    assert np.isnan(effort.relative(operator, np.array([[1.0, 1.0], [1.0, np.nan]])))
+    with pytest.raises(ComputationError, match="the error bound is nan"):
+        list(Adaptive(1e-3).evolve(operator, np.ones((1, 2)), np.array([0.0, 1.0]), Effort()))
