@@ -1,9 +1,9 @@
 """What lies in a stage's folder, and the manifest that closes it.
 
-unfinished.json     its keys; there from the first instant on
-parts/NAME.part     what has been reached so far, deleted at the end
-.aside/             files being written
-manifest.json       written last: with it the stage is complete, wherever its folder stands
+unfinished.json           its keys; there from the first instant on
+parts/NAME.safetensors    what has been reached so far, deleted at the end
+.aside/                   files being written
+manifest.json             written last: with it the stage is complete, wherever its folder stands
 """
 
 import json

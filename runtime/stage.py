@@ -55,7 +55,7 @@ class Stage:
     def _part(self, name: str) -> Path:
         if not _PART_NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot name a part: use letters, digits, '.', '_' and '-'")
-        return self.folder / PARTS / f"{name}.part"
+        return self.folder / PARTS / f"{name}.safetensors"
 
     def _must_be_open(self) -> None:
         if self.finished:
@@ -89,7 +89,7 @@ class Stage:
 
     def parts(self) -> list[str]:
         """The names of the whole parts, sorted as text. A damaged part is removed, with a warning."""
-        for path in sorted(self.folder.glob(f"{PARTS}/*.part")):
+        for path in sorted(self.folder.glob(f"{PARTS}/*.safetensors")):
             if path.stem in self._whole:
                 continue
             try:

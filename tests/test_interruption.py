@@ -44,7 +44,7 @@ def wait_for(process, there, seconds=60):
 
 
 def outputs(out, stage):
-    return len(list((out / f"{stage}.partial").glob("parts/output-*.part")))
+    return len(list((out / f"{stage}.partial").glob("parts/output-*.safetensors")))
 
 
 def kill_worker(process, out, stage):

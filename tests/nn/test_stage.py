@@ -110,11 +110,11 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path, uninterr
 def test_a_damaged_part_is_computed_again_from_the_last_good_state(tmp_path, uninterrupted, damaged, said, caplog):
     with pytest.raises(StoppedEarly):
         run_in(tmp_path, stop=StopAfter(90))
-    part = tmp_path / "nn.partial" / "parts" / f"{damaged}.part"
+    part = tmp_path / "nn.partial" / "parts" / f"{damaged}.safetensors"
     part.write_bytes(part.read_bytes()[:-8])
     with caplog.at_level("INFO", "freqbias"):
         run_in(tmp_path, resume=True)
-    assert f"{damaged}.part is damaged" in caplog.text and said in caplog.text
+    assert f"{damaged}.safetensors is damaged" in caplog.text and said in caplog.text
     assert_same(history_in(tmp_path), uninterrupted)
 
 
@@ -130,7 +130,7 @@ def test_a_resumed_training_keeps_the_steps_it_began_with(tmp_path, monkeypatch)
 def test_what_was_reached_before_a_divergence_is_kept(tmp_path):
     with pytest.raises(ComputationError, match="diverged at step"):
         run_in(tmp_path, training={"step": 25.0, "integrator": "gradient-descent"})
-    assert (tmp_path / "nn.partial" / "parts" / "output-000000.part").is_file()
+    assert (tmp_path / "nn.partial" / "parts" / "output-000000.safetensors").is_file()
     assert not (tmp_path / "nn").exists()
 
 

@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from runtime import NotFiniteError, UsageError, key_hash, sha256_of
 from tests.runtime.results import KEYS, compute, interrupted
@@ -51,7 +52,8 @@ def test_until_the_end_readers_see_no_result(store):
 def test_parts_give_back_what_was_saved(store):
     arrays = {
         "file": np.arange(6).reshape(2, 3).T,
-        "complex": np.array([1 + 2j, -0.5]),
+        "complex": np.array([[1 + 2j, -0.5], [3j, 4.0], [0.0, -1j]]).T,
+        "complex scalar": np.array(1 - 2j),
         "single": np.array([0.1], dtype=np.float32),
         "scalar": np.array(3.5),
         "empty": np.zeros((0, 4)),
@@ -66,6 +68,12 @@ def test_parts_give_back_what_was_saved(store):
     for name, array in arrays.items():
         assert back[name].dtype == array.dtype
         np.testing.assert_array_equal(back[name], array)
+
+
+def test_parts_are_files_of_safetensors(store):
+    with store.open("pde", keys=KEYS) as stage:
+        stage.save_part("a", {"v": np.arange(6.0).reshape(2, 3).T}, sha256="zeros stand elsewhere")
+        np.testing.assert_array_equal(load_file(stage.folder / "parts/a.safetensors")["v"], [[0, 3], [1, 4], [2, 5]])
 
 
 def test_a_part_saved_again_replaces_the_earlier(store):
@@ -150,19 +158,26 @@ def test_writing_that_fails_leaves_the_earlier_file(store):
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda data: data[:-1], lambda data: data[:100], lambda data: b"", lambda data: data[:-9] + b"x" + data[-8:]],
+    [
+        lambda data: data[:-1],
+        lambda data: data[:100],
+        lambda data: b"",
+        lambda data: data[:-9] + b"x" + data[-8:],
+        lambda data: data.replace(b"names", b"name5"),
+        lambda data: data.replace(b'"sha256":"', b'"sha256":"0')[: len(data)],
+    ],
 )
 def test_a_damaged_part_is_dropped_with_a_warning(store, damage, caplog):
     interrupted(store)
     with store.open("pde", keys=KEYS, resume=True) as stage:
         stage.save_part("step-2", {"v": np.ones(4)})
-    path = store.root / "pde.partial/parts/step-1.part"
+    path = store.root / "pde.partial/parts/step-1.safetensors"
     path.write_bytes(damage(path.read_bytes()))
     with store.open("pde", keys=KEYS, resume=True) as stage, caplog.at_level(logging.WARNING, "freqbias"):
-        with pytest.raises(UsageError, match=r"step-1\.part is damaged"):
+        with pytest.raises(UsageError, match=r"step-1\.safetensors is damaged"):
             stage.load_part("step-1")
         assert stage.parts() == ["step-2"]
-    assert "step-1.part is damaged" in caplog.text
+    assert "step-1.safetensors is damaged" in caplog.text
     assert not path.exists()
 
 
@@ -170,7 +185,7 @@ def test_a_full_disk_keeps_what_there_is(store):
     with store.open("pde", keys=KEYS) as stage:
         stage.save_part("checkpoint", {"w": np.zeros(10)}, step=1)
         with file_size_limit(20_000):
-            with pytest.raises(UsageError, match=r"cannot write .*checkpoint\.part.*--resume"):
+            with pytest.raises(UsageError, match=r"cannot write .*checkpoint\.safetensors.*--resume"):
                 stage.save_part("checkpoint", {"w": np.zeros(10_000)}, step=2)
             with (
                 pytest.raises(UsageError, match=r"cannot write .*spectrum\.nc.*--resume"),
