@@ -19,6 +19,7 @@ The model is a sum of what was measured: the peak of the resident set on one ran
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from math import log2
 
 from meshes import Plan, plan
@@ -40,12 +41,11 @@ MOST_NONZEROS = 2**31 - 1
 TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # that may fit: those a person would try
 
 
-def memory_needed(problem: Problem, settings: Pde, layout: Plan) -> float:
-    """Bytes at the peak, from above, on the machine of rank 0."""
-    channels, outputs, n = problem.samples.channels, len(problem.times), layout.dofs
+def memory_needed(problem: Problem, settings: Pde, layout: Plan, *, growth: float = 1.0) -> float:
+    """Bytes at the peak, from above, on the machine of rank 0. growth: cells of the mesh over those of the plan."""
+    channels, outputs, n = problem.samples.channels, len(problem.times), growth * layout.dofs
     if settings.operator == "local":
-        shared = SPACE[layout.dimension] * n + 36.0 * layout.nonzeros + factor(layout) + 8.0 * BASIS * n
-        each = 0.0
+        shared, each = local_operator(layout, growth), 0.0
     else:  # half of the box; the data are on every rank
         shared = 0.5 * SPACE[layout.dimension] * n + 4.0 * layout.entries
         each = 8.0 * problem.samples.values[0].size * (BASIS + channels * outputs)
@@ -53,12 +53,26 @@ def memory_needed(problem: Problem, settings: Pde, layout: Plan) -> float:
     return size_here() * (LIBRARIES + each + shared / size()) + root
 
 
-def factor(layout: Plan) -> float:
+def memory_to_refine(problem: Problem, layout: Plan, *, growth: float = 1.0) -> float:
+    """The same for a round of a refinement: two operators at once, of the degree and the next, and Re v and Im v of
+    both at all output times."""
+    finer = replace(layout, degree=layout.degree + 1)  # type: ignore[type-var]
+    states = 16.0 * problem.samples.channels * len(problem.times) * growth
+    shared = sum(local_operator(each, growth) + states * each.dofs for each in (layout, finer))
+    return size_here() * (LIBRARIES + shared / size())
+
+
+def local_operator(layout: Plan, growth: float) -> float:
+    """Bytes of the local operator on all ranks: mesh, matrices, solver and Krylov space."""
+    n, nonzeros, dimension = growth * layout.dofs, growth * layout.nonzeros, layout.dimension
+    return SPACE[dimension] * n + 36.0 * nonzeros + factor(dimension, n, nonzeros) + 8.0 * BASIS * n
+
+
+def factor(dimension: int, n: float, nonzeros: float) -> float:
     """Bytes of the Cholesky factor by nested dissection, n log n in the plane, n^(4/3) in space; or of multigrid."""
-    n = float(layout.dofs)
-    if layout.dimension == 3 and layout.dofs > DIRECT[3]:
+    if dimension == 3 and n > DIRECT[3]:
         return MULTIGRID * n
-    return 8.0 * {1: 3 * layout.nonzeros, 2: 8 * n * log2(n + 1), 3: 17 * n ** (4 / 3)}[layout.dimension]
+    return 8.0 * {1: 3 * nonzeros, 2: 8 * n * log2(n + 1), 3: 17 * n ** (4 / 3)}[dimension]
 
 
 def affordable_plan(problem: Problem, settings: Pde, mesh: Mesh) -> Plan:
@@ -71,8 +85,8 @@ def affordable_plan(problem: Problem, settings: Pde, mesh: Mesh) -> Plan:
 
 def check_memory(problem: Problem, settings: Pde, mesh: Mesh, layout: Plan) -> None:
     """Raises InputError where the matrix or the memory of this machine would not suffice, and names what fits."""
-    obstacle = _obstacle(problem, settings, layout)
-    if obstacle is None:
+    stands = obstacle(problem, settings, layout, adaptive=mesh.adaptive)
+    if stands is None:
         return
     tries: dict[str, list[Try]] = {}
     if mesh.path is None and mesh.size is None:
@@ -91,15 +105,20 @@ def check_memory(problem: Problem, settings: Pde, mesh: Mesh, layout: Plan) -> N
     tries["degree"] = [(p, settings.model_copy(update={"degree": p}), mesh) for p in degrees]
     fitting = [remedy for name, asked in tries.items() if (remedy := _first_that_fits(problem, name, asked))]
     remedies = " or ".join(fitting) or "a coarser mesh, fewer output times, or a machine with more memory"
-    raise InputError(f"{key}: the mesh of {layout.dofs:,} dofs {obstacle}; use {remedies}")
+    raise InputError(f"{key}: the mesh of {layout.dofs:,} dofs {stands}; use {remedies}")
 
 
-def _obstacle(problem: Problem, settings: Pde, layout: Plan) -> str | None:
-    needed, available = memory_needed(problem, settings, layout), available_memory()
+def obstacle(
+    problem: Problem, settings: Pde, layout: Plan, *, adaptive: bool = False, growth: float = 1.0
+) -> str | None:
+    """What stands against a mesh of growth times the plan's cells, in words."""
+    needed, available = memory_needed(problem, settings, layout, growth=growth), available_memory()
+    if adaptive:
+        needed = max(needed, memory_to_refine(problem, layout, growth=growth))
     if needed > available:
         return f"needs about {gibibytes(needed)} of memory, and this machine has {gibibytes(available)}"
-    if settings.operator == "local" and layout.nonzeros > MOST_NONZEROS * size():
-        return f"makes {layout.nonzeros:,} matrix entries, and PETSc counts {MOST_NONZEROS:,} a rank"
+    if settings.operator == "local" and growth * layout.nonzeros > MOST_NONZEROS * size():
+        return f"makes {growth * layout.nonzeros:,.0f} matrix entries, and PETSc counts {MOST_NONZEROS:,} a rank"
     return None
 
 
@@ -107,7 +126,7 @@ def _first_that_fits(problem: Problem, name: str, tries: list[Try]) -> str | Non
     for value, settings, mesh in tries:
         with suppress(InputError):  # no rule for this degree
             layout = plan(problem, settings, mesh)
-            if _obstacle(problem, settings, layout) is None:
+            if obstacle(problem, settings, layout, adaptive=mesh.adaptive) is None:
                 return f"{name} = {value:g} ({gibibytes(memory_needed(problem, settings, layout))})"
     return None
 

@@ -19,11 +19,12 @@ import ufl
 from dolfinx import fem
 
 from meshes import Plan, build
+from pde.cost import obstacle
 from pde.evolution import Effort
 from pde.integrators import TRANSFORM_SHARE, choose
 from pde.local_operator import LocalOperator
 from problem import ComputationError, Pde, Problem
-from runtime import log, threads
+from runtime import log, on_root, threads
 
 MESH_SHARE = 0.5  # of the tolerance
 BULK = 0.5  # of the squared estimate, in the cells that are refined
@@ -37,23 +38,27 @@ def refined(
     """The mesh for v of degree [pde] degree, from the plan's, and the estimate it reaches, over |v(0)|. Collective.
 
     errors: u(0) on the samples, (C, N); tick: called before each round. Channels are added up as squares. Raises
-    ComputationError with the estimate reached where that is not enough.
+    ComputationError with the estimate reached where that is not enough, or the memory for the next mesh.
     """
-    mesh = build(plan, comm)
+    mesh, estimate, why = build(plan, comm), np.inf, f"{MOST_ROUNDS} rounds do not suffice"
     for _ in range(MOST_ROUNDS):
         tick()
-        indicators, estimate = _indicators(problem, settings, plan, mesh, errors)
         count = mesh.topology.index_map(mesh.topology.dim).size_global
+        growth = count / plan.cell_count
+        if stands := on_root(obstacle, problem, settings, plan, adaptive=True, growth=growth, comm=comm):
+            why = f"the next mesh, of {count:,} cells, {stands}"
+            break
+        indicators, estimate = _indicators(problem, settings, plan, mesh, errors)
         log.info("pde: %d cells, estimated error %.2e", count, estimate)
         if estimate <= MESH_SHARE * settings.tolerance:
             return mesh, estimate
-        dofs = count * plan.dofs / plan.cell_count
-        if dofs > MOST_DOFS:
+        if growth * plan.dofs > MOST_DOFS:
+            why = f"finer meshes than that of {count:,} cells are too large"
             break
         mesh = _refine(mesh, indicators)
     raise ComputationError(
-        f"[mesh] adaptive = true: the estimated error is {estimate:.2g} with {count} cells, and finer meshes are too "
-        f"large; use a [pde] tolerance of {2 * estimate:.1g}, or a higher degree"
+        f"[mesh] adaptive = true: the estimated error is {estimate:.2g}, and {why}; use a [pde] tolerance of "
+        f"{estimate / MESH_SHARE * 1.05:.2g}, or a higher degree"
     )
 
 

@@ -47,6 +47,8 @@ def run_stage(
             return
         reach = ", ".join(f"{r:.4g}" for r in layout.half_width)
         log.info("pde: %d dofs, degree %d, half-width %s", layout.dofs, layout.degree, reach)
+        if run.mesh.adaptive and on_root(lambda: stage is not None and stage.resumed):
+            log.info("pde: the mesh is refined anew, and nothing of the earlier run is gone on from")
         solver = Solver(problem, run.pde, run.mesh, comm, tick=lambda: stop.check(comm))
         snapshots = _solve(solver, stage, stop)
         report_unused(petsc)

@@ -1,10 +1,14 @@
 """Meshes refined by an estimate: held against the exact NTK."""
 
+import re
+
 import numpy as np
 import pytest
 
+from meshes import plan
+from pde import cost
 from pde.solver import Solver
-from problem import Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, waves
+from problem import ComputationError, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, waves
 from tests import oracle
 
 ADAPTIVE = Mesh(adaptive=True)
@@ -58,3 +62,17 @@ def test_a_refinement_can_be_stopped():
 
     with pytest.raises(InterruptedError):
         Solver(problem_of(1, 128), Pde(operator="local", degree=2), ADAPTIVE, tick=tick)
+
+
+def test_a_mesh_that_would_not_fit_is_refused_with_a_tolerance_that_does(monkeypatch):
+    """And the first mesh before anything else."""
+    problem, settings = problem_of(1, 128), Pde(operator="local", degree=2, tolerance=1e-4)
+    first = plan(problem, settings, ADAPTIVE)
+    monkeypatch.setattr(cost, "available_memory", lambda: cost.memory_to_refine(problem, first, growth=2.0))
+    with pytest.raises(ComputationError, match=r"the next mesh, of \d+ cells, needs about .* use a \[pde\]") as refused:
+        Solver(problem, settings, ADAPTIVE)
+    tolerance = float(re.search(r"tolerance of (\S+),", str(refused.value))[1])
+    assert Solver(problem, settings.model_copy(update={"tolerance": tolerance}), ADAPTIVE).mesh_error <= tolerance / 2
+    monkeypatch.setattr(cost, "available_memory", lambda: cost.memory_to_refine(problem, first, growth=0.9))
+    with pytest.raises(InputError, match=rf"the mesh of {first.dofs} dofs needs about .*; use "):
+        Solver(problem, settings, ADAPTIVE)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pde.stage import run_stage
-from problem import Spectrum, build, parse, resolved
+from problem import Mesh, Spectrum, build, parse, resolved
 from runtime import StoppedEarly, StopRequest, Store
 from tests import launch
 
@@ -102,3 +102,15 @@ def test_lanczos_goes_on_from_the_products_it_has_made(operator, ranks, tmp_path
     assert counting.looks == expected.attributes["steps"] - kept  # a look a product
     assert resumed.attributes["steps"] == expected.attributes["steps"]
     np.testing.assert_allclose(resumed.error, expected.error, rtol=0, atol=1e-10 * np.abs(expected.error).max())
+
+
+def test_a_refined_run_that_is_gone_on_with_says_that_it_starts_anew(tmp_path, caplog):
+    run = run_of("lanczos", "local")
+    run = run.model_copy(update={"mesh": Mesh(adaptive=True)})
+    with pytest.raises(StoppedEarly):
+        run_stage(run, build(run), Store(tmp_path), resume=False, overwrite=False, stop=StopAt(3))
+    assert "anew" not in caplog.text
+    with caplog.at_level("INFO", "freqbias"):
+        run_stage(run, build(run), Store(tmp_path), resume=True, overwrite=False, stop=StopRequest())
+    assert caplog.text.count("the mesh is refined anew, and nothing of the earlier run is gone on from") == 1
+    assert Spectrum.load(tmp_path / "pde" / "spectrum.nc").attributes["mesh_error"] <= run.pde.tolerance / 2
