@@ -14,6 +14,7 @@ from pathlib import Path
 import basix
 import numpy as np
 
+from meshes.coverage import MOST_MISSING, check_coverage
 from meshes.plans import FilePlan
 from meshes.vtk import from_vtk
 from problem import InputError, Pde, Problem, canonical_order
@@ -32,7 +33,6 @@ KINDS = {  # of meshio: dimension, Basix's cell type, order
 }
 FLAT = {"vertex": 0, "line": 1, "triangle": 2, "quad": 2, "tetra": 3, "hexahedron": 3, "wedge": 3, "pyramid": 3}
 NEAR = 1e-9  # of the largest coordinate: closer points are the same
-MOST_MISSING = 0.02  # of the mass of the damping
 GMSH_SECONDS = 300
 QUADRATURE = 10
 
@@ -59,11 +59,7 @@ def read_plan(path: str, problem: Problem, settings: Pde) -> FilePlan:
                 f"it holds {100 * (1 - missing):.3g} % of the frequencies that [density] draws: its cells overlap, or "
                 "are too coarse for it; mend or refine them"
             )
-        if missing > MOST_MISSING:
-            raise InputError(
-                f"it leaves out {100 * missing:.2g} % of the frequencies that [density] draws; it must cover the "
-                f"support, about |xi_i| <= {problem.laws.tail_radius(1e-3 * damping.maximum, problem.reach):.4g}"
-            )
+        check_coverage(problem, missing)
         if settings.operator == "local":
             values = values + diffusion.value(places.reshape(-1, problem.dimension)).reshape(volumes.shape)
             cells = cells[(values > 0).any(axis=1)]

@@ -9,6 +9,7 @@ from math import ceil, exp, log
 
 import numpy as np
 
+from meshes.coverage import check_coverage, share_beyond
 from meshes.file import read_plan
 from meshes.layers import CORE
 from meshes.plans import SIMPLICES, BoxPlan, LayeredPlan, Plan
@@ -140,10 +141,11 @@ def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float
         return [float(r) for r in nyquist], True
     key = "[mesh] half_width" if mesh.half_width else "the half-width that the tail of [density] needs"
     _refuse_aliases(problem, settings, radius, key)
-    if mesh.half_width and _vanishes(problem, 0, radius):
-        raise InputError(
-            f"[mesh] half_width = {radius:.6g}: [density] is 0 on all of that mesh; use a larger half_width"
-        )
+    if mesh.half_width:
+        try:
+            check_coverage(problem, share_beyond(problem, float(radius)))
+        except InputError as failure:
+            raise InputError(f"[mesh] half_width = {mesh.half_width:.6g}: {failure}") from None
     return [float(radius)] * problem.dimension, False
 
 

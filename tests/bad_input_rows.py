@@ -264,6 +264,10 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"pde": {"operator": "local"}, "mesh": {"half_width": 33.0}},
         ("[mesh] half_width is 33", "points/(2 extent) = 32", 'use operator = "data"'),
     ),
+    "half_width within what is drawn": (
+        {"mesh": {"half_width": 4.0}},
+        ("[mesh] half_width = 4: it leaves out 31.7 % of", "must cover the support, about |xi_i| <= 10.3"),
+    ),
     "a mesh that is not there": ({"mesh": {"path": "no.vtu"}}, ("[mesh] path", "no.vtu", "no such file")),
     "a mesh that is none": ({"mesh": {"path": "data/line.npy"}}, ("[mesh] path", "meshio cannot read it", ".vtu")),
     "a mesh of no mesh": ({"mesh": {"path": "data/garbage.msh"}}, ("[mesh] path", "Gmsh cannot read it", ".vtu")),

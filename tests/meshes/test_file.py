@@ -112,7 +112,7 @@ def _flat(points, cells):
         (_torn, Uniform(3.0), ("lie at the same place", "merge duplicate points")),
         (_flat, Uniform(3.0), ("flat, folded", "cell 9")),
         (lambda points, cells: (points, np.concatenate([cells, cells[:1]])), Uniform(3.0), ("a cell is there twice",)),
-        (lambda *mesh: mesh, Uniform(6.0), ("leaves out 56 %", "must cover the support", "6")),
+        (lambda *mesh: mesh, Uniform(6.0), ("leaves out 56.", "must cover the support", "6")),
     ],
 )
 def test_what_is_no_mesh_of_the_support_is_refused(tmp_path, harm, density, said):

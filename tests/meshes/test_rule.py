@@ -98,9 +98,24 @@ def test_the_data_operator_sees_as_far_as_it_is_told_beyond_the_support():
     assert plan(problem, Pde(operator="local"), Mesh(half_width=9.0)).half_width == (5.0, 5.0)
 
 
-def test_a_mesh_where_nothing_is_drawn_is_refused():
-    with pytest.raises(InputError, match="is 0 on all of that mesh"):
-        plan(problem_of(Annulus(3.0, 5.0)), Pde(), Mesh(half_width=2.0))
+@pytest.mark.parametrize(
+    "density, shape, half_width, left_out, support",
+    [
+        (Annulus(3.0, 5.0), (64,), 2.0, "100", "5"),
+        (Gaussian(4.0), (64,), 2.2 * 4.0, "2.8", "10.3"),
+        (Gaussian(4.0), (32, 32), 2.5 * 4.0, "2.5", "11.2"),
+        (Uniform(6.0), (16, 16, 16), 0.99 * 6.0, "3", "6"),
+    ],
+)
+@pytest.mark.parametrize("operator", ["data", "local"])
+def test_a_half_width_that_leaves_out_what_is_drawn_is_refused(density, shape, half_width, left_out, support, operator):
+    """2 (1 - Phi(2.2)) = 2.78 %, 1 - (2 Phi(2.5) - 1)^2 = 2.47 %, 1 - 0.99^3 = 2.97 %; a larger one is not."""
+    problem, settings = problem_of(density, shape, (1.0,) * len(shape)), Pde(operator=operator)
+    said = rf"half_width = {half_width:g}: it leaves out {left_out} % of .* about \|xi_i\| <= {support}"
+    with pytest.raises(InputError, match=said) as refused:
+        plan(problem, settings, Mesh(half_width=half_width))
+    enough = float(str(refused.value).rpartition(" ")[2])
+    plan(problem, settings, Mesh(half_width=enough))
 
 
 def test_the_local_operator_meshes_the_support_alone():

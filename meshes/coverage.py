@@ -1,0 +1,38 @@
+"""Whether a mesh that the user gives covers the frequencies that [density] draws."""
+
+import numpy as np
+
+from problem import InputError, Problem
+
+MOST_MISSING = 0.02  # of what is drawn
+ENOUGH = 0.99  # of it, where rho_w has no bounded support
+GOLDEN = {1: 1.618033988749895, 2: 1.324717957244746, 3: 1.220744084605760}  # x^(d+1) = x + 1
+SAMPLES = 2**14
+
+
+def check_coverage(problem: Problem, missing: float) -> None:
+    """Raises InputError where more than MOST_MISSING of what is drawn lies outside a mesh."""
+    if missing <= MOST_MISSING:
+        return
+    damping = problem.laws.damping
+    if damping.compact:
+        needed = damping.tail_radius(1e-12 * damping.maximum)
+    else:
+        needed = float(np.quantile(_drawn(problem), ENOUGH))
+    raise InputError(
+        f"it leaves out {round(100 * missing, 1):g} % of the frequencies that [density] draws; it must cover the "
+        f"support, about |xi_i| <= {needed:.4g}"
+    )
+
+
+def share_beyond(problem: Problem, half_width: float) -> float:
+    """The share of what is drawn that lies outside the box |xi_i| <= half_width, to about 1e-3."""
+    return float(np.mean(_drawn(problem) > half_width * (1 + 1e-9)))
+
+
+def _drawn(problem: Problem) -> np.ndarray:
+    """max_i |xi_i| of frequencies spread by rho_w [cycles/length], (SAMPLES,): from Kronecker's sequence, whose points
+    fill the unit cube evenly."""
+    d = problem.dimension
+    unit = (0.5 + np.arange(SAMPLES)[:, None] * GOLDEN[d] ** -np.arange(1.0, d + 1)) % 1
+    return np.abs(problem.density.warp(unit)).max(axis=1)
