@@ -14,6 +14,7 @@ from pathlib import Path
 import basix
 import numpy as np
 
+from meshes.conformity import check_conforming
 from meshes.coverage import MOST_MISSING, check_coverage
 from meshes.plans import FilePlan
 from meshes.vtk import from_vtk
@@ -41,7 +42,8 @@ def read_plan(path: str, problem: Problem, settings: Pde) -> FilePlan:
     """Read and check [mesh] path for a problem. Raises InputError with the remedy.
 
     Checked: one kind of cells in the problem's dimension, points apart from each other, no cell folded or inverted
-    against the others, the mass of the damping inside. For the local operator, cells outside the support are dropped.
+    against the others, no hanging node, the mass of the damping inside. For the local operator, cells outside the
+    support are dropped.
     """
     try:
         points, cells, kind, order = _read(Path(path), Path(path).stat().st_mtime_ns)
@@ -102,6 +104,7 @@ def _read(path: Path, _changed: int) -> tuple[np.ndarray, np.ndarray, str, int]:
         raise InputError("a cell is there twice; write each cell once")
     cells = cells[:, from_vtk(cell_type, order)]
     _quadrature(points, cells, cell_type, order)
+    check_conforming(points, cells, _element(cell_type, order))
     return points, cells, cell_type, order
 
 

@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 
 from meshes import LayeredPlan, plan, vertices
+from meshes.description import DIVIDED
+from meshes.file import KINDS
+from meshes.layers import merged
+from meshes.vtk import EDGES, vtk_nodes
 from problem import Ball, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, Uniform, waves
 
 
@@ -112,7 +116,7 @@ def _flat(points, cells):
         (_torn, Uniform(3.0), ("lie at the same place", "merge duplicate points")),
         (_flat, Uniform(3.0), ("flat, folded", "cell 9")),
         (lambda points, cells: (points, np.concatenate([cells, cells[:1]])), Uniform(3.0), ("a cell is there twice",)),
-        (lambda *mesh: mesh, Uniform(6.0), ("leaves out 56.", "must cover the support", "6")),
+        (lambda *mesh: mesh, Uniform(6.0), ("leaves out 55.6 %", "must cover the support", "6")),
     ],
 )
 def test_what_is_no_mesh_of_the_support_is_refused(tmp_path, harm, density, said):
@@ -121,6 +125,43 @@ def test_what_is_no_mesh_of_the_support_is_refused(tmp_path, harm, density, said
         plan(problem_of(density), Pde(), mesh)
     for part in ("[mesh] path", *said):
         assert part in str(refusal.value)
+
+
+def two_blocks(kind, right):
+    """A box [-4, 4]^d of two blocks that meet at xi_1 = 0: two cells along each other axis on the left, `right` on the
+    right. Points, and cells in VTK's order."""
+    dimension = 2 if kind.startswith(("tri", "quad")) else 3
+    order = 2 if kind[-1].isdigit() else 1
+    cube = {2: "quadrilateral", 3: "hexahedron"}[dimension]
+    cells = []
+    for start, across in ((-4.0, 2), (0.0, right)):
+        sides = np.array([4.0, *[8.0 / across] * (dimension - 1)])
+        first = np.stack(np.meshgrid(*map(np.arange, (1, *[across] * (dimension - 1))), indexing="ij"), axis=-1)
+        corner = [start, *[-4.0] * (dimension - 1)] + first.reshape(-1, 1, dimension) * sides
+        nodes = vtk_nodes(cube, 1 if kind[0] == "t" else order)
+        cells.append(corner + nodes * sides)
+    cells = np.concatenate(cells)
+    if kind[0] == "t":
+        cells = cells[:, DIVIDED[dimension]].reshape(-1, dimension + 1, dimension)
+        if order == 2:
+            middles = [cells[:, edge].mean(axis=1) for edge in map(list, EDGES[KINDS[kind][1]])]
+            cells = np.concatenate([cells, np.stack(middles, axis=1)], axis=1)
+    return merged(cells)
+
+
+@pytest.mark.parametrize(
+    "kind", ["triangle", "quad", "tetra", "hexahedron", "triangle6", "quad9", "tetra10", "hexahedron27"]
+)
+def test_hanging_nodes_are_refused_with_their_place(tmp_path, kind):
+    """Finer cells on the right hang on the left ones, in the middle of edges and, in space, of faces."""
+    dimension = 2 if kind.startswith(("tri", "quad")) else 3
+    joined, torn = (written(tmp_path, *two_blocks(kind, right), name=f"{right}.vtu", kind=kind) for right in (2, 4))
+    problem = problem_of(Uniform(4.0), dimension)
+    plan(problem, Pde(), joined)
+    hanging = {2: 2, 3: 16}[dimension]  # of 5^(d-1) corners at xi_1 = 0 all but the 3^(d-1) of the left
+    said = rf"the corner \[0.0, [\d., -]+\] lies inside an edge or face of cell \d+ .*{hanging} in all.*divide that"
+    with pytest.raises(InputError, match=said):
+        plan(problem, Pde(), torn)
 
 
 def test_the_local_operator_refuses_a_mesh_beyond_what_the_data_tell(tmp_path):
