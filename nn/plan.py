@@ -1,6 +1,7 @@
 """A training, decided but not begun: its device, its steps, and the record it will leave."""
 
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -65,14 +66,19 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
     The step is settings.step, or with "auto" the largest that keeps the error of the time stepping within the tolerance
     of |u(0)| for every mode of the flow at its start: those of the kernel at infinite width, and those of the drawn
     network's own, whose eigenvalues may be many times larger where it is narrow. The tolerance is settings.tolerance,
-    else `tolerance`. Raises InputError where the samples are scattered, the device is absent or its memory too small,
-    or the steps are too many.
+    else `tolerance`. Raises InputError where the samples are scattered, TensorBoard is asked for and absent, the device
+    is absent or its memory too small, or the steps are too many.
     """
     settings = settings or Training()
     if not isinstance(problem.sites, Grid):
         raise InputError(
             '[data] layout = "scattered": the network is trained on grids only; solve with `freqbias pde`, and compare '
             "errors of your own network with `freqbias compare --error`"
+        )
+    if settings.tensorboard and find_spec("tensorboard") is None:
+        raise InputError(
+            "[training] tensorboard = true: TensorBoard is not installed; install it, with `uv sync --extra "
+            "tensorboard` or `pip install tensorboard`, or leave the key out"
         )
     device, device_choice = choose_device(settings.device)
     check_memory(problem, precision=settings.precision, device=device)

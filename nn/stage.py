@@ -1,7 +1,8 @@
 """The stage `nn` of a result: the training stored as it goes, gone on from where it stopped, and `error.nc` at its end.
 
 Parts: `output-K`, the error and the loss at output time K, as it is reached; `state-0` and `state-1`, the network after
-so many steps, in turn, so that a state that the disk has spoilt leaves the one before it.
+so many steps, in turn, every [training] checkpoint seconds, so that a state that the disk has spoilt leaves the one
+before it.
 """
 
 import time
@@ -9,12 +10,12 @@ import time
 import numpy as np
 import torch
 
+from nn.board import tensorboard
 from nn.plan import Plan, prepare
 from nn.training import trajectory
 from problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
 from runtime import Stage, StopRequest, Store, log, on_root
 
-CHECKPOINT_EVERY = 30.0  # seconds
 STATES = ("state-0", "state-1")
 
 
@@ -50,16 +51,18 @@ def _train(stage: Stage, plan: Plan, stop: StopRequest) -> Plan:
     """Train to the end, from an earlier run's state if there is one. Returns the plan that was followed."""
     plan, step, state, oldest = _last_state(stage, plan)
     saved = time.monotonic()
-    for snapshot in trajectory(plan, step=step, state=state):
-        if snapshot.output is not None:
-            stage.save_part(_output(snapshot.output), {"error": snapshot.error.cpu().numpy()}, loss=snapshot.loss)
-        stopping = stop.requested()
-        if snapshot.output is not None or stopping or time.monotonic() - saved > CHECKPOINT_EVERY:
-            arrays = {"state": snapshot.state.cpu().numpy()}
-            stage.save_part(STATES[oldest], arrays, step=snapshot.step, longest_step=plan.step)
-            saved, oldest = time.monotonic(), 1 - oldest
-        if stopping:
-            stop.check()
+    with tensorboard(stage.folder / "tensorboard", plan, step=step) as show:
+        for snapshot in trajectory(plan, step=step, state=state):
+            show(snapshot)
+            if snapshot.output is not None:
+                stage.save_part(_output(snapshot.output), {"error": snapshot.error.cpu().numpy()}, loss=snapshot.loss)
+            stopping = stop.requested()
+            if stopping or time.monotonic() - saved >= plan.settings.checkpoint:
+                arrays = {"state": snapshot.state.cpu().numpy()}
+                stage.save_part(STATES[oldest], arrays, step=snapshot.step, longest_step=plan.step)
+                saved, oldest = time.monotonic(), 1 - oldest
+            if stopping:
+                stop.check()
     return plan
 
 

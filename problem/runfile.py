@@ -149,6 +149,7 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
             file = files.resolve(table["path"], Path(), section=name, endings=None)
             table["path"] = hashlib.sha256(file.read_bytes()).hexdigest()
     common, laws = _pick(keys, "density", "data", "network", "time"), _pick(keys["network"], "sigma_a", "depth")
+    training = {name: value for name, value in keys["training"].items() if name not in _WATCHING}
     match stage:
         case "mesh":  # where the samples are matters, not their values
             last = {"end": run.time.times[-1] if run.time.times else run.time.end}
@@ -159,9 +160,9 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
             draw = _pick(keys, "network", "seed") if starts_from_network(run) else {"network": laws}
             own = {**draw, **_pick(keys, "mesh", "pde")}
         case "nn":
-            own = _pick(keys, "seed", "training")
+            own = {"seed": keys["seed"], "training": training}
         case "compare":  # the unit stands in its figures
-            own = _pick(keys, "seed", "mesh", "pde", "training", "unit")
+            own = _pick(keys, "seed", "mesh", "pde", "unit") | {"training": training}
         case _:
             raise ValueError(f"stage = {stage!r}; use mesh, pde, nn or compare")
     return common | own
@@ -173,6 +174,7 @@ def every_stage_keys(run: RunFile) -> dict[str, dict[str, Any]]:
 
 
 _VALUES = ("frequencies", "window", "standardize")  # keys of [data] that change the values of the samples only
+_WATCHING = ("checkpoint", "tensorboard")  # keys of [training] that change nothing of its result
 
 
 def _pick(table: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -190,6 +190,16 @@ class Training(Section):
     )
     precision: Literal["single", "double"] = Field("single", description='"single" or "double"')
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description='"auto", "cpu", "cuda" or "cuda:1"')
+    checkpoint: float = Field(
+        30.0,
+        ge=0,
+        le=LARGEST,
+        description="a number of at least 0, in seconds: the network's state is kept whenever so many have passed, so "
+        "that a killed job loses no more; 0 keeps that of every step",
+    )
+    tensorboard: bool = Field(
+        False, description="true or false: whether loss, step, lambda_max and seconds a step go to nn/tensorboard"
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> "Training":

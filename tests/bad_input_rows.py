@@ -76,6 +76,8 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.tolerance": [0.0, -1e-3, 1e-9, 0.2, *TOO_SMALL_OR_LARGE],
     "training.precision": ["half"],
     "training.device": ["gpu", "cuda:", "cuda:-1", ""],
+    "training.checkpoint": [-1.0, math.inf, 1e200],
+    "training.tensorboard": [],
 }
 
 # What changes in the valid run file, and what the message must hold: keys, values, remedy.

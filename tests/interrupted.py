@@ -33,10 +33,13 @@ step = {step}
 degree = 4
 tolerance = 1e-2
 [training]
+integrator = "{training_integrator}"
 step = {training_step}
+checkpoint = {checkpoint}
 """
 DEFAULTS = {
-    "operator": "local", "integrator": "crank-nicolson", "step": 0.04, "training_step": 0.25, "outputs": 40,
+    "operator": "local", "integrator": "crank-nicolson", "step": 0.04, "outputs": 40,
+    "training_integrator": "rk4", "training_step": 0.25, "checkpoint": 30.0,
 }  # fmt: skip
 STAGES = {"pde": "pde/spectrum.nc", "nn": "nn/error.nc"}
 

@@ -1,10 +1,12 @@
 """SIGKILL at random instants, then --resume: does every run end as if nothing had happened?
 
     uv run python -m tests.kills --count 50 --seed 0
+    uv run python -m tests.kills --count 20 --stage nn
 
-A trial takes stage, operator, integrator and ranks by chance, kills the whole job at a random instant of start-up,
-steps or writing, goes on with --resume on as many ranks as chance says, and compares the result with the uninterrupted
-one: to the last bit on the same number of ranks, else to rounding. It takes some minutes; one job runs at a time.
+A trial takes stage (unless one is asked for), operator, integrator and ranks by chance, kills the whole job at a random
+instant of start-up, steps or writing, goes on with --resume on as many ranks as chance says, and compares the result
+with the uninterrupted one: to the last bit on the same number of ranks, else to rounding. It takes some minutes; one
+job runs at a time.
 """
 
 import argparse
@@ -25,12 +27,13 @@ from typing import get_args
 
 import numpy as np
 
-from problem import Pde
+from problem import Pde, Training
 from runtime import Store
 from tests import launch
 from tests.interrupted import STAGES, error_of, run_text
 
 INTEGRATORS = get_args(Pde.model_fields["integrator"].annotation)
+TRAININGS = get_args(Training.model_fields["integrator"].annotation)
 OPERATORS = get_args(Pde.model_fields["operator"].annotation)
 STEPS = {"crank-nicolson": 0.25, "backward-euler": 0.25}
 RANKS = (1, 2, 3)
@@ -40,14 +43,15 @@ ROUNDING = 1e-8  # over the start: conjugate gradients stop within their toleran
 
 @dataclass(frozen=True)
 class Job:
-    """What is killed. For the stages nn and compare, operator and integrator are those of the pde before them."""
+    """What is killed. operator: "" for the stage nn, whose integrator is that of the training; for compare, both are
+    those of the pde before it."""
 
     stage: str
     operator: str
     integrator: str
 
     def __str__(self) -> str:
-        return f"{self.stage} {self.operator} {self.integrator}" if self.stage == "pde" else self.stage
+        return " ".join(filter(None, (self.stage, self.operator, self.integrator)))
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ class Outcome:
 
 
 JOBS = [Job("pde", *kind) for kind in product(OPERATORS, INTEGRATORS)]
-JOBS += [Job("nn", "data", "lanczos"), Job("compare", "data", "lanczos")]
+JOBS += [Job("nn", "", integrator) for integrator in TRAININGS]
+JOBS += [Job("compare", "data", "lanczos")]
 
 
 class Bench:
@@ -107,9 +112,13 @@ class Bench:
         return self.folder / name
 
     def _run_file(self, job: Job) -> Path:
-        path = self.folder / f"{job.operator}-{job.integrator}.toml"
-        step = STEPS.get(job.integrator, '"auto"')
-        path.write_text(run_text(operator=job.operator, integrator=job.integrator, step=step))
+        path = self.folder / f"{job}.toml".replace(" ", "-")
+        if job.stage == "nn":
+            settings = {"training_integrator": job.integrator, "training_step": 0.1, "checkpoint": 0.0}
+        else:
+            step = STEPS.get(job.integrator, '"auto"')
+            settings = {"operator": job.operator, "integrator": job.integrator, "step": step}
+        path.write_text(run_text(**settings))
         return path
 
     def _command(self, job: Job, out: Path) -> list[str]:
@@ -130,7 +139,7 @@ class Bench:
         """What compare needs before it."""
         if job.stage == "compare":
             for stage in STAGES:
-                before = Job(stage, job.operator, job.integrator)
+                before = Job("nn", "", "rk4") if stage == "nn" else Job(stage, job.operator, job.integrator)
                 self._undisturbed(before, 1)
                 shutil.copytree(self._reference(before, 1) / stage, out / stage)
 
@@ -192,9 +201,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--stage", choices=[*STAGES, "compare"], help="of this stage alone")
     asked = parser.parse_args()
     random = Random(asked.seed)
-    kinds = [(job, ranks) for job in JOBS for ranks in (RANKS if job.stage == "pde" else (1,))]
+    jobs = [job for job in JOBS if asked.stage in (None, job.stage)]
+    kinds = [(job, ranks) for job in jobs for ranks in (RANKS if job.stage == "pde" else (1,))]
     random.shuffle(kinds)
     outcomes, failures = [], 0
     with tempfile.TemporaryDirectory() as folder:

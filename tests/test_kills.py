@@ -13,6 +13,7 @@ from tests.kills import Bench, Job
         (Job("pde", "local", "backward-euler"), 3),
         (Job("pde", "data", "crank-nicolson"), 2),
         (Job("pde", "data", "lanczos"), 1),
+        (Job("nn", "", "rk4"), 1),
     ],
     ids=str,
 )

@@ -3,16 +3,20 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing import event_accumulator
 
 import problem as statement
 from nn import train
 from nn.stage import run_stage
 from problem import ComputationError, ErrorHistory, InputError
-from runtime import StoppedEarly, StopRequest, Store, UsageError
+from problem.settings import Training
+from runtime import Stage, StoppedEarly, StopRequest, Store, UsageError
 
+TRAININGS = get_args(Training.model_fields["integrator"].annotation)
 REPOSITORY = Path(__file__).parents[2]
 TABLES = {
     "name": "small",
@@ -20,7 +24,7 @@ TABLES = {
     "data": {"kind": "waves", "dimension": 1, "points": 48, "frequencies": [[2.0], [7.0]], "window": 0.15},
     "network": {"width": 1000, "sigma_a": 1.0},
     "time": {"end": 80.0, "outputs": 8},
-    "training": {"step": 0.5},
+    "training": {"step": 0.5, "checkpoint": 0.0},
 }
 
 
@@ -102,6 +106,16 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path, uninterr
     assert_same(history_in(tmp_path), uninterrupted)
 
 
+@pytest.mark.parametrize("integrator", TRAININGS)
+def test_every_integrator_goes_on_to_the_same_bits(tmp_path, integrator):
+    training = TABLES["training"] | {"integrator": integrator}
+    run_in(tmp_path / "whole", training=training)
+    with pytest.raises(StoppedEarly):
+        run_in(tmp_path / "parts", training=training, stop=StopAfter(77))
+    run_in(tmp_path / "parts", training=training, resume=True)
+    assert_same(history_in(tmp_path / "parts"), history_in(tmp_path / "whole"))
+
+
 @pytest.mark.parametrize(
     ("damaged", "said"),
     [("state-0", "going on after step "), ("state-1", "going on after step "),
@@ -141,6 +155,59 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(tmp_path, 
     monkeypatch.setattr("nn.device.memory_there", lambda device: 2.0**30)
     with pytest.raises(InputError, match="width"):
         run_in(tmp_path / "out", network={"width": 10**9, "sigma_a": 1.0})
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_state_is_kept_at_the_cadence_asked_for(tmp_path, monkeypatch):
+    kept, save = [], Stage.save_part
+
+    def recorded(stage, name, *arguments, **meta):
+        kept.append(meta["step"] if name.startswith("state") else name)
+        save(stage, name, *arguments, **meta)
+
+    monkeypatch.setattr(Stage, "save_part", recorded)
+    run_in(tmp_path / "each", time={"end": 2.0, "outputs": 1})
+    assert kept == ["output-000000", 0, 1, 2, 3, "output-000001", 4]
+    kept.clear()
+    run_in(tmp_path / "none", time={"end": 2.0, "outputs": 1}, training={"step": 0.5})
+    assert kept == ["output-000000", "output-000001"]
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard would show of a result."""
+    events = event_accumulator.EventAccumulator(str(folder / "nn" / "tensorboard"))
+    events.Reload()
+    return {name: [(each.step, each.value) for each in events.Scalars(name)] for name in events.Tags()["scalars"]}
+
+
+def test_tensorboard_shows_the_training_and_each_step_once_after_a_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr("nn.board.SHOW_EVERY", 0.0)
+    watched = {"step": 0.5, "tensorboard": True}
+    run_in(tmp_path / "whole", training=watched)
+    shown = scalars(tmp_path / "whole")
+    assert sorted(shown) == ["lambda_max", "loss", "seconds a step", "step"]
+    assert [step for step, _ in shown["loss"]] == list(range(161))
+    history = history_in(tmp_path / "whole")
+    np.testing.assert_allclose([loss for _, loss in shown["loss"]][::20], history.loss, rtol=1e-6)
+    assert {value for _, value in shown["step"]} == {0.5}
+    np.testing.assert_allclose(shown["lambda_max"][0][1], history.attributes["lambda_max"], rtol=1e-6)
+
+    def break_off(stage, *_, **__):
+        raise KeyboardInterrupt
+
+    with pytest.raises(StoppedEarly):
+        run_in(tmp_path / "parts", training=watched, stop=StopAfter(30))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # 11 steps more, of which no state is kept
+        patch.setattr(Stage, "save_part", break_off)
+        run_in(tmp_path / "parts", training=watched, resume=True)
+    run_in(tmp_path / "parts", training=watched, resume=True)
+    assert scalars(tmp_path / "parts")["loss"] == shown["loss"]
+
+
+def test_tensorboard_that_is_not_installed_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("nn.plan.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"\[training\] tensorboard = true.*uv sync --extra tensorboard"):
+        run_in(tmp_path / "out", training={"tensorboard": True})
     assert not (tmp_path / "out").exists()
 
 

@@ -102,6 +102,8 @@ ROWS = {
     "training.tolerance": ({}, {"training": {"tolerance": 1e-2}}, NETWORK),
     "training.precision": ({}, {"training": {"precision": "double"}}, NETWORK),
     "training.device": ({}, {"training": {"device": "cpu"}}, NETWORK),
+    "training.checkpoint": ({}, {"training": {"checkpoint": 0.0}}, set()),
+    "training.tensorboard": ({}, {"training": {"tensorboard": True}}, set()),
 }
 MORE = [
     ("the seed of the network that the equation starts from", OWN_START, {"seed": 4}, VALUES),
