@@ -28,6 +28,7 @@ LEAST_CELLS = 8  # along each axis, so that rho_w itself is resolved where its w
 BEYOND = 1.1  # half-width of a box around a sphere over its radius, at the least
 SAMPLES = {1: 401, 2: 81, 3: 31}  # an axis, to see where the laws vanish
 TAIL_SHARE = 0.25  # of the tolerance, for what the mesh leaves out
+SETTLED = 1e-2  # change of the half-width, relative, that ends its iteration
 
 
 def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None) -> Plan:
@@ -183,10 +184,16 @@ def _laws(problem: Problem) -> tuple[Law, Law]:
 
 
 def tail_radius(problem: Problem, tolerance: float) -> float:
-    """The half-width beyond which the laws are too weak to matter until the last output time [cycles/length]."""
+    """The half-width beyond which the laws are too weak to matter until the last output time [cycles/length].
+
+    Waves up to that half-width see how densely scattered samples lie, which the half-width depends on: the fixed point,
+    from below. There is one, as laws fall faster than R^-d, and sup rho_data grows no faster than R^d.
+    """
     sites, share = problem.sites, TAIL_SHARE * tolerance / problem.times[-1]
-    evenly = problem.laws.tail_radius(share * sites.volume, problem.reach)
-    return problem.laws.tail_radius(share / sites.peak_density(evenly), problem.reach)
+    radius, wider = 0.0, problem.laws.tail_radius(share * sites.volume, problem.reach)
+    while wider > (1 + SETTLED) * radius:
+        radius, wider = wider, problem.laws.tail_radius(share / sites.peak_density(wider), problem.reach)
+    return max(radius, wider)
 
 
 def _level(problem: Problem, settings: Pde) -> float:

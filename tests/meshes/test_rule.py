@@ -5,18 +5,22 @@ import pytest
 from mpi4py import MPI
 
 from meshes import BoxPlan, LayeredPlan, build, describe, plan, vertices
-from meshes.rule import nodes_per_reach
+from meshes.rule import nodes_per_reach, tail_radius
 from problem import (
     Annulus,
     Ball,
     Gaussian,
     Grid,
     InputError,
+    Laplace,
     Mesh,
     Mixture,
     Network,
     Pde,
     Problem,
+    Samples,
+    Scattered,
+    StudentT,
     Table,
     Uniform,
     waves,
@@ -41,6 +45,20 @@ def test_the_gaussian_tail_is_cut_where_it_no_longer_matters(tolerance):
     beyond = weight * problem.density.density(np.array([[radius]]))[0]
     assert beyond == pytest.approx(0.25 * tolerance)
     assert 3.5 < radius / 4.0 < 6
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize("density", [Gaussian(4.0), Laplace(3.0), StudentT(2.0, 1.0)])
+def test_the_tail_is_cut_where_the_densest_samples_no_longer_see_it(density, dimension):
+    """Half of them lie within 1e-3 of each other; waves as long as the box see nothing of that."""
+    rng = np.random.default_rng(3)
+    points = np.concatenate([rng.uniform(-1, 1, (500, dimension)), rng.uniform(0, 1e-3, (500, dimension))])
+    samples = Samples(Scattered(points), rng.normal(size=(1, 1000)))
+    problem = Problem(density, samples, Network(width=2, sigma_a=1.0), np.array([0.0, 100.0]))
+    radius = tail_radius(problem, 1e-3)
+    beyond = density.density(np.eye(1, dimension) * radius)[0] * (1 + (2 * np.pi * problem.reach) ** 2)
+    matters = 100.0 * beyond * problem.sites.peak_density(radius) / (0.25 * 1e-3)
+    assert 0.5 < matters < 1.1
 
 
 @pytest.mark.parametrize("operator, order", [("data", 8), ("local", 7)])
