@@ -18,7 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.errors import StoppedEarly
+from runtime.errors import StoppedEarly, UsageError
+from runtime.files import OUT_OF_SPACE
 from runtime.logs import FILE_ONLY, log
 from runtime.ranks import size, wait_asleep, world
 
@@ -87,6 +88,11 @@ def _ending(error: BaseException) -> _Ending:
             # The reader has gone (`| head`); what is still buffered must not raise again when Python closes stdout.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return _Ending(1, error)
+        case OSError(errno=number, filename=None) if number in OUT_OF_SPACE:
+            # What was printed; Python would try again when it closes stdout.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            refused = UsageError(f"cannot write the output: {error.strerror}; free some space, or send it elsewhere")
+            return _Ending(UsageError.exit_code, refused, str(refused))
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
         return _Ending(code, error, str(error) or type(error).__name__)

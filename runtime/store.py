@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from runtime.errors import UsageError
 from runtime.files import FileLock, atomic_write, sha256_of, writable
@@ -70,6 +70,9 @@ class Store:
         """Whether the stage is finished. Raises what `open` would for these keys and flags, and writes nothing."""
         if resume and overwrite:
             raise UsageError("--resume and --overwrite contradict each other: give one of them")
+        lock = self._lock(stage)
+        if lock.taken():
+            self._refuse_taken(lock, stage)
         return self._state(stage, keys, resume, overwrite) == "finished"
 
     def begin_anew(self, keys: Mapping[str, Mapping[str, Any]]) -> None:
@@ -154,7 +157,10 @@ class Store:
 
     def _acquire(self, lock: FileLock, stage: str) -> None:
         if not lock.acquire():
-            raise UsageError(f"process {lock.holder()} is at work on {self._final(stage)}: wait for it, or stop it")
+            self._refuse_taken(lock, stage)
+
+    def _refuse_taken(self, lock: FileLock, stage: str) -> NoReturn:
+        raise UsageError(f"process {lock.holder()} is at work on {self._final(stage)}: wait for it, or stop it")
 
     def _state(
         self, stage: str, keys: Mapping[str, Any], resume: bool, overwrite: bool

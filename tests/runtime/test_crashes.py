@@ -210,11 +210,14 @@ def test_a_second_process_is_refused_while_the_first_is_alive(tmp_path):
         for how in ({}, {"resume": True}, {"overwrite": True}):
             with pytest.raises(UsageError, match=rf"process {holder.pid} is at work on .*pde"):
                 store.open("pde", keys=KEYS, **how)
+            with pytest.raises(UsageError, match=rf"process {holder.pid} is at work on .*pde"):
+                store.check("pde", keys=KEYS, **how)
         assert sorted(tmp_path.rglob("*")) == before
         with store.open("nn", keys=KEYS):
             pass
     finally:
         holder.kill()
         holder.communicate()
+    assert not store.check("pde", keys=KEYS, resume=True), "the dead hold nothing"
     with store.open("pde", keys=KEYS, resume=True) as stage:
         assert stage.resumed

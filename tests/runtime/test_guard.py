@@ -2,12 +2,13 @@
 
 import re
 import signal
+import subprocess
 import time
 
 import pytest
 
 from runtime import guard
-from tests.launch import MPIRUN, run_code, start_code
+from tests.launch import MPIRUN, code, command, environment, run_code, start_code
 
 PROGRAM = """
     import os, sys, time
@@ -49,6 +50,20 @@ def run(main, *, ranks=1, setup="", **extra):
 def test_endings_of_a_single_process(main, code, message):
     done = run(main)
     assert (done.returncode, done.stderr) == (code, message)
+
+
+@pytest.mark.parametrize("main", ["print('x')", "print('x', flush=True)"])
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_output_to_a_full_disk_is_one_line_and_2(main, ranks):
+    program = command(*code(PROGRAM.format(main=main, setup="")))
+    redirected = ["sh", "-c", 'exec "$@" > /dev/full', "sh", *program]
+    launcher = [str(MPIRUN), "-n", str(ranks)] if ranks > 1 else []
+    variables = environment(PYTHONUNBUFFERED="")
+    done = subprocess.run(
+        [*launcher, *redirected], stderr=subprocess.PIPE, text=True, env=variables, timeout=60, check=False
+    )
+    said = "error: cannot write the output: No space left on device; free some space, or send it elsewhere\n"
+    assert (done.returncode, done.stderr) == (2, said)
 
 
 def test_an_unexpected_exception_has_its_traceback():
