@@ -24,7 +24,8 @@ def build(plan: Plan, comm: MPI.Comm, *, half: bool = False) -> dolfinx.mesh.Mes
             return _box(plan, comm, half=half)
         case LayeredPlan():
             through = partial(nodes_and_cells, plan, half=half)
-            return _curved(plan.cell_type, plan.degree, basix.LagrangeVariant.gll_warped, comm, through)
+            order = 1 if plan.affine else plan.degree
+            return _curved(plan.cell_type, order, basix.LagrangeVariant.gll_warped, comm, through)
         case FilePlan():
             given = plan.points, plan.cells
             return _curved(plan.cell_type, plan.order, basix.LagrangeVariant.equispaced, comm, lambda _: given)

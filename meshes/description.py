@@ -42,7 +42,8 @@ def cells_in_words(layout: Plan) -> str:
             return f"{counts} cells of {kinds}, to be refined" if layout.simplices else f"{counts} {kinds}"
         case LayeredPlan():
             spheres = ", ".join(f"{radius:.6g}" for radius, _ in layout.layers)
-            return f"{layout.cell_count:,} curved {kinds} in layers around the origin, edges at |xi| = {spheres}"
+            curved = "" if layout.affine else "curved "
+            return f"{layout.cell_count:,} {curved}{kinds} in layers around the origin, edges at |xi| = {spheres}"
         case FilePlan():
             return f"{layout.cell_count:,} {kinds} of {layout.path}"
     return f"{layout.cell_count:,} {kinds}"

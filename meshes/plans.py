@@ -147,7 +147,8 @@ class LayeredPlan(Plan):
     axes: the dimension. layers: from the inside out, the radius at which a layer ends [cycles/length] and into how many
     cells it is cut along the radius. around: cells across each of the 2d faces, even. hole: the mesh begins at the
     first layer's radius, which has no cells; otherwise a core, a small cube at the origin, fills the inside of the
-    first layer. box: the half-widths of a box around the outermost sphere, and the cells between the two.
+    first layer. box: the half-widths of a box around the outermost sphere, and the cells between the two. refined: it is
+    to be, so that xi -> -xi will not map it to itself.
     """
 
     axes: int
@@ -157,6 +158,15 @@ class LayeredPlan(Plan):
     hole: bool = False
     box: tuple[tuple[float, ...], int] | None = None
     folded: bool = False
+    refined: bool = False
+
+    @property
+    def affine(self) -> bool:
+        return self.axes == 1
+
+    @property
+    def symmetric(self) -> bool:
+        return not self.refined
 
     @property
     def half_width(self) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ T sup_{|xi| > R} (damping + (2 pi X)^2 diffusion) sup rho_data <= tolerance; sup
 Element size: h_i = degree / (nu X_i), X_i = max_j |x_j,i|, with nu nodes per 1/X_i from measured tables.
 """
 
+from dataclasses import replace
 from math import ceil, exp, log
 
 import numpy as np
@@ -81,7 +82,8 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
         boxed = not _vanishes(problem, radii[-1], corner, _level(problem, settings))
         if settings.operator == "data" and mesh.half_width is not None:
             boxed |= mesh.half_width > radii[-1] * (1 + 1e-9)
-        layout: Plan = _layers(half_width, radii, float(size.min()), settings.degree, hole=hole, boxed=boxed)
+        layers = _layers(half_width, radii, float(size.min()), settings.degree, hole=hole, boxed=boxed)
+        layout: Plan = replace(layers, refined=mesh.adaptive)
     else:
         breaks = [[] if folded else _breaks(problem, axis) for axis in range(problem.dimension)]
         pieces = [_pieces(r, h, b, least) for r, h, b in zip(half_width, size, breaks, strict=True)]

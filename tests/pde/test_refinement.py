@@ -8,7 +8,7 @@ import pytest
 from meshes import plan
 from pde import cost
 from pde.solver import Solver
-from problem import ComputationError, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, waves
+from problem import Annulus, ComputationError, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, waves
 from tests import oracle
 
 ADAPTIVE = Mesh(adaptive=True)
@@ -44,6 +44,23 @@ def test_cells_are_smaller_where_the_solution_is_larger():
     lines = np.sort(solver.operator.space.mesh.geometry.x[:, 0])
     sizes, middles = np.diff(lines), (lines[1:] + lines[:-1]) / 2
     assert sizes[np.abs(middles) < 5].max() <= 0.25 * sizes[np.abs(middles) > 10].min()
+
+
+def test_two_intervals_apart_are_refined_too():
+    """The support of a ring in one dimension, against a uniform mesh of degree 6 for a hundredth of the tolerance."""
+    samples = waves(Grid((128,), (1.0,)), [[4.0]], window=0.1)
+    problem = Problem(Annulus(3.0, 12.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 10.0, 100.0]))
+    settings, states = Pde(operator="local", degree=2, tolerance=1e-3), []
+    fine = settings.model_copy(update={"degree": 6, "tolerance": 1e-5})
+    for solver in (Solver(problem, settings, ADAPTIVE), Solver(problem, fine)):
+        states.append(np.array([solver.operator.errors(solver.operator.scatter(s.state)) for s in solver.trajectory()]))
+        if solver.settings is settings:
+            estimate, lines = solver.mesh_error, solver.operator.space.mesh.geometry.x[:, 0]
+    error = np.linalg.norm(states[0] - states[1], axis=(1, 2)).max() / np.linalg.norm(states[1][0])
+    assert error <= 1e-3
+    assert 0.3 < estimate / error < 10  # the samples do not see the part of it that lies beyond their box
+    assert np.abs(lines).min() == pytest.approx(3.0)
+    assert np.abs(lines).max() == pytest.approx(12.0)
 
 
 def test_refusals(tmp_path):
