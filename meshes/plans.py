@@ -147,8 +147,8 @@ class LayeredPlan(Plan):
     axes: the dimension. layers: from the inside out, the radius at which a layer ends [cycles/length] and into how many
     cells it is cut along the radius. around: cells across each of the 2d faces, even. hole: the mesh begins at the
     first layer's radius, which has no cells; otherwise a core, a small cube at the origin, fills the inside of the
-    first layer. box: the half-widths of a box around the outermost sphere, and the cells between the two. refined: it is
-    to be, so that xi -> -xi will not map it to itself.
+    first layer. box: the half-widths of a box around the outermost sphere, and the cells between the two. refined: to
+    be, so that xi -> -xi will not map it to itself.
     """
 
     axes: int
