@@ -109,7 +109,8 @@ def _maps(comparison: Comparison) -> Figure:
 
 
 def _along_the_axis(comparison: Comparison, shown: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """xi (n,) and both spectra (T, C, n), the elements' polynomials drawn out at several points between their nodes."""
+    """xi (n,) and both spectra (T, C, n), the elements' polynomials drawn out at several points between their nodes;
+    NaN where the mesh has a gap."""
     element = lagrange_element(comparison.cell_type, comparison.degree)
     points = np.linspace(0, 1, 3 * comparison.degree + 1)[:, None]
     basis = np.asarray(element.tabulate(0, points))[0, :, :, 0]
@@ -118,7 +119,11 @@ def _along_the_axis(comparison: Comparison, shown: list[int]) -> tuple[np.ndarra
     order = order[np.abs(xi[order]) <= comparison.limit[0] * (1 + 1e-12)]
     pde, nn = ((values[shown][..., comparison.cells] @ basis.T) for values in (comparison.pde, comparison.nn))
     shape = (len(shown), pde.shape[1], -1)
-    return xi[order], pde.reshape(shape)[..., order], nn.reshape(shape)[..., order]
+    xi, pde, nn = xi[order], pde.reshape(shape)[..., order], nn.reshape(shape)[..., order]
+    ends = np.sort(comparison.frequency[comparison.cells, 0], axis=1)[:, [0, -1]]
+    left, right = ends[np.argsort(ends[:, 0])].T
+    gaps = np.searchsorted(xi, right[:-1][left[1:] - right[:-1] > 1e-9 * np.ptp(ends)], side="right")
+    return np.insert(xi, gaps, np.nan), np.insert(pde, gaps, np.nan, axis=-1), np.insert(nn, gaps, np.nan, axis=-1)
 
 
 def _triangles(comparison: Comparison, reach: np.ndarray) -> Triangulation:

@@ -5,10 +5,13 @@ the whole process down.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stderr, redirect_stdout
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 
 import basix
@@ -90,6 +93,12 @@ def _read(path: Path, _changed: int) -> tuple[np.ndarray, np.ndarray, str, int]:
         raise InputError(f"its cells are {given}; all must be of one kind, of order 1 or 2: {', '.join(KINDS)}")
     dimension, cell_type, order = KINDS[kind]
     cells = np.concatenate([block.data for block in mesh.cells if block.type == kind]).astype(np.int64)
+    wrong = ((cells < 0) | (cells >= len(mesh.points))).any(axis=1)
+    if wrong.any():
+        raise InputError(
+            f"cell {wrong.argmax()} has the points {cells[wrong.argmax()].tolist()}, and there are {len(mesh.points)}, "
+            "counted from 0; write it anew"
+        )
     used, cells = np.unique(cells, return_inverse=True)
     cells = cells.reshape(-1, _element(cell_type, order).dim)
     every = np.zeros((len(used), 3))
@@ -112,10 +121,12 @@ def _through_meshio(path: Path):  # type: ignore[no-untyped-def]  # meshio has n
     import meshio
 
     try:
-        return meshio.read(path)
-    except (Exception, SystemExit) as failure:  # meshio leaves by SystemExit where it knows no format
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as said:
+            return meshio.read(path)
+    except (Exception, SystemExit) as failure:  # meshio prints, and leaves by SystemExit, where no reader could
+        reason = " ".join(said.getvalue().split()) if isinstance(failure, SystemExit) else str(failure)
         raise InputError(
-            f"meshio cannot read it ({failure or type(failure).__name__}); give .vtu, .msh or .xdmf"
+            f"meshio cannot read it ({reason or type(failure).__name__}); write it anew, as .vtu, .msh or .xdmf"
         ) from None
 
 
@@ -124,13 +135,15 @@ def _through_gmsh(path: Path):  # type: ignore[no-untyped-def]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PMI", "PMIX", "MPI", "HYDRA", "OMPI"))}
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "mesh.vtk"
-        command = [sys.executable, "-m", "meshes.msh", str(path.absolute()), str(copy)]
+        command = [sys.executable, "-P", str(Path(__file__).with_name("msh.py")), str(path.absolute()), str(copy)]
         try:
             done = subprocess.run(  # noqa: S603  # our own module
                 command, capture_output=True, text=True, timeout=GMSH_SECONDS, env=environment, check=False
             )
         except subprocess.TimeoutExpired:
             raise InputError(f"Gmsh did not read it within {GMSH_SECONDS} s; write it anew, or give a .vtu") from None
+        if done.returncode == -signal.SIGTERM:
+            raise KeyboardInterrupt  # that was meant for all of us
         if done.returncode or not copy.is_file():
             said = (done.stderr.strip().splitlines() or [f"it ended with code {done.returncode}"])[-1]
             raise InputError(f"Gmsh cannot read it ({said}); write it anew with Gmsh, or give a .vtu")

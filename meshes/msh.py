@@ -1,4 +1,5 @@
-"""python -m meshes.msh IN.msh OUT.vtk: Gmsh reads one and writes the other."""
+"""python -P msh.py IN.msh OUT.vtk: Gmsh reads one and writes the other. By its path and with -P, so that no file of the
+folder that the user is in is taken for a module."""
 
 import sys
 

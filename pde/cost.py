@@ -104,8 +104,18 @@ def check_memory(problem: Problem, settings: Pde, mesh: Mesh, layout: Plan) -> N
         degrees = range(settings.degree - 1, 0, -1)
     tries["degree"] = [(p, settings.model_copy(update={"degree": p}), mesh) for p in degrees]
     fitting = [remedy for name, asked in tries.items() if (remedy := _first_that_fits(problem, name, asked))]
-    remedies = " or ".join(fitting) or "a coarser mesh, fewer output times, or a machine with more memory"
-    raise InputError(f"{key}: the mesh of {layout.dofs:,} dofs {stands}; use {remedies}")
+    remedies = f"use {' or '.join(fitting)}" if fitting else _why(problem, layout)
+    raise InputError(f"{key}: the mesh of {layout.dofs:,} dofs {stands}; {remedies}")
+
+
+def _why(problem: Problem, layout: Plan) -> str:
+    """Where no setting helps: what makes the mesh as large as it is."""
+    reach, half_width = problem.sites.reach.max(), max(layout.half_width)
+    return (
+        f"no setting of [pde] or [mesh] makes it fit: samples as far out as |x_i| = {reach:.4g} make v vary over "
+        f"1/|x_i|, and [density] makes the mesh reach |xi_i| = {half_width:.4g}; check their units and the origin of "
+        "x, or use fewer output times or a machine with more memory"
+    )
 
 
 def obstacle(

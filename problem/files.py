@@ -27,7 +27,8 @@ def resolve(path: str, folder: Path, *, section: str = "data", endings: tuple[st
     with _errors_of(section):
         found = _sample(path) if path.startswith(SAMPLE_SCHEME) else _expanded(path, folder)
         if not _is_file(found):
-            raise InputError(f"path = {path!r}: no such file ({found}); paths are relative to the run file")
+            what = "not a file but a folder" if found.is_dir() else "no such file"
+            raise InputError(f"path = {path!r}: {what} ({found}); paths are relative to the run file")
         if endings is not None and found.suffix.lower() not in endings:
             raise InputError(
                 f"path = {path!r}: cannot read {found.suffix or 'a file without an ending'}; use one of "

@@ -76,7 +76,8 @@ class Time(Section):
     )
     times: Annotated[list[Positive], Field(min_length=1)] | None = Field(
         None,
-        description="a list of increasing positive numbers, instead of end and outputs; 0 is one of the times anyway",
+        description="a list of increasing positive numbers, instead of end and outputs; leave 0 out, which is one of "
+        "the times anyway",
     )
 
     @model_validator(mode="after")

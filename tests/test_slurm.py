@@ -68,14 +68,26 @@ def test_a_job_that_failed_is_not_queued_again(cluster, code):
     assert lines(cluster / "requeued") == []
 
 
-def test_slurms_warning_is_passed_on(cluster):
+@pytest.mark.parametrize(
+    ("sent", "code", "requeued"),
+    [(signal.SIGUSR1, 0, ["requeue 17"]), (signal.SIGTERM, 75, [])],
+    ids=["time", "scancel"],
+)
+def test_slurms_warning_is_passed_on_and_a_cancelled_job_stays_out_of_the_queue(cluster, sent, code, requeued):
     job = submit(cluster, "run.toml")
     deadline = time.monotonic() + 10
     while not (cluster / "waiting").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    job.send_signal(signal.SIGTERM)
-    assert job.wait(10) == 0
-    assert lines(cluster / "requeued") == ["requeue 17"]
+    job.send_signal(sent)
+    assert job.wait(10) == code
+    assert lines(cluster / "requeued") == requeued
+
+
+def test_a_job_without_progress_does_not_circulate_for_ever(cluster, monkeypatch):
+    (cluster / "codes").write_text("75\n")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "100")
+    assert submit(cluster, "run.toml").wait(10) == 75
+    assert lines(cluster / "requeued") == []
 
 
 def test_a_job_without_a_run_file_says_what_it_needs(cluster):

@@ -123,3 +123,18 @@ def test_a_network_without_error_is_drawn():
     figure = figure4(compare(spectrum, replace(history, error=error), problem))
     titles = [panel.get_title() for panel in figure.axes]
     assert sum(title.endswith("no error left") for title in titles) == 1
+
+
+def test_no_line_crosses_a_hole_of_the_mesh():
+    """A mesh of an annulus in one dimension is two intervals."""
+    problem = problem_1d()
+    spectrum, history = fabricated(problem)
+    middle = spectrum.frequency[spectrum.cells, 0].mean(axis=1)
+    spectrum = replace(spectrum, cells=spectrum.cells[np.abs(middle) > 5.0])
+    hole = np.abs(spectrum.frequency[spectrum.cells, 0]).min()
+    for line in figure4(compare(spectrum, history, problem)).axes[0].lines:
+        xi, v = line.get_data()
+        across = np.flatnonzero(np.diff(np.sign(xi[np.isfinite(v)])))
+        assert len(across) == 1 and np.isnan(v[np.abs(xi) < hole]).all()
+        (gap,) = np.flatnonzero(np.isnan(xi))
+        assert xi[gap - 1] == pytest.approx(-hole) and xi[gap + 1] == pytest.approx(hole)

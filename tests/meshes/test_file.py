@@ -179,3 +179,27 @@ def test_other_dimensions_and_mixed_cells_are_refused(tmp_path):
     mixed.write(tmp_path / "mixed.vtu")
     with pytest.raises(InputError, match="quad, triangle; all must be of one kind"):
         plan(problem_of(Uniform(3.0)), Pde(), Mesh(path=str(tmp_path / "mixed.vtu")))
+
+
+def test_a_cell_of_a_point_that_is_not_there_is_named(tmp_path):
+    points, triangles = square()
+    triangles[3, 1] = 999
+    with pytest.raises(InputError, match=r"cell 3 has the points \[.*999.*\], and there are 81"):
+        plan(problem_of(Uniform(1.0)), Pde(degree=2), written(tmp_path, points, triangles))
+
+
+def test_what_meshio_says_reaches_the_user(tmp_path, capfd):
+    (tmp_path / "mesh.vtu").write_text("")
+    with pytest.raises(InputError, match=r"meshio cannot read it \(.*mesh\.vtu.*\)"):
+        plan(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(tmp_path / "mesh.vtu")))
+    assert not "".join(capfd.readouterr())
+
+
+def test_gmsh_is_read_where_the_folder_holds_a_file_of_our_name(tmp_path, monkeypatch):
+    pytest.importorskip("gmsh", exc_type=(ImportError, OSError))
+    (tmp_path / "meshes.py").write_text("raise RuntimeError('the file of the user')")
+    monkeypatch.chdir(tmp_path)
+    points, triangles = square()
+    meshio.Mesh(np.pad(points, ((0, 0), (0, 1))), {"triangle": triangles}).write("mesh.msh", file_format="gmsh22")
+    read = plan(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(tmp_path / "mesh.msh")))
+    assert read.cell_count == 128
