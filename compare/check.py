@@ -13,7 +13,7 @@ from problem import Problem, RunFile
 from runtime import available_memory
 from runtime.progress import duration
 
-STAGES = ("mesh", "pde", "nn", "compare")
+STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 
 
 def report(run: RunFile, problem: Problem, root: Path) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nn.cli import nn_command
+from nn.cli import nn_command, ntk_command
 from pde.cli import pde_command
 from runtime import commandline
 from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose
@@ -38,10 +38,10 @@ def run_command(
     log_file: LogFile = None,
     petsc: Petsc = None,
 ) -> None:
-    """Everything: pde, nn, compare, and a summary.
+    """Everything: pde, nn, ntk, compare, and a summary.
 
-    Results go to out/NAME/ (or --out), one folder a stage: pde, nn, compare. Under mpirun the equation is solved on all
-    ranks, and the network trained on rank 0 while the others sleep.
+    Results go to out/NAME/ (or --out), one folder a stage: pde, nn, ntk, compare. Under mpirun the equation is solved
+    on all ranks, and the network trained on rank 0 while the others sleep.
     """
     import problem
     from compare.pipeline import print_summary, run_all
@@ -152,6 +152,7 @@ def build_app() -> typer.Typer:
     app.command("mesh")(mesh_command)
     app.command("pde")(pde_command)
     app.command("nn")(nn_command)
+    app.command("ntk")(ntk_command)
     app.command("compare")(compare_command)
     app.command("doctor")(doctor_command)
     return app

@@ -16,7 +16,7 @@ from problem import Problem, RunFile, stage_keys
 from runtime import StopRequest, Store, log, on_root
 from runtime.progress import duration
 
-STAGES = ("pde", "nn", "compare")
+STAGES = {"pde": "pde.stage", "nn": "nn.stage", "ntk": "nn.ntk_stage", "compare": "compare.stage"}
 FILES = {
     "compare/figure4.png": "the comparison as a picture (.pdf beside it)",
     "compare/metrics.csv": "errors and losses at each time",
@@ -36,8 +36,8 @@ def run_all(
     stop: StopRequest,
     petsc: Sequence[str] = (),
 ) -> None:
-    """The stages pde, nn and compare; collective. Raises what they raise, and what can be refused at once before the
-    first of them starts. What is finished is not even imported. petsc: words of a command line for PETSc."""
+    """The stages pde, nn, ntk and compare; collective. Raises what they raise, and what can be refused at once before
+    the first of them starts. What is finished is not even imported. petsc: words of a command line for PETSc."""
     keys = {name: stage_keys(run, name) for name in STAGES}
     if resume and on_root(store.begun_anew, keys):  # --overwrite was killed before all stages were unfinished
         resume, overwrite = False, True
@@ -50,11 +50,11 @@ def run_all(
     log.info("%s: results go to %s", run.name, store.root)
     flags = {"resume": resume, "overwrite": overwrite, "stop": stop}
     own: dict[str, dict[str, Any]] = {"pde": {"petsc": petsc}, "compare": {"renew": resume}}
-    for name in STAGES:
+    for name, module in STAGES.items():
         if name in done:
             log.info("%s: finished already, in %s", name, store.root / name)
             continue
-        stage = import_module(f"{name}.stage")
+        stage = import_module(module)
         stage.run_stage(run, problem, store, **flags, **own.get(name, {}))
 
 
@@ -64,10 +64,10 @@ def _refuse_early(run: RunFile, problem: Problem, store: Store, *, resume: bool,
     finished = [
         name for name in STAGES if store.check(name, keys=stage_keys(run, name), resume=resume, overwrite=overwrite)
     ]
-    done = [name for name in finished if name != "compare"]  # which is also to be of these two
+    done = [name for name in finished if name != "compare"]  # which is also to be of these
     if "pde" not in done:
         check_memory(problem, run.pde, run.mesh, layout)
-    if "nn" not in done:
+    if not {"nn", "ntk"} <= set(done):
         from compare.predict import never_learnt
         from nn.plan import prepare
 

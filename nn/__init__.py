@@ -1,17 +1,20 @@
-"""The Fourier Features network: its sums and gradients on a grid, its kernel at infinite width, its training."""
+"""The Fourier Features network: its sums and gradients on a grid, its training, and its exact limits."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nn.linearised import LinearisedTraining
     from nn.network import FourierNetwork
-    from nn.ntk import InfiniteWidthKernel
+    from nn.ntk import EmpiricalKernel, InfiniteWidthKernel
     from nn.plan import Plan, prepare
     from nn.training import Snapshot, train, trajectory
 
 _HOMES = {
+    "EmpiricalKernel": "nn.ntk",
     "FourierNetwork": "nn.network",
     "InfiniteWidthKernel": "nn.ntk",
+    "LinearisedTraining": "nn.linearised",
     "Plan": "nn.plan",
     "Snapshot": "nn.training",
     "prepare": "nn.plan",
@@ -19,7 +22,17 @@ _HOMES = {
     "trajectory": "nn.training",
 }
 
-__all__ = ["FourierNetwork", "InfiniteWidthKernel", "Plan", "Snapshot", "prepare", "train", "trajectory"]
+__all__ = [
+    "EmpiricalKernel",
+    "FourierNetwork",
+    "InfiniteWidthKernel",
+    "LinearisedTraining",
+    "Plan",
+    "Snapshot",
+    "prepare",
+    "train",
+    "trajectory",
+]
 
 
 def __getattr__(name: str) -> Any:

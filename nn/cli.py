@@ -1,4 +1,4 @@
-"""The command `freqbias nn`, also `python -m nn`."""
+"""The commands `freqbias nn`, also `python -m nn`, and `freqbias ntk`."""
 
 from runtime import commandline
 from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
@@ -26,5 +26,31 @@ def nn_command(
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
         from nn.stage import run_stage  # takes seconds to import: only once the run file is found good
+
+        run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)
+
+
+def ntk_command(
+    path: RunPath,
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    max_walltime: MaxWalltime = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """Predict the training by its kernels.
+
+    Writes infinite-width.nc and empirical.nc to the folder ntk of the results: the error as the kernel at infinite
+    width, and the drawn network's own, would have it at every output time. Takes seconds, and needs no training.
+    """
+    import problem
+
+    with commandline.open_run(
+        path, load=problem.load, build=problem.build, out=out,
+        max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
+    ) as (run, statement, store, stop):  # fmt: skip
+        from nn.ntk_stage import run_stage
 
         run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)

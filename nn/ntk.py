@@ -1,16 +1,26 @@
-"""The network's kernel at infinite width, on a grid, by FFT, and the largest eigenvalue of any such kernel.
+"""The network's two exact limits: its kernel at infinite width, and its own at its start.
 
-    K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x'),    du/dt(x) = -mean_j K(x, x_j) u(x_j).
+    du/dt(x) = -mean_j K(x, x_j) u(x_j),
 
-For two layers G = k and H = sigma_a^2 k; in general they are the transforms of the laws' damping and diffusion
-(`problem.Laws`). G(x - x') is a Toeplitz matrix in every axis: a product with it is a convolution on twice the grid.
+at infinite width with  K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x'),  G and H the transforms of the laws' damping and
+diffusion (`problem.Laws`; for two layers G = k and H = sigma_a^2 k), and for a drawn network, as long as it stays
+close to its start, with  K = J J^T,  J the derivatives of its values by its state. Source: Jacot, Gabriel, Hongler,
+Neural Tangent Kernel, NeurIPS 2018; arXiv 2405.14957.
+
+Both have `apply`, (C, N) -> (C, N): mean_j K(x_q, x_j) u(x_j). Channels mix in the drawn network's own kernel, since
+they share w.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
-from scipy import fft
+import torch
 
+from nn.convolution import convolution
+from nn.device import memory_that_may_run_out, one_torch_thread
+from nn.network import FourierNetwork
+from nn.transforms import make_transforms
 from numerics import Lanczos
 from problem import Problem
 
@@ -28,33 +38,55 @@ def largest_eigenvalue(apply: Callable[[np.ndarray], np.ndarray], size: int) -> 
     return MARGIN * float(lanczos.spectrum()[0][-1])
 
 
+class Kernel(Protocol):
+    def apply(self, values: np.ndarray) -> np.ndarray: ...
+    def largest_eigenvalue(self) -> float: ...
+
+
 class InfiniteWidthKernel:
-    """Products with the kernel of a problem's network on its samples: O(N log N) each, prepared once."""
+    """Products with the kernel of a problem's network at infinite width, on its samples: O(N log N) each on grids,
+    by non-uniform transforms between many scattered samples (`nn.convolution`); prepared once."""
 
     def __init__(self, problem: Problem) -> None:
-        self._grid = problem.grid
-        self._axes = tuple(range(-problem.dimension, 0))
-        self._padded = [fft.next_fast_len(2 * n - 1, real=True) for n in self._grid.shape]
-        lags = [fft.fftfreq(n, 1 / n) * h for n, h in zip(self._padded, self._grid.spacing, strict=True)]
-        differences = np.stack(np.meshgrid(*lags, indexing="ij"), axis=-1)
-        laws = problem.laws
-        self._plain = fft.rfftn(laws.damping.transform(differences) + laws.atom)
-        self._moment = 4 * np.pi**2 * fft.rfftn(laws.diffusion.transform(differences))
-        self._positions = self._grid.positions().T
+        laws, sites = problem.laws, problem.sites
+        self._plain = convolution(laws.damping, sites, atom=laws.atom)
+        self._moment = convolution(laws.diffusion, sites)
+        self._positions = sites.positions().T
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """mean_j K(x_q, x_j) u(x_j): (..., N) -> (..., N)."""
-        result = self._convolve(self._plain, values)
+        result = self._plain(values)
         for x in self._positions:
-            result += x * self._convolve(self._moment, x * values)
-        return result / self._grid.size
+            result = result + 4 * np.pi**2 * x * self._moment(x * values)
+        return result / self._positions.shape[1]
 
     def largest_eigenvalue(self) -> float:
         """lambda_max of the flow du/dt = -K u, from above."""
-        return largest_eigenvalue(self.apply, self._grid.size)
+        return largest_eigenvalue(self.apply, self._positions.shape[1])
 
-    def _convolve(self, symbol: np.ndarray, values: np.ndarray) -> np.ndarray:
-        shape = self._grid.shape
-        spectrum = fft.rfftn(values.reshape(*values.shape[:-1], *shape), s=self._padded, axes=self._axes)
-        padded = fft.irfftn(symbol * spectrum, s=self._padded, axes=self._axes)
-        return padded[(..., *(slice(n) for n in shape))].reshape(values.shape)
+
+class EmpiricalKernel:
+    """Products with the kernel J J^T of the network that a problem draws, at its start: two pairs of transforms each.
+
+    In double whatever [training] precision is: a product holds the square of the output weights.
+    start: u (C, N) at t = 0. Raises InputError where the device's memory runs out.
+    """
+
+    def __init__(self, problem: Problem, *, device: torch.device | str = "cpu") -> None:
+        self._problem, self._device = problem, torch.device(device)
+        with one_torch_thread(), memory_that_may_run_out(problem, self._device):
+            transforms = make_transforms(problem.grid, "double", self._device)
+            self._network = FourierNetwork(problem, transforms, device=self._device)
+            error, _ = self._network.flow(self._network.start)
+        self.start: np.ndarray = error.cpu().numpy()
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """J J^T u / N: (C, N) -> (C, N)."""
+        with one_torch_thread(), memory_that_may_run_out(self._problem, self._device):
+            product = self._network.start_kernel(torch.from_numpy(values).to(self._device))
+        return np.asarray(product.cpu().numpy())
+
+    def largest_eigenvalue(self) -> float:
+        """lambda_max of the flow du/dt = -K u, from above."""
+        shape = self.start.shape
+        return largest_eigenvalue(lambda values: self.apply(values.reshape(shape)).ravel(), self.start.size)

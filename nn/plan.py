@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from nn.device import check_memory, choose_device, memory_that_may_run_out, one_torch_thread
+from nn.device import check_memory, choose_device
 from nn.integrators import INTEGRATORS, Integrator
-from nn.network import FourierNetwork
-from nn.ntk import InfiniteWidthKernel, largest_eigenvalue
-from nn.transforms import make_transforms
+from nn.ntk import EmpiricalKernel, InfiniteWidthKernel
 from numerics import Schedule
 from problem import ErrorHistory, Grid, InputError, Problem, Training
 from runtime import log, version_of
@@ -82,7 +80,8 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
         )
     device, device_choice = choose_device(settings.device)
     check_memory(problem, precision=settings.precision, device=device)
-    lambda_max = max(InfiniteWidthKernel(problem).largest_eigenvalue(), _drawn_lambda_max(problem, device))
+    kernels = InfiniteWidthKernel(problem), EmpiricalKernel(problem, device=device)
+    lambda_max = max(kernel.largest_eigenvalue() for kernel in kernels)
     integrator = INTEGRATORS[settings.integrator]
     if settings.step == "auto":
         step = integrator.largest_step(settings.tolerance or tolerance) / lambda_max
@@ -99,18 +98,3 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
         unstable = "nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or results far from the flow"
         log.warning(unstable, z, settings.integrator)
     return plan
-
-
-def _drawn_lambda_max(problem: Problem, device: torch.device) -> float:
-    """lambda_max of the drawn network's own kernel at its start, from above.
-
-    In double whatever [training] precision is: a product holds the square of the output weights.
-    """
-    shape = problem.samples.values.shape
-    with one_torch_thread(), memory_that_may_run_out(problem, device):
-        network = FourierNetwork(problem, make_transforms(problem.grid, "double", device), device=device)
-
-        def apply(values: np.ndarray) -> np.ndarray:
-            return network.start_kernel(torch.from_numpy(values).view(shape).to(device)).cpu().numpy().ravel()
-
-        return largest_eigenvalue(apply, problem.samples.values.size)

@@ -135,7 +135,7 @@ def resolved(run: RunFile) -> str:
 
 
 def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
-    """The keys that a stage ("mesh", "pde", "nn", "compare") depends on, as a nested dict; a file enters by its
+    """The keys that a stage ("mesh", "pde", "nn", "ntk", "compare") depends on, as a nested dict; a file enters by its
     content.
 
     A stage must be computed again when, and only when, one of these has changed.
@@ -161,16 +161,18 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
             own = {**draw, **_pick(keys, "mesh", "pde")}
         case "nn":
             own = {"seed": keys["seed"], "training": training}
+        case "ntk":  # predicts the training, in double precision, on any device
+            own = {"seed": keys["seed"], "training": _pick(training, "integrator", "step", "tolerance")}
         case "compare":  # the unit stands in its figures
             own = _pick(keys, "seed", "mesh", "pde", "unit") | {"training": training}
         case _:
-            raise ValueError(f"stage = {stage!r}; use mesh, pde, nn or compare")
+            raise ValueError(f"stage = {stage!r}; use mesh, pde, nn, ntk or compare")
     return common | own
 
 
 def every_stage_keys(run: RunFile) -> dict[str, dict[str, Any]]:
     """`stage_keys` of all stages, by their names."""
-    return {stage: stage_keys(run, stage) for stage in ("mesh", "pde", "nn", "compare")}
+    return {stage: stage_keys(run, stage) for stage in ("mesh", "pde", "nn", "ntk", "compare")}
 
 
 _VALUES = ("frequencies", "window", "standardize")  # keys of [data] that change the values of the samples only

@@ -17,7 +17,7 @@ import tomli_w
 from tests.bad_input_rows import CONTRADICTIONS, DATA_FILES, DENSITIES, MESH_CONTRADICTIONS, OUT_OF_RANGE, RUN_FILES
 from tests.problem.run_files import every_key, models, table, variant
 
-COMMANDS = ("check", "mesh", "pde", "nn", "compare", "run")
+COMMANDS = ("check", "mesh", "pde", "nn", "ntk", "compare", "run")
 DATA = "data"  # the folder with the data files, beside the run files
 
 

@@ -21,7 +21,7 @@ network = { width = 500, sigma_a = 1.0 }
 time = { times = [10.0, 40.0] }
 pde = { tolerance = 0.01 }
 """
-COMMANDS = ["run", "check", "mesh", "pde", "nn", "compare", "doctor"]
+COMMANDS = ["run", "check", "mesh", "pde", "nn", "ntk", "compare", "doctor"]
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_check_predicts_what_the_run_then_does(small, capsys):
     capsys.readouterr()
     assert freqbias("run", "small.toml", "--resume") == 0
     summary, told = capsys.readouterr()
-    assert told.count("finished already") == 3
+    assert told.count("finished already") == 4
     rows = {line[:8].strip(): line for line in summary.splitlines()}
     assert f"{dofs} dofs" in rows["size"] and "500 neurons" in rows["size"]
     found = [int(number) for number in re.findall(r"\d+", rows["steps"])]

@@ -19,7 +19,7 @@ OTHER = parse({**TABLES, "unit": "m", "pde": {"tolerance": 2e-3}})
 
 
 class Bench:
-    """A result folder, and `run` on it with stages pde and nn that compute nothing, but leave what they should.
+    """A result folder, and `run` on it with stages before compare that compute nothing, but leave what they should.
 
     factor: of the network's errors. stop_in: the stage to be interrupted. made: the stages that were computed.
     """
@@ -35,7 +35,7 @@ class Bench:
             pipeline.run_all(run, build(run), self.store, resume=resume, overwrite=overwrite, stop=stop)
 
     def stage(self, module):
-        name = module.removesuffix(".stage")
+        (name,) = (name for name, home in pipeline.STAGES.items() if home == module)
         return import_module(module) if name == "compare" else SimpleNamespace(run_stage=self.standing_in(name))
 
     def standing_in(self, name):
@@ -44,9 +44,9 @@ class Bench:
                 self.interrupted(name)
                 spectrum, history = fabricated(problem, cells=(32,))
                 history = replace(history, error=self.factor * history.error)
-                file, record = ("spectrum.nc", spectrum) if name == "pde" else ("error.nc", history)
+                file = {"pde": "spectrum.nc", "nn": "error.nc", "ntk": "infinite-width.nc"}[name]
                 with stage.writing(file) as path:
-                    record.save(path)
+                    (spectrum if name == "pde" else history).save(path)
                 stage.finish()
 
         return run_stage
@@ -70,7 +70,7 @@ class Bench:
 def bench(tmp_path, monkeypatch):
     bench = Bench(tmp_path / "out", monkeypatch)
     bench.run()
-    assert bench.made == ["pde", "nn", "compare"]
+    assert bench.made == list(pipeline.STAGES)
     return bench
 
 
@@ -85,7 +85,7 @@ def test_an_interrupted_overwrite_is_resumed(bench, run, stage):
     with pytest.raises(UsageError, match="--resume"):
         bench.run(run)
     bench.run(run, resume=True)
-    assert before + bench.made == ["pde", "nn", "compare"]
+    assert before + bench.made == list(pipeline.STAGES)
     assert bench.error == pytest.approx(0.2 / 1.2)
     bench.run(run, resume=True)
     assert bench.made == []
@@ -95,7 +95,7 @@ def test_an_overwrite_killed_while_it_began_is_begun_again_by_resume(bench, monk
     bench.factor = 1.2
     monkeypatch.setattr(bench.store, "begun_anew", lambda keys: True)
     bench.run(resume=True)
-    assert bench.made == ["pde", "nn", "compare"] and bench.error == pytest.approx(0.2 / 1.2)
+    assert bench.made == list(pipeline.STAGES) and bench.error == pytest.approx(0.2 / 1.2)
 
 
 def test_a_comparison_of_earlier_results_is_made_anew(bench, caplog):

@@ -1,10 +1,14 @@
-"""The kernel at infinite width and its largest eigenvalue against the dense matrix of the oracle."""
+"""The kernel at infinite width and its largest eigenvalue against the dense matrix of the oracle, a drawn network's own
+against the Jacobian by automatic differentiation."""
+
+import math
 
 import numpy as np
 import pytest
+import torch
 
-from nn import InfiniteWidthKernel
-from problem import Ball, Gaussian, Grid, Network, Problem, Samples, Uniform
+from nn import EmpiricalKernel, InfiniteWidthKernel
+from problem import Ball, Gaussian, Grid, Laplace, Network, Problem, Samples, Scattered, StudentT, Uniform, draw
 from tests import oracle
 
 CASES = [
@@ -47,3 +51,86 @@ def test_the_largest_eigenvalue_is_near_and_from_above(density, k, shape, extent
 def test_the_smallest_grid_has_fewer_points_than_lanczos_steps():
     exact = np.linalg.eigvalsh(oracle.dense_kernel(oracle.grid((2,), (1.0,)), oracle.gaussian(1.0), 1.0))[-1]
     assert InfiniteWidthKernel(of(Gaussian(1.0), (2,), (1.0,), 1.0)).largest_eigenvalue() == pytest.approx(1.05 * exact)
+
+
+SCATTERED = [
+    (Gaussian(10.0), oracle.gaussian(10.0), 1),
+    (Uniform(20.0), oracle.uniform(20.0), 1),
+    (StudentT(3.0, 3.0), oracle.student_t(3.0, 3.0), 1),
+    (Ball(6.0), oracle.disc(6.0), 2),
+    (Laplace(2.0), oracle.laplace(2.0), 2),
+    (Gaussian(0.5), oracle.gaussian(0.5), 3),
+]
+
+
+def scattered(density, dimension, count=150, sigma_a=1.0):
+    """Crowded in one corner far from x = 0, two of them at one place."""
+    rng = np.random.default_rng(1)
+    points = 2 + rng.beta(0.5, 2.0, (count, dimension)) * [1.0, 0.4, 1.5][:dimension]
+    points[17] = points[4]
+    samples = Samples(Scattered(points), rng.normal(size=(2, count)))
+    return Problem(density, samples, Network(width=2, sigma_a=sigma_a), np.array([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("dense", [0, 10**6], ids=["series", "dense"])
+@pytest.mark.parametrize("density, k, dimension", SCATTERED, ids=str)
+def test_products_on_scattered_samples_equal_the_dense_ones(density, k, dimension, dense, monkeypatch, caplog):
+    monkeypatch.setattr("nn.convolution.DENSE", dense)
+    bound = 1e-10
+    if dimension == 3 and not dense:  # 30 s otherwise
+        monkeypatch.setattr("nn.convolution.ACCURACY", bound := 1e-5)
+        monkeypatch.setattr("nn.convolution.SMOOTH", 12.0)
+    problem = scattered(density, dimension)
+    expected = problem.samples.values @ oracle.dense_kernel(problem.sites.positions(), k, 1.0)
+    found = InfiniteWidthKernel(problem).apply(problem.samples.values)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=bound * np.abs(expected).max())
+    assert not caplog.text
+
+
+def test_a_series_that_would_be_too_long_says_how_accurate_it_is(monkeypatch, caplog):
+    """Cauchy's law: its transform has a kink."""
+    monkeypatch.setattr("nn.convolution.DENSE", 0)
+    monkeypatch.setattr("nn.convolution.MOST_MODES", 2**16)
+    problem = scattered(StudentT(3.0, 1.0), 1)
+    expected = problem.samples.values @ oracle.dense_kernel(problem.sites.positions(), oracle.student_t(3.0, 1), 1.0)
+    found = InfiniteWidthKernel(problem).apply(problem.samples.values)
+    assert "accurate to" in caplog.text
+    said = float(caplog.text.partition("accurate to ")[2].split()[0])
+    assert 1e-7 < np.abs(found - expected).max() / np.abs(expected).max() <= 2 * said < 1e-3
+
+
+def jacobian(problem):
+    """df/d(a, b, w) at the start, (C, N, parameters), of the network written plainly."""
+    neurons = draw(
+        problem.density,
+        problem.network,
+        dimension=problem.dimension,
+        channels=problem.samples.channels,
+        seed=problem.seed,
+    )
+    x = torch.tensor(problem.sites.positions())
+
+    def f(a, b, w):
+        angle = 2 * math.pi * w @ x.T
+        return (a @ torch.cos(angle) + b @ torch.sin(angle)) / math.sqrt(len(w))
+
+    parameters = tuple(map(torch.tensor, (neurons.cosine, neurons.sine, neurons.frequencies)))
+    parts = torch.autograd.functional.jacobian(f, parameters)
+    return f(*parameters).numpy(), torch.cat([part.flatten(2) for part in parts], dim=2).numpy()
+
+
+@pytest.mark.parametrize("shape, extent", [((33,), (2.5,)), ((6, 9), (1.0, 0.4)), ((3, 4, 5), (1.0, 1.0, 0.5))])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_the_drawn_kernel_is_that_of_its_jacobian(shape, extent, symmetric):
+    grid = Grid(shape, extent)
+    values = np.random.default_rng(0).normal(size=(2, grid.size))
+    network = Network(width=40, sigma_a=1.5, symmetric=symmetric)
+    problem = Problem(Gaussian(4.0), Samples(grid, values), network, np.array([0.0, 1.0]), seed=3)
+    f, derivatives = jacobian(problem)
+    kernel = EmpiricalKernel(problem)
+    np.testing.assert_allclose(kernel.start, f - values, rtol=0, atol=1e-10)
+    expected = np.einsum("cqp,dsp,ds->cq", derivatives, derivatives, values) / grid.size
+    np.testing.assert_allclose(kernel.apply(values), expected, rtol=0, atol=1e-10 * np.abs(expected).max())
+    matrix = np.einsum("cqp,dsp->cqds", derivatives, derivatives).reshape(2 * grid.size, -1) / grid.size
+    exact = np.linalg.eigvalsh(matrix)[-1]
+    assert exact <= kernel.largest_eigenvalue() <= 1.06 * exact

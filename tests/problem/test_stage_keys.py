@@ -8,12 +8,13 @@ import pytest
 from problem import parse, stage_keys
 from tests.problem.run_files import every_key, table
 
-STAGES = ("mesh", "pde", "nn", "compare")
+STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 ALL = set(STAGES)
-VALUES = {"pde", "nn", "compare"}  # what follows from the values of the samples, or from the output times
+VALUES = {"pde", "nn", "ntk", "compare"}  # what follows from the values of the samples, or from the output times
 SOLVER = {"pde", "compare"}
 MESH = {"mesh", "pde", "compare"}
-NETWORK = {"nn", "compare"}
+NETWORK = {"nn", "ntk", "compare"}
+TRAINED = {"nn", "compare"}  # of which the prediction of the training is free
 ONE_CHOICE = None  # the only value there is; nothing can change
 
 STEPPING = {"pde": {"integrator": "crank-nicolson"}}
@@ -100,8 +101,8 @@ ROWS = {
     "training.integrator": ({}, {"training": {"integrator": "heun"}}, NETWORK),
     "training.step": ({}, {"training": {"step": 0.1}}, NETWORK),
     "training.tolerance": ({}, {"training": {"tolerance": 1e-2}}, NETWORK),
-    "training.precision": ({}, {"training": {"precision": "double"}}, NETWORK),
-    "training.device": ({}, {"training": {"device": "cpu"}}, NETWORK),
+    "training.precision": ({}, {"training": {"precision": "double"}}, TRAINED),
+    "training.device": ({}, {"training": {"device": "cpu"}}, TRAINED),
     "training.checkpoint": ({}, {"training": {"checkpoint": 0.0}}, set()),
     "training.tensorboard": ({}, {"training": {"tensorboard": True}}, set()),
 }
@@ -180,5 +181,5 @@ def test_a_density_file_counts_by_its_content(kind):
 
 
 def test_an_unknown_stage_is_refused():
-    with pytest.raises(ValueError, match="stage = 'mush'; use mesh, pde, nn or compare"):
+    with pytest.raises(ValueError, match="stage = 'mush'; use mesh, pde, nn, ntk or compare"):
         stage_keys(parse(table()), "mush")

@@ -1,0 +1,114 @@
+"""Sums over samples, sum_j G(x_q - x_j) u_j, of an even function G that is the transform of a law: on a grid, where
+they are a Toeplitz matrix in every axis, and between scattered samples.
+
+Scattered samples: on a box of the period P, larger than all differences x_q - x_j, a smooth cut-off of G is a Fourier
+series, G(z) = sum_n c_n cos(2 pi n.z / P), so that the sum is diagonal between two non-uniform transforms,
+
+    sum_j G(x_q - x_j) u_j = Re sum_n c_n exp(2 pi i n.x_q / P) sum_j u_j exp(-2 pi i n.x_j / P).
+
+Source: Potts, Steidl, Nieslony, Fast convolution with radial kernels at nonequispaced knots, Numer. Math. 98 (2004).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import fft
+
+from numerics import GridTransform
+from problem import Grid, Law, Sites
+from runtime import log, threads_alone
+
+Convolution = Callable[[np.ndarray], np.ndarray]  # (..., N) -> (..., N)
+
+ACCURACY = 1e-10  # of an entry, over G(0)
+PERIOD = 3.0  # times the extent of the samples: half of it is room for the cut-off to fall
+SMOOTH = 25.0  # beta of the cut-off
+DENSE = 4096  # samples up to which the matrix itself is as cheap as transforms, and small
+MOST_MODES = 2**22
+PROBES = 500  # pairs of samples at which a series is held against G
+
+
+def convolution(law: Law, sites: Sites, *, atom: float = 0.0) -> Convolution:
+    """u (..., N) -> sum_j (G(x_q - x_j) + atom) u_j, G the transform of the law; prepared once."""
+    if isinstance(sites, Grid):
+        return _toeplitz(law, sites, atom)
+    if sites.size <= DENSE:
+        return _dense(law, sites, atom)
+    return _series(law, sites, atom)
+
+
+def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
+    """By FFT: a convolution on twice the grid."""
+    axes = tuple(range(-grid.dimension, 0))
+    padded = [fft.next_fast_len(2 * n - 1, real=True) for n in grid.shape]
+    lags = [fft.fftfreq(n, 1 / n) * h for n, h in zip(padded, grid.spacing, strict=True)]
+    symbol = fft.rfftn(law.transform(np.stack(np.meshgrid(*lags, indexing="ij"), axis=-1)) + atom)
+
+    def convolve(values: np.ndarray) -> np.ndarray:
+        spectrum = fft.rfftn(values.reshape(*values.shape[:-1], *grid.shape), s=padded, axes=axes)
+        whole = fft.irfftn(symbol * spectrum, s=padded, axes=axes)
+        return np.asarray(whole[(..., *(slice(n) for n in grid.shape))].reshape(values.shape))
+
+    return convolve
+
+
+def _dense(law: Law, sites: Sites, atom: float) -> Convolution:
+    x = sites.positions()
+    matrix = np.array([law.transform(x - each) for each in x]) + atom
+    return lambda values: values @ matrix
+
+
+def _series(law: Law, sites: Sites, atom: float) -> Convolution:
+    """By the Fourier series, longer until it meets ACCURACY; says so where MOST_MODES do not suffice."""
+    x = sites.positions()
+    centre = (x.min(axis=0) + x.max(axis=0)) / 2
+    extent = np.ptp(x, axis=0)
+    rng = np.random.default_rng(0)
+    differences = x[rng.integers(len(x), size=PROBES)] - x[rng.integers(len(x), size=PROBES)]
+    differences[0] = 0  # where G peaks, and has its kink if it has one
+    exact, scale = law.transform(differences), law.integral
+    modes = 16
+    while True:
+        grid, coefficients = _coefficients(law, extent, modes)
+        found = GridTransform(grid, differences).to_frequencies(coefficients).real
+        error = float(np.abs(found - exact).max()) / scale
+        if error <= ACCURACY or 1.5**sites.dimension * grid.size > MOST_MODES:
+            break
+        modes += modes // 2
+    if error > ACCURACY:
+        log.warning(
+            "nn: the kernel between scattered samples is accurate to %.1e only: its law falls slowly, and %d "
+            "frequencies are taken", error, grid.size,
+        )  # fmt: skip
+    transform = GridTransform(grid, x - centre, eps=ACCURACY / 100, threads=threads_alone())
+    coefficients[grid.size // 2] += atom  # the middle one is that of frequency 0
+
+    def convolve(values: np.ndarray) -> np.ndarray:
+        return transform.to_frequencies(coefficients * transform.to_samples(values)).real
+
+    return convolve
+
+
+def _coefficients(law: Law, extent: np.ndarray, modes: int) -> tuple[Grid, np.ndarray]:
+    """The frequencies n / P, |n_i| <= modes, as a grid, and the series' coefficients c_n there, in its order."""
+    count, period = 2 * modes + 1, PERIOD * extent
+    lags = [fft.fftfreq(count, 1 / length) for length in period]
+    cut_off = [_cut_off(np.abs(z) / length) for z, length in zip(lags, extent, strict=True)]
+    values = law.transform(np.stack(np.meshgrid(*lags, indexing="ij"), axis=-1))
+    for window in np.ix_(*cut_off):
+        values = values * window
+    spectrum = fft.fftshift(fft.fftn(values).real) / values.size
+    return Grid((count,) * len(extent), tuple(count / period)), spectrum.ravel()
+
+
+def _cut_off(z: np.ndarray) -> np.ndarray:
+    """1 for |z| <= 1, 0 from PERIOD / 2 on; between the integral from there of exp(beta sqrt(1 - y^2)), whose spectrum
+    is nearly the narrowest for its accuracy, exp(-beta)."""
+    s = np.clip((z - 1) / (PERIOD / 2 - 1), 0, 1)[:, None]
+    t, weight = np.polynomial.legendre.leggauss(64)
+
+    def integral(s: np.ndarray) -> np.ndarray:
+        y = 1 - (1 - s) * (1 - t)
+        return (1 - s[:, 0]) * (np.exp(SMOOTH * (np.sqrt(1 - y**2) - 1)) @ weight)
+
+    return np.asarray(integral(s) / integral(np.zeros((1, 1))))

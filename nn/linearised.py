@@ -1,0 +1,69 @@
+"""Training as its kernel alone would have it: u(t) = exp(-t K) u(0), and the steps u <- R(eta K) u of an integrator.
+
+For the kernel at infinite width this is the training of infinitely many neurons; for a drawn network's own kernel that
+of its linearisation about its start, so that what is left between it and the actual training is feature learning.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nn.ntk import Kernel
+from numerics import Basis, Evolution, Lanczos, Schedule, exponential, gradient_descent
+from numerics.lanczos import Watch
+
+TOLERANCE = 1e-8  # of the errors over the start: far below what they are compared with, for half as many products more
+
+
+class LinearisedTraining:
+    """du/dt = -K u from u(0) = start (C, N); flow and steps share one Krylov space.
+
+    watch: called before every product; what it raises ends the work. products: made so far; error: the largest bound
+    reached, over the start.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        start: np.ndarray,
+        *,
+        tolerance: float = TOLERANCE,
+        watch: Watch = lambda lanczos: None,
+    ) -> None:
+        self._kernel, self._start, self._tolerance, self._watch = kernel, start, tolerance, watch
+        self._krylov: Lanczos | None = None
+        self.products, self.error = 0, 0.0
+
+    def flow(self, times: np.ndarray) -> np.ndarray:
+        """exp(-t K) u(0) at each of times (T,), the first of which is 0: (T, C, N). Raises ComputationError where
+        Lanczos does not reach the tolerance."""
+        return self._from_the_start(
+            exponential(
+                self._apply, self._start.ravel(), times[1:], self._tolerance, known=self._known(), watch=self._seen
+            )
+        )
+
+    def steps(self, schedule: Schedule, taylor: Sequence[float]) -> np.ndarray:
+        """u after the steps of the schedule, at its output times, (T, C, N): u <- R(eta K) u, R(z) = sum_j taylor_j
+        (-z)^j. Raises ComputationError where the steps diverge, or Lanczos does not reach the tolerance."""
+        return self._from_the_start(
+            gradient_descent(
+                self._apply, self._start.ravel(), schedule, self._tolerance,
+                taylor=taylor, known=self._known(), watch=self._seen,
+            )
+        )  # fmt: skip
+
+    def _apply(self, values: np.ndarray) -> np.ndarray:
+        self.products += 1
+        return self._kernel.apply(values.reshape(self._start.shape)).ravel()
+
+    def _known(self) -> Basis | None:
+        return None if self._krylov is None else self._krylov.known()
+
+    def _seen(self, lanczos: Lanczos) -> None:
+        self._krylov = lanczos
+        self._watch(lanczos)
+
+    def _from_the_start(self, evolution: Evolution) -> np.ndarray:
+        self.error = max(self.error, evolution.error)
+        return np.concatenate([self._start[None], evolution.values.reshape(-1, *self._start.shape)])

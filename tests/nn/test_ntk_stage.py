@@ -1,0 +1,90 @@
+"""The stage `ntk`: what it writes, refuses, and goes on from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nn
+import problem as statement
+from nn.ntk_stage import run_stage
+from problem import ErrorHistory, InputError
+from runtime import StoppedEarly, StopRequest, Store, UsageError
+from tests import oracle
+from tests.nn.test_stage import TABLES, StopAfter
+
+FILES = {f"{name}.nc" for name in ("infinite-width", "infinite-width-steps", "empirical", "empirical-steps")}
+
+
+def run_in(folder: Path, *, resume=False, overwrite=False, stop=None, **changes) -> Store:
+    run, store = statement.parse(TABLES | changes), Store(folder)
+    run_stage(run, statement.build(run), store, resume=resume, overwrite=overwrite, stop=stop or StopRequest())
+    return store
+
+
+def read(folder: Path) -> dict[str, ErrorHistory]:
+    return {path.stem: ErrorHistory.load(path) for path in (folder / "ntk").glob("*.nc")}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    run_in(folder)
+    return folder
+
+
+def test_the_stage_writes_flows_and_steps_in_the_format_of_a_network(whole):
+    run = statement.parse(TABLES)
+    problem = statement.build(run)
+    assert {path.name for path in Store(whole).verify("ntk").iterdir()} == FILES | {"manifest.json"}
+    assert Store(whole).manifest("ntk")["keys"] == statement.stage_keys(run, "ntk")
+    assert (whole / "run.toml").read_text() == statement.resolved(run)
+
+    found = read(whole)
+    matrix = oracle.dense_kernel(oracle.grid((48,), (1.0,)), oracle.gaussian(5.0), 1.0)
+    exact = oracle.flow(matrix, -problem.samples.values, problem.times)
+    flow = found["infinite-width"]
+    np.testing.assert_allclose(flow.error, exact, rtol=0, atol=2e-8 * np.linalg.norm(exact[0]))
+    np.testing.assert_allclose(flow.loss, 0.5 * (flow.error**2).mean(axis=2).sum(axis=1), rtol=1e-12)
+    assert flow.attributes["kernel"] == "infinite-width" and "width" not in flow.attributes
+    steps = found["empirical-steps"]
+    assert [steps.attributes[key] for key in ("width", "integrator", "step", "steps")] == [1000, "rk4", 0.5, 160]
+
+    trained, scale = nn.train(problem, run.training).error, np.linalg.norm(exact[0])
+    apart = {name: np.linalg.norm(each.error - trained) / scale for name, each in found.items()}
+    assert apart["empirical-steps"] < 0.5 * apart["infinite-width-steps"]
+
+
+def test_a_finished_stage_is_kept_unless_told_otherwise(whole):
+    before = (whole / "ntk" / "manifest.json").read_bytes()
+    with pytest.raises(UsageError, match=r"--resume.*--overwrite"):
+        run_in(whole)
+    with pytest.raises(UsageError, match="seed"):
+        run_in(whole, resume=True, seed=1)
+    run_in(whole, resume=True, training={"step": 0.5, "precision": "double"})  # which the prediction is free of
+    assert (whole / "ntk" / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("asked", [1, 5, 25])
+def test_a_stage_that_was_stopped_goes_on_to_the_same_bits(tmp_path, whole, asked):
+    with pytest.raises(StoppedEarly, match="--resume"):
+        run_in(tmp_path, stop=StopAfter(asked))
+    assert not (tmp_path / "ntk").exists()
+    kept = asked == 25
+    assert (tmp_path / "ntk.partial" / "infinite-width.nc").is_file() == kept
+    run_in(tmp_path, resume=True)
+    for name, history in read(tmp_path).items():
+        np.testing.assert_array_equal(history.error, read(whole)[name].error)
+
+
+def test_steps_that_diverge_are_left_out_aloud(tmp_path, caplog):
+    run_in(tmp_path, training={"step": 25.0, "integrator": "gradient-descent"})
+    assert read(tmp_path).keys() == {"infinite-width", "empirical"}
+    assert "empirical: no empirical-steps.nc: the steps diverge" in caplog.text
+
+
+def test_what_cannot_be_predicted_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match="device"):
+        run_in(tmp_path / "out", training={"device": "cuda:7"})
+    assert not (tmp_path / "out").exists()
