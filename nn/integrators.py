@@ -16,19 +16,19 @@ Slope = Callable[[torch.Tensor], torch.Tensor]
 
 
 def _gradient_descent(slope: Slope, state: torch.Tensor, h: float, first: torch.Tensor) -> torch.Tensor:
-    return state + h * first
+    return state.add(first, alpha=h)
 
 
 def _heun(slope: Slope, state: torch.Tensor, h: float, first: torch.Tensor) -> torch.Tensor:
-    second = slope(state + h * first)
-    return state + h / 2 * (first + second)
+    second = slope(state.add(first, alpha=h))
+    return state + (first + second).mul_(h / 2)
 
 
 def _runge_kutta_4(slope: Slope, state: torch.Tensor, h: float, first: torch.Tensor) -> torch.Tensor:
-    second = slope(state + h / 2 * first)
-    third = slope(state + h / 2 * second)
-    fourth = slope(state + h * third)
-    return state + h / 6 * (first + 2 * second + 2 * third + fourth)
+    second = slope(state.add(first, alpha=h / 2))
+    third = slope(state.add(second, alpha=h / 2))
+    fourth = slope(state.add(third, alpha=h))
+    return state + (first + fourth).add_(second + third, alpha=2).mul_(h / 6)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ All of a, b, w are trained, the channels sharing w. With E_kq = exp(-2 pi i w_k.
 gradient flow is
 
     dc/dt   = -(dL/da - i dL/db) = E r,
-    dw_i/dt = -dL/dw_i           = 2 pi Im sum_c conj(c_c) E(x_i r_c),
+    dw_i/dt = -dL/dw_i           = Im sum_c conj(c_c) E(2 pi x_i r_c),
 
 and its tangent map J sends (dc, dw) to 1/sqrt(m) Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
 
@@ -73,7 +73,7 @@ class FourierNetwork:
         )
         self.start = self.layout.join(neurons).to(device)
         self._transforms = transforms
-        self._positions = torch.as_tensor(problem.grid.positions().T, device=device)[:, None, :]  # (d, 1, N)
+        self._turns = 2 * pi * torch.as_tensor(problem.grid.positions().T, device=device)[:, None, :]  # (d, 1, N)
         self._target = torch.as_tensor(samples.values, device=device)
         self._rounding = (
             self._sum(self.start) if network.symmetric else torch.zeros_like(self._target)
@@ -94,27 +94,24 @@ class FourierNetwork:
         channels, samples = values.shape
         amplitudes, _ = self.layout.split(state)
         residual = values / sqrt(self.layout.width)
-        moments = torch.cat([residual[None], self._positions * residual]).view(
-            -1, samples
-        )  # r and x_i r, ((1 + d) C, N)
+        moments = torch.cat([residual[None], self._turns * residual]).view(-1, samples)  # ((1 + d) C, N)
         spectra = self._transforms.to_frequencies(moments).view(-1, channels, self.layout.width)
         slope = torch.empty_like(state)
         amplitude_slope, frequency_slope = self.layout.split(slope)
         amplitude_slope.copy_(spectra[0])
-        frequency_slope.copy_(
-            2 * pi * sum(c.conj() * s for c, s in zip(amplitudes, spectra[1:].unbind(1), strict=True)).imag
-        )
+        amplitudes = amplitudes.to(spectra.dtype)
+        frequency_slope.copy_(sum(c.conj() * s for c, s in zip(amplitudes, spectra[1:].unbind(1), strict=True)).imag)
         return slope
 
     def push(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         """J times a change of the state: (C, N); the transforms must have moved to the state."""
         amplitudes, _ = self.layout.split(state)
         amplitude_change, frequency_change = self.layout.split(change)
-        turned = 2j * pi * frequency_change[:, None] * amplitudes  # c_k 2 pi i dw_k, (d, C, m)
+        turned = 1j * frequency_change[:, None] * amplitudes  # i c_k dw_k, (d, C, m)
         by_amplitudes, *by_frequencies = (
             self._transforms.to_samples(each).double() for each in (amplitude_change, *turned)
         )
-        moments = sum(x * each for x, each in zip(self._positions, by_frequencies, strict=True))
+        moments = sum(x * each for x, each in zip(self._turns, by_frequencies, strict=True))
         return (by_amplitudes + moments) / sqrt(self.layout.width)
 
     def start_kernel(self, values: torch.Tensor) -> torch.Tensor:

@@ -145,7 +145,7 @@ class _GridShare(Share):
     def move_to(self, frequencies: np.ndarray) -> None:
         h = self._grid.spacing
         offset = np.array([h_i / 2 if n % 2 == 0 else 0.0 for h_i, n in zip(h, self._grid.shape, strict=True)])
-        self._points = list(self._angles((frequencies * h).T))
+        self._points = [self._angles(axis * h_i) for axis, h_i in zip(frequencies.T, h, strict=True)]
         shift = SIGN * self._angles(frequencies @ offset)
         self._shift: np.ndarray = np.empty(shift.shape, dtype=self._complex)
         np.cos(shift, out=self._shift.real)
@@ -166,9 +166,9 @@ class _GridShare(Share):
     def _angles(self, turns: np.ndarray) -> np.ndarray:
         """2 pi times the turns, less their whole number while still in double: single precision would lose digits at
         high frequencies."""
-        turns = turns - np.rint(turns)
+        turns -= np.rint(turns)
         turns *= 2 * np.pi
-        return np.ascontiguousarray(turns, dtype=self._real)
+        return turns.astype(self._real, copy=False)
 
     def _plan(self, kind: int, batch: int) -> finufft.Plan:
         if (kind, batch) not in self._plans:
