@@ -64,3 +64,16 @@ def here(*arguments: object) -> None:
 def error_of(out: Path, stage: str) -> np.ndarray:
     path = out / STAGES[stage]
     return Spectrum.load(path).error if stage == "pde" else ErrorHistory.load(path).error
+
+
+def finished(run_file: Path, out: Path) -> Path:
+    """The folder of the results that nothing interrupts."""
+    for stage in STAGES:
+        here(stage, run_file, "--out", out)
+    return out
+
+
+def assert_same(out: Path, whole: Path, stage: str, *, atol: float = 1e-12) -> None:
+    """The errors of both: the network's to the last bit, those of the equation to atol, over their largest."""
+    found, expected = error_of(out, stage), error_of(whole, stage)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=atol * np.abs(expected).max() if stage == "pde" else 0)

@@ -6,12 +6,11 @@ The disk is a small one in memory, which only root can mount.
 import shutil
 import subprocess
 
-import numpy as np
 import pytest
 
 from runtime import Store
 from tests import launch
-from tests.interrupted import STAGES, error_of, here, run_text
+from tests.interrupted import assert_same, finished, here, run_text
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +22,7 @@ def run_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(run_file, tmp_path_factory):
-    out = tmp_path_factory.mktemp("whole")
-    for stage in STAGES:
-        here(stage, run_file, "--out", out)
-    return out
+    return finished(run_file, tmp_path_factory.mktemp("whole"))
 
 
 class Disk:
@@ -81,8 +77,7 @@ def test_a_full_disk_leaves_what_there_is_and_resume_goes_on(stage, kilobytes, w
     assert len(list((out / f"{stage}.partial" / "parts").iterdir())) > 5
     disk.remount("size=8m")
     here(stage, run_file, "--out", out, "--resume")
-    scale = np.abs(error_of(whole, stage)).max()
-    np.testing.assert_allclose(error_of(out, stage), error_of(whole, stage), rtol=0, atol=1e-12 * scale)
+    assert_same(out, whole, stage)
 
 
 def test_a_full_disk_leaves_the_earlier_result(run_file, whole, disk):

@@ -14,7 +14,7 @@ import xarray as xr
 
 from runtime import StoppedEarly, UsageError
 from tests import launch
-from tests.interrupted import STAGES, error_of, here, run_text
+from tests.interrupted import STAGES, assert_same, finished, here, run_text
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +26,7 @@ def run_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(run_file, tmp_path_factory):
-    """The result that nothing interrupted."""
-    out = tmp_path_factory.mktemp("whole")
-    for stage in STAGES:
-        here(stage, run_file, "--out", out)
-    return out
+    return finished(run_file, tmp_path_factory.mktemp("whole"))
 
 
 def wait_for(process, there, seconds=60):
@@ -71,10 +67,7 @@ def test_stopped_then_killed_then_resumed_is_the_same(stage, ranks, run_file, wh
     assert not (tmp_path / STAGES[stage]).exists(), "a reader sees a complete file or none"
 
     here(stage, run_file, "--out", tmp_path, "--resume")  # on one rank, whatever it was started on
-    expected = error_of(whole, stage)
-    np.testing.assert_allclose(
-        error_of(tmp_path, stage), expected, rtol=0, atol=1e-12 * np.abs(expected).max() if stage == "pde" else 0
-    )
+    assert_same(tmp_path, whole, stage)
 
 
 @pytest.mark.parametrize("operator", ["local", "data"])
@@ -95,10 +88,7 @@ def test_each_start_may_have_another_number_of_ranks(operator, tmp_path):
             break
     done = launch.run(*arguments, ranks=3)
     assert done.returncode == 0, done.stderr
-    expected = error_of(tmp_path / "whole", "pde")
-    np.testing.assert_allclose(
-        error_of(tmp_path / "out", "pde"), expected, rtol=0, atol=1e-8 * np.abs(expected).max()
-    )  # conjugate gradients stop within their tolerance
+    assert_same(tmp_path / "out", tmp_path / "whole", "pde", atol=1e-8)  # conjugate gradients stop within theirs
 
 
 def test_max_walltime_stops_with_75(run_file, tmp_path):
