@@ -122,7 +122,8 @@ def refusals(module: str) -> list[str]:
 )
 def test_every_refusal_has_a_row(serial, module):
     said = "".join(outcome["err"] for outcome in serial)
-    elsewhere = {"; use mesh, pde, nn, ntk or compare", "; use fewer points"}  # no run file leads there; see tests/problem
+    # No run file leads there; see tests/problem.
+    elsewhere = {"; use mesh, pde, nn, ntk or compare", "; use fewer points"}
     assert refusals(module)
     assert [piece for piece in refusals(module) if piece not in said and piece not in elsewhere] == []
 
