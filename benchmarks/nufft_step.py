@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from nn.network import FourierNetwork
-from nn.transforms import ACCURACY, NufftTransforms
+from nn.nufft import ACCURACY, NufftTransforms
 from problem import Gaussian, Grid, Network, Problem, waves
 
 

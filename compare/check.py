@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from compare import predict
 from compare.table import aligned
 from meshes import Plan, cells_in_words
 from nn.training import prepare
 from pde.cost import affordable_plan, gibibytes
 from pde.integrators import INTEGRATION_SHARE
-from problem import Problem, RunFile
+from problem import Grid, Problem, RunFile, Sites
 from runtime import available_memory
 from runtime.progress import duration
 
@@ -23,22 +25,22 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     flow = predict.kernel_flow(problem, INTEGRATION_SHARE * run.pde.tolerance)
     pde = predict.pde_cost(problem, run.pde, layout, flow)
     nn = predict.training_cost(training)
-    grid, unit = problem.grid, f"cycles/{problem.unit or 'unit length'}"
-    shape, extent = " x ".join(map(str, grid.shape)), " x ".join(f"{e:g}" for e in grid.extent)
+    unit = f"cycles/{problem.unit or 'unit length'}"
     loss = "not predicted" if flow is None else f"{flow.loss[0]:.3g} -> {flow.loss[-1]:.3g} at infinite width"
     rows = [
-        ("data", f"{shape} points over {extent} {problem.unit}".rstrip() + _channels(problem.samples.channels)),
+        ("data", f"{_where(problem.sites)} {problem.unit}".rstrip() + _channels(problem.samples.channels)),
         ("time", f"{len(problem.times) - 1} output times up to {problem.times[-1]:g}"),
         ("loss", loss),
         ("", ""),
         ("mesh", f"{cells_in_words(layout)}, degree {layout.degree}, {layout.dofs:,} dofs"),
         ("", f"half-width {_numbers(layout.half_width)}, cell size {_numbers(layout.size)} {unit}"),
-        ("", f"the data reach {_numbers(grid.nyquist)} {unit}" + ("; laws folded onto that" if layout.folded else "")),
+        *_aliasing(problem.sites, unit, folded=layout.folded),
         ("pde", f"{run.pde.operator} operator, {run.pde.integrator}{_steps(pde.steps)}"),
         ("", f"{_seconds(pde.seconds)} on one rank, {gibibytes(pde.memory)}"),
         (
             "nn",
-            f"{problem.network.width:,} neurons on {training.device}, {training.settings.integrator}{_steps(nn.steps)}",
+            f"{problem.network.width:,} neurons on {training.device}, {training.backend}, "
+            f"{training.settings.integrator}{_steps(nn.steps)}",
         ),
         ("", f"step {training.step:.3g}, lambda_max {training.lambda_max:.4g}"),
         ("", f"{_seconds(nn.seconds)}, {gibibytes(nn.memory)}"),
@@ -52,11 +54,11 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
 
 def _warnings(problem: Problem, layout: Plan, flow: predict.KernelFlow | None, memory: float) -> list[str]:
     texts = []
-    if flow is None:
+    if flow is None and isinstance(problem.sites, Grid):
         texts.append(
             "Lanczos needs more than 500 products to the last output time; ask for shorter times or a larger tolerance"
         )
-    elif flow.loss[-1] > 0.5 * flow.loss[0]:
+    elif flow and flow.loss[-1] > 0.5 * flow.loss[0]:
         texts.append(
             f"the loss only falls to {flow.loss[-1] / flow.loss[0]:.0%} of its start; a later [time] end shows more"
         )
@@ -71,6 +73,22 @@ def _warnings(problem: Problem, layout: Plan, flow: predict.KernelFlow | None, m
     if memory > available:
         texts.append(f"{gibibytes(memory)} may be needed in all, and this machine has {gibibytes(available)}")
     return texts
+
+
+def _where(sites: Sites) -> str:
+    if isinstance(sites, Grid):
+        return f"{' x '.join(map(str, sites.shape))} points over {_lengths(sites.extent)}"
+    return f"{sites.size:,} scattered samples over {_lengths(np.ptp(sites.positions(), axis=0))}"
+
+
+def _aliasing(sites: Sites, unit: str, *, folded: bool) -> list[tuple[str, str]]:
+    if not isinstance(sites, Grid):
+        return []
+    return [("", f"the data reach {_numbers(sites.nyquist)} {unit}" + ("; laws folded onto that" if folded else ""))]
+
+
+def _lengths(extent: Iterable[float]) -> str:
+    return " x ".join(f"{length:g}" for length in extent)
 
 
 def _found(root: Path) -> str:

@@ -18,10 +18,10 @@ from nn.device import memory_needed as training_memory
 from nn.ntk import InfiniteWidthKernel
 from nn.training import Plan as TrainingPlan
 from nn.training import trajectory
-from numerics import GridTransform, NonUniformTransform, TensorTransform, exponential, transform_to_tensor_grid
+from numerics import NonUniformTransform, TensorTransform, exponential, transform_between, transform_to_tensor_grid
 from pde.cost import memory_needed
 from pde.integrators import TRANSFORM_SHARE, Adaptive, ThetaMethod, choose
-from problem import ComputationError, Pde, Problem
+from problem import ComputationError, Grid, Pde, Problem
 from runtime import threads
 
 PRODUCT = 1e-9  # seconds for an entry of the element matrices in a product, real and imaginary part
@@ -54,7 +54,10 @@ class KernelFlow:
 
 
 def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
-    """The flow of the infinite-width kernel from u = -f*; None where Lanczos does not reach the tolerance."""
+    """The flow of the infinite-width kernel from u = -f*; None where Lanczos does not reach the tolerance, and for
+    scattered samples."""
+    if not isinstance(problem.sites, Grid):
+        return None
     kernel = InfiniteWidthKernel(problem)
     try:
         flows = [exponential(kernel.apply, -target, problem.times, tolerance) for target in problem.samples.values]
@@ -95,13 +98,15 @@ def training_cost(plan: TrainingPlan) -> Cost:
         began = time.perf_counter()
         next(walk)
         seconds = time.perf_counter() - began
-    needed = training_memory(plan.problem, precision=plan.settings.precision, device=plan.device)
+    needed = training_memory(plan.problem, precision=plan.settings.precision, backend=plan.backend)
     return Cost(plan.schedule.steps, seconds * plan.schedule.steps, needed)
 
 
 def never_learnt(problem: Problem, layout: MeshPlan) -> str:
     """A warning where the target lies at frequencies that are not drawn; else nothing."""
-    beyond = 0.0 if layout.folded else energy_beyond(problem, layout.half_width)
+    if layout.folded or not isinstance(problem.sites, Grid):  # the spectrum of scattered samples has no Parseval
+        return ""
+    beyond = energy_beyond(problem, layout.half_width)
     if beyond <= LITTLE:
         return ""
     return (
@@ -128,12 +133,12 @@ def _transform_seconds(problem: Problem, settings: Pde, plan: MeshPlan) -> float
         nodes[0] = nodes[0][len(nodes[0]) // 2 :]
         frequencies = np.stack([axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij")], axis=-1)
         transform: NonUniformTransform | TensorTransform = transform_to_tensor_grid(
-            problem.grid, frequencies, eps=eps, threads=count
+            problem.sites, frequencies, eps=eps, threads=count
         )
     else:
         rng, sides = np.random.default_rng(0), 2 if plan.symmetric else 1
         frequencies = rng.uniform(-1, 1, (plan.dofs // sides + 1, plan.dimension)) * plan.half_width
-        transform = GridTransform(problem.grid, frequencies, eps=eps, threads=count)
+        transform = transform_between(problem.sites, frequencies, eps=eps, threads=count)
     values = problem.samples.values[0]
 
     def pair() -> None:

@@ -5,18 +5,21 @@ from contextlib import contextmanager
 
 import torch
 
-from nn.transforms import CHUNK
-from numerics.nufft import share_count
+from nn.backends import work_memory
+from nn.transforms import PRECISIONS
 from problem import InputError, Problem
-from runtime import available_memory, threads_alone
+from runtime import available_memory
 
 
-def choose_device(wanted: str) -> tuple[torch.device, str]:
-    """The device that [training] device asks for, and a sentence that says what was taken and why.
+def choose_device(wanted: str, backend: str = "auto") -> tuple[torch.device, str]:
+    """The device that [training] device asks for, beside this [training] backend, and a sentence that says what was
+    taken and why.
 
     Raises InputError naming key, value and remedy where it does not exist.
     """
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if wanted == "auto" and backend == "nufft":
+        return torch.device("cpu"), 'cpu: device = "auto", and backend = "nufft" runs there'
     if wanted == "auto":
         if gpus:
             return torch.device(
@@ -50,22 +53,18 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def memory_needed(problem: Problem, *, precision: str, device: torch.device) -> float:
-    """Bytes that a training takes at its peak, estimated from above.
+def memory_needed(problem: Problem, *, precision: str, backend: str) -> float:
+    """Bytes that a training takes at its peak, estimated from above: of the network, and of its sums' own work."""
+    return _network_memory(problem, precision) + ALLOWANCE * work_memory(problem, precision=precision, backend=backend)
 
-    Neurons: about nine states at once in Runge-Kutta 4, and the transforms' points, strengths and results. Samples: the
-    moments, and for each share of the neurons FINUFFT's grids of twice the points an axis; on a GPU three chunks of the
-    separable sums.
-    """
-    m, samples, d, channels = problem.network.width, problem.grid.size, problem.dimension, problem.samples.channels
-    batch, number = channels * (1 + d), 16 if precision == "double" else 8
+
+def _network_memory(problem: Problem, precision: str) -> float:
+    """Neurons: about nine states at once in Runge-Kutta 4, and the transforms' points, strengths and results. Samples:
+    the moments."""
+    m, samples, d, channels = problem.network.width, problem.sites.size, problem.dimension, problem.samples.channels
+    batch, number = channels * (1 + d), PRECISIONS[precision][1].itemsize
     neurons = m * (9 * 8 * (2 * channels + d) + batch * (2 * number + 16) + 2 * channels * number + 16 * d + 64)
-    grid = samples * batch * (2 * 8 + number)
-    if device.type == "cuda":
-        work = 3 * CHUNK * number
-    else:
-        work = share_count(m, problem.grid, threads_alone()) * 2**d * samples * (batch + channels) * number
-    return ALLOWANCE * (neurons + grid + work)
+    return ALLOWANCE * (neurons + samples * batch * (2 * 8 + number))
 
 
 def memory_there(device: torch.device) -> float:
@@ -75,10 +74,11 @@ def memory_there(device: torch.device) -> float:
     return available_memory()
 
 
-def check_memory(problem: Problem, *, precision: str, device: torch.device) -> None:
+def check_memory(problem: Problem, *, precision: str, device: torch.device, backend: str) -> None:
     """Raises InputError where the training would not fit into the device's memory."""
-    needed = memory_needed(problem, precision=precision, device=device)
-    available = memory_there(device)
+    needed, available = _network_memory(problem, precision), memory_there(device)
+    if needed <= available:  # else what the sums take, which may need the draw, is no matter
+        needed = memory_needed(problem, precision=precision, backend=backend)
     if needed > available:
         raise InputError(
             f"{_too_large(problem)} about {needed / 2**30:.3g} GiB on {device}, "
@@ -96,8 +96,8 @@ def memory_that_may_run_out(problem: Problem, device: torch.device) -> Iterator[
 
 
 ALLOWANCE = 1.6  # what was met was 1.1 to 1.5 times the sum of these
-REMEDY = "use a smaller width, fewer points, or another [training] device"
+REMEDY = "use a smaller width, fewer points, or another [training] device or backend"
 
 
 def _too_large(problem: Problem) -> str:
-    return f"[network] width = {problem.network.width} on {problem.grid.size} samples: training needs"
+    return f"[network] width = {problem.network.width} on {problem.sites.size} samples: training needs"

@@ -1,4 +1,4 @@
-"""The two-layer Fourier Features network on a grid: its error, and the gradient flow of its loss by adjoint transforms.
+"""The two-layer Fourier Features network on its samples: its error, and its loss's gradient flow by adjoint transforms.
 
     f_c(x) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x) + b_ck sin(2 pi w_k.x)]
            = 1/sqrt(m) Re sum_k c_ck exp(2 pi i w_k.x),    c = a - i b,
@@ -18,10 +18,11 @@ where the time goes.
 """
 
 from dataclasses import dataclass
-from math import pi, sqrt
+from math import sqrt
 
 import torch
 
+from nn.fourier_sum import FourierSum
 from nn.transforms import Transforms
 from problem import Neurons, Problem, draw
 
@@ -72,8 +73,7 @@ class FourierNetwork:
             problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed
         )
         self.start = self.layout.join(neurons).to(device)
-        self._transforms = transforms
-        self._turns = 2 * pi * torch.as_tensor(problem.grid.positions().T, device=device)[:, None, :]  # (d, 1, N)
+        self._fourier = FourierSum(transforms, problem.sites, device=device)
         self._target = torch.as_tensor(samples.values, device=device)
         self._rounding = (
             self._sum(self.start) if network.symmetric else torch.zeros_like(self._target)
@@ -91,28 +91,16 @@ class FourierNetwork:
 
     def pull(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """J^T r for r (C, N), J = df/d(state); the transforms must have moved to the state."""
-        channels, samples = values.shape
-        amplitudes, _ = self.layout.split(state)
-        residual = values / sqrt(self.layout.width)
-        moments = torch.cat([residual[None], self._turns * residual]).view(-1, samples)  # ((1 + d) C, N)
-        spectra = self._transforms.to_frequencies(moments).view(-1, channels, self.layout.width)
         slope = torch.empty_like(state)
-        amplitude_slope, frequency_slope = self.layout.split(slope)
-        amplitude_slope.copy_(spectra[0])
-        amplitudes = amplitudes.to(spectra.dtype)
-        frequency_slope.copy_(sum(c.conj() * s for c, s in zip(amplitudes, spectra[1:].unbind(1), strict=True)).imag)
+        pulled = self._fourier.pull(self.layout.split(state)[0], values / sqrt(self.layout.width))
+        for part, found in zip(self.layout.split(slope), pulled, strict=True):
+            part.copy_(found)
         return slope
 
     def push(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         """J times a change of the state: (C, N); the transforms must have moved to the state."""
         amplitudes, _ = self.layout.split(state)
-        amplitude_change, frequency_change = self.layout.split(change)
-        turned = 1j * frequency_change[:, None] * amplitudes  # i c_k dw_k, (d, C, m)
-        by_amplitudes, *by_frequencies = (
-            self._transforms.to_samples(each).double() for each in (amplitude_change, *turned)
-        )
-        moments = sum(x * each for x, each in zip(self._turns, by_frequencies, strict=True))
-        return (by_amplitudes + moments) / sqrt(self.layout.width)
+        return self._fourier.push(amplitudes, *self.layout.split(change)) / sqrt(self.layout.width)
 
     def start_kernel(self, values: torch.Tensor) -> torch.Tensor:
         """J J^T u / N at the start, where the transforms must still be: (C, N) -> (C, N); du/dt = -J J^T u / N."""
@@ -124,8 +112,8 @@ class FourierNetwork:
 
     def _sum(self, state: torch.Tensor) -> torch.Tensor:
         amplitudes, frequencies = self.layout.split(state)
-        self._transforms.move_to(frequencies)
-        return self._transforms.to_samples(amplitudes).double() / sqrt(self.layout.width)
+        self._fourier.move_to(frequencies)
+        return self._fourier.values(amplitudes) / sqrt(self.layout.width)
 
 
 def loss(error: torch.Tensor) -> float:

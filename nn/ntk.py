@@ -17,10 +17,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from nn.backends import choose_backend, make_transforms
 from nn.convolution import convolution
 from nn.device import memory_that_may_run_out, one_torch_thread
 from nn.network import FourierNetwork
-from nn.transforms import make_transforms
 from numerics import Lanczos
 from problem import Problem
 
@@ -72,10 +72,11 @@ class EmpiricalKernel:
     start: u (C, N) at t = 0. Raises InputError where the device's memory runs out.
     """
 
-    def __init__(self, problem: Problem, *, device: torch.device | str = "cpu") -> None:
+    def __init__(self, problem: Problem, *, device: torch.device | str = "cpu", backend: str = "auto") -> None:
         self._problem, self._device = problem, torch.device(device)
         with one_torch_thread(), memory_that_may_run_out(problem, self._device):
-            transforms = make_transforms(problem.grid, "double", self._device)
+            backend, _ = choose_backend(backend, problem.sites, self._device)
+            transforms = make_transforms(backend, problem.sites, "double", self._device)
             self._network = FourierNetwork(problem, transforms, device=self._device)
             error, _ = self._network.flow(self._network.start)
         self.start: np.ndarray = error.cpu().numpy()

@@ -42,7 +42,7 @@ def _run_stage(
         if stage.finished:  # by another process, meanwhile
             return
         store.keep_run_file(resolved(run), every_stage_keys(run))
-        empirical = EmpiricalKernel(problem, device=plan.device)
+        empirical = EmpiricalKernel(problem, device=plan.device, backend=plan.backend)
         for name in KERNELS:
             if name not in stage.parts():
                 kernel = empirical if name == "empirical" else InfiniteWidthKernel(problem)

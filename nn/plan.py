@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from nn.backends import choose_backend
 from nn.device import check_memory, choose_device
 from nn.integrators import INTEGRATORS, Integrator
 from nn.ntk import EmpiricalKernel, InfiniteWidthKernel
 from numerics import Schedule
-from problem import ErrorHistory, Grid, InputError, Problem, Training
+from problem import ErrorHistory, InputError, Problem, Training
 from runtime import log, version_of
 
 
@@ -20,14 +21,16 @@ class Plan:
     """What `trajectory` follows.
 
     step: the longest step in gradient-flow time; lambda_max: the largest eigenvalue, from above, of the kernel at
-    infinite width or of the drawn network's own at its start, whichever is larger; device_choice: a sentence on what
-    was taken and why.
+    infinite width or of the drawn network's own at its start, whichever is larger; device_choice, backend_choice:
+    sentences on what was taken and why.
     """
 
     problem: Problem
     settings: Training
     device: torch.device
     device_choice: str
+    backend: str
+    backend_choice: str
     lambda_max: float
     step: float
     schedule: Schedule
@@ -53,34 +56,31 @@ class Plan:
             "lambda_max": self.lambda_max,
             "precision": settings.precision,
             "device": str(self.device),
+            "backend": self.backend,
             "freqbias": version_of("freqbias"),
         }
-        return ErrorHistory(self.problem.times, self.problem.grid.positions(), errors, losses, attributes)
+        return ErrorHistory(self.problem.times, self.problem.sites.positions(), errors, losses, attributes)
 
 
 def prepare(problem: Problem, settings: Training | None = None, *, tolerance: float = 1e-3) -> Plan:
-    """Decide device and steps.
+    """Decide device, backend and steps.
 
     The step is settings.step, or with "auto" the largest that keeps the error of the time stepping within the tolerance
     of |u(0)| for every mode of the flow at its start: those of the kernel at infinite width, and those of the drawn
     network's own, whose eigenvalues may be many times larger where it is narrow. The tolerance is settings.tolerance,
-    else `tolerance`. Raises InputError where the samples are scattered, TensorBoard is asked for and absent, the device
-    is absent or its memory too small, or the steps are too many.
+    else `tolerance`. Raises InputError where TensorBoard is asked for and absent, the device is absent or its memory too
+    small, the backend cannot serve, or the steps are too many.
     """
     settings = settings or Training()
-    if not isinstance(problem.sites, Grid):
-        raise InputError(
-            '[data] layout = "scattered": the network is trained on grids only; solve with `freqbias pde`, and compare '
-            "errors of your own network with `freqbias compare --error`"
-        )
     if settings.tensorboard and find_spec("tensorboard") is None:
         raise InputError(
             "[training] tensorboard = true: TensorBoard is not installed; install it, with `uv sync --extra "
             "tensorboard` or `pip install tensorboard`, or leave the key out"
         )
-    device, device_choice = choose_device(settings.device)
-    check_memory(problem, precision=settings.precision, device=device)
-    kernels = InfiniteWidthKernel(problem), EmpiricalKernel(problem, device=device)
+    device, device_choice = choose_device(settings.device, settings.backend)
+    backend, backend_choice = choose_backend(settings.backend, problem.sites, device)
+    check_memory(problem, precision=settings.precision, device=device, backend=backend)
+    kernels = InfiniteWidthKernel(problem), EmpiricalKernel(problem, device=device, backend=backend)
     lambda_max = max(kernel.largest_eigenvalue() for kernel in kernels)
     integrator = INTEGRATORS[settings.integrator]
     if settings.step == "auto":
@@ -92,7 +92,7 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
         schedule = Schedule(problem.times, step)
     except OverflowError as failure:
         raise InputError(f"[training] step = {step:.3g} makes {failure}; {remedy}") from failure
-    plan = Plan(problem, settings, device, device_choice, lambda_max, step, schedule)
+    plan = Plan(problem, settings, device, device_choice, backend, backend_choice, lambda_max, step, schedule)
     z = plan.schedule.longest * lambda_max
     if not integrator.damps(z):
         unstable = "nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or results far from the flow"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from nn.backends import make_transforms
 from nn.device import memory_that_may_run_out, one_torch_thread
 from nn.network import FourierNetwork, loss
 from nn.plan import Plan, prepare
-from nn.transforms import make_transforms
 from problem import ComputationError, ErrorHistory, Problem, Training
 from runtime import Progress, log
 
@@ -44,6 +44,7 @@ def trajectory(plan: Plan, *, step: int = 0, state: np.ndarray | None = None) ->
     """
     schedule, advance, first_step, began = plan.schedule, plan.integrator.advance, step, time.monotonic()
     log.info("nn: device %s", plan.device_choice)
+    log.info("nn: backend %s", plan.backend_choice)
     about = "nn: %s, %d steps of at most %.3g, lambda_max %.4g"
     log.info(about, plan.settings.integrator, schedule.steps, plan.step, plan.lambda_max)
     try:
@@ -52,7 +53,7 @@ def trajectory(plan: Plan, *, step: int = 0, state: np.ndarray | None = None) ->
             one_torch_thread(),
             Progress("training", total=schedule.steps, unit="steps", done=step) as progress,
         ):
-            transforms = make_transforms(plan.problem.grid, plan.settings.precision, plan.device)
+            transforms = make_transforms(plan.backend, plan.problem.sites, plan.settings.precision, plan.device)
             network = FourierNetwork(plan.problem, transforms, device=plan.device)
             theta = network.start if state is None else torch.from_numpy(state).to(plan.device)
             while True:

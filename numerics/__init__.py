@@ -5,7 +5,7 @@ from numerics.descent import gradient_descent
 from numerics.folding import fold
 from numerics.lanczos import Basis, Evolution, Lanczos, exponential, shift_invert_exponential
 from numerics.nufft import GridTransform, NonUniformTransform
-from numerics.scattered import ScatteredTransform, transform_between
+from numerics.scattered import ScatteredTransform, fine_grid, transform_between
 from numerics.schedule import Schedule
 from numerics.superposition import superpose
 from numerics.tensor import TensorTransform, transform_to_tensor_grid
@@ -20,6 +20,7 @@ __all__ = [
     "Schedule",
     "TensorTransform",
     "exponential",
+    "fine_grid",
     "fold",
     "gradient_descent",
     "shift_invert_exponential",

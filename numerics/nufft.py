@@ -33,6 +33,23 @@ def share_count(frequencies: int, sites: Sites, threads: int) -> int:
     return max(1, min(threads, frequencies // max(SHARE, sites.size // 4)))
 
 
+def angles(turns: np.ndarray, dtype: type) -> np.ndarray:
+    """2 pi times the turns, less their whole number while still in double: single precision would lose digits at
+    high frequencies."""
+    turns = turns - np.rint(turns)
+    turns *= 2 * np.pi
+    return turns.astype(dtype, copy=False)
+
+
+def unit_wave(turns: np.ndarray, dtype: type) -> np.ndarray:
+    """exp(2 pi i turns), in this complex type."""
+    wave: np.ndarray = np.empty(turns.shape, dtype=dtype)
+    angle = angles(turns, wave.real.dtype.type)
+    np.cos(angle, out=wave.real)
+    np.sin(angle, out=wave.imag)
+    return wave
+
+
 class Share(ABC):
     """One thread's part of the frequencies, with plans of its own."""
 
@@ -145,11 +162,8 @@ class _GridShare(Share):
     def move_to(self, frequencies: np.ndarray) -> None:
         h = self._grid.spacing
         offset = np.array([h_i / 2 if n % 2 == 0 else 0.0 for h_i, n in zip(h, self._grid.shape, strict=True)])
-        self._points = [self._angles(axis * h_i) for axis, h_i in zip(frequencies.T, h, strict=True)]
-        shift = SIGN * self._angles(frequencies @ offset)
-        self._shift: np.ndarray = np.empty(shift.shape, dtype=self._complex)
-        np.cos(shift, out=self._shift.real)
-        np.sin(shift, out=self._shift.imag)
+        self._points = [angles(axis * h_i, self._real) for axis, h_i in zip(frequencies.T, h, strict=True)]
+        self._shift = unit_wave(SIGN * (frequencies @ offset), self._complex)
         for plan in self._plans.values():
             plan.setpts(*self._points)
 
@@ -162,13 +176,6 @@ class _GridShare(Share):
         strengths = np.multiply(amplitudes, self._shift.conj(), dtype=self._complex, casting="same_kind")
         result = self._plan(1, len(strengths)).execute(strengths if len(strengths) > 1 else strengths[0])
         return np.asarray(result)
-
-    def _angles(self, turns: np.ndarray) -> np.ndarray:
-        """2 pi times the turns, less their whole number while still in double: single precision would lose digits at
-        high frequencies."""
-        turns -= np.rint(turns)
-        turns *= 2 * np.pi
-        return turns.astype(self._real, copy=False)
 
     def _plan(self, kind: int, batch: int) -> finufft.Plan:
         if (kind, batch) not in self._plans:

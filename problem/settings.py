@@ -191,6 +191,11 @@ class Training(Section):
     )
     precision: Literal["single", "double"] = Field("single", description='"single" or "double"')
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description='"auto", "cpu", "cuda" or "cuda:1"')
+    backend: Literal["auto", "nufft", "cufinufft", "separable", "dense"] = Field(
+        "auto",
+        description='"auto" (the fastest here), "nufft" (on the CPU), "cufinufft" (on a GPU), "separable" (matrix '
+        'products on a grid) or "dense" (any samples): how the sums over neurons and samples are made',
+    )
     checkpoint: float = Field(
         30.0,
         ge=0,
@@ -204,6 +209,12 @@ class Training(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> "Training":
+        on_gpu = self.device.startswith("cuda")
+        if (self.backend == "nufft" and on_gpu) or (self.backend == "cufinufft" and self.device == "cpu"):
+            raise ValueError(
+                f'backend = "{self.backend}" contradicts device = "{self.device}"; "nufft" runs on the CPU and '
+                '"cufinufft" on a GPU: leave one of the two keys out'
+            )
         if self.precision == "single" and self.tolerance is not None and self.tolerance < 1e-5:
             raise ValueError(
                 f'tolerance = {self.tolerance} is below the rounding of precision = "single", 1e-5; use precision '

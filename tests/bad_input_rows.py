@@ -76,6 +76,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.tolerance": [0.0, -1e-3, 1e-9, 0.2, *TOO_SMALL_OR_LARGE],
     "training.precision": ["half"],
     "training.device": ["gpu", "cuda:", "cuda:-1", ""],
+    "training.backend": ["fft", ""],
     "training.checkpoint": [-1.0, math.inf, 1e200],
     "training.tensorboard": [],
 }
@@ -184,6 +185,14 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "tolerance of the equation against precision": (
         {"pde": {"tolerance": 1e-6}},
         ("[pde] tolerance = 1e-06", 'precision = "single"', 'use [training] precision = "double"'),
+    ),
+    "a CPU's backend on a GPU": (
+        {"training": {"backend": "nufft", "device": "cuda:0"}},
+        ('[training] backend = "nufft" contradicts device = "cuda:0"', "leave one of the two keys out"),
+    ),
+    "a GPU's backend on the CPU": (
+        {"training": {"backend": "cufinufft", "device": "cpu"}},
+        ('[training] backend = "cufinufft" contradicts device = "cpu"', "leave one of the two keys out"),
     ),
     "initial against symmetric": (
         {"pde": {"initial": "target"}, "network": {"symmetric": False}},

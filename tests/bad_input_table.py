@@ -77,9 +77,10 @@ def _combinations() -> Iterator[Case]:
     yield Case("both flags, nn", table(), both, "nn", both)
     yield Case("nothing to compare", table(), ("there is no pde result", "compute it first with"), "compare")
     scattered = {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1}}
-    works = ('[data] layout = "scattered"', "solve with `freqbias pde`", "`freqbias compare --error`")
+    separable = ('[training] backend = "separable"', "these are scattered", 'use "nufft", "dense" or "auto"')
     for command in ("nn", "check", "run"):
-        yield Case(f"scattered samples, {command}", _changed(scattered), works, command)
+        changes = scattered | {"training": {"backend": "separable"}}
+        yield Case(f"separable sums of scattered samples, {command}", _changed(changes), separable, command)
     yield Case("unknown option of mesh", table(), ("--sise", "--help` shows what there is"), "mesh", ("--sise", "1"))
     yield Case("both flags, run", table(), both, "run", ("-q", *both))
     for command in ("pde", "nn", "run"):

@@ -86,3 +86,21 @@ def test_the_commands(run):
     metrics = np.genfromtxt(out / "compare" / "metrics.csv", delimiter=",", names=True)
     assert metrics["relative_l2_error"][0] < 1e-6 < metrics["relative_l2_error"][-1]
     assert (out / "compare" / "figure4.pdf").is_file()
+
+
+def test_a_network_trained_on_scattered_samples_follows_the_equation(tmp_path):
+    """In two dimensions, from the run file to the comparison; sampling error is what is left."""
+    rng = np.random.default_rng(3)
+    points = rng.uniform(-0.6, 0.6, (60, 2)) ** 3 + 0.1
+    np.savetxt(tmp_path / "table.csv", np.column_stack([points, np.sin(20 * points).sum(axis=1)]), delimiter=",")
+    text = RUN.format(dimension=2).replace("width = 100", 'width = 4000, sampling = "sobol"')
+    (tmp_path / "run.toml").write_text(text)
+    done = launch.run("-c", MAIN, "run", tmp_path / "run.toml", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "nn: backend" in done.stderr
+    metrics = np.genfromtxt(tmp_path / "out" / "compare" / "metrics.csv", delimiter=",", names=True)
+    assert metrics["loss_nn"][-1] < 0.5 * metrics["loss_nn"][0]
+    assert metrics["error_over_initial"].max() < 0.01
+    checked = launch.run("-c", MAIN, "check", tmp_path / "run.toml")
+    assert checked.returncode == 0, checked.stderr
+    assert "60 scattered samples over" in checked.stdout

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from nn.dense import DenseTransforms
 from nn.network import FourierNetwork, loss
-from nn.transforms import NufftTransforms, SeparableTransforms
-from problem import Gaussian, Grid, Network, Problem, Samples
+from nn.nufft import NufftTransforms
+from nn.separable import SeparableTransforms
+from problem import Gaussian, Grid, Network, Problem, Samples, Scattered, Sites
 
 GRIDS = [
     Grid((32,), (0.4,)),
@@ -18,9 +20,21 @@ GRIDS = [
     Grid((6, 5, 8), (1.0, 0.4, 2.5)),
     Grid((5, 7, 3), (1.0, 1.0, 1.0)),
 ]
+
+
+def scattered(count: int, dimension: int, centre: float) -> Scattered:
+    """Denser at one end, two samples at one place, extents of about 1, 2 and 0.5, around or far from 0."""
+    points = (np.random.default_rng(1).beta(0.5, 2.0, (count, dimension)) - 0.5) * [1.0, 2.0, 0.5][:dimension]
+    points[7] = points[3]
+    return Scattered(points + centre)
+
+
+SCATTERED = [scattered(60, 1, 0.0), scattered(60, 1, 300.0), scattered(101, 2, -20.0), scattered(80, 3, 0.3)]
 BACKENDS = {
-    "nufft": lambda grid, precision: NufftTransforms(grid, precision=precision),
-    "nufft, shared out": lambda grid, precision: NufftTransforms(grid, precision=precision, threads=3),
+    "nufft": lambda sites, precision: NufftTransforms(sites, precision=precision),
+    "nufft, shared out": lambda sites, precision: NufftTransforms(sites, precision=precision, threads=3),
+    "dense": lambda sites, precision: DenseTransforms(sites, precision=precision),
+    "dense, in chunks": lambda sites, precision: DenseTransforms(sites, precision=precision, chunk=1000),
     "separable": lambda grid, precision: SeparableTransforms(grid, precision=precision),
     "separable, in chunks": lambda grid, precision: SeparableTransforms(grid, precision=precision, chunk=3000),
 }
@@ -28,17 +42,18 @@ BOUNDS = {"double": 1e-9, "single": 1e-4}
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
 
 
-def problem_on(grid: Grid, *, channels: int = 2, symmetric: bool = False, width: int = 40) -> Problem:
-    values = np.random.default_rng(5).normal(size=(channels, grid.size))
+def problem_on(sites: Sites, *, channels: int = 2, symmetric: bool = False, width: int = 40) -> Problem:
+    values = np.random.default_rng(5).normal(size=(channels, sites.size))
     network = Network(width=width, sigma_a=1.5, symmetric=symmetric)
-    return Problem(Gaussian(float(grid.nyquist.max())), Samples(grid, values), network, np.array([0.0, 1.0]), seed=3)
+    sigma = float(sites.nyquist.max()) if isinstance(sites, Grid) else 15.0
+    return Problem(Gaussian(sigma), Samples(sites, values), network, np.array([0.0, 1.0]), seed=3)
 
 
 def dense(problem: Problem, network: FourierNetwork) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
     """f, u and the derivatives of the loss by a, b and w, from the definition."""
     neurons = network.layout.neurons(network.start)
     a, b, w = (torch.tensor(array, requires_grad=True) for array in (neurons.cosine, neurons.sine, neurons.frequencies))
-    angle = 2 * math.pi * w @ torch.tensor(problem.grid.positions()).T
+    angle = 2 * math.pi * w @ torch.tensor(problem.sites.positions()).T
     f = (a @ torch.cos(angle) + b @ torch.sin(angle)) / math.sqrt(len(w))
     u = f - torch.tensor(problem.samples.values)
     (u**2).mean(dim=1).sum().div(2).backward()
@@ -63,28 +78,43 @@ def assert_equal_to_dense(problem: Problem, network: FourierNetwork, bound: floa
     assert loss(error) == pytest.approx(0.5 * (u**2).mean(axis=1).sum(), rel=bound)
 
 
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
-@pytest.mark.parametrize("precision", BOUNDS)
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_values_and_gradients_equal_the_dense_sum(grid, precision, backend):
-    problem = problem_on(grid)
-    assert_equal_to_dense(problem, FourierNetwork(problem, BACKENDS[backend](grid, precision)), BOUNDS[precision])
+CASES = [
+    pytest.param(sites, backend, id=f"{backend}-{sites if isinstance(sites, Grid) else f'scattered{index}'}")
+    for backend in BACKENDS
+    for index, sites in enumerate([*GRIDS, *([] if "separable" in backend else SCATTERED)])
+]
 
 
+@pytest.mark.parametrize("sites, backend", CASES)
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_many_neurons_shared_out_over_threads_equal_the_dense_sum(precision):
-    problem = problem_on(Grid((6, 5), (1.0, 1.0)), width=60_001)
-    assert_equal_to_dense(
-        problem,
-        FourierNetwork(problem, NufftTransforms(problem.grid, precision=precision, threads=3)),
-        BOUNDS[precision],
-    )
+def test_values_and_gradients_equal_the_dense_sum(sites, precision, backend):
+    problem = problem_on(sites)
+    assert_equal_to_dense(problem, FourierNetwork(problem, BACKENDS[backend](sites, precision)), BOUNDS[precision])
+
+
+@pytest.mark.parametrize("sites", [Grid((6, 5), (1.0, 1.0)), scattered(30, 2, -20.0)], ids=["grid", "scattered"])
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_many_neurons_shared_out_over_threads_equal_the_dense_sum(sites, precision):
+    problem = problem_on(sites, width=60_001)
+    network = FourierNetwork(problem, NufftTransforms(sites, precision=precision, threads=3))
+    assert_equal_to_dense(problem, network, BOUNDS[precision])
+
+
+@pytest.mark.parametrize("backend", ["nufft", "nufft, shared out", "dense"])
+def test_scattered_transforms_follow_frequencies_that_move(backend):
+    """Plans of either direction are there by then, and have to move too; the last are far faster than the first."""
+    problem = problem_on(SCATTERED[2])
+    network = FourierNetwork(problem, BACKENDS[backend](problem.sites, "double"))
+    for factor in (1.3, 4.0):
+        network.flow(network.start)
+        network.layout.split(network.start)[1].mul_(factor)
+        assert_equal_to_dense(problem, network, 1e-9)
 
 
 def dense_start_kernel(problem: Problem, network: FourierNetwork) -> np.ndarray:
     """J J^T / N as a matrix (C N, C N), J by automatic differentiation of the dense sum."""
     neurons = network.layout.neurons(network.start)
-    positions = torch.tensor(problem.grid.positions())
+    positions = torch.tensor(problem.sites.positions())
 
     def f(a: torch.Tensor, b: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         angle = 2 * math.pi * w @ positions.T
@@ -92,26 +122,28 @@ def dense_start_kernel(problem: Problem, network: FourierNetwork) -> np.ndarray:
 
     parameters = tuple(torch.tensor(array) for array in (neurons.cosine, neurons.sine, neurons.frequencies))
     jacobian = torch.cat([part.flatten(1) for part in torch.autograd.functional.jacobian(f, parameters)], dim=1)
-    return (jacobian @ jacobian.T / problem.grid.size).numpy()
+    return (jacobian @ jacobian.T / problem.sites.size).numpy()
 
 
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_the_kernel_at_the_start_equals_that_of_automatic_differentiation(grid, backend):
-    problem = problem_on(grid)
-    network = FourierNetwork(problem, BACKENDS[backend](grid, "double"))
-    values = np.random.default_rng(8).normal(size=(2, grid.size))
+@pytest.mark.parametrize("sites, backend", CASES)
+def test_the_kernel_at_the_start_equals_that_of_automatic_differentiation(sites, backend):
+    problem = problem_on(sites)
+    network = FourierNetwork(problem, BACKENDS[backend](sites, "double"))
+    values = np.random.default_rng(8).normal(size=(2, sites.size))
     expected = (dense_start_kernel(problem, network) @ values.ravel()).reshape(values.shape)
     assert distance(network.start_kernel(torch.tensor(values)), expected) < 1e-10
 
 
 @pytest.mark.cuda
 @CUDA
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize("sites", [*GRIDS, *SCATTERED], ids=str)
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_values_and_gradients_on_a_gpu_equal_the_dense_sum(grid, precision):
-    problem = problem_on(grid)
-    transforms = SeparableTransforms(grid, precision=precision, device="cuda")
+@pytest.mark.parametrize("backend", [SeparableTransforms, DenseTransforms])
+def test_values_and_gradients_on_a_gpu_equal_the_dense_sum(sites, precision, backend):
+    if backend is SeparableTransforms and not isinstance(sites, Grid):
+        pytest.skip("separable sums are for grids")
+    problem = problem_on(sites)
+    transforms = backend(sites, precision=precision, device="cuda")
     assert_equal_to_dense(problem, FourierNetwork(problem, transforms, device="cuda"), BOUNDS[precision])
 
 

@@ -8,9 +8,21 @@ import pytest
 import torch
 
 from nn import FourierNetwork, InfiniteWidthKernel, prepare, train, trajectory
-from nn.transforms import NufftTransforms
+from nn.nufft import NufftTransforms
 from numerics import superpose
-from problem import ComputationError, Gaussian, Grid, InputError, Network, Problem, Samples, Training, draw, waves
+from problem import (
+    ComputationError,
+    Gaussian,
+    Grid,
+    InputError,
+    Network,
+    Problem,
+    Samples,
+    Scattered,
+    Training,
+    draw,
+    waves,
+)
 from tests import oracle
 
 TIMES = np.array([0.0, 3.0, 4.5, 20.0])
@@ -50,6 +62,19 @@ def test_a_network_that_is_not_symmetric_follows_the_exact_ntk_from_its_own_star
     flow = oracle.flow(
         oracle.dense_kernel(problem.grid.positions(), oracle.gaussian(5.0), 1.0), history.error[0], TIMES
     )
+    assert np.linalg.norm(history.error - flow, axis=(1, 2)).max() < 0.02 * np.linalg.norm(flow[0])
+
+
+@pytest.mark.parametrize("backend", ["nufft", "dense"])
+def test_training_on_scattered_samples_follows_their_exact_ntk(backend):
+    points = np.random.default_rng(4).beta(0.5, 1.0, (60, 2)) - 0.3
+    samples = Samples(Scattered(points), np.stack([np.sin(9 * points[:, 0]), points[:, 1]]))
+    network = Network(width=30_000, sigma_a=1.0, sampling="sobol")
+    history = train(Problem(Gaussian(2.0), samples, network, TIMES), Training(backend=backend))
+    flow = oracle.flow(oracle.dense_kernel(points, oracle.gaussian(2.0), 1.0), -samples.values, TIMES)
+    np.testing.assert_array_equal(history.position, points)
+    assert history.attributes["backend"] == backend
+    assert np.linalg.norm(flow[-1]) < 0.5 * np.linalg.norm(flow[0])
     assert np.linalg.norm(history.error - flow, axis=(1, 2)).max() < 0.02 * np.linalg.norm(flow[0])
 
 

@@ -103,6 +103,7 @@ ROWS = {
     "training.tolerance": ({}, {"training": {"tolerance": 1e-2}}, NETWORK),
     "training.precision": ({}, {"training": {"precision": "double"}}, TRAINED),
     "training.device": ({}, {"training": {"device": "cpu"}}, TRAINED),
+    "training.backend": ({}, {"training": {"backend": "dense"}}, TRAINED),
     "training.checkpoint": ({}, {"training": {"checkpoint": 0.0}}, set()),
     "training.tensorboard": ({}, {"training": {"tensorboard": True}}, set()),
 }

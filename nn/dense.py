@@ -1,0 +1,46 @@
+"""The dense backend: cos(2 pi w.x) and sin(2 pi w.x) themselves, at any sites, in plain torch."""
+
+import torch
+
+from nn.transforms import CHUNK, PRECISIONS, Transforms, check_finite, waves
+from problem import Sites
+
+Waves = tuple[torch.Tensor, torch.Tensor]  # cos and sin, (k, N) each
+
+
+class DenseTransforms(Transforms):
+    """O(m N) as real matrix products, a chunk of k neurons at a time, on CPU or GPU.
+
+    chunk: numbers held at a time. Waves of no more than that are made once for each set of frequencies.
+    """
+
+    def __init__(
+        self, sites: Sites, *, precision: str = "single", device: torch.device | str = "cpu", chunk: int = CHUNK
+    ) -> None:
+        self._real, self._complex = PRECISIONS[precision]
+        self._positions = torch.tensor(sites.positions().T, device=device)  # (d, N)
+        self._neurons = max(1, chunk // sites.size)
+
+    def move_to(self, frequencies: torch.Tensor) -> None:
+        check_finite(frequencies)
+        self._parts = frequencies.split(self._neurons, dim=1)
+        self._whole = self._made(frequencies) if len(self._parts) == 1 else None
+
+    def to_samples(self, amplitudes: torch.Tensor) -> torch.Tensor:
+        count = len(amplitudes), self._positions.shape[1]
+        result = torch.zeros(count, dtype=self._real, device=amplitudes.device)
+        for c, w in zip(amplitudes.to(self._complex).split(self._neurons, dim=1), self._parts, strict=True):
+            cos, sin = self._waves(w)
+            result += c.real @ cos - c.imag @ sin
+        return result
+
+    def to_frequencies(self, values: torch.Tensor) -> torch.Tensor:
+        rows = values.to(self._real)
+        parts = (self._waves(w) for w in self._parts)
+        return torch.cat([torch.complex(rows @ cos.mT, -(rows @ sin.mT)) for cos, sin in parts], dim=1)
+
+    def _waves(self, frequencies: torch.Tensor) -> Waves:
+        return self._made(frequencies) if self._whole is None else self._whole
+
+    def _made(self, frequencies: torch.Tensor) -> Waves:
+        return waves(frequencies.mT @ self._positions, self._real)

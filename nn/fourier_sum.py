@@ -1,0 +1,83 @@
+"""The sum of a Fourier Features network and its derivatives, on transforms that are reused, also for automatic
+differentiation.
+
+    F_c(x_q) = Re sum_k c_ck exp(2 pi i w_k.x_q).
+
+With E_kq = exp(-2 pi i w_k.x_q), the adjoint of its tangent map takes r (C, N) to
+
+    E r  by c  (by Re c + i by Im c),        2 pi Im sum_c conj(c_c) E(x_i r_c)  by w_i,
+
+and the tangent map itself a change (dc, dw) to  Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
+"""
+
+from math import pi
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from nn.transforms import Transforms
+from problem import Sites
+
+
+class FourierSum:
+    """F on the samples, for frequencies w (d, m) [cycles/length] and amplitudes c (C, m) complex.
+
+    `move_to` sets w for the three verbs after it. Called as a function of w and c, double tensors, it is one step of
+    torch's automatic differentiation, first-order in both:
+
+        f = FourierSum(transforms, sites)(frequencies, amplitudes)
+    """
+
+    def __init__(self, transforms: Transforms, sites: Sites, *, device: torch.device | str = "cpu") -> None:
+        self._transforms = transforms
+        self._turns = 2 * pi * torch.tensor(sites.positions().T, device=device)[:, None, :]  # 2 pi x_i, (d, 1, N)
+        self.moves = 0
+
+    def __call__(self, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
+        """F (C, N) in double. Raises FloatingPointError where a frequency is not finite."""
+        return _FourierSum.apply(self, frequencies, amplitudes)
+
+    def move_to(self, frequencies: torch.Tensor) -> None:
+        """Use these frequencies from now on. Raises FloatingPointError where one is NaN or infinite."""
+        self._transforms.move_to(frequencies)
+        self.moves += 1
+
+    def values(self, amplitudes: torch.Tensor) -> torch.Tensor:
+        """F (C, N), in double."""
+        return self._transforms.to_samples(amplitudes).double()
+
+    def pull(self, amplitudes: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The adjoint of the tangent map at c: r (C, N) -> by c (C, m) complex, by w (d, m)."""
+        channels, samples = values.shape
+        moments = torch.cat([values[None], self._turns * values]).view(-1, samples)  # r and 2 pi x_i r, ((1 + d) C, N)
+        spectra = self._transforms.to_frequencies(moments).view(-1, channels, amplitudes.shape[1])
+        waves = amplitudes.to(spectra.dtype)
+        return spectra[0], sum(c.conj() * s for c, s in zip(waves, spectra[1:].unbind(1), strict=True)).imag
+
+    def push(
+        self, amplitudes: torch.Tensor, amplitude_change: torch.Tensor, frequency_change: torch.Tensor
+    ) -> torch.Tensor:
+        """The tangent map at c: dc (C, m) complex, dw (d, m) -> (C, N)."""
+        turned = 1j * frequency_change[:, None] * amplitudes  # i c_k dw_k, (d, C, m)
+        by_amplitudes, *by_frequencies = (self.values(each) for each in (amplitude_change, *turned))
+        return by_amplitudes + sum(x * each for x, each in zip(self._turns, by_frequencies, strict=True))
+
+
+class _FourierSum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, fourier: FourierSum, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
+        fourier.move_to(frequencies.detach())
+        ctx.fourier, ctx.moves = fourier, fourier.moves
+        ctx.save_for_backward(frequencies, amplitudes)
+        return fourier.values(amplitudes.detach())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, values: torch.Tensor) -> tuple[None, torch.Tensor, torch.Tensor]:
+        frequencies, amplitudes = ctx.saved_tensors
+        if ctx.moves != ctx.fourier.moves:  # used for other frequencies since
+            ctx.fourier.move_to(frequencies)
+            ctx.moves = ctx.fourier.moves
+        by_amplitudes, by_frequencies = ctx.fourier.pull(amplitudes, values.contiguous())
+        return None, by_frequencies.to(frequencies.dtype), by_amplitudes.to(amplitudes.dtype)

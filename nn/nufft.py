@@ -1,0 +1,30 @@
+"""The backend on non-uniform FFTs, on the CPU: FINUFFT (`numerics.GridTransform`, `numerics.ScatteredTransform`)."""
+
+import torch
+
+from nn.transforms import Transforms
+from numerics import GridTransform, NonUniformTransform, ScatteredTransform
+from problem import Grid, Sites
+
+ACCURACY = {"single": 1e-6, "double": 1e-12}  # asked of FINUFFT, relative
+
+
+class NufftTransforms(Transforms):
+    """O(m + N log N), on memory that FINUFFT shares with torch."""
+
+    def __init__(self, sites: Sites, *, precision: str = "single", threads: int = 1) -> None:
+        eps = ACCURACY[precision]
+        self._transform: NonUniformTransform
+        if isinstance(sites, Grid):
+            self._transform = GridTransform(sites, eps=eps, precision=precision, threads=threads)
+        else:
+            self._transform = ScatteredTransform(sites, eps=eps, precision=precision, threads=threads)
+
+    def move_to(self, frequencies: torch.Tensor) -> None:
+        self._transform.move_to(frequencies.numpy().T)
+
+    def to_samples(self, amplitudes: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(self._transform.to_samples(amplitudes.numpy()).real)
+
+    def to_frequencies(self, values: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(self._transform.to_frequencies(values.numpy()))
