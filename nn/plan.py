@@ -68,8 +68,8 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
     The step is settings.step, or with "auto" the largest that keeps the error of the time stepping within the tolerance
     of |u(0)| for every mode of the flow at its start: those of the kernel at infinite width, and those of the drawn
     network's own, whose eigenvalues may be many times larger where it is narrow. The tolerance is settings.tolerance,
-    else `tolerance`. Raises InputError where TensorBoard is asked for and absent, the device is absent or its memory too
-    small, the backend cannot serve, or the steps are too many.
+    else `tolerance`. Raises InputError where TensorBoard is asked for and absent, the device is absent or its memory
+    too small, the backend cannot serve, or the steps are too many.
     """
     settings = settings or Training()
     if settings.tensorboard and find_spec("tensorboard") is None:

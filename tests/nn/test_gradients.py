@@ -45,7 +45,7 @@ CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU her
 def problem_on(sites: Sites, *, channels: int = 2, symmetric: bool = False, width: int = 40) -> Problem:
     values = np.random.default_rng(5).normal(size=(channels, sites.size))
     network = Network(width=width, sigma_a=1.5, symmetric=symmetric)
-    sigma = float(sites.nyquist.max()) if isinstance(sites, Grid) else 15.0
+    sigma = float(sites.nyquist.max()) if isinstance(sites, Grid) else (15.0, 8.0, 3.0)[sites.dimension - 1]
     return Problem(Gaussian(sigma), Samples(sites, values), network, np.array([0.0, 1.0]), seed=3)
 
 
