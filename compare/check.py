@@ -54,11 +54,11 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
 
 def _warnings(problem: Problem, layout: Plan, flow: predict.KernelFlow | None, memory: float) -> list[str]:
     texts = []
-    if flow is None and isinstance(problem.sites, Grid):
+    if flow is None:
         texts.append(
             "Lanczos needs more than 500 products to the last output time; ask for shorter times or a larger tolerance"
         )
-    elif flow and flow.loss[-1] > 0.5 * flow.loss[0]:
+    elif flow.loss[-1] > 0.5 * flow.loss[0]:
         texts.append(
             f"the loss only falls to {flow.loss[-1] / flow.loss[0]:.0%} of its start; a later [time] end shows more"
         )

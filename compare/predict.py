@@ -54,10 +54,7 @@ class KernelFlow:
 
 
 def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
-    """The flow of the infinite-width kernel from u = -f*; None where Lanczos does not reach the tolerance, and for
-    scattered samples."""
-    if not isinstance(problem.sites, Grid):
-        return None
+    """The flow of the infinite-width kernel from u = -f*; None where Lanczos does not reach the tolerance."""
     kernel = InfiniteWidthKernel(problem)
     try:
         flows = [exponential(kernel.apply, -target, problem.times, tolerance) for target in problem.samples.values]
