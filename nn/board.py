@@ -32,9 +32,10 @@ def tensorboard(folder: Path, plan: Plan, *, step: int) -> Iterator[Callable[[Sn
         now = time.monotonic()
         if snapshot.output is None and now - shown < SHOW_EVERY:
             return
-        scalars = {"loss": snapshot.loss, "lambda_max": plan.lambda_max}
-        if snapshot.step < plan.schedule.steps:
-            scalars["step"] = plan.schedule.size(snapshot.step)
+        scalars = {"loss": snapshot.loss, "lambda_max": snapshot.pace.lambda_max}
+        schedule = snapshot.pace.schedule(plan.problem.times)
+        if snapshot.step < schedule.steps:
+            scalars["step"] = schedule.size(snapshot.step)
         if snapshot.step > last:
             scalars["seconds a step"] = (now - shown) / (snapshot.step - last)
         with writable(folder):

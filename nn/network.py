@@ -20,10 +20,12 @@ where the time goes.
 from dataclasses import dataclass
 from math import sqrt
 
+import numpy as np
 import torch
 
 from nn.fourier_sum import FourierSum
 from nn.transforms import Transforms
+from numerics.lanczos import Apply
 from problem import Neurons, Problem, draw
 
 
@@ -102,9 +104,18 @@ class FourierNetwork:
         amplitudes, _ = self.layout.split(state)
         return self._fourier.push(amplitudes, *self.layout.split(change)) / sqrt(self.layout.width)
 
-    def start_kernel(self, values: torch.Tensor) -> torch.Tensor:
-        """J J^T u / N at the start, where the transforms must still be: (C, N) -> (C, N); du/dt = -J J^T u / N."""
-        return self.push(self.start, self.pull(self.start, values / values.shape[1]))
+    def kernel(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """J J^T u / N at a state, to which the transforms must have moved: (C, N) -> (C, N); du/dt = -J J^T u / N."""
+        return self.push(state, self.pull(state, values / values.shape[1]))
+
+    def kernel_at(self, state: torch.Tensor) -> Apply:
+        """The same for NumPy's vectors (C N,), as Lanczos takes them."""
+
+        def apply(values: np.ndarray) -> np.ndarray:
+            shaped = torch.from_numpy(values).view(self._target.shape).to(state.device)
+            return self.kernel(state, shaped).cpu().numpy().ravel()
+
+        return apply
 
     def slope(self, state: torch.Tensor) -> torch.Tensor:
         """d(state)/dt alone."""

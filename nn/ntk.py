@@ -11,7 +11,6 @@ Both have `apply`, (C, N) -> (C, N): mean_j K(x_q, x_j) u(x_j). Channels mix in 
 they share w.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -20,22 +19,9 @@ import torch
 from nn.backends import choose_backend, make_transforms
 from nn.convolution import convolution
 from nn.device import memory_that_may_run_out, one_torch_thread
+from nn.eigenvalue import any_vector, leading_mode
 from nn.network import FourierNetwork
-from numerics import Lanczos
 from problem import Problem
-
-LANCZOS_STEPS = 8
-MARGIN = 1.05  # the Ritz value lies below the eigenvalue it tends to
-
-
-def largest_eigenvalue(apply: Callable[[np.ndarray], np.ndarray], size: int) -> float:
-    """That of a symmetric operator on vectors (size,), from above: eight Lanczos steps from a random one, a margin."""
-    lanczos = Lanczos(apply, np.random.default_rng(0).standard_normal(size))
-    for _ in range(min(LANCZOS_STEPS, size)):
-        lanczos.step()
-        if lanczos.beta[-1] == 0:
-            break
-    return MARGIN * float(lanczos.spectrum()[0][-1])
 
 
 class Kernel(Protocol):
@@ -62,7 +48,7 @@ class InfiniteWidthKernel:
 
     def largest_eigenvalue(self) -> float:
         """lambda_max of the flow du/dt = -K u, from above."""
-        return largest_eigenvalue(self.apply, self._positions.shape[1])
+        return leading_mode(self.apply, any_vector(self._positions.shape[1]))[0]
 
 
 class EmpiricalKernel:
@@ -84,10 +70,14 @@ class EmpiricalKernel:
     def apply(self, values: np.ndarray) -> np.ndarray:
         """J J^T u / N: (C, N) -> (C, N)."""
         with one_torch_thread(), memory_that_may_run_out(self._problem, self._device):
-            product = self._network.start_kernel(torch.from_numpy(values).to(self._device))
+            product = self._network.kernel(self._network.start, torch.from_numpy(values).to(self._device))
         return np.asarray(product.cpu().numpy())
 
     def largest_eigenvalue(self) -> float:
         """lambda_max of the flow du/dt = -K u, from above."""
+        return self.leading_mode()[0]
+
+    def leading_mode(self) -> tuple[float, np.ndarray]:
+        """The same with about its eigenvector (C N,)."""
         shape = self.start.shape
-        return largest_eigenvalue(lambda values: self.apply(values.reshape(shape)).ravel(), self.start.size)
+        return leading_mode(lambda values: self.apply(values.reshape(shape)).ravel(), any_vector(self.start.size))

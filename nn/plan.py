@@ -1,6 +1,6 @@
 """A training, decided but not begun: its device, its steps, and the record it will leave."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,6 +11,7 @@ from nn.backends import choose_backend
 from nn.device import check_memory, choose_device
 from nn.integrators import INTEGRATORS, Integrator
 from nn.ntk import EmpiricalKernel, InfiniteWidthKernel
+from nn.pace import Pace
 from numerics import Schedule
 from problem import ErrorHistory, InputError, Problem, Training
 from runtime import log, version_of
@@ -20,9 +21,9 @@ from runtime import log, version_of
 class Plan:
     """What `trajectory` follows.
 
-    step: the longest step in gradient-flow time; lambda_max: the largest eigenvalue, from above, of the kernel at
-    infinite width or of the drawn network's own at its start, whichever is larger; device_choice, backend_choice:
-    sentences on what was taken and why.
+    step: the longest step in gradient-flow time, at first; lambda_max: the largest eigenvalue, from above, of the
+    kernel at infinite width or of the drawn network's own at its start, whichever is larger; pace, schedule: the steps
+    as planned, which the training may change; device_choice, backend_choice: sentences on what was taken and why.
     """
 
     problem: Problem
@@ -33,18 +34,15 @@ class Plan:
     backend_choice: str
     lambda_max: float
     step: float
+    pace: Pace
     schedule: Schedule
 
     @property
     def integrator(self) -> Integrator:
         return INTEGRATORS[self.settings.integrator]
 
-    def with_step(self, step: float) -> "Plan":
-        """The same training in steps of at most `step`."""
-        return replace(self, step=step, schedule=Schedule(self.problem.times, step))
-
-    def history(self, errors: np.ndarray, losses: np.ndarray) -> ErrorHistory:
-        """The record of a training: errors (T, C, N) and losses (T,) at the output times."""
+    def history(self, errors: np.ndarray, losses: np.ndarray, pace: Pace) -> ErrorHistory:
+        """The record of a training: errors (T, C, N) and losses (T,) at the output times, and the pace at its end."""
         network, settings = self.problem.network, self.settings
         attributes: dict[str, Any] = {
             "width": network.width,
@@ -52,8 +50,10 @@ class Plan:
             "seed": self.problem.seed,
             "integrator": settings.integrator,
             "step": self.step,
-            "steps": self.schedule.steps,
+            "last_step": pace.longest,
+            "steps": pace.schedule(self.problem.times).steps,
             "lambda_max": self.lambda_max,
+            "last_lambda_max": pace.lambda_max,
             "precision": settings.precision,
             "device": str(self.device),
             "backend": self.backend,
@@ -80,19 +80,20 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
     device, device_choice = choose_device(settings.device, settings.backend)
     backend, backend_choice = choose_backend(settings.backend, problem.sites, device)
     check_memory(problem, precision=settings.precision, device=device, backend=backend)
-    kernels = InfiniteWidthKernel(problem), EmpiricalKernel(problem, device=device, backend=backend)
-    lambda_max = max(kernel.largest_eigenvalue() for kernel in kernels)
+    drawn, eigenvector = EmpiricalKernel(problem, device=device, backend=backend).leading_mode()
+    lambda_max = max(InfiniteWidthKernel(problem).largest_eigenvalue(), drawn)
     integrator = INTEGRATORS[settings.integrator]
     if settings.step == "auto":
         step = integrator.largest_step(settings.tolerance or tolerance) / lambda_max
         remedy = "use a shorter [time] end, a larger tolerance or a smaller [network] sigma_a"
     else:
         step, remedy = float(settings.step), 'use a larger step, or "auto"'
+    pace = Pace(((0, step),), drawn, eigenvector, step * lambda_max if settings.step == "auto" else None)
     try:
-        schedule = Schedule(problem.times, step)
+        schedule = pace.schedule(problem.times)
     except OverflowError as failure:
         raise InputError(f"[training] step = {step:.3g} makes {failure}; {remedy}") from failure
-    plan = Plan(problem, settings, device, device_choice, backend, backend_choice, lambda_max, step, schedule)
+    plan = Plan(problem, settings, device, device_choice, backend, backend_choice, lambda_max, step, pace, schedule)
     z = plan.schedule.longest * lambda_max
     if not integrator.damps(z):
         unstable = "nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or results far from the flow"

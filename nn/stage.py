@@ -6,14 +6,17 @@ before it.
 """
 
 import time
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from nn.board import tensorboard
+from nn.pace import Pace
 from nn.plan import Plan, prepare
-from nn.training import trajectory
-from problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
+from nn.training import Checkpoint, Snapshot, trajectory
+from problem import ComputationError, Problem, RunFile, every_stage_keys, resolved, stage_keys
 from runtime import Stage, StopRequest, Store, log, on_root
 
 STATES = ("state-0", "state-1")
@@ -41,52 +44,84 @@ def _run_stage(
         if stage.finished:  # by another process, meanwhile
             return
         store.keep_run_file(resolved(run), every_stage_keys(run))
-        plan = _train(stage, plan, stop)
-        _assemble(stage, plan)
+        _assemble(stage, plan, _train(stage, plan, stop))
         stage.finish(versions={"torch": torch.__version__})
     log.info("nn: wrote %s", stage.folder / "error.nc")
 
 
-def _train(stage: Stage, plan: Plan, stop: StopRequest) -> Plan:
-    """Train to the end, from an earlier run's state if there is one. Returns the plan that was followed."""
-    plan, step, state, oldest = _last_state(stage, plan)
-    saved = time.monotonic()
-    with tensorboard(stage.folder / "tensorboard", plan, step=step) as show:
-        for snapshot in trajectory(plan, step=step, state=state):
-            show(snapshot)
-            if snapshot.output is not None:
-                stage.save_part(_output(snapshot.output), {"error": snapshot.error.cpu().numpy()}, loss=snapshot.loss)
-            stopping = stop.requested()
-            if stopping or time.monotonic() - saved >= plan.settings.checkpoint:
-                arrays = {"state": snapshot.state.cpu().numpy()}
-                stage.save_part(STATES[oldest], arrays, step=snapshot.step, longest_step=plan.step)
-                saved, oldest = time.monotonic(), 1 - oldest
-            if stopping:
-                stop.check()
-    return plan
+def _train(stage: Stage, plan: Plan, stop: StopRequest) -> Pace:
+    """Train to the end, from an earlier run's state if there is one. Returns the pace at its end."""
+    last, oldest = _last_checkpoint(stage, plan)
+    saved, best = time.monotonic(), None
+    try:
+        with tensorboard(stage.folder / "tensorboard", plan, step=0 if last is None else last.step) as show:
+            for snapshot in trajectory(plan, last=last):
+                show(snapshot)
+                if best is None or snapshot.loss <= best.loss:
+                    best = snapshot
+                if snapshot.output is not None:
+                    stage.save_part(
+                        _output(snapshot.output), {"error": snapshot.error.cpu().numpy()}, loss=snapshot.loss
+                    )
+                stopping = stop.requested()
+                if stopping or time.monotonic() - saved >= plan.settings.checkpoint:
+                    _save(stage, STATES[oldest], snapshot)
+                    saved, oldest = time.monotonic(), 1 - oldest
+                if stopping:
+                    stop.check()
+    except ComputationError:
+        if best is not None:
+            _keep_for_another_step(stage, best, newest=1 - oldest)
+        raise
+    return snapshot.pace
 
 
-def _last_state(stage: Stage, plan: Plan) -> tuple[Plan, int, np.ndarray | None, int]:
-    """The plan, step and state to go on from, those of the start where there are none, and which of STATES to replace
-    first. A state counts if all outputs before it are there."""
+def _save(stage: Stage, name: str, snapshot: Snapshot, **more: Any) -> None:
+    checkpoint = snapshot.checkpoint()
+    stage.save_part(name, checkpoint.arrays, **checkpoint.meta, **more)
+
+
+def _keep_for_another_step(stage: Stage, best: Snapshot, *, newest: int) -> None:
+    """What was kept may be on the way to the divergence: the state of the lowest loss takes its place."""
+    for index in (newest, 1 - newest):
+        _save(stage, STATES[index], best, diverged=True)
+    stage.may_change("training.step", "training.tolerance")
+    log.info(
+        "nn: the state at step %d, t = %.6g, is kept: --resume goes on from it with another step", best.step, best.time
+    )
+
+
+def _last_checkpoint(stage: Stage, plan: Plan) -> tuple[Checkpoint | None, int]:
+    """What to go on from, None where that is the start, and which of STATES to replace first. A state counts if all
+    outputs before it are there."""
     kept = stage.parts()
-    states = {index: stage.load_part(name) for index, name in enumerate(STATES) if name in kept}
-    for index in sorted(states, key=lambda index: states[index][1]["step"], reverse=True):
-        arrays, meta = states[index]
-        earlier = plan.with_step(meta["longest_step"])  # the steps of that run, whatever decided them
-        reached = np.searchsorted(earlier.schedule.outputs, meta["step"], side="right")
+    states = {index: Checkpoint(*stage.load_part(name)) for index, name in enumerate(STATES) if name in kept}
+    for index in sorted(states, key=lambda index: states[index].step, reverse=True):
+        last = _with_another_step(states[index], plan)
+        schedule = last.pace.schedule(plan.problem.times)
+        reached = np.searchsorted(schedule.outputs, last.step, side="right")
         if all(_output(k) in kept for k in range(reached)):
-            log.info("nn: going on after step %d of %d", meta["step"], earlier.schedule.steps)
-            return earlier, meta["step"], arrays["state"], 1 - index
+            log.info("nn: going on after step %d of %d", last.step, schedule.steps)
+            return last, 1 - index
     if states:
         log.warning("nn: what was kept is not enough to go on from: starting again")
-    return plan, 0, None, 0
+    return None, 0
 
 
-def _assemble(stage: Stage, plan: Plan) -> None:
+def _with_another_step(last: Checkpoint, plan: Plan) -> Checkpoint:
+    """Where an earlier run diverged, it goes on with the step of this one."""
+    if not last.meta.get("diverged"):
+        return last
+    planned, kept = plan.pace, last.pace
+    longest = planned.longest if planned.z is None else planned.z / kept.lambda_max
+    pace = replace(kept.changed(last.step, longest), z=planned.z)
+    return Checkpoint(last.arrays, last.meta | pace.kept()[1])
+
+
+def _assemble(stage: Stage, plan: Plan, pace: Pace) -> None:
     outputs = [stage.load_part(_output(k)) for k in range(len(plan.problem.times))]
     history = plan.history(
-        np.stack([arrays["error"] for arrays, _ in outputs]), np.array([meta["loss"] for _, meta in outputs])
+        np.stack([arrays["error"] for arrays, _ in outputs]), np.array([meta["loss"] for _, meta in outputs]), pace
     )
     with stage.writing("error.nc") as path:
         history.save(path)

@@ -8,6 +8,7 @@ history = train(problem, settings)         the output times, collected
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,10 @@ import torch
 from nn.backends import make_transforms
 from nn.device import memory_that_may_run_out, one_torch_thread
 from nn.network import FourierNetwork, loss
+from nn.pace import Pace
 from nn.plan import Plan, prepare
+from numerics import Schedule
+from numerics.lanczos import Apply
 from problem import ComputationError, ErrorHistory, Problem, Training
 from runtime import Progress, log
 
@@ -23,10 +27,27 @@ DIVERGED = 2.0  # times the loss at the start, which the exact flow never increa
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """What a training goes on from, to the same bits: arrays, and values that JSON can hold."""
+
+    arrays: dict[str, np.ndarray]
+    meta: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        return int(self.meta["step"])
+
+    @property
+    def pace(self) -> Pace:
+        return Pace.restored(self.arrays, self.meta)
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """The training after `step` steps.
 
-    output: the index of the output time it is at, or None; state: see `nn.network`; error: u (C, N).
+    output: the index of the output time it is at, or None; state: see `nn.network`; error: u (C, N); pace: of the steps
+    from here on.
     """
 
     step: int
@@ -35,18 +56,26 @@ class Snapshot:
     state: torch.Tensor
     error: torch.Tensor
     loss: float
+    pace: Pace
+
+    def checkpoint(self) -> Checkpoint:
+        """A copy on the CPU."""
+        arrays, meta = self.pace.kept()
+        return Checkpoint({"state": self.state.cpu().numpy(), **arrays}, {"step": self.step, **meta})
 
 
-def trajectory(plan: Plan, *, step: int = 0, state: np.ndarray | None = None) -> Iterator[Snapshot]:
-    """Every step of the training, from its start, or from the state after `step` steps of an earlier run.
+def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapshot]:
+    """Every step of the training, from its start, or from where an earlier run was.
 
     Raises ComputationError where it diverges, naming step, time, loss and remedy, and InputError where memory runs out.
     """
-    schedule, advance, first_step, began = plan.schedule, plan.integrator.advance, step, time.monotonic()
+    step, pace = (0, plan.pace) if last is None else (last.step, last.pace)
+    schedule, advance = pace.schedule(plan.problem.times), plan.integrator.advance
+    first_step, began = step, time.monotonic()
     log.info("nn: device %s", plan.device_choice)
     log.info("nn: backend %s", plan.backend_choice)
     about = "nn: %s, %d steps of at most %.3g, lambda_max %.4g"
-    log.info(about, plan.settings.integrator, schedule.steps, plan.step, plan.lambda_max)
+    log.info(about, plan.settings.integrator, schedule.steps, pace.longest, plan.lambda_max)
     try:
         with (
             memory_that_may_run_out(plan.problem, plan.device),
@@ -55,23 +84,42 @@ def trajectory(plan: Plan, *, step: int = 0, state: np.ndarray | None = None) ->
         ):
             transforms = make_transforms(plan.backend, plan.problem.sites, plan.settings.precision, plan.device)
             network = FourierNetwork(plan.problem, transforms, device=plan.device)
-            theta = network.start if state is None else torch.from_numpy(state).to(plan.device)
+            theta = network.start if last is None else torch.from_numpy(last.arrays["state"]).to(plan.device)
             while True:
                 error, slope = network.flow(theta)
                 current = loss(error)
                 if not current <= DIVERGED * network.start_loss:  # NaN too
-                    raise _diverged(plan, step, f"the loss is {current:.3g}, and was {network.start_loss:.3g}")
-                yield Snapshot(step, schedule.time(step), schedule.output(step), theta, error, current)
+                    raise _diverged(
+                        plan, schedule, step, f"the loss is {current:.3g}, and was {network.start_loss:.3g}"
+                    )
+                if step == pace.due and step < schedule.steps:
+                    pace, schedule = _keep_pace(plan, pace, schedule, step, network.kernel_at(theta))
+                    progress.total = schedule.steps
+                yield Snapshot(step, schedule.time(step), schedule.output(step), theta, error, current, pace)
                 if step == schedule.steps:
                     break
                 theta = advance(network.slope, theta, schedule.size(step), slope)
                 step += 1
                 progress.advance(note=f"loss {current:.3g}")
     except FloatingPointError as failure:
-        raise _diverged(plan, step, str(failure)) from failure
+        raise _diverged(plan, schedule, step, str(failure)) from failure
     steps, seconds = step - first_step, time.monotonic() - began
     outcome = "nn: trained %d neurons: %d steps, %.3g s a step, loss %.3g -> %.3g"
     log.info(outcome, plan.problem.network.width, steps, seconds / max(1, steps), network.start_loss, current)
+
+
+def _keep_pace(plan: Plan, pace: Pace, schedule: Schedule, step: int, kernel: Apply) -> tuple[Pace, Schedule]:
+    """Measure lambda_max; with step = "auto" the steps of what is left follow it, with a fixed one there is a warning
+    where it has become unstable."""
+    now, damps = pace.checked(step, kernel), plan.integrator.damps
+    where = f"nn: at t = {schedule.time(step):.4g} lambda_max is {now.lambda_max:.4g}"
+    if now.changes != pace.changes:
+        schedule = schedule.recut(step, now.longest)
+        log.info("%s, was %.4g: steps of at most %.3g, %d in all", where, pace.lambda_max, now.longest, schedule.steps)
+    elif damps(pace.longest * pace.lambda_max) and not damps(now.longest * now.lambda_max):
+        unstable = '%s: step * lambda_max = %.3g, where %s is unstable: use a shorter step, or "auto"'
+        log.warning(unstable, where, now.longest * now.lambda_max, plan.settings.integrator)
+    return now, schedule
 
 
 def train(problem: Problem, settings: Training | None = None, *, tolerance: float = 1e-3) -> ErrorHistory:
@@ -81,17 +129,21 @@ def train(problem: Problem, settings: Training | None = None, *, tolerance: floa
     Raises InputError (device, memory) and ComputationError (divergence).
     """
     plan = prepare(problem, settings, tolerance=tolerance)
-    reached = [(each.error.cpu().numpy(), each.loss) for each in trajectory(plan) if each.output is not None]
-    return plan.history(np.stack([error for error, _ in reached]), np.array([value for _, value in reached]))
+    reached = []
+    for snapshot in trajectory(plan):
+        if snapshot.output is not None:
+            reached.append((snapshot.error.cpu().numpy(), snapshot.loss))
+    errors, losses = zip(*reached, strict=True)
+    return plan.history(np.stack(errors), np.array(losses), snapshot.pace)
 
 
-def _diverged(plan: Plan, step: int, what: str) -> ComputationError:
-    size = plan.schedule.size(min(step, plan.schedule.steps - 1))
+def _diverged(plan: Plan, schedule: Schedule, step: int, what: str) -> ComputationError:
+    size = schedule.size(min(step, schedule.steps - 1))
     if plan.settings.step == "auto":
         remedy = 'from step = "auto": give [training] a smaller step or tolerance, or [network] a larger width'
     else:
         remedy = 'use a smaller [training] step, or "auto"'
     return ComputationError(
-        f"training diverged at step {step} of {plan.schedule.steps}, t = {plan.schedule.time(step):.6g}: {what}; "
+        f"training diverged at step {step} of {schedule.steps}, t = {schedule.time(step):.6g}: {what}; "
         f"the step is {size:.3g}: {remedy}"
     )

@@ -28,8 +28,8 @@ def duration(seconds: float) -> str:
 class Progress:
     """`with Progress("training", total=5000, unit="steps") as progress: progress.advance(10, note="loss 1e-3")`.
 
-    total: the amount of work in `unit`, None where unknown. done: what an earlier run had done already; it counts
-    as progress but not as speed.
+    total: the amount of work in `unit`, None where unknown; it may be set anew. done: what an earlier run had done
+    already; it counts as progress but not as speed.
     """
 
     _bar_shown = False  # a terminal has room for one
@@ -63,7 +63,7 @@ class Progress:
         now = time.monotonic()
         if self._bar is not None and now - self._drawn >= _REDRAW_EVERY:
             self._drawn = now
-            self._bar.update(self._task, completed=self.done, text=self._text(now))
+            self._bar.update(self._task, completed=self.done, total=self.total, text=self._text(now))
         if rank() == 0 and now - self._said >= LINE_EVERY:
             self._said = now
             log.info("%s: %s", self.name, self._text(now), extra=FILE_ONLY if self._bar is not None else None)

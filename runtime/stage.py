@@ -1,5 +1,6 @@
 """A stage of a result while it is being computed: its parts, its files, its end."""
 
+import json
 import re
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from runtime.errors import NotFiniteError, UsageError
 from runtime.files import OUT_OF_SPACE, FileLock, atomic_write, move_into_place, writable
 from runtime.logs import log
-from runtime.manifest import ASIDE, MANIFEST, PARTS, manifest, publish, write_json
+from runtime.manifest import ASIDE, MANIFEST, PARTS, UNFINISHED, manifest, publish, write_json
 from runtime.parts import DamagedPartError, pack, unpack
 
 if TYPE_CHECKING:
@@ -99,6 +100,12 @@ class Stage:
                 log.warning("%s is damaged (%s): going on without it", path, damage)
                 path.unlink()
         return sorted(self._whole)
+
+    def may_change(self, *names: str) -> None:
+        """`--resume` takes these keys (such as "training.step") as the run file then has them."""
+        self._must_be_open()
+        path = self.folder / UNFINISHED
+        write_json(path, json.loads(path.read_text("utf-8")) | {"may_change": names})
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:

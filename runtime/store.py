@@ -13,7 +13,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -39,8 +39,9 @@ class Store:
     def open(self, stage: str, *, keys: Mapping[str, Any], resume: bool = False, overwrite: bool = False) -> Stage:
         """The stage, to be computed from its `keys` (those of the run file that it depends on).
 
-        A finished or unfinished result needs `resume` (go on from it; its keys must be the same) or `overwrite` (start
-        afresh; a finished one stays until the new one is complete). Where nothing is, the stage starts.
+        A finished or unfinished result needs `resume` (go on from it; its keys must be the same, but for those that
+        `Stage.may_change` named) or `overwrite` (start afresh; a finished one stays until the new one is complete).
+        Where nothing is, the stage starts.
         Raises UsageError, and then leaves everything as it was, where a result is in the way, a key has changed,
         another process is at work on the stage, or the folder cannot be written.
         """
@@ -179,7 +180,8 @@ class Store:
             found = f"{final} holds a finished result" if finished else f"{partial} holds an unfinished result"
             raise UsageError(f"{found}: go on from it with --resume, or compute it again with --overwrite")
         if unfinished:
-            self._refuse_changed(partial, _read_json(partial / UNFINISHED, stage)["keys"], keys)
+            known = _read_json(partial / UNFINISHED, stage)
+            self._refuse_changed(partial, known["keys"], keys, besides=known.get("may_change", ()))
             return "unfinished"
         if finished:
             folder = partial if complete else final
@@ -187,8 +189,10 @@ class Store:
             return "finished"
         return "fresh"
 
-    def _refuse_changed(self, folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        changes = changed_keys(old, new)
+    def _refuse_changed(
+        self, folder: Path, old: Mapping[str, Any], new: Mapping[str, Any], *, besides: Collection[str] = ()
+    ) -> None:
+        changes = [change for change in changed_keys(old, new) if change.partition(":")[0] not in besides]
         if changes:
             raise UsageError(
                 f"{folder} was computed with other keys ({'; '.join(changes)}): "
@@ -196,7 +200,8 @@ class Store:
             )
 
     def _prepare(self, stage: str, keys: Mapping[str, Any], state: str) -> Path:
-        """The partial folder, empty but for its keys, or as an earlier run left it, without what it was writing."""
+        """The partial folder, empty but for its keys, or as an earlier run left it, without what it was writing; it has
+        the keys of now."""
         partial = self._partial(stage)
         if state == "fresh":
             trash = partial.with_name(f".{stage}.trash")
@@ -205,6 +210,7 @@ class Store:
                 partial.replace(trash)
                 shutil.rmtree(trash, ignore_errors=True)
             partial.mkdir()
+        if state == "fresh" or _read_json(partial / UNFINISHED, stage)["key_hash"] != key_hash(keys):
             content = {"format_version": FORMAT_VERSION, "keys": canonical(keys), "key_hash": key_hash(keys)}
             write_json(partial / UNFINISHED, content)
         for leftover in [*partial.glob(".*"), *partial.glob(f"{PARTS}/.*")]:

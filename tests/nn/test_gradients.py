@@ -131,7 +131,7 @@ def test_the_kernel_at_the_start_equals_that_of_automatic_differentiation(sites,
     network = FourierNetwork(problem, BACKENDS[backend](sites, "double"))
     values = np.random.default_rng(8).normal(size=(2, sites.size))
     expected = (dense_start_kernel(problem, network) @ values.ravel()).reshape(values.shape)
-    assert distance(network.start_kernel(torch.tensor(values)), expected) < 1e-10
+    assert distance(network.kernel(network.start, torch.tensor(values)), expected) < 1e-10
 
 
 @pytest.mark.cuda

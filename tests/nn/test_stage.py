@@ -10,7 +10,7 @@ import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
 import problem as statement
-from nn import train
+from nn import prepare, train
 from nn.stage import run_stage
 from problem import ComputationError, ErrorHistory, InputError
 from problem.settings import Training
@@ -136,16 +136,54 @@ def test_a_resumed_training_keeps_the_steps_it_began_with(tmp_path, monkeypatch)
     run_in(tmp_path / "whole", training={})
     with pytest.raises(StoppedEarly):
         run_in(tmp_path / "parts", training={}, stop=StopAfter(20))
-    monkeypatch.setattr("nn.ntk.MARGIN", 2.0)  # another version decides on other steps
+    monkeypatch.setattr("nn.integrators.Integrator.largest_step", lambda *_: 0.1)  # another version's decision
     run_in(tmp_path / "parts", training={}, resume=True)
     np.testing.assert_array_equal(history_in(tmp_path / "parts").error, history_in(tmp_path / "whole").error)
 
 
-def test_what_was_reached_before_a_divergence_is_kept(tmp_path):
+LONG = {"end": 1000.0, "outputs": 5}
+
+
+def diverge(folder: Path) -> dict[str, object]:
+    """The loss falls for a while, before the fastest mode takes over. Returns the settings of the training."""
+    lambda_max = prepare(statement.build(statement.parse(TABLES))).lambda_max
+    training = {"step": 2.5 / lambda_max, "integrator": "gradient-descent"}
     with pytest.raises(ComputationError, match="diverged at step"):
-        run_in(tmp_path, training={"step": 25.0, "integrator": "gradient-descent"})
-    assert (tmp_path / "nn.partial" / "parts" / "output-000000.safetensors").is_file()
-    assert not (tmp_path / "nn").exists()
+        run_in(folder, training=training, time=LONG)
+    return training
+
+
+def test_after_a_divergence_the_best_state_is_gone_on_from_with_another_step(tmp_path, caplog):
+    finer = {"step": 0.5, "integrator": "gradient-descent"}
+    diverge(tmp_path / "mended")
+    assert not (tmp_path / "mended" / "nn").exists()
+    with pytest.raises(UsageError, match="seed"):
+        run_in(tmp_path / "mended", resume=True, training=finer, time=LONG, seed=1)
+    with caplog.at_level("INFO", "freqbias"):
+        store = run_in(tmp_path / "mended", resume=True, training=finer, time=LONG)
+    (going_on,) = [text for text in caplog.messages if "going on after step" in text]
+    assert int(going_on.split()[5]) >= 3
+    assert store.manifest("nn")["keys"]["training"]["step"] == 0.5
+    run_in(tmp_path / "whole", training=finer, time=LONG)
+    mended, whole = history_in(tmp_path / "mended"), history_in(tmp_path / "whole")
+    assert mended.attributes["steps"] < whole.attributes["steps"] and mended.attributes["last_step"] == 0.5
+    np.testing.assert_allclose(mended.loss, whole.loss, rtol=0.05)
+    assert (np.diff(mended.loss) < 0).all()
+
+
+def test_after_a_divergence_the_same_step_diverges_again_and_auto_does_not(tmp_path):
+    training = diverge(tmp_path)
+    with pytest.raises(ComputationError, match="diverged at step"):
+        run_in(tmp_path, resume=True, training=training, time=LONG)
+    run_in(tmp_path, resume=True, training={"integrator": "gradient-descent", "tolerance": 0.1}, time=LONG)
+    assert (np.diff(history_in(tmp_path).loss) < 0).all()
+
+
+def test_a_training_that_was_only_stopped_keeps_its_step(tmp_path):
+    with pytest.raises(StoppedEarly):
+        run_in(tmp_path, stop=StopAfter(90))
+    with pytest.raises(UsageError, match=r"training.step: 0.5 -> 0.25"):
+        run_in(tmp_path, resume=True, training={"step": 0.25})
 
 
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(tmp_path, monkeypatch):

@@ -114,7 +114,7 @@ def test_going_on_from_a_snapshot_gives_the_same_bits():
     plan = prepare(small())
     whole = list(trajectory(plan))
     middle = whole[len(whole) // 2]
-    rest = list(trajectory(plan, step=middle.step, state=middle.state.numpy().copy()))
+    rest = list(trajectory(plan, last=middle.checkpoint()))
     assert [snapshot.step for snapshot in whole] == list(range(plan.schedule.steps + 1))
     for expected, found in zip(whole[middle.step :], rest, strict=True):
         assert (found.step, found.time, found.loss) == (expected.step, expected.time, expected.loss)
@@ -147,7 +147,7 @@ def test_lambda_max_bounds_the_drawn_kernel_from_above(width):
     problem = small(width=width, seed=3, channels=2)
     network = FourierNetwork(problem, NufftTransforms(problem.grid, precision="double"))
     unit = torch.eye(2 * 48, dtype=torch.float64).view(-1, 2, 48)
-    matrix = np.stack([network.start_kernel(each).numpy().ravel() for each in unit])
+    matrix = np.stack([network.kernel(network.start, each).numpy().ravel() for each in unit])
     np.testing.assert_allclose(matrix, matrix.T, rtol=0, atol=1e-10 * np.abs(matrix).max())
     largest = np.linalg.eigvalsh(matrix)[-1]
     assert (
@@ -156,7 +156,7 @@ def test_lambda_max_bounds_the_drawn_kernel_from_above(width):
 
 
 def test_a_divergence_of_the_automatic_step_does_not_advise_it(monkeypatch):
-    monkeypatch.setattr("nn.ntk.MARGIN", 0.01)
+    monkeypatch.setattr("nn.eigenvalue.MARGIN", 0.01)
     with pytest.raises(ComputationError, match=r"diverged at step .* a smaller step or tolerance") as met:
         train(small(times=np.array([0.0, 500.0])))
     assert 'or "auto"' not in str(met.value)

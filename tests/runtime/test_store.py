@@ -69,6 +69,21 @@ def test_resume_with_a_changed_key_is_refused_by_name(store, earlier):
     assert content(store.root) == before
 
 
+def test_keys_that_may_change_are_taken_as_they_are_now_and_others_refused(store):
+    with store.open("pde", keys=KEYS) as stage:
+        stage.may_change("density.sigma")
+    with pytest.raises(UsageError, match="seed") as refused:
+        store.open("pde", keys=OTHER | {"seed": 17}, resume=True)
+    assert "sigma" not in str(refused.value)
+    with store.open("pde", keys=OTHER, resume=True) as stage:
+        assert stage.resumed
+    with pytest.raises(UsageError, match=r"density\.sigma"):  # once allowed, not for ever
+        store.open("pde", keys=KEYS, resume=True)
+    with store.open("pde", keys=OTHER, resume=True) as stage:
+        stage.finish()
+    assert store.manifest("pde")["keys"] == OTHER
+
+
 def test_resume_of_a_damaged_result_is_refused(store):
     (compute(store) / "spectrum.txt").write_text("Result")
     with pytest.raises(UsageError, match=r"spectrum\.txt is not what was written.*--overwrite"):
