@@ -1,0 +1,74 @@
+"""The backend on non-uniform FFTs on a GPU: cuFINUFFT, of types 1 and 2 on a grid, of type 3 between scattered sites.
+
+It counts modes and signs as FINUFFT does (`numerics.nufft`), and takes torch's tensors where they lie.
+"""
+
+from typing import Any
+
+import torch
+
+from nn.nufft import ACCURACY
+from nn.transforms import PRECISIONS, Transforms, check_finite, waves
+from problem import SIGN, Grid, Sites
+
+
+class CufinufftTransforms(Transforms):
+    """O(m + N log N). Raises ImportError where cuFINUFFT is not installed."""
+
+    def __init__(self, sites: Sites, *, precision: str = "single", device: torch.device | str = "cuda") -> None:
+        import cufinufft
+
+        self._new_plan, self._eps = cufinufft.Plan, ACCURACY[precision]
+        self._real, self._complex = PRECISIONS[precision]
+        self._grid = sites if isinstance(sites, Grid) else None
+        positions = torch.tensor(sites.positions().T, device=device)  # (d, N)
+        if self._grid:
+            self._spacing = torch.tensor(self._grid.spacing, device=device)[:, None]
+            modes = [n // 2 for n in self._grid.shape]  # where the mode 0 lies
+            origin = positions.view(-1, *self._grid.shape)[(slice(None), *modes)]
+        else:
+            origin = (positions.amin(dim=1) + positions.amax(dim=1)) / 2
+            self._sources = self._points(2 * torch.pi * (positions - origin[:, None]))
+        self._origin = origin
+        self._plans: dict[tuple[int, int], Any] = {}
+
+    def move_to(self, frequencies: torch.Tensor) -> None:
+        check_finite(frequencies)
+        cos, sin = waves(self._origin @ frequencies, self._real)
+        self._shift = torch.complex(cos, SIGN * sin)  # exp(-2 pi i w.x_0)
+        if self._grid:
+            turns = frequencies * self._spacing
+            self._targets = self._points(2 * torch.pi * (turns - turns.round()))
+        else:
+            self._targets = self._points(frequencies)
+        for (sign, _), plan in self._plans.items():
+            self._set_points(plan, sign)
+
+    def to_samples(self, amplitudes: torch.Tensor) -> torch.Tensor:
+        strengths = amplitudes.to(self._complex) * self._shift.conj()
+        result = self._plan(-SIGN, len(strengths)).execute(strengths)
+        return result.real.reshape(len(strengths), -1)
+
+    def to_frequencies(self, values: torch.Tensor) -> torch.Tensor:
+        shape = self._grid.shape if self._grid else values.shape[1:]
+        rows = values.to(self._complex).reshape(-1, *shape)
+        return self._plan(SIGN, len(rows)).execute(rows) * self._shift
+
+    def _points(self, coordinates: torch.Tensor) -> list[torch.Tensor]:
+        return list(coordinates.to(self._real).contiguous().unbind())
+
+    def _plan(self, sign: int, batch: int) -> Any:
+        if (sign, batch) not in self._plans:
+            kind, modes = (3, len(self._targets)) if self._grid is None else (2 if sign == SIGN else 1, self._grid.shape)
+            dtype = str(self._complex).removeprefix("torch.")
+            plan = self._new_plan(kind, modes, n_trans=batch, eps=self._eps, isign=sign, dtype=dtype)
+            self._set_points(plan, sign)
+            self._plans[sign, batch] = plan
+        return self._plans[sign, batch]
+
+    def _set_points(self, plan: Any, sign: int) -> None:
+        if self._grid:
+            plan.setpts(*self._targets)
+        else:
+            sources, targets = (self._sources, self._targets)[:: 1 if sign == SIGN else -1]
+            plan.setpts(*sources, **dict(zip("stu", targets, strict=False)))

@@ -1,0 +1,52 @@
+"""The sum as a function that torch differentiates."""
+
+import numpy as np
+import pytest
+import torch
+
+from nn.dense import DenseTransforms
+from nn.fourier_sum import FourierSum
+from nn.nufft import NufftTransforms
+from nn.separable import SeparableTransforms
+from problem import Grid, Scattered
+
+CLOUD = Scattered(np.random.default_rng(1).normal(size=(9, 2)) * [1.0, 0.3] + [0.0, 5.0])
+CASES = [
+    (NufftTransforms, Grid((9,), (1.0,))),
+    (SeparableTransforms, Grid((4, 3), (1.0, 2.0))),
+    (NufftTransforms, CLOUD),
+    (DenseTransforms, CLOUD),
+]
+
+
+def parameters(dimension: int, scale: float = 1.5) -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(0)
+    frequencies = scale * torch.randn(dimension, 5, generator=random, dtype=torch.float64)
+    amplitudes = torch.randn(2, 5, generator=random, dtype=torch.complex128)
+    return frequencies.requires_grad_(), amplitudes.requires_grad_()
+
+
+@pytest.mark.parametrize("transforms, sites", CASES)
+def test_both_gradients_are_those_of_finite_differences(transforms, sites):
+    f = FourierSum(transforms(sites, precision="double"), sites)
+    assert torch.autograd.gradcheck(f, parameters(sites.dimension), atol=1e-6, rtol=1e-6)
+
+
+def test_each_call_is_differentiated_at_its_own_frequencies():
+    """Though the transforms have moved on since."""
+    (w, a), (other, _) = parameters(2), parameters(2, scale=0.7)
+    shared = FourierSum(NufftTransforms(CLOUD, precision="double"), CLOUD)
+    (shared(w, a).sum() + (shared(other, a) ** 2).sum()).backward()
+    for frequencies, power in ((w, 1), (other, 2)):
+        alone = FourierSum(DenseTransforms(CLOUD, precision="double"), CLOUD)
+        twin = frequencies.detach().clone().requires_grad_()
+        (alone(twin, a.detach()) ** power).sum().backward()
+        torch.testing.assert_close(frequencies.grad, twin.grad, rtol=1e-9, atol=1e-9)
+
+
+def test_second_derivatives_are_refused():
+    w, a = parameters(2)
+    value = FourierSum(DenseTransforms(CLOUD, precision="double"), CLOUD)(w, a).square().sum()
+    (gradient,) = torch.autograd.grad(value, w, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()

@@ -1,0 +1,46 @@
+"""The backend of cuFINUFFT: on the CPU with FINUFFT in its place, whose plans take the same arguments; on a GPU itself."""
+
+import sys
+from importlib.util import find_spec
+from types import SimpleNamespace
+
+import finufft
+import pytest
+import torch
+
+from nn.gpu_nufft import CufinufftTransforms
+from nn.network import FourierNetwork
+from tests.nn.test_gradients import BOUNDS, GRIDS, SCATTERED, assert_equal_to_dense, problem_on
+
+
+class PlanOnCpu(finufft.Plan):
+    """FINUFFT's plan on torch's tensors, with the leading axis of a batch of one, as cuFINUFFT takes it."""
+
+    def setpts(self, *points, **targets):
+        super().setpts(*(p.numpy() for p in points), **{name: p.numpy() for name, p in targets.items()})
+
+    def execute(self, data):
+        values = data.contiguous().numpy()
+        return torch.from_numpy(super().execute(values if len(values) > 1 else values[0])).view(len(values), -1)
+
+
+@pytest.mark.parametrize("sites", [*GRIDS, *SCATTERED], ids=str)
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_values_and_gradients_equal_the_dense_sum(sites, precision, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cufinufft", SimpleNamespace(Plan=PlanOnCpu))
+    problem = problem_on(sites)
+    network = FourierNetwork(problem, CufinufftTransforms(sites, precision=precision, device="cpu"))
+    network.flow(network.start)
+    network.layout.split(network.start)[1].mul_(1.3)  # plans that are there already move too
+    assert_equal_to_dense(problem, network, BOUNDS[precision])
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
+@pytest.mark.skipif(find_spec("cufinufft") is None, reason="cuFINUFFT is not installed")
+@pytest.mark.parametrize("sites", [*GRIDS, *SCATTERED], ids=str)
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_values_and_gradients_on_a_gpu_equal_the_dense_sum(sites, precision):
+    problem = problem_on(sites)
+    transforms = CufinufftTransforms(sites, precision=precision, device="cuda")
+    assert_equal_to_dense(problem, FourierNetwork(problem, transforms, device="cuda"), BOUNDS[precision])
