@@ -8,7 +8,7 @@ import torch
 from nn.backends import work_memory
 from nn.transforms import PRECISIONS
 from problem import InputError, Problem
-from runtime import available_memory
+from runtime import available_memory, threads_alone
 
 
 def choose_device(wanted: str, backend: str = "auto") -> tuple[torch.device, str]:
@@ -40,13 +40,13 @@ def choose_device(wanted: str, backend: str = "auto") -> tuple[torch.device, str
 
 
 @contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """Leave the cores to the transforms.
+def torch_threads(backend: str) -> Iterator[None]:
+    """One thread of torch's own beside FINUFFT's, all cores for backends that are torch's alone.
 
-    Torch's threads, which spin while they wait, made a step up to seven times slower on two cores.
+    Torch's threads, which spin while they wait, made a step on FINUFFT up to seven times slower on two cores.
     """
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(1 if backend == "nufft" else threads_alone())
     try:
         yield
     finally:
@@ -74,10 +74,13 @@ def memory_there(device: torch.device) -> float:
     return available_memory()
 
 
-def check_memory(problem: Problem, *, precision: str, device: torch.device, backend: str) -> None:
-    """Raises InputError where the training would not fit into the device's memory."""
-    needed, available = _network_memory(problem, precision), memory_there(device)
-    if needed <= available:  # else what the sums take, which may need the draw, is no matter
+def check_memory(problem: Problem, *, precision: str, device: torch.device, backend: str | None = None) -> None:
+    """Raises InputError where the training, or without a backend the network alone, would not fit into the device's
+    memory."""
+    available = memory_there(device)
+    if backend is None:
+        needed = _network_memory(problem, precision)
+    else:
         needed = memory_needed(problem, precision=precision, backend=backend)
     if needed > available:
         raise InputError(

@@ -21,12 +21,11 @@ class CufinufftTransforms(Transforms):
         self._new_plan, self._eps = cufinufft.Plan, ACCURACY[precision]
         self._real, self._complex = PRECISIONS[precision]
         self._grid = sites if isinstance(sites, Grid) else None
-        positions = torch.tensor(sites.positions().T, device=device)  # (d, N)
         if self._grid:
             self._spacing = torch.tensor(self._grid.spacing, device=device)[:, None]
-            modes = [n // 2 for n in self._grid.shape]  # where the mode 0 lies
-            origin = positions.view(-1, *self._grid.shape)[(slice(None), *modes)]
+            origin = torch.tensor([axis[len(axis) // 2] for axis in self._grid.axes()], device=device)  # the mode 0
         else:
+            positions = torch.tensor(sites.positions().T, device=device)  # (d, N)
             origin = (positions.amin(dim=1) + positions.amax(dim=1)) / 2
             self._sources = self._points(2 * torch.pi * (positions - origin[:, None]))
         self._origin = origin
@@ -59,7 +58,8 @@ class CufinufftTransforms(Transforms):
 
     def _plan(self, sign: int, batch: int) -> Any:
         if (sign, batch) not in self._plans:
-            kind, modes = (3, len(self._targets)) if self._grid is None else (2 if sign == SIGN else 1, self._grid.shape)
+            kind: int = 3 if self._grid is None else 2 if sign == SIGN else 1
+            modes = self._grid.shape if self._grid else len(self._targets)
             dtype = str(self._complex).removeprefix("torch.")
             plan = self._new_plan(kind, modes, n_trans=batch, eps=self._eps, isign=sign, dtype=dtype)
             self._set_points(plan, sign)

@@ -18,7 +18,7 @@ import torch
 
 from nn.backends import choose_backend, make_transforms
 from nn.convolution import convolution
-from nn.device import memory_that_may_run_out, one_torch_thread
+from nn.device import memory_that_may_run_out, torch_threads
 from nn.eigenvalue import any_vector, leading_mode
 from nn.network import FourierNetwork
 from problem import Problem
@@ -60,16 +60,16 @@ class EmpiricalKernel:
 
     def __init__(self, problem: Problem, *, device: torch.device | str = "cpu", backend: str = "auto") -> None:
         self._problem, self._device = problem, torch.device(device)
-        with one_torch_thread(), memory_that_may_run_out(problem, self._device):
-            backend, _ = choose_backend(backend, problem.sites, self._device)
-            transforms = make_transforms(backend, problem.sites, "double", self._device)
+        self._backend, _ = choose_backend(problem, backend, precision="double", device=self._device)
+        with torch_threads(self._backend), memory_that_may_run_out(problem, self._device):
+            transforms = make_transforms(self._backend, problem.sites, "double", self._device)
             self._network = FourierNetwork(problem, transforms, device=self._device)
             error, _ = self._network.flow(self._network.start)
         self.start: np.ndarray = error.cpu().numpy()
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """J J^T u / N: (C, N) -> (C, N)."""
-        with one_torch_thread(), memory_that_may_run_out(self._problem, self._device):
+        with torch_threads(self._backend), memory_that_may_run_out(self._problem, self._device):
             product = self._network.kernel(self._network.start, torch.from_numpy(values).to(self._device))
         return np.asarray(product.cpu().numpy())
 

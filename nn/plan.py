@@ -78,8 +78,10 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
             "tensorboard` or `pip install tensorboard`, or leave the key out"
         )
     device, device_choice = choose_device(settings.device, settings.backend)
-    backend, backend_choice = choose_backend(settings.backend, problem.sites, device)
-    check_memory(problem, precision=settings.precision, device=device, backend=backend)
+    precision = settings.precision
+    check_memory(problem, precision=precision, device=device)  # before the backends' costs, which need the draw
+    backend, backend_choice = choose_backend(problem, settings.backend, precision=precision, device=device)
+    check_memory(problem, precision=precision, device=device, backend=backend)
     drawn, eigenvector = EmpiricalKernel(problem, device=device, backend=backend).leading_mode()
     lambda_max = max(InfiniteWidthKernel(problem).largest_eigenvalue(), drawn)
     integrator = INTEGRATORS[settings.integrator]

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from nn.backends import make_transforms
-from nn.device import memory_that_may_run_out, one_torch_thread
+from nn.device import memory_that_may_run_out, torch_threads
 from nn.network import FourierNetwork, loss
 from nn.pace import Pace
 from nn.plan import Plan, prepare
@@ -79,7 +79,7 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
     try:
         with (
             memory_that_may_run_out(plan.problem, plan.device),
-            one_torch_thread(),
+            torch_threads(plan.backend),
             Progress("training", total=schedule.steps, unit="steps", done=step) as progress,
         ):
             transforms = make_transforms(plan.backend, plan.problem.sites, plan.settings.precision, plan.device)

@@ -1,4 +1,4 @@
-"""The backend of cuFINUFFT: on the CPU with FINUFFT in its place, whose plans take the same arguments; on a GPU itself."""
+"""The backend of cuFINUFFT: on the CPU with FINUFFT in its place, whose plans take the same arguments."""
 
 import sys
 from importlib.util import find_spec

@@ -1,0 +1,70 @@
+"""The choice among the backends: by cost, by name, and what is refused."""
+
+import sys
+from importlib.machinery import ModuleSpec
+
+import numpy as np
+import pytest
+import torch
+
+from nn.backends import choose_backend, make_transforms
+from problem import Gaussian, Grid, InputError, Network, Problem, Samples, Scattered
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda:0")
+CLOUD = Scattered(np.random.default_rng(0).uniform(size=(4096, 2)))
+
+
+def of(sites, width, sigma=4.0):
+    samples = Samples(sites, np.ones((1, sites.size)))
+    return Problem(Gaussian(sigma), samples, Network(width=width, sigma_a=1.0), np.array([0.0, 1.0]))
+
+
+@pytest.mark.parametrize(
+    "sites, width, sigma, fastest",
+    [
+        (Grid((64, 64), (1.0, 1.0)), 20_000, 4.0, "nufft"),
+        (Grid((128, 128), (1.0, 1.0)), 30, 4.0, "separable"),
+        (Grid((64,), (1.0,)), 30, 4.0, "dense"),
+        (CLOUD, 20_000, 4.0, "nufft"),
+        (CLOUD, 4, 4.0, "dense"),
+        (CLOUD, 2_000, 4.0, "nufft"),
+        (CLOUD, 2_000, 400.0, "dense"),  # so many waves across the samples that the fine grid is the work
+    ],
+)
+def test_auto_takes_the_fastest_and_says_what_the_others_cost(sites, width, sigma, fastest):
+    """Where the measurements are far apart."""
+    name, sentence = choose_backend(of(sites, width, sigma), "auto", precision="single", device=CPU)
+    assert name == fastest
+    assert sentence.startswith(f'{fastest}: backend = "auto"')
+    assert all(other in sentence for other in ("nufft", "dense"))
+
+
+@pytest.mark.parametrize(
+    "wanted, sites, device, remedy",
+    [
+        ("nufft", CLOUD, CUDA, 'use device = "cpu"'),
+        ("cufinufft", CLOUD, CPU, 'use "nufft" or "auto"'),
+        ("cufinufft", CLOUD, CUDA, "pip install cufinufft"),
+        ("separable", CLOUD, CPU, 'use "nufft", "dense" or "auto"'),
+    ],
+)
+def test_what_cannot_serve_is_refused_with_the_remedy(wanted, sites, device, remedy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cufinufft", None)
+    monkeypatch.setattr("nn.backends.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=rf'\[training\] backend = "{wanted}" .*{remedy}'):
+        choose_backend(of(sites, 30), wanted, precision="single", device=device)
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_a_gpu_gets_what_is_there(installed, monkeypatch):
+    spec = ModuleSpec("cufinufft", None) if installed else None
+    monkeypatch.setattr("nn.backends.find_spec", lambda name: spec)
+    for sites, otherwise in ((Grid((8, 8), (1.0, 1.0)), "separable"), (CLOUD, "dense")):
+        name, _ = choose_backend(of(sites, 30), "auto", precision="single", device=CUDA)
+        assert name == ("cufinufft" if installed else otherwise)
+
+
+@pytest.mark.parametrize("backend", ["nufft", "separable", "dense"])
+def test_a_name_makes_its_transforms(backend):
+    made = make_transforms(backend, Grid((8, 8), (1.0, 1.0)), "single", CPU)
+    assert backend in type(made).__name__.lower()
