@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from compare.metrics import Comparison, compare
     from compare.norm import MassNorm
     from compare.projection import project
+    from compare.split_figure import draw_split
 
-__all__ = ["Comparison", "MassNorm", "compare", "figure4", "project"]
+__all__ = ["Comparison", "MassNorm", "compare", "draw_split", "figure4", "project"]
 
 _HOME = {
     "Comparison": "metrics",
     "MassNorm": "norm",
     "compare": "metrics",
+    "draw_split": "split_figure",
     "figure4": "figures",
     "project": "projection",
 }

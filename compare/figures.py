@@ -1,11 +1,13 @@
-"""Figure 4: the finite-element solution against the network, |v| of both and of their difference at several times.
+"""Figure 4: the finite-element solution against the network, |v| of both and of their difference at several times,
+and of what the network's kernels predict, where that is there.
 
-In one dimension curves, the difference below on a scale of its own; in two dimensions maps, all on one logarithmic
+In one dimension curves, the differences below on a scale of their own; in two dimensions maps, all on one logarithmic
 colour scale. Several channels are shown as the root of the sum over channels of |v_c|^2.
 """
 
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -25,7 +27,12 @@ LOWEST, HIGHEST = 1e-5, 1e-2  # but not below or above these shares of the large
 SIGNAL = 0.02  # of the largest magnitude: the axes reach as far as there is that much
 LEAST_ERROR = 0.01  # percent: below it a title does not give the digits, which are those of rounding
 TICKS = [1, 2, 5, 10]
-PDE_COLOUR, NN_COLOUR, DIFFERENCE_COLOUR = "#56b4e9", "#000000", "#d55e00"  # Okabe and Ito 2008
+PDE_COLOUR, NN_COLOUR = "#56b4e9", "#000000"  # Okabe and Ito 2008
+KERNELS = [  # colour, marker and words of each; of its names the first that is there is shown
+    (("infinite-width", "infinite-width-steps"), "#009e73", "o", "kernel at infinite width"),
+    (("empirical-steps", "empirical"), "#d55e00", "^", "the network's own kernel"),
+]
+MARKERS = 12  # along the axis: the curves lie on one another
 
 
 def figure4(comparison: Comparison, *paths: Path) -> Figure:
@@ -39,7 +46,7 @@ def figure4(comparison: Comparison, *paths: Path) -> Figure:
     with matplotlib.style.context(STYLE):
         figure = _curves(comparison) if dimension == 1 else _maps(comparison)
         for path in paths:
-            figure.savefig(path, metadata=_provenance(comparison, path.suffix))
+            figure.savefig(path, metadata=provenance(comparison, path.suffix))
     return figure
 
 
@@ -53,9 +60,12 @@ def panel_times(loss: np.ndarray, count: int = PANELS) -> list[int]:
 
 def _curves(comparison: Comparison) -> Figure:
     shown = panel_times(comparison.metrics["loss_nn"])
-    xi, pde, nn = _along_the_axis(comparison, shown)
-    difference, pde, nn = _magnitude(nn - pde), _magnitude(pde), _magnitude(nn)
+    kernels = _kernels(comparison)
+    xi, *spectra = _along_the_axis(comparison, shown, [values for values, *_ in kernels])
+    pde, nn, *predicted = map(_magnitude, spectra)
+    difference, *predicted_differences = (_magnitude(values - spectra[0]) for values in spectra[1:])
     (reach,) = _reach(comparison, xi[:, None], np.maximum(pde, nn))
+    every = 1 + np.count_nonzero(np.abs(xi) <= reach) // MARKERS
 
     figure = Figure(figsize=(7.1, 3.1))
     ratios = {"height_ratios": [2, 1]}
@@ -64,13 +74,18 @@ def _curves(comparison: Comparison) -> Figure:
         upper.plot(xi, pde[k], color=PDE_COLOUR, linewidth=1.7, label="finite elements")
         upper.plot(xi, nn[k], color=NN_COLOUR, linewidth=0.6, linestyle=(0, (3, 1.5)), label=_network(comparison))
         upper.set_title(_title(comparison, shown[k]))
-        lower.plot(xi, difference[k], color=DIFFERENCE_COLOUR, linewidth=0.8)
+        lower.plot(xi, difference[k], color=NN_COLOUR, linewidth=0.8)
+        for i, (_, colour, marker, words) in enumerate(kernels):
+            how: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3, "markerfacecolor": "none"}
+            how |= {"markeredgewidth": 0.7, "linestyle": "none", "markevery": (i * every // 2, every), "label": words}
+            upper.plot(xi, predicted[i][k], **how)
+            lower.plot(xi, predicted_differences[i][k], **how)
         lower.xaxis.set_major_locator(MaxNLocator(5, steps=TICKS))
         for panel in (upper, lower):
             panel.spines[["top", "right"]].set_visible(False)
     axes[0, 0].set(xlim=(-reach, reach), ylim=(0, None), ylabel=_label(comparison, "v"))
-    axes[1, 0].set(ylim=(0, None), ylabel=_label(comparison, r"v_\mathrm{nn} - v_\mathrm{pde}"))
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    axes[1, 0].set(ylim=(0, None), ylabel=_label(comparison, r"v - v_\mathrm{pde}"))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2 + len(kernels))
     figure.supxlabel(rf"frequency $\xi$ ({_per_unit(comparison)}{_limits(comparison)})", fontsize=8)
     return figure
 
@@ -78,17 +93,18 @@ def _curves(comparison: Comparison) -> Figure:
 def _maps(comparison: Comparison) -> Figure:
     shown = panel_times(comparison.metrics["loss_nn"])
     pde, nn = comparison.pde[shown], comparison.nn[shown]
-    rows = [_magnitude(pde), _magnitude(nn), _magnitude(nn - pde)]
-    names = ["finite elements", _network(comparison), "difference"]
+    kernels = {words: _magnitude(values[shown]) for values, *_, words in _kernels(comparison)}
+    rows = [_magnitude(pde), *kernels.values(), _magnitude(nn), _magnitude(nn - pde)]
+    names = ["finite elements", *kernels, _network(comparison), "difference"]
     largest = max(row.max() for row in rows)
-    reach = _reach(comparison, comparison.frequency, np.maximum(rows[0], rows[1]))
+    reach = _reach(comparison, comparison.frequency, np.maximum(rows[0], rows[-2]))
     triangulation = _triangles(comparison, reach)
-    floor = float(np.clip(FLOOR * rows[2].max(), LOWEST * largest, HIGHEST * largest))
+    floor = float(np.clip(FLOOR * rows[-1].max(), LOWEST * largest, HIGHEST * largest))
     norm = LogNorm(floor, largest)
 
     side = 5.6 / len(shown)
-    figure = Figure(figsize=(7.1, 0.9 + 3 * side * min(1.6, reach[1] / reach[0])))
-    axes = figure.subplots(3, len(shown), sharex=True, sharey=True, squeeze=False)
+    figure = Figure(figsize=(7.1, 0.9 + len(rows) * side * min(1.6, reach[1] / reach[0])))
+    axes = figure.subplots(len(rows), len(shown), sharex=True, sharey=True, squeeze=False)
     for values, panels, name in zip(rows, axes, names, strict=True):
         for value, panel in zip(values, panels, strict=True):
             image = panel.tripcolor(
@@ -108,22 +124,31 @@ def _maps(comparison: Comparison) -> Figure:
     return figure
 
 
-def _along_the_axis(comparison: Comparison, shown: list[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """xi (n,) and both spectra (T, C, n), the elements' polynomials drawn out at several points between their nodes;
-    NaN where the mesh has a gap."""
+def _along_the_axis(comparison: Comparison, shown: list[int], others: list[np.ndarray]) -> list[np.ndarray]:
+    """xi (n,), both spectra and the others (T, C, n), the elements' polynomials drawn out at several points between
+    their nodes; NaN where the mesh has a gap."""
     element = lagrange_element(comparison.cell_type, comparison.degree)
     points = np.linspace(0, 1, 3 * comparison.degree + 1)[:, None]
     basis = np.asarray(element.tabulate(0, points))[0, :, :, 0]
     xi = (comparison.frequency[comparison.cells, 0] @ basis.T).ravel()
     order = np.argsort(xi, kind="stable")
     order = order[np.abs(xi[order]) <= comparison.limit[0] * (1 + 1e-12)]
-    pde, nn = ((values[shown][..., comparison.cells] @ basis.T) for values in (comparison.pde, comparison.nn))
-    shape = (len(shown), pde.shape[1], -1)
-    xi, pde, nn = xi[order], pde.reshape(shape)[..., order], nn.reshape(shape)[..., order]
+    xi = xi[order]
+    spectra = (values[shown][..., comparison.cells] @ basis.T for values in (comparison.pde, comparison.nn, *others))
+    drawn = [values.reshape(*values.shape[:2], -1)[..., order] for values in spectra]
     ends = np.sort(comparison.frequency[comparison.cells, 0], axis=1)[:, [0, -1]]
     left, right = ends[np.argsort(ends[:, 0])].T
     gaps = np.searchsorted(xi, right[:-1][left[1:] - right[:-1] > 1e-9 * np.ptp(ends)], side="right")
-    return np.insert(xi, gaps, np.nan), np.insert(pde, gaps, np.nan, axis=-1), np.insert(nn, gaps, np.nan, axis=-1)
+    return [np.insert(values, gaps, np.nan, axis=-1) for values in (xi, *drawn)]
+
+
+def _kernels(comparison: Comparison) -> list[tuple[np.ndarray, str, str, str]]:
+    """Spectra (T, C, n), colour, marker and words of each prediction that is shown."""
+    found = []
+    for names, colour, marker, words in KERNELS:
+        there = [comparison.predictions[name] for name in names if name in comparison.predictions]
+        found += [(values, colour, marker, words) for values in there[:1]]
+    return found
 
 
 def _triangles(comparison: Comparison, reach: np.ndarray) -> Triangulation:
@@ -178,7 +203,8 @@ def _limits(comparison: Comparison) -> str:
     return "; Nyquist limit " + ", ".join(f"±{limit:g}" for limit in comparison.limit)
 
 
-def _provenance(comparison: Comparison, suffix: str) -> dict[str, str]:
+def provenance(comparison: Comparison, suffix: str) -> dict[str, str]:
+    """What a figure's file says of itself."""
     program = f"freqbias {version('freqbias')}"
     name = str(comparison.attributes.get("name", ""))
     if suffix == ".png":

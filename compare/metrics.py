@@ -1,4 +1,5 @@
-"""The comparison of the network's spectrum with the finite-element solution, at the times both have."""
+"""The comparison of the network's spectrum with the finite-element solution, at the times both have, and with what
+its kernels predict."""
 
 import csv
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ import numpy as np
 from compare.matching import match_positions
 from compare.norm import MassNorm
 from compare.projection import project
+from compare.split import causes
 from problem import ErrorHistory, Grid, InputError, Problem, Spectrum
 from problem.records import save_netcdf
 from runtime import version_of
@@ -24,7 +26,8 @@ class Comparison:
 
     time (T,) gradient-flow time; frequency (n, d) [cycles/length]; pde, nn (T, C, n) complex; cells, cell_type, degree:
     see `problem.Spectrum`. limit (d,): the Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered
-    samples. metrics: by name, (T,) each, taken within that box; see `compare`.
+    samples. metrics: by name, (T,) each, taken within that box; see `compare`. predictions: spectra as pde and nn, by
+    the name of the kernel's file. split: the causes among the metrics, with what each lies between (`compare.split`).
     """
 
     time: np.ndarray
@@ -37,16 +40,20 @@ class Comparison:
     limit: np.ndarray
     metrics: Mapping[str, np.ndarray]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
+    split: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write `spectra.nc`: dims time, channel, node, axis, cell, local_node."""
         node, spectrum = ("node", "axis"), ("time", "channel", "node")
+        parts = {
+            f"{name.replace('-', '_')}_{part}": (spectrum, getattr(values, part))
+            for name, values in {"pde": self.pde, "nn": self.nn, **self.predictions}.items()
+            for part in ("real", "imag")
+        }
         variables = {
             "frequency": (node, self.frequency),
-            "pde_real": (spectrum, self.pde.real),
-            "pde_imag": (spectrum, self.pde.imag),
-            "nn_real": (spectrum, self.nn.real),
-            "nn_imag": (spectrum, self.nn.imag),
+            **parts,
             "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
             "nyquist": (("axis",), self.limit),
         }
@@ -62,8 +69,17 @@ class Comparison:
             )
 
 
-def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, threads: int = 1) -> Comparison:
+def compare(
+    spectrum: Spectrum,
+    history: ErrorHistory,
+    problem: Problem,
+    *,
+    predictions: Mapping[str, ErrorHistory] | None = None,
+    threads: int = 1,
+) -> Comparison:
     """Hold a network's errors against the finite-element solution of the same problem.
+
+    predictions: of the same training by its kernels, under the names that the files of the stage ntk have.
 
     The norms are L2 norms of the mesh within the Nyquist box, channels added up as squares. metrics:
 
@@ -73,11 +89,13 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
         loss_nn             1/2 mean_j u_j^2, summed over channels
         loss_pde            the same of the finite-element solution, by `parseval_loss` where the spectrum has none
 
+    and with predictions one for each cause of `compare.split`, the distance between its two sides over ||v_pde(0)||.
+
     The samples may come in any order, as long as they are those of problem.sites.
     Raises InputError where positions or channels are others, no time is common (nothing is interpolated), v_pde(0) is
     0, or a spectrum of scattered samples lacks its loss.
     """
-    error = history.error[:, :, match_positions(history.position, problem.sites)]
+    error = _in_order(history, problem)
     ours, theirs = common_times(spectrum.time, history.time)
     if error.shape[1] != spectrum.error.shape[1]:
         raise InputError(
@@ -106,8 +124,21 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
         "norm_pde": norm_pde,
         "norm_nn": norm_nn,
     }
+    predictions = predictions or {}
+    settings = {key: spectrum.attributes[key] for key in ("operator", "tolerance") if key in spectrum.attributes}
+    split = causes(
+        predictions.keys(),
+        dynamics=spectrum.attributes.get("dynamics", "flow"),
+        operator=settings.get("operator", "data"),
+    )
+    kernels = {}
+    for name in sorted({end for _, end in split.values()} - {"pde"}):
+        predicted = _at(history.time[theirs], predictions[name], problem)
+        kernels[name] = project(predicted, problem.sites, spectrum.frequency, threads=threads)
+    spectra = {"network": nn, "pde": pde, **kernels}
+    metrics |= {cause: total(spectra[one] - spectra[other]) / initial for cause, (one, other) in split.items()}
     attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}
-    attributes |= {key: spectrum.attributes[key] for key in ("operator", "tolerance") if key in spectrum.attributes}
+    attributes |= settings
     if isinstance(width := history.attributes.get("width"), int | np.integer):  # in a user's file it may be anything
         attributes["width"] = int(width)
     return Comparison(
@@ -121,7 +152,22 @@ def compare(spectrum: Spectrum, history: ErrorHistory, problem: Problem, *, thre
         limit,
         metrics,
         attributes,
+        kernels,
+        split,
     )
+
+
+def _in_order(history: ErrorHistory, problem: Problem) -> np.ndarray:
+    """Its errors (T, C, N), in the order of the data's samples."""
+    return history.error[:, :, match_positions(history.position, problem.sites)]
+
+
+def _at(times: np.ndarray, prediction: ErrorHistory, problem: Problem) -> np.ndarray:
+    """Its errors at these times; raises InputError where it lacks one."""
+    which, found = common_times(times, prediction.time)
+    if len(which) < len(times):
+        raise InputError(f"a prediction has {_range(prediction.time)}, and not all of {_range(times)}; make it anew")
+    return _in_order(prediction, problem)[found]
 
 
 def common_times(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

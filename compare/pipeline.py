@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from compare.split import is_cause, title
 from compare.table import aligned
 from meshes import plan
 from pde.cost import check_memory
@@ -19,6 +20,7 @@ from runtime.progress import duration
 STAGES = {"pde": "pde.stage", "nn": "nn.stage", "ntk": "nn.ntk_stage", "compare": "compare.stage"}
 FILES = {
     "compare/figure4.png": "the comparison as a picture (.pdf beside it)",
+    "compare/split.png": "where the distance comes from (.pdf beside it)",
     "compare/metrics.csv": "errors and losses at each time",
     "compare/fields.pvd": "both spectra, for ParaView",
     "pde/fields.pvd": "the finite-element solution, for ParaView",
@@ -125,12 +127,14 @@ def _solves(spectrum: Mapping[str, Any]) -> str:
 def _errors(store: Store) -> list[tuple[str, str]]:
     metrics = _metrics(store)
     lines = []
-    for name, title in (("error_over_initial", "error over the start"), ("relative_l2_error", "relative L2 error")):
+    titles = {"relative_l2_error": "relative L2 error", "error_over_initial": "error over the start"}
+    titles |= {name: f"  of it {title(name)}" for name in metrics.dtype.names or () if is_cause(name)}
+    for name, words in titles.items():
         there = metrics[np.isfinite(metrics[name])]  # a network without any error has no relative one
         if there.size:
             percent, worst = 100 * there[name], int(there[name].argmax())
             times = f"median {np.median(percent):.2g} %, worst {percent[worst]:.2g} % at t = {there['time'][worst]:g}"
-            lines.append((title, times))
+            lines.append((words, times))
     return lines
 
 

@@ -1,4 +1,5 @@
-"""The stage `compare` of a result: from those of `pde` and `nn` to spectra.nc, fields.pvd, metrics.csv and figure4."""
+"""The stage `compare` of a result: from those of `pde`, `nn` and, where it is there, `ntk` to spectra.nc, fields.pvd,
+metrics.csv, figure4 and split."""
 
 from pathlib import Path
 
@@ -32,7 +33,8 @@ def run_stage(
 ) -> None:
     """Compare, and write the folder `compare/`; collective: rank 0 works, the others sleep.
 
-    error_file: a user's own errors in the format of error.nc, in place of those of `nn`.
+    error_file: a user's own errors in the format of error.nc, in place of those of `nn`; `ntk`, which predicts those
+    of `nn`, is then left out.
     renew: with resume, a finished comparison of other sources is made anew, not refused.
     Raises UsageError where the result of an earlier stage is missing, damaged, or of another run file, or one of this
     stage is in the way; InputError where the errors do not belong to the data; StoppedEarly.
@@ -68,6 +70,9 @@ def _run_stage(
     sources = {"pde": store.verify("pde", keys=stage_keys(run, "pde")) / "spectrum.nc"}
     if error_file is None:
         sources["nn"] = store.verify("nn", keys=stage_keys(run, "nn")) / "error.nc"
+        if (store.root / "ntk").is_dir():
+            folder = store.verify("ntk", keys=stage_keys(run, "ntk"))
+            sources |= {path.stem: path for path in sorted(folder.glob("*.nc"))}
     else:
         if not error_file.is_file():
             raise InputError(f"--error {error_file}: no such file; give a netCDF file in the format of error.nc")
@@ -78,7 +83,9 @@ def _run_stage(
         log.info("compare: finished already, in %s", store.root / "compare")
         return
     history = ErrorHistory.load(sources.get("error") or sources["nn"])
-    comparison = compare(Spectrum.load(sources["pde"]), history, problem, threads=threads_alone())
+    predictions = {name: ErrorHistory.load(path) for name, path in sources.items() if path.parent.name == "ntk"}
+    spectrum = Spectrum.load(sources["pde"])
+    comparison = compare(spectrum, history, problem, predictions=predictions, threads=threads_alone())
     # An unfinished one has nothing to go on from: it starts afresh.
     with store.open("compare", keys=keys, overwrite=resume or overwrite) as stage:
         store.keep_run_file(resolved(run), every_stage_keys(run))
@@ -103,6 +110,7 @@ def _of(store: Store, hashes: dict[str, str], *, renew: bool) -> bool:
 def write(stage: Stage, comparison: Comparison, stop: StopRequest) -> None:
     """All files of the stage."""
     from compare.figures import figure4
+    from compare.split_figure import draw_split
     from pde.fields import write_fields
 
     with stage.writing("spectra.nc") as path:
@@ -120,6 +128,9 @@ def write(stage: Stage, comparison: Comparison, stop: StopRequest) -> None:
             point_data=fields(comparison),
         )
     stop.check()
+    if comparison.split:
+        with stage.writing("split.pdf") as path:
+            draw_split(comparison, path.with_suffix(".png"), path)
     if comparison.frequency.shape[1] > 2:
         log.info("compare: figure4 is drawn in one and two dimensions; look at fields.pvd in ParaView")
         return

@@ -1,10 +1,12 @@
 """Meshes and records for the tests of compare, made without DOLFINx."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 
 from compare.norm import lagrange_element
+from compare.split import FLOW
 from problem import ErrorHistory, Gaussian, Grid, Network, Problem, Samples, Spectrum, canonical_order, transform, waves
 
 CELL = {1: "interval", 2: "quadrilateral", 3: "hexahedron"}
@@ -60,3 +62,9 @@ def fabricated(problem, *, half_width=None, cells=None, degree=4, decay=0.3):
     return spectrum, ErrorHistory(
         problem.times, problem.grid.positions(), error, 0.5 * np.mean(error**2, axis=2).sum(axis=1)
     )
+
+
+def predicted(history, *factors, names=FLOW[-1:1:-2]):
+    """Predictions whose errors are those of a history times a factor each: at infinite width, then the flow and the
+    steps of the drawn kernel."""
+    return {name: replace(history, error=s * history.error) for name, s in zip(names, factors, strict=True)}

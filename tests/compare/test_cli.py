@@ -123,6 +123,8 @@ def test_check_predicts_what_the_run_then_does(small, capsys):
     start, end = re.search(r"([\d.e-]+) -> ([\d.e-]+)", rows["loss"]).groups()
     assert float(start) == pytest.approx(loss[0], rel=1e-2) and float(end) == pytest.approx(loss[1], rel=2e-2)
     assert "compare/figure4.png" in summary and "error over the start" in summary
+    for cause in ("feature learning", "step size", "finite width", "mesh"):
+        assert re.search(rf"^  of it {cause} +median .* %, worst .* % at t = ", summary, re.MULTILINE)
 
 
 def test_check_refuses_what_a_stage_would(small):

@@ -10,24 +10,25 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
 
-from compare import compare, figure4
+from compare import compare, draw_split, figure4
 from compare.figures import STYLE, panel_times
-from tests.compare.build import fabricated, problem_1d, problem_2d
+from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 
 
-def comparison(problem):
+def comparison(problem, *, kernels=False):
     spectrum, history = fabricated(problem)
     rng = np.random.default_rng(0)
     history = replace(
         history, error=history.error + 0.02 * rng.normal(size=history.error.shape), attributes={"width": 100_000}
     )
-    return compare(spectrum, history, problem)
+    return compare(spectrum, history, problem, predictions=predicted(history, 1.01, 1.1, 1.2) if kernels else None)
 
 
-@pytest.fixture(scope="module", params=["1d", "2d", "2d, three channels"])
+@pytest.fixture(scope="module", params=["1d", "1d, kernels", "2d", "2d, three channels, kernels"])
 def drawn(request):
-    problem = {"1d": problem_1d(), "2d": problem_2d(), "2d, three channels": problem_2d(channels=3)}[request.param]
-    record = comparison(problem)
+    kind, *more = request.param.split(", ")
+    problem = problem_1d() if kind == "1d" else problem_2d(channels=3 if "three channels" in more else 1)
+    record = comparison(problem, kernels="kernels" in more)
     figure = figure4(record)
     with matplotlib.style.context(STYLE):
         FigureCanvasAgg(figure).draw()
@@ -73,7 +74,8 @@ def test_what_is_compared_has_one_scale(drawn):
         assert upper[0].get_ylim() != lower[0].get_ylim()
         return
     maps = [axes.collections[0] for axes in figure.axes[:-1]]
-    assert len(figure.axes) == 3 * len(panel_times(record.metrics["loss_nn"])) + 1  # one bar
+    rows = 5 if record.predictions else 3
+    assert len(figure.axes) == rows * len(panel_times(record.metrics["loss_nn"])) + 1  # one bar
     assert len({id(image.norm) for image in maps}) == 1 and len({image.cmap.name for image in maps}) == 1
 
 
@@ -138,3 +140,32 @@ def test_no_line_crosses_a_hole_of_the_mesh():
         assert len(across) == 1 and np.isnan(v[np.abs(xi) < hole]).all()
         (gap,) = np.flatnonzero(np.isnan(xi))
         assert xi[gap - 1] == pytest.approx(-hole) and xi[gap + 1] == pytest.approx(hole)
+
+
+def test_kernels_are_marked_on_the_curves():
+    record = comparison(problem_1d(), kernels=True)
+    figure = figure4(record)
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words[2:] == ["kernel at infinite width", "the network's own kernel"]
+    pde, _, infinite, own = (line.get_ydata() for line in figure.axes[0].lines)
+    shown = np.isfinite(pde)
+    np.testing.assert_allclose(infinite[shown], 1.01 / 1.2 * own[shown], rtol=1e-9)  # of the steps, the network's side
+    assert all(line.get_linestyle() == "None" and line.get_marker() in "o^" for line in figure.axes[0].lines[2:])
+
+
+def test_the_split_shows_the_whole_and_every_cause_over_time(tmp_path):
+    record = comparison(problem_1d(times=(0.0, 0.5, 2.5, 70.0)), kernels=True)
+    figure = draw_split(record, tmp_path / "split.png")
+    with matplotlib.style.context(STYLE):
+        FigureCanvasAgg(figure).draw()
+    (panel,) = figure.axes
+    assert panel.get_xscale() == panel.get_yscale() == "log"
+    for line, name in zip(panel.lines, ["error_over_initial", *record.split], strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), np.stack([record.time, record.metrics[name]], axis=1)[1:])
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["the whole distance", "feature learning", "step size", "finite width", "mesh"]
+    assert len({line.get_marker() for line in panel.lines}) == 5  # told apart in grey
+    for (one, a), (two, b) in combinations(texts(figure), 2):
+        assert not a.overlaps(b), (one, two)
+    with pytest.raises(ValueError, match="predictions of the stage ntk"):
+        draw_split(comparison(problem_1d()))

@@ -9,8 +9,9 @@ import xarray as xr
 
 from compare import compare, project
 from compare.metrics import common_times
+from compare.split import causes, is_cause, title
 from problem import Grid, InputError, transform
-from tests.compare.build import fabricated, problem_1d, problem_2d
+from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 
 
 @pytest.mark.parametrize("grid", [Grid((33,), (2.5,)), Grid((8, 7), (1.0, 0.4))], ids=str)
@@ -168,3 +169,51 @@ def test_files_hold_what_the_record_holds(tmp_path):
         rows = list(csv.DictReader(file))
     assert [float(row["time"]) for row in rows] == list(problem.times)
     assert [float(row["loss_nn"]) for row in rows] == list(comparison.metrics["loss_nn"])
+
+
+def test_the_distance_is_split_by_predictions(tmp_path):
+    """The network's error is 1.5 times the finite elements', and the predictions' 1.01, 1.1 and 1.2 times."""
+    problem = problem_2d(channels=2)
+    spectrum, history = fabricated(problem, decay=0.3)
+    order = np.random.default_rng(0).permutation(len(history.position))
+    predictions = predicted(history, 1.01, 1.1, 1.2)
+    for name, each in predictions.items():  # in any order of samples, and at more times
+        again = replace(each, position=each.position[order], error=each.error[..., order])
+        predictions[name] = replace(again, time=np.append(again.time, 9.0), error=again.error[[0, 1, 2, 2]])
+    network = replace(history, error=1.5 * history.error)
+    comparison = compare(spectrum, network, problem, predictions=predictions)
+    fading = np.exp(-0.3 * problem.times)
+    expected = {"feature_learning": 0.3, "step_size": 0.1, "finite_width": 0.09, "mesh": 0.01}
+    for name, share in expected.items():
+        np.testing.assert_allclose(comparison.metrics[name], share * fading, rtol=0, atol=1e-12)
+    assert list(comparison.metrics)[-4:] == list(expected) == list(comparison.split)
+    np.testing.assert_allclose(comparison.predictions["empirical"], 1.1 * comparison.pde, rtol=0, atol=1e-12)
+    comparison.save(tmp_path / "spectra.nc")
+    with xr.open_dataset(tmp_path / "spectra.nc", engine="h5netcdf") as saved:
+        np.testing.assert_allclose(saved["infinite_width_real"], 1.01 * comparison.pde.real, rtol=0, atol=1e-12)
+    with pytest.raises(InputError, match="a prediction has 2 times from 0 to 1, and not all of 3 times from 0 to 3"):
+        early = replace(predictions["empirical"], time=problem.times[:2], error=history.error[:2])
+        compare(spectrum, network, problem, predictions={"empirical": early})
+
+
+@pytest.mark.parametrize(
+    ("there", "settings", "expected"),
+    [
+        ({"infinite-width", "empirical", "empirical-steps", "infinite-width-steps"}, {},
+         ["feature_learning", "step_size", "finite_width", "mesh"]),
+        ({"infinite-width", "empirical"}, {"operator": "local"},
+         ["feature_learning_and_step_size", "finite_width", "mesh_and_operator"]),
+        ({"infinite-width", "empirical", "empirical-steps", "infinite-width-steps"}, {"dynamics": "gradient-descent"},
+         ["feature_learning", "finite_width", "mesh"]),
+        ({"empirical-steps"}, {}, ["feature_learning", "step_size_and_finite_width_and_mesh"]),
+        ({"infinite-width", "empirical"}, {"dynamics": "gradient-descent"}, []),
+        (set(), {}, []),
+    ],
+)  # fmt: skip
+def test_causes_lead_from_the_network_to_the_finite_elements(there, settings, expected):
+    split = causes(there, **{"dynamics": "flow", "operator": "data"} | settings)
+    assert list(split) == expected
+    path = ["network", *(end for _, end in split.values())]
+    assert [start for start, _ in split.values()] == path[:-1] and (not split or path[-1] == "pde")
+    assert all(is_cause(name) and title(name).replace(" ", "_").replace("local_", "") == name for name in split)
+    assert not any(map(is_cause, ["time", "loss_nn", "error_over_initial", "norm_pde"]))

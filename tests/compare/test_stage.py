@@ -10,7 +10,7 @@ from compare.stage import run_stage
 from problem import ErrorHistory, InputError, Spectrum, build, parse, stage_keys
 from runtime import StopRequest, Store, UsageError
 from tests import launch
-from tests.compare.build import fabricated
+from tests.compare.build import fabricated, predicted
 
 TABLES = {
     "name": "test",
@@ -39,8 +39,8 @@ def quick(monkeypatch):
     monkeypatch.setattr("compare.figures.figure4", lambda _, *paths: [path.write_bytes(b"figure") for path in paths])
 
 
-def put(store: Store, stage: str, name: str, record: Spectrum | ErrorHistory, **flags: bool) -> None:
-    with store.open(stage, keys=stage_keys(RUN, stage), **flags) as opened:
+def put(store: Store, stage: str, name: str, record: Spectrum | ErrorHistory, *, run=RUN, **flags: bool) -> None:
+    with store.open(stage, keys=stage_keys(run, stage), **flags) as opened:
         with opened.writing(name) as path:
             record.save(path)
         opened.finish()
@@ -66,6 +66,31 @@ def test_the_stage_writes_its_files_and_keeps_the_run_file(store):
     fields = reader.read()[0].point_data
     np.testing.assert_allclose(fields["nn_magnitude"], 1.1 * fields["pde_magnitude"], rtol=0, atol=1e-12)
     np.testing.assert_allclose(fields["difference_magnitude"], 0.1 * fields["pde_magnitude"], rtol=0, atol=1e-12)
+
+
+def test_predictions_are_taken_where_they_are_there(store, tmp_path):
+    compare_stage(store)
+    assert "mesh" not in metrics(store).dtype.names and not (store.root / "compare" / "split.png").exists()
+    _, history = fabricated(build(RUN), cells=(32,))
+    with store.open("ntk", keys=stage_keys(RUN, "ntk")) as opened:
+        for name, prediction in predicted(history, 1.01, 1.03, 1.06).items():
+            with opened.writing(f"{name}.nc") as path:
+                prediction.save(path)
+        opened.finish()
+    with pytest.raises(UsageError, match=r"sources\.empirical.*--overwrite"):
+        compare_stage(store, resume=True)
+    compare_stage(store, resume=True, renew=True)
+    assert {"split.png", "split.pdf"} <= {path.name for path in (store.root / "compare").iterdir()}
+    found = metrics(store)
+    for name, share in {"feature_learning": 0.04, "step_size": 0.03, "finite_width": 0.02, "mesh": 0.01}.items():
+        np.testing.assert_allclose(found[name], share / 0.1 * found["error_over_initial"], rtol=1e-9)
+    history.save(tmp_path / "mine.nc")
+    compare_stage(store, overwrite=True, error_file=tmp_path / "mine.nc")
+    assert "mesh" not in metrics(store).dtype.names  # they predict another network
+    other = parse({**TABLES, "training": {"tolerance": 1e-4}})
+    put(store, "nn", "error.nc", history, run=other, overwrite=True)
+    with pytest.raises(UsageError, match=r"ntk.*training\.tolerance"):
+        compare_stage(store, other, overwrite=True)
 
 
 def test_a_finished_stage_stays_or_is_made_anew_as_asked(store, quick):
