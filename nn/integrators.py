@@ -6,7 +6,7 @@ z = h lambda, so that s steps are wrong by |R(z)^s - exp(-s z)|, relative to the
 z/(2e), z^2/(6e), z^4/(120e) as z -> 0, for orders 1, 2, 4.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,10 +54,26 @@ class Integrator:
 
         The formula alone, right as z -> 0, would miss the tolerance 1e-2 threefold with Runge-Kutta 4, 1e-3 twofold.
         """
-        z = (tolerance * self.constant) ** (1 / self.order)
-        for _ in range(30):
-            z *= (tolerance / self.decay_error(z)) ** (1 / self.order)
-        return float(z)
+        guess = (tolerance * self.constant) ** (1 / self.order)
+        return largest_within(tolerance, self.decay_error, order=self.order, guess=guess)
+
+    def begin(self) -> "Integrator":
+        """What advances: itself, since a step needs nothing of those before it."""
+        return self
+
+    def memory(self) -> dict[str, torch.Tensor]:
+        return {}
+
+    def restore(self, memory: Mapping[str, np.ndarray]) -> None:
+        pass
+
+
+def largest_within(tolerance: float, error: Callable[[float], float], *, order: int, guess: float) -> float:
+    """The z at which error(z), of this order as z -> 0, is the tolerance."""
+    z = guess
+    for _ in range(30):
+        z *= (tolerance / error(z)) ** (1 / order)
+    return float(z)
 
 
 INTEGRATORS = {

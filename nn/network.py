@@ -86,10 +86,16 @@ class FourierNetwork:
         """f (C, N) on the samples, in double. Raises FloatingPointError where the state is not finite."""
         return self._sum(state) - self._rounding
 
-    def flow(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """u (C, N) and d(state)/dt. Raises FloatingPointError where the state is not finite."""
+    def flow(self, state: torch.Tensor, weights: np.ndarray | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """u (C, N) and d(state)/dt. Raises FloatingPointError where the state is not finite.
+
+        weights (N,): of the samples in the loss whose gradient is taken, of mean 1; all the same where there are none.
+        """
         error = self.values(state) - self._target
-        return error, self.pull(state, error / -error.shape[1])
+        residual = error / -error.shape[1]
+        if weights is not None:
+            residual *= torch.from_numpy(weights).to(residual.device)
+        return error, self.pull(state, residual)
 
     def pull(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """J^T r for r (C, N), J = df/d(state); the transforms must have moved to the state."""

@@ -59,7 +59,8 @@ def _predict(stage: Stage, plan: Plan, name: str, kernel: Kernel, start: np.ndar
     training = LinearisedTraining(kernel, start, watch=watch)
     errors = {"flow": training.flow(plan.problem.times)}
     try:
-        errors["steps"] = training.steps(plan.schedule, plan.integrator.taylor)
+        if plan.integrator.taylor is not None:
+            errors["steps"] = training.steps(plan.schedule, plan.integrator.taylor)
     except ComputationError as failure:
         log.warning("ntk: %s: no %s-steps.nc: %s", name, name, failure)
     log.info("ntk: %s: %d products, error at most %.1e of the start", name, training.products, training.error)

@@ -11,10 +11,16 @@ from nn.backends import choose_backend
 from nn.device import check_memory, choose_device
 from nn.integrators import INTEGRATORS, Integrator
 from nn.ntk import EmpiricalKernel, InfiniteWidthKernel
+from nn.optimisers import Adam, Batches, Momentum, batch_weights, optimiser
 from nn.pace import Pace
 from numerics import Schedule
 from problem import ErrorHistory, InputError, Problem, Training
 from runtime import log, version_of
+
+TIME = {
+    "momentum": "gradient-flow time: t = s step, step = rate / (1 - momentum)",
+    "adam": "t = s step, step = rate; no gradient-flow time",
+}
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,13 @@ class Plan:
     schedule: Schedule
 
     @property
-    def integrator(self) -> Integrator:
-        return INTEGRATORS[self.settings.integrator]
+    def integrator(self) -> Integrator | Momentum | Batches | Adam:
+        return INTEGRATORS.get(self.settings.integrator) or optimiser(self.settings)
+
+    def weights(self, step: int) -> np.ndarray | None:
+        """Those of the samples (N,) in the gradient after `step` steps; None where all count the same."""
+        batch, samples = self.settings.batch, self.problem.samples.values.shape[1]
+        return None if batch is None else batch_weights(samples, batch, seed=self.problem.seed, step=step)
 
     def history(self, errors: np.ndarray, losses: np.ndarray, pace: Pace) -> ErrorHistory:
         """The record of a training: errors (T, C, N) and losses (T,) at the output times, and the pace at its end."""
@@ -54,6 +65,7 @@ class Plan:
             "steps": pace.schedule(self.problem.times).steps,
             "lambda_max": self.lambda_max,
             "last_lambda_max": pace.lambda_max,
+            "time_definition": TIME.get(settings.integrator, "gradient-flow time: t = s step"),
             "precision": settings.precision,
             "device": str(self.device),
             "backend": self.backend,
@@ -77,6 +89,9 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
             "[training] tensorboard = true: TensorBoard is not installed; install it, with `uv sync --extra "
             "tensorboard` or `pip install tensorboard`, or leave the key out"
         )
+    samples = problem.samples.values.shape[1]
+    if settings.batch is not None and settings.batch > samples:
+        raise InputError(f"[training] batch = {settings.batch}: there are {samples} samples; use at most as many")
     device, device_choice = choose_device(settings.device, settings.backend)
     precision = settings.precision
     check_memory(problem, precision=precision, device=device)  # before the backends' costs, which need the draw
@@ -84,7 +99,7 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
     check_memory(problem, precision=precision, device=device, backend=backend)
     drawn, eigenvector = EmpiricalKernel(problem, device=device, backend=backend).leading_mode()
     lambda_max = max(InfiniteWidthKernel(problem).largest_eigenvalue(), drawn)
-    integrator = INTEGRATORS[settings.integrator]
+    integrator = INTEGRATORS.get(settings.integrator) or optimiser(settings)
     if settings.step == "auto":
         step = integrator.largest_step(settings.tolerance or tolerance) / lambda_max
         remedy = "use a shorter [time] end, a larger tolerance or a smaller [network] sigma_a"
@@ -100,4 +115,8 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
     if not integrator.damps(z):
         unstable = "nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or results far from the flow"
         log.warning(unstable, z, settings.integrator)
+    if settings.integrator == "adam":
+        log.warning(
+            "nn: adam is no gradient flow: t = s * step counts its steps, and the equation does not describe it"
+        )
     return plan

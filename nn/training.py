@@ -23,6 +23,7 @@ from numerics.lanczos import Apply
 from problem import ComputationError, ErrorHistory, Problem, Training
 from runtime import Progress, log
 
+MEMORY = "memory."  # before the names of an optimiser's buffers
 DIVERGED = 2.0  # times the loss at the start, which the exact flow never increases
 
 
@@ -41,13 +42,17 @@ class Checkpoint:
     def pace(self) -> Pace:
         return Pace.restored(self.arrays, self.meta)
 
+    @property
+    def memory(self) -> dict[str, np.ndarray]:
+        return {name.removeprefix(MEMORY): each for name, each in self.arrays.items() if name.startswith(MEMORY)}
+
 
 @dataclass(frozen=True)
 class Snapshot:
     """The training after `step` steps.
 
     output: the index of the output time it is at, or None; state: see `nn.network`; error: u (C, N); pace: of the steps
-    from here on.
+    from here on; memory: buffers of the optimiser, where it has any.
     """
 
     step: int
@@ -57,11 +62,13 @@ class Snapshot:
     error: torch.Tensor
     loss: float
     pace: Pace
+    memory: dict[str, torch.Tensor]
 
     def checkpoint(self) -> Checkpoint:
         """A copy on the CPU."""
         arrays, meta = self.pace.kept()
-        return Checkpoint({"state": self.state.cpu().numpy(), **arrays}, {"step": self.step, **meta})
+        memory = {MEMORY + name: buffer.cpu().numpy() for name, buffer in self.memory.items()}
+        return Checkpoint({"state": self.state.cpu().numpy(), **arrays, **memory}, {"step": self.step, **meta})
 
 
 def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapshot]:
@@ -70,7 +77,7 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
     Raises ComputationError where it diverges, naming step, time, loss and remedy, and InputError where memory runs out.
     """
     step, pace = (0, plan.pace) if last is None else (last.step, last.pace)
-    schedule, advance = pace.schedule(plan.problem.times), plan.integrator.advance
+    schedule, stepper = pace.schedule(plan.problem.times), plan.integrator.begin()
     first_step, began = step, time.monotonic()
     log.info("nn: device %s", plan.device_choice)
     log.info("nn: backend %s", plan.backend_choice)
@@ -85,8 +92,10 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
             transforms = make_transforms(plan.backend, plan.problem.sites, plan.settings.precision, plan.device)
             network = FourierNetwork(plan.problem, transforms, device=plan.device)
             theta = network.start if last is None else torch.from_numpy(last.arrays["state"]).to(plan.device)
+            if last is not None:
+                stepper.restore(last.memory)
             while True:
-                error, slope = network.flow(theta)
+                error, slope = network.flow(theta, plan.weights(step))
                 current = loss(error)
                 if not current <= DIVERGED * network.start_loss:  # NaN too
                     raise _diverged(
@@ -95,10 +104,12 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
                 if step == pace.due and step < schedule.steps:
                     pace, schedule = _keep_pace(plan, pace, schedule, step, network.kernel_at(theta))
                     progress.total = schedule.steps
-                yield Snapshot(step, schedule.time(step), schedule.output(step), theta, error, current, pace)
+                yield Snapshot(
+                    step, schedule.time(step), schedule.output(step), theta, error, current, pace, stepper.memory()
+                )
                 if step == schedule.steps:
                     break
-                theta = advance(network.slope, theta, schedule.size(step), slope)
+                theta = stepper.advance(network.slope, theta, schedule.size(step), slope)
                 step += 1
                 progress.advance(note=f"loss {current:.3g}")
     except FloatingPointError as failure:
@@ -142,7 +153,7 @@ def _diverged(plan: Plan, schedule: Schedule, step: int, what: str) -> Computati
     if plan.settings.step == "auto":
         remedy = 'from step = "auto": give [training] a smaller step or tolerance, or [network] a larger width'
     else:
-        remedy = 'use a smaller [training] step, or "auto"'
+        remedy = "use a smaller [training] step" + (', or "auto"' if plan.settings.integrator != "adam" else "")
     return ComputationError(
         f"training diverged at step {step} of {schedule.steps}, t = {schedule.time(step):.6g}: {what}; "
         f"the step is {size:.3g}: {remedy}"

@@ -176,8 +176,20 @@ class Pde(Section):
 class Training(Section):
     """How the network is trained."""
 
-    integrator: Literal["rk4", "heun", "gradient-descent"] = Field(
-        "rk4", description='"rk4", "heun" or "gradient-descent"'
+    integrator: Literal["rk4", "heun", "gradient-descent", "momentum", "sgd", "adam"] = Field(
+        "rk4",
+        description='"rk4", "heun" or "gradient-descent"; or, by torch.optim, "momentum", "sgd" (with batch) or "adam"',
+    )
+    momentum: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description='a number from 0 to less than 1, of integrator = "momentum"; default 0.9',
+    )
+    batch: int | None = Field(
+        None,
+        ge=1,
+        description='a whole number of at least 1: the samples in a step of "sgd", "momentum" or "adam", drawn by seed',
     )
     step: Literal["auto"] | Positive = Field(
         "auto", description='"auto" (from the tolerance) or a positive number in gradient-flow time'
@@ -214,6 +226,22 @@ class Training(Section):
             raise ValueError(
                 f'backend = "{self.backend}" contradicts device = "{self.device}"; "nufft" runs on the CPU and '
                 '"cufinufft" on a GPU: leave one of the two keys out'
+            )
+        if self.momentum is not None and self.integrator != "momentum":
+            raise ValueError(
+                f'momentum = {self.momentum} is for integrator = "momentum", not "{self.integrator}"; leave it out'
+            )
+        if self.integrator == "sgd" and self.batch is None:
+            raise ValueError('integrator = "sgd" needs batch, the samples a step, for example batch = 256')
+        if self.batch is not None and self.integrator in ("rk4", "heun", "gradient-descent"):
+            raise ValueError(
+                f'batch = {self.batch} is for "sgd", "momentum" or "adam", and integrator = "{self.integrator}" takes '
+                f"all samples; leave batch out"
+            )
+        if self.integrator == "adam" and self.step == "auto":
+            raise ValueError(
+                'integrator = "adam" follows no gradient flow, so that no step keeps a tolerance; give step a number, '
+                "its learning rate, for example step = 0.001"
             )
         if self.precision == "single" and self.tolerance is not None and self.tolerance < 1e-5:
             raise ValueError(

@@ -71,7 +71,9 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "pde.step": [0.0, -0.1, "small", *TOO_SMALL_OR_LARGE],
     "pde.degree": [0, 9],
     "pde.tolerance": [0.0, -1e-3, 1e-9, 0.2, *TOO_SMALL_OR_LARGE],
-    "training.integrator": ["adam"],
+    "training.integrator": ["euler"],
+    "training.momentum": [-0.1, 1.0],
+    "training.batch": [0, -5],
     "training.step": [0.0, -0.1, "small", *TOO_SMALL_OR_LARGE],
     "training.tolerance": [0.0, -1e-3, 1e-9, 0.2, *TOO_SMALL_OR_LARGE],
     "training.precision": ["half"],
@@ -177,6 +179,22 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "gradient descent of another step": (
         {"pde": {"dynamics": "gradient-descent", "step": 0.2}, "training": DESCENT},
         ("with step = 0.2 contradicts [training]", "with step = 0.1", "leave [pde] step out"),
+    ),
+    "momentum without momentum": (
+        {"training": {"momentum": 0.5}},
+        ("[training] momentum = 0.5", 'is for integrator = "momentum", not "rk4"', "leave it out"),
+    ),
+    "sgd without batch": (
+        {"training": {"integrator": "sgd"}},
+        ('[training] integrator = "sgd" needs batch', "for example batch = 256"),
+    ),
+    "batch of all samples": (
+        {"training": {"integrator": "heun", "batch": 8}},
+        ("[training] batch = 8", 'integrator = "heun" takes all samples', "leave batch out"),
+    ),
+    "adam without step": (
+        {"training": {"integrator": "adam"}},
+        ('[training] integrator = "adam" follows no gradient flow', "give step a number"),
     ),
     "tolerance against precision": (
         {"training": {"tolerance": 1e-6}},

@@ -24,7 +24,7 @@ window = 0.12
 width = 1000
 sigma_a = 1.0
 [time]
-end = 50.0
+end = {end}
 outputs = {outputs}
 [pde]
 operator = "{operator}"
@@ -35,11 +35,12 @@ tolerance = 1e-2
 [training]
 integrator = "{training_integrator}"
 step = {training_step}
+{training_keys}
 checkpoint = {checkpoint}
 """
 DEFAULTS = {
     "operator": "local", "integrator": "crank-nicolson", "step": 0.04, "outputs": 40,
-    "training_integrator": "rk4", "training_step": 0.25, "checkpoint": 30.0,
+    "training_integrator": "rk4", "training_step": 0.25, "training_keys": "", "end": 50.0, "checkpoint": 30.0,
 }  # fmt: skip
 STAGES = {"pde": "pde/spectrum.nc", "nn": "nn/error.nc"}
 

@@ -33,6 +33,7 @@ from tests import launch
 from tests.interrupted import STAGES, error_of, run_text
 
 INTEGRATORS = get_args(Pde.model_fields["integrator"].annotation)
+TRAINING_KEYS = {"sgd": {"training_keys": "batch = 20"}, "adam": {"training_step": 0.001, "end": 0.5}}
 TRAININGS = get_args(Training.model_fields["integrator"].annotation)
 OPERATORS = get_args(Pde.model_fields["operator"].annotation)
 STEPS = {"crank-nicolson": 0.25, "backward-euler": 0.25}
@@ -115,6 +116,7 @@ class Bench:
         path = self.folder / f"{job}.toml".replace(" ", "-")
         if job.stage == "nn":
             settings = {"training_integrator": job.integrator, "training_step": 0.1, "checkpoint": 0.0}
+            settings |= TRAINING_KEYS.get(job.integrator, {})
         else:
             step = STEPS.get(job.integrator, '"auto"')
             settings = {"operator": job.operator, "integrator": job.integrator, "step": step}

@@ -16,6 +16,7 @@ from problem import ComputationError, ErrorHistory, InputError
 from problem.settings import Training
 from runtime import Stage, StoppedEarly, StopRequest, Store, UsageError
 
+TRAINING_KEYS = {"sgd": {"batch": 9}, "adam": {"step": 0.01}}  # what an integrator needs besides
 TRAININGS = get_args(Training.model_fields["integrator"].annotation)
 REPOSITORY = Path(__file__).parents[2]
 TABLES = {
@@ -108,11 +109,12 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path, uninterr
 
 @pytest.mark.parametrize("integrator", TRAININGS)
 def test_every_integrator_goes_on_to_the_same_bits(tmp_path, integrator):
-    training = TABLES["training"] | {"integrator": integrator}
-    run_in(tmp_path / "whole", training=training)
+    training = {"integrator": integrator, "step": 0.5} | TRAINING_KEYS.get(integrator, {})
+    time = {"end": 160 * training["step"], "outputs": 8}
+    run_in(tmp_path / "whole", training=training, time=time)
     with pytest.raises(StoppedEarly):
-        run_in(tmp_path / "parts", training=training, stop=StopAfter(77))
-    run_in(tmp_path / "parts", training=training, resume=True)
+        run_in(tmp_path / "parts", training=training, time=time, stop=StopAfter(77))
+    run_in(tmp_path / "parts", training=training, time=time, resume=True)
     assert_same(history_in(tmp_path / "parts"), history_in(tmp_path / "whole"))
 
 

@@ -19,6 +19,7 @@ ONE_CHOICE = None  # the only value there is; nothing can change
 
 STEPPING = {"pde": {"integrator": "crank-nicolson"}}
 DESCENT = {"training": {"integrator": "gradient-descent", "step": 0.1}}
+MOMENTUM = {"training": {"integrator": "momentum"}}
 OWN_START = {"network": {"symmetric": False}}
 UNIFORM = {"density": {"kind": "uniform", "radius": 2.0, "sigma": None}}
 BALL = {"density": {"kind": "ball", "radius": 2.0, "sigma": None}}
@@ -99,6 +100,8 @@ ROWS = {
     "pde.degree": ({}, {"pde": {"degree": 4}}, MESH),
     "pde.tolerance": ({}, {"pde": {"tolerance": 1e-2}}, ALL),
     "training.integrator": ({}, {"training": {"integrator": "heun"}}, NETWORK),
+    "training.momentum": (MOMENTUM, {"training": MOMENTUM["training"] | {"momentum": 0.5}}, TRAINED),
+    "training.batch": (MOMENTUM, {"training": MOMENTUM["training"] | {"batch": 8}}, TRAINED),
     "training.step": ({}, {"training": {"step": 0.1}}, NETWORK),
     "training.tolerance": ({}, {"training": {"tolerance": 1e-2}}, NETWORK),
     "training.precision": ({}, {"training": {"precision": "double"}}, TRAINED),

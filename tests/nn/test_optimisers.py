@@ -1,0 +1,134 @@
+"""Momentum, batches and Adam against the recursions that they make of the drawn network's own kernel."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from nn import FourierNetwork, prepare, trajectory
+from nn.nufft import NufftTransforms
+from nn.optimisers import Momentum, batch_weights
+from problem import Gaussian, Grid, InputError, Network, Problem, Samples, Training, draw
+
+N = 24
+SETTINGS = {
+    "momentum": {"integrator": "momentum", "step": 0.4},
+    "sgd": {"integrator": "sgd", "step": 0.4, "batch": 5},
+    "adam": {"integrator": "adam", "step": 0.001},
+}
+
+
+def tiny(end: float = 8.0, *, scale: float = 1e-4) -> Problem:
+    """A target so small that the training is linear to 1e-4 or so, with all modes in it."""
+    values = scale * np.random.default_rng(7).normal(size=(1, N))
+    times = np.array([0.0, end / 2, end])
+    return Problem(Gaussian(3.0), Samples(Grid((N,), (1.0,)), values), Network(width=300, sigma_a=1.0), times, seed=1)
+
+
+def kernel(problem: Problem) -> np.ndarray:
+    """J J^T / N, with df(x_q) / d(a, b, w) at the start."""
+    neurons = draw(problem.density, problem.network, dimension=1, seed=problem.seed)
+    x, w = problem.sites.positions(), neurons.frequencies
+    cosine, sine = np.cos(2 * np.pi * x @ w.T), np.sin(2 * np.pi * x @ w.T)
+    jacobian = np.hstack([cosine, sine, 2 * np.pi * x * (neurons.sine * cosine - neurons.cosine * sine)])
+    return jacobian @ jacobian.T / len(w) / N
+
+
+def errors(problem: Problem, **settings) -> np.ndarray:
+    """u (S + 1, N) after every step of the training."""
+    plan = prepare(problem, Training(precision="double", **settings))
+    return np.array([each.error.numpy()[0] for each in trajectory(plan)])
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.5, 0.9])
+def test_momentum_is_the_two_term_recursion_on_the_kernel(mu):
+    problem, h = tiny(), 0.4
+    found, k, eta = errors(problem, integrator="momentum", step=h, momentum=mu), kernel(tiny()), (1 - mu) * h
+    expected = [found[0], found[0] - eta * k @ found[0]]
+    for _ in range(len(found) - 2):
+        expected.append((1 + mu) * expected[-1] - mu * expected[-2] - eta * k @ expected[-1])
+    assert len(found) == 21
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * np.abs(found[0] - found[-1]).max())
+
+
+@pytest.mark.parametrize("mu", [0.5, 0.9])
+def test_in_its_time_momentum_tends_to_the_gradient_flow_at_first_order(mu):
+    problem = tiny(1.0)
+    values, vectors = np.linalg.eigh(kernel(problem))
+    u = -problem.samples.values[0]
+    flow = vectors @ (np.exp(-np.clip(values, 0, None) * 1.0) * (vectors.T @ u))
+    distances = [
+        np.linalg.norm(errors(problem, integrator="momentum", step=step, momentum=mu)[-1] - flow)
+        for step in (0.1 * (1 - mu) ** 2, 0.05 * (1 - mu) ** 2)
+    ]
+    assert np.log2(distances[0] / distances[1]) == pytest.approx(1, abs=0.1)
+    assert distances[1] < 0.05 * np.linalg.norm(u - flow)
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("z", [1e-3, 0.03, 0.5])
+def test_the_predicted_error_of_momentum_is_that_of_its_recursion(mu, z):
+    before, y, worst = 1.0, 1 - (1 - mu) * z, 0.0
+    for s in range(1, round(30 / z / (1 - mu) if z > 0.01 else 5 / z) + 1):
+        worst = max(worst, abs(y - np.exp(-s * z)))
+        before, y = y, (1 + mu - (1 - mu) * z) * y - mu * before
+    assert Momentum(mu).decay_error(z) == pytest.approx(worst, rel=2e-3)
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.5, 0.9])
+def test_the_step_of_momentum_meets_the_tolerance_and_its_limit_is_that_of_stability(mu):
+    z = Momentum(mu).largest_step(1e-3)
+    assert max(Momentum(mu).decay_error(each) for each in z * np.linspace(0.05, 1, 20)) == pytest.approx(1e-3, rel=0.01)
+    limit = 2 * (1 + mu) / (1 - mu)
+    for factor, stable in ((0.999, True), (1.001, False)):
+        radius = np.abs(np.roots([1, -(1 + mu - (1 - mu) * factor * limit), mu])).max()
+        assert Momentum(mu).damps(factor * limit) == stable == (radius <= 1)
+
+
+def test_sgd_takes_the_gradient_of_its_batches():
+    problem, h = tiny(), 0.4
+    plan = prepare(problem, Training(precision="double", **SETTINGS["sgd"]))
+    found, k, u = errors(problem, **SETTINGS["sgd"]), kernel(problem), -problem.samples.values[0]
+    expected = [u]
+    for step in range(len(found) - 1):
+        expected.append(expected[-1] - h * k @ (plan.weights(step) * expected[-1]))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * np.abs(found[0] - found[-1]).max())
+    other = errors(Problem(problem.density, problem.samples, problem.network, problem.times, seed=2), **SETTINGS["sgd"])
+    assert np.abs(other[-1] - found[-1]).max() > 0.01 * np.abs(found[-1]).max()
+
+
+def test_batches_are_of_their_size_and_on_average_all_samples():
+    weights = np.array([batch_weights(N, 5, seed=3, step=step) for step in range(4000)])
+    assert (np.count_nonzero(weights, axis=1) == 5).all() and np.allclose(weights.sum(axis=1), N)
+    deviation = np.sqrt((N / 5 - 1) / len(weights))  # of the mean of a weight that is N / 5 with chance 5 / N
+    assert np.abs(weights.mean(axis=0) - 1).max() < 4 * deviation
+    together = (weights.T @ weights / len(weights))[~np.eye(N, dtype=bool)]  # no two samples keep to each other
+    assert together.mean() == pytest.approx((5 - 1) / 5 * N / (N - 1)) and together.std() < 0.1
+
+
+def test_the_first_step_of_adam_is_its_rate_for_every_weight(caplog):
+    problem = tiny(scale=1.0)
+    with caplog.at_level(logging.WARNING, "freqbias"):
+        start, after, *_ = trajectory(prepare(problem, Training(precision="double", **SETTINGS["adam"])))
+    assert "no gradient flow" in caplog.text
+    assert after.time == pytest.approx(0.001)
+    network = FourierNetwork(problem, NufftTransforms(problem.sites, precision="double"))
+    slope = network.flow(start.state)[1]
+    moved, expected = after.state - start.state, 0.001 * slope / (slope.abs() + 1e-8)
+    torch.testing.assert_close(moved, expected, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_training_that_goes_on_has_its_memory(name):
+    plan = prepare(tiny(0.02, scale=1.0) if name == "adam" else tiny(), Training(**SETTINGS[name]))
+    whole = list(trajectory(plan))
+    for middle in (whole[0], whole[7]):
+        rest = list(trajectory(plan, last=middle.checkpoint()))
+        assert len(rest) == len(whole) - middle.step > 10
+        assert all(torch.equal(a.state, b.state) for a, b in zip(rest, whole[middle.step :], strict=True))
+
+
+def test_a_batch_of_more_samples_than_there_are_is_refused():
+    with pytest.raises(InputError, match=r"\[training\] batch = 25: there are 24 samples; use at most as many"):
+        prepare(tiny(), Training(integrator="sgd", batch=25))
