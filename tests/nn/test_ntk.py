@@ -2,6 +2,7 @@
 against the Jacobian by automatic differentiation."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,18 +120,37 @@ def jacobian(problem):
     return f(*parameters).numpy(), torch.cat([part.flatten(2) for part in parts], dim=2).numpy()
 
 
-@pytest.mark.parametrize("shape, extent", [((33,), (2.5,)), ((6, 9), (1.0, 0.4)), ((3, 4, 5), (1.0, 1.0, 0.5))])
+@pytest.mark.parametrize("dense", [0, 10**6], ids=["series", "dense"])
+def test_an_atom_of_the_damping_is_a_constant_of_the_kernel(dense, monkeypatch):
+    monkeypatch.setattr("nn.convolution.DENSE", dense)
+    for problem in (scattered(Gaussian(3.0), 2), of(Gaussian(3.0), (7, 9), (1.0, 0.4), 1.0)):
+        values, laws = problem.samples.values, problem.laws
+        without, found = (
+            InfiniteWidthKernel(replace(problem, laws=replace(laws, atom=atom))).apply(values) for atom in (0.0, 0.3)
+        )
+        mean = np.broadcast_to(values.mean(axis=1, keepdims=True), values.shape)
+        np.testing.assert_allclose(found - without, 0.3 * mean, rtol=0, atol=1e-12)
+
+
+PLACES = [
+    Grid((33,), (2.5,)),
+    Grid((6, 9), (1.0, 0.4)),
+    Grid((3, 4, 5), (1.0, 1.0, 0.5)),
+    Scattered(1 + np.random.default_rng(2).beta(0.5, 2.0, (40, 2))),
+]
+
+
+@pytest.mark.parametrize("sites", PLACES, ids=["1d", "2d", "3d", "scattered"])
 @pytest.mark.parametrize("symmetric", [True, False])
-def test_the_drawn_kernel_is_that_of_its_jacobian(shape, extent, symmetric):
-    grid = Grid(shape, extent)
-    values = np.random.default_rng(0).normal(size=(2, grid.size))
+def test_the_drawn_kernel_is_that_of_its_jacobian(sites, symmetric):
+    values = np.random.default_rng(0).normal(size=(2, sites.size))
     network = Network(width=40, sigma_a=1.5, symmetric=symmetric)
-    problem = Problem(Gaussian(4.0), Samples(grid, values), network, np.array([0.0, 1.0]), seed=3)
+    problem = Problem(Gaussian(4.0), Samples(sites, values), network, np.array([0.0, 1.0]), seed=3)
     f, derivatives = jacobian(problem)
     kernel = EmpiricalKernel(problem)
     np.testing.assert_allclose(kernel.start, f - values, rtol=0, atol=1e-10)
-    expected = np.einsum("cqp,dsp,ds->cq", derivatives, derivatives, values) / grid.size
+    expected = np.einsum("cqp,dsp,ds->cq", derivatives, derivatives, values) / sites.size
     np.testing.assert_allclose(kernel.apply(values), expected, rtol=0, atol=1e-10 * np.abs(expected).max())
-    matrix = np.einsum("cqp,dsp->cqds", derivatives, derivatives).reshape(2 * grid.size, -1) / grid.size
+    matrix = np.einsum("cqp,dsp->cqds", derivatives, derivatives).reshape(2 * sites.size, -1) / sites.size
     exact = np.linalg.eigvalsh(matrix)[-1]
     assert exact <= kernel.largest_eigenvalue() <= 1.06 * exact
