@@ -2,8 +2,8 @@
 would have it.
 
 Files, each in the format of `nn/error.nc`: `infinite-width.nc` and `empirical.nc`, the flows; `infinite-width-steps.nc`
-and `empirical-steps.nc`, the steps that the training makes, where no mode of theirs grows. Parts: one for each kernel,
-kept as soon as it is done.
+and `empirical-steps.nc`, the steps that the training makes, where each is a function of the kernel and no mode grows.
+Parts: one for each kernel, kept as soon as it is done.
 """
 
 import numpy as np
