@@ -63,7 +63,13 @@ def _network_memory(problem: Problem, precision: str) -> float:
     the moments."""
     m, samples, d, channels = problem.network.width, problem.sites.size, problem.dimension, problem.samples.channels
     batch, number = channels * (1 + d), PRECISIONS[precision][1].itemsize
-    neurons = m * (9 * 8 * (2 * channels + d) + batch * (2 * number + 16) + 2 * channels * number + 16 * d + 64)
+    neurons = m * (
+        9 * 8 * (2 * channels + d + 2 * problem.network.diagonal)
+        + batch * (2 * number + 16)
+        + 2 * channels * number
+        + 16 * d
+        + 64
+    )
     return ALLOWANCE * (neurons + samples * batch * (2 * 8 + number))
 
 

@@ -80,7 +80,7 @@ class FourierNetwork:
         self._rounding = (
             self._sum(self.start) if network.symmetric else torch.zeros_like(self._target)
         )  # of f = 0 at the start
-        self.start_loss = loss(self.values(self.start) - self._target)
+        self.start_loss = loss(self._sum(self.start) - self._rounding - self._target)
 
     def values(self, state: torch.Tensor) -> torch.Tensor:
         """f (C, N) on the samples, in double. Raises FloatingPointError where the state is not finite."""

@@ -19,8 +19,8 @@ import torch
 from nn.backends import choose_backend, make_transforms
 from nn.convolution import convolution
 from nn.device import memory_that_may_run_out, torch_threads
+from nn.diagonal import network_of
 from nn.eigenvalue import any_vector, leading_mode
-from nn.network import FourierNetwork
 from problem import Problem
 
 
@@ -63,7 +63,7 @@ class EmpiricalKernel:
         self._backend, _ = choose_backend(problem, backend, precision="double", device=self._device)
         with torch_threads(self._backend), memory_that_may_run_out(problem, self._device):
             transforms = make_transforms(self._backend, problem.sites, "double", self._device)
-            self._network = FourierNetwork(problem, transforms, device=self._device)
+            self._network = network_of(problem, transforms, device=self._device)
             error, _ = self._network.flow(self._network.start)
         self.start: np.ndarray = error.cpu().numpy()
 

@@ -15,7 +15,8 @@ import torch
 
 from nn.backends import make_transforms
 from nn.device import memory_that_may_run_out, torch_threads
-from nn.network import FourierNetwork, loss
+from nn.diagonal import network_of
+from nn.network import loss
 from nn.pace import Pace
 from nn.plan import Plan, prepare
 from numerics import Schedule
@@ -90,7 +91,7 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
             Progress("training", total=schedule.steps, unit="steps", done=step) as progress,
         ):
             transforms = make_transforms(plan.backend, plan.problem.sites, plan.settings.precision, plan.device)
-            network = FourierNetwork(plan.problem, transforms, device=plan.device)
+            network = network_of(plan.problem, transforms, device=plan.device)
             theta = network.start if last is None else torch.from_numpy(last.arrays["state"]).to(plan.device)
             if last is not None:
                 stepper.restore(last.memory)

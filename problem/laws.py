@@ -133,9 +133,12 @@ class Laws:
         return max(law.tail_radius(share * law.maximum) for law in (self.damping, self.diffusion))
 
 
-def two_layer(density: Density, sigma_a: float, dimension: int) -> Laws:
+def two_layer(density: Density, sigma_a: float, dimension: int, *, diagonal: bool = False) -> Laws:
     """damping = rho_w, diffusion = sigma_a^2 rho_w, no atom: arXiv 2405.14957, with G = k and H = sigma_a^2 k.
 
-    sigma_a: standard deviation of the output weights (dimensionless).
+    sigma_a: standard deviation of the output weights (dimensionless). diagonal: with a diagonal layer (p, q), whose
+    derivatives a cos, b sin of the features add E[a^2 cos cos' + b^2 sin sin'] = sigma_a^2 k to G, so that
+    damping = (1 + sigma_a^2) rho_w.
     """
-    return Laws(Scaled(density, 1.0, dimension), Scaled(density, sigma_a**2, dimension))
+    damping = 1 + sigma_a**2 if diagonal else 1.0
+    return Laws(Scaled(density, damping, dimension), Scaled(density, sigma_a**2, dimension))

@@ -61,7 +61,9 @@ class Problem:
                 f"axis for each axis of the data"
             )
         if self.laws is None:
-            object.__setattr__(self, "laws", two_layer(self.density, self.network.sigma_a, self.dimension))
+            network = self.network
+            laws = two_layer(self.density, network.sigma_a, self.dimension, diagonal=network.diagonal)
+            object.__setattr__(self, "laws", laws)
 
     @property
     def sites(self) -> Sites:

@@ -148,7 +148,10 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
         if "path" in table:
             file = files.resolve(table["path"], Path(), section=name, endings=None)
             table["path"] = hashlib.sha256(file.read_bytes()).hexdigest()
-    common, laws = _pick(keys, "density", "data", "network", "time"), _pick(keys["network"], "sigma_a", "depth")
+    common, laws = (
+        _pick(keys, "density", "data", "network", "time"),
+        _pick(keys["network"], "sigma_a", "diagonal", "depth"),
+    )
     training = {name: value for name, value in keys["training"].items() if name not in _WATCHING}
     match stage:
         case "mesh":  # where the samples are matters, not their values

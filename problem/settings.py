@@ -50,6 +50,9 @@ class Network(Section):
     )
     sampling: Literal["iid", "sobol"] = Field("iid", description='"iid" or "sobol"')
     symmetric: bool = Field(True, description="true or false")
+    diagonal: bool = Field(
+        False, description="true or false: whether a trained diagonal layer follows the Fourier features"
+    )
     depth: Literal[2] = Field(2, description="2, the only depth of this version")
 
     @model_validator(mode="after")

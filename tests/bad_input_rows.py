@@ -56,6 +56,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "network.sigma_a": [-1.0, math.inf, 1e200],
     "network.sampling": ["halton"],
     "network.symmetric": [],
+    "network.diagonal": [],
     "network.depth": [1, 5],
     "time.end": [0.0, -5.0, math.inf, *TOO_SMALL_OR_LARGE],
     "time.outputs": [0, -5, 10**6 + 1],

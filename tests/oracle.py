@@ -99,6 +99,12 @@ def dense_kernel(positions, k, sigma_a):
     return (1 + (2 * np.pi * sigma_a) ** 2 * positions @ positions.T) * k(differences) / len(positions)
 
 
+def diagonal_kernel(positions, k, sigma_a):
+    """The same with a trained diagonal layer p, q: E[a^2 cos cos' + b^2 sin sin'] = sigma_a^2 k(x - x') is added."""
+    differences = positions[:, None, :] - positions[None, :, :]
+    return dense_kernel(positions, k, sigma_a) + sigma_a**2 * k(differences) / len(positions)
+
+
 def toeplitz_kernel(shape, extent, k, sigma_a):
     """u -> K u / N on a grid, (N,) -> (N,), K as in `dense_kernel`: k(x - x') by FFTs on twice the grid."""
     lags = [np.fft.fftfreq(2 * n, 1 / (2 * n)) * length / n for n, length in zip(shape, extent, strict=True)]

@@ -84,6 +84,7 @@ ROWS = {
     "network.sigma_a": ({}, {"network": {"sigma_a": 1.1}}, ALL),
     "network.sampling": ({}, {"network": {"sampling": "sobol"}}, NETWORK),
     "network.symmetric": ({}, {"network": {"symmetric": False}}, VALUES),
+    "network.diagonal": ({}, {"network": {"diagonal": True}}, ALL),
     "network.depth": ONE_CHOICE,
     "time.end": ({}, {"time": {"end": 6.0}}, ALL),
     "time.outputs": ({}, {"time": {"outputs": 6}}, VALUES),

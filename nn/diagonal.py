@@ -1,0 +1,61 @@
+"""The two-layer network with a diagonal layer after its Fourier features, trained with the rest.
+
+    f_c(x) = 1/sqrt(m) sum_k [a_ck p_k cos(2 pi w_k.x) + b_ck q_k sin(2 pi w_k.x)],    p = q = 1 at the start.
+
+It is the network of `nn.network` with the amplitudes (a p, b q), and D, the derivative of those, takes its tangent map
+J to J D: in a channel, D sends (da, dp) to p da + a dp, and D^T sends a slope s to (p s, sum_c a_c s_c). The layer makes
+training favour few features: Jeong and Han, Robust Fourier Neural Networks, arXiv 2409.02052.
+
+The state is c as pairs (a, -b) and w, as there, then the pairs (p, q), (m, 2), which the channels share like w.
+"""
+
+import torch
+
+from nn.network import FourierNetwork
+from nn.transforms import Transforms
+from problem import Problem
+
+
+class DiagonalNetwork(FourierNetwork):
+    def __init__(self, problem: Problem, transforms: Transforms, *, device: torch.device | str = "cpu") -> None:
+        super().__init__(problem, transforms, device=device)
+        ones = torch.ones(2 * self.layout.width, dtype=self.start.dtype, device=device)
+        self.start = torch.cat([self.start, ones])
+
+    def values(self, state: torch.Tensor) -> torch.Tensor:
+        pairs, frequencies, gains = self._parts(state)
+        return super().values(_joined(gains * pairs, frequencies))
+
+    def pull(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        pairs, frequencies, gains = self._parts(state)
+        slope = super().pull(_joined(gains * pairs, frequencies), values)
+        pair_slope, frequency_slope = self._plain_parts(slope)
+        return _joined(gains * pair_slope, frequency_slope, (pairs * pair_slope).sum(dim=0))
+
+    def push(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        pairs, frequencies, gains = self._parts(state)
+        pair_change, frequency_change, gain_change = self._parts(change)
+        plain = _joined(gains * pair_change + gain_change * pairs, frequency_change)
+        return super().push(_joined(gains * pairs, frequencies), plain)
+
+    def _parts(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Views of the pairs (a, -b), (C, m, 2), of w, flat, and of (p, q), (m, 2)."""
+        plain, gains = state.split([self.layout.size, 2 * self.layout.width])
+        return *self._plain_parts(plain), gains.view(-1, 2)
+
+    def _plain_parts(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        layout = self.layout
+        pairs, frequencies = state.split([2 * layout.channels * layout.width, layout.dimension * layout.width])
+        return pairs.view(layout.channels, layout.width, 2), frequencies
+
+
+def network_of(
+    problem: Problem, transforms: Transforms, *, device: torch.device | str = "cpu"
+) -> FourierNetwork | DiagonalNetwork:
+    """The network that the problem states, on its samples."""
+    kind = DiagonalNetwork if problem.network.diagonal else FourierNetwork
+    return kind(problem, transforms, device=device)
+
+
+def _joined(*parts: torch.Tensor) -> torch.Tensor:
+    return torch.cat([part.flatten() for part in parts])
