@@ -15,13 +15,16 @@ from typing import Any, Literal, overload
 
 from runtime.errors import UsageError
 
-# (rank, size, ranks on this node) as set by MPICH and Intel MPI, Open MPI, MVAPICH, and `srun --mpi=pmix`. SLURM_PROCID
+# (rank, size, ranks on this node) as set by MPICH and Intel MPI, Open MPI, MVAPICH, `srun --mpi=pmix`, and torchrun
+# (whose processes are no MPI's: what stands in for COMM_WORLD there is torch.distributed). SLURM_PROCID
 # alone would not do: it is also set in a batch script, where one process runs however many tasks were allocated.
+_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 _LAUNCHERS = (
     ("PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"),
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"),
     ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE"),
     ("PMIX_RANK", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE"),
+    _TORCHRUN,
 )
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _limited_by_us = False
@@ -41,6 +44,13 @@ def _launched() -> tuple[int, int, int]:
         if rank_here is not None and size_here is not None:
             return rank_here, size_here, _integer(local_variable) or size_here
     return 0, 1, 1
+
+
+def by_torchrun() -> bool:
+    """Whether torchrun started this process, and no MPI did."""
+    return all(_integer(name) is not None for name in _TORCHRUN) and not any(
+        _integer(launcher[0]) is not None for launcher in _LAUNCHERS if launcher != _TORCHRUN
+    )
 
 
 def rank() -> int:
@@ -73,12 +83,16 @@ class SerialWorld:
 
 @cache
 def world() -> Any:
-    """`mpi4py.MPI.COMM_WORLD` with more than one rank, else a `SerialWorld`.
+    """`mpi4py.MPI.COMM_WORLD` with more than one rank (under torchrun a `TorchWorld`), else a `SerialWorld`.
 
     Raises UsageError where launcher and MPI library disagree: each process would take itself for the only one.
     """
     if size() == 1:
         return SerialWorld()
+    if by_torchrun():
+        from runtime.torchrun import TorchWorld
+
+        return TorchWorld()
     from mpi4py import MPI
 
     if MPI.COMM_WORLD.size != size():
