@@ -20,10 +20,13 @@ BACKENDS = ("cufinufft", "nufft", "separable", "dense")
 KERNEL_WIDTH = {"single": 7, "double": 13}  # of FINUFFT's spreading kernel, at the accuracies asked of it
 
 
-def make_transforms(backend: str, sites: Sites, precision: str, device: torch.device) -> Transforms:
-    """The transforms of a backend that `choose_backend` named."""
+def make_transforms(
+    backend: str, sites: Sites, precision: str, device: torch.device, *, threads: int | None = None
+) -> Transforms:
+    """The transforms of a backend that `choose_backend` named. threads: those that this process may use; all there are
+    where it works alone."""
     if backend == "nufft":
-        return NufftTransforms(sites, precision=precision, threads=threads_alone())
+        return NufftTransforms(sites, precision=precision, threads=threads or threads_alone())
     if backend == "cufinufft":
         return CufinufftTransforms(sites, precision=precision, device=device)
     if backend == "separable":

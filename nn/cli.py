@@ -1,7 +1,13 @@
 """The commands `freqbias nn`, also `python -m nn`, and `freqbias ntk`."""
 
+from typing import Annotated
+
+import typer
+
 from runtime import commandline
 from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
+
+Shard = Annotated[bool, typer.Option("--shard", help="Share the neurons out among all processes.")]
 
 
 def nn_command(
@@ -13,11 +19,12 @@ def nn_command(
     verbose: Verbose = 0,
     quiet: Quiet = False,
     log_file: LogFile = None,
+    shard: Shard = False,
 ) -> None:
     """Train the network.
 
     Writes nn/error.nc to the result folder: the network's error on the samples at every output time. Under mpirun
-    rank 0 trains while the others sleep.
+    rank 0 trains while the others sleep; with --shard all share the neurons, under torchrun too.
     """
     import problem
 
@@ -27,7 +34,7 @@ def nn_command(
     ) as (run, statement, store, stop):  # fmt: skip
         from nn.stage import run_stage  # takes seconds to import: only once the run file is found good
 
-        run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)
+        run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, shard=shard)
 
 
 def ntk_command(

@@ -80,14 +80,16 @@ def memory_there(device: torch.device) -> float:
     return available_memory()
 
 
-def check_memory(problem: Problem, *, precision: str, device: torch.device, backend: str | None = None) -> None:
+def check_memory(
+    problem: Problem, *, precision: str, device: torch.device, backend: str | None = None, share: float = 1.0
+) -> None:
     """Raises InputError where the training, or without a backend the network alone, would not fit into the device's
-    memory."""
+    memory. share: of the neurons, that are there."""
     available = memory_there(device)
     if backend is None:
-        needed = _network_memory(problem, precision)
+        needed = share * _network_memory(problem, precision)
     else:
-        needed = memory_needed(problem, precision=precision, backend=backend)
+        needed = share * memory_needed(problem, precision=precision, backend=backend)
     if needed > available:
         raise InputError(
             f"{_too_large(problem)} about {needed / 2**30:.3g} GiB on {device}, "

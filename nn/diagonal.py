@@ -13,13 +13,21 @@ The state is c as pairs (a, -b) and w, as there, then the pairs (p, q), (m, 2), 
 import torch
 
 from nn.network import FourierNetwork
+from nn.sharding import Shards
 from nn.transforms import Transforms
 from problem import Problem
 
 
 class DiagonalNetwork(FourierNetwork):
-    def __init__(self, problem: Problem, transforms: Transforms, *, device: torch.device | str = "cpu") -> None:
-        super().__init__(problem, transforms, device=device)
+    def __init__(
+        self,
+        problem: Problem,
+        transforms: Transforms,
+        *,
+        device: torch.device | str = "cpu",
+        shards: Shards | None = None,
+    ) -> None:
+        super().__init__(problem, transforms, device=device, shards=shards)
         ones = torch.ones(2 * self.layout.width, dtype=self.start.dtype, device=device)
         self.start = torch.cat([self.start, ones])
 
@@ -51,11 +59,15 @@ class DiagonalNetwork(FourierNetwork):
 
 
 def network_of(
-    problem: Problem, transforms: Transforms, *, device: torch.device | str = "cpu"
+    problem: Problem,
+    transforms: Transforms,
+    *,
+    device: torch.device | str = "cpu",
+    shards: Shards | None = None,
 ) -> FourierNetwork | DiagonalNetwork:
     """The network that the problem states, on its samples."""
     kind = DiagonalNetwork if problem.network.diagonal else FourierNetwork
-    return kind(problem, transforms, device=device)
+    return kind(problem, transforms, device=device, shards=shards)
 
 
 def _joined(*parts: torch.Tensor) -> torch.Tensor:

@@ -64,7 +64,7 @@ class Integrator:
     def memory(self) -> dict[str, torch.Tensor]:
         return {}
 
-    def restore(self, memory: Mapping[str, np.ndarray]) -> None:
+    def restore(self, memory: Mapping[str, torch.Tensor]) -> None:
         pass
 
 

@@ -17,6 +17,7 @@ w (d, m). It is kept in double always (single precision would lose small steps);
 where the time goes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 
@@ -24,6 +25,7 @@ import numpy as np
 import torch
 
 from nn.fourier_sum import FourierSum
+from nn.sharding import Shards
 from nn.transforms import Transforms
 from numerics.lanczos import Apply
 from problem import Neurons, Problem, draw
@@ -48,6 +50,26 @@ class Layout:
             self.dimension, self.width
         )
 
+    def rows(self, state: torch.Tensor) -> torch.Tensor:
+        """(2 C + d, m): a column for each neuron. What else a network has in its state, (m, n), makes n more rows."""
+        sizes = [2 * self.channels * self.width, self.dimension * self.width]
+        pairs, frequencies, more = state.split([*sizes, state.numel() - sum(sizes)])
+        by_neuron = pairs.view(self.channels, self.width, 2).mT.reshape(2 * self.channels, self.width)
+        return torch.cat(
+            [
+                by_neuron,
+                frequencies.view(self.dimension, self.width),
+                more.view(self.width, more.numel() // self.width).T,
+            ]
+        )
+
+    def from_rows(self, rows: torch.Tensor) -> torch.Tensor:
+        """The inverse of `rows`."""
+        sizes = [2 * self.channels, self.dimension]
+        pairs, frequencies, more = rows.split([*sizes, len(rows) - sum(sizes)])
+        by_channel = pairs.reshape(self.channels, 2, self.width).mT
+        return torch.cat([by_channel.flatten(), frequencies.flatten(), more.T.flatten()])
+
     def join(self, neurons: Neurons) -> torch.Tensor:
         """The state (size,) of these neurons, on the CPU."""
         state = torch.empty(self.size, dtype=torch.float64)
@@ -63,17 +85,26 @@ class Layout:
 
 
 class FourierNetwork:
-    """The network that a problem draws, on its samples.
+    """The network that a problem draws, on its samples; its states are those of this process's neurons, which are all
+    unless `shards` shares them out: everything is collective then.
 
     start: its state at t = 0. start_loss: the loss there.
     """
 
-    def __init__(self, problem: Problem, transforms: Transforms, *, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        transforms: Transforms,
+        *,
+        device: torch.device | str = "cpu",
+        shards: Shards | None = None,
+    ) -> None:
         samples, network = problem.samples, problem.network
-        self.layout = Layout(network.width, samples.channels, problem.dimension)
+        self._shards, self._width = shards or Shards(), network.width
         neurons = draw(
             problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed
-        )
+        )[self._shards.own(network.width)]
+        self.layout = Layout(neurons.width, samples.channels, problem.dimension)
         self.start = self.layout.join(neurons).to(device)
         self._fourier = FourierSum(transforms, problem.sites, device=device)
         self._target = torch.as_tensor(samples.values, device=device)
@@ -100,7 +131,7 @@ class FourierNetwork:
     def pull(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """J^T r for r (C, N), J = df/d(state); the transforms must have moved to the state."""
         slope = torch.empty_like(state)
-        pulled = self._fourier.pull(self.layout.split(state)[0], values / sqrt(self.layout.width))
+        pulled = self._fourier.pull(self.layout.split(state)[0], values / sqrt(self._width))
         for part, found in zip(self.layout.split(slope), pulled, strict=True):
             part.copy_(found)
         return slope
@@ -108,7 +139,7 @@ class FourierNetwork:
     def push(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         """J times a change of the state: (C, N); the transforms must have moved to the state."""
         amplitudes, _ = self.layout.split(state)
-        return self._fourier.push(amplitudes, *self.layout.split(change)) / sqrt(self.layout.width)
+        return self._total(lambda: self._fourier.push(amplitudes, *self.layout.split(change)))
 
     def kernel(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """J J^T u / N at a state, to which the transforms must have moved: (C, N) -> (C, N); du/dt = -J J^T u / N."""
@@ -123,14 +154,41 @@ class FourierNetwork:
 
         return apply
 
+    def gather(self, state: torch.Tensor) -> np.ndarray | None:
+        """The state of all neurons, or what goes with it like a momentum, on rank 0; None on the others. A number is
+        all neurons' own."""
+        if not state.ndim:
+            return state.cpu().numpy()
+        parts = self._shards.comm.gather(self.layout.rows(state.cpu()))
+        if parts is None:
+            return None
+        whole = Layout(self._width, self.layout.channels, self.layout.dimension)
+        return whole.from_rows(torch.cat(parts, dim=1)).numpy()
+
+    def scatter(self, state: np.ndarray) -> torch.Tensor:
+        """The inverse: this process's part."""
+        if not state.ndim:
+            return torch.tensor(state)
+        whole = Layout(self._width, self.layout.channels, self.layout.dimension)
+        rows = whole.rows(torch.from_numpy(state))[:, self._shards.own(self._width)]
+        return self.layout.from_rows(rows).to(self.start.device)
+
     def slope(self, state: torch.Tensor) -> torch.Tensor:
         """d(state)/dt alone."""
         return self.flow(state)[1]
 
     def _sum(self, state: torch.Tensor) -> torch.Tensor:
         amplitudes, frequencies = self.layout.split(state)
-        self._fourier.move_to(frequencies)
-        return self._fourier.values(amplitudes) / sqrt(self.layout.width)
+
+        def part() -> torch.Tensor:
+            self._fourier.move_to(frequencies)
+            return self._fourier.values(amplitudes)
+
+        return self._total(part)
+
+    def _total(self, part: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """1/sqrt(m) times the sum over the neurons of all processes."""
+        return self._shards.total(part, self._target) / sqrt(self._width)
 
 
 def loss(error: torch.Tensor) -> float:

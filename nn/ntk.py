@@ -21,6 +21,7 @@ from nn.convolution import convolution
 from nn.device import memory_that_may_run_out, torch_threads
 from nn.diagonal import network_of
 from nn.eigenvalue import any_vector, leading_mode
+from nn.sharding import Shards
 from problem import Problem
 
 
@@ -58,12 +59,20 @@ class EmpiricalKernel:
     start: u (C, N) at t = 0. Raises InputError where the device's memory runs out.
     """
 
-    def __init__(self, problem: Problem, *, device: torch.device | str = "cpu", backend: str = "auto") -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        device: torch.device | str = "cpu",
+        backend: str = "auto",
+        shards: Shards | None = None,
+    ) -> None:
+        shards = shards or Shards()
         self._problem, self._device = problem, torch.device(device)
         self._backend, _ = choose_backend(problem, backend, precision="double", device=self._device)
         with torch_threads(self._backend), memory_that_may_run_out(problem, self._device):
-            transforms = make_transforms(self._backend, problem.sites, "double", self._device)
-            self._network = network_of(problem, transforms, device=self._device)
+            transforms = make_transforms(self._backend, problem.sites, "double", self._device, threads=shards.threads)
+            self._network = network_of(problem, transforms, device=self._device, shards=shards)
             error, _ = self._network.flow(self._network.start)
         self.start: np.ndarray = error.cpu().numpy()
 

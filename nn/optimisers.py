@@ -30,9 +30,9 @@ class Stepper:
         """rate: of the optimiser, over the step in time."""
         self._make, self._rate = make, rate
         self._optimiser: torch.optim.Optimizer | None = None
-        self._known: Mapping[str, np.ndarray] = {}
+        self._known: Mapping[str, torch.Tensor] = {}
 
-    def restore(self, memory: Mapping[str, np.ndarray]) -> None:
+    def restore(self, memory: Mapping[str, torch.Tensor]) -> None:
         """Go on from what `memory` was."""
         self._known = memory
 
@@ -42,10 +42,7 @@ class Stepper:
             self._parameter = torch.empty_like(state)
             self._optimiser = self._make(self._parameter)
             if self._known:
-                known = {name: torch.from_numpy(np.array(array)) for name, array in self._known.items()}
-                self._optimiser.state[self._parameter] = {
-                    name: value.to(state.device) if value.ndim else value for name, value in known.items()
-                }
+                self._optimiser.state[self._parameter] = {name: each.clone() for name, each in self._known.items()}
         self._parameter.copy_(state)
         self._parameter.grad = -first
         self._optimiser.param_groups[0]["lr"] = self._rate * h
@@ -55,7 +52,7 @@ class Stepper:
     def memory(self) -> dict[str, torch.Tensor]:
         """A copy of the buffers; empty before the first step."""
         if self._optimiser is None:
-            return {name: torch.from_numpy(np.array(array)) for name, array in self._known.items()}
+            return dict(self._known)
         buffers = self._optimiser.state[self._parameter].items()
         return {name: value.clone() for name, value in buffers if torch.is_tensor(value)}
 

@@ -13,6 +13,7 @@ from nn.integrators import INTEGRATORS, Integrator
 from nn.ntk import EmpiricalKernel, InfiniteWidthKernel
 from nn.optimisers import Adam, Batches, Momentum, batch_weights, optimiser
 from nn.pace import Pace
+from nn.sharding import Shards
 from numerics import Schedule
 from problem import ErrorHistory, InputError, Problem, Training
 from runtime import log, version_of
@@ -29,7 +30,8 @@ class Plan:
 
     step: the longest step in gradient-flow time, at first; lambda_max: the largest eigenvalue, from above, of the
     kernel at infinite width or of the drawn network's own at its start, whichever is larger; pace, schedule: the steps
-    as planned, which the training may change; device_choice, backend_choice: sentences on what was taken and why.
+    as planned, which the training may change; device_choice, backend_choice: sentences on what was taken and why;
+    shards: which neurons are whose.
     """
 
     problem: Problem
@@ -38,6 +40,7 @@ class Plan:
     device_choice: str
     backend: str
     backend_choice: str
+    shards: Shards
     lambda_max: float
     step: float
     pace: Pace
@@ -74,8 +77,10 @@ class Plan:
         return ErrorHistory(self.problem.times, self.problem.sites.positions(), errors, losses, attributes)
 
 
-def prepare(problem: Problem, settings: Training | None = None, *, tolerance: float = 1e-3) -> Plan:
-    """Decide device, backend and steps.
+def prepare(
+    problem: Problem, settings: Training | None = None, *, tolerance: float = 1e-3, shards: Shards | None = None
+) -> Plan:
+    """Decide device, backend and steps; collective where `shards` shares the neurons out.
 
     The step is settings.step, or with "auto" the largest that keeps the error of the time stepping within the tolerance
     of |u(0)| for every mode of the flow at its start: those of the kernel at infinite width, and those of the drawn
@@ -92,13 +97,15 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
     samples = problem.samples.values.shape[1]
     if settings.batch is not None and settings.batch > samples:
         raise InputError(f"[training] batch = {settings.batch}: there are {samples} samples; use at most as many")
+    shards = shards or Shards()
     device, device_choice = choose_device(settings.device, settings.backend)
-    precision = settings.precision
-    check_memory(problem, precision=precision, device=device)  # before the backends' costs, which need the draw
+    device, precision, share = shards.device(device), settings.precision, shards.here
+    check_memory(problem, precision=precision, device=device, share=share)  # before the costs, which need the draw
     backend, backend_choice = choose_backend(problem, settings.backend, precision=precision, device=device)
-    check_memory(problem, precision=precision, device=device, backend=backend)
-    drawn, eigenvector = EmpiricalKernel(problem, device=device, backend=backend).leading_mode()
-    lambda_max = max(InfiniteWidthKernel(problem).largest_eigenvalue(), drawn)
+    check_memory(problem, precision=precision, device=device, backend=backend, share=share)
+    kernel = EmpiricalKernel(problem, device=device, backend=backend, shards=shards)
+    drawn, eigenvector = shards.comm.bcast(kernel.leading_mode())
+    lambda_max = shards.comm.bcast(max(InfiniteWidthKernel(problem).largest_eigenvalue(), drawn))
     integrator = INTEGRATORS.get(settings.integrator) or optimiser(settings)
     if settings.step == "auto":
         step = integrator.largest_step(settings.tolerance or tolerance) / lambda_max
@@ -110,7 +117,8 @@ def prepare(problem: Problem, settings: Training | None = None, *, tolerance: fl
         schedule = pace.schedule(problem.times)
     except OverflowError as failure:
         raise InputError(f"[training] step = {step:.3g} makes {failure}; {remedy}") from failure
-    plan = Plan(problem, settings, device, device_choice, backend, backend_choice, lambda_max, step, pace, schedule)
+    choices = device, device_choice, backend, backend_choice
+    plan = Plan(problem, settings, *choices, shards, lambda_max, step, pace, schedule)
     z = plan.schedule.longest * lambda_max
     if not integrator.damps(z):
         unstable = "nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or results far from the flow"

@@ -1,8 +1,8 @@
-"""Neurons shared out among processes: each holds its slice of the one draw, and sums over neurons are added up.
+"""Neurons shared out among processes: each holds its slice of the one draw, and sums over the neurons are added up.
 
-The network is a sum over neurons, and the gradient by a neuron needs nothing but that sum, so that one all_reduce of
-(C, N) numbers is all that a gradient costs. Its result is the same to the last bit on every process, and so is all
-that follows from it: losses, steps, endings.
+The network is a sum over its neurons, and the gradient by a neuron needs nothing but that sum, so that one all_reduce
+of (C, N) numbers is all that a gradient exchanges. What comes out of it is the same to the last bit on every process,
+and so is all that follows: losses, steps, endings.
 """
 
 import socket
@@ -12,84 +12,71 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from runtime import rank, size, threads, threads_alone, world
+from runtime import on_root, rank, size, size_here, threads, threads_alone, world
 from runtime.ranks import SerialWorld
 from runtime.torchrun import PATIENCE, backends
 
 
 class Shards:
-    """Which neurons are this process's, and the sums over all; here, all are.
+    """Which neurons are this process's, and the sums over all of them; here, it holds all.
 
-    comm: the communicator of the processes. threads: those that this one may use.
+    comm: the communicator of the processes. threads: how many this one may use. here: the share of all neurons that
+    the processes of this machine hold.
     """
 
     def __init__(self) -> None:
         self.comm: Any = SerialWorld()
-        self.threads = threads_alone()
+        self.threads, self.here = threads_alone(), 1.0
 
-    def slice(self, width: int) -> slice:
-        """This process's of so many neurons."""
-        return _part(width, self.comm.rank, self.comm.size)
+    def own(self, width: int) -> slice:
+        """Those of so many neurons that are this process's."""
+        rank, size = self.comm.rank, self.comm.size
+        return slice(width * rank // size, width * (rank + 1) // size)
 
-    def total(self, work: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
-        """The sum over the processes of what `work` returns, a tensor like `like`. Raises FloatingPointError on all
-        where it is raised on one."""
-        return work()
+    def device(self, device: torch.device) -> torch.device:
+        """This process's own, where `device` is what was chosen for all."""
+        return device
 
-    def gather(self, columns: torch.Tensor) -> torch.Tensor | None:
-        """(rows, own neurons) -> (rows, all neurons) on process 0, None on the others."""
-        return columns
+    def total(self, part: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
+        """The sum over the processes of part(), a tensor like `like`; collective.
 
-    def scatter(self, columns: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
-        """The inverse of `gather`; like: (rows, own neurons)."""
-        assert columns is not None
-        return columns
+        Raises FloatingPointError on all of them where it is raised on one, or the sum is not finite.
+        """
+        return part()
 
 
 class Sharded(Shards):
-    """By torch.distributed: gloo, or NCCL on GPUs."""
+    """By torch.distributed, with gloo, or with NCCL between GPUs; the processes are those that mpirun or torchrun
+    started."""
 
-    def __init__(self, width: int) -> None:
-        self.comm, self.threads, self._width = world(), threads(), width
-        if not dist.is_initialized():  # under mpirun
-            with socket.socket() as free:
-                free.bind(("", 0))
-                address = self.comm.bcast(f"tcp://{socket.gethostname()}:{free.getsockname()[1]}")
-            dist.init_process_group(backends(), init_method=address, rank=rank(), world_size=size(), timeout=PATIENCE)
+    def __init__(self) -> None:
+        self.comm, self.threads, self.here = world(), threads(), size_here() / size()
+        if not dist.is_initialized():  # torchrun's processes have met already
+            meeting = on_root(_meeting_place)
+            dist.init_process_group(backends(), init_method=meeting, rank=rank(), world_size=size(), timeout=PATIENCE)
 
-    def total(self, work: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
+    def device(self, device: torch.device) -> torch.device:
+        return torch.device("cuda", rank() % torch.cuda.device_count()) if device.type == "cuda" else device
+
+    def total(self, part: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
         try:
-            result = work().contiguous()
-        except FloatingPointError:
+            result = part().contiguous()
+        except FloatingPointError:  # the others are told by the sum
             result = torch.full_like(like, torch.nan)
         dist.all_reduce(result)
         if not torch.isfinite(result).all():
             raise FloatingPointError("a sum over the neurons is NaN or infinite")
         return result
 
-    def gather(self, columns: torch.Tensor) -> torch.Tensor | None:
-        mine = columns.cpu().contiguous()
-        if self.comm.rank > 0:
-            dist.send(mine, 0)
-            return None
-        parts = [mine, *(mine.new_empty(self._shape(mine, other)) for other in range(1, self.comm.size))]
-        for other, part in enumerate(parts[1:], 1):
-            dist.recv(part, other)
-        return torch.cat(parts, dim=1)
 
-    def scatter(self, columns: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
-        if columns is None:
-            mine = torch.empty_like(like, device="cpu")
-            dist.recv(mine, 0)
-            return mine
-        for other in range(1, self.comm.size):
-            dist.send(columns[:, _part(self._width, other, self.comm.size)].contiguous(), other)
-        return columns[:, self.slice(self._width)]
-
-    def _shape(self, mine: torch.Tensor, other: int) -> tuple[int, int]:
-        part = _part(self._width, other, self.comm.size)
-        return len(mine), part.stop - part.start
+def among_all() -> Shards:
+    """Those of all processes that the launcher started, be there several or one."""
+    return Sharded() if size() > 1 else Shards()
 
 
-def _part(width: int, rank: int, size: int) -> slice:
-    return slice(width * rank // size, width * (rank + 1) // size)
+def _meeting_place() -> str:
+    """Where the processes find rank 0: a port that was free a moment ago."""
+    host = "localhost" if size_here() == size() else socket.gethostname()
+    with socket.socket() as free:
+        free.bind(("", 0))
+        return f"tcp://{host}:{free.getsockname()[1]}"

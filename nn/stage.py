@@ -6,7 +6,10 @@ before it.
 """
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ import torch
 from nn.board import tensorboard
 from nn.pace import Pace
 from nn.plan import Plan, prepare
+from nn.sharding import Shards, among_all
 from nn.training import Checkpoint, Snapshot, trajectory
 from problem import ComputationError, Problem, RunFile, every_stage_keys, resolved, stage_keys
 from runtime import Stage, StopRequest, Store, log, on_root
@@ -23,69 +27,106 @@ STATES = ("state-0", "state-1")
 
 
 def run_stage(
-    run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    shard: bool = False,
 ) -> None:
-    """Train, and write `nn/error.nc`; collective: rank 0 works, the others sleep.
+    """Train, and write `nn/error.nc`; collective: rank 0 works and the others sleep, or with `shard` all share the
+    neurons.
 
     Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once its state is stored.
     """
-    on_root(_run_stage, run, problem, store, resume=resume, overwrite=overwrite, stop=stop, share=False)
+    work = partial(_run_stage, run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
+    if shard:
+        work(among_all())
+    else:
+        on_root(work, Shards(), share=False)
 
 
 def _run_stage(
-    run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
+    run: RunFile, problem: Problem, store: Store, shards: Shards, *, resume: bool, overwrite: bool, stop: StopRequest
 ) -> None:
-    keys = stage_keys(run, "nn")
-    if store.check("nn", keys=keys, resume=resume, overwrite=overwrite):
+    """Collective over the processes of `shards`; rank 0 has the stage, the others None."""
+    comm = shards.comm
+    flags: dict[str, Any] = {"keys": stage_keys(run, "nn"), "resume": resume, "overwrite": overwrite}
+    if on_root(store.check, "nn", comm=comm, **flags):
         log.info("nn: finished already, in %s", store.root / "nn")
         return
-    plan = prepare(problem, run.training, tolerance=run.training_tolerance)  # refuses before anything is written
-    with store.open("nn", keys=keys, resume=resume, overwrite=overwrite) as stage:
-        if stage.finished:  # by another process, meanwhile
+    tolerance = run.training_tolerance
+    plan = prepare(problem, run.training, tolerance=tolerance, shards=shards)  # refuses before anything is written
+    stage = on_root(store.open, "nn", comm=comm, share=False, **flags)
+    try:
+        if comm.bcast(stage is not None and stage.finished):  # by another process, meanwhile
             return
-        store.keep_run_file(resolved(run), every_stage_keys(run))
-        _assemble(stage, plan, _train(stage, plan, stop))
-        stage.finish(versions={"torch": torch.__version__})
-    log.info("nn: wrote %s", stage.folder / "error.nc")
+        on_root(store.keep_run_file, resolved(run), every_stage_keys(run), comm=comm)
+        pace = _train(stage, plan, stop)
+        on_root(_finish, stage, plan, pace, comm=comm)
+    finally:
+        if stage is not None:
+            stage.close()
+    log.info("nn: wrote %s", store.root / "nn" / "error.nc")
 
 
-def _train(stage: Stage, plan: Plan, stop: StopRequest) -> Pace:
+def _train(stage: Stage | None, plan: Plan, stop: StopRequest) -> Pace:
     """Train to the end, from an earlier run's state if there is one. Returns the pace at its end."""
-    last, oldest = _last_checkpoint(stage, plan)
+    comm = plan.shards.comm
+    last, oldest = on_root(_last_checkpoint, stage, plan, comm=comm)
     saved, best = time.monotonic(), None
     try:
-        with tensorboard(stage.folder / "tensorboard", plan, step=0 if last is None else last.step) as show:
+        with _shown(stage, plan, last) as show:
             for snapshot in trajectory(plan, last=last):
                 show(snapshot)
                 if best is None or snapshot.loss <= best.loss:
                     best = snapshot
                 if snapshot.output is not None:
-                    stage.save_part(
-                        _output(snapshot.output), {"error": snapshot.error.cpu().numpy()}, loss=snapshot.loss
-                    )
-                stopping = stop.requested()
-                if stopping or time.monotonic() - saved >= plan.settings.checkpoint:
-                    _save(stage, STATES[oldest], snapshot)
+                    on_root(_save_output, stage, snapshot, comm=comm)
+                stopping = stop.requested(comm)
+                if stopping or comm.bcast(time.monotonic() - saved >= plan.settings.checkpoint):
+                    _save(stage, STATES[oldest], snapshot, comm)
                     saved, oldest = time.monotonic(), 1 - oldest
                 if stopping:
                     stop.check()
     except ComputationError:
         if best is not None:
-            _keep_for_another_step(stage, best, newest=1 - oldest)
+            _keep_for_another_step(stage, best, comm, newest=1 - oldest)
         raise
     return snapshot.pace
 
 
-def _save(stage: Stage, name: str, snapshot: Snapshot, **more: Any) -> None:
+def _shown(
+    stage: Stage | None, plan: Plan, last: Checkpoint | None
+) -> AbstractContextManager[Callable[[Snapshot], None]]:
+    if stage is None:
+        return nullcontext(lambda snapshot: None)
+    return tensorboard(stage.folder / "tensorboard", plan, step=0 if last is None else last.step)
+
+
+def _save_output(stage: Stage, snapshot: Snapshot) -> None:
+    assert snapshot.output is not None
+    stage.save_part(_output(snapshot.output), {"error": snapshot.error.cpu().numpy()}, loss=snapshot.loss)
+
+
+def _save(stage: Stage | None, name: str, snapshot: Snapshot, comm: Any, **more: Any) -> None:
     checkpoint = snapshot.checkpoint()
-    stage.save_part(name, checkpoint.arrays, **checkpoint.meta, **more)
+
+    def save() -> None:
+        assert stage is not None and checkpoint is not None  # on rank 0
+        stage.save_part(name, checkpoint.arrays, **checkpoint.meta, **more)
+
+    on_root(save, comm=comm)
 
 
-def _keep_for_another_step(stage: Stage, best: Snapshot, *, newest: int) -> None:
+def _keep_for_another_step(stage: Stage | None, best: Snapshot, comm: Any, *, newest: int) -> None:
     """What was kept may be on the way to the divergence: the state of the lowest loss takes its place."""
     for index in (newest, 1 - newest):
-        _save(stage, STATES[index], best, diverged=True)
-    stage.may_change("training.step", "training.tolerance")
+        _save(stage, STATES[index], best, comm, diverged=True)
+    if stage is not None:
+        stage.may_change("training.step", "training.tolerance")
     log.info(
         "nn: the state at step %d, t = %.6g, is kept: --resume goes on from it with another step", best.step, best.time
     )
@@ -118,13 +159,14 @@ def _with_another_step(last: Checkpoint, plan: Plan) -> Checkpoint:
     return Checkpoint(last.arrays, last.meta | pace.kept()[1])
 
 
-def _assemble(stage: Stage, plan: Plan, pace: Pace) -> None:
+def _finish(stage: Stage, plan: Plan, pace: Pace) -> None:
     outputs = [stage.load_part(_output(k)) for k in range(len(plan.problem.times))]
     history = plan.history(
         np.stack([arrays["error"] for arrays, _ in outputs]), np.array([meta["loss"] for _, meta in outputs]), pace
     )
     with stage.writing("error.nc") as path:
         history.save(path)
+    stage.finish(versions={"torch": torch.__version__})
 
 
 def _output(index: int) -> str:

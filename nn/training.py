@@ -52,7 +52,7 @@ class Checkpoint:
 class Snapshot:
     """The training after `step` steps.
 
-    output: the index of the output time it is at, or None; state: see `nn.network`; error: u (C, N); pace: of the steps
+    output: the index of the output time it is at, or None; state: of the network; error: u (C, N); pace: of the steps
     from here on; memory: buffers of the optimiser, where it has any.
     """
 
@@ -64,12 +64,17 @@ class Snapshot:
     loss: float
     pace: Pace
     memory: dict[str, torch.Tensor]
+    network: FourierNetwork
 
-    def checkpoint(self) -> Checkpoint:
-        """A copy on the CPU."""
+    def checkpoint(self) -> Checkpoint | None:
+        """On rank 0, a copy on the CPU, of all neurons; collective where they are shared out."""
+        vectors = {"state": self.state} | {MEMORY + name: buffer for name, buffer in self.memory.items()}
+        gathered = {name: self.network.gather(vector) for name, vector in vectors.items()}
+        if gathered["state"] is None:
+            return None
         arrays, meta = self.pace.kept()
-        memory = {MEMORY + name: buffer.cpu().numpy() for name, buffer in self.memory.items()}
-        return Checkpoint({"state": self.state.cpu().numpy(), **arrays, **memory}, {"step": self.step, **meta})
+        whole = {name: array for name, array in gathered.items() if array is not None}
+        return Checkpoint(whole | arrays, {"step": self.step, **meta})
 
 
 def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapshot]:
@@ -90,11 +95,14 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
             torch_threads(plan.backend),
             Progress("training", total=schedule.steps, unit="steps", done=step) as progress,
         ):
-            transforms = make_transforms(plan.backend, plan.problem.sites, plan.settings.precision, plan.device)
-            network = network_of(plan.problem, transforms, device=plan.device)
-            theta = network.start if last is None else torch.from_numpy(last.arrays["state"]).to(plan.device)
+            transforms = make_transforms(
+                plan.backend, plan.problem.sites, plan.settings.precision, plan.device, threads=plan.shards.threads
+            )
+            network = network_of(plan.problem, transforms, device=plan.device, shards=plan.shards)
+            theta = network.start
             if last is not None:
-                stepper.restore(last.memory)
+                theta = network.scatter(last.arrays["state"])
+                stepper.restore({name: network.scatter(each) for name, each in last.memory.items()})
             while True:
                 error, slope = network.flow(theta, plan.weights(step))
                 current = loss(error)
@@ -106,7 +114,15 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
                     pace, schedule = _keep_pace(plan, pace, schedule, step, network.kernel_at(theta))
                     progress.total = schedule.steps
                 yield Snapshot(
-                    step, schedule.time(step), schedule.output(step), theta, error, current, pace, stepper.memory()
+                    step,
+                    schedule.time(step),
+                    schedule.output(step),
+                    theta,
+                    error,
+                    current,
+                    pace,
+                    stepper.memory(),
+                    network,
                 )
                 if step == schedule.steps:
                     break
@@ -123,7 +139,7 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
 def _keep_pace(plan: Plan, pace: Pace, schedule: Schedule, step: int, kernel: Apply) -> tuple[Pace, Schedule]:
     """Measure lambda_max; with step = "auto" the steps of what is left follow it, with a fixed one there is a warning
     where it has become unstable."""
-    now, damps = pace.checked(step, kernel), plan.integrator.damps
+    now, damps = plan.shards.comm.bcast(pace.checked(step, kernel)), plan.integrator.damps
     where = f"nn: at t = {schedule.time(step):.4g} lambda_max is {now.lambda_max:.4g}"
     if now.changes != pace.changes:
         schedule = schedule.recut(step, now.longest)

@@ -24,6 +24,10 @@ class Neurons:
     def width(self) -> int:
         return len(self.frequencies)
 
+    def __getitem__(self, part: slice) -> "Neurons":
+        """Some of them."""
+        return Neurons(self.frequencies[part], self.cosine[:, part], self.sine[:, part])
+
 
 def draw(density: Density, network: Network, *, dimension: int, channels: int = 1, seed: int = 0) -> Neurons:
     """Draw the network's neurons in double precision; the seed fixes them.

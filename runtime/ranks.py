@@ -80,6 +80,9 @@ class SerialWorld:
     def allgather[T](self, value: T) -> list[T]:
         return [value]
 
+    def gather[T](self, value: T, root: int = 0) -> list[T]:
+        return [value]
+
 
 @cache
 def world() -> Any:

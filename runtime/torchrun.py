@@ -38,6 +38,11 @@ class TorchWorld:
         dist.all_gather_object(values, value, group=self._group)
         return values
 
+    def gather(self, value: Any, root: int = 0) -> list[Any] | None:
+        values = [None] * self.size if self.rank == root else None
+        dist.gather_object(value, values, dst=root, group=self._group)
+        return values
+
     def Ibarrier(self) -> "Request":  # noqa: N802
         return Request(dist.all_reduce(torch.zeros(1), group=self._group, async_op=True))
 

@@ -22,7 +22,7 @@ ALLOWED = {
 FORBIDDEN = {
     "problem": {"torch", "dolfinx", "petsc4py", "mpi4py"},
     "numerics": {"torch", "dolfinx", "petsc4py", "mpi4py"},
-    "runtime": {"torch", "dolfinx", "petsc4py"},
+    "runtime": {"dolfinx", "petsc4py"},  # and torch only under torchrun, as mpi4py only under mpirun
     "meshes": {"torch"},
     "pde": {"torch", "pytorch_finufft"},
     "nn": {"dolfinx", "ufl", "basix", "petsc4py", "mpi4py"},

@@ -35,6 +35,7 @@ def test_without_a_launcher_one_process_is_all(no_launcher):
     [
         {"PMI_RANK": "2", "PMI_SIZE": "8", "MPI_LOCALNRANKS": "4"},
         {"OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_SIZE": "8", "OMPI_COMM_WORLD_LOCAL_SIZE": "4"},
+        {"RANK": "2", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"},
         {"PMIX_RANK": "2", "SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_TASKS_PER_NODE": "4(x2)"},
     ],
 )

@@ -1,0 +1,145 @@
+"""Neurons shared out among processes: the same training to rounding, under mpirun and torchrun, stopped and resumed on
+any number of them."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nn.network import Layout
+from problem import ErrorHistory
+from tests import launch
+
+TORCHRUN = [str(Path(sys.executable).parent / "torchrun"), "--standalone", "--nproc-per-node"]
+RUN = """
+[density]
+kind = "gaussian"
+sigma = 6.0
+[data]
+kind = "waves"
+dimension = 2
+points = 12
+frequencies = [[3.0, 1.0], [5.0, -2.0]]
+window = 0.2
+[network]
+width = 101         # which two processes cannot share evenly
+sigma_a = 1.0
+symmetric = false
+[time]
+end = 20.0
+outputs = 4
+[training]
+precision = "double"
+step = {step}
+checkpoint = 0.0
+"""
+STOPPED = """
+    import sys
+    from pathlib import Path
+    import problem
+    from nn.stage import run_stage
+    from runtime import StoppedEarly, StopRequest, Store, rank
+
+    class AtTheSeventhStep(StopRequest):
+        asked = 0
+        def requested(self, comm=None):
+            self.asked += rank() == 1  # one process is asked to stop, and all do
+            if self.asked > 6:
+                self._reason = "enough"
+            return super().requested(comm)
+
+    run = problem.load(Path(sys.argv[1]))
+    try:
+        run_stage(run, problem.build(run), Store(Path(sys.argv[2])), resume=False, overwrite=False,
+                  stop=AtTheSeventhStep(), shard=True)
+    except StoppedEarly:
+        sys.stdout.write("stopped\\n")
+"""
+
+
+@pytest.fixture(scope="module")
+def run_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("run") / "run.toml"
+    path.write_text(RUN.format(step=0.5))
+    return path
+
+
+@pytest.fixture(scope="module")
+def alone(run_file, tmp_path_factory):
+    return train(run_file, tmp_path_factory.mktemp("alone"))
+
+
+def train(run_file, out, *flags, ranks=1) -> ErrorHistory:
+    done = launch.run("-m", "nn", run_file, "--out", out, "-q", *flags, ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    return ErrorHistory.load(out / "nn" / "error.nc")
+
+
+def assert_equal_to_rounding(one: ErrorHistory, other: ErrorHistory) -> None:
+    assert np.abs(one.error - other.error).max() <= 1e-13 * np.abs(other.error[0]).max()
+    np.testing.assert_allclose(one.loss, other.loss, rtol=1e-13)
+
+
+def test_sharded_equals_one_process(run_file, alone, tmp_path):
+    assert_equal_to_rounding(train(run_file, tmp_path, "--shard", ranks=2), alone)
+
+
+def test_torchrun_starts_it_too(run_file, alone, tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, "command", lambda *words, ranks: [*TORCHRUN, str(ranks), *map(str, words)])
+    assert_equal_to_rounding(train(run_file, tmp_path, "--shard", ranks=2), alone)
+
+
+def test_a_stop_on_two_processes_is_gone_on_from_on_three(run_file, alone, tmp_path):
+    done = launch.run_code(STOPPED, run_file, tmp_path, ranks=2)
+    assert done.stdout.split() == ["stopped"] * 2, done.stderr
+    assert sorted(path.name for path in (tmp_path / "nn.partial/parts").glob("state-*")) == [
+        "state-0.safetensors", "state-1.safetensors",
+    ]  # fmt: skip
+    assert_equal_to_rounding(train(run_file, tmp_path, "--shard", "--resume", ranks=3), alone)
+
+
+def test_a_divergence_ends_all_processes_and_keeps_what_one_can_go_on_from(run_file, tmp_path):
+    wild = run_file.with_name("wild.toml")
+    changes = {"sigma_a = 1.0": "sigma_a = 3.0", "width = 101": "width = 102", "symmetric = false": "symmetric = true",
+               "step = 5.0": 'step = 5.0\nintegrator = "gradient-descent"'}  # fmt: skip
+    text = RUN.format(step=5.0)
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    wild.write_text(text)
+    done = launch.run("-m", "nn", wild, "--out", tmp_path, "-q", "--shard", ranks=2)
+    assert done.returncode == 3 and done.stderr.count("training diverged at step") == 1, done.stderr
+    wild.write_text(wild.read_text().replace("step = 5.0", "step = 0.05"))
+    resumed = train(wild, tmp_path, "--resume")
+    assert resumed.loss[-1] < resumed.loss[0]
+
+
+def test_what_is_not_finite_on_one_process_is_raised_on_all():
+    code = """
+        import sys, torch
+        from nn.sharding import among_all
+        from runtime import rank
+        def part():
+            if rank() == 1:
+                raise FloatingPointError("here")
+            return torch.ones(3)
+        shards = among_all()
+        assert shards.total(lambda: torch.full((3,), rank() + 1.0), torch.ones(3)).tolist() == [6.0] * 3
+        try:
+            shards.total(part, torch.ones(3))
+        except FloatingPointError:
+            sys.stdout.write("raised\\n")
+    """
+    done = launch.run_code(code, ranks=3)
+    assert done.stdout.split() == ["raised"] * 3, done.stderr
+
+
+def test_a_row_of_the_state_is_a_parameter_and_a_column_a_neuron():
+    whole, state = Layout(5, 3, 2), torch.arange(40.0, dtype=torch.float64)
+    rows = whole.rows(state)
+    torch.testing.assert_close(whole.from_rows(rows), state)
+    (amplitudes, frequencies), part = whole.split(state), Layout(2, 3, 2)
+    some = part.split(part.from_rows(rows[:, 1:3]))
+    torch.testing.assert_close(some[0], amplitudes[:, 1:3])
+    torch.testing.assert_close(some[1], frequencies[:, 1:3])
