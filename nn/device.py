@@ -40,17 +40,17 @@ def choose_device(wanted: str, backend: str = "auto") -> tuple[torch.device, str
 
 
 @contextmanager
-def torch_threads(backend: str) -> Iterator[None]:
-    """One thread of torch's own beside FINUFFT's, all cores for backends that are torch's alone.
+def torch_threads(backend: str, threads: int | None = None) -> Iterator[None]:
+    """One thread of torch's own beside FINUFFT's; `threads`, or all cores, for backends that are torch's alone.
 
     Torch's threads, which spin while they wait, made a step on FINUFFT up to seven times slower on two cores.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1 if backend == "nufft" else threads_alone())
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if backend == "nufft" else threads or threads_alone())
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def memory_needed(problem: Problem, *, precision: str, backend: str) -> float:

@@ -68,9 +68,9 @@ class EmpiricalKernel:
         shards: Shards | None = None,
     ) -> None:
         shards = shards or Shards()
-        self._problem, self._device = problem, torch.device(device)
+        self._problem, self._device, self._threads = problem, torch.device(device), shards.threads
         self._backend, _ = choose_backend(problem, backend, precision="double", device=self._device)
-        with torch_threads(self._backend), memory_that_may_run_out(problem, self._device):
+        with torch_threads(self._backend, shards.threads), memory_that_may_run_out(problem, self._device):
             transforms = make_transforms(self._backend, problem.sites, "double", self._device, threads=shards.threads)
             self._network = network_of(problem, transforms, device=self._device, shards=shards)
             error, _ = self._network.flow(self._network.start)
@@ -78,7 +78,7 @@ class EmpiricalKernel:
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """J J^T u / N: (C, N) -> (C, N)."""
-        with torch_threads(self._backend), memory_that_may_run_out(self._problem, self._device):
+        with torch_threads(self._backend, self._threads), memory_that_may_run_out(self._problem, self._device):
             product = self._network.kernel(self._network.start, torch.from_numpy(values).to(self._device))
         return np.asarray(product.cpu().numpy())
 

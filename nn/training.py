@@ -92,7 +92,7 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
     try:
         with (
             memory_that_may_run_out(plan.problem, plan.device),
-            torch_threads(plan.backend),
+            torch_threads(plan.backend, plan.shards.threads),
             Progress("training", total=schedule.steps, unit="steps", done=step) as progress,
         ):
             transforms = make_transforms(
