@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+import nn
+import problem as statement
 from nn.network import Layout
 from problem import ErrorHistory
 from tests import launch
@@ -91,13 +93,18 @@ def test_torchrun_starts_it_too(run_file, alone, tmp_path, monkeypatch):
     assert_equal_to_rounding(train(run_file, tmp_path, "--shard", ranks=2), alone)
 
 
-def test_a_stop_on_two_processes_is_gone_on_from_on_three(run_file, alone, tmp_path):
+def test_a_stop_on_two_processes_is_gone_on_from_on_three(tmp_path):
+    run_file = tmp_path / "run.toml"  # adam's memory is shared out too
+    run_file.write_text(RUN.format(step=0.5).replace("[training]", '[training]\nintegrator = "adam"'))
+    run = statement.load(run_file)
+    alone = nn.train(statement.build(run), run.training)
     done = launch.run_code(STOPPED, run_file, tmp_path, ranks=2)
     assert done.stdout.split() == ["stopped"] * 2, done.stderr
     assert sorted(path.name for path in (tmp_path / "nn.partial/parts").glob("state-*")) == [
         "state-0.safetensors", "state-1.safetensors",
     ]  # fmt: skip
-    assert_equal_to_rounding(train(run_file, tmp_path, "--shard", "--resume", ranks=3), alone)
+    resumed = train(run_file, tmp_path, "--shard", "--resume", ranks=3)
+    np.testing.assert_allclose(resumed.error, alone.error, rtol=0, atol=1e-9 * np.abs(alone.error[0]).max())
 
 
 def test_a_divergence_ends_all_processes_and_keeps_what_one_can_go_on_from(run_file, tmp_path):
