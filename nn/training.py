@@ -16,7 +16,7 @@ import torch
 from nn.backends import make_transforms
 from nn.device import memory_that_may_run_out, torch_threads
 from nn.diagonal import network_of
-from nn.network import loss
+from nn.network import FourierNetwork, loss
 from nn.pace import Pace
 from nn.plan import Plan, prepare
 from numerics import Schedule

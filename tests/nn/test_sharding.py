@@ -94,8 +94,9 @@ def test_torchrun_starts_it_too(run_file, alone, tmp_path, monkeypatch):
 
 
 def test_a_stop_on_two_processes_is_gone_on_from_on_three(tmp_path):
-    run_file = tmp_path / "run.toml"  # adam's memory is shared out too
-    run_file.write_text(RUN.format(step=0.5).replace("[training]", '[training]\nintegrator = "adam"'))
+    run_file = tmp_path / "run.toml"  # a diagonal layer and adam's memory are shared out too
+    text = RUN.format(step=0.5).replace("[training]", '[training]\nintegrator = "adam"')
+    run_file.write_text(text.replace("[network]", "[network]\ndiagonal = true"))
     run = statement.load(run_file)
     alone = nn.train(statement.build(run), run.training)
     done = launch.run_code(STOPPED, run_file, tmp_path, ranks=2)
@@ -142,11 +143,13 @@ def test_what_is_not_finite_on_one_process_is_raised_on_all():
     assert done.stdout.split() == ["raised"] * 3, done.stderr
 
 
-def test_a_row_of_the_state_is_a_parameter_and_a_column_a_neuron():
-    whole, state = Layout(5, 3, 2), torch.arange(40.0, dtype=torch.float64)
+@pytest.mark.parametrize("more", [0, 2], ids=["plain", "with a diagonal layer"])
+def test_a_row_of_the_state_is_a_parameter_and_a_column_a_neuron(more):
+    whole, part, state = Layout(5, 3, 2), Layout(2, 3, 2), torch.arange(40.0 + 5 * more, dtype=torch.float64)
     rows = whole.rows(state)
     torch.testing.assert_close(whole.from_rows(rows), state)
-    (amplitudes, frequencies), part = whole.split(state), Layout(2, 3, 2)
-    some = part.split(part.from_rows(rows[:, 1:3]))
+    sliced = part.from_rows(rows[:, 1:3])
+    torch.testing.assert_close(sliced[part.size :], state[whole.size :].view(5, more)[1:3].flatten())
+    (amplitudes, frequencies), some = whole.split(state[: whole.size]), part.split(sliced[: part.size])
     torch.testing.assert_close(some[0], amplitudes[:, 1:3])
     torch.testing.assert_close(some[1], frequencies[:, 1:3])
