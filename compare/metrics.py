@@ -87,6 +87,7 @@ def compare(
         error_over_initial  ||v_nn - v_pde|| / ||v_pde(0)||
         norm_pde, norm_nn   ||v_pde||, ||v_nn||
         loss_nn             1/2 mean_j u_j^2, summed over channels
+        loss_held_out       the same at the samples that are held out, where there are any
         loss_pde            the same of the finite-element solution, by `parseval_loss` where the spectrum has none
 
     and with predictions one for each cause of `compare.split`, the distance between its two sides over ||v_pde(0)||.
@@ -124,6 +125,8 @@ def compare(
         "norm_pde": norm_pde,
         "norm_nn": norm_nn,
     }
+    if history.held_out_loss is not None:
+        metrics["loss_held_out"] = history.held_out_loss[theirs]
     predictions = predictions or {}
     settings = {key: spectrum.attributes[key] for key in ("operator", "tolerance") if key in spectrum.attributes}
     split = causes(

@@ -15,7 +15,7 @@ import torch
 from nn.network import FourierNetwork
 from nn.sharding import Shards
 from nn.transforms import Transforms
-from problem import Problem
+from problem import Neurons, Problem
 
 
 class DiagonalNetwork(FourierNetwork):
@@ -46,6 +46,10 @@ class DiagonalNetwork(FourierNetwork):
         pair_change, frequency_change, gain_change = self._parts(change)
         plain = _joined(gains * pair_change + gain_change * pairs, frequency_change)
         return super().push(_joined(gains * pairs, frequencies), plain)
+
+    def neurons(self, state: torch.Tensor) -> Neurons:
+        pairs, frequencies, gains = self._parts(state)
+        return self.layout.neurons(_joined(gains * pairs, frequencies))
 
     def _parts(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Views of the pairs (a, -b), (C, m, 2), of w, flat, and of (p, q), (m, 2)."""

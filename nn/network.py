@@ -27,6 +27,7 @@ import torch
 from nn.fourier_sum import FourierSum
 from nn.sharding import Shards
 from nn.transforms import Transforms
+from numerics import superpose
 from numerics.lanczos import Apply
 from problem import Neurons, Problem, draw
 
@@ -108,6 +109,7 @@ class FourierNetwork:
         self.start = self.layout.join(neurons).to(device)
         self._fourier = FourierSum(transforms, problem.sites, device=device)
         self._target = torch.as_tensor(samples.values, device=device)
+        self._held_out = problem.held_out
         self._rounding = (
             self._sum(self.start) if network.symmetric else torch.zeros_like(self._target)
         )  # of f = 0 at the start
@@ -172,6 +174,23 @@ class FourierNetwork:
         whole = Layout(self._width, self.layout.channels, self.layout.dimension)
         rows = whole.rows(torch.from_numpy(state))[:, self._shards.own(self._width)]
         return self.layout.from_rows(rows).to(self.start.device)
+
+    def neurons(self, state: torch.Tensor) -> Neurons:
+        """This process's neurons in a state."""
+        return self.layout.neurons(state)
+
+    def held_out_error(self, state: torch.Tensor) -> np.ndarray | None:
+        """u = f - f* (C, N') at the samples that are held out, in double; None where there are none."""
+        if self._held_out is None:
+            return None
+        sites, target = self._held_out.sites, torch.as_tensor(self._held_out.values, device=state.device)
+
+        def part() -> torch.Tensor:
+            neurons = self.neurons(state)
+            values = superpose(neurons, sites, threads=self._shards.threads) * sqrt(neurons.width)
+            return torch.from_numpy(values).to(state.device)
+
+        return (self._shards.total(part, target) / sqrt(self._width) - target).cpu().numpy()
 
     def slope(self, state: torch.Tensor) -> torch.Tensor:
         """d(state)/dt alone."""

@@ -1,5 +1,6 @@
 """A training, decided but not begun: its device, its steps, and the record it will leave."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -55,8 +56,8 @@ class Plan:
         batch, samples = self.settings.batch, self.problem.samples.values.shape[1]
         return None if batch is None else batch_weights(samples, batch, seed=self.problem.seed, step=step)
 
-    def history(self, errors: np.ndarray, losses: np.ndarray, pace: Pace) -> ErrorHistory:
-        """The record of a training: errors (T, C, N) and losses (T,) at the output times, and the pace at its end."""
+    def history(self, reached: Sequence[Mapping[str, np.ndarray]], losses: np.ndarray, pace: Pace) -> ErrorHistory:
+        """The record of a training: `Snapshot.errors` and losses (T,) at the output times, and the pace at its end."""
         network, settings = self.problem.network, self.settings
         attributes: dict[str, Any] = {
             "width": network.width,
@@ -74,7 +75,12 @@ class Plan:
             "backend": self.backend,
             "freqbias": version_of("freqbias"),
         }
-        return ErrorHistory(self.problem.times, self.problem.sites.positions(), errors, losses, attributes)
+        errors = {name: np.stack([each[name] for each in reached]) for name in reached[0]}
+        if self.problem.held_out is not None:
+            errors["held_out_position"] = self.problem.held_out.sites.positions()
+        return ErrorHistory(
+            self.problem.times, self.problem.sites.positions(), loss=losses, attributes=attributes, **errors
+        )
 
 
 def prepare(

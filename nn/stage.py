@@ -108,7 +108,7 @@ def _shown(
 
 def _save_output(stage: Stage, snapshot: Snapshot) -> None:
     assert snapshot.output is not None
-    stage.save_part(_output(snapshot.output), {"error": snapshot.error.cpu().numpy()}, loss=snapshot.loss)
+    stage.save_part(_output(snapshot.output), snapshot.errors(), loss=snapshot.loss)
 
 
 def _save(stage: Stage | None, name: str, snapshot: Snapshot, comm: Any, **more: Any) -> None:
@@ -161,9 +161,7 @@ def _with_another_step(last: Checkpoint, plan: Plan) -> Checkpoint:
 
 def _finish(stage: Stage, plan: Plan, pace: Pace) -> None:
     outputs = [stage.load_part(_output(k)) for k in range(len(plan.problem.times))]
-    history = plan.history(
-        np.stack([arrays["error"] for arrays, _ in outputs]), np.array([meta["loss"] for _, meta in outputs]), pace
-    )
+    history = plan.history([arrays for arrays, _ in outputs], np.array([meta["loss"] for _, meta in outputs]), pace)
     with stage.writing("error.nc") as path:
         history.save(path)
     stage.finish(versions={"torch": torch.__version__})

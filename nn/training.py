@@ -53,7 +53,8 @@ class Snapshot:
     """The training after `step` steps.
 
     output: the index of the output time it is at, or None; state: of the network; error: u (C, N); pace: of the steps
-    from here on; memory: buffers of the optimiser, where it has any.
+    from here on; memory: buffers of the optimiser, where it has any; held_out_error: u (C, N') at the samples that are
+    held out, if any, at output times.
     """
 
     step: int
@@ -65,6 +66,12 @@ class Snapshot:
     pace: Pace
     memory: dict[str, torch.Tensor]
     network: FourierNetwork
+    held_out_error: np.ndarray | None = None
+
+    def errors(self) -> dict[str, np.ndarray]:
+        """What an output time leaves: `error`, and `held_out_error` where there are such samples."""
+        errors = {"error": self.error.cpu().numpy()}
+        return errors if self.held_out_error is None else errors | {"held_out_error": self.held_out_error}
 
     def checkpoint(self) -> Checkpoint | None:
         """On rank 0, a copy on the CPU, of all neurons; collective where they are shared out."""
@@ -113,16 +120,19 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
                 if step == pace.due and step < schedule.steps:
                     pace, schedule = _keep_pace(plan, pace, schedule, step, network.kernel_at(theta))
                     progress.total = schedule.steps
+                output = schedule.output(step)
+                held_out = None if output is None else network.held_out_error(theta)
                 yield Snapshot(
                     step,
                     schedule.time(step),
-                    schedule.output(step),
+                    output,
                     theta,
                     error,
                     current,
                     pace,
                     stepper.memory(),
                     network,
+                    held_out,
                 )
                 if step == schedule.steps:
                     break
@@ -134,6 +144,8 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
     steps, seconds = step - first_step, time.monotonic() - began
     outcome = "nn: trained %d neurons: %d steps, %.3g s a step, loss %.3g -> %.3g"
     log.info(outcome, plan.problem.network.width, steps, seconds / max(1, steps), network.start_loss, current)
+    if held_out is not None:
+        log.info("nn: loss %.3g on the samples that are held out", loss(torch.from_numpy(held_out)))
 
 
 def _keep_pace(plan: Plan, pace: Pace, schedule: Schedule, step: int, kernel: Apply) -> tuple[Pace, Schedule]:
@@ -160,9 +172,9 @@ def train(problem: Problem, settings: Training | None = None, *, tolerance: floa
     reached = []
     for snapshot in trajectory(plan):
         if snapshot.output is not None:
-            reached.append((snapshot.error.cpu().numpy(), snapshot.loss))
+            reached.append((snapshot.errors(), snapshot.loss))
     errors, losses = zip(*reached, strict=True)
-    return plan.history(np.stack(errors), np.array(losses), snapshot.pace)
+    return plan.history(errors, np.array(losses), snapshot.pace)
 
 
 def _diverged(plan: Plan, schedule: Schedule, step: int, what: str) -> ComputationError:

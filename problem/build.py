@@ -1,5 +1,7 @@
 """From a run file to the Problem it states."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,31 @@ from problem.sites import Scattered
 
 def build(run: RunFile) -> Problem:
     """Read the data and assemble the Problem. Raises InputError naming the key and the remedy."""
+    samples, held_out = _samples(run.data), None
+    with _errors_of(f"held_out = {run.data.held_out}"):
+        if run.data.held_out:
+            samples, held_out = samples.split(run.data.held_out, run.seed)
+    with _errors_of(f"noise = {run.data.noise}"):
+        if run.data.noise:
+            samples = samples.with_noise(run.data.noise, run.seed)
     return Problem(
-        run.density.build(), _samples(run.data), run.network, output_times(run), run.seed, run.name, run.unit
+        run.density.build(),
+        samples,
+        run.network,
+        output_times(run),
+        run.seed,
+        run.name,
+        run.unit,
+        held_out=held_out,
     )
+
+
+@contextmanager
+def _errors_of(key: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError as failure:
+        raise InputError(f"[data] {key}: {failure}") from failure
 
 
 def output_times(run: RunFile) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from problem.settings import DTYPE, KEY, PATH, DataType, Positive, Section, check_ending, per_axis, positive
+from problem.sites import LARGEST
 
 MOST_SAMPLES = 10**8  # some 10 GB with their positions
 AxisPoints = Annotated[int, Field(ge=2, le=10**9)]
@@ -16,7 +17,27 @@ EXTENT = "a positive number or one per axis: the length of the box of data, for 
 POINTS = "a whole number from 2 to 10^9, or one per axis, for example points = 512 or points = [128, 96]"
 
 
-class WavesSection(Section):
+class _Samples(Section):
+    """What is made of the samples, whatever their kind."""
+
+    standardize: bool = Field(False, description="true or false")
+    held_out: float = Field(
+        0.0,
+        ge=0,
+        le=0.9,
+        description="a number from 0 to 0.9: the share of the samples, drawn by the seed, that is not trained on but "
+        "asked for its error; what is left of a grid is scattered",
+    )
+    noise: float = Field(
+        0.0,
+        ge=0,
+        le=LARGEST,
+        description="a number of at least 0, in units of the values: the standard deviation of normal noise, drawn by "
+        "the seed, on the samples that are trained on",
+    )
+
+
+class WavesSection(_Samples):
     kind: Literal["waves"]
     dimension: int = Field(ge=1, le=3, description="1, 2 or 3")
     points: Points = Field(description=POINTS)
@@ -28,7 +49,6 @@ class WavesSection(Section):
     window: float | None = positive(
         "a positive number: the standard deviation of the Gaussian window, or leave it out", default=None
     )
-    standardize: bool = Field(False, description="true or false")
 
     @model_validator(mode="after")
     def _agree(self) -> "WavesSection":
@@ -54,7 +74,7 @@ class WavesSection(Section):
         return self
 
 
-class FileSection(Section):
+class FileSection(_Samples):
     kind: Literal["file"]
     path: str = Field(min_length=1, description=PATH)
     dimension: int | None = Field(
@@ -65,7 +85,6 @@ class FileSection(Section):
     )
     points: Points | None = Field(None, description=POINTS + "; leave it out to take the data as they are")
     extent: Extent = Field(1.0, description=EXTENT)
-    standardize: bool = Field(False, description="true or false")
     key: str | None = Field(None, description=KEY)
     dtype: DataType | None = Field(None, description=DTYPE)
     layout: Literal["grid", "scattered"] = Field(

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,8 @@ class Problem:
 
     times: output times (T,) in gradient-flow time, increasing, times[0] = 0.
     seed: of the network's draw. unit: of x, for labels only. laws: damping and diffusion of the network's equation;
-    those of a two-layer network where none are given.
+    those of a two-layer network where none are given. held_out: samples that the network does not learn from, but is
+    asked for its error at.
     """
 
     density: Density
@@ -40,6 +42,7 @@ class Problem:
     name: str = "run"
     unit: str = ""
     laws: Laws = None  # type: ignore[assignment]  # __post_init__ fills it in
+    held_out: Samples | None = None
 
     def __post_init__(self) -> None:
         times = np.asarray(self.times, dtype=float)
@@ -152,7 +155,7 @@ class ErrorHistory:
     """A network's error u = f - f* on the samples, at the output times.
 
     time (T,) gradient-flow time; position (N, d) [length]; error (T, C, N); loss (T,): 1/2 mean_j u_j^2, summed over
-    channels.
+    channels. held_out_position (N', d), held_out_error (T, C, N'): the same at samples that were held out, if any.
     """
 
     time: np.ndarray
@@ -160,29 +163,46 @@ class ErrorHistory:
     error: np.ndarray
     loss: np.ndarray
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    held_out_position: np.ndarray | None = None
+    held_out_error: np.ndarray | None = None
+
+    @property
+    def held_out_loss(self) -> np.ndarray | None:
+        """1/2 the mean square of the held-out error, summed over channels, (T,)."""
+        return None if self.held_out_error is None else 0.5 * np.mean(self.held_out_error**2, axis=2).sum(axis=1)
 
     def save(self, path: Path) -> None:
-        """Write `error.nc`: dims time, channel, sample, axis."""
-        save_netcdf(
-            path,
-            {
-                "position": (("sample", "axis"), self.position),
-                "error": (("time", "channel", "sample"), self.error),
-                "loss": (("time",), self.loss),
-            },
-            self.time,
-            dict(self.attributes),
-        )
+        """Write `error.nc`: dims time, channel, sample, axis, and held_out where there are such samples."""
+        variables: dict[str, Any] = {
+            "position": (("sample", "axis"), self.position),
+            "error": (("time", "channel", "sample"), self.error),
+            "loss": (("time",), self.loss),
+        }
+        if self.held_out_error is not None:
+            variables |= {
+                "held_out_position": (("held_out", "axis"), self.held_out_position),
+                "held_out_error": (("time", "channel", "held_out"), self.held_out_error),
+                "held_out_loss": (("time",), self.held_out_loss),
+            }
+        save_netcdf(path, variables, self.time, dict(self.attributes))
 
     @classmethod
     def load(cls, path: Path) -> "ErrorHistory":
         """Raises InputError where the file is not an error history; `loss` may be missing and is then computed."""
-        data = _load(path, {"position": 2, "error": 3})
+        data = _load(path, {"position": 2, "error": 3}, optional={"held_out_position": 2, "held_out_error": 3})
         _agree(path, data, {"error": ("time", None, "position")})
+        held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
+        if "held_out_error" in held_out:
+            _agree(path, data, {"held_out_error": ("time", None, "held_out_position")})
         error = data["error"].values.astype(float)
         loss = data["loss"].values if "loss" in data else 0.5 * np.mean(error**2, axis=2).sum(axis=1)
         return cls(
-            data["time"].values.astype(float), data["position"].values.astype(float), error, loss, dict(data.attrs)
+            data["time"].values.astype(float),
+            data["position"].values.astype(float),
+            error,
+            loss,
+            dict(data.attrs),
+            **held_out,
         )
 
 
@@ -215,7 +235,7 @@ def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attribu
     path.write_bytes(made.getbuffer())
 
 
-def _load(path: Path, expected: dict[str, int]) -> "xr.Dataset":
+def _load(path: Path, expected: dict[str, int], optional: Mapping[str, int] = MappingProxyType({})) -> "xr.Dataset":
     import xarray as xr
 
     if not Path(path).is_file():
@@ -227,8 +247,8 @@ def _load(path: Path, expected: dict[str, int]) -> "xr.Dataset":
             data = opened.load()
     except Exception as failure:  # h5netcdf and HDF5 raise what they like on files that are not netCDF
         raise InputError(f"{path}: not a netCDF file: {failure}") from failure
-    optional = {"loss": 1} if "loss" in data.variables else {}
-    for name, dims in {"time": 1, **expected, **optional}.items():
+    there = {name: dims for name, dims in {"loss": 1, **optional}.items() if name in data.variables}
+    for name, dims in {"time": 1, **expected, **there}.items():
         if name not in data.variables or data[name].ndim != dims or data[name].dtype.kind not in "fiu":
             raise InputError(
                 f"{path}: no variable {name} of numbers, {dims} dimension(s); see the README for the format"

@@ -69,6 +69,16 @@ class RunFile(Section):
                 f'"{self.training.integrator}" with step = {self.training.step}; leave [pde] step out, and give '
                 '[training] integrator = "gradient-descent" and a step'
             )
+        if self.data.held_out and self.pde.operator == "local":
+            raise ValueError(
+                f"[data] held_out = {self.data.held_out} leaves scattered samples, and [pde] operator = "
+                '"local" holds for data that fill a box evenly; use operator = "data", or leave held_out out'
+            )
+        if self.data.held_out and self.training.backend == "separable":
+            raise ValueError(
+                f"[data] held_out = {self.data.held_out} leaves scattered samples, and [training] backend = "
+                '"separable" is for grids; use backend = "auto", or leave held_out out'
+            )
         if self.pde.initial == "target" and not self.network.symmetric:
             raise ValueError(
                 '[pde] initial = "target" contradicts [network] symmetric = false: that network does not start '
@@ -148,6 +158,7 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
         if "path" in table:
             file = files.resolve(table["path"], Path(), section=name, endings=None)
             table["path"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    drawn = {"seed": keys["seed"]}  # where the seed decides which samples there are, or their values
     common, laws = (
         _pick(keys, "density", "data", "network", "time"),
         _pick(keys["network"], "sigma_a", "diagonal", "depth"),
@@ -159,9 +170,10 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
             data = {name: value for name, value in keys["data"].items() if name not in _VALUES}
             solver = _pick(keys["pde"], "operator", "degree", "tolerance")
             own = {"data": data, "network": laws, "time": last, "mesh": keys["mesh"], "pde": solver}
+            own |= drawn if run.data.held_out else {}
         case "pde":
             draw = _pick(keys, "network", "seed") if starts_from_network(run) else {"network": laws}
-            own = {**draw, **_pick(keys, "mesh", "pde")}
+            own = {**draw, **_pick(keys, "mesh", "pde")} | (drawn if run.data.held_out or run.data.noise else {})
         case "nn":
             own = {"seed": keys["seed"], "training": training}
         case "ntk":  # predicts the training, in double precision, on any device
@@ -178,7 +190,7 @@ def every_stage_keys(run: RunFile) -> dict[str, dict[str, Any]]:
     return {stage: stage_keys(run, stage) for stage in ("mesh", "pde", "nn", "ntk", "compare")}
 
 
-_VALUES = ("frequencies", "window", "standardize")  # keys of [data] that change the values of the samples only
+_VALUES = ("frequencies", "window", "standardize", "noise")  # keys of [data] that change the values of the samples only
 _WATCHING = ("checkpoint", "tensorboard")  # keys of [training] that change nothing of its result
 
 

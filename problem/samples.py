@@ -8,7 +8,9 @@ import numpy as np
 
 from problem.errors import InputError
 from problem.grid import Grid
-from problem.sites import LARGEST, SMALLEST, Sites
+from problem.sites import LARGEST, SMALLEST, Scattered, Sites
+
+SPLIT, NOISE = 1, 2  # streams of random numbers beside that of the network's draw
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,21 @@ class Samples:
         if (deviation <= 1e-12 * np.abs(self.values).max()).any():
             raise InputError("samples: a channel is constant and cannot be standardized; leave standardize out")
         return Samples(self.sites, centred / deviation)
+
+    def split(self, share: float, seed: int) -> tuple["Samples", "Samples"]:
+        """Those that are left and those that are held out, both scattered, in their order: a share of all, drawn by the
+        seed. Raises InputError where that leaves fewer than two for either."""
+        held_out = np.zeros(self.sites.size, dtype=bool)
+        chosen = np.random.default_rng([seed, SPLIT]).permutation(self.sites.size)[: round(share * self.sites.size)]
+        held_out[chosen] = True
+        positions = self.sites.positions()
+        left, out = (Samples(Scattered(positions[each]), self.values[:, each]) for each in (~held_out, held_out))
+        return left, out
+
+    def with_noise(self, deviation: float, seed: int) -> "Samples":
+        """Independent normal noise of this standard deviation added to every value, drawn by the seed."""
+        noise = np.random.default_rng([seed, NOISE]).standard_normal(self.values.shape)
+        return Samples(self.sites, self.values + deviation * noise)
 
 
 def waves(grid: Grid, frequencies: Sequence[Sequence[float]], *, window: float | None = None) -> Samples:

@@ -43,12 +43,16 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "data.waves.frequencies": [[], ([[]], []), ([[math.nan]], math.nan)],
     "data.waves.window": [0.0, -0.2, *TOO_SMALL_OR_LARGE],
     "data.waves.standardize": [],
+    "data.waves.held_out": [-0.1, 0.91, 1.0],
+    "data.waves.noise": [-0.1, math.inf, 1e200],
     "data.file.kind": ["folder"],
     "data.file.path": [""],
     "data.file.dimension": [0, 4],
     "data.file.points": [1, 0, -5, 10**9 + 1, [], [1]],
     "data.file.extent": [0.0, -1.0, [], [-1.0], *TOO_SMALL_OR_LARGE],
     "data.file.standardize": [],
+    "data.file.held_out": [-0.1, 0.91, 1.0],
+    "data.file.noise": [-0.1, math.inf, 1e200],
     "data.file.key": [],
     "data.file.dtype": ["float16", "object", ""],
     "data.file.layout": ["columns"],
@@ -204,6 +208,22 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "tolerance of the equation against precision": (
         {"pde": {"tolerance": 1e-6}},
         ("[pde] tolerance = 1e-06", 'precision = "single"', 'use [training] precision = "double"'),
+    ),
+    "held-out samples against the local operator": (
+        {"data": {"held_out": 0.2}, "pde": {"operator": "local"}},
+        ("[data] held_out = 0.2 leaves scattered samples", 'use operator = "data", or leave held_out out'),
+    ),
+    "held-out samples against separable sums": (
+        {"data": {"held_out": 0.2}, "training": {"backend": "separable"}},
+        ("[data] held_out = 0.2 leaves scattered samples", 'use backend = "auto", or leave held_out out'),
+    ),
+    "too few samples held out": (
+        {"data": {"held_out": 0.01}},
+        ("[data] held_out = 0.01: there is 1 sample; at least 2 are needed",),
+    ),
+    "noise beyond measure": (
+        {"data": {"noise": 1e12}},
+        ("[data] noise = 1000000000000.0: samples: the largest magnitude is", "give the target in units"),
     ),
     "a CPU's backend on a GPU": (
         {"training": {"backend": "nufft", "device": "cuda:0"}},

@@ -1,0 +1,32 @@
+"""A colour image, partly held out and with noise, from its file to the comparison."""
+
+import numpy as np
+from PIL import Image
+
+from problem import ErrorHistory
+from tests import launch
+
+RUN = """
+density = { kind = "gaussian", sigma = 3.0 }
+data = { kind = "file", path = "image.png", standardize = true, held_out = 0.25, noise = 0.05 }
+network = { width = 4000, sigma_a = 1.0, sampling = "sobol" }
+time = { times = [1.0, 20.0] }
+pde = { tolerance = 1e-2 }
+"""
+
+
+def test_each_colour_is_a_channel_and_what_is_held_out_is_measured(tmp_path):
+    x, y = np.meshgrid(np.linspace(-1, 1, 12), np.linspace(-1, 1, 10))
+    image = 128 + 100 * np.stack([np.sin(2 * x), np.cos(3 * y), x * y], axis=-1)
+    Image.fromarray(image.astype(np.uint8)).save(tmp_path / "image.png")
+    (tmp_path / "run.toml").write_text(RUN)
+    out = tmp_path / "out"
+    done = launch.run("-c", "from compare.cli import main; main()", "run", tmp_path / "run.toml", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "on the samples that are held out" in done.stderr
+    history = ErrorHistory.load(out / "nn" / "error.nc")
+    assert history.error.shape == (3, 3, 90) and history.held_out_error.shape == (3, 3, 30)
+    metrics = np.genfromtxt(out / "compare" / "metrics.csv", delimiter=",", names=True)
+    np.testing.assert_allclose(metrics["loss_held_out"], history.held_out_loss, rtol=1e-12)
+    assert metrics["loss_held_out"][-1] < 0.6 * metrics["loss_held_out"][0]
+    assert metrics["error_over_initial"].max() < 0.01
