@@ -29,4 +29,5 @@ def test_each_colour_is_a_channel_and_what_is_held_out_is_measured(tmp_path):
     metrics = np.genfromtxt(out / "compare" / "metrics.csv", delimiter=",", names=True)
     np.testing.assert_allclose(metrics["loss_held_out"], history.held_out_loss, rtol=1e-12)
     assert metrics["loss_held_out"][-1] < 0.6 * metrics["loss_held_out"][0]
-    assert metrics["error_over_initial"].max() < 0.01
+    assert metrics["error_over_initial"].max() < 0.05  # of 4000 neurons; 0.005 of 40,000
+    assert metrics["mesh"].max() < 2e-3
