@@ -15,29 +15,17 @@ Extent = Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)]
 TABLE_SUFFIXES = (".npy", ".npz", ".csv", ".txt")  # of scattered samples
 EXTENT = "a positive number or one per axis: the length of the box of data, for example extent = 1.0"
 POINTS = "a whole number from 2 to 10^9, or one per axis, for example points = 512 or points = [128, 96]"
+HELD_OUT = (
+    "a number from 0 to 0.9: the share of the samples, drawn by the seed, that is not trained on but asked for its "
+    "error; what is left of a grid is scattered"
+)
+NOISE = (
+    "a number of at least 0, in units of the values: the standard deviation of normal noise, drawn by the seed, on the "
+    "samples that are trained on"
+)
 
 
-class _Samples(Section):
-    """What is made of the samples, whatever their kind."""
-
-    standardize: bool = Field(False, description="true or false")
-    held_out: float = Field(
-        0.0,
-        ge=0,
-        le=0.9,
-        description="a number from 0 to 0.9: the share of the samples, drawn by the seed, that is not trained on but "
-        "asked for its error; what is left of a grid is scattered",
-    )
-    noise: float = Field(
-        0.0,
-        ge=0,
-        le=LARGEST,
-        description="a number of at least 0, in units of the values: the standard deviation of normal noise, drawn by "
-        "the seed, on the samples that are trained on",
-    )
-
-
-class WavesSection(_Samples):
+class WavesSection(Section):
     kind: Literal["waves"]
     dimension: int = Field(ge=1, le=3, description="1, 2 or 3")
     points: Points = Field(description=POINTS)
@@ -49,6 +37,9 @@ class WavesSection(_Samples):
     window: float | None = positive(
         "a positive number: the standard deviation of the Gaussian window, or leave it out", default=None
     )
+    standardize: bool = Field(False, description="true or false")
+    held_out: float = Field(0.0, ge=0, le=0.9, description=HELD_OUT)
+    noise: float = Field(0.0, ge=0, le=LARGEST, description=NOISE)
 
     @model_validator(mode="after")
     def _agree(self) -> "WavesSection":
@@ -74,7 +65,7 @@ class WavesSection(_Samples):
         return self
 
 
-class FileSection(_Samples):
+class FileSection(Section):
     kind: Literal["file"]
     path: str = Field(min_length=1, description=PATH)
     dimension: int | None = Field(
@@ -85,6 +76,9 @@ class FileSection(_Samples):
     )
     points: Points | None = Field(None, description=POINTS + "; leave it out to take the data as they are")
     extent: Extent = Field(1.0, description=EXTENT)
+    standardize: bool = Field(False, description="true or false")
+    held_out: float = Field(0.0, ge=0, le=0.9, description=HELD_OUT)
+    noise: float = Field(0.0, ge=0, le=LARGEST, description=NOISE)
     key: str | None = Field(None, description=KEY)
     dtype: DataType | None = Field(None, description=DTYPE)
     layout: Literal["grid", "scattered"] = Field(
