@@ -4,7 +4,7 @@ Array axis 0 is x_1, axis 1 is x_2. For images x_1 runs right and x_2 up. No pic
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,8 +26,8 @@ def resolve(path: str, folder: Path, *, section: str = "data", endings: tuple[st
     """
     with _errors_of(section):
         found = _sample(path) if path.startswith(SAMPLE_SCHEME) else _expanded(path, folder)
-        if not _is_file(found):
-            what = "not a file but a folder" if found.is_dir() else "no such file"
+        if not _is(Path.is_file, found):
+            what = "not a file but a folder" if _is(Path.is_dir, found) else "no such file"
             raise InputError(f"path = {path!r}: {what} ({found}); paths are relative to the run file")
         if endings is not None and found.suffix.lower() not in endings:
             raise InputError(
@@ -63,9 +63,9 @@ def _expanded(path: str, folder: Path) -> Path:
         raise InputError(f"path = {path!r}: {failure} write the home folder out") from failure
 
 
-def _is_file(path: Path) -> bool:
+def _is(kind: Callable[[Path], bool], path: Path) -> bool:
     try:
-        return path.is_file()
+        return kind(path)
     except OSError:  # a name too long, a folder that may not be looked into
         return False
 

@@ -336,7 +336,7 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 # Data files, and what is said about them.
 DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "missing": ({"file": "none.npy"}, ("none.npy'", "no such file", "paths are relative to the run file")),
-    "a folder": ({"file": ""}, ("no such file", "paths are relative to the run file")),
+    "a folder": ({"file": ""}, ("not a file but a folder", "paths are relative to the run file")),
     "of a foreign ending": ({"file": "line.mat"}, ("cannot read .mat", "use one of .npy")),
     "without an ending": ({"file": "line"}, ("cannot read a file without an ending", "use one of .npy")),
     "unknown sample": ({"path": "matplotlib:nothing.npz"}, ("matplotlib ships no sample of that name", "look into")),

@@ -266,9 +266,17 @@ def test_ragged_tables_and_words_are_refused(tmp_path):
             read(tmp_path / "a.csv")
 
 
-@pytest.mark.parametrize("path", ["none.npy", "x" * 400 + ".npy", "a\0b.npy", "."])
-def test_paths_that_lead_nowhere(tmp_path, path):
-    with pytest.raises(InputError, match=r"\[data\] path = .*: no such file .*; paths are relative to the run file"):
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("none.npy", "no such file"),
+        ("x" * 400 + ".npy", "no such file"),
+        ("a\0b.npy", "no such file"),
+        (".", "not a file but a folder"),
+    ],
+)
+def test_paths_that_lead_nowhere(tmp_path, path, what):
+    with pytest.raises(InputError, match=rf"\[data\] path = .*: {what} .*; paths are relative to the run file"):
         files.resolve(path, tmp_path)
 
 
