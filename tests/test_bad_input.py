@@ -1,6 +1,6 @@
 """Bad input ends with exit code 2 and one message, which names key, value and remedy, before anything is written.
 
-Every row of `bad_input_table` in this process, again on two ranks, and some of them as users start them.
+Every row of `tests.bad_input.table` in this process, again on two ranks, and some of them as users start them.
 """
 
 import ast
@@ -15,9 +15,9 @@ import tomli_w
 
 from runtime import run_guarded
 from runtime.commandline import invoke
-from tests.bad_input_driver import APP, attempt
-from tests.bad_input_rows import OUT_OF_RANGE
-from tests.bad_input_table import DATA, Case, cases, write
+from tests.bad_input.driver import APP, attempt
+from tests.bad_input.ranges import OUT_OF_RANGE
+from tests.bad_input.table import DATA, Case, cases, write
 from tests.launch import MPIRUN, ROOT, environment
 from tests.problem.run_files import every_key, table
 
@@ -66,7 +66,7 @@ def serial(folder):
 def parallel(folder, tmp_path_factory):
     """What each row came to on each of two ranks."""
     before, report = content(folder), tmp_path_factory.mktemp("report") / "report.json"
-    driver = [str(MPIRUN), "-n", "2", sys.executable, "-m", "tests.bad_input_driver", str(folder), str(report)]
+    driver = [str(MPIRUN), "-n", "2", sys.executable, "-m", "tests.bad_input.driver", str(folder), str(report)]
     done = execute(driver, cwd=ROOT, timeout=300)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
     assert content(folder) == before

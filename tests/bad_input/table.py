@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 import tomli_w
 
-from tests.bad_input_rows import CONTRADICTIONS, DATA_FILES, DENSITIES, MESH_CONTRADICTIONS, OUT_OF_RANGE, RUN_FILES
+from tests.bad_input.contradictions import CONTRADICTIONS, MESH_CONTRADICTIONS
+from tests.bad_input.densities import DENSITIES
+from tests.bad_input.files import DATA_FILES, RUN_FILES
+from tests.bad_input.ranges import OUT_OF_RANGE
 from tests.problem.run_files import every_key, models, table, variant
 
 COMMANDS = ("check", "mesh", "pde", "nn", "ntk", "compare", "run")

@@ -1,6 +1,6 @@
 """Run every row of the table of bad input through the commands, on all ranks, and write what each rank saw as JSON.
 
-mpirun -n 2 python -m tests.bad_input_driver FOLDER REPORT.json
+mpirun -n 2 python -m tests.bad_input.driver FOLDER REPORT.json
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import typer
 from compare.cli import build_app
 from runtime import run_guarded, world
 from runtime.commandline import invoke
-from tests.bad_input_table import COMMANDS, cases
+from tests.bad_input.table import COMMANDS, cases
 
 APP = build_app()
 typer.main.get_command = cache(typer.main.get_command)  # it takes longer than all else together, some 500 times

@@ -1,0 +1,185 @@
+"""Keys that contradict each other."""
+
+from typing import Any
+
+DESCENT = {"integrator": "gradient-descent", "step": 0.1}
+
+# What changes in the valid run file, and what the message must hold: keys, values, remedy.
+CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "points against dimension": (
+        {"data": {"points": [64, 64]}},
+        ("[data] points = [64, 64] contradicts dimension = 1", "give one number, or one per axis"),
+    ),
+    "extent against dimension": (
+        {"data": {"extent": [1.0, 2.0, 3.0]}},
+        ("[data] extent = [1.0, 2.0, 3.0] contradicts dimension = 1", "give one number, or one per axis"),
+    ),
+    "frequencies against dimension": (
+        {"data": {"frequencies": [[3.0], [1.0, 2.0]]}},
+        ("[data] frequencies: [1.0, 2.0] contradicts dimension = 1", "give one number per axis"),
+    ),
+    "frequencies that alias": (
+        {"data": {"frequencies": [[32.5]]}},
+        ("[data] frequencies: 32.5 aliases on 64 points over 1.0: the limit is 32.0", "use more points or lower"),
+    ),
+    "too many samples": (
+        {"data": {"dimension": 3, "points": 1000, "frequencies": [[1, 1, 1]]}},
+        ("[data] points = 1000 makes 1,000,000,000 samples", "use at most 100,000,000"),
+    ),
+    "a frequency that is huge": (
+        {"data": {"frequencies": [[1e200]]}},
+        ("[data] frequencies: 1e+200 aliases on 64 points over 1.0", "use more points or lower"),
+    ),
+    "a target too small": (
+        {"data": {"frequencies": [[1e-320]]}},
+        ("[data] frequencies = [[1e-320]]: ", "the largest magnitude is", "units in which it lies between 1e-12 and"),
+    ),
+    "a target of zeros": (
+        {"data": {"frequencies": [[0.0]]}},
+        ("[data] frequencies = [[0.0]]: ", "give a target that is not zero"),
+    ),
+    "key without .npz": (
+        {"data": {"file": "line.npy", "key": "a"}},
+        ("[data] key = 'a' is for .npz files", "leave key out"),
+    ),
+    "dtype without .dat": (
+        {"data": {"file": "line.npy", "dtype": "int16"}},
+        ("[data] dtype = 'int16' is for .dat files", "leave dtype out"),
+    ),
+    "scattered pixels": (
+        {"data": {"file": "image.png", "layout": "scattered", "dimension": 2}},
+        ("[data] layout = \"scattered\" is for tables, and path = 'data/image.png'", "use one of .npy .npz .csv .txt"),
+    ),
+    "scattered without dimension": (
+        {"data": {"file": "table.csv", "layout": "scattered"}},
+        ('[data] layout = "scattered" needs dimension', "for example dimension = 2"),
+    ),
+    "scattered with points": (
+        {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1, "points": 3}},
+        ("[data] points = 3", 'is for layout = "grid"', "leave points out"),
+    ),
+    "scattered with extent": (
+        {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1, "extent": 1.0}},
+        ("[data] extent = 1.0", 'is for layout = "grid"', "leave extent out"),
+    ),
+    "odd width": ({"network": {"width": 63}}, ("[network] width = 63 is odd", "symmetric = true", "use an even width")),
+    "sigma_a = 0": (
+        {"network": {"sigma_a": 0.0, "symmetric": False}},
+        ("[network] sigma_a = 0 starts at 0 anyway", "use symmetric = true"),
+    ),
+    "no time": ({"time": {"end": None}}, ("[time] end is missing", "give end (and outputs), or times")),
+    "outputs against times": (
+        {"time": {"times": [1.0, 5.0]}},
+        ("[time] outputs = 5 contradicts times", "give one of the two"),
+    ),
+    "times that do not increase": (
+        {"time": {"times": [1.0, 1.0, 5.0], "outputs": None}},
+        ("[time] times = [1.0, 1.0, 5.0] do not increase", "sort them and drop repeats"),
+    ),
+    "end against times": (
+        {"time": {"times": [1.0, 4.0], "outputs": None}},
+        ("[time] end = 5.0 contradicts the last of times, 4.0", "leave end out"),
+    ),
+    "size against half_width": (
+        {"mesh": {"size": 3.0, "half_width": 2.0}},
+        ("[mesh] size = 3.0 is more than half_width = 2.0", "use smaller elements"),
+    ),
+    "step against lanczos": ({"pde": {"step": 0.1}}, ("[pde] step = 0.1", 'integrator = "lanczos"', "leave step out")),
+    "step against adaptive": (
+        {"pde": {"integrator": "adaptive", "step": 0.1}},
+        ("[pde] step = 0.1", 'integrator = "adaptive"', "leave step out"),
+    ),
+    "gradient descent against integrator": (
+        {"pde": {"dynamics": "gradient-descent", "integrator": "adaptive"}, "training": DESCENT},
+        ('[pde] dynamics = "gradient-descent" takes', 'integrator = "adaptive"', 'use those, or dynamics = "flow"'),
+    ),
+    "gradient descent against the training": (
+        {"pde": {"dynamics": "gradient-descent"}, "training": {"integrator": "rk4", "step": 0.1}},
+        ('[pde] dynamics = "gradient-descent" takes its steps from the training', "step a number"),
+    ),
+    "gradient descent of another step": (
+        {"pde": {"dynamics": "gradient-descent", "step": 0.2}, "training": DESCENT},
+        ("with step = 0.2 contradicts [training]", "with step = 0.1", "leave [pde] step out"),
+    ),
+    "momentum without momentum": (
+        {"training": {"momentum": 0.5}},
+        ("[training] momentum = 0.5", 'is for integrator = "momentum", not "rk4"', "leave it out"),
+    ),
+    "sgd without batch": (
+        {"training": {"integrator": "sgd"}},
+        ('[training] integrator = "sgd" needs batch', "for example batch = 256"),
+    ),
+    "batch of all samples": (
+        {"training": {"integrator": "heun", "batch": 8}},
+        ("[training] batch = 8", 'integrator = "heun" takes all samples', "leave batch out"),
+    ),
+    "adam without step": (
+        {"training": {"integrator": "adam"}},
+        ('[training] integrator = "adam" follows no gradient flow', "give step a number"),
+    ),
+    "tolerance against precision": (
+        {"training": {"tolerance": 1e-6}},
+        ("[training] tolerance = 1e-06", 'precision = "single"', 'use precision = "double"'),
+    ),
+    "tolerance of the equation against precision": (
+        {"pde": {"tolerance": 1e-6}},
+        ("[pde] tolerance = 1e-06", 'precision = "single"', 'use [training] precision = "double"'),
+    ),
+    "held-out samples against the local operator": (
+        {"data": {"held_out": 0.2}, "pde": {"operator": "local"}},
+        ("[data] held_out = 0.2 leaves scattered samples", 'use operator = "data", or leave held_out out'),
+    ),
+    "held-out samples against separable sums": (
+        {"data": {"held_out": 0.2}, "training": {"backend": "separable"}},
+        ("[data] held_out = 0.2 leaves scattered samples", 'use backend = "auto", or leave held_out out'),
+    ),
+    "too few samples held out": (
+        {"data": {"held_out": 0.01}},
+        ("[data] held_out = 0.01: there is 1 sample; at least 2 are needed",),
+    ),
+    "noise beyond measure": (
+        {"data": {"noise": 1e12}},
+        ("[data] noise = 1000000000000.0: samples: the largest magnitude is", "give the target in units"),
+    ),
+    "a CPU's backend on a GPU": (
+        {"training": {"backend": "nufft", "device": "cuda:0"}},
+        ('[training] backend = "nufft" contradicts device = "cuda:0"', "leave one of the two keys out"),
+    ),
+    "a GPU's backend on the CPU": (
+        {"training": {"backend": "cufinufft", "device": "cpu"}},
+        ('[training] backend = "cufinufft" contradicts device = "cpu"', "leave one of the two keys out"),
+    ),
+    "initial against symmetric": (
+        {"pde": {"initial": "target"}, "network": {"symmetric": False}},
+        ('[pde] initial = "target" contradicts [network] symmetric = false', 'use initial = "network"'),
+    ),
+}
+
+# What only the commands that make the mesh see.
+MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "local operator beyond the data": (
+        {"pde": {"operator": "local"}, "density": {"sigma": 30.0}},
+        ('[pde] operator = "local"', "points/(2 extent) = 32", 'use operator = "data"'),
+    ),
+    "half_width beyond the data": (
+        {"pde": {"operator": "local"}, "mesh": {"half_width": 33.0}},
+        ("[mesh] half_width is 33", "points/(2 extent) = 32", 'use operator = "data"'),
+    ),
+    "half_width within what is drawn": (
+        {"mesh": {"half_width": 4.0}},
+        ("[mesh] half_width = 4: it leaves out 31.7 % of", "must cover the support, about |xi_i| <= 10.3"),
+    ),
+    "a mesh that is not there": ({"mesh": {"path": "no.vtu"}}, ("[mesh] path", "no.vtu", "no such file")),
+    "a mesh that is none": ({"mesh": {"path": "data/line.npy"}}, ("[mesh] path", "meshio cannot read it", ".vtu")),
+    "a mesh of no mesh": ({"mesh": {"path": "data/garbage.msh"}}, ("[mesh] path", "Gmsh cannot read it", ".vtu")),
+    "path and size": ({"mesh": {"path": "m.vtu", "size": 1.0}}, ("[mesh]", "path contradicts", "leave them out")),
+    "adaptive with the data operator": ({"mesh": {"adaptive": True}}, ("[mesh] adaptive = true", "leave adaptive out")),
+    "local operator on scattered samples": (
+        {
+            "pde": {"operator": "local"},
+            "data": {"file": "table.csv", "layout": "scattered", "dimension": 1},
+        },
+        ('[pde] operator = "local"', 'layout = "scattered"', 'use operator = "data"'),
+    ),
+    "degree without a rule": ({"pde": {"degree": 3}}, ("[pde] degree = 3", "use one of 2, 4, 6, 8")),
+}
