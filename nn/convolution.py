@@ -71,14 +71,14 @@ def _series(law: Law, sites: Sites, atom: float) -> Convolution:
     while True:
         grid, coefficients = _coefficients(law, extent, modes)
         found = GridTransform(grid, differences).to_frequencies(coefficients).real
-        error = float(np.abs(found - exact).max()) / scale
-        if error <= ACCURACY or 1.5**sites.dimension * grid.size > MOST_MODES:
+        error = float(np.abs(found - exact).max())
+        if error <= ACCURACY * scale or 1.5**sites.dimension * grid.size > MOST_MODES:
             break
         modes += modes // 2
-    if error > ACCURACY:
+    if error > ACCURACY * scale:
         log.warning(
             "nn: the kernel between scattered samples is accurate to %.1e only: its law falls slowly, and %d "
-            "frequencies are taken", error, grid.size,
+            "frequencies are taken", error / scale, grid.size,
         )  # fmt: skip
     transform = GridTransform(grid, x - centre, eps=ACCURACY / 100, threads=threads_alone())
     coefficients[grid.size // 2] += atom  # the middle one is that of frequency 0

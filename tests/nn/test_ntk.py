@@ -88,6 +88,17 @@ def test_products_on_scattered_samples_equal_the_dense_ones(density, k, dimensio
     assert not caplog.text
 
 
+def test_a_law_that_is_0_takes_no_long_series(monkeypatch, caplog):
+    """Without output weights there is no diffusion."""
+    monkeypatch.setattr("nn.convolution.DENSE", 0)
+    problem = scattered(Gaussian(2.0), 2, sigma_a=0.0)
+    expected = problem.samples.values @ oracle.dense_kernel(problem.sites.positions(), oracle.gaussian(2.0), 0.0)
+    with np.errstate(all="raise"):
+        found = InfiniteWidthKernel(problem).apply(problem.samples.values)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
+    assert not caplog.text
+
+
 def test_a_series_that_would_be_too_long_says_how_accurate_it_is(monkeypatch, caplog):
     """Cauchy's law: its transform has a kink."""
     monkeypatch.setattr("nn.convolution.DENSE", 0)
