@@ -15,17 +15,17 @@ from typing import Any, Literal, overload
 
 from runtime.errors import UsageError
 
-# (rank, size, ranks on this node) as set by MPICH and Intel MPI, Open MPI, MVAPICH, `srun --mpi=pmix`, and torchrun
-# (whose processes are no MPI's: what stands in for COMM_WORLD there is torch.distributed). SLURM_PROCID
+# (rank, size, ranks on this node) as set by MPICH and Intel MPI, Open MPI, MVAPICH, and `srun --mpi=pmix`. SLURM_PROCID
 # alone would not do: it is also set in a batch script, where one process runs however many tasks were allocated.
-_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 _LAUNCHERS = (
     ("PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"),
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"),
     ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE"),
     ("PMIX_RANK", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE"),
-    _TORCHRUN,
 )
+# The same by torchrun, whose processes are no MPI's: what stands in for COMM_WORLD there is torch.distributed. The
+# first two alone would not do: schedulers of clusters set them around a process that nothing has joined to others.
+_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _limited_by_us = False
 _on_root_now = False
@@ -39,7 +39,7 @@ def _integer(variable: str) -> int | None:
 
 def _launched() -> tuple[int, int, int]:
     """(rank, size, ranks on this node); (0, 1, 1) without a launcher."""
-    for rank_variable, size_variable, local_variable in _LAUNCHERS:
+    for rank_variable, size_variable, local_variable in [_TORCHRUN] if by_torchrun() else _LAUNCHERS:
         rank_here, size_here = _integer(rank_variable), _integer(size_variable)
         if rank_here is not None and size_here is not None:
             return rank_here, size_here, _integer(local_variable) or size_here
@@ -49,7 +49,7 @@ def _launched() -> tuple[int, int, int]:
 def by_torchrun() -> bool:
     """Whether torchrun started this process, and no MPI did."""
     return all(_integer(name) is not None for name in _TORCHRUN) and not any(
-        _integer(launcher[0]) is not None for launcher in _LAUNCHERS if launcher != _TORCHRUN
+        _integer(launcher[0]) is not None for launcher in _LAUNCHERS
     )
 
 

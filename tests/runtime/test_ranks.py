@@ -12,7 +12,7 @@ CORES = len(os.sched_getaffinity(0))
 
 @pytest.fixture
 def no_launcher(monkeypatch):
-    for variables in ranks._LAUNCHERS:
+    for variables in (*ranks._LAUNCHERS, ranks._TORCHRUN):
         for variable in variables:
             monkeypatch.delenv(variable, raising=False)
     for variable in ranks._THREAD_VARIABLES:
@@ -24,6 +24,8 @@ def no_launcher(monkeypatch):
 def test_without_a_launcher_one_process_is_all(no_launcher):
     no_launcher.setenv("SLURM_PROCID", "0")  # as in a batch script, where nobody has started ranks
     no_launcher.setenv("SLURM_NTASKS", "8")
+    no_launcher.setenv("RANK", "0")  # as a cluster has it where torchrun may be started, and was not
+    no_launcher.setenv("WORLD_SIZE", "8")
     assert (rank(), size()) == (0, 1)
     comm = world()
     assert (comm.rank, comm.size, comm.bcast("x"), comm.allgather(1)) == (0, 1, "x", [1])
