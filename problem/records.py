@@ -192,7 +192,9 @@ class ErrorHistory:
         data = _load(path, {"position": 2, "error": 3}, optional={"held_out_position": 2, "held_out_error": 3})
         _agree(path, data, {"error": ("time", None, "position")})
         held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
-        if "held_out_error" in held_out:
+        if len(held_out) == 1:
+            raise InputError(f"{path}: {next(iter(held_out))} stands alone; give positions and errors, or neither")
+        if held_out:
             _agree(path, data, {"held_out_error": ("time", None, "held_out_position")})
         error = data["error"].values.astype(float)
         loss = data["loss"].values if "loss" in data else 0.5 * np.mean(error**2, axis=2).sum(axis=1)

@@ -128,6 +128,16 @@ def test_errors_that_do_not_fit_are_refused(tmp_path, changes, message):
         ErrorHistory.load(foreign(tmp_path / "a.nc", **changes))
 
 
+@pytest.mark.parametrize("missing", ["held_out_position", "held_out_error"])
+def test_held_out_samples_need_both_position_and_error(tmp_path, missing):
+    given = {"held_out_position": RNG.normal(size=(4, 3)), "held_out_error": RNG.normal(size=(2, 2, 4))}
+    replace(HISTORY, **given).save(tmp_path / "a.nc")
+    with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as opened:
+        opened.load().drop_vars(missing).to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match="stands alone"):
+        ErrorHistory.load(tmp_path / "b.nc")
+
+
 @pytest.mark.parametrize("missing", ["cell_type", "degree"])
 def test_a_spectrum_without_its_element_is_refused(tmp_path, missing):
     SPECTRUM.save(tmp_path / "a.nc")
