@@ -54,6 +54,7 @@ def run_all(
     own: dict[str, dict[str, Any]] = {"pde": {"petsc": petsc}, "compare": {"renew": resume}}
     for name, module in STAGES.items():
         if name in done:
+            on_root(store.repair, name)
             log.info("%s: finished already, in %s", name, store.root / name)
             continue
         stage = import_module(module)

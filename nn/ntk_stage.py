@@ -35,6 +35,7 @@ def _run_stage(
 ) -> None:
     keys = stage_keys(run, "ntk")
     if store.check("ntk", keys=keys, resume=resume, overwrite=overwrite):
+        store.repair("ntk")
         log.info("ntk: finished already, in %s", store.root / "ntk")
         return
     plan = prepare(problem, run.training, tolerance=run.training_tolerance)  # refuses before anything is written

@@ -55,6 +55,7 @@ def _run_stage(
     comm = shards.comm
     flags: dict[str, Any] = {"keys": stage_keys(run, "nn"), "resume": resume, "overwrite": overwrite}
     if on_root(store.check, "nn", comm=comm, **flags):
+        on_root(store.repair, "nn", comm=comm)
         log.info("nn: finished already, in %s", store.root / "nn")
         return
     tolerance = run.training_tolerance

@@ -102,7 +102,7 @@ class Stage:
         return sorted(self._whole)
 
     def may_change(self, *names: str) -> None:
-        """`--resume` takes these keys (such as "training.step") as the run file then has them."""
+        """The next `--resume` takes these keys (such as "training.step") as the run file then has them."""
         self._must_be_open()
         path = self.folder / UNFINISHED
         write_json(path, json.loads(path.read_text("utf-8")) | {"may_change": names})

@@ -48,7 +48,7 @@ class Store:
         if resume and overwrite:
             raise UsageError("--resume and --overwrite contradict each other: give one of them")
         key_hash(keys)
-        self._repair(stage)
+        self.repair(stage)
         lock = self._lock(stage)
         with writable(self.root):
             try:
@@ -68,13 +68,36 @@ class Store:
         return Stage(stage, folder, keys=keys, finished=state == "finished", resumed=state == "unfinished", lock=lock)
 
     def check(self, stage: str, *, keys: Mapping[str, Any], resume: bool = False, overwrite: bool = False) -> bool:
-        """Whether the stage is finished. Raises what `open` would for these keys and flags, and writes nothing."""
+        """Whether the stage is finished; where it was killed while it was published, `repair` brings it to its place.
+        Raises what `open` would for these keys and flags, and writes nothing."""
         if resume and overwrite:
             raise UsageError("--resume and --overwrite contradict each other: give one of them")
         lock = self._lock(stage)
         if lock.taken():
             self._refuse_taken(lock, stage)
         return self._state(stage, keys, resume, overwrite) == "finished"
+
+    def repair(self, stage: str) -> None:
+        """Brings to its end a publication killed in the middle: a partial folder with a manifest is complete."""
+        final, partial = self._final(stage), self._partial(stage)
+        old = final.with_name(f".{stage}.old")
+        with writable(self.root):
+            if not (old.exists() or (partial / MANIFEST).is_file()):
+                return
+            lock = self._lock(stage)
+            deadline = time.monotonic() + _PUBLISHING_TAKES
+            while not lock.acquire():
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(0.05)
+            try:
+                if (partial / MANIFEST).is_file():
+                    publish(partial)
+                elif old.exists() and not final.exists():
+                    old.replace(final)
+                shutil.rmtree(old, ignore_errors=True)
+            finally:
+                lock.release()
 
     def begin_anew(self, keys: Mapping[str, Mapping[str, Any]]) -> None:
         """Makes all these stages unfinished; finished results stay until new ones take their place.
@@ -117,7 +140,7 @@ class Store:
     def manifest(self, stage: str) -> dict[str, Any]:
         """The manifest of a finished stage. Raises UsageError where there is none, or one that cannot be read."""
         with suppress(UsageError):  # in a folder we may only read, the earlier result counts
-            self._repair(stage)
+            self.repair(stage)
         final, partial = self._final(stage), self._partial(stage)
         if (final / MANIFEST).is_file():
             return _read_json(final / MANIFEST, stage)
@@ -168,7 +191,7 @@ class Store:
     ) -> Literal["fresh", "unfinished", "finished"]:
         """What `open` will do; raises UsageError where it must not. Only reads."""
         final, partial = self._final(stage), self._partial(stage)
-        complete = (partial / MANIFEST).is_file()  # its publication was killed in the middle, `_repair` ends it
+        complete = (partial / MANIFEST).is_file()  # its publication was killed in the middle, `repair` ends it
         unfinished = (partial / UNFINISHED).is_file() and not complete
         finished = complete or (final / MANIFEST).is_file()
         for folder, ours in ((final, MANIFEST), (partial, MANIFEST if complete else UNFINISHED)):
@@ -201,7 +224,7 @@ class Store:
 
     def _prepare(self, stage: str, keys: Mapping[str, Any], state: str) -> Path:
         """The partial folder, empty but for its keys, or as an earlier run left it, without what it was writing; it has
-        the keys of now."""
+        the keys of now, and none that may change any more."""
         partial = self._partial(stage)
         if state == "fresh":
             trash = partial.with_name(f".{stage}.trash")
@@ -210,34 +233,11 @@ class Store:
                 partial.replace(trash)
                 shutil.rmtree(trash, ignore_errors=True)
             partial.mkdir()
-        if state == "fresh" or _read_json(partial / UNFINISHED, stage)["key_hash"] != key_hash(keys):
-            content = {"format_version": FORMAT_VERSION, "keys": canonical(keys), "key_hash": key_hash(keys)}
-            write_json(partial / UNFINISHED, content)
+        content = {"format_version": FORMAT_VERSION, "keys": canonical(keys), "key_hash": key_hash(keys)}
+        write_json(partial / UNFINISHED, content)
         for leftover in [*partial.glob(".*"), *partial.glob(f"{PARTS}/.*")]:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         return partial
-
-    def _repair(self, stage: str) -> None:
-        """Brings to its end a publication killed in the middle: a partial folder with a manifest is complete."""
-        final, partial = self._final(stage), self._partial(stage)
-        old = final.with_name(f".{stage}.old")
-        with writable(self.root):
-            if not (old.exists() or (partial / MANIFEST).is_file()):
-                return
-            lock = self._lock(stage)
-            deadline = time.monotonic() + _PUBLISHING_TAKES
-            while not lock.acquire():
-                if time.monotonic() > deadline:
-                    return
-                time.sleep(0.05)
-            try:
-                if (partial / MANIFEST).is_file():
-                    publish(partial)
-                elif old.exists() and not final.exists():
-                    old.replace(final)
-                shutil.rmtree(old, ignore_errors=True)
-            finally:
-                lock.release()
 
 
 def _has_visible_files(folder: Path) -> bool:

@@ -77,6 +77,15 @@ def test_a_stage_that_was_stopped_goes_on_to_the_same_bits(tmp_path, whole, aske
         np.testing.assert_array_equal(history.error, read(whole)[name].error)
 
 
+def test_a_stage_that_was_killed_while_it_was_published_is_brought_to_its_place(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("runtime.stage.publish", lambda folder: (_ for _ in ()).throw(KeyboardInterrupt))
+        run_in(tmp_path)
+    assert not (tmp_path / "ntk").exists()
+    run_in(tmp_path, resume=True)
+    assert {path.name for path in (tmp_path / "ntk").glob("*.nc")} == FILES
+
+
 def test_steps_that_diverge_are_left_out_aloud(tmp_path, caplog):
     run_in(tmp_path, training={"step": 25.0, "integrator": "gradient-descent"})
     assert read(tmp_path).keys() == {"infinite-width", "empirical"}

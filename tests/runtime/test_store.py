@@ -84,6 +84,25 @@ def test_keys_that_may_change_are_taken_as_they_are_now_and_others_refused(store
     assert store.manifest("pde")["keys"] == OTHER
 
 
+def test_keys_that_may_change_are_fixed_once_it_goes_on(store):
+    with store.open("pde", keys=KEYS) as stage:
+        stage.may_change("density.sigma")
+    store.open("pde", keys=KEYS, resume=True).close()
+    with pytest.raises(UsageError, match=r"density\.sigma"):
+        store.open("pde", keys=OTHER, resume=True)
+
+
+def test_what_was_killed_while_it_was_published_is_brought_to_its_place(store, monkeypatch):
+    compute(store, "old")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("runtime.stage.publish", lambda folder: (_ for _ in ()).throw(KeyboardInterrupt))
+        compute(store, "new", overwrite=True)
+    assert store.check("pde", keys=KEYS, resume=True)
+    assert (store.root / "pde" / "spectrum.txt").read_text() == "old"
+    store.repair("pde")
+    assert (store.root / "pde" / "spectrum.txt").read_text() == "new"
+
+
 def test_resume_of_a_damaged_result_is_refused(store):
     (compute(store) / "spectrum.txt").write_text("Result")
     with pytest.raises(UsageError, match=r"spectrum\.txt is not what was written.*--overwrite"):
