@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def integrator(self) -> Integrator | Momentum | Batches | Adam:
-        return INTEGRATORS.get(self.settings.integrator) or optimiser(self.settings)
+        return _integrator(self.settings)
 
     def weights(self, step: int) -> np.ndarray | None:
         """Those of the samples (N,) in the gradient after `step` steps; None where all count the same."""
@@ -92,7 +92,7 @@ def prepare(
     of |u(0)| for every mode of the flow at its start: those of the kernel at infinite width, and those of the drawn
     network's own, whose eigenvalues may be many times larger where it is narrow. The tolerance is settings.tolerance,
     else `tolerance`. Raises InputError where TensorBoard is asked for and absent, the device is absent or its memory
-    too small, the backend cannot serve, or the steps are too many.
+    too small, the backend cannot serve, the steps are too many, or there are fewer neurons than processes.
     """
     settings = settings or Training()
     if settings.tensorboard and find_spec("tensorboard") is None:
@@ -104,15 +104,21 @@ def prepare(
     if settings.batch is not None and settings.batch > samples:
         raise InputError(f"[training] batch = {settings.batch}: there are {samples} samples; use at most as many")
     shards = shards or Shards()
+    if problem.network.width < shards.comm.size:
+        raise InputError(
+            f"[network] width = {problem.network.width}: {shards.comm.size} processes cannot share out so few neurons; "
+            "start fewer, or leave --shard out"
+        )
     device, device_choice = choose_device(settings.device, settings.backend)
-    device, precision, share = shards.device(device), settings.precision, shards.here
+    device, precision = shards.device(device), settings.precision
+    share = shards.share(device)
     check_memory(problem, precision=precision, device=device, share=share)  # before the costs, which need the draw
     backend, backend_choice = choose_backend(problem, settings.backend, precision=precision, device=device)
     check_memory(problem, precision=precision, device=device, backend=backend, share=share)
     kernel = EmpiricalKernel(problem, device=device, backend=backend, shards=shards)
     drawn, eigenvector = shards.comm.bcast(kernel.leading_mode())
     lambda_max = shards.comm.bcast(max(InfiniteWidthKernel(problem).largest_eigenvalue(), drawn))
-    integrator = INTEGRATORS.get(settings.integrator) or optimiser(settings)
+    integrator = _integrator(settings)
     if settings.step == "auto":
         step = integrator.largest_step(settings.tolerance or tolerance) / lambda_max
         remedy = "use a shorter [time] end, a larger tolerance or a smaller [network] sigma_a"
@@ -134,3 +140,7 @@ def prepare(
             "nn: adam is no gradient flow: t = s * step counts its steps, and the equation does not describe it"
         )
     return plan
+
+
+def _integrator(settings: Training) -> Integrator | Momentum | Batches | Adam:
+    return INTEGRATORS.get(settings.integrator) or optimiser(settings)

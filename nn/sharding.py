@@ -7,6 +7,7 @@ and so is all that follows: losses, steps, endings.
 
 import socket
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 import torch
@@ -20,13 +21,12 @@ from runtime.torchrun import PATIENCE, backends
 class Shards:
     """Which neurons are this process's, and the sums over all of them; here, it holds all.
 
-    comm: the communicator of the processes. threads: how many this one may use. here: the share of all neurons that
-    the processes of this machine hold.
+    comm: the communicator of the processes. threads: how many this one may use.
     """
 
     def __init__(self) -> None:
         self.comm: Any = SerialWorld()
-        self.threads, self.here = threads_alone(), 1.0
+        self.threads = threads_alone()
 
     def own(self, width: int) -> slice:
         """Those of so many neurons that are this process's."""
@@ -36,6 +36,10 @@ class Shards:
     def device(self, device: torch.device) -> torch.device:
         """This process's own, where `device` is what was chosen for all."""
         return device
+
+    def share(self, device: torch.device) -> float:
+        """Of all neurons, what the processes hold that share the memory of this device."""
+        return 1.0
 
     def total(self, part: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
         """The sum over the processes of part(), a tensor like `like`; collective.
@@ -50,13 +54,17 @@ class Sharded(Shards):
     started."""
 
     def __init__(self) -> None:
-        self.comm, self.threads, self.here = world(), threads(), size_here() / size()
+        self.comm, self.threads = world(), threads()
         if not dist.is_initialized():  # torchrun's processes have met already
             meeting = on_root(_meeting_place)
             dist.init_process_group(backends(), init_method=meeting, rank=rank(), world_size=size(), timeout=PATIENCE)
 
     def device(self, device: torch.device) -> torch.device:
         return torch.device("cuda", rank() % torch.cuda.device_count()) if device.type == "cuda" else device
+
+    def share(self, device: torch.device) -> float:
+        devices = torch.cuda.device_count() if device.type == "cuda" else 1
+        return ceil(size_here() / devices) / size()
 
     def total(self, part: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
         try:

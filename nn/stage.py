@@ -126,8 +126,12 @@ def _keep_for_another_step(stage: Stage | None, best: Snapshot, comm: Any, *, ne
     """What was kept may be on the way to the divergence: the state of the lowest loss takes its place."""
     for index in (newest, 1 - newest):
         _save(stage, STATES[index], best, comm, diverged=True)
-    if stage is not None:
+
+    def allow() -> None:
+        assert stage is not None  # on rank 0
         stage.may_change("training.step", "training.tolerance")
+
+    on_root(allow, comm=comm)
     log.info(
         "nn: the state at step %d, t = %.6g, is kept: --resume goes on from it with another step", best.step, best.time
     )

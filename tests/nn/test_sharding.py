@@ -11,6 +11,7 @@ import torch
 import nn
 import problem as statement
 from nn.network import Layout
+from nn.sharding import Sharded, Shards
 from problem import ErrorHistory
 from tests import launch
 
@@ -121,6 +122,25 @@ def test_a_divergence_ends_all_processes_and_keeps_what_one_can_go_on_from(run_f
     wild.write_text(wild.read_text().replace("step = 5.0", "step = 0.05"))
     resumed = train(wild, tmp_path, "--resume")
     assert resumed.loss[-1] < resumed.loss[0]
+
+
+def test_fewer_neurons_than_processes_are_refused_before_anything_is_written(tmp_path):
+    few = tmp_path / "few.toml"
+    few.write_text(RUN.format(step=0.5).replace("width = 101", "width = 2"))
+    done = launch.run("-m", "nn", few, "--out", tmp_path / "out", "--shard", ranks=3)
+    assert done.returncode == 2 and done.stderr.count("width = 2: 3 processes") == 1, done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_device_has_to_hold_what_the_processes_on_it_hold(monkeypatch):
+    """12 processes, 6 of them here, with 4 GPUs; the memory of a CPU is the machine's."""
+    monkeypatch.setattr("nn.sharding.size", lambda: 12)
+    monkeypatch.setattr("nn.sharding.size_here", lambda: 6)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    shards = object.__new__(Sharded)
+    assert shards.share(torch.device("cpu")) == 0.5
+    assert shards.share(torch.device("cuda", 1)) == 2 / 12
+    assert Shards().share(torch.device("cuda", 1)) == 1.0
 
 
 def test_what_is_not_finite_on_one_process_is_raised_on_all():
