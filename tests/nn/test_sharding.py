@@ -95,9 +95,9 @@ def test_torchrun_starts_it_too(run_file, alone, tmp_path, monkeypatch):
 
 
 def test_a_stop_on_two_processes_is_gone_on_from_on_three(tmp_path):
-    run_file = tmp_path / "run.toml"  # a diagonal layer and adam's memory are shared out too
+    run_file = tmp_path / "run.toml"  # a diagonal layer, adam's memory and the error held out are shared out too
     text = RUN.format(step=0.5).replace("[training]", '[training]\nintegrator = "adam"')
-    run_file.write_text(text.replace("[network]", "[network]\ndiagonal = true"))
+    run_file.write_text(text.replace("[network]", "held_out = 0.1\n[network]\ndiagonal = true"))
     run = statement.load(run_file)
     alone = nn.train(statement.build(run), run.training)
     done = launch.run_code(STOPPED, run_file, tmp_path, ranks=2)
@@ -106,7 +106,8 @@ def test_a_stop_on_two_processes_is_gone_on_from_on_three(tmp_path):
         "state-0.safetensors", "state-1.safetensors",
     ]  # fmt: skip
     resumed = train(run_file, tmp_path, "--shard", "--resume", ranks=3)
-    np.testing.assert_allclose(resumed.error, alone.error, rtol=0, atol=1e-9 * np.abs(alone.error[0]).max())
+    for found, expected in ((resumed.error, alone.error), (resumed.held_out_error, alone.held_out_error)):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected[0]).max())
 
 
 def test_a_divergence_ends_all_processes_and_keeps_what_one_can_go_on_from(run_file, tmp_path):
