@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from problem import InputError
-from runtime import log
+from runtime import UsageError, log, size
+from runtime.ranks import by_torchrun
 
 PREFIX = "pde_"
 NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
@@ -15,8 +16,12 @@ NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
 def start(options: Sequence[str]) -> None:
     """Put the words of a command line into PETSc's database, starting PETSc where it has not started. Collective.
 
-    Raises InputError where they do not begin with an option.
+    Raises InputError where they do not begin with an option, and UsageError under torchrun.
     """
+    if by_torchrun() and size() > 1:
+        raise UsageError(
+            "torchrun's processes are not MPI's, among which the equation is shared out: start with `uv run mpirun`"
+        )
     if options and not NAME.fullmatch(options[0]):
         raise InputError(f"-- {' '.join(options)}: PETSc's options begin with '-', for example -- -pde_ksp_rtol 1e-9")
     from mpi4py import MPI  # noqa: F401  # isort: skip

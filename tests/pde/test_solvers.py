@@ -8,7 +8,9 @@ from petsc4py import PETSc
 from meshes import BoxPlan, LayeredPlan
 from pde import linear_algebra
 from pde.local_operator import LocalOperator
+from pde.petsc_options import start
 from problem import Ball, ComputationError, Gaussian, Grid, Network, Problem, waves
+from runtime import UsageError
 
 BOXES = {2: BoxPlan.uniform((9.0, 9.0), (20, 20), 2), 3: BoxPlan.uniform((9.0,) * 3, (6, 6, 6), 2)}
 
@@ -71,3 +73,11 @@ def test_a_solve_that_fails_says_why(option):
     option("pde_ksp_max_it", 2)
     with pytest.raises(ComputationError, match=r"cg \+ none.*DIVERGED_(MAX_IT|ITS).*other PETSc options"):
         solved(operator, 1e4)
+
+
+def test_torchrun_is_refused(monkeypatch):
+    """Each of its processes would solve all of it."""
+    for name, value in (("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match="uv run mpirun"):
+        start([])
