@@ -42,6 +42,8 @@ def test_noise_falls_on_the_training_samples_alone():
     assert noise.std() == pytest.approx(0.5, rel=0.2)  # of 160
     assert abs(noise.mean()) < 3 * 0.5 / np.sqrt(160)
     np.testing.assert_array_equal(of(held_out=0.2, noise=0.5).samples.values, noisy.samples.values)
+    other = of(noise=0.5, seed=4).samples.values - of(seed=4).samples.values
+    assert np.abs(other - (of(noise=0.5).samples.values - of().samples.values)).max() > 0.5
 
 
 def test_the_error_on_both_follows_the_exact_ntk(tmp_path):

@@ -1,9 +1,11 @@
 """Gradient descent, Heun's and Runge-Kutta's steps in a Krylov space against the steps themselves."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
-from numerics import Schedule, gradient_descent
+from numerics import Lanczos, Schedule, gradient_descent
 from problem import ComputationError
 from tests.numerics.test_lanczos import semidefinite
 
@@ -51,6 +53,27 @@ def test_the_bound_holds_for_the_steps_of_other_integrators(taylor, step, tolera
     assert error <= result.error + 1e-12 <= tolerance + 1e-12
     assert result.error <= slack * error + 1e-12
     assert result.steps < 120
+
+
+@pytest.mark.parametrize("taylor, step", [((1, 1), 0.7), ((1, 1), 1.99), (HEUN, 1.9), (RK4, 2.5)])
+def test_the_bound_is_the_sum_of_what_each_step_leaves_out_of_the_krylov_space(taylor, step):
+    matrix, start, schedule = semidefinite(120, 0.02), np.random.default_rng(5).normal(size=120), Schedule(TIMES, step)
+    result = gradient_descent(lambda v: matrix @ v, start, schedule, 1e-4, taylor=taylor)
+    lanczos = Lanczos(lambda v: matrix @ v, start)
+    for _ in range(result.steps):
+        lanczos.step()
+    small = np.diag(lanczos.alpha) + np.diag(lanczos.beta[:-1], 1) + np.diag(lanczos.beta[:-1], -1)
+    largest, y, bound = np.linalg.eigvalsh(small)[-1], np.eye(result.steps)[0], 0.0
+    for size in np.repeat(schedule.sizes, schedule.counts):
+        powers = [y]
+        for _ in taylor[1:]:
+            powers.append(size * small @ powers[-1])
+        for i, j in combinations(range(len(taylor)), 2):
+            bound += size * lanczos.beta[-1] * taylor[j] * (size * largest) ** (j - 1 - i) * abs(powers[i][-1])
+        y = sum(
+            coefficient * (-1) ** j * power for j, (coefficient, power) in enumerate(zip(taylor, powers, strict=True))
+        )
+    assert result.error == pytest.approx(bound, rel=1e-6)
 
 
 def test_the_limit_of_runge_kutta_is_named():
