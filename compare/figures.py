@@ -7,6 +7,7 @@ colour scale. Several channels are shown as the root of the sum over channels of
 
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib.style
@@ -26,6 +27,7 @@ FLOOR = 0.03  # of the largest difference: there the colour scale begins,
 LOWEST, HIGHEST = 1e-5, 1e-2  # but not below or above these shares of the largest magnitude
 SIGNAL = 0.02  # of the largest magnitude: the axes reach as far as there is that much
 LEAST_ERROR = 0.01  # percent: below it a title does not give the digits, which are those of rounding
+LINE = 16  # letters in a line of a name beside a map: longer lines would meet
 TICKS = [1, 2, 5, 10]
 PDE_COLOUR, NN_COLOUR = "#56b4e9", "#000000"  # Okabe and Ito 2008
 KERNELS = [  # colour, marker and words of each; of its names the first that is there is shown
@@ -113,7 +115,7 @@ def _maps(comparison: Comparison) -> Figure:
             panel.set(xlim=(-reach[0], reach[0]), ylim=(-reach[1], reach[1]), aspect="equal")
             panel.xaxis.set_major_locator(MaxNLocator(4, steps=TICKS))
             panel.yaxis.set_major_locator(MaxNLocator(4, steps=TICKS))
-        panels[0].set_ylabel(f"{name}\n" + r"$\xi_2$")
+        panels[0].set_ylabel(fill(name, LINE) + "\n" + r"$\xi_2$")
     for panel, index in zip(axes[0], shown, strict=True):
         panel.set_title(_title(comparison, index))
     for panel in axes[-1]:
