@@ -32,7 +32,7 @@ from nn.backends import make_transforms
 from nn.integrators import INTEGRATORS
 from nn.network import FourierNetwork
 from nn.nufft import ACCURACY
-from numerics.nufft import share_count
+from numerics.nufft import plan_options, share_count
 from problem import Gaussian, Grid, Network, Problem, waves
 from runtime import available_memory, threads_alone
 
@@ -79,7 +79,7 @@ def network_step(problem: Problem, backend: str) -> Callable[[], object]:
 def bare_step(problem: Problem) -> Callable[[], object]:
     """On as many threads, and among as many shares of the neurons, as the nufft step."""
     grid, rng = problem.grid, np.random.default_rng(0)
-    options = {"eps": ACCURACY["single"], "dtype": "complex64", "nthreads": 1, "upsampfac": 2.0}
+    options = plan_options(grid, ACCURACY["single"], np.complex64)
     values = rng.normal(size=(3, *grid.shape)).astype(np.complex64)
     neurons = 10 * rng.normal(size=(problem.network.width, 2))
     count = share_count(problem.network.width, grid, threads_alone())

@@ -18,6 +18,7 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import finufft
 import numpy as np
@@ -25,6 +26,7 @@ import numpy as np
 from problem import SIGN, Grid, Sites
 
 PRECISIONS = {"single": (np.float32, np.complex64), "double": (np.float64, np.complex128)}
+UNSORTED = 2**24  # bytes of the fine grid up to which the points are left as they come
 SHARE = 20_000  # frequencies that make a thread worth its while, unless the grid is so large that its FFT is the work
 
 
@@ -33,12 +35,23 @@ def share_count(frequencies: int, sites: Sites, threads: int) -> int:
     return max(1, min(threads, frequencies // max(SHARE, sites.size // 4)))
 
 
+def plan_options(grid: Grid, eps: float, complex: type) -> dict[str, Any]:
+    """FINUFFT's, the same for any number of points: left alone, it chooses the upsampling by it, and the partition of
+    the frequencies would show. Sorting the points pays where the fine grid leaves the cache (measured: without, the
+    transforms take 0.7 to 0.95 of the time on smaller grids, up to twice and five times on larger ones in two and
+    three dimensions)."""
+    fine = 2**grid.dimension * grid.size * np.dtype(complex).itemsize
+    sort = grid.dimension == 3 or fine > UNSORTED
+    return {"eps": eps, "dtype": np.dtype(complex).name, "nthreads": 1, "upsampfac": 2.0, "spread_sort": int(sort)}
+
+
 def angles(turns: np.ndarray, dtype: type) -> np.ndarray:
     """2 pi times the turns, less their whole number while still in double: single precision would lose digits at
     high frequencies."""
-    turns = turns - np.rint(turns)
-    turns *= 2 * np.pi
-    return turns.astype(dtype, copy=False)
+    if turns.size and max(turns.max(), -turns.min()) > 1 / 2:
+        turns = turns - np.rint(turns)
+    angle: np.ndarray = np.empty(turns.shape, dtype=dtype)
+    return np.multiply(turns, 2 * np.pi, out=angle, casting="same_kind")
 
 
 def unit_wave(turns: np.ndarray, dtype: type) -> np.ndarray:
@@ -155,8 +168,7 @@ class GridTransform(NonUniformTransform):
 class _GridShare(Share):
     def __init__(self, grid: Grid, eps: float, real: type, complex: type) -> None:
         self._grid, self._real, self._complex = grid, real, complex
-        # The upsampling is fixed: left alone, FINUFFT chooses it by the number of points, and the partition would show.
-        self._options = {"eps": eps, "dtype": np.dtype(complex).name, "nthreads": 1, "upsampfac": 2.0}
+        self._options = plan_options(grid, eps, complex)
         self._plans: dict[tuple[int, int], finufft.Plan] = {}
 
     def move_to(self, frequencies: np.ndarray) -> None:
