@@ -18,37 +18,29 @@ TOLERANCE = 1e-8  # of the errors over the start: far below what they are compar
 class LinearisedTraining:
     """du/dt = -K u from u(0) = start (C, N); flow and steps share one Krylov space.
 
-    watch: called before every product; what it raises ends the work. products: made so far; error: the largest bound
-    reached, over the start.
+    tolerance: of the errors over the start; where it is not reached, a larger one may be asked for, which takes no
+    product twice. watch: called before every product; what it raises ends the work. products: made so far; error: the
+    largest bound reached, over the start.
     """
 
-    def __init__(
-        self,
-        kernel: Kernel,
-        start: np.ndarray,
-        *,
-        tolerance: float = TOLERANCE,
-        watch: Watch = lambda lanczos: None,
-    ) -> None:
-        self._kernel, self._start, self._tolerance, self._watch = kernel, start, tolerance, watch
+    def __init__(self, kernel: Kernel, start: np.ndarray, *, watch: Watch = lambda lanczos: None) -> None:
+        self._kernel, self._start, self._watch = kernel, start, watch
         self._krylov: Lanczos | None = None
         self.products, self.error = 0, 0.0
 
-    def flow(self, times: np.ndarray) -> np.ndarray:
+    def flow(self, times: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
         """exp(-t K) u(0) at each of times (T,), the first of which is 0: (T, C, N). Raises ComputationError where
         Lanczos does not reach the tolerance."""
         return self._from_the_start(
-            exponential(
-                self._apply, self._start.ravel(), times[1:], self._tolerance, known=self._known(), watch=self._seen
-            )
+            exponential(self._apply, self._start.ravel(), times[1:], tolerance, known=self._known(), watch=self._seen)
         )
 
-    def steps(self, schedule: Schedule, taylor: Sequence[float]) -> np.ndarray:
+    def steps(self, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE) -> np.ndarray:
         """u after the steps of the schedule, at its output times, (T, C, N): u <- R(eta K) u, R(z) = sum_j taylor_j
         (-z)^j. Raises ComputationError where the steps diverge, or Lanczos does not reach the tolerance."""
         return self._from_the_start(
             gradient_descent(
-                self._apply, self._start.ravel(), schedule, self._tolerance,
+                self._apply, self._start.ravel(), schedule, tolerance,
                 taylor=taylor, known=self._known(), watch=self._seen,
             )
         )  # fmt: skip

@@ -3,8 +3,12 @@ would have it.
 
 Files, each in the format of `nn/error.nc`: `infinite-width.nc` and `empirical.nc`, the flows; `infinite-width-steps.nc`
 and `empirical-steps.nc`, the steps that the training makes, where each is a function of the kernel and no mode grows.
+What Lanczos does not reach is left out, with a warning.
 Parts: one for each kernel, kept as soon as it is done.
 """
+
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +21,7 @@ from problem import ComputationError, ErrorHistory, Problem, RunFile, every_stag
 from runtime import Stage, StopRequest, Store, log, on_root, version_of
 
 KERNELS = ("infinite-width", "empirical")
+WITHIN = 0.1  # of the training's tolerance, where a prediction cannot be more accurate: below what it is compared with
 
 
 def run_stage(
@@ -47,25 +52,43 @@ def _run_stage(
         for name in KERNELS:
             if name not in stage.parts():
                 kernel = empirical if name == "empirical" else InfiniteWidthKernel(problem)
-                _predict(stage, plan, name, kernel, empirical.start, stop)
+                errors, meta = _predict(plan, name, kernel, empirical.start, run.training_tolerance, stop)
+                stage.save_part(name, errors, **meta)
             _write(stage, plan, name)
         stage.finish(versions={"torch": torch.__version__})
     log.info("ntk: wrote %s", stage.folder)
 
 
-def _predict(stage: Stage, plan: Plan, name: str, kernel: Kernel, start: np.ndarray, stop: StopRequest) -> None:
+def _predict(
+    plan: Plan, name: str, kernel: Kernel, start: np.ndarray, tolerance: float, stop: StopRequest
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     def watch(_: Lanczos) -> None:
         stop.check()
 
-    training = LinearisedTraining(kernel, start, watch=watch)
-    errors = {"flow": training.flow(plan.problem.times)}
-    try:
-        if plan.integrator.taylor is not None:
-            errors["steps"] = training.steps(plan.schedule, plan.integrator.taylor)
-    except ComputationError as failure:
-        log.warning("ntk: %s: no %s-steps.nc: %s", name, name, failure)
+    training, taylor = LinearisedTraining(kernel, start, watch=watch), plan.integrator.taylor
+    kinds = {"flow": partial(training.flow, plan.problem.times)}
+    if taylor is not None:
+        kinds["steps"] = partial(training.steps, plan.schedule, taylor)
+    errors: dict[str, np.ndarray] = {}
+    for kind, predict in kinds.items():
+        try:
+            errors[kind] = _as_accurate_as_can_be(predict, tolerance)
+        except ComputationError as failure:
+            log.warning("ntk: %s: no %s: %s", name, _file(name, kind), failure)
     log.info("ntk: %s: %d products, error at most %.1e of the start", name, training.products, training.error)
-    stage.save_part(name, errors, products=training.products, error_bound=training.error)
+    return errors, {"products": training.products, "error_bound": training.error}
+
+
+def _as_accurate_as_can_be(predict: Callable[..., np.ndarray], tolerance: float) -> np.ndarray:
+    """To TOLERANCE, or where Lanczos does not reach that, well within the tolerance of the training."""
+    try:
+        return predict()
+    except ComputationError:
+        return predict(tolerance=WITHIN * tolerance)
+
+
+def _file(name: str, kind: str) -> str:
+    return f"{name}-steps.nc" if kind == "steps" else f"{name}.nc"
 
 
 def _write(stage: Stage, plan: Plan, name: str) -> None:
@@ -78,5 +101,5 @@ def _write(stage: Stage, plan: Plan, name: str) -> None:
     for kind, error in errors.items():
         loss = 0.5 * np.mean(error**2, axis=2).sum(axis=1)
         attributes = about | (steps if kind == "steps" else {})
-        with stage.writing(f"{name}-steps.nc" if kind == "steps" else f"{name}.nc") as path:
+        with stage.writing(_file(name, kind)) as path:
             ErrorHistory(problem.times, problem.sites.positions(), error, loss, attributes).save(path)

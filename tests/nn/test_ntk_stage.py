@@ -1,11 +1,13 @@
 """The stage `ntk`: what it writes, refuses, and goes on from."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nn
+import numerics
 import problem as statement
 from nn.ntk_stage import run_stage
 from problem import ErrorHistory, InputError
@@ -90,6 +92,25 @@ def test_steps_that_diverge_are_left_out_aloud(tmp_path, caplog):
     run_in(tmp_path, training={"step": 25.0, "integrator": "gradient-descent"})
     assert read(tmp_path).keys() == {"infinite-width", "empirical"}
     assert "empirical: no empirical-steps.nc: the steps diverge" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("most", "left"), [(14, FILES), (12, {"infinite-width.nc", "infinite-width-steps.nc"}), (2, set())]
+)
+def test_what_takes_too_many_products_is_less_accurate_or_left_out_aloud(tmp_path, most, left, monkeypatch, caplog):
+    for name in ("exponential", "gradient_descent"):
+        monkeypatch.setattr(f"nn.linearised.{name}", partial(getattr(numerics, name), max_steps=most))
+    store = run_in(tmp_path, training={"step": 0.5, "tolerance": 1e-2})
+    assert {path.name for path in store.verify("ntk").glob("*.nc")} == left
+    said = {name for name in FILES if f"no {name}: Lanczos: error bound" in caplog.text}
+    assert said == FILES - left
+    if left:
+        flow = read(tmp_path)["infinite-width"]
+        matrix = oracle.dense_kernel(oracle.grid((48,), (1.0,)), oracle.gaussian(5.0), 1.0)
+        exact = oracle.flow(matrix, flow.error[0], flow.time)
+        apart = np.linalg.norm(flow.error - exact, axis=(1, 2)).max() / np.linalg.norm(exact[0])
+        assert flow.attributes["products"] == most
+        assert 1e-8 < apart <= flow.attributes["error_bound"] <= 1e-3
 
 
 def test_what_cannot_be_predicted_is_refused_before_anything_is_written(tmp_path, monkeypatch):
