@@ -16,25 +16,29 @@ from scipy import fft
 
 from numerics import GridTransform
 from problem import Grid, Law, Sites
-from runtime import log, threads_alone
+from runtime import available_memory, log, threads_alone
 
 Convolution = Callable[[np.ndarray], np.ndarray]  # (..., N) -> (..., N)
 
 ACCURACY = 1e-10  # of an entry, over G(0)
 PERIOD = 3.0  # times the extent of the samples: half of it is room for the cut-off to fall
 SMOOTH = 25.0  # beta of the cut-off
-DENSE = 4096  # samples up to which the matrix itself is as cheap as transforms, and small
 MOST_MODES = 2**22
 PROBES = 500  # pairs of samples at which a series is held against G
+MATRIX_SHARE = 0.25  # of the memory, that a matrix of all pairs of samples may take
+
+# Seconds on one core, as measured.
+FREQUENCY = 4.5e-7  # of a series, to the samples and back
+SAMPLE = {1: 1.5e-7, 2: 4e-7, 3: 2e-6}  # the same for each sample, by dimension
+ENTRY = 8e-10 + 6e-8 / 100  # of a matrix in a product, and its making, for the some hundred products that it serves
 
 
-def convolution(law: Law, sites: Sites, *, atom: float = 0.0) -> Convolution:
-    """u (..., N) -> sum_j (G(x_q - x_j) + atom) u_j, G the transform of the law; prepared once."""
-    if isinstance(sites, Grid):
-        return _toeplitz(law, sites, atom)
-    if sites.size <= DENSE:
-        return _dense(law, sites, atom)
-    return _series(law, sites, atom)
+def convolution(law: Law, sites: Sites, *, atom: float = 0.0) -> Convolution | None:
+    """u (..., N) -> sum_j (G(x_q - x_j) + atom) u_j, G the transform of the law; prepared once.
+
+    None between scattered samples where the matrix of all their pairs is cheaper, and fits into memory.
+    """
+    return _toeplitz(law, sites, atom) if isinstance(sites, Grid) else _series(law, sites, atom)
 
 
 def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
@@ -52,14 +56,14 @@ def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
     return convolve
 
 
-def _dense(law: Law, sites: Sites, atom: float) -> Convolution:
-    x = sites.positions()
-    matrix = np.array([law.transform(x - each) for each in x]) + atom
-    return lambda values: values @ matrix
-
-
-def _series(law: Law, sites: Sites, atom: float) -> Convolution:
-    """By the Fourier series, longer until it meets ACCURACY; says so where MOST_MODES do not suffice."""
+def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
+    """By the Fourier series, longer until it meets ACCURACY; None where a matrix is cheaper than that, and where there
+    is no room for one, says how accurate MOST_MODES are."""
+    matrix_fits = 8 * sites.size**2 <= MATRIX_SHARE * available_memory()
+    most = min(MOST_MODES, _worth_a_matrix(sites)) if matrix_fits else MOST_MODES
+    modes = 16
+    if matrix_fits and (2 * modes + 1) ** sites.dimension > most:
+        return None
     x = sites.positions()
     centre = (x.min(axis=0) + x.max(axis=0)) / 2
     extent = np.ptp(x, axis=0)
@@ -67,15 +71,16 @@ def _series(law: Law, sites: Sites, atom: float) -> Convolution:
     differences = x[rng.integers(len(x), size=PROBES)] - x[rng.integers(len(x), size=PROBES)]
     differences[0] = 0  # where G peaks, and has its kink if it has one
     exact, scale = law.transform(differences), law.integral
-    modes = 16
     while True:
         grid, coefficients = _coefficients(law, extent, modes)
         found = GridTransform(grid, differences).to_frequencies(coefficients).real
         error = float(np.abs(found - exact).max())
-        if error <= ACCURACY * scale or 1.5**sites.dimension * grid.size > MOST_MODES:
+        if error <= ACCURACY * scale or 1.5**sites.dimension * grid.size > most:
             break
         modes += modes // 2
     if error > ACCURACY * scale:
+        if matrix_fits:
+            return None
         log.warning(
             "nn: the kernel between scattered samples is accurate to %.1e only: its law falls slowly, and %d "
             "frequencies are taken", error / scale, grid.size,
@@ -87,6 +92,12 @@ def _series(law: Law, sites: Sites, atom: float) -> Convolution:
         return transform.to_frequencies(coefficients * transform.to_samples(values)).real
 
     return convolve
+
+
+def _worth_a_matrix(sites: Sites) -> float:
+    """The frequencies with which the 1 + d sums of a kernel's product by series take as long as its matrix."""
+    matrix = ENTRY * sites.size**2
+    return (matrix / (1 + sites.dimension) - SAMPLE[sites.dimension] * sites.size) / FREQUENCY
 
 
 def _coefficients(law: Law, extent: np.ndarray, modes: int) -> tuple[Grid, np.ndarray]:

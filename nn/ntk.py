@@ -11,18 +11,19 @@ Both have `apply`, (C, N) -> (C, N): mean_j K(x_q, x_j) u(x_j). Channels mix in 
 they share w.
 """
 
+from functools import lru_cache, partial
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from nn.backends import choose_backend, make_transforms
-from nn.convolution import convolution
+from nn.convolution import Convolution, convolution
 from nn.device import memory_that_may_run_out, torch_threads
 from nn.diagonal import network_of
 from nn.eigenvalue import any_vector, leading_mode
 from nn.sharding import Shards
-from problem import Problem
+from problem import Laws, Problem
 
 
 class Kernel(Protocol):
@@ -31,25 +32,52 @@ class Kernel(Protocol):
 
 
 class InfiniteWidthKernel:
-    """Products with the kernel of a problem's network at infinite width, on its samples: O(N log N) each on grids,
-    by non-uniform transforms between many scattered samples (`nn.convolution`); prepared once."""
+    """Products with the kernel of a problem's network at infinite width, on its samples: O(N log N) each on grids;
+    between scattered samples by non-uniform transforms (`nn.convolution`) or its matrix, whichever is cheaper.
+    Prepared once."""
 
     def __init__(self, problem: Problem) -> None:
         laws, sites = problem.laws, problem.sites
-        self._plain = convolution(laws.damping, sites, atom=laws.atom)
-        self._moment = convolution(laws.diffusion, sites)
-        self._positions = sites.positions().T
+        self._size = sites.size
+        plain, moment = convolution(laws.damping, sites, atom=laws.atom), convolution(laws.diffusion, sites)
+        if plain is None or moment is None:
+            matrix = _matrix(laws, sites.positions())
+            self._sum: Convolution = lambda values: values @ matrix
+        else:
+            self._sum = partial(_sum, plain, moment, sites.positions().T)
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """mean_j K(x_q, x_j) u(x_j): (..., N) -> (..., N)."""
-        result = self._plain(values)
-        for x in self._positions:
-            result = result + 4 * np.pi**2 * x * self._moment(x * values)
-        return result / self._positions.shape[1]
+        return self._sum(values) / self._size
 
     def largest_eigenvalue(self) -> float:
         """lambda_max of the flow du/dt = -K u, from above."""
-        return leading_mode(self.apply, any_vector(self._positions.shape[1]))[0]
+        return leading_mode(self.apply, any_vector(self._size))[0]
+
+
+@lru_cache(maxsize=1)
+def largest_eigenvalue(problem: Problem) -> float:
+    """lambda_max at infinite width, from above; the last problem's is remembered, since the kernel between scattered
+    samples may take a minute to prepare."""
+    return InfiniteWidthKernel(problem).largest_eigenvalue()
+
+
+def _sum(plain: Convolution, moment: Convolution, positions: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """sum_j K(x_q, x_j) u_j by the sums with G and H; positions (d, N)."""
+    result = plain(values)
+    for x in positions:
+        result = result + 4 * np.pi**2 * x * moment(x * values)
+    return result
+
+
+def _matrix(laws: Laws, x: np.ndarray) -> np.ndarray:
+    """K(x_q, x_j), (N, N), from positions (N, d)."""
+    matrix = np.empty((len(x), len(x)))
+    for j, x_j in enumerate(x):
+        z = x[j:] - x_j
+        moment = 4 * np.pi**2 * (x[j:] @ x_j) * laws.diffusion.transform(z)
+        matrix[j, j:] = matrix[j:, j] = laws.damping.transform(z) + laws.atom + moment
+    return matrix
 
 
 class EmpiricalKernel:

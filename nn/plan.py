@@ -11,13 +11,13 @@ import torch
 from nn.backends import choose_backend
 from nn.device import check_memory, choose_device
 from nn.integrators import INTEGRATORS, Integrator
-from nn.ntk import EmpiricalKernel, InfiniteWidthKernel
+from nn.ntk import EmpiricalKernel, largest_eigenvalue
 from nn.optimisers import Adam, Batches, Momentum, batch_weights, optimiser
 from nn.pace import Pace
 from nn.sharding import Shards
 from numerics import Schedule
 from problem import ErrorHistory, InputError, Problem, Training
-from runtime import log, version_of
+from runtime import log, on_root, version_of
 
 TIME = {
     "momentum": "gradient-flow time: t = s step, step = rate / (1 - momentum)",
@@ -117,7 +117,7 @@ def prepare(
     check_memory(problem, precision=precision, device=device, backend=backend, share=share)
     kernel = EmpiricalKernel(problem, device=device, backend=backend, shards=shards)
     drawn, eigenvector = shards.comm.bcast(kernel.leading_mode())
-    lambda_max = shards.comm.bcast(max(InfiniteWidthKernel(problem).largest_eigenvalue(), drawn))
+    lambda_max = max(on_root(largest_eigenvalue, problem, comm=shards.comm), drawn)
     integrator = _integrator(settings)
     if settings.step == "auto":
         step = integrator.largest_step(settings.tolerance or tolerance) / lambda_max

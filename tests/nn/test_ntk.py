@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from nn import EmpiricalKernel, InfiniteWidthKernel
+from nn.convolution import convolution
 from problem import Ball, Gaussian, Grid, Laplace, Network, Problem, Samples, Scattered, StudentT, Uniform, draw
 from tests import oracle
 
@@ -73,12 +74,21 @@ def scattered(density, dimension, count=150, sigma_a=1.0):
     return Problem(density, samples, Network(width=2, sigma_a=sigma_a), np.array([0.0, 1.0]))
 
 
-@pytest.mark.parametrize("dense", [0, 10**6], ids=["series", "dense"])
+NO_MATRIX, NO_SERIES = {"MATRIX_SHARE": 0.0}, {"MOST_MODES": 0}
+both_ways = pytest.mark.parametrize("forbidden", [NO_MATRIX, NO_SERIES], ids=["series", "matrix"])
+
+
+def forbid(settings, monkeypatch):
+    for name, value in settings.items():
+        monkeypatch.setattr(f"nn.convolution.{name}", value)
+
+
+@both_ways
 @pytest.mark.parametrize("density, k, dimension", SCATTERED, ids=str)
-def test_products_on_scattered_samples_equal_the_dense_ones(density, k, dimension, dense, monkeypatch, caplog):
-    monkeypatch.setattr("nn.convolution.DENSE", dense)
+def test_products_on_scattered_samples_equal_the_dense_ones(density, k, dimension, forbidden, monkeypatch, caplog):
+    forbid(forbidden, monkeypatch)
     bound = 1e-10
-    if dimension == 3 and not dense:  # 30 s otherwise
+    if dimension == 3 and forbidden is NO_MATRIX:  # 30 s otherwise
         monkeypatch.setattr("nn.convolution.ACCURACY", bound := 1e-5)
         monkeypatch.setattr("nn.convolution.SMOOTH", 12.0)
     problem = scattered(density, dimension)
@@ -90,7 +100,7 @@ def test_products_on_scattered_samples_equal_the_dense_ones(density, k, dimensio
 
 def test_a_law_that_is_0_takes_no_long_series(monkeypatch, caplog):
     """Without output weights there is no diffusion."""
-    monkeypatch.setattr("nn.convolution.DENSE", 0)
+    forbid(NO_MATRIX, monkeypatch)
     problem = scattered(Gaussian(2.0), 2, sigma_a=0.0)
     expected = problem.samples.values @ oracle.dense_kernel(problem.sites.positions(), oracle.gaussian(2.0), 0.0)
     with np.errstate(all="raise"):
@@ -101,7 +111,7 @@ def test_a_law_that_is_0_takes_no_long_series(monkeypatch, caplog):
 
 def test_a_series_that_would_be_too_long_says_how_accurate_it_is(monkeypatch, caplog):
     """Cauchy's law: its transform has a kink."""
-    monkeypatch.setattr("nn.convolution.DENSE", 0)
+    forbid(NO_MATRIX, monkeypatch)
     monkeypatch.setattr("nn.convolution.MOST_MODES", 2**16)
     problem = scattered(StudentT(3.0, 1.0), 1)
     expected = problem.samples.values @ oracle.dense_kernel(problem.sites.positions(), oracle.student_t(3.0, 1), 1.0)
@@ -109,6 +119,21 @@ def test_a_series_that_would_be_too_long_says_how_accurate_it_is(monkeypatch, ca
     assert "accurate to" in caplog.text
     said = float(caplog.text.partition("accurate to ")[2].split()[0])
     assert 1e-7 < np.abs(found - expected).max() / np.abs(expected).max() <= 2 * said < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("density", "dimension", "count", "taken"),
+    [(Gaussian(2.0), 1, 2000, "series"), (Gaussian(2.0), 2, 5000, "series"), (Gaussian(2.0), 2, 500, "matrix"),
+     (Laplace(2.0), 2, 2000, "matrix"), (Gaussian(2.0), 3, 5000, "matrix")],
+)  # fmt: skip
+def test_the_cheaper_of_series_and_matrix_is_taken(density, dimension, count, taken, monkeypatch):
+    problem = scattered(density, dimension, count)
+    law, sites = problem.laws.damping, problem.sites
+    assert (convolution(law, sites) is None) == (taken == "matrix")
+    if taken == "matrix":
+        monkeypatch.setattr("nn.convolution.MOST_MODES", 50_000)
+        monkeypatch.setattr("nn.convolution.available_memory", lambda: 4 * 8.0 * count**2 - 1)
+        assert convolution(law, sites) is not None
 
 
 def jacobian(problem):
@@ -131,9 +156,9 @@ def jacobian(problem):
     return f(*parameters).numpy(), torch.cat([part.flatten(2) for part in parts], dim=2).numpy()
 
 
-@pytest.mark.parametrize("dense", [0, 10**6], ids=["series", "dense"])
-def test_an_atom_of_the_damping_is_a_constant_of_the_kernel(dense, monkeypatch):
-    monkeypatch.setattr("nn.convolution.DENSE", dense)
+@both_ways
+def test_an_atom_of_the_damping_is_a_constant_of_the_kernel(forbidden, monkeypatch):
+    forbid(forbidden, monkeypatch)
     for problem in (scattered(Gaussian(3.0), 2), of(Gaussian(3.0), (7, 9), (1.0, 0.4), 1.0)):
         values, laws = problem.samples.values, problem.laws
         without, found = (

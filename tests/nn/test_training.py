@@ -103,6 +103,18 @@ def test_the_given_tolerance_counts_where_the_settings_have_none():
     assert prepare(small(), Training(step=0.25)).step == 0.25
 
 
+def test_the_kernel_of_a_problem_is_prepared_once(monkeypatch):
+    """Between many scattered samples it may take a minute, and all stages of a run ask for its lambda_max."""
+    made = []
+    monkeypatch.setattr(
+        "nn.ntk.InfiniteWidthKernel", lambda problem: made.append(problem) or InfiniteWidthKernel(problem)
+    )
+    one, other = small(), small(width=2000)
+    asked = [(one, 1e-2), (one, 1e-4), (other, 1e-4)]
+    steps = [prepare(problem, tolerance=tolerance).step for problem, tolerance in asked]
+    assert made == [one, other] and steps[0] > 2 * steps[1]
+
+
 def test_single_precision_follows_double():
     single, double = (
         train(small(width=4000), Training(precision=precision)).error for precision in ("single", "double")
