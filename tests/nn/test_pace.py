@@ -9,6 +9,7 @@ import torch
 
 from nn import FourierNetwork, prepare, train, trajectory
 from nn.nufft import NufftTransforms
+from nn.pace import Pace
 from numerics import Schedule
 from problem import Gaussian, Grid, Network, Problem, Samples, Training, waves
 
@@ -46,6 +47,14 @@ def test_lambda_max_is_that_of_the_network_as_it_is():
     found, exact = np.array(measured).T
     assert len(measured) >= 10 and exact[-1] > 4 * exact[0]
     np.testing.assert_allclose(found, 1.05 * exact, rtol=0.01)
+
+
+@pytest.mark.parametrize(("growth", "expected"), [(1.5, 1.5**2), (0.5, 0.5)])
+def test_where_lambda_max_rises_it_is_expected_to_rise_as_much_again(growth, expected):
+    z, before = 0.5, 1.05  # lambda_max from above
+    pace = Pace(((0, z / before),), before, np.array([1.0, 0.0, 0.0]), z)
+    now = pace.checked(7, lambda u: growth * np.array([1.0, 0.5, 0.2]) * u)
+    assert now.changes[-1] == (7, pytest.approx(z / (expected * before)))
 
 
 def test_a_training_that_goes_on_keeps_its_pace():

@@ -146,18 +146,19 @@ def test_a_resumed_training_keeps_the_steps_it_began_with(tmp_path, monkeypatch)
 LONG = {"end": 1000.0, "outputs": 5}
 
 
-def diverge(folder: Path) -> dict[str, object]:
+def diverge(folder: Path, checkpoint: float = 0.0) -> dict[str, object]:
     """The loss falls for a while, before the fastest mode takes over. Returns the settings of the training."""
     lambda_max = prepare(statement.build(statement.parse(TABLES))).lambda_max
-    training = {"step": 2.5 / lambda_max, "integrator": "gradient-descent"}
+    training = {"step": 2.5 / lambda_max, "integrator": "gradient-descent", "checkpoint": checkpoint}
     with pytest.raises(ComputationError, match="diverged at step"):
         run_in(folder, training=training, time=LONG)
     return training
 
 
-def test_after_a_divergence_the_best_state_is_gone_on_from_with_another_step(tmp_path, caplog):
+@pytest.mark.parametrize("checkpoint", [0.0, 30.0], ids=["states on the way to it", "no states"])
+def test_after_a_divergence_the_best_state_is_gone_on_from_with_another_step(tmp_path, checkpoint, caplog):
     finer = {"step": 0.5, "integrator": "gradient-descent"}
-    diverge(tmp_path / "mended")
+    diverge(tmp_path / "mended", checkpoint)
     assert not (tmp_path / "mended" / "nn").exists()
     with pytest.raises(UsageError, match="seed"):
         run_in(tmp_path / "mended", resume=True, training=finer, time=LONG, seed=1)
