@@ -23,6 +23,10 @@ def build(run: RunFile) -> Problem:
     with _errors_of(f"held_out = {run.data.held_out}"):
         if run.data.held_out:
             samples, held_out = samples.split(run.data.held_out, run.seed)
+    with _errors_of(_source(run.data)):
+        if run.data.standardize:
+            held_out = held_out and held_out.standardized(by=samples)
+            samples = samples.standardized()
     with _errors_of(f"noise = {run.data.noise}"):
         if run.data.noise:
             samples = samples.with_noise(run.data.noise, run.seed)
@@ -55,16 +59,18 @@ def output_times(run: RunFile) -> np.ndarray:
 
 
 def _samples(data: WavesSection | FileSection) -> Samples:
-    source = f"frequencies = {data.frequencies}" if isinstance(data, WavesSection) else f"path = {data.path!r}"
     try:
-        samples = _waves(data) if isinstance(data, WavesSection) else _file(data)
-        return samples.standardized() if data.standardize else samples
+        return _waves(data) if isinstance(data, WavesSection) else _file(data)
     except MemoryError as failure:
         raise InputError(f"[data] points = {data.points}: {failure}; use fewer points") from failure
     except InputError as failure:
         if str(failure).startswith("[data]"):
             raise
-        raise InputError(f"[data] {source}: {failure}") from failure
+        raise InputError(f"[data] {_source(data)}: {failure}") from failure
+
+
+def _source(data: WavesSection | FileSection) -> str:
+    return f"frequencies = {data.frequencies}" if isinstance(data, WavesSection) else f"path = {data.path!r}"
 
 
 def _waves(data: WavesSection) -> Samples:

@@ -2,7 +2,7 @@
 `problem.files`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,10 +15,14 @@ SPLIT, NOISE = 1, 2  # streams of random numbers beside that of the network's dr
 
 @dataclass(frozen=True)
 class Samples:
-    """Values f*(x_j), shape (C, N), of C channels at N sites, in their order. Channels never mix in the equation."""
+    """Values f*(x_j), shape (C, N), of C channels at N sites, in their order. Channels never mix in the equation.
+
+    held_out: not learnt from, so that they may well be 0.
+    """
 
     sites: Sites
     values: np.ndarray
+    held_out: bool = False
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != self.sites.size:
@@ -33,6 +37,8 @@ class Samples:
                 f"samples: {len(bad)} of {self.values.size} values are NaN or infinite, the first in channel {channel} "
                 f"at x = {self.sites.positions()[sample].tolist()}; fill or crop them first"
             )
+        if self.held_out:
+            return
         if not self.values.any():
             raise InputError("samples: every value is 0; there is nothing to learn, give a target that is not zero")
         if not SMALLEST <= (peak := np.abs(self.values).max()) <= LARGEST:
@@ -45,13 +51,14 @@ class Samples:
     def channels(self) -> int:
         return len(self.values)
 
-    def standardized(self) -> "Samples":
-        """Each channel shifted to mean 0 and scaled to variance 1; raises InputError for a constant channel."""
-        centred = self.values - self.values.mean(axis=1, keepdims=True)
-        deviation = centred.std(axis=1, keepdims=True)
-        if (deviation <= 1e-12 * np.abs(self.values).max()).any():
+    def standardized(self, by: "Samples | None" = None) -> "Samples":
+        """Each channel shifted and scaled to mean 0 and variance 1 of these samples, or of the others they are to be
+        standardized `by`; raises InputError for a constant channel."""
+        values = (by or self).values
+        mean, deviation = values.mean(axis=1, keepdims=True), values.std(axis=1, keepdims=True)
+        if (deviation <= 1e-12 * np.abs(values).max()).any():
             raise InputError("samples: a channel is constant and cannot be standardized; leave standardize out")
-        return Samples(self.sites, centred / deviation)
+        return replace(self, values=(self.values - mean) / deviation)
 
     def split(self, share: float, seed: int) -> tuple["Samples", "Samples"]:
         """Those that are left and those that are held out, both scattered, in their order: a share of all, drawn by the
@@ -60,8 +67,10 @@ class Samples:
         chosen = np.random.default_rng([seed, SPLIT]).permutation(self.sites.size)[: round(share * self.sites.size)]
         held_out[chosen] = True
         positions = self.sites.positions()
-        left, out = (Samples(Scattered(positions[each]), self.values[:, each]) for each in (~held_out, held_out))
-        return left, out
+        return (
+            Samples(Scattered(positions[~held_out]), self.values[:, ~held_out]),
+            Samples(Scattered(positions[held_out]), self.values[:, held_out], held_out=True),
+        )
 
     def with_noise(self, deviation: float, seed: int) -> "Samples":
         """Independent normal noise of this standard deviation added to every value, drawn by the seed."""

@@ -9,7 +9,8 @@ import torch
 from nn import train
 from nn.dense import DenseTransforms
 from nn.diagonal import network_of
-from problem import ErrorHistory, Scattered, build, parse
+from problem import ErrorHistory, Grid, InputError, Samples, Scattered, build, parse
+from problem.samples import SPLIT
 from tests import oracle
 from tests.problem.run_files import table
 
@@ -42,8 +43,28 @@ def test_noise_falls_on_the_training_samples_alone():
     assert noise.std() == pytest.approx(0.5, rel=0.2)  # of 160
     assert abs(noise.mean()) < 3 * 0.5 / np.sqrt(160)
     np.testing.assert_array_equal(of(held_out=0.2, noise=0.5).samples.values, noisy.samples.values)
+    for taken in (3, [3, SPLIT]):  # by the network's draw, and by the split
+        assert not np.allclose(noise, 0.5 * np.random.default_rng(taken).standard_normal(noise.shape))
     other = of(noise=0.5, seed=4).samples.values - of(seed=4).samples.values
     assert np.abs(other - (of(noise=0.5).samples.values - of().samples.values)).max() > 0.5
+
+
+def test_what_is_held_out_is_standardized_as_what_is_learnt():
+    plain, standard = of(held_out=0.2), of(held_out=0.2, standardize=True)
+    mean, deviation = plain.samples.values.mean(), plain.samples.values.std()
+    assert abs(mean) > 1e-3
+    for before, after in ((plain.samples, standard.samples), (plain.held_out, standard.held_out)):
+        np.testing.assert_allclose(after.values, (before.values - mean) / deviation, rtol=0, atol=1e-13)
+
+
+def test_only_what_is_held_out_may_be_0():
+    values = np.zeros((1, 50))
+    _, out = Samples(Grid((50,), (1.0,)), values + 1).split(0.2, seed=3)
+    there = np.isin(Grid((50,), (1.0,)).positions()[:, 0], out.sites.positions()[:, 0])
+    left, out = Samples(Grid((50,), (1.0,)), np.where(there, 0.0, [np.arange(50.0)])).split(0.2, seed=3)
+    assert not out.values.any() and left.values.any()
+    with pytest.raises(InputError, match="every value is 0"):
+        Samples(Grid((50,), (1.0,)), np.where(there, [np.arange(50.0) + 1], 0.0)).split(0.2, seed=3)
 
 
 def test_the_error_on_both_follows_the_exact_ntk(tmp_path):
