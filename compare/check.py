@@ -29,6 +29,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     loss = "not predicted" if flow is None else f"{flow.loss[0]:.3g} -> {flow.loss[-1]:.3g} at infinite width"
     rows = [
         ("data", f"{_where(problem.sites)} {problem.unit}".rstrip() + _channels(problem.samples.channels)),
+        *_apart(problem, run.data.noise),
         ("time", f"{len(problem.times) - 1} output times up to {problem.times[-1]:g}"),
         ("loss", loss),
         ("", ""),
@@ -79,6 +80,13 @@ def _where(sites: Sites) -> str:
     if isinstance(sites, Grid):
         return f"{' x '.join(map(str, sites.shape))} points over {_lengths(sites.extent)}"
     return f"{sites.size:,} scattered samples over {_lengths(np.ptp(sites.positions(), axis=0))}"
+
+
+def _apart(problem: Problem, noise: float) -> list[tuple[str, str]]:
+    """Samples that are held out, and noise on the others."""
+    words = [] if problem.held_out is None else [f"{problem.held_out.sites.size:,} samples held out"]
+    words += [f"noise of standard deviation {noise:g} on those trained on"] if noise else []
+    return [("", ", ".join(words))] if words else []
 
 
 def _aliasing(sites: Sites, unit: str, *, folded: bool) -> list[tuple[str, str]]:

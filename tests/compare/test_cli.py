@@ -127,6 +127,14 @@ def test_check_predicts_what_the_run_then_does(small, capsys):
         assert re.search(rf"^  of it {cause} +median .* %, worst .* % at t = ", summary, re.MULTILINE)
 
 
+def test_check_says_what_is_held_out_and_how_much_noise_there_is(small, capsys):
+    (small / "small.toml").write_text(RUN.replace("data = {", "data = { held_out = 0.25, noise = 0.05,"))
+    assert freqbias("check", "small.toml") == 0
+    said = capsys.readouterr().out
+    assert "48 scattered samples" in said
+    assert "16 samples held out, noise of standard deviation 0.05 on those trained on" in said
+
+
 def test_check_refuses_what_a_stage_would(small):
     (small / "small.toml").write_text(RUN.replace("pde = {", 'pde = { operator = "local",'))
     with pytest.raises(ValueError, match="local") as caught:
