@@ -21,7 +21,7 @@ points = 96
 frequencies = [[3.0], [8.0]]
 window = 0.12
 [network]
-width = 1000
+width = {width}
 sigma_a = 1.0
 [time]
 end = {end}
@@ -41,6 +41,7 @@ checkpoint = {checkpoint}
 DEFAULTS = {
     "operator": "local", "integrator": "crank-nicolson", "step": 0.04, "outputs": 40,
     "training_integrator": "rk4", "training_step": 0.25, "training_keys": "", "end": 50.0, "checkpoint": 30.0,
+    "width": 1000,
 }  # fmt: skip
 STAGES = {"pde": "pde/spectrum.nc", "nn": "nn/error.nc"}
 

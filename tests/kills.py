@@ -2,6 +2,7 @@
 
     uv run python -m tests.kills --count 50 --seed 0
     uv run python -m tests.kills --count 20 --stage nn
+    uv run python -m tests.kills --count 5 --stage ntk
 
 A trial takes stage (unless one is asked for), operator, integrator and ranks by chance, kills the whole job at a random
 instant of start-up, steps or writing, goes on with --resume on as many ranks as chance says, and compares the result
@@ -27,13 +28,13 @@ from typing import get_args
 
 import numpy as np
 
-from problem import Pde, Training
+from problem import ErrorHistory, Pde, Training
 from runtime import Store
 from tests import launch
 from tests.interrupted import STAGES, error_of, run_text
 
 INTEGRATORS = get_args(Pde.model_fields["integrator"].annotation)
-TRAINING_KEYS = {"sgd": {"training_keys": "batch = 20"}, "adam": {"training_step": 0.001, "end": 0.5}}
+TRAINING_KEYS = {"sgd": {"training_keys": "batch = 20"}, "adam": {"training_step": 0.001, "end": 1.0}}
 TRAININGS = get_args(Training.model_fields["integrator"].annotation)
 OPERATORS = get_args(Pde.model_fields["operator"].annotation)
 STEPS = {"crank-nicolson": 0.25, "backward-euler": 0.25}
@@ -44,8 +45,8 @@ ROUNDING = 1e-8  # over the start: conjugate gradients stop within their toleran
 
 @dataclass(frozen=True)
 class Job:
-    """What is killed. operator: "" for the stage nn, whose integrator is that of the training; for compare, both are
-    those of the pde before it."""
+    """What is killed. operator: "" for the stages nn and ntk, whose integrator is that of the training; for compare,
+    both are those of the pde before it."""
 
     stage: str
     operator: str
@@ -73,7 +74,9 @@ class Outcome:
 
 JOBS = [Job("pde", *kind) for kind in product(OPERATORS, INTEGRATORS)]
 JOBS += [Job("nn", "", integrator) for integrator in TRAININGS]
-JOBS += [Job("compare", "data", "lanczos")]
+JOBS += [Job("ntk", "", "rk4"), Job("compare", "data", "lanczos")]
+PREDICTIONS = ("infinite-width", "infinite-width-steps", "empirical", "empirical-steps")
+COMMAND = "from compare.cli import main; main()"
 
 
 class Bench:
@@ -101,7 +104,7 @@ class Bench:
         done = launch.run(*self._command(job, out), "--resume", ranks=resumed_on, timeout=300)
         assert done.returncode == 0, f"{job}, killed in {phase}: {done.stderr}"
         Store(out).verify(job.stage)
-        left = {path.name for path in out.iterdir()} - {"run.toml", "pde", "nn", "compare"}
+        left = {path.name for path in out.iterdir()} - {"run.toml", "pde", "nn", "ntk", "compare"}
         assert not left, f"{job}, killed in {phase}: left {left}"
         expected = result(self._reference(job, ranks), job)
         difference = float(np.abs(result(out, job) - expected).max() / np.abs(expected).max())
@@ -115,8 +118,10 @@ class Bench:
     def _run_file(self, job: Job) -> Path:
         path = self.folder / f"{job}.toml".replace(" ", "-")
         if job.stage == "nn":
-            settings = {"training_integrator": job.integrator, "training_step": 0.1, "checkpoint": 0.0}
+            settings = {"training_integrator": job.integrator, "training_step": 0.1, "checkpoint": 0.0, "end": 100.0}
             settings |= TRAINING_KEYS.get(job.integrator, {})
+        elif job.stage == "ntk":  # so wide that its products take some seconds
+            settings = {"training_integrator": job.integrator, "width": 200_000}
         else:
             step = STEPS.get(job.integrator, '"auto"')
             settings = {"operator": job.operator, "integrator": job.integrator, "step": step}
@@ -124,7 +129,7 @@ class Bench:
         return path
 
     def _command(self, job: Job, out: Path) -> list[str]:
-        return ["-m", job.stage, str(self._run_file(job)), "--out", str(out), "-q"]
+        return ["-c", COMMAND, job.stage, str(self._run_file(job)), "--out", str(out), "-q"]
 
     def _start(self, job: Job, out: Path, ranks: int):
         return launch.start(*self._command(job, out), ranks=ranks)
@@ -164,6 +169,8 @@ def result(out: Path, job: Job) -> np.ndarray:
     """What counts of a result, as an array."""
     if job.stage == "compare":
         return np.loadtxt(out / "compare" / "metrics.csv", delimiter=",", skiprows=2)  # nothing is relative at t = 0
+    if job.stage == "ntk":
+        return np.stack([ErrorHistory.load(out / "ntk" / f"{name}.nc").error for name in PREDICTIONS])
     return error_of(out, job.stage)
 
 
@@ -203,7 +210,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--stage", choices=[*STAGES, "compare"], help="of this stage alone")
+    parser.add_argument("--stage", choices=[*STAGES, "ntk", "compare"], help="of this stage alone")
     asked = parser.parse_args()
     random = Random(asked.seed)
     jobs = [job for job in JOBS if asked.stage in (None, job.stage)]
