@@ -167,13 +167,19 @@ class FourierNetwork:
         whole = Layout(self._width, self.layout.channels, self.layout.dimension)
         return whole.from_rows(torch.cat(parts, dim=1)).numpy()
 
-    def scatter(self, state: np.ndarray) -> torch.Tensor:
-        """The inverse: this process's part."""
+    def scatter(self, state: np.ndarray | None) -> torch.Tensor:
+        """The inverse: this process's part of what rank 0 has."""
+        part = self._shards.comm.scatter(None if state is None else self._parts_of(torch.from_numpy(state)))
+        return self.layout.from_rows(part).to(self.start.device) if part.ndim else part
+
+    def _parts_of(self, state: torch.Tensor) -> list[torch.Tensor]:
+        """For each process its rows, or the number that is all neurons' own."""
+        size = self._shards.comm.size
         if not state.ndim:
-            return torch.tensor(state)
-        whole = Layout(self._width, self.layout.channels, self.layout.dimension)
-        rows = whole.rows(torch.from_numpy(state))[:, self._shards.own(self._width)]
-        return self.layout.from_rows(rows).to(self.start.device)
+            return [state] * size
+        rows = Layout(self._width, self.layout.channels, self.layout.dimension).rows(state)
+        # A view would be sent with all that it is a view of.
+        return [rows[:, self._shards.own(self._width, rank)].clone() for rank in range(size)]
 
     def neurons(self, state: torch.Tensor) -> Neurons:
         """This process's neurons in a state."""

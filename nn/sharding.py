@@ -28,9 +28,9 @@ class Shards:
         self.comm: Any = SerialWorld()
         self.threads = threads_alone()
 
-    def own(self, width: int) -> slice:
-        """Those of so many neurons that are this process's."""
-        rank, size = self.comm.rank, self.comm.size
+    def own(self, width: int, rank: int | None = None) -> slice:
+        """Those of so many neurons that are this process's, or that rank's."""
+        rank, size = self.comm.rank if rank is None else rank, self.comm.size
         return slice(width * rank // size, width * (rank + 1) // size)
 
     def device(self, device: torch.device) -> torch.device:

@@ -76,7 +76,7 @@ def _run_stage(
 def _train(stage: Stage | None, plan: Plan, stop: StopRequest) -> Pace:
     """Train to the end, from an earlier run's state if there is one. Returns the pace at its end."""
     comm = plan.shards.comm
-    last, oldest = on_root(_last_checkpoint, stage, plan, comm=comm)
+    last, oldest = on_root(_last_checkpoint, stage, plan, comm=comm, share=False) or (None, 0)  # too large to share
     saved, best = time.monotonic(), None
     try:
         with _shown(stage, plan, last) as show:

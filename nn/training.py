@@ -85,11 +85,12 @@ class Snapshot:
 
 
 def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapshot]:
-    """Every step of the training, from its start, or from where an earlier run was.
+    """Every step of the training, from its start, or from where an earlier run was; of that, rank 0 knows.
 
     Raises ComputationError where it diverges, naming step, time, loss and remedy, and InputError where memory runs out.
     """
-    step, pace = (0, plan.pace) if last is None else (last.step, last.pace)
+    begun = None if last is None else (last.step, last.pace, list(last.memory))
+    step, pace, memory = plan.shards.comm.bcast(begun) or (0, plan.pace, None)
     schedule, stepper = pace.schedule(plan.problem.times), plan.integrator.begin()
     first_step, began = step, time.monotonic()
     log.info("nn: device %s", plan.device_choice)
@@ -107,9 +108,10 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
             )
             network = network_of(plan.problem, transforms, device=plan.device, shards=plan.shards)
             theta = network.start
-            if last is not None:
-                theta = network.scatter(last.arrays["state"])
-                stepper.restore({name: network.scatter(each) for name, each in last.memory.items()})
+            if memory is not None:
+                kept = {} if last is None else {"state": last.arrays["state"], **last.memory}
+                theta = network.scatter(kept.get("state"))
+                stepper.restore({name: network.scatter(kept.get(name)) for name in memory})
             while True:
                 error, slope = network.flow(theta, plan.weights(step))
                 current = loss(error)

@@ -83,6 +83,9 @@ class SerialWorld:
     def gather[T](self, value: T, root: int = 0) -> list[T]:
         return [value]
 
+    def scatter[T](self, values: list[T], root: int = 0) -> T:
+        return values[0]
+
 
 @cache
 def world() -> Any:

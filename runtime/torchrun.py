@@ -43,6 +43,11 @@ class TorchWorld:
         dist.gather_object(value, values, dst=root, group=self._group)
         return values
 
+    def scatter(self, values: list[Any] | None, root: int = 0) -> Any:
+        box: list[Any] = [None]
+        dist.scatter_object_list(box, values, src=root, group=self._group)
+        return box[0]
+
     def Ibarrier(self) -> "Request":  # noqa: N802
         return Request(dist.all_reduce(torch.zeros(1), group=self._group, async_op=True))
 

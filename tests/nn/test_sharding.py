@@ -1,6 +1,7 @@
 """Neurons shared out among processes: the same training to rounding, under mpirun and torchrun, stopped and resumed on
 any number of them."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -89,12 +90,16 @@ def test_sharded_equals_one_process(run_file, alone, tmp_path):
     assert_equal_to_rounding(train(run_file, tmp_path, "--shard", ranks=2), alone)
 
 
+def by_torchrun(*words, ranks):
+    return [*TORCHRUN, str(ranks), *map(str, words)]
+
+
 def test_torchrun_starts_it_too(run_file, alone, tmp_path, monkeypatch):
-    monkeypatch.setattr(launch, "command", lambda *words, ranks: [*TORCHRUN, str(ranks), *map(str, words)])
+    monkeypatch.setattr(launch, "command", by_torchrun)
     assert_equal_to_rounding(train(run_file, tmp_path, "--shard", ranks=2), alone)
 
 
-def test_a_stop_on_two_processes_is_gone_on_from_on_three(tmp_path):
+def test_a_stop_on_two_processes_is_gone_on_from_on_three(tmp_path, monkeypatch):
     run_file = tmp_path / "run.toml"  # a diagonal layer, adam's memory and the error held out are shared out too
     text = RUN.format(step=0.5).replace("[training]", '[training]\nintegrator = "adam"')
     run_file.write_text(text.replace("[network]", "held_out = 0.1\n[network]\ndiagonal = true"))
@@ -105,9 +110,13 @@ def test_a_stop_on_two_processes_is_gone_on_from_on_three(tmp_path):
     assert sorted(path.name for path in (tmp_path / "nn.partial/parts").glob("state-*")) == [
         "state-0.safetensors", "state-1.safetensors",
     ]  # fmt: skip
-    resumed = train(run_file, tmp_path, "--shard", "--resume", ranks=3)
-    for found, expected in ((resumed.error, alone.error), (resumed.held_out_error, alone.held_out_error)):
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected[0]).max())
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    histories = [train(run_file, tmp_path, "--shard", "--resume", ranks=3)]
+    monkeypatch.setattr(launch, "command", by_torchrun)
+    histories.append(train(run_file, tmp_path / "copy", "--shard", "--resume", ranks=3))
+    for resumed in histories:
+        for found, expected in ((resumed.error, alone.error), (resumed.held_out_error, alone.held_out_error)):
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected[0]).max())
 
 
 def test_a_divergence_ends_all_processes_and_keeps_what_one_can_go_on_from(run_file, tmp_path):
