@@ -3,7 +3,7 @@
 The step follows from lambda_max, the largest eigenvalue of the network's own kernel. Where the target is large for the
 width, the weights move far, and lambda_max with them: by a factor of 30 was met. So it is measured again as training
 goes: after one step, then after twice as many as before while it stays within `STEADY`, and half as many where it does
-not. With step = "auto" the steps of what is left follow it.
+not. With step = "auto" the steps of what is left follow it, and a step that proves far too long is taken again.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from numerics.lanczos import Apply
 
 STEADY = 0.02  # relative change from one measurement to the next at which the next one can wait
 RISE, FALL = 1.05, 0.8  # of lambda_max over the one that the step is for, beyond which it is adapted
+TOO_LONG = 1.2  # step * lambda_max at the end of a step, over what the tolerance allows, at which it is taken again
 PRODUCTS = 3  # with the kernel, a measurement: from the last eigenvector they came within 0.5 %
 CHANCE = 0.3  # of a random vector, over the last eigenvector, so that another mode may overtake it
 
@@ -64,6 +65,15 @@ class Pace:
     def changed(self, step: int, longest: float) -> "Pace":
         """The same with steps of at most `longest` from now on."""
         return replace(self, changes=(*(each for each in self.changes if each[0] < step), (step, longest)))
+
+    def overstepped(self, size: float) -> bool:
+        """Whether a step of this size was too long for the kernel that it led to."""
+        return self.z is not None and size * self.lambda_max > TOO_LONG * self.z
+
+    def back(self, step: int) -> "Pace":
+        """The same for the step after `step` taken again, as lambda_max at its end asks for; then it is measured."""
+        assert self.z is not None
+        return replace(self.changed(step, self.z / self.lambda_max), due=step + 1, wait=1)
 
     def kept(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """The arrays and the JSON values to restore it from."""

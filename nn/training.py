@@ -5,6 +5,7 @@ for snapshot in trajectory(plan): ...      every step, the output times among th
 history = train(problem, settings)         the output times, collected
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
                 plan.backend, plan.problem.sites, plan.settings.precision, plan.device, threads=plan.shards.threads
             )
             network = network_of(plan.problem, transforms, device=plan.device, shards=plan.shards)
-            theta = network.start
+            theta, snapshot, again = network.start, None, False
             if memory is not None:
                 kept = {} if last is None else {"state": last.arrays["state"], **last.memory}
                 theta = network.scatter(kept.get("state"))
@@ -119,33 +120,32 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
                     raise _diverged(
                         plan, schedule, step, f"the loss is {current:.3g}, and was {network.start_loss:.3g}"
                     )
-                if step == pace.due and step < schedule.steps:
+                if step == pace.due and (step < schedule.steps or pace.z is not None):
+                    size = schedule.size(step - 1)
                     pace, schedule = _keep_pace(plan, pace, schedule, step, network.kernel_at(theta))
+                    if snapshot is not None and pace.overstepped(size):
+                        step, theta, again, stepper = snapshot.step, snapshot.state, True, plan.integrator.begin()
+                        stepper.restore(snapshot.memory)
+                        pace = pace.back(step)
+                        schedule = schedule.recut(step, pace.longest)
+                        continue
                     progress.total = schedule.steps
-                output = schedule.output(step)
-                held_out = None if output is None else network.held_out_error(theta)
-                yield Snapshot(
-                    step,
-                    schedule.time(step),
-                    output,
-                    theta,
-                    error,
-                    current,
-                    pace,
-                    stepper.memory(),
-                    network,
-                    held_out,
-                )
+                if not again:
+                    output = schedule.output(step)
+                    held_out = None if output is None else network.held_out_error(theta)
+                    time_, memory = schedule.time(step), stepper.memory()
+                    snapshot = Snapshot(step, time_, output, theta, error, current, pace, memory, network, held_out)
+                    yield snapshot
+                    progress.advance(step - progress.done, note=f"loss {current:.3g}")
                 if step == schedule.steps:
                     break
                 theta = stepper.advance(network.slope, theta, schedule.size(step), slope)
-                step += 1
-                progress.advance(note=f"loss {current:.3g}")
+                step, again = step + 1, False
     except FloatingPointError as failure:
         raise _diverged(plan, schedule, step, str(failure)) from failure
-    steps, seconds = step - first_step, time.monotonic() - began
+    each = (time.monotonic() - began) / max(1, step - first_step)
     outcome = "nn: trained %d neurons: %d steps, %.3g s a step, loss %.3g -> %.3g"
-    log.info(outcome, plan.problem.network.width, steps, seconds / max(1, steps), network.start_loss, current)
+    log.info(outcome, plan.problem.network.width, step, each, network.start_loss, current)
     if held_out is not None:
         log.info("nn: loss %.3g on the samples that are held out", loss(torch.from_numpy(held_out)))
 
@@ -157,7 +157,10 @@ def _keep_pace(plan: Plan, pace: Pace, schedule: Schedule, step: int, kernel: Ap
     where = f"nn: at t = {schedule.time(step):.4g} lambda_max is {now.lambda_max:.4g}"
     if now.changes != pace.changes:
         schedule = schedule.recut(step, now.longest)
-        log.info("%s, was %.4g: steps of at most %.3g, %d in all", where, pace.lambda_max, now.longest, schedule.steps)
+        doublings = [int(np.log2(each.lambda_max / plan.lambda_max)) for each in (pace, now)]
+        level = logging.INFO if doublings[0] != doublings[1] else logging.DEBUG
+        said = "%s, was %.4g: steps of at most %.3g, %d in all"
+        log.log(level, said, where, pace.lambda_max, now.longest, schedule.steps)
     elif damps(pace.longest * pace.lambda_max) and not damps(now.longest * now.lambda_max):
         unstable = '%s: step * lambda_max = %.3g, where %s is unstable: use a shorter step, or "auto"'
         log.warning(unstable, where, now.longest * now.lambda_max, plan.settings.integrator)

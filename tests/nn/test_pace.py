@@ -34,6 +34,15 @@ def test_the_tolerance_is_kept_where_the_kernel_changes():
     assert difference < 1e-3 * np.linalg.norm(fine.error[0])
 
 
+def test_a_first_step_that_proves_too_long_is_taken_again():
+    """One step was all, and its error 9 %."""
+    problem = large(1000.0, np.array([0.0, 1.0]))
+    followed = train(problem, Training(precision="double"), tolerance=1e-3)
+    fine = train(problem, Training(precision="double", step=0.001))
+    difference = np.linalg.norm(followed.error - fine.error, axis=(1, 2)).max()
+    assert difference < 1e-3 * np.linalg.norm(fine.error[0])
+
+
 def test_lambda_max_is_that_of_the_network_as_it_is():
     problem = large(100.0)
     network = FourierNetwork(problem, NufftTransforms(problem.grid, precision="double"))
