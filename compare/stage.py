@@ -19,6 +19,8 @@ from runtime import (
     threads_alone,
 )
 
+SAME_STEP = 0.01  # relative
+
 
 def run_stage(
     run: RunFile,
@@ -84,6 +86,9 @@ def _run_stage(
         return
     history = ErrorHistory.load(sources.get("error") or sources["nn"])
     predictions = {name: ErrorHistory.load(path) for name, path in sources.items() if path.parent.name == "ntk"}
+    if not _as_planned(history):
+        predictions = {name: each for name, each in predictions.items() if name != "empirical-steps"}
+        log.warning("compare: the training did not begin with the steps that were predicted: they are left out")
     spectrum = Spectrum.load(sources["pde"])
     comparison = compare(spectrum, history, problem, predictions=predictions, threads=threads_alone())
     # An unfinished one has nothing to go on from: it starts afresh.
@@ -92,6 +97,12 @@ def _run_stage(
         write(stage, comparison, stop)
         stage.finish(sources=hashes)
     log.info("compare: wrote %s", stage.folder)
+
+
+def _as_planned(history: ErrorHistory) -> bool:
+    """Whether the training began with the step that it was planned with; a user's own has none."""
+    first, planned = (history.attributes.get(name) for name in ("first_step", "step"))
+    return first is None or abs(first / planned - 1) < SAME_STEP
 
 
 def _of(store: Store, hashes: dict[str, str], *, renew: bool) -> bool:

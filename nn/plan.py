@@ -65,6 +65,7 @@ class Plan:
             "seed": self.problem.seed,
             "integrator": settings.integrator,
             "step": self.step,
+            "first_step": pace.changes[0][1],  # another where it proved too long, or diverged and was given anew
             "last_step": pace.longest,
             "steps": pace.schedule(self.problem.times).steps,
             "lambda_max": self.lambda_max,

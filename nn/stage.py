@@ -161,6 +161,12 @@ def _with_another_step(last: Checkpoint, plan: Plan) -> Checkpoint:
     planned, kept = plan.pace, last.pace
     longest = planned.longest if planned.z is None else planned.z / kept.lambda_max
     pace = replace(kept.changed(last.step, longest), z=planned.z)
+    if longest != kept.longest:
+        log.warning(
+            "nn: the output times up to t = %.6g were reached in steps of at most %.3g, what follows takes %.3g; start "
+            "afresh with --overwrite to have all of it in these",
+            kept.schedule(plan.problem.times).time(last.step), kept.longest, longest,
+        )  # fmt: skip
     return Checkpoint(last.arrays, last.meta | pace.kept()[1])
 
 

@@ -84,6 +84,10 @@ def test_predictions_are_taken_where_they_are_there(store, tmp_path):
     found = metrics(store)
     for name, share in {"feature_learning": 0.04, "step_size": 0.03, "finite_width": 0.02, "mesh": 0.01}.items():
         np.testing.assert_allclose(found[name], share / 0.1 * found["error_over_initial"], rtol=1e-9)
+    mended = replace(history, error=1.1 * history.error, attributes={"step": 1.0, "first_step": 5.0})
+    put(store, "nn", "error.nc", mended, overwrite=True)
+    compare_stage(store, resume=True, renew=True)
+    assert {"feature_learning_and_step_size", "mesh"} <= set(metrics(store).dtype.names)  # other steps than predicted
     history.save(tmp_path / "mine.nc")
     compare_stage(store, overwrite=True, error_file=tmp_path / "mine.nc")
     assert "mesh" not in metrics(store).dtype.names  # they predict another network

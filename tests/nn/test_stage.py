@@ -166,10 +166,12 @@ def test_after_a_divergence_the_best_state_is_gone_on_from_with_another_step(tmp
         store = run_in(tmp_path / "mended", resume=True, training=finer, time=LONG)
     (going_on,) = [text for text in caplog.messages if "going on after step" in text]
     assert int(going_on.split()[5]) >= 3
+    assert [text for text in caplog.messages if "start afresh with --overwrite to have all of it in these" in text]
     assert store.manifest("nn")["keys"]["training"]["step"] == 0.5
     run_in(tmp_path / "whole", training=finer, time=LONG)
     mended, whole = history_in(tmp_path / "mended"), history_in(tmp_path / "whole")
     assert mended.attributes["steps"] < whole.attributes["steps"] and mended.attributes["last_step"] == 0.5
+    assert mended.attributes["first_step"] > mended.attributes["step"] == whole.attributes["first_step"] == 0.5
     np.testing.assert_allclose(mended.loss, whole.loss, rtol=0.05)
     assert (np.diff(mended.loss) < 0).all()
 
