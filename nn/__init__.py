@@ -4,6 +4,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nn.backends import make_transforms
+    from nn.fourier_sum import FourierSum
     from nn.linearised import LinearisedTraining
     from nn.network import FourierNetwork
     from nn.ntk import EmpiricalKernel, InfiniteWidthKernel
@@ -13,10 +15,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "EmpiricalKernel": "nn.ntk",
     "FourierNetwork": "nn.network",
+    "FourierSum": "nn.fourier_sum",
     "InfiniteWidthKernel": "nn.ntk",
     "LinearisedTraining": "nn.linearised",
     "Plan": "nn.plan",
     "Snapshot": "nn.training",
+    "make_transforms": "nn.backends",
     "prepare": "nn.plan",
     "train": "nn.training",
     "trajectory": "nn.training",
@@ -25,10 +29,12 @@ _HOMES = {
 __all__ = [
     "EmpiricalKernel",
     "FourierNetwork",
+    "FourierSum",
     "InfiniteWidthKernel",
     "LinearisedTraining",
     "Plan",
     "Snapshot",
+    "make_transforms",
     "prepare",
     "train",
     "trajectory",

@@ -17,7 +17,7 @@ from tests.problem.run_files import every_key, models, variant
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-OWN_ERRORS, EXAMPLE = [text for language, text in BLOCKS if language == "python"]
+OWN_ERRORS, EXAMPLE, DIFFERENTIATED = [text for language, text in BLOCKS if language == "python"]
 (PHOTO,) = [text for language, text in BLOCKS if language == "toml"]
 (TREE,) = [text for language, text in BLOCKS if not language]
 
@@ -37,6 +37,12 @@ def test_the_example_prints_what_it_says():
     printed, said = np.array(done.stdout.strip(" []\n").split(), float), re.findall(r"per cent: (.*)", EXAMPLE)[0]
     np.testing.assert_allclose(printed, np.array(said.split(), float), rtol=0.02, atol=0.005)  # two decimals are said
     assert len([line for line in EXAMPLE.splitlines() if line]) == 8
+
+
+def test_the_sum_is_differentiated_as_said():
+    names: dict = {}
+    exec(DIFFERENTIATED, names)  # noqa: S102  # ours
+    assert names["w"].grad.abs().max() > 0 and names["c"].grad.abs().max() > 0
 
 
 @pytest.fixture
