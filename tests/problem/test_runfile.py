@@ -108,6 +108,7 @@ def test_what_is_stored_names_every_default():
     }  # fmt: skip
     assert stored["training"] == {
         "integrator": "rk4", "step": "auto", "tolerance": 1e-3, "precision": "single", "device": "auto",
+        "backend": "auto", "checkpoint": 30.0, "tensorboard": False,
     }  # fmt: skip
     assert stored["network"] == {"width": 64, "sigma_a": 1.0, "sampling": "iid", "symmetric": True, "depth": 2}
     assert stored["time"] == {"end": 5.0, "outputs": OUTPUTS}
