@@ -110,7 +110,9 @@ def test_what_is_stored_names_every_default():
         "integrator": "rk4", "step": "auto", "tolerance": 1e-3, "precision": "single", "device": "auto",
         "backend": "auto", "checkpoint": 30.0, "tensorboard": False,
     }  # fmt: skip
-    assert stored["network"] == {"width": 64, "sigma_a": 1.0, "sampling": "iid", "symmetric": True, "depth": 2}
+    assert stored["network"] == {
+        "width": 64, "sigma_a": 1.0, "sampling": "iid", "symmetric": True, "diagonal": False, "depth": 2,
+    }  # fmt: skip
     assert stored["time"] == {"end": 5.0, "outputs": OUTPUTS}
     assert stored["data"]["standardize"] is False
 
