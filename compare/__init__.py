@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from compare.figures import figure4
+    from compare.kappa import mean_rate
+    from compare.kappa_figure import draw_kappa
     from compare.metrics import Comparison, compare
     from compare.norm import MassNorm
     from compare.projection import project
     from compare.split_figure import draw_split
 
-__all__ = ["Comparison", "MassNorm", "compare", "draw_split", "figure4", "project"]
+__all__ = ["Comparison", "MassNorm", "compare", "draw_kappa", "draw_split", "figure4", "mean_rate", "project"]
 
 _HOME = {
     "Comparison": "metrics",
     "MassNorm": "norm",
     "compare": "metrics",
+    "draw_kappa": "kappa_figure",
     "draw_split": "split_figure",
     "figure4": "figures",
+    "mean_rate": "kappa",
     "project": "projection",
 }
 

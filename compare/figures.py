@@ -62,11 +62,11 @@ def panel_times(loss: np.ndarray, count: int = PANELS) -> list[int]:
 
 def _curves(comparison: Comparison) -> Figure:
     shown = panel_times(comparison.metrics["loss_nn"])
-    kernels = _kernels(comparison)
-    xi, *spectra = _along_the_axis(comparison, shown, [values for values, *_ in kernels])
+    kernels = shown_kernels(comparison)
+    xi, *spectra = along_the_axis(comparison, shown, [values for values, *_ in kernels])
     pde, nn, *predicted = map(_magnitude, spectra)
     difference, *predicted_differences = (_magnitude(values - spectra[0]) for values in spectra[1:])
-    (reach,) = _reach(comparison, xi[:, None], np.maximum(pde, nn))
+    (reach,) = reach_of(comparison, xi[:, None], np.maximum(pde, nn))
     every = 1 + np.count_nonzero(np.abs(xi) <= reach) // MARKERS
 
     figure = Figure(figsize=(7.1, 3.1))
@@ -74,7 +74,7 @@ def _curves(comparison: Comparison) -> Figure:
     axes = figure.subplots(2, len(shown), sharex=True, sharey="row", squeeze=False, gridspec_kw=ratios)
     for k, (upper, lower) in enumerate(axes.T):
         upper.plot(xi, pde[k], color=PDE_COLOUR, linewidth=1.7, label="finite elements")
-        upper.plot(xi, nn[k], color=NN_COLOUR, linewidth=0.6, linestyle=(0, (3, 1.5)), label=_network(comparison))
+        upper.plot(xi, nn[k], color=NN_COLOUR, linewidth=0.6, linestyle=(0, (3, 1.5)), label=network_words(comparison))
         upper.set_title(_title(comparison, shown[k]))
         lower.plot(xi, difference[k], color=NN_COLOUR, linewidth=0.8)
         for i, (_, colour, marker, words) in enumerate(kernels):
@@ -88,18 +88,18 @@ def _curves(comparison: Comparison) -> Figure:
     axes[0, 0].set(xlim=(-reach, reach), ylim=(0, None), ylabel=_label(comparison, "v"))
     axes[1, 0].set(ylim=(0, None), ylabel=_label(comparison, r"v - v_\mathrm{pde}"))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2 + len(kernels))
-    figure.supxlabel(rf"frequency $\xi$ ({_per_unit(comparison)}{_limits(comparison)})", fontsize=8)
+    figure.supxlabel(rf"frequency $\xi$ ({per_unit(comparison)}{limits(comparison)})", fontsize=8)
     return figure
 
 
 def _maps(comparison: Comparison) -> Figure:
     shown = panel_times(comparison.metrics["loss_nn"])
     pde, nn = comparison.pde[shown], comparison.nn[shown]
-    kernels = {words: _magnitude(values[shown]) for values, *_, words in _kernels(comparison)}
+    kernels = {words: _magnitude(values[shown]) for values, *_, words in shown_kernels(comparison)}
     rows = [_magnitude(pde), *kernels.values(), _magnitude(nn), _magnitude(nn - pde)]
-    names = ["finite elements", *kernels, _network(comparison), "difference"]
+    names = ["finite elements", *kernels, network_words(comparison), "difference"]
     largest = max(row.max() for row in rows)
-    reach = _reach(comparison, comparison.frequency, np.maximum(rows[0], rows[-2]))
+    reach = reach_of(comparison, comparison.frequency, np.maximum(rows[0], rows[-2]))
     triangulation = _triangles(comparison, reach)
     floor = float(np.clip(FLOOR * rows[-1].max(), LOWEST * largest, HIGHEST * largest))
     norm = LogNorm(floor, largest)
@@ -122,11 +122,11 @@ def _maps(comparison: Comparison) -> Figure:
         panel.set_xlabel(r"$\xi_1$")
     bar = figure.colorbar(image, ax=axes, extend="min", shrink=0.7, aspect=35, pad=0.02)
     bar.set_label(_label(comparison, "v") + " and " + _label(comparison, r"v_\mathrm{nn} - v_\mathrm{pde}"))
-    figure.supxlabel(rf"frequency $\xi$ ({_per_unit(comparison)}{_limits(comparison)})", fontsize=8)
+    figure.supxlabel(rf"frequency $\xi$ ({per_unit(comparison)}{limits(comparison)})", fontsize=8)
     return figure
 
 
-def _along_the_axis(comparison: Comparison, shown: list[int], others: list[np.ndarray]) -> list[np.ndarray]:
+def along_the_axis(comparison: Comparison, shown: list[int], others: list[np.ndarray]) -> list[np.ndarray]:
     """xi (n,), both spectra and the others (T, C, n), the elements' polynomials drawn out at several points between
     their nodes; NaN where the mesh has a gap."""
     element = lagrange_element(comparison.cell_type, comparison.degree)
@@ -144,7 +144,7 @@ def _along_the_axis(comparison: Comparison, shown: list[int], others: list[np.nd
     return [np.insert(values, gaps, np.nan, axis=-1) for values in (xi, *drawn)]
 
 
-def _kernels(comparison: Comparison) -> list[tuple[np.ndarray, str, str, str]]:
+def shown_kernels(comparison: Comparison) -> list[tuple[np.ndarray, str, str, str]]:
     """Spectra (T, C, n), colour, marker and words of each prediction that is shown."""
     found = []
     for names, colour, marker, words in KERNELS:
@@ -165,7 +165,7 @@ def _triangles(comparison: Comparison, reach: np.ndarray) -> Triangulation:
     return Triangulation(comparison.frequency[:, 0], comparison.frequency[:, 1], triangles[seen])
 
 
-def _reach(comparison: Comparison, xi: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+def reach_of(comparison: Comparison, xi: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
     """How far the axes go, (d,): a little further than the signal, but not beyond the mesh or the Nyquist box."""
     inside = (np.abs(xi) <= comparison.limit * (1 + 1e-12)).all(axis=1)
     signal = inside & (magnitude.max(axis=0) > SIGNAL * magnitude[:, inside].max())
@@ -189,16 +189,16 @@ def _label(comparison: Comparison, what: str) -> str:
     return rf"$(\sum_c |{what}|_c^2)^{{1/2}}$" if len(what) > 1 else rf"$(\sum_c |{what}_c|^2)^{{1/2}}$"
 
 
-def _network(comparison: Comparison) -> str:
+def network_words(comparison: Comparison) -> str:
     width = comparison.attributes.get("width")
     return "network" if width is None else f"network, {width:,} neurons"
 
 
-def _per_unit(comparison: Comparison) -> str:
+def per_unit(comparison: Comparison) -> str:
     return f"cycles/{comparison.attributes.get('unit') or 'unit length'}"
 
 
-def _limits(comparison: Comparison) -> str:
+def limits(comparison: Comparison) -> str:
     """Of the data; scattered samples have none."""
     if not np.isfinite(comparison.limit).all():
         return ""

@@ -21,6 +21,7 @@ STAGES = {"pde": "pde.stage", "nn": "nn.stage", "ntk": "nn.ntk_stage", "compare"
 FILES = {
     "compare/figure4.png": "the comparison as a picture (.pdf beside it)",
     "compare/split.png": "where the distance comes from (.pdf beside it)",
+    "compare/kappa.png": "how fast each frequency is learnt (.pdf beside it)",
     "compare/metrics.csv": "errors and losses at each time",
     "compare/fields.pvd": "both spectra, for ParaView",
     "pde/fields.pvd": "the finite-element solution, for ParaView",

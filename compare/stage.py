@@ -1,5 +1,5 @@
 """The stage `compare` of a result: from those of `pde`, `nn` and, where it is there, `ntk` to spectra.nc, fields.pvd,
-metrics.csv, figure4 and split."""
+metrics.csv, kappa.csv, figure4, split and kappa."""
 
 from pathlib import Path
 
@@ -121,6 +121,8 @@ def _of(store: Store, hashes: dict[str, str], *, renew: bool) -> bool:
 def write(stage: Stage, comparison: Comparison, stop: StopRequest) -> None:
     """All files of the stage."""
     from compare.figures import figure4
+    from compare.kappa import save_rates
+    from compare.kappa_figure import draw_kappa
     from compare.split_figure import draw_split
     from pde.fields import write_fields
 
@@ -128,6 +130,10 @@ def write(stage: Stage, comparison: Comparison, stop: StopRequest) -> None:
         comparison.save(path)
     with stage.writing("metrics.csv") as path:
         comparison.save_metrics(path)
+    over_time = len(comparison.time) > 1
+    if over_time:
+        with stage.writing("kappa.csv") as path:
+            save_rates(comparison, path)
     stop.check()
     with stage.writing("fields.pvd") as path:
         write_fields(
@@ -147,6 +153,9 @@ def write(stage: Stage, comparison: Comparison, stop: StopRequest) -> None:
         return
     with stage.writing("figure4.pdf") as path:
         figure4(comparison, path.with_suffix(".png"), path)
+    if over_time and comparison.frequency.shape[1] == 1:
+        with stage.writing("kappa.pdf") as path:
+            draw_kappa(comparison, path.with_suffix(".png"), path)
 
 
 def fields(comparison: Comparison) -> dict[str, np.ndarray]:
