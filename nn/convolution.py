@@ -15,14 +15,13 @@ import numpy as np
 from scipy import fft
 
 from numerics import GridTransform
-from problem import Grid, Law, Sites
+from problem import Grid, Law, Sites, flat_top
 from runtime import available_memory, log, threads_alone
 
 Convolution = Callable[[np.ndarray], np.ndarray]  # (..., N) -> (..., N)
 
 ACCURACY = 1e-10  # of an entry, over G(0)
 PERIOD = 3.0  # times the extent of the samples: half of it is room for the cut-off to fall
-SMOOTH = 25.0  # beta of the cut-off
 MOST_MODES = 2**22
 PROBES = 500  # pairs of samples at which a series is held against G
 MATRIX_SHARE = 0.25  # of the memory, that a matrix of all pairs of samples may take
@@ -104,22 +103,9 @@ def _coefficients(law: Law, extent: np.ndarray, modes: int) -> tuple[Grid, np.nd
     """The frequencies n / P, |n_i| <= modes, as a grid, and the series' coefficients c_n there, in its order."""
     count, period = 2 * modes + 1, PERIOD * extent
     lags = [fft.fftfreq(count, 1 / length) for length in period]
-    cut_off = [_cut_off(np.abs(z) / length) for z, length in zip(lags, extent, strict=True)]
+    cut_off = [flat_top(z / length, PERIOD / 2) for z, length in zip(lags, extent, strict=True)]
     values = law.transform(np.stack(np.meshgrid(*lags, indexing="ij"), axis=-1))
     for window in np.ix_(*cut_off):
         values = values * window
     spectrum = fft.fftshift(fft.fftn(values).real) / values.size
     return Grid((count,) * len(extent), tuple(count / period)), spectrum.ravel()
-
-
-def _cut_off(z: np.ndarray) -> np.ndarray:
-    """1 for |z| <= 1, 0 from PERIOD / 2 on; between the integral from there of exp(beta sqrt(1 - y^2)), whose spectrum
-    is nearly the narrowest for its accuracy, exp(-beta)."""
-    s = np.clip((z - 1) / (PERIOD / 2 - 1), 0, 1)[:, None]
-    t, weight = np.polynomial.legendre.leggauss(64)
-
-    def integral(s: np.ndarray) -> np.ndarray:
-        y = 1 - (1 - s) * (1 - t)
-        return (1 - s[:, 0]) * (np.exp(SMOOTH * (np.sqrt(1 - y**2) - 1)) @ weight)
-
-    return np.asarray(integral(s) / integral(np.zeros((1, 1))))

@@ -1,12 +1,14 @@
 """The mathematical statement: densities, laws, data, the draw of a network, the run file, and the records that
 travel."""
 
+from problem.activations import ACTIVATIONS, Activation
 from problem.build import build
+from problem.deep import deep, recursion
 from problem.densities import Gaussian, Laplace, StudentT
 from problem.density import Density
 from problem.draw import Neurons, draw
 from problem.errors import ComputationError, InputError
-from problem.fourier import SIGN, phase, transform
+from problem.fourier import SIGN, flat_top, phase, transform
 from problem.grid import Grid
 from problem.laws import Law, Laws, Scaled, two_layer
 from problem.mixture import Mixture
@@ -19,7 +21,9 @@ from problem.supports import Annulus, Ball, Uniform
 from problem.table import Table
 
 __all__ = [
+    "ACTIVATIONS",
     "SIGN",
+    "Activation",
     "Annulus",
     "Ball",
     "ComputationError",
@@ -50,11 +54,14 @@ __all__ = [
     "area_average",
     "build",
     "canonical_order",
+    "deep",
     "draw",
     "every_stage_keys",
+    "flat_top",
     "load",
     "parse",
     "phase",
+    "recursion",
     "resolved",
     "stage_keys",
     "transform",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from problem.deep import deep
 from problem.density import Density
 from problem.errors import InputError
 from problem.grid import Grid
@@ -30,7 +31,8 @@ class Problem:
 
     times: output times (T,) in gradient-flow time, increasing, times[0] = 0.
     seed: of the network's draw. unit: of x, for labels only. laws: damping and diffusion of the network's equation;
-    those of a two-layer network where none are given. held_out: samples that the network does not learn from, but is
+    those of the network at infinite width
+    where none are given. held_out: samples that the network does not learn from, but is
     asked for its error at.
     """
 
@@ -65,7 +67,11 @@ class Problem:
             )
         if self.laws is None:
             network = self.network
-            laws = two_layer(self.density, network.sigma_a, self.dimension, diagonal=network.diagonal)
+            laws = (
+                two_layer(self.density, network.sigma_a, self.dimension, diagonal=network.diagonal)
+                if network.depth == 2
+                else deep(self.density, network, self.dimension)
+            )
             object.__setattr__(self, "laws", laws)
 
     @property

@@ -159,10 +159,8 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
             file = files.resolve(table["path"], Path(), section=name, endings=None)
             table["path"] = hashlib.sha256(file.read_bytes()).hexdigest()
     drawn = {"seed": keys["seed"]}  # where the seed decides which samples there are, or their values
-    common, laws = (
-        _pick(keys, "density", "data", "network", "time"),
-        _pick(keys["network"], "sigma_a", "diagonal", "depth"),
-    )
+    common = _pick(keys, "density", "data", "network", "time")
+    laws = {name: value for name, value in keys["network"].items() if name in _LAWS}
     training = {name: value for name, value in keys["training"].items() if name not in _WATCHING}
     match stage:
         case "mesh":  # where the samples are matters, not their values
@@ -190,6 +188,7 @@ def every_stage_keys(run: RunFile) -> dict[str, dict[str, Any]]:
     return {stage: stage_keys(run, stage) for stage in ("mesh", "pde", "nn", "ntk", "compare")}
 
 
+_LAWS = ("sigma_a", "diagonal", "depth", "activation")  # keys of [network] that its laws depend on
 _VALUES = ("frequencies", "window", "standardize", "noise")  # keys of [data] that change the values of the samples only
 _WATCHING = ("checkpoint", "tensorboard")  # keys of [training] that change nothing of its result
 

@@ -53,15 +53,44 @@ class Network(Section):
     diagonal: bool = Field(
         False, description="true or false: whether a trained diagonal layer follows the Fourier features"
     )
-    depth: Literal[2] = Field(2, description="2, the only depth of this version")
+    depth: Literal[2, 3, 4] = Field(2, description="2, 3 or 4: the layers of weights, the first and the last included")
+    hidden_width: int | None = Field(
+        None,
+        ge=1,
+        le=10**6,
+        description="a whole number from 1 to 10^6, with depth = 3 or 4: the neurons of each layer after the Fourier "
+        "features, for example hidden_width = 4000",
+    )
+    activation: Literal["relu", "sine", "tanh", "erf", "gelu"] | None = Field(
+        None, description='"relu", "sine", "tanh", "erf" or "gelu", with depth = 3 or 4'
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, table: Any) -> Any:
+        """Of hidden layers: as wide as the first, and relu, so that what is stored is complete."""
+        if isinstance(table, dict) and table.get("depth") in (3, 4) and isinstance(table.get("width"), int):
+            return {"hidden_width": table["width"], "activation": "relu", **table}
+        return table
 
     @model_validator(mode="after")
     def _agree(self) -> "Network":
-        if self.symmetric and self.width % 2:
+        for name, value in (("hidden_width", self.hidden_width), ("activation", self.activation)):
+            if self.depth == 2 and value is not None:
+                raise ValueError(
+                    f"{name} = {value!r} is for networks of depth 3 or 4, and depth = 2; give depth = 3, or leave "
+                    f"{name} out"
+                )
+        if self.depth > 2 and self.diagonal:
             raise ValueError(
-                f"width = {self.width} is odd, and symmetric = true pairs every neuron with its negative; use an "
-                f"even width or symmetric = false"
+                f"diagonal = true is for depth = 2, and depth = {self.depth}; leave diagonal out, or use depth = 2"
             )
+        for name, width in (("width", self.width), ("hidden_width", self.hidden_width or 2)):
+            if self.symmetric and width % 2:
+                raise ValueError(
+                    f"{name} = {width} is odd, and symmetric = true pairs every neuron with its negative; use an "
+                    f"even {name} or symmetric = false"
+                )
         if self.sigma_a == 0 and not self.symmetric:
             raise ValueError("sigma_a = 0 starts at 0 anyway; use symmetric = true")
         return self

@@ -63,6 +63,22 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("[data] extent = 1.0", 'is for layout = "grid"', "leave extent out"),
     ),
     "odd width": ({"network": {"width": 63}}, ("[network] width = 63 is odd", "symmetric = true", "use an even width")),
+    "odd hidden width": (
+        {"network": {"depth": 3, "hidden_width": 63}},
+        ("[network] hidden_width = 63 is odd", "symmetric = true", "use an even hidden_width"),
+    ),
+    "hidden width of two layers": (
+        {"network": {"hidden_width": 64}},
+        ("[network] hidden_width = 64 is for networks of depth 3 or 4", "give depth = 3, or leave hidden_width out"),
+    ),
+    "activation of two layers": (
+        {"network": {"activation": "relu"}},
+        ("[network] activation = 'relu' is for networks of depth 3 or 4", "give depth = 3, or leave activation out"),
+    ),
+    "diagonal layer of a deep network": (
+        {"network": {"depth": 4, "diagonal": True}},
+        ("[network] diagonal = true is for depth = 2, and depth = 4", "leave diagonal out, or use depth = 2"),
+    ),
     "sigma_a = 0": (
         {"network": {"sigma_a": 0.0, "symmetric": False}},
         ("[network] sigma_a = 0 starts at 0 anyway", "use symmetric = true"),

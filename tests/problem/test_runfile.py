@@ -117,6 +117,14 @@ def test_what_is_stored_names_every_default():
     assert stored["data"]["standardize"] is False
 
 
+def test_hidden_layers_are_as_wide_as_the_first_and_of_relu():
+    run = parse(table(network={"depth": 3}))
+    assert (run.network.hidden_width, run.network.activation) == (64, "relu")
+    own = parse(table(network={"depth": 4, "hidden_width": 32, "activation": "sine"}))
+    assert (own.network.hidden_width, own.network.activation) == (32, "sine")
+    assert parse(tomllib.loads(resolved(own))) == filled(own)
+
+
 def test_gradient_descent_takes_the_step_of_the_training():
     training = {"integrator": "gradient-descent", "step": 0.25}
     run = parse(table(pde={"dynamics": "gradient-descent"}, training=training))

@@ -15,11 +15,11 @@ SOLVER = {"pde", "compare"}
 MESH = {"mesh", "pde", "compare"}
 NETWORK = {"nn", "ntk", "compare"}
 TRAINED = {"nn", "compare"}  # of which the prediction of the training is free
-ONE_CHOICE = None  # the only value there is; nothing can change
 
 STEPPING = {"pde": {"integrator": "crank-nicolson"}}
 DESCENT = {"training": {"integrator": "gradient-descent", "step": 0.1}}
 MOMENTUM = {"training": {"integrator": "momentum"}}
+DEEP = {"network": {"depth": 3}}
 OWN_START = {"network": {"symmetric": False}}
 UNIFORM = {"density": {"kind": "uniform", "radius": 2.0, "sigma": None}}
 BALL = {"density": {"kind": "ball", "radius": 2.0, "sigma": None}}
@@ -89,7 +89,9 @@ ROWS = {
     "network.sampling": ({}, {"network": {"sampling": "sobol"}}, NETWORK),
     "network.symmetric": ({}, {"network": {"symmetric": False}}, VALUES),
     "network.diagonal": ({}, {"network": {"diagonal": True}}, ALL),
-    "network.depth": ONE_CHOICE,
+    "network.depth": ({}, {"network": {"depth": 3}}, ALL),
+    "network.hidden_width": (DEEP, {"network": {"hidden_width": 32}}, NETWORK),
+    "network.activation": (DEEP, {"network": {"activation": "sine"}}, ALL),
     "time.end": ({}, {"time": {"end": 6.0}}, ALL),
     "time.outputs": ({}, {"time": {"outputs": 6}}, VALUES),
     "time.times": ({}, {"time": {"times": [1.0, 5.0], "outputs": None}}, VALUES),
@@ -159,7 +161,7 @@ def test_every_key_has_a_row():
     assert list(ROWS) == every_key()
 
 
-@pytest.mark.parametrize("key", [key for key, row in ROWS.items() if row is not ONE_CHOICE])
+@pytest.mark.parametrize("key", list(ROWS))
 def test_a_key_concerns_these_stages(key):
     base, change, expected = ROWS[key]
     assert changed(base, change) == expected
