@@ -20,13 +20,14 @@ from scipy.spatial import Delaunay
 
 from compare.metrics import Comparison
 from compare.norm import lagrange_element
+from compare.table import percent
 
 STYLE = Path(__file__).with_name("freqbias.mplstyle")
 PANELS = 4
 FLOOR = 0.03  # of the largest difference: there the colour scale begins,
 LOWEST, HIGHEST = 1e-5, 1e-2  # but not below or above these shares of the largest magnitude
 SIGNAL = 0.02  # of the largest magnitude: the axes reach as far as there is that much
-LEAST_ERROR = 0.01  # percent: below it a title does not give the digits, which are those of rounding
+LEAST_ERROR = 1e-4  # below it a title does not give the digits, which are those of rounding
 LINE = 16  # letters in a line of a name beside a map: longer lines would meet
 TICKS = [1, 2, 5, 10]
 PDE_COLOUR, NN_COLOUR = "#56b4e9", "#000000"  # Okabe and Ito 2008
@@ -178,8 +179,8 @@ def _magnitude(v: np.ndarray) -> np.ndarray:
 
 
 def _title(comparison: Comparison, index: int) -> str:
-    error = 100 * comparison.metrics["relative_l2_error"][index]
-    shown = f"relative error {error:.2g} %" if error >= LEAST_ERROR else f"relative error < {LEAST_ERROR} %"
+    error = comparison.metrics["relative_l2_error"][index]
+    shown = f"relative error {percent(error)}" if error >= LEAST_ERROR else f"relative error < {percent(LEAST_ERROR)}"
     return f"$t$ = {comparison.time[index]:.4g}\n" + ("no error left" if np.isnan(error) else shown)
 
 

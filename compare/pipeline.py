@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from compare.split import is_cause, title
-from compare.table import aligned
+from compare.table import aligned, percent
 from meshes import plan
 from pde.cost import check_memory
 from pde.petsc_options import start
@@ -134,9 +134,9 @@ def _errors(store: Store) -> list[tuple[str, str]]:
     for name, words in titles.items():
         there = metrics[np.isfinite(metrics[name])]  # a network without any error has no relative one
         if there.size:
-            percent, worst = 100 * there[name], int(there[name].argmax())
-            times = f"median {np.median(percent):.2g} %, worst {percent[worst]:.2g} % at t = {there['time'][worst]:g}"
-            lines.append((words, times))
+            shares, worst = there[name], int(there[name].argmax())
+            at = f"at t = {there['time'][worst]:g}"
+            lines.append((words, f"median {percent(np.median(shares))}, worst {percent(shares[worst])} {at}"))
     return lines
 
 

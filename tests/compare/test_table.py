@@ -1,0 +1,12 @@
+"""Numbers in text."""
+
+import pytest
+
+from compare.table import percent
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.0057, "0.57 %"), (1e-4, "0.01 %"), (0.994, "99 %"), (0.996, "100 %"), (1.634, "163 %")]
+)
+def test_a_share_has_two_digits_or_more(share, words):
+    assert percent(share) == words
