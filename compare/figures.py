@@ -191,8 +191,10 @@ def _label(comparison: Comparison, what: str) -> str:
 
 
 def network_words(comparison: Comparison) -> str:
-    width = comparison.attributes.get("width")
-    return "network" if width is None else f"network, {width:,} neurons"
+    width, depth = comparison.attributes.get("width"), comparison.attributes.get("depth", 2)
+    if width is None:
+        return "network"
+    return f"network, {width:,} neurons" if depth == 2 else f"network of {depth} layers, width {width:,}"
 
 
 def per_unit(comparison: Comparison) -> str:

@@ -142,8 +142,9 @@ def compare(
     metrics |= {cause: total(spectra[one] - spectra[other]) / initial for cause, (one, other) in split.items()}
     attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}
     attributes |= settings
-    if isinstance(width := history.attributes.get("width"), int | np.integer):  # in a user's file it may be anything
-        attributes["width"] = int(width)
+    for key in ("width", "depth"):
+        if isinstance(number := history.attributes.get(key), int | np.integer):  # in a user's file it may be anything
+            attributes[key] = int(number)
     return Comparison(
         spectrum.time[ours],
         spectrum.frequency,
