@@ -94,6 +94,14 @@ def test_labels_have_units(drawn):
     assert ("cycles/m" if record.frequency.shape[1] == 2 else "cycles/unit length") in label and "Nyquist" in label
 
 
+def test_the_network_is_named_by_its_layers():
+    problem = problem_1d()
+    spectrum, history = fabricated(problem)
+    history = replace(history, attributes={"width": 4000, "depth": 3})
+    figure = figure4(compare(spectrum, history, problem))
+    assert "network of 3 layers, width 4,000" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
 def test_curves_pass_through_the_nodes_and_stay_within_the_signal():
     record = compare(*fabricated(problem_1d()), problem_1d())
     figure = figure4(record)
