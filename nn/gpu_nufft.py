@@ -1,6 +1,7 @@
 """The backend on non-uniform FFTs on a GPU: cuFINUFFT, of types 1 and 2 on a grid, of type 3 between scattered sites.
 
-It counts modes and signs as FINUFFT does (`numerics.nufft`), and takes torch's tensors where they lie.
+It counts modes and signs as FINUFFT does (`numerics.nufft`), and takes torch's tensors where they lie. Left alone it
+takes the upsampling 1.25 for type 3 in single precision, where sums were wrong by up to 2e-3 in three dimensions.
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 
 from nn.nufft import ACCURACY
 from nn.transforms import PRECISIONS, Transforms, check_finite, waves
+from numerics.scattered import UPSAMPLING
 from problem import SIGN, Grid, Sites
 
 
@@ -19,6 +21,7 @@ class CufinufftTransforms(Transforms):
         import cufinufft
 
         self._new_plan, self._eps = cufinufft.Plan, ACCURACY[precision]
+        self._gpu = torch.device(device).index or 0
         self._real, self._complex = PRECISIONS[precision]
         self._grid = sites if isinstance(sites, Grid) else None
         if self._grid:
@@ -61,7 +64,8 @@ class CufinufftTransforms(Transforms):
             kind: int = 3 if self._grid is None else 2 if sign == SIGN else 1
             modes = self._grid.shape if self._grid else len(self._targets)
             dtype = str(self._complex).removeprefix("torch.")
-            plan = self._new_plan(kind, modes, n_trans=batch, eps=self._eps, isign=sign, dtype=dtype)
+            options = {"eps": self._eps, "isign": sign, "dtype": dtype, "gpu_device_id": self._gpu}
+            plan = self._new_plan(kind, modes, n_trans=batch, upsampfac=UPSAMPLING, **options)
             self._set_points(plan, sign)
             self._plans[sign, batch] = plan
         return self._plans[sign, batch]

@@ -8,12 +8,15 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from runtime.ranks import size_here
+
 PATIENCE = timedelta(days=365)  # the others wait as long as rank 0 works; of a process that has died torchrun knows
 
 
 def backends() -> str:
-    """Of torch.distributed: NCCL for tensors on GPUs, where there are any."""
-    return "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
+    """Of torch.distributed: NCCL for tensors on GPUs, where every process has one of its own; it refuses to share."""
+    own = torch.cuda.is_available() and size_here() <= torch.cuda.device_count()
+    return "cpu:gloo,cuda:nccl" if own and dist.is_nccl_available() else "gloo"
 
 
 class TorchWorld:

@@ -1,7 +1,7 @@
 """The choice among the backends: by cost, by name, and what is refused."""
 
 import sys
-from importlib.machinery import ModuleSpec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,18 +50,27 @@ def test_auto_takes_the_fastest_and_says_what_the_others_cost(sites, width, sigm
 )
 def test_what_cannot_serve_is_refused_with_the_remedy(wanted, sites, device, remedy, monkeypatch):
     monkeypatch.setitem(sys.modules, "cufinufft", None)
-    monkeypatch.setattr("nn.backends.find_spec", lambda name: None)
     with pytest.raises(InputError, match=rf'\[training\] backend = "{wanted}" .*{remedy}'):
         choose_backend(of(sites, 30), wanted, precision="single", device=device)
 
 
 @pytest.mark.parametrize("installed", [False, True])
-def test_a_gpu_gets_what_is_there(installed, monkeypatch):
-    spec = ModuleSpec("cufinufft", None) if installed else None
-    monkeypatch.setattr("nn.backends.find_spec", lambda name: spec)
-    for sites, otherwise in ((Grid((8, 8), (1.0, 1.0)), "separable"), (CLOUD, "dense")):
-        name, _ = choose_backend(of(sites, 30), "auto", precision="single", device=CUDA)
-        assert name == ("cufinufft" if installed else otherwise)
+@pytest.mark.parametrize(
+    "sites, width, fastest, otherwise",
+    [
+        (Grid((256, 256), (1.0, 1.0)), 100_000, "cufinufft", "separable"),
+        (Grid((4096,), (1.0,)), 100_000, "cufinufft", "dense"),
+        (CLOUD, 100_000, "cufinufft", "dense"),
+        (CLOUD, 300, "dense", "dense"),
+    ],
+    ids=["plane", "line", "cloud", "few"],
+)
+def test_a_gpu_gets_the_fastest_of_what_is_there(sites, width, fastest, otherwise, installed, monkeypatch):
+    """Where the measurements are far apart."""
+    monkeypatch.setitem(sys.modules, "cufinufft", SimpleNamespace() if installed else None)
+    name, sentence = choose_backend(of(sites, width), "auto", precision="single", device=CUDA)
+    assert name == (fastest if installed else otherwise)
+    assert ("cufinufft" in sentence) == installed
 
 
 @pytest.mark.parametrize("backend", ["nufft", "separable", "dense"])

@@ -1,7 +1,6 @@
 """The backend of cuFINUFFT: on the CPU with FINUFFT in its place, whose plans take the same arguments."""
 
 import sys
-from importlib.util import find_spec
 from types import SimpleNamespace
 
 import finufft
@@ -15,6 +14,10 @@ from tests.nn.test_gradients import BOUNDS, GRIDS, SCATTERED, assert_equal_to_de
 
 class PlanOnCpu(finufft.Plan):
     """FINUFFT's plan on torch's tensors, with the leading axis of a batch of one, as cuFINUFFT takes it."""
+
+    def __init__(self, *arguments, gpu_device_id, upsampfac, **options):
+        super().__init__(*arguments, upsampfac=upsampfac, **options)
+        assert (gpu_device_id, upsampfac) == (0, 2.0)  # cuFINUFFT's own choice loses digits in single precision
 
     def setpts(self, *points, **targets):
         super().setpts(*(p.numpy() for p in points), **{name: p.numpy() for name, p in targets.items()})
@@ -33,14 +36,3 @@ def test_values_and_gradients_equal_the_dense_sum(sites, precision, monkeypatch)
     network.flow(network.start)
     network.layout.split(network.start)[1].mul_(1.3)  # plans that are there already move too
     assert_equal_to_dense(problem, network, BOUNDS[precision])
-
-
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
-@pytest.mark.skipif(find_spec("cufinufft") is None, reason="cuFINUFFT is not installed")
-@pytest.mark.parametrize("sites", [*GRIDS, *SCATTERED], ids=str)
-@pytest.mark.parametrize("precision", BOUNDS)
-def test_values_and_gradients_on_a_gpu_equal_the_dense_sum(sites, precision):
-    problem = problem_on(sites)
-    transforms = CufinufftTransforms(sites, precision=precision, device="cuda")
-    assert_equal_to_dense(problem, FourierNetwork(problem, transforms, device="cuda"), BOUNDS[precision])

@@ -39,7 +39,6 @@ BACKENDS = {
     "separable, in chunks": lambda grid, precision: SeparableTransforms(grid, precision=precision, chunk=3000),
 }
 BOUNDS = {"double": 1e-9, "single": 1e-4}
-CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
 
 
 def problem_on(sites: Sites, *, channels: int = 2, symmetric: bool = False, width: int = 40) -> Problem:
@@ -132,19 +131,6 @@ def test_the_kernel_at_the_start_equals_that_of_automatic_differentiation(sites,
     values = np.random.default_rng(8).normal(size=(2, sites.size))
     expected = (dense_start_kernel(problem, network) @ values.ravel()).reshape(values.shape)
     assert distance(network.kernel(network.start, torch.tensor(values)), expected) < 1e-10
-
-
-@pytest.mark.cuda
-@CUDA
-@pytest.mark.parametrize("sites", [*GRIDS, *SCATTERED], ids=str)
-@pytest.mark.parametrize("precision", BOUNDS)
-@pytest.mark.parametrize("backend", [SeparableTransforms, DenseTransforms])
-def test_values_and_gradients_on_a_gpu_equal_the_dense_sum(sites, precision, backend):
-    if backend is SeparableTransforms and not isinstance(sites, Grid):
-        pytest.skip("separable sums are for grids")
-    problem = problem_on(sites)
-    transforms = backend(sites, precision=precision, device="cuda")
-    assert_equal_to_dense(problem, FourierNetwork(problem, transforms, device="cuda"), BOUNDS[precision])
 
 
 @pytest.mark.parametrize("precision", BOUNDS)

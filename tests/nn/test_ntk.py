@@ -84,7 +84,7 @@ def forbid(settings, monkeypatch):
 
 
 @both_ways
-@pytest.mark.parametrize("density, k, dimension", SCATTERED, ids=str)
+@pytest.mark.parametrize("density, k, dimension", SCATTERED)
 def test_products_on_scattered_samples_equal_the_dense_ones(density, k, dimension, forbidden, monkeypatch, caplog):
     forbid(forbidden, monkeypatch)
     bound = 1e-10

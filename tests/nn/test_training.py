@@ -1,7 +1,6 @@
 """The training as a whole: its start, its record, its tolerance, and what it refuses."""
 
 import logging
-import math
 
 import numpy as np
 import pytest
@@ -239,15 +238,3 @@ def test_the_device_and_the_outcome_are_said_aloud(caplog):
         history = train(small(), Training(device="cpu"))
     assert "nn: device cpu, as asked for" in caplog.messages
     assert f"loss {history.loss[0]:.3g} -> {history.loss[-1]:.3g}" in caplog.messages[-1]
-
-
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
-@pytest.mark.parametrize("precision, bound", [("single", 1e-5), ("double", 1e-9)])
-def test_a_gpu_trains_the_same_network(precision, bound):
-    on_cpu, on_gpu = (
-        train(small(channels=2), Training(device=device, precision=precision)) for device in ("cpu", "cuda")
-    )
-    assert np.abs(on_gpu.error - on_cpu.error).max() < bound * np.abs(on_cpu.error).max()
-    assert on_gpu.attributes["device"] == "cuda:0"
-    assert math.isclose(on_gpu.loss[-1], on_cpu.loss[-1], rel_tol=1e-3)
