@@ -11,7 +11,7 @@ from meshes import Plan, cells_in_words
 from nn.training import prepare
 from pde.cost import affordable_plan, gibibytes
 from pde.integrators import INTEGRATION_SHARE
-from problem import Grid, Problem, RunFile, Sites
+from problem import Grid, Network, Problem, RunFile, Sites
 from runtime import available_memory
 from runtime.progress import duration
 
@@ -40,7 +40,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("", f"{_seconds(pde.seconds)} on one rank, {gibibytes(pde.memory)}"),
         (
             "nn",
-            f"{problem.network.width:,} neurons on {training.device}, {training.backend}, "
+            f"{_network(problem.network)} on {training.device}, {training.backend}, "
             f"{training.settings.integrator}{_steps(nn.steps)}",
         ),
         ("", f"step {training.step:.3g}, lambda_max {training.lambda_max:.4g}"),
@@ -74,6 +74,12 @@ def _warnings(problem: Problem, layout: Plan, flow: predict.KernelFlow | None, m
     if memory > available:
         texts.append(f"{gibibytes(memory)} may be needed in all, and this machine has {gibibytes(available)}")
     return texts
+
+
+def _network(network: Network) -> str:
+    if network.depth == 2:
+        return f"{network.width:,} neurons"
+    return f"{network.width:,} neurons and {network.depth - 2} x {network.hidden_width:,} of {network.activation}"
 
 
 def _where(sites: Sites) -> str:

@@ -37,22 +37,26 @@ def make_transforms(
 def choose_backend(problem: Problem, wanted: str, *, precision: str, device: torch.device) -> tuple[str, str]:
     """The backend that [training] backend asks for, and a sentence that says what was taken and why.
 
-    "auto" is the fastest by `seconds`, or on a GPU by `gpu_seconds`. Raises InputError naming key, value and remedy
-    where the one asked for cannot serve.
+    "auto" is the fastest by `seconds`, or on a GPU by `gpu_seconds`; with hidden layers "dense". Raises InputError
+    naming key, value and remedy where the one asked for cannot serve.
     """
     if wanted != "auto":
-        if obstacle := _obstacle(wanted, problem.sites, device):
+        if obstacle := _obstacle(wanted, problem, device):
             raise InputError(f'[training] backend = "{wanted}" {obstacle}')
         return wanted, f"{wanted}, as asked for"
-    there = [name for name in BACKENDS if not _obstacle(name, problem.sites, device)]
+    there = [name for name in BACKENDS if not _obstacle(name, problem, device)]
+    if len(there) == 1:
+        return there[0], f'{there[0]}: backend = "auto", and no other serves here'
     costs = seconds(problem, precision) if device.type == "cpu" else gpu_seconds(problem)
     fastest = min(there, key=costs.__getitem__)
     others = ", ".join(f"{name} {costs[name]:.1e}" for name in there if name != fastest)
     return fastest, f'{fastest}: backend = "auto", about {costs[fastest]:.1e} s a gradient ({others})'
 
 
-def _obstacle(backend: str, sites: Sites, device: torch.device) -> str:
+def _obstacle(backend: str, problem: Problem, device: torch.device) -> str:
     """Why a backend cannot serve, and the remedy; else nothing."""
+    if problem.network.depth > 2 and backend != "dense":
+        return f'is for two layers, and [network] depth = {problem.network.depth}; use "dense" or "auto"'
     if backend == "nufft" and device.type != "cpu":
         return f'runs on the CPU, and device is {device}; use device = "cpu", or backend = "auto"'
     if backend == "cufinufft" and device.type == "cpu":
@@ -62,7 +66,7 @@ def _obstacle(backend: str, sites: Sites, device: torch.device) -> str:
             f"needs cuFINUFFT, which cannot be loaded here ({failure}); install it with `pip install cufinufft`, or "
             'from source where torch is for another CUDA than its wheel, or use "auto"'
         )
-    if backend == "separable" and not isinstance(sites, Grid):
+    if backend == "separable" and not isinstance(problem.sites, Grid):
         return 'is for samples on a grid, and these are scattered; use "nufft", "dense" or "auto"'
     return ""
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from nn.backends import work_memory
+from nn.deep_layout import DeepLayout
 from nn.transforms import PRECISIONS
 from problem import InputError, Problem
 from runtime import available_memory, threads_alone
@@ -55,12 +56,16 @@ def torch_threads(backend: str, threads: int | None = None) -> Iterator[None]:
 
 def memory_needed(problem: Problem, *, precision: str, backend: str) -> float:
     """Bytes that a training takes at its peak, estimated from above: of the network, and of its sums' own work."""
+    if problem.network.depth > 2:
+        return _network_memory(problem, precision)
     return _network_memory(problem, precision) + ALLOWANCE * work_memory(problem, precision=precision, backend=backend)
 
 
 def _network_memory(problem: Problem, precision: str) -> float:
     """Neurons: about nine states at once in Runge-Kutta 4, and the transforms' points, strengths and results. Samples:
-    the moments."""
+    the moments. With hidden layers, the same and the passes through them."""
+    if problem.network.depth > 2:
+        return ALLOWANCE * DeepLayout.of(problem).memory(problem.sites.size, precision=precision)
     m, samples, d, channels = problem.network.width, problem.sites.size, problem.dimension, problem.samples.channels
     batch, number = channels * (1 + d), PRECISIONS[precision][1].itemsize
     neurons = m * (
@@ -111,4 +116,6 @@ REMEDY = "use a smaller width, fewer points, or another [training] device or bac
 
 
 def _too_large(problem: Problem) -> str:
-    return f"[network] width = {problem.network.width} on {problem.sites.size} samples: training needs"
+    network = problem.network
+    hidden = f", hidden_width = {network.hidden_width}" if network.depth > 2 else ""
+    return f"[network] width = {network.width}{hidden} on {problem.sites.size} samples: training needs"

@@ -62,17 +62,5 @@ class DiagonalNetwork(FourierNetwork):
         return pairs.view(layout.channels, layout.width, 2), frequencies
 
 
-def network_of(
-    problem: Problem,
-    transforms: Transforms,
-    *,
-    device: torch.device | str = "cpu",
-    shards: Shards | None = None,
-) -> FourierNetwork | DiagonalNetwork:
-    """The network that the problem states, on its samples."""
-    kind = DiagonalNetwork if problem.network.diagonal else FourierNetwork
-    return kind(problem, transforms, device=device, shards=shards)
-
-
 def _joined(*parts: torch.Tensor) -> torch.Tensor:
     return torch.cat([part.flatten() for part in parts])

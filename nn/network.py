@@ -26,9 +26,9 @@ import torch
 
 from nn.fourier_sum import FourierSum
 from nn.sharding import Shards
+from nn.trainable import TrainableNetwork, loss
 from nn.transforms import Transforms
 from numerics import superpose
-from numerics.lanczos import Apply
 from problem import Neurons, Problem, draw
 
 
@@ -85,7 +85,7 @@ class Layout:
         return Neurons(frequencies.numpy().T, amplitudes.real.numpy(), -amplitudes.imag.numpy())
 
 
-class FourierNetwork:
+class FourierNetwork(TrainableNetwork):
     """The network that a problem draws, on its samples; its states are those of this process's neurons, which are all
     unless `shards` shares them out: everything is collective then.
 
@@ -108,30 +108,17 @@ class FourierNetwork:
         self.layout = Layout(neurons.width, samples.channels, problem.dimension)
         self.start = self.layout.join(neurons).to(device)
         self._fourier = FourierSum(transforms, problem.sites, device=device)
-        self._target = torch.as_tensor(samples.values, device=device)
+        self.target = torch.as_tensor(samples.values, device=device)
         self._held_out = problem.held_out
         self._rounding = (
-            self._sum(self.start) if network.symmetric else torch.zeros_like(self._target)
+            self._sum(self.start) if network.symmetric else torch.zeros_like(self.target)
         )  # of f = 0 at the start
-        self.start_loss = loss(self._sum(self.start) - self._rounding - self._target)
+        self.start_loss = loss(self._sum(self.start) - self._rounding - self.target)
 
     def values(self, state: torch.Tensor) -> torch.Tensor:
-        """f (C, N) on the samples, in double. Raises FloatingPointError where the state is not finite."""
         return self._sum(state) - self._rounding
 
-    def flow(self, state: torch.Tensor, weights: np.ndarray | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """u (C, N) and d(state)/dt. Raises FloatingPointError where the state is not finite.
-
-        weights (N,): of the samples in the loss whose gradient is taken, of mean 1; all the same where there are none.
-        """
-        error = self.values(state) - self._target
-        residual = error / -error.shape[1]
-        if weights is not None:
-            residual *= torch.from_numpy(weights).to(residual.device)
-        return error, self.pull(state, residual)
-
     def pull(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """J^T r for r (C, N), J = df/d(state); the transforms must have moved to the state."""
         slope = torch.empty_like(state)
         pulled = self._fourier.pull(self.layout.split(state)[0], values / sqrt(self._width))
         for part, found in zip(self.layout.split(slope), pulled, strict=True):
@@ -139,27 +126,11 @@ class FourierNetwork:
         return slope
 
     def push(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        """J times a change of the state: (C, N); the transforms must have moved to the state."""
         amplitudes, _ = self.layout.split(state)
         return self._total(lambda: self._fourier.push(amplitudes, *self.layout.split(change)))
 
-    def kernel(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """J J^T u / N at a state, to which the transforms must have moved: (C, N) -> (C, N); du/dt = -J J^T u / N."""
-        return self.push(state, self.pull(state, values / values.shape[1]))
-
-    def kernel_at(self, state: torch.Tensor) -> Apply:
-        """The same for NumPy's vectors (C N,), as Lanczos takes them."""
-
-        def apply(values: np.ndarray) -> np.ndarray:
-            shaped = torch.from_numpy(values).view(self._target.shape).to(state.device)
-            return self.kernel(state, shaped).cpu().numpy().ravel()
-
-        return apply
-
     def gather(self, state: torch.Tensor) -> np.ndarray | None:
-        """The state of all neurons, or what goes with it like a momentum, on rank 0; None on the others. A number is
-        all neurons' own."""
-        if not state.ndim:
+        if not state.ndim:  # a number is all neurons' own
             return state.cpu().numpy()
         parts = self._shards.comm.gather(self.layout.rows(state.cpu()))
         if parts is None:
@@ -168,7 +139,6 @@ class FourierNetwork:
         return whole.from_rows(torch.cat(parts, dim=1)).numpy()
 
     def scatter(self, state: np.ndarray | None) -> torch.Tensor:
-        """The inverse: this process's part of what rank 0 has."""
         part = self._shards.comm.scatter(None if state is None else self._parts_of(torch.from_numpy(state)))
         return self.layout.from_rows(part).to(self.start.device) if part.ndim else part
 
@@ -186,7 +156,6 @@ class FourierNetwork:
         return self.layout.neurons(state)
 
     def held_out_error(self, state: torch.Tensor) -> np.ndarray | None:
-        """u = f - f* (C, N') at the samples that are held out, in double; None where there are none."""
         if self._held_out is None:
             return None
         sites, target = self._held_out.sites, torch.as_tensor(self._held_out.values, device=state.device)
@@ -197,10 +166,6 @@ class FourierNetwork:
             return torch.from_numpy(values).to(state.device)
 
         return (self._shards.total(part, target) / sqrt(self._width) - target).cpu().numpy()
-
-    def slope(self, state: torch.Tensor) -> torch.Tensor:
-        """d(state)/dt alone."""
-        return self.flow(state)[1]
 
     def _sum(self, state: torch.Tensor) -> torch.Tensor:
         amplitudes, frequencies = self.layout.split(state)
@@ -213,9 +178,4 @@ class FourierNetwork:
 
     def _total(self, part: Callable[[], torch.Tensor]) -> torch.Tensor:
         """1/sqrt(m) times the sum over the neurons of all processes."""
-        return self._shards.total(part, self._target) / sqrt(self._width)
-
-
-def loss(error: torch.Tensor) -> float:
-    """1/2 mean_q u_q^2, summed over the channels of u (C, N)."""
-    return float(0.5 * (error**2).mean(dim=1).sum())
+        return self._shards.total(part, self.target) / sqrt(self._width)

@@ -17,11 +17,11 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from nn.backends import choose_backend, make_transforms
+from nn.backends import choose_backend
 from nn.convolution import Convolution, convolution
 from nn.device import memory_that_may_run_out, torch_threads
-from nn.diagonal import network_of
 from nn.eigenvalue import any_vector, leading_mode
+from nn.networks import network_of
 from nn.sharding import Shards
 from problem import Laws, Problem
 
@@ -81,7 +81,8 @@ def _matrix(laws: Laws, x: np.ndarray) -> np.ndarray:
 
 
 class EmpiricalKernel:
-    """Products with the kernel J J^T of the network that a problem draws, at its start: two pairs of transforms each.
+    """Products with the kernel J J^T of the network that a problem draws, at its start: two pairs of transforms each;
+    with hidden layers by its matrix, or J and J^T, whichever is cheaper.
 
     In double whatever [training] precision is: a product holds the square of the output weights.
     start: u (C, N) at t = 0. Raises InputError where the device's memory runs out.
@@ -99,16 +100,15 @@ class EmpiricalKernel:
         self._problem, self._device, self._threads = problem, torch.device(device), shards.threads
         self._backend, _ = choose_backend(problem, backend, precision="double", device=self._device)
         with torch_threads(self._backend, shards.threads), memory_that_may_run_out(problem, self._device):
-            transforms = make_transforms(self._backend, problem.sites, "double", self._device, threads=shards.threads)
-            self._network = network_of(problem, transforms, device=self._device, shards=shards)
-            error, _ = self._network.flow(self._network.start)
+            network = network_of(problem, self._backend, precision="double", device=self._device, shards=shards)
+            error = network.values(network.start) - network.target
+            self._kernel = network.kernel_at(network.start)
         self.start: np.ndarray = error.cpu().numpy()
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """J J^T u / N: (C, N) -> (C, N)."""
         with torch_threads(self._backend, self._threads), memory_that_may_run_out(self._problem, self._device):
-            product = self._network.kernel(self._network.start, torch.from_numpy(values).to(self._device))
-        return np.asarray(product.cpu().numpy())
+            return self._kernel(values.ravel()).reshape(values.shape)
 
     def largest_eigenvalue(self) -> float:
         """lambda_max of the flow du/dt = -K u, from above."""

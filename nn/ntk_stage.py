@@ -15,7 +15,7 @@ import torch
 
 from nn.linearised import LinearisedTraining
 from nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
-from nn.plan import Plan, prepare
+from nn.plan import DRAWN, Plan, prepare
 from numerics import Lanczos
 from problem import ComputationError, ErrorHistory, Problem, RunFile, every_stage_keys, resolved, stage_keys
 from runtime import Stage, StopRequest, Store, log, on_root, version_of
@@ -96,7 +96,7 @@ def _write(stage: Stage, plan: Plan, name: str) -> None:
     problem, network = plan.problem, plan.problem.network
     about = {"kernel": name, "seed": problem.seed, **meta, "freqbias": version_of("freqbias")}
     if name == "empirical":
-        about |= {"width": network.width, "sampling": network.sampling}
+        about |= network.model_dump(include=DRAWN, exclude_none=True)
     steps = {"integrator": plan.settings.integrator, "step": plan.step, "steps": plan.schedule.steps}
     for kind, error in errors.items():
         loss = 0.5 * np.mean(error**2, axis=2).sum(axis=1)

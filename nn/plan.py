@@ -25,6 +25,9 @@ TIME = {
 }
 
 
+DRAWN = {"width", "depth", "hidden_width", "activation", "sampling"}
+
+
 @dataclass(frozen=True)
 class Plan:
     """What `trajectory` follows.
@@ -60,8 +63,7 @@ class Plan:
         """The record of a training: `Snapshot.errors` and losses (T,) at the output times, and the pace at its end."""
         network, settings = self.problem.network, self.settings
         attributes: dict[str, Any] = {
-            "width": network.width,
-            "sampling": network.sampling,
+            **network.model_dump(include=DRAWN, exclude_none=True),
             "seed": self.problem.seed,
             "integrator": settings.integrator,
             "step": self.step,
@@ -101,13 +103,18 @@ def prepare(
             "[training] tensorboard = true: TensorBoard is not installed; install it, with `uv sync --extra "
             "tensorboard` or `pip install tensorboard`, or leave the key out"
         )
-    samples = problem.samples.values.shape[1]
+    samples, network = problem.samples.values.shape[1], problem.network
     if settings.batch is not None and settings.batch > samples:
         raise InputError(f"[training] batch = {settings.batch}: there are {samples} samples; use at most as many")
     shards = shards or Shards()
-    if problem.network.width < shards.comm.size:
+    if network.depth > 2 and shards.comm.size > 1:
         raise InputError(
-            f"[network] width = {problem.network.width}: {shards.comm.size} processes cannot share out so few neurons; "
+            f"[network] depth = {network.depth}: hidden layers cannot be shared out, and there are {shards.comm.size} "
+            "processes; leave --shard out"
+        )
+    if network.width < shards.comm.size:
+        raise InputError(
+            f"[network] width = {network.width}: {shards.comm.size} processes cannot share out so few neurons; "
             "start fewer, or leave --shard out"
         )
     device, device_choice = choose_device(settings.device, settings.backend)

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from nn.backends import make_transforms
 from nn.device import memory_that_may_run_out, torch_threads
-from nn.diagonal import network_of
-from nn.network import FourierNetwork, loss
+from nn.networks import network_of
 from nn.pace import Pace
 from nn.plan import Plan, prepare
+from nn.trainable import TrainableNetwork, loss
 from numerics import Schedule
 from numerics.lanczos import Apply
 from problem import ComputationError, ErrorHistory, Problem, Training
@@ -66,7 +65,7 @@ class Snapshot:
     loss: float
     pace: Pace
     memory: dict[str, torch.Tensor]
-    network: FourierNetwork
+    network: TrainableNetwork
     held_out_error: np.ndarray | None = None
 
     def errors(self) -> dict[str, np.ndarray]:
@@ -104,10 +103,10 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
             torch_threads(plan.backend, plan.shards.threads),
             Progress("training", total=schedule.steps, unit="steps", done=step) as progress,
         ):
-            transforms = make_transforms(
-                plan.backend, plan.problem.sites, plan.settings.precision, plan.device, threads=plan.shards.threads
-            )
-            network = network_of(plan.problem, transforms, device=plan.device, shards=plan.shards)
+            network = network_of(
+                plan.problem, plan.backend,
+                precision=plan.settings.precision, device=plan.device, shards=plan.shards,
+            )  # fmt: skip
             theta, snapshot, again = network.start, None, False
             if memory is not None:
                 kept = {} if last is None else {"state": last.arrays["state"], **last.memory}

@@ -7,7 +7,7 @@ from numerics.lanczos import Basis, Evolution, Lanczos, exponential, shift_inver
 from numerics.nufft import GridTransform, NonUniformTransform
 from numerics.scattered import ScatteredTransform, fine_grid, transform_between
 from numerics.schedule import Schedule
-from numerics.superposition import superpose
+from numerics.superposition import drawn_values, superpose
 from numerics.tensor import TensorTransform, transform_to_tensor_grid
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "ScatteredTransform",
     "Schedule",
     "TensorTransform",
+    "drawn_values",
     "exponential",
     "fine_grid",
     "fold",

@@ -3,7 +3,10 @@
 import numpy as np
 
 from numerics.scattered import transform_between
-from problem import Neurons, Sites
+from problem import DeepWeights, Neurons, Problem, Sites, draw, draw_deep
+from problem.activations import ACTIVATIONS, Activation
+
+CHUNK = 2**23  # numbers that a layer's values may take at a time
 
 
 def superpose(neurons: Neurons, sites: Sites, *, eps: float = 1e-13, threads: int = 1) -> np.ndarray:
@@ -11,3 +14,31 @@ def superpose(neurons: Neurons, sites: Sites, *, eps: float = 1e-13, threads: in
     E^H (a - i b)."""
     transform = transform_between(sites, neurons.frequencies, eps=eps, threads=threads)
     return transform.to_samples(neurons.cosine - 1j * neurons.sine).real / np.sqrt(neurons.width)
+
+
+def propagate(weights: DeepWeights, activation: Activation, positions: np.ndarray) -> np.ndarray:
+    """f (C, N) of the network with hidden layers (`problem.DeepWeights`) at positions (N, d)."""
+    count = max(1, CHUNK // max(len(weights.frequencies), *map(len, weights.hidden)))
+    parts = [positions[first : first + count] for first in range(0, len(positions), count)]
+    return np.concatenate([_propagate(weights, activation, part) for part in parts], axis=1)
+
+
+def _propagate(weights: DeepWeights, activation: Activation, positions: np.ndarray) -> np.ndarray:
+    angle = 2 * np.pi * weights.frequencies @ positions.T
+    x = np.concatenate([np.cos(angle), np.sin(angle)]) / np.sqrt(len(angle))
+    for matrix in weights.hidden:
+        x = activation.value(matrix @ x) / np.sqrt(activation.second_moment * len(matrix))
+    return weights.output @ x
+
+
+def drawn_values(problem: Problem) -> np.ndarray:
+    """f (C, N) on the samples of the network that a problem draws, at its start."""
+    network, values = problem.network, problem.samples.values
+    if network.symmetric:
+        return np.zeros_like(values)
+    if network.depth > 2:
+        assert network.activation is not None  # the settings fill it in
+        deep = draw_deep(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
+        return propagate(deep, ACTIVATIONS[network.activation], problem.sites.positions())
+    neurons = draw(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
+    return superpose(neurons, problem.sites)

@@ -9,29 +9,22 @@ from typing import Any
 import numpy as np
 
 import runtime
-from numerics import superpose
+from numerics import drawn_values
 from pde.cost import affordable_plan
 from pde.data_operator import DataOperator
 from pde.evolution import Effort, finite
 from pde.integrators import TRANSFORM_SHARE, choose
 from pde.local_operator import LocalOperator
 from pde.refinement import refined
-from problem import ComputationError, Grid, Mesh, Pde, Problem, Spectrum, draw
+from problem import ComputationError, Grid, Mesh, Pde, Problem, Spectrum
 
 
 def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
     """u(0) = f(0) - f* on the samples, (C, N): -f* ("target", and "auto" for a symmetric network), or with the drawn
     network's own start."""
-    if initial == "target" or problem.network.symmetric:
+    if initial == "target":
         return -problem.samples.values
-    neurons = draw(
-        problem.density,
-        problem.network,
-        dimension=problem.dimension,
-        channels=problem.samples.channels,
-        seed=problem.seed,
-    )
-    return superpose(neurons, problem.sites) - problem.samples.values
+    return drawn_values(problem) - problem.samples.values
 
 
 @dataclass(frozen=True)

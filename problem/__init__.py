@@ -4,6 +4,7 @@ travel."""
 from problem.activations import ACTIVATIONS, Activation
 from problem.build import build
 from problem.deep import deep, recursion
+from problem.deep_draw import DeepWeights, draw_deep
 from problem.densities import Gaussian, Laplace, StudentT
 from problem.density import Density
 from problem.draw import Neurons, draw
@@ -27,6 +28,7 @@ __all__ = [
     "Annulus",
     "Ball",
     "ComputationError",
+    "DeepWeights",
     "Density",
     "ErrorHistory",
     "Gaussian",
@@ -56,6 +58,7 @@ __all__ = [
     "canonical_order",
     "deep",
     "draw",
+    "draw_deep",
     "every_stage_keys",
     "flat_top",
     "load",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import log2
+from typing import Literal
 
 import numpy as np
 
@@ -41,14 +42,11 @@ def draw(density: Density, network: Network, *, dimension: int, channels: int = 
     count = network.width // 2 if network.symmetric else network.width
     rng = np.random.default_rng(seed)
     if network.sampling == "sobol":
-        from scipy.stats import qmc  # takes a second to import
-
-        sequence = qmc.Sobol(dimension + channels, scramble=True, rng=rng)
-        unit = _inside(sequence.random_base2(int(np.ceil(log2(count))))[:count])  # whole powers of 2: Sobol's balance
+        unit = unit_points(rng, "sobol", count, dimension + channels)
         angle = 2 * np.pi * unit[:, dimension:].T
         weights = np.sqrt(2) * network.sigma_a * np.stack([np.cos(angle), np.sin(angle)])
     else:
-        unit = _inside(rng.random((count, dimension)))
+        unit = unit_points(rng, "iid", count, dimension)
         weights = network.sigma_a * rng.standard_normal((2, channels, count))
     frequencies = density.warp(unit[:, :dimension])
     if network.symmetric:
@@ -56,6 +54,13 @@ def draw(density: Density, network: Network, *, dimension: int, channels: int = 
     return Neurons(frequencies, weights[0], weights[1])
 
 
-def _inside(unit: np.ndarray) -> np.ndarray:
-    """Keep off 0 and 1, where quantiles are infinite."""
-    return np.clip(unit, 2.0**-54, 1 - 2.0**-53)
+def unit_points(rng: np.random.Generator, sampling: Literal["iid", "sobol"], count: int, axes: int) -> np.ndarray:
+    """Points (count, axes) inside the unit cube: independent ones, or those of a scrambled Sobol sequence."""
+    if sampling == "iid":
+        points = rng.random((count, axes))
+    else:
+        from scipy.stats import qmc  # takes a second to import
+
+        sequence = qmc.Sobol(axes, scramble=True, rng=rng)
+        points = sequence.random_base2(int(np.ceil(log2(count))))[:count]  # whole powers of 2: Sobol's balance
+    return np.clip(points, 2.0**-54, 1 - 2.0**-53)  # off 0 and 1, where quantiles are infinite

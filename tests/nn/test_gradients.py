@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from nn.dense import DenseTransforms
-from nn.network import FourierNetwork, loss
+from nn.network import FourierNetwork
 from nn.nufft import NufftTransforms
 from nn.separable import SeparableTransforms
+from nn.trainable import loss
 from problem import Gaussian, Grid, Network, Problem, Samples, Scattered, Sites
 
 GRIDS = [

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from nn import train
-from nn.dense import DenseTransforms
-from nn.diagonal import network_of
+from nn.networks import network_of
 from problem import ErrorHistory, Grid, InputError, Samples, Scattered, build, parse
 from problem.samples import SPLIT
 from tests import oracle
@@ -101,7 +100,7 @@ def test_the_error_held_out_is_that_of_the_network_itself(diagonal):
         problem, network=problem.network.model_copy(update={"width": 100, "diagonal": diagonal}), laws=None
     )
     mirrored = replace(problem, samples=problem.held_out, held_out=problem.samples)
-    networks = [network_of(each, DenseTransforms(each.sites, precision="double")) for each in (problem, mirrored)]
+    networks = [network_of(each, "dense", precision="double") for each in (problem, mirrored)]
     state = networks[0].start
     state += 0.1 * torch.randn(state.shape, generator=torch.Generator().manual_seed(0), dtype=state.dtype)
     expected, _ = networks[1].flow(state)

@@ -228,7 +228,7 @@ def test_memory_that_runs_out_is_bad_input(monkeypatch):
     def full(self, state):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("nn.network.FourierNetwork.flow", full)
+    monkeypatch.setattr("nn.network.FourierNetwork.values", full)
     with pytest.raises(InputError, match=r"more memory than cpu has left; use a smaller width"):
         train(small())
 

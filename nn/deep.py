@@ -1,0 +1,105 @@
+"""The network with hidden layers on its samples: what `nn.deep_pass` computes, as a training asks for it.
+
+The state is W (S, m, d), then V_1 (S, n, 2m) and the other V_l (S, n, n), then c (S, C, n); it is kept in double always
+(single precision would lose small steps), while the matrix products, where the time goes, are made in `precision`.
+"""
+
+from math import prod, sqrt
+
+import numpy as np
+import torch
+
+from nn.activations import ACTIVATIONS
+from nn.deep_layout import DeepLayout
+from nn.deep_pass import Pass, forward
+from nn.trainable import TrainableNetwork, loss
+from nn.transforms import CHUNK, PRECISIONS
+from numerics.lanczos import Apply
+from problem import Problem, draw_deep
+from problem.activations import ACTIVATIONS as STATED
+
+
+class DeepNetwork(TrainableNetwork):
+    """The network that a problem draws, on its samples.
+
+    start: its state at t = 0. start_loss: the loss there.
+    """
+
+    def __init__(self, problem: Problem, *, precision: str = "single", device: torch.device | str = "cpu") -> None:
+        samples, network = problem.samples, problem.network
+        assert network.activation is not None  # the settings fill it in
+        self.layout, self._held_out = DeepLayout.of(problem), problem.held_out
+        self._activation = ACTIVATIONS[network.activation]
+        self._moment = STATED[network.activation].second_moment
+        self._real, _ = PRECISIONS[precision]
+        signs = [sqrt(0.5), -sqrt(0.5)] if network.symmetric else [1.0]
+        self._signs = torch.tensor(signs, dtype=torch.float64, device=device).view(-1, 1, 1)
+        self._positions = torch.tensor(problem.sites.positions().T, device=device)
+        self.target = torch.as_tensor(samples.values, device=device)
+        weights = draw_deep(
+            problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed
+        )
+        self.start = self.layout.join(weights).to(device)
+        self._last: tuple[torch.Tensor, Pass] | None = None
+        self._rounding = torch.zeros_like(self.target)
+        if network.symmetric:
+            self._rounding = self.values(self.start)  # of f = 0 at the start
+        self.start_loss = loss(self.values(self.start) - self.target)
+
+    def values(self, state: torch.Tensor) -> torch.Tensor:
+        self._last = None  # frees the memory that the next pass needs
+        self._last = state, self._forward(state, self._positions, self._real)
+        values = self._last[1].values
+        if not torch.isfinite(values).all():
+            raise FloatingPointError("a weight is NaN or infinite, or too large for the precision")
+        return values - self._rounding
+
+    def pull(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        slope = torch.empty_like(state)
+        self._at(state).pull(values.to(self._real), self.layout.split(slope))
+        return slope
+
+    def push(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        return self._at(state).push(self.layout.split(change))
+
+    def kernel_matrix(self, state: torch.Tensor) -> torch.Tensor:
+        """J J^T (C N, C N), in the precision of the products, layer by layer: no Jacobian is held."""
+        return self._at(state).kernel().view(self.target.numel(), -1)
+
+    def kernel_at(self, state: torch.Tensor) -> Apply:
+        """The kernel by its matrix, made here, where that is cheaper than by J and J^T."""
+        samples = self.target.shape[1]
+        if not self.layout.matrix_is_cheaper(samples):
+            return super().kernel_at(state)
+        matrix = self.kernel_matrix(state) / samples
+
+        def apply(values: np.ndarray) -> np.ndarray:
+            return (matrix @ torch.from_numpy(values).to(matrix)).double().cpu().numpy()
+
+        return apply
+
+    def gather(self, state: torch.Tensor) -> np.ndarray:
+        return state.cpu().numpy()
+
+    def scatter(self, state: np.ndarray | None) -> torch.Tensor:
+        assert state is not None  # the network is never shared out
+        return torch.from_numpy(state).to(self.start.device)
+
+    def held_out_error(self, state: torch.Tensor) -> np.ndarray | None:
+        if self._held_out is None:
+            return None
+        positions = torch.tensor(self._held_out.sites.positions().T, device=state.device)
+        few = max(1, CHUNK // max(prod(shape[:2]) for shape in self.layout.shapes))
+        parts = [self._forward(state, part, torch.float64).values for part in positions.split(few, dim=1)]
+        return torch.cat(parts, dim=1).cpu().numpy() - self._held_out.values
+
+    def _at(self, state: torch.Tensor) -> Pass:
+        """The last pass forward, or one at the state where that was at another."""
+        if self._last is None or self._last[0] is not state:
+            self.values(state)
+        assert self._last is not None
+        return self._last[1]
+
+    def _forward(self, state: torch.Tensor, positions: torch.Tensor, real: torch.dtype) -> Pass:
+        weights = self.layout.split(state)
+        return forward(weights, positions, self._signs, self._activation, moment=self._moment, real=real)

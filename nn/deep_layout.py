@@ -1,0 +1,74 @@
+"""Where the weights of a network with hidden layers lie in its state, and what they take."""
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+
+from nn.transforms import PRECISIONS
+from problem import DeepWeights, Problem
+
+LARGEST_MATRIX = 2**27  # numbers in a kernel's matrix
+FEW_PRODUCTS = 3  # with a kernel, than which its matrix has to be cheaper: the fewest that anybody makes
+
+
+@dataclass(frozen=True)
+class DeepLayout:
+    """Of S = copies networks, each with m = width frequencies and L = layers hidden layers of n = hidden_width: W, then
+    V_1, ..., V_L, then c, one copy after the other in each."""
+
+    copies: int
+    width: int
+    hidden_width: int
+    layers: int
+    channels: int
+    dimension: int
+
+    @classmethod
+    def of(cls, problem: Problem) -> "DeepLayout":
+        network = problem.network
+        assert network.hidden_width is not None  # the settings fill it in
+        copies = 2 if network.symmetric else 1
+        widths = network.width // copies, network.hidden_width // copies
+        return cls(copies, *widths, network.depth - 2, problem.samples.channels, problem.dimension)
+
+    @property
+    def shapes(self) -> list[tuple[int, int, int]]:
+        """Of W, of V_1, ..., V_L, and of c."""
+        s, m, n = self.copies, self.width, self.hidden_width
+        return [(s, m, self.dimension), (s, n, 2 * m), *[(s, n, n)] * (self.layers - 1), (s, self.channels, n)]
+
+    @property
+    def size(self) -> int:
+        return sum(map(prod, self.shapes))
+
+    def split(self, state: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
+        """Views of W, of V_1, ..., V_L, and of c."""
+        parts = state.split([prod(shape) for shape in self.shapes])
+        frequencies, *hidden, output = (part.view(shape) for part, shape in zip(parts, self.shapes, strict=True))
+        return frequencies, hidden, output
+
+    def join(self, weights: DeepWeights) -> torch.Tensor:
+        """The state (size,) in which every copy has these weights, on the CPU."""
+        state = torch.empty(self.size, dtype=torch.float64)
+        frequencies, hidden, output = self.split(state)
+        drawn = weights.frequencies, *weights.hidden, weights.output
+        for part, each in zip((frequencies, *hidden, output), drawn, strict=True):
+            part.copy_(torch.from_numpy(each))
+        return state
+
+    def matrix_is_cheaper(self, samples: int) -> bool:
+        """Whether the kernel's matrix takes fewer operations than a few products by J and J^T, and is not too large."""
+        rows = self.channels * samples
+        weights = sum(n * k for _, n, k in self.shapes[1:-1])
+        inner_products = sum(samples**2 * k + rows**2 * n for _, n, k in self.shapes[1:-1])
+        return rows**2 <= LARGEST_MATRIX and rows * weights + inner_products < 4 * FEW_PRODUCTS * samples * weights
+
+    def memory(self, samples: int, *, precision: str) -> float:
+        """Bytes that a training takes at its peak, from above: about nine states in Runge-Kutta 4, the weights as the
+        products take them, a pass forward and back, and the kernel's matrix with what it is a sum of."""
+        s, m, n = self.copies, self.width, self.hidden_width
+        number = PRECISIONS[precision][0].itemsize
+        passes = s * samples * (8 * 4 * m + number * (6 * 2 * m + (2 * self.layers + 3) * n))
+        matrix = 8 * (2 + s) * (self.channels * samples) ** 2 if self.matrix_is_cheaper(samples) else 0.0
+        return (9 * 8 + number) * self.size + number * 2 * s * m * n + passes + matrix

@@ -1,0 +1,116 @@
+"""A pass through the layers of a network with hidden layers, and its derivatives, layer by layer.
+
+    f = sum_s sign_s c_s x_{L+1},    x_1 = [cos 2 pi W x, sin 2 pi W x] / sqrt(m),    x_{l+1} = phi(z_l) / sqrt(p(1) n),
+    z_l = V_l x_l,    l = 1, ..., L,
+
+the whole S times: once with sign 1, or twice with signs 1/sqrt(2) and -1/sqrt(2). With s_l = phi'(z_l) / sqrt(p(1) n)
+and J the derivatives of f by all of W, V, c, J^T r for r (C, N) is a pass backward from g = sign c^T r,
+
+    dc = sign r x_{L+1}^T;    d_l = g s_l,  dV_l = d_l x_l^T,  g = V_l^T d_l    for l = L, ..., 1;
+    dW = D x^T,    D = 2 pi (cos g_sin - sin g_cos) / sqrt(m).
+
+J J^T takes no J: with d_l and D of such a pass for channel c at sample q alone, a layer adds the product of the inner
+products of what its weights are multiplied with and of what that comes back as,
+
+    (J J^T)_(cq)(c'q') = 1_cc' / S sum_s x_{L+1}^q.x_{L+1}^q' + sum_s,l (x_l^q.x_l^q') (d_l^cq.d_l^c'q')
+                         + sum_s (x_q.x_q') (D^cq.D^c'q').
+"""
+
+from dataclasses import dataclass
+from math import pi, sqrt
+
+import torch
+
+from nn.activations import Activation
+from nn.transforms import waves
+
+Weights = tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]  # W (S, m, d), V_l (S, n, 2m) or (S, n, n), c (S, C, n)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """positions (d, N); signs (S, 1, 1); hidden: V_l; output: sign c; inputs: x_1, ..., x_{L+1}, (S, k, N); slopes: s_l
+    (S, n, N). All in the precision of the products."""
+
+    positions: torch.Tensor
+    signs: torch.Tensor
+    hidden: list[torch.Tensor]
+    output: torch.Tensor
+    inputs: list[torch.Tensor]
+    slopes: list[torch.Tensor]
+
+    @property
+    def values(self) -> torch.Tensor:
+        """f (C, N), summed over the copies in double."""
+        return (self.output @ self.inputs[-1]).double().sum(dim=0)
+
+    def pull(self, values: torch.Tensor, into: Weights) -> None:
+        """J^T r for r (C, N)."""
+        frequencies, hidden, output = into
+        output.copy_(self.signs * (values @ self.inputs[-1].mT))
+        back = self.output.mT @ values
+        for layer in reversed(range(len(self.hidden))):
+            back *= self.slopes[layer]
+            hidden[layer].copy_(back @ self.inputs[layer].mT)
+            back = self.hidden[layer].mT @ back
+        frequencies.copy_(_by_phase(self.inputs[0], back) @ self.positions.T * (2 * pi))
+
+    def push(self, change: Weights) -> torch.Tensor:
+        """J times a change of W, V, c: (C, N), in double."""
+        real = self.output.dtype
+        frequencies, hidden, output = change
+        cos, sin = self.inputs[0].chunk(2, dim=1)
+        turns = 2 * pi * (frequencies.to(real) @ self.positions)
+        moved = torch.cat([-sin * turns, cos * turns], dim=1)
+        for layer, by_weights in enumerate(hidden):
+            moved = self.hidden[layer] @ moved + by_weights.to(real) @ self.inputs[layer]
+            moved *= self.slopes[layer]
+        return (self.output @ moved + self.signs * output.to(real) @ self.inputs[-1]).double().sum(dim=0)
+
+    def kernel(self) -> torch.Tensor:
+        """J J^T, (C, N, C, N)."""
+        (copies, channels, _), samples = self.output.shape, self.positions.shape[1]
+        matrix = self.positions.new_zeros((channels, samples, channels, samples))
+
+        def add(inputs: torch.Tensor, back: torch.Tensor) -> None:
+            """(x^q.x^q') (d^cq.d^c'q'), summed over the copies, for inputs (S, k, N) and back (S, n, C, N)."""
+            for x, d in zip(inputs, back.flatten(2), strict=True):
+                matrix.addcmul_((d.T @ d).view(matrix.shape), (x.T @ x)[:, None, :])
+
+        last = (self.inputs[-1].mT @ self.inputs[-1]).mean(dim=0)
+        for channel in range(channels):
+            matrix[channel, :, channel] += last
+        back = self.output.mT[..., None]
+        for layer in reversed(range(len(self.hidden))):
+            back = back * self.slopes[layer][:, :, None]
+            add(self.inputs[layer], back)
+            back = (self.hidden[layer].mT @ back.flatten(2)).unflatten(2, (channels, samples))
+        phases = (2 * pi * self.positions).expand(copies, -1, -1)
+        add(phases, _by_phase(self.inputs[0][:, :, None], back))
+        return matrix
+
+
+def forward(
+    weights: Weights,
+    positions: torch.Tensor,
+    signs: torch.Tensor,
+    activation: Activation,
+    *,
+    moment: float,
+    real: torch.dtype,
+) -> Pass:
+    """Weights and positions (d, N) in double; moment: p(1). The phases W x are reduced in double."""
+    frequencies, in_double, output = weights
+    width, hidden = frequencies.shape[1], [each.to(real) for each in in_double]
+    inputs, slopes = [torch.cat(waves(frequencies @ positions, real), dim=1).div_(sqrt(width))], []
+    for matrix in hidden:
+        z, scale = matrix @ inputs[-1], 1 / sqrt(moment * matrix.shape[1])
+        inputs.append(activation.value(z).mul_(scale))
+        slopes.append(activation.slope(z).mul_(scale))
+    return Pass(positions.to(real), signs.to(real), hidden, (signs * output).to(real), inputs, slopes)
+
+
+def _by_phase(features: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
+    """D / (2 pi) from x_1 and g, (S, 2m, ...)."""
+    (cos, sin), (by_cos, by_sin) = features.chunk(2, dim=1), back.chunk(2, dim=1)
+    return (cos * by_sin).sub_(sin * by_cos)

@@ -1,0 +1,172 @@
+"""The network with hidden layers against its definition, differentiated by torch in double."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, special, stats
+
+from nn.deep import DeepNetwork
+from nn.deep_layout import DeepLayout
+from numerics import drawn_values
+from problem import Gaussian, Grid, Network, Problem, Samples, Scattered
+
+PHI = {
+    "relu": lambda y: torch.clamp(y, min=0),
+    "sine": torch.sin,
+    "tanh": torch.tanh,
+    "erf": torch.special.erf,
+    "gelu": torch.nn.functional.gelu,
+}
+SECOND_MOMENT = {
+    "relu": 0.5,
+    "sine": (1 - math.exp(-2)) / 2,
+    "tanh": integrate.quad(lambda y: math.tanh(y) ** 2 * stats.norm.pdf(y), -12, 12, epsabs=1e-14)[0],
+    "erf": 2 / math.pi * math.asin(2 / 3),
+    "gelu": integrate.quad(lambda y: (y * special.ndtr(y)) ** 2 * stats.norm.pdf(y), -12, 12, epsabs=1e-14)[0],
+}
+SITES = {1: Grid((9,), (1.5,)), 2: Scattered(np.random.default_rng(0).uniform(-0.5, 2.0, (8, 2)))}
+CASES = list(product(PHI, (3, 4), (False, True), (1, 2), (1, 2)))
+BOUNDS = {"double": 1e-10, "single": 2e-5}
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
+
+
+def problem_of(
+    activation: str, depth: int, symmetric: bool = False, channels: int = 1, dimension: int = 1, **network
+) -> Problem:
+    sites = SITES[dimension]
+    values = np.random.default_rng(5).normal(size=(channels, sites.size))
+    settings = {"width": 10, "hidden_width": 8, "sigma_a": 1.5} | network
+    kind = Network(depth=depth, activation=activation, symmetric=symmetric, **settings)
+    return Problem(Gaussian(2.0), Samples(sites, values), kind, np.array([0.0, 1.0]), seed=3)
+
+
+def away_from(network: DeepNetwork) -> torch.Tensor:
+    random = torch.Generator().manual_seed(0)
+    moved = torch.randn(network.start.shape, generator=random, dtype=torch.float64)
+    return network.start + 0.3 * moved.to(network.start.device)
+
+
+def one(state: torch.Tensor, problem: Problem, m: int, n: int) -> torch.Tensor:
+    """f (C, N) of one network, from its definition; state: W, the V_l, c."""
+    network, (d, channels) = problem.network, (problem.dimension, problem.samples.channels)
+    phi, x = PHI[network.activation], torch.tensor(problem.sites.positions()).T
+    sizes = [m * d, n * 2 * m, *[n * n] * (network.depth - 3), channels * n]
+    w, first, *later, c = state.split(sizes)
+    turns = w.view(m, d) @ x
+    h = torch.cat([torch.cos(2 * math.pi * turns), torch.sin(2 * math.pi * turns)]) / math.sqrt(m)
+    h = phi(first.view(n, 2 * m) @ h) / math.sqrt(SECOND_MOMENT[network.activation])
+    for matrix in later:
+        h = phi(matrix.view(n, n) @ h / math.sqrt(n)) / math.sqrt(SECOND_MOMENT[network.activation])
+    return c.view(channels, n) @ h / math.sqrt(n)
+
+
+def definition(state: torch.Tensor, problem: Problem) -> torch.Tensor:
+    network = problem.network
+    if not network.symmetric:
+        return one(state, problem, network.width, network.hidden_width)
+    m, n = network.width // 2, network.hidden_width // 2
+    sizes = [m * problem.dimension, n * 2 * m, *[n * n] * (network.depth - 3), problem.samples.channels * n]
+    halves = [part.view(2, -1) for part in state.split([2 * size for size in sizes])]
+    plus, minus = (one(torch.cat([part[half] for part in halves]), problem, m, n) for half in (0, 1))
+    return (plus - minus) / math.sqrt(2)
+
+
+def distance(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """The largest difference over the largest value."""
+    assert found.shape == expected.shape and found.dtype == torch.float64
+    return float((found.cpu() - expected).abs().max() / expected.abs().max())
+
+
+def assert_equal_to_definition(problem: Problem, network: DeepNetwork, bound: float) -> None:
+    state = away_from(network)
+    flat = state.cpu()
+    jacobian = torch.autograd.functional.jacobian(lambda s: definition(s, problem).ravel(), flat)
+    f, target = definition(flat, problem), torch.from_numpy(problem.samples.values)
+    error, slope = network.flow(state)
+    assert distance(error, f - target) < bound
+    assert distance(slope, -jacobian.T @ (f - target).ravel() / target.shape[1]) < bound
+    change = torch.sin(torch.arange(len(flat), dtype=torch.float64))
+    assert distance(network.push(state, change.to(state.device)).ravel(), jacobian @ change) < bound
+    assert distance(network.kernel_matrix(state).double(), jacobian @ jacobian.T) < bound
+
+
+@pytest.mark.parametrize("activation, depth, symmetric, channels, dimension", CASES)
+def test_values_gradients_tangents_and_kernel_equal_those_of_automatic_differentiation(
+    activation, depth, symmetric, channels, dimension
+):
+    problem = problem_of(activation, depth, symmetric, channels, dimension)
+    assert_equal_to_definition(problem, DeepNetwork(problem, precision="double"), BOUNDS["double"])
+
+
+@pytest.mark.parametrize("activation", PHI)
+def test_single_precision_keeps_the_state_in_double_and_loses_no_more_than_its_rounding(activation):
+    problem = problem_of(activation, 4, True, 2, 2)
+    network = DeepNetwork(problem, precision="single")
+    assert network.start.dtype == torch.float64
+    assert_equal_to_definition(problem, network, BOUNDS["single"])
+
+
+@pytest.mark.cuda
+@CUDA
+@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("activation, depth, symmetric, channels, dimension", CASES[::9])
+def test_the_same_on_a_gpu(activation, depth, symmetric, channels, dimension, precision):
+    problem = problem_of(activation, depth, symmetric, channels, dimension)
+    assert_equal_to_definition(problem, DeepNetwork(problem, precision=precision, device="cuda"), BOUNDS[precision])
+
+
+@pytest.mark.parametrize("by_matrix", [True, False])
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_products_with_the_kernel_are_the_same_by_its_matrix_or_without(monkeypatch, by_matrix, precision):
+    problem = problem_of("tanh", 4, True, 2, 1)
+    network = DeepNetwork(problem, precision=precision)
+    state = away_from(network)
+    jacobian = torch.autograd.functional.jacobian(lambda s: definition(s, problem).ravel(), state)
+    values = torch.randn(18, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    monkeypatch.setattr(DeepLayout, "matrix_is_cheaper", lambda self, samples: by_matrix)
+    kernel = network.kernel_at(state)
+    network.flow(network.start)  # it stays that of its state, wherever the network is asked about next
+    expected = jacobian @ (jacobian.T @ values) / 9
+    assert distance(torch.from_numpy(kernel(values.numpy())), expected) < BOUNDS[precision]
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_a_symmetric_network_starts_at_exactly_0(precision):
+    problem = problem_of("gelu", 4, True, 2, 2, width=100, hidden_width=60)
+    network = DeepNetwork(problem, precision=precision)
+    assert not network.values(network.start).any()
+    assert torch.equal(network.flow(network.start)[0], -torch.from_numpy(problem.samples.values))
+    assert not drawn_values(problem).any()
+
+
+@pytest.mark.parametrize("activation", PHI)
+def test_the_start_that_the_equation_takes_is_that_of_the_network(monkeypatch, activation):
+    monkeypatch.setattr("numerics.superposition.CHUNK", 30)  # several chunks of samples
+    problem = problem_of(activation, 4, False, 2, 2)
+    network = DeepNetwork(problem, precision="double")
+    assert distance(torch.from_numpy(drawn_values(problem)), network.values(network.start)) < 1e-12
+
+
+def test_the_error_held_out_is_that_of_the_network_itself(monkeypatch):
+    monkeypatch.setattr("nn.deep.CHUNK", 50)
+    problem = problem_of("sine", 3, True, 2, 2)
+    points = np.random.default_rng(1).uniform(-1, 1, (11, 2))
+    apart = Samples(Scattered(points), np.stack([points[:, 0], points[:, 1]]))
+    there = Problem(Gaussian(2.0), apart, problem.network, problem.times, seed=3)
+    both = Problem(Gaussian(2.0), problem.samples, problem.network, problem.times, seed=3, held_out=apart)
+    network = DeepNetwork(both)
+    state = away_from(network)
+    error = network.held_out_error(state)
+    assert distance(torch.from_numpy(error), definition(state, there) - torch.from_numpy(apart.values)) < 1e-12
+
+
+def test_weights_that_are_not_finite_are_refused():
+    network = DeepNetwork(problem_of("relu", 3))
+    for place in (0, 12):  # a frequency, a hidden weight
+        state = network.start.clone()
+        state[place] = math.nan
+        with pytest.raises(FloatingPointError, match="NaN"):
+            network.values(state)

@@ -1,0 +1,157 @@
+"""Training with hidden layers: against the network's own kernel where its target is small, and that kernel against the
+one at infinite width; stages, and what is refused."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import nn
+from nn.backends import choose_backend
+from nn.deep import DeepNetwork
+from nn.device import check_memory
+from nn.sharding import Shards
+from numerics import drawn_values
+from pde.solver import start_errors
+from problem import Gaussian, Grid, InputError, Network, Problem, Samples, Scattered, Training, waves
+from runtime import StoppedEarly
+from tests import oracle
+from tests.nn.test_ntk_stage import read
+from tests.nn.test_ntk_stage import run_in as run_ntk_in
+from tests.nn.test_stage import StopAfter, assert_same, history_in, run_in
+
+TIMES = np.array([0.0, 2.0, 4.0, 9.0])
+GRID = Grid((24,), (1.0,))
+TARGET = waves(GRID, [[1.0], [4.0]], window=0.2).values
+CPU = torch.device("cpu")
+DEEP = {"width": 60, "hidden_width": 40, "depth": 4, "activation": "gelu", "sigma_a": 1.0}
+
+
+def problem_of(values=TARGET, **network) -> Problem:
+    return Problem(Gaussian(3.0), Samples(GRID, values), Network(**DEEP | network), TIMES, seed=2)
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> float:
+    """max_t |u_1 - u_2| over |u(0)|."""
+    return float(np.linalg.norm(one - other, axis=(1, 2)).max() / np.linalg.norm(other[0]))
+
+
+@pytest.mark.parametrize("activation, depth, symmetric", [("relu", 3, True), ("sine", 4, True), ("tanh", 4, False)])
+def test_a_small_target_is_learnt_as_the_networks_own_kernel_has_it(activation, depth, symmetric):
+    """Feature learning is in proportion to what is to be learnt, even in a narrow network. Channels mix."""
+    values = np.concatenate([TARGET, TARGET[:, ::-1] ** 2])
+    network = {"activation": activation, "depth": depth, "symmetric": symmetric}
+    left = []
+    for factor in (1.0, 1e-6):
+        problem = problem_of(factor * values, **network)
+        if not symmetric:  # a target that close to the network's own start
+            problem = problem_of(factor * values + drawn_values(problem), **network)
+        kernel = nn.EmpiricalKernel(problem)
+        training = nn.LinearisedTraining(kernel, kernel.start)
+        trained = nn.train(problem, Training(precision="double", tolerance=1e-7)).error
+        left.append(apart(trained, training.flow(TIMES)))
+    assert left[0] > 1e-2 and left[1] < 1e-6
+
+
+@pytest.mark.parametrize("activation, depth, symmetric", [("relu", 3, False), ("gelu", 4, True)])
+def test_the_kernel_tends_to_that_at_infinite_width_as_one_over_the_root_of_the_width(activation, depth, symmetric):
+    widths, seeds, size = (250, 500, 1000, 2000), 6, GRID.size
+    distances = []
+    for width in widths:
+        network = {"width": width, "hidden_width": width, "activation": activation, "depth": depth, "sigma_a": 1.5}
+        problem = problem_of(symmetric=symmetric, **network)
+        exact = size * nn.InfiniteWidthKernel(problem).apply(np.eye(size))
+        drawn = [DeepNetwork(replace(problem, seed=seed), precision="double") for seed in range(seeds)]
+        each = [np.linalg.norm(one.kernel_matrix(one.start).numpy() - exact) for one in drawn]
+        distances.append(np.sqrt(np.mean(np.square(each))) / np.linalg.norm(exact))
+    assert np.polyfit(np.log(widths), np.log(distances), 1)[0] == pytest.approx(-0.5, abs=0.12)
+    assert distances[-1] < 0.12
+
+
+def test_a_wide_network_follows_the_exact_ntk_on_scattered_samples_in_single_precision():
+    points = np.random.default_rng(4).uniform(-0.5, 0.5, (30, 2))
+    samples = Samples(Scattered(points), np.stack([np.sin(9 * points[:, 0]), points[:, 1]]))
+    network = Network(**DEEP | {"width": 1000, "hidden_width": 1000, "depth": 3, "sampling": "sobol"})
+    problem = Problem(Gaussian(1.0), samples, network, TIMES)
+    history = nn.train(problem, Training(tolerance=1e-2))
+    flow = oracle.flow(nn.InfiniteWidthKernel(problem).apply(np.eye(30)), -samples.values, TIMES)
+    expected = {"depth": 3, "width": 1000, "hidden_width": 1000, "activation": "gelu", "backend": "dense"}
+    assert expected.items() <= history.attributes.items()
+    assert np.linalg.norm(flow[-1]) < 0.7 * np.linalg.norm(flow[0])
+    assert apart(history.error, flow) < 0.1
+    np.testing.assert_array_equal(history.error[0], -samples.values)
+
+
+def test_single_precision_trains_as_double():
+    problem = problem_of()
+    single, double = (nn.train(problem, Training(precision=each)).error for each in ("single", "double"))
+    assert 0 < apart(single, double) < 1e-5
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_the_equation_starts_where_the_network_does(symmetric):
+    problem = problem_of(symmetric=symmetric)
+    start = nn.train(problem, Training(precision="double")).error[0]
+    np.testing.assert_allclose(start_errors(problem), start, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(start_errors(problem, "target"), -TARGET)
+    assert symmetric == (start_errors(problem) == -TARGET).all()
+
+
+@pytest.mark.parametrize("training", [{"integrator": "rk4"}, {"integrator": "adam", "step": 0.01}], ids=str)
+def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path, training):
+    changes = {"network": DEEP, "training": training | {"checkpoint": 0.0}, "time": {"end": 0.4, "outputs": 8}}
+    if training["integrator"] == "rk4":
+        changes["time"]["end"] = 20.0
+    run_in(tmp_path / "whole", **changes)
+    with pytest.raises(StoppedEarly):
+        run_in(tmp_path / "parts", stop=StopAfter(7), **changes)
+    run_in(tmp_path / "parts", resume=True, **changes)
+    assert_same(history_in(tmp_path / "parts"), history_in(tmp_path / "whole"))
+
+
+def test_both_kernels_predict_the_training(tmp_path):
+    changes = {"network": DEEP | {"width": 600, "hidden_width": 400}, "time": {"end": 20.0, "outputs": 4}}
+    run_in(tmp_path, **changes)
+    run_ntk_in(tmp_path, **changes)
+    trained, found = history_in(tmp_path).error, read(tmp_path)
+    assert found["empirical"].attributes["hidden_width"] == 400
+    for kind in ("", "-steps"):
+        own, infinite = (apart(found[name + kind].error, trained) for name in ("empirical", "infinite-width"))
+        assert own < 0.05 and 1.5 * own < infinite < 0.3
+
+
+@pytest.mark.parametrize("backend", ["nufft", "separable", "cufinufft"])
+def test_backends_for_two_layers_are_refused(backend):
+    with pytest.raises(InputError, match=rf'\[training\] backend = "{backend}" .* depth = 4; use "dense" or "auto"'):
+        choose_backend(problem_of(), backend, precision="single", device=CPU)
+
+
+@pytest.mark.parametrize("backend", ["auto", "dense"])
+def test_the_dense_backend_serves(backend):
+    assert choose_backend(problem_of(), backend, precision="single", device=CPU)[0] == "dense"
+
+
+def test_it_cannot_be_shared_out():
+    shards = Shards()
+    shards.comm = SimpleNamespace(size=2)
+    with pytest.raises(InputError, match=r"\[network\] depth = 4: .* 2 processes; leave --shard out"):
+        nn.prepare(problem_of(), shards=shards)
+
+
+def test_a_network_that_does_not_fit_is_refused_before_it_is_drawn(monkeypatch):
+    monkeypatch.setattr("nn.deep.draw_deep", lambda *_, **__: pytest.fail("drawn"))
+    wide = problem_of(hidden_width=1_000_000)
+    with pytest.raises(InputError, match=r"\[network\] width = 60, hidden_width = 1000000 .* GiB"):
+        nn.prepare(wide)
+    check_memory(problem_of(), precision="single", device=CPU)
+
+
+def test_the_step_is_that_of_the_wide_and_of_the_drawn_network():
+    problem = problem_of()
+    plan = nn.prepare(problem)
+    network = DeepNetwork(problem, precision="double")
+    largest = np.linalg.eigvalsh(network.kernel_matrix(network.start).numpy() / GRID.size)[-1]
+    wide = nn.InfiniteWidthKernel(problem).largest_eigenvalue()
+    assert plan.lambda_max == pytest.approx(max(1.05 * largest, wide), rel=0.01)
