@@ -25,6 +25,7 @@ class Activation(ABC):
     """phi(y), its derivative, and its dual functions; arrays of any shape."""
 
     odd: ClassVar[bool] = False  # whether phi(-y) = -phi(y), so that p(0) = 0
+    smooth: ClassVar[bool] = True  # whether p is smooth up to c = 1
 
     @abstractmethod
     def value(self, y: np.ndarray) -> np.ndarray:
@@ -58,6 +59,8 @@ class Activation(ABC):
 
 class Relu(Activation):
     """phi(y) = max(y, 0):  p = (sqrt(1 - c^2) + c (pi - arccos c)) / (2 pi),  q = (pi - arccos c) / (2 pi)."""
+
+    smooth: ClassVar[bool] = False
 
     def value(self, y: np.ndarray) -> np.ndarray:
         return np.maximum(y, 0)

@@ -18,7 +18,7 @@ import numpy as np
 
 from problem.activations import ACTIVATIONS, Activation
 from problem.density import Density, smallest_radius
-from problem.laws import Law, Laws
+from problem.laws import Law, Laws, Scaled
 from problem.settings import Network
 from problem.unfolding import Unfolded
 
@@ -45,20 +45,30 @@ def deep(density: Density, network: Network, dimension: int) -> Laws:
     assert network.activation is not None  # the settings fill it in
     activation = ACTIVATIONS[network.activation]
 
-    def part(index: int) -> Series:
-        return lambda k: recursion(k, activation, network.sigma_a, network.depth - 2)[index]
+    def law(index: int) -> DeepLaw:
+        def series(k: np.ndarray) -> np.ndarray:
+            return recursion(k, activation, network.sigma_a, network.depth - 2)[index]
 
-    atom = float(part(0)(np.zeros(1))[0])
-    return Laws(DeepLaw(density, part(0), dimension), DeepLaw(density, part(1), dimension), atom)
+        return DeepLaw(density, series, dimension, activation.smooth)
+
+    damping = law(0)
+    diffusion = law(1) if network.sigma_a > 0 else Scaled(density, 0.0, dimension)
+    return Laws(damping, diffusion, float(damping.series(np.zeros(1))[0]))
 
 
 @dataclass(frozen=True, eq=False)
 class DeepLaw(Law):
-    """transform = g(k) - g(0) with g(k) = sum_n g_n k^n, all g_n >= 0: value = sum_{n>0} g_n rho_w * ... * rho_w."""
+    """transform = g(k) - g(0) with g(k) = sum_n g_n k^n, all g_n >= 0: value = sum_{n>0} g_n rho_w * ... * rho_w.
+
+    `transform` is exact; `value`, `maximum` and `tail_radius` are numerical, but for the linear term: see
+    `problem.unfolding`. It reaches everywhere, whatever rho_w does, and jumps where rho_w does. Where rho_w jumps, its
+    convolution with itself, which odd activations lack, bends at sums of such places; `breaks` leave those out.
+    """
 
     density: Density
     series: Series  # g
     dimension: int
+    smooth: bool  # g up to k = 1; else a root of 1 - k there, as relu has it, makes tails that fall as |xi|^-(d+1)
 
     def transform(self, z: np.ndarray) -> np.ndarray:
         return self._of(self.density.transform(z))
@@ -75,7 +85,8 @@ class DeepLaw(Law):
     @cached_property
     def _rest(self) -> Unfolded:
         """All but g_1 rho_w, which alone jumps where rho_w does."""
-        return Unfolded(lambda k: self._of(k) - self._linear * k, self.density, self.dimension)
+        slowest = np.inf if self.smooth else self.dimension + 1
+        return Unfolded(lambda k: self._of(k) - self._linear * k, self.density, self.dimension, slowest=slowest)
 
     def value(self, xi: np.ndarray) -> np.ndarray:
         return self._linear * self.density.density(xi) + self._rest.value(xi)

@@ -39,13 +39,21 @@ def test_atom_and_transforms(name, depth):
     np.testing.assert_allclose(laws.damping.transform(z) + laws.atom, g, rtol=0, atol=1e-14)
     np.testing.assert_allclose(laws.diffusion.transform(z), h, rtol=0, atol=1e-14)
     assert laws.damping.transform(np.array([[1e3, 0.0]])) == laws.diffusion.transform(np.array([[1e3, 0.0]])) == 0
-    assert (abs(laws.atom) < 1e-15) == ACTIVATIONS[name].odd
+    assert (laws.atom == 0) == ACTIVATIONS[name].odd  # exactly: the local operator refuses an atom
     for law in (laws.damping, laws.diffusion):
         assert law.integral == pytest.approx(law.transform(np.zeros(2)), rel=1e-15)
 
 
 def test_the_atom_of_relu():
     assert deep(Gaussian(1.0), network("relu"), 1).atom == pytest.approx(1 / np.pi, rel=1e-15)
+
+
+def test_without_output_weights_nothing_diffuses():
+    laws = deep(Gaussian(2.0), network("relu", sigma_a=0.0), 1)
+    g, _ = recursion(laws.diffusion.transform(np.zeros((1, 1))) + 1, ACTIVATIONS["relu"], 0.0, 1)
+    assert laws.diffusion.maximum == laws.diffusion.tail_radius(1.0) == 0
+    assert laws.damping.integral + laws.atom == pytest.approx(g[0], rel=1e-15)
+    assert laws.tail_radius(1e-3, 1.0) == laws.damping.tail_radius(1e-3)
 
 
 def test_a_problem_takes_the_laws_of_its_network():
