@@ -10,16 +10,16 @@ import numpy as np
 from scipy import fft
 
 from problem.density import Density
-from problem.fourier import SIGN, flat_top
+from problem.fourier import SIGN
 
 MOST_POINTS = {1: 2**15, 2: 2**10, 3: 96}  # of the lattice, an axis
 LEVELS = [10.0 ** (-n / 2) for n in range(26, 1, -1)]  # accuracies aimed at, the best first
-WIDER = 1.5  # the lattice over the flat part of its cut-off
+WIDER = 1.5  # the lattice over the extent; a smooth cut-off in that margin made the errors larger, as measured
 OVERSAMPLED = 2.0  # the lattice's Nyquist frequency over the reach: what is folded into it comes from three times that
 
 
 class Unfolded:
-    """F[r(k)](xi) = integral r(k(z)) cos(2 pi xi.z) dz, by a lattice sum with a smooth cut-off, not below 0.
+    """F[r(k)](xi) = integral r(k(z)) cos(2 pi xi.z) dz, by a lattice sum, not below 0.
 
     r(k): decreasing to 0 with k, at least as k^2. The lattice's extent, for the decay of r, and its spacing, for the
     reach of the law, are the best that MOST_POINTS allow: both cut at the same relative `level`. Beyond the reach the
@@ -41,7 +41,7 @@ class Unfolded:
         self._reach = reach / scales
         self._spacing = 1 / (2 * OVERSAMPLED * self._reach)
         modes = int(np.ceil(WIDER * extent * 2 * OVERSAMPLED * reach.max()))
-        self._lattice = self._sample(modes, extent * scales)
+        self._lattice = self._sample(modes)
 
     def value(self, xi: np.ndarray) -> np.ndarray:
         """xi (n, d) [cycles/length] -> (n,)."""
@@ -89,14 +89,12 @@ class Unfolded:
             profiles.append((xi[inside], np.maximum.accumulate(planes[: len(xi)][inside][::-1])[::-1]))
         return profiles
 
-    def _sample(self, modes: int, extent: np.ndarray) -> np.ndarray:
-        """The function on the lattice z = h j, |j_i| <= modes, cut off and times the volume of a cell; complex."""
+    def _sample(self, modes: int) -> np.ndarray:
+        """The function on the lattice z = h j, |j_i| <= modes, times the volume of a cell; complex."""
         lags = [h * np.arange(-modes, modes + 1) for h in self._spacing]
         half = np.stack(np.meshgrid(lags[0][modes:], *lags[1:], indexing="ij"), axis=-1)
         values = self._function(half) * np.prod(self._spacing)
         values = np.concatenate([np.flip(values[1:]), values])  # it is even
-        for window in np.ix_(*(flat_top(z / length, WIDER) for z, length in zip(lags, extent, strict=True))):
-            values = values * window
         return values.astype(complex)
 
     def _choose(self, scales: np.ndarray) -> tuple[float, float, np.ndarray]:
@@ -104,11 +102,10 @@ class Unfolded:
         reach along each axis beyond which the transform is, of what it is at its largest."""
         most = MOST_POINTS[self._dimension] / (4 * OVERSAMPLED * WIDER)
         lags = fft.fftfreq(2 * MOST_POINTS[self._dimension], 1 / (2 * WIDER))
-        window = flat_top(lags, WIDER)
 
         def cut(level: float) -> tuple[float, np.ndarray]:
             extent = self._extent(scales, level)
-            sections = [self._function(extent * lags[:, None] * axis) * window for axis in np.diag(scales)]
+            sections = [self._function(extent * lags[:, None] * axis) for axis in np.diag(scales)]
             return extent, np.array([_section_reach(section, level) for section in sections]) / extent
 
         def affordable(level: float) -> bool:

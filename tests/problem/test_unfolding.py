@@ -149,11 +149,13 @@ def test_tail_radius(activation, density, dimension):
     assert law.tail_radius(2 * law.maximum) == law.tail_radius(law.maximum / 2)
 
 
-def test_the_tails_of_relu():
-    """H bends at z = 0, which makes a tail of |xi|^-(d+1); beyond the lattice it goes on, somewhat too high."""
-    sigma, radius = 3.0, 3e5
-    law = laws(Gaussian(sigma), 1, "relu").diffusion
+@pytest.mark.parametrize(("dimension", "radius", "factor"), [(1, 3e5, 1.6), (2, 3e3, 1.3), (3, 1e3, 1.2)])
+def test_the_tails_of_relu(dimension, radius, factor):
+    """H bends at z = 0, which makes a tail of |xi|^-(d+1); it goes on beyond the lattice, too high if anything."""
+    sigma, d = 3.0, dimension
+    law = laws(Gaussian(sigma), d, "relu").diffusion
     slope = SIGMA_A**2 * 2 * sigma  # H = sigma_a^2 k (1 - arccos(k) / pi),  arccos k = 2 pi sigma |z| + ...
-    tail = slope / (2 * pi**2 * radius**2)
-    assert 1 <= law.value(np.array([[radius]]))[0] / tail <= 1.6
-    assert 1 <= law.tail_radius(tail) / radius <= 1.3
+    tail = slope * gamma((d + 1) / 2) / (2 * pi ** ((d + 3) / 2)) * radius ** -(d + 1)
+    found = law.value(radius * np.eye(d)[:1])[0] / tail
+    assert 1 <= found <= factor
+    assert 1 <= law.tail_radius(tail) / radius <= factor
