@@ -3,7 +3,7 @@ against that at infinite width.
 
 gradients   one gradient of the loss in single precision, against the products V x, V^T d and d x^T of its hidden layers
             alone, of the same sizes, into memory that is there already; the two take turns
-kernels     in double: drawing the network, making its kernel's matrix, and |K - K_infinite| / |K_infinite|; five seeds
+kernels     in double: drawing the network, making its kernel's matrix, and |K - K_infinite| / |K_infinite|; four seeds
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.deep [--widths 1000 2000 4000 8000] [--samples 512]
 """
@@ -24,7 +24,7 @@ from nn.ntk import InfiniteWidthKernel
 from problem import Gaussian, Grid, Network, Problem, waves
 from runtime import threads_alone
 
-SEEDS = 5
+SEEDS = 4
 ACTIVATIONS = ("relu", "sine")
 
 
