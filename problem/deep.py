@@ -12,7 +12,8 @@ the laws are not negative.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
@@ -46,14 +47,17 @@ def deep(density: Density, network: Network, dimension: int) -> Laws:
     activation = ACTIVATIONS[network.activation]
 
     def law(index: int) -> DeepLaw:
-        def series(k: np.ndarray) -> np.ndarray:
-            return recursion(k, activation, network.sigma_a, network.depth - 2)[index]
-
+        series = partial(_part, index, activation, network.sigma_a, network.depth - 2)
         return DeepLaw(density, series, dimension, activation.smooth)
 
     damping = law(0)
     diffusion = law(1) if network.sigma_a > 0 else Scaled(density, 0.0, dimension)
     return Laws(damping, diffusion, float(damping.series(np.zeros(1))[0]))
+
+
+def _part(index: int, activation: Activation, sigma_a: float, hidden_layers: int, k: np.ndarray) -> np.ndarray:
+    """G (0) or H (1) of `recursion`; a function of the module, so that laws can be sent to other processes."""
+    return recursion(k, activation, sigma_a, hidden_layers)[index]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,10 @@ class DeepLaw(Law):
     series: Series  # g
     dimension: int
     smooth: bool  # g up to k = 1; else a root of 1 - k there, as relu has it, makes tails that fall as |xi|^-(d+1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Sent to another process without what is worked out on demand."""
+        return DeepLaw, (self.density, self.series, self.dimension, self.smooth)
 
     def transform(self, z: np.ndarray) -> np.ndarray:
         return self._of(self.density.transform(z))

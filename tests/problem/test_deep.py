@@ -1,5 +1,7 @@
 """Laws of networks with hidden layers."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,9 @@ def test_a_problem_takes_the_laws_of_its_network():
         assert laws.atom == expected.atom
         assert laws.damping.transform(z) == expected.damping.transform(z)
         assert laws.diffusion.transform(z) == expected.diffusion.transform(z)
+
+
+def test_laws_can_be_sent_to_other_processes():
+    law, xi = deep(Gaussian(2.0), network("tanh", 4), 1).damping, np.array([[0.0], [3.0]])
+    value = law.value(xi)  # which makes what is not sent
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(law)).value(xi), value)  # noqa: S301
