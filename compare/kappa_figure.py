@@ -62,7 +62,7 @@ def draw_kappa(comparison: Comparison, *paths: Path) -> Figure:
         )
         panel.xaxis.set_major_locator(MaxNLocator(5, steps=TICKS))
         panel.spines[["top", "right"]].set_visible(False)
-        figure.legend(loc="outside upper center", ncols=2, fontsize=7, columnspacing=1.2, handlelength=1.6)
+        figure.legend(loc="outside upper center", ncols=2, fontsize=7)
         for path in paths:
             figure.savefig(path, metadata=provenance(comparison, path.suffix))
     return figure

@@ -98,8 +98,14 @@ def test_the_network_is_named_by_its_layers():
     problem = problem_1d()
     spectrum, history = fabricated(problem)
     history = replace(history, attributes={"width": 4000, "depth": 3})
-    figure = figure4(compare(spectrum, history, problem))
-    assert "network of 3 layers, width 4,000" in [text.get_text() for text in figure.legends[0].get_texts()]
+    figure = figure4(compare(spectrum, history, problem, predictions=predicted(history, 1.0, 1.0, 1.0)))
+    with matplotlib.style.context(STYLE):
+        FigureCanvasAgg(figure).draw()
+    words = figure.legends[0].get_texts()
+    assert "network of 3 layers, width 4,000" in [text.get_text() for text in words]
+    assert all(box.x0 > 0 and box.x1 < figure.bbox.x1 for box in [text.get_window_extent() for text in words])
+    handles = figure.legends[0].get_window_extent()
+    assert handles.x0 >= 0 and handles.x1 <= figure.bbox.x1
 
 
 def test_curves_pass_through_the_nodes_and_stay_within_the_signal():
