@@ -34,8 +34,8 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("loss", loss),
         ("", ""),
         ("mesh", f"{cells_in_words(layout)}, degree {layout.degree}, {layout.dofs:,} dofs"),
-        ("", f"half-width {_numbers(layout.half_width)}, cell size {_numbers(layout.size)} {unit}"),
-        *_aliasing(problem.sites, unit, folded=layout.folded),
+        ("", f"half-width {_numbers(layout.half_width)}, cell size {_numbers(layout.size)} {unit}{_folded(layout)}"),
+        *_aliasing(problem.sites, unit),
         ("pde", f"{run.pde.operator} operator, {run.pde.integrator}{_steps(pde.steps)}"),
         ("", f"{_seconds(pde.seconds)} on one rank, {gibibytes(pde.memory)}"),
         (
@@ -95,10 +95,14 @@ def _apart(problem: Problem, noise: float) -> list[tuple[str, str]]:
     return [("", ", ".join(words))] if words else []
 
 
-def _aliasing(sites: Sites, unit: str, *, folded: bool) -> list[tuple[str, str]]:
+def _aliasing(sites: Sites, unit: str) -> list[tuple[str, str]]:
     if not isinstance(sites, Grid):
         return []
-    return [("", f"the data reach {_numbers(sites.nyquist)} {unit}" + ("; laws folded onto that" if folded else ""))]
+    return [("", f"the data reach {_numbers(sites.nyquist)} {unit}")]
+
+
+def _folded(layout: Plan) -> str:
+    return "; laws folded onto the half-width" if layout.folded else ""
 
 
 def _lengths(extent: Iterable[float]) -> str:

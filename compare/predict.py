@@ -101,7 +101,7 @@ def training_cost(plan: TrainingPlan) -> Cost:
 
 def never_learnt(problem: Problem, layout: MeshPlan) -> str:
     """A warning where the target lies at frequencies that are not drawn; else nothing."""
-    if layout.folded or not isinstance(problem.sites, Grid):  # the spectrum of scattered samples has no Parseval
+    if not isinstance(problem.sites, Grid):  # the spectrum of scattered samples has no Parseval
         return ""
     beyond = energy_beyond(problem, layout.half_width)
     if beyond <= LITTLE:
@@ -117,7 +117,7 @@ def energy_beyond(problem: Problem, half_width: tuple[float, ...]) -> float:
     grid = problem.grid
     values = problem.samples.values.reshape(-1, *grid.shape)
     power = np.sum(np.abs(np.fft.fftn(values, axes=range(1, values.ndim))) ** 2, axis=0)
-    axes = [np.abs(np.fft.fftfreq(n, h)) > r for n, h, r in zip(grid.shape, grid.spacing, half_width, strict=True)]
+    axes = [np.abs(np.fft.fftfreq(n, h)) > r * (1 + 1e-9) for n, h, r in zip(grid.shape, grid.spacing, half_width, strict=True)]
     beyond = np.any(np.meshgrid(*axes, indexing="ij"), axis=0)
     return float(power[beyond].sum() / power.sum())
 

@@ -25,7 +25,7 @@ def describe(problem: Problem, layout: Plan) -> str:
         "half-width": ", ".join(f"{r:.6g}" for r in layout.half_width) + f" {unit}",
         "cell size": ", ".join(f"{h:.6g}" for h in layout.size) + f" {unit}",
         "limit of the data": _limit(problem.sites, unit),
-        "laws": "folded onto the limit of the data" if layout.folded else "as they are",
+        "laws": "folded onto the half-width" if layout.folded else "as they are",
     }
     if isinstance(layout, FilePlan):
         rows["left out"] = f"{100 * max(0.0, layout.missing):.2g} % of the damping's mass"

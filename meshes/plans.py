@@ -11,7 +11,7 @@ SIMPLICES = ("interval", "triangle", "tetrahedron")
 
 
 class Plan(ABC):
-    """degree: of the Lagrange elements; folded: whether the laws are folded onto the Nyquist box."""
+    """degree: of the Lagrange elements; folded: whether the laws are folded onto its box."""
 
     degree: int
     folded: bool

@@ -2,6 +2,8 @@
 
 Half-width: the support of the laws, or the smallest R with
 T sup_{|xi| > R} (damping + (2 pi X)^2 diffusion) sup rho_data <= tolerance; sup rho_data = 1 / prod extent on a grid.
+Laws known by their transform (deeper networks) are folded onto the box, whatever its half-width; relu's fall as
+|xi|^-(d+1), and between scattered samples MOST_NODES bound it.
 Element size: h_i = degree / (nu X_i), X_i = max_j |x_j,i|, with nu nodes per 1/X_i from measured tables.
 """
 
@@ -29,6 +31,7 @@ LEAST_CELLS = 8  # along each axis, so that rho_w itself is resolved where its w
 BEYOND = 1.1  # half-width of a box around a sphere over its radius, at the least
 SAMPLES = {1: 401, 2: 81, 3: 31}  # an axis, to see where the laws vanish
 TAIL_SHARE = 0.25  # of the tolerance, for what the mesh leaves out
+MOST_NODES = 10**6  # of the box for laws that fall slowly, between scattered samples; [mesh] half_width overrides
 SETTLED = 1e-2  # change of the half-width, relative, that ends its iteration
 
 
@@ -63,7 +66,7 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
         radii = planes if planes and _vanishes(problem, 0, planes[0]) else []
     if radii and problem.dimension > 1 and _planes_inside(problem, half_width):  # no mesh here follows both
         if settings.operator == "data" and isinstance(problem.sites, Grid) and mesh.half_width is None:
-            half_width, folded, radii = [float(r) for r in problem.sites.nyquist], True, []
+            half_width, folded, radii = problem.sites.nyquist.tolist(), True, []
         elif settings.operator == "local" and mesh.size is None:
             raise InputError(
                 '[pde] operator = "local": [density] has edges on spheres and on planes, and no mesh follows both; use '
@@ -140,8 +143,9 @@ def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float
         within_support = settings.operator == "local" and all(law.compact for law in _laws(problem))
         radius = min(mesh.half_width, radius) if within_support else mesh.half_width
     beyond = bool((radius > nyquist * (1 + 1e-9)).any())
-    if settings.operator == "data" and beyond and mesh.half_width is None:
-        return [float(r) for r in nyquist], True
+    folded = settings.operator == "data" and (problem.laws.numerical or (beyond and mesh.half_width is None))
+    if folded and mesh.half_width is None:
+        return np.minimum(min(radius, _affordable(problem, settings)), nyquist).tolist(), True
     key = "[mesh] half_width" if mesh.half_width else "the half-width that the tail of [density] needs"
     _refuse_aliases(problem, settings, radius, key)
     if mesh.half_width:
@@ -149,7 +153,15 @@ def _half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float
             check_coverage(problem, share_beyond(problem, float(radius)))
         except InputError as failure:
             raise InputError(f"[mesh] half_width = {mesh.half_width:.6g}: {failure}") from None
-    return [float(radius)] * problem.dimension, False
+    return [float(radius)] * problem.dimension, folded
+
+
+def _affordable(problem: Problem, settings: Pde) -> float:
+    """The half-width up to which the box has MOST_NODES, between scattered samples; on grids none is too large."""
+    if isinstance(problem.sites, Grid):
+        return float("inf")
+    nodes = 2 * nodes_per_reach(settings) * problem.sites.reach
+    return float((MOST_NODES / nodes.prod()) ** (1 / problem.dimension))
 
 
 def _refuse_aliases(problem: Problem, settings: Pde, radius: float, key: str) -> None:
@@ -189,12 +201,14 @@ def tail_radius(problem: Problem, tolerance: float) -> float:
     """The half-width beyond which the laws are too weak to matter until the last output time [cycles/length].
 
     Waves up to that half-width see how densely scattered samples lie, which the half-width depends on: the fixed point,
-    from below. There is one, as laws fall faster than R^-d, and sup rho_data grows no faster than R^d.
+    from below. There is one, as laws fall faster than R^-d, and sup rho_data grows no faster than R^d. Folded laws are
+    exact from a sample to itself, so that only those apart from it count.
     """
-    sites, share = problem.sites, TAIL_SHARE * tolerance / problem.times[-1]
+    sites, share, apart = problem.sites, TAIL_SHARE * tolerance / problem.times[-1], problem.laws.numerical
     radius, wider = 0.0, problem.laws.tail_radius(share * sites.volume, problem.reach)
     while wider > (1 + SETTLED) * radius:
-        radius, wider = wider, problem.laws.tail_radius(share / sites.peak_density(wider), problem.reach)
+        level = share / sites.peak_density(wider, apart=apart)
+        radius, wider = wider, problem.laws.tail_radius(level, problem.reach)
     return max(radius, wider)
 
 

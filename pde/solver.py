@@ -13,6 +13,7 @@ from numerics import drawn_values
 from pde.cost import affordable_plan
 from pde.data_operator import DataOperator
 from pde.evolution import Effort, finite
+from pde.floor import Defect, accumulated
 from pde.integrators import TRANSFORM_SHARE, choose
 from pde.local_operator import LocalOperator
 from pde.refinement import refined
@@ -30,13 +31,15 @@ def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
 @dataclass(frozen=True)
 class Snapshot:
     """The solution at one output time: the whole state on rank 0 (None elsewhere), the loss, for the local operator
-    the share outside, and what it took from the start (`Effort.counts`)."""
+    the share outside, for laws folded between scattered samples the defect of the kernel (`pde.floor`), and what it
+    took from the start (`Effort.counts`)."""
 
     index: int
     state: np.ndarray | None
     loss: float
     outside: float
     counts: dict[str, Any]
+    defect: float = 0.0
 
 
 class Solver:
@@ -71,6 +74,8 @@ class Solver:
         self.operator: DataOperator | LocalOperator = operator(
             problem, self.plan, comm, errors, accuracy=accuracy, threads=runtime.threads()
         )
+        measured = isinstance(self.operator, DataOperator) and self.plan.folded and not isinstance(problem.sites, Grid)
+        self._defect = Defect(self.operator, problem) if measured else None
 
     def trajectory(self, after: int = 0, state: np.ndarray | None = None) -> Iterator[Snapshot]:
         """Snapshots at all output times; or, given the whole state of output time `after`, at the later ones only.
@@ -111,6 +116,15 @@ class Solver:
         }
         if isinstance(sites, Grid):
             attributes |= {"points": np.array(sites.shape), "extent": np.array(sites.extent)}
+        if self._defect is not None:
+            floor = accumulated(self.problem.times, np.array([snapshot.defect for snapshot in snapshots]))
+            attributes["floor"] = floor
+            if floor > self.settings.tolerance:
+                runtime.log.warning(
+                    "pde: the laws fall slowly, and between scattered samples the mesh, up to |xi_i| <= %.4g, leaves an "
+                    "error of up to %.1e of the start, above [pde] tolerance = %g; a larger [mesh] half_width makes it "
+                    "smaller", max(self.plan.half_width), floor, self.settings.tolerance,
+                )  # fmt: skip
         if self.settings.operator == "local":
             attributes["mesh_error"] = self.mesh_error
             attributes["outside"] = max(snapshot.outside for snapshot in snapshots)
@@ -131,7 +145,8 @@ class Solver:
         errors = self.operator.errors(local)
         loss = float(0.5 * np.mean(errors**2, axis=1).sum())
         outside = self.operator.outside(local, errors) if isinstance(self.operator, LocalOperator) else 0.0
-        return Snapshot(index, self.operator.gather(local), loss, outside, self.effort.counts())
+        defect = self._defect(errors) if self._defect is not None else 0.0
+        return Snapshot(index, self.operator.gather(local), loss, outside, self.effort.counts(), defect)
 
 
 def solve(

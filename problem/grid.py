@@ -47,7 +47,7 @@ class Grid(Sites):
         """max_j |x_j,i| per axis, shape (d,) [length]."""
         return np.array([np.abs(axis).max() for axis in self.axes()])
 
-    def peak_density(self, frequency: float) -> float:
+    def peak_density(self, frequency: float, *, apart: bool = False) -> float:
         """1 / volume: they fill the box evenly."""
         return 1 / self.volume
 

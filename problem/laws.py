@@ -44,6 +44,11 @@ class Law(ABC):
         """Whether the value is constant on its support."""
 
     @property
+    def numerical(self) -> bool:
+        """Whether its transform is what is known exactly, and its value is computed from that."""
+        return False
+
+    @property
     @abstractmethod
     def compact(self) -> bool:
         """Whether the law vanishes outside a bounded set: its support, which breaks and radii bound."""
@@ -116,6 +121,11 @@ class Laws:
     damping: Law
     diffusion: Law
     atom: float = 0.0
+
+    @property
+    def numerical(self) -> bool:
+        """Whether the laws are known by their transforms."""
+        return self.damping.numerical
 
     def local_rate(self, volume: float, reach: float) -> float:
         """An upper bound of the decay rates of the local operator for data of |x| <= reach in a box of this volume

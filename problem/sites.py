@@ -45,8 +45,11 @@ class Sites(ABC):
         """All x_j, shape (N, d) [length]."""
 
     @abstractmethod
-    def peak_density(self, frequency: float) -> float:
-        """sup rho_data, rho_data = mean_j delta(x - x_j) as seen by waves up to this frequency [1/length^d]."""
+    def peak_density(self, frequency: float, *, apart: bool = False) -> float:
+        """sup rho_data, rho_data = mean_j delta(x - x_j) as seen by waves up to this frequency [1/length^d].
+
+        apart: as seen from a sample by which those at its own place do not count.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +112,15 @@ class Scattered(Sites):
     def positions(self) -> np.ndarray:
         return self.points
 
-    def peak_density(self, frequency: float) -> float:
+    def peak_density(self, frequency: float, *, apart: bool = False) -> float:
         """The largest share of the sites in one cell of a lattice as wide as the shortest wave, over its volume; no
         less than 1/volume, and N coincident sites count as all in one cell."""
-        cells = np.floor((self.points - self.points.min(axis=0)) * frequency)
-        _, counts = np.unique(cells, axis=0, return_counts=True)
+        places, weights = np.unique(self.points, axis=0, return_counts=True) if apart else (self.points, None)
+        cells = np.floor((places - self.points.min(axis=0)) * frequency)
+        _, cell = np.unique(cells, axis=0, return_inverse=True)
+        counts = np.bincount(cell, weights)
+        if apart:
+            own = np.full(len(counts), self.size)
+            np.minimum.at(own, cell, weights)
+            counts = counts - own
         return max(1 / self.volume, counts.max() / self.size * frequency**self.dimension)

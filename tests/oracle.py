@@ -1,10 +1,15 @@
 """The exact NTK on the data: the independent reference for `pde` and `nn`. It shares no code with them.
 
-K(x, x') = (1 + 4 pi^2 sigma_a^2 x.x') k(x - x'),    du/dt(x_i) = -mean_j K(x_i, x_j) u(x_j).
+K(x, x') = (1 + 4 pi^2 sigma_a^2 x.x') k(x - x'),    du/dt(x_i) = -mean_j K(x_i, x_j) u(x_j),
+
+and of deeper networks the recursion from layer to layer, Jacot, Gabriel, Hongler (2018).
 """
 
+from functools import cache
+
 import numpy as np
-from scipy.special import ive, j1
+from numpy.polynomial import Chebyshev
+from scipy.special import erf, ive, j1, ndtr
 
 
 def gaussian(sigma):
@@ -103,6 +108,69 @@ def diagonal_kernel(positions, k, sigma_a):
     """The same with a trained diagonal layer p, q: E[a^2 cos cos' + b^2 sin sin'] = sigma_a^2 k(x - x') is added."""
     differences = positions[:, None, :] - positions[None, :, :]
     return dense_kernel(positions, k, sigma_a) + sigma_a**2 * k(differences) / len(positions)
+
+
+def bell(y):
+    """The normal law's density."""
+    return np.exp(-(y**2) / 2) / np.sqrt(2 * np.pi)
+
+
+ACTIVATIONS = {  # phi and phi'
+    "relu": (lambda y: np.maximum(y, 0), lambda y: (y > 0).astype(float)),
+    "sine": (np.sin, np.cos),
+    "tanh": (np.tanh, lambda y: 1 / np.cosh(y) ** 2),
+    "erf": (erf, lambda y: 2 / np.sqrt(np.pi) * np.exp(-(y**2))),
+    "gelu": (lambda y: y * ndtr(y), lambda y: ndtr(y) + y * bell(y)),
+}
+
+
+@cache
+def correlations(activation):
+    """E phi(y) phi(z) / E phi(y)^2 and E phi'(y) phi'(z) / E phi(y)^2 of unit normals y, z of correlation cos theta, as
+    functions of theta in [0, pi].
+
+    With y = r cos(s - theta/2), z = r cos(s + theta/2), r^2/2 exponential and s uniform: by Gauss-Legendre in r and on
+    the arcs of s between the zeros of y and z. Both are smooth in theta, that of a relu too.
+    """
+    t, weight = np.polynomial.legendre.leggauss(64)
+    r = 5 * (1 + t)[:, None, None]
+    measure = 5 * weight[:, None, None] * r * np.exp(-(r**2) / 2)
+
+    def mean(function, theta):
+        zeros = [theta / 2 - np.pi / 2, np.pi / 2 - theta / 2, theta / 2 + np.pi / 2, 3 * np.pi / 2 - theta / 2]
+        starts, ends = np.array([*zeros]), np.array([*zeros[1:], zeros[0] + 2 * np.pi])
+        half = (ends - starts)[:, None] / 2
+        s = starts[:, None] + half * (1 + t)
+        values = function(r * np.cos(s - theta / 2)) * function(r * np.cos(s + theta / 2))
+        return np.sum(measure * half * weight * values) / (2 * np.pi)
+
+    phi, slope = ACTIVATIONS[activation]
+    second_moment = mean(phi, 0.0)
+    return [
+        Chebyshev.interpolate(np.vectorize(lambda theta: mean(f, theta) / second_moment), 60, [0, np.pi])  # noqa: B023
+        for f in (phi, slope)
+    ]
+
+
+def deep_kernel(positions, k, sigma_a, activation, depth):
+    """The matrix K(x_i, x_j) / N, (N, N), of a network of depth - 2 hidden layers on Fourier Features: `dense_kernel`
+    at depth 2.
+
+    covariance: of the values that a layer is given; tangent: the NTK of its sums. Above the features tangent =
+    (1 + 4 pi^2 x.x') k; above a layer of weights of variance v,
+    tangent' = covariance' + v E phi' phi' tangent.
+    """
+    value, slope = correlations(activation)
+    covariance = k(positions[:, None, :] - positions[None, :, :])
+    tangent = (1 + 4 * np.pi**2 * positions @ positions.T) * covariance
+    if depth == 2:
+        return dense_kernel(positions, k, sigma_a)
+    for layer in range(depth - 2):
+        theta = np.arccos(np.clip(covariance, -1, 1))
+        covariance = value(theta)
+        variance = sigma_a**2 if layer == depth - 3 else 1.0
+        tangent = covariance + variance * slope(theta) * tangent
+    return tangent / len(positions)
 
 
 def toeplitz_kernel(shape, extent, k, sigma_a):

@@ -1,0 +1,101 @@
+"""The equation of networks with hidden layers, against exp(-t K) of the infinite-width kernel."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+import pde
+from meshes import plan
+from problem import (
+    Ball,
+    Gaussian,
+    Grid,
+    InputError,
+    Laplace,
+    Mesh,
+    Network,
+    Pde,
+    Problem,
+    Samples,
+    Scattered,
+    Uniform,
+)
+from tests import oracle
+
+KERNELS = {
+    Gaussian: lambda law: oracle.gaussian(law.sigma),
+    Laplace: lambda law: oracle.laplace(law.scale),
+    Uniform: lambda law: oracle.uniform(law.radius),
+    Ball: lambda law: oracle.disc(law.radius),
+}
+FRACTIONS = np.array([0.0, 0.003, 0.1, 0.5, 1.0])  # of the time at which the error has come down
+
+
+def network_of(activation, depth, sigma_a):
+    return Network(width=2, sigma_a=sigma_a, depth=depth, hidden_width=2, activation=activation)
+
+
+def matrix_of(density, network, positions):
+    return oracle.deep_kernel(positions, KERNELS[type(density)](density), network.sigma_a, network.activation, network.depth)
+
+
+def target(positions, window):
+    """An offset, which the atom acts on, and waves."""
+    waves = 0.5 + np.sin(2 * np.pi * positions @ [2.0, 1.0][: positions.shape[1]]) + np.cos(15 * positions.sum(axis=1))
+    return waves[None] * (np.exp(-(positions**2).sum(axis=1) / (2 * window**2)) if window else 1.0)
+
+
+def problem_of(density, network, sites, values, left=0.15, latest=1e5):
+    """Until |u|/|f| is down to this, or the latest time."""
+    eigenvalues, vectors = np.linalg.eigh(matrix_of(density, network, sites.positions()))
+    parts = np.linalg.norm(values @ vectors, axis=0) / np.linalg.norm(values)
+    ends = np.geomspace(1, latest, 100)
+    remaining = np.linalg.norm(parts * np.exp(-np.clip(eigenvalues, 0, None) * ends[:, None]), axis=1)
+    end = ends[min(np.searchsorted(-remaining, -left), len(ends) - 1)]
+    return Problem(density, Samples(sites, values), network, FRACTIONS * end)
+
+
+def exact(problem):
+    """u(t) by the oracle, (T, C, N)."""
+    matrix = matrix_of(problem.density, problem.network, problem.sites.positions())
+    return oracle.flow(matrix, -problem.samples.values, problem.times)
+
+
+def worst_error(problem, spectrum):
+    """max_t |v - v_exact| / |v(0)| over the nodes, and how far the error has come down, |u(T)| / |u(0)|."""
+    u = exact(problem)
+    v = oracle.spectrum(u, problem.sites.positions(), spectrum.frequency)
+    errors = np.linalg.norm(spectrum.error - v, axis=(1, 2)) / np.linalg.norm(v[0])
+    return errors.max(), np.linalg.norm(u[-1]) / np.linalg.norm(u[0])
+
+
+GRIDS = {1: Grid((80,), (1.0,)), 2: Grid((16, 15), (1.0, 0.9))}
+
+
+@cache
+def on_a_grid(dimension, activation, depth, window):
+    sites = GRIDS[dimension]
+    network = network_of(activation, depth, 1.0)
+    return problem_of(Gaussian({1: 8.0, 2: 3.0}[dimension]), network, sites, target(sites.positions(), window))
+
+
+@pytest.mark.parametrize("window", [0.2, None], ids=["windowed", "to the edge"])
+@pytest.mark.parametrize("depth", [3, 4])
+@pytest.mark.parametrize("activation", ["relu", "sine", "tanh"])
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_on_grids(dimension, activation, depth, window):
+    problem = on_a_grid(dimension, activation, depth, window)
+    error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-3)))
+    assert left < 0.2
+    assert error <= 1e-3
+
+
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_without_its_atom_the_equation_is_another(dimension):
+    problem = on_a_grid(dimension, "relu", 3, None)
+    assert problem.laws.atom == pytest.approx(1 / np.pi)
+    without = replace(problem, laws=replace(problem.laws, atom=0.0))
+    error, _ = worst_error(problem, pde.solve(without, Pde(tolerance=1e-3)))
+    assert error > 1e-2
