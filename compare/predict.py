@@ -117,7 +117,10 @@ def energy_beyond(problem: Problem, half_width: tuple[float, ...]) -> float:
     grid = problem.grid
     values = problem.samples.values.reshape(-1, *grid.shape)
     power = np.sum(np.abs(np.fft.fftn(values, axes=range(1, values.ndim))) ** 2, axis=0)
-    axes = [np.abs(np.fft.fftfreq(n, h)) > r * (1 + 1e-9) for n, h, r in zip(grid.shape, grid.spacing, half_width, strict=True)]
+    axes = [
+        np.abs(np.fft.fftfreq(n, h)) > r * (1 + 1e-9)
+        for n, h, r in zip(grid.shape, grid.spacing, half_width, strict=True)
+    ]
     beyond = np.any(np.meshgrid(*axes, indexing="ij"), axis=0)
     return float(power[beyond].sum() / power.sum())
 

@@ -74,8 +74,9 @@ class Solver:
         self.operator: DataOperator | LocalOperator = operator(
             problem, self.plan, comm, errors, accuracy=accuracy, threads=runtime.threads()
         )
-        measured = isinstance(self.operator, DataOperator) and self.plan.folded and not isinstance(problem.sites, Grid)
-        self._defect = Defect(self.operator, problem) if measured else None
+        self._defect: Defect | None = None
+        if isinstance(self.operator, DataOperator) and self.plan.folded and not isinstance(problem.sites, Grid):
+            self._defect = Defect(self.operator, problem)
 
     def trajectory(self, after: int = 0, state: np.ndarray | None = None) -> Iterator[Snapshot]:
         """Snapshots at all output times; or, given the whole state of output time `after`, at the later ones only.
@@ -121,9 +122,9 @@ class Solver:
             attributes["floor"] = floor
             if floor > self.settings.tolerance:
                 runtime.log.warning(
-                    "pde: the laws fall slowly, and between scattered samples the mesh, up to |xi_i| <= %.4g, leaves an "
-                    "error of up to %.1e of the start, above [pde] tolerance = %g; a larger [mesh] half_width makes it "
-                    "smaller", max(self.plan.half_width), floor, self.settings.tolerance,
+                    "pde: the laws fall slowly, and between scattered samples the mesh, up to |xi_i| <= %.4g, leaves "
+                    "an error of up to %.1e of the start, above [pde] tolerance = %g; a larger [mesh] half_width makes "
+                    "it smaller", max(self.plan.half_width), floor, self.settings.tolerance,
                 )  # fmt: skip
         if self.settings.operator == "local":
             attributes["mesh_error"] = self.mesh_error

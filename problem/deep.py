@@ -122,6 +122,10 @@ class DeepLaw(Law):
         return False
 
     @property
+    def numerical(self) -> bool:
+        return True
+
+    @property
     def compact(self) -> bool:
         return False
 

@@ -115,12 +115,14 @@ class Scattered(Sites):
     def peak_density(self, frequency: float, *, apart: bool = False) -> float:
         """The largest share of the sites in one cell of a lattice as wide as the shortest wave, over its volume; no
         less than 1/volume, and N coincident sites count as all in one cell."""
-        places, weights = np.unique(self.points, axis=0, return_counts=True) if apart else (self.points, None)
+        places, weights = self.points, np.ones(self.size)
+        if apart:
+            places, weights = np.unique(self.points, axis=0, return_counts=True)
         cells = np.floor((places - self.points.min(axis=0)) * frequency)
         _, cell = np.unique(cells, axis=0, return_inverse=True)
         counts = np.bincount(cell, weights)
         if apart:
-            own = np.full(len(counts), self.size)
+            own = np.full(len(counts), np.inf)
             np.minimum.at(own, cell, weights)
-            counts = counts - own
+            counts -= own
         return max(1 / self.volume, counts.max() / self.size * frequency**self.dimension)

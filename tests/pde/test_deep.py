@@ -7,20 +7,17 @@ import numpy as np
 import pytest
 
 import pde
-from meshes import plan
 from problem import (
     Ball,
     Gaussian,
     Grid,
-    InputError,
     Laplace,
-    Mesh,
     Network,
     Pde,
     Problem,
     Samples,
-    Scattered,
     Uniform,
+    deep,
 )
 from tests import oracle
 
@@ -38,7 +35,9 @@ def network_of(activation, depth, sigma_a):
 
 
 def matrix_of(density, network, positions):
-    return oracle.deep_kernel(positions, KERNELS[type(density)](density), network.sigma_a, network.activation, network.depth)
+    return oracle.deep_kernel(
+        positions, KERNELS[type(density)](density), network.sigma_a, network.activation, network.depth
+    )
 
 
 def target(positions, window):
@@ -72,13 +71,18 @@ def worst_error(problem, spectrum):
 
 
 GRIDS = {1: Grid((80,), (1.0,)), 2: Grid((16, 15), (1.0, 0.9))}
+DENSITIES = {1: Gaussian(8.0), 2: Gaussian(3.0)}
 
 
 @cache
+def laws_of(dimension, activation, depth):
+    return deep(DENSITIES[dimension], network_of(activation, depth, 1.0), dimension)
+
+
 def on_a_grid(dimension, activation, depth, window):
-    sites = GRIDS[dimension]
-    network = network_of(activation, depth, 1.0)
-    return problem_of(Gaussian({1: 8.0, 2: 3.0}[dimension]), network, sites, target(sites.positions(), window))
+    sites, network = GRIDS[dimension], network_of(activation, depth, 1.0)
+    problem = problem_of(DENSITIES[dimension], network, sites, target(sites.positions(), window))
+    return replace(problem, laws=laws_of(dimension, activation, depth))
 
 
 @pytest.mark.parametrize("window", [0.2, None], ids=["windowed", "to the edge"])
