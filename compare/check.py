@@ -8,6 +8,7 @@ import numpy as np
 from compare import predict
 from compare.table import aligned
 from meshes import Plan, cells_in_words
+from meshes.rule import tail_radius
 from nn.training import prepare
 from pde.cost import affordable_plan, gibibytes
 from pde.integrators import INTEGRATION_SHARE
@@ -48,12 +49,16 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("", ""),
         ("results", f"{root} ({_found(root)})"),
     ]
-    warnings = [f"warning: {text}" for text in _warnings(problem, layout, flow, pde.memory + nn.memory)]
+    warnings = [
+        f"warning: {text}" for text in _warnings(problem, layout, flow, pde.memory + nn.memory, run.pde.tolerance)
+    ]
     closing = "The run file is valid. Compiling forms for the first time adds some seconds."
     return "\n".join([aligned(rows), "", *warnings, closing])
 
 
-def _warnings(problem: Problem, layout: Plan, flow: predict.KernelFlow | None, memory: float) -> list[str]:
+def _warnings(
+    problem: Problem, layout: Plan, flow: predict.KernelFlow | None, memory: float, tolerance: float
+) -> list[str]:
     texts = []
     if flow is None:
         texts.append(
@@ -65,6 +70,14 @@ def _warnings(problem: Problem, layout: Plan, flow: predict.KernelFlow | None, m
         )
     if beyond := predict.never_learnt(problem, layout):
         texts.append(beyond)
+    if layout.folded and not isinstance(problem.sites, Grid):
+        wanted, reached = tail_radius(problem, tolerance), max(layout.half_width)
+        if reached < wanted * (1 - 1e-6):
+            texts.append(
+                f"between scattered samples the laws fall slowly: [pde] tolerance = {tolerance:g} asks for a "
+                f"half-width of {wanted:.4g}, and the mesh ends at {reached:.4g}; the stage pde "
+                "measures what error that leaves"
+            )
     if problem.network.width < 1000:
         texts.append(
             f"[network] width = {problem.network.width}: the equation describes wide networks; "

@@ -40,8 +40,8 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
 
     The edges of the laws lie on mesh lines: planes |xi_i| = b in a box, spheres |xi| = r in layers around the origin.
     The local operator's mesh covers the support alone: outside v keeps its start.
-    Raises InputError where the local operator has scattered data or would reach beyond the Nyquist frequency, where no
-    rule exists for the degree, and for a file that is no mesh of the support.
+    Raises InputError where the local operator has scattered data, laws with an atom, or would reach beyond the Nyquist
+    frequency, where no rule exists for the degree, and for a file that is no mesh of the support.
     """
     settings, mesh = settings or Pde(), mesh or Mesh()
     if mesh.adaptive and settings.operator == "data":
@@ -53,6 +53,11 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
         raise InputError(
             '[pde] operator = "local": it holds for data that fill a box evenly, and [data] layout = "scattered"; use '
             'operator = "data"'
+        )
+    if settings.operator == "local" and problem.laws.atom:
+        raise InputError(
+            f'[pde] operator = "local": the damping has an atom of {problem.laws.atom:.3g} at frequency 0, a point '
+            'mass that no function on the mesh can carry; use operator = "data", or an odd [network] activation'
         )
     if mesh.path is not None:
         given = read_plan(mesh.path, problem, settings)

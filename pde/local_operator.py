@@ -22,7 +22,7 @@ from pde import forms
 from pde.fourier_integral import FourierIntegral
 from pde.linear_algebra import Matrix, ShiftedSolver
 from pde.nodes import Nodes
-from problem import InputError, Problem
+from problem import Problem
 
 SOLVER_SHARE = 1e-3  # of the accuracy of the transforms, for a solve: a run makes many
 
@@ -49,13 +49,7 @@ class LocalOperator:
         threads: int = 1,
         mesh: Mesh | None = None,
     ) -> None:
-        """errors: u(0) on the samples, (C, N); mesh: in place of the plan's own. Raises InputError for laws with an
-        atom."""
-        if problem.laws.atom:
-            raise InputError(
-                f'[pde] operator = "local": the damping has an atom of {problem.laws.atom:.3g} at frequency 0, a point '
-                'mass that no function on the mesh can carry; use operator = "data"'
-            )
+        """errors: u(0) on the samples, (C, N); mesh: in place of the plan's own."""
         self.problem, self.plan, self.comm = problem, plan, comm
         self._hartley = plan.symmetric
         self.space = forms.lagrange(mesh or build(plan, comm), plan.degree)

@@ -34,11 +34,14 @@ def transform(values: np.ndarray, positions: np.ndarray, frequencies: np.ndarray
 def flat_top(z: np.ndarray, end: float) -> np.ndarray:
     """A smooth cut-off of (n,) lags: 1 for |z| <= 1, 0 from |z| = end on; between the integral from there of
     exp(beta sqrt(1 - y^2)), whose spectrum is nearly the narrowest for its accuracy, exp(-beta)."""
-    s = np.clip((np.abs(z) - 1) / (end - 1), 0, 1)[:, None]
+    s = ((np.abs(z) - 1) / (end - 1))[:, None]
     t, weight = np.polynomial.legendre.leggauss(64)
 
     def integral(s: np.ndarray) -> np.ndarray:
         y = 1 - (1 - s) * (1 - t)
         return (1 - s[:, 0]) * (np.exp(SMOOTH * (np.sqrt(1 - y**2) - 1)) @ weight)
 
-    return np.asarray(integral(s) / integral(np.zeros((1, 1))))
+    falling = (s[:, 0] > 0) & (s[:, 0] < 1)
+    result = (s[:, 0] <= 0).astype(float)
+    result[falling] = integral(s[falling]) / integral(np.zeros((1, 1)))
+    return result

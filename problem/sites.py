@@ -115,7 +115,7 @@ class Scattered(Sites):
     def peak_density(self, frequency: float, *, apart: bool = False) -> float:
         """The largest share of the sites in one cell of a lattice as wide as the shortest wave, over its volume; no
         less than 1/volume, and N coincident sites count as all in one cell."""
-        places, weights = self.points, np.ones(self.size)
+        places, weights = self.points, np.ones(self.size, dtype=np.int64)
         if apart:
             places, weights = np.unique(self.points, axis=0, return_counts=True)
         cells = np.floor((places - self.points.min(axis=0)) * frequency)

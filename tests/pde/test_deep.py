@@ -1,5 +1,6 @@
 """The equation of networks with hidden layers, against exp(-t K) of the infinite-width kernel."""
 
+import logging
 from dataclasses import replace
 from functools import cache
 
@@ -7,23 +8,26 @@ import numpy as np
 import pytest
 
 import pde
+from meshes import plan
 from problem import (
     Ball,
     Gaussian,
     Grid,
-    Laplace,
+    InputError,
+    Mesh,
     Network,
     Pde,
     Problem,
     Samples,
+    Scattered,
     Uniform,
     deep,
 )
 from tests import oracle
+from tests.pde.test_scattered import towards_the_ends, two_clusters
 
 KERNELS = {
     Gaussian: lambda law: oracle.gaussian(law.sigma),
-    Laplace: lambda law: oracle.laplace(law.scale),
     Uniform: lambda law: oracle.uniform(law.radius),
     Ball: lambda law: oracle.disc(law.radius),
 }
@@ -103,3 +107,70 @@ def test_without_its_atom_the_equation_is_another(dimension):
     without = replace(problem, laws=replace(problem.laws, atom=0.0))
     error, _ = worst_error(problem, pde.solve(without, Pde(tolerance=1e-3)))
     assert error > 1e-2
+
+
+@pytest.mark.parametrize("density, sites", [(Uniform(5.0), GRIDS[1]), (Ball(2.5), GRIDS[2])], ids=["interval", "disc"])
+def test_edges_of_the_laws_inside_the_box_do_not_ring(density, sites):
+    """Long after, what is hardly learnt at all outside the edges would be learnt by their ringing."""
+    noise = np.random.default_rng(4).normal(size=(1, sites.size))
+    problem = problem_of(density, network_of("sine", 3, 1.0), sites, noise, latest=1e4)
+    spectrum = pde.solve(problem, Pde(tolerance=1e-4))
+    assert spectrum.attributes["folded"]
+    error, left = worst_error(problem, spectrum)
+    assert left < 0.8
+    assert error <= 1e-4
+
+
+def test_two_channels():
+    problem = on_a_grid(1, "relu", 3, None)
+    noise = np.random.default_rng(4).normal(size=(1, problem.sites.size))
+    both = replace(problem, samples=Samples(problem.sites, np.concatenate([problem.samples.values, 10 * noise])))
+    spectrum = pde.solve(both, Pde(tolerance=1e-3))
+    v = oracle.spectrum(exact(both), problem.sites.positions(), spectrum.frequency)
+    assert (np.linalg.norm(spectrum.error - v, axis=2) <= 1e-3 * np.linalg.norm(v[0], axis=1)).all()
+
+
+def samples_at(place, count, dimension):
+    points = place(count, dimension)
+    noise = 0.3 * np.random.default_rng(3).normal(size=count)
+    return Scattered(points), target(points, None) + noise
+
+
+@pytest.mark.parametrize("place", [two_clusters, towards_the_ends], ids=lambda place: place.__name__)
+@pytest.mark.parametrize("dimension, sigma, activation", [(1, 4.0, "relu"), (1, 15.0, "tanh"), (2, 1.0, "sine")])
+def test_scattered(dimension, sigma, activation, place):
+    network = network_of(activation, 3, 1.0)
+    problem = problem_of(Gaussian(sigma), network, *samples_at(place, 100, dimension), left=0.3)
+    spectrum = pde.solve(problem, Pde(tolerance=1e-3))
+    error, left = worst_error(problem, spectrum)
+    assert left < 0.5
+    assert error <= 1e-3
+    assert spectrum.attributes["floor"] < 1e-3
+
+
+@pytest.mark.parametrize("dimension, half_width", [(1, 120.0), (2, 12.0)])
+def test_what_a_mesh_leaves_out_between_scattered_samples_is_told(dimension, half_width, caplog):
+    """The floor bounds the error; it is up to ten times that where the flow damps what it adds up."""
+    sites, values = samples_at(two_clusters, 120, dimension)
+    problem = problem_of(Gaussian({1: 4.0, 2: 1.0}[dimension]), network_of("relu", 3, 1.0), sites, values, left=0.3)
+    with caplog.at_level(logging.WARNING, "freqbias"):
+        spectrum = pde.solve(problem, Pde(tolerance=1e-4), mesh=Mesh(half_width=half_width))
+    error, _ = worst_error(problem, spectrum)
+    assert 1e-4 < error < 1.2 * spectrum.attributes["floor"] < 10 * error
+    assert "larger [mesh] half_width" in caplog.text
+
+
+def test_local_operator_for_an_odd_activation():
+    sites = Grid((128,), (1.0,))
+    values = target(sites.positions(), 0.08)
+    problem = problem_of(Gaussian(6.0), network_of("sine", 3, 1.0), sites, values)
+    spectrum = pde.solve(problem, Pde(operator="local", tolerance=1e-3))
+    error, left = worst_error(problem, spectrum)
+    assert left < 0.2
+    assert error <= 1e-3
+    assert spectrum.attributes["outside"] < 1e-3
+
+
+def test_local_operator_refuses_relu():
+    with pytest.raises(InputError, match=r'atom of 0.318 .* use operator = "data", or an odd \[network\] activation'):
+        plan(on_a_grid(1, "relu", 3, 0.2), Pde(operator="local"))
