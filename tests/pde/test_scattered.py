@@ -106,17 +106,17 @@ def test_the_local_operator_is_refused():
 RUN = """
 density = {{ kind = "gaussian", sigma = {sigma} }}
 data = {{ kind = "file", path = "table.npy", layout = "scattered", dimension = {dimension} }}
-network = {{ width = 100, sigma_a = 1.0 }}
+network = {{ width = 100, sigma_a = 1.0, depth = {depth} }}
 time = {{ times = [1.0, 20.0, 200.0] }}
 pde = {{ tolerance = 1e-2, degree = 4 }}
 """
 
 
-@pytest.mark.parametrize(("dimension", "sigma"), [(2, 4.0), (3, 0.5)])
-def test_two_and_three_ranks_equal_one(dimension, sigma, tmp_path):
+@pytest.mark.parametrize(("dimension", "sigma", "depth"), [(2, 4.0, 2), (3, 0.5, 2), (1, 4.0, 3)])
+def test_two_and_three_ranks_equal_one(dimension, sigma, depth, tmp_path):
     points = two_clusters(60, dimension)
     np.save(tmp_path / "table.npy", np.column_stack([points, np.sin(9 * points.sum(axis=1)), points[:, 0] ** 2]))
-    (tmp_path / "run.toml").write_text(RUN.format(dimension=dimension, sigma=sigma))
+    (tmp_path / "run.toml").write_text(RUN.format(dimension=dimension, sigma=sigma, depth=depth))
     spectra = {}
     for ranks in (1, 2, 3):
         done = launch.run("-m", "pde", tmp_path / "run.toml", "--out", tmp_path / f"{ranks}", ranks=ranks, timeout=300)
