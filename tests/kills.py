@@ -118,7 +118,7 @@ class Bench:
     def _run_file(self, job: Job) -> Path:
         path = self.folder / f"{job}.toml".replace(" ", "-")
         if job.stage == "nn":
-            settings = {"training_integrator": job.integrator, "training_step": 0.1, "checkpoint": 0.0, "end": 100.0}
+            settings = {"training_integrator": job.integrator, "training_step": 0.1, "checkpoint": 0.0, "end": 20.0}
             settings |= TRAINING_KEYS.get(job.integrator, {})
         elif job.stage == "ntk":  # so wide that its products take some seconds
             settings = {"training_integrator": job.integrator, "width": 200_000}

@@ -1,13 +1,23 @@
 """Start programs as a user does: real processes, alone or under the mpirun beside this Python."""
 
+import json
 import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 MPIRUN = Path(sys.executable).parent / "mpirun"
+
+
+class Said(NamedTuple):
+    """Exit code, and what all ranks printed, of one of several commands."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 def command(*arguments: object, ranks: int = 1) -> list[str]:
@@ -31,6 +41,20 @@ def run(*arguments: object, ranks: int = 1, timeout: float = 120, **extra: str) 
         env=environment(**extra),
         check=False,
     )
+
+
+def run_all(commands: list[list[object]], folder: Path, *, ranks: int, timeout: float = 300) -> list[Said]:
+    """Run commands of freqbias one after another in the same processes, and return what each came to; folder: for the
+    files of this."""
+    asked, report = folder / f"commands-{ranks}.json", folder / f"report-{ranks}.json"
+    asked.write_text(json.dumps([[*map(str, each)] for each in commands]))
+    done = run("-m", "tests.batch", asked, report, ranks=ranks, timeout=timeout)
+    assert done.returncode == 0, done.stderr
+    by_rank = json.loads(report.read_text())
+    return [
+        Said(each[0]["code"], "".join(one["out"] for one in each), "".join(one["err"] for one in each))
+        for each in zip(*by_rank, strict=True)
+    ]
 
 
 def start(*arguments: object, ranks: int = 1) -> subprocess.Popen[str]:

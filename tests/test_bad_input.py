@@ -15,9 +15,10 @@ import tomli_w
 
 from runtime import run_guarded
 from runtime.commandline import invoke
-from tests.bad_input.driver import APP, attempt
+from tests.bad_input.driver import attempt
 from tests.bad_input.ranges import OUT_OF_RANGE
 from tests.bad_input.table import DATA, Case, cases, write
+from tests.batch import APP
 from tests.launch import MPIRUN, ROOT, environment
 from tests.problem.run_files import every_key, table
 

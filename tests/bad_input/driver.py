@@ -3,35 +3,21 @@
 mpirun -n 2 python -m tests.bad_input.driver FOLDER REPORT.json
 """
 
-import contextlib
-import gc
-import io
 import json
 import os
 import sys
-from functools import cache
 from pathlib import Path
 
-import typer
-
-from compare.cli import build_app
-from runtime import run_guarded, world
-from runtime.commandline import invoke
+from runtime import world
+from tests import batch
 from tests.bad_input.table import COMMANDS, cases
-
-APP = build_app()
-typer.main.get_command = cache(typer.main.get_command)  # it takes longer than all else together, some 500 times
 
 
 def attempt(index: int) -> dict[str, object]:
     """Row `index` in the folder of the run files: exit code, and what was printed."""
     case = cases()[index]
     command = case.command or COMMANDS[index % len(COMMANDS)]
-    arguments = [command, f"{index}.toml", *case.options]
-    gc.freeze()  # every command ends with a collection, which would walk through all that is imported: 0.1 s
-    with contextlib.redirect_stderr(io.StringIO()) as err, contextlib.redirect_stdout(io.StringIO()) as out:
-        code = run_guarded(lambda: invoke(APP, "freqbias", arguments))
-    return {"code": code, "err": err.getvalue(), "out": out.getvalue()}
+    return batch.attempt([command, f"{index}.toml", *case.options])
 
 
 def main() -> None:

@@ -56,19 +56,38 @@ CASES["more ranks than cells"] = {**CASES["local 1-D"], "mesh": FEW}
 CASES["more ranks than cells, data"] = {**CASES["data 1-D"], "mesh": FEW}
 
 
+RANKS = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("parallel")
+
+
+@pytest.fixture(scope="module")
+def said(folder):
+    """What each case came to on each number of ranks: all cases in one start, which costs more than most of them."""
+    for number, case in enumerate(CASES.values()):
+        (folder / f"{number}.toml").write_text(RUN.format(**{**DEFAULTS, **case}))
+    return {ranks: dict(zip(CASES, start_all(folder, ranks), strict=True)) for ranks in RANKS}
+
+
+def start_all(folder, ranks):
+    commands = [["pde", folder / f"{n}.toml", "--out", folder / f"{n}-{ranks}"] for n in range(len(CASES))]
+    return launch.run_all(commands, folder, ranks=ranks)
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_two_and_three_ranks_equal_one(case, tmp_path):
-    path = tmp_path / "small.toml"
-    path.write_text(RUN.format(**{**DEFAULTS, **CASES[case]}))
+def test_two_and_three_ranks_equal_one(case, said, folder):
     spectra = {}
-    for ranks in (1, 2, 3):
-        done = launch.run("-m", "pde", path, "--out", tmp_path / f"{ranks}", ranks=ranks, timeout=300)
+    for ranks in RANKS:
+        done = said[ranks][case]
         assert done.returncode == 0, done.stderr
         assert done.stdout == ""
         lines = done.stderr.strip().splitlines()
         assert len(lines) == len(set(lines)) > 0, "each line is said once"
         assert sum("spectrum.nc" in line for line in lines) == 1
-        spectra[ranks] = Spectrum.load(tmp_path / f"{ranks}" / "pde" / "spectrum.nc")
+        spectra[ranks] = Spectrum.load(folder / f"{list(CASES).index(case)}-{ranks}" / "pde" / "spectrum.nc")
     for ranks in (2, 3):
         np.testing.assert_allclose(spectra[ranks].frequency, spectra[1].frequency, rtol=0, atol=1e-12)
         np.testing.assert_array_equal(spectra[ranks].cells, spectra[1].cells)

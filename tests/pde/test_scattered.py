@@ -105,23 +105,38 @@ def test_the_local_operator_is_refused():
 
 RUN = """
 density = {{ kind = "gaussian", sigma = {sigma} }}
-data = {{ kind = "file", path = "table.npy", layout = "scattered", dimension = {dimension} }}
+data = {{ kind = "file", path = "{dimension}.npy", layout = "scattered", dimension = {dimension} }}
 network = {{ width = 100, sigma_a = 1.0, depth = {depth} }}
 time = {{ times = [1.0, 20.0, 200.0] }}
 pde = {{ tolerance = 1e-2, degree = 4 }}
 """
 
 
-@pytest.mark.parametrize(("dimension", "sigma", "depth"), [(2, 4.0, 2), (3, 0.5, 2), (1, 4.0, 3)])
-def test_two_and_three_ranks_equal_one(dimension, sigma, depth, tmp_path):
-    points = two_clusters(60, dimension)
-    np.save(tmp_path / "table.npy", np.column_stack([points, np.sin(9 * points.sum(axis=1)), points[:, 0] ** 2]))
-    (tmp_path / "run.toml").write_text(RUN.format(dimension=dimension, sigma=sigma, depth=depth))
-    spectra = {}
+CASES = {2: {"sigma": 4.0, "depth": 2}, 3: {"sigma": 0.5, "depth": 2}, 1: {"sigma": 4.0, "depth": 3}}
+
+
+@pytest.fixture(scope="module")
+def on_ranks(tmp_path_factory):
+    """The spectrum in each dimension on each number of ranks, of one start each."""
+    folder = tmp_path_factory.mktemp("ranks")
+    for dimension, case in CASES.items():
+        points = two_clusters(60, dimension)
+        table = np.column_stack([points, np.sin(9 * points.sum(axis=1)), points[:, 0] ** 2])
+        np.save(folder / f"{dimension}.npy", table)
+        (folder / f"{dimension}.toml").write_text(RUN.format(dimension=dimension, **case))
+    spectra = {dimension: {} for dimension in CASES}
     for ranks in (1, 2, 3):
-        done = launch.run("-m", "pde", tmp_path / "run.toml", "--out", tmp_path / f"{ranks}", ranks=ranks, timeout=300)
-        assert done.returncode == 0, done.stderr
-        spectra[ranks] = Spectrum.load(tmp_path / f"{ranks}" / "pde" / "spectrum.nc")
+        outs = {dimension: folder / f"{dimension}-{ranks}" for dimension in CASES}
+        commands = [["pde", folder / f"{dimension}.toml", "--out", out] for dimension, out in outs.items()]
+        assert [done.returncode for done in launch.run_all(commands, folder, ranks=ranks)] == [0] * len(CASES)
+        for dimension, out in outs.items():
+            spectra[dimension][ranks] = Spectrum.load(out / "pde" / "spectrum.nc")
+    return spectra
+
+
+@pytest.mark.parametrize("dimension", CASES)
+def test_two_and_three_ranks_equal_one(dimension, on_ranks):
+    spectra = on_ranks[dimension]
     assert spectra[1].error.shape[:2] == (4, 2)
     assert not {"points", "extent"} & spectra[1].attributes.keys()
     for ranks in (2, 3):

@@ -1,0 +1,41 @@
+"""Several commands one after another in the same processes, since a start costs seconds: what `tests.launch.run_all`
+starts.
+
+mpirun -n 2 python -m tests.batch COMMANDS.json REPORT.json
+"""
+
+import contextlib
+import gc
+import io
+import json
+import sys
+from functools import cache
+from pathlib import Path
+
+import typer
+
+from compare.cli import build_app
+from runtime import run_guarded, world
+from runtime.commandline import invoke
+
+APP = build_app()
+typer.main.get_command = cache(typer.main.get_command)  # it takes longer than all else together, some 500 times
+
+
+def attempt(arguments: list[str]) -> dict[str, object]:
+    """One command line of freqbias: exit code, and what was printed."""
+    gc.freeze()  # every command ends with a collection, which would walk through all that is imported: 0.1 s
+    with contextlib.redirect_stderr(io.StringIO()) as err, contextlib.redirect_stdout(io.StringIO()) as out:
+        code = run_guarded(lambda: invoke(APP, "freqbias", arguments))
+    return {"code": code, "err": err.getvalue(), "out": out.getvalue()}
+
+
+def main() -> None:
+    commands, report = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+    ranks = world().gather([attempt(arguments) for arguments in commands])
+    if ranks is not None:
+        report.write_text(json.dumps(ranks))
+
+
+if __name__ == "__main__":
+    main()
