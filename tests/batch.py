@@ -8,7 +8,9 @@ import contextlib
 import gc
 import io
 import json
+import logging
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -17,22 +19,39 @@ import typer
 from compare.cli import build_app
 from runtime import run_guarded, world
 from runtime.commandline import invoke
+from tests.launch import Said
 
 APP = build_app()
 typer.main.get_command = cache(typer.main.get_command)  # it takes longer than all else together, some 500 times
 
 
-def attempt(arguments: list[str]) -> dict[str, object]:
-    """One command line of freqbias: exit code, and what was printed."""
+@contextlib.contextmanager
+def logger_as_it_was() -> Iterator[None]:
+    """What is told to the logger of the program meanwhile is forgotten."""
+    log = logging.getLogger("freqbias")
+    handlers, level, propagate = log.handlers[:], log.level, log.propagate
+    try:
+        yield
+    finally:
+        log.handlers[:], log.propagate = handlers, propagate
+        log.setLevel(level)
+
+
+def attempt(*arguments: object) -> Said:
+    """One command line of freqbias in this process: exit code, and what was printed."""
     gc.freeze()  # every command ends with a collection, which would walk through all that is imported: 0.1 s
-    with contextlib.redirect_stderr(io.StringIO()) as err, contextlib.redirect_stdout(io.StringIO()) as out:
-        code = run_guarded(lambda: invoke(APP, "freqbias", arguments))
-    return {"code": code, "err": err.getvalue(), "out": out.getvalue()}
+    with (
+        logger_as_it_was(),
+        contextlib.redirect_stderr(io.StringIO()) as err,
+        contextlib.redirect_stdout(io.StringIO()) as out,
+    ):
+        code = run_guarded(lambda: invoke(APP, "freqbias", [*map(str, arguments)]))
+    return Said(code, out.getvalue(), err.getvalue())
 
 
 def main() -> None:
     commands, report = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-    ranks = world().gather([attempt(arguments) for arguments in commands])
+    ranks = world().gather([attempt(*arguments) for arguments in commands])
     if ranks is not None:
         report.write_text(json.dumps(ranks))
 

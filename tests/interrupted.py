@@ -1,13 +1,12 @@
 """A run that is short, and long enough to be interrupted in any of its parts; what its stages leave."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
 
-from compare.cli import build_app
 from problem import ErrorHistory, Spectrum
 from runtime.commandline import invoke
+from tests.batch import APP, logger_as_it_was
 
 RUN = """
 name = "interrupted"
@@ -54,13 +53,8 @@ def run_text(**settings: object) -> str:
 def here(*arguments: object) -> None:
     """Run a command in this process; what it tells the logger of the program is forgotten."""
     quiet = [] if arguments[0] == "check" else ["-q"]
-    log = logging.getLogger("freqbias")
-    handlers, level, propagate = log.handlers[:], log.level, log.propagate
-    try:
-        assert invoke(build_app(), "freqbias", [*map(str, arguments), *quiet]) == 0
-    finally:
-        log.handlers[:], log.propagate = handlers, propagate
-        log.setLevel(level)
+    with logger_as_it_was():
+        assert invoke(APP, "freqbias", [*map(str, arguments), *quiet]) == 0
 
 
 def error_of(out: Path, stage: str) -> np.ndarray:

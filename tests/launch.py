@@ -52,7 +52,7 @@ def run_all(commands: list[list[object]], folder: Path, *, ranks: int, timeout: 
     assert done.returncode == 0, done.stderr
     by_rank = json.loads(report.read_text())
     return [
-        Said(each[0]["code"], "".join(one["out"] for one in each), "".join(one["err"] for one in each))
+        Said(each[0][0], "".join(out for _, out, _ in each), "".join(err for _, _, err in each))
         for each in zip(*by_rank, strict=True)
     ]
 

@@ -5,7 +5,6 @@ Every row of `tests.bad_input.table` in this process, again on two ranks, and so
 
 import ast
 import json
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,8 @@ from tests.bad_input.driver import attempt
 from tests.bad_input.ranges import OUT_OF_RANGE
 from tests.bad_input.table import DATA, Case, cases, write
 from tests.batch import APP
-from tests.launch import MPIRUN, ROOT, environment
+from tests.batch import attempt as attempt_command
+from tests.launch import MPIRUN, ROOT, environment, run_all
 from tests.problem.run_files import every_key, table
 
 CASES = cases()
@@ -48,8 +48,6 @@ def content(folder: Path) -> dict[str, bytes | None]:
 @pytest.fixture(scope="module")
 def serial(folder):
     """What each row came to in this process."""
-    log = logging.getLogger("freqbias")
-    saved = log.handlers[:], log.level, log.propagate
     before = content(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -58,7 +56,6 @@ def serial(folder):
         for index in range(len(CASES)):
             outcome = attempt(index)
             outcomes.append(outcome | {"written": sorted({path.name for path in folder.iterdir()} - names)})
-    log.handlers[:], log.level, log.propagate = saved
     assert content(folder) == before
     return outcomes
 
@@ -156,7 +153,7 @@ def test_as_users_start_it(folder, ranks, program, name):
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, ranks):
+def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, tmp_path_factory, ranks):
     import problem
     from pde.stage import run_stage
     from runtime import StopRequest, Store
@@ -165,13 +162,17 @@ def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, ranks):
     run_stage(run, problem.build(run), Store(tmp_path / "out"), resume=False, overwrite=False, stop=StopRequest())
     (tmp_path / "own.toml").write_text(problem.resolved(run))
     before = content(tmp_path)
-    for name, expected in (("garbage.npy", "not a netCDF file"), ("none.nc", "no such file")):
-        arguments = ["compare", "own.toml", "--out", "out", "--error", str(folder / DATA / name)]
-        launched = [SCRIPT, *arguments] if ranks == 1 else [str(MPIRUN), "-n", "2", SCRIPT, *arguments]
-        done = execute(launched, cwd=tmp_path, timeout=120)
+    faults = {"garbage.npy": "not a netCDF file", "none.nc": "no such file"}
+    command = ["compare", tmp_path / "own.toml", "--out", tmp_path / "out", "--error"]
+    commands = [[*command, folder / DATA / name] for name in faults]
+    if ranks == 1:
+        outcomes = [attempt_command(*each) for each in commands]
+    else:
+        outcomes = run_all(commands, tmp_path_factory.mktemp("report"), ranks=ranks)
+    for (name, expected), done in zip(faults.items(), outcomes, strict=True):
         case = Case("errors of one's own", None, (name, expected))
         check(case, {"code": done.returncode, "err": done.stderr, "out": done.stdout})
-        assert content(tmp_path) == before
+    assert content(tmp_path) == before
 
 
 EDGES = {

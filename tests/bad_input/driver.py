@@ -17,7 +17,8 @@ def attempt(index: int) -> dict[str, object]:
     """Row `index` in the folder of the run files: exit code, and what was printed."""
     case = cases()[index]
     command = case.command or COMMANDS[index % len(COMMANDS)]
-    return batch.attempt([command, f"{index}.toml", *case.options])
+    code, out, err = batch.attempt(command, f"{index}.toml", *case.options)
+    return {"code": code, "err": err, "out": out}
 
 
 def main() -> None:

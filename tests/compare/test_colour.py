@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from problem import ErrorHistory
-from tests import launch
+from tests.batch import attempt
 
 RUN = """
 density = { kind = "gaussian", sigma = 3.0 }
@@ -21,7 +21,7 @@ def test_each_colour_is_a_channel_and_what_is_held_out_is_measured(tmp_path):
     Image.fromarray(image.astype(np.uint8)).save(tmp_path / "image.png")
     (tmp_path / "run.toml").write_text(RUN)
     out = tmp_path / "out"
-    done = launch.run("-c", "from compare.cli import main; main()", "run", tmp_path / "run.toml", "--out", out)
+    done = attempt("run", tmp_path / "run.toml", "--out", out)
     assert done.returncode == 0, done.stderr
     assert "on the samples that are held out" in done.stderr
     history = ErrorHistory.load(out / "nn" / "error.nc")

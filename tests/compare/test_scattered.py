@@ -10,9 +10,7 @@ from compare.figures import figure4
 from compare.matching import match_positions
 from compare.metrics import compare
 from problem import ErrorHistory, InputError, Pde, Scattered, build, load, resolved, transform
-from tests import launch
-
-MAIN = "from compare.cli import main; main()"
+from tests.batch import attempt
 
 RUN = """
 density = {{ kind = "gaussian", sigma = 3.0 }}
@@ -81,7 +79,7 @@ def test_the_commands(run):
     out, mine = path.parent / "out", path.parent / "mine.nc"
     own_errors(build(load(path))).save(mine)
     for arguments in (["mesh"], ["pde"], ["compare", "--error", mine]):
-        done = launch.run("-c", MAIN, *arguments, path, "--out", out)
+        done = attempt(*arguments, path, "--out", out)
         assert done.returncode == 0, done.stderr
     metrics = np.genfromtxt(out / "compare" / "metrics.csv", delimiter=",", names=True)
     assert metrics["relative_l2_error"][0] < 1e-6 < metrics["relative_l2_error"][-1]
@@ -95,12 +93,12 @@ def test_a_network_trained_on_scattered_samples_follows_the_equation(tmp_path):
     np.savetxt(tmp_path / "table.csv", np.column_stack([points, np.sin(20 * points).sum(axis=1)]), delimiter=",")
     text = RUN.format(dimension=2).replace("width = 100", 'width = 4000, sampling = "sobol"')
     (tmp_path / "run.toml").write_text(text)
-    done = launch.run("-c", MAIN, "run", tmp_path / "run.toml", "--out", tmp_path / "out")
+    done = attempt("run", tmp_path / "run.toml", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "nn: backend" in done.stderr
     metrics = np.genfromtxt(tmp_path / "out" / "compare" / "metrics.csv", delimiter=",", names=True)
     assert metrics["loss_nn"][-1] < 0.5 * metrics["loss_nn"][0]
     assert metrics["error_over_initial"].max() < 0.01
-    checked = launch.run("-c", MAIN, "check", tmp_path / "run.toml")
+    checked = attempt("check", tmp_path / "run.toml")
     assert checked.returncode == 0, checked.stderr
     assert "60 scattered samples over" in checked.stdout

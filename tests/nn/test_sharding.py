@@ -15,6 +15,7 @@ from nn.network import Layout
 from nn.sharding import Sharded, Shards
 from problem import ErrorHistory
 from tests import launch
+from tests.interrupted import here
 
 TORCHRUN = [str(Path(sys.executable).parent / "torchrun"), "--standalone", "--nproc-per-node"]
 RUN = """
@@ -71,11 +72,12 @@ def run_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def alone(run_file, tmp_path_factory):
-    return train(run_file, tmp_path_factory.mktemp("alone"))
+def alone(run_file):
+    run = statement.load(run_file)
+    return nn.train(statement.build(run), run.training)
 
 
-def train(run_file, out, *flags, ranks=1) -> ErrorHistory:
+def train(run_file, out, *flags, ranks) -> ErrorHistory:
     done = launch.run("-m", "nn", run_file, "--out", out, "-q", *flags, ranks=ranks)
     assert done.returncode == 0, done.stderr
     return ErrorHistory.load(out / "nn" / "error.nc")
@@ -130,7 +132,8 @@ def test_a_divergence_ends_all_processes_and_keeps_what_one_can_go_on_from(run_f
     done = launch.run("-m", "nn", wild, "--out", tmp_path, "-q", "--shard", ranks=2)
     assert done.returncode == 3 and done.stderr.count("training diverged at step") == 1, done.stderr
     wild.write_text(wild.read_text().replace("step = 5.0", "step = 0.05"))
-    resumed = train(wild, tmp_path, "--resume")
+    here("nn", wild, "--out", tmp_path, "--resume")
+    resumed = ErrorHistory.load(tmp_path / "nn" / "error.nc")
     assert resumed.loss[-1] < resumed.loss[0]
 
 

@@ -82,6 +82,21 @@ def test_lanczos_goes_on_from_the_products_it_has_made(operator, ranks, tmp_path
     run_stage(run, build(run), Store(whole), resume=False, overwrite=False, stop=StopRequest())
     expected = Spectrum.load(whole / "pde" / "spectrum.nc")
     kept = expected.attributes["steps"] // 2
+    if ranks == 1:
+        with pytest.raises(StoppedEarly):
+            run_stage(run, build(run), Store(tmp_path / "part"), resume=False, overwrite=False, stop=StopAt(kept + 1))
+    else:
+        stop_after(kept, tmp_path, ranks)
+    counting = StopAt(10**9)
+    run_stage(run, build(run), Store(tmp_path / "part"), resume=True, overwrite=False, stop=counting)
+    resumed = Spectrum.load(tmp_path / "part" / "pde" / "spectrum.nc")
+    assert counting.looks == expected.attributes["steps"] - kept  # a look a product
+    assert resumed.attributes["steps"] == expected.attributes["steps"]
+    np.testing.assert_allclose(resumed.error, expected.error, rtol=0, atol=1e-10 * np.abs(expected.error).max())
+
+
+def stop_after(kept, folder, ranks):
+    """The run file in the folder on so many ranks, to its stop after so many products."""
     stopping = """
         import sys
         from pathlib import Path
@@ -94,14 +109,8 @@ def test_lanczos_goes_on_from_the_products_it_has_made(operator, ranks, tmp_path
         flags = {"resume": False, "overwrite": False, "stop": StopAt(int(sys.argv[3]) + 1)}
         sys.exit(run_guarded(lambda: run_stage(run, build(run), Store(Path(sys.argv[2])), **flags)))
     """
-    done = launch.run(*launch.code(stopping), tmp_path / "run.toml", tmp_path / "part", kept, ranks=ranks)
+    done = launch.run(*launch.code(stopping), folder / "run.toml", folder / "part", kept, ranks=ranks)
     assert done.returncode == 75, done.stderr
-    counting = StopAt(10**9)
-    run_stage(run, build(run), Store(tmp_path / "part"), resume=True, overwrite=False, stop=counting)
-    resumed = Spectrum.load(tmp_path / "part" / "pde" / "spectrum.nc")
-    assert counting.looks == expected.attributes["steps"] - kept  # a look a product
-    assert resumed.attributes["steps"] == expected.attributes["steps"]
-    np.testing.assert_allclose(resumed.error, expected.error, rtol=0, atol=1e-10 * np.abs(expected.error).max())
 
 
 def test_a_refined_run_that_is_gone_on_with_says_that_it_starts_anew(tmp_path, caplog):
