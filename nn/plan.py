@@ -59,6 +59,19 @@ class Plan:
         batch, samples = self.settings.batch, self.problem.samples.values.shape[1]
         return None if batch is None else batch_weights(samples, batch, seed=self.problem.seed, step=step)
 
+    def warn(self) -> None:
+        """Say aloud what may surprise in the results."""
+        z = self.schedule.longest * self.lambda_max
+        if not self.integrator.damps(z):
+            unstable = (
+                "nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or to be far from the flow"
+            )
+            log.warning(unstable, z, self.settings.integrator)
+        if self.settings.integrator == "adam":
+            log.warning(
+                "nn: adam is no gradient flow: t = s * step counts its steps, and the equation does not describe it"
+            )
+
     def history(self, reached: Sequence[Mapping[str, np.ndarray]], losses: np.ndarray, pace: Pace) -> ErrorHistory:
         """The record of a training: `Snapshot.errors` and losses (T,) at the output times, and the pace at its end."""
         network, settings = self.problem.network, self.settings
@@ -138,16 +151,7 @@ def prepare(
     except OverflowError as failure:
         raise InputError(f"[training] step = {step:.3g} makes {failure}; {remedy}") from failure
     choices = device, device_choice, backend, backend_choice
-    plan = Plan(problem, settings, *choices, shards, lambda_max, step, pace, schedule)
-    z = plan.schedule.longest * lambda_max
-    if not integrator.damps(z):
-        unstable = "nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or results far from the flow"
-        log.warning(unstable, z, settings.integrator)
-    if settings.integrator == "adam":
-        log.warning(
-            "nn: adam is no gradient flow: t = s * step counts its steps, and the equation does not describe it"
-        )
-    return plan
+    return Plan(problem, settings, *choices, shards, lambda_max, step, pace, schedule)
 
 
 def _integrator(settings: Training) -> Integrator | Momentum | Batches | Adam:

@@ -97,6 +97,7 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
     log.info("nn: backend %s", plan.backend_choice)
     about = "nn: %s, %d steps of at most %.3g, lambda_max %.4g"
     log.info(about, plan.settings.integrator, schedule.steps, pace.longest, plan.lambda_max)
+    plan.warn()
     try:
         with (
             memory_that_may_run_out(plan.problem, plan.device),
