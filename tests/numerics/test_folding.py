@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numerics.folding import fold
+from numerics.folding import STEPS, fold
 from problem import ACTIVATIONS, Ball, Gaussian, Grid, Laplace, Network, StudentT, Table, Uniform, deep, recursion
 
 SIGMA_A = 1.5
@@ -22,8 +22,10 @@ def make(density, dimension, activation="sine", depth=3):
 
 
 def box(grid):
-    """2 n - 1 frequencies an axis, evenly spread over the Nyquist box: their mean is exact for its cosines."""
-    axes = [np.arange(2 * n - 1) / ((2 * n - 1) * h) for n, h in zip(grid.shape, grid.spacing, strict=True)]
+    """Frequencies evenly spread over the Nyquist box, so many that their mean is exact for all cosines of the cut-off
+    series times those of the grid."""
+    counts = [2 * n + STEPS for n in grid.shape]
+    axes = [np.arange(count) / (count * h) for count, h in zip(counts, grid.spacing, strict=True)]
     return np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")], axis=-1)
 
 
@@ -36,8 +38,9 @@ def test_transformed_back_they_are_the_kernel(density, dimension, activation, de
     laws = make(density, dimension, activation, depth)
     exact = recursion(density.transform(z), ACTIVATIONS[activation], SIGMA_A, depth - 2)
     wave = np.cos(2 * np.pi * z @ xi.T) / len(xi) / np.prod(grid.spacing)
-    np.testing.assert_allclose(wave @ fold(laws.damping, grid)(xi) + laws.atom, exact[0], rtol=0, atol=1e-11)
-    np.testing.assert_allclose(wave @ fold(laws.diffusion, grid)(xi), exact[1], rtol=0, atol=1e-11)
+    damping, diffusion = (wave @ fold(law, grid, grid.nyquist)(xi) for law in (laws.damping, laws.diffusion))
+    np.testing.assert_allclose(damping + laws.atom, exact[0], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(diffusion, exact[1], rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("activation", ["sine", "tanh", "erf", "gelu"])
@@ -51,4 +54,5 @@ def test_they_are_the_sum_of_the_copies(activation, dimension):
     laws = make(Gaussian(3.0), dimension, activation)
     for law in (laws.damping, laws.diffusion):
         values = law.value((xi + shifts).reshape(-1, dimension)).reshape(-1, len(xi))
-        np.testing.assert_allclose(values.sum(axis=0), fold(law, grid)(xi), rtol=0, atol=1e-11 * law.maximum)
+        folded = fold(law, grid, grid.nyquist)(xi)
+        np.testing.assert_allclose(values.sum(axis=0), folded, rtol=0, atol=1e-11 * law.maximum)
