@@ -7,25 +7,49 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from compare.bands import band_energy, direction_energy, directions
     from compare.figures import figure4
-    from compare.kappa import mean_rate
+    from compare.kappa import fitted_rate, instant_rate, mean_rate, theory_rate, window
     from compare.kappa_figure import draw_kappa
     from compare.metrics import Comparison, compare
     from compare.norm import MassNorm
     from compare.projection import project
     from compare.split_figure import draw_split
 
-__all__ = ["Comparison", "MassNorm", "compare", "draw_kappa", "draw_split", "figure4", "mean_rate", "project"]
+__all__ = [
+    "Comparison",
+    "MassNorm",
+    "band_energy",
+    "compare",
+    "direction_energy",
+    "directions",
+    "draw_kappa",
+    "draw_split",
+    "figure4",
+    "fitted_rate",
+    "instant_rate",
+    "mean_rate",
+    "project",
+    "theory_rate",
+    "window",
+]
 
 _HOME = {
     "Comparison": "metrics",
     "MassNorm": "norm",
+    "band_energy": "bands",
     "compare": "metrics",
+    "direction_energy": "bands",
+    "directions": "bands",
     "draw_kappa": "kappa_figure",
     "draw_split": "split_figure",
     "figure4": "figures",
+    "fitted_rate": "kappa",
+    "instant_rate": "kappa",
     "mean_rate": "kappa",
     "project": "projection",
+    "theory_rate": "kappa",
+    "window": "kappa",
 }
 
 

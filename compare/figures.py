@@ -19,7 +19,7 @@ from matplotlib.tri import Triangulation
 from scipy.spatial import Delaunay
 
 from compare.metrics import Comparison
-from compare.norm import lagrange_element
+from compare.quadrature import lagrange_element
 from compare.table import percent
 
 STYLE = Path(__file__).with_name("freqbias.mplstyle")

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from compare.norm import lagrange_element
+from compare.quadrature import lagrange_element
 from compare.split import FLOW
 from problem import ErrorHistory, Gaussian, Grid, Network, Problem, Samples, Spectrum, canonical_order, transform, waves
 

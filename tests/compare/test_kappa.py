@@ -1,16 +1,18 @@
-"""Frequency learning rates: the mean of kappa over a run."""
+"""Frequency learning rates: at an instant, their mean over a window, fitted; on the nodes, and in theory."""
 
 from dataclasses import replace
 from itertools import combinations
+from math import comb, factorial
 
 import matplotlib.style
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from compare import compare, draw_kappa, mean_rate
+from compare import compare, draw_kappa, fitted_rate, instant_rate, mean_rate, theory_rate, window
 from compare.figures import STYLE
 from compare.kappa import FLOOR, mean_rates, save_rates
+from problem import Network, Problem, Uniform
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 from tests.compare.test_figures import texts
 
@@ -30,6 +32,95 @@ def test_it_is_undefined_below_the_floor_and_where_nothing_is_left():
     assert rate[0] == pytest.approx(np.log(2) / 2) and np.isnan(rate[1:]).all()
     with pytest.raises(ValueError, match="two times"):
         mean_rate(np.array([0.0]), error[:1], floor=0.01)
+
+
+def exponentials(time, kappa, channels=2):
+    """Spectra (T, C, n) that decay at these rates, each channel with a phase of its own that turns."""
+    weights = np.arange(1, channels + 1)[:, None] * np.exp(1j * time[:, None, None] * np.arange(channels)[:, None])
+    return weights * np.exp(-kappa * time[:, None])[:, None, :]
+
+
+def test_the_instant_rate_is_exact_for_exponentials_and_of_second_order_at_the_midpoints():
+    time, kappa = np.array([0.0, 0.5, 0.7, 2.0]), np.array([0.2, 1.5])
+    np.testing.assert_allclose(
+        instant_rate(time, exponentials(time, kappa), floor=0), np.tile(kappa, (3, 1)), rtol=1e-12
+    )
+    errors = []
+    for steps in (16, 32):
+        time = np.linspace(0, 2, steps + 1)
+        midpoints = (time[1:] + time[:-1]) / 2
+        rate = instant_rate(time, np.exp(-np.sin(time))[:, None, None], floor=0)[:, 0]
+        errors.append(np.abs(rate - np.cos(midpoints)).max())
+    assert 3.9 < errors[0] / errors[1] < 4.1
+
+
+def test_the_instant_rate_is_undefined_from_where_the_error_falls_below_the_floor():
+    time = np.arange(4.0)
+    rate = instant_rate(time, np.array([1.0, 0.1, 0.01, 0.001])[:, None, None], floor=0.05)[:, 0]
+    np.testing.assert_allclose(rate, [np.log(10), np.log(10), np.nan], rtol=1e-12)
+
+
+def test_a_fit_to_exponentials_has_their_rates_and_no_uncertainty_until_the_noise():
+    time, kappa = np.linspace(1, 3, 9), np.array([0.3, 2.0])
+    error = exponentials(time, kappa)
+    error[6:] += 1.0  # from where on something else is left
+    sizes = np.linalg.norm(error, axis=1)
+    kept = np.concatenate([error[:6], 1e-3 * error[6:]])  # below the noise, and then above again
+    kept[7] *= 1e4
+    rate, standard_error = fitted_rate(time, kept, floor=0, noise=0.9 * sizes[:6].min())
+    np.testing.assert_allclose(rate, kappa, rtol=1e-12)
+    assert (standard_error < 1e-12).all()
+    rate, standard_error = fitted_rate(time, kept, floor=0)
+    assert (np.abs(rate - kappa) > 0.1).all() and (standard_error > 0.1).all()
+
+
+def test_a_fit_is_undefined_below_the_floor_and_with_fewer_than_three_times():
+    time = np.arange(4.0)
+    error = np.array([[1.0, 0.4, 1.0], [0.5, 0.2, 0.5], [0.25, 0.1, 0.05], [0.125, 0.05, 0.9]])[:, None, :]
+    rate, standard_error = fitted_rate(time, error, floor=0.45, noise=0.06)
+    assert rate[0] == pytest.approx(np.log(2), rel=1e-12) and np.isfinite(standard_error[0])
+    assert np.isnan(rate[1:]).all() and np.isnan(standard_error[1:]).all()
+    with pytest.raises(ValueError, match="3 times"):
+        fitted_rate(time[:2], error[:2], floor=0)
+
+
+def test_the_standard_error_covers_as_it_should():
+    """Relative noise of known size: (rate - kappa) / standard error is Student's t of K - 2 degrees, so that 95 % lie
+    within its quantile; and the mean square of the standard error is the variance sigma^2 / S_tt."""
+    rng, time, kappa, sigma, count = np.random.default_rng(0), np.array([0.0, 1.0, 2.0, 4.0, 5.0]), 0.7, 0.05, 20_000
+    size = np.exp(-kappa * time[:, None] + sigma * rng.normal(size=(5, count)))
+    rate, standard_error = fitted_rate(time, size[:, None, :], floor=0)
+    within = np.abs(rate - kappa) <= 3.182 * standard_error  # the 97.5 % quantile for 3 degrees
+    assert 0.945 < within.mean() < 0.955
+    spread = np.sum((time - time.mean()) ** 2)
+    assert np.mean(standard_error**2) == pytest.approx(sigma**2 / spread, rel=0.03)
+    assert rate.std() == pytest.approx(sigma / np.sqrt(spread), rel=0.03)
+
+
+def test_a_window_has_its_ends_to_within_rounding():
+    time = np.linspace(0, 1, 11)
+    np.testing.assert_array_equal(time[window(time, 0.3, 0.7)], time[3:8])
+    np.testing.assert_array_equal(time[window(time)], time)
+    np.testing.assert_array_equal(time[window(time, end=0.25)], time[:3])
+
+
+def test_theory_is_the_damping_over_the_volume():
+    """rho_w = 1 / (2 R)^2 on a box, over 0.5 x 2; two deep layers of sine: between rho_w g_1 and all of it."""
+    samples = problem_2d(extent=(0.5, 3.0)).samples
+    xi = np.array([[0.0, 0.0], [3.9, -3.9], [4.1, 0.0]])
+    for sigma_a in (0.01, 1.0):
+        problem = Problem(Uniform(4.0), samples, Network(width=2, sigma_a=sigma_a), np.array([0.0, 1.0]))
+        np.testing.assert_allclose(theory_rate(problem, xi), [1 / 96, 1 / 96, 0.0], rtol=1e-12)
+    deep = Network(width=2, sigma_a=0.0, depth=3, activation="sine", hidden_width=2)
+    problem = Problem(Uniform(4.0), samples, deep, np.array([0.0, 1.0]))
+    # damping = F[sinh k / sinh 1] = (rho + rho*rho*rho / 6 + ...) / sinh 1, and at 0 rho*rho*rho = rho (3/4)^2
+    series = sum(central(n) ** 2 / factorial(n) for n in range(1, 20, 2))
+    np.testing.assert_allclose(theory_rate(problem, xi[:1]), series / 96 / np.sinh(1), rtol=1e-5)
+
+
+def central(n):
+    """The n-fold convolution of the uniform density on [-1, 1] at 0, over that at n = 1: B-splines in the middle."""
+    return n * sum((-1) ** k * comb(n, k) * (n / 2 - k) ** (n - 1) for k in range((n + 1) // 2)) / factorial(n)
 
 
 @pytest.mark.parametrize("problem", [problem_1d(), problem_2d(channels=2)], ids=["1d", "2d, two channels"])
