@@ -20,11 +20,26 @@ OptionalRunPath = Annotated[
 ]
 
 
-def shipped_run_file() -> Path:
-    """runs/figure4.toml: of the checkout, or as the wheel carries it beside this file."""
+Numbers = Annotated[
+    list[int] | None,
+    typer.Argument(metavar="[1 2 4]", min=1, max=6, help="Which figures; all, if not given.", show_default=False),
+]
+FiguresOut = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="The folder of all results: DIR/NAME of a run, DIR/figures.")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="Narrower networks: to see them all in minutes.")]
+
+
+def shipped_run_files() -> Path:
+    """The folder runs: of the checkout, or as the wheel carries it beside this file."""
     here = Path(__file__).resolve().parent
-    packaged = here / "figure4.toml"
-    return packaged if packaged.is_file() else here.parent / "runs" / "figure4.toml"
+    packaged = here / "runs"
+    return packaged if packaged.is_dir() else here.parent / "runs"
+
+
+def shipped_run_file() -> Path:
+    """The figure 4 that freqbias ships."""
+    return shipped_run_files() / "figure4.toml"
 
 
 def run_command(
@@ -83,6 +98,26 @@ def compare_command(
         run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, error_file=error)
 
 
+def figures_command(
+    numbers: Numbers = None,
+    out: FiguresOut = Path("out"),
+    quick: Quick = False,
+    max_walltime: MaxWalltime = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """The figures of the paper, as DIR/figures/figureN.png and .pdf.
+
+    Results that are there, in DIR/NAME as `freqbias run` leaves them, are used; the others are computed first, and
+    gone on from where they were interrupted. With --quick all names end in -quick.
+    """
+    from compare.paper.making import FIGURES, Shelf, make
+
+    with commandline.prepared(max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file) as stop:
+        make(numbers or list(FIGURES), Shelf(shipped_run_files(), out, quick), stop)
+
+
 def mesh_command(
     path: RunPath,
     out: Out = None,
@@ -138,6 +173,7 @@ the trained network.
   freqbias run runs/figure4.toml                      everything, for one run file
   freqbias check my.toml                              is it valid, how long will it take
   uv run mpirun -n 4 freqbias pde my.toml             one stage, in parallel
+  freqbias figures --quick                            the figures of the paper
 
 A run file states the problem: density of the first-layer frequencies, data, network, output times. Results go to
 out/NAME/, or --out: a folder a stage, each with a manifest of its keys, hashes and versions. A finished result is never
@@ -154,6 +190,7 @@ def build_app() -> typer.Typer:
     app.command("nn")(nn_command)
     app.command("ntk")(ntk_command)
     app.command("compare")(compare_command)
+    app.command("figures")(figures_command)
     app.command("doctor")(doctor_command)
     return app
 

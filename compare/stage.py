@@ -69,6 +69,29 @@ def _run_stage(
     error_file: Path | None,
     renew: bool,
 ) -> None:
+    sources = _sources(run, store, error_file)
+    keys = stage_keys(run, "compare")
+    hashes = {name: sha256_of(path) for name, path in sources.items()}
+    if store.check("compare", keys=keys, resume=resume, overwrite=overwrite) and _of(store, hashes, renew=renew):
+        log.info("compare: finished already, in %s", store.root / "compare")
+        return
+    comparison = _comparison(problem, sources)
+    # An unfinished one has nothing to go on from: it starts afresh.
+    with store.open("compare", keys=keys, overwrite=resume or overwrite) as stage:
+        store.keep_run_file(resolved(run), every_stage_keys(run))
+        write(stage, comparison, stop)
+        stage.finish(sources=hashes)
+    log.info("compare: wrote %s", stage.folder)
+
+
+def read_comparison(run: RunFile, problem: Problem, store: Store) -> Comparison:
+    """The comparison of the results that are there, on rank 0 only. Raises UsageError where one is missing, damaged,
+    or of another run file."""
+    return _comparison(problem, _sources(run, store, None))
+
+
+def _sources(run: RunFile, store: Store, error_file: Path | None) -> dict[str, Path]:
+    """The files to compare: `pde`, and the user's own `error`, or `nn` and what `ntk` has predicted."""
     sources = {"pde": store.verify("pde", keys=stage_keys(run, "pde")) / "spectrum.nc"}
     if error_file is None:
         sources["nn"] = store.verify("nn", keys=stage_keys(run, "nn")) / "error.nc"
@@ -79,24 +102,17 @@ def _run_stage(
         if not error_file.is_file():
             raise InputError(f"--error {error_file}: no such file; give a netCDF file in the format of error.nc")
         sources["error"] = error_file
-    keys = stage_keys(run, "compare")
-    hashes = {name: sha256_of(path) for name, path in sources.items()}
-    if store.check("compare", keys=keys, resume=resume, overwrite=overwrite) and _of(store, hashes, renew=renew):
-        log.info("compare: finished already, in %s", store.root / "compare")
-        return
+    return sources
+
+
+def _comparison(problem: Problem, sources: dict[str, Path]) -> Comparison:
     history = ErrorHistory.load(sources.get("error") or sources["nn"])
     predictions = {name: ErrorHistory.load(path) for name, path in sources.items() if path.parent.name == "ntk"}
     if not _as_planned(history):
         predictions = {name: each for name, each in predictions.items() if name != "empirical-steps"}
         log.warning("compare: the training did not begin with the steps that were predicted: they are left out")
     spectrum = Spectrum.load(sources["pde"])
-    comparison = compare(spectrum, history, problem, predictions=predictions, threads=threads_alone())
-    # An unfinished one has nothing to go on from: it starts afresh.
-    with store.open("compare", keys=keys, overwrite=resume or overwrite) as stage:
-        store.keep_run_file(resolved(run), every_stage_keys(run))
-        write(stage, comparison, stop)
-        stage.finish(sources=hashes)
-    log.info("compare: wrote %s", stage.folder)
+    return compare(spectrum, history, problem, predictions=predictions, threads=threads_alone())
 
 
 def _as_planned(history: ErrorHistory) -> bool:

@@ -89,14 +89,23 @@ def open_run[Run: Named, Problem](
     load and build run on rank 0; what they raise is raised on every rank. Nothing but the log file is written, and
     that only once the run file is found good.
     """
-    seconds = None if max_walltime is None else parse_walltime(max_walltime)
-    with StopRequest(seconds) as stop:
-        logs.configure(verbosity=verbose, quiet=quiet)
+    with prepared(max_walltime=max_walltime, verbose=verbose, quiet=quiet) as stop:
         run = on_root(load, path)
         problem = on_root(build, run)
         if log_file is not None:
             logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
         yield run, problem, Store(out or Path("out") / run.name), stop
+
+
+@contextmanager
+def prepared(
+    *, max_walltime: str | None = None, verbose: int = 0, quiet: bool = False, log_file: Path | None = None
+) -> Iterator[StopRequest]:
+    """What every command that works for long begins with; collective. Yields its stop request."""
+    seconds = None if max_walltime is None else parse_walltime(max_walltime)
+    with StopRequest(seconds) as stop:
+        logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
+        yield stop
 
 
 def main(app: typer.Typer, name: str) -> NoReturn:

@@ -1,0 +1,77 @@
+"""Figure 2: targets f* and the magnitude of their Fourier transform: the waves of figure 4, and an elevation map."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from compare.figures import SIGNAL
+from compare.paper.making import Job, Result, Shelf
+from compare.projection import project
+from problem import Problem
+
+POINTS = 4001  # frequencies along the axis of the curve
+DECADES = 1e-3  # of the largest magnitude: there the colours of the map begin
+
+
+def jobs(shelf: Shelf) -> list[Job]:
+    return [Job(shelf.take(stem), stages=()) for stem in ("figure4", "elevation")]
+
+
+def draw(results: list[Result]) -> dict[str, Figure]:
+    waves, elevation = (result.problem for result in results)
+    figure = Figure(figsize=(7.1, 5.0))
+    (upper_left, upper_right), (lower_left, lower_right) = figure.subplots(2, 2)
+    _curves(upper_left, upper_right, waves)
+    _maps(figure, lower_left, lower_right, elevation)
+    return {"figure2": figure}
+
+
+def _curves(left: Axes, right: Axes, problem: Problem) -> None:
+    (limit,) = problem.grid.nyquist
+    xi = np.linspace(-limit, limit, POINTS)
+    magnitude = transform_magnitude(problem, xi[:, None])
+    reach = 1.3 * np.abs(xi[magnitude > SIGNAL * magnitude.max()]).max()
+    left.plot(problem.grid.positions()[:, 0], problem.samples.values[0], color="black", linewidth=0.9)
+    right.plot(xi, magnitude, color="black", linewidth=0.9)
+    left.set(xlabel=rf"position $x$ ({length(problem)})", ylabel=r"target $f^*$", xlim=np.array([-0.5, 0.5]))
+    right.set(
+        xlabel=rf"frequency $\xi$ (cycles/{length(problem)})",
+        ylabel=r"$|F[f^*]|$",
+        xlim=(-reach, reach),
+        ylim=(0, None),
+    )
+    for panel in (left, right):
+        panel.spines[["top", "right"]].set_visible(False)
+
+
+def _maps(figure: Figure, left: Axes, right: Axes, problem: Problem) -> None:
+    grid = problem.grid
+    half = np.array(grid.extent) / 2
+    image = left.imshow(
+        problem.samples.values[0].reshape(grid.shape).T, origin="lower", cmap="cividis",
+        extent=(-half[0], half[0], -half[1], half[1]), interpolation="nearest",
+    )  # fmt: skip
+    left.set(xlabel=rf"$x_1$ ({length(problem)})", ylabel=rf"$x_2$ ({length(problem)})")
+    figure.colorbar(image, ax=left, label="elevation $f^*$ (standardized)")
+
+    reach = grid.nyquist / 2
+    axes = [np.linspace(-r, r, n + 1) for r, n in zip(reach, grid.shape, strict=True)]
+    xi = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
+    magnitude = transform_magnitude(problem, xi).reshape(len(axes[0]), len(axes[1]))
+    norm = LogNorm(DECADES * magnitude.max(), magnitude.max())
+    shown = right.pcolormesh(*axes, np.maximum(magnitude.T, norm.vmin or 0), norm=norm, rasterized=True)
+    right.set(
+        xlabel=rf"$\xi_1$ (cycles/{length(problem)})", ylabel=rf"$\xi_2$ (cycles/{length(problem)})", aspect="equal"
+    )
+    figure.colorbar(shown, ax=right, label=r"$|F[f^*]|$", extend="min")
+
+
+def transform_magnitude(problem: Problem, xi: np.ndarray) -> np.ndarray:
+    """|F[f*](xi)| by the midpoint rule on the grid, volume |mean_j f*_j exp(-2 pi i xi.x_j)|, (n,); channels together
+    as the root of the sum of squares. xi (n, d) [cycles/length]."""
+    return problem.grid.volume * np.linalg.norm(project(problem.samples.values, problem.sites, xi), axis=0)
+
+
+def length(problem: Problem) -> str:
+    return problem.unit or "unit length"

@@ -1,0 +1,129 @@
+"""`freqbias figures`: the runs that a figure needs, made or found finished, then the pictures of them.
+
+A module for each figure has two functions: `jobs(shelf)`, the runs with their stages, and `draw(results)`, the pictures
+by name from the results of these runs, in their order. The first is called on every rank, the second on rank 0 alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+
+from compare.figures import STYLE
+from compare.metrics import Comparison
+from compare.pipeline import STAGES, run_all
+from compare.stage import read_comparison
+from problem import ErrorHistory, Problem, RunFile, build, load, parse, stage_keys
+from runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, version_of
+
+FIGURES = {
+    1: "compare.paper.figure1",
+    2: "compare.paper.figure2",
+    4: "compare.paper.figure4",
+}
+QUICK = "-quick"  # ends the names of what --quick makes, so that it never takes the place of the figures themselves
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run, and which of its stages a figure needs."""
+
+    run: RunFile
+    stages: tuple[str, ...] = tuple(STAGES)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where run files come from, `folder`, and where results go, `out`; quick: whether narrower networks will do."""
+
+    folder: Path
+    out: Path
+    quick: bool
+
+    def take(
+        self, stem: str, *, name: str = "", quick: Mapping[str, Any] | None = None, **changes: Mapping[str, Any]
+    ) -> RunFile:
+        """The run file `stem`.toml, under another name with other keys, by section; `quick`: keys of [network] where
+        narrow networks will do. Collective. Raises InputError as reading a run file does."""
+        run = on_root(load, self.folder / f"{stem}.toml")
+        tables = run.model_dump(exclude_none=True)
+        if self.quick and quick:
+            changes["network"] = {**changes.get("network", {}), **quick}
+        tables |= {section: {**tables[section], **keys} for section, keys in changes.items()}
+        return parse({**tables, "name": self.name(name or run.name)})
+
+    def name(self, name: str) -> str:
+        return name + QUICK if self.quick else name
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run that is computed: its records, read when they are asked for; on rank 0 only."""
+
+    run: RunFile
+    problem: Problem
+    store: Store
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        return read_comparison(self.run, self.problem, self.store)
+
+    def history(self, stage: str = "nn", name: str = "error.nc") -> ErrorHistory:
+        """The errors that a stage has left."""
+        return ErrorHistory.load(self.store.verify(stage, keys=stage_keys(self.run, stage)) / name)
+
+
+def make(numbers: Sequence[int], shelf: Shelf, stop: StopRequest) -> list[Path]:
+    """Make these figures; collective. Returns the paths of the pictures, in `out`/figures.
+
+    What is finished in `out`/NAME is not computed again, what is unfinished is gone on from. Raises what the stages
+    raise, UsageError among it where a result there is of other keys.
+    """
+    made: list[Path] = []
+    for number in numbers:
+        module = import_module(FIGURES[number])
+        results = [compute(job, shelf, stop) for job in module.jobs(shelf)]
+        stop.check()
+        made += on_root(_save, number, module.draw, results, shelf)
+    return made
+
+
+def compute(job: Job, shelf: Shelf, stop: StopRequest) -> Result:
+    """The job's stages, made or found finished; collective."""
+    problem, store = on_root(build, job.run), Store(shelf.out / job.run.name)
+    if job.stages == tuple(STAGES):
+        run_all(job.run, problem, store, resume=True, overwrite=False, stop=stop)
+    else:
+        for name in job.stages:
+            import_module(STAGES[name]).run_stage(job.run, problem, store, resume=True, overwrite=False, stop=stop)
+    return Result(job.run, problem, store)
+
+
+def _save(number: int, draw: Any, results: list[Result], shelf: Shelf) -> list[Path]:
+    """Draw and write `figures/NAME.png` and `.pdf`, whole or not at all."""
+    folder = shelf.out / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with matplotlib.style.context(STYLE):
+        for name, figure in draw(results).items():
+            for suffix in (".png", ".pdf"):
+                path = folder / f"{shelf.name(name)}{suffix}"
+                with atomic_write(path) as aside:
+                    figure.savefig(aside, metadata=provenance(name, [each.run for each in results], suffix))
+                paths.append(path)
+    log.info("figure %d: wrote %s", number, ", ".join(str(path) for path in paths if path.suffix == ".png"))
+    return paths
+
+
+def provenance(title: str, runs: Sequence[RunFile], suffix: str) -> dict[str, str]:
+    """What a picture's file says of itself: program, and the name, seed and hash of the keys of each run."""
+    program = f"freqbias {version_of('freqbias')}"
+    each = [f"{run.name} (seed {run.seed}, keys {key_hash(stage_keys(run, 'compare'))[:12]})" for run in runs]
+    runs_said = "; ".join(each) or "no run"
+    if suffix == ".png":
+        return {"Title": title, "Software": program, "Description": f"From the results of {runs_said}"}
+    return {"Title": title, "Creator": program, "Subject": f"From the results of {runs_said}"}

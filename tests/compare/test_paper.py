@@ -1,0 +1,126 @@
+"""The figures of the paper: legible, from results that are reused, provenance in the files."""
+
+import logging
+from dataclasses import replace
+from itertools import combinations
+from types import SimpleNamespace
+
+import matplotlib.style
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+
+from compare import cli, compare
+from compare.figures import STYLE
+from compare.paper import figure1, figure2, figure4
+from compare.paper.making import Job, Shelf, compute
+from problem import InputError, build, parse
+from runtime import StopRequest
+from runtime.commandline import invoke
+from tests.compare.build import fabricated, predicted
+from tests.compare.test_figures import texts
+
+SHELF = cli.shipped_run_files()
+
+
+def freqbias(*arguments):
+    return invoke(cli.build_app(), "freqbias", list(arguments))
+
+
+def result(run, *, noise=0.02, seed=0):
+    """As if the run had been computed: the same errors on both sides, and noise on the network's."""
+    problem = build(run)
+    spectrum, history = fabricated(problem)
+    rng = np.random.default_rng(seed)
+    nn = replace(
+        history,
+        error=history.error + noise * rng.normal(size=history.error.shape),
+        attributes=run.network.model_dump(include={"width", "depth"}),
+    )
+    comparison = compare(spectrum, nn, problem, predictions=predicted(history, 1.0, 1.01, 1.02))
+    return SimpleNamespace(run=run, problem=problem, comparison=comparison)
+
+
+def small(job):
+    """The run of a job with few points."""
+    tables = job.run.model_dump(exclude_none=True)
+    points = 64 if job.run.data.kind == "waves" and job.run.data.dimension == 1 else 32
+    return parse({**tables, "data": {**tables["data"], "points": points}})
+
+
+def drawn(module, folder):
+    shelf = Shelf(SHELF, folder, quick=False)
+    return pictures(module, [result(small(job)) for job in module.jobs(shelf)])
+
+
+def pictures(module, results):
+    with matplotlib.style.context(STYLE):
+        made = module.draw(results)
+        for figure in made.values():
+            FigureCanvasAgg(figure).draw()
+    return made
+
+
+@pytest.mark.parametrize("module", [figure1, figure2, figure4], ids=lambda module: module.__name__[-7:])
+def test_no_text_overlaps_another_or_leaves_the_page(module, tmp_path):
+    for name, figure in drawn(module, tmp_path).items():
+        found = texts(figure)
+        assert len(found) > 8, name
+        for text, box in found:
+            page = figure.bbox
+            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 and box.y1 <= page.y1, (name, text)
+        for (one, a), (two, b) in combinations(found, 2):
+            assert not a.overlaps(b), (name, one, two)
+
+
+def test_a_run_file_taken_from_the_shelf_is_varied_by_section_and_named_for_quick(tmp_path):
+    shelf = Shelf(SHELF, tmp_path, quick=False)
+    varied = shelf.take("figure4", name="other", quick={"width": 10}, network={"sampling": "sobol"})
+    assert (varied.name, varied.network.width, varied.network.sampling) == ("other", 100_000, "sobol")
+    assert varied.density == shelf.take("figure4").density
+    narrow = replace(shelf, quick=True).take("figure4", quick={"width": 10}, network={"sampling": "sobol"})
+    assert (narrow.name, narrow.network.width, narrow.network.sampling) == ("figure4-quick", 10, "sobol")
+    with pytest.raises(InputError, match="width = 11 is odd"):
+        shelf.take("figure4", network={"width": 11})
+
+
+def test_the_figure_4_of_the_shelf_is_that_of_freqbias_run(tmp_path):
+    """So that either finds the other's results."""
+    assert figure4.jobs(Shelf(SHELF, tmp_path, quick=False))[0].run == Shelf(SHELF, tmp_path, False).take("figure4")
+
+
+def test_a_finished_result_is_used_again(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("freqbias"), "propagate", True)
+    shelf = Shelf(SHELF, tmp_path, quick=True)
+    job = Job(shelf.take("figure4", quick={"width": 100}, data={"points": 64}), stages=("ntk",))
+    with StopRequest() as stop, caplog.at_level("INFO", "freqbias"):
+        first = compute(job, shelf, stop).history("ntk", "infinite-width.nc")
+        assert "ntk: wrote" in caplog.text and "finished already" not in caplog.text
+        again = compute(job, shelf, stop).history("ntk", "infinite-width.nc")
+    assert "ntk: finished already" in caplog.text and (tmp_path / "figure4-quick" / "ntk").is_dir()
+    np.testing.assert_array_equal(first.error, again.error)
+
+
+def test_pictures_carry_the_runs_they_are_of(tmp_path):
+    assert freqbias("figures", "2", "--out", str(tmp_path), "--quick", "-q") == 0
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"figure2-quick.png", "figure2-quick.pdf"}
+    with Image.open(tmp_path / "figures" / "figure2-quick.png") as image:
+        assert image.info["Title"] == "figure2" and image.info["Software"].startswith("freqbias ")
+        assert "figure4-quick (seed 0, keys " in image.info["Description"] and "elevation" in image.info["Description"]
+        assert image.info["dpi"][0] == pytest.approx(300, abs=0.1)
+    assert b"figure4-quick \\(seed 0" in (tmp_path / "figures" / "figure2-quick.pdf").read_bytes()
+
+
+def test_the_transform_of_the_target_has_its_volume():
+    """A Gaussian exp(-x^2 / (2 s^2)) has the transform sqrt(2 pi) s exp(-2 pi^2 s^2 xi^2); times sin(2 pi nu x), half
+    of that at either side."""
+    tables = {
+        "density": {"kind": "gaussian", "sigma": 1.0},
+        "data": {"kind": "waves", "dimension": 1, "points": 256, "extent": 4.0, "frequencies": [[5.0]], "window": 0.3},
+        "network": {"width": 2, "sigma_a": 1.0},
+        "time": {"end": 1.0},
+    }
+    magnitude = figure2.transform_magnitude(build(parse(tables)), np.array([[5.0], [-5.0], [5.3]]))
+    expected = 0.5 * np.sqrt(2 * np.pi) * 0.3 * np.exp(-2 * np.pi**2 * 0.3**2 * np.array([0, 0, 0.3]) ** 2)
+    np.testing.assert_allclose(magnitude, expected, rtol=1e-6)
