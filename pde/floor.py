@@ -1,12 +1,14 @@
-"""What folded laws leave out between scattered samples, measured.
+"""What folded laws leave out, measured.
 
-On a grid they give the kernel on the data exactly. Between scattered samples they interpolate it, as well as the laws
-are small beyond the mesh; those of relu fall as |xi|^-(d+1) alone, and no affordable mesh may reach far enough. The
-solution u_h of du_h/dt = -K_h u_h then errs by
+Folded onto the Nyquist box of a grid they give the kernel on the data exactly. On another box, and between scattered
+samples, they interpolate it, as well as the laws are small beyond the mesh; those of relu fall as |xi|^-(d+1) alone, so
+that no affordable mesh may reach far enough, or none within [mesh] half_width. The solution u_h of du_h/dt = -K_h u_h
+then errs by
 
     |u_h(T) - u(T)| <= integral_0^T |(K_h - K) u_h(t)| dt,
 
-as exp(-t K) shrinks every error. The defect (K_h - K) u_h is taken at PROBES samples, with K summed as it stands.
+as exp(-t K) shrinks every error. The defect (K_h - K) u_h is taken at PROBES samples, fewer of very many, with K summed
+as it stands.
 """
 
 from itertools import pairwise
@@ -17,7 +19,8 @@ import numpy as np
 from pde.data_operator import DataOperator
 from problem import Problem
 
-PROBES = 100
+PROBES, FEWEST = 100, 10
+LARGEST = 2**24  # numbers in their rows of K, unless they are the fewest
 
 
 class Defect:
@@ -26,7 +29,7 @@ class Defect:
     def __init__(self, operator: DataOperator, problem: Problem) -> None:
         self._operator, self._start = operator, float(np.linalg.norm(operator.start))
         x, laws = problem.sites.positions(), problem.laws
-        self._probed = np.random.default_rng(0).permutation(len(x))[:PROBES]
+        self._probed = np.random.default_rng(0).permutation(len(x))[: min(PROBES, max(FEWEST, LARGEST // len(x)))]
         self._share = len(self._probed) / len(x)
         rows = []
         for place in x[self._probed]:

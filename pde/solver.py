@@ -31,7 +31,7 @@ def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
 @dataclass(frozen=True)
 class Snapshot:
     """The solution at one output time: the whole state on rank 0 (None elsewhere), the loss, for the local operator
-    the share outside, for laws folded between scattered samples the defect of the kernel (`pde.floor`), and what it
+    the share outside, for folded laws that may not be exact the defect of the kernel (`pde.floor`), and what it
     took from the start (`Effort.counts`)."""
 
     index: int
@@ -75,7 +75,8 @@ class Solver:
             problem, self.plan, comm, errors, accuracy=accuracy, threads=runtime.threads()
         )
         self._defect: Defect | None = None
-        if isinstance(self.operator, DataOperator) and self.plan.folded and not isinstance(problem.sites, Grid):
+        by_rule = isinstance(problem.sites, Grid) and (mesh is None or mesh.half_width is None)
+        if isinstance(self.operator, DataOperator) and self.plan.folded and not by_rule:
             self._defect = Defect(self.operator, problem)
 
     def trajectory(self, after: int = 0, state: np.ndarray | None = None) -> Iterator[Snapshot]:
@@ -122,9 +123,9 @@ class Solver:
             attributes["floor"] = floor
             if floor > self.settings.tolerance:
                 runtime.log.warning(
-                    "pde: the laws fall slowly, and between scattered samples the mesh, up to |xi_i| <= %.4g, leaves "
-                    "an error of up to %.1e of the start, above [pde] tolerance = %g; a larger [mesh] half_width makes "
-                    "it smaller", max(self.plan.half_width), floor, self.settings.tolerance,
+                    "pde: the mesh, up to |xi_i| <= %.4g, leaves out so much of the laws that the error may be up to "
+                    "%.1e of the start, above [pde] tolerance = %g; a larger [mesh] half_width makes it smaller",
+                    max(self.plan.half_width), floor, self.settings.tolerance,
                 )  # fmt: skip
         if self.settings.operator == "local":
             attributes["mesh_error"] = self.mesh_error

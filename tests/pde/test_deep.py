@@ -9,6 +9,7 @@ import pytest
 
 import pde
 from meshes import plan
+from pde.floor import accumulated
 from problem import (
     Ball,
     Gaussian,
@@ -158,6 +159,22 @@ def test_what_a_mesh_leaves_out_between_scattered_samples_is_told(dimension, hal
     error, _ = worst_error(problem, spectrum)
     assert 1e-4 < error < 1.2 * spectrum.attributes["floor"] < 10 * error
     assert "larger [mesh] half_width" in caplog.text
+
+
+def test_what_a_mesh_of_ones_own_leaves_out_on_a_grid_is_told(caplog):
+    problem = on_a_grid(1, "relu", 3, None)
+    with caplog.at_level(logging.WARNING, "freqbias"):
+        spectrum = pde.solve(problem, Pde(tolerance=1e-3), mesh=Mesh(half_width=24.0))
+    error, _ = worst_error(problem, spectrum)
+    assert 1e-3 < error < 1.2 * spectrum.attributes["floor"] < 10 * error
+    assert "larger [mesh] half_width" in caplog.text
+
+
+def test_defects_that_fall_exponentially_are_added_up_exactly():
+    times = np.array([0.0, 0.5, 2.0, 7.0])
+    assert accumulated(times, 3 * np.exp(-0.8 * times)) == pytest.approx(3 / 0.8 * (1 - np.exp(-5.6)), rel=1e-12)
+    assert accumulated(times, np.array([1.0, 0.0, 0.0, 2.0])) == pytest.approx(0.25 + 5.0)
+    assert accumulated(times, np.ones(4)) == pytest.approx(7.0)
 
 
 def test_local_operator_for_an_odd_activation():
