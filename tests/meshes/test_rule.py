@@ -61,6 +61,14 @@ def test_the_tail_is_cut_where_the_densest_samples_no_longer_see_it(density, dim
     assert 0.5 < matters < 1.1
 
 
+def test_folded_laws_end_where_samples_apart_no_longer_see_them():
+    """Three samples, far from each other: what they see of themselves the folded laws have exactly, at any width."""
+    sites = Scattered(np.array([[-0.5], [0.1], [0.5]]))
+    network = Network(width=2, sigma_a=1.0, depth=3, activation="relu")
+    problem = Problem(Gaussian(4.0), Samples(sites, np.ones((1, 3))), network, np.array([0.0, 10.0]))
+    assert tail_radius(problem, 1e-3) == pytest.approx(problem.laws.tail_radius(0.25 * 1e-3 / 10, 0.5), rel=1e-12)
+
+
 @pytest.mark.parametrize("operator, order", [("data", 8), ("local", 7)])
 def test_finer_for_smaller_tolerances_and_on_with_the_order_beyond_the_table(operator, order):
     nodes = [nodes_per_reach(Pde(operator=operator, tolerance=10.0**-k)) for k in range(2, 9)]

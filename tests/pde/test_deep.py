@@ -170,6 +170,17 @@ def test_what_a_mesh_of_ones_own_leaves_out_on_a_grid_is_told(caplog):
     assert "larger [mesh] half_width" in caplog.text
 
 
+def test_what_is_left_out_is_told_by_a_few_samples_of_many(monkeypatch):
+    sites, values = samples_at(towards_the_ends, 120, 1)
+    problem = problem_of(Gaussian(4.0), network_of("relu", 3, 1.0), sites, values, left=0.3)
+    floors = []
+    for probes in (120, 20):
+        monkeypatch.setattr("pde.floor.PROBES", probes)
+        spectrum = pde.solve(problem, Pde(tolerance=1e-4), mesh=Mesh(half_width=60.0))
+        floors.append(spectrum.attributes["floor"])
+    assert floors[1] == pytest.approx(floors[0], rel=0.5)  # and not less by the root of six
+
+
 def test_defects_that_fall_exponentially_are_added_up_exactly():
     times = np.array([0.0, 0.5, 2.0, 7.0])
     assert accumulated(times, 3 * np.exp(-0.8 * times)) == pytest.approx(3 / 0.8 * (1 - np.exp(-5.6)), rel=1e-12)

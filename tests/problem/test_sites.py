@@ -28,6 +28,15 @@ def test_the_peak_density_is_that_of_the_densest_cell(dimension):
     assert Grid((4,) * dimension, (2.0,) * dimension).peak_density(1e3) == 2.0**-dimension
 
 
+def test_from_a_sample_those_at_its_own_place_do_not_count():
+    """Four at 0 and one beside them, one far away."""
+    sites = Scattered(np.array([[0.0], [0.0], [0.35], [0.0], [0.0], [10.0]]))
+    assert sites.peak_density(1.0) == pytest.approx(5 / 6)
+    assert sites.peak_density(1.0, apart=True) == pytest.approx(4 / 6)  # from the one beside them
+    assert sites.peak_density(100.0) == pytest.approx(400 / 6)
+    assert sites.peak_density(100.0, apart=True) == pytest.approx(1 / 10)  # each alone: their mean over the box
+
+
 @pytest.mark.parametrize(
     ("points", "message"),
     [
