@@ -3,7 +3,7 @@ that it is the transform of, numerically."""
 
 from bisect import bisect_left
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 
 import finufft
 import numpy as np
@@ -101,8 +101,9 @@ class Unfolded:
         """The best level that MOST_POINTS allow, the extent beyond which r is below it, in units of the scales, and the
         reach along each axis beyond which the transform is, of what it is at its largest."""
         most = MOST_POINTS[self._dimension] / (4 * OVERSAMPLED * WIDER)
-        lags = fft.fftfreq(2 * MOST_POINTS[self._dimension], 1 / (2 * WIDER))
+        lags = fft.rfftfreq(2 * MOST_POINTS[self._dimension], 1 / (2 * WIDER))
 
+        @cache  # the transforms of some densities take long
         def cut(level: float) -> tuple[float, np.ndarray]:
             extent = self._extent(scales, level)
             sections = [self._function(extent * lags[:, None] * axis) for axis in np.diag(scales)]
@@ -126,8 +127,9 @@ class Unfolded:
 
 
 def _section_reach(section: np.ndarray, level: float) -> float:
-    """Of the law integrated over the other axes, from its transform on one, over 2 WIDER times the extent; in units of
-    1/extent, infinite where the section is too coarse to show it."""
+    """Of the law integrated over the other axes, from its transform on one at lags from 0 to WIDER times the extent; in
+    units of 1/extent, infinite where the section is too coarse to show it."""
+    section = np.concatenate([section, section[-2:0:-1]])  # it is even
     spectrum = np.abs(fft.rfft(section))
     above = int(np.flatnonzero(spectrum > level * spectrum.max()).max()) + 1
     return above / (2 * WIDER) if above <= len(section) / 4 else np.inf
