@@ -69,6 +69,17 @@ def test_folded_laws_end_where_samples_apart_no_longer_see_them():
     assert tail_radius(problem, 1e-3) == pytest.approx(problem.laws.tail_radius(0.25 * 1e-3 / 10, 0.5), rel=1e-12)
 
 
+def test_laws_that_fall_slowly_do_not_make_a_mesh_without_end():
+    rng = np.random.default_rng(3)
+    samples = Samples(Scattered(rng.uniform(-1, 1, (500, 2))), rng.normal(size=(1, 500)))
+    network = Network(width=2, sigma_a=1.0, depth=3, activation="relu")
+    problem = Problem(Gaussian(4.0), samples, network, np.array([0.0, 100.0]))
+    layout = plan(problem)
+    assert layout.half_width[0] < 0.2 * tail_radius(problem, 1e-3)
+    assert 0.9e6 < layout.dofs < 1.1e6
+    assert plan(problem, mesh=Mesh(half_width=2 * layout.half_width[0])).dofs > 3.6e6
+
+
 @pytest.mark.parametrize("operator, order", [("data", 8), ("local", 7)])
 def test_finer_for_smaller_tolerances_and_on_with_the_order_beyond_the_table(operator, order):
     nodes = [nodes_per_reach(Pde(operator=operator, tolerance=10.0**-k)) for k in range(2, 9)]
