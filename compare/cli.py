@@ -22,7 +22,9 @@ OptionalRunPath = Annotated[
 
 Numbers = Annotated[
     list[int] | None,
-    typer.Argument(metavar="[1 2 4]", min=1, max=6, help="Which figures; all, if not given.", show_default=False),
+    typer.Argument(
+        metavar="[N]...", min=1, max=6, help="Which figures, for example 2 4; all, if not given.", show_default=False
+    ),
 ]
 FiguresOut = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="The folder of all results: DIR/NAME of a run, DIR/figures.")

@@ -24,6 +24,7 @@ FIGURES = {
     1: "compare.paper.figure1",
     2: "compare.paper.figure2",
     4: "compare.paper.figure4",
+    5: "compare.paper.figure5",
 }
 QUICK = "-quick"  # ends the names of what --quick makes, so that it never takes the place of the figures themselves
 

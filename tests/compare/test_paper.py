@@ -13,7 +13,7 @@ from PIL import Image
 
 from compare import cli, compare
 from compare.figures import STYLE
-from compare.paper import figure1, figure2, figure4
+from compare.paper import figure1, figure2, figure4, figure5
 from compare.paper.making import Job, Shelf, compute
 from problem import InputError, build, parse
 from runtime import StopRequest
@@ -22,6 +22,7 @@ from tests.compare.build import fabricated, predicted
 from tests.compare.test_figures import texts
 
 SHELF = cli.shipped_run_files()
+DECAY = 0.3  # of the fabricated errors, per time
 
 
 def freqbias(*arguments):
@@ -62,7 +63,7 @@ def pictures(module, results):
     return made
 
 
-@pytest.mark.parametrize("module", [figure1, figure2, figure4], ids=lambda module: module.__name__[-7:])
+@pytest.mark.parametrize("module", [figure1, figure2, figure4, figure5], ids=lambda module: module.__name__[-7:])
 def test_no_text_overlaps_another_or_leaves_the_page(module, tmp_path):
     for name, figure in drawn(module, tmp_path).items():
         found = texts(figure)
@@ -110,6 +111,16 @@ def test_pictures_carry_the_runs_they_are_of(tmp_path):
         assert "figure4-quick (seed 0, keys " in image.info["Description"] and "elevation" in image.info["Description"]
         assert image.info["dpi"][0] == pytest.approx(300, abs=0.1)
     assert b"figure4-quick \\(seed 0" in (tmp_path / "figures" / "figure2-quick.pdf").read_bytes()
+
+
+def test_the_theory_of_figure_5_is_the_damping_over_the_volume(tmp_path):
+    panels = drawn(figure5, tmp_path)["figure5"].axes
+    for panel, job in zip(panels, figure5.jobs(Shelf(SHELF, tmp_path, quick=False)), strict=True):
+        lines = {line.get_label(): line for line in panel.lines}
+        xi, theory = lines["damping / volume"].get_data()
+        np.testing.assert_allclose(theory, build(job.run).laws.damping.value(xi[:, None]), equal_nan=True)  # volume 1
+        np.testing.assert_allclose(lines["finite elements"].get_ydata()[len(xi) // 3], DECAY, rtol=1e-3)
+        assert panel.get_ylim()[1] > max(np.nanmax(line.get_ydata()) for line in panel.lines)
 
 
 def test_the_transform_of_the_target_has_its_volume():
