@@ -15,6 +15,9 @@ Extent = Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)]
 TABLE_SUFFIXES = (".npy", ".npz", ".csv", ".txt")  # of scattered samples
 EXTENT = "a positive number or one per axis: the length of the box of data, for example extent = 1.0"
 POINTS = "a whole number from 2 to 10^9, or one per axis, for example points = 512 or points = [128, 96]"
+STANDARDIZE = (
+    "true or false: whether each channel is brought to mean 0 and variance 1, of the samples that are trained on"
+)
 HELD_OUT = (
     "a number from 0 to 0.9: the share of the samples, drawn by the seed, that is not trained on but asked for its "
     "error; what is left of a grid is scattered"
@@ -37,7 +40,7 @@ class WavesSection(Section):
     window: float | None = positive(
         "a positive number: the standard deviation of the Gaussian window, or leave it out", default=None
     )
-    standardize: bool = Field(False, description="true or false")
+    standardize: bool = Field(False, description=STANDARDIZE)
     held_out: float = Field(0.0, ge=0, le=0.9, description=HELD_OUT)
     noise: float = Field(0.0, ge=0, le=LARGEST, description=NOISE)
 
@@ -76,7 +79,7 @@ class FileSection(Section):
     )
     points: Points | None = Field(None, description=POINTS + "; leave it out to take the data as they are")
     extent: Extent = Field(1.0, description=EXTENT)
-    standardize: bool = Field(False, description="true or false")
+    standardize: bool = Field(False, description=STANDARDIZE)
     held_out: float = Field(0.0, ge=0, le=0.9, description=HELD_OUT)
     noise: float = Field(0.0, ge=0, le=LARGEST, description=NOISE)
     key: str | None = Field(None, description=KEY)

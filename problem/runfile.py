@@ -25,9 +25,10 @@ class RunFile(Section):
     name: str = Field(
         "run",
         pattern=r"^[\w.-]*\w[\w.-]*$",
-        description="letters, digits, dots, dashes and underscores: it names the result folder",
+        description="letters, digits, dots, dashes and underscores: it names the result folder; default the name of "
+        "the run file",
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="a whole number of at least 0")
+    seed: int = Field(0, ge=0, lt=2**63, description="a whole number of at least 0, of the network's draw")
     unit: str = Field("", max_length=20, description='the unit of x, for labels, for example "m"')
     density: DensitySection = Field(description="a section [density] with a kind")
     data: DataSection = Field(description="a section [data] with a kind")

@@ -48,8 +48,10 @@ class Network(Section):
         le=LARGEST,
         description="a number of at least 0: the standard deviation of the output weights, for example sigma_a = 1.0",
     )
-    sampling: Literal["iid", "sobol"] = Field("iid", description='"iid" or "sobol"')
-    symmetric: bool = Field(True, description="true or false")
+    sampling: Literal["iid", "sobol"] = Field("iid", description='"iid", or "sobol" for a smaller sampling error')
+    symmetric: bool = Field(
+        True, description="true or false: whether every neuron has its negative, so that f starts at 0"
+    )
     diagonal: bool = Field(
         False, description="true or false: whether a trained diagonal layer follows the Fourier features"
     )
@@ -233,7 +235,7 @@ class Training(Section):
         description="a number from 1e-8 to 0.1: the error of the time stepping relative to the start; "
         "default that of [pde]",
     )
-    precision: Literal["single", "double"] = Field("single", description='"single" or "double"')
+    precision: Literal["single", "double"] = Field("single", description='"single" or "double" numbers')
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description='"auto", "cpu", "cuda" or "cuda:1"')
     backend: Literal["auto", "nufft", "cufinufft", "separable", "dense"] = Field(
         "auto",

@@ -21,7 +21,8 @@ class Table(Density):
     [-half_width_i, half_width_i], both ends included.
 
     With the hat functions phi_j of each axis, cut off at the ends, rho_w = sum_j values_j prod_i phi_{j_i}(xi_i) and
-    k(z) = Re sum_j values_j prod_i F[phi_{j_i}](z_i). Raises InputError where values are not a density.
+    k(z) = Re sum_j values_j prod_i hat phi_{j_i}(z_i), hat phi = F[phi]. Raises InputError where values are not a
+    density.
     """
 
     values: np.ndarray

@@ -1,0 +1,58 @@
+"""Your own network.
+
+A few lines of PyTorch: Fourier features, frequencies and output weights trained by plain gradient descent on 1/2 mean
+u^2. Its errors at the output times, as an `ErrorHistory`, are all that `compare` wants. Step s is at t = s * step.
+
+Prints: the network is 1.4 % from the equation, over the start
+"""
+
+import numpy as np
+import torch
+
+import compare
+import pde
+from problem import ErrorHistory, Gaussian, Grid, Network, Problem, waves
+
+WIDTH, STEP, SIGMA_A = 4000, 0.05, 1.0
+samples = waves(Grid(shape=(64,), extent=(1.0,)), [[3.0], [8.0]], window=0.12)
+times = np.linspace(0.0, 30.0, 7)
+problem = Problem(Gaussian(6.0), samples, Network(width=WIDTH, sigma_a=SIGMA_A), times)
+
+torch.manual_seed(0)
+x, target = torch.tensor(problem.grid.positions()[:, 0]), torch.tensor(samples.values[0])
+half = WIDTH // 2  # each neuron has its negative, so that f starts at 0
+w = (6.0 * torch.randn(half, dtype=torch.float64)).repeat(2)
+a, b = (torch.cat([drawn, -drawn]) for drawn in SIGMA_A * torch.randn(2, half, dtype=torch.float64))
+parameters = [p.requires_grad_() for p in (w, a, b)]
+
+
+def u() -> torch.Tensor:
+    angle = 2 * np.pi * x[:, None] * w
+    return (torch.cos(angle) @ a + torch.sin(angle) @ b) / WIDTH**0.5 - target
+
+
+errors = []
+for step in range(round(times[-1] / STEP) + 1):
+    error = u()
+    if any(np.isclose(step * STEP, times)):
+        errors.append(error.detach().numpy())
+    slopes = torch.autograd.grad(0.5 * error.square().mean(), parameters)
+    with torch.no_grad():
+        for parameter, slope in zip(parameters, slopes, strict=True):
+            parameter.sub_(STEP * slope)
+
+error = np.array(errors)[:, None, :]  # (times, channels, samples)
+history = ErrorHistory(times, problem.grid.positions(), error, 0.5 * np.mean(error**2, axis=2).sum(axis=1))
+comparison = compare.compare(pde.solve(problem), history, problem)
+distance = comparison.metrics["error_over_initial"].max()
+
+
+def draw(path: str) -> None:
+    compare.figure4(comparison).savefig(path, dpi=110)
+
+
+print(f"the network is {100 * distance:.1f} % from the equation, over the start")
+assert distance < 0.1
+
+if __name__ == "__main__":
+    draw("06_your_own_network.png")

@@ -1,0 +1,86 @@
+"""What the documentation says of the program holds. Its links and references are checked as its site is built."""
+
+import re
+import runpy
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from compare import Comparison
+from compare.cli import build_app
+from problem import ErrorHistory, Spectrum, parse
+from tests.problem.run_files import models, variant
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+HOOKS = runpy.run_path(str(DOCS / "hooks.py"))
+
+
+def page(name: str) -> str:
+    """As MkDocs sees it, the parts from the program included."""
+    text: str = HOOKS["on_page_markdown"]((DOCS / name).read_text(encoding="utf-8"))
+    return text
+
+
+SECTIONS = {section for section, _ in models() if section}
+MODELS = [pytest.param(*each, id=f"{each[0]}.{variant(each[1])}".strip(".") or "top") for each in models()]
+
+
+@pytest.mark.parametrize(("section", "model"), MODELS)
+def test_every_key_of_the_run_file_has_its_row(section, model):
+    heading = f"\n## [{section}]\n" if section else "\n## Outside the sections\n"
+    text = page("run-file.md").partition(heading)[2].partition("\n## ")[0]
+    if kind := variant(model):
+        text = text.partition(f'\n### `kind = "{kind}"`\n')[2].partition("\n### ")[0]
+    rows = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", text, flags=re.MULTILINE)}
+    fields = {name: field for name, field in model.model_fields.items() if name != "kind"}
+    assert rows.keys() == fields.keys() - (set() if section else SECTIONS)
+    for name, (default, _) in rows.items():
+        if fields[name].is_required():
+            assert default == "required"
+        elif default:
+            assert tomllib.loads(f"default = {default.strip('`')}")["default"] == fields[name].default
+        else:
+            assert fields[name].default in (None, "")
+
+
+def test_every_command_is_there():
+    commands = re.findall(r"^## `freqbias (\w+)`$", page("commands.md"), flags=re.MULTILINE)
+    assert commands == [command.name for command in build_app().registered_commands] != []
+
+
+def test_every_example_is_in_the_gallery():
+    examples = sorted((ROOT / "examples").glob("[0-9]*.py"))
+    text = page("gallery.md")
+    assert re.findall(r"^\?\?\? example \"examples/(.*)\"$", text, flags=re.MULTILINE) == [e.name for e in examples]
+    pictures = re.findall(r"\(gallery/(.*)\.png\)", text)
+    assert pictures == [example.stem for example in examples]
+    assert sorted(path.stem for path in (DOCS / "gallery").iterdir()) == pictures
+
+
+def test_every_variable_and_column_is_described(tmp_path):
+    xi, cells, time = np.array([[-1.0], [1.0]]), np.array([[0, 1]]), np.array([0.0, 1.0])
+    v, x, u = np.ones((2, 1, 2), complex), np.zeros((3, 1)), np.zeros((2, 1, 3))
+    attributes = {"cell_type": "interval", "degree": 1}
+    Spectrum(time, xi, v, cells, **attributes, loss=time).save(tmp_path / "spectrum.nc")
+    ErrorHistory(time, x, u, time, held_out_position=x, held_out_error=u).save(tmp_path / "error.nc")
+    metrics = {"error_over_initial": time}
+    Comparison(time, xi, v, v, cells, **attributes, limit=np.ones(1), metrics=metrics).save(tmp_path / "spectra.nc")
+    text = (DOCS / "formats.md").read_text(encoding="utf-8")
+    for path in tmp_path.iterdir():
+        section = text.partition(f"/{path.name}\n")[2].partition("\n## ")[0]
+        with xr.open_dataset(path, engine="h5netcdf") as data:
+            assert [name for name in data.variables if f"`{name}`" not in section] == []
+
+
+def test_the_run_file_of_the_tutorial_is_valid():
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", page("tutorial.md"), flags=re.MULTILINE | re.DOTALL)
+    assert parse(tomllib.loads(text)).network.width == 50_000
+
+
+def test_formulas_become_mathml():
+    html = HOOKS["on_page_content"](r'<p><span class="arithmatex">\(a &lt; b\)</span></p>')
+    assert re.fullmatch(r'<p><span class="arithmatex"><math .*<mo>&#x0003C;</mo>.*</math></span></p>', html)
