@@ -11,12 +11,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import pde
-from compare import mean_rate
+from compare import mean_rate, theory_rate
 from problem import Gaussian, Grid, Network, Pde, Problem, waves
 
 samples = waves(Grid(shape=(512,), extent=(1.0,)), [[20.0]], window=0.006)
 times = np.array([0.0, 1.0, 2.0])
-xi, kappa, rho = {}, {}, {}
+xi, kappa, theory = {}, {}, {}
 
 for sigma in (5.0, 10.0):
     problem = Problem(Gaussian(sigma), samples, Network(width=2, sigma_a=0.01), times)
@@ -24,16 +24,16 @@ for sigma in (5.0, 10.0):
     v = spectrum.error
     xi[sigma] = spectrum.frequency[:, 0]
     kappa[sigma] = mean_rate(spectrum.time, v, floor=0.01 * np.abs(v[0]).max())
-    rho[sigma] = problem.density.density(spectrum.frequency)
+    theory[sigma] = theory_rate(problem, spectrum.frequency)  # rho_w / extent
 
-learnt = {sigma: (rho[sigma] > 0.05 * rho[sigma].max()) & np.isfinite(kappa[sigma]) for sigma in kappa}
-apart = max(np.abs(kappa[s][learnt[s]] / rho[s][learnt[s]] - 1).max() for s in kappa)
+learnt = {sigma: (theory[sigma] > 0.05 * theory[sigma].max()) & np.isfinite(kappa[sigma]) for sigma in kappa}
+apart = max(np.abs(kappa[s][learnt[s]] / theory[s][learnt[s]] - 1).max() for s in kappa)
 
 
 def draw(path: str) -> None:
     figure, axes = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
     for sigma, colour in zip(kappa, ("#d55e00", "#0072b2"), strict=True):
-        axes.plot(xi[sigma], rho[sigma], color=colour, linewidth=0.8, label=rf"$\rho_w$, $\sigma$ = {sigma:g}")
+        axes.plot(xi[sigma], theory[sigma], color=colour, linewidth=0.8, label=rf"$\rho_w$, $\sigma$ = {sigma:g}")
         axes.plot(
             xi[sigma][::6],
             kappa[sigma][::6],
