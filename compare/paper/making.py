@@ -23,6 +23,7 @@ from runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, ve
 FIGURES = {
     1: "compare.paper.figure1",
     2: "compare.paper.figure2",
+    3: "compare.paper.figure3",
     4: "compare.paper.figure4",
     5: "compare.paper.figure5",
 }
