@@ -1,0 +1,59 @@
+"""Measured rates against theory: for a small sigma_a nothing diffuses, and kappa = damping / prod extent."""
+
+import numpy as np
+import pytest
+
+import pde
+from compare import fitted_rate, instant_rate, mean_rate, project, theory_rate
+from compare.kappa import learnable
+from nn import InfiniteWidthKernel
+from numerics import exponential
+from problem import Gaussian, Grid, Network, Pde, Problem, Samples, Uniform
+
+SIGNIFICANT = 0.05  # of the largest rho_w: where theory is to hold
+
+
+def peak(density, *, points, end, sigma_a=0.01, extent=1.0, window=0.01):
+    """A target so narrow that it has all frequencies, in the middle of the data."""
+    grid = Grid(points, (extent,) * len(points))
+    values = np.exp(-np.sum(grid.positions() ** 2, axis=1) / (2 * window**2))
+    return Problem(density, Samples(grid, values[None]), Network(width=2, sigma_a=sigma_a), np.linspace(0.0, end, 6))
+
+
+def worst(problem, time, frequency, error):
+    """The largest relative distance to theory of each rate, where rho_w is significant."""
+    shown = problem.density.density(frequency) > SIGNIFICANT * problem.density.maximum(problem.dimension)
+    assert learnable(frequency, error[0], problem.sites.nyquist)[shown].all() and shown.sum() > 50
+    expected = theory_rate(problem, frequency[shown])
+    measured = (
+        mean_rate(time, error[..., shown], floor=0),
+        instant_rate(time, error[..., shown], floor=0),
+        fitted_rate(time, error[..., shown], floor=0)[0],
+    )
+    return max(np.abs(rate / expected - 1).max() for rate in measured)
+
+
+@pytest.mark.parametrize(
+    ("density", "points", "operator", "window", "end"),
+    [
+        (Gaussian(10.0), (256,), "local", 0.01, 50.0),
+        (Uniform(16.0), (256,), "local", 0.01, 50.0),
+        (Gaussian(10.0), (256,), "data", 0.01, 50.0),
+        (Gaussian(6.0), (64, 64), "data", 0.02, 250.0),
+    ],
+    ids=["gaussian", "uniform", "gaussian, data", "gaussian, 2d, data"],
+)
+def test_finite_elements_learn_at_the_rate_of_theory(density, points, operator, window, end):
+    """To the tolerance, 1e-4 of v(0), over what is left of v, a tenth and more."""
+    problem = peak(density, points=points, window=window, end=end)
+    spectrum = pde.solve(problem, Pde(operator=operator, tolerance=1e-4))
+    assert worst(problem, spectrum.time, spectrum.frequency, spectrum.error) < 1e-3
+
+
+def test_the_kernel_flow_does_too_and_diffusion_shows():
+    xi = np.linspace(-30, 30, 241)[:, None]
+    for sigma_a, low, high in ((0.01, 0.0, 1e-3), (1.0, 0.02, 1.0)):
+        problem = peak(Gaussian(10.0), points=(256,), sigma_a=sigma_a, end=50.0)
+        flow = exponential(InfiniteWidthKernel(problem).apply, -problem.samples.values[0], problem.times, 1e-8)
+        error = project(flow.values[:, None], problem.sites, xi)
+        assert low <= worst(problem, problem.times, xi, error) < high
