@@ -120,6 +120,48 @@ def figures_command(
         make(numbers or list(FIGURES), Shelf(shipped_run_files(), out, quick), stop)
 
 
+def kappa_command(
+    path: RunPath,
+    error: ErrorFile = None,
+    start: Annotated[
+        float | None,
+        typer.Option("--from", metavar="T1", help="The window's first time; the start.", show_default=False),
+    ] = None,
+    end: Annotated[
+        float | None, typer.Option("--to", metavar="T2", help="Its last time; the end.", show_default=False)
+    ] = None,
+    floor: Annotated[
+        float, typer.Option(metavar="F", help="No rate where less than this share of the largest |v(0)| is left.")
+    ] = 0.01,
+    bands: Annotated[int, typer.Option(metavar="N", help="Bands of |xi|.")] = 12,
+    directions: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Sectors of the angle in 2-D (4); in 3-D the 3 axes.", show_default=False),
+    ] = None,
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """How fast each frequency is learnt.
+
+    Writes kappa.nc, kappa.csv, bands.csv and kappa.png to the folder kappa of the results: the frequency learning rate
+    -d/dt log |v| at every instant, its mean and a fit over a window of time, by frequency, band and direction, beside
+    theory. Needs the result of `freqbias pde`; those of nn and ntk are measured where they are there.
+    """
+    import problem
+
+    with commandline.open_run(
+        path, load=problem.load, build=problem.build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
+    ) as (run, statement, store, _):
+        from compare.kappa_stage import Options, run_stage
+
+        options = Options(start, end, floor, bands, directions)
+        run_stage(run, statement, store, resume=resume, overwrite=overwrite, options=options, error_file=error)
+
+
 def mesh_command(
     path: RunPath,
     out: Out = None,
@@ -192,6 +234,7 @@ def build_app() -> typer.Typer:
     app.command("nn")(nn_command)
     app.command("ntk")(ntk_command)
     app.command("compare")(compare_command)
+    app.command("kappa")(kappa_command)
     app.command("figures")(figures_command)
     app.command("doctor")(doctor_command)
     return app

@@ -5,10 +5,11 @@ In one dimension curves, the differences below on a scale of their own; in two d
 colour scale. Several channels are shown as the root of the sum over channels of |v_c|^2.
 """
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import Any, Protocol
 
 import matplotlib.style
 import numpy as np
@@ -36,6 +37,15 @@ KERNELS = [  # colour, marker and words of each; of its names the first that is 
     (("empirical-steps", "empirical"), "#d55e00", "^", "the network's own kernel"),
 ]
 MARKERS = 12  # along the axis: the curves lie on one another
+
+
+class Described(Protocol):
+    """What says of itself where it comes from."""
+
+    @property
+    def attributes(self) -> Mapping[str, Any]: ...
+    @property
+    def limit(self) -> np.ndarray: ...
 
 
 def figure4(comparison: Comparison, *paths: Path) -> Figure:
@@ -190,25 +200,25 @@ def _label(comparison: Comparison, what: str) -> str:
     return rf"$(\sum_c |{what}|_c^2)^{{1/2}}$" if len(what) > 1 else rf"$(\sum_c |{what}_c|^2)^{{1/2}}$"
 
 
-def network_words(comparison: Comparison) -> str:
+def network_words(comparison: Described) -> str:
     width, depth = comparison.attributes.get("width"), comparison.attributes.get("depth", 2)
     if width is None:
         return "network"
     return f"network, {width:,} neurons" if depth == 2 else f"network of {depth} layers, width {width:,}"
 
 
-def per_unit(comparison: Comparison) -> str:
+def per_unit(comparison: Described) -> str:
     return f"cycles/{comparison.attributes.get('unit') or 'unit length'}"
 
 
-def limits(comparison: Comparison) -> str:
+def limits(comparison: Described) -> str:
     """Of the data; scattered samples have none."""
     if not np.isfinite(comparison.limit).all():
         return ""
     return "; Nyquist limit " + ", ".join(f"±{limit:g}" for limit in comparison.limit)
 
 
-def provenance(comparison: Comparison, suffix: str) -> dict[str, str]:
+def provenance(comparison: Described, suffix: str) -> dict[str, str]:
     """What a figure's file says of itself."""
     program = f"freqbias {version('freqbias')}"
     name = str(comparison.attributes.get("name", ""))

@@ -5,11 +5,8 @@ Channels count together: |v|^2 = sum_c |v_c|^2. Where a rate is undefined it is 
 part of the arrays: `window`.
 """
 
-from pathlib import Path
-
 import numpy as np
 
-from compare.metrics import Comparison
 from problem import Problem
 
 FLOOR = 0.01  # of the largest |v(0)|: below it a frequency has too little to learn for a rate to mean anything
@@ -88,29 +85,10 @@ def theory_rate(problem: Problem, frequency: np.ndarray) -> np.ndarray:
     return problem.laws.damping.value(frequency) / problem.sites.volume
 
 
-def learnable(frequency: np.ndarray, start: np.ndarray, limit: np.ndarray, *, floor: float = FLOOR) -> np.ndarray:
-    """Which frequencies have a rate, (n,) bool: those within |xi_i| <= limit_i whose |v(xi, 0)| is at least the floor
-    times the largest there. frequency (n, d); start: v(0), (C, n); limit (d,)."""
+def learnable(frequency: np.ndarray, start: np.ndarray, limit: np.ndarray, *, least: float = 0.0) -> np.ndarray:
+    """Which frequencies have a rate, (n,) bool: those within |xi_i| <= limit_i with |v| >= least at the start.
+
+    frequency (n, d); start: v there (C, n); limit (d,).
+    """
     inside = (np.abs(frequency) <= limit * (1 + 1e-12)).all(axis=1)
-    size = np.linalg.norm(start, axis=0)
-    return np.asarray(inside & (size >= floor * size[inside].max(initial=0.0)))
-
-
-def mean_rates(comparison: Comparison) -> dict[str, np.ndarray]:
-    """`mean_rate` on the nodes, (n,) each, of the finite elements, the network and every prediction; the floor is
-    FLOOR of the largest |v_pde(0)| within the Nyquist box, beyond which nothing is defined."""
-    defined = learnable(comparison.frequency, comparison.pde[0], comparison.limit)
-    floor = FLOOR * np.linalg.norm(comparison.pde[0][:, defined], axis=0).max(initial=0.0)
-    spectra = {"pde": comparison.pde, "nn": comparison.nn, **comparison.predictions}
-    rates = {name: mean_rate(comparison.time, values, floor=floor) for name, values in spectra.items()}
-    return {name: np.where(defined, rate, np.nan) for name, rate in rates.items()}
-
-
-def save_rates(comparison: Comparison, path: Path) -> None:
-    """Write `kappa.csv`: a header, and a row for each node at which a rate is defined: xi_1, xi_2, ... [cycles/length],
-    then the mean rates [1/time] of the finite elements, the network and every prediction."""
-    rates = mean_rates(comparison)
-    shown = np.isfinite(rates["pde"])
-    names = [*(f"xi_{axis + 1}" for axis in range(comparison.frequency.shape[1])), *(f"kappa_{name}" for name in rates)]
-    table = np.column_stack([comparison.frequency, *rates.values()])[shown]
-    np.savetxt(path, table, fmt="%.10g", delimiter=",", header=",".join(names), comments="")
+    return np.asarray(inside & (np.linalg.norm(start, axis=0) >= least))

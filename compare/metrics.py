@@ -96,13 +96,8 @@ def compare(
     Raises InputError where positions or channels are others, no time is common (nothing is interpolated), v_pde(0) is
     0, or a spectrum of scattered samples lacks its loss.
     """
-    error = _in_order(history, problem)
+    error = errors_in_order(history, problem)
     ours, theirs = common_times(spectrum.time, history.time)
-    if error.shape[1] != spectrum.error.shape[1]:
-        raise InputError(
-            f"the network's errors have {error.shape[1]} channels and the data {spectrum.error.shape[1]}; "
-            "compare errors on the same data"
-        )
     limit = problem.sites.nyquist
     norm = MassNorm(spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, limit=limit)
     pde, nn = spectrum.error[ours], project(error[theirs], problem.sites, spectrum.frequency, threads=threads)
@@ -141,10 +136,7 @@ def compare(
     spectra = {"network": nn, "pde": pde, **kernels}
     metrics |= {cause: total(spectra[one] - spectra[other]) / initial for cause, (one, other) in split.items()}
     attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}
-    attributes |= settings
-    for key in ("width", "depth"):
-        if isinstance(number := history.attributes.get(key), int | np.integer):  # in a user's file it may be anything
-            attributes[key] = int(number)
+    attributes |= settings | said_of(history)
     return Comparison(
         spectrum.time[ours],
         spectrum.frequency,
@@ -161,9 +153,16 @@ def compare(
     )
 
 
-def _in_order(history: ErrorHistory, problem: Problem) -> np.ndarray:
-    """Its errors (T, C, N), in the order of the data's samples."""
-    return history.error[:, :, match_positions(history.position, problem.sites)]
+def errors_in_order(history: ErrorHistory, problem: Problem) -> np.ndarray:
+    """Its errors (T, C, N), in the order of the data's samples. Raises InputError where positions or channels are
+    others."""
+    channels, ours = history.error.shape[1], problem.samples.channels
+    order = match_positions(history.position, problem.sites)
+    if channels != ours:
+        raise InputError(
+            f"the network's errors have {channels} channels and the data {ours}; compare errors on the same data"
+        )
+    return history.error[:, :, order]
 
 
 def _at(times: np.ndarray, prediction: ErrorHistory, problem: Problem) -> np.ndarray:
@@ -171,7 +170,13 @@ def _at(times: np.ndarray, prediction: ErrorHistory, problem: Problem) -> np.nda
     which, found = common_times(times, prediction.time)
     if len(which) < len(times):
         raise InputError(f"a prediction has {_range(prediction.time)}, and not all of {_range(times)}; make it anew")
-    return _in_order(prediction, problem)[found]
+    return errors_in_order(prediction, problem)[found]
+
+
+def said_of(history: ErrorHistory) -> dict[str, int]:
+    """Width and depth of its network, where it says them: in a user's file they may be anything."""
+    found = {key: history.attributes.get(key) for key in ("width", "depth")}
+    return {key: int(number) for key, number in found.items() if isinstance(number, int | np.integer)}
 
 
 def common_times(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

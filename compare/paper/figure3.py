@@ -18,8 +18,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from compare.figures import per_unit
-from compare.kappa import mean_rates, theory_rate
+from compare.kappa import theory_rate
 from compare.paper.making import Job, Result, Shelf
+from compare.rates import mean_rates
 from problem import Network
 
 KINDS: dict[str, tuple[str, str, str, float]] = {  # by run file: key, its symbol, title, end over key
@@ -94,7 +95,7 @@ def _curve(panel: Axes, result: Result, colour: str, dashes: Any, words: str) ->
 
 
 def measured(result: Result) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """xi >= 0 at the nodes, (n,), in order; theory there, and what `compare.kappa.mean_rates` measures."""
+    """xi >= 0 at the nodes, (n,), in order; theory there, and what `compare.rates.mean_rates` measures."""
     comparison = result.comparison
     order = np.argsort(comparison.frequency[:, 0])
     order = order[comparison.frequency[order, 0] >= 0]

@@ -5,7 +5,7 @@ import pytest
 
 import pde
 from compare import fitted_rate, instant_rate, mean_rate, project, theory_rate
-from compare.kappa import learnable
+from compare.kappa import FLOOR, learnable
 from nn import InfiniteWidthKernel
 from numerics import exponential
 from problem import Gaussian, Grid, Network, Pde, Problem, Samples, Uniform
@@ -23,7 +23,8 @@ def peak(density, *, points, end, sigma_a=0.01, extent=1.0, window=0.01):
 def worst(problem, time, frequency, error):
     """The largest relative distance to theory of each rate, where rho_w is significant."""
     shown = problem.density.density(frequency) > SIGNIFICANT * problem.density.maximum(problem.dimension)
-    assert learnable(frequency, error[0], problem.sites.nyquist)[shown].all() and shown.sum() > 50
+    least = FLOOR * np.linalg.norm(error[0], axis=0).max()
+    assert learnable(frequency, error[0], problem.sites.nyquist, least=least)[shown].all() and shown.sum() > 50
     expected = theory_rate(problem, frequency[shown])
     measured = (
         mean_rate(time, error[..., shown], floor=0),

@@ -1,0 +1,189 @@
+"""All rates of a result: tables, picture, and the stage `kappa`."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import matplotlib.style
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from compare import compare, draw_kappa
+from compare.figures import STYLE
+from compare.kappa import FLOOR
+from compare.kappa_stage import Options, run_stage
+from compare.rates import kappa_of, measure
+from problem import InputError, build, parse, stage_keys
+from runtime import Store, UsageError
+from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
+from tests.compare.test_figures import texts
+
+TABLES = {
+    "name": "test",
+    "density": {"kind": "gaussian", "sigma": 10.0},
+    "data": {"kind": "waves", "dimension": 1, "points": 64, "frequencies": [[3.0]], "window": 0.1},
+    "network": {"width": 100, "sigma_a": 1.0},
+    "time": {"times": [1.0, 2.0, 5.0]},
+}
+RUN = parse(TABLES)
+
+
+def decaying(problem, history, rate):
+    """The same errors decaying at another rate."""
+    return replace(history, error=-problem.samples.values * np.exp(-rate * history.time)[:, None, None])
+
+
+@pytest.mark.parametrize("problem", [problem_1d(), problem_2d(channels=2)], ids=["1d", "2d, two channels"])
+def test_the_table_has_every_frequency_with_something_to_learn(problem, tmp_path):
+    spectrum, history = fabricated(problem, decay=0.3)
+    slower = decaying(problem, history, 0.1)
+    record = compare(spectrum, slower, problem, predictions=predicted(history, 1.0, 1.0, 1.0))
+    kappa_of(record, problem).save_means(tmp_path / "kappa.csv")
+    table = np.genfromtxt(tmp_path / "kappa.csv", delimiter=",", names=True, deletechars="")
+    start = np.linalg.norm(record.pde[0], axis=0)
+    inside = (np.abs(record.frequency) <= record.limit).all(axis=1)
+    assert len(table) == np.count_nonzero(inside & (start >= FLOOR * start[inside].max()))
+    np.testing.assert_allclose(table["kappa_pde"], 0.3, rtol=1e-6)
+    np.testing.assert_allclose(table["kappa_nn"], 0.1, rtol=1e-6)
+    assert table.dtype.names[: problem.dimension] == ("xi_1", "xi_2")[: problem.dimension]
+    assert {f"kappa_{name}" for name in record.predictions} < set(table.dtype.names)
+
+
+def test_nothing_beyond_the_limit_of_the_data_counts():
+    problem = problem_1d()
+    spectrum, history = fabricated(problem, half_width=2 * float(problem.grid.nyquist[0]), cells=(192,))
+    record = compare(spectrum, history, problem)
+    beyond = np.abs(record.frequency[:, 0]) > record.limit[0] * (1 + 1e-9)
+    assert np.abs(record.pde[0, 0, beyond]).max() > 0.5 * np.abs(record.pde[0]).max()  # its aliases
+    for rates in kappa_of(record, problem).measured.values():
+        for kind in (rates.mean, rates.fit, rates.standard_error, rates.instant):
+            assert np.isnan(kind[..., beyond]).all() and np.isfinite(kind[..., ~beyond]).any()
+
+
+def test_a_window_and_theory_in_bands():
+    """Rates that change at t = 1; and a spectrum that decays as theory has it has its rates in every region."""
+    problem = problem_2d()
+    spectrum, _ = fabricated(problem)
+    time = np.array([0.0, 0.5, 1.0, 2.0, 4.0])
+    error = spectrum.error[:1] * np.exp(-np.where(time < 1, 0.9 * time, 0.5 + 0.4 * time))[:, None, None]
+    late = measure(spectrum, time, {"pde": error}, problem, start=1.0)
+    np.testing.assert_array_equal(late.time, time[2:])
+    for kind in ("mean", "fit"):
+        rates = getattr(late.measured["pde"], kind)
+        np.testing.assert_allclose(rates[np.isfinite(rates)], 0.4, rtol=1e-9)
+    early = measure(spectrum, time, {"pde": error}, problem, end=1.0)
+    np.testing.assert_allclose(early.regions[1].measured["pde"].mean, 0.9, rtol=1e-9)
+
+    ideal = spectrum.error[:1] * np.exp(-late.theory * 100 * time[:, None, None])
+    found = measure(spectrum, 100 * time, {"pde": ideal}, problem, bands=5, directions=3)
+    assert [len(each.theory) for each in found.regions] == [5, 3]
+    for each in found.regions:
+        np.testing.assert_allclose(each.measured["pde"].mean, each.theory, rtol=1e-9)
+        assert np.ptp(each.theory) > 0.01 * each.theory.max()
+
+
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_the_picture_shows_the_rates_of_all(dimension, tmp_path):
+    problem = problem_1d() if dimension == 1 else problem_2d(channels=2)
+    spectrum, history = fabricated(problem, decay=0.3)
+    record = compare(spectrum, replace(history, attributes={"width": 100_000}), problem,
+                     predictions=predicted(history, 1.0, 1.0, 1.0))  # fmt: skip
+    spectra = {"pde": record.pde, "nn": record.nn, **record.predictions}
+    rates = measure(record, record.time, spectra, problem, bands=6, attributes=record.attributes)
+    figure = draw_kappa(rates, tmp_path / "kappa.png")
+    with matplotlib.style.context(STYLE):
+        FigureCanvasAgg(figure).draw()
+    assert len(figure.axes) == dimension
+    for panel in figure.axes:
+        fits = [container for container in panel.containers if container.has_yerr]
+        assert len(fits) == 4
+        for fit in fits:
+            np.testing.assert_allclose(fit[0].get_ydata(), 0.3, rtol=1e-6)
+    panel = figure.axes[0]
+    assert "cycles" in panel.get_xlabel() and "1/time" in panel.get_ylabel()
+    theory = panel.lines[0]
+    if dimension == 1:
+        expected = problem.density.density(theory.get_xdata()[:, None])
+        np.testing.assert_allclose(theory.get_ydata(), expected, rtol=1e-12)
+    found = texts(figure)
+    for text, box in found:
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
+    for (one, a), (two, b) in combinations(found, 2):
+        assert not a.overlaps(b), (one, two)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A result folder with a finished pde alone."""
+    store = Store(tmp_path / "out")
+    spectrum, _ = fabricated(build(RUN), cells=(32,))
+    put(store, "pde", "spectrum.nc", replace(spectrum, attributes={"tolerance": 1e-3}))
+    return store
+
+
+def put(store, stage, name, record, **flags):
+    with store.open(stage, keys=stage_keys(RUN, stage), **flags) as opened:
+        with opened.writing(name) as path:
+            record.save(path)
+        opened.finish()
+
+
+def kappa_stage(store, *, resume=False, overwrite=False, **how):
+    options = Options(**{key: how.pop(key) for key in list(how) if key != "error_file"})
+    run_stage(RUN, build(RUN), store, resume=resume, overwrite=overwrite, options=options, **how)
+
+
+def test_the_stage_measures_what_is_finished(store):
+    kappa_stage(store, bands=4, start=1.0)
+    names = {path.name for path in (store.root / "kappa").iterdir()}
+    assert {"kappa.nc", "kappa.csv", "bands.csv", "kappa.png", "kappa.pdf", "manifest.json"} <= names
+    with xr.open_dataset(store.root / "kappa" / "kappa.nc") as data:
+        assert data["kappa_pde"].dims == ("time", "node") and "kappa_nn" not in data
+        np.testing.assert_array_equal(data["time"], [1.5, 3.5])
+        assert (data.attrs["window_start"], data.attrs["window_end"]) == (1.0, 5.0)
+        np.testing.assert_allclose(data["kappa_pde_fit"].dropna("node"), 0.3, rtol=1e-9)
+    kappa_stage(store, bands=4, start=1.0, resume=True)
+    with pytest.raises(UsageError, match=r"kappa\.bands: 4 -> 5.*--overwrite"):
+        kappa_stage(store, bands=5, start=1.0, resume=True)
+
+    problem = build(RUN)
+    _, history = fabricated(problem, cells=(32,))
+    put(store, "nn", "error.nc", decaying(problem, history, 0.1))
+    put(store, "ntk", "empirical.nc", decaying(problem, history, 0.2))
+    with pytest.raises(UsageError, match=r"sources\.nn.*--overwrite"):
+        kappa_stage(store, bands=4, start=1.0, resume=True)
+    kappa_stage(store, bands=4, overwrite=True)
+    table = np.genfromtxt(store.root / "kappa" / "bands.csv", delimiter=",", names=True, dtype=None, deletechars="")
+    assert list(table["region"]) == ["band"] * 4
+    for name, rate in {"pde": 0.3, "nn": 0.1, "empirical": 0.2}.items():
+        np.testing.assert_allclose(table[f"{name}_fit"], rate, rtol=1e-6)
+        assert (table[f"{name}_standard_error"] < 1e-6).all()
+
+
+def test_own_errors_at_times_of_their_own(store, tmp_path):
+    problem = build(RUN)
+    _, history = fabricated(problem, cells=(32,))
+    own = decaying(problem, replace(history, time=np.array([0.0, 1.0, 1.5, 5.0])), 0.15)
+    own.save(tmp_path / "mine.nc")
+    kappa_stage(store, error_file=tmp_path / "mine.nc")
+    with xr.open_dataset(store.root / "kappa" / "kappa.nc") as data:
+        np.testing.assert_array_equal(data["time"], [0.5, 3.0])
+        np.testing.assert_allclose(data["kappa_nn"].dropna("node"), 0.15, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"start": 3.0}, "--from 3.*1 of the output times.*0, 1, 2, 5"),
+        ({"start": 4.0, "end": 2.0}, "0 of the output times"),
+        ({"floor": 0.0}, "--floor 0"),
+        ({"floor": 0.99, "start": 2.0}, "--floor 0.99.*earlier --from"),
+        ({"bands": 0}, "--bands 0"),
+        ({"directions": 4}, "--directions 4: in 1 dimension.*leave it out"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_is_written(store, how, message):
+    with pytest.raises(InputError, match=message):
+        kappa_stage(store, **how)
+    assert not list(store.root.glob("kappa*"))
