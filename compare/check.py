@@ -7,6 +7,7 @@ import numpy as np
 
 from compare import predict
 from compare.table import aligned
+from compare.target import never_learnt
 from meshes import Plan, cells_in_words
 from meshes.rule import tail_radius
 from nn.training import prepare
@@ -68,7 +69,7 @@ def _warnings(
         texts.append(
             f"the loss only falls to {flow.loss[-1] / flow.loss[0]:.0%} of its start; a later [time] end shows more"
         )
-    if beyond := predict.never_learnt(problem, layout):
+    if beyond := never_learnt(problem, layout):
         texts.append(beyond)
     if layout.folded and not isinstance(problem.sites, Grid):
         wanted, reached = tail_radius(problem, tolerance), max(layout.half_width)

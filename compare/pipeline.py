@@ -72,7 +72,7 @@ def _refuse_early(run: RunFile, problem: Problem, store: Store, *, resume: bool,
     if "pde" not in done:
         check_memory(problem, run.pde, run.mesh, layout)
     if not {"nn", "ntk"} <= set(done):
-        from compare.predict import never_learnt
+        from compare.target import never_learnt
         from nn.plan import prepare
 
         prepare(problem, run.training, tolerance=run.training_tolerance)

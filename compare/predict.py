@@ -21,7 +21,7 @@ from nn.training import trajectory
 from numerics import NonUniformTransform, TensorTransform, exponential, transform_between, transform_to_tensor_grid
 from pde.cost import memory_needed
 from pde.integrators import TRANSFORM_SHARE, Adaptive, ThetaMethod, choose
-from problem import ComputationError, Grid, Pde, Problem
+from problem import ComputationError, Pde, Problem
 from runtime import threads
 
 PRODUCT = 1e-9  # seconds for an entry of the element matrices in a product, real and imaginary part
@@ -33,7 +33,6 @@ SHIFTS = 12  # factorisations of an adaptive run, each with as many solves as on
 CG_PRODUCTS = 10  # of one implicit step of the data operator
 STARTING = 3.0  # seconds to import the libraries
 WRITING = 1.2e-6  # seconds for a dof, channel and output time, fields for ParaView included
-LITTLE = 0.01  # energy of the target that may lie where it is never learnt, before a warning
 
 
 @dataclass(frozen=True)
@@ -97,32 +96,6 @@ def training_cost(plan: TrainingPlan) -> Cost:
         seconds = time.perf_counter() - began
     needed = training_memory(plan.problem, precision=plan.settings.precision, backend=plan.backend)
     return Cost(plan.schedule.steps, seconds * plan.schedule.steps, needed)
-
-
-def never_learnt(problem: Problem, layout: MeshPlan) -> str:
-    """A warning where the target lies at frequencies that are not drawn; else nothing."""
-    if not isinstance(problem.sites, Grid):  # the spectrum of scattered samples has no Parseval
-        return ""
-    beyond = energy_beyond(problem, layout.half_width)
-    if beyond <= LITTLE:
-        return ""
-    return (
-        f"{beyond:.1%} of the target lies beyond the mesh's half-width, where [density] is negligible; "
-        "the network will not learn that part by then"
-    )
-
-
-def energy_beyond(problem: Problem, half_width: tuple[float, ...]) -> float:
-    """The share of mean_j f*_j^2 that the discrete transform finds at frequencies |xi_i| > half_width_i."""
-    grid = problem.grid
-    values = problem.samples.values.reshape(-1, *grid.shape)
-    power = np.sum(np.abs(np.fft.fftn(values, axes=range(1, values.ndim))) ** 2, axis=0)
-    axes = [
-        np.abs(np.fft.fftfreq(n, h)) > r * (1 + 1e-9)
-        for n, h, r in zip(grid.shape, grid.spacing, half_width, strict=True)
-    ]
-    beyond = np.any(np.meshgrid(*axes, indexing="ij"), axis=0)
-    return float(power[beyond].sum() / power.sum())
 
 
 def _transform_seconds(problem: Problem, settings: Pde, plan: MeshPlan) -> float:

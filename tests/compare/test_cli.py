@@ -91,6 +91,14 @@ def test_help_and_errors_are_said_once_under_mpirun(small):
     assert helped.returncode == 0 and helped.stdout.count("Usage:") == 1
 
 
+def test_run_starts_under_mpirun(small):
+    """Had one process alone imported petsc4py, whose start is collective, it would wait forever."""
+    code = "import sys; sys.argv = ['freqbias', *sys.argv[1:]]; from compare.cli import main; main()"
+    answer = run_code(code, "run", small / "small.toml", "--out", small / "out", "--max-walltime", "1", ranks=2)
+    assert answer.returncode == 75, answer.stderr
+    assert "results go to" in answer.stderr
+
+
 def test_the_run_file_that_ships_is_a_good_one():
     assert load(cli.shipped_run_file()).name == "figure4"
 
