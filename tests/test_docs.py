@@ -84,3 +84,15 @@ def test_the_run_file_of_the_tutorial_is_valid():
 def test_formulas_become_mathml():
     html = HOOKS["on_page_content"](r'<p><span class="arithmatex">\(a &lt; b\)</span></p>')
     assert re.fullmatch(r'<p><span class="arithmatex"><math .*<mo>&#x0003C;</mo>.*</math></span></p>', html)
+
+
+@pytest.mark.parametrize("name", sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")))
+def test_the_rows_of_a_table_have_the_cells_of_its_head(name):
+    """A | in a formula would begin a cell."""
+    for table in re.findall(r"(?:^\|.*\n)+", page(name), flags=re.MULTILINE):
+        head, *rows = table.splitlines()
+        assert [row for row in rows if bars(row) != bars(head)] == []
+
+
+def bars(row: str) -> int:
+    return len(re.findall(r"(?<!\\)\|", row))
