@@ -20,7 +20,7 @@ from nn.training import Plan as TrainingPlan
 from nn.training import trajectory
 from numerics import NonUniformTransform, TensorTransform, exponential, transform_between, transform_to_tensor_grid
 from pde.cost import memory_needed
-from pde.integrators import TRANSFORM_SHARE, Adaptive, ThetaMethod, choose
+from pde.integrators import Adaptive, ThetaMethod, choose, transform_accuracy
 from problem import ComputationError, Pde, Problem
 from runtime import threads
 
@@ -100,7 +100,7 @@ def training_cost(plan: TrainingPlan) -> Cost:
 
 def _transform_seconds(problem: Problem, settings: Pde, plan: MeshPlan) -> float:
     """One pair of transforms between the samples and as many frequencies as half the mesh has."""
-    eps, count = TRANSFORM_SHARE * settings.tolerance, threads()
+    eps, count = transform_accuracy(problem, settings, folded=plan.folded), threads()
     if isinstance(plan, BoxPlan):
         nodes = [np.linspace(-r, r, n * plan.degree + 1) for r, n in zip(plan.half_width, plan.cells, strict=True)]
         nodes[0] = nodes[0][len(nodes[0]) // 2 :]

@@ -27,6 +27,8 @@ NODES: dict[str, dict[int, tuple[float, float, float]]] = {
 TABULATED = (1e-2, 1e-3, 1e-4)
 RINGING = 1.2  # more nodes, measured on folded laws, where the mesh does not follow an edge
 COARSE = 2.0  # nodes per 1/X of a mesh that will be refined
+PEAK = 1e-2  # of the largest of a law, where its peak ends
+PEAK_REACH, PEAK_CELLS = 8, 16  # where it is narrow: how far fine cells reach, in its widths, and how many they are
 LEAST_CELLS = 8  # along each axis, so that rho_w itself is resolved where its width is far below 1/X
 BEYOND = 1.1  # half-width of a box around a sphere over its radius, at the least
 SAMPLES = {1: 401, 2: 81, 3: 31}  # an axis, to see where the laws vanish
@@ -94,7 +96,8 @@ def plan(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None
         layout: Plan = replace(layers, refined=mesh.adaptive)
     else:
         breaks = [[] if folded else _breaks(problem, axis) for axis in range(problem.dimension)]
-        pieces = [_pieces(r, h, b, least) for r, h, b in zip(half_width, size, breaks, strict=True)]
+        cores = [0.0] * problem.dimension if mesh.size or mesh.adaptive else _cores(problem, size, folded=folded)
+        pieces = [_pieces(r, h, b, least, core) for r, h, b, core in zip(half_width, size, breaks, cores, strict=True)]
         layout = BoxPlan(tuple(pieces), settings.degree, folded, simplices=mesh.adaptive)
     return _refinable(layout, mesh)
 
@@ -108,12 +111,29 @@ def _refinable(layout: Plan, mesh: Mesh) -> Plan:
     return layout
 
 
-def _pieces(half_width: float, size: float, breaks: list[float], least: int) -> tuple[tuple[float, int], ...]:
-    """One axis of a box, from 0 to the half-width: where its pieces end and their cells, of this size at most."""
-    ends = [*(b for b in breaks if 1e-9 * half_width < b < half_width * (1 - 1e-9)), half_width]
+def _pieces(
+    half_width: float, size: float, breaks: list[float], least: int, core: float
+) -> tuple[tuple[float, int], ...]:
+    """One axis of a box, from 0 to the half-width: where its pieces end and their cells, of this size at most, and up
+    to the core, where there is one, PEAK_CELLS."""
+    inside = sorted(b for b in {*breaks, core} if 1e-9 * half_width < b < half_width * (1 - 1e-9))
+    starts, ends = [0.0, *inside], [*inside, half_width]
     size = min(size, 2 * half_width / least)
-    starts = [0.0, *ends[:-1]]
-    return tuple((end, max(1, ceil((end - start) / size - 1e-9))) for start, end in zip(starts, ends, strict=True))
+    sizes = [min(size, core / PEAK_CELLS) if end <= core else size for end in ends]
+    counts = [ceil((end - start) / h - 1e-9) for start, end, h in zip(starts, ends, sizes, strict=True)]
+    return tuple((end, max(1, count)) for end, count in zip(ends, counts, strict=True))
+
+
+def _cores(problem: Problem, size: np.ndarray, *, folded: bool) -> list[float]:
+    """For each axis up to where a peak of the laws lies that is narrower than a cell; 0 for none.
+
+    Waves interpolated in cells err the least on average over a cell, and a peak in one is no average: with most of the
+    kernel in it, its error counts as often as the flow has time for. Folded, a peak is as wide as the data let it be.
+    """
+    widths = [law.tail_radius(PEAK * law.maximum) for law in _laws(problem) if law.maximum > 0]
+    width = max(widths, default=np.inf)
+    seen = 1 / np.ptp(problem.sites.positions(), axis=0) if folded else np.zeros(problem.dimension)
+    return [PEAK_REACH * max(width, least) if width < h else 0.0 for least, h in zip(seen, size, strict=True)]
 
 
 def _layers(

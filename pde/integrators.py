@@ -9,6 +9,7 @@ from problem import Grid, Pde, Problem
 INTEGRATION_SHARE = 0.2  # of the tolerance, for Lanczos, where digits are cheap; the mesh takes the rest
 STEPPING_SHARE = 0.5  # of the tolerance, for the stepping integrators
 TRANSFORM_SHARE = 5e-2  # of the tolerance, for the non-uniform transforms
+LONG = 500.0  # decay rates times the last output time, beyond which their errors add up to more
 
 
 def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
@@ -20,6 +21,15 @@ def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
     if operator == "local":
         return local
     return kernel if folded else min(kernel, local + problem.laws.atom)
+
+
+def transform_accuracy(problem: Problem, settings: Pde, *, folded: bool) -> float:
+    """The relative accuracy asked of the non-uniform transforms. The data operator applies them as long as the flow
+    lasts: what little a product errs where nothing is learnt counts T times."""
+    lasts = 0.0
+    if settings.operator == "data":
+        lasts = problem.times[-1] * fastest_rate(problem, operator="data", folded=folded)
+    return TRANSFORM_SHARE * settings.tolerance / max(1.0, lasts / LONG)
 
 
 def choose(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:

@@ -21,7 +21,7 @@ from dolfinx import fem
 from meshes import Plan, build
 from pde.cost import obstacle
 from pde.evolution import Effort
-from pde.integrators import TRANSFORM_SHARE, choose
+from pde.integrators import choose, transform_accuracy
 from pde.local_operator import LocalOperator
 from problem import ComputationError, Pde, Problem
 from runtime import log, on_root, threads
@@ -66,7 +66,7 @@ def _indicators(
     problem: Problem, settings: Pde, plan: Plan, mesh: dolfinx.mesh.Mesh, errors: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """max_t eta_c^2 of this rank's cells, (c,), and eta. Collective."""
-    accuracy = TRANSFORM_SHARE * settings.tolerance
+    accuracy = transform_accuracy(problem, settings, folded=False)
     coarse, fine = (
         LocalOperator(problem, finer, mesh.comm, errors, accuracy=accuracy, threads=threads(), mesh=mesh)
         for finer in (plan, replace(plan, degree=plan.degree + 1))  # type: ignore[type-var]

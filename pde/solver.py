@@ -14,7 +14,7 @@ from pde.cost import affordable_plan
 from pde.data_operator import DataOperator
 from pde.evolution import Effort, finite
 from pde.floor import Defect, accumulated
-from pde.integrators import TRANSFORM_SHARE, choose
+from pde.integrators import choose, transform_accuracy
 from pde.local_operator import LocalOperator
 from pde.refinement import refined
 from problem import ComputationError, Grid, Mesh, Pde, Problem, Spectrum
@@ -65,7 +65,7 @@ class Solver:
         self.plan = runtime.on_root(affordable_plan, problem, self.settings, mesh or Mesh(), comm=comm)
         self.effort = Effort()
         self._integrator = choose(problem, self.settings, folded=self.plan.folded)
-        accuracy = TRANSFORM_SHARE * self.settings.tolerance
+        accuracy = transform_accuracy(problem, self.settings, folded=self.plan.folded)
         errors = start_errors(problem, self.settings.initial)
         self.mesh_error, finer = float("nan"), None
         if mesh is not None and mesh.adaptive:

@@ -122,6 +122,16 @@ def test_edges_of_the_laws_inside_the_box_do_not_ring(density, sites):
     assert error <= 1e-4
 
 
+@pytest.mark.parametrize("sigma", [0.01, 0.1])
+def test_a_peak_narrower_than_a_cell_is_resolved(sigma):
+    """Most of the kernel then lies at xi = 0, far from what is to be learnt, and its errors have long to add up."""
+    network, noise = network_of("relu", 3, 1.0), np.random.default_rng(4).normal(size=(1, 80))
+    problem = Problem(Gaussian(sigma), Samples(GRIDS[1], noise), network, np.array([0.0, 20.0, 400.0]))
+    error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-3)))
+    assert left > 0.5
+    assert error <= 1e-3
+
+
 def test_two_channels():
     problem = on_a_grid(1, "relu", 3, None)
     noise = np.random.default_rng(4).normal(size=(1, problem.sites.size))

@@ -158,6 +158,15 @@ def test_extremes(density, shape, extent, sigma_a, tolerance):
     assert error <= tolerance
 
 
+@pytest.mark.parametrize("shape, extent", [((96,), (1.0,)), ((16, 14), (1.0, 0.8))])
+def test_a_peak_narrower_than_a_cell_under_heavy_tails(shape, extent):
+    frequencies = [[3.0, 2.0][: len(shape)]]
+    problem = problem_of(StudentT(0.01, 1.0), shape, extent, frequencies, None, 400.0)
+    error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-3)))
+    assert left > 0.5
+    assert error <= 1e-3
+
+
 @pytest.mark.parametrize("shape, extent", [((48,), (1.0,)), ((16, 14), (1.0, 0.8))])
 @pytest.mark.parametrize("atom", [0.0, 0.3])
 def test_laws_that_are_not_those_of_two_layers(shape, extent, atom):
