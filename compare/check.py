@@ -17,6 +17,8 @@ from problem import Grid, Network, Problem, RunFile, Sites
 from runtime import available_memory
 from runtime.progress import duration
 
+WIDE = 1000  # neurons, below which a network is far from the equation
+LONG = 86400.0  # seconds of a training that few would wait for
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 
 
@@ -51,15 +53,25 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("results", f"{root} ({_found(root)})"),
     ]
     warnings = [
-        f"warning: {text}" for text in _warnings(problem, layout, flow, pde.memory + nn.memory, run.pde.tolerance)
+        f"warning: {text}"
+        for text in _warnings(
+            problem, layout, flow, tolerance=run.pde.tolerance, memory=pde.memory + nn.memory, training=nn.seconds
+        )
     ]
     closing = "The run file is valid. Compiling forms for the first time adds some seconds."
     return "\n".join([aligned(rows), "", *warnings, closing])
 
 
 def _warnings(
-    problem: Problem, layout: Plan, flow: predict.KernelFlow | None, memory: float, tolerance: float
+    problem: Problem,
+    layout: Plan,
+    flow: predict.KernelFlow | None,
+    *,
+    tolerance: float,
+    memory: float,
+    training: float,
 ) -> list[str]:
+    """tolerance: of the equation; memory: bytes of both sides; training: its seconds."""
     texts = []
     if flow is None:
         texts.append(
@@ -79,11 +91,14 @@ def _warnings(
                 f"half-width of {wanted:.4g}, and the mesh ends at {reached:.4g}; the stage pde "
                 "measures what error that leaves"
             )
-    if problem.network.width < 1000:
-        texts.append(
-            f"[network] width = {problem.network.width}: the equation describes wide networks; "
-            "the distance to it falls as 1/sqrt(width)"
-        )
+    for key in ("width", "hidden_width"):
+        if (width := getattr(problem.network, key) or WIDE) < WIDE:
+            texts.append(
+                f"[network] {key} = {width}: the equation describes wide networks; "
+                "the distance to it falls as 1/sqrt(width)"
+            )
+    if training > LONG:
+        texts.append(f"the training would take {duration(training)}; use a shorter [time] end or a larger tolerance")
     available = available_memory()
     if memory > available:
         texts.append(f"{gibibytes(memory)} may be needed in all, and this machine has {gibibytes(available)}")

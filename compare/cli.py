@@ -193,10 +193,11 @@ def check_command(path: RunPath) -> None:
     Predicts mesh, memory, steps and time before anything starts, and writes nothing.
     """
     import problem
-    from compare.check import report
     from runtime import on_root
 
     with commandline.open_run(path, load=problem.load, build=problem.build, quiet=True) as (run, statement, store, _):
+        from compare.check import report  # takes seconds, which a run file that is not valid need not wait for
+
         on_root(lambda: print(report(run, statement, store.root)), share=False)
 
 

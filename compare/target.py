@@ -16,7 +16,7 @@ def never_learnt(problem: Problem, layout: Plan) -> str:
     if beyond <= LITTLE:
         return ""
     return (
-        f"{beyond:.1%} of the target lies beyond the mesh's half-width, where [density] is negligible; "
+        f"{beyond:.1%} of the target lies beyond the mesh's half-width, where damping and diffusion are negligible; "
         "the network will not learn that part by then"
     )
 

@@ -143,6 +143,26 @@ def test_check_says_what_is_held_out_and_how_much_noise_there_is(small, capsys):
     assert "16 samples held out, noise of standard deviation 0.05 on those trained on" in said
 
 
+def test_check_warns_of_narrow_layers_and_of_days(small, capsys):
+    deep = RUN.replace("width = 500,", "width = 2000, hidden_width = 20, depth = 3,").replace("40.0]", "1e10]")
+    (small / "small.toml").write_text(deep)
+    assert freqbias("check", "small.toml") == 0
+    said = capsys.readouterr().out
+    assert "[network] hidden_width = 20: the equation describes wide networks" in said
+    assert "[network] width" not in said
+    assert re.search(r"the training would take \d+ d .*use a shorter \[time\] end", said)
+
+
+def test_check_of_a_run_file_that_is_not_valid_imports_nothing_slow(small):
+    (small / "small.toml").write_text(RUN.replace("width = 500,", "width = 500, hidden_width = 20,"))
+    answer = run_code(
+        "import sys; from compare import cli; from runtime.commandline import invoke\n"
+        "try: invoke(cli.build_app(), 'freqbias', ['check', 'small.toml'])\n"
+        "except ValueError as failure: print(failure, [m for m in ('torch', 'dolfinx') if m in sys.modules])"
+    )
+    assert "hidden_width = 20" in answer.stdout and answer.stdout.strip().endswith("[]"), answer.stderr
+
+
 def test_check_refuses_what_a_stage_would(small):
     (small / "small.toml").write_text(RUN.replace("pde = {", 'pde = { operator = "local",'))
     with pytest.raises(ValueError, match="local") as caught:
