@@ -45,9 +45,13 @@ def table(fields: dict[str, FieldInfo]) -> str:
     """A row for each key: its name, its default, and what it expects, in the words of its model."""
     rows = ["| key | default | expects |", "|---|---|---|"]
     for name, field in fields.items():
-        words = (field.description or "").replace("|", "\\|")
-        rows.append(f"| `{name}` | {default(field)} | {html.escape(words, quote=False)} |")
+        rows.append(f"| `{name}` | {default(field)} | {cell(field.description)} |")
     return "\n".join(rows)
+
+
+def cell(words: str | None) -> str:
+    """Words in a table."""
+    return html.escape(words or "", quote=False).replace("|", "\\|")
 
 
 def default(field: FieldInfo) -> str:
@@ -65,7 +69,7 @@ def commands() -> str:
         for option in command.params:
             metavar = f" {option.metavar}" if option.metavar and option.param_type_name == "option" else ""
             words = ", ".join(option.opts) + metavar if option.param_type_name == "option" else option.metavar
-            rows.append(f"| `{words}` | {html.escape(option.help or '', quote=False)} |")
+            rows.append(f"| `{words}` | {cell(option.help)} |")
         lines = ["| argument | meaning |", "|---|---|", *rows] if rows else []
         parts.append("\n".join([f"## `freqbias {name}`", "", html.escape(command.help, quote=False), "", *lines]))
     return "\n\n".join(parts)
