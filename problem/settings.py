@@ -72,7 +72,8 @@ class Network(Section):
     def _defaults(cls, table: Any) -> Any:
         """Of hidden layers: as wide as the first, and relu, so that what is stored is complete."""
         if isinstance(table, dict) and table.get("depth") in (3, 4) and isinstance(table.get("width"), int):
-            return {"hidden_width": table["width"], "activation": "relu", **table}
+            given = {name: value for name, value in table.items() if value is not None}
+            return {"hidden_width": table["width"], "activation": "relu", **given}
         return table
 
     @model_validator(mode="after")

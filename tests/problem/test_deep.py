@@ -46,6 +46,12 @@ def test_atom_and_transforms(name, depth):
         assert law.integral == pytest.approx(law.transform(np.zeros(2)), rel=1e-15)
 
 
+@pytest.mark.parametrize("given", [{}, {"hidden_width": None, "activation": None}])
+def test_what_is_not_given_of_hidden_layers_is_filled_in(given):
+    found = Network(width=64, sigma_a=1.0, depth=3, **given)
+    assert (found.hidden_width, found.activation) == (64, "relu")
+
+
 def test_the_atom_of_relu():
     assert deep(Gaussian(1.0), network("relu"), 1).atom == pytest.approx(1 / np.pi, rel=1e-15)
 
