@@ -26,6 +26,7 @@ FIGURES = {
     3: "compare.paper.figure3",
     4: "compare.paper.figure4",
     5: "compare.paper.figure5",
+    6: "compare.paper.figure6",
 }
 QUICK = "-quick"  # ends the names of what --quick makes, so that it never takes the place of the figures themselves
 
@@ -49,13 +50,15 @@ class Shelf:
     def take(
         self, stem: str, *, name: str = "", quick: Mapping[str, Any] | None = None, **changes: Mapping[str, Any]
     ) -> RunFile:
-        """The run file `stem`.toml, under another name with other keys, by section; `quick`: keys of [network] where
-        narrow networks will do. Collective. Raises InputError as reading a run file does."""
+        """The run file `stem`.toml, under another name with other keys, by section; with a `kind` they are all of its
+        keys. quick: keys of [network] where narrow networks will do. Collective. Raises InputError as reading a run
+        file does."""
         run = on_root(load, self.folder / f"{stem}.toml")
         tables = run.model_dump(exclude_none=True)
         if self.quick and quick:
             changes["network"] = {**changes.get("network", {}), **quick}
-        tables |= {section: {**tables[section], **keys} for section, keys in changes.items()}
+        for section, keys in changes.items():
+            tables[section] = keys if "kind" in keys else {**tables[section], **keys}
         return parse({**tables, "name": self.name(name or run.name)})
 
     def name(self, name: str) -> str:

@@ -76,13 +76,17 @@ def pictures(module, results):
 )
 def test_no_text_overlaps_another_or_leaves_the_page(module, tmp_path):
     for name, figure in drawn(module, tmp_path).items():
-        found = texts(figure)
-        assert len(found) > 8, name
-        for text, box in found:
-            page = figure.bbox
-            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 and box.y1 <= page.y1, (name, text)
-        for (one, a), (two, b) in combinations(found, 2):
-            assert not a.overlaps(b), (name, one, two)
+        assert_legible(name, figure)
+
+
+def assert_legible(name, figure):
+    found = texts(figure)
+    assert len(found) > 8, name
+    for text, box in found:
+        page = figure.bbox
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 and box.y1 <= page.y1, (name, text)
+    for (one, a), (two, b) in combinations(found, 2):
+        assert not a.overlaps(b), (name, one, two)
 
 
 def test_a_run_file_taken_from_the_shelf_is_varied_by_section_and_named_for_quick(tmp_path):
