@@ -41,6 +41,7 @@ class Quadrature:
     frequency: the nodes (n, d) [cycles/length]; cells: (c, k), as in `problem.Spectrum`. boxes: parts of frequency
     space, each (low (d,), high (d,)), that do not overlap; None for all of it. crossed: given the nodes (c, k, d) of
     cells, which of them a jump of the integrand crosses, (c,) bool: they get as many points as cells cut by a box.
+    extra: what is integrated exactly on straight cells are polynomials of degree 2 degree + extra.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Quadrature:
         degree: int,
         *,
         boxes: Sequence[Box] | None = None,
+        extra: int = 0,
         crossed: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         self.element = lagrange_element(cell_type, degree)
@@ -64,8 +66,8 @@ class Quadrature:
             for box in boxes or [everywhere]
             for chosen, finest in ((~crossing, 0), (crossing, CUT_DEGREE[dimension]))
             for block in (
-                *self._straight(np.flatnonzero(aligned & chosen), box, max(2 * degree, finest)),
-                *self._slanted(np.flatnonzero(~aligned & chosen), box, max(2 * degree + 4, finest)),
+                *self._straight(np.flatnonzero(aligned & chosen), box, max(2 * degree + extra, finest)),
+                *self._slanted(np.flatnonzero(~aligned & chosen), box, max(2 * degree + 4 + extra, finest)),
             )
         ]
 
