@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from compare.figures import figure4
     from compare.kappa import fitted_rate, instant_rate, mean_rate, theory_rate, window
     from compare.kappa_figure import draw_kappa
+    from compare.l2_projection import l2_project
     from compare.metrics import Comparison, compare
     from compare.norm import MassNorm
     from compare.projection import project
@@ -28,6 +29,7 @@ __all__ = [
     "figure4",
     "fitted_rate",
     "instant_rate",
+    "l2_project",
     "mean_rate",
     "project",
     "theory_rate",
@@ -46,6 +48,7 @@ _HOME = {
     "figure4": "figures",
     "fitted_rate": "kappa",
     "instant_rate": "kappa",
+    "l2_project": "l2_projection",
     "mean_rate": "kappa",
     "project": "projection",
     "theory_rate": "kappa",

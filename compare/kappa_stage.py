@@ -6,8 +6,8 @@ from pathlib import Path
 
 from compare.kappa import FLOOR
 from compare.kappa_figure import draw_kappa
+from compare.l2_projection import onto_mesh
 from compare.metrics import common_times, errors_in_order, said_of
-from compare.projection import project
 from compare.rates import BANDS, Kappa, measure
 from compare.sources import Sources, find_sources, load_histories, made_from
 from problem import InputError, Problem, RunFile, Spectrum, every_stage_keys, resolved, stage_keys
@@ -81,7 +81,7 @@ def _run_stage(
     ):
         log.info("kappa: finished already, in %s", store.root / "kappa")
         return
-    rates = measure_all(problem, sources, options)
+    rates = measure_all(run, problem, sources, options)
     with store.open("kappa", keys=keys, overwrite=resume or overwrite) as stage:
         store.keep_run_file(resolved(run), every_stage_keys(run))
         write(stage, rates)
@@ -89,7 +89,7 @@ def _run_stage(
     log.info("kappa: wrote %s", stage.folder)
 
 
-def measure_all(problem: Problem, sources: Sources, options: Options) -> Kappa:
+def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Options) -> Kappa:
     """The rates of all sources at the times that they have in common. A fit goes no further than to the tolerance of
     the spectrum."""
     spectrum = Spectrum.load(sources.paths["pde"])
@@ -101,7 +101,9 @@ def measure_all(problem: Problem, sources: Sources, options: Options) -> Kappa:
     spectra = {"pde": spectrum.error[common_times(spectrum.time, time)[0]]}
     for name, history in histories.items():
         error = errors_in_order(history, problem)[common_times(time, history.time)[1]]
-        spectra[name] = project(error, problem.sites, spectrum.frequency, threads=threads_alone())
+        spectra[name] = onto_mesh(
+            error, problem.sites, spectrum, projection=run.compare.projection, threads=threads_alone()
+        )
     noise = spectrum.attributes.get("tolerance", 0.0)
     attributes = {
         "name": problem.name, "unit": problem.unit, "freqbias": version_of("freqbias"), "floor": options.floor,

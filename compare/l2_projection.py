@@ -36,6 +36,13 @@ def l2_project(error: np.ndarray, sites: Sites, mesh: OnMesh, *, threads: int = 
     return mass.solve(mass.integrals(error, sites, threads=threads))
 
 
+def onto_mesh(error: np.ndarray, sites: Sites, mesh: OnMesh, *, projection: str, threads: int = 1) -> np.ndarray:
+    """The spectrum (..., n) of errors u (..., N) as [compare] projection asks for it."""
+    if projection == "l2":
+        return l2_project(error, sites, mesh, threads=threads)
+    return project(error, sites, mesh.frequency, threads=threads)
+
+
 class MassMatrix:
     """M of a mesh, as products over the cells of each rank of comm; real vectors (R, n), a row each."""
 
@@ -57,9 +64,12 @@ class MassMatrix:
         result = np.zeros((len(rows), self._size), dtype=complex)
         for block, gather in self._each():
             points = self._quadrature.points(block)
-            for i, row in enumerate(rows):
-                v = project(row, sites, points.reshape(-1, points.shape[2]), threads=threads)
-                result[i] += (block.weights * v.reshape(block.weights.shape) @ block.basis).ravel() @ gather
+            batch = max(1, _ENTRIES // block.weights.size)
+            for first in range(0, len(rows), batch):
+                part = slice(first, first + batch)
+                v = project(rows[part], sites, points.reshape(-1, points.shape[2]), threads=threads)
+                moments = block.weights * v.reshape(-1, *block.weights.shape) @ block.basis
+                result[part] += moments.reshape(len(v), -1) @ gather
         return self._sum(result).reshape(*error.shape[:-1], self._size)
 
     def apply(self, values: np.ndarray) -> np.ndarray:

@@ -4,14 +4,15 @@ its kernels predict."""
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from compare.l2_projection import onto_mesh
 from compare.matching import match_positions
 from compare.norm import MassNorm
-from compare.projection import project
 from compare.split import causes
 from problem import ErrorHistory, Grid, InputError, Problem, Spectrum
 from problem.records import save_netcdf
@@ -75,11 +76,13 @@ def compare(
     problem: Problem,
     *,
     predictions: Mapping[str, ErrorHistory] | None = None,
+    projection: str = "interpolation",
     threads: int = 1,
 ) -> Comparison:
     """Hold a network's errors against the finite-element solution of the same problem.
 
-    predictions: of the same training by its kernels, under the names that the files of the stage ntk have.
+    predictions: of the same training by its kernels, under the names that the files of the stage ntk have. projection:
+    "interpolation" or "l2", of all errors onto the mesh; the spectrum is taken as it is.
 
     The norms are L2 norms of the mesh within the Nyquist box, channels added up as squares. metrics:
 
@@ -100,7 +103,8 @@ def compare(
     ours, theirs = common_times(spectrum.time, history.time)
     limit = problem.sites.nyquist
     norm = MassNorm(spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, limit=limit)
-    pde, nn = spectrum.error[ours], project(error[theirs], problem.sites, spectrum.frequency, threads=threads)
+    project = partial(onto_mesh, sites=problem.sites, mesh=spectrum, projection=projection, threads=threads)
+    pde, nn = spectrum.error[ours], project(error[theirs])
 
     def total(values: np.ndarray) -> np.ndarray:
         """(..., C, n) -> (...): the norm of all channels together."""
@@ -132,7 +136,7 @@ def compare(
     kernels = {}
     for name in sorted({end for _, end in split.values()} - {"pde"}):
         predicted = _at(history.time[theirs], predictions[name], problem)
-        kernels[name] = project(predicted, problem.sites, spectrum.frequency, threads=threads)
+        kernels[name] = project(predicted)
     spectra = {"network": nn, "pde": pde, **kernels}
     metrics |= {cause: total(spectra[one] - spectra[other]) / initial for cause, (one, other) in split.items()}
     attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}

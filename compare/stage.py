@@ -72,7 +72,7 @@ def _run_stage(
     ):
         log.info("compare: finished already, in %s", store.root / "compare")
         return
-    comparison = _comparison(problem, sources)
+    comparison = _comparison(run, problem, sources)
     # An unfinished one has nothing to go on from: it starts afresh.
     with store.open("compare", keys=keys, overwrite=resume or overwrite) as stage:
         store.keep_run_file(resolved(run), every_stage_keys(run))
@@ -84,14 +84,16 @@ def _run_stage(
 def read_comparison(run: RunFile, problem: Problem, store: Store) -> Comparison:
     """The comparison of the results that are there, on rank 0 only. Raises UsageError where one is missing, damaged,
     or of another run file."""
-    return _comparison(problem, find_sources(run, store, error_file=None))
+    return _comparison(run, problem, find_sources(run, store, error_file=None))
 
 
-def _comparison(problem: Problem, sources: Sources) -> Comparison:
+def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
     history, predictions = load_histories(sources)
     assert history is not None  # or find_sources would have raised
     spectrum = Spectrum.load(sources.paths["pde"])
-    return compare(spectrum, history, problem, predictions=predictions, threads=threads_alone())
+    return compare(
+        spectrum, history, problem, predictions=predictions, projection=run.compare.projection, threads=threads_alone()
+    )
 
 
 def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequest) -> None:

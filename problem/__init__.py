@@ -16,10 +16,11 @@ from problem.mixture import Mixture
 from problem.records import ErrorHistory, Problem, Spectrum, canonical_order
 from problem.runfile import RunFile, every_stage_keys, load, parse, resolved, stage_keys
 from problem.samples import Samples, area_average, waves
-from problem.settings import Mesh, Network, Pde, Training
+from problem.settings import Compare, Mesh, Network, Pde
 from problem.sites import Scattered, Sites
 from problem.supports import Annulus, Ball, Uniform
 from problem.table import Table
+from problem.training_settings import Training
 
 __all__ = [
     "ACTIVATIONS",
@@ -27,6 +28,7 @@ __all__ = [
     "Activation",
     "Annulus",
     "Ball",
+    "Compare",
     "ComputationError",
     "DeepWeights",
     "Density",

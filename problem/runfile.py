@@ -14,7 +14,8 @@ from problem import files
 from problem.data_settings import DataSection
 from problem.density_settings import DensitySection, MixtureSection, Part
 from problem.errors import InputError
-from problem.settings import Mesh, Network, Pde, Section, Time, Training, variants
+from problem.settings import Compare, Mesh, Network, Pde, Section, Time, variants
+from problem.training_settings import Training
 
 OUTPUTS = 20  # evenly spaced output times, where neither outputs nor times is given
 
@@ -37,6 +38,7 @@ class RunFile(Section):
     mesh: Mesh = Mesh()
     pde: Pde = Pde()
     training: Training = Training()
+    compare: Compare = Compare()
 
     @model_validator(mode="before")
     @classmethod
@@ -178,7 +180,7 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
         case "ntk":  # predicts the training, in double precision, on any device
             own = {"seed": keys["seed"], "training": _pick(training, "integrator", "step", "tolerance")}
         case "compare":  # the unit stands in its figures
-            own = _pick(keys, "seed", "mesh", "pde", "unit") | {"training": training}
+            own = _pick(keys, "seed", "mesh", "pde", "unit", "compare") | {"training": training}
         case _:
             raise ValueError(f"stage = {stage!r}; use mesh, pde, nn, ntk or compare")
     return common | own
@@ -208,7 +210,14 @@ _VARIANTS: dict[str, dict[str, type[Section]]] = {
     "density.parts": variants(Part),
     "data": variants(DataSection),
 }
-_SECTIONS: dict[str, type[Section]] = {"network": Network, "time": Time, "mesh": Mesh, "pde": Pde, "training": Training}
+_SECTIONS: dict[str, type[Section]] = {
+    "network": Network,
+    "time": Time,
+    "mesh": Mesh,
+    "pde": Pde,
+    "training": Training,
+    "compare": Compare,
+}
 
 
 def _messages(errors: list[Any]) -> list[str]:

@@ -84,4 +84,5 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.backend": ["fft", ""],
     "training.checkpoint": [-1.0, math.inf, 1e200],
     "training.tensorboard": [],
+    "compare.projection": ["nearest", ""],
 }

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import pyvista
+import xarray as xr
 
+from compare import l2_project
 from compare.stage import run_stage
 from problem import ErrorHistory, InputError, Spectrum, build, parse, stage_keys
 from runtime import StopRequest, Store, UsageError
@@ -97,6 +99,25 @@ def test_predictions_are_taken_where_they_are_there(store, tmp_path):
         compare_stage(store, other, overwrite=True)
 
 
+def test_the_projection_is_the_one_asked_for(store, quick):
+    """On a coarse mesh the two differ, and the L2 projection is that of `l2_project`."""
+    spectrum, _ = fabricated(build(RUN), cells=(6,), degree=2)
+    put(store, "pde", "spectrum.nc", spectrum, overwrite=True)
+    history = ErrorHistory.load(store.root / "nn" / "error.nc")
+    found = {}
+    for projection in ("interpolation", "l2"):
+        run = parse({**TABLES, "compare": {"projection": projection}})
+        compare_stage(store, run, overwrite=True)
+        with xr.open_dataset(store.root / "compare" / "spectra.nc") as data:
+            found[projection] = (data["nn_real"] + 1j * data["nn_imag"]).values
+    np.testing.assert_allclose(found["interpolation"], 1.1 * spectrum.error, atol=1e-12)
+    expected = l2_project(history.error, build(RUN).sites, spectrum)
+    np.testing.assert_allclose(found["l2"], expected, atol=1e-12)
+    assert np.abs(found["l2"] - found["interpolation"]).max() > 0.01 * np.abs(expected).max()
+    with pytest.raises(UsageError, match=r'compare\.projection: "l2" -> "interpolation"'):
+        compare_stage(store, resume=True)
+
+
 def test_a_finished_stage_stays_or_is_made_anew_as_asked(store, quick):
     compare_stage(store)
     before = (store.root / "compare" / "manifest.json").stat().st_mtime_ns
@@ -166,7 +187,8 @@ def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
         import os, signal, sys
         from pathlib import Path
         from compare.metrics import Comparison
-        from compare.stage import run_stage
+        from compare import l2_project
+from compare.stage import run_stage
         from problem import build, parse
         from runtime import Store, StopRequest, run_guarded
 

@@ -13,7 +13,7 @@ import problem as statement
 from nn import prepare, train
 from nn.stage import run_stage
 from problem import ComputationError, ErrorHistory, InputError
-from problem.settings import Training
+from problem.training_settings import Training
 from runtime import Stage, StoppedEarly, StopRequest, Store, UsageError
 
 TRAINING_KEYS = {"sgd": {"batch": 9}, "adam": {"step": 0.01}}  # what an integrator needs besides

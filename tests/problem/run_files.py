@@ -17,6 +17,7 @@ VALID: dict[str, Any] = {
     "mesh": {},
     "pde": {},
     "training": {},
+    "compare": {},
 }
 
 

@@ -110,6 +110,7 @@ def test_what_is_stored_names_every_default():
         "integrator": "rk4", "step": "auto", "tolerance": 1e-3, "precision": "single", "device": "auto",
         "backend": "auto", "checkpoint": 30.0, "tensorboard": False,
     }  # fmt: skip
+    assert stored["compare"] == {"projection": "interpolation"}
     assert stored["network"] == {
         "width": 64, "sigma_a": 1.0, "sampling": "iid", "symmetric": True, "diagonal": False, "depth": 2,
     }  # fmt: skip
