@@ -39,7 +39,13 @@ def write_fields(
     time (T,); frequency (n, d) and cells (c, k) as in `Spectrum`; point_data: arrays (T, n) that change in time, or
     (n,) that do not.
     """
-    grid = lagrange_grid(frequency, cells, cell_type)
+    write_collection(folder, time, lagrange_grid(frequency, cells, cell_type), point_data, name=name)
+
+
+def write_collection(
+    folder: Path, time: np.ndarray, grid: pyvista.UnstructuredGrid, point_data: Mapping[str, np.ndarray], *, name: str
+) -> None:
+    """The same on any grid of n points."""
     collection = ElementTree.Element("VTKFile", type="Collection", version="0.1")
     datasets = ElementTree.SubElement(collection, "Collection")
     for index, t in enumerate(time):

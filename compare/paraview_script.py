@@ -1,0 +1,65 @@
+"""The script of a view that opens it in ParaView: `paraview_state.py` with the settings of this result."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from pprint import pformat
+from typing import Any
+
+import numpy as np
+
+from compare.view import View
+from compare.view_figure import reach, scale
+from compare.view_scene import peak
+
+TEMPLATE = Path(__file__).with_name("paraview_state.py")
+EMPTY = "SETTINGS: dict[str, Any] = {}"
+# Row by row the panels; each is one chart in one dimension, and in more a map of each of its fields.
+PANELS = (
+    {
+        "magnitude of v": {"pde_magnitude": "finite elements", "nn_magnitude": "network"},
+        "magnitude of the difference": {"difference_magnitude": "network - finite elements"},
+    },
+    {
+        "laws": {"damping": "damping", "diffusion": "diffusion"},
+        "mean learning rate": {"kappa_pde": "kappa, finite elements", "kappa_nn": "kappa, network"},
+    },
+)
+
+
+def paraview_script(view: View) -> str:
+    """The text of `open_in_paraview.py`."""
+    settings = {
+        "name": view.name,
+        "reach": [float(r) for r in reach(view)],
+        "peak": [float(xi) for xi in peak(view)],
+        "unit": view.per_unit,
+        "rows": [[panel for words, fields in row.items() for panel in _panels(view, words, fields)] for row in PANELS],
+    }
+    text = TEMPLATE.read_text(encoding="utf-8")
+    if EMPTY not in text:
+        raise RuntimeError(f"{TEMPLATE} does not begin with empty settings")
+    filled = pformat(settings, width=110, sort_dicts=False)
+    return text.replace(EMPTY, f"SETTINGS: dict[str, Any] = {filled}")
+
+
+def _panels(view: View, words: str, fields: Mapping[str, str]) -> list[dict[str, Any]]:
+    there = {name: title for name, title in fields.items() if name in view.units}
+    if not there:
+        return []
+    if view.dimension == 1:
+        units = " and ".join(dict.fromkeys(view.units[name] for name in there))
+        return [{"fields": there, "title": f"{words} ({units})", **_range(view, *there)}]
+    return [
+        {"fields": {name: title}, "title": f"{title} ({view.units[name]})", **_range(view, name)}
+        for name, title in there.items()
+    ]
+
+
+def _range(view: View, *names: str) -> dict[str, Any]:
+    """Whether the scale is logarithmic, and where it begins and ends."""
+    if names[0] not in view.static:
+        return {"log": True, "range": [float(end) for end in scale(view)], "source": "spectra"}
+    shown = (np.abs(view.frequency) <= reach(view) * (1 + 1e-12)).all(axis=1)
+    values = np.concatenate([view.static[name][shown] for name in names])
+    ends = [min(0.0, float(np.nanmin(values))), float(np.nanmax(values))]
+    return {"log": False, "range": ends, "source": "laws"}

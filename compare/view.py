@@ -1,0 +1,194 @@
+"""A finished result to look at: the spectra of the error, their difference, the learning rates and the laws on the nodes
+of the mesh, and the stage `view` that writes them for ParaView, as a picture and as a movie."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from compare.kappa import FLOOR, mean_rate
+from problem import Spectrum
+from runtime import StopRequest, Store, UsageError, log, on_root
+
+LAWS = ("damping", "diffusion", "rho_w")
+
+
+@dataclass(frozen=True)
+class View:
+    """What there is to see of a result.
+
+    time (T,) gradient-flow time; frequency (n, d) [cycles/length]; cells, cell_type, degree: see `problem.Spectrum`.
+    spectra: (T, C, n) complex [as the data], by name: "pde", and where the result is compared "nn" and "difference",
+    nn - pde. static: (n,) that do not change in time: "damping", "diffusion" and "rho_w", and where there are two times
+    "kappa_pde" and "kappa_nn", the mean learning rates over the run, NaN where they are undefined. limit (d,): the
+    Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples. unit: of x, for labels.
+    """
+
+    time: np.ndarray
+    frequency: np.ndarray
+    cells: np.ndarray
+    cell_type: str
+    degree: int
+    spectra: Mapping[str, np.ndarray]
+    static: Mapping[str, np.ndarray]
+    limit: np.ndarray
+    name: str
+    unit: str
+
+    @property
+    def dimension(self) -> int:
+        return self.frequency.shape[1]
+
+    @property
+    def inside(self) -> np.ndarray:
+        """Which nodes lie in the Nyquist box, (n,) bool."""
+        return (np.abs(self.frequency) <= self.limit * (1 + 1e-12)).all(axis=1)
+
+    @property
+    def magnitudes(self) -> dict[str, np.ndarray]:
+        """The root of the sum over channels of |v_c|^2, (T, n) each."""
+        return {name: np.linalg.norm(values, axis=1) for name, values in self.spectra.items()}
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Of every field, by its name. With sigma_a in 1/length, since 1 + (2 pi sigma_a x)^2 has none."""
+        length, d = self.unit or "length", self.dimension
+        per_frequency = {0: "1", 1: length}.get(d, f"{length}^{d}")
+        slope = {-1: f"1/{length}", 0: "1", 1: length}[d - 2]
+        of_spectra = dict.fromkeys(spectrum_fields(self), "unit of the data")
+        of_laws = {"rho_w": per_frequency, "damping": f"{per_frequency}/time", "diffusion": f"{slope}/time"}
+        return of_spectra | {name: of_laws.get(name, "1/time") for name in self.static}
+
+    @property
+    def per_unit(self) -> str:
+        """The unit of frequencies."""
+        return f"cycles/{self.unit or 'unit length'}"
+
+
+def load_view(folder: Path) -> View:
+    """The view of a result folder: of its finished stage `pde`, and of `compare` where that is there.
+
+    Raises UsageError where there is no finished pde result, a file is damaged, or the comparison is of another pde
+    result.
+    """
+    store = Store(folder)
+    _sources(store)
+    return _load(store.root)
+
+
+def _sources(store: Store) -> dict[str, str]:
+    """SHA-256 of the files that a view is made of, once they are found whole."""
+    import_hint = "give the folder that `freqbias run` or `freqbias pde` wrote, such as out/NAME"
+    if not store.root.is_dir():
+        raise UsageError(f"{store.root} is {'a file' if store.root.exists() else 'not there'}: {import_hint}")
+    store.verify("pde")
+    sources = {"pde": store.manifest("pde")["files"]["spectrum.nc"]["sha256"]}
+    if (store.root / "compare").is_dir():
+        store.verify("compare")
+        manifest = store.manifest("compare")
+        if manifest["sources"]["pde"] != sources["pde"]:
+            raise UsageError(
+                f"{store.root / 'compare'} compares another pde result than {store.root / 'pde'}: compare again with "
+                "`freqbias compare RUN.toml --overwrite`"
+            )
+        sources["compare"] = manifest["files"]["spectra.nc"]["sha256"]
+    return sources
+
+
+def _load(root: Path) -> View:
+    import pyvista
+    import xarray as xr
+
+    spectrum = Spectrum.load(root / "pde" / "spectrum.nc")
+    attributes = spectrum.attributes
+    time, spectra = spectrum.time, {"pde": spectrum.error}
+    if (root / "compare").is_dir():
+        with xr.open_dataset(root / "compare" / "spectra.nc", engine="h5netcdf", decode_times=False) as data:
+            time = data["time"].values
+            spectra = {name: data[f"{name}_real"].values + 1j * data[f"{name}_imag"].values for name in ("pde", "nn")}
+        spectra["difference"] = spectra["nn"] - spectra["pde"]
+    limit = np.full(spectrum.frequency.shape[1], np.inf)
+    if "points" in attributes:  # samples on a grid
+        limit = attributes["points"] / (2 * attributes["extent"]) * np.ones_like(limit)
+    laws = pyvista.read(root / "pde" / "fields_000000.vtu").point_data
+    view = View(
+        time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, spectra,
+        {name: np.array(laws[name]) for name in LAWS}, limit,
+        str(attributes.get("name", root.name)), str(attributes.get("unit", "")),
+    )  # fmt: skip
+    return view if len(time) < 2 else _with_rates(view)
+
+
+def _with_rates(view: View) -> View:
+    from dataclasses import replace
+
+    start = view.magnitudes["pde"][0]
+    floor = FLOOR * start[view.inside].max()
+    there = view.inside & (start >= floor)
+    rates = {
+        f"kappa_{name}": np.where(there, mean_rate(view.time, view.spectra[name], floor=floor), np.nan)
+        for name in ("pde", "nn")
+        if name in view.spectra
+    }
+    return replace(view, static={**view.static, **rates})
+
+
+def spectrum_fields(view: View) -> dict[str, np.ndarray]:
+    """What changes in time, (T, n) each: NAME_magnitude of every spectrum, and real and imaginary part of each channel
+    of the two that are compared."""
+    fields = {f"{name}_magnitude": values for name, values in view.magnitudes.items()}
+    for name in ("pde", "nn"):
+        for channel in range(view.spectra[name].shape[1] if name in view.spectra else 0):
+            suffix = f"_{channel}" if view.spectra[name].shape[1] > 1 else ""
+            v = view.spectra[name][:, channel]
+            fields |= {f"{name}_real{suffix}": v.real, f"{name}_imaginary{suffix}": v.imag}
+    return fields
+
+
+def run_stage(folder: Path, *, resume: bool = False, overwrite: bool = False, stop: StopRequest | None = None) -> None:
+    """Write the folder `view/` of a result folder; collective: rank 0 works, the others sleep.
+
+    spectra.pvd and laws.pvd for ParaView, open_in_paraview.py, view.png and view.gif.
+    Raises UsageError where the results are missing, damaged, or of one another's earlier versions, or a view is in the
+    way; StoppedEarly.
+    """
+    import pde.fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
+
+    if stop is not None:
+        stop.install()  # after PETSc, which has a handler of its own for SIGTERM
+    on_root(_run_stage, Store(folder), resume=resume, overwrite=overwrite, stop=stop, share=False)
+
+
+def _run_stage(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest | None) -> None:
+    from compare.paraview_script import paraview_script
+    from compare.view_figure import animate_view, draw_view
+    from compare.linear_cells import linear_grid
+    from pde.fields import write_collection
+
+    keys = {"sources": _sources(store)}
+    if store.check("view", keys=keys, resume=resume, overwrite=overwrite):
+        log.info("view: finished already, in %s", store.root / "view")
+        return
+    view = _load(store.root)
+    if "nn" not in view.spectra:
+        log.info("view: finite elements alone; `freqbias compare RUN.toml` brings the network")
+    with store.open("view", keys=keys, overwrite=resume or overwrite) as stage:  # an unfinished one starts afresh
+        for name, time, fields in (("spectra", view.time, spectrum_fields(view)), ("laws", view.time[:1], view.static)):
+            grid = linear_grid(view)
+            units = [f"{field}: {view.units[field]}" for field in fields]
+            grid.field_data["units"] = [*units, f"coordinates: {view.per_unit}"]
+            with stage.writing(f"{name}.pvd") as path:
+                write_collection(path.parent, time, grid, fields, name=name)
+            if stop is not None:
+                stop.check()
+        with stage.writing("open_in_paraview.py") as path:
+            path.write_text(paraview_script(view), encoding="utf-8")
+        with stage.writing("view.png") as path:
+            draw_view(view, path)
+        if stop is not None:
+            stop.check()
+        with stage.writing("view.gif") as path:
+            animate_view(view, path)
+        stage.finish()
+    log.info("view: wrote %s", stage.folder)
