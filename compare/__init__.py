@@ -16,20 +16,26 @@ if TYPE_CHECKING:
     from compare.norm import MassNorm
     from compare.projection import project
     from compare.split_figure import draw_split
+    from compare.view import View, load_view
+    from compare.view_figure import animate_view, draw_view
 
 __all__ = [
     "Comparison",
     "MassNorm",
+    "View",
+    "animate_view",
     "band_energy",
     "compare",
     "direction_energy",
     "directions",
     "draw_kappa",
     "draw_split",
+    "draw_view",
     "figure4",
     "fitted_rate",
     "instant_rate",
     "l2_project",
+    "load_view",
     "mean_rate",
     "project",
     "theory_rate",
@@ -39,16 +45,20 @@ __all__ = [
 _HOME = {
     "Comparison": "metrics",
     "MassNorm": "norm",
+    "View": "view",
+    "animate_view": "view_figure",
     "band_energy": "bands",
     "compare": "metrics",
     "direction_energy": "bands",
     "directions": "bands",
     "draw_kappa": "kappa_figure",
     "draw_split": "split_figure",
+    "draw_view": "view_figure",
     "figure4": "figures",
     "fitted_rate": "kappa",
     "instant_rate": "kappa",
     "l2_project": "l2_projection",
+    "load_view": "view",
     "mean_rate": "kappa",
     "project": "projection",
     "theory_rate": "kappa",

@@ -20,6 +20,9 @@ OptionalRunPath = Annotated[
 ]
 
 
+ResultFolder = Annotated[
+    Path, typer.Argument(metavar="OUT", help="The result folder, such as out/NAME.", show_default=False)
+]
 Numbers = Annotated[
     list[int] | None,
     typer.Argument(
@@ -162,6 +165,34 @@ def kappa_command(
         run_stage(run, statement, store, resume=resume, overwrite=overwrite, options=options, error_file=error)
 
 
+def view_command(
+    folder: ResultFolder,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    max_walltime: MaxWalltime = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """A finished result to look at: ParaView, a picture, a movie.
+
+    Writes to OUT/view, from the finished stage pde and, where that is there, compare:
+
+    \b
+      view.png                the spectra of finite elements and network, and their difference, at four times
+      view.gif                the same, with a frame for each output time
+      open_in_paraview.py     all fields side by side: paraview --script=OUT/view/open_in_paraview.py
+      spectra.pvd, laws.pvd   what it opens; the array "units" of their field data says what the fields are in
+
+    One dimension: curves over the frequency; two: maps; three: the planes through the largest |v(0)|. No window is
+    needed.
+    """
+    from compare.view import run_stage
+
+    with commandline.prepared(max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file) as stop:
+        run_stage(folder, resume=resume, overwrite=overwrite, stop=stop)
+
+
 def mesh_command(
     path: RunPath,
     out: Out = None,
@@ -218,6 +249,7 @@ the trained network.
   freqbias run runs/figure4.toml                      everything, for one run file
   freqbias check my.toml                              is it valid, how long will it take
   uv run mpirun -n 4 freqbias pde my.toml             one stage, in parallel
+  freqbias view out/my                                a finished result: ParaView, a picture, a movie
   freqbias figures --quick                            the figures of the paper
 
 A run file states the problem: density of the first-layer frequencies, data, network, output times. Results go to
@@ -237,6 +269,7 @@ def build_app() -> typer.Typer:
     app.command("compare")(compare_command)
     app.command("kappa")(kappa_command)
     app.command("figures")(figures_command)
+    app.command("view")(view_command)
     app.command("doctor")(doctor_command)
     return app
 

@@ -1,6 +1,7 @@
-"""The mesh of a view cut into linear cells between neighbouring nodes. Programs draw these at once and as they are; cells
-of high order they draw straight or slowly, and leave out where one node has no value (kappa). The values at the nodes
-are the same."""
+"""The mesh of a view cut into linear cells between neighbouring nodes, with the same values at the nodes.
+
+Programs draw these at once and as they are; cells of high order they draw straight or slowly, and leave out where one
+node has no value (kappa)."""
 
 from itertools import product
 
@@ -8,7 +9,7 @@ import numpy as np
 import pyvista
 from scipy.spatial import Delaunay
 
-from compare.norm import lagrange_element
+from compare.quadrature import lagrange_element
 from compare.view import View
 
 CORNERS = {  # of a linear cell in VTK's order
@@ -40,8 +41,9 @@ def pieces(cell_type: str, degree: int) -> np.ndarray:
     nodes = np.asarray(lagrange_element(cell_type, degree).points)
     if cell_type in CORNERS:
         lattice = np.lexsort(np.round(nodes, 9).T[::-1]).reshape((degree + 1,) * nodes.shape[1])
-        firsts = product(range(degree), repeat=nodes.shape[1])
-        return np.array([[lattice[tuple(np.add(first, c))] for c in CORNERS[cell_type]] for first in firsts])
+        firsts = np.array(list(product(range(degree), repeat=nodes.shape[1])))
+        corners = firsts[:, None] + np.array(CORNERS[cell_type])
+        return np.asarray(lattice[tuple(np.moveaxis(corners, -1, 0))])
     simplices = Delaunay(nodes).simplices
     edges = nodes[simplices[:, 1:]] - nodes[simplices[:, :1]]
     return np.asarray(simplices[np.abs(np.linalg.det(edges)) > 1e-9])

@@ -26,9 +26,10 @@ PANELS = (
 )
 
 
-def paraview_script(view: View) -> str:
-    """The text of `open_in_paraview.py`."""
+def paraview_script(view: View, folder: Path) -> str:
+    """The text of `open_in_paraview.py`, which stands in this folder beside the fields."""
     settings = {
+        "made_in": str(folder.resolve()),
         "name": view.name,
         "reach": [float(r) for r in reach(view)],
         "peak": [float(xi) for xi in peak(view)],

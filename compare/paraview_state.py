@@ -14,31 +14,33 @@ from paraview import simple as pv
 
 SETTINGS: dict[str, Any] = {}
 
-HERE = Path(__file__).resolve().parent
+# ParaView itself, other than pvpython, does not tell a script where it lies; then it is where it was made, or the
+# current folder.
+FOLDERS = [Path(globals().get("__file__") or "").resolve().parent, Path(SETTINGS["made_in"]), Path.cwd()]
+HERE = next(folder for folder in FOLDERS if (folder / "spectra.pvd").is_file())
 DIMENSION = len(SETTINGS["reach"])
 COLOURS = (["0.34", "0.71", "0.91"], ["0", "0", "0"])  # Okabe and Ito 2008
-SOLID, DASHED = "1", "2"
+STYLES = ("1", "2")  # solid, dashed
 PICTURE = [1800, 1000]
 
 
 def arrange(rows):
-    """A layout with one cell for each panel, row by row; yields panel and cell."""
-    layout, cell = pv.CreateLayout(SETTINGS["name"]), 0
-    for row_left in range(len(rows), 0, -1):
-        row = rows[-row_left]
-        below = None
-        if row_left > 1:
-            cell, below = _split(layout.SplitVertical, cell, 1 / row_left)
-        for left in range(len(row), 0, -1):
-            rest = None
-            if left > 1:
-                cell, rest = _split(layout.SplitHorizontal, cell, 1 / left)
-            yield row[-left], layout, cell
-            cell = rest
-        cell = below
+    """A layout with one cell for each panel, row by row; yields panel, layout and cell."""
+    layout = pv.CreateLayout(SETTINGS["name"])
+    for row, across in zip(rows, shares(layout.SplitVertical, 0, len(rows)), strict=True):
+        for panel, cell in zip(row, shares(layout.SplitHorizontal, across, len(row)), strict=True):
+            yield panel, layout, cell
 
 
-def _split(split, cell, share):
+def shares(split, cell, count):
+    """A cell cut into this many equal ones."""
+    for left in range(count, 1, -1):
+        first, cell = divided(split, cell, 1 / left)
+        yield first
+    yield cell
+
+
+def divided(split, cell, share):
     first = split(cell, share)
     return first, first + 1
 
@@ -52,9 +54,9 @@ def chart(panel, source, layout, cell):
     shown.XArrayName = "Points_X"
     shown.SeriesVisibility = list(fields)
     shown.SeriesLabel = [word for pair in fields.items() for word in pair]
-    shown.SeriesColor = [word for name, colour in zip(fields, COLOURS) for word in (name, *colour)]
-    shown.SeriesLineThickness = [word for name, width in zip(fields, "42") for word in (name, width)]
-    shown.SeriesLineStyle = [word for name, style in zip(fields, (SOLID, DASHED)) for word in (name, style)]
+    shown.SeriesColor = [word for name, colour in zip(fields, COLOURS, strict=False) for word in (name, *colour)]
+    shown.SeriesLineThickness = [word for name, width in zip(fields, "42", strict=False) for word in (name, width)]
+    shown.SeriesLineStyle = [word for name, style in zip(fields, STYLES, strict=False) for word in (name, style)]
     view.ChartTitle = panel["title"]
     view.BottomAxisTitle = f"xi ({SETTINGS['unit']})"
     view.BottomAxisUseCustomRange, view.LeftAxisUseCustomRange = 1, 1
@@ -105,7 +107,7 @@ PIECES: dict[Any, list[Any]] = {}
 
 
 def pieces(source):
-    """What is drawn of a source: the plane, or the three planes through the largest |v(0)|, as far as there is signal."""
+    """What is drawn of a source: the plane, or the three planes through the largest |v(0)|, where there is signal."""
     if source not in PIECES:
         PIECES[source] = [shown_part(piece) for piece in ([source] if DIMENSION == 2 else slices(source))]
     return PIECES[source]
@@ -140,13 +142,16 @@ def axes(view):
     grid.GridColor = [0.5, 0.5, 0.5]
     radius = max(SETTINGS["reach"])
     view.CameraParallelProjection = 1
-    view.CameraFocalPoint = view.CenterOfRotation = [0, 0, 0]
     if DIMENSION == 2:
         view.InteractionMode = "2D"
-        view.CameraPosition, view.CameraViewUp = [0, 0, 10 * radius], [0, 1, 0]
+        towards, right, up = [0.0, 0.0, 10.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]
     else:
-        view.CameraPosition, view.CameraViewUp = [7.3 * radius, 5.5 * radius, 4 * radius], [0, 0, 1]
-    view.CameraParallelScale = (1.7 if DIMENSION == 2 else 2.4) * radius
+        towards, right, up = [7.3, 5.5, 4.0], [-0.6, 0.8, 0.0], [0.0, 0.0, 1.0]
+    beside = [0.25 * radius * r for r in right]  # room for the colours
+    view.CenterOfRotation = [0, 0, 0]
+    view.CameraFocalPoint, view.CameraViewUp = beside, up
+    view.CameraPosition = [b + radius * t for b, t in zip(beside, towards, strict=True)]
+    view.CameraParallelScale = (1.5 if DIMENSION == 2 else 2.5) * radius
 
 
 def main():

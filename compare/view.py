@@ -1,8 +1,8 @@
-"""A finished result to look at: the spectra of the error, their difference, the learning rates and the laws on the nodes
-of the mesh, and the stage `view` that writes them for ParaView, as a picture and as a movie."""
+"""A finished result to look at: the spectra of the error, their difference, the learning rates and the laws on the
+nodes of the mesh, and the stage `view` that writes them for ParaView, as a picture and as a movie."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,16 +72,16 @@ def load_view(folder: Path) -> View:
     Raises UsageError where there is no finished pde result, a file is damaged, or the comparison is of another pde
     result.
     """
-    store = Store(folder)
+    store = Store(Path(folder))
     _sources(store)
     return _load(store.root)
 
 
 def _sources(store: Store) -> dict[str, str]:
     """SHA-256 of the files that a view is made of, once they are found whole."""
-    import_hint = "give the folder that `freqbias run` or `freqbias pde` wrote, such as out/NAME"
     if not store.root.is_dir():
-        raise UsageError(f"{store.root} is {'a file' if store.root.exists() else 'not there'}: {import_hint}")
+        met = "is a file" if store.root.exists() else "does not exist"
+        raise UsageError(f"{store.root} {met}: give the folder that `freqbias run` wrote, such as out/NAME")
     store.verify("pde")
     sources = {"pde": store.manifest("pde")["files"]["spectrum.nc"]["sha256"]}
     if (store.root / "compare").is_dir():
@@ -121,8 +121,6 @@ def _load(root: Path) -> View:
 
 
 def _with_rates(view: View) -> View:
-    from dataclasses import replace
-
     start = view.magnitudes["pde"][0]
     floor = FLOOR * start[view.inside].max()
     there = view.inside & (start >= floor)
@@ -150,20 +148,19 @@ def run_stage(folder: Path, *, resume: bool = False, overwrite: bool = False, st
     """Write the folder `view/` of a result folder; collective: rank 0 works, the others sleep.
 
     spectra.pvd and laws.pvd for ParaView, open_in_paraview.py, view.png and view.gif.
-    Raises UsageError where the results are missing, damaged, or of one another's earlier versions, or a view is in the
-    way; StoppedEarly.
+    Raises UsageError as `load_view`, and where a view is in the way; StoppedEarly.
     """
     import pde.fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
 
     if stop is not None:
         stop.install()  # after PETSc, which has a handler of its own for SIGTERM
-    on_root(_run_stage, Store(folder), resume=resume, overwrite=overwrite, stop=stop, share=False)
+    on_root(_run_stage, Store(Path(folder)), resume=resume, overwrite=overwrite, stop=stop, share=False)
 
 
 def _run_stage(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest | None) -> None:
+    from compare.linear_cells import linear_grid
     from compare.paraview_script import paraview_script
     from compare.view_figure import animate_view, draw_view
-    from compare.linear_cells import linear_grid
     from pde.fields import write_collection
 
     keys = {"sources": _sources(store)}
@@ -183,7 +180,7 @@ def _run_stage(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
             if stop is not None:
                 stop.check()
         with stage.writing("open_in_paraview.py") as path:
-            path.write_text(paraview_script(view), encoding="utf-8")
+            path.write_text(paraview_script(view, store.root / "view"), encoding="utf-8")
         with stage.writing("view.png") as path:
             draw_view(view, path)
         if stop is not None:

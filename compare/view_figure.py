@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from compare.figures import STYLE, panel_times
-from compare.norm import lagrange_element
+from compare.quadrature import lagrange_element
 from compare.view import View
 from compare.view_scene import Plane, Planes, Scene, peak
 from runtime import version_of
@@ -158,8 +158,8 @@ def _name_edges(panel: Axes, scene: Scene) -> None:
     panel.yaxis.labelpad = 8
     for axis, edge in enumerate(([0.6, 1, -1], [1, 0.6, -1], [1, -1, 0.6])):
         x, y = scene.to_page(scene.reach * edge)
-        sides = {"ha": "left" if x > 0 else "right", "va": "top" if axis < 2 else "center"}
-        panel.text(x, y, rf"$\xi_{axis + 1}$ ", fontsize=7, **sides)
+        side, height = "left" if x > 0 else "right", "top" if axis < 2 else "center"
+        panel.text(x, y, rf"$\xi_{axis + 1}$ ", fontsize=7, ha=side, va=height)
 
 
 def _map_frames(view: View) -> Iterator[Image.Image]:

@@ -2,6 +2,7 @@
 planes through the largest |v(0)|, seen along a fixed direction in parallel projection."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import basix
 import numpy as np
@@ -9,12 +10,13 @@ import pyvista
 from scipy.spatial import Delaunay
 
 from compare.linear_cells import linear_grid
-from compare.norm import lagrange_element
+from compare.quadrature import lagrange_element
 from compare.view import View
 
 # The directions on the page that point right and up; in three dimensions all axes run towards the reader.
 PAGE = {2: np.eye(3)[:2], 3: np.array([[-0.6, 0.8, 0.0], [-0.32, -0.24, np.sqrt(0.84)]])}
 PIXELS = 640  # along the longer side
+VERBOSITY: Any = pyvista.vtk_verbosity  # whose types are wrong
 
 
 class Scene(ABC):
@@ -31,9 +33,10 @@ class Scene(ABC):
         right, up = self.to_page(corners).max(axis=0) * (1.0 if view.dimension == 2 else 1.02)
         self.extent = (-right, right, -up, up)
         size = np.ceil(PIXELS * np.array([right, up]) / max(right, up)).astype(int)
-        with pyvista.vtk_verbosity("off"):  # VTK says that there is no X server, and does without
+        with VERBOSITY("off"):  # VTK says that there is no X server, and does without
             self._plotter = pyvista.Plotter(off_screen=True, window_size=size.tolist())
             self._plotter.set_background("white")
+            self._plotter.ren_win.SetMultiSamples(0)  # half the time, and nothing is seen of it in a panel's size
             self._surface = self._cut()
             self._plotter.render()
         camera = self._plotter.camera
@@ -73,10 +76,12 @@ class Plane(Scene):
     def _cut(self) -> pyvista.PolyData:
         view = self.view
         element = lagrange_element(view.cell_type, view.degree)
-        lattice = basix.create_lattice(element.cell_type, 2 * view.degree, basix.LatticeType.equispaced, True)
+        lattice = np.asarray(
+            basix.create_lattice(element.cell_type, 2 * view.degree, basix.LatticeType.equispaced, True)
+        )
         self._basis = np.asarray(element.tabulate(0, lattice))[0, :, :, 0]
         points = np.einsum("qk,ckd->cqd", self._basis, view.frequency[view.cells]).reshape(-1, 2)
-        first = len(lattice) * np.arange(len(view.cells))[:, None, None]
+        first = len(self._basis) * np.arange(len(view.cells))[:, None, None]
         triangles = (first + Delaunay(lattice).simplices).reshape(-1, 3)
         return pyvista.PolyData.from_regular_faces(np.column_stack([points, np.zeros(len(points))]), triangles)
 

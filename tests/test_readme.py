@@ -17,7 +17,7 @@ from tests.problem.run_files import every_key, models, variant
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-OWN_ERRORS, EXAMPLE, DIFFERENTIATED = [text for language, text in BLOCKS if language == "python"]
+VIEWED, OWN_ERRORS, EXAMPLE, DIFFERENTIATED = [text for language, text in BLOCKS if language == "python"]
 (PHOTO,) = [text for language, text in BLOCKS if language == "toml"]
 (TREE,) = [text for language, text in BLOCKS if not language]
 

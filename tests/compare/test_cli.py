@@ -21,7 +21,7 @@ network = { width = 500, sigma_a = 1.0 }
 time = { times = [10.0, 40.0] }
 pde = { tolerance = 0.01 }
 """
-COMMANDS = ["run", "check", "mesh", "pde", "nn", "ntk", "compare", "kappa", "figures", "doctor"]
+COMMANDS = ["run", "check", "mesh", "pde", "nn", "ntk", "compare", "kappa", "figures", "view", "doctor"]
 
 
 @pytest.fixture
