@@ -173,12 +173,13 @@ def main():
         write(f"xi in {SETTINGS['unit']}", views[0], "Lower Right Corner")
     scene = pv.GetAnimationScene()
     scene.UpdateAnimationUsingDataTimeSteps()
-    scene.AnimationTime = times[0]
-    pv.RenderAllViews()
     if len(sys.argv) > 1:
         scene.AnimationTime = times[-1]
         layout.SetSize(*PICTURE)
         pv.SaveScreenshot(sys.argv[1], layout, ImageResolution=PICTURE)
+    else:
+        scene.AnimationTime = times[0]
+        pv.RenderAllViews()
 
 
 main()

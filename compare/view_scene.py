@@ -2,7 +2,6 @@
 planes through the largest |v(0)|, seen along a fixed direction in parallel projection."""
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import basix
 import numpy as np
@@ -16,7 +15,6 @@ from compare.view import View
 # The directions on the page that point right and up; in three dimensions all axes run towards the reader.
 PAGE = {2: np.eye(3)[:2], 3: np.array([[-0.6, 0.8, 0.0], [-0.32, -0.24, np.sqrt(0.84)]])}
 PIXELS = 640  # along the longer side
-VERBOSITY: Any = pyvista.vtk_verbosity  # whose types are wrong
 
 
 class Scene(ABC):
@@ -33,10 +31,9 @@ class Scene(ABC):
         right, up = self.to_page(corners).max(axis=0) * (1.0 if view.dimension == 2 else 1.02)
         self.extent = (-right, right, -up, up)
         size = np.ceil(PIXELS * np.array([right, up]) / max(right, up)).astype(int)
-        with VERBOSITY("off"):  # VTK says that there is no X server, and does without
+        with pyvista.vtk_verbosity("off"):  # VTK says that there is no X server, and does without
             self._plotter = pyvista.Plotter(off_screen=True, window_size=size.tolist())
-            self._plotter.set_background("white")
-            self._plotter.ren_win.SetMultiSamples(0)  # half the time, and nothing is seen of it in a panel's size
+            self._plotter.background_color = pyvista.Color("white")
             self._surface = self._cut()
             self._plotter.render()
         camera = self._plotter.camera
