@@ -147,7 +147,7 @@ def axes(view):
         towards, right, up = [0.0, 0.0, 10.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]
     else:
         towards, right, up = [7.3, 5.5, 4.0], [-0.6, 0.8, 0.0], [0.0, 0.0, 1.0]
-    beside = [0.25 * radius * r for r in right]  # room for the colours
+    beside = [0.15 * radius * r for r in right]  # room for the colours
     view.CenterOfRotation = [0, 0, 0]
     view.CameraFocalPoint, view.CameraViewUp = beside, up
     view.CameraPosition = [b + radius * t for b, t in zip(beside, towards, strict=True)]
