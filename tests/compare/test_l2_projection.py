@@ -110,9 +110,10 @@ def test_parseval_over_the_nyquist_box():
 def test_two_ranks_share_the_cells_and_find_what_one_finds():
     code = """
         import numpy as np
-        from compare.l2_projection import l2_project
+        from compare.l2_projection import MassMatrix, l2_project
         from problem import Grid
         from runtime import world
+        from runtime.ranks import SerialWorld
         from tests.compare.test_l2_projection import bend, on_mesh
 
         grid = Grid((8, 9), (1.0, 1.0))
@@ -122,6 +123,8 @@ def test_two_ranks_share_the_cells_and_find_what_one_finds():
             assert world().size == 2
             np.testing.assert_allclose(shared, alone, rtol=0, atol=1e-12 * np.abs(alone).max())
             np.testing.assert_array_equal(shared, world().bcast(shared))
+            each, whole = MassMatrix(mesh, world()).diagonal, MassMatrix(mesh, SerialWorld()).diagonal
+            np.testing.assert_allclose(each, whole, rtol=1e-12)
     """
     done = launch.run(*launch.code(code), ranks=2)
     assert done.returncode == 0, done.stderr
