@@ -187,8 +187,7 @@ def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
         import os, signal, sys
         from pathlib import Path
         from compare.metrics import Comparison
-        from compare import l2_project
-from compare.stage import run_stage
+        from compare.stage import run_stage
         from problem import build, parse
         from runtime import Store, StopRequest, run_guarded
 
