@@ -38,14 +38,16 @@ def run_all(
     overwrite: bool,
     stop: StopRequest,
     petsc: Sequence[str] = (),
+    stages: Sequence[str] = tuple(STAGES),
 ) -> None:
-    """The stages pde, nn, ntk and compare; collective. Raises what they raise, and what can be refused at once before
-    the first of them starts. What is finished is not even imported. petsc: words of a command line for PETSc."""
-    keys = {name: stage_keys(run, name) for name in STAGES}
+    """The stages pde, nn, ntk and compare, or some of them, in this order; collective. Raises what they raise, and
+    what can be refused at once before the first of them starts. What is finished is not even imported. petsc: words of
+    a command line for PETSc."""
+    keys = {name: stage_keys(run, name) for name in stages}
     if resume and on_root(store.begun_anew, keys):  # --overwrite was killed before all stages were unfinished
         resume, overwrite = False, True
-    done = on_root(_refuse_early, run, problem, store, resume=resume, overwrite=overwrite)
-    if "pde" not in done:
+    done = on_root(_refuse_early, run, problem, store, stages, resume=resume, overwrite=overwrite)
+    if "pde" in stages and "pde" not in done:
         start(petsc)
     if overwrite:
         on_root(store.begin_anew, keys)  # so that --resume goes on with an --overwrite that is interrupted
@@ -53,25 +55,27 @@ def run_all(
     log.info("%s: results go to %s", run.name, store.root)
     flags = {"resume": resume, "overwrite": overwrite, "stop": stop}
     own: dict[str, dict[str, Any]] = {"pde": {"petsc": petsc}, "compare": {"renew": resume}}
-    for name, module in STAGES.items():
+    for name in stages:
         if name in done:
             on_root(store.repair, name)
             log.info("%s: finished already, in %s", name, store.root / name)
             continue
-        stage = import_module(module)
+        stage = import_module(STAGES[name])
         stage.run_stage(run, problem, store, **flags, **own.get(name, {}))
 
 
-def _refuse_early(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> list[str]:
+def _refuse_early(
+    run: RunFile, problem: Problem, store: Store, stages: Sequence[str], *, resume: bool, overwrite: bool
+) -> list[str]:
     """The stages that are finished. Raises for results in the way, and for settings that a later stage would refuse."""
     layout = plan(problem, run.pde, run.mesh)
     finished = [
-        name for name in STAGES if store.check(name, keys=stage_keys(run, name), resume=resume, overwrite=overwrite)
+        name for name in stages if store.check(name, keys=stage_keys(run, name), resume=resume, overwrite=overwrite)
     ]
     done = [name for name in finished if name != "compare"]  # which is also to be of these
-    if "pde" not in done:
+    if "pde" in stages and "pde" not in done:
         check_memory(problem, run.pde, run.mesh, layout)
-    if not {"nn", "ntk"} <= set(done):
+    if {"nn", "ntk"} & set(stages) - set(done):
         from compare.target import never_learnt
         from nn.plan import prepare
 

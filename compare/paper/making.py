@@ -15,7 +15,7 @@ import matplotlib.style
 
 from compare.figures import STYLE
 from compare.metrics import Comparison
-from compare.pipeline import STAGES, run_all
+from compare.pipeline import run_all
 from compare.stage import read_comparison
 from problem import ErrorHistory, Problem, RunFile, build, load, parse, stage_keys
 from runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, version_of
@@ -33,10 +33,10 @@ QUICK = "-quick"  # ends the names of what --quick makes, so that it never takes
 
 @dataclass(frozen=True)
 class Job:
-    """A run, and which of its stages a figure needs."""
+    """A run, and which of its stages a figure needs; the pictures of the stage compare are for `freqbias run`."""
 
     run: RunFile
-    stages: tuple[str, ...] = tuple(STAGES)
+    stages: tuple[str, ...] = ("pde", "nn", "ntk")
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,8 @@ def make(numbers: Sequence[int], shelf: Shelf, stop: StopRequest) -> list[Path]:
 def compute(job: Job, shelf: Shelf, stop: StopRequest) -> Result:
     """The job's stages, made or found finished; collective."""
     problem, store = on_root(build, job.run), Store(shelf.out / job.run.name)
-    if job.stages == tuple(STAGES):
-        run_all(job.run, problem, store, resume=True, overwrite=False, stop=stop)
-    else:
-        for name in job.stages:
-            import_module(STAGES[name]).run_stage(job.run, problem, store, resume=True, overwrite=False, stop=stop)
+    if job.stages:
+        run_all(job.run, problem, store, resume=True, overwrite=False, stop=stop, stages=job.stages)
     return Result(job.run, problem, store)
 
 
