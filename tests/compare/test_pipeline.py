@@ -51,7 +51,7 @@ class Bench:
 
         return run_stage
 
-    def write(self, stage, comparison, stop):
+    def write(self, stage, comparison, problem, stop):
         self.interrupted("compare")
         with stage.writing("metrics.csv") as path:
             comparison.save_metrics(path)
@@ -105,7 +105,7 @@ def test_a_comparison_of_earlier_results_is_made_anew(bench, caplog):
     with caplog.at_level("INFO", "freqbias"):
         bench.run(resume=True)
     assert bench.made == ["compare"] and bench.error == pytest.approx(0.3 / 1.3)
-    assert "compare: made anew, since what it compares has changed (sources.nn" in caplog.text
+    assert "compare: made anew, since its sources have changed (sources.nn" in caplog.text
 
 
 def test_a_comparison_with_own_errors_gives_way_to_that_with_the_network(bench, tmp_path, caplog):
@@ -119,7 +119,7 @@ def test_a_comparison_with_own_errors_gives_way_to_that_with_the_network(bench, 
     with caplog.at_level("INFO", "freqbias"):
         bench.run(resume=True)
     assert bench.error == pytest.approx(0.1 / 1.1)
-    assert "compare: made anew, since what it compares has changed (sources.error" in caplog.text
+    assert "compare: made anew, since its sources have changed (sources.error" in caplog.text
 
 
 def test_a_changed_run_file_is_refused_by_its_key_before_anything_is_done(bench):
