@@ -1,0 +1,240 @@
+"""What `freqbias view` writes: the fields as the results have them, pictures of them, and a script for ParaView.
+
+Started by tests/compare/test_view.py, in a process of its own."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from itertools import combinations
+from types import SimpleNamespace
+
+import matplotlib.style
+import numpy as np
+import pytest
+import pyvista
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+
+from compare import Comparison, draw_view, load_view
+from compare.figures import STYLE
+from compare.linear_cells import linear_grid, pieces
+from compare.quadrature import lagrange_element
+from compare.view import run_stage
+from compare.view_figure import WORDS, reach, scale
+from compare.view_scene import Plane, Planes, peak
+from pde.fields import write_fields
+from problem import Gaussian, Grid, Network, Problem, Spectrum, transform, waves
+from runtime import Store, UsageError
+from tests.compare.build import CELL, box_mesh
+from tests.compare.test_figures import texts
+
+WAVES = {1: [[3.0]], 2: [[1.0, 2.5]], 3: [[1.0, 2.0, -1.0]]}
+TIMES = np.array([0.0, 1.0, 3.0])
+DECAY = {"pde": 0.3, "nn": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def small_images(monkeypatch):
+    monkeypatch.setattr("compare.view_scene.PIXELS", 160)
+
+
+def solved(dimension: int, degree: int = 2) -> tuple[Problem, Spectrum, Comparison]:
+    """A problem, its v = -F[f*] exp(-0.3 t), and the comparison with exp(-0.5 t)."""
+    grid = Grid((10,) * dimension, (1.0,) * dimension)
+    problem = Problem(Gaussian(2.0), waves(grid, WAVES[dimension], window=0.2), Network(width=10, sigma_a=1.0), TIMES)
+    nodes, cells = box_mesh(5.0, (8,) * dimension, degree)
+    v = transform(-problem.samples.values, grid.positions(), nodes)
+    pde, nn = (v * np.exp(-rate * TIMES)[:, None, None] for rate in DECAY.values())
+    facts = {"name": "test", "unit": "mm", "points": np.array(grid.shape), "extent": np.array(grid.extent)}
+    spectrum = Spectrum(TIMES, nodes, pde, cells, CELL[dimension], degree, facts)
+    comparison = Comparison(TIMES, nodes, pde, nn, cells, CELL[dimension], degree, grid.nyquist, {})
+    return problem, spectrum, comparison
+
+
+def result(root, dimension: int, *, compared: bool = True) -> tuple[Store, Problem, Spectrum, Comparison]:
+    """A result folder with these stages finished."""
+    problem, spectrum, comparison = solved(dimension)
+    store, xi = Store(root), spectrum.frequency
+    laws = {name: getattr(problem.laws, name).value(xi) for name in ("damping", "diffusion")}
+    with store.open("pde", keys={}) as stage:
+        with stage.writing("spectrum.nc") as path:
+            spectrum.save(path)
+        with stage.writing("fields.pvd") as path:
+            fields = laws | {"rho_w": problem.density.density(xi)}
+            write_fields(path.parent, TIMES[:1], xi, spectrum.cells, spectrum.cell_type, fields)
+        stage.finish()
+    if compared:
+        with store.open("compare", keys={}) as stage:
+            with stage.writing("spectra.nc") as path:
+                comparison.save(path)
+            stage.finish(sources={"pde": store.manifest("pde")["files"]["spectrum.nc"]["sha256"]})
+    return store, problem, spectrum, comparison
+
+
+def read(path) -> list[pyvista.UnstructuredGrid]:
+    """The grid of every time of a .pvd."""
+    reader = pyvista.get_reader(path)
+    grids = []
+    for t in reader.time_values:
+        reader.set_active_time_value(t)
+        grids.append(reader.read()[0])
+    return grids
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_the_stage_writes_the_results_as_they_are(dimension, tmp_path):
+    store, problem, spectrum, comparison = result(tmp_path, dimension)
+    run_stage(tmp_path)
+    folder = tmp_path / "view"
+    assert pyvista.get_reader(folder / "spectra.pvd").time_values == TIMES.tolist()
+    for grid, pde, nn in zip(read(folder / "spectra.pvd"), comparison.pde[:, 0], comparison.nn[:, 0], strict=True):
+        np.testing.assert_allclose(grid.points[:, :dimension], spectrum.frequency, atol=1e-6)
+        for name, v in (("pde", pde), ("nn", nn)):
+            np.testing.assert_allclose(grid[f"{name}_real"] + 1j * grid[f"{name}_imaginary"], v, atol=1e-15)
+            np.testing.assert_allclose(grid[f"{name}_magnitude"], np.abs(v), atol=1e-15)
+        np.testing.assert_allclose(grid["difference_magnitude"], np.abs(nn - pde), atol=1e-15)
+    (laws,) = read(folder / "laws.pvd")
+    np.testing.assert_allclose(laws["rho_w"], problem.density.density(spectrum.frequency))
+    np.testing.assert_allclose(laws["diffusion"], problem.laws.diffusion.value(spectrum.frequency))
+    shown = np.abs(comparison.pde[0, 0]) >= 0.01 * np.abs(comparison.pde[0, 0]).max()
+    for name, rate in DECAY.items():
+        np.testing.assert_allclose(laws[f"kappa_{name}"][shown], rate)
+        assert np.isnan(laws[f"kappa_{name}"][~shown]).all() and 0 < shown.sum() < shown.size
+    units = dict(line.split(": ") for line in laws.field_data["units"])
+    assert units["coordinates"] == "cycles/mm" and units["kappa_pde"] == "1/time"
+    assert units["rho_w"] == {1: "mm", 2: "mm^2", 3: "mm^3"}[dimension]
+    assert units["diffusion"] == {1: "1/mm/time", 2: "1/time", 3: "mm/time"}[dimension]
+    with Image.open(folder / "view.png") as image:
+        assert image.info["Title"] == "test" and image.info["Software"].startswith("freqbias ")
+    with Image.open(folder / "view.gif") as movie:
+        assert movie.n_frames == len(TIMES) and b"freqbias" in movie.info["comment"]
+    compile((folder / "open_in_paraview.py").read_text(), "script", "exec")
+    assert store.manifest("view")["keys"]["sources"].keys() == {"pde", "compare"}
+
+
+def test_finite_elements_alone_are_shown_alone(tmp_path):
+    _, _, spectrum, _ = result(tmp_path, 2, compared=False)
+    view = load_view(tmp_path)
+    assert view.spectra.keys() == {"pde"} and view.static.keys() == {"damping", "diffusion", "rho_w", "kappa_pde"}
+    np.testing.assert_allclose(view.magnitudes["pde"], np.abs(spectrum.error[:, 0]), rtol=1e-14)
+    run_stage(tmp_path)
+    script = (tmp_path / "view" / "open_in_paraview.py").read_text()
+    assert "pde_magnitude" in script and "nn_magnitude" not in script
+
+
+def test_what_cannot_be_shown_is_refused_and_nothing_written(tmp_path):
+    with pytest.raises(UsageError, match=r"absent does not exist.*out/NAME"):
+        run_stage(tmp_path / "absent")
+    (tmp_path / "run.toml").write_text("")
+    with pytest.raises(UsageError, match=r"run.toml is a file.*out/NAME"):
+        run_stage(tmp_path / "run.toml")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"no pde result.*freqbias pde"):
+        run_stage(tmp_path / "empty")
+    store, *_ = result(tmp_path / "other", 1, compared=False)
+    with store.open("compare", keys={}) as stage:
+        (stage.folder / "spectra.nc").write_bytes(b"of another")
+        stage.finish(sources={"pde": "0" * 64})
+    with pytest.raises(UsageError, match=r"another pde result.*freqbias compare RUN.toml --overwrite"):
+        run_stage(tmp_path / "other")
+    assert not list(tmp_path.glob("*/view*"))
+
+
+def test_a_view_stays_until_it_is_asked_for_anew(tmp_path):
+    store, _, spectrum, _ = result(tmp_path, 1, compared=False)
+    run_stage(tmp_path)
+    before = (tmp_path / "view" / "manifest.json").stat().st_mtime_ns
+    with pytest.raises(UsageError, match=r"--resume.*--overwrite"):
+        run_stage(tmp_path)
+    run_stage(tmp_path, resume=True)
+    assert (tmp_path / "view" / "manifest.json").stat().st_mtime_ns == before
+    shutil.rmtree(tmp_path / "pde")
+    with store.open("pde", keys={}) as stage:
+        replace(spectrum, error=2 * spectrum.error).save(stage.folder / "spectrum.nc")
+        fields = dict.fromkeys(("damping", "diffusion", "rho_w"), np.ones(len(spectrum.frequency)))
+        write_fields(stage.folder, TIMES[:1], spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
+        stage.finish()
+    with pytest.raises(UsageError, match=r"sources\.pde.*--overwrite"):
+        run_stage(tmp_path, resume=True)
+    run_stage(tmp_path, overwrite=True)
+    (grid, *_) = read(tmp_path / "view" / "spectra.pvd")
+    np.testing.assert_allclose(grid["pde_magnitude"], 2 * np.abs(spectrum.error[0, 0]), atol=1e-15)
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_images_show_the_right_place_in_the_right_colour(dimension, tmp_path):
+    """The brightest pixel is where the largest |v(0)| lies on the page, and the network of 1/e of that is as dark as
+    the scale says. Mirrored or turned axes move it."""
+    result(tmp_path, dimension)
+    view = load_view(tmp_path)
+    scene = (Plane if dimension == 2 else Planes)(view, reach(view), scale(view))
+    image = scene.image("pde", 0).astype(float)
+    colours = matplotlib.colormaps["viridis"](np.linspace(0, 1, 256))[:, :3] * 255
+    value = np.abs(image[:, :, None] - colours).sum(axis=3).argmin(axis=2)
+    value[np.ptp(image, axis=2) < 30] = 0  # white and grey
+    rows, columns = np.nonzero(value >= value.max() - 1)
+    left, right, bottom, top = scene.extent
+    x = left + (columns + 0.5) / image.shape[1] * (right - left)
+    y = top - (rows + 0.5) / image.shape[0] * (top - bottom)
+    found, expected = np.column_stack([x, y]), scene.to_page(np.array([peak(view), -peak(view)]))
+    apart = np.linalg.norm(found[:, None] - expected, axis=2).min(axis=1)
+    assert apart.max() < 0.12 * (right - left)
+    assert value.max() >= 250
+    scene.close()
+
+
+@pytest.mark.parametrize("cell_type", ["interval", "triangle", "quadrilateral", "tetrahedron", "hexahedron"])
+@pytest.mark.parametrize("degree", [1, 2, 5])
+def test_linear_cells_fill_the_cell_once(cell_type, degree):
+    nodes = np.asarray(lagrange_element(cell_type, degree).points)
+    view = SimpleNamespace(
+        frequency=nodes, cells=np.arange(len(nodes))[None], cell_type=cell_type, degree=degree, dimension=nodes.shape[1]
+    )
+    assert np.unique(pieces(cell_type, degree)).size == len(nodes)
+    sizes = linear_grid(view).compute_cell_sizes()
+    size = np.abs(sizes[{1: "Length", 2: "Area", 3: "Volume"}[nodes.shape[1]]])
+    whole = {"triangle": 1 / 2, "tetrahedron": 1 / 6}.get(cell_type, 1.0)
+    assert size.min() > 0 and size.sum() == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_no_text_overlaps_another_or_leaves_the_page(dimension, tmp_path):
+    result(tmp_path, dimension)
+    with matplotlib.style.context(STYLE):
+        figure = draw_view(load_view(tmp_path), tmp_path / "view.pdf")
+        FigureCanvasAgg(figure).draw()
+    found = texts(figure)
+    assert {*WORDS.values()} <= {line for text, _ in found for line in text.get_text().splitlines()}
+    assert "cycles/mm" in figure.get_supxlabel()
+    for text, box in found:
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
+    for (one, a), (two, b) in combinations(found, 2):
+        assert not a.overlaps(b), (one, two)
+
+
+XVFB = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"]
+
+
+@pytest.mark.skipif(
+    not shutil.which("pvpython") or not (shutil.which("xvfb-run") or os.environ.get("DISPLAY")),
+    reason="needs ParaView's pvpython, and a display or xvfb-run",
+)
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_paraview_opens_it(dimension, tmp_path):
+    """Where it is moved to, all views show something and colours."""
+    result(tmp_path / "out", dimension)
+    run_stage(tmp_path / "out")
+    (tmp_path / "out").rename(tmp_path / "moved")
+    done = subprocess.run(
+        [*([] if os.environ.get("DISPLAY") else XVFB), "pvpython", "moved/view/open_in_paraview.py", "picture.png"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
+        env={"PATH": "/usr/bin:/bin", **{key: os.environ[key] for key in ("DISPLAY",) if key in os.environ}},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "picture.png") as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    counts = (2, 2) if dimension == 1 else (3, 4)
+    for row, count in zip(np.array_split(pixels, 2), counts, strict=True):
+        for panel in np.array_split(row, count, axis=1):
+            assert (np.ptp(panel, axis=2) > 40).mean() > (0.001 if dimension == 1 else 0.02)
