@@ -57,7 +57,7 @@ def uniform(n, xi):
         (Uniform(4.0), uniform, 2, 3e-6),
         (Uniform(4.0), uniform, 3, 2e-3),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_the_series_of_convolution_powers(density, power, dimension, within):
     """sinh k = sum_n k^n / n! over odd n, cosh k the same over even n."""
