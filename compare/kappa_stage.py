@@ -37,7 +37,8 @@ def run_stage(
     options: Options | None = None,
     error_file: Path | None = None,
 ) -> None:
-    """Measure, and write the folder `kappa/`; collective: rank 0 works, the others sleep.
+    """Measure, and write the folder `kappa/`; collective: rank 0 works, and the others sleep, but
+    for their share of an L2 projection.
 
     error_file: a user's own errors in the format of error.nc, in place of those of `nn`.
     Raises UsageError where the result of `pde` is missing, damaged, or of another run file, or one of this stage is in

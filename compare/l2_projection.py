@@ -8,11 +8,13 @@ come from any number of ranks. M is never assembled; conjugate gradients with it
 that does not grow with the mesh.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
+import runtime
 from compare.bands import OnMesh
 from compare.projection import project
 from compare.quadrature import Block, Quadrature
@@ -37,10 +39,29 @@ def l2_project(error: np.ndarray, sites: Sites, mesh: OnMesh, *, threads: int = 
 
 
 def onto_mesh(error: np.ndarray, sites: Sites, mesh: OnMesh, *, projection: str, threads: int = 1) -> np.ndarray:
-    """The spectrum (..., n) of errors u (..., N) as [compare] projection asks for it."""
+    """The spectrum (..., n) of errors u (..., N) as [compare] projection asks for it. Where other ranks sleep while
+    this one works (`runtime.on_root`), they take their share of the cells; threads: of this one alone."""
     if projection == "l2":
-        return l2_project(error, sites, mesh, threads=threads)
+        return runtime.on_all(_l2_project, error, sites, BareMesh.of(mesh), threads)
     return project(error, sites, mesh.frequency, threads=threads)
+
+
+def _l2_project(error: np.ndarray, sites: Sites, mesh: OnMesh, alone: int, *, comm: Any) -> np.ndarray:
+    return l2_project(error, sites, mesh, threads=alone if comm.size == 1 else runtime.threads(), comm=comm)
+
+
+@dataclass(frozen=True)
+class BareMesh:
+    """A mesh without what lives on it, to be sent to other ranks: as in `problem.Spectrum`."""
+
+    frequency: np.ndarray
+    cells: np.ndarray
+    cell_type: str
+    degree: int
+
+    @classmethod
+    def of(cls, mesh: OnMesh) -> "BareMesh":
+        return cls(mesh.frequency, mesh.cells, mesh.cell_type, mesh.degree)
 
 
 class MassMatrix:
@@ -93,7 +114,7 @@ class MassMatrix:
         p, rho = z, np.sum(r * z, axis=1)
         enough = TOLERANCE**2 * rho
         for _ in range(MOST_PRODUCTS):
-            if (rho <= enough).all():
+            if self._comm.bcast((rho <= enough).all()):  # on unlike processors the last bits may differ
                 parts = x.reshape(2, *integrals.shape)
                 return np.asarray(parts[0] + 1j * parts[1])
             q = self.apply(p)

@@ -29,7 +29,8 @@ def run_stage(
     error_file: Path | None = None,
     renew: bool = False,
 ) -> None:
-    """Compare, and write the folder `compare/`; collective: rank 0 works, the others sleep.
+    """Compare, and write the folder `compare/`; collective: rank 0 works, and the others
+    sleep, but for their share of an L2 projection.
 
     error_file: a user's own errors in the format of error.nc, in place of those of `nn`; `ntk`, which predicts those
     of `nn`, is then left out.

@@ -8,7 +8,8 @@ from runtime.logs import configure, log
 from runtime.manifest import version_of
 from runtime.memory import available_memory
 from runtime.progress import Progress
-from runtime.ranks import limit_threads, on_root, rank, size, size_here, threads, threads_alone, world
+from runtime.ranks import limit_threads, rank, size, size_here, threads, threads_alone, world
+from runtime.root import on_all, on_root
 from runtime.signals import StopRequest, parse_walltime
 from runtime.stage import Stage
 from runtime.store import Store
@@ -28,6 +29,7 @@ __all__ = [
     "key_hash",
     "limit_threads",
     "log",
+    "on_all",
     "on_root",
     "parse_walltime",
     "rank",

@@ -12,7 +12,8 @@ import typer
 from runtime import logs
 from runtime.errors import UsageError
 from runtime.guard import run_guarded
-from runtime.ranks import limit_threads, on_root, rank
+from runtime.ranks import limit_threads, rank
+from runtime.root import on_root
 from runtime.signals import StopRequest, parse_walltime
 from runtime.store import Store
 

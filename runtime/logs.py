@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from runtime.errors import UsageError
-from runtime.ranks import on_root, rank
+from runtime.ranks import rank
+from runtime.root import on_root
 
 log = logging.getLogger("freqbias")
 log.addHandler(logging.NullHandler())

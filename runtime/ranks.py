@@ -5,13 +5,9 @@ sleep: two spinning ranks made rank 0's matrix product take 1.7 times as long.
 """
 
 import os
-import pickle
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, overload
+from typing import Any
 
 from runtime.errors import UsageError
 
@@ -28,7 +24,6 @@ _LAUNCHERS = (
 _TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _limited_by_us = False
-_on_root_now = False
 
 
 def _integer(variable: str) -> int | None:
@@ -120,75 +115,6 @@ def wait_asleep(request: Any, patience: float | None = None) -> bool:
         time.sleep(pause)
         pause = min(2 * pause, 5e-2)
     return True
-
-
-@cache
-def _waiting_room() -> Any:
-    """A communicator of `on_root`'s own, so that it never meets a caller's pending collectives."""
-    return world().Dup()
-
-
-@dataclass(frozen=True)
-class _StandIn:
-    """Name, message and exit code of an exception that does not survive being sent."""
-
-    name: str
-    text: str
-    attributes: dict[str, Any]
-
-    def exception(self) -> BaseException:
-        return type(self.name, (RuntimeError,), self.attributes)(self.text)
-
-
-def _sendable(error: BaseException) -> BaseException | _StandIn:
-    with suppress(Exception):
-        copy = pickle.loads(pickle.dumps(error))  # noqa: S301
-        if type(copy) is type(error) and str(copy) == str(error):
-            return error
-    attributes = {"exit_code": error.exit_code} if hasattr(error, "exit_code") else {}
-    return _StandIn(type(error).__name__, str(error), attributes)
-
-
-@overload
-def on_root[T](
-    function: Callable[..., T], *args: Any, share: Literal[True] = True, comm: Any = None, **kwargs: Any
-) -> T: ...
-@overload
-def on_root[T](
-    function: Callable[..., T], *args: Any, share: Literal[False], comm: Any = None, **kwargs: Any
-) -> T | None: ...
-def on_root(function: Callable[..., Any], *args: Any, share: bool = True, comm: Any = None, **kwargs: Any) -> Any:
-    """Calls `function` on rank 0 alone while the others sleep; collective over comm, or over all ranks without one.
-
-    Returns the result on every rank, or with `share=False` (large results, or ones that cannot be sent) None on the
-    others. What it raises is raised on every rank. Called again from inside `function`, it simply calls.
-    """
-    global _on_root_now  # noqa: PLW0603
-    if _on_root_now or (size() if comm is None else comm.size) == 1:
-        return function(*args, **kwargs)
-    comm = comm or _waiting_room()
-    if comm.rank != 0:
-        wait_asleep(comm.Ibarrier())
-        error, result = pickle.loads(comm.bcast(None))  # noqa: S301  (from our own rank 0)
-        if error is not None:
-            raise error.exception() if isinstance(error, _StandIn) else error
-        return result
-
-    error, result, message = None, None, b""
-    _on_root_now = True
-    try:
-        result = function(*args, **kwargs)
-        message = pickle.dumps((None, result if share else None))
-    except BaseException as caught:
-        error = caught
-        message = pickle.dumps((_sendable(caught), None))
-    finally:
-        _on_root_now = False
-    wait_asleep(comm.Ibarrier())
-    comm.bcast(message)
-    if error is not None:
-        raise error
-    return result
 
 
 def _cores() -> int:

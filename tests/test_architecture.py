@@ -29,7 +29,7 @@ FORBIDDEN = {
     "compare": set(),
 }
 HEAVY = ("torch", "dolfinx", "petsc4py", "mpi4py", "matplotlib", "scipy.stats", "xarray", "pyvista")
-PICKLE = {"runtime/ranks.py"}  # for what one rank sends another
+PICKLE = {"runtime/root.py"}  # for what one rank sends another
 MOST_LINES = 300
 
 

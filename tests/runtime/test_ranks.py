@@ -140,6 +140,60 @@ def test_on_root_gives_every_rank_the_result_or_the_exception():
     assert (done.returncode, done.stdout.split()) == (0, ["whole"] * 3), done.stderr
 
 
+HELPED = """
+    import sys
+    from runtime import on_all, on_root, rank, run_guarded, size
+
+    class Refused(ValueError):
+        exit_code = 3
+
+    def everywhere(value, *, comm):
+        return comm.allgather(10 * comm.rank + value)
+
+    def refuse(*, comm):
+        raise Refused(f"refused by {comm.size}")
+
+    def work():
+        try:
+            on_all(refuse)
+        except Refused:
+            return on_all(everywhere, 1) + on_all(everywhere, value=2)
+
+    def main():
+        outside = everywhere(0, comm=__import__("runtime").world())
+        assert outside == [0, 10, 20] and on_all(everywhere, 5) == [5], "outside of on_root a rank is alone"
+        assert on_root(work) == [1, 11, 21, 2, 12, 22]
+        assert on_root(on_all, everywhere, 3, share=False) == (None if rank() else [3, 13, 23])
+        sys.stdout.write("whole\\n")
+        on_root(on_all, refuse)
+
+    sys.exit(run_guarded(main))
+"""
+
+
+def test_what_sleeps_helps_and_refuses_with_all():
+    done = run_code(HELPED, ranks=3)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (3, ["whole"] * 3, "error: refused by 3\n")
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_rank_that_fails_alone_among_all_ends_the_job(failing):
+    code = """
+        import sys
+        from runtime import guard, on_all, on_root, run_guarded
+        guard.PATIENCE = 0.5
+
+        def work(failing, *, comm):
+            if comm.rank == failing:
+                raise MemoryError("too much here")
+            comm.allgather(0)
+
+        sys.exit(run_guarded(lambda: on_root(on_all, work, int(sys.argv[1]))))
+    """
+    done = run_code(code, failing, ranks=2, timeout=30)
+    assert done.returncode and f"on rank {failing}: MemoryError: too much here" in done.stderr, done.stderr
+
+
 WAITING = """
     import sys, time
     from runtime import on_root, rank, world

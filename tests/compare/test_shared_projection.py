@@ -1,0 +1,65 @@
+"""Stages under mpirun share the cells of the L2 projection out, and write what one process writes."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from compare import kappa_stage
+from problem import build, parse
+from runtime import Store
+from tests import launch
+from tests.compare.build import fabricated
+from tests.compare.test_stage import TABLES, compare_stage, put
+
+RUN = parse({**TABLES, "compare": {"projection": "l2"}})
+CELLS = 6  # coarse: elsewhere the projection would hardly differ from interpolation
+STAGES = """
+    import sys
+    from pathlib import Path
+    import compare.l2_projection
+    from compare import kappa_stage, stage
+    from problem import build, load
+    from runtime import StopRequest, Store, rank, run_guarded
+
+    shares = []
+
+    class Counted(compare.l2_projection.Quadrature):
+        def __init__(self, frequency, cells, *how, **more):
+            shares.append(len(cells))
+            super().__init__(frequency, cells, *how, **more)
+
+    compare.l2_projection.Quadrature = Counted
+
+    def main():
+        run, store = load(Path(sys.argv[1])), Store(Path(sys.argv[2]))
+        with StopRequest() as stop:
+            stage.run_stage(run, build(run), store, resume=False, overwrite=False, stop=stop)
+        kappa_stage.run_stage(run, build(run), store, resume=False, overwrite=False)
+        sys.stdout.write(f"{[rank(), *shares]}\\n")
+
+    sys.exit(run_guarded(main))
+"""
+
+
+def test_two_ranks_write_what_one_writes(tmp_path, monkeypatch):
+    """Whatever order the ranks that solved the equation left the cells in."""
+    monkeypatch.setattr("compare.figures.figure4", lambda _, *paths: [path.write_bytes(b"figure") for path in paths])
+    spectrum, history = fabricated(build(RUN), cells=(CELLS,), degree=2)
+    alone, shared = Store(tmp_path / "alone"), Store(tmp_path / "shared")
+    order = np.random.default_rng(0).permutation(CELLS)
+    for store, cells in ((alone, spectrum.cells), (shared, spectrum.cells[order])):
+        put(store, "pde", "spectrum.nc", replace(spectrum, cells=cells), run=RUN)
+        put(store, "nn", "error.nc", replace(history, error=1.1 * history.error), run=RUN)
+    compare_stage(alone, RUN)
+    kappa_stage.run_stage(RUN, build(RUN), alone, resume=False, overwrite=False)
+    done = launch.run_code(STAGES, alone.root / "run.toml", shared.root, ranks=2)
+    assert done.returncode == 0, done.stderr
+    shares = {rank: counts for rank, *counts in map(json.loads, done.stdout.splitlines())}
+    assert shares == {0: [CELLS // 2] * 2, 1: [CELLS // 2] * 2}
+    for name in ("compare/spectra.nc", "kappa/kappa.nc"):
+        with xr.open_dataset(alone.root / name) as expected, xr.open_dataset(shared.root / name) as found:
+            for variable in set(expected.variables) - {"cells"}:
+                size = np.nanmax(np.abs(expected[variable])) if expected[variable].dtype.kind == "f" else 0
+                np.testing.assert_allclose(found[variable], expected[variable], rtol=0, atol=1e-12 * size)
