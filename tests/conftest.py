@@ -1,6 +1,7 @@
 """Settings of all tests."""
 
 import os
+from collections import Counter
 
 import pytest
 from hypothesis import settings
@@ -15,3 +16,17 @@ def pytest_configure(config: pytest.Config) -> None:
     tests that need a GPU are asked for."""
     if config.option.markexpr != "cuda":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """No workers, whose start takes longer than most files, for one file; nor for the one GPU."""
+    one_file = len(config.args) == 1 and ".py" in config.args[0]
+    return 0 if one_file or config.option.markexpr == "cuda" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Among workers, files of few tests come first: they are the long ones, and at the end one worker would wait for
+    another."""
+    if hasattr(config, "workerinput"):
+        tests = Counter(item.path for item in items)
+        items.sort(key=lambda item: tests[item.path])

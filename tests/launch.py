@@ -27,8 +27,9 @@ def command(*arguments: object, ranks: int = 1) -> list[str]:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """One thread a rank: the tests share the machine. extra: more variables."""
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **extra}
+    """One thread a rank, and a rank of MPICH that waits sleeps: the tests share the machine. extra: more variables."""
+    mpich = {"MPIR_CVAR_ENABLE_HEAVY_YIELD": "1", "MPIR_CVAR_POLLS_BEFORE_YIELD": "100"}
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **mpich, **extra}
 
 
 def run(*arguments: object, ranks: int = 1, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess[str]:
