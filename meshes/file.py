@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import lru_cache
 from io import StringIO
 from pathlib import Path
@@ -121,13 +122,25 @@ def _through_meshio(path: Path):  # type: ignore[no-untyped-def]  # meshio has n
     import meshio
 
     try:
-        with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as said:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as said, _in_one_line():
             return meshio.read(path)
     except (Exception, SystemExit) as failure:  # meshio prints, and leaves by SystemExit, where no reader could
         reason = " ".join(said.getvalue().split()) if isinstance(failure, SystemExit) else str(failure)
         raise InputError(
             f"meshio cannot read it ({reason or type(failure).__name__}); write it anew, as .vtu, .msh or .xdmf"
         ) from None
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """rich, by which meshio prints, breaks lines of more COLUMNS even in the middle of a path."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(2**16)
+    try:
+        yield
+    finally:
+        os.environ.pop("COLUMNS")
+        os.environ.update({} if before is None else {"COLUMNS": before})
 
 
 def _through_gmsh(path: Path):  # type: ignore[no-untyped-def]
