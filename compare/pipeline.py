@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from pde.petsc_options import start
 from problem import Problem, RunFile, stage_keys
 from runtime import StopRequest, Store, log, on_root
 from runtime.progress import duration
+
+if TYPE_CHECKING:
+    from nn.plan import Plan
 
 STAGES = {"pde": "pde.stage", "nn": "nn.stage", "ntk": "nn.ntk_stage", "compare": "compare.stage"}
 FILES = {
@@ -47,6 +50,8 @@ def run_all(
     if resume and on_root(store.begun_anew, keys):  # --overwrite was killed before all stages were unfinished
         resume, overwrite = False, True
     done = on_root(_refuse_early, run, problem, store, stages, resume=resume, overwrite=overwrite)
+    left = set(stages) - set(done)
+    training = on_root(_plan_training, run, problem, share=False) if {"nn", "ntk"} & left else None
     if "pde" in stages and "pde" not in done:
         start(petsc)
     if overwrite:
@@ -55,6 +60,7 @@ def run_all(
     log.info("%s: results go to %s", run.name, store.root)
     flags = {"resume": resume, "overwrite": overwrite, "stop": stop}
     own: dict[str, dict[str, Any]] = {"pde": {"petsc": petsc}, "compare": {"renew": resume}}
+    own |= {name: {"plan": training} for name in ("nn", "ntk")}
     for name in stages:
         if name in done:
             on_root(store.repair, name)
@@ -67,7 +73,7 @@ def run_all(
 def _refuse_early(
     run: RunFile, problem: Problem, store: Store, stages: Sequence[str], *, resume: bool, overwrite: bool
 ) -> list[str]:
-    """The stages that are finished. Raises for results in the way, and for settings that a later stage would refuse."""
+    """The stages that are finished. Raises for results in the way, and for a mesh that the stage pde would refuse."""
     layout = plan(problem, run.pde, run.mesh)
     finished = [
         name for name in stages if store.check(name, keys=stage_keys(run, name), resume=resume, overwrite=overwrite)
@@ -75,14 +81,19 @@ def _refuse_early(
     done = [name for name in finished if name != "compare"]  # which is also to be of these
     if "pde" in stages and "pde" not in done:
         check_memory(problem, run.pde, run.mesh, layout)
-    if {"nn", "ntk"} & set(stages) - set(done):
-        from compare.target import never_learnt
-        from nn.plan import prepare
-
-        prepare(problem, run.training, tolerance=run.training_tolerance)
-        if warning := never_learnt(problem, layout):
-            log.warning("%s", warning)
     return done
+
+
+def _plan_training(run: RunFile, problem: Problem) -> "Plan":
+    """What the stages nn and ntk follow; drawing the network takes long where it is large, so once. Raises for settings
+    that they would refuse."""
+    from compare.target import never_learnt
+    from nn.plan import prepare
+
+    training = prepare(problem, run.training, tolerance=run.training_tolerance)
+    if warning := never_learnt(problem, plan(problem, run.pde, run.mesh)):
+        log.warning("%s", warning)
+    return training
 
 
 def print_summary(store: Store) -> None:

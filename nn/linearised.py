@@ -19,20 +19,28 @@ class LinearisedTraining:
     """du/dt = -K u from u(0) = start (C, N); flow and steps share one Krylov space.
 
     tolerance: of the errors over the start; where it is not reached, a larger one may be asked for, which takes no
-    product twice. watch: called before every product; what it raises ends the work. products: made so far; error: the
-    largest bound reached, over the start.
+    product twice. known: the Krylov space that an earlier one left, of the same kernel and start, to go on from. watch:
+    called before every product; what it raises ends the work. products: made so far, those of `known` included; error:
+    the largest bound reached, over the start.
     """
 
-    def __init__(self, kernel: Kernel, start: np.ndarray, *, watch: Watch = lambda lanczos: None) -> None:
-        self._kernel, self._start, self._watch = kernel, start, watch
+    def __init__(
+        self,
+        kernel: Kernel,
+        start: np.ndarray,
+        *,
+        known: Basis | None = None,
+        watch: Watch = lambda lanczos: None,
+    ) -> None:
+        self._kernel, self._start, self._known, self._watch = kernel, start, known, watch
         self._krylov: Lanczos | None = None
-        self.products, self.error = 0, 0.0
+        self.products, self.error = 0 if known is None else len(known.alpha), 0.0
 
     def flow(self, times: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
         """exp(-t K) u(0) at each of times (T,), the first of which is 0: (T, C, N). Raises ComputationError where
         Lanczos does not reach the tolerance."""
         return self._from_the_start(
-            exponential(self._apply, self._start.ravel(), times[1:], tolerance, known=self._known(), watch=self._seen)
+            exponential(self._apply, self._start.ravel(), times[1:], tolerance, known=self._space(), watch=self._seen)
         )
 
     def steps(self, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE) -> np.ndarray:
@@ -41,7 +49,7 @@ class LinearisedTraining:
         return self._from_the_start(
             gradient_descent(
                 self._apply, self._start.ravel(), schedule, tolerance,
-                taylor=taylor, known=self._known(), watch=self._seen,
+                taylor=taylor, known=self._space(), watch=self._seen,
             )
         )  # fmt: skip
 
@@ -49,8 +57,8 @@ class LinearisedTraining:
         self.products += 1
         return self._kernel.apply(values.reshape(self._start.shape)).ravel()
 
-    def _known(self) -> Basis | None:
-        return None if self._krylov is None else self._krylov.known()
+    def _space(self) -> Basis | None:
+        return self._known if self._krylov is None else self._krylov.known()
 
     def _seen(self, lanczos: Lanczos) -> None:
         self._krylov = lanczos

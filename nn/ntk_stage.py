@@ -4,10 +4,13 @@ would have it.
 Files, each in the format of `nn/error.nc`: `infinite-width.nc` and `empirical.nc`, the flows; `infinite-width-steps.nc`
 and `empirical-steps.nc`, the steps that the training makes, where each is a function of the kernel and no mode grows.
 What Lanczos does not reach is left out, with a warning.
-Parts: one for each kernel, kept as soon as it is done.
+Parts: one for each kernel, kept as soon as it is done; until then `krylov-KERNEL`, the products it has made, at most
+every minute and when the stage is stopped.
 """
 
+import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -16,34 +19,53 @@ import torch
 from nn.linearised import LinearisedTraining
 from nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
 from nn.plan import DRAWN, Plan, prepare
-from numerics import Lanczos
+from numerics import Basis, Lanczos
 from problem import ComputationError, ErrorHistory, Problem, RunFile, every_stage_keys, resolved, stage_keys
 from runtime import Stage, StopRequest, Store, log, on_root, version_of
 
 KERNELS = ("infinite-width", "empirical")
 WITHIN = 0.1  # of the training's tolerance, where a prediction cannot be more accurate: below what it is compared with
 
+EVERY = 60.0  # seconds between two keepings of the products
+
 
 def run_stage(
-    run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    plan: Plan | None = None,
 ) -> None:
-    """Predict the training, and write the folder `ntk/`; collective: rank 0 works, the others sleep.
+    """Predict the training, and write the folder `ntk/`; collective: rank 0 works, the others sleep. plan: what
+    `prepare` made of the problem, where that has been done.
 
-    Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once the kernels that are
-    done are stored.
+    Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once the products that are
+    made are stored.
     """
-    on_root(_run_stage, run, problem, store, resume=resume, overwrite=overwrite, stop=stop, share=False)
+    flags = {"resume": resume, "overwrite": overwrite, "stop": stop, "plan": plan}
+    on_root(_run_stage, run, problem, store, share=False, **flags)
 
 
 def _run_stage(
-    run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    plan: Plan | None,
 ) -> None:
     keys = stage_keys(run, "ntk")
     if store.check("ntk", keys=keys, resume=resume, overwrite=overwrite):
         store.repair("ntk")
         log.info("ntk: finished already, in %s", store.root / "ntk")
         return
-    plan = prepare(problem, run.training, tolerance=run.training_tolerance)  # refuses before anything is written
+    if plan is None:  # refuses before anything is written
+        plan = prepare(problem, run.training, tolerance=run.training_tolerance)
     with store.open("ntk", keys=keys, resume=resume, overwrite=overwrite) as stage:
         if stage.finished:  # by another process, meanwhile
             return
@@ -52,7 +74,7 @@ def _run_stage(
         for name in KERNELS:
             if name not in stage.parts():
                 kernel = empirical if name == "empirical" else InfiniteWidthKernel(problem)
-                errors, meta = _predict(plan, name, kernel, empirical.start, run.training_tolerance, stop)
+                errors, meta = _predict(stage, plan, name, kernel, empirical.start, run.training_tolerance, stop)
                 stage.save_part(name, errors, **meta)
             _write(stage, plan, name)
         stage.finish(versions={"torch": torch.__version__})
@@ -60,12 +82,21 @@ def _run_stage(
 
 
 def _predict(
-    plan: Plan, name: str, kernel: Kernel, start: np.ndarray, tolerance: float, stop: StopRequest
+    stage: Stage, plan: Plan, name: str, kernel: Kernel, start: np.ndarray, tolerance: float, stop: StopRequest
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    def watch(_: Lanczos) -> None:
-        stop.check()
+    part, kept = f"krylov-{name}", time.monotonic()
 
-    training, taylor = LinearisedTraining(kernel, start, watch=watch), plan.integrator.taylor
+    def watch(lanczos: Lanczos) -> None:
+        nonlocal kept
+        stopping = stop.requested()
+        if lanczos.steps and (stopping or time.monotonic() - kept > EVERY):
+            stage.save_part(part, asdict(lanczos.known()))
+            kept = time.monotonic()
+        if stopping:
+            stop.check()
+
+    known = Basis(**stage.load_part(part)[0]) if part in stage.parts() else None
+    training, taylor = LinearisedTraining(kernel, start, known=known, watch=watch), plan.integrator.taylor
     kinds = {"flow": partial(training.flow, plan.problem.times)}
     if taylor is not None:
         kinds["steps"] = partial(training.steps, plan.schedule, taylor)

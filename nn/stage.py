@@ -35,9 +35,10 @@ def run_stage(
     overwrite: bool,
     stop: StopRequest,
     shard: bool = False,
+    plan: Plan | None = None,
 ) -> None:
     """Train, and write `nn/error.nc`; collective: rank 0 works and the others sleep, or with `shard` all share the
-    neurons.
+    neurons. plan: what `prepare` made of the problem for one process, where that has been done.
 
     Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once its state is stored.
     """
@@ -45,11 +46,19 @@ def run_stage(
     if shard:
         work(among_all())
     else:
-        on_root(work, Shards(), share=False)
+        on_root(work, Shards(), share=False, plan=plan)
 
 
 def _run_stage(
-    run: RunFile, problem: Problem, store: Store, shards: Shards, *, resume: bool, overwrite: bool, stop: StopRequest
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    shards: Shards,
+    *,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    plan: Plan | None = None,
 ) -> None:
     """Collective over the processes of `shards`; rank 0 has the stage, the others None."""
     comm = shards.comm
@@ -58,8 +67,8 @@ def _run_stage(
         on_root(store.repair, "nn", comm=comm)
         log.info("nn: finished already, in %s", store.root / "nn")
         return
-    tolerance = run.training_tolerance
-    plan = prepare(problem, run.training, tolerance=tolerance, shards=shards)  # refuses before anything is written
+    if plan is None:  # refuses before anything is written
+        plan = prepare(problem, run.training, tolerance=run.training_tolerance, shards=shards)
     stage = on_root(store.open, "nn", comm=comm, share=False, **flags)
     try:
         if comm.bcast(stage is not None and stage.finished):  # by another process, meanwhile

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from compare import pipeline
+from nn import EmpiricalKernel
 from problem import build, parse, stage_keys
 from runtime import StoppedEarly, StopRequest, Store, UsageError
 from tests.compare.build import fabricated
@@ -39,7 +40,7 @@ class Bench:
         return import_module(module) if name == "compare" else SimpleNamespace(run_stage=self.standing_in(name))
 
     def standing_in(self, name):
-        def run_stage(run, problem, store, *, resume, overwrite, stop, petsc=()):
+        def run_stage(run, problem, store, *, resume, overwrite, stop, petsc=(), plan=None):
             with store.open(name, keys=stage_keys(run, name), resume=resume, overwrite=overwrite) as stage:
                 self.interrupted(name)
                 spectrum, history = fabricated(problem, cells=(32,))
@@ -127,6 +128,23 @@ def test_a_changed_run_file_is_refused_by_its_key_before_anything_is_done(bench)
         bench.run(OTHER, resume=True)
     assert bench.made == []
     np.testing.assert_allclose(bench.error, 0.1 / 1.1)
+
+
+def test_the_network_is_planned_once_for_all_stages(tmp_path, monkeypatch):
+    """A plan draws the network, and takes its kernel for lambda_max, which of a deep one takes seconds to minutes."""
+    planned = []
+
+    def counted(*arguments, **settings):
+        planned.append(EmpiricalKernel(*arguments, **settings))
+        return planned[-1]
+
+    monkeypatch.setattr("nn.plan.EmpiricalKernel", counted)
+    with StopRequest() as stop:
+        pipeline.run_all(
+            RUN, build(RUN), Store(tmp_path), resume=False, overwrite=False, stop=stop, stages=("nn", "ntk")
+        )
+    assert len(planned) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"run.toml", "nn", "ntk"}
 
 
 def test_a_target_beyond_the_drawn_frequencies_is_said_before_the_work(tmp_path, monkeypatch, caplog):

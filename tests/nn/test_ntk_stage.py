@@ -67,16 +67,37 @@ def test_a_finished_stage_is_kept_unless_told_otherwise(whole):
     assert (whole / "ntk" / "manifest.json").read_bytes() == before
 
 
+class Counting:
+    """A kernel whose products are counted."""
+
+    def __init__(self, kernel, made):
+        self.kernel, self.made = kernel, made
+
+    def apply(self, values):
+        self.made.append(len(values))
+        return self.kernel.apply(values)
+
+
 @pytest.mark.parametrize("asked", [1, 5, 25])
-def test_a_stage_that_was_stopped_goes_on_to_the_same_bits(tmp_path, whole, asked):
+def test_a_stage_that_was_stopped_goes_on_to_the_same_bits_and_makes_no_product_twice(
+    tmp_path, whole, asked, monkeypatch
+):
+    made = []
+    monkeypatch.setattr(
+        "nn.ntk_stage.LinearisedTraining",
+        lambda kernel, *rest, **settings: nn.LinearisedTraining(Counting(kernel, made), *rest, **settings),
+    )
     with pytest.raises(StoppedEarly, match="--resume"):
         run_in(tmp_path, stop=StopAfter(asked))
     assert not (tmp_path / "ntk").exists()
     kept = asked == 25
     assert (tmp_path / "ntk.partial" / "infinite-width.nc").is_file() == kept
+    assert len(made) == asked - 1
     run_in(tmp_path, resume=True)
     for name, history in read(tmp_path).items():
         np.testing.assert_array_equal(history.error, read(whole)[name].error)
+        assert history.attributes == read(whole)[name].attributes
+    assert len(made) == sum(read(whole)[name].attributes["products"] for name in ("infinite-width", "empirical"))
 
 
 def test_a_stage_that_was_killed_while_it_was_published_is_brought_to_its_place(tmp_path, monkeypatch):
