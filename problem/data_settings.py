@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from problem.settings import DTYPE, KEY, PATH, DataType, Positive, Section, check_ending, per_axis, positive
+from problem.section import Section
+from problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
 from problem.sites import LARGEST
 
 MOST_SAMPLES = 10**8  # some 10 GB with their positions

@@ -10,7 +10,8 @@ from problem.densities import Gaussian, Laplace, StudentT
 from problem.density import Density
 from problem.errors import InputError
 from problem.mixture import Mixture
-from problem.settings import DTYPE, KEY, PATH, DataType, Positive, Section, check_ending, per_axis, positive
+from problem.section import Section
+from problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
 from problem.supports import Annulus, Ball, Uniform
 from problem.table import Table
 

@@ -1,6 +1,5 @@
 """The run file: read, check, fill in, and name the keys that each stage depends on."""
 
-import difflib
 import hashlib
 import re
 import tomllib
@@ -14,7 +13,8 @@ from problem import files
 from problem.data_settings import DataSection
 from problem.density_settings import DensitySection, MixtureSection, Part
 from problem.errors import InputError
-from problem.settings import Compare, Mesh, Network, Pde, Section, Time, variants
+from problem.section import Section, explain
+from problem.settings import Compare, Mesh, Network, Pde, Time, variants
 from problem.training_settings import Training
 
 OUTPUTS = 20  # evenly spaced output times, where neither outputs nor times is given
@@ -138,7 +138,7 @@ def parse(tables: dict[str, Any]) -> RunFile:
     try:
         return RunFile.model_validate(tables)
     except ValidationError as failure:
-        raise InputError("\n  ".join(_messages(failure.errors()))) from failure
+        raise InputError("\n  ".join(_lines(failure.errors()))) from failure
 
 
 def resolved(run: RunFile) -> str:
@@ -220,14 +220,25 @@ _SECTIONS: dict[str, type[Section]] = {
 }
 
 
-def _messages(errors: list[Any]) -> list[str]:
-    """One line for each key at fault: the key, the value met, and the remedy."""
+def _lines(errors: list[Any]) -> list[str]:
+    """One line for each key at fault, of which its section tells itself where it can (`problem.settings.Settings`)."""
     lines: dict[str, str] = {}
     for error in errors:
         section, model, key = _place(error["loc"])
         name = f"[{section}] {key}" if section and key else key or f"[{section}]"
-        lines.setdefault(name, _explain(error, name, key, model))
+        if not key:
+            key, model = section, RunFile
+        lines.setdefault(name, _of_kind(error, name) or explain(error, name, key, model))
     return list(lines.values())
+
+
+def _of_kind(error: Any, name: str) -> str:
+    """Where the kind of a section is not one of those that there are."""
+    if not error["type"].startswith("union_tag"):
+        return ""
+    value = error["input"]
+    met = f"kind = {value['kind']!r}" if "kind" in value else "kind is missing"
+    return f"{name} {met}; use one of {', '.join(_VARIANTS[name.strip('[]').split()[0]])}"
 
 
 def _place(location: tuple[str | int, ...]) -> tuple[str, type[Section], str]:
@@ -244,22 +255,3 @@ def _place(location: tuple[str | int, ...]) -> tuple[str, type[Section], str]:
     if first in _SECTIONS:
         return first, _SECTIONS[first], rest[0] if rest else ""
     return "", RunFile, first
-
-
-def _explain(error: Any, name: str, key: str, model: type[Section]) -> str:
-    value, fields = error["input"], model.model_fields
-    if error["type"] == "value_error":
-        return f"{name} {error['ctx']['error']}".removeprefix("[] ")
-    if error["type"].startswith("union_tag"):
-        met = f"kind = {value['kind']!r}" if "kind" in value else "kind is missing"
-        return f"{name} {met}; use one of {', '.join(_VARIANTS[name.strip('[]').split()[0]])}"
-    if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(key, fields, n=1)
-        return f"{name} = {value!r}: there is no such key; " + (
-            f"did you mean {close[0]}?" if close else f"the keys here are {', '.join(fields)}"
-        )
-    field = fields.get(key) or RunFile.model_fields.get(name.strip("[]"))
-    expected = (field and field.description) or f"a section {name}"
-    if error["type"] == "missing":
-        return f"{name} is missing; expected {expected}"
-    return f"{name} = {value!r}; expected {expected}"

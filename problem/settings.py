@@ -7,15 +7,12 @@ Keys and their meaning: the table in README.md. The same models are the settings
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from problem.section import Section, Settings
 from problem.sites import LARGEST, SMALLEST
 
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
 def positive(description: str, **extra: Any) -> Any:
@@ -35,7 +32,7 @@ def check_ending(path: str, *, key: str | None, dtype: str | None) -> None:
             raise ValueError(f"{name} = {value!r} is for {suffix} files, and path = {path!r}; leave {name} out")
 
 
-class Network(Section):
+class Network(Settings):
     """The network whose training the equation describes."""
 
     width: int = Field(
@@ -99,7 +96,7 @@ class Network(Section):
         return self
 
 
-class Time(Section):
+class Time(Settings):
     """Output times in gradient-flow time; t = 0 is one of them besides."""
 
     end: float | None = positive("a positive number in gradient-flow time, for example end = 200.0", default=None)
@@ -130,7 +127,7 @@ class Time(Section):
         return self
 
 
-class Mesh(Section):
+class Mesh(Settings):
     """The frequency mesh, where it is not to follow from the tolerance."""
 
     half_width: float | None = positive(
@@ -159,7 +156,7 @@ class Mesh(Section):
         return self
 
 
-class Pde(Section):
+class Pde(Settings):
     """How the equation is solved."""
 
     operator: Literal["data", "local"] = Field(
@@ -208,7 +205,7 @@ class Pde(Section):
         return self
 
 
-class Compare(Section):
+class Compare(Settings):
     """How network and finite elements are held against each other."""
 
     projection: Literal["interpolation", "l2"] = Field(

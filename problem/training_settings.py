@@ -4,11 +4,12 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from problem.settings import Positive, Section
+from problem.section import Settings
+from problem.settings import Positive
 from problem.sites import LARGEST
 
 
-class Training(Section):
+class Training(Settings):
     """How the network is trained."""
 
     integrator: Literal["rk4", "heun", "gradient-descent", "momentum", "sgd", "adam"] = Field(
