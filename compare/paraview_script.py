@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from compare.view import View
+from compare.view import LAWS, View
 from compare.view_figure import reach, scale
 from compare.view_scene import peak
 
 TEMPLATE = Path(__file__).with_name("paraview_state.py")
 EMPTY = "SETTINGS: dict[str, Any] = {}"
+OF_RATES = [2, 98]  # per cent of the nodes
 # Row by row the panels; each is one chart in one dimension, and in more a map of each of its fields.
 PANELS = (
     {
@@ -20,7 +21,8 @@ PANELS = (
         "magnitude of the difference": {"difference_magnitude": "network - finite elements"},
     },
     {
-        "laws": {"damping": "damping", "diffusion": "diffusion"},
+        "damping": {"damping": "damping"},
+        "diffusion": {"diffusion": "diffusion"},
         "mean learning rate": {"kappa_pde": "kappa, finite elements", "kappa_nn": "kappa, network"},
     },
 )
@@ -48,19 +50,19 @@ def _panels(view: View, words: str, fields: Mapping[str, str]) -> list[dict[str,
     if not there:
         return []
     if view.dimension == 1:
-        units = " and ".join(dict.fromkeys(view.units[name] for name in there))
-        return [{"fields": there, "title": f"{words} ({units})", **_range(view, *there)}]
+        return [{"fields": there, "title": f"{words} ({view.units[next(iter(there))]})", **_range(view, *there)}]
     return [
-        {"fields": {name: title}, "title": f"{title} ({view.units[name]})", **_range(view, name)}
+        {"fields": {name: title}, "title": f"{title} ({view.units[name]})", **_range(view, *there)}
         for name, title in there.items()
     ]
 
 
 def _range(view: View, *names: str) -> dict[str, Any]:
-    """Whether the scale is logarithmic, and where it begins and ends."""
+    """Whether the scale that these share is logarithmic, and where it begins and ends. Rates leave it at the few nodes
+    where |v| passes through nearly zero at one of the two times, which would hide all others."""
     if names[0] not in view.static:
         return {"log": True, "range": [float(end) for end in scale(view)], "source": "spectra"}
     shown = (np.abs(view.frequency) <= reach(view) * (1 + 1e-12)).all(axis=1)
     values = np.concatenate([view.static[name][shown] for name in names])
-    ends = [min(0.0, float(np.nanmin(values))), float(np.nanmax(values))]
-    return {"log": False, "range": ends, "source": "laws"}
+    low, high = np.nanpercentile(values, [0, 100] if names[0] in LAWS else OF_RATES)
+    return {"log": False, "range": [min(0.0, float(low)), float(high)], "source": "laws"}

@@ -63,8 +63,9 @@ def chart(panel, source, layout, cell):
     view.BottomAxisRangeMinimum, view.BottomAxisRangeMaximum = -SETTINGS["reach"][0], SETTINGS["reach"][0]
     view.LeftAxisLogScale = int(panel["log"])
     low, high = panel["range"]
-    room = 10 if panel["log"] else 1.4  # for the legend
+    room = 3 if panel["log"] else 1.2  # for the legend
     view.LeftAxisRangeMinimum, view.LeftAxisRangeMaximum = low, high * room
+    view.ShowLegend = int(len(fields) > 1)
     view.ChartTitleFontSize, view.BottomAxisTitleFontSize, view.LegendFontSize = 14, 12, 12
     view.BottomAxisLabelFontSize, view.LeftAxisLabelFontSize = 11, 11
     return view
@@ -91,7 +92,7 @@ def coloured(panel, source, layout, cell):
     bar = pv.GetScalarBar(lut, view)
     bar.Visibility, bar.Title, bar.ComponentTitle = 1, "", ""
     bar.Orientation, bar.WindowLocation = "Vertical", "Any Location"
-    bar.Position, bar.ScalarBarLength, bar.ScalarBarThickness = [0.84, 0.25], 0.5, 12
+    bar.Position, bar.ScalarBarLength, bar.ScalarBarThickness = [0.82, 0.25], 0.5, 12
     bar.LabelColor, bar.LabelFontSize = [0, 0, 0], 12
     write(panel["title"], view, "Upper Center")
     axes(view)
@@ -147,11 +148,11 @@ def axes(view):
         towards, right, up = [0.0, 0.0, 10.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]
     else:
         towards, right, up = [7.3, 5.5, 4.0], [-0.6, 0.8, 0.0], [0.0, 0.0, 1.0]
-    beside = [0.15 * radius * r for r in right]  # room for the colours
+    beside = [(0.12 if DIMENSION == 2 else 0.4) * radius * r for r in right]  # room for the colours
     view.CenterOfRotation = [0, 0, 0]
     view.CameraFocalPoint, view.CameraViewUp = beside, up
     view.CameraPosition = [b + radius * t for b, t in zip(beside, towards, strict=True)]
-    view.CameraParallelScale = (1.5 if DIMENSION == 2 else 2.5) * radius
+    view.CameraParallelScale = (1.8 if DIMENSION == 2 else 2.9) * radius  # all of it in the narrowest of the views
 
 
 def main():

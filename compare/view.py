@@ -4,12 +4,16 @@ nodes of the mesh, and the stage `view` that writes them for ParaView, as a pict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from compare.kappa import FLOOR, mean_rate
 from problem import Spectrum
 from runtime import StopRequest, Store, UsageError, log, on_root
+
+if TYPE_CHECKING:
+    from compare.linear_cells import LinearCells
 
 LAWS = ("damping", "diffusion", "rho_w")
 
@@ -56,7 +60,8 @@ class View:
         length, d = self.unit or "length", self.dimension
         per_frequency = {0: "1", 1: length}.get(d, f"{length}^{d}")
         slope = {-1: f"1/{length}", 0: "1", 1: length}[d - 2]
-        of_spectra = dict.fromkeys(spectrum_fields(self), "unit of the data")
+        start = {name: values[0] for name, values in self.spectra.items()}
+        of_spectra = dict.fromkeys(spectrum_fields(start), "unit of the data")
         of_laws = {"rho_w": per_frequency, "damping": f"{per_frequency}/time", "diffusion": f"{slope}/time"}
         return of_spectra | {name: of_laws.get(name, "1/time") for name in self.static}
 
@@ -132,16 +137,25 @@ def _with_rates(view: View) -> View:
     return replace(view, static={**view.static, **rates})
 
 
-def spectrum_fields(view: View) -> dict[str, np.ndarray]:
-    """What changes in time, (T, n) each: NAME_magnitude of every spectrum, and real and imaginary part of each channel
-    of the two that are compared."""
-    fields = {f"{name}_magnitude": values for name, values in view.magnitudes.items()}
+def spectrum_fields(spectra: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Of spectra (C, n) at one time, (n,) each: NAME_magnitude of all, and real and imaginary part of each channel of
+    the two that are compared."""
+    fields = {f"{name}_magnitude": np.linalg.norm(v, axis=0) for name, v in spectra.items()}
     for name in ("pde", "nn"):
-        for channel in range(view.spectra[name].shape[1] if name in view.spectra else 0):
-            suffix = f"_{channel}" if view.spectra[name].shape[1] > 1 else ""
-            v = view.spectra[name][:, channel]
+        for channel, v in enumerate(spectra.get(name, ())):
+            suffix = f"_{channel}" if len(spectra[name]) > 1 else ""
             fields |= {f"{name}_real{suffix}": v.real, f"{name}_imaginary{suffix}": v.imag}
     return fields
+
+
+def law_fields(view: View, cells: "LinearCells") -> dict[str, np.ndarray]:
+    """`static` on these cells, (m,) each; the rates are those of v there."""
+    laws = {name: cells.at(view.static[name]) for name in LAWS}
+    if len(view.time) < 2:
+        return laws
+    ends = {name: cells.at(v[[0, -1]]) for name, v in view.spectra.items()}
+    finer = replace(view, time=view.time[[0, -1]], frequency=cells.frequency, spectra=ends, static=laws)
+    return dict(_with_rates(finer).static)
 
 
 def run_stage(folder: Path, *, resume: bool = False, overwrite: bool = False, stop: StopRequest | None = None) -> None:
@@ -158,7 +172,7 @@ def run_stage(folder: Path, *, resume: bool = False, overwrite: bool = False, st
 
 
 def _run_stage(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest | None) -> None:
-    from compare.linear_cells import linear_grid
+    from compare.linear_cells import LinearCells
     from compare.paraview_script import paraview_script
     from compare.view_figure import animate_view, draw_view
     from pde.fields import write_collection
@@ -171,12 +185,18 @@ def _run_stage(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest
     if "nn" not in view.spectra:
         log.info("view: finite elements alone; `freqbias compare RUN.toml` brings the network")
     with store.open("view", keys=keys, overwrite=resume or overwrite) as stage:  # an unfinished one starts afresh
-        for name, time, fields in (("spectra", view.time, spectrum_fields(view)), ("laws", view.time[:1], view.static)):
-            grid = linear_grid(view)
+        cells = LinearCells(view)
+        spectra = (
+            spectrum_fields({name: cells.at(v[index]) for name, v in view.spectra.items()})
+            for index in range(len(view.time))
+        )
+        for name, time, frames in (("spectra", view.time, spectra), ("laws", view.time[:1], [law_fields(view, cells)])):
+            grid = cells.grid()
+            fields = [field for field in view.units if (field in view.static) == (name == "laws")]
             units = [f"{field}: {view.units[field]}" for field in fields]
             grid.field_data["units"] = [*units, f"coordinates: {view.per_unit}"]
             with stage.writing(f"{name}.pvd") as path:
-                write_collection(path.parent, time, grid, fields, name=name)
+                write_collection(path.parent, time, grid, frames, name=name)
             if stop is not None:
                 stop.check()
         with stage.writing("open_in_paraview.py") as path:

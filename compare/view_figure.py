@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from compare.figures import STYLE, panel_times
-from compare.quadrature import lagrange_element
+from compare.linear_cells import LinearCells
 from compare.view import View
 from compare.view_scene import Plane, Planes, Scene, peak
 from runtime import version_of
@@ -105,16 +105,12 @@ def _curves(view: View, shown: Sequence[int]) -> tuple[Figure, list[Line2D]]:
 
 
 def _along(view: View, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """xi (m,) and |v| (m,) of v (C, n), the elements' polynomials drawn out at several points between their nodes; NaN
-    where the mesh has a gap."""
-    element = lagrange_element(view.cell_type, view.degree)
-    basis = np.asarray(element.tabulate(0, np.linspace(0, 1, 3 * view.degree + 1)[:, None]))[0, :, :, 0]
-    xi = view.frequency[view.cells, 0] @ basis.T
-    magnitude = np.linalg.norm(v[:, view.cells] @ basis.T, axis=0)
-    order = np.argsort(xi, axis=None)
-    xi, magnitude = xi.ravel()[order], magnitude.ravel()[order]
-    widest = np.ptp(view.frequency[view.cells, 0], axis=1).max() / view.degree
-    gaps = np.flatnonzero(np.diff(xi) > widest) + 1
+    """xi (m,) and |v| (m,) of v (C, n), the elements' polynomials; NaN where the mesh has a gap."""
+    cells = LinearCells(view)
+    xi, magnitude = cells.frequency[:, 0], np.linalg.norm(cells.at(v), axis=0)
+    covered = np.zeros(len(xi) - 1, dtype=bool)
+    covered[cells.cells.min(axis=1)] = True
+    gaps = np.flatnonzero(~covered) + 1
     return np.insert(xi, gaps, np.nan), np.insert(magnitude, gaps, np.nan)
 
 

@@ -3,13 +3,10 @@ planes through the largest |v(0)|, seen along a fixed direction in parallel proj
 
 from abc import ABC, abstractmethod
 
-import basix
 import numpy as np
 import pyvista
-from scipy.spatial import Delaunay
 
-from compare.linear_cells import linear_grid
-from compare.quadrature import lagrange_element
+from compare.linear_cells import LinearCells
 from compare.view import View
 
 # The directions on the page that point right and up; in three dimensions all axes run towards the reader.
@@ -68,36 +65,29 @@ class Scene(ABC):
 
 
 class Plane(Scene):
-    """Two dimensions: the elements' own polynomials, on a lattice in each cell."""
+    """Two dimensions."""
 
     def _cut(self) -> pyvista.PolyData:
-        view = self.view
-        element = lagrange_element(view.cell_type, view.degree)
-        lattice = np.asarray(
-            basix.create_lattice(element.cell_type, 2 * view.degree, basix.LatticeType.equispaced, True)
-        )
-        self._basis = np.asarray(element.tabulate(0, lattice))[0, :, :, 0]
-        points = np.einsum("qk,ckd->cqd", self._basis, view.frequency[view.cells]).reshape(-1, 2)
-        first = len(self._basis) * np.arange(len(view.cells))[:, None, None]
-        triangles = (first + Delaunay(lattice).simplices).reshape(-1, 3)
-        return pyvista.PolyData.from_regular_faces(np.column_stack([points, np.zeros(len(points))]), triangles)
+        self._cells = LinearCells(self.view)
+        points = np.pad(self._cells.frequency, ((0, 0), (0, 1)))
+        return pyvista.PolyData.from_regular_faces(points, self._cells.cells)
 
     def _magnitude(self, name: str, index: int) -> np.ndarray:
-        v = self.view.spectra[name][index][:, self.view.cells] @ self._basis.T
-        return np.asarray(np.linalg.norm(v, axis=0).ravel())
+        return np.asarray(np.linalg.norm(self._cells.at(self.view.spectra[name][index]), axis=0))
 
 
 class Planes(Scene):
-    """Three dimensions: the planes through the largest |v(0)|, linear between the nodes around them."""
+    """Three dimensions: the planes through the largest |v(0)|, linear between the points around them."""
 
     def _cut(self) -> pyvista.PolyData:
         box = [side for r in self.reach for side in (-r, r)]
         frame = pyvista.Box(bounds=box).extract_all_edges()
         self._plotter.add_mesh(frame, color="grey", line_width=1.5, lighting=False)
-        grid = linear_grid(self.view)
-        for name, values in self.view.magnitudes.items():
-            for index, value in enumerate(values):
-                grid.point_data[f"{name} {index}"] = value
+        cells = LinearCells(self.view)
+        grid = cells.grid()
+        for name, values in self.view.spectra.items():
+            for index, v in enumerate(values):
+                grid.point_data[f"{name} {index}"] = np.linalg.norm(cells.at(v), axis=0)
         planes = pyvista.merge([grid.slice(normal=axis, origin=peak(self.view)) for axis in np.eye(3)])
         return planes.clip_box(box, invert=False).extract_surface(algorithm=None)
 

@@ -2,7 +2,7 @@
 degree."""
 
 from mpi4py import MPI  # noqa: F401  # isort: skip
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -39,18 +39,24 @@ def write_fields(
     time (T,); frequency (n, d) and cells (c, k) as in `Spectrum`; point_data: arrays (T, n) that change in time, or
     (n,) that do not.
     """
-    write_collection(folder, time, lagrange_grid(frequency, cells, cell_type), point_data, name=name)
+    frames = ({key: v[k] if v.ndim == 2 else v for key, v in point_data.items()} for k in range(len(time)))
+    write_collection(folder, time, lagrange_grid(frequency, cells, cell_type), frames, name=name)
 
 
 def write_collection(
-    folder: Path, time: np.ndarray, grid: pyvista.UnstructuredGrid, point_data: Mapping[str, np.ndarray], *, name: str
+    folder: Path,
+    time: np.ndarray,
+    grid: pyvista.UnstructuredGrid,
+    frames: Iterable[Mapping[str, np.ndarray]],
+    *,
+    name: str,
 ) -> None:
-    """The same on any grid of n points."""
+    """The same on any grid of n points; frames: the arrays (n,) of each time."""
     collection = ElementTree.Element("VTKFile", type="Collection", version="0.1")
     datasets = ElementTree.SubElement(collection, "Collection")
-    for index, t in enumerate(time):
-        for key, values in point_data.items():
-            grid.point_data[key] = values[index] if values.ndim == 2 else values
+    for index, (t, frame) in enumerate(zip(time, frames, strict=True)):
+        for key, values in frame.items():
+            grid.point_data[key] = values
         file = f"{name}_{index:06d}.vtu"
         (folder / file).write_bytes(_vtu(grid))
         ElementTree.SubElement(datasets, "DataSet", timestep=repr(float(t)), part="0", file=file)

@@ -2,6 +2,7 @@
 
 Started by tests/compare/test_view.py, in a process of its own."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -15,12 +16,14 @@ import pytest
 import pyvista
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
+from scipy.spatial import KDTree
 
 from compare import Comparison, draw_view, load_view
 from compare.figures import STYLE
-from compare.linear_cells import linear_grid, pieces
+from compare.linear_cells import PARTS, LinearCells
+from compare.paraview_script import paraview_script
 from compare.quadrature import lagrange_element
-from compare.view import run_stage
+from compare.view import run_stage, spectrum_fields
 from compare.view_figure import WORDS, reach, scale
 from compare.view_scene import Plane, Planes, peak
 from pde.fields import write_fields
@@ -28,6 +31,7 @@ from problem import Gaussian, Grid, Network, Problem, Spectrum, transform, waves
 from runtime import Store, UsageError
 from tests.compare.build import CELL, box_mesh
 from tests.compare.test_figures import texts
+from tests.launch import run_all
 
 WAVES = {1: [[3.0]], 2: [[1.0, 2.5]], 3: [[1.0, 2.0, -1.0]]}
 TIMES = np.array([0.0, 1.0, 3.0])
@@ -72,6 +76,13 @@ def result(root, dimension: int, *, compared: bool = True) -> tuple[Store, Probl
     return store, problem, spectrum, comparison
 
 
+def nodes_among(points, nodes) -> np.ndarray:
+    """Which of these points the nodes (n, d) are."""
+    distance, number = KDTree(points[:, : nodes.shape[1]]).query(nodes)
+    assert distance.max() < 1e-6
+    return np.asarray(number)
+
+
 def read(path) -> list[pyvista.UnstructuredGrid]:
     """The grid of every time of a .pvd."""
     reader = pyvista.get_reader(path)
@@ -89,15 +100,16 @@ def test_the_stage_writes_the_results_as_they_are(dimension, tmp_path):
     folder = tmp_path / "view"
     assert pyvista.get_reader(folder / "spectra.pvd").time_values == TIMES.tolist()
     for grid, pde, nn in zip(read(folder / "spectra.pvd"), comparison.pde[:, 0], comparison.nn[:, 0], strict=True):
-        np.testing.assert_allclose(grid.points[:, :dimension], spectrum.frequency, atol=1e-6)
+        node = nodes_among(grid.points, spectrum.frequency)
         for name, v in (("pde", pde), ("nn", nn)):
-            np.testing.assert_allclose(grid[f"{name}_real"] + 1j * grid[f"{name}_imaginary"], v, atol=1e-15)
-            np.testing.assert_allclose(grid[f"{name}_magnitude"], np.abs(v), atol=1e-15)
-        np.testing.assert_allclose(grid["difference_magnitude"], np.abs(nn - pde), atol=1e-15)
+            np.testing.assert_allclose((grid[f"{name}_real"] + 1j * grid[f"{name}_imaginary"])[node], v, atol=1e-15)
+            np.testing.assert_allclose(grid[f"{name}_magnitude"][node], np.abs(v), atol=1e-15)
+        np.testing.assert_allclose(grid["difference_magnitude"][node], np.abs(nn - pde), atol=1e-15)
     (laws,) = read(folder / "laws.pvd")
-    np.testing.assert_allclose(laws["rho_w"], problem.density.density(spectrum.frequency))
-    np.testing.assert_allclose(laws["diffusion"], problem.laws.diffusion.value(spectrum.frequency))
-    shown = np.abs(comparison.pde[0, 0]) >= 0.01 * np.abs(comparison.pde[0, 0]).max()
+    np.testing.assert_allclose(laws["rho_w"][node], problem.density.density(spectrum.frequency), atol=1e-15)
+    np.testing.assert_allclose(laws["diffusion"][node], problem.laws.diffusion.value(spectrum.frequency), atol=1e-15)
+    start = read(folder / "spectra.pvd")[0]["pde_magnitude"]
+    shown = start >= 0.01 * start.max()
     for name, rate in DECAY.items():
         np.testing.assert_allclose(laws[f"kappa_{name}"][shown], rate)
         assert np.isnan(laws[f"kappa_{name}"][~shown]).all() and 0 < shown.sum() < shown.size
@@ -159,7 +171,52 @@ def test_a_view_stays_until_it_is_asked_for_anew(tmp_path):
         run_stage(tmp_path, resume=True)
     run_stage(tmp_path, overwrite=True)
     (grid, *_) = read(tmp_path / "view" / "spectra.pvd")
-    np.testing.assert_allclose(grid["pde_magnitude"], 2 * np.abs(spectrum.error[0, 0]), atol=1e-15)
+    node = nodes_among(grid.points, spectrum.frequency)
+    np.testing.assert_allclose(grid["pde_magnitude"][node], 2 * np.abs(spectrum.error[0, 0]), atol=1e-15)
+
+
+def test_each_channel_has_fields_and_the_magnitude_is_that_of_all():
+    v = np.array([[3.0, 1j], [4j, 0.0]])
+    fields = spectrum_fields({"pde": v, "nn": 2 * v, "difference": v})
+    np.testing.assert_allclose(fields["pde_magnitude"], [5.0, 1.0])
+    np.testing.assert_allclose(fields["nn_imaginary_1"], [8.0, 0.0])
+    np.testing.assert_allclose(fields["pde_real_0"], [3.0, 0.0])
+    assert len(fields) == 3 + 8
+
+
+def test_a_mesh_with_a_gap_is_drawn_with_a_gap(tmp_path):
+    result(tmp_path, 1, compared=False)
+    whole = load_view(tmp_path)
+    hole = np.abs(whole.frequency[whole.cells, 0]).max(axis=1) < 1.5
+    figure = draw_view(replace(whole, cells=whole.cells[~hole]))
+    for panel in figure.axes:
+        xi, magnitude = panel.lines[0].get_data()
+        (gap,) = np.flatnonzero(np.isnan(magnitude))
+        np.testing.assert_allclose(xi[[gap - 1, gap + 1]], [-1.25, 1.25])
+
+
+def test_a_rate_at_a_zero_of_v_leaves_the_scale_to_the_others(tmp_path):
+    result(tmp_path, 2)
+    view = load_view(tmp_path)
+    rates = {name: view.static[name].copy() for name in ("kappa_pde", "kappa_nn")}
+    rates["kappa_nn"][view.magnitudes["pde"][0].argmax()] = 1e3
+    text = paraview_script(replace(view, static={**view.static, **rates}), tmp_path)
+    (settings,) = (
+        line.value for line in ast.parse(text).body if isinstance(line, ast.AnnAssign) and line.target.id == "SETTINGS"
+    )
+    ranges = {
+        name: panel["range"] for row in ast.literal_eval(settings)["rows"] for panel in row for name in panel["fields"]
+    }
+    assert ranges["kappa_pde"] == ranges["kappa_nn"] == pytest.approx([0.0, DECAY["nn"]])
+    assert ranges["damping"] == pytest.approx([0.0, view.static["damping"].max()])
+
+
+def test_under_mpirun_one_rank_writes_and_all_agree_on_a_refusal(tmp_path):
+    result(tmp_path / "out", 1)
+    done, again = run_all([["view", tmp_path / "out"]] * 2, tmp_path, ranks=2)
+    assert done.returncode == 0 and done.stderr.count("wrote") == 1, done.stderr
+    assert again.returncode == 2 and again.stderr.count("--overwrite") == 1, again.stderr
+    assert not list((tmp_path / "out").glob("*.partial")) and (tmp_path / "out" / "view" / "view.gif").exists()
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
@@ -186,13 +243,16 @@ def test_images_show_the_right_place_in_the_right_colour(dimension, tmp_path):
 
 @pytest.mark.parametrize("cell_type", ["interval", "triangle", "quadrilateral", "tetrahedron", "hexahedron"])
 @pytest.mark.parametrize("degree", [1, 2, 5])
-def test_linear_cells_fill_the_cell_once(cell_type, degree):
+def test_linear_cells_fill_the_cell_once_and_have_its_polynomials(cell_type, degree):
     nodes = np.asarray(lagrange_element(cell_type, degree).points)
     view = SimpleNamespace(
         frequency=nodes, cells=np.arange(len(nodes))[None], cell_type=cell_type, degree=degree, dimension=nodes.shape[1]
     )
-    assert np.unique(pieces(cell_type, degree)).size == len(nodes)
-    sizes = linear_grid(view).compute_cell_sizes()
+    cells = LinearCells(view)
+    assert np.unique(cells.cells).size == len(cells.frequency)
+    assert len(np.unique(np.round(cells.frequency[:, 0], 9))) == PARTS[view.dimension] * degree + 1
+    np.testing.assert_allclose(cells.at(nodes.sum(axis=1) ** degree), cells.frequency.sum(axis=1) ** degree, atol=1e-12)
+    sizes = cells.grid().compute_cell_sizes()
     size = np.abs(sizes[{1: "Length", 2: "Area", 3: "Volume"}[nodes.shape[1]]])
     whole = {"triangle": 1 / 2, "tetrahedron": 1 / 6}.get(cell_type, 1.0)
     assert size.min() > 0 and size.sum() == pytest.approx(whole)
@@ -234,7 +294,7 @@ def test_paraview_opens_it(dimension, tmp_path):
     assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "picture.png") as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
-    counts = (2, 2) if dimension == 1 else (3, 4)
+    counts = (2, 3) if dimension == 1 else (3, 4)
     for row, count in zip(np.array_split(pixels, 2), counts, strict=True):
         for panel in np.array_split(row, count, axis=1):
             assert (np.ptp(panel, axis=2) > 40).mean() > (0.001 if dimension == 1 else 0.02)
