@@ -6,7 +6,7 @@ from pathlib import Path
 
 from compare.kappa import FLOOR
 from compare.kappa_figure import draw_kappa
-from compare.l2_projection import onto_mesh
+from compare.l2_projection import onto_mesh, solution_on_mesh
 from compare.metrics import common_times, errors_in_order, said_of
 from compare.rates import BANDS, Kappa, measure
 from compare.sources import Sources, find_sources, load_histories, made_from
@@ -99,12 +99,12 @@ def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Optio
     time = spectrum.time
     for history in histories.values():
         time = time[common_times(time, history.time)[0]]
-    spectra = {"pde": spectrum.error[common_times(spectrum.time, time)[0]]}
+    projection, threads = run.compare.projection, threads_alone()
+    solution = solution_on_mesh(spectrum, problem.sites, projection=projection, threads=threads)
+    spectra = {"pde": solution[common_times(spectrum.time, time)[0]]}
     for name, history in histories.items():
         error = errors_in_order(history, problem)[common_times(time, history.time)[1]]
-        spectra[name] = onto_mesh(
-            error, problem.sites, spectrum, projection=run.compare.projection, threads=threads_alone()
-        )
+        spectra[name] = onto_mesh(error, problem.sites, spectrum, projection=projection, threads=threads)
     noise = spectrum.attributes.get("tolerance", 0.0)
     attributes = {
         "name": problem.name, "unit": problem.unit, "freqbias": version_of("freqbias"), "floor": options.floor,

@@ -18,7 +18,7 @@ import runtime
 from compare.bands import OnMesh
 from compare.projection import project
 from compare.quadrature import Block, Quadrature
-from problem import ComputationError, Sites
+from problem import ComputationError, InputError, Sites, Spectrum
 from runtime.ranks import SerialWorld
 
 EXTRA = 4
@@ -44,6 +44,25 @@ def onto_mesh(error: np.ndarray, sites: Sites, mesh: OnMesh, *, projection: str,
     if projection == "l2":
         return runtime.on_all(_l2_project, error, sites, BareMesh.of(mesh), threads)
     return project(error, sites, mesh.frequency, threads=threads)
+
+
+def solution_on_mesh(spectrum: Spectrum, sites: Sites, *, projection: str, threads: int = 1) -> np.ndarray:
+    """v_h of the finite elements at all output times, (T, C, n), as [compare] projection asks for it.
+
+    The local operator's is an element of V_h already. The data operator's v is the transform of its u on the samples,
+    and known at every xi: were it left as it is at the nodes, the same u by a network would be as far from it as its
+    interpolation from its L2 projection (measured, for targets that do not vanish at the edge of the data: 0.2 to 0.9
+    times a tolerance of 1e-2, 0.2 to 2 times one of 1e-3, 0.2 to 7 times one of 1e-4).
+    Raises InputError where this u is missing.
+    """
+    if projection == "interpolation" or spectrum.attributes.get("operator") != "data":
+        return spectrum.error
+    if spectrum.sample_error is None:
+        raise InputError(
+            '[compare] projection = "l2": the spectrum has no sample_error, the errors on the samples that it is the '
+            "transform of; compute it again with `freqbias pde RUN.toml --overwrite`, or take interpolation"
+        )
+    return onto_mesh(spectrum.sample_error, sites, spectrum, projection=projection, threads=threads)
 
 
 def _l2_project(error: np.ndarray, sites: Sites, mesh: OnMesh, alone: int, *, comm: Any) -> np.ndarray:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from compare.l2_projection import onto_mesh
+from compare.l2_projection import onto_mesh, solution_on_mesh
 from compare.matching import match_positions
 from compare.norm import MassNorm
 from compare.split import causes
 from problem import ErrorHistory, Grid, InputError, Problem, Spectrum
-from problem.records import save_netcdf
+from problem.netcdf import save_netcdf
 from runtime import version_of
 
 SAME_TIME = 1e-9  # of the time itself
@@ -82,7 +82,7 @@ def compare(
     """Hold a network's errors against the finite-element solution of the same problem.
 
     predictions: of the same training by its kernels, under the names that the files of the stage ntk have. projection:
-    "interpolation" or "l2", of all errors onto the mesh; the spectrum is taken as it is.
+    "interpolation" or "l2", of all errors onto the mesh, and of the spectrum where it is the transform of errors.
 
     The norms are L2 norms of the mesh within the Nyquist box, channels added up as squares. metrics:
 
@@ -97,20 +97,21 @@ def compare(
 
     The samples may come in any order, as long as they are those of problem.sites.
     Raises InputError where positions or channels are others, no time is common (nothing is interpolated), v_pde(0) is
-    0, or a spectrum of scattered samples lacks its loss.
+    0, or a spectrum lacks its loss or errors where they are needed.
     """
     error = errors_in_order(history, problem)
     ours, theirs = common_times(spectrum.time, history.time)
     limit = problem.sites.nyquist
     norm = MassNorm(spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, limit=limit)
     project = partial(onto_mesh, sites=problem.sites, mesh=spectrum, projection=projection, threads=threads)
-    pde, nn = spectrum.error[ours], project(error[theirs])
+    solution = solution_on_mesh(spectrum, problem.sites, projection=projection, threads=threads)
+    pde, nn = solution[ours], project(error[theirs])
 
     def total(values: np.ndarray) -> np.ndarray:
         """(..., C, n) -> (...): the norm of all channels together."""
         return np.linalg.norm(norm(values), axis=-1)
 
-    distance, norm_pde, norm_nn, initial = total(nn - pde), total(pde), total(nn), total(spectrum.error[0])
+    distance, norm_pde, norm_nn, initial = total(nn - pde), total(pde), total(nn), total(solution[0])
     if not initial:
         raise InputError(
             "the spectrum starts at 0 on the whole mesh, so that there is no error over the start; "

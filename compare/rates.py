@@ -13,7 +13,7 @@ from compare.bands import OnMesh, amplitude, band_energy, direction_energy
 from compare.kappa import FLOOR, LEAST_TIMES, fitted_rate, instant_rate, learnable, mean_rate, theory_rate, window
 from compare.metrics import Comparison
 from problem import InputError, Problem
-from problem.records import save_netcdf
+from problem.netcdf import save_netcdf
 
 BANDS, DIRECTIONS = 12, {1: 0, 2: 4, 3: 3}  # by dimension
 REFERENCE = "pde"  # whose |v(0)| the floors are shares of

@@ -141,6 +141,7 @@ class Solver:
             self.plan.degree,
             attributes,
             loss,
+            sample_error=states if isinstance(self.operator, DataOperator) else None,
         )
 
     def _snapshot(self, index: int, local: np.ndarray) -> Snapshot:

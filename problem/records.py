@@ -1,12 +1,9 @@
-"""The records that travel between the rooms, and their netCDF files (through xarray and h5netcdf; real and imaginary
-parts apart)."""
+"""The records that travel between the rooms, and their netCDF files, real and imaginary parts apart."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,14 +12,10 @@ from problem.density import Density
 from problem.errors import InputError
 from problem.grid import Grid
 from problem.laws import Laws, two_layer
+from problem.netcdf import load_netcdf, must_agree, save_netcdf
 from problem.samples import Samples
 from problem.settings import Network
 from problem.sites import Sites
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +96,10 @@ class Spectrum:
     time (T,) gradient-flow time; frequency (n, d) [cycles/length], the Lagrange nodes in canonical order (see
     `canonical_order`); error (T, C, n) complex; cells (c, k): the nodes of each cell, in the order of Basix's
     Lagrange element (Gauss-Lobatto points) of this cell_type ("interval", "quadrilateral", "hexahedron", ...) and
-    degree. attributes:
-    numbers and words about the run.
+    degree. attributes: numbers and words about the run.
     loss (T,): 1/2 mean_j u_j^2 of the solution on the samples, summed over channels; None where it is not known.
+    sample_error (T, C, N): of the data operator that u, in the order of the problem's samples; v is its transform, at
+    any xi. None of others.
     """
 
     time: np.ndarray
@@ -116,10 +110,11 @@ class Spectrum:
     degree: int
     attributes: Mapping[str, Any] = field(default_factory=dict)
     loss: np.ndarray | None = None
+    sample_error: np.ndarray | None = None
 
     def save(self, path: Path) -> None:
-        """Write `spectrum.nc`: dims time, channel, node, axis, cell, local_node."""
-        loss = {} if self.loss is None else {"loss": (("time",), self.loss)}
+        """Write `spectrum.nc`: dims time, channel, node, axis, cell, local_node, and sample where u is known."""
+        known = {"loss": (("time",), self.loss), "sample_error": (("time", "channel", "sample"), self.sample_error)}
         save_netcdf(
             path,
             {
@@ -127,7 +122,7 @@ class Spectrum:
                 "error_real": (("time", "channel", "node"), self.error.real),
                 "error_imag": (("time", "channel", "node"), self.error.imag),
                 "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
-                **loss,
+                **{name: value for name, value in known.items() if value[1] is not None},
             },
             self.time,
             {**self.attributes, "cell_type": self.cell_type, "degree": self.degree},
@@ -136,14 +131,16 @@ class Spectrum:
     @classmethod
     def load(cls, path: Path) -> "Spectrum":
         """Raises InputError where the file is not a spectrum."""
-        data = _load(path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2})
+        data = load_netcdf(path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2}, {"sample_error": 3})
         attributes = dict(data.attrs)
         if missing := {"cell_type", "degree"} - attributes.keys():
             raise InputError(f"{path}: the attribute {min(missing)} is missing; write it anew with `freqbias pde`")
-        _agree(path, data, {"error_real": ("time", None, "frequency"), "error_imag": ("time", None, "frequency")})
+        must_agree(path, data, {"error_real": ("time", None, "frequency"), "error_imag": ("time", None, "frequency")})
+        known = {name: data[name].values for name in ("loss", "sample_error") if name in data}
+        if "sample_error" in known:
+            must_agree(path, data, {"sample_error": ("time",)})
         error = data["error_real"].values + 1j * data["error_imag"].values
         cell_type, degree = str(attributes.pop("cell_type")), int(attributes.pop("degree"))
-        loss = data["loss"].values if "loss" in data else None
         return cls(
             data["time"].values,
             data["frequency"].values,
@@ -152,7 +149,7 @@ class Spectrum:
             cell_type,
             degree,
             attributes,
-            loss,
+            **known,
         )
 
 
@@ -195,13 +192,13 @@ class ErrorHistory:
     @classmethod
     def load(cls, path: Path) -> "ErrorHistory":
         """Raises InputError where the file is not an error history; `loss` may be missing and is then computed."""
-        data = _load(path, {"position": 2, "error": 3}, optional={"held_out_position": 2, "held_out_error": 3})
-        _agree(path, data, {"error": ("time", None, "position")})
+        data = load_netcdf(path, {"position": 2, "error": 3}, optional={"held_out_position": 2, "held_out_error": 3})
+        must_agree(path, data, {"error": ("time", None, "position")})
         held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
         if len(held_out) == 1:
             raise InputError(f"{path}: {next(iter(held_out))} stands alone; give positions and errors, or neither")
         if held_out:
-            _agree(path, data, {"held_out_error": ("time", None, "held_out_position")})
+            must_agree(path, data, {"held_out_error": ("time", None, "held_out_position")})
         error = data["error"].values.astype(float)
         loss = data["loss"].values if "loss" in data else 0.5 * np.mean(error**2, axis=2).sum(axis=1)
         return cls(
@@ -230,61 +227,3 @@ def _ranks(values: np.ndarray, same: float) -> np.ndarray:
     ranks = np.empty(len(values), dtype=np.int64)
     ranks[order] = np.cumsum(np.diff(values[order], prepend=values[order[:1]]) > same)
     return ranks
-
-
-def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attributes: dict[str, Any]) -> None:
-    """Write variables, given as (dims, values), over the output times (T,). Raises OSError where the disk is full: the
-    file is made in memory, since HDF5 crashes the process when it cannot write."""
-    import xarray as xr
-
-    attributes = {**attributes, "format_version": FORMAT_VERSION}
-    made = io.BytesIO()
-    xr.Dataset(variables, coords={"time": ("time", time)}, attrs=attributes).to_netcdf(made, engine="h5netcdf")
-    path.write_bytes(made.getbuffer())
-
-
-def _load(path: Path, expected: dict[str, int], optional: Mapping[str, int] = MappingProxyType({})) -> "xr.Dataset":
-    import xarray as xr
-
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        with xr.open_dataset(
-            path, engine="h5netcdf", decode_times=False
-        ) as opened:  # units = "s" makes no date of time
-            data = opened.load()
-    except Exception as failure:  # h5netcdf and HDF5 raise what they like on files that are not netCDF
-        raise InputError(f"{path}: not a netCDF file: {failure}") from failure
-    there = {name: dims for name, dims in {"loss": 1, **optional}.items() if name in data.variables}
-    for name, dims in {"time": 1, **expected, **there}.items():
-        if name not in data.variables or data[name].ndim != dims or data[name].dtype.kind not in "fiu":
-            raise InputError(
-                f"{path}: no variable {name} of numbers, {dims} dimension(s); see the README for the format"
-            )
-        if not data[name].size:
-            raise InputError(
-                f"{path}: variable {name} is empty, shape {data[name].shape}; see the README for the format"
-            )
-        if not np.isfinite(data[name].values).all():
-            raise InputError(
-                f"{path}: variable {name} has values that are NaN or infinite; write it from a run that converged"
-            )
-    if not (np.diff(data["time"].values) > 0).all():
-        raise InputError(f"{path}: the values of time do not increase; sort the output times, each once")
-    version = data.attrs.pop("format_version", FORMAT_VERSION)
-    if not np.array_equal(version, FORMAT_VERSION):
-        raise InputError(f"{path}: format_version = {version}; this version of freqbias reads {FORMAT_VERSION}")
-    return data
-
-
-def _agree(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | None, ...]]) -> None:
-    """Each axis of a variable must be as long as the first axis of the variable named for it."""
-    for name, partners in leading.items():
-        for axis, partner in enumerate(partners):
-            if partner is not None and data[name].shape[axis] != data[partner].shape[0]:
-                raise InputError(
-                    f"{path}: {name} has shape {data[name].shape} and {partner} {data[partner].shape}; axis {axis + 1} "
-                    f"of {name} must be as long as {partner}; the README describes the format"
-                )
-    if "loss" in data.variables and data["loss"].shape != data["time"].shape:
-        raise InputError(f"{path}: loss has shape {data['loss'].shape}; it must have one value a time, or be left out")

@@ -210,8 +210,8 @@ class Compare(Settings):
 
     projection: Literal["interpolation", "l2"] = Field(
         "interpolation",
-        description='"interpolation" (the network\'s spectrum at the nodes of the mesh) or "l2" (its L2 projection '
-        "onto the elements)",
+        description='"interpolation" (all spectra at the nodes of the mesh) or "l2" (their L2 projections onto the '
+        "elements, whose cells the ranks share; the local operator's v is made of these elements already)",
     )
 
 

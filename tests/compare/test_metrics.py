@@ -38,6 +38,29 @@ def test_equal_errors_have_no_distance(problem):
     np.testing.assert_allclose(comparison.metrics["norm_pde"], comparison.metrics["norm_nn"], rtol=1e-12)
 
 
+@pytest.mark.parametrize("projection", ["interpolation", "l2"])
+def test_equal_errors_have_no_distance_on_a_coarse_mesh(projection):
+    """The data operator's v is projected as the network's is. Were it left at its values at the nodes, it would not be
+    near; that of the local operator is of the mesh already."""
+    problem = problem_1d(window=None)
+    spectrum, history = fabricated(problem, cells=(24,), degree=2)
+
+    def distance(**facts):
+        known = replace(spectrum, **facts)
+        return compare(known, history, problem, projection=projection).metrics["error_over_initial"]
+
+    assert distance(attributes={"operator": "data"}, sample_error=history.error).max() < 1e-11
+    assert (distance(attributes={"operator": "local"})[0] > 0.1) == (projection == "l2")
+
+
+def test_errors_that_the_l2_projection_needs_are_asked_for():
+    problem = problem_1d()
+    spectrum, history = fabricated(problem)
+    known = replace(spectrum, attributes={"operator": "data"})
+    with pytest.raises(InputError, match=r"no sample_error.*freqbias pde RUN.toml --overwrite"):
+        compare(known, history, problem, projection="l2")
+
+
 @pytest.mark.parametrize("problem", [problem_1d(), problem_2d(channels=2)], ids=["1d", "2d, two channels"])
 def test_metrics_of_a_known_distance(problem):
     """u_nn = s(t) u_pde: relative error |1 - 1/s|, error over the start |s - 1| exp(-decay t)."""

@@ -20,6 +20,7 @@ SPECTRUM = Spectrum(
     degree=1,
     attributes={"name": "trial", "seed": 3, "tolerance": 1e-3},
     loss=np.array([3.0, 2.0, 1.0]),
+    sample_error=RNG.normal(size=(3, 2, 5)),
 )
 HISTORY = ErrorHistory(
     time=np.array([0.0, 2.0]),
@@ -41,7 +42,9 @@ def same(one, other):
 
 
 @pytest.mark.parametrize(
-    "record", [SPECTRUM, replace(SPECTRUM, loss=None), HISTORY], ids=["spectrum", "no loss", "history"]
+    "record",
+    [SPECTRUM, replace(SPECTRUM, loss=None, sample_error=None), HISTORY],
+    ids=["spectrum", "only v", "history"],
 )
 def test_files_hold_the_record(tmp_path, record):
     record.save(tmp_path / "a.nc")
@@ -52,7 +55,8 @@ def test_dimensions_and_version_of_the_files(tmp_path):
     SPECTRUM.save(tmp_path / "spectrum.nc")
     HISTORY.save(tmp_path / "error.nc")
     with xr.open_dataset(tmp_path / "spectrum.nc", engine="h5netcdf") as data:
-        assert dict(data.sizes) == {"time": 3, "node": 4, "axis": 2, "channel": 2, "cell": 1, "local_node": 4}
+        sizes = {"time": 3, "node": 4, "axis": 2, "channel": 2, "cell": 1, "local_node": 4, "sample": 5}
+        assert dict(data.sizes) == sizes
         assert data["error_real"].dims == ("time", "channel", "node")
         assert data.attrs["format_version"] == 1
     with xr.open_dataset(tmp_path / "error.nc", engine="h5netcdf") as data:
@@ -136,6 +140,15 @@ def test_held_out_samples_need_both_position_and_error(tmp_path, missing):
         opened.load().drop_vars(missing).to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
     with pytest.raises(InputError, match="stands alone"):
         ErrorHistory.load(tmp_path / "b.nc")
+
+
+def test_a_spectrum_whose_errors_have_other_times_is_refused(tmp_path):
+    replace(SPECTRUM, sample_error=None).save(tmp_path / "a.nc")
+    with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as opened:
+        data = opened.load().assign(sample_error=(("epoch", "channel", "sample"), np.ones((2, 2, 5))))
+    data.to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match=r"sample_error has shape \(2, 2, 5\) and time \(3,\)"):
+        Spectrum.load(tmp_path / "b.nc")
 
 
 @pytest.mark.parametrize("missing", ["cell_type", "degree"])

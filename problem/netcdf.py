@@ -1,0 +1,78 @@
+"""netCDF files over output times, through xarray and h5netcdf."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from problem.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FORMAT_VERSION = 1
+
+
+def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attributes: dict[str, Any]) -> None:
+    """Write variables, given as (dims, values), over the output times (T,). Raises OSError where the disk is full: the
+    file is made in memory, since HDF5 crashes the process when it cannot write."""
+    import xarray as xr
+
+    attributes = {**attributes, "format_version": FORMAT_VERSION}
+    made = io.BytesIO()
+    xr.Dataset(variables, coords={"time": ("time", time)}, attrs=attributes).to_netcdf(made, engine="h5netcdf")
+    path.write_bytes(made.getbuffer())
+
+
+def load_netcdf(
+    path: Path, expected: Mapping[str, int], optional: Mapping[str, int] = MappingProxyType({})
+) -> "xr.Dataset":
+    """The file in memory, without its format_version. expected, optional: the number of dimensions of variables of
+    finite numbers, besides `time`, which increases, and `loss`. Raises InputError for any other file."""
+    import xarray as xr
+
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with xr.open_dataset(
+            path, engine="h5netcdf", decode_times=False
+        ) as opened:  # units = "s" makes no date of time
+            data = opened.load()
+    except Exception as failure:  # h5netcdf and HDF5 raise what they like on files that are not netCDF
+        raise InputError(f"{path}: not a netCDF file: {failure}") from failure
+    there = {name: dims for name, dims in {"loss": 1, **optional}.items() if name in data.variables}
+    for name, dims in {"time": 1, **expected, **there}.items():
+        if name not in data.variables or data[name].ndim != dims or data[name].dtype.kind not in "fiu":
+            raise InputError(
+                f"{path}: no variable {name} of numbers, {dims} dimension(s); see the README for the format"
+            )
+        if not data[name].size:
+            raise InputError(
+                f"{path}: variable {name} is empty, shape {data[name].shape}; see the README for the format"
+            )
+        if not np.isfinite(data[name].values).all():
+            raise InputError(
+                f"{path}: variable {name} has values that are NaN or infinite; write it from a run that converged"
+            )
+    if not (np.diff(data["time"].values) > 0).all():
+        raise InputError(f"{path}: the values of time do not increase; sort the output times, each once")
+    version = data.attrs.pop("format_version", FORMAT_VERSION)
+    if not np.array_equal(version, FORMAT_VERSION):
+        raise InputError(f"{path}: format_version = {version}; this version of freqbias reads {FORMAT_VERSION}")
+    return data
+
+
+def must_agree(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | None, ...]]) -> None:
+    """Each axis of a variable must be as long as the first axis of the variable named for it."""
+    for name, partners in leading.items():
+        for axis, partner in enumerate(partners):
+            if partner is not None and data[name].shape[axis] != data[partner].shape[0]:
+                raise InputError(
+                    f"{path}: {name} has shape {data[name].shape} and {partner} {data[partner].shape}; axis {axis + 1} "
+                    f"of {name} must be as long as {partner}; the README describes the format"
+                )
+    if "loss" in data.variables and data["loss"].shape != data["time"].shape:
+        raise InputError(f"{path}: loss has shape {data['loss'].shape}; it must have one value a time, or be left out")
