@@ -1,8 +1,10 @@
 """A density tabulated on a grid. What the methods mean, their shapes and units: `problem.density`."""
 
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 
+import finufft
 import numpy as np
 
 from problem.density import Density, Planes, smallest_radius
@@ -10,6 +12,7 @@ from problem.errors import InputError
 
 ROUNDING = 1e-6  # of the largest value: single precision, and what a Fourier transform leaves, stay below it
 CHUNK = 2**22  # numbers held at a time
+EPS = 1e-14  # of the non-uniform FFT; rounding adds some 1e-16 for each node of an axis, near z = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,31 +58,33 @@ class Table(Density):
         return np.where(inside, sum(weight * self.values[nodes] for nodes, weight in corners), 0.0)
 
     def transform(self, z: np.ndarray) -> np.ndarray:
-        lags, shape = z.reshape(-1, z.shape[-1]), self.values.shape
-        return np.concatenate(
-            [self._transform(lags[part]) for part in _chunks(len(lags), max(shape[0], prod(shape[1:])))]
-        ).reshape(z.shape[:-1])
+        lags = z.reshape(-1, z.shape[-1])
+        k = np.clip(self._transform(lags), -1, 1)
+        k[~lags.any(axis=1)] = 1  # to the last digit: activations with a kink take roots of 1 - k
+        return k.reshape(z.shape[:-1])
 
     def _transform(self, z: np.ndarray) -> np.ndarray:
-        """The sums over the axes one after the other; z (L, d) -> (L,)."""
-        n, *others = self.values.shape
-        total = self._hats(0, z[:, 0]) @ self.values.reshape(n, -1)
-        for axis, n in enumerate(others, start=1):
-            total = np.einsum("lj,ljr->lr", self._hats(axis, z[:, axis]), total.reshape(len(z), n, -1))
-        return total[:, 0].real
+        """z (L, d) -> (L,). Along one axis, with s = 2 pi h z, b(s) = (s - sin s) / s^2 and Sum halving both ends,
 
-    def _hats(self, axis: int, z: np.ndarray) -> np.ndarray:
-        """F[phi_j](z) of one axis, z (L,) -> (L, n): h sinc^2(h z) exp(-2 pi i xi_j z), and of the halves at both
-        ends (h/2 sinc^2(h z) -+ i h b(2 pi h z)) exp(-2 pi i xi_j z) with b(s) = (s - sin s) / s^2."""
-        h, r, n = self.spacing[axis], self.half_width[axis], self.values.shape[axis]
-        z, index = np.unique(z, return_inverse=True)  # the differences of a grid repeat theirs many times
-        s = 2 * np.pi * h * z
-        t = np.where(np.abs(s) < 1e-2, 1.0, s)
-        odd = np.where(np.abs(s) < 1e-2, s / 6 - s**3 / 120 + s**5 / 5040, (t - np.sin(t)) / t**2)
-        hats = np.repeat(h * np.sinc(h * z[:, None]) ** 2, n, axis=1).astype(complex)
-        hats[:, 0] = hats[:, 0] / 2 - 1j * h * odd
-        hats[:, -1] = hats[:, -1] / 2 + 1j * h * odd
-        return (hats * np.exp(-2j * np.pi * z[:, None] * np.linspace(-r, r, n)))[index]
+            sum_j values_j F[phi_j](z) = h sinc^2(h z) Sum_j values_j exp(-2 pi i xi_j z)
+                                         + i h b(s) (values_n exp(-2 pi i r z) - values_1 exp(2 pi i r z)),
+
+        so that d axes have a sum for each choice of all nodes, the first or the last of each axis."""
+        h, r = np.array(self.spacing), np.array(self.half_width)
+        last = 1j * h * _odd(2 * np.pi * h * z) * np.exp(-2j * np.pi * r * z)
+        choices: tuple[tuple[slice | int, np.ndarray], ...] = (
+            (slice(None), h * np.sinc(h * z) ** 2),
+            (0, last.conj()),
+            (-1, last),
+        )
+        total = np.zeros(len(z))
+        for choice in product(choices, repeat=z.shape[1]):
+            values = self.values[tuple(nodes for nodes, _ in choice)]
+            if values.any():
+                inner = [axis for axis, (nodes, _) in enumerate(choice) if isinstance(nodes, slice)]
+                factor = prod(factors[:, axis] for axis, (_, factors) in enumerate(choice))
+                total += (factor * _wave_sum(_halved_at_ends(values), z[:, inner], h[inner])).real
+        return total
 
     def warp(self, unit: np.ndarray) -> np.ndarray:
         """Axis after axis, by the quantiles of xi_i given xi_1, ..., xi_{i-1}, whose density is piecewise linear."""
@@ -163,6 +168,32 @@ def _quantile(values: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndar
     left = np.maximum(wanted - below[rows, cell] + (a + b) / 2, 0)
     root = a + np.sqrt(np.maximum(a**2 + 2 * (b - a) * left, 0))
     return cell, np.clip(2 * left / np.where(root > 0, root, 1.0), 0, 1)
+
+
+def _odd(s: np.ndarray) -> np.ndarray:
+    """(s - sin s) / s^2."""
+    small = np.abs(s) < 1e-2
+    t = np.where(small, 1.0, s)
+    return np.where(small, s / 6 - s**3 / 120 + s**5 / 5040, (t - np.sin(t)) / t**2)
+
+
+def _halved_at_ends(values: np.ndarray) -> np.ndarray:
+    halved = values.copy()
+    for axis in range(values.ndim):
+        along = np.moveaxis(halved, axis, 0)
+        along[[0, -1]] /= 2
+    return halved
+
+
+def _wave_sum(values: np.ndarray, z: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """sum_j values_j exp(-2 pi i xi_j.z) over nodes h_i (j - (n_i - 1) / 2) of each axis, z (L, d) -> (L,), by the
+    non-uniform FFT. FINUFFT counts modes k from -(n//2): nodes are at h (k + 1/2) for even n, at h k for odd n."""
+    if not values.ndim:
+        return values
+    turns, offset = z * spacing, [(1 - n % 2) / 2 for n in values.shape]
+    plan = finufft.Plan(2, values.shape, isign=-1, eps=EPS, dtype="complex128", nthreads=1, upsampfac=2.0)
+    plan.setpts(*np.ascontiguousarray(2 * np.pi * (turns - np.rint(turns)).T))
+    return np.asarray(plan.execute(values.astype(complex)) * np.exp(-2j * np.pi * (turns @ offset)))
 
 
 def _chunks(count: int, width: int) -> list[slice]:
