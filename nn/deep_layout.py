@@ -66,9 +66,13 @@ class DeepLayout:
 
     def memory(self, samples: int, *, precision: str) -> float:
         """Bytes that a training takes at its peak, from above: about nine states in Runge-Kutta 4, the weights as the
-        products take them, a pass forward and back, and the kernel's matrix with what it is a sum of."""
+        products take them, a pass forward and back, or the last pass and one back for each channel, which the kernel's
+        matrix takes, and that matrix with what it is a sum of."""
         s, m, n = self.copies, self.width, self.hidden_width
         number = PRECISIONS[precision][0].itemsize
-        passes = s * samples * (8 * 4 * m + number * (6 * 2 * m + (2 * self.layers + 3) * n))
-        matrix = 8 * (2 + s) * (self.channels * samples) ** 2 if self.matrix_is_cheaper(samples) else 0.0
-        return (9 * 8 + number) * self.size + number * 2 * s * m * n + passes + matrix
+        passes, matrix = 8 * 4 * m + number * (6 * 2 * m + (2 * self.layers + 3) * n), 0.0
+        if self.matrix_is_cheaper(samples):
+            back = 2 * self.channels * max(n, 2 * m)
+            passes = max(passes, number * (2 * m + 2 * self.layers * n + back))
+            matrix = 8 * (2 + s) * (self.channels * samples) ** 2
+        return (9 * 8 + number) * self.size + number * 2 * s * m * n + s * samples * passes + matrix

@@ -17,7 +17,7 @@ from numerics import drawn_values
 from pde.solver import start_errors
 from problem import Gaussian, Grid, InputError, Network, Problem, Samples, Scattered, Training, waves
 from runtime import StoppedEarly
-from tests import oracle
+from tests import launch, oracle
 from tests.nn.test_ntk_stage import read
 from tests.nn.test_ntk_stage import run_in as run_ntk_in
 from tests.nn.test_stage import StopAfter, assert_same, history_in, run_in
@@ -146,6 +146,36 @@ def test_a_network_that_does_not_fit_is_refused_before_it_is_drawn(monkeypatch):
     with pytest.raises(InputError, match=r"\[network\] width = 60, hidden_width = 1000000 .* GiB"):
         nn.prepare(wide)
     check_memory(problem_of(), precision="single", device=CPU)
+
+
+def test_the_memory_of_a_kernel_in_many_channels_is_foreseen():
+    """What the process takes for it, and the other eight states of a training by Runge-Kutta 4."""
+    code = """
+        import re
+        from pathlib import Path
+        import numpy as np
+        from nn.deep import DeepNetwork
+        from problem import Gaussian, Grid, Network, Problem, Samples
+
+        def peak():  # of this process: what getrusage says begins with that of the one that started it
+            return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+        def taken(channels, width):
+            values = np.random.default_rng(0).normal(size=(channels, 64))
+            network = Network(width=width, sigma_a=1.0, depth=3, hidden_width=100, activation="relu")
+            problem = Problem(Gaussian(4.0), Samples(Grid((8, 8), (1.0, 1.0)), values), network, np.array([0.0, 1.0]))
+            before = peak()
+            deep = DeepNetwork(problem, precision="double")
+            assert deep.layout.matrix_is_cheaper(64)
+            deep.kernel_matrix(deep.start)
+            return (peak() - before + 8 * 8 * deep.layout.size) / deep.layout.memory(64, precision="double")
+
+        taken(1, 100)  # brings the libraries
+        print(taken(10, 32_000))
+    """
+    done = launch.run_code(code)
+    assert done.returncode == 0, done.stderr
+    assert 0.7 < float(done.stdout) < 1.05
 
 
 def test_the_step_is_that_of_the_wide_and_of_the_drawn_network():
