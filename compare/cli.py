@@ -134,8 +134,14 @@ def kappa_command(
         float | None, typer.Option("--to", metavar="T2", help="Its last time; the end.", show_default=False)
     ] = None,
     floor: Annotated[
-        float, typer.Option(metavar="F", help="No rate where less than this share of the largest |v(0)| is left.")
-    ] = 0.01,
+        float | None,
+        typer.Option(
+            metavar="F",
+            help="No rate where less than this share of the largest |v(0)| is left: 0.01, or what scattered samples "
+            "leave at every frequency.",
+            show_default=False,
+        ),
+    ] = None,
     bands: Annotated[int, typer.Option(metavar="N", help="Bands of |xi|.")] = 12,
     directions: Annotated[
         int | None,

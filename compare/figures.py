@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.tri import Triangulation
 from scipy.spatial import Delaunay
 
+from compare.kappa import least_signal
 from compare.metrics import Comparison
 from compare.quadrature import lagrange_element
 from compare.table import percent
@@ -29,8 +30,10 @@ FLOOR = 0.03  # of the largest difference: there the colour scale begins,
 LOWEST, HIGHEST = 1e-5, 1e-2  # but not below or above these shares of the largest magnitude
 SIGNAL = 0.02  # of the largest magnitude: the axes reach as far as there is that much
 LEAST_ERROR = 1e-4  # below it a title does not give the digits, which are those of rounding
+LEAST_SIDE = 1.4  # inches of a map, which its title takes
 LINE = 16  # letters in a line of a name beside a map: longer lines would meet
 TICKS = [1, 2, 5, 10]
+UNIT = "(unit of the data)"  # of v, a mean over samples
 PDE_COLOUR, NN_COLOUR = "#56b4e9", "#000000"  # Okabe and Ito 2008
 KERNELS = [  # colour, marker and words of each; of its names the first that is there is shown
     (("infinite-width", "infinite-width-steps"), "#009e73", "o", "kernel at infinite width"),
@@ -58,6 +61,7 @@ def figure4(comparison: Comparison, *paths: Path) -> Figure:
         raise ValueError("figure4 is drawn in one and two dimensions; look at fields.pvd in ParaView")
     with matplotlib.style.context(STYLE):
         figure = _curves(comparison) if dimension == 1 else _maps(comparison)
+        figure.draw_without_rendering()  # the layout takes two passes
         for path in paths:
             figure.savefig(path, metadata=provenance(comparison, path.suffix))
     return figure
@@ -96,8 +100,10 @@ def _curves(comparison: Comparison) -> Figure:
         lower.xaxis.set_major_locator(MaxNLocator(5, steps=TICKS))
         for panel in (upper, lower):
             panel.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].set(xlim=(-reach, reach), ylim=(0, None), ylabel=_label(comparison, "v"))
-    axes[1, 0].set(ylim=(0, None), ylabel=_label(comparison, r"v - v_\mathrm{pde}"))
+    axes[0, 0].set(xlim=(-reach, reach), ylim=(0, None))
+    axes[1, 0].set(ylim=(0, None))
+    for panel, what in zip(axes[:, 0], ("v", r"v - v_\mathrm{pde}"), strict=True):
+        panel.set_ylabel(f"{_label(comparison, what)}\n{UNIT}", linespacing=1.4)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2 + len(kernels))
     figure.supxlabel(rf"frequency $\xi$ ({per_unit(comparison)}{limits(comparison)})", fontsize=8)
     return figure
@@ -115,8 +121,9 @@ def _maps(comparison: Comparison) -> Figure:
     floor = float(np.clip(FLOOR * rows[-1].max(), LOWEST * largest, HIGHEST * largest))
     norm = LogNorm(floor, largest)
 
-    side = 5.6 / len(shown)
-    figure = Figure(figsize=(7.1, 0.9 + len(rows) * side * min(1.6, reach[1] / reach[0])))
+    aspect = min(1.6, reach[1] / reach[0])
+    side = min(5.6 / len(shown), max(LEAST_SIDE, 8.2 / (len(rows) * aspect)))
+    figure = Figure(figsize=(1.5 + len(shown) * side, 0.9 + len(rows) * side * aspect))
     axes = figure.subplots(len(rows), len(shown), sharex=True, sharey=True, squeeze=False)
     for values, panels, name in zip(rows, axes, names, strict=True):
         for value, panel in zip(values, panels, strict=True):
@@ -132,7 +139,8 @@ def _maps(comparison: Comparison) -> Figure:
     for panel in axes[-1]:
         panel.set_xlabel(r"$\xi_1$")
     bar = figure.colorbar(image, ax=axes, extend="min", shrink=0.7, aspect=35, pad=0.02)
-    bar.set_label(_label(comparison, "v") + " and " + _label(comparison, r"v_\mathrm{nn} - v_\mathrm{pde}"))
+    labels = [_label(comparison, what) for what in ("v", r"v_\mathrm{nn} - v_\mathrm{pde}")]
+    bar.set_label(f"{labels[0]} and {labels[1]} {UNIT}")
     figure.supxlabel(rf"frequency $\xi$ ({per_unit(comparison)}{limits(comparison)})", fontsize=8)
     return figure
 
@@ -149,10 +157,15 @@ def along_the_axis(comparison: Comparison, shown: list[int], others: list[np.nda
     xi = xi[order]
     spectra = (values[shown][..., comparison.cells] @ basis.T for values in (comparison.pde, comparison.nn, *others))
     drawn = [values.reshape(*values.shape[:2], -1)[..., order] for values in spectra]
-    ends = np.sort(comparison.frequency[comparison.cells, 0], axis=1)[:, [0, -1]]
+    holes = np.searchsorted(xi, gaps(comparison.frequency, comparison.cells), side="right")
+    return [np.insert(values, holes, np.nan, axis=-1) for values in (xi, *drawn)]
+
+
+def gaps(frequency: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Where the holes of a mesh in one dimension begin, (g,) [cycles/length]."""
+    ends = np.sort(frequency[cells, 0], axis=1)[:, [0, -1]]
     left, right = ends[np.argsort(ends[:, 0])].T
-    gaps = np.searchsorted(xi, right[:-1][left[1:] - right[:-1] > 1e-9 * np.ptp(ends)], side="right")
-    return [np.insert(values, gaps, np.nan, axis=-1) for values in (xi, *drawn)]
+    return right[:-1][left[1:] - right[:-1] > 1e-9 * np.ptp(ends)]
 
 
 def shown_kernels(comparison: Comparison) -> list[tuple[np.ndarray, str, str, str]]:
@@ -177,10 +190,13 @@ def _triangles(comparison: Comparison, reach: np.ndarray) -> Triangulation:
 
 
 def reach_of(comparison: Comparison, xi: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
-    """How far the axes go, (d,): a little further than the signal, but not beyond the mesh or the Nyquist box."""
+    """How far the axes go, (d,): a little further than the signal, but not beyond the mesh or the Nyquist box. What
+    samples at random places leave at every frequency is none, unless there is nothing else."""
     inside = (np.abs(xi) <= comparison.limit * (1 + 1e-12)).all(axis=1)
-    signal = inside & (magnitude.max(axis=0) > SIGNAL * magnitude[:, inside].max())
-    return np.minimum(1.15 * np.abs(xi[signal]).max(axis=0), np.abs(xi[inside]).max(axis=0))
+    largest = magnitude[:, inside].max()
+    left = comparison.attributes.get("leakage", 0.0)
+    signal = inside & (magnitude.max(axis=0) > least_signal(largest, left, SIGNAL))
+    return np.minimum((1.5 if left else 1.15) * np.abs(xi[signal]).max(axis=0), np.abs(xi[inside]).max(axis=0))
 
 
 def _magnitude(v: np.ndarray) -> np.ndarray:
@@ -215,7 +231,7 @@ def limits(comparison: Described) -> str:
     """Of the data; scattered samples have none."""
     if not np.isfinite(comparison.limit).all():
         return ""
-    return "; Nyquist limit " + ", ".join(f"±{limit:g}" for limit in comparison.limit)
+    return "; Nyquist limit " + ", ".join(f"±{float(f'{limit:.4g}'):g}" for limit in comparison.limit)
 
 
 def provenance(comparison: Described, suffix: str) -> dict[str, str]:

@@ -4,7 +4,9 @@ own errors: kappa.nc, kappa.csv, bands.csv and kappa.png."""
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from compare.kappa import FLOOR
+import numpy as np
+
+from compare.kappa import leakage
 from compare.kappa_figure import draw_kappa
 from compare.l2_projection import onto_mesh, solution_on_mesh
 from compare.metrics import common_times, errors_in_order, said_of
@@ -18,11 +20,11 @@ MOST_REGIONS = 1000
 
 @dataclass(frozen=True)
 class Options:
-    """What `freqbias kappa` is asked for; see `compare.rates.kappa`."""
+    """What `freqbias kappa` is asked for; see `compare.rates.measure`."""
 
     start: float | None = None
     end: float | None = None
-    floor: float = FLOOR
+    floor: float | None = None
     bands: int = BANDS
     directions: int | None = None
 
@@ -52,7 +54,10 @@ def run_stage(
 
 
 def _check(options: Options, dimension: int) -> None:
-    if not 0 < options.floor < 1:
+    for option, time in (("from", options.start), ("to", options.end)):
+        if time is not None and np.isnan(time):
+            raise InputError(f"--{option} {time}: give a time, or leave it out")
+    if options.floor is not None and not 0 < options.floor < 1:
         raise InputError(f"--floor {options.floor:g}: give a share of the largest |v(0)| between 0 and 1, such as 0.01")
     if not 1 <= options.bands <= MOST_REGIONS:
         raise InputError(f"--bands {options.bands}: give a number from 1 to {MOST_REGIONS}")
@@ -91,8 +96,7 @@ def _run_stage(
 
 
 def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Options) -> Kappa:
-    """The rates of all sources at the times that they have in common. A fit goes no further than to the tolerance of
-    the spectrum."""
+    """The rates of all sources at the times that they have in common; the noise is the tolerance of the spectrum."""
     spectrum = Spectrum.load(sources.paths["pde"])
     network, predictions = load_histories(sources)
     histories = ({} if network is None else {"nn": network}) | predictions
@@ -105,14 +109,14 @@ def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Optio
     for name, history in histories.items():
         error = errors_in_order(history, problem)[common_times(time, history.time)[1]]
         spectra[name] = onto_mesh(error, problem.sites, spectrum, projection=projection, threads=threads)
-    noise = spectrum.attributes.get("tolerance", 0.0)
     attributes = {
-        "name": problem.name, "unit": problem.unit, "freqbias": version_of("freqbias"), "floor": options.floor,
-        "noise": noise, **({} if network is None else said_of(network)),
+        "name": problem.name, "unit": problem.unit, "freqbias": version_of("freqbias"),
+        **({} if network is None else said_of(network)),
     }  # fmt: skip
     return measure(
         spectrum, time, spectra, problem, start=options.start, end=options.end, floor=options.floor,
-        noise=noise, bands=options.bands, directions=options.directions, attributes=attributes,
+        noise=spectrum.attributes.get("tolerance", 0.0), leakage=leakage(problem, spectrum), bands=options.bands,
+        directions=options.directions, attributes=attributes,
     )  # fmt: skip
 
 
@@ -120,7 +124,7 @@ def write(stage: Stage, rates: Kappa) -> None:
     """All files of the stage."""
     for name, save in (
         ("kappa.nc", rates.save),
-        ("kappa.csv", rates.save_means),
+        ("kappa.csv", rates.save_table),
         ("bands.csv", rates.save_regions),
     ):
         with stage.writing(name) as path:

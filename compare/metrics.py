@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from compare.kappa import leakage
 from compare.l2_projection import onto_mesh, solution_on_mesh
 from compare.matching import match_positions
 from compare.norm import MassNorm
@@ -142,6 +143,8 @@ def compare(
     metrics |= {cause: total(spectra[one] - spectra[other]) / initial for cause, (one, other) in split.items()}
     attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}
     attributes |= settings | said_of(history)
+    if left := leakage(problem, spectrum):
+        attributes["leakage"] = left
     return Comparison(
         spectrum.time[ours],
         spectrum.frequency,

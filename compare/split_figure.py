@@ -38,7 +38,7 @@ def draw_split(comparison: Comparison, *paths: Path) -> Figure:
                 time, metrics[cause], color=colour, linestyle=dashes, linewidth=0.9, marker=marker, markersize=3,
                 label=title(cause),
             )  # fmt: skip
-        panel.set(yscale="log", xlabel="time $t$", ylabel="distance over the start")
+        panel.set(yscale="log", xlabel="gradient-flow time $t$", ylabel="distance over the start")
         if time[-1] > MANY_TIMES * time[0]:
             panel.set_xscale("log")
         panel.spines[["top", "right"]].set_visible(False)

@@ -101,7 +101,7 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
     """All files of the stage."""
     from compare.figures import figure4
     from compare.kappa_figure import draw_kappa
-    from compare.rates import kappa_of
+    from compare.rates import BANDS, kappa_of
     from compare.split_figure import draw_split
     from pde.fields import write_fields
 
@@ -110,9 +110,9 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
     with stage.writing("metrics.csv") as path:
         comparison.save_metrics(path)
     if len(comparison.time) > 1:
-        rates = kappa_of(comparison, problem)
+        rates = kappa_of(comparison, problem, bands=BANDS if problem.dimension == 1 else 0)
         with stage.writing("kappa.csv") as path:
-            rates.save_means(path)
+            rates.save_table(path)
         if rates.regions:
             with stage.writing("kappa.pdf") as path:
                 draw_kappa(rates, path.with_suffix(".png"), path)

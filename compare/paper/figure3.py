@@ -18,9 +18,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from compare.figures import per_unit
-from compare.kappa import theory_rate
 from compare.paper.making import Job, Result, Shelf
-from compare.rates import mean_rates
+from compare.rates import kappa_of
 from problem import Network
 
 KINDS: dict[str, tuple[str, str, str, float]] = {  # by run file: key, its symbol, title, end over key
@@ -95,13 +94,13 @@ def _curve(panel: Axes, result: Result, colour: str, dashes: Any, words: str) ->
 
 
 def measured(result: Result) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """xi >= 0 at the nodes, (n,), in order; theory there, and what `compare.rates.mean_rates` measures."""
+    """xi >= 0 at the nodes, (n,), in order; theory there, and the means that `compare.rates` measures."""
     comparison = result.comparison
     order = np.argsort(comparison.frequency[:, 0])
     order = order[comparison.frequency[order, 0] >= 0]
-    rates = {name: rate[order] for name, rate in mean_rates(comparison).items()}
-    frequency = comparison.frequency[order]
-    return frequency[:, 0], theory_rate(result.problem, frequency), rates
+    kappa = kappa_of(comparison, result.problem)
+    rates = {name: rates.mean[order] for name, rates in kappa.measured.items()}
+    return kappa.frequency[order, 0], kappa.theory[order], rates
 
 
 def within_reach(result: Result, xi: np.ndarray) -> np.ndarray:

@@ -130,11 +130,12 @@ def test_pictures_carry_the_runs_they_are_of(tmp_path):
 def test_the_theory_of_figure_5_is_the_damping_over_the_volume(tmp_path):
     panels = drawn(figure5, tmp_path)["figure5"].axes
     for panel, job in zip(panels, figure5.jobs(Shelf(SHELF, tmp_path, quick=False)), strict=True):
-        lines = {line.get_label(): line for line in panel.lines}
-        xi, theory = lines["damping / volume"].get_data()
+        xi, theory = panel.lines[0].get_data()
         np.testing.assert_allclose(theory, build(job.run).laws.damping.value(xi[:, None]), equal_nan=True)  # volume 1
-        np.testing.assert_allclose(lines["finite elements"].get_ydata()[len(xi) // 3], DECAY, rtol=1e-3)
-        assert panel.get_ylim()[1] > max(np.nanmax(line.get_ydata()) for line in panel.lines)
+        of_pde = panel.lines[1].get_ydata()
+        np.testing.assert_allclose(of_pde[np.isfinite(of_pde)], DECAY, rtol=1e-3)
+        assert np.isfinite(of_pde).sum() > 20
+        assert panel.get_ylim()[1] > max(np.nanmax(line.get_ydata()) for line in panel.lines[:3])
 
 
 def test_the_network_scatters_about_theory_as_said():

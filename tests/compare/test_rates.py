@@ -10,11 +10,11 @@ import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from compare import compare, draw_kappa
-from compare.figures import STYLE
-from compare.kappa import FLOOR
+from compare.figures import STYLE, reach_of
+from compare.kappa import FLOOR, leakage
 from compare.kappa_stage import Options, run_stage
 from compare.rates import kappa_of, measure
-from problem import InputError, build, parse, stage_keys
+from problem import ErrorHistory, InputError, Samples, Scattered, build, parse, stage_keys, transform
 from runtime import Store, UsageError
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 from tests.compare.test_figures import texts
@@ -39,15 +39,21 @@ def test_the_table_has_every_frequency_with_something_to_learn(problem, tmp_path
     spectrum, history = fabricated(problem, decay=0.3)
     slower = decaying(problem, history, 0.1)
     record = compare(spectrum, slower, problem, predictions=predicted(history, 1.0, 1.0, 1.0))
-    kappa_of(record, problem).save_means(tmp_path / "kappa.csv")
+    kappa_of(record, problem).save_table(tmp_path / "kappa.csv")
     table = np.genfromtxt(tmp_path / "kappa.csv", delimiter=",", names=True, deletechars="")
     start = np.linalg.norm(record.pde[0], axis=0)
     inside = (np.abs(record.frequency) <= record.limit).all(axis=1)
     assert len(table) == np.count_nonzero(inside & (start >= FLOOR * start[inside].max()))
-    np.testing.assert_allclose(table["kappa_pde"], 0.3, rtol=1e-6)
-    np.testing.assert_allclose(table["kappa_nn"], 0.1, rtol=1e-6)
+    for name, rate in {"pde": 0.3, "nn": 0.1}.items():
+        for kind in ("mean", "fit"):
+            np.testing.assert_allclose(table[f"{name}_{kind}"], rate, rtol=1e-6)
+    np.testing.assert_allclose(table["theory"], problem.density.density(rows(table, problem)), rtol=1e-6)
     assert table.dtype.names[: problem.dimension] == ("xi_1", "xi_2")[: problem.dimension]
-    assert {f"kappa_{name}" for name in record.predictions} < set(table.dtype.names)
+    assert {f"{name}_fit" for name in record.predictions} < set(table.dtype.names)
+
+
+def rows(table, problem):
+    return np.stack([table[f"xi_{axis + 1}"] for axis in range(problem.dimension)], axis=1)
 
 
 def test_nothing_beyond_the_limit_of_the_data_counts():
@@ -77,10 +83,53 @@ def test_a_window_and_theory_in_bands():
 
     ideal = spectrum.error[:1] * np.exp(-late.theory * 100 * time[:, None, None])
     found = measure(spectrum, 100 * time, {"pde": ideal}, problem, bands=5, directions=3)
-    assert [len(each.theory) for each in found.regions] == [5, 3]
+    assert [len(each.low) for each in found.regions] == [5, 3]
     for each in found.regions:
-        np.testing.assert_allclose(each.measured["pde"].mean, each.theory, rtol=1e-9)
-        assert np.ptp(each.theory) > 0.01 * each.theory.max()
+        for kind in ("mean", "fit", "standard_error"):
+            np.testing.assert_allclose(getattr(each.measured["pde"], kind), getattr(each.theory, kind), rtol=1e-9)
+        assert np.ptp(each.theory.fit) > 0.01 * each.theory.fit.max()
+
+
+def test_what_is_lost_in_the_noise_has_no_mean_and_a_fit_of_the_times_before():
+    """Of the largest |v(0)|, which is 1, the noise is 1e-3: 3e-3 is reached at t = 5.8."""
+    problem = problem_1d()
+    spectrum, _ = fabricated(problem)
+    time = np.arange(8.0)
+    error = np.maximum(np.exp(-time), 1e-3)[:, None, None] * np.ones((1, 1, len(spectrum.frequency)))
+    found = measure(spectrum, time, {"pde": error}, problem, noise=1e-3)
+    for rates in (found.measured["pde"], found.regions[0].measured["pde"]):
+        assert np.isnan(rates.mean).all() and np.isnan(rates.instant[5:]).all()
+        np.testing.assert_allclose(rates.instant[:5], 1.0, rtol=1e-9)
+        np.testing.assert_allclose(rates.fit, 1.0, rtol=1e-9)
+    assert found.attributes["noise"] == 1e-3
+    shorter = measure(spectrum, time, {"pde": error}, problem, noise=1e-3, end=5.0)
+    np.testing.assert_allclose(shorter.measured["pde"].mean, 1.0, rtol=1e-9)
+
+
+def test_scattered_samples_have_rates_where_more_is_to_learn_than_random_places_leave():
+    """One wave at 300 random places: |v| is 1/2 at its frequency, and of the order of sqrt(1/2 / 300) elsewhere."""
+    rng = np.random.default_rng(3)
+    x = rng.uniform(-0.5, 0.5, (300, 1))
+    samples = Samples(Scattered(x), np.sin(2 * np.pi * 7 * x.T))
+    problem = replace(problem_1d(), samples=samples)
+    spectrum, _ = fabricated(problem_1d())
+    error = -transform(samples.values, x, spectrum.frequency) * np.exp(-0.3 * problem.times)[:, None, None]
+    spectrum = replace(spectrum, error=error, loss=0.5 * np.mean(samples.values**2) * np.exp(-0.6 * problem.times))
+    history = ErrorHistory(
+        problem.times, x, -samples.values * np.exp(-0.3 * problem.times)[:, None, None], spectrum.loss
+    )
+    left = leakage(problem, spectrum)
+    assert left == pytest.approx(np.sqrt(0.5 / 300), rel=0.05)
+    away = np.abs(np.abs(spectrum.frequency[:, 0]) - 7) > 4
+    assert np.sqrt(np.mean(np.abs(error[0, 0, away]) ** 2)) == pytest.approx(left, rel=0.1)
+    record = compare(spectrum, history, problem)
+    rates = kappa_of(record, problem)
+    assert rates.attributes["floor"] == pytest.approx(4 * left / np.abs(error[0]).max())
+    shown = np.isfinite(rates.measured["pde"].mean)
+    assert shown.any() and not shown[away].any()
+    assert np.isfinite(kappa_of(record, problem, floor=0.01).measured["pde"].mean[away]).any()  # as one asks
+    assert reach_of(record, record.frequency, np.abs(record.pde[:1, 0]))[0] < 12 < np.abs(record.frequency).max() / 4
+    assert leakage(problem_1d(), spectrum) == 0.0
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
@@ -106,11 +155,31 @@ def test_the_picture_shows_the_rates_of_all(dimension, tmp_path):
     if dimension == 1:
         expected = problem.density.density(theory.get_xdata()[:, None])
         np.testing.assert_allclose(theory.get_ydata(), expected, rtol=1e-12)
+        np.testing.assert_allclose(panel.lines[1].get_ydata()[1:], 0.3, rtol=1e-6)  # no error at xi = 0
+    reach = np.linalg.norm(record.limit)  # into the corners of the Nyquist box
+    assert all(np.nanmax(line.get_xdata()) <= reach for line in panel.lines) and panel.get_xlim()[1] <= reach * 1.001
+    assert len(figure.legends[0].get_texts()) == 5
     found = texts(figure)
     for text, box in found:
         assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
     for (one, a), (two, b) in combinations(found, 2):
         assert not a.overlaps(b), (one, two)
+
+
+def test_no_line_of_rates_crosses_a_hole_of_the_mesh():
+    problem = problem_1d()
+    spectrum, _ = fabricated(problem)
+    middle = np.abs(spectrum.frequency[spectrum.cells, 0].mean(axis=1))
+    spectrum = replace(spectrum, cells=spectrum.cells[(middle < 2.0) | (middle > 5.0)])
+    nodes, cells = np.unique(spectrum.cells, return_inverse=True)
+    spectrum = replace(
+        spectrum, frequency=spectrum.frequency[nodes], error=spectrum.error[..., nodes], cells=cells.reshape(-1, 5)
+    )
+    rates = measure(spectrum, spectrum.time, {"pde": spectrum.error}, problem, bands=3)
+    for line in draw_kappa(rates).axes[0].lines[:2]:
+        xi = line.get_xdata()
+        (gap,) = np.flatnonzero(np.isnan(xi))
+        assert xi[gap - 1] == pytest.approx(2.0, abs=0.7) and xi[gap + 1] == pytest.approx(5.0, abs=0.7)
 
 
 @pytest.fixture
@@ -177,6 +246,7 @@ def test_own_errors_at_times_of_their_own(store, tmp_path):
     [
         ({"start": 3.0}, "--from 3.*1 of the output times.*0, 1, 2, 5"),
         ({"start": 4.0, "end": 2.0}, "0 of the output times"),
+        ({"end": float("nan")}, "--to nan"),
         ({"floor": 0.0}, "--floor 0"),
         ({"floor": 0.99, "start": 2.0}, "--floor 0.99.*earlier --from"),
         ({"bands": 0}, "--bands 0"),
