@@ -92,7 +92,8 @@ def coloured(panel, source, layout, cell):
     bar = pv.GetScalarBar(lut, view)
     bar.Visibility, bar.Title, bar.ComponentTitle = 1, "", ""
     bar.Orientation, bar.WindowLocation = "Vertical", "Any Location"
-    bar.Position, bar.ScalarBarLength, bar.ScalarBarThickness = [0.82, 0.25], 0.5, 12
+    bar.Position, bar.ScalarBarLength, bar.ScalarBarThickness = [0.8, 0.25], 0.5, 12
+    bar.AddRangeLabels = 0  # wide words, beside those of the scale
     bar.LabelColor, bar.LabelFontSize = [0, 0, 0], 12
     write(panel["title"], view, "Upper Center")
     axes(view)

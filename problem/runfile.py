@@ -107,7 +107,10 @@ def load(path: Path) -> RunFile:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as failure:
-        raise InputError(f"{path}: no such run file; see the README for one to start from") from failure
+        raise InputError(
+            f"{path}: no such run file; see the README for one to start from, or out/figure4/run.toml, which `freqbias "
+            "run` without a file writes"
+        ) from failure
     except (OSError, UnicodeDecodeError) as failure:
         raise InputError(f"{path}: not readable: {failure}; give a text file, in TOML") from failure
     except tomllib.TOMLDecodeError as failure:
