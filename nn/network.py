@@ -103,8 +103,9 @@ class FourierNetwork(TrainableNetwork):
         samples, network = problem.samples, problem.network
         self._shards, self._width = shards or Shards(), network.width
         neurons = draw(
-            problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed
-        )[self._shards.own(network.width)]
+            problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed,
+            part=self._shards.own(network.width),
+        )  # fmt: skip
         self.layout = Layout(neurons.width, samples.channels, problem.dimension)
         self.start = self.layout.join(neurons).to(device)
         self._fourier = FourierSum(transforms, problem.sites, device=device)

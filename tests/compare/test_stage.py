@@ -70,7 +70,7 @@ def test_the_stage_writes_its_files_and_keeps_the_run_file(store):
     np.testing.assert_allclose(fields["difference_magnitude"], 0.1 * fields["pde_magnitude"], rtol=0, atol=1e-12)
 
 
-def test_predictions_are_taken_where_they_are_there(store, tmp_path):
+def test_predictions_are_taken_where_they_are_there(store, quick, tmp_path):
     compare_stage(store)
     assert "mesh" not in metrics(store).dtype.names and not (store.root / "compare" / "split.png").exists()
     _, history = fabricated(build(RUN), cells=(32,))

@@ -1,5 +1,8 @@
 """The draw of a network: pairs, moduli, moments, seeds, channels."""
 
+import tracemalloc
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -88,3 +91,30 @@ def test_the_seed_fixes_the_draw(sampling):
 def test_channels_are_independent(sampling):
     drawn = neurons(sampling=sampling, channels=2)
     assert abs((drawn.cosine[0] * drawn.cosine[1]).mean()) < 5 * 0.49 / np.sqrt(drawn.width)
+
+
+@SAMPLINGS
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("part", [slice(0, 5), slice(3, 30), slice(17, 38), slice(25, 26)], ids=str)
+def test_a_part_of_the_draw_is_that_part(sampling, symmetric, part, monkeypatch):
+    monkeypatch.setattr(import_module("problem.draw"), "CHUNK", 8)  # problem.draw is the function
+    whole, some = (neurons(38, sampling=sampling, symmetric=symmetric, channels=3, part=p) for p in (slice(None), part))
+    np.testing.assert_array_equal(some.frequencies, whole.frequencies[part])
+    np.testing.assert_array_equal(some.cosine, whole.cosine[:, part])
+    np.testing.assert_array_equal(some.sine, whole.sine[:, part])
+
+
+def test_what_an_earlier_version_drew_is_drawn_again():
+    rng = np.random.default_rng(5)
+    unit, weights = rng.random((70_000, 2)), 0.7 * rng.standard_normal((2, 1, 70_000))
+    drawn = neurons(70_000, seed=5)
+    np.testing.assert_array_equal(drawn.frequencies, LAW.warp(unit))
+    np.testing.assert_array_equal([drawn.cosine, drawn.sine], weights)
+
+
+def test_no_others_than_the_part_are_held():
+    tracemalloc.start()
+    part = neurons(2**21, part=slice(2**20, 2**20 + 2**15))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert part.width == 2**15 and peak < 2**21 * 8  # one number for each of all
