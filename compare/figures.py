@@ -31,6 +31,7 @@ LOWEST, HIGHEST = 1e-5, 1e-2  # but not below or above these shares of the large
 SIGNAL = 0.02  # of the largest magnitude: the axes reach as far as there is that much
 LEAST_ERROR = 1e-4  # below it a title does not give the digits, which are those of rounding
 LEAST_SIDE = 1.4  # inches of a map, which its title takes
+PAGE = 8.2  # inches that all rows of maps may take
 LINE = 16  # letters in a line of a name beside a map: longer lines would meet
 TICKS = [1, 2, 5, 10]
 UNIT = "(unit of the data)"  # of v, a mean over samples
@@ -122,8 +123,8 @@ def _maps(comparison: Comparison) -> Figure:
     norm = LogNorm(floor, largest)
 
     aspect = min(1.6, reach[1] / reach[0])
-    side = min(5.6 / len(shown), max(LEAST_SIDE, 8.2 / (len(rows) * aspect)))
-    figure = Figure(figsize=(1.5 + len(shown) * side, 0.9 + len(rows) * side * aspect))
+    side = min(5.6 / len(shown), max(LEAST_SIDE, PAGE / (len(rows) * aspect)))
+    figure = Figure(figsize=(1.5 + len(shown) * side, 0.9 + min(PAGE, len(rows) * side * aspect)))
     axes = figure.subplots(len(rows), len(shown), sharex=True, sharey=True, squeeze=False)
     for values, panels, name in zip(rows, axes, names, strict=True):
         for value, panel in zip(values, panels, strict=True):

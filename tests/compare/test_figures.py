@@ -12,6 +12,7 @@ from PIL import Image
 
 from compare import compare, draw_split, figure4
 from compare.figures import STYLE, panel_times
+from problem import ErrorHistory, Samples, Scattered, transform
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 
 
@@ -183,3 +184,28 @@ def test_the_split_shows_the_whole_and_every_cause_over_time(tmp_path):
         assert not a.overlaps(b), (one, two)
     with pytest.raises(ValueError, match="predictions of the stage ntk"):
         draw_split(comparison(problem_1d()))
+
+
+def test_tall_maps_fit_on_a_page_and_show_signal_alone():
+    """Two waves along xi_2 at 300 random places, which leave a tenth of them at every frequency."""
+    problem = problem_2d()
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (300, 2))
+    values = np.cos(2 * np.pi * 4 * x[:, 1])[None] + np.cos(2 * np.pi * (2 * x[:, 0] + 2 * x[:, 1]))[None]
+    problem = replace(problem, samples=Samples(Scattered(x), values))
+    decay = np.exp(-problem.times)[:, None, None]
+    history = ErrorHistory(problem.times, x, -values * decay, np.mean(values**2) * decay[:, 0, 0] ** 2 / 2)
+    spectrum, _ = fabricated(problem_2d())
+    spectrum = replace(
+        spectrum, error=transform(history.error, x, spectrum.frequency), loss=history.loss, attributes={}
+    )
+    figure = figure4(compare(spectrum, history, problem, predictions=predicted(history, 1.01, 1.1, 1.2)))
+    with matplotlib.style.context(STYLE):
+        FigureCanvasAgg(figure).draw()
+    (left, right), (low, high) = figure.axes[0].get_xlim(), figure.axes[0].get_ylim()
+    assert 2 < right < 6 and 4 < high < 9 and high > right  # the mesh reaches 12
+    assert figure.get_figheight() < 10 and (left, low) == (-right, -high)
+    found = texts(figure)
+    for text, box in found:
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
+    for (one, a), (two, b) in combinations(found, 2):
+        assert not a.overlaps(b), (one, two)
