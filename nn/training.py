@@ -109,6 +109,7 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
                 precision=plan.settings.precision, device=plan.device, shards=plan.shards,
             )  # fmt: skip
             theta, snapshot, again = network.start, None, False
+            unstable = not plan.integrator.damps(pace.longest * pace.lambda_max)  # is said once
             if memory is not None:
                 kept = {} if last is None else {"state": last.arrays["state"], **last.memory}
                 theta = network.scatter(kept.get("state"))
@@ -122,7 +123,8 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
                     )
                 if step == pace.due and (step < schedule.steps or pace.z is not None):
                     size = schedule.size(step - 1)
-                    pace, schedule = _keep_pace(plan, pace, schedule, step, network.kernel_at(theta))
+                    pace, schedule = _keep_pace(plan, pace, schedule, step, network.kernel_at(theta), warn=not unstable)
+                    unstable = unstable or not plan.integrator.damps(pace.longest * pace.lambda_max)
                     if snapshot is not None and pace.overstepped(size):
                         step, theta, again, stepper = snapshot.step, snapshot.state, True, plan.integrator.begin()
                         stepper.restore(snapshot.memory)
@@ -150,10 +152,12 @@ def trajectory(plan: Plan, *, last: Checkpoint | None = None) -> Iterator[Snapsh
         log.info("nn: loss %.3g on the samples that are held out", loss(torch.from_numpy(held_out)))
 
 
-def _keep_pace(plan: Plan, pace: Pace, schedule: Schedule, step: int, kernel: Apply) -> tuple[Pace, Schedule]:
-    """Measure lambda_max; with step = "auto" the steps of what is left follow it, with a fixed one there is a warning
-    where it has become unstable."""
-    now, damps = plan.shards.comm.bcast(pace.checked(step, kernel)), plan.integrator.damps
+def _keep_pace(
+    plan: Plan, pace: Pace, schedule: Schedule, step: int, kernel: Apply, *, warn: bool
+) -> tuple[Pace, Schedule]:
+    """Measure lambda_max; with step = "auto" the steps of what is left follow it, with a fixed one there is a warning,
+    if so asked, where it has become unstable."""
+    now = plan.shards.comm.bcast(pace.checked(step, kernel))
     where = f"nn: at t = {schedule.time(step):.4g} lambda_max is {now.lambda_max:.4g}"
     if now.changes != pace.changes:
         schedule = schedule.recut(step, now.longest)
@@ -161,7 +165,7 @@ def _keep_pace(plan: Plan, pace: Pace, schedule: Schedule, step: int, kernel: Ap
         level = logging.INFO if doublings[0] != doublings[1] else logging.DEBUG
         said = "%s, was %.4g: steps of at most %.3g, %d in all"
         log.log(level, said, where, pace.lambda_max, now.longest, schedule.steps)
-    elif damps(pace.longest * pace.lambda_max) and not damps(now.longest * now.lambda_max):
+    elif warn and not plan.integrator.damps(now.longest * now.lambda_max):
         unstable = '%s: step * lambda_max = %.3g, where %s is unstable: use a shorter step, or "auto"'
         log.warning(unstable, where, now.longest * now.lambda_max, plan.settings.integrator)
     return now, schedule

@@ -24,7 +24,7 @@ from problem import Network
 
 KINDS: dict[str, tuple[str, str, str, float]] = {  # by run file: key, its symbol, title, end over key
     "figure3-normal": ("sigma", r"\sigma_w", r"normal $\rho_w$", 5.0),
-    "figure3-uniform": ("radius", "R", r"uniform $\rho_w$", 16.0),
+    "figure3-uniform": ("radius", "R", r"uniform $\rho_w$", 32.0),
 }
 VALUES = (5.0, 10.0, 20.0)  # of that key [cycles/length]
 LINES = [("#0072b2", "-"), ("#d55e00", (0, (5, 1.5))), ("#009e73", (0, (1, 1.2)))]  # Okabe and Ito 2008

@@ -155,7 +155,7 @@ def test_the_network_scatters_about_theory_as_said():
 
 
 @pytest.mark.parametrize(
-    ("stem", "last"), [("figure3-normal", 10.0 * np.sqrt(2 * np.log(20))), ("figure3-uniform", 20 - 6 / 16)]
+    ("stem", "last"), [("figure3-normal", 10.0 * np.sqrt(2 * np.log(20))), ("figure3-uniform", 20 - 6 / 32)]
 )
 def test_the_distance_from_theory_is_taken_where_it_is_held_to(stem, last):
     result = of_theory(Shelf(SHELF, Path(), quick=False).take(stem))
