@@ -153,7 +153,7 @@ def _steps_to_half(panel: Axes, *groups: list[Result]) -> None:
     panel.plot([], [], "ko", markersize=5, markerfacecolor="none", label=f"not within {last} steps")
     panel.set_xticks(np.arange(len(NAMES)), NAMES)
     panel.set(yscale="log", ylabel="steps to half the error\nin the upper half", ylim=(15, 2.5 * last))
-    panel.set_yticks([20, 50, 100], [20, 50, 100])
+    panel.set_yticks([20, 50, 100], ["20", "50", "100"])
     panel.yaxis.set_minor_formatter(NullFormatter())
     panel.spines[["top", "right"]].set_visible(False)
     panel.figure.legend(loc="outside upper center", ncols=4)
