@@ -82,7 +82,7 @@ def _curves(comparison: Comparison) -> Figure:
     xi, *spectra = along_the_axis(comparison, shown, [values for values, *_ in kernels])
     pde, nn, *predicted = map(_magnitude, spectra)
     difference, *predicted_differences = (_magnitude(values - spectra[0]) for values in spectra[1:])
-    (reach,) = reach_of(comparison, xi[:, None], np.maximum(pde, nn))
+    (reach,) = _reach(comparison, xi[:, None], np.maximum(pde, nn))
     every = 1 + np.count_nonzero(np.abs(xi) <= reach) // MARKERS
 
     figure = Figure(figsize=(7.1, 3.1))
@@ -117,7 +117,7 @@ def _maps(comparison: Comparison) -> Figure:
     rows = [_magnitude(pde), *kernels.values(), _magnitude(nn), _magnitude(nn - pde)]
     names = ["finite elements", *kernels, network_words(comparison), "difference"]
     largest = max(row.max() for row in rows)
-    reach = reach_of(comparison, comparison.frequency, np.maximum(rows[0], rows[-2]))
+    reach = _reach(comparison, comparison.frequency, np.maximum(rows[0], rows[-2]))
     triangulation = _triangles(comparison, reach)
     floor = float(np.clip(FLOOR * rows[-1].max(), LOWEST * largest, HIGHEST * largest))
     norm = LogNorm(floor, largest)
@@ -190,14 +190,17 @@ def _triangles(comparison: Comparison, reach: np.ndarray) -> Triangulation:
     return Triangulation(comparison.frequency[:, 0], comparison.frequency[:, 1], triangles[seen])
 
 
-def reach_of(comparison: Comparison, xi: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
-    """How far the axes go, (d,): a little further than the signal, but not beyond the mesh or the Nyquist box. What
-    samples at random places leave at every frequency is none, unless there is nothing else."""
-    inside = (np.abs(xi) <= comparison.limit * (1 + 1e-12)).all(axis=1)
-    largest = magnitude[:, inside].max()
-    left = comparison.attributes.get("leakage", 0.0)
-    signal = inside & (magnitude.max(axis=0) > least_signal(largest, left, SIGNAL))
-    return np.minimum((1.5 if left else 1.15) * np.abs(xi[signal]).max(axis=0), np.abs(xi[inside]).max(axis=0))
+def reach_of(xi: np.ndarray, magnitude: np.ndarray, limit: np.ndarray, *, leakage: float) -> np.ndarray:
+    """How far the axes go, (d,): a little further than the signal, but not beyond the mesh or the Nyquist box
+    |xi_i| <= limit_i. What samples at random places leave at every frequency, `leakage`, is none, unless there is
+    nothing else. xi (n, d); magnitude (T, n)."""
+    inside = (np.abs(xi) <= limit * (1 + 1e-12)).all(axis=1)
+    signal = inside & (magnitude.max(axis=0) > least_signal(magnitude[:, inside].max(), leakage, SIGNAL))
+    return np.minimum((1.5 if leakage else 1.15) * np.abs(xi[signal]).max(axis=0), np.abs(xi[inside]).max(axis=0))
+
+
+def _reach(comparison: Comparison, xi: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+    return reach_of(xi, magnitude, comparison.limit, leakage=comparison.attributes.get("leakage", 0.0))
 
 
 def _magnitude(v: np.ndarray) -> np.ndarray:

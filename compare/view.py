@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compare.kappa import FLOOR, mean_rate
+from compare.kappa import FLOOR, learnable, least_signal, mean_rate
 from problem import Spectrum
 from runtime import StopRequest, Store, UsageError, log, on_root
 
@@ -26,7 +26,9 @@ class View:
     spectra: (T, C, n) complex [as the data], by name: "pde", and where the result is compared "nn" and "difference",
     nn - pde. static: (n,) that do not change in time: "damping", "diffusion" and "rho_w", and where there are two times
     "kappa_pde" and "kappa_nn", the mean learning rates over the run, NaN where they are undefined. limit (d,): the
-    Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples. unit: of x, for labels.
+    Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples. tolerance: the size of the errors of
+    v, over the largest |v(0)|; leakage: what samples at random places leave of |v| at every frequency
+    (`compare.kappa.leakage`), as the comparison says it. unit: of x, for labels.
     """
 
     time: np.ndarray
@@ -39,6 +41,8 @@ class View:
     limit: np.ndarray
     name: str
     unit: str
+    tolerance: float = 0.0
+    leakage: float = 0.0
 
     @property
     def dimension(self) -> int:
@@ -107,11 +111,12 @@ def _load(root: Path) -> View:
 
     spectrum = Spectrum.load(root / "pde" / "spectrum.nc")
     attributes = spectrum.attributes
-    time, spectra = spectrum.time, {"pde": spectrum.error}
+    time, spectra, leakage = spectrum.time, {"pde": spectrum.error}, 0.0
     if (root / "compare").is_dir():
         with xr.open_dataset(root / "compare" / "spectra.nc", engine="h5netcdf", decode_times=False) as data:
             time = data["time"].values
             spectra = {name: data[f"{name}_real"].values + 1j * data[f"{name}_imag"].values for name in ("pde", "nn")}
+            leakage = float(data.attrs.get("leakage", 0.0))
         spectra["difference"] = spectra["nn"] - spectra["pde"]
     limit = np.full(spectrum.frequency.shape[1], np.inf)
     if "points" in attributes:  # samples on a grid
@@ -121,16 +126,18 @@ def _load(root: Path) -> View:
         time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, spectra,
         {name: np.array(laws[name]) for name in LAWS}, limit,
         str(attributes.get("name", root.name)), str(attributes.get("unit", "")),
+        float(attributes.get("tolerance", 0.0)), leakage,
     )  # fmt: skip
     return view if len(time) < 2 else _with_rates(view)
 
 
 def _with_rates(view: View) -> View:
-    start = view.magnitudes["pde"][0]
-    floor = FLOOR * start[view.inside].max()
-    there = view.inside & (start >= floor)
+    start = view.spectra["pde"][0]
+    largest = view.magnitudes["pde"][0, view.inside].max()
+    floor, noise = least_signal(largest, view.leakage, FLOOR), view.tolerance * largest
+    there = learnable(view.frequency, start, view.limit, least=floor)
     rates = {
-        f"kappa_{name}": np.where(there, mean_rate(view.time, view.spectra[name], floor=floor), np.nan)
+        f"kappa_{name}": np.where(there, mean_rate(view.time, view.spectra[name], floor=floor, noise=noise), np.nan)
         for name in ("pde", "nn")
         if name in view.spectra
     }

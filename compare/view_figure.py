@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from compare.figures import STYLE, panel_times
+from compare.figures import STYLE, panel_times, reach_of
 from compare.linear_cells import LinearCells
 from compare.view import View
 from compare.view_scene import Plane, Planes, Scene, peak
@@ -32,7 +32,6 @@ CURVES = {  # colour (Okabe and Ito 2008), width and dashes
     "difference": ("#d55e00", 0.9, (0, (1, 1))),
 }
 DECADES = 3  # of the scale, down from the largest |v|
-SIGNAL = 0.02  # of the largest magnitude: the axes reach as far as there is that much
 TICKS = [1, 2, 5, 10]
 FRAME = 300  # milliseconds
 FRAME_DPI = 150
@@ -67,12 +66,9 @@ def animate_view(view: View, path: Path) -> None:
 
 
 def reach(view: View) -> np.ndarray:
-    """How far the axes go, (d,): a little further than the signal, but not beyond the mesh or the Nyquist box."""
-    magnitude = np.max([values.max(axis=0) for name, values in view.magnitudes.items() if name != "difference"], axis=0)
-    inside = view.inside
-    signal = inside & (magnitude > SIGNAL * magnitude[inside].max())
-    mesh = np.abs(view.frequency[inside]).max(axis=0)
-    return np.minimum(1.25 * np.abs(view.frequency[signal]).max(axis=0) + 0.05 * mesh, mesh)
+    """How far the axes go, (d,): see `compare.figures.reach_of`."""
+    magnitude = np.concatenate([values for name, values in view.magnitudes.items() if name != "difference"])
+    return reach_of(view.frequency, magnitude, view.limit, leakage=view.leakage)
 
 
 def scale(view: View) -> tuple[float, float]:

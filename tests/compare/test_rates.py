@@ -128,7 +128,8 @@ def test_scattered_samples_have_rates_where_more_is_to_learn_than_random_places_
     shown = np.isfinite(rates.measured["pde"].mean)
     assert shown.any() and not shown[away].any()
     assert np.isfinite(kappa_of(record, problem, floor=0.01).measured["pde"].mean[away]).any()  # as one asks
-    assert reach_of(record, record.frequency, np.abs(record.pde[:1, 0]))[0] < 12 < np.abs(record.frequency).max() / 4
+    (reach,) = reach_of(record.frequency, np.abs(record.pde[:1, 0]), record.limit, leakage=left)
+    assert reach < 12 < np.abs(record.frequency).max() / 4
     assert leakage(problem_1d(), spectrum) == 0.0
 
 
