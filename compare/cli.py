@@ -89,8 +89,9 @@ def compare_command(
 ) -> None:
     """Network against finite elements: figures, errors.
 
-    Writes figure4.png and .pdf, metrics.csv, spectra.nc and fields.pvd to the folder compare of the results. Needs the
-    results of `freqbias pde` and `freqbias nn` (or --error) in the same result folder.
+    Writes spectra.nc, metrics.csv, kappa.csv and fields.pvd to the folder compare of the results, and the pictures
+    figure4, kappa and, with predictions, split. Needs the results of `freqbias pde` and `freqbias nn` (or --error) in
+    the same result folder; the predictions are those of `freqbias ntk`.
     """
     import problem
 
@@ -119,7 +120,9 @@ def figures_command(
     """
     from compare.paper.making import FIGURES, Shelf, make
 
-    with commandline.prepared(max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file) as stop:
+    with commandline.prepared(
+        max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file, again="the same command"
+    ) as stop:
         make(numbers or list(FIGURES), Shelf(shipped_run_files(), out, quick), stop)
 
 

@@ -8,7 +8,7 @@ at the end, where noise is the size of the errors of v, for a rate that is taken
 
 import numpy as np
 
-from problem import Problem, Scattered, Spectrum
+from problem import Problem, Spectrum
 
 FLOOR = 0.01  # of the largest |v(0)|: below it a frequency has too little to learn for a rate to mean anything
 LEAST_TIMES = 3  # a line through two points has no uncertainty
@@ -111,13 +111,14 @@ def theory_rate(problem: Problem, frequency: np.ndarray) -> np.ndarray:
     return problem.laws.damping.value(frequency) / problem.sites.volume
 
 
-def leakage(problem: Problem, spectrum: Spectrum) -> float:
+def leakage(spectrum: Spectrum) -> float:
     """The root mean square of |v(xi, 0)| that N samples at random places leave at every frequency, sqrt(mean u^2 / N),
     beside the transform of what was sampled: where |v| is no larger, its rate is that of other frequencies. 0 on a
-    grid, which only aliases, and where the spectrum does not say its loss."""
-    if spectrum.loss is None or not isinstance(problem.sites, Scattered):
+    grid, which only aliases, and where the spectrum does not hold its errors u on the samples."""
+    if spectrum.sample_error is None or "points" in spectrum.attributes:
         return 0.0
-    return float(np.sqrt(2 * spectrum.loss[0] / problem.sites.size))
+    start = spectrum.sample_error[0]
+    return float(np.linalg.norm(start) / start.shape[-1])
 
 
 def least_signal(largest: float, leakage: float, share: float) -> float:

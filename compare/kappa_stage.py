@@ -115,7 +115,7 @@ def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Optio
     }  # fmt: skip
     return measure(
         spectrum, time, spectra, problem, start=options.start, end=options.end, floor=options.floor,
-        noise=spectrum.attributes.get("tolerance", 0.0), leakage=leakage(problem, spectrum), bands=options.bands,
+        noise=spectrum.attributes.get("tolerance", 0.0), leakage=leakage(spectrum), bands=options.bands,
         directions=options.directions, attributes=attributes,
     )  # fmt: skip
 

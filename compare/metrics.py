@@ -143,7 +143,7 @@ def compare(
     metrics |= {cause: total(spectra[one] - spectra[other]) / initial for cause, (one, other) in split.items()}
     attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}
     attributes |= settings | said_of(history)
-    if left := leakage(problem, spectrum):
+    if left := leakage(spectrum):
         attributes["leakage"] = left
     return Comparison(
         spectrum.time[ours],

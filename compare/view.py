@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compare.kappa import FLOOR, learnable, least_signal, mean_rate
+from compare.kappa import FLOOR, leakage, learnable, least_signal, mean_rate
 from problem import Spectrum
 from runtime import StopRequest, Store, UsageError, log, on_root
 
@@ -28,7 +28,7 @@ class View:
     "kappa_pde" and "kappa_nn", the mean learning rates over the run, NaN where they are undefined. limit (d,): the
     Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples. tolerance: the size of the errors of
     v, over the largest |v(0)|; leakage: what samples at random places leave of |v| at every frequency
-    (`compare.kappa.leakage`), as the comparison says it. unit: of x, for labels.
+    (`compare.kappa.leakage`). unit: of x, for labels.
     """
 
     time: np.ndarray
@@ -111,12 +111,11 @@ def _load(root: Path) -> View:
 
     spectrum = Spectrum.load(root / "pde" / "spectrum.nc")
     attributes = spectrum.attributes
-    time, spectra, leakage = spectrum.time, {"pde": spectrum.error}, 0.0
+    time, spectra = spectrum.time, {"pde": spectrum.error}
     if (root / "compare").is_dir():
         with xr.open_dataset(root / "compare" / "spectra.nc", engine="h5netcdf", decode_times=False) as data:
             time = data["time"].values
             spectra = {name: data[f"{name}_real"].values + 1j * data[f"{name}_imag"].values for name in ("pde", "nn")}
-            leakage = float(data.attrs.get("leakage", 0.0))
         spectra["difference"] = spectra["nn"] - spectra["pde"]
     limit = np.full(spectrum.frequency.shape[1], np.inf)
     if "points" in attributes:  # samples on a grid
@@ -126,12 +125,13 @@ def _load(root: Path) -> View:
         time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, spectra,
         {name: np.array(laws[name]) for name in LAWS}, limit,
         str(attributes.get("name", root.name)), str(attributes.get("unit", "")),
-        float(attributes.get("tolerance", 0.0)), leakage,
+        float(attributes.get("tolerance", 0.0)), leakage(spectrum),
     )  # fmt: skip
-    return view if len(time) < 2 else _with_rates(view)
+    return view if len(time) < 2 else with_rates(view)
 
 
-def _with_rates(view: View) -> View:
+def with_rates(view: View) -> View:
+    """The same view with the mean learning rates among `static`, as `compare.rates` has them."""
     start = view.spectra["pde"][0]
     largest = view.magnitudes["pde"][0, view.inside].max()
     floor, noise = least_signal(largest, view.leakage, FLOOR), view.tolerance * largest
@@ -162,7 +162,7 @@ def law_fields(view: View, cells: "LinearCells") -> dict[str, np.ndarray]:
         return laws
     ends = {name: cells.at(v[[0, -1]]) for name, v in view.spectra.items()}
     finer = replace(view, time=view.time[[0, -1]], frequency=cells.frequency, spectra=ends, static=laws)
-    return dict(_with_rates(finer).static)
+    return dict(with_rates(finer).static)
 
 
 def run_stage(folder: Path, *, resume: bool = False, overwrite: bool = False, stop: StopRequest | None = None) -> None:

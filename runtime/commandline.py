@@ -14,7 +14,7 @@ from runtime.errors import UsageError
 from runtime.guard import run_guarded
 from runtime.ranks import limit_threads, rank
 from runtime.root import on_root
-from runtime.signals import StopRequest, parse_walltime
+from runtime.signals import AGAIN, StopRequest, parse_walltime
 from runtime.store import Store
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.", show_default=False)]
@@ -100,11 +100,16 @@ def open_run[Run: Named, Problem](
 
 @contextmanager
 def prepared(
-    *, max_walltime: str | None = None, verbose: int = 0, quiet: bool = False, log_file: Path | None = None
+    *,
+    max_walltime: str | None = None,
+    verbose: int = 0,
+    quiet: bool = False,
+    log_file: Path | None = None,
+    again: str = AGAIN,
 ) -> Iterator[StopRequest]:
-    """What every command that works for long begins with; collective. Yields its stop request."""
+    """What every command that works for long begins with; collective. Yields its stop request; again: see there."""
     seconds = None if max_walltime is None else parse_walltime(max_walltime)
-    with StopRequest(seconds) as stop:
+    with StopRequest(seconds, again=again) as stop:
         logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
         yield stop
 

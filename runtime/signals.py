@@ -13,6 +13,7 @@ from typing import Any, Self
 from runtime.errors import StoppedEarly, UsageError
 from runtime.ranks import rank
 
+AGAIN = "the same command with --resume"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _UNITS = re.compile(rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
@@ -39,11 +40,11 @@ class StopRequest:
 
     As a context manager it catches the signals and gives the old handlers back at the end; a second Ctrl-C interrupts
     at once. max_walltime: seconds from construction. PETSc installs handlers of its own when it starts, which abort:
-    call `install` again after that.
+    call `install` again after that. again: the command that goes on from where it stopped, in words.
     """
 
-    def __init__(self, max_walltime: float | None = None) -> None:
-        self.max_walltime = max_walltime
+    def __init__(self, max_walltime: float | None = None, *, again: str = AGAIN) -> None:
+        self.max_walltime, self._again = max_walltime, again
         self._started = time.monotonic()
         self._reason = ""
         self._interrupted = False
@@ -89,4 +90,4 @@ class StopRequest:
     def check(self, comm: Any = None) -> None:
         """Raises StoppedEarly if `requested(comm)`."""
         if self.requested(comm):
-            raise StoppedEarly(f"{self._reason}; the same command with --resume goes on from here")
+            raise StoppedEarly(f"{self._reason}; {self._again} goes on from here")

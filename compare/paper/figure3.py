@@ -20,7 +20,9 @@ from matplotlib.patches import Patch
 from compare.figures import per_unit
 from compare.paper.making import Job, Result, Shelf
 from compare.rates import kappa_of
+from compare.table import percent
 from problem import Network
+from runtime import log
 
 KINDS: dict[str, tuple[str, str, str, float]] = {  # by run file: key, its symbol, title, end over key
     "figure3-normal": ("sigma", r"\sigma_w", r"normal $\rho_w$", 5.0),
@@ -53,6 +55,9 @@ def draw(results: list[Result]) -> dict[str, Figure]:
     figure = Figure(figsize=(7.1, 3.5))
     panels = figure.subplots(1, 2)
     of_each = (results[: len(VALUES)], results[len(VALUES) :])
+    for result in results:
+        apart = ", ".join(f"{name} {percent(share)}" for name, share in from_theory(result).items())
+        log.info("%s: largest distance from theory: %s", result.run.name, apart)
     for panel, shown, (key, symbol, title, _) in zip(panels, of_each, KINDS.values(), strict=True):
         ends = []
         for result, (colour, dashes) in zip(shown, LINES, strict=True):

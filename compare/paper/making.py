@@ -18,7 +18,7 @@ from compare.metrics import Comparison
 from compare.pipeline import run_all
 from compare.stage import read_comparison
 from problem import ErrorHistory, Problem, RunFile, build, load, parse, stage_keys
-from runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, version_of
+from runtime import StopRequest, Store, UsageError, atomic_write, key_hash, log, on_root, version_of, world
 
 FIGURES = {
     1: "compare.paper.figure1",
@@ -92,7 +92,7 @@ def make(numbers: Sequence[int], shelf: Shelf, stop: StopRequest) -> list[Path]:
     for number in numbers:
         module = import_module(FIGURES[number])
         results = [compute(job, shelf, stop) for job in module.jobs(shelf)]
-        stop.check()
+        stop.check(world())  # or a rank alone would go on
         made += on_root(_save, number, module.draw, results, shelf)
     return made
 
@@ -101,7 +101,10 @@ def compute(job: Job, shelf: Shelf, stop: StopRequest) -> Result:
     """The job's stages, made or found finished; collective."""
     problem, store = on_root(build, job.run), Store(shelf.out / job.run.name)
     if job.stages:
-        run_all(job.run, problem, store, resume=True, overwrite=False, stop=stop, stages=job.stages)
+        try:
+            run_all(job.run, problem, store, resume=True, overwrite=False, stop=stop, stages=job.stages)
+        except UsageError as refused:
+            raise UsageError(f"{refused}; `freqbias figures` overwrites nothing: remove {store.root} itself") from None
     return Result(job.run, problem, store)
 
 

@@ -1,6 +1,7 @@
 """The figures of the paper: legible, from results that are reused, provenance in the files."""
 
 import logging
+import re
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -22,8 +23,9 @@ from compare.projection import project
 from nn.linearised import LinearisedTraining
 from nn.ntk import EmpiricalKernel
 from problem import InputError, build, parse
-from runtime import StopRequest
+from runtime import StopRequest, UsageError
 from runtime.commandline import invoke
+from tests import launch
 from tests.compare.build import fabricated, predicted
 from tests.compare.test_figures import texts
 
@@ -113,8 +115,33 @@ def test_a_finished_result_is_used_again(tmp_path, caplog, monkeypatch):
         first = compute(job, shelf, stop).history("ntk", "infinite-width.nc")
         assert "ntk: wrote" in caplog.text and "finished already" not in caplog.text
         again = compute(job, shelf, stop).history("ntk", "infinite-width.nc")
+        other = replace(job, run=parse({**job.run.model_dump(exclude_none=True), "seed": 1}))
+        with pytest.raises(UsageError, match=r"seed: 0 -> 1.*remove .*figure4-quick itself"):
+            compute(other, shelf, stop)
     assert "ntk: finished already" in caplog.text and (tmp_path / "figure4-quick" / "ntk").is_dir()
     np.testing.assert_array_equal(first.error, again.error)
+
+
+def test_where_one_rank_is_asked_to_stop_all_do(tmp_path):
+    """As by --max-walltime, whose end one rank may meet before another."""
+    code = """
+        import sys
+        from pathlib import Path
+        from compare import cli
+        from compare.paper.making import Shelf, make
+        from runtime import StopRequest, guard, rank, run_guarded
+
+        class OnOneRank(StopRequest):
+            def requested(self, comm=None):
+                self._reason = "enough" * rank()
+                return super().requested(comm)
+
+        guard.PATIENCE = 1.0
+        sys.exit(run_guarded(lambda: make([1], Shelf(cli.shipped_run_files(), Path(sys.argv[1]), True), OnOneRank())))
+    """
+    done = launch.run_code(code, tmp_path, ranks=2)
+    assert (done.returncode, list(tmp_path.iterdir())) == (75, []), done.stderr
+    assert done.stderr.count("stopped early: enough") == 1, done.stderr
 
 
 def test_pictures_carry_the_runs_they_are_of(tmp_path):
@@ -164,6 +191,15 @@ def test_the_distance_from_theory_is_taken_where_it_is_held_to(stem, last):
     assert (held == (xi <= last)).all() and 0 < held.sum() < len(xi)
     found = figure3.from_theory(result)
     assert found["pde"] == pytest.approx(0.0, abs=1e-9) and found["infinite-width"] == pytest.approx(0.03, rel=1e-6)
+
+
+def test_figure_3_says_how_far_from_theory_its_rates_are(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("freqbias"), "propagate", True)
+    results = [of_theory(job.run) for job in figure3.jobs(Shelf(SHELF, tmp_path, quick=False))]
+    with caplog.at_level("INFO", "freqbias"):
+        pictures(figure3, results)
+    said = re.findall(r"(\S+): largest distance from theory: pde \S+ %, infinite-width 3 %", caplog.text)
+    assert set(said) == {result.run.name for result in results} and len(results) == 6
 
 
 def of_theory(run):

@@ -14,6 +14,7 @@ from compare.figures import STYLE, reach_of
 from compare.kappa import FLOOR, leakage
 from compare.kappa_stage import Options, run_stage
 from compare.rates import kappa_of, measure
+from compare.view import View, with_rates
 from problem import ErrorHistory, InputError, Samples, Scattered, build, parse, stage_keys, transform
 from runtime import Store, UsageError
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
@@ -113,12 +114,13 @@ def test_scattered_samples_have_rates_where_more_is_to_learn_than_random_places_
     samples = Samples(Scattered(x), np.sin(2 * np.pi * 7 * x.T))
     problem = replace(problem_1d(), samples=samples)
     spectrum, _ = fabricated(problem_1d())
-    error = -transform(samples.values, x, spectrum.frequency) * np.exp(-0.3 * problem.times)[:, None, None]
-    spectrum = replace(spectrum, error=error, loss=0.5 * np.mean(samples.values**2) * np.exp(-0.6 * problem.times))
-    history = ErrorHistory(
-        problem.times, x, -samples.values * np.exp(-0.3 * problem.times)[:, None, None], spectrum.loss
+    u = -samples.values * np.exp(-0.3 * problem.times)[:, None, None]
+    error, loss = transform(u, x, spectrum.frequency), 0.5 * np.mean(u[:, 0] ** 2, axis=1)
+    spectrum, history = (
+        replace(spectrum, error=error, loss=loss, sample_error=u),
+        ErrorHistory(problem.times, x, u, loss),
     )
-    left = leakage(problem, spectrum)
+    left = leakage(spectrum)
     assert left == pytest.approx(np.sqrt(0.5 / 300), rel=0.05)
     away = np.abs(np.abs(spectrum.frequency[:, 0]) - 7) > 4
     assert np.sqrt(np.mean(np.abs(error[0, 0, away]) ** 2)) == pytest.approx(left, rel=0.1)
@@ -130,7 +132,25 @@ def test_scattered_samples_have_rates_where_more_is_to_learn_than_random_places_
     assert np.isfinite(kappa_of(record, problem, floor=0.01).measured["pde"].mean[away]).any()  # as one asks
     (reach,) = reach_of(record.frequency, np.abs(record.pde[:1, 0]), record.limit, leakage=left)
     assert reach < 12 < np.abs(record.frequency).max() / 4
-    assert leakage(problem_1d(), spectrum) == 0.0
+    assert leakage(replace(spectrum, attributes={"points": np.array([300])})) == 0.0
+
+
+@pytest.mark.parametrize(("noise", "leakage"), [(0.01, 0.0), (0.0, 0.1)])
+def test_a_view_has_the_rates_of_the_tables(noise, leakage):
+    """Where |v| falls to exp(-2.1) of itself, and is lost in the noise from 0.25 of the largest down; and where random
+    places leave 0.1 of that."""
+    problem = problem_1d()
+    spectrum, _ = fabricated(problem)
+    leakage *= np.abs(spectrum.error[0]).max()
+    view = View(
+        spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, {"pde": spectrum.error},
+        {}, problem.sites.nyquist, "", "", noise, leakage,
+    )  # fmt: skip
+    expected = measure(spectrum, spectrum.time, {"pde": spectrum.error}, problem, noise=noise, leakage=leakage)
+    found = with_rates(view).static["kappa_pde"]
+    np.testing.assert_array_equal(found, expected.measured["pde"].mean)
+    plain = with_rates(replace(view, tolerance=0.0, leakage=0.0)).static["kappa_pde"]
+    assert 0 < np.isfinite(found).sum() < np.isfinite(plain).sum()
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
