@@ -8,7 +8,7 @@ import pytest
 from compare import MassNorm, project
 from compare.l2_projection import MassMatrix, l2_project
 from compare.quadrature import Quadrature
-from problem import Grid, Scattered
+from problem import ComputationError, Grid, Scattered
 from runtime.ranks import SerialWorld
 from tests import launch
 from tests.compare.build import CELL, box_mesh
@@ -105,6 +105,21 @@ def test_parseval_over_the_nyquist_box():
     assert found.shape == (2, 3, len(mesh.frequency))
     norm = MassNorm(mesh.frequency, mesh.cells, mesh.cell_type, 6, limit=grid.nyquist)(found)
     np.testing.assert_allclose(norm**2, np.mean(error**2, axis=-1) / grid.volume, rtol=1e-4)
+
+
+def test_projections_in_small_batches_are_the_same(monkeypatch):
+    grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, warp=bend)
+    error = np.random.default_rng(0).normal(size=(5, grid.size))
+    whole = l2_project(error, grid, mesh)
+    monkeypatch.setattr("compare.l2_projection._ENTRIES", 1000)  # two rows
+    np.testing.assert_allclose(l2_project(error, grid, mesh), whole, rtol=0, atol=1e-12 * np.abs(whole).max())
+
+
+def test_what_does_not_converge_is_no_projection(monkeypatch):
+    grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, warp=bend)
+    monkeypatch.setattr("compare.l2_projection.MOST_PRODUCTS", 3)
+    with pytest.raises(ComputationError, match=r"3 products.*better mesh, or interpolation"):
+        l2_project(np.ones(grid.size), grid, mesh)
 
 
 def test_two_ranks_share_the_cells_and_find_what_one_finds():

@@ -154,6 +154,16 @@ def test_pictures_carry_the_runs_they_are_of(tmp_path):
     assert b"figure4-quick \\(seed 0" in (tmp_path / "figures" / "figure2-quick.pdf").read_bytes()
 
 
+def test_the_distances_of_figure_4_are_those_of_the_comparisons_in_per_cent(tmp_path):
+    results = [result(small(job)) for job in figure4.jobs(Shelf(SHELF, tmp_path, quick=False))]
+    lines = pictures(figure4, results)["figure4-errors"].axes[0].lines
+    for line, each in zip(lines, results[:-1], strict=True):
+        np.testing.assert_allclose(line.get_ydata(), 100 * each.comparison.metrics["error_over_initial"][1:])
+    assert [line.get_label() for line in lines] == [
+        "100,000 independent neurons", "100,000 Sobol neurons", "1,000,000 Sobol neurons",
+    ]  # fmt: skip
+
+
 def test_the_theory_of_figure_5_is_the_damping_over_the_volume(tmp_path):
     panels = drawn(figure5, tmp_path)["figure5"].axes
     for panel, job in zip(panels, figure5.jobs(Shelf(SHELF, tmp_path, quick=False)), strict=True):

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from compare import compare, draw_kappa
 from compare.figures import STYLE, reach_of
-from compare.kappa import FLOOR, leakage
+from compare.kappa import FLOOR, leakage, least_signal
 from compare.kappa_stage import Options, run_stage
 from compare.rates import kappa_of, measure
 from compare.view import View, with_rates
@@ -83,15 +83,17 @@ def test_a_window_and_theory_in_bands():
     np.testing.assert_allclose(early.regions[1].measured["pde"].mean, 0.9, rtol=1e-9)
 
     ideal = spectrum.error[:1] * np.exp(-late.theory * 100 * time[:, None, None])
-    found = measure(spectrum, 100 * time, {"pde": ideal}, problem, bands=5, directions=3)
+    ideal[0] /= 1 + np.linalg.norm(spectrum.frequency, axis=1)  # before the window
+    found = measure(spectrum, 100 * time, {"pde": ideal}, problem, bands=5, directions=3, start=50.0)
     assert [len(each.low) for each in found.regions] == [5, 3]
+    np.testing.assert_allclose([found.regions[1].low, found.regions[1].high], [[-30, 30, 90], [30, 90, 150]])
     for each in found.regions:
         for kind in ("mean", "fit", "standard_error"):
             np.testing.assert_allclose(getattr(each.measured["pde"], kind), getattr(each.theory, kind), rtol=1e-9)
         assert np.ptp(each.theory.fit) > 0.01 * each.theory.fit.max()
 
 
-def test_what_is_lost_in_the_noise_has_no_mean_and_a_fit_of_the_times_before():
+def test_what_is_lost_in_the_noise_has_no_mean_and_a_fit_of_the_times_before(tmp_path):
     """Of the largest |v(0)|, which is 1, the noise is 1e-3: 3e-3 is reached at t = 5.8."""
     problem = problem_1d()
     spectrum, _ = fabricated(problem)
@@ -103,8 +105,38 @@ def test_what_is_lost_in_the_noise_has_no_mean_and_a_fit_of_the_times_before():
         np.testing.assert_allclose(rates.instant[:5], 1.0, rtol=1e-9)
         np.testing.assert_allclose(rates.fit, 1.0, rtol=1e-9)
     assert found.attributes["noise"] == 1e-3
+    found.save_table(tmp_path / "kappa.csv")
+    table = np.genfromtxt(tmp_path / "kappa.csv", delimiter=",", names=True)
+    assert len(table) == len(spectrum.frequency) and np.isnan(table["pde_mean"]).all()
+    np.testing.assert_allclose(table["pde_fit"], 1.0, rtol=1e-9)
     shorter = measure(spectrum, time, {"pde": error}, problem, noise=1e-3, end=5.0)
     np.testing.assert_allclose(shorter.measured["pde"].mean, 1.0, rtol=1e-9)
+
+
+def test_the_noise_of_a_band_is_no_more_than_that_of_all():
+    """A narrow peak that falls to 0.02 in a single band: errors of 0.005 of it everywhere would be more, but all errors
+    together are 0.005 of ||v(0)|| at most."""
+    problem = problem_1d()
+    spectrum, _ = fabricated(problem)
+    time = np.array([0.0, 1.0, np.log(50)])
+    peak = np.exp(-((spectrum.frequency[:, 0] / 3) ** 2) / 2)
+    error = peak * np.exp(-time)[:, None, None]
+    (band,) = measure(spectrum, time, {"pde": error}, problem, noise=0.005, floor=1e-9, bands=1).regions
+    np.testing.assert_allclose(band.measured["pde"].mean, 1.0, rtol=1e-9)
+
+
+def test_a_direction_with_too_little_has_no_rate():
+    """|v| a Gaussian around (5, 0) and one around (-5, 0): in the sector across, at most exp(-11) of its largest."""
+    problem = problem_2d()
+    spectrum, _ = fabricated(problem)
+    away = np.hypot(np.abs(spectrum.frequency[:, 0]) - 5, spectrum.frequency[:, 1])
+    error = np.exp(-(away**2) / 2 - problem.times[:, None, None])
+    sectors = measure(spectrum, problem.times, {"pde": error}, problem).regions[1].measured["pde"]
+    np.testing.assert_array_equal(np.isnan(sectors.mean), [False, False, True, False])
+
+
+def test_what_is_to_be_learnt_is_a_share_of_the_largest_or_several_leakages_but_leaves_something():
+    assert [least_signal(2.0, left, 0.01) for left in (0.0, 0.01, 100.0)] == [0.02, 0.04, 1.0]
 
 
 def test_scattered_samples_have_rates_where_more_is_to_learn_than_random_places_leave():
@@ -231,7 +263,7 @@ def test_the_stage_measures_what_is_finished(store):
     with xr.open_dataset(store.root / "kappa" / "kappa.nc") as data:
         assert data["kappa_pde"].dims == ("time", "node") and "kappa_nn" not in data
         np.testing.assert_array_equal(data["time"], [1.5, 3.5])
-        assert (data.attrs["window_start"], data.attrs["window_end"]) == (1.0, 5.0)
+        assert [data.attrs[key] for key in ("window_start", "window_end", "noise")] == [1.0, 5.0, 1e-3]
         np.testing.assert_allclose(data["kappa_pde_fit"].dropna("node"), 0.3, rtol=1e-9)
     kappa_stage(store, bands=4, start=1.0, resume=True)
     with pytest.raises(UsageError, match=r"kappa\.bands: 4 -> 5.*--overwrite"):
@@ -259,7 +291,8 @@ def test_own_errors_at_times_of_their_own(store, tmp_path):
     kappa_stage(store, error_file=tmp_path / "mine.nc")
     with xr.open_dataset(store.root / "kappa" / "kappa.nc") as data:
         np.testing.assert_array_equal(data["time"], [0.5, 3.0])
-        np.testing.assert_allclose(data["kappa_nn"].dropna("node"), 0.15, rtol=1e-9)
+        for name, rate in {"nn": 0.15, "pde": 0.3}.items():
+            np.testing.assert_allclose(data[f"kappa_{name}"].dropna("node"), rate, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
