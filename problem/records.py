@@ -24,9 +24,8 @@ class Problem:
 
     times: output times (T,) in gradient-flow time, increasing, times[0] = 0.
     seed: of the network's draw. unit: of x, for labels only. laws: damping and diffusion of the network's equation;
-    those of the network at infinite width
-    where none are given. held_out: samples that the network does not learn from, but is
-    asked for its error at.
+    those of the network at infinite width where none are given. held_out: samples that the network does not learn from,
+    but is asked for its error at.
     """
 
     density: Density

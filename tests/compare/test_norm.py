@@ -53,8 +53,10 @@ def test_slanted_and_curved_cells_count_as_they_are():
     assert norm(nodes[:, 0]) ** 2 == pytest.approx(4 / 3 + 4 / 48, rel=1e-12)
 
 
-def test_triangles_with_and_without_a_cut():
-    nodes, connectivity = box_mesh(1.0, (6, 6), 3, cell_type="triangle")
+@pytest.mark.parametrize("flip", [False, True])
+def test_triangles_with_and_without_a_cut(flip):
+    """Whichever way round their nodes go."""
+    nodes, connectivity = box_mesh(1.0, (6, 6), 3, cell_type="triangle", flip=flip)
     assert MassNorm(nodes, connectivity, "triangle", 3)(nodes[:, 0] ** 3) ** 2 == pytest.approx(4 / 7, rel=1e-12)
     cut = MassNorm(nodes, connectivity, "triangle", 3, limit=np.array([0.77, 5.0]))
     assert cut(np.ones(len(nodes))) ** 2 == pytest.approx(4 * 0.77, rel=5e-3)  # cut at quadrature points
