@@ -203,13 +203,18 @@ def test_the_distance_from_theory_is_taken_where_it_is_held_to(stem, last):
     assert found["pde"] == pytest.approx(0.0, abs=1e-9) and found["infinite-width"] == pytest.approx(0.03, rel=1e-6)
 
 
-def test_figure_3_says_how_far_from_theory_its_rates_are(tmp_path, caplog, monkeypatch):
+def test_figure_3_draws_the_sampling_error_and_says_how_far_from_theory_its_rates_are(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("freqbias"), "propagate", True)
     results = [of_theory(job.run) for job in figure3.jobs(Shelf(SHELF, tmp_path, quick=False))]
     with caplog.at_level("INFO", "freqbias"):
-        pictures(figure3, results)
+        figure = pictures(figure3, results)["figure3"]
     said = re.findall(r"(\S+): largest distance from theory: pde \S+ %, infinite-width 3 %", caplog.text)
     assert set(said) == {result.run.name for result in results} and len(results) == 6
+    bands = [band for panel in figure.axes for band in panel.collections]
+    for band, result in zip(bands, results, strict=True):
+        x, y = band.get_paths()[0].vertices.T
+        theory = theory_rate(result.problem, np.array([[2.0]]))  # 95 % lie within two standard deviations
+        assert np.ptp(y[x == 2.0]) == pytest.approx(4 * figure3.sampling_error(theory, result.run.network)[0])
 
 
 def of_theory(run):

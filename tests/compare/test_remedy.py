@@ -46,6 +46,10 @@ def test_the_steps_to_half_are_those_of_the_upper_half_of_the_band(jobs):
     assert_legible("figure6", figure)
     lower = {line.get_label(): line.get_ydata() for line in figure.axes[3].lines}
     np.testing.assert_array_equal(lower["500 neurons"], [5, np.nan, 7, 12, 9, 40, 20, 3])
+    for panel, index in zip(figure.axes[:3], (0, 5, 7), strict=True):  # in the group of 2,500 neurons
+        fading = 0.5 ** (np.arange(STEPS + 1) / (taken[index] - 0.5))
+        for line, power in zip(panel.lines, (2, 2, 1, 1), strict=False):
+            np.testing.assert_allclose(line.get_ydata(), fading**power, rtol=1e-9)
 
 
 def test_every_density_has_the_same_stability(jobs):
