@@ -114,9 +114,9 @@ def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Optio
         **({} if network is None else said_of(network)),
     }  # fmt: skip
     return measure(
-        spectrum, time, spectra, problem, start=options.start, end=options.end, floor=options.floor,
-        noise=spectrum.attributes.get("tolerance", 0.0), leakage=leakage(spectrum), bands=options.bands,
-        directions=options.directions, attributes=attributes,
+        spectrum, time, spectra, problem, start=options.start, end=options.end, initial=solution[0],
+        floor=options.floor, noise=spectrum.attributes.get("tolerance", 0.0), leakage=leakage(spectrum),
+        bands=options.bands, directions=options.directions, attributes=attributes,
     )  # fmt: skip
 
 

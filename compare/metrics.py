@@ -30,6 +30,7 @@ class Comparison:
     see `problem.Spectrum`. limit (d,): the Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered
     samples. metrics: by name, (T,) each, taken within that box; see `compare`. predictions: spectra as pde and nn, by
     the name of the kernel's file. split: the causes among the metrics, with what each lies between (`compare.split`).
+    initial (C, n): v_pde(0), where it is not the first of pde.
     """
 
     time: np.ndarray
@@ -44,6 +45,7 @@ class Comparison:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
     split: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    initial: np.ndarray | None = None
 
     def save(self, path: Path) -> None:
         """Write `spectra.nc`: dims time, channel, node, axis, cell, local_node."""
@@ -158,6 +160,7 @@ def compare(
         attributes,
         kernels,
         split,
+        solution[0],
     )
 
 

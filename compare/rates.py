@@ -125,6 +125,7 @@ def measure(
     *,
     start: float | None = None,
     end: float | None = None,
+    initial: np.ndarray | None = None,
     floor: float | None = None,
     noise: float = 0.0,
     leakage: float = 0.0,
@@ -134,13 +135,19 @@ def measure(
 ) -> Kappa:
     """The rates of spectra (T, C, n) on the nodes of a mesh at the times (T,), "pde" among them, within a window.
 
-    floor: the share of the largest |v_pde(0)| below which, at the window's start, there is no rate; of bands and
-    directions that of the largest. None for FLOOR, or what random places leave everywhere (`compare.kappa.leakage`)
-    several times over, if that is more. noise: the size of the errors of v, over the largest |v_pde(0)| at every
-    frequency, over ||v_pde(0)|| together. bands: of equal width, as far as rates are defined, which in more than one
-    dimension is into the corners of the Nyquist box; directions: None for DIRECTIONS; 0 for none. The attributes say
-    floor and noise. Raises InputError for a window with less than two times, or no frequency with anything to learn.
+    initial: v_pde(0) (C, n), where the times begin later. floor: the share of the largest |v_pde(0)| below which, at
+    the window's start, there is no rate; of bands and directions that of the largest. None for FLOOR, or what random
+    places leave everywhere (`compare.kappa.leakage`) several times over, if that is more. noise: the size of the errors
+    of v, over the largest |v_pde(0)| at every frequency, over ||v_pde(0)|| together. bands: of equal width, as far as
+    rates are defined, which in more than one dimension is into the corners of the Nyquist box; directions: None for
+    DIRECTIONS; 0 for none. The attributes say floor and noise. Raises InputError for less than two times, in all or
+    within the window, or no frequency with anything to learn.
     """
+    if len(time) < 2:
+        raise InputError(
+            f"t = {time[0]:g} is the only time that all errors have, and a rate needs two: give errors at more of the "
+            "output times of the run file"
+        )
     part = window(time, start, end)
     within, limit = time[part], problem.sites.nyquist
     if len(within) < 2:
@@ -148,7 +155,7 @@ def measure(
             f"--from {time[0] if start is None else start:g} --to {time[-1] if end is None else end:g}: "
             f"{len(within)} of the output times lie there, and a rate needs two; the times are {_listed(time)}"
         )
-    initial = spectra[REFERENCE][0]
+    initial = spectra[REFERENCE][0] if initial is None else initial
     largest = np.linalg.norm(initial[:, learnable(mesh.frequency, initial, limit)], axis=0).max(initial=0.0)
     if floor is None:
         floor = least_signal(largest, leakage, FLOOR) / largest if largest else FLOOR
@@ -194,8 +201,8 @@ def kappa_of(comparison: Comparison, problem: Problem, *, floor: float | None = 
     said = comparison.attributes
     return measure(
         comparison, comparison.time, {"pde": comparison.pde, "nn": comparison.nn, **comparison.predictions}, problem,
-        floor=floor, noise=said.get("tolerance", 0.0), leakage=said.get("leakage", 0.0), bands=bands, directions=0,
-        attributes=said,
+        initial=comparison.initial, floor=floor, noise=said.get("tolerance", 0.0),
+        leakage=said.get("leakage", 0.0), bands=bands, directions=0, attributes=said,
     )  # fmt: skip
 
 

@@ -26,9 +26,9 @@ class View:
     spectra: (T, C, n) complex [as the data], by name: "pde", and where the result is compared "nn" and "difference",
     nn - pde. static: (n,) that do not change in time: "damping", "diffusion" and "rho_w", and where there are two times
     "kappa_pde" and "kappa_nn", the mean learning rates over the run, NaN where they are undefined. limit (d,): the
-    Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples. tolerance: the size of the errors of
-    v, over the largest |v(0)|; leakage: what samples at random places leave of |v| at every frequency
-    (`compare.kappa.leakage`). unit: of x, for labels.
+    Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples. largest: |v_pde| at t = 0 within it;
+    tolerance: the size of the errors of v, over that; leakage: what samples at random places leave of |v| at every
+    frequency (`compare.kappa.leakage`). unit: of x, for labels.
     """
 
     time: np.ndarray
@@ -39,6 +39,7 @@ class View:
     spectra: Mapping[str, np.ndarray]
     static: Mapping[str, np.ndarray]
     limit: np.ndarray
+    largest: float
     name: str
     unit: str
     tolerance: float = 0.0
@@ -121,9 +122,11 @@ def _load(root: Path) -> View:
     if "points" in attributes:  # samples on a grid
         limit = attributes["points"] / (2 * attributes["extent"]) * np.ones_like(limit)
     laws = pyvista.read(root / "pde" / "fields_000000.vtu").point_data
+    inside = learnable(spectrum.frequency, spectrum.error[0], limit)
     view = View(
         time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, spectra,
         {name: np.array(laws[name]) for name in LAWS}, limit,
+        float(np.linalg.norm(spectrum.error[0][:, inside], axis=0).max(initial=0.0)),
         str(attributes.get("name", root.name)), str(attributes.get("unit", "")),
         float(attributes.get("tolerance", 0.0)), leakage(spectrum),
     )  # fmt: skip
@@ -132,10 +135,8 @@ def _load(root: Path) -> View:
 
 def with_rates(view: View) -> View:
     """The same view with the mean learning rates among `static`, as `compare.rates` has them."""
-    start = view.spectra["pde"][0]
-    largest = view.magnitudes["pde"][0, view.inside].max()
-    floor, noise = least_signal(largest, view.leakage, FLOOR), view.tolerance * largest
-    there = learnable(view.frequency, start, view.limit, least=floor)
+    floor, noise = least_signal(view.largest, view.leakage, FLOOR), view.tolerance * view.largest
+    there = learnable(view.frequency, view.spectra["pde"][0], view.limit, least=floor)
     rates = {
         f"kappa_{name}": np.where(there, mean_rate(view.time, view.spectra[name], floor=floor, noise=noise), np.nan)
         for name in ("pde", "nn")

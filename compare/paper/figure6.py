@@ -30,6 +30,7 @@ from compare.paper.making import Job, Result, Shelf
 from nn.plan import prepare
 from problem import Grid, Problem, RunFile, build
 from runtime import atomic_write, on_root
+from runtime.files import writable
 
 STABILITY = 0.05  # step times lambda_max, which may grow 30-fold; gradient descent is stable below 2
 WIDTHS = {"-narrow": (2_000, 500), "": (10_000, 2_500), "-wide": (100_000, 10_000)}  # neurons, and with --quick
@@ -80,7 +81,8 @@ def stable_step(run: RunFile) -> float:
 def _write_magnitude(problem: Problem, shelf: Shelf) -> dict[str, Any]:
     """The section [density] of the one proportional to |F[f*]|, whose table is written to `out`."""
     path = (shelf.out / shelf.name("figure6-density")).with_suffix(".npy").absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as aside:
         np.save(aside, magnitude_density(problem))
     return {"kind": "table", "path": str(path), "half_width": problem.grid.nyquist.tolist()}

@@ -19,6 +19,7 @@ from compare.pipeline import run_all
 from compare.stage import read_comparison
 from problem import ErrorHistory, Problem, RunFile, build, load, parse, stage_keys
 from runtime import StopRequest, Store, UsageError, atomic_write, key_hash, log, on_root, version_of, world
+from runtime.files import writable
 
 FIGURES = {
     1: "compare.paper.figure1",
@@ -111,7 +112,8 @@ def compute(job: Job, shelf: Shelf, stop: StopRequest) -> Result:
 def _save(number: int, draw: Any, results: list[Result], shelf: Shelf) -> list[Path]:
     """Draw and write `figures/NAME.png` and `.pdf`, whole or not at all."""
     folder = shelf.out / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with matplotlib.style.context(STYLE):
         for name, figure in draw(results).items():

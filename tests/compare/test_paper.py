@@ -164,6 +164,14 @@ def test_the_distances_of_figure_4_are_those_of_the_comparisons_in_per_cent(tmp_
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("number", ["1", "6"])
+def test_a_file_where_the_folder_should_be_is_refused(number, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(UsageError, match=r"out.*a file stands where a folder is needed.*another --out"):
+        freqbias("figures", number, "--quick", "--out", str(tmp_path / "out"), "-q")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
 def test_the_theory_of_figure_5_is_the_damping_over_the_volume(tmp_path):
     panels = drawn(figure5, tmp_path)["figure5"].axes
     for panel, job in zip(panels, figure5.jobs(Shelf(SHELF, tmp_path, quick=False)), strict=True):

@@ -176,13 +176,18 @@ def test_a_view_has_the_rates_of_the_tables(noise, leakage):
     leakage *= np.abs(spectrum.error[0]).max()
     view = View(
         spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, {"pde": spectrum.error},
-        {}, problem.sites.nyquist, "", "", noise, leakage,
+        {}, problem.sites.nyquist, float(np.abs(spectrum.error[0]).max()), "", "", noise, leakage,
     )  # fmt: skip
     expected = measure(spectrum, spectrum.time, {"pde": spectrum.error}, problem, noise=noise, leakage=leakage)
     found = with_rates(view).static["kappa_pde"]
     np.testing.assert_array_equal(found, expected.measured["pde"].mean)
     plain = with_rates(replace(view, tolerance=0.0, leakage=0.0)).static["kappa_pde"]
     assert 0 < np.isfinite(found).sum() < np.isfinite(plain).sum()
+    late = with_rates(replace(view, time=view.time[1:], spectra={"pde": spectrum.error[1:]}))
+    expected = measure(
+        spectrum, spectrum.time, {"pde": spectrum.error}, problem, start=view.time[1], noise=noise, leakage=leakage
+    )
+    np.testing.assert_array_equal(late.static["kappa_pde"], expected.measured["pde"].mean)
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
@@ -293,6 +298,32 @@ def test_own_errors_at_times_of_their_own(store, tmp_path):
         np.testing.assert_array_equal(data["time"], [0.5, 3.0])
         for name, rate in {"nn": 0.15, "pde": 0.3}.items():
             np.testing.assert_allclose(data[f"kappa_{name}"].dropna("node"), rate, rtol=1e-9)
+
+
+def test_errors_that_begin_late_have_the_floor_of_the_start(store, tmp_path):
+    """Of |v(0)|, however little of it is left at their first time."""
+    problem = build(RUN)
+    spectrum, history = fabricated(problem, cells=(32,), decay=1.0)
+    put(store, "pde", "spectrum.nc", replace(spectrum, attributes={"tolerance": 1e-3}), overwrite=True)
+    late = replace(history, time=history.time[1:], error=history.error[1:], loss=history.loss[1:])
+    late.save(tmp_path / "late.nc")
+    history.save(tmp_path / "all.nc")
+    kappa_stage(store, error_file=tmp_path / "all.nc", start=1.0)
+    with xr.open_dataset(store.root / "kappa" / "kappa.nc") as data:
+        expected = data.load().drop_attrs(deep=False)
+    kappa_stage(store, error_file=tmp_path / "late.nc", overwrite=True)
+    with xr.open_dataset(store.root / "kappa" / "kappa.nc") as data:
+        xr.testing.assert_equal(data.drop_attrs(deep=False), expected)
+    rates = kappa_of(compare(spectrum, late, problem), problem)
+    start = np.abs(spectrum.error[:2, 0])
+    shown = start[1] >= FLOOR * start[0].max()
+    assert (shown != (start[1] >= FLOOR * start[1].max())).any()
+    np.testing.assert_array_equal(np.isfinite(rates.measured["pde"].mean), shown)
+
+    once = replace(late, time=late.time[:1], error=late.error[:1], loss=late.loss[:1])
+    once.save(tmp_path / "once.nc")
+    with pytest.raises(InputError, match=r"t = 1 is the only time.*rate needs two.*more of the output times"):
+        kappa_stage(store, error_file=tmp_path / "once.nc", overwrite=True)
 
 
 @pytest.mark.parametrize(
