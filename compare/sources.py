@@ -48,14 +48,14 @@ def load_histories(sources: Sources) -> tuple[ErrorHistory | None, dict[str, Err
     path = paths.get("error") or paths.get("nn")
     history = None if path is None else ErrorHistory.load(path)
     predictions = {name: ErrorHistory.load(each) for name, each in paths.items() if each.parent.name == "ntk"}
-    if history is not None and not _as_planned(history) and "empirical-steps" in predictions:
+    if "empirical-steps" in predictions and history is not None and not _as_planned(history):
         del predictions["empirical-steps"]
         log.warning("the training did not begin with the steps that were predicted: they are left out")
     return history, predictions
 
 
 def _as_planned(history: ErrorHistory) -> bool:
-    """Whether the training began with the step that it was planned with; a user's own has none."""
+    """Whether the training began with the step that it was planned with."""
     first, planned = (history.attributes.get(name) for name in ("first_step", "step"))
     return first is None or abs(first / planned - 1) < SAME_STEP
 

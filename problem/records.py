@@ -15,7 +15,7 @@ from problem.laws import Laws, two_layer
 from problem.netcdf import load_netcdf, must_agree, save_netcdf
 from problem.samples import Samples
 from problem.settings import Network
-from problem.sites import Sites
+from problem.sites import LARGEST, Sites
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +199,10 @@ class ErrorHistory:
         if held_out:
             must_agree(path, data, {"held_out_error": ("time", None, "held_out_position")})
         error = data["error"].values.astype(float)
+        if not (peak := np.abs(error).max()) <= LARGEST:
+            raise InputError(
+                f"{path}: variable error reaches {peak:.3g}, beyond {LARGEST:.0e}; write it from a run that converged"
+            )
         loss = data["loss"].values if "loss" in data else 0.5 * np.mean(error**2, axis=2).sum(axis=1)
         return cls(
             data["time"].values.astype(float),

@@ -175,7 +175,8 @@ def test_own_errors_in_any_order_of_samples(tmp_path, store, quick):
     history = ErrorHistory.load(store.root / "nn" / "error.nc")
     order = np.random.default_rng(1).permutation(len(history.position))
     own = replace(history, error=1.3 / 1.1 * history.error[1:, :, order], time=history.time[1:], loss=history.loss[1:])
-    replace(own, position=history.position[order]).save(tmp_path / "mine.nc")
+    said = {"first_step": "small", "step": 0.0, "width": "many", "depth": 2.5}  # attributes that mean nothing to us
+    replace(own, position=history.position[order], attributes=said).save(tmp_path / "mine.nc")
     compare_stage(store, error_file=tmp_path / "mine.nc")
     np.testing.assert_array_equal(metrics(store)["time"], [1.0, 5.0])
     np.testing.assert_allclose(metrics(store)["relative_l2_error"], 0.3 / 1.3, rtol=1e-9)

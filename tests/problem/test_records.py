@@ -105,6 +105,10 @@ NAN[1, 0, 3] = np.nan
         ({"error": (("time", "sample"), HISTORY.error[:, 0])}, "no variable error of numbers, 3 dimension"),
         ({"error": (("time", "channel", "sample"), HISTORY.error.astype(str))}, "no variable error of numbers"),
         ({"error": (("time", "channel", "sample"), NAN)}, "variable error has values that are NaN or infinite"),
+        (
+            {"error": (("time", "channel", "sample"), 1e170 * (1 + HISTORY.error**2))},
+            r"variable error reaches \d.*e\+1\d\d, beyond 1e\+12; write it from a run that converged",
+        ),
         ({"loss": ("time", np.array([1.0, np.inf]))}, "variable loss has values that are NaN or infinite"),
         ({"loss": ("epoch", np.ones(7))}, r"loss has shape \(7,\); it must have one value a time"),
         (
