@@ -46,7 +46,7 @@ def paraview_script(view: View, folder: Path) -> str:
 
 
 def _panels(view: View, words: str, fields: Mapping[str, str]) -> list[dict[str, Any]]:
-    there = {name: title for name, title in fields.items() if name in view.units}
+    there = {name: title for name, title in fields.items() if name in view.units and _has_values(view, name)}
     if not there:
         return []
     if view.dimension == 1:
@@ -57,12 +57,22 @@ def _panels(view: View, words: str, fields: Mapping[str, str]) -> list[dict[str,
     ]
 
 
+def _has_values(view: View, name: str) -> bool:
+    """Rates may be undefined at every node: after long, nothing is left that is more than noise."""
+    return name not in view.static or bool(np.isfinite(_shown(view, name)).any())
+
+
+def _shown(view: View, name: str) -> np.ndarray:
+    """Of `static`, at the nodes that are shown."""
+    shown = (np.abs(view.frequency) <= reach(view) * (1 + 1e-12)).all(axis=1)
+    return np.asarray(view.static[name][shown])
+
+
 def _range(view: View, *names: str) -> dict[str, Any]:
     """Whether the scale that these share is logarithmic, and where it begins and ends. Rates leave it at the few nodes
     where |v| passes through nearly zero at one of the two times, which would hide all others."""
     if names[0] not in view.static:
         return {"log": True, "range": [float(end) for end in scale(view)], "source": "spectra"}
-    shown = (np.abs(view.frequency) <= reach(view) * (1 + 1e-12)).all(axis=1)
-    values = np.concatenate([view.static[name][shown] for name in names])
+    values = np.concatenate([_shown(view, name) for name in names])
     low, high = np.nanpercentile(values, [0, 100] if names[0] in LAWS else OF_RATES)
     return {"log": False, "range": [min(0.0, float(low)), float(high)], "source": "laws"}

@@ -211,6 +211,17 @@ def test_a_rate_at_a_zero_of_v_leaves_the_scale_to_the_others(tmp_path):
     assert ranges["damping"] == pytest.approx([0.0, view.static["damping"].max()])
 
 
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_rates_that_are_nowhere_defined_have_no_panel(dimension, tmp_path):
+    result(tmp_path, dimension)
+    view = load_view(tmp_path)
+    static = {**view.static, "kappa_pde": np.full(len(view.frequency), np.nan)}
+    text = paraview_script(replace(view, static=static), tmp_path)
+    assert "nan" not in text and "'kappa_nn'" in text and "'kappa_pde'" not in text
+    static["kappa_nn"] = static["kappa_pde"]
+    assert "mean learning rate" not in paraview_script(replace(view, static=static), tmp_path)
+
+
 def test_under_mpirun_one_rank_writes_and_all_agree_on_a_refusal(tmp_path):
     result(tmp_path / "out", 1)
     done, again = run_all([["view", tmp_path / "out"]] * 2, tmp_path, ranks=2)
