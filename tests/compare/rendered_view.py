@@ -51,6 +51,7 @@ def solved(dimension: int, degree: int = 2) -> tuple[Problem, Spectrum, Comparis
     v = transform(-problem.samples.values, grid.positions(), nodes)
     pde, nn = (v * np.exp(-rate * TIMES)[:, None, None] for rate in DECAY.values())
     facts = {"name": "test", "unit": "mm", "points": np.array(grid.shape), "extent": np.array(grid.extent)}
+    facts["tolerance"] = 1e-4
     spectrum = Spectrum(TIMES, nodes, pde, cells, CELL[dimension], degree, facts)
     comparison = Comparison(TIMES, nodes, pde, nn, cells, CELL[dimension], degree, grid.nyquist, {})
     return problem, spectrum, comparison
@@ -130,6 +131,7 @@ def test_finite_elements_alone_are_shown_alone(tmp_path):
     view = load_view(tmp_path)
     assert view.spectra.keys() == {"pde"} and view.static.keys() == {"damping", "diffusion", "rho_w", "kappa_pde"}
     np.testing.assert_allclose(view.magnitudes["pde"], np.abs(spectrum.error[:, 0]), rtol=1e-14)
+    np.testing.assert_array_equal([*view.limit, view.tolerance, view.leakage], [5.0, 5.0, 1e-4, 0.0])
     run_stage(tmp_path)
     script = (tmp_path / "view" / "open_in_paraview.py").read_text()
     assert "pde_magnitude" in script and "nn_magnitude" not in script
