@@ -7,7 +7,7 @@ import numpy as np
 
 from compare.metrics import Comparison, compare
 from compare.sources import Sources, find_sources, load_histories, made_from
-from problem import Problem, RunFile, Spectrum, every_stage_keys, resolved, stage_keys
+from problem import InputError, Problem, RunFile, Spectrum, every_stage_keys, resolved, stage_keys
 from runtime import (
     Stage,
     StopRequest,
@@ -110,12 +110,16 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
     with stage.writing("metrics.csv") as path:
         comparison.save_metrics(path)
     if len(comparison.time) > 1:
-        rates = kappa_of(comparison, problem, bands=BANDS if problem.dimension == 1 else 0)
-        with stage.writing("kappa.csv") as path:
-            rates.save_table(path)
-        if rates.regions:
-            with stage.writing("kappa.pdf") as path:
-                draw_kappa(rates, path.with_suffix(".png"), path)
+        try:
+            rates = kappa_of(comparison, problem, bands=BANDS if problem.dimension == 1 else 0)
+        except InputError as nothing:  # is left where a user's errors begin
+            log.warning("compare: no kappa.csv; `freqbias kappa` would say: %s", nothing)
+        else:
+            with stage.writing("kappa.csv") as path:
+                rates.save_table(path)
+            if rates.regions:
+                with stage.writing("kappa.pdf") as path:
+                    draw_kappa(rates, path.with_suffix(".png"), path)
     stop.check()
     with stage.writing("fields.pvd") as path:
         write_fields(

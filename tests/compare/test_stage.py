@@ -99,6 +99,16 @@ def test_predictions_are_taken_where_they_are_there(store, quick, tmp_path):
         compare_stage(store, other, overwrite=True)
 
 
+def test_errors_that_begin_when_nothing_is_left_are_compared_without_rates(store, quick, tmp_path, caplog):
+    spectrum, history = fabricated(build(RUN), cells=(32,), decay=6.0)
+    put(store, "pde", "spectrum.nc", spectrum, overwrite=True)
+    late = replace(history, time=history.time[1:], error=1.1 * history.error[1:], loss=history.loss[1:])
+    late.save(tmp_path / "late.nc")
+    compare_stage(store, error_file=tmp_path / "late.nc")
+    np.testing.assert_allclose(metrics(store)["relative_l2_error"], 0.1 / 1.1, rtol=1e-9)
+    assert "no kappa.csv" in caplog.text and not list((store.root / "compare").glob("kappa*"))
+
+
 def test_the_projection_is_the_one_asked_for(store, quick):
     """On a coarse mesh the two differ, and the L2 projection is that of `l2_project`."""
     spectrum, _ = fabricated(build(RUN), cells=(6,), degree=2)
