@@ -105,6 +105,8 @@ def compute(job: Job, shelf: Shelf, stop: StopRequest) -> Result:
         try:
             run_all(job.run, problem, store, resume=True, overwrite=False, stop=stop, stages=job.stages)
         except UsageError as refused:
+            if "--overwrite" not in str(refused):  # as of a full disk, which takes nothing from what is there
+                raise
             raise UsageError(f"{refused}; `freqbias figures` overwrites nothing: remove {store.root} itself") from None
     return Result(job.run, problem, store)
 

@@ -144,6 +144,21 @@ def test_where_one_rank_is_asked_to_stop_all_do(tmp_path):
     assert done.stderr.count("stopped early: enough") == 1, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("refusal", "removal"),
+    [("made of other keys: choose another --out, or compute it again with --overwrite", True), ("disk full", False)],
+)
+def test_only_what_is_in_the_way_is_said_to_be_removed(refusal, removal, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise UsageError(refusal)
+
+    monkeypatch.setattr("compare.paper.making.run_all", refuse)
+    shelf = Shelf(SHELF, tmp_path, quick=True)
+    with StopRequest() as stop, pytest.raises(UsageError, match=refusal) as refused:
+        compute(Job(shelf.take("figure4"), stages=("ntk",)), shelf, stop)
+    assert ("remove" in str(refused.value)) == removal
+
+
 def test_pictures_carry_the_runs_they_are_of(tmp_path):
     assert freqbias("figures", "2", "--out", str(tmp_path), "--quick", "-q") == 0
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"figure2-quick.png", "figure2-quick.pdf"}
