@@ -133,7 +133,7 @@ def _by_direction(panel: Axes, kappa: Kappa, regions: Regions) -> None:
     _in_regions(panel, kappa, regions, middle, np.full(len(middle), np.diff(middle).min()))
     if regions.kind == "sector":
         panel.set(title="sectors", xlabel=r"angle of $\xi$ to the $\xi_1$ axis (degrees)")
-        panel.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 3, 4.5, 9, 10]))
+        panel.set_xticks(middle[:: 1 + len(middle) // 6])  # the sectors' own angles
     else:
         panel.set(title="around the axes", xlabel=r"the axis $\xi$ is nearest to", xlim=(0.5, 3.5))
         panel.xaxis.set_major_locator(MultipleLocator(1))

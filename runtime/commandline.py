@@ -53,7 +53,7 @@ Petsc = Annotated[
 
 EXIT_CODES = (
     "Exit codes: 0 done; 2 bad input or usage; 3 the computation diverged or lost accuracy; "
-    "75 stopped early, --resume goes on."
+    "75 stopped early: --resume goes on, of `figures` the same command."
 )
 
 
