@@ -6,6 +6,9 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # before NumPy and torch start theirs, which wait spinning
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
+
 # The same examples every time, and no deadline: machines are shared, and a first call may import.
 settings.register_profile("freqbias", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("freqbias")

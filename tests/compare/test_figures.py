@@ -196,7 +196,11 @@ def test_tall_maps_fit_on_a_page_and_show_signal_alone():
     history = ErrorHistory(problem.times, x, -values * decay, np.mean(values**2) * decay[:, 0, 0] ** 2 / 2)
     spectrum, _ = fabricated(problem_2d())
     spectrum = replace(
-        spectrum, error=transform(history.error, x, spectrum.frequency), loss=history.loss, attributes={}
+        spectrum,
+        error=transform(history.error, x, spectrum.frequency),
+        sample_error=history.error,
+        loss=history.loss,
+        attributes={},
     )
     figure = figure4(compare(spectrum, history, problem, predictions=predicted(history, 1.01, 1.1, 1.2)))
     with matplotlib.style.context(STYLE):
