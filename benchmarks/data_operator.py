@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.peers_case import clock
-from nn.ntk import InfiniteWidthKernel
-from numerics import exponential
-from pde.integrators import INTEGRATION_SHARE
-from pde.solver import Solver
-from problem import Pde, Problem, RunFile, build, parse
+from freqbias.nn.ntk import InfiniteWidthKernel
+from freqbias.numerics import exponential
+from freqbias.pde.integrators import INTEGRATION_SHARE
+from freqbias.pde.solver import Solver
+from freqbias.problem import Pde, Problem, RunFile, build, parse
 
 REPEATS = 5
 TOLERANCE = 1e-3

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from benchmarks.step import seconds_of
-from nn.deep import DeepNetwork
-from nn.ntk import InfiniteWidthKernel
-from problem import Gaussian, Grid, Network, Problem, waves
-from runtime import threads_alone
+from freqbias.nn.deep import DeepNetwork
+from freqbias.nn.ntk import InfiniteWidthKernel
+from freqbias.problem import Gaussian, Grid, Network, Problem, waves
+from freqbias.runtime import threads_alone
 
 SEEDS = 4
 ACTIVATIONS = ("relu", "sine")

@@ -19,12 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-import compare
-import nn
-import pde
-import problem as statement
-from nn.device import choose_device
-from problem import ErrorHistory, Problem, RunFile, Training
+from freqbias import compare, nn, pde
+from freqbias import problem as statement
+from freqbias.nn.device import choose_device
+from freqbias.problem import ErrorHistory, Problem, RunFile, Training
 
 TRAINING = Training(precision="double", tolerance=1e-6)  # far below what is measured
 RUNS = Path(__file__).parents[1] / "runs"

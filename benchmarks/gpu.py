@@ -21,11 +21,11 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 
-from nn.backends import choose_backend, make_transforms
-from nn.network import FourierNetwork
-from nn.nufft import ACCURACY
-from nn.transforms import CHUNK, PRECISIONS
-from problem import Gaussian, Grid, Network, Problem, Samples, Scattered, Sites
+from freqbias.nn.backends import choose_backend, make_transforms
+from freqbias.nn.network import FourierNetwork
+from freqbias.nn.nufft import ACCURACY
+from freqbias.nn.transforms import CHUNK, PRECISIONS
+from freqbias.problem import Gaussian, Grid, Network, Problem, Samples, Scattered, Sites
 
 CUDA = torch.device("cuda:0")
 BACKENDS = ("cufinufft", "separable", "dense")

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-import problem as statement
-from nn import EmpiricalKernel, InfiniteWidthKernel, LinearisedTraining, prepare, train
-from problem import Problem, Training
+from freqbias import problem as statement
+from freqbias.nn import EmpiricalKernel, InfiniteWidthKernel, LinearisedTraining, prepare, train
+from freqbias.problem import Problem, Training
 
 RUN = statement.load(Path(__file__).parents[1] / "runs" / "figure4.toml")
 PROBLEM = statement.build(RUN)

@@ -28,12 +28,12 @@ import numpy as np
 from petsc4py import PETSc
 
 from benchmarks.peers_case import DEGREE, Case, clock
-from meshes import BoxPlan
-from pde.evolution import Effort
-from pde.integrators import TRANSFORM_SHARE, ShiftInvertLanczos, fastest_rate
-from pde.linear_algebra import FILL_ORDERING
-from pde.local_operator import LocalOperator
-from problem import Gaussian, Grid, Network, Problem, waves
+from freqbias.meshes import BoxPlan
+from freqbias.pde.evolution import Effort
+from freqbias.pde.integrators import TRANSFORM_SHARE, ShiftInvertLanczos, fastest_rate
+from freqbias.pde.linear_algebra import FILL_ORDERING
+from freqbias.pde.local_operator import LocalOperator
+from freqbias.problem import Gaussian, Grid, Network, Problem, waves
 
 HERE = Path(__file__).parent
 OUTPUTS, END, CELLS, HALF_WIDTH = 30, 3000.0, 160, 32.0

@@ -28,8 +28,8 @@ def measure(cells: int) -> None:
     import numpy as np
     from petsc4py import PETSc
 
-    from pde.solver import Solver
-    from problem import Gaussian, Grid, Mesh, Network, Pde, Problem, waves
+    from freqbias.pde.solver import Solver
+    from freqbias.problem import Gaussian, Grid, Mesh, Network, Pde, Problem, waves
 
     comm = MPI.COMM_WORLD
 

@@ -19,8 +19,8 @@ def measure(dimension: int, cells: int) -> None:
     """One size; prints its figures as JSON."""
     import numpy as np
 
-    from pde.solver import Solver
-    from problem import Gaussian, Grid, Mesh, Network, Pde, Problem, waves
+    from freqbias.pde.solver import Solver
+    from freqbias.problem import Gaussian, Grid, Mesh, Network, Pde, Problem, waves
 
     samples = waves(Grid((64,) * dimension, (1.0,) * dimension), [[3.0] * dimension], window=0.1)
     times = np.linspace(0.0, 3000.0, 31)

@@ -30,13 +30,13 @@ import finufft
 import numpy as np
 import torch
 
-from nn.backends import make_transforms
-from nn.integrators import INTEGRATORS
-from nn.network import FourierNetwork
-from nn.nufft import ACCURACY
-from numerics.nufft import plan_options, share_count
-from problem import Gaussian, Grid, Network, Problem, waves
-from runtime import available_memory, threads_alone
+from freqbias.nn.backends import make_transforms
+from freqbias.nn.integrators import INTEGRATORS
+from freqbias.nn.network import FourierNetwork
+from freqbias.nn.nufft import ACCURACY
+from freqbias.numerics.nufft import plan_options, share_count
+from freqbias.problem import Gaussian, Grid, Network, Problem, waves
+from freqbias.runtime import available_memory, threads_alone
 
 WAYS = ("autograd", "dense", "separable", "nufft")
 LONGEST = {"autograd": 5e8, "dense": 2e9, "separable": 7e9, "nufft": math.inf}  # m N: a step of some 20 s on a core

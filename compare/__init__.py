@@ -7,17 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compare.bands import band_energy, direction_energy, directions
-    from compare.figures import figure4
-    from compare.kappa import fitted_rate, instant_rate, mean_rate, theory_rate, window
-    from compare.kappa_figure import draw_kappa
-    from compare.l2_projection import l2_project
-    from compare.metrics import Comparison, compare
-    from compare.norm import MassNorm
-    from compare.projection import project
-    from compare.split_figure import draw_split
-    from compare.view import View, load_view
-    from compare.view_figure import animate_view, draw_view
+    from freqbias.compare.bands import band_energy, direction_energy, directions
+    from freqbias.compare.figures import figure4
+    from freqbias.compare.kappa import fitted_rate, instant_rate, mean_rate, theory_rate, window
+    from freqbias.compare.kappa_figure import draw_kappa
+    from freqbias.compare.l2_projection import l2_project
+    from freqbias.compare.metrics import Comparison, compare
+    from freqbias.compare.norm import MassNorm
+    from freqbias.compare.projection import project
+    from freqbias.compare.split_figure import draw_split
+    from freqbias.compare.view import View, load_view
+    from freqbias.compare.view_figure import animate_view, draw_view
 
 __all__ = [
     "Comparison",

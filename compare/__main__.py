@@ -1,8 +1,8 @@
-"""`python -m compare RUN.toml`: the same as `freqbias compare RUN.toml`."""
+"""`python -m freqbias.compare RUN.toml`: the same as `freqbias compare RUN.toml`."""
 
-from compare.cli import compare_command
-from runtime.commandline import main, new_app
+from freqbias.compare.cli import compare_command
+from freqbias.runtime.commandline import main, new_app
 
 app = new_app()
 app.command()(compare_command)
-main(app, "python -m compare")
+main(app, "python -m freqbias.compare")

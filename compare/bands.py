@@ -3,8 +3,8 @@
     E_b(t) = integral over band b of |v_h(xi, t)|^2 dxi,    |v|^2 = sum_c |v_c|^2
 
 in the L2 of the mesh, within the Nyquist box. In one dimension bands cut the cells exactly, in more at the points of
-the quadrature (`compare.quadrature.CUT_DEGREE`): for bands of two cells' width to half a per cent of the energy, the
-same share at all times. Rates: `compare.kappa` of `amplitude`.
+the quadrature (`freqbias.compare.quadrature.CUT_DEGREE`): for bands of two cells' width to half a per cent of the energy, the
+same share at all times. Rates: `freqbias.compare.kappa` of `amplitude`.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from compare.norm import chunks, symmetric_box, weighted_squares
-from compare.quadrature import Box, Quadrature
+from freqbias.compare.norm import chunks, symmetric_box, weighted_squares
+from freqbias.compare.quadrature import Box, Quadrature
 
 Label = Callable[[np.ndarray], np.ndarray]
 

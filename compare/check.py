@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from compare import predict
-from compare.table import aligned
-from compare.target import never_learnt
-from meshes import Plan, cells_in_words
-from meshes.rule import tail_radius
-from nn.training import prepare
-from pde.cost import affordable_plan, gibibytes
-from pde.integrators import INTEGRATION_SHARE
-from problem import Grid, Network, Problem, RunFile, Sites
-from runtime import available_memory
-from runtime.progress import duration
+from freqbias.compare import predict
+from freqbias.compare.table import aligned
+from freqbias.compare.target import never_learnt
+from freqbias.meshes import Plan, cells_in_words
+from freqbias.meshes.rule import tail_radius
+from freqbias.nn.training import prepare
+from freqbias.pde.cost import affordable_plan, gibibytes
+from freqbias.pde.integrators import INTEGRATION_SHARE
+from freqbias.problem import Grid, Network, Problem, RunFile, Sites
+from freqbias.runtime import available_memory
+from freqbias.runtime.progress import duration
 
 WIDE = 1000  # neurons, below which a network is far from the equation
 LONG = 86400.0  # seconds of a training that few would wait for

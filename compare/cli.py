@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from nn.cli import nn_command, ntk_command
-from pde.cli import pde_command
-from runtime import commandline
-from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose
+from freqbias.nn.cli import nn_command, ntk_command
+from freqbias.pde.cli import pde_command
+from freqbias.runtime import commandline
+from freqbias.runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose
 
 OWN_ERRORS = "Compare your own network: its errors in the format of error.nc, in place of those of `freqbias nn`."
 ErrorFile = Annotated[Path | None, typer.Option("--error", metavar="FILE.nc", help=OWN_ERRORS, show_default=False)]
@@ -63,9 +63,9 @@ def run_command(
     Results go to out/NAME/ (or --out), one folder a stage: pde, nn, ntk, compare. Under mpirun the equation is solved
     on all ranks, and the network trained on rank 0 while the others sleep.
     """
-    import problem
-    from compare.pipeline import print_summary, run_all
-    from runtime import on_root
+    from freqbias import problem
+    from freqbias.compare.pipeline import print_summary, run_all
+    from freqbias.runtime import on_root
 
     with commandline.open_run(
         path or shipped_run_file(), load=problem.load, build=problem.build, out=out,
@@ -93,13 +93,13 @@ def compare_command(
     figure4, kappa and, with predictions, split. Needs the results of `freqbias pde` and `freqbias nn` (or --error) in
     the same result folder; the predictions are those of `freqbias ntk`.
     """
-    import problem
+    from freqbias import problem
 
     with commandline.open_run(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
-        from compare.stage import run_stage
+        from freqbias.compare.stage import run_stage
 
         run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, error_file=error)
 
@@ -118,7 +118,7 @@ def figures_command(
     Results that are there, in DIR/NAME as `freqbias run` leaves them, are used; the others are computed first, and
     gone on from where they were interrupted. With --quick all names end in -quick.
     """
-    from compare.paper.making import FIGURES, Shelf, make
+    from freqbias.compare.paper.making import FIGURES, Shelf, make
 
     with commandline.prepared(
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file, again="the same command"
@@ -163,12 +163,12 @@ def kappa_command(
     -d/dt log |v| at every instant, its mean and a fit over a window of time, by frequency, band and direction, beside
     theory. Needs the result of `freqbias pde`; those of nn and ntk are measured where they are there.
     """
-    import problem
+    from freqbias import problem
 
     with commandline.open_run(
         path, load=problem.load, build=problem.build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
     ) as (run, statement, store, _):
-        from compare.kappa_stage import Options, run_stage
+        from freqbias.compare.kappa_stage import Options, run_stage
 
         options = Options(start, end, floor, bands, directions)
         run_stage(run, statement, store, resume=resume, overwrite=overwrite, options=options, error_file=error)
@@ -196,7 +196,7 @@ def view_command(
     One dimension: curves over the frequency; two: maps; three: the planes through the largest |v(0)|. No window is
     needed.
     """
-    from compare.view import run_stage
+    from freqbias.compare.view import run_stage
 
     with commandline.prepared(max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file) as stop:
         run_stage(folder, resume=resume, overwrite=overwrite, stop=stop)
@@ -216,8 +216,8 @@ def mesh_command(
     The mesh follows from [pde] tolerance unless [mesh] says otherwise; mesh/mesh.vtu opens in ParaView. `freqbias
     pde` makes its own and does not need this.
     """
-    import problem
-    from compare.mesh import run_stage
+    from freqbias import problem
+    from freqbias.compare.mesh import run_stage
 
     with commandline.open_run(
         path, load=problem.load, build=problem.build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
@@ -232,11 +232,11 @@ def check_command(path: RunPath) -> None:
 
     Predicts mesh, memory, steps and time before anything starts, and writes nothing.
     """
-    import problem
-    from runtime import on_root
+    from freqbias import problem
+    from freqbias.runtime import on_root
 
     with commandline.open_run(path, load=problem.load, build=problem.build, quiet=True) as (run, statement, store, _):
-        from compare.check import report  # takes seconds, which a run file that is not valid need not wait for
+        from freqbias.compare.check import report  # takes seconds, which a run file that is not valid need not wait for
 
         on_root(lambda: print(report(run, statement, store.root)), share=False)
 
@@ -246,7 +246,7 @@ def doctor_command() -> int:
 
     Tries libraries, MPI, ranks, threads, memory, GPU and compiler; exit code 2 where the main job cannot run.
     """
-    from compare.doctor import diagnose
+    from freqbias.compare.doctor import diagnose
 
     return diagnose()
 

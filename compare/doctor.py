@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from compare.table import aligned
-from runtime import rank, size, threads, threads_alone, world
+from freqbias.compare.table import aligned
+from freqbias.runtime import rank, size, threads, threads_alone, world
 
 INSTALL = "run `uv sync`, or install it with pip"
 FENICSX = "run `uv sync` (the extra fenicsx), or install DOLFINx 0.11 from conda-forge, Debian, Docker or Spack"
@@ -175,8 +175,8 @@ def _compile() -> str:
 def _transform() -> str:
     import numpy as np
 
-    from numerics import GridTransform
-    from problem import Grid, transform
+    from freqbias.numerics import GridTransform
+    from freqbias.problem import Grid, transform
 
     grid, rng = Grid((9,), (1.0,)), np.random.default_rng(0)
     values, frequencies = rng.normal(size=9), rng.normal(size=(5, 1))

@@ -19,10 +19,10 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.tri import Triangulation
 from scipy.spatial import Delaunay
 
-from compare.kappa import least_signal
-from compare.metrics import Comparison
-from compare.quadrature import lagrange_element
-from compare.table import percent
+from freqbias.compare.kappa import least_signal
+from freqbias.compare.metrics import Comparison
+from freqbias.compare.quadrature import lagrange_element
+from freqbias.compare.table import percent
 
 STYLE = Path(__file__).with_name("freqbias.mplstyle")
 PANELS = 4

@@ -8,7 +8,7 @@ at the end, where noise is the size of the errors of v, for a rate that is taken
 
 import numpy as np
 
-from problem import Problem, Spectrum
+from freqbias.problem import Problem, Spectrum
 
 FLOOR = 0.01  # of the largest |v(0)|: below it a frequency has too little to learn for a rate to mean anything
 LEAST_TIMES = 3  # a line through two points has no uncertainty

@@ -1,4 +1,4 @@
-"""The frequency learning rates of a result (`compare.rates`): fits in bands of |xi| with their standard error, theory
+"""The frequency learning rates of a result (`freqbias.compare.rates`): fits in bands of |xi| with their standard error, theory
 as a thin line, in one dimension fits at every frequency too; beside it those by direction. With too few times for a
 fit, means."""
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
-from compare.figures import (
+from freqbias.compare.figures import (
     KERNELS,
     NN_COLOUR,
     PDE_COLOUR,
@@ -24,8 +24,8 @@ from compare.figures import (
     per_unit,
     provenance,
 )
-from compare.kappa import LEAST_TIMES
-from compare.rates import Kappa, Regions
+from freqbias.compare.kappa import LEAST_TIMES
+from freqbias.compare.rates import Kappa, Regions
 
 APART = 0.12  # of a band: the markers of different sources, where there is no line that they would seem to miss
 HEADROOM = 1.08

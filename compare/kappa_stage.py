@@ -6,21 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from compare.kappa import leakage
-from compare.kappa_figure import draw_kappa
-from compare.l2_projection import onto_mesh, solution_on_mesh
-from compare.metrics import common_times, errors_in_order, said_of
-from compare.rates import BANDS, Kappa, measure
-from compare.sources import Sources, find_sources, load_histories, made_from
-from problem import InputError, Problem, RunFile, Spectrum, every_stage_keys, resolved, stage_keys
-from runtime import Stage, Store, log, on_root, threads_alone, version_of
+from freqbias.compare.kappa import leakage
+from freqbias.compare.kappa_figure import draw_kappa
+from freqbias.compare.l2_projection import onto_mesh, solution_on_mesh
+from freqbias.compare.metrics import common_times, errors_in_order, said_of
+from freqbias.compare.rates import BANDS, Kappa, measure
+from freqbias.compare.sources import Sources, find_sources, load_histories, made_from
+from freqbias.problem import InputError, Problem, RunFile, Spectrum, every_stage_keys, resolved, stage_keys
+from freqbias.runtime import Stage, Store, log, on_root, threads_alone, version_of
 
 MOST_REGIONS = 1000
 
 
 @dataclass(frozen=True)
 class Options:
-    """What `freqbias kappa` is asked for; see `compare.rates.measure`."""
+    """What `freqbias kappa` is asked for; see `freqbias.compare.rates.measure`."""
 
     start: float | None = None
     end: float | None = None

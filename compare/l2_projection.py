@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-import runtime
-from compare.bands import OnMesh
-from compare.projection import project
-from compare.quadrature import Block, Quadrature
-from problem import ComputationError, InputError, Sites, Spectrum
-from runtime.ranks import SerialWorld
+from freqbias import runtime
+from freqbias.compare.bands import OnMesh
+from freqbias.compare.projection import project
+from freqbias.compare.quadrature import Block, Quadrature
+from freqbias.problem import ComputationError, InputError, Sites, Spectrum
+from freqbias.runtime.ranks import SerialWorld
 
 EXTRA = 4
 TOLERANCE = 1e-13  # of the residual over the right side, in the norm of the inverse diagonal

@@ -10,9 +10,9 @@ import numpy as np
 import pyvista
 from scipy.spatial import Delaunay
 
-from compare.quadrature import lagrange_element
-from compare.view import View
-from meshes.layers import merged
+from freqbias.compare.quadrature import lagrange_element
+from freqbias.compare.view import View
+from freqbias.meshes.layers import merged
 
 PARTS = {1: 4, 2: 2, 3: 1}  # of an edge, for each degree, by dimension; in three, 2 would make files 8 times larger
 CORNERS = {  # of a linear cell in VTK's order

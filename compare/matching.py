@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial import KDTree
 
-from problem import InputError, Sites
+from freqbias.problem import InputError, Sites
 
 SAME_PLACE = 1e-6  # of the samples' mean distance along each axis
 

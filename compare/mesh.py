@@ -1,9 +1,9 @@
 """The stage `mesh` of a result: the frequency mesh, described in words and written for ParaView and other programs."""
 
-from meshes import Plan, describe, vertices
-from pde.cost import affordable_plan
-from problem import Problem, RunFile, stage_keys
-from runtime import Store, on_root
+from freqbias.meshes import Plan, describe, vertices
+from freqbias.pde.cost import affordable_plan
+from freqbias.problem import Problem, RunFile, stage_keys
+from freqbias.runtime import Store, on_root
 
 VTK_NAMES = {"interval": "line", "quadrilateral": "quad", "tetrahedron": "tetra"}
 

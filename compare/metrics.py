@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from compare.kappa import leakage
-from compare.l2_projection import onto_mesh, solution_on_mesh
-from compare.matching import match_positions
-from compare.norm import MassNorm
-from compare.split import causes
-from problem import ErrorHistory, Grid, InputError, Problem, Spectrum
-from problem.netcdf import save_netcdf
-from runtime import version_of
+from freqbias.compare.kappa import leakage
+from freqbias.compare.l2_projection import onto_mesh, solution_on_mesh
+from freqbias.compare.matching import match_positions
+from freqbias.compare.norm import MassNorm
+from freqbias.compare.split import causes
+from freqbias.problem import ErrorHistory, Grid, InputError, Problem, Spectrum
+from freqbias.problem.netcdf import save_netcdf
+from freqbias.runtime import version_of
 
 SAME_TIME = 1e-9  # of the time itself
 
@@ -29,7 +29,7 @@ class Comparison:
     time (T,) gradient-flow time; frequency (n, d) [cycles/length]; pde, nn (T, C, n) complex; cells, cell_type, degree:
     see `problem.Spectrum`. limit (d,): the Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered
     samples. metrics: by name, (T,) each, taken within that box; see `compare`. predictions: spectra as pde and nn, by
-    the name of the kernel's file. split: the causes among the metrics, with what each lies between (`compare.split`).
+    the name of the kernel's file. split: the causes among the metrics, with what each lies between (`freqbias.compare.split`).
     initial (C, n): v_pde(0), where it is not the first of pde.
     """
 
@@ -96,7 +96,7 @@ def compare(
         loss_held_out       the same at the samples that are held out, where there are any
         loss_pde            the same of the finite-element solution, by `parseval_loss` where the spectrum has none
 
-    and with predictions one for each cause of `compare.split`, the distance between its two sides over ||v_pde(0)||.
+    and with predictions one for each cause of `freqbias.compare.split`, the distance between its two sides over ||v_pde(0)||.
 
     The samples may come in any order, as long as they are those of problem.sites.
     Raises InputError where positions or channels are others, no time is common (nothing is interpolated), v_pde(0) is

@@ -3,14 +3,14 @@
     ||f||^2 = integral over mesh and box of |f_h|^2 dxi,    f_h = sum_i f_i phi_i,
 
 phi_i the Lagrange basis with Gauss-Lobatto points: f^H M f with the mass matrix M of the part of the mesh inside the
-box (`compare.quadrature`).
+box (`freqbias.compare.quadrature`).
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from compare.quadrature import Block, Quadrature
+from freqbias.compare.quadrature import Block, Quadrature
 
 _ENTRIES = 2**22  # complex numbers held at once while a norm is computed: 64 MiB
 

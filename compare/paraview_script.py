@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from compare.view import LAWS, View
-from compare.view_figure import reach, scale
-from compare.view_scene import peak
+from freqbias.compare.view import LAWS, View
+from freqbias.compare.view_figure import reach, scale
+from freqbias.compare.view_scene import peak
 
 TEMPLATE = Path(__file__).with_name("paraview_state.py")
 EMPTY = "SETTINGS: dict[str, Any] = {}"

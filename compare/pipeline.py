@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compare.split import is_cause, title
-from compare.table import aligned, percent
-from meshes import plan
-from pde.cost import check_memory
-from pde.petsc_options import start
-from problem import Problem, RunFile, stage_keys
-from runtime import StopRequest, Store, log, on_root
-from runtime.progress import duration
+from freqbias.compare.split import is_cause, title
+from freqbias.compare.table import aligned, percent
+from freqbias.meshes import plan
+from freqbias.pde.cost import check_memory
+from freqbias.pde.petsc_options import start
+from freqbias.problem import Problem, RunFile, stage_keys
+from freqbias.runtime import StopRequest, Store, log, on_root
+from freqbias.runtime.progress import duration
 
 if TYPE_CHECKING:
-    from nn.plan import Plan
+    from freqbias.nn.plan import Plan
 
-STAGES = {"pde": "pde.stage", "nn": "nn.stage", "ntk": "nn.ntk_stage", "compare": "compare.stage"}
+STAGES = {
+    "pde": "freqbias.pde.stage",
+    "nn": "freqbias.nn.stage",
+    "ntk": "freqbias.nn.ntk_stage",
+    "compare": "freqbias.compare.stage",
+}
 FILES = {
     "compare/figure4.png": "the comparison as a picture (.pdf beside it)",
     "compare/split.png": "where the distance comes from (.pdf beside it)",
@@ -87,8 +92,8 @@ def _refuse_early(
 def _plan_training(run: RunFile, problem: Problem) -> "Plan":
     """What the stages nn and ntk follow; drawing the network takes long where it is large, so once. Raises for settings
     that they would refuse."""
-    from compare.target import never_learnt
-    from nn.plan import prepare
+    from freqbias.compare.target import never_learnt
+    from freqbias.nn.plan import prepare
 
     training = prepare(problem, run.training, tolerance=run.training_tolerance)
     if warning := never_learnt(problem, plan(problem, run.pde, run.mesh)):

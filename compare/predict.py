@@ -12,17 +12,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meshes import BoxPlan
-from meshes import Plan as MeshPlan
-from nn.device import memory_needed as training_memory
-from nn.ntk import InfiniteWidthKernel
-from nn.training import Plan as TrainingPlan
-from nn.training import trajectory
-from numerics import NonUniformTransform, TensorTransform, exponential, transform_between, transform_to_tensor_grid
-from pde.cost import memory_needed
-from pde.integrators import Adaptive, ThetaMethod, choose, transform_accuracy
-from problem import ComputationError, Pde, Problem
-from runtime import threads
+from freqbias.meshes import BoxPlan
+from freqbias.meshes import Plan as MeshPlan
+from freqbias.nn.device import memory_needed as training_memory
+from freqbias.nn.ntk import InfiniteWidthKernel
+from freqbias.nn.training import Plan as TrainingPlan
+from freqbias.nn.training import trajectory
+from freqbias.numerics import (
+    NonUniformTransform,
+    TensorTransform,
+    exponential,
+    transform_between,
+    transform_to_tensor_grid,
+)
+from freqbias.pde.cost import memory_needed
+from freqbias.pde.integrators import Adaptive, ThetaMethod, choose, transform_accuracy
+from freqbias.problem import ComputationError, Pde, Problem
+from freqbias.runtime import threads
 
 PRODUCT = 1e-9  # seconds for an entry of the element matrices in a product, real and imaginary part
 ASSEMBLY = 7e-10  # seconds for an entry at each quadrature point of its cell

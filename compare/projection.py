@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from numerics import transform_between
-from problem import Sites
+from freqbias.numerics import transform_between
+from freqbias.problem import Sites
 
 BATCH_ENTRIES = 2**22  # complex numbers transformed at once: 64 MiB
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from compare.bands import OnMesh, amplitude, band_energy, direction_energy
-from compare.kappa import (
+from freqbias.compare.bands import OnMesh, amplitude, band_energy, direction_energy
+from freqbias.compare.kappa import (
     FLOOR,
     LEAST_TIMES,
     fitted_rate,
@@ -21,9 +21,9 @@ from compare.kappa import (
     theory_rate,
     window,
 )
-from compare.metrics import Comparison
-from problem import InputError, Problem
-from problem.netcdf import save_netcdf
+from freqbias.compare.metrics import Comparison
+from freqbias.problem import InputError, Problem
+from freqbias.problem.netcdf import save_netcdf
 
 BANDS, DIRECTIONS = 12, {1: 0, 2: 4, 3: 3}  # by dimension
 REFERENCE = "pde"  # whose |v(0)| the floors are shares of
@@ -137,7 +137,7 @@ def measure(
 
     initial: v_pde(0) (C, n), where the times begin later. floor: the share of the largest |v_pde(0)| below which, at
     the window's start, there is no rate; of bands and directions that of the largest. None for FLOOR, or what random
-    places leave everywhere (`compare.kappa.leakage`) several times over, if that is more. noise: the size of the errors
+    places leave everywhere (`freqbias.compare.kappa.leakage`) several times over, if that is more. noise: the size of the errors
     of v, over the largest |v_pde(0)| at every frequency, over ||v_pde(0)|| together. bands: of equal width, as far as
     rates are defined, which in more than one dimension is into the corners of the Nyquist box; directions: None for
     DIRECTIONS; 0 for none. The attributes say floor and noise. Raises InputError for less than two times, in all or

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from problem import ErrorHistory, InputError, RunFile, stage_keys
-from runtime import Store, UsageError, changed_keys, log, sha256_of
+from freqbias.problem import ErrorHistory, InputError, RunFile, stage_keys
+from freqbias.runtime import Store, UsageError, changed_keys, log, sha256_of
 
 SAME_STEP = 0.01  # relative
 

@@ -1,13 +1,13 @@
-"""Where the distance between network and finite elements comes from (`compare.split`), over time."""
+"""Where the distance between network and finite elements comes from (`freqbias.compare.split`), over time."""
 
 from pathlib import Path
 
 import matplotlib.style
 from matplotlib.figure import Figure
 
-from compare.figures import NN_COLOUR, STYLE, provenance
-from compare.metrics import Comparison
-from compare.split import title
+from freqbias.compare.figures import NN_COLOUR, STYLE, provenance
+from freqbias.compare.metrics import Comparison
+from freqbias.compare.split import title
 
 CAUSES = {  # by what its name begins with: colour (Okabe and Ito 2008), dashes and marker
     "feature_learning": ("#0072b2", "-", "o"),

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from compare.metrics import Comparison, compare
-from compare.sources import Sources, find_sources, load_histories, made_from
-from problem import InputError, Problem, RunFile, Spectrum, every_stage_keys, resolved, stage_keys
-from runtime import (
+from freqbias.compare.metrics import Comparison, compare
+from freqbias.compare.sources import Sources, find_sources, load_histories, made_from
+from freqbias.problem import InputError, Problem, RunFile, Spectrum, every_stage_keys, resolved, stage_keys
+from freqbias.runtime import (
     Stage,
     StopRequest,
     Store,
@@ -38,7 +38,7 @@ def run_stage(
     Raises UsageError where the result of an earlier stage is missing, damaged, or of another run file, or one of this
     stage is in the way; InputError where the errors do not belong to the data; StoppedEarly.
     """
-    import pde.fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
+    import freqbias.pde.fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
 
     stop.install()  # after PETSc, which has a handler of its own for SIGTERM
     on_root(
@@ -99,11 +99,11 @@ def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
 
 def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequest) -> None:
     """All files of the stage."""
-    from compare.figures import figure4
-    from compare.kappa_figure import draw_kappa
-    from compare.rates import BANDS, kappa_of
-    from compare.split_figure import draw_split
-    from pde.fields import write_fields
+    from freqbias.compare.figures import figure4
+    from freqbias.compare.kappa_figure import draw_kappa
+    from freqbias.compare.rates import BANDS, kappa_of
+    from freqbias.compare.split_figure import draw_split
+    from freqbias.pde.fields import write_fields
 
     with stage.writing("spectra.nc") as path:
         comparison.save(path)

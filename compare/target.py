@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from meshes import Plan
-from problem import Grid, Problem
+from freqbias.meshes import Plan
+from freqbias.problem import Grid, Problem
 
 LITTLE = 0.01  # energy of the target that may lie where it is never learnt, before a warning
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from compare.kappa import FLOOR, leakage, learnable, least_signal, mean_rate
-from problem import Spectrum
-from runtime import StopRequest, Store, UsageError, log, on_root
+from freqbias.compare.kappa import FLOOR, leakage, learnable, least_signal, mean_rate
+from freqbias.problem import Spectrum
+from freqbias.runtime import StopRequest, Store, UsageError, log, on_root
 
 if TYPE_CHECKING:
-    from compare.linear_cells import LinearCells
+    from freqbias.compare.linear_cells import LinearCells
 
 LAWS = ("damping", "diffusion", "rho_w")
 
@@ -28,7 +28,7 @@ class View:
     "kappa_pde" and "kappa_nn", the mean learning rates over the run, NaN where they are undefined. limit (d,): the
     Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples. largest: |v_pde| at t = 0 within it;
     tolerance: the size of the errors of v, over that; leakage: what samples at random places leave of |v| at every
-    frequency (`compare.kappa.leakage`). unit: of x, for labels.
+    frequency (`freqbias.compare.kappa.leakage`). unit: of x, for labels.
     """
 
     time: np.ndarray
@@ -134,7 +134,7 @@ def _load(root: Path) -> View:
 
 
 def with_rates(view: View) -> View:
-    """The same view with the mean learning rates among `static`, as `compare.rates` has them."""
+    """The same view with the mean learning rates among `static`, as `freqbias.compare.rates` has them."""
     floor, noise = least_signal(view.largest, view.leakage, FLOOR), view.tolerance * view.largest
     there = learnable(view.frequency, view.spectra["pde"][0], view.limit, least=floor)
     rates = {
@@ -172,7 +172,7 @@ def run_stage(folder: Path, *, resume: bool = False, overwrite: bool = False, st
     spectra.pvd and laws.pvd for ParaView, open_in_paraview.py, view.png and view.gif.
     Raises UsageError as `load_view`, and where a view is in the way; StoppedEarly.
     """
-    import pde.fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
+    import freqbias.pde.fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
 
     if stop is not None:
         stop.install()  # after PETSc, which has a handler of its own for SIGTERM
@@ -180,10 +180,10 @@ def run_stage(folder: Path, *, resume: bool = False, overwrite: bool = False, st
 
 
 def _run_stage(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest | None) -> None:
-    from compare.linear_cells import LinearCells
-    from compare.paraview_script import paraview_script
-    from compare.view_figure import animate_view, draw_view
-    from pde.fields import write_collection
+    from freqbias.compare.linear_cells import LinearCells
+    from freqbias.compare.paraview_script import paraview_script
+    from freqbias.compare.view_figure import animate_view, draw_view
+    from freqbias.pde.fields import write_collection
 
     keys = {"sources": _sources(store)}
     if store.check("view", keys=keys, resume=resume, overwrite=overwrite):

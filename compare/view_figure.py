@@ -1,4 +1,4 @@
-"""The picture and the movie of a result (`compare.view`): |v| of the finite elements, of the network and of their
+"""The picture and the movie of a result (`freqbias.compare.view`): |v| of the finite elements, of the network and of their
 difference, all on one logarithmic scale.
 
 In one dimension curves over the frequency, in two maps, in three the three planes through the largest |v(0)|.
@@ -19,11 +19,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from compare.figures import STYLE, panel_times, reach_of
-from compare.linear_cells import LinearCells
-from compare.view import View
-from compare.view_scene import Plane, Planes, Scene, peak
-from runtime import version_of
+from freqbias.compare.figures import STYLE, panel_times, reach_of
+from freqbias.compare.linear_cells import LinearCells
+from freqbias.compare.view import View
+from freqbias.compare.view_scene import Plane, Planes, Scene, peak
+from freqbias.runtime import version_of
 
 WORDS = {"pde": "finite elements", "nn": "network", "difference": "difference"}
 CURVES = {  # colour (Okabe and Ito 2008), width and dashes
@@ -66,7 +66,7 @@ def animate_view(view: View, path: Path) -> None:
 
 
 def reach(view: View) -> np.ndarray:
-    """How far the axes go, (d,): see `compare.figures.reach_of`."""
+    """How far the axes go, (d,): see `freqbias.compare.figures.reach_of`."""
     magnitude = np.concatenate([values for name, values in view.magnitudes.items() if name != "difference"])
     return reach_of(view.frequency, magnitude, view.limit, leakage=view.leakage)
 

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 import pyvista
 
-from compare.linear_cells import LinearCells
-from compare.view import View
+from freqbias.compare.linear_cells import LinearCells
+from freqbias.compare.view import View
 
 # The directions on the page that point right and up; in three dimensions all axes run towards the reader.
 PAGE = {2: np.eye(3)[:2], 3: np.array([[-0.6, 0.8, 0.0], [-0.32, -0.24, np.sqrt(0.84)]])}

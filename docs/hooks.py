@@ -15,9 +15,9 @@ import typer
 from latex2mathml.converter import convert
 from pydantic.fields import FieldInfo
 
-from compare.cli import build_app
-from problem import RunFile
-from problem.settings import Section
+from freqbias.compare.cli import build_app
+from freqbias.problem import RunFile
+from freqbias.problem.settings import Section
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

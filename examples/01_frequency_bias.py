@@ -10,10 +10,10 @@ Prints: half of the error is left at t = 58.7 below 4 cycles, at t = 389 above 1
 import matplotlib.pyplot as plt
 import numpy as np
 
-import pde
-from compare import band_energy
-from nn import InfiniteWidthKernel, LinearisedTraining
-from problem import build, parse
+from freqbias import pde
+from freqbias.compare import band_energy
+from freqbias.nn import InfiniteWidthKernel, LinearisedTraining
+from freqbias.problem import build, parse
 
 EDGES = (0, 4, 8, 12, 24)  # of the bands: EDGES[b] <= |xi| < EDGES[b + 1], in cycles per side of the map
 

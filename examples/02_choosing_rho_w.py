@@ -10,8 +10,8 @@ Prints: 1 % of the loss is left at t = 102 by the mixture, and at t = 295 by the
 import matplotlib.pyplot as plt
 import numpy as np
 
-import pde
-from problem import Annulus, Density, Gaussian, Grid, Mixture, Network, Problem, Uniform, waves
+from freqbias import pde
+from freqbias.problem import Annulus, Density, Gaussian, Grid, Mixture, Network, Problem, Uniform, waves
 
 samples = waves(Grid(shape=(256,), extent=(1.0,)), [[3.0], [40.0]], window=0.1)
 times = np.array([0.0, *np.geomspace(1.0, 3000.0, 60)])

@@ -10,10 +10,10 @@ Prints: distance from the kernel: local 7e-05, data 3e-05 with a window; local 4
 import matplotlib.pyplot as plt
 import numpy as np
 
-import pde
-from compare import project
-from nn import InfiniteWidthKernel, LinearisedTraining
-from problem import Gaussian, Grid, Network, Pde, Problem, waves
+from freqbias import pde
+from freqbias.compare import project
+from freqbias.nn import InfiniteWidthKernel, LinearisedTraining
+from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, waves
 
 grid = Grid(shape=(256,), extent=(1.0,))
 times = np.array([0.0, *np.geomspace(1.0, 300.0, 20)])

@@ -9,9 +9,9 @@ Prints: at 400 scattered places the losses agree to 1e-07 of the start
 import matplotlib.pyplot as plt
 import numpy as np
 
-import pde
-from nn import InfiniteWidthKernel, LinearisedTraining
-from problem import Gaussian, Network, Pde, Problem, Samples, Scattered
+from freqbias import pde
+from freqbias.nn import InfiniteWidthKernel, LinearisedTraining
+from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, Scattered
 
 random = np.random.default_rng(0)
 x = np.clip(0.2 * random.standard_normal((400, 2)), -0.5, 0.5)

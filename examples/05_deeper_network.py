@@ -10,10 +10,10 @@ Prints: damping at 25 cycles over that at 0: 4e-06 with two layers, 9e-03 with t
 import matplotlib.pyplot as plt
 import numpy as np
 
-import pde
-from compare import project
-from nn import InfiniteWidthKernel, LinearisedTraining
-from problem import Gaussian, Grid, Network, Problem, waves
+from freqbias import pde
+from freqbias.compare import project
+from freqbias.nn import InfiniteWidthKernel, LinearisedTraining
+from freqbias.problem import Gaussian, Grid, Network, Problem, waves
 
 samples = waves(Grid(shape=(128,), extent=(1.0,)), [[10.0]], window=0.02)
 times = np.linspace(0.0, 40.0, 11)

@@ -9,9 +9,8 @@ Prints: the network is 1.4 % from the equation, over the start
 import numpy as np
 import torch
 
-import compare
-import pde
-from problem import ErrorHistory, Gaussian, Grid, Network, Problem, waves
+from freqbias import compare, pde
+from freqbias.problem import ErrorHistory, Gaussian, Grid, Network, Problem, waves
 
 WIDTH, STEP, SIGMA_A = 4000, 0.05, 1.0
 samples = waves(Grid(shape=(64,), extent=(1.0,)), [[3.0], [8.0]], window=0.12)

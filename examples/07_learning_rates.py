@@ -10,9 +10,9 @@ Prints: kappa is rho_w to 2e-04, where rho_w is more than 5 % of its maximum
 import matplotlib.pyplot as plt
 import numpy as np
 
-import pde
-from compare import mean_rate, theory_rate
-from problem import Gaussian, Grid, Network, Pde, Problem, waves
+from freqbias import pde
+from freqbias.compare import mean_rate, theory_rate
+from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, waves
 
 samples = waves(Grid(shape=(512,), extent=(1.0,)), [[20.0]], window=0.006)
 times = np.array([0.0, 1.0, 2.0])

@@ -2,19 +2,19 @@
 
 from typing import TYPE_CHECKING
 
-from meshes.description import cells_in_words, describe, vertices
-from meshes.plans import BoxPlan, FilePlan, LayeredPlan, Plan
-from meshes.rule import plan
+from freqbias.meshes.description import cells_in_words, describe, vertices
+from freqbias.meshes.plans import BoxPlan, FilePlan, LayeredPlan, Plan
+from freqbias.meshes.rule import plan
 
 if TYPE_CHECKING:
-    from meshes.building import build
+    from freqbias.meshes.building import build
 
 __all__ = ["BoxPlan", "FilePlan", "LayeredPlan", "Plan", "build", "cells_in_words", "describe", "plan", "vertices"]
 
 
 def __getattr__(name: str) -> object:
     if name == "build":  # DOLFINx takes seconds to import, and a plan does not need it
-        from meshes.building import build
+        from freqbias.meshes.building import build
 
         return build
     raise AttributeError(f"module 'meshes' has no attribute {name!r}")

@@ -11,8 +11,8 @@ import dolfinx.mesh
 import numpy as np
 import ufl
 
-from meshes.layers import nodes_and_cells
-from meshes.plans import BoxPlan, FilePlan, LayeredPlan, Plan
+from freqbias.meshes.layers import nodes_and_cells
+from freqbias.meshes.plans import BoxPlan, FilePlan, LayeredPlan, Plan
 
 Nodes = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 

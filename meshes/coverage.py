@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from problem import InputError, Problem
+from freqbias.problem import InputError, Problem
 
 MOST_MISSING = 0.02  # of what is drawn
 ENOUGH = 0.99  # of it, where rho_w has no bounded support

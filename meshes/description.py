@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from meshes.layers import merged, nodes_and_cells
-from meshes.plans import BOX_CELLS, BoxPlan, FilePlan, LayeredPlan, Plan
-from meshes.vtk import from_vtk, vtk_nodes
-from problem import Problem, Sites
+from freqbias.meshes.layers import merged, nodes_and_cells
+from freqbias.meshes.plans import BOX_CELLS, BoxPlan, FilePlan, LayeredPlan, Plan
+from freqbias.meshes.vtk import from_vtk, vtk_nodes
+from freqbias.problem import Problem, Sites
 
 # The simplices that divide a box, by its corners in VTK's order
 DIVIDED = {

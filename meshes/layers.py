@@ -13,8 +13,8 @@ import itertools
 
 import numpy as np
 
-from meshes.plans import LayeredPlan
-from problem import canonical_order
+from freqbias.meshes.plans import LayeredPlan
+from freqbias.problem import canonical_order
 
 CORE = {1: 0.5, 2: 0.5, 3: 0.45}  # half-side of the core over the first radius
 

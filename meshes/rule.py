@@ -12,11 +12,11 @@ from math import ceil, exp, log
 
 import numpy as np
 
-from meshes.coverage import check_coverage, share_beyond
-from meshes.file import read_plan
-from meshes.layers import CORE
-from meshes.plans import SIMPLICES, BoxPlan, LayeredPlan, Plan
-from problem import Grid, InputError, Law, Mesh, Pde, Problem
+from freqbias.meshes.coverage import check_coverage, share_beyond
+from freqbias.meshes.file import read_plan
+from freqbias.meshes.layers import CORE
+from freqbias.meshes.plans import SIMPLICES, BoxPlan, LayeredPlan, Plan
+from freqbias.problem import Grid, InputError, Law, Mesh, Pde, Problem
 
 # nu for tolerances 1e-2, 1e-3, 1e-4 by degree, measured against the exact NTK: the worst of 72 cases in one dimension
 # (laws of six widths, sigma_a from 0.1 to 3, white noise among the targets) stays below 0.6 of the tolerance

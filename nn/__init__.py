@@ -4,26 +4,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nn.backends import make_transforms
-    from nn.fourier_sum import FourierSum
-    from nn.linearised import LinearisedTraining
-    from nn.network import FourierNetwork
-    from nn.ntk import EmpiricalKernel, InfiniteWidthKernel
-    from nn.plan import Plan, prepare
-    from nn.training import Snapshot, train, trajectory
+    from freqbias.nn.backends import make_transforms
+    from freqbias.nn.fourier_sum import FourierSum
+    from freqbias.nn.linearised import LinearisedTraining
+    from freqbias.nn.network import FourierNetwork
+    from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel
+    from freqbias.nn.plan import Plan, prepare
+    from freqbias.nn.training import Snapshot, train, trajectory
 
 _HOMES = {
-    "EmpiricalKernel": "nn.ntk",
-    "FourierNetwork": "nn.network",
-    "FourierSum": "nn.fourier_sum",
-    "InfiniteWidthKernel": "nn.ntk",
-    "LinearisedTraining": "nn.linearised",
-    "Plan": "nn.plan",
-    "Snapshot": "nn.training",
-    "make_transforms": "nn.backends",
-    "prepare": "nn.plan",
-    "train": "nn.training",
-    "trajectory": "nn.training",
+    "EmpiricalKernel": "freqbias.nn.ntk",
+    "FourierNetwork": "freqbias.nn.network",
+    "FourierSum": "freqbias.nn.fourier_sum",
+    "InfiniteWidthKernel": "freqbias.nn.ntk",
+    "LinearisedTraining": "freqbias.nn.linearised",
+    "Plan": "freqbias.nn.plan",
+    "Snapshot": "freqbias.nn.training",
+    "make_transforms": "freqbias.nn.backends",
+    "prepare": "freqbias.nn.plan",
+    "train": "freqbias.nn.training",
+    "trajectory": "freqbias.nn.training",
 }
 
 __all__ = [

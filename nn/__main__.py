@@ -1,8 +1,8 @@
-"""`python -m nn RUN.toml`: the same as `freqbias nn RUN.toml`."""
+"""`python -m freqbias.nn RUN.toml`: the same as `freqbias nn RUN.toml`."""
 
-from nn.cli import nn_command
-from runtime.commandline import main, new_app
+from freqbias.nn.cli import nn_command
+from freqbias.runtime.commandline import main, new_app
 
 app = new_app()
 app.command()(nn_command)
-main(app, "python -m nn")
+main(app, "python -m freqbias.nn")

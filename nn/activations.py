@@ -1,4 +1,4 @@
-"""phi and phi' of `problem.activations`, on tensors of any device and precision."""
+"""phi and phi' of `freqbias.problem.activations`, on tensors of any device and precision."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -5,15 +5,15 @@ from math import prod
 import numpy as np
 import torch
 
-from nn.dense import DenseTransforms
-from nn.gpu_nufft import CufinufftTransforms
-from nn.nufft import NufftTransforms
-from nn.separable import SeparableTransforms
-from nn.transforms import CHUNK, PRECISIONS, Transforms
-from numerics import fine_grid
-from numerics.nufft import share_count
-from problem import Grid, InputError, Problem, Sites, draw
-from runtime import threads_alone
+from freqbias.nn.dense import DenseTransforms
+from freqbias.nn.gpu_nufft import CufinufftTransforms
+from freqbias.nn.nufft import NufftTransforms
+from freqbias.nn.separable import SeparableTransforms
+from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms
+from freqbias.numerics import fine_grid
+from freqbias.numerics.nufft import share_count
+from freqbias.problem import Grid, InputError, Problem, Sites, draw
+from freqbias.runtime import threads_alone
 
 BACKENDS = ("cufinufft", "nufft", "separable", "dense")
 KERNEL_WIDTH = {"single": 7, "double": 13}  # of FINUFFT's spreading kernel, at the accuracies asked of it

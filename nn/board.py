@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nn.plan import Plan
-from nn.training import Snapshot
-from runtime.files import writable
+from freqbias.nn.plan import Plan
+from freqbias.nn.training import Snapshot
+from freqbias.runtime.files import writable
 
 SHOW_EVERY = 1.0  # seconds, between output times; those are always shown
 

@@ -1,11 +1,11 @@
-"""The commands `freqbias nn`, also `python -m nn`, and `freqbias ntk`."""
+"""The commands `freqbias nn`, also `python -m freqbias.nn`, and `freqbias ntk`."""
 
 from typing import Annotated
 
 import typer
 
-from runtime import commandline
-from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
+from freqbias.runtime import commandline
+from freqbias.runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
 
 Shard = Annotated[bool, typer.Option("--shard", help="Share the neurons out among all processes.")]
 
@@ -26,13 +26,13 @@ def nn_command(
     Writes nn/error.nc to the result folder: the network's error on the samples at every output time. Under mpirun
     rank 0 trains while the others sleep; with --shard all share the neurons, under torchrun too.
     """
-    import problem
+    from freqbias import problem
 
     with commandline.open_run(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
-        from nn.stage import run_stage  # takes seconds to import: only once the run file is found good
+        from freqbias.nn.stage import run_stage  # takes seconds to import: only once the run file is found good
 
         run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, shard=shard)
 
@@ -52,12 +52,12 @@ def ntk_command(
     Writes infinite-width.nc and empirical.nc to the folder ntk of the results: the error as the kernel at infinite
     width, and the drawn network's own, would have it at every output time. Takes seconds, and needs no training.
     """
-    import problem
+    from freqbias import problem
 
     with commandline.open_run(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
-        from nn.ntk_stage import run_stage
+        from freqbias.nn.ntk_stage import run_stage
 
         run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)

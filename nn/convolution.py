@@ -14,9 +14,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy import fft
 
-from numerics import GridTransform
-from problem import Grid, Law, Sites, flat_top
-from runtime import available_memory, log, threads_alone
+from freqbias.numerics import GridTransform
+from freqbias.problem import Grid, Law, Sites, flat_top
+from freqbias.runtime import available_memory, log, threads_alone
 
 Convolution = Callable[[np.ndarray], np.ndarray]  # (..., N) -> (..., N)
 

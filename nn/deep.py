@@ -1,4 +1,4 @@
-"""The network with hidden layers on its samples: what `nn.deep_pass` computes, as a training asks for it.
+"""The network with hidden layers on its samples: what `freqbias.nn.deep_pass` computes, as a training asks for it.
 
 The state is W (S, m, d), then V_1 (S, n, 2m) and the other V_l (S, n, n), then c (S, C, n); it is kept in double always
 (single precision would lose small steps), while the matrix products, where the time goes, are made in `precision`.
@@ -9,14 +9,14 @@ from math import prod, sqrt
 import numpy as np
 import torch
 
-from nn.activations import ACTIVATIONS
-from nn.deep_layout import DeepLayout
-from nn.deep_pass import Pass, forward
-from nn.trainable import TrainableNetwork, loss
-from nn.transforms import CHUNK, PRECISIONS
-from numerics.lanczos import Apply
-from problem import Problem, draw_deep
-from problem.activations import ACTIVATIONS as STATED
+from freqbias.nn.activations import ACTIVATIONS
+from freqbias.nn.deep_layout import DeepLayout
+from freqbias.nn.deep_pass import Pass, forward
+from freqbias.nn.trainable import TrainableNetwork, loss
+from freqbias.nn.transforms import CHUNK, PRECISIONS
+from freqbias.numerics.lanczos import Apply
+from freqbias.problem import Problem, draw_deep
+from freqbias.problem.activations import ACTIVATIONS as STATED
 
 
 class DeepNetwork(TrainableNetwork):

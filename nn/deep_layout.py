@@ -5,8 +5,8 @@ from math import prod
 
 import torch
 
-from nn.transforms import PRECISIONS
-from problem import DeepWeights, Problem
+from freqbias.nn.transforms import PRECISIONS
+from freqbias.problem import DeepWeights, Problem
 
 LARGEST_MATRIX = 2**27  # numbers in a kernel's matrix
 FEW_PRODUCTS = 3  # with a kernel, than which its matrix has to be cheaper: the fewest that anybody makes

@@ -21,8 +21,8 @@ from math import pi, sqrt
 
 import torch
 
-from nn.activations import Activation
-from nn.transforms import waves
+from freqbias.nn.activations import Activation
+from freqbias.nn.transforms import waves
 
 Weights = tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]  # W (S, m, d), V_l (S, n, 2m) or (S, n, n), c (S, C, n)
 

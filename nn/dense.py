@@ -2,8 +2,8 @@
 
 import torch
 
-from nn.transforms import CHUNK, PRECISIONS, Transforms, check_finite, waves
-from problem import Sites
+from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms, check_finite, waves
+from freqbias.problem import Sites
 
 Waves = tuple[torch.Tensor, torch.Tensor]  # cos and sin, (k, N) each
 

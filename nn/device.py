@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 import torch
 
-from nn.backends import work_memory
-from nn.deep_layout import DeepLayout
-from nn.transforms import PRECISIONS
-from problem import InputError, Problem
-from runtime import available_memory, threads_alone
+from freqbias.nn.backends import work_memory
+from freqbias.nn.deep_layout import DeepLayout
+from freqbias.nn.transforms import PRECISIONS
+from freqbias.problem import InputError, Problem
+from freqbias.runtime import available_memory, threads_alone
 
 
 def choose_device(wanted: str, backend: str = "auto") -> tuple[torch.device, str]:

@@ -2,7 +2,7 @@
 
     f_c(x) = 1/sqrt(m) sum_k [a_ck p_k cos(2 pi w_k.x) + b_ck q_k sin(2 pi w_k.x)],    p = q = 1 at the start.
 
-It is the network of `nn.network` with the amplitudes (a p, b q). Where J is that one's tangent map and D the derivative
+It is the network of `freqbias.nn.network` with the amplitudes (a p, b q). Where J is that one's tangent map and D the derivative
 of the amplitudes, this one's is J D: in a channel, D sends (da, dp) to p da + a dp, and D^T sends a slope s to
 (p s, sum_c a_c s_c). The layer makes training favour few features: Jeong and Han, Robust Fourier Neural Networks,
 arXiv 2409.02052.
@@ -12,10 +12,10 @@ The state is c as pairs (a, -b) and w, as there, then the pairs (p, q), (m, 2), 
 
 import torch
 
-from nn.network import FourierNetwork
-from nn.sharding import Shards
-from nn.transforms import Transforms
-from problem import Neurons, Problem
+from freqbias.nn.network import FourierNetwork
+from freqbias.nn.sharding import Shards
+from freqbias.nn.transforms import Transforms
+from freqbias.problem import Neurons, Problem
 
 
 class DiagonalNetwork(FourierNetwork):

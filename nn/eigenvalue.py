@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from numerics import Lanczos
-from numerics.lanczos import Apply
+from freqbias.numerics import Lanczos
+from freqbias.numerics.lanczos import Apply
 
 PRODUCTS = 8
 MARGIN = 1.05  # the Ritz value lies below the eigenvalue it tends to

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
-from nn.transforms import Transforms
-from problem import Sites
+from freqbias.nn.transforms import Transforms
+from freqbias.problem import Sites
 
 
 class FourierSum:

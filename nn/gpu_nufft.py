@@ -1,6 +1,6 @@
 """The backend on non-uniform FFTs on a GPU: cuFINUFFT, of types 1 and 2 on a grid, of type 3 between scattered sites.
 
-It counts modes and signs as FINUFFT does (`numerics.nufft`), and takes torch's tensors where they lie. Left alone it
+It counts modes and signs as FINUFFT does (`freqbias.numerics.nufft`), and takes torch's tensors where they lie. Left alone it
 takes the upsampling 1.25 for type 3 in single precision, where sums were wrong by up to 2e-3 in three dimensions.
 """
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from nn.nufft import ACCURACY
-from nn.transforms import PRECISIONS, Transforms, check_finite, waves
-from numerics.scattered import UPSAMPLING
-from problem import SIGN, Grid, Sites
+from freqbias.nn.nufft import ACCURACY
+from freqbias.nn.transforms import PRECISIONS, Transforms, check_finite, waves
+from freqbias.numerics.scattered import UPSAMPLING
+from freqbias.problem import SIGN, Grid, Sites
 
 
 class CufinufftTransforms(Transforms):

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nn.ntk import Kernel
-from numerics import Basis, Evolution, Lanczos, Schedule, exponential, gradient_descent
-from numerics.lanczos import Watch
+from freqbias.nn.ntk import Kernel
+from freqbias.numerics import Basis, Evolution, Lanczos, Schedule, exponential, gradient_descent
+from freqbias.numerics.lanczos import Watch
 
 TOLERANCE = 1e-8  # of the errors over the start: far below what they are compared with, for half as many products more
 

@@ -24,12 +24,12 @@ from math import sqrt
 import numpy as np
 import torch
 
-from nn.fourier_sum import FourierSum
-from nn.sharding import Shards
-from nn.trainable import TrainableNetwork, loss
-from nn.transforms import Transforms
-from numerics import superpose
-from problem import Neurons, Problem, draw
+from freqbias.nn.fourier_sum import FourierSum
+from freqbias.nn.sharding import Shards
+from freqbias.nn.trainable import TrainableNetwork, loss
+from freqbias.nn.transforms import Transforms
+from freqbias.numerics import superpose
+from freqbias.problem import Neurons, Problem, draw
 
 
 @dataclass(frozen=True)

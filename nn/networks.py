@@ -2,13 +2,13 @@
 
 import torch
 
-from nn.backends import make_transforms
-from nn.deep import DeepNetwork
-from nn.diagonal import DiagonalNetwork
-from nn.network import FourierNetwork
-from nn.sharding import Shards
-from nn.trainable import TrainableNetwork
-from problem import Problem
+from freqbias.nn.backends import make_transforms
+from freqbias.nn.deep import DeepNetwork
+from freqbias.nn.diagonal import DiagonalNetwork
+from freqbias.nn.network import FourierNetwork
+from freqbias.nn.sharding import Shards
+from freqbias.nn.trainable import TrainableNetwork
+from freqbias.problem import Problem
 
 
 def network_of(

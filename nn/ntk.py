@@ -17,13 +17,13 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from nn.backends import choose_backend
-from nn.convolution import Convolution, convolution
-from nn.device import memory_that_may_run_out, torch_threads
-from nn.eigenvalue import any_vector, leading_mode
-from nn.networks import network_of
-from nn.sharding import Shards
-from problem import Laws, Problem
+from freqbias.nn.backends import choose_backend
+from freqbias.nn.convolution import Convolution, convolution
+from freqbias.nn.device import memory_that_may_run_out, torch_threads
+from freqbias.nn.eigenvalue import any_vector, leading_mode
+from freqbias.nn.networks import network_of
+from freqbias.nn.sharding import Shards
+from freqbias.problem import Laws, Problem
 
 
 class Kernel(Protocol):
@@ -33,7 +33,7 @@ class Kernel(Protocol):
 
 class InfiniteWidthKernel:
     """Products with the kernel of a problem's network at infinite width, on its samples: O(N log N) each on grids;
-    between scattered samples by non-uniform transforms (`nn.convolution`) or its matrix, whichever is cheaper.
+    between scattered samples by non-uniform transforms (`freqbias.nn.convolution`) or its matrix, whichever is cheaper.
     Prepared once."""
 
     def __init__(self, problem: Problem) -> None:

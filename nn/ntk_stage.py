@@ -16,12 +16,12 @@ from functools import partial
 import numpy as np
 import torch
 
-from nn.linearised import LinearisedTraining
-from nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
-from nn.plan import DRAWN, Plan, prepare
-from numerics import Basis, Lanczos
-from problem import ComputationError, ErrorHistory, Problem, RunFile, every_stage_keys, resolved, stage_keys
-from runtime import Stage, StopRequest, Store, log, on_root, version_of
+from freqbias.nn.linearised import LinearisedTraining
+from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
+from freqbias.nn.plan import DRAWN, Plan, prepare
+from freqbias.numerics import Basis, Lanczos
+from freqbias.problem import ComputationError, ErrorHistory, Problem, RunFile, every_stage_keys, resolved, stage_keys
+from freqbias.runtime import Stage, StopRequest, Store, log, on_root, version_of
 
 KERNELS = ("infinite-width", "empirical")
 WITHIN = 0.1  # of the training's tolerance, where a prediction cannot be more accurate: below what it is compared with

@@ -2,9 +2,9 @@
 
 import torch
 
-from nn.transforms import Transforms
-from numerics import GridTransform, NonUniformTransform, ScatteredTransform
-from problem import Grid, Sites
+from freqbias.nn.transforms import Transforms
+from freqbias.numerics import GridTransform, NonUniformTransform, ScatteredTransform
+from freqbias.problem import Grid, Sites
 
 ACCURACY = {"single": 1e-6, "double": 1e-12}  # asked of FINUFFT, relative
 

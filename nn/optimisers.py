@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nn.integrators import INTEGRATORS, Slope, largest_within
-from problem import Training
+from freqbias.nn.integrators import INTEGRATORS, Slope, largest_within
+from freqbias.problem import Training
 
 MOMENTUM = 0.9  # where [training] gives none
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nn.eigenvalue import any_vector, leading_mode
-from numerics import Schedule
-from numerics.lanczos import Apply
+from freqbias.nn.eigenvalue import any_vector, leading_mode
+from freqbias.numerics import Schedule
+from freqbias.numerics.lanczos import Apply
 
 STEADY = 0.02  # relative change from one measurement to the next at which the next one can wait
 RISE, FALL = 1.05, 0.8  # of lambda_max over the one that the step is for, beyond which it is adapted

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from nn.backends import choose_backend
-from nn.device import check_memory, choose_device
-from nn.integrators import INTEGRATORS, Integrator
-from nn.ntk import EmpiricalKernel, largest_eigenvalue
-from nn.optimisers import Adam, Batches, Momentum, batch_weights, optimiser
-from nn.pace import Pace
-from nn.sharding import Shards
-from numerics import Schedule
-from problem import ErrorHistory, InputError, Problem, Training
-from runtime import log, on_root, version_of
+from freqbias.nn.backends import choose_backend
+from freqbias.nn.device import check_memory, choose_device
+from freqbias.nn.integrators import INTEGRATORS, Integrator
+from freqbias.nn.ntk import EmpiricalKernel, largest_eigenvalue
+from freqbias.nn.optimisers import Adam, Batches, Momentum, batch_weights, optimiser
+from freqbias.nn.pace import Pace
+from freqbias.nn.sharding import Shards
+from freqbias.numerics import Schedule
+from freqbias.problem import ErrorHistory, InputError, Problem, Training
+from freqbias.runtime import log, on_root, version_of
 
 TIME = {
     "momentum": "gradient-flow time: t = s step, step = rate / (1 - momentum)",

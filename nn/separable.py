@@ -4,8 +4,8 @@ from math import prod
 
 import torch
 
-from nn.transforms import CHUNK, PRECISIONS, Transforms, check_finite, waves
-from problem import Grid
+from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms, check_finite, waves
+from freqbias.problem import Grid
 
 
 class SeparableTransforms(Transforms):

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from nn.board import tensorboard
-from nn.pace import Pace
-from nn.plan import Plan, prepare
-from nn.sharding import Shards, among_all
-from nn.training import Checkpoint, Snapshot, trajectory
-from problem import ComputationError, Problem, RunFile, every_stage_keys, resolved, stage_keys
-from runtime import Stage, StopRequest, Store, log, on_root
+from freqbias.nn.board import tensorboard
+from freqbias.nn.pace import Pace
+from freqbias.nn.plan import Plan, prepare
+from freqbias.nn.sharding import Shards, among_all
+from freqbias.nn.training import Checkpoint, Snapshot, trajectory
+from freqbias.problem import ComputationError, Problem, RunFile, every_stage_keys, resolved, stage_keys
+from freqbias.runtime import Stage, StopRequest, Store, log, on_root
 
 STATES = ("state-0", "state-1")
 

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 
-from numerics.lanczos import Apply
+from freqbias.numerics.lanczos import Apply
 
 
 class TrainableNetwork(ABC):

@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from nn.device import memory_that_may_run_out, torch_threads
-from nn.networks import network_of
-from nn.pace import Pace
-from nn.plan import Plan, prepare
-from nn.trainable import TrainableNetwork, loss
-from numerics import Schedule
-from numerics.lanczos import Apply
-from problem import ComputationError, ErrorHistory, Problem, Training
-from runtime import Progress, log
+from freqbias.nn.device import memory_that_may_run_out, torch_threads
+from freqbias.nn.networks import network_of
+from freqbias.nn.pace import Pace
+from freqbias.nn.plan import Plan, prepare
+from freqbias.nn.trainable import TrainableNetwork, loss
+from freqbias.numerics import Schedule
+from freqbias.numerics.lanczos import Apply
+from freqbias.problem import ComputationError, ErrorHistory, Problem, Training
+from freqbias.runtime import Progress, log
 
 MEMORY = "memory."  # before the names of an optimiser's buffers
 DIVERGED = 2.0  # times the loss at the start, which the exact flow never increases

@@ -3,7 +3,7 @@
 With E_kq = exp(-2 pi i w_k.x_q), they are  Re (E^H c)_q = Re sum_k c_k exp(2 pi i w_k.x_q)  and its adjoint
 (E u)_k = sum_q u_q exp(-2 pi i w_k.x_q).
 
-Frequencies w are (d, m) [cycles/length]. All backends (`nn.backends`) take and return tensors on their device; the
+Frequencies w are (d, m) [cycles/length]. All backends (`freqbias.nn.backends`) take and return tensors on their device; the
 sums are made in the precision asked for.
 """
 

@@ -1,14 +1,14 @@
 """What both sides compute with: the non-uniform transforms behind one seam, and functions of a symmetric operator by
 Lanczos: its exponential, and gradient descent."""
 
-from numerics.descent import gradient_descent
-from numerics.folding import fold
-from numerics.lanczos import Basis, Evolution, Lanczos, exponential, shift_invert_exponential
-from numerics.nufft import GridTransform, NonUniformTransform
-from numerics.scattered import ScatteredTransform, fine_grid, transform_between
-from numerics.schedule import Schedule
-from numerics.superposition import drawn_values, superpose
-from numerics.tensor import TensorTransform, transform_to_tensor_grid
+from freqbias.numerics.descent import gradient_descent
+from freqbias.numerics.folding import fold
+from freqbias.numerics.lanczos import Basis, Evolution, Lanczos, exponential, shift_invert_exponential
+from freqbias.numerics.nufft import GridTransform, NonUniformTransform
+from freqbias.numerics.scattered import ScatteredTransform, fine_grid, transform_between
+from freqbias.numerics.schedule import Schedule
+from freqbias.numerics.superposition import drawn_values, superpose
+from freqbias.numerics.tensor import TensorTransform, transform_to_tensor_grid
 
 __all__ = [
     "Basis",

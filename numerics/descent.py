@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from numerics.lanczos import Apply, Basis, Evolution, Lanczos, Watch
-from numerics.schedule import Schedule
-from problem import ComputationError
+from freqbias.numerics.lanczos import Apply, Basis, Evolution, Lanczos, Watch
+from freqbias.numerics.schedule import Schedule
+from freqbias.problem import ComputationError
 
 BLOCK = 4096  # steps whose residuals are summed at once
 GRADIENT_DESCENT = (1.0, 1.0)  # R(z) = 1 - z

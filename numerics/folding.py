@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from numerics.nufft import GridTransform
-from problem import Grid, Law, Sites, flat_top
+from freqbias.numerics.nufft import GridTransform
+from freqbias.problem import Grid, Law, Sites, flat_top
 
 WIDER = 1.5  # the lattice over the differences of the sites: room for the cut-off to fall
 STEPS = 16  # of the lattice, at the least, for that: else it does not resolve the cut-off

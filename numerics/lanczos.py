@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
-from problem import ComputationError
+from freqbias.problem import ComputationError
 
 Apply = Callable[[np.ndarray], np.ndarray]  # (n,) -> (n,)
 Dot = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (k, n), (n,) -> (k,)

@@ -1,7 +1,7 @@
 """The non-uniform Fourier transforms, behind one seam: E^H and E between samples and any frequencies; here those
-of a grid, in `numerics.scattered` those of any sites.
+of a grid, in `freqbias.numerics.scattered` those of any sites.
 
-With E_iq = exp(-2 pi i xi_i.x_q) (the convention of `problem.fourier`):
+With E_iq = exp(-2 pi i xi_i.x_q) (the convention of `freqbias.problem.fourier`):
 
     to_frequencies:  (E u)_i   = sum_q u_q exp(-2 pi i xi_i.x_q)      (type 2, the grid being the modes)
     to_samples:      (E^H c)_q = sum_i c_i exp(+2 pi i xi_i.x_q)      (type 1), the exact adjoint
@@ -23,7 +23,7 @@ from typing import Any
 import finufft
 import numpy as np
 
-from problem import SIGN, Grid, Sites
+from freqbias.problem import SIGN, Grid, Sites
 
 PRECISIONS = {"single": (np.float32, np.complex64), "double": (np.float64, np.complex128)}
 UNSORTED = 2**24  # bytes of the fine grid up to which the points are left as they come

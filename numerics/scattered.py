@@ -14,8 +14,8 @@ frequencies are transformed together, that is on the partition.
 import finufft
 import numpy as np
 
-from numerics.nufft import GridTransform, NonUniformTransform, Share, unit_wave
-from problem import SIGN, Grid, Sites
+from freqbias.numerics.nufft import GridTransform, NonUniformTransform, Share, unit_wave
+from freqbias.problem import SIGN, Grid, Sites
 
 FINEST = 1e-10  # the least accuracy asked for in double, so that neither shows; measured, half as fast as 1e-4 in 2-D
 UPSAMPLING = 2.0

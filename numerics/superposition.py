@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from numerics.scattered import transform_between
-from problem import DeepWeights, Neurons, Problem, Sites, draw, draw_deep
-from problem.activations import ACTIVATIONS, Activation
+from freqbias.numerics.scattered import transform_between
+from freqbias.problem import DeepWeights, Neurons, Problem, Sites, draw, draw_deep
+from freqbias.problem.activations import ACTIVATIONS, Activation
 
 CHUNK = 2**23  # numbers that a layer's values may take at a time
 

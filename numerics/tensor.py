@@ -8,9 +8,9 @@ from math import prod
 
 import numpy as np
 
-from numerics.nufft import NonUniformTransform
-from numerics.scattered import transform_between
-from problem import Grid, Sites, phase
+from freqbias.numerics.nufft import NonUniformTransform
+from freqbias.numerics.scattered import transform_between
+from freqbias.problem import Grid, Sites, phase
 
 MOST_POINTS = 256  # an axis, from 2-D on; measured
 NEARNESS = 1e-9  # of the largest coordinate: closer ones are the same

@@ -5,12 +5,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pde.fields import write_fields
-    from pde.solver import Snapshot, Solver, solve
+    from freqbias.pde.fields import write_fields
+    from freqbias.pde.solver import Snapshot, Solver, solve
 
 __all__ = ["Snapshot", "Solver", "solve", "write_fields"]
 
-_HOMES = {"Snapshot": "pde.solver", "Solver": "pde.solver", "solve": "pde.solver", "write_fields": "pde.fields"}
+_HOMES = {
+    "Snapshot": "freqbias.pde.solver",
+    "Solver": "freqbias.pde.solver",
+    "solve": "freqbias.pde.solver",
+    "write_fields": "freqbias.pde.fields",
+}
 
 
 def __getattr__(name: str) -> object:

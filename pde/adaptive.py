@@ -13,9 +13,9 @@ from math import ceil, inf, log, log2
 
 import numpy as np
 
-from pde.evolution import Effort, Operator
-from pde.petsc_ts import ORDER, Stepper
-from problem import ComputationError
+from freqbias.pde.evolution import Effort, Operator
+from freqbias.pde.petsc_ts import ORDER, Stepper
+from freqbias.problem import ComputationError
 
 SAFETY = 0.9  # of the step that would spend all that it may
 FIRST_SHARE = 0.1  # of the tolerance, which the length of the first step is guessed for

@@ -9,10 +9,10 @@ import time
 
 import numpy as np
 
-from numerics import Basis, Lanczos
-from pde.data_operator import DataOperator
-from pde.local_operator import LocalOperator
-from runtime import Stage, StopRequest, on_root
+from freqbias.numerics import Basis, Lanczos
+from freqbias.pde.data_operator import DataOperator
+from freqbias.pde.local_operator import LocalOperator
+from freqbias.runtime import Stage, StopRequest, on_root
 
 EVERY = 60.0  # seconds
 

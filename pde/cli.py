@@ -1,7 +1,7 @@
-"""The command `freqbias pde`, also `python -m pde`."""
+"""The command `freqbias pde`, also `python -m freqbias.pde`."""
 
-from runtime import commandline
-from runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose
+from freqbias.runtime import commandline
+from freqbias.runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose
 
 
 def pde_command(
@@ -20,15 +20,15 @@ def pde_command(
     Writes pde/spectrum.nc and pde/fields.pvd (for ParaView) to the result folder: the spectrum of the error on the
     mesh at every output time. Under mpirun all ranks share the work.
     """
-    import problem
+    from freqbias import problem
 
     with commandline.open_run(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
-        from pde.petsc_options import start
+        from freqbias.pde.petsc_options import start
 
         start(petsc or [])  # before what follows starts it
-        from pde.stage import run_stage  # takes seconds to import: only once the run file is found good
+        from freqbias.pde.stage import run_stage  # takes seconds to import: only once the run file is found good
 
         run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])

@@ -22,9 +22,9 @@ from contextlib import suppress
 from dataclasses import replace
 from math import log2
 
-from meshes import Plan, plan
-from problem import InputError, Mesh, Pde, Problem
-from runtime import available_memory, size, size_here
+from freqbias.meshes import Plan, plan
+from freqbias.problem import InputError, Mesh, Pde, Problem
+from freqbias.runtime import available_memory, size, size_here
 
 Try = tuple[float, Pde, Mesh]  # a value, and the settings with it
 

@@ -17,12 +17,12 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
-from meshes import BoxPlan, Plan, build
-from numerics import NonUniformTransform, TensorTransform, transform_between, transform_to_tensor_grid
-from pde import forms
-from pde.element_matrices import ElementMatrices
-from pde.nodes import Nodes
-from problem import ComputationError, Problem
+from freqbias.meshes import BoxPlan, Plan, build
+from freqbias.numerics import NonUniformTransform, TensorTransform, transform_between, transform_to_tensor_grid
+from freqbias.pde import forms
+from freqbias.pde.element_matrices import ElementMatrices
+from freqbias.pde.nodes import Nodes
+from freqbias.problem import ComputationError, Problem
 
 
 class DataOperator:

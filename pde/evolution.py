@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from numerics import Basis, Lanczos
+from freqbias.numerics import Basis, Lanczos
 
 Solve = Callable[[np.ndarray], np.ndarray]
 

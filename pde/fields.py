@@ -11,9 +11,9 @@ import numpy as np
 import pyvista
 from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
-from meshes import Plan
-from pde.forms import laws_on
-from problem import Problem, Spectrum
+from freqbias.meshes import Plan
+from freqbias.pde.forms import laws_on
+from freqbias.problem import Problem, Spectrum
 
 VTK_LAGRANGE = {
     "interval": pyvista.CellType.LAGRANGE_CURVE,

@@ -16,8 +16,8 @@ from math import log, pi
 
 import numpy as np
 
-from pde.data_operator import DataOperator
-from problem import Problem
+from freqbias.pde.data_operator import DataOperator
+from freqbias.problem import Problem
 
 PROBES, FEWEST = 100, 10
 LARGEST = 2**24  # numbers in their rows of K, unless they are the fewest

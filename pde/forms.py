@@ -16,9 +16,9 @@ import numpy as np
 import ufl
 from dolfinx import fem
 
-from meshes import Plan
-from numerics import fold
-from problem import Problem
+from freqbias.meshes import Plan
+from freqbias.numerics import fold
+from freqbias.problem import Problem
 
 Value = Callable[[np.ndarray], np.ndarray]  # (n, d) -> (n,)
 

@@ -12,8 +12,8 @@ import numpy as np
 import ufl
 from dolfinx import fem
 
-from numerics import GridTransform
-from problem import Grid
+from freqbias.numerics import GridTransform
+from freqbias.problem import Grid
 
 
 class FourierIntegral:

@@ -1,10 +1,10 @@
 """Which integrator the settings ask for, and the share of the tolerance that each part of the computation has."""
 
-from pde.adaptive import Adaptive
-from pde.evolution import Integrator
-from pde.krylov import GradientDescent, Lanczos, ShiftInvertLanczos
-from pde.theta import ThetaMethod, automatic_step
-from problem import Grid, Pde, Problem
+from freqbias.pde.adaptive import Adaptive
+from freqbias.pde.evolution import Integrator
+from freqbias.pde.krylov import GradientDescent, Lanczos, ShiftInvertLanczos
+from freqbias.pde.theta import ThetaMethod, automatic_step
+from freqbias.problem import Grid, Pde, Problem
 
 INTEGRATION_SHARE = 0.2  # of the tolerance, for Lanczos, where digits are cheap; the mesh takes the rest
 STEPPING_SHARE = 0.5  # of the tolerance, for the stepping integrators

@@ -7,9 +7,9 @@ from math import sqrt
 
 import numpy as np
 
-from numerics import Evolution, Schedule, exponential, gradient_descent, shift_invert_exponential
-from numerics import Lanczos as Krylov
-from pde.evolution import Effort, Operator, Solve
+from freqbias.numerics import Evolution, Schedule, exponential, gradient_descent, shift_invert_exponential
+from freqbias.numerics import Lanczos as Krylov
+from freqbias.pde.evolution import Effort, Operator, Solve
 
 SPAN = 100.0  # largest ratio of output times that one shift serves
 

@@ -10,9 +10,9 @@ from dolfinx import fem
 from dolfinx.fem.petsc import assemble_matrix, create_matrix
 from petsc4py import PETSc
 
-from pde.cost import DIRECT
-from pde.petsc_options import PREFIX
-from problem import ComputationError
+from freqbias.pde.cost import DIRECT
+from freqbias.pde.petsc_options import PREFIX
+from freqbias.problem import ComputationError
 
 
 class Matrix:

@@ -16,13 +16,13 @@ from functools import cached_property
 import numpy as np
 from dolfinx.mesh import Mesh
 
-from meshes import BoxPlan, Plan, build
-from numerics import GridTransform
-from pde import forms
-from pde.fourier_integral import FourierIntegral
-from pde.linear_algebra import Matrix, ShiftedSolver
-from pde.nodes import Nodes
-from problem import Problem
+from freqbias.meshes import BoxPlan, Plan, build
+from freqbias.numerics import GridTransform
+from freqbias.pde import forms
+from freqbias.pde.fourier_integral import FourierIntegral
+from freqbias.pde.linear_algebra import Matrix, ShiftedSolver
+from freqbias.pde.nodes import Nodes
+from freqbias.problem import Problem
 
 SOLVER_SHARE = 1e-3  # of the accuracy of the transforms, for a solve: a run makes many
 

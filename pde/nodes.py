@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from dolfinx import fem
 
-from problem import canonical_order
+from freqbias.problem import canonical_order
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ program look for names with the prefix `pde_`: -pde_ksp_rtol, -pde_pc_type, -pde
 import re
 from collections.abc import Sequence
 
-from problem import InputError
-from runtime import UsageError, log, size
-from runtime.ranks import by_torchrun
+from freqbias.problem import InputError
+from freqbias.runtime import UsageError, log, size
+from freqbias.runtime.ranks import by_torchrun
 
 PREFIX = "pde_"
 NAME = re.compile(r"-{1,2}[A-Za-z]\w*")

@@ -18,10 +18,10 @@ import ctypes
 import numpy as np
 from petsc4py import PETSc
 
-from pde.evolution import Effort, Operator, Solve
-from pde.linear_algebra import name_of, said
-from pde.petsc_options import PREFIX
-from problem import ComputationError
+from freqbias.pde.evolution import Effort, Operator, Solve
+from freqbias.pde.linear_algebra import name_of, said
+from freqbias.pde.petsc_options import PREFIX
+from freqbias.problem import ComputationError
 
 SCHEME, ORDER, BOUND = "rodaspr2", 4, 0.88
 

@@ -18,13 +18,13 @@ import numpy as np
 import ufl
 from dolfinx import fem
 
-from meshes import Plan, build
-from pde.cost import obstacle
-from pde.evolution import Effort
-from pde.integrators import choose, transform_accuracy
-from pde.local_operator import LocalOperator
-from problem import ComputationError, Pde, Problem
-from runtime import log, on_root, threads
+from freqbias.meshes import Plan, build
+from freqbias.pde.cost import obstacle
+from freqbias.pde.evolution import Effort
+from freqbias.pde.integrators import choose, transform_accuracy
+from freqbias.pde.local_operator import LocalOperator
+from freqbias.problem import ComputationError, Pde, Problem
+from freqbias.runtime import log, on_root, threads
 
 MESH_SHARE = 0.5  # of the tolerance
 BULK = 0.5  # of the squared estimate, in the cells that are refined

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-import runtime
-from numerics import drawn_values
-from pde.cost import affordable_plan
-from pde.data_operator import DataOperator
-from pde.evolution import Effort, finite
-from pde.floor import Defect, accumulated
-from pde.integrators import choose, transform_accuracy
-from pde.local_operator import LocalOperator
-from pde.refinement import refined
-from problem import ComputationError, Grid, Mesh, Pde, Problem, Spectrum
+from freqbias import runtime
+from freqbias.numerics import drawn_values
+from freqbias.pde.cost import affordable_plan
+from freqbias.pde.data_operator import DataOperator
+from freqbias.pde.evolution import Effort, finite
+from freqbias.pde.floor import Defect, accumulated
+from freqbias.pde.integrators import choose, transform_accuracy
+from freqbias.pde.local_operator import LocalOperator
+from freqbias.pde.refinement import refined
+from freqbias.problem import ComputationError, Grid, Mesh, Pde, Problem, Spectrum
 
 
 def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
@@ -31,7 +31,7 @@ def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
 @dataclass(frozen=True)
 class Snapshot:
     """The solution at one output time: the whole state on rank 0 (None elsewhere), the loss, for the local operator
-    the share outside, for folded laws that may not be exact the defect of the kernel (`pde.floor`), and what it
+    the share outside, for folded laws that may not be exact the defect of the kernel (`freqbias.pde.floor`), and what it
     took from the start (`Effort.counts`)."""
 
     index: int

@@ -1,7 +1,7 @@
 """The stage `pde` of a result: output times stored as they are reached, `spectrum.nc` and `fields.pvd` at the end.
 
 Parts: `output-K`, the whole state, loss and share outside at output time K; `krylov-R` of a run by Lanczos, which
-reaches all output times at once (`pde.checkpoint`). A resumed run goes on from there, on any number of ranks.
+reaches all output times at once (`freqbias.pde.checkpoint`). A resumed run goes on from there, on any number of ranks.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -12,13 +12,13 @@ from math import isnan
 import dolfinx
 from petsc4py import PETSc
 
-from pde.checkpoint import Checkpoint
-from pde.cost import affordable_plan
-from pde.fields import spectrum_fields, write_fields
-from pde.petsc_options import report_unused
-from pde.solver import Snapshot, Solver
-from problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
-from runtime import Progress, Stage, StopRequest, Store, log, on_root
+from freqbias.pde.checkpoint import Checkpoint
+from freqbias.pde.cost import affordable_plan
+from freqbias.pde.fields import spectrum_fields, write_fields
+from freqbias.pde.petsc_options import report_unused
+from freqbias.pde.solver import Snapshot, Solver
+from freqbias.problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
+from freqbias.runtime import Progress, Stage, StopRequest, Store, log, on_root
 
 
 def run_stage(

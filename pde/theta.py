@@ -15,9 +15,9 @@ from math import ceil, exp, log, sqrt
 
 import numpy as np
 
-from numerics import Schedule
-from pde.evolution import Effort, Operator, finite
-from problem import ComputationError, InputError
+from freqbias.numerics import Schedule
+from freqbias.pde.evolution import Effort, Operator, finite
+from freqbias.problem import ComputationError, InputError
 
 DIFFERENCE = {1.0: (2, 0.5419), 0.5: (3, 0.1494)}  # theta: q and c
 

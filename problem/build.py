@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from problem import files
-from problem.data_settings import FileSection, WavesSection
-from problem.errors import InputError
-from problem.grid import Grid
-from problem.records import Problem
-from problem.runfile import OUTPUTS, RunFile
-from problem.samples import Samples, area_average, waves
-from problem.settings import per_axis
-from problem.sites import Scattered
+from freqbias.problem import files
+from freqbias.problem.data_settings import FileSection, WavesSection
+from freqbias.problem.errors import InputError
+from freqbias.problem.grid import Grid
+from freqbias.problem.records import Problem
+from freqbias.problem.runfile import OUTPUTS, RunFile
+from freqbias.problem.samples import Samples, area_average, waves
+from freqbias.problem.settings import per_axis
+from freqbias.problem.sites import Scattered
 
 
 def build(run: RunFile) -> Problem:

@@ -1,13 +1,13 @@
-"""The section [data] of the run file, a model for each kind; see `problem.settings`."""
+"""The section [data] of the run file, a model for each kind; see `freqbias.problem.settings`."""
 
 from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from problem.section import Section
-from problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
-from problem.sites import LARGEST
+from freqbias.problem.section import Section
+from freqbias.problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
+from freqbias.problem.sites import LARGEST
 
 MOST_SAMPLES = 10**8  # some 10 GB with their positions
 AxisPoints = Annotated[int, Field(ge=2, le=10**9)]

@@ -1,7 +1,7 @@
 """The laws of networks with hidden layers after the Fourier features, at infinite width.
 
 The first layer sees x through k(x - x') alone, so that in K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x') both G and H are
-functions of k. With the dual functions P and Q of the activation (`problem.activations`) and L = depth - 2,
+functions of k. With the dual functions P and Q of the activation (`freqbias.problem.activations`) and L = depth - 2,
 
     S_0 = k,  S_l = P(S_{l-1}),  D_l = Q(S_{l-1}),
     G = S_L + sigma_a^2 sum_{l=0}^{L-1} S_l prod_{j=l+1}^{L} D_j,    H = sigma_a^2 k prod_{j=1}^{L} D_j.
@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from problem.activations import ACTIVATIONS, Activation
-from problem.density import Density, smallest_radius
-from problem.laws import Law, Laws, Scaled
-from problem.settings import Network
-from problem.unfolding import Unfolded
+from freqbias.problem.activations import ACTIVATIONS, Activation
+from freqbias.problem.density import Density, smallest_radius
+from freqbias.problem.laws import Law, Laws, Scaled
+from freqbias.problem.settings import Network
+from freqbias.problem.unfolding import Unfolded
 
 Series = Callable[[np.ndarray], np.ndarray]
 
@@ -65,7 +65,7 @@ class DeepLaw(Law):
     """transform = g(k) - g(0) with g(k) = sum_n g_n k^n, all g_n >= 0: value = sum_{n>0} g_n rho_w * ... * rho_w.
 
     `transform` is exact; `value`, `maximum` and `tail_radius` are numerical, but for the linear term: see
-    `problem.unfolding`. It reaches everywhere, whatever rho_w does, and jumps where rho_w does. Where rho_w jumps, its
+    `freqbias.problem.unfolding`. It reaches everywhere, whatever rho_w does, and jumps where rho_w does. Where rho_w jumps, its
     convolution with itself, which odd activations lack, bends at sums of such places; `breaks` leave those out.
     """
 

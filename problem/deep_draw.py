@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from problem.density import Density
-from problem.draw import unit_points
-from problem.settings import Network
+from freqbias.problem.density import Density
+from freqbias.problem.draw import unit_points
+from freqbias.problem.settings import Network
 
 
 @dataclass(frozen=True)

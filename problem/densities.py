@@ -1,6 +1,6 @@
 """Densities rho_w that reach everywhere: Gaussian, Laplace, Student's t. One law, one class.
 
-What the methods mean, their shapes and units: `problem.density`.
+What the methods mean, their shapes and units: `freqbias.problem.density`.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from math import exp, expm1, lgamma, log, pi, sqrt
 import numpy as np
 from scipy.special import fdtri, kve, ndtri
 
-from problem.density import Density, Planes, polar, squared
+from freqbias.problem.density import Density, Planes, polar, squared
 
 
 @dataclass(frozen=True)

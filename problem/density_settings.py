@@ -1,19 +1,19 @@
-"""The section [density] of the run file, a model for each kind; see `problem.settings`."""
+"""The section [density] of the run file, a model for each kind; see `freqbias.problem.settings`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from problem import files
-from problem.densities import Gaussian, Laplace, StudentT
-from problem.density import Density
-from problem.errors import InputError
-from problem.mixture import Mixture
-from problem.section import Section
-from problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
-from problem.supports import Annulus, Ball, Uniform
-from problem.table import Table
+from freqbias.problem import files
+from freqbias.problem.densities import Gaussian, Laplace, StudentT
+from freqbias.problem.density import Density
+from freqbias.problem.errors import InputError
+from freqbias.problem.mixture import Mixture
+from freqbias.problem.section import Section
+from freqbias.problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
+from freqbias.problem.supports import Annulus, Ball, Uniform
+from freqbias.problem.table import Table
 
 
 class GaussianSection(Section):

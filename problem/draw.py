@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from problem.density import Density
-from problem.settings import Network
+from freqbias.problem.density import Density
+from freqbias.problem.settings import Network
 
 ALL = slice(None)
 CHUNK = 2**16  # rows drawn at once, where most of them are not to be held

@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from problem.sites import Sites
+from freqbias.problem.sites import Sites
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from math import pi
 
 import numpy as np
 
-from problem.density import Density
+from freqbias.problem.density import Density
 
 
 class Law(ABC):

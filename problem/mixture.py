@@ -1,11 +1,11 @@
-"""A mixture of densities. What the methods mean, their shapes and units: `problem.density`."""
+"""A mixture of densities. What the methods mean, their shapes and units: `freqbias.problem.density`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from problem.density import Density, Planes, smallest_radius
+from freqbias.problem.density import Density, Planes, smallest_radius
 
 
 @dataclass(frozen=True)

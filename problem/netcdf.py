@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from problem.errors import InputError
+from freqbias.problem.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from problem.deep import deep
-from problem.density import Density
-from problem.errors import InputError
-from problem.grid import Grid
-from problem.laws import Laws, two_layer
-from problem.netcdf import load_netcdf, must_agree, save_netcdf
-from problem.samples import Samples
-from problem.settings import Network
-from problem.sites import LARGEST, Sites
+from freqbias.problem.deep import deep
+from freqbias.problem.density import Density
+from freqbias.problem.errors import InputError
+from freqbias.problem.grid import Grid
+from freqbias.problem.laws import Laws, two_layer
+from freqbias.problem.netcdf import load_netcdf, must_agree, save_netcdf
+from freqbias.problem.samples import Samples
+from freqbias.problem.settings import Network
+from freqbias.problem.sites import LARGEST, Sites
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,13 +9,13 @@ from typing import Any
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
-from problem import files
-from problem.data_settings import DataSection
-from problem.density_settings import DensitySection, MixtureSection, Part
-from problem.errors import InputError
-from problem.section import Section, explain
-from problem.settings import Compare, Mesh, Network, Pde, Time, variants
-from problem.training_settings import Training
+from freqbias.problem import files
+from freqbias.problem.data_settings import DataSection
+from freqbias.problem.density_settings import DensitySection, MixtureSection, Part
+from freqbias.problem.errors import InputError
+from freqbias.problem.section import Section, explain
+from freqbias.problem.settings import Compare, Mesh, Network, Pde, Time, variants
+from freqbias.problem.training_settings import Training
 
 OUTPUTS = 20  # evenly spaced output times, where neither outputs nor times is given
 
@@ -224,7 +224,7 @@ _SECTIONS: dict[str, type[Section]] = {
 
 
 def _lines(errors: list[Any]) -> list[str]:
-    """One line for each key at fault, of which its section tells itself where it can (`problem.settings.Settings`)."""
+    """One line for each key at fault, of which its section tells itself where it can (`freqbias.problem.settings.Settings`)."""
     lines: dict[str, str] = {}
     for error in errors:
         section, model, key = _place(error["loc"])

@@ -1,14 +1,14 @@
 """Samples of a target f*: the built-in waves, and resampling of the user's own arrays. Reading files:
-`problem.files`."""
+`freqbias.problem.files`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from problem.errors import InputError
-from problem.grid import Grid
-from problem.sites import LARGEST, SMALLEST, Scattered, Sites
+from freqbias.problem.errors import InputError
+from freqbias.problem.grid import Grid
+from freqbias.problem.sites import LARGEST, SMALLEST, Scattered, Sites
 
 SPLIT, NOISE = 1, 2  # streams of random numbers beside that of the network's draw
 

@@ -1,5 +1,5 @@
 """Where the samples lie: what the rest asks of any sites, and those of measurements scattered in space. The uniform
-grid: `problem.grid`."""
+grid: `freqbias.problem.grid`."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from problem.errors import InputError
+from freqbias.problem.errors import InputError
 
 SMALLEST, LARGEST = 1e-12, 1e12  # of all that has a unit: single precision then holds every product met
 

@@ -1,6 +1,6 @@
 """Densities rho_w that are uniform on a bounded support: box, ball, annulus. One law, one class.
 
-What the methods mean, their shapes and units: `problem.density`.
+What the methods mean, their shapes and units: `freqbias.problem.density`.
 """
 
 from abc import abstractmethod
@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import j1
 
-from problem.density import Density, Planes, polar, squared
+from freqbias.problem.density import Density, Planes, polar, squared
 
 
 class Flat(Density):

@@ -1,4 +1,4 @@
-"""A density tabulated on a grid. What the methods mean, their shapes and units: `problem.density`."""
+"""A density tabulated on a grid. What the methods mean, their shapes and units: `freqbias.problem.density`."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -7,8 +7,8 @@ from math import prod
 import finufft
 import numpy as np
 
-from problem.density import Density, Planes, smallest_radius
-from problem.errors import InputError
+from freqbias.problem.density import Density, Planes, smallest_radius
+from freqbias.problem.errors import InputError
 
 ROUNDING = 1e-6  # of the largest value: single precision, and what a Fourier transform leaves, stay below it
 CHUNK = 2**22  # numbers held at a time

@@ -1,12 +1,12 @@
-"""The section [training] of the run file; see `problem.settings`."""
+"""The section [training] of the run file; see `freqbias.problem.settings`."""
 
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from problem.section import Settings
-from problem.settings import Positive
-from problem.sites import LARGEST
+from freqbias.problem.section import Settings
+from freqbias.problem.settings import Positive
+from freqbias.problem.sites import LARGEST
 
 
 class Training(Settings):

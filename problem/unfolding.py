@@ -9,8 +9,8 @@ import finufft
 import numpy as np
 from scipy import fft
 
-from problem.density import Density
-from problem.fourier import SIGN
+from freqbias.problem.density import Density
+from freqbias.problem.fourier import SIGN
 
 MOST_POINTS = {1: 2**15, 2: 2**10, 3: 96}  # of the lattice, an axis
 LEVELS = [10.0 ** (-n / 2) for n in range(26, 1, -1)]  # accuracies aimed at, the best first

@@ -9,13 +9,13 @@ from typing import Annotated, Any, NoReturn, Protocol
 
 import typer
 
-from runtime import logs
-from runtime.errors import UsageError
-from runtime.guard import run_guarded
-from runtime.ranks import limit_threads, rank
-from runtime.root import on_root
-from runtime.signals import AGAIN, StopRequest, parse_walltime
-from runtime.store import Store
+from freqbias.runtime import logs
+from freqbias.runtime.errors import UsageError
+from freqbias.runtime.guard import run_guarded
+from freqbias.runtime.ranks import limit_threads, rank
+from freqbias.runtime.root import on_root
+from freqbias.runtime.signals import AGAIN, StopRequest, parse_walltime
+from freqbias.runtime.store import Store
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.", show_default=False)]
 Out = Annotated[

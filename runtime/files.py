@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from runtime.errors import UsageError
-from runtime.logs import log
+from freqbias.runtime.errors import UsageError
+from freqbias.runtime.logs import log
 
 _REMEDIES = {
     errno.ENOSPC: "free some space and run again with --resume",

@@ -18,10 +18,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.errors import StoppedEarly, UsageError
-from runtime.files import OUT_OF_SPACE
-from runtime.logs import FILE_ONLY, log
-from runtime.ranks import size, wait_asleep, world
+from freqbias.runtime.errors import StoppedEarly, UsageError
+from freqbias.runtime.files import OUT_OF_SPACE
+from freqbias.runtime.logs import FILE_ONLY, log
+from freqbias.runtime.ranks import size, wait_asleep, world
 
 PATIENCE = 10.0
 """Seconds a failed rank waits for the others to fail too, before it ends the job."""

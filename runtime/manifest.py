@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runtime.files import atomic_write, fsync_path, move_into_place, sha256_of, writable
-from runtime.keys import canonical, key_hash
+from freqbias.runtime.files import atomic_write, fsync_path, move_into_place, sha256_of, writable
+from freqbias.runtime.keys import canonical, key_hash
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Literal, overload
 
-from runtime.ranks import SerialWorld, size, wait_asleep, world
+from freqbias.runtime.ranks import SerialWorld, size, wait_asleep, world
 
 _waiting: Any = None  # the communicator whose other ranks wait, while this one is at work for `on_root`
 

@@ -10,8 +10,8 @@ import time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from runtime.errors import StoppedEarly, UsageError
-from runtime.ranks import rank
+from freqbias.runtime.errors import StoppedEarly, UsageError
+from freqbias.runtime.ranks import rank
 
 AGAIN = "the same command with --resume"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)

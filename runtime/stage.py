@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from runtime.errors import NotFiniteError, UsageError
-from runtime.files import OUT_OF_SPACE, FileLock, atomic_write, move_into_place, writable
-from runtime.logs import log
-from runtime.manifest import ASIDE, MANIFEST, PARTS, UNFINISHED, manifest, publish, write_json
-from runtime.parts import DamagedPartError, pack, unpack
+from freqbias.runtime.errors import NotFiniteError, UsageError
+from freqbias.runtime.files import OUT_OF_SPACE, FileLock, atomic_write, move_into_place, writable
+from freqbias.runtime.logs import log
+from freqbias.runtime.manifest import ASIDE, MANIFEST, PARTS, UNFINISHED, manifest, publish, write_json
+from freqbias.runtime.parts import DamagedPartError, pack, unpack
 
 if TYPE_CHECKING:
     import numpy as np

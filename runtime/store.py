@@ -18,12 +18,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from runtime.errors import UsageError
-from runtime.files import FileLock, atomic_write, sha256_of, writable
-from runtime.keys import canonical, changed_keys, key_hash
-from runtime.logs import log
-from runtime.manifest import FORMAT_VERSION, MANIFEST, PARTS, UNFINISHED, publish, write_json
-from runtime.stage import Stage
+from freqbias.runtime.errors import UsageError
+from freqbias.runtime.files import FileLock, atomic_write, sha256_of, writable
+from freqbias.runtime.keys import canonical, changed_keys, key_hash
+from freqbias.runtime.logs import log
+from freqbias.runtime.manifest import FORMAT_VERSION, MANIFEST, PARTS, UNFINISHED, publish, write_json
+from freqbias.runtime.stage import Stage
 
 _STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _ANEW = ".overwrite.json"

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from runtime.ranks import size_here
+from freqbias.runtime.ranks import size_here
 
 PATIENCE = timedelta(days=365)  # the others wait as long as rank 0 works; of a process that has died torchrun knows
 

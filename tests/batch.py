@@ -16,9 +16,9 @@ from pathlib import Path
 
 import typer
 
-from compare.cli import build_app
-from runtime import run_guarded, world
-from runtime.commandline import invoke
+from freqbias.compare.cli import build_app
+from freqbias.runtime import run_guarded, world
+from freqbias.runtime.commandline import invoke
 from tests.launch import Said
 
 APP = build_app()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from problem import ErrorHistory, Spectrum
-from runtime.commandline import invoke
+from freqbias.problem import ErrorHistory, Spectrum
+from freqbias.runtime.commandline import invoke
 from tests.batch import APP, logger_as_it_was
 
 RUN = """

@@ -28,8 +28,8 @@ from typing import get_args
 
 import numpy as np
 
-from problem import ErrorHistory, Pde, Training
-from runtime import Store
+from freqbias.problem import ErrorHistory, Pde, Training
+from freqbias.runtime import Store
 from tests import launch
 from tests.interrupted import STAGES, error_of, run_text
 

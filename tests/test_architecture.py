@@ -84,8 +84,8 @@ def outside(path: Path) -> set[str]:
         ("import torch.nn as nn", ("torch.nn", "nn")),
         ("from torch import nn", ("torch.nn", "nn")),
         ("def f():\n    from dolfinx.fem import form as g", ("dolfinx.fem.form", "g")),
-        ("from . import forms", ("pde.forms", "forms")),
-        ("from .forms import A", ("pde.forms.A", "A")),
+        ("from . import forms", ("freqbias.pde.forms", "forms")),
+        ("from .forms import A", ("freqbias.pde.forms.A", "A")),
         ("importlib.import_module('torch')", ("torch", "")),
         ("import_module(f'{__name__}.forms')", ("pde", "")),
         ("import_module(f'{name}.forms')", ("?", "")),
@@ -146,7 +146,11 @@ def test_the_oracle_shares_nothing_with_what_it_judges():
     assert not outside(ROOT / "tests" / "oracle.py") & {*ALLOWED, "tests"}
 
 
-@pytest.mark.parametrize("modules", [list(ALLOWED), ["compare.cli", "pde.cli", "nn.cli"]], ids=["rooms", "commands"])
+@pytest.mark.parametrize(
+    "modules",
+    [list(ALLOWED), ["freqbias.compare.cli", "freqbias.pde.cli", "freqbias.nn.cli"]],
+    ids=["rooms", "commands"],
+)
 def test_importing_is_light(modules):
     """So that --help answers at once."""
     code = f"import sys, {', '.join(modules)}; print([name for name in {HEAVY} if name in sys.modules])"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from runtime import run_guarded
-from runtime.commandline import invoke
+from freqbias.runtime import run_guarded
+from freqbias.runtime.commandline import invoke
 from tests.bad_input.driver import attempt
 from tests.bad_input.ranges import OUT_OF_RANGE
 from tests.bad_input.table import DATA, Case, cases, write
@@ -137,10 +137,10 @@ def find(name: str) -> int:
         (2, [SCRIPT, "run"], "density.gaussian.sigma = -1.0"),
         (1, [SCRIPT, "check"], "data with NaN"),
         (2, [SCRIPT, "check"], "data with NaN"),
-        (1, [sys.executable, "-m", "nn"], "run file missing"),
-        (2, [sys.executable, "-m", "pde"], "end against times"),
+        (1, [sys.executable, "-m", "freqbias.nn"], "run file missing"),
+        (2, [sys.executable, "-m", "freqbias.pde"], "end against times"),
         (2, [SCRIPT, "mesh"], "degree without a rule"),
-        (2, [sys.executable, "-m", "compare"], "nothing to compare"),
+        (2, [sys.executable, "-m", "freqbias.compare"], "nothing to compare"),
     ],
 )
 def test_as_users_start_it(folder, ranks, program, name):
@@ -154,9 +154,9 @@ def test_as_users_start_it(folder, ranks, program, name):
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, tmp_path_factory, ranks):
-    import problem
-    from pde.stage import run_stage
-    from runtime import StopRequest, Store
+    from freqbias import problem
+    from freqbias.pde.stage import run_stage
+    from freqbias.runtime import StopRequest, Store
 
     run = problem.parse(table())
     run_stage(run, problem.build(run), Store(tmp_path / "out"), resume=False, overwrite=False, stop=StopRequest())
@@ -214,7 +214,7 @@ def test_the_least_and_the_largest_numbers_compute_or_are_refused(section, edge,
 
 def test_the_valid_run_file_is_valid(folder):
     """Else every row might be refused for a reason of its own."""
-    import problem
+    from freqbias import problem
 
     problem.build(problem.parse(table()))
     data = {"kind": "file", "path": str(folder / DATA / "line.npy")}

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from runtime import Store
+from freqbias.runtime import Store
 from tests import launch
 from tests.interrupted import assert_same, finished, here, run_text
 
@@ -84,7 +84,7 @@ def test_a_full_disk_leaves_the_earlier_result(run_file, whole, disk):
     disk.mount("size=1100k")
     out = disk.folder / "out"
     shutil.copytree(whole / "pde", out / "pde")
-    refused("-m", "pde", run_file, "--out", out, "--overwrite", ranks=1, said=("No space left on device",))
+    refused("-m", "freqbias.pde", run_file, "--out", out, "--overwrite", ranks=1, said=("No space left on device",))
     assert Store(out).verify("pde") == out / "pde"
 
 
@@ -94,7 +94,7 @@ def test_a_read_only_disk_leaves_everything_as_it_is(run_file, whole, disk):
     shutil.copytree(whole, out)
     disk.remount("ro")
     before = disk.content()
-    arguments = ("-m", "pde", run_file, "--out", out, "--overwrite")
+    arguments = ("-m", "freqbias.pde", run_file, "--out", out, "--overwrite")
     refused(*arguments, ranks=2, said=("Read-only file system; choose another --out",))
     here("pde", run_file, "--out", out, "--resume")  # all is finished, and nothing needs to be written
     assert disk.content() == before

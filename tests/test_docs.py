@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from compare import Comparison
-from compare.cli import build_app
-from problem import ErrorHistory, Spectrum, parse
+from freqbias.compare import Comparison
+from freqbias.compare.cli import build_app
+from freqbias.problem import ErrorHistory, Spectrum, parse
 from tests.problem.run_files import models, variant
 
 ROOT = Path(__file__).parents[1]

@@ -4,9 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
-import nn
-import pde
-from problem import Gaussian, Grid, Network, Pde, Problem, Training, waves
+from freqbias import nn, pde
+from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, Training, waves
 from tests import oracle
 
 TIMES = np.array([0.0, 2.0, 4.0, 9.0])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from runtime import StoppedEarly, UsageError
+from freqbias.runtime import StoppedEarly, UsageError
 from tests import launch
 from tests.batch import attempt
 from tests.interrupted import STAGES, assert_same, finished, here, run_text
@@ -76,7 +76,7 @@ def test_each_start_may_have_another_number_of_ranks(operator, tmp_path):
     path = tmp_path / "ranks.toml"
     path.write_text(run_text(operator=operator, step=0.1))
     here("pde", path, "--out", tmp_path / "whole")
-    arguments, reached = ["-m", "pde", path, "--out", tmp_path / "out", "--resume"], 0
+    arguments, reached = ["-m", "freqbias.pde", path, "--out", tmp_path / "out", "--resume"], 0
     for ranks in (1, 2):
         process = launch.start(*arguments, ranks=ranks)
         wait_for(process, lambda: outputs(tmp_path / "out", "pde") >= reached + 3)  # noqa: B023
@@ -103,7 +103,7 @@ def test_compare_killed_and_resumed_is_the_same(run_file, whole, tmp_path):
     shutil.copytree(whole, out)
     shutil.copytree(whole, undisturbed)
     here("compare", run_file, "--out", undisturbed)
-    process = launch.start("-m", "compare", run_file, "--out", out)
+    process = launch.start("-m", "freqbias.compare", run_file, "--out", out)
     wait_for(process, (out / "compare.partial" / "spectra.nc").exists)
     kill_worker(process, out, "compare")
     assert process.returncode == -signal.SIGKILL
@@ -128,7 +128,7 @@ DRIVER = """
     import runpy
     import sys
     from mpi4py import MPI
-    from pde.local_operator import LocalOperator
+    from freqbias.pde.local_operator import LocalOperator
 
     products = 0
 
@@ -145,7 +145,7 @@ DRIVER = """
 
 
 def faulty_pde(fault, run_file, out, *, ranks):
-    """`python -m pde` where the mass matrix has a fault."""
+    """`python -m freqbias.pde` where the mass matrix has a fault."""
     text = DRIVER.format(fault=fault, path=str(run_file), out=str(out))
     return launch.run(*launch.code(text), ranks=ranks, timeout=60)
 
@@ -155,7 +155,7 @@ def test_a_training_that_diverges_leaves_with_3_and_names_the_step(ranks, run_fi
     path = tmp_path / "unstable.toml"
     path.write_text(run_text(training_step=100.0).replace("end = 50.0", "end = 4000.0"))
     arguments = [path, "--out", tmp_path / "out"]
-    done = attempt("nn", *arguments) if ranks == 1 else launch.run("-m", "nn", *arguments, ranks=ranks)
+    done = attempt("nn", *arguments) if ranks == 1 else launch.run("-m", "freqbias.nn", *arguments, ranks=ranks)
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("error: training diverged at step ") == 1 and "the step is " in done.stderr
     assert "Traceback" not in done.stderr
@@ -185,7 +185,7 @@ def test_an_exception_on_one_rank_ends_all_and_names_it(run_file, tmp_path):
 def test_compare_under_mpirun_where_pde_is_finished(run_file, whole, tmp_path):
     """PETSc starts on all ranks at the same time or never: no stage before this one has started it here."""
     shutil.copytree(whole, tmp_path / "out")
-    arguments = ["-m", "compare", run_file, "--out", tmp_path / "out", "--overwrite", "-q"]
+    arguments = ["-m", "freqbias.compare", run_file, "--out", tmp_path / "out", "--overwrite", "-q"]
     done = launch.run(*arguments, ranks=2, timeout=100)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "compare" / "manifest.json").is_file()

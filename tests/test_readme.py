@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare.matching import match_positions
-from problem import ErrorHistory, build, load
+from freqbias.compare.matching import match_positions
+from freqbias.problem import ErrorHistory, build, load
 from tests.launch import environment
 from tests.problem.run_files import every_key, models, variant
 

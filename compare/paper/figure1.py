@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from compare.paper.making import Job, Result, Shelf
+from freqbias.compare.paper.making import Job, Result, Shelf
 
 NODE: dict[str, Any] = {"markersize": 9, "markeredgecolor": "black", "markeredgewidth": 0.8, "linestyle": "none"}
 KINDS: dict[str, dict[str, Any]] = {  # colours of Okabe and Ito 2008

@@ -5,10 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from compare.figures import SIGNAL
-from compare.paper.making import Job, Result, Shelf
-from compare.projection import project
-from problem import Problem
+from freqbias.compare.figures import SIGNAL
+from freqbias.compare.paper.making import Job, Result, Shelf
+from freqbias.compare.projection import project
+from freqbias.problem import Problem
 
 POINTS = 4001  # frequencies along the axis of the curve
 DECADES = 1e-3  # of the largest magnitude: there the colours of the map begin

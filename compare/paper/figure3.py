@@ -17,12 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from compare.figures import per_unit
-from compare.paper.making import Job, Result, Shelf
-from compare.rates import kappa_of
-from compare.table import percent
-from problem import Network
-from runtime import log
+from freqbias.compare.figures import per_unit
+from freqbias.compare.paper.making import Job, Result, Shelf
+from freqbias.compare.rates import kappa_of
+from freqbias.compare.table import percent
+from freqbias.problem import Network
+from freqbias.runtime import log
 
 KINDS: dict[str, tuple[str, str, str, float]] = {  # by run file: key, its symbol, title, end over key
     "figure3-normal": ("sigma", r"\sigma_w", r"normal $\rho_w$", 5.0),
@@ -99,7 +99,7 @@ def _curve(panel: Axes, result: Result, colour: str, dashes: Any, words: str) ->
 
 
 def measured(result: Result) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """xi >= 0 at the nodes, (n,), in order; theory there, and the means that `compare.rates` measures."""
+    """xi >= 0 at the nodes, (n,), in order; theory there, and the means that `freqbias.compare.rates` measures."""
     comparison = result.comparison
     order = np.argsort(comparison.frequency[:, 0])
     order = order[comparison.frequency[order, 0] >= 0]

@@ -7,9 +7,9 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from compare.figures import figure4
-from compare.metrics import Comparison
-from compare.paper.making import Job, Result, Shelf
+from freqbias.compare.figures import figure4
+from freqbias.compare.metrics import Comparison
+from freqbias.compare.paper.making import Job, Result, Shelf
 
 NARROW = {"width": 10_000}
 WIDTHS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # by name: how the neurons are drawn, and with --quick

@@ -3,9 +3,9 @@ alone, with neither diffusion nor the edge of the data."""
 
 from matplotlib.figure import Figure
 
-from compare.kappa_figure import draw_rates, handles, range_of
-from compare.paper.making import Job, Result, Shelf
-from compare.rates import BANDS, Kappa, kappa_of
+from freqbias.compare.kappa_figure import draw_rates, handles, range_of
+from freqbias.compare.paper.making import Job, Result, Shelf
+from freqbias.compare.rates import BANDS, Kappa, kappa_of
 
 NARROW = {"width": 256, "hidden_width": 256}
 FLOOR = 0.05  # of the largest |v(0)|: below it the network's sampling error at other frequencies is all one sees

@@ -25,12 +25,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from scipy.ndimage import gaussian_filter
 
-from compare.paper.figure2 import transform_magnitude
-from compare.paper.making import Job, Result, Shelf
-from nn.plan import prepare
-from problem import Grid, Problem, RunFile, build
-from runtime import atomic_write, on_root
-from runtime.files import writable
+from freqbias.compare.paper.figure2 import transform_magnitude
+from freqbias.compare.paper.making import Job, Result, Shelf
+from freqbias.nn.plan import prepare
+from freqbias.problem import Grid, Problem, RunFile, build
+from freqbias.runtime import atomic_write, on_root
+from freqbias.runtime.files import writable
 
 STABILITY = 0.05  # step times lambda_max, which may grow 30-fold; gradient descent is stable below 2
 WIDTHS = {"-narrow": (2_000, 500), "": (10_000, 2_500), "-wide": (100_000, 10_000)}  # neurons, and with --quick

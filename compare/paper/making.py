@@ -13,21 +13,21 @@ from typing import Any
 
 import matplotlib.style
 
-from compare.figures import STYLE
-from compare.metrics import Comparison
-from compare.pipeline import run_all
-from compare.stage import read_comparison
-from problem import ErrorHistory, Problem, RunFile, build, load, parse, stage_keys
-from runtime import StopRequest, Store, UsageError, atomic_write, key_hash, log, on_root, version_of, world
-from runtime.files import writable
+from freqbias.compare.figures import STYLE
+from freqbias.compare.metrics import Comparison
+from freqbias.compare.pipeline import run_all
+from freqbias.compare.stage import read_comparison
+from freqbias.problem import ErrorHistory, Problem, RunFile, build, load, parse, stage_keys
+from freqbias.runtime import StopRequest, Store, UsageError, atomic_write, key_hash, log, on_root, version_of, world
+from freqbias.runtime.files import writable
 
 FIGURES = {
-    1: "compare.paper.figure1",
-    2: "compare.paper.figure2",
-    3: "compare.paper.figure3",
-    4: "compare.paper.figure4",
-    5: "compare.paper.figure5",
-    6: "compare.paper.figure6",
+    1: "freqbias.compare.paper.figure1",
+    2: "freqbias.compare.paper.figure2",
+    3: "freqbias.compare.paper.figure3",
+    4: "freqbias.compare.paper.figure4",
+    5: "freqbias.compare.paper.figure5",
+    6: "freqbias.compare.paper.figure6",
 }
 QUICK = "-quick"  # ends the names of what --quick makes, so that it never takes the place of the figures themselves
 

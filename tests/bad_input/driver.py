@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from runtime import world
+from freqbias.runtime import world
 from tests import batch
 from tests.bad_input.table import COMMANDS, cases
 

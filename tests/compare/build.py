@@ -5,9 +5,20 @@ from itertools import product
 
 import numpy as np
 
-from compare.quadrature import lagrange_element
-from compare.split import FLOW
-from problem import ErrorHistory, Gaussian, Grid, Network, Problem, Samples, Spectrum, canonical_order, transform, waves
+from freqbias.compare.quadrature import lagrange_element
+from freqbias.compare.split import FLOW
+from freqbias.problem import (
+    ErrorHistory,
+    Gaussian,
+    Grid,
+    Network,
+    Problem,
+    Samples,
+    Spectrum,
+    canonical_order,
+    transform,
+    waves,
+)
 
 CELL = {1: "interval", 2: "quadrilateral", 3: "hexahedron"}
 

@@ -18,17 +18,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from scipy.spatial import KDTree
 
-from compare import Comparison, draw_view, load_view
-from compare.figures import STYLE
-from compare.linear_cells import PARTS, LinearCells
-from compare.paraview_script import paraview_script
-from compare.quadrature import lagrange_element
-from compare.view import run_stage, spectrum_fields
-from compare.view_figure import WORDS, reach, scale
-from compare.view_scene import Plane, Planes, peak
-from pde.fields import write_fields
-from problem import Gaussian, Grid, Network, Problem, Spectrum, transform, waves
-from runtime import Store, UsageError
+from freqbias.compare import Comparison, draw_view, load_view
+from freqbias.compare.figures import STYLE
+from freqbias.compare.linear_cells import PARTS, LinearCells
+from freqbias.compare.paraview_script import paraview_script
+from freqbias.compare.quadrature import lagrange_element
+from freqbias.compare.view import run_stage, spectrum_fields
+from freqbias.compare.view_figure import WORDS, reach, scale
+from freqbias.compare.view_scene import Plane, Planes, peak
+from freqbias.pde.fields import write_fields
+from freqbias.problem import Gaussian, Grid, Network, Problem, Spectrum, transform, waves
+from freqbias.runtime import Store, UsageError
 from tests.compare.build import CELL, box_mesh
 from tests.compare.test_figures import texts
 from tests.launch import run_all
@@ -40,7 +40,7 @@ DECAY = {"pde": 0.3, "nn": 0.5}
 
 @pytest.fixture(autouse=True)
 def small_images(monkeypatch):
-    monkeypatch.setattr("compare.view_scene.PIXELS", 160)
+    monkeypatch.setattr("freqbias.compare.view_scene.PIXELS", 160)
 
 
 def solved(dimension: int, degree: int = 2) -> tuple[Problem, Spectrum, Comparison]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from compare import cli, doctor
-from problem import load
-from runtime import UsageError
-from runtime.commandline import invoke
+from freqbias.compare import cli, doctor
+from freqbias.problem import load
+from freqbias.runtime import UsageError
+from freqbias.runtime.commandline import invoke
 from tests.launch import run_code
 
 RUN = """

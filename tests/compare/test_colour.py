@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from problem import ErrorHistory
+from freqbias.problem import ErrorHistory
 from tests.batch import attempt
 
 RUN = """

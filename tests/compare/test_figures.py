@@ -10,9 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
 
-from compare import compare, draw_split, figure4
-from compare.figures import STYLE, panel_times
-from problem import ErrorHistory, Samples, Scattered, transform
+from freqbias.compare import compare, draw_split, figure4
+from freqbias.compare.figures import STYLE, panel_times
+from freqbias.problem import ErrorHistory, Samples, Scattered, transform
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 
 

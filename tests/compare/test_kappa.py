@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from compare import fitted_rate, instant_rate, mean_rate, theory_rate, window
-from problem import Network, Problem, Uniform
+from freqbias.compare import fitted_rate, instant_rate, mean_rate, theory_rate, window
+from freqbias.problem import Network, Problem, Uniform
 from tests.compare.build import problem_2d
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from compare import compare
-from compare.kappa import FLOOR
-from compare.kappa_stage import Options, run_stage
-from compare.rates import kappa_of
-from problem import InputError, build, parse, stage_keys
-from runtime import Store, UsageError
+from freqbias.compare import compare
+from freqbias.compare.kappa import FLOOR
+from freqbias.compare.kappa_stage import Options, run_stage
+from freqbias.compare.rates import kappa_of
+from freqbias.problem import InputError, build, parse, stage_keys
+from freqbias.runtime import Store, UsageError
 from tests.compare.build import fabricated
 from tests.compare.test_rates import decaying
 

@@ -13,18 +13,18 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from compare import cli, compare
-from compare.figures import STYLE
-from compare.kappa import mean_rate, theory_rate
-from compare.metrics import Comparison
-from compare.paper import figure1, figure2, figure3, figure4, figure5
-from compare.paper.making import Job, Shelf, compute
-from compare.projection import project
-from nn.linearised import LinearisedTraining
-from nn.ntk import EmpiricalKernel
-from problem import InputError, build, parse
-from runtime import StopRequest, UsageError
-from runtime.commandline import invoke
+from freqbias.compare import cli, compare
+from freqbias.compare.figures import STYLE
+from freqbias.compare.kappa import mean_rate, theory_rate
+from freqbias.compare.metrics import Comparison
+from freqbias.compare.paper import figure1, figure2, figure3, figure4, figure5
+from freqbias.compare.paper.making import Job, Shelf, compute
+from freqbias.compare.projection import project
+from freqbias.nn.linearised import LinearisedTraining
+from freqbias.nn.ntk import EmpiricalKernel
+from freqbias.problem import InputError, build, parse
+from freqbias.runtime import StopRequest, UsageError
+from freqbias.runtime.commandline import invoke
 from tests import launch
 from tests.compare.build import fabricated, predicted
 from tests.compare.test_figures import texts
@@ -127,9 +127,9 @@ def test_where_one_rank_is_asked_to_stop_all_do(tmp_path):
     code = """
         import sys
         from pathlib import Path
-        from compare import cli
-        from compare.paper.making import Shelf, make
-        from runtime import StopRequest, guard, rank, run_guarded
+        from freqbias.compare import cli
+        from freqbias.compare.paper.making import Shelf, make
+        from freqbias.runtime import StopRequest, guard, rank, run_guarded
 
         class OnOneRank(StopRequest):
             def requested(self, comm=None):
@@ -152,7 +152,7 @@ def test_only_what_is_in_the_way_is_said_to_be_removed(refusal, removal, tmp_pat
     def refuse(*_, **__):
         raise UsageError(refusal)
 
-    monkeypatch.setattr("compare.paper.making.run_all", refuse)
+    monkeypatch.setattr("freqbias.compare.paper.making.run_all", refuse)
     shelf = Shelf(SHELF, tmp_path, quick=True)
     with StopRequest() as stop, pytest.raises(UsageError, match=refusal) as refused:
         compute(Job(shelf.take("figure4"), stages=("ntk",)), shelf, stop)

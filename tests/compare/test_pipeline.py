@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from compare import pipeline
-from nn import EmpiricalKernel
-from problem import build, parse, stage_keys
-from runtime import StoppedEarly, StopRequest, Store, UsageError
+from freqbias.compare import pipeline
+from freqbias.nn import EmpiricalKernel
+from freqbias.problem import build, parse, stage_keys
+from freqbias.runtime import StoppedEarly, StopRequest, Store, UsageError
 from tests.compare.build import fabricated
 from tests.compare.test_stage import TABLES, metrics
 
@@ -28,7 +28,7 @@ class Bench:
     def __init__(self, root, monkeypatch):
         self.store, self.factor, self.stop_in, self.made = Store(root), 1.1, None, []
         monkeypatch.setattr(pipeline, "import_module", self.stage)
-        monkeypatch.setattr("compare.stage.write", self.write)
+        monkeypatch.setattr("freqbias.compare.stage.write", self.write)
 
     def run(self, run=RUN, *, resume=False, overwrite=False, stop_in=None):
         self.made, self.stop_in = [], stop_in
@@ -113,7 +113,7 @@ def test_a_comparison_with_own_errors_gives_way_to_that_with_the_network(bench, 
     _, history = fabricated(build(RUN))
     replace(history, error=2.0 * history.error).save(tmp_path / "mine.nc")
     with StopRequest() as stop:
-        import_module("compare.stage").run_stage(
+        import_module("freqbias.compare.stage").run_stage(
             RUN, build(RUN), bench.store, resume=False, overwrite=True, stop=stop, error_file=tmp_path / "mine.nc"
         )
     assert bench.error == pytest.approx(0.5)
@@ -138,7 +138,7 @@ def test_the_network_is_planned_once_for_all_stages(tmp_path, monkeypatch):
         planned.append(EmpiricalKernel(*arguments, **settings))
         return planned[-1]
 
-    monkeypatch.setattr("nn.plan.EmpiricalKernel", counted)
+    monkeypatch.setattr("freqbias.nn.plan.EmpiricalKernel", counted)
     with StopRequest() as stop:
         pipeline.run_all(
             RUN, build(RUN), Store(tmp_path), resume=False, overwrite=False, stop=stop, stages=("nn", "ntk")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from compare import compare, draw_kappa
-from compare.figures import STYLE, reach_of
-from compare.kappa import FLOOR, leakage, least_signal
-from compare.rates import kappa_of, measure
-from compare.view import View, with_rates
-from problem import ErrorHistory, Samples, Scattered, transform
+from freqbias.compare import compare, draw_kappa
+from freqbias.compare.figures import STYLE, reach_of
+from freqbias.compare.kappa import FLOOR, leakage, least_signal
+from freqbias.compare.rates import kappa_of, measure
+from freqbias.compare.view import View, with_rates
+from freqbias.problem import ErrorHistory, Samples, Scattered, transform
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 from tests.compare.test_figures import texts
 

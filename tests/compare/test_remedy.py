@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from compare.paper import figure2, figure6
-from compare.paper.making import Shelf
-from nn.ntk import EmpiricalKernel, InfiniteWidthKernel
-from nn.training import train
-from problem import build, parse
-from problem.density_settings import GaussianSection
+from freqbias.compare.paper import figure2, figure6
+from freqbias.compare.paper.making import Shelf
+from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel
+from freqbias.nn.training import train
+from freqbias.problem import build, parse
+from freqbias.problem.density_settings import GaussianSection
 from tests.compare.test_paper import SHELF, assert_legible, pictures
 
 STEPS = 60  # with --quick

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import pde
-from compare.figures import figure4
-from compare.matching import match_positions
-from compare.metrics import compare
-from problem import ErrorHistory, InputError, Pde, Scattered, build, load, resolved, transform
+from freqbias import pde
+from freqbias.compare.figures import figure4
+from freqbias.compare.matching import match_positions
+from freqbias.compare.metrics import compare
+from freqbias.problem import ErrorHistory, InputError, Pde, Scattered, build, load, resolved, transform
 from tests.batch import attempt
 
 RUN = """

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from compare import kappa_stage
-from problem import build, parse
-from runtime import Store
+from freqbias.compare import kappa_stage
+from freqbias.problem import build, parse
+from freqbias.runtime import Store
 from tests import launch
 from tests.compare.build import fabricated
 from tests.compare.test_stage import TABLES, compare_stage, put
@@ -18,10 +18,10 @@ CELLS = 6  # coarse: elsewhere the projection would hardly differ from interpola
 STAGES = """
     import sys
     from pathlib import Path
-    import compare.l2_projection
-    from compare import kappa_stage, stage
-    from problem import build, load
-    from runtime import StopRequest, Store, rank, run_guarded
+    import freqbias.compare.l2_projection
+    from freqbias.compare import kappa_stage, stage
+    from freqbias.problem import build, load
+    from freqbias.runtime import StopRequest, Store, rank, run_guarded
 
     shares = []
 
@@ -45,7 +45,9 @@ STAGES = """
 
 def test_two_ranks_write_what_one_writes(tmp_path, monkeypatch):
     """Whatever order the ranks that solved the equation left the cells in."""
-    monkeypatch.setattr("compare.figures.figure4", lambda _, *paths: [path.write_bytes(b"figure") for path in paths])
+    monkeypatch.setattr(
+        "freqbias.compare.figures.figure4", lambda _, *paths: [path.write_bytes(b"figure") for path in paths]
+    )
     spectrum, history = fabricated(build(RUN), cells=(CELLS,), degree=2)
     alone, shared = Store(tmp_path / "alone"), Store(tmp_path / "shared")
     order = np.random.default_rng(0).permutation(CELLS)

@@ -7,10 +7,10 @@ import pytest
 import pyvista
 import xarray as xr
 
-from compare import l2_project
-from compare.stage import run_stage
-from problem import ErrorHistory, InputError, Spectrum, build, parse, stage_keys
-from runtime import StopRequest, Store, UsageError
+from freqbias.compare import l2_project
+from freqbias.compare.stage import run_stage
+from freqbias.problem import ErrorHistory, InputError, Spectrum, build, parse, stage_keys
+from freqbias.runtime import StopRequest, Store, UsageError
 from tests import launch
 from tests.compare.build import fabricated, predicted
 
@@ -38,7 +38,9 @@ def store(tmp_path):
 @pytest.fixture
 def quick(monkeypatch):
     """Nothing is drawn, where the figure is not what is tested."""
-    monkeypatch.setattr("compare.figures.figure4", lambda _, *paths: [path.write_bytes(b"figure") for path in paths])
+    monkeypatch.setattr(
+        "freqbias.compare.figures.figure4", lambda _, *paths: [path.write_bytes(b"figure") for path in paths]
+    )
 
 
 def put(store: Store, stage: str, name: str, record: Spectrum | ErrorHistory, *, run=RUN, **flags: bool) -> None:
@@ -197,10 +199,10 @@ def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from compare.metrics import Comparison
-        from compare.stage import run_stage
-        from problem import build, parse
-        from runtime import Store, StopRequest, run_guarded
+        from freqbias.compare.metrics import Comparison
+        from freqbias.compare.stage import run_stage
+        from freqbias.problem import build, parse
+        from freqbias.runtime import Store, StopRequest, run_guarded
 
         save = Comparison.save
         def signalled(*arguments):

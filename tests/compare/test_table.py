@@ -2,7 +2,7 @@
 
 import pytest
 
-from compare.table import percent
+from freqbias.compare.table import percent
 
 
 @pytest.mark.parametrize(

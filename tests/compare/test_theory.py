@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-import pde
-from compare import fitted_rate, instant_rate, mean_rate, project, theory_rate
-from compare.kappa import FLOOR, learnable
-from nn import InfiniteWidthKernel
-from numerics import exponential
-from problem import Gaussian, Grid, Network, Pde, Problem, Samples, Uniform
+from freqbias import pde
+from freqbias.compare import fitted_rate, instant_rate, mean_rate, project, theory_rate
+from freqbias.compare.kappa import FLOOR, learnable
+from freqbias.nn import InfiniteWidthKernel
+from freqbias.numerics import exponential
+from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, Samples, Uniform
 
 SIGNIFICANT = 0.05  # of the largest rho_w: where theory is to hold
 

@@ -6,12 +6,12 @@ import meshio
 import numpy as np
 import pytest
 
-from meshes import LayeredPlan, plan, vertices
-from meshes.description import DIVIDED
-from meshes.file import KINDS
-from meshes.layers import merged
-from meshes.vtk import EDGES, vtk_nodes
-from problem import Ball, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, Uniform, waves
+from freqbias.meshes import LayeredPlan, plan, vertices
+from freqbias.meshes.description import DIVIDED
+from freqbias.meshes.file import KINDS
+from freqbias.meshes.layers import merged
+from freqbias.meshes.vtk import EDGES, vtk_nodes
+from freqbias.problem import Ball, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, Uniform, waves
 
 
 def problem_of(density, dimension=2):
@@ -80,7 +80,7 @@ def test_curved_cells_keep_their_shape(tmp_path, kind, suffix):
     # all of a flat density lies inside, and its mass tells the volume that the mesh covers
     wide = plan(problem_of(Ball(1.99), dimension), Pde(degree=2), Mesh(path=str(path)))
     assert abs(wide.missing) < 0.02
-    from meshes.file import _quadrature
+    from freqbias.meshes.file import _quadrature
 
     assert _quadrature(read.points, read.cells, read.kind, 2)[1].sum() == pytest.approx(volume, rel=2e-3)
 

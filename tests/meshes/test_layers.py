@@ -9,8 +9,8 @@ import pytest
 import ufl
 from dolfinx import fem
 
-from meshes import LayeredPlan, build, vertices
-from pde import forms
+from freqbias.meshes import LayeredPlan, build, vertices
+from freqbias.pde import forms
 
 BALL2 = LayeredPlan(2, ((1.5, 2),), 4, 6)
 SHELL2 = LayeredPlan(2, ((0.5, 0), (1.5, 2)), 4, 6, hole=True)

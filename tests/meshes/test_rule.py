@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from meshes import BoxPlan, LayeredPlan, build, describe, plan, vertices
-from meshes.rule import nodes_per_reach, tail_radius
-from problem import (
+from freqbias.meshes import BoxPlan, LayeredPlan, build, describe, plan, vertices
+from freqbias.meshes.rule import nodes_per_reach, tail_radius
+from freqbias.problem import (
     Annulus,
     Ball,
     Gaussian,
@@ -194,7 +194,7 @@ def test_vertices_span_cells_of_positive_volume_that_fill_the_box(shape):
 def test_dofs_and_nonzeros_are_those_of_the_assembled_matrix():
     from dolfinx import fem
 
-    from pde import forms
+    from freqbias.pde import forms
 
     problem = problem_of(Gaussian(0.8), shape=(16, 12), extent=(1.0, 0.7))
     layout = plan(problem, Pde(degree=4, tolerance=0.1))

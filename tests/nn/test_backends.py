@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from nn.backends import choose_backend, make_transforms
-from problem import Gaussian, Grid, InputError, Network, Problem, Samples, Scattered
+from freqbias.nn.backends import choose_backend, make_transforms
+from freqbias.problem import Gaussian, Grid, InputError, Network, Problem, Samples, Scattered
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda:0")
 CLOUD = Scattered(np.random.default_rng(0).uniform(size=(4096, 2)))

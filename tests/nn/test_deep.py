@@ -8,10 +8,10 @@ import pytest
 import torch
 from scipy import integrate, special, stats
 
-from nn.deep import DeepNetwork
-from nn.deep_layout import DeepLayout
-from numerics import drawn_values
-from problem import Gaussian, Grid, Network, Problem, Samples, Scattered
+from freqbias.nn.deep import DeepNetwork
+from freqbias.nn.deep_layout import DeepLayout
+from freqbias.numerics import drawn_values
+from freqbias.problem import Gaussian, Grid, Network, Problem, Samples, Scattered
 
 PHI = {
     "relu": lambda y: torch.clamp(y, min=0),
@@ -144,14 +144,14 @@ def test_a_symmetric_network_starts_at_exactly_0(precision):
 
 @pytest.mark.parametrize("activation", PHI)
 def test_the_start_that_the_equation_takes_is_that_of_the_network(monkeypatch, activation):
-    monkeypatch.setattr("numerics.superposition.CHUNK", 30)  # several chunks of samples
+    monkeypatch.setattr("freqbias.numerics.superposition.CHUNK", 30)  # several chunks of samples
     problem = problem_of(activation, 4, False, 2, 2)
     network = DeepNetwork(problem, precision="double")
     assert distance(torch.from_numpy(drawn_values(problem)), network.values(network.start)) < 1e-12
 
 
 def test_the_error_held_out_is_that_of_the_network_itself(monkeypatch):
-    monkeypatch.setattr("nn.deep.CHUNK", 50)
+    monkeypatch.setattr("freqbias.nn.deep.CHUNK", 50)
     problem = problem_of("sine", 3, True, 2, 2)
     points = np.random.default_rng(1).uniform(-1, 1, (11, 2))
     apart = Samples(Scattered(points), np.stack([points[:, 0], points[:, 1]]))

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-import nn
-from nn.backends import choose_backend
-from nn.deep import DeepNetwork
-from nn.device import check_memory
-from nn.sharding import Shards
-from numerics import drawn_values
-from pde.solver import start_errors
-from problem import Gaussian, Grid, InputError, Network, Problem, Samples, Scattered, Training, waves
-from runtime import StoppedEarly
+from freqbias import nn
+from freqbias.nn.backends import choose_backend
+from freqbias.nn.deep import DeepNetwork
+from freqbias.nn.device import check_memory
+from freqbias.nn.sharding import Shards
+from freqbias.numerics import drawn_values
+from freqbias.pde.solver import start_errors
+from freqbias.problem import Gaussian, Grid, InputError, Network, Problem, Samples, Scattered, Training, waves
+from freqbias.runtime import StoppedEarly
 from tests import launch, oracle
 from tests.nn.test_ntk_stage import read
 from tests.nn.test_ntk_stage import run_in as run_ntk_in
@@ -141,7 +141,7 @@ def test_it_cannot_be_shared_out():
 
 
 def test_a_network_that_does_not_fit_is_refused_before_it_is_drawn(monkeypatch):
-    monkeypatch.setattr("nn.deep.draw_deep", lambda *_, **__: pytest.fail("drawn"))
+    monkeypatch.setattr("freqbias.nn.deep.draw_deep", lambda *_, **__: pytest.fail("drawn"))
     wide = problem_of(hidden_width=1_000_000)
     with pytest.raises(InputError, match=r"\[network\] width = 60, hidden_width = 1000000 .* GiB"):
         nn.prepare(wide)
@@ -154,8 +154,8 @@ def test_the_memory_of_a_kernel_in_many_channels_is_foreseen():
         import re
         from pathlib import Path
         import numpy as np
-        from nn.deep import DeepNetwork
-        from problem import Gaussian, Grid, Network, Problem, Samples
+        from freqbias.nn.deep import DeepNetwork
+        from freqbias.problem import Gaussian, Grid, Network, Problem, Samples
 
         def peak():  # of this process: what getrusage says begins with that of the one that started it
             return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import torch
 
-import pde
-from nn import InfiniteWidthKernel, train
-from nn.diagonal import DiagonalNetwork
-from nn.nufft import NufftTransforms
-from problem import Gaussian, Grid, Network, Pde, Problem, Samples, Training, waves
+from freqbias import pde
+from freqbias.nn import InfiniteWidthKernel, train
+from freqbias.nn.diagonal import DiagonalNetwork
+from freqbias.nn.nufft import NufftTransforms
+from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, Samples, Training, waves
 from tests import oracle
 
 TIMES = np.array([0.0, 2.0, 5.0, 20.0])

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-import problem as statement
-from nn import EmpiricalKernel, FourierSum, make_transforms, train
-from nn.device import memory_needed
-from nn.network import FourierNetwork
-from nn.plan import prepare
-from nn.training import trajectory
-from problem import ErrorHistory, Gaussian, Grid, Network, Problem, Samples, Training, waves
+from freqbias import problem as statement
+from freqbias.nn import EmpiricalKernel, FourierSum, make_transforms, train
+from freqbias.nn.device import memory_needed
+from freqbias.nn.network import FourierNetwork
+from freqbias.nn.plan import prepare
+from freqbias.nn.training import trajectory
+from freqbias.problem import ErrorHistory, Gaussian, Grid, Network, Problem, Samples, Training, waves
 from tests import launch
 from tests.nn.test_gradients import BOUNDS, GRIDS, SCATTERED, assert_equal_to_dense, problem_on
 from tests.nn.test_sharding import RUN, by_torchrun
@@ -172,7 +172,7 @@ def test_the_command_trains_on_it_and_two_processes_share_it(tmp_path, monkeypat
     monkeypatch.setattr(launch, "command", by_torchrun)
     for processes, flags in ((1, []), (2, ["--shard"])):
         out = tmp_path / str(processes)
-        done = launch.run("-m", "nn", path, "--out", out, "-q", *flags, ranks=processes)
+        done = launch.run("-m", "freqbias.nn", path, "--out", out, "-q", *flags, ranks=processes)
         assert done.returncode == 0, done.stderr
         found = ErrorHistory.load(out / "nn/error.nc")
         assert found.attributes["device"] == "cuda:0"
@@ -186,10 +186,10 @@ def test_sums_over_the_neurons_by_nccl(tmp_path):
         import sys
         import torch.distributed as dist
         import numpy as np
-        import problem
-        from nn.plan import prepare
-        from nn.sharding import Sharded
-        from nn.training import trajectory
+        from freqbias import problem
+        from freqbias.nn.plan import prepare
+        from freqbias.nn.sharding import Sharded
+        from freqbias.nn.training import trajectory
         run = problem.load(sys.argv[1])
         plan = prepare(problem.build(run), run.training, shards=Sharded())
         assert dist.get_backend_config() == "cpu:gloo,cuda:nccl", dist.get_backend_config()

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from nn.dense import DenseTransforms
-from nn.network import FourierNetwork
-from nn.nufft import NufftTransforms
-from nn.separable import SeparableTransforms
-from nn.trainable import loss
-from problem import Gaussian, Grid, Network, Problem, Samples, Scattered, Sites
+from freqbias.nn.dense import DenseTransforms
+from freqbias.nn.network import FourierNetwork
+from freqbias.nn.nufft import NufftTransforms
+from freqbias.nn.separable import SeparableTransforms
+from freqbias.nn.trainable import loss
+from freqbias.problem import Gaussian, Grid, Network, Problem, Samples, Scattered, Sites
 
 GRIDS = [
     Grid((32,), (0.4,)),

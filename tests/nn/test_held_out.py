@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from nn import train
-from nn.networks import network_of
-from problem import ErrorHistory, Grid, InputError, Samples, Scattered, build, parse
-from problem.samples import SPLIT
+from freqbias.nn import train
+from freqbias.nn.networks import network_of
+from freqbias.problem import ErrorHistory, Grid, InputError, Samples, Scattered, build, parse
+from freqbias.problem.samples import SPLIT
 from tests import oracle
 from tests.problem.run_files import table
 

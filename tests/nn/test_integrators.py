@@ -6,11 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nn import trajectory
-from nn.integrators import INTEGRATORS
-from nn.training import prepare
-from numerics import Schedule
-from problem import Gaussian, Grid, Network, Problem, Samples, Training, draw
+from freqbias.nn import trajectory
+from freqbias.nn.integrators import INTEGRATORS
+from freqbias.nn.training import prepare
+from freqbias.numerics import Schedule
+from freqbias.problem import Gaussian, Grid, Network, Problem, Samples, Training, draw
 
 CONSTANTS = {
     "gradient-descent": 2 * np.e,

@@ -4,9 +4,9 @@ where feature learning vanishes because the target is small or the network wide.
 import numpy as np
 import pytest
 
-import nn
-from numerics import Schedule
-from problem import Gaussian, Grid, Network, Problem, Samples, Training, waves
+from freqbias import nn
+from freqbias.numerics import Schedule
+from freqbias.problem import Gaussian, Grid, Network, Problem, Samples, Training, waves
 from tests import oracle
 
 TIMES = np.array([0.0, 2.0, 4.0, 9.0, 40.0])

@@ -8,9 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from nn import EmpiricalKernel, InfiniteWidthKernel
-from nn.convolution import convolution
-from problem import Ball, Gaussian, Grid, Laplace, Network, Problem, Samples, Scattered, StudentT, Uniform, draw
+from freqbias.nn import EmpiricalKernel, InfiniteWidthKernel
+from freqbias.nn.convolution import convolution
+from freqbias.problem import (
+    Ball,
+    Gaussian,
+    Grid,
+    Laplace,
+    Network,
+    Problem,
+    Samples,
+    Scattered,
+    StudentT,
+    Uniform,
+    draw,
+)
 from tests import oracle
 
 CASES = [
@@ -80,7 +92,7 @@ both_ways = pytest.mark.parametrize("forbidden", [NO_MATRIX, NO_SERIES], ids=["s
 
 def forbid(settings, monkeypatch):
     for name, value in settings.items():
-        monkeypatch.setattr(f"nn.convolution.{name}", value)
+        monkeypatch.setattr(f"freqbias.nn.convolution.{name}", value)
 
 
 @both_ways
@@ -89,8 +101,8 @@ def test_products_on_scattered_samples_equal_the_dense_ones(density, k, dimensio
     forbid(forbidden, monkeypatch)
     bound = 1e-10
     if dimension == 3 and forbidden is NO_MATRIX:  # 30 s otherwise
-        monkeypatch.setattr("nn.convolution.ACCURACY", bound := 1e-5)
-        monkeypatch.setattr("problem.fourier.SMOOTH", 12.0)
+        monkeypatch.setattr("freqbias.nn.convolution.ACCURACY", bound := 1e-5)
+        monkeypatch.setattr("freqbias.problem.fourier.SMOOTH", 12.0)
     problem = scattered(density, dimension)
     expected = problem.samples.values @ oracle.dense_kernel(problem.sites.positions(), k, 1.0)
     found = InfiniteWidthKernel(problem).apply(problem.samples.values)
@@ -112,7 +124,7 @@ def test_a_law_that_is_0_takes_no_long_series(monkeypatch, caplog):
 def test_a_series_that_would_be_too_long_says_how_accurate_it_is(monkeypatch, caplog):
     """Cauchy's law: its transform has a kink."""
     forbid(NO_MATRIX, monkeypatch)
-    monkeypatch.setattr("nn.convolution.MOST_MODES", 2**16)
+    monkeypatch.setattr("freqbias.nn.convolution.MOST_MODES", 2**16)
     problem = scattered(StudentT(3.0, 1.0), 1)
     expected = problem.samples.values @ oracle.dense_kernel(problem.sites.positions(), oracle.student_t(3.0, 1), 1.0)
     found = InfiniteWidthKernel(problem).apply(problem.samples.values)
@@ -131,8 +143,8 @@ def test_the_cheaper_of_series_and_matrix_is_taken(density, dimension, count, ta
     law, sites = problem.laws.damping, problem.sites
     assert (convolution(law, sites) is None) == (taken == "matrix")
     if taken == "matrix":
-        monkeypatch.setattr("nn.convolution.MOST_MODES", 50_000)
-        monkeypatch.setattr("nn.convolution.available_memory", lambda: 4 * 8.0 * count**2 - 1)
+        monkeypatch.setattr("freqbias.nn.convolution.MOST_MODES", 50_000)
+        monkeypatch.setattr("freqbias.nn.convolution.available_memory", lambda: 4 * 8.0 * count**2 - 1)
         assert convolution(law, sites) is not None
 
 

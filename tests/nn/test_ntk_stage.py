@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import nn
-import numerics
-import problem as statement
-from nn.ntk_stage import run_stage
-from problem import ErrorHistory, InputError
-from runtime import StoppedEarly, StopRequest, Store, UsageError
+from freqbias import nn, numerics
+from freqbias import problem as statement
+from freqbias.nn.ntk_stage import run_stage
+from freqbias.problem import ErrorHistory, InputError
+from freqbias.runtime import StoppedEarly, StopRequest, Store, UsageError
 from tests import oracle
 from tests.nn.test_stage import TABLES, StopAfter
 
@@ -84,7 +83,7 @@ def test_a_stage_that_was_stopped_goes_on_to_the_same_bits_and_makes_no_product_
 ):
     made = []
     monkeypatch.setattr(
-        "nn.ntk_stage.LinearisedTraining",
+        "freqbias.nn.ntk_stage.LinearisedTraining",
         lambda kernel, *rest, **settings: nn.LinearisedTraining(Counting(kernel, made), *rest, **settings),
     )
     with pytest.raises(StoppedEarly, match="--resume"):
@@ -102,7 +101,7 @@ def test_a_stage_that_was_stopped_goes_on_to_the_same_bits_and_makes_no_product_
 
 def test_a_stage_that_was_killed_while_it_was_published_is_brought_to_its_place(tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("runtime.stage.publish", lambda folder: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("freqbias.runtime.stage.publish", lambda folder: (_ for _ in ()).throw(KeyboardInterrupt))
         run_in(tmp_path)
     assert not (tmp_path / "ntk").exists()
     run_in(tmp_path, resume=True)
@@ -120,7 +119,7 @@ def test_steps_that_diverge_are_left_out_aloud(tmp_path, caplog):
 )
 def test_what_takes_too_many_products_is_less_accurate_or_left_out_aloud(tmp_path, most, left, monkeypatch, caplog):
     for name in ("exponential", "gradient_descent"):
-        monkeypatch.setattr(f"nn.linearised.{name}", partial(getattr(numerics, name), max_steps=most))
+        monkeypatch.setattr(f"freqbias.nn.linearised.{name}", partial(getattr(numerics, name), max_steps=most))
     store = run_in(tmp_path, training={"step": 0.5, "tolerance": 1e-2})
     assert {path.name for path in store.verify("ntk").glob("*.nc")} == left
     said = {name for name in FILES if f"no {name}: Lanczos: error bound" in caplog.text}

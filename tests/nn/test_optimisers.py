@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from nn import FourierNetwork, prepare, trajectory
-from nn.nufft import NufftTransforms
-from nn.optimisers import Momentum, batch_weights
-from problem import Gaussian, Grid, InputError, Network, Problem, Samples, Training, draw
+from freqbias.nn import FourierNetwork, prepare, trajectory
+from freqbias.nn.nufft import NufftTransforms
+from freqbias.nn.optimisers import Momentum, batch_weights
+from freqbias.problem import Gaussian, Grid, InputError, Network, Problem, Samples, Training, draw
 
 N = 24
 SETTINGS = {

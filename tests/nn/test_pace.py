@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from nn import FourierNetwork, prepare, train, trajectory
-from nn.nufft import NufftTransforms
-from nn.pace import Pace
-from numerics import Schedule
-from problem import Gaussian, Grid, Network, Problem, Samples, Training, waves
+from freqbias.nn import FourierNetwork, prepare, train, trajectory
+from freqbias.nn.nufft import NufftTransforms
+from freqbias.nn.pace import Pace
+from freqbias.numerics import Schedule
+from freqbias.problem import Gaussian, Grid, Network, Problem, Samples, Training, waves
 
 TIMES = np.array([0.0, 1.0, 3.0, 8.0])
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-import nn
-import problem as statement
-from nn.network import Layout
-from nn.sharding import Sharded, Shards
-from problem import ErrorHistory
+from freqbias import nn
+from freqbias import problem as statement
+from freqbias.nn.network import Layout
+from freqbias.nn.sharding import Sharded, Shards
+from freqbias.problem import ErrorHistory
 from tests import launch
 from tests.interrupted import here
 
@@ -43,9 +43,9 @@ checkpoint = 0.0
 STOPPED = """
     import sys
     from pathlib import Path
-    import problem
-    from nn.stage import run_stage
-    from runtime import StoppedEarly, StopRequest, Store, rank
+    from freqbias import problem
+    from freqbias.nn.stage import run_stage
+    from freqbias.runtime import StoppedEarly, StopRequest, Store, rank
 
     class AtTheSeventhStep(StopRequest):
         asked = 0
@@ -95,7 +95,7 @@ def alone(run_file):
 
 
 def train(run_file, out, *flags, ranks) -> ErrorHistory:
-    done = launch.run("-m", "nn", run_file, "--out", out, "-q", *flags, ranks=ranks)
+    done = launch.run("-m", "freqbias.nn", run_file, "--out", out, "-q", *flags, ranks=ranks)
     assert done.returncode == 0, done.stderr
     return ErrorHistory.load(out / "nn" / "error.nc")
 
@@ -159,8 +159,8 @@ def test_fewer_neurons_than_processes_are_refused_before_anything_is_written(on_
 
 def test_a_device_has_to_hold_what_the_processes_on_it_hold(monkeypatch):
     """12 processes, 6 of them here, with 4 GPUs; the memory of a CPU is the machine's."""
-    monkeypatch.setattr("nn.sharding.size", lambda: 12)
-    monkeypatch.setattr("nn.sharding.size_here", lambda: 6)
+    monkeypatch.setattr("freqbias.nn.sharding.size", lambda: 12)
+    monkeypatch.setattr("freqbias.nn.sharding.size_here", lambda: 6)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     shards = object.__new__(Sharded)
     assert shards.share(torch.device("cpu")) == 0.5
@@ -171,8 +171,8 @@ def test_a_device_has_to_hold_what_the_processes_on_it_hold(monkeypatch):
 def test_what_is_not_finite_on_one_process_is_raised_on_all():
     code = """
         import sys, torch
-        from nn.sharding import among_all
-        from runtime import rank
+        from freqbias.nn.sharding import among_all
+        from freqbias.runtime import rank
         def part():
             if rank() == 1:
                 raise FloatingPointError("here")

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
-import problem as statement
-from nn import prepare, train
-from nn.stage import run_stage
-from problem import ComputationError, ErrorHistory, InputError
-from problem.training_settings import Training
-from runtime import Stage, StoppedEarly, StopRequest, Store, UsageError
+from freqbias import problem as statement
+from freqbias.nn import prepare, train
+from freqbias.nn.stage import run_stage
+from freqbias.problem import ComputationError, ErrorHistory, InputError
+from freqbias.problem.training_settings import Training
+from freqbias.runtime import Stage, StoppedEarly, StopRequest, Store, UsageError
 
 TRAINING_KEYS = {"sgd": {"batch": 9}, "adam": {"step": 0.01}}  # what an integrator needs besides
 TRAININGS = get_args(Training.model_fields["integrator"].annotation)
@@ -92,7 +92,7 @@ def test_a_finished_stage_is_kept_unless_told_otherwise(tmp_path):
 def test_a_finished_stage_is_not_prepared_again(tmp_path, monkeypatch):
     """A GPU that is gone since matters no more."""
     run_in(tmp_path)
-    monkeypatch.setattr("nn.stage.prepare", lambda *_, **__: pytest.fail("prepared"))
+    monkeypatch.setattr("freqbias.nn.stage.prepare", lambda *_, **__: pytest.fail("prepared"))
     run_in(tmp_path, resume=True)
     with pytest.raises(UsageError, match=r"--resume.*--overwrite"):
         run_in(tmp_path)
@@ -138,7 +138,7 @@ def test_a_resumed_training_keeps_the_steps_it_began_with(tmp_path, monkeypatch)
     run_in(tmp_path / "whole", training={})
     with pytest.raises(StoppedEarly):
         run_in(tmp_path / "parts", training={}, stop=StopAfter(20))
-    monkeypatch.setattr("nn.integrators.Integrator.largest_step", lambda *_: 0.1)  # another version's decision
+    monkeypatch.setattr("freqbias.nn.integrators.Integrator.largest_step", lambda *_: 0.1)  # another version's decision
     run_in(tmp_path / "parts", training={}, resume=True)
     np.testing.assert_array_equal(history_in(tmp_path / "parts").error, history_in(tmp_path / "whole").error)
 
@@ -195,7 +195,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(tmp_path, 
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(InputError, match="device"):
         run_in(tmp_path / "out", training={"device": "cuda:7"})
-    monkeypatch.setattr("nn.device.memory_there", lambda device: 2.0**30)
+    monkeypatch.setattr("freqbias.nn.device.memory_there", lambda device: 2.0**30)
     with pytest.raises(InputError, match="width"):
         run_in(tmp_path / "out", network={"width": 10**9, "sigma_a": 1.0})
     assert not (tmp_path / "out").exists()
@@ -224,7 +224,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_tensorboard_shows_the_training_and_each_step_once_after_a_stop(tmp_path, monkeypatch):
-    monkeypatch.setattr("nn.board.SHOW_EVERY", 0.0)
+    monkeypatch.setattr("freqbias.nn.board.SHOW_EVERY", 0.0)
     watched = {"step": 0.5, "tensorboard": True}
     run_in(tmp_path / "whole", training=watched)
     shown = scalars(tmp_path / "whole")
@@ -248,7 +248,7 @@ def test_tensorboard_shows_the_training_and_each_step_once_after_a_stop(tmp_path
 
 
 def test_tensorboard_that_is_not_installed_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("nn.plan.find_spec", lambda name: None)
+    monkeypatch.setattr("freqbias.nn.plan.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"\[training\] tensorboard = true.*uv sync --extra tensorboard"):
         run_in(tmp_path / "out", training={"tensorboard": True})
     assert not (tmp_path / "out").exists()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from nn import FourierNetwork, InfiniteWidthKernel, prepare, train, trajectory
-from nn.nufft import NufftTransforms
-from numerics import superpose
-from problem import (
+from freqbias.nn import FourierNetwork, InfiniteWidthKernel, prepare, train, trajectory
+from freqbias.nn.nufft import NufftTransforms
+from freqbias.numerics import superpose
+from freqbias.problem import (
     ComputationError,
     Gaussian,
     Grid,
@@ -106,7 +106,7 @@ def test_the_kernel_of_a_problem_is_prepared_once(monkeypatch):
     """Between many scattered samples it may take a minute, and all stages of a run ask for its lambda_max."""
     made = []
     monkeypatch.setattr(
-        "nn.ntk.InfiniteWidthKernel", lambda problem: made.append(problem) or InfiniteWidthKernel(problem)
+        "freqbias.nn.ntk.InfiniteWidthKernel", lambda problem: made.append(problem) or InfiniteWidthKernel(problem)
     )
     one, other = small(), small(width=2000)
     asked = [(one, 1e-2), (one, 1e-4), (other, 1e-4)]
@@ -167,7 +167,7 @@ def test_lambda_max_bounds_the_drawn_kernel_from_above(width):
 
 
 def test_a_divergence_of_the_automatic_step_does_not_advise_it(monkeypatch):
-    monkeypatch.setattr("nn.eigenvalue.MARGIN", 0.01)
+    monkeypatch.setattr("freqbias.nn.eigenvalue.MARGIN", 0.01)
     with pytest.raises(ComputationError, match=r"diverged at step .* a smaller step or tolerance") as met:
         train(small(times=np.array([0.0, 500.0])))
     assert 'or "auto"' not in str(met.value)
@@ -210,7 +210,7 @@ def test_a_gpu_beyond_the_last_is_refused(monkeypatch):
 
 
 def test_a_network_larger_than_the_memory_is_refused_before_it_is_drawn(monkeypatch):
-    monkeypatch.setattr("nn.device.memory_there", lambda device: 24 * 2.0**30)
+    monkeypatch.setattr("freqbias.nn.device.memory_there", lambda device: 24 * 2.0**30)
     expected = (
         r"\[network\] width = 1000000000 on 48 samples: .* about \d+ GiB on cpu, and 24 GiB .*use a smaller width"
     )
@@ -228,7 +228,7 @@ def test_memory_that_runs_out_is_bad_input(monkeypatch):
     def full(self, state):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("nn.network.FourierNetwork.values", full)
+    monkeypatch.setattr("freqbias.nn.network.FourierNetwork.values", full)
     with pytest.raises(InputError, match=r"more memory than cpu has left; use a smaller width"):
         train(small())
 

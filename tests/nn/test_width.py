@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import problem as statement
-from nn import train
-from problem import Network, Training
+from freqbias import problem as statement
+from freqbias.nn import train
+from freqbias.problem import Network, Training
 from tests import oracle
 
 RUN = statement.load(Path(__file__).parents[2] / "runs" / "figure4.toml")

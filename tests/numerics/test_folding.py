@@ -3,8 +3,20 @@
 import numpy as np
 import pytest
 
-from numerics.folding import STEPS, fold
-from problem import ACTIVATIONS, Ball, Gaussian, Grid, Laplace, Network, StudentT, Table, Uniform, deep, recursion
+from freqbias.numerics.folding import STEPS, fold
+from freqbias.problem import (
+    ACTIVATIONS,
+    Ball,
+    Gaussian,
+    Grid,
+    Laplace,
+    Network,
+    StudentT,
+    Table,
+    Uniform,
+    deep,
+    recursion,
+)
 
 SIGMA_A = 1.5
 DENSITIES = [

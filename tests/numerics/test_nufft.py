@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from numerics import GridTransform, superpose
-from problem import Gaussian, Grid, Network, draw, phase
+from freqbias.numerics import GridTransform, superpose
+from freqbias.problem import Gaussian, Grid, Network, draw, phase
 
 GRIDS = [
     Grid((32,), (0.4,)),

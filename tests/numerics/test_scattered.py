@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from numerics import GridTransform, ScatteredTransform, transform_between, transform_to_tensor_grid
-from problem import Grid, Scattered, phase
+from freqbias.numerics import GridTransform, ScatteredTransform, transform_between, transform_to_tensor_grid
+from freqbias.problem import Grid, Scattered, phase
 
 
 def distance(found, exact):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from numerics import GridTransform, TensorTransform, transform_to_tensor_grid
-from problem import Grid, phase
+from freqbias.numerics import GridTransform, TensorTransform, transform_to_tensor_grid
+from freqbias.problem import Grid, phase
 from tests.numerics.test_nufft import distance
 
 GRIDS = [Grid((16, 11), (1.0, 2.5)), Grid((8, 7, 6), (1.0, 0.4, 2.5))]

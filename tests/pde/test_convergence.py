@@ -12,12 +12,12 @@ import ufl
 from dolfinx import fem
 from scipy.special import jnp_zeros, jv, spherical_jn
 
-from meshes import BoxPlan, LayeredPlan
-from pde.evolution import Effort
-from pde.forms import _at_quadrature
-from pde.integrators import ShiftInvertLanczos, ThetaMethod, fastest_rate
-from pde.local_operator import LocalOperator
-from problem import Ball, Grid, Network, Problem, Uniform, waves
+from freqbias.meshes import BoxPlan, LayeredPlan
+from freqbias.pde.evolution import Effort
+from freqbias.pde.forms import _at_quadrature
+from freqbias.pde.integrators import ShiftInvertLanczos, ThetaMethod, fastest_rate
+from freqbias.pde.local_operator import LocalOperator
+from freqbias.problem import Ball, Grid, Network, Problem, Uniform, waves
 
 R, SIGMA_A, EXTENT = 3.0, 0.7, 1.3
 

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from meshes import plan
-from pde import cost
-from problem import InputError, build, parse
+from freqbias.meshes import plan
+from freqbias.pde import cost
+from freqbias.problem import InputError, build, parse
 from tests import launch
 from tests.interrupted import here, run_text
 
@@ -16,9 +16,9 @@ MEASURED = """
     import sys
     from pathlib import Path
 
-    import pde.stage
-    from problem import build, parse
-    from runtime import StopRequest, Store
+    import freqbias.pde.stage
+    from freqbias.problem import build, parse
+    from freqbias.runtime import StopRequest, Store
     from tests.pde.test_cost import tables
 
     def peak():
@@ -125,10 +125,10 @@ ONE_RANK = """
     import sys
     from mpi4py import MPI
 
-    import meshes.rule
-    import pde
-    from pde import cost
-    from problem import InputError, Mesh, build, parse
+    import freqbias.meshes.rule
+    from freqbias import pde
+    from freqbias.pde import cost
+    from freqbias.problem import InputError, Mesh, build, parse
     from tests.pde.test_cost import tables
 
     problem, here = build(parse(tables("data", 2.0))), MPI.COMM_WORLD.rank

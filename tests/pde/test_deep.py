@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-import pde
-from meshes import plan
-from pde.floor import accumulated
-from problem import (
+from freqbias import pde
+from freqbias.meshes import plan
+from freqbias.pde.floor import accumulated
+from freqbias.problem import (
     Ball,
     Gaussian,
     Grid,
@@ -185,7 +185,7 @@ def test_what_is_left_out_is_told_by_a_few_samples_of_many(monkeypatch):
     problem = problem_of(Gaussian(4.0), network_of("relu", 3, 1.0), sites, values, left=0.3)
     floors = []
     for probes in (120, 20):
-        monkeypatch.setattr("pde.floor.PROBES", probes)
+        monkeypatch.setattr("freqbias.pde.floor.PROBES", probes)
         spectrum = pde.solve(problem, Pde(tolerance=1e-4), mesh=Mesh(half_width=60.0))
         floors.append(spectrum.attributes["floor"])
     assert floors[1] == pytest.approx(floors[0], rel=0.5)  # and not less by the root of six

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from dolfinx import fem
 
-from meshes import BoxPlan, build
-from pde import forms
-from pde.element_matrices import ElementMatrices
+from freqbias.meshes import BoxPlan, build
+from freqbias.pde import forms
+from freqbias.pde.element_matrices import ElementMatrices
 
 
 @pytest.mark.parametrize("cells, degree", [((8,), 6), ((4, 6), 1), ((4, 2), 4), ((2, 4, 2), 3)])

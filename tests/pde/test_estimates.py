@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from pde.adaptive import Adaptive
-from pde.evolution import Effort
-from pde.krylov import Lanczos, ShiftInvertLanczos
-from pde.theta import ThetaMethod
+from freqbias.pde.adaptive import Adaptive
+from freqbias.pde.evolution import Effort
+from freqbias.pde.krylov import Lanczos, ShiftInvertLanczos
+from freqbias.pde.theta import ThetaMethod
 
 SIZE = 60
 

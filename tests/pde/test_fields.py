@@ -8,10 +8,10 @@ import pytest
 import pyvista
 import vtkmodules.vtkCommonCore
 
-import pde
-from meshes import plan
-from pde.fields import lagrange_grid, spectrum_fields, write_fields
-from problem import Gaussian, Grid, Network, Pde, Problem, waves
+from freqbias import pde
+from freqbias.meshes import plan
+from freqbias.pde.fields import lagrange_grid, spectrum_fields, write_fields
+from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, waves
 
 NAMES = {"real", "imaginary", "magnitude", "phase", "damping", "diffusion", "rho_w"}
 

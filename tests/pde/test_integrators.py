@@ -4,9 +4,9 @@ from mpi4py import MPI  # isort: skip
 import numpy as np
 import pytest
 
-from pde.evolution import Effort
-from pde.integrators import Adaptive, Lanczos, ShiftInvertLanczos, ThetaMethod, choose
-from problem import ComputationError, Gaussian, Grid, Network, Pde, Problem, waves
+from freqbias.pde.evolution import Effort
+from freqbias.pde.integrators import Adaptive, Lanczos, ShiftInvertLanczos, ThetaMethod, choose
+from freqbias.problem import ComputationError, Gaussian, Grid, Network, Pde, Problem, waves
 
 PROBLEM = Problem(
     Gaussian(4.0), waves(Grid((32,), (1.0,)), [[2.0]]), Network(width=2, sigma_a=1.0), np.array([0.0, 9.0])

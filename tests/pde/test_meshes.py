@@ -4,10 +4,23 @@ import meshio
 import numpy as np
 import pytest
 
-import pde
-from meshes import LayeredPlan
-from pde.solver import Solver
-from problem import Annulus, Ball, Gaussian, Grid, InputError, Mesh, Mixture, Network, Pde, Problem, Samples, Uniform
+from freqbias import pde
+from freqbias.meshes import LayeredPlan
+from freqbias.pde.solver import Solver
+from freqbias.problem import (
+    Annulus,
+    Ball,
+    Gaussian,
+    Grid,
+    InputError,
+    Mesh,
+    Mixture,
+    Network,
+    Pde,
+    Problem,
+    Samples,
+    Uniform,
+)
 from tests import oracle
 
 TIMES = np.array([0.0, 10.0, 100.0])

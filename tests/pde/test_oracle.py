@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import pde
-from problem import (
+from freqbias import pde
+from freqbias.problem import (
     Annulus,
     Ball,
     Gaussian,
@@ -255,7 +255,7 @@ def test_data_operator_with_the_textbook_integrators(integrator):
 def test_network_start_is_what_the_drawn_network_has():
     base = problem_of(Gaussian(6.0), (32,), (1.0,), [[3.0]], None, 10.0)
     problem = Problem(base.density, base.samples, Network(width=50, sigma_a=1.0, symmetric=False), base.times, seed=7)
-    from problem import draw
+    from freqbias.problem import draw
 
     neurons = draw(problem.density, problem.network, dimension=1, seed=7)
     angle = 2 * np.pi * neurons.frequencies @ problem.grid.positions().T

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from problem import Spectrum
+from freqbias.problem import Spectrum
 from tests import launch
 
 RUN = """

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from meshes import plan
-from pde import cost
-from pde.solver import Solver
-from problem import Annulus, ComputationError, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, waves
+from freqbias.meshes import plan
+from freqbias.pde import cost
+from freqbias.pde.solver import Solver
+from freqbias.problem import Annulus, ComputationError, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, waves
 from tests import oracle
 
 ADAPTIVE = Mesh(adaptive=True)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-import pde
-from meshes import plan
-from problem import Gaussian, InputError, Network, Pde, Problem, Samples, Scattered, Spectrum, Uniform
+from freqbias import pde
+from freqbias.meshes import plan
+from freqbias.problem import Gaussian, InputError, Network, Pde, Problem, Samples, Scattered, Spectrum, Uniform
 from tests import launch, oracle
 
 KERNELS = {Gaussian: lambda law: oracle.gaussian(law.sigma), Uniform: lambda law: oracle.uniform(law.radius)}
@@ -87,7 +87,7 @@ def test_steps_by_conjugate_gradients():
 
 
 def test_the_start_of_a_drawn_network():
-    from problem import draw
+    from freqbias.problem import draw
 
     problem = problem_of(Gaussian(6.0), two_clusters(40, 2), symmetric=False)
     neurons, points = draw(problem.density, problem.network, dimension=2, seed=0), problem.samples.sites.positions()

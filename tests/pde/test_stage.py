@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pde.stage import run_stage
-from problem import Mesh, Spectrum, build, parse, resolved
-from runtime import StoppedEarly, StopRequest, Store
+from freqbias.pde.stage import run_stage
+from freqbias.problem import Mesh, Spectrum, build, parse, resolved
+from freqbias.runtime import StoppedEarly, StopRequest, Store
 from tests import launch
 
 
@@ -100,9 +100,9 @@ def stop_after(kept, folder, ranks):
     stopping = """
         import sys
         from pathlib import Path
-        from problem import build, load
-        from pde.stage import run_stage
-        from runtime import Store, run_guarded
+        from freqbias.problem import build, load
+        from freqbias.pde.stage import run_stage
+        from freqbias.runtime import Store, run_guarded
         from tests.pde.test_stage import StopAt
 
         run = load(Path(sys.argv[1]))

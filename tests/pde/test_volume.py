@@ -2,8 +2,8 @@
 
 import numpy as np
 
-import pde
-from problem import Gaussian, Grid, Network, Pde, Problem, Samples, waves
+from freqbias import pde
+from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, Samples, waves
 from tests import oracle
 
 SHAPE, EXTENT, SIGMA, TIMES = (32, 32, 32), (1.0, 1.0, 1.0), 2.0, np.array([0.0, 10.0, 1000.0])

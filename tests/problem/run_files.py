@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from problem.runfile import RunFile
-from problem.settings import Section
+from freqbias.problem.runfile import RunFile
+from freqbias.problem.settings import Section
 
 VALID: dict[str, Any] = {
     "name": "trial",

@@ -5,8 +5,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import ndtr
 
-from problem import ACTIVATIONS
-from problem.activations import hermite_coefficients
+from freqbias.problem import ACTIVATIONS
+from freqbias.problem.activations import hermite_coefficients
 
 C = np.array([-1.0, -0.9, -0.4, 0.0, 1e-3, 0.5, 0.99, 1 - 1e-9, 1.0])
 SMOOTH = [name for name in ACTIVATIONS if name != "relu"]

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from problem import ACTIVATIONS, Gaussian, Grid, Network, Problem, deep, recursion, two_layer, waves
+from freqbias.problem import ACTIVATIONS, Gaussian, Grid, Network, Problem, deep, recursion, two_layer, waves
 
 K = np.linspace(-1, 1, 41)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from problem import Gaussian, Network, draw_deep
+from freqbias.problem import Gaussian, Network, draw_deep
 
 
 def drawn(*, seed=0, symmetric=False, depth=4, sampling="iid", width=600, hidden_width=400):

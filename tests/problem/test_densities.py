@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, qmc
 
-from problem import Annulus, Ball, Gaussian, Laplace, Mixture, StudentT, Table, Uniform
+from freqbias.problem import Annulus, Ball, Gaussian, Laplace, Mixture, StudentT, Table, Uniform
 
 SCALE = 3.0  # cycles/length
 

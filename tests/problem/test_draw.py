@@ -6,7 +6,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from problem import Gaussian, Network, Neurons, Uniform, draw
+from freqbias.problem import Gaussian, Network, Neurons, Uniform, draw
 
 LAW = Gaussian(4.0)
 SAMPLINGS = pytest.mark.parametrize("sampling", ["iid", "sobol"])
@@ -97,7 +97,7 @@ def test_channels_are_independent(sampling):
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("part", [slice(0, 5), slice(3, 30), slice(17, 38), slice(25, 26)], ids=str)
 def test_a_part_of_the_draw_is_that_part(sampling, symmetric, part, monkeypatch):
-    monkeypatch.setattr(import_module("problem.draw"), "CHUNK", 8)  # problem.draw is the function
+    monkeypatch.setattr(import_module("freqbias.problem.draw"), "CHUNK", 8)  # problem.draw is the function
     whole, some = (neurons(38, sampling=sampling, symmetric=symmetric, channels=3, part=p) for p in (slice(None), part))
     np.testing.assert_array_equal(some.frequencies, whole.frequencies[part])
     np.testing.assert_array_equal(some.cosine, whole.cosine[:, part])

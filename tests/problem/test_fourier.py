@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from problem import Ball, Gaussian, Grid, Uniform, phase, transform, two_layer
+from freqbias.problem import Ball, Gaussian, Grid, Uniform, phase, transform, two_layer
 
 GRIDS = [Grid((48,), (2.5,)), Grid((31, 36), (2.0, 3.0)), Grid((20, 21, 22), (2.0, 2.0, 2.0))]
 

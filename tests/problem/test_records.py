@@ -8,7 +8,17 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problem import ErrorHistory, Gaussian, Grid, InputError, Network, Problem, Spectrum, canonical_order, waves
+from freqbias.problem import (
+    ErrorHistory,
+    Gaussian,
+    Grid,
+    InputError,
+    Network,
+    Problem,
+    Spectrum,
+    canonical_order,
+    waves,
+)
 
 RNG = np.random.default_rng(0)
 SPECTRUM = Spectrum(

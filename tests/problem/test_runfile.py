@@ -8,8 +8,8 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problem import InputError, Table, build, load, parse, resolved
-from problem.runfile import OUTPUTS, starts_from_network
+from freqbias.problem import InputError, Table, build, load, parse, resolved
+from freqbias.problem.runfile import OUTPUTS, starts_from_network
 from tests.problem.run_files import table
 
 POSITIVE = st.floats(1e-12, 1e12)

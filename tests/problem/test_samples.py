@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from problem import Grid, InputError, Samples, area_average, waves
+from freqbias.problem import Grid, InputError, Samples, area_average, waves
 
 
 def test_waves_are_the_formula():

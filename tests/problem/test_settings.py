@@ -2,8 +2,8 @@
 
 import pytest
 
-from problem import Compare, InputError, Mesh, Network, Pde, Training
-from problem.settings import Time
+from freqbias.problem import Compare, InputError, Mesh, Network, Pde, Training
+from freqbias.problem.settings import Time
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from problem import Gaussian, Grid, InputError, Network, Problem, Samples, Scattered
+from freqbias.problem import Gaussian, Grid, InputError, Network, Problem, Samples, Scattered
 
 RNG = np.random.default_rng(0)
 

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from problem import parse, stage_keys
+from freqbias.problem import parse, stage_keys
 from tests.problem.run_files import every_key, table
 
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
@@ -116,7 +116,7 @@ ROWS = {
     "training.backend": ({}, {"training": {"backend": "dense"}}, TRAINED),
     "training.checkpoint": ({}, {"training": {"checkpoint": 0.0}}, set()),
     "training.tensorboard": ({}, {"training": {"tensorboard": True}}, set()),
-    "compare.projection": ({}, {"compare": {"projection": "l2"}}, {"compare"}),
+    "freqbias.compare.projection": ({}, {"compare": {"projection": "l2"}}, {"compare"}),
 }
 MORE = [
     ("the seed of the network that the equation starts from", OWN_START, {"seed": 4}, VALUES),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from problem import Grid, InputError, Network, Problem, Table, Uniform, waves
+from freqbias.problem import Grid, InputError, Network, Problem, Table, Uniform, waves
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
@@ -65,7 +65,7 @@ def test_many_points_are_taken_in_parts(monkeypatch):
     values = np.random.default_rng(0).random((6, 5))
     table, unit = Table(values + np.flip(values), (2.0, 3.0)), np.random.default_rng(1).random((210, 2))
     whole = table.warp(unit)
-    monkeypatch.setattr("problem.table.CHUNK", 100)
+    monkeypatch.setattr("freqbias.problem.table.CHUNK", 100)
     np.testing.assert_array_equal(table.warp(unit), whole)
 
 

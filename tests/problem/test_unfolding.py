@@ -9,7 +9,7 @@ import pytest
 from scipy.interpolate import BSpline
 from scipy.special import j0, kv
 
-from problem import Annulus, Ball, Gaussian, Laplace, Mixture, Network, StudentT, Table, Uniform, deep
+from freqbias.problem import Annulus, Ball, Gaussian, Laplace, Mixture, Network, StudentT, Table, Uniform, deep
 
 SIGMA_A = 1.5
 HUMP = np.array([1.0, 1.5, 3.0, 2.5, 3.0, 1.5, 1.0])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runtime import Store
+from freqbias.runtime import Store
 
 
 @pytest.fixture

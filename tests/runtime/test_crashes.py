@@ -10,7 +10,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from runtime import Store, UsageError
+from freqbias.runtime import Store, UsageError
 from tests.launch import start_code
 
 KEYS = {"seed": 0}
@@ -18,7 +18,7 @@ STEPS = """
     import sys
     import numpy as np
     from pathlib import Path
-    from runtime import Store
+    from freqbias.runtime import Store
 
     stage = Store(Path(sys.argv[1])).open("pde", keys={"seed": 0}, resume=True)
     first = len(stage.parts()) - ("checkpoint" in stage.parts())
@@ -194,7 +194,7 @@ def test_a_result_moved_away_and_not_replaced_comes_back(tmp_path):
 HOLDER = """
     import time
     from pathlib import Path
-    from runtime import Store
+    from freqbias.runtime import Store
 
     stage = Store(Path({root!r})).open("pde", keys={{"seed": 0}}, resume=True)
     print("open", flush=True)

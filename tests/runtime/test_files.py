@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime import UsageError, atomic_write, sha256_of
-from runtime.files import FileLock
+from freqbias.runtime import UsageError, atomic_write, sha256_of
+from freqbias.runtime.files import FileLock
 
 
 @contextmanager

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from runtime import guard
+from freqbias.runtime import guard
 from tests.launch import MPIRUN, code, command, environment, run_code, start_code
 
 PROGRAM = """
     import os, sys, time
-    from runtime import StoppedEarly, configure, guard, log, on_root, rank, run_guarded, world
+    from freqbias.runtime import StoppedEarly, configure, guard, log, on_root, rank, run_guarded, world
 
     class InputError(ValueError):
         exit_code = 2
@@ -145,7 +145,7 @@ def test_a_rank_that_has_finished_waits_asleep():
 
 STOPPING = """
     import sys, time
-    from runtime import StopRequest, run_guarded, world
+    from freqbias.runtime import StopRequest, run_guarded, world
 
     def main():
         comm = world()

@@ -6,9 +6,8 @@ import sys
 
 import pytest
 
-import runtime.progress
-from runtime import Progress, UsageError, configure, log
-from runtime.progress import duration
+from freqbias.runtime import Progress, UsageError, configure, log
+from freqbias.runtime.progress import duration
 from tests.launch import run_code
 
 
@@ -69,7 +68,7 @@ def test_under_mpirun_rank_0_speaks_and_the_others_report_errors_only(tmp_path):
     code = f"""
         import logging
         from pathlib import Path
-        from runtime import configure, log, rank, world
+        from freqbias.runtime import configure, log, rank, world
         configure(verbosity=1, log_file=Path({str(tmp_path / "log")!r}))
         log.info("news"); log.warning("careful")
         world().Barrier()

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from runtime import available_memory, memory
+from freqbias.runtime import available_memory, memory
 
 PHYSICAL = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from runtime import on_root, rank, ranks, size, threads, threads_alone, world
+from freqbias.runtime import on_root, rank, ranks, size, threads, threads_alone, world
 from tests.launch import run_code
 
 CORES = len(os.sched_getaffinity(0))
@@ -80,7 +80,7 @@ def test_importing_is_light():
     code = """
         import sys, time
         started = time.perf_counter()
-        import runtime
+        from freqbias import runtime
         seconds = time.perf_counter() - started
         heavy = {"numpy", "mpi4py", "rich", "typer", "torch", "dolfinx"} & set(sys.modules)
         assert not heavy, heavy
@@ -93,7 +93,7 @@ def test_importing_is_light():
 
 SHARED = """
     import sys
-    from runtime import on_root, rank, size, world
+    from freqbias.runtime import on_root, rank, size, world
 
     class Odd(Exception):
         exit_code = 3
@@ -142,7 +142,7 @@ def test_on_root_gives_every_rank_the_result_or_the_exception():
 
 HELPED = """
     import sys
-    from runtime import on_all, on_root, rank, run_guarded, size
+    from freqbias.runtime import on_all, on_root, rank, run_guarded, size
 
     class Refused(ValueError):
         exit_code = 3
@@ -180,7 +180,7 @@ def test_what_sleeps_helps_and_refuses_with_all():
 def test_a_rank_that_fails_alone_among_all_ends_the_job(failing):
     code = """
         import sys
-        from runtime import guard, on_all, on_root, run_guarded
+        from freqbias.runtime import guard, on_all, on_root, run_guarded
         guard.PATIENCE = 0.5
 
         def work(failing, *, comm):
@@ -196,7 +196,7 @@ def test_a_rank_that_fails_alone_among_all_ends_the_job(failing):
 
 WAITING = """
     import sys, time
-    from runtime import on_root, rank, world
+    from freqbias.runtime import on_root, rank, world
     world().Barrier()
     on_root(int)
     wall, cpu = time.perf_counter(), time.process_time()
@@ -216,7 +216,7 @@ def test_waiting_ranks_sleep():
 
 def test_a_launcher_of_another_mpi_is_refused():
     code = """
-        from runtime import world, UsageError
+        from freqbias.runtime import world, UsageError
         try:
             world()
         except UsageError as error:

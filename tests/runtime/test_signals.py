@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import StoppedEarly, StopRequest, UsageError, parse_walltime
+from freqbias.runtime import StoppedEarly, StopRequest, UsageError, parse_walltime
 from tests.launch import run_code
 
 
@@ -120,7 +120,7 @@ def test_it_outlives_petscs_own_handler():
     pytest.importorskip("petsc4py")
     code = """
         import os, signal
-        from runtime import StopRequest
+        from freqbias.runtime import StopRequest
         with StopRequest() as stop:
             from mpi4py import MPI
             import petsc4py
@@ -137,7 +137,7 @@ def test_it_outlives_petscs_own_handler():
 def test_a_request_on_one_rank_stops_all():
     code = """
         import os, signal, sys
-        from runtime import StopRequest, rank, world
+        from freqbias.runtime import StopRequest, rank, world
         with StopRequest() as stop:
             assert not stop.requested(world())
             if rank() == 1:
@@ -159,7 +159,7 @@ def test_a_reader_that_leaves_does_not_end_the_work_after_petsc_started():
         from mpi4py import MPI
         from petsc4py import PETSc
         import os
-        from runtime import StopRequest
+        from freqbias.runtime import StopRequest
         PETSc.Vec().createSeq(1)
         StopRequest().install()
         reading, writing = os.pipe()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from runtime import NotFiniteError, UsageError, key_hash, sha256_of
+from freqbias.runtime import NotFiniteError, UsageError, key_hash, sha256_of
 from tests.runtime.results import KEYS, compute, interrupted
 from tests.runtime.test_files import file_size_limit
 

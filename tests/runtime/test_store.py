@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from runtime import Store, UsageError
+from freqbias.runtime import Store, UsageError
 from tests.runtime.results import KEYS, OTHER, compute, content, interrupted
 
 # --- what exists
@@ -95,7 +95,7 @@ def test_keys_that_may_change_are_fixed_once_it_goes_on(store):
 def test_what_was_killed_while_it_was_published_is_brought_to_its_place(store, monkeypatch):
     compute(store, "old")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("runtime.stage.publish", lambda folder: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("freqbias.runtime.stage.publish", lambda folder: (_ for _ in ()).throw(KeyboardInterrupt))
         compute(store, "new", overwrite=True)
     assert store.check("pde", keys=KEYS, resume=True)
     assert (store.root / "pde" / "spectrum.txt").read_text() == "old"

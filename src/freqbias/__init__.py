@@ -1,0 +1,1 @@
+"""The frequency bias of neural networks as a PDE in frequency space."""
