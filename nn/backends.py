@@ -5,14 +5,14 @@ from math import prod
 import numpy as np
 import torch
 
+from freqbias.errors import InputError
 from freqbias.nn.dense import DenseTransforms
 from freqbias.nn.gpu_nufft import CufinufftTransforms
 from freqbias.nn.nufft import NufftTransforms
 from freqbias.nn.separable import SeparableTransforms
 from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms
-from freqbias.numerics import fine_grid
-from freqbias.numerics.nufft import share_count
-from freqbias.problem import Grid, InputError, Problem, Sites, draw
+from freqbias.numerics import Grid, Sites, chunk_count, fine_grid_size
+from freqbias.problem import Problem, draw
 from freqbias.runtime import threads_alone
 
 BACKENDS = ("cufinufft", "nufft", "separable", "dense")
@@ -120,7 +120,7 @@ def work_memory(problem: Problem, *, precision: str, backend: str) -> float:
     """Bytes that the sums of a backend take besides states and samples."""
     number = PRECISIONS[precision][1].itemsize
     if "nufft" in backend:  # each share of the neurons its own grid, then its sums over the samples
-        shares = share_count(problem.network.width, problem.sites, threads_alone()) if backend == "nufft" else 1
+        shares = chunk_count(problem.network.width, problem.sites, threads_alone()) if backend == "nufft" else 1
         return shares * 2 * nufft_points(problem) * number
     return (3 * number if backend == "separable" else 32) * CHUNK
 
@@ -131,4 +131,4 @@ def nufft_points(problem: Problem) -> float:
     if isinstance(sites, Grid):
         return float(2**sites.dimension * sites.size)
     neurons = draw(problem.density, network, dimension=sites.dimension, seed=problem.seed)
-    return fine_grid(sites, np.abs(neurons.frequencies).max(axis=0))
+    return fine_grid_size(sites, np.abs(neurons.frequencies).max(axis=0))

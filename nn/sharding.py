@@ -13,9 +13,18 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from freqbias.runtime import on_root, rank, size, size_here, threads, threads_alone, world
-from freqbias.runtime.ranks import SerialWorld
-from freqbias.runtime.torchrun import PATIENCE, backends
+from freqbias.runtime import (
+    PATIENCE,
+    SerialWorld,
+    backends,
+    on_root,
+    rank,
+    size,
+    size_here,
+    threads,
+    threads_alone,
+    world,
+)
 
 
 class Shards:

@@ -7,8 +7,8 @@ from math import prod
 import finufft
 import numpy as np
 
+from freqbias.errors import InputError
 from freqbias.problem.density import Density, Planes, smallest_radius
-from freqbias.problem.errors import InputError
 
 ROUNDING = 1e-6  # of the largest value: single precision, and what a Fourier transform leaves, stay below it
 CHUNK = 2**22  # numbers held at a time
@@ -86,13 +86,13 @@ class Table(Density):
                 total += (factor * _wave_sum(_halved_at_ends(values), z[:, inner], h[inner])).real
         return total
 
-    def warp(self, unit: np.ndarray) -> np.ndarray:
+    def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         """Axis after axis, by the quantiles of xi_i given xi_1, ..., xi_{i-1}, whose density is piecewise linear."""
         points = unit.reshape(-1, unit.shape[-1])
         parts = _chunks(len(points), max(self.values.shape))
-        return np.concatenate([self._warp(points[part]) for part in parts]).reshape(unit.shape)
+        return np.concatenate([self._from_unit_cube(points[part]) for part in parts]).reshape(unit.shape)
 
-    def _warp(self, unit: np.ndarray) -> np.ndarray:
+    def _from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         xi = np.empty(unit.shape)
         corners: list[Corner] = [((), np.ones(len(unit)))]
         for axis, marginal in enumerate(self._marginals()[1:]):

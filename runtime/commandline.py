@@ -9,11 +9,11 @@ from typing import Annotated, Any, NoReturn, Protocol
 
 import typer
 
+from freqbias.errors import UsageError
 from freqbias.runtime import logs
-from freqbias.runtime.errors import UsageError
-from freqbias.runtime.guard import run_guarded
+from freqbias.runtime.collective import on_root
+from freqbias.runtime.exit_codes import exit_code_of
 from freqbias.runtime.ranks import limit_threads, rank
-from freqbias.runtime.root import on_root
 from freqbias.runtime.signals import AGAIN, StopRequest, parse_walltime
 from freqbias.runtime.store import Store
 
@@ -119,7 +119,7 @@ def main(app: typer.Typer, name: str) -> NoReturn:
     limit_threads()
     if rank() > 0:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  (for good: rank 0 alone prints)
-    sys.exit(run_guarded(lambda: invoke(app, name, sys.argv[1:])))
+    sys.exit(exit_code_of(lambda: invoke(app, name, sys.argv[1:])))
 
 
 def invoke(app: typer.Typer, name: str, arguments: list[str]) -> int:

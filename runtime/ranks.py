@@ -9,7 +9,7 @@ import time
 from functools import cache
 from typing import Any
 
-from freqbias.runtime.errors import UsageError
+from freqbias.errors import UsageError
 
 # (rank, size, ranks on this node) as set by MPICH and Intel MPI, Open MPI, MVAPICH, and `srun --mpi=pmix`. SLURM_PROCID
 # alone would not do: it is also set in a batch script, where one process runs however many tasks were allocated.
@@ -91,7 +91,7 @@ def world() -> Any:
     if size() == 1:
         return SerialWorld()
     if by_torchrun():
-        from freqbias.runtime.torchrun import TorchWorld
+        from freqbias.runtime.torch_world import TorchWorld
 
         return TorchWorld()
     from mpi4py import MPI

@@ -10,7 +10,7 @@ import time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from freqbias.runtime.errors import StoppedEarly, UsageError
+from freqbias.errors import StoppedEarly, UsageError
 from freqbias.runtime.ranks import rank
 
 AGAIN = "the same command with --resume"

@@ -148,7 +148,7 @@ def test_the_oracle_shares_nothing_with_what_it_judges():
 
 @pytest.mark.parametrize(
     "modules",
-    [list(ALLOWED), ["freqbias.compare.cli", "freqbias.pde.cli", "freqbias.nn.cli"]],
+    [list(ALLOWED), ["freqbias.compare.commands.app", "freqbias.pde.cli", "freqbias.nn.cli"]],
     ids=["rooms", "commands"],
 )
 def test_importing_is_light(modules):

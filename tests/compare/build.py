@@ -5,25 +5,15 @@ from itertools import product
 
 import numpy as np
 
-from freqbias.compare.quadrature import lagrange_element
-from freqbias.compare.split import FLOW
-from freqbias.problem import (
-    ErrorHistory,
-    Gaussian,
-    Grid,
-    Network,
-    Problem,
-    Samples,
-    Spectrum,
-    canonical_order,
-    transform,
-    waves,
-)
+from freqbias.compare.comparison.causes import FLOW
+from freqbias.compare.spectra import lagrange_element
+from freqbias.numerics import Grid, transform
+from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Samples, Spectrum, canonical_order, waves
 
 CELL = {1: "interval", 2: "quadrilateral", 3: "hexahedron"}
 
 
-def box_mesh(half_width, cells, degree, *, cell_type=None, warp=None, flip=False):
+def box_mesh(half_width, cells, degree, *, cell_type=None, from_unit_cube=None, flip=False):
     """Nodes (n, d) in canonical order and cells (c, k) of a mesh of [-half_width, half_width]^d."""
     dimension = len(cells)
     cell_type = cell_type or CELL[dimension]
@@ -42,7 +32,9 @@ def box_mesh(half_width, cells, degree, *, cell_type=None, warp=None, flip=False
     position = np.empty_like(order)
     position[order] = np.arange(len(order))
     nodes = nodes[order]
-    return (nodes if warp is None else warp(nodes)), position[inverse.reshape(-1)].reshape(points.shape[:2])
+    return (nodes if from_unit_cube is None else from_unit_cube(nodes)), position[inverse.reshape(-1)].reshape(
+        points.shape[:2]
+    )
 
 
 def problem_1d(points=128, window=0.1, times=(0.0, 1.0, 2.5, 7.0)):

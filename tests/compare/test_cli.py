@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from freqbias.compare import cli, doctor
+from freqbias.errors import UsageError
 from freqbias.problem import load
-from freqbias.runtime import UsageError
 from freqbias.runtime.commandline import invoke
 from tests.launch import run_code
 

@@ -18,7 +18,7 @@ CELLS = 6  # coarse: elsewhere the projection would hardly differ from interpola
 STAGES = """
     import sys
     from pathlib import Path
-    import freqbias.compare.l2_projection
+    import freqbias.compare.spectra.l2_projection
     from freqbias.compare import kappa_stage, stage
     from freqbias.problem import build, load
     from freqbias.runtime import StopRequest, Store, rank, run_guarded
@@ -46,7 +46,8 @@ STAGES = """
 def test_two_ranks_write_what_one_writes(tmp_path, monkeypatch):
     """Whatever order the ranks that solved the equation left the cells in."""
     monkeypatch.setattr(
-        "freqbias.compare.figures.figure4", lambda _, *paths: [path.write_bytes(b"figure") for path in paths]
+        "freqbias.compare.comparison.spectra_figure.figure4",
+        lambda _, *paths: [path.write_bytes(b"figure") for path in paths],
     )
     spectrum, history = fabricated(build(RUN), cells=(CELLS,), degree=2)
     alone, shared = Store(tmp_path / "alone"), Store(tmp_path / "shared")

@@ -142,7 +142,7 @@ def test_on_root_gives_every_rank_the_result_or_the_exception():
 
 HELPED = """
     import sys
-    from freqbias.runtime import on_all, on_root, rank, run_guarded, size
+    from freqbias.runtime import on_all, on_root, rank, exit_code_of, size
 
     class Refused(ValueError):
         exit_code = 3
@@ -167,7 +167,7 @@ HELPED = """
         sys.stdout.write("whole\\n")
         on_root(on_all, refuse)
 
-    sys.exit(run_guarded(main))
+    sys.exit(exit_code_of(main))
 """
 
 
@@ -180,15 +180,15 @@ def test_what_sleeps_helps_and_refuses_with_all():
 def test_a_rank_that_fails_alone_among_all_ends_the_job(failing):
     code = """
         import sys
-        from freqbias.runtime import guard, on_all, on_root, run_guarded
-        guard.PATIENCE = 0.5
+        from freqbias.runtime import guard, on_all, on_root, exit_code_of
+        exit_codes.PATIENCE = 0.5
 
         def work(failing, *, comm):
             if comm.rank == failing:
                 raise MemoryError("too much here")
             comm.allgather(0)
 
-        sys.exit(run_guarded(lambda: on_root(on_all, work, int(sys.argv[1]))))
+        sys.exit(exit_code_of(lambda: on_root(on_all, work, int(sys.argv[1]))))
     """
     done = run_code(code, failing, ranks=2, timeout=30)
     assert done.returncode and f"on rank {failing}: MemoryError: too much here" in done.stderr, done.stderr
@@ -216,7 +216,8 @@ def test_waiting_ranks_sleep():
 
 def test_a_launcher_of_another_mpi_is_refused():
     code = """
-        from freqbias.runtime import world, UsageError
+        from freqbias.errors import UsageError
+        from freqbias.runtime import world
         try:
             world()
         except UsageError as error:
