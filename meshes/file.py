@@ -149,7 +149,13 @@ def _through_gmsh(path: Path):  # type: ignore[no-untyped-def]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PMI", "PMIX", "MPI", "HYDRA", "OMPI"))}
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "mesh.vtk"
-        command = [sys.executable, "-P", str(Path(__file__).with_name("msh.py")), str(path.absolute()), str(copy)]
+        command = [
+            sys.executable,
+            "-P",
+            str(Path(__file__).with_name("gmsh_process.py")),
+            str(path.absolute()),
+            str(copy),
+        ]
         try:
             done = subprocess.run(  # noqa: S603  # our own module
                 command, capture_output=True, text=True, timeout=GMSH_SECONDS, env=environment, check=False

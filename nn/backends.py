@@ -7,7 +7,7 @@ import torch
 
 from freqbias.errors import InputError
 from freqbias.nn.dense import DenseTransforms
-from freqbias.nn.gpu_nufft import CufinufftTransforms
+from freqbias.nn.gpu_nufft import CufinufftTransforms, loading_failure
 from freqbias.nn.nufft import NufftTransforms
 from freqbias.nn.separable import SeparableTransforms
 from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms
@@ -61,22 +61,13 @@ def _obstacle(backend: str, problem: Problem, device: torch.device) -> str:
         return f'runs on the CPU, and device is {device}; use device = "cpu", or backend = "auto"'
     if backend == "cufinufft" and device.type == "cpu":
         return 'runs on a CUDA GPU, and device is cpu; use "nufft" or "auto"'
-    if backend == "cufinufft" and (failure := _loading_cufinufft()):
+    if backend == "cufinufft" and (failure := loading_failure()):
         return (
             f"needs cuFINUFFT, which cannot be loaded here ({failure}); install it with `pip install cufinufft`, or "
             'from source where torch is for another CUDA than its wheel, or use "auto"'
         )
     if backend == "separable" and not isinstance(problem.sites, Grid):
         return 'is for samples on a grid, and these are scattered; use "nufft", "dense" or "auto"'
-    return ""
-
-
-def _loading_cufinufft() -> str:
-    """Why it fails; else nothing."""
-    try:
-        import cufinufft  # noqa: F401  (it may be there without the CUDA that it was built for)
-    except ImportError as failure:
-        return str(failure)
     return ""
 
 

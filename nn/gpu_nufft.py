@@ -13,6 +13,15 @@ from freqbias.nn.transforms import PRECISIONS, Transforms, check_finite, waves
 from freqbias.numerics import SIGN, UPSAMPLING, Grid, Sites
 
 
+def loading_failure() -> str:
+    """Why cuFINUFFT cannot be loaded, or "" where it can: it may be installed without the CUDA that it was built for."""
+    try:
+        import cufinufft  # noqa: F401
+    except ImportError as failure:
+        return str(failure)
+    return ""
+
+
 class CufinufftTransforms(Transforms):
     """O(m + N log N). Raises ImportError where cuFINUFFT is not installed."""
 

@@ -5,11 +5,10 @@ from bisect import bisect_left
 from collections.abc import Callable
 from functools import cache, cached_property
 
-import finufft
 import numpy as np
 from scipy import fft
 
-from freqbias.numerics import SIGN
+from freqbias.numerics import Grid, GridTransform
 from freqbias.problem.density import Density
 
 MOST_POINTS = {1: 2**15, 2: 2**10, 3: 96}  # of the lattice, an axis
@@ -46,10 +45,10 @@ class InverseTransform:
     def value(self, xi: np.ndarray) -> np.ndarray:
         """xi (n, d) [cycles/length] -> (n,)."""
         beyond = np.maximum(np.abs(xi / self._reach).max(axis=1), 1.0)
-        angles = 2 * np.pi * xi / beyond[:, None] * self._spacing
-        transform = {1: finufft.nufft1d2, 2: finufft.nufft2d2, 3: finufft.nufft3d2}[self._dimension]
-        sums = transform(*np.ascontiguousarray(angles.T), self._lattice, eps=1e-13, isign=SIGN, nthreads=1)
-        return np.maximum(np.real(sums), 0) * beyond**-self._power
+        shape = self._lattice.shape
+        lattice = Grid(shape, tuple((self._spacing * shape).tolist()))
+        sums = GridTransform(lattice, xi / beyond[:, None]).to_frequencies(self._lattice.ravel())
+        return np.maximum(sums.real, 0) * beyond**-self._power
 
     def tail(self, radius: float) -> float:
         """sup value(xi) where some |xi_i| > radius."""

@@ -1,20 +1,22 @@
 from .collective import on_all, on_root
 from .commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose, main, new_app
+from .communicator import SerialWorld, world
 from .exit_codes import exit_code_of
 from .files import atomic_write, sha256_of, writable
 from .keys import changed_keys, key_hash
+from .launcher import by_torchrun, rank, size, size_here
 from .logs import configure, log
 from .manifest import version_of
 from .memory import available_memory
 from .progress import Progress, duration
-from .ranks import SerialWorld, by_torchrun, limit_threads, rank, size, size_here, threads, threads_alone, world
 from .signals import StopRequest, parse_walltime
 from .stage import Stage
 from .store import Store
-from .torch_world import PATIENCE, backends
+from .thread_count import limit_threads, threads, threads_alone
+from .torch_world import TORCH_TIMEOUT, backends
 
 __all__ = [
-    "PATIENCE",
+    "TORCH_TIMEOUT",
     "LogFile",
     "MaxWalltime",
     "Out",

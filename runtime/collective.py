@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Literal, overload
 
-from freqbias.runtime.ranks import SerialWorld, size, wait_asleep, world
+from freqbias.runtime.communicator import SerialWorld, wait_asleep, world
+from freqbias.runtime.launcher import size
 
 _waiting: Any = None  # the communicator whose other ranks wait, while this one is at work for `on_root`
 
@@ -83,7 +84,7 @@ def on_all[T](function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     rank 0, and returns what it returns there. Anywhere else, and with one rank, it simply calls, with a `SerialWorld`.
 
     The function, of a module's top level, and its arguments are sent to the ranks that sleep. What it raises on all
-    ranks alike has an `exit_code`; anything else ends the job (`run_guarded`). It must not call `on_root`.
+    ranks alike has an `exit_code`; anything else ends the job (`exit_code_of`). It must not call `on_root`.
     """
     global _waiting  # noqa: PLW0603
     if _waiting is None:

@@ -13,9 +13,10 @@ from freqbias.errors import UsageError
 from freqbias.runtime import logs
 from freqbias.runtime.collective import on_root
 from freqbias.runtime.exit_codes import exit_code_of
-from freqbias.runtime.ranks import limit_threads, rank
+from freqbias.runtime.launcher import rank
 from freqbias.runtime.signals import AGAIN, StopRequest, parse_walltime
 from freqbias.runtime.store import Store
+from freqbias.runtime.thread_count import limit_threads
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.", show_default=False)]
 Out = Annotated[

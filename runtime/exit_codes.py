@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from freqbias.errors import StoppedEarly, UsageError
+from freqbias.runtime.communicator import wait_asleep, world
 from freqbias.runtime.files import OUT_OF_SPACE
+from freqbias.runtime.launcher import size
 from freqbias.runtime.logs import FILE_ONLY, log
-from freqbias.runtime.ranks import size, wait_asleep, world
 
 PATIENCE = 10.0
 """Seconds a failed rank waits for the others to fail too, before it ends the job."""

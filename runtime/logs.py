@@ -9,7 +9,7 @@ from pathlib import Path
 
 from freqbias.errors import UsageError
 from freqbias.runtime.collective import on_root
-from freqbias.runtime.ranks import rank
+from freqbias.runtime.launcher import rank
 
 log = logging.getLogger("freqbias")
 log.addHandler(logging.NullHandler())

@@ -11,7 +11,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from freqbias.errors import StoppedEarly, UsageError
-from freqbias.runtime.ranks import rank
+from freqbias.runtime.launcher import rank
 
 AGAIN = "the same command with --resume"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)

@@ -8,9 +8,11 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from freqbias.runtime.ranks import size_here
+from freqbias.runtime.launcher import size_here
 
-PATIENCE = timedelta(days=365)  # the others wait as long as rank 0 works; of a process that has died torchrun knows
+TORCH_TIMEOUT = timedelta(
+    days=365
+)  # the others wait as long as rank 0 works; of a process that has died torchrun knows
 
 
 def backends() -> str:
@@ -24,12 +26,12 @@ class TorchWorld:
 
     def __init__(self, group: Any = None) -> None:
         if not dist.is_initialized():
-            dist.init_process_group(backends(), timeout=PATIENCE)
+            dist.init_process_group(backends(), timeout=TORCH_TIMEOUT)
         self._group = group
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
     def Dup(self) -> "TorchWorld":  # noqa: N802  (MPI's names)
-        return TorchWorld(dist.new_group(backend="gloo", timeout=PATIENCE))
+        return TorchWorld(dist.new_group(backend="gloo", timeout=TORCH_TIMEOUT))
 
     def bcast(self, value: Any, root: int = 0) -> Any:
         box = [value]

@@ -35,10 +35,8 @@ Quick = Annotated[bool, typer.Option("--quick", help="Narrower networks: to see 
 
 
 def shipped_run_files() -> Path:
-    """The folder runs: of the checkout, or as the wheel carries it beside this file."""
-    here = Path(__file__).resolve().parent
-    packaged = here / "runs"
-    return packaged if packaged.is_dir() else here.parent / "runs"
+    """The folder `runs`, which stands beside `compare` in the checkout and in the wheel."""
+    return Path(__file__).resolve().parents[2] / "runs"
 
 
 def shipped_run_file() -> Path:

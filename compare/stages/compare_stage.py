@@ -32,7 +32,7 @@ def run_compare(
     Raises UsageError where the result of an earlier stage is missing, damaged, or of another run file, or one of this
     stage is in the way; InputError where the errors do not belong to the data; StoppedEarly.
     """
-    import freqbias.pde.fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
+    from freqbias.pde import write_fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
 
     stop.install()  # after PETSc, which has a handler of its own for SIGTERM
     on_root(

@@ -11,7 +11,7 @@ def run_view(folder: Path, *, resume: bool = False, overwrite: bool = False, sto
     spectra.pvd and laws.pvd for ParaView, open_in_paraview.py, view.png and view.gif.
     Raises UsageError as `load_view`, and where a view is in the way; StoppedEarly.
     """
-    import freqbias.pde.fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
+    from freqbias.pde import write_fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
 
     if stop is not None:
         stop.install()  # after PETSc, which has a handler of its own for SIGTERM

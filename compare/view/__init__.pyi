@@ -1,6 +1,6 @@
-from .linear_cells import LinearCells
+from .linear_cells import LinearCells, law_fields
 from .paraview import paraview_script
-from .record import View, law_fields, load_view, read_view, spectrum_fields, view_sources
+from .record import View, load_view, read_view, spectrum_fields, view_sources
 from .view_figure import animate_view, draw_view
 
 __all__ = [

@@ -3,6 +3,7 @@
 Programs draw these at once and as they are; cells of high order they draw straight or slowly, and leave out where one
 node has no value (kappa)."""
 
+from dataclasses import replace
 from itertools import product
 
 import basix
@@ -11,7 +12,7 @@ import pyvista
 from scipy.spatial import Delaunay
 
 from freqbias.compare.spectra import lagrange_element
-from freqbias.compare.view.record import View
+from freqbias.compare.view.record import LAWS, View, with_rates
 from freqbias.meshes import merged
 
 PARTS = {1: 4, 2: 2, 3: 1}  # of an edge, for each degree, by dimension; in three, 2 would make files 8 times larger
@@ -71,3 +72,13 @@ def pieces(cell_type: str, lattice: np.ndarray) -> np.ndarray:
     simplices = Delaunay(lattice).simplices
     edges = lattice[simplices[:, 1:]] - lattice[simplices[:, :1]]
     return np.asarray(simplices[np.abs(np.linalg.det(edges)) > 1e-9])
+
+
+def law_fields(view: View, cells: LinearCells) -> dict[str, np.ndarray]:
+    """`static` on these cells, (m,) each; the rates are those of v there."""
+    laws = {name: cells.at(view.static[name]) for name in LAWS}
+    if len(view.time) < 2:
+        return laws
+    ends = {name: cells.at(v[[0, -1]]) for name, v in view.spectra.items()}
+    finer = replace(view, time=view.time[[0, -1]], frequency=cells.frequency, spectra=ends, static=laws)
+    return dict(with_rates(finer).static)

@@ -4,7 +4,6 @@ nodes of the mesh."""
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +11,6 @@ from freqbias.compare.kappa import FLOOR, leakage, learnable, least_signal, mean
 from freqbias.errors import UsageError
 from freqbias.problem import Spectrum
 from freqbias.runtime import Store
-
-if TYPE_CHECKING:
-    from freqbias.compare.view.linear_cells import LinearCells
 
 LAWS = ("damping", "diffusion", "rho_w")
 
@@ -155,13 +151,3 @@ def spectrum_fields(spectra: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             suffix = f"_{channel}" if len(spectra[name]) > 1 else ""
             fields |= {f"{name}_real{suffix}": v.real, f"{name}_imaginary{suffix}": v.imag}
     return fields
-
-
-def law_fields(view: View, cells: "LinearCells") -> dict[str, np.ndarray]:
-    """`static` on these cells, (m,) each; the rates are those of v there."""
-    laws = {name: cells.at(view.static[name]) for name in LAWS}
-    if len(view.time) < 2:
-        return laws
-    ends = {name: cells.at(v[[0, -1]]) for name, v in view.spectra.items()}
-    finer = replace(view, time=view.time[[0, -1]], frequency=cells.frequency, spectra=ends, static=laws)
-    return dict(with_rates(finer).static)

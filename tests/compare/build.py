@@ -13,7 +13,7 @@ from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Samples, 
 CELL = {1: "interval", 2: "quadrilateral", 3: "hexahedron"}
 
 
-def box_mesh(half_width, cells, degree, *, cell_type=None, from_unit_cube=None, flip=False):
+def box_mesh(half_width, cells, degree, *, cell_type=None, warp=None, flip=False):
     """Nodes (n, d) in canonical order and cells (c, k) of a mesh of [-half_width, half_width]^d."""
     dimension = len(cells)
     cell_type = cell_type or CELL[dimension]
@@ -32,9 +32,7 @@ def box_mesh(half_width, cells, degree, *, cell_type=None, from_unit_cube=None, 
     position = np.empty_like(order)
     position[order] = np.arange(len(order))
     nodes = nodes[order]
-    return (nodes if from_unit_cube is None else from_unit_cube(nodes)), position[inverse.reshape(-1)].reshape(
-        points.shape[:2]
-    )
+    return (nodes if warp is None else warp(nodes)), position[inverse.reshape(-1)].reshape(points.shape[:2])
 
 
 def problem_1d(points=128, window=0.1, times=(0.0, 1.0, 2.5, 7.0)):

@@ -109,7 +109,7 @@ def test_parseval_over_the_nyquist_box():
 
 
 def test_projections_in_small_batches_are_the_same(monkeypatch):
-    grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, from_unit_cube=bend)
+    grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, warp=bend)
     error = np.random.default_rng(0).normal(size=(5, grid.size))
     whole = l2_project(error, grid, mesh)
     monkeypatch.setattr("freqbias.compare.spectra.l2_projection._ENTRIES", 1000)  # two rows
@@ -117,7 +117,7 @@ def test_projections_in_small_batches_are_the_same(monkeypatch):
 
 
 def test_what_does_not_converge_is_no_projection(monkeypatch):
-    grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, from_unit_cube=bend)
+    grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, warp=bend)
     monkeypatch.setattr("freqbias.compare.spectra.l2_projection.MOST_PRODUCTS", 3)
     with pytest.raises(ComputationError, match=r"3 products.*better mesh, or interpolation"):
         l2_project(np.ones(grid.size), grid, mesh)
@@ -129,7 +129,7 @@ def test_two_ranks_share_the_cells_and_find_what_one_finds():
         from freqbias.compare.spectra.l2_projection import MassMatrix, l2_project
         from freqbias.problem import Grid
         from freqbias.runtime import world
-        from freqbias.runtime.ranks import SerialWorld
+        from freqbias.runtime.communicator import SerialWorld
         from tests.compare.test_l2_projection import bend, on_mesh
 
         grid = Grid((8, 9), (1.0, 1.0))

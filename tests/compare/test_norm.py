@@ -42,11 +42,11 @@ def test_norm_of_the_absolute_frequency_cut_at_nyquist():
 def test_slanted_and_curved_cells_count_as_they_are():
     """The map (x, y) -> (x + y/4, y + x^2/10) has determinant 1 - x/20, and isoparametric P2 cells carry it exactly."""
 
-    def from_unit_cube(nodes):
+    def warp(nodes):
         x, y = nodes.T
         return np.stack([x + y / 4, y + x**2 / 10], axis=1)
 
-    nodes, connectivity = box_mesh(1.0, (2, 2), 2, from_unit_cube=from_unit_cube)
+    nodes, connectivity = box_mesh(1.0, (2, 2), 2, warp=warp)
     norm = MassNorm(nodes, connectivity, "quadrilateral", 2)
     # integral over [-1, 1]^2 of 1 - x/20 is 4, and of (x + y/4)^2 (1 - x/20) it is 4/3 + 4/48
     assert norm(np.ones(len(nodes))) ** 2 == pytest.approx(4, rel=1e-12)

@@ -13,7 +13,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from freqbias.compare import cli, compare
+from freqbias.compare import compare
+from freqbias.compare.commands import app
 from freqbias.compare.comparison import Comparison, draw_comparison
 from freqbias.compare.kappa import mean_rate
 from freqbias.compare.kappa.estimators import theory_rate
@@ -30,12 +31,12 @@ from tests import launch
 from tests.compare.build import fabricated, predicted
 from tests.compare.test_figures import texts
 
-SHELF = cli.shipped_run_files()
+SHELF = app.shipped_run_files()
 DECAY = 0.3  # of the fabricated errors, per time
 
 
 def freqbias(*arguments):
-    return invoke(cli.build_app(), "freqbias", list(arguments))
+    return invoke(app.build_app(), "freqbias", list(arguments))
 
 
 def result(run, *, noise=0.02, seed=0):
@@ -130,17 +131,17 @@ def test_where_one_rank_is_asked_to_stop_all_do(tmp_path):
     code = """
         import sys
         from pathlib import Path
-        from freqbias.compare import cli
-        from freqbias.compare.paper.making import Shelf, make
-        from freqbias.runtime import StopRequest, guard, rank, run_guarded
+        from freqbias.compare.commands import app
+        from freqbias.compare.paper.making import PaperRun, make
+        from freqbias.runtime import StopRequest, exit_codes, rank, exit_code_of
 
         class OnOneRank(StopRequest):
             def requested(self, comm=None):
                 self._reason = "enough" * rank()
                 return super().requested(comm)
 
-        guard.PATIENCE = 1.0
-        sys.exit(run_guarded(lambda: make([1], Shelf(cli.shipped_run_files(), Path(sys.argv[1]), True), OnOneRank())))
+        exit_codes.PATIENCE = 1.0
+        sys.exit(exit_code_of(lambda: make([1], PaperRun(app.shipped_run_files(), Path(sys.argv[1]), True), OnOneRank())))
     """
     done = launch.run_code(code, tmp_path, ranks=2)
     assert (done.returncode, list(tmp_path.iterdir())) == (75, []), done.stderr

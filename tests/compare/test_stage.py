@@ -204,7 +204,7 @@ def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
         from freqbias.compare.comparison.metrics import Comparison
         from freqbias.compare.stages.compare_stage import run_compare
         from freqbias.problem import build, parse
-        from freqbias.runtime import Store, StopRequest, run_guarded
+        from freqbias.runtime import Store, StopRequest, exit_code_of
 
         save = Comparison.save
         def signalled(*arguments):
@@ -217,7 +217,7 @@ def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
         def main():
             with StopRequest() as stop:
                 run_compare(run, build(run), Store(Path({root!r})), resume=False, overwrite=False, stop=stop)
-        sys.exit(run_guarded(main))
+        sys.exit(exit_code_of(main))
     """
     done = launch.run(*launch.code(code.format(tables=TABLES, root=str(store.root))))
     assert done.returncode == 75, done.stderr

@@ -256,5 +256,5 @@ def test_tensorboard_that_is_not_installed_is_refused(tmp_path, monkeypatch):
 
 def test_the_command_imports_nothing_heavy_before_it_works():
     heavy = "{'torch', 'numpy', 'scipy', 'xarray', 'pydantic', 'finufft'} & set(sys.modules)"
-    code = f"import sys, nn, nn.cli; assert not ({heavy}), {heavy}"
+    code = f"import sys, freqbias.nn, freqbias.nn.cli; assert not ({heavy}), {heavy}"
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)

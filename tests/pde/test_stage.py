@@ -103,12 +103,12 @@ def stop_after(kept, folder, ranks):
         from pathlib import Path
         from freqbias.problem import build, load
         from freqbias.pde.stage import run_pde
-        from freqbias.runtime import Store, run_guarded
+        from freqbias.runtime import Store, exit_code_of
         from tests.pde.test_stage import StopAt
 
         run = load(Path(sys.argv[1]))
         flags = {"resume": False, "overwrite": False, "stop": StopAt(int(sys.argv[3]) + 1)}
-        sys.exit(run_guarded(lambda: run_pde(run, build(run), Store(Path(sys.argv[2])), **flags)))
+        sys.exit(exit_code_of(lambda: run_pde(run, build(run), Store(Path(sys.argv[2])), **flags)))
     """
     done = launch.run(*launch.code(stopping), folder / "run.toml", folder / "part", kept, ranks=ranks)
     assert done.returncode == 75, done.stderr

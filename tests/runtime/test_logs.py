@@ -29,7 +29,7 @@ def say_all():
 
 
 def test_unless_configured_nothing_is_said():
-    done = run_code("from runtime import log, Progress; log.warning('careful'); log.error('bad')")
+    done = run_code("from freqbias.runtime import log, Progress; log.warning('careful'); log.error('bad')")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
