@@ -1,5 +1,6 @@
 from .backends import choose_backend, make_transforms
 from .cli import nn_command, ntk_command
+from .deep import DeepNetwork
 from .device import training_memory
 from .fourier_sum import FourierSum
 from .linearised import LinearisedTraining
@@ -13,6 +14,7 @@ from .training_plan import TrainingPlan, plan_training
 
 __all__ = [
     "RUNGE_KUTTA",
+    "DeepNetwork",
     "EmpiricalKernel",
     "FourierNetwork",
     "FourierSum",

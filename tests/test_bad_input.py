@@ -116,7 +116,7 @@ def refusals(module: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["settings.py", "data_settings.py", "density_settings.py", "table.py", "runfile.py", "build.py"]
+    "module", ["settings.py", "data_settings.py", "density_settings.py", "table.py", "runfile.py", "builder.py"]
 )
 def test_every_refusal_has_a_row(serial, module):
     said = "".join(outcome["err"] for outcome in serial)

@@ -20,8 +20,8 @@ from scipy.spatial import KDTree
 
 from freqbias.compare import Comparison, draw_view, load_view
 from freqbias.compare.spectra import lagrange_element
+from freqbias.compare.stages import run_view
 from freqbias.compare.style import STYLE
-from freqbias.compare.view import run_view
 from freqbias.compare.view.linear_cells import PARTS, LinearCells
 from freqbias.compare.view.paraview import paraview_script
 from freqbias.compare.view.record import spectrum_fields

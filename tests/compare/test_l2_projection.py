@@ -127,7 +127,7 @@ def test_two_ranks_share_the_cells_and_find_what_one_finds():
     code = """
         import numpy as np
         from freqbias.compare.spectra.l2_projection import MassMatrix, l2_project
-        from freqbias.problem import Grid
+        from freqbias.numerics import Grid
         from freqbias.runtime import world
         from freqbias.runtime.communicator import SerialWorld
         from tests.compare.test_l2_projection import bend, on_mesh

@@ -18,7 +18,7 @@ from freqbias.compare.commands import app
 from freqbias.compare.comparison import Comparison, draw_comparison
 from freqbias.compare.kappa import mean_rate
 from freqbias.compare.kappa.estimators import theory_rate
-from freqbias.compare.paper import PaperRun, figure1, figure2, figure3, figure5
+from freqbias.compare.paper import PaperRun, figure1, figure2, figure3, figure4, figure5
 from freqbias.compare.paper.making import Job, compute
 from freqbias.compare.spectra import project
 from freqbias.compare.style import STYLE
@@ -106,7 +106,7 @@ def test_a_run_file_taken_from_the_shelf_is_varied_by_section_and_named_for_quic
 
 def test_the_figure_4_of_the_shelf_is_that_of_freqbias_run(tmp_path):
     """So that either finds the other's results."""
-    assert draw_comparison.jobs(PaperRun(SHELF, tmp_path, quick=False))[0].run == PaperRun(SHELF, tmp_path, False).take(
+    assert figure4.jobs(PaperRun(SHELF, tmp_path, quick=False))[0].run == PaperRun(SHELF, tmp_path, False).take(
         "figure4"
     )
 
@@ -174,8 +174,8 @@ def test_pictures_carry_the_runs_they_are_of(tmp_path):
 
 
 def test_the_distances_of_figure_4_are_those_of_the_comparisons_in_per_cent(tmp_path):
-    results = [result(small(job)) for job in draw_comparison.jobs(PaperRun(SHELF, tmp_path, quick=False))]
-    lines = pictures(draw_comparison, results)["figure4-errors"].axes[0].lines
+    results = [result(small(job)) for job in figure4.jobs(PaperRun(SHELF, tmp_path, quick=False))]
+    lines = pictures(figure4, results)["figure4-errors"].axes[0].lines
     for line, each in zip(lines, results[:-1], strict=True):
         np.testing.assert_allclose(line.get_ydata(), 100 * each.comparison.metrics["error_over_initial"][1:])
     assert [line.get_label() for line in lines] == [

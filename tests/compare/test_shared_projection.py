@@ -36,7 +36,7 @@ STAGES = """
         run, store = load(Path(sys.argv[1])), Store(Path(sys.argv[2]))
         with StopRequest() as stop:
             run_compare(run, build(run), store, resume=False, overwrite=False, stop=stop)
-        kappa_run_compare(run, build(run), store, resume=False, overwrite=False)
+        run_kappa(run, build(run), store, resume=False, overwrite=False)
         sys.stdout.write(f"{[rank(), *shares]}\\n")
 
     sys.exit(exit_code_of(main))
@@ -46,7 +46,7 @@ STAGES = """
 def test_two_ranks_write_what_one_writes(tmp_path, monkeypatch):
     """Whatever order the ranks that solved the equation left the cells in."""
     monkeypatch.setattr(
-        "freqbias.compare.comparison.spectra_figure.figure4",
+        "freqbias.compare.comparison.spectra_figure.draw_comparison",
         lambda _, *paths: [path.write_bytes(b"figure") for path in paths],
     )
     spectrum, history = fabricated(build(RUN), cells=(CELLS,), degree=2)

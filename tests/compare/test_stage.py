@@ -40,7 +40,7 @@ def store(tmp_path):
 def quick(monkeypatch):
     """Nothing is drawn, where the figure is not what is tested."""
     monkeypatch.setattr(
-        "freqbias.compare.comparison.spectra_figure.figure4",
+        "freqbias.compare.comparison.spectra_figure.draw_comparison",
         lambda _, *paths: [path.write_bytes(b"figure") for path in paths],
     )
 

@@ -154,7 +154,8 @@ def test_the_memory_of_a_kernel_in_many_channels_is_foreseen():
         from pathlib import Path
         import numpy as np
         from freqbias.nn.deep import DeepNetwork
-        from freqbias.problem import Gaussian, Grid, Network, Problem, Samples
+        from freqbias.numerics import Grid
+        from freqbias.problem import Gaussian, Network, Problem, Samples
 
         def peak():  # of this process: what getrusage says begins with that of the one that started it
             return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
