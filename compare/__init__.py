@@ -6,6 +6,8 @@ The names below are imported when first used, so that the command line answers a
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from freqbias.libraries import explained
+
 if TYPE_CHECKING:
     from freqbias.compare.bands import band_energy, direction_energy, directions
     from freqbias.compare.figures import figure4
@@ -69,4 +71,5 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    with explained():
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -4,6 +4,8 @@ ParaView."""
 import importlib
 from typing import TYPE_CHECKING
 
+from freqbias.libraries import explained
+
 if TYPE_CHECKING:
     from freqbias.pde.fields import write_fields
     from freqbias.pde.solver import Snapshot, Solver, solve
@@ -21,5 +23,6 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     """DOLFINx takes seconds to import: only what is asked for is."""
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        with explained():
+            return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'pde' has no attribute {name!r}")

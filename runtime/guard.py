@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from freqbias.libraries import explanation
 from freqbias.runtime.errors import StoppedEarly, UsageError
 from freqbias.runtime.files import OUT_OF_SPACE
 from freqbias.runtime.logs import FILE_ONLY, log
@@ -75,6 +76,9 @@ def _run(main: Callable[[], int | None]) -> _Ending:
 
 
 def _ending(error: BaseException) -> _Ending:
+    if missing := explanation(error):
+        missing.__cause__ = error
+        error = missing
     match error:
         case SystemExit(code=None | 0):
             return _Ending(0)
