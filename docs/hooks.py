@@ -1,5 +1,5 @@
-"""What the site takes from the program itself while ProperDocs builds it: the keys of the run file, the commands and the
-gallery; and its formulas as MathML, which browsers draw without a script.
+"""What the site takes from the program itself while ProperDocs builds it: the keys of the run file, the commands and
+the gallery; and its formulas as MathML, which browsers draw without a script.
 
 A page asks for a part by a comment on a line of its own: <!-- keys: pde -->, <!-- commands -->, <!-- gallery -->.
 """

@@ -1,0 +1,92 @@
+"""A missing library is one message: what it is, and how to install it in this environment."""
+
+import builtins
+import sys
+
+import pytest
+
+from freqbias import libraries, meshes, pde
+from freqbias.compare import doctor
+from freqbias.libraries import MissingLibraryError, explanation
+from freqbias.runtime import run_guarded
+from tests.launch import ROOT
+
+NO_LIBMPI = RuntimeError("cannot load MPI library\nlibmpi.so.12: cannot open shared object file")
+
+
+def absent(module: str) -> ModuleNotFoundError:
+    return ModuleNotFoundError(f"No module named '{module}'", name=module)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (absent("basix"), "DOLFINx is not installed (No module named 'basix'): "),
+        (absent("dolfinx.fem.petsc"), "DOLFINx is not installed (No module named 'dolfinx.fem.petsc'): "),
+        (ImportError("cannot import name 'a' from 'dolfinx.fem'", name="dolfinx.fem"), "DOLFINx 0.11 cannot be loaded"),
+        (NO_LIBMPI, "mpi4py finds no MPI library (libmpi): "),
+        (absent("torch"), "torch is not installed: "),
+    ],
+)
+def test_what_is_missing_and_the_remedy_are_said(error, message, capsys):
+    def fail() -> None:
+        raise error
+
+    assert run_guarded(fail) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {message}") and f"run `uv sync` in {ROOT}" in said
+    assert len(said.splitlines()) == 1
+    assert ("conda-forge" in said) == ("torch" not in message)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        absent("freqbias.absent"),
+        ImportError("cannot import name 'a' from 'freqbias.pde'", name="freqbias.pde"),
+        RuntimeError("another"),
+        MissingLibraryError("said already"),
+    ],
+)
+def test_our_own_mistakes_keep_their_traceback(error):
+    assert explanation(error) is None
+
+
+@pytest.mark.parametrize(("room", "name"), [(pde, "solve"), (meshes, "build")])
+def test_a_script_is_told_the_same(room, name, monkeypatch):
+    there = builtins.__import__
+
+    def without(module, *rest):
+        if module.split(".")[0] in libraries.FENICSX:
+            raise absent(module)
+        return there(module, *rest)
+
+    for module in [loaded for loaded in sys.modules if loaded.startswith(("freqbias.pde.", "freqbias.meshes."))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingLibraryError, match="DOLFINx is not installed"):
+        getattr(room, name)
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "path", "extra", "expected"),
+    [
+        (True, ".venv/lib/site-packages", "gmsh", "run `uv sync` in {}"),
+        (True, "elsewhere", "gmsh", "run `pip install -e '.[gmsh]'` in {}"),
+        (False, "elsewhere", "gmsh", "run `pip install 'freqbias[gmsh]'`"),
+        (False, "elsewhere", "", "run `pip install --force-reinstall freqbias`"),
+    ],
+)
+def test_the_remedy_fits_the_environment(pyproject, path, extra, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(libraries, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / path)])
+    if pyproject:
+        (tmp_path / "pyproject.toml").touch()
+    assert libraries.remedy(extra) == expected.format(tmp_path)
+    assert libraries.mpirun() == ("uv run mpirun" if path.startswith(".venv") else "mpirun")
+
+
+def test_doctor_does_not_blame_the_compiler_for_a_missing_library():
+    found = doctor.after("no_such_package", "C compiler", lambda: "compiles", "install one")
+    assert found.state == "note" and "not tried without no_such_package" in found.what and found.remedy == ""
+    assert doctor.after("dolfinx", "C compiler", lambda: "compiles", "install one").state == "ok"
