@@ -1,4 +1,4 @@
-"""What an editable install of an sdist needs, which holds no links: those of a checkout, src/freqbias/ROOM to ../../ROOM.
+"""What an editable install of an sdist needs, which holds no links: those of a checkout, src/freqbias/ROOM -> ROOM.
 
 Called by hatchling (pyproject.toml) as it builds.
 """
