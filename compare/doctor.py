@@ -15,7 +15,6 @@ from freqbias.compare.table import aligned
 from freqbias.runtime import rank, size, threads, threads_alone, world
 
 MORE_RANKS = "`{} -n 4 freqbias pde RUN.toml` uses more"
-COMPILER = "install a C compiler (Debian: apt install gcc; conda: conda install c-compiler) and see that CC names it"
 # By import name; mpi4py.MPI goes first, since it loads the MPI library for the others.
 FENICSX = ("mpi4py.MPI", "petsc4py", "dolfinx", "basix", "ufl")
 ALWAYS = (
@@ -69,7 +68,7 @@ def _examine() -> list[Finding]:
         *(package(name, libraries.remedy()) for name in ALWAYS),
         attempt("MPI library", _mpi_library, libraries.remedy("fenicsx")),
         attempt("PETSc", _petsc, libraries.remedy("fenicsx")),
-        after("dolfinx", "C compiler", _compile, COMPILER),
+        after("dolfinx", "C compiler", _compile, libraries.COMPILER),
         attempt("NUFFT", _transform, "reinstall finufft"),
         attempt(
             "MUMPS", _mumps, "the local operator needs a PETSc with MUMPS; the data operator does not", needed=False

@@ -1,4 +1,4 @@
-"""What to say where a library is missing: what it is, and how to install it here."""
+"""What to say where a library, or the C compiler, is missing: what it is, and how to install it here."""
 
 import sys
 from collections.abc import Iterator
@@ -8,12 +8,14 @@ from pathlib import Path
 
 FENICSX = ("mpi4py", "petsc4py", "dolfinx", "basix", "ufl", "ffcx")  # by import name
 NO_LIBMPI = "cannot load MPI library"  # mpi4py's RuntimeError begins so
+NO_COMPILER = ("Failed JIT compilation", "JIT compilation failed")  # DOLFINx's begin so under MPI, of rank 0 and others
+COMPILER = "install a C compiler (Debian: apt install gcc; conda: conda install c-compiler) and see that CC names it"
 ELSEWHERE = "or take DOLFINx 0.11 from conda-forge, Debian, Docker or Spack"
 ROOT = Path(__file__).resolve().parents[2]  # of a checkout
 
 
 class MissingLibraryError(ImportError):
-    """A library is not installed, or cannot be loaded. The message names it and the remedy."""
+    """A library or the C compiler is not installed, or cannot be used. The message names it and the remedy."""
 
     exit_code = 2
 
@@ -35,6 +37,10 @@ def explanation(error: BaseException) -> MissingLibraryError | None:
     if isinstance(error, RuntimeError) and what.startswith(NO_LIBMPI):
         what = "DOLFINx is not installed" if find_spec("dolfinx") is None else "mpi4py finds no MPI library (libmpi)"
         return MissingLibraryError(f"{what}: {remedy('fenicsx')}")
+    alone = type(error).__name__ == "VerificationError"  # cffi's
+    if alone or (isinstance(error, RuntimeError) and what.startswith(NO_COMPILER)):
+        reason = f" ({what.splitlines()[0]})" if alone and what else ""  # with several ranks, which say the same
+        return MissingLibraryError(f"DOLFINx cannot compile its forms{reason}: {COMPILER}")
     if not isinstance(error, ImportError) or isinstance(error, MissingLibraryError):
         return None
     library = (error.name or "").partition(".")[0]

@@ -8,7 +8,8 @@ from freqbias import libraries
 from freqbias.compare import doctor
 from freqbias.libraries import MissingLibraryError, explanation
 from freqbias.runtime import run_guarded
-from tests.launch import ROOT, run_code
+from tests.installs.test_names import RUN
+from tests.launch import ROOT, run, run_code
 
 NO_LIBMPI = RuntimeError("cannot load MPI library\nlibmpi.so.12: cannot open shared object file")
 
@@ -36,6 +37,16 @@ def test_what_is_missing_and_the_remedy_are_said(error, message, capsys):
     assert said.startswith(f"error: {message}") and f"run `uv sync` in {ROOT}" in said
     assert len(said.splitlines()) == 1
     assert ("conda-forge" in said) == ("torch" not in message)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_missing_compiler_is_said_once(ranks, tmp_path):
+    (tmp_path / "small.toml").write_text(RUN)
+    arguments = ("-m", "freqbias.pde", tmp_path / "small.toml", "--out", tmp_path / "out")
+    answer = run(*arguments, ranks=ranks, CC="/no/compiler", XDG_CACHE_HOME=str(tmp_path / "forms"))
+    assert answer.returncode == 2 and "Traceback" not in answer.stderr, answer.stderr
+    (said,) = [line for line in answer.stderr.splitlines() if "error" in line]
+    assert said.startswith("error: DOLFINx cannot compile its forms") and libraries.COMPILER in said
 
 
 @pytest.mark.parametrize(
