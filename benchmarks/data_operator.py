@@ -15,10 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.peers_case import clock
-from freqbias.nn.ntk import InfiniteWidthKernel
+from freqbias.nn import InfiniteWidthKernel
 from freqbias.numerics import exponential
-from freqbias.pde.integrators import INTEGRATION_SHARE
-from freqbias.pde.solver import Solver
+from freqbias.pde import INTEGRATION_SHARE, Solver
 from freqbias.problem import Pde, Problem, RunFile, build, parse
 
 REPEATS = 5
@@ -66,7 +65,7 @@ def bare(run: Run) -> tuple[float, float]:
     """Seconds of as many products with the element matrices, and pairs of transforms, as the integration made."""
     operator, u = run.solver.operator, run.states[0, 0]
     v, products, transforms = operator._transform.to_frequencies(u), 0.0, 0.0
-    for _ in range(run.solver.effort.steps):
+    for _ in range(run.solver.record.steps):
         began = clock()
         operator._stiffness.apply(v)
         multiplied = clock()
@@ -109,7 +108,7 @@ def main() -> None:
         )
         ratios = (preparing + integrating) / flows
         print(
-            f"| {points} x {points} | {runs[0].solver.plan.dofs:,} | {runs[0].solver.effort.steps} | {error:.1e} "
+            f"| {points} x {points} | {runs[0].solver.plan.dofs:,} | {runs[0].solver.record.steps} | {error:.1e} "
             f"| {np.median(preparing + integrating):.3f} s | {np.median(flows):.3f} s | {np.median(ratios):.1f} "
             f"| {ratios.min():.1f} to {ratios.max():.1f} |",
             flush=True,

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 
 from benchmarks.step import seconds_of
-from freqbias.nn.deep import DeepNetwork
-from freqbias.nn.ntk import InfiniteWidthKernel
-from freqbias.problem import Gaussian, Grid, Network, Problem, waves
+from freqbias.nn import DeepNetwork, InfiniteWidthKernel
+from freqbias.numerics import Grid
+from freqbias.problem import Gaussian, Network, Problem, waves
 from freqbias.runtime import threads_alone
 
 SEEDS = 4
-ACTIVATIONS = ("relu", "sine")
+TENSOR_ACTIVATIONS = ("relu", "sine")
 
 
 def statement(width: int, *, seed: int = 0, samples: int, **network: object) -> Problem:
@@ -62,7 +62,7 @@ def gradients(widths: list[int], samples: int) -> None:
 def kernels(widths: list[int], samples: int) -> None:
     print(f"| activation | layers | width | drawn in | matrix in | distance | slope |   ({samples} samples)")
     print("|---|---|---|---|---|---|---|")
-    for activation, depth in itertools.product(ACTIVATIONS, (3, 4)):
+    for activation, depth in itertools.product(TENSOR_ACTIVATIONS, (3, 4)):
         before = None
         for width in widths:
             problems = [
@@ -72,9 +72,9 @@ def kernels(widths: list[int], samples: int) -> None:
             exact = samples * InfiniteWidthKernel(problems[0]).apply(np.eye(samples))
             drawing, making, apart = zip(*(measured(problem, exact) for problem in problems), strict=True)
             distance = statistics.fmean(apart)
-            slope = f"{math.log(distance / before[1]) / math.log(width / before[0]):.2f}" if before else ""
+            derivative = f"{math.log(distance / before[1]) / math.log(width / before[0]):.2f}" if before else ""
             seconds = [f"{statistics.median(each):.2g} s" for each in (drawing, making)]
-            row = activation, depth, f"{width:,}", *seconds, f"{distance:.2%}", slope
+            row = activation, depth, f"{width:,}", *seconds, f"{distance:.2%}", derivative
             print(f"| {' | '.join(map(str, row))} |", flush=True)
             before = width, distance
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from freqbias import compare, nn, pde
 from freqbias import problem as statement
-from freqbias.nn.device import choose_device
+from freqbias.nn import choose_device
 from freqbias.problem import ErrorHistory, Problem, RunFile, Training
 
 TRAINING = Training(precision="double", tolerance=1e-6)  # far below what is measured
@@ -78,8 +78,10 @@ def main() -> None:
             median, worst = np.median(errors, axis=0), errors.max(axis=0)
             cells = []
             for k in range(len(CAUSES)):
-                slope = "" if before is None else f"{log(median[k] / before[k]) / log(width / narrower):.2f}"
-                cells.append(f"{100 * median[k]:.2g} % | {100 * worst[k]:.2g} % | {slope}")
+                negative_gradient = (
+                    "" if before is None else f"{log(median[k] / before[k]) / log(width / narrower):.2f}"
+                )
+                cells.append(f"{100 * median[k]:.2g} % | {100 * worst[k]:.2g} % | {negative_gradient}")
             seconds = [f"{np.median([row[2][name] for row in rows]):.2g} s" for name in rows[0][2]]
             left = np.median([row[1] for row in rows])
             print(f"| {depth} | {width:,} | {left:.2f} | {' | '.join([*cells, *seconds])} |", flush=True)

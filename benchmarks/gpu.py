@@ -21,11 +21,11 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 
-from freqbias.nn.backends import choose_backend, make_transforms
-from freqbias.nn.network import FourierNetwork
+from freqbias.nn import FourierNetwork, choose_backend, make_transforms
 from freqbias.nn.nufft import ACCURACY
 from freqbias.nn.transforms import CHUNK, PRECISIONS
-from freqbias.problem import Gaussian, Grid, Network, Problem, Samples, Scattered, Sites
+from freqbias.numerics import Grid, Scattered, Sites
+from freqbias.problem import Gaussian, Network, Problem, Samples
 
 CUDA = torch.device("cuda:0")
 BACKENDS = ("cufinufft", "separable", "dense")

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from freqbias import problem as statement
-from freqbias.nn import EmpiricalKernel, InfiniteWidthKernel, LinearisedTraining, prepare, train
+from freqbias.nn import EmpiricalKernel, InfiniteWidthKernel, LinearisedTraining, plan_training, train
 from freqbias.problem import Problem, Training
 
 RUN = statement.load(Path(__file__).parents[1] / "runs" / "figure4.toml")
@@ -30,7 +30,7 @@ KINDS = ("own kernel, its steps", "own kernel, its flow", "infinite width, steps
 def distances(problem: Problem) -> tuple[list[float], float, float]:
     """Of each of KINDS from the actual training, over the start; seconds of the prediction and of the training."""
     settings = Training(integrator="gradient-descent", step=STEP, precision="double")
-    plan = prepare(problem, settings)
+    plan = plan_training(problem, settings)
     began = time.monotonic()
     kernel = EmpiricalKernel(problem, backend=plan.backend)
     own = LinearisedTraining(kernel, kernel.start)
@@ -62,8 +62,8 @@ def main() -> None:
         median, worst = np.median(errors, axis=0), errors.max(axis=0)
         cells = []
         for k in range(len(KINDS)):
-            slope = "" if before is None else f"{log(median[k] / before[k]) / log(width / narrower):.2f}"
-            cells.append(f"{100 * median[k]:.2g} % | {100 * worst[k]:.2g} % | {slope}")
+            negative_gradient = "" if before is None else f"{log(median[k] / before[k]) / log(width / narrower):.2f}"
+            cells.append(f"{100 * median[k]:.2g} % | {100 * worst[k]:.2g} % | {negative_gradient}")
         seconds = (f"{np.median([row[k] for row in rows]):.2g} s" for k in (1, 2))
         print(f"| {width:,} | {' | '.join(cells)} | {' | '.join(seconds)} |", flush=True)
         before = median

@@ -29,11 +29,16 @@ from petsc4py import PETSc
 
 from benchmarks.peers_case import DEGREE, Case, clock
 from freqbias.meshes import BoxPlan
-from freqbias.pde.evolution import Effort
-from freqbias.pde.integrators import TRANSFORM_SHARE, ShiftInvertLanczos, fastest_rate
-from freqbias.pde.linear_algebra import FILL_ORDERING
-from freqbias.pde.local_operator import LocalOperator
-from freqbias.problem import Gaussian, Grid, Network, Problem, waves
+from freqbias.numerics import Grid
+from freqbias.pde import (
+    FILL_ORDERING,
+    TRANSFORM_SHARE,
+    IntegrationRecord,
+    LocalOperator,
+    ShiftInvertIntegrator,
+    fastest_rate,
+)
+from freqbias.problem import Gaussian, Network, Problem, waves
 
 HERE = Path(__file__).parent
 OUTPUTS, END, CELLS, HALF_WIDTH = 30, 3000.0, 160, 32.0
@@ -52,7 +57,7 @@ class Peer:
 
     name: str
     command: tuple[str, ...]
-    effort: dict[float, float]
+    record: dict[float, float]
     stretch: dict[float, int]
 
 
@@ -127,12 +132,12 @@ def ours(problem: Problem, tolerance: float) -> Solution:
     accuracy = TRANSFORM_SHARE * tolerance
     operator = Recorded(problem, layout, MPI.COMM_SELF, -problem.samples.values, accuracy=accuracy)
     prepared = clock() - began
-    began, effort = clock(), Effort()
-    integrator = ShiftInvertLanczos(tolerance, fastest_rate(problem, operator="local", folded=False))
-    evolution = integrator.evolve(operator, operator.start, problem.times, effort)
+    began, record = clock(), IntegrationRecord()
+    integrator = ShiftInvertIntegrator(tolerance, fastest_rate(problem, operator="local", folded=False))
+    evolution = integrator.evolve(operator, operator.start, problem.times, record)
     states = np.array([operator.gather(state) for state in (operator.start, *evolution)])
     v = operator.spectra(states, operator.nodes())[:, 0]
-    return Solution(v, operator, prepared, clock() - began, effort.steps)
+    return Solution(v, operator, prepared, clock() - began, record.steps)
 
 
 def bare(operator: Recorded, solves: int) -> tuple[float, float, float]:
@@ -167,7 +172,7 @@ def measured(peer: Peer, case: Path, error: float, *, full: bool) -> dict[str, f
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         subprocess.run(
-            [*peer.command, str(case), str(result), str(peer.effort[error]), str(stretch)], check=True, env=environment
+            [*peer.command, str(case), str(result), str(peer.record[error]), str(stretch)], check=True, env=environment
         )
         figures = json.loads(result.read_text(encoding="utf-8"))
     return {"seconds": figures["prepared"] + figures["stepping"], "stretch": stretch, **figures}
@@ -215,7 +220,7 @@ def compare(problem: Problem, reference: Solution, path: Path, error: float, arg
         if args.only not in peer.name:
             continue
         figures = measured(peer, path, error, full=args.full)
-        steps = figures.get("steps", peer.effort[error])
+        steps = figures.get("steps", peer.record[error])
         part = "" if figures["stretch"] == OUTPUTS else f" (of {figures['stretch']} outputs)"
         print(
             f"| {peer.name} | {steps:.0f} | {figures['error']:.1e}{part} | {figures['seconds']:.2f} "

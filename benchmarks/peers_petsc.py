@@ -91,8 +91,8 @@ def ts(case: Case, M: PETSc.Mat, B: PETSc.Mat, tolerance: float, stretch: int) -
     jacobian.setOption(PETSc.Mat.Option.SPD, True)
     image, v = M.createVecLeft(), M.createVecRight()
 
-    def residual(_ts: PETSc.TS, _t: float, u: PETSc.Vec, slope: PETSc.Vec, f: PETSc.Vec) -> None:
-        M.mult(slope, f)
+    def residual(_ts: PETSc.TS, _t: float, u: PETSc.Vec, negative_gradient: PETSc.Vec, f: PETSc.Vec) -> None:
+        M.mult(negative_gradient, f)
         B.multAdd(u, f, f)
 
     def derivative(
@@ -169,15 +169,15 @@ METHODS: dict[str, Callable[..., tuple]] = {"crank-nicolson": crank_nicolson, "t
 
 
 def main() -> None:
-    method, case, effort, stretch = sys.argv[1], Case.read(Path(sys.argv[2])), float(sys.argv[4]), int(sys.argv[5])
+    method, case, record, stretch = sys.argv[1], Case.read(Path(sys.argv[2])), float(sys.argv[4]), int(sys.argv[5])
     forms(case, space_on(case, 1))  # compiles
     began = clock()
     space = space_on(case, case.cells)
     M, B = (assembled(form) for form in forms(case, space))
     assembling = clock() - began
     case = case.on(space.tabulate_dof_coordinates()[:, :2])
-    effort = int(effort) if method == "crank-nicolson" else effort
-    prepared, stepping, states, *steps = METHODS[method](case, M, B, effort, stretch)
+    record = int(record) if method == "crank-nicolson" else record
+    prepared, stepping, states, *steps = METHODS[method](case, M, B, record, stretch)
     vector, image = M.createVecs()
 
     def mass(part: np.ndarray) -> np.ndarray:

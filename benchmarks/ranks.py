@@ -28,8 +28,9 @@ def measure(cells: int) -> None:
     import numpy as np
     from petsc4py import PETSc
 
-    from freqbias.pde.solver import Solver
-    from freqbias.problem import Gaussian, Grid, Mesh, Network, Pde, Problem, waves
+    from freqbias.numerics import Grid
+    from freqbias.pde import Solver
+    from freqbias.problem import Gaussian, Mesh, Network, Pde, Problem, waves
 
     comm = MPI.COMM_WORLD
 
@@ -61,7 +62,7 @@ def measure(cells: int) -> None:
         "dofs": solver.plan.dofs,
         "setup": setup,
         "solve": solve,
-        "solves": solver.effort.steps,
+        "solves": solver.record.steps,
         "bandwidth": together,
         "messages": comm.allreduce(counted(EVENTS, "numMessages"), MPI.MAX),
         "bytes": comm.allreduce(counted(EVENTS, "messageLength"), MPI.MAX),

@@ -19,8 +19,9 @@ def measure(dimension: int, cells: int) -> None:
     """One size; prints its figures as JSON."""
     import numpy as np
 
-    from freqbias.pde.solver import Solver
-    from freqbias.problem import Gaussian, Grid, Mesh, Network, Pde, Problem, waves
+    from freqbias.numerics import Grid
+    from freqbias.pde import Solver
+    from freqbias.problem import Gaussian, Mesh, Network, Pde, Problem, waves
 
     samples = waves(Grid((64,) * dimension, (1.0,) * dimension), [[3.0] * dimension], window=0.1)
     times = np.linspace(0.0, 3000.0, 31)
@@ -41,7 +42,7 @@ def measure(dimension: int, cells: int) -> None:
                 "dofs": solver.plan.dofs,
                 "setup": setup,
                 "whole": whole,
-                "solves": solver.effort.solves,
+                "solves": solver.record.solves,
                 "memory": memory,
             }
         )

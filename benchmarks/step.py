@@ -30,12 +30,10 @@ import finufft
 import numpy as np
 import torch
 
-from freqbias.nn.backends import make_transforms
-from freqbias.nn.integrators import INTEGRATORS
-from freqbias.nn.network import FourierNetwork
+from freqbias.nn import RUNGE_KUTTA, FourierNetwork, make_transforms
 from freqbias.nn.nufft import ACCURACY
-from freqbias.numerics.nufft import plan_options, share_count
-from freqbias.problem import Gaussian, Grid, Network, Problem, waves
+from freqbias.numerics import Grid, chunk_count, plan_options
+from freqbias.problem import Gaussian, Network, Problem, waves
 from freqbias.runtime import available_memory, threads_alone
 
 WAYS = ("autograd", "dense", "separable", "nufft")
@@ -69,11 +67,11 @@ def autograd_step(problem: Problem) -> Callable[[], object]:
 def network_step(problem: Problem, backend: str) -> Callable[[], object]:
     cpu = torch.device("cpu")
     network = FourierNetwork(problem, make_transforms(backend, problem.grid, "single", cpu))
-    descent, state = INTEGRATORS["gradient-descent"], network.start
+    descent, state = RUNGE_KUTTA["gradient-descent"], network.start
 
     def step() -> None:
         nonlocal state
-        state = descent.advance(network.slope, state, SIZE, network.slope(state))
+        state = descent.advance(network.negative_gradient, state, SIZE, network.negative_gradient(state))
 
     return step
 
@@ -83,7 +81,7 @@ def bare_step(problem: Problem, options: dict[str, Any]) -> Callable[[], object]
     grid, rng = problem.grid, np.random.default_rng(0)
     values = rng.normal(size=(3, *grid.shape)).astype(np.complex64)
     neurons = 10 * rng.normal(size=(problem.network.width, 2))
-    count = share_count(problem.network.width, grid, threads_alone())
+    count = chunk_count(problem.network.width, grid, threads_alone())
     pool = ThreadPoolExecutor(count)
 
     def share(frequencies: np.ndarray) -> Callable[[], None]:

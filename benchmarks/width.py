@@ -23,8 +23,11 @@ def main() -> None:
             began = time.monotonic()
             errors = [error_over_start(width, seed, sampling=sampling) for seed in SEEDS]
             median, taken = float(np.median(errors)), time.monotonic() - began
-            slope = f"{log(median / before) / log(10):6.2f}" if before else " " * 6
-            print(f"{sampling:>8} {width:>8} {median:8.4f} {max(errors):8.4f} {slope} {taken:5.0f}", flush=True)
+            negative_gradient = f"{log(median / before) / log(10):6.2f}" if before else " " * 6
+            print(
+                f"{sampling:>8} {width:>8} {median:8.4f} {max(errors):8.4f} {negative_gradient} {taken:5.0f}",
+                flush=True,
+            )
             before = median
 
 

@@ -1,7 +1,7 @@
 """`python -m freqbias.compare RUN.toml`: the same as `freqbias compare RUN.toml`."""
 
-from freqbias.compare.cli import compare_command
-from freqbias.runtime.commandline import main, new_app
+from freqbias.compare.commands import compare_command
+from freqbias.runtime import main, new_app
 
 app = new_app()
 app.command()(compare_command)

@@ -15,9 +15,8 @@ import typer
 from latex2mathml.converter import convert
 from pydantic.fields import FieldInfo
 
-from freqbias.compare.cli import build_app
-from freqbias.problem import RunFile
-from freqbias.problem.settings import Section
+from freqbias.compare.commands import build_app
+from freqbias.problem import RunFile, Section
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -11,7 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from freqbias import pde
-from freqbias.problem import Annulus, Density, Gaussian, Grid, Mixture, Network, Problem, Uniform, waves
+from freqbias.numerics import Grid
+from freqbias.problem import Annulus, Density, Gaussian, Mixture, Network, Problem, Uniform, waves
 
 samples = waves(Grid(shape=(256,), extent=(1.0,)), [[3.0], [40.0]], window=0.1)
 times = np.array([0.0, *np.geomspace(1.0, 3000.0, 60)])

@@ -13,7 +13,8 @@ import numpy as np
 from freqbias import pde
 from freqbias.compare import project
 from freqbias.nn import InfiniteWidthKernel, LinearisedTraining
-from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, waves
+from freqbias.numerics import Grid
+from freqbias.problem import Gaussian, Network, Pde, Problem, waves
 
 grid = Grid(shape=(256,), extent=(1.0,))
 times = np.array([0.0, *np.geomspace(1.0, 300.0, 20)])

@@ -11,7 +11,8 @@ import numpy as np
 
 from freqbias import pde
 from freqbias.nn import InfiniteWidthKernel, LinearisedTraining
-from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, Scattered
+from freqbias.numerics import Scattered
+from freqbias.problem import Gaussian, Network, Pde, Problem, Samples
 
 random = np.random.default_rng(0)
 x = np.clip(0.2 * random.standard_normal((400, 2)), -0.5, 0.5)

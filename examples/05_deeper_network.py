@@ -13,7 +13,8 @@ import numpy as np
 from freqbias import pde
 from freqbias.compare import project
 from freqbias.nn import InfiniteWidthKernel, LinearisedTraining
-from freqbias.problem import Gaussian, Grid, Network, Problem, waves
+from freqbias.numerics import Grid
+from freqbias.problem import Gaussian, Network, Problem, waves
 
 samples = waves(Grid(shape=(128,), extent=(1.0,)), [[10.0]], window=0.02)
 times = np.linspace(0.0, 40.0, 11)

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from freqbias import compare, pde
-from freqbias.problem import ErrorHistory, Gaussian, Grid, Network, Problem, waves
+from freqbias.numerics import Grid
+from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, waves
 
 WIDTH, STEP, SIGMA_A = 4000, 0.05, 1.0
 samples = waves(Grid(shape=(64,), extent=(1.0,)), [[3.0], [8.0]], window=0.12)
@@ -37,8 +38,8 @@ for step in range(round(times[-1] / STEP) + 1):
         errors.append(error.detach().numpy())
     slopes = torch.autograd.grad(0.5 * error.square().mean(), parameters)
     with torch.no_grad():
-        for parameter, slope in zip(parameters, slopes, strict=True):
-            parameter.sub_(STEP * slope)
+        for parameter, negative_gradient in zip(parameters, slopes, strict=True):
+            parameter.sub_(STEP * negative_gradient)
 
 error = np.array(errors)[:, None, :]  # (times, channels, samples)
 history = ErrorHistory(times, problem.grid.positions(), error, 0.5 * np.mean(error**2, axis=2).sum(axis=1))
@@ -47,7 +48,7 @@ distance = comparison.metrics["error_over_initial"].max()
 
 
 def draw(path: str) -> None:
-    compare.figure4(comparison).savefig(path, dpi=110)
+    compare.draw_comparison(comparison).savefig(path, dpi=110)
 
 
 print(f"the network is {100 * distance:.1f} % from the equation, over the start")

@@ -12,7 +12,8 @@ import numpy as np
 
 from freqbias import pde
 from freqbias.compare import mean_rate, theory_rate
-from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, waves
+from freqbias.numerics import Grid
+from freqbias.problem import Gaussian, Network, Pde, Problem, waves
 
 samples = waves(Grid(shape=(512,), extent=(1.0,)), [[20.0]], window=0.006)
 times = np.array([0.0, 1.0, 2.0])

@@ -1,22 +1,8 @@
-"""Frequency meshes: how far and how fine (`plan`), in words (`describe`), and the DOLFINx mesh itself (`build`)."""
+"""Frequency meshes: how far and how fine (`plan_mesh`), a description, and the DOLFINx mesh itself (`build`)."""
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
 from freqbias.libraries import explained
-from freqbias.meshes.description import cells_in_words, describe, vertices
-from freqbias.meshes.plans import BoxPlan, FilePlan, LayeredPlan, Plan
-from freqbias.meshes.rule import plan
 
-if TYPE_CHECKING:
-    from freqbias.meshes.building import build
-
-__all__ = ["BoxPlan", "FilePlan", "LayeredPlan", "Plan", "build", "cells_in_words", "describe", "plan", "vertices"]
-
-
-def __getattr__(name: str) -> object:
-    if name == "build":  # DOLFINx takes seconds to import, and a plan does not need it
-        with explained():
-            from freqbias.meshes.building import build
-
-        return build
-    raise AttributeError(f"module 'meshes' has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__ = explained()(__getattr__)

@@ -8,7 +8,7 @@ import basix
 import numpy as np
 from scipy.spatial import KDTree
 
-from freqbias.problem import InputError
+from freqbias.errors import InputError
 
 NEAR = 1e-4  # of a facet: a corner as close as that lies on it
 NEWTON_STEPS = 8  # to the closest point of a curved facet

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from freqbias.problem import InputError, Problem
+from freqbias.errors import InputError
+from freqbias.problem import Problem
 
 MOST_MISSING = 0.02  # of what is drawn
 ENOUGH = 0.99  # of it, where rho_w has no bounded support
@@ -35,4 +36,4 @@ def _drawn(problem: Problem) -> np.ndarray:
     fill the unit cube evenly."""
     d = problem.dimension
     unit = (0.5 + np.arange(SAMPLES)[:, None] * GOLDEN[d] ** -np.arange(1.0, d + 1)) % 1
-    return np.abs(problem.density.warp(unit)).max(axis=1)
+    return np.abs(problem.density.from_unit_cube(unit)).max(axis=1)

@@ -3,9 +3,10 @@
 import numpy as np
 
 from freqbias.meshes.layers import merged, nodes_and_cells
-from freqbias.meshes.plans import BOX_CELLS, BoxPlan, FilePlan, LayeredPlan, Plan
+from freqbias.meshes.plans import BOX_CELLS, BoxPlan, FilePlan, LayeredPlan, MeshPlan
 from freqbias.meshes.vtk import from_vtk, vtk_nodes
-from freqbias.problem import Problem, Sites
+from freqbias.numerics import Sites
+from freqbias.problem import Problem
 
 # The simplices that divide a box, by its corners in VTK's order
 DIVIDED = {
@@ -15,7 +16,7 @@ DIVIDED = {
 }
 
 
-def describe(problem: Problem, layout: Plan) -> str:
+def describe(problem: Problem, layout: MeshPlan) -> str:
     """What the mesh is and why, one line a fact."""
     unit = f"cycles/{problem.unit}" if problem.unit else "cycles per unit length"
     rows = {
@@ -32,7 +33,7 @@ def describe(problem: Problem, layout: Plan) -> str:
     return "\n".join(f"{name:<18} {value}" for name, value in rows.items())
 
 
-def cells_in_words(layout: Plan) -> str:
+def cells_in_words(layout: MeshPlan) -> str:
     """How many cells of which kind, in which arrangement."""
     kinds = layout.cell_type if layout.cell_type == "hexahedron" else layout.cell_type + "s"
     kinds = {"hexahedron": "hexahedra", "tetrahedron": "tetrahedra"}.get(layout.cell_type, kinds)
@@ -55,7 +56,7 @@ def _limit(sites: Sites, unit: str) -> str:
     return ", ".join(f"{f:.6g}" for f in sites.nyquist) + f" {unit} (points / (2 extent))"
 
 
-def vertices(layout: Plan) -> tuple[np.ndarray, np.ndarray]:
+def vertices(layout: MeshPlan) -> tuple[np.ndarray, np.ndarray]:
     """Points (n, 3) and cells (c, k) through the corners of the cells, in VTK's order; curved edges become straight."""
     match layout:
         case BoxPlan():

@@ -1,6 +1,6 @@
 """The user's own mesh: read, checked, and put into Basix's order.
 
-Any format that meshio reads; .msh through Gmsh, in a process of its own (`freqbias.meshes.msh`), since a damaged file can take
+Any format that meshio reads; .msh through Gmsh, in a process of its own (`freqbias.meshes.gmsh_process`), since a damaged file can take
 the whole process down.
 """
 
@@ -18,11 +18,12 @@ from pathlib import Path
 import basix
 import numpy as np
 
+from freqbias.errors import InputError
 from freqbias.meshes.conformity import check_conforming
 from freqbias.meshes.coverage import MOST_MISSING, check_coverage
 from freqbias.meshes.plans import FilePlan
 from freqbias.meshes.vtk import from_vtk
-from freqbias.problem import InputError, Pde, Problem, canonical_order
+from freqbias.problem import Pde, Problem, canonical_order
 
 KINDS = {  # of meshio: dimension, Basix's cell type, order
     "line": (1, "interval", 1),
@@ -148,7 +149,13 @@ def _through_gmsh(path: Path):  # type: ignore[no-untyped-def]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PMI", "PMIX", "MPI", "HYDRA", "OMPI"))}
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "mesh.vtk"
-        command = [sys.executable, "-P", str(Path(__file__).with_name("msh.py")), str(path.absolute()), str(copy)]
+        command = [
+            sys.executable,
+            "-P",
+            str(Path(__file__).with_name("gmsh_process.py")),
+            str(path.absolute()),
+            str(copy),
+        ]
         try:
             done = subprocess.run(  # noqa: S603  # our own module
                 command, capture_output=True, text=True, timeout=GMSH_SECONDS, env=environment, check=False

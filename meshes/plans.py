@@ -10,7 +10,7 @@ BOX_CELLS = ("interval", "quadrilateral", "hexahedron")
 SIMPLICES = ("interval", "triangle", "tetrahedron")
 
 
-class Plan(ABC):
+class MeshPlan(ABC):
     """degree: of the Lagrange elements; folded: whether the laws are folded onto its box."""
 
     degree: int
@@ -71,7 +71,7 @@ class Plan(ABC):
 
 
 @dataclass(frozen=True)
-class BoxPlan(Plan):
+class BoxPlan(MeshPlan):
     """A box |xi_i| <= half_width_i of intervals, quadrilaterals or hexahedra; or of simplices, which can be refined.
 
     pieces: for each axis, from 0 outwards, where a piece ends [cycles/length] and into how many cells it is cut; the
@@ -140,7 +140,7 @@ class BoxPlan(Plan):
 
 
 @dataclass(frozen=True)
-class LayeredPlan(Plan):
+class LayeredPlan(MeshPlan):
     """Quadrilaterals or hexahedra in layers around the origin, with edges on spheres: balls, shells, and balls in a
     box.
 
@@ -199,7 +199,7 @@ class LayeredPlan(Plan):
 
 
 @dataclass(frozen=True)
-class FilePlan(Plan):
+class FilePlan(MeshPlan):
     """The user's own mesh.
 
     points (n, d) [cycles/length]; cells (c, k) in the order of Basix's equispaced Lagrange element of this cell type

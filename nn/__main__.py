@@ -1,7 +1,7 @@
 """`python -m freqbias.nn RUN.toml`: the same as `freqbias nn RUN.toml`."""
 
 from freqbias.nn.cli import nn_command
-from freqbias.runtime.commandline import main, new_app
+from freqbias.runtime import main, new_app
 
 app = new_app()
 app.command()(nn_command)

@@ -5,14 +5,14 @@ from math import prod
 import numpy as np
 import torch
 
+from freqbias.errors import InputError
 from freqbias.nn.dense import DenseTransforms
-from freqbias.nn.gpu_nufft import CufinufftTransforms
+from freqbias.nn.gpu_nufft import CufinufftTransforms, loading_failure
 from freqbias.nn.nufft import NufftTransforms
 from freqbias.nn.separable import SeparableTransforms
 from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms
-from freqbias.numerics import fine_grid
-from freqbias.numerics.nufft import share_count
-from freqbias.problem import Grid, InputError, Problem, Sites, draw
+from freqbias.numerics import Grid, Sites, chunk_count, fine_grid_size
+from freqbias.problem import Problem, draw
 from freqbias.runtime import threads_alone
 
 BACKENDS = ("cufinufft", "nufft", "separable", "dense")
@@ -61,22 +61,13 @@ def _obstacle(backend: str, problem: Problem, device: torch.device) -> str:
         return f'runs on the CPU, and device is {device}; use device = "cpu", or backend = "auto"'
     if backend == "cufinufft" and device.type == "cpu":
         return 'runs on a CUDA GPU, and device is cpu; use "nufft" or "auto"'
-    if backend == "cufinufft" and (failure := _loading_cufinufft()):
+    if backend == "cufinufft" and (failure := loading_failure()):
         return (
             f"needs cuFINUFFT, which cannot be loaded here ({failure}); install it with `pip install cufinufft`, or "
             'from source where torch is for another CUDA than its wheel, or use "auto"'
         )
     if backend == "separable" and not isinstance(problem.sites, Grid):
         return 'is for samples on a grid, and these are scattered; use "nufft", "dense" or "auto"'
-    return ""
-
-
-def _loading_cufinufft() -> str:
-    """Why it fails; else nothing."""
-    try:
-        import cufinufft  # noqa: F401  (it may be there without the CUDA that it was built for)
-    except ImportError as failure:
-        return str(failure)
     return ""
 
 
@@ -120,7 +111,7 @@ def work_memory(problem: Problem, *, precision: str, backend: str) -> float:
     """Bytes that the sums of a backend take besides states and samples."""
     number = PRECISIONS[precision][1].itemsize
     if "nufft" in backend:  # each share of the neurons its own grid, then its sums over the samples
-        shares = share_count(problem.network.width, problem.sites, threads_alone()) if backend == "nufft" else 1
+        shares = chunk_count(problem.network.width, problem.sites, threads_alone()) if backend == "nufft" else 1
         return shares * 2 * nufft_points(problem) * number
     return (3 * number if backend == "separable" else 32) * CHUNK
 
@@ -131,4 +122,4 @@ def nufft_points(problem: Problem) -> float:
     if isinstance(sites, Grid):
         return float(2**sites.dimension * sites.size)
     neurons = draw(problem.density, network, dimension=sites.dimension, seed=problem.seed)
-    return fine_grid(sites, np.abs(neurons.frequencies).max(axis=0))
+    return fine_grid_size(sites, np.abs(neurons.frequencies).max(axis=0))

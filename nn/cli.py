@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from freqbias.runtime import commandline
-from freqbias.runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose
+from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose, commandline
 
 Shard = Annotated[bool, typer.Option("--shard", help="Share the neurons out among all processes.")]
 
@@ -32,9 +31,9 @@ def nn_command(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
-        from freqbias.nn.stage import run_stage  # takes seconds to import: only once the run file is found good
+        from freqbias.nn.stage import run_nn  # takes seconds to import: only once the run file is found good
 
-        run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, shard=shard)
+        run_nn(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, shard=shard)
 
 
 def ntk_command(
@@ -58,6 +57,6 @@ def ntk_command(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
-        from freqbias.nn.ntk_stage import run_stage
+        from freqbias.nn.ntk_stage import run_ntk
 
-        run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)
+        run_ntk(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)

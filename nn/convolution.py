@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import fft
 
-from freqbias.numerics import GridTransform
-from freqbias.problem import Grid, Law, Sites, flat_top
+from freqbias.numerics import Grid, GridTransform, Sites, flat_top
+from freqbias.problem import Law
 from freqbias.runtime import available_memory, log, threads_alone
 
 Convolution = Callable[[np.ndarray], np.ndarray]  # (..., N) -> (..., N)

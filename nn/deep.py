@@ -9,14 +9,13 @@ from math import prod, sqrt
 import numpy as np
 import torch
 
-from freqbias.nn.activations import ACTIVATIONS
 from freqbias.nn.deep_layout import DeepLayout
 from freqbias.nn.deep_pass import Pass, forward
+from freqbias.nn.tensor_activations import TENSOR_ACTIVATIONS
 from freqbias.nn.trainable import TrainableNetwork, loss
 from freqbias.nn.transforms import CHUNK, PRECISIONS
-from freqbias.numerics.lanczos import Apply
-from freqbias.problem import Problem, draw_deep
-from freqbias.problem.activations import ACTIVATIONS as STATED
+from freqbias.numerics import Apply
+from freqbias.problem import ACTIVATIONS, Problem, draw_deep
 
 
 class DeepNetwork(TrainableNetwork):
@@ -29,8 +28,8 @@ class DeepNetwork(TrainableNetwork):
         samples, network = problem.samples, problem.network
         assert network.activation is not None  # the settings fill it in
         self.layout, self._held_out = DeepLayout.of(problem), problem.held_out
-        self._activation = ACTIVATIONS[network.activation]
-        self._moment = STATED[network.activation].second_moment
+        self._activation = TENSOR_ACTIVATIONS[network.activation]
+        self._moment = ACTIVATIONS[network.activation].second_moment
         self._real, _ = PRECISIONS[precision]
         signs = [sqrt(0.5), -sqrt(0.5)] if network.symmetric else [1.0]
         self._signs = torch.tensor(signs, dtype=torch.float64, device=device).view(-1, 1, 1)
@@ -54,13 +53,13 @@ class DeepNetwork(TrainableNetwork):
             raise FloatingPointError("a weight is NaN or infinite, or too large for the precision")
         return values - self._rounding
 
-    def pull(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        slope = torch.empty_like(state)
-        self._at(state).pull(values.to(self._real), self.layout.split(slope))
-        return slope
+    def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        derivative = torch.empty_like(state)
+        self._at(state).vjp(values.to(self._real), self.layout.split(derivative))
+        return derivative
 
-    def push(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        return self._at(state).push(self.layout.split(change))
+    def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        return self._at(state).jvp(self.layout.split(change))
 
     def kernel_matrix(self, state: torch.Tensor) -> torch.Tensor:
         """J J^T (C N, C N), in the precision of the products, layer by layer: no Jacobian is held."""

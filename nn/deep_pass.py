@@ -21,7 +21,7 @@ from math import pi, sqrt
 
 import torch
 
-from freqbias.nn.activations import Activation
+from freqbias.nn.tensor_activations import TensorActivation
 from freqbias.nn.transforms import waves
 
 Weights = tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]  # W (S, m, d), V_l (S, n, 2m) or (S, n, n), c (S, C, n)
@@ -37,25 +37,25 @@ class Pass:
     hidden: list[torch.Tensor]
     output: torch.Tensor
     inputs: list[torch.Tensor]
-    slopes: list[torch.Tensor]
+    derivatives: list[torch.Tensor]
 
     @property
     def values(self) -> torch.Tensor:
         """f (C, N), summed over the copies in double."""
         return (self.output @ self.inputs[-1]).double().sum(dim=0)
 
-    def pull(self, values: torch.Tensor, into: Weights) -> None:
+    def vjp(self, values: torch.Tensor, into: Weights) -> None:
         """J^T r for r (C, N)."""
         frequencies, hidden, output = into
         output.copy_(self.signs * (values @ self.inputs[-1].mT))
         back = self.output.mT @ values
         for layer in reversed(range(len(self.hidden))):
-            back *= self.slopes[layer]
+            back *= self.derivatives[layer]
             hidden[layer].copy_(back @ self.inputs[layer].mT)
             back = self.hidden[layer].mT @ back
         frequencies.copy_(_by_phase(self.inputs[0], back) @ self.positions.T * (2 * pi))
 
-    def push(self, change: Weights) -> torch.Tensor:
+    def jvp(self, change: Weights) -> torch.Tensor:
         """J times a change of W, V, c: (C, N), in double."""
         real = self.output.dtype
         frequencies, hidden, output = change
@@ -64,7 +64,7 @@ class Pass:
         moved = torch.cat([-sin * turns, cos * turns], dim=1)
         for layer, by_weights in enumerate(hidden):
             moved = self.hidden[layer] @ moved + by_weights.to(real) @ self.inputs[layer]
-            moved *= self.slopes[layer]
+            moved *= self.derivatives[layer]
         return (self.output @ moved + self.signs * output.to(real) @ self.inputs[-1]).double().sum(dim=0)
 
     def kernel(self) -> torch.Tensor:
@@ -82,7 +82,7 @@ class Pass:
             matrix[channel, :, channel] += last
         back = self.output.mT[..., None]
         for layer in reversed(range(len(self.hidden))):
-            back = back * self.slopes[layer][:, :, None]
+            back = back * self.derivatives[layer][:, :, None]
             add(self.inputs[layer], back)
             back = (self.hidden[layer].mT @ back.flatten(2)).unflatten(2, (channels, samples))
         phases = (2 * pi * self.positions).expand(copies, -1, -1)
@@ -94,7 +94,7 @@ def forward(
     weights: Weights,
     positions: torch.Tensor,
     signs: torch.Tensor,
-    activation: Activation,
+    activation: TensorActivation,
     *,
     moment: float,
     real: torch.dtype,
@@ -102,12 +102,12 @@ def forward(
     """Weights and positions (d, N) in double; moment: p(1). The phases W x are reduced in double."""
     frequencies, in_double, output = weights
     width, hidden = frequencies.shape[1], [each.to(real) for each in in_double]
-    inputs, slopes = [torch.cat(waves(frequencies @ positions, real), dim=1).div_(sqrt(width))], []
+    inputs, derivatives = [torch.cat(waves(frequencies @ positions, real), dim=1).div_(sqrt(width))], []
     for matrix in hidden:
         z, scale = matrix @ inputs[-1], 1 / sqrt(moment * matrix.shape[1])
         inputs.append(activation.value(z).mul_(scale))
-        slopes.append(activation.slope(z).mul_(scale))
-    return Pass(positions.to(real), signs.to(real), hidden, (signs * output).to(real), inputs, slopes)
+        derivatives.append(activation.derivative(z).mul_(scale))
+    return Pass(positions.to(real), signs.to(real), hidden, (signs * output).to(real), inputs, derivatives)
 
 
 def _by_phase(features: torch.Tensor, back: torch.Tensor) -> torch.Tensor:

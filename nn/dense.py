@@ -3,7 +3,7 @@
 import torch
 
 from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms, check_finite, waves
-from freqbias.problem import Sites
+from freqbias.numerics import Sites
 
 Waves = tuple[torch.Tensor, torch.Tensor]  # cos and sin, (k, N) each
 
@@ -21,7 +21,7 @@ class DenseTransforms(Transforms):
         self._positions = torch.tensor(sites.positions().T, device=device)  # (d, N)
         self._neurons = max(1, chunk // sites.size)
 
-    def move_to(self, frequencies: torch.Tensor) -> None:
+    def set_frequencies(self, frequencies: torch.Tensor) -> None:
         check_finite(frequencies)
         self._parts = frequencies.split(self._neurons, dim=1)
         self._whole = self._made(frequencies) if len(self._parts) == 1 else None

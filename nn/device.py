@@ -5,10 +5,11 @@ from contextlib import contextmanager
 
 import torch
 
+from freqbias.errors import InputError
 from freqbias.nn.backends import work_memory
 from freqbias.nn.deep_layout import DeepLayout
 from freqbias.nn.transforms import PRECISIONS
-from freqbias.problem import InputError, Problem
+from freqbias.problem import Problem
 from freqbias.runtime import available_memory, threads_alone
 
 
@@ -54,7 +55,7 @@ def torch_threads(backend: str, threads: int | None = None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def memory_needed(problem: Problem, *, precision: str, backend: str) -> float:
+def training_memory(problem: Problem, *, precision: str, backend: str) -> float:
     """Bytes that a training takes at its peak, estimated from above: of the network, and of its sums' own work."""
     if problem.network.depth > 2:
         return _network_memory(problem, precision)
@@ -85,7 +86,7 @@ def memory_there(device: torch.device) -> float:
     return available_memory()
 
 
-def check_memory(
+def check_training_memory(
     problem: Problem, *, precision: str, device: torch.device, backend: str | None = None, share: float = 1.0
 ) -> None:
     """Raises InputError where the training, or without a backend the network alone, would not fit into the device's
@@ -94,7 +95,7 @@ def check_memory(
     if backend is None:
         needed = share * _network_memory(problem, precision)
     else:
-        needed = share * memory_needed(problem, precision=precision, backend=backend)
+        needed = share * training_memory(problem, precision=precision, backend=backend)
     if needed > available:
         raise InputError(
             f"{_too_large(problem)} about {needed / 2**30:.3g} GiB on {device}, "

@@ -35,17 +35,17 @@ class DiagonalNetwork(FourierNetwork):
         pairs, frequencies, gains = self._parts(state)
         return super().values(_joined(gains * pairs, frequencies))
 
-    def pull(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         pairs, frequencies, gains = self._parts(state)
-        slope = super().pull(_joined(gains * pairs, frequencies), values)
-        pair_slope, frequency_slope = self._plain_parts(slope)
+        negative_gradient = super().vjp(_joined(gains * pairs, frequencies), values)
+        pair_slope, frequency_slope = self._plain_parts(negative_gradient)
         return _joined(gains * pair_slope, frequency_slope, (pairs * pair_slope).sum(dim=0))
 
-    def push(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         pairs, frequencies, gains = self._parts(state)
         pair_change, frequency_change, gain_change = self._parts(change)
         plain = _joined(gains * pair_change + gain_change * pairs, frequency_change)
-        return super().push(_joined(gains * pairs, frequencies), plain)
+        return super().jvp(_joined(gains * pairs, frequencies), plain)
 
     def neurons(self, state: torch.Tensor) -> Neurons:
         pairs, frequencies, gains = self._parts(state)

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from freqbias.numerics import Lanczos
-from freqbias.numerics.lanczos import Apply
+from freqbias.numerics import Apply, Lanczos
 
 PRODUCTS = 8
 MARGIN = 1.05  # the Ritz value lies below the eigenvalue it tends to
@@ -21,6 +20,6 @@ def leading_mode(kernel: Apply, start: np.ndarray, *, products: int = PRODUCTS) 
     return MARGIN * float(values[-1]), lanczos.combine(vectors[:, -1:].T)[0]
 
 
-def any_vector(size: int) -> np.ndarray:
+def random_vector(size: int) -> np.ndarray:
     """One that no eigenvector is likely to be orthogonal to, always the same."""
     return np.random.default_rng(0).standard_normal(size)

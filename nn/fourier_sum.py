@@ -17,7 +17,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from freqbias.nn.transforms import Transforms
-from freqbias.problem import Sites
+from freqbias.numerics import Sites
 
 
 class FourierSum:
@@ -38,16 +38,16 @@ class FourierSum:
         """F (C, N) in double. Raises FloatingPointError where a frequency is not finite."""
         return _FourierSum.apply(self, frequencies, amplitudes)
 
-    def move_to(self, frequencies: torch.Tensor) -> None:
+    def set_frequencies(self, frequencies: torch.Tensor) -> None:
         """Use these frequencies from now on. Raises FloatingPointError where one is NaN or infinite."""
-        self._transforms.move_to(frequencies)
+        self._transforms.set_frequencies(frequencies)
         self.moves += 1
 
     def values(self, amplitudes: torch.Tensor) -> torch.Tensor:
         """F (C, N), in double."""
         return self._transforms.to_samples(amplitudes).double()
 
-    def pull(self, amplitudes: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def vjp(self, amplitudes: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The adjoint of the tangent map at c: r (C, N) -> by c (C, m) complex, by w (d, m)."""
         channels, samples = values.shape
         moments = torch.cat([values[None], self._turns * values]).view(-1, samples)  # r and 2 pi x_i r, ((1 + d) C, N)
@@ -55,7 +55,7 @@ class FourierSum:
         waves = amplitudes.to(spectra.dtype)
         return spectra[0], sum(c.conj() * s for c, s in zip(waves, spectra[1:].unbind(1), strict=True)).imag
 
-    def push(
+    def jvp(
         self, amplitudes: torch.Tensor, amplitude_change: torch.Tensor, frequency_change: torch.Tensor
     ) -> torch.Tensor:
         """The tangent map at c: dc (C, m) complex, dw (d, m) -> (C, N)."""
@@ -67,7 +67,7 @@ class FourierSum:
 class _FourierSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, fourier: FourierSum, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
-        fourier.move_to(frequencies.detach())
+        fourier.set_frequencies(frequencies.detach())
         ctx.fourier, ctx.moves = fourier, fourier.moves
         ctx.save_for_backward(frequencies, amplitudes)
         return fourier.values(amplitudes.detach())
@@ -77,7 +77,7 @@ class _FourierSum(torch.autograd.Function):
     def backward(ctx: Any, values: torch.Tensor) -> tuple[None, torch.Tensor, torch.Tensor]:
         frequencies, amplitudes = ctx.saved_tensors
         if ctx.moves != ctx.fourier.moves:  # used for other frequencies since
-            ctx.fourier.move_to(frequencies)
+            ctx.fourier.set_frequencies(frequencies)
             ctx.moves = ctx.fourier.moves
-        by_amplitudes, by_frequencies = ctx.fourier.pull(amplitudes, values.contiguous())
+        by_amplitudes, by_frequencies = ctx.fourier.vjp(amplitudes, values.contiguous())
         return None, by_frequencies.to(frequencies.dtype), by_amplitudes.to(amplitudes.dtype)

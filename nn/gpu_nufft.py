@@ -10,8 +10,16 @@ import torch
 
 from freqbias.nn.nufft import ACCURACY
 from freqbias.nn.transforms import PRECISIONS, Transforms, check_finite, waves
-from freqbias.numerics.scattered import UPSAMPLING
-from freqbias.problem import SIGN, Grid, Sites
+from freqbias.numerics import SIGN, UPSAMPLING, Grid, Sites
+
+
+def loading_failure() -> str:
+    """Why cuFINUFFT cannot be loaded, or "" where it can: it may be installed without the CUDA that it was built for."""
+    try:
+        import cufinufft  # noqa: F401
+    except ImportError as failure:
+        return str(failure)
+    return ""
 
 
 class CufinufftTransforms(Transforms):
@@ -34,7 +42,7 @@ class CufinufftTransforms(Transforms):
         self._origin = origin
         self._plans: dict[tuple[int, int], Any] = {}
 
-    def move_to(self, frequencies: torch.Tensor) -> None:
+    def set_frequencies(self, frequencies: torch.Tensor) -> None:
         check_finite(frequencies)
         cos, sin = waves(self._origin @ frequencies, self._real)
         self._shift = torch.complex(cos, SIGN * sin)  # exp(-2 pi i w.x_0)

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from freqbias.nn.ntk import Kernel
-from freqbias.numerics import Basis, Evolution, Lanczos, Schedule, exponential, gradient_descent
-from freqbias.numerics.lanczos import Watch
+from freqbias.numerics import Basis, Callback, Evolution, Lanczos, Schedule, exponential, gradient_descent
 
 TOLERANCE = 1e-8  # of the errors over the start: far below what they are compared with, for half as many products more
 
@@ -29,18 +28,20 @@ class LinearisedTraining:
         kernel: Kernel,
         start: np.ndarray,
         *,
-        known: Basis | None = None,
-        watch: Watch = lambda lanczos: None,
+        saved_basis: Basis | None = None,
+        callback: Callback = lambda lanczos: None,
     ) -> None:
-        self._kernel, self._start, self._known, self._watch = kernel, start, known, watch
+        self._kernel, self._start, self._saved_basis, self._callback = kernel, start, saved_basis, callback
         self._krylov: Lanczos | None = None
-        self.products, self.error = 0 if known is None else len(known.alpha), 0.0
+        self.products, self.error = 0 if saved_basis is None else len(saved_basis.alpha), 0.0
 
     def flow(self, times: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
         """exp(-t K) u(0) at each of times (T,), the first of which is 0: (T, C, N). Raises ComputationError where
         Lanczos does not reach the tolerance."""
         return self._from_the_start(
-            exponential(self._apply, self._start.ravel(), times[1:], tolerance, known=self._space(), watch=self._seen)
+            exponential(
+                self._apply, self._start.ravel(), times[1:], tolerance, saved_basis=self._space(), callback=self._seen
+            )
         )
 
     def steps(self, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE) -> np.ndarray:
@@ -49,7 +50,7 @@ class LinearisedTraining:
         return self._from_the_start(
             gradient_descent(
                 self._apply, self._start.ravel(), schedule, tolerance,
-                taylor=taylor, known=self._space(), watch=self._seen,
+                taylor=taylor, saved_basis=self._space(), callback=self._seen,
             )
         )  # fmt: skip
 
@@ -58,11 +59,11 @@ class LinearisedTraining:
         return self._kernel.apply(values.reshape(self._start.shape)).ravel()
 
     def _space(self) -> Basis | None:
-        return self._known if self._krylov is None else self._krylov.known()
+        return self._saved_basis if self._krylov is None else self._krylov.saved_basis()
 
     def _seen(self, lanczos: Lanczos) -> None:
         self._krylov = lanczos
-        self._watch(lanczos)
+        self._callback(lanczos)
 
     def _from_the_start(self, evolution: Evolution) -> np.ndarray:
         self.error = max(self.error, evolution.error)

@@ -28,12 +28,11 @@ from freqbias.nn.fourier_sum import FourierSum
 from freqbias.nn.sharding import Shards
 from freqbias.nn.trainable import TrainableNetwork, loss
 from freqbias.nn.transforms import Transforms
-from freqbias.numerics import superpose
-from freqbias.problem import Neurons, Problem, draw
+from freqbias.problem import Neurons, Problem, draw, network_values
 
 
 @dataclass(frozen=True)
-class Layout:
+class StateLayout:
     """Where c and w lie in the state of a network of m neurons, C channels, d dimensions."""
 
     width: int
@@ -106,7 +105,7 @@ class FourierNetwork(TrainableNetwork):
             problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed,
             part=self._shards.own(network.width),
         )  # fmt: skip
-        self.layout = Layout(neurons.width, samples.channels, problem.dimension)
+        self.layout = StateLayout(neurons.width, samples.channels, problem.dimension)
         self.start = self.layout.join(neurons).to(device)
         self._fourier = FourierSum(transforms, problem.sites, device=device)
         self.target = torch.as_tensor(samples.values, device=device)
@@ -119,16 +118,16 @@ class FourierNetwork(TrainableNetwork):
     def values(self, state: torch.Tensor) -> torch.Tensor:
         return self._sum(state) - self._rounding
 
-    def pull(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        slope = torch.empty_like(state)
-        pulled = self._fourier.pull(self.layout.split(state)[0], values / sqrt(self._width))
-        for part, found in zip(self.layout.split(slope), pulled, strict=True):
+    def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        negative_gradient = torch.empty_like(state)
+        cotangents = self._fourier.vjp(self.layout.split(state)[0], values / sqrt(self._width))
+        for part, found in zip(self.layout.split(negative_gradient), cotangents, strict=True):
             part.copy_(found)
-        return slope
+        return negative_gradient
 
-    def push(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         amplitudes, _ = self.layout.split(state)
-        return self._total(lambda: self._fourier.push(amplitudes, *self.layout.split(change)))
+        return self._total(lambda: self._fourier.jvp(amplitudes, *self.layout.split(change)))
 
     def gather(self, state: torch.Tensor) -> np.ndarray | None:
         if not state.ndim:  # a number is all neurons' own
@@ -136,7 +135,7 @@ class FourierNetwork(TrainableNetwork):
         parts = self._shards.comm.gather(self.layout.rows(state.cpu()))
         if parts is None:
             return None
-        whole = Layout(self._width, self.layout.channels, self.layout.dimension)
+        whole = StateLayout(self._width, self.layout.channels, self.layout.dimension)
         return whole.from_rows(torch.cat(parts, dim=1)).numpy()
 
     def scatter(self, state: np.ndarray | None) -> torch.Tensor:
@@ -148,7 +147,7 @@ class FourierNetwork(TrainableNetwork):
         size = self._shards.comm.size
         if not state.ndim:
             return [state] * size
-        rows = Layout(self._width, self.layout.channels, self.layout.dimension).rows(state)
+        rows = StateLayout(self._width, self.layout.channels, self.layout.dimension).rows(state)
         # A view would be sent with all that it is a view of.
         return [rows[:, self._shards.own(self._width, rank)].clone() for rank in range(size)]
 
@@ -163,7 +162,7 @@ class FourierNetwork(TrainableNetwork):
 
         def part() -> torch.Tensor:
             neurons = self.neurons(state)
-            values = superpose(neurons, sites, threads=self._shards.threads) * sqrt(neurons.width)
+            values = network_values(neurons, sites, threads=self._shards.threads) * sqrt(neurons.width)
             return torch.from_numpy(values).to(state.device)
 
         return (self._shards.total(part, target) / sqrt(self._width) - target).cpu().numpy()
@@ -172,7 +171,7 @@ class FourierNetwork(TrainableNetwork):
         amplitudes, frequencies = self.layout.split(state)
 
         def part() -> torch.Tensor:
-            self._fourier.move_to(frequencies)
+            self._fourier.set_frequencies(frequencies)
             return self._fourier.values(amplitudes)
 
         return self._total(part)

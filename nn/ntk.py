@@ -20,8 +20,8 @@ import torch
 from freqbias.nn.backends import choose_backend
 from freqbias.nn.convolution import Convolution, convolution
 from freqbias.nn.device import memory_that_may_run_out, torch_threads
-from freqbias.nn.eigenvalue import any_vector, leading_mode
-from freqbias.nn.networks import network_of
+from freqbias.nn.eigenvalue import leading_mode, random_vector
+from freqbias.nn.network_choice import make_network
 from freqbias.nn.sharding import Shards
 from freqbias.problem import Laws, Problem
 
@@ -52,7 +52,7 @@ class InfiniteWidthKernel:
 
     def largest_eigenvalue(self) -> float:
         """lambda_max of the flow du/dt = -K u, from above."""
-        return leading_mode(self.apply, any_vector(self._size))[0]
+        return leading_mode(self.apply, random_vector(self._size))[0]
 
 
 @lru_cache(maxsize=1)
@@ -100,7 +100,7 @@ class EmpiricalKernel:
         self._problem, self._device, self._threads = problem, torch.device(device), shards.threads
         self._backend, _ = choose_backend(problem, backend, precision="double", device=self._device)
         with torch_threads(self._backend, shards.threads), memory_that_may_run_out(problem, self._device):
-            network = network_of(problem, self._backend, precision="double", device=self._device, shards=shards)
+            network = make_network(problem, self._backend, precision="double", device=self._device, shards=shards)
             error = network.values(network.start) - network.target
             self._kernel = network.kernel_at(network.start)
         self.start: np.ndarray = error.cpu().numpy()
@@ -117,4 +117,4 @@ class EmpiricalKernel:
     def leading_mode(self) -> tuple[float, np.ndarray]:
         """The same with about its eigenvector (C N,)."""
         shape = self.start.shape
-        return leading_mode(lambda values: self.apply(values.reshape(shape)).ravel(), any_vector(self.start.size))
+        return leading_mode(lambda values: self.apply(values.reshape(shape)).ravel(), random_vector(self.start.size))

@@ -16,11 +16,12 @@ from functools import partial
 import numpy as np
 import torch
 
+from freqbias.errors import ComputationError
 from freqbias.nn.linearised import LinearisedTraining
 from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
-from freqbias.nn.plan import DRAWN, Plan, prepare
+from freqbias.nn.training_plan import DRAWN, TrainingPlan, plan_training
 from freqbias.numerics import Basis, Lanczos
-from freqbias.problem import ComputationError, ErrorHistory, Problem, RunFile, every_stage_keys, resolved, stage_keys
+from freqbias.problem import ErrorHistory, Problem, RunFile, every_stage_keys, resolved, stage_keys
 from freqbias.runtime import Stage, StopRequest, Store, log, on_root, version_of
 
 KERNELS = ("infinite-width", "empirical")
@@ -29,7 +30,7 @@ WITHIN = 0.1  # of the training's tolerance, where a prediction cannot be more a
 EVERY = 60.0  # seconds between two keepings of the products
 
 
-def run_stage(
+def run_ntk(
     run: RunFile,
     problem: Problem,
     store: Store,
@@ -37,7 +38,7 @@ def run_stage(
     resume: bool,
     overwrite: bool,
     stop: StopRequest,
-    plan: Plan | None = None,
+    plan: TrainingPlan | None = None,
 ) -> None:
     """Predict the training, and write the folder `ntk/`; collective: rank 0 works, the others sleep. plan: what
     `prepare` made of the problem, where that has been done.
@@ -46,10 +47,10 @@ def run_stage(
     made are stored.
     """
     flags = {"resume": resume, "overwrite": overwrite, "stop": stop, "plan": plan}
-    on_root(_run_stage, run, problem, store, share=False, **flags)
+    on_root(_run_ntk, run, problem, store, share=False, **flags)
 
 
-def _run_stage(
+def _run_ntk(
     run: RunFile,
     problem: Problem,
     store: Store,
@@ -57,7 +58,7 @@ def _run_stage(
     resume: bool,
     overwrite: bool,
     stop: StopRequest,
-    plan: Plan | None,
+    plan: TrainingPlan | None,
 ) -> None:
     keys = stage_keys(run, "ntk")
     if store.check("ntk", keys=keys, resume=resume, overwrite=overwrite):
@@ -65,11 +66,11 @@ def _run_stage(
         log.info("ntk: finished already, in %s", store.root / "ntk")
         return
     if plan is None:  # refuses before anything is written
-        plan = prepare(problem, run.training, tolerance=run.training_tolerance)
+        plan = plan_training(problem, run.training, tolerance=run.training_tolerance)
     with store.open("ntk", keys=keys, resume=resume, overwrite=overwrite) as stage:
         if stage.finished:  # by another process, meanwhile
             return
-        store.keep_run_file(resolved(run), every_stage_keys(run))
+        store.save_run_file(resolved(run), every_stage_keys(run))
         empirical = EmpiricalKernel(problem, device=plan.device, backend=plan.backend)
         for name in KERNELS:
             if name not in stage.parts():
@@ -82,21 +83,24 @@ def _run_stage(
 
 
 def _predict(
-    stage: Stage, plan: Plan, name: str, kernel: Kernel, start: np.ndarray, tolerance: float, stop: StopRequest
+    stage: Stage, plan: TrainingPlan, name: str, kernel: Kernel, start: np.ndarray, tolerance: float, stop: StopRequest
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     part, kept = f"krylov-{name}", time.monotonic()
 
-    def watch(lanczos: Lanczos) -> None:
+    def callback(lanczos: Lanczos) -> None:
         nonlocal kept
         stopping = stop.requested()
         if lanczos.steps and (stopping or time.monotonic() - kept > EVERY):
-            stage.save_part(part, asdict(lanczos.known()))
+            stage.save_part(part, asdict(lanczos.saved_basis()))
             kept = time.monotonic()
         if stopping:
             stop.check()
 
-    known = Basis(**stage.load_part(part)[0]) if part in stage.parts() else None
-    training, taylor = LinearisedTraining(kernel, start, known=known, watch=watch), plan.integrator.taylor
+    saved_basis = Basis(**stage.load_part(part)[0]) if part in stage.parts() else None
+    training, taylor = (
+        LinearisedTraining(kernel, start, saved_basis=saved_basis, callback=callback),
+        plan.integrator.taylor,
+    )
     kinds = {"flow": partial(training.flow, plan.problem.times)}
     if taylor is not None:
         kinds["steps"] = partial(training.steps, plan.schedule, taylor)
@@ -122,7 +126,7 @@ def _file(name: str, kind: str) -> str:
     return f"{name}-steps.nc" if kind == "steps" else f"{name}.nc"
 
 
-def _write(stage: Stage, plan: Plan, name: str) -> None:
+def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
     errors, meta = stage.load_part(name)
     problem, network = plan.problem, plan.problem.network
     about = {"kernel": name, "seed": problem.seed, **meta, "freqbias": version_of("freqbias")}

@@ -3,8 +3,7 @@
 import torch
 
 from freqbias.nn.transforms import Transforms
-from freqbias.numerics import GridTransform, NonUniformTransform, ScatteredTransform
-from freqbias.problem import Grid, Sites
+from freqbias.numerics import Grid, GridTransform, NonUniformTransform, ScatteredTransform, Sites
 
 ACCURACY = {"single": 1e-6, "double": 1e-12}  # asked of FINUFFT, relative
 
@@ -20,8 +19,8 @@ class NufftTransforms(Transforms):
         else:
             self._transform = ScatteredTransform(sites, eps=eps, precision=precision, threads=threads)
 
-    def move_to(self, frequencies: torch.Tensor) -> None:
-        self._transform.move_to(frequencies.numpy().T)
+    def set_frequencies(self, frequencies: torch.Tensor) -> None:
+        self._transform.set_frequencies(frequencies.numpy().T)
 
     def to_samples(self, amplitudes: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(self._transform.to_samples(amplitudes.numpy()).real)

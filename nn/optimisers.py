@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from freqbias.nn.integrators import INTEGRATORS, Slope, largest_within
+from freqbias.nn.runge_kutta import RUNGE_KUTTA, NegativeGradient, largest_within
 from freqbias.problem import Training
 
 MOMENTUM = 0.9  # where [training] gives none
 
 
-class Stepper:
+class TorchStepper:
     """A torch optimiser of the state as one parameter; its buffers are its memory, which it goes on from."""
 
     def __init__(self, make: Callable[[torch.Tensor], torch.optim.Optimizer], rate: float) -> None:
@@ -36,7 +36,9 @@ class Stepper:
         """Go on from what `memory` was."""
         self._known = memory
 
-    def advance(self, slope: Slope, state: torch.Tensor, h: float, first: torch.Tensor) -> torch.Tensor:
+    def advance(
+        self, negative_gradient: NegativeGradient, state: torch.Tensor, h: float, first: torch.Tensor
+    ) -> torch.Tensor:
         """The state a step of h in time later; first: minus the gradient there."""
         if self._optimiser is None:
             self._parameter = torch.empty_like(state)
@@ -64,8 +66,8 @@ class Momentum:
     mu: float
     taylor: None = None
 
-    def begin(self) -> Stepper:
-        return Stepper(lambda state: torch.optim.SGD([state], momentum=self.mu, foreach=False), 1 - self.mu)
+    def begin(self) -> TorchStepper:
+        return TorchStepper(lambda state: torch.optim.SGD([state], momentum=self.mu, foreach=False), 1 - self.mu)
 
     def damps(self, z: float) -> bool:
         """Whether no mode with h lambda up to z grows."""
@@ -92,22 +94,22 @@ class Batches:
 
     taylor: None = None
 
-    def begin(self) -> Stepper:
-        return Stepper(lambda state: torch.optim.SGD([state], foreach=False), 1.0)
+    def begin(self) -> TorchStepper:
+        return TorchStepper(lambda state: torch.optim.SGD([state], foreach=False), 1.0)
 
     def damps(self, z: float) -> bool:
-        return INTEGRATORS["gradient-descent"].damps(z)
+        return RUNGE_KUTTA["gradient-descent"].damps(z)
 
     def largest_step(self, tolerance: float) -> float:
-        return INTEGRATORS["gradient-descent"].largest_step(tolerance)
+        return RUNGE_KUTTA["gradient-descent"].largest_step(tolerance)
 
 
 @dataclass(frozen=True)
 class Adam:
     taylor: None = None
 
-    def begin(self) -> Stepper:
-        return Stepper(lambda state: torch.optim.Adam([state], foreach=False), 1.0)
+    def begin(self) -> TorchStepper:
+        return TorchStepper(lambda state: torch.optim.Adam([state], foreach=False), 1.0)
 
     def damps(self, z: float) -> bool:
         """Its rate bounds each weight's change: lambda_max says nothing about it."""

@@ -5,7 +5,7 @@ from math import prod
 import torch
 
 from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms, check_finite, waves
-from freqbias.problem import Grid
+from freqbias.numerics import Grid
 
 
 class SeparableTransforms(Transforms):
@@ -23,7 +23,7 @@ class SeparableTransforms(Transforms):
         self._first, self._rest = grid.shape[0], prod(grid.shape[1:])
         self._chunk = chunk
 
-    def move_to(self, frequencies: torch.Tensor) -> None:
+    def set_frequencies(self, frequencies: torch.Tensor) -> None:
         check_finite(frequencies)
         self._frequencies = frequencies
 

@@ -13,9 +13,18 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from freqbias.runtime import on_root, rank, size, size_here, threads, threads_alone, world
-from freqbias.runtime.ranks import SerialWorld
-from freqbias.runtime.torchrun import PATIENCE, backends
+from freqbias.runtime import (
+    TORCH_TIMEOUT,
+    SerialWorld,
+    backends,
+    on_root,
+    rank,
+    size,
+    size_here,
+    threads,
+    threads_alone,
+    world,
+)
 
 
 class Shards:
@@ -57,7 +66,9 @@ class Sharded(Shards):
         self.comm, self.threads = world(), threads()
         if not dist.is_initialized():  # torchrun's processes have met already
             meeting = on_root(_meeting_place)
-            dist.init_process_group(backends(), init_method=meeting, rank=rank(), world_size=size(), timeout=PATIENCE)
+            dist.init_process_group(
+                backends(), init_method=meeting, rank=rank(), world_size=size(), timeout=TORCH_TIMEOUT
+            )
 
     def device(self, device: torch.device) -> torch.device:
         return torch.device("cuda", rank() % torch.cuda.device_count()) if device.type == "cuda" else device

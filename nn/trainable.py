@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 
-from freqbias.numerics.lanczos import Apply
+from freqbias.numerics import Apply
 
 
 class TrainableNetwork(ABC):
@@ -25,11 +25,11 @@ class TrainableNetwork(ABC):
         """f (C, N) on the samples, in double. Raises FloatingPointError where the state is not finite."""
 
     @abstractmethod
-    def pull(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """J^T r for r (C, N), at the state that `values` was last asked about."""
 
     @abstractmethod
-    def push(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         """J times a change of the state: (C, N), at the state that `values` was last asked about."""
 
     @abstractmethod
@@ -53,15 +53,15 @@ class TrainableNetwork(ABC):
         residual = error / -error.shape[1]
         if weights is not None:
             residual *= torch.from_numpy(weights).to(residual.device)
-        return error, self.pull(state, residual)
+        return error, self.vjp(state, residual)
 
-    def slope(self, state: torch.Tensor) -> torch.Tensor:
+    def negative_gradient(self, state: torch.Tensor) -> torch.Tensor:
         """d(state)/dt alone."""
         return self.flow(state)[1]
 
     def kernel(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """J J^T u / N at the state that `values` was last asked about: (C, N) -> (C, N); du/dt = -J J^T u / N."""
-        return self.push(state, self.pull(state, values / values.shape[1]))
+        return self.jvp(state, self.vjp(state, values / values.shape[1]))
 
     def kernel_at(self, state: torch.Tensor) -> Apply:
         """The same for NumPy's vectors (C N,), as Lanczos takes them."""

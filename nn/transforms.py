@@ -19,7 +19,7 @@ class Transforms(ABC):
     """`move_to` prepares for a set of frequencies; the two sums then use it."""
 
     @abstractmethod
-    def move_to(self, frequencies: torch.Tensor) -> None:
+    def set_frequencies(self, frequencies: torch.Tensor) -> None:
         """Use these frequencies (d, m) from now on. Raises FloatingPointError where one is NaN or infinite."""
 
     @abstractmethod

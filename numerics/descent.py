@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from freqbias.numerics.lanczos import Apply, Basis, Evolution, Lanczos, Watch
+from freqbias.errors import ComputationError
+from freqbias.numerics.lanczos import Apply, Basis, Callback, Evolution, Lanczos
 from freqbias.numerics.schedule import Schedule
-from freqbias.problem import ComputationError
 
 BLOCK = 4096  # steps whose residuals are summed at once
 GRADIENT_DESCENT = (1.0, 1.0)  # R(z) = 1 - z
@@ -20,8 +20,8 @@ def gradient_descent(
     tolerance: float,
     *,
     taylor: Sequence[float] = GRADIENT_DESCENT,
-    known: Basis | None = None,
-    watch: Watch = lambda lanczos: None,
+    saved_basis: Basis | None = None,
+    callback: Callback = lambda lanczos: None,
     max_steps: int = 500,
 ) -> Evolution:
     """u after the schedule's steps u <- R(eta A) u, at each output time after the first, for a positive semidefinite
@@ -38,11 +38,11 @@ def gradient_descent(
     most the tolerance. Raises ComputationError where a step makes some mode grow, so that the steps diverge, and when
     the tolerance takes more than max_steps products.
     """
-    lanczos = Lanczos(apply, start, known=known)
+    lanczos = Lanczos(apply, start, saved_basis=saved_basis)
     if lanczos.norm == 0:
         return Evolution(np.zeros((len(schedule.counts), len(start))), 0, 0.0)
     bound, limit = np.inf, _limit(taylor)
-    for beta, found, vectors in lanczos.grow(max_steps, watch):
+    for beta, found, vectors in lanczos.iterate(max_steps, callback):
         eigenvalues = np.maximum(found, 1e-200)  # A is semidefinite; rounding may not be
         z = np.outer(schedule.sizes, eigenvalues)
         if z.max() > limit * (1 + 1e-12):

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
-from freqbias.problem import ComputationError
+from freqbias.errors import ComputationError
 
 Apply = Callable[[np.ndarray], np.ndarray]  # (n,) -> (n,)
 Dot = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (k, n), (n,) -> (k,)
 
-Watch = Callable[["Lanczos"], None]  # called before a product; what it raises ends the work, the basis being whole
+Callback = Callable[["Lanczos"], None]  # called before a product; what it raises ends the work, the basis being whole
 
 BREAKDOWN = 1e-14  # beta below this times the norm of A v: the Krylov space is invariant, and the result exact
 
@@ -56,15 +56,15 @@ class Lanczos:
         *,
         mass: Apply | None = None,
         dot: Dot = np.matmul,
-        known: Basis | None = None,
+        saved_basis: Basis | None = None,
     ) -> None:
         self._apply, self._mass, self._dot = apply, mass, dot
         image = start if mass is None else mass(start)
         self.norm = float(np.sqrt(dot(image[None, :], start)[0]))
-        self.alpha: list[float] = [] if known is None else known.alpha.tolist()
-        self.beta: list[float] = [] if known is None else known.beta.tolist()
-        if known is not None:
-            self.basis = known.vectors
+        self.alpha: list[float] = [] if saved_basis is None else saved_basis.alpha.tolist()
+        self.beta: list[float] = [] if saved_basis is None else saved_basis.beta.tolist()
+        if saved_basis is not None:
+            self.basis = saved_basis.vectors
             self._images = self.basis if mass is None else np.array([mass(v) for v in self.basis])
         elif self.norm != 0:
             self.basis = start[None, :] / self.norm
@@ -104,16 +104,16 @@ class Lanczos:
         m = m or self.steps
         return eigh_tridiagonal(np.array(self.alpha[:m]), np.array(self.beta[: m - 1]))
 
-    def grow(self, most: int, watch: Watch) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+    def iterate(self, most: int, callback: Callback) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
         """beta_m, and eigenvalues and eigenvectors of T_m, for m = 1, 2, ..., most: a step where m asks for one, and
         `watch` before it."""
         for m in range(1, most + 1):
             if m > self.steps:
-                watch(self)
+                callback(self)
                 self.step()
             yield self.beta[m - 1], *self.spectrum(m)
 
-    def known(self) -> Basis:
+    def saved_basis(self) -> Basis:
         """What another `Lanczos` can go on from."""
         return Basis(self.basis[: self.steps + 1], np.array(self.alpha), np.array(self.beta))
 
@@ -136,8 +136,8 @@ def exponential(
     times: np.ndarray,
     tolerance: float,
     *,
-    known: Basis | None = None,
-    watch: Watch = lambda lanczos: None,
+    saved_basis: Basis | None = None,
+    callback: Callback = lambda lanczos: None,
     max_steps: int = 500,
 ) -> Evolution:
     """exp(-t A) u for a positive semidefinite A, at each of `times` (T,).
@@ -146,11 +146,11 @@ def exponential(
     upper bound of the error over |u|. Raises ComputationError when that takes more than max_steps products.
     Source: Saad, SIAM J. Numer. Anal. 29 (1992); Hochbruck and Lubich, SIAM J. Numer. Anal. 34 (1997).
     """
-    lanczos = Lanczos(apply, start, known=known)
+    lanczos = Lanczos(apply, start, saved_basis=saved_basis)
     if lanczos.norm == 0:
         return Evolution(np.zeros((len(times), len(start))), 0, 0.0)
     bound = np.inf
-    for beta, found, vectors in lanczos.grow(max_steps, watch):
+    for beta, found, vectors in lanczos.iterate(max_steps, callback):
         eigenvalues = np.maximum(found, np.finfo(float).tiny)  # A is semidefinite; rounding may not be
         decay = -np.expm1(-np.outer(times, eigenvalues)) / eigenvalues  # t phi_1(-t lambda), (T, m)
         bound = beta * np.abs(decay @ (vectors[-1] * vectors[0])).max()
@@ -172,8 +172,8 @@ def shift_invert_exponential(
     shift: float,
     mass: Apply,
     dot: Dot = np.matmul,
-    known: Basis | None = None,
-    watch: Watch = lambda lanczos: None,
+    saved_basis: Basis | None = None,
+    callback: Callback = lambda lanczos: None,
     max_steps: int = 100,
 ) -> Evolution:
     """exp(-t M^-1 A) w for positive semidefinite A, at each of `times` (T,), from solve: b -> (M + shift A)^-1 b.
@@ -183,12 +183,12 @@ def shift_invert_exponential(
     times. Raises ComputationError after max_steps solves.
     Source: van den Eshof and Hochbruck, SIAM J. Sci. Comput. 27 (2006).
     """
-    lanczos = Lanczos(solve, start, mass=mass, dot=dot, known=known)
+    lanczos = Lanczos(solve, start, mass=mass, dot=dot, saved_basis=saved_basis)
     if lanczos.norm == 0:
         return Evolution(np.zeros((len(times), len(start))), 0, 0.0)
     history: list[np.ndarray] = []
     change = np.inf
-    for beta, found, vectors in lanczos.grow(max_steps, watch):
+    for beta, found, vectors in lanczos.iterate(max_steps, callback):
         theta = np.clip(found, np.finfo(float).tiny, 1.0)
         coefficients = (np.exp(-np.outer(times, (1 / theta - 1) / shift)) * vectors[0]) @ vectors.T
         history.append(coefficients)

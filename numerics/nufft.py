@@ -1,7 +1,7 @@
 """The non-uniform Fourier transforms, behind one seam: E^H and E between samples and any frequencies; here those
-of a grid, in `freqbias.numerics.scattered` those of any sites.
+of a grid, in `freqbias.numerics.scattered_nufft` those of any sites.
 
-With E_iq = exp(-2 pi i xi_i.x_q) (the convention of `freqbias.problem.fourier`):
+With E_iq = exp(-2 pi i xi_i.x_q) (the convention of `freqbias.numerics.fourier`):
 
     to_frequencies:  (E u)_i   = sum_q u_q exp(-2 pi i xi_i.x_q)      (type 2, the grid being the modes)
     to_samples:      (E^H c)_q = sum_i c_i exp(+2 pi i xi_i.x_q)      (type 1), the exact adjoint
@@ -23,14 +23,14 @@ from typing import Any
 import finufft
 import numpy as np
 
-from freqbias.problem import SIGN, Grid, Sites
+from freqbias.numerics import SIGN, Grid, Sites
 
 PRECISIONS = {"single": (np.float32, np.complex64), "double": (np.float64, np.complex128)}
 UNSORTED = 2**24  # bytes of the fine grid up to which the points are left as they come
 SHARE = 20_000  # frequencies that make a thread worth its while, unless the grid is so large that its FFT is the work
 
 
-def share_count(frequencies: int, sites: Sites, threads: int) -> int:
+def chunk_count(frequencies: int, sites: Sites, threads: int) -> int:
     """Among how many threads so many frequencies are shared out."""
     return max(1, min(threads, frequencies // max(SHARE, sites.size // 4)))
 
@@ -63,11 +63,11 @@ def unit_wave(turns: np.ndarray, dtype: type) -> np.ndarray:
     return wave
 
 
-class Share(ABC):
+class Chunk(ABC):
     """One thread's part of the frequencies, with plans of its own."""
 
     @abstractmethod
-    def move_to(self, frequencies: np.ndarray) -> None:
+    def set_frequencies(self, frequencies: np.ndarray) -> None:
         """Use these frequencies (n, d) from now on."""
 
     @abstractmethod
@@ -89,27 +89,27 @@ class NonUniformTransform(ABC):
         self.sites = sites
         self.real, self.complex = PRECISIONS[precision]
         self._threads = threads
-        self._shares: list[Share] = []
+        self._shares: list[Chunk] = []
         self._bounds: list[slice] = []
         if frequencies is not None:
-            self.move_to(frequencies)
+            self.set_frequencies(frequencies)
 
     @abstractmethod
-    def _new_share(self) -> Share:
+    def _new_chunk(self) -> Chunk:
         """One more thread's part."""
 
-    def move_to(self, frequencies: np.ndarray) -> None:
+    def set_frequencies(self, frequencies: np.ndarray) -> None:
         """Use these frequencies (n, d) [cycles/length] from now on. Raises FloatingPointError where one is NaN or
         infinite."""
         if not np.isfinite(frequencies).all():
             raise FloatingPointError("a frequency is NaN or infinite")
-        count = share_count(len(frequencies), self.sites, self._threads)
+        count = chunk_count(len(frequencies), self.sites, self._threads)
         edges = np.linspace(0, len(frequencies), count + 1).astype(int)
         if len(self._shares) != count:
-            self._shares = [self._new_share() for _ in range(count)]
+            self._shares = [self._new_chunk() for _ in range(count)]
             self._pool = ThreadPoolExecutor(count)
         self._bounds = [slice(*pair) for pair in itertools.pairwise(edges)]
-        self._each(lambda share, part: share.move_to(frequencies[part]))
+        self._each(lambda chunk, part: chunk.set_frequencies(frequencies[part]))
 
     def to_frequencies(self, values: np.ndarray) -> np.ndarray:
         """sum_q u_q exp(-2 pi i xi_i.x_q): (..., N) real or complex -> (..., n) complex."""
@@ -118,7 +118,7 @@ class NonUniformTransform(ABC):
         count = self._bounds[-1].stop
         result = np.empty((len(rows), count), dtype=self.complex)
         if count:
-            self._each(lambda share, part: share.to_frequencies(rows, result[:, part]))
+            self._each(lambda chunk, part: chunk.to_frequencies(rows, result[:, part]))
         return result.reshape(*values.shape[:-1], count)
 
     def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
@@ -126,17 +126,17 @@ class NonUniformTransform(ABC):
         if not amplitudes.shape[-1]:
             return np.zeros((*amplitudes.shape[:-1], self.sites.size), dtype=self.complex)
         flat = amplitudes.reshape(-1, amplitudes.shape[-1])
-        first, *others = self._each(lambda share, part: share.to_samples(flat[:, part]))
+        first, *others = self._each(lambda chunk, part: chunk.to_samples(flat[:, part]))
         for other in others:
             first += other
         return first.reshape(*amplitudes.shape[:-1], self.sites.size)
 
-    def _each[T](self, work: "Callable[[Share, slice], T]") -> list[T]:
+    def _each[T](self, work: "Callable[[Chunk, slice], T]") -> list[T]:
         """work(share, its part of the frequencies) for every share, at the same time."""
 
-        def checked(share: Share, part: slice) -> T:
+        def checked(chunk: Chunk, part: slice) -> T:
             with np.errstate(over="raise"):
-                return work(share, part)
+                return work(chunk, part)
 
         if len(self._shares) == 1:
             return [checked(self._shares[0], self._bounds[0])]
@@ -161,17 +161,17 @@ class GridTransform(NonUniformTransform):
         self._grid, self._eps = grid, eps
         super().__init__(grid, frequencies, precision=precision, threads=threads)
 
-    def _new_share(self) -> Share:
-        return _GridShare(self._grid, self._eps, self.real, self.complex)
+    def _new_chunk(self) -> Chunk:
+        return _GridChunk(self._grid, self._eps, self.real, self.complex)
 
 
-class _GridShare(Share):
+class _GridChunk(Chunk):
     def __init__(self, grid: Grid, eps: float, real: type, complex: type) -> None:
         self._grid, self._real, self._complex = grid, real, complex
         self._options = plan_options(grid, eps, complex)
         self._plans: dict[tuple[int, int], finufft.Plan] = {}
 
-    def move_to(self, frequencies: np.ndarray) -> None:
+    def set_frequencies(self, frequencies: np.ndarray) -> None:
         h = self._grid.spacing
         offset = np.array([h_i / 2 if n % 2 == 0 else 0.0 for h_i, n in zip(h, self._grid.shape, strict=True)])
         self._points = [angles(axis * h_i, self._real) for axis, h_i in zip(frequencies.T, h, strict=True)]

@@ -17,16 +17,16 @@ class Schedule:
         self._times = times
         self._cut(times, _counts(times, longest))
 
-    def recut(self, step: int, longest: float) -> "Schedule":
+    def replan(self, step: int, longest: float) -> "Schedule":
         """The same until after `step` steps, and what is left of it in steps of at most `longest`."""
         now, begun = self.time(step), int(np.searchsorted(self._reached, step))
         left = np.concatenate([[now], self._times[self._times > now]])
         knots = np.concatenate([self._knots[:begun], left])
         whole = np.diff(self._reached[:begun], append=step)  # the interval that `now` cuts ends there
-        recut = Schedule.__new__(Schedule)
-        recut._times = self._times
-        recut._cut(knots, np.concatenate([whole, _counts(left, longest)]))
-        return recut
+        replan = Schedule.__new__(Schedule)
+        replan._times = self._times
+        replan._cut(knots, np.concatenate([whole, _counts(left, longest)]))
+        return replan
 
     def _cut(self, knots: np.ndarray, counts: np.ndarray) -> None:
         if not counts.sum() <= MOST_STEPS:

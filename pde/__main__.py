@@ -1,7 +1,7 @@
 """`python -m freqbias.pde RUN.toml`: the same as `freqbias pde RUN.toml`."""
 
 from freqbias.pde.cli import pde_command
-from freqbias.runtime.commandline import main, new_app
+from freqbias.runtime import main, new_app
 
 app = new_app()
 app.command()(pde_command)

@@ -13,9 +13,9 @@ from math import ceil, inf, log, log2
 
 import numpy as np
 
-from freqbias.pde.evolution import Effort, Operator
-from freqbias.pde.petsc_ts import ORDER, Stepper
-from freqbias.problem import ComputationError
+from freqbias.errors import ComputationError
+from freqbias.pde.petsc_ts import ORDER, PetscStepper
+from freqbias.pde.protocols import IntegrationRecord, Operator
 
 SAFETY = 0.9  # of the step that would spend all that it may
 FIRST_SHARE = 0.1  # of the tolerance, which the length of the first step is guessed for
@@ -23,27 +23,29 @@ MOST_CUTS = 2**40  # of an interval: shorter steps would not lower a bound that 
 
 
 @dataclass(frozen=True)
-class Adaptive:
+class AdaptiveIntegrator:
     """An L-stable Rosenbrock method of order 4 (PETSc TS); lands on every output time."""
 
     tolerance: float
 
-    def evolve(self, operator: Operator, start: np.ndarray, times: np.ndarray, effort: Effort) -> Iterator[np.ndarray]:
-        effort.begin(operator, start)
-        stepper, u = Stepper(operator, start.shape, effort), start
-        wanted = effort.step or min(times[-1], self._first_step(operator, start, effort))
+    def evolve(
+        self, operator: Operator, start: np.ndarray, times: np.ndarray, record: IntegrationRecord
+    ) -> Iterator[np.ndarray]:
+        record.begin(operator, start)
+        stepper, u = PetscStepper(operator, start.shape, record), start
+        wanted = record.step or min(times[-1], self._first_step(operator, start, record))
         try:
             for before, after in pairwise(times):
                 done, cuts = 0, 2 ** max(0, ceil(log2((after - before) / wanted) - 1e-9))
                 while done < cuts:
-                    effort.tick()
+                    record.on_step()
                     dt = (after - before) / cuts
                     later, bound = stepper.step(u, before + done * dt, dt)
-                    error = effort.relative(operator, bound)
-                    allowed = _share(before + done * dt, dt, times[-1]) * (self.tolerance - effort.error)
+                    error = record.relative(operator, bound)
+                    allowed = _share(before + done * dt, dt, times[-1]) * (self.tolerance - record.error)
                     if not np.isfinite(error) or cuts > MOST_CUTS:
                         raise ComputationError(
-                            f"step {effort.steps + 1} (t = {before + done * dt:.6g}): the error bound is {error:.3g} "
+                            f"step {record.steps + 1} (t = {before + done * dt:.6g}): the error bound is {error:.3g} "
                             f"after a step of {dt:.3g}; use a larger [pde] tolerance"
                         )
                     fitting = dt * SAFETY * (allowed / error) ** (1 / (ORDER + 1)) if error > 0 else inf
@@ -52,19 +54,19 @@ class Adaptive:
                         done, cuts = done * finer, cuts * finer
                         continue
                     u, done = later, done + 1
-                    effort.steps, effort.error = effort.steps + 1, effort.error + error
-                    wanted = effort.step = dt if fitting < 2 * dt else min(fitting, times[-1])
+                    record.steps, record.error = record.steps + 1, record.error + error
+                    wanted = record.step = dt if fitting < 2 * dt else min(fitting, times[-1])
                     while cuts > 1 and done % 2 == 0 and 2 * (after - before) / cuts <= wanted:
                         done, cuts = done // 2, cuts // 2
                 yield u
         finally:
             stepper.destroy()
 
-    def _first_step(self, operator: Operator, start: np.ndarray, effort: Effort) -> float:
+    def _first_step(self, operator: Operator, start: np.ndarray, record: IntegrationRecord) -> float:
         """A step that the tolerance should allow: that of a mode of the mean decay rate, (u, B u) / (u, M u)."""
         rates = [
             operator.dot(u[None], operator.apply(u))[0] / scale**2
-            for u, scale in zip(start, effort.scale, strict=True)
+            for u, scale in zip(start, record.scale, strict=True)
             if scale > 0
         ]
         fastest = max(rates, default=0.0)

@@ -1,7 +1,6 @@
 """The command `freqbias pde`, also `python -m freqbias.pde`."""
 
-from freqbias.runtime import commandline
-from freqbias.runtime.commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose
+from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose, commandline
 
 
 def pde_command(
@@ -29,6 +28,6 @@ def pde_command(
         from freqbias.pde.petsc_options import start
 
         start(petsc or [])  # before what follows starts it
-        from freqbias.pde.stage import run_stage  # takes seconds to import: only once the run file is found good
+        from freqbias.pde.stage import run_pde  # takes seconds to import: only once the run file is found good
 
-        run_stage(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])
+        run_pde(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])

@@ -17,19 +17,20 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
-from freqbias.meshes import BoxPlan, Plan, build
-from freqbias.numerics import NonUniformTransform, TensorTransform, transform_between, transform_to_tensor_grid
+from freqbias.errors import ComputationError
+from freqbias.meshes import BoxPlan, MeshPlan, build
+from freqbias.numerics import NonUniformTransform, TensorTransform, make_tensor_transform, make_transform
 from freqbias.pde import forms
 from freqbias.pde.element_matrices import ElementMatrices
 from freqbias.pde.nodes import Nodes
-from freqbias.problem import ComputationError, Problem
+from freqbias.problem import Problem
 
 
 class DataOperator:
     """K_h on the samples; states are u, (C, N), the same on every rank. start: u(0)."""
 
     def __init__(
-        self, problem: Problem, plan: Plan, comm: MPI.Comm, errors: np.ndarray, *, accuracy: float, threads: int = 1
+        self, problem: Problem, plan: MeshPlan, comm: MPI.Comm, errors: np.ndarray, *, accuracy: float, threads: int = 1
     ) -> None:
         self.start = np.array(errors, dtype=float)
         self.problem, self.plan, self.comm = problem, plan, comm
@@ -40,7 +41,7 @@ class DataOperator:
         self._transform = self._transform_to(self._stiffness.nodes)
 
     @property
-    def spread(self) -> MPI.Comm:
+    def state_comm(self) -> MPI.Comm:
         return MPI.COMM_SELF
 
     def apply(self, u: np.ndarray) -> np.ndarray:
@@ -97,5 +98,5 @@ class DataOperator:
         return np.array([transform.to_frequencies(u) for u in states]) / states.shape[-1]
 
     def _transform_to(self, nodes: np.ndarray) -> TensorTransform | NonUniformTransform:
-        transform = transform_to_tensor_grid if isinstance(self.plan, BoxPlan) else transform_between
+        transform = make_tensor_transform if isinstance(self.plan, BoxPlan) else make_transform
         return transform(self.problem.sites, nodes, eps=self._accuracy, threads=self._threads)

@@ -11,7 +11,7 @@ import numpy as np
 import pyvista
 from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
-from freqbias.meshes import Plan
+from freqbias.meshes import MeshPlan
 from freqbias.pde.forms import laws_on
 from freqbias.problem import Problem, Spectrum
 
@@ -86,7 +86,7 @@ def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> p
     return pyvista.UnstructuredGrid(listed.ravel(), np.full(len(cells), VTK_LAGRANGE[cell_type]), points)
 
 
-def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: Plan) -> dict[str, np.ndarray]:
+def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> dict[str, np.ndarray]:
     """What `pde/fields.pvd` holds: real, imaginary, magnitude and phase of v for each channel, damping and diffusion as
     they were solved with (folded where the plan says so), rho_w."""
     fields: dict[str, np.ndarray] = {}

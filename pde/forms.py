@@ -16,9 +16,8 @@ import numpy as np
 import ufl
 from dolfinx import fem
 
-from freqbias.meshes import Plan
-from freqbias.numerics import fold
-from freqbias.problem import Problem
+from freqbias.meshes import MeshPlan
+from freqbias.problem import Problem, fold
 
 Value = Callable[[np.ndarray], np.ndarray]  # (n, d) -> (n,)
 
@@ -47,7 +46,7 @@ def lagrange(mesh: dolfinx.mesh.Mesh, degree: int) -> fem.FunctionSpace:
     return fem.functionspace(mesh, element)
 
 
-def laws_on(problem: Problem, plan: Plan) -> tuple[Value, Value]:
+def laws_on(problem: Problem, plan: MeshPlan) -> tuple[Value, Value]:
     """Damping and diffusion as functions of xi: the laws themselves, or folded onto the box of the mesh."""
     laws = problem.laws
     if plan.folded:
@@ -56,7 +55,7 @@ def laws_on(problem: Problem, plan: Plan) -> tuple[Value, Value]:
     return laws.damping.value, laws.diffusion.value
 
 
-def quadrature_degree(problem: Problem, plan: Plan) -> int:
+def quadrature_degree(problem: Problem, plan: MeshPlan) -> int:
     """2p for laws that are constant on straight cells, else 2p + 4, and 2p + 6 for folded ones, which vary as the waves
     of the widest differences do: measured, more changes nothing."""
     laws = problem.laws

@@ -12,8 +12,7 @@ import numpy as np
 import ufl
 from dolfinx import fem
 
-from freqbias.numerics import GridTransform
-from freqbias.problem import Grid
+from freqbias.numerics import Grid, GridTransform
 
 
 class FourierIntegral:

@@ -1,10 +1,11 @@
 """Which integrator the settings ask for, and the share of the tolerance that each part of the computation has."""
 
-from freqbias.pde.adaptive import Adaptive
-from freqbias.pde.evolution import Integrator
-from freqbias.pde.krylov import GradientDescent, Lanczos, ShiftInvertLanczos
+from freqbias.numerics import Grid
+from freqbias.pde.adaptive import AdaptiveIntegrator
+from freqbias.pde.krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
+from freqbias.pde.protocols import Integrator
 from freqbias.pde.theta import ThetaMethod, automatic_step
-from freqbias.problem import Grid, Pde, Problem
+from freqbias.problem import Pde, Problem
 
 INTEGRATION_SHARE = 0.2  # of the tolerance, for Lanczos, where digits are cheap; the mesh takes the rest
 STEPPING_SHARE = 0.5  # of the tolerance, for the stepping integrators
@@ -32,7 +33,7 @@ def transform_accuracy(problem: Problem, settings: Pde, *, folded: bool) -> floa
     return TRANSFORM_SHARE * settings.tolerance / max(1.0, lasts / LONG)
 
 
-def choose(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:
+def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:
     """The integrator that the settings ask for, made to meet their tolerance."""
     fastest = fastest_rate(problem, operator=settings.operator, folded=folded)
     share = INTEGRATION_SHARE if settings.integrator == "lanczos" else STEPPING_SHARE
@@ -40,11 +41,15 @@ def choose(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:
     match settings.integrator:
         case "lanczos" if settings.dynamics == "gradient-descent":
             assert settings.step != "auto"  # checked with the settings
-            return GradientDescent(tolerance, settings.step)
+            return GradientDescentIntegrator(tolerance, settings.step)
         case "lanczos":
-            return Lanczos(tolerance) if settings.operator == "data" else ShiftInvertLanczos(tolerance, fastest)
+            return (
+                LanczosIntegrator(tolerance)
+                if settings.operator == "data"
+                else ShiftInvertIntegrator(tolerance, fastest)
+            )
         case "adaptive":
-            return Adaptive(tolerance)
+            return AdaptiveIntegrator(tolerance)
     theta = 0.5 if settings.integrator == "crank-nicolson" else 1.0
     if settings.step == "auto":
         return ThetaMethod(theta, automatic_step(theta, problem.times, tolerance, fastest))

@@ -7,52 +7,55 @@ from math import sqrt
 
 import numpy as np
 
-from freqbias.numerics import Evolution, Schedule, exponential, gradient_descent, shift_invert_exponential
-from freqbias.numerics import Lanczos as Krylov
-from freqbias.pde.evolution import Effort, Operator, Solve
+from freqbias.numerics import Evolution, Lanczos, Schedule, exponential, gradient_descent, shift_invert_exponential
+from freqbias.pde.protocols import IntegrationRecord, Operator, Solve
 
 SPAN = 100.0  # largest ratio of output times that one shift serves
 
 
 @dataclass(frozen=True)
-class Lanczos:
+class LanczosIntegrator:
     """exp(-t B) u by Lanczos on B itself; for M = identity."""
 
     tolerance: float
 
-    def evolve(self, operator: Operator, start: np.ndarray, times: np.ndarray, effort: Effort) -> Iterator[np.ndarray]:
+    def evolve(
+        self, operator: Operator, start: np.ndarray, times: np.ndarray, record: IntegrationRecord
+    ) -> Iterator[np.ndarray]:
         results = [
             exponential(
                 operator.apply, u, times[1:] - times[0], self.tolerance,
-                known=effort.known(run), watch=_watch(effort, run),
+                saved_basis=record.saved_basis(run), callback=_callback(record, run),
             )
             for run, u in enumerate(start)
         ]  # fmt: skip
-        yield from _together(results, effort)
+        yield from _together(results, record)
 
 
 @dataclass(frozen=True)
-class GradientDescent:
+class GradientDescentIntegrator:
     """(1 - step B)^s u by Lanczos on B, the steps landing on every output time as those of a training do; for M =
     identity."""
 
     tolerance: float
     step: float
 
-    def evolve(self, operator: Operator, start: np.ndarray, times: np.ndarray, effort: Effort) -> Iterator[np.ndarray]:
+    def evolve(
+        self, operator: Operator, start: np.ndarray, times: np.ndarray, record: IntegrationRecord
+    ) -> Iterator[np.ndarray]:
         schedule = Schedule(times, self.step)
         results = [
             gradient_descent(
                 operator.apply, u, schedule, self.tolerance,
-                known=effort.known(run), watch=_watch(effort, run),
+                saved_basis=record.saved_basis(run), callback=_callback(record, run),
             )
             for run, u in enumerate(start)
         ]  # fmt: skip
-        yield from _together(results, effort)
+        yield from _together(results, record)
 
 
 @dataclass(frozen=True)
-class ShiftInvertLanczos:
+class ShiftInvertIntegrator:
     """exp(-t M^-1 B) w by Lanczos on (M + gamma B)^-1 M, gamma = sqrt(t_e T)/10, t_e = max(t_1, 1/fastest).
 
     fastest: upper bound of the decay rates [1/time]. Output times are served in groups that span a ratio of at most
@@ -62,25 +65,27 @@ class ShiftInvertLanczos:
     tolerance: float
     fastest: float
 
-    def evolve(self, operator: Operator, start: np.ndarray, times: np.ndarray, effort: Effort) -> Iterator[np.ndarray]:
+    def evolve(
+        self, operator: Operator, start: np.ndarray, times: np.ndarray, record: IntegrationRecord
+    ) -> Iterator[np.ndarray]:
         for index, group in enumerate(self.groups(times[1:] - times[0])):
             shift = sqrt(max(group[0], 1 / self.fastest) * group[-1]) / 10
             solve: Solve | None = None
 
             def lazily(b: np.ndarray, shift: float = shift) -> np.ndarray:
                 nonlocal solve
-                solve = solve or effort.solver(operator, shift)  # which a basis that is known already does not need
+                solve = solve or record.solver(operator, shift)  # which a basis that is known already does not need
                 return solve(b)
 
             runs = range(index * len(start), (index + 1) * len(start))
             results = [
                 shift_invert_exponential(
                     lazily, w, group, self.tolerance, shift=shift,
-                    mass=operator.mass, dot=operator.dot, known=effort.known(run), watch=_watch(effort, run),
+                    mass=operator.mass, dot=operator.dot, saved_basis=record.saved_basis(run), callback=_callback(record, run),
                 )
                 for run, w in zip(runs, start, strict=True)
             ]  # fmt: skip
-            yield from _together(results, effort)
+            yield from _together(results, record)
 
     def groups(self, times: np.ndarray) -> list[np.ndarray]:
         """The output times cut so that T / t_e <= SPAN in each group."""
@@ -93,15 +98,15 @@ class ShiftInvertLanczos:
         return np.split(times, cuts)
 
 
-def _watch(effort: Effort, run: int) -> Callable[[Krylov], None]:
-    def watch(krylov: Krylov) -> None:
-        effort.tick(run, krylov)
+def _callback(record: IntegrationRecord, run: int) -> Callable[[Lanczos], None]:
+    def callback(krylov: Lanczos) -> None:
+        record.on_step(run, krylov)
 
-    return watch
+    return callback
 
 
-def _together(results: list[Evolution], effort: Effort) -> np.ndarray:
+def _together(results: list[Evolution], record: IntegrationRecord) -> np.ndarray:
     """The states (T, C, n) from those of each channel, counted."""
-    effort.steps += max(result.steps for result in results)
-    effort.error = max(effort.error, *(result.error for result in results))
+    record.steps += max(result.steps for result in results)
+    record.error = max(record.error, *(result.error for result in results))
     return np.stack([result.values for result in results], axis=1)

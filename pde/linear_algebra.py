@@ -14,9 +14,9 @@ from dolfinx import fem
 from dolfinx.fem.petsc import assemble_matrix, create_matrix
 from petsc4py import PETSc
 
-from freqbias.pde.cost import DIRECT
+from freqbias.errors import ComputationError
+from freqbias.pde.memory import DIRECT
 from freqbias.pde.petsc_options import PREFIX
-from freqbias.problem import ComputationError
 
 
 class Matrix:
@@ -89,7 +89,7 @@ class ShiftedSolver:
         self._trying("solve with", self._solver.solve, self._right, self._solution)
         reason = self._solver.getConvergedReason()
         if reason < 0:
-            raise self._failure("solve with", name_of(PETSc.KSP.ConvergedReason, reason))
+            raise self._failure("solve with", reason_name(PETSc.KSP.ConvergedReason, reason))
         return self._solution.array.copy()
 
     def destroy(self) -> None:
@@ -101,7 +101,7 @@ class ShiftedSolver:
         try:
             work(*arguments)
         except PETSc.Error as failure:
-            raise self._failure(what, said(failure)) from failure
+            raise self._failure(what, reason_of(failure)) from failure
 
     def _failure(self, what: str, reason: str) -> ComputationError:
         kind, size = f"{self._solver.getType()} + {self._solver.getPC().getType()}", self._matrix.getSize()[0]
@@ -111,12 +111,12 @@ class ShiftedSolver:
         )
 
 
-def name_of(reasons: type, code: int) -> str:
+def reason_name(reasons: type, code: int) -> str:
     """PETSc's own name of a reason for stopping, such as DIVERGED_MAX_IT."""
     names = {value: name for name, value in vars(reasons).items() if name.startswith("DIVERGED")}
     return names.get(code, str(code))
 
 
-def said(failure: PETSc.Error) -> str:
+def reason_of(failure: PETSc.Error) -> str:
     """The last line of PETSc's message, which holds the cause."""
     return str(failure).strip().splitlines()[-1].removeprefix("[0] ")

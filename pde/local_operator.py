@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 from dolfinx.mesh import Mesh
 
-from freqbias.meshes import BoxPlan, Plan, build
+from freqbias.meshes import BoxPlan, MeshPlan, build
 from freqbias.numerics import GridTransform
 from freqbias.pde import forms
 from freqbias.pde.fourier_integral import FourierIntegral
@@ -41,7 +41,7 @@ class LocalOperator:
     def __init__(
         self,
         problem: Problem,
-        plan: Plan,
+        plan: MeshPlan,
         comm: MPI.Comm,
         errors: np.ndarray,
         *,
@@ -70,7 +70,7 @@ class LocalOperator:
         self._start_errors = errors
 
     @property
-    def spread(self) -> MPI.Comm:
+    def state_comm(self) -> MPI.Comm:
         return self.comm
 
     def apply(self, w: np.ndarray) -> np.ndarray:

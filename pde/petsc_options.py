@@ -5,9 +5,8 @@ program look for names with the prefix `pde_`: -pde_ksp_rtol, -pde_pc_type, -pde
 import re
 from collections.abc import Sequence
 
-from freqbias.problem import InputError
-from freqbias.runtime import UsageError, log, size
-from freqbias.runtime.ranks import by_torchrun
+from freqbias.errors import InputError, UsageError
+from freqbias.runtime import by_torchrun, log, size
 
 PREFIX = "pde_"
 NAME = re.compile(r"-{1,2}[A-Za-z]\w*")

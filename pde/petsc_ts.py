@@ -18,10 +18,10 @@ import ctypes
 import numpy as np
 from petsc4py import PETSc
 
-from freqbias.pde.evolution import Effort, Operator, Solve
-from freqbias.pde.linear_algebra import name_of, said
+from freqbias.errors import ComputationError
+from freqbias.pde.linear_algebra import reason_name, reason_of
 from freqbias.pde.petsc_options import PREFIX
-from freqbias.problem import ComputationError
+from freqbias.pde.protocols import IntegrationRecord, Operator, Solve
 
 SCHEME, ORDER, BOUND = "rodaspr2", 4, 0.88
 
@@ -38,8 +38,8 @@ _evaluate_step.argtypes = [
 class ShiftedSystem:
     """b -> (sigma M + B)^-1 b = (M + B / sigma)^-1 b / sigma, for each channel: a preconditioner to PETSc."""
 
-    def __init__(self, operator: Operator, shape: tuple[int, ...], effort: Effort) -> None:
-        self._operator, self._shape, self._effort = operator, shape, effort
+    def __init__(self, operator: Operator, shape: tuple[int, ...], record: IntegrationRecord) -> None:
+        self._operator, self._shape, self._effort = operator, shape, record
         self._solve: Solve | None = None
         self.sigma = 0.0
 
@@ -56,13 +56,13 @@ class ShiftedSystem:
         x.array[:] = self.solve(b.array_r.reshape(self._shape)).ravel() / self.sigma
 
 
-class Stepper:
+class PetscStepper:
     """Steps of a state (C, n_local), all channels at once. Collective; `destroy` at the end."""
 
-    def __init__(self, operator: Operator, shape: tuple[int, ...], effort: Effort) -> None:
+    def __init__(self, operator: Operator, shape: tuple[int, ...], record: IntegrationRecord) -> None:
         self._operator, self._shape = operator, shape
-        self._system = ShiftedSystem(operator, shape, effort)
-        comm, size = operator.spread, int(np.prod(shape))
+        self._system = ShiftedSystem(operator, shape, record)
+        comm, size = operator.state_comm, int(np.prod(shape))
         self._state = PETSc.Vec().createMPI((size, PETSc.DETERMINE), comm=comm)
         self._embedded, residual = self._state.duplicate(), self._state.duplicate()
         jacobian = PETSc.Mat().createPython(((size, PETSc.DETERMINE),) * 2, context=self._system, comm=comm)
@@ -99,10 +99,10 @@ class Stepper:
         try:
             self._ts.step()
         except PETSc.Error as failure:
-            raise ComputationError(self._failed(time, dt, said(failure))) from failure
+            raise ComputationError(self._failed(time, dt, reason_of(failure))) from failure
         done = ctypes.c_int()
         if _evaluate_step(self._ts.handle, ORDER - 1, self._embedded.handle, ctypes.byref(done)) or not done.value:
-            reason = name_of(PETSc.TS.ConvergedReason, self._ts.getConvergedReason())
+            reason = reason_name(PETSc.TS.ConvergedReason, self._ts.getConvergedReason())
             raise ComputationError(self._failed(time, dt, reason))
         later = self._state.array_r.reshape(self._shape).copy()
         difference = later - self._embedded.array_r.reshape(self._shape)

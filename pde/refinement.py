@@ -18,12 +18,13 @@ import numpy as np
 import ufl
 from dolfinx import fem
 
-from freqbias.meshes import Plan, build
-from freqbias.pde.cost import obstacle
-from freqbias.pde.evolution import Effort
-from freqbias.pde.integrators import choose, transform_accuracy
+from freqbias.errors import ComputationError
+from freqbias.meshes import MeshPlan, build
+from freqbias.pde.integrators import choose_integrator, transform_accuracy
 from freqbias.pde.local_operator import LocalOperator
-from freqbias.problem import ComputationError, Pde, Problem
+from freqbias.pde.memory import obstacle
+from freqbias.pde.protocols import IntegrationRecord
+from freqbias.problem import Pde, Problem
 from freqbias.runtime import log, on_root, threads
 
 MESH_SHARE = 0.5  # of the tolerance
@@ -32,8 +33,8 @@ MOST_ROUNDS = 40
 MOST_DOFS = 2_000_000
 
 
-def refined(
-    problem: Problem, settings: Pde, plan: Plan, comm: MPI.Comm, errors: np.ndarray, tick: Callable[[], None]
+def refine_mesh(
+    problem: Problem, settings: Pde, plan: MeshPlan, comm: MPI.Comm, errors: np.ndarray, on_step: Callable[[], None]
 ) -> tuple[dolfinx.mesh.Mesh, float]:
     """The mesh for v of degree [pde] degree, from the plan's, and the estimate it reaches, over |v(0)|. Collective.
 
@@ -42,7 +43,7 @@ def refined(
     """
     mesh, estimate, why = build(plan, comm), np.inf, f"{MOST_ROUNDS} rounds do not suffice"
     for _ in range(MOST_ROUNDS):
-        tick()
+        on_step()
         count = mesh.topology.index_map(mesh.topology.dim).size_global
         growth = count / plan.cell_count
         if stands := on_root(obstacle, problem, settings, plan, adaptive=True, growth=growth, comm=comm):
@@ -63,7 +64,7 @@ def refined(
 
 
 def _indicators(
-    problem: Problem, settings: Pde, plan: Plan, mesh: dolfinx.mesh.Mesh, errors: np.ndarray
+    problem: Problem, settings: Pde, plan: MeshPlan, mesh: dolfinx.mesh.Mesh, errors: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """max_t eta_c^2 of this rank's cells, (c,), and eta. Collective."""
     accuracy = transform_accuracy(problem, settings, folded=False)
@@ -71,7 +72,7 @@ def _indicators(
         LocalOperator(problem, finer, mesh.comm, errors, accuracy=accuracy, threads=threads(), mesh=mesh)
         for finer in (plan, replace(plan, degree=plan.degree + 1))  # type: ignore[type-var]
     )
-    integrator = choose(problem, settings, folded=False)
+    integrator = choose_integrator(problem, settings, folded=False)
     low, high, distance = fem.Function(coarse.space), fem.Function(fine.space), fem.Function(fine.space)
     test = ufl.TestFunction(fem.functionspace(mesh, basix.ufl.element("DG", mesh.basix_cell(), 0)))
     on_cells = fem.form(distance**2 * test * ufl.dx)
@@ -95,7 +96,7 @@ def _indicators(
     worst, largest = squares(coarse.start, fine.start), 0.0
     initial = mesh.comm.allreduce(squares(None, fine.start).sum())
     largest = mesh.comm.allreduce(worst.sum())
-    evolutions = (integrator.evolve(o, o.start, problem.times, Effort()) for o in (coarse, fine))
+    evolutions = (integrator.evolve(o, o.start, problem.times, IntegrationRecord()) for o in (coarse, fine))
     for lower, higher in zip(*evolutions, strict=True):
         now = squares(lower, higher)
         worst, largest = np.maximum(worst, now), max(largest, mesh.comm.allreduce(now.sum()))

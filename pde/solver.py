@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from freqbias import runtime
-from freqbias.numerics import drawn_values
-from freqbias.pde.cost import affordable_plan
+from freqbias.errors import ComputationError
+from freqbias.numerics import Grid
 from freqbias.pde.data_operator import DataOperator
-from freqbias.pde.evolution import Effort, finite
-from freqbias.pde.floor import Defect, accumulated
-from freqbias.pde.integrators import choose, transform_accuracy
+from freqbias.pde.folding_defect import FoldingDefect, accumulated
+from freqbias.pde.integrators import choose_integrator, transform_accuracy
 from freqbias.pde.local_operator import LocalOperator
-from freqbias.pde.refinement import refined
-from freqbias.problem import ComputationError, Grid, Mesh, Pde, Problem, Spectrum
+from freqbias.pde.memory import affordable_plan
+from freqbias.pde.protocols import IntegrationRecord, finite
+from freqbias.pde.refinement import refine_mesh
+from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_values
 
 
 def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
@@ -25,13 +26,13 @@ def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
     network's own start."""
     if initial == "target":
         return -problem.samples.values
-    return drawn_values(problem) - problem.samples.values
+    return initial_values(problem) - problem.samples.values
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class SpectrumSnapshot:
     """The solution at one output time: the whole state on rank 0 (None elsewhere), the loss, for the local operator
-    the share outside, for folded laws that may not be exact the defect of the kernel (`freqbias.pde.floor`), and what it
+    the share outside, for folded laws that may not be exact the defect of the kernel (`freqbias.pde.folding_defect`), and what it
     took from the start (`Effort.counts`)."""
 
     index: int
@@ -58,28 +59,28 @@ class Solver:
         mesh: Mesh | None = None,
         comm: MPI.Comm = MPI.COMM_WORLD,
         *,
-        tick: Callable[[], None] = lambda: None,
+        on_step: Callable[[], None] = lambda: None,
     ) -> None:
         """tick: called before each round of a refinement; what it raises ends it."""
         self.problem, self.settings, self.comm = problem, settings or Pde(), comm
         self.plan = runtime.on_root(affordable_plan, problem, self.settings, mesh or Mesh(), comm=comm)
-        self.effort = Effort()
-        self._integrator = choose(problem, self.settings, folded=self.plan.folded)
+        self.record = IntegrationRecord()
+        self._integrator = choose_integrator(problem, self.settings, folded=self.plan.folded)
         accuracy = transform_accuracy(problem, self.settings, folded=self.plan.folded)
         errors = start_errors(problem, self.settings.initial)
         self.mesh_error, finer = float("nan"), None
         if mesh is not None and mesh.adaptive:
-            finer, self.mesh_error = refined(problem, self.settings, self.plan, comm, errors, tick)
+            finer, self.mesh_error = refine_mesh(problem, self.settings, self.plan, comm, errors, on_step)
         operator = DataOperator if self.settings.operator == "data" else partial(LocalOperator, mesh=finer)
         self.operator: DataOperator | LocalOperator = operator(
             problem, self.plan, comm, errors, accuracy=accuracy, threads=runtime.threads()
         )
-        self._defect: Defect | None = None
+        self._defect: FoldingDefect | None = None
         by_rule = isinstance(problem.sites, Grid) and (mesh is None or mesh.half_width is None)
         if isinstance(self.operator, DataOperator) and self.plan.folded and not by_rule:
-            self._defect = Defect(self.operator, problem)
+            self._defect = FoldingDefect(self.operator, problem)
 
-    def trajectory(self, after: int = 0, state: np.ndarray | None = None) -> Iterator[Snapshot]:
+    def trajectory(self, after: int = 0, state: np.ndarray | None = None) -> Iterator[SpectrumSnapshot]:
         """Snapshots at all output times; or, given the whole state of output time `after`, at the later ones only.
         Collective."""
         times = self.problem.times
@@ -88,7 +89,7 @@ class Solver:
             yield self._snapshot(0, local)
         else:
             local = self.operator.scatter(state)
-        evolution = self._integrator.evolve(self.operator, local, times[after:], self.effort)
+        evolution = self._integrator.evolve(self.operator, local, times[after:], self.record)
         for index, later in enumerate(evolution, after + 1):
             if not finite(self.comm, later):
                 raise ComputationError(
@@ -96,7 +97,7 @@ class Solver:
                 )
             yield self._snapshot(index, later)
 
-    def spectrum(self, snapshots: list[Snapshot]) -> Spectrum:
+    def spectrum(self, snapshots: list[SpectrumSnapshot]) -> Spectrum:
         """The Spectrum of snapshots at all output times. On rank 0 alone."""
         nodes, sites = self.operator.nodes(), self.problem.sites
         states = np.array([snapshot.state for snapshot in snapshots])
@@ -105,10 +106,10 @@ class Solver:
             "integrator": self.settings.integrator,
             "dynamics": self.settings.dynamics,
             "tolerance": self.settings.tolerance,
-            "steps": self.effort.steps,
-            "solves": self.effort.solves,
-            "factorisations": self.effort.factorisations,
-            "error_estimate": self.effort.error,
+            "steps": self.record.steps,
+            "solves": self.record.solves,
+            "factorisations": self.record.factorisations,
+            "error_estimate": self.record.error,
             "half_width": np.array(self.plan.half_width),
             "folded": int(self.plan.folded),
             "unit": self.problem.unit,
@@ -144,12 +145,12 @@ class Solver:
             sample_error=states if isinstance(self.operator, DataOperator) else None,
         )
 
-    def _snapshot(self, index: int, local: np.ndarray) -> Snapshot:
+    def _snapshot(self, index: int, local: np.ndarray) -> SpectrumSnapshot:
         errors = self.operator.errors(local)
         loss = float(0.5 * np.mean(errors**2, axis=1).sum())
         outside = self.operator.outside(local, errors) if isinstance(self.operator, LocalOperator) else 0.0
         defect = self._defect(errors) if self._defect is not None else 0.0
-        return Snapshot(index, self.operator.gather(local), loss, outside, self.effort.counts(), defect)
+        return SpectrumSnapshot(index, self.operator.gather(local), loss, outside, self.record.counts(), defect)
 
 
 def solve(

@@ -1,7 +1,7 @@
 """The stage `pde` of a result: output times stored as they are reached, `spectrum.nc` and `fields.pvd` at the end.
 
 Parts: `output-K`, the whole state, loss and share outside at output time K; `krylov-R` of a run by Lanczos, which
-reaches all output times at once (`freqbias.pde.checkpoint`). A resumed run goes on from there, on any number of ranks.
+reaches all output times at once (`freqbias.pde.basis_checkpoint`). A resumed run goes on from there, on any number of ranks.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -12,16 +12,16 @@ from math import isnan
 import dolfinx
 from petsc4py import PETSc
 
-from freqbias.pde.checkpoint import Checkpoint
-from freqbias.pde.cost import affordable_plan
+from freqbias.pde.basis_checkpoint import BasisCheckpoint
 from freqbias.pde.fields import spectrum_fields, write_fields
+from freqbias.pde.memory import affordable_plan
 from freqbias.pde.petsc_options import report_unused
-from freqbias.pde.solver import Snapshot, Solver
+from freqbias.pde.solver import Solver, SpectrumSnapshot
 from freqbias.problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
 from freqbias.runtime import Progress, Stage, StopRequest, Store, log, on_root
 
 
-def run_stage(
+def run_pde(
     run: RunFile,
     problem: Problem,
     store: Store,
@@ -49,37 +49,39 @@ def run_stage(
         log.info("pde: %d dofs, degree %d, half-width %s", layout.dofs, layout.degree, reach)
         if run.mesh.adaptive and on_root(lambda: stage is not None and stage.resumed):
             log.info("pde: the mesh is refined anew, and nothing of the earlier run is gone on from")
-        solver = Solver(problem, run.pde, run.mesh, comm, tick=lambda: stop.check(comm))
+        solver = Solver(problem, run.pde, run.mesh, comm, on_step=lambda: stop.check(comm))
         snapshots = _solve(solver, stage, stop)
         report_unused(petsc)
         on_root(_assemble, solver, stage, snapshots, petsc)
     finally:
         if stage is not None:
             stage.close()
-    effort, wrote = solver.effort, store.root / "pde" / "spectrum.nc"
-    counts = f"{effort.steps} steps, {effort.solves} solves, {effort.factorisations} factorisations"
-    log.info("pde: %s; error of the integration at most about %.1e of the start; wrote %s", counts, effort.error, wrote)
+    record, wrote = solver.record, store.root / "pde" / "spectrum.nc"
+    counts = f"{record.steps} steps, {record.solves} solves, {record.factorisations} factorisations"
+    log.info("pde: %s; error of the integration at most about %.1e of the start; wrote %s", counts, record.error, wrote)
 
 
 def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
     stage = store.open("pde", keys=stage_keys(run, "pde"), resume=resume, overwrite=overwrite)
     if not stage.finished:
-        store.keep_run_file(resolved(run), every_stage_keys(run))
+        store.save_run_file(resolved(run), every_stage_keys(run))
     return stage
 
 
-def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Snapshot]:
+def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[SpectrumSnapshot]:
     """All snapshots, those of an earlier run included; each is stored as it is reached. Collective."""
     same_mesh = isnan(solver.mesh_error)  # a refined one may differ on other ranks: such a run starts anew
     stepping = solver.settings.integrator != "lanczos"  # Lanczos reaches all output times at once, or none
     stored = on_root(_stored, stage, share=False) if stepping and same_mesh else []
     count, counts = on_root(lambda: (len(stored or []), stored[-1].counts if stored else {}))
-    snapshots = stored if stored is not None else [Snapshot(index, None, 0.0, 0.0, {}) for index in range(count)]
-    solver.effort.restore(counts)
-    solver.effort.tick = lambda *_: stop.check(solver.comm)
+    snapshots = (
+        stored if stored is not None else [SpectrumSnapshot(index, None, 0.0, 0.0, {}) for index in range(count)]
+    )
+    solver.record.restore(counts)
+    solver.record.on_step = lambda *_: stop.check(solver.comm)
     if same_mesh:
-        checkpoint = Checkpoint(solver.operator, stage, stop)
-        solver.effort.tick, solver.effort.known = checkpoint.tick, checkpoint.known
+        checkpoint = BasisCheckpoint(solver.operator, stage, stop)
+        solver.record.on_step, solver.record.saved_basis = checkpoint.on_step, checkpoint.saved_basis
     if snapshots:
         log.info("pde: going on after t = %g", solver.problem.times[count - 1])
     total = len(solver.problem.times)
@@ -91,21 +93,21 @@ def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Snaps
     return snapshots
 
 
-def _save(stage: Stage, snapshot: Snapshot) -> None:
+def _save(stage: Stage, snapshot: SpectrumSnapshot) -> None:
     content = asdict(snapshot)
     stage.save_part(_part(snapshot.index), {"state": content.pop("state")}, **content)
 
 
-def _stored(stage: Stage) -> list[Snapshot]:
+def _stored(stage: Stage) -> list[SpectrumSnapshot]:
     """The snapshots that an earlier run left, without gaps from the start."""
-    names, snapshots = set(stage.parts()), list[Snapshot]()
+    names, snapshots = set(stage.parts()), list[SpectrumSnapshot]()
     while _part(len(snapshots)) in names:
         arrays, meta = stage.load_part(_part(len(snapshots)))
-        snapshots.append(Snapshot(state=arrays["state"], **meta))
+        snapshots.append(SpectrumSnapshot(state=arrays["state"], **meta))
     return snapshots if len(snapshots) > 1 else []  # the start alone is nothing to go on from
 
 
-def _assemble(solver: Solver, stage: Stage, snapshots: list[Snapshot], petsc: Sequence[str]) -> None:
+def _assemble(solver: Solver, stage: Stage, snapshots: list[SpectrumSnapshot], petsc: Sequence[str]) -> None:
     spectrum = solver.spectrum(snapshots)
     with stage.writing("spectrum.nc") as path:
         spectrum.save(path)

@@ -15,9 +15,9 @@ from math import ceil, exp, log, sqrt
 
 import numpy as np
 
+from freqbias.errors import ComputationError, InputError
 from freqbias.numerics import Schedule
-from freqbias.pde.evolution import Effort, Operator, finite
-from freqbias.problem import ComputationError, InputError
+from freqbias.pde.protocols import IntegrationRecord, Operator, finite
 
 DIFFERENCE = {1.0: (2, 0.5419), 0.5: (3, 0.1494)}  # theta: q and c
 
@@ -34,31 +34,33 @@ class ThetaMethod:
     theta: float
     step: float
 
-    def evolve(self, operator: Operator, start: np.ndarray, times: np.ndarray, effort: Effort) -> Iterator[np.ndarray]:
+    def evolve(
+        self, operator: Operator, start: np.ndarray, times: np.ndarray, record: IntegrationRecord
+    ) -> Iterator[np.ndarray]:
         q, constant = DIFFERENCE[self.theta]
-        effort.begin(operator, start)
+        record.begin(operator, start)
         u, solve, dt = start, None, 0.0
         for before, after, steps in zip(times, times[1:], self.steps(times), strict=False):
             length = (after - before) / steps
             if solve is None or abs(length - dt) > 1e-12 * dt:
-                solve, dt = effort.solver(operator, self.theta * length), length
+                solve, dt = record.solver(operator, self.theta * length), length
             recent, measured, difference = [u], 0, 0.0
             for k in range(max(steps, q)):
-                effort.tick()
+                record.on_step()
                 latest = np.array([solve(self._right(operator, channel, dt)) for channel in recent[-1]])
                 recent = [*recent[-q:], latest]
                 if k < steps:
                     u = latest
-                    effort.steps += 1
-                if not finite(operator.spread, latest):
+                    record.steps += 1
+                if not finite(operator.state_comm, latest):
                     raise ComputationError(
-                        f"step {effort.steps} (t = {after:.6g}): the solution is not finite; use a smaller [pde] step"
+                        f"step {record.steps} (t = {after:.6g}): the solution is not finite; use a smaller [pde] step"
                     )
                 if len(recent) > q:
-                    difference = effort.relative(operator, np.diff(recent, q, axis=0)[0])
-                    effort.error += constant * difference
+                    difference = record.relative(operator, np.diff(recent, q, axis=0)[0])
+                    record.error += constant * difference
                     measured += 1
-            effort.error += constant * (steps - measured) * difference  # as |R| <= 1, the differences only fall
+            record.error += constant * (steps - measured) * difference  # as |R| <= 1, the differences only fall
             yield u
 
     def steps(self, times: np.ndarray) -> list[int]:

@@ -32,7 +32,7 @@ class Activation(ABC):
         """phi(y)."""
 
     @abstractmethod
-    def slope(self, y: np.ndarray) -> np.ndarray:
+    def derivative(self, y: np.ndarray) -> np.ndarray:
         """phi'(y)."""
 
     @abstractmethod
@@ -40,7 +40,7 @@ class Activation(ABC):
         """p(c) = E[phi(y) phi(z)], |c| <= 1."""
 
     @abstractmethod
-    def slope_product(self, c: np.ndarray) -> np.ndarray:
+    def derivative_product(self, c: np.ndarray) -> np.ndarray:
         """q(c) = E[phi'(y) phi'(z)], |c| <= 1."""
 
     @cached_property
@@ -52,9 +52,9 @@ class Activation(ABC):
         """P(c) = p(c) / p(1). Raises ValueError where some |c| > 1."""
         return self.product(correlation(c)) / self.second_moment
 
-    def dual_slope(self, c: np.ndarray) -> np.ndarray:
+    def dual_derivative(self, c: np.ndarray) -> np.ndarray:
         """Q(c) = q(c) / p(1). Raises ValueError where some |c| > 1."""
-        return self.slope_product(correlation(c)) / self.second_moment
+        return self.derivative_product(correlation(c)) / self.second_moment
 
 
 class Relu(Activation):
@@ -65,13 +65,13 @@ class Relu(Activation):
     def value(self, y: np.ndarray) -> np.ndarray:
         return np.maximum(y, 0)
 
-    def slope(self, y: np.ndarray) -> np.ndarray:
+    def derivative(self, y: np.ndarray) -> np.ndarray:
         return np.where(y > 0, 1.0, 0.0)
 
     def product(self, c: np.ndarray) -> np.ndarray:
         return (np.sqrt(1 - c**2) + c * (pi - np.arccos(c))) / (2 * pi)
 
-    def slope_product(self, c: np.ndarray) -> np.ndarray:
+    def derivative_product(self, c: np.ndarray) -> np.ndarray:
         return (pi - np.arccos(c)) / (2 * pi)
 
 
@@ -83,13 +83,13 @@ class Sine(Activation):
     def value(self, y: np.ndarray) -> np.ndarray:
         return np.sin(y)
 
-    def slope(self, y: np.ndarray) -> np.ndarray:
+    def derivative(self, y: np.ndarray) -> np.ndarray:
         return np.cos(y)
 
     def product(self, c: np.ndarray) -> np.ndarray:
         return np.sinh(c) / e
 
-    def slope_product(self, c: np.ndarray) -> np.ndarray:
+    def derivative_product(self, c: np.ndarray) -> np.ndarray:
         return np.cosh(c) / e
 
 
@@ -101,13 +101,13 @@ class Erf(Activation):
     def value(self, y: np.ndarray) -> np.ndarray:
         return np.asarray(erf(y))
 
-    def slope(self, y: np.ndarray) -> np.ndarray:
+    def derivative(self, y: np.ndarray) -> np.ndarray:
         return 2 / np.sqrt(pi) * np.exp(-(y**2))
 
     def product(self, c: np.ndarray) -> np.ndarray:
         return 2 / pi * np.arcsin(2 * c / 3)
 
-    def slope_product(self, c: np.ndarray) -> np.ndarray:
+    def derivative_product(self, c: np.ndarray) -> np.ndarray:
         return 4 / pi / np.sqrt(9 - 4 * c**2)
 
 
@@ -118,13 +118,13 @@ class Gelu(Activation):
     def value(self, y: np.ndarray) -> np.ndarray:
         return y * np.asarray(ndtr(y))
 
-    def slope(self, y: np.ndarray) -> np.ndarray:
+    def derivative(self, y: np.ndarray) -> np.ndarray:
         return np.asarray(ndtr(y)) + y * np.exp(-(y**2) / 2) / np.sqrt(2 * pi)
 
     def product(self, c: np.ndarray) -> np.ndarray:
         return c / 4 + (c * np.arcsin(c / 2) + 1 / np.sqrt(4 - c**2)) / (2 * pi)
 
-    def slope_product(self, c: np.ndarray) -> np.ndarray:
+    def derivative_product(self, c: np.ndarray) -> np.ndarray:
         return 1 / 4 + (np.arcsin(c / 2) + c * (5 - c**2) / (4 - c**2) ** 1.5) / (2 * pi)
 
 
@@ -140,7 +140,7 @@ class Tanh(Activation):
     def value(self, y: np.ndarray) -> np.ndarray:
         return np.tanh(y)
 
-    def slope(self, y: np.ndarray) -> np.ndarray:
+    def derivative(self, y: np.ndarray) -> np.ndarray:
         return 1 / np.cosh(y) ** 2
 
     @cached_property
@@ -151,7 +151,7 @@ class Tanh(Activation):
     def product(self, c: np.ndarray) -> np.ndarray:
         return c * np.polynomial.polynomial.polyval(c**2, self._squares)
 
-    def slope_product(self, c: np.ndarray) -> np.ndarray:
+    def derivative_product(self, c: np.ndarray) -> np.ndarray:
         n = 1 + 2 * np.arange(len(self._squares))
         return np.asarray(np.polynomial.polynomial.polyval(c**2, n * self._squares))
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from freqbias.numerics import LARGEST
 from freqbias.problem.section import Section
 from freqbias.problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
-from freqbias.problem.sites import LARGEST
 
 MOST_SAMPLES = 10**8  # some 10 GB with their positions
 AxisPoints = Annotated[int, Field(ge=2, le=10**9)]

@@ -24,7 +24,7 @@ class Gaussian(Density):
     def transform(self, z: np.ndarray) -> np.ndarray:
         return np.exp(-2 * (pi * self.sigma) ** 2 * squared(z))
 
-    def warp(self, unit: np.ndarray) -> np.ndarray:
+    def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         return self.sigma * ndtri(unit)
 
     def maximum(self, dimension: int) -> float:
@@ -46,7 +46,7 @@ class Laplace(Density):
     def transform(self, z: np.ndarray) -> np.ndarray:
         return np.prod(1 / (1 + (2 * pi * self.scale * z) ** 2), axis=-1)
 
-    def warp(self, unit: np.ndarray) -> np.ndarray:
+    def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         centred = 2 * unit - 1
         return -self.scale * np.sign(centred) * np.log1p(-np.abs(centred))
 
@@ -86,7 +86,7 @@ class StudentT(Density):
         closed = v * np.log(t) - t + np.log(np.where(large, bessel, 1.0)) - lgamma(v) - (v - 1) * log(2)
         return np.where(large, np.exp(np.minimum(closed, 0.0)), 1 - (s**2 / (4 * (v - 1)) if v > 1 else 0.0))
 
-    def warp(self, unit: np.ndarray) -> np.ndarray:
+    def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         share, direction = polar(unit)
         dimension = unit.shape[-1]
         return self.sigma * np.sqrt(dimension * fdtri(dimension, self.freedom, share))[..., None] * direction

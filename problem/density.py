@@ -32,7 +32,7 @@ class Density(ABC):
         """k(z) = integral rho_w(xi) cos(2 pi xi.z) dxi, shape (...); k(0) = 1."""
 
     @abstractmethod
-    def warp(self, unit: np.ndarray) -> np.ndarray:
+    def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         """Map points evenly spread over the unit cube (0, 1)^d to points spread by rho_w, shape (..., d)."""
 
     @abstractmethod

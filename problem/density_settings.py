@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from freqbias.errors import InputError
 from freqbias.problem import files
 from freqbias.problem.densities import Gaussian, Laplace, StudentT
 from freqbias.problem.density import Density
-from freqbias.problem.errors import InputError
 from freqbias.problem.mixture import Mixture
 from freqbias.problem.section import Section
 from freqbias.problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive

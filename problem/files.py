@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from freqbias.problem.errors import InputError
+from freqbias.errors import InputError
 
 SAMPLE_SCHEME = "matplotlib:"
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")

@@ -34,7 +34,7 @@ class Mixture(Density):
     def transform(self, z: np.ndarray) -> np.ndarray:
         return np.asarray(self._sum(lambda part: part.transform(z)))
 
-    def warp(self, unit: np.ndarray) -> np.ndarray:
+    def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         """The first coordinate chooses the part and, spread out again over (0, 1), its point."""
         edges = np.cumsum(self.shares)
         chosen = np.minimum(np.searchsorted(edges, unit[..., 0], side="right"), len(edges) - 1)
@@ -43,7 +43,7 @@ class Mixture(Density):
             here = unit[chosen == index].copy()
             first = (here[:, 0] - edges[index] + share) / share
             here[:, 0] = np.clip(first, 2.0**-54, 1 - 2.0**-53)  # off 0 and 1, where quantiles are infinite
-            points[chosen == index] = part.warp(here)
+            points[chosen == index] = part.from_unit_cube(here)
         return points
 
     def maximum(self, dimension: int) -> float:

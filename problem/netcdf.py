@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from freqbias.problem.errors import InputError
+from freqbias.errors import InputError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -65,7 +65,7 @@ def load_netcdf(
     return data
 
 
-def must_agree(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | None, ...]]) -> None:
+def check_shapes(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | None, ...]]) -> None:
     """Each axis of a variable must be as long as the first axis of the variable named for it."""
     for name, partners in leading.items():
         for axis, partner in enumerate(partners):

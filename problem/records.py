@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.problem.deep import deep
+from freqbias.errors import InputError
+from freqbias.numerics import LARGEST, Grid, Sites
+from freqbias.problem.deep_laws import deep
 from freqbias.problem.density import Density
-from freqbias.problem.errors import InputError
-from freqbias.problem.grid import Grid
 from freqbias.problem.laws import Laws, two_layer
-from freqbias.problem.netcdf import load_netcdf, must_agree, save_netcdf
+from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
 from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network
-from freqbias.problem.sites import LARGEST, Sites
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +133,10 @@ class Spectrum:
         attributes = dict(data.attrs)
         if missing := {"cell_type", "degree"} - attributes.keys():
             raise InputError(f"{path}: the attribute {min(missing)} is missing; write it anew with `freqbias pde`")
-        must_agree(path, data, {"error_real": ("time", None, "frequency"), "error_imag": ("time", None, "frequency")})
+        check_shapes(path, data, {"error_real": ("time", None, "frequency"), "error_imag": ("time", None, "frequency")})
         known = {name: data[name].values for name in ("loss", "sample_error") if name in data}
         if "sample_error" in known:
-            must_agree(path, data, {"sample_error": ("time",)})
+            check_shapes(path, data, {"sample_error": ("time",)})
         error = data["error_real"].values + 1j * data["error_imag"].values
         cell_type, degree = str(attributes.pop("cell_type")), int(attributes.pop("degree"))
         return cls(
@@ -192,12 +191,12 @@ class ErrorHistory:
     def load(cls, path: Path) -> "ErrorHistory":
         """Raises InputError where the file is not an error history; `loss` may be missing and is then computed."""
         data = load_netcdf(path, {"position": 2, "error": 3}, optional={"held_out_position": 2, "held_out_error": 3})
-        must_agree(path, data, {"error": ("time", None, "position")})
+        check_shapes(path, data, {"error": ("time", None, "position")})
         held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
         if len(held_out) == 1:
             raise InputError(f"{path}: {next(iter(held_out))} stands alone; give positions and errors, or neither")
         if held_out:
-            must_agree(path, data, {"held_out_error": ("time", None, "held_out_position")})
+            check_shapes(path, data, {"held_out_error": ("time", None, "held_out_position")})
         error = data["error"].values.astype(float)
         if not (peak := np.abs(error).max()) <= LARGEST:
             raise InputError(

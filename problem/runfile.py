@@ -9,10 +9,10 @@ from typing import Any
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
 
+from freqbias.errors import InputError
 from freqbias.problem import files
 from freqbias.problem.data_settings import DataSection
 from freqbias.problem.density_settings import DensitySection, MixtureSection, Part
-from freqbias.problem.errors import InputError
 from freqbias.problem.section import Section, explain
 from freqbias.problem.settings import Compare, Mesh, Network, Pde, Time, variants
 from freqbias.problem.training_settings import Training

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from freqbias.problem.errors import InputError
-from freqbias.problem.grid import Grid
-from freqbias.problem.sites import LARGEST, SMALLEST, Scattered, Sites
+from freqbias.errors import InputError
+from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites
 
 SPLIT, NOISE = 1, 2  # streams of random numbers beside that of the network's draw
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from freqbias.problem.errors import InputError
+from freqbias.errors import InputError
 
 
 class Section(BaseModel):

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from freqbias.numerics import LARGEST, SMALLEST
 from freqbias.problem.section import Section, Settings
-from freqbias.problem.sites import LARGEST, SMALLEST
 
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
 

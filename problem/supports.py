@@ -59,7 +59,7 @@ class Uniform(Flat):
     def transform(self, z: np.ndarray) -> np.ndarray:
         return np.prod(np.sinc(2 * self.radius * z), axis=-1)
 
-    def warp(self, unit: np.ndarray) -> np.ndarray:
+    def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         return self.radius * (2 * unit - 1)
 
     def breaks(self, dimension: int) -> Planes:
@@ -94,7 +94,7 @@ class Ball(Flat):
             case _:
                 return np.where(small, 1 - s**2 / 10 + s**4 / 280, 3 * (np.sin(t) - t * np.cos(t)) / t**3)
 
-    def warp(self, unit: np.ndarray) -> np.ndarray:
+    def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         share, direction = polar(unit)
         return (self.radius * share ** (1 / unit.shape[-1]))[..., None] * direction
 
@@ -125,7 +125,7 @@ class Annulus(Flat):
         outer, inner = (Ball(r).volume(z.shape[-1]) * Ball(r).transform(z) for r in (self.radius, self.inner))
         return (outer - inner) / self.volume(z.shape[-1])
 
-    def warp(self, unit: np.ndarray) -> np.ndarray:
+    def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         share, direction = polar(unit)
         d = unit.shape[-1]
         r = (self.inner**d + share * (self.radius**d - self.inner**d)) ** (1 / d)

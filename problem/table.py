@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-import finufft
 import numpy as np
 
+from freqbias.errors import InputError
+from freqbias.numerics import Grid, GridTransform
 from freqbias.problem.density import Density, Planes, smallest_radius
-from freqbias.problem.errors import InputError
 
 ROUNDING = 1e-6  # of the largest value: single precision, and what a Fourier transform leaves, stay below it
 CHUNK = 2**22  # numbers held at a time
@@ -86,13 +86,13 @@ class Table(Density):
                 total += (factor * _wave_sum(_halved_at_ends(values), z[:, inner], h[inner])).real
         return total
 
-    def warp(self, unit: np.ndarray) -> np.ndarray:
+    def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         """Axis after axis, by the quantiles of xi_i given xi_1, ..., xi_{i-1}, whose density is piecewise linear."""
         points = unit.reshape(-1, unit.shape[-1])
         parts = _chunks(len(points), max(self.values.shape))
-        return np.concatenate([self._warp(points[part]) for part in parts]).reshape(unit.shape)
+        return np.concatenate([self._from_unit_cube(points[part]) for part in parts]).reshape(unit.shape)
 
-    def _warp(self, unit: np.ndarray) -> np.ndarray:
+    def _from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         xi = np.empty(unit.shape)
         corners: list[Corner] = [((), np.ones(len(unit)))]
         for axis, marginal in enumerate(self._marginals()[1:]):
@@ -186,14 +186,11 @@ def _halved_at_ends(values: np.ndarray) -> np.ndarray:
 
 
 def _wave_sum(values: np.ndarray, z: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """sum_j values_j exp(-2 pi i xi_j.z) over nodes h_i (j - (n_i - 1) / 2) of each axis, z (L, d) -> (L,), by the
-    non-uniform FFT. FINUFFT counts modes k from -(n//2): nodes are at h (k + 1/2) for even n, at h k for odd n."""
+    """sum_j values_j exp(-2 pi i xi_j.z) over the nodes h_i (j - (n_i - 1) / 2) of each axis: z (L, d) -> (L,)."""
     if not values.ndim:
         return values
-    turns, offset = z * spacing, [(1 - n % 2) / 2 for n in values.shape]
-    plan = finufft.Plan(2, values.shape, isign=-1, eps=EPS, dtype="complex128", nthreads=1, upsampfac=2.0)
-    plan.setpts(*np.ascontiguousarray(2 * np.pi * (turns - np.rint(turns)).T))
-    return np.asarray(plan.execute(values.astype(complex)) * np.exp(-2j * np.pi * (turns @ offset)))
+    nodes = Grid(values.shape, tuple((spacing * values.shape).tolist()))
+    return GridTransform(nodes, z, eps=EPS).to_frequencies(values.ravel())
 
 
 def _chunks(count: int, width: int) -> list[slice]:

@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from freqbias.numerics import LARGEST
 from freqbias.problem.section import Settings
 from freqbias.problem.settings import Positive
-from freqbias.problem.sites import LARGEST
 
 
 class Training(Settings):

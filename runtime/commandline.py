@@ -9,13 +9,14 @@ from typing import Annotated, Any, NoReturn, Protocol
 
 import typer
 
+from freqbias.errors import UsageError
 from freqbias.runtime import logs
-from freqbias.runtime.errors import UsageError
-from freqbias.runtime.guard import run_guarded
-from freqbias.runtime.ranks import limit_threads, rank
-from freqbias.runtime.root import on_root
+from freqbias.runtime.collective import on_root
+from freqbias.runtime.exit_codes import exit_code_of
+from freqbias.runtime.launcher import rank
 from freqbias.runtime.signals import AGAIN, StopRequest, parse_walltime
 from freqbias.runtime.store import Store
+from freqbias.runtime.thread_count import limit_threads
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.", show_default=False)]
 Out = Annotated[
@@ -119,7 +120,7 @@ def main(app: typer.Typer, name: str) -> NoReturn:
     limit_threads()
     if rank() > 0:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  (for good: rank 0 alone prints)
-    sys.exit(run_guarded(lambda: invoke(app, name, sys.argv[1:])))
+    sys.exit(exit_code_of(lambda: invoke(app, name, sys.argv[1:])))
 
 
 def invoke(app: typer.Typer, name: str, arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from freqbias.runtime.errors import UsageError
+from freqbias.errors import UsageError
 from freqbias.runtime.logs import log
 
 _REMEDIES = {

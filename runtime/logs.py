@@ -7,9 +7,9 @@ import logging
 import sys
 from pathlib import Path
 
-from freqbias.runtime.errors import UsageError
-from freqbias.runtime.ranks import rank
-from freqbias.runtime.root import on_root
+from freqbias.errors import UsageError
+from freqbias.runtime.collective import on_root
+from freqbias.runtime.launcher import rank
 
 log = logging.getLogger("freqbias")
 log.addHandler(logging.NullHandler())

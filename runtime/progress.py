@@ -4,8 +4,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from freqbias.runtime.launcher import rank
 from freqbias.runtime.logs import FILE_ONLY, log, on_terminal
-from freqbias.runtime.ranks import rank
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

@@ -10,8 +10,8 @@ import time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from freqbias.runtime.errors import StoppedEarly, UsageError
-from freqbias.runtime.ranks import rank
+from freqbias.errors import StoppedEarly, UsageError
+from freqbias.runtime.launcher import rank
 
 AGAIN = "the same command with --resume"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)

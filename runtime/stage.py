@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from freqbias.runtime.errors import NotFiniteError, UsageError
+from freqbias.errors import NotFiniteError, UsageError
 from freqbias.runtime.files import OUT_OF_SPACE, FileLock, atomic_write, move_into_place, writable
 from freqbias.runtime.logs import log
 from freqbias.runtime.manifest import ASIDE, MANIFEST, PARTS, UNFINISHED, manifest, publish, write_json

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from freqbias.runtime.errors import UsageError
+from freqbias.errors import UsageError
 from freqbias.runtime.files import FileLock, atomic_write, sha256_of, writable
 from freqbias.runtime.keys import canonical, changed_keys, key_hash
 from freqbias.runtime.logs import log
@@ -99,7 +99,7 @@ class Store:
             finally:
                 lock.release()
 
-    def begin_anew(self, keys: Mapping[str, Mapping[str, Any]]) -> None:
+    def begin_overwrite(self, keys: Mapping[str, Mapping[str, Any]]) -> None:
         """Makes all these stages unfinished; finished results stay until new ones take their place.
 
         keys: by stage. Killed in the middle it leaves a note, and `begun_anew` says that it has to be done again.
@@ -114,7 +114,7 @@ class Store:
         finally:
             note.unlink(missing_ok=True)
 
-    def begun_anew(self, keys: Mapping[str, Mapping[str, Any]]) -> bool:
+    def overwrite_begun(self, keys: Mapping[str, Mapping[str, Any]]) -> bool:
         """Whether `begin_anew` of these keys was killed in the middle."""
         with suppress(OSError, ValueError, KeyError, TypeError):
             return bool(json.loads((self.root / _ANEW).read_text("utf-8"))["key_hash"] == key_hash(keys))
@@ -152,7 +152,7 @@ class Store:
             f"there is no {stage} result in {self.root}: compute it first with `freqbias {stage} RUN.toml`"
         )
 
-    def keep_run_file(self, text: str, keys: Mapping[str, Mapping[str, Any]]) -> None:
+    def save_run_file(self, text: str, keys: Mapping[str, Mapping[str, Any]]) -> None:
         """Writes <root>/run.toml, in place of an earlier one.
 
         keys: by stage, those that this run file gives. Warns of finished stages with other ones, unless they are being

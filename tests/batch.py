@@ -16,8 +16,8 @@ from pathlib import Path
 
 import typer
 
-from freqbias.compare.cli import build_app
-from freqbias.runtime import run_guarded, world
+from freqbias.compare.commands import build_app
+from freqbias.runtime import exit_code_of, world
 from freqbias.runtime.commandline import invoke
 from tests.launch import Said
 
@@ -45,7 +45,7 @@ def attempt(*arguments: object) -> Said:
         contextlib.redirect_stderr(io.StringIO()) as err,
         contextlib.redirect_stdout(io.StringIO()) as out,
     ):
-        code = run_guarded(lambda: invoke(APP, "freqbias", [*map(str, arguments)]))
+        code = exit_code_of(lambda: invoke(APP, "freqbias", [*map(str, arguments)]))
     return Said(code, out.getvalue(), err.getvalue())
 
 

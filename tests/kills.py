@@ -76,7 +76,7 @@ JOBS = [Job("pde", *kind) for kind in product(OPERATORS, INTEGRATORS)]
 JOBS += [Job("nn", "", integrator) for integrator in TRAININGS]
 JOBS += [Job("ntk", "", "rk4"), Job("compare", "data", "lanczos")]
 PREDICTIONS = ("infinite-width", "infinite-width-steps", "empirical", "empirical-steps")
-COMMAND = "from compare.cli import main; main()"
+COMMAND = "from freqbias.compare.commands.app import main; main()"
 
 
 class Bench:

@@ -144,11 +144,11 @@ def correlations(activation):
         values = function(r * np.cos(s - theta / 2)) * function(r * np.cos(s + theta / 2))
         return np.sum(measure * half * weight * values) / (2 * np.pi)
 
-    phi, slope = ACTIVATIONS[activation]
+    phi, negative_gradient = ACTIVATIONS[activation]
     second_moment = mean(phi, 0.0)
     return [
         Chebyshev.interpolate(np.vectorize(lambda theta: mean(f, theta) / second_moment), 60, [0, np.pi])  # noqa: B023
-        for f in (phi, slope)
+        for f in (phi, negative_gradient)
     ]
 
 
@@ -160,7 +160,7 @@ def deep_kernel(positions, k, sigma_a, activation, depth):
     (1 + 4 pi^2 x.x') k; above a layer of weights of variance v,
     tangent' = covariance' + v E phi' phi' tangent.
     """
-    value, slope = correlations(activation)
+    value, negative_gradient = correlations(activation)
     covariance = k(positions[:, None, :] - positions[None, :, :])
     tangent = (1 + 4 * np.pi**2 * positions @ positions.T) * covariance
     if depth == 2:
@@ -169,7 +169,7 @@ def deep_kernel(positions, k, sigma_a, activation, depth):
         theta = np.arccos(np.clip(covariance, -1, 1))
         covariance = value(theta)
         variance = sigma_a**2 if layer == depth - 3 else 1.0
-        tangent = covariance + variance * slope(theta) * tangent
+        tangent = covariance + variance * negative_gradient(theta) * tangent
     return tangent / len(positions)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from freqbias.runtime import run_guarded
+from freqbias.runtime import exit_code_of
 from freqbias.runtime.commandline import invoke
 from tests.bad_input.driver import attempt
 from tests.bad_input.ranges import OUT_OF_RANGE
@@ -116,7 +116,7 @@ def refusals(module: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["settings.py", "data_settings.py", "density_settings.py", "table.py", "runfile.py", "build.py"]
+    "module", ["settings.py", "data_settings.py", "density_settings.py", "table.py", "runfile.py", "builder.py"]
 )
 def test_every_refusal_has_a_row(serial, module):
     said = "".join(outcome["err"] for outcome in serial)
@@ -155,11 +155,11 @@ def test_as_users_start_it(folder, ranks, program, name):
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, tmp_path_factory, ranks):
     from freqbias import problem
-    from freqbias.pde.stage import run_stage
+    from freqbias.pde.stage import run_pde
     from freqbias.runtime import StopRequest, Store
 
     run = problem.parse(table())
-    run_stage(run, problem.build(run), Store(tmp_path / "out"), resume=False, overwrite=False, stop=StopRequest())
+    run_pde(run, problem.build(run), Store(tmp_path / "out"), resume=False, overwrite=False, stop=StopRequest())
     (tmp_path / "own.toml").write_text(problem.resolved(run))
     before = content(tmp_path)
     faults = {"garbage.npy": "not a netCDF file", "none.nc": "no such file"}
@@ -204,7 +204,7 @@ def test_the_least_and_the_largest_numbers_compute_or_are_refused(section, edge,
             values["frequencies"] = [[3.0 / edge]]
         Path(f"{index}.toml").write_text(tomli_w.dumps(table(**{section: values})))
         for command in ("pde", "nn"):
-            code = run_guarded(
+            code = exit_code_of(
                 lambda name=command, i=index: invoke(APP, "freqbias", [name, f"{i}.toml", "--out", f"out{i}", "-q"])
             )
             said = capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from freqbias.compare import Comparison
-from freqbias.compare.cli import build_app
+from freqbias.compare.commands import build_app
 from freqbias.problem import ErrorHistory, Spectrum, parse
 from tests.problem.run_files import models, variant
 

@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 
 from freqbias import nn, pde
-from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, Training, waves
+from freqbias.numerics import Grid
+from freqbias.problem import Gaussian, Network, Pde, Problem, Training, waves
 from tests import oracle
 
 TIMES = np.array([0.0, 2.0, 4.0, 9.0])

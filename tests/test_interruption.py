@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from freqbias.runtime import StoppedEarly, UsageError
+from freqbias.errors import StoppedEarly, UsageError
 from tests import launch
 from tests.batch import attempt
 from tests.interrupted import STAGES, assert_same, finished, here, run_text

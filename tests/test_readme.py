@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from freqbias.compare.matching import match_positions
+from freqbias.compare.spectra import match_positions
 from freqbias.problem import ErrorHistory, build, load
 from tests.launch import environment
 from tests.problem.run_files import every_key, models, variant

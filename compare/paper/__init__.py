@@ -1,1 +1,5 @@
-"""The figures of the paper, arXiv 2405.14957: each from run files, whose results are reused where they are there."""
+"""The figures of the paper."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

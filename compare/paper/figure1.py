@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from freqbias.compare.paper.making import Job, Result, Shelf
+from freqbias.compare.paper.making import Job, PaperRun, Result
 
 NODE: dict[str, Any] = {"markersize": 9, "markeredgecolor": "black", "markeredgewidth": 0.8, "linestyle": "none"}
 KINDS: dict[str, dict[str, Any]] = {  # colours of Okabe and Ito 2008
@@ -21,7 +21,7 @@ PLAIN = {"marker": "s", "markerfacecolor": "white"}
 Point = tuple[float, float]
 
 
-def jobs(shelf: Shelf) -> list[Job]:
+def jobs(paper_run: PaperRun) -> list[Job]:
     return []
 
 

@@ -5,17 +5,17 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from freqbias.compare.figures import SIGNAL
-from freqbias.compare.paper.making import Job, Result, Shelf
-from freqbias.compare.projection import project
+from freqbias.compare.comparison import SIGNAL
+from freqbias.compare.paper.making import Job, PaperRun, Result
+from freqbias.compare.spectra import project
 from freqbias.problem import Problem
 
 POINTS = 4001  # frequencies along the axis of the curve
 DECADES = 1e-3  # of the largest magnitude: there the colours of the map begin
 
 
-def jobs(shelf: Shelf) -> list[Job]:
-    return [Job(shelf.take(stem), stages=()) for stem in ("figure4", "elevation")]
+def jobs(paper_run: PaperRun) -> list[Job]:
+    return [Job(paper_run.take(stem), stages=()) for stem in ("figure4", "elevation")]
 
 
 def draw(results: list[Result]) -> dict[str, Figure]:

@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from freqbias.compare.figures import per_unit
-from freqbias.compare.paper.making import Job, Result, Shelf
-from freqbias.compare.rates import kappa_of
-from freqbias.compare.table import percent
+from freqbias.compare.comparison import per_unit
+from freqbias.compare.kappa import kappa_of
+from freqbias.compare.paper.making import Job, PaperRun, Result
+from freqbias.compare.style import percent
 from freqbias.problem import Network
 from freqbias.runtime import log
 
@@ -40,14 +40,14 @@ EDGE = 6.0  # over the extent: closer to a jump of rho_w the data hardly tell it
 DEVIATIONS = 2.0  # standard ones, half the height of the band
 
 
-def jobs(shelf: Shelf) -> list[Job]:
+def jobs(paper_run: PaperRun) -> list[Job]:
     runs = []
     for stem, (key, _, _, end) in KINDS.items():
-        plain = getattr(shelf.take(stem).density, key)
+        plain = getattr(paper_run.take(stem).density, key)
         for value in VALUES:
             name = stem if value == plain else f"{stem}-{value:g}"
             changes: dict[str, Any] = {"density": {key: value}, "time": {"end": end * value}}
-            runs.append(shelf.take(stem, name=name, quick={"width": 10_000}, **changes))
+            runs.append(paper_run.take(stem, name=name, quick={"width": 10_000}, **changes))
     return [Job(run) for run in runs]
 
 
@@ -99,7 +99,7 @@ def _curve(panel: Axes, result: Result, colour: str, dashes: Any, words: str) ->
 
 
 def measured(result: Result) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """xi >= 0 at the nodes, (n,), in order; theory there, and the means that `freqbias.compare.rates` measures."""
+    """xi >= 0 at the nodes, (n,), in order; theory there, and the means that `freqbias.compare.kappa.measurement` measures."""
     comparison = result.comparison
     order = np.argsort(comparison.frequency[:, 0])
     order = order[comparison.frequency[order, 0] >= 0]

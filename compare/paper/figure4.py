@@ -7,9 +7,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from freqbias.compare.figures import figure4
-from freqbias.compare.metrics import Comparison
-from freqbias.compare.paper.making import Job, Result, Shelf
+from freqbias.compare.comparison import Comparison, draw_comparison
+from freqbias.compare.paper.making import Job, PaperRun, Result
 
 NARROW = {"width": 10_000}
 WIDTHS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # by name: how the neurons are drawn, and with --quick
@@ -25,17 +24,21 @@ LINES: list[dict[str, Any]] = [  # of these; colours of Okabe and Ito 2008
 WORDS = {"iid": "independent", "sobol": "Sobol"}
 
 
-def jobs(shelf: Shelf) -> list[Job]:
+def jobs(paper_run: PaperRun) -> list[Job]:
     lines = [
-        shelf.take("figure4", name=name, network=network, quick=quick) for name, (network, quick) in WIDTHS.items()
+        paper_run.take("figure4", name=name, network=network, quick=quick) for name, (network, quick) in WIDTHS.items()
     ]
-    return [Job(run) for run in (*lines, shelf.take("figure4-2d", quick=NARROW))]
+    return [Job(run) for run in (*lines, paper_run.take("figure4-2d", quick=NARROW))]
 
 
 def draw(results: list[Result]) -> dict[str, Figure]:
     *lines, plane = (result.comparison for result in results)
     words = [f"{r.run.network.width:,} {WORDS[r.run.network.sampling]} neurons" for r in results[:-1]]
-    return {"figure4": figure4(lines[0]), "figure4-2d": figure4(plane), "figure4-errors": errors(lines, words)}
+    return {
+        "figure4": draw_comparison(lines[0]),
+        "figure4-2d": draw_comparison(plane),
+        "figure4-errors": errors(lines, words),
+    }
 
 
 def errors(comparisons: Sequence[Comparison], words: Sequence[str]) -> Figure:

@@ -3,16 +3,15 @@ alone, with neither diffusion nor the edge of the data."""
 
 from matplotlib.figure import Figure
 
-from freqbias.compare.kappa_figure import draw_rates, handles, range_of
-from freqbias.compare.paper.making import Job, Result, Shelf
-from freqbias.compare.rates import BANDS, Kappa, kappa_of
+from freqbias.compare.kappa import BANDS, Kappa, draw_rates, handles, kappa_of, range_of
+from freqbias.compare.paper.making import Job, PaperRun, Result
 
 NARROW = {"width": 256, "hidden_width": 256}
 FLOOR = 0.05  # of the largest |v(0)|: below it the network's sampling error at other frequencies is all one sees
 
 
-def jobs(shelf: Shelf) -> list[Job]:
-    return [Job(shelf.take(f"figure5-{depth}-layers", quick=NARROW)) for depth in (3, 4)]
+def jobs(paper_run: PaperRun) -> list[Job]:
+    return [Job(paper_run.take(f"figure5-{depth}-layers", quick=NARROW)) for depth in (3, 4)]
 
 
 def draw(results: list[Result]) -> dict[str, Figure]:

@@ -26,11 +26,11 @@ from matplotlib.ticker import NullFormatter
 from scipy.ndimage import gaussian_filter
 
 from freqbias.compare.paper.figure2 import transform_magnitude
-from freqbias.compare.paper.making import Job, Result, Shelf
-from freqbias.nn.plan import prepare
-from freqbias.problem import Grid, Problem, RunFile, build
-from freqbias.runtime import atomic_write, on_root
-from freqbias.runtime.files import writable
+from freqbias.compare.paper.making import Job, PaperRun, Result
+from freqbias.nn import plan_training
+from freqbias.numerics import Grid
+from freqbias.problem import Problem, RunFile, build
+from freqbias.runtime import atomic_write, on_root, writable
 
 STABILITY = 0.05  # step times lambda_max, which may grow 30-fold; gradient descent is stable below 2
 WIDTHS = {"-narrow": (2_000, 500), "": (10_000, 2_500), "-wide": (100_000, 10_000)}  # neurons, and with --quick
@@ -53,34 +53,34 @@ MARKS: list[dict[str, Any]] = [
 ]
 
 
-def jobs(shelf: Shelf) -> list[Job]:
-    steps, points = (60, 32) if shelf.quick else (80, 64)
-    problem = on_root(build, shelf.take("figure6", data={"points": points}))
+def jobs(paper_run: PaperRun) -> list[Job]:
+    steps, points = (60, 32) if paper_run.quick else (80, 64)
+    problem = on_root(build, paper_run.take("figure6", data={"points": points}))
     densities: dict[str, dict[str, Any]] = {
         **{f"sigma-{sigma:g}": {"kind": "gaussian", "sigma": sigma} for sigma in SIGMAS},
         "flat": {"kind": "uniform", "radius": float(problem.grid.nyquist.max())},
-        "magnitude": on_root(_write_magnitude, problem, shelf),
+        "magnitude": on_root(_write_magnitude, problem, paper_run),
         "matched": {"kind": "ball", "radius": round(float(energy_edges(problem, (BAND,))[0]), 2)},
     }
     runs = []
     for end, widths in WIDTHS.items():
-        network = {"width": widths[shelf.quick]}
+        network = {"width": widths[paper_run.quick]}
         for name, density in densities.items():
             changes: dict[str, Any] = {"density": density, "data": {"points": points}, "network": network}
-            step = on_root(stable_step, shelf.take("figure6", **changes))
+            step = on_root(stable_step, paper_run.take("figure6", **changes))
             changes |= {"time": {"end": steps * step, "outputs": steps}, "training": {"step": step}}
-            runs.append(shelf.take("figure6", name=f"figure6-{name}{end}", **changes))
+            runs.append(paper_run.take("figure6", name=f"figure6-{name}{end}", **changes))
     return [Job(run, stages=("nn",)) for run in runs]
 
 
 def stable_step(run: RunFile) -> float:
     """STABILITY over lambda_max, to four digits, which rounding elsewhere does not change."""
-    return float(f"{STABILITY / prepare(build(run), run.training).lambda_max:.4g}")
+    return float(f"{STABILITY / plan_training(build(run), run.training).lambda_max:.4g}")
 
 
-def _write_magnitude(problem: Problem, shelf: Shelf) -> dict[str, Any]:
+def _write_magnitude(problem: Problem, paper_run: PaperRun) -> dict[str, Any]:
     """The section [density] of the one proportional to |F[f*]|, whose table is written to `out`."""
-    path = (shelf.out / shelf.name("figure6-density")).with_suffix(".npy").absolute()
+    path = (paper_run.out / paper_run.name("figure6-density")).with_suffix(".npy").absolute()
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as aside:

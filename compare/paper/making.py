@@ -13,13 +13,12 @@ from typing import Any
 
 import matplotlib.style
 
-from freqbias.compare.figures import STYLE
-from freqbias.compare.metrics import Comparison
-from freqbias.compare.pipeline import run_all
-from freqbias.compare.stage import read_comparison
+from freqbias.compare.comparison import Comparison
+from freqbias.compare.stages import read_comparison, run_all
+from freqbias.compare.style import STYLE
+from freqbias.errors import UsageError
 from freqbias.problem import ErrorHistory, Problem, RunFile, build, load, parse, stage_keys
-from freqbias.runtime import StopRequest, Store, UsageError, atomic_write, key_hash, log, on_root, version_of, world
-from freqbias.runtime.files import writable
+from freqbias.runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, version_of, world, writable
 
 FIGURES = {
     1: "freqbias.compare.paper.figure1",
@@ -41,7 +40,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class PaperRun:
     """Where run files come from, `folder`, and where results go, `out`; quick: whether narrower networks will do."""
 
     folder: Path
@@ -83,7 +82,7 @@ class Result:
         return ErrorHistory.load(self.store.verify(stage, keys=stage_keys(self.run, stage)) / name)
 
 
-def make(numbers: Sequence[int], shelf: Shelf, stop: StopRequest) -> list[Path]:
+def make(numbers: Sequence[int], paper_run: PaperRun, stop: StopRequest) -> list[Path]:
     """Make these figures; collective. Returns the paths of the pictures, in `out`/figures.
 
     What is finished in `out`/NAME is not computed again, what is unfinished is gone on from. Raises what the stages
@@ -92,15 +91,15 @@ def make(numbers: Sequence[int], shelf: Shelf, stop: StopRequest) -> list[Path]:
     made: list[Path] = []
     for number in numbers:
         module = import_module(FIGURES[number])
-        results = [compute(job, shelf, stop) for job in module.jobs(shelf)]
+        results = [compute(job, paper_run, stop) for job in module.jobs(paper_run)]
         stop.check(world())  # or a rank alone would go on
-        made += on_root(_save, number, module.draw, results, shelf)
+        made += on_root(_save, number, module.draw, results, paper_run)
     return made
 
 
-def compute(job: Job, shelf: Shelf, stop: StopRequest) -> Result:
+def compute(job: Job, paper_run: PaperRun, stop: StopRequest) -> Result:
     """The job's stages, made or found finished; collective."""
-    problem, store = on_root(build, job.run), Store(shelf.out / job.run.name)
+    problem, store = on_root(build, job.run), Store(paper_run.out / job.run.name)
     if job.stages:
         try:
             run_all(job.run, problem, store, resume=True, overwrite=False, stop=stop, stages=job.stages)
@@ -111,16 +110,16 @@ def compute(job: Job, shelf: Shelf, stop: StopRequest) -> Result:
     return Result(job.run, problem, store)
 
 
-def _save(number: int, draw: Any, results: list[Result], shelf: Shelf) -> list[Path]:
+def _save(number: int, draw: Any, results: list[Result], paper_run: PaperRun) -> list[Path]:
     """Draw and write `figures/NAME.png` and `.pdf`, whole or not at all."""
-    folder = shelf.out / "figures"
+    folder = paper_run.out / "figures"
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with matplotlib.style.context(STYLE):
         for name, figure in draw(results).items():
             for suffix in (".png", ".pdf"):
-                path = folder / f"{shelf.name(name)}{suffix}"
+                path = folder / f"{paper_run.name(name)}{suffix}"
                 with atomic_write(path) as aside:
                     figure.savefig(aside, metadata=provenance(name, [each.run for each in results], suffix))
                 paths.append(path)

@@ -6,18 +6,14 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from freqbias.errors import MissingLibraryError
+
 FENICSX = ("mpi4py", "petsc4py", "dolfinx", "basix", "ufl", "ffcx")  # by import name
 NO_LIBMPI = "cannot load MPI library"  # mpi4py's RuntimeError begins so
 NO_COMPILER = ("Failed JIT compilation", "JIT compilation failed")  # DOLFINx's begin so under MPI, of rank 0 and others
 COMPILER = "install a C compiler (Debian: apt install gcc; conda: conda install c-compiler) and see that CC names it"
 ELSEWHERE = "or take DOLFINx 0.11 from conda-forge, Debian, Docker or Spack"
 ROOT = Path(__file__).resolve().parents[2]  # of a checkout
-
-
-class MissingLibraryError(ImportError):
-    """A library or the C compiler is not installed, or cannot be used. The message names it and the remedy."""
-
-    exit_code = 2
 
 
 @contextmanager

@@ -5,20 +5,10 @@ from itertools import product
 
 import numpy as np
 
-from freqbias.compare.quadrature import lagrange_element
-from freqbias.compare.split import FLOW
-from freqbias.problem import (
-    ErrorHistory,
-    Gaussian,
-    Grid,
-    Network,
-    Problem,
-    Samples,
-    Spectrum,
-    canonical_order,
-    transform,
-    waves,
-)
+from freqbias.compare.comparison.causes import FLOW
+from freqbias.compare.spectra import lagrange_element
+from freqbias.numerics import Grid, transform
+from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Samples, Spectrum, canonical_order, waves
 
 CELL = {1: "interval", 2: "quadrilateral", 3: "hexahedron"}
 

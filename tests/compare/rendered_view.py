@@ -19,16 +19,19 @@ from PIL import Image
 from scipy.spatial import KDTree
 
 from freqbias.compare import Comparison, draw_view, load_view
-from freqbias.compare.figures import STYLE
-from freqbias.compare.linear_cells import PARTS, LinearCells
-from freqbias.compare.paraview_script import paraview_script
-from freqbias.compare.quadrature import lagrange_element
-from freqbias.compare.view import run_stage, spectrum_fields
-from freqbias.compare.view_figure import WORDS, reach, scale
-from freqbias.compare.view_scene import Plane, Planes, peak
-from freqbias.pde.fields import write_fields
-from freqbias.problem import Gaussian, Grid, Network, Problem, Spectrum, transform, waves
-from freqbias.runtime import Store, UsageError
+from freqbias.compare.spectra import lagrange_element
+from freqbias.compare.stages import run_view
+from freqbias.compare.style import STYLE
+from freqbias.compare.view.linear_cells import PARTS, LinearCells
+from freqbias.compare.view.paraview import paraview_script
+from freqbias.compare.view.record import spectrum_fields
+from freqbias.compare.view.scene import Plane, Planes, peak
+from freqbias.compare.view.view_figure import WORDS, reach, scale
+from freqbias.errors import UsageError
+from freqbias.numerics import Grid, transform
+from freqbias.pde import write_fields
+from freqbias.problem import Gaussian, Network, Problem, Spectrum, waves
+from freqbias.runtime import Store
 from tests.compare.build import CELL, box_mesh
 from tests.compare.test_figures import texts
 from tests.launch import run_all
@@ -40,7 +43,7 @@ DECAY = {"pde": 0.3, "nn": 0.5}
 
 @pytest.fixture(autouse=True)
 def small_images(monkeypatch):
-    monkeypatch.setattr("freqbias.compare.view_scene.PIXELS", 160)
+    monkeypatch.setattr("freqbias.compare.view.scene.PIXELS", 160)
 
 
 def solved(dimension: int, degree: int = 2) -> tuple[Problem, Spectrum, Comparison]:
@@ -97,7 +100,7 @@ def read(path) -> list[pyvista.UnstructuredGrid]:
 @pytest.mark.parametrize("dimension", [1, 2, 3])
 def test_the_stage_writes_the_results_as_they_are(dimension, tmp_path):
     store, problem, spectrum, comparison = result(tmp_path, dimension)
-    run_stage(tmp_path)
+    run_view(tmp_path)
     folder = tmp_path / "view"
     assert pyvista.get_reader(folder / "spectra.pvd").time_values == TIMES.tolist()
     for grid, pde, nn in zip(read(folder / "spectra.pvd"), comparison.pde[:, 0], comparison.nn[:, 0], strict=True):
@@ -132,36 +135,36 @@ def test_finite_elements_alone_are_shown_alone(tmp_path):
     assert view.spectra.keys() == {"pde"} and view.static.keys() == {"damping", "diffusion", "rho_w", "kappa_pde"}
     np.testing.assert_allclose(view.magnitudes["pde"], np.abs(spectrum.error[:, 0]), rtol=1e-14)
     np.testing.assert_array_equal([*view.limit, view.tolerance, view.leakage], [5.0, 5.0, 1e-4, 0.0])
-    run_stage(tmp_path)
+    run_view(tmp_path)
     script = (tmp_path / "view" / "open_in_paraview.py").read_text()
     assert "pde_magnitude" in script and "nn_magnitude" not in script
 
 
 def test_what_cannot_be_shown_is_refused_and_nothing_written(tmp_path):
     with pytest.raises(UsageError, match=r"absent does not exist.*out/NAME"):
-        run_stage(tmp_path / "absent")
+        run_view(tmp_path / "absent")
     (tmp_path / "run.toml").write_text("")
     with pytest.raises(UsageError, match=r"run.toml is a file.*out/NAME"):
-        run_stage(tmp_path / "run.toml")
+        run_view(tmp_path / "run.toml")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"no pde result.*freqbias pde"):
-        run_stage(tmp_path / "empty")
+        run_view(tmp_path / "empty")
     store, *_ = result(tmp_path / "other", 1, compared=False)
     with store.open("compare", keys={}) as stage:
         (stage.folder / "spectra.nc").write_bytes(b"of another")
         stage.finish(sources={"pde": "0" * 64})
     with pytest.raises(UsageError, match=r"another pde result.*freqbias compare RUN.toml --overwrite"):
-        run_stage(tmp_path / "other")
+        run_view(tmp_path / "other")
     assert not list(tmp_path.glob("*/view*"))
 
 
 def test_a_view_stays_until_it_is_asked_for_anew(tmp_path):
     store, _, spectrum, _ = result(tmp_path, 1, compared=False)
-    run_stage(tmp_path)
+    run_view(tmp_path)
     before = (tmp_path / "view" / "manifest.json").stat().st_mtime_ns
     with pytest.raises(UsageError, match=r"--resume.*--overwrite"):
-        run_stage(tmp_path)
-    run_stage(tmp_path, resume=True)
+        run_view(tmp_path)
+    run_view(tmp_path, resume=True)
     assert (tmp_path / "view" / "manifest.json").stat().st_mtime_ns == before
     shutil.rmtree(tmp_path / "pde")
     with store.open("pde", keys={}) as stage:
@@ -170,8 +173,8 @@ def test_a_view_stays_until_it_is_asked_for_anew(tmp_path):
         write_fields(stage.folder, TIMES[:1], spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
         stage.finish()
     with pytest.raises(UsageError, match=r"sources\.pde.*--overwrite"):
-        run_stage(tmp_path, resume=True)
-    run_stage(tmp_path, overwrite=True)
+        run_view(tmp_path, resume=True)
+    run_view(tmp_path, overwrite=True)
     (grid, *_) = read(tmp_path / "view" / "spectra.pvd")
     node = nodes_among(grid.points, spectrum.frequency)
     np.testing.assert_allclose(grid["pde_magnitude"][node], 2 * np.abs(spectrum.error[0, 0]), atol=1e-15)
@@ -297,7 +300,7 @@ XVFB = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"]
 def test_paraview_opens_it(dimension, tmp_path):
     """Where it is moved to, all views show something and colours."""
     result(tmp_path / "out", dimension)
-    run_stage(tmp_path / "out")
+    run_view(tmp_path / "out")
     (tmp_path / "out").rename(tmp_path / "moved")
     done = subprocess.run(
         [*([] if os.environ.get("DISPLAY") else XVFB), "pvpython", "moved/view/open_in_paraview.py", "picture.png"],

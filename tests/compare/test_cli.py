@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from freqbias.compare import cli, doctor
+from freqbias.compare.commands import app, doctor
+from freqbias.errors import UsageError
 from freqbias.problem import load
-from freqbias.runtime import UsageError
 from freqbias.runtime.commandline import invoke
 from tests.launch import run_code
 
@@ -36,12 +36,14 @@ def small(tmp_path, monkeypatch):
 
 
 def freqbias(*arguments: str) -> int:
-    return invoke(cli.build_app(), "freqbias", list(arguments))
+    return invoke(app.build_app(), "freqbias", list(arguments))
 
 
 def test_help_answers_within_a_second_and_teaches():
     before = os.times()
-    answer = run_code("import sys; sys.argv = ['freqbias', '--help']; from compare.cli import main; main()")
+    answer = run_code(
+        "import sys; sys.argv = ['freqbias', '--help']; from freqbias.compare.commands.app import main; main()"
+    )
     after = os.times()
     assert after.children_user + after.children_system - before.children_user - before.children_system < 1.0
     assert answer.returncode == 0
@@ -52,7 +54,7 @@ def test_help_answers_within_a_second_and_teaches():
 def test_the_command_line_imports_nothing_heavy():
     heavy = ["numpy", "scipy", "torch", "dolfinx", "mpi4py", "matplotlib", "xarray", "pydantic", "pyvista"]
     answer = run_code(
-        f"import sys; from compare.cli import build_app; build_app(); print([m for m in {heavy} if m in sys.modules])"
+        f"import sys; from freqbias.compare.commands.app import build_app; build_app(); print([m for m in {heavy} if m in sys.modules])"
     )
     assert answer.stdout.strip() == "[]", answer.stdout + answer.stderr
 
@@ -82,7 +84,7 @@ def test_usage_errors_name_the_remedy(small, arguments, message):
 
 
 def test_help_and_errors_are_said_once_under_mpirun(small):
-    code = "import sys; sys.argv = ['freqbias', 'nn', *{}]; from compare.cli import main; main()"
+    code = "import sys; sys.argv = ['freqbias', 'nn', *{}]; from freqbias.compare.commands.app import main; main()"
     for arguments in (["--fast"], ["absent.toml"]):
         answer = run_code(code.format(arguments), ranks=2)
         assert answer.returncode == 2
@@ -93,14 +95,14 @@ def test_help_and_errors_are_said_once_under_mpirun(small):
 
 def test_run_starts_under_mpirun(small):
     """Had one process alone imported petsc4py, whose start is collective, it would wait forever."""
-    code = "import sys; sys.argv = ['freqbias', *sys.argv[1:]]; from compare.cli import main; main()"
+    code = "import sys; sys.argv = ['freqbias', *sys.argv[1:]]; from freqbias.compare.commands.app import main; main()"
     answer = run_code(code, "run", small / "small.toml", "--out", small / "out", "--max-walltime", "1", ranks=2)
     assert answer.returncode == 75, answer.stderr
     assert "results go to" in answer.stderr
 
 
 def test_the_run_file_that_ships_is_a_good_one():
-    assert load(cli.shipped_run_file()).name == "figure4"
+    assert load(app.shipped_run_file()).name == "figure4"
 
 
 @pytest.mark.parametrize(
@@ -156,8 +158,8 @@ def test_check_warns_of_narrow_layers_and_of_days(small, capsys):
 def test_check_of_a_run_file_that_is_not_valid_imports_nothing_slow(small):
     (small / "small.toml").write_text(RUN.replace("width = 500,", "width = 500, hidden_width = 20,"))
     answer = run_code(
-        "import sys; from compare import cli; from runtime.commandline import invoke\n"
-        "try: invoke(cli.build_app(), 'freqbias', ['check', 'small.toml'])\n"
+        "import sys; from freqbias.compare.commands import app; from freqbias.runtime.commandline import invoke\n"
+        "try: invoke(app.build_app(), 'freqbias', ['check', 'small.toml'])\n"
         "except ValueError as failure: print(failure, [m for m in ('torch', 'dolfinx') if m in sys.modules])"
     )
     assert "hidden_width = 20" in answer.stdout and answer.stdout.strip().endswith("[]"), answer.stderr

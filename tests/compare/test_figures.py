@@ -10,9 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
 
-from freqbias.compare import compare, draw_split, figure4
-from freqbias.compare.figures import STYLE, panel_times
-from freqbias.problem import ErrorHistory, Samples, Scattered, transform
+from freqbias.compare import compare, draw_causes, draw_comparison
+from freqbias.compare.comparison import panel_times
+from freqbias.compare.style import STYLE
+from freqbias.numerics import Scattered, transform
+from freqbias.problem import ErrorHistory, Samples
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 
 
@@ -30,7 +32,7 @@ def drawn(request):
     kind, *more = request.param.split(", ")
     problem = problem_1d() if kind == "1d" else problem_2d(channels=3 if "three channels" in more else 1)
     record = comparison(problem, kernels="kernels" in more)
-    figure = figure4(record)
+    figure = draw_comparison(record)
     with matplotlib.style.context(STYLE):
         FigureCanvasAgg(figure).draw()
     return record, figure
@@ -99,7 +101,7 @@ def test_the_network_is_named_by_its_layers():
     problem = problem_1d()
     spectrum, history = fabricated(problem)
     history = replace(history, attributes={"width": 4000, "depth": 3})
-    figure = figure4(compare(spectrum, history, problem, predictions=predicted(history, 1.0, 1.0, 1.0)))
+    figure = draw_comparison(compare(spectrum, history, problem, predictions=predicted(history, 1.0, 1.0, 1.0)))
     with matplotlib.style.context(STYLE):
         FigureCanvasAgg(figure).draw()
     words = figure.legends[0].get_texts()
@@ -111,7 +113,7 @@ def test_the_network_is_named_by_its_layers():
 
 def test_curves_pass_through_the_nodes_and_stay_within_the_signal():
     record = compare(*fabricated(problem_1d()), problem_1d())
-    figure = figure4(record)
+    figure = draw_comparison(record)
     xi, magnitude = figure.axes[0].lines[0].get_data()
     at_nodes = np.interp(record.frequency[:, 0], xi, magnitude)
     np.testing.assert_allclose(at_nodes, np.abs(record.pde[0, 0]), rtol=0, atol=1e-3 * magnitude.max())
@@ -119,7 +121,7 @@ def test_curves_pass_through_the_nodes_and_stay_within_the_signal():
 
 
 def test_files_carry_their_provenance(tmp_path):
-    figure4(comparison(problem_1d()), tmp_path / "f.png", tmp_path / "f.pdf")
+    draw_comparison(comparison(problem_1d()), tmp_path / "f.png", tmp_path / "f.pdf")
     with Image.open(tmp_path / "f.png") as image:
         assert image.info["Title"] == "run" and image.info["Software"].startswith("freqbias ")
         assert image.size[0] == pytest.approx(7.1 * 300, abs=1)
@@ -137,7 +139,7 @@ def test_a_network_without_error_is_drawn():
     spectrum, history = fabricated(problem)
     error = history.error.copy()
     error[-1] = 0
-    figure = figure4(compare(spectrum, replace(history, error=error), problem))
+    figure = draw_comparison(compare(spectrum, replace(history, error=error), problem))
     titles = [panel.get_title() for panel in figure.axes]
     assert sum(title.endswith("no error left") for title in titles) == 1
 
@@ -149,7 +151,7 @@ def test_no_line_crosses_a_hole_of_the_mesh():
     middle = spectrum.frequency[spectrum.cells, 0].mean(axis=1)
     spectrum = replace(spectrum, cells=spectrum.cells[np.abs(middle) > 5.0])
     hole = np.abs(spectrum.frequency[spectrum.cells, 0]).min()
-    for line in figure4(compare(spectrum, history, problem)).axes[0].lines:
+    for line in draw_comparison(compare(spectrum, history, problem)).axes[0].lines:
         xi, v = line.get_data()
         across = np.flatnonzero(np.diff(np.sign(xi[np.isfinite(v)])))
         assert len(across) == 1 and np.isnan(v[np.abs(xi) < hole]).all()
@@ -159,7 +161,7 @@ def test_no_line_crosses_a_hole_of_the_mesh():
 
 def test_kernels_are_marked_on_the_curves():
     record = comparison(problem_1d(), kernels=True)
-    figure = figure4(record)
+    figure = draw_comparison(record)
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert words[2:] == ["kernel at infinite width", "the network's own kernel"]
     pde, _, infinite, own = (line.get_ydata() for line in figure.axes[0].lines)
@@ -170,7 +172,7 @@ def test_kernels_are_marked_on_the_curves():
 
 def test_the_split_shows_the_whole_and_every_cause_over_time(tmp_path):
     record = comparison(problem_1d(times=(0.0, 0.5, 2.5, 70.0)), kernels=True)
-    figure = draw_split(record, tmp_path / "split.png")
+    figure = draw_causes(record, tmp_path / "split.png")
     with matplotlib.style.context(STYLE):
         FigureCanvasAgg(figure).draw()
     (panel,) = figure.axes
@@ -183,7 +185,7 @@ def test_the_split_shows_the_whole_and_every_cause_over_time(tmp_path):
     for (one, a), (two, b) in combinations(texts(figure), 2):
         assert not a.overlaps(b), (one, two)
     with pytest.raises(ValueError, match="predictions of the stage ntk"):
-        draw_split(comparison(problem_1d()))
+        draw_causes(comparison(problem_1d()))
 
 
 def test_tall_maps_fit_on_a_page_and_show_signal_alone():
@@ -202,7 +204,7 @@ def test_tall_maps_fit_on_a_page_and_show_signal_alone():
         loss=history.loss,
         attributes={},
     )
-    figure = figure4(compare(spectrum, history, problem, predictions=predicted(history, 1.01, 1.1, 1.2)))
+    figure = draw_comparison(compare(spectrum, history, problem, predictions=predicted(history, 1.01, 1.1, 1.2)))
     with matplotlib.style.context(STYLE):
         FigureCanvasAgg(figure).draw()
     (left, right), (low, high) = figure.axes[0].get_xlim(), figure.axes[0].get_ylim()

@@ -7,11 +7,11 @@ import pytest
 import xarray as xr
 
 from freqbias.compare import compare
-from freqbias.compare.kappa import FLOOR
-from freqbias.compare.kappa_stage import Options, run_stage
-from freqbias.compare.rates import kappa_of
-from freqbias.problem import InputError, build, parse, stage_keys
-from freqbias.runtime import Store, UsageError
+from freqbias.compare.kappa import FLOOR, kappa_of
+from freqbias.compare.stages import Options, run_kappa
+from freqbias.errors import InputError, UsageError
+from freqbias.problem import build, parse, stage_keys
+from freqbias.runtime import Store
 from tests.compare.build import fabricated
 from tests.compare.test_rates import decaying
 
@@ -43,7 +43,7 @@ def put(store, stage, name, record, **flags):
 
 def kappa_stage(store, *, resume=False, overwrite=False, **how):
     options = Options(**{key: how.pop(key) for key in list(how) if key != "error_file"})
-    run_stage(RUN, build(RUN), store, resume=resume, overwrite=overwrite, options=options, **how)
+    run_kappa(RUN, build(RUN), store, resume=resume, overwrite=overwrite, options=options, **how)
 
 
 def test_the_stage_measures_what_is_finished(store):

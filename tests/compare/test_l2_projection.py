@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from freqbias.compare import MassNorm, project
-from freqbias.compare.l2_projection import MassMatrix, l2_project
-from freqbias.compare.quadrature import Quadrature
-from freqbias.problem import ComputationError, Grid, Scattered
-from freqbias.runtime.ranks import SerialWorld
+from freqbias.compare.spectra import Quadrature
+from freqbias.compare.spectra.l2_projection import MassMatrix, l2_project
+from freqbias.errors import ComputationError
+from freqbias.numerics import Grid, Scattered
+from freqbias.runtime import SerialWorld
 from tests import launch
 from tests.compare.build import CELL, box_mesh
 
@@ -111,13 +112,13 @@ def test_projections_in_small_batches_are_the_same(monkeypatch):
     grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, warp=bend)
     error = np.random.default_rng(0).normal(size=(5, grid.size))
     whole = l2_project(error, grid, mesh)
-    monkeypatch.setattr("freqbias.compare.l2_projection._ENTRIES", 1000)  # two rows
+    monkeypatch.setattr("freqbias.compare.spectra.l2_projection._ENTRIES", 1000)  # two rows
     np.testing.assert_allclose(l2_project(error, grid, mesh), whole, rtol=0, atol=1e-12 * np.abs(whole).max())
 
 
 def test_what_does_not_converge_is_no_projection(monkeypatch):
     grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, warp=bend)
-    monkeypatch.setattr("freqbias.compare.l2_projection.MOST_PRODUCTS", 3)
+    monkeypatch.setattr("freqbias.compare.spectra.l2_projection.MOST_PRODUCTS", 3)
     with pytest.raises(ComputationError, match=r"3 products.*better mesh, or interpolation"):
         l2_project(np.ones(grid.size), grid, mesh)
 
@@ -125,10 +126,10 @@ def test_what_does_not_converge_is_no_projection(monkeypatch):
 def test_two_ranks_share_the_cells_and_find_what_one_finds():
     code = """
         import numpy as np
-        from freqbias.compare.l2_projection import MassMatrix, l2_project
-        from freqbias.problem import Grid
+        from freqbias.compare.spectra.l2_projection import MassMatrix, l2_project
+        from freqbias.numerics import Grid
         from freqbias.runtime import world
-        from freqbias.runtime.ranks import SerialWorld
+        from freqbias.runtime.communicator import SerialWorld
         from tests.compare.test_l2_projection import bend, on_mesh
 
         grid = Grid((8, 9), (1.0, 1.0))

@@ -8,9 +8,10 @@ import pytest
 import xarray as xr
 
 from freqbias.compare import compare, project
-from freqbias.compare.metrics import common_times
-from freqbias.compare.split import causes, is_cause, title
-from freqbias.problem import Grid, InputError, transform
+from freqbias.compare.comparison import common_times, is_cause, title
+from freqbias.compare.comparison.causes import causes
+from freqbias.errors import InputError
+from freqbias.numerics import Grid, transform
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 
 
@@ -27,7 +28,7 @@ def test_projection_in_small_batches_is_the_same(monkeypatch):
     grid, rng = Grid((16,), (1.0,)), np.random.default_rng(4)
     error, frequency = rng.normal(size=(7, 16)), rng.normal(size=(30, 1))
     whole = project(error, grid, frequency)
-    monkeypatch.setattr("freqbias.compare.projection.BATCH_ENTRIES", 60)
+    monkeypatch.setattr("freqbias.compare.spectra.interpolation.BATCH_ENTRIES", 60)
     np.testing.assert_allclose(project(error, grid, frequency), whole, rtol=1e-12)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freqbias.compare.norm import MassNorm
+from freqbias.compare.spectra import MassNorm
 from tests.compare.build import CELL, box_mesh
 
 

@@ -13,28 +13,30 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from freqbias.compare import cli, compare
-from freqbias.compare.figures import STYLE
-from freqbias.compare.kappa import mean_rate, theory_rate
-from freqbias.compare.metrics import Comparison
-from freqbias.compare.paper import figure1, figure2, figure3, figure4, figure5
-from freqbias.compare.paper.making import Job, Shelf, compute
-from freqbias.compare.projection import project
-from freqbias.nn.linearised import LinearisedTraining
-from freqbias.nn.ntk import EmpiricalKernel
-from freqbias.problem import InputError, build, parse
-from freqbias.runtime import StopRequest, UsageError
+from freqbias.compare import compare
+from freqbias.compare.commands import app
+from freqbias.compare.comparison import Comparison, draw_comparison
+from freqbias.compare.kappa import mean_rate
+from freqbias.compare.kappa.estimators import theory_rate
+from freqbias.compare.paper import PaperRun, figure1, figure2, figure3, figure4, figure5
+from freqbias.compare.paper.making import Job, compute
+from freqbias.compare.spectra import project
+from freqbias.compare.style import STYLE
+from freqbias.errors import InputError, UsageError
+from freqbias.nn import EmpiricalKernel, LinearisedTraining
+from freqbias.problem import build, parse
+from freqbias.runtime import StopRequest
 from freqbias.runtime.commandline import invoke
 from tests import launch
 from tests.compare.build import fabricated, predicted
 from tests.compare.test_figures import texts
 
-SHELF = cli.shipped_run_files()
+SHELF = app.shipped_run_files()
 DECAY = 0.3  # of the fabricated errors, per time
 
 
 def freqbias(*arguments):
-    return invoke(cli.build_app(), "freqbias", list(arguments))
+    return invoke(app.build_app(), "freqbias", list(arguments))
 
 
 def result(run, *, noise=0.02, seed=0):
@@ -61,8 +63,8 @@ def small(job):
 
 
 def drawn(module, folder):
-    shelf = Shelf(SHELF, folder, quick=False)
-    return pictures(module, [result(small(job)) for job in module.jobs(shelf)])
+    paper_run = PaperRun(SHELF, folder, quick=False)
+    return pictures(module, [result(small(job)) for job in module.jobs(paper_run)])
 
 
 def pictures(module, results):
@@ -74,7 +76,7 @@ def pictures(module, results):
 
 
 @pytest.mark.parametrize(
-    "module", [figure1, figure2, figure3, figure4, figure5], ids=lambda module: module.__name__[-7:]
+    "module", [figure1, figure2, figure3, draw_comparison, figure5], ids=lambda module: module.__name__[-7:]
 )
 def test_no_text_overlaps_another_or_leaves_the_page(module, tmp_path):
     for name, figure in drawn(module, tmp_path).items():
@@ -92,32 +94,34 @@ def assert_legible(name, figure):
 
 
 def test_a_run_file_taken_from_the_shelf_is_varied_by_section_and_named_for_quick(tmp_path):
-    shelf = Shelf(SHELF, tmp_path, quick=False)
-    varied = shelf.take("figure4", name="other", quick={"width": 10}, network={"sampling": "sobol"})
+    paper_run = PaperRun(SHELF, tmp_path, quick=False)
+    varied = paper_run.take("figure4", name="other", quick={"width": 10}, network={"sampling": "sobol"})
     assert (varied.name, varied.network.width, varied.network.sampling) == ("other", 100_000, "sobol")
-    assert varied.density == shelf.take("figure4").density
-    narrow = replace(shelf, quick=True).take("figure4", quick={"width": 10}, network={"sampling": "sobol"})
+    assert varied.density == paper_run.take("figure4").density
+    narrow = replace(paper_run, quick=True).take("figure4", quick={"width": 10}, network={"sampling": "sobol"})
     assert (narrow.name, narrow.network.width, narrow.network.sampling) == ("figure4-quick", 10, "sobol")
     with pytest.raises(InputError, match="width = 11 is odd"):
-        shelf.take("figure4", network={"width": 11})
+        paper_run.take("figure4", network={"width": 11})
 
 
 def test_the_figure_4_of_the_shelf_is_that_of_freqbias_run(tmp_path):
     """So that either finds the other's results."""
-    assert figure4.jobs(Shelf(SHELF, tmp_path, quick=False))[0].run == Shelf(SHELF, tmp_path, False).take("figure4")
+    assert figure4.jobs(PaperRun(SHELF, tmp_path, quick=False))[0].run == PaperRun(SHELF, tmp_path, False).take(
+        "figure4"
+    )
 
 
 def test_a_finished_result_is_used_again(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("freqbias"), "propagate", True)
-    shelf = Shelf(SHELF, tmp_path, quick=True)
-    job = Job(shelf.take("figure4", quick={"width": 100}, data={"points": 64}), stages=("ntk",))
+    paper_run = PaperRun(SHELF, tmp_path, quick=True)
+    job = Job(paper_run.take("figure4", quick={"width": 100}, data={"points": 64}), stages=("ntk",))
     with StopRequest() as stop, caplog.at_level("INFO", "freqbias"):
-        first = compute(job, shelf, stop).history("ntk", "infinite-width.nc")
+        first = compute(job, paper_run, stop).history("ntk", "infinite-width.nc")
         assert "ntk: wrote" in caplog.text and "finished already" not in caplog.text
-        again = compute(job, shelf, stop).history("ntk", "infinite-width.nc")
+        again = compute(job, paper_run, stop).history("ntk", "infinite-width.nc")
         other = replace(job, run=parse({**job.run.model_dump(exclude_none=True), "seed": 1}))
         with pytest.raises(UsageError, match=r"seed: 0 -> 1.*remove .*figure4-quick itself"):
-            compute(other, shelf, stop)
+            compute(other, paper_run, stop)
     assert "ntk: finished already" in caplog.text and (tmp_path / "figure4-quick" / "ntk").is_dir()
     np.testing.assert_array_equal(first.error, again.error)
 
@@ -127,17 +131,17 @@ def test_where_one_rank_is_asked_to_stop_all_do(tmp_path):
     code = """
         import sys
         from pathlib import Path
-        from freqbias.compare import cli
-        from freqbias.compare.paper.making import Shelf, make
-        from freqbias.runtime import StopRequest, guard, rank, run_guarded
+        from freqbias.compare.commands import app
+        from freqbias.compare.paper.making import PaperRun, make
+        from freqbias.runtime import StopRequest, exit_codes, rank, exit_code_of
 
         class OnOneRank(StopRequest):
             def requested(self, comm=None):
                 self._reason = "enough" * rank()
                 return super().requested(comm)
 
-        guard.PATIENCE = 1.0
-        sys.exit(run_guarded(lambda: make([1], Shelf(cli.shipped_run_files(), Path(sys.argv[1]), True), OnOneRank())))
+        exit_codes.PATIENCE = 1.0
+        sys.exit(exit_code_of(lambda: make([1], PaperRun(app.shipped_run_files(), Path(sys.argv[1]), True), OnOneRank())))
     """
     done = launch.run_code(code, tmp_path, ranks=2)
     assert (done.returncode, list(tmp_path.iterdir())) == (75, []), done.stderr
@@ -153,9 +157,9 @@ def test_only_what_is_in_the_way_is_said_to_be_removed(refusal, removal, tmp_pat
         raise UsageError(refusal)
 
     monkeypatch.setattr("freqbias.compare.paper.making.run_all", refuse)
-    shelf = Shelf(SHELF, tmp_path, quick=True)
+    paper_run = PaperRun(SHELF, tmp_path, quick=True)
     with StopRequest() as stop, pytest.raises(UsageError, match=refusal) as refused:
-        compute(Job(shelf.take("figure4"), stages=("ntk",)), shelf, stop)
+        compute(Job(paper_run.take("figure4"), stages=("ntk",)), paper_run, stop)
     assert ("remove" in str(refused.value)) == removal
 
 
@@ -170,7 +174,7 @@ def test_pictures_carry_the_runs_they_are_of(tmp_path):
 
 
 def test_the_distances_of_figure_4_are_those_of_the_comparisons_in_per_cent(tmp_path):
-    results = [result(small(job)) for job in figure4.jobs(Shelf(SHELF, tmp_path, quick=False))]
+    results = [result(small(job)) for job in figure4.jobs(PaperRun(SHELF, tmp_path, quick=False))]
     lines = pictures(figure4, results)["figure4-errors"].axes[0].lines
     for line, each in zip(lines, results[:-1], strict=True):
         np.testing.assert_allclose(line.get_ydata(), 100 * each.comparison.metrics["error_over_initial"][1:])
@@ -189,7 +193,7 @@ def test_a_file_where_the_folder_should_be_is_refused(number, tmp_path):
 
 def test_the_theory_of_figure_5_is_the_damping_over_the_volume(tmp_path):
     panels = drawn(figure5, tmp_path)["figure5"].axes
-    for panel, job in zip(panels, figure5.jobs(Shelf(SHELF, tmp_path, quick=False)), strict=True):
+    for panel, job in zip(panels, figure5.jobs(PaperRun(SHELF, tmp_path, quick=False)), strict=True):
         xi, theory = panel.lines[0].get_data()
         np.testing.assert_allclose(theory, build(job.run).laws.damping.value(xi[:, None]), equal_nan=True)  # volume 1
         of_pde = panel.lines[1].get_ydata()
@@ -200,7 +204,7 @@ def test_the_theory_of_figure_5_is_the_damping_over_the_volume(tmp_path):
 
 def test_the_network_scatters_about_theory_as_said():
     """The rates of 60 drawn networks, by the flow of their own kernels; of a variance, the standard error is 4 %."""
-    run = Shelf(SHELF, Path(), quick=False).take("figure3-normal", network={"width": 1000}, time={"end": 10.0})
+    run = PaperRun(SHELF, Path(), quick=False).take("figure3-normal", network={"width": 1000}, time={"end": 10.0})
     xi, time = np.linspace(3.0, 10.0, 30)[:, None], np.array([0.0, 10.0])
     rates = []
     for seed in range(60):
@@ -218,7 +222,7 @@ def test_the_network_scatters_about_theory_as_said():
     ("stem", "last"), [("figure3-normal", 10.0 * np.sqrt(2 * np.log(20))), ("figure3-uniform", 20 - 6 / 32)]
 )
 def test_the_distance_from_theory_is_taken_where_it_is_held_to(stem, last):
-    result = of_theory(Shelf(SHELF, Path(), quick=False).take(stem))
+    result = of_theory(PaperRun(SHELF, Path(), quick=False).take(stem))
     xi, _, _ = figure3.measured(result)
     held = figure3.within_reach(result, xi)
     assert (held == (xi <= last)).all() and 0 < held.sum() < len(xi)
@@ -228,7 +232,7 @@ def test_the_distance_from_theory_is_taken_where_it_is_held_to(stem, last):
 
 def test_figure_3_draws_the_sampling_error_and_says_how_far_from_theory_its_rates_are(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("freqbias"), "propagate", True)
-    results = [of_theory(job.run) for job in figure3.jobs(Shelf(SHELF, tmp_path, quick=False))]
+    results = [of_theory(job.run) for job in figure3.jobs(PaperRun(SHELF, tmp_path, quick=False))]
     with caplog.at_level("INFO", "freqbias"):
         figure = pictures(figure3, results)["figure3"]
     said = re.findall(r"(\S+): largest distance from theory: pde \S+ %, infinite-width 3 %", caplog.text)

@@ -2,16 +2,15 @@
 
 import logging
 from dataclasses import replace
-from importlib import import_module
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from freqbias.compare import pipeline
+from freqbias.compare.stages import pipeline, run_compare
+from freqbias.errors import StoppedEarly, UsageError
 from freqbias.nn import EmpiricalKernel
 from freqbias.problem import build, parse, stage_keys
-from freqbias.runtime import StoppedEarly, StopRequest, Store, UsageError
+from freqbias.runtime import StopRequest, Store
 from tests.compare.build import fabricated
 from tests.compare.test_stage import TABLES, metrics
 
@@ -27,17 +26,16 @@ class Bench:
 
     def __init__(self, root, monkeypatch):
         self.store, self.factor, self.stop_in, self.made = Store(root), 1.1, None, []
-        monkeypatch.setattr(pipeline, "import_module", self.stage)
-        monkeypatch.setattr("freqbias.compare.stage.write", self.write)
+        whole = pipeline.stage_function
+        monkeypatch.setattr(
+            pipeline, "stage_function", lambda name: whole(name) if name == "compare" else self.standing_in(name)
+        )
+        monkeypatch.setattr("freqbias.compare.stages.compare_stage.write", self.write)
 
     def run(self, run=RUN, *, resume=False, overwrite=False, stop_in=None):
         self.made, self.stop_in = [], stop_in
         with StopRequest() as stop:
             pipeline.run_all(run, build(run), self.store, resume=resume, overwrite=overwrite, stop=stop)
-
-    def stage(self, module):
-        (name,) = (name for name, home in pipeline.STAGES.items() if home == module)
-        return import_module(module) if name == "compare" else SimpleNamespace(run_stage=self.standing_in(name))
 
     def standing_in(self, name):
         def run_stage(run, problem, store, *, resume, overwrite, stop, petsc=(), plan=None):
@@ -94,7 +92,7 @@ def test_an_interrupted_overwrite_is_resumed(bench, run, stage):
 
 def test_an_overwrite_killed_while_it_began_is_begun_again_by_resume(bench, monkeypatch):
     bench.factor = 1.2
-    monkeypatch.setattr(bench.store, "begun_anew", lambda keys: True)
+    monkeypatch.setattr(bench.store, "overwrite_begun", lambda keys: True)
     bench.run(resume=True)
     assert bench.made == list(pipeline.STAGES) and bench.error == pytest.approx(0.2 / 1.2)
 
@@ -113,7 +111,7 @@ def test_a_comparison_with_own_errors_gives_way_to_that_with_the_network(bench, 
     _, history = fabricated(build(RUN))
     replace(history, error=2.0 * history.error).save(tmp_path / "mine.nc")
     with StopRequest() as stop:
-        import_module("freqbias.compare.stage").run_stage(
+        run_compare(
             RUN, build(RUN), bench.store, resume=False, overwrite=True, stop=stop, error_file=tmp_path / "mine.nc"
         )
     assert bench.error == pytest.approx(0.5)
@@ -138,7 +136,7 @@ def test_the_network_is_planned_once_for_all_stages(tmp_path, monkeypatch):
         planned.append(EmpiricalKernel(*arguments, **settings))
         return planned[-1]
 
-    monkeypatch.setattr("freqbias.nn.plan.EmpiricalKernel", counted)
+    monkeypatch.setattr("freqbias.nn.training_plan.EmpiricalKernel", counted)
     with StopRequest() as stop:
         pipeline.run_all(
             RUN, build(RUN), Store(tmp_path), resume=False, overwrite=False, stop=stop, stages=("nn", "ntk")

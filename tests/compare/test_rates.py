@@ -9,11 +9,12 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from freqbias.compare import compare, draw_kappa
-from freqbias.compare.figures import STYLE, reach_of
-from freqbias.compare.kappa import FLOOR, leakage, least_signal
-from freqbias.compare.rates import kappa_of, measure
-from freqbias.compare.view import View, with_rates
-from freqbias.problem import ErrorHistory, Samples, Scattered, transform
+from freqbias.compare.comparison import reach_of
+from freqbias.compare.kappa import FLOOR, kappa_of, leakage, least_signal, measure
+from freqbias.compare.style import STYLE
+from freqbias.compare.view.record import View, with_rates
+from freqbias.numerics import Scattered, transform
+from freqbias.problem import ErrorHistory, Samples
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 from tests.compare.test_figures import texts
 

@@ -5,10 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from freqbias.compare.paper import figure2, figure6
-from freqbias.compare.paper.making import Shelf
-from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel
-from freqbias.nn.training import train
+from freqbias.compare.paper import PaperRun, figure2, figure6
+from freqbias.nn import EmpiricalKernel, InfiniteWidthKernel, train
 from freqbias.problem import build, parse
 from freqbias.problem.density_settings import GaussianSection
 from tests.compare.test_paper import SHELF, assert_legible, pictures
@@ -18,7 +16,7 @@ STEPS = 60  # with --quick
 
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory):
-    return figure6.jobs(Shelf(SHELF, tmp_path_factory.mktemp("remedy"), quick=True))
+    return figure6.jobs(PaperRun(SHELF, tmp_path_factory.mktemp("remedy"), quick=True))
 
 
 def parts(problem, edge):
@@ -64,10 +62,10 @@ def test_every_density_has_the_same_stability(jobs):
 
 def test_the_matched_density_halves_the_upper_half_sooner_than_any_normal_one_by_training(tmp_path):
     """At 10,000 neurons. Narrower and wider normal densities than these are slower still, by far."""
-    shelf, steps = Shelf(SHELF, tmp_path, quick=False), {}
-    matched = shelf.take("figure6").density
+    paper_run, steps = PaperRun(SHELF, tmp_path, quick=False), {}
+    matched = paper_run.take("figure6").density
     for density in (matched, *(GaussianSection(kind="gaussian", sigma=sigma) for sigma in (4.0, 8.0, 16.0))):
-        run = shelf.take("figure6", density=density.model_dump())
+        run = paper_run.take("figure6", density=density.model_dump())
         step = figure6.stable_step(run)
         tables = {"time": {"end": 50 * step, "outputs": 50}, "training": {**run.training.model_dump(), "step": step}}
         run = parse({**run.model_dump(exclude_none=True), **tables})
@@ -78,7 +76,7 @@ def test_the_matched_density_halves_the_upper_half_sooner_than_any_normal_one_by
 
 
 def test_the_run_file_of_the_shelf_is_that_of_the_matched_density(tmp_path):
-    run = Shelf(SHELF, tmp_path, quick=False).take("figure6")
+    run = PaperRun(SHELF, tmp_path, quick=False).take("figure6")
     assert run.density.radius == round(figure6.energy_edges(build(run), (figure6.BAND,))[0], 2)
     assert run.training.step == pytest.approx(figure6.stable_step(run), rel=1e-2)
     assert run.time.outputs == round(run.time.end / run.training.step)

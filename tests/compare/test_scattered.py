@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from freqbias import pde
-from freqbias.compare.figures import figure4
-from freqbias.compare.matching import match_positions
-from freqbias.compare.metrics import compare
-from freqbias.problem import ErrorHistory, InputError, Pde, Scattered, build, load, resolved, transform
+from freqbias.compare.comparison import compare, draw_comparison
+from freqbias.compare.spectra import match_positions
+from freqbias.errors import InputError
+from freqbias.numerics import Scattered, transform
+from freqbias.problem import ErrorHistory, Pde, build, load, resolved
 from tests.batch import attempt
 
 RUN = """
@@ -60,7 +61,7 @@ def test_samples_in_any_order_are_projected_onto_the_mesh(run):
     comparison = compare(spectrum, shuffled, problem)
     np.testing.assert_allclose(comparison.metrics["relative_l2_error"], 0.2, rtol=1e-9)
     np.testing.assert_array_equal(comparison.limit, np.inf)
-    assert "Nyquist" not in figure4(comparison).get_supxlabel()
+    assert "Nyquist" not in draw_comparison(comparison).get_supxlabel()
 
 
 def test_each_place_as_often_as_in_the_data():

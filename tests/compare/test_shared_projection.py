@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from freqbias.compare import kappa_stage
+from freqbias.compare.stages import run_kappa
 from freqbias.problem import build, parse
 from freqbias.runtime import Store
 from tests import launch
@@ -18,35 +18,36 @@ CELLS = 6  # coarse: elsewhere the projection would hardly differ from interpola
 STAGES = """
     import sys
     from pathlib import Path
-    import freqbias.compare.l2_projection
-    from freqbias.compare import kappa_stage, stage
+    from freqbias.compare.spectra import l2_projection
+    from freqbias.compare.stages import run_compare, run_kappa
     from freqbias.problem import build, load
-    from freqbias.runtime import StopRequest, Store, rank, run_guarded
+    from freqbias.runtime import StopRequest, Store, rank, exit_code_of
 
     shares = []
 
-    class Counted(compare.l2_projection.Quadrature):
+    class Counted(l2_projection.Quadrature):
         def __init__(self, frequency, cells, *how, **more):
             shares.append(len(cells))
             super().__init__(frequency, cells, *how, **more)
 
-    compare.l2_projection.Quadrature = Counted
+    l2_projection.Quadrature = Counted
 
     def main():
         run, store = load(Path(sys.argv[1])), Store(Path(sys.argv[2]))
         with StopRequest() as stop:
-            stage.run_stage(run, build(run), store, resume=False, overwrite=False, stop=stop)
-        kappa_stage.run_stage(run, build(run), store, resume=False, overwrite=False)
+            run_compare(run, build(run), store, resume=False, overwrite=False, stop=stop)
+        run_kappa(run, build(run), store, resume=False, overwrite=False)
         sys.stdout.write(f"{[rank(), *shares]}\\n")
 
-    sys.exit(run_guarded(main))
+    sys.exit(exit_code_of(main))
 """
 
 
 def test_two_ranks_write_what_one_writes(tmp_path, monkeypatch):
     """Whatever order the ranks that solved the equation left the cells in."""
     monkeypatch.setattr(
-        "freqbias.compare.figures.figure4", lambda _, *paths: [path.write_bytes(b"figure") for path in paths]
+        "freqbias.compare.comparison.spectra_figure.draw_comparison",
+        lambda _, *paths: [path.write_bytes(b"figure") for path in paths],
     )
     spectrum, history = fabricated(build(RUN), cells=(CELLS,), degree=2)
     alone, shared = Store(tmp_path / "alone"), Store(tmp_path / "shared")
@@ -55,7 +56,7 @@ def test_two_ranks_write_what_one_writes(tmp_path, monkeypatch):
         put(store, "pde", "spectrum.nc", replace(spectrum, cells=cells), run=RUN)
         put(store, "nn", "error.nc", replace(history, error=1.1 * history.error), run=RUN)
     compare_stage(alone, RUN)
-    kappa_stage.run_stage(RUN, build(RUN), alone, resume=False, overwrite=False)
+    run_kappa(RUN, build(RUN), alone, resume=False, overwrite=False)
     done = launch.run_code(STAGES, alone.root / "run.toml", shared.root, ranks=2)
     assert done.returncode == 0, done.stderr
     shares = {rank: counts for rank, *counts in map(json.loads, done.stdout.splitlines())}

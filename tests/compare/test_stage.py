@@ -8,9 +8,10 @@ import pyvista
 import xarray as xr
 
 from freqbias.compare import l2_project
-from freqbias.compare.stage import run_stage
-from freqbias.problem import ErrorHistory, InputError, Spectrum, build, parse, stage_keys
-from freqbias.runtime import StopRequest, Store, UsageError
+from freqbias.compare.stages import run_compare
+from freqbias.errors import InputError, UsageError
+from freqbias.problem import ErrorHistory, Spectrum, build, parse, stage_keys
+from freqbias.runtime import StopRequest, Store
 from tests import launch
 from tests.compare.build import fabricated, predicted
 
@@ -39,7 +40,8 @@ def store(tmp_path):
 def quick(monkeypatch):
     """Nothing is drawn, where the figure is not what is tested."""
     monkeypatch.setattr(
-        "freqbias.compare.figures.figure4", lambda _, *paths: [path.write_bytes(b"figure") for path in paths]
+        "freqbias.compare.comparison.spectra_figure.draw_comparison",
+        lambda _, *paths: [path.write_bytes(b"figure") for path in paths],
     )
 
 
@@ -52,7 +54,7 @@ def put(store: Store, stage: str, name: str, record: Spectrum | ErrorHistory, *,
 
 def compare_stage(store, run=RUN, *, resume=False, overwrite=False, **how):
     with StopRequest() as stop:
-        run_stage(run, build(run), store, resume=resume, overwrite=overwrite, stop=stop, **how)
+        run_compare(run, build(run), store, resume=resume, overwrite=overwrite, stop=stop, **how)
 
 
 def metrics(store):
@@ -199,10 +201,10 @@ def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from freqbias.compare.metrics import Comparison
-        from freqbias.compare.stage import run_stage
+        from freqbias.compare.comparison.metrics import Comparison
+        from freqbias.compare.stages.compare_stage import run_compare
         from freqbias.problem import build, parse
-        from freqbias.runtime import Store, StopRequest, run_guarded
+        from freqbias.runtime import Store, StopRequest, exit_code_of
 
         save = Comparison.save
         def signalled(*arguments):
@@ -214,8 +216,8 @@ def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
 
         def main():
             with StopRequest() as stop:
-                run_stage(run, build(run), Store(Path({root!r})), resume=False, overwrite=False, stop=stop)
-        sys.exit(run_guarded(main))
+                run_compare(run, build(run), Store(Path({root!r})), resume=False, overwrite=False, stop=stop)
+        sys.exit(exit_code_of(main))
     """
     done = launch.run(*launch.code(code.format(tables=TABLES, root=str(store.root))))
     assert done.returncode == 75, done.stderr

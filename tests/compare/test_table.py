@@ -2,7 +2,7 @@
 
 import pytest
 
-from freqbias.compare.table import percent
+from freqbias.compare.style import percent
 
 
 @pytest.mark.parametrize(

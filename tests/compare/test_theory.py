@@ -7,8 +7,8 @@ from freqbias import pde
 from freqbias.compare import fitted_rate, instant_rate, mean_rate, project, theory_rate
 from freqbias.compare.kappa import FLOOR, learnable
 from freqbias.nn import InfiniteWidthKernel
-from freqbias.numerics import exponential
-from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, Samples, Uniform
+from freqbias.numerics import Grid, exponential
+from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, Uniform
 
 SIGNIFICANT = 0.05  # of the largest rho_w: where theory is to hold
 

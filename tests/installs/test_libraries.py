@@ -5,9 +5,10 @@ import sys
 import pytest
 
 from freqbias import libraries
-from freqbias.compare import doctor
-from freqbias.libraries import MissingLibraryError, explanation
-from freqbias.runtime import run_guarded
+from freqbias.compare.commands import doctor
+from freqbias.errors import MissingLibraryError
+from freqbias.libraries import explanation
+from freqbias.runtime.exit_codes import exit_code_of
 from tests.installs.test_names import RUN
 from tests.launch import ROOT, run, run_code
 
@@ -32,7 +33,7 @@ def test_what_is_missing_and_the_remedy_are_said(error, message, capsys):
     def fail() -> None:
         raise error
 
-    assert run_guarded(fail) == 2
+    assert exit_code_of(fail) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"error: {message}") and f"run `uv sync` in {ROOT}" in said
     assert len(said.splitlines()) == 1

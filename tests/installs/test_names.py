@@ -14,7 +14,7 @@ PROGRAM = """
     from pathlib import Path
 
     from freqbias import compare, meshes, nn, numerics, pde, problem, runtime
-    from freqbias.compare.cli import build_app
+    from freqbias.compare.commands.app import build_app
     from freqbias.runtime.commandline import invoke
 
     def freqbias(*arguments):
@@ -32,7 +32,7 @@ PROGRAM = """
     freqbias("run", "small.toml", "--out", "out", "-q")
     run = problem.load("small.toml")
     statement = problem.build(run)
-    mesh = meshes.plan(statement, run.pde, run.mesh)
+    mesh = meshes.plan_mesh(statement, run.pde, run.mesh)
     values = numerics.GridTransform(statement.sites, statement.sites.nyquist[:, None])
     assert compare.load_view("out").magnitudes["nn"].max() > 0
     print("bare:", *(room for room in ROOMS if room in sys.modules))

@@ -21,17 +21,17 @@ NO_REGISTRY = ("Request failed", "Failed to fetch", "Network connectivity is dis
 HIDING = ("problem", "compare", "nn", "pde", "meshes", "numerics", "runtime")
 
 ALL_COMMANDS = """
-from freqbias.compare.cli import build_app
-from freqbias.runtime import run_guarded
+from freqbias.compare.commands.app import build_app
+from freqbias.runtime.exit_codes import exit_code_of
 from freqbias.runtime.commandline import invoke
 
 lines = [f"{name} small.toml" for name in ("run", "check", "mesh", "pde", "compare", "kappa")]
 for line in [*lines, "figures 4 --quick", "view out", "nn small.toml --out out -q"]:
-    print(line, run_guarded(lambda line=line: invoke(build_app(), "freqbias", line.split())))
+    print(line, exit_code_of(lambda line=line: invoke(build_app(), "freqbias", line.split())))
 """
 BOTH = """
 import numpy, pde
-from freqbias.compare.doctor import diagnose
+from freqbias.compare.commands.doctor import diagnose
 from freqbias.pde import solve
 
 diagnose()

@@ -6,12 +6,13 @@ import meshio
 import numpy as np
 import pytest
 
-from freqbias.meshes import LayeredPlan, plan, vertices
+from freqbias.errors import InputError
+from freqbias.meshes import LayeredPlan, merged, plan_mesh, vertices
 from freqbias.meshes.description import DIVIDED
 from freqbias.meshes.file import KINDS
-from freqbias.meshes.layers import merged
 from freqbias.meshes.vtk import EDGES, vtk_nodes
-from freqbias.problem import Ball, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, Uniform, waves
+from freqbias.numerics import Grid
+from freqbias.problem import Ball, Gaussian, Mesh, Network, Pde, Problem, Uniform, waves
 
 
 def problem_of(density, dimension=2):
@@ -38,7 +39,7 @@ def written(folder: Path, points, cells, name="mesh.vtu", kind="triangle"):
 def test_a_mesh_of_ours_comes_back(tmp_path):
     layout = LayeredPlan(3, ((4.0, 1),), 2, 2)
     points, cells = vertices(layout)
-    read = plan(problem_of(Ball(3.2), 3), Pde(degree=2), written(tmp_path, points, cells, kind="hexahedron"))
+    read = plan_mesh(problem_of(Ball(3.2), 3), Pde(degree=2), written(tmp_path, points, cells, kind="hexahedron"))
     assert (read.cell_type, read.cell_count, read.half_width) == ("hexahedron", layout.cell_count, (4.0, 4.0, 4.0))
     assert 0 < read.missing < 0.02  # the corners of the cells cut the ball
 
@@ -74,21 +75,21 @@ def test_curved_cells_keep_their_shape(tmp_path, kind, suffix):
         mesh = meshio.read(path)
         path = path.with_suffix(f".{suffix}")
         meshio.Mesh(mesh.points, [(kind, mesh.cells_dict[kind])]).write(path)
-    read = plan(problem_of(Uniform(1.0), dimension), Pde(degree=2), Mesh(path=str(path)))
+    read = plan_mesh(problem_of(Uniform(1.0), dimension), Pde(degree=2), Mesh(path=str(path)))
     assert read.order == 2
     volume = {2: np.pi * 4, 3: np.pi * 32 / 3}[dimension]
     # all of a flat density lies inside, and its mass tells the volume that the mesh covers
-    wide = plan(problem_of(Ball(1.99), dimension), Pde(degree=2), Mesh(path=str(path)))
+    wide = plan_mesh(problem_of(Ball(1.99), dimension), Pde(degree=2), Mesh(path=str(path)))
     assert abs(wide.missing) < 0.02
-    from freqbias.meshes.file import _quadrature
+    from freqbias.meshes import _quadrature
 
     assert _quadrature(read.points, read.cells, read.kind, 2)[1].sum() == pytest.approx(volume, rel=2e-3)
 
 
 def test_the_local_operator_takes_the_cells_of_the_support(tmp_path):
     mesh = written(tmp_path, *square())
-    whole = plan(problem_of(Uniform(3.0)), Pde(), mesh)
-    support = plan(problem_of(Uniform(3.0)), Pde(operator="local"), mesh)
+    whole = plan_mesh(problem_of(Uniform(3.0)), Pde(), mesh)
+    support = plan_mesh(problem_of(Uniform(3.0)), Pde(operator="local"), mesh)
     assert (whole.cell_count, support.cell_count) == (128, 72)
     assert support.half_width == (3.0, 3.0)
 
@@ -122,7 +123,7 @@ def _flat(points, cells):
 def test_what_is_no_mesh_of_the_support_is_refused(tmp_path, harm, density, said):
     mesh = written(tmp_path, *harm(*square()))
     with pytest.raises(InputError) as refusal:
-        plan(problem_of(density), Pde(), mesh)
+        plan_mesh(problem_of(density), Pde(), mesh)
     for part in ("[mesh] path", *said):
         assert part in str(refusal.value)
 
@@ -157,42 +158,42 @@ def test_hanging_nodes_are_refused_with_their_place(tmp_path, kind):
     dimension = 2 if kind.startswith(("tri", "quad")) else 3
     joined, torn = (written(tmp_path, *two_blocks(kind, right), name=f"{right}.vtu", kind=kind) for right in (2, 4))
     problem = problem_of(Uniform(4.0), dimension)
-    plan(problem, Pde(), joined)
+    plan_mesh(problem, Pde(), joined)
     hanging = {2: 2, 3: 16}[dimension]  # of 5^(d-1) corners at xi_1 = 0 all but the 3^(d-1) of the left
     said = rf"the corner \[0.0, [\d., -]+\] lies inside an edge or face of cell \d+ .*{hanging} in all.*divide that"
     with pytest.raises(InputError, match=said):
-        plan(problem, Pde(), torn)
+        plan_mesh(problem, Pde(), torn)
 
 
 def test_the_local_operator_refuses_a_mesh_beyond_what_the_data_tell(tmp_path):
     mesh = written(tmp_path, *square(half=20.0, cells=10))
     with pytest.raises(InputError, match="frequencies alias"):
-        plan(problem_of(Gaussian(4.0)), Pde(operator="local"), mesh)
+        plan_mesh(problem_of(Gaussian(4.0)), Pde(operator="local"), mesh)
 
 
 def test_other_dimensions_and_mixed_cells_are_refused(tmp_path):
     points, cells = square()
     mesh = written(tmp_path, points, cells)
     with pytest.raises(InputError, match=r"2 dimensions and \[data\] 3"):
-        plan(problem_of(Uniform(3.0), 3), Pde(), mesh)
+        plan_mesh(problem_of(Uniform(3.0), 3), Pde(), mesh)
     mixed = meshio.Mesh(np.pad(points, ((0, 0), (0, 1))), [("triangle", cells), ("quad", cells[:1, [0, 1, 2, 0]])])
     mixed.write(tmp_path / "mixed.vtu")
     with pytest.raises(InputError, match="quad, triangle; all must be of one kind"):
-        plan(problem_of(Uniform(3.0)), Pde(), Mesh(path=str(tmp_path / "mixed.vtu")))
+        plan_mesh(problem_of(Uniform(3.0)), Pde(), Mesh(path=str(tmp_path / "mixed.vtu")))
 
 
 def test_a_cell_of_a_point_that_is_not_there_is_named(tmp_path):
     points, triangles = square()
     triangles[3, 1] = 999
     with pytest.raises(InputError, match=r"cell 3 has the points \[.*999.*\], and there are 81"):
-        plan(problem_of(Uniform(1.0)), Pde(degree=2), written(tmp_path, points, triangles))
+        plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), written(tmp_path, points, triangles))
 
 
 def test_what_meshio_says_reaches_the_user(tmp_path, capfd):
     path = tmp_path / f"{'long' * 30}.vtu"
     path.write_text("")
     with pytest.raises(InputError, match=rf"meshio cannot read it \(.*{path}.*\)"):
-        plan(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(path)))
+        plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(path)))
     assert not "".join(capfd.readouterr())
 
 
@@ -202,5 +203,5 @@ def test_gmsh_is_read_where_the_folder_holds_a_file_of_our_name(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     points, triangles = square()
     meshio.Mesh(np.pad(points, ((0, 0), (0, 1))), {"triangle": triangles}).write("mesh.msh", file_format="gmsh22")
-    read = plan(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(tmp_path / "mesh.msh")))
+    read = plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(tmp_path / "mesh.msh")))
     assert read.cell_count == 128

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from freqbias.nn.backends import choose_backend, make_transforms
-from freqbias.problem import Gaussian, Grid, InputError, Network, Problem, Samples, Scattered
+from freqbias.errors import InputError
+from freqbias.nn import choose_backend, make_transforms
+from freqbias.numerics import Grid, Scattered
+from freqbias.problem import Gaussian, Network, Problem, Samples
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda:0")
 CLOUD = Scattered(np.random.default_rng(0).uniform(size=(4096, 2)))

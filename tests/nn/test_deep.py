@@ -8,10 +8,10 @@ import pytest
 import torch
 from scipy import integrate, special, stats
 
-from freqbias.nn.deep import DeepNetwork
+from freqbias.nn import DeepNetwork
 from freqbias.nn.deep_layout import DeepLayout
-from freqbias.numerics import drawn_values
-from freqbias.problem import Gaussian, Grid, Network, Problem, Samples, Scattered
+from freqbias.numerics import Grid, Scattered
+from freqbias.problem import Gaussian, Network, Problem, Samples, initial_values
 
 PHI = {
     "relu": lambda y: torch.clamp(y, min=0),
@@ -85,11 +85,11 @@ def assert_equal_to_definition(problem: Problem, network: DeepNetwork, bound: fl
     flat = state.cpu()
     jacobian = torch.autograd.functional.jacobian(lambda s: definition(s, problem).ravel(), flat)
     f, target = definition(flat, problem), torch.from_numpy(problem.samples.values)
-    error, slope = network.flow(state)
+    error, derivative = network.flow(state)
     assert distance(error, f - target) < bound
-    assert distance(slope, -jacobian.T @ (f - target).ravel() / target.shape[1]) < bound
+    assert distance(derivative, -jacobian.T @ (f - target).ravel() / target.shape[1]) < bound
     change = torch.sin(torch.arange(len(flat), dtype=torch.float64))
-    assert distance(network.push(state, change.to(state.device)).ravel(), jacobian @ change) < bound
+    assert distance(network.jvp(state, change.to(state.device)).ravel(), jacobian @ change) < bound
     assert distance(network.kernel_matrix(state).double(), jacobian @ jacobian.T) < bound
 
 
@@ -139,15 +139,15 @@ def test_a_symmetric_network_starts_at_exactly_0(precision):
     network = DeepNetwork(problem, precision=precision)
     assert not network.values(network.start).any()
     assert torch.equal(network.flow(network.start)[0], -torch.from_numpy(problem.samples.values))
-    assert not drawn_values(problem).any()
+    assert not initial_values(problem).any()
 
 
 @pytest.mark.parametrize("activation", PHI)
 def test_the_start_that_the_equation_takes_is_that_of_the_network(monkeypatch, activation):
-    monkeypatch.setattr("freqbias.numerics.superposition.CHUNK", 30)  # several chunks of samples
+    monkeypatch.setattr("freqbias.problem.initial_network.CHUNK", 30)  # several chunks of samples
     problem = problem_of(activation, 4, False, 2, 2)
     network = DeepNetwork(problem, precision="double")
-    assert distance(torch.from_numpy(drawn_values(problem)), network.values(network.start)) < 1e-12
+    assert distance(torch.from_numpy(initial_values(problem)), network.values(network.start)) < 1e-12
 
 
 def test_the_error_held_out_is_that_of_the_network_itself(monkeypatch):

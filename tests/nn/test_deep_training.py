@@ -9,14 +9,13 @@ import pytest
 import torch
 
 from freqbias import nn
-from freqbias.nn.backends import choose_backend
-from freqbias.nn.deep import DeepNetwork
-from freqbias.nn.device import check_memory
+from freqbias.errors import InputError, StoppedEarly
+from freqbias.nn import DeepNetwork, choose_backend
+from freqbias.nn.device import check_training_memory
 from freqbias.nn.sharding import Shards
-from freqbias.numerics import drawn_values
+from freqbias.numerics import Grid, Scattered
 from freqbias.pde.solver import start_errors
-from freqbias.problem import Gaussian, Grid, InputError, Network, Problem, Samples, Scattered, Training, waves
-from freqbias.runtime import StoppedEarly
+from freqbias.problem import Gaussian, Network, Problem, Samples, Training, initial_values, waves
 from tests import launch, oracle
 from tests.nn.test_ntk_stage import read
 from tests.nn.test_ntk_stage import run_in as run_ntk_in
@@ -47,7 +46,7 @@ def test_a_small_target_is_learnt_as_the_networks_own_kernel_has_it(activation, 
     for factor in (1.0, 1e-6):
         problem = problem_of(factor * values, **network)
         if not symmetric:  # a target that close to the network's own start
-            problem = problem_of(factor * values + drawn_values(problem), **network)
+            problem = problem_of(factor * values + initial_values(problem), **network)
         kernel = nn.EmpiricalKernel(problem)
         training = nn.LinearisedTraining(kernel, kernel.start)
         trained = nn.train(problem, Training(precision="double", tolerance=1e-7)).error
@@ -137,15 +136,15 @@ def test_it_cannot_be_shared_out():
     shards = Shards()
     shards.comm = SimpleNamespace(size=2)
     with pytest.raises(InputError, match=r"\[network\] depth = 4: .* 2 processes; leave --shard out"):
-        nn.prepare(problem_of(), shards=shards)
+        nn.plan_training(problem_of(), shards=shards)
 
 
 def test_a_network_that_does_not_fit_is_refused_before_it_is_drawn(monkeypatch):
     monkeypatch.setattr("freqbias.nn.deep.draw_deep", lambda *_, **__: pytest.fail("drawn"))
     wide = problem_of(hidden_width=1_000_000)
     with pytest.raises(InputError, match=r"\[network\] width = 60, hidden_width = 1000000 .* GiB"):
-        nn.prepare(wide)
-    check_memory(problem_of(), precision="single", device=CPU)
+        nn.plan_training(wide)
+    check_training_memory(problem_of(), precision="single", device=CPU)
 
 
 def test_the_memory_of_a_kernel_in_many_channels_is_foreseen():
@@ -155,7 +154,8 @@ def test_the_memory_of_a_kernel_in_many_channels_is_foreseen():
         from pathlib import Path
         import numpy as np
         from freqbias.nn.deep import DeepNetwork
-        from freqbias.problem import Gaussian, Grid, Network, Problem, Samples
+        from freqbias.numerics import Grid
+        from freqbias.problem import Gaussian, Network, Problem, Samples
 
         def peak():  # of this process: what getrusage says begins with that of the one that started it
             return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
@@ -180,7 +180,7 @@ def test_the_memory_of_a_kernel_in_many_channels_is_foreseen():
 
 def test_the_step_is_that_of_the_wide_and_of_the_drawn_network():
     problem = problem_of()
-    plan = nn.prepare(problem)
+    plan = nn.plan_training(problem)
     network = DeepNetwork(problem, precision="double")
     largest = np.linalg.eigvalsh(network.kernel_matrix(network.start).numpy() / GRID.size)[-1]
     wide = nn.InfiniteWidthKernel(problem).largest_eigenvalue()

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from freqbias.nn import FourierSum
 from freqbias.nn.dense import DenseTransforms
-from freqbias.nn.fourier_sum import FourierSum
 from freqbias.nn.nufft import NufftTransforms
 from freqbias.nn.separable import SeparableTransforms
-from freqbias.problem import Grid, Scattered
+from freqbias.numerics import Grid, Scattered
 
 CLOUD = Scattered(np.random.default_rng(1).normal(size=(9, 2)) * [1.0, 0.3] + [0.0, 5.0])
 CASES = [

@@ -8,12 +8,18 @@ import pytest
 import torch
 
 from freqbias import problem as statement
-from freqbias.nn import EmpiricalKernel, FourierSum, make_transforms, train
-from freqbias.nn.device import memory_needed
-from freqbias.nn.network import FourierNetwork
-from freqbias.nn.plan import prepare
-from freqbias.nn.training import trajectory
-from freqbias.problem import ErrorHistory, Gaussian, Grid, Network, Problem, Samples, Training, waves
+from freqbias.nn import (
+    EmpiricalKernel,
+    FourierNetwork,
+    FourierSum,
+    make_transforms,
+    plan_training,
+    train,
+    training_memory,
+    trajectory,
+)
+from freqbias.numerics import Grid
+from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Samples, Training, waves
 from tests import launch
 from tests.nn.test_gradients import BOUNDS, GRIDS, SCATTERED, assert_equal_to_dense, problem_on
 from tests.nn.test_sharding import RUN, by_torchrun
@@ -137,7 +143,7 @@ def test_a_gpu_trains_the_same_diagonal_layer_and_error_held_out(backend):
 def test_a_training_goes_on_between_cpu_and_gpu(integrator):
     settings = Training(integrator=integrator, precision="double", **SETTINGS[integrator])
     problem = problem_of(END.get(integrator, 20.0))
-    plans = [prepare(problem, settings.model_copy(update={"device": device})) for device in ("cpu", "cuda")]
+    plans = [plan_training(problem, settings.model_copy(update={"device": device})) for device in ("cpu", "cuda")]
     for one, other in (plans, plans[::-1]):
         whole = list(trajectory(one))
         middle = whole[len(whole) // 2]
@@ -153,11 +159,11 @@ def test_the_estimate_of_the_memory_is_from_above_and_not_far(backend):
     problem = replace(problem, network=problem.network.model_copy(update={"width": width}), times=np.array([0.0, 1e-3]))
     torch.cuda.empty_cache()
     before, lowest = torch.cuda.mem_get_info(CUDA)[0], []
-    plan = prepare(problem, Training(device="cuda", backend=backend))
+    plan = plan_training(problem, Training(device="cuda", backend=backend))
     for _ in trajectory(plan):
         lowest.append(torch.cuda.mem_get_info(CUDA)[0])  # cuFINUFFT's own is in it
     taken = before - min(lowest)
-    assert 0.1 < taken / memory_needed(problem, precision="single", backend=backend) < 1
+    assert 0.1 < taken / training_memory(problem, precision="single", backend=backend) < 1
 
 
 def run_file(tmp_path) -> tuple:
@@ -187,7 +193,7 @@ def test_sums_over_the_neurons_by_nccl(tmp_path):
         import torch.distributed as dist
         import numpy as np
         from freqbias import problem
-        from freqbias.nn.plan import prepare
+        from freqbias.nn.training_plan import prepare
         from freqbias.nn.sharding import Sharded
         from freqbias.nn.training import trajectory
         run = problem.load(sys.argv[1])

@@ -7,8 +7,8 @@ import finufft
 import pytest
 import torch
 
+from freqbias.nn import FourierNetwork
 from freqbias.nn.gpu_nufft import CufinufftTransforms
-from freqbias.nn.network import FourierNetwork
 from tests.nn.test_gradients import BOUNDS, GRIDS, SCATTERED, assert_equal_to_dense, problem_on
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from freqbias.nn import FourierNetwork
 from freqbias.nn.dense import DenseTransforms
-from freqbias.nn.network import FourierNetwork
 from freqbias.nn.nufft import NufftTransforms
 from freqbias.nn.separable import SeparableTransforms
 from freqbias.nn.trainable import loss
-from freqbias.problem import Gaussian, Grid, Network, Problem, Samples, Scattered, Sites
+from freqbias.numerics import Grid, Scattered, Sites
+from freqbias.problem import Gaussian, Network, Problem, Samples
 
 GRIDS = [
     Grid((32,), (0.4,)),
@@ -68,8 +69,8 @@ def distance(found: torch.Tensor, expected: np.ndarray) -> float:
 
 def assert_equal_to_dense(problem: Problem, network: FourierNetwork, bound: float) -> None:
     f, u, (by_a, by_b, by_w) = dense(problem, network)
-    error, slope = network.flow(network.start)
-    amplitude_slope, frequency_slope = network.layout.split(slope)
+    error, negative_gradient = network.flow(network.start)
+    amplitude_slope, frequency_slope = network.layout.split(negative_gradient)
     assert distance(network.values(network.start), f) < bound
     assert distance(error, u) < bound
     assert distance(amplitude_slope.real, -by_a) < bound

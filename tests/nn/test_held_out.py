@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from freqbias.errors import InputError
 from freqbias.nn import train
-from freqbias.nn.networks import network_of
-from freqbias.problem import ErrorHistory, Grid, InputError, Samples, Scattered, build, parse
+from freqbias.nn.network_choice import make_network
+from freqbias.numerics import Grid, Scattered
+from freqbias.problem import ErrorHistory, Samples, build, parse
 from freqbias.problem.samples import SPLIT
 from tests import oracle
 from tests.problem.run_files import table
@@ -100,7 +102,7 @@ def test_the_error_held_out_is_that_of_the_network_itself(diagonal):
         problem, network=problem.network.model_copy(update={"width": 100, "diagonal": diagonal}), laws=None
     )
     mirrored = replace(problem, samples=problem.held_out, held_out=problem.samples)
-    networks = [network_of(each, "dense", precision="double") for each in (problem, mirrored)]
+    networks = [make_network(each, "dense", precision="double") for each in (problem, mirrored)]
     state = networks[0].start
     state += 0.1 * torch.randn(state.shape, generator=torch.Generator().manual_seed(0), dtype=state.dtype)
     expected, _ = networks[1].flow(state)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from freqbias import nn
-from freqbias.numerics import Schedule
-from freqbias.problem import Gaussian, Grid, Network, Problem, Samples, Training, waves
+from freqbias.numerics import Grid, Schedule
+from freqbias.problem import Gaussian, Network, Problem, Samples, Training, waves
 from tests import oracle
 
 TIMES = np.array([0.0, 2.0, 4.0, 9.0, 40.0])
@@ -45,7 +45,7 @@ def test_the_steps_of_a_small_target_are_those_of_the_actual_training(integrator
         values = values + kernel.start + problem.samples.values
         problem = problem_of(values, width=60, symmetric=False)
         kernel = nn.EmpiricalKernel(problem)
-    plan = nn.prepare(problem, Training(integrator=integrator, step=0.9 / kernel.largest_eigenvalue()))
+    plan = nn.plan_training(problem, Training(integrator=integrator, step=0.9 / kernel.largest_eigenvalue()))
     assert len(set(plan.schedule.sizes)) > 1
     training = nn.LinearisedTraining(kernel, kernel.start)
     flow, products = training.flow(TIMES), training.products
@@ -63,7 +63,7 @@ def test_the_steps_of_a_wide_network_are_those_of_its_actual_training():
         problem = problem_of(TARGET.values, width=width)
         kernel = nn.EmpiricalKernel(problem)
         settings = Training(integrator="gradient-descent", step=1 / kernel.largest_eigenvalue(), precision="double")
-        plan = nn.prepare(problem, settings)
+        plan = nn.plan_training(problem, settings)
         training = nn.LinearisedTraining(kernel, kernel.start)
         trained = nn.train(problem, settings).error
         left.append(distance(training.steps(plan.schedule, plan.integrator.taylor), trained))

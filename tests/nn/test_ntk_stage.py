@@ -8,9 +8,10 @@ import pytest
 
 from freqbias import nn, numerics
 from freqbias import problem as statement
-from freqbias.nn.ntk_stage import run_stage
-from freqbias.problem import ErrorHistory, InputError
-from freqbias.runtime import StoppedEarly, StopRequest, Store, UsageError
+from freqbias.errors import InputError, StoppedEarly, UsageError
+from freqbias.nn.ntk_stage import run_ntk
+from freqbias.problem import ErrorHistory
+from freqbias.runtime import StopRequest, Store
 from tests import oracle
 from tests.nn.test_stage import TABLES, StopAfter
 
@@ -19,7 +20,7 @@ FILES = {f"{name}.nc" for name in ("infinite-width", "infinite-width-steps", "em
 
 def run_in(folder: Path, *, resume=False, overwrite=False, stop=None, **changes) -> Store:
     run, store = statement.parse(TABLES | changes), Store(folder)
-    run_stage(run, statement.build(run), store, resume=resume, overwrite=overwrite, stop=stop or StopRequest())
+    run_ntk(run, statement.build(run), store, resume=resume, overwrite=overwrite, stop=stop or StopRequest())
     return store
 
 

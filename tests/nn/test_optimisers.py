@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from freqbias.nn import FourierNetwork, prepare, trajectory
+from freqbias.errors import InputError
+from freqbias.nn import FourierNetwork, plan_training, trajectory
 from freqbias.nn.nufft import NufftTransforms
 from freqbias.nn.optimisers import Momentum, batch_weights
-from freqbias.problem import Gaussian, Grid, InputError, Network, Problem, Samples, Training, draw
+from freqbias.numerics import Grid
+from freqbias.problem import Gaussian, Network, Problem, Samples, Training, draw
 
 N = 24
 SETTINGS = {
@@ -38,7 +40,7 @@ def kernel(problem: Problem) -> np.ndarray:
 
 def errors(problem: Problem, **settings) -> np.ndarray:
     """u (S + 1, N) after every step of the training."""
-    plan = prepare(problem, Training(precision="double", **settings))
+    plan = plan_training(problem, Training(precision="double", **settings))
     return np.array([each.error.numpy()[0] for each in trajectory(plan)])
 
 
@@ -89,13 +91,13 @@ def test_the_step_of_momentum_meets_the_tolerance_and_its_limit_is_that_of_stabi
 
 def test_sgd_takes_the_gradient_of_its_batches():
     problem, h = tiny(), 0.4
-    plan = prepare(problem, Training(precision="double", **SETTINGS["sgd"]))
+    plan = plan_training(problem, Training(precision="double", **SETTINGS["sgd"]))
     found, k, u = errors(problem, **SETTINGS["sgd"]), kernel(problem), -problem.samples.values[0]
     expected = [u]
     for step in range(len(found) - 1):
         expected.append(expected[-1] - h * k @ (plan.weights(step) * expected[-1]))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * np.abs(found[0] - found[-1]).max())
-    other = prepare(replace(problem, seed=2), Training(precision="double", **SETTINGS["sgd"]))
+    other = plan_training(replace(problem, seed=2), Training(precision="double", **SETTINGS["sgd"]))
     assert any((plan.weights(step) != other.weights(step)).any() for step in range(3))
 
 
@@ -111,18 +113,18 @@ def test_batches_are_of_their_size_and_on_average_all_samples():
 def test_the_first_step_of_adam_is_its_rate_for_every_weight(caplog):
     problem = tiny(scale=1.0)
     with caplog.at_level(logging.WARNING, "freqbias"):
-        start, after, *_ = trajectory(prepare(problem, Training(precision="double", **SETTINGS["adam"])))
+        start, after, *_ = trajectory(plan_training(problem, Training(precision="double", **SETTINGS["adam"])))
     assert "no gradient flow" in caplog.text
     assert after.time == pytest.approx(0.001)
     network = FourierNetwork(problem, NufftTransforms(problem.sites, precision="double"))
-    slope = network.flow(start.state)[1]
-    moved, expected = after.state - start.state, 0.001 * slope / (slope.abs() + 1e-8)
+    negative_gradient = network.flow(start.state)[1]
+    moved, expected = after.state - start.state, 0.001 * negative_gradient / (negative_gradient.abs() + 1e-8)
     torch.testing.assert_close(moved, expected, rtol=1e-6, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_training_that_goes_on_has_its_memory(name):
-    plan = prepare(tiny(0.02, scale=1.0) if name == "adam" else tiny(), Training(**SETTINGS[name]))
+    plan = plan_training(tiny(0.02, scale=1.0) if name == "adam" else tiny(), Training(**SETTINGS[name]))
     whole = list(trajectory(plan))
     for middle in (whole[0], whole[7]):
         rest = list(trajectory(plan, last=middle.checkpoint()))
@@ -132,4 +134,4 @@ def test_a_training_that_goes_on_has_its_memory(name):
 
 def test_a_batch_of_more_samples_than_there_are_is_refused():
     with pytest.raises(InputError, match=r"\[training\] batch = 25: there are 24 samples; use at most as many"):
-        prepare(tiny(), Training(integrator="sgd", batch=25))
+        plan_training(tiny(), Training(integrator="sgd", batch=25))

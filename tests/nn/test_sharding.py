@@ -11,7 +11,7 @@ import torch
 
 from freqbias import nn
 from freqbias import problem as statement
-from freqbias.nn.network import Layout
+from freqbias.nn.network import StateLayout
 from freqbias.nn.sharding import Sharded, Shards
 from freqbias.problem import ErrorHistory
 from tests import launch
@@ -44,8 +44,9 @@ STOPPED = """
     import sys
     from pathlib import Path
     from freqbias import problem
-    from freqbias.nn.stage import run_stage
-    from freqbias.runtime import StoppedEarly, StopRequest, Store, rank
+    from freqbias.nn.stage import run_nn
+    from freqbias.errors import StoppedEarly
+    from freqbias.runtime import StopRequest, Store, rank
 
     class AtTheSeventhStep(StopRequest):
         asked = 0
@@ -57,7 +58,7 @@ STOPPED = """
 
     run = problem.load(Path(sys.argv[1]))
     try:
-        run_stage(run, problem.build(run), Store(Path(sys.argv[2])), resume=False, overwrite=False,
+        run_nn(run, problem.build(run), Store(Path(sys.argv[2])), resume=False, overwrite=False,
                   stop=AtTheSeventhStep(), shard=True)
     except StoppedEarly:
         sys.stdout.write("stopped\\n")
@@ -190,7 +191,7 @@ def test_what_is_not_finite_on_one_process_is_raised_on_all():
 
 @pytest.mark.parametrize("more", [0, 2], ids=["plain", "with a diagonal layer"])
 def test_a_row_of_the_state_is_a_parameter_and_a_column_a_neuron(more):
-    whole, part, state = Layout(5, 3, 2), Layout(2, 3, 2), torch.arange(40.0 + 5 * more, dtype=torch.float64)
+    whole, part, state = StateLayout(5, 3, 2), StateLayout(2, 3, 2), torch.arange(40.0 + 5 * more, dtype=torch.float64)
     rows = whole.rows(state)
     torch.testing.assert_close(whole.from_rows(rows), state)
     sliced = part.from_rows(rows[:, 1:3])

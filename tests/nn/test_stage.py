@@ -10,11 +10,11 @@ import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
 from freqbias import problem as statement
-from freqbias.nn import prepare, train
-from freqbias.nn.stage import run_stage
-from freqbias.problem import ComputationError, ErrorHistory, InputError
-from freqbias.problem.training_settings import Training
-from freqbias.runtime import Stage, StoppedEarly, StopRequest, Store, UsageError
+from freqbias.errors import ComputationError, InputError, StoppedEarly, UsageError
+from freqbias.nn import plan_training, train
+from freqbias.nn.stage import run_nn
+from freqbias.problem import ErrorHistory, Training
+from freqbias.runtime import Stage, StopRequest, Store
 
 TRAINING_KEYS = {"sgd": {"batch": 9}, "adam": {"step": 0.01}}  # what an integrator needs besides
 TRAININGS = get_args(Training.model_fields["integrator"].annotation)
@@ -45,7 +45,7 @@ class StopAfter(StopRequest):
 
 def run_in(folder: Path, *, resume=False, overwrite=False, stop=None, **changes) -> Store:
     run, store = statement.parse(TABLES | changes), Store(folder)
-    run_stage(run, statement.build(run), store, resume=resume, overwrite=overwrite, stop=stop or StopRequest())
+    run_nn(run, statement.build(run), store, resume=resume, overwrite=overwrite, stop=stop or StopRequest())
     return store
 
 
@@ -138,7 +138,7 @@ def test_a_resumed_training_keeps_the_steps_it_began_with(tmp_path, monkeypatch)
     run_in(tmp_path / "whole", training={})
     with pytest.raises(StoppedEarly):
         run_in(tmp_path / "parts", training={}, stop=StopAfter(20))
-    monkeypatch.setattr("freqbias.nn.integrators.Integrator.largest_step", lambda *_: 0.1)  # another version's decision
+    monkeypatch.setattr("freqbias.nn.runge_kutta.Integrator.largest_step", lambda *_: 0.1)  # another version's decision
     run_in(tmp_path / "parts", training={}, resume=True)
     np.testing.assert_array_equal(history_in(tmp_path / "parts").error, history_in(tmp_path / "whole").error)
 
@@ -148,7 +148,7 @@ LONG = {"end": 1000.0, "outputs": 5}
 
 def diverge(folder: Path, checkpoint: float = 0.0) -> dict[str, object]:
     """The loss falls for a while, before the fastest mode takes over. Returns the settings of the training."""
-    lambda_max = prepare(statement.build(statement.parse(TABLES))).lambda_max
+    lambda_max = plan_training(statement.build(statement.parse(TABLES))).lambda_max
     training = {"step": 2.5 / lambda_max, "integrator": "gradient-descent", "checkpoint": checkpoint}
     with pytest.raises(ComputationError, match="diverged at step"):
         run_in(folder, training=training, time=LONG)
@@ -224,7 +224,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_tensorboard_shows_the_training_and_each_step_once_after_a_stop(tmp_path, monkeypatch):
-    monkeypatch.setattr("freqbias.nn.board.SHOW_EVERY", 0.0)
+    monkeypatch.setattr("freqbias.nn.tensorboard_log.SHOW_EVERY", 0.0)
     watched = {"step": 0.5, "tensorboard": True}
     run_in(tmp_path / "whole", training=watched)
     shown = scalars(tmp_path / "whole")
@@ -248,7 +248,7 @@ def test_tensorboard_shows_the_training_and_each_step_once_after_a_stop(tmp_path
 
 
 def test_tensorboard_that_is_not_installed_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("freqbias.nn.plan.find_spec", lambda name: None)
+    monkeypatch.setattr("freqbias.nn.training_plan.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"\[training\] tensorboard = true.*uv sync --extra tensorboard"):
         run_in(tmp_path / "out", training={"tensorboard": True})
     assert not (tmp_path / "out").exists()
@@ -256,5 +256,5 @@ def test_tensorboard_that_is_not_installed_is_refused(tmp_path, monkeypatch):
 
 def test_the_command_imports_nothing_heavy_before_it_works():
     heavy = "{'torch', 'numpy', 'scipy', 'xarray', 'pydantic', 'finufft'} & set(sys.modules)"
-    code = f"import sys, nn, nn.cli; assert not ({heavy}), {heavy}"
+    code = f"import sys, freqbias.nn, freqbias.nn.cli; assert not ({heavy}), {heavy}"
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)

@@ -6,22 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from freqbias.nn import FourierNetwork, InfiniteWidthKernel, prepare, train, trajectory
+from freqbias.errors import ComputationError, InputError
+from freqbias.nn import FourierNetwork, InfiniteWidthKernel, plan_training, train, trajectory
 from freqbias.nn.nufft import NufftTransforms
-from freqbias.numerics import superpose
-from freqbias.problem import (
-    ComputationError,
-    Gaussian,
-    Grid,
-    InputError,
-    Network,
-    Problem,
-    Samples,
-    Scattered,
-    Training,
-    draw,
-    waves,
-)
+from freqbias.numerics import Grid, Scattered
+from freqbias.problem import Gaussian, Network, Problem, Samples, Training, draw, network_values, waves
 from tests import oracle
 
 TIMES = np.array([0.0, 3.0, 4.5, 20.0])
@@ -50,7 +39,8 @@ def test_the_record_is_complete():
 def test_a_network_that_is_not_symmetric_starts_from_its_draw():
     problem = small(symmetric=False, width=401)
     start = (
-        superpose(draw(problem.density, problem.network, dimension=1, seed=2), problem.grid) - problem.samples.values
+        network_values(draw(problem.density, problem.network, dimension=1, seed=2), problem.grid)
+        - problem.samples.values
     )
     np.testing.assert_allclose(train(problem, Training(precision="double")).error[0], start, rtol=0, atol=1e-10)
 
@@ -83,7 +73,7 @@ def test_the_tolerance_is_kept_and_not_wasted_on_the_fastest_mode(integrator, to
     grid, network = Grid((48,), (1.0,)), Network(width=4096, sigma_a=1.0, sampling="sobol")
     mode = np.linalg.eigh(oracle.dense_kernel(grid.positions(), oracle.gaussian(5.0), 1.0))[1][:, -1:].T
     settings = Training(integrator=integrator, precision="double", tolerance=tolerance)
-    plan = prepare(Problem(Gaussian(5.0), Samples(grid, 1e-3 * mode), network, np.array([0.0, 1.0])), settings)
+    plan = plan_training(Problem(Gaussian(5.0), Samples(grid, 1e-3 * mode), network, np.array([0.0, 1.0])), settings)
     z = plan.step * plan.lambda_max
     times = (
         plan.step * max(1, round(0.2 / z)) * np.arange(max(4, round(2 / max(z, 0.2))))
@@ -97,9 +87,12 @@ def test_the_tolerance_is_kept_and_not_wasted_on_the_fastest_mode(integrator, to
 
 
 def test_the_given_tolerance_counts_where_the_settings_have_none():
-    assert prepare(small(), tolerance=1e-2).step > prepare(small(), tolerance=1e-4).step
-    assert prepare(small(), Training(tolerance=1e-2), tolerance=1e-4).step == prepare(small(), tolerance=1e-2).step
-    assert prepare(small(), Training(step=0.25)).step == 0.25
+    assert plan_training(small(), tolerance=1e-2).step > plan_training(small(), tolerance=1e-4).step
+    assert (
+        plan_training(small(), Training(tolerance=1e-2), tolerance=1e-4).step
+        == plan_training(small(), tolerance=1e-2).step
+    )
+    assert plan_training(small(), Training(step=0.25)).step == 0.25
 
 
 def test_the_kernel_of_a_problem_is_prepared_once(monkeypatch):
@@ -110,7 +103,7 @@ def test_the_kernel_of_a_problem_is_prepared_once(monkeypatch):
     )
     one, other = small(), small(width=2000)
     asked = [(one, 1e-2), (one, 1e-4), (other, 1e-4)]
-    steps = [prepare(problem, tolerance=tolerance).step for problem, tolerance in asked]
+    steps = [plan_training(problem, tolerance=tolerance).step for problem, tolerance in asked]
     assert made == [one, other] and steps[0] > 2 * steps[1]
 
 
@@ -122,7 +115,7 @@ def test_single_precision_follows_double():
 
 
 def test_going_on_from_a_snapshot_gives_the_same_bits():
-    plan = prepare(small())
+    plan = plan_training(small())
     whole = list(trajectory(plan))
     middle = whole[len(whole) // 2]
     rest = list(trajectory(plan, last=middle.checkpoint()))
@@ -147,7 +140,7 @@ def test_the_automatic_step_is_stable_for_narrow_networks_too(integrator, width)
     ratios = []
     for seed in (0, 3):
         problem = small(width=width, seed=seed, times=np.array([0.0, 1.0, 3.0]))
-        plan = prepare(problem, Training(integrator=integrator, tolerance=0.03))
+        plan = plan_training(problem, Training(integrator=integrator, tolerance=0.03))
         ratios.append(plan.lambda_max / InfiniteWidthKernel(problem).largest_eigenvalue())
         assert (np.diff(train(problem, plan.settings).loss) < 0).all()
     assert min(ratios) >= 1 and max(ratios) > 3
@@ -162,7 +155,9 @@ def test_lambda_max_bounds_the_drawn_kernel_from_above(width):
     np.testing.assert_allclose(matrix, matrix.T, rtol=0, atol=1e-10 * np.abs(matrix).max())
     largest = np.linalg.eigvalsh(matrix)[-1]
     assert (
-        largest <= prepare(problem).lambda_max <= max(1.06 * largest, InfiniteWidthKernel(problem).largest_eigenvalue())
+        largest
+        <= plan_training(problem).lambda_max
+        <= max(1.06 * largest, InfiniteWidthKernel(problem).largest_eigenvalue())
     )
 
 
@@ -176,17 +171,17 @@ def test_a_divergence_of_the_automatic_step_does_not_advise_it(monkeypatch):
 def test_an_automatic_step_that_makes_too_many_steps_does_not_advise_itself():
     problem = Problem(Gaussian(5.0), small().samples, Network(width=40, sigma_a=1e12), np.array([0.0, 1.0]))
     with pytest.raises(InputError, match=r"makes .* steps; use a shorter \[time\] end") as met:
-        prepare(problem)
+        plan_training(problem)
     assert 'or "auto"' not in str(met.value)
 
 
 @pytest.mark.parametrize("integrator, limit", [("gradient-descent", 2.0), ("heun", 2.0), ("rk4", 2.785)])
 def test_an_unstable_step_is_warned_of(integrator, limit, caplog):
-    lambda_max = prepare(small()).lambda_max
+    lambda_max = plan_training(small()).lambda_max
     problem = small(times=np.array([0.0, 100 * limit / lambda_max]))
     for factor, warnings in ((0.99, 0), (1.02, 1)):
         caplog.clear()
-        next(trajectory(prepare(problem, Training(integrator=integrator, step=factor * limit / lambda_max))))
+        next(trajectory(plan_training(problem, Training(integrator=integrator, step=factor * limit / lambda_max))))
         found = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
         assert len(found) == warnings and all(integrator in message for message in found)
 
@@ -197,7 +192,7 @@ def test_an_absent_gpu_is_refused_by_key_value_and_remedy(monkeypatch):
         with pytest.raises(
             InputError, match=rf'\[training\] device = "{device}": there is no CUDA GPU .* use "cpu" or "auto"'
         ):
-            prepare(small(), Training(device=device))
+            plan_training(small(), Training(device=device))
 
 
 def test_a_gpu_beyond_the_last_is_refused(monkeypatch):
@@ -206,7 +201,7 @@ def test_a_gpu_beyond_the_last_is_refused(monkeypatch):
     with pytest.raises(
         InputError, match=r'device = "cuda:3": there is only cuda:0, cuda:1 here; use "cpu" or "auto", or "cuda:1"'
     ):
-        prepare(small(), Training(device="cuda:3"))
+        plan_training(small(), Training(device="cuda:3"))
 
 
 def test_a_network_larger_than_the_memory_is_refused_before_it_is_drawn(monkeypatch):
@@ -215,13 +210,13 @@ def test_a_network_larger_than_the_memory_is_refused_before_it_is_drawn(monkeypa
         r"\[network\] width = 1000000000 on 48 samples: .* about \d+ GiB on cpu, and 24 GiB .*use a smaller width"
     )
     with pytest.raises(InputError, match=expected):
-        prepare(small(width=10**9))
-    prepare(small(width=10**5))
+        plan_training(small(width=10**9))
+    plan_training(small(width=10**5))
 
 
 def test_more_steps_than_anyone_can_take_are_refused():
     with pytest.raises(InputError, match=r"\[training\] step = 1e-12 makes .* steps; use a larger step"):
-        prepare(small(), Training(step=1e-12))
+        plan_training(small(), Training(step=1e-12))
 
 
 def test_memory_that_runs_out_is_bad_input(monkeypatch):

@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from freqbias.errors import ComputationError
 from freqbias.numerics import Lanczos, Schedule, gradient_descent
-from freqbias.problem import ComputationError
 from tests.numerics.test_lanczos import semidefinite
 
 TIMES = np.array([0.0, 0.6, 5.0, 5.5, 300.0])

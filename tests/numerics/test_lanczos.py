@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+from freqbias.errors import ComputationError
 from freqbias.numerics import Lanczos, exponential, shift_invert_exponential
-from freqbias.problem import ComputationError
 
 TIMES = np.array([0.0, 0.3, 5.0, 200.0])
 

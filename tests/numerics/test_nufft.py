@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from freqbias.numerics import GridTransform, superpose
-from freqbias.problem import Gaussian, Grid, Network, draw, phase
+from freqbias.numerics import Grid, GridTransform, phase
+from freqbias.problem import Gaussian, Network, draw, network_values
 
 GRIDS = [
     Grid((32,), (0.4,)),
@@ -46,7 +46,7 @@ def test_moving_the_frequencies_keeps_the_plans_right():
     transform = GridTransform(grid, rng.normal(size=(9, 1)))
     transform.to_frequencies(values)
     moved = rng.normal(size=(14, 1))
-    transform.move_to(moved)
+    transform.set_frequencies(moved)
     assert distance(transform.to_frequencies(values), phase(moved, grid.positions()) @ values) < 3e-13
 
 
@@ -57,7 +57,7 @@ def test_superposition_is_the_network(grid):
     )
     angle = 2 * np.pi * neurons.frequencies @ grid.positions().T
     expected = (neurons.cosine @ np.cos(angle) + neurons.sine @ np.sin(angle)) / np.sqrt(50)
-    assert distance(superpose(neurons, grid), expected) < 3e-13
+    assert distance(network_values(neurons, grid), expected) < 3e-13
 
 
 def test_threads_share_the_frequencies_and_repeat_to_the_last_bit():

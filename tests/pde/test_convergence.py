@@ -13,11 +13,16 @@ from dolfinx import fem
 from scipy.special import jnp_zeros, jv, spherical_jn
 
 from freqbias.meshes import BoxPlan, LayeredPlan
-from freqbias.pde.evolution import Effort
-from freqbias.pde.forms import _at_quadrature
-from freqbias.pde.integrators import ShiftInvertLanczos, ThetaMethod, fastest_rate
-from freqbias.pde.local_operator import LocalOperator
-from freqbias.problem import Ball, Grid, Network, Problem, Uniform, waves
+from freqbias.numerics import Grid
+from freqbias.pde import (
+    IntegrationRecord,
+    LocalOperator,
+    ShiftInvertIntegrator,
+    ThetaMethod,
+    _at_quadrature,
+    fastest_rate,
+)
+from freqbias.problem import Ball, Network, Problem, Uniform, waves
 
 R, SIGMA_A, EXTENT = 3.0, 0.7, 1.3
 
@@ -80,8 +85,8 @@ def test_order_in_space_is_degree_plus_one(dimension, degree, coarse):
 
 def evolved(exact):
     """The state at t = 1 / rate."""
-    integrator = ShiftInvertLanczos(1e-12, fastest_rate(exact.operator.problem, operator="local", folded=False))
-    (state,) = integrator.evolve(exact.operator, exact.start(), np.array([0.0, 1 / exact.rate]), Effort())
+    integrator = ShiftInvertIntegrator(1e-12, fastest_rate(exact.operator.problem, operator="local", folded=False))
+    (state,) = integrator.evolve(exact.operator, exact.start(), np.array([0.0, 1 / exact.rate]), IntegrationRecord())
     return state
 
 
@@ -137,9 +142,9 @@ def test_order_in_time(theta, order):
     exact = mode(1, 24, 6)
     end, errors = 2 / exact.rate, []
     for steps in (20, 40):
-        effort = Effort()
-        (state,) = ThetaMethod(theta, end / steps).evolve(exact.operator, exact.start(), np.array([0.0, end]), effort)
-        assert effort.steps == steps
+        record = IntegrationRecord()
+        (state,) = ThetaMethod(theta, end / steps).evolve(exact.operator, exact.start(), np.array([0.0, end]), record)
+        assert record.steps == steps
         errors.append(exact.error(state, end))
     assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.1)
 
@@ -148,9 +153,9 @@ def test_shift_and_invert_serves_times_of_any_spread():
     """Output times over five decades are cut into groups, each right."""
     exact = mode(1, 24, 6)
     times = np.concatenate([[0.0], np.geomspace(1e-4, 10, 11)]) / exact.rate
-    integrator = ShiftInvertLanczos(1e-8, fastest=100 * exact.rate)
+    integrator = ShiftInvertIntegrator(1e-8, fastest=100 * exact.rate)
     assert [len(group) for group in integrator.groups(times[1:])] == [9, 2]
-    states = list(integrator.evolve(exact.operator, exact.start(), times, Effort()))
+    states = list(integrator.evolve(exact.operator, exact.start(), times, IntegrationRecord()))
     assert max(exact.error(state, t) for state, t in zip(states, times[1:], strict=True)) < 1e-7
 
 

@@ -8,22 +8,11 @@ import numpy as np
 import pytest
 
 from freqbias import pde
-from freqbias.meshes import plan
-from freqbias.pde.floor import accumulated
-from freqbias.problem import (
-    Ball,
-    Gaussian,
-    Grid,
-    InputError,
-    Mesh,
-    Network,
-    Pde,
-    Problem,
-    Samples,
-    Scattered,
-    Uniform,
-    deep,
-)
+from freqbias.errors import InputError
+from freqbias.meshes import plan_mesh
+from freqbias.numerics import Grid, Scattered
+from freqbias.pde.folding_defect import accumulated
+from freqbias.problem import Ball, Gaussian, Mesh, Network, Pde, Problem, Samples, Uniform, deep
 from tests import oracle
 from tests.pde.test_scattered import towards_the_ends, two_clusters
 
@@ -35,7 +24,7 @@ KERNELS = {
 FRACTIONS = np.array([0.0, 0.003, 0.1, 0.5, 1.0])  # of the time at which the error has come down
 
 
-def network_of(activation, depth, sigma_a):
+def make_network(activation, depth, sigma_a):
     return Network(width=2, sigma_a=sigma_a, depth=depth, hidden_width=2, activation=activation)
 
 
@@ -81,11 +70,11 @@ DENSITIES = {1: Gaussian(8.0), 2: Gaussian(3.0)}
 
 @cache
 def laws_of(dimension, activation, depth):
-    return deep(DENSITIES[dimension], network_of(activation, depth, 1.0), dimension)
+    return deep(DENSITIES[dimension], make_network(activation, depth, 1.0), dimension)
 
 
 def on_a_grid(dimension, activation, depth, window):
-    sites, network = GRIDS[dimension], network_of(activation, depth, 1.0)
+    sites, network = GRIDS[dimension], make_network(activation, depth, 1.0)
     problem = problem_of(DENSITIES[dimension], network, sites, target(sites.positions(), window))
     return replace(problem, laws=laws_of(dimension, activation, depth))
 
@@ -114,7 +103,7 @@ def test_without_its_atom_the_equation_is_another(dimension):
 def test_edges_of_the_laws_inside_the_box_do_not_ring(density, sites):
     """Long after, what is hardly learnt at all outside the edges would be learnt by their ringing."""
     noise = np.random.default_rng(4).normal(size=(1, sites.size))
-    problem = problem_of(density, network_of("sine", 3, 1.0), sites, noise, latest=1e4)
+    problem = problem_of(density, make_network("sine", 3, 1.0), sites, noise, latest=1e4)
     spectrum = pde.solve(problem, Pde(tolerance=1e-4))
     assert spectrum.attributes["folded"]
     error, left = worst_error(problem, spectrum)
@@ -125,7 +114,7 @@ def test_edges_of_the_laws_inside_the_box_do_not_ring(density, sites):
 @pytest.mark.parametrize("sigma", [0.01, 0.1])
 def test_a_peak_narrower_than_a_cell_is_resolved(sigma):
     """Most of the kernel then lies at xi = 0, far from what is to be learnt, and its errors have long to add up."""
-    network, noise = network_of("relu", 3, 1.0), np.random.default_rng(4).normal(size=(1, 80))
+    network, noise = make_network("relu", 3, 1.0), np.random.default_rng(4).normal(size=(1, 80))
     problem = Problem(Gaussian(sigma), Samples(GRIDS[1], noise), network, np.array([0.0, 20.0, 400.0]))
     error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-3)))
     assert left > 0.5
@@ -150,7 +139,7 @@ def samples_at(place, count, dimension):
 @pytest.mark.parametrize("place", [two_clusters, towards_the_ends], ids=lambda place: place.__name__)
 @pytest.mark.parametrize("dimension, sigma, activation", [(1, 4.0, "relu"), (1, 15.0, "tanh"), (2, 1.0, "sine")])
 def test_scattered(dimension, sigma, activation, place):
-    network = network_of(activation, 3, 1.0)
+    network = make_network(activation, 3, 1.0)
     problem = problem_of(Gaussian(sigma), network, *samples_at(place, 100, dimension), left=0.3)
     spectrum = pde.solve(problem, Pde(tolerance=1e-3))
     error, left = worst_error(problem, spectrum)
@@ -163,7 +152,7 @@ def test_scattered(dimension, sigma, activation, place):
 def test_what_a_mesh_leaves_out_between_scattered_samples_is_told(dimension, half_width, caplog):
     """The floor bounds the error; it is up to ten times that where the flow damps what it adds up."""
     sites, values = samples_at(two_clusters, 120, dimension)
-    problem = problem_of(Gaussian({1: 4.0, 2: 1.0}[dimension]), network_of("relu", 3, 1.0), sites, values, left=0.3)
+    problem = problem_of(Gaussian({1: 4.0, 2: 1.0}[dimension]), make_network("relu", 3, 1.0), sites, values, left=0.3)
     with caplog.at_level(logging.WARNING, "freqbias"):
         spectrum = pde.solve(problem, Pde(tolerance=1e-4), mesh=Mesh(half_width=half_width))
     error, _ = worst_error(problem, spectrum)
@@ -182,10 +171,10 @@ def test_what_a_mesh_of_ones_own_leaves_out_on_a_grid_is_told(caplog):
 
 def test_what_is_left_out_is_told_by_a_few_samples_of_many(monkeypatch):
     sites, values = samples_at(towards_the_ends, 120, 1)
-    problem = problem_of(Gaussian(4.0), network_of("relu", 3, 1.0), sites, values, left=0.3)
+    problem = problem_of(Gaussian(4.0), make_network("relu", 3, 1.0), sites, values, left=0.3)
     floors = []
     for probes in (120, 20):
-        monkeypatch.setattr("freqbias.pde.floor.PROBES", probes)
+        monkeypatch.setattr("freqbias.pde.folding_defect.PROBES", probes)
         spectrum = pde.solve(problem, Pde(tolerance=1e-4), mesh=Mesh(half_width=60.0))
         floors.append(spectrum.attributes["floor"])
     assert floors[1] == pytest.approx(floors[0], rel=0.5)  # and not less by the root of six
@@ -201,7 +190,7 @@ def test_defects_that_fall_exponentially_are_added_up_exactly():
 def test_local_operator_for_an_odd_activation():
     sites = Grid((128,), (1.0,))
     values = target(sites.positions(), 0.08)
-    problem = problem_of(Gaussian(6.0), network_of("sine", 3, 1.0), sites, values)
+    problem = problem_of(Gaussian(6.0), make_network("sine", 3, 1.0), sites, values)
     spectrum = pde.solve(problem, Pde(operator="local", tolerance=1e-3))
     error, left = worst_error(problem, spectrum)
     assert left < 0.2
@@ -211,4 +200,4 @@ def test_local_operator_for_an_odd_activation():
 
 def test_local_operator_refuses_relu():
     with pytest.raises(InputError, match=r'atom of 0.318 .* use operator = "data", or an odd \[network\] activation'):
-        plan(on_a_grid(1, "relu", 3, 0.2), Pde(operator="local"))
+        plan_mesh(on_a_grid(1, "relu", 3, 0.2), Pde(operator="local"))

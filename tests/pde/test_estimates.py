@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from freqbias.pde.adaptive import Adaptive
-from freqbias.pde.evolution import Effort
-from freqbias.pde.krylov import Lanczos, ShiftInvertLanczos
-from freqbias.pde.theta import ThetaMethod
+from freqbias.pde import AdaptiveIntegrator, IntegrationRecord, ShiftInvertIntegrator, ThetaMethod
+from freqbias.pde.krylov import LanczosIntegrator
 
 SIZE = 60
 
@@ -17,7 +15,7 @@ SIZE = 60
 class Dense:
     """M and B as dense matrices: decay rates over `decades`, a few exact zeros, M far from the identity or it."""
 
-    spread = MPI.COMM_SELF
+    state_comm = MPI.COMM_SELF
 
     def __init__(self, seed, *, decades=5.0, identity=False):
         rng = np.random.default_rng(seed)
@@ -62,10 +60,10 @@ SHORT = np.array([0.0, 0.02])
 # stepping integrators add up such bounds at their full size, while the errors behind them decay with their modes; and
 # shift-and-invert looks back three steps, each of which divides the error by about 3.
 CASES = {
-    "lanczos": (Lanczos(1e-4), TIMES, 4),
-    "shift-and-invert": (ShiftInvertLanczos(1e-4, fastest=1.0), TIMES, 100),
-    "adaptive": (Adaptive(1e-3), TIMES, 25),
-    "adaptive, tight": (Adaptive(1e-6), TIMES, 25),
+    "lanczos": (LanczosIntegrator(1e-4), TIMES, 4),
+    "shift-and-invert": (ShiftInvertIntegrator(1e-4, fastest=1.0), TIMES, 100),
+    "adaptive": (AdaptiveIntegrator(1e-3), TIMES, 25),
+    "adaptive, tight": (AdaptiveIntegrator(1e-6), TIMES, 25),
     "backward euler": (ThetaMethod(1.0, 0.05), TIMES, 6),
     "backward euler, one step": (ThetaMethod(1.0, 0.02), SHORT, 1.5),
     "crank-nicolson": (ThetaMethod(0.5, 0.2), TIMES, 8),
@@ -78,13 +76,13 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_the_error_is_at_most_the_estimate_and_not_far_below(name, seed):
     integrator, times, slack = CASES[name]
-    operator, effort = Dense(seed, identity=name == "lanczos"), Effort()
-    states = list(integrator.evolve(operator, operator.start, times, effort))
+    operator, record = Dense(seed, identity=name == "lanczos"), IntegrationRecord()
+    states = list(integrator.evolve(operator, operator.start, times, record))
     error = operator.worst_error(states, operator.exact(np.exp(-np.outer(times[1:], operator.rates))))
-    assert error <= effort.error * (1 + 1e-6)
-    assert effort.error <= slack * error
+    assert error <= record.error * (1 + 1e-6)
+    assert record.error <= slack * error
     if hasattr(integrator, "tolerance"):
-        assert effort.error <= integrator.tolerance
-    assert effort.steps > 0
-    assert effort.factorisations == operator.solvers
-    assert (effort.solves > 0) == (operator.solvers > 0)
+        assert record.error <= integrator.tolerance
+    assert record.steps > 0
+    assert record.factorisations == operator.solvers
+    assert (record.solves > 0) == (operator.solvers > 0)

@@ -9,9 +9,11 @@ import pyvista
 import vtkmodules.vtkCommonCore
 
 from freqbias import pde
-from freqbias.meshes import plan
-from freqbias.pde.fields import lagrange_grid, spectrum_fields, write_fields
-from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, waves
+from freqbias.meshes import plan_mesh
+from freqbias.numerics import Grid
+from freqbias.pde import write_fields
+from freqbias.pde.fields import lagrange_grid, spectrum_fields
+from freqbias.problem import Gaussian, Network, Pde, Problem, waves
 
 NAMES = {"real", "imaginary", "magnitude", "phase", "damping", "diffusion", "rho_w"}
 
@@ -25,7 +27,7 @@ def solved(dimension, degree):
 
 def written(folder, dimension, degree):
     problem, spectrum = solved(dimension, degree)
-    fields = spectrum_fields(problem, spectrum, plan(problem, Pde(tolerance=1e-2, degree=degree)))
+    fields = spectrum_fields(problem, spectrum, plan_mesh(problem, Pde(tolerance=1e-2, degree=degree)))
     write_fields(folder, spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
     return problem, spectrum
 

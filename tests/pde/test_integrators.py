@@ -4,24 +4,25 @@ from mpi4py import MPI  # isort: skip
 import numpy as np
 import pytest
 
-from freqbias.pde.evolution import Effort
-from freqbias.pde.integrators import Adaptive, Lanczos, ShiftInvertLanczos, ThetaMethod, choose
-from freqbias.problem import ComputationError, Gaussian, Grid, Network, Pde, Problem, waves
+from freqbias.errors import ComputationError
+from freqbias.numerics import Grid, Lanczos
+from freqbias.pde import AdaptiveIntegrator, IntegrationRecord, ShiftInvertIntegrator, ThetaMethod, choose_integrator
+from freqbias.problem import Gaussian, Network, Pde, Problem, waves
 
 PROBLEM = Problem(
     Gaussian(4.0), waves(Grid((32,), (1.0,)), [[2.0]]), Network(width=2, sigma_a=1.0), np.array([0.0, 9.0])
 )
 
 
-@pytest.mark.parametrize("operator, kind", [("data", Lanczos), ("local", ShiftInvertLanczos)])
+@pytest.mark.parametrize("operator, kind", [("data", Lanczos), ("local", ShiftInvertIntegrator)])
 def test_lanczos_is_that_of_the_operator(operator, kind):
-    assert isinstance(choose(PROBLEM, Pde(operator=operator), folded=False), kind)
+    assert isinstance(choose_integrator(PROBLEM, Pde(operator=operator), folded=False), kind)
 
 
 @pytest.mark.parametrize("name, theta", [("crank-nicolson", 0.5), ("backward-euler", 1.0)])
 @pytest.mark.parametrize("step", ["auto", 0.7])
 def test_the_stepping_integrators_have_their_theta_and_step(name, theta, step):
-    chosen = choose(PROBLEM, Pde(operator="local", integrator=name, step=step), folded=False)
+    chosen = choose_integrator(PROBLEM, Pde(operator="local", integrator=name, step=step), folded=False)
     assert isinstance(chosen, ThetaMethod)
     assert chosen.theta == theta
     assert step in (chosen.step, "auto")
@@ -32,7 +33,7 @@ class Decaying:
     that `spread` stands in for."""
 
     def __init__(self, *, elsewhere):
-        self.spread, self.elsewhere, self.solves = self, elsewhere, 0
+        self.state_comm, self.elsewhere, self.solves = self, elsewhere, 0
 
     def apply(self, u):
         return u
@@ -57,12 +58,12 @@ class Decaying:
 def test_all_ranks_see_that_a_solution_is_not_finite_on_one(elsewhere):
     operator = Decaying(elsewhere=elsewhere)
     with pytest.raises(ComputationError, match="the solution is not finite"):
-        list(ThetaMethod(1.0, 0.1).evolve(operator, np.ones((1, 2)), np.array([0.0, 1.0]), Effort()))
+        list(ThetaMethod(1.0, 0.1).evolve(operator, np.ones((1, 2)), np.array([0.0, 1.0]), IntegrationRecord()))
 
 
 def test_an_error_that_is_not_a_number_is_no_error_of_0():
-    operator, effort = Decaying(elsewhere=False), Effort(scale=(1.0, 1.0))
-    operator.spread = MPI.COMM_SELF
-    assert np.isnan(effort.relative(operator, np.array([[1.0, 1.0], [1.0, np.nan]])))
+    operator, record = Decaying(elsewhere=False), IntegrationRecord(scale=(1.0, 1.0))
+    operator.state_comm = MPI.COMM_SELF
+    assert np.isnan(record.relative(operator, np.array([[1.0, 1.0], [1.0, np.nan]])))
     with pytest.raises(ComputationError, match="the error bound is nan"):
-        list(Adaptive(1e-3).evolve(operator, np.ones((1, 2)), np.array([0.0, 1.0]), Effort()))
+        list(AdaptiveIntegrator(1e-3).evolve(operator, np.ones((1, 2)), np.array([0.0, 1.0]), IntegrationRecord()))

@@ -5,22 +5,11 @@ import numpy as np
 import pytest
 
 from freqbias import pde
+from freqbias.errors import InputError
 from freqbias.meshes import LayeredPlan
-from freqbias.pde.solver import Solver
-from freqbias.problem import (
-    Annulus,
-    Ball,
-    Gaussian,
-    Grid,
-    InputError,
-    Mesh,
-    Mixture,
-    Network,
-    Pde,
-    Problem,
-    Samples,
-    Uniform,
-)
+from freqbias.numerics import Grid
+from freqbias.pde import Solver
+from freqbias.problem import Annulus, Ball, Gaussian, Mesh, Mixture, Network, Pde, Problem, Samples, Uniform
 from tests import oracle
 
 TIMES = np.array([0.0, 10.0, 100.0])

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from freqbias import pde
+from freqbias.errors import InputError
+from freqbias.numerics import Grid
 from freqbias.problem import (
     Annulus,
     Ball,
     Gaussian,
-    Grid,
-    InputError,
     Laplace,
     Laws,
     Mixture,

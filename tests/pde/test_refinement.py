@@ -5,10 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from freqbias.meshes import plan
-from freqbias.pde import cost
-from freqbias.pde.solver import Solver
-from freqbias.problem import Annulus, ComputationError, Gaussian, Grid, InputError, Mesh, Network, Pde, Problem, waves
+from freqbias.errors import ComputationError, InputError
+from freqbias.meshes import plan_mesh
+from freqbias.numerics import Grid
+from freqbias.pde import Solver, cost
+from freqbias.problem import Annulus, Gaussian, Mesh, Network, Pde, Problem, waves
 from tests import oracle
 
 ADAPTIVE = Mesh(adaptive=True)
@@ -72,19 +73,19 @@ def test_refusals(tmp_path):
 def test_a_refinement_can_be_stopped():
     rounds = []
 
-    def tick():
+    def on_step():
         rounds.append(None)
         if len(rounds) == 3:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        Solver(problem_of(1, 128), Pde(operator="local", degree=2), ADAPTIVE, tick=tick)
+        Solver(problem_of(1, 128), Pde(operator="local", degree=2), ADAPTIVE, on_step=on_step)
 
 
 def test_a_mesh_that_would_not_fit_is_refused_with_a_tolerance_that_does(monkeypatch):
     """And the first mesh before anything else."""
     problem, settings = problem_of(1, 128), Pde(operator="local", degree=2, tolerance=1e-4)
-    first = plan(problem, settings, ADAPTIVE)
+    first = plan_mesh(problem, settings, ADAPTIVE)
     monkeypatch.setattr(cost, "available_memory", lambda: cost.memory_to_refine(problem, first, growth=2.0))
     with pytest.raises(ComputationError, match=r"the next mesh, of \d+ cells, needs about .* use a \[pde\]") as refused:
         Solver(problem, settings, ADAPTIVE)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from freqbias import pde
-from freqbias.meshes import plan
-from freqbias.problem import Gaussian, InputError, Network, Pde, Problem, Samples, Scattered, Spectrum, Uniform
+from freqbias.errors import InputError
+from freqbias.meshes import plan_mesh
+from freqbias.numerics import Scattered
+from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, Spectrum, Uniform
 from tests import launch, oracle
 
 KERNELS = {Gaussian: lambda law: oracle.gaussian(law.sigma), Uniform: lambda law: oracle.uniform(law.radius)}
@@ -100,7 +102,7 @@ def test_the_start_of_a_drawn_network():
 
 def test_the_local_operator_is_refused():
     with pytest.raises(InputError, match=r'operator = "local".* layout = "scattered"; use operator = "data"'):
-        plan(problem_of(Gaussian(4.0), two_clusters(40, 1)), Pde(operator="local"))
+        plan_mesh(problem_of(Gaussian(4.0), two_clusters(40, 1)), Pde(operator="local"))
 
 
 RUN = """

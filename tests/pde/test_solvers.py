@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 from petsc4py import PETSc
 
+from freqbias.errors import ComputationError, UsageError
 from freqbias.meshes import BoxPlan, LayeredPlan
-from freqbias.pde import linear_algebra
-from freqbias.pde.local_operator import LocalOperator
-from freqbias.pde.petsc_options import start
-from freqbias.problem import Ball, ComputationError, Gaussian, Grid, Network, Problem, waves
-from freqbias.runtime import UsageError
+from freqbias.numerics import Grid
+from freqbias.pde import LocalOperator, linear_algebra, start
+from freqbias.problem import Ball, Gaussian, Network, Problem, waves
 
 BOXES = {2: BoxPlan.uniform((9.0, 9.0), (20, 20), 2), 3: BoxPlan.uniform((9.0,) * 3, (6, 6, 6), 2)}
 

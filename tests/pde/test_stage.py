@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from freqbias.pde.stage import run_stage
+from freqbias.errors import StoppedEarly
+from freqbias.pde.stage import run_pde
 from freqbias.problem import Mesh, Spectrum, build, parse, resolved
-from freqbias.runtime import StoppedEarly, StopRequest, Store
+from freqbias.runtime import StopRequest, Store
 from tests import launch
 
 
@@ -50,12 +51,12 @@ def test_stopped_at_any_step_and_resumed_is_the_same(integrator, operator, look,
     run = run_of(integrator, operator)
     problem = build(run)
     flags = {"resume": False, "overwrite": False}
-    run_stage(run, problem, Store(tmp_path / "whole"), **flags, stop=StopRequest())
+    run_pde(run, problem, Store(tmp_path / "whole"), **flags, stop=StopRequest())
     interrupted = Store(tmp_path / "interrupted")
     with pytest.raises(StoppedEarly, match="--resume"):
-        run_stage(run, problem, interrupted, **flags, stop=StopAt(look))
+        run_pde(run, problem, interrupted, **flags, stop=StopAt(look))
     assert not (interrupted.root / "pde").exists()
-    run_stage(run, problem, interrupted, resume=True, overwrite=False, stop=StopRequest())
+    run_pde(run, problem, interrupted, resume=True, overwrite=False, stop=StopRequest())
     whole, resumed = (Spectrum.load(tmp_path / name / "pde" / "spectrum.nc") for name in ("whole", "interrupted"))
     np.testing.assert_allclose(resumed.error, whole.error, rtol=0, atol=1e-12 * np.abs(whole.error).max())
     assert resumed.attributes["steps"] == whole.attributes["steps"]
@@ -66,8 +67,8 @@ def test_lanczos_is_not_thrown_away_once_it_has_ended(operator, tmp_path):
     """A signal after the last product stops nothing: what was computed is written."""
     run = run_of("lanczos", operator)
     problem, counting = build(run), StopAt(10**9)
-    run_stage(run, problem, Store(tmp_path / "counted"), resume=False, overwrite=False, stop=counting)
-    run_stage(run, problem, Store(tmp_path / "late"), resume=False, overwrite=False, stop=StopAt(counting.looks + 1))
+    run_pde(run, problem, Store(tmp_path / "counted"), resume=False, overwrite=False, stop=counting)
+    run_pde(run, problem, Store(tmp_path / "late"), resume=False, overwrite=False, stop=StopAt(counting.looks + 1))
     steps = Spectrum.load(tmp_path / "late" / "pde" / "spectrum.nc").attributes["steps"]
     assert counting.looks == steps, "one look a product, none after"
 
@@ -79,16 +80,16 @@ def test_lanczos_goes_on_from_the_products_it_has_made(operator, ranks, tmp_path
     run = run_of("lanczos", operator)
     (tmp_path / "run.toml").write_text(resolved(run))
     whole = tmp_path / "whole"
-    run_stage(run, build(run), Store(whole), resume=False, overwrite=False, stop=StopRequest())
+    run_pde(run, build(run), Store(whole), resume=False, overwrite=False, stop=StopRequest())
     expected = Spectrum.load(whole / "pde" / "spectrum.nc")
     kept = expected.attributes["steps"] // 2
     if ranks == 1:
         with pytest.raises(StoppedEarly):
-            run_stage(run, build(run), Store(tmp_path / "part"), resume=False, overwrite=False, stop=StopAt(kept + 1))
+            run_pde(run, build(run), Store(tmp_path / "part"), resume=False, overwrite=False, stop=StopAt(kept + 1))
     else:
         stop_after(kept, tmp_path, ranks)
     counting = StopAt(10**9)
-    run_stage(run, build(run), Store(tmp_path / "part"), resume=True, overwrite=False, stop=counting)
+    run_pde(run, build(run), Store(tmp_path / "part"), resume=True, overwrite=False, stop=counting)
     resumed = Spectrum.load(tmp_path / "part" / "pde" / "spectrum.nc")
     assert counting.looks == expected.attributes["steps"] - kept  # a look a product
     assert resumed.attributes["steps"] == expected.attributes["steps"]
@@ -101,13 +102,13 @@ def stop_after(kept, folder, ranks):
         import sys
         from pathlib import Path
         from freqbias.problem import build, load
-        from freqbias.pde.stage import run_stage
-        from freqbias.runtime import Store, run_guarded
+        from freqbias.pde.stage import run_pde
+        from freqbias.runtime import Store, exit_code_of
         from tests.pde.test_stage import StopAt
 
         run = load(Path(sys.argv[1]))
         flags = {"resume": False, "overwrite": False, "stop": StopAt(int(sys.argv[3]) + 1)}
-        sys.exit(run_guarded(lambda: run_stage(run, build(run), Store(Path(sys.argv[2])), **flags)))
+        sys.exit(exit_code_of(lambda: run_pde(run, build(run), Store(Path(sys.argv[2])), **flags)))
     """
     done = launch.run(*launch.code(stopping), folder / "run.toml", folder / "part", kept, ranks=ranks)
     assert done.returncode == 75, done.stderr
@@ -117,9 +118,9 @@ def test_a_refined_run_that_is_gone_on_with_says_that_it_starts_anew(tmp_path, c
     run = run_of("lanczos", "local")
     run = run.model_copy(update={"mesh": Mesh(adaptive=True)})
     with pytest.raises(StoppedEarly):
-        run_stage(run, build(run), Store(tmp_path), resume=False, overwrite=False, stop=StopAt(3))
+        run_pde(run, build(run), Store(tmp_path), resume=False, overwrite=False, stop=StopAt(3))
     assert "anew" not in caplog.text
     with caplog.at_level("INFO", "freqbias"):
-        run_stage(run, build(run), Store(tmp_path), resume=True, overwrite=False, stop=StopRequest())
+        run_pde(run, build(run), Store(tmp_path), resume=True, overwrite=False, stop=StopRequest())
     assert caplog.text.count("the mesh is refined anew, and nothing of the earlier run is gone on from") == 1
     assert Spectrum.load(tmp_path / "pde" / "spectrum.nc").attributes["mesh_error"] <= run.pde.tolerance / 2

@@ -3,7 +3,8 @@
 import numpy as np
 
 from freqbias import pde
-from freqbias.problem import Gaussian, Grid, Network, Pde, Problem, Samples, waves
+from freqbias.numerics import Grid
+from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, waves
 from tests import oracle
 
 SHAPE, EXTENT, SIGMA, TIMES = (32, 32, 32), (1.0, 1.0, 1.0), 2.0, np.array([0.0, 10.0, 1000.0])

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from freqbias.problem.runfile import RunFile
-from freqbias.problem.settings import Section
+from freqbias.problem import RunFile, Section
 
 VALID: dict[str, Any] = {
     "name": "trial",

@@ -25,7 +25,7 @@ def test_dual_functions_against_quadrature(name):
     """Gauss-Hermite in two variables; tanh's poles leave it 1e-9."""
     phi, within = ACTIVATIONS[name], 2e-9 if name == "tanh" else 1e-12
     np.testing.assert_allclose(phi.product(C), gauss_hermite(phi.value, C), rtol=0, atol=within)
-    np.testing.assert_allclose(phi.slope_product(C), gauss_hermite(phi.slope, C), rtol=0, atol=10 * within)
+    np.testing.assert_allclose(phi.derivative_product(C), gauss_hermite(phi.derivative, C), rtol=0, atol=10 * within)
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -33,7 +33,7 @@ def test_dual_functions_against_hermite_series(name):
     squares = hermite_coefficients(ACTIVATIONS[name], 180) ** 2
     series = np.polynomial.Polynomial(squares)
     np.testing.assert_allclose(ACTIVATIONS[name].product(C), series(C), rtol=0, atol=1e-13)
-    np.testing.assert_allclose(ACTIVATIONS[name].slope_product(C), series.deriv()(C), rtol=0, atol=3e-12)
+    np.testing.assert_allclose(ACTIVATIONS[name].derivative_product(C), series.deriv()(C), rtol=0, atol=3e-12)
 
 
 def test_relu_against_quadrature():
@@ -47,21 +47,21 @@ def test_relu_against_quadrature():
 
         return quad(lambda y: y * given(y) * np.exp(-(y**2) / 2) / np.sqrt(2 * np.pi), 0, np.inf, epsabs=1e-13)[0]
 
-    def slope_product(c):
+    def derivative_product(c):
         normal = lambda y: np.exp(-(y**2) / 2) / np.sqrt(2 * np.pi)  # noqa: E731
         return quad(lambda y: ndtr(c * y / np.sqrt(1 - c**2)) * normal(y), 0, np.inf, epsabs=1e-13)[0]
 
     relu, c = ACTIVATIONS["relu"], np.array([-0.9, -0.4, 0.0, 0.5, 0.99])
     np.testing.assert_allclose(relu.product(c), [product(x) for x in c], rtol=0, atol=1e-11)
-    np.testing.assert_allclose(relu.slope_product(c), [slope_product(x) for x in c], rtol=0, atol=1e-11)
+    np.testing.assert_allclose(relu.derivative_product(c), [derivative_product(x) for x in c], rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("phi", ACTIVATIONS.values(), ids=list(ACTIVATIONS))
 def test_slopes_are_derivatives(phi):
     y, h = np.linspace(-3, 3, 20), 1e-5
-    np.testing.assert_allclose(phi.slope(y), (phi.value(y + h) - phi.value(y - h)) / (2 * h), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(phi.derivative(y), (phi.value(y + h) - phi.value(y - h)) / (2 * h), rtol=0, atol=1e-9)
     c = np.linspace(-0.9, 0.9, 20)
-    np.testing.assert_allclose(phi.dual_slope(c), (phi.dual(c + h) - phi.dual(c - h)) / (2 * h), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(phi.dual_derivative(c), (phi.dual(c + h) - phi.dual(c - h)) / (2 * h), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("phi", ACTIVATIONS.values(), ids=list(ACTIVATIONS))
@@ -76,7 +76,11 @@ def test_duals_keep_correlations(phi):
 @pytest.mark.parametrize("phi", ACTIVATIONS.values(), ids=list(ACTIVATIONS))
 def test_only_rounding_is_mended(phi):
     """arccos would make 1e-8 of a rounding next to 1."""
-    assert phi.dual_slope(np.array([1 + 1e-15])) == phi.dual_slope(np.array([1 - 2e-16])) == phi.dual_slope(np.ones(1))
+    assert (
+        phi.dual_derivative(np.array([1 + 1e-15]))
+        == phi.dual_derivative(np.array([1 - 2e-16]))
+        == phi.dual_derivative(np.ones(1))
+    )
     for c in (1 + 1e-9, -1.1, np.nan):
         with pytest.raises(ValueError, match="it lies in"):
             phi.dual(np.array([0.0, c]))

@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from freqbias.problem import InputError, area_average, build, load, parse
+from freqbias.errors import InputError
+from freqbias.problem import area_average, build, load, parse
 from tests.problem.run_files import table
 
 
@@ -67,7 +68,7 @@ def test_more_samples_than_memory_holds(monkeypatch):
     def too_many(*arguments, **options):
         raise MemoryError("unable to allocate 6 TiB")
 
-    monkeypatch.setattr(sys.modules["freqbias.problem.build"], "waves", too_many)
+    monkeypatch.setattr(sys.modules["freqbias.problem.builder"], "waves", too_many)
     with pytest.raises(InputError, match=r"^\[data\] points = 64: unable to allocate 6 TiB; use fewer points"):
         build(parse(table()))
 

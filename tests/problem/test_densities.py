@@ -143,7 +143,7 @@ def test_samples_follow_the_density(name, dimension):
     count, z = 2**14, some_z(dimension)[1:]
 
     def error(unit):
-        return np.abs(np.exp(2j * np.pi * law.warp(unit) @ z.T).mean(axis=0) - law.transform(z)).max()
+        return np.abs(np.exp(2j * np.pi * law.from_unit_cube(unit) @ z.T).mean(axis=0) - law.transform(z)).max()
 
     independent = np.random.default_rng(0).random((count, dimension))
     sobol = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(0)).random(count)
@@ -156,11 +156,11 @@ def test_samples_follow_the_density(name, dimension):
 @each_dimension
 def test_samples_lie_in_the_support(name, dimension):
     law = MAKE[name](SCALE, dimension)
-    xi = law.warp(np.random.default_rng(2).random((20, 100, dimension)))
+    xi = law.from_unit_cube(np.random.default_rng(2).random((20, 100, dimension)))
     assert xi.shape == (20, 100, dimension)
     assert (law.density(xi) > 0).all()
     corners = np.array(list(itertools.product([2.0**-54, 0.5, 1 - 2.0**-53], repeat=dimension)))
-    assert np.isfinite(law.warp(corners)).all()
+    assert np.isfinite(law.from_unit_cube(corners)).all()
 
 
 @each_law
@@ -257,8 +257,8 @@ def jump(law, dimension, axis, x):
     xi, step = np.full((6, dimension), 1e-6 * SCALE), 1e-5 * SCALE
     xi[:, axis] = x + step * np.array([-2, -1, -0.001, 0.001, 1, 2])
     value = law.density(xi) / law.maximum(dimension)
-    slope = np.array([value[1] - value[0], value[5] - value[4]]) / step * SCALE
-    return max(abs(value[3] - value[2]), abs(slope[1] - slope[0]))
+    derivative = np.array([value[1] - value[0], value[5] - value[4]]) / step * SCALE
+    return max(abs(value[3] - value[2]), abs(derivative[1] - derivative[0]))
 
 
 def test_a_mixture_is_the_weighted_sum_of_its_parts():

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from freqbias.problem import InputError, files
+from freqbias.errors import InputError
+from freqbias.problem import files
 
 RNG = np.random.default_rng(0)
 LINE, MAP, VOLUME = RNG.normal(size=7), RNG.normal(size=(4, 5)), RNG.normal(size=(2, 3, 4))

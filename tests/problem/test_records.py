@@ -8,17 +8,9 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freqbias.problem import (
-    ErrorHistory,
-    Gaussian,
-    Grid,
-    InputError,
-    Network,
-    Problem,
-    Spectrum,
-    canonical_order,
-    waves,
-)
+from freqbias.errors import InputError
+from freqbias.numerics import Grid
+from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Spectrum, canonical_order, waves
 
 RNG = np.random.default_rng(0)
 SPECTRUM = Spectrum(

@@ -8,7 +8,8 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freqbias.problem import InputError, Table, build, load, parse, resolved
+from freqbias.errors import InputError
+from freqbias.problem import Table, build, load, parse, resolved
 from freqbias.problem.runfile import OUTPUTS, starts_from_network
 from tests.problem.run_files import table
 

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freqbias.problem import Grid, InputError, Samples, area_average, waves
+from freqbias.errors import InputError
+from freqbias.numerics import Grid
+from freqbias.problem import Samples, area_average, waves
 
 
 def test_waves_are_the_formula():

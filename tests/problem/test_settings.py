@@ -2,7 +2,8 @@
 
 import pytest
 
-from freqbias.problem import Compare, InputError, Mesh, Network, Pde, Training
+from freqbias.errors import InputError
+from freqbias.problem import Compare, Mesh, Network, Pde, Training
 from freqbias.problem.settings import Time
 
 

@@ -116,7 +116,7 @@ ROWS = {
     "training.backend": ({}, {"training": {"backend": "dense"}}, TRAINED),
     "training.checkpoint": ({}, {"training": {"checkpoint": 0.0}}, set()),
     "training.tensorboard": ({}, {"training": {"tensorboard": True}}, set()),
-    "freqbias.compare.projection": ({}, {"compare": {"projection": "l2"}}, {"compare"}),
+    "compare.projection": ({}, {"compare": {"projection": "l2"}}, {"compare"}),
 }
 MORE = [
     ("the seed of the network that the equation starts from", OWN_START, {"seed": 4}, VALUES),

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from freqbias.problem import Grid, InputError, Network, Problem, Table, Uniform, waves
+from freqbias.errors import InputError
+from freqbias.numerics import Grid
+from freqbias.problem import Network, Problem, Table, Uniform, waves
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
@@ -15,7 +17,7 @@ def test_a_table_of_ones_is_uniform(dimension):
     np.testing.assert_allclose(table.transform(z), uniform.transform(z), rtol=0, atol=1e-13)
     xi, unit = rng.uniform(-4, 4, size=(40, dimension)), rng.random((4, 10, dimension))
     np.testing.assert_allclose(table.density(xi), uniform.density(xi), rtol=1e-13)
-    np.testing.assert_allclose(table.warp(unit), uniform.warp(unit), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(table.from_unit_cube(unit), uniform.from_unit_cube(unit), rtol=0, atol=1e-13)
     assert table.maximum(dimension) == pytest.approx(uniform.maximum(dimension))
     assert table.tail_radius(0.9 * table.maximum(dimension), dimension) == 3.0
 
@@ -25,7 +27,7 @@ def test_a_tent_has_the_transform_and_quantiles_of_the_triangular_law():
     z, unit = np.linspace(-2, 2, 41)[:, None], np.linspace(0.001, 0.999, 41)[:, None]
     np.testing.assert_allclose(tent.transform(z), np.sinc(4 * z[:, 0]) ** 2, atol=1e-14)
     quantile = np.where(unit < 0.5, -4 + 4 * np.sqrt(2 * unit), 4 - 4 * np.sqrt(2 * (1 - unit)))
-    np.testing.assert_allclose(tent.warp(unit), quantile, atol=1e-13)
+    np.testing.assert_allclose(tent.from_unit_cube(unit), quantile, atol=1e-13)
     assert tent.tail_radius(0.1, 1) == pytest.approx(2.4)
     assert tent.breaks(1) == ((0.0, 4.0),)
 
@@ -64,15 +66,15 @@ def test_the_transform_is_the_sum_over_the_nodes(shape, half_width):
 def test_many_points_are_taken_in_parts(monkeypatch):
     values = np.random.default_rng(0).random((6, 5))
     table, unit = Table(values + np.flip(values), (2.0, 3.0)), np.random.default_rng(1).random((210, 2))
-    whole = table.warp(unit)
+    whole = table.from_unit_cube(unit)
     monkeypatch.setattr("freqbias.problem.table.CHUNK", 100)
-    np.testing.assert_array_equal(table.warp(unit), whole)
+    np.testing.assert_array_equal(table.from_unit_cube(unit), whole)
 
 
 def test_cells_without_mass_are_never_sampled():
     table = Table(np.array([0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]), (4.0,))
     unit = np.array([[2.0**-54], [0.25], [0.5 - 1e-12], [0.5], [0.5 + 1e-12], [1 - 2.0**-53]])
-    xi = np.abs(table.warp(unit))[:, 0]
+    xi = np.abs(table.from_unit_cube(unit))[:, 0]
     assert ((xi >= 1 - 1e-7) & (xi <= 3 + 1e-7)).all()
     assert xi[1] == pytest.approx(2)
 

@@ -10,7 +10,8 @@ from itertools import count
 import numpy as np
 import pytest
 
-from freqbias.runtime import Store, UsageError
+from freqbias.errors import UsageError
+from freqbias.runtime import Store
 from tests.launch import start_code
 
 KEYS = {"seed": 0}
@@ -170,15 +171,15 @@ def test_death_at_every_change_of_several_stages_begun_anew_leaves_none_or_all_o
         store = Store(tmp_path / str(call))
         for stage in stages:
             store.open(stage, keys=KEYS).finish()
-        if not killed(call, lambda store=store: store.begin_anew(stages)):
+        if not killed(call, lambda store=store: store.begin_overwrite(stages)):
             break
         unfinished = [(store.root / f"{stage}.partial" / "unfinished.json").exists() for stage in stages]
-        noted = store.begun_anew(stages)
+        noted = store.overwrite_begun(stages)
         assert noted or len(set(unfinished)) == 1
-        assert not store.begun_anew({"pde": KEYS, "nn": {"seed": 1}}), "another run file's is none of ours"
+        assert not store.overwrite_begun({"pde": KEYS, "nn": {"seed": 1}}), "another run file's is none of ours"
         notes += noted
-        store.begin_anew(stages)
-        assert not store.begun_anew(stages)
+        store.begin_overwrite(stages)
+        assert not store.overwrite_begun(stages)
         assert not any(store.check(stage, keys=KEYS, resume=True) for stage in stages)
     assert notes > 5 and call > 8
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from freqbias.runtime import UsageError, atomic_write, sha256_of
+from freqbias.errors import UsageError
+from freqbias.runtime import atomic_write, sha256_of
 from freqbias.runtime.files import FileLock
 
 

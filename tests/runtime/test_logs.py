@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from freqbias.runtime import Progress, UsageError, configure, log
-from freqbias.runtime.progress import duration
+from freqbias.errors import UsageError
+from freqbias.runtime import Progress, configure, duration, log
+from freqbias.runtime import progress as progress_module
 from tests.launch import run_code
 
 
@@ -28,7 +29,7 @@ def say_all():
 
 
 def test_unless_configured_nothing_is_said():
-    done = run_code("from runtime import log, Progress; log.warning('careful'); log.error('bad')")
+    done = run_code("from freqbias.runtime import log, Progress; log.warning('careful'); log.error('bad')")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -96,7 +97,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(runtime.progress, "time", clock)
+    monkeypatch.setattr(progress_module, "time", clock)
     return clock
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from freqbias.runtime import on_root, rank, ranks, size, threads, threads_alone, world
+from freqbias.runtime import launcher, on_root, rank, size, thread_count, threads, threads_alone, world
 from tests.launch import run_code
 
 CORES = len(os.sched_getaffinity(0))
@@ -12,12 +12,12 @@ CORES = len(os.sched_getaffinity(0))
 
 @pytest.fixture
 def no_launcher(monkeypatch):
-    for variables in (*ranks._LAUNCHERS, ranks._TORCHRUN):
+    for variables in (*launcher._LAUNCHERS, launcher._TORCHRUN):
         for variable in variables:
             monkeypatch.delenv(variable, raising=False)
-    for variable in ranks._THREAD_VARIABLES:
+    for variable in thread_count._THREAD_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(ranks, "_limited_by_us", False)
+    monkeypatch.setattr(thread_count, "_limited_by_us", False)
     return monkeypatch
 
 
@@ -57,7 +57,7 @@ def test_more_ranks_than_cores_still_have_a_thread_each(no_launcher):
 
 def test_the_threads_that_the_user_chose_count(no_launcher):
     no_launcher.setenv("OMP_NUM_THREADS", "3")
-    ranks.limit_threads()
+    thread_count.limit_threads()
     assert (threads(), threads_alone()) == (3, 3)
     assert "OPENBLAS_NUM_THREADS" not in os.environ
 
@@ -68,11 +68,11 @@ def test_limit_threads_tells_the_libraries(no_launcher):
     no_launcher.setenv("MKL_NUM_THREADS", "7")
     no_launcher.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
     try:
-        ranks.limit_threads()
-        assert [os.environ[name] for name in ranks._THREAD_VARIABLES] == ["4", "4", "7"]
+        thread_count.limit_threads()
+        assert [os.environ[name] for name in thread_count._THREAD_VARIABLES] == ["4", "4", "7"]
         assert (threads(), threads_alone()) == (4, 8), "what we have set is not taken for the user's choice"
     finally:
-        for name in ranks._THREAD_VARIABLES:
+        for name in thread_count._THREAD_VARIABLES:
             os.environ.pop(name, None)
 
 
@@ -142,7 +142,7 @@ def test_on_root_gives_every_rank_the_result_or_the_exception():
 
 HELPED = """
     import sys
-    from freqbias.runtime import on_all, on_root, rank, run_guarded, size
+    from freqbias.runtime import on_all, on_root, rank, exit_code_of, size
 
     class Refused(ValueError):
         exit_code = 3
@@ -167,7 +167,7 @@ HELPED = """
         sys.stdout.write("whole\\n")
         on_root(on_all, refuse)
 
-    sys.exit(run_guarded(main))
+    sys.exit(exit_code_of(main))
 """
 
 
@@ -180,15 +180,15 @@ def test_what_sleeps_helps_and_refuses_with_all():
 def test_a_rank_that_fails_alone_among_all_ends_the_job(failing):
     code = """
         import sys
-        from freqbias.runtime import guard, on_all, on_root, run_guarded
-        guard.PATIENCE = 0.5
+        from freqbias.runtime import exit_codes, on_all, on_root, exit_code_of
+        exit_codes.PATIENCE = 0.5
 
         def work(failing, *, comm):
             if comm.rank == failing:
                 raise MemoryError("too much here")
             comm.allgather(0)
 
-        sys.exit(run_guarded(lambda: on_root(on_all, work, int(sys.argv[1]))))
+        sys.exit(exit_code_of(lambda: on_root(on_all, work, int(sys.argv[1]))))
     """
     done = run_code(code, failing, ranks=2, timeout=30)
     assert done.returncode and f"on rank {failing}: MemoryError: too much here" in done.stderr, done.stderr
@@ -216,7 +216,8 @@ def test_waiting_ranks_sleep():
 
 def test_a_launcher_of_another_mpi_is_refused():
     code = """
-        from freqbias.runtime import world, UsageError
+        from freqbias.errors import UsageError
+        from freqbias.runtime import world
         try:
             world()
         except UsageError as error:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freqbias.runtime import StoppedEarly, StopRequest, UsageError, parse_walltime
+from freqbias.errors import StoppedEarly, UsageError
+from freqbias.runtime import StopRequest, parse_walltime
 from tests.launch import run_code
 
 

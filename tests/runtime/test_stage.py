@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from freqbias.runtime import NotFiniteError, UsageError, key_hash, sha256_of
+from freqbias.errors import NotFiniteError, UsageError
+from freqbias.runtime import key_hash, sha256_of
 from tests.runtime.results import KEYS, compute, interrupted
 from tests.runtime.test_files import file_size_limit
 

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from freqbias.runtime import Store, UsageError
+from freqbias.errors import UsageError
+from freqbias.runtime import Store
 from tests.runtime.results import KEYS, OTHER, compute, content, interrupted
 
 # --- what exists
@@ -164,16 +165,16 @@ def test_a_result_of_a_later_format_is_refused(store):
 def test_the_run_file_is_written_anew_with_a_warning_of_what_it_does_not_describe(store, caplog):
     compute(store)
     with store.open("nn", keys=OTHER) as stage, caplog.at_level(logging.WARNING, "freqbias"):
-        store.keep_run_file("first", {"pde": KEYS, "nn": KEYS, "compare": KEYS})
+        store.save_run_file("first", {"pde": KEYS, "nn": KEYS, "compare": KEYS})
         assert not caplog.records
-        store.keep_run_file("second", {"pde": OTHER, "nn": OTHER, "compare": OTHER})
+        store.save_run_file("second", {"pde": OTHER, "nn": OTHER, "compare": OTHER})
         stage.finish()
     (said,) = caplog.messages
     assert "out/pde was computed with other keys (density.sigma: 10 -> 12)" in said
     assert (store.root / "run.toml").read_text() == "second"
     caplog.clear()
     with store.open("pde", keys=OTHER, overwrite=True), caplog.at_level(logging.WARNING, "freqbias"):
-        store.keep_run_file("third", {"pde": OTHER, "nn": OTHER})
+        store.save_run_file("third", {"pde": OTHER, "nn": OTHER})
     assert not caplog.records
 
 

@@ -1,0 +1,37 @@
+from .comparison import Comparison, compare, draw_causes, draw_comparison
+from .kappa import (
+    band_energy,
+    direction_energy,
+    directions,
+    draw_kappa,
+    fitted_rate,
+    instant_rate,
+    mean_rate,
+    theory_rate,
+    window,
+)
+from .spectra import MassNorm, l2_project, project
+from .view import View, animate_view, draw_view, load_view
+
+__all__ = [
+    "Comparison",
+    "MassNorm",
+    "View",
+    "animate_view",
+    "band_energy",
+    "compare",
+    "direction_energy",
+    "directions",
+    "draw_causes",
+    "draw_comparison",
+    "draw_kappa",
+    "draw_view",
+    "fitted_rate",
+    "instant_rate",
+    "l2_project",
+    "load_view",
+    "mean_rate",
+    "project",
+    "theory_rate",
+    "window",
+]

@@ -1,0 +1,212 @@
+"""`freqbias doctor`: what works here, what is missing, how to mend it. Everything is tried, nothing only looked up."""
+
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from freqbias import libraries
+from freqbias.compare.style import aligned
+from freqbias.runtime import rank, size, threads, threads_alone, world
+
+MORE_RANKS = "`{} -n 4 freqbias pde RUN.toml` uses more"
+# By import name; mpi4py.MPI goes first, since it loads the MPI library for the others.
+FENICSX = ("mpi4py.MPI", "petsc4py", "dolfinx", "basix", "ufl")
+ALWAYS = (
+    "numpy",
+    "scipy",
+    "torch",
+    "finufft",
+    "xarray",
+    "h5netcdf",
+    "h5py",
+    "pydantic",
+    "tomli_w",
+    "matplotlib",
+    "PIL",
+    "meshio",
+    "pyvista",
+    "rich",
+    "typer",
+)
+DISTRIBUTIONS = {"PIL": "pillow", "tomli_w": "tomli-w", "ufl": "fenics-ufl", "basix": "fenics-basix"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: "ok", "missing" (the main job cannot run), or "note" (it can, but something else cannot)."""
+
+    state: Literal["ok", "missing", "note"]
+    name: str
+    what: str
+    remedy: str = ""
+
+
+def diagnose() -> int:
+    """Print what was found, once; collective. Returns 0 where the main job can run, else 2."""
+    findings = [*_examine(), _reduction()]  # on all ranks, since PETSc starts on all of them together
+    usable = all(finding.state != "missing" for finding in findings)
+    if rank() == 0:
+        print(aligned([(f.state, f.name, f"{f.what}{f'; {f.remedy}' if f.remedy else ''}") for f in findings]))
+        print()
+        print(
+            "The main job can run: freqbias run" if usable else "The main job cannot run: mend what is missing above."
+        )
+    return 0 if usable else 2
+
+
+def _examine() -> list[Finding]:
+    return [
+        Finding("ok", "freqbias", f"{_version('freqbias')} in {Path(__file__).resolve().parents[2]}"),
+        Finding("ok", "python", f"{sys.version.split()[0]}, {sys.executable}"),
+        *(package(name, libraries.remedy("fenicsx")) for name in FENICSX),
+        *(package(name, libraries.remedy()) for name in ALWAYS),
+        attempt("MPI library", _mpi_library, libraries.remedy("fenicsx")),
+        attempt("PETSc", _petsc, libraries.remedy("fenicsx")),
+        after("dolfinx", "C compiler", _compile, libraries.COMPILER),
+        attempt("NUFFT", _transform, "reinstall finufft"),
+        attempt(
+            "MUMPS", _mumps, "the local operator needs a PETSc with MUMPS; the data operator does not", needed=False
+        ),
+        attempt(
+            "Gmsh",
+            lambda: _imported("gmsh"),
+            f"only .msh files of [mesh] path need it: {libraries.remedy('gmsh')}, and install the system's libGLU",
+            needed=False,
+        ),
+        attempt("GPU", _gpu, "the network trains on the CPU", needed=False),
+        Finding("ok", "ranks", "1; " + MORE_RANKS.format(libraries.mpirun()) if size() == 1 else str(size())),
+        Finding("ok", "threads", f"{threads()} a rank, {threads_alone()} where one rank works alone"),
+        attempt("memory", _memory, "", needed=False),
+    ]
+
+
+def after(library: str, name: str, work: Callable[[], str], remedy: str) -> Finding:
+    """The same as `attempt`, of what cannot be tried where this library is missing, which has its own line."""
+    try:
+        importlib.import_module("mpi4py.MPI")
+        importlib.import_module(library)
+    except Exception as failure:
+        return Finding("note", name, f"not tried without {library}: {_reason(failure)}")
+    return attempt(name, work, remedy)
+
+
+def package(name: str, remedy: str) -> Finding:
+    """Whether a package can be imported, and which version it is."""
+    return attempt(name, lambda: _imported(name), remedy)
+
+
+def attempt(name: str, work: Callable[[], str], remedy: str, *, needed: bool = True) -> Finding:
+    """What `work` returns, as a line; what it raises, as a missing (where not needed, noted) one with the remedy."""
+    try:
+        return Finding("ok", name, work())
+    except Exception as failure:  # a broken installation may raise anything
+        return Finding("missing" if needed else "note", name, _reason(failure), remedy)
+
+
+def _reason(failure: Exception) -> str:
+    """In one line; mpi4py tells of all the places at which it has looked in the others."""
+    return (str(failure).strip() or type(failure).__name__).splitlines()[0][:200]
+
+
+def _imported(name: str) -> str:
+    importlib.import_module(name)
+    package = name.partition(".")[0]
+    return str(getattr(sys.modules[package], "__version__", None) or _version(DISTRIBUTIONS.get(package, package)))
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "of unknown version"
+
+
+def _reduction() -> Finding:
+    """Collective: the sum of 1 over all ranks."""
+
+    def work() -> str:
+        world()  # says so where launcher and library disagree
+        from mpi4py import MPI
+
+        total = MPI.COMM_WORLD.allreduce(1)
+        if total != size():
+            raise RuntimeError(f"a sum over {size()} ranks gave {total}")
+        return f"a sum over {total} rank{'s' if total > 1 else ''} is right"
+
+    return after("mpi4py.MPI", "MPI", work, f"start with `{libraries.mpirun()}`, not with another MPI's mpirun")
+
+
+def _mpi_library() -> str:
+    from mpi4py import MPI
+
+    return MPI.Get_library_version().splitlines()[0].strip().rstrip("\0")
+
+
+def _petsc() -> str:
+    import numpy as np
+    from mpi4py import MPI  # noqa: F401  (before PETSc)
+    from petsc4py import PETSc
+
+    if np.issubdtype(PETSc.ScalarType, np.complexfloating):
+        raise RuntimeError("PETSc has complex scalars, and freqbias needs real ones")
+    return f"{'.'.join(map(str, PETSc.Sys.getVersion()))}, real scalars"
+
+
+def _mumps() -> str:
+    from petsc4py import PETSc
+
+    if not PETSc.Sys.hasExternalPackage("mumps"):
+        raise RuntimeError("PETSc was built without it")
+    return "there"
+
+
+def _compile() -> str:
+    """Compile a form that no cache can hold, and integrate it."""
+    from mpi4py import MPI  # isort: skip
+    import dolfinx
+    import ufl
+
+    mesh = dolfinx.mesh.create_unit_interval(MPI.COMM_SELF, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        x = ufl.SpatialCoordinate(mesh)
+        form = dolfinx.fem.form(2 * x[0] * ufl.dx, jit_options={"cache_dir": Path(folder)})
+        area = dolfinx.fem.assemble_scalar(form)
+    if abs(area - 1) > 1e-12:
+        raise RuntimeError(f"a compiled form gave {area}, not 1")
+    return f"{os.environ.get('CC', 'cc')} compiles forms"
+
+
+def _transform() -> str:
+    import numpy as np
+
+    from freqbias.numerics import Grid, GridTransform, transform
+
+    grid, rng = Grid((9,), (1.0,)), np.random.default_rng(0)
+    values, frequencies = rng.normal(size=9), rng.normal(size=(5, 1))
+    found = GridTransform(grid, frequencies).to_frequencies(values) / grid.size
+    if not np.allclose(found, transform(values, grid.positions(), frequencies), atol=1e-12):
+        raise RuntimeError("a small transform came out wrong")
+    return "a small transform is right"
+
+
+def _gpu() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise RuntimeError(f"none that torch {torch.__version__} can use")
+    total = torch.ones(8, device="cuda").sum().item()
+    if total != 8:
+        raise RuntimeError(f"a sum on the GPU gave {total}, not 8")
+    names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+    return f"{names}, CUDA {torch.version.cuda}"
+
+
+def _memory() -> str:
+    page = os.sysconf("SC_PAGE_SIZE") / 2**30
+    return f"{page * os.sysconf('SC_AVPHYS_PAGES'):.1f} of {page * os.sysconf('SC_PHYS_PAGES'):.1f} GiB free"

@@ -1,0 +1,5 @@
+"""Frequency learning rates: estimators, bands, the measurement of a result, its figure."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,7 @@
+from .making import FIGURES, PaperRun, make
+
+__all__ = [
+    "FIGURES",
+    "PaperRun",
+    "make",
+]

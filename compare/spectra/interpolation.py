@@ -1,0 +1,19 @@
+"""The network's spectrum on the nodes of the frequency mesh."""
+
+import numpy as np
+
+from freqbias.numerics import Sites, make_transform
+
+BATCH_ENTRIES = 2**22  # complex numbers transformed at once: 64 MiB
+
+
+def project(error: np.ndarray, sites: Sites, frequency: np.ndarray, *, threads: int = 1) -> np.ndarray:
+    """v(xi_i) = mean_j u(x_j) exp(-2 pi i xi_i.x_j) by the non-uniform FFT.
+
+    error u: (..., N) at the sites; frequency: (n, d) [cycles/length]; returns complex (..., n).
+    """
+    transform = make_transform(sites, frequency, threads=threads)
+    rows = error.reshape(-1, sites.size)
+    batch = max(1, BATCH_ENTRIES // max(sites.size, len(frequency)))
+    spectra = [transform.to_frequencies(rows[first : first + batch]) for first in range(0, len(rows), batch)]
+    return np.concatenate(spectra).reshape(*error.shape[:-1], len(frequency)) / sites.size

@@ -1,0 +1,61 @@
+"""The L2 norm of the frequency mesh, within the Nyquist box or any other |xi_i| <= limit_i:
+
+    ||f||^2 = integral over mesh and box of |f_h|^2 dxi,    f_h = sum_i f_i phi_i,
+
+phi_i the Lagrange basis with Gauss-Lobatto points: f^H M f with the mass matrix M of the part of the mesh inside the
+box (`freqbias.compare.spectra.quadrature`).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from freqbias.compare.spectra.quadrature import Block, Quadrature
+
+_ENTRIES = 2**22  # complex numbers held at once while a norm is computed: 64 MiB
+
+
+def symmetric_box(limit: np.ndarray | None, dimension: int) -> tuple[np.ndarray, np.ndarray]:
+    """|xi_i| <= limit_i, (d,) [cycles/length] each; None for no limit."""
+    high = np.full(dimension, np.inf) if limit is None else np.asarray(limit, dtype=float)
+    return -high, high
+
+
+class MassNorm:
+    """||f|| for f on the nodes of a mesh, within |xi_i| <= limit_i.
+
+    frequency: the nodes (n, d) [cycles/length]; cells: (c, k), as in `problem.Spectrum`; limit: (d,) [cycles/length],
+    None for no cut.
+    """
+
+    def __init__(
+        self, frequency: np.ndarray, cells: np.ndarray, cell_type: str, degree: int, *, limit: np.ndarray | None = None
+    ) -> None:
+        box = symmetric_box(limit, frequency.shape[1])
+        self._quadrature = Quadrature(frequency, cells, cell_type, degree, boxes=[box])
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """||f|| for real or complex values (..., n) on the nodes; shape (...)."""
+        rows = values.reshape(-1, values.shape[-1])
+        squares = np.zeros(len(rows))
+        for block, part in chunks(self._quadrature):
+            for i, square in enumerate(weighted_squares(self._quadrature, block, part, rows)):
+                squares[i] += square.sum()
+        return np.sqrt(squares).reshape(values.shape[:-1])
+
+
+def chunks(quadrature: Quadrature) -> Iterator[tuple[Block, slice]]:
+    """All blocks, in parts that fit in memory."""
+    for block in quadrature.blocks:
+        chunk = max(1, _ENTRIES // block.basis.size)
+        for first in range(0, len(block.cells), chunk):
+            yield block, slice(first, first + chunk)
+
+
+def weighted_squares(quadrature: Quadrature, block: Block, part: slice, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """For each row (n,) of values on the nodes weight |f_h|^2 at the points of part of a block, (c, Q)."""
+    nodes = quadrature.cells[block.cells[part]]
+    for row in rows:
+        on_cells = row[nodes]  # a complex matrix product would multiply by the basis' imaginary part, which is 0
+        parts = (on_cells.real, on_cells.imag) if np.iscomplexobj(row) else (on_cells,)
+        yield block.weights[part] * sum((values @ block.basis.T) ** 2 for values in parts)

@@ -1,0 +1,5 @@
+"""The stages compare, kappa, view and mesh of a result, and the pipeline of `freqbias run`."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

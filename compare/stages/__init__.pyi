@@ -1,0 +1,16 @@
+from .compare_stage import read_comparison, run_compare
+from .kappa_stage import Options, run_kappa
+from .mesh_stage import run_mesh
+from .pipeline import print_summary, run_all
+from .view_stage import run_view
+
+__all__ = [
+    "Options",
+    "print_summary",
+    "read_comparison",
+    "run_all",
+    "run_compare",
+    "run_kappa",
+    "run_mesh",
+    "run_view",
+]

@@ -1,0 +1,17 @@
+from .linear_cells import LinearCells, law_fields
+from .paraview import paraview_script
+from .record import View, load_view, read_view, spectrum_fields, view_sources
+from .view_figure import animate_view, draw_view
+
+__all__ = [
+    "LinearCells",
+    "View",
+    "animate_view",
+    "draw_view",
+    "law_fields",
+    "load_view",
+    "paraview_script",
+    "read_view",
+    "spectrum_fields",
+    "view_sources",
+]

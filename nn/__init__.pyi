@@ -1,0 +1,36 @@
+from .backends import choose_backend, make_transforms
+from .cli import nn_command, ntk_command
+from .deep import DeepNetwork
+from .device import training_memory
+from .fourier_sum import FourierSum
+from .linearised import LinearisedTraining
+from .network import FourierNetwork
+from .ntk import EmpiricalKernel, InfiniteWidthKernel, largest_eigenvalue
+from .ntk_stage import run_ntk
+from .runge_kutta import RUNGE_KUTTA
+from .stage import run_nn
+from .training import TrainingSnapshot, train, trajectory
+from .training_plan import TrainingPlan, plan_training
+
+__all__ = [
+    "RUNGE_KUTTA",
+    "DeepNetwork",
+    "EmpiricalKernel",
+    "FourierNetwork",
+    "FourierSum",
+    "InfiniteWidthKernel",
+    "LinearisedTraining",
+    "TrainingPlan",
+    "TrainingSnapshot",
+    "choose_backend",
+    "largest_eigenvalue",
+    "make_transforms",
+    "nn_command",
+    "ntk_command",
+    "plan_training",
+    "run_nn",
+    "run_ntk",
+    "train",
+    "training_memory",
+    "trajectory",
+]

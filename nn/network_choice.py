@@ -1,0 +1,28 @@
+"""The network of a problem: two layers, with a diagonal layer between them, or hidden layers."""
+
+import torch
+
+from freqbias.nn.backends import make_transforms
+from freqbias.nn.deep import DeepNetwork
+from freqbias.nn.diagonal import DiagonalNetwork
+from freqbias.nn.network import FourierNetwork
+from freqbias.nn.sharding import Shards
+from freqbias.nn.trainable import TrainableNetwork
+from freqbias.problem import Problem
+
+
+def make_network(
+    problem: Problem,
+    backend: str,
+    *,
+    precision: str,
+    device: torch.device | str = "cpu",
+    shards: Shards | None = None,
+) -> TrainableNetwork:
+    """The network that the problem states, on its samples, by a backend that `choose_backend` named."""
+    if problem.network.depth > 2:
+        return DeepNetwork(problem, precision=precision, device=device)
+    shards = shards or Shards()
+    transforms = make_transforms(backend, problem.sites, precision, torch.device(device), threads=shards.threads)
+    kind = DiagonalNetwork if problem.network.diagonal else FourierNetwork
+    return kind(problem, transforms, device=device, shards=shards)

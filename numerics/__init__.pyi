@@ -1,0 +1,40 @@
+from .descent import gradient_descent
+from .fourier import SIGN, flat_top, phase, transform
+from .grid import Grid
+from .lanczos import Apply, Basis, Callback, Evolution, Lanczos, exponential, shift_invert_exponential
+from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
+from .scattered_nufft import UPSAMPLING, ScatteredTransform, fine_grid_size, make_transform
+from .schedule import Schedule
+from .sites import LARGEST, SMALLEST, Scattered, Sites
+from .tensor_grid import TensorTransform, make_tensor_transform
+
+__all__ = [
+    "LARGEST",
+    "SIGN",
+    "SMALLEST",
+    "UPSAMPLING",
+    "Apply",
+    "Basis",
+    "Callback",
+    "Evolution",
+    "Grid",
+    "GridTransform",
+    "Lanczos",
+    "NonUniformTransform",
+    "Scattered",
+    "ScatteredTransform",
+    "Schedule",
+    "Sites",
+    "TensorTransform",
+    "chunk_count",
+    "exponential",
+    "fine_grid_size",
+    "flat_top",
+    "gradient_descent",
+    "make_tensor_transform",
+    "make_transform",
+    "phase",
+    "plan_options",
+    "shift_invert_exponential",
+    "transform",
+]

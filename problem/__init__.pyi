@@ -1,0 +1,68 @@
+from .activations import ACTIVATIONS, Activation
+from .builder import build
+from .deep_laws import deep, recursion
+from .deep_weights import DeepWeights, draw_deep
+from .densities import Gaussian, Laplace, StudentT
+from .density import Density
+from .folding import fold
+from .initial_network import initial_values, network_values
+from .laws import Law, Laws, Scaled, two_layer
+from .mixture import Mixture
+from .netcdf import save_netcdf
+from .neurons import Neurons, draw
+from .records import ErrorHistory, Problem, Spectrum, canonical_order
+from .runfile import RunFile, every_stage_keys, load, parse, resolved, stage_keys
+from .samples import Samples, area_average, waves
+from .section import Section
+from .settings import Compare, Mesh, Network, Pde
+from .supports import Annulus, Ball, Uniform
+from .table import Table
+from .training_settings import Training
+
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "Annulus",
+    "Ball",
+    "Compare",
+    "DeepWeights",
+    "Density",
+    "ErrorHistory",
+    "Gaussian",
+    "Laplace",
+    "Law",
+    "Laws",
+    "Mesh",
+    "Mixture",
+    "Network",
+    "Neurons",
+    "Pde",
+    "Problem",
+    "RunFile",
+    "Samples",
+    "Scaled",
+    "Section",
+    "Spectrum",
+    "StudentT",
+    "Table",
+    "Training",
+    "Uniform",
+    "area_average",
+    "build",
+    "canonical_order",
+    "deep",
+    "draw",
+    "draw_deep",
+    "every_stage_keys",
+    "fold",
+    "initial_values",
+    "load",
+    "network_values",
+    "parse",
+    "recursion",
+    "resolved",
+    "save_netcdf",
+    "stage_keys",
+    "two_layer",
+    "waves",
+]

@@ -1,0 +1,46 @@
+"""The network's function, evaluated on the samples: the start that `pde` takes from a drawn network."""
+
+import numpy as np
+
+from freqbias.numerics import Sites, make_transform
+from freqbias.problem.activations import ACTIVATIONS, Activation
+from freqbias.problem.deep_weights import DeepWeights, draw_deep
+from freqbias.problem.neurons import Neurons, draw
+from freqbias.problem.records import Problem
+
+CHUNK = 2**23  # numbers that a layer's values may take at a time
+
+
+def network_values(neurons: Neurons, sites: Sites, *, eps: float = 1e-13, threads: int = 1) -> np.ndarray:
+    """f_c(x_q) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x_q) + b_ck sin(2 pi w_k.x_q)], shape (C, N): the real part of
+    E^H (a - i b)."""
+    transform = make_transform(sites, neurons.frequencies, eps=eps, threads=threads)
+    return transform.to_samples(neurons.cosine - 1j * neurons.sine).real / np.sqrt(neurons.width)
+
+
+def deep_network_values(weights: DeepWeights, activation: Activation, positions: np.ndarray) -> np.ndarray:
+    """f (C, N) of the network with hidden layers (`problem.DeepWeights`) at positions (N, d)."""
+    count = max(1, CHUNK // max(len(weights.frequencies), *map(len, weights.hidden)))
+    parts = [positions[first : first + count] for first in range(0, len(positions), count)]
+    return np.concatenate([_deep_network_values(weights, activation, part) for part in parts], axis=1)
+
+
+def _deep_network_values(weights: DeepWeights, activation: Activation, positions: np.ndarray) -> np.ndarray:
+    angle = 2 * np.pi * weights.frequencies @ positions.T
+    x = np.concatenate([np.cos(angle), np.sin(angle)]) / np.sqrt(len(angle))
+    for matrix in weights.hidden:
+        x = activation.value(matrix @ x) / np.sqrt(activation.second_moment * len(matrix))
+    return weights.output @ x
+
+
+def initial_values(problem: Problem) -> np.ndarray:
+    """f (C, N) on the samples of the network that a problem draws, at its start."""
+    network, values = problem.network, problem.samples.values
+    if network.symmetric:
+        return np.zeros_like(values)
+    if network.depth > 2:
+        assert network.activation is not None  # the settings fill it in
+        deep = draw_deep(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
+        return deep_network_values(deep, ACTIVATIONS[network.activation], problem.sites.positions())
+    neurons = draw(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
+    return network_values(neurons, problem.sites)

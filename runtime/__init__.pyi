@@ -1,0 +1,59 @@
+from .collective import on_all, on_root
+from .commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose, main, new_app
+from .communicator import SerialWorld, world
+from .exit_codes import exit_code_of
+from .files import atomic_write, sha256_of, writable
+from .keys import changed_keys, key_hash
+from .launcher import by_torchrun, rank, size, size_here
+from .logs import configure, log
+from .manifest import version_of
+from .memory import available_memory
+from .progress import Progress, duration
+from .signals import StopRequest, parse_walltime
+from .stage import Stage
+from .store import Store
+from .thread_count import limit_threads, threads, threads_alone
+from .torch_world import TORCH_TIMEOUT, backends
+
+__all__ = [
+    "TORCH_TIMEOUT",
+    "LogFile",
+    "MaxWalltime",
+    "Out",
+    "Overwrite",
+    "Petsc",
+    "Progress",
+    "Quiet",
+    "Resume",
+    "RunPath",
+    "SerialWorld",
+    "Stage",
+    "StopRequest",
+    "Store",
+    "Verbose",
+    "atomic_write",
+    "available_memory",
+    "backends",
+    "by_torchrun",
+    "changed_keys",
+    "configure",
+    "duration",
+    "exit_code_of",
+    "key_hash",
+    "limit_threads",
+    "log",
+    "main",
+    "new_app",
+    "on_all",
+    "on_root",
+    "parse_walltime",
+    "rank",
+    "sha256_of",
+    "size",
+    "size_here",
+    "threads",
+    "threads_alone",
+    "version_of",
+    "world",
+    "writable",
+]

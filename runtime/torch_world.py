@@ -1,0 +1,75 @@
+"""What stands in for COMM_WORLD under torchrun: torch.distributed, with those verbs of an MPI communicator that this
+room uses. Imported under torchrun alone."""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from freqbias.runtime.launcher import size_here
+
+TORCH_TIMEOUT = timedelta(
+    days=365
+)  # the others wait as long as rank 0 works; of a process that has died torchrun knows
+
+
+def backends() -> str:
+    """Of torch.distributed: NCCL for tensors on GPUs, where every process has one of its own; it refuses to share."""
+    own = torch.cuda.is_available() and size_here() <= torch.cuda.device_count()
+    return "cpu:gloo,cuda:nccl" if own and dist.is_nccl_available() else "gloo"
+
+
+class TorchWorld:
+    """A group of torch.distributed's, at first that of all processes."""
+
+    def __init__(self, group: Any = None) -> None:
+        if not dist.is_initialized():
+            dist.init_process_group(backends(), timeout=TORCH_TIMEOUT)
+        self._group = group
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+
+    def Dup(self) -> "TorchWorld":  # noqa: N802  (MPI's names)
+        return TorchWorld(dist.new_group(backend="gloo", timeout=TORCH_TIMEOUT))
+
+    def bcast(self, value: Any, root: int = 0) -> Any:
+        box = [value]
+        dist.broadcast_object_list(box, src=root, group=self._group, device=torch.device("cpu"))
+        return box[0]
+
+    def allgather(self, value: Any) -> list[Any]:
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value, group=self._group)
+        return values
+
+    def gather(self, value: Any, root: int = 0) -> list[Any] | None:
+        values = [None] * self.size if self.rank == root else None
+        dist.gather_object(value, values, dst=root, group=self._group)
+        return values
+
+    def scatter(self, values: list[Any] | None, root: int = 0) -> Any:
+        box: list[Any] = [None]
+        dist.scatter_object_list(box, values, src=root, group=self._group)
+        return box[0]
+
+    def Ibarrier(self) -> "Request":  # noqa: N802
+        return Request(dist.all_reduce(torch.zeros(1), group=self._group, async_op=True))
+
+    def Iallgather(self, sent: bytes, received: bytearray) -> "Request":  # noqa: N802
+        """received: as many times as long, filled when the request is done."""
+        target = torch.frombuffer(received, dtype=torch.uint8)
+        parts = list(target.chunk(self.size))
+        mine = torch.frombuffer(bytearray(sent), dtype=torch.uint8)
+        return Request(dist.all_gather(parts, mine, group=self._group, async_op=True))
+
+    def Abort(self, code: int) -> None:  # noqa: N802
+        os._exit(code)  # torchrun then ends the others
+
+
+class Request:
+    def __init__(self, work: Any) -> None:
+        self._work = work
+
+    def Test(self) -> bool:  # noqa: N802
+        return bool(self._work.is_completed())

@@ -1,0 +1,112 @@
+"""The steps follow lambda_max as training goes: a target that is large for the width, where it rises many times."""
+
+import logging
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from freqbias.nn import FourierNetwork, plan_training, train, trajectory
+from freqbias.nn.nufft import NufftTransforms
+from freqbias.nn.step_control import StepControl
+from freqbias.numerics import Grid, Schedule
+from freqbias.problem import Gaussian, Network, Problem, Samples, Training, waves
+
+TIMES = np.array([0.0, 1.0, 3.0, 8.0])
+
+
+def large(scale: float, times: np.ndarray = TIMES) -> Problem:
+    """A target of values up to `scale` or so, for 1000 neurons."""
+    samples = waves(Grid((48,), (1.0,)), [[2.0], [7.0]], window=0.15)
+    network = Network(width=1000, sigma_a=1.0)
+    return Problem(Gaussian(5.0), Samples(samples.sites, scale * samples.values), network, times, seed=2)
+
+
+def test_the_tolerance_is_kept_where_the_kernel_changes():
+    """With the step of the start the error is 30 % here."""
+    problem = large(200.0)
+    followed = train(problem, Training(precision="double"), tolerance=1e-3)
+    fine = train(problem, Training(precision="double", step=0.01))
+    assert followed.attributes["last_lambda_max"] > 8 * followed.attributes["lambda_max"]
+    assert 4 * followed.attributes["last_step"] < followed.attributes["step"]
+    difference = np.linalg.norm(followed.error - fine.error, axis=(1, 2)).max()
+    assert difference < 1e-3 * np.linalg.norm(fine.error[0])
+
+
+def test_a_first_step_that_proves_too_long_is_taken_again():
+    """One step was all, and its error 9 %."""
+    problem = large(1000.0, np.array([0.0, 1.0]))
+    followed = train(problem, Training(precision="double"), tolerance=1e-3)
+    fine = train(problem, Training(precision="double", step=0.001))
+    difference = np.linalg.norm(followed.error - fine.error, axis=(1, 2)).max()
+    assert difference < 1e-3 * np.linalg.norm(fine.error[0])
+
+
+def test_lambda_max_is_that_of_the_network_as_it_is():
+    problem = large(100.0)
+    network = FourierNetwork(problem, NufftTransforms(problem.grid, precision="double"))
+    measured = []
+    for before, now in pairwise(trajectory(plan_training(problem, Training(precision="double")))):
+        if now.step_control.due > before.step_control.due:
+            network.values(now.state)
+            kernel = network.kernel_at(now.state)
+            exact = np.linalg.eigvalsh(np.stack([kernel(unit) for unit in np.eye(48)]))[-1]
+            measured.append((now.step_control.lambda_max, exact))
+    found, exact = np.array(measured).T
+    assert len(measured) >= 10 and exact[-1] > 4 * exact[0]
+    np.testing.assert_allclose(found, 1.05 * exact, rtol=0.01)
+
+
+@pytest.mark.parametrize(("growth", "expected"), [(1.5, 1.5**2), (0.5, 0.5)])
+def test_where_lambda_max_rises_it_is_expected_to_rise_as_much_again(growth, expected):
+    z, before = 0.5, 1.05  # lambda_max from above
+    step_control = StepControl(((0, z / before),), before, np.array([1.0, 0.0, 0.0]), z)
+    now = step_control.checked(7, lambda u: growth * np.array([1.0, 0.5, 0.2]) * u)
+    assert now.changes[-1] == (7, pytest.approx(z / (expected * before)))
+
+
+def test_a_training_that_goes_on_keeps_its_pace():
+    plan = plan_training(large(100.0))
+    whole = list(trajectory(plan))
+    assert len(whole[-1].step_control.changes) > 5
+    for middle in (whole[1], whole[len(whole) // 2]):
+        rest = list(trajectory(plan, last=middle.checkpoint()))
+        assert [(each.step, each.time, each.step_control.changes) for each in rest] == [
+            (each.step, each.time, each.step_control.changes) for each in whole[middle.step :]
+        ]
+        assert all(torch.equal(a.state, b.state) for a, b in zip(rest, whole[middle.step :], strict=True))
+
+
+def test_a_kernel_that_stays_is_measured_ever_more_rarely():
+    snapshots = list(trajectory(plan_training(large(1.0, np.array([0.0, 30.0])), Training(step=0.3))))
+    measured = [now.step for before, now in pairwise(snapshots) if now.step_control.due > before.step_control.due]
+    assert measured == [1, 3, 7, 15, 31, 63]
+
+
+def test_a_fixed_step_that_becomes_unstable_is_warned_of_once(caplog):
+    problem = large(100.0)
+    lambda_max = plan_training(problem).lambda_max
+    with caplog.at_level(logging.WARNING, logger="freqbias"):
+        for snapshot in trajectory(plan_training(problem, Training(integrator="heun", step=1.0 / lambda_max))):
+            if snapshot.step_control.lambda_max > 2.1 * lambda_max:
+                break
+    (message,) = caplog.messages
+    assert "heun is unstable" in message and 'use a shorter step, or "auto"' in message
+
+
+@pytest.mark.parametrize("steps", [(1,), (3, 4), (5, 9), (2, 10, 11)])
+def test_steps_that_are_cut_anew_land_on_every_output_time(steps):
+    times = np.array([0.0, 1.0, 1.5, 4.0])
+    schedule, longest = Schedule(times, 0.31), [0.31, 0.11, 0.5, 0.07]
+    for cut, step in enumerate(steps, start=1):
+        before, schedule = schedule, schedule.replan(step, longest[cut])
+        assert [schedule.time(s) for s in range(step + 1)] == [before.time(s) for s in range(step + 1)]
+        sizes = [schedule.size(s) for s in range(step, schedule.steps)]
+        left = np.unique([before.time(step), *times[times > before.time(step)]])
+        assert max(sizes) <= longest[cut] * (1 + 1e-9)
+        assert len(sizes) == np.ceil(np.diff(left) / longest[cut] - 1e-9).sum()  # not one more than needed
+    assert [schedule.time(s) for s in range(schedule.steps + 1) if schedule.output(s) is not None] == times.tolist()
+    assert [schedule.output(s) for s in schedule.outputs] == [0, 1, 2, 3]
+    sums = np.cumsum([schedule.size(s) for s in range(schedule.steps)])
+    np.testing.assert_allclose(sums, [schedule.time(s) for s in range(1, schedule.steps + 1)], rtol=1e-12)

@@ -1,0 +1,60 @@
+"""The transforms of scattered sites against the direct sums of the Fourier convention."""
+
+import numpy as np
+import pytest
+
+from freqbias.numerics import (
+    Grid,
+    GridTransform,
+    Scattered,
+    ScatteredTransform,
+    make_tensor_transform,
+    make_transform,
+    phase,
+)
+
+
+def distance(found, exact):
+    assert found.shape == exact.shape
+    return np.linalg.norm(found - exact) / np.linalg.norm(exact)
+
+
+def clustered(count, dimension):
+    """Off the origin, denser towards the ends, every fifth position twice, extents of 1 and 3."""
+    points = np.random.default_rng(1).beta(0.5, 0.5, (count, dimension)) * [1.0, 3.0, 1.0][:dimension] - 0.2
+    return Scattered(np.concatenate([points, points[::5]]))
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize("batch", [(), (1,), (3,)])
+def test_transforms_equal_the_direct_sums(dimension, batch):
+    sites, rng = clustered(50, dimension), np.random.default_rng(2)
+    transform = ScatteredTransform(sites, rng.normal(size=(9, dimension)))
+    for frequencies in (rng.uniform(-8, 8, (67, dimension)), rng.uniform(9, 11, (41, dimension))):
+        transform.set_frequencies(frequencies)
+        dense = phase(frequencies, sites.positions())
+        values, amplitudes = rng.normal(size=(*batch, sites.size)), rng.normal(size=(*batch, len(frequencies), 2))
+        amplitudes = amplitudes @ [1, 1j]
+        assert distance(transform.to_frequencies(values), values @ dense.T) < 1e-11
+        assert distance(transform.to_samples(amplitudes), amplitudes @ dense.conj()) < 1e-11
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_neither_the_partition_nor_the_adjoint_shows(dimension):
+    """However little accuracy is asked for."""
+    sites, rng = clustered(40, dimension), np.random.default_rng(3)
+    frequencies, values = rng.uniform(-6, 6, (60_000, dimension)), rng.normal(size=sites.size)
+    amplitudes = rng.normal(size=60_000) + 0j
+    alone, shared = (ScatteredTransform(sites, frequencies, eps=1e-2, threads=n) for n in (1, 3))
+    assert distance(shared.to_frequencies(values), alone.to_frequencies(values)) < 1e-9
+    assert distance(shared.to_samples(amplitudes), alone.to_samples(amplitudes)) < 1e-9
+    one, other = np.vdot(amplitudes, alone.to_frequencies(values)), np.vdot(alone.to_samples(amplitudes), values)
+    assert abs(one - other) < 1e-9 * np.linalg.norm(values) * np.linalg.norm(alone.to_samples(amplitudes))
+    np.testing.assert_array_equal(shared.to_samples(amplitudes), shared.to_samples(amplitudes))
+
+
+def test_the_sites_decide_which_transform_serves():
+    grid, sites, frequencies = Grid((8, 8), (1.0, 1.0)), clustered(8, 2), np.zeros((1, 2))
+    assert isinstance(make_transform(grid, frequencies), GridTransform)
+    assert isinstance(make_transform(sites, frequencies), ScatteredTransform)
+    assert isinstance(make_tensor_transform(sites, frequencies, eps=1e-6, threads=1), ScatteredTransform)

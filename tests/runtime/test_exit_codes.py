@@ -1,0 +1,172 @@
+"""One exit code and one message for all ranks, however a program ends."""
+
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from freqbias.runtime import exit_codes
+from tests.launch import MPIRUN, code, command, environment, run_code, start_code
+
+PROGRAM = """
+    import os, sys, time
+    from freqbias.errors import StoppedEarly
+    from freqbias.runtime import configure, exit_codes, log, on_root, rank, exit_code_of, world
+
+    class InputError(ValueError):
+        exit_code = 2
+
+    class ComputationError(ArithmeticError):
+        exit_code = 3
+
+    {setup}
+
+    def main():
+        {main}
+
+    sys.exit(exit_code_of(main))
+"""
+
+
+def run(main, *, ranks=1, setup="", **extra):
+    return run_code(PROGRAM.format(main=main, setup=setup), ranks=ranks, **extra)
+
+
+@pytest.mark.parametrize(
+    ("main", "code", "message"),
+    [
+        ("pass", 0, ""),
+        ("return 3", 3, ""),
+        ("sys.exit(2)", 2, ""),
+        ("sys.exit('no such thing')", 1, "error: no such thing\n"),
+        ("raise InputError('sigma -1')", 2, "error: sigma -1\n"),
+        ("raise ComputationError('step 7')", 3, "error: step 7\n"),
+        ("raise StoppedEarly('go on')", 75, "stopped early: go on\n"),
+        ("raise KeyboardInterrupt", 130, "error: interrupted\n"),
+        ("raise BrokenPipeError", 1, ""),
+    ],
+)
+def test_endings_of_a_single_process(main, code, message):
+    done = run(main)
+    assert (done.returncode, done.stderr) == (code, message)
+
+
+@pytest.mark.parametrize("main", ["print('x')", "print('x', flush=True)"])
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_output_to_a_full_disk_is_one_line_and_2(main, ranks):
+    program = command(*code(PROGRAM.format(main=main, setup="")))
+    redirected = ["sh", "-c", 'exec "$@" > /dev/full', "sh", *program]
+    launcher = [str(MPIRUN), "-n", str(ranks)] if ranks > 1 else []
+    variables = environment(PYTHONUNBUFFERED="")
+    done = subprocess.run(
+        [*launcher, *redirected], stderr=subprocess.PIPE, text=True, env=variables, timeout=60, check=False
+    )
+    said = "error: cannot write the output: No space left on device; free some space, or send it elsewhere\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_an_unexpected_exception_has_its_traceback():
+    done = run("{}['x']")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr and done.stderr.endswith("error: KeyError: 'x'\n")
+
+
+def test_an_expected_exception_has_its_traceback_at_debug_level_only(tmp_path):
+    log_file = tmp_path / "log"
+    done = run("raise InputError('sigma -1')", setup=f"configure(verbosity=1, log_file={str(log_file)!r})")
+    assert "Traceback" in done.stderr and done.stderr.count("error: sigma -1") == 1
+    assert "error: sigma -1" in log_file.read_text()
+
+
+def test_a_reader_that_goes_away_is_no_failure_to_speak_of():
+    process = start_code(PROGRAM.format(setup="", main="[print(line) for line in range(100_000)]"))
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(10) == 1
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize(
+    ("main", "code", "message"),
+    [
+        ("pass", 0, ""),
+        ("raise InputError('sigma -1')", 2, "error: sigma -1\n"),
+        ("on_root(exec, \"raise ValueError('on root')\")", 1, "error: ValueError: on root\n"),
+        ("raise StoppedEarly('go on')", 75, "stopped early: go on\n"),
+        ("return rank()", None, ""),
+    ],
+)
+def test_ranks_that_end_alike_say_it_once(ranks, main, code, message):
+    done = run(main, ranks=ranks)
+    assert done.returncode == (ranks - 1 if code is None else code)
+    said = re.findall(r"^(?:error|stopped early).*\n", done.stderr, re.M)
+    assert said == ([message] if message else []) and done.stderr.endswith(message)
+    assert done.stderr.count("Traceback") == ("on_root" in main)
+
+
+def test_different_failures_are_told_apart_and_the_largest_code_counts():
+    done = run("raise (InputError if rank() else ComputationError)(f'of {rank()}')", ranks=3)
+    assert done.returncode == 3
+    said = sorted(line for line in done.stderr.splitlines() if line.startswith("error"))
+    assert said == ["error on rank 0: of 0", "error on rank 1: of 1", "error on rank 2: of 2"]
+
+
+@pytest.mark.parametrize("others", ["return 0", "time.sleep(1)"])
+def test_a_rank_that_fails_while_the_others_finish_ends_all(others):
+    main = f"owned = Owned()\n        if rank() == 1: raise InputError('bad cell')\n        {others}"
+    done = run(main, ranks=3, setup="Owned = type('Owned', (), {'__del__': lambda owned: os.write(1, b'freed ')})")
+    assert done.returncode == 2
+    assert done.stdout.split() == ["freed", "freed"], "the failed rank, now alone, must not free what all own"
+    assert re.findall("^error.*$", done.stderr, re.M) == ["error on rank 1: bad cell"]
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_a_rank_that_fails_while_the_others_wait_in_a_collective_ends_all(ranks):
+    # The third rank, if there is one, has finished already and waits for the agreement.
+    main = "if rank() == 1: raise KeyError('boom')\n        if rank() == 0: world().Barrier()"
+    started = time.monotonic()
+    done = run(main, ranks=ranks, setup="exit_codes.PATIENCE = 1.0")
+    assert time.monotonic() - started + exit_codes.PATIENCE < 30
+    assert done.returncode in (1, 9)  # 9: mpirun saw first that it had killed the others
+    assert re.findall("^error.*$", done.stderr, re.M) == ["error on rank 1: KeyError: 'boom'"]
+
+
+def test_a_rank_that_has_finished_waits_asleep():
+    main = "cpu = time.process_time(); time.sleep(2 * (rank() == 0)); import atexit\n        " + (
+        "atexit.register(lambda: sys.stdout.write(f'{rank()} {time.process_time() - cpu}\\n'))"
+    )
+    done = run(main, ranks=2)
+    used = dict(line.split() for line in done.stdout.splitlines())
+    assert done.returncode == 0 and float(used["1"]) < 0.4, done
+
+
+STOPPING = """
+    import sys, time
+    from freqbias.runtime import StopRequest, exit_code_of, world
+
+    def main():
+        comm = world()
+        with StopRequest() as stop:
+            comm.allgather(None)
+            if comm.rank == 0:
+                print("ready", flush=True)
+            while True:
+                time.sleep(0.02)
+                stop.check(comm)
+
+    sys.exit(exit_code_of(main))
+"""
+
+
+@pytest.mark.skipif(not MPIRUN.exists(), reason="no mpirun beside this Python")
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_sigterm_ends_with_75_and_says_how_to_go_on(ranks):
+    process = start_code(STOPPING, ranks=ranks)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 75
+    assert said.count("stopped early: received SIGTERM") == 1 and "--resume" in said
