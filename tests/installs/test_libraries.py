@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from matplotlib import get_cachedir
 
 from freqbias import libraries
 from freqbias.compare.commands import doctor
@@ -44,7 +45,9 @@ def test_what_is_missing_and_the_remedy_are_said(error, message, capsys):
 def test_a_missing_compiler_is_said_once(ranks, tmp_path):
     (tmp_path / "small.toml").write_text(RUN)
     arguments = ("-m", "freqbias.pde", tmp_path / "small.toml", "--out", tmp_path / "out")
-    answer = run(*arguments, ranks=ranks, CC="/no/compiler", XDG_CACHE_HOME=str(tmp_path / "forms"))
+    answer = run(
+        *arguments, ranks=ranks, CC="/no/compiler", XDG_CACHE_HOME=str(tmp_path / "forms"), MPLCONFIGDIR=get_cachedir()
+    )  # its fonts are known
     assert answer.returncode == 2 and "Traceback" not in answer.stderr, answer.stderr
     (said,) = [line for line in answer.stderr.splitlines() if "error" in line]
     assert said.startswith("error: DOLFINx cannot compile its forms") and libraries.COMPILER in said
