@@ -5,6 +5,10 @@ Vectors are made once for each matrix: under MPI, PETSc keeps those that Python 
 
 from collections.abc import Callable
 
+import h5py  # noqa: F401  # isort: skip
+# Before dolfinx.fem.petsc: where numba is installed, that lends PETSc's HDF5 to whatever is loaded later, and h5py,
+# which has another one, then fails with "Not a datatype".
+
 import numpy as np
 from dolfinx import fem
 from dolfinx.fem.petsc import assemble_matrix, create_matrix

@@ -8,4 +8,7 @@ Names are imported when they are first used, so `import freqbias` is fast.
 
 import lazy_loader
 
+from freqbias.libmpi import point_to_libmpi
+
+point_to_libmpi()
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
