@@ -1,11 +1,9 @@
 """The stage `mesh` of a result: the frequency mesh, described in words and written for ParaView and other programs."""
 
-from freqbias.meshes import MeshPlan, describe, vertices
+from freqbias.meshes import CELL_TYPES, MeshPlan, describe, vertices
 from freqbias.pde import affordable_plan
 from freqbias.problem import Problem, RunFile, stage_keys
 from freqbias.runtime import Store, on_root
-
-VTK_NAMES = {"interval": "line", "quadrilateral": "quad", "tetrahedron": "tetra"}
 
 
 def run_mesh(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> str:
@@ -26,5 +24,5 @@ def _write(run: RunFile, layout: MeshPlan, store: Store, *, resume: bool, overwr
             return
         points, cells = vertices(layout)
         with stage.writing("mesh.vtu") as path:
-            meshio.Mesh(points, {VTK_NAMES.get(layout.cell_type, layout.cell_type): cells}).write(path)
+            meshio.Mesh(points, {CELL_TYPES[layout.cell_type].meshio[0]: cells}).write(path)
         stage.finish()
