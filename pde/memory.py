@@ -25,7 +25,7 @@ from math import log2
 from freqbias.errors import InputError
 from freqbias.meshes import MeshPlan, plan_mesh
 from freqbias.problem import Mesh, Pde, Problem
-from freqbias.runtime import available_memory, size, size_here
+from freqbias.runtime import available_memory, local_size, size
 
 Try = tuple[float, Pde, Mesh]  # a value, and the settings with it
 
@@ -51,7 +51,7 @@ def memory_needed(problem: Problem, settings: Pde, layout: MeshPlan, *, growth: 
         shared = 0.5 * SPACE[layout.dimension] * n + 4.0 * layout.entries
         each = 8.0 * problem.samples.values[0].size * (BASIS + channels * outputs)
     root = channels * n * (WRITING[0] + WRITING[1] * outputs)
-    return size_here() * (LIBRARIES + each + shared / size()) + root
+    return local_size() * (LIBRARIES + each + shared / size()) + root
 
 
 def memory_to_refine(problem: Problem, layout: MeshPlan, *, growth: float = 1.0) -> float:
@@ -60,7 +60,7 @@ def memory_to_refine(problem: Problem, layout: MeshPlan, *, growth: float = 1.0)
     finer = replace(layout, degree=layout.degree + 1)  # type: ignore[type-var]
     states = 16.0 * problem.samples.channels * len(problem.times) * growth
     shared = sum(local_operator(each, growth) + states * each.dofs for each in (layout, finer))
-    return size_here() * (LIBRARIES + shared / size())
+    return local_size() * (LIBRARIES + shared / size())
 
 
 def local_operator(layout: MeshPlan, growth: float) -> float:

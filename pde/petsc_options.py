@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from freqbias.errors import InputError, UsageError
-from freqbias.runtime import by_torchrun, log, size
+from freqbias.runtime import log, size, under_torchrun
 
 PREFIX = "pde_"
 NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
@@ -17,7 +17,7 @@ def start(options: Sequence[str]) -> None:
 
     Raises InputError where they do not begin with an option, and UsageError under torchrun.
     """
-    if by_torchrun() and size() > 1:
+    if under_torchrun() and size() > 1:
         raise UsageError(
             "torchrun's processes are not MPI's, among which the equation is shared out: start with `uv run mpirun`"
         )

@@ -66,7 +66,7 @@ class ThetaMethod:
     def steps(self, times: np.ndarray) -> list[int]:
         """How many steps each interval between output times takes. Raises InputError where there would be no end."""
         try:
-            return [int(count) for count in Schedule(times, self.step).counts]
+            return [int(count) for count in Schedule(times, self.step).step_counts]
         except OverflowError as failure:
             raise InputError(f"[pde] step = {self.step:.3g} makes {failure}; use a larger one") from failure
 

@@ -18,7 +18,7 @@ HEUN, RK4 = (1, 1, 1 / 2), (1, 1, 1 / 2, 1 / 6, 1 / 24)
 def stepped(matrix, start, schedule, taylor=(1, 1)):
     """u at each output time after the first, step by step: u <- sum_j taylor_j (-step A)^j u."""
     u, states = start, []
-    for size, count in zip(schedule.sizes, schedule.counts, strict=True):
+    for size, count in zip(schedule.step_sizes, schedule.step_counts, strict=True):
         for _ in range(count):
             terms = [u]
             for _ in taylor[1:]:
@@ -64,7 +64,7 @@ def test_the_bound_is_the_sum_of_what_each_step_leaves_out_of_the_krylov_space(t
         lanczos.step()
     small = np.diag(lanczos.alpha) + np.diag(lanczos.beta[:-1], 1) + np.diag(lanczos.beta[:-1], -1)
     largest, y, bound = np.linalg.eigvalsh(small)[-1], np.eye(result.steps)[0], 0.0
-    for size in np.repeat(schedule.sizes, schedule.counts):
+    for size in np.repeat(schedule.step_sizes, schedule.step_counts):
         powers = [y]
         for _ in taylor[1:]:
             powers.append(size * small @ powers[-1])

@@ -34,9 +34,9 @@ def test_from_a_sample_those_at_its_own_place_do_not_count():
     """Four at 0 and one beside them, one far away."""
     sites = Scattered(np.array([[0.0], [0.0], [0.35], [0.0], [0.0], [10.0]]))
     assert sites.peak_density(1.0) == pytest.approx(5 / 6)
-    assert sites.peak_density(1.0, apart=True) == pytest.approx(4 / 6)  # from the one beside them
+    assert sites.peak_density(1.0, exclude_coincident=True) == pytest.approx(4 / 6)  # from the one beside them
     assert sites.peak_density(100.0) == pytest.approx(400 / 6)
-    assert sites.peak_density(100.0, apart=True) == pytest.approx(1 / 10)  # each alone: their mean over the box
+    assert sites.peak_density(100.0, exclude_coincident=True) == pytest.approx(1 / 10)  # each alone: their mean over the box
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_from_a_sample_those_at_its_own_place_do_not_count():
         (np.ones((3, 4)), r"positions have shape \(3, 4\)"),
         (np.ones((1, 2)), "there is 1 sample; at least 2 are needed"),
         (np.array([[0.0, 1.0], [np.nan, 2.0]]), r"the position of sample 1 is \[nan, 2.0\]; leave that sample out"),
-        (np.array([[0.0, 1.0], [3e15, 2.0]]), r"a position lies at 3e\+15; give positions in units in which none"),
+        (np.array([[0.0, 1.0], [3e15, 2.0]]), r"a position has the coordinate 3e\+15; choose a unit in which none"),
         (np.array([[0.0, 1.5], [3.0, 1.5]]), r"every position has x_2 = 1.5; leave that axis out"),
     ],
 )

@@ -105,10 +105,10 @@ def test_several_ranks_share_the_mesh_and_not_the_libraries(monkeypatch):
     layout = plan_mesh(problem, run.pde, run.mesh)
     alone = cost.memory_needed(problem, run.pde, layout)
     monkeypatch.setattr(cost, "size", lambda: 4)
-    monkeypatch.setattr(cost, "size_here", lambda: 4)
+    monkeypatch.setattr(cost, "local_size", lambda: 4)
     together = cost.memory_needed(problem, run.pde, layout)
     assert together == pytest.approx(alone + 3 * cost.LIBRARIES)
-    monkeypatch.setattr(cost, "size_here", lambda: 1)
+    monkeypatch.setattr(cost, "local_size", lambda: 1)
     assert cost.memory_needed(problem, run.pde, layout) < alone, "on four machines each holds its part"
 
 

@@ -9,7 +9,7 @@ OTHER = {"density": {"kind": "gaussian", "sigma": 12.0}, "seed": 0}
 def compute(store, content="result", keys=KEYS, **how):
     """A whole stage."""
     with store.open("pde", keys=keys, **how) as stage:
-        stage.save_part("step-1", {"v": np.arange(3)})
+        stage.save_checkpoint("step-1", {"v": np.arange(3)})
         with stage.writing("spectrum.txt") as path:
             path.write_text(content)
         return stage.finish()
@@ -18,7 +18,7 @@ def compute(store, content="result", keys=KEYS, **how):
 def interrupted(store, keys=KEYS, **how):
     """A stage that ends with one part."""
     with store.open("pde", keys=keys, **how) as stage:
-        stage.save_part("step-1", {"v": np.arange(3)}, time=0.5)
+        stage.save_checkpoint("step-1", {"v": np.arange(3)}, time=0.5)
 
 
 def content(root):

@@ -22,11 +22,11 @@ STEPS = """
     from freqbias.runtime import Store
 
     stage = Store(Path(sys.argv[1])).open("pde", keys={"seed": 0}, resume=True)
-    first = len(stage.parts()) - ("checkpoint" in stage.parts())
+    first = len(stage.checkpoints()) - ("checkpoint" in stage.checkpoints())
     print("begun", flush=True)
     for step in range(first, 1_000_000):
-        stage.save_part("checkpoint", {"w": np.full(30_000, step)}, step=step)
-        stage.save_part(f"step-{step:06d}", {"v": np.full(30_000, step)}, step=step)
+        stage.save_checkpoint("checkpoint", {"w": np.full(30_000, step)}, step=step)
+        stage.save_checkpoint(f"step-{step:06d}", {"v": np.full(30_000, step)}, step=step)
 """
 
 
@@ -39,13 +39,13 @@ def test_sigkill_at_random_instants_leaves_whole_parts(tmp_path, caplog):
         process.kill()
         process.communicate()
         with Store(tmp_path).open("pde", keys=KEYS, resume=True) as stage, caplog.at_level(logging.WARNING, "freqbias"):
-            names = [name for name in stage.parts() if name != "checkpoint"]
+            names = [name for name in stage.checkpoints() if name != "checkpoint"]
             assert names == [f"step-{step:06d}" for step in range(len(names))]
             for step, name in enumerate(names):
-                arrays, meta = stage.load_part(name)
+                arrays, meta = stage.load_checkpoint(name)
                 assert meta == {"step": step} and np.all(arrays["v"] == step)
             if names:
-                assert stage.load_part("checkpoint")[1]["step"] in (len(names) - 1, len(names))
+                assert stage.load_checkpoint("checkpoint")[1]["step"] in (len(names) - 1, len(names))
             assert len(names) >= steps
             steps = len(names)
             assert not list(stage.folder.rglob(".*-*.safetensors"))
@@ -71,7 +71,7 @@ def die_at(call):
 
 def compute(store, content, **how):
     with store.open("pde", keys=KEYS, **how) as stage:
-        stage.save_part("step-1", {"v": np.arange(3)})
+        stage.save_checkpoint("step-1", {"v": np.arange(3)})
         with stage.writing("a.txt") as path:
             path.write_text(content)
         with stage.writing("sub/b.txt") as path:
@@ -81,7 +81,7 @@ def compute(store, content, **how):
 
 def interrupted(store, **how):
     with store.open("pde", keys=KEYS, **how) as stage:
-        stage.save_part("step-1", {"v": np.arange(3)})
+        stage.save_checkpoint("step-1", {"v": np.arange(3)})
         with stage.writing("a.txt") as path:
             path.write_text("half")
 
@@ -156,7 +156,7 @@ def test_death_at_every_change_of_a_first_run_can_be_resumed(tmp_path, quick_dis
         except UsageError:
             assert not finished
             with store.open("pde", keys=KEYS, resume=True) as stage:
-                assert stage.parts() in ([], ["step-1"])
+                assert stage.checkpoints() in ([], ["step-1"])
             compute(store, "new", resume=True)
         assert store.open("pde", keys=KEYS, resume=True).finished
         assert contents(store.verify("pde", keys=KEYS)) == {"new"}
@@ -174,12 +174,12 @@ def test_death_at_every_change_of_several_stages_begun_anew_leaves_none_or_all_o
         if not killed(call, lambda store=store: store.begin_overwrite(stages)):
             break
         unfinished = [(store.root / f"{stage}.partial" / "unfinished.json").exists() for stage in stages]
-        noted = store.overwrite_begun(stages)
+        noted = store.overwrite_interrupted(stages)
         assert noted or len(set(unfinished)) == 1
-        assert not store.overwrite_begun({"pde": KEYS, "nn": {"seed": 1}}), "another run file's is none of ours"
+        assert not store.overwrite_interrupted({"pde": KEYS, "nn": {"seed": 1}}), "another run file's is none of ours"
         notes += noted
         store.begin_overwrite(stages)
-        assert not store.overwrite_begun(stages)
+        assert not store.overwrite_interrupted(stages)
         assert not any(store.check(stage, keys=KEYS, resume=True) for stage in stages)
     assert notes > 5 and call > 8
 
@@ -209,9 +209,9 @@ def test_a_second_process_is_refused_while_the_first_is_alive(tmp_path):
     try:
         before = sorted(tmp_path.rglob("*"))
         for how in ({}, {"resume": True}, {"overwrite": True}):
-            with pytest.raises(UsageError, match=rf"process {holder.pid} is at work on .*pde"):
+            with pytest.raises(UsageError, match=rf"process {holder.pid} is working on .*pde"):
                 store.open("pde", keys=KEYS, **how)
-            with pytest.raises(UsageError, match=rf"process {holder.pid} is at work on .*pde"):
+            with pytest.raises(UsageError, match=rf"process {holder.pid} is working on .*pde"):
                 store.check("pde", keys=KEYS, **how)
         assert sorted(tmp_path.rglob("*")) == before
         with store.open("nn", keys=KEYS):

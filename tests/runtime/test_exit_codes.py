@@ -63,7 +63,7 @@ def test_output_to_a_full_disk_is_one_line_and_2(main, ranks):
     done = subprocess.run(
         [*launcher, *redirected], stderr=subprocess.PIPE, text=True, env=variables, timeout=60, check=False
     )
-    said = "error: cannot write the output: No space left on device; free some space, or send it elsewhere\n"
+    said = "error: cannot write the output: No space left on device; free some space, or redirect the output\n"
     assert (done.returncode, done.stderr) == (2, said)
 
 
@@ -129,8 +129,8 @@ def test_a_rank_that_fails_while_the_others_wait_in_a_collective_ends_all(ranks)
     # The third rank, if there is one, has finished already and waits for the agreement.
     main = "if rank() == 1: raise KeyError('boom')\n        if rank() == 0: world().Barrier()"
     started = time.monotonic()
-    done = run(main, ranks=ranks, setup="exit_codes.PATIENCE = 1.0")
-    assert time.monotonic() - started + exit_codes.PATIENCE < 30
+    done = run(main, ranks=ranks, setup="exit_codes.ABORT_TIMEOUT = 1.0")
+    assert time.monotonic() - started + exit_codes.ABORT_TIMEOUT < 30
     assert done.returncode in (1, 9)  # 9: mpirun saw first that it had killed the others
     assert re.findall("^error.*$", done.stderr, re.M) == ["error on rank 1: KeyError: 'boom'"]
 

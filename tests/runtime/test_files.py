@@ -96,7 +96,7 @@ def test_a_lock_has_one_holder_and_leaves_nothing(tmp_path):
     first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
     assert first.acquire() and first.acquire()
     assert not second.acquire()
-    assert second.holder() == str(os.getpid())
+    assert second.owner() == str(os.getpid())
     second.release()
     assert (tmp_path / "lock").exists()
     first.release()

@@ -110,7 +110,7 @@ SHARED = """
     assert (comm.rank, comm.size) == (rank(), size()) == (rank(), 3)
     pending = comm.Ibarrier()  # a caller's own collective, which must not be mistaken for ours
     assert on_root(calls) == (0, 0), "inside, it simply calls"
-    alone = on_root(lambda: open("/dev/null"), share=False)
+    alone = on_root(lambda: open("/dev/null"), broadcast=False)
     assert (alone is None) == (rank() > 0)
     pending.Wait()
     for error in (KeyError("k"), KeyboardInterrupt(), SystemExit(4)):
@@ -142,7 +142,7 @@ def test_on_root_gives_every_rank_the_result_or_the_exception():
 
 HELPED = """
     import sys
-    from freqbias.runtime import on_all, on_root, rank, exit_code_of, size
+    from freqbias.runtime import exit_code_of, on_all, on_root, rank, world
 
     class Refused(ValueError):
         exit_code = 3
@@ -160,10 +160,10 @@ HELPED = """
             return on_all(everywhere, 1) + on_all(everywhere, value=2)
 
     def main():
-        outside = everywhere(0, comm=__import__("runtime").world())
+        outside = everywhere(0, comm=world())
         assert outside == [0, 10, 20] and on_all(everywhere, 5) == [5], "outside of on_root a rank is alone"
         assert on_root(work) == [1, 11, 21, 2, 12, 22]
-        assert on_root(on_all, everywhere, 3, share=False) == (None if rank() else [3, 13, 23])
+        assert on_root(on_all, everywhere, 3, broadcast=False) == (None if rank() else [3, 13, 23])
         sys.stdout.write("whole\\n")
         on_root(on_all, refuse)
 
@@ -181,7 +181,7 @@ def test_a_rank_that_fails_alone_among_all_ends_the_job(failing):
     code = """
         import sys
         from freqbias.runtime import exit_codes, on_all, on_root, exit_code_of
-        exit_codes.PATIENCE = 0.5
+        exit_codes.ABORT_TIMEOUT = 0.5
 
         def work(failing, *, comm):
             if comm.rank == failing:

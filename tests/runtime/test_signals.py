@@ -87,10 +87,10 @@ def test_the_wall_time_counts_from_construction():
     stop = StopRequest(max_walltime=0.2)
     assert not stop.requested()
     time.sleep(0.25)
-    with pytest.raises(StoppedEarly, match=r"wall time of 0\.2 s is used up; the same command with --resume goes on"):
+    with pytest.raises(StoppedEarly, match=r"wall time of 0\.2 s is used up; to continue, run the same command with --resume"):
         stop.check()
-    with pytest.raises(StoppedEarly, match="used up; this goes on from here"):
-        StopRequest(max_walltime=0, again="this").check()
+    with pytest.raises(StoppedEarly, match="used up; to continue, run this"):
+        StopRequest(max_walltime=0, resume_command="this").check()
     assert not StopRequest().requested()
 
 

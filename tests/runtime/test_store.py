@@ -39,7 +39,7 @@ def test_resume_of_a_finished_stage_has_nothing_to_do(store):
     before = content(store.root)
     with store.open("pde", keys=dict(reversed(KEYS.items())), resume=True) as stage:
         assert stage.finished and stage.folder == store.root / "pde"
-        for write in (lambda: stage.save_part("a", {}), stage.finish, lambda: stage.writing("a").__enter__()):
+        for write in (lambda: stage.save_checkpoint("a", {}), stage.finish, lambda: stage.writing("a").__enter__()):
             with pytest.raises(RuntimeError, match="finished"):
                 write()
     assert content(store.root) == before
@@ -49,8 +49,8 @@ def test_resume_goes_on_from_the_parts(store):
     interrupted(store)
     with store.open("pde", keys=KEYS, resume=True) as stage:
         assert not stage.finished and stage.resumed
-        assert stage.parts() == ["step-1"]
-        arrays, meta = stage.load_part("step-1")
+        assert stage.checkpoints() == ["step-1"]
+        arrays, meta = stage.load_checkpoint("step-1")
         assert arrays["v"].tolist() == [0, 1, 2] and meta == {"time": 0.5}
         stage.finish()
     assert store.manifest("pde")["resumed"]
@@ -58,7 +58,7 @@ def test_resume_goes_on_from_the_parts(store):
 
 def test_resume_starts_where_nothing_is(store):
     with store.open("pde", keys=KEYS, resume=True) as stage:
-        assert not stage.finished and not stage.resumed and stage.parts() == []
+        assert not stage.finished and not stage.resumed and stage.checkpoints() == []
 
 
 @pytest.mark.parametrize("earlier", [compute, interrupted])
@@ -72,7 +72,7 @@ def test_resume_with_a_changed_key_is_refused_by_name(store, earlier):
 
 def test_keys_that_may_change_are_taken_as_they_are_now_and_others_refused(store):
     with store.open("pde", keys=KEYS) as stage:
-        stage.may_change("density.sigma")
+        stage.allow_changes("density.sigma")
     with pytest.raises(UsageError, match="seed") as refused:
         store.open("pde", keys=OTHER | {"seed": 17}, resume=True)
     assert "sigma" not in str(refused.value)
@@ -87,7 +87,7 @@ def test_keys_that_may_change_are_taken_as_they_are_now_and_others_refused(store
 
 def test_keys_that_may_change_are_fixed_once_it_goes_on(store):
     with store.open("pde", keys=KEYS) as stage:
-        stage.may_change("density.sigma")
+        stage.allow_changes("density.sigma")
     store.open("pde", keys=KEYS, resume=True).close()
     with pytest.raises(UsageError, match=r"density\.sigma"):
         store.open("pde", keys=OTHER, resume=True)
@@ -106,7 +106,7 @@ def test_what_was_killed_while_it_was_published_is_brought_to_its_place(store, m
 
 def test_resume_of_a_damaged_result_is_refused(store):
     (compute(store) / "spectrum.txt").write_text("Result")
-    with pytest.raises(UsageError, match=r"spectrum\.txt is not what was written.*--overwrite"):
+    with pytest.raises(UsageError, match=r"spectrum\.txt has changed since it was written.*--overwrite"):
         store.open("pde", keys=KEYS, resume=True)
 
 
@@ -124,7 +124,7 @@ def test_overwrite_keeps_the_old_result_until_the_new_one_is_complete(store):
 def test_overwrite_starts_an_unfinished_stage_afresh(store):
     interrupted(store)
     with store.open("pde", keys=OTHER, overwrite=True) as stage:
-        assert stage.parts() == [] and not stage.resumed
+        assert stage.checkpoints() == [] and not stage.resumed
 
 
 def test_an_interrupted_overwrite_is_what_resume_goes_on_from(store):
@@ -132,7 +132,7 @@ def test_an_interrupted_overwrite_is_what_resume_goes_on_from(store):
     interrupted(store, OTHER, overwrite=True)
     assert (store.verify("pde", keys=KEYS) / "spectrum.txt").read_text() == "old"
     with store.open("pde", keys=OTHER, resume=True) as stage:
-        assert stage.parts() == ["step-1"]
+        assert stage.checkpoints() == ["step-1"]
 
 
 @pytest.mark.parametrize("folder", ["pde", "pde.partial"])
@@ -183,7 +183,7 @@ def test_the_run_file_is_written_anew_with_a_warning_of_what_it_does_not_describ
 
 @pytest.mark.parametrize(
     ("damage", "said"),
-    [(lambda path: path.write_text("resulT"), "is not what was written"), (lambda path: path.unlink(), "is missing")],
+    [(lambda path: path.write_text("resulT"), "has changed since it was written"), (lambda path: path.unlink(), "is missing")],
 )
 def test_a_damaged_file_is_found(store, damage, said):
     damage(compute(store) / "spectrum.txt")
@@ -209,7 +209,7 @@ def test_verify_names_the_key_that_differs(store):
 @pytest.mark.parametrize("below", ["", "deeper"])
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path, below):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(UsageError, match=r"cannot write .*out.*a file stands where a folder is needed"):
+    with pytest.raises(UsageError, match=r"cannot write .*out.*a file is in the place of a folder"):
         Store(tmp_path / "out" / below).open("pde", keys=KEYS)
     assert (tmp_path / "out").read_text() == "mine"
 
