@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from freqbias.errors import InputError, UsageError
-from freqbias.runtime import by_torchrun, log, size
+from freqbias.runtime import log, size, under_torchrun
 
 PREFIX = "pde_"
 OPTION_NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
@@ -18,7 +18,7 @@ def start_petsc(options: Sequence[str]) -> None:
 
     Raises InputError if the words do not begin with an option, and UsageError under torchrun.
     """
-    if by_torchrun() and size() > 1:
+    if under_torchrun() and size() > 1:
         raise UsageError(
             "torchrun does not start MPI processes, which the equation is solved on: start with `uv run mpirun`"
         )

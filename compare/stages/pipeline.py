@@ -45,11 +45,11 @@ def run_all(
     what can be refused at once before the first of them starts. What is finished is not even imported. petsc: words of
     a command line for PETSc."""
     keys = {name: stage_keys(run, name) for name in stages}
-    if resume and on_root(store.overwrite_begun, keys):  # --overwrite was killed before all stages were unfinished
+    if resume and on_root(store.overwrite_interrupted, keys):  # --overwrite was killed halfway
         resume, overwrite = False, True
     done = on_root(_refuse_early, run, problem, store, stages, resume=resume, overwrite=overwrite)
     left = set(stages) - set(done)
-    training = on_root(_plan_training, run, problem, share=False) if {"nn", "ntk"} & left else None
+    training = on_root(_plan_training, run, problem, broadcast=False) if {"nn", "ntk"} & left else None
     if "pde" in stages and "pde" not in done:
         start_petsc(petsc)
     if overwrite:
