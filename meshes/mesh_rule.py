@@ -202,7 +202,7 @@ def _refuse_aliases(problem: Problem, settings: Pde, radius: float, key: str) ->
 
 def spheres(problem: Problem) -> list[float]:
     """The radii of the spheres across which a law jumps, ascending [cycles/length]."""
-    return sorted({r for law in _laws(problem) for r in law.radii})
+    return sorted({r for law in _laws(problem) for r in law.break_radii})
 
 
 def _rings(problem: Problem, half_width: list[float], *, folded: bool) -> bool:
@@ -217,7 +217,7 @@ def _planes_inside(problem: Problem, half_width: list[float]) -> bool:
 
 
 def _breaks(problem: Problem, axis: int) -> list[float]:
-    return sorted({b for law in _laws(problem) for b in law.breaks[axis]})
+    return sorted({b for law in _laws(problem) for b in law.break_planes[axis]})
 
 
 def _laws(problem: Problem) -> tuple[Law, Law]:

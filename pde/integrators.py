@@ -15,10 +15,10 @@ LONG = 500.0  # decay rates times the last output time, beyond which their error
 
 def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
     """An upper bound of the operator's decay rates [1/time]."""
-    kernel = problem.laws.kernel_rate(problem.reach)
+    kernel = problem.laws.kernel_rate_bound(problem.reach)
     if not isinstance(problem.sites, Grid):
         return kernel
-    local = problem.laws.local_rate(problem.sites.volume, problem.reach)
+    local = problem.laws.local_rate_bound(problem.sites.volume, problem.reach)
     if operator == "local":
         return local
     return kernel if folded else min(kernel, local + problem.laws.atom)
