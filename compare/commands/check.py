@@ -11,7 +11,7 @@ from freqbias.compare.style import aligned
 from freqbias.meshes import MeshPlan, cells_in_words, tail_radius
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
-from freqbias.pde import INTEGRATION_SHARE, plan_within_memory, format_bytes
+from freqbias.pde import INTEGRATION_SHARE, format_bytes, plan_within_memory
 from freqbias.problem import Network, Problem, RunFile
 from freqbias.runtime import available_memory, duration
 

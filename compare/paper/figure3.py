@@ -112,7 +112,7 @@ def within_reach(result: Result, xi: np.ndarray) -> np.ndarray:
     """Where theory is held to, (n,) bool: where rho_w is at least SIGNAL of its largest, EDGE / extent and more from a
     jump."""
     (extent,), density = result.problem.grid.extent, result.problem.density
-    (jumps,) = density.breaks(1)
+    (jumps,) = density.break_planes(1)
     apart = np.abs(np.abs(xi) - np.array([*jumps, np.inf])[:, None]).min(axis=0)
     return np.asarray((density.density(xi[:, None]) > SIGNAL * density.maximum(1)) & (apart >= EDGE / extent))
 
