@@ -8,6 +8,7 @@ import numpy as np
 from freqbias.compare.comparison import Comparison, compare
 from freqbias.compare.stages.sources import Sources, find_sources, load_histories, made_from
 from freqbias.errors import InputError
+from freqbias.pde import start_petsc
 from freqbias.problem import Problem, RunFile, Spectrum, every_stage_keys, resolved, stage_keys
 from freqbias.runtime import Stage, StopRequest, Store, log, on_root, threads_alone
 
@@ -32,8 +33,7 @@ def run_compare(
     Raises UsageError where the result of an earlier stage is missing, damaged, or of another run file, or one of this
     stage is in the way; InputError where the errors do not belong to the data; StoppedEarly.
     """
-    from freqbias.pde import write_fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
-
+    start_petsc()  # on every rank at the same time
     stop.install()  # after PETSc, which has a handler of its own for SIGTERM
     on_root(
         _run_compare,

@@ -11,7 +11,7 @@ from freqbias import nn, pde
 from freqbias.compare.comparison import is_cause, title
 from freqbias.compare.style import aligned, percent
 from freqbias.meshes import plan_mesh
-from freqbias.pde import check_memory, start
+from freqbias.pde import check_memory, refuse_torchrun, start_petsc
 from freqbias.problem import Problem, RunFile, stage_keys
 from freqbias.runtime import StopRequest, Store, duration, log, on_root
 
@@ -51,7 +51,8 @@ def run_all(
     left = set(stages) - set(done)
     training = on_root(_plan_training, run, problem, share=False) if {"nn", "ntk"} & left else None
     if "pde" in stages and "pde" not in done:
-        start(petsc)
+        refuse_torchrun()
+        start_petsc(petsc)
     if overwrite:
         on_root(store.begin_overwrite, keys)  # so that --resume goes on with an --overwrite that is interrupted
         resume, overwrite = True, False

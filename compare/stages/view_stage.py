@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from freqbias.pde import start_petsc
 from freqbias.runtime import StopRequest, Store, log, on_root
 
 
@@ -11,8 +12,7 @@ def run_view(folder: Path, *, resume: bool = False, overwrite: bool = False, sto
     spectra.pvd and laws.pvd for ParaView, open_in_paraview.py, view.png and view.gif.
     Raises UsageError as `load_view`, and where a view is in the way; StoppedEarly.
     """
-    from freqbias.pde import write_fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
-
+    start_petsc()  # on every rank at the same time
     if stop is not None:
         stop.install()  # after PETSc, which has a handler of its own for SIGTERM
     on_root(_run_view, Store(Path(folder)), resume=resume, overwrite=overwrite, stop=stop, share=False)
