@@ -1,4 +1,4 @@
-"""The order of a network's samples: which of them is which sample of the data, by position."""
+"""The assignment of a network's samples to the samples of the data, by position."""
 
 import numpy as np
 from scipy.spatial import KDTree

@@ -37,7 +37,7 @@ def signal_floor(largest: float, leakage: float, fraction: float) -> float:
 def has_signal(frequency: np.ndarray, initial: np.ndarray, limit: np.ndarray, *, floor: float = 0.0) -> np.ndarray:
     """Which frequencies lie within |xi_i| <= limit_i and start with |v| >= floor, (n,) bool.
 
-    frequency (n, d); initial: v there at the start (C, n), |v|^2 = sum_c |v_c|^2; limit (d,).
+    frequency (n, d); initial: v at the start (C, n), |v|^2 = sum_c |v_c|^2; limit (d,).
     """
     return np.asarray(inside_nyquist(frequency, limit) & (np.linalg.norm(initial, axis=0) >= floor))
 
