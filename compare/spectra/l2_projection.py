@@ -58,9 +58,9 @@ def solution_on_mesh(spectrum: Spectrum, sites: Sites, *, projection: str, threa
     """The finite-element solution v_h at all output times, (T, C, n), by the [compare] `projection`.
 
     The solution of the local operator is in V_h already. The data operator's v is the transform of its errors u on
-    the samples, known at every xi, so "l2" projects it like the network's. Otherwise a network with the same u would seem
-    as far away as interpolation is from projection (measured, for targets that do not vanish at the edge of the data:
-    0.2 to 0.9 times a tolerance of 1e-2, 0.2 to 2 times 1e-3, 0.2 to 7 times 1e-4).
+    the samples, known at every xi, so "l2" projects it like the network's. Otherwise a network with the same u would
+    seem as far away as interpolation is from projection (measured, for targets that do not vanish at the edge of the
+    data: 0.2 to 0.9 times a tolerance of 1e-2, 0.2 to 2 times 1e-3, 0.2 to 7 times 1e-4).
     Raises InputError if this u is missing.
     """
     if projection == "interpolation" or spectrum.attributes.get("operator") != "data":
