@@ -25,9 +25,10 @@ def pde_command(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
-        from freqbias.pde.petsc_options import start_petsc
+        from freqbias.pde.petsc_options import refuse_torchrun, start_petsc
 
-        start_petsc(petsc or [])  # before what follows starts it
+        refuse_torchrun()
+        start_petsc(petsc or [])  # before the next import, which would start it without the options
         from freqbias.pde.stage import run_pde  # takes seconds to import: only once the run file is found good
 
         run_pde(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])

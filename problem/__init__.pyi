@@ -8,6 +8,7 @@ from .folding import fold
 from .initial_network import initial_values, network_values
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
 from .loading import load, parse
+from .loss import squared_loss
 from .mixture import Mixture
 from .netcdf import save_netcdf
 from .neurons import Neurons, draw
@@ -64,6 +65,7 @@ __all__ = [
     "parse",
     "resolved",
     "save_netcdf",
+    "squared_loss",
     "stage_keys",
     "two_layer_laws",
     "waves",

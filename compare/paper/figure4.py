@@ -9,6 +9,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from freqbias.compare.comparison import Comparison, draw_comparison
 from freqbias.compare.paper.making import Job, PaperRun, Result
+from freqbias.compare.style import open_frame
 
 NARROW = {"width": 10_000}
 WIDTHS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # by name: how the neurons are drawn, and with --quick
@@ -52,6 +53,6 @@ def errors(comparisons: Sequence[Comparison], words: Sequence[str]) -> Figure:
     panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panel.yaxis.set_major_formatter("{x:g}")
     panel.yaxis.set_minor_locator(NullLocator())
-    panel.spines[["top", "right"]].set_visible(False)
+    open_frame(panel)
     figure.legend(loc="outside upper center")
     return figure

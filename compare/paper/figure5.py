@@ -3,7 +3,7 @@ alone, with neither diffusion nor the edge of the data."""
 
 from matplotlib.figure import Figure
 
-from freqbias.compare.kappa import BANDS, Kappa, draw_rates, handles, kappa_of, range_of
+from freqbias.compare.kappa import BANDS, Kappa, comparison_rates, draw_rates, legend_handles, rate_range
 from freqbias.compare.paper.making import Job, PaperRun, Result
 
 NARROW = {"width": 256, "hidden_width": 256}
@@ -21,13 +21,13 @@ def draw(results: list[Result]) -> dict[str, Figure]:
     for panel, result, kappa in zip(panels, results, rates, strict=True):
         draw_rates(panel, kappa)
         panel.set_title(f"{result.run.network.depth} layers")
-    panels[0].set_ylim(range_of(*rates))
+    panels[0].set_ylim(rate_range(*rates))
     panels[1].set_ylabel("")
-    shown = handles(rates[0])
+    shown = legend_handles(rates[0])
     shown[2].set_label(f"network, all layers {results[0].run.network.width:,} wide")
     figure.legend(handles=shown, loc="outside upper center", ncols=3)
     return {"figure5": figure}
 
 
 def measured(result: Result) -> Kappa:
-    return kappa_of(result.comparison, result.problem, floor=FLOOR, bands=BANDS)
+    return comparison_rates(result.comparison, result.problem, floor=FLOOR, bands=BANDS)

@@ -15,10 +15,10 @@ import matplotlib.style
 
 from freqbias.compare.comparison import Comparison
 from freqbias.compare.stages import read_comparison, run_all
-from freqbias.compare.style import STYLE
+from freqbias.compare.style import STYLE, figure_metadata
 from freqbias.errors import UsageError
 from freqbias.problem import ErrorHistory, Problem, RunFile, build, load, parse, stage_keys
-from freqbias.runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, version_of, world, writable
+from freqbias.runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, world, writable
 
 FIGURES = {
     1: "freqbias.compare.paper.figure1",
@@ -121,17 +121,15 @@ def _save(number: int, draw: Any, results: list[Result], paper_run: PaperRun) ->
             for suffix in (".png", ".pdf"):
                 path = folder / f"{paper_run.name(name)}{suffix}"
                 with atomic_write(path) as aside:
-                    figure.savefig(aside, metadata=provenance(name, [each.run for each in results], suffix))
+                    figure.savefig(
+                        aside, metadata=figure_metadata(name, suffix, source([each.run for each in results]))
+                    )
                 paths.append(path)
     log.info("figure %d: wrote %s", number, ", ".join(str(path) for path in paths if path.suffix == ".png"))
     return paths
 
 
-def provenance(title: str, runs: Sequence[RunFile], suffix: str) -> dict[str, str]:
-    """What a picture's file says of itself: program, and the name, seed and hash of the keys of each run."""
-    program = f"freqbias {version_of('freqbias')}"
+def source(runs: Sequence[RunFile]) -> str:
+    """The runs a figure is made from: the name, seed and hash of the keys of each."""
     each = [f"{run.name} (seed {run.seed}, keys {key_hash(stage_keys(run, 'compare'))[:12]})" for run in runs]
-    runs_said = "; ".join(each) or "no run"
-    if suffix == ".png":
-        return {"Title": title, "Software": program, "Description": f"From the results of {runs_said}"}
-    return {"Title": title, "Creator": program, "Subject": f"From the results of {runs_said}"}
+    return f"From the results of {'; '.join(each) or 'no run'}"

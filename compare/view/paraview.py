@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from freqbias.compare.spectra import inside_nyquist
 from freqbias.compare.view.record import LAWS, View
 from freqbias.compare.view.scene import peak
 from freqbias.compare.view.view_figure import reach, scale
@@ -64,7 +65,7 @@ def _has_values(view: View, name: str) -> bool:
 
 def _shown(view: View, name: str) -> np.ndarray:
     """Of `static`, at the nodes that are shown."""
-    shown = (np.abs(view.frequency) <= reach(view) * (1 + 1e-12)).all(axis=1)
+    shown = inside_nyquist(view.frequency, reach(view))
     return np.asarray(view.static[name][shown])
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from freqbias.compare.kappa import FLOOR, leakage, learnable, least_signal, mean_rate
+from freqbias.compare.kappa import FLOOR, mean_rate
+from freqbias.compare.spectra import has_signal, inside_nyquist, leakage, signal_floor
+from freqbias.compare.style import frequency_unit
 from freqbias.errors import UsageError
 from freqbias.problem import Spectrum
 from freqbias.runtime import Store
@@ -25,7 +27,7 @@ class View:
     "kappa_pde" and "kappa_nn", the mean learning rates over the run, NaN where they are undefined. limit (d,): the
     Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples. largest: |v_pde| at t = 0 within it;
     tolerance: the size of the errors of v, over that; leakage: what samples at random places leave of |v| at every
-    frequency (`freqbias.compare.kappa.estimators.leakage`). unit: of x, for labels.
+    frequency (`freqbias.compare.spectra.signal.leakage`). unit: of x, for labels.
     """
 
     time: np.ndarray
@@ -49,7 +51,7 @@ class View:
     @property
     def inside(self) -> np.ndarray:
         """Which nodes lie in the Nyquist box, (n,) bool."""
-        return (np.abs(self.frequency) <= self.limit * (1 + 1e-12)).all(axis=1)
+        return inside_nyquist(self.frequency, self.limit)
 
     @property
     def magnitudes(self) -> dict[str, np.ndarray]:
@@ -70,7 +72,7 @@ class View:
     @property
     def per_unit(self) -> str:
         """The unit of frequencies."""
-        return f"cycles/{self.unit or 'unit length'}"
+        return frequency_unit(self.unit)
 
 
 def load_view(folder: Path) -> View:
@@ -119,7 +121,7 @@ def read_view(root: Path) -> View:
     if "points" in attributes:  # samples on a grid
         limit = attributes["points"] / (2 * attributes["extent"]) * np.ones_like(limit)
     laws = pyvista.read(root / "pde" / "fields_000000.vtu").point_data
-    inside = learnable(spectrum.frequency, spectrum.error[0], limit)
+    inside = has_signal(spectrum.frequency, spectrum.error[0], limit)
     view = View(
         time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, spectra,
         {name: np.array(laws[name]) for name in LAWS}, limit,
@@ -132,8 +134,8 @@ def read_view(root: Path) -> View:
 
 def with_rates(view: View) -> View:
     """The same view with the mean learning rates among `static`, as `freqbias.compare.kappa.measurement` has them."""
-    floor, noise = least_signal(view.largest, view.leakage, FLOOR), view.tolerance * view.largest
-    there = learnable(view.frequency, view.spectra["pde"][0], view.limit, least=floor)
+    floor, noise = signal_floor(view.largest, view.leakage, FLOOR), view.tolerance * view.largest
+    there = has_signal(view.frequency, view.spectra["pde"][0], view.limit, floor=floor)
     rates = {
         f"kappa_{name}": np.where(there, mean_rate(view.time, view.spectra[name], floor=floor, noise=noise), np.nan)
         for name in ("pde", "nn")
