@@ -98,11 +98,11 @@ def _refuse_early(
 def _plan_training(run: RunFile, problem: Problem) -> "TrainingPlan":
     """What the stages nn and ntk follow; drawing the network takes long where it is large, so once. Raises for settings
     that they would refuse."""
-    from freqbias.compare.commands import never_learnt
+    from freqbias.compare.commands import target_outside_mesh
     from freqbias.nn import plan_training
 
     training = plan_training(problem, run.training, tolerance=run.training_tolerance)
-    if warning := never_learnt(problem, plan_mesh(problem, run.pde, run.mesh)):
+    if warning := target_outside_mesh(problem, plan_mesh(problem, run.pde, run.mesh)):
         log.warning("%s", warning)
     return training
 
