@@ -41,7 +41,7 @@ def _run_view(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest 
     with store.open("view", keys=keys, overwrite=resume or overwrite) as stage:  # an unfinished one starts afresh
         cells = LinearCells(view)
         spectra = (
-            spectrum_fields({name: cells.at(v[index]) for name, v in view.spectra.items()})
+            spectrum_fields({name: cells.evaluate(v[index]) for name, v in view.spectra.items()})
             for index in range(len(view.time))
         )
         for name, time, frames in (("spectra", view.time, spectra), ("laws", view.time[:1], [law_fields(view, cells)])):

@@ -20,7 +20,7 @@ from freqbias.compare.kappa import mean_rate
 from freqbias.compare.kappa.estimators import theory_rate
 from freqbias.compare.paper import PaperRuns, figure1, figure2, figure3, figure4, figure5
 from freqbias.compare.paper.figure_maker import compute
-from freqbias.compare.paper.paper_runss import FigureRun
+from freqbias.compare.paper.paper_runs import FigureRun
 from freqbias.compare.spectra import project
 from freqbias.compare.style import STYLE
 from freqbias.errors import InputError, UsageError
@@ -135,8 +135,8 @@ def test_stop_request_on_one_rank_stops_all(tmp_path):
     code = """
         import sys
         from pathlib import Path
-        from freqbias.compare.commands import app, run_files
-        from freqbias.compare.paper.making import PaperRun, make
+        from freqbias.compare.commands.run_files import shipped_run_files
+        from freqbias.compare.paper import PaperRuns, make_figures
         from freqbias.runtime import StopRequest, exit_codes, rank, exit_code_of
 
         class OnOneRank(StopRequest):
@@ -210,7 +210,7 @@ def test_figure5_theory_is_damping_over_volume(tmp_path):
 
 
 def test_figure3_sampling_error():
-    """The rates of 60 drawn networks, each under the flow of its own kernel. Their variance has a standard error of 4 %."""
+    """The rates of 60 drawn networks, each under the flow of its kernel. Their variance has a standard error of 4 %."""
     run = PaperRuns(RUN_FILES, Path(), quick=False).run_file(
         "figure3-normal", network={"width": 1000}, time={"end": 10.0}
     )
