@@ -31,14 +31,14 @@ def _curves(left: Axes, right: Axes, problem: Problem) -> None:
     (limit,) = problem.grid.nyquist
     xi = np.linspace(-limit, limit, POINTS)
     magnitude = transform_magnitude(problem, xi[:, None])
-    reach = 1.3 * np.abs(xi[magnitude > SIGNAL * magnitude.max()]).max()
+    largest = 1.3 * np.abs(xi[magnitude > SIGNAL * magnitude.max()]).max()
     left.plot(problem.grid.positions()[:, 0], problem.samples.values[0], color="black", linewidth=0.9)
     right.plot(xi, magnitude, color="black", linewidth=0.9)
     left.set(xlabel=rf"position $x$ ({length_unit(problem)})", ylabel=r"target $f^*$", xlim=np.array([-0.5, 0.5]))
     right.set(
         xlabel=rf"frequency $\xi$ (cycles/{length_unit(problem)})",
         ylabel=r"$|F[f^*]|$",
-        xlim=(-reach, reach),
+        xlim=(-largest, largest),
         ylim=(0, None),
     )
     for panel in (left, right):
@@ -55,8 +55,8 @@ def _maps(figure: Figure, left: Axes, right: Axes, problem: Problem) -> None:
     left.set(xlabel=rf"$x_1$ ({length_unit(problem)})", ylabel=rf"$x_2$ ({length_unit(problem)})")
     figure.colorbar(image, ax=left, label="elevation $f^*$ (standardized)")
 
-    reach = grid.nyquist / 2
-    axes = [np.linspace(-r, r, n + 1) for r, n in zip(reach, grid.shape, strict=True)]
+    half_width = grid.nyquist / 2
+    axes = [np.linspace(-r, r, n + 1) for r, n in zip(half_width, grid.shape, strict=True)]
     xi = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
     magnitude = transform_magnitude(problem, xi).reshape(len(axes[0]), len(axes[1]))
     norm = LogNorm(LOWEST_COLOUR * magnitude.max(), magnitude.max())

@@ -64,13 +64,13 @@ def runs(paper_runs: PaperRuns) -> list[FigureRun]:
         "matched": {"kind": "ball", "radius": round(float(energy_edges(problem, (BAND_ENERGY,))[0]), 2)},
     }
     run_files = []
-    for end, widths in WIDTHS.items():
+    for suffix, widths in WIDTHS.items():
         network = {"width": widths[paper_runs.quick]}
         for name, density in densities.items():
             changes: dict[str, Any] = {"density": density, "data": {"points": points}, "network": network}
             step = on_root(step_size, paper_runs.run_file("figure6", **changes))
             changes |= {"time": {"end": steps * step, "outputs": steps}, "training": {"step": step}}
-            run_files.append(paper_runs.run_file("figure6", name=f"figure6-{name}{end}", **changes))
+            run_files.append(paper_runs.run_file("figure6", name=f"figure6-{name}{suffix}", **changes))
     return [FigureRun(run, stages=("nn",)) for run in run_files]
 
 
@@ -103,10 +103,8 @@ def smooth_magnitude(problem: Problem) -> np.ndarray:
 def draw(results: list[Result]) -> dict[str, Figure]:
     groups = {width: list(group) for width, group in zip(WIDTHS, batched(results, len(NAMES)), strict=True)}
     figure = Figure(figsize=(7.1, 5.4))
-    rows: Any = figure.subfigures(
-        2, 1, height_ratios=[1.25, 1]
-    )  # an array of subfigures; the stubs of matplotlib lack it
-    upper, lower = rows
+    subfigures: Any = figure.subfigures(2, 1, height_ratios=[1.25, 1])  # an array, which matplotlib's stubs do not know
+    upper, lower = subfigures
     panels = upper.subplots(1, 3, sharex=True, sharey=True)
     titles = {
         rf"normal, $\sigma_w$ = {BIASED_SIGMA:g}": SIGMAS.index(BIASED_SIGMA),
@@ -177,14 +175,11 @@ def steps_to_half(result: Result) -> int | None:
 
 
 def energy_edges(problem: Problem, fractions: Sequence[float]) -> np.ndarray:
-    """The smallest |xi| within which the discrete transform of the target has these fractions of its energy, (B,).
-
-    In cycles/length.
-    """
+    """Radii |xi| that hold these fractions of the energy of the target's discrete transform, (B,) [cycles/length]."""
     radius, power = _power(problem.samples.values, problem.grid)
     order = np.argsort(radius, kind="stable")
-    energy = np.cumsum(power[order]) / power.sum()
-    return radius[order][np.searchsorted(energy, fractions)]
+    cumulative = np.cumsum(power[order]) / power.sum()
+    return radius[order][np.searchsorted(cumulative, fractions)]
 
 
 def band_errors(error: np.ndarray, grid: Grid, edges: np.ndarray) -> np.ndarray:
