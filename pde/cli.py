@@ -25,9 +25,10 @@ def pde_command(
         path, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
-        from freqbias.pde.petsc_options import start
+        from freqbias.pde.petsc_options import refuse_torchrun, start_petsc
 
-        start(petsc or [])  # before the next import, which would start PETSc without these options
+        refuse_torchrun()
+        start_petsc(petsc or [])  # before the next import, which would start PETSc without these options
         # This import takes seconds: do it only once the run file is known to be valid.
         from freqbias.pde.stage import run_pde
 

@@ -12,15 +12,19 @@ PREFIX = "pde_"
 NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
 
 
-def start(options: Sequence[str]) -> None:
-    """Put the words of a command line into PETSc's database, starting PETSc where it has not started. Collective.
-
-    Raises InputError where they do not begin with an option, and UsageError under torchrun.
-    """
+def refuse_torchrun() -> None:
+    """Raise UsageError under torchrun, whose processes share no MPI communicator."""
     if by_torchrun() and size() > 1:
         raise UsageError(
             "torchrun's processes are not MPI's, among which the equation is shared out: start with `uv run mpirun`"
         )
+
+
+def start_petsc(options: Sequence[str] = ()) -> None:
+    """Start PETSc unless it runs, and put these command-line options into its database. Collective.
+
+    Raises InputError if the first word is not an option.
+    """
     if options and not NAME.fullmatch(options[0]):
         raise InputError(f"-- {' '.join(options)}: PETSc's options begin with '-', for example -- -pde_ksp_rtol 1e-9")
     from mpi4py import MPI  # noqa: F401  # isort: skip

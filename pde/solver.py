@@ -18,7 +18,7 @@ from freqbias.pde.local_operator import LocalOperator
 from freqbias.pde.memory import affordable_plan
 from freqbias.pde.protocols import IntegrationRecord, finite
 from freqbias.pde.refinement import refine_mesh
-from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_values
+from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_values, squared_loss
 
 
 def start_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
@@ -147,7 +147,7 @@ class Solver:
 
     def _snapshot(self, index: int, local: np.ndarray) -> SpectrumSnapshot:
         errors = self.operator.errors(local)
-        loss = float(0.5 * np.mean(errors**2, axis=1).sum())
+        loss = float(squared_loss(errors))
         outside = self.operator.outside(local, errors) if isinstance(self.operator, LocalOperator) else 0.0
         defect = self._defect(errors) if self._defect is not None else 0.0
         return SpectrumSnapshot(index, self.operator.gather(local), loss, outside, self.record.counts(), defect)

@@ -7,6 +7,7 @@ from .density import Density
 from .folding import fold
 from .initial_network import initial_values, network_values
 from .laws import Law, Laws, Scaled, two_layer
+from .loss import squared_loss
 from .mixture import Mixture
 from .netcdf import save_netcdf
 from .neurons import Neurons, draw
@@ -62,6 +63,7 @@ __all__ = [
     "recursion",
     "resolved",
     "save_netcdf",
+    "squared_loss",
     "stage_keys",
     "two_layer",
     "waves",

@@ -12,6 +12,7 @@ from freqbias.numerics import LARGEST, Grid, Sites
 from freqbias.problem.deep_laws import deep
 from freqbias.problem.density import Density
 from freqbias.problem.laws import Laws, two_layer
+from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
 from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network
@@ -170,7 +171,7 @@ class ErrorHistory:
     @property
     def held_out_loss(self) -> np.ndarray | None:
         """1/2 the mean square of the held-out error, summed over channels, (T,)."""
-        return None if self.held_out_error is None else 0.5 * np.mean(self.held_out_error**2, axis=2).sum(axis=1)
+        return None if self.held_out_error is None else squared_loss(self.held_out_error)
 
     def save(self, path: Path) -> None:
         """Write `error.nc`: dims time, channel, sample, axis, and held_out where there are such samples."""
@@ -202,7 +203,7 @@ class ErrorHistory:
             raise InputError(
                 f"{path}: variable error reaches {peak:.3g}, beyond {LARGEST:.0e}; write it from a run that converged"
             )
-        loss = data["loss"].values if "loss" in data else 0.5 * np.mean(error**2, axis=2).sum(axis=1)
+        loss = data["loss"].values if "loss" in data else squared_loss(error)
         return cls(
             data["time"].values.astype(float),
             data["position"].values.astype(float),

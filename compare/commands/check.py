@@ -7,7 +7,7 @@ import numpy as np
 
 from freqbias.compare.commands import cost
 from freqbias.compare.commands.target import target_outside_mesh
-from freqbias.compare.style import aligned
+from freqbias.compare.style import aligned, frequency_unit
 from freqbias.meshes import MeshPlan, cells_in_words, tail_radius
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
@@ -27,7 +27,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     flow = cost.kernel_flow(problem, INTEGRATION_SHARE * run.pde.tolerance)
     pde = cost.pde_cost(problem, run.pde, mesh, flow)
     nn = cost.training_cost(training)
-    unit = f"cycles/{problem.unit or 'unit length'}"
+    unit = frequency_unit(problem.unit)
     loss = "not predicted" if flow is None else f"{flow.loss[0]:.3g} -> {flow.loss[-1]:.3g} at infinite width"
     rows = [
         ("data", f"{_samples(problem.sites)} {problem.unit}".rstrip() + _channels(problem.samples.channels)),

@@ -16,7 +16,7 @@ from freqbias.meshes import BoxPlan, MeshPlan
 from freqbias.nn import InfiniteWidthKernel, TrainingPlan, training_memory, trajectory
 from freqbias.numerics import NonUniformTransform, TensorTransform, exponential, make_tensor_transform, make_transform
 from freqbias.pde import AdaptiveIntegrator, ThetaMethod, choose_integrator, memory_needed, transform_accuracy
-from freqbias.problem import Pde, Problem
+from freqbias.problem import Pde, Problem, squared_loss
 from freqbias.runtime import threads
 
 PRODUCT = 1e-9  # seconds per entry of the element matrices, for one product with a complex vector
@@ -57,8 +57,8 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
         ]
     except ComputationError:
         return None
-    losses = [0.5 * np.mean(flow.values**2, axis=1) for flow in flows]
-    return KernelFlow(np.sum(losses, axis=0), max(flow.steps for flow in flows))
+    loss = squared_loss(np.stack([flow.values for flow in flows], axis=1))
+    return KernelFlow(loss, max(flow.steps for flow in flows))
 
 
 def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow | None) -> Cost:

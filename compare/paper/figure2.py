@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from freqbias.compare.comparison import SIGNAL
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
-from freqbias.compare.spectra import project
+from freqbias.compare.spectra import VISIBLE, project
+from freqbias.compare.style import frequency_label, frequency_unit, open_frame
 from freqbias.problem import Problem
 
 POINTS = 4001  # frequencies on the curve
@@ -31,18 +31,18 @@ def _curves(left: Axes, right: Axes, problem: Problem) -> None:
     (limit,) = problem.grid.nyquist
     xi = np.linspace(-limit, limit, POINTS)
     magnitude = transform_magnitude(problem, xi[:, None])
-    largest = 1.3 * np.abs(xi[magnitude > SIGNAL * magnitude.max()]).max()
+    largest = 1.3 * np.abs(xi[magnitude > VISIBLE * magnitude.max()]).max()
     left.plot(problem.grid.positions()[:, 0], problem.samples.values[0], color="black", linewidth=0.9)
     right.plot(xi, magnitude, color="black", linewidth=0.9)
     left.set(xlabel=rf"position $x$ ({length_unit(problem)})", ylabel=r"target $f^*$", xlim=np.array([-0.5, 0.5]))
     right.set(
-        xlabel=rf"frequency $\xi$ (cycles/{length_unit(problem)})",
+        xlabel=frequency_label(problem.unit),
         ylabel=r"$|F[f^*]|$",
         xlim=(-largest, largest),
         ylim=(0, None),
     )
     for panel in (left, right):
-        panel.spines[["top", "right"]].set_visible(False)
+        open_frame(panel)
 
 
 def _maps(figure: Figure, left: Axes, right: Axes, problem: Problem) -> None:
@@ -62,8 +62,8 @@ def _maps(figure: Figure, left: Axes, right: Axes, problem: Problem) -> None:
     norm = LogNorm(LOWEST_COLOUR * magnitude.max(), magnitude.max())
     shown = right.pcolormesh(*axes, np.maximum(magnitude.T, norm.vmin or 0), norm=norm, rasterized=True)
     right.set(
-        xlabel=rf"$\xi_1$ (cycles/{length_unit(problem)})",
-        ylabel=rf"$\xi_2$ (cycles/{length_unit(problem)})",
+        xlabel=rf"$\xi_1$ ({frequency_unit(problem.unit)})",
+        ylabel=rf"$\xi_2$ ({frequency_unit(problem.unit)})",
         aspect="equal",
     )
     figure.colorbar(shown, ax=right, label=r"$|F[f^*]|$", extend="min")

@@ -18,10 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from freqbias.compare.comparison import per_unit
-from freqbias.compare.kappa import kappa_of
+from freqbias.compare.kappa import comparison_rates
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
-from freqbias.compare.style import percent
+from freqbias.compare.style import frequency_label, open_frame, percent
 from freqbias.problem import Network
 from freqbias.runtime import log
 
@@ -69,10 +68,10 @@ def draw(results: list[Result]) -> dict[str, Figure]:
             xlim=(0, 1.2 * max(ends)),
             ylim=(0, None),
             title=f"{title}, data over an extent of {extent:g}",
-            xlabel=rf"frequency $\xi$ ({per_unit(shown[0].comparison)})",
+            xlabel=frequency_label(shown[0].problem.unit),
         )
         panel.legend(loc="upper right")
-        panel.spines[["top", "right"]].set_visible(False)
+        open_frame(panel)
     panels[0].set_ylabel(r"mean learning rate $\kappa$ (1/time)")
     black: dict[str, Any] = {"color": "black", "linestyle": "none"}
     handles = [
@@ -104,7 +103,7 @@ def learning_rates(result: Result) -> tuple[np.ndarray, np.ndarray, dict[str, np
     comparison = result.comparison
     order = np.argsort(comparison.frequency[:, 0])
     order = order[comparison.frequency[order, 0] >= 0]
-    kappa = kappa_of(comparison, result.problem)
+    kappa = comparison_rates(comparison, result.problem)
     rates = {name: source.mean[order] for name, source in kappa.measured.items()}
     return kappa.frequency[order, 0], kappa.theory[order], rates
 

@@ -9,6 +9,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from freqbias.compare.comparison import Comparison, draw_comparison
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
+from freqbias.compare.style import open_frame
 
 QUICK_NETWORK = {"width": 10_000}
 NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # run: keys of [network], and those with --quick
@@ -54,6 +55,6 @@ def draw_errors(comparisons: Sequence[Comparison], labels: Sequence[str]) -> Fig
     panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panel.yaxis.set_major_formatter("{x:g}")
     panel.yaxis.set_minor_locator(NullLocator())
-    panel.spines[["top", "right"]].set_visible(False)
+    open_frame(panel)
     figure.legend(loc="outside upper center")
     return figure

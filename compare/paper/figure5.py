@@ -3,7 +3,7 @@ damping / prod extent, which ignores diffusion and the edge of the data."""
 
 from matplotlib.figure import Figure
 
-from freqbias.compare.kappa import BANDS, Kappa, draw_rates, handles, kappa_of, range_of
+from freqbias.compare.kappa import BANDS, Kappa, comparison_rates, draw_rates, legend_handles, rate_range
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
 
 QUICK_NETWORK = {"width": 256, "hidden_width": 256}
@@ -17,18 +17,18 @@ def runs(paper_runs: PaperRuns) -> list[FigureRun]:
 def draw(results: list[Result]) -> dict[str, Figure]:
     figure = Figure(figsize=(7.1, 3.4))
     panels = figure.subplots(1, 2, sharey=True)
-    rates = [kappa_of_result(result) for result in results]
+    rates = [learning_rates(result) for result in results]
     for panel, result, measured in zip(panels, results, rates, strict=True):
         draw_rates(panel, measured)
         panel.set_title(f"{result.run.network.depth} layers")
-    panels[0].set_ylim(range_of(*rates))
+    panels[0].set_ylim(rate_range(*rates))
     panels[1].set_ylabel("")
-    shown = handles(rates[0])
-    shown[2].set_label(f"network, all layers {results[0].run.network.width:,} wide")
-    figure.legend(handles=shown, loc="outside upper center", ncols=3)
+    handles = legend_handles(rates[0])
+    handles[2].set_label(f"network, all layers {results[0].run.network.width:,} wide")
+    figure.legend(handles=handles, loc="outside upper center", ncols=3)
     return {"figure5": figure}
 
 
-def kappa_of_result(result: Result) -> Kappa:
+def learning_rates(result: Result) -> Kappa:
     """The learning rates of all sources."""
-    return kappa_of(result.comparison, result.problem, floor=FLOOR, bands=BANDS)
+    return comparison_rates(result.comparison, result.problem, floor=FLOOR, bands=BANDS)

@@ -28,6 +28,7 @@ from scipy.ndimage import gaussian_filter
 
 from freqbias.compare.paper.figure2 import transform_magnitude
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
+from freqbias.compare.style import frequency_unit, open_frame
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid
 from freqbias.problem import Problem, RunFile, build
@@ -131,13 +132,13 @@ def _draw_errors(panel: Axes, result: Result) -> None:
         panel.plot(steps, error, label=label, markersize=3, markevery=len(steps) // 6, linewidth=0.9, **style)
     panel.axhline(0.5, color="0.5", linewidth=0.5)
     panel.set(yscale="log", xlim=(0, steps[-1]), ylim=(0.03, 1.3))
-    panel.spines[["top", "right"]].set_visible(False)
+    open_frame(panel)
 
 
 def _band_labels(edges: np.ndarray, unit: str) -> list[str]:
     """Labels of the bands; the first one gives the unit."""
     return [
-        rf"$|\xi| \leq$ {edges[0]:.2g} cycles/{unit or 'unit length'}",
+        rf"$|\xi| \leq$ {edges[0]:.2g} {frequency_unit(unit)}",
         *(f"to {edge:.2g}" for edge in edges[1:]),
         f"beyond {edges[-1]:.2g}",
     ]
@@ -159,7 +160,7 @@ def _draw_steps_to_half(panel: Axes, *groups: list[Result]) -> None:
     panel.set(yscale="log", ylabel="steps to half the error\nin the upper half", ylim=(15, 2.5 * last))
     panel.set_yticks([20, 50, 100], ["20", "50", "100"])
     panel.yaxis.set_minor_formatter(NullFormatter())
-    panel.spines[["top", "right"]].set_visible(False)
+    open_frame(panel)
     panel.figure.legend(loc="outside upper center", ncols=4)
 
 

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
 from freqbias.compare.stages import run_all
-from freqbias.compare.style import STYLE
+from freqbias.compare.style import STYLE, figure_metadata
 from freqbias.errors import UsageError
 from freqbias.problem import RunFile, build, stage_keys
-from freqbias.runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, version_of, world, writable
+from freqbias.runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, world, writable
 
 FIGURES = (1, 2, 3, 4, 5, 6)
 
@@ -91,23 +91,19 @@ def _save(number: int, paper_figure: PaperFigure, results: list[Result], paper_r
     folder = paper_runs.out / "figures"
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    paths, source = [], provenance([result.run for result in results])
     with matplotlib.style.context(STYLE):
         for name, figure in paper_figure.draw(results).items():
             for suffix in (".png", ".pdf"):
                 path = folder / f"{paper_runs.name(name)}{suffix}"
                 with atomic_write(path) as partial:
-                    figure.savefig(partial, metadata=provenance(name, [result.run for result in results], suffix))
+                    figure.savefig(partial, metadata=figure_metadata(name, suffix, source))
                 paths.append(path)
     log.info("figure %d: wrote %s", number, ", ".join(str(path) for path in paths if path.suffix == ".png"))
     return paths
 
 
-def provenance(title: str, runs: Sequence[RunFile], suffix: str) -> dict[str, str]:
-    """Metadata of a picture file: its title, the program, and the name, seed and key hash of each run."""
-    program = f"freqbias {version_of('freqbias')}"
+def provenance(runs: Sequence[RunFile]) -> str:
+    """The source of a picture for its metadata: the name, seed and key hash of each run."""
     described = [f"{run.name} (seed {run.seed}, keys {key_hash(stage_keys(run, 'compare'))[:12]})" for run in runs]
-    source = f"From the results of {'; '.join(described) or 'no run'}"
-    if suffix == ".png":
-        return {"Title": title, "Software": program, "Description": source}
-    return {"Title": title, "Creator": program, "Subject": source}
+    return f"From the results of {'; '.join(described) or 'no run'}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from freqbias.compare.spectra import inside_nyquist
 from freqbias.compare.view.record import LAWS, View
 from freqbias.compare.view.scene import peak
 from freqbias.compare.view.view_figure import axis_limits, magnitude_range
@@ -64,8 +65,7 @@ def _has_values(view: View, name: str) -> bool:
 
 def _visible_values(view: View, name: str) -> np.ndarray:
     """The field `static[name]` at the nodes inside the axis limits."""
-    visible = (np.abs(view.frequency) <= axis_limits(view) * (1 + 1e-12)).all(axis=1)
-    return np.asarray(view.static[name][visible])
+    return np.asarray(view.static[name][inside_nyquist(view.frequency, axis_limits(view))])
 
 
 def _range(view: View, *names: str) -> dict[str, Any]:

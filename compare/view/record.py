@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from freqbias.compare.kappa import FLOOR, leakage, learnable, least_signal, mean_rate
+from freqbias.compare.kappa import FLOOR, mean_rate
+from freqbias.compare.spectra import has_signal, inside_nyquist, leakage, signal_floor
+from freqbias.compare.style import frequency_unit
 from freqbias.errors import UsageError
 from freqbias.problem import Spectrum
 from freqbias.runtime import Store
@@ -24,7 +26,7 @@ class View:
     "kappa_pde" and "kappa_nn", the mean learning rates over the run, NaN where undefined. limit (d,): the Nyquist box
     |xi_i| <= limit_i [cycles/length], infinite for scattered samples. largest: the maximum of |v_pde(0)| in this box.
     tolerance: error of v / largest. leakage: |v| that scattered samples add at every frequency
-    (`freqbias.compare.kappa.leakage`). unit: unit of x, for labels.
+    (`freqbias.compare.spectra.leakage`). unit: unit of x, for labels.
     """
 
     time: np.ndarray
@@ -48,7 +50,7 @@ class View:
     @property
     def inside(self) -> np.ndarray:
         """True at the nodes in the Nyquist box, (n,)."""
-        return (np.abs(self.frequency) <= self.limit * (1 + 1e-12)).all(axis=1)
+        return inside_nyquist(self.frequency, self.limit)
 
     @property
     def magnitudes(self) -> dict[str, np.ndarray]:
@@ -69,7 +71,7 @@ class View:
     @property
     def per_unit(self) -> str:
         """The unit of frequencies, for labels."""
-        return f"cycles/{self.unit or 'unit length'}"
+        return frequency_unit(self.unit)
 
 
 def load_view(folder: Path) -> View:
@@ -118,7 +120,7 @@ def read_view(root: Path) -> View:
     if "points" in attributes:  # samples on a grid
         limit = attributes["points"] / (2 * attributes["extent"]) * np.ones_like(limit)
     laws = pyvista.read(root / "pde" / "fields_000000.vtu").point_data
-    inside = learnable(spectrum.frequency, spectrum.error[0], limit)
+    inside = has_signal(spectrum.frequency, spectrum.error[0], limit)
     view = View(
         time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, spectra,
         {name: np.array(laws[name]) for name in LAWS}, limit,
@@ -131,8 +133,8 @@ def read_view(root: Path) -> View:
 
 def with_rates(view: View) -> View:
     """The view with the mean learning rates added to `static`, as `freqbias compare` computes them."""
-    floor, noise = least_signal(view.largest, view.leakage, FLOOR), view.tolerance * view.largest
-    defined = learnable(view.frequency, view.spectra["pde"][0], view.limit, least=floor)
+    floor, noise = signal_floor(view.largest, view.leakage, FLOOR), view.tolerance * view.largest
+    defined = has_signal(view.frequency, view.spectra["pde"][0], view.limit, floor=floor)
     rates = {
         f"kappa_{name}": np.where(defined, mean_rate(view.time, view.spectra[name], floor=floor, noise=noise), np.nan)
         for name in ("pde", "nn")

@@ -17,15 +17,23 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from freqbias.compare.comparison import panel_times, reach_of
-from freqbias.compare.style import STYLE
+from freqbias.compare.spectra import signal_reach
+from freqbias.compare.style import (
+    DATA_UNIT,
+    STYLE,
+    figure_metadata,
+    frequency_label,
+    magnitude_label,
+    open_frame,
+    panel_times,
+    round_ticks,
+    save_figure,
+)
 from freqbias.compare.view.linear_cells import LinearCells
 from freqbias.compare.view.record import View
 from freqbias.compare.view.scene import Plane, Planes, Scene, peak
-from freqbias.runtime import version_of
 
 LABELS = {"pde": "finite elements", "nn": "network", "difference": "difference"}
 CURVES = {  # colour (Okabe and Ito 2008), line width and dashes
@@ -34,7 +42,6 @@ CURVES = {  # colour (Okabe and Ito 2008), line width and dashes
     "difference": ("#d55e00", 0.9, (0, (1, 1))),
 }
 DECADES = 3  # of the logarithmic scale, below the largest |v|
-TICKS = [1, 2, 5, 10]
 FRAME_MILLISECONDS = 300
 FRAME_DPI = 150
 
@@ -52,8 +59,7 @@ def draw_view(view: View, *paths: Path) -> Figure:
             figure, _ = _maps(view, scene, panels, columns, rows)
             scene.close()
         figure.draw_without_rendering()  # the layout needs two passes
-        for path in paths:
-            figure.savefig(path, metadata=_provenance(view, path.suffix))
+        save_figure(figure, paths, view.name)
     return figure
 
 
@@ -63,14 +69,14 @@ def animate_view(view: View, path: Path) -> None:
         frames = list(_curve_frames(view) if view.dimension == 1 else _map_frames(view))
     frames[0].save(
         path, save_all=True, append_images=frames[1:], duration=FRAME_MILLISECONDS, loop=0, optimize=False,
-        comment=", ".join(_provenance(view, ".pdf").values()).encode(),
+        comment=", ".join(figure_metadata(view.name, ".pdf").values()).encode(),
     )  # fmt: skip
 
 
 def axis_limits(view: View) -> np.ndarray:
     """The largest |xi_i| on the axes, (d,) [cycles/length], just above the frequencies with signal."""
     magnitude = np.concatenate([values for name, values in view.magnitudes.items() if name != "difference"])
-    return reach_of(view.frequency, magnitude, view.limit, leakage=view.leakage)
+    return signal_reach(view.frequency, magnitude, view.limit, leakage=view.leakage)
 
 
 def magnitude_range(view: View) -> tuple[float, float]:
@@ -94,11 +100,11 @@ def _curves(view: View, shown: Sequence[int]) -> tuple[Figure, list[Line2D]]:
                 xi, magnitude = _polynomials(view, view.spectra[name][index])
                 lines += panel.plot(xi, magnitude, color=colour, lw=width, linestyle=dashes, label=LABELS[name])
         panel.set(title=_time_title(view, index), xlim=(-right, right), ylim=(low, 1.3 * high), yscale="log")
-        panel.xaxis.set_major_locator(MaxNLocator(5, steps=TICKS))
-        panel.spines[["top", "right"]].set_visible(False)
+        round_ticks(panel.xaxis, 5)
+        open_frame(panel)
     panels[0].set_ylabel(_magnitude_label(view))
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(view.spectra))
-    figure.supxlabel(rf"frequency $\xi$ ({view.per_unit})", fontsize=8)
+    figure.supxlabel(frequency_label(view.unit), fontsize=8)
     return figure, lines
 
 
@@ -125,8 +131,8 @@ def _maps(
         for panel, spectrum in zip(panel_row, spectrum_row, strict=True):
             images.append(panel.imshow(scene.image(*spectrum), extent=scene.extent, interpolation="antialiased"))
             if view.dimension == 2:
-                panel.xaxis.set_major_locator(MaxNLocator(4, steps=TICKS))
-                panel.yaxis.set_major_locator(MaxNLocator(4, steps=TICKS))
+                round_ticks(panel.xaxis, 4)
+                round_ticks(panel.yaxis, 4)
             else:
                 _label_edges(panel, scene)
         panel_row[0].set_ylabel("\n".join(filter(None, [title, r"$\xi_2$" if view.dimension == 2 else ""])))
@@ -137,7 +143,7 @@ def _maps(
     if view.dimension == 2:
         for panel in panels[-1]:
             panel.set_xlabel(r"$\xi_1$")
-        axis_label = rf"frequency $\xi$ ({view.per_unit})"
+        axis_label = frequency_label(view.unit)
     else:
         box, through = (", ".join(f"{r:.3g}" for r in values) for values in (scene.limits, peak(view)))
         axis_label = rf"planes through $\xi$ = ({through}) in the box $|\xi_i| \leq$ {box} {view.per_unit}"
@@ -199,10 +205,4 @@ def _time_title(view: View, index: int) -> str:
 
 
 def _magnitude_label(view: View) -> str:
-    channels = view.spectra["pde"].shape[1]
-    return ("$|v|$" if channels == 1 else r"$(\sum_c |v_c|^2)^{1/2}$") + " (unit of the data)"
-
-
-def _provenance(view: View, suffix: str) -> dict[str, str]:
-    """Metadata of a picture file: title and program."""
-    return {"Title": view.name, "Software" if suffix == ".png" else "Creator": f"freqbias {version_of('freqbias')}"}
+    return f"{magnitude_label(view.spectra['pde'].shape[1])} {DATA_UNIT}"

@@ -8,7 +8,17 @@ import numpy as np
 from freqbias.compare.comparison.causes import FLOW
 from freqbias.compare.spectra import lagrange_element
 from freqbias.numerics import Grid, transform
-from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Samples, Spectrum, canonical_order, waves
+from freqbias.problem import (
+    ErrorHistory,
+    Gaussian,
+    Network,
+    Problem,
+    Samples,
+    Spectrum,
+    canonical_order,
+    squared_loss,
+    waves,
+)
 
 CELL = {1: "interval", 2: "quadrilateral", 3: "hexahedron"}
 
@@ -60,9 +70,7 @@ def fabricated(problem, *, half_width=None, cells=None, degree=4, decay=0.3):
     error = -problem.samples.values * factor
     v = transform(error, problem.grid.positions(), nodes)
     spectrum = Spectrum(problem.times, nodes, v, connectivity, CELL[problem.dimension], degree)
-    return spectrum, ErrorHistory(
-        problem.times, problem.grid.positions(), error, 0.5 * np.mean(error**2, axis=2).sum(axis=1)
-    )
+    return spectrum, ErrorHistory(problem.times, problem.grid.positions(), error, squared_loss(error))
 
 
 def predicted(history, *factors, names=FLOW[-1:1:-2]):

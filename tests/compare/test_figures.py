@@ -11,8 +11,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from freqbias.compare import compare, draw_causes, draw_comparison
-from freqbias.compare.comparison import panel_times
-from freqbias.compare.style import STYLE
+from freqbias.compare.style import STYLE, panel_times
 from freqbias.numerics import Scattered, transform
 from freqbias.problem import ErrorHistory, Samples
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
@@ -177,7 +176,7 @@ def test_the_split_shows_the_whole_and_every_cause_over_time(tmp_path):
         FigureCanvasAgg(figure).draw()
     (panel,) = figure.axes
     assert panel.get_xscale() == panel.get_yscale() == "log"
-    for line, name in zip(panel.lines, ["error_over_initial", *record.split], strict=True):
+    for line, name in zip(panel.lines, ["error_over_initial", *record.causes], strict=True):
         np.testing.assert_array_equal(line.get_xydata(), np.stack([record.time, record.metrics[name]], axis=1)[1:])
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert words == ["the whole distance", "feature learning", "step size", "finite width", "mesh"]

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from freqbias.compare import compare
-from freqbias.compare.kappa import FLOOR, kappa_of
+from freqbias.compare.kappa import FLOOR, comparison_rates
 from freqbias.compare.stages import Options, run_kappa
 from freqbias.errors import InputError, UsageError
 from freqbias.problem import build, parse, stage_keys
@@ -99,7 +99,7 @@ def test_errors_that_begin_late_have_the_floor_of_the_start(store, tmp_path):
     kappa_stage(store, error_file=tmp_path / "late.nc", overwrite=True)
     with xr.open_dataset(store.root / "kappa" / "kappa.nc") as data:
         xr.testing.assert_equal(data.drop_attrs(deep=False), expected)
-    rates = kappa_of(compare(spectrum, late, problem), problem)
+    rates = comparison_rates(compare(spectrum, late, problem), problem)
     start = np.abs(spectrum.error[:2, 0])
     shown = start[1] >= FLOOR * start[0].max()
     assert (shown != (start[1] >= FLOOR * start[1].max())).any()

@@ -112,14 +112,16 @@ def test_projections_in_small_batches_are_the_same(monkeypatch):
     grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, warp=bend)
     error = np.random.default_rng(0).normal(size=(5, grid.size))
     whole = l2_project(error, grid, mesh)
-    monkeypatch.setattr("freqbias.compare.spectra.l2_projection._ENTRIES", 1000)  # two rows
+    monkeypatch.setattr("freqbias.compare.spectra.l2_projection.MAX_ENTRIES", 1000)  # two rows
     np.testing.assert_allclose(l2_project(error, grid, mesh), whole, rtol=0, atol=1e-12 * np.abs(whole).max())
 
 
 def test_what_does_not_converge_is_no_projection(monkeypatch):
     grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, warp=bend)
-    monkeypatch.setattr("freqbias.compare.spectra.l2_projection.MOST_PRODUCTS", 3)
-    with pytest.raises(ComputationError, match=r"3 products.*better mesh, or interpolation"):
+    monkeypatch.setattr("freqbias.compare.spectra.l2_projection.MAX_ITERATIONS", 3)
+    with pytest.raises(
+        ComputationError, match=r"3 iterations.*better mesh, or .compare. projection = \"interpolation\""
+    ):
         l2_project(np.ones(grid.size), grid, mesh)
 
 

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from freqbias.compare import compare, project
-from freqbias.compare.comparison import common_times, is_cause, title
+from freqbias.compare.comparison import cause_title, common_times, is_cause
 from freqbias.compare.comparison.causes import causes
 from freqbias.errors import InputError
 from freqbias.numerics import Grid, transform
@@ -210,7 +210,7 @@ def test_the_distance_is_split_by_predictions(tmp_path):
     expected = {"feature_learning": 0.3, "step_size": 0.1, "finite_width": 0.09, "mesh": 0.01}
     for name, share in expected.items():
         np.testing.assert_allclose(comparison.metrics[name], share * fading, rtol=0, atol=1e-12)
-    assert list(comparison.metrics)[-4:] == list(expected) == list(comparison.split)
+    assert list(comparison.metrics)[-4:] == list(expected) == list(comparison.causes)
     np.testing.assert_allclose(comparison.predictions["empirical"], 1.1 * comparison.pde, rtol=0, atol=1e-12)
     comparison.save(tmp_path / "spectra.nc")
     with xr.open_dataset(tmp_path / "spectra.nc", engine="h5netcdf") as saved:
@@ -239,5 +239,5 @@ def test_causes_lead_from_the_network_to_the_finite_elements(there, settings, ex
     assert list(split) == expected
     path = ["network", *(end for _, end in split.values())]
     assert [start for start, _ in split.values()] == path[:-1] and (not split or path[-1] == "pde")
-    assert all(is_cause(name) and title(name).replace(" ", "_").replace("local_", "") == name for name in split)
+    assert all(is_cause(name) and cause_title(name).replace(" ", "_").replace("local_", "") == name for name in split)
     assert not any(map(is_cause, ["time", "loss_nn", "error_over_initial", "norm_pde"]))

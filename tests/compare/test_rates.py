@@ -9,8 +9,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from freqbias.compare import compare, draw_kappa
-from freqbias.compare.comparison import reach_of
-from freqbias.compare.kappa import FLOOR, kappa_of, leakage, least_signal, measure
+from freqbias.compare.kappa import FLOOR, comparison_rates, measure
+from freqbias.compare.spectra import leakage, signal_floor, signal_reach
 from freqbias.compare.style import STYLE
 from freqbias.compare.view.record import View, with_rates
 from freqbias.numerics import Scattered, transform
@@ -29,7 +29,7 @@ def test_the_table_has_every_frequency_with_something_to_learn(problem, tmp_path
     spectrum, history = fabricated(problem, decay=0.3)
     slower = decaying(problem, history, 0.1)
     record = compare(spectrum, slower, problem, predictions=predicted(history, 1.0, 1.0, 1.0))
-    kappa_of(record, problem).save_table(tmp_path / "kappa.csv")
+    comparison_rates(record, problem).save_table(tmp_path / "kappa.csv")
     table = np.genfromtxt(tmp_path / "kappa.csv", delimiter=",", names=True, deletechars="")
     start = np.linalg.norm(record.pde[0], axis=0)
     inside = (np.abs(record.frequency) <= record.limit).all(axis=1)
@@ -52,7 +52,7 @@ def test_nothing_beyond_the_limit_of_the_data_counts():
     record = compare(spectrum, history, problem)
     beyond = np.abs(record.frequency[:, 0]) > record.limit[0] * (1 + 1e-9)
     assert np.abs(record.pde[0, 0, beyond]).max() > 0.5 * np.abs(record.pde[0]).max()  # its aliases
-    for rates in kappa_of(record, problem).measured.values():
+    for rates in comparison_rates(record, problem).measured.values():
         for kind in (rates.mean, rates.fit, rates.standard_error, rates.instant):
             assert np.isnan(kind[..., beyond]).all() and np.isfinite(kind[..., ~beyond]).any()
 
@@ -125,7 +125,7 @@ def test_a_direction_with_too_little_has_no_rate():
 
 
 def test_what_is_to_be_learnt_is_a_share_of_the_largest_or_several_leakages_but_leaves_something():
-    assert [least_signal(2.0, left, 0.01) for left in (0.0, 0.01, 100.0)] == [0.02, 0.04, 1.0]
+    assert [signal_floor(2.0, left, 0.01) for left in (0.0, 0.01, 100.0)] == [0.02, 0.04, 1.0]
 
 
 def test_scattered_samples_have_rates_where_more_is_to_learn_than_random_places_leave():
@@ -146,12 +146,12 @@ def test_scattered_samples_have_rates_where_more_is_to_learn_than_random_places_
     away = np.abs(np.abs(spectrum.frequency[:, 0]) - 7) > 4
     assert np.sqrt(np.mean(np.abs(error[0, 0, away]) ** 2)) == pytest.approx(left, rel=0.1)
     record = compare(spectrum, history, problem)
-    rates = kappa_of(record, problem)
+    rates = comparison_rates(record, problem)
     assert rates.attributes["floor"] == pytest.approx(4 * left / np.abs(error[0]).max())
     shown = np.isfinite(rates.measured["pde"].mean)
     assert shown.any() and not shown[away].any()
-    assert np.isfinite(kappa_of(record, problem, floor=0.01).measured["pde"].mean[away]).any()  # as one asks
-    (reach,) = reach_of(record.frequency, np.abs(record.pde[:1, 0]), record.limit, leakage=left)
+    assert np.isfinite(comparison_rates(record, problem, floor=0.01).measured["pde"].mean[away]).any()  # as one asks
+    (reach,) = signal_reach(record.frequency, np.abs(record.pde[:1, 0]), record.limit, leakage=left)
     assert reach < 12 < np.abs(record.frequency).max() / 4
     assert leakage(replace(spectrum, attributes={"points": np.array([300])})) == 0.0
 

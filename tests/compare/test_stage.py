@@ -201,7 +201,7 @@ def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from freqbias.compare.comparison.metrics import Comparison
+        from freqbias.compare.comparison import Comparison
         from freqbias.compare.stages.compare_stage import run_compare
         from freqbias.problem import build, parse
         from freqbias.runtime import Store, StopRequest, exit_code_of

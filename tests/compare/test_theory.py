@@ -5,7 +5,8 @@ import pytest
 
 from freqbias import pde
 from freqbias.compare import fitted_rate, instant_rate, mean_rate, project, theory_rate
-from freqbias.compare.kappa import FLOOR, learnable
+from freqbias.compare.kappa import FLOOR
+from freqbias.compare.spectra import has_signal
 from freqbias.nn import InfiniteWidthKernel
 from freqbias.numerics import Grid, exponential
 from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, Uniform
@@ -24,7 +25,7 @@ def worst(problem, time, frequency, error):
     """The largest relative distance to theory of each rate, where rho_w is significant."""
     shown = problem.density.density(frequency) > SIGNIFICANT * problem.density.maximum(problem.dimension)
     least = FLOOR * np.linalg.norm(error[0], axis=0).max()
-    assert learnable(frequency, error[0], problem.sites.nyquist, least=least)[shown].all() and shown.sum() > 50
+    assert has_signal(frequency, error[0], problem.sites.nyquist, floor=least)[shown].all() and shown.sum() > 50
     expected = theory_rate(problem, frequency[shown])
     measured = (
         mean_rate(time, error[..., shown], floor=0),

@@ -8,7 +8,7 @@ from petsc4py import PETSc
 from freqbias.errors import ComputationError, UsageError
 from freqbias.meshes import BoxPlan, LayeredPlan
 from freqbias.numerics import Grid
-from freqbias.pde import LocalOperator, linear_algebra, start
+from freqbias.pde import LocalOperator, linear_algebra, refuse_torchrun
 from freqbias.problem import Ball, Gaussian, Network, Problem, waves
 
 BOXES = {2: BoxPlan.uniform((9.0, 9.0), (20, 20), 2), 3: BoxPlan.uniform((9.0,) * 3, (6, 6, 6), 2)}
@@ -79,4 +79,4 @@ def test_torchrun_is_refused(monkeypatch):
     for name, value in (("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_WORLD_SIZE", "2")):
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match="uv run mpirun"):
-        start([])
+        refuse_torchrun()
