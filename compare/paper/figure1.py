@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
+from freqbias.compare.style import GREEN, ORANGE, SKY_BLUE
 
 NODE: dict[str, Any] = {"markersize": 9, "markeredgecolor": "black", "markeredgewidth": 0.8, "linestyle": "none"}
-NEURONS: dict[str, dict[str, Any]] = {  # marker of each kind; colours of Okabe and Ito 2008
-    r"$\cos\, 2\pi w_k \cdot x$": {"marker": "o", "markerfacecolor": "#56b4e9"},
-    r"$\sin\, 2\pi w_k \cdot x$": {"marker": "D", "markerfacecolor": "#e69f00"},
-    r"activation $\varphi$": {"marker": "h", "markerfacecolor": "#009e73"},
+NEURONS: dict[str, dict[str, Any]] = {  # marker of each kind
+    r"$\cos\, 2\pi w_k \cdot x$": {"marker": "o", "markerfacecolor": SKY_BLUE},
+    r"$\sin\, 2\pi w_k \cdot x$": {"marker": "D", "markerfacecolor": ORANGE},
+    r"activation $\varphi$": {"marker": "h", "markerfacecolor": GREEN},
 }
 COSINE, SINE, HIDDEN = NEURONS.values()
 INPUT_OUTPUT = {"marker": "s", "markerfacecolor": "white"}

@@ -20,7 +20,7 @@ from matplotlib.patches import Patch
 
 from freqbias.compare.kappa import comparison_rates
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
-from freqbias.compare.style import frequency_label, open_frame, percent
+from freqbias.compare.style import BLUE, GREEN, VERMILION, frequency_label, open_frame, percent
 from freqbias.problem import Network
 from freqbias.runtime import log
 
@@ -29,7 +29,7 @@ DENSITIES: dict[str, tuple[str, str, str, float]] = {  # run file: key, symbol, 
     "figure3-uniform": ("radius", "R", r"uniform $\rho_w$", 32.0),
 }
 KEY_VALUES = (5.0, 10.0, 20.0)  # [cycles/length]
-LINE_STYLES = [("#0072b2", "-"), ("#d55e00", (0, (5, 1.5))), ("#009e73", (0, (1, 1.2)))]  # Okabe and Ito 2008
+LINE_STYLES = [(BLUE, "-"), (VERMILION, (0, (5, 1.5))), (GREEN, (0, (1, 1.2)))]
 MARKERS: dict[str, dict[str, Any]] = {
     "pde": {"marker": "o", "markersize": 4, "markerfacecolor": "none", "markeredgewidth": 0.7},
     "infinite-width": {"marker": "x", "markersize": 3, "markeredgewidth": 0.7},

@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from freqbias.compare.comparison import Comparison, draw_comparison
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
-from freqbias.compare.style import open_frame
+from freqbias.compare.style import BLACK, BLUE, VERMILION, open_frame
 
 QUICK_NETWORK = {"width": 10_000}
 NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # run: keys of [network], and those with --quick
@@ -17,10 +17,10 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # run: keys of [
     "figure4-sobol": ({"sampling": "sobol"}, QUICK_NETWORK),
     "figure4-sobol-million": ({"sampling": "sobol", "width": 1_000_000}, {"width": 100_000}),
 }
-LINE_STYLES: list[dict[str, Any]] = [  # of the networks; colours of Okabe and Ito 2008
-    {"color": "#000000", "linestyle": "-", "marker": "o"},
-    {"color": "#0072b2", "linestyle": (0, (5, 1.5)), "marker": "s"},
-    {"color": "#d55e00", "linestyle": (0, (1, 1.2)), "marker": "^"},
+LINE_STYLES: list[dict[str, Any]] = [  # of the networks
+    {"color": BLACK, "linestyle": "-", "marker": "o"},
+    {"color": BLUE, "linestyle": (0, (5, 1.5)), "marker": "s"},
+    {"color": VERMILION, "linestyle": (0, (1, 1.2)), "marker": "^"},
 ]
 SAMPLING_WORDS = {"iid": "independent", "sobol": "Sobol"}
 

@@ -28,7 +28,7 @@ from scipy.ndimage import gaussian_filter
 
 from freqbias.compare.paper.figure2 import transform_magnitude
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
-from freqbias.compare.style import frequency_unit, open_frame
+from freqbias.compare.style import BLACK, BLUE, GREEN, VERMILION, frequency_unit, open_frame
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid
 from freqbias.problem import Problem, RunFile, build
@@ -42,16 +42,16 @@ BAND_ENERGY = 0.95  # fraction of the target's energy in the disc of the matched
 SMOOTHING = 2.0  # standard deviation [cycles/length] of the filter for |F[f*]|, which is noisy in xi
 NAMES = [*(rf"$\sigma_w$ = {sigma:g}" for sigma in SIGMAS), "flat", r"$\propto |F[f^*]|$", "matched"]
 QUARTILES = (0.25, 0.5, 0.75)
-BAND_STYLES: list[dict[str, Any]] = [  # from low to high frequency; colours of Okabe and Ito 2008
-    {"color": "#000000", "linestyle": "-", "marker": "o"},
-    {"color": "#0072b2", "linestyle": (0, (5, 1.5)), "marker": "s"},
-    {"color": "#009e73", "linestyle": (0, (3, 1, 1, 1)), "marker": "^"},
-    {"color": "#d55e00", "linestyle": (0, (1, 1.2)), "marker": "D"},
+BAND_STYLES: list[dict[str, Any]] = [  # from low to high frequency
+    {"color": BLACK, "linestyle": "-", "marker": "o"},
+    {"color": BLUE, "linestyle": (0, (5, 1.5)), "marker": "s"},
+    {"color": GREEN, "linestyle": (0, (3, 1, 1, 1)), "marker": "^"},
+    {"color": VERMILION, "linestyle": (0, (1, 1.2)), "marker": "D"},
 ]
 WIDTH_MARKERS: list[dict[str, Any]] = [
-    {"color": "#d55e00", "marker": "o"},
-    {"color": "#0072b2", "marker": "s"},
-    {"color": "#009e73", "marker": "^"},
+    {"color": VERMILION, "marker": "o"},
+    {"color": BLUE, "marker": "s"},
+    {"color": GREEN, "marker": "^"},
 ]
 
 

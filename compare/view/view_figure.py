@@ -22,7 +22,10 @@ from PIL import Image
 from freqbias.compare.spectra import signal_reach
 from freqbias.compare.style import (
     DATA_UNIT,
+    NN_COLOUR,
+    PDE_COLOUR,
     STYLE,
+    VERMILION,
     figure_metadata,
     frequency_label,
     magnitude_label,
@@ -36,10 +39,10 @@ from freqbias.compare.view.record import View
 from freqbias.compare.view.scene import Plane, Planes, Scene, peak
 
 LABELS = {"pde": "finite elements", "nn": "network", "difference": "difference"}
-CURVES = {  # colour (Okabe and Ito 2008), line width and dashes
-    "pde": ("#56b4e9", 2.0, "-"),
-    "nn": ("#000000", 0.7, (0, (3, 1.5))),
-    "difference": ("#d55e00", 0.9, (0, (1, 1))),
+CURVES = {  # colour, line width and dashes
+    "pde": (PDE_COLOUR, 2.0, "-"),
+    "nn": (NN_COLOUR, 0.7, (0, (3, 1.5))),
+    "difference": (VERMILION, 0.9, (0, (1, 1))),
 }
 DECADES = 3  # of the logarithmic scale, below the largest |v|
 FRAME_MILLISECONDS = 300
