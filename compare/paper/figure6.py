@@ -16,7 +16,6 @@ of the target are then missing inside it.
 Each band holds a quarter of the target's energy, as nearly as |xi| divides it. The upper half is the upper two bands.
 """
 
-from collections.abc import Sequence
 from itertools import batched
 from typing import Any
 
@@ -26,11 +25,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from scipy.ndimage import gaussian_filter
 
+from freqbias.compare.paper.energy_bands import band_errors, energy_edges
 from freqbias.compare.paper.figure2 import transform_magnitude
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
 from freqbias.compare.style import BLACK, BLUE, GREEN, VERMILION, frequency_unit, open_frame
 from freqbias.nn import plan_training
-from freqbias.numerics import Grid
 from freqbias.problem import Problem, RunFile, build
 from freqbias.runtime import atomic_write, on_root, writable
 
@@ -173,32 +172,3 @@ def steps_to_half(result: Result) -> int | None:
     upper = band_errors(result.history().error, grid, energy_edges(result.problem, (0.5,)))[:, 1]
     halved = np.flatnonzero(upper <= upper[0] / 2)
     return int(halved[0]) if halved.size else None
-
-
-def energy_edges(problem: Problem, fractions: Sequence[float]) -> np.ndarray:
-    """Radii |xi| that hold these fractions of the energy of the target's discrete transform, (B,) [cycles/length]."""
-    radius, power = _power(problem.samples.values, problem.grid)
-    order = np.argsort(radius, kind="stable")
-    cumulative = np.cumsum(power[order]) / power.sum()
-    return radius[order][np.searchsorted(cumulative, fractions)]
-
-
-def band_errors(error: np.ndarray, grid: Grid, edges: np.ndarray) -> np.ndarray:
-    """The root of the energy of the error u in each band, (T, C, N) -> (T, B + 1).
-
-    The squares of all bands add up to mean_j u_j^2, summed over channels. edges (B,) [cycles/length]; a frequency on
-    an edge belongs to the band below.
-    """
-    radius, power = _power(error, grid)
-    band = np.searchsorted(edges, radius, side="left")
-    return np.stack([np.sqrt(power[:, band == b].sum(axis=1)) for b in range(len(edges) + 1)], axis=1)
-
-
-def _power(values: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """|xi| of the frequencies of the discrete transform, (N,), and sum_c |F u_c|^2 there, (..., C, N) -> (..., N)."""
-    axes = [np.fft.fftfreq(n, h) for n, h in zip(grid.shape, grid.spacing, strict=True)]
-    radius = np.linalg.norm(np.meshgrid(*axes, indexing="ij"), axis=0).ravel()
-    spectra = np.fft.fftn(
-        values.reshape(*values.shape[:-1], *grid.shape), axes=range(-grid.dimension, 0), norm="forward"
-    )
-    return radius, np.sum(np.abs(spectra.reshape(values.shape)) ** 2, axis=-2)

@@ -1,23 +1,21 @@
-"""The picture and the movie of a view: |v| of the finite elements, of the network and of their difference, all on one
+"""The picture of a view: |v| of the finite elements, of the network and of their difference, all on one
 logarithmic scale.
 
 A 1-D result is drawn as curves over the frequency, a 2-D result as maps, a 3-D result as the three planes through the
 largest |v(0)|.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from PIL import Image
 
 from freqbias.compare.spectra import signal_reach
 from freqbias.compare.style import (
@@ -26,7 +24,6 @@ from freqbias.compare.style import (
     PDE_COLOUR,
     STYLE,
     VERMILION,
-    figure_metadata,
     frequency_label,
     magnitude_label,
     open_frame,
@@ -45,8 +42,6 @@ CURVES = {  # colour, line width and dashes
     "difference": (VERMILION, 0.9, (0, (1, 1))),
 }
 DECADES = 3  # of the logarithmic scale, below the largest |v|
-FRAME_MILLISECONDS = 300
-FRAME_DPI = 150
 
 
 def draw_view(view: View, *paths: Path) -> Figure:
@@ -54,26 +49,16 @@ def draw_view(view: View, *paths: Path) -> Figure:
     shown = panel_times(np.sum(view.magnitudes["pde"] ** 2, axis=1))
     with matplotlib.style.context(STYLE):
         if view.dimension == 1:
-            figure, _ = _curves(view, shown)
+            figure, _ = draw_curves(view, shown)
         else:
-            scene = _scene(view)
+            scene = make_scene(view)
             panels = [[(name, index) for index in shown] for name in view.spectra]
-            columns, rows = [_time_title(view, index) for index in shown], [LABELS[name] for name in view.spectra]
-            figure, _ = _maps(view, scene, panels, columns, rows)
+            columns, rows = [time_title(view, index) for index in shown], [LABELS[name] for name in view.spectra]
+            figure, _ = draw_maps(view, scene, panels, columns, rows)
             scene.close()
         figure.draw_without_rendering()  # the layout needs two passes
         save_figure(figure, paths, view.name)
     return figure
-
-
-def animate_view(view: View, path: Path) -> None:
-    """Write a GIF with one frame per time."""
-    with matplotlib.style.context(STYLE):
-        frames = list(_curve_frames(view) if view.dimension == 1 else _map_frames(view))
-    frames[0].save(
-        path, save_all=True, append_images=frames[1:], duration=FRAME_MILLISECONDS, loop=0, optimize=False,
-        comment=", ".join(figure_metadata(view.name, ".pdf").values()).encode(),
-    )  # fmt: skip
 
 
 def axis_limits(view: View) -> np.ndarray:
@@ -88,11 +73,13 @@ def magnitude_range(view: View) -> tuple[float, float]:
     return 10.0**-DECADES * largest, largest
 
 
-def _scene(view: View) -> Scene:
+def make_scene(view: View) -> Scene:
+    """The renderer of a 2-D or 3-D view; close it after use."""
     return (Plane if view.dimension == 2 else Planes)(view, axis_limits(view), magnitude_range(view))
 
 
-def _curves(view: View, shown: Sequence[int]) -> tuple[Figure, list[Line2D]]:
+def draw_curves(view: View, shown: Sequence[int]) -> tuple[Figure, list[Line2D]]:
+    """Curves of a 1-D view at the time indices `shown`: the figure and its lines, panel by panel."""
     figure = Figure(figsize=(7.1, 2.9))
     panels = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
     (right,), (low, high) = axis_limits(view), magnitude_range(view)
@@ -100,9 +87,9 @@ def _curves(view: View, shown: Sequence[int]) -> tuple[Figure, list[Line2D]]:
     for panel, index in zip(panels, shown, strict=True):
         for name, (colour, width, dashes) in CURVES.items():
             if name in view.spectra:
-                xi, magnitude = _polynomials(view, view.spectra[name][index])
+                xi, magnitude = polynomials(view, view.spectra[name][index])
                 lines += panel.plot(xi, magnitude, color=colour, lw=width, linestyle=dashes, label=LABELS[name])
-        panel.set(title=_time_title(view, index), xlim=(-right, right), ylim=(low, 1.3 * high), yscale="log")
+        panel.set(title=time_title(view, index), xlim=(-right, right), ylim=(low, 1.3 * high), yscale="log")
         round_ticks(panel.xaxis, 5)
         open_frame(panel)
     panels[0].set_ylabel(_magnitude_label(view))
@@ -111,7 +98,7 @@ def _curves(view: View, shown: Sequence[int]) -> tuple[Figure, list[Line2D]]:
     return figure, lines
 
 
-def _polynomials(view: View, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def polynomials(view: View, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """xi (m,) and |v| (m,) along the polynomials of the elements, for v (C, n); NaN where the mesh has a gap."""
     cells = LinearCells(view)
     xi, magnitude = cells.frequency[:, 0], np.linalg.norm(cells.evaluate(v), axis=0)
@@ -121,10 +108,13 @@ def _polynomials(view: View, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.insert(xi, gaps, np.nan), np.insert(magnitude, gaps, np.nan)
 
 
-def _maps(
+def draw_maps(
     view: View, scene: Scene, spectra: list[list[tuple[str, int]]], columns: Sequence[str], rows: Sequence[str]
 ) -> tuple[Figure, list[AxesImage]]:
-    """Maps of the spectra, given as name and time index by row and column, with titles of the columns and rows."""
+    """Maps of a 2-D or 3-D view: the figure and its images, row by row.
+
+    spectra: name and time index of each map, by row and column; columns, rows: their titles.
+    """
     _, right, _, up = scene.extent
     side = min(5.4 / len(columns), 3.2)
     figure = Figure(figsize=(1.7 + side * len(columns), 0.8 + len(rows) * (0.1 + side * up / right)))
@@ -165,45 +155,8 @@ def _label_edges(panel: Axes, scene: Scene) -> None:
         panel.text(x, y, rf"$\xi_{axis + 1}$ ", fontsize=7, ha=side, va=height)
 
 
-def _map_frames(view: View) -> Iterator[Image.Image]:
-    scene = _scene(view)
-    names = list(view.spectra)
-    figure, images = _maps(view, scene, [[(name, 0) for name in names]], [LABELS[name] for name in names], [""])
-    title = figure.suptitle(_time_title(view, 0), fontsize=8)
-    _fix_layout(figure)
-    for index in range(len(view.time)):
-        title.set_text(_time_title(view, index))
-        for name, image in zip(names, images, strict=True):
-            image.set_data(scene.image(name, index))
-        yield _frame(figure)
-    scene.close()
-
-
-def _curve_frames(view: View) -> Iterator[Image.Image]:
-    figure, lines = _curves(view, [0])
-    _fix_layout(figure)
-    for index in range(len(view.time)):
-        figure.axes[0].set_title(_time_title(view, index))
-        for name, line in zip(view.spectra, lines, strict=True):
-            line.set_data(*_polynomials(view, view.spectra[name][index]))
-        yield _frame(figure)
-
-
-def _fix_layout(figure: Figure) -> None:
-    """Fix the layout of the first frame for all frames, so that only the data and the time move."""
-    figure.set_dpi(FRAME_DPI)
-    for _ in range(2):  # the layout needs two passes
-        figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-
-
-def _frame(figure: Figure) -> Image.Image:
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
-
-
-def _time_title(view: View, index: int) -> str:
+def time_title(view: View, index: int) -> str:
+    """The time with this index, as a title."""
     return f"$t$ = {view.time[index]:.6g}"
 
 

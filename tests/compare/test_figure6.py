@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from freqbias.compare.paper import PaperRuns, figure2, figure6
+from freqbias.compare.paper.energy_bands import band_errors, energy_edges
 from freqbias.nn import EmpiricalKernel, InfiniteWidthKernel, train
 from freqbias.problem import build, parse
 from freqbias.problem.density_settings import GaussianSection
@@ -30,7 +31,7 @@ def parts(problem, edge):
 def trained(figure_run, steps):
     """A fabricated result: these steps halve the error above the edge and quarter the error below it."""
     problem = build(figure_run.run)
-    low, high = parts(problem, figure6.energy_edges(problem, (0.5,)))
+    low, high = parts(problem, energy_edges(problem, (0.5,)))
     factor = 0.5 ** (np.arange(STEPS + 1) / (steps - 0.5))[:, None, None]
     error = -factor * high - factor**2 * low
     return SimpleNamespace(run=figure_run.run, problem=problem, history=lambda: SimpleNamespace(error=error))
@@ -77,17 +78,17 @@ def test_matched_density_learns_fastest(tmp_path):
 
 def test_shipped_run_file_has_matched_density(tmp_path):
     run = PaperRuns(RUN_FILES, tmp_path, quick=False).run_file("figure6")
-    assert run.density.radius == round(figure6.energy_edges(build(run), (figure6.BAND_ENERGY,))[0], 2)
+    assert run.density.radius == round(energy_edges(build(run), (figure6.BAND_ENERGY,))[0], 2)
     assert run.training.step == pytest.approx(figure6.step_size(run), rel=1e-2)
     assert run.time.outputs == round(run.time.end / run.training.step)
 
 
 def test_energy_of_bands(figure_runs):
     problem = build(figure_runs[0].run)
-    edges = figure6.energy_edges(problem, (0.25, 0.5, 0.75))
-    energy = figure6.band_errors(problem.samples.values[None], problem.grid, edges)[0] ** 2
+    edges = energy_edges(problem, (0.25, 0.5, 0.75))
+    energy = band_errors(problem.samples.values[None], problem.grid, edges)[0] ** 2
     assert energy.sum() == pytest.approx(np.mean(problem.samples.values**2))
-    within = figure6.band_errors(problem.samples.values[None], problem.grid, edges * (1 - 1e-9))[0] ** 2
+    within = band_errors(problem.samples.values[None], problem.grid, edges * (1 - 1e-9))[0] ** 2
     for share, upto, below in zip((0.25, 0.5, 0.75), np.cumsum(energy), np.cumsum(within), strict=False):
         assert below < share * energy.sum() <= upto  # frequencies of equal |xi| are in one band
     low, high = parts(problem, edges[1])
@@ -98,7 +99,7 @@ def test_radius_of_matched_density(figure_runs):
     (density,) = {figure_run.run.density for figure_run in figure_runs if "matched" in figure_run.run.name}
     problem = build(figure_runs[0].run)
     edges = np.array([density.radius + 0.01, density.radius - 0.01])
-    energy = [figure6.band_errors(problem.samples.values[None], problem.grid, edge[None])[0, 0] ** 2 for edge in edges]
+    energy = [band_errors(problem.samples.values[None], problem.grid, edge[None])[0, 0] ** 2 for edge in edges]
     assert energy[1] < figure6.BAND_ENERGY * np.mean(problem.samples.values**2) <= energy[0]
 
 

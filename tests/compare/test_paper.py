@@ -55,7 +55,7 @@ def result(run, *, noise=0.02, seed=0):
 
 
 def small(figure_run):
-    """The same run with fewer points."""
+    """The run with fewer points."""
     tables = figure_run.run.model_dump(exclude_none=True)
     if tables["name"].startswith("figure3"):
         return figure_run.run
