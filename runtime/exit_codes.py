@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freqbias.errors import StoppedEarly, UsageError
+from freqbias.libraries import explanation
 from freqbias.runtime.communicator import wait_asleep, world
 from freqbias.runtime.files import OUT_OF_SPACE
 from freqbias.runtime.launcher import size
@@ -76,6 +77,9 @@ def _run(main: Callable[[], int | None]) -> _Ending:
 
 
 def _ending(error: BaseException) -> _Ending:
+    if missing := explanation(error):
+        missing.__cause__ = error
+        error = missing
     match error:
         case SystemExit(code=None | 0):
             return _Ending(0)

@@ -11,7 +11,7 @@ from freqbias.compare.style import aligned, frequency_unit
 from freqbias.meshes import MeshPlan, cells_in_words, tail_radius
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
-from freqbias.pde import INTEGRATION_SHARE, affordable_plan, gibibytes
+from freqbias.pde import INTEGRATION_SHARE, format_bytes, plan_within_memory
 from freqbias.problem import Network, Problem, RunFile
 from freqbias.runtime import available_memory, duration
 
@@ -22,7 +22,7 @@ STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 
 def report(run: RunFile, problem: Problem, root: Path) -> str:
     """The prediction as text; root is the result folder. Raises InputError if a stage would refuse the run file."""
-    mesh = affordable_plan(problem, run.pde, run.mesh)
+    mesh = plan_within_memory(problem, run.pde, run.mesh)
     training = plan_training(problem, run.training, tolerance=run.training_tolerance)
     flow = cost.kernel_flow(problem, INTEGRATION_SHARE * run.pde.tolerance)
     pde = cost.pde_cost(problem, run.pde, mesh, flow)
@@ -39,14 +39,14 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("", f"half-width {_numbers(mesh.half_width)}, cell size {_numbers(mesh.size)} {unit}{_folded(mesh)}"),
         *_nyquist(problem.sites, unit),
         ("pde", f"{run.pde.operator} operator, {run.pde.integrator}{_steps(pde.steps)}"),
-        ("", f"{_seconds(pde.seconds)} on one rank, {gibibytes(pde.memory)}"),
+        ("", f"{_seconds(pde.seconds)} on one rank, {format_bytes(pde.memory)}"),
         (
             "nn",
             f"{_network(problem.network)} on {training.device}, {training.backend}, "
             f"{training.settings.integrator}{_steps(nn.steps)}",
         ),
         ("", f"step {training.step:.3g}, lambda_max {training.lambda_max:.4g}"),
-        ("", f"{_seconds(nn.seconds)}, {gibibytes(nn.memory)}"),
+        ("", f"{_seconds(nn.seconds)}, {format_bytes(nn.memory)}"),
         ("", ""),
         ("results", f"{root} ({_stages_in(root)})"),
     ]
@@ -99,7 +99,7 @@ def _cost_warnings(pde: cost.Cost, nn: cost.Cost) -> list[str]:
             f"the training would take {duration(nn.seconds)}; use a shorter [time] end or a larger tolerance"
         )
     if memory > available:
-        warnings.append(f"pde and nn need up to {gibibytes(memory)}, and this machine has {gibibytes(available)}")
+        warnings.append(f"pde and nn need up to {format_bytes(memory)}, and this machine has {format_bytes(available)}")
     return warnings
 
 

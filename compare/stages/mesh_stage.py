@@ -1,11 +1,9 @@
 """The stage `mesh` of a result: the frequency mesh, described in words and written to mesh.vtu."""
 
-from freqbias.meshes import MeshPlan, describe, vertices
-from freqbias.pde import affordable_plan
+from freqbias.meshes import CELL_TYPES, MeshPlan, describe, vertices
+from freqbias.pde import plan_within_memory
 from freqbias.problem import Problem, RunFile, stage_keys
 from freqbias.runtime import Store, on_root
-
-VTK_NAMES = {"interval": "line", "quadrilateral": "quad", "tetrahedron": "tetra"}
 
 
 def run_mesh(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> str:
@@ -13,7 +11,7 @@ def run_mesh(run: RunFile, problem: Problem, store: Store, *, resume: bool, over
 
     Raises InputError for keys that give no affordable mesh, and UsageError if a result is in the way.
     """
-    plan = on_root(affordable_plan, problem, run.pde, run.mesh)
+    plan = on_root(plan_within_memory, problem, run.pde, run.mesh)
     on_root(_run_mesh, run, plan, store, resume=resume, overwrite=overwrite)
     return describe(problem, plan)
 
@@ -26,5 +24,5 @@ def _run_mesh(run: RunFile, plan: MeshPlan, store: Store, *, resume: bool, overw
             return
         points, cells = vertices(plan)
         with stage.writing("mesh.vtu") as path:
-            meshio.Mesh(points, {VTK_NAMES.get(plan.cell_type, plan.cell_type): cells}).write(path)
+            meshio.Mesh(points, {CELL_TYPES[plan.cell_type].meshio[0]: cells}).write(path)
         stage.finish()
