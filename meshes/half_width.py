@@ -57,7 +57,7 @@ def tail_radius(problem: Problem, tolerance: float) -> float:
     sites, share, apart = problem.sites, TAIL_SHARE * tolerance / problem.times[-1], problem.laws.numerical
     radius, wider = 0.0, problem.laws.tail_radius(share * sites.volume, problem.reach)
     while wider > (1 + RADIUS_RTOL) * radius:
-        level = share / sites.peak_density(wider, apart=apart)
+        level = share / sites.peak_density(wider, exclude_coincident=apart)
         radius, wider = wider, problem.laws.tail_radius(level, problem.reach)
     return max(radius, wider)
 

@@ -38,7 +38,7 @@ class BasisCheckpoint:
 
     def saved_basis(self, run: int) -> Basis | None:
         """The basis that an earlier run saved."""
-        loaded = on_root(self._load, run, share=False)
+        loaded = on_root(self._load, run, broadcast=False)
         if not on_root(lambda: loaded is not None):
             return None
         vectors, alpha, beta = loaded if loaded is not None else (None, None, None)
@@ -49,18 +49,18 @@ class BasisCheckpoint:
 
     def _save(self, run: int, basis: Basis) -> None:
         vectors = self._operator.gather(basis.vectors)
-        on_root(self._write, run, vectors, basis.alpha, basis.beta, share=False)
+        on_root(self._write, run, vectors, basis.alpha, basis.beta, broadcast=False)
         self._last = time.monotonic()
 
     def _write(self, run: int, vectors: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> None:
         assert self._stage is not None
-        self._stage.save_part(_part(run), {"vectors": vectors, "alpha": alpha, "beta": beta})
+        self._stage.save_checkpoint(_part(run), {"vectors": vectors, "alpha": alpha, "beta": beta})
 
     def _load(self, run: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         assert self._stage is not None
-        if _part(run) not in self._stage.parts():
+        if _part(run) not in self._stage.checkpoints():
             return None
-        arrays, _ = self._stage.load_part(_part(run))
+        arrays, _ = self._stage.load_checkpoint(_part(run))
         return arrays["vectors"], arrays["alpha"], arrays["beta"]
 
 

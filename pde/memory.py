@@ -25,7 +25,7 @@ from math import log2
 from freqbias.errors import InputError
 from freqbias.meshes import MeshPlan, plan_mesh
 from freqbias.problem import Mesh, Pde, Problem
-from freqbias.runtime import available_memory, size, size_here
+from freqbias.runtime import available_memory, size, local_size
 
 Candidate = tuple[float, Pde, Mesh]  # a value to try, and the settings with that value
 
@@ -120,7 +120,7 @@ def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: fl
         shared = 0.5 * SPACE_BYTES[plan.dimension] * dofs + 4.0 * plan.entries
         per_rank = 8.0 * problem.samples.values[0].size * (KRYLOV_VECTORS + channels * outputs)
     on_root = channels * dofs * (OUTPUT_BYTES[0] + OUTPUT_BYTES[1] * outputs)
-    return size_here() * (LIBRARY_BYTES + per_rank + shared / size()) + on_root
+    return local_size() * (LIBRARY_BYTES + per_rank + shared / size()) + on_root
 
 
 def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -> float:
@@ -131,7 +131,7 @@ def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -
     finer = replace(plan, degree=plan.degree + 1)  # type: ignore[type-var]
     states = 16.0 * problem.samples.channels * len(problem.times) * growth
     shared = sum(_local_operator_bytes(each, growth) + states * each.dofs for each in (plan, finer))
-    return size_here() * (LIBRARY_BYTES + shared / size())
+    return local_size() * (LIBRARY_BYTES + shared / size())
 
 
 def _local_operator_bytes(plan: MeshPlan, growth: float) -> float:

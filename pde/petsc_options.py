@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from freqbias.errors import InputError, UsageError
-from freqbias.runtime import by_torchrun, log, size
+from freqbias.runtime import log, size, under_torchrun
 
 PREFIX = "pde_"
 OPTION_NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
@@ -15,7 +15,7 @@ OPTION_NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
 
 def refuse_torchrun() -> None:
     """Raise UsageError under torchrun, whose processes share no MPI communicator."""
-    if by_torchrun() and size() > 1:
+    if under_torchrun() and size() > 1:
         raise UsageError(
             "torchrun does not start MPI processes, which the equation is solved on: start with `uv run mpirun`"
         )

@@ -43,7 +43,7 @@ def run_pde(
     comm = MPI.COMM_WORLD
     stop.install()  # after PETSc, which installs its own handler for SIGTERM
     plan = on_root(plan_within_memory, problem, run.pde, run.mesh)  # refuses before anything is written
-    stage = on_root(_open, run, store, resume, overwrite, share=False)  # None on the other ranks
+    stage = on_root(_open, run, store, resume, overwrite, broadcast=False)  # None on the other ranks
     try:
         if on_root(lambda: stage is not None and stage.finished):
             log.info("pde: finished already, in %s", store.root / "pde")
@@ -75,7 +75,7 @@ def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Spect
     """All snapshots, including those of an earlier run; each is stored when it is reached. Collective."""
     same_mesh = isnan(solver.mesh_error)  # a refined mesh may differ on other ranks, and cannot be resumed
     stepping = solver.settings.integrator != "lanczos"  # Lanczos reaches all output times at once
-    stored = on_root(_stored_snapshots, stage, share=False) if stepping and same_mesh else []
+    stored = on_root(_stored_snapshots, stage, broadcast=False) if stepping and same_mesh else []
     count, counts = on_root(lambda: (len(stored or []), stored[-1].counts if stored else {}))
     snapshots = (
         stored if stored is not None else [SpectrumSnapshot(index, None, 0.0, 0.0, {}) for index in range(count)]
@@ -98,14 +98,14 @@ def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Spect
 
 def _save(stage: Stage, snapshot: SpectrumSnapshot) -> None:
     content = asdict(snapshot)
-    stage.save_part(_part(snapshot.index), {"state": content.pop("state")}, **content)
+    stage.save_checkpoint(_part(snapshot.index), {"state": content.pop("state")}, **content)
 
 
 def _stored_snapshots(stage: Stage) -> list[SpectrumSnapshot]:
     """The snapshots of an earlier run from the start up to the first gap."""
-    names, snapshots = set(stage.parts()), list[SpectrumSnapshot]()
+    names, snapshots = set(stage.checkpoints()), list[SpectrumSnapshot]()
     while _part(len(snapshots)) in names:
-        arrays, meta = stage.load_part(_part(len(snapshots)))
+        arrays, meta = stage.load_checkpoint(_part(len(snapshots)))
         snapshots.append(SpectrumSnapshot(state=arrays["state"], **meta))
     return snapshots if len(snapshots) > 1 else []  # nothing is gained by continuing from the start alone
 

@@ -76,7 +76,7 @@ class ThetaMethod:
     def steps(self, times: np.ndarray) -> list[int]:
         """Number of steps between each pair of output times. Raises InputError for more than can be counted."""
         try:
-            return [int(count) for count in Schedule(times, self.step).counts]
+            return [int(count) for count in Schedule(times, self.step).step_counts]
         except OverflowError as failure:
             raise InputError(f"[pde] step = {self.step:.3g} makes {failure}; use a larger one") from failure
 

@@ -17,7 +17,7 @@ from freqbias.runtime import logs
 from freqbias.runtime.collective import on_root
 from freqbias.runtime.exit_codes import exit_code_of
 from freqbias.runtime.launcher import rank
-from freqbias.runtime.signals import AGAIN, StopRequest, parse_walltime
+from freqbias.runtime.signals import RESUME_COMMAND, StopRequest, parse_walltime
 from freqbias.runtime.store import Store
 from freqbias.runtime.thread_count import limit_threads
 
@@ -118,14 +118,14 @@ def start_work(
     verbose: int = 0,
     quiet: bool = False,
     log_file: Path | None = None,
-    resume_command: str = AGAIN,
+    resume_command: str = RESUME_COMMAND,
 ) -> Iterator[StopRequest]:
     """Start logging and the wall-time limit of a long command; collective. Yields the stop request.
 
     resume_command: the words that tell the user which command continues stopped work.
     """
     seconds = None if max_walltime is None else parse_walltime(max_walltime)
-    with StopRequest(seconds, again=resume_command) as stop:
+    with StopRequest(seconds, resume_command=resume_command) as stop:
         logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
         yield stop
 

@@ -60,7 +60,7 @@ def run_command(
     ) as (run, problem, store, stop):  # fmt: skip
         run_all(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])
         if not quiet:
-            on_root(print_summary, store, share=False)
+            on_root(print_summary, store, broadcast=False)
 
 
 def check_command(path: RunPath) -> None:
@@ -75,7 +75,7 @@ def check_command(path: RunPath) -> None:
         # This import takes seconds: do it only once the run file is known to be valid.
         from freqbias.compare.commands.check import report
 
-        on_root(lambda: print(report(run, problem, store.root)), share=False)
+        on_root(lambda: print(report(run, problem, store.root)), broadcast=False)
 
 
 def mesh_command(

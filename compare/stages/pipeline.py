@@ -47,11 +47,11 @@ def run_all(
     first stage starts. The libraries of a finished stage are not imported.
     """
     keys = {name: stage_keys(run, name) for name in stages}
-    if resume and on_root(store.overwrite_begun, keys):  # --overwrite was killed before all stages were unfinished
+    if resume and on_root(store.overwrite_interrupted, keys):  # --overwrite was killed halfway
         resume, overwrite = False, True
     finished = on_root(_refuse_early, run, problem, store, stages, resume=resume, overwrite=overwrite)
     unfinished = set(stages) - set(finished)
-    plan = on_root(_plan_training, run, problem, share=False) if {"nn", "ntk"} & unfinished else None
+    plan = on_root(_plan_training, run, problem, broadcast=False) if {"nn", "ntk"} & unfinished else None
     if "pde" in unfinished:
         refuse_torchrun()
         start_petsc(petsc)

@@ -144,7 +144,7 @@ def test_stop_request_on_one_rank_stops_all(tmp_path):
                 self._reason = "enough" * rank()
                 return super().requested(comm)
 
-        exit_codes.PATIENCE = 1.0
+        exit_codes.ABORT_TIMEOUT = 1.0
         paper_runs = PaperRuns(shipped_run_files(), Path(sys.argv[1]), True)
         sys.exit(exit_code_of(lambda: make_figures([1], paper_runs, OnOneRank())))
     """
@@ -191,7 +191,7 @@ def test_figure4_errors_in_per_cent(tmp_path):
 @pytest.mark.parametrize("number", ["1", "6"])
 def test_file_in_place_of_folder_is_refused(number, tmp_path):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(UsageError, match=r"out.*a file stands where a folder is needed.*another --out"):
+    with pytest.raises(UsageError, match=r"out.*a file is in the place of a folder.*another --out"):
         freqbias("figures", number, "--quick", "--out", str(tmp_path / "out"), "-q")
     assert (tmp_path / "out").read_text() == "mine"
 

@@ -105,10 +105,10 @@ def test_several_ranks_share_the_mesh_and_not_the_libraries(monkeypatch):
     plan = plan_mesh(problem, run.pde, run.mesh)
     alone = memory.memory_needed(problem, run.pde, plan)
     monkeypatch.setattr(memory, "size", lambda: 4)
-    monkeypatch.setattr(memory, "size_here", lambda: 4)
+    monkeypatch.setattr(memory, "local_size", lambda: 4)
     together = memory.memory_needed(problem, run.pde, plan)
     assert together == pytest.approx(alone + 3 * memory.LIBRARY_BYTES)
-    monkeypatch.setattr(memory, "size_here", lambda: 1)
+    monkeypatch.setattr(memory, "local_size", lambda: 1)
     assert memory.memory_needed(problem, run.pde, plan) < alone, "on four machines each holds its part"
 
 
