@@ -96,8 +96,8 @@ def face(package: str) -> dict[str, str]:
 def module_of(imported: str) -> str:
     """The module that an import of ours runs: that which defines the name, behind all faces."""
     package, _, name = imported.rpartition(".")
-    while name in (names := face(package)):
-        package = names[name]
+    while package != (home := face(package).get(name, package)):
+        package = home
     return f"{package}.{name}" if (folder_of(package) / f"{name}.py").is_file() else package
 
 

@@ -111,7 +111,7 @@ def learning_rates(result: Result) -> tuple[np.ndarray, np.ndarray, dict[str, np
 def is_checked(result: Result, xi: np.ndarray) -> np.ndarray:
     """Where the theory is checked, (n,) bool: rho_w > LEAST_DENSITY max rho_w, and no jump within EDGE / extent."""
     (extent,), density = result.problem.grid.extent, result.problem.density
-    (jumps,) = density.breaks(1)
+    (jumps,) = density.break_planes(1)
     to_jump = np.abs(np.abs(xi) - np.array([*jumps, np.inf])[:, None]).min(axis=0)
     return np.asarray((density.density(xi[:, None]) > LEAST_DENSITY * density.maximum(1)) & (to_jump >= EDGE / extent))
 

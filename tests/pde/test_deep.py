@@ -12,7 +12,7 @@ from freqbias.errors import InputError
 from freqbias.meshes import plan_mesh
 from freqbias.numerics import Grid, Scattered
 from freqbias.pde.kernel_defect import integrated_defect
-from freqbias.problem import Ball, Gaussian, Mesh, Network, Pde, Problem, Samples, Uniform, deep
+from freqbias.problem import Ball, Gaussian, Mesh, Network, Pde, Problem, Samples, Uniform, deep_laws
 from tests import oracle
 from tests.pde.test_scattered import towards_the_ends, two_clusters
 
@@ -70,7 +70,7 @@ DENSITIES = {1: Gaussian(8.0), 2: Gaussian(3.0)}
 
 @cache
 def laws_of(dimension, activation, depth):
-    return deep(DENSITIES[dimension], make_network(activation, depth, 1.0), dimension)
+    return deep_laws(DENSITIES[dimension], make_network(activation, depth, 1.0), dimension)
 
 
 def on_a_grid(dimension, activation, depth, window):

@@ -17,7 +17,7 @@ from freqbias.problem import (
     Pde,
     Problem,
     Samples,
-    Scaled,
+    ScaledDensity,
     StudentT,
     Table,
     Uniform,
@@ -172,7 +172,7 @@ def test_a_peak_narrower_than_a_cell_under_heavy_tails(shape, extent):
 def test_laws_that_are_not_those_of_two_layers(shape, extent, atom):
     """K = G(x - x') + 4 pi^2 x.x' H(x - x') with G and H of different widths, and G(infinity) = atom."""
     dimension = len(shape)
-    laws = Laws(Scaled(Gaussian(4.0), 0.7, dimension), Scaled(Gaussian(2.5), 0.4, dimension), atom)
+    laws = Laws(ScaledDensity(Gaussian(4.0), 0.7, dimension), ScaledDensity(Gaussian(2.5), 0.4, dimension), atom)
     samples = Samples(Grid(shape, extent), 1.0 + np.random.default_rng(6).normal(size=(1, int(np.prod(shape)))))
     times = np.array([0.0, 1.0, 30.0, 1000.0])
     problem = Problem(Gaussian(4.0), samples, Network(width=2, sigma_a=1.0), times, laws=laws)
@@ -188,7 +188,7 @@ def test_laws_that_are_not_those_of_two_layers(shape, extent, atom):
 
 def test_local_operator_refuses_an_atom():
     base = problem_of(Gaussian(6.0), (96,), (1.0,), [[3.0]], 0.1, 10.0)
-    laws = Laws(Scaled(Gaussian(6.0), 1.0, 1), Scaled(Gaussian(6.0), 0.0, 1), atom=0.3)
+    laws = Laws(ScaledDensity(Gaussian(6.0), 1.0, 1), ScaledDensity(Gaussian(6.0), 0.0, 1), atom=0.3)
     problem = Problem(base.density, base.samples, base.network, base.times, laws=laws)
     with pytest.raises(InputError, match="atom"):
         pde.solve(problem, Pde(operator="local"))
