@@ -106,11 +106,11 @@ def _plan_training(run: RunFile, problem: Problem) -> "TrainingPlan":
 
     Raises for settings that these stages would refuse.
     """
-    from freqbias.compare.commands import never_learnt
+    from freqbias.compare.commands import target_outside_mesh
     from freqbias.nn import plan_training
 
     plan = plan_training(problem, run.training, tolerance=run.training_tolerance)
-    if warning := never_learnt(problem, plan_mesh(problem, run.pde, run.mesh)):
+    if warning := target_outside_mesh(problem, plan_mesh(problem, run.pde, run.mesh)):
         log.warning("%s", warning)
     return plan
 

@@ -51,7 +51,7 @@ def _write_fields(stage: Stage, view: "View", stop: StopRequest | None) -> None:
 
     cells = LinearCells(view)
     spectra = (
-        spectrum_fields({name: cells.at(v[index]) for name, v in view.spectra.items()})
+        spectrum_fields({name: cells.evaluate(v[index]) for name, v in view.spectra.items()})
         for index in range(len(view.time))
     )
     for name, time, frames in (("spectra", view.time, spectra), ("laws", view.time[:1], [law_fields(view, cells)])):

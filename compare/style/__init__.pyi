@@ -1,6 +1,7 @@
 from .figure_files import figure_metadata, save_figure
 from .labels import DATA_UNIT, frequency_label, frequency_unit, magnitude_label, network_label
 from .palette import (
+    BLACK,
     BLUE,
     GREEN,
     KERNELS,
@@ -8,6 +9,7 @@ from .palette import (
     ORANGE,
     PDE_COLOUR,
     PURPLE,
+    SKY_BLUE,
     STYLE,
     VERMILION,
     KernelStyle,
@@ -17,6 +19,7 @@ from .panels import open_frame, panel_times, round_ticks
 from .words import aligned, percent
 
 __all__ = [
+    "BLACK",
     "BLUE",
     "DATA_UNIT",
     "GREEN",
@@ -25,6 +28,7 @@ __all__ = [
     "ORANGE",
     "PDE_COLOUR",
     "PURPLE",
+    "SKY_BLUE",
     "STYLE",
     "VERMILION",
     "KernelStyle",

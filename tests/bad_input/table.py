@@ -78,7 +78,7 @@ def _combinations() -> Iterator[Case]:
         yield Case(f"run file {name}", content, expected)
     both = ("--resume", "--overwrite")
     yield Case("no such wall time", table(), ("wall time 'soon'", "write 90s"), "pde", ("--max-walltime", "soon"))
-    yield Case("unknown option", table(), ("--otu", "--help` shows what there is"), "nn", ("--otu", "x"))
+    yield Case("unknown option", table(), ("--otu", "--help` shows the usage"), "nn", ("--otu", "x"))
     yield Case("both flags, pde", table(), both, "pde", both)
     yield Case("both flags, nn", table(), both, "nn", both)
     yield Case("nothing to compare", table(), ("there is no pde result", "compute it first with"), "compare")
@@ -87,7 +87,7 @@ def _combinations() -> Iterator[Case]:
     for command in ("nn", "check", "run"):
         changes = scattered | {"training": {"backend": "separable"}}
         yield Case(f"separable sums of scattered samples, {command}", _changed(changes), separable, command)
-    yield Case("unknown option of mesh", table(), ("--sise", "--help` shows what there is"), "mesh", ("--sise", "1"))
+    yield Case("unknown option of mesh", table(), ("--sise", "--help` shows the usage"), "mesh", ("--sise", "1"))
     yield Case("both flags, run", table(), both, "run", ("-q", *both))
     for command in ("pde", "nn", "run"):
         in_the_way = (f"{DATA}/line.npy", "--out")

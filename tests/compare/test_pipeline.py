@@ -152,4 +152,4 @@ def test_unlearnable_target_warning(tmp_path, monkeypatch, caplog):
     assert "never learnt" not in caplog.text and "of the target" not in caplog.text
     low = parse({**TABLES, "density": {"kind": "gaussian", "sigma": 0.05}})
     bench.run(low, overwrite=True)
-    assert "of the target lies beyond the mesh's half-width" in caplog.text
+    assert "of the target lies outside the mesh" in caplog.text
