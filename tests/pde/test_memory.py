@@ -94,7 +94,7 @@ def test_more_matrix_entries_than_petsc_counts_are_refused(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 1e15)
     run = parse(settings("local", 1e-3))
     problem = build(run)
-    said = r"makes [\d,]+ matrix entries, and PETSc counts [\d,]+ a rank; use size = 0.00"
+    said = r"makes [\d,]+ matrix entries, and PETSc counts at most [\d,]+ a rank; use size = 0.00"
     with pytest.raises(InputError, match=said):
         memory.check_memory(problem, run.pde, run.mesh, plan_mesh(problem, run.pde, run.mesh))
 
