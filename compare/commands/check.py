@@ -8,10 +8,10 @@ import numpy as np
 from freqbias.compare.commands import cost
 from freqbias.compare.commands.target import never_learnt
 from freqbias.compare.style import aligned
-from freqbias.meshes import MeshPlan, cells_in_words, tail_radius
+from freqbias.meshes import MeshPlan, cells_in_words, tail_half_width
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
-from freqbias.pde import INTEGRATION_SHARE, plan_within_memory, format_bytes
+from freqbias.pde import INTEGRATION_SHARE, format_bytes, plan_within_memory
 from freqbias.problem import Network, Problem, RunFile
 from freqbias.runtime import available_memory, duration
 
@@ -82,7 +82,7 @@ def _warnings(
     if beyond := never_learnt(problem, layout):
         texts.append(beyond)
     if layout.folded and not isinstance(problem.sites, Grid):
-        wanted, reached = tail_radius(problem, tolerance), max(layout.half_width)
+        wanted, reached = tail_half_width(problem, tolerance), max(layout.half_width)
         if reached < wanted * (1 - 1e-6):
             texts.append(
                 f"between scattered samples the laws fall slowly: [pde] tolerance = {tolerance:g} asks for a "

@@ -5,7 +5,7 @@ import pytest
 from mpi4py import MPI
 
 from freqbias.errors import InputError
-from freqbias.meshes import BoxPlan, LayeredPlan, build, describe, plan_mesh, tail_radius, vertices
+from freqbias.meshes import BoxPlan, LayeredPlan, build, describe, plan_mesh, tail_half_width, vertices
 from freqbias.meshes.cell_size import nodes_per_reach
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import (
@@ -48,24 +48,24 @@ def test_tail_of_a_gaussian(tolerance):
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
 @pytest.mark.parametrize("density", [Gaussian(4.0), Laplace(3.0), StudentT(2.0, 1.0)])
-def test_tail_radius_of_dense_samples(density, dimension):
+def test_half_width_of_dense_samples(density, dimension):
     """Half of the samples lie within 1e-3 of each other, which only short waves resolve."""
     rng = np.random.default_rng(3)
     points = np.concatenate([rng.uniform(-1, 1, (500, dimension)), rng.uniform(0, 1e-3, (500, dimension))])
     samples = Samples(Scattered(points), rng.normal(size=(1, 1000)))
     problem = Problem(density, samples, Network(width=2, sigma_a=1.0), np.array([0.0, 100.0]))
-    radius = tail_radius(problem, 1e-3)
+    radius = tail_half_width(problem, 1e-3)
     beyond = density.density(np.eye(1, dimension) * radius)[0] * (1 + (2 * np.pi * problem.reach) ** 2)
     matters = 100.0 * beyond * problem.sites.peak_density(radius) / (0.25 * 1e-3)
     assert 0.5 < matters < 1.1
 
 
-def test_tail_radius_of_folded_laws():
+def test_half_width_of_folded_laws():
     """Three samples far apart. Folded laws are exact from a sample to itself, at any half-width."""
     sites = Scattered(np.array([[-0.5], [0.1], [0.5]]))
     network = Network(width=2, sigma_a=1.0, depth=3, activation="relu")
     problem = Problem(Gaussian(4.0), Samples(sites, np.ones((1, 3))), network, np.array([0.0, 10.0]))
-    assert tail_radius(problem, 1e-3) == pytest.approx(problem.laws.tail_radius(0.25 * 1e-3 / 10, 0.5), rel=1e-12)
+    assert tail_half_width(problem, 1e-3) == pytest.approx(problem.laws.tail_radius(0.25 * 1e-3 / 10, 0.5), rel=1e-12)
 
 
 def test_node_limit_for_slow_tails():
@@ -74,7 +74,7 @@ def test_node_limit_for_slow_tails():
     network = Network(width=2, sigma_a=1.0, depth=3, activation="relu")
     problem = Problem(Gaussian(4.0), samples, network, np.array([0.0, 100.0]))
     plan = plan_mesh(problem)
-    assert plan.half_width[0] < 0.2 * tail_radius(problem, 1e-3)
+    assert plan.half_width[0] < 0.2 * tail_half_width(problem, 1e-3)
     assert 0.9e6 < plan.dofs < 1.1e6
     assert plan_mesh(problem, mesh=Mesh(half_width=2 * plan.half_width[0])).dofs > 3.6e6
 
