@@ -143,8 +143,8 @@ class Solver:
             attributes["floor"] = floor
             if floor > self.settings.tolerance:
                 runtime.log.warning(
-                    "pde: the laws reach beyond the mesh, |xi_i| <= %.4g, and the part outside may cause an error of up "
-                    "to %.1e of the start, above [pde] tolerance = %g; use a larger [mesh] half_width",
+                    "pde: the laws reach beyond the mesh, |xi_i| <= %.4g, and the part outside may cause an error of "
+                    "up to %.1e of the start, above [pde] tolerance = %g; use a larger [mesh] half_width",
                     max(self.plan.half_width), floor, self.settings.tolerance,
                 )  # fmt: skip
         if self.settings.operator == "local":

@@ -8,7 +8,7 @@ import numpy as np
 from freqbias.compare.commands import cost
 from freqbias.compare.commands.target import target_outside_mesh
 from freqbias.compare.style import aligned, frequency_unit
-from freqbias.meshes import MeshPlan, cells_in_words, tail_radius
+from freqbias.meshes import MeshPlan, cells_in_words, tail_half_width
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
 from freqbias.pde import INTEGRATION_SHARE, format_bytes, plan_within_memory
@@ -73,7 +73,7 @@ def _loss_warnings(flow: cost.KernelFlow | None) -> list[str]:
 def _mesh_warnings(problem: Problem, mesh: MeshPlan, tolerance: float) -> list[str]:
     warnings = [warning] if (warning := target_outside_mesh(problem, mesh)) else []
     if mesh.folded and not isinstance(problem.sites, Grid):
-        wanted, reached = tail_radius(problem, tolerance), max(mesh.half_width)
+        wanted, reached = tail_half_width(problem, tolerance), max(mesh.half_width)
         if reached < wanted * (1 - 1e-6):
             warnings.append(
                 f"[pde] tolerance = {tolerance:g} needs a half-width of {wanted:.4g}, and the mesh ends at "
