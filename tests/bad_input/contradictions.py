@@ -202,7 +202,7 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"pde": {"operator": "local"}, "mesh": {"half_width": 33.0}},
         ("[mesh] half_width is 33", "points/(2 extent) = 32", 'use operator = "data"'),
     ),
-    "half_width within what is drawn": (
+    "half_width smaller than the support": (
         {"mesh": {"half_width": 4.0}},
         ("[mesh] half_width = 4: it leaves out 31.7 % of", "must cover the support, about |xi_i| <= 10.3"),
     ),

@@ -166,7 +166,7 @@ def test_samples_lie_in_the_support(name, dimension):
 @each_law
 @each_dimension
 @given(data=st.data())
-def test_density_and_transform_are_even_and_bounded(name, dimension, data):
+def test_even_and_bounded(name, dimension, data):
     law = MAKE[name](SCALE, dimension)
     coordinate = st.floats(-3 * SCALE, 3 * SCALE)
     xi = np.array(data.draw(st.lists(coordinate, min_size=dimension, max_size=dimension)))
