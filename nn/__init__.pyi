@@ -8,8 +8,9 @@ from .network import FourierNetwork
 from .ntk import EmpiricalKernel, InfiniteWidthKernel, largest_eigenvalue
 from .ntk_stage import run_ntk
 from .runge_kutta import RUNGE_KUTTA
+from .snapshot import TrainingSnapshot
 from .stage import run_nn
-from .training import TrainingSnapshot, train, trajectory
+from .training import train, trajectory
 from .training_plan import TrainingPlan, plan_training
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""`python -m freqbias.nn RUN.toml`: the same as `freqbias nn RUN.toml`."""
+"""The command `python -m freqbias.nn RUN.toml`, equal to `freqbias nn RUN.toml`."""
 
 from freqbias.nn.cli import nn_command
 from freqbias.runtime import main, new_app

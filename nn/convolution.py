@@ -1,8 +1,9 @@
-"""Sums over samples, sum_j G(x_q - x_j) u_j, of an even function G that is the transform of a law: on a grid, where
-they are a Toeplitz matrix in every axis, and between scattered samples.
+"""Sums over samples, sum_j G(x_q - x_j) u_j, for an even function G that is the transform of a law.
 
-Scattered samples: on a box of the period P, larger than all differences x_q - x_j, a smooth cut-off of G is a Fourier
-series, G(z) = sum_n c_n cos(2 pi n.z / P), so that the sum is diagonal between two non-uniform transforms,
+On a grid the sum is a product with a Toeplitz matrix along every axis.
+
+Between scattered samples, G is cut off smoothly on a box of period P, larger than all differences x_q - x_j. There it
+is a Fourier series, G(z) = sum_n c_n cos(2 pi n.z / P), which is diagonal between two non-uniform transforms:
 
     sum_j G(x_q - x_j) u_j = Re sum_n c_n exp(2 pi i n.x_q / P) sum_j u_j exp(-2 pi i n.x_j / P).
 
@@ -20,28 +21,28 @@ from freqbias.runtime import available_memory, log, threads_alone
 
 Convolution = Callable[[np.ndarray], np.ndarray]  # (..., N) -> (..., N)
 
-ACCURACY = 1e-10  # of an entry, over G(0)
-PERIOD = 3.0  # times the extent of the samples: half of it is room for the cut-off to fall
+ACCURACY = 1e-10  # error of G over G(0)
+PERIOD = 3.0  # P over the extent of the samples; leaves room for the cut-off to fall smoothly
 MOST_MODES = 2**22
-PROBES = 500  # pairs of samples at which a series is held against G
-MATRIX_SHARE = 0.25  # of the memory, that a matrix of all pairs of samples may take
+PROBES = 500  # pairs of samples at which a series is compared with G
+MATRIX_SHARE = 0.25  # fraction of the memory that the matrix of all pairs of samples may take
 
-# Seconds on one core, as measured.
-FREQUENCY = 4.5e-7  # of a series, to the samples and back
-SAMPLE = {1: 1.5e-7, 2: 4e-7, 3: 2e-6}  # the same for each sample, by dimension
-ENTRY = 8e-10 + 6e-8 / 100  # of a matrix in a product, and its making, for the some hundred products that it serves
+# Seconds on one core, measured.
+FREQUENCY = 4.5e-7  # a frequency of a series, both transforms
+SAMPLE = {1: 1.5e-7, 2: 4e-7, 3: 2e-6}  # a sample, both transforms, by dimension
+ENTRY = 8e-10 + 6e-8 / 100  # a matrix entry: one product, and assembly spread over about a hundred products
 
 
 def convolution(law: Law, sites: Sites, *, atom: float = 0.0) -> Convolution | None:
-    """u (..., N) -> sum_j (G(x_q - x_j) + atom) u_j, G the transform of the law; prepared once.
+    """The map u (..., N) -> sum_j (G(x_q - x_j) + atom) u_j, with G the transform of the law.
 
-    None between scattered samples where the matrix of all their pairs is cheaper, and fits into memory.
+    None for scattered samples if the matrix of all pairs is cheaper and fits into memory.
     """
     return _toeplitz(law, sites, atom) if isinstance(sites, Grid) else _series(law, sites, atom)
 
 
 def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
-    """By FFT: a convolution on twice the grid."""
+    """By FFT on a grid padded to twice the size."""
     axes = tuple(range(-grid.dimension, 0))
     padded = [fft.next_fast_len(2 * n - 1, real=True) for n in grid.shape]
     lags = [fft.fftfreq(n, 1 / n) * h for n, h in zip(padded, grid.spacing, strict=True)]
@@ -56,10 +57,12 @@ def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
 
 
 def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
-    """By the Fourier series, longer until it meets ACCURACY; None where a matrix is cheaper than that, and where there
-    is no room for one, says how accurate MOST_MODES are."""
+    """By the Fourier series, extended until it meets ACCURACY.
+
+    None if a matrix is cheaper. If there is no room for a matrix, warn of the accuracy that MOST_MODES reach.
+    """
     matrix_fits = 8 * sites.size**2 <= MATRIX_SHARE * available_memory()
-    most = min(MOST_MODES, _worth_a_matrix(sites)) if matrix_fits else MOST_MODES
+    most = min(MOST_MODES, _break_even_modes(sites)) if matrix_fits else MOST_MODES
     modes = 16
     if matrix_fits and (2 * modes + 1) ** sites.dimension > most:
         return None
@@ -68,7 +71,7 @@ def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
     extent = np.ptp(x, axis=0)
     rng = np.random.default_rng(0)
     differences = x[rng.integers(len(x), size=PROBES)] - x[rng.integers(len(x), size=PROBES)]
-    differences[0] = 0  # where G peaks, and has its kink if it has one
+    differences[0] = 0  # the peak of G, and its kink if it has one
     exact, scale = law.transform(differences), law.integral
     while True:
         grid, coefficients = _coefficients(law, extent, modes)
@@ -81,11 +84,11 @@ def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
         if matrix_fits:
             return None
         log.warning(
-            "nn: the kernel between scattered samples is accurate to %.1e only: its law falls slowly, and %d "
-            "frequencies are taken", error / scale, grid.size,
+            "nn: the kernel between scattered samples is accurate to %.1e only: its law decays slowly, and the series "
+            "is limited to %d frequencies", error / scale, grid.size,
         )  # fmt: skip
     transform = GridTransform(grid, x - centre, eps=ACCURACY / 100, threads=threads_alone())
-    coefficients[grid.size // 2] += atom  # the middle one is that of frequency 0
+    coefficients[grid.size // 2] += atom  # the middle one belongs to frequency 0
 
     def convolve(values: np.ndarray) -> np.ndarray:
         return transform.to_frequencies(coefficients * transform.to_samples(values)).real
@@ -93,14 +96,14 @@ def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
     return convolve
 
 
-def _worth_a_matrix(sites: Sites) -> float:
-    """The frequencies with which the 1 + d sums of a kernel's product by series take as long as its matrix."""
+def _break_even_modes(sites: Sites) -> float:
+    """The number of frequencies at which the 1 + d series of a kernel product take as long as its matrix."""
     matrix = ENTRY * sites.size**2
     return (matrix / (1 + sites.dimension) - SAMPLE[sites.dimension] * sites.size) / FREQUENCY
 
 
 def _coefficients(law: Law, extent: np.ndarray, modes: int) -> tuple[Grid, np.ndarray]:
-    """The frequencies n / P, |n_i| <= modes, as a grid, and the series' coefficients c_n there, in its order."""
+    """The grid of frequencies n / P, |n_i| <= modes, and the coefficients c_n in its order."""
     count, period = 2 * modes + 1, PERIOD * extent
     lags = [fft.fftfreq(count, 1 / length) for length in period]
     cut_off = [flat_top(z / length, PERIOD / 2) for z, length in zip(lags, extent, strict=True)]

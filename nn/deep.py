@@ -1,7 +1,7 @@
-"""The network with hidden layers on its samples: what `freqbias.nn.deep_pass` computes, as a training asks for it.
+"""The network with hidden layers on its samples. The formulas stand in `freqbias.nn.deep_pass`.
 
-The state is W (S, m, d), then V_1 (S, n, 2m) and the other V_l (S, n, n), then c (S, C, n); it is kept in double always
-(single precision would lose small steps), while the matrix products, where the time goes, are made in `precision`.
+The state is W (S, m, d), then V_1 (S, n, 2m) and the other V_l (S, n, n), then c (S, C, n). It is always in double,
+because single precision would lose small steps. The matrix products, which take most of the time, are in `precision`.
 """
 
 from math import prod, sqrt
@@ -19,14 +19,11 @@ from freqbias.problem import ACTIVATIONS, Problem, draw_deep
 
 
 class DeepNetwork(TrainableNetwork):
-    """The network that a problem draws, on its samples.
-
-    start: its state at t = 0. start_loss: the loss there.
-    """
+    """The network that a problem draws, on its samples."""
 
     def __init__(self, problem: Problem, *, precision: str = "single", device: torch.device | str = "cpu") -> None:
         samples, network = problem.samples, problem.network
-        assert network.activation is not None  # the settings fill it in
+        assert network.activation is not None  # filled in by the settings
         self.layout, self._held_out = DeepLayout.of(problem), problem.held_out
         self._activation = TENSOR_ACTIVATIONS[network.activation]
         self._moment = ACTIVATIONS[network.activation].second_moment
@@ -42,11 +39,11 @@ class DeepNetwork(TrainableNetwork):
         self._last: tuple[torch.Tensor, Pass] | None = None
         self._rounding = torch.zeros_like(self.target)
         if network.symmetric:
-            self._rounding = self.values(self.start)  # of f = 0 at the start
+            self._rounding = self.values(self.start)  # f is exactly 0 at the start
         self.start_loss = loss(self.values(self.start) - self.target)
 
     def values(self, state: torch.Tensor) -> torch.Tensor:
-        self._last = None  # frees the memory that the next pass needs
+        self._last = None  # free the memory for the next pass
         self._last = state, self._forward(state, self._positions, self._real)
         values = self._last[1].values
         if not torch.isfinite(values).all():
@@ -54,19 +51,19 @@ class DeepNetwork(TrainableNetwork):
         return values - self._rounding
 
     def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        derivative = torch.empty_like(state)
-        self._at(state).vjp(values.to(self._real), self.layout.split(derivative))
-        return derivative
+        cotangent = torch.empty_like(state)
+        self._at(state).vjp(values.to(self._real), self.layout.split(cotangent))
+        return cotangent
 
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         return self._at(state).jvp(self.layout.split(change))
 
     def kernel_matrix(self, state: torch.Tensor) -> torch.Tensor:
-        """J J^T (C N, C N), in the precision of the products, layer by layer: no Jacobian is held."""
+        """J J^T (C N, C N), in the precision of the products, summed layer by layer without storing J."""
         return self._at(state).kernel().view(self.target.numel(), -1)
 
     def kernel_at(self, state: torch.Tensor) -> Apply:
-        """The kernel by its matrix, made here, where that is cheaper than by J and J^T."""
+        """`kernel` for flat vectors (C N,), by its matrix if that is cheaper than products with J and J^T."""
         samples = self.target.shape[1]
         if not self.layout.matrix_is_cheaper(samples):
             return super().kernel_at(state)
@@ -81,19 +78,19 @@ class DeepNetwork(TrainableNetwork):
         return state.cpu().numpy()
 
     def scatter(self, state: np.ndarray | None) -> torch.Tensor:
-        assert state is not None  # the network is never shared out
+        assert state is not None  # deep networks are never sharded
         return torch.from_numpy(state).to(self.start.device)
 
     def held_out_error(self, state: torch.Tensor) -> np.ndarray | None:
         if self._held_out is None:
             return None
         positions = torch.tensor(self._held_out.sites.positions().T, device=state.device)
-        few = max(1, CHUNK // max(prod(shape[:2]) for shape in self.layout.shapes))
-        parts = [self._forward(state, part, torch.float64).values for part in positions.split(few, dim=1)]
+        chunk = max(1, CHUNK // max(prod(shape[:2]) for shape in self.layout.shapes))
+        parts = [self._forward(state, part, torch.float64).values for part in positions.split(chunk, dim=1)]
         return torch.cat(parts, dim=1).cpu().numpy() - self._held_out.values
 
     def _at(self, state: torch.Tensor) -> Pass:
-        """The last pass forward, or one at the state where that was at another."""
+        """The last forward pass if it was at this state, else a new one."""
         if self._last is None or self._last[0] is not state:
             self.values(state)
         assert self._last is not None

@@ -1,4 +1,4 @@
-"""Where the weights of a network with hidden layers lie in its state, and what they take."""
+"""The layout of a deep network's weights in its state vector, and their memory."""
 
 from dataclasses import dataclass
 from math import prod
@@ -8,14 +8,16 @@ import torch
 from freqbias.nn.transforms import PRECISIONS
 from freqbias.problem import DeepWeights, Problem
 
-LARGEST_MATRIX = 2**27  # numbers in a kernel's matrix
-FEW_PRODUCTS = 3  # with a kernel, than which its matrix has to be cheaper: the fewest that anybody makes
+LARGEST_MATRIX = 2**27  # entries of a kernel matrix
+FEW_PRODUCTS = 3  # the matrix must be cheaper than this many kernel products, the fewest that a caller makes
 
 
 @dataclass(frozen=True)
 class DeepLayout:
-    """Of S = copies networks, each with m = width frequencies and L = layers hidden layers of n = hidden_width: W, then
-    V_1, ..., V_L, then c, one copy after the other in each."""
+    """The order W, V_1, ..., V_L, c, each for all copies.
+
+    There are S = copies networks, each with m = width frequencies and L = layers hidden layers of n = hidden_width.
+    """
 
     copies: int
     width: int
@@ -34,7 +36,7 @@ class DeepLayout:
 
     @property
     def shapes(self) -> list[tuple[int, int, int]]:
-        """Of W, of V_1, ..., V_L, and of c."""
+        """The shapes of W, V_1, ..., V_L, c."""
         s, m, n = self.copies, self.width, self.hidden_width
         return [(s, m, self.dimension), (s, n, 2 * m), *[(s, n, n)] * (self.layers - 1), (s, self.channels, n)]
 
@@ -43,13 +45,13 @@ class DeepLayout:
         return sum(map(prod, self.shapes))
 
     def split(self, state: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
-        """Views of W, of V_1, ..., V_L, and of c."""
+        """Views of W, of [V_1, ..., V_L], and of c."""
         parts = state.split([prod(shape) for shape in self.shapes])
         frequencies, *hidden, output = (part.view(shape) for part, shape in zip(parts, self.shapes, strict=True))
         return frequencies, hidden, output
 
     def join(self, weights: DeepWeights) -> torch.Tensor:
-        """The state (size,) in which every copy has these weights, on the CPU."""
+        """The state (size,) with these weights in every copy, on the CPU."""
         state = torch.empty(self.size, dtype=torch.float64)
         frequencies, hidden, output = self.split(state)
         drawn = weights.frequencies, *weights.hidden, weights.output
@@ -58,16 +60,18 @@ class DeepLayout:
         return state
 
     def matrix_is_cheaper(self, samples: int) -> bool:
-        """Whether the kernel's matrix takes fewer operations than a few products by J and J^T, and is not too large."""
+        """Whether the kernel's matrix takes fewer operations than FEW_PRODUCTS with J and J^T, and is not too large."""
         rows = self.channels * samples
         weights = sum(n * k for _, n, k in self.shapes[1:-1])
         inner_products = sum(samples**2 * k + rows**2 * n for _, n, k in self.shapes[1:-1])
         return rows**2 <= LARGEST_MATRIX and rows * weights + inner_products < 4 * FEW_PRODUCTS * samples * weights
 
     def memory(self, samples: int, *, precision: str) -> float:
-        """Bytes that a training takes at its peak, from above: about nine states in Runge-Kutta 4, the weights as the
-        products take them, a pass forward and back, or the last pass and one back for each channel, which the kernel's
-        matrix takes, and that matrix with what it is a sum of."""
+        """Peak bytes of a training, from above.
+
+        They are about nine states in Runge-Kutta 4, the weights in the precision of the products, and a forward and
+        backward pass. If the kernel's matrix is cheaper: one backward pass for each channel, the matrix and its terms.
+        """
         s, m, n = self.copies, self.width, self.hidden_width
         number = PRECISIONS[precision][0].itemsize
         passes, matrix = 8 * 4 * m + number * (6 * 2 * m + (2 * self.layers + 3) * n), 0.0

@@ -1,16 +1,16 @@
-"""A pass through the layers of a network with hidden layers, and its derivatives, layer by layer.
+"""Forward pass, vjp, jvp and kernel of a network with hidden layers.
 
     f = sum_s sign_s c_s x_{L+1},    x_1 = [cos 2 pi W x, sin 2 pi W x] / sqrt(m),    x_{l+1} = phi(z_l) / sqrt(p(1) n),
     z_l = V_l x_l,    l = 1, ..., L,
 
-the whole S times: once with sign 1, or twice with signs 1/sqrt(2) and -1/sqrt(2). With s_l = phi'(z_l) / sqrt(p(1) n)
-and J the derivatives of f by all of W, V, c, J^T r for r (C, N) is a pass backward from g = sign c^T r,
+for S copies: one with sign 1, or two with signs 1/sqrt(2) and -1/sqrt(2). Let s_l = phi'(z_l) / sqrt(p(1) n), and J the
+derivatives of f by W, V, c. Then J^T r, for r (C, N), is a backward pass that starts with g = sign c^T r,
 
     dc = sign r x_{L+1}^T;    d_l = g s_l,  dV_l = d_l x_l^T,  g = V_l^T d_l    for l = L, ..., 1;
     dW = D x^T,    D = 2 pi (cos g_sin - sin g_cos) / sqrt(m).
 
-J J^T takes no J: with d_l and D of such a pass for channel c at sample q alone, a layer adds the product of the inner
-products of what its weights are multiplied with and of what that comes back as,
+J J^T needs no J. Take d_l and D from a backward pass for channel c at sample q alone. Each layer then adds a product of
+two inner products, one of its inputs and one of its d_l:
 
     (J J^T)_(cq)(c'q') = 1_cc' / S sum_s x_{L+1}^q.x_{L+1}^q' + sum_s,l (x_l^q.x_l^q') (d_l^cq.d_l^c'q')
                          + sum_s (x_q.x_q') (D^cq.D^c'q').
@@ -29,8 +29,11 @@ Weights = tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]  # W (S, m, d), 
 
 @dataclass(frozen=True)
 class Pass:
-    """positions (d, N); signs (S, 1, 1); hidden: V_l; output: sign c; inputs: x_1, ..., x_{L+1}, (S, k, N); slopes: s_l
-    (S, n, N). All in the precision of the products."""
+    """A forward pass. All tensors are in the precision of the products.
+
+    positions (d, N); signs (S, 1, 1); hidden: V_l; output: sign c; inputs: x_1, ..., x_{L+1}, (S, k, N); derivatives:
+    s_l (S, n, N).
+    """
 
     positions: torch.Tensor
     signs: torch.Tensor
@@ -45,7 +48,7 @@ class Pass:
         return (self.output @ self.inputs[-1]).double().sum(dim=0)
 
     def vjp(self, values: torch.Tensor, into: Weights) -> None:
-        """J^T r for r (C, N)."""
+        """Write J^T r, for r (C, N), into the tensors `into`."""
         frequencies, hidden, output = into
         output.copy_(self.signs * (values @ self.inputs[-1].mT))
         back = self.output.mT @ values
@@ -53,19 +56,19 @@ class Pass:
             back *= self.derivatives[layer]
             hidden[layer].copy_(back @ self.inputs[layer].mT)
             back = self.hidden[layer].mT @ back
-        frequencies.copy_(_by_phase(self.inputs[0], back) @ self.positions.T * (2 * pi))
+        frequencies.copy_(_phase_gradient(self.inputs[0], back) @ self.positions.T * (2 * pi))
 
     def jvp(self, change: Weights) -> torch.Tensor:
         """J times a change of W, V, c: (C, N), in double."""
         real = self.output.dtype
         frequencies, hidden, output = change
         cos, sin = self.inputs[0].chunk(2, dim=1)
-        turns = 2 * pi * (frequencies.to(real) @ self.positions)
-        moved = torch.cat([-sin * turns, cos * turns], dim=1)
-        for layer, by_weights in enumerate(hidden):
-            moved = self.hidden[layer] @ moved + by_weights.to(real) @ self.inputs[layer]
-            moved *= self.derivatives[layer]
-        return (self.output @ moved + self.signs * output.to(real) @ self.inputs[-1]).double().sum(dim=0)
+        phase_change = 2 * pi * (frequencies.to(real) @ self.positions)
+        tangent = torch.cat([-sin * phase_change, cos * phase_change], dim=1)
+        for layer, weight_change in enumerate(hidden):
+            tangent = self.hidden[layer] @ tangent + weight_change.to(real) @ self.inputs[layer]
+            tangent *= self.derivatives[layer]
+        return (self.output @ tangent + self.signs * output.to(real) @ self.inputs[-1]).double().sum(dim=0)
 
     def kernel(self) -> torch.Tensor:
         """J J^T, (C, N, C, N)."""
@@ -73,7 +76,7 @@ class Pass:
         matrix = self.positions.new_zeros((channels, samples, channels, samples))
 
         def add(inputs: torch.Tensor, back: torch.Tensor) -> None:
-            """(x^q.x^q') (d^cq.d^c'q'), summed over the copies, for inputs (S, k, N) and back (S, n, C, N)."""
+            """Add (x^q.x^q') (d^cq.d^c'q'), summed over copies, for inputs x (S, k, N) and back d (S, n, C, N)."""
             for x, d in zip(inputs, back.flatten(2), strict=True):
                 matrix.addcmul_((d.T @ d).view(matrix.shape), (x.T @ x)[:, None, :])
 
@@ -86,7 +89,7 @@ class Pass:
             add(self.inputs[layer], back)
             back = (self.hidden[layer].mT @ back.flatten(2)).unflatten(2, (channels, samples))
         phases = (2 * pi * self.positions).expand(copies, -1, -1)
-        add(phases, _by_phase(self.inputs[0][:, :, None], back))
+        add(phases, _phase_gradient(self.inputs[0][:, :, None], back))
         return matrix
 
 
@@ -99,7 +102,10 @@ def forward(
     moment: float,
     real: torch.dtype,
 ) -> Pass:
-    """Weights and positions (d, N) in double; moment: p(1). The phases W x are reduced in double."""
+    """The forward pass at weights and positions (d, N), both in double.
+
+    moment: p(1). real: the precision of the products; the phases W x are reduced in double before.
+    """
     frequencies, in_double, output = weights
     width, hidden = frequencies.shape[1], [each.to(real) for each in in_double]
     inputs, derivatives = [torch.cat(waves(frequencies @ positions, real), dim=1).div_(sqrt(width))], []
@@ -110,7 +116,7 @@ def forward(
     return Pass(positions.to(real), signs.to(real), hidden, (signs * output).to(real), inputs, derivatives)
 
 
-def _by_phase(features: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
+def _phase_gradient(features: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
     """D / (2 pi) from x_1 and g, (S, 2m, ...)."""
     (cos, sin), (by_cos, by_sin) = features.chunk(2, dim=1), back.chunk(2, dim=1)
     return (cos * by_sin).sub_(sin * by_cos)

@@ -1,4 +1,4 @@
-"""The dense backend: cos(2 pi w.x) and sin(2 pi w.x) themselves, at any sites, in plain torch."""
+"""The dense backend: matrices of cos(2 pi w.x) and sin(2 pi w.x), at any sites, in plain torch."""
 
 import torch
 
@@ -9,9 +9,9 @@ Waves = tuple[torch.Tensor, torch.Tensor]  # cos and sin, (k, N) each
 
 
 class DenseTransforms(Transforms):
-    """O(m N) as real matrix products, a chunk of k neurons at a time, on CPU or GPU.
+    """O(m N) a sum, as real matrix products with k neurons at a time, on CPU or GPU.
 
-    chunk: numbers held at a time. Waves of no more than that are made once for each set of frequencies.
+    chunk: numbers held at a time. If all waves fit into it, they are computed once for each set of frequencies.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class DenseTransforms(Transforms):
     def set_frequencies(self, frequencies: torch.Tensor) -> None:
         check_finite(frequencies)
         self._parts = frequencies.split(self._neurons, dim=1)
-        self._whole = self._made(frequencies) if len(self._parts) == 1 else None
+        self._cached = self._compute_waves(frequencies) if len(self._parts) == 1 else None
 
     def to_samples(self, amplitudes: torch.Tensor) -> torch.Tensor:
         count = len(amplitudes), self._positions.shape[1]
@@ -40,7 +40,7 @@ class DenseTransforms(Transforms):
         return torch.cat([torch.complex(rows @ cos.mT, -(rows @ sin.mT)) for cos, sin in parts], dim=1)
 
     def _waves(self, frequencies: torch.Tensor) -> Waves:
-        return self._made(frequencies) if self._whole is None else self._whole
+        return self._compute_waves(frequencies) if self._cached is None else self._cached
 
-    def _made(self, frequencies: torch.Tensor) -> Waves:
+    def _compute_waves(self, frequencies: torch.Tensor) -> Waves:
         return waves(frequencies.mT @ self._positions, self._real)

@@ -2,12 +2,12 @@
 
     f_c(x) = 1/sqrt(m) sum_k [a_ck p_k cos(2 pi w_k.x) + b_ck q_k sin(2 pi w_k.x)],    p = q = 1 at the start.
 
-It is the network of `freqbias.nn.network` with the amplitudes (a p, b q). Where J is that one's tangent map and D the derivative
-of the amplitudes, this one's is J D: in a channel, D sends (da, dp) to p da + a dp, and D^T sends a slope s to
-(p s, sum_c a_c s_c). The layer makes training favour few features: Jeong and Han, Robust Fourier Neural Networks,
-arXiv 2409.02052.
+It is the network of `freqbias.nn.network` with the amplitudes (a p, b q). Its Jacobian is J D, with J the Jacobian of
+that network and D the derivative of the amplitudes. In a channel, D maps (da, dp) to p da + a dp, and D^T maps a
+cotangent s to (p s, sum_c a_c s_c). The layer makes training favour few features: Jeong and Han, Robust Fourier Neural
+Networks, arXiv 2409.02052.
 
-The state is c as pairs (a, -b) and w, as there, then the pairs (p, q), (m, 2), which the channels share like w.
+The state is c as pairs (a, -b), then w, then the pairs (p, q), (m, 2), which the channels share like w.
 """
 
 import torch
@@ -38,8 +38,8 @@ class DiagonalNetwork(FourierNetwork):
     def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         pairs, frequencies, gains = self._parts(state)
         negative_gradient = super().vjp(_joined(gains * pairs, frequencies), values)
-        pair_slope, frequency_slope = self._plain_parts(negative_gradient)
-        return _joined(gains * pair_slope, frequency_slope, (pairs * pair_slope).sum(dim=0))
+        pair_cotangent, frequency_cotangent = self._plain_parts(negative_gradient)
+        return _joined(gains * pair_cotangent, frequency_cotangent, (pairs * pair_cotangent).sum(dim=0))
 
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         pairs, frequencies, gains = self._parts(state)

@@ -5,12 +5,14 @@ import numpy as np
 from freqbias.numerics import Apply, Lanczos
 
 PRODUCTS = 8
-MARGIN = 1.05  # the Ritz value lies below the eigenvalue it tends to
+MARGIN = 1.05  # the Ritz value approaches the eigenvalue from below
 
 
-def leading_mode(kernel: Apply, start: np.ndarray, *, products: int = PRODUCTS) -> tuple[float, np.ndarray]:
-    """The largest eigenvalue of a symmetric operator, from above, and about its eigenvector: so many Lanczos steps from
-    `start` (n,), a margin."""
+def largest_eigenpair(kernel: Apply, start: np.ndarray, *, products: int = PRODUCTS) -> tuple[float, np.ndarray]:
+    """MARGIN times the largest Ritz value of a symmetric operator, and its Ritz vector (n,).
+
+    start (n,): the first Lanczos vector. products: the number of Lanczos steps.
+    """
     lanczos = Lanczos(kernel, start)
     for _ in range(min(products, start.size)):
         lanczos.step()
@@ -20,6 +22,6 @@ def leading_mode(kernel: Apply, start: np.ndarray, *, products: int = PRODUCTS) 
     return MARGIN * float(values[-1]), lanczos.combine(vectors[:, -1:].T)[0]
 
 
-def random_vector(size: int) -> np.ndarray:
-    """One that no eigenvector is likely to be orthogonal to, always the same."""
+def random_start(size: int) -> np.ndarray:
+    """A fixed normal vector, to which an eigenvector is unlikely to be orthogonal."""
     return np.random.default_rng(0).standard_normal(size)

@@ -1,13 +1,12 @@
-"""The sum of a Fourier Features network and its derivatives, on transforms that are reused, also for automatic
-differentiation.
+"""The sum of a Fourier Features network and its derivatives, by reusable transforms, with a torch autograd function.
 
     F_c(x_q) = Re sum_k c_ck exp(2 pi i w_k.x_q).
 
-With E_kq = exp(-2 pi i w_k.x_q), the adjoint of its tangent map takes r (C, N) to
+With E_kq = exp(-2 pi i w_k.x_q), the vector-Jacobian product (vjp) of r (C, N) is
 
-    E r  by c  (by Re c + i by Im c),        2 pi Im sum_c conj(c_c) E(x_i r_c)  by w_i,
+    E r  with respect to c  (Re c + i Im c),        2 pi Im sum_c conj(c_c) E(x_i r_c)  with respect to w_i,
 
-and the tangent map itself a change (dc, dw) to  Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
+and the Jacobian-vector product (jvp) of (dc, dw) is  Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
 """
 
 from math import pi
@@ -23,8 +22,8 @@ from freqbias.numerics import Sites
 class FourierSum:
     """F on the samples, for frequencies w (d, m) [cycles/length] and amplitudes c (C, m) complex.
 
-    `move_to` sets w for the three verbs after it. Called as a function of w and c, double tensors, it is one step of
-    torch's automatic differentiation, first-order in both:
+    `set_frequencies` sets w for `values`, `vjp` and `jvp`. The call with tensors w and c in double is differentiable
+    once with respect to both by torch's autograd:
 
         f = FourierSum(transforms, sites)(frequencies, amplitudes)
     """
@@ -32,23 +31,23 @@ class FourierSum:
     def __init__(self, transforms: Transforms, sites: Sites, *, device: torch.device | str = "cpu") -> None:
         self._transforms = transforms
         self._turns = 2 * pi * torch.tensor(sites.positions().T, device=device)[:, None, :]  # 2 pi x_i, (d, 1, N)
-        self.moves = 0
+        self.version = 0
 
     def __call__(self, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
-        """F (C, N) in double. Raises FloatingPointError where a frequency is not finite."""
+        """F (C, N) in double. Raises FloatingPointError if a frequency is not finite."""
         return _FourierSum.apply(self, frequencies, amplitudes)
 
     def set_frequencies(self, frequencies: torch.Tensor) -> None:
-        """Use these frequencies from now on. Raises FloatingPointError where one is NaN or infinite."""
+        """Use the frequencies (d, m) from now on. Raises FloatingPointError if one is NaN or infinite."""
         self._transforms.set_frequencies(frequencies)
-        self.moves += 1
+        self.version += 1
 
     def values(self, amplitudes: torch.Tensor) -> torch.Tensor:
         """F (C, N), in double."""
         return self._transforms.to_samples(amplitudes).double()
 
     def vjp(self, amplitudes: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The adjoint of the tangent map at c: r (C, N) -> by c (C, m) complex, by w (d, m)."""
+        """The vjp at c of r (C, N): with respect to c (C, m) complex, and to w (d, m)."""
         channels, samples = values.shape
         moments = torch.cat([values[None], self._turns * values]).view(-1, samples)  # r and 2 pi x_i r, ((1 + d) C, N)
         spectra = self._transforms.to_frequencies(moments).view(-1, channels, amplitudes.shape[1])
@@ -58,9 +57,9 @@ class FourierSum:
     def jvp(
         self, amplitudes: torch.Tensor, amplitude_change: torch.Tensor, frequency_change: torch.Tensor
     ) -> torch.Tensor:
-        """The tangent map at c: dc (C, m) complex, dw (d, m) -> (C, N)."""
-        turned = 1j * frequency_change[:, None] * amplitudes  # i c_k dw_k, (d, C, m)
-        by_amplitudes, *by_frequencies = (self.values(each) for each in (amplitude_change, *turned))
+        """The jvp at c of dc (C, m) complex and dw (d, m): (C, N)."""
+        rotated = 1j * frequency_change[:, None] * amplitudes  # i c_k dw_k, (d, C, m)
+        by_amplitudes, *by_frequencies = (self.values(each) for each in (amplitude_change, *rotated))
         return by_amplitudes + sum(x * each for x, each in zip(self._turns, by_frequencies, strict=True))
 
 
@@ -68,7 +67,7 @@ class _FourierSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, fourier: FourierSum, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
         fourier.set_frequencies(frequencies.detach())
-        ctx.fourier, ctx.moves = fourier, fourier.moves
+        ctx.fourier, ctx.version = fourier, fourier.version
         ctx.save_for_backward(frequencies, amplitudes)
         return fourier.values(amplitudes.detach())
 
@@ -76,8 +75,8 @@ class _FourierSum(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, values: torch.Tensor) -> tuple[None, torch.Tensor, torch.Tensor]:
         frequencies, amplitudes = ctx.saved_tensors
-        if ctx.moves != ctx.fourier.moves:  # used for other frequencies since
+        if ctx.version != ctx.fourier.version:  # the sum has other frequencies by now
             ctx.fourier.set_frequencies(frequencies)
-            ctx.moves = ctx.fourier.moves
+            ctx.version = ctx.fourier.version
         by_amplitudes, by_frequencies = ctx.fourier.vjp(amplitudes, values.contiguous())
         return None, by_frequencies.to(frequencies.dtype), by_amplitudes.to(amplitudes.dtype)

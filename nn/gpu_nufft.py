@@ -1,7 +1,7 @@
-"""The backend on non-uniform FFTs on a GPU: cuFINUFFT, of types 1 and 2 on a grid, of type 3 between scattered sites.
+"""The backend of non-uniform FFTs on a GPU: cuFINUFFT, types 1 and 2 on a grid, type 3 between scattered sites.
 
-It counts modes and signs as FINUFFT does (`freqbias.numerics.nufft`), and takes torch's tensors where they lie. Left alone it
-takes the upsampling 1.25 for type 3 in single precision, where sums were wrong by up to 2e-3 in three dimensions.
+Modes and signs follow FINUFFT (`freqbias.numerics`). Torch tensors are passed without a copy. By default cuFINUFFT uses
+the upsampling 1.25 for type 3 in single precision, with errors up to 2e-3 in three dimensions; so it is set here.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from freqbias.numerics import SIGN, UPSAMPLING, Grid, Sites
 
 
 def loading_failure() -> str:
-    """Why cuFINUFFT cannot be loaded, or "" where it can: it may be installed without the CUDA that it was built for."""
+    """Why cuFINUFFT cannot be loaded, or "" if it can. It may be installed without the CUDA it was built for."""
     try:
         import cufinufft  # noqa: F401
     except ImportError as failure:
@@ -23,7 +23,7 @@ def loading_failure() -> str:
 
 
 class CufinufftTransforms(Transforms):
-    """O(m + N log N). Raises ImportError where cuFINUFFT is not installed."""
+    """O(m + N log N) a sum. Raises ImportError if cuFINUFFT is not installed."""
 
     def __init__(self, sites: Sites, *, precision: str = "single", device: torch.device | str = "cuda") -> None:
         import cufinufft

@@ -1,20 +1,19 @@
-"""The two-layer Fourier Features network on its samples: its error, and its loss's gradient flow by adjoint transforms.
+"""The two-layer Fourier Features network on its samples, with its gradient flow by adjoint transforms.
 
     f_c(x) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x) + b_ck sin(2 pi w_k.x)]
            = 1/sqrt(m) Re sum_k c_ck exp(2 pi i w_k.x),    c = a - i b,
     u = f - f*,    loss L = 1/2 mean_q sum_c u_cq^2.
 
-All of a, b, w are trained, the channels sharing w. With E_kq = exp(-2 pi i w_k.x_q) and r = -u / (N sqrt(m)), the
+All of a, b, w are trained; the channels share w. With E_kq = exp(-2 pi i w_k.x_q) and r = -u / (N sqrt(m)), the
 gradient flow is
 
     dc/dt   = -(dL/da - i dL/db) = E r,
     dw_i/dt = -dL/dw_i           = Im sum_c conj(c_c) E(2 pi x_i r_c),
 
-and its tangent map J sends (dc, dw) to 1/sqrt(m) Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
+and the Jacobian J of f maps (dc, dw) to 1/sqrt(m) Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
 
-The state is one flat real vector, so that integrators need not know what is in it: c (C, m) as pairs (a, -b), then
-w (d, m). It is kept in double always (single precision would lose small steps); `precision` is that of the transforms,
-where the time goes.
+The state is one flat real vector: c (C, m) as pairs (a, -b), then w (d, m). It is always in double, because single
+precision would lose small steps. `precision` is that of the transforms, which take most of the time.
 """
 
 from collections.abc import Callable
@@ -33,7 +32,7 @@ from freqbias.problem import Neurons, Problem, draw, network_values
 
 @dataclass(frozen=True)
 class StateLayout:
-    """Where c and w lie in the state of a network of m neurons, C channels, d dimensions."""
+    """The layout of c and w in the state of a network with m neurons, C channels, d dimensions."""
 
     width: int
     channels: int
@@ -51,7 +50,7 @@ class StateLayout:
         )
 
     def rows(self, state: torch.Tensor) -> torch.Tensor:
-        """(2 C + d, m): a column for each neuron. What else a network has in its state, (m, n), makes n more rows."""
+        """The state as a matrix (2 C + d, m), a column for each neuron. Further parameters (m, n) make n more rows."""
         sizes = [2 * self.channels * self.width, self.dimension * self.width]
         pairs, frequencies, more = state.split([*sizes, state.numel() - sum(sizes)])
         by_neuron = pairs.view(self.channels, self.width, 2).mT.reshape(2 * self.channels, self.width)
@@ -85,10 +84,10 @@ class StateLayout:
 
 
 class FourierNetwork(TrainableNetwork):
-    """The network that a problem draws, on its samples; its states are those of this process's neurons, which are all
-    unless `shards` shares them out: everything is collective then.
+    """The network that a problem draws, on its samples.
 
-    start: its state at t = 0. start_loss: the loss there.
+    Its states hold the neurons of this process: all of them, unless `shards` distributes them. Then every method is
+    collective.
     """
 
     def __init__(
@@ -103,7 +102,7 @@ class FourierNetwork(TrainableNetwork):
         self._shards, self._width = shards or Shards(), network.width
         neurons = draw(
             problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed,
-            shard=self._shards.own(network.width),
+            shard=self._shards.local_slice(network.width),
         )  # fmt: skip
         self.layout = StateLayout(neurons.width, samples.channels, problem.dimension)
         self.start = self.layout.join(neurons).to(device)
@@ -111,12 +110,12 @@ class FourierNetwork(TrainableNetwork):
         self.target = torch.as_tensor(samples.values, device=device)
         self._held_out = problem.held_out
         self._rounding = (
-            self._sum(self.start) if network.symmetric else torch.zeros_like(self.target)
-        )  # of f = 0 at the start
-        self.start_loss = loss(self._sum(self.start) - self._rounding - self.target)
+            self._uncorrected_values(self.start) if network.symmetric else torch.zeros_like(self.target)
+        )  # f is exactly 0 at the start
+        self.start_loss = loss(self._uncorrected_values(self.start) - self._rounding - self.target)
 
     def values(self, state: torch.Tensor) -> torch.Tensor:
-        return self._sum(state) - self._rounding
+        return self._uncorrected_values(state) - self._rounding
 
     def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         negative_gradient = torch.empty_like(state)
@@ -127,10 +126,10 @@ class FourierNetwork(TrainableNetwork):
 
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         amplitudes, _ = self.layout.split(state)
-        return self._total(lambda: self._fourier.jvp(amplitudes, *self.layout.split(change)))
+        return self._all_reduce(lambda: self._fourier.jvp(amplitudes, *self.layout.split(change)))
 
     def gather(self, state: torch.Tensor) -> np.ndarray | None:
-        if not state.ndim:  # a number is all neurons' own
+        if not state.ndim:  # a scalar belongs to all neurons, like the step count of Adam
             return state.cpu().numpy()
         parts = self._shards.comm.gather(self.layout.rows(state.cpu()))
         if parts is None:
@@ -139,20 +138,20 @@ class FourierNetwork(TrainableNetwork):
         return whole.from_rows(torch.cat(parts, dim=1)).numpy()
 
     def scatter(self, state: np.ndarray | None) -> torch.Tensor:
-        part = self._shards.comm.scatter(None if state is None else self._parts_of(torch.from_numpy(state)))
+        part = self._shards.comm.scatter(None if state is None else self._columns_by_rank(torch.from_numpy(state)))
         return self.layout.from_rows(part).to(self.start.device) if part.ndim else part
 
-    def _parts_of(self, state: torch.Tensor) -> list[torch.Tensor]:
-        """For each process its rows, or the number that is all neurons' own."""
+    def _columns_by_rank(self, state: torch.Tensor) -> list[torch.Tensor]:
+        """The columns of each process's neurons; a scalar goes to every process."""
         size = self._shards.comm.size
         if not state.ndim:
             return [state] * size
         rows = StateLayout(self._width, self.layout.channels, self.layout.dimension).rows(state)
-        # A view would be sent with all that it is a view of.
-        return [rows[:, self._shards.own(self._width, rank)].clone() for rank in range(size)]
+        # Cloned, because pickling a view sends its whole base.
+        return [rows[:, self._shards.local_slice(self._width, rank)].clone() for rank in range(size)]
 
     def neurons(self, state: torch.Tensor) -> Neurons:
-        """This process's neurons in a state."""
+        """The neurons in a state of this process."""
         return self.layout.neurons(state)
 
     def held_out_error(self, state: torch.Tensor) -> np.ndarray | None:
@@ -165,17 +164,18 @@ class FourierNetwork(TrainableNetwork):
             values = network_values(neurons, sites, threads=self._shards.threads) * sqrt(neurons.width)
             return torch.from_numpy(values).to(state.device)
 
-        return (self._shards.total(part, target) / sqrt(self._width) - target).cpu().numpy()
+        return (self._shards.all_reduce(part, target) / sqrt(self._width) - target).cpu().numpy()
 
-    def _sum(self, state: torch.Tensor) -> torch.Tensor:
+    def _uncorrected_values(self, state: torch.Tensor) -> torch.Tensor:
+        """f (C, N), with the rounding error of f = 0 at a symmetric start."""
         amplitudes, frequencies = self.layout.split(state)
 
         def part() -> torch.Tensor:
             self._fourier.set_frequencies(frequencies)
             return self._fourier.values(amplitudes)
 
-        return self._total(part)
+        return self._all_reduce(part)
 
-    def _total(self, part: Callable[[], torch.Tensor]) -> torch.Tensor:
+    def _all_reduce(self, part: Callable[[], torch.Tensor]) -> torch.Tensor:
         """1/sqrt(m) times the sum over the neurons of all processes."""
-        return self._shards.total(part, self.target) / sqrt(self._width)
+        return self._shards.all_reduce(part, self.target) / sqrt(self._width)

@@ -1,4 +1,4 @@
-"""The network of a problem: two layers, with a diagonal layer between them, or hidden layers."""
+"""The network class for a problem: two layers, two with a diagonal layer between them, or hidden layers."""
 
 import torch
 
@@ -19,7 +19,7 @@ def make_network(
     device: torch.device | str = "cpu",
     shards: Shards | None = None,
 ) -> TrainableNetwork:
-    """The network that the problem states, on its samples, by a backend that `choose_backend` named."""
+    """The problem's network on its samples. backend: as named by `choose_backend`."""
     if problem.network.depth > 2:
         return DeepNetwork(problem, precision=precision, device=device)
     shards = shards or Shards()

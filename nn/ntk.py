@@ -1,14 +1,14 @@
-"""The network's two exact limits: its kernel at infinite width, and its own at its start.
+"""The neural tangent kernels of a network: the one at infinite width, and the drawn network's own at its start.
 
     du/dt(x) = -mean_j K(x, x_j) u(x_j),
 
-at infinite width with  K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x'),  G and H the transforms of the laws' damping and
-diffusion (`problem.Laws`; for two layers G = k and H = sigma_a^2 k), and for a drawn network, as long as it stays
-close to its start, with  K = J J^T,  J the derivatives of its values by its state. Source: Jacot, Gabriel, Hongler,
-Neural Tangent Kernel, NeurIPS 2018; arXiv 2405.14957.
+At infinite width  K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x'),  with G and H the transforms of the laws' damping and
+diffusion (`problem.Laws`; for two layers G = k and H = sigma_a^2 k). For a drawn network close to its start  K = J J^T,
+with J the derivatives of its values by its state. Source: Jacot, Gabriel, Hongler, Neural Tangent Kernel, NeurIPS 2018;
+arXiv 2405.14957.
 
-Both have `apply`, (C, N) -> (C, N): mean_j K(x_q, x_j) u(x_j). Channels mix in the drawn network's own kernel, since
-they share w.
+Both have `apply`, (C, N) -> (C, N): mean_j K(x_q, x_j) u(x_j). The drawn network's own kernel couples the channels,
+because they share w.
 """
 
 from functools import lru_cache, partial
@@ -19,8 +19,8 @@ import torch
 
 from freqbias.nn.backends import choose_backend
 from freqbias.nn.convolution import Convolution, convolution
-from freqbias.nn.device import memory_that_may_run_out, torch_threads
-from freqbias.nn.eigenvalue import leading_mode, random_vector
+from freqbias.nn.device import report_out_of_memory, torch_threads
+from freqbias.nn.eigenvalue import largest_eigenpair, random_start
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.sharding import Shards
 from freqbias.problem import Laws, Problem
@@ -32,9 +32,11 @@ class Kernel(Protocol):
 
 
 class InfiniteWidthKernel:
-    """Products with the kernel of a problem's network at infinite width, on its samples: O(N log N) each on grids;
-    between scattered samples by non-uniform transforms (`freqbias.nn.convolution`) or its matrix, whichever is cheaper.
-    Prepared once."""
+    """Products with the kernel at infinite width, on a problem's samples.
+
+    A product takes O(N log N) on grids. For scattered samples it uses non-uniform transforms
+    (`freqbias.nn.convolution`) or the matrix, whichever is cheaper.
+    """
 
     def __init__(self, problem: Problem) -> None:
         laws, sites = problem.laws, problem.sites
@@ -52,18 +54,20 @@ class InfiniteWidthKernel:
 
     def largest_eigenvalue(self) -> float:
         """lambda_max of the flow du/dt = -K u, from above."""
-        return leading_mode(self.apply, random_vector(self._size))[0]
+        return largest_eigenpair(self.apply, random_start(self._size))[0]
 
 
 @lru_cache(maxsize=1)
 def largest_eigenvalue(problem: Problem) -> float:
-    """lambda_max at infinite width, from above; the last problem's is remembered, since the kernel between scattered
-    samples may take a minute to prepare."""
+    """lambda_max at infinite width, from above.
+
+    Cached for the last problem, since the kernel between scattered samples may take a minute to prepare.
+    """
     return InfiniteWidthKernel(problem).largest_eigenvalue()
 
 
 def _sum(plain: Convolution, moment: Convolution, positions: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """sum_j K(x_q, x_j) u_j by the sums with G and H; positions (d, N)."""
+    """sum_j K(x_q, x_j) u_j = G * u + 4 pi^2 sum_i x_i (H * (x_i u)), with positions x (d, N)."""
     result = plain(values)
     for x in positions:
         result = result + 4 * np.pi**2 * x * moment(x * values)
@@ -71,7 +75,7 @@ def _sum(plain: Convolution, moment: Convolution, positions: np.ndarray, values:
 
 
 def _matrix(laws: Laws, x: np.ndarray) -> np.ndarray:
-    """K(x_q, x_j), (N, N), from positions (N, d)."""
+    """The matrix K(x_q, x_j) (N, N), from positions x (N, d)."""
     matrix = np.empty((len(x), len(x)))
     for j, x_j in enumerate(x):
         z = x[j:] - x_j
@@ -81,11 +85,11 @@ def _matrix(laws: Laws, x: np.ndarray) -> np.ndarray:
 
 
 class EmpiricalKernel:
-    """Products with the kernel J J^T of the network that a problem draws, at its start: two pairs of transforms each;
-    with hidden layers by its matrix, or J and J^T, whichever is cheaper.
+    """Products with the kernel J J^T of the network that a problem draws, at its start.
 
-    In double whatever [training] precision is: a product holds the square of the output weights.
-    start: u (C, N) at t = 0. Raises InputError where the device's memory runs out.
+    A product takes two pairs of transforms. With hidden layers it uses the matrix, or J and J^T, whichever is cheaper.
+    The precision is always double, because a product contains the square of the output weights.
+    start: u (C, N) at t = 0. Raises InputError if the device's memory runs out.
     """
 
     def __init__(
@@ -99,7 +103,7 @@ class EmpiricalKernel:
         shards = shards or Shards()
         self._problem, self._device, self._threads = problem, torch.device(device), shards.threads
         self._backend, _ = choose_backend(problem, backend, precision="double", device=self._device)
-        with torch_threads(self._backend, shards.threads), memory_that_may_run_out(problem, self._device):
+        with torch_threads(self._backend, shards.threads), report_out_of_memory(problem, self._device):
             network = make_network(problem, self._backend, precision="double", device=self._device, shards=shards)
             error = network.values(network.start) - network.target
             self._kernel = network.kernel_at(network.start)
@@ -107,14 +111,16 @@ class EmpiricalKernel:
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """J J^T u / N: (C, N) -> (C, N)."""
-        with torch_threads(self._backend, self._threads), memory_that_may_run_out(self._problem, self._device):
+        with torch_threads(self._backend, self._threads), report_out_of_memory(self._problem, self._device):
             return self._kernel(values.ravel()).reshape(values.shape)
 
     def largest_eigenvalue(self) -> float:
         """lambda_max of the flow du/dt = -K u, from above."""
-        return self.leading_mode()[0]
+        return self.largest_eigenpair()[0]
 
-    def leading_mode(self) -> tuple[float, np.ndarray]:
-        """The same with about its eigenvector (C N,)."""
+    def largest_eigenpair(self) -> tuple[float, np.ndarray]:
+        """lambda_max from above, and approximately its eigenvector (C N,)."""
         shape = self.start.shape
-        return leading_mode(lambda values: self.apply(values.reshape(shape)).ravel(), random_vector(self.start.size))
+        return largest_eigenpair(
+            lambda values: self.apply(values.reshape(shape)).ravel(), random_start(self.start.size)
+        )

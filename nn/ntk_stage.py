@@ -1,11 +1,12 @@
-"""The stage `ntk` of a result: the training as the kernel at infinite width, and the drawn network's own at its start,
-would have it.
+"""The stage `ntk` of a result: predictions of the training by two kernels.
 
-Files, each in the format of `nn/error.nc`: `infinite-width.nc` and `empirical.nc`, the flows; `infinite-width-steps.nc`
-and `empirical-steps.nc`, the steps that the training makes, where each is a function of the kernel and no mode grows.
-What Lanczos does not reach is left out, with a warning.
-Parts: one for each kernel, kept as soon as it is done; until then `krylov-KERNEL`, the products it has made, at most
-every minute and when the stage is stopped.
+The kernels are the one at infinite width and the drawn network's own at its start. Files, in the format of
+`nn/error.nc`: `infinite-width.nc` and `empirical.nc` hold the gradient flows. `infinite-width-steps.nc` and
+`empirical-steps.nc` hold the steps of the training, if a step is a function of the kernel and no mode grows. A file
+whose tolerance Lanczos does not reach is skipped with a warning.
+
+Parts of an unfinished stage: one for each finished kernel. Before that `krylov-KERNEL` holds the kernel products so
+far, written at most once a minute and when the stage is stopped.
 """
 
 import time
@@ -19,15 +20,15 @@ import torch
 from freqbias.errors import ComputationError
 from freqbias.nn.linearised import LinearisedTraining
 from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
-from freqbias.nn.training_plan import DRAWN, TrainingPlan, plan_training
+from freqbias.nn.training_plan import NETWORK_ATTRIBUTES, TrainingPlan, plan_training
 from freqbias.numerics import Basis, Lanczos
 from freqbias.problem import ErrorHistory, Problem, RunFile, every_stage_keys, resolved, squared_loss, stage_keys
 from freqbias.runtime import Stage, StopRequest, Store, log, on_root, version_of
 
 KERNELS = ("infinite-width", "empirical")
-WITHIN = 0.1  # of the training's tolerance, where a prediction cannot be more accurate: below what it is compared with
+FALLBACK_TOLERANCE = 0.1  # over the training's tolerance; for a kernel whose rounding forbids `linearised.TOLERANCE`
 
-EVERY = 60.0  # seconds between two keepings of the products
+CHECKPOINT_SECONDS = 60.0  # least time between two writings of the products
 
 
 def run_ntk(
@@ -40,11 +41,10 @@ def run_ntk(
     stop: StopRequest,
     plan: TrainingPlan | None = None,
 ) -> None:
-    """Predict the training, and write the folder `ntk/`; collective: rank 0 works, the others sleep. plan: what
-    `prepare` made of the problem, where that has been done.
+    """Predict the training, and write the folder `ntk/`. Collective: rank 0 works, the others sleep.
 
-    Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once the products that are
-    made are stored.
+    plan: `plan_training` of this problem, if the caller has it already.
+    Raises InputError, ComputationError, UsageError (a result exists), and StoppedEarly after storing the products.
     """
     flags = {"resume": resume, "overwrite": overwrite, "stop": stop, "plan": plan}
     on_root(_run_ntk, run, problem, store, broadcast=False, **flags)
@@ -65,10 +65,10 @@ def _run_ntk(
         store.repair("ntk")
         log.info("ntk: finished already, in %s", store.root / "ntk")
         return
-    if plan is None:  # refuses before anything is written
+    if plan is None:  # planned before the stage is opened: bad input must leave no files
         plan = plan_training(problem, run.training, tolerance=run.training_tolerance)
     with store.open("ntk", keys=keys, resume=resume, overwrite=overwrite) as stage:
-        if stage.finished:  # by another process, meanwhile
+        if stage.finished:  # by another job, while this one waited for the lock
             return
         store.save_run_file(resolved(run), every_stage_keys(run))
         empirical = EmpiricalKernel(problem, device=plan.device, backend=plan.backend)
@@ -85,41 +85,38 @@ def _run_ntk(
 def _predict(
     stage: Stage, plan: TrainingPlan, name: str, kernel: Kernel, start: np.ndarray, tolerance: float, stop: StopRequest
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    part, kept = f"krylov-{name}", time.monotonic()
+    part, saved_at = f"krylov-{name}", time.monotonic()
 
     def callback(lanczos: Lanczos) -> None:
-        nonlocal kept
+        nonlocal saved_at
         stopping = stop.requested()
-        if lanczos.steps and (stopping or time.monotonic() - kept > EVERY):
+        if lanczos.steps and (stopping or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
             stage.save_checkpoint(part, asdict(lanczos.saved_basis()))
-            kept = time.monotonic()
+            saved_at = time.monotonic()
         if stopping:
             stop.check()
 
     saved_basis = Basis(**stage.load_checkpoint(part)[0]) if part in stage.checkpoints() else None
-    training, taylor = (
-        LinearisedTraining(kernel, start, saved_basis=saved_basis, callback=callback),
-        plan.integrator.taylor,
-    )
+    training = LinearisedTraining(kernel, start, saved_basis=saved_basis, callback=callback)
     kinds = {"flow": partial(training.flow, plan.problem.times)}
-    if taylor is not None:
+    if (taylor := plan.integrator.taylor) is not None:
         kinds["steps"] = partial(training.steps, plan.schedule, taylor)
     errors: dict[str, np.ndarray] = {}
     for kind, predict in kinds.items():
         try:
-            errors[kind] = _as_accurate_as_can_be(predict, tolerance)
+            errors[kind] = _with_fallback_tolerance(predict, tolerance)
         except ComputationError as failure:
-            log.warning("ntk: %s: no %s: %s", name, _file(name, kind), failure)
+            log.warning("ntk: %s: %s is skipped: %s", name, _file(name, kind), failure)
     log.info("ntk: %s: %d products, error at most %.1e of the start", name, training.products, training.error)
     return errors, {"products": training.products, "error_bound": training.error}
 
 
-def _as_accurate_as_can_be(predict: Callable[..., np.ndarray], tolerance: float) -> np.ndarray:
-    """To TOLERANCE, or where Lanczos does not reach that, well within the tolerance of the training."""
+def _with_fallback_tolerance(predict: Callable[..., np.ndarray], tolerance: float) -> np.ndarray:
+    """Predict to the default tolerance, or if Lanczos does not reach it, to FALLBACK_TOLERANCE * tolerance."""
     try:
         return predict()
     except ComputationError:
-        return predict(tolerance=WITHIN * tolerance)
+        return predict(tolerance=FALLBACK_TOLERANCE * tolerance)
 
 
 def _file(name: str, kind: str) -> str:
@@ -131,7 +128,7 @@ def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
     problem, network = plan.problem, plan.problem.network
     about = {"kernel": name, "seed": problem.seed, **meta, "freqbias": version_of("freqbias")}
     if name == "empirical":
-        about |= network.model_dump(include=DRAWN, exclude_none=True)
+        about |= network.model_dump(include=NETWORK_ATTRIBUTES, exclude_none=True)
     steps = {"integrator": plan.settings.integrator, "step": plan.step, "steps": plan.schedule.steps}
     for kind, error in errors.items():
         loss = squared_loss(error)

@@ -1,9 +1,9 @@
-"""Gradient descent, Heun and Runge-Kutta 4 for d(state)/dt = slope(state), and the step that a tolerance asks for.
+"""Gradient descent, Heun and Runge-Kutta 4 for d(state)/dt = -grad L(state), and the step size for a tolerance.
 
-One verb: `integrator.advance(slope, state, h, first)` is the state a time h later in gradient-flow time; `first` is
-slope(state), which the caller has already. On a mode that decays as exp(-lambda t) a step multiplies by R(z),
-z = h lambda, so that s steps are wrong by |R(z)^s - exp(-s z)|, relative to the start. The maximum over s tends to
-z/(2e), z^2/(6e), z^4/(120e) as z -> 0, for orders 1, 2, 4.
+`method.advance(negative_gradient, state, h, first)` is the state a time h later in gradient-flow time. `first` is
+negative_gradient(state), which the caller has already. On a mode that decays as exp(-lambda t), one step multiplies by
+the stability function R(z), z = h lambda. After s steps the error relative to the start is |R(z)^s - exp(-s z)|. Its
+maximum over s tends to z/(2e), z^2/(6e), z^4/(120e) as z -> 0, for orders 1, 2, 4.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,43 +37,48 @@ def _runge_kutta_4(
 
 @dataclass(frozen=True)
 class RungeKutta:
-    """advance: one step. taylor: R(z) = sum_j taylor_j (-z)^j. constant: the error is z^order / constant."""
+    """An explicit Runge-Kutta method.
+
+    advance: one step. taylor: coefficients of R(z) = sum_j taylor_j (-z)^j. error_constant: the maximal error over the
+    start is z^order / error_constant as z -> 0.
+    """
 
     advance: Callable[[NegativeGradient, torch.Tensor, float, torch.Tensor], torch.Tensor]
     order: int
     taylor: tuple[float, ...]
-    constant: float
+    error_constant: float
 
-    def damps(self, z: float) -> bool:
-        """Whether no mode with h lambda up to z grows."""
+    def is_stable(self, z: float) -> bool:
+        """Whether |R| <= 1 on [0, z], so that no mode with h lambda <= z grows."""
         return z < 10 and bool((np.abs(np.polyval(self.taylor[::-1], -np.linspace(0, z, 1001))) <= 1).all())
 
     def decay_error(self, z: float) -> float:
-        """max over s of |R(z)^s - exp(-s z)|: the error over the start at the worst time, of modes of z = h lambda."""
+        """max over s of |R(z)^s - exp(-s z)|: the largest error over the start, of a mode with h lambda = z."""
         steps = np.unique(np.ceil(np.geomspace(1, max(1.0, 50 / z), 400)))
         return float(np.abs(np.polyval(self.taylor[::-1], -z) ** steps - np.exp(-steps * z)).max())
 
     def largest_step(self, tolerance: float) -> float:
-        """The z = h lambda at which `decay_error` is the tolerance: z^order / constant = tolerance, corrected.
+        """The z = h lambda at which `decay_error` equals the tolerance.
 
-        The formula alone, right as z -> 0, would miss the tolerance 1e-2 threefold with Runge-Kutta 4, 1e-3 twofold.
+        The asymptotic formula z^order / error_constant = tolerance is only the first guess. With Runge-Kutta 4 it
+        misses a tolerance of 1e-2 by a factor of 3, and 1e-3 by a factor of 2.
         """
-        guess = (tolerance * self.constant) ** (1 / self.order)
-        return largest_within(tolerance, self.decay_error, order=self.order, guess=guess)
+        guess = (tolerance * self.error_constant) ** (1 / self.order)
+        return solve_for_step(tolerance, self.decay_error, order=self.order, guess=guess)
 
-    def begin(self) -> "RungeKutta":
-        """What advances: itself, since a step needs nothing of those before it."""
+    def make_stepper(self) -> "RungeKutta":
+        """The method itself: a step needs nothing from earlier steps."""
         return self
 
-    def memory(self) -> dict[str, torch.Tensor]:
+    def buffers(self) -> dict[str, torch.Tensor]:
         return {}
 
-    def restore(self, memory: Mapping[str, torch.Tensor]) -> None:
+    def load_buffers(self, buffers: Mapping[str, torch.Tensor]) -> None:
         pass
 
 
-def largest_within(tolerance: float, error: Callable[[float], float], *, order: int, guess: float) -> float:
-    """The z at which error(z), of this order as z -> 0, is the tolerance."""
+def solve_for_step(tolerance: float, error: Callable[[float], float], *, order: int, guess: float) -> float:
+    """The z at which error(z) = tolerance, for an error of this order as z -> 0."""
     z = guess
     for _ in range(30):
         z *= (tolerance / error(z)) ** (1 / order)

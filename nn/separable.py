@@ -9,10 +9,10 @@ from freqbias.numerics import Grid
 
 
 class SeparableTransforms(Transforms):
-    """O(m N) as complex matrix products, in plain torch, on CPU or GPU.
+    """O(m N) a sum, as complex matrix products in plain torch, on CPU or GPU.
 
-    The first axis makes the left factor and all others together the right one, so that a chunk of k neurons is a
-    (n_1, k) by (k, N / n_1) product. chunk: complex numbers held at a time.
+    The first axis gives the left factor, all other axes the right one. So k neurons are a product of (n_1, k) and
+    (k, N / n_1). chunk: complex numbers held at a time.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class SeparableTransforms(Transforms):
         return result
 
     def _parts(self, batch: int) -> list[slice]:
-        """Slices of the neurons, each small enough for a batch of products."""
+        """Slices of the neurons, each within the chunk for a batch of products."""
         width = self._frequencies.shape[1]
         size = max(1, self._chunk // ((1 + batch) * (self._first + self._rest)))
         return [slice(start, min(start + size, width)) for start in range(0, width, size)]

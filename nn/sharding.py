@@ -1,8 +1,10 @@
-"""Neurons shared out among processes: each holds its slice of the one draw, and sums over the neurons are added up.
+"""Neurons shared out among processes. Each process holds a slice of the one draw; sums over neurons are all-reduced.
 
-The network is a sum over its neurons, and the gradient by a neuron needs nothing but that sum, so that one all_reduce
-of (C, N) numbers is all that a gradient exchanges. What comes out of it is the same to the last bit on every process,
-and so is all that follows: losses, steps, endings.
+The network is a sum over its neurons, and the gradient with respect to one neuron depends on the others through that
+sum only. So a gradient needs a single all_reduce of (C, N) numbers. Its result is the same to the last bit on every
+process, and so is all that follows: losses, steps, divergence.
+
+torch.distributed is imported for several processes only.
 """
 
 import socket
@@ -11,76 +13,69 @@ from math import ceil
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
-from freqbias.runtime import (
-    TORCH_TIMEOUT,
-    SerialWorld,
-    local_size,
-    on_root,
-    rank,
-    size,
-    threads,
-    threads_alone,
-    torch_backend,
-    world,
-)
+from freqbias.runtime import SerialWorld, local_size, on_root, rank, size, threads, threads_alone, world
 
 
 class Shards:
-    """Which neurons are this process's, and the sums over all of them; here, it holds all.
+    """The neurons of this process, and sums over all neurons; this class is for a single process, which holds all.
 
-    comm: the communicator of the processes. threads: how many this one may use.
+    comm: the communicator of the processes. threads: the number of threads this process may use.
     """
 
     def __init__(self) -> None:
         self.comm: Any = SerialWorld()
         self.threads = threads_alone()
 
-    def own(self, width: int, rank: int | None = None) -> slice:
-        """Those of so many neurons that are this process's, or that rank's."""
+    def local_slice(self, width: int, rank: int | None = None) -> slice:
+        """The slice of `width` neurons that this process holds, or the process of the given rank."""
         rank, size = self.comm.rank if rank is None else rank, self.comm.size
         return slice(width * rank // size, width * (rank + 1) // size)
 
-    def device(self, device: torch.device) -> torch.device:
-        """This process's own, where `device` is what was chosen for all."""
+    def local_device(self, device: torch.device) -> torch.device:
+        """This process's device; device: the one chosen for all processes."""
         return device
 
-    def share(self, device: torch.device) -> float:
-        """Of all neurons, what the processes hold that share the memory of this device."""
+    def fraction_on(self, device: torch.device) -> float:
+        """The fraction of all neurons held by the processes that share this device's memory."""
         return 1.0
 
-    def total(self, part: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
-        """The sum over the processes of part(), a tensor like `like`; collective.
+    def all_reduce(self, part: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
+        """The sum over the processes of part(), a tensor of the shape and type of `like`; collective.
 
-        Raises FloatingPointError on all of them where it is raised on one, or the sum is not finite.
+        Raises FloatingPointError on all processes if part() raises it on one, or if the sum is not finite.
         """
         return part()
 
 
-class Sharded(Shards):
-    """By torch.distributed, with gloo, or with NCCL between GPUs; the processes are those that mpirun or torchrun
-    started."""
+class DistributedShards(Shards):
+    """The processes that mpirun or torchrun started, joined by torch.distributed with gloo, or NCCL between GPUs."""
 
     def __init__(self) -> None:
+        import torch.distributed as dist
+
+        from freqbias.runtime import TORCH_TIMEOUT, torch_backend
+
         self.comm, self.threads = world(), threads()
-        if not dist.is_initialized():  # torchrun's processes have met already
-            meeting = on_root(_meeting_place)
+        if not dist.is_initialized():  # world() has initialised it under torchrun
+            address = on_root(_rendezvous_address)
             dist.init_process_group(
-                torch_backend(), init_method=meeting, rank=rank(), world_size=size(), timeout=TORCH_TIMEOUT
+                torch_backend(), init_method=address, rank=rank(), world_size=size(), timeout=TORCH_TIMEOUT
             )
 
-    def device(self, device: torch.device) -> torch.device:
+    def local_device(self, device: torch.device) -> torch.device:
         return torch.device("cuda", rank() % torch.cuda.device_count()) if device.type == "cuda" else device
 
-    def share(self, device: torch.device) -> float:
+    def fraction_on(self, device: torch.device) -> float:
         devices = torch.cuda.device_count() if device.type == "cuda" else 1
         return ceil(local_size() / devices) / size()
 
-    def total(self, part: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
+    def all_reduce(self, part: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
+        import torch.distributed as dist
+
         try:
             result = part().contiguous()
-        except FloatingPointError:  # the others are told by the sum
+        except FloatingPointError:  # a NaN in the sum tells the other processes
             result = torch.full_like(like, torch.nan)
         dist.all_reduce(result)
         if not torch.isfinite(result).all():
@@ -88,13 +83,13 @@ class Sharded(Shards):
         return result
 
 
-def among_all() -> Shards:
-    """Those of all processes that the launcher started, be there several or one."""
-    return Sharded() if size() > 1 else Shards()
+def make_shards() -> Shards:
+    """The shards of all processes that the launcher started."""
+    return DistributedShards() if size() > 1 else Shards()
 
 
-def _meeting_place() -> str:
-    """Where the processes find rank 0: a port that was free a moment ago."""
+def _rendezvous_address() -> str:
+    """The address at which the processes find rank 0, on a port that was free a moment ago."""
     host = "localhost" if local_size() == size() else socket.gethostname()
     with socket.socket() as free:
         free.bind(("", 0))

@@ -1,8 +1,7 @@
-"""The stage `nn` of a result: the training stored as it goes, gone on from where it stopped, and `error.nc` at its end.
+"""The stage `nn` of a result: train, store the training as it proceeds, resume it, and write `error.nc` at the end.
 
-Parts: `output-K`, the error and the loss at output time K, as it is reached; `state-0` and `state-1`, the network after
-so many steps, in turn, every [training] checkpoint seconds, so that a state that the disk has spoilt leaves the one
-before it.
+Parts of an unfinished stage: `output-K` holds the error and the loss at output time K. `state-0` and `state-1` hold the
+network, written alternately every [training] checkpoint seconds, so that one remains if the disk damages the other.
 """
 
 import time
@@ -16,10 +15,11 @@ import numpy as np
 import torch
 
 from freqbias.errors import ComputationError
-from freqbias.nn.sharding import Shards, among_all
+from freqbias.nn.sharding import Shards, make_shards
+from freqbias.nn.snapshot import TrainingCheckpoint, TrainingSnapshot
 from freqbias.nn.step_control import StepControl
-from freqbias.nn.tensorboard_log import tensorboard
-from freqbias.nn.training import TrainingCheckpoint, TrainingSnapshot, trajectory
+from freqbias.nn.tensorboard_log import tensorboard_callback
+from freqbias.nn.training import trajectory
 from freqbias.nn.training_plan import TrainingPlan, plan_training
 from freqbias.problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
 from freqbias.runtime import Stage, StopRequest, Store, log, on_root
@@ -38,14 +38,15 @@ def run_nn(
     shard: bool = False,
     plan: TrainingPlan | None = None,
 ) -> None:
-    """Train, and write `nn/error.nc`; collective: rank 0 works and the others sleep, or with `shard` all share the
-    neurons. plan: what `prepare` made of the problem for one process, where that has been done.
+    """Train, and write `nn/error.nc`. Collective.
 
-    Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once its state is stored.
+    shard: share the neurons among all processes; otherwise rank 0 trains and the others sleep.
+    plan: `plan_training` of this problem for one process, if the caller has it already.
+    Raises InputError, ComputationError, UsageError (a result exists), and StoppedEarly after storing the state.
     """
     work = partial(_run_nn, run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
     if shard:
-        work(among_all())
+        work(make_shards())
     else:
         on_root(work, Shards(), broadcast=False, plan=plan)
 
@@ -61,22 +62,22 @@ def _run_nn(
     stop: StopRequest,
     plan: TrainingPlan | None = None,
 ) -> None:
-    """Collective over the processes of `shards`; rank 0 has the stage, the others None."""
+    """`run_nn` on the processes of `shards`. Rank 0 holds the stage; the others have None."""
     comm = shards.comm
     flags: dict[str, Any] = {"keys": stage_keys(run, "nn"), "resume": resume, "overwrite": overwrite}
     if on_root(store.check, "nn", comm=comm, **flags):
         on_root(store.repair, "nn", comm=comm)
         log.info("nn: finished already, in %s", store.root / "nn")
         return
-    if plan is None:  # refuses before anything is written
+    if plan is None:  # planned before the stage is opened: bad input must leave no files
         plan = plan_training(problem, run.training, tolerance=run.training_tolerance, shards=shards)
     stage = on_root(store.open, "nn", comm=comm, broadcast=False, **flags)
     try:
-        if comm.bcast(stage is not None and stage.finished):  # by another process, meanwhile
+        if comm.bcast(stage is not None and stage.finished):  # by another job, while this one waited for the lock
             return
         on_root(store.save_run_file, resolved(run), every_stage_keys(run), comm=comm)
         step_control = _train(stage, plan, stop)
-        on_root(_finish, stage, plan, step_control, comm=comm)
+        on_root(_write_result, stage, plan, step_control, comm=comm)
     finally:
         if stage is not None:
             stage.close()
@@ -84,37 +85,38 @@ def _run_nn(
 
 
 def _train(stage: Stage | None, plan: TrainingPlan, stop: StopRequest) -> StepControl:
-    """Train to the end, from an earlier run's state if there is one. Returns the pace at its end."""
+    """Train to the end, from the last checkpoint if there is one. Returns the final step control."""
     comm = plan.shards.comm
-    last, oldest = on_root(_last_checkpoint, stage, plan, comm=comm, broadcast=False) or (None, 0)  # too large to share
-    saved, best = time.monotonic(), None
+    # broadcast=False: a checkpoint is too large to send to every rank
+    last, oldest = on_root(_last_checkpoint, stage, plan, comm=comm, broadcast=False) or (None, 0)
+    saved_at, best = time.monotonic(), None
     try:
-        with _shown(stage, plan, last) as show:
+        with _tensorboard(stage, plan, last) as callback:
             for snapshot in trajectory(plan, last=last):
-                show(snapshot)
+                callback(snapshot)
                 if best is None or snapshot.loss <= best.loss:
                     best = snapshot
                 if snapshot.output is not None:
                     on_root(_save_output, stage, snapshot, comm=comm)
                 stopping = stop.requested(comm)
-                if stopping or comm.bcast(time.monotonic() - saved >= plan.settings.checkpoint):
-                    _save(stage, STATES[oldest], snapshot, comm)
-                    saved, oldest = time.monotonic(), 1 - oldest
+                if stopping or comm.bcast(time.monotonic() - saved_at >= plan.settings.checkpoint):
+                    _save_state(stage, STATES[oldest], snapshot, comm)
+                    saved_at, oldest = time.monotonic(), 1 - oldest
                 if stopping:
                     stop.check()
     except ComputationError:
         if best is not None:
-            _keep_for_another_step(stage, best, comm, newest=1 - oldest)
+            _save_best(stage, best, comm, newest=1 - oldest)
         raise
     return snapshot.step_control
 
 
-def _shown(
+def _tensorboard(
     stage: Stage | None, plan: TrainingPlan, last: TrainingCheckpoint | None
 ) -> AbstractContextManager[Callable[[TrainingSnapshot], None]]:
     if stage is None:
         return nullcontext(lambda snapshot: None)
-    return tensorboard(stage.folder / "tensorboard", plan, step=0 if last is None else last.step)
+    return tensorboard_callback(stage.folder / "tensorboard", plan, step=0 if last is None else last.step)
 
 
 def _save_output(stage: Stage, snapshot: TrainingSnapshot) -> None:
@@ -122,67 +124,67 @@ def _save_output(stage: Stage, snapshot: TrainingSnapshot) -> None:
     stage.save_checkpoint(_output(snapshot.output), snapshot.errors(), loss=snapshot.loss)
 
 
-def _save(stage: Stage | None, name: str, snapshot: TrainingSnapshot, comm: Any, **more: Any) -> None:
+def _save_state(stage: Stage | None, name: str, snapshot: TrainingSnapshot, comm: Any, **meta: Any) -> None:
     checkpoint = snapshot.checkpoint()
 
     def save() -> None:
         assert stage is not None and checkpoint is not None  # on rank 0
-        stage.save_checkpoint(name, checkpoint.arrays, **checkpoint.meta, **more)
+        stage.save_checkpoint(name, checkpoint.arrays, **checkpoint.meta, **meta)
 
     on_root(save, comm=comm)
 
 
-def _keep_for_another_step(stage: Stage | None, best: TrainingSnapshot, comm: Any, *, newest: int) -> None:
-    """What was kept may be on the way to the divergence: the state of the lowest loss takes its place."""
+def _save_best(stage: Stage | None, best: TrainingSnapshot, comm: Any, *, newest: int) -> None:
+    """After a divergence, overwrite both states with the one of the lowest loss, and let --resume change the step."""
     for index in (newest, 1 - newest):
-        _save(stage, STATES[index], best, comm, diverged=True)
+        _save_state(stage, STATES[index], best, comm, diverged=True)
 
-    def allow() -> None:
+    def allow_another_step() -> None:
         assert stage is not None  # on rank 0
         stage.allow_changes("training.step", "training.tolerance")
 
-    on_root(allow, comm=comm)
+    on_root(allow_another_step, comm=comm)
     log.info(
-        "nn: the state at step %d, t = %.6g, is kept: --resume goes on from it with another step", best.step, best.time
+        "nn: kept the state at step %d, t = %.6g: --resume continues from it with another step", best.step, best.time
     )
 
 
 def _last_checkpoint(stage: Stage, plan: TrainingPlan) -> tuple[TrainingCheckpoint | None, int]:
-    """What to go on from, None where that is the start, and which of STATES to replace first. A state counts if all
-    outputs before it are there."""
-    kept = stage.checkpoints()
-    states = {
-        index: TrainingCheckpoint(*stage.load_checkpoint(name)) for index, name in enumerate(STATES) if name in kept
-    }
+    """The checkpoint to continue from, None for the start, and the index of the state to overwrite first.
+
+    A state is usable if the parts of all output times before it are intact.
+    """
+    parts = stage.checkpoints()
+    states = {index: TrainingCheckpoint(*stage.load_checkpoint(name)) for index, name in enumerate(STATES) if name in parts}
     for index in sorted(states, key=lambda index: states[index].step, reverse=True):
         last = _with_another_step(states[index], plan)
         schedule = last.step_control.schedule(plan.problem.times)
         reached = np.searchsorted(schedule.output_steps, last.step, side="right")
-        if all(_output(k) in kept for k in range(reached)):
-            log.info("nn: going on after step %d of %d", last.step, schedule.steps)
+        if all(_output(k) in parts for k in range(reached)):
+            log.info("nn: resuming after step %d of %d", last.step, schedule.steps)
             return last, 1 - index
     if states:
-        log.warning("nn: what was kept is not enough to go on from: starting again")
+        log.warning("nn: the stored outputs are incomplete, so the training starts from the beginning")
     return None, 0
 
 
 def _with_another_step(last: TrainingCheckpoint, plan: TrainingPlan) -> TrainingCheckpoint:
-    """Where an earlier run diverged, it goes on with the step of this one."""
+    """The checkpoint of a diverged run, with the step size of the new plan; other checkpoints unchanged."""
     if not last.meta.get("diverged"):
         return last
-    planned, kept = plan.step_control, last.step_control
-    longest = planned.longest if planned.z is None else planned.z / kept.lambda_max
-    step_control = replace(kept.changed(last.step, longest), z=planned.z)
-    if longest != kept.longest:
+    planned, before = plan.step_control, last.step_control
+    max_step = planned.max_step if planned.z_max is None else planned.z_max / before.lambda_max
+    step_control = replace(before.limited(last.step, max_step), z_max=planned.z_max)
+    if max_step != before.max_step:
         log.warning(
-            "nn: the output times up to t = %.6g were reached in steps of at most %.3g, what follows takes %.3g; start "
-            "afresh with --overwrite to have all of it in these",
-            kept.schedule(plan.problem.times).time(last.step), kept.longest, longest,
+            "nn: output times up to t = %.6g were computed with steps of at most %.3g, the rest will use %.3g; "
+            "--overwrite computes all of them with the new step",
+            before.schedule(plan.problem.times).time(last.step), before.max_step, max_step,
         )  # fmt: skip
-    return TrainingCheckpoint(last.arrays, last.meta | step_control.kept()[1])
+    return TrainingCheckpoint(last.arrays, last.meta | step_control.to_checkpoint()[1])
 
 
-def _finish(stage: Stage, plan: TrainingPlan, step_control: StepControl) -> None:
+def _write_result(stage: Stage, plan: TrainingPlan, step_control: StepControl) -> None:
     outputs = [stage.load_checkpoint(_output(k)) for k in range(len(plan.problem.times))]
     history = plan.history(
         [arrays for arrays, _ in outputs], np.array([meta["loss"] for _, meta in outputs]), step_control

@@ -1,9 +1,10 @@
-"""The steps of a training as its kernel changes.
+"""The step size of a training as its kernel changes.
 
-The step follows from lambda_max, the largest eigenvalue of the network's own kernel. Where the target is large for the
-width, the weights move far, and lambda_max with them: by a factor of 30 was met. So it is measured again as training
-goes: after one step, then after twice as many as before while it stays within `STEADY`, and half as many where it does
-not. With step = "auto" the steps of what is left follow it, and a step that proves far too long is taken again.
+The step size follows from lambda_max, the largest eigenvalue of the network's own kernel. If the target is large for
+the width, the weights move far and lambda_max moves with them; a factor of 30 was observed. So lambda_max is measured
+again during training. The first measurement comes after one step. The interval to the next doubles while lambda_max
+changes by less than STEADY_CHANGE, and halves otherwise. With step = "auto" the remaining steps follow lambda_max, and
+a step that turns out far too long is rejected and repeated.
 """
 
 from dataclasses import dataclass, replace
@@ -11,80 +12,93 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.nn.eigenvalue import leading_mode, random_vector
+from freqbias.nn.eigenvalue import largest_eigenpair, random_start
 from freqbias.numerics import Apply, Schedule
 
-STEADY = 0.02  # relative change from one measurement to the next at which the next one can wait
-RISE, FALL = 1.05, 0.8  # of lambda_max over the one that the step is for, beyond which it is adapted
-TOO_LONG = 1.2  # step * lambda_max at the end of a step, over what the tolerance allows, at which it is taken again
-PRODUCTS = 3  # with the kernel, a measurement: from the last eigenvector they came within 0.5 %
-CHANCE = 0.3  # of a random vector, over the last eigenvector, so that another mode may overtake it
+STEADY_CHANGE = 0.02  # relative change between two measurements, below which the interval doubles
+SHORTEN_ABOVE, LENGTHEN_BELOW = 1.05, 0.8  # bounds of step * expected lambda_max / z_max, beyond which the step changes
+REJECT_ABOVE = 1.2  # bound of step * lambda_max / z_max at the end of a step, above which the step is repeated
+PRODUCTS = 3  # kernel products a measurement: from the last eigenvector they came within 0.5 %
+PERTURBATION = 0.3  # norm of the random vector added to the unit eigenvector, so that another mode can overtake it
 
 
 @dataclass(frozen=True)
 class StepControl:
-    """changes: (step, longest) pairs, from that step on no step is longer; lambda_max: as it was measured last, from
-    above, and eigenvector (C N,), about the one that belongs to it; z: step * lambda_max that the tolerance allows,
-    None where the step is fixed; due: the step at which lambda_max is measured next; wait: the steps between."""
+    """The step sizes so far, and the measurement of lambda_max that they follow.
 
-    changes: tuple[tuple[int, float], ...]
+    step_limits: pairs (s, h); from step s on, no step is longer than h in gradient-flow time.
+    lambda_max: the last measurement, from above. eigenvector (C N,): approximately the one that belongs to it.
+    z_max: the step * lambda_max that the tolerance allows, None for a fixed step.
+    next_measurement: the step at which to measure again. interval: steps between the last measurement and the next.
+    """
+
+    step_limits: tuple[tuple[int, float], ...]
     lambda_max: float
     eigenvector: np.ndarray
-    z: float | None
-    due: int = 1
-    wait: int = 1
+    z_max: float | None
+    next_measurement: int = 1
+    interval: int = 1
 
     @property
-    def longest(self) -> float:
+    def max_step(self) -> float:
         """The longest step from now on, in gradient-flow time."""
-        return self.changes[-1][1]
+        return self.step_limits[-1][1]
+
+    @property
+    def adaptive(self) -> bool:
+        return self.z_max is not None
 
     def schedule(self, times: np.ndarray) -> Schedule:
         """The steps to all output times (T,)."""
-        schedule = Schedule(times, self.changes[0][1])
-        for step, longest in self.changes[1:]:
-            schedule = schedule.replan(step, longest)
+        schedule = Schedule(times, self.step_limits[0][1])
+        for step, max_step in self.step_limits[1:]:
+            schedule = schedule.replan(step, max_step)
         return schedule
 
-    def checked(self, step: int, kernel: Apply) -> "StepControl":
-        """The same with lambda_max of `kernel`, that after `step` steps, and the step z / lambda_max from now on where
-        the one taken has become too long or too short.
+    def measured(self, step: int, kernel: Apply) -> "StepControl":
+        """Measure lambda_max of `kernel`, the one after `step` steps, and adapt the steps that follow.
 
-        Where lambda_max rises, it is expected to rise as much until it is measured again.
+        A rise of lambda_max by a factor g is expected to repeat until the next measurement. The new step size is
+        z_max / (lambda_max max(1, g)), if the present one is too long or too short for that.
         """
-        lambda_max, eigenvector = leading_mode(kernel, _near(self.eigenvector), products=PRODUCTS)
+        lambda_max, eigenvector = largest_eigenpair(kernel, _perturbed(self.eigenvector), products=PRODUCTS)
         growth = lambda_max / self.lambda_max
-        wait = 2 * self.wait if abs(growth - 1) < STEADY else max(1, self.wait // 2)
-        step_control = replace(self, lambda_max=lambda_max, eigenvector=eigenvector, due=step + wait, wait=wait)
+        interval = 2 * self.interval if abs(growth - 1) < STEADY_CHANGE else max(1, self.interval // 2)
+        control = replace(
+            self, lambda_max=lambda_max, eigenvector=eigenvector, next_measurement=step + interval, interval=interval
+        )
         expected = lambda_max * max(1.0, growth)
-        if self.z is None or FALL <= expected * self.longest / self.z <= RISE:
-            return step_control
-        return step_control.changed(step, self.z / expected)
+        if self.z_max is None or LENGTHEN_BELOW <= expected * self.max_step / self.z_max <= SHORTEN_ABOVE:
+            return control
+        return control.limited(step, self.z_max / expected)
 
-    def changed(self, step: int, longest: float) -> "StepControl":
-        """The same with steps of at most `longest` from now on."""
-        return replace(self, changes=(*(each for each in self.changes if each[0] < step), (step, longest)))
+    def limited(self, step: int, max_step: float) -> "StepControl":
+        """From `step` on, take steps of at most `max_step`."""
+        return replace(self, step_limits=(*(each for each in self.step_limits if each[0] < step), (step, max_step)))
 
-    def overstepped(self, size: float) -> bool:
-        """Whether a step of this size was too long for the kernel that it led to."""
-        return self.z is not None and size * self.lambda_max > TOO_LONG * self.z
+    def rejects(self, size: float) -> bool:
+        """Whether a step of this size was too long for the lambda_max at its end."""
+        return self.z_max is not None and size * self.lambda_max > REJECT_ABOVE * self.z_max
 
-    def back(self, step: int) -> "StepControl":
-        """The same for the step after `step` taken again, as lambda_max at its end asks for; then it is measured."""
-        assert self.z is not None
-        return replace(self.changed(step, self.z / self.lambda_max), due=step + 1, wait=1)
+    def after_rejection(self, step: int) -> "StepControl":
+        """Repeat the step after `step` with size z_max / lambda_max, and measure again at its end."""
+        assert self.z_max is not None
+        return replace(self.limited(step, self.z_max / self.lambda_max), next_measurement=step + 1, interval=1)
 
-    def kept(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """The arrays and the JSON values to restore it from."""
-        meta = {"changes": self.changes, "lambda_max": self.lambda_max, "z": self.z, "due": self.due, "wait": self.wait}
+    def to_checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The arrays and the JSON values that `from_checkpoint` reads."""
+        meta = {
+            "changes": self.step_limits, "lambda_max": self.lambda_max, "z": self.z_max,
+            "due": self.next_measurement, "wait": self.interval,
+        }  # fmt: skip
         return {"eigenvector": self.eigenvector}, meta
 
     @classmethod
-    def restored(cls, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> "StepControl":
-        changes = tuple((step, longest) for step, longest in meta["changes"])
-        return cls(changes, meta["lambda_max"], arrays["eigenvector"], meta["z"], meta["due"], meta["wait"])
+    def from_checkpoint(cls, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> "StepControl":
+        limits = tuple((step, max_step) for step, max_step in meta["changes"])
+        return cls(limits, meta["lambda_max"], arrays["eigenvector"], meta["z"], meta["due"], meta["wait"])
 
 
-def _near(eigenvector: np.ndarray) -> np.ndarray:
-    chance = random_vector(eigenvector.size)
-    return eigenvector / np.linalg.norm(eigenvector) + CHANCE * chance / np.linalg.norm(chance)
+def _perturbed(eigenvector: np.ndarray) -> np.ndarray:
+    noise = random_start(eigenvector.size)
+    return eigenvector / np.linalg.norm(eigenvector) + PERTURBATION * noise / np.linalg.norm(noise)

@@ -1,4 +1,4 @@
-"""phi and phi' of `freqbias.problem.activations`, on tensors of any device and precision."""
+"""phi and phi' of `freqbias.problem.ACTIVATIONS`, on tensors of any device and precision."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Elementwise = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class TensorActivation:
-    """value: phi(y); slope: phi'(y); each a new tensor."""
+    """value: phi(y). derivative: phi'(y). Each returns a new tensor."""
 
     value: Elementwise
     derivative: Elementwise

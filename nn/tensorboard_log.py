@@ -1,7 +1,6 @@
-"""What TensorBoard shows of a training at each step: loss, length of the step, lambda_max, seconds a step.
+"""A TensorBoard log of a training: loss, step size, lambda_max and seconds a step.
 
-A run that goes on writes one more file beside those of the earlier run, which tells TensorBoard to forget what they
-hold of the steps that are made again.
+A resumed run writes one more file. It tells TensorBoard to discard the earlier files' entries for repeated steps.
 """
 
 import time
@@ -9,44 +8,48 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from freqbias.nn.training import TrainingSnapshot
+from freqbias.nn.snapshot import TrainingSnapshot
 from freqbias.nn.training_plan import TrainingPlan
 from freqbias.runtime import writable
 
-SHOW_EVERY = 1.0  # seconds, between output times; those are always shown
+LOG_SECONDS = 1.0  # least time between two entries; output times are always logged
 
 
 @contextmanager
-def tensorboard(folder: Path, plan: TrainingPlan, *, step: int) -> Iterator[Callable[[TrainingSnapshot], None]]:
-    """Yields what shows a snapshot, for a training that goes on after `step` steps; it does nothing where
-    [training] tensorboard is false. Raises UsageError where the folder cannot be written."""
+def tensorboard_callback(
+    folder: Path, plan: TrainingPlan, *, step: int
+) -> Iterator[Callable[[TrainingSnapshot], None]]:
+    """Yield a callback that logs snapshots of a training that starts after `step` steps.
+
+    The callback does nothing if [training] tensorboard is false. Raises UsageError if the folder cannot be written.
+    """
     if not plan.settings.tensorboard:
         yield lambda snapshot: None
         return
-    from torch.utils.tensorboard import SummaryWriter  # only now: it need not be installed
+    from torch.utils.tensorboard import SummaryWriter  # an optional dependency
 
-    shown, last = time.monotonic(), step
+    logged_at, last = time.monotonic(), step
 
-    def show(snapshot: TrainingSnapshot) -> None:
-        nonlocal shown, last
+    def callback(snapshot: TrainingSnapshot) -> None:
+        nonlocal logged_at, last
         now = time.monotonic()
-        if snapshot.output is None and now - shown < SHOW_EVERY:
+        if snapshot.output is None and now - logged_at < LOG_SECONDS:
             return
         scalars = {"loss": snapshot.loss, "lambda_max": snapshot.step_control.lambda_max}
         schedule = snapshot.step_control.schedule(plan.problem.times)
         if snapshot.step < schedule.steps:
             scalars["step"] = schedule.step_size(snapshot.step)
         if snapshot.step > last:
-            scalars["seconds a step"] = (now - shown) / (snapshot.step - last)
+            scalars["seconds a step"] = (now - logged_at) / (snapshot.step - last)
         with writable(folder):
             for name, value in scalars.items():
-                board.add_scalar(name, value, snapshot.step)
-        shown, last = now, snapshot.step
+                writer.add_scalar(name, value, snapshot.step)
+        logged_at, last = now, snapshot.step
 
     with writable(folder):
-        board = SummaryWriter(str(folder), purge_step=step, flush_secs=10)
+        writer = SummaryWriter(str(folder), purge_step=step, flush_secs=10)
     try:
-        yield show
+        yield callback
     finally:
         with writable(folder):
-            board.close()
+            writer.close()

@@ -1,8 +1,8 @@
-"""What training, pace and kernels ask of a network on its samples, whatever its depth.
+"""The interface of a network on its samples, for training, step control and kernels; the loss.
 
 u = f - f*,    loss L = 1/2 mean_q sum_c u_cq^2,    d(state)/dt = -dL/d(state) = J^T (-u / N),    J = df/d(state).
 
-The state is one flat real vector in double, so that integrators need not know what is in it.
+The state is one flat real vector of all parameters, in double. Integrators need not know its layout.
 """
 
 from abc import ABC, abstractmethod
@@ -22,32 +22,34 @@ class TrainableNetwork(ABC):
 
     @abstractmethod
     def values(self, state: torch.Tensor) -> torch.Tensor:
-        """f (C, N) on the samples, in double. Raises FloatingPointError where the state is not finite."""
+        """f (C, N) on the samples, in double. Raises FloatingPointError if the state is not finite."""
 
     @abstractmethod
     def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """J^T r for r (C, N), at the state that `values` was last asked about."""
+        """J^T r for r (C, N), at the state of the last call of `values`."""
 
     @abstractmethod
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        """J times a change of the state: (C, N), at the state that `values` was last asked about."""
+        """J times a change of the state, (C, N), at the state of the last call of `values`."""
 
     @abstractmethod
     def gather(self, state: torch.Tensor) -> np.ndarray | None:
-        """The whole state, or what goes with it like a momentum, on rank 0; None on the others."""
+        """Rank 0: the state of all neurons, or a vector like it, such as a momentum. None on other ranks."""
 
     @abstractmethod
     def scatter(self, state: np.ndarray | None) -> torch.Tensor:
-        """The inverse: this process's part of what rank 0 has."""
+        """The inverse of `gather`: this process's part of rank 0's vector."""
 
     @abstractmethod
     def held_out_error(self, state: torch.Tensor) -> np.ndarray | None:
-        """u = f - f* (C, N') at the samples that are held out, in double; None where there are none."""
+        """u = f - f* (C, N') at the held-out samples, in double; None without held-out samples."""
 
-    def flow(self, state: torch.Tensor, weights: np.ndarray | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """u (C, N) and d(state)/dt. Raises FloatingPointError where the state is not finite.
+    def error_and_negative_gradient(
+        self, state: torch.Tensor, weights: np.ndarray | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """u (C, N) and -dL/d(state) = J^T (-u / N). Raises FloatingPointError if the state is not finite.
 
-        weights (N,): of the samples in the loss whose gradient is taken, of mean 1; all the same where there are none.
+        weights (N,): of the samples in the loss whose gradient is taken, with mean 1. Default: all 1.
         """
         error = self.values(state) - self.target
         residual = error / -error.shape[1]
@@ -56,15 +58,15 @@ class TrainableNetwork(ABC):
         return error, self.vjp(state, residual)
 
     def negative_gradient(self, state: torch.Tensor) -> torch.Tensor:
-        """d(state)/dt alone."""
-        return self.flow(state)[1]
+        """-dL/d(state) = d(state)/dt."""
+        return self.error_and_negative_gradient(state)[1]
 
     def kernel(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """J J^T u / N at the state that `values` was last asked about: (C, N) -> (C, N); du/dt = -J J^T u / N."""
+        """J J^T u / N at the state of the last call of `values`: (C, N) -> (C, N). The flow is du/dt = -J J^T u / N."""
         return self.jvp(state, self.vjp(state, values / values.shape[1]))
 
     def kernel_at(self, state: torch.Tensor) -> Apply:
-        """The same for NumPy's vectors (C N,), as Lanczos takes them."""
+        """`kernel` as a function of flat NumPy vectors (C N,), for Lanczos."""
 
         def apply(values: np.ndarray) -> np.ndarray:
             shaped = torch.from_numpy(values).view(self.target.shape).to(state.device)
@@ -74,5 +76,5 @@ class TrainableNetwork(ABC):
 
 
 def loss(error: torch.Tensor) -> float:
-    """1/2 mean_q u_q^2, summed over the channels of u (C, N)."""
+    """L = 1/2 mean_q sum_c u_cq^2, for u (C, N)."""
     return float(0.5 * (error**2).mean(dim=1).sum())

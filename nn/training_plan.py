@@ -1,4 +1,4 @@
-"""A training, decided but not begun: its device, its steps, and the record it will leave."""
+"""The plan of a training before it starts: device, backend, step size, schedule, and the record of its result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from freqbias.errors import InputError
 from freqbias.nn.backends import choose_backend
 from freqbias.nn.device import check_training_memory, choose_device
 from freqbias.nn.ntk import EmpiricalKernel, largest_eigenvalue
-from freqbias.nn.optimisers import Adam, Batches, Momentum, batch_weights, optimiser
+from freqbias.nn.optimisers import Adam, MinibatchDescent, Momentum, batch_weights, make_optimiser
 from freqbias.nn.runge_kutta import RUNGE_KUTTA, RungeKutta
 from freqbias.nn.sharding import Shards
 from freqbias.nn.step_control import StepControl
@@ -20,23 +20,21 @@ from freqbias.numerics import Schedule
 from freqbias.problem import ErrorHistory, Problem, Training
 from freqbias.runtime import log, on_root, version_of
 
-TIME = {
+TIME_DEFINITION = {
     "momentum": "gradient-flow time: t = s step, step = rate / (1 - momentum)",
     "adam": "t = s step, step = rate; no gradient-flow time",
 }
-
-
-DRAWN = {"width", "depth", "hidden_width", "activation", "sampling"}
+NETWORK_ATTRIBUTES = {"width", "depth", "hidden_width", "activation", "sampling"}
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
     """What `trajectory` follows.
 
-    step: the longest step in gradient-flow time, at first; lambda_max: the largest eigenvalue, from above, of the
-    kernel at infinite width or of the drawn network's own at its start, whichever is larger; pace, schedule: the steps
-    as planned, which the training may change; device_choice, backend_choice: sentences on what was taken and why;
-    shards: which neurons are whose.
+    device_choice, backend_choice: sentences that name the choice and the reason. shards: the distribution of neurons
+    over processes. lambda_max: the largest eigenvalue, from above, of the kernel at infinite width or of the drawn
+    network's own kernel at its start, whichever is larger. step: the longest step at the start, in gradient-flow time.
+    step_control, schedule: the planned steps, which the training may change.
     """
 
     problem: Problem
@@ -52,20 +50,20 @@ class TrainingPlan:
     schedule: Schedule
 
     @property
-    def integrator(self) -> RungeKutta | Momentum | Batches | Adam:
-        return _integrator(self.settings)
+    def integrator(self) -> RungeKutta | Momentum | MinibatchDescent | Adam:
+        return _make_integrator(self.settings)
 
-    def weights(self, step: int) -> np.ndarray | None:
-        """Those of the samples (N,) in the gradient after `step` steps; None where all count the same."""
+    def sample_weights(self, step: int) -> np.ndarray | None:
+        """The weights (N,) of the samples in the gradient after `step` steps; None if all weights are 1."""
         batch, samples = self.settings.batch, self.problem.samples.values.shape[1]
         return None if batch is None else batch_weights(samples, batch, seed=self.problem.seed, step=step)
 
-    def warn(self) -> None:
-        """Say aloud what may surprise in the results."""
+    def log_warnings(self) -> None:
+        """Warn of an unstable step size, and of Adam, which is no gradient flow."""
         z = self.schedule.max_step_size * self.lambda_max
-        if not self.integrator.damps(z):
+        if not self.integrator.is_stable(z):
             unstable = (
-                "nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or to be far from the flow"
+                "nn: step * lambda_max = %.3g, and %s is unstable there: the training may diverge or leave the flow"
             )
             log.warning(unstable, z, self.settings.integrator)
         if self.settings.integrator == "adam":
@@ -76,21 +74,23 @@ class TrainingPlan:
     def history(
         self, reached: Sequence[Mapping[str, np.ndarray]], losses: np.ndarray, step_control: StepControl
     ) -> ErrorHistory:
-        """The record of a training: `Snapshot.errors` and losses (T,) at the output times, and the pace at its end."""
+        """The record of a training.
+
+        reached: `TrainingSnapshot.errors()` at each of the T output times. losses (T,). step_control: the final one.
+        """
         network, settings = self.problem.network, self.settings
         attributes: dict[str, Any] = {
-            **network.model_dump(include=DRAWN, exclude_none=True),
+            **network.model_dump(include=NETWORK_ATTRIBUTES, exclude_none=True),
             "seed": self.problem.seed,
             "integrator": settings.integrator,
             "step": self.step,
-            "first_step": step_control.changes[0][
-                1
-            ],  # another where it proved too long, or diverged and was given anew
-            "last_step": step_control.longest,
+            # Not "step" if the first step was rejected, or a diverged run was resumed with another step.
+            "first_step": step_control.step_limits[0][1],
+            "last_step": step_control.max_step,
             "steps": step_control.schedule(self.problem.times).steps,
             "lambda_max": self.lambda_max,
             "last_lambda_max": step_control.lambda_max,
-            "time_definition": TIME.get(settings.integrator, "gradient-flow time: t = s step"),
+            "time_definition": TIME_DEFINITION.get(settings.integrator, "gradient-flow time: t = s step"),
             "precision": settings.precision,
             "device": str(self.device),
             "backend": self.backend,
@@ -107,18 +107,20 @@ class TrainingPlan:
 def plan_training(
     problem: Problem, settings: Training | None = None, *, tolerance: float = 1e-3, shards: Shards | None = None
 ) -> TrainingPlan:
-    """Decide device, backend and steps; collective where `shards` shares the neurons out.
+    """Choose device, backend and step size. Collective over the processes of `shards`.
 
-    The step is settings.step, or with "auto" the largest that keeps the error of the time stepping within the tolerance
-    of |u(0)| for every mode of the flow at its start: those of the kernel at infinite width, and those of the drawn
-    network's own, whose eigenvalues may be many times larger where it is narrow. The tolerance is settings.tolerance,
-    else `tolerance`. Raises InputError where TensorBoard is asked for and absent, the device is absent or its memory
-    too small, the backend cannot serve, the steps are too many, or there are fewer neurons than processes.
+    The step size is settings.step. With "auto" it is the largest one whose time-stepping error is at most the tolerance
+    times |u(0)|, for every mode of the flow at the start. The modes are those of two kernels: the one at infinite
+    width, and the drawn network's own, whose eigenvalues can be many times larger for narrow networks. The tolerance is
+    settings.tolerance if given, else `tolerance`.
+
+    Raises InputError if TensorBoard or the device is missing, the memory is too small, the backend does not fit the
+    problem, there are too many steps, the batch exceeds the samples, or the neurons cannot be shared out.
     """
     settings = settings or Training()
     if settings.tensorboard and find_spec("tensorboard") is None:
         raise InputError(
-            "[training] tensorboard = true: TensorBoard is not installed; install it, with `uv sync --extra "
+            "[training] tensorboard = true: TensorBoard is not installed; install it with `uv sync --extra "
             "tensorboard` or `pip install tensorboard`, or leave the key out"
         )
     samples, network = problem.samples.values.shape[1], problem.network
@@ -127,26 +129,25 @@ def plan_training(
     shards = shards or Shards()
     if network.depth > 2 and shards.comm.size > 1:
         raise InputError(
-            f"[network] depth = {network.depth}: hidden layers cannot be shared out, and there are {shards.comm.size} "
-            "processes; leave --shard out"
+            f"[network] depth = {network.depth}: hidden layers cannot be shared among {shards.comm.size} processes; "
+            "leave --shard out"
         )
     if network.width < shards.comm.size:
         raise InputError(
-            f"[network] width = {network.width}: {shards.comm.size} processes cannot share out so few neurons; "
-            "start fewer, or leave --shard out"
+            f"[network] width = {network.width}: {shards.comm.size} processes cannot share so few neurons; "
+            "start fewer processes, or leave --shard out"
         )
     device, device_choice = choose_device(settings.device, settings.backend)
-    device, precision = shards.device(device), settings.precision
-    share = shards.share(device)
-    check_training_memory(
-        problem, precision=precision, device=device, share=share
-    )  # before the costs, which need the draw
+    device, precision = shards.local_device(device), settings.precision
+    fraction = shards.fraction_on(device)
+    # Once without a backend: choosing one draws the network, which may already be too large.
+    check_training_memory(problem, precision=precision, device=device, fraction=fraction)
     backend, backend_choice = choose_backend(problem, settings.backend, precision=precision, device=device)
-    check_training_memory(problem, precision=precision, device=device, backend=backend, share=share)
+    check_training_memory(problem, precision=precision, device=device, backend=backend, fraction=fraction)
     kernel = EmpiricalKernel(problem, device=device, backend=backend, shards=shards)
-    drawn, eigenvector = shards.comm.bcast(kernel.leading_mode())
+    drawn, eigenvector = shards.comm.bcast(kernel.largest_eigenpair())
     lambda_max = max(on_root(largest_eigenvalue, problem, comm=shards.comm), drawn)
-    integrator = _integrator(settings)
+    integrator = _make_integrator(settings)
     if settings.step == "auto":
         step = integrator.largest_step(settings.tolerance or tolerance) / lambda_max
         remedy = "use a shorter [time] end, a larger tolerance or a smaller [network] sigma_a"
@@ -161,5 +162,5 @@ def plan_training(
     return TrainingPlan(problem, settings, *choices, shards, lambda_max, step, step_control, schedule)
 
 
-def _integrator(settings: Training) -> RungeKutta | Momentum | Batches | Adam:
-    return RUNGE_KUTTA.get(settings.integrator) or optimiser(settings)
+def _make_integrator(settings: Training) -> RungeKutta | Momentum | MinibatchDescent | Adam:
+    return RUNGE_KUTTA.get(settings.integrator) or make_optimiser(settings)

@@ -23,7 +23,7 @@ def test_colour_image_with_held_out_samples(tmp_path):
     out = tmp_path / "out"
     done = attempt("run", tmp_path / "run.toml", "--out", out)
     assert done.returncode == 0, done.stderr
-    assert "on the samples that are held out" in done.stderr
+    assert "on the held-out samples" in done.stderr
     history = ErrorHistory.load(out / "nn" / "error.nc")
     assert history.error.shape == (3, 3, 90) and history.held_out_error.shape == (3, 3, 30)
     metrics = np.genfromtxt(out / "compare" / "metrics.csv", delimiter=",", names=True)

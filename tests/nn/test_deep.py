@@ -85,7 +85,7 @@ def assert_equal_to_definition(problem: Problem, network: DeepNetwork, bound: fl
     flat = state.cpu()
     jacobian = torch.autograd.functional.jacobian(lambda s: definition(s, problem).ravel(), flat)
     f, target = definition(flat, problem), torch.from_numpy(problem.samples.values)
-    error, derivative = network.flow(state)
+    error, derivative = network.error_and_negative_gradient(state)
     assert distance(error, f - target) < bound
     assert distance(derivative, -jacobian.T @ (f - target).ravel() / target.shape[1]) < bound
     change = torch.sin(torch.arange(len(flat), dtype=torch.float64))
@@ -128,7 +128,9 @@ def test_products_with_the_kernel_are_the_same_by_its_matrix_or_without(monkeypa
     values = torch.randn(18, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     monkeypatch.setattr(DeepLayout, "matrix_is_cheaper", lambda self, samples: by_matrix)
     kernel = network.kernel_at(state)
-    network.flow(network.start)  # it stays that of its state, wherever the network is asked about next
+    network.error_and_negative_gradient(
+        network.start
+    )  # it stays that of its state, wherever the network is asked about next
     expected = jacobian @ (jacobian.T @ values) / 9
     assert distance(torch.from_numpy(kernel(values.numpy())), expected) < BOUNDS[precision]
 
@@ -138,7 +140,7 @@ def test_a_symmetric_network_starts_at_exactly_0(precision):
     problem = problem_of("gelu", 4, True, 2, 2, width=100, hidden_width=60)
     network = DeepNetwork(problem, precision=precision)
     assert not network.values(network.start).any()
-    assert torch.equal(network.flow(network.start)[0], -torch.from_numpy(problem.samples.values))
+    assert torch.equal(network.error_and_negative_gradient(network.start)[0], -torch.from_numpy(problem.samples.values))
     assert not initial_values(problem).any()
 
 

@@ -42,7 +42,7 @@ def test_values_gradients_and_tangents_equal_those_of_automatic_differentiation(
 
     jacobian = torch.autograd.functional.jacobian(f, state).view(2 * grid.size, -1)
     torch.testing.assert_close(network.values(state), f(state), rtol=0, atol=1e-9)
-    error, negative_gradient = network.flow(state)
+    error, negative_gradient = network.error_and_negative_gradient(state)
     torch.testing.assert_close(negative_gradient, -jacobian.T @ error.ravel() / grid.size, rtol=0, atol=1e-9)
     torch.testing.assert_close(network.jvp(state, moved).ravel(), jacobian @ moved, rtol=0, atol=1e-8)
 

@@ -194,10 +194,10 @@ def test_sums_over_the_neurons_by_nccl(tmp_path):
         import numpy as np
         from freqbias import problem
         from freqbias.nn.training_plan import prepare
-        from freqbias.nn.sharding import Sharded
+        from freqbias.nn.sharding import DistributedShards
         from freqbias.nn.training import trajectory
         run = problem.load(sys.argv[1])
-        plan = prepare(problem.build(run), run.training, shards=Sharded())
+        plan = prepare(problem.build(run), run.training, shards=DistributedShards())
         assert dist.get_backend_config() == "cpu:gloo,cuda:nccl", dist.get_backend_config()
         np.save(sys.argv[2], [each.error.cpu() for each in trajectory(plan) if each.output is not None])
         dist.destroy_process_group()

@@ -69,7 +69,7 @@ def distance(found: torch.Tensor, expected: np.ndarray) -> float:
 
 def assert_equal_to_dense(problem: Problem, network: FourierNetwork, bound: float) -> None:
     f, u, (by_a, by_b, by_w) = dense(problem, network)
-    error, negative_gradient = network.flow(network.start)
+    error, negative_gradient = network.error_and_negative_gradient(network.start)
     amplitude_slope, frequency_slope = network.layout.split(negative_gradient)
     assert distance(network.values(network.start), f) < bound
     assert distance(error, u) < bound
@@ -107,7 +107,7 @@ def test_scattered_transforms_follow_frequencies_that_move(backend):
     problem = problem_on(SCATTERED[2])
     network = FourierNetwork(problem, BACKENDS[backend](problem.sites, "double"))
     for factor in (1.3, 4.0):
-        network.flow(network.start)
+        network.error_and_negative_gradient(network.start)
         network.layout.split(network.start)[1].mul_(factor)
         assert_equal_to_dense(problem, network, 1e-9)
 
@@ -141,7 +141,7 @@ def test_a_symmetric_network_starts_at_exactly_0(precision, backend):
     problem = problem_on(Grid((12, 11), (1.0, 2.5)), symmetric=True, width=600)
     network = FourierNetwork(problem, BACKENDS[backend](problem.grid, precision))
     assert not network.values(network.start).any()
-    assert torch.equal(network.flow(network.start)[0], -torch.from_numpy(problem.samples.values))
+    assert torch.equal(network.error_and_negative_gradient(network.start)[0], -torch.from_numpy(problem.samples.values))
 
 
 def test_a_symmetric_network_away_from_its_start_equals_the_dense_sum():
@@ -159,4 +159,4 @@ def test_frequencies_that_are_not_finite_are_refused(backend):
     network = FourierNetwork(problem, BACKENDS[backend](problem.grid, "double"))
     network.layout.split(network.start)[1][0, 7] = math.nan
     with pytest.raises(FloatingPointError, match="NaN"):
-        network.flow(network.start)
+        network.error_and_negative_gradient(network.start)

@@ -105,5 +105,5 @@ def test_the_error_held_out_is_that_of_the_network_itself(diagonal):
     networks = [make_network(each, "dense", precision="double") for each in (problem, mirrored)]
     state = networks[0].start
     state += 0.1 * torch.randn(state.shape, generator=torch.Generator().manual_seed(0), dtype=state.dtype)
-    expected, _ = networks[1].flow(state)
+    expected, _ = networks[1].error_and_negative_gradient(state)
     np.testing.assert_allclose(networks[0].held_out_error(state), expected.numpy(), rtol=0, atol=1e-10)

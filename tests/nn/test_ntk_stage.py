@@ -112,7 +112,7 @@ def test_a_stage_that_was_killed_while_it_was_published_is_brought_to_its_place(
 def test_steps_that_diverge_are_left_out_aloud(tmp_path, caplog):
     run_in(tmp_path, training={"step": 25.0, "integrator": "gradient-descent"})
     assert read(tmp_path).keys() == {"infinite-width", "empirical"}
-    assert "empirical: no empirical-steps.nc: the steps diverge" in caplog.text
+    assert "empirical: empirical-steps.nc is skipped: the steps diverge" in caplog.text
 
 
 @pytest.mark.parametrize(

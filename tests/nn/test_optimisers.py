@@ -86,7 +86,7 @@ def test_the_step_of_momentum_meets_the_tolerance_and_its_limit_is_that_of_stabi
     limit = 2 * (1 + mu) / (1 - mu)
     for factor, stable in ((0.999, True), (1.001, False)):
         radius = np.abs(np.roots([1, -(1 + mu - (1 - mu) * factor * limit), mu])).max()
-        assert Momentum(mu).damps(factor * limit) == stable == (radius <= 1)
+        assert Momentum(mu).is_stable(factor * limit) == stable == (radius <= 1)
 
 
 def test_sgd_takes_the_gradient_of_its_batches():
@@ -95,10 +95,10 @@ def test_sgd_takes_the_gradient_of_its_batches():
     found, k, u = errors(problem, **SETTINGS["sgd"]), kernel(problem), -problem.samples.values[0]
     expected = [u]
     for step in range(len(found) - 1):
-        expected.append(expected[-1] - h * k @ (plan.weights(step) * expected[-1]))
+        expected.append(expected[-1] - h * k @ (plan.sample_weights(step) * expected[-1]))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * np.abs(found[0] - found[-1]).max())
     other = plan_training(replace(problem, seed=2), Training(precision="double", **SETTINGS["sgd"]))
-    assert any((plan.weights(step) != other.weights(step)).any() for step in range(3))
+    assert any((plan.sample_weights(step) != other.sample_weights(step)).any() for step in range(3))
 
 
 def test_batches_are_of_their_size_and_on_average_all_samples():
@@ -117,7 +117,7 @@ def test_the_first_step_of_adam_is_its_rate_for_every_weight(caplog):
     assert "no gradient flow" in caplog.text
     assert after.time == pytest.approx(0.001)
     network = FourierNetwork(problem, NufftTransforms(problem.sites, precision="double"))
-    negative_gradient = network.flow(start.state)[1]
+    negative_gradient = network.error_and_negative_gradient(start.state)[1]
     moved, expected = after.state - start.state, 0.001 * negative_gradient / (negative_gradient.abs() + 1e-8)
     torch.testing.assert_close(moved, expected, rtol=1e-6, atol=1e-12)
 

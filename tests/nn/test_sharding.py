@@ -1,6 +1,7 @@
 """Neurons shared out among processes: the same training to rounding, under mpirun and torchrun, stopped and resumed on
 any number of them."""
 
+import ast
 import shutil
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ import torch
 
 from freqbias import nn
 from freqbias import problem as statement
+from freqbias.nn import sharding
 from freqbias.nn.network import StateLayout
-from freqbias.nn.sharding import Sharded, Shards
+from freqbias.nn.sharding import DistributedShards, Shards
 from freqbias.problem import ErrorHistory
 from tests import launch
 from tests.interrupted import here
@@ -112,6 +114,20 @@ def test_sharded_equals_one_process(on_two, alone):
     assert_equal_to_rounding(ErrorHistory.load(folder / "run" / "nn" / "error.nc"), alone)
 
 
+def top_level_names(path: Path) -> set[str]:
+    """Everything that a module imports when it is imported itself."""
+    found = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {f"{getattr(node, 'module', None) or ''}.{each.name}".lstrip(".") for node in found for each in node.names}
+
+
+def test_torch_distributed_is_for_shards_only():
+    """Also by way of `freqbias.runtime`, whose names TORCH_TIMEOUT and backends import it."""
+    lazy = {"torch.distributed", "freqbias.runtime.TORCH_TIMEOUT", "freqbias.runtime.backends"}
+    for path in Path(nn.__file__).parent.glob("*.py"):
+        assert not lazy & top_level_names(path), path
+    assert "freqbias.runtime.world" in top_level_names(Path(sharding.__file__))
+
+
 def by_torchrun(*words, ranks):
     return [*TORCHRUN, str(ranks), *map(str, words)]
 
@@ -163,25 +179,25 @@ def test_a_device_has_to_hold_what_the_processes_on_it_hold(monkeypatch):
     monkeypatch.setattr("freqbias.nn.sharding.size", lambda: 12)
     monkeypatch.setattr("freqbias.nn.sharding.local_size", lambda: 6)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
-    shards = object.__new__(Sharded)
-    assert shards.share(torch.device("cpu")) == 0.5
-    assert shards.share(torch.device("cuda", 1)) == 2 / 12
-    assert Shards().share(torch.device("cuda", 1)) == 1.0
+    shards = object.__new__(DistributedShards)
+    assert shards.fraction_on(torch.device("cpu")) == 0.5
+    assert shards.fraction_on(torch.device("cuda", 1)) == 2 / 12
+    assert Shards().fraction_on(torch.device("cuda", 1)) == 1.0
 
 
 def test_what_is_not_finite_on_one_process_is_raised_on_all():
     code = """
         import sys, torch
-        from freqbias.nn.sharding import among_all
+        from freqbias.nn.sharding import make_shards
         from freqbias.runtime import rank
         def part():
             if rank() == 1:
                 raise FloatingPointError("here")
             return torch.ones(3)
-        shards = among_all()
-        assert shards.total(lambda: torch.full((3,), rank() + 1.0), torch.ones(3)).tolist() == [3.0] * 3
+        shards = make_shards()
+        assert shards.all_reduce(lambda: torch.full((3,), rank() + 1.0), torch.ones(3)).tolist() == [3.0] * 3
         try:
-            shards.total(part, torch.ones(3))
+            shards.all_reduce(part, torch.ones(3))
         except FloatingPointError:
             sys.stdout.write("raised\\n")
     """

@@ -1,4 +1,4 @@
-"""The stage `nn`: what it writes, refuses, and goes on from."""
+"""The stage `nn`: its files, its refusals, and its resumption."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from freqbias.nn.stage import run_nn
 from freqbias.problem import ErrorHistory, Training
 from freqbias.runtime import Stage, StopRequest, Store
 
-TRAINING_KEYS = {"sgd": {"batch": 9}, "adam": {"step": 0.01}}  # what an integrator needs besides
+TRAINING_KEYS = {"sgd": {"batch": 9}, "adam": {"step": 0.01}}  # keys that an integrator needs
 TRAININGS = get_args(Training.model_fields["integrator"].annotation)
 REPOSITORY = Path(__file__).parents[2]
 TABLES = {
@@ -30,7 +30,7 @@ TABLES = {
 
 
 class StopAfter(StopRequest):
-    """Asks to stop at the n-th question."""
+    """Requests a stop when asked for the n-th time."""
 
     def __init__(self, n: int) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def uninterrupted(tmp_path_factory) -> ErrorHistory:
     return history_in(folder)
 
 
-def test_the_stage_writes_the_training_and_the_run_file(tmp_path, uninterrupted):
+def test_stage_writes_result_and_run_file(tmp_path, uninterrupted):
     store = run_in(tmp_path)
     assert sorted(path.name for path in store.verify("nn").iterdir()) == ["error.nc", "manifest.json"]
     assert_same(history_in(tmp_path), uninterrupted)
@@ -76,7 +76,7 @@ def test_the_stage_writes_the_training_and_the_run_file(tmp_path, uninterrupted)
     assert store.manifest("nn")["keys"] == statement.stage_keys(run, "nn")
 
 
-def test_a_finished_stage_is_kept_unless_told_otherwise(tmp_path):
+def test_finished_stage_is_kept(tmp_path):
     run_in(tmp_path)
     before = (tmp_path / "nn" / "error.nc").read_bytes()
     with pytest.raises(UsageError, match=r"--resume.*--overwrite"):
@@ -89,17 +89,17 @@ def test_a_finished_stage_is_kept_unless_told_otherwise(tmp_path):
     assert history_in(tmp_path).attributes["seed"] == 1
 
 
-def test_a_finished_stage_is_not_prepared_again(tmp_path, monkeypatch):
-    """A GPU that is gone since matters no more."""
+def test_finished_stage_is_not_planned_again(tmp_path, monkeypatch):
+    """A GPU that has been removed since must not matter."""
     run_in(tmp_path)
-    monkeypatch.setattr("freqbias.nn.stage.prepare", lambda *_, **__: pytest.fail("prepared"))
+    monkeypatch.setattr("freqbias.nn.stage.plan_training", lambda *_, **__: pytest.fail("planned again"))
     run_in(tmp_path, resume=True)
     with pytest.raises(UsageError, match=r"--resume.*--overwrite"):
         run_in(tmp_path)
 
 
 @pytest.mark.parametrize("asked", [1, 2, 77, 160, 161])
-def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path, uninterrupted, asked):
+def test_resume_after_stop_is_bit_identical(tmp_path, uninterrupted, asked):
     with pytest.raises(StoppedEarly, match="--resume"):
         run_in(tmp_path, stop=StopAfter(asked))
     assert not (tmp_path / "nn").exists()
@@ -108,7 +108,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path, uninterr
 
 
 @pytest.mark.parametrize("integrator", TRAININGS)
-def test_every_integrator_goes_on_to_the_same_bits(tmp_path, integrator):
+def test_resume_of_each_integrator(tmp_path, integrator):
     training = {"integrator": integrator, "step": 0.5} | TRAINING_KEYS.get(integrator, {})
     time = {"end": 160 * training["step"], "outputs": 8}
     run_in(tmp_path / "whole", training=training, time=time)
@@ -119,26 +119,28 @@ def test_every_integrator_goes_on_to_the_same_bits(tmp_path, integrator):
 
 
 @pytest.mark.parametrize(
-    ("damaged", "said"),
-    [("state-0", "going on after step "), ("state-1", "going on after step "),
-     ("output-000001", "starting again"), ("output-000003", "starting again")],
+    ("damaged", "message"),
+    [("state-0", "resuming after step "), ("state-1", "resuming after step "),
+     ("output-000001", "starts from the beginning"), ("output-000003", "starts from the beginning")],
 )  # fmt: skip
-def test_a_damaged_part_is_computed_again_from_the_last_good_state(tmp_path, uninterrupted, damaged, said, caplog):
+def test_damaged_part_is_recomputed(tmp_path, uninterrupted, damaged, message, caplog):
     with pytest.raises(StoppedEarly):
         run_in(tmp_path, stop=StopAfter(90))
     part = tmp_path / "nn.partial" / "parts" / f"{damaged}.safetensors"
     part.write_bytes(part.read_bytes()[:-8])
     with caplog.at_level("INFO", "freqbias"):
         run_in(tmp_path, resume=True)
-    assert f"{damaged}.safetensors is damaged" in caplog.text and said in caplog.text
+    assert f"{damaged}.safetensors is damaged" in caplog.text and message in caplog.text
     assert_same(history_in(tmp_path), uninterrupted)
 
 
-def test_a_resumed_training_keeps_the_steps_it_began_with(tmp_path, monkeypatch):
+def test_resume_keeps_the_step_sizes(tmp_path, monkeypatch):
     run_in(tmp_path / "whole", training={})
     with pytest.raises(StoppedEarly):
         run_in(tmp_path / "parts", training={}, stop=StopAfter(20))
-    monkeypatch.setattr("freqbias.nn.runge_kutta.Integrator.largest_step", lambda *_: 0.1)  # another version's decision
+    monkeypatch.setattr(
+        "freqbias.nn.runge_kutta.RungeKutta.largest_step", lambda *_: 0.1
+    )  # as if another version decided
     run_in(tmp_path / "parts", training={}, resume=True)
     np.testing.assert_array_equal(history_in(tmp_path / "parts").error, history_in(tmp_path / "whole").error)
 
@@ -147,7 +149,7 @@ LONG = {"end": 1000.0, "outputs": 5}
 
 
 def diverge(folder: Path, checkpoint: float = 0.0) -> dict[str, object]:
-    """The loss falls for a while, before the fastest mode takes over. Returns the settings of the training."""
+    """Train until the fastest mode diverges; before, the loss falls for a while. Returns the training settings."""
     lambda_max = plan_training(statement.build(statement.parse(TABLES))).lambda_max
     training = {"step": 2.5 / lambda_max, "integrator": "gradient-descent", "checkpoint": checkpoint}
     with pytest.raises(ComputationError, match="diverged at step"):
@@ -155,8 +157,8 @@ def diverge(folder: Path, checkpoint: float = 0.0) -> dict[str, object]:
     return training
 
 
-@pytest.mark.parametrize("checkpoint", [0.0, 30.0], ids=["states on the way to it", "no states"])
-def test_after_a_divergence_the_best_state_is_gone_on_from_with_another_step(tmp_path, checkpoint, caplog):
+@pytest.mark.parametrize("checkpoint", [0.0, 30.0], ids=["states near the divergence", "no states"])
+def test_resume_after_divergence(tmp_path, checkpoint, caplog):
     finer = {"step": 0.5, "integrator": "gradient-descent"}
     diverge(tmp_path / "mended", checkpoint)
     assert not (tmp_path / "mended" / "nn").exists()
@@ -164,9 +166,9 @@ def test_after_a_divergence_the_best_state_is_gone_on_from_with_another_step(tmp
         run_in(tmp_path / "mended", resume=True, training=finer, time=LONG, seed=1)
     with caplog.at_level("INFO", "freqbias"):
         store = run_in(tmp_path / "mended", resume=True, training=finer, time=LONG)
-    (going_on,) = [text for text in caplog.messages if "going on after step" in text]
-    assert int(going_on.split()[5]) >= 3
-    assert [text for text in caplog.messages if "start afresh with --overwrite to have all of it in these" in text]
+    (resuming,) = [text for text in caplog.messages if "resuming after step" in text]
+    assert int(resuming.split()[4]) >= 3
+    assert [text for text in caplog.messages if "--overwrite computes all of them with the new step" in text]
     assert store.manifest("nn")["keys"]["training"]["step"] == 0.5
     run_in(tmp_path / "whole", training=finer, time=LONG)
     mended, whole = history_in(tmp_path / "mended"), history_in(tmp_path / "whole")
@@ -176,7 +178,7 @@ def test_after_a_divergence_the_best_state_is_gone_on_from_with_another_step(tmp
     assert (np.diff(mended.loss) < 0).all()
 
 
-def test_after_a_divergence_the_same_step_diverges_again_and_auto_does_not(tmp_path):
+def test_auto_step_after_divergence(tmp_path):
     training = diverge(tmp_path)
     with pytest.raises(ComputationError, match="diverged at step"):
         run_in(tmp_path, resume=True, training=training, time=LONG)
@@ -184,25 +186,25 @@ def test_after_a_divergence_the_same_step_diverges_again_and_auto_does_not(tmp_p
     assert (np.diff(history_in(tmp_path).loss) < 0).all()
 
 
-def test_a_training_that_was_only_stopped_keeps_its_step(tmp_path):
+def test_stopped_training_keeps_its_step(tmp_path):
     with pytest.raises(StoppedEarly):
         run_in(tmp_path, stop=StopAfter(90))
     with pytest.raises(UsageError, match=r"training.step: 0.5 -> 0.25"):
         run_in(tmp_path, resume=True, training={"step": 0.25})
 
 
-def test_what_cannot_be_trained_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+def test_bad_input_leaves_no_files(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(InputError, match="device"):
         run_in(tmp_path / "out", training={"device": "cuda:7"})
-    monkeypatch.setattr("freqbias.nn.device.memory_there", lambda device: 2.0**30)
+    monkeypatch.setattr("freqbias.nn.device.device_memory", lambda device: 2.0**30)
     with pytest.raises(InputError, match="width"):
         run_in(tmp_path / "out", network={"width": 10**9, "sigma_a": 1.0})
     assert not (tmp_path / "out").exists()
 
 
-def test_the_state_is_kept_at_the_cadence_asked_for(tmp_path, monkeypatch):
-    kept, save = [], Stage.save_checkpoint
+def test_checkpoint_interval(tmp_path, monkeypatch):
+    kept, save = [], Stage.save_part
 
     def recorded(stage, name, *arguments, **meta):
         kept.append(meta["step"] if name.startswith("state") else name)
@@ -217,14 +219,14 @@ def test_the_state_is_kept_at_the_cadence_asked_for(tmp_path, monkeypatch):
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """What TensorBoard would show of a result."""
+    """The scalars (step, value) in the TensorBoard log of a result."""
     events = event_accumulator.EventAccumulator(str(folder / "nn" / "tensorboard"))
     events.Reload()
     return {name: [(each.step, each.value) for each in events.Scalars(name)] for name in events.Tags()["scalars"]}
 
 
-def test_tensorboard_shows_the_training_and_each_step_once_after_a_stop(tmp_path, monkeypatch):
-    monkeypatch.setattr("freqbias.nn.tensorboard_log.SHOW_EVERY", 0.0)
+def test_tensorboard_logs_each_step_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("freqbias.nn.tensorboard_log.LOG_SECONDS", 0.0)
     watched = {"step": 0.5, "tensorboard": True}
     run_in(tmp_path / "whole", training=watched)
     shown = scalars(tmp_path / "whole")
@@ -235,26 +237,26 @@ def test_tensorboard_shows_the_training_and_each_step_once_after_a_stop(tmp_path
     assert {value for _, value in shown["step"]} == {0.5}
     np.testing.assert_allclose(shown["lambda_max"][0][1], history.attributes["lambda_max"], rtol=1e-6)
 
-    def break_off(stage, *_, **__):
+    def interrupt(stage, *_, **__):
         raise KeyboardInterrupt
 
     with pytest.raises(StoppedEarly):
         run_in(tmp_path / "parts", training=watched, stop=StopAfter(30))
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # 11 steps more, of which no state is kept
-        patch.setattr(Stage, "save_checkpoint", break_off)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # 11 more steps, without a checkpoint
+        patch.setattr(Stage, "save_part", interrupt)
         run_in(tmp_path / "parts", training=watched, resume=True)
     run_in(tmp_path / "parts", training=watched, resume=True)
     assert scalars(tmp_path / "parts")["loss"] == shown["loss"]
 
 
-def test_tensorboard_that_is_not_installed_is_refused(tmp_path, monkeypatch):
+def test_missing_tensorboard_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("freqbias.nn.training_plan.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"\[training\] tensorboard = true.*uv sync --extra tensorboard"):
         run_in(tmp_path / "out", training={"tensorboard": True})
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_imports_nothing_heavy_before_it_works():
+def test_command_imports_nothing_heavy():
     heavy = "{'torch', 'numpy', 'scipy', 'xarray', 'pydantic', 'finufft'} & set(sys.modules)"
     code = f"import sys, freqbias.nn, freqbias.nn.cli; assert not ({heavy}), {heavy}"
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)

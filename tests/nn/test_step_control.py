@@ -1,4 +1,4 @@
-"""The steps follow lambda_max as training goes: a target that is large for the width, where it rises many times."""
+"""The step size follows lambda_max, which rises many times for a target that is large for the width."""
 
 import logging
 from itertools import pairwise
@@ -17,14 +17,14 @@ TIMES = np.array([0.0, 1.0, 3.0, 8.0])
 
 
 def large(scale: float, times: np.ndarray = TIMES) -> Problem:
-    """A target of values up to `scale` or so, for 1000 neurons."""
+    """A target with values up to about `scale`, for 1000 neurons."""
     samples = waves(Grid((48,), (1.0,)), [[2.0], [7.0]], window=0.15)
     network = Network(width=1000, sigma_a=1.0)
     return Problem(Gaussian(5.0), Samples(samples.sites, scale * samples.values), network, times, seed=2)
 
 
-def test_the_tolerance_is_kept_where_the_kernel_changes():
-    """With the step of the start the error is 30 % here."""
+def test_tolerance_with_a_changing_kernel():
+    """With the first step size throughout, the error would be 30 %."""
     problem = large(200.0)
     followed = train(problem, Training(precision="double"), tolerance=1e-3)
     fine = train(problem, Training(precision="double", step=0.01))
@@ -34,8 +34,8 @@ def test_the_tolerance_is_kept_where_the_kernel_changes():
     assert difference < 1e-3 * np.linalg.norm(fine.error[0])
 
 
-def test_a_first_step_that_proves_too_long_is_taken_again():
-    """One step was all, and its error 9 %."""
+def test_too_long_first_step_is_repeated():
+    """Without rejection, a single step would reach the end with an error of 9 %."""
     problem = large(1000.0, np.array([0.0, 1.0]))
     followed = train(problem, Training(precision="double"), tolerance=1e-3)
     fine = train(problem, Training(precision="double", step=0.001))
@@ -43,12 +43,12 @@ def test_a_first_step_that_proves_too_long_is_taken_again():
     assert difference < 1e-3 * np.linalg.norm(fine.error[0])
 
 
-def test_lambda_max_is_that_of_the_network_as_it_is():
+def test_lambda_max_of_the_current_network():
     problem = large(100.0)
     network = FourierNetwork(problem, NufftTransforms(problem.grid, precision="double"))
     measured = []
     for before, now in pairwise(trajectory(plan_training(problem, Training(precision="double")))):
-        if now.step_control.due > before.step_control.due:
+        if now.step_control.next_measurement > before.step_control.next_measurement:
             network.values(now.state)
             kernel = network.kernel_at(now.state)
             exact = np.linalg.eigvalsh(np.stack([kernel(unit) for unit in np.eye(48)]))[-1]
@@ -59,32 +59,36 @@ def test_lambda_max_is_that_of_the_network_as_it_is():
 
 
 @pytest.mark.parametrize(("growth", "expected"), [(1.5, 1.5**2), (0.5, 0.5)])
-def test_where_lambda_max_rises_it_is_expected_to_rise_as_much_again(growth, expected):
+def test_rise_of_lambda_max_is_extrapolated(growth, expected):
     z, before = 0.5, 1.05  # lambda_max from above
     step_control = StepControl(((0, z / before),), before, np.array([1.0, 0.0, 0.0]), z)
-    now = step_control.checked(7, lambda u: growth * np.array([1.0, 0.5, 0.2]) * u)
-    assert now.changes[-1] == (7, pytest.approx(z / (expected * before)))
+    now = step_control.measured(7, lambda u: growth * np.array([1.0, 0.5, 0.2]) * u)
+    assert now.step_limits[-1] == (7, pytest.approx(z / (expected * before)))
 
 
-def test_a_training_that_goes_on_keeps_its_pace():
+def test_resume_keeps_step_control():
     plan = plan_training(large(100.0))
     whole = list(trajectory(plan))
-    assert len(whole[-1].step_control.changes) > 5
+    assert len(whole[-1].step_control.step_limits) > 5
     for middle in (whole[1], whole[len(whole) // 2]):
         rest = list(trajectory(plan, last=middle.checkpoint()))
-        assert [(each.step, each.time, each.step_control.changes) for each in rest] == [
-            (each.step, each.time, each.step_control.changes) for each in whole[middle.step :]
+        assert [(each.step, each.time, each.step_control.step_limits) for each in rest] == [
+            (each.step, each.time, each.step_control.step_limits) for each in whole[middle.step :]
         ]
         assert all(torch.equal(a.state, b.state) for a, b in zip(rest, whole[middle.step :], strict=True))
 
 
-def test_a_kernel_that_stays_is_measured_ever_more_rarely():
+def test_steady_kernel_is_measured_rarely():
     snapshots = list(trajectory(plan_training(large(1.0, np.array([0.0, 30.0])), Training(step=0.3))))
-    measured = [now.step for before, now in pairwise(snapshots) if now.step_control.due > before.step_control.due]
+    measured = [
+        now.step
+        for before, now in pairwise(snapshots)
+        if now.step_control.next_measurement > before.step_control.next_measurement
+    ]
     assert measured == [1, 3, 7, 15, 31, 63]
 
 
-def test_a_fixed_step_that_becomes_unstable_is_warned_of_once(caplog):
+def test_unstable_fixed_step_warns_once(caplog):
     problem = large(100.0)
     lambda_max = plan_training(problem).lambda_max
     with caplog.at_level(logging.WARNING, logger="freqbias"):
@@ -96,7 +100,7 @@ def test_a_fixed_step_that_becomes_unstable_is_warned_of_once(caplog):
 
 
 @pytest.mark.parametrize("steps", [(1,), (3, 4), (5, 9), (2, 10, 11)])
-def test_steps_that_are_cut_anew_land_on_every_output_time(steps):
+def test_replanned_steps_land_on_output_times(steps):
     times = np.array([0.0, 1.0, 1.5, 4.0])
     schedule, longest = Schedule(times, 0.31), [0.31, 0.11, 0.5, 0.07]
     for cut, step in enumerate(steps, start=1):

@@ -1,4 +1,4 @@
-"""The training as a whole: its start, its record, its tolerance, and what it refuses."""
+"""Training as a whole: start, record, tolerance, resumption, and refusals."""
 
 import logging
 
@@ -22,7 +22,7 @@ def small(*, width=400, channels=1, symmetric=True, times=TIMES, seed=2) -> Prob
     return Problem(Gaussian(5.0), samples, Network(width=width, sigma_a=1.0, symmetric=symmetric), times, seed=seed)
 
 
-def test_the_record_is_complete():
+def test_history_is_complete():
     problem = small(channels=2)
     history = train(problem)
     np.testing.assert_array_equal(history.time, TIMES)
@@ -36,7 +36,7 @@ def test_the_record_is_complete():
     assert {"step", "steps", "lambda_max", "freqbias"} <= history.attributes.keys()
 
 
-def test_a_network_that_is_not_symmetric_starts_from_its_draw():
+def test_asymmetric_network_starts_from_its_draw():
     problem = small(symmetric=False, width=401)
     start = (
         network_values(draw(problem.density, problem.network, dimension=1, seed=2), problem.grid)
@@ -45,7 +45,7 @@ def test_a_network_that_is_not_symmetric_starts_from_its_draw():
     np.testing.assert_allclose(train(problem, Training(precision="double")).error[0], start, rtol=0, atol=1e-10)
 
 
-def test_a_network_that_is_not_symmetric_follows_the_exact_ntk_from_its_own_start():
+def test_asymmetric_network_follows_exact_ntk():
     problem = small(symmetric=False, width=100_000)
     history = train(problem)
     flow = oracle.flow(
@@ -55,7 +55,7 @@ def test_a_network_that_is_not_symmetric_follows_the_exact_ntk_from_its_own_star
 
 
 @pytest.mark.parametrize("backend", ["nufft", "dense"])
-def test_training_on_scattered_samples_follows_their_exact_ntk(backend):
+def test_scattered_samples_follow_exact_ntk(backend):
     points = np.random.default_rng(4).beta(0.5, 1.0, (60, 2)) - 0.3
     samples = Samples(Scattered(points), np.stack([np.sin(9 * points[:, 0]), points[:, 1]]))
     network = Network(width=30_000, sigma_a=1.0, sampling="sobol")
@@ -69,7 +69,7 @@ def test_training_on_scattered_samples_follows_their_exact_ntk(backend):
 
 @pytest.mark.parametrize("integrator", ["gradient-descent", "heun", "rk4"])
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-3])
-def test_the_tolerance_is_kept_and_not_wasted_on_the_fastest_mode(integrator, tolerance):
+def test_tolerance_on_the_fastest_mode(integrator, tolerance):
     grid, network = Grid((48,), (1.0,)), Network(width=4096, sigma_a=1.0, sampling="sobol")
     mode = np.linalg.eigh(oracle.dense_kernel(grid.positions(), oracle.gaussian(5.0), 1.0))[1][:, -1:].T
     settings = Training(integrator=integrator, precision="double", tolerance=tolerance)
@@ -86,7 +86,7 @@ def test_the_tolerance_is_kept_and_not_wasted_on_the_fastest_mode(integrator, to
     assert 0.6 * tolerance < difference <= 1.02 * tolerance
 
 
-def test_the_given_tolerance_counts_where_the_settings_have_none():
+def test_default_tolerance():
     assert plan_training(small(), tolerance=1e-2).step > plan_training(small(), tolerance=1e-4).step
     assert (
         plan_training(small(), Training(tolerance=1e-2), tolerance=1e-4).step
@@ -95,8 +95,8 @@ def test_the_given_tolerance_counts_where_the_settings_have_none():
     assert plan_training(small(), Training(step=0.25)).step == 0.25
 
 
-def test_the_kernel_of_a_problem_is_prepared_once(monkeypatch):
-    """Between many scattered samples it may take a minute, and all stages of a run ask for its lambda_max."""
+def test_kernel_is_prepared_once(monkeypatch):
+    """With many scattered samples it may take a minute, and every stage of a run needs its lambda_max."""
     made = []
     monkeypatch.setattr(
         "freqbias.nn.ntk.InfiniteWidthKernel", lambda problem: made.append(problem) or InfiniteWidthKernel(problem)
@@ -114,7 +114,7 @@ def test_single_precision_follows_double():
     assert 0 < np.abs(single - double).max() < 1e-5 * np.abs(double).max()
 
 
-def test_going_on_from_a_snapshot_gives_the_same_bits():
+def test_resume_is_bit_identical():
     plan = plan_training(small())
     whole = list(trajectory(plan))
     middle = whole[len(whole) // 2]
@@ -126,7 +126,7 @@ def test_going_on_from_a_snapshot_gives_the_same_bits():
 
 
 @pytest.mark.parametrize("integrator, step", [("gradient-descent", 2.5), ("rk4", 6.0), ("rk4", 1e9), ("heun", 1e10)])
-def test_a_divergence_names_the_step_and_the_remedy(integrator, step):
+def test_divergence_names_step_and_remedy(integrator, step):
     lambda_max = InfiniteWidthKernel(small()).largest_eigenvalue() / 1.05
     problem = small(times=np.array([0.0, max(300.0, step) / lambda_max]))
     with pytest.raises(ComputationError, match=r"diverged at step \d+ of \d+, t = .*use a smaller \[training\] step"):
@@ -135,8 +135,8 @@ def test_a_divergence_names_the_step_and_the_remedy(integrator, step):
 
 @pytest.mark.parametrize("integrator", ["gradient-descent", "heun", "rk4"])
 @pytest.mark.parametrize("width", [2, 10])
-def test_the_automatic_step_is_stable_for_narrow_networks_too(integrator, width):
-    """Whose own kernel at the start may be many times that at infinite width."""
+def test_auto_step_is_stable_if_narrow(integrator, width):
+    """The kernel of a narrow network may be many times larger than the one at infinite width."""
     ratios = []
     for seed in (0, 3):
         problem = small(width=width, seed=seed, times=np.array([0.0, 1.0, 3.0]))
@@ -147,7 +147,7 @@ def test_the_automatic_step_is_stable_for_narrow_networks_too(integrator, width)
 
 
 @pytest.mark.parametrize("width", [2, 10, 400])
-def test_lambda_max_bounds_the_drawn_kernel_from_above(width):
+def test_lambda_max_bounds_the_drawn_kernel(width):
     problem = small(width=width, seed=3, channels=2)
     network = FourierNetwork(problem, NufftTransforms(problem.grid, precision="double"))
     unit = torch.eye(2 * 48, dtype=torch.float64).view(-1, 2, 48)
@@ -161,14 +161,14 @@ def test_lambda_max_bounds_the_drawn_kernel_from_above(width):
     )
 
 
-def test_a_divergence_of_the_automatic_step_does_not_advise_it(monkeypatch):
+def test_diverged_auto_step_is_not_advised(monkeypatch):
     monkeypatch.setattr("freqbias.nn.eigenvalue.MARGIN", 0.01)
     with pytest.raises(ComputationError, match=r"diverged at step .* a smaller step or tolerance") as met:
         train(small(times=np.array([0.0, 500.0])))
     assert 'or "auto"' not in str(met.value)
 
 
-def test_an_automatic_step_that_makes_too_many_steps_does_not_advise_itself():
+def test_too_small_auto_step_is_not_advised():
     problem = Problem(Gaussian(5.0), small().samples, Network(width=40, sigma_a=1e12), np.array([0.0, 1.0]))
     with pytest.raises(InputError, match=r"makes .* steps; use a shorter \[time\] end") as met:
         plan_training(problem)
@@ -176,7 +176,7 @@ def test_an_automatic_step_that_makes_too_many_steps_does_not_advise_itself():
 
 
 @pytest.mark.parametrize("integrator, limit", [("gradient-descent", 2.0), ("heun", 2.0), ("rk4", 2.785)])
-def test_an_unstable_step_is_warned_of(integrator, limit, caplog):
+def test_unstable_step_warns(integrator, limit, caplog):
     lambda_max = plan_training(small()).lambda_max
     problem = small(times=np.array([0.0, 100 * limit / lambda_max]))
     for factor, warnings in ((0.99, 0), (1.02, 1)):
@@ -186,7 +186,7 @@ def test_an_unstable_step_is_warned_of(integrator, limit, caplog):
         assert len(found) == warnings and all(integrator in message for message in found)
 
 
-def test_an_absent_gpu_is_refused_by_key_value_and_remedy(monkeypatch):
+def test_missing_gpu_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for device in ("cuda", "cuda:3"):
         with pytest.raises(
@@ -195,7 +195,7 @@ def test_an_absent_gpu_is_refused_by_key_value_and_remedy(monkeypatch):
             plan_training(small(), Training(device=device))
 
 
-def test_a_gpu_beyond_the_last_is_refused(monkeypatch):
+def test_gpu_index_out_of_range_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(
@@ -204,22 +204,22 @@ def test_a_gpu_beyond_the_last_is_refused(monkeypatch):
         plan_training(small(), Training(device="cuda:3"))
 
 
-def test_a_network_larger_than_the_memory_is_refused_before_it_is_drawn(monkeypatch):
-    monkeypatch.setattr("freqbias.nn.device.memory_there", lambda device: 24 * 2.0**30)
+def test_too_wide_network_is_refused(monkeypatch):
+    monkeypatch.setattr("freqbias.nn.device.device_memory", lambda device: 24 * 2.0**30)
     expected = (
-        r"\[network\] width = 1000000000 on 48 samples: .* about \d+ GiB on cpu, and 24 GiB .*use a smaller width"
+        r"\[network\] width = 1000000000 on 48 samples: .* about \d+ GiB on cpu, but only 24 GiB .*use a smaller width"
     )
     with pytest.raises(InputError, match=expected):
         plan_training(small(width=10**9))
     plan_training(small(width=10**5))
 
 
-def test_more_steps_than_anyone_can_take_are_refused():
+def test_too_many_steps_are_refused():
     with pytest.raises(InputError, match=r"\[training\] step = 1e-12 makes .* steps; use a larger step"):
         plan_training(small(), Training(step=1e-12))
 
 
-def test_memory_that_runs_out_is_bad_input(monkeypatch):
+def test_out_of_memory_is_input_error(monkeypatch):
     def full(self, state):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -228,8 +228,8 @@ def test_memory_that_runs_out_is_bad_input(monkeypatch):
         train(small())
 
 
-def test_the_device_and_the_outcome_are_said_aloud(caplog):
+def test_log_names_device_and_outcome(caplog):
     with caplog.at_level(logging.INFO, logger="freqbias"):
         history = train(small(), Training(device="cpu"))
-    assert "nn: device cpu, as asked for" in caplog.messages
+    assert "nn: device cpu, as requested" in caplog.messages
     assert f"loss {history.loss[0]:.3g} -> {history.loss[-1]:.3g}" in caplog.messages[-1]

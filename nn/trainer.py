@@ -1,0 +1,176 @@
+"""What stands around the training loop: the start or resumption, step-size control, checks, progress and logging."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from freqbias.errors import ComputationError
+from freqbias.nn.device import report_out_of_memory, torch_threads
+from freqbias.nn.network_choice import make_network
+from freqbias.nn.snapshot import TrainingCheckpoint, TrainingSnapshot
+from freqbias.nn.trainable import TrainableNetwork, loss
+from freqbias.nn.training_plan import TrainingPlan
+from freqbias.runtime import Progress, log
+
+DIVERGED = 2.0  # times the loss at the start; the exact flow never increases the loss
+
+
+class Trainer:
+    """The state of the training loop.
+
+    step: steps taken. theta: the network's parameters after them. schedule: the steps to all output times, replanned
+    when step_control changes the step size. stepper: the integrator or optimiser with its buffers. accepted: the last
+    snapshot, to which a rejected step goes back. network: made by `running`; theta lies on its device.
+    """
+
+    network: TrainableNetwork
+    theta: torch.Tensor
+
+    def __init__(self, plan: TrainingPlan, last: TrainingCheckpoint | None) -> None:
+        """Start afresh, or at the checkpoint `last` of rank 0. Collective over the plan's processes."""
+        self._plan, self._last = plan, last
+        self.step, self.step_control = 0, plan.step_control
+        self._buffer_names: list[str] | None = None
+        resumed = None if last is None else (last.step, last.step_control, list(last.buffers))
+        if (resumed := plan.shards.comm.bcast(resumed)) is not None:
+            self.step, self.step_control, self._buffer_names = resumed
+        self.schedule = self.step_control.schedule(plan.problem.times)
+        self.stepper = plan.integrator.make_stepper()
+        self.accepted: TrainingSnapshot | None = None
+        self._first_step, self._loss = self.step, float("nan")
+        self._warned_unstable = not self._is_stable()  # by the plan's own warnings
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Log the plan, and make the network; inside, failures of memory or arithmetic become the user's errors."""
+        plan, self._began = self._plan, time.monotonic()
+        self._log_plan()
+        try:
+            with (
+                report_out_of_memory(plan.problem, plan.device),
+                torch_threads(plan.backend, plan.shards.threads),
+                Progress("training", total=self.schedule.steps, unit="steps", done=self.step) as self._progress,
+            ):
+                self.network = make_network(
+                    plan.problem, plan.backend,
+                    precision=plan.settings.precision, device=plan.device, shards=plan.shards,
+                )  # fmt: skip
+                self.theta = self.network.start
+                self._load_checkpoint()
+                yield
+        except FloatingPointError as failure:
+            raise self._divergence(str(failure)) from failure
+
+    def _load_checkpoint(self) -> None:
+        """Scatter state and buffers of rank 0's checkpoint, if there is one, to the processes."""
+        if self._buffer_names is None:
+            return
+        last = self._last
+        self.theta = self.network.scatter(None if last is None else last.state)
+        buffers = {} if last is None else last.buffers
+        self.stepper.load_buffers({name: self.network.scatter(buffers.get(name)) for name in self._buffer_names})
+
+    def check_divergence(self, current: float) -> None:
+        """Raise ComputationError if the loss is NaN or above DIVERGED times its start."""
+        self._loss = current
+        if not current <= DIVERGED * self.network.start_loss:  # true for NaN
+            raise self._divergence(f"the loss is {current:.3g}, and was {self.network.start_loss:.3g}")
+
+    @property
+    def measurement_due(self) -> bool:
+        """Whether to measure lambda_max now. A fixed step needs no measurement after the last step."""
+        control = self.step_control
+        return self.step == control.next_measurement and (self.step < self.schedule.steps or control.adaptive)
+
+    def measure_lambda_max(self) -> bool:
+        """Measure lambda_max of the kernel at theta, where the network was evaluated last.
+
+        With step = "auto" the remaining steps follow it. With a fixed step, warn once if it is now unstable.
+        Returns whether the last step was too long and must be repeated from `accepted`.
+        """
+        plan, before = self._plan, self.step_control
+        last_size = self.schedule.step_size(self.step - 1)
+        control = plan.shards.comm.bcast(before.measured(self.step, self.network.kernel_at(self.theta)))
+        now = f"nn: at t = {self.schedule.time(self.step):.4g} lambda_max is {control.lambda_max:.4g}"
+        self.step_control = control
+        if control.step_limits != before.step_limits:
+            self.schedule = self.schedule.replan(self.step, control.max_step)
+            octaves = [int(np.log2(each.lambda_max / plan.lambda_max)) for each in (before, control)]
+            level = logging.INFO if octaves[0] != octaves[1] else logging.DEBUG
+            message = "%s, was %.4g: steps of at most %.3g, %d in all"
+            log.log(level, message, now, before.lambda_max, control.max_step, self.schedule.steps)
+        elif not self._warned_unstable and not self._is_stable():
+            unstable = '%s: step * lambda_max = %.3g, and %s is unstable there: use a shorter step, or "auto"'
+            log.warning(unstable, now, control.max_step * control.lambda_max, plan.settings.integrator)
+        self._warned_unstable = self._warned_unstable or not self._is_stable()
+        return self.accepted is not None and control.rejects(last_size)
+
+    def go_back(self) -> None:
+        """Return to the accepted snapshot. The step after it gets the size that the new lambda_max asks for."""
+        assert self.accepted is not None
+        self.step, self.theta = self.accepted.step, self.accepted.state
+        self.stepper = self._plan.integrator.make_stepper()
+        self.stepper.load_buffers(self.accepted.buffers)
+        self.step_control = self.step_control.after_rejection(self.step)
+        self.schedule = self.schedule.replan(self.step, self.step_control.max_step)
+
+    @property
+    def repeating(self) -> bool:
+        """Whether theta is the accepted snapshot's, which was yielded before."""
+        return self.accepted is not None and self.accepted.step == self.step
+
+    def snapshot(self, error: torch.Tensor) -> TrainingSnapshot:
+        """Accept the state after `step` steps, whose error u is given."""
+        output = self.schedule.output_index(self.step)
+        held_out = None if output is None else self.network.held_out_error(self.theta)
+        self.accepted = TrainingSnapshot(
+            self.step, self.schedule.time(self.step), output, self.theta, error, self._loss,
+            self.step_control, self.stepper.buffers(), self.network, held_out,
+        )  # fmt: skip
+        return self.accepted
+
+    def show_progress(self) -> None:
+        self._progress.total = self.schedule.steps
+        self._progress.advance(self.step - self._progress.done, note=f"loss {self._loss:.3g}")
+
+    def advance(self, negative_gradient: torch.Tensor) -> None:
+        """One step of the integrator, from -dL/d(theta) at theta."""
+        size = self.schedule.step_size(self.step)
+        self.theta = self.stepper.advance(self.network.negative_gradient, self.theta, size, negative_gradient)
+        self.step += 1
+
+    def _is_stable(self) -> bool:
+        return self._plan.integrator.is_stable(self.step_control.max_step * self.step_control.lambda_max)
+
+    def _log_plan(self) -> None:
+        plan, message = self._plan, "nn: %s, %d steps of at most %.3g, lambda_max %.4g"
+        log.info("nn: device %s", plan.device_choice)
+        log.info("nn: backend %s", plan.backend_choice)
+        log.info(message, plan.settings.integrator, self.schedule.steps, self.step_control.max_step, plan.lambda_max)
+        plan.log_warnings()
+
+    def log_outcome(self) -> None:
+        assert self.accepted is not None
+        width, start = self._plan.problem.network.width, self.network.start_loss
+        seconds = (time.monotonic() - self._began) / max(1, self.step - self._first_step)
+        outcome = "nn: trained %d neurons: %d steps, %.3g s a step, loss %.3g -> %.3g"
+        log.info(outcome, width, self.step, seconds, start, self.accepted.loss)
+        if (held_out := self.accepted.held_out_error) is not None:
+            log.info("nn: loss %.3g on the held-out samples", loss(torch.from_numpy(held_out)))
+
+    def _divergence(self, reason: str) -> ComputationError:
+        """The error that names step, time, reason, step size and remedy."""
+        settings, schedule, step = self._plan.settings, self.schedule, self.step
+        size = schedule.step_size(min(step, schedule.steps - 1))
+        if settings.step == "auto":
+            remedy = 'from step = "auto": give [training] a smaller step or tolerance, or [network] a larger width'
+        else:
+            remedy = "use a smaller [training] step" + (', or "auto"' if settings.integrator != "adam" else "")
+        return ComputationError(
+            f"training diverged at step {step} of {schedule.steps}, t = {schedule.time(step):.6g}: {reason}; "
+            f"the step is {size:.3g}: {remedy}"
+        )
