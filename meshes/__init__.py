@@ -1,4 +1,4 @@
-"""Frequency meshes: how far and how fine (`plan_mesh`), a description, and the DOLFINx mesh itself (`build`)."""
+"""Frequency meshes: `plan_mesh` chooses half-width and cell size, `build` makes the DOLFINx mesh."""
 
 import lazy_loader
 

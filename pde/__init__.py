@@ -1,4 +1,4 @@
-"""The damped heat equation in frequency space by finite elements: forms, operators, integrators, fields for ParaView."""
+"""The damped heat equation in frequency space, solved with finite elements; fields for ParaView."""
 
 import lazy_loader
 

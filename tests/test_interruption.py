@@ -84,7 +84,7 @@ def test_each_start_may_have_another_number_of_ranks(operator, tmp_path):
         _, said = process.communicate(timeout=60)
         assert process.returncode in (75, 0), said  # 0: it came to its end before the signal reached it
         reached = outputs(tmp_path / "out", "pde")
-        assert ranks == 1 or "going on after t = " in said, said
+        assert ranks == 1 or "continuing after t = " in said, said
         if process.returncode == 0:
             break
     done = launch.run(*arguments, ranks=3)
