@@ -1,10 +1,10 @@
-"""The data operator against the FFT-Toeplitz kernel flow, which it has to justify itself against on a grid.
+"""The data operator against the FFT-Toeplitz kernel flow, its simplest competitor on a grid.
 
 Elevation map, Gaussian rho_w, T = 3000, tolerance 1e-3. Both sides solve du/dt = -K u by the same Lanczos to the same
-share of the tolerance: the finite elements with mesh, assembly, element matrices and transforms; the flow with FFTs on
-twice the grid. Preparation counts on both sides; forms are compiled before (once in the life of a machine). The second
-table holds the integration against as many bare products with the element matrices and transforms, in a loop. Seconds
-are processor time of one thread.
+share of the tolerance. The finite elements use mesh, assembly, element matrices and transforms; the flow uses FFTs on
+twice the grid. Preparation counts on both sides, except for compiling the forms, which happens once on a machine. The
+second table compares the integration with a loop of as many bare products with the element matrices and transforms.
+Seconds are processor time of one thread.
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.data_operator
 """
@@ -25,7 +25,7 @@ TOLERANCE = 1e-3
 
 
 def elevation(points: int) -> Problem:
-    """The elevation map at points x points."""
+    """The problem of the elevation map on points x points samples."""
     run: RunFile = parse(
         {
             "density": {"kind": "gaussian", "sigma": 8.0},
@@ -45,7 +45,7 @@ def elevation(points: int) -> Problem:
 
 @dataclass(frozen=True)
 class Run:
-    """u (T, C, N) and the solver; seconds of preparing (mesh, laws, element matrices) and of integrating."""
+    """states: u (T, C, N). preparing, integrating: seconds; preparing covers mesh, laws and element matrices."""
 
     states: np.ndarray
     solver: Solver
@@ -62,7 +62,7 @@ def finite_elements(problem: Problem) -> Run:
 
 
 def bare(run: Run) -> tuple[float, float]:
-    """Seconds of as many products with the element matrices, and pairs of transforms, as the integration made."""
+    """Seconds for as many products with the element matrices, and pairs of transforms, as the integration made."""
     operator, u = run.solver.operator, run.states[0, 0]
     v, products, transforms = operator._transform.to_frequencies(u), 0.0, 0.0
     for _ in range(run.solver.record.steps):
@@ -77,7 +77,7 @@ def bare(run: Run) -> tuple[float, float]:
 
 
 def kernel_flow(problem: Problem, tolerance: float) -> np.ndarray:
-    """Its kernel is prepared here, too."""
+    """The flow of the kernel at infinite width, preparation of the kernel included."""
     kernel = InfiniteWidthKernel(problem)
     return exponential(kernel.apply, -problem.samples.values[0], problem.times, tolerance).values[:, None]
 
@@ -97,7 +97,7 @@ def main() -> None:
         tolerance = INTEGRATION_SHARE * TOLERANCE
         finite_elements(problem), kernel_flow(problem, tolerance)  # to warm up
         runs, flows, bares = [], [], []
-        for _ in range(REPEATS):  # in turn, so that a change of the machine's speed meets both
+        for _ in range(REPEATS):  # take turns, so a change of the machine's speed affects both
             runs.append(finite_elements(problem))
             flows.append(seconds(lambda problem=problem, tolerance=tolerance: kernel_flow(problem, tolerance)))
             bares.append(bare(runs[-1]))

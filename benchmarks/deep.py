@@ -1,9 +1,9 @@
-"""Networks with hidden layers: a gradient against the bare matrix products in it, and the kernel of a drawn network
-against that at infinite width.
+"""Networks with hidden layers: a gradient against its bare matrix products, and drawn kernel against infinite width.
 
 gradients   one gradient of the loss in single precision, against the products V x, V^T d and d x^T of its hidden layers
-            alone, of the same sizes, into memory that is there already; the two take turns
-kernels     in double: drawing the network, making its kernel's matrix, and |K - K_infinite| / |K_infinite|; four seeds
+            alone, of the same sizes, into allocated memory; the two take turns
+kernels     in double precision: drawing the network, computing the matrix of its kernel, and
+            |K - K_infinite| / |K_infinite|; four seeds
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.deep [--widths 1000 2000 4000 8000] [--samples 512]
 """
@@ -80,7 +80,7 @@ def kernels(widths: list[int], samples: int) -> None:
 
 
 def measured(problem: Problem, exact: np.ndarray) -> tuple[float, float, float]:
-    """Seconds to draw the network, which goes through it once, and to make its kernel's matrix; their distance."""
+    """Seconds to draw the network and pass through it once, seconds to compute its kernel, and the distance."""
     began = time.perf_counter()
     network = DeepNetwork(problem, precision="double")
     there = time.perf_counter()

@@ -1,12 +1,14 @@
-"""Networks of three and four layers against their own kernel's flow and against the equation, by width: each distance
-falls as the network widens.
+"""Networks of three and four layers against the flow of their own kernel and against the equation, by width.
 
-The settings of runs/figure5-3-layers.toml and runs/figure5-4-layers.toml, all layers equally wide, in double precision;
-on a GPU where there is one. Distances are
-over the start, in the L2 norm of the frequency mesh, at the worst output time; median and worst over the seeds:
-"own kernel" of the training and the flow of the drawn network's kernel (feature learning), "finite width" of that flow
-and the one of the kernel at infinite width, "equation" of the training and the finite elements. A slope is that of the
-median in the width; |u|/|u(0)| is the error that is left at the end.
+The settings are those of runs/figure5-3-layers.toml and runs/figure5-4-layers.toml, all layers equally wide, in double
+precision, on a GPU if there is one. Distances are in the L2 norm of the frequency mesh, divided by the start, at the
+worst output time; median and worst over the seeds:
+
+own kernel     the training, and the flow of the drawn network's kernel: feature learning
+finite width   that flow, and the flow of the kernel at infinite width
+equation       the training, and the finite elements
+
+A slope is that of the median against the width. |u|/|u(0)| is the error that is left at the end.
 
 Usage: uv run python -m benchmarks.depth [--seeds 5] [--widths 1000 2000 4000] [--depths 3 4]
 """
@@ -34,7 +36,7 @@ CAUSES = {
 
 
 def measured(run: RunFile, problem: Problem) -> tuple[list[float], float, dict[str, float]]:
-    """The distances of CAUSES, the error left, and seconds by what took them."""
+    """The distances of CAUSES, the error that is left, and the seconds of each part."""
     seconds = {}
 
     def timed(name, work):

@@ -1,10 +1,8 @@
-"""A gradient of the network on an NVIDIA GPU, by every backend that runs there: milliseconds, GPU memory, and the
-ratio to its bare sums.
+"""A gradient of the network on an NVIDIA GPU by every backend: milliseconds, GPU memory, ratio to its bare sums.
 
-bare, of cufinufft: points set, one type 1, one type 2 of a vector for r and each x_i r (type 3 between scattered
-samples), with the options that it comes with; of separable and dense: the
-matrix products alone, of waves that are there already, on the same chunks of neurons.
-`auto` is the backend that [training] backend = "auto" takes.
+The bare sums of cufinufft: setting the points, one transform of type 1, and one of type 2 of a vector for r and each
+x_i r (type 3 between scattered samples), with its default options. Those of separable and dense: the matrix products
+alone, of precomputed waves, on the same chunks of neurons. `auto` is the choice of [training] backend = "auto".
 
 Usage: uv run python -m benchmarks.gpu [--widths 4000 100000 1000000] [--points 64 256] [--dimension 2] [--scattered]
        [--precision single]
@@ -29,7 +27,7 @@ from freqbias.problem import Gaussian, Network, Problem, Samples
 
 CUDA = torch.device("cuda:0")
 BACKENDS = ("cufinufft", "separable", "dense")
-LONGEST = {"cufinufft": math.inf, "separable": 2e12, "dense": 2e10}  # m N: a gradient of some seconds
+LONGEST = {"cufinufft": math.inf, "separable": 2e12, "dense": 2e10}  # m N; a larger gradient takes too long
 
 
 def statement(width: int, sites: Sites) -> Problem:
@@ -100,12 +98,12 @@ def bare_products(problem: Problem, precision: str, backend: str) -> Callable[[]
 
 
 def pieces(width: int, chunk: int) -> list[int]:
-    """The sizes of the chunks of so many neurons."""
+    """The sizes of the chunks that the backend makes of the neurons."""
     return [min(chunk, width - start) for start in range(0, width, chunk)]
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """The median of a few runs, each to its end on the GPU."""
+    """The median of a few runs, each until the GPU has finished."""
 
     def run() -> float:
         torch.cuda.synchronize()
@@ -120,7 +118,7 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 
 def measure(problem: Problem, backend: str, precision: str) -> tuple[float, float, float]:
-    """Seconds of a gradient, those of its bare sums, and the bytes that it took of the GPU."""
+    """Seconds for a gradient, seconds for its bare sums, and bytes of GPU memory."""
     torch.cuda.empty_cache()
     free = torch.cuda.mem_get_info(CUDA)[0]
     transforms = make_transforms(backend, problem.sites, precision, CUDA)

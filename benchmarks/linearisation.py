@@ -1,10 +1,10 @@
-"""The training of a drawn network predicted by its own kernel, gradient descent included, against its actual training,
-by width: what is left is feature learning.
+"""The training of a network against its prediction by the network's own kernel, by width. The difference is feature
+learning.
 
-The setting of runs/figure4.toml, in double precision, in steps of about 1 / lambda_max, so long that they are far from
-the flow. The error is max over t of |u_nn - u_predicted| / |u(0)|, over all output times of the run; median and worst
-over the seeds. Beside it, of the same trainings: the flow of the same kernel, and the kernel at infinite width with the
-same steps. A slope is that of the median in the width.
+The setting is that of runs/figure4.toml, in double precision, by gradient descent in steps of about 1 / lambda_max, so
+long that they are far from the flow. The error is the maximum of |u_nn - u_predicted| / |u(0)| over the output times;
+median and worst over the seeds. Two more predictions are compared with the same trainings: the flow of the same kernel,
+and the same steps with the kernel at infinite width. A slope is that of the median against the width.
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.linearisation [--seeds 20] [--widths 1000 10000 100000]
 """
@@ -28,7 +28,7 @@ KINDS = ("own kernel, its steps", "own kernel, its flow", "infinite width, steps
 
 
 def distances(problem: Problem) -> tuple[list[float], float, float]:
-    """Of each of KINDS from the actual training, over the start; seconds of the prediction and of the training."""
+    """The distance of each of KINDS to the training, divided by the start; seconds of prediction and training."""
     settings = Training(integrator="gradient-descent", step=STEP, precision="double")
     plan = plan_training(problem, settings)
     began = time.monotonic()

@@ -1,11 +1,11 @@
-"""Shift-and-invert Lanczos against what else one would use, in one run: time to an error of 1e-4 and of 1e-6.
+"""Shift-and-invert Lanczos against other integrators, in one run: time to an error of 1e-4 and of 1e-6.
 
 Local operator, two dimensions, degree 2, 103,041 dofs, 30 output times, both parts of v. Peers: Crank-Nicolson with one
-factorisation in plain DOLFINx, NGSolve and scikit-fem, PETSc's adaptive TS, SLEPc's MFN. Each peer has the steps or the
-tolerance that just meets the error, found beforehand by order and trial; freqbias is only asked for it. Errors
-are over the start, in the mass norm, against shift-and-invert Lanczos at 1e-12, which tests/pde/test_convergence.py
-holds against the exact modes. Mesh, assembly and factorisation count, compiling does not. Seconds are processor time of
-one thread. NGSolve and scikit-fem live in environments of their own, which uv makes.
+factorisation in plain DOLFINx, NGSolve and scikit-fem, PETSc's adaptive TS, SLEPc's MFN. Each peer uses the steps or
+the tolerance that just meets the error, found beforehand from its order and by trial; freqbias gets only the tolerance.
+Errors are in the mass norm, divided by the start. The reference is shift-and-invert Lanczos at 1e-12, which
+tests/pde/test_convergence.py compares with the exact modes. Mesh, assembly and factorisation count; compiling does not.
+Seconds are processor time of one thread. NGSolve and scikit-fem run in their own environments, which uv creates.
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.peers            (5 minutes)
        OMP_NUM_THREADS=1 uv run python -m benchmarks.peers --full     (every step made; 30 minutes)
@@ -41,13 +41,13 @@ REPEATS = 5
 CRANK_NICOLSON = {
     1e-4: 360,
     1e-6: 3420,
-}  # steps, by their order from a coarser mesh
+}  # steps, extrapolated by the order from a coarser mesh
 TS = {1e-4: 7e-5, 1e-6: 3e-7}  # found by trial
 
 
 @dataclass(frozen=True)
 class Peer:
-    """effort: by error, the steps or the tolerance; stretch: by error, how many of the outputs are timed."""
+    """effort: the steps or the tolerance for each error; stretch: how many outputs are timed for each error."""
 
     name: str
     command: tuple[str, ...]
@@ -56,7 +56,7 @@ class Peer:
 
 
 def own(script: str) -> tuple[str, ...]:
-    """In the environment that the script itself describes."""
+    """Run a peer in the environment that its script describes."""
     return ("uv", "run", "--quiet", "--python", sys.executable, "--script", str(HERE / script))
 
 
@@ -74,7 +74,7 @@ PEERS = (
 
 
 def build() -> Problem:
-    """Three waves in a window off the centre, so that neither part of v(0) vanishes."""
+    """Three waves in a window off the centre, so neither part of v(0) vanishes."""
     samples = waves(Grid((64, 64), (1.0, 1.0)), [[3.0, 2.0], [-5.0, 6.0]], window=0.1)
     shifted = np.roll(samples.values.reshape(64, 64), (5, -3), axis=(0, 1))
     times, network = np.linspace(0, END, OUTPUTS + 1), Network(width=2, sigma_a=1.0)
@@ -82,7 +82,7 @@ def build() -> Problem:
 
 
 class Recorded(LocalOperator):
-    """The local operator, with its matrix of the last shift."""
+    """The local operator, which keeps the matrix of its last shift."""
 
     def solver(self, shift: float) -> Callable[[np.ndarray], np.ndarray]:
         self.shift = shift
@@ -97,8 +97,7 @@ class Recorded(LocalOperator):
 
 @dataclass(frozen=True)
 class Solution:
-    """v (T, n) complex at the nodes, and the seconds of preparing (mesh, matrices, v(0)) and of integrating, which ends
-    with both parts of v."""
+    """v (T, n), complex, at the nodes; seconds for mesh, matrices and v(0), and for integrating both parts of v."""
 
     v: np.ndarray
     operator: Recorded
@@ -135,7 +134,7 @@ def ours(problem: Problem, tolerance: float) -> Solution:
 
 
 def bare(operator: Recorded, solves: int) -> tuple[float, float, float]:
-    """Seconds of MUMPS alone on the same matrix: ordering and analysis, factorisation, solves."""
+    """Seconds for MUMPS alone on the same matrix: ordering and analysis, factorisation, solves."""
     matrix = operator.shifted()
     solution, right = matrix.createVecs()
     right.array[:] = operator.mass(operator.start[0])
@@ -149,7 +148,7 @@ def bare(operator: Recorded, solves: int) -> tuple[float, float, float]:
     began = clock()
     solver.setUp()
     first = clock() - began
-    matrix.scale(1 + 1e-12)  # other entries in the same pattern: the next factorisation is numeric alone
+    matrix.scale(1 + 1e-12)  # other entries in the same pattern, so the next factorisation is only numeric
     solver.setOperators(matrix)
     began = clock()
     solver.setUp()
@@ -200,7 +199,7 @@ def main() -> None:
 
 
 def compare(problem: Problem, reference: Solution, path: Path, error: float, args: argparse.Namespace) -> None:
-    """The table for one error."""
+    """Print the table for one error."""
     runs = [ours(problem, error) for _ in range(REPEATS)]
     seconds = statistics.median(run.seconds for run in runs)
     integrating = statistics.median(run.integrating for run in runs)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 DEGREE, LAW_DEGREE = 2, 8  # of the elements, and of the quadrature
-clock = time.process_time  # one thread: the wall time of an idle machine, and on a busy one without its waiting
+clock = time.process_time  # with one thread this is the wall time of an idle machine, also on a busy one
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Case:
             return cls(**{name: held[name] if held[name].ndim else held[name].item() for name in held.files})
 
     def on(self, nodes: np.ndarray) -> "Case":
-        """The same with another order of the nodes."""
+        """The case with its nodes in another order."""
         key = [np.lexsort(np.rint(1e6 * points / self.half_width).T) for points in (self.nodes, nodes)]
         place = np.empty(len(nodes), dtype=int)
         place[key[1]] = key[0]
@@ -68,8 +68,9 @@ class Case:
 def march(
     step: Callable[[], None], state: Callable[[], np.ndarray], steps: int, outputs: int, stretch: int
 ) -> tuple[float, list[np.ndarray]]:
-    """The seconds that `steps` steps to the last of `outputs` output times take, and the states at them: measured over
-    the first `stretch` outputs, and the rest, which is more of the same, in proportion."""
+    """Seconds for `steps` steps to the last of `outputs` output times, and the states at the output times.
+
+    Only the first `stretch` outputs are timed; the time is scaled up in proportion."""
     states, began = [], clock()
     for _ in range(stretch):
         for _ in range(steps // outputs):

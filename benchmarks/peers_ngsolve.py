@@ -4,7 +4,7 @@
 # ///
 """Crank-Nicolson in NGSolve: `sparsecholesky` (a third faster than `umfpack`, measured), one solve for each part of v.
 
-Its real matrices take no two vectors at once, and multiply complex ones wrongly (6.2.2608).
+NGSolve's real matrices cannot solve for two vectors at once, and multiply complex ones wrongly (6.2.2608).
 Usage: uv run --script peers_ngsolve.py CASE.npz RESULT.json STEPS STRETCH
 """
 
@@ -18,7 +18,7 @@ from peers_case import DEGREE, LAW_DEGREE, Case, clock, march, report
 
 
 class Nodal:
-    """Between values at the nodes and coefficients in NGSolve's hierarchical basis (vertices, edges, cells)."""
+    """Converts nodal values to coefficients in NGSolve's hierarchical basis (vertices, edges, cells), and back."""
 
     def __init__(self, space: H1) -> None:
         mesh = space.mesh

@@ -16,9 +16,9 @@ from peers_case import DEGREE, LAW_DEGREE, Case, clock, march, report
 from petsc4py import PETSc
 from slepc4py import SLEPc
 
-TS_METHOD = {"ts_type": "rosw", "ts_rosw_type": "4l"}  # L-stable, order 4: the quickest of PETSc's adaptive methods
+TS_METHOD = {"ts_type": "rosw", "ts_rosw_type": "4l"}  # L-stable, order 4: the fastest of PETSc's adaptive methods
 # here, before BDF of orders 3 to 5, ARKIMEX 3, DIRK ES325SAL and RODAS3 (measured)
-MFN_BASIS = 20  # vectors: quicker than 15, 30 and 60 (measured)
+MFN_BASIS = 20  # vectors; faster than 15, 30 and 60 (measured)
 
 
 def space_on(case: Case, cells: int) -> fem.FunctionSpace:
@@ -60,7 +60,7 @@ def direct(solver: PETSc.KSP) -> None:
 
 
 def crank_nicolson(case: Case, M: PETSc.Mat, B: PETSc.Mat, steps: int, stretch: int) -> tuple:
-    """Both parts as two right-hand sides of one solve."""
+    """Crank-Nicolson with both parts of v as two right-hand sides of one solve."""
     began = clock()
     dt = case.times[-1] / steps
     implicit, explicit = M.copy(), M.copy()
@@ -83,7 +83,7 @@ def crank_nicolson(case: Case, M: PETSc.Mat, B: PETSc.Mat, steps: int, stretch: 
 
 
 def ts(case: Case, M: PETSc.Mat, B: PETSc.Mat, tolerance: float, stretch: int) -> tuple:
-    """M dv/dt + B v = 0, part after part; the steps meet every output time."""
+    """PETSc TS for M dv/dt + B v = 0, one part of v after the other; the steps meet every output time."""
     began, options = clock(), PETSc.Options()
     for name, value in TS_METHOD.items():
         options[name] = value
@@ -127,7 +127,7 @@ def ts(case: Case, M: PETSc.Mat, B: PETSc.Mat, tolerance: float, stretch: int) -
 
 
 def mfn(case: Case, M: PETSc.Mat, B: PETSc.Mat, tolerance: float, stretch: int) -> tuple:
-    """exp(-dt M^-1 B) from output to output, part after part, M^-1 by MUMPS."""
+    """SLEPc's MFN: exp(-dt M^-1 B) from output to output, one part of v after the other, M^-1 by MUMPS."""
     began, solve = clock(), cholesky(M)
 
     class Rates:

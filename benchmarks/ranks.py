@@ -1,8 +1,8 @@
-"""One rank against two at a million dofs, beside what the memory of the machine allows two processes; and what the
-measured communication lets one expect of 64 ranks.
+"""One rank against two at a million dofs, beside the memory bandwidth; and an estimate for 64 ranks from the measured
+communication.
 
-Local operator in the plane, degree 2, Gaussian rho_w, 30 output times, conjugate gradients with GAMG. The bandwidth is
-that of a = b + c in arrays far larger than the caches, by all ranks at once (STREAM's add).
+Local operator in two dimensions, degree 2, Gaussian rho_w, 30 output times, MUMPS. The bandwidth is that of a = b + c
+in arrays far larger than the caches, on all ranks at once (STREAM's add).
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.ranks [CELLS]
 """
@@ -15,15 +15,15 @@ import time
 from math import log2
 from pathlib import Path
 
-CELLS = 500  # an axis; 1,002,001 dofs
+CELLS = 500  # along each axis; 1,002,001 dofs
 EVENTS = ("VecScatterBegin", "SFBcastBegin", "SFReduceBegin")
 REDUCTIONS = ("VecTDot", "VecDot", "VecNorm", "VecMDot")
-LATENCY, BANDWIDTH = 1.5e-6, 10e9  # seconds a message, bytes a second: of a network between machines
+LATENCY, BANDWIDTH = 1.5e-6, 10e9  # of a network between machines: seconds a message, bytes a second
 FAR = 64
 
 
 def measure(cells: int) -> None:
-    """One run on the ranks at hand; rank 0 prints its figures as JSON."""
+    """One run on the current ranks; rank 0 prints its figures as JSON."""
     from mpi4py import MPI  # isort: skip
     import numpy as np
     from petsc4py import PETSc
@@ -93,7 +93,7 @@ def main() -> None:
     for name, first, second, ratio in [*rows, ("whole", *whole, whole[0] / whole[1])]:
         print(f"| {name} | {first:.1f} s | {second:.1f} s | {ratio:.2f} | {100 * ratio / allowed:.0f} % |")
     print(f"| bandwidth | {one['bandwidth'] / 1e9:.1f} GB/s | {two['bandwidth'] / 1e9:.1f} GB/s | {allowed:.2f} | |\n")
-    # Of 8 x 8 ranks one has four sides an eighth as long and eight neighbours; of two, one side and one neighbour.
+    # One of 8 x 8 ranks has four sides of an eighth and eight neighbours; one of two has one side, one neighbour.
     volume, messages = two["bytes"] * 4 / 8, two["messages"] * 8
     network = volume / BANDWIDTH + messages * LATENCY + two["reductions"] * 2 * log2(FAR) * LATENCY
     work = 2 * whole[1] / FAR

@@ -1,7 +1,7 @@
 """Time and memory for a degree of freedom as the mesh grows: the local operator, 30 output times to 1e-4.
 
-Each size in a process of its own, whose peak resident set less that of the imports is the memory. Mesh, matrices,
-factorisation or multigrid, all solves; forms are compiled before.
+Each size runs in its own process. The memory is the peak resident set of that process minus the one after its imports.
+The time includes mesh, matrices, factorisation or multigrid, and all solves; forms are compiled before.
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.size
 """
@@ -12,11 +12,11 @@ import subprocess
 import sys
 import time
 
-SIZES = {2: (50, 100, 160, 250, 500, 700), 3: (10, 16, 20, 32, 50)}  # cells an axis, degree 2
+SIZES = {2: (50, 100, 160, 250, 500, 700), 3: (10, 16, 20, 32, 50)}  # cells along each axis, degree 2
 
 
 def measure(dimension: int, cells: int) -> None:
-    """One size; prints its figures as JSON."""
+    """Run one size and print its figures as JSON."""
     import numpy as np
 
     from freqbias.numerics import Grid

@@ -1,13 +1,14 @@
-"""One step of gradient descent of the network, in every way that there is: seconds, and peak memory.
+"""One step of gradient descent of the network by every backend and by autograd: seconds, and peak memory.
 
-    autograd    dense and by autograd, as one would write it first in PyTorch: all cosines and sines of w.x, two matrix
-                products, `backward`, a step of torch.optim.SGD
-    nufft, ...  the backends of [training] backend; dense is dense with hand-written gradients, in chunks
-    bare        FINUFFT's own share of the nufft step: points set, one type 1, one type 2 of three vectors
-    default     the same with FINUFFT's own choice of upsampling and sorting
+    autograd    dense, as one would first write it in PyTorch: all cosines and sines of w.x, two matrix products,
+                `backward`, a step of torch.optim.SGD
+    nufft, ...  the backends of [training] backend; `dense` has hand-written gradients and works in chunks
+    bare        FINUFFT's share of the nufft step: setting the points, one transform of type 1, one of type 2 of three
+                vectors
+    default     the bare transforms with FINUFFT's default upsampling and sorting
 
-Each case has a process of its own, all the same number of threads. Memory is the process's peak above what it held
-after its imports. Cases that would not fit into the memory, or take longer than some 20 seconds a step, are left out.
+Each case runs in its own process, all with the same number of threads. Memory is the peak of the process above its
+memory after the imports. Cases that do not fit into memory, or take more than some 20 seconds a step, are skipped.
 
 Usage: OMP_NUM_THREADS=2 uv run python -m benchmarks.step [--widths 4000 20000 100000 1000000] [--points 64 128 256]
 """
@@ -37,8 +38,8 @@ from freqbias.problem import Gaussian, Network, Problem, waves
 from freqbias.runtime import available_memory, threads_alone
 
 WAYS = ("autograd", "dense", "separable", "nufft")
-LONGEST = {"autograd": 5e8, "dense": 2e9, "separable": 7e9, "nufft": math.inf}  # m N: a step of some 20 s on a core
-AUTOGRAD_BYTES = 28.0  # for each neuron and sample, as met
+LONGEST = {"autograd": 5e8, "dense": 2e9, "separable": 7e9, "nufft": math.inf}  # m N of a step of 20 s
+AUTOGRAD_BYTES = 28.0  # for each neuron and sample, measured
 SIZE = 0.1  # of a step
 
 
@@ -77,7 +78,7 @@ def network_step(problem: Problem, backend: str) -> Callable[[], object]:
 
 
 def bare_step(problem: Problem, options: dict[str, Any]) -> Callable[[], object]:
-    """With these options of FINUFFT; on as many threads, and among as many shares of the neurons, as the nufft step."""
+    """The transforms with these options of FINUFFT, on as many threads and parts of the neurons as the nufft step."""
     grid, rng = problem.grid, np.random.default_rng(0)
     values = rng.normal(size=(3, *grid.shape)).astype(np.complex64)
     neurons = 10 * rng.normal(size=(problem.network.width, 2))
@@ -104,7 +105,7 @@ def bare_step(problem: Problem, options: dict[str, Any]) -> Callable[[], object]
 
 
 def seconds_of(*steps: Callable[[], object]) -> list[float]:
-    """Medians of a few rounds, in which the steps take turns; a first round that is long is the only one."""
+    """The medians of a few rounds, in which the steps take turns. There is only one round if it is long."""
 
     def round_() -> list[float]:
         moments = [time.perf_counter()]
@@ -123,7 +124,7 @@ def peak() -> float:
 
 
 def measure(way: str, width: int, points: int) -> dict[str, float]:
-    """In this process."""
+    """Measure one case in this process."""
     torch.set_num_threads(1 if way == "nufft" else threads_alone())
     problem, before = statement(width, points), peak()
     step = autograd_step(problem) if way == "autograd" else network_step(problem, way)

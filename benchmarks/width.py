@@ -1,6 +1,6 @@
 """The network against the exact NTK by width, in the setting of runs/figure4.toml: iid and Sobol draws, ten seeds.
 
-The error is max over t of |u_nn - u_exact| / |u(0)|, over all output times of the run. Takes some minutes on two cores.
+The error is the maximum of |u_nn - u_exact| / |u(0)| over the output times. The script takes some minutes on two cores.
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.width
 """

@@ -1,7 +1,7 @@
-"""What the site takes from the program itself while ProperDocs builds it: the keys of the run file, the commands and
-the gallery; and its formulas as MathML, which browsers draw without a script.
+"""ProperDocs hooks: fill pages with text from the program, and turn formulas into MathML.
 
-A page asks for a part by a comment on a line of its own: <!-- keys: pde -->, <!-- commands -->, <!-- gallery -->.
+A comment on a line of its own stands for a part of a page: <!-- keys: pde --> for the run-file keys of a section,
+<!-- commands --> for all commands, <!-- gallery --> for all examples. Browsers draw MathML without a script.
 """
 
 import ast
@@ -22,13 +22,13 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def models(section: str) -> list[type[Section]]:
-    """The models of a section of the run file, one for each kind; none for a key outside the sections."""
+    """The models of a section of the run file, one for each kind. Empty for a key outside the sections."""
     annotation = RunFile.model_fields[section].annotation
     return [model for model in get_args(annotation) or (annotation,) if issubclass(model, Section)]
 
 
 def keys(section: str) -> str:
-    """The keys of a section, a table for each kind; those outside the sections for "top"."""
+    """The keys of a section, a table for each kind. "top" stands for the keys outside the sections."""
     if section == "top":
         return table({name: field for name, field in RunFile.model_fields.items() if not models(name)})
     tables = []
@@ -41,27 +41,27 @@ def keys(section: str) -> str:
 
 
 def table(fields: dict[str, FieldInfo]) -> str:
-    """A row for each key: its name, its default, and what it expects, in the words of its model."""
+    """A row for each key: name, default, and the description in its model."""
     rows = ["| key | default | expects |", "|---|---|---|"]
     for name, field in fields.items():
         rows.append(f"| `{name}` | {default(field)} | {cell(field.description)} |")
     return "\n".join(rows)
 
 
-def cell(words: str | None) -> str:
-    """Words in a table."""
-    return html.escape(words or "", quote=False).replace("|", "\\|")
+def cell(text: str | None) -> str:
+    """Text for a cell of a table."""
+    return html.escape(text or "", quote=False).replace("|", "\\|")
 
 
 def default(field: FieldInfo) -> str:
-    """As the run file would say it."""
+    """The default in TOML, "required", or empty if there is none."""
     if field.is_required():
         return "required"
     return "" if field.default in (None, "") else f"`{json.dumps(field.default)}`"
 
 
 def commands() -> str:
-    """Each command with its words and options, as `--help` says them."""
+    """Each command with its description and options from `--help`."""
     parts = []
     for name, command in typer.main.get_command(build_app()).commands.items():  # type: ignore[attr-defined]
         rows = []
@@ -75,7 +75,7 @@ def commands() -> str:
 
 
 def gallery() -> str:
-    """Each example: the words of its docstring, its picture, what it prints, and its source."""
+    """Each example: the text of its docstring, its picture, the line that it prints, and its source."""
     parts = []
     for path in sorted(EXAMPLES.glob("[0-9]*.py")):
         source = path.read_text(encoding="utf-8")
@@ -92,7 +92,7 @@ def gallery() -> str:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """The hook of ProperDocs: the parts in place of their comments."""
+    """Replace each comment by its part. ProperDocs calls this hook for every page."""
     markdown = re.sub(r"^<!-- keys: (\w+) -->$", lambda found: keys(found[1]), markdown, flags=re.MULTILINE)
     for name, make in (("commands", commands), ("gallery", gallery)):
         comment = f"<!-- {name} -->"
@@ -101,7 +101,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """The hook of ProperDocs: what stands between \\( \\) and \\[ \\] as MathML."""
+    """Replace the formulas of arithmatex by MathML. ProperDocs calls this hook for every page."""
     for left, right, display in ((r"\(", r"\)", "inline"), (r"\[", r"\]", "block")):
         pattern = rf'(<(?:span|div) class="arithmatex">){re.escape(left)}(.*?){re.escape(right)}(</(?:span|div)>)'
         content = re.sub(

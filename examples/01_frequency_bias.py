@@ -1,8 +1,8 @@
 """Frequency bias on an image.
 
-An elevation map, 48 x 48 points, and a wide network whose frequencies are drawn from a Gaussian. The equation gives the
-spectrum v of its error at any time; |v|^2, summed over a band of frequencies, is what is still to be learnt there. The
-higher the band the longer it takes, though all belong to the same picture.
+The target is an elevation map of 48 x 48 points. A wide network draws its frequencies from a Gaussian. The equation
+gives the spectrum v of its error at any time. The sum of |v|^2 over a band of frequencies is the error that is left in
+that band. Higher bands take longer, although all belong to the same picture.
 
 Prints: half of the error is left at t = 58.7 below 4 cycles, at t = 389 above 12: 6.6 times later
 """
@@ -15,21 +15,21 @@ from freqbias.compare import band_energy
 from freqbias.nn import InfiniteWidthKernel, LinearisedTraining
 from freqbias.problem import build, parse
 
-EDGES = (0, 4, 8, 12, 24)  # of the bands: EDGES[b] <= |xi| < EDGES[b + 1], in cycles per side of the map
+EDGES = (0, 4, 8, 12, 24)  # bands EDGES[b] <= |xi| < EDGES[b + 1], in cycles per side of the map
 
 elevation = {"kind": "file", "path": "matplotlib:jacksboro_fault_dem.npz", "key": "elevation", "points": 48}
 run = parse(
     {
         "density": {"kind": "gaussian", "sigma": 8.0},
         "data": {**elevation, "standardize": True},
-        "network": {"width": 2, "sigma_a": 1.0},  # of any width: the equation is that of an infinite one
+        "network": {"width": 2, "sigma_a": 1.0},  # the equation describes an infinite width, whatever this is
         "time": {"times": np.geomspace(0.1, 3000.0, 60).tolist()},
     }
 )
 problem = build(run)
 spectrum = pde.solve(problem)
 energy = band_energy(spectrum, spectrum.error, np.array(EDGES), limit=problem.grid.nyquist).T  # (bands, times)
-left = np.sqrt(energy / energy[:, :1])  # |v| over its start
+left = np.sqrt(energy / energy[:, :1])  # |v| / |v(0)|
 half = [np.interp(0.5, band[::-1], spectrum.time[::-1]) for band in left]
 
 

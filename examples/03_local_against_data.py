@@ -1,8 +1,8 @@
 """Local against data operator.
 
-The local operator, a damped heat equation, holds for data that fill their box evenly and errors that vanish at its
-edge; the data operator for any. The kernel at infinite width is the judge. Where the target does not vanish at the edge
-the local operator lets the error leak out of the box, and `outside`, the share of it that did, tells.
+The data operator is exact for any data. The local operator, a damped heat equation, is accurate if the data fill their
+box evenly and the error vanishes at its edge. Otherwise the error leaks out of the box, and `outside` is the share that
+leaked. The kernel at infinite width is the reference for both.
 
 Prints: distance from the kernel: local 7e-05, data 3e-05 with a window; local 4e-02, data 6e-05 without
 """

@@ -1,7 +1,7 @@
 """Your own network.
 
-A few lines of PyTorch: Fourier features, frequencies and output weights trained by plain gradient descent on 1/2 mean
-u^2. Its errors at the output times, as an `ErrorHistory`, are all that `compare` wants. Step s is at t = s * step.
+The network is a few lines of PyTorch. Plain gradient descent on 1/2 mean u^2 trains its frequencies and output weights;
+step s is at t = s * step. `compare` needs only its errors at the output times, as an `ErrorHistory`.
 
 Prints: the network is 1.4 % from the equation, over the start
 """
@@ -20,7 +20,7 @@ problem = Problem(Gaussian(6.0), samples, Network(width=WIDTH, sigma_a=SIGMA_A),
 
 torch.manual_seed(0)
 x, target = torch.tensor(problem.grid.positions()[:, 0]), torch.tensor(samples.values[0])
-half = WIDTH // 2  # each neuron has its negative, so that f starts at 0
+half = WIDTH // 2  # pair each neuron with its negative, so f = 0 at the start
 w = (6.0 * torch.randn(half, dtype=torch.float64)).repeat(2)
 a, b = (torch.cat([drawn, -drawn]) for drawn in SIGMA_A * torch.randn(2, half, dtype=torch.float64))
 parameters = [p.requires_grad_() for p in (w, a, b)]
@@ -36,10 +36,10 @@ for step in range(round(times[-1] / STEP) + 1):
     error = u()
     if any(np.isclose(step * STEP, times)):
         errors.append(error.detach().numpy())
-    slopes = torch.autograd.grad(0.5 * error.square().mean(), parameters)
+    gradients = torch.autograd.grad(0.5 * error.square().mean(), parameters)
     with torch.no_grad():
-        for parameter, negative_gradient in zip(parameters, slopes, strict=True):
-            parameter.sub_(STEP * negative_gradient)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.sub_(STEP * gradient)
 
 error = np.array(errors)[:, None, :]  # (times, channels, samples)
 history = ErrorHistory(times, problem.grid.positions(), error, 0.5 * np.mean(error**2, axis=2).sum(axis=1))

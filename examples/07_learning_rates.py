@@ -1,8 +1,8 @@
 """Frequency learning rates.
 
-kappa = -d/dt log |v| says how fast each frequency is learnt. With small output weights it is rho_w over the length of
-the data: half as wide a density learns its frequencies twice as fast. The target is a short pulse, which has all
-frequencies, so that a rate is defined at each.
+kappa = -d/dt log |v| measures how fast each frequency is learnt. With small output weights it equals rho_w divided by
+the length of the data: a density half as wide learns its frequencies twice as fast. The target is a short pulse, which
+contains all frequencies, so each has a rate.
 
 Prints: kappa is rho_w to 2e-04, where rho_w is more than 5 % of its maximum
 """

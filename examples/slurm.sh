@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# A batch job for Slurm that goes on by itself until it is done:
+# A batch job for Slurm that queues itself again until it is done:
 #
 #     sbatch examples/slurm.sh runs/figure4.toml
 #
-# Submit it from the folder of freqbias. Two minutes before its time is up Slurm sends SIGUSR1 to this script; freqbias
-# then stops in good order with exit code 75, and the job queues itself again, MOST_RESTARTS times at most. SIGTERM, as
-# of scancel, stops it for good. Every start goes on from what is there. What follows RUN.toml are options of `freqbias
-# run`. Change the lines of #SBATCH to what your cluster has.
+# Submit it from the folder of freqbias, and adapt the #SBATCH lines to your cluster. Words after RUN.toml are options of
+# `freqbias run`. Two minutes before the time limit Slurm sends SIGUSR1 to this script. freqbias then stops in good order
+# with exit code 75, and the job queues itself again, at most MOST_RESTARTS times. Every start continues the run.
+# SIGTERM, which scancel sends, stops the job for good.
 #SBATCH --job-name=freqbias
 #SBATCH --nodes=1
 #SBATCH --ntasks=8
@@ -21,7 +21,7 @@ set -u
 run_file=${1:?usage: sbatch examples/slurm.sh RUN.toml [options of freqbias run]}
 shift
 
-# What uv has set up: freqbias, and the mpirun of its MPI beside it. Where DOLFINx comes with the cluster's own MPI:
+# By default the environment of uv: freqbias, and the mpirun of its MPI. For a DOLFINx with the cluster's own MPI:
 #     LAUNCH="srun --mpi=pmix" FREQBIAS=freqbias sbatch examples/slurm.sh RUN.toml
 launch=${LAUNCH:-.venv/bin/mpirun -n ${SLURM_NTASKS:-1}}
 freqbias=${FREQBIAS:-.venv/bin/freqbias}
@@ -48,7 +48,7 @@ done
 
 if [ "$code" -eq 75 ] && [ "$cancelled" -eq 0 ]; then
   if [ "${SLURM_RESTART_COUNT:-0}" -ge "${MOST_RESTARTS:-100}" ]; then
-    echo "stopped early, and restarted ${SLURM_RESTART_COUNT} times already: submit it again to go on"
+    echo "stopped early, and restarted ${SLURM_RESTART_COUNT} times already: submit it again to continue"
     exit 75
   fi
   echo "stopped early: queued again"

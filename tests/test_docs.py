@@ -1,4 +1,4 @@
-"""What the documentation says of the program holds. Its links and references are checked as its site is built."""
+"""The documentation agrees with the program. Building the site checks links and references."""
 
 import re
 import runpy
@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import freqbias
 from freqbias.compare import Comparison
 from freqbias.compare.commands import build_app
+from freqbias.compare.spectra import match_positions
 from freqbias.problem import ErrorHistory, Spectrum, parse
 from tests.problem.run_files import models, variant
 
@@ -20,9 +22,14 @@ HOOKS = runpy.run_path(str(DOCS / "hooks.py"))
 
 
 def page(name: str) -> str:
-    """As ProperDocs sees it, the parts from the program included."""
+    """The Markdown of a page, with the parts that come from the program."""
     text: str = HOOKS["on_page_markdown"]((DOCS / name).read_text(encoding="utf-8"))
     return text
+
+
+def blocks(name: str, language: str) -> list[str]:
+    """The fenced blocks of a page in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page(name), flags=re.MULTILINE | re.DOTALL)
 
 
 SECTIONS = {section for section, _ in models() if section}
@@ -77,8 +84,33 @@ def test_every_variable_and_column_is_described(tmp_path):
 
 
 def test_the_run_file_of_the_tutorial_is_valid():
-    (text,) = re.findall(r"^```toml\n(.*?)^```$", page("tutorial.md"), flags=re.MULTILINE | re.DOTALL)
+    (text,) = blocks("tutorial.md", "toml")
     assert parse(tomllib.loads(text)).network.width == 50_000
+
+
+def test_own_errors_have_the_format_of_compare(tmp_path, monkeypatch):
+    def my_network(x, t):
+        return np.exp(-t)[:, None, None] * np.stack([x[:, 0], x[:, 1], x[:, 0] * x[:, 1]])
+
+    monkeypatch.chdir(tmp_path)
+    Path("photo.toml").write_text(blocks("tutorial.md", "toml")[0], encoding="utf-8")
+    exec(blocks("your-own-network.md", "python")[0], {"my_network": my_network})  # noqa: S102  (our own text)
+    problem, history = freqbias.load("photo.toml"), ErrorHistory.load(Path("mine.nc"))
+    assert (match_positions(history.position, problem.grid) == np.arange(problem.grid.size)).all()
+    np.testing.assert_array_equal(history.time, problem.times)
+    f = my_network(problem.grid.positions(), problem.times)
+    np.testing.assert_allclose(history.error, f - problem.samples.values, atol=1e-14)
+
+
+def test_examples_on_the_python_page(capsys):
+    _, example, differentiated = blocks("python.md", "python")
+    exec(example, {})  # noqa: S102  (our own text)
+    printed = np.array(capsys.readouterr().out.strip(" []\n").split(), float)
+    stated = np.array(re.findall(r"per cent: (.*)", example)[0].split(), float)
+    np.testing.assert_allclose(printed, stated, rtol=0.02, atol=0.005)  # two decimals
+    names: dict = {}
+    exec(differentiated, names)  # noqa: S102  (our own text)
+    assert names["w"].grad.abs().max() > 0 and names["c"].grad.abs().max() > 0
 
 
 def test_formulas_become_mathml():
@@ -88,7 +120,7 @@ def test_formulas_become_mathml():
 
 @pytest.mark.parametrize("name", sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")))
 def test_the_rows_of_a_table_have_the_cells_of_its_head(name):
-    """A | in a formula would begin a cell."""
+    """A | in a formula would start a new cell."""
     for table in re.findall(r"(?:^\|.*\n)+", page(name), flags=re.MULTILINE):
         head, *rows = table.splitlines()
         assert [row for row in rows if bars(row) != bars(head)] == []
