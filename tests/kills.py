@@ -11,15 +11,11 @@ job runs at a time.
 """
 
 import argparse
-import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -97,7 +93,7 @@ class Bench:
         else:
             self._wait(process, out, job)
             time.sleep(self.random.uniform(0.0, work))
-        kill(process.pid)
+        launch.kill(process.pid)
         process.communicate()
         phase = phase_of(out, job)
         resumed_on = self.random.choice(RANKS) if job.stage == "pde" else ranks
@@ -181,29 +177,6 @@ def phase_of(out: Path, job: Job) -> str:
         return "end" if (out / job.stage).exists() else "start-up"
     written = [path for path in partial.iterdir() if path.name not in ("unfinished.json", "parts", ".aside")]
     return "writing" if written or any((partial / ".aside").glob("*")) else "steps"
-
-
-def kill(pid: int) -> None:
-    """SIGKILL for a process and all that it has started, which under mpirun are in groups of their own."""
-    family = [pid, *descendants(pid)]
-    for member in family:
-        with suppress(ProcessLookupError):
-            os.kill(member, signal.SIGKILL)
-    while any(_runs(member) for member in family):
-        time.sleep(0.005)
-
-
-def descendants(pid: int) -> Iterator[int]:
-    with suppress(OSError):
-        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()):
-            yield child
-            yield from descendants(child)
-
-
-def _runs(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
-    return False
 
 
 def main() -> int:

@@ -168,7 +168,7 @@ def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, tmp_path_fac
     if ranks == 1:
         outcomes = [attempt_command(*each) for each in commands]
     else:
-        outcomes = run_all(commands, tmp_path_factory.mktemp("report"), ranks=ranks)
+        outcomes = run_all(commands, ranks=ranks)
     for (name, expected), done in zip(faults.items(), outcomes, strict=True):
         case = Case("errors of one's own", None, (name, expected))
         check(case, {"code": done.returncode, "err": done.stderr, "out": done.stdout})

@@ -6,6 +6,7 @@ What is interrupted are processes as users start them; what only has to come to 
 import os
 import shutil
 import signal
+import threading
 import time
 
 import numpy as np
@@ -16,6 +17,7 @@ from freqbias.errors import StoppedEarly, UsageError
 from tests import launch
 from tests.batch import attempt
 from tests.interrupted import STAGES, assert_same, finished, here, run_text
+from tests.pde.test_stage import stop_at
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +53,41 @@ def kill_worker(process, out, stage):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_stopped_then_killed_then_resumed_is_the_same(stage, ranks, run_file, whole, tmp_path):
-    arguments = ["-m", stage, run_file, "--out", tmp_path]
-    process = launch.start(*arguments, ranks=ranks)
+def test_stopped_then_resumed_is_the_same(stage, run_file, whole, tmp_path):
+    """Alone, by a real signal; tests/test_kills.py has the kills."""
+    said = stop_once(lambda: outputs(tmp_path, stage) >= 3, stage, run_file, "--out", tmp_path)
+    assert said.returncode == 75, said.stderr
+    assert said.stderr.count("--resume") == 1
+    assert 3 <= outputs(tmp_path, stage) < 40
+    here(stage, run_file, "--out", tmp_path, "--resume")
+    assert_same(tmp_path, whole, stage)
+
+
+def stop_once(there, *arguments):
+    """Run a command here, and send this process SIGTERM as soon as there is what `there` looks for."""
+
+    def watch():
+        while not there() and not ended.is_set():
+            time.sleep(0.005)
+        if not ended.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    ended, watcher = threading.Event(), threading.Thread(target=watch)
+    old = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a signal that comes late must not end the tests
+    watcher.start()
+    try:
+        return attempt(*arguments)
+    finally:
+        ended.set()
+        watcher.join()
+        signal.signal(signal.SIGTERM, old)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stopped_then_killed_then_resumed_is_the_same(stage, run_file, whole, tmp_path):
+    """On two ranks, as users start them."""
+    arguments = ["-m", f"freqbias.{stage}", run_file, "--out", tmp_path]
+    process = launch.start(*arguments, ranks=2)
     wait_for(process, lambda: outputs(tmp_path, stage) >= 3)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
@@ -62,7 +95,7 @@ def test_stopped_then_killed_then_resumed_is_the_same(stage, ranks, run_file, wh
     assert said.count("--resume") == 1
 
     reached = outputs(tmp_path, stage)
-    process = launch.start(*arguments, "--resume", ranks=ranks)
+    process = launch.start(*arguments, "--resume", ranks=2)
     wait_for(process, lambda: outputs(tmp_path, stage) >= reached + 3)
     kill_worker(process, tmp_path, stage)
     assert not (tmp_path / STAGES[stage]).exists(), "a reader sees a complete file or none"
@@ -73,23 +106,17 @@ def test_stopped_then_killed_then_resumed_is_the_same(stage, ranks, run_file, wh
 
 @pytest.mark.parametrize("operator", ["local", "data"])
 def test_each_start_may_have_another_number_of_ranks(operator, tmp_path):
-    path = tmp_path / "ranks.toml"
-    path.write_text(run_text(operator=operator, step=0.1))
+    path, out = tmp_path / "ranks.toml", tmp_path / "out"
+    path.write_text(run_text(operator=operator, step=0.5, end=12.0, outputs=12))
     here("pde", path, "--out", tmp_path / "whole")
-    arguments, reached = ["-m", "freqbias.pde", path, "--out", tmp_path / "out", "--resume"], 0
-    for ranks in (1, 2):
-        process = launch.start(*arguments, ranks=ranks)
-        wait_for(process, lambda: outputs(tmp_path / "out", "pde") >= reached + 3)  # noqa: B023
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
-        assert process.returncode in (75, 0), said  # 0: it came to its end before the signal reached it
-        reached = outputs(tmp_path / "out", "pde")
-        assert ranks == 1 or "going on after t = " in said, said
-        if process.returncode == 0:
-            break
-    done = launch.run(*arguments, ranks=3)
-    assert done.returncode == 0, done.stderr
-    assert_same(tmp_path / "out", tmp_path / "whole", "pde", atol=1e-8)  # conjugate gradients stop within theirs
+    before = 0
+    for ranks in (2, 3):
+        said = stop_at(9, path, out, ranks=ranks)
+        assert ("going on after t = " in said) == (ranks == 3), said
+        assert outputs(out, "pde") > before
+        before = outputs(out, "pde")
+    here("pde", path, "--out", out, "--resume")
+    assert_same(out, tmp_path / "whole", "pde", atol=1e-8)  # conjugate gradients stop within theirs
 
 
 def test_max_walltime_stops_with_75(run_file, tmp_path):

@@ -86,7 +86,7 @@ def on_two(run_file):
             text = text.replace(old, new)
         (folder / f"{name}.toml").write_text(text)
     commands = [["nn", folder / f"{name}.toml", "--out", folder / name, "-q", "--shard"] for name in changes]
-    return folder, dict(zip(changes, launch.run_all(commands, folder, ranks=2), strict=True))
+    return folder, dict(zip(changes, launch.run_all(commands, ranks=2), strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def test_lanczos_goes_on_from_the_products_it_has_made(operator, ranks, tmp_path
         with pytest.raises(StoppedEarly):
             run_pde(run, build(run), Store(tmp_path / "part"), resume=False, overwrite=False, stop=StopAt(kept + 1))
     else:
-        stop_after(kept, tmp_path, ranks)
+        stop_at(kept + 1, tmp_path / "run.toml", tmp_path / "part", ranks=ranks)
     counting = StopAt(10**9)
     run_pde(run, build(run), Store(tmp_path / "part"), resume=True, overwrite=False, stop=counting)
     resumed = Spectrum.load(tmp_path / "part" / "pde" / "spectrum.nc")
@@ -96,22 +96,24 @@ def test_lanczos_goes_on_from_the_products_it_has_made(operator, ranks, tmp_path
     np.testing.assert_allclose(resumed.error, expected.error, rtol=0, atol=1e-10 * np.abs(expected.error).max())
 
 
-def stop_after(kept, folder, ranks):
-    """The run file in the folder on so many ranks, to its stop after so many products."""
+def stop_at(look, run_file, out, *, ranks):
+    """Start the stage, or go on with it, on so many ranks, and stop it at the n-th look; what was printed."""
     stopping = """
         import sys
         from pathlib import Path
         from freqbias.problem import build, load
         from freqbias.pde.stage import run_pde
-        from freqbias.runtime import Store, exit_code_of
+        from freqbias.runtime import Store, configure, exit_code_of
         from tests.pde.test_stage import StopAt
 
+        configure()
         run = load(Path(sys.argv[1]))
-        flags = {"resume": False, "overwrite": False, "stop": StopAt(int(sys.argv[3]) + 1)}
+        flags = {"resume": True, "overwrite": False, "stop": StopAt(int(sys.argv[3]))}
         sys.exit(exit_code_of(lambda: run_pde(run, build(run), Store(Path(sys.argv[2])), **flags)))
     """
-    done = launch.run(*launch.code(stopping), folder / "run.toml", folder / "part", kept, ranks=ranks)
+    done = launch.run_together(stopping, run_file, out, look, ranks=ranks)
     assert done.returncode == 75, done.stderr
+    return done.stderr
 
 
 def test_a_refined_run_that_is_gone_on_with_says_that_it_starts_anew(tmp_path, caplog):
