@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import typer
 
@@ -54,8 +55,8 @@ def attempt(*arguments: object) -> Said:
 
 def run_program(text: str, arguments: list[str]) -> Said:
     """A program in this process: exit code, and what was printed."""
-    sys.argv = ["-c", *arguments]
     with (
+        patch.object(sys, "argv", ["-c", *arguments]),
         logger_as_it_was(),
         contextlib.redirect_stderr(io.StringIO()) as err,
         contextlib.redirect_stdout(io.StringIO()) as out,

@@ -33,7 +33,7 @@ INTEGRATORS = get_args(Pde.model_fields["integrator"].annotation)
 TRAINING_KEYS = {"sgd": {"training_keys": "batch = 20"}, "adam": {"training_step": 0.001, "end": 1.0}}
 TRAININGS = get_args(Training.model_fields["integrator"].annotation)
 OPERATORS = get_args(Pde.model_fields["operator"].annotation)
-STEPS = {"crank-nicolson": 0.25, "backward-euler": 0.25}
+STEPS = {"crank-nicolson": 0.5, "backward-euler": 0.5}
 RANKS = (1, 2, 3)
 IN_START_UP = 0.2  # of the kills, at an instant before anything is written
 ROUNDING = 1e-8  # over the start: conjugate gradients stop within their tolerance, wherever the partition makes them

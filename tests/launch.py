@@ -121,7 +121,12 @@ def run_all(commands: list[list[object]], *, ranks: int, timeout: float = 300) -
 
 
 def run_together(text: str, *arguments: object, ranks: int, timeout: float = 60) -> Said:
-    """Run an indented program in the processes that stay; it must leave no library changed."""
+    """Run an indented program in the processes that stay, or in this one if `ranks` is 1; it must leave no library
+    changed."""
+    from tests.batch import run_program
+
+    if ranks == 1:
+        return run_program(textwrap.dedent(text), [*map(str, arguments)])
     program = {"program": textwrap.dedent(text), "arguments": [*map(str, arguments)]}
     return _joined([each for (each,) in resident(ranks).ask(program, timeout)])
 
