@@ -19,7 +19,7 @@ from tests.bad_input.ranges import OUT_OF_RANGE
 from tests.bad_input.table import DATA, Case, cases, write
 from tests.batch import APP
 from tests.batch import attempt as attempt_command
-from tests.launch import MPIRUN, ROOT, environment, run_all
+from tests.launch import MPIRUN, ROOT, environment, run_all, run_together
 from tests.problem.run_files import every_key, table
 
 CASES = cases()
@@ -64,8 +64,7 @@ def serial(folder):
 def parallel(folder, tmp_path_factory):
     """What each row came to on each of two ranks."""
     before, report = content(folder), tmp_path_factory.mktemp("report") / "report.json"
-    driver = [str(MPIRUN), "-n", "2", sys.executable, "-m", "tests.bad_input.driver", str(folder), str(report)]
-    done = execute(driver, cwd=ROOT, timeout=300)
+    done = run_together("from tests.bad_input.driver import main; main()", folder, report, ranks=2, timeout=300)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
     assert content(folder) == before
     return json.loads(report.read_text())
