@@ -30,14 +30,8 @@ from petsc4py import PETSc
 from benchmarks.peers_case import DEGREE, Case, clock
 from freqbias.meshes import BoxPlan
 from freqbias.numerics import Grid
-from freqbias.pde import (
-    FILL_ORDERING,
-    TRANSFORM_SHARE,
-    IntegrationRecord,
-    LocalOperator,
-    ShiftInvertIntegrator,
-    fastest_rate,
-)
+from freqbias.pde import TRANSFORM_SHARE, IntegrationRecord, LocalOperator, ShiftInvertIntegrator, fastest_rate
+from freqbias.pde.linear_algebra import FILL_ORDERING
 from freqbias.problem import Gaussian, Network, Problem, waves
 
 HERE = Path(__file__).parent

@@ -2,4 +2,7 @@
 
 import lazy_loader
 
+from freqbias.libraries import explained
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__ = explained()(__getattr__)

@@ -1,5 +1,5 @@
-"""What the site takes from the program itself while MkDocs builds it: the keys of the run file, the commands and the
-gallery; and its formulas as MathML, which browsers draw without a script.
+"""What the site takes from the program itself while ProperDocs builds it: the keys of the run file, the commands and
+the gallery; and its formulas as MathML, which browsers draw without a script.
 
 A page asks for a part by a comment on a line of its own: <!-- keys: pde -->, <!-- commands -->, <!-- gallery -->.
 """
@@ -92,7 +92,7 @@ def gallery() -> str:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """The hook of MkDocs: the parts in place of their comments."""
+    """The hook of ProperDocs: the parts in place of their comments."""
     markdown = re.sub(r"^<!-- keys: (\w+) -->$", lambda found: keys(found[1]), markdown, flags=re.MULTILINE)
     for name, make in (("commands", commands), ("gallery", gallery)):
         comment = f"<!-- {name} -->"
@@ -101,7 +101,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """The hook of MkDocs: what stands between \\( \\) and \\[ \\] as MathML."""
+    """The hook of ProperDocs: what stands between \\( \\) and \\[ \\] as MathML."""
     for left, right, display in ((r"\(", r"\)", "inline"), (r"\[", r"\]", "block")):
         pattern = rf'(<(?:span|div) class="arithmatex">){re.escape(left)}(.*?){re.escape(right)}(</(?:span|div)>)'
         content = re.sub(

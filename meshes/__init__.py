@@ -1,5 +1,8 @@
-"""Frequency meshes: how far and how fine (`plan_mesh`), a description, and the DOLFINx mesh itself (`build`)."""
+"""Frequency meshes: `plan_mesh` chooses half-width and cell size, `build` makes the DOLFINx mesh."""
 
 import lazy_loader
 
+from freqbias.libraries import explained
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__ = explained()(__getattr__)

@@ -1,20 +1,25 @@
+from .box_plan import BoxPlan
 from .builder import build
+from .cell_types import CELL_TYPES, CellType
 from .description import cells_in_words, describe, vertices
-from .file import _quadrature
-from .layers import merged
-from .mesh_rule import plan_mesh, tail_radius
-from .plans import BoxPlan, FilePlan, LayeredPlan, MeshPlan
+from .file_plan import FilePlan
+from .half_width import tail_radius
+from .layered_plan import LayeredPlan
+from .layers import merge_nodes
+from .mesh_rule import plan_mesh
+from .plan import MeshPlan
 
 __all__ = [
+    "CELL_TYPES",
     "BoxPlan",
+    "CellType",
     "FilePlan",
     "LayeredPlan",
     "MeshPlan",
-    "_quadrature",
     "build",
     "cells_in_words",
     "describe",
-    "merged",
+    "merge_nodes",
     "plan_mesh",
     "tail_radius",
     "vertices",

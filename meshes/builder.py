@@ -11,29 +11,33 @@ import dolfinx.mesh
 import numpy as np
 import ufl
 
+from freqbias.meshes.box_plan import BoxPlan
+from freqbias.meshes.file_plan import FilePlan
+from freqbias.meshes.layered_plan import LayeredPlan
 from freqbias.meshes.layers import nodes_and_cells
-from freqbias.meshes.plans import BoxPlan, FilePlan, LayeredPlan, MeshPlan
+from freqbias.meshes.plan import MeshPlan
 
-Nodes = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+# Nodes (k, d) of the reference element -> points (n, d) and cells (c, k)
+Geometry = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def build(plan: MeshPlan, comm: MPI.Comm, *, half: bool = False) -> dolfinx.mesh.Mesh:
-    """The plan's mesh, or only its half xi_1 >= 0 (of symmetric plans); distributed over comm. Collective."""
+    """The mesh of a plan, distributed over comm. half: only xi_1 >= 0, for symmetric plans. Collective."""
     match plan:
         case BoxPlan():
             return _box(plan, comm, half=half)
         case LayeredPlan():
-            through = partial(nodes_and_cells, plan, half=half)
+            geometry = partial(nodes_and_cells, plan, half=half)
             order = 1 if plan.affine else plan.degree
-            return _curved(plan.cell_type, order, basix.LagrangeVariant.gll_warped, comm, through)
+            return _curved(plan.cell_type, order, basix.LagrangeVariant.gll_warped, comm, geometry)
         case FilePlan():
-            given = plan.points, plan.cells
-            return _curved(plan.cell_type, plan.order, basix.LagrangeVariant.equispaced, comm, lambda _: given)
+            from_file = plan.points, plan.cells
+            return _curved(plan.cell_type, plan.order, basix.LagrangeVariant.equispaced, comm, lambda _: from_file)
     raise TypeError(f"no mesh for a {type(plan).__name__}")
 
 
 def _box(plan: BoxPlan, comm: MPI.Comm, *, half: bool) -> dolfinx.mesh.Mesh:
-    """Built with cells of size 1, then moved to the mesh lines."""
+    """A box of cells of size 1, whose points are then moved to the mesh lines."""
     upper = np.array(plan.cells) // 2
     lower = -upper
     if half:
@@ -53,14 +57,14 @@ def _box(plan: BoxPlan, comm: MPI.Comm, *, half: bool) -> dolfinx.mesh.Mesh:
 
 
 def _curved(
-    cell_type: str, degree: int, variant: basix.LagrangeVariant, comm: MPI.Comm, nodes: Nodes
+    cell_type: str, degree: int, variant: basix.LagrangeVariant, comm: MPI.Comm, geometry: Geometry
 ) -> dolfinx.mesh.Mesh:
-    """From points and cells, which rank 0 makes from the reference nodes and hands out."""
+    """A mesh of Lagrange cells. Rank 0 makes the points and cells and distributes them."""
     cell = basix.CellType[cell_type]
     reference = np.asarray(basix.create_element(basix.ElementFamily.P, cell, degree, variant).points)
     dimension = reference.shape[1]
     if comm.rank == 0:
-        points, cells = nodes(reference)
+        points, cells = geometry(reference)
     else:
         points, cells = np.empty((0, dimension)), np.empty((0, len(reference)), dtype=np.int64)
     element = basix.ufl.element("Lagrange", cell_type, degree, lagrange_variant=variant, shape=(dimension,))

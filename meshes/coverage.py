@@ -1,39 +1,41 @@
-"""Whether a mesh that the user gives covers the frequencies that [density] draws."""
+"""Check that the user's mesh covers the frequencies that [density] draws."""
 
 import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.problem import Problem
 
-MOST_MISSING = 0.02  # of what is drawn
-ENOUGH = 0.99  # of it, where rho_w has no bounded support
+MAX_MISSING = 0.02  # largest share of the frequencies that may lie outside the mesh
+ADVISED_SHARE = 0.99  # share that the advised half-width covers, if rho_w has no bounded support
 GOLDEN = {1: 1.618033988749895, 2: 1.324717957244746, 3: 1.220744084605760}  # x^(d+1) = x + 1
 SAMPLES = 2**14
 
 
 def check_coverage(problem: Problem, missing: float) -> None:
-    """Raises InputError where more than MOST_MISSING of what is drawn lies outside a mesh."""
-    if missing <= MOST_MISSING:
+    """Raise InputError if more than MAX_MISSING of the drawn frequencies lie outside a mesh. missing: that share."""
+    if missing <= MAX_MISSING:
         return
     damping = problem.laws.damping
     if damping.compact:
         needed = damping.tail_radius(1e-12 * damping.maximum)
     else:
-        needed = float(np.quantile(_drawn(problem), ENOUGH))
+        needed = float(np.quantile(_drawn(problem), ADVISED_SHARE))
     raise InputError(
         f"it leaves out {round(100 * missing, 1):g} % of the frequencies that [density] draws; it must cover the "
         f"support, about |xi_i| <= {needed:.4g}"
     )
 
 
-def share_beyond(problem: Problem, half_width: float) -> float:
-    """The share of what is drawn that lies outside the box |xi_i| <= half_width, to about 1e-3."""
+def share_outside(problem: Problem, half_width: float) -> float:
+    """Share of the drawn frequencies outside the box |xi_i| <= half_width, to about 1e-3."""
     return float(np.mean(_drawn(problem) > half_width * (1 + 1e-9)))
 
 
 def _drawn(problem: Problem) -> np.ndarray:
-    """max_i |xi_i| of frequencies spread by rho_w [cycles/length], (SAMPLES,): from Kronecker's sequence, whose points
-    fill the unit cube evenly."""
+    """max_i |xi_i| of frequencies drawn from rho_w, (SAMPLES,) [cycles/length].
+
+    Kronecker's sequence takes the place of random numbers, since its points fill the unit cube evenly.
+    """
     d = problem.dimension
     unit = (0.5 + np.arange(SAMPLES)[:, None] * GOLDEN[d] ** -np.arange(1.0, d + 1)) % 1
     return np.abs(problem.density.from_unit_cube(unit)).max(axis=1)

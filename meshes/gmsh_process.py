@@ -1,5 +1,7 @@
-"""python -P msh.py IN.msh OUT.vtk: Gmsh reads one and writes the other. By its path and with -P, so that no file of the
-folder that the user is in is taken for a module."""
+"""python -P gmsh_process.py IN.msh OUT.vtk: convert a mesh with Gmsh.
+
+Started by its path and with -P: otherwise Python would import modules from files in the user's current folder.
+"""
 
 import sys
 

@@ -16,7 +16,7 @@ def leading_mode(kernel: Apply, start: np.ndarray, *, products: int = PRODUCTS) 
         lanczos.step()
         if lanczos.beta[-1] == 0:
             break
-    values, vectors = lanczos.spectrum()
+    values, vectors = lanczos.ritz_pairs()
     return MARGIN * float(values[-1]), lanczos.combine(vectors[:, -1:].T)[0]
 
 

@@ -47,7 +47,7 @@ def run_ntk(
     made are stored.
     """
     flags = {"resume": resume, "overwrite": overwrite, "stop": stop, "plan": plan}
-    on_root(_run_ntk, run, problem, store, share=False, **flags)
+    on_root(_run_ntk, run, problem, store, broadcast=False, **flags)
 
 
 def _run_ntk(
@@ -73,10 +73,10 @@ def _run_ntk(
         store.save_run_file(resolved(run), every_stage_keys(run))
         empirical = EmpiricalKernel(problem, device=plan.device, backend=plan.backend)
         for name in KERNELS:
-            if name not in stage.parts():
+            if name not in stage.checkpoints():
                 kernel = empirical if name == "empirical" else InfiniteWidthKernel(problem)
                 errors, meta = _predict(stage, plan, name, kernel, empirical.start, run.training_tolerance, stop)
-                stage.save_part(name, errors, **meta)
+                stage.save_checkpoint(name, errors, **meta)
             _write(stage, plan, name)
         stage.finish(versions={"torch": torch.__version__})
     log.info("ntk: wrote %s", stage.folder)
@@ -91,12 +91,12 @@ def _predict(
         nonlocal kept
         stopping = stop.requested()
         if lanczos.steps and (stopping or time.monotonic() - kept > EVERY):
-            stage.save_part(part, asdict(lanczos.saved_basis()))
+            stage.save_checkpoint(part, asdict(lanczos.saved_basis()))
             kept = time.monotonic()
         if stopping:
             stop.check()
 
-    saved_basis = Basis(**stage.load_part(part)[0]) if part in stage.parts() else None
+    saved_basis = Basis(**stage.load_checkpoint(part)[0]) if part in stage.checkpoints() else None
     training, taylor = (
         LinearisedTraining(kernel, start, saved_basis=saved_basis, callback=callback),
         plan.integrator.taylor,
@@ -127,7 +127,7 @@ def _file(name: str, kind: str) -> str:
 
 
 def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
-    errors, meta = stage.load_part(name)
+    errors, meta = stage.load_checkpoint(name)
     problem, network = plan.problem, plan.problem.network
     about = {"kernel": name, "seed": problem.seed, **meta, "freqbias": version_of("freqbias")}
     if name == "empirical":

@@ -16,13 +16,13 @@ import torch.distributed as dist
 from freqbias.runtime import (
     TORCH_TIMEOUT,
     SerialWorld,
-    backends,
+    local_size,
     on_root,
     rank,
     size,
-    size_here,
     threads,
     threads_alone,
+    torch_backend,
     world,
 )
 
@@ -67,7 +67,7 @@ class Sharded(Shards):
         if not dist.is_initialized():  # torchrun's processes have met already
             meeting = on_root(_meeting_place)
             dist.init_process_group(
-                backends(), init_method=meeting, rank=rank(), world_size=size(), timeout=TORCH_TIMEOUT
+                torch_backend(), init_method=meeting, rank=rank(), world_size=size(), timeout=TORCH_TIMEOUT
             )
 
     def device(self, device: torch.device) -> torch.device:
@@ -75,7 +75,7 @@ class Sharded(Shards):
 
     def share(self, device: torch.device) -> float:
         devices = torch.cuda.device_count() if device.type == "cuda" else 1
-        return ceil(size_here() / devices) / size()
+        return ceil(local_size() / devices) / size()
 
     def total(self, part: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
         try:
@@ -95,7 +95,7 @@ def among_all() -> Shards:
 
 def _meeting_place() -> str:
     """Where the processes find rank 0: a port that was free a moment ago."""
-    host = "localhost" if size_here() == size() else socket.gethostname()
+    host = "localhost" if local_size() == size() else socket.gethostname()
     with socket.socket() as free:
         free.bind(("", 0))
         return f"tcp://{host}:{free.getsockname()[1]}"

@@ -47,7 +47,7 @@ def run_nn(
     if shard:
         work(among_all())
     else:
-        on_root(work, Shards(), share=False, plan=plan)
+        on_root(work, Shards(), broadcast=False, plan=plan)
 
 
 def _run_nn(
@@ -70,7 +70,7 @@ def _run_nn(
         return
     if plan is None:  # refuses before anything is written
         plan = plan_training(problem, run.training, tolerance=run.training_tolerance, shards=shards)
-    stage = on_root(store.open, "nn", comm=comm, share=False, **flags)
+    stage = on_root(store.open, "nn", comm=comm, broadcast=False, **flags)
     try:
         if comm.bcast(stage is not None and stage.finished):  # by another process, meanwhile
             return
@@ -86,7 +86,7 @@ def _run_nn(
 def _train(stage: Stage | None, plan: TrainingPlan, stop: StopRequest) -> StepControl:
     """Train to the end, from an earlier run's state if there is one. Returns the pace at its end."""
     comm = plan.shards.comm
-    last, oldest = on_root(_last_checkpoint, stage, plan, comm=comm, share=False) or (None, 0)  # too large to share
+    last, oldest = on_root(_last_checkpoint, stage, plan, comm=comm, broadcast=False) or (None, 0)  # too large to share
     saved, best = time.monotonic(), None
     try:
         with _shown(stage, plan, last) as show:
@@ -119,7 +119,7 @@ def _shown(
 
 def _save_output(stage: Stage, snapshot: TrainingSnapshot) -> None:
     assert snapshot.output is not None
-    stage.save_part(_output(snapshot.output), snapshot.errors(), loss=snapshot.loss)
+    stage.save_checkpoint(_output(snapshot.output), snapshot.errors(), loss=snapshot.loss)
 
 
 def _save(stage: Stage | None, name: str, snapshot: TrainingSnapshot, comm: Any, **more: Any) -> None:
@@ -127,7 +127,7 @@ def _save(stage: Stage | None, name: str, snapshot: TrainingSnapshot, comm: Any,
 
     def save() -> None:
         assert stage is not None and checkpoint is not None  # on rank 0
-        stage.save_part(name, checkpoint.arrays, **checkpoint.meta, **more)
+        stage.save_checkpoint(name, checkpoint.arrays, **checkpoint.meta, **more)
 
     on_root(save, comm=comm)
 
@@ -139,7 +139,7 @@ def _keep_for_another_step(stage: Stage | None, best: TrainingSnapshot, comm: An
 
     def allow() -> None:
         assert stage is not None  # on rank 0
-        stage.may_change("training.step", "training.tolerance")
+        stage.allow_changes("training.step", "training.tolerance")
 
     on_root(allow, comm=comm)
     log.info(
@@ -150,12 +150,14 @@ def _keep_for_another_step(stage: Stage | None, best: TrainingSnapshot, comm: An
 def _last_checkpoint(stage: Stage, plan: TrainingPlan) -> tuple[TrainingCheckpoint | None, int]:
     """What to go on from, None where that is the start, and which of STATES to replace first. A state counts if all
     outputs before it are there."""
-    kept = stage.parts()
-    states = {index: TrainingCheckpoint(*stage.load_part(name)) for index, name in enumerate(STATES) if name in kept}
+    kept = stage.checkpoints()
+    states = {
+        index: TrainingCheckpoint(*stage.load_checkpoint(name)) for index, name in enumerate(STATES) if name in kept
+    }
     for index in sorted(states, key=lambda index: states[index].step, reverse=True):
         last = _with_another_step(states[index], plan)
         schedule = last.step_control.schedule(plan.problem.times)
-        reached = np.searchsorted(schedule.outputs, last.step, side="right")
+        reached = np.searchsorted(schedule.output_steps, last.step, side="right")
         if all(_output(k) in kept for k in range(reached)):
             log.info("nn: going on after step %d of %d", last.step, schedule.steps)
             return last, 1 - index
@@ -181,7 +183,7 @@ def _with_another_step(last: TrainingCheckpoint, plan: TrainingPlan) -> Training
 
 
 def _finish(stage: Stage, plan: TrainingPlan, step_control: StepControl) -> None:
-    outputs = [stage.load_part(_output(k)) for k in range(len(plan.problem.times))]
+    outputs = [stage.load_checkpoint(_output(k)) for k in range(len(plan.problem.times))]
     history = plan.history(
         [arrays for arrays, _ in outputs], np.array([meta["loss"] for _, meta in outputs]), step_control
     )

@@ -35,7 +35,7 @@ def tensorboard(folder: Path, plan: TrainingPlan, *, step: int) -> Iterator[Call
         scalars = {"loss": snapshot.loss, "lambda_max": snapshot.step_control.lambda_max}
         schedule = snapshot.step_control.schedule(plan.problem.times)
         if snapshot.step < schedule.steps:
-            scalars["step"] = schedule.size(snapshot.step)
+            scalars["step"] = schedule.step_size(snapshot.step)
         if snapshot.step > last:
             scalars["seconds a step"] = (now - shown) / (snapshot.step - last)
         with writable(folder):

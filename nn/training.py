@@ -122,7 +122,7 @@ def trajectory(plan: TrainingPlan, *, last: TrainingCheckpoint | None = None) ->
                         plan, schedule, step, f"the loss is {current:.3g}, and was {network.start_loss:.3g}"
                     )
                 if step == step_control.due and (step < schedule.steps or step_control.z is not None):
-                    size = schedule.size(step - 1)
+                    size = schedule.step_size(step - 1)
                     step_control, schedule = _update_step_control(
                         plan, step_control, schedule, step, network.kernel_at(theta), warn=not unstable
                     )
@@ -135,7 +135,7 @@ def trajectory(plan: TrainingPlan, *, last: TrainingCheckpoint | None = None) ->
                         continue
                     progress.total = schedule.steps
                 if not again:
-                    output = schedule.output(step)
+                    output = schedule.output_index(step)
                     held_out = None if output is None else network.held_out_error(theta)
                     time_, memory = schedule.time(step), stepper.memory()
                     snapshot = TrainingSnapshot(
@@ -145,7 +145,7 @@ def trajectory(plan: TrainingPlan, *, last: TrainingCheckpoint | None = None) ->
                     progress.advance(step - progress.done, note=f"loss {current:.3g}")
                 if step == schedule.steps:
                     break
-                theta = stepper.advance(network.negative_gradient, theta, schedule.size(step), negative_gradient)
+                theta = stepper.advance(network.negative_gradient, theta, schedule.step_size(step), negative_gradient)
                 step, again = step + 1, False
     except FloatingPointError as failure:
         raise _diverged(plan, schedule, step, str(failure)) from failure
@@ -191,7 +191,7 @@ def train(problem: Problem, settings: Training | None = None, *, tolerance: floa
 
 
 def _diverged(plan: TrainingPlan, schedule: Schedule, step: int, what: str) -> ComputationError:
-    size = schedule.size(min(step, schedule.steps - 1))
+    size = schedule.step_size(min(step, schedule.steps - 1))
     if plan.settings.step == "auto":
         remedy = 'from step = "auto": give [training] a smaller step or tolerance, or [network] a larger width'
     else:

@@ -62,7 +62,7 @@ class TrainingPlan:
 
     def warn(self) -> None:
         """Say aloud what may surprise in the results."""
-        z = self.schedule.longest * self.lambda_max
+        z = self.schedule.max_step_size * self.lambda_max
         if not self.integrator.damps(z):
             unstable = (
                 "nn: step * lambda_max = %.3g, where %s is unstable: expect divergence, or to be far from the flow"

@@ -1,5 +1,5 @@
-"""What both sides compute with: the Fourier convention, sample sites, non-uniform transforms, and functions of a
-symmetric operator by Lanczos."""
+"""Numerics shared by equation and network: the Fourier convention, sample sites, non-uniform transforms, and functions
+of a symmetric operator by the Lanczos method."""
 
 import lazy_loader
 

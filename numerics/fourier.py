@@ -7,13 +7,13 @@ rho_data = mean_j delta(x - x_j),
 
     v(xi) = F[u rho_data](xi) = mean_j u(x_j) exp(-2 pi i xi.x_j).
 
-Libraries disagree on the sign and on the 2 pi; everything in this project that calls one takes both from here.
+Libraries disagree on the sign and on the factor 2 pi. Each call of a library takes both from here.
 """
 
 import numpy as np
 
-SIGN = -1  # of the exponent of F
-SMOOTH = 25.0  # beta of the cut-off
+SIGN = -1  # of the exponent in F
+FLAT_TOP_BETA = 25.0
 
 
 def phase(frequencies: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -22,24 +22,27 @@ def phase(frequencies: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def transform(values: np.ndarray, positions: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """v(xi_i) = mean_j u(x_j) exp(-2 pi i xi_i.x_j) as the direct sum: the definition, O(n N), for small data and
-    tests.
+    """v(xi_i) = mean_j u(x_j) exp(-2 pi i xi_i.x_j) by direct summation in O(n N), for small data and tests.
 
     values (..., N), positions (N, d) [length], frequencies (n, d) [cycles/length]; returns complex (..., n).
-    The fast version of the same sum is `numerics.transform_between`.
+    For a fast transform see `freqbias.numerics.make_transform`.
     """
     return values @ phase(frequencies, positions).T / len(positions)
 
 
 def flat_top(z: np.ndarray, end: float) -> np.ndarray:
-    """A smooth cut-off of (n,) lags: 1 for |z| <= 1, 0 from |z| = end on; between the integral from there of
-    exp(beta sqrt(1 - y^2)), whose spectrum is nearly the narrowest for its accuracy, exp(-beta)."""
+    """A smooth cut-off at lags z (n,): 1 for |z| <= 1, 0 for |z| >= end. Between them it is
+
+        int_y^1 exp(beta sqrt(1 - y'^2)) dy' / int_-1^1 exp(beta sqrt(1 - y'^2)) dy',    |z| = 1 + (end - 1) (y + 1)/2.
+
+    Its spectrum is nearly as narrow as possible at the accuracy exp(-beta), beta = `FLAT_TOP_BETA`.
+    """
     s = ((np.abs(z) - 1) / (end - 1))[:, None]
     t, weight = np.polynomial.legendre.leggauss(64)
 
     def integral(s: np.ndarray) -> np.ndarray:
         y = 1 - (1 - s) * (1 - t)
-        return (1 - s[:, 0]) * (np.exp(SMOOTH * (np.sqrt(1 - y**2) - 1)) @ weight)
+        return (1 - s[:, 0]) * (np.exp(FLAT_TOP_BETA * (np.sqrt(1 - y**2) - 1)) @ weight)
 
     falling = (s[:, 0] > 0) & (s[:, 0] < 1)
     result = (s[:, 0] <= 0).astype(float)

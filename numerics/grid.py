@@ -1,4 +1,4 @@
-"""The cell-centred uniform grid on which samples usually lie."""
+"""The uniform grid of samples at cell centres."""
 
 from dataclasses import dataclass
 from math import prod
@@ -10,10 +10,9 @@ from freqbias.numerics.sites import Sites
 
 @dataclass(frozen=True)
 class Grid(Sites):
-    """x_q = (q + 1/2) h - extent/2 on each axis, q = 0 .. n-1, h = extent/n: the cell centres of [-extent/2,
-    extent/2)^d.
+    """The cell centres of a box around 0: x_q = (q + 1/2) h - extent/2 on each axis, q = 0 .. n-1, h = extent/n.
 
-    shape: points per axis; extent: length of the box per axis [length]. Samples are in C order: array axis 0 is x_1.
+    shape: points per axis. extent: length of the box per axis [length]. Samples are in C order: array axis 0 is x_1.
     """
 
     shape: tuple[int, ...]
@@ -34,12 +33,12 @@ class Grid(Sites):
 
     @property
     def volume(self) -> float:
-        """prod_i extent_i: the volume of the box [length^d]."""
+        """prod_i extent_i, the volume of the box [length^d]."""
         return prod(self.extent)
 
     @property
     def nyquist(self) -> np.ndarray:
-        """n_i / (2 extent_i), shape (d,) [cycles/length]: beyond it frequencies alias."""
+        """n_i / (2 extent_i), shape (d,) [cycles/length]; higher frequencies alias."""
         return np.array(self.shape) / (2 * np.array(self.extent))
 
     @property
@@ -47,16 +46,16 @@ class Grid(Sites):
         """max_j |x_j,i| per axis, shape (d,) [length]."""
         return np.array([np.abs(axis).max() for axis in self.axes()])
 
-    def peak_density(self, frequency: float, *, apart: bool = False) -> float:
-        """1 / volume: they fill the box evenly."""
+    def peak_density(self, frequency: float, *, exclude_coincident: bool = False) -> float:
+        """1 / volume, because the samples fill the box evenly."""
         return 1 / self.volume
 
     def axes(self) -> list[np.ndarray]:
-        """The coordinates along each axis: d arrays of shape (n_i,) [length]."""
+        """The coordinates on each axis: d arrays of shape (n_i,) [length]."""
         return [
             (np.arange(n) + 0.5) * (extent / n) - extent / 2 for n, extent in zip(self.shape, self.extent, strict=True)
         ]
 
     def positions(self) -> np.ndarray:
-        """All samples x_j, shape (N, d) [length], in C order."""
+        """All positions x_j, shape (N, d) [length], in C order."""
         return np.stack([axis.ravel() for axis in np.meshgrid(*self.axes(), indexing="ij")], axis=-1)

@@ -1,7 +1,7 @@
-"""The exponential of a symmetric operator by Lanczos, with full reorthogonalisation.
+"""Exponentials of symmetric operators by the Lanczos method, with full reorthogonalisation.
 
-Vectors are real arrays; under MPI they are the local parts, and `dot` sums over the ranks. One basis serves every
-output time.
+Vectors are real arrays. Under MPI they are the local parts, and `dot` sums over the ranks. One Krylov space serves all
+output times.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,15 +15,14 @@ from freqbias.errors import ComputationError
 Apply = Callable[[np.ndarray], np.ndarray]  # (n,) -> (n,)
 Dot = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (k, n), (n,) -> (k,)
 
-Callback = Callable[["Lanczos"], None]  # called before a product; what it raises ends the work, the basis being whole
+Callback = Callable[["Lanczos"], None]  # called before each product with a complete basis; an exception ends the work
 
-BREAKDOWN = 1e-14  # beta below this times the norm of A v: the Krylov space is invariant, and the result exact
+BREAKDOWN = 1e-14  # if beta_m < BREAKDOWN |S v_m|, the Krylov space is invariant and the result exact
 
 
 @dataclass(frozen=True)
 class Evolution:
-    """u evolved to the output times, (T, n); steps: products made; error: the bound or estimate reached, relative
-    to |u|."""
+    """values: u at the output times, (T, n); steps: number of products; error: bound or estimate, relative to |u|."""
 
     values: np.ndarray
     steps: int
@@ -32,7 +31,7 @@ class Evolution:
 
 @dataclass(frozen=True)
 class Basis:
-    """A Krylov space that can be gone on from: vectors (m + 1, n), v_{m+1} included; alpha (m,), beta (m,)."""
+    """A Krylov space that a later `Lanczos` can extend: vectors v_1 .. v_{m+1}, (m + 1, n); alpha (m,), beta (m,)."""
 
     vectors: np.ndarray
     alpha: np.ndarray
@@ -40,13 +39,13 @@ class Basis:
 
 
 class Lanczos:
-    """S V_m = V_m T_m + beta_m v_{m+1} e_m^T for S = apply M symmetric in the inner product of M, in which V_m is
-    orthonormal; `step` appends one column to V and T.
+    """The Lanczos recurrence in the inner product (u, v) = u^T M v, for an operator S that is symmetric in it:
 
-    apply takes M v to S v; without `mass`, M is the identity. M V_m is kept beside V_m, so that each step makes one
-    product with M. known: the basis that an earlier one left, from the same start, to go on from.
-    Source: Golub and Van Loan, Matrix Computations, section 10.1; the three-term recurrence, then Gram-Schmidt
-    against the whole basis.
+        S V_m = V_m T_m + beta_m v_{m+1} e_m^T,    V_m^T M V_m = I,    T_m = tridiag(beta_{k-1}, alpha_k, beta_k).
+
+    apply: maps M v to S v. mass: maps v to M v; by default M = I. M V_m is stored beside V_m, so that each step takes
+    one product with M. saved_basis: of an earlier run from the same start, to be extended.
+    Source: Golub and Van Loan, Matrix Computations, section 10.1.
     """
 
     def __init__(
@@ -59,62 +58,71 @@ class Lanczos:
         saved_basis: Basis | None = None,
     ) -> None:
         self._apply, self._mass, self._dot = apply, mass, dot
-        image = start if mass is None else mass(start)
-        self.norm = float(np.sqrt(dot(image[None, :], start)[0]))
+        mass_start = start if mass is None else mass(start)
+        self.norm = float(np.sqrt(dot(mass_start[None, :], start)[0]))
         self.alpha: list[float] = [] if saved_basis is None else saved_basis.alpha.tolist()
         self.beta: list[float] = [] if saved_basis is None else saved_basis.beta.tolist()
         if saved_basis is not None:
             self.basis = saved_basis.vectors
-            self._images = self.basis if mass is None else np.array([mass(v) for v in self.basis])
+            self._mass_basis = self.basis if mass is None else np.array([mass(v) for v in self.basis])
         elif self.norm != 0:
             self.basis = start[None, :] / self.norm
-            self._images = self.basis if mass is None else image[None, :] / self.norm
+            self._mass_basis = self.basis if mass is None else mass_start[None, :] / self.norm
 
     def step(self) -> None:
-        """One product with S. Raises ComputationError where it gives NaN or infinity."""
-        m = len(self.alpha)
-        basis, images = self.basis[: m + 1], self._images[: m + 1]
-        vector = self._apply(images[m])
-        alpha = float(self._dot(images[m:], vector)[0])
-        vector = vector - alpha * basis[m]
+        """One step of the recurrence, with one product with S:
+
+            alpha_m = v_m^T M S v_m,    r = S v_m - alpha_m v_m - beta_{m-1} v_{m-1},    r <- r - V_m V_m^T M r,
+            beta_m = |r|_M,             v_{m+1} = r / beta_m.
+
+        Raises ComputationError if S gives NaN or infinity.
+        """
+        m = len(self.alpha)  # from 0: V[m] is v_{m+1} of the formulas
+        V, MV = self.basis[: m + 1], self._mass_basis[: m + 1]
+        r = self._apply(MV[m])
+        alpha = float(self._dot(MV[m:], r)[0])
+        r = r - alpha * V[m]
         if m > 0:
-            vector -= self.beta[-1] * basis[m - 1]
-        coefficients = self._dot(images, vector)
-        vector -= coefficients @ basis
-        image = vector if self._mass is None else self._mass(vector)
-        beta = float(np.sqrt(self._dot(image[None, :], vector)[0]))
+            r -= self.beta[-1] * V[m - 1]
+        corrections = self._dot(MV, r)
+        r -= corrections @ V
+        Mr = r if self._mass is None else self._mass(r)
+        beta = float(np.sqrt(self._dot(Mr[None, :], r)[0]))
         if not np.isfinite(alpha + beta):
             raise ComputationError(
-                f"Lanczos step {m + 1}: the operator gave a value that is not finite; check the data and the laws"
+                f"Lanczos step {m + 1}: the operator gave NaN or infinity; check the data and the laws"
             )
-        alpha += float(coefficients[m])
-        scale = np.linalg.norm([alpha, beta, self.beta[-1] if m > 0 else 0.0])  # of S v_m
+        alpha += float(corrections[m])
+        scale = np.linalg.norm([alpha, beta, self.beta[-1] if m > 0 else 0.0])  # |S v_m|_M
         self.alpha.append(alpha)
         self.beta.append(beta if beta > BREAKDOWN * scale else 0.0)
         if self.beta[-1] > 0:
-            self.basis = _with_row(self.basis, m + 1, vector / beta)
-            self._images = self.basis if self._mass is None else _with_row(self._images, m + 1, image / beta)
+            self.basis = _with_row(self.basis, m + 1, r / beta)
+            self._mass_basis = self.basis if self._mass is None else _with_row(self._mass_basis, m + 1, Mr / beta)
 
     @property
     def steps(self) -> int:
+        """m, the number of steps made."""
         return len(self.alpha)
 
-    def spectrum(self, m: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Eigenvalues (m,) and eigenvectors (m, m) of T_m; by default m is the number of steps."""
+    def ritz_pairs(self, m: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues (m,), ascending, and eigenvectors (m, m) of T_m; by default after all steps."""
         m = m or self.steps
         return eigh_tridiagonal(np.array(self.alpha[:m]), np.array(self.beta[: m - 1]))
 
-    def iterate(self, most: int, callback: Callback) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-        """beta_m, and eigenvalues and eigenvectors of T_m, for m = 1, 2, ..., most: a step where m asks for one, and
-        `watch` before it."""
-        for m in range(1, most + 1):
+    def iterate(self, max_steps: int, callback: Callback) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+        """beta_m, eigenvalues and eigenvectors of T_m for m = 1 .. max_steps.
+
+        Steps are made as needed, each after a call of `callback`.
+        """
+        for m in range(1, max_steps + 1):
             if m > self.steps:
                 callback(self)
                 self.step()
-            yield self.beta[m - 1], *self.spectrum(m)
+            yield self.beta[m - 1], *self.ritz_pairs(m)
 
     def saved_basis(self) -> Basis:
-        """What another `Lanczos` can go on from."""
+        """The Krylov space, for a later `Lanczos` to extend."""
         return Basis(self.basis[: self.steps + 1], np.array(self.alpha), np.array(self.beta))
 
     def combine(self, coefficients: np.ndarray) -> np.ndarray:
@@ -122,11 +130,11 @@ class Lanczos:
         return coefficients @ self.basis[: coefficients.shape[1]]
 
 
-def _with_row(rows: np.ndarray, place: int, row: np.ndarray) -> np.ndarray:
-    """rows with one more at `place`, longer in good time: (k, n) -> (k or more, n)."""
-    if place == len(rows):
-        rows = np.concatenate([rows, np.empty((max(16, place), len(row)))])
-    rows[place] = row
+def _with_row(rows: np.ndarray, index: int, row: np.ndarray) -> np.ndarray:
+    """rows with `row` at this index; memory grows geometrically: (k, n) -> (k or more, n)."""
+    if index == len(rows):
+        rows = np.concatenate([rows, np.empty((max(16, index), len(row)))])
+    rows[index] = row
     return rows
 
 
@@ -140,26 +148,29 @@ def exponential(
     callback: Callback = lambda lanczos: None,
     max_steps: int = 500,
 ) -> Evolution:
-    """exp(-t A) u for a positive semidefinite A, at each of `times` (T,).
+    """exp(-t A) u at each of `times` (T,), for a positive semidefinite A.
 
-    Stops when, at every output time, beta_m |e_m^T t phi_1(-t T_m) e_1| <= tolerance, phi_1(z) = (e^z - 1)/z: an
-    upper bound of the error over |u|. Raises ComputationError when that takes more than max_steps products.
+    Stops when the bound of the error, relative to |u|, is at most `tolerance` at every output time:
+
+        beta_m |e_m^T t phi_1(-t T_m) e_1|,    phi_1(z) = (e^z - 1) / z.
+
+    Raises ComputationError if that takes more than `max_steps` products.
     Source: Saad, SIAM J. Numer. Anal. 29 (1992); Hochbruck and Lubich, SIAM J. Numer. Anal. 34 (1997).
     """
     lanczos = Lanczos(apply, start, saved_basis=saved_basis)
     if lanczos.norm == 0:
         return Evolution(np.zeros((len(times), len(start))), 0, 0.0)
     bound = np.inf
-    for beta, found, vectors in lanczos.iterate(max_steps, callback):
-        eigenvalues = np.maximum(found, np.finfo(float).tiny)  # A is semidefinite; rounding may not be
-        decay = -np.expm1(-np.outer(times, eigenvalues)) / eigenvalues  # t phi_1(-t lambda), (T, m)
-        bound = beta * np.abs(decay @ (vectors[-1] * vectors[0])).max()
+    for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
+        eigenvalues = np.maximum(ritz_values, np.finfo(float).tiny)  # rounding may make them negative
+        t_phi_1 = -np.expm1(-np.outer(times, eigenvalues)) / eigenvalues  # t phi_1(-t lambda), (T, m)
+        bound = beta * np.abs(t_phi_1 @ (vectors[-1] * vectors[0])).max()
         if bound <= tolerance:
             coefficients = (np.exp(-np.outer(times, eigenvalues)) * vectors[0]) @ vectors.T
-            return Evolution(lanczos.norm * lanczos.combine(coefficients), len(found), float(bound))
+            return Evolution(lanczos.norm * lanczos.combine(coefficients), len(eigenvalues), float(bound))
     raise ComputationError(
-        f"Lanczos: error bound {bound:.1e} after {max_steps} steps, asked {tolerance:.1e}; ask for shorter times "
-        f"or a larger tolerance"
+        f"Lanczos: error bound {bound:.1e} after {max_steps} steps is above the tolerance {tolerance:.1e}; "
+        "use shorter times or a larger tolerance"
     )
 
 
@@ -176,29 +187,29 @@ def shift_invert_exponential(
     callback: Callback = lambda lanczos: None,
     max_steps: int = 100,
 ) -> Evolution:
-    """exp(-t M^-1 A) w for positive semidefinite A, at each of `times` (T,), from solve: b -> (M + shift A)^-1 b.
+    """exp(-t M^-1 A) w at each of `times` (T,), for a positive semidefinite A. solve: b -> (M + shift A)^-1 b.
 
-    Lanczos on S = (M + shift A)^-1 M in the inner product of M; an eigenvalue theta of S is 1 / (1 + shift lambda).
-    Stops when the coefficient vectors of steps m and m - 3 differ by at most `tolerance` relative to |w|_M at all
-    times. Raises ComputationError after max_steps solves.
+    Lanczos for S = (M + shift A)^-1 M in the inner product of M. An eigenvalue lambda of M^-1 A becomes the eigenvalue
+    theta = 1 / (1 + shift lambda) of S. Stops when the coefficients of steps m and m - 3 differ by at most `tolerance`,
+    relative to |w|_M, at every output time. Raises ComputationError after `max_steps` solves.
     Source: van den Eshof and Hochbruck, SIAM J. Sci. Comput. 27 (2006).
     """
     lanczos = Lanczos(solve, start, mass=mass, dot=dot, saved_basis=saved_basis)
     if lanczos.norm == 0:
         return Evolution(np.zeros((len(times), len(start))), 0, 0.0)
-    history: list[np.ndarray] = []
+    history: list[np.ndarray] = []  # the coefficients of each step
     change = np.inf
-    for beta, found, vectors in lanczos.iterate(max_steps, callback):
-        theta = np.clip(found, np.finfo(float).tiny, 1.0)
+    for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
+        theta = np.clip(ritz_values, np.finfo(float).tiny, 1.0)
         coefficients = (np.exp(-np.outer(times, (1 / theta - 1) / shift)) * vectors[0]) @ vectors.T
         history.append(coefficients)
-        if len(found) > 3:
+        if len(theta) > 3:
             earlier = np.pad(history[-4], ((0, 0), (0, 3)))
             change = float(np.linalg.norm(coefficients - earlier, axis=1).max())
         if change <= tolerance or beta == 0:
             values = lanczos.norm * lanczos.combine(coefficients)
-            return Evolution(values, len(found), 0.0 if beta == 0 else change)
+            return Evolution(values, len(theta), 0.0 if beta == 0 else change)
     raise ComputationError(
-        f"shift-and-invert Lanczos: change {change:.1e} after {max_steps} solves, asked {tolerance:.1e}; ask for "
-        f"a larger tolerance"
+        f"shift-and-invert Lanczos: the last change is {change:.1e} after {max_steps} solves, above the tolerance "
+        f"{tolerance:.1e}; use a larger tolerance"
     )

@@ -1,72 +1,73 @@
-"""Steps in time that land on every output time."""
+"""Time steps that hit every output time."""
 
 import numpy as np
 
-MOST_STEPS = 1e12
+MAX_STEPS = 1e12
 
 
 class Schedule:
-    """Steps that land on every output time: each interval between two is cut into ceil(interval / longest) equal steps.
+    """Steps that hit every output time: an interval between two of them is cut into ceil(interval / max_step_size)
+    equal steps.
 
-    counts, sizes (T - 1,): how many steps each interval takes, and their length in time; after `recut` there are more
-    intervals. outputs (T,): the step at which each output time is reached. Raises OverflowError where that makes more
-    than `MOST_STEPS`.
+    times (T,): the output times, ascending. step_counts, step_sizes (T - 1,): number and size of the steps in each
+    interval; `replan` adds intervals. output_steps (T,): the number of steps after which each output time is reached.
+    Raises OverflowError for more than `MAX_STEPS` steps.
     """
 
-    def __init__(self, times: np.ndarray, longest: float) -> None:
+    def __init__(self, times: np.ndarray, max_step_size: float) -> None:
         self._times = times
-        self._cut(times, _counts(times, longest))
+        self._cut(times, _step_counts(times, max_step_size))
 
-    def replan(self, step: int, longest: float) -> "Schedule":
-        """The same until after `step` steps, and what is left of it in steps of at most `longest`."""
-        now, begun = self.time(step), int(np.searchsorted(self._reached, step))
-        left = np.concatenate([[now], self._times[self._times > now]])
-        knots = np.concatenate([self._knots[:begun], left])
-        whole = np.diff(self._reached[:begun], append=step)  # the interval that `now` cuts ends there
-        replan = Schedule.__new__(Schedule)
-        replan._times = self._times
-        replan._cut(knots, np.concatenate([whole, _counts(left, longest)]))
-        return replan
+    def replan(self, step: int, max_step_size: float) -> "Schedule":
+        """A schedule with the same first `step` steps, and steps of at most `max_step_size` after them."""
+        now, begun = self.time(step), int(np.searchsorted(self._knot_steps, step))
+        remaining = np.concatenate([[now], self._times[self._times > now]])
+        knots = np.concatenate([self._knots[:begun], remaining])
+        counts_before = np.diff(self._knot_steps[:begun], append=step)  # the current interval ends at `now`
+        replanned = Schedule.__new__(Schedule)
+        replanned._times = self._times
+        replanned._cut(knots, np.concatenate([counts_before, _step_counts(remaining, max_step_size)]))
+        return replanned
 
-    def _cut(self, knots: np.ndarray, counts: np.ndarray) -> None:
-        if not counts.sum() <= MOST_STEPS:
-            raise OverflowError(f"{counts.sum():.3g} steps")
-        self._knots = knots
-        self.counts = counts.astype(int)
-        self.sizes = np.diff(knots) / self.counts
-        self._reached = np.concatenate([[0], np.cumsum(self.counts)])  # the step at which each knot is reached
-        self.outputs = self._reached[np.searchsorted(knots, self._times)]
+    def _cut(self, knots: np.ndarray, step_counts: np.ndarray) -> None:
+        if not step_counts.sum() <= MAX_STEPS:
+            raise OverflowError(f"{step_counts.sum():.3g} steps")
+        self._knots = knots  # the ends of all intervals
+        self.step_counts = step_counts.astype(int)
+        self.step_sizes = np.diff(knots) / self.step_counts
+        self._knot_steps = np.concatenate([[0], np.cumsum(self.step_counts)])  # number of steps before each knot
+        self.output_steps = self._knot_steps[np.searchsorted(knots, self._times)]
 
     @property
     def steps(self) -> int:
-        return int(self.outputs[-1])
+        """The number of all steps."""
+        return int(self.output_steps[-1])
 
     @property
-    def longest(self) -> float:
-        """The length in time of the longest step."""
-        return float(self.sizes.max())
+    def max_step_size(self) -> float:
+        return float(self.step_sizes.max())
 
-    def size(self, step: int) -> float:
-        """The length in time of the step after `step` steps."""
-        return float(self.sizes[self._interval(step)])
+    def step_size(self, step: int) -> float:
+        """The size of the next step after `step` steps."""
+        return float(self.step_sizes[self._interval(step)])
 
     def time(self, step: int) -> float:
         """The time after `step` steps."""
-        output = self.output(step)
+        output = self.output_index(step)
         if output is not None:
             return float(self._times[output])
         interval = self._interval(step)
-        return float(self._knots[interval] + (step - self._reached[interval]) * self.size(step))
+        return float(self._knots[interval] + (step - self._knot_steps[interval]) * self.step_size(step))
 
-    def output(self, step: int) -> int | None:
-        """The index of the output time that is reached after `step` steps, if one is."""
-        index = int(np.searchsorted(self.outputs, step))
-        return index if self.outputs[index] == step else None
+    def output_index(self, step: int) -> int | None:
+        """The index of the output time reached after `step` steps, None if there is none."""
+        index = int(np.searchsorted(self.output_steps, step))
+        return index if self.output_steps[index] == step else None
 
     def _interval(self, step: int) -> int:
-        return int(np.searchsorted(self._reached, step, side="right")) - 1
+        return int(np.searchsorted(self._knot_steps, step, side="right")) - 1
 
 
-def _counts(knots: np.ndarray, longest: float) -> np.ndarray:
-    """How many steps of at most `longest` each interval takes."""
-    return np.maximum(1, np.ceil(np.diff(knots) / longest * (1 - 1e-12)))
+def _step_counts(knots: np.ndarray, max_step_size: float) -> np.ndarray:
+    """The number of steps in each interval, as floats: it may exceed any integer."""
+    return np.maximum(1, np.ceil(np.diff(knots) / max_step_size * (1 - 1e-12)))

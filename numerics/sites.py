@@ -1,5 +1,5 @@
-"""Where the samples lie: what the rest asks of any sites, and those of measurements scattered in space. The uniform
-grid: `freqbias.numerics.grid`."""
+"""Positions of the samples: the interface of all sites, and scattered sites. For the uniform grid see
+`freqbias.numerics.grid`."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ import numpy as np
 
 from freqbias.errors import InputError
 
-SMALLEST, LARGEST = 1e-12, 1e12  # of all that has a unit: single precision then holds every product met
+SMALLEST, LARGEST = 1e-12, 1e12  # magnitudes with a unit; their products fit single precision
 
 
 class Sites(ABC):
-    """The places x_j of N samples in d dimensions, in the coordinates that the network sees."""
+    """The positions x_j of N samples in d dimensions, in the coordinates of the network's input."""
 
     @property
     @abstractmethod
     def dimension(self) -> int:
-        """d."""
+        """d, the number of axes."""
 
     @property
     @abstractmethod
@@ -28,7 +28,7 @@ class Sites(ABC):
     @property
     @abstractmethod
     def volume(self) -> float:
-        """Of the box that holds them [length^d]."""
+        """Volume of the box around the samples [length^d]."""
 
     @property
     @abstractmethod
@@ -38,26 +38,26 @@ class Sites(ABC):
     @property
     @abstractmethod
     def nyquist(self) -> np.ndarray:
-        """Beyond it frequencies alias, shape (d,) [cycles/length]; infinite where the sites form no lattice."""
+        """The frequency above which aliasing begins, shape (d,) [cycles/length]; infinite without a lattice."""
 
     @abstractmethod
     def positions(self) -> np.ndarray:
-        """All x_j, shape (N, d) [length]."""
+        """All positions x_j, shape (N, d) [length]."""
 
     @abstractmethod
-    def peak_density(self, frequency: float, *, apart: bool = False) -> float:
-        """sup rho_data, rho_data = mean_j delta(x - x_j) as seen by waves up to this frequency [1/length^d].
+    def peak_density(self, frequency: float, *, exclude_coincident: bool = False) -> float:
+        """sup rho_data at the resolution of waves up to this frequency, rho_data = mean_j delta(x - x_j) [1/length^d].
 
-        apart: as seen from a sample by which those at its own place do not count.
+        exclude_coincident: the density around a sample, without the samples at the same position.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class Scattered(Sites):
-    """Any places, in any order; the same one may come several times. How densely they lie is rho_data.
+    """Any positions in any order, with repetitions allowed.
 
-    points: x_j, shape (N, d) [length]. Raises InputError for fewer than two, NaN, and an axis along which all are
-    equal.
+    points: x_j, shape (N, d) [length]. Raises InputError for fewer than two samples, for NaN, and for an axis on which
+    all coordinates are equal.
     """
 
     points: np.ndarray
@@ -73,13 +73,13 @@ class Scattered(Sites):
             raise InputError(f"the position of sample {first} is {points[first].tolist()}; leave that sample out")
         if not (far := np.abs(points).max()) <= LARGEST:
             raise InputError(
-                f"a position lies at {far:.3g}; give positions in units in which none exceeds {LARGEST:.0e}"
+                f"a position has the coordinate {far:.3g}; choose a unit in which none exceeds {LARGEST:.0e}"
             )
         if (flat := np.ptp(points, axis=0) < SMALLEST).any():
             axis = int(flat.argmax())
             raise InputError(
-                f"every position has x_{axis + 1} = {points[0, axis]:.6g}; leave that axis out, or give positions in "
-                "units in which they differ"
+                f"every position has x_{axis + 1} = {points[0, axis]:.6g}; leave that axis out, or choose a unit in "
+                "which the positions differ"
             )
         points.flags.writeable = False
         object.__setattr__(self, "points", points)
@@ -94,7 +94,7 @@ class Scattered(Sites):
 
     @property
     def extent(self) -> tuple[float, ...]:
-        """Length of the smallest box around all positions, per axis [length]."""
+        """Length of the smallest box around all samples, per axis [length]."""
         return tuple(np.ptp(self.points, axis=0).tolist())
 
     @property
@@ -112,17 +112,16 @@ class Scattered(Sites):
     def positions(self) -> np.ndarray:
         return self.points
 
-    def peak_density(self, frequency: float, *, apart: bool = False) -> float:
-        """The largest share of the sites in one cell of a lattice as wide as the shortest wave, over its volume; no
-        less than 1/volume, and N coincident sites count as all in one cell."""
-        places, weights = self.points, np.ones(self.size, dtype=np.int64)
-        if apart:
-            places, weights = np.unique(self.points, axis=0, return_counts=True)
-        cells = np.floor((places - self.points.min(axis=0)) * frequency)
+    def peak_density(self, frequency: float, *, exclude_coincident: bool = False) -> float:
+        """max(1 / volume, largest fraction of the samples in a cell of width 1 / frequency, over the cell's volume)."""
+        positions, weights = self.points, np.ones(self.size, dtype=np.int64)
+        if exclude_coincident:
+            positions, weights = np.unique(self.points, axis=0, return_counts=True)
+        cells = np.floor((positions - self.points.min(axis=0)) * frequency)
         _, cell = np.unique(cells, axis=0, return_inverse=True)
         counts = np.bincount(cell, weights)
-        if apart:
-            own = np.full(len(counts), np.inf)
-            np.minimum.at(own, cell, weights)
-            counts -= own
+        if exclude_coincident:
+            fewest = np.full(len(counts), np.inf)
+            np.minimum.at(fewest, cell, weights)
+            counts -= fewest  # of the samples in a cell, the one with the fewest coincident ones sees the most others
         return max(1 / self.volume, counts.max() / self.size * frequency**self.dimension)

@@ -1,7 +1,9 @@
-"""The same transforms where the frequencies form a tensor grid too: one small dense product for each axis.
+"""The transforms E and E^H for frequencies on a tensor grid: one small dense matrix per axis, exact to rounding.
 
-E = E_1 x ... x E_d with (E_k)_iq = exp(-2 pi i xi_i x_q), exact to rounding. For n samples an axis each frequency costs
-n multiplications and more, whatever the accuracy: below MOST_POINTS that is less than what FINUFFT takes.
+    E = E_1 x ... x E_d,    (E_k)_iq = exp(-2 pi i xi_i x_q)
+
+Each frequency costs n multiplications or more, n being the samples per axis. Up to `MAX_POINTS_PER_AXIS` samples that
+is less than the cost of FINUFFT at any accuracy.
 """
 
 from math import prod
@@ -12,36 +14,38 @@ from freqbias.numerics import Grid, Sites, phase
 from freqbias.numerics.nufft import NonUniformTransform
 from freqbias.numerics.scattered_nufft import make_transform
 
-MOST_POINTS = 256  # an axis, from 2-D on; measured
-NEARNESS = 1e-9  # of the largest coordinate: closer ones are the same
-MOST_VACANT = 4  # points of the tensor grid for each frequency on it
+MAX_POINTS_PER_AXIS = 256  # in 2-D and 3-D; measured
+COORDINATE_TOLERANCE = 1e-9  # coordinates closer than this, relative to the largest, are equal
+MAX_POINTS_PER_FREQUENCY = 4  # points of the tensor grid over frequencies; more is no tensor grid
 
 
 def make_tensor_transform(
     sites: Sites, frequencies: np.ndarray, *, eps: float, threads: int
 ) -> "TensorTransform | NonUniformTransform":
-    """The fastest for frequencies that form a tensor grid. The sites decide, so that the partition does not show."""
-    if len(frequencies) and isinstance(sites, Grid) and sites.dimension > 1 and max(sites.shape) <= MOST_POINTS:
+    """The fastest transform for frequencies (n, d) [cycles/length] on a tensor grid.
+
+    Only the sites decide which it is, so that the result does not depend on the partition of the frequencies.
+    """
+    if len(frequencies) and isinstance(sites, Grid) and sites.dimension > 1 and max(sites.shape) <= MAX_POINTS_PER_AXIS:
         return TensorTransform(sites, frequencies)
     return make_transform(sites, frequencies, eps=eps, threads=threads)
 
 
 class TensorTransform:
-    """Both transforms between a grid and frequencies (n, d) [cycles/length] on a tensor grid, in any order and with
-    any of its points left out.
+    """E and E^H between a grid and frequencies (n, d) [cycles/length], which are points of a tensor grid in any order.
 
-    Raises FloatingPointError where a frequency is NaN or infinite, ValueError where they form no tensor grid.
+    Raises FloatingPointError for NaN or infinity, ValueError if most points of the tensor grid are missing.
     """
 
     def __init__(self, grid: Grid, frequencies: np.ndarray) -> None:
         if not np.isfinite(frequencies).all():
             raise FloatingPointError("a frequency is NaN or infinite")
         self.grid = grid
-        axes, places = zip(*(_distinct(coordinate) for coordinate in frequencies.T), strict=True)
+        axes, indices = zip(*(_distinct(coordinate) for coordinate in frequencies.T), strict=True)
         self.shape = tuple(len(axis) for axis in axes)
-        if prod(self.shape) > MOST_VACANT * len(frequencies):
+        if prod(self.shape) > MAX_POINTS_PER_FREQUENCY * len(frequencies):
             raise ValueError(f"{len(frequencies)} frequencies form no tensor grid: {self.shape} distinct coordinates")
-        self._place = np.ravel_multi_index(places, self.shape)
+        self._index = np.ravel_multi_index(indices, self.shape)
         self._matrices = [phase(xi[:, None], x[:, None]) for xi, x in zip(axes, grid.axes(), strict=True)]
 
     def to_frequencies(self, values: np.ndarray) -> np.ndarray:
@@ -49,12 +53,12 @@ class TensorTransform:
         axes = values.reshape(-1, *self.grid.shape)
         for matrix in self._matrices:
             axes = np.tensordot(axes, matrix, axes=(1, 1))
-        return axes.reshape(*values.shape[:-1], -1)[..., self._place]
+        return axes.reshape(*values.shape[:-1], -1)[..., self._index]
 
     def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
         """sum_i c_i exp(+2 pi i xi_i.x_q): (..., n) -> (..., N) complex."""
         axes = np.zeros((*amplitudes.shape[:-1], np.prod(self.shape)), dtype=complex)
-        axes[..., self._place] = amplitudes
+        axes[..., self._index] = amplitudes
         axes = axes.reshape(-1, *self.shape)
         for matrix in self._matrices:
             axes = np.tensordot(axes, matrix.conj(), axes=(1, 0))
@@ -62,10 +66,10 @@ class TensorTransform:
 
 
 def _distinct(coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct values of a coordinate, ascending, and which of them each entry is; rounding apart."""
+    """The distinct coordinates, ascending, and the index of each entry among them; rounding differences are ignored."""
     order = np.argsort(coordinate)
     ordered = coordinate[order]
-    new = np.diff(ordered, prepend=-np.inf) > NEARNESS * np.abs(coordinate).max()
-    which = np.empty(len(coordinate), dtype=np.int64)
-    which[order] = np.cumsum(new) - 1
-    return ordered[new], which
+    new = np.diff(ordered, prepend=-np.inf) > COORDINATE_TOLERANCE * np.abs(coordinate).max()
+    index = np.empty(len(coordinate), dtype=np.int64)
+    index[order] = np.cumsum(new) - 1
+    return ordered[new], index

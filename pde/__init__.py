@@ -1,5 +1,8 @@
-"""The damped heat equation in frequency space by finite elements: forms, operators, integrators, fields for ParaView."""
+"""The damped heat equation in frequency space, solved with finite elements; fields for ParaView."""
 
 import lazy_loader
 
+from freqbias.libraries import explained
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__ = explained()(__getattr__)

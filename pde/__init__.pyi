@@ -1,10 +1,14 @@
 from .adaptive import AdaptiveIntegrator
 from .cli import pde_command
 from .fields import write_collection, write_fields
-from .integrators import INTEGRATION_SHARE, TRANSFORM_SHARE, choose_integrator, transform_accuracy
-from .memory import affordable_plan, check_memory, gibibytes, memory_needed
-from .petsc_options import start
-from .solver import Solver, SpectrumSnapshot, solve
+from .integrators import INTEGRATION_SHARE, TRANSFORM_SHARE, choose_integrator, fastest_rate, transform_accuracy
+from .krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
+from .local_operator import LocalOperator
+from .memory import check_memory, format_bytes, memory_needed, plan_within_memory
+from .petsc_options import start_petsc
+from .protocols import IntegrationRecord
+from .snapshot import SpectrumSnapshot
+from .solver import Solver, initial_errors, solve
 from .stage import run_pde
 from .theta import ThetaMethod
 
@@ -12,18 +16,25 @@ __all__ = [
     "INTEGRATION_SHARE",
     "TRANSFORM_SHARE",
     "AdaptiveIntegrator",
+    "GradientDescentIntegrator",
+    "IntegrationRecord",
+    "LanczosIntegrator",
+    "LocalOperator",
+    "ShiftInvertIntegrator",
     "Solver",
     "SpectrumSnapshot",
     "ThetaMethod",
-    "affordable_plan",
     "check_memory",
     "choose_integrator",
-    "gibibytes",
+    "fastest_rate",
+    "format_bytes",
+    "initial_errors",
     "memory_needed",
     "pde_command",
+    "plan_within_memory",
     "run_pde",
     "solve",
-    "start",
+    "start_petsc",
     "transform_accuracy",
     "write_collection",
     "write_fields",

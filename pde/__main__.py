@@ -1,4 +1,4 @@
-"""`python -m freqbias.pde RUN.toml`: the same as `freqbias pde RUN.toml`."""
+"""Entry point of `python -m freqbias.pde RUN.toml`, which does what `freqbias pde RUN.toml` does."""
 
 from freqbias.pde.cli import pde_command
 from freqbias.runtime import main, new_app

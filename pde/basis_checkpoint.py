@@ -1,7 +1,7 @@
-"""Krylov spaces kept while they grow, so that a run that is stopped goes on from the products it has made.
+"""Checkpoints of a growing Krylov basis; a resumed run needs no product that is in it.
 
-Parts: `krylov-R`, the basis, alpha and beta of run R (channel by channel, and group of output times by group), at most
-every minute and when the run is stopped; on any number of ranks.
+Part `krylov-R` holds the basis, alpha and beta of run R. Runs are counted channel by channel, and group of output times
+by group. It is written at most once a minute, and when the run is stopped. Any number of ranks can read it.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -14,11 +14,14 @@ from freqbias.pde.data_operator import DataOperator
 from freqbias.pde.local_operator import LocalOperator
 from freqbias.runtime import Stage, StopRequest, on_root
 
-EVERY = 60.0  # seconds
+INTERVAL = 60.0  # seconds
 
 
 class BasisCheckpoint:
-    """The hooks `tick` and `known` of an `Effort`. stage: on rank 0, None elsewhere. Collective throughout."""
+    """The methods `on_step` and `saved_basis` of `IntegrationHooks`. Collective throughout.
+
+    stage: on rank 0, None elsewhere.
+    """
 
     def __init__(self, operator: DataOperator | LocalOperator, stage: Stage | None, stop: StopRequest) -> None:
         self._operator, self._stage, self._stop = operator, stage, stop
@@ -26,7 +29,7 @@ class BasisCheckpoint:
         self._last = time.monotonic()
 
     def on_step(self, run: int = 0, krylov: Lanczos | None = None) -> None:
-        """Raises StoppedEarly where that is asked for, once the basis is kept."""
+        """Save the basis if it is time or a stop is requested. Raises StoppedEarly for a stop, after saving."""
         stopping = self._stop.requested(self._comm)
         if krylov is not None and krylov.steps and (stopping or self._is_time()):
             self._save(run, krylov.saved_basis())
@@ -34,30 +37,30 @@ class BasisCheckpoint:
             self._stop.check(self._comm)
 
     def saved_basis(self, run: int) -> Basis | None:
-        """The basis that an earlier run left."""
-        found = on_root(self._load, run, share=False)
-        if not on_root(lambda: found is not None):
+        """The basis that an earlier run saved."""
+        loaded = on_root(self._load, run, broadcast=False)
+        if not on_root(lambda: loaded is not None):
             return None
-        vectors, alpha, beta = found if found is not None else (None, None, None)
+        vectors, alpha, beta = loaded if loaded is not None else (None, None, None)
         return Basis(self._operator.scatter(vectors), *self._comm.bcast((alpha, beta)))
 
     def _is_time(self) -> bool:
-        return self._comm.bcast(time.monotonic() - self._last > EVERY)
+        return self._comm.bcast(time.monotonic() - self._last > INTERVAL)
 
     def _save(self, run: int, basis: Basis) -> None:
         vectors = self._operator.gather(basis.vectors)
-        on_root(self._write, run, vectors, basis.alpha, basis.beta, share=False)
+        on_root(self._write, run, vectors, basis.alpha, basis.beta, broadcast=False)
         self._last = time.monotonic()
 
     def _write(self, run: int, vectors: np.ndarray, alpha: np.ndarray, beta: np.ndarray) -> None:
         assert self._stage is not None
-        self._stage.save_part(_part(run), {"vectors": vectors, "alpha": alpha, "beta": beta})
+        self._stage.save_checkpoint(_part(run), {"vectors": vectors, "alpha": alpha, "beta": beta})
 
     def _load(self, run: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         assert self._stage is not None
-        if _part(run) not in self._stage.parts():
+        if _part(run) not in self._stage.checkpoints():
             return None
-        arrays, _ = self._stage.load_part(_part(run))
+        arrays, _ = self._stage.load_checkpoint(_part(run))
         return arrays["vectors"], arrays["alpha"], arrays["beta"]
 
 

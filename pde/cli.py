@@ -25,9 +25,9 @@ def pde_command(
         path, load=problem.load, build=problem.build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, statement, store, stop):  # fmt: skip
-        from freqbias.pde.petsc_options import start
+        from freqbias.pde.petsc_options import start_petsc
 
-        start(petsc or [])  # before what follows starts it
+        start_petsc(petsc or [])  # before what follows starts it
         from freqbias.pde.stage import run_pde  # takes seconds to import: only once the run file is found good
 
         run_pde(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])

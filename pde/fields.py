@@ -1,5 +1,4 @@
-"""Fields for ParaView: a `.pvd` collection of `.vtu` files, one for each time, with Lagrange cells of the mesh's own
-degree."""
+"""Fields for ParaView: a `.pvd` collection of one `.vtu` file per time, with Lagrange cells of the mesh's degree."""
 
 from mpi4py import MPI  # noqa: F401  # isort: skip
 from collections.abc import Iterable, Mapping
@@ -11,17 +10,9 @@ import numpy as np
 import pyvista
 from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
-from freqbias.meshes import MeshPlan
+from freqbias.meshes import CELL_TYPES, MeshPlan
 from freqbias.pde.forms import laws_on
 from freqbias.problem import Problem, Spectrum
-
-VTK_LAGRANGE = {
-    "interval": pyvista.CellType.LAGRANGE_CURVE,
-    "triangle": pyvista.CellType.LAGRANGE_TRIANGLE,
-    "quadrilateral": pyvista.CellType.LAGRANGE_QUADRILATERAL,
-    "tetrahedron": pyvista.CellType.LAGRANGE_TETRAHEDRON,
-    "hexahedron": pyvista.CellType.LAGRANGE_HEXAHEDRON,
-}
 
 
 def write_fields(
@@ -36,8 +27,8 @@ def write_fields(
 ) -> None:
     """Write NAME.pvd and NAME_000000.vtu, ... into folder.
 
-    time (T,); frequency (n, d) and cells (c, k) as in `Spectrum`; point_data: arrays (T, n) that change in time, or
-    (n,) that do not.
+    time: (T,). frequency: (n, d). cells: (c, k), both as in `Spectrum`. point_data: arrays (T, n) that change in time,
+    or (n,) that do not.
     """
     frames = ({key: v[k] if v.ndim == 2 else v for key, v in point_data.items()} for k in range(len(time)))
     write_collection(folder, time, lagrange_grid(frequency, cells, cell_type), frames, name=name)
@@ -51,7 +42,7 @@ def write_collection(
     *,
     name: str,
 ) -> None:
-    """The same on any grid of n points; frames: the arrays (n,) of each time."""
+    """Write NAME.pvd and its .vtu files for any grid of n points. frames: for each time, its arrays (n,) by name."""
     collection = ElementTree.Element("VTKFile", type="Collection", version="0.1")
     datasets = ElementTree.SubElement(collection, "Collection")
     for index, (t, frame) in enumerate(zip(time, frames, strict=True)):
@@ -64,31 +55,35 @@ def write_collection(
 
 
 def _vtu(grid: pyvista.UnstructuredGrid) -> bytes:
-    """A `.vtu` file, made in memory: on a full disk VTK's own writing ends the process."""
+    """The bytes of a `.vtu` file. VTK's own writing to a full disk would end the process."""
     writer = vtkXMLUnstructuredGridWriter()
     writer.SetInputData(grid)
-    writer.SetCompressorTypeToLZ4()  # 4 times faster than zlib, files a quarter larger
+    writer.SetCompressorTypeToLZ4()  # 4 times faster than zlib; files are a quarter larger
     writer.SetDataModeToAppended()
     writer.EncodeAppendedDataOff()
     writer.WriteToOutputStringOn()
     if not writer.Write():
         raise RuntimeError("VTK could not write a grid")
-    content = writer.GetOutputString()  # text where it happens to be valid UTF-8
+    content = writer.GetOutputString()  # a str if the bytes happen to be valid UTF-8
     return content.encode() if isinstance(content, str) else bytes(content)
 
 
 def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> pyvista.UnstructuredGrid:
-    """The mesh as VTK sees it: arbitrary-degree Lagrange cells through the nodes."""
+    """The mesh as VTK's Lagrange cells of any degree, through the nodes."""
     order = np.argsort(dolfinx.cpp.io.perm_vtk(dolfinx.mesh.to_type(cell_type), cells.shape[1]))
     points = np.zeros((len(frequency), 3))
     points[:, : frequency.shape[1]] = frequency
-    listed = np.column_stack([np.full(len(cells), cells.shape[1]), cells[:, order]])
-    return pyvista.UnstructuredGrid(listed.ravel(), np.full(len(cells), VTK_LAGRANGE[cell_type]), points)
+    with_sizes = np.column_stack([np.full(len(cells), cells.shape[1]), cells[:, order]])
+    types = np.full(len(cells), CELL_TYPES[cell_type].vtk_lagrange)
+    return pyvista.UnstructuredGrid(with_sizes.ravel(), types, points)
 
 
 def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> dict[str, np.ndarray]:
-    """What `pde/fields.pvd` holds: real, imaginary, magnitude and phase of v for each channel, damping and diffusion as
-    they were solved with (folded where the plan says so), rho_w."""
+    """The arrays of `pde/fields.pvd`.
+
+    For each channel: real, imaginary, magnitude and phase of v, (T, n). Besides, damping and diffusion as the solution
+    used them (folded if the plan says so), and rho_w, (n,).
+    """
     fields: dict[str, np.ndarray] = {}
     for channel in range(spectrum.error.shape[1]):
         suffix = f"_{channel}" if spectrum.error.shape[1] > 1 else ""

@@ -1,4 +1,4 @@
-"""Which integrator the settings ask for, and the share of the tolerance that each part of the computation has."""
+"""The integrator that the settings ask for, and how the tolerance is divided between the parts of the computation."""
 
 from freqbias.numerics import Grid
 from freqbias.pde.adaptive import AdaptiveIntegrator
@@ -7,14 +7,35 @@ from freqbias.pde.protocols import Integrator
 from freqbias.pde.theta import ThetaMethod, automatic_step
 from freqbias.problem import Pde, Problem
 
-INTEGRATION_SHARE = 0.2  # of the tolerance, for Lanczos, where digits are cheap; the mesh takes the rest
+INTEGRATION_SHARE = 0.2  # of the tolerance, for Lanczos, where digits are cheap; the mesh gets the rest
 STEPPING_SHARE = 0.5  # of the tolerance, for the stepping integrators
 TRANSFORM_SHARE = 5e-2  # of the tolerance, for the non-uniform transforms
-LONG = 500.0  # decay rates times the last output time, beyond which their errors add up to more
+LONG_FLOW = 500.0  # decay rate times last output time beyond which the errors of the transforms add up
+
+
+def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:
+    """The integrator that the settings name, with its share of their tolerance. folded: as in the plan of the mesh."""
+    fastest = fastest_rate(problem, operator=settings.operator, folded=folded)
+    share = INTEGRATION_SHARE if settings.integrator == "lanczos" else STEPPING_SHARE
+    tolerance = share * settings.tolerance
+    match settings.integrator:
+        case "lanczos" if settings.dynamics == "gradient-descent":
+            assert settings.step != "auto"  # checked with the settings
+            return GradientDescentIntegrator(tolerance, settings.step)
+        case "lanczos" if settings.operator == "data":
+            return LanczosIntegrator(tolerance)
+        case "lanczos":
+            return ShiftInvertIntegrator(tolerance, fastest)
+        case "adaptive":
+            return AdaptiveIntegrator(tolerance)
+    theta = 0.5 if settings.integrator == "crank-nicolson" else 1.0
+    if settings.step == "auto":
+        return ThetaMethod(theta, automatic_step(theta, problem.times, tolerance, fastest))
+    return ThetaMethod(theta, settings.step)
 
 
 def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
-    """An upper bound of the operator's decay rates [1/time]."""
+    """Upper bound of the operator's decay rates [1/time]."""
     kernel = problem.laws.kernel_rate(problem.reach)
     if not isinstance(problem.sites, Grid):
         return kernel
@@ -25,32 +46,12 @@ def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
 
 
 def transform_accuracy(problem: Problem, settings: Pde, *, folded: bool) -> float:
-    """The relative accuracy asked of the non-uniform transforms. The data operator applies them as long as the flow
-    lasts: what little a product errs where nothing is learnt counts T times."""
-    lasts = 0.0
+    """Relative accuracy of the non-uniform transforms.
+
+    The data operator applies them throughout the flow. Where nothing is learnt, the small error of one product counts T
+    times.
+    """
+    duration = 0.0
     if settings.operator == "data":
-        lasts = problem.times[-1] * fastest_rate(problem, operator="data", folded=folded)
-    return TRANSFORM_SHARE * settings.tolerance / max(1.0, lasts / LONG)
-
-
-def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:
-    """The integrator that the settings ask for, made to meet their tolerance."""
-    fastest = fastest_rate(problem, operator=settings.operator, folded=folded)
-    share = INTEGRATION_SHARE if settings.integrator == "lanczos" else STEPPING_SHARE
-    tolerance = share * settings.tolerance
-    match settings.integrator:
-        case "lanczos" if settings.dynamics == "gradient-descent":
-            assert settings.step != "auto"  # checked with the settings
-            return GradientDescentIntegrator(tolerance, settings.step)
-        case "lanczos":
-            return (
-                LanczosIntegrator(tolerance)
-                if settings.operator == "data"
-                else ShiftInvertIntegrator(tolerance, fastest)
-            )
-        case "adaptive":
-            return AdaptiveIntegrator(tolerance)
-    theta = 0.5 if settings.integrator == "crank-nicolson" else 1.0
-    if settings.step == "auto":
-        return ThetaMethod(theta, automatic_step(theta, problem.times, tolerance, fastest))
-    return ThetaMethod(theta, settings.step)
+        duration = problem.times[-1] * fastest_rate(problem, operator="data", folded=folded)
+    return TRANSFORM_SHARE * settings.tolerance / max(1.0, duration / LONG_FLOW)

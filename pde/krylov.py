@@ -1,112 +1,134 @@
-"""The integrators that reach all output times with one Krylov space: Lanczos, shift-and-invert Lanczos, and gradient
-descent itself in the place of its flow."""
+"""Integrators that reach all output times with one Krylov space.
 
-from collections.abc import Callable, Iterator
+Lanczos for the data operator, shift-and-invert Lanczos for the local operator, and gradient descent in place of its
+flow.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
 from freqbias.numerics import Evolution, Lanczos, Schedule, exponential, gradient_descent, shift_invert_exponential
-from freqbias.pde.protocols import IntegrationRecord, Operator, Solve
+from freqbias.pde.protocols import NO_HOOKS, IntegrationHooks, IntegrationRecord, Operator, Solve
 
-SPAN = 100.0  # largest ratio of output times that one shift serves
+MAX_TIME_RATIO = 100.0  # largest ratio of output times that one shift serves
 
 
 @dataclass(frozen=True)
 class LanczosIntegrator:
-    """exp(-t B) u by Lanczos on B itself; for M = identity."""
+    """u(t) = exp(-t B) u by Lanczos on B, for M = identity."""
 
     tolerance: float
 
     def evolve(
-        self, operator: Operator, start: np.ndarray, times: np.ndarray, record: IntegrationRecord
+        self,
+        operator: Operator,
+        start: np.ndarray,
+        times: np.ndarray,
+        record: IntegrationRecord,
+        hooks: IntegrationHooks = NO_HOOKS,
     ) -> Iterator[np.ndarray]:
-        results = [
-            exponential(
-                operator.apply, u, times[1:] - times[0], self.tolerance,
-                saved_basis=record.saved_basis(run), callback=_callback(record, run),
-            )
+        channels = [
+            exponential(operator.apply, u, times[1:] - times[0], self.tolerance, **_hooks_of(hooks, run))
             for run, u in enumerate(start)
-        ]  # fmt: skip
-        yield from _together(results, record)
+        ]
+        yield from _collect(channels, record)
 
 
 @dataclass(frozen=True)
 class GradientDescentIntegrator:
-    """(1 - step B)^s u by Lanczos on B, the steps landing on every output time as those of a training do; for M =
-    identity."""
+    """u_s = (1 - step B)^s u by Lanczos on B, for M = identity.
+
+    The steps land on every output time, exactly as the steps of a training.
+    """
 
     tolerance: float
     step: float
 
     def evolve(
-        self, operator: Operator, start: np.ndarray, times: np.ndarray, record: IntegrationRecord
+        self,
+        operator: Operator,
+        start: np.ndarray,
+        times: np.ndarray,
+        record: IntegrationRecord,
+        hooks: IntegrationHooks = NO_HOOKS,
     ) -> Iterator[np.ndarray]:
         schedule = Schedule(times, self.step)
-        results = [
-            gradient_descent(
-                operator.apply, u, schedule, self.tolerance,
-                saved_basis=record.saved_basis(run), callback=_callback(record, run),
-            )
+        channels = [
+            gradient_descent(operator.apply, u, schedule, self.tolerance, **_hooks_of(hooks, run))
             for run, u in enumerate(start)
-        ]  # fmt: skip
-        yield from _together(results, record)
+        ]
+        yield from _collect(channels, record)
 
 
 @dataclass(frozen=True)
 class ShiftInvertIntegrator:
-    """exp(-t M^-1 B) w by Lanczos on (M + gamma B)^-1 M, gamma = sqrt(t_e T)/10, t_e = max(t_1, 1/fastest).
+    """w(t) = exp(-t M^-1 B) w by Lanczos on (M + gamma B)^-1 M, gamma = sqrt(t_e T)/10, t_e = max(t_1, 1/fastest).
 
-    fastest: upper bound of the decay rates [1/time]. Output times are served in groups that span a ratio of at most
-    100, each with a shift of its own.
+    fastest: upper bound of the decay rates [1/time]. The output times are split into groups with T / t_e <= 100; each
+    group has its own shift gamma.
     """
 
     tolerance: float
     fastest: float
 
     def evolve(
-        self, operator: Operator, start: np.ndarray, times: np.ndarray, record: IntegrationRecord
+        self,
+        operator: Operator,
+        start: np.ndarray,
+        times: np.ndarray,
+        record: IntegrationRecord,
+        hooks: IntegrationHooks = NO_HOOKS,
     ) -> Iterator[np.ndarray]:
         for index, group in enumerate(self.groups(times[1:] - times[0])):
-            shift = sqrt(max(group[0], 1 / self.fastest) * group[-1]) / 10
-            solve: Solve | None = None
-
-            def lazily(b: np.ndarray, shift: float = shift) -> np.ndarray:
-                nonlocal solve
-                solve = solve or record.solver(operator, shift)  # which a basis that is known already does not need
-                return solve(b)
-
-            runs = range(index * len(start), (index + 1) * len(start))
-            results = [
+            gamma = sqrt(max(group[0], 1 / self.fastest) * group[-1]) / 10
+            solve = _lazy_solver(operator, gamma, record)
+            channels = [
                 shift_invert_exponential(
-                    lazily, w, group, self.tolerance, shift=shift,
-                    mass=operator.mass, dot=operator.dot, saved_basis=record.saved_basis(run), callback=_callback(record, run),
+                    solve, w, group, self.tolerance, shift=gamma, mass=operator.mass, dot=operator.dot,
+                    **_hooks_of(hooks, run),
                 )
-                for run, w in zip(runs, start, strict=True)
+                for run, w in enumerate(start, index * len(start))
             ]  # fmt: skip
-            yield from _together(results, record)
+            yield from _collect(channels, record)
 
     def groups(self, times: np.ndarray) -> list[np.ndarray]:
-        """The output times cut so that T / t_e <= SPAN in each group."""
+        """The output times, split into groups with T / t_e <= MAX_TIME_RATIO."""
         effective = np.maximum(times, 1 / self.fastest)
         cuts, first = [], 0
         for k, t in enumerate(effective):
-            if t > SPAN * effective[first]:
+            if t > MAX_TIME_RATIO * effective[first]:
                 cuts.append(k)
                 first = k
         return np.split(times, cuts)
 
 
-def _callback(record: IntegrationRecord, run: int) -> Callable[[Lanczos], None]:
+def _lazy_solver(operator: Operator, shift: float, record: IntegrationRecord) -> Solve:
+    """b -> (M + shift B)^-1 b, factorised at the first call: a complete saved basis needs no solve."""
+    solve: Solve | None = None
+
+    def call(b: np.ndarray) -> np.ndarray:
+        nonlocal solve
+        solve = solve or record.solver(operator, shift)
+        return solve(b)
+
+    return call
+
+
+def _hooks_of(hooks: IntegrationHooks, run: int) -> dict[str, Any]:
+    """The hooks of one run, as keyword arguments of Lanczos."""
+
     def callback(krylov: Lanczos) -> None:
-        record.on_step(run, krylov)
+        hooks.on_step(run, krylov)
 
-    return callback
+    return {"saved_basis": hooks.saved_basis(run), "callback": callback}
 
 
-def _together(results: list[Evolution], record: IntegrationRecord) -> np.ndarray:
-    """The states (T, C, n) from those of each channel, counted."""
-    record.steps += max(result.steps for result in results)
-    record.error = max(record.error, *(result.error for result in results))
-    return np.stack([result.values for result in results], axis=1)
+def _collect(channels: list[Evolution], record: IntegrationRecord) -> np.ndarray:
+    """The states (T, C, n) of all channels; adds their steps and error to the record."""
+    record.steps += max(channel.steps for channel in channels)
+    record.error = max(record.error, *(channel.error for channel in channels))
+    return np.stack([channel.values for channel in channels], axis=1)

@@ -1,6 +1,6 @@
-"""What the stage `pde` takes of the memory, told before anything starts; more than there is is refused.
+"""The memory that the stage `pde` needs. A run that needs more than the machine has is refused before it starts.
 
-The model is a sum of what was measured: the peak of the resident set on one rank, in MiB, for 10 output times.
+The model is a sum of measured parts. Peak of the resident set on one rank, in MiB, for 10 output times:
 
     operator  d  degree     dofs   measured  model
     local     1       4  325,849        681     858
@@ -25,93 +25,85 @@ from math import log2
 from freqbias.errors import InputError
 from freqbias.meshes import MeshPlan, plan_mesh
 from freqbias.problem import Mesh, Pde, Problem
-from freqbias.runtime import available_memory, size, size_here
+from freqbias.runtime import available_memory, size, local_size
 
-Try = tuple[float, Pde, Mesh]  # a value, and the settings with it
+Candidate = tuple[float, Pde, Mesh]  # a value to try, and the settings with that value
 
-LIBRARIES = 300e6  # bytes of a rank: Python and what it imports
-SPACE = {1: 500, 2: 500, 3: 1400}  # bytes for a dof: mesh, numbering, nodes
-# Dofs up to which MUMPS is faster than CG + GAMG, by dimension. Measured, with 20 solves for one factorisation: in the
-# plane 81 s against 185 s at 1,000,000 dofs of degree 2, and ten times as fast at 58,000 of degrees 4 and 6; in space
-# 10.7 s against 13.7 s at 36,000 dofs, and 128 s against 37 s at 118,000.
-DIRECT = {1: 10**9, 2: 2 * 10**6, 3: 5 * 10**4}
-MULTIGRID = 4200.0  # bytes for a dof, of GAMG in space
-BASIS = 40  # vectors of a Krylov space
-WRITING = (264, 36)  # bytes for a dof and channel, at the end on rank 0: of each, and of each for every output time
-MOST_NONZEROS = 2**31 - 1
-TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # that may fit: those a person would try
-
-
-def memory_needed(problem: Problem, settings: Pde, layout: MeshPlan, *, growth: float = 1.0) -> float:
-    """Bytes at the peak, from above, on the machine of rank 0. growth: cells of the mesh over those of the plan."""
-    channels, outputs, n = problem.samples.channels, len(problem.times), growth * layout.dofs
-    if settings.operator == "local":
-        shared, each = local_operator(layout, growth), 0.0
-    else:  # half of the box; the data are on every rank
-        shared = 0.5 * SPACE[layout.dimension] * n + 4.0 * layout.entries
-        each = 8.0 * problem.samples.values[0].size * (BASIS + channels * outputs)
-    root = channels * n * (WRITING[0] + WRITING[1] * outputs)
-    return size_here() * (LIBRARIES + each + shared / size()) + root
+LIBRARY_BYTES = 300e6  # of a rank: Python and what it imports
+SPACE_BYTES = {1: 500, 2: 500, 3: 1400}  # per dof: mesh, numbering, nodes; by dimension
+# Dofs up to which MUMPS is faster than CG + GAMG, by dimension. Measured, with 20 solves per factorisation. In two
+# dimensions: 81 s against 185 s at 1,000,000 dofs of degree 2, and ten times as fast at 58,000 of degrees 4 and 6. In
+# three: 10.7 s against 13.7 s at 36,000 dofs, and 128 s against 37 s at 118,000.
+DIRECT_SOLVER_DOFS = {1: 10**9, 2: 2 * 10**6, 3: 5 * 10**4}
+MULTIGRID_BYTES = 4200.0  # per dof, of GAMG in three dimensions
+KRYLOV_VECTORS = 40
+OUTPUT_BYTES = (264, 36)  # per dof and channel on rank 0 at the end: once, and for every output time
+PETSC_MAX_ENTRIES = 2**31 - 1  # on one rank
+TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # the round values that a remedy may name
 
 
-def memory_to_refine(problem: Problem, layout: MeshPlan, *, growth: float = 1.0) -> float:
-    """The same for a round of a refinement: two operators at once, of the degree and the next, and Re v and Im v of
-    both at all output times."""
-    finer = replace(layout, degree=layout.degree + 1)  # type: ignore[type-var]
-    states = 16.0 * problem.samples.channels * len(problem.times) * growth
-    shared = sum(local_operator(each, growth) + states * each.dofs for each in (layout, finer))
-    return size_here() * (LIBRARIES + shared / size())
+def plan_within_memory(problem: Problem, settings: Pde, mesh: Mesh) -> MeshPlan:
+    """The plan of the mesh. Raises InputError as `plan_mesh` and `check_memory` do.
+
+    Ranks may see different files and different amounts of memory: call it through `on_root`.
+    """
+    plan = plan_mesh(problem, settings, mesh)
+    check_memory(problem, settings, mesh, plan)
+    return plan
 
 
-def local_operator(layout: MeshPlan, growth: float) -> float:
-    """Bytes of the local operator on all ranks: mesh, matrices, solver and Krylov space."""
-    n, nonzeros, dimension = growth * layout.dofs, growth * layout.nonzeros, layout.dimension
-    return SPACE[dimension] * n + 36.0 * nonzeros + factor(dimension, n, nonzeros) + 8.0 * BASIS * n
-
-
-def factor(dimension: int, n: float, nonzeros: float) -> float:
-    """Bytes of the Cholesky factor by nested dissection, n log n in the plane, n^(4/3) in space; or of multigrid."""
-    if dimension == 3 and n > DIRECT[3]:
-        return MULTIGRID * n
-    return 8.0 * {1: 3 * nonzeros, 2: 8 * n * log2(n + 1), 3: 17 * n ** (4 / 3)}[dimension]
-
-
-def affordable_plan(problem: Problem, settings: Pde, mesh: Mesh) -> MeshPlan:
-    """The plan of the mesh, where it can be had. Raises InputError as `plan` and `check_memory` do. What they look at,
-    a file and the memory of a machine, may differ between ranks: call it through `on_root`."""
-    layout = plan_mesh(problem, settings, mesh)
-    check_memory(problem, settings, mesh, layout)
-    return layout
-
-
-def check_memory(problem: Problem, settings: Pde, mesh: Mesh, layout: MeshPlan) -> None:
-    """Raises InputError where the matrix or the memory of this machine would not suffice, and names what fits."""
-    stands = obstacle(problem, settings, layout, adaptive=mesh.adaptive)
-    if stands is None:
+def check_memory(problem: Problem, settings: Pde, mesh: Mesh, plan: MeshPlan) -> None:
+    """Raise InputError, with settings that fit, if the plan needs more memory or matrix entries than there are."""
+    exceeded = exceeded_limit(problem, settings, plan, adaptive=mesh.adaptive)
+    if exceeded is None:
         return
-    tries: dict[str, list[Try]] = {}
+    candidates: dict[str, list[Candidate]] = {}
     if mesh.path is None and mesh.size is None:
         key = f"[pde] tolerance = {settings.tolerance:g}"
         looser = [t for t in TOLERANCES if t > settings.tolerance * (1 + 1e-9)]
-        tries["tolerance"] = [(t, settings.model_copy(update={"tolerance": t}), mesh) for t in looser]
+        candidates["tolerance"] = [(t, settings.model_copy(update={"tolerance": t}), mesh) for t in looser]
         degrees = range(8, 1, -1)
     elif mesh.size is not None:
         key = f"[mesh] size = {mesh.size:g}"
         sizes = [float(f"{mesh.size * 1.25**k:.2g}") for k in range(1, 60)]
-        tries["size"] = [(h, settings, mesh.model_copy(update={"size": h})) for h in sizes]
+        candidates["size"] = [(h, settings, mesh.model_copy(update={"size": h})) for h in sizes]
         degrees = range(0)
     else:
         key = f"[mesh] path = {mesh.path!r}"
         degrees = range(settings.degree - 1, 0, -1)
-    tries["degree"] = [(p, settings.model_copy(update={"degree": p}), mesh) for p in degrees]
-    fitting = [remedy for name, asked in tries.items() if (remedy := _first_that_fits(problem, name, asked))]
-    remedies = f"use {' or '.join(fitting)}" if fitting else _why(problem, layout)
-    raise InputError(f"{key}: the mesh of {layout.dofs:,} dofs {stands}; {remedies}")
+    candidates["degree"] = [(p, settings.model_copy(update={"degree": p}), mesh) for p in degrees]
+    remedies = [remedy for name, values in candidates.items() if (remedy := _first_that_fits(problem, name, values))]
+    advice = f"use {' or '.join(remedies)}" if remedies else _no_remedy(problem, plan)
+    raise InputError(f"{key}: the mesh of {plan.dofs:,} dofs {exceeded}; {advice}")
 
 
-def _why(problem: Problem, layout: MeshPlan) -> str:
-    """Where no setting helps: what makes the mesh as large as it is."""
-    reach, half_width = problem.sites.reach.max(), max(layout.half_width)
+def exceeded_limit(
+    problem: Problem, settings: Pde, plan: MeshPlan, *, adaptive: bool = False, growth: float = 1.0
+) -> str | None:
+    """The limit that a mesh exceeds, as the end of a sentence, or None. growth: its cells over those of the plan."""
+    needed, available = memory_needed(problem, settings, plan, growth=growth), available_memory()
+    if adaptive:
+        needed = max(needed, memory_to_refine(problem, plan, growth=growth))
+    if needed > available:
+        return f"needs about {format_bytes(needed)} of memory, and this machine has {format_bytes(available)}"
+    if settings.operator == "local" and growth * plan.nonzeros > PETSC_MAX_ENTRIES * size():
+        entries = f"{growth * plan.nonzeros:,.0f} matrix entries"
+        return f"makes {entries}, and PETSc counts at most {PETSC_MAX_ENTRIES:,} a rank"
+    return None
+
+
+def _first_that_fits(problem: Problem, name: str, candidates: list[Candidate]) -> str | None:
+    for value, settings, mesh in candidates:
+        with suppress(InputError):  # this degree has no rule
+            plan = plan_mesh(problem, settings, mesh)
+            if exceeded_limit(problem, settings, plan, adaptive=mesh.adaptive) is None:
+                return f"{name} = {value:g} ({format_bytes(memory_needed(problem, settings, plan))})"
+    return None
+
+
+def _no_remedy(problem: Problem, plan: MeshPlan) -> str:
+    """The advice if no setting helps: what makes the mesh so large."""
+    reach, half_width = problem.sites.reach.max(), max(plan.half_width)
     return (
         f"no setting of [pde] or [mesh] makes it fit: samples as far out as |x_i| = {reach:.4g} make v vary over "
         f"1/|x_i|, and [density] makes the mesh reach |xi_i| = {half_width:.4g}; check their units and the origin of "
@@ -119,29 +111,43 @@ def _why(problem: Problem, layout: MeshPlan) -> str:
     )
 
 
-def obstacle(
-    problem: Problem, settings: Pde, layout: MeshPlan, *, adaptive: bool = False, growth: float = 1.0
-) -> str | None:
-    """What stands against a mesh of growth times the plan's cells, in words."""
-    needed, available = memory_needed(problem, settings, layout, growth=growth), available_memory()
-    if adaptive:
-        needed = max(needed, memory_to_refine(problem, layout, growth=growth))
-    if needed > available:
-        return f"needs about {gibibytes(needed)} of memory, and this machine has {gibibytes(available)}"
-    if settings.operator == "local" and growth * layout.nonzeros > MOST_NONZEROS * size():
-        return f"makes {growth * layout.nonzeros:,.0f} matrix entries, and PETSc counts {MOST_NONZEROS:,} a rank"
-    return None
+def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: float = 1.0) -> float:
+    """Upper bound of the peak on the machine of rank 0, in bytes. growth: cells of the mesh over those of the plan."""
+    channels, outputs, dofs = problem.samples.channels, len(problem.times), growth * plan.dofs
+    if settings.operator == "local":
+        shared, per_rank = _local_operator_bytes(plan, growth), 0.0
+    else:  # half of the box; the data are on every rank
+        shared = 0.5 * SPACE_BYTES[plan.dimension] * dofs + 4.0 * plan.entries
+        per_rank = 8.0 * problem.samples.values[0].size * (KRYLOV_VECTORS + channels * outputs)
+    on_root = channels * dofs * (OUTPUT_BYTES[0] + OUTPUT_BYTES[1] * outputs)
+    return local_size() * (LIBRARY_BYTES + per_rank + shared / size()) + on_root
 
 
-def _first_that_fits(problem: Problem, name: str, tries: list[Try]) -> str | None:
-    for value, settings, mesh in tries:
-        with suppress(InputError):  # no rule for this degree
-            layout = plan_mesh(problem, settings, mesh)
-            if obstacle(problem, settings, layout, adaptive=mesh.adaptive) is None:
-                return f"{name} = {value:g} ({gibibytes(memory_needed(problem, settings, layout))})"
-    return None
+def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -> float:
+    """Upper bound of the peak in one round of a refinement, in bytes.
+
+    A round holds two operators, of the degree and the next one, and Re v and Im v of both at all output times.
+    """
+    finer = replace(plan, degree=plan.degree + 1)  # type: ignore[type-var]
+    states = 16.0 * problem.samples.channels * len(problem.times) * growth
+    shared = sum(_local_operator_bytes(each, growth) + states * each.dofs for each in (plan, finer))
+    return local_size() * (LIBRARY_BYTES + shared / size())
 
 
-def gibibytes(count: float) -> str:
-    """A number of bytes, in words."""
+def _local_operator_bytes(plan: MeshPlan, growth: float) -> float:
+    """Bytes of the local operator on all ranks: mesh, matrices, solver and Krylov space."""
+    dofs, nonzeros, dimension = growth * plan.dofs, growth * plan.nonzeros, plan.dimension
+    solver = _solver_bytes(dimension, dofs, nonzeros)
+    return SPACE_BYTES[dimension] * dofs + 36.0 * nonzeros + solver + 8.0 * KRYLOV_VECTORS * dofs
+
+
+def _solver_bytes(dimension: int, n: float, nonzeros: float) -> float:
+    """Bytes of the Cholesky factor with nested dissection, n log n in 2-D and n^(4/3) in 3-D; or of multigrid."""
+    if dimension == 3 and n > DIRECT_SOLVER_DOFS[3]:
+        return MULTIGRID_BYTES * n
+    return 8.0 * {1: 3 * nonzeros, 2: 8 * n * log2(n + 1), 3: 17 * n ** (4 / 3)}[dimension]
+
+
+def format_bytes(count: float) -> str:
+    """A number of bytes as "123 MiB" or "4.5 GiB"."""
     return f"{max(1.0, count / 2**20):.0f} MiB" if count < 2**30 else f"{count / 2**30:,.1f} GiB"

@@ -1,49 +1,50 @@
-"""PETSc's options: what stands after `--` on the command line goes to PETSc's own database, where the solvers of this
-program look for names with the prefix `pde_`: -pde_ksp_rtol, -pde_pc_type, -pde_ts_rosw_type, ...
+"""PETSc's options. The words after `--` on the command line go to PETSc's database.
+
+Our solvers read options with the prefix `pde_`: -pde_ksp_rtol, -pde_pc_type, -pde_ts_rosw_type, ...
 """
 
 import re
 from collections.abc import Sequence
 
 from freqbias.errors import InputError, UsageError
-from freqbias.runtime import by_torchrun, log, size
+from freqbias.runtime import log, size, under_torchrun
 
 PREFIX = "pde_"
-NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
+OPTION_NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
 
 
-def start(options: Sequence[str]) -> None:
-    """Put the words of a command line into PETSc's database, starting PETSc where it has not started. Collective.
+def start_petsc(options: Sequence[str]) -> None:
+    """Initialise PETSc, if it is not yet, and put the options into its database. Collective.
 
-    Raises InputError where they do not begin with an option, and UsageError under torchrun.
+    Raises InputError if the words do not begin with an option, and UsageError under torchrun.
     """
-    if by_torchrun() and size() > 1:
+    if under_torchrun() and size() > 1:
         raise UsageError(
-            "torchrun's processes are not MPI's, among which the equation is shared out: start with `uv run mpirun`"
+            "torchrun does not start MPI processes, which the equation is solved on: start with `uv run mpirun`"
         )
-    if options and not NAME.fullmatch(options[0]):
+    if options and not OPTION_NAME.fullmatch(options[0]):
         raise InputError(f"-- {' '.join(options)}: PETSc's options begin with '-', for example -- -pde_ksp_rtol 1e-9")
     from mpi4py import MPI  # noqa: F401  # isort: skip
     import petsc4py
 
-    petsc4py.init(["freqbias", *options])  # some, as -log_view, are read at its start alone
+    petsc4py.init(["freqbias", *options])  # PETSc reads some options, such as -log_view, only at its start
     from petsc4py import PETSc
 
     PETSc.Options().insertString(" ".join(options))
 
 
 def report_unused(options: Sequence[str]) -> None:
-    """Warn of options that nothing has asked for, and drop them: PETSc would warn again at its end."""
+    """Warn of options that PETSc did not use, and delete them; otherwise PETSc would warn again when it ends."""
     from petsc4py import PETSc
 
     database = PETSc.Options()
-    unused = [word for word in options if NAME.fullmatch(word) and not database.used(word.lstrip("-"))]
+    unused = [word for word in options if OPTION_NAME.fullmatch(word) and not database.used(word.lstrip("-"))]
     for word in unused:
         database.delValue(word)
     if unused:
         log.warning(
-            "pde: PETSc did not use %s: misspelt, or of a solver that did not run; the names of this program's begin "
-            "with -%s",
+            "pde: PETSc did not use %s: the option is misspelt, or its solver did not run; the options of freqbias "
+            "begin with -%s",
             ", ".join(unused),
             PREFIX,
         )

@@ -1,15 +1,16 @@
-"""Steps of  M du/dt = -B u  by PETSc's TS, and a bound of the error of each.
+"""Steps of  M du/dt = -B u  by PETSc's TS, with an error bound for each step.
 
-TS sees the operator through its actions alone: F(u, u') = M u' + B u, and in the place of a linear solver with
-sigma M + B the operator's own. So it serves every operator, and a solver is made anew only where the step has changed.
+TS uses only the actions of the operator: F(u, u') = M u' + B u, and the operator's own solver in place of a linear
+solver for sigma M + B. So TS serves every operator, and a new solver is prepared only if the step size has changed.
 
-The method, Rosenbrock's `rodaspr2`, is L-stable, of order 4, with an embedded solution of order 3: a mode of z = lambda
-dt is multiplied by R(z) and R^(z). With g = dt / sigma and S = (M + g B)^-1 M, measured for 0.1 <= z <= 1e5,
+The method, Rosenbrock's `rodaspr2`, is L-stable and of order 4, with an embedded solution of order 3. A step multiplies
+a mode with z = lambda dt by R(z), or by R^(z) in the embedded solution. With g = dt / sigma and S = (M + g B)^-1 M,
+measured for 0.1 <= z <= 1e5,
 
-    |R(z) - exp(-z)| <= 0.88 |(1 - S)(R - R^)|      (the largest quotient is 0.874, at the end; 0.43 at z = 0.1),
+    |R(z) - exp(-z)| <= 0.88 |(1 - S)(R - R^)|      (the quotient is largest at the end, 0.874; it is 0.43 at z = 0.1).
 
-so that the difference of the two solutions, less S times it, bounds the error of a step in the norm of M. It falls
-with the order of the error itself, and costs one solve more.
+So the difference of the two solutions, minus S times it, bounds the error of a step in the norm of M. The bound falls
+with the order of the error itself, and costs one more solve.
 """
 
 from mpi4py import MPI  # noqa: F401  # isort: skip
@@ -19,13 +20,13 @@ import numpy as np
 from petsc4py import PETSc
 
 from freqbias.errors import ComputationError
-from freqbias.pde.linear_algebra import reason_name, reason_of
+from freqbias.pde.linear_algebra import petsc_message, reason_name
 from freqbias.pde.petsc_options import PREFIX
 from freqbias.pde.protocols import IntegrationRecord, Operator, Solve
 
-SCHEME, ORDER, BOUND = "rodaspr2", 4, 0.88
+METHOD, ORDER, BOUND = "rodaspr2", 4, 0.88
 
-_library = ctypes.CDLL(PETSc.__file__)  # for TSEvaluateStep, which petsc4py leaves out
+_library = ctypes.CDLL(PETSc.__file__)  # for TSEvaluateStep, which petsc4py does not offer
 _evaluate_step = _library.TSEvaluateStep
 _evaluate_step.argtypes = [
     ctypes.c_void_p,
@@ -36,16 +37,16 @@ _evaluate_step.argtypes = [
 
 
 class ShiftedSystem:
-    """b -> (sigma M + B)^-1 b = (M + B / sigma)^-1 b / sigma, for each channel: a preconditioner to PETSc."""
+    """b -> (sigma M + B)^-1 b = (M + B / sigma)^-1 b / sigma for each channel, as a preconditioner for PETSc."""
 
     def __init__(self, operator: Operator, shape: tuple[int, ...], record: IntegrationRecord) -> None:
-        self._operator, self._shape, self._effort = operator, shape, record
+        self._operator, self._shape, self._record = operator, shape, record
         self._solve: Solve | None = None
         self.sigma = 0.0
 
     def prepare(self, sigma: float) -> None:
         if self._solve is None or abs(sigma - self.sigma) > 1e-12 * sigma:
-            self._solve, self.sigma = self._effort.solver(self._operator, 1 / sigma), sigma
+            self._solve, self.sigma = self._record.solver(self._operator, 1 / sigma), sigma
 
     def solve(self, b: np.ndarray) -> np.ndarray:
         """(M + B / sigma)^-1 b: (C, n) -> (C, n)."""
@@ -57,7 +58,7 @@ class ShiftedSystem:
 
 
 class PetscStepper:
-    """Steps of a state (C, n_local), all channels at once. Collective; `destroy` at the end."""
+    """Steps of a state (C, n_local), all channels at once. Collective; call `destroy` at the end."""
 
     def __init__(self, operator: Operator, shape: tuple[int, ...], record: IntegrationRecord) -> None:
         self._operator, self._shape = operator, shape
@@ -79,7 +80,7 @@ class PetscStepper:
         solver.getPC().setType(PETSc.PC.Type.PYTHON)
         solver.getPC().setPythonContext(self._system)
         database = PETSc.Options()
-        for name, value in (("ts_rosw_type", SCHEME), ("ts_adapt_type", "none")):
+        for name, value in (("ts_rosw_type", METHOD), ("ts_adapt_type", "none")):
             database.setValue(PREFIX + name, value)  # petsc4py has no other way
         self._ts.setFromOptions()
         self._ts.setExactFinalTime(PETSc.TS.ExactFinalTime.STEPOVER)
@@ -87,9 +88,9 @@ class PetscStepper:
         self._ts.setSolution(self._state)
 
     def step(self, u: np.ndarray, time: float, dt: float) -> tuple[np.ndarray, np.ndarray]:
-        """The state a step later, and what bounds its error mode by mode, both (C, n_local). Collective.
+        """The state after one step, and a bound of its error mode by mode, both (C, n_local). Collective.
 
-        Raises ComputationError, with PETSc's reason, where PETSc does not make the step.
+        Raises ComputationError with PETSc's reason if PETSc cannot make the step.
         """
         self._state.array[:] = u.ravel()
         self._ts.setConvergedReason(PETSc.TS.ConvergedReason.ITERATING)
@@ -99,22 +100,23 @@ class PetscStepper:
         try:
             self._ts.step()
         except PETSc.Error as failure:
-            raise ComputationError(self._failed(time, dt, reason_of(failure))) from failure
+            raise ComputationError(self._failed(time, dt, petsc_message(failure))) from failure
         done = ctypes.c_int()
         if _evaluate_step(self._ts.handle, ORDER - 1, self._embedded.handle, ctypes.byref(done)) or not done.value:
             reason = reason_name(PETSc.TS.ConvergedReason, self._ts.getConvergedReason())
             raise ComputationError(self._failed(time, dt, reason))
-        later = self._state.array_r.reshape(self._shape).copy()
-        difference = later - self._embedded.array_r.reshape(self._shape)
+        next_u = self._state.array_r.reshape(self._shape).copy()
+        difference = next_u - self._embedded.array_r.reshape(self._shape)
         smoothed = self._system.solve(np.array([self._operator.mass(channel) for channel in difference]))
-        return later, BOUND * (difference - smoothed)
+        return next_u, BOUND * (difference - smoothed)
 
     def destroy(self) -> None:
-        """Free what PETSc holds, on all ranks at once; Python alone would not."""
-        for held in (self._ts, self._state, self._embedded):
-            held.destroy()
+        """Free PETSc's objects. Python's garbage collector cannot, because this is collective."""
+        for owned in (self._ts, self._state, self._embedded):
+            owned.destroy()
 
     def _residual(self, _ts: PETSc.TS, _t: float, u: PETSc.Vec, rate: PETSc.Vec, residual: PETSc.Vec) -> None:
+        """M u' + B u."""
         states, rates = (vector.array_r.reshape(self._shape) for vector in (u, rate))
         rows = [self._operator.mass(r) + self._operator.apply(s) for s, r in zip(states, rates, strict=True)]
         residual.array[:] = np.concatenate(rows)

@@ -1,11 +1,12 @@
-"""A mesh for the local operator that is refined where it pays, until the estimated error meets the tolerance.
+"""Adaptive refinement of the local operator's mesh, until the estimated error meets the tolerance.
 
-Estimate: the distance of the solutions of degree p and p + 1 on the same mesh,
+The estimate is the distance between the solutions of degrees p and p + 1 on the same mesh,
 
-    eta_c(t)^2 = integral over cell c of |v_(p+1) - v_p|^2 dxi,     eta = max_t sqrt(sum_c eta_c(t)^2) / |v(0)|,
+    eta_c(t)^2 = integral over cell c of |v_(p+1) - v_p|^2 dxi,     eta = max_t sqrt(sum_c eta_c(t)^2) / |v(0)|.
 
-v(0) included, which is known and only interpolated: so the first meshes are seen to be too coarse for it. The cells
-that make up half of the sum of max_t eta_c^2 are refined (Doerfler 1996) until eta <= MESH_SHARE of the tolerance.
+It includes v(0), which is known and only interpolated; so it also shows when a first mesh is too coarse for v(0). Each
+round refines the cells with the largest max_t eta_c^2 that make up half of the sum (Doerfler 1996), until
+eta <= MESH_SHARE of the tolerance.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -22,64 +23,64 @@ from freqbias.errors import ComputationError
 from freqbias.meshes import MeshPlan, build
 from freqbias.pde.integrators import choose_integrator, transform_accuracy
 from freqbias.pde.local_operator import LocalOperator
-from freqbias.pde.memory import obstacle
+from freqbias.pde.memory import exceeded_limit
 from freqbias.pde.protocols import IntegrationRecord
 from freqbias.problem import Pde, Problem
 from freqbias.runtime import log, on_root, threads
 
 MESH_SHARE = 0.5  # of the tolerance
-BULK = 0.5  # of the squared estimate, in the cells that are refined
-MOST_ROUNDS = 40
-MOST_DOFS = 2_000_000
+MARKED_SHARE = 0.5  # of the squared estimate, in the cells that are refined (Doerfler's parameter)
+MAX_ROUNDS = 40
+MAX_DOFS = 2_000_000
 
 
 def refine_mesh(
-    problem: Problem, settings: Pde, plan: MeshPlan, comm: MPI.Comm, errors: np.ndarray, on_step: Callable[[], None]
+    problem: Problem, settings: Pde, plan: MeshPlan, comm: MPI.Comm, errors: np.ndarray, on_round: Callable[[], None]
 ) -> tuple[dolfinx.mesh.Mesh, float]:
-    """The mesh for v of degree [pde] degree, from the plan's, and the estimate it reaches, over |v(0)|. Collective.
+    """The refined mesh for v of degree [pde] degree, starting from the plan's, and its estimate eta. Collective.
 
-    errors: u(0) on the samples, (C, N); tick: called before each round. Channels are added up as squares. Raises
-    ComputationError with the estimate reached where that is not enough, or the memory for the next mesh.
+    errors: u(0) on the samples, (C, N). on_round: called before each round. Channels are added up as squares. Raises
+    ComputationError with the estimate reached if it does not suffice, or if memory for the next mesh is short.
     """
-    mesh, estimate, why = build(plan, comm), np.inf, f"{MOST_ROUNDS} rounds do not suffice"
-    for _ in range(MOST_ROUNDS):
-        on_step()
+    mesh, estimate, reason = build(plan, comm), np.inf, f"{MAX_ROUNDS} rounds do not suffice"
+    for _ in range(MAX_ROUNDS):
+        on_round()
         count = mesh.topology.index_map(mesh.topology.dim).size_global
         growth = count / plan.cell_count
-        if stands := on_root(obstacle, problem, settings, plan, adaptive=True, growth=growth, comm=comm):
-            why = f"the next mesh, of {count:,} cells, {stands}"
+        if exceeded := on_root(exceeded_limit, problem, settings, plan, adaptive=True, growth=growth, comm=comm):
+            reason = f"the next mesh, of {count:,} cells, {exceeded}"
             break
-        indicators, estimate = _indicators(problem, settings, plan, mesh, errors)
+        indicators, estimate = _estimate(problem, settings, plan, mesh, errors)
         log.info("pde: %d cells, estimated error %.2e", count, estimate)
         if estimate <= MESH_SHARE * settings.tolerance:
             return mesh, estimate
-        if growth * plan.dofs > MOST_DOFS:
-            why = f"finer meshes than that of {count:,} cells are too large"
+        if growth * plan.dofs > MAX_DOFS:
+            reason = f"a finer mesh than this one of {count:,} cells is too large"
             break
         mesh = _refine(mesh, indicators)
     raise ComputationError(
-        f"[mesh] adaptive = true: the estimated error is {estimate:.2g}, and {why}; use a [pde] tolerance of "
+        f"[mesh] adaptive = true: the estimated error is {estimate:.2g}, and {reason}; use a [pde] tolerance of "
         f"{estimate / MESH_SHARE * 1.05:.2g}, or a higher degree"
     )
 
 
-def _indicators(
+def _estimate(
     problem: Problem, settings: Pde, plan: MeshPlan, mesh: dolfinx.mesh.Mesh, errors: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """max_t eta_c^2 of this rank's cells, (c,), and eta. Collective."""
+    """max_t eta_c^2 for this rank's cells, (c,), and eta. Collective."""
     accuracy = transform_accuracy(problem, settings, folded=False)
-    coarse, fine = (
-        LocalOperator(problem, finer, mesh.comm, errors, accuracy=accuracy, threads=threads(), mesh=mesh)
-        for finer in (plan, replace(plan, degree=plan.degree + 1))  # type: ignore[type-var]
-    )
-    integrator = choose_integrator(problem, settings, folded=False)
-    low, high, distance = fem.Function(coarse.space), fem.Function(fine.space), fem.Function(fine.space)
-    test = ufl.TestFunction(fem.functionspace(mesh, basix.ufl.element("DG", mesh.basix_cell(), 0)))
-    on_cells = fem.form(distance**2 * test * ufl.dx)
+    operators = [
+        LocalOperator(problem, with_degree, mesh.comm, errors, accuracy=accuracy, threads=threads(), mesh=mesh)
+        for with_degree in (plan, replace(plan, degree=plan.degree + 1))  # type: ignore[type-var]
+    ]
+    low_space, high_space = (operator.space for operator in operators)
+    low, high, distance = fem.Function(low_space), fem.Function(high_space), fem.Function(high_space)
+    indicator = ufl.TestFunction(fem.functionspace(mesh, basix.ufl.element("DG", mesh.basix_cell(), 0)))
+    cell_integrals = fem.form(distance**2 * indicator * ufl.dx)
     cells = mesh.topology.index_map(mesh.topology.dim).size_local
 
-    def squares(lower: np.ndarray | None, higher: np.ndarray) -> np.ndarray:
-        """integral over each cell of |higher - lower|^2, states (S, n_local)."""
+    def squared_distance(lower: np.ndarray | None, higher: np.ndarray) -> np.ndarray:
+        """integral over each cell of |higher - lower|^2, from states (S, n_local); None is 0."""
         total = np.zeros(cells)
         for part, values in enumerate(higher):
             high.x.array[: len(values)] = values
@@ -90,25 +91,26 @@ def _indicators(
                 low.x.scatter_forward()
                 distance.interpolate(low)
             distance.x.array[:] -= high.x.array
-            total += fem.assemble_vector(on_cells).array[:cells]
+            total += fem.assemble_vector(cell_integrals).array[:cells]
         return total
 
-    worst, largest = squares(coarse.start, fine.start), 0.0
-    initial = mesh.comm.allreduce(squares(None, fine.start).sum())
+    start_squared = mesh.comm.allreduce(squared_distance(None, operators[1].start).sum())
+    worst = squared_distance(operators[0].start, operators[1].start)
     largest = mesh.comm.allreduce(worst.sum())
-    evolutions = (integrator.evolve(o, o.start, problem.times, IntegrationRecord()) for o in (coarse, fine))
+    integrator = choose_integrator(problem, settings, folded=False)
+    evolutions = (integrator.evolve(each, each.start, problem.times, IntegrationRecord()) for each in operators)
     for lower, higher in zip(*evolutions, strict=True):
-        now = squares(lower, higher)
-        worst, largest = np.maximum(worst, now), max(largest, mesh.comm.allreduce(now.sum()))
-    for operator in (coarse, fine):
+        squares = squared_distance(lower, higher)
+        worst, largest = np.maximum(worst, squares), max(largest, mesh.comm.allreduce(squares.sum()))
+    for operator in operators:
         operator.destroy()
-    return worst, float(np.sqrt(largest / initial))
+    return worst, float(np.sqrt(largest / start_squared))
 
 
 def _refine(mesh: dolfinx.mesh.Mesh, indicators: np.ndarray) -> dolfinx.mesh.Mesh:
-    """The cells of the largest indicators that make up BULK of their sum are cut. Collective."""
-    every = np.sort(np.concatenate(mesh.comm.allgather(indicators)))[::-1]
-    threshold = every[np.searchsorted(np.cumsum(every), BULK * every.sum())]
+    """Refine the cells with the largest indicators that make up MARKED_SHARE of their sum. Collective."""
+    descending = np.sort(np.concatenate(mesh.comm.allgather(indicators)))[::-1]
+    threshold = descending[np.searchsorted(np.cumsum(descending), MARKED_SHARE * descending.sum())]
     marked = np.flatnonzero(indicators >= threshold).astype(np.int32)
     mesh.topology.create_entities(1)
     edges = marked

@@ -1,7 +1,9 @@
-"""The stage `pde` of a result: output times stored as they are reached, `spectrum.nc` and `fields.pvd` at the end.
+"""The stage `pde` of a result: it stores each output time when it is reached, and `spectrum.nc` and `fields.pvd` at the
+end.
 
-Parts: `output-K`, the whole state, loss and share outside at output time K; `krylov-R` of a run by Lanczos, which
-reaches all output times at once (`freqbias.pde.basis_checkpoint`). A resumed run goes on from there, on any number of ranks.
+Parts: `output-K` holds the whole state, the loss and the share outside at output time K. `krylov-R` holds the basis of
+a Lanczos run, which reaches all output times at once (`freqbias.pde.basis_checkpoint`). --resume continues from them on
+any number of ranks.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -14,9 +16,11 @@ from petsc4py import PETSc
 
 from freqbias.pde.basis_checkpoint import BasisCheckpoint
 from freqbias.pde.fields import spectrum_fields, write_fields
-from freqbias.pde.memory import affordable_plan
+from freqbias.pde.memory import plan_within_memory
 from freqbias.pde.petsc_options import report_unused
-from freqbias.pde.solver import Solver, SpectrumSnapshot
+from freqbias.pde.protocols import IntegrationHooks, IntegrationRecord
+from freqbias.pde.snapshot import SpectrumSnapshot
+from freqbias.pde.solver import Solver
 from freqbias.problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
 from freqbias.runtime import Progress, Stage, StopRequest, Store, log, on_root
 
@@ -31,34 +35,33 @@ def run_pde(
     stop: StopRequest,
     petsc: Sequence[str] = (),
 ) -> None:
-    """Solve, and write `pde/spectrum.nc` and `pde/fields.pvd`; collective over COMM_WORLD.
+    """Solve, and write `pde/spectrum.nc` and `pde/fields.pvd`. Collective over COMM_WORLD.
 
-    petsc: options that PETSc was started with; those that it did not use are reported.
-    Raises InputError, ComputationError, UsageError (a result in the way), and StoppedEarly once what was reached is
-    on the disk.
+    petsc: the options that PETSc was started with; unused ones are reported. Raises InputError, ComputationError,
+    UsageError (a result is in the way), and StoppedEarly once the output times reached are on the disk.
     """
     comm = MPI.COMM_WORLD
-    stop.install()  # after PETSc, which has a handler of its own for SIGTERM
-    layout = on_root(affordable_plan, problem, run.pde, run.mesh)  # refuses before anything is written
-    stage = on_root(_open, run, store, resume, overwrite, share=False)  # None on the other ranks
+    stop.install()  # after PETSc, which installs its own handler for SIGTERM
+    plan = on_root(plan_within_memory, problem, run.pde, run.mesh)  # refuses before anything is written
+    stage = on_root(_open, run, store, resume, overwrite, broadcast=False)  # None on the other ranks
     try:
         if on_root(lambda: stage is not None and stage.finished):
             log.info("pde: finished already, in %s", store.root / "pde")
             return
-        reach = ", ".join(f"{r:.4g}" for r in layout.half_width)
-        log.info("pde: %d dofs, degree %d, half-width %s", layout.dofs, layout.degree, reach)
+        half_width = ", ".join(f"{r:.4g}" for r in plan.half_width)
+        log.info("pde: %d dofs, degree %d, half-width %s", plan.dofs, plan.degree, half_width)
         if run.mesh.adaptive and on_root(lambda: stage is not None and stage.resumed):
-            log.info("pde: the mesh is refined anew, and nothing of the earlier run is gone on from")
-        solver = Solver(problem, run.pde, run.mesh, comm, on_step=lambda: stop.check(comm))
+            log.info("pde: a run with [mesh] adaptive = true cannot be continued: it starts again")
+        solver = Solver(problem, run.pde, run.mesh, comm, on_round=lambda: stop.check(comm))
         snapshots = _solve(solver, stage, stop)
         report_unused(petsc)
-        on_root(_assemble, solver, stage, snapshots, petsc)
+        on_root(_finish, solver, stage, snapshots, petsc)
     finally:
         if stage is not None:
             stage.close()
-    record, wrote = solver.record, store.root / "pde" / "spectrum.nc"
+    record, path = solver.record, store.root / "pde" / "spectrum.nc"
     counts = f"{record.steps} steps, {record.solves} solves, {record.factorisations} factorisations"
-    log.info("pde: %s; error of the integration at most about %.1e of the start; wrote %s", counts, record.error, wrote)
+    log.info("pde: %s; integration error at most about %.1e of the start; wrote %s", counts, record.error, path)
 
 
 def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
@@ -69,21 +72,21 @@ def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
 
 
 def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[SpectrumSnapshot]:
-    """All snapshots, those of an earlier run included; each is stored as it is reached. Collective."""
-    same_mesh = isnan(solver.mesh_error)  # a refined one may differ on other ranks: such a run starts anew
-    stepping = solver.settings.integrator != "lanczos"  # Lanczos reaches all output times at once, or none
-    stored = on_root(_stored, stage, share=False) if stepping and same_mesh else []
+    """All snapshots, including those of an earlier run; each is stored when it is reached. Collective."""
+    same_mesh = isnan(solver.mesh_error)  # a refined mesh may differ on other ranks, and cannot be resumed
+    stepping = solver.settings.integrator != "lanczos"  # Lanczos reaches all output times at once
+    stored = on_root(_stored_snapshots, stage, broadcast=False) if stepping and same_mesh else []
     count, counts = on_root(lambda: (len(stored or []), stored[-1].counts if stored else {}))
     snapshots = (
         stored if stored is not None else [SpectrumSnapshot(index, None, 0.0, 0.0, {}) for index in range(count)]
     )
-    solver.record.restore(counts)
-    solver.record.on_step = lambda *_: stop.check(solver.comm)
+    solver.record = IntegrationRecord(**counts)
+    solver.hooks = IntegrationHooks(on_step=lambda *_: stop.check(solver.comm))
     if same_mesh:
         checkpoint = BasisCheckpoint(solver.operator, stage, stop)
-        solver.record.on_step, solver.record.saved_basis = checkpoint.on_step, checkpoint.saved_basis
+        solver.hooks = IntegrationHooks(checkpoint.on_step, checkpoint.saved_basis)
     if snapshots:
-        log.info("pde: going on after t = %g", solver.problem.times[count - 1])
+        log.info("pde: continuing after t = %g", solver.problem.times[count - 1])
     total = len(solver.problem.times)
     with Progress("pde", total=total, unit="output times", done=count) as progress:
         for snapshot in solver.trajectory(max(count - 1, 0), snapshots[-1].state if snapshots else None):
@@ -95,19 +98,19 @@ def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Spect
 
 def _save(stage: Stage, snapshot: SpectrumSnapshot) -> None:
     content = asdict(snapshot)
-    stage.save_part(_part(snapshot.index), {"state": content.pop("state")}, **content)
+    stage.save_checkpoint(_part(snapshot.index), {"state": content.pop("state")}, **content)
 
 
-def _stored(stage: Stage) -> list[SpectrumSnapshot]:
-    """The snapshots that an earlier run left, without gaps from the start."""
-    names, snapshots = set(stage.parts()), list[SpectrumSnapshot]()
+def _stored_snapshots(stage: Stage) -> list[SpectrumSnapshot]:
+    """The snapshots of an earlier run from the start up to the first gap."""
+    names, snapshots = set(stage.checkpoints()), list[SpectrumSnapshot]()
     while _part(len(snapshots)) in names:
-        arrays, meta = stage.load_part(_part(len(snapshots)))
+        arrays, meta = stage.load_checkpoint(_part(len(snapshots)))
         snapshots.append(SpectrumSnapshot(state=arrays["state"], **meta))
-    return snapshots if len(snapshots) > 1 else []  # the start alone is nothing to go on from
+    return snapshots if len(snapshots) > 1 else []  # nothing is gained by continuing from the start alone
 
 
-def _assemble(solver: Solver, stage: Stage, snapshots: list[SpectrumSnapshot], petsc: Sequence[str]) -> None:
+def _finish(solver: Solver, stage: Stage, snapshots: list[SpectrumSnapshot], petsc: Sequence[str]) -> None:
     spectrum = solver.spectrum(snapshots)
     with stage.writing("spectrum.nc") as path:
         spectrum.save(path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from freqbias.errors import InputError
+from freqbias.problem.variables import describe_variable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -17,14 +18,18 @@ FORMAT_VERSION = 1
 
 
 def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attributes: dict[str, Any]) -> None:
-    """Write variables, given as (dims, values), over the output times (T,). Raises OSError where the disk is full: the
-    file is made in memory, since HDF5 crashes the process when it cannot write."""
+    """Write variables, given as (dims, values), over the output times (T,), each with its units and long name.
+
+    Raises OSError if the disk is full. The file is made in memory, since HDF5 crashes the process when it cannot write.
+    """
     import xarray as xr
 
-    attributes = {**attributes, "format_version": FORMAT_VERSION}
-    made = io.BytesIO()
-    xr.Dataset(variables, coords={"time": ("time", time)}, attrs=attributes).to_netcdf(made, engine="h5netcdf")
-    path.write_bytes(made.getbuffer())
+    data = xr.Dataset(variables, {"time": ("time", time)}, {**attributes, "format_version": FORMAT_VERSION})
+    for name, variable in data.variables.items():
+        variable.attrs = describe_variable(str(name), str(attributes.get("unit", "")))
+    file = io.BytesIO()
+    data.to_netcdf(file, engine="h5netcdf")
+    path.write_bytes(file.getbuffer())
 
 
 def load_netcdf(

@@ -17,14 +17,15 @@ from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Problem:
-    """The mathematical statement: which network learns which samples, and when we look.
+    """The mathematical statement: which network learns which samples, and the output times.
 
-    times: output times (T,) in gradient-flow time, increasing, times[0] = 0.
-    seed: of the network's draw. unit: of x, for labels only. laws: damping and diffusion of the network's equation;
-    those of the network at infinite width where none are given. held_out: samples that the network does not learn from,
-    but is asked for its error at.
+    times: (T,), gradient-flow time, increasing, times[0] = 0. seed: of the network's draw. unit: of x, for labels only.
+    laws: damping and diffusion of the equation; by default those of the network at infinite width. held_out: samples
+    that the network does not learn from; its error on them is stored.
+
+    Raises InputError for times that do not increase from 0, and a density of another dimension than the data.
     """
 
     density: Density
@@ -65,6 +66,13 @@ class Problem:
             )
             object.__setattr__(self, "laws", laws)
 
+    def __repr__(self) -> str:
+        return (
+            f"Problem({self.name!r}: {_count(self.sites.size, 'sample')} in {self.dimension}-D, "
+            f"{type(self.density).__name__}, depth {self.network.depth}, width {self.network.width:,}, "
+            f"{_times(self.times)})"
+        )
+
     @property
     def sites(self) -> Sites:
         """Where the samples lie."""
@@ -72,7 +80,7 @@ class Problem:
 
     @property
     def grid(self) -> Grid:
-        """The same, where they must form a grid; raises InputError where they do not."""
+        """The sites as a grid. Raises InputError for scattered samples."""
         if not isinstance(self.sites, Grid):
             raise InputError("[data]: this needs samples on a grid, and they are scattered")
         return self.sites
@@ -87,17 +95,16 @@ class Problem:
         return float(np.linalg.norm(self.sites.reach))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Spectrum:
     """The error's spectrum v on the nodes of a frequency mesh, at the output times.
 
-    time (T,) gradient-flow time; frequency (n, d) [cycles/length], the Lagrange nodes in canonical order (see
-    `canonical_order`); error (T, C, n) complex; cells (c, k): the nodes of each cell, in the order of Basix's
+    time (T,): gradient-flow time. frequency (n, d) [cycles/length]: the Lagrange nodes, in canonical order
+    (`canonical_order`). error (T, C, n), complex: v. cells (c, k): the nodes of each cell, in the order of Basix's
     Lagrange element (Gauss-Lobatto points) of this cell_type ("interval", "quadrilateral", "hexahedron", ...) and
-    degree. attributes: numbers and words about the run.
-    loss (T,): 1/2 mean_j u_j^2 of the solution on the samples, summed over channels; None where it is not known.
-    sample_error (T, C, N): of the data operator that u, in the order of the problem's samples; v is its transform, at
-    any xi. None of others.
+    degree. attributes: facts about the run. loss (T,): 1/2 mean_j u_j^2 on the samples, summed over channels; None if
+    unknown. sample_error (T, C, N): u on the problem's samples, whose transform is v at any xi; None for the local
+    operator.
     """
 
     time: np.ndarray
@@ -110,9 +117,16 @@ class Spectrum:
     loss: np.ndarray | None = None
     sample_error: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        nodes, dimension = self.frequency.shape
+        return (
+            f"Spectrum({_times(self.time)}, {_count(self.error.shape[1], 'channel')}, {_count(nodes, 'node')} in "
+            f"{dimension}-D, {self.cell_type} cells of degree {self.degree})"
+        )
+
     def save(self, path: Path) -> None:
-        """Write `spectrum.nc`: dims time, channel, node, axis, cell, local_node, and sample where u is known."""
-        known = {"loss": (("time",), self.loss), "sample_error": (("time", "channel", "sample"), self.sample_error)}
+        """Write `spectrum.nc`: dims time, channel, node, axis, cell, local_node, and sample if u is known."""
+        optional = {"loss": (("time",), self.loss), "sample_error": (("time", "channel", "sample"), self.sample_error)}
         save_netcdf(
             path,
             {
@@ -120,7 +134,7 @@ class Spectrum:
                 "error_real": (("time", "channel", "node"), self.error.real),
                 "error_imag": (("time", "channel", "node"), self.error.imag),
                 "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
-                **{name: value for name, value in known.items() if value[1] is not None},
+                **{name: value for name, value in optional.items() if value[1] is not None},
             },
             self.time,
             {**self.attributes, "cell_type": self.cell_type, "degree": self.degree},
@@ -132,10 +146,10 @@ class Spectrum:
         data = load_netcdf(path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2}, {"sample_error": 3})
         attributes = dict(data.attrs)
         if missing := {"cell_type", "degree"} - attributes.keys():
-            raise InputError(f"{path}: the attribute {min(missing)} is missing; write it anew with `freqbias pde`")
+            raise InputError(f"{path}: the attribute {min(missing)} is missing; run `freqbias pde` again")
         check_shapes(path, data, {"error_real": ("time", None, "frequency"), "error_imag": ("time", None, "frequency")})
-        known = {name: data[name].values for name in ("loss", "sample_error") if name in data}
-        if "sample_error" in known:
+        optional = {name: data[name].values for name in ("loss", "sample_error") if name in data}
+        if "sample_error" in optional:
             check_shapes(path, data, {"sample_error": ("time",)})
         error = data["error_real"].values + 1j * data["error_imag"].values
         cell_type, degree = str(attributes.pop("cell_type")), int(attributes.pop("degree"))
@@ -147,16 +161,16 @@ class Spectrum:
             cell_type,
             degree,
             attributes,
-            **known,
+            **optional,
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ErrorHistory:
     """A network's error u = f - f* on the samples, at the output times.
 
-    time (T,) gradient-flow time; position (N, d) [length]; error (T, C, N); loss (T,): 1/2 mean_j u_j^2, summed over
-    channels. held_out_position (N', d), held_out_error (T, C, N'): the same at samples that were held out, if any.
+    time (T,): gradient-flow time. position (N, d) [length]. error (T, C, N): u. loss (T,): 1/2 mean_j u_j^2, summed
+    over channels. held_out_position (N', d), held_out_error (T, C, N'): positions and u of held-out samples, if any.
     """
 
     time: np.ndarray
@@ -167,13 +181,20 @@ class ErrorHistory:
     held_out_position: np.ndarray | None = None
     held_out_error: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        channels, samples = self.error.shape[1:]
+        return (
+            f"ErrorHistory({_times(self.time)}, {_count(channels, 'channel')}, {_count(samples, 'sample')} in "
+            f"{self.position.shape[1]}-D, loss {self.loss[0]:.3g} -> {self.loss[-1]:.3g})"
+        )
+
     @property
     def held_out_loss(self) -> np.ndarray | None:
         """1/2 the mean square of the held-out error, summed over channels, (T,)."""
         return None if self.held_out_error is None else 0.5 * np.mean(self.held_out_error**2, axis=2).sum(axis=1)
 
     def save(self, path: Path) -> None:
-        """Write `error.nc`: dims time, channel, sample, axis, and held_out where there are such samples."""
+        """Write `error.nc`: dims time, channel, sample, axis, and held_out if samples are held out."""
         variables: dict[str, Any] = {
             "position": (("sample", "axis"), self.position),
             "error": (("time", "channel", "sample"), self.error),
@@ -194,7 +215,7 @@ class ErrorHistory:
         check_shapes(path, data, {"error": ("time", None, "position")})
         held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
         if len(held_out) == 1:
-            raise InputError(f"{path}: {next(iter(held_out))} stands alone; give positions and errors, or neither")
+            raise InputError(f"{path}: {next(iter(held_out))} is alone; give both held-out variables, or neither")
         if held_out:
             check_shapes(path, data, {"held_out_error": ("time", None, "held_out_position")})
         error = data["error"].values.astype(float)
@@ -213,18 +234,26 @@ class ErrorHistory:
         )
 
 
-def canonical_order(frequency: np.ndarray) -> np.ndarray:
-    """The permutation that sorts nodes (n, d) by xi_1, then xi_2, ...: the same whatever the partition, and reversed
-    by xi -> -xi.
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
-    Coordinates closer than 1e-9 of the largest count as equal.
+
+def _times(time: np.ndarray) -> str:
+    return f"{_count(len(time), 'time')} to t = {time[-1]:.6g}"
+
+
+def canonical_order(frequency: np.ndarray) -> np.ndarray:
+    """The permutation that sorts nodes (n, d) by xi_1, then xi_2, and so on.
+
+    It does not depend on the partition, and xi -> -xi reverses it. Coordinates that differ by less than 1e-9 of the
+    largest count as equal.
     """
     same = 1e-9 * np.abs(frequency).max()
     return np.lexsort([_ranks(coordinate, same) for coordinate in frequency.T[::-1]])
 
 
 def _ranks(values: np.ndarray, same: float) -> np.ndarray:
-    """The rank of each value (n,) among the distinct ones. Rounding would part equal values that lie at its edge."""
+    """The rank of each value (n,) among the distinct ones. Differences up to `same` are rounding."""
     order = np.argsort(values)
     ranks = np.empty(len(values), dtype=np.int64)
     ranks[order] = np.cumsum(np.diff(values[order], prepend=values[order[:1]]) > same)

@@ -4,7 +4,7 @@ from .communicator import SerialWorld, world
 from .exit_codes import exit_code_of
 from .files import atomic_write, sha256_of, writable
 from .keys import changed_keys, key_hash
-from .launcher import by_torchrun, rank, size, size_here
+from .launcher import local_size, rank, size, under_torchrun
 from .logs import configure, log
 from .manifest import version_of
 from .memory import available_memory
@@ -13,7 +13,7 @@ from .signals import StopRequest, parse_walltime
 from .stage import Stage
 from .store import Store
 from .thread_count import limit_threads, threads, threads_alone
-from .torch_world import TORCH_TIMEOUT, backends
+from .torch_world import TORCH_TIMEOUT, torch_backend
 
 __all__ = [
     "TORCH_TIMEOUT",
@@ -33,14 +33,13 @@ __all__ = [
     "Verbose",
     "atomic_write",
     "available_memory",
-    "backends",
-    "by_torchrun",
     "changed_keys",
     "configure",
     "duration",
     "exit_code_of",
     "key_hash",
     "limit_threads",
+    "local_size",
     "log",
     "main",
     "new_app",
@@ -50,9 +49,10 @@ __all__ = [
     "rank",
     "sha256_of",
     "size",
-    "size_here",
     "threads",
     "threads_alone",
+    "torch_backend",
+    "under_torchrun",
     "version_of",
     "world",
     "writable",

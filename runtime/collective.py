@@ -1,4 +1,4 @@
-"""Work for rank 0 alone, while the others sleep, or help where it asks them to."""
+"""Work on rank 0 while the other ranks sleep, and work that rank 0 hands out to all ranks."""
 
 import pickle
 from collections.abc import Callable
@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Literal, overload
 
-from freqbias.runtime.communicator import SerialWorld, wait_asleep, world
+from freqbias.runtime.communicator import SerialWorld, sleep_until_complete, world
 from freqbias.runtime.launcher import size
 
-_waiting: Any = None  # the communicator whose other ranks wait, while this one is at work for `on_root`
+_active_comm: Any = None
+"""On rank 0, while it works for `on_root`: the communicator on which the other ranks listen."""
 
 
 @cache
-def _waiting_room() -> Any:
-    """A communicator of `on_root`'s own, so that it never meets a caller's pending collectives."""
+def _private_communicator() -> Any:
+    """A communicator for `on_root` alone. Pending collectives of the caller cannot be mistaken for its own."""
     return world().Dup()
 
 
 @dataclass(frozen=True)
-class _StandIn:
-    """Name, message and exit code of an exception that does not survive being sent."""
+class _ExceptionSummary:
+    """Name, message and exit code of an exception that pickle cannot rebuild."""
 
     name: str
     text: str
@@ -31,91 +32,93 @@ class _StandIn:
         return type(self.name, (RuntimeError,), self.attributes)(self.text)
 
 
-def _sendable(error: BaseException) -> BaseException | _StandIn:
+def _sendable(error: BaseException) -> BaseException | _ExceptionSummary:
     with suppress(Exception):
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301
         if type(copy) is type(error) and str(copy) == str(error):
             return error
     attributes = {"exit_code": error.exit_code} if hasattr(error, "exit_code") else {}
-    return _StandIn(type(error).__name__, str(error), attributes)
+    return _ExceptionSummary(type(error).__name__, str(error), attributes)
 
 
 @overload
 def on_root[T](
-    function: Callable[..., T], *args: Any, share: Literal[True] = True, comm: Any = None, **kwargs: Any
+    function: Callable[..., T], *args: Any, broadcast: Literal[True] = True, comm: Any = None, **kwargs: Any
 ) -> T: ...
 @overload
 def on_root[T](
-    function: Callable[..., T], *args: Any, share: Literal[False], comm: Any = None, **kwargs: Any
+    function: Callable[..., T], *args: Any, broadcast: Literal[False], comm: Any = None, **kwargs: Any
 ) -> T | None: ...
-def on_root(function: Callable[..., Any], *args: Any, share: bool = True, comm: Any = None, **kwargs: Any) -> Any:
-    """Calls `function` on rank 0 alone while the others sleep; collective over comm, or over all ranks without one.
+def on_root(function: Callable[..., Any], *args: Any, broadcast: bool = True, comm: Any = None, **kwargs: Any) -> Any:
+    """Call `function` on rank 0 while the other ranks sleep. Collective over `comm`, by default over all ranks.
 
-    Returns the result on every rank, or with `share=False` (large results, or ones that cannot be sent) None on the
-    others. What it raises is raised on every rank. Called again from inside `function`, it simply calls.
+    Every rank returns the result. With `broadcast=False`, for results that are large or cannot be pickled, the other
+    ranks return None. An exception on rank 0 is raised on every rank. A call from within `function` runs directly.
     """
-    global _waiting  # noqa: PLW0603
-    if _waiting is not None or (size() if comm is None else comm.size) == 1:
+    global _active_comm  # noqa: PLW0603
+    if _active_comm is not None or (size() if comm is None else comm.size) == 1:
         return function(*args, **kwargs)
-    comm = comm or _waiting_room()
+    comm = comm or _private_communicator()
     if comm.rank != 0:
-        return _wait(comm)
+        return _serve(comm)
 
     error, result, message = None, None, b""
-    _waiting = comm
+    _active_comm = comm
     try:
         result = function(*args, **kwargs)
-        message = pickle.dumps((None, None, result if share else None))
+        message = pickle.dumps((None, None, result if broadcast else None))
     except BaseException as caught:
-        if _waiting is None:  # the others do not listen: see `on_all`
+        if _active_comm is None:  # `on_all` failed here alone: the other ranks no longer listen
             raise
         error = caught
         message = pickle.dumps((None, _sendable(caught), None))
     finally:
-        _waiting = None
-    _tell(comm, message)
+        _active_comm = None
+    _send(comm, message)
     if error is not None:
         raise error
     return result
 
 
 def on_all[T](function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Calls `function(*args, comm=..., **kwargs)` on every rank at once, from inside a function that `on_root` runs on
-    rank 0, and returns what it returns there. Anywhere else, and with one rank, it simply calls, with a `SerialWorld`.
+    """Call `function(*args, comm=..., **kwargs)` on every rank, from within a function that `on_root` runs on rank 0.
 
-    The function, of a module's top level, and its arguments are sent to the ranks that sleep. What it raises on all
-    ranks alike has an `exit_code`; anything else ends the job (`exit_code_of`). It must not call `on_root`.
+    Returns rank 0's result. Elsewhere, or with one rank, the function runs here alone with a `SerialWorld`.
+
+    function: defined at the top level of a module, because it is pickled with its arguments; it must not call
+    `on_root`. An exception that every rank raises needs an `exit_code`. Any other exception ends the job
+    (`exit_code_of`).
     """
-    global _waiting  # noqa: PLW0603
-    if _waiting is None:
+    global _active_comm  # noqa: PLW0603
+    if _active_comm is None:
         return function(*args, comm=SerialWorld(), **kwargs)
     call = partial(function, *args, **kwargs)
-    _tell(_waiting, pickle.dumps((call, None, None)))
+    _send(_active_comm, pickle.dumps((call, None, None)))
     try:
-        return call(comm=_waiting)
+        return call(comm=_active_comm)
     except BaseException as failure:
         if not hasattr(failure, "exit_code"):
-            _waiting = None  # the others may be in the middle of it, for ever
+            _active_comm = None  # the other ranks may wait for ever inside `function`
         raise
 
 
-def _tell(comm: Any, message: bytes) -> None:
-    wait_asleep(comm.Ibarrier())
+def _send(comm: Any, message: bytes) -> None:
+    sleep_until_complete(comm.Ibarrier())
     comm.bcast(message)
 
 
-def _wait(comm: Any) -> Any:
-    """What rank 0's function comes to; meanwhile this rank's part of what is asked of all."""
+def _serve(comm: Any) -> Any:
+    """Run what `on_all` sends until rank 0 is done; then return or raise rank 0's result."""
     while True:
-        wait_asleep(comm.Ibarrier())
+        sleep_until_complete(comm.Ibarrier())
         call, error, result = pickle.loads(comm.bcast(None))  # noqa: S301  (from our own rank 0)
         if call is None:
             break
         try:
             call(comm=comm)
         except Exception as failure:
-            if not hasattr(failure, "exit_code"):  # rank 0 may be in the middle of it, for ever
+            if not hasattr(failure, "exit_code"):  # rank 0 may wait for ever inside the function
                 raise
     if error is not None:
-        raise error.exception() if isinstance(error, _StandIn) else error
+        raise error.exception() if isinstance(error, _ExceptionSummary) else error
     return result

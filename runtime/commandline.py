@@ -14,7 +14,7 @@ from freqbias.runtime import logs
 from freqbias.runtime.collective import on_root
 from freqbias.runtime.exit_codes import exit_code_of
 from freqbias.runtime.launcher import rank
-from freqbias.runtime.signals import AGAIN, StopRequest, parse_walltime
+from freqbias.runtime.signals import RESUME_COMMAND, StopRequest, parse_walltime
 from freqbias.runtime.store import Store
 from freqbias.runtime.thread_count import limit_threads
 
@@ -106,11 +106,11 @@ def prepared(
     verbose: int = 0,
     quiet: bool = False,
     log_file: Path | None = None,
-    again: str = AGAIN,
+    again: str = RESUME_COMMAND,
 ) -> Iterator[StopRequest]:
     """What every command that works for long begins with; collective. Yields its stop request; again: see there."""
     seconds = None if max_walltime is None else parse_walltime(max_walltime)
-    with StopRequest(seconds, again=again) as stop:
+    with StopRequest(seconds, resume_command=again) as stop:
         logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
         yield stop
 

@@ -1,16 +1,16 @@
-"""The communicator of all processes, and waiting without spinning: two spinning ranks made rank 0's matrix product take
-1.7 times as long."""
+"""The communicator of all processes, and a wait that sleeps. Two spinning ranks made rank 0's matrix product take 1.7
+times as long."""
 
 import time
 from functools import cache
 from typing import Any
 
 from freqbias.errors import UsageError
-from freqbias.runtime.launcher import by_torchrun, size
+from freqbias.runtime.launcher import size, under_torchrun
 
 
 class SerialWorld:
-    """What stands in for COMM_WORLD in a single process; never touches MPI."""
+    """COMM_WORLD of a single process, without MPI."""
 
     rank = 0
     size = 1
@@ -30,13 +30,13 @@ class SerialWorld:
 
 @cache
 def world() -> Any:
-    """`mpi4py.MPI.COMM_WORLD` with more than one rank (under torchrun a `TorchWorld`), else a `SerialWorld`.
+    """`mpi4py.MPI.COMM_WORLD`; a `TorchWorld` under torchrun; a `SerialWorld` for one process.
 
-    Raises UsageError where launcher and MPI library disagree: each process would take itself for the only one.
+    Raises UsageError if mpirun belongs to another MPI library: each process would believe it is alone.
     """
     if size() == 1:
         return SerialWorld()
-    if by_torchrun():
+    if under_torchrun():
         from freqbias.runtime.torch_world import TorchWorld
 
         return TorchWorld()
@@ -45,15 +45,15 @@ def world() -> Any:
     if MPI.COMM_WORLD.size != size():
         library = MPI.Get_library_version().splitlines()[0]
         raise UsageError(
-            f"the launcher started {size()} processes, but MPI sees {MPI.COMM_WORLD.size}: this mpirun belongs to "
-            f"another MPI than {library}; start with `uv run mpirun`, or with that MPI's own"
+            f"the launcher started {size()} processes, but MPI sees {MPI.COMM_WORLD.size}: this mpirun does not belong "
+            f"to {library}; start with `uv run mpirun`, or with the mpirun of that MPI"
         )
     return MPI.COMM_WORLD
 
 
-def wait_asleep(request: Any, patience: float | None = None) -> bool:
-    """Waits for an MPI request without using the processor; False where `patience` seconds were not enough."""
-    deadline = None if patience is None else time.monotonic() + patience
+def sleep_until_complete(request: Any, timeout: float | None = None) -> bool:
+    """Sleep until an MPI request completes. False if it is still pending after `timeout` seconds."""
+    deadline = None if timeout is None else time.monotonic() + timeout
     pause = 1e-3
     while not request.Test():
         if deadline is not None and time.monotonic() > deadline:

@@ -1,8 +1,8 @@
-"""The top of a program: every ending becomes one exit code that all ranks agree on, and one message.
+"""The top of a program: one exit code on which all ranks agree, and one message.
 
-An exception on one rank leaves the others waiting in a collective, and MPICH combines different exit codes bitwise. So
-every rank, however it ended, tells the others through a communicator kept for that, and a rank that has failed while
-the others do not answer ends the job.
+An exception on one rank leaves the others waiting in a collective call, and MPICH combines different exit codes
+bitwise. Each rank therefore reports its outcome to the others, over a communicator used for nothing else. A rank that
+has failed and gets no answer aborts the job.
 """
 
 import gc
@@ -19,21 +19,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from freqbias.errors import StoppedEarly, UsageError
-from freqbias.runtime.communicator import wait_asleep, world
+from freqbias.libraries import explanation
+from freqbias.runtime.communicator import sleep_until_complete, world
 from freqbias.runtime.files import OUT_OF_SPACE
 from freqbias.runtime.launcher import size
 from freqbias.runtime.logs import FILE_ONLY, log
 
-PATIENCE = 10.0
-"""Seconds a failed rank waits for the others to fail too, before it ends the job."""
+ABORT_TIMEOUT = 10.0
+"""Seconds a failed rank waits for the other ranks before it aborts the job."""
 
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_INTERRUPTED = 130  # 128 + SIGINT, as in a shell
 _RECORD = struct.Struct("=i?32s")  # code, raised, digest of the message
 
 
 @dataclass(frozen=True)
-class _Ending:
-    """How `main` ended on this rank. The exception is kept: its frames own what all ranks must free together."""
+class _Outcome:
+    """How `main` ended on this rank.
+
+    error: the exception itself; its frames own objects that all ranks must free together.
+    """
 
     code: int
     error: BaseException | None = None
@@ -45,119 +49,122 @@ class _Ending:
 
 
 def exit_code_of(main: Callable[[], int | None]) -> int:
-    """Runs `main` and returns the exit code: its own (None is 0), an exception's `exit_code`, 1 for an unexpected one.
+    """Run `main` and return the exit code: main's own (None is 0), or the `exit_code` of an exception (1 without one).
 
-    Collective. What was raised is printed once, with the rank where the ranks did not all fail alike, and with the
-    traceback where it was unexpected or the level is DEBUG. With several ranks the largest code counts; where one rank
-    failed and others do not answer within `PATIENCE` seconds, the job is aborted, and mpirun leaves with that code or
-    with the 9 of the ranks that it killed.
+    Collective; the largest code of all ranks counts. An exception is printed once, with the rank if the ranks failed
+    differently, and with the traceback if it is unexpected or the log level is DEBUG. If other ranks do not answer a
+    failed rank within `ABORT_TIMEOUT` seconds, the job is aborted. mpirun then exits with that code, or with 9 if it
+    first notices the ranks that it killed.
     """
     if size() == 1:
-        ending = _run(main)
-        _report(ending, "")
-        _free(ending.error)
-        return ending.code
+        outcome = _run(main)
+        _report(outcome, "")
+        _free(outcome.error)
+        return outcome.code
     try:
         comm = world().Dup()
     except Exception as error:
-        _report(_ending(error), "")
-        return _ending(error).code
-    ending = _run(main)
-    return _agree(comm, ending)
+        _report(_outcome_of(error), "")
+        return _outcome_of(error).code
+    outcome = _run(main)
+    return _agree(comm, outcome)
 
 
-def _run(main: Callable[[], int | None]) -> _Ending:
+def _run(main: Callable[[], int | None]) -> _Outcome:
     try:
         code = main() or 0
         sys.stdout.flush()
-        return _Ending(code)
+        return _Outcome(code)
     except BaseException as error:
-        return _ending(error)
+        return _outcome_of(error)
 
 
-def _ending(error: BaseException) -> _Ending:
+def _outcome_of(error: BaseException) -> _Outcome:
+    if missing := explanation(error):
+        missing.__cause__ = error
+        error = missing
     match error:
         case SystemExit(code=None | 0):
-            return _Ending(0)
+            return _Outcome(0)
         case SystemExit(code=int(status)):
-            return _Ending(status, error)
+            return _Outcome(status, error)
         case SystemExit():
-            return _Ending(1, error, str(error.code))
+            return _Outcome(1, error, str(error.code))
         case KeyboardInterrupt():
-            return _Ending(_INTERRUPTED, error, "interrupted")
+            return _Outcome(_INTERRUPTED, error, "interrupted")
         case BrokenPipeError():
-            # The reader has gone (`| head`); what is still buffered must not raise again when Python closes stdout.
+            # The reader has closed the pipe (`| head`). Python must not fail again when it flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            return _Ending(1, error)
+            return _Outcome(1, error)
         case OSError(errno=number, filename=None) if number in OUT_OF_SPACE:
-            # What was printed; Python would try again when it closes stdout.
+            # stdout is full. Python must not fail again when it flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            refused = UsageError(f"cannot write the output: {error.strerror}; free some space, or send it elsewhere")
-            return _Ending(UsageError.exit_code, refused, str(refused))
+            full = UsageError(f"cannot write the output: {error.strerror}; free some space, or redirect the output")
+            return _Outcome(UsageError.exit_code, full, str(full))
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
-        return _Ending(code, error, str(error) or type(error).__name__)
-    return _Ending(1, error, f"{type(error).__name__}: {error}")
+        return _Outcome(code, error, str(error) or type(error).__name__)
+    return _Outcome(1, error, f"{type(error).__name__}: {error}")
 
 
-def _report(ending: _Ending, where: str) -> None:
-    """Prints the message, if there is one; `where` is ` on rank k` or empty."""
-    if not ending.message:
+def _report(outcome: _Outcome, where: str) -> None:
+    """Print the message, if any; `where` is ` on rank k` or empty."""
+    if not outcome.message:
         return
-    error = ending.error
+    error = outcome.error
     expected = hasattr(error, "exit_code") or isinstance(error, KeyboardInterrupt | SystemExit)
-    text = f"{'stopped early' if isinstance(error, StoppedEarly) else 'error'}{where}: {ending.message}"
+    text = f"{'stopped early' if isinstance(error, StoppedEarly) else 'error'}{where}: {outcome.message}"
     if error is not None and (not expected or log.isEnabledFor(logging.DEBUG)):
         text = "".join(traceback.format_exception(error)) + text
     log.error("%s", text, extra=FILE_ONLY)
     with suppress(OSError):
-        sys.stderr.write(f"{text}\n")  # in one piece, or mpirun mixes the ranks' lines
+        sys.stderr.write(f"{text}\n")  # one write: mpirun mixes the lines of different ranks
         sys.stderr.flush()
 
 
-def _agree(comm: Any, ending: _Ending) -> int:
+def _agree(comm: Any, outcome: _Outcome) -> int:
     gathered = bytearray(_RECORD.size * comm.size)
-    request = comm.Iallgather(ending.record, gathered)
-    failed = ending.error is not None
+    request = comm.Iallgather(outcome.record, gathered)
+    failed = outcome.error is not None
     try:
-        answered = wait_asleep(request, PATIENCE if failed else None)
+        answered = sleep_until_complete(request, ABORT_TIMEOUT if failed else None)
     except KeyboardInterrupt:
-        answered = wait_asleep(request, PATIENCE)
+        answered = sleep_until_complete(request, ABORT_TIMEOUT)
     here = f" on rank {comm.rank}"
     if not answered:
-        _report(ending, here)
-        _abort(comm, ending.code or _INTERRUPTED)
+        _report(outcome, here)
+        _abort(comm, outcome.code or _INTERRUPTED)
 
     records = list(_RECORD.iter_unpack(gathered))
     if records.index(records[comm.rank]) == comm.rank:
-        _report(ending, "" if len(set(records)) == 1 else here)
+        _report(outcome, "" if len(set(records)) == 1 else here)
     code = max(record[0] for record in records)
     if len({raised for _, raised, _ in records}) > 1:
-        _keep(ending.error)
+        _leak(outcome.error)
     else:
-        _free(ending.error)
+        _free(outcome.error)
     return code
 
 
 def _free(error: BaseException | None) -> None:
-    """Frees what the frames of `error` own while MPI still runs: at the exit it would crash. All ranks together."""
+    """Free the objects that the frames of `error` own; at exit, after MPI has ended, that would crash. Collective."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error.__traceback__, error = None, error.__cause__ or error.__context__
     gc.collect()
 
 
-def _keep(error: BaseException | None) -> None:
-    """Never frees what the frames of `error` own: all ranks would have to do that together, and some have done it.
+def _leak(error: BaseException | None) -> None:
+    """Never free the objects that the frames of `error` own: freeing is collective, and other ranks have done it.
 
-    The process must still leave by its usual exit, with its goodbye to mpirun, or mpirun kills the others. That exit
-    waits for messages under way, which the failed rank may never take: hence the alarm.
+    The process must still exit normally, because mpirun kills the other ranks otherwise. A normal exit waits for
+    pending messages, which the failed rank may never receive. The alarm limits that wait.
     """
     import ctypes
 
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(error))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(int(PATIENCE) + 1)
+    signal.alarm(int(ABORT_TIMEOUT) + 1)
 
 
 def _abort(comm: Any, code: int) -> None:

@@ -1,6 +1,7 @@
-"""Files that are whole or absent: written aside, fsynced, renamed; their hashes; and a lock for one process at a time.
+"""Atomic writes (temporary file, fsync, rename), SHA-256 of files, and a lock for one process at a time.
 
-Killed at random instants, files written this way were whole every time; files held open or reopened were not.
+In tests with SIGKILL at random instants, files written this way were always complete. Files that were held open or
+reopened were not.
 """
 
 import errno
@@ -19,33 +20,33 @@ _REMEDIES = {
     errno.ENOSPC: "free some space and run again with --resume",
     errno.EDQUOT: "free some of your quota and run again with --resume",
     errno.EFBIG: "raise the limit on the size of files and run again with --resume",
-    errno.ENOTDIR: "a file stands where a folder is needed; move it away or choose another --out",
-    errno.EEXIST: "a file stands where a folder is needed; move it away or choose another --out",
+    errno.ENOTDIR: "a file is in the place of a folder; move it away or choose another --out",
+    errno.EEXIST: "a file is in the place of a folder; move it away or choose another --out",
 }
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def writable(path: Path, *, only: tuple[int, ...] = ()) -> Iterator[None]:
-    """Turns an OSError inside into a UsageError that names the path and the remedy; with `only`, these errno alone."""
+    """Turn an OSError in the body into a UsageError with path and remedy. only: just these errno."""
     try:
         yield
     except OSError as error:
         if only and error.errno not in only:
             raise
         where = error.filename or path
-        remedy = _REMEDIES.get(error.errno or 0, "choose another --out, or make that place writable")
+        remedy = _REMEDIES.get(error.errno or 0, "choose another --out, or make it writable")
         raise UsageError(f"cannot write {where}: {error.strerror or error}; {remedy}") from error
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fsync_path(path: Path) -> None:
-    """Sends a file's contents, or a folder's entries, to the disk."""
+    """Flush a file's contents, or a folder's entries, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -57,7 +58,7 @@ def fsync_path(path: Path) -> None:
 
 
 def move_into_place(source: Path, target: Path) -> None:
-    """Renames `source` to `target`, on the same file system, with both on the disk before it returns."""
+    """Rename `source` to `target` on the same file system; contents and name are on the disk at return."""
     fsync_path(source)
     source.replace(target)
     fsync_path(target.parent)
@@ -65,32 +66,35 @@ def move_into_place(source: Path, target: Path) -> None:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yields a name beside `path` to write to; what is there at the end becomes `path`, whole or not at all.
+    """Yield a temporary path in the same folder; at the end it is renamed to `path`.
 
-    Raises UsageError where the folder cannot be written or the disk is full; `path` then is what it was.
+    Raises UsageError if the folder cannot be written or the disk is full; `path` is then unchanged.
     """
-    aside = path.with_name(f".{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
     with writable(path):
-        aside.touch()
+        temporary.touch()
     try:
         with writable(path, only=OUT_OF_SPACE):
-            yield aside
+            yield temporary
         with writable(path):
-            move_into_place(aside, path)
+            move_into_place(temporary, path)
     finally:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 class FileLock:
-    """One process at a time: `flock` on a file that exists only while it is held. A dead process holds nothing."""
+    """A lock for one process at a time: `flock` on a file that exists only while the lock is held.
+
+    The system releases the lock of a process that dies.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: IO[str] | None = None
 
     def acquire(self) -> bool:
-        """Takes the lock; False where another holder is alive. True if held already."""
+        """Take the lock. False if another living process holds it, True if this object holds it already."""
         while self._file is None:
             file = self.path.open("a+", encoding="ascii")
             try:
@@ -102,13 +106,13 @@ class FileLock:
                 if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
                     file.close()
                     raise
-                log.warning("this file system has no locks: start no second process on %s", self.path.parent)
+                log.warning("this file system has no locks: do not start a second process on %s", self.path.parent)
             if self._is_at_path(file):
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n")
                 file.flush()
                 self._file = file
-            else:  # its last holder removed it between our open and our lock
+            else:  # the last owner removed the file after we opened it and before we locked it
                 file.close()
         return True
 
@@ -118,23 +122,23 @@ class FileLock:
         except FileNotFoundError:
             return False
 
-    def taken(self) -> bool:
-        """Whether a living process holds it. Changes nothing, and needs no right to write."""
-        with suppress(OSError), self.path.open(encoding="ascii") as file:  # there is none, or no locks at all
+    def is_held(self) -> bool:
+        """True if a living process holds the lock. Reads only, so that a read-only folder works too."""
+        with suppress(OSError), self.path.open(encoding="ascii") as file:  # no such file, or no locks here
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return True
         return False
 
-    def holder(self) -> str:
-        """The process number its holder wrote down."""
+    def owner(self) -> str:
+        """Process number that the owner wrote into the file, "?" if unknown."""
         with suppress(OSError):
             return self.path.read_text("ascii").strip() or "?"
         return "?"
 
     def release(self) -> None:
-        """Gives the lock back and removes its file; harmless if not held."""
+        """Release the lock and remove its file. Does nothing if the lock is not held."""
         if self._file is not None:
             with suppress(OSError):
                 self.path.unlink()

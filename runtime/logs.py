@@ -1,6 +1,6 @@
-"""What a command says while it works: the logger "freqbias", silent until `configure` is called.
+"""The logger "freqbias", silent until `configure` is called.
 
-Messages go to stderr, of rank 0 only and without time stamps, and with time stamps to the log file if one is asked for.
+Rank 0 writes messages to stderr, without time stamps, and to the log file, if there is one, with time stamps.
 """
 
 import logging
@@ -15,24 +15,24 @@ log = logging.getLogger("freqbias")
 log.addHandler(logging.NullHandler())
 
 FILE_ONLY = {"file_only": True}
-"""`extra=FILE_ONLY` keeps a record off the terminal, where it is shown in another way."""
+"""`log.info(..., extra=FILE_ONLY)` writes a record to the log file only: the terminal shows it in another way."""
 
 
-class _Terminal(logging.Handler):
-    """Writes to whatever sys.stderr is at that moment, which a progress bar may have replaced."""
+class _StderrHandler(logging.Handler):
+    """Writes to the current sys.stderr, which a progress bar may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "file_only", False):
             return
         try:
-            sys.stderr.write(f"{self.format(record)}\n")  # in one piece, or mpirun mixes the ranks' lines
+            sys.stderr.write(f"{self.format(record)}\n")  # one write: mpirun mixes the lines of different ranks
             sys.stderr.flush()
         except Exception:
             self.handleError(record)
 
 
-class _Plain(logging.Formatter):
-    """The bare message for INFO, `warning: message` and the like for the rest, `rank k: ...` on ranks other than 0."""
+class _ConsoleFormatter(logging.Formatter):
+    """`message` at level INFO, `warning: message` at other levels, `rank k: ...` on ranks other than 0."""
 
     def format(self, record: logging.LogRecord) -> str:
         message = super().format(record)
@@ -42,17 +42,18 @@ class _Plain(logging.Formatter):
 
 
 def configure(*, verbosity: int = 0, quiet: bool = False, log_file: Path | None = None) -> None:
-    """Lets the program speak; collective. Replaces what an earlier call has set.
+    """Turn messages on; collective. Replaces an earlier configuration.
 
-    verbosity: 0 for INFO, 1 and more for DEBUG. quiet: only warnings on the terminal (the log file still gets all).
-    log_file: appended to, by rank 0. Ranks other than 0 show errors only. Raises UsageError where it cannot be opened.
+    verbosity: 0 for INFO, 1 or more for DEBUG. quiet: only warnings on the terminal; the log file is complete.
+    log_file: rank 0 appends to it. Ranks other than 0 print errors only.
+    Raises UsageError if the log file cannot be opened.
     """
     level = logging.DEBUG if verbosity > 0 else logging.INFO
-    terminal = _Terminal(logging.ERROR if rank() else logging.WARNING if quiet else level)
-    terminal.setFormatter(_Plain())
+    terminal = _StderrHandler(logging.ERROR if rank() else logging.WARNING if quiet else level)
+    terminal.setFormatter(_ConsoleFormatter())
     handlers: list[logging.Handler] = [terminal]
     if log_file is not None:
-        file_handler = on_root(_log_file, Path(log_file), level, share=False)
+        file_handler = on_root(_log_file, Path(log_file), level, broadcast=False)
         if file_handler is not None:
             handlers.append(file_handler)
     for old in log.handlers[:]:
@@ -75,6 +76,6 @@ def _log_file(path: Path, level: int) -> logging.Handler:
 
 
 def on_terminal() -> bool:
-    """Whether somebody watches: configured, not quiet, rank 0, and stderr is a terminal."""
-    shown = any(isinstance(handler, _Terminal) and handler.level <= logging.INFO for handler in log.handlers)
+    """True on rank 0 if stderr is a terminal and messages of level INFO go there."""
+    shown = any(isinstance(handler, _StderrHandler) and handler.level <= logging.INFO for handler in log.handlers)
     return shown and rank() == 0 and sys.stderr.isatty()

@@ -1,9 +1,9 @@
-"""What lies in a stage's folder, and the manifest that closes it.
+"""The files in a stage's folder, and the manifest that completes it.
 
-unfinished.json           its keys; there from the first instant on
-parts/NAME.safetensors    what has been reached so far, deleted at the end
-.aside/                   files being written
-manifest.json             written last: with it the stage is complete, wherever its folder stands
+unfinished.json           the stage's keys, from the start until the end
+parts/NAME.safetensors    its checkpoints, deleted at the end
+.tmp/                     files that are being written
+manifest.json             written last: a folder that has it is complete, even before its last rename
 """
 
 import json
@@ -22,20 +22,20 @@ from freqbias.runtime.keys import canonical, key_hash
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 UNFINISHED = "unfinished.json"
-PARTS = "parts"
-ASIDE = ".aside"
+CHECKPOINTS = "parts"
+TEMPORARY = ".tmp"
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Raises ValueError for NaN."""
-    with atomic_write(path) as aside, writable(path):
-        aside.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    """Write `content` as JSON, atomically. Raises ValueError for NaN."""
+    with atomic_write(path) as temporary, writable(path):
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def manifest(stage: str, folder: Path, keys: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """All that is known of the result in `folder`, whose files are on the disk when it returns.
+def build_manifest(stage: str, folder: Path, keys: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest of the result in `folder`; flushes the result's files to the disk.
 
-    extra: more entries; `versions` among them adds to the versions.
+    extra: more entries; its `versions` are added to those of python, freqbias and numpy.
     """
     versions = {"python": platform.python_version(), "freqbias": version_of("freqbias"), "numpy": version_of("numpy")}
     return {
@@ -43,7 +43,7 @@ def manifest(stage: str, folder: Path, keys: Mapping[str, Any], extra: Mapping[s
         "stage": stage,
         "keys": canonical(keys),
         "key_hash": key_hash(keys),
-        "files": _files(folder),
+        "files": _file_hashes(folder),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -52,19 +52,19 @@ def manifest(stage: str, folder: Path, keys: Mapping[str, Any], extra: Mapping[s
     }
 
 
-def _files(folder: Path) -> dict[str, dict[str, Any]]:
-    """SHA-256 and size of each file of the result, by its path in the folder."""
+def _file_hashes(folder: Path) -> dict[str, dict[str, Any]]:
+    """SHA-256 and size [bytes] of each file of the result, by its path within the folder."""
     files = {}
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        if path.is_file() and relative.parts[0] not in (PARTS, ASIDE, UNFINISHED):
+        if path.is_file() and relative.parts[0] not in (CHECKPOINTS, TEMPORARY, UNFINISHED):
             fsync_path(path)
             files[relative.as_posix()] = {"sha256": sha256_of(path), "size": path.stat().st_size}
     return files
 
 
 def version_of(distribution: str) -> str:
-    """The installed version of a distribution, "unknown" where there is none."""
+    """The installed version of a distribution; "unknown" if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -74,10 +74,10 @@ def version_of(distribution: str) -> str:
 
 
 def publish(partial: Path) -> Path:
-    """Moves a complete partial folder to its final place, an earlier result away. If killed, it can be repeated."""
+    """Move a complete partial folder to its final place and delete the earlier result. Safe to repeat after a kill."""
     final = partial.with_suffix("")
     old = final.with_name(f".{final.name}.old")
-    for leftover in (PARTS, ASIDE):
+    for leftover in (CHECKPOINTS, TEMPORARY):
         shutil.rmtree(partial / leftover, ignore_errors=True)
     (partial / UNFINISHED).unlink(missing_ok=True)
     if final.exists():

@@ -1,4 +1,4 @@
-"""How much memory there is."""
+"""The memory available to this process."""
 
 import os
 from collections.abc import Iterator
@@ -10,8 +10,7 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def available_memory() -> float:
-    """Bytes: the machine's physical memory, or what this process may take of it where that is less: in a container,
-    in a batch job."""
+    """Physical memory of the machine, or the smaller limit of the container or batch job [bytes]."""
     sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _limits():
         with suppress(OSError, ValueError):  # "max" where there is no limit
@@ -20,10 +19,10 @@ def available_memory() -> float:
 
 
 def _limits() -> Iterator[Path]:
-    """Where the limits of the process's own control group stand, and of those above it, which bind it too.
+    """Files with the memory limits of the process's control group and of its parents; the parents' limits hold too.
 
-    A line of MEMBERSHIP is hierarchy:controllers:path, without controllers in version 2. A container may show a path of
-    its host, below which it finds nothing: its own limit then stands at the top.
+    Each line of MEMBERSHIP is hierarchy:controllers:path; version 2 leaves the controllers empty. A container may list
+    a path of its host that does not exist inside; its limit is then in the top folder.
     """
     lines = []
     with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a plain line every ten seconds elsewhere, nothing where nobody asked."""
+"""Progress of long work: a bar on a terminal, a line every ten seconds elsewhere, nothing without `configure`."""
 
 import time
 from types import TracebackType
@@ -15,7 +15,7 @@ _REDRAW_EVERY = 0.1  # seconds
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words, to about two digits: `45 s`, `10 min`, `2 h 05 min`, `3 d 4 h`."""
+    """Seconds as text with about two digits: `45 s`, `10 min`, `2 h 05 min`, `3 d 4 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -28,11 +28,11 @@ def duration(seconds: float) -> str:
 class Progress:
     """`with Progress("training", total=5000, unit="steps") as progress: progress.advance(10, note="loss 1e-3")`.
 
-    total: the amount of work in `unit`, None where unknown; it may be set anew. done: what an earlier run had done
-    already; it counts as progress but not as speed.
+    total: the amount of work in `unit`, None if unknown; it may be changed later. done: the work of an earlier run,
+    which counts for the progress but not for the speed.
     """
 
-    _bar_shown = False  # a terminal has room for one
+    _bar_shown = False  # only one bar at a time
 
     def __init__(self, name: str, *, total: float | None = None, unit: str = "steps", done: float = 0) -> None:
         self.name, self.total, self.unit, self.done = name, total, unit, done
@@ -41,7 +41,7 @@ class Progress:
         self._bar: Bar | None = None
 
     def __enter__(self) -> Self:
-        self._started = self._said = self._drawn = time.monotonic()
+        self._started = self._last_line = self._last_draw = time.monotonic()
         if on_terminal() and not Progress._bar_shown:
             self._bar = _new_bar()
             self._task = self._bar.add_task(self.name, total=self.total, text="")
@@ -57,15 +57,15 @@ class Progress:
             Progress._bar_shown = False
 
     def advance(self, amount: float = 1, *, note: str = "") -> None:
-        """Adds `amount` to what is done; `note` is shown behind it until the next one."""
+        """Add `amount` to the work done; `note` is shown after it until another note replaces it."""
         self.done += amount
         self._note = note or self._note
         now = time.monotonic()
-        if self._bar is not None and now - self._drawn >= _REDRAW_EVERY:
-            self._drawn = now
+        if self._bar is not None and now - self._last_draw >= _REDRAW_EVERY:
+            self._last_draw = now
             self._bar.update(self._task, completed=self.done, total=self.total, text=self._text(now))
-        if rank() == 0 and now - self._said >= LINE_EVERY:
-            self._said = now
+        if rank() == 0 and now - self._last_line >= LINE_EVERY:
+            self._last_line = now
             log.info("%s: %s", self.name, self._text(now), extra=FILE_ONLY if self._bar is not None else None)
 
     def _text(self, now: float) -> str:

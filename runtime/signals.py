@@ -1,4 +1,4 @@
-"""Stopping in good order: SIGTERM, Ctrl-C, Slurm's warning SIGUSR1 and the wall time set a flag the work asks for."""
+"""Stop at a safe point: SIGTERM, Ctrl-C, Slurm's warning SIGUSR1 and the wall time set a flag that the work polls."""
 
 import math
 import os
@@ -13,7 +13,7 @@ from typing import Any, Self
 from freqbias.errors import StoppedEarly, UsageError
 from freqbias.runtime.launcher import rank
 
-AGAIN = "the same command with --resume"
+RESUME_COMMAND = "the same command with --resume"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _UNITS = re.compile(rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
@@ -21,7 +21,10 @@ _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
 
 
 def parse_walltime(text: str) -> float:
-    """Seconds in `90s`, `15m`, `1h30m`, `01:30:00`, `1-12:00:00` (days) or `3600`. Raises UsageError otherwise."""
+    """Seconds from `90s`, `15m`, `1h30m`, `01:30:00`, `1-12:00:00` (days first) or `3600`.
+
+    Raises UsageError for anything else.
+    """
     given = text.strip().lower()
     if re.fullmatch(_NUMBER, given):
         given += "s"
@@ -36,28 +39,30 @@ def parse_walltime(text: str) -> float:
 
 
 class StopRequest:
-    """Whether the work should stop at the next safe point.
+    """A request to stop at the next safe point.
 
-    As a context manager it catches the signals and gives the old handlers back at the end; a second Ctrl-C interrupts
-    at once. max_walltime: seconds from construction. PETSc installs handlers of its own when it starts, which abort:
-    call `install` again after that. again: the command that goes on from where it stopped, in words.
+    As a context manager it catches the signals, and restores the old handlers at the end. A second Ctrl-C interrupts
+    at once. PETSc installs its own handlers when it starts, and they abort: call `install` again after that.
+
+    max_walltime: seconds from construction. resume_command: how to continue, for the message.
     """
 
-    def __init__(self, max_walltime: float | None = None, *, again: str = AGAIN) -> None:
-        self.max_walltime, self._again = max_walltime, again
+    def __init__(self, max_walltime: float | None = None, *, resume_command: str = RESUME_COMMAND) -> None:
+        self.max_walltime, self._resume_command = max_walltime, resume_command
         self._started = time.monotonic()
         self._reason = ""
         self._interrupted = False
         self._old: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
-        """Puts the handlers (back) in place. Python allows it in the main thread only; in others the time counts."""
+        """Install the handlers, or reinstall them. Python allows that only in the main thread; elsewhere this does
+        nothing, and only the wall time counts."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in _SIGNALS:
             old = signal.signal(number, self._handle)
             self._old.setdefault(number, signal.SIG_DFL if old is None else old)
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it: who reads our output may leave
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # Python's default: the reader of our output may quit
 
     def __enter__(self) -> Self:
         self.install()
@@ -76,11 +81,11 @@ class StopRequest:
                 raise KeyboardInterrupt
             self._interrupted = True
             if rank() == 0 and sys.stderr.isatty():
-                os.write(2, b"\nstopping at the next safe point; Ctrl-C again stops at once\n")
+                os.write(2, b"\nstopping at the next safe point; press Ctrl-C again to stop at once\n")
         self._reason = self._reason or f"received {signal.Signals(number).name}"
 
     def requested(self, comm: Any = None) -> bool:
-        """True once a signal came or the wall time is used up; with `comm`, collective: true on all ranks if on any."""
+        """True after a signal or the end of the wall time. With `comm`: collective, true on all ranks if on any."""
         if not self._reason and self.max_walltime is not None and time.monotonic() - self._started >= self.max_walltime:
             self._reason = f"the wall time of {self.max_walltime:g} s is used up"
         if comm is not None and comm.size > 1:
@@ -88,6 +93,6 @@ class StopRequest:
         return bool(self._reason)
 
     def check(self, comm: Any = None) -> None:
-        """Raises StoppedEarly if `requested(comm)`."""
+        """Raise StoppedEarly if `requested(comm)`."""
         if self.requested(comm):
-            raise StoppedEarly(f"{self._reason}; {self._again} goes on from here")
+            raise StoppedEarly(f"{self._reason}; to continue, run {self._resume_command}")

@@ -1,4 +1,4 @@
-"""A stage of a result while it is being computed: its parts, its files, its end."""
+"""A stage of a result while it is computed: its checkpoints, its files, its completion."""
 
 import json
 import re
@@ -12,24 +12,24 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from freqbias.errors import NotFiniteError, UsageError
+from freqbias.runtime.checkpoint_file import DamagedCheckpointError, pack, unpack
 from freqbias.runtime.files import OUT_OF_SPACE, FileLock, atomic_write, move_into_place, writable
 from freqbias.runtime.logs import log
-from freqbias.runtime.manifest import ASIDE, MANIFEST, PARTS, UNFINISHED, manifest, publish, write_json
-from freqbias.runtime.parts import DamagedPartError, pack, unpack
+from freqbias.runtime.manifest import CHECKPOINTS, MANIFEST, TEMPORARY, UNFINISHED, build_manifest, publish, write_json
 
 if TYPE_CHECKING:
     import numpy as np
 
-_PART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_CHECKPOINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Stage:
     """One stage of a result, from `Store.open`; on rank 0 only.
 
-    finished: True where the result was complete already; there is then nothing to do, and nothing can be written.
-    resumed: True where an earlier run's parts are gone on from.
-    folder: where its files are: the finished folder, or the partial one until `finish`. Files may also be written
-    there directly, as long as they may be lost. Leaving the context (or `close`) lets other processes at the stage.
+    finished: True if the result is already complete; nothing can then be written.
+    resumed: True if checkpoints of an earlier run may exist.
+    folder: the finished folder, or the partial one until `finish`. Files that may get lost can
+    be written here directly. Leaving the context, or `close`, releases the lock.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Stage:
         self.name, self.folder, self.finished, self.resumed = name, folder, finished, resumed
         self._keys = keys
         self._lock = lock
-        self._whole: set[str] = set()
+        self._verified: set[str] = set()
         self._started = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -50,113 +50,113 @@ class Stage:
         self.close()
 
     def close(self) -> None:
-        """Lets other processes at the stage; what it has so far stays for `--resume`."""
+        """Release the lock; the checkpoints remain for `--resume`."""
         self._lock.release()
 
-    def _part(self, name: str) -> Path:
-        if not _PART_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} cannot name a part: use letters, digits, '.', '_' and '-'")
-        return self.folder / PARTS / f"{name}.safetensors"
+    def _checkpoint_path(self, name: str) -> Path:
+        if not _CHECKPOINT_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot name a checkpoint: use letters, digits, '.', '_' and '-'")
+        return self.folder / CHECKPOINTS / f"{name}.safetensors"
 
     def _must_be_open(self) -> None:
         if self.finished:
             raise RuntimeError(f"stage {self.name} is finished")
 
-    def save_part(self, name: str, arrays: "Mapping[str, np.ndarray]", **meta: Any) -> None:
-        """Keeps arrays (no Python objects) and JSON values as `name`, whole or not at all, in place of an earlier one.
+    def save_checkpoint(self, name: str, arrays: "Mapping[str, np.ndarray]", **meta: Any) -> None:
+        """Save numeric arrays and JSON values as `name`, atomically, in place of an earlier checkpoint of that name.
 
-        Raises NotFiniteError for NaN and infinities, UsageError where the disk is full or read-only; the earlier part
-        then is still there.
+        Raises NotFiniteError for NaN and infinity, UsageError if the disk is full or read-only. The earlier checkpoint
+        then remains.
         """
         self._must_be_open()
-        path = self._part(name)
-        _must_be_finite(name, arrays)
+        path = self._checkpoint_path(name)
+        _check_finite(name, arrays)
         packed = pack(arrays, meta)
         with writable(path):
             path.parent.mkdir(exist_ok=True)
-            with atomic_write(path) as aside:
-                aside.write_bytes(packed)
-        self._whole.add(name)
+            with atomic_write(path) as temporary:
+                temporary.write_bytes(packed)
+        self._verified.add(name)
 
-    def load_part(self, name: str) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
-        """The arrays and JSON values kept as `name`. Raises UsageError where there is no such part or it is damaged."""
-        path = self._part(name)
+    def load_checkpoint(self, name: str) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
+        """The arrays and JSON values saved as `name`. Raises UsageError if the checkpoint is missing or damaged."""
+        path = self._checkpoint_path(name)
         try:
             return unpack(path.read_bytes())
         except FileNotFoundError:
-            raise UsageError(f"{path} does not exist; start afresh with --overwrite") from None
-        except DamagedPartError as damage:
-            raise UsageError(f"{path} is damaged: {damage}; go on without it by --resume") from None
+            raise UsageError(f"{path} does not exist; start again with --overwrite") from None
+        except DamagedCheckpointError as damage:
+            raise UsageError(f"{path} is damaged: {damage}; --resume continues without it") from None
 
-    def parts(self) -> list[str]:
-        """The names of the whole parts, sorted as text. A damaged part is removed, with a warning."""
-        for path in sorted(self.folder.glob(f"{PARTS}/*.safetensors")):
-            if path.stem in self._whole:
+    def checkpoints(self) -> list[str]:
+        """The names of all intact checkpoints, sorted as text. Deletes damaged ones with a warning."""
+        for path in sorted(self.folder.glob(f"{CHECKPOINTS}/*.safetensors")):
+            if path.stem in self._verified:
                 continue
             try:
                 unpack(path.read_bytes())
-                self._whole.add(path.stem)
-            except DamagedPartError as damage:
-                log.warning("%s is damaged (%s): going on without it", path, damage)
+                self._verified.add(path.stem)
+            except DamagedCheckpointError as damage:
+                log.warning("%s is damaged (%s): continuing without it", path, damage)
                 path.unlink()
-        return sorted(self._whole)
+        return sorted(self._verified)
 
-    def may_change(self, *names: str) -> None:
-        """The next `--resume` takes these keys (such as "training.step") as the run file then has them."""
+    def allow_changes(self, *names: str) -> None:
+        """Allow these keys (such as "training.step") to differ in the run file at the next `--resume`."""
         self._must_be_open()
         path = self.folder / UNFINISHED
         write_json(path, json.loads(path.read_text("utf-8")) | {"may_change": names})
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
-        """Yields a path ending in `name` (such as `spectrum.nc` or `figures/loss.png`) to write to.
+        """Yield a temporary path that ends in `name`, such as `spectrum.nc` or `figures/loss.png`.
 
-        At the end that file, and whatever was written beside it (a `.pvd` brings its `.vtu`), moves into the stage's
-        folder; the named file goes last. After an exception nothing moves.
+        At the end this file, and all files written beside it (such as the `.vtu` of a `.pvd`), move into the stage's
+        folder; the named file is the last. After an exception nothing moves.
         """
         self._must_be_open()
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise ValueError(f"{name!r} must be a path inside the stage's folder")
         with writable(self.folder):
-            (self.folder / ASIDE).mkdir(exist_ok=True)
-            aside = Path(tempfile.mkdtemp(dir=self.folder / ASIDE))
-            (aside / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / TEMPORARY).mkdir(exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(dir=self.folder / TEMPORARY))
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
         try:
             with writable(self.folder / name, only=OUT_OF_SPACE):
-                yield aside / name
-            if not (aside / name).is_file():
-                raise FileNotFoundError(f"nothing was written to {aside / name}")
+                yield temporary / name
+            if not (temporary / name).is_file():
+                raise FileNotFoundError(f"nothing was written to {temporary / name}")
             with writable(self.folder / name):
-                written = (path.relative_to(aside) for path in aside.rglob("*") if path.is_file())
+                written = (path.relative_to(temporary) for path in temporary.rglob("*") if path.is_file())
                 for path in sorted(written, key=lambda path: (path == Path(name), path)):
                     (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-                    move_into_place(aside / path, self.folder / path)
+                    move_into_place(temporary / path, self.folder / path)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
 
     def finish(self, **extra: Any) -> Path:
-        """Closes the stage and returns its final folder: manifest last, then the folder takes its place.
+        """Write the manifest, move the folder to its final place, release the lock. Returns the final folder.
 
+        An earlier result is deleted once the new one is in its place.
         extra: more entries of the manifest; `versions={"dolfinx": "0.11.0"}` adds to the versions there.
-        An earlier result in that place is removed once this one stands there.
         """
         self._must_be_open()
-        # The seconds are those of the last run.
+        # "seconds" are those of the last run only.
         facts = {"seconds": round(time.monotonic() - self._started, 3), "resumed": self.resumed, **extra}
         with writable(self.folder):
-            write_json(self.folder / MANIFEST, manifest(self.name, self.folder, self._keys, facts))
+            write_json(self.folder / MANIFEST, build_manifest(self.name, self.folder, self._keys, facts))
             self.folder = publish(self.folder)
         self.finished = True
         self.close()
         return self.folder
 
 
-def _must_be_finite(part: str, arrays: "Mapping[str, np.ndarray]") -> None:
+def _check_finite(checkpoint: str, arrays: "Mapping[str, np.ndarray]") -> None:
     import numpy as np
 
     for name, array in arrays.items():
         if np.asarray(array).dtype.kind in "fc" and not np.isfinite(array).all():
             raise NotFiniteError(
-                f"{name} of {part} is not finite and is not kept; what was kept before stands: check the data and "
-                "the steps, and go on with --resume or start afresh with --overwrite"
+                f"{name} of {checkpoint} is not finite and was not saved; the earlier checkpoint remains: check the "
+                "data and the steps, then continue with --resume or start again with --overwrite"
             )

@@ -1,11 +1,11 @@
-"""How many threads each process may use."""
+"""The number of threads that each process may use."""
 
 import os
 
-from freqbias.runtime.launcher import integer_variable, size_here
+from freqbias.runtime.launcher import integer_variable, local_size
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_limited_by_us = False
+_limited_by_us = False  # OMP_NUM_THREADS is ours, not the user's
 
 
 def _cores() -> int:
@@ -17,17 +17,20 @@ def _chosen_by_user() -> int | None:
 
 
 def threads() -> int:
-    """Threads a rank may use while all work: the user's OMP_NUM_THREADS, else usable cores over ranks on this node."""
-    return _chosen_by_user() or max(1, _cores() // size_here())
+    """Threads per rank while all ranks work: the user's OMP_NUM_THREADS, or usable cores over ranks on this node."""
+    return _chosen_by_user() or max(1, _cores() // local_size())
 
 
 def threads_alone() -> int:
-    """Threads rank 0 may use while the others sleep: the user's OMP_NUM_THREADS, else all usable cores."""
+    """Threads of rank 0 while the other ranks sleep: the user's OMP_NUM_THREADS, or all usable cores."""
     return _chosen_by_user() or _cores()
 
 
 def limit_threads() -> None:
-    """Tells the numerical libraries, before they are imported, to use `threads()`; the user's OMP_NUM_THREADS wins."""
+    """Set the thread count of the numerical libraries to `threads()`, unless the user has set OMP_NUM_THREADS.
+
+    Takes effect only before these libraries are imported.
+    """
     global _limited_by_us  # noqa: PLW0603
     if _chosen_by_user() is not None:
         return

@@ -1,5 +1,7 @@
-"""What stands in for COMM_WORLD under torchrun: torch.distributed, with those verbs of an MPI communicator that this
-room uses. Imported under torchrun alone."""
+"""COMM_WORLD under torchrun: torch.distributed, with the methods of an MPI communicator that this package uses.
+
+Imported only under torchrun.
+"""
 
 import os
 from datetime import timedelta
@@ -8,29 +10,31 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from freqbias.runtime.launcher import size_here
+from freqbias.runtime.launcher import local_size
 
-TORCH_TIMEOUT = timedelta(
-    days=365
-)  # the others wait as long as rank 0 works; of a process that has died torchrun knows
+TORCH_TIMEOUT = timedelta(days=365)
+"""The other ranks wait as long as rank 0 works; torchrun itself notices a process that has died."""
 
 
-def backends() -> str:
-    """Of torch.distributed: NCCL for tensors on GPUs, where every process has one of its own; it refuses to share."""
-    own = torch.cuda.is_available() and size_here() <= torch.cuda.device_count()
-    return "cpu:gloo,cuda:nccl" if own and dist.is_nccl_available() else "gloo"
+def torch_backend() -> str:
+    """The backends of torch.distributed: gloo, and NCCL for GPU tensors if each process has its own GPU.
+
+    NCCL refuses two processes on one GPU.
+    """
+    own_gpu = torch.cuda.is_available() and local_size() <= torch.cuda.device_count()
+    return "cpu:gloo,cuda:nccl" if own_gpu and dist.is_nccl_available() else "gloo"
 
 
 class TorchWorld:
-    """A group of torch.distributed's, at first that of all processes."""
+    """A process group of torch.distributed; without `group`, all processes."""
 
     def __init__(self, group: Any = None) -> None:
         if not dist.is_initialized():
-            dist.init_process_group(backends(), timeout=TORCH_TIMEOUT)
+            dist.init_process_group(torch_backend(), timeout=TORCH_TIMEOUT)
         self._group = group
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
-    def Dup(self) -> "TorchWorld":  # noqa: N802  (MPI's names)
+    def Dup(self) -> "TorchWorld":  # noqa: N802  (names of MPI)
         return TorchWorld(dist.new_group(backend="gloo", timeout=TORCH_TIMEOUT))
 
     def bcast(self, value: Any, root: int = 0) -> Any:
@@ -57,7 +61,7 @@ class TorchWorld:
         return Request(dist.all_reduce(torch.zeros(1), group=self._group, async_op=True))
 
     def Iallgather(self, sent: bytes, received: bytearray) -> "Request":  # noqa: N802
-        """received: as many times as long, filled when the request is done."""
+        """Gather `sent` of all ranks. received: size * len(sent) bytes, filled when the request completes."""
         target = torch.frombuffer(received, dtype=torch.uint8)
         parts = list(target.chunk(self.size))
         mine = torch.frombuffer(bytearray(sent), dtype=torch.uint8)

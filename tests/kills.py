@@ -1,13 +1,12 @@
-"""SIGKILL at random instants, then --resume: does every run end as if nothing had happened?
+"""SIGKILL at random instants, then --resume: the result must be that of an uninterrupted run.
 
     uv run python -m tests.kills --count 50 --seed 0
     uv run python -m tests.kills --count 20 --stage nn
     uv run python -m tests.kills --count 5 --stage ntk
 
-A trial takes stage (unless one is asked for), operator, integrator and ranks by chance, kills the whole job at a random
-instant of start-up, steps or writing, goes on with --resume on as many ranks as chance says, and compares the result
-with the uninterrupted one: to the last bit on the same number of ranks, else to rounding. It takes some minutes; one
-job runs at a time.
+Each trial draws a stage (without --stage), operator, integrator and number of ranks. It kills the job at a random
+instant of start-up, steps or writing, resumes it on a random number of ranks, and compares the results: to the last bit
+on the same number of ranks, otherwise to rounding. One job runs at a time; all trials take some minutes.
 """
 
 import argparse
@@ -35,14 +34,17 @@ TRAININGS = get_args(Training.model_fields["integrator"].annotation)
 OPERATORS = get_args(Pde.model_fields["operator"].annotation)
 STEPS = {"crank-nicolson": 0.5, "backward-euler": 0.5}
 RANKS = (1, 2, 3)
-IN_START_UP = 0.2  # of the kills, at an instant before anything is written
-ROUNDING = 1e-8  # over the start: conjugate gradients stop within their tolerance, wherever the partition makes them
+IN_START_UP = 0.2  # fraction of kills before the first file is written
+ROUNDING = 1e-8  # relative to the start: conjugate gradients stop within their tolerance, depending on the partition
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is killed. operator: "" for the stages nn and ntk, whose integrator is that of the training; for compare,
-    both are those of the pde before it."""
+    """The command to kill.
+
+    operator, integrator: of the pde, also for compare; for nn and ntk the operator is "" and the integrator that of the
+    training.
+    """
 
     stage: str
     operator: str
@@ -54,7 +56,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """phase: what the kill met (start-up, steps, writing, end); difference: of the resumed result, over the start."""
+    """phase: where the kill happened (start-up, steps, writing, end). difference: of the results, over the largest."""
 
     job: Job
     killed_on: int
@@ -63,7 +65,7 @@ class Outcome:
     difference: float
 
     @property
-    def right(self) -> bool:
+    def passed(self) -> bool:
         same = self.killed_on == self.resumed_on or self.job.stage != "pde"
         return self.difference <= (0.0 if same else ROUNDING)
 
@@ -76,17 +78,17 @@ COMMAND = "from freqbias.compare.commands.app import main; main()"
 
 
 class Bench:
-    """The undisturbed runs of all jobs in a folder, made when they are first asked for."""
+    """Trials in a folder, with the uninterrupted runs of all jobs as they are needed."""
 
     def __init__(self, folder: Path, random: Random) -> None:
         self.folder, self.random = folder, random
         self._seconds: dict[tuple[Job, int], tuple[float, float]] = {}
 
     def trial(self, job: Job, ranks: int) -> Outcome:
-        """Kill, go on, compare. Raises AssertionError where the resumed run fails or leaves what it must not."""
+        """Kill, resume, compare. Raises AssertionError if the resumed run fails or leaves temporary files."""
         out = self._fresh("killed")
         self._prepare(job, out)
-        start_up, work = self._undisturbed(job, ranks)
+        start_up, work = self._uninterrupted(job, ranks)
         process = self._start(job, out, ranks)
         if self.random.random() < IN_START_UP:
             time.sleep(self.random.uniform(0.0, start_up))
@@ -116,7 +118,7 @@ class Bench:
         if job.stage == "nn":
             settings = {"training_integrator": job.integrator, "training_step": 0.1, "checkpoint": 0.0, "end": 20.0}
             settings |= TRAINING_KEYS.get(job.integrator, {})
-        elif job.stage == "ntk":  # so wide that its products take some seconds
+        elif job.stage == "ntk":  # wide, for products that take some seconds
             settings = {"training_integrator": job.integrator, "width": 200_000}
         else:
             step = STEPS.get(job.integrator, '"auto"')
@@ -131,7 +133,7 @@ class Bench:
         return launch.start(*self._command(job, out), ranks=ranks)
 
     def _wait(self, process, out: Path, job: Job) -> None:
-        """Until the stage has begun to write, or the process is at its end."""
+        """Wait until the stage begins to write or the process ends."""
         while process.poll() is None and not (out / f"{job.stage}.partial").exists() and not (out / job.stage).exists():
             time.sleep(0.002)
 
@@ -139,15 +141,15 @@ class Bench:
         return self.folder / f"{job}-{ranks}".replace(" ", "-")
 
     def _prepare(self, job: Job, out: Path) -> None:
-        """What compare needs before it."""
+        """Copy the results that compare needs."""
         if job.stage == "compare":
             for stage in STAGES:
                 before = Job("nn", "", "rk4") if stage == "nn" else Job(stage, job.operator, job.integrator)
-                self._undisturbed(before, 1)
+                self._uninterrupted(before, 1)
                 shutil.copytree(self._reference(before, 1) / stage, out / stage)
 
-    def _undisturbed(self, job: Job, ranks: int) -> tuple[float, float]:
-        """Seconds until the first file, and from there to the end, of the reference, made now if it is not there."""
+    def _uninterrupted(self, job: Job, ranks: int) -> tuple[float, float]:
+        """Seconds of the reference run until its first file and from there to its end; runs it if necessary."""
         if (job, ranks) not in self._seconds:
             out = self._fresh(self._reference(job, ranks).name)
             self._prepare(job, out)
@@ -162,28 +164,28 @@ class Bench:
 
 
 def result(out: Path, job: Job) -> np.ndarray:
-    """What counts of a result, as an array."""
+    """The result as an array."""
     if job.stage == "compare":
-        return np.loadtxt(out / "compare" / "metrics.csv", delimiter=",", skiprows=2)  # nothing is relative at t = 0
+        return np.loadtxt(out / "compare" / "metrics.csv", delimiter=",", skiprows=2)  # from t > 0
     if job.stage == "ntk":
         return np.stack([ErrorHistory.load(out / "ntk" / f"{name}.nc").error for name in PREDICTIONS])
     return error_of(out, job.stage)
 
 
 def phase_of(out: Path, job: Job) -> str:
-    """How far the killed job had come."""
+    """The phase that the killed job had reached."""
     partial = out / f"{job.stage}.partial"
     if not partial.exists():
         return "end" if (out / job.stage).exists() else "start-up"
-    written = [path for path in partial.iterdir() if path.name not in ("unfinished.json", "parts", ".aside")]
-    return "writing" if written or any((partial / ".aside").glob("*")) else "steps"
+    written = [path for path in partial.iterdir() if path.name not in ("unfinished.json", "parts", ".tmp")]
+    return "writing" if written or any((partial / ".tmp").glob("*")) else "steps"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--stage", choices=[*STAGES, "ntk", "compare"], help="of this stage alone")
+    parser.add_argument("--stage", choices=[*STAGES, "ntk", "compare"], help="only this stage")
     asked = parser.parse_args()
     random = Random(asked.seed)
     jobs = [job for job in JOBS if asked.stage in (None, job.stage)]
@@ -197,17 +199,17 @@ def main() -> int:
             try:
                 outcome = bench.trial(job, ranks)
                 outcomes.append(outcome)
-                failures += not outcome.right
-                verdict = "right" if outcome.right else "WRONG"
+                failures += not outcome.passed
+                verdict = "passed" if outcome.passed else "FAILED"
                 on = f"killed on {ranks} in {outcome.phase}, resumed on {outcome.resumed_on}"
                 print(f"{number + 1:>3} {job}: {on}, difference {outcome.difference:.1e}: {verdict}", flush=True)
             except AssertionError as failure:
                 failures += 1
                 print(f"{number + 1:>3} FAILED {failure}", flush=True)
     phases = Counter(outcome.phase for outcome in outcomes)
-    met = ", ".join(f"{phases[phase]} in {phase}" for phase in ("start-up", "steps", "writing", "end"))
+    counts = ", ".join(f"{phases[phase]} in {phase}" for phase in ("start-up", "steps", "writing", "end"))
     exact = sum(outcome.difference == 0 for outcome in outcomes)
-    print(f"{asked.count} kills ({met}): {asked.count - failures} resumes ended right, {exact} of them to the last bit")
+    print(f"{asked.count} kills ({counts}): {asked.count - failures} passed, {exact} of them to the last bit")
     return 1 if failures else 0
 
 

@@ -164,7 +164,7 @@ def start_code(text: str, *arguments: object, ranks: int = 1) -> subprocess.Pope
 
 
 def kill(pid: int) -> None:
-    """SIGKILL for a process and all that it has started, which under mpirun are in groups of their own."""
+    """SIGKILL for a process and all its descendants; under mpirun these are in process groups of their own."""
     family = [pid, *descendants(pid)]
     for member in family:
         with suppress(ProcessLookupError):

@@ -1,6 +1,6 @@
-"""A full disk and a read-only one: what there was stays, and with room again the stage goes on to the same end.
+"""Full and read-only disks: existing results remain, and with free space --resume gives the same result.
 
-The disk is a small one in memory, which only root can mount.
+The disk is a small file system in memory, which only root can mount.
 """
 
 import shutil
@@ -26,7 +26,7 @@ def whole(run_file, tmp_path_factory):
 
 
 class Disk:
-    """A file system of its own."""
+    """A file system in memory."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -39,7 +39,7 @@ class Disk:
             check=False,
         )
         if done.returncode != 0:
-            pytest.skip(f"mounting a disk takes root: {done.stderr.strip()}")
+            pytest.skip(f"only root can mount a disk: {done.stderr.strip()}")
 
     def remount(self, options):
         subprocess.run(["mount", "-o", f"remount,{options}", str(self.folder)], check=True)
@@ -55,8 +55,8 @@ def disk(tmp_path):
     subprocess.run(["umount", str(tmp_path)], capture_output=True, check=False)
 
 
-def refused(*arguments, ranks, said):
-    """The command ends with 2, says so once, and why."""
+def assert_refused(*arguments, ranks, said):
+    """The command exits with 2 and prints one message, with these words."""
     done = launch.run(*arguments, "-q", ranks=ranks)
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: cannot write"), done.stderr
@@ -68,33 +68,35 @@ def refused(*arguments, ranks, said):
     [("pde", 76, "parts/output-", 2), ("pde", 216, "spectrum.nc", 1), ("pde", 416, "fields.pvd", 2),
      ("nn", 116, "parts/", 1)],
 )  # fmt: skip
-def test_a_full_disk_leaves_what_there_is_and_resume_goes_on(stage, kilobytes, writing, ranks, run_file, whole, disk):
+def test_resume_after_full_disk(stage, kilobytes, writing, ranks, run_file, whole, disk):
     disk.mount(f"size={kilobytes}k")
     out = disk.folder / "out"
-    refused("-m", stage, run_file, "--out", out, ranks=ranks, said=("No space left on device; free some", writing))
-    assert not (out / stage).exists(), "a reader sees a complete file or none"
-    assert {path.name for path in out.iterdir()} == {"run.toml", f"{stage}.partial"}, "no lock, no leftover"
+    said = ("No space left on device; free some", writing)
+    assert_refused("-m", f"freqbias.{stage}", run_file, "--out", out, ranks=ranks, said=said)
+    assert not (out / stage).exists(), "no incomplete result is visible"
+    assert {path.name for path in out.iterdir()} == {"run.toml", f"{stage}.partial"}, "neither lock nor leftover"
     assert len(list((out / f"{stage}.partial" / "parts").iterdir())) > 5
     disk.remount("size=8m")
     here(stage, run_file, "--out", out, "--resume")
     assert_same(out, whole, stage)
 
 
-def test_a_full_disk_leaves_the_earlier_result(run_file, whole, disk):
+def test_full_disk_keeps_earlier_result(run_file, whole, disk):
     disk.mount("size=1100k")
     out = disk.folder / "out"
     shutil.copytree(whole / "pde", out / "pde")
-    refused("-m", "freqbias.pde", run_file, "--out", out, "--overwrite", ranks=1, said=("No space left on device",))
+    arguments = ("-m", "freqbias.pde", run_file, "--out", out, "--overwrite")
+    assert_refused(*arguments, ranks=1, said=("No space left on device",))
     assert Store(out).verify("pde") == out / "pde"
 
 
-def test_a_read_only_disk_leaves_everything_as_it_is(run_file, whole, disk):
+def test_read_only_disk(run_file, whole, disk):
     disk.mount("size=8m")
     out = disk.folder / "out"
     shutil.copytree(whole, out)
     disk.remount("ro")
     before = disk.content()
     arguments = ("-m", "freqbias.pde", run_file, "--out", out, "--overwrite")
-    refused(*arguments, ranks=2, said=("Read-only file system; choose another --out",))
-    here("pde", run_file, "--out", out, "--resume")  # all is finished, and nothing needs to be written
+    assert_refused(*arguments, ranks=2, said=("Read-only file system; choose another --out",))
+    here("pde", run_file, "--out", out, "--resume")  # the stage is finished and writes nothing
     assert disk.content() == before

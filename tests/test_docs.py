@@ -20,7 +20,7 @@ HOOKS = runpy.run_path(str(DOCS / "hooks.py"))
 
 
 def page(name: str) -> str:
-    """As MkDocs sees it, the parts from the program included."""
+    """As ProperDocs sees it, the parts from the program included."""
     text: str = HOOKS["on_page_markdown"]((DOCS / name).read_text(encoding="utf-8"))
     return text
 

@@ -120,7 +120,7 @@ def test_each_start_may_have_another_number_of_ranks(operator, tmp_path):
     before = 0
     for ranks in (2, 3):
         said = stop_at(9, path, out, ranks=ranks)
-        assert ("going on after t = " in said) == (ranks == 3), said
+        assert ("continuing after t = " in said) == (ranks == 3), said
         assert outputs(out, "pde") > before
         before = outputs(out, "pde")
     here("pde", path, "--out", out, "--resume")

@@ -1,4 +1,4 @@
-"""A few of the trials of `tests.kills`: killed at a random instant, gone on with, the same in the end."""
+"""Some trials of `tests.kills`: a run that is killed at a random instant and resumed gives the same result."""
 
 from random import Random
 
@@ -16,6 +16,6 @@ from tests.kills import Bench, Job
     ],
     ids=str,
 )
-def test_a_run_killed_at_a_random_instant_ends_right(job, ranks, tmp_path):
+def test_resume_after_random_kill(job, ranks, tmp_path):
     outcome = Bench(tmp_path, Random(0)).trial(job, ranks)
-    assert outcome.right, outcome
+    assert outcome.passed, outcome

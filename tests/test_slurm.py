@@ -1,4 +1,4 @@
-"""examples/slurm.sh, with commands that stand in for Slurm's."""
+"""examples/slurm.sh, with simulated srun and scontrol."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ echo "$*" >> requeued
 
 @pytest.fixture
 def cluster(tmp_path):
-    """A folder with srun, which leaves with the codes that the file `codes` lists, and scontrol."""
+    """A folder with scontrol and srun; srun exits with the codes listed in the file `codes`."""
     for name, text in (("srun", SRUN), ("scontrol", SCONTROL)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
@@ -52,7 +52,7 @@ def lines(path):
     return path.read_text().splitlines() if path.exists() else []
 
 
-def test_a_job_that_stopped_early_is_queued_again_and_goes_on(cluster):
+def test_stopped_job_is_requeued(cluster):
     (cluster / "codes").write_text("75\n0\n")
     for requeued in (["requeue 17"], ["requeue 17"]):
         assert submit(cluster, "my run.toml", "--log-file", "run.log").wait(10) == 0
@@ -62,7 +62,7 @@ def test_a_job_that_stopped_early_is_queued_again_and_goes_on(cluster):
 
 
 @pytest.mark.parametrize("code", [2, 3])
-def test_a_job_that_failed_is_not_queued_again(cluster, code):
+def test_failed_job_is_not_requeued(cluster, code):
     (cluster / "codes").write_text(f"{code}\n")
     assert submit(cluster, "run.toml").wait(10) == code
     assert lines(cluster / "requeued") == []
@@ -73,7 +73,7 @@ def test_a_job_that_failed_is_not_queued_again(cluster, code):
     [(signal.SIGUSR1, 0, ["requeue 17"]), (signal.SIGTERM, 75, [])],
     ids=["time", "scancel"],
 )
-def test_slurms_warning_is_passed_on_and_a_cancelled_job_stays_out_of_the_queue(cluster, sent, code, requeued):
+def test_signals_of_slurm(cluster, sent, code, requeued):
     job = submit(cluster, "run.toml")
     deadline = time.monotonic() + 10
     while not (cluster / "waiting").exists() and time.monotonic() < deadline:
@@ -83,18 +83,18 @@ def test_slurms_warning_is_passed_on_and_a_cancelled_job_stays_out_of_the_queue(
     assert lines(cluster / "requeued") == requeued
 
 
-def test_a_job_without_progress_does_not_circulate_for_ever(cluster, monkeypatch):
+def test_restarts_are_limited(cluster, monkeypatch):
     (cluster / "codes").write_text("75\n")
     monkeypatch.setenv("SLURM_RESTART_COUNT", "100")
     assert submit(cluster, "run.toml").wait(10) == 75
     assert lines(cluster / "requeued") == []
 
 
-def test_a_job_without_a_run_file_says_what_it_needs(cluster):
+def test_usage_without_run_file(cluster):
     job = submit(cluster)
     assert job.wait(10) != 0 and "usage: sbatch" in job.stderr.read()
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck here")
-def test_shellcheck_finds_nothing():
+def test_shellcheck():
     subprocess.run(["shellcheck", str(SCRIPT)], check=True)

@@ -70,7 +70,7 @@ def run_command(
     ) as (run, statement, store, stop):  # fmt: skip
         run_all(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])
         if not quiet:
-            on_root(print_summary, store, share=False)
+            on_root(print_summary, store, broadcast=False)
 
 
 def compare_command(
@@ -237,7 +237,7 @@ def check_command(path: RunPath) -> None:
             report,  # takes seconds, which a run file that is not valid need not wait for
         )
 
-        on_root(lambda: print(report(run, statement, store.root)), share=False)
+        on_root(lambda: print(report(run, statement, store.root)), broadcast=False)
 
 
 def doctor_command() -> int:

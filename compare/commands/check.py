@@ -11,7 +11,7 @@ from freqbias.compare.style import aligned
 from freqbias.meshes import MeshPlan, cells_in_words, tail_radius
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
-from freqbias.pde import INTEGRATION_SHARE, affordable_plan, gibibytes
+from freqbias.pde import INTEGRATION_SHARE, plan_within_memory, format_bytes
 from freqbias.problem import Network, Problem, RunFile
 from freqbias.runtime import available_memory, duration
 
@@ -22,7 +22,7 @@ STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 
 def report(run: RunFile, problem: Problem, root: Path) -> str:
     """The prediction as text. Raises InputError for what a stage would refuse."""
-    layout = affordable_plan(problem, run.pde, run.mesh)
+    layout = plan_within_memory(problem, run.pde, run.mesh)
     training = plan_training(problem, run.training, tolerance=run.training_tolerance)
     flow = cost.kernel_flow(problem, INTEGRATION_SHARE * run.pde.tolerance)
     pde = cost.pde_cost(problem, run.pde, layout, flow)
@@ -39,14 +39,14 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("", f"half-width {_numbers(layout.half_width)}, cell size {_numbers(layout.size)} {unit}{_folded(layout)}"),
         *_aliasing(problem.sites, unit),
         ("pde", f"{run.pde.operator} operator, {run.pde.integrator}{_steps(pde.steps)}"),
-        ("", f"{_seconds(pde.seconds)} on one rank, {gibibytes(pde.memory)}"),
+        ("", f"{_seconds(pde.seconds)} on one rank, {format_bytes(pde.memory)}"),
         (
             "nn",
             f"{_network(problem.network)} on {training.device}, {training.backend}, "
             f"{training.settings.integrator}{_steps(nn.steps)}",
         ),
         ("", f"step {training.step:.3g}, lambda_max {training.lambda_max:.4g}"),
-        ("", f"{_seconds(nn.seconds)}, {gibibytes(nn.memory)}"),
+        ("", f"{_seconds(nn.seconds)}, {format_bytes(nn.memory)}"),
         ("", ""),
         ("results", f"{root} ({_found(root)})"),
     ]
@@ -99,7 +99,7 @@ def _warnings(
         texts.append(f"the training would take {duration(training)}; use a shorter [time] end or a larger tolerance")
     available = available_memory()
     if memory > available:
-        texts.append(f"{gibibytes(memory)} may be needed in all, and this machine has {gibibytes(available)}")
+        texts.append(f"{format_bytes(memory)} may be needed in all, and this machine has {format_bytes(available)}")
     return texts
 
 

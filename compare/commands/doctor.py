@@ -10,35 +10,30 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from freqbias import libraries
 from freqbias.compare.style import aligned
 from freqbias.runtime import rank, size, threads, threads_alone, world
 
-INSTALL = "run `uv sync`, or install it with pip"
-FENICSX = "run `uv sync` (the extra fenicsx), or install DOLFINx 0.11 from conda-forge, Debian, Docker or Spack"
-MORE_RANKS = "`uv run mpirun -n 4 freqbias pde RUN.toml` uses more"
-COMPILER = "install a C compiler (Debian: apt install gcc; conda: conda install c-compiler) and see that CC names it"
-PACKAGES = {  # by import name; mpi4py.MPI goes first, since it loads the MPI library for the others
-    "mpi4py.MPI": FENICSX,
-    "petsc4py": FENICSX,
-    "dolfinx": FENICSX,
-    "basix": FENICSX,
-    "ufl": FENICSX,
-    "numpy": INSTALL,
-    "scipy": INSTALL,
-    "torch": INSTALL,
-    "finufft": INSTALL,
-    "xarray": INSTALL,
-    "h5netcdf": INSTALL,
-    "h5py": INSTALL,
-    "pydantic": INSTALL,
-    "tomli_w": INSTALL,
-    "matplotlib": INSTALL,
-    "PIL": INSTALL,
-    "meshio": INSTALL,
-    "pyvista": INSTALL,
-    "rich": INSTALL,
-    "typer": INSTALL,
-}
+MORE_RANKS = "`{} -n 4 freqbias pde RUN.toml` uses more"
+# By import name; mpi4py.MPI goes first, since it loads the MPI library for the others.
+FENICSX = ("mpi4py.MPI", "petsc4py", "dolfinx", "basix", "ufl")
+ALWAYS = (
+    "numpy",
+    "scipy",
+    "torch",
+    "finufft",
+    "xarray",
+    "h5netcdf",
+    "h5py",
+    "pydantic",
+    "tomli_w",
+    "matplotlib",
+    "PIL",
+    "meshio",
+    "pyvista",
+    "rich",
+    "typer",
+)
 DISTRIBUTIONS = {"PIL": "pillow", "tomli_w": "tomli-w", "ufl": "fenics-ufl", "basix": "fenics-basix"}
 
 
@@ -67,12 +62,13 @@ def diagnose() -> int:
 
 def _examine() -> list[Finding]:
     return [
-        Finding("ok", "freqbias", f"{_version('freqbias')} in {Path(__file__).resolve().parent.parent}"),
+        Finding("ok", "freqbias", f"{_version('freqbias')} in {Path(__file__).resolve().parents[2]}"),
         Finding("ok", "python", f"{sys.version.split()[0]}, {sys.executable}"),
-        *(package(name, remedy) for name, remedy in PACKAGES.items()),
-        attempt("MPI library", _mpi_library, FENICSX),
-        attempt("PETSc", _petsc, FENICSX),
-        attempt("C compiler", _compile, COMPILER),
+        *(package(name, libraries.remedy("fenicsx")) for name in FENICSX),
+        *(package(name, libraries.remedy()) for name in ALWAYS),
+        attempt("MPI library", _mpi_library, libraries.remedy("fenicsx")),
+        attempt("PETSc", _petsc, libraries.remedy("fenicsx")),
+        after("dolfinx", "C compiler", _compile, libraries.COMPILER),
         attempt("NUFFT", _transform, "reinstall finufft"),
         attempt(
             "MUMPS", _mumps, "the local operator needs a PETSc with MUMPS; the data operator does not", needed=False
@@ -80,14 +76,24 @@ def _examine() -> list[Finding]:
         attempt(
             "Gmsh",
             lambda: _imported("gmsh"),
-            "only .msh files of [mesh] path need it: install the extra gmsh, and the system's libGLU",
+            f"only .msh files of [mesh] path need it: {libraries.remedy('gmsh')}, and install the system's libGLU",
             needed=False,
         ),
         attempt("GPU", _gpu, "the network trains on the CPU", needed=False),
-        Finding("ok", "ranks", f"{size()}" + (f"; {MORE_RANKS}" if size() == 1 else "")),
+        Finding("ok", "ranks", "1; " + MORE_RANKS.format(libraries.mpirun()) if size() == 1 else str(size())),
         Finding("ok", "threads", f"{threads()} a rank, {threads_alone()} where one rank works alone"),
         attempt("memory", _memory, "", needed=False),
     ]
+
+
+def after(library: str, name: str, work: Callable[[], str], remedy: str) -> Finding:
+    """The same as `attempt`, of what cannot be tried where this library is missing, which has its own line."""
+    try:
+        importlib.import_module("mpi4py.MPI")
+        importlib.import_module(library)
+    except Exception as failure:
+        return Finding("note", name, f"not tried without {library}: {_reason(failure)}")
+    return attempt(name, work, remedy)
 
 
 def package(name: str, remedy: str) -> Finding:
@@ -100,8 +106,12 @@ def attempt(name: str, work: Callable[[], str], remedy: str, *, needed: bool = T
     try:
         return Finding("ok", name, work())
     except Exception as failure:  # a broken installation may raise anything
-        reason = " ".join(str(failure).split())[:200] or type(failure).__name__
-        return Finding("missing" if needed else "note", name, reason, remedy)
+        return Finding("missing" if needed else "note", name, _reason(failure), remedy)
+
+
+def _reason(failure: Exception) -> str:
+    """In one line; mpi4py tells of all the places at which it has looked in the others."""
+    return (str(failure).strip() or type(failure).__name__).splitlines()[0][:200]
 
 
 def _imported(name: str) -> str:
@@ -129,7 +139,7 @@ def _reduction() -> Finding:
             raise RuntimeError(f"a sum over {size()} ranks gave {total}")
         return f"a sum over {total} rank{'s' if total > 1 else ''} is right"
 
-    return attempt("MPI", work, "start with `uv run mpirun`, not with another MPI's mpirun")
+    return after("mpi4py.MPI", "MPI", work, f"start with `{libraries.mpirun()}`, not with another MPI's mpirun")
 
 
 def _mpi_library() -> str:

@@ -45,7 +45,7 @@ def run_compare(
         stop=stop,
         error_file=error_file,
         renew=renew,
-        share=False,
+        broadcast=False,
     )
 
 

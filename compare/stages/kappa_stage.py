@@ -48,7 +48,15 @@ def run_kappa(
     options = options or Options()
     _check(options, problem.dimension)
     on_root(
-        _run_kappa, run, problem, store, options, resume=resume, overwrite=overwrite, error_file=error_file, share=False
+        _run_kappa,
+        run,
+        problem,
+        store,
+        options,
+        resume=resume,
+        overwrite=overwrite,
+        error_file=error_file,
+        broadcast=False,
     )
 
 

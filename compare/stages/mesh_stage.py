@@ -1,11 +1,9 @@
 """The stage `mesh` of a result: the frequency mesh, described in words and written for ParaView and other programs."""
 
-from freqbias.meshes import MeshPlan, describe, vertices
-from freqbias.pde import affordable_plan
+from freqbias.meshes import CELL_TYPES, MeshPlan, describe, vertices
+from freqbias.pde import plan_within_memory
 from freqbias.problem import Problem, RunFile, stage_keys
 from freqbias.runtime import Store, on_root
-
-VTK_NAMES = {"interval": "line", "quadrilateral": "quad", "tetrahedron": "tetra"}
 
 
 def run_mesh(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> str:
@@ -13,7 +11,7 @@ def run_mesh(run: RunFile, problem: Problem, store: Store, *, resume: bool, over
 
     Raises InputError, and UsageError where a result is in the way.
     """
-    layout = on_root(affordable_plan, problem, run.pde, run.mesh)
+    layout = on_root(plan_within_memory, problem, run.pde, run.mesh)
     on_root(_write, run, layout, store, resume=resume, overwrite=overwrite)
     return describe(problem, layout)
 
@@ -26,5 +24,5 @@ def _write(run: RunFile, layout: MeshPlan, store: Store, *, resume: bool, overwr
             return
         points, cells = vertices(layout)
         with stage.writing("mesh.vtu") as path:
-            meshio.Mesh(points, {VTK_NAMES.get(layout.cell_type, layout.cell_type): cells}).write(path)
+            meshio.Mesh(points, {CELL_TYPES[layout.cell_type].meshio[0]: cells}).write(path)
         stage.finish()

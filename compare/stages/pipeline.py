@@ -11,7 +11,7 @@ from freqbias import nn, pde
 from freqbias.compare.comparison import is_cause, title
 from freqbias.compare.style import aligned, percent
 from freqbias.meshes import plan_mesh
-from freqbias.pde import check_memory, start
+from freqbias.pde import check_memory, start_petsc
 from freqbias.problem import Problem, RunFile, stage_keys
 from freqbias.runtime import StopRequest, Store, duration, log, on_root
 
@@ -45,13 +45,13 @@ def run_all(
     what can be refused at once before the first of them starts. What is finished is not even imported. petsc: words of
     a command line for PETSc."""
     keys = {name: stage_keys(run, name) for name in stages}
-    if resume and on_root(store.overwrite_begun, keys):  # --overwrite was killed before all stages were unfinished
+    if resume and on_root(store.overwrite_interrupted, keys):  # --overwrite was killed halfway
         resume, overwrite = False, True
     done = on_root(_refuse_early, run, problem, store, stages, resume=resume, overwrite=overwrite)
     left = set(stages) - set(done)
-    training = on_root(_plan_training, run, problem, share=False) if {"nn", "ntk"} & left else None
+    training = on_root(_plan_training, run, problem, broadcast=False) if {"nn", "ntk"} & left else None
     if "pde" in stages and "pde" not in done:
-        start(petsc)
+        start_petsc(petsc)
     if overwrite:
         on_root(store.begin_overwrite, keys)  # so that --resume goes on with an --overwrite that is interrupted
         resume, overwrite = True, False

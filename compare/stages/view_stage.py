@@ -15,7 +15,7 @@ def run_view(folder: Path, *, resume: bool = False, overwrite: bool = False, sto
 
     if stop is not None:
         stop.install()  # after PETSc, which has a handler of its own for SIGTERM
-    on_root(_run_view, Store(Path(folder)), resume=resume, overwrite=overwrite, stop=stop, share=False)
+    on_root(_run_view, Store(Path(folder)), resume=resume, overwrite=overwrite, stop=stop, broadcast=False)
 
 
 def _run_view(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest | None) -> None:

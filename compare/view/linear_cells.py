@@ -13,21 +13,9 @@ from scipy.spatial import Delaunay
 
 from freqbias.compare.spectra import lagrange_element
 from freqbias.compare.view.record import LAWS, View, with_rates
-from freqbias.meshes import merged
+from freqbias.meshes import CELL_TYPES, merge_nodes
 
 PARTS = {1: 4, 2: 2, 3: 1}  # of an edge, for each degree, by dimension; in three, 2 would make files 8 times larger
-CORNERS = {  # of a linear cell in VTK's order
-    "interval": [(0,), (1,)],
-    "quadrilateral": [(0, 0), (1, 0), (1, 1), (0, 1)],
-    "hexahedron": [(*corner, level) for level in (0, 1) for corner in ((0, 0), (1, 0), (1, 1), (0, 1))],
-}
-VTK_LINEAR = {
-    "interval": pyvista.CellType.LINE,
-    "triangle": pyvista.CellType.TRIANGLE,
-    "quadrilateral": pyvista.CellType.QUAD,
-    "tetrahedron": pyvista.CellType.TETRA,
-    "hexahedron": pyvista.CellType.HEXAHEDRON,
-}
 
 
 class LinearCells:
@@ -41,8 +29,8 @@ class LinearCells:
         parts = PARTS[view.dimension] * view.degree
         lattice = np.asarray(basix.create_lattice(element.cell_type, parts, basix.LatticeType.equispaced, True))
         self._basis = np.asarray(element.tabulate(0, lattice))[0, :, :, 0]
-        self._nodes, self._kind = view.cells, VTK_LINEAR[view.cell_type]
-        self.frequency, points = merged(self._basis @ view.frequency[view.cells])
+        self._nodes, self._kind = view.cells, CELL_TYPES[view.cell_type].vtk
+        self.frequency, points = merge_nodes(self._basis @ view.frequency[view.cells])
         self._first = np.empty(len(self.frequency), dtype=np.int64)
         self._first[points.ravel()] = np.arange(points.size)
         linear = pieces(view.cell_type, lattice)
@@ -63,11 +51,11 @@ class LinearCells:
 def pieces(cell_type: str, lattice: np.ndarray) -> np.ndarray:
     """The linear cells (c, corners) between the points (k, d) of a lattice in the reference cell, by their numbers."""
     d = lattice.shape[1]
-    if cell_type in CORNERS:
+    if CELL_TYPES[cell_type].is_box:
         parts = round(len(lattice) ** (1 / d)) - 1
         ordered = np.lexsort(np.round(lattice, 9).T[::-1]).reshape((parts + 1,) * d)
         firsts = np.array(list(product(range(parts), repeat=d)))
-        corners = firsts[:, None] + np.array(CORNERS[cell_type])
+        corners = firsts[:, None] + np.array(CELL_TYPES[cell_type].corners)
         return np.asarray(ordered[tuple(np.moveaxis(corners, -1, 0))])
     simplices = Delaunay(lattice).simplices
     edges = lattice[simplices[:, 1:]] - lattice[simplices[:, :1]]

@@ -1,1 +1,14 @@
-"""The frequency bias of neural networks as a PDE in frequency space."""
+"""The frequency bias of neural networks as a PDE in frequency space.
+
+    problem = freqbias.load("RUN.toml")      the problem that a run file states
+    results = freqbias.open("out/NAME")      its results, an xarray DataTree with a node for each stage
+
+Names are imported when they are first used, so `import freqbias` is fast.
+"""
+
+import lazy_loader
+
+from freqbias.libmpi import point_to_libmpi
+
+point_to_libmpi()
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

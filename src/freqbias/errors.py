@@ -13,6 +13,12 @@ class UsageError(ValueError):
     exit_code = 2
 
 
+class MissingLibraryError(ImportError):
+    """A library or the C compiler is not installed, or cannot be used. The message names it and the remedy."""
+
+    exit_code = 2
+
+
 class ComputationError(ArithmeticError):
     """The computation diverged, did not converge, or lost accuracy. The message names the step and the remedy."""
 

@@ -140,7 +140,7 @@ def test_where_one_rank_is_asked_to_stop_all_do(tmp_path):
                 self._reason = "enough" * rank()
                 return super().requested(comm)
 
-        exit_codes.PATIENCE = 1.0
+        exit_codes.ABORT_TIMEOUT = 1.0
         sys.exit(exit_code_of(lambda: make([1], PaperRun(app.shipped_run_files(), Path(sys.argv[1]), True), OnOneRank())))
     """
     done = launch.run_code(code, tmp_path, ranks=2)
@@ -186,7 +186,7 @@ def test_the_distances_of_figure_4_are_those_of_the_comparisons_in_per_cent(tmp_
 @pytest.mark.parametrize("number", ["1", "6"])
 def test_a_file_where_the_folder_should_be_is_refused(number, tmp_path):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(UsageError, match=r"out.*a file stands where a folder is needed.*another --out"):
+    with pytest.raises(UsageError, match=r"out.*a file is in the place of a folder.*another --out"):
         freqbias("figures", number, "--quick", "--out", str(tmp_path / "out"), "-q")
     assert (tmp_path / "out").read_text() == "mine"
 

@@ -92,7 +92,7 @@ def test_an_interrupted_overwrite_is_resumed(bench, run, stage):
 
 def test_an_overwrite_killed_while_it_began_is_begun_again_by_resume(bench, monkeypatch):
     bench.factor = 1.2
-    monkeypatch.setattr(bench.store, "overwrite_begun", lambda keys: True)
+    monkeypatch.setattr(bench.store, "overwrite_interrupted", lambda keys: True)
     bench.run(resume=True)
     assert bench.made == list(pipeline.STAGES) and bench.error == pytest.approx(0.2 / 1.2)
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from freqbias.errors import InputError
-from freqbias.meshes import LayeredPlan, merged, plan_mesh, vertices
-from freqbias.meshes.description import DIVIDED
-from freqbias.meshes.file import KINDS
-from freqbias.meshes.vtk import EDGES, vtk_nodes
+from freqbias.meshes import LayeredPlan, merge_nodes, plan_mesh, vertices
+from freqbias.meshes.cell_types import BOX_CELLS, CELL_TYPES
+from freqbias.meshes.mesh_file import SUPPORTED, cell_quadrature
+from freqbias.meshes.node_order import vtk_nodes
 from freqbias.numerics import Grid
 from freqbias.problem import Ball, Gaussian, Mesh, Network, Pde, Problem, Uniform, waves
 
@@ -37,10 +37,10 @@ def written(folder: Path, points, cells, name="mesh.vtu", kind="triangle"):
 
 
 def test_a_mesh_of_ours_comes_back(tmp_path):
-    layout = LayeredPlan(3, ((4.0, 1),), 2, 2)
-    points, cells = vertices(layout)
+    plan = LayeredPlan(3, ((4.0, 1),), 2, 2)
+    points, cells = vertices(plan)
     read = plan_mesh(problem_of(Ball(3.2), 3), Pde(degree=2), written(tmp_path, points, cells, kind="hexahedron"))
-    assert (read.cell_type, read.cell_count, read.half_width) == ("hexahedron", layout.cell_count, (4.0, 4.0, 4.0))
+    assert (read.cell_type, read.cell_count, read.half_width) == ("hexahedron", plan.cell_count, (4.0, 4.0, 4.0))
     assert 0 < read.missing < 0.02  # the corners of the cells cut the ball
 
 
@@ -81,9 +81,9 @@ def test_curved_cells_keep_their_shape(tmp_path, kind, suffix):
     # all of a flat density lies inside, and its mass tells the volume that the mesh covers
     wide = plan_mesh(problem_of(Ball(1.99), dimension), Pde(degree=2), Mesh(path=str(path)))
     assert abs(wide.missing) < 0.02
-    from freqbias.meshes import _quadrature
-
-    assert _quadrature(read.points, read.cells, read.kind, 2)[1].sum() == pytest.approx(volume, rel=2e-3)
+    assert cell_quadrature(read.points, read.cells, CELL_TYPES[read.kind], 2)[1].sum() == pytest.approx(
+        volume, rel=2e-3
+    )
 
 
 def test_the_local_operator_takes_the_cells_of_the_support(tmp_path):
@@ -113,10 +113,14 @@ def _flat(points, cells):
 @pytest.mark.parametrize(
     "harm, density, said",
     [
-        (_turned, Uniform(3.0), ("1 of 128 cells", "as cell 5", "orient all cells alike")),
+        (_turned, Uniform(3.0), ("1 of 128 cells", "such as cell 5", "orient all cells alike")),
         (_torn, Uniform(3.0), ("lie at the same place", "merge duplicate points")),
         (_flat, Uniform(3.0), ("flat, folded", "cell 9")),
-        (lambda points, cells: (points, np.concatenate([cells, cells[:1]])), Uniform(3.0), ("a cell is there twice",)),
+        (
+            lambda points, cells: (points, np.concatenate([cells, cells[:1]])),
+            Uniform(3.0),
+            ("it contains a cell twice",),
+        ),
         (lambda *mesh: mesh, Uniform(6.0), ("leaves out 55.6 %", "must cover the support", "6")),
     ],
 )
@@ -133,21 +137,21 @@ def two_blocks(kind, right):
     right. Points, and cells in VTK's order."""
     dimension = 2 if kind.startswith(("tri", "quad")) else 3
     order = 2 if kind[-1].isdigit() else 1
-    cube = {2: "quadrilateral", 3: "hexahedron"}[dimension]
+    box = BOX_CELLS[dimension]
     cells = []
     for start, across in ((-4.0, 2), (0.0, right)):
         sides = np.array([4.0, *[8.0 / across] * (dimension - 1)])
         first = np.stack(np.meshgrid(*map(np.arange, (1, *[across] * (dimension - 1))), indexing="ij"), axis=-1)
         corner = [start, *[-4.0] * (dimension - 1)] + first.reshape(-1, 1, dimension) * sides
-        nodes = vtk_nodes(cube, 1 if kind[0] == "t" else order)
+        nodes = vtk_nodes(box, 1 if kind[0] == "t" else order)
         cells.append(corner + nodes * sides)
     cells = np.concatenate(cells)
     if kind[0] == "t":
-        cells = cells[:, DIVIDED[dimension]].reshape(-1, dimension + 1, dimension)
+        cells = cells[:, np.array(box.box_division)].reshape(-1, dimension + 1, dimension)
         if order == 2:
-            middles = [cells[:, edge].mean(axis=1) for edge in map(list, EDGES[KINDS[kind][1]])]
+            middles = [cells[:, edge].mean(axis=1) for edge in map(list, SUPPORTED[kind][0].edges)]
             cells = np.concatenate([cells, np.stack(middles, axis=1)], axis=1)
-    return merged(cells)
+    return merge_nodes(cells)
 
 
 @pytest.mark.parametrize(
@@ -178,14 +182,14 @@ def test_other_dimensions_and_mixed_cells_are_refused(tmp_path):
         plan_mesh(problem_of(Uniform(3.0), 3), Pde(), mesh)
     mixed = meshio.Mesh(np.pad(points, ((0, 0), (0, 1))), [("triangle", cells), ("quad", cells[:1, [0, 1, 2, 0]])])
     mixed.write(tmp_path / "mixed.vtu")
-    with pytest.raises(InputError, match="quad, triangle; all must be of one kind"):
+    with pytest.raises(InputError, match="quad, triangle; all must be of one type"):
         plan_mesh(problem_of(Uniform(3.0)), Pde(), Mesh(path=str(tmp_path / "mixed.vtu")))
 
 
 def test_a_cell_of_a_point_that_is_not_there_is_named(tmp_path):
     points, triangles = square()
     triangles[3, 1] = 999
-    with pytest.raises(InputError, match=r"cell 3 has the points \[.*999.*\], and there are 81"):
+    with pytest.raises(InputError, match=r"cell 3 has the points \[.*999.*\], but there are only 81"):
         plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), written(tmp_path, points, triangles))
 
 

@@ -13,11 +13,11 @@ from freqbias.meshes import LayeredPlan, build, vertices
 from freqbias.pde import forms
 
 BALL2 = LayeredPlan(2, ((1.5, 2),), 4, 6)
-SHELL2 = LayeredPlan(2, ((0.5, 0), (1.5, 2)), 4, 6, hole=True)
+SHELL2 = LayeredPlan(2, ((0.5, 0), (1.5, 2)), 4, 6, hollow=True)
 BOXED2 = LayeredPlan(2, ((0.5, 1), (1.5, 2)), 4, 6, box=((3.0, 2.0), 2))
-SHELL1 = LayeredPlan(1, ((0.5, 0), (1.5, 3)), 2, 4, hole=True)
+SHELL1 = LayeredPlan(1, ((0.5, 0), (1.5, 3)), 2, 4, hollow=True)
 BALL3 = LayeredPlan(3, ((1.5, 1),), 2, 6)
-SHELL3 = LayeredPlan(3, ((0.5, 0), (1.5, 1)), 2, 6, hole=True)
+SHELL3 = LayeredPlan(3, ((0.5, 0), (1.5, 1)), 2, 6, hollow=True)
 BOXED3 = LayeredPlan(3, ((1.5, 1),), 2, 6, box=((2.0, 2.0, 3.0), 1))
 VOLUMES = [
     (BALL2, pi * 1.5**2),
@@ -35,18 +35,18 @@ def integral(mesh, integrand=1.0):
     return fem.assemble_scalar(fem.form(form))
 
 
-@pytest.mark.parametrize("layout, volume", VOLUMES, ids=str)
-def test_volume_half_and_numbers_are_those_planned(layout, volume):
-    whole, half = build(layout, MPI.COMM_SELF), build(layout, MPI.COMM_SELF, half=True)
+@pytest.mark.parametrize("plan, volume", VOLUMES, ids=str)
+def test_volume_half_and_numbers_are_those_planned(plan, volume):
+    whole, half = build(plan, MPI.COMM_SELF), build(plan, MPI.COMM_SELF, half=True)
     assert integral(whole) == pytest.approx(volume, rel=1e-4)
     assert integral(half) == pytest.approx(integral(whole) / 2, rel=1e-12)
     assert half.geometry.x[:, 0].min() > -1e-12
-    assert whole.topology.index_map(whole.topology.dim).size_global == layout.cell_count
-    space = forms.lagrange(whole, layout.degree)
-    assert space.dofmap.index_map.size_global == layout.dofs
-    points, cells = vertices(layout)
-    assert len(cells) == layout.cell_count
-    np.testing.assert_allclose(np.abs(points[:, : layout.dimension]).max(axis=0), layout.half_width)
+    assert whole.topology.index_map(whole.topology.dim).size_global == plan.cell_count
+    space = forms.lagrange(whole, plan.degree)
+    assert space.dofmap.index_map.size_global == plan.dofs
+    points, cells = vertices(plan)
+    assert len(cells) == plan.cell_count
+    np.testing.assert_allclose(np.abs(points[:, : plan.dimension]).max(axis=0), plan.half_width)
 
 
 @pytest.mark.parametrize("degree", [2, 4])
@@ -60,9 +60,9 @@ def test_the_edge_is_met_at_the_order_of_the_geometry(degree):
 
 
 def test_no_cell_is_folded_or_mirrored():
-    for layout, _ in VOLUMES:
-        mesh = build(layout, MPI.COMM_SELF)
-        points, _weights = basix.make_quadrature(basix.CellType[layout.cell_type], 12)
+    for plan, _ in VOLUMES:
+        mesh = build(plan, MPI.COMM_SELF)
+        points, _weights = basix.make_quadrature(basix.CellType[plan.cell_type], 12)
         determinant = fem.Expression(ufl.JacobianDeterminant(mesh), np.asarray(points))
-        values = determinant.eval(mesh, np.arange(layout.cell_count))
+        values = determinant.eval(mesh, np.arange(plan.cell_count))
         assert (values > 0).all()

@@ -6,7 +6,7 @@ from mpi4py import MPI
 
 from freqbias.errors import InputError
 from freqbias.meshes import BoxPlan, LayeredPlan, build, describe, plan_mesh, tail_radius, vertices
-from freqbias.meshes.mesh_rule import nodes_per_reach
+from freqbias.meshes.cell_size import nodes_per_reach
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import (
     Annulus,
@@ -73,10 +73,10 @@ def test_laws_that_fall_slowly_do_not_make_a_mesh_without_end():
     samples = Samples(Scattered(rng.uniform(-1, 1, (500, 2))), rng.normal(size=(1, 500)))
     network = Network(width=2, sigma_a=1.0, depth=3, activation="relu")
     problem = Problem(Gaussian(4.0), samples, network, np.array([0.0, 100.0]))
-    layout = plan_mesh(problem)
-    assert layout.half_width[0] < 0.2 * tail_radius(problem, 1e-3)
-    assert 0.9e6 < layout.dofs < 1.1e6
-    assert plan_mesh(problem, mesh=Mesh(half_width=2 * layout.half_width[0])).dofs > 3.6e6
+    plan = plan_mesh(problem)
+    assert plan.half_width[0] < 0.2 * tail_radius(problem, 1e-3)
+    assert 0.9e6 < plan.dofs < 1.1e6
+    assert plan_mesh(problem, mesh=Mesh(half_width=2 * plan.half_width[0])).dofs > 3.6e6
 
 
 @pytest.mark.parametrize("operator, order", [("data", 8), ("local", 7)])
@@ -94,9 +94,9 @@ def test_data_that_reach_farther_need_smaller_cells_along_that_axis():
 
 @pytest.mark.parametrize("density", [Gaussian(30.0), Uniform(40.0)])
 def test_beyond_nyquist_the_laws_fold_onto_its_box(density):
-    layout = plan_mesh(problem_of(density))
-    assert layout.folded
-    assert layout.half_width == (32.0,)
+    plan = plan_mesh(problem_of(density))
+    assert plan.folded
+    assert plan.half_width == (32.0,)
 
 
 def test_a_ball_is_followed_by_layers_up_to_nyquist_and_folds_beyond():
@@ -108,9 +108,9 @@ def test_a_ball_is_followed_by_layers_up_to_nyquist_and_folds_beyond():
 
 
 def test_an_edge_inside_the_box_lies_on_a_mesh_line():
-    layout = plan_mesh(problem_of(Uniform(5.0)), Pde(), Mesh(half_width=9.0))
-    assert isinstance(layout, BoxPlan)
-    (lines,) = layout.lines
+    plan = plan_mesh(problem_of(Uniform(5.0)), Pde(), Mesh(half_width=9.0))
+    assert isinstance(plan, BoxPlan)
+    (lines,) = plan.lines
     assert {-9.0, -5.0, 0.0, 5.0, 9.0} <= set(lines)
     np.testing.assert_array_equal(lines, -lines[::-1])
 
@@ -119,12 +119,12 @@ def test_a_density_that_is_zero_at_the_origin_only_leaves_no_hole():
     values = np.ones((9, 9))
     values[4, 4] = 0.0
     density = Mixture((1.0, 1.0), (Annulus(3.0, 5.0), Table(values, (4.0, 4.0))))
-    layout = plan_mesh(problem_of(density, shape=(32, 32), extent=(1.0, 1.0)), Pde(), Mesh(half_width=6.0))
-    assert isinstance(layout, LayeredPlan)
-    assert not layout.hole
+    plan = plan_mesh(problem_of(density, shape=(32, 32), extent=(1.0, 1.0)), Pde(), Mesh(half_width=6.0))
+    assert isinstance(plan, LayeredPlan)
+    assert not plan.hollow
     ring = plan_mesh(problem_of(Annulus(3.0, 5.0), shape=(32, 32), extent=(1.0, 1.0)))
     assert isinstance(ring, LayeredPlan)
-    assert ring.hole
+    assert ring.hollow
     assert ring.box is None
 
 
@@ -155,38 +155,38 @@ def test_a_half_width_that_leaves_out_what_is_drawn_is_refused(density, shape, h
 
 
 def test_the_local_operator_meshes_the_support_alone():
-    layout = plan_mesh(problem_of(Uniform(5.0)), Pde(operator="local"), Mesh(half_width=9.0))
-    assert layout.half_width == (5.0,)
+    plan = plan_mesh(problem_of(Uniform(5.0)), Pde(operator="local"), Mesh(half_width=9.0))
+    assert plan.half_width == (5.0,)
 
 
 def test_the_users_own_mesh_takes_precedence():
-    layout = plan_mesh(problem_of(Gaussian(2.0)), Pde(degree=3), Mesh(half_width=12.0, size=0.5))
-    assert layout.half_width == (12.0,)
-    assert layout.cells == (48,)
+    plan = plan_mesh(problem_of(Gaussian(2.0)), Pde(degree=3), Mesh(half_width=12.0, size=0.5))
+    assert plan.half_width == (12.0,)
+    assert plan.cells == (48,)
 
 
 @pytest.mark.parametrize("shape", [(16,), (16, 12), (8, 8, 8)])
 @pytest.mark.parametrize("half", [False, True])
 def test_the_mesh_is_what_was_planned(shape, half):
     problem = problem_of(Gaussian(0.8), shape=shape, extent=(1.0, 0.7, 0.5)[: len(shape)])
-    layout = plan_mesh(problem, Pde(degree=2, tolerance=0.1))
-    mesh = build(layout, MPI.COMM_SELF, half=half)
+    plan = plan_mesh(problem, Pde(degree=2, tolerance=0.1))
+    mesh = build(plan, MPI.COMM_SELF, half=half)
     points = mesh.geometry.x[:, : len(shape)]
-    upper = np.array(layout.half_width)
+    upper = np.array(plan.half_width)
     np.testing.assert_allclose(points.max(axis=0), upper)
     np.testing.assert_allclose(points.min(axis=0), [0.0 if half else -upper[0], *-upper[1:]], atol=1e-12)
-    assert mesh.topology.index_map(mesh.topology.dim).size_global == np.prod(layout.cells) // (2 if half else 1)
+    assert mesh.topology.index_map(mesh.topology.dim).size_global == np.prod(plan.cells) // (2 if half else 1)
 
 
 @pytest.mark.parametrize("shape", [(16,), (16, 12), (8, 8, 8)])
 def test_vertices_span_cells_of_positive_volume_that_fill_the_box(shape):
     problem = problem_of(Gaussian(0.8), shape=shape, extent=(1.0, 0.7, 0.5)[: len(shape)])
-    layout = plan_mesh(problem, Pde(degree=2, tolerance=0.1))
-    points, cells = vertices(layout)
-    assert len(cells) == np.prod(layout.cells)
+    plan = plan_mesh(problem, Pde(degree=2, tolerance=0.1))
+    points, cells = vertices(plan)
+    assert len(cells) == np.prod(plan.cells)
     corners = points[cells]
     first = np.stack([corners[:, i] - corners[:, 0] for i in (1, 3, 4)[: len(shape)]], axis=1)[:, :, : len(shape)]
-    assert np.linalg.det(first).sum() == pytest.approx(np.prod(2 * np.array(layout.half_width)))
+    assert np.linalg.det(first).sum() == pytest.approx(np.prod(2 * np.array(plan.half_width)))
     assert (np.linalg.det(first) > 0).all()
 
 
@@ -196,22 +196,22 @@ def test_dofs_and_nonzeros_are_those_of_the_assembled_matrix():
     from freqbias.pde import forms
 
     problem = problem_of(Gaussian(0.8), shape=(16, 12), extent=(1.0, 0.7))
-    layout = plan_mesh(problem, Pde(degree=4, tolerance=0.1))
-    space = forms.lagrange(build(layout, MPI.COMM_SELF), layout.degree)
+    plan = plan_mesh(problem, Pde(degree=4, tolerance=0.1))
+    space = forms.lagrange(build(plan, MPI.COMM_SELF), plan.degree)
     matrix = fem.assemble_matrix(forms.mass_form(space, 8))
-    assert len(matrix.indptr) - 1 == layout.dofs
-    assert len(matrix.indices) == layout.nonzeros
-    assert f"{layout.dofs:,}" in describe(problem, layout)
+    assert len(matrix.indptr) - 1 == plan.dofs
+    assert len(matrix.indices) == plan.nonzeros
+    assert f"{plan.dofs:,}" in describe(problem, plan)
 
 
 @pytest.mark.parametrize("shape", [(16,), (16, 12), (8, 8, 8)])
 def test_simplices_fill_the_box_too(shape):
     problem = problem_of(Gaussian(0.8), shape=shape, extent=(1.0, 0.7, 0.5)[: len(shape)])
-    layout = plan_mesh(problem, Pde(operator="local", degree=2, tolerance=0.1), Mesh(adaptive=True))
-    points, cells = vertices(layout)
-    mesh = build(layout, MPI.COMM_SELF)
-    assert len(cells) == layout.cell_count == mesh.topology.index_map(mesh.topology.dim).size_global
+    plan = plan_mesh(problem, Pde(operator="local", degree=2, tolerance=0.1), Mesh(adaptive=True))
+    points, cells = vertices(plan)
+    mesh = build(plan, MPI.COMM_SELF)
+    assert len(cells) == plan.cell_count == mesh.topology.index_map(mesh.topology.dim).size_global
     edges = (points[cells[:, 1:]] - points[cells[:, :1]])[:, :, : len(shape)]
-    volume = np.prod(2 * np.array(layout.half_width))
+    volume = np.prod(2 * np.array(plan.half_width))
     assert np.linalg.det(edges).sum() == pytest.approx(volume * [1, 1, 2, 6][len(shape)])
     assert (np.linalg.det(edges) > 0).all()

@@ -14,7 +14,7 @@ from freqbias.nn import DeepNetwork, choose_backend
 from freqbias.nn.device import check_training_memory
 from freqbias.nn.sharding import Shards
 from freqbias.numerics import Grid, Scattered
-from freqbias.pde.solver import start_errors
+from freqbias.pde.solver import initial_errors
 from freqbias.problem import Gaussian, Network, Problem, Samples, Training, initial_values, waves
 from tests import launch, oracle
 from tests.nn.test_ntk_stage import read
@@ -93,9 +93,9 @@ def test_single_precision_trains_as_double():
 def test_the_equation_starts_where_the_network_does(symmetric):
     problem = problem_of(symmetric=symmetric)
     start = nn.train(problem, Training(precision="double")).error[0]
-    np.testing.assert_allclose(start_errors(problem), start, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(start_errors(problem, "target"), -TARGET)
-    assert symmetric == (start_errors(problem) == -TARGET).all()
+    np.testing.assert_allclose(initial_errors(problem), start, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(initial_errors(problem, "target"), -TARGET)
+    assert symmetric == (initial_errors(problem) == -TARGET).all()
 
 
 @pytest.mark.parametrize("training", [{"integrator": "rk4"}, {"integrator": "adam", "step": 0.01}], ids=str)

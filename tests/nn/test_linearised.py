@@ -46,7 +46,7 @@ def test_the_steps_of_a_small_target_are_those_of_the_actual_training(integrator
         problem = problem_of(values, width=60, symmetric=False)
         kernel = nn.EmpiricalKernel(problem)
     plan = nn.plan_training(problem, Training(integrator=integrator, step=0.9 / kernel.largest_eigenvalue()))
-    assert len(set(plan.schedule.sizes)) > 1
+    assert len(set(plan.schedule.step_sizes)) > 1
     training = nn.LinearisedTraining(kernel, kernel.start)
     flow, products = training.flow(TIMES), training.products
     steps = training.steps(plan.schedule, plan.integrator.taylor)

@@ -91,7 +91,7 @@ def test_products_on_scattered_samples_equal_the_dense_ones(density, k, dimensio
     bound = 1e-10
     if dimension == 3 and forbidden is NO_MATRIX:  # 30 s otherwise
         monkeypatch.setattr("freqbias.nn.convolution.ACCURACY", bound := 1e-5)
-        monkeypatch.setattr("freqbias.numerics.fourier.SMOOTH", 12.0)
+        monkeypatch.setattr("freqbias.numerics.fourier.FLAT_TOP_BETA", 12.0)
     problem = scattered(density, dimension)
     expected = problem.samples.values @ oracle.dense_kernel(problem.sites.positions(), k, 1.0)
     found = InfiniteWidthKernel(problem).apply(problem.samples.values)

@@ -91,9 +91,9 @@ def test_the_time_error_of_a_network_is_that_of_the_formula(name, z):
 )
 def test_steps_land_on_every_output_time(times, longest):
     schedule = Schedule(times, longest)
-    met = [schedule.time(step) for step in range(schedule.steps + 1) if schedule.output(step) is not None]
+    met = [schedule.time(step) for step in range(schedule.steps + 1) if schedule.output_index(step) is not None]
     np.testing.assert_array_equal(met, times)
-    sizes = np.array([schedule.size(step) for step in range(schedule.steps)])
+    sizes = np.array([schedule.step_size(step) for step in range(schedule.steps)])
     assert (sizes <= longest * (1 + 1e-9)).all()
     np.testing.assert_allclose(
         np.cumsum(sizes), [schedule.time(step) for step in range(1, schedule.steps + 1)], rtol=1e-9

@@ -150,7 +150,7 @@ def test_fewer_neurons_than_processes_are_refused_before_anything_is_written(on_
 def test_a_device_has_to_hold_what_the_processes_on_it_hold(monkeypatch):
     """12 processes, 6 of them here, with 4 GPUs; the memory of a CPU is the machine's."""
     monkeypatch.setattr("freqbias.nn.sharding.size", lambda: 12)
-    monkeypatch.setattr("freqbias.nn.sharding.size_here", lambda: 6)
+    monkeypatch.setattr("freqbias.nn.sharding.local_size", lambda: 6)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     shards = object.__new__(Sharded)
     assert shards.share(torch.device("cpu")) == 0.5

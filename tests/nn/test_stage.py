@@ -202,13 +202,13 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(tmp_path, 
 
 
 def test_the_state_is_kept_at_the_cadence_asked_for(tmp_path, monkeypatch):
-    kept, save = [], Stage.save_part
+    kept, save = [], Stage.save_checkpoint
 
     def recorded(stage, name, *arguments, **meta):
         kept.append(meta["step"] if name.startswith("state") else name)
         save(stage, name, *arguments, **meta)
 
-    monkeypatch.setattr(Stage, "save_part", recorded)
+    monkeypatch.setattr(Stage, "save_checkpoint", recorded)
     run_in(tmp_path / "each", time={"end": 2.0, "outputs": 1})
     assert kept == ["output-000000", 0, 1, 2, 3, "output-000001", 4]
     kept.clear()
@@ -241,7 +241,7 @@ def test_tensorboard_shows_the_training_and_each_step_once_after_a_stop(tmp_path
     with pytest.raises(StoppedEarly):
         run_in(tmp_path / "parts", training=watched, stop=StopAfter(30))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # 11 steps more, of which no state is kept
-        patch.setattr(Stage, "save_part", break_off)
+        patch.setattr(Stage, "save_checkpoint", break_off)
         run_in(tmp_path / "parts", training=watched, resume=True)
     run_in(tmp_path / "parts", training=watched, resume=True)
     assert scalars(tmp_path / "parts")["loss"] == shown["loss"]

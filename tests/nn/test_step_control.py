@@ -102,11 +102,13 @@ def test_steps_that_are_cut_anew_land_on_every_output_time(steps):
     for cut, step in enumerate(steps, start=1):
         before, schedule = schedule, schedule.replan(step, longest[cut])
         assert [schedule.time(s) for s in range(step + 1)] == [before.time(s) for s in range(step + 1)]
-        sizes = [schedule.size(s) for s in range(step, schedule.steps)]
+        sizes = [schedule.step_size(s) for s in range(step, schedule.steps)]
         left = np.unique([before.time(step), *times[times > before.time(step)]])
         assert max(sizes) <= longest[cut] * (1 + 1e-9)
         assert len(sizes) == np.ceil(np.diff(left) / longest[cut] - 1e-9).sum()  # not one more than needed
-    assert [schedule.time(s) for s in range(schedule.steps + 1) if schedule.output(s) is not None] == times.tolist()
-    assert [schedule.output(s) for s in schedule.outputs] == [0, 1, 2, 3]
-    sums = np.cumsum([schedule.size(s) for s in range(schedule.steps)])
+    assert [
+        schedule.time(s) for s in range(schedule.steps + 1) if schedule.output_index(s) is not None
+    ] == times.tolist()
+    assert [schedule.output_index(s) for s in schedule.output_steps] == [0, 1, 2, 3]
+    sums = np.cumsum([schedule.step_size(s) for s in range(schedule.steps)])
     np.testing.assert_allclose(sums, [schedule.time(s) for s in range(1, schedule.steps + 1)], rtol=1e-12)

@@ -1,4 +1,4 @@
-"""Gradient descent, Heun's and Runge-Kutta's steps in a Krylov space against the steps themselves."""
+"""Gradient descent, Heun and Runge-Kutta steps in a Krylov space against explicit steps."""
 
 from itertools import combinations
 
@@ -10,15 +10,13 @@ from freqbias.numerics import Lanczos, Schedule, gradient_descent
 from tests.numerics.test_lanczos import semidefinite
 
 TIMES = np.array([0.0, 0.6, 5.0, 5.5, 300.0])
-
-
 HEUN, RK4 = (1, 1, 1 / 2), (1, 1, 1 / 2, 1 / 6, 1 / 24)
 
 
 def stepped(matrix, start, schedule, taylor=(1, 1)):
-    """u at each output time after the first, step by step: u <- sum_j taylor_j (-step A)^j u."""
+    """u at each output time after the first, by explicit steps u <- sum_j taylor_j (-step A)^j u."""
     u, states = start, []
-    for size, count in zip(schedule.sizes, schedule.counts, strict=True):
+    for size, count in zip(schedule.step_sizes, schedule.step_counts, strict=True):
         for _ in range(count):
             terms = [u]
             for _ in taylor[1:]:
@@ -28,10 +26,10 @@ def stepped(matrix, start, schedule, taylor=(1, 1)):
     return np.array(states)
 
 
-@pytest.mark.parametrize("step", [0.01, 0.7, 1.3, 1.99])  # times lambda_max = 1: beyond 1 the fast modes alternate
+@pytest.mark.parametrize("step", [0.01, 0.7, 1.3, 1.99])  # lambda_max = 1: above 1 the fast modes alternate
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
-@pytest.mark.parametrize("decay, slack", [(0.02, 100), (0.3, 3)])  # as of the flow's bound
-def test_the_bound_holds_and_is_not_wasteful(step, tolerance, decay, slack):
+@pytest.mark.parametrize("decay, slack", [(0.02, 100), (0.3, 3)])  # as for the bound of the flow
+def test_bound_holds_and_is_sharp(step, tolerance, decay, slack):
     matrix, start = semidefinite(120, decay), np.random.default_rng(5).normal(size=120)
     schedule = Schedule(TIMES, step)
     result = gradient_descent(lambda v: matrix @ v, start, schedule, tolerance)
@@ -44,7 +42,7 @@ def test_the_bound_holds_and_is_not_wasteful(step, tolerance, decay, slack):
 @pytest.mark.parametrize("taylor, step", [(HEUN, 0.1), (HEUN, 1.0), (RK4, 0.1), (RK4, 0.7)])
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
 @pytest.mark.parametrize("decay, slack", [(0.02, 100), (0.3, 10)])
-def test_the_bound_holds_for_the_steps_of_other_integrators(taylor, step, tolerance, decay, slack):
+def test_bound_of_heun_and_runge_kutta(taylor, step, tolerance, decay, slack):
     matrix, start = semidefinite(120, decay), np.random.default_rng(5).normal(size=120)
     schedule = Schedule(TIMES, step)
     result = gradient_descent(lambda v: matrix @ v, start, schedule, tolerance, taylor=taylor)
@@ -56,7 +54,7 @@ def test_the_bound_holds_for_the_steps_of_other_integrators(taylor, step, tolera
 
 
 @pytest.mark.parametrize("taylor, step", [((1, 1), 0.7), ((1, 1), 1.99), (HEUN, 1.9), (RK4, 2.5)])
-def test_the_bound_is_the_sum_of_what_each_step_leaves_out_of_the_krylov_space(taylor, step):
+def test_bound_is_the_sum_of_residuals(taylor, step):
     matrix, start, schedule = semidefinite(120, 0.02), np.random.default_rng(5).normal(size=120), Schedule(TIMES, step)
     result = gradient_descent(lambda v: matrix @ v, start, schedule, 1e-4, taylor=taylor)
     lanczos = Lanczos(lambda v: matrix @ v, start)
@@ -64,7 +62,7 @@ def test_the_bound_is_the_sum_of_what_each_step_leaves_out_of_the_krylov_space(t
         lanczos.step()
     small = np.diag(lanczos.alpha) + np.diag(lanczos.beta[:-1], 1) + np.diag(lanczos.beta[:-1], -1)
     largest, y, bound = np.linalg.eigvalsh(small)[-1], np.eye(result.steps)[0], 0.0
-    for size in np.repeat(schedule.sizes, schedule.counts):
+    for size in np.repeat(schedule.step_sizes, schedule.step_counts):
         powers = [y]
         for _ in taylor[1:]:
             powers.append(size * small @ powers[-1])
@@ -76,19 +74,19 @@ def test_the_bound_is_the_sum_of_what_each_step_leaves_out_of_the_krylov_space(t
     assert result.error == pytest.approx(bound, rel=1e-6)
 
 
-def test_the_limit_of_runge_kutta_is_named():
+def test_stability_limit_of_runge_kutta():
     matrix = semidefinite(60, 0.1)
     with pytest.raises(ComputationError, match=r"at least 2\.78\d+, above 2\.78529; use a shorter step than 2\.8"):
         gradient_descent(lambda v: matrix @ v, np.ones(60), Schedule(np.array([0.0, 28.0]), 2.8), 1e-6, taylor=RK4)
 
 
-def test_steps_that_diverge_are_an_error_that_names_a_step_that_does_not():
+def test_diverging_steps_name_a_stable_one():
     matrix = semidefinite(60, 0.1)
     with pytest.raises(ComputationError, match=r"at least 2\.0\d+, above 2; use a shorter step than 2"):
         gradient_descent(lambda v: matrix @ v, np.ones(60), Schedule(np.array([0.0, 41.0]), 2.06), 1e-6)
 
 
-def test_too_few_products_is_an_error():
+def test_too_few_products():
     matrix = semidefinite(100, 0.01)
     with pytest.raises(ComputationError, match="after 3 steps"):
         gradient_descent(lambda v: matrix @ v, np.ones(100), Schedule(TIMES, 0.5), 1e-8, max_steps=3)

@@ -1,4 +1,4 @@
-"""The Fourier convention, the grid, and the two-layer laws, against formulas written out here."""
+"""The Fourier convention, the grid and the two-layer laws, against explicit formulas."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ GRIDS = [Grid((48,), (2.5,)), Grid((31, 36), (2.0, 3.0)), Grid((20, 21, 22), (2.
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=lambda grid: f"{grid.dimension}d")
-def test_a_shifted_gaussian_has_the_analytic_transform(grid):
+def test_transform_of_a_shifted_gaussian(grid):
     """F[exp(-|x - s|^2 / (2 c^2))] = (2 pi c^2)^(d/2) exp(-2 pi^2 c^2 |xi|^2) exp(-2 pi i xi.s)."""
     c, d = 0.12, grid.dimension
     shift = np.array([0.11, -0.07, 0.05])[:d]
@@ -20,11 +20,11 @@ def test_a_shifted_gaussian_has_the_analytic_transform(grid):
     exact = np.exp(-2 * np.pi**2 * c**2 * np.sum(xi**2, axis=1) - 2j * np.pi * xi @ shift)
     v = transform(u, x, xi) * grid.volume / (2 * np.pi * c**2) ** (d / 2)
     np.testing.assert_allclose(v, exact, rtol=0, atol=1e-6)
-    assert np.abs(v - exact.conj()).max() > 0.3  # the other sign would be seen
-    assert np.abs(exact).min() < 0.7  # and so would a missing 2 pi
+    assert np.abs(v - exact.conj()).max() > 0.3  # detects the opposite sign
+    assert np.abs(exact).min() < 0.7  # detects a missing 2 pi
 
 
-def test_a_single_wave_stands_at_its_frequency():
+def test_transform_of_a_single_wave():
     grid = Grid((64,), (2.0,))
     x = grid.positions()
     wave = np.exp(2j * np.pi * 3.5 * x[:, 0])
@@ -32,7 +32,7 @@ def test_a_single_wave_stands_at_its_frequency():
 
 
 @pytest.mark.parametrize("n", [16, 17])
-def test_the_spectrum_of_a_grid_repeats(n):
+def test_spectrum_of_a_grid_is_periodic(n):
     """v(xi + n / extent) = (-1)^(n + 1) v(xi)."""
     grid = Grid((n,), (0.4,))
     u = np.random.default_rng(1).normal(size=n)
@@ -41,7 +41,7 @@ def test_the_spectrum_of_a_grid_repeats(n):
     np.testing.assert_allclose(shifted, (-1) ** (n + 1) * v, rtol=0, atol=1e-12)
 
 
-def test_transform_keeps_leading_axes_and_phase_is_its_kernel():
+def test_transform_with_leading_axes():
     x, xi = np.random.default_rng(2).normal(size=(5, 2)), np.random.default_rng(3).normal(size=(4, 2))
     u = np.random.default_rng(4).normal(size=(3, 2, 5))
     v = transform(u, x, xi)
@@ -57,7 +57,7 @@ def test_grid_points_are_cell_centres():
     np.testing.assert_allclose(Grid((3,), (3.0,)).positions()[:, 0], [-1, 0, 1])
 
 
-def test_grid_in_two_dimensions_is_in_c_order():
+def test_grid_is_in_c_order():
     grid = Grid((2, 3), (2.0, 9.0))
     expected = [[-0.5, -3], [-0.5, 0], [-0.5, 3], [0.5, -3], [0.5, 0], [0.5, 3]]
     np.testing.assert_allclose(grid.positions(), expected)

@@ -1,4 +1,4 @@
-"""The fast transforms against the direct sums of the Fourier convention."""
+"""The transforms of a grid against direct sums in the Fourier convention."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ GRIDS = [
 
 
 def distance(found: np.ndarray, exact: np.ndarray) -> float:
-    """|found - exact| / |exact|; FINUFFT's is about eps, up to twice that where it is not exact anyway."""
+    """|found - exact| / |exact|; with FINUFFT about eps, at most twice that."""
     assert found.shape == exact.shape
     return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
 
@@ -24,10 +24,10 @@ def distance(found: np.ndarray, exact: np.ndarray) -> float:
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 @pytest.mark.parametrize("precision, eps, coarse", [("double", 1e-13, 1e-9), ("single", 1e-6, 1e-3)])
 @pytest.mark.parametrize("batch", [(), (1,), (3,)])
-def test_transforms_equal_the_direct_sums(grid, precision, eps, coarse, batch):
-    """To the accuracy asked for; the bound would see one that is coarser."""
+def test_transforms_equal_direct_sums(grid, precision, eps, coarse, batch):
+    """At the requested accuracy; a coarser one must exceed the bound."""
     rng = np.random.default_rng(1)
-    frequencies = rng.normal(size=(57, grid.dimension)) * 2 * grid.nyquist  # beyond Nyquist too
+    frequencies = rng.normal(size=(57, grid.dimension)) * 2 * grid.nyquist  # also above Nyquist
     values, amplitudes = (
         rng.normal(size=(*batch, grid.size)),
         rng.normal(size=(*batch, 57)) + 1j * rng.normal(size=(*batch, 57)),
@@ -40,7 +40,7 @@ def test_transforms_equal_the_direct_sums(grid, precision, eps, coarse, batch):
         assert (to_frequencies <= 3 * eps) == (to_samples <= 3 * eps) == (asked == eps)
 
 
-def test_moving_the_frequencies_keeps_the_plans_right():
+def test_new_frequencies_in_old_plans():
     grid, rng = Grid((20,), (1.0,)), np.random.default_rng(2)
     values = rng.normal(size=20)
     transform = GridTransform(grid, rng.normal(size=(9, 1)))
@@ -51,7 +51,7 @@ def test_moving_the_frequencies_keeps_the_plans_right():
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
-def test_superposition_is_the_network(grid):
+def test_network_values(grid):
     neurons = draw(
         Gaussian(3.0), Network(width=50, sigma_a=1.5, symmetric=False), dimension=grid.dimension, channels=2, seed=4
     )
@@ -60,7 +60,7 @@ def test_superposition_is_the_network(grid):
     assert distance(network_values(neurons, grid), expected) < 3e-13
 
 
-def test_threads_share_the_frequencies_and_repeat_to_the_last_bit():
+def test_threads_repeat_to_the_last_bit():
     grid, rng = Grid((64,), (1.0,)), np.random.default_rng(3)
     frequencies, amplitudes, values = (
         10 * rng.normal(size=(100_001, 1)),
@@ -75,6 +75,6 @@ def test_threads_share_the_frequencies_and_repeat_to_the_last_bit():
         np.testing.assert_array_equal(shared.to_samples(amplitudes), first)
 
 
-def test_frequencies_that_are_not_finite_are_refused():
+def test_infinite_frequency_is_refused():
     with pytest.raises(FloatingPointError, match="NaN or infinite"):
         GridTransform(Grid((8,), (1.0,)), np.array([[0.0], [np.inf]]))

@@ -1,4 +1,4 @@
-"""The transforms of scattered sites against the direct sums of the Fourier convention."""
+"""The transforms of scattered sites against direct sums in the Fourier convention."""
 
 import numpy as np
 import pytest
@@ -20,14 +20,14 @@ def distance(found, exact):
 
 
 def clustered(count, dimension):
-    """Off the origin, denser towards the ends, every fifth position twice, extents of 1 and 3."""
+    """Sites away from the origin, denser towards the ends, every fifth position twice, extents 1 and 3."""
     points = np.random.default_rng(1).beta(0.5, 0.5, (count, dimension)) * [1.0, 3.0, 1.0][:dimension] - 0.2
     return Scattered(np.concatenate([points, points[::5]]))
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
 @pytest.mark.parametrize("batch", [(), (1,), (3,)])
-def test_transforms_equal_the_direct_sums(dimension, batch):
+def test_transforms_equal_direct_sums(dimension, batch):
     sites, rng = clustered(50, dimension), np.random.default_rng(2)
     transform = ScatteredTransform(sites, rng.normal(size=(9, dimension)))
     for frequencies in (rng.uniform(-8, 8, (67, dimension)), rng.uniform(9, 11, (41, dimension))):
@@ -40,8 +40,8 @@ def test_transforms_equal_the_direct_sums(dimension, batch):
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
-def test_neither_the_partition_nor_the_adjoint_shows(dimension):
-    """However little accuracy is asked for."""
+def test_partition_and_adjoint_agree(dimension):
+    """Even at a low requested accuracy."""
     sites, rng = clustered(40, dimension), np.random.default_rng(3)
     frequencies, values = rng.uniform(-6, 6, (60_000, dimension)), rng.normal(size=sites.size)
     amplitudes = rng.normal(size=60_000) + 0j
@@ -53,7 +53,7 @@ def test_neither_the_partition_nor_the_adjoint_shows(dimension):
     np.testing.assert_array_equal(shared.to_samples(amplitudes), shared.to_samples(amplitudes))
 
 
-def test_the_sites_decide_which_transform_serves():
+def test_transform_chosen_by_sites():
     grid, sites, frequencies = Grid((8, 8), (1.0, 1.0)), clustered(8, 2), np.zeros((1, 2))
     assert isinstance(make_transform(grid, frequencies), GridTransform)
     assert isinstance(make_transform(sites, frequencies), ScatteredTransform)

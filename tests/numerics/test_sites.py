@@ -1,4 +1,4 @@
-"""Scattered sites: what the rest asks of them, and what is refused."""
+"""Scattered sites: their properties, and the input that they refuse."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from freqbias.problem import Gaussian, Network, Problem, Samples
 RNG = np.random.default_rng(0)
 
 
-def test_members_are_those_of_the_box_around_the_positions():
-    """Nothing is recentred: the reach is measured from x = 0."""
+def test_members_of_scattered_sites():
+    """The sites keep their origin: the reach is measured from x = 0."""
     sites = Scattered(np.array([[1.0, -4.0], [3.0, -2.0], [2.0, 1.0], [2.0, 1.0]]))
     assert (sites.dimension, sites.size, sites.extent, sites.volume) == (2, 4, (2.0, 5.0), 10.0)
     np.testing.assert_array_equal(sites.reach, [3, 4])
@@ -20,7 +20,7 @@ def test_members_are_those_of_the_box_around_the_positions():
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
-def test_the_peak_density_is_that_of_the_densest_cell(dimension):
+def test_peak_density_of_the_densest_cell(dimension):
     frequency = 4.0
     even = Scattered(RNG.uniform(0, 2, (200_000, dimension)))
     assert even.peak_density(frequency) == pytest.approx(2.0**-dimension, rel=0.2)
@@ -30,13 +30,13 @@ def test_the_peak_density_is_that_of_the_densest_cell(dimension):
     assert Grid((4,) * dimension, (2.0,) * dimension).peak_density(1e3) == 2.0**-dimension
 
 
-def test_from_a_sample_those_at_its_own_place_do_not_count():
-    """Four at 0 and one beside them, one far away."""
+def test_peak_density_without_coincident():
+    """Four samples at 0, one near them, one far away."""
     sites = Scattered(np.array([[0.0], [0.0], [0.35], [0.0], [0.0], [10.0]]))
     assert sites.peak_density(1.0) == pytest.approx(5 / 6)
-    assert sites.peak_density(1.0, apart=True) == pytest.approx(4 / 6)  # from the one beside them
+    assert sites.peak_density(1.0, exclude_coincident=True) == pytest.approx(4 / 6)  # from the one near them
     assert sites.peak_density(100.0) == pytest.approx(400 / 6)
-    assert sites.peak_density(100.0, apart=True) == pytest.approx(1 / 10)  # each alone: their mean over the box
+    assert sites.peak_density(100.0, exclude_coincident=True) == pytest.approx(1 / 10)  # all alone: 1 / volume
 
 
 @pytest.mark.parametrize(
@@ -46,16 +46,16 @@ def test_from_a_sample_those_at_its_own_place_do_not_count():
         (np.ones((3, 4)), r"positions have shape \(3, 4\)"),
         (np.ones((1, 2)), "there is 1 sample; at least 2 are needed"),
         (np.array([[0.0, 1.0], [np.nan, 2.0]]), r"the position of sample 1 is \[nan, 2.0\]; leave that sample out"),
-        (np.array([[0.0, 1.0], [3e15, 2.0]]), r"a position lies at 3e\+15; give positions in units in which none"),
+        (np.array([[0.0, 1.0], [3e15, 2.0]]), r"a position has the coordinate 3e\+15; choose a unit in which none"),
         (np.array([[0.0, 1.5], [3.0, 1.5]]), r"every position has x_2 = 1.5; leave that axis out"),
     ],
 )
-def test_what_cannot_be_sites_is_refused(points, message):
+def test_invalid_sites_are_refused(points, message):
     with pytest.raises(InputError, match=message):
         Scattered(points)
 
 
-def test_what_needs_a_grid_is_refused():
+def test_grid_of_scattered_samples():
     samples = Samples(Scattered(np.array([[0.0], [1.0]])), np.ones((1, 2)))
     problem = Problem(Gaussian(1.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 1.0]))
     assert problem.dimension == 1

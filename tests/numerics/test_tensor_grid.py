@@ -1,4 +1,4 @@
-"""The transforms between two tensor grids against the direct sums, with the rounding that nodes of a mesh have."""
+"""The transforms between two tensor grids against direct sums, with rounding errors as in the nodes of a mesh."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ def product(axes):
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 @pytest.mark.parametrize("batch", [(), (1,), (3,)])
-def test_tensor_products_equal_the_direct_sums(grid, batch):
-    """Frequencies with rounding errors of their own, shuffled, a third of them left out."""
+def test_tensor_products_equal_direct_sums(grid, batch):
+    """Frequencies with rounding errors, in random order, a third of them missing."""
     rng = np.random.default_rng(3)
     every = product([rng.normal(size=n) for n in (9, 7, 5)[: grid.dimension]])
     chosen = rng.permutation(every)[: 2 * len(every) // 3]
@@ -29,15 +29,15 @@ def test_tensor_products_equal_the_direct_sums(grid, batch):
     assert transform.shape == (9, 7, 5)[: grid.dimension]
 
 
-def test_nodes_of_a_fine_mesh_stay_apart():
-    """Gauss-Lobatto nodes of degree 8 on 400 cells: 1.2e-4 of the axis apart at the least."""
+def test_nodes_of_a_fine_mesh_stay_distinct():
+    """Gauss-Lobatto nodes of degree 8 on 400 cells: the smallest distance is 1.2e-4 of the axis."""
     gaps = np.array([0.0, 0.05, 0.16, 0.32, 0.5, 0.68, 0.84, 0.95])
     axis = np.append((np.arange(400)[:, None] + gaps).ravel(), 400.0) / 4 - 50
     transform = TensorTransform(Grid((8, 8), (1.0, 1.0)), product([axis, np.array([0.0, 1.0])]))
     assert transform.shape == (3201, 2)
 
 
-def test_what_is_no_tensor_grid_is_refused():
+def test_not_a_tensor_grid():
     grid, rng = Grid((8, 8), (1.0, 1.0)), np.random.default_rng(4)
     with pytest.raises(ValueError, match="no tensor grid"):
         TensorTransform(grid, rng.normal(size=(30, 2)))
@@ -45,7 +45,7 @@ def test_what_is_no_tensor_grid_is_refused():
         TensorTransform(grid, np.array([[0.0, np.nan]]))
 
 
-def test_the_grid_decides_which_transform_serves_a_tensor_grid():
+def test_transform_chosen_by_grid():
     chosen = [
         type(make_tensor_transform(Grid(shape, (1.0,) * len(shape)), np.zeros((1, len(shape))), eps=1e-6, threads=1))
         for shape in ((64,), (64, 256), (64, 257), (32, 32, 32))
@@ -54,8 +54,8 @@ def test_the_grid_decides_which_transform_serves_a_tensor_grid():
 
 
 @pytest.mark.parametrize("shape", [(8,), (8, 8)])
-def test_no_frequencies_at_all(shape):
-    """As on a rank without cells."""
+def test_no_frequencies(shape):
+    """A rank may have no cells."""
     grid = Grid(shape, (1.0,) * len(shape))
     transform = make_tensor_transform(grid, np.zeros((0, len(shape))), eps=1e-6, threads=1)
     assert transform.to_frequencies(np.ones((2, grid.size))).shape == (2, 0)

@@ -14,14 +14,8 @@ from scipy.special import jnp_zeros, jv, spherical_jn
 
 from freqbias.meshes import BoxPlan, LayeredPlan
 from freqbias.numerics import Grid
-from freqbias.pde import (
-    IntegrationRecord,
-    LocalOperator,
-    ShiftInvertIntegrator,
-    ThetaMethod,
-    _at_quadrature,
-    fastest_rate,
-)
+from freqbias.pde import IntegrationRecord, LocalOperator, ShiftInvertIntegrator, ThetaMethod, fastest_rate
+from freqbias.pde.forms import at_quadrature_points
 from freqbias.problem import Ball, Network, Problem, Uniform, waves
 
 R, SIGMA_A, EXTENT = 3.0, 0.7, 1.3
@@ -63,8 +57,8 @@ def mode(dimension, cells, degree):
     grid = Grid((64,) * dimension, (EXTENT,) * dimension)
     samples = waves(grid, [[1.0] * dimension])
     problem = Problem(Uniform(R), samples, Network(width=2, sigma_a=SIGMA_A), np.array([0.0, 1.0]))
-    layout = BoxPlan.uniform((R,) * dimension, (cells,) * dimension, degree)
-    operator = LocalOperator(problem, layout, MPI.COMM_WORLD, -samples.values, accuracy=1e-9)
+    plan = BoxPlan.uniform((R,) * dimension, (cells,) * dimension, degree)
+    operator = LocalOperator(problem, plan, MPI.COMM_WORLD, -samples.values, accuracy=1e-9)
     wavenumbers = np.pi * np.array({1: [5], 2: [5, 3], 3: [2, 1, 1]}[dimension]) / (2 * R)
     rate = (2 * R) ** -dimension / EXTENT**dimension * (1 + SIGMA_A**2 * np.sum(wavenumbers**2))
     return Mode(operator, wavenumbers, rate)
@@ -111,7 +105,7 @@ class BallMode:
     def error(self, state, t):
         """|v_h - v| / |v(0)| in L2, v at the points of a quadrature."""
         space = self.operator.space
-        solution, exact = fem.Function(space), _at_quadrature(space.mesh, self, 12)
+        solution, exact = fem.Function(space), at_quadrature_points(space.mesh, self, 12)
         solution.x.array[: state.shape[1]] = state[0]
         dx, decay = ufl.dx(domain=space.mesh, metadata={"quadrature_degree": 12}), float(np.exp(-self.rate * t))
         norms = [fem.assemble_scalar(fem.form(f**2 * dx)) for f in (solution - decay * exact, exact)]
@@ -121,8 +115,8 @@ class BallMode:
 def ball_mode(dimension, refined, degree):
     samples = waves(Grid((16,) * dimension, (EXTENT,) * dimension), [[1.0] * dimension])
     problem = Problem(Ball(R), samples, Network(width=2, sigma_a=SIGMA_A), np.array([0.0, 1.0]))
-    layout = LayeredPlan(dimension, ((R, refined),), 2 * refined, degree)
-    operator = LocalOperator(problem, layout, MPI.COMM_WORLD, -samples.values, accuracy=1e-9)
+    plan = LayeredPlan(dimension, ((R, refined),), 2 * refined, degree)
+    operator = LocalOperator(problem, plan, MPI.COMM_WORLD, -samples.values, accuracy=1e-9)
     wavenumber = (jnp_zeros(2, 1)[0] if dimension == 2 else 2.0815759778181) / R
     rate = Ball(R).maximum(dimension) / EXTENT**dimension * (1 + (SIGMA_A * wavenumber) ** 2)
     return BallMode(operator, wavenumber, rate)

@@ -11,7 +11,7 @@ from freqbias import pde
 from freqbias.errors import InputError
 from freqbias.meshes import plan_mesh
 from freqbias.numerics import Grid, Scattered
-from freqbias.pde.folding_defect import accumulated
+from freqbias.pde.kernel_defect import integrated_defect
 from freqbias.problem import Ball, Gaussian, Mesh, Network, Pde, Problem, Samples, Uniform, deep
 from tests import oracle
 from tests.pde.test_scattered import towards_the_ends, two_clusters
@@ -174,7 +174,7 @@ def test_what_is_left_out_is_told_by_a_few_samples_of_many(monkeypatch):
     problem = problem_of(Gaussian(4.0), make_network("relu", 3, 1.0), sites, values, left=0.3)
     floors = []
     for probes in (120, 20):
-        monkeypatch.setattr("freqbias.pde.folding_defect.PROBES", probes)
+        monkeypatch.setattr("freqbias.pde.kernel_defect.PROBES", probes)
         spectrum = pde.solve(problem, Pde(tolerance=1e-4), mesh=Mesh(half_width=60.0))
         floors.append(spectrum.attributes["floor"])
     assert floors[1] == pytest.approx(floors[0], rel=0.5)  # and not less by the root of six
@@ -182,9 +182,9 @@ def test_what_is_left_out_is_told_by_a_few_samples_of_many(monkeypatch):
 
 def test_defects_that_fall_exponentially_are_added_up_exactly():
     times = np.array([0.0, 0.5, 2.0, 7.0])
-    assert accumulated(times, 3 * np.exp(-0.8 * times)) == pytest.approx(3 / 0.8 * (1 - np.exp(-5.6)), rel=1e-12)
-    assert accumulated(times, np.array([1.0, 0.0, 0.0, 2.0])) == pytest.approx(0.25 + 5.0)
-    assert accumulated(times, np.ones(4)) == pytest.approx(7.0)
+    assert integrated_defect(times, 3 * np.exp(-0.8 * times)) == pytest.approx(3 / 0.8 * (1 - np.exp(-5.6)), rel=1e-12)
+    assert integrated_defect(times, np.array([1.0, 0.0, 0.0, 2.0])) == pytest.approx(0.25 + 5.0)
+    assert integrated_defect(times, np.ones(4)) == pytest.approx(7.0)
 
 
 def test_local_operator_for_an_odd_activation():

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from freqbias.pde import AdaptiveIntegrator, IntegrationRecord, ShiftInvertIntegrator, ThetaMethod
-from freqbias.pde.krylov import LanczosIntegrator
+from freqbias.pde import AdaptiveIntegrator, IntegrationRecord, LanczosIntegrator, ShiftInvertIntegrator, ThetaMethod
 
 SIZE = 60
 

@@ -5,8 +5,15 @@ import numpy as np
 import pytest
 
 from freqbias.errors import ComputationError
-from freqbias.numerics import Grid, Lanczos
-from freqbias.pde import AdaptiveIntegrator, IntegrationRecord, ShiftInvertIntegrator, ThetaMethod, choose_integrator
+from freqbias.numerics import Grid
+from freqbias.pde import (
+    AdaptiveIntegrator,
+    IntegrationRecord,
+    LanczosIntegrator,
+    ShiftInvertIntegrator,
+    ThetaMethod,
+    choose_integrator,
+)
 from freqbias.problem import Gaussian, Network, Pde, Problem, waves
 
 PROBLEM = Problem(
@@ -14,7 +21,7 @@ PROBLEM = Problem(
 )
 
 
-@pytest.mark.parametrize("operator, kind", [("data", Lanczos), ("local", ShiftInvertIntegrator)])
+@pytest.mark.parametrize("operator, kind", [("data", LanczosIntegrator), ("local", ShiftInvertIntegrator)])
 def test_lanczos_is_that_of_the_operator(operator, kind):
     assert isinstance(choose_integrator(PROBLEM, Pde(operator=operator), folded=False), kind)
 

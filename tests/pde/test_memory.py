@@ -7,7 +7,7 @@ import pytest
 
 from freqbias.errors import InputError
 from freqbias.meshes import plan_mesh
-from freqbias.pde import memory as cost
+from freqbias.pde import memory
 from freqbias.problem import build, parse
 from tests import launch
 from tests.interrupted import here, run_text
@@ -17,28 +17,28 @@ MEASURED = """
     import sys
     from pathlib import Path
 
-    import freqbias.pde.stage
+    from freqbias.pde import run_pde
     from freqbias.problem import build, parse
     from freqbias.runtime import StopRequest, Store
-    from tests.pde.test_memory import tables
+    from tests.pde.test_memory import settings
 
     def peak():
         return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024
 
-    def solve(tables, out):
-        run = parse(tables)
+    def solve(keys, out):
+        run = parse(keys)
         with StopRequest() as stop:
-            pde.stage.run_pde(run, build(run), Store(Path(out)), resume=False, overwrite=False, stop=stop)
+            run_pde(run, build(run), Store(Path(out)), resume=False, overwrite=False, stop=stop)
 
     operator, size = sys.argv[1], float(sys.argv[2])
-    solve(tables(operator, 3.0), sys.argv[3] + "/small")
+    solve(settings(operator, 3.0), sys.argv[3] + "/small")
     libraries = peak()
-    solve(tables(operator, size), sys.argv[3] + "/large")
+    solve(settings(operator, size), sys.argv[3] + "/large")
     print(json.dumps(peak() - libraries))
 """
 
 
-def tables(operator, size, **pde):
+def settings(operator, size, **pde):
     return {
         "density": {"kind": "gaussian", "sigma": 2.5},
         "data": {"kind": "waves", "dimension": 2, "points": 32, "frequencies": [[3.0, 1.0]], "window": 0.12},
@@ -51,9 +51,9 @@ def tables(operator, size, **pde):
 
 @pytest.mark.parametrize(("operator", "size"), [("local", 0.12), ("data", 0.08)])
 def test_the_peak_is_as_predicted(operator, size, tmp_path):
-    run = parse(tables(operator, size))
+    run = parse(settings(operator, size))
     problem = build(run)
-    predicted = cost.memory_needed(problem, run.pde, plan_mesh(problem, run.pde, run.mesh)) - cost.LIBRARIES
+    predicted = memory.memory_needed(problem, run.pde, plan_mesh(problem, run.pde, run.mesh)) - memory.LIBRARY_BYTES
     assert predicted > 2e8
     done = launch.run_code(MEASURED, operator, size, tmp_path, timeout=120)
     assert 0.6 < json.loads(done.stdout) / predicted < 1.1, done.stderr
@@ -61,7 +61,7 @@ def test_the_peak_is_as_predicted(operator, size, tmp_path):
 
 @pytest.fixture
 def little_memory(monkeypatch):
-    monkeypatch.setattr(cost, "available_memory", lambda: cost.LIBRARIES + 1e8)
+    monkeypatch.setattr(memory, "available_memory", lambda: memory.LIBRARY_BYTES + 1e8)
 
 
 @pytest.mark.parametrize(
@@ -70,51 +70,51 @@ def little_memory(monkeypatch):
 )
 @pytest.mark.parametrize("operator", ["local", "data"])
 def test_what_does_not_fit_is_refused_and_what_fits_is_named(operator, mesh, key, remedy, little_memory):
-    run = parse(tables(operator, 1.0, tolerance=1e-5) | {"mesh": mesh})
+    run = parse(settings(operator, 1.0, tolerance=1e-5) | {"mesh": mesh})
     problem = build(run)
-    layout = plan_mesh(problem, run.pde, run.mesh)
+    plan = plan_mesh(problem, run.pde, run.mesh)
     with pytest.raises(InputError, match=rf"{key}: the mesh of [\d,]+ dofs needs about \S+ [MG]iB") as refused:
-        cost.check_memory(problem, run.pde, run.mesh, layout)
+        memory.check_memory(problem, run.pde, run.mesh, plan)
     value = float(re.search(rf"use {remedy} = (\S+) \(", str(refused.value))[1])
-    settings = run.pde.model_copy(update={remedy: value}) if remedy == "tolerance" else run.pde
+    fitting = run.pde.model_copy(update={remedy: value}) if remedy == "tolerance" else run.pde
     finer = run.mesh.model_copy(update={remedy: value}) if remedy == "size" else run.mesh
-    cost.check_memory(problem, settings, finer, plan_mesh(problem, settings, finer))
+    memory.check_memory(problem, fitting, finer, plan_mesh(problem, fitting, finer))
     assert value > (1e-5 if remedy == "tolerance" else 0.05)
 
 
 def test_a_degree_that_fits_is_named_where_it_helps(monkeypatch):
-    monkeypatch.setattr(cost, "available_memory", lambda: cost.LIBRARIES + 3e8)
-    run = parse(tables("local", 1.0, tolerance=1e-4) | {"mesh": {}})
+    monkeypatch.setattr(memory, "available_memory", lambda: memory.LIBRARY_BYTES + 3e8)
+    run = parse(settings("local", 1.0, tolerance=1e-4) | {"mesh": {}})
     problem = build(run)
     with pytest.raises(InputError, match=r"use tolerance = 0.0005 .* or degree = 6 \("):
-        cost.check_memory(problem, run.pde, run.mesh, plan_mesh(problem, run.pde, run.mesh))
+        memory.check_memory(problem, run.pde, run.mesh, plan_mesh(problem, run.pde, run.mesh))
 
 
 def test_more_matrix_entries_than_petsc_counts_are_refused(monkeypatch):
-    monkeypatch.setattr(cost, "available_memory", lambda: 1e15)
-    run = parse(tables("local", 1e-3))
+    monkeypatch.setattr(memory, "available_memory", lambda: 1e15)
+    run = parse(settings("local", 1e-3))
     problem = build(run)
     said = r"makes [\d,]+ matrix entries, and PETSc counts [\d,]+ a rank; use size = 0.00"
     with pytest.raises(InputError, match=said):
-        cost.check_memory(problem, run.pde, run.mesh, plan_mesh(problem, run.pde, run.mesh))
+        memory.check_memory(problem, run.pde, run.mesh, plan_mesh(problem, run.pde, run.mesh))
 
 
 def test_several_ranks_share_the_mesh_and_not_the_libraries(monkeypatch):
-    run = parse(tables("local", 0.1))
+    run = parse(settings("local", 0.1))
     problem = build(run)
-    layout = plan_mesh(problem, run.pde, run.mesh)
-    alone = cost.memory_needed(problem, run.pde, layout)
-    monkeypatch.setattr(cost, "size", lambda: 4)
-    monkeypatch.setattr(cost, "size_here", lambda: 4)
-    together = cost.memory_needed(problem, run.pde, layout)
-    assert together == pytest.approx(alone + 3 * cost.LIBRARIES)
-    monkeypatch.setattr(cost, "size_here", lambda: 1)
-    assert cost.memory_needed(problem, run.pde, layout) < alone, "on four machines each holds its part"
+    plan = plan_mesh(problem, run.pde, run.mesh)
+    alone = memory.memory_needed(problem, run.pde, plan)
+    monkeypatch.setattr(memory, "size", lambda: 4)
+    monkeypatch.setattr(memory, "local_size", lambda: 4)
+    together = memory.memory_needed(problem, run.pde, plan)
+    assert together == pytest.approx(alone + 3 * memory.LIBRARY_BYTES)
+    monkeypatch.setattr(memory, "local_size", lambda: 1)
+    assert memory.memory_needed(problem, run.pde, plan) < alone, "on four machines each holds its part"
 
 
 @pytest.mark.parametrize("command", ["check", "mesh", "pde", "run"])
 def test_every_command_refuses_before_anything_is_written(command, tmp_path, monkeypatch):
-    monkeypatch.setattr(cost, "available_memory", lambda: 1e8)
+    monkeypatch.setattr(memory, "available_memory", lambda: 1e8)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "large.toml").write_text(run_text())
     with pytest.raises(InputError, match="this machine has 95 MiB"):
@@ -127,14 +127,14 @@ ONE_RANK = """
     from unittest.mock import patch
     from mpi4py import MPI
 
-    from freqbias.meshes import mesh_rule
     from freqbias import pde
-    from freqbias.pde import memory as cost
+    from freqbias.meshes import mesh_rule
+    from freqbias.pde import memory
     from freqbias.errors import InputError
     from freqbias.problem import Mesh, build, parse
-    from tests.pde.test_memory import tables
+    from tests.pde.test_memory import settings
 
-    problem, here = build(parse(tables("data", 2.0))), MPI.COMM_WORLD.rank
+    problem, here = build(parse(settings("data", 2.0))), MPI.COMM_WORLD.rank
 
     def outcome(mesh=None, comm=MPI.COMM_WORLD):
         try:
@@ -146,9 +146,9 @@ ONE_RANK = """
     def refuse(*_):
         raise InputError("not readable")
 
-    enough, read = cost.available_memory, mesh_rule.read_plan
+    enough, read = memory.available_memory, mesh_rule.read_plan
     for poor in (0, 1):
-        with patch.object(cost, "available_memory", (lambda: 1e8) if here == poor else enough):
+        with patch.object(memory, "available_memory", (lambda: 1e8) if here == poor else enough):
             said = MPI.COMM_WORLD.allgather(outcome())
             assert said[0] == said[1] and ("this machine has 95 MiB" if poor == 0 else "solved") in said[0], said
             assert ("solved" in outcome(comm=MPI.COMM_SELF)) == (here != poor), "alone, each decides for itself"

@@ -8,7 +8,7 @@ import pytest
 from freqbias.errors import ComputationError, InputError
 from freqbias.meshes import plan_mesh
 from freqbias.numerics import Grid
-from freqbias.pde import Solver, cost
+from freqbias.pde import Solver, memory
 from freqbias.problem import Annulus, Gaussian, Mesh, Network, Pde, Problem, waves
 from tests import oracle
 
@@ -73,24 +73,24 @@ def test_refusals(tmp_path):
 def test_a_refinement_can_be_stopped():
     rounds = []
 
-    def on_step():
+    def on_round():
         rounds.append(None)
         if len(rounds) == 3:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        Solver(problem_of(1, 128), Pde(operator="local", degree=2), ADAPTIVE, on_step=on_step)
+        Solver(problem_of(1, 128), Pde(operator="local", degree=2), ADAPTIVE, on_round=on_round)
 
 
 def test_a_mesh_that_would_not_fit_is_refused_with_a_tolerance_that_does(monkeypatch):
     """And the first mesh before anything else."""
     problem, settings = problem_of(1, 128), Pde(operator="local", degree=2, tolerance=1e-4)
     first = plan_mesh(problem, settings, ADAPTIVE)
-    monkeypatch.setattr(cost, "available_memory", lambda: cost.memory_to_refine(problem, first, growth=2.0))
+    monkeypatch.setattr(memory, "available_memory", lambda: memory.memory_to_refine(problem, first, growth=2.0))
     with pytest.raises(ComputationError, match=r"the next mesh, of \d+ cells, needs about .* use a \[pde\]") as refused:
         Solver(problem, settings, ADAPTIVE)
     tolerance = float(re.search(r"tolerance of (\S+),", str(refused.value))[1])
     assert Solver(problem, settings.model_copy(update={"tolerance": tolerance}), ADAPTIVE).mesh_error <= tolerance / 2
-    monkeypatch.setattr(cost, "available_memory", lambda: cost.memory_to_refine(problem, first, growth=0.9))
+    monkeypatch.setattr(memory, "available_memory", lambda: memory.memory_to_refine(problem, first, growth=0.9))
     with pytest.raises(InputError, match=rf"the mesh of {first.dofs} dofs needs about .*; use "):
         Solver(problem, settings, ADAPTIVE)

@@ -1,4 +1,4 @@
-"""The result store of a test."""
+"""A fresh result store for each test."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Killed at any instant, the store has whole parts and whole results, and goes on."""
+"""After a kill at any instant, the store has intact checkpoints and results, and the run can continue."""
 
 import logging
 import os
@@ -22,15 +22,15 @@ STEPS = """
     from freqbias.runtime import Store
 
     stage = Store(Path(sys.argv[1])).open("pde", keys={"seed": 0}, resume=True)
-    first = len(stage.parts()) - ("checkpoint" in stage.parts())
+    first = len(stage.checkpoints()) - ("checkpoint" in stage.checkpoints())
     print("begun", flush=True)
     for step in range(first, 1_000_000):
-        stage.save_part("checkpoint", {"w": np.full(30_000, step)}, step=step)
-        stage.save_part(f"step-{step:06d}", {"v": np.full(30_000, step)}, step=step)
+        stage.save_checkpoint("checkpoint", {"w": np.full(30_000, step)}, step=step)
+        stage.save_checkpoint(f"step-{step:06d}", {"v": np.full(30_000, step)}, step=step)
 """
 
 
-def test_sigkill_at_random_instants_leaves_whole_parts(tmp_path, caplog):
+def test_sigkill_leaves_intact_checkpoints(tmp_path, caplog):
     generator = random.Random(0)
     steps = 0
     for _ in range(5):
@@ -39,22 +39,22 @@ def test_sigkill_at_random_instants_leaves_whole_parts(tmp_path, caplog):
         process.kill()
         process.communicate()
         with Store(tmp_path).open("pde", keys=KEYS, resume=True) as stage, caplog.at_level(logging.WARNING, "freqbias"):
-            names = [name for name in stage.parts() if name != "checkpoint"]
+            names = [name for name in stage.checkpoints() if name != "checkpoint"]
             assert names == [f"step-{step:06d}" for step in range(len(names))]
             for step, name in enumerate(names):
-                arrays, meta = stage.load_part(name)
+                arrays, meta = stage.load_checkpoint(name)
                 assert meta == {"step": step} and np.all(arrays["v"] == step)
             if names:
-                assert stage.load_part("checkpoint")[1]["step"] in (len(names) - 1, len(names))
+                assert stage.load_checkpoint("checkpoint")[1]["step"] in (len(names) - 1, len(names))
             assert len(names) >= steps
             steps = len(names)
             assert not list(stage.folder.rglob(".*-*.safetensors"))
-    assert steps > 5, "the children were killed before they had written anything"
-    assert not caplog.records, "a part was damaged, although it was written aside"
+    assert steps > 5, "the processes were killed before they wrote anything"
+    assert not caplog.records, "a checkpoint was damaged, although its write was atomic"
 
 
 def die_at(call):
-    """From now on this process ends, as by SIGKILL, at its `call`-th change of the file system."""
+    """From now on SIGKILL ends this process at its `call`-th change of the file system."""
     calls = count()
 
     def dying(change):
@@ -71,7 +71,7 @@ def die_at(call):
 
 def compute(store, content, **how):
     with store.open("pde", keys=KEYS, **how) as stage:
-        stage.save_part("step-1", {"v": np.arange(3)})
+        stage.save_checkpoint("step-1", {"v": np.arange(3)})
         with stage.writing("a.txt") as path:
             path.write_text(content)
         with stage.writing("sub/b.txt") as path:
@@ -81,13 +81,13 @@ def compute(store, content, **how):
 
 def interrupted(store, **how):
     with store.open("pde", keys=KEYS, **how) as stage:
-        stage.save_part("step-1", {"v": np.arange(3)})
+        stage.save_checkpoint("step-1", {"v": np.arange(3)})
         with stage.writing("a.txt") as path:
             path.write_text("half")
 
 
 def killed(call, work):
-    """Works in a child process that dies at its `call`-th change; whether it died."""
+    """Run `work` in a child process that dies at its `call`-th change. True if it died."""
     child = os.fork()
     if child == 0:
         try:
@@ -99,7 +99,7 @@ def killed(call, work):
 
 
 def killed_computing(store, call, **how):
-    """Computes a new result in such a child process."""
+    """Compute a new result in such a child process."""
     return killed(call, lambda: compute(store, "new", **how))
 
 
@@ -108,7 +108,7 @@ def contents(folder):
 
 
 def checked(store):
-    """Whether the stage is finished, as `check` says, which writes nothing."""
+    """True if `check` finds the stage finished; asserts that it writes nothing."""
     before = sorted(store.root.rglob("*"))
     assert not store.check("pde", keys=KEYS, overwrite=True)
     finished = store.check("pde", keys=KEYS, resume=True)
@@ -118,12 +118,12 @@ def checked(store):
 
 @pytest.fixture
 def quick_disk(monkeypatch):
-    """A process that dies takes nothing from the kernel: without power cuts, fsync may as well do nothing."""
+    """fsync does nothing: only a power cut, not the death of a process, loses data that the kernel holds."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
-def test_death_at_every_change_of_an_overwrite_leaves_the_old_or_the_new_result(tmp_path, quick_disk):
+def test_kill_at_every_step_of_an_overwrite(tmp_path, quick_disk):
     seen = []
     for call in count():
         store = Store(tmp_path / str(call))
@@ -133,18 +133,18 @@ def test_death_at_every_change_of_an_overwrite_leaves_the_old_or_the_new_result(
             break
         finished = checked(store)
         result = contents(store.verify("pde", keys=KEYS))
-        assert finished or result == {"old"}, "what replaces the old result is finished"
+        assert finished or result == {"old"}, "only a finished result replaces the old one"
         assert result in ({"old"}, {"new"})
         seen.append(result)
         compute(store, "newer", overwrite=True)
         assert contents(store.verify("pde", keys=KEYS)) == {"newer"}
         assert [path.name for path in store.root.iterdir()] == ["pde"]
     assert {"old"} in seen and {"new"} in seen
-    assert seen == sorted(seen, key=lambda result: result == {"new"}), "once complete, the new result stays"
+    assert seen == sorted(seen, key=lambda result: result == {"new"}), "once complete, the new result remains"
 
 
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
-def test_death_at_every_change_of_a_first_run_can_be_resumed(tmp_path, quick_disk):
+def test_kill_at_every_step_of_a_first_run(tmp_path, quick_disk):
     for call in count():
         store = Store(tmp_path / str(call))
         if not killed_computing(store, call):
@@ -156,7 +156,7 @@ def test_death_at_every_change_of_a_first_run_can_be_resumed(tmp_path, quick_dis
         except UsageError:
             assert not finished
             with store.open("pde", keys=KEYS, resume=True) as stage:
-                assert stage.parts() in ([], ["step-1"])
+                assert stage.checkpoints() in ([], ["step-1"])
             compute(store, "new", resume=True)
         assert store.open("pde", keys=KEYS, resume=True).finished
         assert contents(store.verify("pde", keys=KEYS)) == {"new"}
@@ -165,8 +165,8 @@ def test_death_at_every_change_of_a_first_run_can_be_resumed(tmp_path, quick_dis
 
 
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
-def test_death_at_every_change_of_several_stages_begun_anew_leaves_none_or_all_or_a_note(tmp_path, quick_disk):
-    stages, notes = {"pde": KEYS, "nn": KEYS}, 0
+def test_kill_at_every_step_of_begin_overwrite(tmp_path, quick_disk):
+    stages, markers = {"pde": KEYS, "nn": KEYS}, 0
     for call in count():
         store = Store(tmp_path / str(call))
         for stage in stages:
@@ -174,17 +174,17 @@ def test_death_at_every_change_of_several_stages_begun_anew_leaves_none_or_all_o
         if not killed(call, lambda store=store: store.begin_overwrite(stages)):
             break
         unfinished = [(store.root / f"{stage}.partial" / "unfinished.json").exists() for stage in stages]
-        noted = store.overwrite_begun(stages)
-        assert noted or len(set(unfinished)) == 1
-        assert not store.overwrite_begun({"pde": KEYS, "nn": {"seed": 1}}), "another run file's is none of ours"
-        notes += noted
+        marked = store.overwrite_interrupted(stages)
+        assert marked or len(set(unfinished)) == 1
+        assert not store.overwrite_interrupted({"pde": KEYS, "nn": {"seed": 1}}), "the marker of another run file"
+        markers += marked
         store.begin_overwrite(stages)
-        assert not store.overwrite_begun(stages)
+        assert not store.overwrite_interrupted(stages)
         assert not any(store.check(stage, keys=KEYS, resume=True) for stage in stages)
-    assert notes > 5 and call > 8
+    assert markers > 5 and call > 8
 
 
-def test_a_result_moved_away_and_not_replaced_comes_back(tmp_path):
+def test_displaced_result_comes_back(tmp_path):
     store = Store(tmp_path)
     compute(store, "old")
     (tmp_path / "pde").rename(tmp_path / ".pde.old")
@@ -203,15 +203,15 @@ HOLDER = """
 """
 
 
-def test_a_second_process_is_refused_while_the_first_is_alive(tmp_path):
+def test_second_process_is_refused(tmp_path):
     store = Store(tmp_path)
     holder = start_code(HOLDER.format(root=str(tmp_path)))
     try:
         before = sorted(tmp_path.rglob("*"))
         for how in ({}, {"resume": True}, {"overwrite": True}):
-            with pytest.raises(UsageError, match=rf"process {holder.pid} is at work on .*pde"):
+            with pytest.raises(UsageError, match=rf"process {holder.pid} is working on .*pde"):
                 store.open("pde", keys=KEYS, **how)
-            with pytest.raises(UsageError, match=rf"process {holder.pid} is at work on .*pde"):
+            with pytest.raises(UsageError, match=rf"process {holder.pid} is working on .*pde"):
                 store.check("pde", keys=KEYS, **how)
         assert sorted(tmp_path.rglob("*")) == before
         with store.open("nn", keys=KEYS):
@@ -219,6 +219,6 @@ def test_a_second_process_is_refused_while_the_first_is_alive(tmp_path):
     finally:
         holder.kill()
         holder.communicate()
-    assert not store.check("pde", keys=KEYS, resume=True), "the dead hold nothing"
+    assert not store.check("pde", keys=KEYS, resume=True), "a dead process holds no lock"
     with store.open("pde", keys=KEYS, resume=True) as stage:
         assert stage.resumed

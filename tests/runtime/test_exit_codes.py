@@ -1,4 +1,4 @@
-"""One exit code and one message for all ranks, however a program ends."""
+"""One exit code and one message for all ranks, for every way in which a program ends."""
 
 import re
 import signal
@@ -48,14 +48,14 @@ def run(main, *, ranks=1, setup="", **extra):
         ("raise BrokenPipeError", 1, ""),
     ],
 )
-def test_endings_of_a_single_process(main, code, message):
+def test_exit_codes_of_one_process(main, code, message):
     done = run(main)
     assert (done.returncode, done.stderr) == (code, message)
 
 
 @pytest.mark.parametrize("main", ["print('x')", "print('x', flush=True)"])
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_output_to_a_full_disk_is_one_line_and_2(main, ranks):
+def test_output_to_a_full_disk(main, ranks):
     program = command(*code(PROGRAM.format(main=main, setup="")))
     redirected = ["sh", "-c", 'exec "$@" > /dev/full', "sh", *program]
     launcher = [str(MPIRUN), "-n", str(ranks)] if ranks > 1 else []
@@ -63,24 +63,24 @@ def test_output_to_a_full_disk_is_one_line_and_2(main, ranks):
     done = subprocess.run(
         [*launcher, *redirected], stderr=subprocess.PIPE, text=True, env=variables, timeout=60, check=False
     )
-    said = "error: cannot write the output: No space left on device; free some space, or send it elsewhere\n"
+    said = "error: cannot write the output: No space left on device; free some space, or redirect the output\n"
     assert (done.returncode, done.stderr) == (2, said)
 
 
-def test_an_unexpected_exception_has_its_traceback():
+def test_traceback_of_unexpected_exception():
     done = run("{}['x']")
     assert done.returncode == 1
     assert "Traceback" in done.stderr and done.stderr.endswith("error: KeyError: 'x'\n")
 
 
-def test_an_expected_exception_has_its_traceback_at_debug_level_only(tmp_path):
+def test_traceback_at_debug_level(tmp_path):
     log_file = tmp_path / "log"
     done = run("raise InputError('sigma -1')", setup=f"configure(verbosity=1, log_file={str(log_file)!r})")
     assert "Traceback" in done.stderr and done.stderr.count("error: sigma -1") == 1
     assert "error: sigma -1" in log_file.read_text()
 
 
-def test_a_reader_that_goes_away_is_no_failure_to_speak_of():
+def test_broken_pipe_is_silent():
     process = start_code(PROGRAM.format(setup="", main="[print(line) for line in range(100_000)]"))
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
@@ -100,7 +100,7 @@ def test_a_reader_that_goes_away_is_no_failure_to_speak_of():
         ("return rank()", None, ""),
     ],
 )
-def test_ranks_that_end_alike_say_it_once(ranks, main, code, message):
+def test_equal_outcomes_are_reported_once(ranks, main, code, message):
     done = run(main, ranks=ranks)
     assert done.returncode == (ranks - 1 if code is None else code)
     said = re.findall(r"^(?:error|stopped early).*\n", done.stderr, re.M)
@@ -108,7 +108,7 @@ def test_ranks_that_end_alike_say_it_once(ranks, main, code, message):
     assert done.stderr.count("Traceback") == ("on_root" in main)
 
 
-def test_different_failures_are_told_apart_and_the_largest_code_counts():
+def test_different_failures_of_ranks():
     done = run("raise (InputError if rank() else ComputationError)(f'of {rank()}')", ranks=3)
     assert done.returncode == 3
     said = sorted(line for line in done.stderr.splitlines() if line.startswith("error"))
@@ -116,26 +116,26 @@ def test_different_failures_are_told_apart_and_the_largest_code_counts():
 
 
 @pytest.mark.parametrize("others", ["return 0", "time.sleep(1)"])
-def test_a_rank_that_fails_while_the_others_finish_ends_all(others):
+def test_one_rank_fails_others_finish(others):
     main = f"owned = Owned()\n        if rank() == 1: raise InputError('bad cell')\n        {others}"
     done = run(main, ranks=3, setup="Owned = type('Owned', (), {'__del__': lambda owned: os.write(1, b'freed ')})")
     assert done.returncode == 2
-    assert done.stdout.split() == ["freed", "freed"], "the failed rank, now alone, must not free what all own"
+    assert done.stdout.split() == ["freed", "freed"], "the failed rank must not free shared objects alone"
     assert re.findall("^error.*$", done.stderr, re.M) == ["error on rank 1: bad cell"]
 
 
 @pytest.mark.parametrize("ranks", [2, 3])
-def test_a_rank_that_fails_while_the_others_wait_in_a_collective_ends_all(ranks):
-    # The third rank, if there is one, has finished already and waits for the agreement.
+def test_one_rank_fails_others_wait(ranks):
+    # The third rank, if any, has finished and waits for the outcomes of the others.
     main = "if rank() == 1: raise KeyError('boom')\n        if rank() == 0: world().Barrier()"
     started = time.monotonic()
-    done = run(main, ranks=ranks, setup="exit_codes.PATIENCE = 1.0")
-    assert time.monotonic() - started + exit_codes.PATIENCE < 30
-    assert done.returncode in (1, 9)  # 9: mpirun saw first that it had killed the others
+    done = run(main, ranks=ranks, setup="exit_codes.ABORT_TIMEOUT = 1.0")
+    assert time.monotonic() - started + exit_codes.ABORT_TIMEOUT < 30
+    assert done.returncode in (1, 9)  # 9: mpirun first noticed the ranks that it killed
     assert re.findall("^error.*$", done.stderr, re.M) == ["error on rank 1: KeyError: 'boom'"]
 
 
-def test_a_rank_that_has_finished_waits_asleep():
+def test_finished_rank_sleeps():
     main = "cpu = time.process_time(); time.sleep(2 * (rank() == 0)); import atexit\n        " + (
         "atexit.register(lambda: sys.stdout.write(f'{rank()} {time.process_time() - cpu}\\n'))"
     )
@@ -164,7 +164,7 @@ STOPPING = """
 
 @pytest.mark.skipif(not MPIRUN.exists(), reason="no mpirun beside this Python")
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_sigterm_ends_with_75_and_says_how_to_go_on(ranks):
+def test_sigterm_exits_with_75(ranks):
     process = start_code(STOPPING, ranks=ranks)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=20)

@@ -1,4 +1,4 @@
-"""Files are whole or absent."""
+"""Atomic writes, hashes and locks."""
 
 import hashlib
 import os
@@ -24,13 +24,13 @@ def file_size_limit(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_sha256_is_that_of_the_bytes(tmp_path):
+def test_sha256_of_a_file(tmp_path):
     content = os.urandom(300_000)
     (tmp_path / "file").write_bytes(content)
     assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
 
 
-def test_the_file_appears_at_the_end_and_alone(tmp_path):
+def test_atomic_write_leaves_one_file(tmp_path):
     target = tmp_path / "a.nc"
     with atomic_write(target) as aside:
         aside.write_text("new")
@@ -40,7 +40,7 @@ def test_the_file_appears_at_the_end_and_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.nc"]
 
 
-def test_contents_are_on_the_disk_before_the_name_and_the_name_before_the_end(tmp_path, monkeypatch):
+def test_order_of_fsync_and_rename(tmp_path, monkeypatch):
     done = []
     fsync, replace = os.fsync, os.replace
 
@@ -59,7 +59,7 @@ def test_contents_are_on_the_disk_before_the_name_and_the_name_before_the_end(tm
     assert done == [("fsync", aside.name), ("replace", "a"), ("fsync", tmp_path.name)]
 
 
-def test_after_an_exception_the_old_file_stands(tmp_path):
+def test_exception_keeps_the_old_file(tmp_path):
     target = tmp_path / "a.txt"
     target.write_text("old")
     with pytest.raises(ZeroDivisionError), atomic_write(target) as aside:
@@ -69,7 +69,7 @@ def test_after_an_exception_the_old_file_stands(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_full_disk_is_a_usage_error_and_the_old_file_stands(tmp_path):
+def test_full_disk_keeps_the_old_file(tmp_path):
     target = tmp_path / "a.bin"
     target.write_bytes(b"old")
     with (
@@ -82,21 +82,21 @@ def test_a_full_disk_is_a_usage_error_and_the_old_file_stands(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
 
 
-def test_an_error_of_the_body_that_is_not_about_writing_stays_what_it_is(tmp_path):
+def test_other_errors_pass_unchanged(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "a"):
         (tmp_path / "input").read_bytes()
 
 
-def test_a_missing_folder_is_a_usage_error(tmp_path):
+def test_missing_folder_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError, match=r"missing/.*No such file"), atomic_write(tmp_path / "missing" / "a"):
         pytest.fail("the body must not start")
 
 
-def test_a_lock_has_one_holder_and_leaves_nothing(tmp_path):
+def test_lock_has_one_owner(tmp_path):
     first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
     assert first.acquire() and first.acquire()
     assert not second.acquire()
-    assert second.holder() == str(os.getpid())
+    assert second.owner() == str(os.getpid())
     second.release()
     assert (tmp_path / "lock").exists()
     first.release()
@@ -105,7 +105,7 @@ def test_a_lock_has_one_holder_and_leaves_nothing(tmp_path):
     second.release()
 
 
-def test_a_lock_file_removed_under_a_waiting_process_is_not_taken_for_the_lock(tmp_path, monkeypatch):
+def test_lock_file_removed_while_waiting(tmp_path, monkeypatch):
     path = tmp_path / "lock"
     holder, late, third = FileLock(path), FileLock(path), FileLock(path)
     assert holder.acquire()
@@ -114,7 +114,7 @@ def test_a_lock_file_removed_under_a_waiting_process_is_not_taken_for_the_lock(t
     real = fcntl.flock
 
     def flock(file, how):
-        holder.release()  # in the instant between the late one's open and its lock
+        holder.release()  # between the open and the lock of `late`
         real(file, how)
 
     monkeypatch.setattr(fcntl, "flock", flock)

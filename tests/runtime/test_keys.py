@@ -1,4 +1,4 @@
-"""One hash for the keys that a result depends on."""
+"""The hash of the keys that a result depends on, and the list of their changes."""
 
 import json
 from pathlib import Path
@@ -25,43 +25,43 @@ def reversed_order(value):
 
 
 @given(tables)
-def test_order_of_keys_does_not_count(keys):
+def test_hash_ignores_key_order(keys):
     assert key_hash(reversed_order(keys)) == key_hash(keys)
 
 
 @given(tables)
-def test_a_trip_through_json_does_not_count(keys):
+def test_hash_survives_json(keys):
     assert key_hash(json.loads(json.dumps(keys))) == key_hash(keys)
 
 
 @given(tables, tables)
-def test_hashes_differ_exactly_where_a_changed_key_is_named(old, new):
+def test_hash_and_changed_keys_agree(old, new):
     assert (key_hash(old) == key_hash(new)) == (changed_keys(old, new) == [])
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
-def test_floats_are_told_apart_to_the_last_bit(a, b):
+def test_hash_sees_the_last_bit(a, b):
     assert (key_hash({"x": a}) == key_hash({"x": b})) == (a == b)
 
 
 @given(st.integers(-(2**53), 2**53))
-def test_an_integer_and_the_same_float_are_one_number(n):
+def test_hash_of_integer_and_float(n):
     assert key_hash({"x": n}) == key_hash({"x": float(n)})
 
 
-def test_true_is_not_one_and_text_is_not_a_number():
+def test_hash_sees_types():
     hashes = {key_hash({"x": value}) for value in (True, 1, "1", None, [1], {"1": 1})}
     assert len(hashes) == 6
 
 
-def test_the_forms_that_a_run_file_takes_are_equal():
+def test_hash_of_equivalent_types():
     plain = {"extent": [1, 2.5], "path": "data/map.npz", "end": 200}
     rich = {"extent": (1.0, np.float64(2.5)), "path": Path("data/map.npz"), "end": np.int64(200)}
     assert key_hash(plain) == key_hash(rich)
     assert key_hash({"times": np.array([1.0, 2.5])}) == key_hash({"times": [1, 2.5]})
 
 
-def test_changes_are_named_by_dotted_keys_with_old_and_new_value():
+def test_changed_keys_text():
     old = {"density": {"kind": "gaussian", "sigma": 10.0}, "time": {"end": 200}, "seed": 0}
     new = {"density": {"kind": "gaussian", "sigma": 12.5}, "time": {"end": 200.0, "outputs": 20}}
     assert changed_keys(old, new) == ["density.sigma: 10 -> 12.5", "seed: 0 -> absent", "time.outputs: absent -> 20"]
@@ -70,6 +70,6 @@ def test_changes_are_named_by_dotted_keys_with_old_and_new_value():
 @pytest.mark.parametrize(
     ("value", "error"), [(float("nan"), ValueError), (float("inf"), ValueError), (object(), TypeError)]
 )
-def test_what_has_no_canonical_form_is_refused(value, error):
+def test_values_without_canonical_form(value, error):
     with pytest.raises(error):
         key_hash({"x": [value]})

@@ -1,4 +1,4 @@
-"""What is said, where, and by whom; and progress."""
+"""Messages, log files and progress, alone and under mpirun."""
 
 import logging
 import re
@@ -13,7 +13,7 @@ from tests.launch import run_code
 
 
 @pytest.fixture(autouse=True)
-def as_before():
+def restore_logger():
     handlers, level, propagate = log.handlers[:], log.level, log.propagate
     yield
     for handler in set(log.handlers) - set(handlers):
@@ -22,13 +22,13 @@ def as_before():
     log.setLevel(level)
 
 
-def say_all():
+def log_all_levels():
     log.debug("details")
     log.info("news")
     log.warning("careful")
 
 
-def test_unless_configured_nothing_is_said():
+def test_silent_without_configure():
     done = run_code("from freqbias.runtime import log, Progress; log.warning('careful'); log.error('bad')")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -45,11 +45,11 @@ def test_unless_configured_nothing_is_said():
 def test_levels(how, said, capsys):
     configure(verbosity=1)  # an earlier configuration is replaced
     configure(**how)
-    say_all()
+    log_all_levels()
     assert capsys.readouterr() == ("", said)
 
 
-def test_the_log_file_has_times_and_is_appended_to(tmp_path, capsys):
+def test_log_file_is_appended_with_times(tmp_path, capsys):
     for _ in range(2):
         configure(quiet=True, log_file=tmp_path / "log.txt")
         log.info("news")
@@ -60,12 +60,12 @@ def test_the_log_file_has_times_and_is_appended_to(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_log_file_that_cannot_be_written_is_named(tmp_path):
+def test_unwritable_log_file(tmp_path):
     with pytest.raises(UsageError, match=r"cannot write the log file .*missing/log.*--log-file"):
         configure(log_file=tmp_path / "missing" / "log")
 
 
-def test_under_mpirun_rank_0_speaks_and_the_others_report_errors_only(tmp_path):
+def test_messages_under_mpirun(tmp_path):
     code = f"""
         import logging
         from pathlib import Path
@@ -85,7 +85,7 @@ def test_under_mpirun_rank_0_speaks_and_the_others_report_errors_only(tmp_path):
 
 
 class Clock:
-    """Time that goes on only when told."""
+    """A clock that a test sets."""
 
     def __init__(self):
         self.now = 100.0
@@ -101,7 +101,7 @@ def clock(monkeypatch):
     return clock
 
 
-def test_away_from_a_terminal_a_line_every_ten_seconds(clock, capsys):
+def test_progress_lines_without_terminal(clock, capsys):
     configure()
     with Progress("training", total=5000, unit="steps") as progress:
         for step in range(240):
@@ -114,7 +114,7 @@ def test_away_from_a_terminal_a_line_every_ten_seconds(clock, capsys):
     ]
 
 
-def test_what_an_earlier_run_did_is_progress_but_not_speed(clock, capsys):
+def test_progress_after_resume(clock, capsys):
     configure()
     with Progress("pde", total=1000, unit="products", done=900) as progress:
         clock.now += 20
@@ -122,7 +122,7 @@ def test_what_an_earlier_run_did_is_progress_but_not_speed(clock, capsys):
     assert capsys.readouterr().err == "pde: 910/1000 products (91 %), 0.5 products/s, 3 min left\n"
 
 
-def test_without_a_total_there_is_no_share_and_no_end(clock, capsys):
+def test_progress_without_total(clock, capsys):
     configure()
     with Progress("search", unit="trials") as progress:
         clock.now += 10
@@ -131,7 +131,7 @@ def test_without_a_total_there_is_no_share_and_no_end(clock, capsys):
 
 
 @pytest.mark.parametrize("how", [None, {"quiet": True}])
-def test_progress_is_silent_unless_asked(how, clock, capsys, monkeypatch):
+def test_silent_progress(how, clock, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     if how is not None:
         configure(**how)
@@ -141,7 +141,7 @@ def test_progress_is_silent_unless_asked(how, clock, capsys, monkeypatch):
     assert capsys.readouterr() == ("", "")
 
 
-def test_on_a_terminal_one_bar_that_disappears_while_the_log_file_has_lines(clock, capsys, monkeypatch, tmp_path):
+def test_progress_bar_on_a_terminal(clock, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     configure(log_file=tmp_path / "log")
@@ -153,7 +153,7 @@ def test_on_a_terminal_one_bar_that_disappears_while_the_log_file_has_lines(cloc
     said = capsys.readouterr().err
     assert "training" in said and "5/10 steps (50 %)" in said and "loss [1e-3]" in said
     assert said.count("news") == 1 and "\n training: 5" not in said
-    assert said.rstrip().endswith(("\x1b[2K", "\x1b[?25h")), "the bar is wiped out at the end"
+    assert said.rstrip().endswith(("\x1b[2K", "\x1b[?25h")), "the bar is erased at the end"
     assert "training: 5/10 steps (50 %)" in (tmp_path / "log").read_text()
     with Progress("next", total=1) as progress:
         assert progress._bar is not None
@@ -171,9 +171,9 @@ def test_on_a_terminal_one_bar_that_disappears_while_the_log_file_has_lines(cloc
         (270_000, "3 d 3 h"),
     ],
 )
-def test_durations_in_words(seconds, words):
+def test_duration_text(seconds, words):
     assert duration(seconds) == words
 
 
-def test_the_library_logger_is_called_freqbias():
+def test_logger_name():
     assert log is logging.getLogger("freqbias")

@@ -1,4 +1,4 @@
-"""The memory that there is, in a container and in a batch job too."""
+"""The available memory, also in a container and in a batch job."""
 
 import os
 
@@ -11,7 +11,7 @@ PHYSICAL = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 @pytest.fixture
 def groups(tmp_path, monkeypatch):
-    """Control groups without any limit, and a process in none of them."""
+    """Control groups without a limit, and a process that is in none of them."""
     monkeypatch.setattr(memory, "CGROUP", tmp_path / "cgroup")
     monkeypatch.setattr(memory, "MEMBERSHIP", tmp_path / "membership")
     return tmp_path
@@ -27,7 +27,7 @@ def limit(groups, file, text):
 @pytest.mark.parametrize(
     ("text", "expected"), [("1048576\n", 2**20), ("max\n", PHYSICAL), (f"{2 * PHYSICAL}\n", PHYSICAL), ("", PHYSICAL)]
 )
-def test_the_limit_of_the_container_counts(groups, file, text, expected):
+def test_container_limit(groups, file, text, expected):
     assert available_memory() == PHYSICAL
     limit(groups, file, text)
     assert available_memory() == expected
@@ -38,10 +38,10 @@ def test_the_limit_of_the_container_counts(groups, file, text, expected):
     [("0::/slurm/job_7/step_0\n", "", "memory.max"),
      ("8:pids:/other\n4:memory:/slurm/job_7/step_0\n", "memory/", "memory.limit_in_bytes")],
 )  # fmt: skip
-def test_the_limit_of_the_processs_own_group_and_of_those_above_it_counts(groups, membership, top, name):
+def test_limits_of_own_and_parent_groups(groups, membership, top, name):
     (groups / "membership").write_text(membership)
     limit(groups, f"{top}other/{name}", "1024\n")
-    assert available_memory() == PHYSICAL, "a group that the process is not in"
+    assert available_memory() == PHYSICAL, "this process is not in that group"
     (groups / "cgroup" / top / "slurm/job_7/step_0").mkdir(parents=True)
     limit(groups, f"{top}slurm/job_7/{name}", f"{2**30}\n")
     assert available_memory() == 2**30

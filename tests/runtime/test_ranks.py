@@ -21,10 +21,10 @@ def no_launcher(monkeypatch):
     return monkeypatch
 
 
-def test_without_a_launcher_one_process_is_all(no_launcher):
-    no_launcher.setenv("SLURM_PROCID", "0")  # as in a batch script, where nobody has started ranks
+def test_single_process(no_launcher):
+    no_launcher.setenv("SLURM_PROCID", "0")  # as in a batch script, where no ranks were started
     no_launcher.setenv("SLURM_NTASKS", "8")
-    no_launcher.setenv("RANK", "0")  # as a cluster has it where torchrun may be started, and was not
+    no_launcher.setenv("RANK", "0")  # as on a cluster without torchrun
     no_launcher.setenv("WORLD_SIZE", "8")
     assert (rank(), size()) == (0, 1)
     comm = world()
@@ -41,7 +41,7 @@ def test_without_a_launcher_one_process_is_all(no_launcher):
         {"PMIX_RANK": "2", "SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_TASKS_PER_NODE": "4(x2)"},
     ],
 )
-def test_launchers_are_understood(no_launcher, variables):
+def test_launcher_variables(no_launcher, variables):
     for name, value in variables.items():
         no_launcher.setenv(name, value)
     no_launcher.setattr(os, "sched_getaffinity", lambda process: set(range(10)))
@@ -49,20 +49,20 @@ def test_launchers_are_understood(no_launcher, variables):
     assert (threads(), threads_alone()) == (2, 10)
 
 
-def test_more_ranks_than_cores_still_have_a_thread_each(no_launcher):
+def test_more_ranks_than_cores(no_launcher):
     no_launcher.setenv("PMI_RANK", "0")
     no_launcher.setenv("PMI_SIZE", str(10 * CORES))
     assert (threads(), threads_alone()) == (1, CORES)
 
 
-def test_the_threads_that_the_user_chose_count(no_launcher):
+def test_thread_count_of_the_user(no_launcher):
     no_launcher.setenv("OMP_NUM_THREADS", "3")
     thread_count.limit_threads()
     assert (threads(), threads_alone()) == (3, 3)
     assert "OPENBLAS_NUM_THREADS" not in os.environ
 
 
-def test_limit_threads_tells_the_libraries(no_launcher):
+def test_limit_threads(no_launcher):
     no_launcher.setenv("PMI_RANK", "0")
     no_launcher.setenv("PMI_SIZE", "2")
     no_launcher.setenv("MKL_NUM_THREADS", "7")
@@ -70,13 +70,13 @@ def test_limit_threads_tells_the_libraries(no_launcher):
     try:
         thread_count.limit_threads()
         assert [os.environ[name] for name in thread_count._THREAD_VARIABLES] == ["4", "4", "7"]
-        assert (threads(), threads_alone()) == (4, 8), "what we have set is not taken for the user's choice"
+        assert (threads(), threads_alone()) == (4, 8), "our own value is not the user's choice"
     finally:
         for name in thread_count._THREAD_VARIABLES:
             os.environ.pop(name, None)
 
 
-def test_importing_is_light():
+def test_import_is_fast():
     code = """
         import sys, time
         started = time.perf_counter()
@@ -108,9 +108,9 @@ SHARED = """
 
     comm = world()
     assert (comm.rank, comm.size) == (rank(), size()) == (rank(), 3)
-    pending = comm.Ibarrier()  # a caller's own collective, which must not be mistaken for ours
-    assert on_root(calls) == (0, 0), "inside, it simply calls"
-    alone = on_root(lambda: open("/dev/null"), share=False)
+    pending = comm.Ibarrier()  # a collective of the caller, which must not be mistaken for ours
+    assert on_root(calls) == (0, 0), "a nested call runs directly"
+    alone = on_root(lambda: open("/dev/null"), broadcast=False)
     assert (alone is None) == (rank() > 0)
     pending.Wait()
     for error in (KeyError("k"), KeyboardInterrupt(), SystemExit(4)):
@@ -131,18 +131,18 @@ SHARED = """
     else:
         raise AssertionError("not raised")
     assert on_root(lambda: {"x": 1}) == {"x": 1}
-    sys.stdout.write("whole\\n")
+    sys.stdout.write("done\\n")
 """
 
 
-def test_on_root_gives_every_rank_the_result_or_the_exception():
+def test_on_root():
     done = run_code(SHARED, ranks=3)
-    assert (done.returncode, done.stdout.split()) == (0, ["whole"] * 3), done.stderr
+    assert (done.returncode, done.stdout.split()) == (0, ["done"] * 3), done.stderr
 
 
 HELPED = """
     import sys
-    from freqbias.runtime import on_all, on_root, rank, exit_code_of, size
+    from freqbias.runtime import exit_code_of, on_all, on_root, rank, world
 
     class Refused(ValueError):
         exit_code = 3
@@ -160,28 +160,28 @@ HELPED = """
             return on_all(everywhere, 1) + on_all(everywhere, value=2)
 
     def main():
-        outside = everywhere(0, comm=__import__("runtime").world())
-        assert outside == [0, 10, 20] and on_all(everywhere, 5) == [5], "outside of on_root a rank is alone"
+        outside = everywhere(0, comm=world())
+        assert outside == [0, 10, 20] and on_all(everywhere, 5) == [5], "outside of on_root it runs here alone"
         assert on_root(work) == [1, 11, 21, 2, 12, 22]
-        assert on_root(on_all, everywhere, 3, share=False) == (None if rank() else [3, 13, 23])
-        sys.stdout.write("whole\\n")
+        assert on_root(on_all, everywhere, 3, broadcast=False) == (None if rank() else [3, 13, 23])
+        sys.stdout.write("done\\n")
         on_root(on_all, refuse)
 
     sys.exit(exit_code_of(main))
 """
 
 
-def test_what_sleeps_helps_and_refuses_with_all():
+def test_on_all():
     done = run_code(HELPED, ranks=3)
-    assert (done.returncode, done.stdout.split(), done.stderr) == (3, ["whole"] * 3, "error: refused by 3\n")
+    assert (done.returncode, done.stdout.split(), done.stderr) == (3, ["done"] * 3, "error: refused by 3\n")
 
 
 @pytest.mark.parametrize("failing", [0, 1])
-def test_a_rank_that_fails_alone_among_all_ends_the_job(failing):
+def test_on_all_with_one_failing_rank(failing):
     code = """
         import sys
         from freqbias.runtime import exit_codes, on_all, on_root, exit_code_of
-        exit_codes.PATIENCE = 0.5
+        exit_codes.ABORT_TIMEOUT = 0.5
 
         def work(failing, *, comm):
             if comm.rank == failing:
@@ -214,7 +214,7 @@ def test_waiting_ranks_sleep():
     assert max(shares) < 0.2
 
 
-def test_a_launcher_of_another_mpi_is_refused():
+def test_launcher_of_another_mpi():
     code = """
         from freqbias.errors import UsageError
         from freqbias.runtime import world

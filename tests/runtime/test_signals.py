@@ -1,4 +1,4 @@
-"""Stopping in good order."""
+"""Stopping at a safe point, by signals and by the wall time."""
 
 import os
 import signal
@@ -28,12 +28,12 @@ from tests.launch import run_code
         (" 1H ", 3600),
     ],
 )
-def test_wall_times(text, seconds):
+def test_parse_walltime(text, seconds):
     assert parse_walltime(text) == seconds
 
 
 @given(st.integers(0, 50), st.integers(0, 59), st.integers(0, 59))
-def test_the_three_ways_to_write_a_time_agree(hours, minutes, seconds):
+def test_equivalent_wall_times(hours, minutes, seconds):
     total = 3600 * hours + 60 * minutes + seconds
     forms = f"{hours}h{minutes}m{seconds}s", f"{hours:02d}:{minutes:02d}:{seconds:02d}", str(total)
     for form in forms:
@@ -45,7 +45,7 @@ def test_the_three_ways_to_write_a_time_agree(hours, minutes, seconds):
 
 
 @given(st.text(max_size=8))
-def test_anything_is_a_positive_time_or_a_usage_error(text):
+def test_any_text_as_wall_time(text):
     try:
         assert 0 < parse_walltime(text) < float("inf")
     except UsageError as error:
@@ -55,13 +55,13 @@ def test_anything_is_a_positive_time_or_a_usage_error(text):
 @pytest.mark.parametrize(
     "text", ["", "0", "0s", "-5", "1h 30m", "30m1h", "01:60:00", "1:30", "nan", "inf", "1e3", "9" * 400]
 )
-def test_what_is_not_a_time_is_refused(text):
+def test_invalid_wall_times(text):
     with pytest.raises(UsageError, match="not a positive time"):
         parse_walltime(text)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-def test_a_signal_sets_the_flag_and_the_old_handlers_come_back(number):
+def test_signal_requests_a_stop(number):
     before = signal.getsignal(number)
     with StopRequest() as stop:
         assert not stop.requested()
@@ -74,7 +74,7 @@ def test_a_signal_sets_the_flag_and_the_old_handlers_come_back(number):
     assert signal.getsignal(number) == before
 
 
-def test_a_second_interrupt_interrupts_at_once():
+def test_second_interrupt_is_immediate():
     with StopRequest() as stop:
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.requested()
@@ -83,28 +83,29 @@ def test_a_second_interrupt_interrupts_at_once():
             time.sleep(1)
 
 
-def test_the_wall_time_counts_from_construction():
+def test_wall_time_requests_a_stop():
     stop = StopRequest(max_walltime=0.2)
     assert not stop.requested()
     time.sleep(0.25)
-    with pytest.raises(StoppedEarly, match=r"wall time of 0\.2 s is used up; the same command with --resume goes on"):
+    expected = r"wall time of 0\.2 s is used up; to continue, run the same command with --resume"
+    with pytest.raises(StoppedEarly, match=expected):
         stop.check()
-    with pytest.raises(StoppedEarly, match="used up; this goes on from here"):
-        StopRequest(max_walltime=0, again="this").check()
+    with pytest.raises(StoppedEarly, match="used up; to continue, run this"):
+        StopRequest(max_walltime=0, resume_command="this").check()
     assert not StopRequest().requested()
 
 
-def test_installed_again_it_takes_over_and_still_gives_back_the_first_handler():
+def test_second_install():
     before = signal.getsignal(signal.SIGTERM)
     with StopRequest() as stop:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as a library might
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as a library may do
         stop.install()
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.requested()
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_in_another_thread_it_does_without_signals():
+def test_stop_request_in_another_thread():
     seen = []
 
     def work():
@@ -117,7 +118,7 @@ def test_in_another_thread_it_does_without_signals():
     assert seen == [True]
 
 
-def test_it_outlives_petscs_own_handler():
+def test_install_after_petsc():
     pytest.importorskip("petsc4py")
     code = """
         import os, signal
@@ -135,7 +136,7 @@ def test_it_outlives_petscs_own_handler():
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
-def test_a_request_on_one_rank_stops_all():
+def test_signal_on_one_rank_stops_all():
     code = """
         import os, signal, sys
         from freqbias.runtime import StopRequest, rank, world
@@ -154,8 +155,8 @@ def test_a_request_on_one_rank_stops_all():
     ], done.stderr
 
 
-def test_a_reader_that_leaves_does_not_end_the_work_after_petsc_started():
-    """PETSc's handler of SIGPIPE aborts: `freqbias ... | head -1` would die in the middle of a stage."""
+def test_broken_pipe_after_petsc():
+    """PETSc's handler of SIGPIPE aborts: `freqbias ... | head -1` would end within a stage."""
     code = """
         from mpi4py import MPI
         from petsc4py import PETSc

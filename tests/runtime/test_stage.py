@@ -1,4 +1,4 @@
-"""A stage from start to end: its parts, its files, its manifest; what is damaged is not taken."""
+"""A stage from start to end: checkpoints, files, manifest, and damage to them."""
 
 import json
 import logging
@@ -14,14 +14,14 @@ from tests.runtime.results import KEYS, compute, interrupted
 from tests.runtime.test_files import file_size_limit
 
 
-def test_a_finished_stage_holds_its_files_and_nothing_else(store):
+def test_files_of_a_finished_stage(store):
     folder = compute(store)
     assert folder == store.root / "pde"
     assert {path.name for path in store.root.rglob("*")} == {"pde", "spectrum.txt", "manifest.json"}
     assert store.verify("pde", keys=KEYS) == folder
 
 
-def test_the_manifest_says_what_the_result_is(store):
+def test_manifest_entries(store):
     with store.open("pde", keys=KEYS) as stage:
         with stage.writing("fields/a.vtu") as path:
             path.write_text("abc")
@@ -41,7 +41,7 @@ def test_the_manifest_says_what_the_result_is(store):
     assert 0 <= manifest["seconds"] < 60
 
 
-def test_until_the_end_readers_see_no_result(store):
+def test_unfinished_stage_is_invisible(store):
     with store.open("pde", keys=KEYS) as stage:
         assert not stage.finished
         assert stage.folder.name == "pde.partial"
@@ -50,7 +50,7 @@ def test_until_the_end_readers_see_no_result(store):
             store.verify("pde")
 
 
-def test_parts_give_back_what_was_saved(store):
+def test_checkpoint_round_trip(store):
     arrays = {
         "file": np.arange(6).reshape(2, 3).T,
         "complex": np.array([[1 + 2j, -0.5], [3j, 4.0], [0.0, -1j]]).T,
@@ -60,10 +60,10 @@ def test_parts_give_back_what_was_saved(store):
         "empty": np.zeros((0, 4)),
     }
     with store.open("pde", keys=KEYS) as stage:
-        stage.save_part("b", arrays, time=0.1, losses=[1.0, np.float64(2.5)], steps=np.int64(7))
-        stage.save_part("a", {})
-        assert stage.parts() == ["a", "b"]
-        back, meta = stage.load_part("b")
+        stage.save_checkpoint("b", arrays, time=0.1, losses=[1.0, np.float64(2.5)], steps=np.int64(7))
+        stage.save_checkpoint("a", {})
+        assert stage.checkpoints() == ["a", "b"]
+        back, meta = stage.load_checkpoint("b")
     assert meta == {"time": 0.1, "losses": [1.0, 2.5], "steps": 7}
     assert list(back) == list(arrays)
     for name, array in arrays.items():
@@ -71,19 +71,19 @@ def test_parts_give_back_what_was_saved(store):
         np.testing.assert_array_equal(back[name], array)
 
 
-def test_parts_are_files_of_safetensors(store):
+def test_checkpoints_are_safetensors_files(store):
     with store.open("pde", keys=KEYS) as stage:
-        stage.save_part("a", {"v": np.arange(6.0).reshape(2, 3).T}, sha256="zeros stand elsewhere")
+        stage.save_checkpoint("a", {"v": np.arange(6.0).reshape(2, 3).T}, sha256="not the hash")
         np.testing.assert_array_equal(load_file(stage.folder / "parts/a.safetensors")["v"], [[0, 3], [1, 4], [2, 5]])
 
 
-def test_a_part_saved_again_replaces_the_earlier(store):
+def test_checkpoint_replaces_earlier_one(store):
     with store.open("pde", keys=KEYS) as stage:
         for step in range(3):
-            stage.save_part("checkpoint", {"w": np.full(2, step)}, step=step)
-        assert stage.parts() == ["checkpoint"] and stage.load_part("checkpoint")[1] == {"step": 2}
+            stage.save_checkpoint("checkpoint", {"w": np.full(2, step)}, step=step)
+        assert stage.checkpoints() == ["checkpoint"] and stage.load_checkpoint("checkpoint")[1] == {"step": 2}
         with pytest.raises(UsageError, match="never"):
-            stage.load_part("never")
+            stage.load_checkpoint("never")
 
 
 @pytest.mark.parametrize(
@@ -94,38 +94,38 @@ def test_a_part_saved_again_replaces_the_earlier(store):
         ({}, {"f": open}, TypeError),
     ],
 )
-def test_what_would_need_pickle_or_is_nan_is_refused(store, arrays, meta, error):
+def test_unstorable_values_are_refused(store, arrays, meta, error):
     with store.open("pde", keys=KEYS) as stage:
         with pytest.raises(error):
-            stage.save_part("a", arrays, **meta)
-        assert stage.parts() == []
+            stage.save_checkpoint("a", arrays, **meta)
+        assert stage.checkpoints() == []
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, complex(0, np.nan), np.float32(-np.inf)])
-def test_a_good_part_is_never_replaced_by_one_that_is_not_finite(store, bad):
+def test_nan_never_replaces_a_checkpoint(store, bad):
     with store.open("pde", keys=KEYS) as stage:
-        stage.save_part("state", {"w": np.ones(3), "n": np.arange(2)}, step=1)
+        stage.save_checkpoint("state", {"w": np.ones(3), "n": np.arange(2)}, step=1)
         with pytest.raises(NotFiniteError, match=r"w of state is not finite.*--resume") as refused:
-            stage.save_part("state", {"w": np.array([1.0, bad]), "n": np.arange(2)}, step=2)
+            stage.save_checkpoint("state", {"w": np.array([1.0, bad]), "n": np.arange(2)}, step=2)
         assert refused.value.exit_code == 3
-        assert stage.load_part("state")[1] == {"step": 1}
+        assert stage.load_checkpoint("state")[1] == {"step": 1}
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../a", ".hidden", "a b"])
-def test_names_cannot_leave_the_folder(store, name):
+def test_names_that_escape_the_folder(store, name):
     with pytest.raises(ValueError, match="cannot name a stage"):
         store.open(name, keys=KEYS)
-    with store.open("pde", keys=KEYS) as stage, pytest.raises(ValueError, match="cannot name a part"):
-        stage.save_part(name, {})
+    with store.open("pde", keys=KEYS) as stage, pytest.raises(ValueError, match="cannot name a checkpoint"):
+        stage.save_checkpoint(name, {})
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/escaped"])
-def test_written_files_cannot_leave_the_folder(store, name):
+def test_paths_that_escape_the_folder(store, name):
     with store.open("pde", keys=KEYS) as stage, pytest.raises(ValueError, match="inside"), stage.writing(name):
         pytest.fail("the body must not start")
 
 
-def test_writing_brings_the_files_beside_the_named_one_which_comes_last(store, monkeypatch):
+def test_writing_moves_the_named_file_last(store, monkeypatch):
     moved = []
     replace = os.replace
 
@@ -145,7 +145,7 @@ def test_writing_brings_the_files_beside_the_named_one_which_comes_last(store, m
         assert (stage.folder / "maps/fields_0.vtu").read_text() == "values"
 
 
-def test_writing_that_fails_leaves_the_earlier_file(store):
+def test_failed_writing_keeps_earlier_file(store):
     with store.open("pde", keys=KEYS) as stage:
         with stage.writing("a.txt") as path:
             path.write_text("first")
@@ -168,30 +168,30 @@ def test_writing_that_fails_leaves_the_earlier_file(store):
         lambda data: data.replace(b'"sha256":"', b'"sha256":"0')[: len(data)],
     ],
 )
-def test_a_damaged_part_is_dropped_with_a_warning(store, damage, caplog):
+def test_damaged_checkpoint_is_dropped(store, damage, caplog):
     interrupted(store)
     with store.open("pde", keys=KEYS, resume=True) as stage:
-        stage.save_part("step-2", {"v": np.ones(4)})
+        stage.save_checkpoint("step-2", {"v": np.ones(4)})
     path = store.root / "pde.partial/parts/step-1.safetensors"
     path.write_bytes(damage(path.read_bytes()))
     with store.open("pde", keys=KEYS, resume=True) as stage, caplog.at_level(logging.WARNING, "freqbias"):
         with pytest.raises(UsageError, match=r"step-1\.safetensors is damaged"):
-            stage.load_part("step-1")
-        assert stage.parts() == ["step-2"]
+            stage.load_checkpoint("step-1")
+        assert stage.checkpoints() == ["step-2"]
     assert "step-1.safetensors is damaged" in caplog.text
     assert not path.exists()
 
 
-def test_a_full_disk_keeps_what_there_is(store):
+def test_full_disk_keeps_checkpoint(store):
     with store.open("pde", keys=KEYS) as stage:
-        stage.save_part("checkpoint", {"w": np.zeros(10)}, step=1)
+        stage.save_checkpoint("checkpoint", {"w": np.zeros(10)}, step=1)
         with file_size_limit(20_000):
             with pytest.raises(UsageError, match=r"cannot write .*checkpoint\.safetensors.*--resume"):
-                stage.save_part("checkpoint", {"w": np.zeros(10_000)}, step=2)
+                stage.save_checkpoint("checkpoint", {"w": np.zeros(10_000)}, step=2)
             with (
                 pytest.raises(UsageError, match=r"cannot write .*spectrum\.nc.*--resume"),
                 stage.writing("spectrum.nc") as path,
             ):
                 path.write_bytes(bytes(30_000))
-        assert stage.load_part("checkpoint")[1] == {"step": 1}
+        assert stage.load_checkpoint("checkpoint")[1] == {"step": 1}
         assert not (stage.folder / "spectrum.nc").exists()

@@ -1,4 +1,4 @@
-"""The rules of the result store: what is refused, what goes on, what stays."""
+"""The rules of the result store: which results are refused, continued, kept."""
 
 import logging
 import os
@@ -9,10 +9,10 @@ from freqbias.errors import UsageError
 from freqbias.runtime import Store
 from tests.runtime.results import KEYS, OTHER, compute, content, interrupted
 
-# --- what exists
+# --- existing results
 
 
-def test_a_finished_result_is_not_touched_unasked(store):
+def test_finished_result_needs_a_flag(store):
     compute(store)
     before = content(store.root)
     with pytest.raises(UsageError, match=r"out/pde holds a finished result.*--resume.*--overwrite"):
@@ -20,7 +20,7 @@ def test_a_finished_result_is_not_touched_unasked(store):
     assert content(store.root) == before
 
 
-def test_an_unfinished_result_is_not_touched_unasked(store):
+def test_unfinished_result_needs_a_flag(store):
     interrupted(store)
     before = content(store.root)
     with pytest.raises(UsageError, match=r"out/pde\.partial holds an unfinished result.*--resume.*--overwrite"):
@@ -28,41 +28,41 @@ def test_an_unfinished_result_is_not_touched_unasked(store):
     assert content(store.root) == before
 
 
-def test_both_flags_contradict_each_other_and_nothing_is_created(store):
+def test_contradicting_flags(store):
     with pytest.raises(UsageError, match=r"--resume.*--overwrite"):
         store.open("pde", keys=KEYS, resume=True, overwrite=True)
     assert not store.root.exists()
 
 
-def test_resume_of_a_finished_stage_has_nothing_to_do(store):
+def test_resume_of_a_finished_stage(store):
     compute(store)
     before = content(store.root)
     with store.open("pde", keys=dict(reversed(KEYS.items())), resume=True) as stage:
         assert stage.finished and stage.folder == store.root / "pde"
-        for write in (lambda: stage.save_part("a", {}), stage.finish, lambda: stage.writing("a").__enter__()):
+        for write in (lambda: stage.save_checkpoint("a", {}), stage.finish, lambda: stage.writing("a").__enter__()):
             with pytest.raises(RuntimeError, match="finished"):
                 write()
     assert content(store.root) == before
 
 
-def test_resume_goes_on_from_the_parts(store):
+def test_resume_from_checkpoints(store):
     interrupted(store)
     with store.open("pde", keys=KEYS, resume=True) as stage:
         assert not stage.finished and stage.resumed
-        assert stage.parts() == ["step-1"]
-        arrays, meta = stage.load_part("step-1")
+        assert stage.checkpoints() == ["step-1"]
+        arrays, meta = stage.load_checkpoint("step-1")
         assert arrays["v"].tolist() == [0, 1, 2] and meta == {"time": 0.5}
         stage.finish()
     assert store.manifest("pde")["resumed"]
 
 
-def test_resume_starts_where_nothing_is(store):
+def test_resume_without_a_result(store):
     with store.open("pde", keys=KEYS, resume=True) as stage:
-        assert not stage.finished and not stage.resumed and stage.parts() == []
+        assert not stage.finished and not stage.resumed and stage.checkpoints() == []
 
 
 @pytest.mark.parametrize("earlier", [compute, interrupted])
-def test_resume_with_a_changed_key_is_refused_by_name(store, earlier):
+def test_resume_with_a_changed_key(store, earlier):
     earlier(store)
     before = content(store.root)
     with pytest.raises(UsageError, match=r"density\.sigma: 10 -> 12\).*--overwrite"):
@@ -70,30 +70,30 @@ def test_resume_with_a_changed_key_is_refused_by_name(store, earlier):
     assert content(store.root) == before
 
 
-def test_keys_that_may_change_are_taken_as_they_are_now_and_others_refused(store):
+def test_resume_with_an_allowed_change(store):
     with store.open("pde", keys=KEYS) as stage:
-        stage.may_change("density.sigma")
+        stage.allow_changes("density.sigma")
     with pytest.raises(UsageError, match="seed") as refused:
         store.open("pde", keys=OTHER | {"seed": 17}, resume=True)
     assert "sigma" not in str(refused.value)
     with store.open("pde", keys=OTHER, resume=True) as stage:
         assert stage.resumed
-    with pytest.raises(UsageError, match=r"density\.sigma"):  # once allowed, not for ever
+    with pytest.raises(UsageError, match=r"density\.sigma"):  # allowed once, not for ever
         store.open("pde", keys=KEYS, resume=True)
     with store.open("pde", keys=OTHER, resume=True) as stage:
         stage.finish()
     assert store.manifest("pde")["keys"] == OTHER
 
 
-def test_keys_that_may_change_are_fixed_once_it_goes_on(store):
+def test_allowed_change_lasts_one_resume(store):
     with store.open("pde", keys=KEYS) as stage:
-        stage.may_change("density.sigma")
+        stage.allow_changes("density.sigma")
     store.open("pde", keys=KEYS, resume=True).close()
     with pytest.raises(UsageError, match=r"density\.sigma"):
         store.open("pde", keys=OTHER, resume=True)
 
 
-def test_what_was_killed_while_it_was_published_is_brought_to_its_place(store, monkeypatch):
+def test_repair_of_a_killed_publication(store, monkeypatch):
     compute(store, "old")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("freqbias.runtime.stage.publish", lambda folder: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -104,13 +104,13 @@ def test_what_was_killed_while_it_was_published_is_brought_to_its_place(store, m
     assert (store.root / "pde" / "spectrum.txt").read_text() == "new"
 
 
-def test_resume_of_a_damaged_result_is_refused(store):
+def test_resume_of_a_damaged_result(store):
     (compute(store) / "spectrum.txt").write_text("Result")
-    with pytest.raises(UsageError, match=r"spectrum\.txt is not what was written.*--overwrite"):
+    with pytest.raises(UsageError, match=r"spectrum\.txt has changed since it was written.*--overwrite"):
         store.open("pde", keys=KEYS, resume=True)
 
 
-def test_overwrite_keeps_the_old_result_until_the_new_one_is_complete(store):
+def test_overwrite_keeps_the_old_result(store):
     compute(store, "old")
     with store.open("pde", keys=OTHER, overwrite=True) as stage:
         with stage.writing("spectrum.txt") as path:
@@ -121,24 +121,24 @@ def test_overwrite_keeps_the_old_result_until_the_new_one_is_complete(store):
     assert [path.name for path in store.root.iterdir()] == ["pde"]
 
 
-def test_overwrite_starts_an_unfinished_stage_afresh(store):
+def test_overwrite_of_an_unfinished_stage(store):
     interrupted(store)
     with store.open("pde", keys=OTHER, overwrite=True) as stage:
-        assert stage.parts() == [] and not stage.resumed
+        assert stage.checkpoints() == [] and not stage.resumed
 
 
-def test_an_interrupted_overwrite_is_what_resume_goes_on_from(store):
+def test_resume_of_an_interrupted_overwrite(store):
     compute(store, "old")
     interrupted(store, OTHER, overwrite=True)
     assert (store.verify("pde", keys=KEYS) / "spectrum.txt").read_text() == "old"
     with store.open("pde", keys=OTHER, resume=True) as stage:
-        assert stage.parts() == ["step-1"]
+        assert stage.checkpoints() == ["step-1"]
 
 
 @pytest.mark.parametrize("folder", ["pde", "pde.partial"])
-def test_a_folder_that_is_not_ours_is_never_touched(store, folder):
+def test_foreign_folder_is_never_touched(store, folder):
     (store.root / folder).mkdir(parents=True)
-    (store.root / folder / "__init__.py").write_text("somebody's code")
+    (store.root / folder / "__init__.py").write_text("code of the user")
     before = content(store.root)
     for how in ({}, {"resume": True}, {"overwrite": True}):
         with pytest.raises(UsageError, match=r"is not a result of freqbias.*--out"):
@@ -146,7 +146,7 @@ def test_a_folder_that_is_not_ours_is_never_touched(store, folder):
     assert content(store.root) == before
 
 
-def test_a_damaged_manifest_leaves_overwrite_as_the_way_out(store):
+def test_overwrite_of_a_damaged_manifest(store):
     (compute(store) / "manifest.json").write_text("{")
     for read in (lambda: store.verify("pde"), lambda: store.open("pde", keys=KEYS, resume=True)):
         with pytest.raises(UsageError, match=r"manifest\.json is damaged.*--overwrite"):
@@ -155,14 +155,14 @@ def test_a_damaged_manifest_leaves_overwrite_as_the_way_out(store):
     assert (store.verify("pde") / "spectrum.txt").read_text() == "again"
 
 
-def test_a_result_of_a_later_format_is_refused(store):
+def test_later_format_is_refused(store):
     path = compute(store) / "manifest.json"
     path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 2'))
     with pytest.raises(UsageError, match="format_version 2"):
         store.verify("pde")
 
 
-def test_the_run_file_is_written_anew_with_a_warning_of_what_it_does_not_describe(store, caplog):
+def test_run_file_with_other_keys_warns(store, caplog):
     compute(store)
     with store.open("nn", keys=OTHER) as stage, caplog.at_level(logging.WARNING, "freqbias"):
         store.save_run_file("first", {"pde": KEYS, "nn": KEYS, "compare": KEYS})
@@ -183,43 +183,46 @@ def test_the_run_file_is_written_anew_with_a_warning_of_what_it_does_not_describ
 
 @pytest.mark.parametrize(
     ("damage", "said"),
-    [(lambda path: path.write_text("resulT"), "is not what was written"), (lambda path: path.unlink(), "is missing")],
+    [
+        (lambda path: path.write_text("resulT"), "has changed since it was written"),
+        (lambda path: path.unlink(), "is missing"),
+    ],
 )
-def test_a_damaged_file_is_found(store, damage, said):
+def test_damaged_file_is_found(store, damage, said):
     damage(compute(store) / "spectrum.txt")
     with pytest.raises(UsageError, match=rf"spectrum\.txt {said}.*freqbias pde RUN\.toml --overwrite"):
         store.verify("pde")
 
 
-def test_a_missing_stage_names_the_command_that_makes_it(store):
+def test_missing_stage_names_its_command(store):
     with pytest.raises(UsageError, match=r"no nn result in .*out.*freqbias nn RUN\.toml"):
         store.verify("nn")
     assert not store.root.exists()
 
 
-def test_verify_names_the_key_that_differs(store):
+def test_verify_names_the_changed_key(store):
     compute(store)
     with pytest.raises(UsageError, match=r"density\.sigma: 10 -> 12"):
         store.verify("pde", keys=OTHER)
 
 
-# --- places that cannot be written
+# --- folders that cannot be written
 
 
 @pytest.mark.parametrize("below", ["", "deeper"])
-def test_a_file_in_the_place_of_the_folder_is_named(tmp_path, below):
+def test_file_in_place_of_the_folder(tmp_path, below):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(UsageError, match=r"cannot write .*out.*a file stands where a folder is needed"):
+    with pytest.raises(UsageError, match=r"cannot write .*out.*a file is in the place of a folder"):
         Store(tmp_path / "out" / below).open("pde", keys=KEYS)
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_a_folder_without_permission_is_named(store):
+def test_folder_without_permission(store):
     store.root.mkdir()
     store.root.chmod(0o555)
     nobody = 65534
     user = os.geteuid()
-    if user == 0:  # root may write anywhere: be somebody else for a moment
+    if user == 0:  # root may write anywhere: become another user for a moment
         os.seteuid(nobody)
     try:
         with pytest.raises(UsageError, match=r"cannot write .*out.*Permission denied.*--out"):

@@ -1,4 +1,4 @@
-"""The Lagrange nodes of a distributed space in one canonical order, the same whatever the partition."""
+"""The Lagrange nodes of a distributed space in a canonical order, which does not depend on the partition."""
 
 from mpi4py import MPI  # isort: skip
 from dataclasses import dataclass
@@ -10,9 +10,12 @@ from freqbias.problem import canonical_order
 
 
 @dataclass(frozen=True)
-class Nodes:
-    """frequency (n, d) [cycles/length] in canonical order, on every rank; cells (c, k) on rank 0, empty elsewhere;
-    owned (n_local,): canonical index of each dof that this rank owns."""
+class LagrangeNodes:
+    """The nodes of a space, and the maps between local dofs and canonical order.
+
+    frequency: (n, d) [cycles/length] in canonical order, on every rank. cells: (c, k) on rank 0, empty elsewhere.
+    owned: (n_local,), the canonical index of each dof that this rank owns.
+    """
 
     frequency: np.ndarray
     cells: np.ndarray
@@ -20,22 +23,22 @@ class Nodes:
     comm: MPI.Comm
 
     @classmethod
-    def of(cls, space: fem.FunctionSpace) -> "Nodes":
-        """Collective over the space's communicator."""
+    def of(cls, space: fem.FunctionSpace) -> "LagrangeNodes":
+        """The nodes of a space. Collective over its communicator."""
         comm, dofs = space.mesh.comm, space.dofmap.index_map
         count, dimension = dofs.size_local, space.mesh.geometry.dim
         gathered = np.concatenate(comm.allgather(space.tabulate_dof_coordinates()[:count, :dimension]))
         order = canonical_order(gathered)
-        place = np.empty(len(order), dtype=np.int64)
-        place[order] = np.arange(len(order))
+        index = np.empty(len(order), dtype=np.int64)
+        index[order] = np.arange(len(order))
         local_cells = space.dofmap.list[: space.mesh.topology.index_map(space.mesh.topology.dim).size_local]
         parts = comm.gather(dofs.local_to_global(local_cells.ravel().astype(np.int32)).reshape(local_cells.shape))
         cells = (
-            place[np.concatenate(parts)] if parts is not None else np.empty((0, local_cells.shape[1]), dtype=np.int64)
+            index[np.concatenate(parts)] if parts is not None else np.empty((0, local_cells.shape[1]), dtype=np.int64)
         )
         cells = cells[np.lexsort(np.sort(cells, axis=1).T[::-1])]
         first = dofs.local_range[0]
-        return cls(gathered[order], cells, place[first : first + count], comm)
+        return cls(gathered[order], cells, index[first : first + count], comm)
 
     def gather(self, local: np.ndarray) -> np.ndarray | None:
         """(..., n_local) on every rank -> (..., n) in canonical order on rank 0, None elsewhere. Collective."""

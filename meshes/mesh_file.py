@@ -1,0 +1,144 @@
+"""The user's own mesh of [mesh] path: read, checked, and put into Basix's node order."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import basix
+import numpy as np
+
+from freqbias.errors import InputError
+from freqbias.meshes.cell_types import CELL_TYPES, CellType
+from freqbias.meshes.conformity import check_conforming
+from freqbias.meshes.coverage import MAX_MISSING, check_coverage
+from freqbias.meshes.file_plan import FilePlan
+from freqbias.meshes.mesh_readers import read_mesh
+from freqbias.meshes.node_order import basix_from_vtk, equispaced_element
+from freqbias.problem import Pde, Problem, canonical_order
+
+# meshio's name: cell type and order
+SUPPORTED = {name: (cell, order) for cell in CELL_TYPES.values() for order, name in enumerate(cell.meshio, 1)}
+# meshio's name without the number of nodes: dimension
+DIMENSIONS = {cell.meshio[0]: cell.dimension for cell in CELL_TYPES.values()} | {"vertex": 0, "wedge": 3, "pyramid": 3}
+RTOL = 1e-9  # points closer than this times the largest coordinate coincide
+QUADRATURE_DEGREE = 10
+
+
+def read_plan(path: str, problem: Problem, settings: Pde) -> FilePlan:
+    """Read and check [mesh] path. Raises InputError with the remedy.
+
+    The checks: one type of cells, of the problem's dimension; no two points at the same place; no cell folded, or
+    turned against the others; no hanging node; the mass of the damping inside. For the local operator, cells outside
+    the support are dropped.
+    """
+    try:
+        points, cells, cell, order = _read(Path(path), Path(path).stat().st_mtime_ns)
+        if points.shape[1] != problem.dimension:
+            raise InputError(
+                f"its cells have {points.shape[1]} dimensions and [data] {problem.dimension}; give a mesh of "
+                f"{problem.dimension}-dimensional cells"
+            )
+        damping, diffusion = problem.laws.damping, problem.laws.diffusion
+        xi, weights = cell_quadrature(points, cells, cell, order)
+        values = damping.value(xi.reshape(-1, problem.dimension)).reshape(weights.shape)
+        missing = 1 - float(np.sum(weights * values)) / damping.integral
+        if missing < -MAX_MISSING:
+            raise InputError(
+                f"it holds {100 * (1 - missing):.3g} % of the frequencies that [density] draws, so its cells overlap "
+                "or are too coarse for the density; repair or refine them"
+            )
+        check_coverage(problem, missing)
+        if settings.operator == "local":
+            values = values + diffusion.value(xi.reshape(-1, problem.dimension)).reshape(weights.shape)
+            cells = cells[(values > 0).any(axis=1)]
+            used, cells = np.unique(cells, return_inverse=True)
+            points, cells = points[used], cells.reshape(-1, cells.shape[-1])
+    except OSError as failure:
+        raise InputError(f"[mesh] path = {path!r}: not readable: {failure}") from failure
+    except InputError as failure:
+        raise InputError(f"[mesh] path = {path!r}: {failure}") from failure
+    return FilePlan(path, points, cells, cell.name, order, settings.degree, missing)
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, _modified: int) -> tuple[np.ndarray, np.ndarray, CellType, int]:
+    """Points (n, d), cells (c, k) in Basix's order, cell type and order."""
+    mesh = read_mesh(path)
+    kind = _highest_cells(mesh)
+    cell, order = SUPPORTED[kind]
+    cells = np.concatenate([block.data for block in mesh.cells if block.type == kind]).astype(np.int64)
+    invalid = ((cells < 0) | (cells >= len(mesh.points))).any(axis=1)
+    if invalid.any():
+        raise InputError(
+            f"cell {invalid.argmax()} has the points {cells[invalid.argmax()].tolist()}, but there are only "
+            f"{len(mesh.points)}, counted from 0; write the file again"
+        )
+    used, cells = np.unique(cells, return_inverse=True)
+    cells = cells.reshape(-1, equispaced_element(cell, order).dim)
+    points = _flat_points(mesh.points[used], cell.dimension)
+    _check_distinct(points)
+    if len(np.unique(np.sort(cells, axis=1), axis=0)) < len(cells):
+        raise InputError("it contains a cell twice; write each cell once")
+    cells = cells[:, basix_from_vtk(cell, order)]
+    cell_quadrature(points, cells, cell, order)
+    check_conforming(points, cells, equispaced_element(cell, order))
+    return points, cells, cell, order
+
+
+def _highest_cells(mesh) -> str:  # type: ignore[no-untyped-def]  # meshio has no types
+    """meshio's name of the cells of the highest dimension, which must be of one supported type."""
+    dimensions = {
+        block.type: DIMENSIONS.get(block.type.rstrip("0123456789")) for block in mesh.cells if len(block.data)
+    }
+    highest = max((d for d in dimensions.values() if d is not None), default=0)
+    kinds = {kind for kind, dimension in dimensions.items() if dimension in (highest, None)}
+    if highest == 0:
+        raise InputError(
+            "it has no cells; give a mesh of intervals, triangles, quadrilaterals, tetrahedra or hexahedra"
+        )
+    if len(kinds) > 1 or not kinds <= SUPPORTED.keys():
+        found = ", ".join(sorted(dimensions if len(kinds) > 1 else kinds))
+        raise InputError(f"its cells are {found}; all must be of one type, of order 1 or 2: {', '.join(SUPPORTED)}")
+    return kinds.pop()
+
+
+def _flat_points(points: np.ndarray, dimension: int) -> np.ndarray:
+    """The first `dimension` coordinates; the others must be 0."""
+    embedded = np.zeros((len(points), 3))
+    embedded[:, : points.shape[1]] = points
+    if not np.isfinite(embedded).all():
+        raise InputError("a coordinate is NaN or infinite; write the mesh again")
+    if np.abs(embedded[:, dimension:]).max(initial=0) > RTOL * np.abs(embedded).max():
+        raise InputError(
+            f"its {dimension}-dimensional cells do not lie in the first {dimension} axes; set the other coordinates "
+            "to 0"
+        )
+    return np.ascontiguousarray(embedded[:, :dimension])
+
+
+def _check_distinct(points: np.ndarray) -> None:
+    ordered = points[order := canonical_order(points)]
+    same = (np.abs(np.diff(ordered, axis=0)) <= RTOL * np.abs(points).max()).all(axis=1)
+    if same.any():
+        first = int(same.argmax())
+        raise InputError(
+            f"points {order[first]} and {order[first + 1]} lie at the same place {ordered[first].tolist()}, and cells "
+            "that touch there are not joined; merge duplicate points"
+        )
+
+
+def cell_quadrature(points: np.ndarray, cells: np.ndarray, cell: CellType, order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Quadrature points (c, q, d) and weights (c, q) on the cells. Raises InputError for cells turned inside out."""
+    element = equispaced_element(cell, order)
+    reference, weights = basix.make_quadrature(element.cell_type, QUADRATURE_DEGREE)
+    basis, *derivatives = np.asarray(element.tabulate(1, np.asarray(reference)))[..., 0]
+    nodes = points[cells]
+    jacobian = np.linalg.det(np.stack([derivative @ nodes for derivative in derivatives], axis=-1))
+    sign = np.sign(jacobian[0, 0])
+    invalid = (jacobian * sign <= 1e-12 * np.abs(jacobian).max()).any(axis=1)
+    if invalid.any():
+        first = int(invalid.argmax())
+        raise InputError(
+            f"{np.count_nonzero(invalid)} of {len(cells)} cells are flat, folded, or turned against the first one, "
+            f"such as cell {first} near {nodes[first].mean(axis=0).round(6).tolist()}; orient all cells alike"
+        )
+    return basis @ nodes, np.abs(jacobian) * np.asarray(weights)

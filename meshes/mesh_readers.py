@@ -1,0 +1,72 @@
+"""Mesh files, read by meshio.
+
+Gmsh reads .msh files, in a process of its own, since a damaged file can crash the process.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+from freqbias.errors import InputError
+
+GMSH_SECONDS = 300  # time limit
+MPI_VARIABLES = ("PMI", "PMIX", "MPI", "HYDRA", "OMPI")
+
+
+def read_mesh(path: Path):  # type: ignore[no-untyped-def]  # meshio has no types
+    """The meshio.Mesh of a file. Raises InputError if it cannot be read."""
+    return _through_gmsh(path) if path.suffix == ".msh" else _through_meshio(path)
+
+
+def _through_meshio(path: Path):  # type: ignore[no-untyped-def]
+    import meshio
+
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as printed, _wide_terminal():
+            return meshio.read(path)
+    except (Exception, SystemExit) as failure:  # meshio prints and raises SystemExit where it has no reader
+        reason = " ".join(printed.getvalue().split()) if isinstance(failure, SystemExit) else str(failure)
+        raise InputError(
+            f"meshio cannot read it ({reason or type(failure).__name__}); write it again as .vtu, .msh or .xdmf"
+        ) from None
+
+
+@contextmanager
+def _wide_terminal() -> Iterator[None]:
+    """Keep rich, which meshio prints with, from breaking lines at COLUMNS, even inside a path."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(2**16)
+    try:
+        yield
+    finally:
+        os.environ.pop("COLUMNS")
+        os.environ.update({} if before is None else {"COLUMNS": before})
+
+
+def _through_gmsh(path: Path):  # type: ignore[no-untyped-def]
+    """Gmsh converts the .msh file to .vtk, in a process that knows nothing of MPI."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(MPI_VARIABLES)}
+    with tempfile.TemporaryDirectory() as folder:
+        converted = Path(folder) / "mesh.vtk"
+        script = Path(__file__).with_name("gmsh_process.py")
+        command = [sys.executable, "-P", str(script), str(path.absolute()), str(converted)]
+        try:
+            done = subprocess.run(  # noqa: S603  # our own module
+                command, capture_output=True, text=True, timeout=GMSH_SECONDS, env=environment, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise InputError(
+                f"Gmsh did not read it within {GMSH_SECONDS} s; write it again, or give a .vtu file"
+            ) from None
+        if done.returncode == -signal.SIGTERM:
+            raise KeyboardInterrupt  # the signal went to all our processes
+        if done.returncode or not converted.is_file():
+            reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            raise InputError(f"Gmsh cannot read it ({reason}); write it again with Gmsh, or give a .vtu file")
+        return _through_meshio(converted)

@@ -1,0 +1,36 @@
+"""Units and long names of the variables in all result files."""
+
+import re
+
+DATA = "unit of the data"
+VARIABLES = {  # pattern of the name: units, long name. {length} is the unit of x; {1}, {2} are the pattern's groups
+    "time": ("gradient-flow time", "time"),
+    "position": ("{length}", "position of a sample"),
+    "held_out_position": ("{length}", "position of a held-out sample"),
+    "error": (DATA, "error of the network on a sample, f - f*"),
+    "held_out_error": (DATA, "error of the network on a held-out sample, f - f*"),
+    "sample_error": (DATA, "error of the finite-element solution on a sample"),
+    "loss": (f"({DATA})^2", "half the mean squared error, summed over channels"),
+    "held_out_loss": (f"({DATA})^2", "half the mean squared error on held-out samples, summed over channels"),
+    "frequency": ("cycles/{length}", "frequency of a node"),
+    "nyquist": ("cycles/{length}", "Nyquist frequency of the samples"),
+    "cells": ("1", "nodes of a cell"),
+    "theory": ("1/time", "learning rate of the local operator as sigma_a -> 0"),
+    "kappa_(.+)_(mean|fit)": ("1/time", "{2} of the learning rate over the window, {1}"),
+    "kappa_(.+)_standard_error": ("1/time", "standard error of the fitted learning rate, {1}"),
+    "kappa_(.+)": ("1/time", "learning rate between two output times, {1}"),
+    "error_(real|imag)": (DATA, "spectrum of the error, {1} part"),
+    "(.+)_(real|imag)": (DATA, "spectrum of the error, {1}, {2} part"),
+}
+
+
+def describe_variable(name: str, unit: str = "") -> dict[str, str]:
+    """The attributes `units` and `long_name` of a variable in a result file; unit: of x.
+
+    Raises ValueError for a name that has no entry.
+    """
+    for pattern, words in VARIABLES.items():
+        if found := re.fullmatch(pattern, name):
+            units, long_name = (text.format(name, *found.groups(), length=unit or "unit length") for text in words)
+            return {"units": units, "long_name": long_name}
+    raise ValueError(f"{name}: this variable has no units and long name yet; add it to {__name__}")

@@ -1,0 +1,185 @@
+"""The folders of one stage: which state they are in, and the moves between these states.
+
+    <root>/<stage>/             a finished stage, with its manifest.json
+    <root>/<stage>.partial/     an unfinished stage, which --resume continues
+    <root>/.<stage>.lock        exists while a process works on the stage
+    <root>/.<stage>.old         the earlier result, for the instant in which a new one replaces it
+    <root>/.<stage>.trash       an unfinished result that is being deleted
+
+A reader of `<root>/<stage>/` sees the earlier result until the new one is complete.
+"""
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from freqbias.errors import UsageError
+from freqbias.runtime.files import FileLock, sha256_of, writable
+from freqbias.runtime.keys import canonical, changed_keys, key_hash
+from freqbias.runtime.manifest import CHECKPOINTS, FORMAT_VERSION, MANIFEST, UNFINISHED, publish, write_json
+
+State = Literal["new", "unfinished", "finished"]
+
+_STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_PUBLISH_TIMEOUT = 5.0  # seconds that a living process needs at most from its manifest to its last rename
+
+
+class StageFolders:
+    """The folders of one stage below `root`. Raises ValueError for a name that is no plain word."""
+
+    def __init__(self, root: Path, stage: str) -> None:
+        if not _STAGE_NAME.fullmatch(stage):
+            raise ValueError(f"{stage!r} cannot name a stage: use letters, digits, '_' and '-'")
+        self.root, self.stage = root, stage
+        self.final, self.partial = root / stage, root / f"{stage}.partial"
+        self._old, self._trash = root / f".{stage}.old", root / f".{stage}.trash"
+
+    def new_lock(self) -> FileLock:
+        """The lock on the stage, not yet acquired."""
+        return FileLock(self.root / f".{self.stage}.lock")
+
+    def acquire(self, lock: FileLock) -> None:
+        if not lock.acquire():
+            self.raise_locked(lock)
+
+    def raise_locked(self, lock: FileLock) -> NoReturn:
+        raise UsageError(f"process {lock.owner()} is working on {self.final}: wait for it to end, or stop it")
+
+    @property
+    def is_finished(self) -> bool:
+        return (self.final / MANIFEST).is_file()
+
+    @property
+    def _published_halfway(self) -> bool:
+        """True if a process was killed between the manifest and the last rename; `repair` completes that."""
+        return (self.partial / MANIFEST).is_file()
+
+    def state(self, keys: Mapping[str, Any], *, resume: bool, overwrite: bool) -> State:
+        """The state in which `Store.open` finds the stage. Reads only. Raises UsageError if it must not be opened."""
+        complete = self._published_halfway
+        unfinished = (self.partial / UNFINISHED).is_file() and not complete
+        finished = complete or self.is_finished
+        for folder, ours in ((self.final, MANIFEST), (self.partial, MANIFEST if complete else UNFINISHED)):
+            if not (folder / ours).is_file() and _has_visible_files(folder):
+                raise UsageError(f"{folder} is not a result of freqbias: move it away or choose another --out")
+        if overwrite:
+            return "new"
+        if finished and not resume:
+            raise UsageError(
+                f"{self.final} holds a finished result: keep it with --resume, or compute it again with --overwrite"
+            )
+        if unfinished and not resume:
+            raise UsageError(
+                f"{self.partial} holds an unfinished result: continue it with --resume, or start again with --overwrite"
+            )
+        if unfinished:
+            saved = self.read_json(self.partial / UNFINISHED)
+            _check_keys(self.partial, saved["keys"], keys, allowed=saved.get("may_change", ()))
+            return "unfinished"
+        if finished:
+            folder = self.partial if complete else self.final
+            self._verify(folder, self.read_json(folder / MANIFEST), keys)
+            return "finished"
+        return "new"
+
+    def prepare(self, keys: Mapping[str, Any], state: State) -> Path:
+        """The partial folder, ready for work: empty if new, otherwise with its checkpoints but no temporary files.
+
+        Records the present keys, and no allowed changes any more (`Stage.allow_changes`).
+        """
+        if state == "new":
+            shutil.rmtree(self._trash, ignore_errors=True)
+            if self.partial.exists():  # renamed first: a half-deleted folder would look like the user's own
+                self.partial.replace(self._trash)
+                shutil.rmtree(self._trash, ignore_errors=True)
+            self.partial.mkdir()
+        content = {"format_version": FORMAT_VERSION, "keys": canonical(keys), "key_hash": key_hash(keys)}
+        write_json(self.partial / UNFINISHED, content)
+        for leftover in [*self.partial.glob(".*"), *self.partial.glob(f"{CHECKPOINTS}/.*")]:
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        return self.partial
+
+    def repair(self) -> None:
+        """Complete a publication that was killed: a partial folder with a manifest is a finished result."""
+        with writable(self.root):
+            if not (self._old.exists() or self._published_halfway):
+                return
+            lock = self.new_lock()
+            deadline = time.monotonic() + _PUBLISH_TIMEOUT
+            while not lock.acquire():
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(0.05)
+            try:
+                if self._published_halfway:
+                    publish(self.partial)
+                elif self._old.exists() and not self.final.exists():
+                    self._old.replace(self.final)
+                shutil.rmtree(self._old, ignore_errors=True)
+            finally:
+                lock.release()
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest of the finished stage. Raises UsageError if there is none or it cannot be read."""
+        with suppress(UsageError):  # in a read-only folder the earlier result counts
+            self.repair()
+        if self.is_finished:
+            return self.read_json(self.final / MANIFEST)
+        if (self.partial / UNFINISHED).is_file():
+            raise UsageError(
+                f"the {self.stage} result in {self.partial} is unfinished: continue it with "
+                f"`freqbias {self.stage} RUN.toml --resume`"
+            )
+        raise UsageError(
+            f"there is no {self.stage} result in {self.root}: compute it first with `freqbias {self.stage} RUN.toml`"
+        )
+
+    def verify(self, keys: Mapping[str, Any] | None = None) -> Path:
+        """The final folder, after a check of every file against its SHA-256 and of the keys, if given."""
+        manifest = self.manifest()
+        self._verify(self.final, manifest, manifest["keys"] if keys is None else keys)
+        return self.final
+
+    def _verify(self, folder: Path, manifest: Mapping[str, Any], keys: Mapping[str, Any]) -> None:
+        _check_keys(folder, manifest["keys"], keys)
+        for name, expected in manifest["files"].items():
+            path = folder / name
+            if not path.is_file() or path.stat().st_size != expected["size"] or sha256_of(path) != expected["sha256"]:
+                found = "has changed since it was written" if path.exists() else "is missing"
+                raise UsageError(f"{path} {found}: compute it again with `freqbias {self.stage} RUN.toml --overwrite`")
+
+    def read_json(self, path: Path) -> dict[str, Any]:
+        """The content of a file that `write_json` wrote. Raises UsageError if it is damaged or of another format."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            version = content["format_version"]
+        except (ValueError, KeyError, TypeError):
+            raise UsageError(
+                f"{path} is damaged: compute it again with `freqbias {self.stage} RUN.toml --overwrite`"
+            ) from None
+        if version != FORMAT_VERSION:
+            raise UsageError(
+                f"{path} has format_version {version}, but this freqbias reads {FORMAT_VERSION}: use the version of "
+                "freqbias that wrote it"
+            )
+        return content
+
+
+def _check_keys(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any], *, allowed: Collection[str] = ()) -> None:
+    changes = [change for change in changed_keys(old, new) if change.partition(":")[0] not in allowed]
+    if changes:
+        raise UsageError(
+            f"{folder} was computed with other keys ({'; '.join(changes)}): "
+            "set them back, choose another --out, or compute it again with --overwrite"
+        )
+
+
+def _has_visible_files(folder: Path) -> bool:
+    if folder.is_dir():
+        return any(not path.name.startswith(".") for path in folder.iterdir())
+    return folder.exists()

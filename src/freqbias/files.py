@@ -1,0 +1,94 @@
+"""From files to Python: `load` for run files, `open` for results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from freqbias import problem
+from freqbias.errors import UsageError
+from freqbias.runtime import Store
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FILES = {  # the netCDF files of each stage, by the node of the tree
+    "pde": "pde/spectrum.nc",
+    "nn": "nn/error.nc",
+    "ntk": "ntk/*.nc",
+    "compare": "compare/spectra.nc",
+    "kappa": "kappa/kappa.nc",
+}
+
+
+def load(path: Path | str) -> problem.Problem:
+    """The problem that a run file states. Raises InputError, which names the key, the value and the remedy."""
+    return problem.build(problem.load(Path(path)))
+
+
+def open(folder: Path | str) -> xr.DataTree:
+    """The results in a folder, such as out/NAME: a tree with a node for each finished stage.
+
+    pde             v (time, channel, node), complex, the spectrum of the error; loss (time)
+    nn              error (time, channel, sample), loss (time), and the same of held-out samples
+    ntk/KERNEL      the same as predicted by a kernel
+    compare         pde, nn and predictions (time, channel, node), complex; metrics (time)
+    kappa           frequency learning rates
+
+    Every variable has `units` and a `long_name`. In one dimension `frequency` and `position` are indexes:
+    `tree["pde"].v.sel(frequency=3.0, method="nearest")`. In more they have the dimensions (node, axis), (sample, axis).
+
+    Raises UsageError if the folder has no finished stage, or a file is damaged.
+    """
+    import xarray as xr
+
+    store = Store(Path(folder))
+    if not store.root.is_dir():
+        raise UsageError(f"{store.root}: no such folder; give the folder that `freqbias run` wrote, such as out/NAME")
+    nodes: dict[str, xr.Dataset] = {}
+    for stage, pattern in FILES.items():
+        if not (store.root / stage / "manifest.json").is_file():
+            continue
+        store.verify(stage)
+        paths = sorted(store.root.glob(pattern))
+        for path in paths:
+            nodes[stage if "*" not in pattern else f"{stage}/{path.stem}"] = _dataset(path)
+    if not nodes:
+        raise UsageError(f"{store.root} holds no finished stage; `freqbias run RUN.toml` makes them")
+    if "compare" in nodes:
+        nodes["compare"] = nodes["compare"].merge(_metrics(store.root / "compare" / "metrics.csv"))
+    return xr.DataTree.from_dict(nodes, name=store.root.name)
+
+
+def _dataset(path: Path) -> xr.Dataset:
+    import xarray as xr
+
+    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
+        data = file.load()
+    for name in [str(name).removesuffix("_real") for name in data.data_vars if str(name).endswith("_real")]:
+        parts = [data[f"{name}_{part}"] for part in ("real", "imag")]
+        attributes = {"units": parts[0].attrs["units"], "long_name": parts[0].attrs["long_name"].rpartition(",")[0]}
+        values = (parts[0] + 1j * parts[1]).assign_attrs(attributes)
+        data = data.drop_vars([part.name for part in parts]).assign({"v" if name == "error" else name: values})
+    for name in ("frequency", "position", "held_out_position"):
+        if name in data:
+            if data.sizes["axis"] == 1:
+                data[name] = data[name].isel(axis=0)
+                data = data.set_coords(name).set_xindex(name)
+            else:
+                data = data.set_coords(name)
+    return data
+
+
+def _metrics(path: Path) -> xr.Dataset:
+    import xarray as xr
+
+    table = np.atleast_1d(np.genfromtxt(path, delimiter=",", names=True))
+    units = {"loss": "(unit of the data)^2", "norm": "unit of the data"}
+    data = xr.Dataset({name: ("time", table[name]) for name in table.dtype.names or () if name != "time"})
+    for name, column in data.items():
+        kind, _, _ = str(name).partition("_")
+        column.attrs = {"units": units.get(kind, "1"), "long_name": str(name).replace("_", " ")}
+    return data

@@ -1,0 +1,93 @@
+"""`freqbias.load` and `freqbias.open`: from files to Python."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import freqbias
+from freqbias.problem import Spectrum, build
+from freqbias.runtime import Store
+from tests.compare.build import fabricated, problem_2d
+from tests.compare.test_stage import RUN, compare_stage, put
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A result folder with the stages pde, nn, ntk and compare."""
+    store = Store(tmp_path_factory.mktemp("results") / "small")
+    spectrum, history = fabricated(build(RUN), cells=(32,))
+    put(store, "pde", "spectrum.nc", replace(spectrum, attributes={"unit": "m"}))
+    put(store, "nn", "error.nc", replace(history, error=1.1 * history.error))
+    put(store, "ntk", "infinite-width.nc", history)
+    compare_stage(store)
+    return store.root
+
+
+@pytest.fixture(scope="module")
+def tree(folder):
+    return freqbias.open(folder)
+
+
+def test_load_states_the_problem(folder):
+    problem = freqbias.load(folder / "run.toml")
+    np.testing.assert_array_equal(problem.times, [0.0, 1.0, 5.0])
+    assert repr(problem) == "Problem('run': 64 samples in 1-D, Gaussian, depth 2, width 100, 3 times to t = 5)"
+
+
+def test_tree_has_a_node_for_each_stage(tree):
+    assert {node.path for node in tree.leaves} == {"/pde", "/nn", "/ntk/infinite-width", "/compare"}
+
+
+def test_spectrum_is_complex(tree, folder):
+    v = tree["pde"].v
+    assert v.dims == ("time", "channel", "node")
+    np.testing.assert_array_equal(v, Spectrum.load(folder / "pde" / "spectrum.nc").error)
+    np.testing.assert_allclose(tree["compare"].nn, 1.1 * v, rtol=1e-9, atol=1e-12)
+
+
+def test_frequency_is_an_index_in_one_dimension(tree):
+    pde = tree["pde"]
+    node = int(np.abs(pde.frequency.values - 3.0).argmin())
+    np.testing.assert_array_equal(pde.v.sel(frequency=3.0, method="nearest"), pde.v.isel(node=node))
+    assert tree["nn"].error.sel(position=0.1, time=5.0, method="nearest").shape == (1,)
+
+
+def test_metrics_are_those_of_the_table(tree):
+    np.testing.assert_allclose(tree["compare"].relative_l2_error, 0.1 / 1.1, rtol=1e-9)
+
+
+def test_every_variable_has_units_and_a_long_name(tree):
+    variables = [(node.path, name, each) for node in tree.leaves for name, each in node.variables.items()]
+    assert [(path, name) for path, name, each in variables if not each.attrs.keys() >= {"units", "long_name"}] == []
+    assert tree["pde"].frequency.attrs["units"] == "cycles/m"
+
+
+def test_frequencies_stay_vectors_in_two_dimensions(tmp_path):
+    spectrum, _ = fabricated(problem_2d())
+    put(Store(tmp_path), "pde", "spectrum.nc", spectrum)
+    frequency = freqbias.open(tmp_path)["pde"].frequency
+    assert frequency.dims == ("node", "axis")
+    np.testing.assert_array_equal(frequency, spectrum.frequency)
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    spectrum, _ = fabricated(build(RUN), cells=(32,))
+    put(Store(tmp_path), "pde", "spectrum.nc", spectrum)
+    path = tmp_path / "pde" / "spectrum.nc"
+    path.write_bytes(path.read_bytes()[:-8] + b"\0" * 8)
+    with pytest.raises(freqbias.UsageError, match=r"spectrum\.nc"):
+        freqbias.open(tmp_path)
+
+
+def test_a_folder_without_results_is_refused(tmp_path):
+    with pytest.raises(freqbias.UsageError, match="no finished stage"):
+        freqbias.open(tmp_path)
+    with pytest.raises(freqbias.UsageError, match="no such folder"):
+        freqbias.open(tmp_path / "absent")
+
+
+def test_records_have_short_reprs():
+    spectrum, history = fabricated(build(RUN), cells=(32,))
+    assert repr(spectrum) == "Spectrum(3 times to t = 5, 1 channel, 129 nodes in 1-D, interval cells of degree 4)"
+    assert repr(history).startswith("ErrorHistory(3 times to t = 5, 1 channel, 64 samples in 1-D, loss 0.")
