@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -73,7 +74,7 @@ def run_program(text: str, arguments: list[str]) -> Said:
 
 
 def perform(request: dict[str, Any]) -> list[Said]:
-    here = os.getcwd()
+    here = Path.cwd()
     try:
         if "program" in request:
             return [run_program(request["program"], request["arguments"])]

@@ -60,7 +60,7 @@ class Resident:
     """An mpirun whose processes stay and do what they are sent (`tests.batch`)."""
 
     def __init__(self, ranks: int) -> None:
-        self._errors = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (as long as the processes)
         self._process = subprocess.Popen(
             command("-m", "tests.batch", ranks=ranks),
             stdin=subprocess.PIPE,

@@ -18,7 +18,6 @@ from tests.bad_input.driver import attempt
 from tests.bad_input.ranges import OUT_OF_RANGE
 from tests.bad_input.table import DATA, Case, cases, write
 from tests.batch import APP
-from tests.batch import attempt as attempt_command
 from tests.launch import MPIRUN, ROOT, environment, run_all, run_together
 from tests.problem.run_files import every_key, table
 
@@ -152,7 +151,7 @@ def test_as_users_start_it(folder, ranks, program, name):
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, tmp_path_factory, ranks):
+def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, ranks):
     from freqbias import problem
     from freqbias.pde.stage import run_pde
     from freqbias.runtime import StopRequest, Store
@@ -164,11 +163,7 @@ def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, tmp_path_fac
     faults = {"garbage.npy": "not a netCDF file", "none.nc": "no such file"}
     command = ["compare", tmp_path / "own.toml", "--out", tmp_path / "out", "--error"]
     commands = [[*command, folder / DATA / name] for name in faults]
-    if ranks == 1:
-        outcomes = [attempt_command(*each) for each in commands]
-    else:
-        outcomes = run_all(commands, ranks=ranks)
-    for (name, expected), done in zip(faults.items(), outcomes, strict=True):
+    for (name, expected), done in zip(faults.items(), run_all(commands, ranks=ranks), strict=True):
         case = Case("errors of one's own", None, (name, expected))
         check(case, {"code": done.returncode, "err": done.stderr, "out": done.stdout})
     assert content(tmp_path) == before
