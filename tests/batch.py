@@ -1,7 +1,7 @@
-"""Several commands one after another in the same processes, since a start costs seconds: what `tests.launch.run_all`
-starts.
+"""Commands and programs in this process; under mpirun, the processes that stay (`tests.launch.Resident`).
 
-mpirun -n 2 python -m tests.batch COMMANDS.json REPORT.json
+Each line of the standard input is a request: {"commands": [[word, ...], ...]} or {"program": text, "arguments": [...]}.
+The answer is one line with exit code, output and errors of each, by rank. The processes sleep in between.
 """
 
 import contextlib
@@ -9,17 +9,22 @@ import gc
 import io
 import json
 import logging
+import os
+import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import typer
 
 from freqbias.compare.commands import build_app
-from freqbias.runtime import exit_code_of, world
+from freqbias.runtime import exit_code_of, on_root, world
 from freqbias.runtime.commandline import invoke
-from tests.launch import Said
+from tests.launch import ANSWER, Said
 
 APP = build_app()
 typer.main.get_command = cache(typer.main.get_command)  # it takes longer than all else together, some 500 times
@@ -49,11 +54,41 @@ def attempt(*arguments: object) -> Said:
     return Said(code, out.getvalue(), err.getvalue())
 
 
+def run_program(text: str, arguments: list[str]) -> Said:
+    """A program in this process: exit code, and what was printed."""
+    with (
+        patch.object(sys, "argv", ["-c", *arguments]),
+        logger_as_it_was(),
+        contextlib.redirect_stderr(io.StringIO()) as err,
+        contextlib.redirect_stdout(io.StringIO()) as out,
+    ):
+        code = 0
+        try:
+            exec(compile(text, "program", "exec"), {"__name__": "__main__"})  # noqa: S102  (our own)
+        except SystemExit as ending:
+            code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+        except Exception:
+            traceback.print_exc()
+            code = 1
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def perform(request: dict[str, Any]) -> list[Said]:
+    here = Path.cwd()
+    try:
+        if "program" in request:
+            return [run_program(request["program"], request["arguments"])]
+        return [attempt(*arguments) for arguments in request["commands"]]
+    finally:
+        os.chdir(here)
+        signal.alarm(0)  # where one rank alone failed, it would soon end this process (runtime/exit_codes.py)
+
+
 def main() -> None:
-    commands, report = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
-    ranks = world().gather([attempt(*arguments) for arguments in commands])
-    if ranks is not None:
-        report.write_text(json.dumps(ranks))
+    while request := on_root(sys.stdin.readline):
+        answers = world().gather(perform(json.loads(request)))
+        if answers is not None:
+            print(ANSWER + json.dumps(answers), flush=True)
 
 
 if __name__ == "__main__":

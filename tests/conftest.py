@@ -1,6 +1,7 @@
 """Settings of all tests."""
 
 import os
+import sys
 from collections import Counter
 
 import pytest
@@ -8,6 +9,10 @@ from hypothesis import settings
 
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # before NumPy and torch start theirs, which wait spinning
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
+
+# Many tests start processes, and without bytecode each would compile torch anew: 5 s in place of 2.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The same examples every time, and no deadline: machines are shared, and a first call may import.
 settings.register_profile("freqbias", deadline=None, derandomize=True, max_examples=50)

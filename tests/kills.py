@@ -10,15 +10,11 @@ on the same number of ranks, otherwise to rounding. One job runs at a time; all 
 """
 
 import argparse
-import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -36,7 +32,7 @@ INTEGRATORS = get_args(Pde.model_fields["integrator"].annotation)
 TRAINING_KEYS = {"sgd": {"training_keys": "batch = 20"}, "adam": {"training_step": 0.001, "end": 1.0}}
 TRAININGS = get_args(Training.model_fields["integrator"].annotation)
 OPERATORS = get_args(Pde.model_fields["operator"].annotation)
-STEPS = {"crank-nicolson": 0.25, "backward-euler": 0.25}
+STEPS = {"crank-nicolson": 0.5, "backward-euler": 0.5}
 RANKS = (1, 2, 3)
 IN_START_UP = 0.2  # fraction of kills before the first file is written
 ROUNDING = 1e-8  # relative to the start: conjugate gradients stop within their tolerance, depending on the partition
@@ -99,7 +95,7 @@ class Bench:
         else:
             self._wait(process, out, job)
             time.sleep(self.random.uniform(0.0, work))
-        kill(process.pid)
+        launch.kill(process.pid)
         process.communicate()
         phase = phase_of(out, job)
         resumed_on = self.random.choice(RANKS) if job.stage == "pde" else ranks
@@ -183,29 +179,6 @@ def phase_of(out: Path, job: Job) -> str:
         return "end" if (out / job.stage).exists() else "start-up"
     written = [path for path in partial.iterdir() if path.name not in ("unfinished.json", "parts", ".tmp")]
     return "writing" if written or any((partial / ".tmp").glob("*")) else "steps"
-
-
-def kill(pid: int) -> None:
-    """SIGKILL for a process and all its descendants; under mpirun these are in process groups of their own."""
-    family = [pid, *descendants(pid)]
-    for member in family:
-        with suppress(ProcessLookupError):
-            os.kill(member, signal.SIGKILL)
-    while any(_runs(member) for member in family):
-        time.sleep(0.005)
-
-
-def descendants(pid: int) -> Iterator[int]:
-    with suppress(OSError):
-        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()):
-            yield child
-            yield from descendants(child)
-
-
-def _runs(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
-    return False
 
 
 def main() -> int:

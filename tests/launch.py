@@ -1,15 +1,27 @@
-"""Start programs as a user does: real processes, alone or under the mpirun beside this Python."""
+"""Start programs as a user does: real processes, alone or under the mpirun beside this Python.
 
+A start costs seconds. `run_all` and `run_together` send work to processes that are started once and stay: use them
+unless the start, a signal, an abort or a launcher is what the test is about.
+"""
+
+import atexit
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 MPIRUN = Path(sys.executable).parent / "mpirun"
+ANSWER = "answer: "
 
 
 class Said(NamedTuple):
@@ -44,18 +56,84 @@ def run(*arguments: object, ranks: int = 1, timeout: float = 120, **extra: str) 
     )
 
 
-def run_all(commands: list[list[object]], folder: Path, *, ranks: int, timeout: float = 300) -> list[Said]:
-    """Run commands of freqbias one after another in the same processes, and return what each came to; folder: for the
-    files of this."""
-    asked, report = folder / f"commands-{ranks}.json", folder / f"report-{ranks}.json"
-    asked.write_text(json.dumps([[*map(str, each)] for each in commands]))
-    done = run("-m", "tests.batch", asked, report, ranks=ranks, timeout=timeout)
-    assert done.returncode == 0, done.stderr
-    by_rank = json.loads(report.read_text())
-    return [
-        Said(each[0][0], "".join(out for _, out, _ in each), "".join(err for _, _, err in each))
-        for each in zip(*by_rank, strict=True)
-    ]
+class Resident:
+    """An mpirun whose processes stay and do what they are sent (`tests.batch`)."""
+
+    def __init__(self, ranks: int) -> None:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (as long as the processes)
+        self._process = subprocess.Popen(
+            command("-m", "tests.batch", ranks=ranks),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env=environment(),
+        )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, request: dict[str, Any], timeout: float) -> list[list[Any]]:
+        """What each rank answers. Raises AssertionError, with all processes ended, if no answer comes in time."""
+        watch = threading.Timer(timeout, kill, (self._process.pid,))
+        watch.start()
+        try:
+            assert self._process.stdin is not None and self._process.stdout is not None
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            for line in self._process.stdout:  # a library may print lines of its own
+                if line.startswith(ANSWER):
+                    return json.loads(line.removeprefix(ANSWER))
+        finally:
+            watch.cancel()
+        kill(self._process.pid)
+        self._errors.seek(0)
+        raise AssertionError(f"no answer within {timeout:g} s: {self._errors.read()}")
+
+    def end(self) -> None:
+        """The end of their input ends the processes."""
+        with suppress(OSError, subprocess.TimeoutExpired):
+            self._process.communicate(timeout=10)
+        if self.alive:
+            kill(self._process.pid)
+
+
+_residents: dict[int, Resident] = {}
+
+
+def resident(ranks: int) -> Resident:
+    """The processes that stay, started at first use, and again if the test before has ended them."""
+    if ranks not in _residents or not _residents[ranks].alive:
+        _residents[ranks] = Resident(ranks)
+        atexit.register(_residents[ranks].end)
+    return _residents[ranks]
+
+
+def run_all(commands: list[list[object]], *, ranks: int, timeout: float = 300) -> list[Said]:
+    """Run commands of freqbias one after another in the processes that stay, or in this one if `ranks` is 1."""
+    from tests.batch import attempt
+
+    if ranks == 1:
+        return [attempt(*each) for each in commands]
+    by_rank = resident(ranks).ask({"commands": [[*map(str, each)] for each in commands]}, timeout)
+    return [_joined(each) for each in zip(*by_rank, strict=True)]
+
+
+def run_together(text: str, *arguments: object, ranks: int, timeout: float = 60) -> Said:
+    """Run an indented program in the processes that stay, or in this one if `ranks` is 1; it must leave no library
+    changed."""
+    from tests.batch import run_program
+
+    if ranks == 1:
+        return run_program(textwrap.dedent(text), [*map(str, arguments)])
+    program = {"program": textwrap.dedent(text), "arguments": [*map(str, arguments)]}
+    return _joined([each for (each,) in resident(ranks).ask(program, timeout)])
+
+
+def _joined(ranks: Any) -> Said:
+    codes, outs, errs = zip(*ranks, strict=True)
+    return Said(max(codes), "".join(outs), "".join(errs))
 
 
 def start(*arguments: object, ranks: int = 1) -> subprocess.Popen[str]:
@@ -83,3 +161,26 @@ def start_code(text: str, *arguments: object, ranks: int = 1) -> subprocess.Pope
     assert process.stdout is not None
     process.stdout.readline()
     return process
+
+
+def kill(pid: int) -> None:
+    """SIGKILL for a process and all its descendants; under mpirun these are in process groups of their own."""
+    family = [pid, *descendants(pid)]
+    for member in family:
+        with suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
+    while any(_runs(member) for member in family):
+        time.sleep(0.005)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    with suppress(OSError):
+        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()):
+            yield child
+            yield from descendants(child)
+
+
+def _runs(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
+    return False

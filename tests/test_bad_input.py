@@ -18,8 +18,7 @@ from tests.bad_input.driver import attempt
 from tests.bad_input.ranges import OUT_OF_RANGE
 from tests.bad_input.table import DATA, Case, cases, write
 from tests.batch import APP
-from tests.batch import attempt as attempt_command
-from tests.launch import MPIRUN, ROOT, environment, run_all
+from tests.launch import MPIRUN, ROOT, environment, run_all, run_together
 from tests.problem.run_files import every_key, table
 
 CASES = cases()
@@ -64,8 +63,7 @@ def serial(folder):
 def parallel(folder, tmp_path_factory):
     """The outcome of each row on each of two ranks."""
     before, report = content(folder), tmp_path_factory.mktemp("report") / "report.json"
-    driver = [str(MPIRUN), "-n", "2", sys.executable, "-m", "tests.bad_input.driver", str(folder), str(report)]
-    done = execute(driver, cwd=ROOT, timeout=300)
+    done = run_together("from tests.bad_input.driver import main; main()", folder, report, ranks=2, timeout=300)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
     assert content(folder) == before
     return json.loads(report.read_text())
@@ -164,7 +162,7 @@ def test_as_a_program(folder, ranks, program, name):
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_faulty_error_files(folder, tmp_path, tmp_path_factory, ranks):
+def test_faulty_error_files(folder, tmp_path, ranks):
     from freqbias import problem
     from freqbias.pde.stage import run_pde
     from freqbias.runtime import StopRequest, Store
@@ -176,11 +174,7 @@ def test_faulty_error_files(folder, tmp_path, tmp_path_factory, ranks):
     faults = {"garbage.npy": "not a netCDF file", "none.nc": "no such file"}
     command = ["compare", tmp_path / "own.toml", "--out", tmp_path / "out", "--error"]
     commands = [[*command, folder / DATA / name] for name in faults]
-    if ranks == 1:
-        outcomes = [attempt_command(*each) for each in commands]
-    else:
-        outcomes = run_all(commands, tmp_path_factory.mktemp("report"), ranks=ranks)
-    for (name, expected), done in zip(faults.items(), outcomes, strict=True):
+    for (name, expected), done in zip(faults.items(), run_all(commands, ranks=ranks), strict=True):
         case = Case("faulty error file", None, (name, expected))
         check(case, {"code": done.returncode, "err": done.stderr, "out": done.stdout})
     assert content(tmp_path) == before

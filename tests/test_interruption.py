@@ -6,6 +6,7 @@ What is interrupted are processes as users start them; what only has to come to 
 import os
 import shutil
 import signal
+import threading
 import time
 
 import numpy as np
@@ -16,6 +17,7 @@ from freqbias.errors import StoppedEarly, UsageError
 from tests import launch
 from tests.batch import attempt
 from tests.interrupted import STAGES, assert_same, finished, here, run_text
+from tests.pde.test_stage import stop_at
 
 
 @pytest.fixture(scope="module")
@@ -51,45 +53,78 @@ def kill_worker(process, out, stage):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_stopped_then_killed_then_resumed_is_the_same(stage, ranks, run_file, whole, tmp_path):
-    arguments = ["-m", stage, run_file, "--out", tmp_path]
-    process = launch.start(*arguments, ranks=ranks)
-    wait_for(process, lambda: outputs(tmp_path, stage) >= 3)
+def test_stopped_then_resumed_is_the_same(stage, run_file, whole, tmp_path):
+    """Alone, by a real signal; tests/test_kills.py has the kills."""
+    said = stop_once(lambda: outputs(tmp_path, stage) >= 3, stage, run_file, "--out", tmp_path)
+    assert said.returncode == 75, said.stderr
+    assert said.stderr.count("--resume") == 1
+    assert 3 <= outputs(tmp_path, stage) < 40
+    here(stage, run_file, "--out", tmp_path, "--resume")
+    assert_same(tmp_path, whole, stage)
+
+
+def stop_once(there, *arguments):
+    """Run a command here, and send this process SIGTERM as soon as there is what `there` looks for."""
+
+    def watch():
+        while not there() and not ended.is_set():
+            time.sleep(0.005)
+        if not ended.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    ended, watcher = threading.Event(), threading.Thread(target=watch)
+    old = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a signal that comes late must not end the tests
+    watcher.start()
+    try:
+        return attempt(*arguments)
+    finally:
+        ended.set()
+        watcher.join()
+        signal.signal(signal.SIGTERM, old)
+
+
+def stopped_on_two_ranks(stage, run_file, out):
+    """The command, as users start it, once mpirun has passed SIGTERM on to both ranks."""
+    arguments = ["-m", f"freqbias.{stage}", run_file, "--out", out]
+    process = launch.start(*arguments, ranks=2)
+    wait_for(process, lambda: outputs(out, stage) >= 3)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 75, said
     assert said.count("--resume") == 1
+    return arguments
 
-    reached = outputs(tmp_path, stage)
-    process = launch.start(*arguments, "--resume", ranks=ranks)
-    wait_for(process, lambda: outputs(tmp_path, stage) >= reached + 3)
-    kill_worker(process, tmp_path, stage)
-    assert not (tmp_path / STAGES[stage]).exists(), "a reader sees a complete file or none"
 
-    here(stage, run_file, "--out", tmp_path, "--resume")  # on one rank, whatever it was started on
-    assert_same(tmp_path, whole, stage)
+def test_an_equation_stopped_then_killed_then_resumed_is_the_same(run_file, whole, tmp_path):
+    arguments = stopped_on_two_ranks("pde", run_file, tmp_path)
+    reached = outputs(tmp_path, "pde")
+    process = launch.start(*arguments, "--resume", ranks=2)
+    wait_for(process, lambda: outputs(tmp_path, "pde") >= reached + 3)
+    kill_worker(process, tmp_path, "pde")
+    assert not (tmp_path / STAGES["pde"]).exists(), "a reader sees a complete file or none"
+    here("pde", run_file, "--out", tmp_path, "--resume")  # on one rank, whatever it was started on
+    assert_same(tmp_path, whole, "pde")
+
+
+def test_a_training_stopped_beside_a_sleeping_rank_is_the_same(run_file, whole, tmp_path):
+    stopped_on_two_ranks("nn", run_file, tmp_path)
+    here("nn", run_file, "--out", tmp_path, "--resume")
+    assert_same(tmp_path, whole, "nn")
 
 
 @pytest.mark.parametrize("operator", ["local", "data"])
 def test_each_start_may_have_another_number_of_ranks(operator, tmp_path):
-    path = tmp_path / "ranks.toml"
-    path.write_text(run_text(operator=operator, step=0.1))
+    path, out = tmp_path / "ranks.toml", tmp_path / "out"
+    path.write_text(run_text(operator=operator, step=0.5, end=12.0, outputs=12))
     here("pde", path, "--out", tmp_path / "whole")
-    arguments, reached = ["-m", "freqbias.pde", path, "--out", tmp_path / "out", "--resume"], 0
-    for ranks in (1, 2):
-        process = launch.start(*arguments, ranks=ranks)
-        wait_for(process, lambda: outputs(tmp_path / "out", "pde") >= reached + 3)  # noqa: B023
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
-        assert process.returncode in (75, 0), said  # 0: it came to its end before the signal reached it
-        reached = outputs(tmp_path / "out", "pde")
-        assert ranks == 1 or "continuing after t = " in said, said
-        if process.returncode == 0:
-            break
-    done = launch.run(*arguments, ranks=3)
-    assert done.returncode == 0, done.stderr
-    assert_same(tmp_path / "out", tmp_path / "whole", "pde", atol=1e-8)  # conjugate gradients stop within theirs
+    before = 0
+    for ranks in (2, 3):
+        said = stop_at(9, path, out, ranks=ranks)
+        assert ("continuing after t = " in said) == (ranks == 3), said
+        assert outputs(out, "pde") > before
+        before = outputs(out, "pde")
+    here("pde", path, "--out", out, "--resume")
+    assert_same(out, tmp_path / "whole", "pde", atol=1e-8)  # conjugate gradients stop within theirs
 
 
 def test_max_walltime_stops_with_75(run_file, tmp_path):
@@ -124,13 +159,16 @@ def test_finished_results_are_not_overwritten_unasked(run_file, whole):
     assert refused.value.exit_code == 2
 
 
-DRIVER = """
-    import runpy
+FAULTY = """
     import sys
+    from unittest.mock import patch
     from mpi4py import MPI
     from freqbias.pde.local_operator import LocalOperator
+    from freqbias.runtime import exit_code_of
+    from freqbias.runtime.commandline import invoke
+    from tests.batch import APP
 
-    products = 0
+    products, whole = 0, LocalOperator.mass
 
     def broken(self, w):
         global products
@@ -138,24 +176,16 @@ DRIVER = """
         {fault}
         return whole(self, w)
 
-    whole, LocalOperator.mass = LocalOperator.mass, broken
-    sys.argv = ["pde", {path!r}, "--out", {out!r}]
-    runpy.run_module("pde", run_name="__main__")
+    with patch.object(LocalOperator, "mass", broken):
+        sys.exit(exit_code_of(lambda: invoke(APP, "freqbias", ["pde", *sys.argv[1:]])))
 """
-
-
-def faulty_pde(fault, run_file, out, *, ranks):
-    """`python -m freqbias.pde` where the mass matrix has a fault."""
-    text = DRIVER.format(fault=fault, path=str(run_file), out=str(out))
-    return launch.run(*launch.code(text), ranks=ranks, timeout=60)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_a_training_that_diverges_leaves_with_3_and_names_the_step(ranks, run_file, tmp_path):
     path = tmp_path / "unstable.toml"
     path.write_text(run_text(training_step=100.0).replace("end = 50.0", "end = 4000.0"))
-    arguments = [path, "--out", tmp_path / "out"]
-    done = attempt("nn", *arguments) if ranks == 1 else launch.run("-m", "freqbias.nn", *arguments, ranks=ranks)
+    (done,) = launch.run_all([["nn", path, "--out", tmp_path / "out"]], ranks=ranks)
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("error: training diverged at step ") == 1 and "the step is " in done.stderr
     assert "Traceback" not in done.stderr
@@ -164,7 +194,8 @@ def test_a_training_that_diverges_leaves_with_3_and_names_the_step(ranks, run_fi
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_an_equation_that_diverges_leaves_with_3_and_names_the_step(ranks, run_file, tmp_path):
-    done = faulty_pde("if products > 40: return whole(self, w) * float('nan')", run_file, tmp_path / "out", ranks=ranks)
+    program = FAULTY.format(fault="if products > 40: return whole(self, w) * float('nan')")
+    done = launch.run_together(program, run_file, "--out", tmp_path / "out", ranks=ranks)
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("error: step ") == 1 and "the solution is not finite" in done.stderr
     assert "Traceback" not in done.stderr
@@ -172,9 +203,9 @@ def test_an_equation_that_diverges_leaves_with_3_and_names_the_step(ranks, run_f
 
 
 def test_an_exception_on_one_rank_ends_all_and_names_it(run_file, tmp_path):
-    fault = "if MPI.COMM_WORLD.rank == 1: raise ValueError('broken on purpose')"
+    program = FAULTY.format(fault="if MPI.COMM_WORLD.rank == 1: raise ValueError('broken on purpose')")
     begin = time.monotonic()
-    done = faulty_pde(fault, run_file, tmp_path / "out", ranks=2)
+    done = launch.run_code(program, run_file, "--out", tmp_path / "out", ranks=2)
     assert time.monotonic() - begin < 30
     assert done.returncode != 0
     assert "rank 1" in done.stderr

@@ -11,7 +11,6 @@ from tests.kills import Bench, Job
     ("job", "ranks"),
     [
         (Job("pde", "local", "backward-euler"), 2),
-        (Job("pde", "data", "crank-nicolson"), 1),
         (Job("pde", "data", "lanczos"), 1),
         (Job("nn", "", "rk4"), 1),
     ],

@@ -230,7 +230,7 @@ def test_undefined_rates_have_no_panel(dimension, tmp_path):
 
 def test_view_under_mpirun(tmp_path):
     result(tmp_path / "out", 1)
-    done, again = run_all([["view", tmp_path / "out"]] * 2, tmp_path, ranks=2)
+    done, again = run_all([["view", tmp_path / "out"]] * 2, ranks=2)
     assert done.returncode == 0 and done.stderr.count("wrote") == 1, done.stderr
     assert again.returncode == 2 and again.stderr.count("--overwrite") == 1, again.stderr
     assert not list((tmp_path / "out").glob("*.partial")) and (tmp_path / "out" / "view" / "view.gif").exists()

@@ -144,5 +144,5 @@ def test_two_ranks_agree_with_one():
             each, whole = MassMatrix(mesh, world()).diagonal, MassMatrix(mesh, SerialWorld()).diagonal
             np.testing.assert_allclose(each, whole, rtol=1e-12)
     """
-    done = launch.run(*launch.code(code), ranks=2)
+    done = launch.run_together(code, ranks=2)
     assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ CELLS = 6  # coarse: elsewhere the projection would hardly differ from interpola
 STAGES = """
     import sys
     from pathlib import Path
+    from unittest.mock import patch
     from freqbias.compare.spectra import l2_projection
     from freqbias.compare.stages import run_compare, run_kappa
     from freqbias.problem import build, load
@@ -30,8 +31,6 @@ STAGES = """
             shares.append(len(cells))
             super().__init__(frequency, cells, *how, **more)
 
-    l2_projection.Quadrature = Counted
-
     def main():
         run, store = load(Path(sys.argv[1])), Store(Path(sys.argv[2]))
         with StopRequest() as stop:
@@ -39,7 +38,8 @@ STAGES = """
         run_kappa(run, build(run), store, resume=False, overwrite=False)
         sys.stdout.write(f"{[rank(), *shares]}\\n")
 
-    sys.exit(exit_code_of(main))
+    with patch.object(l2_projection, "Quadrature", Counted):
+        sys.exit(exit_code_of(main))
 """
 
 
@@ -57,7 +57,7 @@ def test_two_ranks_write_what_one_writes(tmp_path, monkeypatch):
         put(store, "nn", "error.nc", replace(history, error=1.1 * history.error), run=RUN)
     compare_stage(alone, RUN)
     run_kappa(RUN, build(RUN), alone, resume=False, overwrite=False)
-    done = launch.run_code(STAGES, alone.root / "run.toml", shared.root, ranks=2)
+    done = launch.run_together(STAGES, alone.root / "run.toml", shared.root, ranks=2)
     assert done.returncode == 0, done.stderr
     shares = {rank: counts for rank, *counts in map(json.loads, done.stdout.splitlines())}
     assert shares == {0: [CELLS // 2] * 2, 1: [CELLS // 2] * 2}

@@ -88,19 +88,13 @@ def on_two(run_file):
             text = text.replace(old, new)
         (folder / f"{name}.toml").write_text(text)
     commands = [["nn", folder / f"{name}.toml", "--out", folder / name, "-q", "--shard"] for name in changes]
-    return folder, dict(zip(changes, launch.run_all(commands, folder, ranks=2), strict=True))
+    return folder, dict(zip(changes, launch.run_all(commands, ranks=2), strict=True))
 
 
 @pytest.fixture(scope="module")
 def alone(run_file):
     run = statement.load(run_file)
     return nn.train(statement.build(run), run.training)
-
-
-def train(run_file, out, *flags, ranks) -> ErrorHistory:
-    done = launch.run("-m", "freqbias.nn", run_file, "--out", out, "-q", *flags, ranks=ranks)
-    assert done.returncode == 0, done.stderr
-    return ErrorHistory.load(out / "nn" / "error.nc")
 
 
 def assert_equal_to_rounding(one: ErrorHistory, other: ErrorHistory) -> None:
@@ -128,32 +122,27 @@ def test_torch_distributed_is_for_shards_only():
     assert "freqbias.runtime.world" in top_level_names(Path(sharding.__file__))
 
 
-def by_torchrun(*words, ranks):
-    return [*TORCHRUN, str(ranks), *map(str, words)]
-
-
-def test_torchrun_starts_it_too(run_file, alone, tmp_path, monkeypatch):
-    monkeypatch.setattr(launch, "command", by_torchrun)
-    assert_equal_to_rounding(train(run_file, tmp_path, "--shard", ranks=2), alone)
-
-
-def test_a_stop_on_two_processes_is_gone_on_from_on_three(tmp_path, monkeypatch):
+def test_stopped_on_two_processes_resumes_on_three(tmp_path, monkeypatch):
+    """mpirun starts the two, torchrun the three."""
     run_file = tmp_path / "run.toml"  # a diagonal layer, adam's memory and the error held out are shared out too
-    text = RUN.format(step=0.5).replace("[training]", '[training]\nintegrator = "adam"')
+    text = RUN.format(step=0.5).replace("[training]", '[training]\nintegrator = "adam"').replace("end = 20", "end = 8")
     run_file.write_text(text.replace("[network]", "held_out = 0.1\n[network]\ndiagonal = true"))
     run = statement.load(run_file)
     alone = nn.train(statement.build(run), run.training)
-    done = launch.run_code(STOPPED, run_file, tmp_path, ranks=2)
+    done = launch.run_together(STOPPED, run_file, tmp_path, ranks=2)
     assert done.stdout.split() == ["stopped"] * 2, done.stderr
     assert sorted(path.name for path in (tmp_path / "nn.partial/parts").glob("state-*")) == [
         "state-0.safetensors", "state-1.safetensors",
     ]  # fmt: skip
     shutil.copytree(tmp_path, tmp_path / "copy")
-    histories = [train(run_file, tmp_path, "--shard", "--resume", ranks=3)]
-    monkeypatch.setattr(launch, "command", by_torchrun)
-    histories.append(train(run_file, tmp_path / "copy", "--shard", "--resume", ranks=3))
-    for resumed in histories:
-        for found, expected in ((resumed.error, alone.error), (resumed.held_out_error, alone.held_out_error)):
+    flags = ["-q", "--shard", "--resume"]
+    (resumed,) = launch.run_all([["nn", run_file, "--out", tmp_path, *flags]], ranks=2)
+    monkeypatch.setattr(launch, "command", lambda *words, ranks: [*TORCHRUN, str(ranks), *map(str, words)])
+    by_torchrun = launch.run("-m", "freqbias.nn", run_file, "--out", tmp_path / "copy", *flags, ranks=3)
+    for out, done in ((tmp_path, resumed), (tmp_path / "copy", by_torchrun)):
+        assert done.returncode == 0, done.stderr
+        history = ErrorHistory.load(out / "nn" / "error.nc")
+        for found, expected in ((history.error, alone.error), (history.held_out_error, alone.held_out_error)):
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected[0]).max())
 
 
@@ -201,7 +190,7 @@ def test_what_is_not_finite_on_one_process_is_raised_on_all():
         except FloatingPointError:
             sys.stdout.write("raised\\n")
     """
-    done = launch.run_code(code, ranks=2)
+    done = launch.run_together(code, ranks=2)
     assert done.stdout.split() == ["raised"] * 2, done.stderr
 
 

@@ -132,7 +132,7 @@ def on_ranks(tmp_path_factory):
     for ranks in (1, 2, 3):
         outs = {dimension: folder / f"{dimension}-{ranks}" for dimension in CASES}
         commands = [["pde", folder / f"{dimension}.toml", "--out", out] for dimension, out in outs.items()]
-        assert [done.returncode for done in launch.run_all(commands, folder, ranks=ranks)] == [0] * len(CASES)
+        assert [done.returncode for done in launch.run_all(commands, ranks=ranks)] == [0] * len(CASES)
         for dimension, out in outs.items():
             spectra[dimension][ranks] = Spectrum.load(out / "pde" / "spectrum.nc")
     return spectra

@@ -87,7 +87,7 @@ def test_lanczos_resumes_from_its_basis(operator, ranks, tmp_path):
         with pytest.raises(StoppedEarly):
             run_pde(run, build(run), Store(tmp_path / "part"), resume=False, overwrite=False, stop=StopAt(kept + 1))
     else:
-        stop_after(kept, tmp_path, ranks)
+        stop_at(kept + 1, tmp_path / "run.toml", tmp_path / "part", ranks=ranks)
     counting = StopAt(10**9)
     run_pde(run, build(run), Store(tmp_path / "part"), resume=True, overwrite=False, stop=counting)
     resumed = Spectrum.load(tmp_path / "part" / "pde" / "spectrum.nc")
@@ -96,22 +96,24 @@ def test_lanczos_resumes_from_its_basis(operator, ranks, tmp_path):
     np.testing.assert_allclose(resumed.error, expected.error, rtol=0, atol=1e-10 * np.abs(expected.error).max())
 
 
-def stop_after(kept, folder, ranks):
-    """Run the file in the folder on `ranks` ranks, and stop it after `kept` products."""
+def stop_at(look, run_file, out, *, ranks):
+    """Run the stage, or continue it, on this many ranks, and stop it at the n-th look. Returns what it printed."""
     stopping = """
         import sys
         from pathlib import Path
         from freqbias.problem import build, load
         from freqbias.pde.stage import run_pde
-        from freqbias.runtime import Store, exit_code_of
+        from freqbias.runtime import Store, configure, exit_code_of
         from tests.pde.test_stage import StopAt
 
+        configure()
         run = load(Path(sys.argv[1]))
-        flags = {"resume": False, "overwrite": False, "stop": StopAt(int(sys.argv[3]) + 1)}
+        flags = {"resume": True, "overwrite": False, "stop": StopAt(int(sys.argv[3]))}
         sys.exit(exit_code_of(lambda: run_pde(run, build(run), Store(Path(sys.argv[2])), **flags)))
     """
-    done = launch.run(*launch.code(stopping), folder / "run.toml", folder / "part", kept, ranks=ranks)
+    done = launch.run_together(stopping, run_file, out, look, ranks=ranks)
     assert done.returncode == 75, done.stderr
+    return done.stderr
 
 
 def test_refined_run_restarts_on_resume(tmp_path, caplog):
