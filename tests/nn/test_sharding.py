@@ -115,8 +115,8 @@ def top_level_names(path: Path) -> set[str]:
 
 
 def test_torch_distributed_is_for_shards_only():
-    """Also by way of `freqbias.runtime`, whose names TORCH_TIMEOUT and backends import it."""
-    lazy = {"torch.distributed", "freqbias.runtime.TORCH_TIMEOUT", "freqbias.runtime.backends"}
+    """Also by way of `freqbias.runtime`, whose names TORCH_TIMEOUT and torch_backend import it."""
+    lazy = {"torch.distributed", "freqbias.runtime.TORCH_TIMEOUT", "freqbias.runtime.torch_backend"}
     for path in Path(nn.__file__).parent.glob("*.py"):
         assert not lazy & top_level_names(path), path
     assert "freqbias.runtime.world" in top_level_names(Path(sharding.__file__))
