@@ -76,7 +76,7 @@ def run_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def on_two(run_file):
-    """The folder and the outcome of each run. All runs use one start of two processes, which costs more than they do."""
+    """The folder and the outcome of each run. All use one start of two processes, which costs more than they do."""
     folder = run_file.parent
     wild = {"sigma_a = 1.0": "sigma_a = 3.0", "width = 101": "width = 102", "symmetric = false": "symmetric = true",
             "step = 0.5": 'step = 5.0\nintegrator = "gradient-descent"'}  # fmt: skip
