@@ -23,7 +23,7 @@ import numpy as np
 
 from freqbias import compare, nn, pde
 from freqbias import problem as statement
-from freqbias.nn import choose_device
+from freqbias.nn.device import choose_device
 from freqbias.problem import ErrorHistory, Problem, RunFile, Training, squared_loss
 
 TRAINING = Training(precision="double", tolerance=1e-6)  # far below what is measured

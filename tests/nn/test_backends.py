@@ -1,4 +1,4 @@
-"""The choice among the backends: by cost, by name, and what is refused."""
+"""The choice of a backend: by cost, by name, and refusals."""
 
 import sys
 from types import SimpleNamespace
@@ -30,11 +30,11 @@ def of(sites, width, sigma=4.0):
         (CLOUD, 20_000, 4.0, "nufft"),
         (CLOUD, 4, 4.0, "dense"),
         (CLOUD, 2_000, 4.0, "nufft"),
-        (CLOUD, 2_000, 400.0, "dense"),  # so many waves across the samples that the fine grid is the work
+        (CLOUD, 2_000, 400.0, "dense"),  # high frequencies make the fine grid expensive
     ],
 )
-def test_auto_takes_the_fastest_and_says_what_the_others_cost(sites, width, sigma, fastest):
-    """Where the measurements are far apart."""
+def test_auto_takes_the_fastest(sites, width, sigma, fastest):
+    """Only cases in which the measured times are far apart."""
     name, sentence = choose_backend(of(sites, width, sigma), "auto", precision="single", device=CPU)
     assert name == fastest
     assert sentence.startswith(f'{fastest}: backend = "auto"')
@@ -50,7 +50,7 @@ def test_auto_takes_the_fastest_and_says_what_the_others_cost(sites, width, sigm
         ("separable", CLOUD, CPU, 'use "nufft", "dense" or "auto"'),
     ],
 )
-def test_what_cannot_serve_is_refused_with_the_remedy(wanted, sites, device, remedy, monkeypatch):
+def test_unusable_backend_is_refused(wanted, sites, device, remedy, monkeypatch):
     monkeypatch.setitem(sys.modules, "cufinufft", None)
     with pytest.raises(InputError, match=rf'\[training\] backend = "{wanted}" .*{remedy}'):
         choose_backend(of(sites, 30), wanted, precision="single", device=device)
@@ -67,8 +67,8 @@ def test_what_cannot_serve_is_refused_with_the_remedy(wanted, sites, device, rem
     ],
     ids=["plane", "line", "cloud", "few"],
 )
-def test_a_gpu_gets_the_fastest_of_what_is_there(sites, width, fastest, otherwise, installed, monkeypatch):
-    """Where the measurements are far apart."""
+def test_auto_on_a_gpu(sites, width, fastest, otherwise, installed, monkeypatch):
+    """Only cases in which the measured times are far apart."""
     monkeypatch.setitem(sys.modules, "cufinufft", SimpleNamespace() if installed else None)
     name, sentence = choose_backend(of(sites, width), "auto", precision="single", device=CUDA)
     assert name == (fastest if installed else otherwise)
@@ -76,6 +76,6 @@ def test_a_gpu_gets_the_fastest_of_what_is_there(sites, width, fastest, otherwis
 
 
 @pytest.mark.parametrize("backend", ["nufft", "separable", "dense"])
-def test_a_name_makes_its_transforms(backend):
+def test_transforms_by_name(backend):
     made = make_transforms(backend, Grid((8, 8), (1.0, 1.0)), "single", CPU)
     assert backend in type(made).__name__.lower()

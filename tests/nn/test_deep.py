@@ -94,15 +94,13 @@ def assert_equal_to_definition(problem: Problem, network: DeepNetwork, bound: fl
 
 
 @pytest.mark.parametrize("activation, depth, symmetric, channels, dimension", CASES)
-def test_values_gradients_tangents_and_kernel_equal_those_of_automatic_differentiation(
-    activation, depth, symmetric, channels, dimension
-):
+def test_derivatives_equal_autograd(activation, depth, symmetric, channels, dimension):
     problem = problem_of(activation, depth, symmetric, channels, dimension)
     assert_equal_to_definition(problem, DeepNetwork(problem, precision="double"), BOUNDS["double"])
 
 
 @pytest.mark.parametrize("activation", PHI)
-def test_single_precision_keeps_the_state_in_double_and_loses_no_more_than_its_rounding(activation):
+def test_single_precision_rounding(activation):
     problem = problem_of(activation, 4, True, 2, 2)
     network = DeepNetwork(problem, precision="single")
     assert network.start.dtype == torch.float64
@@ -113,14 +111,14 @@ def test_single_precision_keeps_the_state_in_double_and_loses_no_more_than_its_r
 @CUDA
 @pytest.mark.parametrize("precision", BOUNDS)
 @pytest.mark.parametrize("activation, depth, symmetric, channels, dimension", CASES[::9])
-def test_the_same_on_a_gpu(activation, depth, symmetric, channels, dimension, precision):
+def test_derivatives_on_a_gpu(activation, depth, symmetric, channels, dimension, precision):
     problem = problem_of(activation, depth, symmetric, channels, dimension)
     assert_equal_to_definition(problem, DeepNetwork(problem, precision=precision, device="cuda"), BOUNDS[precision])
 
 
 @pytest.mark.parametrize("by_matrix", [True, False])
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_products_with_the_kernel_are_the_same_by_its_matrix_or_without(monkeypatch, by_matrix, precision):
+def test_kernel_product_by_matrix(monkeypatch, by_matrix, precision):
     problem = problem_of("tanh", 4, True, 2, 1)
     network = DeepNetwork(problem, precision=precision)
     state = away_from(network)
@@ -128,15 +126,13 @@ def test_products_with_the_kernel_are_the_same_by_its_matrix_or_without(monkeypa
     values = torch.randn(18, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     monkeypatch.setattr(DeepLayout, "matrix_is_cheaper", lambda self, samples: by_matrix)
     kernel = network.kernel_at(state)
-    network.error_and_negative_gradient(
-        network.start
-    )  # it stays that of its state, wherever the network is asked about next
+    network.error_and_negative_gradient(network.start)  # the kernel must stay that of its state
     expected = jacobian @ (jacobian.T @ values) / 9
     assert distance(torch.from_numpy(kernel(values.numpy())), expected) < BOUNDS[precision]
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_a_symmetric_network_starts_at_exactly_0(precision):
+def test_symmetric_network_starts_at_0(precision):
     problem = problem_of("gelu", 4, True, 2, 2, width=100, hidden_width=60)
     network = DeepNetwork(problem, precision=precision)
     assert not network.values(network.start).any()
@@ -145,14 +141,14 @@ def test_a_symmetric_network_starts_at_exactly_0(precision):
 
 
 @pytest.mark.parametrize("activation", PHI)
-def test_the_start_that_the_equation_takes_is_that_of_the_network(monkeypatch, activation):
+def test_initial_values_of_the_equation(monkeypatch, activation):
     monkeypatch.setattr("freqbias.problem.initial_network.CHUNK", 30)  # several chunks of samples
     problem = problem_of(activation, 4, False, 2, 2)
     network = DeepNetwork(problem, precision="double")
     assert distance(torch.from_numpy(initial_values(problem)), network.values(network.start)) < 1e-12
 
 
-def test_the_error_held_out_is_that_of_the_network_itself(monkeypatch):
+def test_held_out_error(monkeypatch):
     monkeypatch.setattr("freqbias.nn.deep.CHUNK", 50)
     problem = problem_of("sine", 3, True, 2, 2)
     points = np.random.default_rng(1).uniform(-1, 1, (11, 2))
@@ -165,7 +161,7 @@ def test_the_error_held_out_is_that_of_the_network_itself(monkeypatch):
     assert distance(torch.from_numpy(error), definition(state, there) - torch.from_numpy(apart.values)) < 1e-12
 
 
-def test_weights_that_are_not_finite_are_refused():
+def test_non_finite_weights_are_refused():
     network = DeepNetwork(problem_of("relu", 3))
     for place in (0, 12):  # a frequency, a hidden weight
         state = network.start.clone()

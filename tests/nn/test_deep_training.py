@@ -1,5 +1,5 @@
-"""Training with hidden layers: against the network's own kernel where its target is small, and that kernel against the
-one at infinite width; stages, and what is refused."""
+"""Training with hidden layers: for a small target against the network's own kernel, and that kernel against the one at
+infinite width; stages, and refusals."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -38,14 +38,14 @@ def apart(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("activation, depth, symmetric", [("relu", 3, True), ("sine", 4, True), ("tanh", 4, False)])
-def test_a_small_target_is_learnt_as_the_networks_own_kernel_has_it(activation, depth, symmetric):
-    """Feature learning is in proportion to what is to be learnt, even in a narrow network. Channels mix."""
+def test_small_target_follows_own_kernel(activation, depth, symmetric):
+    """Feature learning is proportional to the target, even in a narrow network. The kernel couples channels."""
     values = np.concatenate([TARGET, TARGET[:, ::-1] ** 2])
     network = {"activation": activation, "depth": depth, "symmetric": symmetric}
     left = []
     for factor in (1.0, 1e-6):
         problem = problem_of(factor * values, **network)
-        if not symmetric:  # a target that close to the network's own start
+        if not symmetric:  # the same distance from the network's own start
             problem = problem_of(factor * values + initial_values(problem), **network)
         kernel = nn.EmpiricalKernel(problem)
         training = nn.LinearisedTraining(kernel, kernel.start)
@@ -55,7 +55,7 @@ def test_a_small_target_is_learnt_as_the_networks_own_kernel_has_it(activation, 
 
 
 @pytest.mark.parametrize("activation, depth, symmetric", [("relu", 3, False), ("gelu", 4, True)])
-def test_the_kernel_tends_to_that_at_infinite_width_as_one_over_the_root_of_the_width(activation, depth, symmetric):
+def test_kernel_converges_with_the_width(activation, depth, symmetric):
     widths, seeds, size = (250, 500, 1000, 2000), 6, GRID.size
     distances = []
     for width in widths:
@@ -69,7 +69,7 @@ def test_the_kernel_tends_to_that_at_infinite_width_as_one_over_the_root_of_the_
     assert distances[-1] < 0.12
 
 
-def test_a_wide_network_follows_the_exact_ntk_on_scattered_samples_in_single_precision():
+def test_wide_network_follows_exact_ntk():
     points = np.random.default_rng(4).uniform(-0.5, 0.5, (30, 2))
     samples = Samples(Scattered(points), np.stack([np.sin(9 * points[:, 0]), points[:, 1]]))
     network = Network(**DEEP | {"width": 1000, "hidden_width": 1000, "depth": 3, "sampling": "sobol"})
@@ -83,14 +83,14 @@ def test_a_wide_network_follows_the_exact_ntk_on_scattered_samples_in_single_pre
     np.testing.assert_array_equal(history.error[0], -samples.values)
 
 
-def test_single_precision_trains_as_double():
+def test_single_precision_follows_double():
     problem = problem_of()
     single, double = (nn.train(problem, Training(precision=each)).error for each in ("single", "double"))
     assert 0 < apart(single, double) < 1e-5
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
-def test_the_equation_starts_where_the_network_does(symmetric):
+def test_equation_starts_at_the_network(symmetric):
     problem = problem_of(symmetric=symmetric)
     start = nn.train(problem, Training(precision="double")).error[0]
     np.testing.assert_allclose(initial_errors(problem), start, rtol=0, atol=1e-12)
@@ -99,7 +99,7 @@ def test_the_equation_starts_where_the_network_does(symmetric):
 
 
 @pytest.mark.parametrize("training", [{"integrator": "rk4"}, {"integrator": "adam", "step": 0.01}], ids=str)
-def test_a_training_that_was_stopped_goes_on_to_the_same_bits(tmp_path, training):
+def test_resume_is_bit_identical(tmp_path, training):
     changes = {"network": DEEP, "training": training | {"checkpoint": 0.0}, "time": {"end": 0.4, "outputs": 8}}
     if training["integrator"] == "rk4":
         changes["time"]["end"] = 20.0
@@ -128,18 +128,18 @@ def test_backends_for_two_layers_are_refused(backend):
 
 
 @pytest.mark.parametrize("backend", ["auto", "dense"])
-def test_the_dense_backend_serves(backend):
+def test_dense_backend_is_chosen(backend):
     assert choose_backend(problem_of(), backend, precision="single", device=CPU)[0] == "dense"
 
 
-def test_it_cannot_be_shared_out():
+def test_sharding_is_refused():
     shards = Shards()
     shards.comm = SimpleNamespace(size=2)
     with pytest.raises(InputError, match=r"\[network\] depth = 4: .* 2 processes; leave --shard out"):
         nn.plan_training(problem_of(), shards=shards)
 
 
-def test_a_network_that_does_not_fit_is_refused_before_it_is_drawn(monkeypatch):
+def test_too_large_network_is_refused(monkeypatch):
     monkeypatch.setattr("freqbias.nn.deep.draw_deep", lambda *_, **__: pytest.fail("drawn"))
     wide = problem_of(hidden_width=1_000_000)
     with pytest.raises(InputError, match=r"\[network\] width = 60, hidden_width = 1000000 .* GiB"):
@@ -147,8 +147,8 @@ def test_a_network_that_does_not_fit_is_refused_before_it_is_drawn(monkeypatch):
     check_training_memory(problem_of(), precision="single", device=CPU)
 
 
-def test_the_memory_of_a_kernel_in_many_channels_is_foreseen():
-    """What the process takes for it, and the other eight states of a training by Runge-Kutta 4."""
+def test_memory_of_kernel_in_many_channels():
+    """The peak memory of the process, plus the other eight states of a training by Runge-Kutta 4."""
     code = """
         import re
         from pathlib import Path
@@ -157,7 +157,7 @@ def test_the_memory_of_a_kernel_in_many_channels_is_foreseen():
         from freqbias.numerics import Grid
         from freqbias.problem import Gaussian, Network, Problem, Samples
 
-        def peak():  # of this process: what getrusage says begins with that of the one that started it
+        def peak():  # of this process only; getrusage would include the parent's
             return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 
         def taken(channels, width):
@@ -170,7 +170,7 @@ def test_the_memory_of_a_kernel_in_many_channels_is_foreseen():
             deep.kernel_matrix(deep.start)
             return (peak() - before + 8 * 8 * deep.layout.size) / deep.layout.memory(64, precision="double")
 
-        taken(1, 100)  # brings the libraries
+        taken(1, 100)  # loads the libraries first
         print(taken(10, 32_000))
     """
     done = launch.run_code(code)
@@ -178,7 +178,7 @@ def test_the_memory_of_a_kernel_in_many_channels_is_foreseen():
     assert 0.7 < float(done.stdout) < 1.05
 
 
-def test_the_step_is_that_of_the_wide_and_of_the_drawn_network():
+def test_step_size_bounds_both_kernels():
     problem = problem_of()
     plan = nn.plan_training(problem)
     network = DeepNetwork(problem, precision="double")

@@ -1,4 +1,4 @@
-"""The diagonal layer: its gradients, and its laws in network, equation and kernel against the exact NTK of its own."""
+"""The diagonal layer: its gradients; network, equation and kernel against its own exact NTK."""
 
 import math
 
@@ -24,7 +24,7 @@ def problem_of(width: int, **network) -> Problem:
     )
 
 
-def test_values_gradients_and_tangents_equal_those_of_automatic_differentiation():
+def test_derivatives_equal_autograd():
     grid, random = Grid((7, 6), (1.0, 2.0)), np.random.default_rng(4)
     samples = Samples(grid, random.normal(size=(2, grid.size)))
     problem = Problem(Gaussian(3.0), samples, Network(width=30, sigma_a=SIGMA_A, diagonal=True), TIMES, seed=3)
@@ -47,13 +47,13 @@ def test_values_gradients_and_tangents_equal_those_of_automatic_differentiation(
     torch.testing.assert_close(network.jvp(state, moved).ravel(), jacobian @ moved, rtol=0, atol=1e-8)
 
 
-def test_it_starts_as_the_network_without_the_layer():
+def test_start_equals_the_plain_network():
     problem = problem_of(600)
     network = DiagonalNetwork(problem, NufftTransforms(problem.sites, precision="single"))
     assert not network.values(network.start).any()
 
 
-def test_network_equation_and_kernel_follow_the_exact_ntk():
+def test_all_follow_the_exact_ntk():
     problem = problem_of(100_000, sampling="sobol")
     x, k = problem.sites.positions(), oracle.gaussian(5.0)
     matrix = oracle.diagonal_kernel(x, k, SIGMA_A)
@@ -73,8 +73,8 @@ def test_network_equation_and_kernel_follow_the_exact_ntk():
     assert np.linalg.norm(solved.error - expected, axis=(1, 2)).max() < 1e-4 * np.linalg.norm(expected[0])
 
 
-def test_the_local_operator_has_its_damping():
-    """A target that vanishes at the edge of the data, where the local operator holds."""
+def test_damping_of_the_local_operator():
+    """The target vanishes at the edge of the data, as the local operator requires."""
     samples = waves(Grid((96,), (1.0,)), [[3.0]], window=0.08)
     network = Network(width=2, sigma_a=0.4, diagonal=True)
     problem = Problem(Gaussian(6.0), samples, network, TIMES)

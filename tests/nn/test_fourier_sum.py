@@ -1,4 +1,4 @@
-"""The sum as a function that torch differentiates."""
+"""The sum as a differentiable torch function."""
 
 import numpy as np
 import pytest
@@ -27,13 +27,13 @@ def parameters(dimension: int, scale: float = 1.5) -> tuple[torch.Tensor, torch.
 
 
 @pytest.mark.parametrize("transforms, sites", CASES)
-def test_both_gradients_are_those_of_finite_differences(transforms, sites):
+def test_gradients_by_finite_differences(transforms, sites):
     f = FourierSum(transforms(sites, precision="double"), sites)
     assert torch.autograd.gradcheck(f, parameters(sites.dimension), atol=1e-6, rtol=1e-6)
 
 
-def test_each_call_is_differentiated_at_its_own_frequencies():
-    """Though the transforms have moved on since."""
+def test_backward_at_its_own_frequencies():
+    """Even after the transforms were set to other frequencies."""
     (w, a), (other, _) = parameters(2), parameters(2, scale=0.7)
     shared = FourierSum(NufftTransforms(CLOUD, precision="double"), CLOUD)
     (shared(w, a).sum() + (shared(other, a) ** 2).sum()).backward()

@@ -1,4 +1,4 @@
-"""The network on a GPU against the same on the CPU; `pytest -m cuda`."""
+"""The network on a GPU against the CPU; `pytest -m cuda`."""
 
 from dataclasses import replace
 from importlib.util import find_spec
@@ -26,7 +26,7 @@ from tests.nn.test_sharding import RUN, by_torchrun
 
 pytestmark = [
     pytest.mark.cuda,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here, or none asked for with -m cuda"),
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here, or no -m cuda"),
 ]
 CPU, CUDA = torch.device("cpu"), torch.device("cuda:0")
 MARKS = {
@@ -47,17 +47,17 @@ CASES = [
 
 @pytest.mark.parametrize("precision", BOUNDS)
 @pytest.mark.parametrize("sites, backend", CASES)
-def test_values_and_gradients_equal_the_dense_sum(sites, precision, backend):
+def test_gradients_equal_the_dense_sum(sites, precision, backend):
     problem = problem_on(sites)
     network = FourierNetwork(problem, make_transforms(backend, sites, precision, CUDA), device=CUDA)
     assert_equal_to_dense(problem, network, BOUNDS[precision])
-    network.layout.split(network.start)[1].mul_(1.3)  # plans that are there already move too
+    network.layout.split(network.start)[1].mul_(1.3)  # existing plans must follow
     assert_equal_to_dense(problem, network, BOUNDS[precision])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_many_neurons_equal_the_dense_sum(backend):
-    """So many that they are taken in chunks."""
+    """Enough neurons for several chunks."""
     problem = problem_on(Grid((40, 30), (1.0, 1.0)), width=60_001)
     for precision, bound in BOUNDS.items():
         network = FourierNetwork(problem, make_transforms(backend, problem.sites, precision, CUDA), device=CUDA)
@@ -65,7 +65,7 @@ def test_many_neurons_equal_the_dense_sum(backend):
 
 
 @pytest.mark.parametrize("sites, backend", CASES)
-def test_the_kernel_at_the_start_equals_that_on_the_cpu(sites, backend):
+def test_kernel_equals_that_on_the_cpu(sites, backend):
     problem, values = problem_on(sites), np.random.default_rng(8).normal(size=(2, sites.size))
     expected = EmpiricalKernel(problem, backend="dense").apply(values)
     found = EmpiricalKernel(problem, device=CUDA, backend=backend).apply(values)
@@ -73,7 +73,7 @@ def test_the_kernel_at_the_start_equals_that_on_the_cpu(sites, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_sum_is_differentiated(backend):
+def test_autograd_of_the_sum(backend):
     random = torch.Generator().manual_seed(0)
     found = []
     for device, name in ((CPU, "dense"), (CUDA, backend)):
@@ -87,7 +87,7 @@ def test_the_sum_is_differentiated(backend):
 
 
 def problem_of(end: float = 20.0, *, diagonal: bool = False, channels: int = 2) -> Problem:
-    """A 2-D target of two channels, with samples held out where the network has a diagonal layer."""
+    """A 2-D target of two channels, with held-out samples if the network has a diagonal layer."""
     values = waves(GRID, [[2.0, 1.0], [0.0, 3.0]], window=0.15).values
     samples = Samples(GRID, np.concatenate([values * (1 + c) for c in range(channels)]))
     network = Network(width=400, sigma_a=1.0, diagonal=diagonal)
@@ -104,7 +104,7 @@ SETTINGS = {
     "sgd": {"step": 0.2, "batch": 5},
     "adam": {"step": 0.01},
 }
-END = {"adam": 0.5}  # once its loss is small, rounding decides its steps
+END = {"adam": 0.5}  # later its loss is so small that rounding decides its steps
 
 
 def assert_same(found: ErrorHistory, expected: ErrorHistory, bound: float) -> None:
@@ -114,24 +114,24 @@ def assert_same(found: ErrorHistory, expected: ErrorHistory, bound: float) -> No
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("integrator", SETTINGS)
-def test_a_gpu_trains_the_same_network(integrator, backend):
+def test_training_equals_the_cpu(integrator, backend):
     settings = Training(integrator=integrator, precision="double", device="cpu", **SETTINGS[integrator])
     problem = problem_of(END.get(integrator, 20.0))
     on_cpu = train(problem, settings)
     on_gpu = train(problem, settings.model_copy(update={"device": "cuda", "backend": backend}))
     assert (on_gpu.attributes["device"], on_gpu.attributes["backend"]) == ("cuda:0", backend)
     assert on_cpu.loss[-1] < 0.9 * on_cpu.loss[0]
-    assert_same(on_gpu, on_cpu, 1e-8 if integrator == "adam" else 1e-10)  # Adam divides by slopes, of 1e-8 and more
+    assert_same(on_gpu, on_cpu, 1e-8 if integrator == "adam" else 1e-10)  # Adam divides by gradients of 1e-8 and more
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_gpu_trains_the_same_network_in_single_precision(backend):
+def test_training_in_single_precision(backend):
     on_cpu = train(problem_of(), Training(device="cpu", precision="double"))
     assert_same(train(problem_of(), Training(device="cuda", backend=backend)), on_cpu, 1e-5)
 
 
 @pytest.mark.parametrize("backend", [BACKENDS[0], BACKENDS[2]])
-def test_a_gpu_trains_the_same_diagonal_layer_and_error_held_out(backend):
+def test_training_of_a_diagonal_layer(backend):
     on_cpu = train(problem_of(diagonal=True), Training(device="cpu", precision="double"))
     on_gpu = train(problem_of(diagonal=True), Training(device="cuda", precision="double", backend=backend))
     assert_same(on_gpu, on_cpu, 1e-10)
@@ -140,7 +140,7 @@ def test_a_gpu_trains_the_same_diagonal_layer_and_error_held_out(backend):
 
 
 @pytest.mark.parametrize("integrator", ["rk4", "adam"])
-def test_a_training_goes_on_between_cpu_and_gpu(integrator):
+def test_resume_between_cpu_and_gpu(integrator):
     settings = Training(integrator=integrator, precision="double", **SETTINGS[integrator])
     problem = problem_of(END.get(integrator, 20.0))
     plans = [plan_training(problem, settings.model_copy(update={"device": device})) for device in ("cpu", "cuda")]
@@ -153,7 +153,7 @@ def test_a_training_goes_on_between_cpu_and_gpu(integrator):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_estimate_of_the_memory_is_from_above_and_not_far(backend):
+def test_memory_estimate(backend):
     grid, width = Grid((64, 64), (1.0, 1.0)), 10_000 if backend == "dense" else 1_000_000
     problem = replace(problem_of(), samples=waves(grid, [[2.0, 1.0]]), laws=None)
     problem = replace(problem, network=problem.network.model_copy(update={"width": width}), times=np.array([0.0, 1e-3]))
@@ -161,7 +161,7 @@ def test_the_estimate_of_the_memory_is_from_above_and_not_far(backend):
     before, lowest = torch.cuda.mem_get_info(CUDA)[0], []
     plan = plan_training(problem, Training(device="cuda", backend=backend))
     for _ in trajectory(plan):
-        lowest.append(torch.cuda.mem_get_info(CUDA)[0])  # cuFINUFFT's own is in it
+        lowest.append(torch.cuda.mem_get_info(CUDA)[0])  # includes cuFINUFFT's own memory
     taken = before - min(lowest)
     assert 0.1 < taken / training_memory(problem, precision="single", backend=backend) < 1
 
@@ -173,7 +173,7 @@ def run_file(tmp_path) -> tuple:
     return path, train(statement.build(run), run.training.model_copy(update={"device": "cpu"}))
 
 
-def test_the_command_trains_on_it_and_two_processes_share_it(tmp_path, monkeypatch):
+def test_command_and_two_processes(tmp_path, monkeypatch):
     path, expected = run_file(tmp_path)
     monkeypatch.setattr(launch, "command", by_torchrun)
     for processes, flags in ((1, []), (2, ["--shard"])):
@@ -185,8 +185,8 @@ def test_the_command_trains_on_it_and_two_processes_share_it(tmp_path, monkeypat
         assert_same(found, expected, 1e-10)
 
 
-def test_sums_over_the_neurons_by_nccl(tmp_path):
-    """One process alone: NCCL wants a GPU for each."""
+def test_all_reduce_by_nccl(tmp_path):
+    """A single process, because NCCL needs a GPU for each."""
     path, expected = run_file(tmp_path)
     code = """
         import sys

@@ -1,4 +1,4 @@
-"""The backend of cuFINUFFT: on the CPU with FINUFFT in its place, whose plans take the same arguments."""
+"""The cuFINUFFT backend, run on the CPU with FINUFFT in its place: the plans take the same arguments."""
 
 import sys
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ class PlanOnCpu(finufft.Plan):
 
     def __init__(self, *arguments, gpu_device_id, upsampfac, **options):
         super().__init__(*arguments, upsampfac=upsampfac, **options)
-        assert (gpu_device_id, upsampfac) == (0, 2.0)  # cuFINUFFT's own choice loses digits in single precision
+        assert (gpu_device_id, upsampfac) == (0, 2.0)  # cuFINUFFT's default loses digits in single precision
 
     def setpts(self, *points, **targets):
         super().setpts(*(p.numpy() for p in points), **{name: p.numpy() for name, p in targets.items()})
@@ -29,10 +29,10 @@ class PlanOnCpu(finufft.Plan):
 
 @pytest.mark.parametrize("sites", [*GRIDS, *SCATTERED], ids=str)
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_values_and_gradients_equal_the_dense_sum(sites, precision, monkeypatch):
+def test_gradients_equal_the_dense_sum(sites, precision, monkeypatch):
     monkeypatch.setitem(sys.modules, "cufinufft", SimpleNamespace(Plan=PlanOnCpu))
     problem = problem_on(sites)
     network = FourierNetwork(problem, CufinufftTransforms(sites, precision=precision, device="cpu"))
     network.error_and_negative_gradient(network.start)
-    network.layout.split(network.start)[1].mul_(1.3)  # plans that are there already move too
+    network.layout.split(network.start)[1].mul_(1.3)  # existing plans must follow
     assert_equal_to_dense(problem, network, BOUNDS[precision])

@@ -25,7 +25,7 @@ GRIDS = [
 
 
 def scattered(count: int, dimension: int, centre: float) -> Scattered:
-    """Denser at one end, two samples at one place, extents of about 1, 2 and 0.5, around or far from 0."""
+    """Denser at one end, with two coinciding samples; extents of about 1, 2 and 0.5, around 0 or far from it."""
     points = (np.random.default_rng(1).beta(0.5, 2.0, (count, dimension)) - 0.5) * [1.0, 2.0, 0.5][:dimension]
     points[7] = points[3]
     return Scattered(points + centre)
@@ -34,7 +34,7 @@ def scattered(count: int, dimension: int, centre: float) -> Scattered:
 SCATTERED = [scattered(60, 1, 0.0), scattered(60, 1, 300.0), scattered(101, 2, -20.0), scattered(80, 3, 0.3)]
 BACKENDS = {
     "nufft": lambda sites, precision: NufftTransforms(sites, precision=precision),
-    "nufft, shared out": lambda sites, precision: NufftTransforms(sites, precision=precision, threads=3),
+    "nufft, three threads": lambda sites, precision: NufftTransforms(sites, precision=precision, threads=3),
     "dense": lambda sites, precision: DenseTransforms(sites, precision=precision),
     "dense, in chunks": lambda sites, precision: DenseTransforms(sites, precision=precision, chunk=1000),
     "separable": lambda grid, precision: SeparableTransforms(grid, precision=precision),
@@ -51,7 +51,7 @@ def problem_on(sites: Sites, *, channels: int = 2, symmetric: bool = False, widt
 
 
 def dense(problem: Problem, network: FourierNetwork) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
-    """f, u and the derivatives of the loss by a, b and w, from the definition."""
+    """f, u and the derivatives of the loss with respect to a, b and w, from the definition."""
     neurons = network.layout.neurons(network.start)
     a, b, w = (torch.tensor(array, requires_grad=True) for array in (neurons.cosine, neurons.sine, neurons.frequencies))
     angle = 2 * math.pi * w @ torch.tensor(problem.sites.positions()).T
@@ -70,12 +70,12 @@ def distance(found: torch.Tensor, expected: np.ndarray) -> float:
 def assert_equal_to_dense(problem: Problem, network: FourierNetwork, bound: float) -> None:
     f, u, (by_a, by_b, by_w) = dense(problem, network)
     error, negative_gradient = network.error_and_negative_gradient(network.start)
-    amplitude_slope, frequency_slope = network.layout.split(negative_gradient)
+    amplitude_gradient, frequency_gradient = network.layout.split(negative_gradient)
     assert distance(network.values(network.start), f) < bound
     assert distance(error, u) < bound
-    assert distance(amplitude_slope.real, -by_a) < bound
-    assert distance(amplitude_slope.imag, by_b) < bound  # c = a - i b
-    assert distance(frequency_slope, -by_w.T) < bound
+    assert distance(amplitude_gradient.real, -by_a) < bound
+    assert distance(amplitude_gradient.imag, by_b) < bound  # c = a - i b
+    assert distance(frequency_gradient, -by_w.T) < bound
     assert loss(error) == pytest.approx(0.5 * (u**2).mean(axis=1).sum(), rel=bound)
 
 
@@ -88,22 +88,22 @@ CASES = [
 
 @pytest.mark.parametrize("sites, backend", CASES)
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_values_and_gradients_equal_the_dense_sum(sites, precision, backend):
+def test_gradients_equal_the_dense_sum(sites, precision, backend):
     problem = problem_on(sites)
     assert_equal_to_dense(problem, FourierNetwork(problem, BACKENDS[backend](sites, precision)), BOUNDS[precision])
 
 
 @pytest.mark.parametrize("sites", [Grid((6, 5), (1.0, 1.0)), scattered(30, 2, -20.0)], ids=["grid", "scattered"])
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_many_neurons_shared_out_over_threads_equal_the_dense_sum(sites, precision):
+def test_many_neurons_over_threads(sites, precision):
     problem = problem_on(sites, width=60_001)
     network = FourierNetwork(problem, NufftTransforms(sites, precision=precision, threads=3))
     assert_equal_to_dense(problem, network, BOUNDS[precision])
 
 
-@pytest.mark.parametrize("backend", ["nufft", "nufft, shared out", "dense"])
-def test_scattered_transforms_follow_frequencies_that_move(backend):
-    """Plans of either direction are there by then, and have to move too; the last are far faster than the first."""
+@pytest.mark.parametrize("backend", ["nufft", "nufft, three threads", "dense"])
+def test_scattered_transforms_follow_frequencies(backend):
+    """Existing plans of both directions must follow. The last frequencies are far higher than the first."""
     problem = problem_on(SCATTERED[2])
     network = FourierNetwork(problem, BACKENDS[backend](problem.sites, "double"))
     for factor in (1.3, 4.0):
@@ -127,7 +127,7 @@ def dense_start_kernel(problem: Problem, network: FourierNetwork) -> np.ndarray:
 
 
 @pytest.mark.parametrize("sites, backend", CASES)
-def test_the_kernel_at_the_start_equals_that_of_automatic_differentiation(sites, backend):
+def test_kernel_equals_autograd(sites, backend):
     problem = problem_on(sites)
     network = FourierNetwork(problem, BACKENDS[backend](sites, "double"))
     values = np.random.default_rng(8).normal(size=(2, sites.size))
@@ -137,14 +137,14 @@ def test_the_kernel_at_the_start_equals_that_of_automatic_differentiation(sites,
 
 @pytest.mark.parametrize("precision", BOUNDS)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_symmetric_network_starts_at_exactly_0(precision, backend):
+def test_symmetric_network_starts_at_0(precision, backend):
     problem = problem_on(Grid((12, 11), (1.0, 2.5)), symmetric=True, width=600)
     network = FourierNetwork(problem, BACKENDS[backend](problem.grid, precision))
     assert not network.values(network.start).any()
     assert torch.equal(network.error_and_negative_gradient(network.start)[0], -torch.from_numpy(problem.samples.values))
 
 
-def test_a_symmetric_network_away_from_its_start_equals_the_dense_sum():
+def test_symmetric_network_after_its_start():
     problem = problem_on(Grid((12, 11), (1.0, 2.5)), symmetric=True)
     network = FourierNetwork(problem, NufftTransforms(problem.grid, precision="double"))
     network.start += 0.1 * torch.randn(
@@ -154,7 +154,7 @@ def test_a_symmetric_network_away_from_its_start_equals_the_dense_sum():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_frequencies_that_are_not_finite_are_refused(backend):
+def test_non_finite_frequencies_are_refused(backend):
     problem = problem_on(Grid((32,), (1.0,)))
     network = FourierNetwork(problem, BACKENDS[backend](problem.grid, "double"))
     network.layout.split(network.start)[1][0, 7] = math.nan

@@ -1,4 +1,4 @@
-"""Samples that are held out, and noise on those that are not."""
+"""Held-out samples, and noise on the training samples."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def of(seed=3, **data):
     return build(parse(table(data=GRID | data, seed=seed, network=network, time={"end": 20.0, "outputs": 2})))
 
 
-def test_the_samples_are_parted_by_the_seed():
+def test_seed_determines_the_split():
     whole, parted = of(), of(held_out=0.2)
     assert isinstance(parted.sites, Scattered)
     assert (parted.sites.size, parted.held_out.sites.size) == (160, 40)
@@ -37,7 +37,7 @@ def test_the_samples_are_parted_by_the_seed():
     assert not np.array_equal(of(held_out=0.2, seed=4).sites.positions(), parted.sites.positions())
 
 
-def test_noise_falls_on_the_training_samples_alone():
+def test_noise_on_training_samples_only():
     clean, noisy = of(held_out=0.2), of(held_out=0.2, noise=0.5)
     np.testing.assert_array_equal(noisy.held_out.values, clean.held_out.values)
     noise = noisy.samples.values - clean.samples.values
@@ -50,7 +50,7 @@ def test_noise_falls_on_the_training_samples_alone():
     assert np.abs(other - (of(noise=0.5).samples.values - of().samples.values)).max() > 0.5
 
 
-def test_what_is_held_out_is_standardized_as_what_is_learnt():
+def test_held_out_standardization():
     plain, standard = of(held_out=0.2), of(held_out=0.2, standardize=True)
     mean, deviation = plain.samples.values.mean(), plain.samples.values.std()
     assert abs(mean) > 1e-3
@@ -58,7 +58,7 @@ def test_what_is_held_out_is_standardized_as_what_is_learnt():
         np.testing.assert_allclose(after.values, (before.values - mean) / deviation, rtol=0, atol=1e-13)
 
 
-def test_only_what_is_held_out_may_be_0():
+def test_only_held_out_values_may_be_0():
     values = np.zeros((1, 50))
     _, out = Samples(Grid((50,), (1.0,)), values + 1).split(0.2, seed=3)
     there = np.isin(Grid((50,), (1.0,)).positions()[:, 0], out.sites.positions()[:, 0])
@@ -68,9 +68,8 @@ def test_only_what_is_held_out_may_be_0():
         Samples(Grid((50,), (1.0,)), np.where(there, [np.arange(50.0) + 1], 0.0)).split(0.2, seed=3)
 
 
-def test_the_error_on_both_follows_the_exact_ntk(tmp_path):
-    """At samples z that are held out, du/dt(z) = -mean_j K(z, x_j) u(x_j): the kernel on all samples, with no weight on
-    z."""
+def test_both_errors_follow_the_exact_ntk(tmp_path):
+    """At held-out samples z, du/dt(z) = -mean_j K(z, x_j) u(x_j): the kernel on all samples, with weight 0 on z."""
     problem = of(held_out=0.2, noise=0.05)
     history = train(problem)
     x, z = problem.sites.positions(), problem.held_out.sites.positions()
@@ -95,8 +94,8 @@ def test_the_error_on_both_follows_the_exact_ntk(tmp_path):
 
 
 @pytest.mark.parametrize("diagonal", [False, True])
-def test_the_error_held_out_is_that_of_the_network_itself(diagonal):
-    """Away from its start: with the samples that were held out for those it is trained on."""
+def test_held_out_error_of_the_network(diagonal):
+    """Away from its start, against a network whose training and held-out samples are exchanged."""
     problem = of(held_out=0.2)
     problem = replace(
         problem, network=problem.network.model_copy(update={"width": 100, "diagonal": diagonal}), laws=None

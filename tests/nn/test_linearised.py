@@ -24,7 +24,7 @@ def distance(one, other):
     return np.linalg.norm(one - other, axis=(1, 2)).max() / np.linalg.norm(other[0])
 
 
-def test_the_flow_at_infinite_width_is_the_exact_one():
+def test_flow_at_infinite_width():
     values = np.concatenate([TARGET.values, TARGET.values[:, ::-1] ** 2])
     problem = problem_of(values, width=2)
     exact = oracle.flow(oracle.dense_kernel(oracle.grid((32,), (1.0,)), oracle.gaussian(3.0), 1.0), -values, TIMES)
@@ -36,12 +36,12 @@ def test_the_flow_at_infinite_width_is_the_exact_one():
 
 @pytest.mark.parametrize("integrator", ["gradient-descent", "heun", "rk4"])
 @pytest.mark.parametrize("symmetric", [True, False])
-def test_the_steps_of_a_small_target_are_those_of_the_actual_training(integrator, symmetric):
-    """Feature learning is in proportion to what is to be learnt: here 1e-7, even in a narrow network. Channels mix."""
+def test_steps_of_a_small_target(integrator, symmetric):
+    """Feature learning is proportional to the target: here 1e-7, even in a narrow network. Channels are coupled."""
     values = 1e-7 * np.concatenate([TARGET.values, TARGET.values[:, ::-1] ** 2])
     problem = problem_of(values, width=60, symmetric=symmetric)
     kernel = nn.EmpiricalKernel(problem)
-    if not symmetric:  # a target that close to the network's own start
+    if not symmetric:  # the same distance from the network's own start
         values = values + kernel.start + problem.samples.values
         problem = problem_of(values, width=60, symmetric=False)
         kernel = nn.EmpiricalKernel(problem)
@@ -56,8 +56,8 @@ def test_the_steps_of_a_small_target_are_those_of_the_actual_training(integrator
     assert training.products <= products + 10  # one Krylov space serves both
 
 
-def test_the_steps_of_a_wide_network_are_those_of_its_actual_training():
-    """Feature learning falls with the width; finite width itself is in the drawn kernel already."""
+def test_steps_of_a_wide_network():
+    """Feature learning decreases with the width. The drawn kernel already contains the finite width itself."""
     left = []
     for width in (1000, 100_000):
         problem = problem_of(TARGET.values, width=width)
@@ -68,12 +68,12 @@ def test_the_steps_of_a_wide_network_are_those_of_its_actual_training():
         trained = nn.train(problem, settings).error
         left.append(distance(training.steps(plan.schedule, plan.integrator.taylor), trained))
     assert left[1] < 1e-3
-    assert left[1] < left[0] / 8  # sampling error would fall tenfold too, and be forty times larger
+    assert left[1] < left[0] / 8  # a sampling error would also fall tenfold, but is forty times larger
     infinite = nn.LinearisedTraining(nn.InfiniteWidthKernel(problem), kernel.start)
     assert distance(infinite.steps(plan.schedule, plan.integrator.taylor), trained) > 4 * left[1]
 
 
-def test_what_has_no_error_stays_without():
+def test_zero_error_stays_zero():
     kernel = nn.InfiniteWidthKernel(problem_of(TARGET.values, width=2))
     training = nn.LinearisedTraining(kernel, np.zeros((1, 32)))
     assert not training.flow(TIMES).any() and not training.steps(Schedule(TIMES, 0.5), (1, 1)).any()

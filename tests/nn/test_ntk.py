@@ -44,14 +44,14 @@ def test_products_equal_the_dense_ones(density, k, shape, extent, sigma_a):
 
 
 @pytest.mark.parametrize("density, k, shape, extent, sigma_a", CASES)
-def test_the_largest_eigenvalue_is_near_and_from_above(density, k, shape, extent, sigma_a):
+def test_largest_eigenvalue_from_above(density, k, shape, extent, sigma_a):
     exact = np.linalg.eigvalsh(oracle.dense_kernel(oracle.grid(shape, extent), k, sigma_a))[-1]
     found = InfiniteWidthKernel(of(density, shape, extent, sigma_a)).largest_eigenvalue()
     assert found >= exact
     assert found / 1.05 == pytest.approx(exact, rel=0.01)
 
 
-def test_the_smallest_grid_has_fewer_points_than_lanczos_steps():
+def test_fewer_points_than_lanczos_steps():
     exact = np.linalg.eigvalsh(oracle.dense_kernel(oracle.grid((2,), (1.0,)), oracle.gaussian(1.0), 1.0))[-1]
     assert InfiniteWidthKernel(of(Gaussian(1.0), (2,), (1.0,), 1.0)).largest_eigenvalue() == pytest.approx(1.05 * exact)
 
@@ -67,7 +67,7 @@ SCATTERED = [
 
 
 def scattered(density, dimension, count=150, sigma_a=1.0):
-    """Crowded in one corner far from x = 0, two of them at one place."""
+    """Crowded in one corner far from x = 0; two samples coincide."""
     rng = np.random.default_rng(1)
     points = 2 + rng.beta(0.5, 2.0, (count, dimension)) * [1.0, 0.4, 1.5][:dimension]
     points[17] = points[4]
@@ -86,7 +86,7 @@ def forbid(settings, monkeypatch):
 
 @both_ways
 @pytest.mark.parametrize("density, k, dimension", SCATTERED)
-def test_products_on_scattered_samples_equal_the_dense_ones(density, k, dimension, forbidden, monkeypatch, caplog):
+def test_products_on_scattered_samples(density, k, dimension, forbidden, monkeypatch, caplog):
     forbid(forbidden, monkeypatch)
     bound = 1e-10
     if dimension == 3 and forbidden is NO_MATRIX:  # 30 s otherwise
@@ -99,8 +99,8 @@ def test_products_on_scattered_samples_equal_the_dense_ones(density, k, dimensio
     assert not caplog.text
 
 
-def test_a_law_that_is_0_takes_no_long_series(monkeypatch, caplog):
-    """Without output weights there is no diffusion."""
+def test_zero_law_needs_a_short_series(monkeypatch, caplog):
+    """If all output weights are 0, so is the diffusion."""
     forbid(NO_MATRIX, monkeypatch)
     problem = scattered(Gaussian(2.0), 2, sigma_a=0.0)
     expected = problem.samples.values @ oracle.dense_kernel(problem.sites.positions(), oracle.gaussian(2.0), 0.0)
@@ -110,7 +110,7 @@ def test_a_law_that_is_0_takes_no_long_series(monkeypatch, caplog):
     assert not caplog.text
 
 
-def test_a_series_that_would_be_too_long_says_how_accurate_it_is(monkeypatch, caplog):
+def test_limited_series_warns_of_accuracy(monkeypatch, caplog):
     """Cauchy's law: its transform has a kink."""
     forbid(NO_MATRIX, monkeypatch)
     monkeypatch.setattr("freqbias.nn.convolution.MOST_MODES", 2**16)
@@ -127,7 +127,7 @@ def test_a_series_that_would_be_too_long_says_how_accurate_it_is(monkeypatch, ca
     [(Gaussian(2.0), 1, 2000, "series"), (Gaussian(2.0), 2, 5000, "series"), (Gaussian(2.0), 2, 500, "matrix"),
      (Laplace(2.0), 2, 2000, "matrix"), (Gaussian(2.0), 3, 5000, "matrix")],
 )  # fmt: skip
-def test_the_cheaper_of_series_and_matrix_is_taken(density, dimension, count, taken, monkeypatch):
+def test_cheaper_of_series_and_matrix(density, dimension, count, taken, monkeypatch):
     problem = scattered(density, dimension, count)
     law, sites = problem.laws.damping, problem.sites
     assert (convolution(law, sites) is None) == (taken == "matrix")
@@ -138,7 +138,7 @@ def test_the_cheaper_of_series_and_matrix_is_taken(density, dimension, count, ta
 
 
 def jacobian(problem):
-    """df/d(a, b, w) at the start, (C, N, parameters), of the network written plainly."""
+    """df/d(a, b, w) at the start, (C, N, parameters), from the definition of the network."""
     neurons = draw(
         problem.density,
         problem.network,
@@ -158,7 +158,7 @@ def jacobian(problem):
 
 
 @both_ways
-def test_an_atom_of_the_damping_is_a_constant_of_the_kernel(forbidden, monkeypatch):
+def test_atom_adds_a_constant(forbidden, monkeypatch):
     forbid(forbidden, monkeypatch)
     for problem in (scattered(Gaussian(3.0), 2), of(Gaussian(3.0), (7, 9), (1.0, 0.4), 1.0)):
         values, laws = problem.samples.values, problem.laws
@@ -179,7 +179,7 @@ PLACES = [
 
 @pytest.mark.parametrize("sites", PLACES, ids=["1d", "2d", "3d", "scattered"])
 @pytest.mark.parametrize("symmetric", [True, False])
-def test_the_drawn_kernel_is_that_of_its_jacobian(sites, symmetric):
+def test_drawn_kernel_equals_its_jacobian(sites, symmetric):
     values = np.random.default_rng(0).normal(size=(2, sites.size))
     network = Network(width=40, sigma_a=1.5, symmetric=symmetric)
     problem = Problem(Gaussian(4.0), Samples(sites, values), network, np.array([0.0, 1.0]), seed=3)

@@ -1,4 +1,4 @@
-"""The stage `ntk`: what it writes, refuses, and goes on from."""
+"""The stage `ntk`: its files, its refusals, and its resumption."""
 
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ def whole(tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_stage_writes_flows_and_steps_in_the_format_of_a_network(whole):
+def test_stage_writes_flows_and_steps(whole):
     run = statement.parse(TABLES)
     problem = statement.build(run)
     assert {path.name for path in Store(whole).verify("ntk").iterdir()} == FILES | {"manifest.json"}
@@ -57,18 +57,18 @@ def test_the_stage_writes_flows_and_steps_in_the_format_of_a_network(whole):
     assert apart["empirical-steps"] < 0.5 * apart["infinite-width-steps"]
 
 
-def test_a_finished_stage_is_kept_unless_told_otherwise(whole):
+def test_finished_stage_is_kept(whole):
     before = (whole / "ntk" / "manifest.json").read_bytes()
     with pytest.raises(UsageError, match=r"--resume.*--overwrite"):
         run_in(whole)
     with pytest.raises(UsageError, match="seed"):
         run_in(whole, resume=True, seed=1)
-    run_in(whole, resume=True, training={"step": 0.5, "precision": "double"})  # which the prediction is free of
+    run_in(whole, resume=True, training={"step": 0.5, "precision": "double"})  # on which predictions do not depend
     assert (whole / "ntk" / "manifest.json").read_bytes() == before
 
 
 class Counting:
-    """A kernel whose products are counted."""
+    """A kernel that counts its products."""
 
     def __init__(self, kernel, made):
         self.kernel, self.made = kernel, made
@@ -79,9 +79,7 @@ class Counting:
 
 
 @pytest.mark.parametrize("asked", [1, 5, 25])
-def test_a_stage_that_was_stopped_goes_on_to_the_same_bits_and_makes_no_product_twice(
-    tmp_path, whole, asked, monkeypatch
-):
+def test_resume_repeats_no_product(tmp_path, whole, asked, monkeypatch):
     made = []
     monkeypatch.setattr(
         "freqbias.nn.ntk_stage.LinearisedTraining",
@@ -100,7 +98,7 @@ def test_a_stage_that_was_stopped_goes_on_to_the_same_bits_and_makes_no_product_
     assert len(made) == sum(read(whole)[name].attributes["products"] for name in ("infinite-width", "empirical"))
 
 
-def test_a_stage_that_was_killed_while_it_was_published_is_brought_to_its_place(tmp_path, monkeypatch):
+def test_resume_after_kill_while_publishing(tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("freqbias.runtime.stage.publish", lambda folder: (_ for _ in ()).throw(KeyboardInterrupt))
         run_in(tmp_path)
@@ -109,7 +107,7 @@ def test_a_stage_that_was_killed_while_it_was_published_is_brought_to_its_place(
     assert {path.name for path in (tmp_path / "ntk").glob("*.nc")} == FILES
 
 
-def test_steps_that_diverge_are_left_out_aloud(tmp_path, caplog):
+def test_diverging_steps_are_skipped(tmp_path, caplog):
     run_in(tmp_path, training={"step": 25.0, "integrator": "gradient-descent"})
     assert read(tmp_path).keys() == {"infinite-width", "empirical"}
     assert "empirical: empirical-steps.nc is skipped: the steps diverge" in caplog.text
@@ -118,13 +116,13 @@ def test_steps_that_diverge_are_left_out_aloud(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("most", "left"), [(14, FILES), (12, {"infinite-width.nc", "infinite-width-steps.nc"}), (2, set())]
 )
-def test_what_takes_too_many_products_is_less_accurate_or_left_out_aloud(tmp_path, most, left, monkeypatch, caplog):
+def test_limited_products(tmp_path, most, left, monkeypatch, caplog):
     for name in ("exponential", "gradient_descent"):
         monkeypatch.setattr(f"freqbias.nn.linearised.{name}", partial(getattr(numerics, name), max_steps=most))
     store = run_in(tmp_path, training={"step": 0.5, "tolerance": 1e-2})
     assert {path.name for path in store.verify("ntk").glob("*.nc")} == left
-    said = {name for name in FILES if f"no {name}: Lanczos: error bound" in caplog.text}
-    assert said == FILES - left
+    skipped = {name for name in FILES if f": {name} is skipped: Lanczos: error bound" in caplog.text}
+    assert skipped == FILES - left
     if left:
         flow = read(tmp_path)["infinite-width"]
         matrix = oracle.dense_kernel(oracle.grid((48,), (1.0,)), oracle.gaussian(5.0), 1.0)
@@ -134,7 +132,7 @@ def test_what_takes_too_many_products_is_less_accurate_or_left_out_aloud(tmp_pat
         assert 1e-8 < apart <= flow.attributes["error_bound"] <= 1e-3
 
 
-def test_what_cannot_be_predicted_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+def test_bad_input_leaves_no_files(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(InputError, match="device"):
         run_in(tmp_path / "out", training={"device": "cuda:7"})

@@ -1,4 +1,4 @@
-"""Momentum, batches and Adam against the recursions that they make of the drawn network's own kernel."""
+"""Momentum, minibatches and Adam against their recursions with the drawn network's own kernel."""
 
 import logging
 from dataclasses import replace
@@ -23,7 +23,7 @@ SETTINGS = {
 
 
 def tiny(end: float = 8.0, *, scale: float = 1e-4) -> Problem:
-    """A target so small that the training is linear to 1e-4 or so, with all modes in it."""
+    """A target that contains all modes, and is so small that the training is linear to about 1e-4."""
     values = scale * np.random.default_rng(7).normal(size=(1, N))
     times = np.array([0.0, end / 2, end])
     return Problem(Gaussian(3.0), Samples(Grid((N,), (1.0,)), values), Network(width=300, sigma_a=1.0), times, seed=1)
@@ -45,7 +45,7 @@ def errors(problem: Problem, **settings) -> np.ndarray:
 
 
 @pytest.mark.parametrize("mu", [0.0, 0.5, 0.9])
-def test_momentum_is_the_two_term_recursion_on_the_kernel(mu):
+def test_momentum_recursion(mu):
     problem, h = tiny(), 0.4
     found, k, eta = errors(problem, integrator="momentum", step=h, momentum=mu), kernel(tiny()), (1 - mu) * h
     expected = [found[0], found[0] - eta * k @ found[0]]
@@ -56,7 +56,7 @@ def test_momentum_is_the_two_term_recursion_on_the_kernel(mu):
 
 
 @pytest.mark.parametrize("mu", [0.5, 0.9])
-def test_in_its_time_momentum_tends_to_the_gradient_flow_at_first_order(mu):
+def test_momentum_converges_to_the_flow(mu):
     problem = tiny(1.0)
     values, vectors = np.linalg.eigh(kernel(problem))
     u = -problem.samples.values[0]
@@ -71,7 +71,7 @@ def test_in_its_time_momentum_tends_to_the_gradient_flow_at_first_order(mu):
 
 @pytest.mark.parametrize("mu", [0.0, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("z", [1e-3, 0.03, 0.5])
-def test_the_predicted_error_of_momentum_is_that_of_its_recursion(mu, z):
+def test_decay_error_of_momentum(mu, z):
     before, y, worst = 1.0, 1 - (1 - mu) * z, 0.0
     for s in range(1, round(30 / z / (1 - mu) if z > 0.01 else 5 / z) + 1):
         worst = max(worst, abs(y - np.exp(-s * z)))
@@ -80,7 +80,7 @@ def test_the_predicted_error_of_momentum_is_that_of_its_recursion(mu, z):
 
 
 @pytest.mark.parametrize("mu", [0.0, 0.5, 0.9])
-def test_the_step_of_momentum_meets_the_tolerance_and_its_limit_is_that_of_stability(mu):
+def test_step_and_stability_of_momentum(mu):
     z = Momentum(mu).largest_step(1e-3)
     assert max(Momentum(mu).decay_error(each) for each in z * np.linspace(0.05, 1, 20)) == pytest.approx(1e-3, rel=0.01)
     limit = 2 * (1 + mu) / (1 - mu)
@@ -89,7 +89,7 @@ def test_the_step_of_momentum_meets_the_tolerance_and_its_limit_is_that_of_stabi
         assert Momentum(mu).is_stable(factor * limit) == stable == (radius <= 1)
 
 
-def test_sgd_takes_the_gradient_of_its_batches():
+def test_sgd_follows_its_minibatches():
     problem, h = tiny(), 0.4
     plan = plan_training(problem, Training(precision="double", **SETTINGS["sgd"]))
     found, k, u = errors(problem, **SETTINGS["sgd"]), kernel(problem), -problem.samples.values[0]
@@ -101,16 +101,18 @@ def test_sgd_takes_the_gradient_of_its_batches():
     assert any((plan.sample_weights(step) != other.sample_weights(step)).any() for step in range(3))
 
 
-def test_batches_are_of_their_size_and_on_average_all_samples():
+def test_statistics_of_minibatches():
     weights = np.array([batch_weights(N, 5, seed=3, step=step) for step in range(4000)])
     assert (np.count_nonzero(weights, axis=1) == 5).all() and np.allclose(weights.sum(axis=1), N)
-    deviation = np.sqrt((N / 5 - 1) / len(weights))  # of the mean of a weight that is N / 5 with chance 5 / N
+    deviation = np.sqrt((N / 5 - 1) / len(weights))  # of the mean of a weight that is N / 5 with probability 5 / N
     assert np.abs(weights.mean(axis=0) - 1).max() < 4 * deviation
-    together = (weights.T @ weights / len(weights))[~np.eye(N, dtype=bool)]  # no two samples keep to each other
-    assert together.mean() == pytest.approx((5 - 1) / 5 * N / (N - 1)) and together.std() < 0.1
+    products = (weights.T @ weights / len(weights))[
+        ~np.eye(N, dtype=bool)
+    ]  # samples are drawn independently of each other
+    assert products.mean() == pytest.approx((5 - 1) / 5 * N / (N - 1)) and products.std() < 0.1
 
 
-def test_the_first_step_of_adam_is_its_rate_for_every_weight(caplog):
+def test_first_step_of_adam(caplog):
     problem = tiny(scale=1.0)
     with caplog.at_level(logging.WARNING, "freqbias"):
         start, after, *_ = trajectory(plan_training(problem, Training(precision="double", **SETTINGS["adam"])))
@@ -123,7 +125,7 @@ def test_the_first_step_of_adam_is_its_rate_for_every_weight(caplog):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_training_that_goes_on_has_its_memory(name):
+def test_resume_restores_the_buffers(name):
     plan = plan_training(tiny(0.02, scale=1.0) if name == "adam" else tiny(), Training(**SETTINGS[name]))
     whole = list(trajectory(plan))
     for middle in (whole[0], whole[7]):
@@ -132,6 +134,6 @@ def test_a_training_that_goes_on_has_its_memory(name):
         assert all(torch.equal(a.state, b.state) for a, b in zip(rest, whole[middle.step :], strict=True))
 
 
-def test_a_batch_of_more_samples_than_there_are_is_refused():
+def test_too_large_batch_is_refused():
     with pytest.raises(InputError, match=r"\[training\] batch = 25: there are 24 samples; use at most as many"):
         plan_training(tiny(), Training(integrator="sgd", batch=25))

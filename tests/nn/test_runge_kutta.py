@@ -1,4 +1,4 @@
-"""Orders and error constants of the integrators, two-sided, on a mode and on the network; steps that land on times."""
+"""Orders and error constants of the integrators, two-sided, on a mode and on a network; schedules of steps."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def mode_errors(name: str, z: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name, z", [("gradient-descent", 0.01), ("heun", 0.02), ("rk4", 0.05)])
-def test_the_time_error_of_a_mode_is_that_of_the_formula(name, z):
+def test_order_and_constant_on_a_mode(name, z):
     errors, finer = mode_errors(name, z), mode_errors(name, z / 2)
     assert errors.max() == pytest.approx(z ** ORDERS[name] / CONSTANTS[name], rel=0.05)
     assert (np.argmax(errors) + 1) * z == pytest.approx(1, abs=2 * z)  # at t = 1 / lambda
@@ -38,13 +38,13 @@ def test_the_time_error_of_a_mode_is_that_of_the_formula(name, z):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("z", [0.03, 0.4, 1.3])
-def test_the_predicted_worst_error_is_the_one_met(name, z):
+def test_decay_error(name, z):
     assert RUNGE_KUTTA[name].decay_error(z) == pytest.approx(mode_errors(name, z).max(), rel=2e-3, abs=1e-15)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("tolerance", [1e-1, 1e-2, 1e-3, 1e-4, 1e-5])
-def test_the_largest_step_meets_the_tolerance_and_does_not_waste_it(name, tolerance):
+def test_largest_step_meets_the_tolerance(name, tolerance):
     z = RUNGE_KUTTA[name].largest_step(tolerance)
     slower = z * np.linspace(0.01, 1, 100)  # the modes below lambda_max
     worst = max(RUNGE_KUTTA[name].decay_error(each) for each in slower)
@@ -69,7 +69,7 @@ def network_time_error(name: str, z: float) -> float:
     blank = Problem(Gaussian(3.0), Samples(grid, np.ones((1, 24))), network, np.array([0.0, 1.0]), seed=1)
     values, vectors = np.linalg.eigh(jacobian(blank) @ jacobian(blank).T / grid.size)
     start = 1e-4 * vectors[:, -1]
-    times = np.arange(0, 6, z) / values[-1]  # one step each
+    times = np.arange(0, 6, z) / values[-1]  # one step between two
     problem = Problem(Gaussian(3.0), Samples(grid, -start[None, :]), network, times, seed=1)
     plan = plan_training(problem, Training(integrator=name, step=z / values[-1] * 1.0001, precision="double"))
     assert plan.schedule.steps == len(times) - 1
@@ -78,7 +78,7 @@ def network_time_error(name: str, z: float) -> float:
 
 
 @pytest.mark.parametrize("name, z", [("gradient-descent", 0.02), ("heun", 0.05), ("rk4", 0.1)])
-def test_the_time_error_of_a_network_is_that_of_the_formula(name, z):
+def test_order_and_constant_on_a_network(name, z):
     error, finer = network_time_error(name, z), network_time_error(name, z / 2)
     assert error == pytest.approx(z ** ORDERS[name] / CONSTANTS[name], rel=0.2)
     assert error == pytest.approx(RUNGE_KUTTA[name].decay_error(z), rel=0.05)

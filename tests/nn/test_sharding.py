@@ -1,5 +1,5 @@
-"""Neurons shared out among processes: the same training to rounding, under mpirun and torchrun, stopped and resumed on
-any number of them."""
+"""Neurons sharded over processes: equal training to rounding, under mpirun and torchrun, also after a stop and a resume
+on another number of processes."""
 
 import ast
 import shutil
@@ -31,7 +31,7 @@ points = 12
 frequencies = [[3.0, 1.0], [5.0, -2.0]]
 window = 0.2
 [network]
-width = 101         # which two processes cannot share evenly
+width = 101         # odd: two processes cannot share it evenly
 sigma_a = 1.0
 symmetric = false
 [time]
@@ -53,7 +53,7 @@ STOPPED = """
     class AtTheSeventhStep(StopRequest):
         asked = 0
         def requested(self, comm=None):
-            self.asked += rank() == 1  # one process is asked to stop, and all do
+            self.asked += rank() == 1  # one process gets the request, and all stop
             if self.asked > 6:
                 self._reason = "enough"
             return super().requested(comm)
@@ -76,7 +76,7 @@ def run_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def on_two(run_file):
-    """The folder, and what each run came to, of one start on two processes, which costs more than the runs."""
+    """The folder and the outcome of each run. All use one start of two processes, which costs more than they do."""
     folder = run_file.parent
     wild = {"sigma_a = 1.0": "sigma_a = 3.0", "width = 101": "width = 102", "symmetric = false": "symmetric = true",
             "step = 0.5": 'step = 5.0\nintegrator = "gradient-descent"'}  # fmt: skip
@@ -109,7 +109,7 @@ def test_sharded_equals_one_process(on_two, alone):
 
 
 def top_level_names(path: Path) -> set[str]:
-    """Everything that a module imports when it is imported itself."""
+    """The names that a module imports at its top level."""
     found = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
     return {f"{getattr(node, 'module', None) or ''}.{each.name}".lstrip(".") for node in found for each in node.names}
 
@@ -146,7 +146,7 @@ def test_stopped_on_two_processes_resumes_on_three(tmp_path, monkeypatch):
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected[0]).max())
 
 
-def test_a_divergence_ends_all_processes_and_keeps_what_one_can_go_on_from(on_two):
+def test_divergence_ends_all_processes(on_two):
     folder, said = on_two
     done, wild = said["wild"], folder / "wild.toml"
     assert done.returncode == 3 and done.stderr.count("training diverged at step") == 1, done.stderr
@@ -156,15 +156,15 @@ def test_a_divergence_ends_all_processes_and_keeps_what_one_can_go_on_from(on_tw
     assert resumed.loss[-1] < resumed.loss[0]
 
 
-def test_fewer_neurons_than_processes_are_refused_before_anything_is_written(on_two):
+def test_too_few_neurons_are_refused(on_two):
     folder, said = on_two
     done = said["few"]
     assert done.returncode == 2 and done.stderr.count("width = 1: 2 processes") == 1, done.stderr
     assert not (folder / "few").exists()
 
 
-def test_a_device_has_to_hold_what_the_processes_on_it_hold(monkeypatch):
-    """12 processes, 6 of them here, with 4 GPUs; the memory of a CPU is the machine's."""
+def test_fraction_of_neurons_on_a_device(monkeypatch):
+    """12 processes, 6 of them on this machine with 4 GPUs. They all share the CPU's memory."""
     monkeypatch.setattr("freqbias.nn.sharding.size", lambda: 12)
     monkeypatch.setattr("freqbias.nn.sharding.local_size", lambda: 6)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
@@ -174,7 +174,7 @@ def test_a_device_has_to_hold_what_the_processes_on_it_hold(monkeypatch):
     assert Shards().fraction_on(torch.device("cuda", 1)) == 1.0
 
 
-def test_what_is_not_finite_on_one_process_is_raised_on_all():
+def test_floating_point_error_reaches_all():
     code = """
         import sys, torch
         from freqbias.nn.sharding import make_shards
@@ -195,7 +195,7 @@ def test_what_is_not_finite_on_one_process_is_raised_on_all():
 
 
 @pytest.mark.parametrize("more", [0, 2], ids=["plain", "with a diagonal layer"])
-def test_a_row_of_the_state_is_a_parameter_and_a_column_a_neuron(more):
+def test_rows_of_the_state(more):
     whole, part, state = StateLayout(5, 3, 2), StateLayout(2, 3, 2), torch.arange(40.0 + 5 * more, dtype=torch.float64)
     rows = whole.rows(state)
     torch.testing.assert_close(whole.from_rows(rows), state)

@@ -33,18 +33,18 @@ def error_over_start(width: int, seed: int, *, sampling: str, times: np.ndarray 
 
 
 def median_error(width: int, *, sampling: str) -> float:
-    """Over the fifth of the run in which narrow networks are farthest from the flow."""
+    """Over the first fifth of the run, where narrow networks are farthest from the flow."""
     times = np.linspace(0.0, 40.0, 5)
     return float(np.median([error_over_start(width, seed, sampling=sampling, times=times) for seed in SEEDS]))
 
 
-def test_the_run_brings_the_loss_down_tenfold():
+def test_loss_falls_tenfold():
     exact = exact_flow(tuple(PROBLEM.times[[0, -1]]))
     losses = 0.5 * (exact**2).mean(axis=2).sum(axis=1)
     assert losses[0] >= 10 * losses[1]
 
 
-def test_the_error_falls_as_one_over_the_root_of_the_width_and_sobol_is_better():
+def test_error_falls_with_the_width():
     widths = [1000, 10000]
     errors = [median_error(width, sampling="iid") for width in widths]
     assert np.polyfit(np.log(widths), np.log(errors), 1)[0] == pytest.approx(-0.5, abs=0.1)
@@ -52,7 +52,7 @@ def test_the_error_falls_as_one_over_the_root_of_the_width_and_sobol_is_better()
 
 
 @pytest.mark.parametrize("seed", [RUN.seed, 1, 2])
-def test_the_network_of_the_run_file_is_within_4_percent_of_the_exact_ntk(seed):
-    """Of ten seeds the median is asked for, which `benchmarks/width.py` prints; here three, each within it."""
+def test_run_file_is_within_4_percent(seed):
+    """Three seeds, each within the bound. `benchmarks/width.py` prints the median of ten."""
     assert RUN.network.width == 100_000
     assert error_over_start(100_000, seed, sampling="iid") <= 0.04
