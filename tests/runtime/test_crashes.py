@@ -33,7 +33,10 @@ STEPS = """
 def test_sigkill_leaves_intact_checkpoints(tmp_path, caplog):
     generator = random.Random(0)
     steps = 0
-    for _ in range(5):
+    for kills in count():
+        if kills >= 5 and steps > 5:  # a busy machine writes little in 0.1 s
+            break
+        assert kills < 50, "the processes were killed before they wrote anything"
         process = start_code(STEPS, tmp_path)
         time.sleep(generator.uniform(0.0, 0.1))
         process.kill()
@@ -49,7 +52,6 @@ def test_sigkill_leaves_intact_checkpoints(tmp_path, caplog):
             assert len(names) >= steps
             steps = len(names)
             assert not list(stage.folder.rglob(".*-*.safetensors"))
-    assert steps > 5, "the processes were killed before they wrote anything"
     assert not caplog.records, "a checkpoint was damaged, although its write was atomic"
 
 
