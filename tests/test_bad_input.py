@@ -21,6 +21,8 @@ from tests.batch import APP
 from tests.launch import MPIRUN, ROOT, environment, run_all, run_together
 from tests.problem.run_files import every_key, table
 
+pytestmark = pytest.mark.xdist_group("ranks")
+
 CASES = cases()
 ROWS = pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name.replace("\n", " ") for case in CASES])
 SCRIPT = str(Path(sys.executable).parent / "freqbias")

@@ -19,6 +19,8 @@ from tests.batch import attempt
 from tests.interrupted import STAGES, assert_same, finished, here, run_text
 from tests.pde.test_stage import stop_at
 
+pytestmark = pytest.mark.xdist_group("ranks")
+
 
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory):

@@ -14,6 +14,8 @@ from freqbias.runtime import SerialWorld
 from tests import launch
 from tests.compare.build import CELL, box_mesh
 
+pytestmark = pytest.mark.xdist_group("ranks")
+
 
 def on_mesh(half_width, cells, degree, **how):
     nodes, connectivity = box_mesh(half_width, cells, degree, **how)

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import xarray as xr
 
 from freqbias.compare.stages import run_kappa
@@ -12,6 +13,8 @@ from freqbias.runtime import Store
 from tests import launch
 from tests.compare.build import fabricated
 from tests.compare.test_stage import TABLES, compare_stage, put
+
+pytestmark = pytest.mark.xdist_group("ranks")
 
 RUN = parse({**TABLES, "compare": {"projection": "l2"}})
 CELLS = 6  # coarse: elsewhere the projection would hardly differ from interpolation

@@ -19,6 +19,8 @@ from freqbias.problem import ErrorHistory
 from tests import launch
 from tests.interrupted import here
 
+pytestmark = pytest.mark.xdist_group("ranks")
+
 TORCHRUN = [str(Path(sys.executable).parent / "torchrun"), "--standalone", "--nproc-per-node"]
 RUN = """
 [density]

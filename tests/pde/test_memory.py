@@ -12,6 +12,8 @@ from freqbias.problem import build, parse
 from tests import launch
 from tests.interrupted import here, run_text
 
+pytestmark = pytest.mark.xdist_group("ranks")
+
 MEASURED = """
     import json
     import sys

@@ -6,6 +6,8 @@ import pytest
 from freqbias.problem import Spectrum
 from tests import launch
 
+pytestmark = pytest.mark.xdist_group("ranks")
+
 RUN = """
 name = "small"
 [density]

@@ -10,6 +10,8 @@ from freqbias.numerics import Scattered
 from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, Spectrum, Uniform
 from tests import launch, oracle
 
+pytestmark = pytest.mark.xdist_group("ranks")
+
 KERNELS = {Gaussian: lambda law: oracle.gaussian(law.sigma), Uniform: lambda law: oracle.uniform(law.radius)}
 
 

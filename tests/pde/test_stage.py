@@ -9,6 +9,8 @@ from freqbias.problem import Mesh, Spectrum, build, parse, resolved
 from freqbias.runtime import StopRequest, Store
 from tests import launch
 
+pytestmark = pytest.mark.xdist_group("ranks")
+
 
 class StopAt(StopRequest):
     """A stop request that begins at the n-th check."""
