@@ -24,7 +24,7 @@ import numpy as np
 from freqbias import compare, nn, pde
 from freqbias import problem as statement
 from freqbias.nn import choose_device
-from freqbias.problem import ErrorHistory, Problem, RunFile, Training
+from freqbias.problem import ErrorHistory, Problem, RunFile, Training, squared_loss
 
 TRAINING = Training(precision="double", tolerance=1e-6)  # far below what is measured
 RUNS = Path(__file__).parents[1] / "runs"
@@ -52,7 +52,7 @@ def measured(run: RunFile, problem: Problem) -> tuple[list[float], float, dict[s
     kernels = {"empirical": kernel, "infinite-width": nn.InfiniteWidthKernel(problem)}
     flows = {name: nn.LinearisedTraining(each, kernel.start).flow(problem.times) for name, each in kernels.items()}
     predictions = {
-        name: ErrorHistory(problem.times, history.position, errors, loss=0.5 * (errors**2).mean(axis=2).sum(axis=1))
+        name: ErrorHistory(problem.times, history.position, errors, loss=squared_loss(errors))
         for name, errors in flows.items()
     }
     metrics = compare.compare(spectrum, history, problem, predictions=predictions).metrics

@@ -1,4 +1,4 @@
-"""The network's error spectrum against the finite-element solution."""
+"""The network's error spectrum compared with the finite-element solution: spectra, metrics, learning rates, figures."""
 
 import lazy_loader
 

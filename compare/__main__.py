@@ -1,4 +1,4 @@
-"""`python -m freqbias.compare RUN.toml`: the same as `freqbias compare RUN.toml`."""
+"""`python -m freqbias.compare`, another name of `freqbias compare`."""
 
 from freqbias.compare.commands import compare_command
 from freqbias.runtime import main, new_app

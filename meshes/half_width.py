@@ -29,7 +29,7 @@ def choose_half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list
     operator would reach beyond the Nyquist frequency.
     """
     nyquist = problem.sites.nyquist
-    radius = tail_radius(problem, settings.tolerance)
+    radius = tail_half_width(problem, settings.tolerance)
     if mesh.half_width:
         within_support = settings.operator == "local" and all(law.compact for law in laws_of(problem))
         radius = min(mesh.half_width, radius) if within_support else mesh.half_width
@@ -47,7 +47,7 @@ def choose_half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list
     return [float(radius)] * problem.dimension, folded
 
 
-def tail_radius(problem: Problem, tolerance: float) -> float:
+def tail_half_width(problem: Problem, tolerance: float) -> float:
     """The radius beyond which the laws are too weak to matter until the last output time [cycles/length].
 
     sup rho_data of scattered samples depends on the radius: shorter waves resolve denser clusters. The radius is the
@@ -65,7 +65,7 @@ def tail_radius(problem: Problem, tolerance: float) -> float:
 def negligible_level(problem: Problem, settings: Pde) -> float:
     """The largest value of damping + (2 pi X)^2 diffusion that needs no mesh."""
     share = TAIL_SHARE * settings.tolerance / problem.times[-1]
-    return share / problem.sites.peak_density(tail_radius(problem, settings.tolerance))
+    return share / problem.sites.peak_density(tail_half_width(problem, settings.tolerance))
 
 
 def refuse_aliases(problem: Problem, settings: Pde, radius: float, key: str) -> None:

@@ -13,12 +13,12 @@ def laws_of(problem: Problem) -> tuple[Law, Law]:
 
 def spheres(problem: Problem) -> list[float]:
     """Radii of the spheres across which a law jumps, ascending [cycles/length]."""
-    return sorted({r for law in laws_of(problem) for r in law.radii})
+    return sorted({r for law in laws_of(problem) for r in law.break_radii})
 
 
 def planes(problem: Problem, axis: int) -> list[float]:
     """Positions b >= 0 of the planes |xi_axis| = b where a law is not smooth, ascending [cycles/length]."""
-    return sorted({b for law in laws_of(problem) for b in law.breaks[axis]})
+    return sorted({b for law in laws_of(problem) for b in law.break_planes[axis]})
 
 
 def planes_inside(problem: Problem, half_width: list[float]) -> bool:

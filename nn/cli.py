@@ -1,4 +1,4 @@
-"""The commands `freqbias nn`, also `python -m freqbias.nn`, and `freqbias ntk`."""
+"""The commands `freqbias nn` (also `python -m freqbias.nn`) and `freqbias ntk`."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose, commandline
 
-Shard = Annotated[bool, typer.Option("--shard", help="Share the neurons out among all processes.")]
+Shard = Annotated[bool, typer.Option("--shard", help="Divide the neurons among all processes.")]
 
 
 def nn_command(
@@ -22,18 +22,19 @@ def nn_command(
 ) -> None:
     """Train the network.
 
-    Writes nn/error.nc to the result folder: the network's error on the samples at every output time. Under mpirun
-    rank 0 trains while the others sleep; with --shard all share the neurons, under torchrun too.
+    Writes nn/error.nc to the result folder: the error of the network on the samples at every output time. Under mpirun
+    rank 0 trains while the other ranks sleep. With --shard all processes of mpirun or torchrun share the neurons.
     """
-    from freqbias import problem
+    from freqbias.problem import build, load
 
     with commandline.open_run(
-        path, load=problem.load, build=problem.build, out=out,
+        path, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
-    ) as (run, statement, store, stop):  # fmt: skip
-        from freqbias.nn.stage import run_nn  # takes seconds to import: only once the run file is found good
+    ) as (run, problem, store, stop):  # fmt: skip
+        # This import takes seconds: do it only once the run file is known to be valid.
+        from freqbias.nn.stage import run_nn
 
-        run_nn(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, shard=shard)
+        run_nn(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, shard=shard)
 
 
 def ntk_command(
@@ -46,17 +47,18 @@ def ntk_command(
     quiet: Quiet = False,
     log_file: LogFile = None,
 ) -> None:
-    """Predict the training by its kernels.
+    """Predict the training with the neural tangent kernel (NTK).
 
-    Writes infinite-width.nc and empirical.nc to the folder ntk of the results: the error as the kernel at infinite
-    width, and the drawn network's own, would have it at every output time. Takes seconds, and needs no training.
+    Writes ntk/infinite-width.nc and ntk/empirical.nc to the result folder: the error on the samples at every output
+    time, predicted by the kernel at infinite width and by the kernel of the network as it is drawn. Takes seconds and
+    needs no training.
     """
-    from freqbias import problem
+    from freqbias.problem import build, load
 
     with commandline.open_run(
-        path, load=problem.load, build=problem.build, out=out,
+        path, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
-    ) as (run, statement, store, stop):  # fmt: skip
+    ) as (run, problem, store, stop):  # fmt: skip
         from freqbias.nn.ntk_stage import run_ntk
 
-        run_ntk(run, statement, store, resume=resume, overwrite=overwrite, stop=stop)
+        run_ntk(run, problem, store, resume=resume, overwrite=overwrite, stop=stop)

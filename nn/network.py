@@ -103,7 +103,7 @@ class FourierNetwork(TrainableNetwork):
         self._shards, self._width = shards or Shards(), network.width
         neurons = draw(
             problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed,
-            part=self._shards.own(network.width),
+            shard=self._shards.own(network.width),
         )  # fmt: skip
         self.layout = StateLayout(neurons.width, samples.channels, problem.dimension)
         self.start = self.layout.join(neurons).to(device)

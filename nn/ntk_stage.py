@@ -21,7 +21,7 @@ from freqbias.nn.linearised import LinearisedTraining
 from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
 from freqbias.nn.training_plan import DRAWN, TrainingPlan, plan_training
 from freqbias.numerics import Basis, Lanczos
-from freqbias.problem import ErrorHistory, Problem, RunFile, every_stage_keys, resolved, stage_keys
+from freqbias.problem import ErrorHistory, Problem, RunFile, every_stage_keys, resolved, squared_loss, stage_keys
 from freqbias.runtime import Stage, StopRequest, Store, log, on_root, version_of
 
 KERNELS = ("infinite-width", "empirical")
@@ -134,7 +134,7 @@ def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
         about |= network.model_dump(include=DRAWN, exclude_none=True)
     steps = {"integrator": plan.settings.integrator, "step": plan.step, "steps": plan.schedule.steps}
     for kind, error in errors.items():
-        loss = 0.5 * np.mean(error**2, axis=2).sum(axis=1)
+        loss = squared_loss(error)
         attributes = about | (steps if kind == "steps" else {})
         with stage.writing(_file(name, kind)) as path:
             ErrorHistory(problem.times, problem.sites.positions(), error, loss, attributes).save(path)

@@ -5,7 +5,7 @@ from .integrators import INTEGRATION_SHARE, TRANSFORM_SHARE, choose_integrator, 
 from .krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
 from .local_operator import LocalOperator
 from .memory import check_memory, format_bytes, memory_needed, plan_within_memory
-from .petsc_options import start_petsc
+from .petsc_options import refuse_torchrun, start_petsc
 from .protocols import IntegrationRecord
 from .snapshot import SpectrumSnapshot
 from .solver import Solver, initial_errors, solve
@@ -32,6 +32,7 @@ __all__ = [
     "memory_needed",
     "pde_command",
     "plan_within_memory",
+    "refuse_torchrun",
     "run_pde",
     "solve",
     "start_petsc",

@@ -1,4 +1,4 @@
-"""The command `freqbias pde`, also `python -m freqbias.pde`."""
+"""The command `freqbias pde` (also `python -m freqbias.pde`)."""
 
 from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose, commandline
 
@@ -14,20 +14,22 @@ def pde_command(
     log_file: LogFile = None,
     petsc: Petsc = None,
 ) -> None:
-    """Solve the equation.
+    """Solve the equation for the spectrum of the error.
 
-    Writes pde/spectrum.nc and pde/fields.pvd (for ParaView) to the result folder: the spectrum of the error on the
-    mesh at every output time. Under mpirun all ranks share the work.
+    Writes pde/spectrum.nc and pde/fields.pvd (for ParaView) to the result folder: the spectrum of the network's error,
+    on the mesh, at every output time. Under mpirun all ranks share the work.
     """
-    from freqbias import problem
+    from freqbias.problem import build, load
 
     with commandline.open_run(
-        path, load=problem.load, build=problem.build, out=out,
+        path, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
-    ) as (run, statement, store, stop):  # fmt: skip
-        from freqbias.pde.petsc_options import start_petsc
+    ) as (run, problem, store, stop):  # fmt: skip
+        from freqbias.pde.petsc_options import refuse_torchrun, start_petsc
 
-        start_petsc(petsc or [])  # before what follows starts it
-        from freqbias.pde.stage import run_pde  # takes seconds to import: only once the run file is found good
+        refuse_torchrun()
+        start_petsc(petsc or [])  # before the next import, which would start PETSc without these options
+        # This import takes seconds: do it only once the run file is known to be valid.
+        from freqbias.pde.stage import run_pde
 
-        run_pde(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])
+        run_pde(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])

@@ -35,11 +35,11 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integ
 
 
 def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
-    """Upper bound of the operator's decay rates [1/time]."""
-    kernel = problem.laws.kernel_rate(problem.reach)
+    """An upper bound of the operator's decay rates [1/time]."""
+    kernel = problem.laws.kernel_rate_bound(problem.reach)
     if not isinstance(problem.sites, Grid):
         return kernel
-    local = problem.laws.local_rate(problem.sites.volume, problem.reach)
+    local = problem.laws.local_rate_bound(problem.sites.volume, problem.reach)
     if operator == "local":
         return local
     return kernel if folded else min(kernel, local + problem.laws.atom)

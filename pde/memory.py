@@ -25,7 +25,7 @@ from math import log2
 from freqbias.errors import InputError
 from freqbias.meshes import MeshPlan, plan_mesh
 from freqbias.problem import Mesh, Pde, Problem
-from freqbias.runtime import available_memory, size, local_size
+from freqbias.runtime import available_memory, local_size, size
 
 Candidate = tuple[float, Pde, Mesh]  # a value to try, and the settings with that value
 

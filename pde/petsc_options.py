@@ -13,15 +13,19 @@ PREFIX = "pde_"
 OPTION_NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
 
 
-def start_petsc(options: Sequence[str]) -> None:
-    """Initialise PETSc, if it is not yet, and put the options into its database. Collective.
-
-    Raises InputError if the words do not begin with an option, and UsageError under torchrun.
-    """
+def refuse_torchrun() -> None:
+    """Raise UsageError under torchrun, whose processes share no MPI communicator."""
     if under_torchrun() and size() > 1:
         raise UsageError(
             "torchrun does not start MPI processes, which the equation is solved on: start with `uv run mpirun`"
         )
+
+
+def start_petsc(options: Sequence[str] = ()) -> None:
+    """Initialise PETSc, if it is not yet, and put the options into its database. Collective.
+
+    Raises InputError if the words do not begin with an option.
+    """
     if options and not OPTION_NAME.fullmatch(options[0]):
         raise InputError(f"-- {' '.join(options)}: PETSc's options begin with '-', for example -- -pde_ksp_rtol 1e-9")
     from mpi4py import MPI  # noqa: F401  # isort: skip

@@ -19,7 +19,7 @@ from freqbias.pde.memory import plan_within_memory
 from freqbias.pde.protocols import NO_HOOKS, IntegrationRecord, all_finite
 from freqbias.pde.refinement import refine_mesh
 from freqbias.pde.snapshot import SpectrumSnapshot
-from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_values
+from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_values, squared_loss
 
 
 def solve(
@@ -143,8 +143,8 @@ class Solver:
             attributes["floor"] = floor
             if floor > self.settings.tolerance:
                 runtime.log.warning(
-                    "pde: the laws reach beyond the mesh, |xi_i| <= %.4g, and the part outside may cause an error of up "
-                    "to %.1e of the start, above [pde] tolerance = %g; use a larger [mesh] half_width",
+                    "pde: the laws reach beyond the mesh, |xi_i| <= %.4g, and the part outside may cause an error of "
+                    "up to %.1e of the start, above [pde] tolerance = %g; use a larger [mesh] half_width",
                     max(self.plan.half_width), floor, self.settings.tolerance,
                 )  # fmt: skip
         if self.settings.operator == "local":
@@ -154,7 +154,7 @@ class Solver:
 
     def _snapshot(self, index: int, state: np.ndarray) -> SpectrumSnapshot:
         errors = self.operator.errors(state)
-        loss = float(0.5 * np.mean(errors**2, axis=1).sum())
+        loss = float(squared_loss(errors))
         outside = self.operator.outside(state, errors) if isinstance(self.operator, LocalOperator) else 0.0
         defect = self._defect(errors) if self._defect is not None else 0.0
         return SpectrumSnapshot(index, self.operator.gather(state), loss, outside, asdict(self.record), defect)

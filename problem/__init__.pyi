@@ -1,20 +1,23 @@
 from .activations import ACTIVATIONS, Activation
 from .builder import build
-from .deep_laws import deep, recursion
+from .deep_law import deep_laws, ntk_recursion
 from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .folding import fold
 from .initial_network import initial_values, network_values
-from .laws import Law, Laws, Scaled, two_layer
+from .laws import Law, Laws, ScaledDensity, two_layer_laws
+from .loading import load, parse
+from .loss import squared_loss
 from .mixture import Mixture
 from .netcdf import save_netcdf
 from .neurons import Neurons, draw
 from .records import ErrorHistory, Problem, Spectrum, canonical_order
-from .runfile import RunFile, every_stage_keys, load, parse, resolved, stage_keys
+from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
 from .section import Section
 from .settings import Compare, Mesh, Network, Pde
+from .stage_dependencies import every_stage_keys, stage_keys
 from .supports import Annulus, Ball, Uniform
 from .table import Table
 from .training_settings import Training
@@ -40,7 +43,7 @@ __all__ = [
     "Problem",
     "RunFile",
     "Samples",
-    "Scaled",
+    "ScaledDensity",
     "Section",
     "Spectrum",
     "StudentT",
@@ -50,7 +53,7 @@ __all__ = [
     "area_average",
     "build",
     "canonical_order",
-    "deep",
+    "deep_laws",
     "draw",
     "draw_deep",
     "every_stage_keys",
@@ -58,11 +61,12 @@ __all__ = [
     "initial_values",
     "load",
     "network_values",
+    "ntk_recursion",
     "parse",
-    "recursion",
     "resolved",
     "save_netcdf",
+    "squared_loss",
     "stage_keys",
-    "two_layer",
+    "two_layer_laws",
     "waves",
 ]

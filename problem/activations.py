@@ -1,11 +1,13 @@
-"""Activations phi of hidden layers, and their dual functions: what a wide layer makes of the correlation of its inputs.
+"""Activations phi of hidden layers and their dual functions, which map the correlation of two inputs of a wide layer to
+that of its outputs.
 
-For unit normals y, z of correlation c, with p(c) = E[phi(y) phi(z)] and q(c) = E[phi'(y) phi'(z)] = p'(c):
+For unit normals y, z with correlation c, p(c) = E[phi(y) phi(z)] and q(c) = E[phi'(y) phi'(z)] = p'(c), the dual
+functions are
 
     P(c) = p(c) / p(1),    Q(c) = q(c) / p(1).
 
-P maps [-1, 1] into itself, P(1) = 1, and its power series has no negative coefficient. Sources: Cho and Saul, Kernel
-methods for deep learning, NeurIPS 2009 (relu); Williams, Computing with infinite networks, NeurIPS 1996 (erf); q = p'
+P maps [-1, 1] into itself, P(1) = 1, and its power series has no negative coefficients. Sources: Cho and Saul, Kernel
+methods for deep learning, NeurIPS 2009 (relu); Williams, Computing with infinite networks, NeurIPS 1996 (erf). q = p'
 is Price's theorem; gelu follows from Stein's identity.
 """
 
@@ -17,14 +19,15 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import erf, ndtr
 
-ROUNDING = 1e-12  # by which a correlation may exceed 1
-NEXT_TO_ONE = 4 * np.finfo(float).eps  # what rounding leaves of 1: the arccos of relu would make 1e-8 of it
+ROUNDING = 1e-12  # the most by which rounding may take a correlation beyond 1
+ALMOST_ONE = 1 - 4 * np.finfo(float).eps  # counts as 1, since arccos in relu amplifies rounding there to 1e-8
+INTERVAL, NODES = 40.0, 4001  # of the trapezoidal rule; Hermite functions with n < 200 vanish beyond 40
 
 
 class Activation(ABC):
-    """phi(y), its derivative, and its dual functions; arrays of any shape."""
+    """phi(y), its derivative, and its dual functions, on arrays of any shape."""
 
-    odd: ClassVar[bool] = False  # whether phi(-y) = -phi(y), so that p(0) = 0
+    odd: ClassVar[bool] = False  # whether phi(-y) = -phi(y), which makes p(0) = 0
     smooth: ClassVar[bool] = True  # whether p is smooth up to c = 1
 
     @abstractmethod
@@ -49,11 +52,11 @@ class Activation(ABC):
         return float(self.product(np.ones(1))[0])
 
     def dual(self, c: np.ndarray) -> np.ndarray:
-        """P(c) = p(c) / p(1). Raises ValueError where some |c| > 1."""
+        """P(c) = p(c) / p(1). Raises ValueError if some |c| > 1."""
         return self.product(correlation(c)) / self.second_moment
 
     def dual_derivative(self, c: np.ndarray) -> np.ndarray:
-        """Q(c) = q(c) / p(1). Raises ValueError where some |c| > 1."""
+        """Q(c) = q(c) / p(1). Raises ValueError if some |c| > 1."""
         return self.derivative_product(correlation(c)) / self.second_moment
 
 
@@ -129,9 +132,9 @@ class Gelu(Activation):
 
 
 class Tanh(Activation):
-    """phi(y) = tanh y:  p = sum_n a_n^2 c^n,  q = sum_n n a_n^2 c^(n-1),  a_n its Hermite coefficients, 0 for even n.
+    """phi(y) = tanh y:  p = sum_n a_n^2 c^n,  q = sum_n n a_n^2 c^(n-1),  with Hermite coefficients a_n, 0 for even n.
 
-    a_n^2 falls as exp(-pi sqrt(n)), by the poles of tanh at +-i pi/2: TERMS of them leave 1e-15.
+    a_n^2 falls as exp(-pi sqrt(n)), because tanh has poles at +-i pi/2; after TERMS terms the error is 1e-15.
     """
 
     odd: ClassVar[bool] = True
@@ -160,27 +163,25 @@ ACTIVATIONS: dict[str, Activation] = {"relu": Relu(), "sine": Sine(), "tanh": Ta
 
 
 def correlation(c: np.ndarray) -> np.ndarray:
-    """c, within [-1, 1] in spite of rounding. Raises ValueError where some |c| > 1 by more than that."""
+    """c, clipped to [-1, 1]. Raises ValueError if some |c| exceeds 1 by more than rounding."""
     c = np.asarray(c, dtype=float)
     if c.size and not np.abs(c).max() <= 1 + ROUNDING:
-        raise ValueError(f"a correlation of {c.flat[np.abs(c).argmax()]}: it lies in [-1, 1]")
-    return np.where(np.abs(c) > 1 - NEXT_TO_ONE, np.sign(c), c)
+        raise ValueError(f"correlation = {c.flat[np.abs(c).argmax()]}; use values in [-1, 1]")
+    return np.where(np.abs(c) > ALMOST_ONE, np.sign(c), c)
 
 
 def hermite_coefficients(activation: Activation, count: int) -> np.ndarray:
-    """a_n = E[phi(y) h_n(y)], n < count, h_n the Hermite polynomials orthonormal for the normal law.
+    """a_n = E[phi(y) h_n(y)] for n < count, with the Hermite polynomials h_n orthonormal under the normal law.
 
-    By the trapezoid rule on Hermite functions h_n(y) exp(-y^2 / 4), which do not overflow: for phi analytic in a strip
-    around the axis it converges exponentially, as Gauss-Hermite quadrature does there only as exp(-sqrt(nodes)).
+    This uses the trapezoidal rule on the Hermite functions h_n(y) exp(-y^2 / 4), which do not overflow. For phi
+    analytic in a strip around the real axis it converges exponentially; Gauss-Hermite quadrature converges only as
+    exp(-sqrt(nodes)).
     """
-    y, step = np.linspace(-REACH, REACH, NODES, retstep=True)
-    before, now = np.zeros(NODES), np.exp(-(y**2) / 4) / (2 * pi) ** 0.25
-    weighted = activation.value(y) * now * step
+    y, step = np.linspace(-INTERVAL, INTERVAL, NODES, retstep=True)
+    previous, current = np.zeros(NODES), np.exp(-(y**2) / 4) / (2 * pi) ** 0.25  # h_{n-1}, h_n times exp(-y^2 / 4)
+    weighted = activation.value(y) * current * step
     coefficients = []
     for n in range(count):
-        coefficients.append(weighted @ now)
-        before, now = now, (y * now - np.sqrt(n) * before) / np.sqrt(n + 1)
+        coefficients.append(weighted @ current)
+        previous, current = current, (y * current - np.sqrt(n) * previous) / np.sqrt(n + 1)
     return np.array(coefficients)
-
-
-REACH, NODES = 40.0, 4001  # of the trapezoid rule: Hermite functions of n < 200 have died out there

@@ -1,7 +1,5 @@
-"""From a run file to the Problem it states."""
+"""Building the Problem that a run file describes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,42 +9,29 @@ from freqbias.numerics import Grid, Scattered
 from freqbias.problem import files
 from freqbias.problem.data_settings import FileSection, WavesSection
 from freqbias.problem.records import Problem
-from freqbias.problem.runfile import OUTPUTS, RunFile
+from freqbias.problem.run_file import OUTPUTS, RunFile
 from freqbias.problem.samples import Samples, area_average, waves
+from freqbias.problem.section import error_prefix
 from freqbias.problem.settings import per_axis
 
 
 def build(run: RunFile) -> Problem:
-    """Read the data and assemble the Problem. Raises InputError naming the key and the remedy."""
-    samples, held_out = _samples(run.data), None
-    with _errors_of(f"held_out = {run.data.held_out}"):
-        if run.data.held_out:
-            samples, held_out = samples.split(run.data.held_out, run.seed)
-    with _errors_of(_source(run.data)):
-        if run.data.standardize:
-            held_out = held_out and held_out.standardized(by=samples)
+    """Read the data and build the Problem. Raises InputError that names the key and the remedy."""
+    data, held_out = run.data, None
+    samples = _read_samples(data)
+    if data.held_out:
+        with error_prefix(f"[data] held_out = {data.held_out}: "):
+            samples, held_out = samples.split(data.held_out, run.seed)
+    if data.standardize:
+        with error_prefix(f"[data] {_source(data)}: "):
+            held_out = held_out and held_out.standardized(reference=samples)
             samples = samples.standardized()
-    with _errors_of(f"noise = {run.data.noise}"):
-        if run.data.noise:
-            samples = samples.with_noise(run.data.noise, run.seed)
+    if data.noise:
+        with error_prefix(f"[data] noise = {data.noise}: "):
+            samples = samples.with_noise(data.noise, run.seed)
     return Problem(
-        run.density.build(),
-        samples,
-        run.network,
-        output_times(run),
-        run.seed,
-        run.name,
-        run.unit,
-        held_out=held_out,
+        run.density.build(), samples, run.network, output_times(run), run.seed, run.name, run.unit, held_out=held_out
     )
-
-
-@contextmanager
-def _errors_of(key: str) -> Iterator[None]:
-    try:
-        yield
-    except InputError as failure:
-        raise InputError(f"[data] {key}: {failure}") from failure
 
 
 def output_times(run: RunFile) -> np.ndarray:
@@ -57,9 +42,9 @@ def output_times(run: RunFile) -> np.ndarray:
     return np.linspace(0.0, run.time.end, (run.time.outputs or OUTPUTS) + 1)
 
 
-def _samples(data: WavesSection | FileSection) -> Samples:
+def _read_samples(data: WavesSection | FileSection) -> Samples:
     try:
-        return _waves(data) if isinstance(data, WavesSection) else _file(data)
+        return _sample_waves(data) if isinstance(data, WavesSection) else _read_file(data)
     except MemoryError as failure:
         raise InputError(f"[data] points = {data.points}: {failure}; use fewer points") from failure
     except InputError as failure:
@@ -72,30 +57,30 @@ def _source(data: WavesSection | FileSection) -> str:
     return f"frequencies = {data.frequencies}" if isinstance(data, WavesSection) else f"path = {data.path!r}"
 
 
-def _waves(data: WavesSection) -> Samples:
+def _sample_waves(data: WavesSection) -> Samples:
     grid = Grid(per_axis(data.points, data.dimension), per_axis(data.extent, data.dimension))
     return waves(grid, data.frequencies, window=data.window)
 
 
-def _file(data: FileSection) -> Samples:
+def _read_file(data: FileSection) -> Samples:
     path = files.resolve(data.path, Path())
-    return _scattered(path, data) if data.layout == "scattered" else _on_a_grid(path, data)
+    return _read_scattered(path, data) if data.layout == "scattered" else _read_grid(path, data)
 
 
-def _scattered(path: Path, data: FileSection) -> Samples:
+def _read_scattered(path: Path, data: FileSection) -> Samples:
     assert data.dimension is not None  # checked with the run file
     table = files.read(path, key=data.key, dimension=1)
     columns = table.shape[1]
     if columns <= data.dimension:
         raise InputError(
-            f"[data] dimension = {data.dimension}: {path.name} has {columns} columns; expected {data.dimension} for "
-            "the position, and one or more for values"
+            f"[data] dimension = {data.dimension}: {path.name} has {columns} columns; give {data.dimension} for the "
+            "position, and one or more for the values"
         )
     _check_finite(table, data)
     return Samples(Scattered(table[:, : data.dimension]), table[:, data.dimension :].T)
 
 
-def _on_a_grid(path: Path, data: FileSection) -> Samples:
+def _read_grid(path: Path, data: FileSection) -> Samples:
     values = files.read(path, key=data.key, dtype=data.dtype, dimension=data.dimension)
     dimension = values.ndim - 1
     for name, value in (("points", data.points), ("extent", data.extent)):
@@ -106,8 +91,8 @@ def _on_a_grid(path: Path, data: FileSection) -> Samples:
     _check_finite(values, data)
     if min(values.shape[:-1]) < 2:
         raise InputError(
-            f"[data] path = {data.path!r}: its shape is {values.shape[:-1]}; at least 2 points are needed along "
-            f"every axis"
+            f"[data] path = {data.path!r}: the array has shape {values.shape[:-1]}; give at least 2 points along every "
+            "axis"
         )
     if data.points is not None:
         values = area_average(values, per_axis(data.points, dimension))
@@ -116,10 +101,11 @@ def _on_a_grid(path: Path, data: FileSection) -> Samples:
 
 
 def _check_finite(values: np.ndarray, data: FileSection) -> None:
-    """values (..., columns or channels), as the file has them."""
-    if not np.isfinite(values).all():
-        first = np.argwhere(~np.isfinite(values))[0][:-1]
+    """Refuse NaN and infinity in values (..., columns or channels)."""
+    bad = ~np.isfinite(values)
+    if bad.any():
+        first = np.argwhere(bad)[0][:-1].tolist()
         raise InputError(
-            f"[data] path = {data.path!r}: {np.count_nonzero(~np.isfinite(values))} values are NaN or infinite, "
-            f"the first at {first.tolist()}; fill or crop them"
+            f"[data] path = {data.path!r}: {np.count_nonzero(bad)} values are NaN or infinite, the first at index "
+            f"{first}; fill or crop them"
         )

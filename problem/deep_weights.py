@@ -1,24 +1,24 @@
-"""The draw of a network with hidden layers: frequencies, hidden weights and output weights."""
+"""The random initial weights of a network with hidden layers."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from freqbias.problem.density import Density
-from freqbias.problem.neurons import unit_points
+from freqbias.problem.neurons import unit_cube_points
 from freqbias.problem.settings import Network
 
 
 @dataclass(frozen=True)
 class DeepWeights:
-    """The weights at the start of the network with L hidden layers of width n,
+    """The initial weights of a network with L hidden layers of width n, in NTK parametrisation:
 
         x_1 = [cos 2 pi W x, sin 2 pi W x] / sqrt(m),    x_{l+1} = phi(V_l x_l) / sqrt(p(1) n),    f = c x_{L+1},
 
-    p(1) = E phi(y)^2 for unit normal y. The width n of a layer divides what the layer gives, not what it takes, so that
-    V_l x_l has variance |x_l|^2, near 1, in every layer; this is the NTK parametrisation.
+    with p(1) = E phi(y)^2 for unit normal y. Each layer divides its own output by sqrt(n), so V_l x_l has variance
+    |x_l|^2, close to 1, in every layer.
 
-    frequencies W: (m, d) [cycles/length]; hidden V: (n, 2m), (n, n), ...; output c: (C, n).
+    frequencies: W, (m, d) [cycles/length]. hidden: V_1 (n, 2m), V_2 (n, n), ... output: c, (C, n).
     """
 
     frequencies: np.ndarray
@@ -27,18 +27,18 @@ class DeepWeights:
 
 
 def draw_deep(density: Density, network: Network, *, dimension: int, channels: int = 1, seed: int = 0) -> DeepWeights:
-    """Draw the weights in double precision; the seed fixes them.
+    """Draw the weights in double precision; the seed determines them.
 
-    w_k ~ rho_w, independent or from a scrambled Sobol sequence (sampling "sobol"); hidden weights unit normal, output
-    weights normal of standard deviation sigma_a, all independent.
-    symmetric: the network is (f_1 - f_2) / sqrt(2), two networks of half the widths with the same weights at the start,
-    trained apart; these are the weights of one of them.
+    w_k ~ rho_w, independent, or from a scrambled Sobol sequence if sampling = "sobol". Hidden weights are unit normal,
+    output weights normal with standard deviation sigma_a; all are independent.
+    If the network is symmetric, it is (f_1 - f_2) / sqrt(2): two networks of half the widths, with the same initial
+    weights, trained separately. The result then holds the weights of one of them.
     """
     assert network.hidden_width is not None  # the settings fill it in
-    halves = 2 if network.symmetric else 1
-    m, n = network.width // halves, network.hidden_width // halves
+    copies = 2 if network.symmetric else 1
+    m, n = network.width // copies, network.hidden_width // copies
     rng = np.random.default_rng(seed)
-    frequencies = density.from_unit_cube(unit_points(rng, network.sampling, m, dimension))
+    frequencies = density.from_unit_cube(unit_cube_points(rng, network.sampling, m, dimension))
     inputs = [2 * m, *[n] * (network.depth - 3)]
     hidden = tuple(rng.standard_normal((n, count)) for count in inputs)
     return DeepWeights(frequencies, hidden, network.sigma_a * rng.standard_normal((channels, n)))

@@ -1,6 +1,6 @@
-"""Densities rho_w that reach everywhere: Gaussian, Laplace, Student's t. One law, one class.
+"""Densities rho_w that are positive everywhere: Gaussian, Laplace, Student's t.
 
-What the methods mean, their shapes and units: `freqbias.problem.density`.
+`freqbias.problem.density` documents the methods, with shapes and units.
 """
 
 from dataclasses import dataclass
@@ -56,18 +56,18 @@ class Laplace(Density):
     def tail_radius(self, level: float, dimension: int) -> float:
         return self.scale * max(0.0, log(self.maximum(dimension) / level))
 
-    def breaks(self, dimension: int) -> Planes:
+    def break_planes(self, dimension: int) -> Planes:
         return ((0.0,),) * dimension
 
 
 @dataclass(frozen=True)
 class StudentT(Density):
     """rho_w(xi) = Gamma((nu+d)/2) / (Gamma(nu/2) (nu pi sigma^2)^(d/2)) (1 + |xi|^2 / (nu sigma^2))^(-(nu+d)/2),
-    k(z) = 2^(1-v) / Gamma(v) s^v K_v(s)  with  v = nu/2, s = 2 pi sqrt(nu) sigma |z|:  the same in every d.
+    k(z) = 2^(1-v) / Gamma(v) s^v K_v(s)  with  v = nu/2, s = 2 pi sqrt(nu) sigma |z|, in every d.
 
-    sigma: scale; freedom nu: degrees of freedom, from 1 (Cauchy: k = exp(-s)) to 100 (nearly normal). Its tails fall
-    as |xi|^-(nu+d). |xi|^2 / (d sigma^2) follows the F law of d and nu degrees of freedom. Source: Kotz and
-    Nadarajah, Multivariate t Distributions and Their Applications (2004).
+    sigma: scale. freedom: nu, the degrees of freedom, from 1 (Cauchy: k = exp(-s)) to 100 (nearly normal).
+    The tails fall as |xi|^-(nu+d). |xi|^2 / (d sigma^2) has the F distribution with d and nu degrees of freedom.
+    Source: Kotz and Nadarajah, Multivariate t Distributions and Their Applications (2004).
     """
 
     sigma: float  # cycles/length
@@ -81,15 +81,15 @@ class StudentT(Density):
         v = self.freedom / 2
         s = 2 * pi * sqrt(self.freedom) * self.sigma * np.sqrt(squared(z))
         t = np.where(s > 0, s, 1.0)
-        bessel = kve(v, t)  # exp(t) K_v(t): overflows where t is small, the power series there is 1 - s^2 / (4 (v-1))
+        bessel = kve(v, t)  # exp(t) K_v(t) overflows for small t; there k = 1 - s^2 / (4 (v-1)) + ...
         large = (s > 0) & np.isfinite(bessel)
         closed = v * np.log(t) - t + np.log(np.where(large, bessel, 1.0)) - lgamma(v) - (v - 1) * log(2)
         return np.where(large, np.exp(np.minimum(closed, 0.0)), 1 - (s**2 / (4 * (v - 1)) if v > 1 else 0.0))
 
     def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
-        share, direction = polar(unit)
-        dimension = unit.shape[-1]
-        return self.sigma * np.sqrt(dimension * fdtri(dimension, self.freedom, share))[..., None] * direction
+        probability, direction = polar(unit)
+        d = unit.shape[-1]
+        return self.sigma * np.sqrt(d * fdtri(d, self.freedom, probability))[..., None] * direction
 
     def maximum(self, dimension: int) -> float:
         nu = self.freedom

@@ -1,7 +1,7 @@
-"""What a density rho_w of the first-layer frequencies is, and what several of them share.
+"""The interface of a density rho_w of the first-layer frequencies, and functions that several densities share.
 
-`xi`, `z` and `unit` are arrays (..., d); d is taken from their last axis. Lengths of xi are in cycles per unit length,
-of z in that length.
+`xi`, `z` and `unit` are arrays (..., d); their last axis sets d. Frequencies xi are in cycles per unit length, lags z
+in units of length.
 """
 
 from abc import ABC, abstractmethod
@@ -10,17 +10,17 @@ from typing import ClassVar
 
 import numpy as np
 
-Planes = tuple[tuple[float, ...], ...]  # for each axis i the b of the planes |xi_i| = b
+Planes = tuple[tuple[float, ...], ...]  # for each axis i, the b of the planes |xi_i| = b
 
 
 class Density(ABC):
     """An even probability density on frequency space."""
 
-    constant: ClassVar[bool] = False  # whether rho_w has one value on its support
+    constant: ClassVar[bool] = False  # whether rho_w has a single value on its support
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """The d for which it is defined."""
+        """The dimensions d in which it is defined."""
         return (1, 2, 3)
 
     @abstractmethod
@@ -33,35 +33,37 @@ class Density(ABC):
 
     @abstractmethod
     def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
-        """Map points evenly spread over the unit cube (0, 1)^d to points spread by rho_w, shape (..., d)."""
+        """Map uniform points of the unit cube (0, 1)^d to points distributed as rho_w, shape (..., d)."""
 
     @abstractmethod
     def maximum(self, dimension: int) -> float:
         """sup rho_w in this dimension [length^d]."""
 
-    def tail(self, radius: float, dimension: int) -> float:
-        """sup rho_w(xi) where some |xi_i| > radius [length^d].
+    def tail_maximum(self, radius: float, dimension: int) -> float:
+        """sup of rho_w(xi) over all xi with some |xi_i| > radius [length^d].
 
-        Here for densities that are continuous, largest on the axes, and fall along them.
+        This default is for continuous densities that are largest on the axes and decrease along them.
         """
         return float(self.density(np.array([radius, 0.0, 0.0])[:dimension]))
 
     @abstractmethod
     def tail_radius(self, level: float, dimension: int) -> float:
-        """The smallest R with tail(R) <= level [cycles/length]; 0 < level < maximum."""
+        """The smallest R with tail_maximum(R) <= level [cycles/length]; 0 < level < maximum."""
 
     def compact(self, dimension: int) -> bool:
-        """Whether rho_w vanishes outside a bounded set: its support, which breaks and radii bound."""
+        """Whether rho_w vanishes outside a bounded support; break_planes and break_radii give its boundary."""
         return False
 
-    def breaks(self, dimension: int) -> Planes:
-        """For each axis i the b >= 0, increasing, such that rho_w or its gradient jumps across the planes |xi_i| = b
+    def break_planes(self, dimension: int) -> Planes:
+        """For each axis i, the increasing b >= 0 such that rho_w or its gradient jumps across the planes |xi_i| = b
         [cycles/length]."""
         return ((),) * dimension
 
-    def radii(self, dimension: int) -> tuple[float, ...]:
-        """The r > 0, increasing, such that rho_w jumps across |xi| = r, for d >= 2 [cycles/length]; off these and the
-        planes of `breaks` it is smooth."""
+    def break_radii(self, dimension: int) -> tuple[float, ...]:
+        """The increasing r > 0 such that rho_w jumps across |xi| = r, for d >= 2 [cycles/length].
+
+        Away from these spheres and from `break_planes`, rho_w is smooth.
+        """
         return ()
 
 
@@ -71,8 +73,10 @@ def squared(x: np.ndarray) -> np.ndarray:
 
 
 def polar(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """From the unit cube to s in (0, 1), shape (...), and a direction, shape (..., d): independent, s evenly spread
-    over (0, 1) and the direction over the unit sphere."""
+    """Map uniform points of the unit cube to s, uniform on (0, 1), and an independent uniform direction.
+
+    Shapes: s (...), direction (..., d) on the unit sphere.
+    """
     if unit.shape[-1] == 1:
         centred = 2 * unit - 1
         return np.abs(centred[..., 0]), np.sign(centred)
@@ -80,13 +84,16 @@ def polar(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     if unit.shape[-1] == 2:
         return unit[..., 0], circle
-    height = 2 * unit[..., 2:] - 1  # Archimedes: evenly spread along the axis of the sphere
+    height = 2 * unit[..., 2:] - 1  # Archimedes: the height of a uniform point on the sphere is uniform
     return unit[..., 0], np.concatenate([np.sqrt(1 - height**2) * circle, height], axis=-1)
 
 
-def smallest_radius(tail: Callable[[float], float], level: float, edges: Sequence[float]) -> float:
-    """The smallest R >= 0 with tail(R) <= level, for a tail that never rises and is continuous but at `edges`:
-    increasing, the last one with tail <= level. An edge comes out exactly."""
+def invert_tail(tail: Callable[[float], float], level: float, edges: Sequence[float]) -> float:
+    """The smallest R >= 0 with tail(R) <= level.
+
+    tail: a non-increasing function, continuous except at the `edges`.
+    edges: increasing; tail <= level at the last. If R is one of them, it is returned exactly.
+    """
     from scipy.optimize import brentq
 
     if tail(0.0) <= level:

@@ -1,4 +1,4 @@
-"""The section [density] of the run file, a model for each kind; see `freqbias.problem.settings`."""
+"""The section [density] of the run file, with one model for each kind."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,7 +10,7 @@ from freqbias.problem import files
 from freqbias.problem.densities import Gaussian, Laplace, StudentT
 from freqbias.problem.density import Density
 from freqbias.problem.mixture import Mixture
-from freqbias.problem.section import Section
+from freqbias.problem.section import Section, error_prefix
 from freqbias.problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
 from freqbias.problem.supports import Annulus, Ball, Uniform
 from freqbias.problem.table import Table
@@ -19,7 +19,7 @@ from freqbias.problem.table import Table
 class GaussianSection(Section):
     kind: Literal["gaussian"]
     sigma: float = positive(
-        "a positive number: the standard deviation of the frequencies in cycles per unit length, for example "
+        "a positive number: the standard deviation of the frequencies, in cycles per unit length, for example "
         "sigma = 10.0"
     )
 
@@ -30,7 +30,8 @@ class GaussianSection(Section):
 class UniformSection(Section):
     kind: Literal["uniform"]
     radius: float = positive(
-        "a positive number: the box is |xi_i| <= radius, in cycles per unit length, for example radius = 20.0"
+        "a positive number: the half-width of the box |xi_i| <= radius, in cycles per unit length, for example "
+        "radius = 20.0"
     )
 
     def build(self) -> Density:
@@ -40,7 +41,7 @@ class UniformSection(Section):
 class BallSection(Section):
     kind: Literal["ball"]
     radius: float = positive(
-        "a positive number: the radius of the ball in cycles per unit length, for example radius = 20.0"
+        "a positive number: the radius of the ball, in cycles per unit length, for example radius = 20.0"
     )
 
     def build(self) -> Density:
@@ -50,19 +51,19 @@ class BallSection(Section):
 class AnnulusSection(Section):
     kind: Literal["annulus"]
     inner: float = positive(
-        "a positive number, less than radius: the annulus is inner < |xi| <= radius, in cycles per unit length, for "
-        "example inner = 10.0"
+        "a positive number, less than radius: the inner radius of the annulus inner < |xi| <= radius, in cycles per "
+        "unit length, for example inner = 10.0"
     )
     radius: float = positive(
-        "a positive number: the outer radius of the annulus in cycles per unit length, for example radius = 20.0"
+        "a positive number: the outer radius of the annulus, in cycles per unit length, for example radius = 20.0"
     )
 
     @model_validator(mode="after")
-    def _agree(self) -> "AnnulusSection":
-        if self.inner > 0.999 * self.radius:  # rounding, and no mesh would resolve it
+    def _check_consistency(self) -> "AnnulusSection":
+        if self.inner > 0.999 * self.radius:  # a thinner annulus suffers from rounding, and no mesh would resolve it
             raise ValueError(
                 f"inner = {self.inner} is not less than 0.999 radius = {0.999 * self.radius:.6g}; use a smaller inner "
-                f'radius, or kind = "ball" for none'
+                f'radius, or kind = "ball" for a ball'
             )
         return self
 
@@ -73,8 +74,8 @@ class AnnulusSection(Section):
 class LaplaceSection(Section):
     kind: Literal["laplace"]
     scale: float = positive(
-        "a positive number: along each axis the density falls as exp(-|xi_i| / scale), in cycles per unit length, for "
-        "example scale = 10.0"
+        "a positive number: the scale b of the density exp(-|xi_i| / b) / (2b) along each axis, in cycles per unit "
+        "length, for example scale = 10.0"
     )
 
     def build(self) -> Density:
@@ -84,13 +85,13 @@ class LaplaceSection(Section):
 class StudentTSection(Section):
     kind: Literal["student-t"]
     sigma: float = positive(
-        "a positive number: the scale of the frequencies in cycles per unit length, for example sigma = 10.0"
+        "a positive number: the scale of the frequencies, in cycles per unit length, for example sigma = 10.0"
     )
     freedom: float = Field(
         ge=1,
         le=100,
-        description="a number from 1 (the heaviest tails) to 100 (nearly a Gaussian): the degrees of freedom, for "
-        "example freedom = 5.0",
+        description="a number from 1 (heaviest tails) to 100 (nearly Gaussian): the degrees of freedom, for example "
+        "freedom = 5.0",
     )
 
     def build(self) -> Density:
@@ -103,12 +104,12 @@ class TableSection(Section):
     key: str | None = Field(None, description=KEY)
     dtype: DataType | None = Field(None, description=DTYPE)
     half_width: Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)] = Field(
-        description="a positive number or one per axis: the nodes of the table spread over |xi_i| <= half_width, in "
-        "cycles per unit length, for example half_width = 20.0"
+        description="a positive number, or one per axis: the nodes of the table cover |xi_i| <= half_width, in cycles "
+        "per unit length, for example half_width = 20.0"
     )
 
     @model_validator(mode="after")
-    def _agree(self) -> "TableSection":
+    def _check_consistency(self) -> "TableSection":
         check_ending(self.path, key=self.key, dtype=self.dtype)
         return self
 
@@ -117,11 +118,11 @@ class TableSection(Section):
         values = files.read(path, key=self.key, dtype=self.dtype, section="density")
         axes, channels = values.ndim - 1, values.shape[-1]
         if channels > 1:
-            raise InputError(f"[density] path = {self.path!r}: it holds {channels} channels; a density has only one")
-        try:
+            raise InputError(
+                f"[density] path = {self.path!r}: it holds {channels} channels; give a table with one channel"
+            )
+        with error_prefix(f"[density] path = {self.path!r}: "):
             return Table(values[..., 0], per_axis(self.half_width, axes))
-        except InputError as failure:
-            raise InputError(f"[density] path = {self.path!r}: {failure}") from failure
 
 
 Part = Annotated[
@@ -136,14 +137,14 @@ class MixtureSection(Section):
         description="a list of positive numbers, one for each part, for example weights = [1.0, 3.0]"
     )
     parts: Annotated[list[Part], Field(min_length=1)] = Field(
-        description="a table [[density.parts]] for each part, with its own kind and keys, mixtures excepted"
+        description="a table [[density.parts]] for each part, with its kind and its keys; a part cannot be a mixture"
     )
 
     @model_validator(mode="after")
-    def _agree(self) -> "MixtureSection":
+    def _check_consistency(self) -> "MixtureSection":
         if len(self.weights) != len(self.parts):
             raise ValueError(
-                f"weights = {self.weights} are {len(self.weights)}, and there are {len(self.parts)} tables "
+                f"weights = {self.weights} has {len(self.weights)} entries, but there are {len(self.parts)} tables "
                 f"[[density.parts]]; give one weight for each part"
             )
         return self

@@ -1,4 +1,4 @@
-"""The network's function, evaluated on the samples: the start that `pde` takes from a drawn network."""
+"""The function of a drawn network on the samples, which is where training starts."""
 
 import numpy as np
 
@@ -8,24 +8,28 @@ from freqbias.problem.deep_weights import DeepWeights, draw_deep
 from freqbias.problem.neurons import Neurons, draw
 from freqbias.problem.records import Problem
 
-CHUNK = 2**23  # numbers that a layer's values may take at a time
+CHUNK = 2**23  # numbers in memory for the values of one layer
 
 
 def network_values(neurons: Neurons, sites: Sites, *, eps: float = 1e-13, threads: int = 1) -> np.ndarray:
-    """f_c(x_q) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x_q) + b_ck sin(2 pi w_k.x_q)], shape (C, N): the real part of
-    E^H (a - i b)."""
+    """f_c(x_q) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x_q) + b_ck sin(2 pi w_k.x_q)], shape (C, N).
+
+    This is the real part of 1/sqrt(m) sum_k (a_ck - i b_ck) exp(2 pi i w_k.x_q), a non-uniform FFT.
+    eps: its relative accuracy.
+    """
     transform = make_transform(sites, neurons.frequencies, eps=eps, threads=threads)
     return transform.to_samples(neurons.cosine - 1j * neurons.sine).real / np.sqrt(neurons.width)
 
 
 def deep_network_values(weights: DeepWeights, activation: Activation, positions: np.ndarray) -> np.ndarray:
-    """f (C, N) of the network with hidden layers (`problem.DeepWeights`) at positions (N, d)."""
+    """f (C, N) of the network of `DeepWeights` at positions (N, d) [length], in chunks of positions."""
     count = max(1, CHUNK // max(len(weights.frequencies), *map(len, weights.hidden)))
-    parts = [positions[first : first + count] for first in range(0, len(positions), count)]
-    return np.concatenate([_deep_network_values(weights, activation, part) for part in parts], axis=1)
+    chunks = [positions[first : first + count] for first in range(0, len(positions), count)]
+    return np.concatenate([_forward(weights, activation, chunk) for chunk in chunks], axis=1)
 
 
-def _deep_network_values(weights: DeepWeights, activation: Activation, positions: np.ndarray) -> np.ndarray:
+def _forward(weights: DeepWeights, activation: Activation, positions: np.ndarray) -> np.ndarray:
+    """x_1 = [cos 2 pi W x, sin 2 pi W x] / sqrt(m),  x_{l+1} = phi(V_l x_l) / sqrt(p(1) n),  f = c x_{L+1}."""
     angle = 2 * np.pi * weights.frequencies @ positions.T
     x = np.concatenate([np.cos(angle), np.sin(angle)]) / np.sqrt(len(angle))
     for matrix in weights.hidden:
@@ -34,7 +38,7 @@ def _deep_network_values(weights: DeepWeights, activation: Activation, positions
 
 
 def initial_values(problem: Problem) -> np.ndarray:
-    """f (C, N) on the samples of the network that a problem draws, at its start."""
+    """f (C, N) of the problem's drawn network on its samples, before training."""
     network, values = problem.network, problem.samples.values
     if network.symmetric:
         return np.zeros_like(values)

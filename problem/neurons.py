@@ -1,4 +1,4 @@
-"""The draw of a two-layer network: w ~ rho_w, output weights a and b."""
+"""The random initial weights of a two-layer network: frequencies w ~ rho_w, output weights a and b."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from freqbias.problem.density import Density
 from freqbias.problem.settings import Network
 
 ALL = slice(None)
-CHUNK = 2**16  # rows drawn at once, where most of them are not to be held
+CHUNK = 2**16  # rows drawn at a time when only some of them are kept
 
 
 @dataclass(frozen=True)
 class Neurons:
     """f_c(x) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x) + b_ck sin(2 pi w_k.x)] for each channel c.
 
-    frequencies w: (m, d) [cycles/length], shared by the channels; cosine a, sine b: (C, m).
+    frequencies: w, (m, d) [cycles/length], shared by the channels. cosine: a, (C, m). sine: b, (C, m).
     """
 
     frequencies: np.ndarray
@@ -37,61 +37,64 @@ def draw(
     dimension: int,
     channels: int = 1,
     seed: int = 0,
-    part: slice = ALL,
+    shard: slice = ALL,
 ) -> Neurons:
-    """Draw the network's neurons in double precision; the seed fixes them. part: which of them; no others are held.
+    """Draw the network's neurons in double precision; the seed determines them.
 
-    sampling "iid": w_k ~ rho_w, a_k and b_k normal of variance sigma_a^2, all independent.
-    sampling "sobol": (w_k, phase_k) from one scrambled Sobol sequence, and (a_k, b_k) of the fixed modulus
-    a_k^2 + b_k^2 = 2 sigma_a^2: the same kernel at infinite width, a smaller sampling error at finite width.
-    symmetric: every neuron has its negative (same w, opposite a and b), so that f = 0 at the start; width counts all
-    of them and is even.
+    sampling = "iid": w_k ~ rho_w, a_k and b_k normal with variance sigma_a^2, all independent.
+    sampling = "sobol": w_k and a phase from one scrambled Sobol sequence, and (a_k, b_k) with this phase and the fixed
+    modulus a_k^2 + b_k^2 = 2 sigma_a^2. The kernel at infinite width is the same; the sampling error at finite width is
+    smaller.
+    symmetric: neuron k + m/2 is the negative of neuron k (same w, opposite a and b), so f = 0 at the start.
+    shard: the neurons to return, of all `width`; the memory for the others is never allocated.
     """
     signs = (1, -1) if network.symmetric else (1,)
-    count = network.width // len(signs)
-    begin, end, _ = part.indices(network.width)
-    asked = [(max(begin - half * count, 0), min(end - half * count, count)) for half in range(len(signs))]
-    pieces = [(sign, *piece) for sign, piece in zip(signs, asked, strict=True) if piece[0] < piece[1]]
-    held = slice(min(first for _, first, _ in pieces), max(last for _, _, last in pieces))  # of the `count` drawn ones
+    count = network.width // len(signs)  # neurons that are drawn; the others are their negatives
+    begin, end, _ = shard.indices(network.width)
+    bounds = [(max(begin - half * count, 0), min(end - half * count, count)) for half in range(len(signs))]
+    pieces = [(sign, first, last) for sign, (first, last) in zip(signs, bounds, strict=True) if first < last]
+    kept = slice(min(first for _, first, _ in pieces), max(last for _, _, last in pieces))
     rng = np.random.default_rng(seed)
     if network.sampling == "sobol":
-        unit = unit_points(rng, "sobol", count, dimension + channels, held)
-        angle = 2 * np.pi * unit[:, dimension:].T
-        weights = np.sqrt(2) * network.sigma_a * np.stack([np.cos(angle), np.sin(angle)])
+        unit = unit_cube_points(rng, "sobol", count, dimension + channels, kept)
+        phase = 2 * np.pi * unit[:, dimension:].T
+        weights = np.sqrt(2) * network.sigma_a * np.stack([np.cos(phase), np.sin(phase)])
     else:
-        unit = unit_points(rng, "iid", count, dimension, held)
-        rows = [_rows(rng.standard_normal, count, held) for _ in range(2 * channels)]
+        unit = unit_cube_points(rng, "iid", count, dimension, kept)
+        rows = [_draw_rows(rng.standard_normal, count, kept) for _ in range(2 * channels)]
         weights = network.sigma_a * np.stack(rows).reshape(2, channels, -1)
     frequencies = density.from_unit_cube(unit[:, :dimension])
-    places = [(sign, slice(first - held.start, last - held.start)) for sign, first, last in pieces]
+    places = [(sign, slice(first - kept.start, last - kept.start)) for sign, first, last in pieces]
     cosine, sine = np.concatenate([sign * weights[:, :, place] for sign, place in places], axis=2)
     return Neurons(np.concatenate([frequencies[place] for _, place in places]), cosine, sine)
 
 
-def unit_points(
-    rng: np.random.Generator, sampling: Literal["iid", "sobol"], count: int, axes: int, held: slice = ALL
+def unit_cube_points(
+    rng: np.random.Generator, sampling: Literal["iid", "sobol"], count: int, axes: int, kept: slice = ALL
 ) -> np.ndarray:
-    """Points (count, axes) inside the unit cube, or those of them that are to be held: independent ones, or those of a
-    scrambled Sobol sequence."""
-    first, last, _ = held.indices(count)
+    """The `kept` rows of `count` points (count, axes) in the open unit cube.
+
+    The points are independent ("iid") or a scrambled Sobol sequence ("sobol").
+    """
+    first, last, _ = kept.indices(count)
     if sampling == "iid":
-        points = _rows(lambda rows: rng.random((rows, axes)), count, held)
+        points = _draw_rows(lambda rows: rng.random((rows, axes)), count, kept)
     else:
-        from scipy.stats import qmc  # takes a second to import
+        from scipy.stats import qmc  # its import takes a second
 
         sequence = qmc.Sobol(axes, scramble=True, rng=rng)
         if first > 0:
             points = sequence.fast_forward(first).random(last - first)
         else:
-            points = sequence.random_base2(int(np.ceil(log2(last))))[:last]  # whole powers of 2: Sobol's balance
-    return np.clip(points, 2.0**-54, 1 - 2.0**-53)  # off 0 and 1, where quantiles are infinite
+            points = sequence.random_base2(int(np.ceil(log2(last))))[:last]  # Sobol points are balanced at powers of 2
+    return np.clip(points, 2.0**-54, 1 - 2.0**-53)  # quantiles are infinite at 0 and 1
 
 
-def _rows(give: Callable[[int], np.ndarray], count: int, held: slice) -> np.ndarray:
-    """Of `count` rows that a generator gives one after the other, those that are to be held."""
-    start, stop, _ = held.indices(count)
-    kept = []
+def _draw_rows(draw_next: Callable[[int], np.ndarray], count: int, kept: slice) -> np.ndarray:
+    """Draw `count` rows in chunks, and return only the `kept` ones; draw_next(n) draws the next n rows."""
+    start, stop, _ = kept.indices(count)
+    chunks = []
     for first in range(0, count, CHUNK):
-        rows = give(min(CHUNK, count - first))
-        kept.append(rows[max(start - first, 0) : max(stop - first, 0)].copy())
-    return np.concatenate(kept)
+        rows = draw_next(min(CHUNK, count - first))
+        chunks.append(rows[max(start - first, 0) : max(stop - first, 0)].copy())
+    return np.concatenate(chunks)

@@ -9,9 +9,10 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, Grid, Sites
-from freqbias.problem.deep_laws import deep
+from freqbias.problem.deep_law import deep_laws
 from freqbias.problem.density import Density
-from freqbias.problem.laws import Laws, two_layer
+from freqbias.problem.laws import Laws, two_layer_laws
+from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
 from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network
@@ -19,13 +20,16 @@ from freqbias.problem.settings import Network
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem:
-    """The mathematical statement: which network learns which samples, and the output times.
+    """A network, the samples it learns, and the output times: all that `pde.solve` and `nn.train` need.
 
-    times: (T,), gradient-flow time, increasing, times[0] = 0. seed: of the network's draw. unit: of x, for labels only.
-    laws: damping and diffusion of the equation; by default those of the network at infinite width. held_out: samples
-    that the network does not learn from; its error on them is stored.
-
-    Raises InputError for times that do not increase from 0, and a density of another dimension than the data.
+    density: rho_w, the law of the first-layer frequencies.
+    samples: the target f* on the training samples.
+    network: width, depth, and the variance of the weights.
+    times: output times, (T,), increasing from times[0] = 0, in gradient-flow time (step number times step size).
+    seed: of the random initial network. name: of the run. unit: of x, for labels only.
+    laws: damping and diffusion of the equation; by default those of the network at infinite width.
+    held_out: samples that are not used for training; their error is reported separately.
+    Raises InputError if the times do not increase from 0, or the density is not defined in the dimension of the data.
     """
 
     density: Density
@@ -47,22 +51,20 @@ class Problem:
             or not (np.diff(times) > 0).all()
             or not np.isfinite(times).all()
         ):
-            raise InputError(
-                f"times = {self.times}: expected an increasing list that starts with 0 and has a later time"
-            )
+            raise InputError(f"times = {self.times}; give at least two finite times that increase from 0")
         object.__setattr__(self, "times", times)
         if self.dimension not in self.density.dimensions:
-            given = " or ".join(map(str, self.density.dimensions)) or "no"
+            defined = " or ".join(map(str, self.density.dimensions)) or "no"
             raise InputError(
-                f"[density] is given in {given} dimension(s), and the data have {self.dimension}; give tables with one "
-                f"axis for each axis of the data"
+                f"[density] is defined in {defined} dimension(s), but the data have {self.dimension}; give tables with "
+                f"one axis for each axis of the data"
             )
         if self.laws is None:
             network = self.network
             laws = (
-                two_layer(self.density, network.sigma_a, self.dimension, diagonal=network.diagonal)
+                two_layer_laws(self.density, network.sigma_a, self.dimension, diagonal=network.diagonal)
                 if network.depth == 2
-                else deep(self.density, network, self.dimension)
+                else deep_laws(self.density, network, self.dimension)
             )
             object.__setattr__(self, "laws", laws)
 
@@ -75,14 +77,14 @@ class Problem:
 
     @property
     def sites(self) -> Sites:
-        """Where the samples lie."""
+        """The positions of the training samples."""
         return self.samples.sites
 
     @property
     def grid(self) -> Grid:
-        """The sites as a grid. Raises InputError for scattered samples."""
+        """The sites, for code that needs a grid. Raises InputError for scattered samples."""
         if not isinstance(self.sites, Grid):
-            raise InputError("[data]: this needs samples on a grid, and they are scattered")
+            raise InputError("[data]: the samples are scattered; give samples on a grid")
         return self.sites
 
     @property
@@ -191,7 +193,7 @@ class ErrorHistory:
     @property
     def held_out_loss(self) -> np.ndarray | None:
         """1/2 the mean square of the held-out error, summed over channels, (T,)."""
-        return None if self.held_out_error is None else 0.5 * np.mean(self.held_out_error**2, axis=2).sum(axis=1)
+        return None if self.held_out_error is None else squared_loss(self.held_out_error)
 
     def save(self, path: Path) -> None:
         """Write `error.nc`: dims time, channel, sample, axis, and held_out if samples are held out."""
@@ -223,7 +225,7 @@ class ErrorHistory:
             raise InputError(
                 f"{path}: variable error reaches {peak:.3g}, beyond {LARGEST:.0e}; write it from a run that converged"
             )
-        loss = data["loss"].values if "loss" in data else 0.5 * np.mean(error**2, axis=2).sum(axis=1)
+        loss = data["loss"].values if "loss" in data else squared_loss(error)
         return cls(
             data["time"].values.astype(float),
             data["position"].values.astype(float),

@@ -1,5 +1,4 @@
-"""Samples of a target f*: the built-in waves, and resampling of the user's own arrays. Reading files:
-`freqbias.problem.files`."""
+"""Samples of the target f*: synthetic waves, and operations on samples. `freqbias.problem.files` reads data files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,14 +8,18 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites
 
-SPLIT, NOISE = 1, 2  # streams of random numbers beside that of the network's draw
+SPLIT_STREAM, NOISE_STREAM = 1, 2  # random streams, independent of the one that draws the network
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Values f*(x_j), shape (C, N), of C channels at N sites, in their order. Channels never mix in the equation.
+    """Values f*(x_j) of C channels at N sites.
 
-    held_out: not learnt from, so that they may well be 0.
+    sites: the positions x_j, a grid or scattered points.
+    values: (C, N), in the order of the sites. The equation treats each channel on its own.
+    held_out: whether these samples are only for the held-out error; if so, all their values may be 0.
+    Raises InputError for values of another shape, NaN, infinity, or training values that are all 0, too small or too
+    large.
     """
 
     sites: Sites
@@ -26,23 +29,23 @@ class Samples:
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != self.sites.size:
             raise InputError(
-                f"samples: values have shape {self.values.shape}; expected (channels, {self.sites.size}), one value "
-                "for each site"
+                f"samples: values have shape {self.values.shape}; give shape (channels, {self.sites.size}), one value "
+                "for each site and channel"
             )
         if not np.isfinite(self.values).all():
             bad = np.argwhere(~np.isfinite(self.values))
             channel, sample = bad[0]
             raise InputError(
                 f"samples: {len(bad)} of {self.values.size} values are NaN or infinite, the first in channel {channel} "
-                f"at x = {self.sites.positions()[sample].tolist()}; fill or crop them first"
+                f"at x = {self.sites.positions()[sample].tolist()}; fill or crop them"
             )
         if self.held_out:
             return
         if not self.values.any():
-            raise InputError("samples: every value is 0; there is nothing to learn, give a target that is not zero")
+            raise InputError("samples: every value is 0; give a target that is not zero everywhere")
         if not SMALLEST <= (peak := np.abs(self.values).max()) <= LARGEST:
             raise InputError(
-                f"samples: the largest magnitude is {peak:.3g}; give the target in units in which it lies between "
+                f"samples: the largest magnitude is {peak:.3g}; choose units in which it lies between "
                 f"{SMALLEST:.0e} and {LARGEST:.0e}"
             )
 
@@ -50,21 +53,26 @@ class Samples:
     def channels(self) -> int:
         return len(self.values)
 
-    def standardized(self, by: "Samples | None" = None) -> "Samples":
-        """Each channel shifted and scaled to mean 0 and variance 1 of these samples, or of the others they are to be
-        standardized `by`; raises InputError for a constant channel."""
-        values = (by or self).values
+    def standardized(self, reference: "Samples | None" = None) -> "Samples":
+        """Shift and scale each channel to mean 0 and variance 1.
+
+        reference: the samples whose mean and variance are used; by default these samples themselves.
+        Raises InputError for a constant channel.
+        """
+        values = (reference or self).values
         mean, deviation = values.mean(axis=1, keepdims=True), values.std(axis=1, keepdims=True)
         if (deviation <= 1e-12 * np.abs(values).max()).any():
             raise InputError("samples: a channel is constant and cannot be standardized; leave standardize out")
         return replace(self, values=(self.values - mean) / deviation)
 
-    def split(self, share: float, seed: int) -> tuple["Samples", "Samples"]:
-        """Those that are left and those that are held out, both scattered, in their order: a share of all, drawn by the
-        seed. Raises InputError where that leaves fewer than two for either."""
+    def split(self, fraction: float, seed: int) -> tuple["Samples", "Samples"]:
+        """The training samples and the held-out samples, both scattered and in their original order.
+
+        fraction: of all samples, drawn by the seed and held out. Raises InputError if either set has fewer than two.
+        """
         held_out = np.zeros(self.sites.size, dtype=bool)
-        chosen = np.random.default_rng([seed, SPLIT]).permutation(self.sites.size)[: round(share * self.sites.size)]
-        held_out[chosen] = True
+        chosen = np.random.default_rng([seed, SPLIT_STREAM]).permutation(self.sites.size)
+        held_out[chosen[: round(fraction * self.sites.size)]] = True
         positions = self.sites.positions()
         return (
             Samples(Scattered(positions[~held_out]), self.values[:, ~held_out]),
@@ -72,15 +80,16 @@ class Samples:
         )
 
     def with_noise(self, deviation: float, seed: int) -> "Samples":
-        """Independent normal noise of this standard deviation added to every value, drawn by the seed."""
-        noise = np.random.default_rng([seed, NOISE]).standard_normal(self.values.shape)
+        """Add independent normal noise of this standard deviation to every value."""
+        noise = np.random.default_rng([seed, NOISE_STREAM]).standard_normal(self.values.shape)
         return Samples(self.sites, self.values + deviation * noise)
 
 
 def waves(grid: Grid, frequencies: Sequence[Sequence[float]], *, window: float | None = None) -> Samples:
-    """f*(x) = sum_k sin(2 pi nu_k.x) exp(-|x|^2 / (2 window^2)) on the grid, one channel.
+    """Samples of f*(x) = sum_k sin(2 pi nu_k.x) exp(-|x|^2 / (2 window^2)) on the grid, one channel.
 
-    frequencies nu_k: (K, d) [cycles/length]; window: standard deviation of the Gaussian window [length], None for none.
+    frequencies: nu_k, (K, d) [cycles/length].
+    window: standard deviation of the Gaussian window [length]; None for no window.
     """
     positions = grid.positions()
     values = np.sin(2 * np.pi * positions @ np.asarray(frequencies, dtype=float).T).sum(axis=1)
@@ -90,16 +99,15 @@ def waves(grid: Grid, frequencies: Sequence[Sequence[float]], *, window: float |
 
 
 def area_average(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Resample an array (n_1, ..., n_d, C) to (shape..., C): each new cell takes the average over its area of the old
-    cells.
+    """Resample an array (n_1, ..., n_d, C) to (shape..., C): each new cell is the average over its area.
 
-    Raises InputError where an axis would have to grow: that would invent detail.
+    Raises InputError if an axis would grow, since that would invent detail.
     """
     for axis, n in enumerate(shape):
         if n > values.shape[axis]:
             raise InputError(
                 f"[data] points = {list(shape)}: axis {axis + 1} of the file has only {values.shape[axis]} "
-                f"points; ask for at most that many"
+                f"points; use at most that many"
             )
         if n < values.shape[axis]:
             values = np.moveaxis(np.tensordot(_overlap(values.shape[axis], n), values, axes=(1, axis)), 0, axis)
@@ -107,7 +115,7 @@ def area_average(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _overlap(old: int, new: int) -> np.ndarray:
-    """Share of each old cell in the average over each new cell, shape (new, old); rows sum to 1."""
+    """The weight of each old cell in the average over each new cell, shape (new, old); rows sum to 1."""
     old_edges, new_edges = np.linspace(0, 1, old + 1), np.linspace(0, 1, new + 1)
     upper = np.minimum(old_edges[None, 1:], new_edges[1:, None])
     lower = np.maximum(old_edges[None, :-1], new_edges[:-1, None])

@@ -1,7 +1,8 @@
-"""The base of all sections of the run file: strict, frozen, and what is wrong with one said as the program says it: the
-key, the value met, and the remedy."""
+"""The base classes of all sections of the run file, and the wording of their errors."""
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -10,11 +11,13 @@ from freqbias.errors import InputError
 
 
 class Section(BaseModel):
+    """A section of the run file: unknown keys, wrong types, NaN and infinity are errors, and nothing can be changed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
 class Settings(Section):
-    """A section that functions take too. Raises InputError, naming all keys at fault, in Python as in a run file."""
+    """A section that Python code also builds itself. Raises InputError with one line for each faulty key."""
 
     def __init__(self, /, **keys: Any) -> None:
         try:
@@ -28,18 +31,29 @@ class Settings(Section):
 
 
 def explain(error: Any, name: str, key: str, model: type[BaseModel]) -> str:
-    """The line for one of `ValidationError.errors()`, of a key of this model, under its full name."""
+    """One line that states an error from `ValidationError.errors()`, and its remedy.
+
+    name: the key with its section, as in "[pde] degree". model: the section that should have this key.
+    """
     value, fields = error["input"], model.model_fields
     if error["type"] == "value_error":
         reason = error["ctx"]["error"]
         return str(reason) if isinstance(reason, InputError) else f"{name} {reason}".removeprefix("[] ")
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(key, fields, n=1)
-        return f"{name} = {value!r}: there is no such key; " + (
-            f"did you mean {close[0]}?" if close else f"the keys here are {', '.join(fields)}"
-        )
+        remedy = f"did you mean {close[0]}?" if close else f"the keys here are {', '.join(fields)}"
+        return f"{name} = {value!r}: unknown key; {remedy}"
     field = fields.get(key)
     expected = (field and field.description) or f"a section {name}"
     if error["type"] == "missing":
         return f"{name} is missing; expected {expected}"
     return f"{name} = {value!r}; expected {expected}"
+
+
+@contextmanager
+def error_prefix(prefix: str) -> Iterator[None]:
+    """Put the prefix in front of the message of any InputError raised inside the `with` block."""
+    try:
+        yield
+    except InputError as failure:
+        raise InputError(f"{prefix}{failure}") from failure

@@ -1,8 +1,6 @@
-"""The sections of the run file, as models: types, ranges, defaults, and in each description the remedy an error
-message gives.
+"""Models of the run file's sections: types, ranges, defaults, and descriptions, which error messages quote.
 
-Keys and their meaning: the table in README.md. The same models are the settings that the functions of `pde`, `nn` and
-`compare` take.
+The functions of `pde`, `nn` and `compare` take these models as their settings. README.md has a table of all keys.
 """
 
 from typing import Annotated, Any, Literal, get_args
@@ -16,20 +14,21 @@ Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
 
 
 def positive(description: str, **extra: Any) -> Any:
+    """A field for a number between SMALLEST and LARGEST."""
     return Field(ge=SMALLEST, le=LARGEST, description=description, **extra)
 
 
-PATH = 'the path of a data file, relative to the run file, or "matplotlib:NAME" for a sample that matplotlib ships'
-KEY = "the name of the array inside an .npz"
-DTYPE = "the number type of a raw .dat file"
+PATH = 'the path of a data file, relative to the run file, or "matplotlib:NAME" for a sample file of matplotlib'
+KEY = "the name of an array in the .npz file"
+DTYPE = 'the number type of the raw .dat file, for example "float32"'
 DataType = Literal["float32", "float64", "int16", "int32", "uint8", "uint16"]
 
 
 def check_ending(path: str, *, key: str | None, dtype: str | None) -> None:
-    """`key` and `dtype` say what files of one kind leave open."""
+    """Refuse `key` without an .npz file and `dtype` without a .dat file."""
     for name, value, suffix in (("key", key, ".npz"), ("dtype", dtype, ".dat")):
         if value is not None and not path.lower().endswith(suffix):
-            raise ValueError(f"{name} = {value!r} is for {suffix} files, and path = {path!r}; leave {name} out")
+            raise ValueError(f"{name} = {value!r} is for {suffix} files only, but path = {path!r}; leave {name} out")
 
 
 class Network(Settings):
@@ -47,180 +46,185 @@ class Network(Settings):
     )
     sampling: Literal["iid", "sobol"] = Field("iid", description='"iid", or "sobol" for a smaller sampling error')
     symmetric: bool = Field(
-        True, description="true or false: whether every neuron has its negative, so that f starts at 0"
+        True, description="true or false: pair every neuron with its negative, which makes f = 0 at the start"
     )
-    diagonal: bool = Field(
-        False, description="true or false: whether a trained diagonal layer follows the Fourier features"
-    )
-    depth: Literal[2, 3, 4] = Field(2, description="2, 3 or 4: the layers of weights, the first and the last included")
+    diagonal: bool = Field(False, description="true or false: add a trained diagonal layer after the Fourier features")
+    depth: Literal[2, 3, 4] = Field(2, description="2, 3 or 4: the number of layers of weights")
     hidden_width: int | None = Field(
         None,
         ge=1,
         le=10**6,
-        description="a whole number from 1 to 10^6, with depth = 3 or 4: the neurons of each layer after the Fourier "
-        "features, for example hidden_width = 4000",
+        description="a whole number from 1 to 10^6, only with depth = 3 or 4: the number of neurons in each layer "
+        "after the Fourier features, for example hidden_width = 4000",
     )
     activation: Literal["relu", "sine", "tanh", "erf", "gelu"] | None = Field(
-        None, description='"relu", "sine", "tanh", "erf" or "gelu", with depth = 3 or 4'
+        None, description='"relu", "sine", "tanh", "erf" or "gelu", only with depth = 3 or 4'
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults(cls, table: Any) -> Any:
-        """Of hidden layers: as wide as the first, and relu, so that what is stored is complete."""
+    def _fill_defaults(cls, table: Any) -> Any:
+        """By default hidden layers are as wide as the first layer and use relu."""
         if isinstance(table, dict) and table.get("depth") in (3, 4) and isinstance(table.get("width"), int):
             given = {name: value for name, value in table.items() if value is not None}
             return {"hidden_width": table["width"], "activation": "relu", **given}
         return table
 
     @model_validator(mode="after")
-    def _agree(self) -> "Network":
+    def _check_consistency(self) -> "Network":
         for name, value in (("hidden_width", self.hidden_width), ("activation", self.activation)):
             if self.depth == 2 and value is not None:
                 raise ValueError(
-                    f"{name} = {value!r} is for networks of depth 3 or 4, and depth = 2; give depth = 3, or leave "
+                    f"{name} = {value!r} is for networks of depth 3 or 4, but depth = 2; use depth = 3 or 4, or leave "
                     f"{name} out"
                 )
         if self.depth > 2 and self.diagonal:
             raise ValueError(
-                f"diagonal = true is for depth = 2, and depth = {self.depth}; leave diagonal out, or use depth = 2"
+                f"diagonal = true is for depth = 2 only, but depth = {self.depth}; leave diagonal out, or use depth = 2"
             )
         for name, width in (("width", self.width), ("hidden_width", self.hidden_width or 2)):
             if self.symmetric and width % 2:
                 raise ValueError(
-                    f"{name} = {width} is odd, and symmetric = true pairs every neuron with its negative; use an "
-                    f"even {name} or symmetric = false"
+                    f"{name} = {width} is odd, but symmetric = true pairs every neuron with its negative; use an "
+                    f"even {name}, or symmetric = false"
                 )
         if self.sigma_a == 0 and not self.symmetric:
-            raise ValueError("sigma_a = 0 starts at 0 anyway; use symmetric = true")
+            raise ValueError(
+                "sigma_a = 0 needs symmetric = true, since such a network starts at 0; use symmetric = true"
+            )
         return self
 
 
 class Time(Settings):
-    """Output times in gradient-flow time; t = 0 is one of them besides."""
+    """Output times, in gradient-flow time. t = 0 is always one of them."""
 
-    end: float | None = positive("a positive number in gradient-flow time, for example end = 200.0", default=None)
+    end: float | None = positive(
+        "a positive number: the last output time, in gradient-flow time, for example end = 200.0", default=None
+    )
     outputs: int | None = Field(
         None,
         ge=1,
         le=10**6,
-        description="a whole number from 1 to 10^6: how many evenly spaced output times, for example outputs = 20",
+        description="a whole number from 1 to 10^6: the number of evenly spaced output times, for example outputs = 20",
     )
     times: Annotated[list[Positive], Field(min_length=1)] | None = Field(
         None,
-        description="a list of increasing positive numbers, instead of end and outputs; leave 0 out, which is one of "
-        "the times anyway",
+        description="a list of increasing positive numbers, instead of end and outputs; leave 0 out, it is always "
+        "an output time",
     )
 
     @model_validator(mode="after")
-    def _agree(self) -> "Time":
+    def _check_consistency(self) -> "Time":
         if self.times is None:
             if self.end is None:
-                raise ValueError("end is missing; give end (and outputs), or times")
+                raise ValueError("end is missing; give end, and outputs if you like, or times")
             return self
         if self.outputs is not None:
-            raise ValueError(f"outputs = {self.outputs} contradicts times; give one of the two")
+            raise ValueError(f"outputs = {self.outputs} contradicts times = {self.times}; give only one of them")
         if any(later <= earlier for earlier, later in zip(self.times, self.times[1:], strict=False)):
-            raise ValueError(f"times = {self.times} do not increase; sort them and drop repeats")
+            raise ValueError(f"times = {self.times} do not increase; sort them and remove repeated times")
         if self.end not in (None, self.times[-1]):
             raise ValueError(f"end = {self.end} contradicts the last of times, {self.times[-1]}; leave end out")
         return self
 
 
 class Mesh(Settings):
-    """The frequency mesh, where it is not to follow from the tolerance."""
+    """The frequency mesh. By default the program chooses it from [pde] tolerance."""
 
     half_width: float | None = positive(
-        "a positive number in cycles per unit length: the mesh covers |xi_i| <= half_width", default=None
+        "a positive number, in cycles per unit length: the mesh covers |xi_i| <= half_width", default=None
     )
-    size: float | None = positive("a positive number in cycles per unit length: the size of the elements", default=None)
+    size: float | None = positive(
+        "a positive number, in cycles per unit length: the size of the elements", default=None
+    )
     path: str | None = Field(
         None,
         min_length=1,
         description="the path of your own mesh of frequency space, relative to the run file, in any format that meshio "
-        "reads",
+        "can read",
     )
-
     adaptive: bool = Field(
         False,
-        description="true or false: whether the local operator's mesh is refined, where it pays, until the estimated "
-        "error meets [pde] tolerance",
+        description="true or false: refine the mesh of the local operator where this helps most, until the estimated "
+        "error is below [pde] tolerance",
     )
 
     @model_validator(mode="after")
-    def _agree(self) -> "Mesh":
+    def _check_consistency(self) -> "Mesh":
         if self.path is not None and (self.half_width or self.size):
-            raise ValueError("path contradicts half_width and size, which are those of the file; leave them out")
+            raise ValueError(
+                f"path = {self.path!r} contradicts half_width and size, which the mesh file sets; leave them out"
+            )
         if self.half_width is not None and self.size is not None and self.size > self.half_width:
-            raise ValueError(f"size = {self.size} is more than half_width = {self.half_width}; use smaller elements")
+            raise ValueError(f"size = {self.size} is larger than half_width = {self.half_width}; use smaller elements")
         return self
 
 
 class Pde(Settings):
-    """How the equation is solved."""
+    """The settings of the finite-element solution of the equation."""
 
     operator: Literal["data", "local"] = Field(
-        "data", description='"data" (exact on the data) or "local" (the damped heat equation)'
+        "data", description='"data" (exact for any data) or "local" (the damped heat equation)'
     )
     integrator: Literal["lanczos", "adaptive", "crank-nicolson", "backward-euler"] = Field(
         "lanczos", description='"lanczos", "adaptive", "crank-nicolson" or "backward-euler"'
     )
     dynamics: Literal["flow", "gradient-descent"] = Field(
         "flow",
-        description='"flow" (training in the limit of small steps) or "gradient-descent" (its steps themselves, of the '
-        "length that [training] step gives)",
+        description='"flow" (the limit of small training steps) or "gradient-descent" (discrete steps of the size '
+        "[training] step)",
     )
     initial: Literal["auto", "target", "network"] = Field(
-        "auto", description='"target", "network" or "auto" (what the network has)'
+        "auto", description='"target" (-f*), "network" (f - f* of the drawn network) or "auto" ("target" if symmetric)'
     )
     step: Literal["auto"] | Positive = Field(
-        "auto", description='"auto" (from the tolerance) or a positive number in gradient-flow time'
+        "auto", description='"auto" (from the tolerance), or a positive number in gradient-flow time: the step size'
     )
     degree: int = Field(6, ge=1, le=8, description="a whole number from 1 to 8: the degree of the Lagrange elements")
     tolerance: float = Field(
         1e-3,
         ge=1e-8,
         le=0.1,
-        description="a number from 1e-8 to 0.1: the error of v relative to v(0), at every output time",
+        description="a number from 1e-8 to 0.1: the largest error |v - v_exact| / |v(0)| at any output time",
     )
 
     @model_validator(mode="after")
-    def _agree(self) -> "Pde":
+    def _check_consistency(self) -> "Pde":
         if self.dynamics == "gradient-descent":
             if self.operator != "data" or self.integrator != "lanczos":
                 raise ValueError(
-                    f'dynamics = "gradient-descent" takes operator = "data" and integrator = "lanczos", not operator = '
+                    f'dynamics = "gradient-descent" needs operator = "data" and integrator = "lanczos", not operator = '
                     f'"{self.operator}" and integrator = "{self.integrator}"; use those, or dynamics = "flow"'
                 )
             if self.step == "auto":
                 raise ValueError(
-                    'dynamics = "gradient-descent" takes its steps from the training; give [training] integrator = '
-                    '"gradient-descent" and step a number'
+                    'dynamics = "gradient-descent" takes its step size from [training] step; set [training] '
+                    'integrator = "gradient-descent" and give step a number'
                 )
         elif self.integrator in ("lanczos", "adaptive") and self.step != "auto":
             raise ValueError(
-                f'step = {self.step} is for integrators of a fixed step, and integrator = "{self.integrator}" takes '
+                f'step = {self.step} is for integrators of fixed step size, but integrator = "{self.integrator}" has '
                 f"none; leave step out"
             )
         return self
 
 
 class Compare(Settings):
-    """How network and finite elements are held against each other."""
+    """The settings of the comparison of the network with the finite-element solution."""
 
     projection: Literal["interpolation", "l2"] = Field(
         "interpolation",
-        description='"interpolation" (all spectra at the nodes of the mesh) or "l2" (their L2 projections onto the '
-        "elements, whose cells the ranks share; the local operator's v is made of these elements already)",
+        description='"interpolation" (compare spectra at the nodes of the mesh) or "l2" (compare their L2 projections '
+        "onto the finite elements; the solution of the local operator is in that space already)",
     )
 
 
-def variants(union: Any) -> dict[str, type[Section]]:
-    """The models of a section by their `kind`."""
+def models_by_kind(union: Any) -> dict[str, type[Section]]:
+    """The models of a section, by their `kind`."""
     models = get_args(get_args(union)[0])
     return {get_args(model.model_fields["kind"].annotation)[0]: model for model in models}
 
 
 def per_axis(value: Any, dimension: int) -> tuple[Any, ...]:
-    """One number for every axis."""
+    """The value of each axis, from one value for all axes or a list."""
     return tuple(value) if isinstance(value, list) else (value,) * dimension

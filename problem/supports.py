@@ -1,6 +1,6 @@
-"""Densities rho_w that are uniform on a bounded support: box, ball, annulus. One law, one class.
+"""Densities rho_w that are uniform on a bounded support: box, ball, annulus.
 
-What the methods mean, their shapes and units: `freqbias.problem.density`.
+`freqbias.problem.density` documents the methods, with shapes and units.
 """
 
 from abc import abstractmethod
@@ -14,19 +14,19 @@ from scipy.special import j1
 from freqbias.problem.density import Density, Planes, polar, squared
 
 
-class Flat(Density):
-    """rho_w = 1 / volume of the support, whose half-width is `radius`, and 0 outside."""
+class ConstantOnSupport(Density):
+    """rho_w(xi) = 1 / volume on the support, else 0. `radius`: the largest |xi_i| on the support."""
 
     constant: ClassVar[bool] = True
     radius: float  # cycles/length
 
     @abstractmethod
     def inside(self, xi: np.ndarray) -> np.ndarray:
-        """Whether xi lies in the support, shape (...)."""
+        """Whether xi is in the support, shape (...)."""
 
     @abstractmethod
     def volume(self, dimension: int) -> float:
-        """Of the support [1/length^d]."""
+        """The volume of the support [1/length^d]."""
 
     def density(self, xi: np.ndarray) -> np.ndarray:
         return np.where(self.inside(xi), self.maximum(xi.shape[-1]), 0.0)
@@ -34,7 +34,7 @@ class Flat(Density):
     def maximum(self, dimension: int) -> float:
         return 1 / self.volume(dimension)
 
-    def tail(self, radius: float, dimension: int) -> float:
+    def tail_maximum(self, radius: float, dimension: int) -> float:
         return self.maximum(dimension) if radius < self.radius else 0.0
 
     def tail_radius(self, level: float, dimension: int) -> float:
@@ -45,8 +45,8 @@ class Flat(Density):
 
 
 @dataclass(frozen=True)
-class Uniform(Flat):
-    """rho_w(xi) = (2R)^-d where every |xi_i| <= R, else 0;  k(z) = prod_i sin(2 pi R z_i) / (2 pi R z_i)."""
+class Uniform(ConstantOnSupport):
+    """rho_w(xi) = (2R)^-d if every |xi_i| <= R, else 0;  k(z) = prod_i sin(2 pi R z_i) / (2 pi R z_i)."""
 
     radius: float  # cycles/length
 
@@ -62,13 +62,13 @@ class Uniform(Flat):
     def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         return self.radius * (2 * unit - 1)
 
-    def breaks(self, dimension: int) -> Planes:
+    def break_planes(self, dimension: int) -> Planes:
         return ((self.radius,),) * dimension
 
 
 @dataclass(frozen=True)
-class Ball(Flat):
-    """rho_w(xi) = 1 / (volume of the ball of radius R) where |xi| <= R, else 0.
+class Ball(ConstantOnSupport):
+    """rho_w(xi) = 1 / (volume of the ball of radius R) if |xi| <= R, else 0.
 
     With s = 2 pi R |z|:  k(z) = sin s / s (d = 1),  2 J_1(s) / s (d = 2),  3 (sin s - s cos s) / s^3 (d = 3).
     """
@@ -83,7 +83,7 @@ class Ball(Flat):
 
     def transform(self, z: np.ndarray) -> np.ndarray:
         s = 2 * pi * self.radius * np.sqrt(squared(z))
-        # For small s the closed forms for d = 2, 3 lose digits, and the first terms of the power series do not.
+        # For small s the closed forms in d = 2, 3 lose digits; the first terms of the power series do not.
         small = s < 1e-2
         t = np.where(small, 1.0, s)
         match z.shape[-1]:
@@ -95,21 +95,21 @@ class Ball(Flat):
                 return np.where(small, 1 - s**2 / 10 + s**4 / 280, 3 * (np.sin(t) - t * np.cos(t)) / t**3)
 
     def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
-        share, direction = polar(unit)
-        return (self.radius * share ** (1 / unit.shape[-1]))[..., None] * direction
+        probability, direction = polar(unit)
+        return (self.radius * probability ** (1 / unit.shape[-1]))[..., None] * direction
 
-    def breaks(self, dimension: int) -> Planes:
+    def break_planes(self, dimension: int) -> Planes:
         return ((self.radius,),) if dimension == 1 else ((),) * dimension
 
-    def radii(self, dimension: int) -> tuple[float, ...]:
+    def break_radii(self, dimension: int) -> tuple[float, ...]:
         return () if dimension == 1 else (self.radius,)
 
 
 @dataclass(frozen=True)
-class Annulus(Flat):
-    """rho_w(xi) = 1 / (V_R - V_q) where q < |xi| <= R, else 0;  k(z) = (V_R k_R(z) - V_q k_q(z)) / (V_R - V_q).
+class Annulus(ConstantOnSupport):
+    """rho_w(xi) = 1 / (V_R - V_q) if q < |xi| <= R, else 0;  k(z) = (V_R k_R(z) - V_q k_q(z)) / (V_R - V_q).
 
-    V_r and k_r: volume and transform of the ball of radius r; q = inner, R = radius.
+    V_r and k_r: volume and transform of the ball of radius r. q = inner, R = radius.
     """
 
     inner: float  # cycles/length
@@ -126,13 +126,13 @@ class Annulus(Flat):
         return (outer - inner) / self.volume(z.shape[-1])
 
     def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
-        share, direction = polar(unit)
+        probability, direction = polar(unit)
         d = unit.shape[-1]
-        r = (self.inner**d + share * (self.radius**d - self.inner**d)) ** (1 / d)
+        r = (self.inner**d + probability * (self.radius**d - self.inner**d)) ** (1 / d)
         return r[..., None] * direction
 
-    def breaks(self, dimension: int) -> Planes:
+    def break_planes(self, dimension: int) -> Planes:
         return ((self.inner, self.radius),) if dimension == 1 else ((),) * dimension
 
-    def radii(self, dimension: int) -> tuple[float, ...]:
+    def break_radii(self, dimension: int) -> tuple[float, ...]:
         return () if dimension == 1 else (self.inner, self.radius)

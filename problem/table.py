@@ -1,4 +1,4 @@
-"""A density tabulated on a grid. What the methods mean, their shapes and units: `freqbias.problem.density`."""
+"""A density tabulated on a grid. `freqbias.problem.density` documents the methods, with shapes and units."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -8,34 +8,35 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.numerics import Grid, GridTransform
-from freqbias.problem.density import Density, Planes, smallest_radius
+from freqbias.problem.density import Density, Planes, invert_tail
 
-ROUNDING = 1e-6  # of the largest value: single precision, and what a Fourier transform leaves, stay below it
-CHUNK = 2**22  # numbers held at a time
-EPS = 1e-14  # of the non-uniform FFT; rounding adds some 1e-16 for each node of an axis, near z = 0
+ROUNDING = 1e-6  # relative to the largest value; single precision and the errors of an FFT stay below it
+CHUNK = 2**22  # numbers in memory at a time
+EPS = 1e-14  # accuracy of the non-uniform FFT; near z = 0 rounding adds about 1e-16 per node of an axis
 
 
 @dataclass(frozen=True, eq=False)
 class Table(Density):
-    """rho_w is multilinear between its values at the nodes of a grid, and 0 where some |xi_i| > half_width_i.
+    """rho_w(xi) = sum_j values_j prod_i phi_{j_i}(xi_i),  k(z) = Re sum_j values_j prod_i F[phi_{j_i}] (z_i).
 
-    values: (n_1, ..., n_d), axis 0 along xi_1, in any unit (they are normalised), at least 0 and even:
-    values[j] = values[n - 1 - j]. half_width: of each axis [cycles/length]; its nodes spread evenly over
-    [-half_width_i, half_width_i], both ends included.
+    phi_j: the hat functions of an axis, cut off at its ends. So rho_w is multilinear between the nodes of a grid, and 0
+    if some |xi_i| > half_width_i.
 
-    With the hat functions phi_j of each axis, cut off at the ends, rho_w = sum_j values_j prod_i phi_{j_i}(xi_i) and
-    k(z) = Re sum_j values_j prod_i hat phi_{j_i}(z_i), hat phi = F[phi]. Raises InputError where values are not a
-    density.
+    values: (n_1, ..., n_d), axis 0 along xi_1, in any unit (they are normalised), non-negative and even:
+    values[j] = values[n - 1 - j].
+    half_width: one for each axis [cycles/length]; the nodes are evenly spaced on [-half_width_i, half_width_i], both
+    ends included.
+    Raises InputError if the values are not an even density.
     """
 
     values: np.ndarray
     half_width: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        values = _even_and_positive(np.asarray(self.values, dtype=float))
+        values = _normalised(np.asarray(self.values, dtype=float))
         if len(self.half_width) != values.ndim:
             raise InputError(
-                f"half_width = {self.half_width}: the table has {values.ndim} axes; give one number for each"
+                f"half_width = {self.half_width}: the table has {values.ndim} axes; give one number per axis"
             )
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "values", values / self._marginals()[0])
@@ -46,7 +47,7 @@ class Table(Density):
 
     @property
     def spacing(self) -> tuple[float, ...]:
-        """h_i, between the nodes of each axis [cycles/length]."""
+        """h_i, the distance between the nodes of each axis [cycles/length]."""
         return tuple(2 * r / (n - 1) for r, n in zip(self.half_width, self.values.shape, strict=True))
 
     def density(self, xi: np.ndarray) -> np.ndarray:
@@ -60,18 +61,20 @@ class Table(Density):
     def transform(self, z: np.ndarray) -> np.ndarray:
         lags = z.reshape(-1, z.shape[-1])
         k = np.clip(self._transform(lags), -1, 1)
-        k[~lags.any(axis=1)] = 1  # to the last digit: activations with a kink take roots of 1 - k
+        k[~lags.any(axis=1)] = 1  # exactly, since the dual functions of relu contain the root of 1 - k
         return k.reshape(z.shape[:-1])
 
     def _transform(self, z: np.ndarray) -> np.ndarray:
-        """z (L, d) -> (L,). Along one axis, with s = 2 pi h z, b(s) = (s - sin s) / s^2 and Sum halving both ends,
+        """k(z), z (L, d) -> (L,). Along one axis, with s = 2 pi h z and b(s) = (s - sin s) / s^2,
 
             sum_j values_j F[phi_j](z) = h sinc^2(h z) Sum_j values_j exp(-2 pi i xi_j z)
                                          + i h b(s) (values_n exp(-2 pi i r z) - values_1 exp(2 pi i r z)),
 
-        so that d axes have a sum for each choice of all nodes, the first or the last of each axis."""
+        where Sum takes both end values by half. For d axes, multiply these out: each axis contributes all of its nodes,
+        its first node or its last node.
+        """
         h, r = np.array(self.spacing), np.array(self.half_width)
-        last = 1j * h * _odd(2 * np.pi * h * z) * np.exp(-2j * np.pi * r * z)
+        last = 1j * h * _end_correction(2 * np.pi * h * z) * np.exp(-2j * np.pi * r * z)
         choices: tuple[tuple[slice | int, np.ndarray], ...] = (
             (slice(None), h * np.sinc(h * z) ** 2),
             (0, last.conj()),
@@ -83,11 +86,11 @@ class Table(Density):
             if values.any():
                 inner = [axis for axis, (nodes, _) in enumerate(choice) if isinstance(nodes, slice)]
                 factor = prod(factors[:, axis] for axis, (_, factors) in enumerate(choice))
-                total += (factor * _wave_sum(_halved_at_ends(values), z[:, inner], h[inner])).real
+                total += (factor * _sum_over_nodes(_halved_at_ends(values), z[:, inner], h[inner])).real
         return total
 
     def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
-        """Axis after axis, by the quantiles of xi_i given xi_1, ..., xi_{i-1}, whose density is piecewise linear."""
+        """The quantiles of xi_i given xi_1, ..., xi_{i-1}, one axis after the other."""
         points = unit.reshape(-1, unit.shape[-1])
         parts = _chunks(len(points), max(self.values.shape))
         return np.concatenate([self._from_unit_cube(points[part]) for part in parts]).reshape(unit.shape)
@@ -105,12 +108,14 @@ class Table(Density):
     def maximum(self, dimension: int) -> float:
         return float(self.values.max())
 
-    def tail(self, radius: float, dimension: int) -> float:
-        return max(self._beyond(axis, radius) for axis in range(dimension))
+    def tail_maximum(self, radius: float, dimension: int) -> float:
+        return max(self._half_space_maximum(axis, radius) for axis in range(dimension))
 
-    def _beyond(self, axis: int, radius: float) -> float:
-        """sup rho_w where xi_i > radius >= 0: rho_w is largest at nodes or on the plane xi_i = radius, above edges of
-        the grid; -xi_i > radius gives the same."""
+    def _half_space_maximum(self, axis: int, radius: float) -> float:
+        """sup of rho_w over xi_i > radius >= 0; by symmetry also over -xi_i > radius.
+
+        rho_w is multilinear, so its maximum is at a node, or where an edge of the grid meets the plane xi_i = radius.
+        """
         if radius >= self.half_width[axis]:
             return 0.0
         planes = np.moveaxis(self.values, axis, 0)
@@ -118,60 +123,60 @@ class Table(Density):
         return float(max(((1 - t) * planes[cell] + t * planes[cell + 1]).max(), planes[cell + 1 :].max()))
 
     def tail_radius(self, level: float, dimension: int) -> float:
-        edges = sorted(set(sum(self.breaks(dimension), ())))
-        return smallest_radius(lambda radius: self.tail(radius, dimension), level, edges)
+        edges = sorted(set(sum(self.break_planes(dimension), ())))
+        return invert_tail(lambda radius: self.tail_maximum(radius, dimension), level, edges)
 
     def compact(self, dimension: int) -> bool:
         return True
 
-    def breaks(self, dimension: int) -> Planes:
+    def break_planes(self, dimension: int) -> Planes:
         return tuple(
             tuple(r * (j / (n - 1)) for j in range((n - 1) % 2, n, 2))
             for r, n in zip(self.half_width, self.values.shape, strict=True)
         )
 
     def _cell(self, axis: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The number of the cell that x lies in, and where in it, from 0 to 1."""
+        """The index of the cell that contains x, and the position of x in it, from 0 to 1."""
         n = self.values.shape[axis]
         position = (x / self.half_width[axis] + 1) * ((n - 1) / 2)
         cell = np.clip(np.floor(position).astype(int), 0, n - 2)
         return cell, np.clip(position - cell, 0, 1)
 
     def _marginals(self) -> list[np.ndarray]:
-        """The integrals of rho_w over the last d, d-1, ..., 0 axes, at the nodes of the others."""
+        """The integrals of rho_w over the last d, d-1, ..., 0 axes, at the nodes of the other axes."""
         marginals = [self.values]
         for h in reversed(self.spacing):
             marginals.append(np.trapezoid(marginals[-1], dx=h, axis=-1))
         return marginals[::-1]
 
 
-Corner = tuple[tuple[np.ndarray, ...], np.ndarray]  # nodes, one array for each axis, and the weight of their value
+Corner = tuple[tuple[np.ndarray, ...], np.ndarray]  # node indices, one array per axis, and interpolation weights
 
 
 def _split(corners: list[Corner], cell: np.ndarray, t: np.ndarray) -> list[Corner]:
-    """The corners of the cells with one axis more: both ends of its cell."""
+    """Extend the corners of the cells by one axis: each corner becomes two, the ends of the cell on that axis."""
     ends = ((cell, 1 - t), (cell + 1, t))
-    return [((*nodes, node), weight * share) for nodes, weight in corners for node, share in ends]
+    return [((*nodes, node), weight * factor) for nodes, weight in corners for node, factor in ends]
 
 
 def _quantile(values: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cell and place in it, t in [0, 1], below which lies the share `unit` (points,) of the integral of the
-    piecewise-linear functions with these values (points, n) at the nodes.
+    """The quantiles of piecewise-linear densities: a cell, and the position t in [0, 1] in it.
 
-    In the cell with a and b at its ends, solves a t + (b - a) t^2 / 2 = what is left there.
+    values: (points, n), not normalised, at the nodes. unit: (points,), the probability below the quantile.
+    In the cell with end values a and b, t solves a t + (b - a) t^2 / 2 = remaining integral.
     """
     below = np.cumsum((values[:, :-1] + values[:, 1:]) / 2, axis=1)
     wanted = unit * below[:, -1]
     cell = np.minimum((below <= wanted[:, None]).sum(axis=1), below.shape[1] - 1)
     rows = np.arange(len(unit))
     a, b = values[rows, cell], values[rows, cell + 1]
-    left = np.maximum(wanted - below[rows, cell] + (a + b) / 2, 0)
-    root = a + np.sqrt(np.maximum(a**2 + 2 * (b - a) * left, 0))
-    return cell, np.clip(2 * left / np.where(root > 0, root, 1.0), 0, 1)
+    remaining = np.maximum(wanted - below[rows, cell] + (a + b) / 2, 0)
+    root = a + np.sqrt(np.maximum(a**2 + 2 * (b - a) * remaining, 0))
+    return cell, np.clip(2 * remaining / np.where(root > 0, root, 1.0), 0, 1)
 
 
-def _odd(s: np.ndarray) -> np.ndarray:
-    """(s - sin s) / s^2."""
+def _end_correction(s: np.ndarray) -> np.ndarray:
+    """b(s) = (s - sin s) / s^2; its power series for small s, where this loses digits."""
     small = np.abs(s) < 1e-2
     t = np.where(small, 1.0, s)
     return np.where(small, s / 6 - s**3 / 120 + s**5 / 5040, (t - np.sin(t)) / t**2)
@@ -185,8 +190,8 @@ def _halved_at_ends(values: np.ndarray) -> np.ndarray:
     return halved
 
 
-def _wave_sum(values: np.ndarray, z: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """sum_j values_j exp(-2 pi i xi_j.z) over the nodes h_i (j - (n_i - 1) / 2) of each axis: z (L, d) -> (L,)."""
+def _sum_over_nodes(values: np.ndarray, z: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """sum_j values_j exp(-2 pi i xi_j.z) over the nodes xi_j = h (j - (n - 1) / 2) of each axis, z (L, d) -> (L,)."""
     if not values.ndim:
         return values
     nodes = Grid(values.shape, tuple((spacing * values.shape).tolist()))
@@ -194,30 +199,30 @@ def _wave_sum(values: np.ndarray, z: np.ndarray, spacing: np.ndarray) -> np.ndar
 
 
 def _chunks(count: int, width: int) -> list[slice]:
-    """Parts of `count` rows, so that rows of this width fit into the memory meant for them."""
+    """Slices of `count` rows, each with at most CHUNK numbers for rows of this width."""
     step = max(1, CHUNK // width)
     return [slice(start, start + step) for start in range(0, max(count, 1), step)]
 
 
-def _even_and_positive(values: np.ndarray) -> np.ndarray:
-    """The values over their largest, rounding mended. Raises InputError where they are not even, or negative."""
+def _normalised(values: np.ndarray) -> np.ndarray:
+    """The values over their maximum, made exactly even and non-negative. Raises InputError beyond rounding errors."""
     if not 1 <= values.ndim <= 3 or min(values.shape) < 2:
-        raise InputError(f"the table has shape {values.shape}; give 1 to 3 axes of at least 2 nodes")
+        raise InputError(f"the table has shape {values.shape}; give 1 to 3 axes with at least 2 nodes each")
     if not np.isfinite(values).all():
         bad = np.argwhere(~np.isfinite(values))
-        raise InputError(f"{len(bad)} values are NaN or infinite, the first at {bad[0].tolist()}; fill them")
+        raise InputError(f"{len(bad)} values are NaN or infinite, the first at index {bad[0].tolist()}; replace them")
     peak = np.abs(values).max()
     if peak == 0:
-        raise InputError("every value is 0; give a density that is not zero")
+        raise InputError("every value is 0; give a density that is not zero everywhere")
     if values.min() < -ROUNDING * peak:
         where = [int(j) for j in np.unravel_index(values.argmin(), values.shape)]
-        raise InputError(f"the value at {where} is {values.min():.6g}; a density is at least 0 everywhere")
+        raise InputError(f"the value at index {where} is {values.min():.6g}; use values of at least 0")
     gap = np.abs(values - np.flip(values))
     if gap.max() > ROUNDING * peak:
         worst = np.unravel_index(gap.argmax(), values.shape)
         raise InputError(
-            f"the values at {[int(j) for j in worst]} and at the node opposite are {values[worst]:.6g} and "
-            f"{np.flip(values)[worst]:.6g}, and a density here is even; give the mean of the table and of its mirror "
-            f"image along all axes"
+            f"the values at index {[int(j) for j in worst]} and at the opposite node are {values[worst]:.6g} and "
+            f"{np.flip(values)[worst]:.6g}, but the density must be even; use the mean of the table and the table "
+            f"flipped along all axes"
         )
     return np.maximum((values + np.flip(values)) / (2 * peak), 0)

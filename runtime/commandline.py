@@ -1,4 +1,7 @@
-"""What all commands share: their options, the opening of a run, and the top of the program."""
+"""The command line: options shared by all commands, the start of a command, and the entry point of a program.
+
+Options that only one command has stand beside that command.
+"""
 
 import os
 import sys
@@ -21,50 +24,59 @@ from freqbias.runtime.thread_count import limit_threads
 RunPath = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.", show_default=False)]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="The result folder itself; out/NAME if not given.", show_default=False),
+    typer.Option("--out", metavar="DIR", help="Write the results to DIR instead of out/NAME.", show_default=False),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from what is there; do nothing where all is finished.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Continue an unfinished result. A finished one is left as it is.")
+]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Compute again; the old result stays until the new one is complete.")
+    bool,
+    typer.Option("--overwrite", help="Compute again. The old result is kept until the new one is complete."),
 ]
 MaxWalltime = Annotated[
     str | None,
     typer.Option(
         "--max-walltime",
         metavar="TIME",
-        help="Stop in good order after 90s, 15m, 1h30m or 01:30:00 (exit 75).",
+        help="Save the work and stop after TIME, such as 90s, 15m, 1h30m or 01:30:00. The exit code is 75.",
         show_default=False,
     ),
 ]
-Verbose = Annotated[int, typer.Option("-v", "--verbose", count=True, metavar="", help="Say more.", show_default=False)]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but warnings and errors.")]
+Verbose = Annotated[
+    int, typer.Option("-v", "--verbose", count=True, metavar="", help="Print debug messages too.", show_default=False)
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only warnings and errors.")]
 LogFile = Annotated[
     Path | None,
-    typer.Option("--log-file", metavar="FILE", help="Append what is said, with times, to FILE.", show_default=False),
+    typer.Option(
+        "--log-file", metavar="FILE", help="Append all messages to FILE, with their times.", show_default=False
+    ),
 ]
 Petsc = Annotated[
     list[str] | None,
     typer.Option(
         "--petsc",
         metavar="WORD",
-        help="A word for PETSc; all that stands after -- is taken so: -- -pde_ksp_view -log_view",
+        help="Pass WORD to PETSc. Everything after -- is passed too: -- -pde_ksp_view -log_view",
         show_default=False,
     ),
 ]
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 2 bad input or usage; 3 the computation diverged or lost accuracy; "
-    "75 stopped early: --resume goes on, of `figures` the same command."
+    "Exit codes: 0 done; 2 bad input or usage; 3 the computation diverged or lost accuracy; 75 stopped early, and "
+    "--resume continues (`figures` continues when you repeat the command); 1 any other error."
 )
 
 
 class Named(Protocol):
+    """A run file: anything with a name, which the result folder takes."""
+
     @property
     def name(self) -> str: ...
 
 
 def new_app(help: str | None = None) -> typer.Typer:
-    """An app whose help is plain text: the same on a terminal, in a log and under mpirun."""
+    """A typer app with plain-text help, which looks the same on a terminal, in a log and under mpirun."""
     return typer.Typer(
         help=help,
         epilog=EXIT_CODES,
@@ -86,12 +98,12 @@ def open_run[Run: Named, Problem](
     quiet: bool = False,
     log_file: Path | None = None,
 ) -> Iterator[tuple[Run, Problem, Store, StopRequest]]:
-    """The opening of every command; collective. Yields run file, problem, result store and stop request.
+    """Start a command that takes a run file; collective. Yields run file, problem, result store and stop request.
 
-    load and build run on rank 0; what they raise is raised on every rank. Nothing but the log file is written, and
-    that only once the run file is found good.
+    load, build: run on rank 0; their exceptions are raised on every rank. out: the result folder, out/NAME by default.
+    The other arguments are the options above. Only the log file is written, and only if the run file is valid.
     """
-    with prepared(max_walltime=max_walltime, verbose=verbose, quiet=quiet) as stop:
+    with start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet) as stop:
         run = on_root(load, path)
         problem = on_root(build, run)
         if log_file is not None:
@@ -100,32 +112,37 @@ def open_run[Run: Named, Problem](
 
 
 @contextmanager
-def prepared(
+def start_work(
     *,
     max_walltime: str | None = None,
     verbose: int = 0,
     quiet: bool = False,
     log_file: Path | None = None,
-    again: str = RESUME_COMMAND,
+    resume_command: str = RESUME_COMMAND,
 ) -> Iterator[StopRequest]:
-    """What every command that works for long begins with; collective. Yields its stop request; again: see there."""
+    """Start logging and the wall-time limit of a long command; collective. Yields the stop request.
+
+    resume_command: the words that tell the user which command continues stopped work.
+    """
     seconds = None if max_walltime is None else parse_walltime(max_walltime)
-    with StopRequest(seconds, resume_command=again) as stop:
+    with StopRequest(seconds, resume_command=resume_command) as stop:
         logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
         yield stop
 
 
 def main(app: typer.Typer, name: str) -> NoReturn:
-    """Run an app as a program called `name`, and leave with one exit code, the same on all ranks."""
+    """Run an app as the program `name`, and exit with the same code on all ranks."""
     limit_threads()
     if rank() > 0:
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  (for good: rank 0 alone prints)
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  (never closed: only rank 0 prints)
     sys.exit(exit_code_of(lambda: invoke(app, name, sys.argv[1:])))
 
 
 def invoke(app: typer.Typer, name: str, arguments: list[str]) -> int:
-    """Run one command line and return its exit code; what stands after `--` are words for PETSc. Raises UsageError for
-    what the app does not understand."""
+    """Run one command line and return its exit code. Words after `--` go to PETSc.
+
+    Raises UsageError if the app does not accept the arguments.
+    """
     if "--" in arguments:
         cut = arguments.index("--")
         arguments = [*arguments[:cut], *(f"--petsc={word}" for word in arguments[cut + 1 :])]
@@ -136,9 +153,9 @@ def invoke(app: typer.Typer, name: str, arguments: list[str]) -> int:
     except typer.Exit as ending:
         return ending.exit_code
     except Exception as error:
-        if not hasattr(error, "format_message"):  # typer's usage errors, wherever this version of it keeps their class
+        if not hasattr(error, "format_message"):  # only usage errors have it; their class moves between versions
             raise
-        where = getattr(error, "ctx", None)
-        asked = where.command_path if where is not None else name
-        raise UsageError(f"{error.format_message().rstrip('.')}; `{asked} --help` shows what there is") from None
+        failed = getattr(error, "ctx", None)
+        command_path = failed.command_path if failed is not None else name
+        raise UsageError(f"{error.format_message().rstrip('.')}; `{command_path} --help` shows the usage") from None
     return result or 0

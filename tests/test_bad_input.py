@@ -1,6 +1,6 @@
-"""Bad input ends with exit code 2 and one message, which names key, value and remedy, before anything is written.
+"""Bad input ends with exit code 2 and one message that names key, value and remedy, before anything is written.
 
-Every row of `tests.bad_input.table` in this process, again on two ranks, and some of them as users start them.
+Every row of `tests.bad_input.table` runs in this process and on two ranks; some also run as separate programs.
 """
 
 import ast
@@ -29,7 +29,7 @@ SCRIPT = str(Path(sys.executable).parent / "freqbias")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with all run files and data files, and nothing else."""
+    """A folder that holds all run files and data files, and nothing else."""
     folder = tmp_path_factory.mktemp("bad")
     write(folder)
     return folder
@@ -47,7 +47,7 @@ def content(folder: Path) -> dict[str, bytes | None]:
 
 @pytest.fixture(scope="module")
 def serial(folder):
-    """What each row came to in this process."""
+    """The outcome of each row in this process."""
     before = content(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -62,7 +62,7 @@ def serial(folder):
 
 @pytest.fixture(scope="module")
 def parallel(folder, tmp_path_factory):
-    """What each row came to on each of two ranks."""
+    """The outcome of each row on each of two ranks."""
     before, report = content(folder), tmp_path_factory.mktemp("report") / "report.json"
     driver = [str(MPIRUN), "-n", "2", sys.executable, "-m", "tests.bad_input.driver", str(folder), str(report)]
     done = execute(driver, cwd=ROOT, timeout=300)
@@ -96,15 +96,15 @@ def test_on_one_rank(serial, index):
 
 @ROWS
 def test_on_two_ranks(parallel, serial, index):
-    """The same code on both, the same message from the first alone."""
+    """Both ranks exit with code 2; only the first prints the message."""
     first, second = (rank[index] for rank in parallel)
     check(CASES[index], first)
     assert first["err"] == serial[index]["err"]
     assert second == {"code": 2, "err": "", "out": ""}
 
 
-def refusals(module: str) -> list[str]:
-    """The longest fixed piece of every message that a module raises."""
+def message_pieces(module: str) -> list[str]:
+    """The longest fixed piece of every error message in a module."""
     pieces = []
     for node in ast.walk(ast.parse((ROOT / "problem" / module).read_text())):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
@@ -116,14 +116,25 @@ def refusals(module: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["settings.py", "data_settings.py", "density_settings.py", "table.py", "runfile.py", "builder.py"]
+    "module",
+    [
+        "settings.py",
+        "data_settings.py",
+        "density_settings.py",
+        "training_settings.py",
+        "table.py",
+        "run_file.py",
+        "loading.py",
+        "stage_dependencies.py",
+        "builder.py",
+    ],
 )
-def test_every_refusal_has_a_row(serial, module):
-    said = "".join(outcome["err"] for outcome in serial)
-    # No run file leads there; see tests/problem.
+def test_every_message_has_a_row(serial, module):
+    printed = "".join(outcome["err"] for outcome in serial)
+    # No run file causes these errors; tests/problem tests them.
     elsewhere = {"; use mesh, pde, nn, ntk or compare", "; use fewer points"}
-    assert refusals(module)
-    assert [piece for piece in refusals(module) if piece not in said and piece not in elsewhere] == []
+    assert message_pieces(module)
+    assert [piece for piece in message_pieces(module) if piece not in printed and piece not in elsewhere] == []
 
 
 def find(name: str) -> int:
@@ -143,7 +154,7 @@ def find(name: str) -> int:
         (2, [sys.executable, "-m", "freqbias.compare"], "nothing to compare"),
     ],
 )
-def test_as_users_start_it(folder, ranks, program, name):
+def test_as_a_program(folder, ranks, program, name):
     before, index = content(folder), find(name)
     launched = [*program, f"{index}.toml"]
     command = launched if ranks == 1 else [str(MPIRUN), "-n", str(ranks), *launched]
@@ -153,7 +164,7 @@ def test_as_users_start_it(folder, ranks, program, name):
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, tmp_path_factory, ranks):
+def test_faulty_error_files(folder, tmp_path, tmp_path_factory, ranks):
     from freqbias import problem
     from freqbias.pde.stage import run_pde
     from freqbias.runtime import StopRequest, Store
@@ -170,7 +181,7 @@ def test_errors_of_ones_own_that_are_no_such_file(folder, tmp_path, tmp_path_fac
     else:
         outcomes = run_all(commands, tmp_path_factory.mktemp("report"), ranks=ranks)
     for (name, expected), done in zip(faults.items(), outcomes, strict=True):
-        case = Case("errors of one's own", None, (name, expected))
+        case = Case("faulty error file", None, (name, expected))
         check(case, {"code": done.returncode, "err": done.stderr, "out": done.stdout})
     assert content(tmp_path) == before
 
@@ -195,8 +206,8 @@ EDGES = {
     ("section", "edge"),
     [(section, edge) for section in EDGES for edge in (1e-12, 1e12)],
 )
-def test_the_least_and_the_largest_numbers_compute_or_are_refused(section, edge, tmp_path, monkeypatch, capsys):
-    """Nothing overflows, and no other exit code is met. An edge takes the place of every 0."""
+def test_extreme_numbers(section, edge, tmp_path, monkeypatch, capsys):
+    """The smallest and largest numbers allowed compute, or end with exit code 2. `edge` replaces every 0 in EDGES."""
     monkeypatch.chdir(tmp_path)
     for index, keys in enumerate(EDGES[section]):
         values = {key: edge if value == 0 else [edge] if value == [0] else value for key, value in keys.items()}
@@ -207,13 +218,13 @@ def test_the_least_and_the_largest_numbers_compute_or_are_refused(section, edge,
             code = exit_code_of(
                 lambda name=command, i=index: invoke(APP, "freqbias", [name, f"{i}.toml", "--out", f"out{i}", "-q"])
             )
-            said = capsys.readouterr().err
-            assert code in (0, 2), said
-            assert "Traceback" not in said
+            printed = capsys.readouterr().err
+            assert code in (0, 2), printed
+            assert "Traceback" not in printed
 
 
-def test_the_valid_run_file_is_valid(folder):
-    """Else every row might be refused for a reason of its own."""
+def test_valid_run_file(folder):
+    """If the base run file were faulty, every row could fail for the wrong reason."""
     from freqbias import problem
 
     problem.build(problem.parse(table()))

@@ -1,4 +1,4 @@
-"""The `freqbias` command: its options, `check` and `doctor`."""
+"""The `freqbias` command and its subcommands."""
 
 import lazy_loader
 

@@ -1,8 +1,9 @@
-from .app import build_app, compare_command
-from .target import never_learnt
+from .app import build_app
+from .result_commands import compare_command
+from .target import target_outside_mesh
 
 __all__ = [
     "build_app",
     "compare_command",
-    "never_learnt",
+    "target_outside_mesh",
 ]

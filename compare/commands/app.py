@@ -1,47 +1,37 @@
-"""The `freqbias` command, which ties all rooms together. Importing it imports none of the heavy libraries."""
+"""The `freqbias` command. Importing this module imports no heavy library, so that --help answers at once."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from freqbias.compare.commands.result_commands import compare_command, figures_command, kappa_command, view_command
+from freqbias.compare.commands.run_files import shipped_run_file
 from freqbias.nn import nn_command, ntk_command
 from freqbias.pde import pde_command
 from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose, commandline
 
-OWN_ERRORS = "Compare your own network: its errors in the format of error.nc, in place of those of `freqbias nn`."
-ErrorFile = Annotated[Path | None, typer.Option("--error", metavar="FILE.nc", help=OWN_ERRORS, show_default=False)]
+TEACHING = """Predict how a neural network learns, and compare with the trained network.
+
+A network trained by gradient descent learns low frequencies first. freqbias solves a partial differential equation
+(PDE) for the spectrum of the training error, trains the network, and compares the two.
+
+\b
+  freqbias run runs/figure4.toml            run everything for one run file
+  freqbias check my.toml                    check a run file, predict time and memory
+  uv run mpirun -n 4 freqbias pde my.toml   solve the PDE on four ranks
+  freqbias view out/my                      make pictures, a movie and ParaView files
+  freqbias figures --quick                  draw the figures of the paper
+
+A run file describes the problem: the density of the first-layer frequencies, the data, the network and the output
+times. Results go to out/NAME/, or to --out: one folder per stage, with a manifest of the run-file keys, file hashes and
+versions. Only --overwrite replaces a finished result. --resume continues an unfinished run.
+"""
+
 OptionalRunPath = Annotated[
     Path | None,
-    typer.Argument(
-        metavar="RUN.toml", help="The run file; without one, the figure 4 that freqbias ships.", show_default=False
-    ),
+    typer.Argument(metavar="RUN.toml", help="The run file; by default figure 4 of the paper.", show_default=False),
 ]
-
-
-ResultFolder = Annotated[
-    Path, typer.Argument(metavar="OUT", help="The result folder, such as out/NAME.", show_default=False)
-]
-Numbers = Annotated[
-    list[int] | None,
-    typer.Argument(
-        metavar="[N]...", min=1, max=6, help="Which figures, for example 2 4; all, if not given.", show_default=False
-    ),
-]
-FiguresOut = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="The folder of all results: DIR/NAME of a run, DIR/figures.")
-]
-Quick = Annotated[bool, typer.Option("--quick", help="Narrower networks: to see them all in minutes.")]
-
-
-def shipped_run_files() -> Path:
-    """The folder `runs`, which stands beside `compare` in the checkout and in the wheel."""
-    return Path(__file__).resolve().parents[2] / "runs"
-
-
-def shipped_run_file() -> Path:
-    """The figure 4 that freqbias ships."""
-    return shipped_run_files() / "figure4.toml"
 
 
 def run_command(
@@ -55,148 +45,37 @@ def run_command(
     log_file: LogFile = None,
     petsc: Petsc = None,
 ) -> None:
-    """Everything: pde, nn, ntk, compare, and a summary.
+    """Run the stages pde, nn, ntk and compare, and print a summary.
 
-    Results go to out/NAME/ (or --out), one folder a stage: pde, nn, ntk, compare. Under mpirun the equation is solved
-    on all ranks, and the network trained on rank 0 while the others sleep.
+    Results go to out/NAME/, or to --out: one folder per stage. Under mpirun all ranks solve the equation; rank 0 alone
+    trains the network while the others sleep.
     """
-    from freqbias import problem
     from freqbias.compare.stages import print_summary, run_all
+    from freqbias.problem import build, load
     from freqbias.runtime import on_root
 
     with commandline.open_run(
-        path or shipped_run_file(), load=problem.load, build=problem.build, out=out,
+        path or shipped_run_file(), load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
-    ) as (run, statement, store, stop):  # fmt: skip
-        run_all(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])
+    ) as (run, problem, store, stop):  # fmt: skip
+        run_all(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])
         if not quiet:
             on_root(print_summary, store, broadcast=False)
 
 
-def compare_command(
-    path: RunPath,
-    error: ErrorFile = None,
-    out: Out = None,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    max_walltime: MaxWalltime = None,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    log_file: LogFile = None,
-) -> None:
-    """Network against finite elements: figures, errors.
+def check_command(path: RunPath) -> None:
+    """Check a run file and predict what it costs to run.
 
-    Writes spectra.nc, metrics.csv, kappa.csv and fields.pvd to the folder compare of the results, and the pictures
-    figure4, kappa and, with predictions, split. Needs the results of `freqbias pde` and `freqbias nn` (or --error) in
-    the same result folder; the predictions are those of `freqbias ntk`.
+    Prints the mesh, the steps, the memory and the time, and warns of settings that rarely make sense. Writes nothing.
     """
-    from freqbias import problem
+    from freqbias.problem import build, load
+    from freqbias.runtime import on_root
 
-    with commandline.open_run(
-        path, load=problem.load, build=problem.build, out=out,
-        max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
-    ) as (run, statement, store, stop):  # fmt: skip
-        from freqbias.compare.stages import run_compare
+    with commandline.open_run(path, load=load, build=build, quiet=True) as (run, problem, store, _):
+        # This import takes seconds: do it only once the run file is known to be valid.
+        from freqbias.compare.commands.check import report
 
-        run_compare(run, statement, store, resume=resume, overwrite=overwrite, stop=stop, error_file=error)
-
-
-def figures_command(
-    numbers: Numbers = None,
-    out: FiguresOut = Path("out"),
-    quick: Quick = False,
-    max_walltime: MaxWalltime = None,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    log_file: LogFile = None,
-) -> None:
-    """The figures of the paper, as DIR/figures/figureN.png and .pdf.
-
-    Results that are there, in DIR/NAME as `freqbias run` leaves them, are used; the others are computed first, and
-    gone on from where they were interrupted. With --quick all names end in -quick.
-    """
-    from freqbias.compare.paper import FIGURES, PaperRun, make
-
-    with commandline.prepared(
-        max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file, again="the same command"
-    ) as stop:
-        make(numbers or list(FIGURES), PaperRun(shipped_run_files(), out, quick), stop)
-
-
-def kappa_command(
-    path: RunPath,
-    error: ErrorFile = None,
-    start: Annotated[
-        float | None,
-        typer.Option("--from", metavar="T1", help="The window's first time; the start.", show_default=False),
-    ] = None,
-    end: Annotated[
-        float | None, typer.Option("--to", metavar="T2", help="Its last time; the end.", show_default=False)
-    ] = None,
-    floor: Annotated[
-        float | None,
-        typer.Option(
-            metavar="F",
-            help="No rate where less than this share of the largest |v(0)| is left: 0.01, or what scattered samples "
-            "leave at every frequency.",
-            show_default=False,
-        ),
-    ] = None,
-    bands: Annotated[int, typer.Option(metavar="N", help="Bands of |xi|.")] = 12,
-    directions: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Sectors of the angle in 2-D (4); in 3-D the 3 axes.", show_default=False),
-    ] = None,
-    out: Out = None,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    log_file: LogFile = None,
-) -> None:
-    """How fast each frequency is learnt.
-
-    Writes kappa.nc, kappa.csv, bands.csv and kappa.png to the folder kappa of the results: the frequency learning rate
-    -d/dt log |v| at every instant, its mean and a fit over a window of time, by frequency, band and direction, beside
-    theory. Needs the result of `freqbias pde`; those of nn and ntk are measured where they are there.
-    """
-    from freqbias import problem
-
-    with commandline.open_run(
-        path, load=problem.load, build=problem.build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
-    ) as (run, statement, store, _):
-        from freqbias.compare.stages import Options, run_kappa
-
-        options = Options(start, end, floor, bands, directions)
-        run_kappa(run, statement, store, resume=resume, overwrite=overwrite, options=options, error_file=error)
-
-
-def view_command(
-    folder: ResultFolder,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    max_walltime: MaxWalltime = None,
-    verbose: Verbose = 0,
-    quiet: Quiet = False,
-    log_file: LogFile = None,
-) -> None:
-    """A finished result to look at: ParaView, a picture, a movie.
-
-    Writes to OUT/view, from the finished stage pde and, where that is there, compare:
-
-    \b
-      view.png                the spectra of finite elements and network, and their difference, at four times
-      view.gif                the same, with a frame for each output time
-      open_in_paraview.py     all fields side by side: paraview --script=OUT/view/open_in_paraview.py
-      spectra.pvd, laws.pvd   what it opens; the array "units" of their field data says what the fields are in
-
-    One dimension: curves over the frequency; two: maps; three: the planes through the largest |v(0)|. No window is
-    needed.
-    """
-    from freqbias.compare.stages import run_view
-
-    with commandline.prepared(max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file) as stop:
-        run_view(folder, resume=resume, overwrite=overwrite, stop=stop)
+        on_root(lambda: print(report(run, problem, store.root)), broadcast=False)
 
 
 def mesh_command(
@@ -208,65 +87,34 @@ def mesh_command(
     quiet: Quiet = False,
     log_file: LogFile = None,
 ) -> None:
-    """Write and describe the frequency mesh.
+    """Describe the frequency mesh and save it for ParaView.
 
-    The mesh follows from [pde] tolerance unless [mesh] says otherwise; mesh/mesh.vtu opens in ParaView. `freqbias
-    pde` makes its own and does not need this.
+    Writes mesh/mesh.vtu to the result folder. The mesh follows from [pde] tolerance, unless [mesh] sets it. `freqbias
+    pde` makes its own mesh and does not need this command.
     """
-    from freqbias import problem
     from freqbias.compare.stages import run_mesh
+    from freqbias.problem import build, load
 
     with commandline.open_run(
-        path, load=problem.load, build=problem.build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
-    ) as (run, statement, store, _):
-        description = run_mesh(run, statement, store, resume=resume, overwrite=overwrite)
+        path, load=load, build=build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
+    ) as (run, problem, store, _):
+        description = run_mesh(run, problem, store, resume=resume, overwrite=overwrite)
         if not quiet:
             print(description)
 
 
-def check_command(path: RunPath) -> None:
-    """Is the run file valid; what will it take.
-
-    Predicts mesh, memory, steps and time before anything starts, and writes nothing.
-    """
-    from freqbias import problem
-    from freqbias.runtime import on_root
-
-    with commandline.open_run(path, load=problem.load, build=problem.build, quiet=True) as (run, statement, store, _):
-        from freqbias.compare.commands.check import (
-            report,  # takes seconds, which a run file that is not valid need not wait for
-        )
-
-        on_root(lambda: print(report(run, statement, store.root)), broadcast=False)
-
-
 def doctor_command() -> int:
-    """What works here, what is missing, how to mend it.
+    """Test this installation and say how to repair it.
 
-    Tries libraries, MPI, ranks, threads, memory, GPU and compiler; exit code 2 where the main job cannot run.
+    Tries the libraries, MPI, threads, memory, GPU and C compiler. The exit code is 2 if `freqbias run` cannot work.
     """
     from freqbias.compare.commands.doctor import diagnose
 
     return diagnose()
 
 
-TEACHING = """The frequency bias of neural networks: a PDE in frequency space, solved by finite elements, against
-the trained network.
-
-\b
-  freqbias run runs/figure4.toml                      everything, for one run file
-  freqbias check my.toml                              is it valid, how long will it take
-  uv run mpirun -n 4 freqbias pde my.toml             one stage, in parallel
-  freqbias view out/my                                a finished result: ParaView, a picture, a movie
-  freqbias figures --quick                            the figures of the paper
-
-A run file states the problem: density of the first-layer frequencies, data, network, output times. Results go to
-out/NAME/, or --out: a folder a stage, each with a manifest of its keys, hashes and versions. A finished result is never
-overwritten unless told so; an unfinished one is gone on from with --resume.
-"""
-
-
 def build_app() -> typer.Typer:
+    """The typer app with all commands, in the order of --help."""
     app = commandline.new_app(TEACHING)
     app.command("run")(run_command)
     app.command("check")(check_command)
@@ -283,5 +131,5 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """The entry point of `freqbias`."""
+    """Entry point of `freqbias`."""
     commandline.main(build_app(), "freqbias")

@@ -1,9 +1,8 @@
-"""What a run will take: sizes, steps, memory and seconds, before anything starts.
+"""The cost of a run before it starts: steps, memory and seconds of the stages pde and nn.
 
-Steps come from the same rules that the stages follow; Lanczos on the infinite-width kernel, which is cheap, tells how
-many products the data operator will need, and the loss that the network would reach at infinite width. Seconds are
-steps times the time of one, measured here where that is quick (a step of the training, a pair of non-uniform
-transforms), else by the costs below, which were measured on one core in two dimensions.
+Steps follow the rules of the stages. Lanczos on the infinite-width kernel, which is cheap, counts the products that the
+data operator needs and predicts the loss. Seconds are steps times the time of one step. A training step and a pair of
+non-uniform transforms are quick, so they are timed here; other work has the costs below, measured on one core in 2-D.
 """
 
 import time
@@ -17,23 +16,23 @@ from freqbias.meshes import BoxPlan, MeshPlan
 from freqbias.nn import InfiniteWidthKernel, TrainingPlan, training_memory, trajectory
 from freqbias.numerics import NonUniformTransform, TensorTransform, exponential, make_tensor_transform, make_transform
 from freqbias.pde import AdaptiveIntegrator, ThetaMethod, choose_integrator, memory_needed, transform_accuracy
-from freqbias.problem import Pde, Problem
+from freqbias.problem import Pde, Problem, squared_loss
 from freqbias.runtime import threads
 
-PRODUCT = 1e-9  # seconds for an entry of the element matrices in a product, real and imaginary part
-ASSEMBLY = 7e-10  # seconds for an entry at each quadrature point of its cell
-SHIFT_INVERT = 7e-7  # seconds for a nonzero, factorisation and all solves
-DIRECT_STEP = 3e-8  # seconds for a nonzero, one step with a factorisation at hand
-MOST_PRODUCTS = 500  # of Lanczos, where it does not say
-SHIFTS = 12  # factorisations of an adaptive run, each with as many solves as one by Lanczos
-CG_PRODUCTS = 10  # of one implicit step of the data operator
-STARTING = 3.0  # seconds to import the libraries
-WRITING = 1.2e-6  # seconds for a dof, channel and output time, fields for ParaView included
+PRODUCT = 1e-9  # seconds per entry of the element matrices, for one product with a complex vector
+ASSEMBLY = 7e-10  # seconds per entry of the element matrices and quadrature point of its cell
+SHIFT_INVERT = 7e-7  # seconds per nonzero, for one factorisation and its solves
+DIRECT_STEP = 3e-8  # seconds per nonzero, for one step with a factorisation in memory
+MOST_PRODUCTS = 500  # Lanczos products, at most; also the guess if the number is not known
+FACTORISATIONS = 12  # of an adaptive run, each with as many solves as shift-and-invert Lanczos makes
+CG_PRODUCTS = 10  # products per implicit step of the data operator
+IMPORT_SECONDS = 3.0
+WRITING = 1.2e-6  # seconds per dof, channel and output time, ParaView files included
 
 
 @dataclass(frozen=True)
 class Cost:
-    """steps: of the integrator, None where not known; seconds, at one rank; memory in bytes, at its peak."""
+    """Cost of one stage: integrator steps (None if unknown), seconds on one rank, and peak memory in bytes."""
 
     steps: int | None
     seconds: float
@@ -42,60 +41,64 @@ class Cost:
 
 @dataclass(frozen=True)
 class KernelFlow:
-    """The infinite-width network: loss (T,) at the output times, and the Lanczos steps that took."""
+    """Prediction of the infinite-width kernel: loss (T,) at the output times, and the Lanczos steps it took."""
 
     loss: np.ndarray
     steps: int
 
 
 def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
-    """The flow of the infinite-width kernel from u = -f*; None where Lanczos does not reach the tolerance."""
+    """Gradient flow du/dt = -K u of the infinite-width kernel from u = -f*; None if Lanczos misses the tolerance."""
     kernel = InfiniteWidthKernel(problem)
     try:
-        flows = [exponential(kernel.apply, -target, problem.times, tolerance) for target in problem.samples.values]
+        flows = [
+            exponential(kernel.apply, -target, problem.times, tolerance, max_steps=MOST_PRODUCTS)
+            for target in problem.samples.values
+        ]
     except ComputationError:
         return None
-    losses = [0.5 * np.mean(flow.values**2, axis=1) for flow in flows]
-    return KernelFlow(np.sum(losses, axis=0), max(flow.steps for flow in flows))
+    loss = squared_loss(np.stack([flow.values for flow in flows], axis=1))
+    return KernelFlow(loss, max(flow.steps for flow in flows))
 
 
 def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow | None) -> Cost:
-    """Of the stage pde."""
+    """Cost of the stage pde, by its integrator and operator. flow: None if it is not known."""
     outputs, channels = len(problem.times), problem.samples.channels
     memory = memory_needed(problem, settings, plan)
-    setup = ASSEMBLY * plan.entries * (plan.degree + 3) ** plan.dimension
-    around = STARTING + WRITING * outputs * channels * plan.dofs
+    assembly = ASSEMBLY * plan.entries * (plan.degree + 3) ** plan.dimension
+    overhead = IMPORT_SECONDS + WRITING * outputs * channels * plan.dofs
     integrator = choose_integrator(problem, settings, folded=plan.folded)
-    direct, adaptive = not isinstance(integrator, ThetaMethod), isinstance(integrator, AdaptiveIntegrator)
-    if isinstance(integrator, ThetaMethod):
-        steps: int | None = sum(integrator.steps(problem.times))
-    else:
-        steps = flow.steps if flow and not adaptive else None
+    steps: int | None = None
+    match integrator:
+        case ThetaMethod():
+            steps = sum(integrator.steps(problem.times))
+            solving, products = 2 * DIRECT_STEP * steps, CG_PRODUCTS * steps
+        case AdaptiveIntegrator():
+            solving, products = FACTORISATIONS * SHIFT_INVERT, CG_PRODUCTS * MOST_PRODUCTS
+        case _:
+            steps = flow.steps if flow else None
+            solving, products = SHIFT_INVERT, steps or MOST_PRODUCTS
     if settings.operator == "local":
-        each = (SHIFTS if adaptive else 1) * SHIFT_INVERT if direct else 2 * DIRECT_STEP * (steps or 0)
-        return Cost(None if direct else steps, around + setup + channels * each * plan.nonzeros, memory)
-    transform = _transform_seconds(problem, settings, plan)
-    product = transform + 0.5 * PRODUCT * plan.entries
-    products = (steps or MOST_PRODUCTS) * (1 if direct and not adaptive else CG_PRODUCTS)
-    finish = 2 * transform * outputs * channels
-    return Cost(steps, around + 0.5 * setup + channels * products * product + finish, memory)
+        steps = steps if isinstance(integrator, ThetaMethod) else None
+        return Cost(steps, overhead + assembly + channels * solving * plan.nonzeros, memory)
+    transforms = _seconds_of_transforms(problem, settings, plan)
+    product = transforms + 0.5 * PRODUCT * plan.entries
+    outputs_on_mesh = 2 * transforms * outputs * channels
+    return Cost(steps, overhead + 0.5 * assembly + channels * products * product + outputs_on_mesh, memory)
 
 
 def training_cost(plan: TrainingPlan) -> Cost:
-    """Of the stage nn, from one real step; the first one, which also prepares the transforms, is left out."""
-    walk = trajectory(plan)
-    next(walk)
-    seconds = 0.0
+    """Cost of the stage nn, from the time of its second step; the first one also prepares the transforms."""
+    snapshots, seconds = trajectory(plan), 0.0
+    next(snapshots)
     for _ in range(min(2, plan.schedule.steps)):
-        began = time.perf_counter()
-        next(walk)
-        seconds = time.perf_counter() - began
-    needed = training_memory(plan.problem, precision=plan.settings.precision, backend=plan.backend)
-    return Cost(plan.schedule.steps, seconds * plan.schedule.steps, needed)
+        seconds = _seconds(lambda: next(snapshots))
+    memory = training_memory(plan.problem, precision=plan.settings.precision, backend=plan.backend)
+    return Cost(plan.schedule.steps, seconds * plan.schedule.steps, memory)
 
 
-def _transform_seconds(problem: Problem, settings: Pde, plan: MeshPlan) -> float:
-    """One pair of transforms between the samples and as many frequencies as half the mesh has."""
+def _seconds_of_transforms(problem: Problem, settings: Pde, plan: MeshPlan) -> float:
+    """Seconds for one transform from the samples to the nodes of half the mesh, and one back."""
     eps, count = transform_accuracy(problem, settings, folded=plan.folded), threads()
     if isinstance(plan, BoxPlan):
         nodes = [np.linspace(-r, r, n * plan.degree + 1) for r, n in zip(plan.half_width, plan.cells, strict=True)]
@@ -113,11 +116,11 @@ def _transform_seconds(problem: Problem, settings: Pde, plan: MeshPlan) -> float
     def pair() -> None:
         transform.to_samples(transform.to_frequencies(values))
 
-    pair()
-    return _timed(pair)
+    pair()  # the first call also makes plans and tables
+    return _seconds(pair)
 
 
-def _timed(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - start

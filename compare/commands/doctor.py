@@ -1,4 +1,4 @@
-"""`freqbias doctor`: what works here, what is missing, how to mend it. Everything is tried, nothing only looked up."""
+"""`freqbias doctor`: try every library and tool, and say what is missing and how to repair it."""
 
 import importlib
 import os
@@ -39,7 +39,7 @@ DISTRIBUTIONS = {"PIL": "pillow", "tomli_w": "tomli-w", "ufl": "fenics-ufl", "ba
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: "ok", "missing" (the main job cannot run), or "note" (it can, but something else cannot)."""
+    """One line of the report: "ok", "missing" (`freqbias run` cannot work) or "note" (it works, but not fully)."""
 
     state: Literal["ok", "missing", "note"]
     name: str
@@ -48,14 +48,16 @@ class Finding:
 
 
 def diagnose() -> int:
-    """Print what was found, once; collective. Returns 0 where the main job can run, else 2."""
-    findings = [*_examine(), _reduction()]  # on all ranks, since PETSc starts on all of them together
+    """Print the report on rank 0 and return 0 if `freqbias run` can work, otherwise 2; collective."""
+    findings = [*_examine(), _reduction()]  # on all ranks, because PETSc starts on all of them together
     usable = all(finding.state != "missing" for finding in findings)
     if rank() == 0:
         print(aligned([(f.state, f.name, f"{f.what}{f'; {f.remedy}' if f.remedy else ''}") for f in findings]))
         print()
         print(
-            "The main job can run: freqbias run" if usable else "The main job cannot run: mend what is missing above."
+            "`freqbias run` can work here."
+            if usable
+            else "`freqbias run` cannot work here: repair what is missing above."
         )
     return 0 if usable else 2
 
@@ -97,12 +99,12 @@ def after(library: str, name: str, work: Callable[[], str], remedy: str) -> Find
 
 
 def package(name: str, remedy: str) -> Finding:
-    """Whether a package can be imported, and which version it is."""
+    """Import a package and report its version."""
     return attempt(name, lambda: _imported(name), remedy)
 
 
 def attempt(name: str, work: Callable[[], str], remedy: str, *, needed: bool = True) -> Finding:
-    """What `work` returns, as a line; what it raises, as a missing (where not needed, noted) one with the remedy."""
+    """A line with the text that `work` returns. If it raises: "missing" (or "note" if not needed) with the remedy."""
     try:
         return Finding("ok", name, work())
     except Exception as failure:  # a broken installation may raise anything
@@ -124,14 +126,14 @@ def _version(distribution: str) -> str:
     try:
         return version(distribution)
     except PackageNotFoundError:
-        return "of unknown version"
+        return "unknown version"
 
 
 def _reduction() -> Finding:
-    """Collective: the sum of 1 over all ranks."""
+    """Add 1 over all ranks; collective."""
 
     def work() -> str:
-        world()  # says so where launcher and library disagree
+        world()  # raises if launcher and library disagree
         from mpi4py import MPI
 
         total = MPI.COMM_WORLD.allreduce(1)
@@ -163,11 +165,11 @@ def _mumps() -> str:
 
     if not PETSc.Sys.hasExternalPackage("mumps"):
         raise RuntimeError("PETSc was built without it")
-    return "there"
+    return "available"
 
 
 def _compile() -> str:
-    """Compile a form that no cache can hold, and integrate it."""
+    """Compile a form with an empty cache, and integrate it."""
     from mpi4py import MPI  # isort: skip
     import dolfinx
     import ufl
@@ -191,7 +193,7 @@ def _transform() -> str:
     values, frequencies = rng.normal(size=9), rng.normal(size=(5, 1))
     found = GridTransform(grid, frequencies).to_frequencies(values) / grid.size
     if not np.allclose(found, transform(values, grid.positions(), frequencies), atol=1e-12):
-        raise RuntimeError("a small transform came out wrong")
+        raise RuntimeError("a small transform is wrong")
     return "a small transform is right"
 
 
@@ -199,7 +201,7 @@ def _gpu() -> str:
     import torch
 
     if not torch.cuda.is_available():
-        raise RuntimeError(f"none that torch {torch.__version__} can use")
+        raise RuntimeError(f"torch {torch.__version__} finds no usable GPU")
     total = torch.ones(8, device="cuda").sum().item()
     if total != 8:
         raise RuntimeError(f"a sum on the GPU gave {total}, not 8")

@@ -1,4 +1,4 @@
-"""What of a target lies where it is never learnt. Loads no library that all processes of mpirun must load together."""
+"""The part of a target that a network does not learn. Loads no library that all MPI ranks must load together."""
 
 import numpy as np
 
@@ -6,24 +6,27 @@ from freqbias.meshes import MeshPlan
 from freqbias.numerics import Grid
 from freqbias.problem import Problem
 
-LITTLE = 0.01  # energy of the target that may lie where it is never learnt, before a warning
+NEGLIGIBLE = 0.01  # fraction of the target's energy outside the mesh that needs no warning
 
 
-def never_learnt(problem: Problem, layout: MeshPlan) -> str:
-    """A warning where the target lies at frequencies that are not drawn; else nothing."""
-    if not isinstance(problem.sites, Grid):  # the spectrum of scattered samples has no Parseval
+def target_outside_mesh(problem: Problem, plan: MeshPlan) -> str:
+    """A warning if part of the target lies at frequencies outside the mesh; otherwise an empty text."""
+    if not isinstance(problem.sites, Grid):  # Parseval's identity does not hold on scattered samples
         return ""
-    beyond = energy_beyond(problem, layout.half_width)
-    if beyond <= LITTLE:
+    outside = energy_outside(problem, plan.half_width)
+    if outside <= NEGLIGIBLE:
         return ""
     return (
-        f"{beyond:.1%} of the target lies beyond the mesh's half-width, where damping and diffusion are negligible; "
-        "the network will not learn that part by then"
+        f"{outside:.1%} of the target lies outside the mesh, at frequencies where damping and diffusion are "
+        "negligible; the network will not learn that part in this time"
     )
 
 
-def energy_beyond(problem: Problem, half_width: tuple[float, ...]) -> float:
-    """The share of mean_j f*_j^2 that the discrete transform finds at frequencies |xi_i| > half_width_i."""
+def energy_outside(problem: Problem, half_width: tuple[float, ...]) -> float:
+    """sum of |F_k|^2 over all |xi_i| > half_width_i, divided by the sum over all frequencies.
+
+    F is the discrete Fourier transform of the target f* on its grid; half_width [cycles/length].
+    """
     grid = problem.grid
     values = problem.samples.values.reshape(-1, *grid.shape)
     power = np.sum(np.abs(np.fft.fftn(values, axes=range(1, values.ndim))) ** 2, axis=0)
@@ -31,5 +34,5 @@ def energy_beyond(problem: Problem, half_width: tuple[float, ...]) -> float:
         np.abs(np.fft.fftfreq(n, h)) > r * (1 + 1e-9)
         for n, h, r in zip(grid.shape, grid.spacing, half_width, strict=True)
     ]
-    beyond = np.any(np.meshgrid(*axes, indexing="ij"), axis=0)
-    return float(power[beyond].sum() / power.sum())
+    outside = np.any(np.meshgrid(*axes, indexing="ij"), axis=0)
+    return float(power[outside].sum() / power.sum())

@@ -1,4 +1,4 @@
-"""Network against finite elements: metrics, causes of the distance, figures."""
+"""The network against the finite elements: metrics, the causes of their distance, figures."""
 
 import lazy_loader
 

@@ -1,32 +1,17 @@
-from .causes import is_cause, title
+from .causes import cause_title, is_cause
 from .causes_figure import draw_causes
-from .metrics import Comparison, common_times, compare, errors_in_order, provenance_of
-from .spectra_figure import (
-    SIGNAL,
-    draw_comparison,
-    gaps,
-    network_words,
-    panel_times,
-    per_unit,
-    provenance,
-    reach_of,
-)
+from .metrics import common_times, compare, errors_in_order
+from .record import Comparison, network_attributes
+from .spectra_figure import draw_comparison
 
 __all__ = [
-    "SIGNAL",
     "Comparison",
+    "cause_title",
     "common_times",
     "compare",
     "draw_causes",
     "draw_comparison",
     "errors_in_order",
-    "gaps",
     "is_cause",
-    "network_words",
-    "panel_times",
-    "per_unit",
-    "provenance",
-    "provenance_of",
-    "reach_of",
-    "title",
+    "network_attributes",
 ]

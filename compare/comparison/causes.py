@@ -1,10 +1,11 @@
-"""The distance between network and finite elements, split: what lies between them, one cause after the other.
+"""The causes of the distance between network and finite elements:
 
     network - feature learning - its kernel's steps - step size - its kernel's flow - finite width - kernel at infinite
     width - mesh - finite elements
 
-Each cause is the distance between its two neighbours, so that the causes add up to no less than the whole. Where the
-equation was solved for the steps themselves, the kernel at infinite width has them too, and step size is no cause.
+Each cause is the distance between its two neighbours in this chain, so by the triangle inequality the causes add up to
+at least the whole distance. If the equation was solved for gradient descent itself, the kernel at infinite width takes
+the same steps, and the step size is no cause.
 """
 
 from collections.abc import Collection
@@ -20,32 +21,32 @@ TITLES = {
 }
 
 
-def causes(there: Collection[str], *, dynamics: str, operator: str) -> dict[str, tuple[str, str]]:
-    """By the name of each cause the two it lies between, from the network to the finite elements ("pde").
+def causes(available: Collection[str], *, dynamics: str, operator: str) -> dict[str, tuple[str, str]]:
+    """The two neighbours of each cause, by its name, from the network to the finite elements ("pde").
 
-    there: the predictions at hand; without one of them, the causes to its sides are one, joined by "_and_". dynamics,
-    operator: of the finite elements; the local operator is a cause beside the mesh.
+    available: the predictions at hand. If one is missing, the causes on its two sides become one, joined by "_and_".
+    dynamics, operator: those of the finite elements; the local operator is a cause together with the mesh.
     """
     chain = [
         *(STEPS if dynamics == "gradient-descent" else FLOW),
         "mesh" if operator == "data" else "mesh_and_operator",
         "pde",
     ]
-    found: dict[str, tuple[str, str]] = {}
-    last, names = chain[0], list[str]()
-    for name, end in zip(chain[1::2], chain[2::2], strict=True):
+    neighbours: dict[str, tuple[str, str]] = {}
+    previous, names = chain[0], list[str]()
+    for name, following in zip(chain[1::2], chain[2::2], strict=True):
         names.append(name)
-        if end in there or end == "pde":
-            found["_and_".join(names)] = (last, end)
-            last, names = end, []
-    return found if len(found) > 1 else {}
+        if following in available or following == "pde":
+            neighbours["_and_".join(names)] = (previous, following)
+            previous, names = following, []
+    return neighbours if len(neighbours) > 1 else {}
 
 
-def is_cause(name: str) -> bool:
-    """Whether a column of metrics.csv is one of these."""
-    return all(part in TITLES for part in name.split("_and_"))
+def is_cause(column: str) -> bool:
+    """Whether a column of metrics.csv is a cause."""
+    return all(part in TITLES for part in column.split("_and_"))
 
 
-def title(cause: str) -> str:
-    """In words."""
+def cause_title(cause: str) -> str:
+    """The cause in words."""
     return " and ".join(TITLES[part] for part in cause.split("_and_"))

@@ -1,75 +1,20 @@
-"""The comparison of the network's spectrum with the finite-element solution, at the times both have, and with what
-its kernels predict."""
+"""The distance between the network's spectrum and the finite-element solution, and its split by the predictions of the
+network's kernels."""
 
-import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from freqbias.compare.comparison.causes import causes
-from freqbias.compare.kappa import leakage
-from freqbias.compare.spectra import MassNorm, match_positions, onto_mesh, solution_on_mesh
+from freqbias.compare.comparison.record import Comparison, network_attributes
+from freqbias.compare.spectra import MassNorm, errors_on_mesh, leakage, match_positions, solution_on_mesh
 from freqbias.errors import InputError
 from freqbias.numerics import Grid
-from freqbias.problem import ErrorHistory, Problem, Spectrum, save_netcdf
+from freqbias.problem import ErrorHistory, Problem, Spectrum, squared_loss
 from freqbias.runtime import version_of
 
-SAME_TIME = 1e-9  # of the time itself
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Both spectra on the mesh nodes at the common times, and their distances.
-
-    time (T,) gradient-flow time; frequency (n, d) [cycles/length]; pde, nn (T, C, n) complex; cells, cell_type, degree:
-    see `problem.Spectrum`. limit (d,): the Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered
-    samples. metrics: by name, (T,) each, taken within that box; see `compare`. predictions: spectra as pde and nn, by
-    the name of the kernel's file. split: the causes among the metrics, with what each lies between (`freqbias.compare.comparison.causes`).
-    initial (C, n): v_pde(0), where it is not the first of pde.
-    """
-
-    time: np.ndarray
-    frequency: np.ndarray
-    pde: np.ndarray
-    nn: np.ndarray
-    cells: np.ndarray
-    cell_type: str
-    degree: int
-    limit: np.ndarray
-    metrics: Mapping[str, np.ndarray]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
-    split: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    initial: np.ndarray | None = None
-
-    def save(self, path: Path) -> None:
-        """Write `spectra.nc`: dims time, channel, node, axis, cell, local_node."""
-        node, spectrum = ("node", "axis"), ("time", "channel", "node")
-        parts = {
-            f"{name.replace('-', '_')}_{part}": (spectrum, getattr(values, part))
-            for name, values in {"pde": self.pde, "nn": self.nn, **self.predictions}.items()
-            for part in ("real", "imag")
-        }
-        variables = {
-            "frequency": (node, self.frequency),
-            **parts,
-            "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
-            "nyquist": (("axis",), self.limit),
-        }
-        save_netcdf(path, variables, self.time, {**self.attributes, "cell_type": self.cell_type, "degree": self.degree})
-
-    def save_metrics(self, path: Path) -> None:
-        """Write `metrics.csv`: a header, and one row a time, with all digits."""
-        with path.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(["time", *self.metrics])
-            table.writerows(
-                [repr(float(value)) for value in row] for row in zip(self.time, *self.metrics.values(), strict=True)
-            )
+TIME_TOLERANCE = 1e-9  # relative
 
 
 def compare(
@@ -81,73 +26,76 @@ def compare(
     projection: str = "interpolation",
     threads: int = 1,
 ) -> Comparison:
-    """Hold a network's errors against the finite-element solution of the same problem.
+    """Compare a network's errors with the finite-element solution of the same problem.
 
-    predictions: of the same training by its kernels, under the names that the files of the stage ntk have. projection:
-    "interpolation" or "l2", of all errors onto the mesh, and of the spectrum where it is the transform of errors.
+    The history may have its samples in any order, but they must be those of problem.sites. predictions: of the same
+    training by the network's kernels, by the names of their files in the stage ntk. projection: "interpolation" or
+    "l2", onto the mesh, of all errors and of a spectrum that is the transform of errors.
 
-    The norms are L2 norms of the mesh within the Nyquist box, channels added up as squares. metrics:
+    All norms are L2 norms of the mesh within the Nyquist box; the squares of channels add up. metrics:
 
-        relative_l2_error   ||v_nn - v_pde|| / ||v_nn||, NaN where v_nn is 0
+        relative_l2_error   ||v_nn - v_pde|| / ||v_nn||, NaN if v_nn is 0
         error_over_initial  ||v_nn - v_pde|| / ||v_pde(0)||
         norm_pde, norm_nn   ||v_pde||, ||v_nn||
         loss_nn             1/2 mean_j u_j^2, summed over channels
-        loss_held_out       the same at the samples that are held out, where there are any
-        loss_pde            the same of the finite-element solution, by `parseval_loss` where the spectrum has none
+        loss_held_out       the same on the held-out samples, if there are any
+        loss_pde            the same of the finite-element solution, by `parseval_loss` if the spectrum has no loss
 
-    and with predictions one for each cause of `freqbias.compare.comparison.causes`, the distance between its two sides over ||v_pde(0)||.
+    With predictions there is one more for each cause of `freqbias.compare.comparison.causes`: the distance between its
+    two neighbours over ||v_pde(0)||.
 
-    The samples may come in any order, as long as they are those of problem.sites.
-    Raises InputError where positions or channels are others, no time is common (nothing is interpolated), v_pde(0) is
-    0, or a spectrum lacks its loss or errors where they are needed.
+    Raises InputError if positions or channels differ, no time is common (nothing is interpolated), v_pde(0) is 0, a
+    prediction lacks a time, or the projection needs errors that the spectrum does not hold.
     """
     error = errors_in_order(history, problem)
-    ours, theirs = common_times(spectrum.time, history.time)
+    pde_index, nn_index = common_times(spectrum.time, history.time)
     limit = problem.sites.nyquist
     norm = MassNorm(spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, limit=limit)
-    project = partial(onto_mesh, sites=problem.sites, mesh=spectrum, projection=projection, threads=threads)
+    project = partial(errors_on_mesh, sites=problem.sites, mesh=spectrum, projection=projection, threads=threads)
     solution = solution_on_mesh(spectrum, problem.sites, projection=projection, threads=threads)
-    pde, nn = solution[ours], project(error[theirs])
+    pde, nn = solution[pde_index], project(error[nn_index])
 
     def total(values: np.ndarray) -> np.ndarray:
-        """(..., C, n) -> (...): the norm of all channels together."""
+        """The norm over all channels, (..., C, n) -> (...)."""
         return np.linalg.norm(norm(values), axis=-1)
 
-    distance, norm_pde, norm_nn, initial = total(nn - pde), total(pde), total(nn), total(solution[0])
-    if not initial:
+    distance, norm_pde, norm_nn, norm_initial = total(nn - pde), total(pde), total(nn), total(solution[0])
+    if not norm_initial:
         raise InputError(
-            "the spectrum starts at 0 on the whole mesh, so that there is no error over the start; "
+            "the spectrum starts at 0 on the whole mesh, so there is no error over the start; "
             "the mesh must cover frequencies of the data"
         )
     metrics = {
         "relative_l2_error": np.divide(distance, norm_nn, out=np.full_like(norm_nn, np.nan), where=norm_nn > 0),
-        "error_over_initial": distance / initial,
-        "loss_pde": parseval_loss(norm_pde, problem.grid) if spectrum.loss is None else spectrum.loss[ours],
-        "loss_nn": 0.5 * np.mean(error[theirs] ** 2, axis=-1).sum(axis=-1),
+        "error_over_initial": distance / norm_initial,
+        "loss_pde": parseval_loss(norm_pde, problem.grid) if spectrum.loss is None else spectrum.loss[pde_index],
+        "loss_nn": squared_loss(error[nn_index]),
         "norm_pde": norm_pde,
         "norm_nn": norm_nn,
     }
     if history.held_out_loss is not None:
-        metrics["loss_held_out"] = history.held_out_loss[theirs]
+        metrics["loss_held_out"] = history.held_out_loss[nn_index]
+
     predictions = predictions or {}
     settings = {key: spectrum.attributes[key] for key in ("operator", "tolerance") if key in spectrum.attributes}
-    split = causes(
+    neighbours = causes(
         predictions.keys(),
         dynamics=spectrum.attributes.get("dynamics", "flow"),
         operator=settings.get("operator", "data"),
     )
-    kernels = {}
-    for name in sorted({end for _, end in split.values()} - {"pde"}):
-        predicted = _at(history.time[theirs], predictions[name], problem)
-        kernels[name] = project(predicted)
+    kernels = {
+        name: project(_prediction_at(history.time[nn_index], predictions[name], problem))
+        for name in sorted({end for _, end in neighbours.values()} - {"pde"})
+    }
     spectra = {"network": nn, "pde": pde, **kernels}
-    metrics |= {cause: total(spectra[one] - spectra[other]) / initial for cause, (one, other) in split.items()}
+    metrics |= {cause: total(spectra[a] - spectra[b]) / norm_initial for cause, (a, b) in neighbours.items()}
+
     attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}
-    attributes |= settings | provenance_of(history)
-    if left := leakage(spectrum):
-        attributes["leakage"] = left
+    attributes |= settings | network_attributes(history)
+    if size := leakage(spectrum):
+        attributes["leakage"] = size
     return Comparison(
-        spectrum.time[ours],
+        spectrum.time[pde_index],
         spectrum.frequency,
         pde,
         nn,
@@ -157,61 +105,62 @@ def compare(
         limit,
         metrics,
         attributes,
-        kernels,
-        split,
-        solution[0],
+        predictions=kernels,
+        causes=neighbours,
+        initial=solution[0],
     )
 
 
 def errors_in_order(history: ErrorHistory, problem: Problem) -> np.ndarray:
-    """Its errors (T, C, N), in the order of the data's samples. Raises InputError where positions or channels are
-    others."""
-    channels, ours = history.error.shape[1], problem.samples.channels
+    """The errors (T, C, N) of a history, in the order of the problem's samples.
+
+    Raises InputError if positions or channels differ.
+    """
+    channels, expected = history.error.shape[1], problem.samples.channels
     order = match_positions(history.position, problem.sites)
-    if channels != ours:
+    if channels != expected:
         raise InputError(
-            f"the network's errors have {channels} channels and the data {ours}; compare errors on the same data"
+            f"the network's errors have {channels} channels and the data {expected}; compare errors on the same data"
         )
     return history.error[:, :, order]
 
 
-def _at(times: np.ndarray, prediction: ErrorHistory, problem: Problem) -> np.ndarray:
-    """Its errors at these times; raises InputError where it lacks one."""
-    which, found = common_times(times, prediction.time)
-    if len(which) < len(times):
-        raise InputError(f"a prediction has {_range(prediction.time)}, and not all of {_range(times)}; make it anew")
-    return errors_in_order(prediction, problem)[found]
+def _prediction_at(time: np.ndarray, prediction: ErrorHistory, problem: Problem) -> np.ndarray:
+    """The predicted errors at these times; raises InputError if one is missing."""
+    found, index = common_times(time, prediction.time)
+    if len(found) < len(time):
+        raise InputError(
+            f"a prediction has {_range(prediction.time)}, and not all of {_range(time)}; "
+            "predict again with `freqbias ntk RUN.toml --overwrite`"
+        )
+    return errors_in_order(prediction, problem)[index]
 
 
-def provenance_of(history: ErrorHistory) -> dict[str, int]:
-    """Width and depth of its network, where it says them: in a user's file they may be anything."""
-    found = {key: history.attributes.get(key) for key in ("width", "depth")}
-    return {key: int(number) for key, number in found.items() if isinstance(number, int | np.integer)}
+def common_times(pde_time: np.ndarray, nn_time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The indices in both arrays of the times they have in common to rounding, each time once, in order.
 
-
-def common_times(ours: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices into both of the times both have, each once and in order; raises InputError where there is none."""
-    apart = np.abs(ours[:, None] - theirs)
-    nearest, nearest_to_theirs = apart.argmin(axis=1), apart.argmin(axis=0)
-    same = apart.min(axis=1) <= SAME_TIME * np.maximum(np.abs(ours), np.abs(theirs[nearest]))
-    same &= nearest_to_theirs[nearest] == np.arange(len(ours))
+    Raises InputError if there are none.
+    """
+    gap = np.abs(pde_time[:, None] - nn_time)
+    nearest_nn, nearest_pde = gap.argmin(axis=1), gap.argmin(axis=0)
+    same = gap.min(axis=1) <= TIME_TOLERANCE * np.maximum(np.abs(pde_time), np.abs(nn_time[nearest_nn]))
+    same &= nearest_pde[nearest_nn] == np.arange(len(pde_time))
     if not same.any():
         raise InputError(
-            f"no time is common to the finite-element solution ({_range(ours)}) "
-            f"and the network's errors ({_range(theirs)}); "
-            "give errors at output times of the run file, since nothing is interpolated"
+            f"no time is common to the finite-element solution ({_range(pde_time)}) and the network's errors "
+            f"({_range(nn_time)}); give errors at output times of the run file: nothing is interpolated"
         )
-    return np.flatnonzero(same), nearest[same]
+    return np.flatnonzero(same), nearest_nn[same]
 
 
 def parseval_loss(norm: np.ndarray, grid: Grid) -> np.ndarray:
-    """1/2 mean_j u_j^2 from ||v||, the norm of its spectrum over the Nyquist box; any shape.
+    """1/2 mean_j u_j^2 from ||v||, the norm over the Nyquist box of the spectrum v; any shape.
 
-    With v(xi) = mean_j u_j exp(-2 pi i xi.x_j) on a grid, integral over the box of |v|^2 = mean_j u_j^2 / prod extent.
-    A mesh smaller than the box gives the part of the loss that it carries.
+    v(xi) = mean_j u_j exp(-2 pi i xi.x_j) on a grid has integral over the box of |v|^2 = mean_j u_j^2 / prod extent.
+    A mesh smaller than the box gives only the part of the loss inside it.
     """
     return 0.5 * grid.volume * norm**2
 
 
-def _range(times: np.ndarray) -> str:
-    return f"{len(times)} times from {times.min():g} to {times.max():g}"
+def _range(time: np.ndarray) -> str:
+    return f"{len(time)} times from {time.min():g} to {time.max():g}"

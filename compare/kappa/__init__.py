@@ -1,4 +1,4 @@
-"""Frequency learning rates: estimators, bands, the measurement of a result, its figure."""
+"""Frequency learning rates: their estimators, energies by band and direction, tables and figure."""
 
 import lazy_loader
 

@@ -1,38 +1,25 @@
-from .bands import OnMesh, band_energy, direction_energy, directions
-from .estimators import (
-    FLOOR,
-    fitted_rate,
-    instant_rate,
-    leakage,
-    learnable,
-    least_signal,
-    mean_rate,
-    theory_rate,
-    window,
-)
-from .kappa_figure import draw_kappa, draw_rates, handles, range_of
-from .measurement import BANDS, Kappa, kappa_of, measure
+from .bands import band_energy, direction_energy, directions
+from .estimators import FLOOR, fitted_rate, instant_rate, mean_rate, theory_rate, window
+from .kappa_figure import draw_kappa, draw_rates, legend_handles, rate_range
+from .measurement import BANDS, comparison_rates, measure
+from .rates import Kappa
 
 __all__ = [
     "BANDS",
     "FLOOR",
     "Kappa",
-    "OnMesh",
     "band_energy",
+    "comparison_rates",
     "direction_energy",
     "directions",
     "draw_kappa",
     "draw_rates",
     "fitted_rate",
-    "handles",
     "instant_rate",
-    "kappa_of",
-    "leakage",
-    "learnable",
-    "least_signal",
+    "legend_handles",
     "mean_rate",
     "measure",
-    "range_of",
+    "rate_range",
     "theory_rate",
     "window",
 ]

@@ -1,49 +1,39 @@
-"""The error's spectrum by bands of |xi| and by direction: its energy, whose rate is kappa_b = -1/2 d/dt log E_b.
+"""The energy of the error's spectrum by bands of |xi| and by direction. Its learning rate is
+kappa_b = -1/2 d/dt log E_b.
 
     E_b(t) = integral over band b of |v_h(xi, t)|^2 dxi,    |v|^2 = sum_c |v_c|^2
 
-in the L2 of the mesh, within the Nyquist box. In one dimension bands cut the cells exactly, in more at the points of
-the quadrature (`freqbias.compare.spectra.quadrature.CUT_DEGREE`): for bands of two cells' width to half a per cent of the energy, the
-same share at all times. Rates: `freqbias.compare.kappa.estimators` of `amplitude`.
+The integral is the L2 product of the mesh, within the Nyquist box. In one dimension bands cut the cells exactly, in
+more dimensions at the points of a quadrature of degree `CUT_DEGREE` (`freqbias.compare.spectra.quadrature`). For bands
+two cells wide this is exact to half a per cent of the energy, by the same factor at all times. For rates, pass
+`amplitude` to `freqbias.compare.kappa.estimators`.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 
-from freqbias.compare.spectra import Box, Quadrature, chunks, symmetric_box, weighted_squares
+from freqbias.compare.spectra import Box, FrequencyMesh, Quadrature, chunks, symmetric_box, weighted_squares
 
-Label = Callable[[np.ndarray], np.ndarray]
-
-
-class OnMesh(Protocol):
-    """What lives on a frequency mesh: a `problem.Spectrum`, a `compare.Comparison`."""
-
-    @property
-    def frequency(self) -> np.ndarray: ...
-    @property
-    def cells(self) -> np.ndarray: ...
-    @property
-    def cell_type(self) -> str: ...
-    @property
-    def degree(self) -> int: ...
+Labels = Callable[[np.ndarray], np.ndarray]
 
 
 def bands(frequency: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """The b with edges_b <= |xi| < edges_b+1, (...) int, -1 for none. frequency (..., d); edges (B + 1,), increasing
-    [cycles/length]."""
-    inside = np.searchsorted(edges, np.linalg.norm(frequency, axis=-1), side="right") - 1
-    return np.where(inside < len(edges) - 1, inside, -1)
+    """The band b of each frequency, edges_b <= |xi| < edges_(b+1), (...) int; -1 outside all bands.
+
+    frequency (..., d); edges (B + 1,), increasing [cycles/length].
+    """
+    band = np.searchsorted(edges, np.linalg.norm(frequency, axis=-1), side="right") - 1
+    return np.where(band < len(edges) - 1, band, -1)
 
 
 def directions(frequency: np.ndarray, count: int) -> np.ndarray:
-    """The direction of xi, which is that of -xi too, (...) int. frequency (..., d).
+    """The direction of each frequency, the same for xi and -xi, (...) int. frequency (..., d).
 
-    In two dimensions sectors around the angles 0, pi/count, 2 pi/count, ... from the xi_1 axis; in three the axis that
-    is nearest, and count is 3. Raises ValueError for other counts and dimensions.
+    In two dimensions the sectors around the angles 0, pi/count, 2 pi/count, ... to the xi_1 axis; in three the nearest
+    axis, with count = 3. Raises ValueError for other counts and dimensions.
     """
     dimension = frequency.shape[-1]
     if dimension == 1 or count < 2 or (dimension == 3 and count != 3):
@@ -54,9 +44,13 @@ def directions(frequency: np.ndarray, count: int) -> np.ndarray:
     return np.rint(angle / (np.pi / count)).astype(np.int64) % count
 
 
-def band_energy(mesh: OnMesh, error: np.ndarray, edges: np.ndarray, *, limit: np.ndarray | None = None) -> np.ndarray:
-    """E_b, (T, B), of spectra error (T, C, n) on the nodes of a mesh, in the `bands` of these edges (B + 1,) within
-    |xi_i| <= limit_i (d,) [cycles/length]."""
+def band_energy(
+    mesh: FrequencyMesh, error: np.ndarray, edges: np.ndarray, *, limit: np.ndarray | None = None
+) -> np.ndarray:
+    """E_b (T, B) of spectra v on the nodes of a mesh, error (T, C, n), in the `bands` between edges (B + 1,).
+
+    limit (d,): the box |xi_i| <= limit_i to integrate over [cycles/length], None for the whole mesh.
+    """
     edges = np.asarray(edges, dtype=float)
     low, high = symmetric_box(limit, mesh.frequency.shape[1])
     boxes = [(low, high)]
@@ -66,32 +60,34 @@ def band_energy(mesh: OnMesh, error: np.ndarray, edges: np.ndarray, *, limit: np
     return _energy(mesh, error, partial(bands, edges=edges), len(edges) - 1, boxes)
 
 
-def direction_energy(mesh: OnMesh, error: np.ndarray, count: int, *, limit: np.ndarray | None = None) -> np.ndarray:
-    """E_b, (T, count), in the `directions`; else as `band_energy`."""
+def direction_energy(
+    mesh: FrequencyMesh, error: np.ndarray, count: int, *, limit: np.ndarray | None = None
+) -> np.ndarray:
+    """E_b (T, count) in the `directions`; arguments as in `band_energy`."""
     boxes = [symmetric_box(limit, mesh.frequency.shape[1])]
     return _energy(mesh, error, partial(directions, count=count), count, boxes)
 
 
 def amplitude(energy: np.ndarray) -> np.ndarray:
-    """sqrt(E_b) as spectra of one channel, (T, 1, B): kappa_b = -1/2 d/dt log E_b is the rate of that."""
+    """sqrt(E_b) in the shape of spectra of one channel, (T, 1, B). Its learning rate is kappa_b."""
     return np.sqrt(energy)[:, None, :]
 
 
-def _energy(mesh: OnMesh, error: np.ndarray, label: Label, count: int, boxes: Sequence[Box]) -> np.ndarray:
-    """Of each label; in more than one dimension cells where it changes get more points."""
+def _energy(mesh: FrequencyMesh, error: np.ndarray, labels_of: Labels, count: int, boxes: Sequence[Box]) -> np.ndarray:
+    """The energy (T, count) under each label. In more than one dimension, cells that hold several get more points."""
 
     def crossed(nodes: np.ndarray) -> np.ndarray:
-        labels = label(nodes)
+        labels = labels_of(nodes)
         return np.asarray((labels != labels[:, :1]).any(axis=1))
 
     quadrature = Quadrature(
         mesh.frequency, mesh.cells, mesh.cell_type, mesh.degree, boxes=boxes,
         crossed=crossed if mesh.frequency.shape[1] > 1 else None,
     )  # fmt: skip
-    energy = np.zeros((len(error), count + 1))  # the last for none
+    energy = np.zeros((len(error), count + 1))  # the last column: outside all bands
     rows = error.reshape(-1, error.shape[-1])
     for block, part in chunks(quadrature):
-        labels = label(quadrature.points(block, part)).ravel()
+        labels = labels_of(quadrature.points(block, part)).ravel()
         labels[labels < 0] = count
         for i, squares in enumerate(weighted_squares(quadrature, block, part, rows)):
             energy[i // error.shape[1]] += np.bincount(labels, squares.ravel(), count + 1)

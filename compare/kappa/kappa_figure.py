@@ -1,6 +1,6 @@
-"""The frequency learning rates of a result (`freqbias.compare.kappa.measurement`): fits in bands of |xi| with their standard error, theory
-as a thin line, in one dimension fits at every frequency too; beside it those by direction. With too few times for a
-fit, means."""
+"""The figure of frequency learning rates: fits in bands of |xi| with their standard errors and the theory as a thin
+line, beside them those by direction. In one dimension also the fits at every frequency. With too few times for a fit,
+means."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,86 +11,101 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, MultipleLocator
+from matplotlib.ticker import MultipleLocator
 
-from freqbias.compare.comparison import gaps, network_words, per_unit, provenance
-from freqbias.compare.kappa.estimators import LEAST_TIMES
-from freqbias.compare.kappa.measurement import Kappa, Regions
-from freqbias.compare.style import KERNELS, NN_COLOUR, PDE_COLOUR, STYLE, TICKS
+from freqbias.compare.kappa.rates import Kappa, Regions
+from freqbias.compare.spectra import mesh_gaps
+from freqbias.compare.style import (
+    KERNELS,
+    NN_COLOUR,
+    PDE_COLOUR,
+    STYLE,
+    drawn_predictions,
+    frequency_label,
+    network_label,
+    open_frame,
+    round_ticks,
+    save_figure,
+)
 
-APART = 0.12  # of a band: the markers of different sources, where there is no line that they would seem to miss
+OFFSET = 0.12  # of a band, between the markers of different sources; none beside curves, which they would seem to miss
 HEADROOM = 1.08
-SOURCES: dict[str, tuple[str, str, float, float, Any]] = {  # colour, marker and its size; width and dashes of each line
+# Colour, marker and its size, line width and dashes, by source. The sizes leave overlapping markers legible.
+SOURCES: dict[str, tuple[str, str, float, float, Any]] = {
     "pde": (PDE_COLOUR, "s", 6.0, 1.7, "-"),
     "nn": (NN_COLOUR, "x", 3.0, 0.6, (0, (3, 1.5))),
     **{
-        name: (colour, marker, size, 0.0, "none")
-        for (names, colour, marker, _), size in zip(KERNELS, (4.0, 5.5), strict=True)
-        for name in names
+        name: (kernel.colour, kernel.marker, size, 0.0, "none")
+        for kernel, size in zip(KERNELS, (4.0, 5.5), strict=True)
+        for name in kernel.names
     },
-}  # of sizes that leave them legible where they lie on one another
+}
 MARKERS: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 0.7}
 THEORY: dict[str, Any] = {"color": "#404040", "linewidth": 0.6, "zorder": 2.5}  # above the lines, below the markers
 
 
 def draw_kappa(kappa: Kappa, *paths: Path) -> Figure:
-    """Draw the rates over |xi|, and by direction where there are any, save that at each of paths (.png at 300 dpi,
-    .pdf), and return the figure. Raises ValueError for rates without bands."""
+    """Draw the rates over |xi| and by direction, save the figure to `paths` (.png at 300 dpi, .pdf) and return it.
+
+    Raises ValueError for rates without bands.
+    """
     if not kappa.regions:
         raise ValueError("there are no bands to draw")
-    others = kappa.regions[1:]
+    directions = kappa.regions[1:]
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(3.5 if not others else 7.1, 3.1))
+        figure = Figure(figsize=(7.1 if directions else 3.5, 3.1))
         ratios = [2, 1][: len(kappa.regions)]
-        panel, *more = figure.subplots(1, len(ratios), sharey=True, squeeze=False, width_ratios=ratios)[0]
+        panel, *others = figure.subplots(1, len(ratios), sharey=True, squeeze=False, width_ratios=ratios)[0]
         draw_rates(panel, kappa)
-        panel.set_title("bands, ± standard error" if len(kappa.time) >= LEAST_TIMES else "bands")
-        for regions, beside in zip(others, more, strict=True):
-            _by_direction(beside, kappa, regions)
-        panel.set_ylim(range_of(kappa))
-        figure.legend(handles=handles(kappa), loc="outside upper center", ncols=2 + len(others), fontsize=7)
-        for path in paths:
-            figure.savefig(path, metadata=provenance(kappa, path.suffix))
+        panel.set_title("bands, ± standard error" if kappa.fitted else "bands")
+        for regions, other in zip(directions, others, strict=True):
+            _draw_directions(other, kappa, regions)
+        panel.set_ylim(rate_range(kappa))
+        figure.legend(handles=legend_handles(kappa), loc="outside upper center", ncols=2 + len(directions), fontsize=7)
+        save_figure(figure, paths, kappa.name)
     return figure
 
 
 def draw_rates(panel: Axes, kappa: Kappa) -> None:
-    """The rates over |xi|, as far as bands go: in one dimension to the largest frequency that has a rate, in more into
-    the corners of the Nyquist box, whose |xi| is beyond the limit of each axis."""
+    """Draw the rates over |xi| as far as the bands go.
+
+    In one dimension that is the largest frequency with a rate; in more dimensions the corners of the Nyquist box, where
+    |xi| exceeds the limit of each axis.
+    """
     bands = kappa.regions[0]
     middle, width = (bands.low + bands.high) / 2, bands.high - bands.low
     if kappa.frequency.shape[1] == 1:
-        _at_every_frequency(panel, kappa)
+        _draw_frequencies(panel, kappa)
         width = np.zeros_like(width)
     else:
         panel.plot(middle, bands.theory.best, **THEORY)
-    _in_regions(panel, kappa, bands, middle, width)
-    how = "mean" if len(kappa.time) < LEAST_TIMES else "fitted"
+    _draw_regions(panel, kappa, bands, middle, width)
+    estimate = "fitted" if kappa.fitted else "mean"
     panel.set(
         xlim=(0, bands.high[-1]),
-        xlabel=rf"frequency $|\xi|$ ({per_unit(kappa)})",
+        xlabel=frequency_label(kappa.attributes.get("unit"), r"|\xi|"),
         ylabel="learning rate $\\kappa$ (1/time),\n"
-        + rf"{how} over ${kappa.time[0]:.4g} \leq t \leq {kappa.time[-1]:.4g}$",
+        + rf"{estimate} over ${kappa.time[0]:.4g} \leq t \leq {kappa.time[-1]:.4g}$",
     )
-    panel.xaxis.set_major_locator(MaxNLocator(5, steps=TICKS))
-    panel.spines[["top", "right"]].set_visible(False)
+    round_ticks(panel.xaxis, 5)
+    open_frame(panel)
 
 
-def handles(kappa: Kappa) -> list[Line2D]:
-    """For the legend: theory, then the sources that are drawn."""
-    found = [Line2D([], [], **THEORY, label="theory: damping / volume")]
-    for source, words in _shown(kappa):
+def legend_handles(kappa: Kappa) -> list[Line2D]:
+    """The entries of the legend: theory, then the sources drawn."""
+    handles = [Line2D([], [], **THEORY, label="theory: damping / volume")]
+    for source, label in _drawn_sources(kappa):
         colour, marker, size, width, dashes = SOURCES[source]
         line = {"linestyle": dashes, "linewidth": width} if kappa.frequency.shape[1] == 1 else {"linestyle": "none"}
-        found.append(Line2D([], [], color=colour, marker=marker, markersize=size, label=words, **line, **MARKERS))
-    return found
+        handles.append(Line2D([], [], color=colour, marker=marker, markersize=size, label=label, **line, **MARKERS))
+    return handles
 
 
-def range_of(*kappas: Kappa) -> tuple[float, float]:
-    """Of the vertical axis: what is drawn of these, of standard errors what there is room for."""
+def rate_range(*kappas: Kappa) -> tuple[float, float]:
+    """The range of the rate axis: all rates drawn, but standard errors only as far as the headroom goes."""
     values = [0.0]
     for kappa in kappas:
-        drawn = [source for source, _ in _shown(kappa)]
+        drawn = [source for source, _ in _drawn_sources(kappa)]
         for regions in kappa.regions:
             values += [*regions.theory.best, *(rate for source in drawn for rate in regions.measured[source].best)]
         if kappa.frequency.shape[1] == 1:
@@ -100,54 +115,54 @@ def range_of(*kappas: Kappa) -> tuple[float, float]:
     return low - (margin if low < 0 else 0.0), high + margin
 
 
-def _at_every_frequency(panel: Axes, kappa: Kappa) -> None:
-    """In one dimension: at xi >= 0, since a real error has the same |v| at -xi; no line crosses a hole of the mesh."""
+def _draw_frequencies(panel: Axes, kappa: Kappa) -> None:
+    """Lines over xi >= 0 in one dimension (a real error has the same |v| at -xi), broken at the gaps of the mesh."""
     xi = kappa.frequency[:, 0]
     order = np.argsort(xi)
     order = order[(xi[order] >= 0) & (xi[order] <= kappa.regions[0].high[-1])]
-    holes = np.searchsorted(xi[order], gaps(kappa.frequency, kappa.cells), side="right")
-    holes = holes[holes > 0]
+    gaps = np.searchsorted(xi[order], mesh_gaps(kappa.frequency, kappa.cells), side="right")
+    gaps = gaps[gaps > 0]
 
-    def plot(values: np.ndarray, **how: Any) -> None:
-        panel.plot(np.insert(xi[order], holes, np.nan), np.insert(values[order], holes, np.nan), **how)
+    def plot(values: np.ndarray, **line: Any) -> None:
+        panel.plot(np.insert(xi[order], gaps, np.nan), np.insert(values[order], gaps, np.nan), **line)
 
     plot(kappa.theory, **THEORY)
-    for source, _ in _shown(kappa):
+    for source, _ in _drawn_sources(kappa):
         colour, _, _, width, dashes = SOURCES[source]
         if width:
             plot(kappa.measured[source].best, color=colour, linewidth=width, linestyle=dashes)
 
 
-def _by_direction(panel: Axes, kappa: Kappa, regions: Regions) -> None:
+def _draw_directions(panel: Axes, kappa: Kappa, regions: Regions) -> None:
     middle = (regions.low + regions.high) / 2
     panel.plot(middle, regions.theory.best, **THEORY)
-    _in_regions(panel, kappa, regions, middle, np.full(len(middle), np.diff(middle).min()))
+    _draw_regions(panel, kappa, regions, middle, np.full(len(middle), np.diff(middle).min()))
     if regions.kind == "sector":
         panel.set(title="sectors", xlabel=r"angle of $\xi$ to the $\xi_1$ axis (degrees)")
         panel.set_xticks(middle[:: 1 + len(middle) // 6])  # the sectors' own angles
     else:
         panel.set(title="around the axes", xlabel=r"the axis $\xi$ is nearest to", xlim=(0.5, 3.5))
         panel.xaxis.set_major_locator(MultipleLocator(1))
-    panel.spines[["top", "right"]].set_visible(False)
+    open_frame(panel)
 
 
-def _in_regions(panel: Axes, kappa: Kappa, regions: Regions, middle: np.ndarray, width: np.ndarray) -> None:
-    """With their standard errors; means have none."""
-    sources = [source for source, _ in _shown(kappa)]
+def _draw_regions(panel: Axes, kappa: Kappa, regions: Regions, middle: np.ndarray, width: np.ndarray) -> None:
+    """Markers with standard errors, which means do not have."""
+    sources = [source for source, _ in _drawn_sources(kappa)]
     for number, source in enumerate(sources):
         rates = regions.measured[source]
         colour, marker, size, *_ = SOURCES[source]
-        place = middle + APART * width * (number - (len(sources) - 1) / 2)
-        how: dict[str, Any] = {"color": colour, "fmt": marker, "markersize": size, "zorder": 3, **MARKERS}
-        how |= {"elinewidth": 0.8, "capsize": 1.5}
-        panel.errorbar(place, rates.best, yerr=rates.standard_error, **how)
+        x = middle + OFFSET * width * (number - (len(sources) - 1) / 2)
+        panel.errorbar(
+            x, rates.best, yerr=rates.standard_error, color=colour, fmt=marker, markersize=size, zorder=3,
+            elinewidth=0.8, capsize=1.5, **MARKERS,
+        )  # fmt: skip
 
 
-def _shown(kappa: Kappa) -> Iterator[tuple[str, str]]:
-    """The sources that are drawn, and their words; of each kernel the first that is there."""
+def _drawn_sources(kappa: Kappa) -> Iterator[tuple[str, str]]:
+    """The sources to draw, by name, each with its label."""
     yield "pde", "finite elements"
     if "nn" in kappa.measured:
-        yield "nn", network_words(kappa)
-    for names, _, _, words in KERNELS:
-        for name in [name for name in names if name in kappa.measured][:1]:
-            yield name, words
+        yield "nn", network_label(kappa.attributes)
+    for name, kernel in drawn_predictions(kappa.measured):
+        yield name, kernel.label

@@ -1,4 +1,4 @@
-"""The figures of the paper."""
+"""The figures of the paper, computed and drawn."""
 
 import lazy_loader
 

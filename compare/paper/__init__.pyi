@@ -1,7 +1,8 @@
-from .making import FIGURES, PaperRun, make
+from .figure_maker import FIGURES, make_figures
+from .paper_runs import PaperRuns
 
 __all__ = [
     "FIGURES",
-    "PaperRun",
-    "make",
+    "PaperRuns",
+    "make_figures",
 ]

@@ -1,21 +1,21 @@
-"""Figure 2: targets f* and the magnitude of their Fourier transform: the waves of figure 4, and an elevation map."""
+"""Figure 2: targets f* and |F[f*]|, the magnitude of their Fourier transform: a sum of waves and an elevation map."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from freqbias.compare.comparison import SIGNAL
-from freqbias.compare.paper.making import Job, PaperRun, Result
-from freqbias.compare.spectra import project
+from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
+from freqbias.compare.spectra import VISIBLE, project
+from freqbias.compare.style import frequency_label, frequency_unit, open_frame
 from freqbias.problem import Problem
 
-POINTS = 4001  # frequencies along the axis of the curve
-DECADES = 1e-3  # of the largest magnitude: there the colours of the map begin
+POINTS = 4001  # frequencies on the curve
+LOWEST_COLOUR = 1e-3  # where the colours of the map begin, as a fraction of the largest magnitude
 
 
-def jobs(paper_run: PaperRun) -> list[Job]:
-    return [Job(paper_run.take(stem), stages=()) for stem in ("figure4", "elevation")]
+def runs(paper_runs: PaperRuns) -> list[FigureRun]:
+    return [FigureRun(paper_runs.run_file(stem), stages=()) for stem in ("figure4", "elevation")]
 
 
 def draw(results: list[Result]) -> dict[str, Figure]:
@@ -31,18 +31,18 @@ def _curves(left: Axes, right: Axes, problem: Problem) -> None:
     (limit,) = problem.grid.nyquist
     xi = np.linspace(-limit, limit, POINTS)
     magnitude = transform_magnitude(problem, xi[:, None])
-    reach = 1.3 * np.abs(xi[magnitude > SIGNAL * magnitude.max()]).max()
+    largest = 1.3 * np.abs(xi[magnitude > VISIBLE * magnitude.max()]).max()
     left.plot(problem.grid.positions()[:, 0], problem.samples.values[0], color="black", linewidth=0.9)
     right.plot(xi, magnitude, color="black", linewidth=0.9)
-    left.set(xlabel=rf"position $x$ ({length(problem)})", ylabel=r"target $f^*$", xlim=np.array([-0.5, 0.5]))
+    left.set(xlabel=rf"position $x$ ({length_unit(problem)})", ylabel=r"target $f^*$", xlim=np.array([-0.5, 0.5]))
     right.set(
-        xlabel=rf"frequency $\xi$ (cycles/{length(problem)})",
+        xlabel=frequency_label(problem.unit),
         ylabel=r"$|F[f^*]|$",
-        xlim=(-reach, reach),
+        xlim=(-largest, largest),
         ylim=(0, None),
     )
     for panel in (left, right):
-        panel.spines[["top", "right"]].set_visible(False)
+        open_frame(panel)
 
 
 def _maps(figure: Figure, left: Axes, right: Axes, problem: Problem) -> None:
@@ -52,26 +52,31 @@ def _maps(figure: Figure, left: Axes, right: Axes, problem: Problem) -> None:
         problem.samples.values[0].reshape(grid.shape).T, origin="lower", cmap="cividis",
         extent=(-half[0], half[0], -half[1], half[1]), interpolation="nearest",
     )  # fmt: skip
-    left.set(xlabel=rf"$x_1$ ({length(problem)})", ylabel=rf"$x_2$ ({length(problem)})")
+    left.set(xlabel=rf"$x_1$ ({length_unit(problem)})", ylabel=rf"$x_2$ ({length_unit(problem)})")
     figure.colorbar(image, ax=left, label="elevation $f^*$ (standardized)")
 
-    reach = grid.nyquist / 2
-    axes = [np.linspace(-r, r, n + 1) for r, n in zip(reach, grid.shape, strict=True)]
+    half_width = grid.nyquist / 2
+    axes = [np.linspace(-r, r, n + 1) for r, n in zip(half_width, grid.shape, strict=True)]
     xi = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
     magnitude = transform_magnitude(problem, xi).reshape(len(axes[0]), len(axes[1]))
-    norm = LogNorm(DECADES * magnitude.max(), magnitude.max())
+    norm = LogNorm(LOWEST_COLOUR * magnitude.max(), magnitude.max())
     shown = right.pcolormesh(*axes, np.maximum(magnitude.T, norm.vmin or 0), norm=norm, rasterized=True)
     right.set(
-        xlabel=rf"$\xi_1$ (cycles/{length(problem)})", ylabel=rf"$\xi_2$ (cycles/{length(problem)})", aspect="equal"
+        xlabel=rf"$\xi_1$ ({frequency_unit(problem.unit)})",
+        ylabel=rf"$\xi_2$ ({frequency_unit(problem.unit)})",
+        aspect="equal",
     )
     figure.colorbar(shown, ax=right, label=r"$|F[f^*]|$", extend="min")
 
 
 def transform_magnitude(problem: Problem, xi: np.ndarray) -> np.ndarray:
-    """|F[f*](xi)| by the midpoint rule on the grid, volume |mean_j f*_j exp(-2 pi i xi.x_j)|, (n,); channels together
-    as the root of the sum of squares. xi (n, d) [cycles/length]."""
+    """|F[f*](xi)| by the midpoint rule on the grid: volume |mean_j f*_j exp(-2 pi i xi.x_j)|, (n,).
+
+    Several channels give the root of their sum of squares. xi (n, d) [cycles/length].
+    """
     return problem.grid.volume * np.linalg.norm(project(problem.samples.values, problem.sites, xi), axis=0)
 
 
-def length(problem: Problem) -> str:
+def length_unit(problem: Problem) -> str:
+    """The unit of x, for labels."""
     return problem.unit or "unit length"

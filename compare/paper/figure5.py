@@ -1,33 +1,34 @@
-"""Figure 5: how fast networks of 3 and 4 layers learn each frequency, and what the equation predicts; thin, its damping
-alone, with neither diffusion nor the edge of the data."""
+"""Figure 5: how fast networks of 3 and 4 layers learn each frequency, and what the equation predicts. The thin line is
+damping / prod extent, which ignores diffusion and the edge of the data."""
 
 from matplotlib.figure import Figure
 
-from freqbias.compare.kappa import BANDS, Kappa, draw_rates, handles, kappa_of, range_of
-from freqbias.compare.paper.making import Job, PaperRun, Result
+from freqbias.compare.kappa import BANDS, Kappa, comparison_rates, draw_rates, legend_handles, rate_range
+from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
 
-NARROW = {"width": 256, "hidden_width": 256}
-FLOOR = 0.05  # of the largest |v(0)|: below it the network's sampling error at other frequencies is all one sees
+QUICK_NETWORK = {"width": 256, "hidden_width": 256}
+FLOOR = 0.05  # fraction of the largest |v(0)|; below it, sampling error of the network hides the rate
 
 
-def jobs(paper_run: PaperRun) -> list[Job]:
-    return [Job(paper_run.take(f"figure5-{depth}-layers", quick=NARROW)) for depth in (3, 4)]
+def runs(paper_runs: PaperRuns) -> list[FigureRun]:
+    return [FigureRun(paper_runs.run_file(f"figure5-{depth}-layers", quick_network=QUICK_NETWORK)) for depth in (3, 4)]
 
 
 def draw(results: list[Result]) -> dict[str, Figure]:
     figure = Figure(figsize=(7.1, 3.4))
     panels = figure.subplots(1, 2, sharey=True)
-    rates = [measured(result) for result in results]
-    for panel, result, kappa in zip(panels, results, rates, strict=True):
-        draw_rates(panel, kappa)
+    rates = [learning_rates(result) for result in results]
+    for panel, result, measured in zip(panels, results, rates, strict=True):
+        draw_rates(panel, measured)
         panel.set_title(f"{result.run.network.depth} layers")
-    panels[0].set_ylim(range_of(*rates))
+    panels[0].set_ylim(rate_range(*rates))
     panels[1].set_ylabel("")
-    shown = handles(rates[0])
-    shown[2].set_label(f"network, all layers {results[0].run.network.width:,} wide")
-    figure.legend(handles=shown, loc="outside upper center", ncols=3)
+    handles = legend_handles(rates[0])
+    handles[2].set_label(f"network, all layers {results[0].run.network.width:,} wide")
+    figure.legend(handles=handles, loc="outside upper center", ncols=3)
     return {"figure5": figure}
 
 
-def measured(result: Result) -> Kappa:
-    return kappa_of(result.comparison, result.problem, floor=FLOOR, bands=BANDS)
+def learning_rates(result: Result) -> Kappa:
+    """The learning rates of all sources."""
+    return comparison_rates(result.comparison, result.problem, floor=FLOOR, bands=BANDS)

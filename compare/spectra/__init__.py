@@ -1,4 +1,4 @@
-"""From errors on samples to spectra on the mesh: interpolation, L2 projection, norms."""
+"""Spectra on a frequency mesh: projection of errors, norms and integrals, and which part of them is signal."""
 
 import lazy_loader
 

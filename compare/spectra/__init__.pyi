@@ -1,19 +1,29 @@
+from .frequency_mesh import FrequencyMesh, mesh_gaps
 from .interpolation import project
-from .l2_projection import l2_project, onto_mesh, solution_on_mesh
+from .l2_projection import errors_on_mesh, l2_project, solution_on_mesh
 from .mass_norm import MassNorm, chunks, symmetric_box, weighted_squares
 from .matching import match_positions
 from .quadrature import Box, Quadrature, lagrange_element
+from .signal import VISIBLE, has_signal, inside_nyquist, leakage, signal_floor, signal_reach
 
 __all__ = [
+    "VISIBLE",
     "Box",
+    "FrequencyMesh",
     "MassNorm",
     "Quadrature",
     "chunks",
+    "errors_on_mesh",
+    "has_signal",
+    "inside_nyquist",
     "l2_project",
     "lagrange_element",
+    "leakage",
     "match_positions",
-    "onto_mesh",
+    "mesh_gaps",
     "project",
+    "signal_floor",
+    "signal_reach",
     "solution_on_mesh",
     "symmetric_box",
     "weighted_squares",

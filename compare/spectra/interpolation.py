@@ -1,4 +1,4 @@
-"""The network's spectrum on the nodes of the frequency mesh."""
+"""Spectra at the nodes of a frequency mesh: their interpolation by the finite elements."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ BATCH_ENTRIES = 2**22  # complex numbers transformed at once: 64 MiB
 
 
 def project(error: np.ndarray, sites: Sites, frequency: np.ndarray, *, threads: int = 1) -> np.ndarray:
-    """v(xi_i) = mean_j u(x_j) exp(-2 pi i xi_i.x_j) by the non-uniform FFT.
+    """v(xi_i) = mean_j u(x_j) exp(-2 pi i xi_i.x_j) by the non-uniform FFT, complex (..., n).
 
-    error u: (..., N) at the sites; frequency: (n, d) [cycles/length]; returns complex (..., n).
+    error: u at the sites (..., N); frequency (n, d) [cycles/length].
     """
     transform = make_transform(sites, frequency, threads=threads)
     rows = error.reshape(-1, sites.size)

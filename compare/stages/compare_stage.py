@@ -1,14 +1,16 @@
-"""The stage `compare` of a result: from those of `pde`, `nn` and, where it is there, `ntk` to spectra.nc, fields.pvd,
-metrics.csv, kappa.csv, figure4, split and kappa."""
+"""The stage `compare` of a result: spectra.nc, fields.pvd, metrics.csv, kappa.csv and the figures figure4, split and
+kappa, from the stages `pde` and `nn` and, if it was run, `ntk`."""
 
 from pathlib import Path
 
 import numpy as np
 
 from freqbias.compare.comparison import Comparison, compare
-from freqbias.compare.stages.sources import Sources, find_sources, load_histories, made_from
+from freqbias.compare.stages.sources import Sources, find_sources, load_histories
+from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
-from freqbias.problem import Problem, RunFile, Spectrum, every_stage_keys, resolved, stage_keys
+from freqbias.pde import start_petsc
+from freqbias.problem import Problem, RunFile, Spectrum, stage_keys
 from freqbias.runtime import Stage, StopRequest, Store, log, on_root, threads_alone
 
 
@@ -23,17 +25,15 @@ def run_compare(
     error_file: Path | None = None,
     renew: bool = False,
 ) -> None:
-    """Compare, and write the folder `compare/`; collective: rank 0 works, and the others
-    sleep, but for their share of an L2 projection.
+    """Compare, and write the folder `compare/`; collective. Rank 0 works, all ranks share an L2 projection.
 
-    error_file: a user's own errors in the format of error.nc, in place of those of `nn`; `ntk`, which predicts those
-    of `nn`, is then left out.
-    renew: with resume, a finished comparison of other sources is made anew, not refused.
-    Raises UsageError where the result of an earlier stage is missing, damaged, or of another run file, or one of this
-    stage is in the way; InputError where the errors do not belong to the data; StoppedEarly.
+    error_file: a user's own errors in the format of error.nc. They replace those of `nn`, and exclude `ntk`, which
+    predicts those of `nn`. renew: with resume, repeat a finished comparison whose sources have changed.
+
+    Raises UsageError if the result of an earlier stage is missing, damaged, or from another run file, or if one of this
+    stage is in the way; InputError if the errors do not belong to the data; StoppedEarly.
     """
-    from freqbias.pde import write_fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
-
+    start_petsc()  # on every rank at the same time
     stop.install()  # after PETSc, which has a handler of its own for SIGTERM
     on_root(
         _run_compare,
@@ -60,25 +60,19 @@ def _run_compare(
     error_file: Path | None,
     renew: bool,
 ) -> None:
-    sources = find_sources(run, store, error_file=error_file)
-    keys = stage_keys(run, "compare")
-    if store.check("compare", keys=keys, resume=resume, overwrite=overwrite) and made_from(
-        store, "compare", sources, renew=renew
-    ):
-        log.info("compare: finished already, in %s", store.root / "compare")
+    sources, keys = find_sources(run, store, error_file=error_file), stage_keys(run, "compare")
+    if is_finished(store, "compare", keys, resume=resume, overwrite=overwrite, sources=sources, renew=renew):
         return
     comparison = _comparison(run, problem, sources)
-    # An unfinished one has nothing to go on from: it starts afresh.
-    with store.open("compare", keys=keys, overwrite=resume or overwrite) as stage:
-        store.save_run_file(resolved(run), every_stage_keys(run))
+    with new_stage(store, "compare", keys, overwrite=resume or overwrite, run=run, sources=sources) as stage:
         write(stage, comparison, problem, stop)
-        stage.finish(sources=sources.hashes)
-    log.info("compare: wrote %s", stage.folder)
 
 
 def read_comparison(run: RunFile, problem: Problem, store: Store) -> Comparison:
-    """The comparison of the results that are there, on rank 0 only. Raises UsageError where one is missing, damaged,
-    or of another run file."""
+    """The comparison of the finished results; on rank 0 only.
+
+    Raises UsageError if one is missing, damaged, or from another run file.
+    """
     return _comparison(run, problem, find_sources(run, store, error_file=None))
 
 
@@ -92,9 +86,8 @@ def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
 
 
 def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequest) -> None:
-    """All files of the stage."""
+    """Write all files of the stage."""
     from freqbias.compare.comparison import draw_causes, draw_comparison
-    from freqbias.compare.kappa import BANDS, draw_kappa, kappa_of
     from freqbias.pde import write_fields
 
     with stage.writing("spectra.nc") as path:
@@ -102,16 +95,7 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
     with stage.writing("metrics.csv") as path:
         comparison.save_metrics(path)
     if len(comparison.time) > 1:
-        try:
-            rates = kappa_of(comparison, problem, bands=BANDS if problem.dimension == 1 else 0)
-        except InputError as nothing:  # is left where a user's errors begin
-            log.warning("compare: no kappa.csv; `freqbias kappa` would say: %s", nothing)
-        else:
-            with stage.writing("kappa.csv") as path:
-                rates.save_table(path)
-            if rates.regions:
-                with stage.writing("kappa.pdf") as path:
-                    draw_kappa(rates, path.with_suffix(".png"), path)
+        _write_rates(stage, comparison, problem)
     stop.check()
     with stage.writing("fields.pvd") as path:
         write_fields(
@@ -120,10 +104,10 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
             frequency=comparison.frequency,
             cells=comparison.cells,
             cell_type=comparison.cell_type,
-            point_data=fields(comparison),
+            point_data=magnitude_fields(comparison),
         )
     stop.check()
-    if comparison.split:
+    if comparison.causes:
         with stage.writing("split.pdf") as path:
             draw_causes(comparison, path.with_suffix(".png"), path)
     if comparison.frequency.shape[1] > 2:
@@ -133,11 +117,26 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
         draw_comparison(comparison, path.with_suffix(".png"), path)
 
 
-def fields(comparison: Comparison) -> dict[str, np.ndarray]:
-    """Magnitudes on the nodes, (T, n) each: the root of the sum over channels of squares."""
-    magnitudes = {
+def _write_rates(stage: Stage, comparison: Comparison, problem: Problem) -> None:
+    from freqbias.compare.kappa import BANDS, comparison_rates, draw_kappa
+
+    try:
+        rates = comparison_rates(comparison, problem, bands=BANDS if problem.dimension == 1 else 0)
+    except InputError as error:  # a user's errors may begin after everything is learnt
+        log.warning("compare: no kappa.csv, for the reason that `freqbias kappa` would give: %s", error)
+        return
+    with stage.writing("kappa.csv") as path:
+        rates.save_table(path)
+    if rates.regions:
+        with stage.writing("kappa.pdf") as path:
+            draw_kappa(rates, path.with_suffix(".png"), path)
+
+
+def magnitude_fields(comparison: Comparison) -> dict[str, np.ndarray]:
+    """The root of sum_c |v_c|^2 on the nodes, (T, n), of both spectra and of their difference, by field name."""
+    spectra = {
         "pde_magnitude": comparison.pde,
         "nn_magnitude": comparison.nn,
         "difference_magnitude": comparison.nn - comparison.pde,
     }
-    return {name: np.linalg.norm(values, axis=1) for name, values in magnitudes.items()}
+    return {name: np.linalg.norm(values, axis=1) for name, values in spectra.items()}

@@ -1,4 +1,4 @@
-"""The stage `mesh` of a result: the frequency mesh, described in words and written for ParaView and other programs."""
+"""The stage `mesh` of a result: the frequency mesh, described in words and written to mesh.vtu."""
 
 from freqbias.meshes import CELL_TYPES, MeshPlan, describe, vertices
 from freqbias.pde import plan_within_memory
@@ -7,22 +7,22 @@ from freqbias.runtime import Store, on_root
 
 
 def run_mesh(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> str:
-    """Write `mesh/mesh.vtu` and return its description; collective: rank 0 works.
+    """Write `mesh/mesh.vtu` and return a description of the mesh; collective. Rank 0 works.
 
-    Raises InputError, and UsageError where a result is in the way.
+    Raises InputError for keys that give no affordable mesh, and UsageError if a result is in the way.
     """
-    layout = on_root(plan_within_memory, problem, run.pde, run.mesh)
-    on_root(_write, run, layout, store, resume=resume, overwrite=overwrite)
-    return describe(problem, layout)
+    plan = on_root(plan_within_memory, problem, run.pde, run.mesh)
+    on_root(_run_mesh, run, plan, store, resume=resume, overwrite=overwrite)
+    return describe(problem, plan)
 
 
-def _write(run: RunFile, layout: MeshPlan, store: Store, *, resume: bool, overwrite: bool) -> None:
+def _run_mesh(run: RunFile, plan: MeshPlan, store: Store, *, resume: bool, overwrite: bool) -> None:
     import meshio
 
     with store.open("mesh", keys=stage_keys(run, "mesh"), resume=resume, overwrite=overwrite) as stage:
         if stage.finished:
             return
-        points, cells = vertices(layout)
+        points, cells = vertices(plan)
         with stage.writing("mesh.vtu") as path:
-            meshio.Mesh(points, {CELL_TYPES[layout.cell_type].meshio[0]: cells}).write(path)
+            meshio.Mesh(points, {CELL_TYPES[plan.cell_type].meshio[0]: cells}).write(path)
         stage.finish()

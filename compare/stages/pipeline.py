@@ -1,4 +1,4 @@
-"""Everything for one run file: the stages in their order, and the summary at the end."""
+"""All stages of one run file in their order, and the summary at the end."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from freqbias import nn, pde
-from freqbias.compare.comparison import is_cause, title
+from freqbias.compare.comparison import cause_title, is_cause
 from freqbias.compare.style import aligned, percent
 from freqbias.meshes import plan_mesh
-from freqbias.pde import check_memory, start_petsc
+from freqbias.pde import check_memory, refuse_torchrun, start_petsc
 from freqbias.problem import Problem, RunFile, stage_keys
 from freqbias.runtime import StopRequest, Store, duration, log, on_root
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 STAGES = ("pde", "nn", "ntk", "compare")
 FILES = {
-    "compare/figure4.png": "the comparison as a picture (.pdf beside it)",
-    "compare/split.png": "where the distance comes from (.pdf beside it)",
-    "compare/kappa.png": "how fast each frequency is learnt (.pdf beside it)",
+    "compare/figure4.png": "the comparison as a figure (.pdf beside it)",
+    "compare/split.png": "the causes of the distance (.pdf beside it)",
+    "compare/kappa.png": "the learning rate of each frequency (.pdf beside it)",
     "compare/metrics.csv": "errors and losses at each time",
     "compare/fields.pvd": "both spectra, for ParaView",
     "pde/fields.pvd": "the finite-element solution, for ParaView",
@@ -41,34 +41,38 @@ def run_all(
     petsc: Sequence[str] = (),
     stages: Sequence[str] = STAGES,
 ) -> None:
-    """The stages pde, nn, ntk and compare, or some of them, in this order; collective. Raises what they raise, and
-    what can be refused at once before the first of them starts. What is finished is not even imported. petsc: words of
-    a command line for PETSc."""
+    """Run the stages pde, nn, ntk and compare, or some of them, in this order; collective.
+
+    petsc: command-line options for PETSc. Raises what the stages raise; what can be refused early is refused before the
+    first stage starts. The libraries of a finished stage are not imported.
+    """
     keys = {name: stage_keys(run, name) for name in stages}
     if resume and on_root(store.overwrite_interrupted, keys):  # --overwrite was killed halfway
         resume, overwrite = False, True
-    done = on_root(_refuse_early, run, problem, store, stages, resume=resume, overwrite=overwrite)
-    left = set(stages) - set(done)
-    training = on_root(_plan_training, run, problem, broadcast=False) if {"nn", "ntk"} & left else None
-    if "pde" in stages and "pde" not in done:
+    finished = on_root(_refuse_early, run, problem, store, stages, resume=resume, overwrite=overwrite)
+    unfinished = set(stages) - set(finished)
+    plan = on_root(_plan_training, run, problem, broadcast=False) if {"nn", "ntk"} & unfinished else None
+    if "pde" in unfinished:
+        refuse_torchrun()
         start_petsc(petsc)
     if overwrite:
-        on_root(store.begin_overwrite, keys)  # so that --resume goes on with an --overwrite that is interrupted
+        on_root(store.begin_overwrite, keys)  # --resume then continues an interrupted --overwrite
         resume, overwrite = True, False
     log.info("%s: results go to %s", run.name, store.root)
-    flags = {"resume": resume, "overwrite": overwrite, "stop": stop}
-    own: dict[str, dict[str, Any]] = {"pde": {"petsc": petsc}, "compare": {"renew": resume}}
-    own |= {name: {"plan": training} for name in ("nn", "ntk")}
+    options: dict[str, dict[str, Any]] = {
+        "pde": {"petsc": petsc}, "nn": {"plan": plan}, "ntk": {"plan": plan}, "compare": {"renew": resume},
+    }  # fmt: skip
     for name in stages:
-        if name in done:
+        if name in finished:
             on_root(store.repair, name)
             log.info("%s: finished already, in %s", name, store.root / name)
             continue
-        stage_function(name)(run, problem, store, **flags, **own.get(name, {}))
+        run_stage = stage_function(name)
+        run_stage(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, **options[name])
 
 
 def stage_function(name: str) -> Callable[..., None]:
-    """The function that runs a stage. Its libraries take seconds to import: ask only for stages that are not finished."""
+    """The function that runs a stage. This imports its libraries, which takes seconds."""
     match name:
         case "pde":
             return pde.run_pde
@@ -84,32 +88,36 @@ def stage_function(name: str) -> Callable[..., None]:
 def _refuse_early(
     run: RunFile, problem: Problem, store: Store, stages: Sequence[str], *, resume: bool, overwrite: bool
 ) -> list[str]:
-    """The stages that are finished. Raises for results in the way, and for a mesh that the stage pde would refuse."""
-    layout = plan_mesh(problem, run.pde, run.mesh)
+    """The stages that are finished. Raises if a result is in the way, and for a mesh that the stage pde would refuse.
+
+    `compare` never counts as finished here: whether its sources are the same is not known yet.
+    """
+    plan = plan_mesh(problem, run.pde, run.mesh)
     finished = [
         name for name in stages if store.check(name, keys=stage_keys(run, name), resume=resume, overwrite=overwrite)
     ]
-    done = [name for name in finished if name != "compare"]  # which is also to be of these
-    if "pde" in stages and "pde" not in done:
-        check_memory(problem, run.pde, run.mesh, layout)
-    return done
+    if "pde" in stages and "pde" not in finished:
+        check_memory(problem, run.pde, run.mesh, plan)
+    return [name for name in finished if name != "compare"]
 
 
 def _plan_training(run: RunFile, problem: Problem) -> "TrainingPlan":
-    """What the stages nn and ntk follow; drawing the network takes long where it is large, so once. Raises for settings
-    that they would refuse."""
-    from freqbias.compare.commands import never_learnt
+    """The plan of the stages nn and ntk. It draws the network, which takes long for a large one, so they share it.
+
+    Raises for settings that these stages would refuse.
+    """
+    from freqbias.compare.commands import target_outside_mesh
     from freqbias.nn import plan_training
 
-    training = plan_training(problem, run.training, tolerance=run.training_tolerance)
-    if warning := never_learnt(problem, plan_mesh(problem, run.pde, run.mesh)):
+    plan = plan_training(problem, run.training, tolerance=run.training_tolerance)
+    if warning := target_outside_mesh(problem, plan_mesh(problem, run.pde, run.mesh)):
         log.warning("%s", warning)
-    return training
+    return plan
 
 
 def print_summary(store: Store) -> None:
-    """Print what a finished run took and found: a table on a terminal, plain lines elsewhere. On rank 0 only."""
-    rows = [("", "finite elements", "network"), *_both(store)]
+    """Print times, sizes and errors of a finished run: a table on a terminal, plain lines elsewhere. Rank 0 only."""
+    rows = [("", "finite elements", "network"), *_run_rows(store)]
     if sys.stdout.isatty():
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
@@ -123,11 +131,11 @@ def print_summary(store: Store) -> None:
         print()
         print(aligned(rows))
     print()
-    print(aligned([*_errors(store), ("results", str(store.root))]))
+    print(aligned([*_error_rows(store), ("results", str(store.root))]))
     print(aligned([(f"  {name}", what) for name, what in FILES.items() if (store.root / name).is_file()]))
 
 
-def _both(store: Store) -> list[tuple[str, ...]]:
+def _run_rows(store: Store) -> list[tuple[str, ...]]:
     spectrum, spectrum_sizes = _read(store.root / "pde" / "spectrum.nc")
     history, _ = _read(store.root / "nn" / "error.nc")
     metrics = _metrics(store)
@@ -152,18 +160,18 @@ def _solves(spectrum: Mapping[str, Any]) -> str:
     return f" ({spectrum['solves']:,} solves, {spectrum['factorisations']:,} factorisations)"
 
 
-def _errors(store: Store) -> list[tuple[str, str]]:
+def _error_rows(store: Store) -> list[tuple[str, str]]:
     metrics = _metrics(store)
-    lines = []
+    rows = []
     titles = {"relative_l2_error": "relative L2 error", "error_over_initial": "error over the start"}
-    titles |= {name: f"  of it {title(name)}" for name in metrics.dtype.names or () if is_cause(name)}
-    for name, words in titles.items():
-        there = metrics[np.isfinite(metrics[name])]  # a network without any error has no relative one
-        if there.size:
-            shares, worst = there[name], int(there[name].argmax())
-            at = f"at t = {there['time'][worst]:g}"
-            lines.append((words, f"median {percent(np.median(shares))}, worst {percent(shares[worst])} {at}"))
-    return lines
+    titles |= {name: f"  of it {cause_title(name)}" for name in metrics.dtype.names or () if is_cause(name)}
+    for name, title in titles.items():
+        defined = metrics[np.isfinite(metrics[name])]  # a network without any error has no relative one
+        if defined.size:
+            errors, worst = defined[name], int(defined[name].argmax())
+            at = f"at t = {defined['time'][worst]:g}"
+            rows.append((title, f"median {percent(np.median(errors))}, worst {percent(errors[worst])} {at}"))
+    return rows
 
 
 def _metrics(store: Store) -> np.ndarray:
@@ -171,7 +179,7 @@ def _metrics(store: Store) -> np.ndarray:
 
 
 def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[Any, int]]:
-    """Attributes and dimensions of a netCDF file."""
+    """The attributes and the dimension sizes of a netCDF file."""
     import xarray as xr
 
     with xr.open_dataset(path, engine="h5netcdf") as data:

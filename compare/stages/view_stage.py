@@ -1,58 +1,39 @@
-"""The stage `view` of a result: fields for ParaView, a picture and a movie."""
+"""The stage `view` of a result: fields for ParaView, a figure and an animation."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from freqbias.runtime import StopRequest, Store, log, on_root
+from freqbias.compare.stages.stage_output import is_finished, new_stage
+from freqbias.pde import start_petsc
+from freqbias.runtime import Stage, StopRequest, Store, log, on_root
+
+if TYPE_CHECKING:
+    from freqbias.compare.view import View
 
 
 def run_view(folder: Path, *, resume: bool = False, overwrite: bool = False, stop: StopRequest | None = None) -> None:
-    """Write the folder `view/` of a result folder; collective: rank 0 works, the others sleep.
+    """Write the folder `view/` of a result folder: spectra.pvd and laws.pvd for ParaView, open_in_paraview.py, view.png
+    and view.gif; collective. Rank 0 works.
 
-    spectra.pvd and laws.pvd for ParaView, open_in_paraview.py, view.png and view.gif.
-    Raises UsageError as `load_view`, and where a view is in the way; StoppedEarly.
+    Raises UsageError as `load_view` does, and if a view is in the way; StoppedEarly.
     """
-    from freqbias.pde import write_fields  # noqa: F401  (starts PETSc, which every rank must do at the same time)
-
+    start_petsc()  # on every rank at the same time
     if stop is not None:
         stop.install()  # after PETSc, which has a handler of its own for SIGTERM
     on_root(_run_view, Store(Path(folder)), resume=resume, overwrite=overwrite, stop=stop, broadcast=False)
 
 
 def _run_view(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest | None) -> None:
-    from freqbias.compare.view import (
-        LinearCells,
-        animate_view,
-        draw_view,
-        law_fields,
-        paraview_script,
-        read_view,
-        spectrum_fields,
-        view_sources,
-    )
-    from freqbias.pde import write_collection
+    from freqbias.compare.view import animate_view, draw_view, paraview_script, read_view, view_sources
 
     keys = {"sources": view_sources(store)}
-    if store.check("view", keys=keys, resume=resume, overwrite=overwrite):
-        log.info("view: finished already, in %s", store.root / "view")
+    if is_finished(store, "view", keys, resume=resume, overwrite=overwrite):
         return
     view = read_view(store.root)
     if "nn" not in view.spectra:
-        log.info("view: finite elements alone; `freqbias compare RUN.toml` brings the network")
-    with store.open("view", keys=keys, overwrite=resume or overwrite) as stage:  # an unfinished one starts afresh
-        cells = LinearCells(view)
-        spectra = (
-            spectrum_fields({name: cells.at(v[index]) for name, v in view.spectra.items()})
-            for index in range(len(view.time))
-        )
-        for name, time, frames in (("spectra", view.time, spectra), ("laws", view.time[:1], [law_fields(view, cells)])):
-            grid = cells.grid()
-            fields = [field for field in view.units if (field in view.static) == (name == "laws")]
-            units = [f"{field}: {view.units[field]}" for field in fields]
-            grid.field_data["units"] = [*units, f"coordinates: {view.per_unit}"]
-            with stage.writing(f"{name}.pvd") as path:
-                write_collection(path.parent, time, grid, frames, name=name)
-            if stop is not None:
-                stop.check()
+        log.info("view: finite elements only; `freqbias compare RUN.toml` adds the network")
+    with new_stage(store, "view", keys, overwrite=resume or overwrite) as stage:
+        _write_fields(stage, view, stop)
         with stage.writing("open_in_paraview.py") as path:
             path.write_text(paraview_script(view, store.root / "view"), encoding="utf-8")
         with stage.writing("view.png") as path:
@@ -61,5 +42,24 @@ def _run_view(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest 
             stop.check()
         with stage.writing("view.gif") as path:
             animate_view(view, path)
-        stage.finish()
-    log.info("view: wrote %s", stage.folder)
+
+
+def _write_fields(stage: Stage, view: "View", stop: StopRequest | None) -> None:
+    """Write spectra.pvd, with a frame for each output time, and laws.pvd, with one."""
+    from freqbias.compare.view import LinearCells, law_fields, spectrum_fields
+    from freqbias.pde import write_collection
+
+    cells = LinearCells(view)
+    spectra = (
+        spectrum_fields({name: cells.evaluate(v[index]) for name, v in view.spectra.items()})
+        for index in range(len(view.time))
+    )
+    for name, time, frames in (("spectra", view.time, spectra), ("laws", view.time[:1], [law_fields(view, cells)])):
+        grid = cells.grid()
+        fields = [field for field in view.units if (field in view.static) == (name == "laws")]
+        units = [f"{field}: {view.units[field]}" for field in fields]
+        grid.field_data["units"] = [*units, f"coordinates: {view.per_unit}"]
+        with stage.writing(f"{name}.pvd") as path:
+            write_collection(path.parent, time, grid, frames, name=name)
+        if stop is not None:
+            stop.check()

@@ -1,13 +1,47 @@
-from .palette import KERNELS, NN_COLOUR, PDE_COLOUR, STYLE, TICKS, UNIT
+from .figure_files import figure_metadata, save_figure
+from .labels import DATA_UNIT, frequency_label, frequency_unit, magnitude_label, network_label
+from .palette import (
+    BLACK,
+    BLUE,
+    GREEN,
+    KERNELS,
+    NN_COLOUR,
+    ORANGE,
+    PDE_COLOUR,
+    PURPLE,
+    SKY_BLUE,
+    STYLE,
+    VERMILION,
+    KernelStyle,
+    drawn_predictions,
+)
+from .panels import open_frame, panel_times, round_ticks
 from .words import aligned, percent
 
 __all__ = [
+    "BLACK",
+    "BLUE",
+    "DATA_UNIT",
+    "GREEN",
     "KERNELS",
     "NN_COLOUR",
+    "ORANGE",
     "PDE_COLOUR",
+    "PURPLE",
+    "SKY_BLUE",
     "STYLE",
-    "TICKS",
-    "UNIT",
+    "VERMILION",
+    "KernelStyle",
     "aligned",
+    "drawn_predictions",
+    "figure_metadata",
+    "frequency_label",
+    "frequency_unit",
+    "magnitude_label",
+    "network_label",
+    "open_frame",
+    "panel_times",
     "percent",
+    "round_ticks",
+    "save_figure",
 ]

@@ -1,12 +1,33 @@
-"""The colours of finite elements, network and kernels, and the style sheet of all figures."""
+"""Colours, markers and the style sheet of all figures. The colours are those of Okabe and Ito (2008)."""
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 STYLE = Path(__file__).with_name("freqbias.mplstyle")
-TICKS = [1, 2, 5, 10]
-UNIT = "(unit of the data)"  # of v, a mean over samples
-PDE_COLOUR, NN_COLOUR = "#56b4e9", "#000000"  # Okabe and Ito 2008
-KERNELS = [  # colour, marker and words of each; of its names the first that is there is shown
-    (("infinite-width", "infinite-width-steps"), "#009e73", "o", "kernel at infinite width"),
-    (("empirical-steps", "empirical"), "#d55e00", "^", "the network's own kernel"),
-]
+
+BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#e69f00", "#56b4e9", "#009e73"
+BLUE, VERMILION, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
+PDE_COLOUR, NN_COLOUR = SKY_BLUE, BLACK
+
+
+class KernelStyle(NamedTuple):
+    """How the predictions of one kernel are drawn. names: the predictions, the preferred one first."""
+
+    names: tuple[str, ...]
+    colour: str
+    marker: str
+    label: str
+
+
+KERNELS = (
+    KernelStyle(("infinite-width", "infinite-width-steps"), GREEN, "o", "kernel at infinite width"),
+    KernelStyle(("empirical-steps", "empirical"), VERMILION, "^", "the network's own kernel"),
+)
+
+
+def drawn_predictions(available: Collection[str]) -> Iterator[tuple[str, KernelStyle]]:
+    """The predictions to draw, by name, each with its style: at most one for each kernel."""
+    for kernel in KERNELS:
+        for name in [name for name in kernel.names if name in available][:1]:
+            yield name, kernel

@@ -1,4 +1,4 @@
-"""A finished result for the eye: pictures, movie, ParaView."""
+"""Views of a finished result: a picture, a movie and ParaView files."""
 
 import lazy_loader
 

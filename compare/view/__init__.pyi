@@ -1,7 +1,8 @@
 from .linear_cells import LinearCells, law_fields
 from .paraview import paraview_script
 from .record import View, load_view, read_view, spectrum_fields, view_sources
-from .view_figure import animate_view, draw_view
+from .view_figure import draw_view
+from .view_movie import animate_view
 
 __all__ = [
     "LinearCells",

@@ -1,4 +1,4 @@
-"""The script of a view that opens it in ParaView: `paraview_state.py` with the settings of this result."""
+"""The script that opens a view in ParaView: the template `paraview_state.py` with the settings of one result."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from freqbias.compare.spectra import inside_nyquist
 from freqbias.compare.view.record import LAWS, View
 from freqbias.compare.view.scene import peak
-from freqbias.compare.view.view_figure import reach, scale
+from freqbias.compare.view.view_figure import axis_limits, magnitude_range
 
 TEMPLATE = Path(__file__).with_name("paraview_state.py")
-EMPTY = "SETTINGS: dict[str, Any] = {}"
-OF_RATES = [2, 98]  # per cent of the nodes
-# Row by row the panels; each is one chart in one dimension, and in more a map of each of its fields.
+PLACEHOLDER = "SETTINGS: dict[str, Any] = {}"
+RATE_PERCENTILES = [2, 98]  # of the nodes; ends of the scale of the learning rates
+# Two rows of panels. A panel is one chart in 1-D; in 2-D and 3-D each of its fields is a map.
 PANELS = (
     {
         "magnitude of v": {"pde_magnitude": "finite elements", "nn_magnitude": "network"},
@@ -29,50 +30,52 @@ PANELS = (
 
 
 def paraview_script(view: View, folder: Path) -> str:
-    """The text of `open_in_paraview.py`, which stands in this folder beside the fields."""
+    """The text of `open_in_paraview.py`; folder: where it is written, beside the fields."""
     settings = {
         "made_in": str(folder.resolve()),
         "name": view.name,
-        "reach": [float(r) for r in reach(view)],
+        "limits": [float(limit) for limit in axis_limits(view)],
         "peak": [float(xi) for xi in peak(view)],
         "unit": view.per_unit,
-        "rows": [[panel for words, fields in row.items() for panel in _panels(view, words, fields)] for row in PANELS],
+        "rows": [[panel for title, fields in row.items() for panel in _panels(view, title, fields)] for row in PANELS],
     }
     text = TEMPLATE.read_text(encoding="utf-8")
-    if EMPTY not in text:
-        raise RuntimeError(f"{TEMPLATE} does not begin with empty settings")
+    if PLACEHOLDER not in text:
+        raise RuntimeError(f"{TEMPLATE} does not contain the line {PLACEHOLDER!r}")
     filled = pformat(settings, width=110, sort_dicts=False)
-    return text.replace(EMPTY, f"SETTINGS: dict[str, Any] = {filled}")
+    return text.replace(PLACEHOLDER, f"SETTINGS: dict[str, Any] = {filled}")
 
 
-def _panels(view: View, words: str, fields: Mapping[str, str]) -> list[dict[str, Any]]:
-    there = {name: title for name, title in fields.items() if name in view.units and _has_values(view, name)}
-    if not there:
+def _panels(view: View, title: str, fields: Mapping[str, str]) -> list[dict[str, Any]]:
+    shown = {name: label for name, label in fields.items() if name in view.units and _has_values(view, name)}
+    if not shown:
         return []
     if view.dimension == 1:
-        return [{"fields": there, "title": f"{words} ({view.units[next(iter(there))]})", **_range(view, *there)}]
+        return [{"fields": shown, "title": f"{title} ({view.units[next(iter(shown))]})", **_range(view, *shown)}]
     return [
-        {"fields": {name: title}, "title": f"{title} ({view.units[name]})", **_range(view, *there)}
-        for name, title in there.items()
+        {"fields": {name: label}, "title": f"{label} ({view.units[name]})", **_range(view, *shown)}
+        for name, label in shown.items()
     ]
 
 
 def _has_values(view: View, name: str) -> bool:
-    """Rates may be undefined at every node: after long, nothing is left that is more than noise."""
-    return name not in view.static or bool(np.isfinite(_shown(view, name)).any())
+    """False if a rate is undefined at every shown node: after a long time, only noise may be left."""
+    return name not in view.static or bool(np.isfinite(_visible_values(view, name)).any())
 
 
-def _shown(view: View, name: str) -> np.ndarray:
-    """Of `static`, at the nodes that are shown."""
-    shown = (np.abs(view.frequency) <= reach(view) * (1 + 1e-12)).all(axis=1)
-    return np.asarray(view.static[name][shown])
+def _visible_values(view: View, name: str) -> np.ndarray:
+    """The field `static[name]` at the nodes inside the axis limits."""
+    return np.asarray(view.static[name][inside_nyquist(view.frequency, axis_limits(view))])
 
 
 def _range(view: View, *names: str) -> dict[str, Any]:
-    """Whether the scale that these share is logarithmic, and where it begins and ends. Rates leave it at the few nodes
-    where |v| passes through nearly zero at one of the two times, which would hide all others."""
+    """The scale that these fields share: logarithmic or not, its two ends, and the file that holds the fields.
+
+    The scale of learning rates ends at RATE_PERCENTILES. At a few nodes |v| is nearly zero at one of the two times;
+    their rates would hide all others.
+    """
     if names[0] not in view.static:
-        return {"log": True, "range": [float(end) for end in scale(view)], "source": "spectra"}
-    values = np.concatenate([_shown(view, name) for name in names])
-    low, high = np.nanpercentile(values, [0, 100] if names[0] in LAWS else OF_RATES)
+        return {"log": True, "range": [float(end) for end in magnitude_range(view)], "source": "spectra"}
+    values = np.concatenate([_visible_values(view, name) for name in names])
+    low, high = np.nanpercentile(values, [0, 100] if names[0] in LAWS else RATE_PERCENTILES)
     return {"log": False, "range": [min(0.0, float(low)), float(high)], "source": "laws"}

@@ -1,5 +1,4 @@
-"""A finished result to look at: the spectra of the error, their difference, the learning rates and the laws on the
-nodes of the mesh."""
+"""The data of a view: spectra of the error, their difference, learning rates and laws at the nodes of the mesh."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from freqbias.compare.kappa import FLOOR, leakage, learnable, least_signal, mean_rate
+from freqbias.compare.kappa import FLOOR, mean_rate
+from freqbias.compare.spectra import has_signal, inside_nyquist, leakage, signal_floor
+from freqbias.compare.style import frequency_unit
 from freqbias.errors import UsageError
 from freqbias.problem import Spectrum
 from freqbias.runtime import Store
@@ -17,15 +18,15 @@ LAWS = ("damping", "diffusion", "rho_w")
 
 @dataclass(frozen=True)
 class View:
-    """What there is to see of a result.
+    """The fields of a result.
 
-    time (T,) gradient-flow time; frequency (n, d) [cycles/length]; cells, cell_type, degree: see `problem.Spectrum`.
-    spectra: (T, C, n) complex [as the data], by name: "pde", and where the result is compared "nn" and "difference",
-    nn - pde. static: (n,) that do not change in time: "damping", "diffusion" and "rho_w", and where there are two times
-    "kappa_pde" and "kappa_nn", the mean learning rates over the run, NaN where they are undefined. limit (d,): the
-    Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples. largest: |v_pde| at t = 0 within it;
-    tolerance: the size of the errors of v, over that; leakage: what samples at random places leave of |v| at every
-    frequency (`freqbias.compare.kappa.estimators.leakage`). unit: of x, for labels.
+    time (T,): gradient-flow time. frequency (n, d) [cycles/length]. cells, cell_type, degree: see `problem.Spectrum`.
+    spectra: by name, (T, C, n) complex [unit of the data]: "pde" and, if the result is compared, "nn" and "difference"
+    (nn - pde). static: by name, (n,), constant in time: "damping", "diffusion", "rho_w" and, if there are two times,
+    "kappa_pde" and "kappa_nn", the mean learning rates over the run, NaN where undefined. limit (d,): the Nyquist box
+    |xi_i| <= limit_i [cycles/length], infinite for scattered samples. largest: the maximum of |v_pde(0)| in this box.
+    tolerance: error of v / largest. leakage: |v| that scattered samples add at every frequency
+    (`freqbias.compare.spectra.leakage`). unit: unit of x, for labels.
     """
 
     time: np.ndarray
@@ -48,36 +49,35 @@ class View:
 
     @property
     def inside(self) -> np.ndarray:
-        """Which nodes lie in the Nyquist box, (n,) bool."""
-        return (np.abs(self.frequency) <= self.limit * (1 + 1e-12)).all(axis=1)
+        """True at the nodes in the Nyquist box, (n,)."""
+        return inside_nyquist(self.frequency, self.limit)
 
     @property
     def magnitudes(self) -> dict[str, np.ndarray]:
-        """The root of the sum over channels of |v_c|^2, (T, n) each."""
+        """|v| = (sum_c |v_c|^2)^(1/2) of each spectrum, (T, n)."""
         return {name: np.linalg.norm(values, axis=1) for name, values in self.spectra.items()}
 
     @property
     def units(self) -> dict[str, str]:
-        """Of every field, by its name. With sigma_a in 1/length, since 1 + (2 pi sigma_a x)^2 has none."""
+        """The unit of every field, by name. sigma_a has the unit 1/length, because 2 pi sigma_a x has none."""
         length, d = self.unit or "length", self.dimension
         per_frequency = {0: "1", 1: length}.get(d, f"{length}^{d}")
-        slope = {-1: f"1/{length}", 0: "1", 1: length}[d - 2]
-        start = {name: values[0] for name, values in self.spectra.items()}
-        of_spectra = dict.fromkeys(spectrum_fields(start), "unit of the data")
-        of_laws = {"rho_w": per_frequency, "damping": f"{per_frequency}/time", "diffusion": f"{slope}/time"}
-        return of_spectra | {name: of_laws.get(name, "1/time") for name in self.static}
+        diffusion = {-1: f"1/{length}", 0: "1", 1: length}[d - 2]
+        first = {name: values[0] for name, values in self.spectra.items()}
+        spectrum_units = dict.fromkeys(spectrum_fields(first), "unit of the data")
+        law_units = {"rho_w": per_frequency, "damping": f"{per_frequency}/time", "diffusion": f"{diffusion}/time"}
+        return spectrum_units | {name: law_units.get(name, "1/time") for name in self.static}
 
     @property
     def per_unit(self) -> str:
-        """The unit of frequencies."""
-        return f"cycles/{self.unit or 'unit length'}"
+        """The unit of frequencies, for labels."""
+        return frequency_unit(self.unit)
 
 
 def load_view(folder: Path) -> View:
-    """The view of a result folder: of its finished stage `pde`, and of `compare` where that is there.
+    """The view of a result folder, from its finished stage `pde` and, if it exists, `compare`.
 
-    Raises UsageError where there is no finished pde result, a file is damaged, or the comparison is of another pde
-    result.
+    Raises UsageError if there is no finished pde result, a file is damaged, or `compare` used another pde result.
     """
     store = Store(Path(folder))
     view_sources(store)
@@ -85,10 +85,10 @@ def load_view(folder: Path) -> View:
 
 
 def view_sources(store: Store) -> dict[str, str]:
-    """SHA-256 of the files that a view is made of, once they are found whole."""
+    """The SHA-256 of each file that a view is made of. Raises UsageError like `load_view`."""
     if not store.root.is_dir():
-        met = "is a file" if store.root.exists() else "does not exist"
-        raise UsageError(f"{store.root} {met}: give the folder that `freqbias run` wrote, such as out/NAME")
+        problem = "is a file" if store.root.exists() else "does not exist"
+        raise UsageError(f"{store.root} {problem}: give the folder that `freqbias run` wrote, such as out/NAME")
     store.verify("pde")
     sources = {"pde": store.manifest("pde")["files"]["spectrum.nc"]["sha256"]}
     if (store.root / "compare").is_dir():
@@ -96,7 +96,7 @@ def view_sources(store: Store) -> dict[str, str]:
         manifest = store.manifest("compare")
         if manifest["sources"]["pde"] != sources["pde"]:
             raise UsageError(
-                f"{store.root / 'compare'} compares another pde result than {store.root / 'pde'}: compare again with "
+                f"{store.root / 'compare'} was computed from another pde result than {store.root / 'pde'}: run "
                 "`freqbias compare RUN.toml --overwrite`"
             )
         sources["compare"] = manifest["files"]["spectra.nc"]["sha256"]
@@ -104,6 +104,7 @@ def view_sources(store: Store) -> dict[str, str]:
 
 
 def read_view(root: Path) -> View:
+    """The view of the result folder root, whose files `view_sources` has verified."""
     import pyvista
     import xarray as xr
 
@@ -119,7 +120,7 @@ def read_view(root: Path) -> View:
     if "points" in attributes:  # samples on a grid
         limit = attributes["points"] / (2 * attributes["extent"]) * np.ones_like(limit)
     laws = pyvista.read(root / "pde" / "fields_000000.vtu").point_data
-    inside = learnable(spectrum.frequency, spectrum.error[0], limit)
+    inside = has_signal(spectrum.frequency, spectrum.error[0], limit)
     view = View(
         time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, spectra,
         {name: np.array(laws[name]) for name in LAWS}, limit,
@@ -131,11 +132,11 @@ def read_view(root: Path) -> View:
 
 
 def with_rates(view: View) -> View:
-    """The same view with the mean learning rates among `static`, as `freqbias.compare.kappa.measurement` has them."""
-    floor, noise = least_signal(view.largest, view.leakage, FLOOR), view.tolerance * view.largest
-    there = learnable(view.frequency, view.spectra["pde"][0], view.limit, least=floor)
+    """The view with the mean learning rates added to `static`, as `freqbias compare` computes them."""
+    floor, noise = signal_floor(view.largest, view.leakage, FLOOR), view.tolerance * view.largest
+    defined = has_signal(view.frequency, view.spectra["pde"][0], view.limit, floor=floor)
     rates = {
-        f"kappa_{name}": np.where(there, mean_rate(view.time, view.spectra[name], floor=floor, noise=noise), np.nan)
+        f"kappa_{name}": np.where(defined, mean_rate(view.time, view.spectra[name], floor=floor, noise=noise), np.nan)
         for name in ("pde", "nn")
         if name in view.spectra
     }
@@ -143,8 +144,10 @@ def with_rates(view: View) -> View:
 
 
 def spectrum_fields(spectra: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Of spectra (C, n) at one time, (n,) each: NAME_magnitude of all, and real and imaginary part of each channel of
-    the two that are compared."""
+    """The fields (n,) of the spectra (C, n) at one time.
+
+    NAME_magnitude of each spectrum, and the real and imaginary parts of every channel of "pde" and "nn".
+    """
     fields = {f"{name}_magnitude": np.linalg.norm(v, axis=0) for name, v in spectra.items()}
     for name in ("pde", "nn"):
         for channel, v in enumerate(spectra.get(name, ())):

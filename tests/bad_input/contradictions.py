@@ -4,7 +4,7 @@ from typing import Any
 
 DESCENT = {"integrator": "gradient-descent", "step": 0.1}
 
-# What changes in the valid run file, and what the message must hold: keys, values, remedy.
+# Changes to the valid run file, and the parts that the message must contain: keys, values, remedy.
 CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "points against dimension": (
         {"data": {"points": [64, 64]}},
@@ -16,39 +16,50 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "frequencies against dimension": (
         {"data": {"frequencies": [[3.0], [1.0, 2.0]]}},
-        ("[data] frequencies: [1.0, 2.0] contradicts dimension = 1", "give one number per axis"),
+        ("[data] frequencies = [1.0, 2.0] contradicts dimension = 1", "give one number per axis"),
     ),
     "frequencies that alias": (
         {"data": {"frequencies": [[32.5]]}},
-        ("[data] frequencies: 32.5 aliases on 64 points over 1.0: the limit is 32.0", "use more points or lower"),
+        (
+            "[data] frequencies = 32.5 cannot be resolved by 64 points",
+            "points/(2 extent) = 32.0",
+            "use more points or lower",
+        ),
     ),
     "too many samples": (
         {"data": {"dimension": 3, "points": 1000, "frequencies": [[1, 1, 1]]}},
-        ("[data] points = 1000 makes 1,000,000,000 samples", "use at most 100,000,000"),
+        ("[data] points = 1000 gives 1,000,000,000 samples", "use at most 100,000,000"),
     ),
     "a frequency that is huge": (
         {"data": {"frequencies": [[1e200]]}},
-        ("[data] frequencies: 1e+200 aliases on 64 points over 1.0", "use more points or lower"),
+        (
+            "[data] frequencies = 1e+200 cannot be resolved by 64 points over a length of 1.0",
+            "use more points or lower",
+        ),
     ),
     "a target too small": (
         {"data": {"frequencies": [[1e-320]]}},
-        ("[data] frequencies = [[1e-320]]: ", "the largest magnitude is", "units in which it lies between 1e-12 and"),
+        (
+            "[data] frequencies = [[1e-320]]: ",
+            "the largest magnitude is",
+            "choose units in which it lies between 1e-12 and",
+        ),
     ),
     "a target of zeros": (
         {"data": {"frequencies": [[0.0]]}},
-        ("[data] frequencies = [[0.0]]: ", "give a target that is not zero"),
+        ("[data] frequencies = [[0.0]]: ", "give a target that is not zero everywhere"),
     ),
     "key without .npz": (
         {"data": {"file": "line.npy", "key": "a"}},
-        ("[data] key = 'a' is for .npz files", "leave key out"),
+        ("[data] key = 'a' is for .npz files only, but path = 'data/line.npy'", "leave key out"),
     ),
     "dtype without .dat": (
         {"data": {"file": "line.npy", "dtype": "int16"}},
-        ("[data] dtype = 'int16' is for .dat files", "leave dtype out"),
+        ("[data] dtype = 'int16' is for .dat files only, but path = 'data/line.npy'", "leave dtype out"),
     ),
     "scattered pixels": (
         {"data": {"file": "image.png", "layout": "scattered", "dimension": 2}},
-        ("[data] layout = \"scattered\" is for tables, and path = 'data/image.png'", "use one of .npy .npz .csv .txt"),
+        ("[data] layout = \"scattered\" needs a table, but path = 'data/image.png'", "use one of .npy .npz .csv .txt"),
     ),
     "scattered without dimension": (
         {"data": {"file": "table.csv", "layout": "scattered"}},
@@ -56,11 +67,11 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "scattered with points": (
         {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1, "points": 3}},
-        ("[data] points = 3", 'is for layout = "grid"', "leave points out"),
+        ("[data] points = 3", 'is for layout = "grid" only', "leave points out"),
     ),
     "scattered with extent": (
         {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1, "extent": 1.0}},
-        ("[data] extent = 1.0", 'is for layout = "grid"', "leave extent out"),
+        ("[data] extent = 1.0", 'is for layout = "grid" only', "leave extent out"),
     ),
     "odd width": ({"network": {"width": 63}}, ("[network] width = 63 is odd", "symmetric = true", "use an even width")),
     "odd hidden width": (
@@ -69,28 +80,34 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "hidden width of two layers": (
         {"network": {"hidden_width": 64}},
-        ("[network] hidden_width = 64 is for networks of depth 3 or 4", "give depth = 3, or leave hidden_width out"),
+        (
+            "[network] hidden_width = 64 is for networks of depth 3 or 4, but depth = 2",
+            "use depth = 3 or 4, or leave hidden_width out",
+        ),
     ),
     "activation of two layers": (
         {"network": {"activation": "relu"}},
-        ("[network] activation = 'relu' is for networks of depth 3 or 4", "give depth = 3, or leave activation out"),
+        (
+            "[network] activation = 'relu' is for networks of depth 3 or 4, but depth = 2",
+            "use depth = 3 or 4, or leave activation out",
+        ),
     ),
     "diagonal layer of a deep network": (
         {"network": {"depth": 4, "diagonal": True}},
-        ("[network] diagonal = true is for depth = 2, and depth = 4", "leave diagonal out, or use depth = 2"),
+        ("[network] diagonal = true is for depth = 2 only, but depth = 4", "leave diagonal out, or use depth = 2"),
     ),
     "sigma_a = 0": (
         {"network": {"sigma_a": 0.0, "symmetric": False}},
-        ("[network] sigma_a = 0 starts at 0 anyway", "use symmetric = true"),
+        ("[network] sigma_a = 0 needs symmetric = true", "use symmetric = true"),
     ),
-    "no time": ({"time": {"end": None}}, ("[time] end is missing", "give end (and outputs), or times")),
+    "no time": ({"time": {"end": None}}, ("[time] end is missing", "give end, and outputs if you like, or times")),
     "outputs against times": (
         {"time": {"times": [1.0, 5.0]}},
-        ("[time] outputs = 5 contradicts times", "give one of the two"),
+        ("[time] outputs = 5 contradicts times = [1.0, 5.0]", "give only one of them"),
     ),
     "times that do not increase": (
         {"time": {"times": [1.0, 1.0, 5.0], "outputs": None}},
-        ("[time] times = [1.0, 1.0, 5.0] do not increase", "sort them and drop repeats"),
+        ("[time] times = [1.0, 1.0, 5.0] do not increase", "sort them and remove repeated times"),
     ),
     "end against times": (
         {"time": {"times": [1.0, 4.0], "outputs": None}},
@@ -98,7 +115,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "size against half_width": (
         {"mesh": {"size": 3.0, "half_width": 2.0}},
-        ("[mesh] size = 3.0 is more than half_width = 2.0", "use smaller elements"),
+        ("[mesh] size = 3.0 is larger than half_width = 2.0", "use smaller elements"),
     ),
     "step against lanczos": ({"pde": {"step": 0.1}}, ("[pde] step = 0.1", 'integrator = "lanczos"', "leave step out")),
     "step against adaptive": (
@@ -107,11 +124,11 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "gradient descent against integrator": (
         {"pde": {"dynamics": "gradient-descent", "integrator": "adaptive"}, "training": DESCENT},
-        ('[pde] dynamics = "gradient-descent" takes', 'integrator = "adaptive"', 'use those, or dynamics = "flow"'),
+        ('[pde] dynamics = "gradient-descent" needs', 'integrator = "adaptive"', 'use those, or dynamics = "flow"'),
     ),
     "gradient descent against the training": (
         {"pde": {"dynamics": "gradient-descent"}, "training": {"integrator": "rk4", "step": 0.1}},
-        ('[pde] dynamics = "gradient-descent" takes its steps from the training', "step a number"),
+        ('[pde] dynamics = "gradient-descent" takes its step size from [training] step', "give step a number"),
     ),
     "gradient descent of another step": (
         {"pde": {"dynamics": "gradient-descent", "step": 0.2}, "training": DESCENT},
@@ -119,19 +136,23 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "momentum without momentum": (
         {"training": {"momentum": 0.5}},
-        ("[training] momentum = 0.5", 'is for integrator = "momentum", not "rk4"', "leave it out"),
+        ("[training] momentum = 0.5", 'is for integrator = "momentum", not "rk4"', "leave momentum out"),
     ),
     "sgd without batch": (
         {"training": {"integrator": "sgd"}},
-        ('[training] integrator = "sgd" needs batch', "for example batch = 256"),
+        ('[training] integrator = "sgd" needs batch', "add for example batch = 256"),
     ),
     "batch of all samples": (
         {"training": {"integrator": "heun", "batch": 8}},
-        ("[training] batch = 8", 'integrator = "heun" takes all samples', "leave batch out"),
+        (
+            '[training] batch = 8 is for "sgd", "momentum" or "adam"',
+            'integrator = "heun" uses all samples in every step',
+            "leave batch out",
+        ),
     ),
     "adam without step": (
         {"training": {"integrator": "adam"}},
-        ('[training] integrator = "adam" follows no gradient flow', "give step a number"),
+        ('[training] integrator = "adam" needs step, its learning rate', "add for example step = 0.001"),
     ),
     "tolerance against precision": (
         {"training": {"tolerance": 1e-6}},
@@ -155,7 +176,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "noise beyond measure": (
         {"data": {"noise": 1e12}},
-        ("[data] noise = 1000000000000.0: samples: the largest magnitude is", "give the target in units"),
+        ("[data] noise = 1000000000000.0: samples: the largest magnitude is", "choose units in which it lies"),
     ),
     "a CPU's backend on a GPU": (
         {"training": {"backend": "nufft", "device": "cuda:0"}},
@@ -171,7 +192,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
 }
 
-# What only the commands that make the mesh see.
+# Contradictions that only the commands that make the mesh can detect.
 MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "local operator beyond the data": (
         {"pde": {"operator": "local"}, "density": {"sigma": 30.0}},
@@ -181,14 +202,20 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"pde": {"operator": "local"}, "mesh": {"half_width": 33.0}},
         ("[mesh] half_width is 33", "points/(2 extent) = 32", 'use operator = "data"'),
     ),
-    "half_width within what is drawn": (
+    "half_width smaller than the support": (
         {"mesh": {"half_width": 4.0}},
         ("[mesh] half_width = 4: it leaves out 31.7 % of", "must cover the support, about |xi_i| <= 10.3"),
     ),
-    "a mesh that is not there": ({"mesh": {"path": "no.vtu"}}, ("[mesh] path", "no.vtu", "no such file")),
-    "a mesh that is none": ({"mesh": {"path": "data/line.npy"}}, ("[mesh] path", "meshio cannot read it", ".vtu")),
-    "a mesh of no mesh": ({"mesh": {"path": "data/garbage.msh"}}, ("[mesh] path", "Gmsh cannot read it", ".vtu")),
-    "path and size": ({"mesh": {"path": "m.vtu", "size": 1.0}}, ("[mesh]", "path contradicts", "leave them out")),
+    "a missing mesh file": ({"mesh": {"path": "no.vtu"}}, ("[mesh] path", "no.vtu", "no such file")),
+    "a mesh file of another format": (
+        {"mesh": {"path": "data/line.npy"}},
+        ("[mesh] path", "meshio cannot read it", ".vtu"),
+    ),
+    "a mesh file of garbage": ({"mesh": {"path": "data/garbage.msh"}}, ("[mesh] path", "Gmsh cannot read it", ".vtu")),
+    "path and size": (
+        {"mesh": {"path": "m.vtu", "size": 1.0}},
+        ("[mesh] path = 'm.vtu' contradicts half_width and size", "leave them out"),
+    ),
     "adaptive with the data operator": ({"mesh": {"adaptive": True}}, ("[mesh] adaptive = true", "leave adaptive out")),
     "local operator on scattered samples": (
         {

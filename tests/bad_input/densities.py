@@ -1,4 +1,4 @@
-"""Densities at fault: mixtures, tables and their files."""
+"""Faulty densities: mixtures, tables and their files."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ UNIFORM = {"kind": "uniform", "radius": 4.0}
 
 
 def mixture(*parts: Any, **keys: Any) -> dict[str, Any]:
-    """The change to a mixture of these parts."""
+    """The change that makes the density a mixture of these parts."""
     return {"density": {"kind": "mixture", "sigma": None, "weights": [1.0] * len(parts), "parts": list(parts), **keys}}
 
 
 def table_file(file: str, **keys: Any) -> dict[str, Any]:
-    """The change to a table in this file."""
+    """The change that makes the density a table read from this file."""
     return {"density": {"kind": "table", "sigma": None, "path": f"data/{file}", "half_width": 9.0, **keys}}
 
 
@@ -22,7 +22,7 @@ DENSITIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "weights against parts": (
         mixture(UNIFORM, weights=[1.0, 2.0]),
-        ("[density] weights = [1.0, 2.0] are 2, and there are 1 tables", "give one weight for each part"),
+        ("[density] weights = [1.0, 2.0] has 2 entries, but there are 1 tables", "give one weight for each part"),
     ),
     "a key of a part": (
         mixture(UNIFORM, {"kind": "ball", "radius": -1.0}),
@@ -30,7 +30,7 @@ DENSITIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "an unknown key of a part": (
         mixture(UNIFORM | {"radios": 1.0}),
-        ("[density.parts 1] radios = 1.0: there is no such key; did you mean radius?",),
+        ("[density.parts 1] radios = 1.0: unknown key; did you mean radius?",),
     ),
     "a part without a kind": (mixture({"radius": 1.0}), ("[density.parts 1] kind is missing; use one of gaussian",)),
     "a mixture in a mixture": (
@@ -38,31 +38,44 @@ DENSITIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("[density.parts 2] kind = 'mixture'; use one of gaussian, uniform",),
     ),
     "a part that is no table": (mixture(3), ("[density.parts 1] = 3",)),
-    "a table that is not there": (table_file("none.npy"), ("[density] path = ", "none.npy'", "no such file")),
-    "a part that is not there": (
+    "a missing table": (table_file("none.npy"), ("[density] path = ", "none.npy'", "no such file")),
+    "a part with keys of another kind": (
         mixture(UNIFORM, table_file("none.npy")["density"] | {"sigma": 1.0}),
-        ("[density.parts 2] sigma = 1.0: there is no such key",),
+        ("[density.parts 2] sigma = 1.0: unknown key",),
     ),
     "a table with NaN": (
         table_file("nan.npy"),
-        ("[density] path = ", "1 values are NaN or infinite, the first at [3]"),
+        ("[density] path = ", "1 values are NaN or infinite, the first at index [3]; replace them"),
     ),
-    "a table of zeros": (table_file("zero.npy"), ("[density] path = ", "give a density that is not zero")),
+    "a table of zeros": (table_file("zero.npy"), ("[density] path = ", "give a density that is not zero everywhere")),
     "a table that is not even": (
         table_file("line.npy"),
-        ("[density] path = ", "the values at [0] and at the node opposite are 0 and 8", "give the mean of the table"),
+        (
+            "[density] path = ",
+            "the values at index [0] and at the opposite node are 0 and 8",
+            "use the mean of the table",
+        ),
     ),
-    "a negative table": (table_file("negative.npy"), ("[density] path = ", "at [4] is -1; a density is at least 0")),
+    "a negative table": (
+        table_file("negative.npy"),
+        ("[density] path = ", "at index [4] is -1; use values of at least 0"),
+    ),
     "a table of one node": (table_file("point.npy"), ("[density] path = ", "shape (1,)", "at least 2 nodes")),
-    "a table in colour": (table_file("colour.png"), ("[density] path = ", "holds 3 channels; a density has only one")),
+    "a table in colour": (
+        table_file("colour.png"),
+        ("[density] path = ", "holds 3 channels; give a table with one channel"),
+    ),
     "a table of another dimension": (
         table_file("image.png"),
-        ("[density] is given in 2 dimension(s), and the data have 1", "one axis for each axis of the data"),
+        ("[density] is defined in 2 dimension(s), but the data have 1", "one axis for each axis of the data"),
     ),
     "half_width per axis": (
         table_file("constant.npy", half_width=[1.0, 1.0]),
-        ("[density] path = ", "half_width = (1.0, 1.0): the table has 1 axes; give one number for each"),
+        ("[density] path = ", "half_width = (1.0, 1.0): the table has 1 axes; give one number per axis"),
     ),
-    "the key of a table": (table_file("two.npz"), ("[density] key is missing", "it holds a, b: name one of them")),
-    "the ending of a table": (table_file("line.npy", dtype="int16"), ("[density] dtype = 'int16' is for .dat files",)),
+    "the key of a table": (table_file("two.npz"), ("[density] key is missing", "use one of a, b")),
+    "the ending of a table": (
+        table_file("line.npy", dtype="int16"),
+        ("[density] dtype = 'int16' is for .dat files only",),
+    ),
 }

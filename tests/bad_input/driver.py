@@ -1,4 +1,4 @@
-"""Run every row of the table of bad input through the commands, on all ranks, and write what each rank saw as JSON.
+"""Run every row of the table of bad input on all ranks, and write the outcome on each rank as JSON.
 
 mpirun -n 2 python -m tests.bad_input.driver FOLDER REPORT.json
 """
@@ -14,7 +14,7 @@ from tests.bad_input.table import COMMANDS, cases
 
 
 def attempt(index: int) -> dict[str, object]:
-    """Row `index` in the folder of the run files: exit code, and what was printed."""
+    """The exit code and the printed text of row `index`; the current folder holds the run files."""
     case = cases()[index]
     command = case.command or COMMANDS[index % len(COMMANDS)]
     code, out, err = batch.attempt(command, f"{index}.toml", *case.options)

@@ -5,7 +5,7 @@ from typing import Any
 
 TOO_SMALL_OR_LARGE = (1e-320, 1e200)
 
-# Out of range, for every key; a pair (value, met) where the message names the one entry at fault.
+# Values out of range, for every key. A pair (value, met): the message shows only the faulty entry `met`.
 OUT_OF_RANGE: dict[str, list[Any]] = {
     "name": ["", "a b", "../above", "..", "a/b", "a\n"],
     "seed": [-1, 2**63],

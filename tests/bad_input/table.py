@@ -1,7 +1,7 @@
-"""Bad input, as a table: every key of the run file x {unknown, wrong type, out of range, NaN, missing}, the keys that
-contradict each other, and the files that are not what they should be.
+"""The table of bad input: every key of the run file x {unknown, wrong type, out of range, NaN, missing}, keys that
+contradict each other, and faulty files.
 
-The rows on single keys follow from the models; what is out of range is written down for every key.
+The rows on single keys are made from the models and from the list of values out of range.
 """
 
 import math
@@ -21,12 +21,15 @@ from tests.bad_input.ranges import OUT_OF_RANGE
 from tests.problem.run_files import every_key, models, table, variant
 
 COMMANDS = ("check", "mesh", "pde", "nn", "ntk", "compare", "run")
-DATA = "data"  # the folder with the data files, beside the run files
+DATA = "data"  # folder of the data files, next to the run files
 
 
 @dataclass(frozen=True)
 class Case:
-    """One run file (tables, or the bytes of the file) and what its refusal must say; without a command, all in turn."""
+    """A run file, as tables or bytes, and the parts that the error message must contain.
+
+    command: None takes a different command for each row, in turn.
+    """
 
     name: str
     content: dict[str, Any] | bytes | None
@@ -52,7 +55,7 @@ def _single_keys() -> Iterator[Case]:
             yield Case(
                 f"{name} unknown",
                 _base(section, kind, {key + key[-1]: 1}),
-                (f"{label}{key[-1]} = 1: there is no such key; did you mean {key}?",),
+                (f"{label}{key[-1]} = 1: unknown key; did you mean {key}?",),
             )
             wrong: list[Any] = [{"a": 1}, "yes" if described.annotation is bool else True, math.nan]
             for entry in [*wrong, *OUT_OF_RANGE.get(name, [])]:
@@ -75,7 +78,7 @@ def _combinations() -> Iterator[Case]:
         yield Case(f"run file {name}", content, expected)
     both = ("--resume", "--overwrite")
     yield Case("no such wall time", table(), ("wall time 'soon'", "write 90s"), "pde", ("--max-walltime", "soon"))
-    yield Case("unknown option", table(), ("--otu", "--help` shows what there is"), "nn", ("--otu", "x"))
+    yield Case("unknown option", table(), ("--otu", "--help` shows the usage"), "nn", ("--otu", "x"))
     yield Case("both flags, pde", table(), both, "pde", both)
     yield Case("both flags, nn", table(), both, "nn", both)
     yield Case("nothing to compare", table(), ("there is no pde result", "compute it first with"), "compare")
@@ -84,7 +87,7 @@ def _combinations() -> Iterator[Case]:
     for command in ("nn", "check", "run"):
         changes = scattered | {"training": {"backend": "separable"}}
         yield Case(f"separable sums of scattered samples, {command}", _changed(changes), separable, command)
-    yield Case("unknown option of mesh", table(), ("--sise", "--help` shows what there is"), "mesh", ("--sise", "1"))
+    yield Case("unknown option of mesh", table(), ("--sise", "--help` shows the usage"), "mesh", ("--sise", "1"))
     yield Case("both flags, run", table(), both, "run", ("-q", *both))
     for command in ("pde", "nn", "run"):
         in_the_way = (f"{DATA}/line.npy", "--out")
@@ -92,7 +95,7 @@ def _combinations() -> Iterator[Case]:
 
 
 def _base(section: str, kind: str, change: dict[str, Any]) -> dict[str, Any]:
-    """The valid run file with this section's model in force and one of its keys changed, or left out for None."""
+    """A valid run file with this kind of section, and one key changed, or left out if it is None."""
     if not section:
         return {**table(), **change}
     models_of_section: dict[tuple[str, str], dict[str, Any]] = {
@@ -119,7 +122,7 @@ def _changed(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(folder: Path) -> None:
-    """Write all run files, `0.toml`, `1.toml`, ..., and the data files they name."""
+    """Write all run files, `0.toml`, `1.toml`, ..., and their data files."""
     _write_data(folder / DATA)
     for index, case in enumerate(cases()):
         path = folder / f"{index}.toml"

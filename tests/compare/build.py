@@ -1,4 +1,4 @@
-"""Meshes and records for the tests of compare, made without DOLFINx."""
+"""Meshes and records for the tests of compare, without DOLFINx."""
 
 from dataclasses import replace
 from itertools import product
@@ -8,7 +8,17 @@ import numpy as np
 from freqbias.compare.comparison.causes import FLOW
 from freqbias.compare.spectra import lagrange_element
 from freqbias.numerics import Grid, transform
-from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Samples, Spectrum, canonical_order, waves
+from freqbias.problem import (
+    ErrorHistory,
+    Gaussian,
+    Network,
+    Problem,
+    Samples,
+    Spectrum,
+    canonical_order,
+    squared_loss,
+    waves,
+)
 
 CELL = {1: "interval", 2: "quadrilateral", 3: "hexahedron"}
 
@@ -20,7 +30,7 @@ def box_mesh(half_width, cells, degree, *, cell_type=None, warp=None, flip=False
     reference = lagrange_element(cell_type, degree).points
     size = 2 * half_width / np.array(cells)
     pieces = [reference] if cell_type != "triangle" else [reference, 1 - reference]
-    if flip:  # the reference axes run the other way round in the mesh
+    if flip:  # the axes of the reference cell are reversed in the mesh
         pieces = [1 - piece[:, ::-1] for piece in pieces]
     points = np.array(
         [(np.array(corner) + piece) * size - half_width for corner in product(*map(range, cells)) for piece in pieces]
@@ -52,7 +62,7 @@ def problem_2d(points=(24, 20), extent=(1.0, 1.0), channels=1):
 
 
 def fabricated(problem, *, half_width=None, cells=None, degree=4, decay=0.3):
-    """A spectrum and a history of the same errors u = -f* exp(-decay t): a distance is the test's to add."""
+    """A spectrum and a history of the same errors u = -f* exp(-decay t), at distance 0 until a test changes one."""
     half_width = half_width or float(problem.grid.nyquist.max())
     cells = cells or {1: (96,), 2: (24, 24)}[problem.dimension]
     nodes, connectivity = box_mesh(half_width, cells, degree)
@@ -60,12 +70,10 @@ def fabricated(problem, *, half_width=None, cells=None, degree=4, decay=0.3):
     error = -problem.samples.values * factor
     v = transform(error, problem.grid.positions(), nodes)
     spectrum = Spectrum(problem.times, nodes, v, connectivity, CELL[problem.dimension], degree)
-    return spectrum, ErrorHistory(
-        problem.times, problem.grid.positions(), error, 0.5 * np.mean(error**2, axis=2).sum(axis=1)
-    )
+    return spectrum, ErrorHistory(problem.times, problem.grid.positions(), error, squared_loss(error))
 
 
 def predicted(history, *factors, names=FLOW[-1:1:-2]):
-    """Predictions whose errors are those of a history times a factor each: at infinite width, then the flow and the
-    steps of the drawn kernel."""
+    """Predictions with the errors of a history times these factors: at infinite width, then flow and steps of the
+    drawn kernel."""
     return {name: replace(history, error=s * history.error) for name, s in zip(names, factors, strict=True)}

@@ -1,6 +1,7 @@
-"""What `freqbias view` writes: the fields as the results have them, pictures of them, and a script for ParaView.
+"""`freqbias view`: fields equal to those of the results, pictures, and a script for ParaView.
 
-Started by tests/compare/test_view.py, in a process of its own."""
+tests/compare/test_view.py starts these tests in a process of their own.
+"""
 
 import ast
 import os
@@ -22,11 +23,11 @@ from freqbias.compare import Comparison, draw_view, load_view
 from freqbias.compare.spectra import lagrange_element
 from freqbias.compare.stages import run_view
 from freqbias.compare.style import STYLE
-from freqbias.compare.view.linear_cells import PARTS, LinearCells
+from freqbias.compare.view.linear_cells import SUBDIVISIONS, LinearCells
 from freqbias.compare.view.paraview import paraview_script
 from freqbias.compare.view.record import spectrum_fields
 from freqbias.compare.view.scene import Plane, Planes, peak
-from freqbias.compare.view.view_figure import WORDS, reach, scale
+from freqbias.compare.view.view_figure import LABELS, axis_limits, magnitude_range
 from freqbias.errors import UsageError
 from freqbias.numerics import Grid, transform
 from freqbias.pde import write_fields
@@ -61,7 +62,7 @@ def solved(dimension: int, degree: int = 2) -> tuple[Problem, Spectrum, Comparis
 
 
 def result(root, dimension: int, *, compared: bool = True) -> tuple[Store, Problem, Spectrum, Comparison]:
-    """A result folder with these stages finished."""
+    """A result folder with the stage pde and, if `compared`, compare finished."""
     problem, spectrum, comparison = solved(dimension)
     store, xi = Store(root), spectrum.frequency
     laws = {name: getattr(problem.laws, name).value(xi) for name in ("damping", "diffusion")}
@@ -81,14 +82,14 @@ def result(root, dimension: int, *, compared: bool = True) -> tuple[Store, Probl
 
 
 def nodes_among(points, nodes) -> np.ndarray:
-    """Which of these points the nodes (n, d) are."""
+    """Indices of the nodes (n, d) among the points."""
     distance, number = KDTree(points[:, : nodes.shape[1]]).query(nodes)
     assert distance.max() < 1e-6
     return np.asarray(number)
 
 
 def read(path) -> list[pyvista.UnstructuredGrid]:
-    """The grid of every time of a .pvd."""
+    """The grids of a .pvd file, one per time."""
     reader = pyvista.get_reader(path)
     grids = []
     for t in reader.time_values:
@@ -98,7 +99,7 @@ def read(path) -> list[pyvista.UnstructuredGrid]:
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
-def test_the_stage_writes_the_results_as_they_are(dimension, tmp_path):
+def test_fields_equal_results(dimension, tmp_path):
     store, problem, spectrum, comparison = result(tmp_path, dimension)
     run_view(tmp_path)
     folder = tmp_path / "view"
@@ -113,7 +114,7 @@ def test_the_stage_writes_the_results_as_they_are(dimension, tmp_path):
     np.testing.assert_allclose(laws["rho_w"][node], problem.density.density(spectrum.frequency), atol=1e-15)
     np.testing.assert_allclose(laws["diffusion"][node], problem.laws.diffusion.value(spectrum.frequency), atol=1e-15)
     start = read(folder / "spectra.pvd")[0]["pde_magnitude"]
-    shown = start >= 0.01 * np.abs(spectrum.error[0]).max()  # at the nodes, as in kappa.csv
+    shown = start >= 0.01 * np.abs(spectrum.error[0]).max()  # the floor of kappa.csv
     for name, rate in DECAY.items():
         np.testing.assert_allclose(laws[f"kappa_{name}"][shown], rate)
         assert np.isnan(laws[f"kappa_{name}"][~shown]).all() and 0 < shown.sum() < shown.size
@@ -129,7 +130,7 @@ def test_the_stage_writes_the_results_as_they_are(dimension, tmp_path):
     assert store.manifest("view")["keys"]["sources"].keys() == {"pde", "compare"}
 
 
-def test_finite_elements_alone_are_shown_alone(tmp_path):
+def test_result_without_network(tmp_path):
     _, _, spectrum, _ = result(tmp_path, 2, compared=False)
     view = load_view(tmp_path)
     assert view.spectra.keys() == {"pde"} and view.static.keys() == {"damping", "diffusion", "rho_w", "kappa_pde"}
@@ -140,7 +141,7 @@ def test_finite_elements_alone_are_shown_alone(tmp_path):
     assert "pde_magnitude" in script and "nn_magnitude" not in script
 
 
-def test_what_cannot_be_shown_is_refused_and_nothing_written(tmp_path):
+def test_invalid_folders_are_refused(tmp_path):
     with pytest.raises(UsageError, match=r"absent does not exist.*out/NAME"):
         run_view(tmp_path / "absent")
     (tmp_path / "run.toml").write_text("")
@@ -158,7 +159,7 @@ def test_what_cannot_be_shown_is_refused_and_nothing_written(tmp_path):
     assert not list(tmp_path.glob("*/view*"))
 
 
-def test_a_view_stays_until_it_is_asked_for_anew(tmp_path):
+def test_view_is_kept_until_overwritten(tmp_path):
     store, _, spectrum, _ = result(tmp_path, 1, compared=False)
     run_view(tmp_path)
     before = (tmp_path / "view" / "manifest.json").stat().st_mtime_ns
@@ -180,7 +181,7 @@ def test_a_view_stays_until_it_is_asked_for_anew(tmp_path):
     np.testing.assert_allclose(grid["pde_magnitude"][node], 2 * np.abs(spectrum.error[0, 0]), atol=1e-15)
 
 
-def test_each_channel_has_fields_and_the_magnitude_is_that_of_all():
+def test_fields_of_several_channels():
     v = np.array([[3.0, 1j], [4j, 0.0]])
     fields = spectrum_fields({"pde": v, "nn": 2 * v, "difference": v})
     np.testing.assert_allclose(fields["pde_magnitude"], [5.0, 1.0])
@@ -189,7 +190,7 @@ def test_each_channel_has_fields_and_the_magnitude_is_that_of_all():
     assert len(fields) == 3 + 8
 
 
-def test_a_mesh_with_a_gap_is_drawn_with_a_gap(tmp_path):
+def test_gap_in_mesh_is_drawn(tmp_path):
     result(tmp_path, 1, compared=False)
     whole = load_view(tmp_path)
     hole = np.abs(whole.frequency[whole.cells, 0]).max(axis=1) < 1.5
@@ -200,7 +201,7 @@ def test_a_mesh_with_a_gap_is_drawn_with_a_gap(tmp_path):
         np.testing.assert_allclose(xi[[gap - 1, gap + 1]], [-1.25, 1.25])
 
 
-def test_a_rate_at_a_zero_of_v_leaves_the_scale_to_the_others(tmp_path):
+def test_outlier_rate_does_not_set_scale(tmp_path):
     result(tmp_path, 2)
     view = load_view(tmp_path)
     rates = {name: view.static[name].copy() for name in ("kappa_pde", "kappa_nn")}
@@ -217,7 +218,7 @@ def test_a_rate_at_a_zero_of_v_leaves_the_scale_to_the_others(tmp_path):
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
-def test_rates_that_are_nowhere_defined_have_no_panel(dimension, tmp_path):
+def test_undefined_rates_have_no_panel(dimension, tmp_path):
     result(tmp_path, dimension)
     view = load_view(tmp_path)
     static = {**view.static, "kappa_pde": np.full(len(view.frequency), np.nan)}
@@ -227,7 +228,7 @@ def test_rates_that_are_nowhere_defined_have_no_panel(dimension, tmp_path):
     assert "mean learning rate" not in paraview_script(replace(view, static=static), tmp_path)
 
 
-def test_under_mpirun_one_rank_writes_and_all_agree_on_a_refusal(tmp_path):
+def test_view_under_mpirun(tmp_path):
     result(tmp_path / "out", 1)
     done, again = run_all([["view", tmp_path / "out"]] * 2, tmp_path, ranks=2)
     assert done.returncode == 0 and done.stderr.count("wrote") == 1, done.stderr
@@ -236,12 +237,11 @@ def test_under_mpirun_one_rank_writes_and_all_agree_on_a_refusal(tmp_path):
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
-def test_images_show_the_right_place_in_the_right_colour(dimension, tmp_path):
-    """The brightest pixel is where the largest |v(0)| lies on the page, and the network of 1/e of that is as dark as
-    the scale says. Mirrored or turned axes move it."""
+def test_position_and_colour_of_images(dimension, tmp_path):
+    """The brightest pixels are where the largest |v(0)| lies on the page; mirrored or rotated axes would move them."""
     result(tmp_path, dimension)
     view = load_view(tmp_path)
-    scene = (Plane if dimension == 2 else Planes)(view, reach(view), scale(view))
+    scene = (Plane if dimension == 2 else Planes)(view, axis_limits(view), magnitude_range(view))
     image = scene.image("pde", 0).astype(float)
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 1, 256))[:, :3] * 255
     value = np.abs(image[:, :, None] - colours).sum(axis=3).argmin(axis=2)
@@ -251,23 +251,25 @@ def test_images_show_the_right_place_in_the_right_colour(dimension, tmp_path):
     x = left + (columns + 0.5) / image.shape[1] * (right - left)
     y = top - (rows + 0.5) / image.shape[0] * (top - bottom)
     found, expected = np.column_stack([x, y]), scene.to_page(np.array([peak(view), -peak(view)]))
-    apart = np.linalg.norm(found[:, None] - expected, axis=2).min(axis=1)
-    assert apart.max() < 0.12 * (right - left)
+    distance = np.linalg.norm(found[:, None] - expected, axis=2).min(axis=1)
+    assert distance.max() < 0.12 * (right - left)
     assert value.max() >= 250
     scene.close()
 
 
 @pytest.mark.parametrize("cell_type", ["interval", "triangle", "quadrilateral", "tetrahedron", "hexahedron"])
 @pytest.mark.parametrize("degree", [1, 2, 5])
-def test_linear_cells_fill_the_cell_once_and_have_its_polynomials(cell_type, degree):
+def test_linear_cells(cell_type, degree):
     nodes = np.asarray(lagrange_element(cell_type, degree).points)
     view = SimpleNamespace(
         frequency=nodes, cells=np.arange(len(nodes))[None], cell_type=cell_type, degree=degree, dimension=nodes.shape[1]
     )
     cells = LinearCells(view)
     assert np.unique(cells.cells).size == len(cells.frequency)
-    assert len(np.unique(np.round(cells.frequency[:, 0], 9))) == PARTS[view.dimension] * degree + 1
-    np.testing.assert_allclose(cells.at(nodes.sum(axis=1) ** degree), cells.frequency.sum(axis=1) ** degree, atol=1e-12)
+    assert len(np.unique(np.round(cells.frequency[:, 0], 9))) == SUBDIVISIONS[view.dimension] * degree + 1
+    np.testing.assert_allclose(
+        cells.evaluate(nodes.sum(axis=1) ** degree), cells.frequency.sum(axis=1) ** degree, atol=1e-12
+    )
     sizes = cells.grid().compute_cell_sizes()
     size = np.abs(sizes[{1: "Length", 2: "Area", 3: "Volume"}[nodes.shape[1]]])
     whole = {"triangle": 1 / 2, "tetrahedron": 1 / 6}.get(cell_type, 1.0)
@@ -275,13 +277,13 @@ def test_linear_cells_fill_the_cell_once_and_have_its_polynomials(cell_type, deg
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
-def test_no_text_overlaps_another_or_leaves_the_page(dimension, tmp_path):
+def test_text_is_legible(dimension, tmp_path):
     result(tmp_path, dimension)
     with matplotlib.style.context(STYLE):
         figure = draw_view(load_view(tmp_path), tmp_path / "view.pdf")
         FigureCanvasAgg(figure).draw()
     found = texts(figure)
-    assert {*WORDS.values()} <= {line for text, _ in found for line in text.get_text().splitlines()}
+    assert {*LABELS.values()} <= {line for text, _ in found for line in text.get_text().splitlines()}
     assert "cycles/mm" in figure.get_supxlabel()
     for text, box in found:
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
@@ -297,8 +299,8 @@ XVFB = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"]
     reason="needs ParaView's pvpython, and a display or xvfb-run",
 )
 @pytest.mark.parametrize("dimension", [1, 2])
-def test_paraview_opens_it(dimension, tmp_path):
-    """Where it is moved to, all views show something and colours."""
+def test_paraview_opens_view(dimension, tmp_path):
+    """After the folder is moved, every view still shows coloured pixels."""
     result(tmp_path / "out", dimension)
     run_view(tmp_path / "out")
     (tmp_path / "out").rename(tmp_path / "moved")

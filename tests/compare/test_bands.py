@@ -1,4 +1,4 @@
-"""Bands of |xi| and directions: their energy against integrals in closed form, their rates."""
+"""Energy and rates by band and direction, against integrals in closed form."""
 
 from types import SimpleNamespace
 
@@ -22,11 +22,11 @@ def on_mesh(half_width, cells, degree, **how):
 
 
 def gaussian(mesh, width, amplitudes=(1.0,)):
-    """exp(-|xi|^2 / (2 width^2)) times each, (1, C, n)."""
+    """Spectra exp(-|xi|^2 / (2 width^2)), times an amplitude for each channel, (1, C, n)."""
     return np.exp(-np.sum((mesh.frequency / width) ** 2, axis=1) / 2) * np.array(amplitudes)[None, :, None]
 
 
-def test_in_one_dimension_bands_cut_the_cells_exactly():
+def test_bands_cut_intervals_exactly():
     """integral over a <= |xi| < b of exp(-xi^2) = sqrt(pi) (erf(b) - erf(a)), of two channels 3 and 4i times that; to
     the elements' accuracy, with edges anywhere, and no further than the limit."""
     mesh = on_mesh(6.0, (40,), 6)
@@ -41,7 +41,7 @@ def test_in_one_dimension_bands_cut_the_cells_exactly():
     ("cells", "cell_type", "accuracy"),
     [((48, 40), None, 4e-3), ((40, 40), "triangle", 2e-3), ((16, 16, 16), None, 1e-2)],
 )
-def test_in_more_dimensions_they_are_shells_that_make_up_the_whole(cells, cell_type, accuracy):
+def test_bands_are_shells_of_the_whole(cells, cell_type, accuracy):
     """2-D: integral of exp(-r^2) over a ring = pi (exp(-a^2) - exp(-b^2)); 3-D: 4 pi times that of r^2 exp(-r^2)."""
     mesh = on_mesh(5.0, cells, 4, cell_type=cell_type)
     edges = np.array([0.0, 0.7, 1.3, 2.0, 20.0])
@@ -55,8 +55,8 @@ def test_in_more_dimensions_they_are_shells_that_make_up_the_whole(cells, cell_t
 
 
 def test_sectors_of_an_anisotropic_spectrum():
-    """|v|^2 = exp(-(xi_1/2)^2 - xi_2^2): within |angle| <= a of the xi_1 axis lies the share 2 arctan(2 tan a) / pi,
-    here of the four sectors of pi/4."""
+    """|v|^2 = exp(-(xi_1/2)^2 - xi_2^2): the fraction of the energy with |angle to the xi_1 axis| <= a is
+    2 arctan(2 tan a) / pi. The four sectors are pi/4 wide."""
     mesh = on_mesh(8.0, (48, 48), 4)
     energy = direction_energy(mesh, gaussian(mesh, np.array([2.0, 1.0])), 4)[0] / (2 * np.pi)
     edges = 2 * np.arctan(2 * np.tan(np.pi / 8 * np.array([1, 3]))) / np.pi
@@ -65,8 +65,8 @@ def test_sectors_of_an_anisotropic_spectrum():
 
 
 @pytest.mark.parametrize(("cells", "along"), [((24, 24), 1 / 2 + 1 / np.pi), ((10, 10, 10), ALONG_3D)])
-def test_a_direction_learns_at_its_mean_rate(cells, along):
-    """kappa = 0.1 + cos^2 of the angle to the xi_1 axis: that of a direction is the mean of it at the start."""
+def test_direction_rate_is_its_mean(cells, along):
+    """kappa = 0.1 + cos^2 of the angle to the xi_1 axis: a direction starts with the mean of kappa in it."""
     mesh = on_mesh(5.0, cells, 3)
     size = np.linalg.norm(mesh.frequency, axis=1)
     kappa = 0.1 + np.divide(mesh.frequency[:, 0], size, out=np.ones_like(size), where=size > 0) ** 2
@@ -77,7 +77,7 @@ def test_a_direction_learns_at_its_mean_rate(cells, along):
     np.testing.assert_allclose(rate, 0.1 + np.array([along, aside, aside])[: len(cells)], rtol=1.5e-2)
 
 
-def test_the_rate_of_a_band_is_half_that_of_its_energy():
+def test_band_rate_is_half_its_energys():
     mesh = on_mesh(4.0, (30,), 4)
     time = np.array([0.0, 2.0])
     error = gaussian(mesh, 1.0, (1.0, 1.0j)) * np.exp(-0.4 * time)[:, None, None]
@@ -86,7 +86,7 @@ def test_the_rate_of_a_band_is_half_that_of_its_energy():
     np.testing.assert_allclose(mean_rate(time, amplitude(energy), floor=0), 0.4, rtol=1e-12)
 
 
-def test_labels():
+def test_bands_and_directions_of_points():
     np.testing.assert_array_equal(
         bands(np.array([[0.5, 0.0], [-0.6, 0.8], [3.0, 0.0], [0.3, 0.4]]), np.array([0.5, 1, 2])), [0, 1, -1, 0]
     )

@@ -1,4 +1,4 @@
-"""The freqbias command: quick to answer, once under mpirun, and everything from one run file."""
+"""The `freqbias` command: fast --help, one message under mpirun, and a full run from one run file."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from freqbias.compare.commands import app, doctor
+from freqbias.compare.commands import app, doctor, run_files
 from freqbias.errors import UsageError
 from freqbias.problem import load
 from freqbias.runtime.commandline import invoke
@@ -39,7 +39,7 @@ def freqbias(*arguments: str) -> int:
     return invoke(app.build_app(), "freqbias", list(arguments))
 
 
-def test_help_answers_within_a_second_and_teaches():
+def test_help_is_fast_and_teaches():
     before = os.times()
     answer = run_code(
         "import sys; sys.argv = ['freqbias', '--help']; from freqbias.compare.commands.app import main; main()"
@@ -51,16 +51,17 @@ def test_help_answers_within_a_second_and_teaches():
         assert word in answer.stdout
 
 
-def test_the_command_line_imports_nothing_heavy():
+def test_help_imports_no_heavy_library():
     heavy = ["numpy", "scipy", "torch", "dolfinx", "mpi4py", "matplotlib", "xarray", "pydantic", "pyvista"]
     answer = run_code(
-        f"import sys; from freqbias.compare.commands.app import build_app; build_app(); print([m for m in {heavy} if m in sys.modules])"
+        "import sys; from freqbias.compare.commands.app import build_app; build_app();"
+        f"print([m for m in {heavy} if m in sys.modules])"
     )
     assert answer.stdout.strip() == "[]", answer.stdout + answer.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_its_help(command, capsys):
+def test_help_of_each_command(command, capsys):
     assert freqbias(command, "--help") == 0
     assert f"freqbias {command}" in capsys.readouterr().out
 
@@ -76,14 +77,14 @@ def test_each_command_has_its_help(command, capsys):
         (["pde", "small.toml", "--resume", "--overwrite"], "contradict"),
     ],
 )
-def test_usage_errors_name_the_remedy(small, arguments, message):
+def test_usage_errors_name_remedy(small, arguments, message):
     with pytest.raises(UsageError, match=message) as caught:
         freqbias(*arguments)
     assert caught.value.exit_code == 2
     assert {path.name for path in small.iterdir()} == {"small.toml"}
 
 
-def test_help_and_errors_are_said_once_under_mpirun(small):
+def test_one_message_under_mpirun(small):
     code = "import sys; sys.argv = ['freqbias', 'nn', *{}]; from freqbias.compare.commands.app import main; main()"
     for arguments in (["--fast"], ["absent.toml"]):
         answer = run_code(code.format(arguments), ranks=2)
@@ -93,39 +94,39 @@ def test_help_and_errors_are_said_once_under_mpirun(small):
     assert helped.returncode == 0 and helped.stdout.count("Usage:") == 1
 
 
-def test_run_starts_under_mpirun(small):
-    """Had one process alone imported petsc4py, whose start is collective, it would wait forever."""
+def test_run_under_mpirun(small):
+    """The start of petsc4py is collective: if one rank alone imported it, that rank would wait forever."""
     code = "import sys; sys.argv = ['freqbias', *sys.argv[1:]]; from freqbias.compare.commands.app import main; main()"
     answer = run_code(code, "run", small / "small.toml", "--out", small / "out", "--max-walltime", "1", ranks=2)
     assert answer.returncode == 75, answer.stderr
     assert "results go to" in answer.stderr
 
 
-def test_the_run_file_that_ships_is_a_good_one():
-    assert load(app.shipped_run_file()).name == "figure4"
+def test_shipped_run_file_is_valid():
+    assert load(run_files.shipped_run_file()).name == "figure4"
 
 
 @pytest.mark.parametrize(
     "path", sorted((Path(__file__).parents[2] / "runs").glob("*.toml")), ids=lambda path: path.stem
 )
-def test_run_files_of_the_project_are_valid_and_named_after_their_file(path):
+def test_run_files_are_valid_and_named_by_file(path):
     assert load(path).name == path.stem
 
 
-def test_check_predicts_what_the_run_then_does(small, capsys):
+def test_check_predicts_the_run(small, capsys):
     assert freqbias("check", "small.toml") == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert {path.name for path in small.iterdir()} == {"small.toml"}
-    assert "64 points over 1" in said and "warning: [network] width = 500" in said and "is valid" in said
-    loss = [float(value) for value in re.search(r"loss +(\S+) -> (\S+) at infinite width", said).groups()]
-    dofs = re.search(r"([\d,]+) dofs", said)[1]
-    products, steps = re.findall(r", ([\d,]+) steps", said)
+    assert "64 points over 1" in printed and "warning: [network] width = 500" in printed and "is valid" in printed
+    loss = [float(value) for value in re.search(r"loss +(\S+) -> (\S+) at infinite width", printed).groups()]
+    dofs = re.search(r"([\d,]+) dofs", printed)[1]
+    products, steps = re.findall(r", ([\d,]+) steps", printed)
 
     assert freqbias("run", "small.toml", "-q") == 0
     capsys.readouterr()
     assert freqbias("run", "small.toml", "--resume") == 0
-    summary, told = capsys.readouterr()
-    assert told.count("finished already") == 4
+    summary, messages = capsys.readouterr()
+    assert messages.count("finished already") == 4
     rows = {line[:8].strip(): line for line in summary.splitlines()}
     assert f"{dofs} dofs" in rows["size"] and "500 neurons" in rows["size"]
     found = [int(number) for number in re.findall(r"\d+", rows["steps"])]
@@ -137,25 +138,25 @@ def test_check_predicts_what_the_run_then_does(small, capsys):
         assert re.search(rf"^  of it {cause} +median .* %, worst .* % at t = ", summary, re.MULTILINE)
 
 
-def test_check_says_what_is_held_out_and_how_much_noise_there_is(small, capsys):
+def test_check_reports_held_out_and_noise(small, capsys):
     (small / "small.toml").write_text(RUN.replace("data = {", "data = { held_out = 0.25, noise = 0.05,"))
     assert freqbias("check", "small.toml") == 0
-    said = capsys.readouterr().out
-    assert "48 scattered samples" in said
-    assert "16 samples held out, noise of standard deviation 0.05 on those trained on" in said
+    printed = capsys.readouterr().out
+    assert "48 scattered samples" in printed
+    assert "16 samples held out, noise of standard deviation 0.05 on the training samples" in printed
 
 
-def test_check_warns_of_narrow_layers_and_of_days(small, capsys):
+def test_check_warns_of_narrow_and_long(small, capsys):
     deep = RUN.replace("width = 500,", "width = 2000, hidden_width = 20, depth = 3,").replace("40.0]", "1e10]")
     (small / "small.toml").write_text(deep)
     assert freqbias("check", "small.toml") == 0
-    said = capsys.readouterr().out
-    assert "[network] hidden_width = 20: the equation describes wide networks" in said
-    assert "[network] width" not in said
-    assert re.search(r"the training would take \d+ d .*use a shorter \[time\] end", said)
+    printed = capsys.readouterr().out
+    assert "[network] hidden_width = 20: the equation describes wide networks" in printed
+    assert "[network] width" not in printed
+    assert re.search(r"the training would take \d+ d .*use a shorter \[time\] end", printed)
 
 
-def test_check_of_a_run_file_that_is_not_valid_imports_nothing_slow(small):
+def test_check_refuses_before_slow_imports(small):
     (small / "small.toml").write_text(RUN.replace("width = 500,", "width = 500, hidden_width = 20,"))
     answer = run_code(
         "import sys; from freqbias.compare.commands import app; from freqbias.runtime.commandline import invoke\n"
@@ -165,14 +166,14 @@ def test_check_of_a_run_file_that_is_not_valid_imports_nothing_slow(small):
     assert "hidden_width = 20" in answer.stdout and answer.stdout.strip().endswith("[]"), answer.stderr
 
 
-def test_check_refuses_what_a_stage_would(small):
+def test_check_refuses_like_the_stage(small):
     (small / "small.toml").write_text(RUN.replace("pde = {", 'pde = { operator = "local",'))
     with pytest.raises(ValueError, match="local") as caught:
         freqbias("check", "small.toml")
     assert caught.value.exit_code == 2
 
 
-def test_quiet_says_nothing(small, capsys):
+def test_quiet_prints_nothing(small, capsys):
     assert freqbias("mesh", "small.toml", "-q") == 0
     assert capsys.readouterr() == ("", "")
     assert freqbias("mesh", "small.toml", "--resume") == 0
@@ -181,15 +182,15 @@ def test_quiet_says_nothing(small, capsys):
 
 def test_doctor_tries_everything(capsys):
     assert freqbias("doctor") == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for line in ("dolfinx", "torch", "MPI", "C compiler", "NUFFT", "memory", "threads"):
-        assert re.search(rf"^ok +{line} ", said, re.MULTILINE), line
-    assert "The main job can run" in said
+        assert re.search(rf"^ok +{line} ", printed, re.MULTILINE), line
+    assert "`freqbias run` can work here" in printed
 
 
-def test_doctor_names_what_is_missing_and_the_remedy(monkeypatch, capsys):
+def test_doctor_names_missing_and_remedy(monkeypatch, capsys):
     missing = doctor.package("no_such_package", "install it")
     assert missing.state == "missing" and "no_such_package" in missing.what and missing.remedy == "install it"
     monkeypatch.setattr(doctor, "_examine", lambda: [missing])
     assert freqbias("doctor") == 2
-    assert "install it" in (said := capsys.readouterr().out) and "cannot run" in said
+    assert "install it" in (printed := capsys.readouterr().out) and "cannot work here" in printed

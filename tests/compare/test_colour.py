@@ -1,4 +1,4 @@
-"""A colour image, partly held out and with noise, from its file to the comparison."""
+"""A colour image with noise and held-out samples, from its file to the comparison."""
 
 import numpy as np
 from PIL import Image
@@ -15,7 +15,7 @@ pde = { tolerance = 1e-2 }
 """
 
 
-def test_each_colour_is_a_channel_and_what_is_held_out_is_measured(tmp_path):
+def test_colour_image_with_held_out_samples(tmp_path):
     x, y = np.meshgrid(np.linspace(-1, 1, 12), np.linspace(-1, 1, 10))
     image = 128 + 100 * np.stack([np.sin(2 * x), np.cos(3 * y), x * y], axis=-1)
     Image.fromarray(image.astype(np.uint8)).save(tmp_path / "image.png")
@@ -29,5 +29,5 @@ def test_each_colour_is_a_channel_and_what_is_held_out_is_measured(tmp_path):
     metrics = np.genfromtxt(out / "compare" / "metrics.csv", delimiter=",", names=True)
     np.testing.assert_allclose(metrics["loss_held_out"], history.held_out_loss, rtol=1e-12)
     assert metrics["loss_held_out"][-1] < 0.6 * metrics["loss_held_out"][0]
-    assert metrics["error_over_initial"].max() < 0.05  # of 4000 neurons; 0.005 of 40,000
+    assert metrics["error_over_initial"].max() < 0.05  # for 4000 neurons; 0.005 for 40,000
     assert metrics["mesh"].max() < 2e-3

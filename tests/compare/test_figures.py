@@ -1,4 +1,4 @@
-"""Figure 4: legible, one scale for what is compared, provenance in the files."""
+"""Figure 4 and the figure of causes: legible text, common scales, provenance in the files."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -11,8 +11,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from freqbias.compare import compare, draw_causes, draw_comparison
-from freqbias.compare.comparison import panel_times
-from freqbias.compare.style import STYLE
+from freqbias.compare.style import STYLE, panel_times
 from freqbias.numerics import Scattered, transform
 from freqbias.problem import ErrorHistory, Samples
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
@@ -39,7 +38,7 @@ def drawn(request):
 
 
 def texts(figure):
-    """All text that is drawn, with its box on the page. Ticks outside the limits keep labels that are not drawn."""
+    """All drawn text with its box on the page. The labels of ticks outside the limits are not drawn."""
     axes = [axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)]
     of_ticks = {text for axis in axes for text in axis.findobj(Text)} - {
         text for axis in axes for text in (axis.label, axis.offsetText)
@@ -58,7 +57,7 @@ def texts(figure):
     return [(text, text.get_window_extent(renderer)) for text in shown]
 
 
-def test_no_text_overlaps_another_or_leaves_the_page(drawn):
+def test_text_is_legible(drawn):
     _, figure = drawn
     found = texts(figure)
     assert len(found) > 20
@@ -69,7 +68,7 @@ def test_no_text_overlaps_another_or_leaves_the_page(drawn):
         assert not a.overlaps(b), (one, two)
 
 
-def test_what_is_compared_has_one_scale(drawn):
+def test_one_scale_for_all_panels(drawn):
     record, figure = drawn
     if record.frequency.shape[1] == 1:
         upper, lower = np.array(figure.axes).reshape(2, -1)
@@ -97,7 +96,7 @@ def test_labels_have_units(drawn):
     assert ("cycles/m" if record.frequency.shape[1] == 2 else "cycles/unit length") in label and "Nyquist" in label
 
 
-def test_the_network_is_named_by_its_layers():
+def test_network_label_has_its_layers():
     problem = problem_1d()
     spectrum, history = fabricated(problem)
     history = replace(history, attributes={"width": 4000, "depth": 3})
@@ -111,7 +110,7 @@ def test_the_network_is_named_by_its_layers():
     assert handles.x0 >= 0 and handles.x1 <= figure.bbox.x1
 
 
-def test_curves_pass_through_the_nodes_and_stay_within_the_signal():
+def test_curves_pass_through_the_nodes():
     record = compare(*fabricated(problem_1d()), problem_1d())
     figure = draw_comparison(record)
     xi, magnitude = figure.axes[0].lines[0].get_data()
@@ -120,7 +119,7 @@ def test_curves_pass_through_the_nodes_and_stay_within_the_signal():
     assert 10 < figure.axes[0].get_xlim()[1] < record.limit[0]
 
 
-def test_files_carry_their_provenance(tmp_path):
+def test_provenance_in_figure_files(tmp_path):
     draw_comparison(comparison(problem_1d()), tmp_path / "f.png", tmp_path / "f.pdf")
     with Image.open(tmp_path / "f.png") as image:
         assert image.info["Title"] == "run" and image.info["Software"].startswith("freqbias ")
@@ -134,7 +133,7 @@ def test_panel_times_follow_the_loss():
     assert panel_times(np.array([1.0, 1.0])) == [0, 1]
 
 
-def test_a_network_without_error_is_drawn():
+def test_zero_error_is_drawn():
     problem = problem_1d()
     spectrum, history = fabricated(problem)
     error = history.error.copy()
@@ -144,8 +143,8 @@ def test_a_network_without_error_is_drawn():
     assert sum(title.endswith("no error left") for title in titles) == 1
 
 
-def test_no_line_crosses_a_hole_of_the_mesh():
-    """A mesh of an annulus in one dimension is two intervals."""
+def test_lines_break_at_mesh_gaps():
+    """The mesh of an annulus in one dimension consists of two intervals."""
     problem = problem_1d()
     spectrum, history = fabricated(problem)
     middle = spectrum.frequency[spectrum.cells, 0].mean(axis=1)
@@ -159,7 +158,7 @@ def test_no_line_crosses_a_hole_of_the_mesh():
         assert xi[gap - 1] == pytest.approx(-hole) and xi[gap + 1] == pytest.approx(hole)
 
 
-def test_kernels_are_marked_on_the_curves():
+def test_kernel_markers_on_curves():
     record = comparison(problem_1d(), kernels=True)
     figure = draw_comparison(record)
     words = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -170,14 +169,14 @@ def test_kernels_are_marked_on_the_curves():
     assert all(line.get_linestyle() == "None" and line.get_marker() in "o^" for line in figure.axes[0].lines[2:])
 
 
-def test_the_split_shows_the_whole_and_every_cause_over_time(tmp_path):
+def test_causes_figure(tmp_path):
     record = comparison(problem_1d(times=(0.0, 0.5, 2.5, 70.0)), kernels=True)
     figure = draw_causes(record, tmp_path / "split.png")
     with matplotlib.style.context(STYLE):
         FigureCanvasAgg(figure).draw()
     (panel,) = figure.axes
     assert panel.get_xscale() == panel.get_yscale() == "log"
-    for line, name in zip(panel.lines, ["error_over_initial", *record.split], strict=True):
+    for line, name in zip(panel.lines, ["error_over_initial", *record.causes], strict=True):
         np.testing.assert_array_equal(line.get_xydata(), np.stack([record.time, record.metrics[name]], axis=1)[1:])
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert words == ["the whole distance", "feature learning", "step size", "finite width", "mesh"]
@@ -188,8 +187,8 @@ def test_the_split_shows_the_whole_and_every_cause_over_time(tmp_path):
         draw_causes(comparison(problem_1d()))
 
 
-def test_tall_maps_fit_on_a_page_and_show_signal_alone():
-    """Two waves along xi_2 at 300 random places, which leave a tenth of them at every frequency."""
+def test_tall_maps_fit_on_a_page():
+    """Two waves at 300 random positions, whose leakage is a tenth of the signal."""
     problem = problem_2d()
     x = np.random.default_rng(0).uniform(-0.5, 0.5, (300, 2))
     values = np.cos(2 * np.pi * 4 * x[:, 1])[None] + np.cos(2 * np.pi * (2 * x[:, 0] + 2 * x[:, 1]))[None]

@@ -1,4 +1,4 @@
-"""Frequency learning rates: at an instant, their mean over a window, fitted, and in theory."""
+"""Estimators of the frequency learning rate: instant, mean, fitted, and from theory."""
 
 from math import comb, factorial
 
@@ -11,8 +11,8 @@ from freqbias.problem import Network, Problem, Uniform
 from tests.compare.build import problem_2d
 
 
-def test_the_rate_of_an_exponential_is_its_rate_and_channels_count_together():
-    """Two channels of one frequency that decay alike, in other phases; another frequency with other weights."""
+def test_mean_rate_of_exponentials():
+    """Channels of one frequency decay alike with different phases; another frequency has other amplitudes."""
     time = np.array([0.5, 1.0, 3.0])
     kappa = np.array([0.2, 1.5])
     start = np.array([[3.0, 0.01j], [4.0j, 0.0]])  # (channel, node)
@@ -20,7 +20,7 @@ def test_the_rate_of_an_exponential_is_its_rate_and_channels_count_together():
     np.testing.assert_allclose(mean_rate(time, error, floor=1e-4), kappa, rtol=1e-13)
 
 
-def test_it_is_undefined_below_the_floor_and_where_nothing_is_left():
+def test_mean_rate_undefined_below_floor():
     error = np.array([[[1.0, 0.009, 0.5, 0.0]], [[0.5, 0.001, 0.0, 0.0]]])
     rate = mean_rate(np.array([0.0, 2.0]), error, floor=0.01)
     assert rate[0] == pytest.approx(np.log(2) / 2) and np.isnan(rate[1:]).all()
@@ -29,12 +29,12 @@ def test_it_is_undefined_below_the_floor_and_where_nothing_is_left():
 
 
 def exponentials(time, kappa, channels=2):
-    """Spectra (T, C, n) that decay at these rates, each channel with a phase of its own that turns."""
+    """Spectra (T, C, n) that decay at these rates, with a phase that turns differently in each channel."""
     weights = np.arange(1, channels + 1)[:, None] * np.exp(1j * time[:, None, None] * np.arange(channels)[:, None])
     return weights * np.exp(-kappa * time[:, None])[:, None, :]
 
 
-def test_the_instant_rate_is_exact_for_exponentials_and_of_second_order_at_the_midpoints():
+def test_instant_rate_order():
     time, kappa = np.array([0.0, 0.5, 0.7, 2.0]), np.array([0.2, 1.5])
     np.testing.assert_allclose(
         instant_rate(time, exponentials(time, kappa), floor=0), np.tile(kappa, (3, 1)), rtol=1e-12
@@ -48,13 +48,13 @@ def test_the_instant_rate_is_exact_for_exponentials_and_of_second_order_at_the_m
     assert 3.9 < errors[0] / errors[1] < 4.1
 
 
-def test_the_instant_rate_is_undefined_from_where_the_error_falls_below_the_floor():
+def test_instant_rate_undefined_below_floor():
     time = np.arange(4.0)
     rate = instant_rate(time, np.array([1.0, 0.1, 0.01, 0.001])[:, None, None], floor=0.05)[:, 0]
     np.testing.assert_allclose(rate, [np.log(10), np.log(10), np.nan], rtol=1e-12)
 
 
-def test_a_fit_to_exponentials_has_their_rates_and_no_uncertainty_until_the_noise():
+def test_fit_stops_at_the_noise():
     time, kappa = np.linspace(1, 3, 9), np.array([0.3, 2.0])
     error = exponentials(time, kappa)
     error[6:] += 1.0  # from where on something else is left
@@ -68,7 +68,7 @@ def test_a_fit_to_exponentials_has_their_rates_and_no_uncertainty_until_the_nois
     assert (np.abs(rate - kappa) > 0.1).all() and (standard_error > 0.1).all()
 
 
-def test_a_fit_is_undefined_below_the_floor_and_with_fewer_than_three_times():
+def test_fit_undefined_cases():
     time = np.arange(4.0)
     error = np.array([[1.0, 0.4, 1.0], [0.5, 0.2, 0.5], [0.25, 0.1, 0.05], [0.125, 0.05, 0.9]])[:, None, :]
     rate, standard_error = fitted_rate(time, error, floor=0.45, noise=0.02)
@@ -79,18 +79,18 @@ def test_a_fit_is_undefined_below_the_floor_and_with_fewer_than_three_times():
 
 
 @pytest.mark.parametrize(
-    ("relative", "noise", "said"),
+    ("relative", "noise", "bound"),
     [(0.05, 0.0, 0.0), (0.0, 2e-3, 2e-3), (0.0, 1e-4, 1e-3), (0.05, 2e-3, 2e-3)],
-    ids=["relative", "noise", "noise of which a bound is known", "both"],
+    ids=["relative", "noise", "only a bound of the noise known", "both"],
 )
-def test_the_standard_error_covers_as_it_should(relative, noise, said):
+def test_standard_error_coverage(relative, noise, bound):
     """Errors of known size, down to |v| = exp(-5.6): (rate - kappa) / standard error is Student's t of K - 2 degrees,
     so that 95 % lie within its quantile (of both together: nearly), and the rates scatter as it says."""
     rng, time, kappa, count = np.random.default_rng(0), np.linspace(0, 8, 9), 0.7, 20_000
     normal = rng.normal(size=(3, len(time), count))
     error = np.exp(-kappa * time[:, None] + relative * normal[0]) + noise * (normal[1] + 1j * normal[2])
-    rate, standard_error = fitted_rate(time, error[:, None, :], floor=0, noise=said)
-    seen = np.logical_and.accumulate(np.abs(error) > 3 * said, axis=0).sum(axis=0)
+    rate, standard_error = fitted_rate(time, error[:, None, :], floor=0, noise=bound)
+    seen = np.logical_and.accumulate(np.abs(error) > 3 * bound, axis=0).sum(axis=0)
     within = np.abs(rate - kappa) <= student.ppf(0.975, seen - 2) * standard_error
     assert (0.9 if relative and noise else 0.94) < within.mean() < 0.97
     assert rate.mean() == pytest.approx(kappa, rel=1e-2)
@@ -100,7 +100,7 @@ def test_the_standard_error_covers_as_it_should(relative, noise, said):
         assert rate.std() == pytest.approx(relative / np.sqrt(spread), rel=0.02)
 
 
-def test_a_window_has_its_ends_to_within_rounding():
+def test_window_ends_to_rounding():
     time = np.linspace(0, 1, 11)
     np.testing.assert_array_equal(time[window(time, 0.3, 0.7)], time[3:8])
     np.testing.assert_array_equal(time[window(time)], time)
@@ -109,7 +109,7 @@ def test_a_window_has_its_ends_to_within_rounding():
     np.testing.assert_array_equal(decades[window(decades, 1e-7, 1e3 * (1 - 1e-12))], decades[2:])
 
 
-def test_theory_is_the_damping_over_the_volume():
+def test_theory_is_damping_over_volume():
     """rho_w = 1 / (2 R)^2 on a box, over 0.5 x 2; two deep layers of sine: between rho_w g_1 and all of it."""
     samples = problem_2d(extent=(0.5, 3.0)).samples
     xi = np.array([[0.0, 0.0], [3.9, -3.9], [4.1, 0.0]])

@@ -1,4 +1,4 @@
-"""The stage `kappa`: what it measures, from which results, and what it refuses."""
+"""The stage `kappa`: its measurements, their sources, and its refusals."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from freqbias.compare import compare
-from freqbias.compare.kappa import FLOOR, kappa_of
+from freqbias.compare.kappa import FLOOR, comparison_rates
 from freqbias.compare.stages import Options, run_kappa
 from freqbias.errors import InputError, UsageError
 from freqbias.problem import build, parse, stage_keys
@@ -27,7 +27,7 @@ RUN = parse(TABLES)
 
 @pytest.fixture
 def store(tmp_path):
-    """A result folder with a finished pde alone."""
+    """A result folder in which only pde is finished."""
     store = Store(tmp_path / "out")
     spectrum, _ = fabricated(build(RUN), cells=(32,))
     put(store, "pde", "spectrum.nc", replace(spectrum, attributes={"tolerance": 1e-3}))
@@ -46,7 +46,7 @@ def kappa_stage(store, *, resume=False, overwrite=False, **how):
     run_kappa(RUN, build(RUN), store, resume=resume, overwrite=overwrite, options=options, **how)
 
 
-def test_the_stage_measures_what_is_finished(store):
+def test_stage_measures_finished_results(store):
     kappa_stage(store, bands=4, start=1.0)
     names = {path.name for path in (store.root / "kappa").iterdir()}
     assert {"kappa.nc", "kappa.csv", "bands.csv", "kappa.png", "kappa.pdf", "manifest.json"} <= names
@@ -73,7 +73,7 @@ def test_the_stage_measures_what_is_finished(store):
         assert (table[f"{name}_standard_error"] < 1e-6).all()
 
 
-def test_own_errors_at_times_of_their_own(store, tmp_path):
+def test_own_errors_at_other_times(store, tmp_path):
     problem = build(RUN)
     _, history = fabricated(problem, cells=(32,))
     own = decaying(problem, replace(history, time=np.array([0.0, 1.0, 1.5, 5.0])), 0.15)
@@ -85,8 +85,8 @@ def test_own_errors_at_times_of_their_own(store, tmp_path):
             np.testing.assert_allclose(data[f"kappa_{name}"].dropna("node"), rate, rtol=1e-9)
 
 
-def test_errors_that_begin_late_have_the_floor_of_the_start(store, tmp_path):
-    """Of |v(0)|, however little of it is left at their first time."""
+def test_floor_is_that_of_the_start(store, tmp_path):
+    """The floor is relative to |v(0)|, even if the errors begin later, when little is left."""
     problem = build(RUN)
     spectrum, history = fabricated(problem, cells=(32,), decay=1.0)
     put(store, "pde", "spectrum.nc", replace(spectrum, attributes={"tolerance": 1e-3}), overwrite=True)
@@ -99,7 +99,7 @@ def test_errors_that_begin_late_have_the_floor_of_the_start(store, tmp_path):
     kappa_stage(store, error_file=tmp_path / "late.nc", overwrite=True)
     with xr.open_dataset(store.root / "kappa" / "kappa.nc") as data:
         xr.testing.assert_equal(data.drop_attrs(deep=False), expected)
-    rates = kappa_of(compare(spectrum, late, problem), problem)
+    rates = comparison_rates(compare(spectrum, late, problem), problem)
     start = np.abs(spectrum.error[:2, 0])
     shown = start[1] >= FLOOR * start[0].max()
     assert (shown != (start[1] >= FLOOR * start[1].max())).any()
@@ -123,7 +123,7 @@ def test_errors_that_begin_late_have_the_floor_of_the_start(store, tmp_path):
         ({"directions": 4}, "--directions 4: in 1 dimension.*leave it out"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_before_anything_is_written(store, how, message):
+def test_bad_options_are_refused(store, how, message):
     with pytest.raises(InputError, match=message):
         kappa_stage(store, **how)
     assert not list(store.root.glob("kappa*"))

@@ -1,4 +1,4 @@
-"""The L2 projection onto the mesh: exact on the elements' polynomials, of order p + 1 against the exact transform."""
+"""The L2 projection onto the mesh: exact for the elements' polynomials, of order p + 1 for the transform of samples."""
 
 from types import SimpleNamespace
 
@@ -22,13 +22,13 @@ def on_mesh(half_width, cells, degree, **how):
 
 
 def bend(nodes):
-    """Cells that are curved, and stay within the square."""
+    """Curved cells in the same square."""
     x, y = nodes.T
     return np.stack([x + 0.1 * np.sin(np.pi * x) * np.cos(y), y + 0.2 * (1 - y**2) * x], axis=1)
 
 
 def distance(mesh, values, error, sites):
-    """||v_h - v|| and ||v|| with points much finer than the projection's."""
+    """||v_h - v|| and ||v||, by a quadrature much finer than the projection's."""
     fine = Quadrature(mesh.frequency, mesh.cells, mesh.cell_type, mesh.degree, extra=12)
     squares = np.zeros(2)
     for block in fine.blocks:
@@ -49,8 +49,8 @@ MESHES = {
 
 
 @pytest.mark.parametrize(("cells", "degree", "how"), MESHES.values(), ids=MESHES)
-def test_what_is_in_the_space_stays_as_it_is(cells, degree, how):
-    """M c = b for the integrals b of an element of the space, whose integrals are found without M's own product."""
+def test_elements_of_the_space_unchanged(cells, degree, how):
+    """M c = b, where b are the integrals of an element of the space, computed without `MassMatrix.apply`."""
     mesh = on_mesh(1.0, cells, degree, **how)
     rng = np.random.default_rng(0)
     values = rng.normal(size=(2, len(mesh.frequency)))
@@ -80,8 +80,8 @@ def test_what_is_in_the_space_stays_as_it_is(cells, degree, how):
     ],
     ids=["1d, p1", "1d, p4", "1d, scattered", "2d, p3", "2d, curved", "3d, p2"],
 )
-def test_its_error_is_of_order_p_plus_1_and_below_that_of_interpolation(sites, coarse, fine, degree, how):
-    """And by Pythagoras ||v||^2 = ||v_h||^2 + ||v - v_h||^2, which is Parseval's for what the mesh leaves out."""
+def test_l2_error_order_and_pythagoras(sites, coarse, fine, degree, how):
+    """The error is also smaller than that of interpolation, and ||v||^2 = ||v_h||^2 + ||v - v_h||^2 (Pythagoras)."""
     rng = np.random.default_rng(1)
     error, errors = rng.normal(size=sites.size), []
     half_width = {1: 4.0, 2: 1.0 if how else 2.0, 3: 0.8}[sites.dimension]
@@ -98,7 +98,7 @@ def test_its_error_is_of_order_p_plus_1_and_below_that_of_interpolation(sites, c
 
 
 def test_parseval_over_the_nyquist_box():
-    """integral over the box of |v|^2 = mean_j u_j^2 / prod extent, channels and times one by one."""
+    """integral over the box of |v|^2 = mean_j u_j^2 / prod extent, for each channel and time."""
     grid = Grid((16, 12), (1.0, 1.0))
     error = np.random.default_rng(0).normal(size=(2, 3, grid.size))
     mesh = on_mesh(8.0, (16, 16), 6)
@@ -108,22 +108,24 @@ def test_parseval_over_the_nyquist_box():
     np.testing.assert_allclose(norm**2, np.mean(error**2, axis=-1) / grid.volume, rtol=1e-4)
 
 
-def test_projections_in_small_batches_are_the_same(monkeypatch):
+def test_small_batches_give_the_same(monkeypatch):
     grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, warp=bend)
     error = np.random.default_rng(0).normal(size=(5, grid.size))
     whole = l2_project(error, grid, mesh)
-    monkeypatch.setattr("freqbias.compare.spectra.l2_projection._ENTRIES", 1000)  # two rows
+    monkeypatch.setattr("freqbias.compare.spectra.l2_projection.MAX_ENTRIES", 1000)  # two rows
     np.testing.assert_allclose(l2_project(error, grid, mesh), whole, rtol=0, atol=1e-12 * np.abs(whole).max())
 
 
-def test_what_does_not_converge_is_no_projection(monkeypatch):
+def test_missing_convergence_is_an_error(monkeypatch):
     grid, mesh = Grid((8, 9), (1.0, 1.0)), on_mesh(1.0, (3, 3), 2, warp=bend)
-    monkeypatch.setattr("freqbias.compare.spectra.l2_projection.MOST_PRODUCTS", 3)
-    with pytest.raises(ComputationError, match=r"3 products.*better mesh, or interpolation"):
+    monkeypatch.setattr("freqbias.compare.spectra.l2_projection.MAX_ITERATIONS", 3)
+    with pytest.raises(
+        ComputationError, match=r"3 iterations.*better mesh, or .compare. projection = \"interpolation\""
+    ):
         l2_project(np.ones(grid.size), grid, mesh)
 
 
-def test_two_ranks_share_the_cells_and_find_what_one_finds():
+def test_two_ranks_agree_with_one():
     code = """
         import numpy as np
         from freqbias.compare.spectra.l2_projection import MassMatrix, l2_project

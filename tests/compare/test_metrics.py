@@ -1,4 +1,4 @@
-"""Projection and metrics on records whose distance is known."""
+"""Projection and metrics of records at a known distance."""
 
 import csv
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from freqbias.compare import compare, project
-from freqbias.compare.comparison import common_times, is_cause, title
+from freqbias.compare.comparison import cause_title, common_times, is_cause
 from freqbias.compare.comparison.causes import causes
 from freqbias.errors import InputError
 from freqbias.numerics import Grid, transform
@@ -16,7 +16,7 @@ from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 
 
 @pytest.mark.parametrize("grid", [Grid((33,), (2.5,)), Grid((8, 7), (1.0, 0.4))], ids=str)
-def test_projection_is_the_transform_of_the_definition(grid):
+def test_projection_is_the_transform(grid):
     rng = np.random.default_rng(3)
     error, frequency = rng.normal(size=(3, 2, grid.size)), rng.normal(size=(40, grid.dimension)) * grid.nyquist
     np.testing.assert_allclose(
@@ -24,7 +24,7 @@ def test_projection_is_the_transform_of_the_definition(grid):
     )
 
 
-def test_projection_in_small_batches_is_the_same(monkeypatch):
+def test_small_batches_give_the_same(monkeypatch):
     grid, rng = Grid((16,), (1.0,)), np.random.default_rng(4)
     error, frequency = rng.normal(size=(7, 16)), rng.normal(size=(30, 1))
     whole = project(error, grid, frequency)
@@ -40,26 +40,26 @@ def test_equal_errors_have_no_distance(problem):
 
 
 @pytest.mark.parametrize("projection", ["interpolation", "l2"])
-def test_equal_errors_have_no_distance_on_a_coarse_mesh(projection):
-    """The data operator's v is projected as the network's is. Were it left at its values at the nodes, it would not be
-    near; that of the local operator is of the mesh already."""
+def test_equal_errors_on_a_coarse_mesh(projection):
+    """The data operator's v is projected like the network's: its nodal values would be far from the projection. The
+    local operator's v is on the mesh already."""
     problem = problem_1d(window=None)
     spectrum, history = fabricated(problem, cells=(24,), degree=2)
 
-    def distance(**facts):
-        known = replace(spectrum, **facts)
-        return compare(known, history, problem, projection=projection).metrics["error_over_initial"]
+    def distance(**fields):
+        changed = replace(spectrum, **fields)
+        return compare(changed, history, problem, projection=projection).metrics["error_over_initial"]
 
     assert distance(attributes={"operator": "data"}, sample_error=history.error).max() < 1e-11
     assert (distance(attributes={"operator": "local"})[0] > 0.1) == (projection == "l2")
 
 
-def test_errors_that_the_l2_projection_needs_are_asked_for():
+def test_l2_needs_sample_errors():
     problem = problem_1d()
     spectrum, history = fabricated(problem)
-    known = replace(spectrum, attributes={"operator": "data"})
+    incomplete = replace(spectrum, attributes={"operator": "data"})
     with pytest.raises(InputError, match=r"no sample_error.*freqbias pde RUN.toml --overwrite"):
-        compare(known, history, problem, projection="l2")
+        compare(incomplete, history, problem, projection="l2")
 
 
 @pytest.mark.parametrize("problem", [problem_1d(), problem_2d(channels=2)], ids=["1d", "2d, two channels"])
@@ -82,7 +82,7 @@ def test_loss_by_parseval_over_the_nyquist_box(problem):
     np.testing.assert_allclose(compare(spectrum, history, problem).metrics["loss_pde"], history.loss, rtol=1e-6)
 
 
-def test_frequencies_beyond_nyquist_do_not_count():
+def test_frequencies_beyond_nyquist_ignored():
     problem = problem_1d()
     nyquist = float(problem.grid.nyquist[0])
     inner = compare(*fabricated(problem, half_width=nyquist, cells=(96,)), problem).metrics
@@ -106,13 +106,16 @@ def test_only_common_times_are_compared():
         compare(spectrum, replace(history, time=history.time + 0.01), problem)
 
 
-def test_times_count_as_common_by_their_own_size_and_once():
-    ours, theirs = np.array([0.0, 1e-6, 1.0, 1e4]), np.array([1e-9, 1e-6 * (1 + 1e-10), 1 - 1e-10, 1 + 1e-11, 1e4 + 1])
-    assert [found.tolist() for found in common_times(ours, theirs)] == [[1, 2], [1, 3]]
-    assert [found.tolist() for found in common_times(theirs, ours)] == [[1, 3], [1, 2]]
+def test_common_times_relative_tolerance():
+    pde_time, nn_time = (
+        np.array([0.0, 1e-6, 1.0, 1e4]),
+        np.array([1e-9, 1e-6 * (1 + 1e-10), 1 - 1e-10, 1 + 1e-11, 1e4 + 1]),
+    )
+    assert [found.tolist() for found in common_times(pde_time, nn_time)] == [[1, 2], [1, 3]]
+    assert [found.tolist() for found in common_times(nn_time, pde_time)] == [[1, 3], [1, 2]]
 
 
-def test_a_network_without_error_has_no_relative_one():
+def test_relative_error_of_zero_is_nan():
     problem = problem_1d()
     spectrum, history = fabricated(problem)
     error = history.error.copy()
@@ -125,18 +128,25 @@ def test_a_network_without_error_has_no_relative_one():
 
 
 @pytest.mark.parametrize(("width", "kept"), [(np.int64(7), 7), ("wide", None), (7.5, None), (np.array([7, 8]), None)])
-def test_where_the_numbers_come_from_stands_in_the_file(tmp_path, width, kept):
+def test_provenance_in_the_file(tmp_path, width, kept):
     problem = replace(problem_2d(), seed=5, name="trial")
     spectrum, history = fabricated(problem)
     spectrum = replace(spectrum, attributes={"operator": "data", "tolerance": 1e-3, "steps": 9})
     compare(spectrum, replace(history, attributes={"width": width}), problem).save(tmp_path / "spectra.nc")
     with xr.open_dataset(tmp_path / "spectra.nc", engine="h5netcdf") as data:
-        said = {key: data.attrs.get(key) for key in ("name", "unit", "seed", "operator", "tolerance", "width")}
-        assert said == {"name": "trial", "unit": "m", "seed": 5, "operator": "data", "tolerance": 1e-3, "width": kept}
+        attributes = {key: data.attrs.get(key) for key in ("name", "unit", "seed", "operator", "tolerance", "width")}
+        assert attributes == {
+            "name": "trial",
+            "unit": "m",
+            "seed": 5,
+            "operator": "data",
+            "tolerance": 1e-3,
+            "width": kept,
+        }
         assert data.attrs["freqbias"]
 
 
-def test_samples_in_any_order_give_the_same_metrics():
+def test_sample_order_does_not_matter():
     problem = problem_2d()
     spectrum, history = fabricated(problem)
     history = replace(history, error=history.error * 1.05)
@@ -150,7 +160,7 @@ def test_samples_in_any_order_give_the_same_metrics():
         np.testing.assert_array_equal(found[name], values)
 
 
-def test_other_positions_are_refused_with_the_first_mismatch():
+def test_other_positions_are_refused():
     problem = problem_1d()
     spectrum, history = fabricated(problem)
     shifted = history.position.copy()
@@ -173,13 +183,13 @@ def test_other_channels_are_refused():
         compare(spectrum, replace(history, error=np.repeat(history.error, 2, axis=1)), problem_1d())
 
 
-def test_a_stored_loss_is_taken_as_it_is():
+def test_stored_loss_is_used():
     spectrum, history = fabricated(problem_1d())
     metrics = compare(replace(spectrum, loss=np.array([4.0, 3.0, 2.0, 1.0])), history, problem_1d()).metrics
     np.testing.assert_array_equal(metrics["loss_pde"], [4, 3, 2, 1])
 
 
-def test_files_hold_what_the_record_holds(tmp_path):
+def test_files_hold_the_record(tmp_path):
     problem = problem_2d(channels=2)
     comparison = compare(*fabricated(problem), problem)
     comparison.save(tmp_path / "spectra.nc")
@@ -195,8 +205,8 @@ def test_files_hold_what_the_record_holds(tmp_path):
     assert [float(row["loss_nn"]) for row in rows] == list(comparison.metrics["loss_nn"])
 
 
-def test_the_distance_is_split_by_predictions(tmp_path):
-    """The network's error is 1.5 times the finite elements', and the predictions' 1.01, 1.1 and 1.2 times."""
+def test_predictions_split_the_distance(tmp_path):
+    """The network's error is 1.5 times that of the finite elements, the predictions' 1.01, 1.1 and 1.2 times."""
     problem = problem_2d(channels=2)
     spectrum, history = fabricated(problem, decay=0.3)
     order = np.random.default_rng(0).permutation(len(history.position))
@@ -210,7 +220,7 @@ def test_the_distance_is_split_by_predictions(tmp_path):
     expected = {"feature_learning": 0.3, "step_size": 0.1, "finite_width": 0.09, "mesh": 0.01}
     for name, share in expected.items():
         np.testing.assert_allclose(comparison.metrics[name], share * fading, rtol=0, atol=1e-12)
-    assert list(comparison.metrics)[-4:] == list(expected) == list(comparison.split)
+    assert list(comparison.metrics)[-4:] == list(expected) == list(comparison.causes)
     np.testing.assert_allclose(comparison.predictions["empirical"], 1.1 * comparison.pde, rtol=0, atol=1e-12)
     comparison.save(tmp_path / "spectra.nc")
     with xr.open_dataset(tmp_path / "spectra.nc", engine="h5netcdf") as saved:
@@ -221,7 +231,7 @@ def test_the_distance_is_split_by_predictions(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("there", "settings", "expected"),
+    ("available", "settings", "expected"),
     [
         ({"infinite-width", "empirical", "empirical-steps", "infinite-width-steps"}, {},
          ["feature_learning", "step_size", "finite_width", "mesh"]),
@@ -234,10 +244,10 @@ def test_the_distance_is_split_by_predictions(tmp_path):
         (set(), {}, []),
     ],
 )  # fmt: skip
-def test_causes_lead_from_the_network_to_the_finite_elements(there, settings, expected):
-    split = causes(there, **{"dynamics": "flow", "operator": "data"} | settings)
+def test_causes_form_a_chain(available, settings, expected):
+    split = causes(available, **{"dynamics": "flow", "operator": "data"} | settings)
     assert list(split) == expected
     path = ["network", *(end for _, end in split.values())]
     assert [start for start, _ in split.values()] == path[:-1] and (not split or path[-1] == "pde")
-    assert all(is_cause(name) and title(name).replace(" ", "_").replace("local_", "") == name for name in split)
+    assert all(is_cause(name) and cause_title(name).replace(" ", "_").replace("local_", "") == name for name in split)
     assert not any(map(is_cause, ["time", "loss_nn", "error_over_initial", "norm_pde"]))

@@ -11,7 +11,7 @@ from tests.compare.build import CELL, box_mesh
 
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize(("cells", "degree"), [((5,), 1), ((3,), 6), ((2, 3), 2), ((3, 2), 6), ((1, 2, 2), 3)])
-def test_products_of_powers_up_to_the_degree_are_exact(cells, degree, flip):
+def test_norm_of_monomials_is_exact(cells, degree, flip):
     """integral over [-1.5, 1.5]^d of prod_i xi_i^(2p) = (2 * 1.5^(2p + 1) / (2p + 1))^d."""
     nodes, connectivity = box_mesh(1.5, cells, degree, flip=flip)
     norm = MassNorm(nodes, connectivity, CELL[len(cells)], degree)
@@ -22,7 +22,7 @@ def test_products_of_powers_up_to_the_degree_are_exact(cells, degree, flip):
 @pytest.mark.parametrize("flip", [False, True])
 @given(limit=st.tuples(st.floats(0.05, 3.0), st.floats(0.05, 3.0)))
 @settings(max_examples=25, deadline=None)
-def test_the_box_cuts_straight_cells_exactly(limit, flip):
+def test_box_cuts_straight_cells_exactly(limit, flip):
     """integral of (a + xi_1 + xi_2^2)^2 over |xi_i| <= min(limit_i, 2)."""
     nodes, connectivity = box_mesh(2.0, (3, 4), 2, flip=flip)
     values = 0.7 + nodes[:, 0] + nodes[:, 1] ** 2
@@ -32,14 +32,14 @@ def test_the_box_cuts_straight_cells_exactly(limit, flip):
     assert norm(values) ** 2 == pytest.approx(4 * b * c * mean, rel=1e-11)
 
 
-def test_norm_of_the_absolute_frequency_cut_at_nyquist():
+def test_norm_of_absolute_frequency():
     """|xi| with its kink on a mesh line is in the space: integral over |xi| <= 1.3 of |xi|^2 = 2 * 1.3^3 / 3."""
     nodes, connectivity = box_mesh(2.0, (8,), 3)
     norm = MassNorm(nodes, connectivity, "interval", 3, limit=np.array([1.3]))
     assert norm(np.abs(nodes[:, 0])) ** 2 == pytest.approx(2 * 1.3**3 / 3, rel=1e-12)
 
 
-def test_slanted_and_curved_cells_count_as_they_are():
+def test_norm_on_curved_cells():
     """The map (x, y) -> (x + y/4, y + x^2/10) has determinant 1 - x/20, and isoparametric P2 cells carry it exactly."""
 
     def warp(nodes):
@@ -54,15 +54,15 @@ def test_slanted_and_curved_cells_count_as_they_are():
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_triangles_with_and_without_a_cut(flip):
-    """Whichever way round their nodes go."""
+def test_norm_on_triangles(flip):
+    """For both orientations of the cells."""
     nodes, connectivity = box_mesh(1.0, (6, 6), 3, cell_type="triangle", flip=flip)
     assert MassNorm(nodes, connectivity, "triangle", 3)(nodes[:, 0] ** 3) ** 2 == pytest.approx(4 / 7, rel=1e-12)
     cut = MassNorm(nodes, connectivity, "triangle", 3, limit=np.array([0.77, 5.0]))
     assert cut(np.ones(len(nodes))) ** 2 == pytest.approx(4 * 0.77, rel=5e-3)  # cut at quadrature points
 
 
-def test_each_row_has_its_own_norm_complex_values_count_by_magnitude():
+def test_norm_of_each_complex_row():
     nodes, connectivity = box_mesh(1.0, (3,), 2)
     values = np.stack([np.ones(len(nodes)), 1j * nodes[:, 0]]).reshape(2, 1, -1)
     np.testing.assert_allclose(MassNorm(nodes, connectivity, "interval", 2)(values), [[np.sqrt(2)], [np.sqrt(2 / 3)]])

@@ -1,4 +1,4 @@
-"""The figures of the paper: legible, from results that are reused, provenance in the files."""
+"""The figures of the paper: legible text, reuse of finished results, provenance in the files."""
 
 import logging
 import re
@@ -14,12 +14,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from freqbias.compare import compare
-from freqbias.compare.commands import app
-from freqbias.compare.comparison import Comparison, draw_comparison
+from freqbias.compare.commands import app, run_files
+from freqbias.compare.comparison import Comparison
 from freqbias.compare.kappa import mean_rate
 from freqbias.compare.kappa.estimators import theory_rate
-from freqbias.compare.paper import PaperRun, figure1, figure2, figure3, figure4, figure5
-from freqbias.compare.paper.making import Job, compute
+from freqbias.compare.paper import PaperRuns, figure1, figure2, figure3, figure4, figure5
+from freqbias.compare.paper.figure_maker import compute
+from freqbias.compare.paper.paper_runs import FigureRun
 from freqbias.compare.spectra import project
 from freqbias.compare.style import STYLE
 from freqbias.errors import InputError, UsageError
@@ -31,8 +32,8 @@ from tests import launch
 from tests.compare.build import fabricated, predicted
 from tests.compare.test_figures import texts
 
-SHELF = app.shipped_run_files()
-DECAY = 0.3  # of the fabricated errors, per time
+RUN_FILES = run_files.shipped_run_files()
+DECAY = 0.3  # rate of the fabricated errors [1/time]
 
 
 def freqbias(*arguments):
@@ -40,7 +41,7 @@ def freqbias(*arguments):
 
 
 def result(run, *, noise=0.02, seed=0):
-    """As if the run had been computed: the same errors on both sides, and noise on the network's."""
+    """A fabricated result: the same errors on both sides, and noise on those of the network."""
     problem = build(run)
     spectrum, history = fabricated(problem)
     rng = np.random.default_rng(seed)
@@ -53,18 +54,18 @@ def result(run, *, noise=0.02, seed=0):
     return SimpleNamespace(run=run, problem=problem, comparison=comparison)
 
 
-def small(job):
-    """The run of a job with few points."""
-    tables = job.run.model_dump(exclude_none=True)
+def small(figure_run):
+    """The run with fewer points."""
+    tables = figure_run.run.model_dump(exclude_none=True)
     if tables["name"].startswith("figure3"):
-        return job.run
-    points = 64 if job.run.data.kind == "waves" and job.run.data.dimension == 1 else 32
+        return figure_run.run
+    points = 64 if figure_run.run.data.kind == "waves" and figure_run.run.data.dimension == 1 else 32
     return parse({**tables, "data": {**tables["data"], "points": points}})
 
 
 def drawn(module, folder):
-    paper_run = PaperRun(SHELF, folder, quick=False)
-    return pictures(module, [result(small(job)) for job in module.jobs(paper_run)])
+    paper_runs = PaperRuns(RUN_FILES, folder, quick=False)
+    return pictures(module, [result(small(figure_run)) for figure_run in module.runs(paper_runs)])
 
 
 def pictures(module, results):
@@ -76,9 +77,9 @@ def pictures(module, results):
 
 
 @pytest.mark.parametrize(
-    "module", [figure1, figure2, figure3, draw_comparison, figure5], ids=lambda module: module.__name__[-7:]
+    "module", [figure1, figure2, figure3, figure4, figure5], ids=lambda module: module.__name__[-7:]
 )
-def test_no_text_overlaps_another_or_leaves_the_page(module, tmp_path):
+def test_text_is_legible(module, tmp_path):
     for name, figure in drawn(module, tmp_path).items():
         assert_legible(name, figure)
 
@@ -93,46 +94,49 @@ def assert_legible(name, figure):
         assert not a.overlaps(b), (name, one, two)
 
 
-def test_a_run_file_taken_from_the_shelf_is_varied_by_section_and_named_for_quick(tmp_path):
-    paper_run = PaperRun(SHELF, tmp_path, quick=False)
-    varied = paper_run.take("figure4", name="other", quick={"width": 10}, network={"sampling": "sobol"})
+def test_run_file_with_changed_keys(tmp_path):
+    paper_runs = PaperRuns(RUN_FILES, tmp_path, quick=False)
+    varied = paper_runs.run_file("figure4", name="other", quick_network={"width": 10}, network={"sampling": "sobol"})
     assert (varied.name, varied.network.width, varied.network.sampling) == ("other", 100_000, "sobol")
-    assert varied.density == paper_run.take("figure4").density
-    narrow = replace(paper_run, quick=True).take("figure4", quick={"width": 10}, network={"sampling": "sobol"})
+    assert varied.density == paper_runs.run_file("figure4").density
+    narrow = replace(paper_runs, quick=True).run_file(
+        "figure4", quick_network={"width": 10}, network={"sampling": "sobol"}
+    )
     assert (narrow.name, narrow.network.width, narrow.network.sampling) == ("figure4-quick", 10, "sobol")
     with pytest.raises(InputError, match="width = 11 is odd"):
-        paper_run.take("figure4", network={"width": 11})
+        paper_runs.run_file("figure4", network={"width": 11})
 
 
-def test_the_figure_4_of_the_shelf_is_that_of_freqbias_run(tmp_path):
-    """So that either finds the other's results."""
-    assert figure4.jobs(PaperRun(SHELF, tmp_path, quick=False))[0].run == PaperRun(SHELF, tmp_path, False).take(
-        "figure4"
-    )
+def test_figure4_shares_results_with_run(tmp_path):
+    """`freqbias figures` and `freqbias run` find each other's results."""
+    paper_runs = PaperRuns(RUN_FILES, tmp_path, quick=False)
+    assert figure4.runs(paper_runs)[0].run == paper_runs.run_file("figure4")
 
 
-def test_a_finished_result_is_used_again(tmp_path, caplog, monkeypatch):
+def test_finished_result_is_reused(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("freqbias"), "propagate", True)
-    paper_run = PaperRun(SHELF, tmp_path, quick=True)
-    job = Job(paper_run.take("figure4", quick={"width": 100}, data={"points": 64}), stages=("ntk",))
+    paper_runs = PaperRuns(RUN_FILES, tmp_path, quick=True)
+    figure_run = FigureRun(
+        paper_runs.run_file("figure4", quick_network={"width": 100}, data={"points": 64}), stages=("ntk",)
+    )
     with StopRequest() as stop, caplog.at_level("INFO", "freqbias"):
-        first = compute(job, paper_run, stop).history("ntk", "infinite-width.nc")
+        first = compute(figure_run, paper_runs, stop).history("ntk", "infinite-width.nc")
         assert "ntk: wrote" in caplog.text and "finished already" not in caplog.text
-        again = compute(job, paper_run, stop).history("ntk", "infinite-width.nc")
-        other = replace(job, run=parse({**job.run.model_dump(exclude_none=True), "seed": 1}))
-        with pytest.raises(UsageError, match=r"seed: 0 -> 1.*remove .*figure4-quick itself"):
-            compute(other, paper_run, stop)
+        again = compute(figure_run, paper_runs, stop).history("ntk", "infinite-width.nc")
+        other = replace(figure_run, run=parse({**figure_run.run.model_dump(exclude_none=True), "seed": 1}))
+        with pytest.raises(UsageError, match=r"seed: 0 -> 1.*remove \S*figure4-quick$"):
+            compute(other, paper_runs, stop)
     assert "ntk: finished already" in caplog.text and (tmp_path / "figure4-quick" / "ntk").is_dir()
     np.testing.assert_array_equal(first.error, again.error)
 
 
-def test_where_one_rank_is_asked_to_stop_all_do(tmp_path):
-    """As by --max-walltime, whose end one rank may meet before another."""
+def test_stop_request_on_one_rank_stops_all(tmp_path):
+    """One rank may reach the end of --max-walltime before another."""
     code = """
         import sys
         from pathlib import Path
-        from freqbias.compare.commands import app
-        from freqbias.compare.paper.making import PaperRun, make
+        from freqbias.compare.commands.run_files import shipped_run_files
+        from freqbias.compare.paper import PaperRuns, make_figures
         from freqbias.runtime import StopRequest, exit_codes, rank, exit_code_of
 
         class OnOneRank(StopRequest):
@@ -141,7 +145,8 @@ def test_where_one_rank_is_asked_to_stop_all_do(tmp_path):
                 return super().requested(comm)
 
         exit_codes.ABORT_TIMEOUT = 1.0
-        sys.exit(exit_code_of(lambda: make([1], PaperRun(app.shipped_run_files(), Path(sys.argv[1]), True), OnOneRank())))
+        paper_runs = PaperRuns(shipped_run_files(), Path(sys.argv[1]), True)
+        sys.exit(exit_code_of(lambda: make_figures([1], paper_runs, OnOneRank())))
     """
     done = launch.run_code(code, tmp_path, ranks=2)
     assert (done.returncode, list(tmp_path.iterdir())) == (75, []), done.stderr
@@ -152,18 +157,18 @@ def test_where_one_rank_is_asked_to_stop_all_do(tmp_path):
     ("refusal", "removal"),
     [("made of other keys: choose another --out, or compute it again with --overwrite", True), ("disk full", False)],
 )
-def test_only_what_is_in_the_way_is_said_to_be_removed(refusal, removal, tmp_path, monkeypatch):
+def test_remedy_names_removal_only_if_it_helps(refusal, removal, tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise UsageError(refusal)
 
-    monkeypatch.setattr("freqbias.compare.paper.making.run_all", refuse)
-    paper_run = PaperRun(SHELF, tmp_path, quick=True)
+    monkeypatch.setattr("freqbias.compare.paper.figure_maker.run_all", refuse)
+    paper_runs = PaperRuns(RUN_FILES, tmp_path, quick=True)
     with StopRequest() as stop, pytest.raises(UsageError, match=refusal) as refused:
-        compute(Job(paper_run.take("figure4"), stages=("ntk",)), paper_run, stop)
+        compute(FigureRun(paper_runs.run_file("figure4"), stages=("ntk",)), paper_runs, stop)
     assert ("remove" in str(refused.value)) == removal
 
 
-def test_pictures_carry_the_runs_they_are_of(tmp_path):
+def test_provenance_of_pictures(tmp_path):
     assert freqbias("figures", "2", "--out", str(tmp_path), "--quick", "-q") == 0
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"figure2-quick.png", "figure2-quick.pdf"}
     with Image.open(tmp_path / "figures" / "figure2-quick.png") as image:
@@ -173,8 +178,8 @@ def test_pictures_carry_the_runs_they_are_of(tmp_path):
     assert b"figure4-quick \\(seed 0" in (tmp_path / "figures" / "figure2-quick.pdf").read_bytes()
 
 
-def test_the_distances_of_figure_4_are_those_of_the_comparisons_in_per_cent(tmp_path):
-    results = [result(small(job)) for job in figure4.jobs(PaperRun(SHELF, tmp_path, quick=False))]
+def test_figure4_errors_in_per_cent(tmp_path):
+    results = [result(small(figure_run)) for figure_run in figure4.runs(PaperRuns(RUN_FILES, tmp_path, quick=False))]
     lines = pictures(figure4, results)["figure4-errors"].axes[0].lines
     for line, each in zip(lines, results[:-1], strict=True):
         np.testing.assert_allclose(line.get_ydata(), 100 * each.comparison.metrics["error_over_initial"][1:])
@@ -184,59 +189,62 @@ def test_the_distances_of_figure_4_are_those_of_the_comparisons_in_per_cent(tmp_
 
 
 @pytest.mark.parametrize("number", ["1", "6"])
-def test_a_file_where_the_folder_should_be_is_refused(number, tmp_path):
+def test_file_in_place_of_folder_is_refused(number, tmp_path):
     (tmp_path / "out").write_text("mine")
     with pytest.raises(UsageError, match=r"out.*a file is in the place of a folder.*another --out"):
         freqbias("figures", number, "--quick", "--out", str(tmp_path / "out"), "-q")
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_the_theory_of_figure_5_is_the_damping_over_the_volume(tmp_path):
+def test_figure5_theory_is_damping_over_volume(tmp_path):
     panels = drawn(figure5, tmp_path)["figure5"].axes
-    for panel, job in zip(panels, figure5.jobs(PaperRun(SHELF, tmp_path, quick=False)), strict=True):
+    for panel, figure_run in zip(panels, figure5.runs(PaperRuns(RUN_FILES, tmp_path, quick=False)), strict=True):
         xi, theory = panel.lines[0].get_data()
-        np.testing.assert_allclose(theory, build(job.run).laws.damping.value(xi[:, None]), equal_nan=True)  # volume 1
-        of_pde = panel.lines[1].get_ydata()
-        np.testing.assert_allclose(of_pde[np.isfinite(of_pde)], DECAY, rtol=1e-3)
-        assert np.isfinite(of_pde).sum() > 20
+        np.testing.assert_allclose(
+            theory, build(figure_run.run).laws.damping.value(xi[:, None]), equal_nan=True
+        )  # volume 1
+        pde_rates = panel.lines[1].get_ydata()
+        np.testing.assert_allclose(pde_rates[np.isfinite(pde_rates)], DECAY, rtol=1e-3)
+        assert np.isfinite(pde_rates).sum() > 20
         assert panel.get_ylim()[1] > max(np.nanmax(line.get_ydata()) for line in panel.lines[:3])
 
 
-def test_the_network_scatters_about_theory_as_said():
-    """The rates of 60 drawn networks, by the flow of their own kernels; of a variance, the standard error is 4 %."""
-    run = PaperRun(SHELF, Path(), quick=False).take("figure3-normal", network={"width": 1000}, time={"end": 10.0})
+def test_figure3_sampling_error():
+    """The rates of 60 drawn networks, each under the flow of its kernel. Their variance has a standard error of 4 %."""
+    run = PaperRuns(RUN_FILES, Path(), quick=False).run_file(
+        "figure3-normal", network={"width": 1000}, time={"end": 10.0}
+    )
     xi, time = np.linspace(3.0, 10.0, 30)[:, None], np.array([0.0, 10.0])
     rates = []
     for seed in range(60):
         problem = replace(build(run), seed=seed)
         error = LinearisedTraining(EmpiricalKernel(problem), -problem.samples.values).flow(time, tolerance=1e-4)
         rates.append(mean_rate(time, project(error, problem.sites, xi), floor=0.0))
-    scatter, said = (
-        np.std(rates, axis=0),
-        figure3.sampling_error(theory_rate(problem, xi), run.network),
-    )
-    np.testing.assert_allclose(np.sqrt(np.mean((scatter / said) ** 2)), 1.0, atol=0.08)
+    scatter, predicted_scatter = np.std(rates, axis=0), figure3.sampling_error(theory_rate(problem, xi), run.network)
+    np.testing.assert_allclose(np.sqrt(np.mean((scatter / predicted_scatter) ** 2)), 1.0, atol=0.08)
 
 
 @pytest.mark.parametrize(
     ("stem", "last"), [("figure3-normal", 10.0 * np.sqrt(2 * np.log(20))), ("figure3-uniform", 20 - 6 / 32)]
 )
-def test_the_distance_from_theory_is_taken_where_it_is_held_to(stem, last):
-    result = of_theory(PaperRun(SHELF, Path(), quick=False).take(stem))
-    xi, _, _ = figure3.measured(result)
-    held = figure3.within_reach(result, xi)
-    assert (held == (xi <= last)).all() and 0 < held.sum() < len(xi)
-    found = figure3.from_theory(result)
-    assert found["pde"] == pytest.approx(0.0, abs=1e-9) and found["infinite-width"] == pytest.approx(0.03, rel=1e-6)
+def test_figure3_theory_is_checked_in_range(stem, last):
+    result = follows_theory(PaperRuns(RUN_FILES, Path(), quick=False).run_file(stem))
+    xi, _, _ = figure3.learning_rates(result)
+    checked = figure3.is_checked(result, xi)
+    assert (checked == (xi <= last)).all() and 0 < checked.sum() < len(xi)
+    errors = figure3.theory_errors(result)
+    assert errors["pde"] == pytest.approx(0.0, abs=1e-9) and errors["infinite-width"] == pytest.approx(0.03, rel=1e-6)
 
 
-def test_figure_3_draws_the_sampling_error_and_says_how_far_from_theory_its_rates_are(tmp_path, caplog, monkeypatch):
+def test_figure3_band_and_logged_errors(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("freqbias"), "propagate", True)
-    results = [of_theory(job.run) for job in figure3.jobs(PaperRun(SHELF, tmp_path, quick=False))]
+    results = [
+        follows_theory(figure_run.run) for figure_run in figure3.runs(PaperRuns(RUN_FILES, tmp_path, quick=False))
+    ]
     with caplog.at_level("INFO", "freqbias"):
         figure = pictures(figure3, results)["figure3"]
-    said = re.findall(r"(\S+): largest distance from theory: pde \S+ %, infinite-width 3 %", caplog.text)
-    assert set(said) == {result.run.name for result in results} and len(results) == 6
+    logged = re.findall(r"(\S+): largest distance from theory: pde \S+ %, infinite-width 3 %", caplog.text)
+    assert set(logged) == {result.run.name for result in results} and len(results) == 6
     bands = [band for panel in figure.axes for band in panel.collections]
     for band, result in zip(bands, results, strict=True):
         x, y = band.get_paths()[0].vertices.T
@@ -244,8 +252,8 @@ def test_figure_3_draws_the_sampling_error_and_says_how_far_from_theory_its_rate
         assert np.ptp(y[x == 2.0]) == pytest.approx(4 * figure3.sampling_error(theory, result.run.network)[0])
 
 
-def of_theory(run):
-    """A comparison in which the finite elements follow theory, and the kernel learns 3 % faster."""
+def follows_theory(run):
+    """A comparison whose finite elements follow the theory, and whose kernel learns 3 % faster."""
     problem = build(run)
     xi = np.linspace(-60, 60, 481)[:, None]
     flow = {
@@ -267,9 +275,9 @@ def of_theory(run):
     return SimpleNamespace(run=run, problem=problem, comparison=comparison)
 
 
-def test_the_transform_of_the_target_has_its_volume():
-    """A Gaussian exp(-x^2 / (2 s^2)) has the transform sqrt(2 pi) s exp(-2 pi^2 s^2 xi^2); times sin(2 pi nu x), half
-    of that at either side."""
+def test_figure2_transform_of_gaussian_wave():
+    """The transform of exp(-x^2 / (2 s^2)) is sqrt(2 pi) s exp(-2 pi^2 s^2 xi^2). A factor sin(2 pi nu x) puts half of
+    it at nu and half at -nu."""
     tables = {
         "density": {"kind": "gaussian", "sigma": 1.0},
         "data": {"kind": "waves", "dimension": 1, "points": 256, "extent": 4.0, "frequencies": [[5.0]], "window": 0.3},

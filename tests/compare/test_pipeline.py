@@ -1,4 +1,4 @@
-"""`run`: what is interrupted goes on, with or without --overwrite, whatever was finished before."""
+"""`run`: interruption and --resume, with and without --overwrite, for any finished stages."""
 
 import logging
 from dataclasses import replace
@@ -19,9 +19,9 @@ OTHER = parse({**TABLES, "unit": "m", "pde": {"tolerance": 2e-3}})
 
 
 class Bench:
-    """A result folder, and `run` on it with stages before compare that compute nothing, but leave what they should.
+    """A result folder and `run` on it; the stages before compare are replaced by ones that write fabricated results.
 
-    factor: of the network's errors. stop_in: the stage to be interrupted. made: the stages that were computed.
+    factor: scales the network's errors. stop_in: the stage to interrupt. made: the stages computed.
     """
 
     def __init__(self, root, monkeypatch):
@@ -75,7 +75,7 @@ def bench(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("run", [RUN, OTHER], ids=["same keys", "other keys"])
 @pytest.mark.parametrize("stage", pipeline.STAGES)
-def test_an_interrupted_overwrite_is_resumed(bench, run, stage):
+def test_interrupted_overwrite_is_resumed(bench, run, stage):
     bench.factor = 1.2
     with pytest.raises(StoppedEarly):
         bench.run(run, overwrite=True, stop_in=stage)
@@ -90,24 +90,24 @@ def test_an_interrupted_overwrite_is_resumed(bench, run, stage):
     assert bench.made == []
 
 
-def test_an_overwrite_killed_while_it_began_is_begun_again_by_resume(bench, monkeypatch):
+def test_killed_overwrite_is_repeated(bench, monkeypatch):
     bench.factor = 1.2
     monkeypatch.setattr(bench.store, "overwrite_interrupted", lambda keys: True)
     bench.run(resume=True)
     assert bench.made == list(pipeline.STAGES) and bench.error == pytest.approx(0.2 / 1.2)
 
 
-def test_a_comparison_of_earlier_results_is_made_anew(bench, caplog):
+def test_outdated_comparison_is_repeated(bench, caplog):
     bench.factor = 1.3
     with StopRequest() as stop:
         bench.standing_in("nn")(RUN, build(RUN), bench.store, resume=False, overwrite=True, stop=stop)
     with caplog.at_level("INFO", "freqbias"):
         bench.run(resume=True)
     assert bench.made == ["compare"] and bench.error == pytest.approx(0.3 / 1.3)
-    assert "compare: made anew, since its sources have changed (sources.nn" in caplog.text
+    assert "compare: its sources have changed (sources.nn" in caplog.text
 
 
-def test_a_comparison_with_own_errors_gives_way_to_that_with_the_network(bench, tmp_path, caplog):
+def test_own_errors_give_way_to_the_network(bench, tmp_path, caplog):
     _, history = fabricated(build(RUN))
     replace(history, error=2.0 * history.error).save(tmp_path / "mine.nc")
     with StopRequest() as stop:
@@ -118,18 +118,18 @@ def test_a_comparison_with_own_errors_gives_way_to_that_with_the_network(bench, 
     with caplog.at_level("INFO", "freqbias"):
         bench.run(resume=True)
     assert bench.error == pytest.approx(0.1 / 1.1)
-    assert "compare: made anew, since its sources have changed (sources.error" in caplog.text
+    assert "compare: its sources have changed (sources.error" in caplog.text
 
 
-def test_a_changed_run_file_is_refused_by_its_key_before_anything_is_done(bench):
+def test_changed_key_is_refused_first(bench):
     with pytest.raises(UsageError, match=r"pde\.tolerance: 0.001 -> 0.002"):
         bench.run(OTHER, resume=True)
     assert bench.made == []
     np.testing.assert_allclose(bench.error, 0.1 / 1.1)
 
 
-def test_the_network_is_planned_once_for_all_stages(tmp_path, monkeypatch):
-    """A plan draws the network, and takes its kernel for lambda_max, which of a deep one takes seconds to minutes."""
+def test_network_is_planned_once(tmp_path, monkeypatch):
+    """A plan draws the network and its kernel, for lambda_max; for a deep network that takes seconds to minutes."""
     planned = []
 
     def counted(*arguments, **settings):
@@ -145,11 +145,11 @@ def test_the_network_is_planned_once_for_all_stages(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"run.toml", "nn", "ntk"}
 
 
-def test_a_target_beyond_the_drawn_frequencies_is_said_before_the_work(tmp_path, monkeypatch, caplog):
+def test_unlearnable_target_warning(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(logging.getLogger("freqbias"), "propagate", True)
     bench = Bench(tmp_path, monkeypatch)
     bench.run()
     assert "never learnt" not in caplog.text and "of the target" not in caplog.text
     low = parse({**TABLES, "density": {"kind": "gaussian", "sigma": 0.05}})
     bench.run(low, overwrite=True)
-    assert "of the target lies beyond the mesh's half-width" in caplog.text
+    assert "of the target lies outside the mesh" in caplog.text

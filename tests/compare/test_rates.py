@@ -1,4 +1,4 @@
-"""All rates of a result: tables and picture."""
+"""The learning rates of a result: tables and figure."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -9,8 +9,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from freqbias.compare import compare, draw_kappa
-from freqbias.compare.comparison import reach_of
-from freqbias.compare.kappa import FLOOR, kappa_of, leakage, least_signal, measure
+from freqbias.compare.kappa import FLOOR, comparison_rates, measure
+from freqbias.compare.spectra import leakage, signal_floor, signal_reach
 from freqbias.compare.style import STYLE
 from freqbias.compare.view.record import View, with_rates
 from freqbias.numerics import Scattered, transform
@@ -20,16 +20,16 @@ from tests.compare.test_figures import texts
 
 
 def decaying(problem, history, rate):
-    """The same errors decaying at another rate."""
+    """The history with its errors decaying at another rate."""
     return replace(history, error=-problem.samples.values * np.exp(-rate * history.time)[:, None, None])
 
 
 @pytest.mark.parametrize("problem", [problem_1d(), problem_2d(channels=2)], ids=["1d", "2d, two channels"])
-def test_the_table_has_every_frequency_with_something_to_learn(problem, tmp_path):
+def test_table_rows_have_signal(problem, tmp_path):
     spectrum, history = fabricated(problem, decay=0.3)
     slower = decaying(problem, history, 0.1)
     record = compare(spectrum, slower, problem, predictions=predicted(history, 1.0, 1.0, 1.0))
-    kappa_of(record, problem).save_table(tmp_path / "kappa.csv")
+    comparison_rates(record, problem).save_table(tmp_path / "kappa.csv")
     table = np.genfromtxt(tmp_path / "kappa.csv", delimiter=",", names=True, deletechars="")
     start = np.linalg.norm(record.pde[0], axis=0)
     inside = (np.abs(record.frequency) <= record.limit).all(axis=1)
@@ -46,19 +46,19 @@ def rows(table, problem):
     return np.stack([table[f"xi_{axis + 1}"] for axis in range(problem.dimension)], axis=1)
 
 
-def test_nothing_beyond_the_limit_of_the_data_counts():
+def test_no_rates_beyond_nyquist():
     problem = problem_1d()
     spectrum, history = fabricated(problem, half_width=2 * float(problem.grid.nyquist[0]), cells=(192,))
     record = compare(spectrum, history, problem)
     beyond = np.abs(record.frequency[:, 0]) > record.limit[0] * (1 + 1e-9)
     assert np.abs(record.pde[0, 0, beyond]).max() > 0.5 * np.abs(record.pde[0]).max()  # its aliases
-    for rates in kappa_of(record, problem).measured.values():
+    for rates in comparison_rates(record, problem).measured.values():
         for kind in (rates.mean, rates.fit, rates.standard_error, rates.instant):
             assert np.isnan(kind[..., beyond]).all() and np.isfinite(kind[..., ~beyond]).any()
 
 
-def test_a_window_and_theory_in_bands():
-    """Rates that change at t = 1; and a spectrum that decays as theory has it has its rates in every region."""
+def test_window_and_theory_in_bands():
+    """Rates that change at t = 1; then a spectrum that decays by theory and so has its rates in every region."""
     problem = problem_2d()
     spectrum, _ = fabricated(problem)
     time = np.array([0.0, 0.5, 1.0, 2.0, 4.0])
@@ -82,8 +82,8 @@ def test_a_window_and_theory_in_bands():
         assert np.ptp(each.theory.fit) > 0.01 * each.theory.fit.max()
 
 
-def test_what_is_lost_in_the_noise_has_no_mean_and_a_fit_of_the_times_before(tmp_path):
-    """Of the largest |v(0)|, which is 1, the noise is 1e-3: 3e-3 is reached at t = 5.8."""
+def test_rates_lost_in_the_noise(tmp_path):
+    """The largest |v(0)| is 1 and the noise 1e-3; |v| falls to three times the noise at t = 5.8."""
     problem = problem_1d()
     spectrum, _ = fabricated(problem)
     time = np.arange(8.0)
@@ -102,7 +102,7 @@ def test_what_is_lost_in_the_noise_has_no_mean_and_a_fit_of_the_times_before(tmp
     np.testing.assert_allclose(shorter.measured["pde"].mean, 1.0, rtol=1e-9)
 
 
-def test_the_noise_of_a_band_is_no_more_than_that_of_all():
+def test_band_noise_is_bounded_by_the_whole():
     """A narrow peak that falls to 0.02 in a single band: errors of 0.005 of it everywhere would be more, but all errors
     together are 0.005 of ||v(0)|| at most."""
     problem = problem_1d()
@@ -114,8 +114,8 @@ def test_the_noise_of_a_band_is_no_more_than_that_of_all():
     np.testing.assert_allclose(band.measured["pde"].mean, 1.0, rtol=1e-9)
 
 
-def test_a_direction_with_too_little_has_no_rate():
-    """|v| a Gaussian around (5, 0) and one around (-5, 0): in the sector across, at most exp(-11) of its largest."""
+def test_empty_direction_has_no_rate():
+    """|v| is a Gaussian around (5, 0) and one around (-5, 0): at most exp(-11) of its largest in the sector across."""
     problem = problem_2d()
     spectrum, _ = fabricated(problem)
     away = np.hypot(np.abs(spectrum.frequency[:, 0]) - 5, spectrum.frequency[:, 1])
@@ -124,12 +124,12 @@ def test_a_direction_with_too_little_has_no_rate():
     np.testing.assert_array_equal(np.isnan(sectors.mean), [False, False, True, False])
 
 
-def test_what_is_to_be_learnt_is_a_share_of_the_largest_or_several_leakages_but_leaves_something():
-    assert [least_signal(2.0, left, 0.01) for left in (0.0, 0.01, 100.0)] == [0.02, 0.04, 1.0]
+def test_signal_floor():
+    assert [signal_floor(2.0, leakage, 0.01) for leakage in (0.0, 0.01, 100.0)] == [0.02, 0.04, 1.0]
 
 
-def test_scattered_samples_have_rates_where_more_is_to_learn_than_random_places_leave():
-    """One wave at 300 random places: |v| is 1/2 at its frequency, and of the order of sqrt(1/2 / 300) elsewhere."""
+def test_scattered_samples_above_leakage():
+    """One wave at 300 random positions: |v| is 1/2 at its frequency and about sqrt(1/2 / 300) elsewhere."""
     rng = np.random.default_rng(3)
     x = rng.uniform(-0.5, 0.5, (300, 1))
     samples = Samples(Scattered(x), np.sin(2 * np.pi * 7 * x.T))
@@ -141,23 +141,23 @@ def test_scattered_samples_have_rates_where_more_is_to_learn_than_random_places_
         replace(spectrum, error=error, loss=loss, sample_error=u),
         ErrorHistory(problem.times, x, u, loss),
     )
-    left = leakage(spectrum)
-    assert left == pytest.approx(np.sqrt(0.5 / 300), rel=0.05)
+    size = leakage(spectrum)
+    assert size == pytest.approx(np.sqrt(0.5 / 300), rel=0.05)
     away = np.abs(np.abs(spectrum.frequency[:, 0]) - 7) > 4
-    assert np.sqrt(np.mean(np.abs(error[0, 0, away]) ** 2)) == pytest.approx(left, rel=0.1)
+    assert np.sqrt(np.mean(np.abs(error[0, 0, away]) ** 2)) == pytest.approx(size, rel=0.1)
     record = compare(spectrum, history, problem)
-    rates = kappa_of(record, problem)
-    assert rates.attributes["floor"] == pytest.approx(4 * left / np.abs(error[0]).max())
+    rates = comparison_rates(record, problem)
+    assert rates.attributes["floor"] == pytest.approx(4 * size / np.abs(error[0]).max())
     shown = np.isfinite(rates.measured["pde"].mean)
     assert shown.any() and not shown[away].any()
-    assert np.isfinite(kappa_of(record, problem, floor=0.01).measured["pde"].mean[away]).any()  # as one asks
-    (reach,) = reach_of(record.frequency, np.abs(record.pde[:1, 0]), record.limit, leakage=left)
+    assert np.isfinite(comparison_rates(record, problem, floor=0.01).measured["pde"].mean[away]).any()  # as asked for
+    (reach,) = signal_reach(record.frequency, np.abs(record.pde[:1, 0]), record.limit, leakage=size)
     assert reach < 12 < np.abs(record.frequency).max() / 4
     assert leakage(replace(spectrum, attributes={"points": np.array([300])})) == 0.0
 
 
 @pytest.mark.parametrize(("noise", "leakage"), [(0.01, 0.0), (0.0, 0.1)])
-def test_a_view_has_the_rates_of_the_tables(noise, leakage):
+def test_view_has_the_rates_of_the_tables(noise, leakage):
     """Where |v| falls to exp(-2.1) of itself, and is lost in the noise from 0.25 of the largest down; and where random
     places leave 0.1 of that."""
     problem = problem_1d()
@@ -180,7 +180,7 @@ def test_a_view_has_the_rates_of_the_tables(noise, leakage):
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
-def test_the_picture_shows_the_rates_of_all(dimension, tmp_path):
+def test_figure_shows_all_rates(dimension, tmp_path):
     problem = problem_1d() if dimension == 1 else problem_2d(channels=2)
     spectrum, history = fabricated(problem, decay=0.3)
     record = compare(spectrum, replace(history, attributes={"width": 100_000}), problem,
@@ -213,7 +213,7 @@ def test_the_picture_shows_the_rates_of_all(dimension, tmp_path):
         assert not a.overlaps(b), (one, two)
 
 
-def test_no_line_of_rates_crosses_a_hole_of_the_mesh():
+def test_rate_lines_break_at_mesh_gaps():
     problem = problem_1d()
     spectrum, _ = fabricated(problem)
     middle = np.abs(spectrum.frequency[spectrum.cells, 0].mean(axis=1))

@@ -1,4 +1,4 @@
-"""Scattered samples from a table to the comparison: their positions matched, their spectra held against each other."""
+"""Scattered samples, from the table to the comparison."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ pde = {{ tolerance = 1e-2 }}
 
 @pytest.fixture(params=[1, 2])
 def run(request, tmp_path):
-    """A run file with a table of 50 samples in two channels, two of them at one place."""
+    """A run file and its table of 50 samples in two channels; two samples share one position."""
     points = np.random.default_rng(0).beta(0.5, 2.0, (50, request.param))
     points[17] = points[4]
     table = np.column_stack([points, np.sin(7 * points[:, 0]), points[:, -1] ** 2])
@@ -33,7 +33,7 @@ def run(request, tmp_path):
     return tmp_path / "run.toml", table
 
 
-def test_a_table_is_read_and_its_run_file_read_back(run):
+def test_table_and_run_file_round_trip(run):
     path, table = run
     problem = build(load(path))
     d = problem.dimension
@@ -45,13 +45,13 @@ def test_a_table_is_read_and_its_run_file_read_back(run):
 
 
 def own_errors(problem):
-    """f* learned evenly: u = -f* exp(-t)."""
+    """The errors u = -f* exp(-t)."""
     error = -problem.samples.values * np.exp(-problem.times)[:, None, None]
     return ErrorHistory(problem.times, problem.sites.positions(), error, np.zeros(len(error)))
 
 
-def test_samples_in_any_order_are_projected_onto_the_mesh(run):
-    """Beside a spectrum of the same errors, but for a fifth: that fifth is the distance, on the whole mesh."""
+def test_scattered_samples_in_any_order(run):
+    """The spectrum is 0.8 times that of the errors, so the relative distance is 0.2, on the whole mesh."""
     problem = build(load(run[0]))
     spectrum, history = pde.solve(problem, Pde(tolerance=1e-2)), own_errors(problem)
     spectrum = replace(spectrum, error=0.8 * transform(history.error, history.position, spectrum.frequency))
@@ -64,7 +64,7 @@ def test_samples_in_any_order_are_projected_onto_the_mesh(run):
     assert "Nyquist" not in draw_comparison(comparison).get_supxlabel()
 
 
-def test_each_place_as_often_as_in_the_data():
+def test_repeated_positions():
     points = np.array([[0.0], [1.0], [1.0], [3.0]])
     sites = Scattered(points)
     assert match_positions(points[[3, 1, 0, 2]], sites).tolist() == [2, 1, 3, 0]
@@ -87,8 +87,8 @@ def test_the_commands(run):
     assert (out / "compare" / "figure4.pdf").is_file()
 
 
-def test_a_network_trained_on_scattered_samples_follows_the_equation(tmp_path):
-    """In two dimensions, from the run file to the comparison; sampling error is what is left."""
+def test_scattered_training_follows_the_pde(tmp_path):
+    """In two dimensions, from the run file to the comparison; only sampling error remains."""
     rng = np.random.default_rng(3)
     points = rng.uniform(-0.6, 0.6, (60, 2)) ** 3 + 0.1
     np.savetxt(tmp_path / "table.csv", np.column_stack([points, np.sin(20 * points).sum(axis=1)]), delimiter=",")

@@ -1,4 +1,4 @@
-"""Stages under mpirun share the cells of the L2 projection out, and write what one process writes."""
+"""Under mpirun the ranks share the cells of an L2 projection, and write what one process writes."""
 
 import json
 from dataclasses import replace
@@ -44,7 +44,7 @@ STAGES = """
 
 
 def test_two_ranks_write_what_one_writes(tmp_path, monkeypatch):
-    """Whatever order the ranks that solved the equation left the cells in."""
+    """Also if the cells of the spectrum come in another order, as from more ranks."""
     monkeypatch.setattr(
         "freqbias.compare.comparison.spectra_figure.draw_comparison",
         lambda _, *paths: [path.write_bytes(b"figure") for path in paths],

@@ -1,4 +1,4 @@
-"""The stage compare: what it writes, and what it refuses before writing anything."""
+"""The stage `compare`: its files, and what it refuses before it writes any."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ FILES = {"spectra.nc", "fields.pvd", "metrics.csv", "figure4.png", "figure4.pdf"
 
 @pytest.fixture
 def store(tmp_path):
-    """A result folder with a finished pde and nn."""
+    """A result folder with finished stages pde and nn."""
     store = Store(tmp_path / "out")
     spectrum, history = fabricated(build(RUN), cells=(32,))
     put(store, "pde", "spectrum.nc", spectrum)
@@ -38,7 +38,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Nothing is drawn, where the figure is not what is tested."""
+    """Do not draw the figure."""
     monkeypatch.setattr(
         "freqbias.compare.comparison.spectra_figure.draw_comparison",
         lambda _, *paths: [path.write_bytes(b"figure") for path in paths],
@@ -61,7 +61,7 @@ def metrics(store):
     return np.genfromtxt(store.root / "compare" / "metrics.csv", delimiter=",", names=True)
 
 
-def test_the_stage_writes_its_files_and_keeps_the_run_file(store):
+def test_stage_writes_its_files(store):
     compare_stage(store)
     assert {path.name for path in (store.root / "compare").iterdir()} >= FILES
     assert (store.root / "run.toml").is_file()
@@ -74,7 +74,7 @@ def test_the_stage_writes_its_files_and_keeps_the_run_file(store):
     np.testing.assert_allclose(fields["difference_magnitude"], 0.1 * fields["pde_magnitude"], rtol=0, atol=1e-12)
 
 
-def test_predictions_are_taken_where_they_are_there(store, quick, tmp_path):
+def test_predictions_are_optional(store, quick, tmp_path):
     compare_stage(store)
     assert "mesh" not in metrics(store).dtype.names and not (store.root / "compare" / "split.png").exists()
     _, history = fabricated(build(RUN), cells=(32,))
@@ -103,7 +103,7 @@ def test_predictions_are_taken_where_they_are_there(store, quick, tmp_path):
         compare_stage(store, other, overwrite=True)
 
 
-def test_errors_that_begin_when_nothing_is_left_are_compared_without_rates(store, quick, tmp_path, caplog):
+def test_late_errors_have_no_rates(store, quick, tmp_path, caplog):
     spectrum, history = fabricated(build(RUN), cells=(32,), decay=6.0)
     put(store, "pde", "spectrum.nc", spectrum, overwrite=True)
     late = replace(history, time=history.time[1:], error=1.1 * history.error[1:], loss=history.loss[1:])
@@ -113,8 +113,8 @@ def test_errors_that_begin_when_nothing_is_left_are_compared_without_rates(store
     assert "no kappa.csv" in caplog.text and not list((store.root / "compare").glob("kappa*"))
 
 
-def test_the_projection_is_the_one_asked_for(store, quick):
-    """On a coarse mesh the two differ, and the L2 projection is that of `l2_project`."""
+def test_projection_key_is_obeyed(store, quick):
+    """On a coarse mesh interpolation and L2 projection differ; the latter is that of `l2_project`."""
     spectrum, _ = fabricated(build(RUN), cells=(6,), degree=2)
     put(store, "pde", "spectrum.nc", spectrum, overwrite=True)
     history = ErrorHistory.load(store.root / "nn" / "error.nc")
@@ -132,7 +132,7 @@ def test_the_projection_is_the_one_asked_for(store, quick):
         compare_stage(store, resume=True)
 
 
-def test_a_finished_stage_stays_or_is_made_anew_as_asked(store, quick):
+def test_finished_stage_is_kept_or_overwritten(store, quick):
     compare_stage(store)
     before = (store.root / "compare" / "manifest.json").stat().st_mtime_ns
     compare_stage(store, resume=True)
@@ -143,7 +143,7 @@ def test_a_finished_stage_stays_or_is_made_anew_as_asked(store, quick):
     assert (store.root / "compare" / "manifest.json").stat().st_mtime_ns > before
 
 
-def test_a_stage_computed_anew_makes_the_comparison_out_of_date(store, quick):
+def test_comparison_of_old_results(store, quick):
     compare_stage(store)
     _, history = fabricated(build(RUN), cells=(32,))
     put(store, "nn", "error.nc", replace(history, error=1.2 * history.error), overwrite=True)
@@ -154,7 +154,7 @@ def test_a_stage_computed_anew_makes_the_comparison_out_of_date(store, quick):
     compare_stage(store, resume=True)
 
 
-def test_an_unfinished_comparison_leaves_nothing_of_its_own(store, quick):
+def test_unfinished_comparison_is_replaced(store, quick):
     with store.open("compare", keys=stage_keys(RUN, "compare")) as stage, stage.writing("fields_9.vtu") as path:
         path.write_text("of a comparison at more times")
     compare_stage(store, resume=True)
@@ -162,7 +162,7 @@ def test_an_unfinished_comparison_leaves_nothing_of_its_own(store, quick):
 
 
 @pytest.mark.parametrize("stage", ["pde", "nn"])
-def test_a_missing_stage_is_named_with_its_command(tmp_path, store, stage):
+def test_missing_stage_names_its_command(tmp_path, store, stage):
     (store.root / stage).rename(tmp_path / "elsewhere")
     with pytest.raises(UsageError, match=f"no {stage} result.*freqbias {stage} RUN.toml"):
         compare_stage(store)
@@ -170,14 +170,14 @@ def test_a_missing_stage_is_named_with_its_command(tmp_path, store, stage):
 
 
 @pytest.mark.parametrize(("section", "key", "value"), [("pde", "tolerance", 1e-2), ("training", "precision", "double")])
-def test_a_stage_of_another_run_file_is_refused(store, section, key, value):
+def test_other_run_file_is_refused(store, section, key, value):
     other = parse({**TABLES, section: {key: value}})
     with pytest.raises(UsageError, match=f"{section}.{key}"):
         compare_stage(store, other)
     assert not list(store.root.glob("compare*"))
 
 
-def test_a_damaged_stage_is_refused(store):
+def test_damaged_stage_is_refused(store):
     with (store.root / "pde" / "spectrum.nc").open("r+b") as file:
         file.seek(5000)
         file.write(b"\xff" * 8)
@@ -185,23 +185,23 @@ def test_a_damaged_stage_is_refused(store):
         compare_stage(store)
 
 
-def test_own_errors_in_any_order_of_samples(tmp_path, store, quick):
+def test_own_errors_in_any_order(tmp_path, store, quick):
     history = ErrorHistory.load(store.root / "nn" / "error.nc")
     order = np.random.default_rng(1).permutation(len(history.position))
     own = replace(history, error=1.3 / 1.1 * history.error[1:, :, order], time=history.time[1:], loss=history.loss[1:])
-    said = {"first_step": "small", "step": 0.0, "width": "many", "depth": 2.5}  # attributes that mean nothing to us
-    replace(own, position=history.position[order], attributes=said).save(tmp_path / "mine.nc")
+    attributes = {"first_step": "small", "step": 0.0, "width": "many", "depth": 2.5}  # of no meaning to us
+    replace(own, position=history.position[order], attributes=attributes).save(tmp_path / "mine.nc")
     compare_stage(store, error_file=tmp_path / "mine.nc")
     np.testing.assert_array_equal(metrics(store)["time"], [1.0, 5.0])
     np.testing.assert_allclose(metrics(store)["relative_l2_error"], 0.3 / 1.3, rtol=1e-9)
 
 
-def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
-    """DOLFINx brings PETSc, which takes SIGTERM for itself when it starts."""
+def test_signal_after_dolfinx_stops_cleanly(store):
+    """PETSc installs a handler of its own for SIGTERM when it starts."""
     code = """
         import os, signal, sys
         from pathlib import Path
-        from freqbias.compare.comparison.metrics import Comparison
+        from freqbias.compare.comparison import Comparison
         from freqbias.compare.stages.compare_stage import run_compare
         from freqbias.problem import build, parse
         from freqbias.runtime import Store, StopRequest, exit_code_of
@@ -224,7 +224,7 @@ def test_after_dolfinx_a_signal_still_stops_in_good_order(store):
     assert "SIGTERM" in done.stderr and "--resume" in done.stderr
 
 
-def test_own_errors_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path, store):
+def test_own_errors_of_other_data(tmp_path, store):
     history = ErrorHistory.load(store.root / "nn" / "error.nc")
     replace(history, position=history.position + 0.003).save(tmp_path / "shifted.nc")
     with pytest.raises(InputError, match="64 of 64 samples are off"):

@@ -5,7 +5,8 @@ import pytest
 
 from freqbias import pde
 from freqbias.compare import fitted_rate, instant_rate, mean_rate, project, theory_rate
-from freqbias.compare.kappa import FLOOR, learnable
+from freqbias.compare.kappa import FLOOR
+from freqbias.compare.spectra import has_signal
 from freqbias.nn import InfiniteWidthKernel
 from freqbias.numerics import Grid, exponential
 from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, Uniform
@@ -14,17 +15,17 @@ SIGNIFICANT = 0.05  # of the largest rho_w: where theory is to hold
 
 
 def peak(density, *, points, end, sigma_a=0.01, extent=1.0, window=0.01):
-    """A target so narrow that it has all frequencies, in the middle of the data."""
+    """A narrow peak in the middle of the data, which contains all frequencies."""
     grid = Grid(points, (extent,) * len(points))
     values = np.exp(-np.sum(grid.positions() ** 2, axis=1) / (2 * window**2))
     return Problem(density, Samples(grid, values[None]), Network(width=2, sigma_a=sigma_a), np.linspace(0.0, end, 6))
 
 
 def worst(problem, time, frequency, error):
-    """The largest relative distance to theory of each rate, where rho_w is significant."""
+    """The largest relative distance of any rate from theory, where rho_w is significant."""
     shown = problem.density.density(frequency) > SIGNIFICANT * problem.density.maximum(problem.dimension)
     least = FLOOR * np.linalg.norm(error[0], axis=0).max()
-    assert learnable(frequency, error[0], problem.sites.nyquist, least=least)[shown].all() and shown.sum() > 50
+    assert has_signal(frequency, error[0], problem.sites.nyquist, floor=least)[shown].all() and shown.sum() > 50
     expected = theory_rate(problem, frequency[shown])
     measured = (
         mean_rate(time, error[..., shown], floor=0),
@@ -44,14 +45,14 @@ def worst(problem, time, frequency, error):
     ],
     ids=["gaussian", "uniform", "gaussian, data", "gaussian, 2d, data"],
 )
-def test_finite_elements_learn_at_the_rate_of_theory(density, points, operator, window, end):
-    """To the tolerance, 1e-4 of v(0), over what is left of v, a tenth and more."""
+def test_finite_elements_follow_theory(density, points, operator, window, end):
+    """To the tolerance, 1e-4 of |v(0)|, over |v| at the end, which is a tenth of |v(0)| or more."""
     problem = peak(density, points=points, window=window, end=end)
     spectrum = pde.solve(problem, Pde(operator=operator, tolerance=1e-4))
     assert worst(problem, spectrum.time, spectrum.frequency, spectrum.error) < 1e-3
 
 
-def test_the_kernel_flow_does_too_and_diffusion_shows():
+def test_kernel_flow_and_diffusion():
     xi = np.linspace(-30, 30, 241)[:, None]
     for sigma_a, low, high in ((0.01, 0.0, 1e-3), (1.0, 0.02, 1.0)):
         problem = peak(Gaussian(10.0), points=(256,), sigma_a=sigma_a, end=50.0)

@@ -36,7 +36,7 @@ def integral(mesh, integrand=1.0):
 
 
 @pytest.mark.parametrize("plan, volume", VOLUMES, ids=str)
-def test_volume_half_and_numbers_are_those_planned(plan, volume):
+def test_volume_half_and_counts(plan, volume):
     whole, half = build(plan, MPI.COMM_SELF), build(plan, MPI.COMM_SELF, half=True)
     assert integral(whole) == pytest.approx(volume, rel=1e-4)
     assert integral(half) == pytest.approx(integral(whole) / 2, rel=1e-12)
@@ -50,7 +50,7 @@ def test_volume_half_and_numbers_are_those_planned(plan, volume):
 
 
 @pytest.mark.parametrize("degree", [2, 4])
-def test_the_edge_is_met_at_the_order_of_the_geometry(degree):
+def test_order_of_the_curved_edge(degree):
     """The area of a disc of curved cells of degree p converges with order 2p (Gauss-Lobatto nodes on the edge)."""
     errors = []
     for refined in (1, 2):
@@ -59,7 +59,7 @@ def test_the_edge_is_met_at_the_order_of_the_geometry(degree):
     assert np.log2(errors[0] / errors[1]) == pytest.approx(2 * degree, abs=0.2)
 
 
-def test_no_cell_is_folded_or_mirrored():
+def test_positive_jacobians():
     for plan, _ in VOLUMES:
         mesh = build(plan, MPI.COMM_SELF)
         points, _weights = basix.make_quadrature(basix.CellType[plan.cell_type], 12)

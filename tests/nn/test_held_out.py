@@ -11,7 +11,7 @@ from freqbias.nn import train
 from freqbias.nn.network_choice import make_network
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import ErrorHistory, Samples, build, parse
-from freqbias.problem.samples import SPLIT
+from freqbias.problem.samples import SPLIT_STREAM
 from tests import oracle
 from tests.problem.run_files import table
 
@@ -44,7 +44,7 @@ def test_noise_falls_on_the_training_samples_alone():
     assert noise.std() == pytest.approx(0.5, rel=0.2)  # of 160
     assert abs(noise.mean()) < 3 * 0.5 / np.sqrt(160)
     np.testing.assert_array_equal(of(held_out=0.2, noise=0.5).samples.values, noisy.samples.values)
-    for taken in (3, [3, SPLIT]):  # by the network's draw, and by the split
+    for taken in (3, [3, SPLIT_STREAM]):  # by the network's draw, and by the split
         assert not np.allclose(noise, 0.5 * np.random.default_rng(taken).standard_normal(noise.shape))
     other = of(noise=0.5, seed=4).samples.values - of(seed=4).samples.values
     assert np.abs(other - (of(noise=0.5).samples.values - of().samples.values)).max() > 0.5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from freqbias.numerics import Grid, phase, transform
-from freqbias.problem import Ball, Gaussian, Uniform, two_layer
+from freqbias.problem import Ball, Gaussian, Uniform, two_layer_laws
 
 GRIDS = [Grid((48,), (2.5,)), Grid((31, 36), (2.0, 3.0)), Grid((20, 21, 22), (2.0, 2.0, 2.0))]
 
@@ -72,7 +72,7 @@ def test_grid_is_in_c_order():
 @pytest.mark.parametrize("law", [Gaussian(3.0), Uniform(3.0), Ball(3.0)])
 def test_two_layer_laws(law):
     """damping = rho_w, diffusion = sigma_a^2 rho_w, values and transforms; no atom."""
-    laws = two_layer(law, 1.5, 2)
+    laws = two_layer_laws(law, 1.5, 2)
     xi, z = np.random.default_rng(5).normal(size=(2, 30, 2)) * [[[2.0]], [[0.1]]]
     np.testing.assert_array_equal(laws.damping.value(xi), law.density(xi))
     np.testing.assert_allclose(laws.diffusion.value(xi), 2.25 * law.density(xi), rtol=1e-15)

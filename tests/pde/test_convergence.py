@@ -69,7 +69,7 @@ ORDERS_ON_BOXES += [(3, 1, 8), (3, 2, 4)]
 
 
 @pytest.mark.parametrize("dimension, degree, coarse", ORDERS_ON_BOXES)
-def test_order_in_space_is_degree_plus_one(dimension, degree, coarse):
+def test_order_in_space(dimension, degree, coarse):
     errors = []
     for cells in (coarse, 2 * coarse):
         exact = mode(dimension, cells, degree)
@@ -123,7 +123,7 @@ def ball_mode(dimension, refined, degree):
 
 
 @pytest.mark.parametrize("dimension, degree, coarse", [(2, 1, 6), (2, 2, 4), (2, 3, 3), (3, 1, 4), (3, 2, 3)])
-def test_order_on_balls_is_that_of_the_geometry(dimension, degree, coarse):
+def test_order_on_balls(dimension, degree, coarse):
     errors = []
     for refined in (coarse, 2 * coarse):
         exact = ball_mode(dimension, refined, degree)
@@ -143,8 +143,8 @@ def test_order_in_time(theta, order):
     assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.1)
 
 
-def test_shift_and_invert_serves_times_of_any_spread():
-    """Output times over five decades are cut into groups, each right."""
+def test_shift_and_invert_over_five_decades():
+    """Output times over five decades are split into groups, and each group is right."""
     exact = mode(1, 24, 6)
     times = np.concatenate([[0.0], np.geomspace(1e-4, 10, 11)]) / exact.rate
     integrator = ShiftInvertIntegrator(1e-8, fastest=100 * exact.rate)
@@ -153,13 +153,13 @@ def test_shift_and_invert_serves_times_of_any_spread():
     assert max(exact.error(state, t) for state, t in zip(states, times[1:], strict=True)) < 1e-7
 
 
-def test_operators_are_symmetric_semidefinite_and_conserve_nothing_they_should_not():
+def test_symmetry_and_semidefiniteness():
     exact = mode(2, 4, 2)
     size = exact.start().shape[1]
     dense = np.array([exact.operator.apply(e) for e in np.eye(size)])
     np.testing.assert_allclose(dense, dense.T, atol=1e-14)
     assert np.linalg.eigvalsh(dense)[0] >= -1e-14
-    constant = np.ones(size)  # gradient free: only the damping acts on it
+    constant = np.ones(size)  # its gradient is 0: only the damping acts on it
     np.testing.assert_allclose(
         exact.operator.apply(constant), (2 * R * EXTENT) ** -2 * exact.operator.mass(constant), atol=1e-14
     )

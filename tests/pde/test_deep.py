@@ -12,7 +12,7 @@ from freqbias.errors import InputError
 from freqbias.meshes import plan_mesh
 from freqbias.numerics import Grid, Scattered
 from freqbias.pde.kernel_defect import integrated_defect
-from freqbias.problem import Ball, Gaussian, Mesh, Network, Pde, Problem, Samples, Uniform, deep
+from freqbias.problem import Ball, Gaussian, Mesh, Network, Pde, Problem, Samples, Uniform, deep_laws
 from tests import oracle
 from tests.pde.test_scattered import towards_the_ends, two_clusters
 
@@ -21,7 +21,7 @@ KERNELS = {
     Uniform: lambda law: oracle.uniform(law.radius),
     Ball: lambda law: oracle.disc(law.radius),
 }
-FRACTIONS = np.array([0.0, 0.003, 0.1, 0.5, 1.0])  # of the time at which the error has come down
+FRACTIONS = np.array([0.0, 0.003, 0.1, 0.5, 1.0])  # of the time at which the error has fallen
 
 
 def make_network(activation, depth, sigma_a):
@@ -35,13 +35,13 @@ def matrix_of(density, network, positions):
 
 
 def target(positions, window):
-    """An offset, which the atom acts on, and waves."""
+    """Waves plus an offset, which the atom acts on."""
     waves = 0.5 + np.sin(2 * np.pi * positions @ [2.0, 1.0][: positions.shape[1]]) + np.cos(15 * positions.sum(axis=1))
     return waves[None] * (np.exp(-(positions**2).sum(axis=1) / (2 * window**2)) if window else 1.0)
 
 
 def problem_of(density, network, sites, values, left=0.15, latest=1e5):
-    """Until |u|/|f| is down to this, or the latest time."""
+    """The problem up to the time when |u| / |f*| has fallen to `left`, or to `latest`."""
     eigenvalues, vectors = np.linalg.eigh(matrix_of(density, network, sites.positions()))
     parts = np.linalg.norm(values @ vectors, axis=0) / np.linalg.norm(values)
     ends = np.geomspace(1, latest, 100)
@@ -57,7 +57,7 @@ def exact(problem):
 
 
 def worst_error(problem, spectrum):
-    """max_t |v - v_exact| / |v(0)| over the nodes, and how far the error has come down, |u(T)| / |u(0)|."""
+    """max_t |v - v_exact| / |v(0)| over the nodes, and the remaining error |u(T)| / |u(0)|."""
     u = exact(problem)
     v = oracle.spectrum(u, problem.sites.positions(), spectrum.frequency)
     errors = np.linalg.norm(spectrum.error - v, axis=(1, 2)) / np.linalg.norm(v[0])
@@ -70,7 +70,7 @@ DENSITIES = {1: Gaussian(8.0), 2: Gaussian(3.0)}
 
 @cache
 def laws_of(dimension, activation, depth):
-    return deep(DENSITIES[dimension], make_network(activation, depth, 1.0), dimension)
+    return deep_laws(DENSITIES[dimension], make_network(activation, depth, 1.0), dimension)
 
 
 def on_a_grid(dimension, activation, depth, window):
@@ -91,7 +91,7 @@ def test_on_grids(dimension, activation, depth, window):
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
-def test_without_its_atom_the_equation_is_another(dimension):
+def test_atom_is_needed(dimension):
     problem = on_a_grid(dimension, "relu", 3, None)
     assert problem.laws.atom == pytest.approx(1 / np.pi)
     without = replace(problem, laws=replace(problem.laws, atom=0.0))
@@ -100,8 +100,8 @@ def test_without_its_atom_the_equation_is_another(dimension):
 
 
 @pytest.mark.parametrize("density, sites", [(Uniform(5.0), GRIDS[1]), (Ball(2.5), GRIDS[2])], ids=["interval", "disc"])
-def test_edges_of_the_laws_inside_the_box_do_not_ring(density, sites):
-    """Long after, what is hardly learnt at all outside the edges would be learnt by their ringing."""
+def test_edges_inside_the_box(density, sites):
+    """At late times, ringing at the edges would learn frequencies outside them, which are hardly learnt at all."""
     noise = np.random.default_rng(4).normal(size=(1, sites.size))
     problem = problem_of(density, make_network("sine", 3, 1.0), sites, noise, latest=1e4)
     spectrum = pde.solve(problem, Pde(tolerance=1e-4))
@@ -112,8 +112,8 @@ def test_edges_of_the_laws_inside_the_box_do_not_ring(density, sites):
 
 
 @pytest.mark.parametrize("sigma", [0.01, 0.1])
-def test_a_peak_narrower_than_a_cell_is_resolved(sigma):
-    """Most of the kernel then lies at xi = 0, far from what is to be learnt, and its errors have long to add up."""
+def test_narrow_peak(sigma):
+    """Most of the kernel lies at xi = 0, far from the target's frequencies, and its errors add up over a long time."""
     network, noise = make_network("relu", 3, 1.0), np.random.default_rng(4).normal(size=(1, 80))
     problem = Problem(Gaussian(sigma), Samples(GRIDS[1], noise), network, np.array([0.0, 20.0, 400.0]))
     error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-3)))
@@ -149,8 +149,8 @@ def test_scattered(dimension, sigma, activation, place):
 
 
 @pytest.mark.parametrize("dimension, half_width", [(1, 120.0), (2, 12.0)])
-def test_what_a_mesh_leaves_out_between_scattered_samples_is_told(dimension, half_width, caplog):
-    """The floor bounds the error; it is up to ten times that where the flow damps what it adds up."""
+def test_floor_on_scattered_samples(dimension, half_width, caplog):
+    """The floor bounds the error. It may be ten times larger, since the flow damps the defects that it adds up."""
     sites, values = samples_at(two_clusters, 120, dimension)
     problem = problem_of(Gaussian({1: 4.0, 2: 1.0}[dimension]), make_network("relu", 3, 1.0), sites, values, left=0.3)
     with caplog.at_level(logging.WARNING, "freqbias"):
@@ -160,7 +160,7 @@ def test_what_a_mesh_leaves_out_between_scattered_samples_is_told(dimension, hal
     assert "larger [mesh] half_width" in caplog.text
 
 
-def test_what_a_mesh_of_ones_own_leaves_out_on_a_grid_is_told(caplog):
+def test_floor_for_a_given_half_width(caplog):
     problem = on_a_grid(1, "relu", 3, None)
     with caplog.at_level(logging.WARNING, "freqbias"):
         spectrum = pde.solve(problem, Pde(tolerance=1e-3), mesh=Mesh(half_width=24.0))
@@ -169,7 +169,7 @@ def test_what_a_mesh_of_ones_own_leaves_out_on_a_grid_is_told(caplog):
     assert "larger [mesh] half_width" in caplog.text
 
 
-def test_what_is_left_out_is_told_by_a_few_samples_of_many(monkeypatch):
+def test_floor_from_few_probes(monkeypatch):
     sites, values = samples_at(towards_the_ends, 120, 1)
     problem = problem_of(Gaussian(4.0), make_network("relu", 3, 1.0), sites, values, left=0.3)
     floors = []
@@ -177,17 +177,17 @@ def test_what_is_left_out_is_told_by_a_few_samples_of_many(monkeypatch):
         monkeypatch.setattr("freqbias.pde.kernel_defect.PROBES", probes)
         spectrum = pde.solve(problem, Pde(tolerance=1e-4), mesh=Mesh(half_width=60.0))
         floors.append(spectrum.attributes["floor"])
-    assert floors[1] == pytest.approx(floors[0], rel=0.5)  # and not less by the root of six
+    assert floors[1] == pytest.approx(floors[0], rel=0.5)  # not smaller by the root of six
 
 
-def test_defects_that_fall_exponentially_are_added_up_exactly():
+def test_integral_of_exponential_defects():
     times = np.array([0.0, 0.5, 2.0, 7.0])
     assert integrated_defect(times, 3 * np.exp(-0.8 * times)) == pytest.approx(3 / 0.8 * (1 - np.exp(-5.6)), rel=1e-12)
     assert integrated_defect(times, np.array([1.0, 0.0, 0.0, 2.0])) == pytest.approx(0.25 + 5.0)
     assert integrated_defect(times, np.ones(4)) == pytest.approx(7.0)
 
 
-def test_local_operator_for_an_odd_activation():
+def test_local_operator_odd_activation():
     sites = Grid((128,), (1.0,))
     values = target(sites.positions(), 0.08)
     problem = problem_of(Gaussian(6.0), make_network("sine", 3, 1.0), sites, values)

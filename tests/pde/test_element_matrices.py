@@ -11,7 +11,7 @@ from freqbias.pde.element_matrices import ElementMatrices
 
 
 @pytest.mark.parametrize("cells, degree", [((8,), 6), ((4, 6), 1), ((4, 2), 4), ((2, 4, 2), 3)])
-def test_products_are_those_of_the_assembled_matrix(cells, degree):
+def test_products_of_the_assembled_matrix(cells, degree):
     space = forms.lagrange(build(BoxPlan.uniform((1.0, 2.0, 0.5)[: len(cells)], cells, degree), MPI.COMM_SELF), degree)
     form = forms.operator_form(space, lambda xi: 1 + xi[:, 0] ** 2, lambda xi: np.exp(xi[:, -1]), 2 * degree + 2)
     elements, rng = ElementMatrices(space, form), np.random.default_rng(0)

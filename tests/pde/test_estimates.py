@@ -1,5 +1,4 @@
-"""The error that every integrator reports against the exact exponential, on random problems: a bound, and not a wild
-one."""
+"""The error that each integrator reports, against the exact exponential on random problems: a sharp bound."""
 
 from mpi4py import MPI  # isort: skip
 import numpy as np
@@ -12,7 +11,7 @@ SIZE = 60
 
 
 class Dense:
-    """M and B as dense matrices: decay rates over `decades`, a few exact zeros, M far from the identity or it."""
+    """M and B as dense matrices. The decay rates span `decades`, and three are 0. identity: M = I."""
 
     state_comm = MPI.COMM_SELF
 
@@ -41,7 +40,7 @@ class Dense:
         return lambda b: scipy.linalg.cho_solve(factors, b)
 
     def exact(self, factors):
-        """The start with each mode multiplied by factors (T, n): (T, C, n)."""
+        """The start with its modes multiplied by factors (T, n), as (T, C, n)."""
         coefficients = self.start @ self._modes  # modes^T M^-1 ... of M-orthonormal modes M^-1 modes
         back = np.linalg.solve(self._mass, self._modes)
         return np.einsum("cn,tn,mn->tcm", coefficients, factors, back)
@@ -55,9 +54,9 @@ class Dense:
 
 TIMES = np.array([0.0, 1.0, 2.0, 10.0, 200.0])
 SHORT = np.array([0.0, 0.02])
-# The third number is the slack, 1.5 times the largest of 30 seeds or less. A bound of one step is nearly the error. The
-# stepping integrators add up such bounds at their full size, while the errors behind them decay with their modes; and
-# shift-and-invert looks back three steps, each of which divides the error by about 3.
+# The third number bounds estimate over error: at most 1.5 times the largest ratio of 30 seeds. The bound of one step is
+# nearly its error. The stepping integrators add up such bounds, but the errors themselves decay with their modes.
+# Shift-and-invert compares with three steps before, each of which divides the error by about 3.
 CASES = {
     "lanczos": (LanczosIntegrator(1e-4), TIMES, 4),
     "shift-and-invert": (ShiftInvertIntegrator(1e-4, fastest=1.0), TIMES, 100),
@@ -73,7 +72,7 @@ CASES = {
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("name", CASES)
-def test_the_error_is_at_most_the_estimate_and_not_far_below(name, seed):
+def test_error_estimates(name, seed):
     integrator, times, slack = CASES[name]
     operator, record = Dense(seed, identity=name == "lanczos"), IntegrationRecord()
     states = list(integrator.evolve(operator, operator.start, times, record))

@@ -1,4 +1,4 @@
-"""`fields.pvd` as ParaView's readers see it: all times, all arrays, the right values at the right places."""
+"""`fields.pvd` as ParaView's readers see it: all times and arrays, with the right values in the right places."""
 
 import shutil
 import subprocess
@@ -33,7 +33,7 @@ def written(folder, dimension, degree):
 
 
 @pytest.mark.parametrize("dimension, degree", [(1, 2), (1, 6), (2, 2), (2, 4), (2, 6), (3, 2)])
-def test_pyvista_reads_all_times_arrays_and_values(dimension, degree, tmp_path):
+def test_pyvista_reads_fields(dimension, degree, tmp_path):
     problem, spectrum = written(tmp_path, dimension, degree)
     reader = pyvista.get_reader(tmp_path / "fields.pvd")
     assert reader.time_values == spectrum.time.tolist()
@@ -48,8 +48,8 @@ def test_pyvista_reads_all_times_arrays_and_values(dimension, degree, tmp_path):
 
 
 @pytest.mark.parametrize("dimension, degree", [(1, 4), (2, 6), (3, 4)])
-def test_cells_are_numbered_as_vtk_wants_them(dimension, degree):
-    """Inside a cell, VTK's i-th coordinate grows with the i-th parameter and no other: a wrong order folds it."""
+def test_node_numbering_for_vtk(dimension, degree):
+    """Inside a cell, VTK's i-th parameter moves the i-th coordinate only; a wrong node order would fold the cell."""
     _, spectrum = solved(dimension, degree)
     grid = lagrange_grid(spectrum.frequency, spectrum.cells, spectrum.cell_type)
     cell = grid.GetCell(grid.n_cells // 3)

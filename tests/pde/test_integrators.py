@@ -1,4 +1,4 @@
-"""The settings get the integrator they name: an accurate one of another name would go unnoticed elsewhere."""
+"""The settings get the integrator they name. Other tests would not notice an accurate one of another name."""
 
 from mpi4py import MPI  # isort: skip
 import numpy as np
@@ -22,13 +22,13 @@ PROBLEM = Problem(
 
 
 @pytest.mark.parametrize("operator, kind", [("data", LanczosIntegrator), ("local", ShiftInvertIntegrator)])
-def test_lanczos_is_that_of_the_operator(operator, kind):
+def test_lanczos_of_each_operator(operator, kind):
     assert isinstance(choose_integrator(PROBLEM, Pde(operator=operator), folded=False), kind)
 
 
 @pytest.mark.parametrize("name, theta", [("crank-nicolson", 0.5), ("backward-euler", 1.0)])
 @pytest.mark.parametrize("step", ["auto", 0.7])
-def test_the_stepping_integrators_have_their_theta_and_step(name, theta, step):
+def test_theta_and_step(name, theta, step):
     chosen = choose_integrator(PROBLEM, Pde(operator="local", integrator=name, step=step), folded=False)
     assert isinstance(chosen, ThetaMethod)
     assert chosen.theta == theta
@@ -36,8 +36,10 @@ def test_the_stepping_integrators_have_their_theta_and_step(name, theta, step):
 
 
 class Decaying:
-    """M = B = 1 on two values, here of a solver that fails: NaN after some solves, or, with `elsewhere`, on the rank
-    that `spread` stands in for."""
+    """M = B = 1 on two values, with a solver that gives NaN after four solves.
+
+    elsewhere: the NaN is on another rank, which `state_comm` simulates.
+    """
 
     def __init__(self, *, elsewhere):
         self.state_comm, self.elsewhere, self.solves = self, elsewhere, 0
@@ -62,13 +64,13 @@ class Decaying:
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-def test_all_ranks_see_that_a_solution_is_not_finite_on_one(elsewhere):
+def test_nan_on_one_rank_stops_all(elsewhere):
     operator = Decaying(elsewhere=elsewhere)
     with pytest.raises(ComputationError, match="the solution is not finite"):
         list(ThetaMethod(1.0, 0.1).evolve(operator, np.ones((1, 2)), np.array([0.0, 1.0]), IntegrationRecord()))
 
 
-def test_an_error_that_is_not_a_number_is_no_error_of_0():
+def test_nan_is_an_error():
     operator, record = Decaying(elsewhere=False), IntegrationRecord(scale=(1.0, 1.0))
     operator.state_comm = MPI.COMM_SELF
     assert np.isnan(record.relative(operator, np.array([[1.0, 1.0], [1.0, np.nan]])))

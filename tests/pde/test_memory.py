@@ -1,4 +1,4 @@
-"""The memory of the stage pde: as predicted, and refused with what fits where it would not suffice."""
+"""The memory of the stage pde: it is predicted, and a run that needs too much is refused with settings that fit."""
 
 import json
 import re
@@ -50,7 +50,7 @@ def settings(operator, size, **pde):
 
 
 @pytest.mark.parametrize(("operator", "size"), [("local", 0.12), ("data", 0.08)])
-def test_the_peak_is_as_predicted(operator, size, tmp_path):
+def test_predicted_peak(operator, size, tmp_path):
     run = parse(settings(operator, size))
     problem = build(run)
     predicted = memory.memory_needed(problem, run.pde, plan_mesh(problem, run.pde, run.mesh)) - memory.LIBRARY_BYTES
@@ -69,7 +69,7 @@ def little_memory(monkeypatch):
     [({}, r"\[pde\] tolerance = 1e-05", "tolerance"), ({"size": 0.05}, r"\[mesh\] size = 0.05", "size")],
 )
 @pytest.mark.parametrize("operator", ["local", "data"])
-def test_what_does_not_fit_is_refused_and_what_fits_is_named(operator, mesh, key, remedy, little_memory):
+def test_refusal_names_what_fits(operator, mesh, key, remedy, little_memory):
     run = parse(settings(operator, 1.0, tolerance=1e-5) | {"mesh": mesh})
     problem = build(run)
     plan = plan_mesh(problem, run.pde, run.mesh)
@@ -82,7 +82,7 @@ def test_what_does_not_fit_is_refused_and_what_fits_is_named(operator, mesh, key
     assert value > (1e-5 if remedy == "tolerance" else 0.05)
 
 
-def test_a_degree_that_fits_is_named_where_it_helps(monkeypatch):
+def test_refusal_names_a_degree(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: memory.LIBRARY_BYTES + 3e8)
     run = parse(settings("local", 1.0, tolerance=1e-4) | {"mesh": {}})
     problem = build(run)
@@ -90,16 +90,16 @@ def test_a_degree_that_fits_is_named_where_it_helps(monkeypatch):
         memory.check_memory(problem, run.pde, run.mesh, plan_mesh(problem, run.pde, run.mesh))
 
 
-def test_more_matrix_entries_than_petsc_counts_are_refused(monkeypatch):
+def test_too_many_matrix_entries(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 1e15)
     run = parse(settings("local", 1e-3))
     problem = build(run)
-    said = r"makes [\d,]+ matrix entries, and PETSc counts [\d,]+ a rank; use size = 0.00"
+    said = r"makes [\d,]+ matrix entries, and PETSc counts at most [\d,]+ a rank; use size = 0.00"
     with pytest.raises(InputError, match=said):
         memory.check_memory(problem, run.pde, run.mesh, plan_mesh(problem, run.pde, run.mesh))
 
 
-def test_several_ranks_share_the_mesh_and_not_the_libraries(monkeypatch):
+def test_memory_on_several_ranks(monkeypatch):
     run = parse(settings("local", 0.1))
     problem = build(run)
     plan = plan_mesh(problem, run.pde, run.mesh)
@@ -109,11 +109,11 @@ def test_several_ranks_share_the_mesh_and_not_the_libraries(monkeypatch):
     together = memory.memory_needed(problem, run.pde, plan)
     assert together == pytest.approx(alone + 3 * memory.LIBRARY_BYTES)
     monkeypatch.setattr(memory, "local_size", lambda: 1)
-    assert memory.memory_needed(problem, run.pde, plan) < alone, "on four machines each holds its part"
+    assert memory.memory_needed(problem, run.pde, plan) < alone, "each of four machines holds its part"
 
 
 @pytest.mark.parametrize("command", ["check", "mesh", "pde", "run"])
-def test_every_command_refuses_before_anything_is_written(command, tmp_path, monkeypatch):
+def test_refusal_before_writing(command, tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 1e8)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "large.toml").write_text(run_text())
@@ -150,7 +150,7 @@ ONE_RANK = """
         memory.available_memory = (lambda: 1e8) if here == poor else enough
         said = MPI.COMM_WORLD.allgather(outcome())
         assert said[0] == said[1] and ("this machine has 95 MiB" if poor == 0 else "solved") in said[0], said
-    assert ("solved" in outcome(comm=MPI.COMM_SELF)) == (here != poor), "alone, each decides for itself"
+    assert ("solved" in outcome(comm=MPI.COMM_SELF)) == (here != poor), "a rank on its own decides for itself"
     memory.available_memory, read = enough, mesh_rule.read_plan
     mesh_rule.read_plan = refuse if here == 0 else read
     assert outcome(Mesh(path=sys.argv[1])) == "not readable"
@@ -158,6 +158,6 @@ ONE_RANK = """
 """
 
 
-def test_what_one_rank_alone_sees_is_refused_by_all_or_by_none(tmp_path):
+def test_ranks_agree_on_refusals(tmp_path):
     done = launch.run_code(ONE_RANK, tmp_path / "none.vtu", ranks=2, timeout=60)
     assert done.stdout.split() == ["agreed"] * 2, done.stderr

@@ -1,4 +1,4 @@
-"""The equation on meshes that are no boxes: curved layers, and triangles and tetrahedra of a user's file."""
+"""The equation on meshes other than boxes: curved layers, and triangles and tetrahedra from a user's file."""
 
 import meshio
 import numpy as np
@@ -24,7 +24,7 @@ def problem_of(density, shape, *, window=None):
 
 
 def simplices(folder, half_width, cells, dimension):
-    """A file with a box of triangles or tetrahedra, neither symmetric nor in order."""
+    """A file with a box of triangles or tetrahedra, which are neither symmetric nor ordered."""
     axis = half_width * np.linspace(-1, 1, cells + 1)
     points = np.stack([a.ravel() for a in np.meshgrid(*[axis] * dimension, indexing="ij")], axis=-1)
     from scipy.spatial import Delaunay
@@ -45,7 +45,7 @@ def simplices(folder, half_width, cells, dimension):
 
 
 def error(problem, kernel, states):
-    """Of states u (T, C, N), over the start, against the exact NTK."""
+    """max_t |u - u_exact| / |u(0)| of states u (T, C, N), against the exact NTK."""
     positions = oracle.grid(problem.grid.shape, problem.grid.extent)
     matrix = oracle.dense_kernel(positions, kernel, problem.network.sigma_a)
     exact = oracle.flow(matrix, -problem.samples.values, problem.times)
@@ -87,8 +87,8 @@ def test_the_data_operator_on_layers(tolerance, density, kernel):
 
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-4])
 @pytest.mark.parametrize("radius, half", [(5.0, 4.5), (5.0, 2.3)])
-def test_edges_on_spheres_and_on_planes_are_folded(tolerance, radius, half):
-    """Whether the corners of the box leave the ball or not."""
+def test_edges_on_spheres_and_planes(tolerance, radius, half):
+    """In one case the corners of the box lie outside the ball, in the other inside."""
     problem = problem_of(Mixture((1.0, 1.0), (Ball(radius), Uniform(half))), (14, 14))
     solver = Solver(problem, Pde(tolerance=tolerance))
     assert solver.plan.folded
@@ -106,8 +106,8 @@ def test_the_data_operator_on_simplices(tmp_path, shape, half_width, cells):
     assert error(problem, oracle.gaussian(half_width / 4.5), states) <= 1e-3
 
 
-def test_the_local_operator_agrees_on_triangles_and_on_a_box(tmp_path):
-    """Re v and Im v apart on one mesh, their Hartley transform on the other."""
+def test_local_operator_on_triangles(tmp_path):
+    """Re v and Im v evolve separately on triangles; on the box their Hartley transform does."""
     problem = problem_of(Gaussian(2.0), (40, 40), window=0.08)
     box = Solver(problem, Pde(operator="local", tolerance=1e-4))
     triangles = Solver(problem, Pde(operator="local", tolerance=1e-4, degree=6), simplices(tmp_path, 9.0, 14, 2))
@@ -124,7 +124,7 @@ def test_the_local_operator_agrees_on_triangles_and_on_a_box(tmp_path):
     assert np.linalg.norm(errors[1] - errors[0]) < 3e-4 * np.linalg.norm(problem.samples.values)
 
 
-def test_the_spectrum_on_triangles_is_conjugate_at_opposite_frequencies(tmp_path):
+def test_conjugate_spectrum_on_triangles(tmp_path):
     problem = problem_of(Gaussian(2.0), (16, 16), window=0.1)
     spectrum = pde.solve(problem, Pde(operator="local", degree=2), mesh=simplices(tmp_path, 7.9, 8, 2))
     corners = np.abs(np.abs(spectrum.frequency) - 7.9).max(axis=1) < 1e-9

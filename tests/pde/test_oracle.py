@@ -1,4 +1,4 @@
-"""The equation against the exact NTK: error over the start, at every output time, at most the tolerance asked for."""
+"""The equation against the exact NTK: at every output time the error over the start is at most the tolerance."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from freqbias.problem import (
     Pde,
     Problem,
     Samples,
-    Scaled,
+    ScaledDensity,
     StudentT,
     Table,
     Uniform,
@@ -52,7 +52,7 @@ def exact(problem):
 
 
 def worst_error(problem, spectrum):
-    """max_t |v - v_exact| / |v(0)| over the nodes, and how far the error has come down, |u(T)| / |u(0)|."""
+    """max_t |v - v_exact| / |v(0)| over the nodes, and the remaining error |u(T)| / |u(0)|."""
     positions, u = exact(problem)
     v = oracle.spectrum(u, positions, spectrum.frequency)
     errors = np.linalg.norm(spectrum.error - v, axis=(1, 2)) / np.linalg.norm(v[0])
@@ -116,7 +116,7 @@ PLANE = {
     + [((20, 17), (1.0, 0.8), [[2.0, 1.0], [3.3, -5.0]], 1500.0, density) for density in PLANE.values()],
     ids=[*(f"{name}, 1-D" for name in LINE), *(f"{name}, 2-D" for name in PLANE)],
 )
-def test_data_operator_with_kinks_tails_and_holes(density, shape, extent, frequencies, end, tolerance):
+def test_data_operator_with_edges_and_tails(density, shape, extent, frequencies, end, tolerance):
     problem = problem_of(density, shape, extent, frequencies, None, end)
     error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=tolerance)))
     assert left < 0.8
@@ -125,14 +125,14 @@ def test_data_operator_with_kinks_tails_and_holes(density, shape, extent, freque
 
 @pytest.mark.parametrize("degree", [2, 4, 8])
 @pytest.mark.parametrize("density", [Gaussian(8.0), Uniform(12.0)], ids=str)
-def test_the_rule_holds_for_every_degree(density, degree):
+def test_every_degree(density, degree):
     problem = problem_of(density, (63,), (1.0,), [[2.0], [7.3]], None, 300.0)
     error, _ = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-3, degree=degree)))
     assert error <= 1e-3
 
 
 def test_white_noise_in_two_channels():
-    """The hardest target: all frequencies, up to the edge of the data, channels of different size."""
+    """The hardest target: all frequencies, up to the edge of the data, and channels of different size."""
     rng = np.random.default_rng(3)
     samples = Samples(Grid((18, 18), (1.0, 1.0)), rng.normal(size=(2, 324)) * [[1.0], [100.0]])
     problem = Problem(Gaussian(4.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 10.0, 3000.0]))
@@ -159,7 +159,7 @@ def test_extremes(density, shape, extent, sigma_a, tolerance):
 
 
 @pytest.mark.parametrize("shape, extent", [((96,), (1.0,)), ((16, 14), (1.0, 0.8))])
-def test_a_peak_narrower_than_a_cell_under_heavy_tails(shape, extent):
+def test_narrow_peak_with_heavy_tails(shape, extent):
     frequencies = [[3.0, 2.0][: len(shape)]]
     problem = problem_of(StudentT(0.01, 1.0), shape, extent, frequencies, None, 400.0)
     error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-3)))
@@ -169,10 +169,10 @@ def test_a_peak_narrower_than_a_cell_under_heavy_tails(shape, extent):
 
 @pytest.mark.parametrize("shape, extent", [((48,), (1.0,)), ((16, 14), (1.0, 0.8))])
 @pytest.mark.parametrize("atom", [0.0, 0.3])
-def test_laws_that_are_not_those_of_two_layers(shape, extent, atom):
+def test_laws_of_different_widths(shape, extent, atom):
     """K = G(x - x') + 4 pi^2 x.x' H(x - x') with G and H of different widths, and G(infinity) = atom."""
     dimension = len(shape)
-    laws = Laws(Scaled(Gaussian(4.0), 0.7, dimension), Scaled(Gaussian(2.5), 0.4, dimension), atom)
+    laws = Laws(ScaledDensity(Gaussian(4.0), 0.7, dimension), ScaledDensity(Gaussian(2.5), 0.4, dimension), atom)
     samples = Samples(Grid(shape, extent), 1.0 + np.random.default_rng(6).normal(size=(1, int(np.prod(shape)))))
     times = np.array([0.0, 1.0, 30.0, 1000.0])
     problem = Problem(Gaussian(4.0), samples, Network(width=2, sigma_a=1.0), times, laws=laws)
@@ -188,7 +188,7 @@ def test_laws_that_are_not_those_of_two_layers(shape, extent, atom):
 
 def test_local_operator_refuses_an_atom():
     base = problem_of(Gaussian(6.0), (96,), (1.0,), [[3.0]], 0.1, 10.0)
-    laws = Laws(Scaled(Gaussian(6.0), 1.0, 1), Scaled(Gaussian(6.0), 0.0, 1), atom=0.3)
+    laws = Laws(ScaledDensity(Gaussian(6.0), 1.0, 1), ScaledDensity(Gaussian(6.0), 0.0, 1), atom=0.3)
     problem = Problem(base.density, base.samples, base.network, base.times, laws=laws)
     with pytest.raises(InputError, match="atom"):
         pde.solve(problem, Pde(operator="local"))
@@ -201,7 +201,7 @@ def test_any_output_variance(sigma_a):
     assert error <= 1e-4
 
 
-def test_errors_and_loss_are_those_of_the_exact_flow():
+def test_errors_and_loss_of_the_exact_flow():
     problem = problem_of(Gaussian(10.0), (64,), (1.0,), [[3.0], [10.0]], None, 200.0)
     spectrum = pde.solve(problem, Pde(tolerance=1e-5))
     _, u = exact(problem)
@@ -227,17 +227,16 @@ def test_local_operator_windowed_gaussian_2d():
     assert error <= 1e-3
 
 
-def test_local_operator_reports_what_leaks_out():
-    """A target that does not vanish at the edge: the local operator is wrong, and its indicator says so; the loss is
-    that of its own u."""
+def test_share_outside():
+    """For a target that does not vanish at the edge the local operator is wrong, and `outside` says so."""
     problem = problem_of(Gaussian(10.0), (128,), (1.0,), [[2.5]], None, 200.0)
     spectrum = pde.solve(problem, Pde(operator="local"))
     assert worst_error(problem, spectrum)[0] > 0.01
     assert spectrum.attributes["outside"] > 0.01 and spectrum.sample_error is None
 
 
-def test_nothing_has_leaked_out_at_the_start():
-    """Whatever part of the target the mesh of a compact support leaves out."""
+def test_share_outside_at_the_start():
+    """Even if the mesh of a compact support leaves out part of the target."""
     problem = problem_of(Uniform(5.0), (64,), (1.0,), [[3.0], [6.0]], 0.08, 100.0)
     solver = pde.Solver(problem, Pde(operator="local"))
     snapshots = list(solver.trajectory())
@@ -246,13 +245,13 @@ def test_nothing_has_leaked_out_at_the_start():
 
 
 @pytest.mark.parametrize("integrator", ["adaptive", "crank-nicolson", "backward-euler"])
-def test_data_operator_with_the_textbook_integrators(integrator):
+def test_data_operator_with_time_stepping(integrator):
     problem = problem_of(Gaussian(6.0), (32,), (1.0,), [[3.0], [5.0]], None, 50.0)
     error, _ = worst_error(problem, pde.solve(problem, Pde(integrator=integrator, tolerance=1e-2)))
     assert error <= 1e-2
 
 
-def test_network_start_is_what_the_drawn_network_has():
+def test_start_of_a_drawn_network():
     base = problem_of(Gaussian(6.0), (32,), (1.0,), [[3.0]], None, 10.0)
     problem = Problem(base.density, base.samples, Network(width=50, sigma_a=1.0, symmetric=False), base.times, seed=7)
     from freqbias.problem import draw

@@ -1,4 +1,4 @@
-"""Under mpirun the result is the serial one, in the same node order, written and printed once."""
+"""Under mpirun the result equals the serial one, in the same node order; it is written and printed once."""
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def said(folder):
-    """What each case came to on each number of ranks: all cases in one start, which costs more than most of them."""
+    """The outcome of each case on each number of ranks. One mpirun runs all, as it costs more than most cases."""
     for number, case in enumerate(CASES.values()):
         (folder / f"{number}.toml").write_text(RUN.format(**{**DEFAULTS, **case}))
     return {ranks: dict(zip(CASES, start_all(folder, ranks), strict=True)) for ranks in RANKS}
@@ -85,7 +85,7 @@ def test_two_and_three_ranks_equal_one(case, said, folder):
         assert done.returncode == 0, done.stderr
         assert done.stdout == ""
         lines = done.stderr.strip().splitlines()
-        assert len(lines) == len(set(lines)) > 0, "each line is said once"
+        assert len(lines) == len(set(lines)) > 0, "each line is printed once"
         assert sum("spectrum.nc" in line for line in lines) == 1
         spectra[ranks] = Spectrum.load(folder / f"{list(CASES).index(case)}-{ranks}" / "pde" / "spectrum.nc")
     for ranks in (2, 3):

@@ -1,4 +1,4 @@
-"""Meshes refined by an estimate: held against the exact NTK."""
+"""Meshes refined by an error estimate, compared with the exact NTK."""
 
 import re
 
@@ -23,7 +23,7 @@ def problem_of(dimension, points):
 @pytest.mark.parametrize(
     "dimension, points, degree, tolerance", [(1, 128, 2, 1e-2), (1, 128, 2, 1e-3), (1, 128, 4, 1e-3), (2, 36, 2, 1e-2)]
 )
-def test_the_estimate_meets_the_tolerance_and_tells_the_error(dimension, points, degree, tolerance):
+def test_estimate_against_the_error(dimension, points, degree, tolerance):
     problem = problem_of(dimension, points)
     settings = Pde(operator="local", tolerance=tolerance, degree=degree)
     solver = Solver(problem, settings, ADAPTIVE)
@@ -40,15 +40,15 @@ def test_the_estimate_meets_the_tolerance_and_tells_the_error(dimension, points,
     assert solver.operator.space.dofmap.index_map.size_global < uniform / 2
 
 
-def test_cells_are_smaller_where_the_solution_is_larger():
+def test_cells_follow_the_solution():
     solver = Solver(problem_of(1, 128), Pde(operator="local", tolerance=1e-3, degree=2), ADAPTIVE)
     lines = np.sort(solver.operator.space.mesh.geometry.x[:, 0])
     sizes, middles = np.diff(lines), (lines[1:] + lines[:-1]) / 2
     assert sizes[np.abs(middles) < 5].max() <= 0.25 * sizes[np.abs(middles) > 10].min()
 
 
-def test_two_intervals_apart_are_refined_too():
-    """The support of a ring in one dimension, against a uniform mesh of degree 6 for a hundredth of the tolerance."""
+def test_refinement_of_two_intervals():
+    """The support of an annulus, against a uniform mesh of degree 6 for a hundredth of the tolerance."""
     samples = waves(Grid((128,), (1.0,)), [[4.0]], window=0.1)
     problem = Problem(Annulus(3.0, 12.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 10.0, 100.0]))
     settings, states = Pde(operator="local", degree=2, tolerance=1e-3), []
@@ -59,7 +59,7 @@ def test_two_intervals_apart_are_refined_too():
             estimate, lines = solver.mesh_error, solver.operator.space.mesh.geometry.x[:, 0]
     error = np.linalg.norm(states[0] - states[1], axis=(1, 2)).max() / np.linalg.norm(states[1][0])
     assert error <= 1e-3
-    assert 0.3 < estimate / error < 10  # the samples do not see the part of it that lies beyond their box
+    assert 0.3 < estimate / error < 10  # the samples do not see the error outside their box
     assert np.abs(lines).min() == pytest.approx(3.0)
     assert np.abs(lines).max() == pytest.approx(12.0)
 
@@ -70,7 +70,7 @@ def test_refusals(tmp_path):
         Solver(problem, Pde(), ADAPTIVE)
 
 
-def test_a_refinement_can_be_stopped():
+def test_stop_during_refinement():
     rounds = []
 
     def on_round():
@@ -82,8 +82,8 @@ def test_a_refinement_can_be_stopped():
         Solver(problem_of(1, 128), Pde(operator="local", degree=2), ADAPTIVE, on_round=on_round)
 
 
-def test_a_mesh_that_would_not_fit_is_refused_with_a_tolerance_that_does(monkeypatch):
-    """And the first mesh before anything else."""
+def test_refinement_beyond_memory(monkeypatch):
+    """The message names a tolerance that fits. A first mesh that does not fit is refused before the refinement."""
     problem, settings = problem_of(1, 128), Pde(operator="local", degree=2, tolerance=1e-4)
     first = plan_mesh(problem, settings, ADAPTIVE)
     monkeypatch.setattr(memory, "available_memory", lambda: memory.memory_to_refine(problem, first, growth=2.0))

@@ -1,4 +1,4 @@
-"""The data operator on scattered samples against the exact NTK, in any density of the data, alone and under mpirun."""
+"""The data operator on scattered samples of any density against the exact NTK, on one rank and under mpirun."""
 
 import numpy as np
 import pytest
@@ -14,14 +14,14 @@ KERNELS = {Gaussian: lambda law: oracle.gaussian(law.sigma), Uniform: lambda law
 
 
 def two_clusters(count, dimension):
-    """One ten times as dense as the other, off the origin."""
+    """Two clusters away from the origin; one is ten times as dense as the other."""
     rng = np.random.default_rng(7)
     dense, sparse = rng.normal(0.3, 0.02, (count // 2, dimension)), rng.normal(-0.2, 0.2, (count // 2, dimension))
     return np.concatenate([dense, sparse])
 
 
 def towards_the_ends(count, dimension):
-    """Positions drawn from a Beta law, some of them twice."""
+    """Positions drawn from a Beta law; ten of them occur twice."""
     points = np.random.default_rng(8).beta(0.5, 0.5, (count - 10, dimension)) - 0.3
     return np.concatenate([points, points[:10]])
 
@@ -30,7 +30,7 @@ PLACES = [two_clusters, towards_the_ends]
 
 
 def problem_of(density, points, *, end=300.0, noise=1.0, sigma_a=1.0, symmetric=True):
-    """A wave, an offset and noise, which has all frequencies."""
+    """A wave, an offset, and noise of all frequencies."""
     rng = np.random.default_rng(9)
     values = 0.3 + np.sin(2 * np.pi * points.sum(axis=1) * 2.3) + noise * rng.normal(size=(1, len(points)))
     network = Network(width=50, sigma_a=sigma_a, symmetric=symmetric)
@@ -38,7 +38,7 @@ def problem_of(density, points, *, end=300.0, noise=1.0, sigma_a=1.0, symmetric=
 
 
 def worst_error(problem, settings):
-    """max_t |v - v_exact| / |v(0)| over the nodes, and how far the error has come down, |u(T)| / |u(0)|."""
+    """max_t |v - v_exact| / |v(0)| over the nodes, and the remaining error |u(T)| / |u(0)|."""
     points, spectrum = problem.samples.sites.positions(), pde.solve(problem, settings)
     matrix = oracle.dense_kernel(points, KERNELS[type(problem.density)](problem.density), problem.network.sigma_a)
     u = oracle.flow(matrix, -problem.samples.values, problem.times)
@@ -72,9 +72,11 @@ def test_3d():
     assert error <= 1e-2
 
 
-def test_the_mesh_reaches_further_where_samples_crowd():
-    """A cluster weighs as much as the same samples spread over the box, but feels more of the tail: with the box alone
-    to go by, this would miss the tolerance."""
+def test_half_width_for_crowded_samples():
+    """A cluster depends more on the tail than the same samples spread over the box.
+
+    A rule that knew only the box would miss the tolerance.
+    """
     rng = np.random.default_rng(4)
     points = np.concatenate([rng.normal(0.1, 2e-4, (95, 1)), [[-0.5], [0.5]]])
     problem = problem_of(Gaussian(200.0), points, noise=0.0, sigma_a=0.05, end=3.0)
@@ -119,7 +121,7 @@ CASES = {2: {"sigma": 4.0, "depth": 2}, 3: {"sigma": 0.5, "depth": 2}, 1: {"sigm
 
 @pytest.fixture(scope="module")
 def on_ranks(tmp_path_factory):
-    """The spectrum in each dimension on each number of ranks, of one start each."""
+    """The spectrum in each dimension on each number of ranks; one mpirun for each number."""
     folder = tmp_path_factory.mktemp("ranks")
     for dimension, case in CASES.items():
         points = two_clusters(60, dimension)

@@ -1,4 +1,4 @@
-"""The solvers of M + shift B: by a factor, by multigrid, and as PETSc's options say."""
+"""The solvers for M + shift B: Cholesky factor, multigrid, and those that PETSc's options choose."""
 
 from mpi4py import MPI  # isort: skip
 import numpy as np
@@ -8,7 +8,7 @@ from petsc4py import PETSc
 from freqbias.errors import ComputationError, UsageError
 from freqbias.meshes import BoxPlan, LayeredPlan
 from freqbias.numerics import Grid
-from freqbias.pde import LocalOperator, linear_algebra, start_petsc
+from freqbias.pde import LocalOperator, linear_algebra, refuse_torchrun
 from freqbias.problem import Ball, Gaussian, Network, Problem, waves
 
 BOXES = {2: BoxPlan.uniform((9.0, 9.0), (20, 20), 2), 3: BoxPlan.uniform((9.0,) * 3, (6, 6, 6), 2)}
@@ -29,7 +29,7 @@ def solved(operator, shift):
 
 @pytest.fixture
 def option():
-    """Set options of PETSc, and take them back."""
+    """A function that sets PETSc options; they are deleted afterwards."""
     database, names = PETSc.Options(), []
 
     def put(name, value):
@@ -43,7 +43,7 @@ def option():
 
 @pytest.mark.parametrize("plan", [*BOXES.values(), LayeredPlan(2, ((9.0, 4),), 8, 3)], ids=["2", "3", "disc"])
 @pytest.mark.parametrize("shift", [1.0, 1e4])
-def test_multigrid_gives_what_the_factor_gives(plan, shift, monkeypatch):
+def test_multigrid_against_the_factor(plan, shift, monkeypatch):
     operator = operator_of(plan)
     right, direct = solved(operator, shift)
     np.testing.assert_allclose(operator.mass(direct) + shift * operator.apply(direct), right, atol=1e-12)
@@ -53,7 +53,7 @@ def test_multigrid_gives_what_the_factor_gives(plan, shift, monkeypatch):
     assert np.linalg.norm(iterated - direct) < 1e-7 * np.linalg.norm(direct)
 
 
-def test_petsc_options_take_precedence(option, monkeypatch):
+def test_petsc_options(option, monkeypatch):
     operator = operator_of(BOXES[2])
     _, direct = solved(operator, 100.0)
     option("pde_ksp_type", "cg")
@@ -65,7 +65,7 @@ def test_petsc_options_take_precedence(option, monkeypatch):
     assert np.linalg.norm(iterated - direct) < 1e-7 * np.linalg.norm(direct)
 
 
-def test_a_solve_that_fails_says_why(option):
+def test_failed_solve(option):
     operator = operator_of(BOXES[2])
     option("pde_ksp_type", "cg")
     option("pde_pc_type", "none")
@@ -75,8 +75,8 @@ def test_a_solve_that_fails_says_why(option):
 
 
 def test_torchrun_is_refused(monkeypatch):
-    """Each of its processes would solve all of it."""
+    """Each process of torchrun would solve the whole problem."""
     for name, value in (("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_WORLD_SIZE", "2")):
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match="uv run mpirun"):
-        start_petsc([])
+        refuse_torchrun()

@@ -1,4 +1,4 @@
-"""The stage pde: stopped at any step, gone on from, and the same in the end, steps counted once."""
+"""The stage pde: a run that is stopped at any step and resumed gives the same result, with every step counted once."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests import launch
 
 
 class StopAt(StopRequest):
-    """Asks to stop at the n-th look."""
+    """A stop request that begins at the n-th check."""
 
     def __init__(self, look):
         super().__init__()
@@ -23,7 +23,7 @@ class StopAt(StopRequest):
 
 
 def run_of(integrator, operator):
-    tolerance = 1e-4 if integrator == "adaptive" else 1e-2  # for more than nine steps
+    tolerance = 1e-4 if integrator == "adaptive" else 1e-2  # small enough for more than nine steps
     return parse(
         {
             "density": {"kind": "gaussian", "sigma": 6.0},
@@ -47,7 +47,7 @@ CASES = [
 
 @pytest.mark.parametrize("integrator, operator", CASES)
 @pytest.mark.parametrize("look", [1, 9])
-def test_stopped_at_any_step_and_resumed_is_the_same(integrator, operator, look, tmp_path):
+def test_stop_and_resume(integrator, operator, look, tmp_path):
     run = run_of(integrator, operator)
     problem = build(run)
     flags = {"resume": False, "overwrite": False}
@@ -63,20 +63,20 @@ def test_stopped_at_any_step_and_resumed_is_the_same(integrator, operator, look,
 
 
 @pytest.mark.parametrize("operator", ["data", "local"])
-def test_lanczos_is_not_thrown_away_once_it_has_ended(operator, tmp_path):
-    """A signal after the last product stops nothing: what was computed is written."""
+def test_late_signal_keeps_the_result(operator, tmp_path):
+    """A signal after the last product stops nothing: the result is written."""
     run = run_of("lanczos", operator)
     problem, counting = build(run), StopAt(10**9)
     run_pde(run, problem, Store(tmp_path / "counted"), resume=False, overwrite=False, stop=counting)
     run_pde(run, problem, Store(tmp_path / "late"), resume=False, overwrite=False, stop=StopAt(counting.looks + 1))
     steps = Spectrum.load(tmp_path / "late" / "pde" / "spectrum.nc").attributes["steps"]
-    assert counting.looks == steps, "one look a product, none after"
+    assert counting.looks == steps, "one check per product, none after"
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize("operator", ["data", "local"])
-def test_lanczos_goes_on_from_the_products_it_has_made(operator, ranks, tmp_path):
-    """On one rank, whatever it was stopped on; and half of the products are not made again."""
+def test_lanczos_resumes_from_its_basis(operator, ranks, tmp_path):
+    """On one rank, whatever number of ranks it was stopped on. Half of the products are not repeated."""
     run = run_of("lanczos", operator)
     (tmp_path / "run.toml").write_text(resolved(run))
     whole = tmp_path / "whole"
@@ -91,13 +91,13 @@ def test_lanczos_goes_on_from_the_products_it_has_made(operator, ranks, tmp_path
     counting = StopAt(10**9)
     run_pde(run, build(run), Store(tmp_path / "part"), resume=True, overwrite=False, stop=counting)
     resumed = Spectrum.load(tmp_path / "part" / "pde" / "spectrum.nc")
-    assert counting.looks == expected.attributes["steps"] - kept  # a look a product
+    assert counting.looks == expected.attributes["steps"] - kept  # one check per product
     assert resumed.attributes["steps"] == expected.attributes["steps"]
     np.testing.assert_allclose(resumed.error, expected.error, rtol=0, atol=1e-10 * np.abs(expected.error).max())
 
 
 def stop_after(kept, folder, ranks):
-    """The run file in the folder on so many ranks, to its stop after so many products."""
+    """Run the file in the folder on `ranks` ranks, and stop it after `kept` products."""
     stopping = """
         import sys
         from pathlib import Path
@@ -114,7 +114,7 @@ def stop_after(kept, folder, ranks):
     assert done.returncode == 75, done.stderr
 
 
-def test_a_refined_run_that_is_gone_on_with_says_that_it_starts_anew(tmp_path, caplog):
+def test_refined_run_restarts_on_resume(tmp_path, caplog):
     run = run_of("lanczos", "local")
     run = run.model_copy(update={"mesh": Mesh(adaptive=True)})
     with pytest.raises(StoppedEarly):

@@ -1,4 +1,4 @@
-"""The data operator on a volume, 32 x 32 x 32 samples, against the exact NTK by FFTs: no dense kernel would fit."""
+"""The data operator on 32 x 32 x 32 samples against the exact NTK, computed by FFTs since no dense kernel would fit."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from tests import oracle
 SHAPE, EXTENT, SIGMA, TIMES = (32, 32, 32), (1.0, 1.0, 1.0), 2.0, np.array([0.0, 10.0, 1000.0])
 
 
-def test_the_products_and_the_series_of_the_oracle_are_those_of_the_dense_kernel():
+def test_oracle_against_dense_kernel():
     shape, extent, k = (7, 5, 6), (1.0, 0.7, 2.0), oracle.gaussian(1.5)
     matrix = oracle.dense_kernel(oracle.grid(shape, extent), k, 1.3)
     product, u = oracle.toeplitz_kernel(shape, extent, k, 1.3), np.random.default_rng(0).normal(size=210)

@@ -1,4 +1,4 @@
-"""Run files for tests, and the list of all their keys, taken from the models."""
+"""Run files for tests, and the list of all their keys, read from the models."""
 
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -21,7 +21,7 @@ VALID: dict[str, Any] = {
 
 
 def table(*, replace: bool = False, **sections: Any) -> dict[str, Any]:
-    """VALID with keys changed, or whole sections replaced; a key that is None is left out."""
+    """VALID with keys changed, or with whole sections replaced; keys and sections that are None are left out."""
     merged = dict(VALID)
     for name, content in sections.items():
         keep = VALID[name] if isinstance(content, dict) and not replace and name in VALID else {}
@@ -32,7 +32,7 @@ def table(*, replace: bool = False, **sections: Any) -> dict[str, Any]:
 
 
 def models() -> Iterator[tuple[str, type[Section]]]:
-    """Every section of the run file with each of its models; "" is the top level."""
+    """Each section of the run file with each of its models; the top level has the name ""."""
     yield "", RunFile
     for name, field in RunFile.model_fields.items():
         for model in get_args(field.annotation) or (field.annotation,):
@@ -41,7 +41,7 @@ def models() -> Iterator[tuple[str, type[Section]]]:
 
 
 def variant(model: type[Section]) -> str:
-    """The `kind` of a model, or ""."""
+    """The `kind` of a model; "" if it has none."""
     field = model.model_fields.get("kind")
     return get_args(field.annotation)[0] if field else ""
 

@@ -1,4 +1,4 @@
-"""Activations and their dual functions, against Hermite series and quadrature."""
+"""Activations and their dual functions, compared with Hermite series and quadrature."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SMOOTH = [name for name in ACTIVATIONS if name != "relu"]
 
 
 def gauss_hermite(values, c):
-    """E[phi(y) phi(z)] for unit normals of correlation c, by a product rule, z = c y + sqrt(1 - c^2) w."""
+    """E[phi(y) phi(z)] for unit normals with correlation c, by a product rule with z = c y + sqrt(1 - c^2) w."""
     t, weight = np.polynomial.hermite_e.hermegauss(120)
     weight = weight / weight.sum()
     z = c[:, None, None] * t[:, None] + np.sqrt(1 - c[:, None, None] ** 2) * t
@@ -22,7 +22,7 @@ def gauss_hermite(values, c):
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_dual_functions_against_quadrature(name):
-    """Gauss-Hermite in two variables; tanh's poles leave it 1e-9."""
+    """Gauss-Hermite in two variables; because tanh has poles, its error is 1e-9."""
     phi, within = ACTIVATIONS[name], 2e-9 if name == "tanh" else 1e-12
     np.testing.assert_allclose(phi.product(C), gauss_hermite(phi.value, C), rtol=0, atol=within)
     np.testing.assert_allclose(phi.derivative_product(C), gauss_hermite(phi.derivative, C), rtol=0, atol=10 * within)
@@ -37,7 +37,7 @@ def test_dual_functions_against_hermite_series(name):
 
 
 def test_relu_against_quadrature():
-    """E[phi(z) | y] is known, so that one integral is left."""
+    """E[phi(z) | y] is known in closed form, which leaves one integral."""
 
     def product(c):
         s = np.sqrt(1 - c**2)
@@ -57,7 +57,7 @@ def test_relu_against_quadrature():
 
 
 @pytest.mark.parametrize("phi", ACTIVATIONS.values(), ids=list(ACTIVATIONS))
-def test_slopes_are_derivatives(phi):
+def test_derivatives(phi):
     y, h = np.linspace(-3, 3, 20), 1e-5
     np.testing.assert_allclose(phi.derivative(y), (phi.value(y + h) - phi.value(y - h)) / (2 * h), rtol=0, atol=1e-9)
     c = np.linspace(-0.9, 0.9, 20)
@@ -65,7 +65,7 @@ def test_slopes_are_derivatives(phi):
 
 
 @pytest.mark.parametrize("phi", ACTIVATIONS.values(), ids=list(ACTIVATIONS))
-def test_duals_keep_correlations(phi):
+def test_duals_map_correlations(phi):
     c = np.linspace(-1, 1, 1001)
     assert phi.dual(np.ones(3)) == pytest.approx(1, rel=1e-15)
     assert np.abs(phi.dual(c)).max() <= 1 + 1e-15
@@ -74,13 +74,13 @@ def test_duals_keep_correlations(phi):
 
 
 @pytest.mark.parametrize("phi", ACTIVATIONS.values(), ids=list(ACTIVATIONS))
-def test_only_rounding_is_mended(phi):
-    """arccos would make 1e-8 of a rounding next to 1."""
+def test_only_rounding_is_corrected(phi):
+    """Next to 1, arccos would amplify a rounding error to 1e-8."""
     assert (
         phi.dual_derivative(np.array([1 + 1e-15]))
         == phi.dual_derivative(np.array([1 - 2e-16]))
         == phi.dual_derivative(np.ones(1))
     )
     for c in (1 + 1e-9, -1.1, np.nan):
-        with pytest.raises(ValueError, match="it lies in"):
+        with pytest.raises(ValueError, match="use values in"):
             phi.dual(np.array([0.0, c]))

@@ -1,4 +1,4 @@
-"""From a run file to a Problem: data resampled and laid on the grid; times; what is refused names its key."""
+"""Building a Problem from a run file: resampled data, grid, output times, and error messages that name the key."""
 
 import sys
 
@@ -28,7 +28,7 @@ def test_output_times():
     np.testing.assert_array_equal(given.times, [0, 1, 4])
 
 
-def test_a_file_is_averaged_and_laid_out_in_c_order(tmp_path):
+def test_resampled_file(tmp_path):
     values = np.random.default_rng(0).normal(size=(9, 10, 2))
     np.save(tmp_path / "a.npy", values)
     data = {"kind": "file", "path": "a.npy", "dimension": 2, "points": [4, 5], "extent": [2.0, 1.0]}
@@ -43,23 +43,23 @@ def test_a_file_is_averaged_and_laid_out_in_c_order(tmp_path):
 @pytest.mark.parametrize(
     ("values", "keys", "message"),
     [
-        (np.array([1, np.nan, np.inf, 2]), {}, r"path = .*: 2 values are NaN or infinite, the first at \[1\]"),
+        (np.array([1, np.nan, np.inf, 2]), {}, r"path = .*: 2 values are NaN or infinite, the first at index \[1\]"),
         (np.zeros(5), {}, "path = .*: samples: every value is 0"),
         (np.full(5, 3.0), {"standardize": True}, "path = .*: samples: a channel is constant"),
-        (np.ones((1, 5)), {}, r"path = .*: its shape is \(1, 5\); at least 2 points"),
+        (np.ones((1, 5)), {}, r"path = .*: the array has shape \(1, 5\); give at least 2 points"),
         (np.ones(5), {"points": 6}, r"points = \[6\]: axis 1 of the file has only 5 points"),
         (np.ones(5), {"points": [2, 2]}, r"points = \[2, 2\]: a.npy has 1 axes; give one number, or one per axis"),
         (np.ones(5), {"extent": [2.0, 2.0]}, r"extent = \[2.0, 2.0\]: a.npy has 1 axes"),
         (np.ones(5), {"dimension": 2}, "dimension = 2: the array in a.npy"),
     ],
 )
-def test_refusals_name_the_key(tmp_path, values, keys, message):
+def test_messages_name_the_key(tmp_path, values, keys, message):
     np.save(tmp_path / "a.npy", values)
     with pytest.raises(InputError, match=rf"^\[data\] {message}"):
         build(written(tmp_path, {"kind": "file", "path": "a.npy", **keys}))
 
 
-def test_waves_that_vanish_name_their_frequencies():
+def test_waves_that_vanish():
     with pytest.raises(InputError, match=r"^\[data\] frequencies = \[\[0.0\]\]: .* every value is 0"):
         build(parse(table(data={"frequencies": [[0.0]]})))
 
@@ -74,7 +74,7 @@ def test_more_samples_than_memory_holds(monkeypatch):
 
 
 def written(folder, data):
-    """The run file of these data, loaded from a file in the folder."""
+    """The run file with this [data] section, written to the folder and loaded."""
     import tomli_w
 
     path = folder / "run.toml"

@@ -1,4 +1,4 @@
-"""The draw of a network with hidden layers: shapes, laws, independence, and what the seed fixes."""
+"""The initial weights of a network with hidden layers: shapes, distributions, independence, seeds."""
 
 import numpy as np
 import pytest
@@ -25,23 +25,23 @@ def test_shapes_and_laws(sampling):
         assert each.dtype == np.float64
         assert each.std() == pytest.approx(deviation, rel=4 / np.sqrt(2 * each.size))
         assert abs(each.mean()) < 4 * deviation / np.sqrt(each.size)
-        kurtosis = ((each / deviation) ** 4).mean()  # 3 of a normal law
+        kurtosis = ((each / deviation) ** 4).mean()  # 3 for a normal distribution
         assert kurtosis == pytest.approx(3, abs=5 * np.sqrt(96 / each.size))
 
 
-def test_layers_are_independent_of_each_other():
+def test_layers_are_independent():
     first, second, output = drawn().hidden[0][:, :400], drawn().hidden[1], drawn().output
     for one, other in [(first, second), (second[:300], output), (first[:300], output)]:
         assert abs((one * other).mean()) < 4 * one.std() * other.std() / np.sqrt(one.size)
 
 
-def test_the_seed_fixes_everything_and_another_changes_everything():
+def test_seeds():
     for one, same, other in zip(arrays(drawn(seed=1)), arrays(drawn(seed=1)), arrays(drawn(seed=2)), strict=True):
         np.testing.assert_array_equal(one, same)
         assert not (one == other).any()
 
 
-def test_a_symmetric_network_is_made_of_two_of_half_the_widths():
+def test_symmetric_network_has_half_widths():
     for half, whole in zip(arrays(drawn(symmetric=True)), arrays(drawn(width=300, hidden_width=200)), strict=True):
         np.testing.assert_array_equal(half, whole)
 

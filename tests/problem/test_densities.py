@@ -1,4 +1,4 @@
-"""Density, transform, sampler, maximum and tail radius of each law, held against each other for d = 1, 2, 3."""
+"""Density, transform, sampler, maximum and tail radius of each density agree with each other for d = 1, 2, 3."""
 
 import itertools
 
@@ -14,12 +14,12 @@ SCALE = 3.0  # cycles/length
 
 
 def table(scale, dimension):
-    """An even table, a little random, with more nodes along some axes."""
+    """An even table with random values, and another number of nodes on each axis."""
     values = np.random.default_rng(4).uniform(0.2, 1, size=(7, 4, 5)[:dimension])
     return Table(values + np.flip(values), tuple(scale * np.array([1.0, 1.2, 0.8])[:dimension]))
 
 
-TABLE_AXES = [np.linspace(-r * SCALE, r * SCALE, n) for r, n in ((1.0, 7), (1.2, 4), (0.8, 5))]  # its nodes
+TABLE_AXES = [np.linspace(-r * SCALE, r * SCALE, n) for r, n in ((1.0, 7), (1.2, 4), (0.8, 5))]
 
 
 MAKE = {
@@ -37,7 +37,7 @@ each_dimension = pytest.mark.parametrize("dimension", [1, 2, 3])
 
 
 def panels(edges, count):
-    """Gauss-Legendre points and weights on consecutive panels."""
+    """Gauss-Legendre points and weights on the panels between the edges."""
     t, weight = np.polynomial.legendre.leggauss(count)
     pieces = list(itertools.pairwise(edges))
     points = np.concatenate([(a + b) / 2 + (b - a) / 2 * t for a, b in pieces])
@@ -45,14 +45,14 @@ def panels(edges, count):
 
 
 def box_quadrature(edges_of_axes, count):
-    """Points (n, d) and weights (n,) of Gauss-Legendre on panels, for each axis."""
+    """Points (n, d) and weights (n,) of the product rule with Gauss-Legendre panels on each axis."""
     points, weights = zip(*[panels(edges, count) for edges in edges_of_axes], strict=True)
     grid = np.stack([a.ravel() for a in np.meshgrid(*points, indexing="ij")], axis=-1)
     return grid, np.prod(np.stack([a.ravel() for a in np.meshgrid(*weights, indexing="ij")]), axis=0)
 
 
 def ball_quadrature(edges, dimension):
-    """Points (n, d) and weights (n,) in polar coordinates, d = 2 or 3, with panels along the radius."""
+    """Points (n, d) and weights (n,) in polar coordinates, d = 2 or 3, with Gauss-Legendre panels along the radius."""
     r, weight_r = panels(edges, 24)
     angle = 2 * np.pi * np.arange(48) / 48
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
@@ -71,7 +71,7 @@ def ball_quadrature(edges, dimension):
 
 
 def quadrature(name, dimension):
-    """Points and weights that integrate the law times a smooth function, and reach beyond its support."""
+    """Points and weights that integrate the density times a smooth function, also outside its support."""
     if name in ("ball", "annulus") and dimension > 1:
         return ball_quadrature([0, 0.6 * SCALE, SCALE, 1.5 * SCALE], dimension)
     edges, count = {
@@ -87,7 +87,7 @@ def quadrature(name, dimension):
 
 
 def some_z(dimension, count=7):
-    """Lengths at which the transforms have fallen to some tenths, the origin among them."""
+    """Lags at which the transforms are a few tenths, and the origin."""
     z = np.random.default_rng(1).normal(scale=0.4 / SCALE / np.sqrt(dimension), size=(count, dimension))
     z[0] = 0
     return z
@@ -95,7 +95,7 @@ def some_z(dimension, count=7):
 
 @pytest.mark.parametrize("name", [name for name in MAKE if name != "student-t"])
 @each_dimension
-def test_the_transform_is_the_fourier_integral_of_the_density(name, dimension):
+def test_transform_is_the_fourier_integral(name, dimension):
     law = MAKE[name](SCALE, dimension)
     points, weights = quadrature(name, dimension)
     z = some_z(dimension)
@@ -104,13 +104,13 @@ def test_the_transform_is_the_fourier_integral_of_the_density(name, dimension):
     assert abs(mass.sum() - 1) < 1e-10
     np.testing.assert_allclose(law.transform(z), integral, rtol=0, atol=1e-10)
     assert law.transform(z)[0] == pytest.approx(1, abs=1e-14)
-    assert np.ptp(integral) > 0.3  # so that a wrong scale of z would be seen
+    assert np.ptp(integral) > 0.3  # large enough to detect a wrong scale of z
 
 
 @pytest.mark.parametrize("freedom", [1.0, 2.0, 4.5, 100.0])
 @each_dimension
 def test_student_t_is_a_mixture_of_gaussians(freedom, dimension):
-    """Of variance sigma^2 nu / g, g of the chi-squared law of nu degrees: density and transform alike."""
+    """The Gaussians have variance sigma^2 nu / g, where g has a chi-squared distribution with nu degrees of freedom."""
     law, step = StudentT(SCALE, freedom), 0.02
     g = np.exp(np.arange(-100, 6, step))  # the trapezoidal rule in log g
     weights = chi2.pdf(g, freedom) * g * step
@@ -125,8 +125,8 @@ def test_student_t_is_a_mixture_of_gaussians(freedom, dimension):
 
 
 @pytest.mark.parametrize("freedom", [1.0, 2.0, 20.0, 100.0])
-def test_the_transform_of_student_t_near_the_origin(freedom):
-    """Where the Bessel function overflows it goes on smoothly: 1 - k is at most of the order of its first term."""
+def test_student_t_near_the_origin(freedom):
+    """The transform stays smooth where the Bessel function overflows; 1 - k is bounded by its first term."""
     s = np.logspace(-320, -1, 2000)
     k = StudentT(1 / (2 * np.pi * np.sqrt(freedom)), freedom).transform(s[:, None])
     assert np.isfinite(k).all()
@@ -138,7 +138,7 @@ def test_the_transform_of_student_t_near_the_origin(freedom):
 @each_law
 @each_dimension
 def test_samples_follow_the_density(name, dimension):
-    """Their empirical characteristic function is k(z): to the Monte-Carlo error, and much better with Sobol points."""
+    """The empirical characteristic function is k(z) to the Monte-Carlo error, and much closer for Sobol points."""
     law = MAKE[name](SCALE, dimension)
     count, z = 2**14, some_z(dimension)[1:]
 
@@ -166,7 +166,7 @@ def test_samples_lie_in_the_support(name, dimension):
 @each_law
 @each_dimension
 @given(data=st.data())
-def test_density_and_transform_are_even_and_bounded(name, dimension, data):
+def test_even_and_bounded(name, dimension, data):
     law = MAKE[name](SCALE, dimension)
     coordinate = st.floats(-3 * SCALE, 3 * SCALE)
     xi = np.array(data.draw(st.lists(coordinate, min_size=dimension, max_size=dimension)))
@@ -187,11 +187,11 @@ def test_the_maximum_is_reached(name, dimension):
 
 @each_law
 @each_dimension
-@given(share=st.floats(1e-12, 0.95), seed=st.integers(0, 10**6))
-def test_tail_radius_is_the_smallest(name, dimension, share, seed):
-    """Beyond it the level is kept; a little inside it the largest value on the planes |xi_i| = R is above it."""
+@given(fraction=st.floats(1e-12, 0.95), seed=st.integers(0, 10**6))
+def test_tail_radius_is_the_smallest(name, dimension, fraction, seed):
+    """Outside the radius rho_w is at most the level; just inside, it exceeds the level somewhere on |xi_i| = R."""
     law = MAKE[name](SCALE, dimension)
-    level = share * law.maximum(dimension)
+    level = fraction * law.maximum(dimension)
     radius = law.tail_radius(level, dimension)
     outside = np.random.default_rng(seed).uniform(-1, 1, size=(50, dimension))
     outside *= radius * (1 + 1e-9) / np.abs(outside).max(axis=1, keepdims=True)
@@ -202,18 +202,18 @@ def test_tail_radius_is_the_smallest(name, dimension, share, seed):
         for others in [table_nodes(dimension, without=axis) if name == "table" else np.zeros((1, dimension - 1))]
     ]
     assert law.density(np.concatenate(planes)).max() > level
-    assert law.tail(radius * (1 + 1e-9), dimension) <= level < law.tail(radius * (1 - 1e-9), dimension)
+    assert law.tail_maximum(radius * (1 + 1e-9), dimension) <= level < law.tail_maximum(radius * (1 - 1e-9), dimension)
 
 
 def table_nodes(dimension, *, without):
-    """The nodes of `table` on all axes but one, (n, d - 1)."""
+    """The nodes of `table` on all axes except one, (n, d - 1)."""
     axes = [axis for index, axis in enumerate(TABLE_AXES[:dimension]) if index != without]
     return np.array(list(itertools.product(*axes)))
 
 
 @pytest.mark.parametrize("s", [1e-3, 9.9e-3, 1.01e-2, 3e-2])
-def test_the_ball_near_the_origin(s):
-    """The branch for small arguments and the closed form, against the power series with one term more."""
+def test_ball_near_the_origin(s):
+    """The branch for small arguments and the closed form agree with the power series with one more term."""
     z = s / (2 * np.pi * SCALE)
     series = {2: 1 - s**2 / 8 + s**4 / 192 - s**6 / 9216, 3: 1 - s**2 / 10 + s**4 / 280 - s**6 / 15120}
     for dimension, expected in series.items():
@@ -223,16 +223,16 @@ def test_the_ball_near_the_origin(s):
 
 @each_law
 @each_dimension
-def test_the_laws_scale(name, dimension):
-    """A law twice as wide: density / 2^d, at twice the frequency; transform at half the length."""
+def test_scaling(name, dimension):
+    """Twice the width: the density at 2 xi is divided by 2^d; the transform at z / 2 is unchanged."""
     law, twice = MAKE[name](SCALE, dimension), MAKE[name](2 * SCALE, dimension)
     xi = np.random.default_rng(3).normal(scale=SCALE, size=(20, dimension))
     np.testing.assert_allclose(twice.density(2 * xi), law.density(xi) / 2**dimension, rtol=1e-12)
     np.testing.assert_allclose(twice.transform(xi / 20), law.transform(xi / 10), rtol=1e-10, atol=1e-14)
 
 
-def test_what_meshes_are_told():
-    round_edges = {name for name, make in MAKE.items() for d in (2, 3) if make(1.0, d).radii(d)}
+def test_radii_support_and_constancy():
+    round_edges = {name for name, make in MAKE.items() for d in (2, 3) if make(1.0, d).break_radii(d)}
     assert round_edges == {"ball", "annulus"}
     compact = {name for name, make in MAKE.items() for d in (1, 2, 3) if make(1.0, d).compact(d)}
     assert compact == {"uniform", "ball", "annulus", "table"}
@@ -241,11 +241,11 @@ def test_what_meshes_are_told():
 
 @each_law
 @each_dimension
-def test_breaks_and_radii_are_where_the_density_jumps(name, dimension):
-    """Along each axis, a little off it: the density or its slope jumps there and nowhere else."""
+def test_break_planes_and_radii(name, dimension):
+    """On a line close to each axis, the density or its derivative jumps at these places and nowhere else."""
     law = MAKE[name](SCALE, dimension)
     for axis in range(dimension):
-        edges = sorted({*law.breaks(dimension)[axis], *law.radii(dimension)})
+        edges = sorted({*law.break_planes(dimension)[axis], *law.break_radii(dimension)})
         between = np.linspace(0.02, 2.9, 40) * SCALE
         smooth = [x for x in between if all(abs(x - edge) > 0.01 * SCALE for edge in edges)]
         assert min((jump(law, dimension, axis, edge) for edge in edges), default=1) > 0.01
@@ -253,7 +253,7 @@ def test_breaks_and_radii_are_where_the_density_jumps(name, dimension):
 
 
 def jump(law, dimension, axis, x):
-    """|jump| of rho_w and of its slope across xi_axis = x, over the maximum and over maximum / SCALE."""
+    """The larger jump of rho_w / maximum and of its derivative times SCALE / maximum, across xi_axis = x."""
     xi, step = np.full((6, dimension), 1e-6 * SCALE), 1e-5 * SCALE
     xi[:, axis] = x + step * np.array([-2, -1, -0.001, 0.001, 1, 2])
     value = law.density(xi) / law.maximum(dimension)
@@ -261,21 +261,21 @@ def jump(law, dimension, axis, x):
     return max(abs(value[3] - value[2]), abs(derivative[1] - derivative[0]))
 
 
-def test_a_mixture_is_the_weighted_sum_of_its_parts():
+def test_mixture_is_a_weighted_sum():
     parts = (Annulus(2.0, 3.0), Laplace(1.0), Mixture((1.0, 1.0), (Ball(1.0), Uniform(4.0))))
     law, xi = Mixture((2.0, 1.0, 5.0), parts), np.random.default_rng(0).normal(scale=2, size=(50, 2))
-    shares = np.array([0.25, 0.125, 0.625])
-    np.testing.assert_allclose(law.density(xi), shares @ [part.density(xi) for part in parts], rtol=1e-13)
-    np.testing.assert_allclose(law.transform(xi), shares @ [part.transform(xi) for part in parts], rtol=1e-13)
-    assert law.breaks(2) == ((0.0, 4.0), (0.0, 4.0))
-    assert law.breaks(1) == ((0.0, 1.0, 2.0, 3.0, 4.0),)
-    assert (law.radii(1), law.radii(2)) == ((), (1.0, 2.0, 3.0))
+    probabilities = np.array([0.25, 0.125, 0.625])
+    np.testing.assert_allclose(law.density(xi), probabilities @ [part.density(xi) for part in parts], rtol=1e-13)
+    np.testing.assert_allclose(law.transform(xi), probabilities @ [part.transform(xi) for part in parts], rtol=1e-13)
+    assert law.break_planes(2) == ((0.0, 4.0), (0.0, 4.0))
+    assert law.break_planes(1) == ((0.0, 1.0, 2.0, 3.0, 4.0),)
+    assert (law.break_radii(1), law.break_radii(2)) == ((), (1.0, 2.0, 3.0))
     assert not law.compact(2)
     assert Mixture((1.0, 2.0), (parts[0], parts[2])).compact(2)
 
 
-def test_the_tail_radius_of_a_mixture_stops_at_an_edge_exactly():
-    """Where the density falls below the level by a jump, the radius is the edge, not a number beside it."""
+def test_tail_radius_at_an_edge():
+    """If a jump takes the density below the level, the tail radius is exactly the edge."""
     law = Mixture((1.0, 1.0), (Uniform(5.0), Gaussian(1.0)))
     assert law.tail_radius(0.04, 1) == 5.0
     far = law.tail_radius(1e-30, 1)
@@ -284,12 +284,12 @@ def test_the_tail_radius_of_a_mixture_stops_at_an_edge_exactly():
     assert Mixture((1.0, 1.0), (Ball(0.3), Annulus(0.1, 0.7))).tail_radius(1e-9, 3) == 0.7
 
 
-def test_a_mixture_whose_parts_peak_apart_is_bounded():
+def test_mixture_with_separate_peaks():
     law = Mixture((1.0, 1.0), (Annulus(2.0, 3.0), Gaussian(0.5)))
     xi = np.random.default_rng(0).uniform(-4, 4, size=(20000, 2))
     assert law.density(xi).max() <= law.maximum(2)
-    for share in (0.3, 0.6, 0.9):
-        level = share * law.maximum(2)
+    for fraction in (0.3, 0.6, 0.9):
+        level = fraction * law.maximum(2)
         radius = law.tail_radius(level, 2)
         beyond = np.abs(xi).max(axis=1) > radius
         assert 0 < radius <= 3.0

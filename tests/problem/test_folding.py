@@ -1,4 +1,4 @@
-"""Folded laws: transformed back they are G and H on the data; and they are the copies of the laws, summed."""
+"""Folded laws: on the data their inverse transforms are G and H, and they are the sum of shifted copies of the law."""
 
 import numpy as np
 import pytest
@@ -13,11 +13,11 @@ from freqbias.problem import (
     StudentT,
     Table,
     Uniform,
-    deep,
+    deep_laws,
     fold,
-    recursion,
+    ntk_recursion,
 )
-from freqbias.problem.folding import STEPS
+from freqbias.problem.folding import MARGIN_STEPS
 
 SIGMA_A = 1.5
 DENSITIES = [
@@ -31,13 +31,13 @@ DENSITIES = [
 
 
 def make(density, dimension, activation="sine", depth=3):
-    return deep(density, Network(width=2, sigma_a=SIGMA_A, depth=depth, activation=activation), dimension)
+    return deep_laws(density, Network(width=2, sigma_a=SIGMA_A, depth=depth, activation=activation), dimension)
 
 
 def box(grid):
-    """Frequencies evenly spread over the Nyquist box, so many that their mean is exact for all cosines of the cut-off
-    series times those of the grid."""
-    counts = [2 * n + STEPS for n in grid.shape]
+    """Evenly spaced frequencies in the Nyquist box; their mean is exact for products of the cosines of the windowed
+    series and those of the grid."""
+    counts = [2 * n + MARGIN_STEPS for n in grid.shape]
     axes = [np.arange(count) / (count * h) for count, h in zip(counts, grid.spacing, strict=True)]
     return np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")], axis=-1)
 
@@ -45,11 +45,11 @@ def box(grid):
 @pytest.mark.parametrize("depth", [3, 4])
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 @pytest.mark.parametrize(("density", "dimension"), DENSITIES, ids=lambda value: type(value).__name__)
-def test_transformed_back_they_are_the_kernel(density, dimension, activation, depth):
+def test_inverse_transform_is_the_kernel(density, dimension, activation, depth):
     grid = Grid((9, 6, 4)[:dimension], (1.0, 1.5, 0.7)[:dimension])
     xi, z = box(grid), grid.positions() - grid.positions()[0]
     laws = make(density, dimension, activation, depth)
-    exact = recursion(density.transform(z), ACTIVATIONS[activation], SIGMA_A, depth - 2)
+    exact = ntk_recursion(density.transform(z), ACTIVATIONS[activation], SIGMA_A, depth - 2)
     wave = np.cos(2 * np.pi * z @ xi.T) / len(xi) / np.prod(grid.spacing)
     damping, diffusion = (wave @ fold(law, grid, grid.nyquist)(xi) for law in (laws.damping, laws.diffusion))
     np.testing.assert_allclose(damping + laws.atom, exact[0], rtol=0, atol=1e-11)
@@ -58,8 +58,8 @@ def test_transformed_back_they_are_the_kernel(density, dimension, activation, de
 
 @pytest.mark.parametrize("activation", ["sine", "tanh", "erf", "gelu"])
 @pytest.mark.parametrize("dimension", [1, 2])
-def test_they_are_the_sum_of_the_copies(activation, dimension):
-    """By Poisson's sum, where the grid reaches beyond G and H: here 1.5 cycles of sigma = 3."""
+def test_sum_of_shifted_copies(activation, dimension):
+    """The Poisson summation formula, on a grid that covers G and H: length 1.5 for sigma = 3."""
     grid = Grid((24,) * dimension, (1.5,) * dimension)
     xi = np.random.default_rng(0).uniform(-8, 8, size=(20, dimension))
     copies = np.meshgrid(*[16.0 * np.arange(-9, 10)] * dimension, indexing="ij")

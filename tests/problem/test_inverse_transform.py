@@ -1,5 +1,4 @@
-"""The laws of deep networks on all of frequency space, against convolution powers, Hankel transforms and their own
-transforms back."""
+"""The laws of deep networks on all of frequency space, compared with convolutions, Hankel and inverse transforms."""
 
 from functools import cache
 from math import factorial, gamma, pi, sinh
@@ -9,7 +8,7 @@ import pytest
 from scipy.interpolate import BSpline
 from scipy.special import j0, kv
 
-from freqbias.problem import Annulus, Ball, Gaussian, Laplace, Mixture, Network, StudentT, Table, Uniform, deep
+from freqbias.problem import Annulus, Ball, Gaussian, Laplace, Mixture, Network, StudentT, Table, Uniform, deep_laws
 
 SIGMA_A = 1.5
 HUMP = np.array([1.0, 1.5, 3.0, 2.5, 3.0, 1.5, 1.0])
@@ -17,28 +16,28 @@ HUMP = np.array([1.0, 1.5, 3.0, 2.5, 3.0, 1.5, 1.0])
 
 @cache
 def laws(density, dimension, activation, depth=3):
-    return deep(density, Network(width=2, sigma_a=SIGMA_A, depth=depth, activation=activation), dimension)
+    return deep_laws(density, Network(width=2, sigma_a=SIGMA_A, depth=depth, activation=activation), dimension)
 
 
 def gaussian(n, xi):
-    """rho_w convolved with itself n times, sigma = 3."""
+    """The n-fold convolution of rho_w with itself, sigma = 3."""
     return np.exp(-(xi**2).sum(axis=1) / (18 * n)) / (18 * pi * n) ** (xi.shape[1] / 2)
 
 
 def cauchy(n, xi):
-    """sigma = 2."""
+    """The n-fold convolution of rho_w with itself, sigma = 2."""
     d = xi.shape[1]
     return gamma((d + 1) / 2) / pi ** ((d + 1) / 2) * 2 * n / ((2 * n) ** 2 + (xi**2).sum(axis=1)) ** ((d + 1) / 2)
 
 
 def laplace(n, xi):
-    """b = 2."""
+    """The n-fold convolution of rho_w with itself, b = 2."""
     x = np.abs(xi) / 2
     return np.prod((x / 2) ** (n - 0.5) * kv(n - 0.5, x) / (2 * np.sqrt(pi) * gamma(n)), axis=1)
 
 
 def uniform(n, xi):
-    """R = 4."""
+    """The n-fold convolution of rho_w with itself, R = 4."""
     spline = BSpline.basis_element(8 * np.arange(n + 1) - 4 * n, extrapolate=False)
     return np.prod(np.nan_to_num(spline(xi)) / 8, axis=1)
 
@@ -59,8 +58,8 @@ def uniform(n, xi):
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
-def test_the_series_of_convolution_powers(density, power, dimension, within):
-    """sinh k = sum_n k^n / n! over odd n, cosh k the same over even n."""
+def test_sum_of_convolutions(density, power, dimension, within):
+    """For sine, sinh k = sum of k^n / n! over odd n, and cosh k the sum over even n."""
     found = laws(density, dimension, "sine")
     xi = np.random.default_rng(0).uniform(-15, 15, size=(300, dimension))
     xi[::3] /= 5
@@ -71,7 +70,10 @@ def test_the_series_of_convolution_powers(density, power, dimension, within):
 
 
 def hankel(law, radius, dimension):
-    """The transform of a law that falls with |z| faster than a Gaussian: Gauss-Legendre on |z| < 1, finer towards 0."""
+    """F[law.transform] at these radii by Gauss-Legendre quadrature on |z| < 1, finer towards 0.
+
+    The transform of the law must fall faster than a Gaussian.
+    """
     t, weight = np.polynomial.legendre.leggauss(20)
     edges = np.concatenate([[0], np.geomspace(1e-5, 1e-2, 40), np.linspace(1e-2, 1, 400)[1:]])
     r = (edges[:-1, None] + np.diff(edges)[:, None] / 2 * (1 + t)).ravel()
@@ -117,7 +119,7 @@ every_density = pytest.mark.parametrize(
 
 @every_density
 def test_every_density(density, dimension):
-    """Less its linear term, which may jump, the law is smooth enough for the trapezoid rule to transform it back."""
+    """Without its linear term, which may jump, the law is smooth enough for the trapezoidal rule."""
     law, linear = laws(density, dimension, "sine").damping, (1 + SIGMA_A**2) / sinh(1)
     axis, step = np.linspace(-40, 40, {1: 2001, 2: 401, 3: 81}[dimension], retstep=True)
     xi = np.stack([x.ravel() for x in np.meshgrid(*[axis] * dimension, indexing="ij")], axis=-1)
@@ -132,8 +134,10 @@ def test_every_density(density, dimension):
 @pytest.mark.parametrize("activation", ["sine", "relu"])
 @every_density
 def test_tail_radius(activation, density, dimension):
-    """No value beyond it is above the level, but for the accuracy of the values; laws that fall along the axes meet the
-    level there."""
+    """Beyond the radius all values are below the level, to their accuracy.
+
+    Laws that fall along the axes reach the level at the radius.
+    """
     law, rng = laws(density, dimension, activation).damping, np.random.default_rng(0)
     levels = np.array([0.4, 1e-2, 1e-4]) * law.maximum
     radii = np.array([law.tail_radius(level) for level in levels])
@@ -150,8 +154,8 @@ def test_tail_radius(activation, density, dimension):
 
 
 @pytest.mark.parametrize(("dimension", "radius", "factor"), [(1, 3e5, 1.6), (2, 3e3, 1.3), (3, 1e3, 1.2)])
-def test_the_tails_of_relu(dimension, radius, factor):
-    """H bends at z = 0, which makes a tail of |xi|^-(d+1); it goes on beyond the lattice, too high if anything."""
+def test_tails_of_relu(dimension, radius, factor):
+    """The kink of H at z = 0 makes a tail |xi|^-(d+1). Beyond the lattice it may be slightly too high."""
     sigma, d = 3.0, dimension
     law = laws(Gaussian(sigma), d, "relu").diffusion
     derivative = SIGMA_A**2 * 2 * sigma  # H = sigma_a^2 k (1 - arccos(k) / pi),  arccos k = 2 pi sigma |z| + ...

@@ -1,4 +1,4 @@
-"""The draw of a network: pairs, moduli, moments, seeds, channels."""
+"""The initial weights of a two-layer network: pairs, moduli, moments, seeds, channels."""
 
 import tracemalloc
 from importlib import import_module
@@ -34,7 +34,7 @@ def test_width_counts_all_neurons(sampling, width, symmetric):
 
 
 @SAMPLINGS
-def test_a_symmetric_network_starts_at_zero(sampling):
+def test_symmetric_network_starts_at_zero(sampling):
     drawn = neurons(400, sampling=sampling, symmetric=True, channels=3)
     np.testing.assert_array_equal(drawn.frequencies[:200], drawn.frequencies[200:])
     np.testing.assert_array_equal(drawn.cosine[:, :200], -drawn.cosine[:, 200:])
@@ -46,7 +46,7 @@ def test_a_symmetric_network_starts_at_zero(sampling):
 
 
 @SAMPLINGS
-def test_output_weights_have_the_variance(sampling):
+def test_variance_of_output_weights(sampling):
     drawn = neurons(sampling=sampling)
     a, b = drawn.cosine[0], drawn.sine[0]
     error = 5 * 0.7**2 * np.sqrt(2 / drawn.width)
@@ -80,7 +80,7 @@ def test_frequencies_follow_the_density(sampling, law):
 
 
 @SAMPLINGS
-def test_the_seed_fixes_the_draw(sampling):
+def test_seeds(sampling):
     once, again, other = (neurons(64, sampling=sampling, seed=seed) for seed in (5, 5, 6))
     for name in ("frequencies", "cosine", "sine"):
         np.testing.assert_array_equal(getattr(once, name), getattr(again, name))
@@ -95,16 +95,18 @@ def test_channels_are_independent(sampling):
 
 @SAMPLINGS
 @pytest.mark.parametrize("symmetric", [False, True])
-@pytest.mark.parametrize("part", [slice(0, 5), slice(3, 30), slice(17, 38), slice(25, 26)], ids=str)
-def test_a_part_of_the_draw_is_that_part(sampling, symmetric, part, monkeypatch):
-    monkeypatch.setattr(import_module("freqbias.problem.neurons"), "CHUNK", 8)  # problem.draw is the function
-    whole, some = (neurons(38, sampling=sampling, symmetric=symmetric, channels=3, part=p) for p in (slice(None), part))
-    np.testing.assert_array_equal(some.frequencies, whole.frequencies[part])
-    np.testing.assert_array_equal(some.cosine, whole.cosine[:, part])
-    np.testing.assert_array_equal(some.sine, whole.sine[:, part])
+@pytest.mark.parametrize("shard", [slice(0, 5), slice(3, 30), slice(17, 38), slice(25, 26)], ids=str)
+def test_shards(sampling, symmetric, shard, monkeypatch):
+    monkeypatch.setattr(import_module("freqbias.problem.neurons"), "CHUNK", 8)
+    whole, some = (
+        neurons(38, sampling=sampling, symmetric=symmetric, channels=3, shard=s) for s in (slice(None), shard)
+    )
+    np.testing.assert_array_equal(some.frequencies, whole.frequencies[shard])
+    np.testing.assert_array_equal(some.cosine, whole.cosine[:, shard])
+    np.testing.assert_array_equal(some.sine, whole.sine[:, shard])
 
 
-def test_what_an_earlier_version_drew_is_drawn_again():
+def test_draw_of_earlier_versions():
     rng = np.random.default_rng(5)
     unit, weights = rng.random((70_000, 2)), 0.7 * rng.standard_normal((2, 1, 70_000))
     drawn = neurons(70_000, seed=5)
@@ -112,9 +114,9 @@ def test_what_an_earlier_version_drew_is_drawn_again():
     np.testing.assert_array_equal([drawn.cosine, drawn.sine], weights)
 
 
-def test_no_others_than_the_part_are_held():
+def test_memory_of_a_shard():
     tracemalloc.start()
-    part = neurons(2**21, part=slice(2**20, 2**20 + 2**15))
+    drawn = neurons(2**21, shard=slice(2**20, 2**20 + 2**15))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert part.width == 2**15 and peak < 2**21 * 8  # one number for each of all
+    assert drawn.width == 2**15 and peak < 2**21 * 8  # less than one number per neuron of the network

@@ -192,9 +192,9 @@ def test_one_is_not_the_other(tmp_path):
 
 
 @pytest.mark.parametrize("times", [[0.0], [1.0, 2.0], [0.0, 2.0, 2.0], [0.0, np.nan], [0.0, np.inf], [[0.0, 1.0]]])
-def test_a_problem_needs_times_that_increase_from_zero(times):
+def test_times_increase_from_zero(times):
     samples = waves(Grid((8,), (1.0,)), [[1.0]])
-    with pytest.raises(InputError, match="expected an increasing list that starts with 0"):
+    with pytest.raises(InputError, match="give at least two finite times that increase from 0"):
         Problem(Gaussian(1.0), samples, Network(width=2, sigma_a=1.0), np.array(times))
 
 

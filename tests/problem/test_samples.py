@@ -1,4 +1,4 @@
-"""Samples: the waves, area averages, standardization, and what is refused."""
+"""Samples: waves, area averages, standardization, and error messages."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from freqbias.numerics import Grid
 from freqbias.problem import Samples, area_average, waves
 
 
-def test_waves_are_the_formula():
+def test_waves():
     grid = Grid((6, 4), (2.0, 1.0))
     values = waves(grid, [[1.0, 0.5], [-0.5, 2.0]], window=0.3).values
     x = grid.positions()[9]
@@ -21,13 +21,13 @@ def test_waves_are_the_formula():
 
 
 def test_area_average_by_hand():
-    """Three cells into two: each new cell takes one old cell and half of the middle one."""
+    """From three cells to two: each new cell covers one old cell and half of the middle one."""
     np.testing.assert_allclose(area_average(np.array([[1.0], [2.0], [6.0]]), (2,)), [[4 / 3], [14 / 3]])
-    # Five into three, each 5/3 wide: (1 + 2 2/3) 3/5, (2/3 + 3 + 4/3) 3/5, (4 2/3 + 5) 3/5.
+    # From five cells to three, each 5/3 wide: (1 + 2 2/3) 3/5, (2/3 + 3 + 4/3) 3/5, (4 2/3 + 5) 3/5.
     np.testing.assert_allclose(area_average(np.arange(1.0, 6.0)[:, None], (3,)), [[1.4], [3.0], [4.6]])
 
 
-def test_area_average_of_blocks_is_their_mean():
+def test_area_average_of_blocks():
     values = np.random.default_rng(0).normal(size=(6, 8, 2))
     blocks = values.reshape(3, 2, 2, 4, 2).mean(axis=(1, 3))
     np.testing.assert_allclose(area_average(values, (3, 2)), blocks, rtol=0, atol=1e-15)
@@ -35,7 +35,7 @@ def test_area_average_of_blocks_is_their_mean():
 
 
 @given(st.tuples(st.integers(1, 17), st.integers(1, 9)), st.data())
-def test_area_average_conserves_the_mean_and_the_range(old, data):
+def test_area_average_keeps_mean_and_range(old, data):
     new = tuple(data.draw(st.integers(1, n)) for n in old)
     values = np.random.default_rng(sum(old)).normal(size=(*old, 3))
     averaged = area_average(values, new)
@@ -45,8 +45,8 @@ def test_area_average_conserves_the_mean_and_the_range(old, data):
     assert (averaged >= values.min() - 1e-14).all()
 
 
-def test_area_average_does_not_invent_detail():
-    with pytest.raises(InputError, match=r"points = \[3, 9\]: axis 2 .* only 8 points; ask for at most that many"):
+def test_area_average_cannot_refine():
+    with pytest.raises(InputError, match=r"points = \[3, 9\]: axis 2 .* only 8 points; use at most that many"):
         area_average(np.zeros((4, 8, 1)), (3, 9))
 
 
@@ -62,22 +62,22 @@ def test_standardized():
 
 
 @pytest.mark.parametrize("constant", [1.0, 0.1, 1e9])
-def test_a_constant_channel_cannot_be_standardized(constant):
+def test_constant_channels(constant):
     values = np.stack([np.arange(7.0), np.full(7, constant)])
     with pytest.raises(InputError, match=r"constant .* leave standardize out"):
         Samples(Grid((7,), (1.0,)), values).standardized()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_samples_that_are_not_numbers_are_refused(bad):
+def test_nan_and_infinity(bad):
     values = np.ones((2, 12))
     values[1, 7] = bad
     with pytest.raises(InputError, match=r"1 of 24 values .* channel 1 at x = \[0.125, 0.0\]"):
         Samples(Grid((4, 3), (1.0, 1.0)), values)
 
 
-def test_samples_of_another_shape_or_zero_are_refused():
-    with pytest.raises(InputError, match=r"shape \(1, 11\); expected \(channels, 12\)"):
+def test_wrong_shapes_and_zeros():
+    with pytest.raises(InputError, match=r"shape \(1, 11\); give shape \(channels, 12\)"):
         Samples(Grid((4, 3), (1.0, 1.0)), np.ones((1, 11)))
     with pytest.raises(InputError, match="every value is 0"):
         Samples(Grid((4,), (1.0,)), np.zeros((1, 4)))

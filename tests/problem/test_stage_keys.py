@@ -1,4 +1,4 @@
-"""Which key makes which stage out of date: every key of the run file, one row each."""
+"""The stages that must be computed again when a key changes: one row for every key of the run file."""
 
 import shutil
 
@@ -10,11 +10,11 @@ from tests.problem.run_files import every_key, table
 
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 ALL = set(STAGES)
-VALUES = {"pde", "nn", "ntk", "compare"}  # what follows from the values of the samples, or from the output times
+VALUES = {"pde", "nn", "ntk", "compare"}  # stages that depend on the sample values or the output times
 SOLVER = {"pde", "compare"}
 MESH = {"mesh", "pde", "compare"}
 NETWORK = {"nn", "ntk", "compare"}
-TRAINED = {"nn", "compare"}  # of which the prediction of the training is free
+TRAINED = {"nn", "compare"}  # the predicted training (ntk) does not depend on these
 
 STEPPING = {"pde": {"integrator": "crank-nicolson"}}
 DESCENT = {"training": {"integrator": "gradient-descent", "step": 0.1}}
@@ -33,7 +33,7 @@ MIXTURE = {"density": {"kind": "mixture", "weights": [1.0, 2.0], "parts": PARTS,
 PLANE = {"data": {"dimension": 2, "frequencies": [[3.0, 0.0]]}}
 FILE = {"kind": "file", "path": "a.npz"}
 
-# key: (what the base has besides, what changes, the stages that must be computed again)
+# key: (change that makes the base, change of the key, stages that must be computed again)
 ROWS = {
     "name": ({}, {"name": "other"}, set()),
     "seed": ({}, {"seed": 4}, NETWORK),
@@ -97,12 +97,12 @@ ROWS = {
     "time.times": ({}, {"time": {"times": [1.0, 5.0], "outputs": None}}, VALUES),
     "mesh.half_width": ({}, {"mesh": {"half_width": 9.0}}, MESH),
     "mesh.size": ({}, {"mesh": {"size": 0.1}}, MESH),
-    "mesh.path": ({}, {"mesh": {"path": "a.npz"}}, MESH),  # any file: its content counts
+    "mesh.path": ({}, {"mesh": {"path": "a.npz"}}, MESH),  # only the content of the file matters here
     "mesh.adaptive": ({}, {"mesh": {"adaptive": True}}, MESH),
     "pde.operator": ({}, {"pde": {"operator": "local"}}, MESH),
     "pde.integrator": ({}, STEPPING, SOLVER),
     "pde.dynamics": (DESCENT, {"pde": {"dynamics": "gradient-descent"}}, SOLVER),
-    "pde.initial": ({}, {"pde": {"initial": "target"}}, set()),  # what "auto" means for this network
+    "pde.initial": ({}, {"pde": {"initial": "target"}}, set()),  # the meaning of "auto" for this network
     "pde.step": (STEPPING, {"pde": STEPPING["pde"] | {"step": 0.1}}, SOLVER),
     "pde.degree": ({}, {"pde": {"degree": 4}}, MESH),
     "pde.tolerance": ({}, {"pde": {"tolerance": 1e-2}}, ALL),
@@ -119,25 +119,25 @@ ROWS = {
     "compare.projection": ({}, {"compare": {"projection": "l2"}}, {"compare"}),
 }
 MORE = [
-    ("the seed of the network that the equation starts from", OWN_START, {"seed": 4}, VALUES),
-    ("its width", OWN_START, {"network": {"width": 66}}, VALUES),
-    ("the seed of the samples held out", {"data": {"held_out": 0.2}}, {"seed": 4}, ALL),
-    ("the seed of the noise", {"data": {"noise": 0.1}}, {"seed": 4}, VALUES),
-    ("a tolerance of the training's own", {"training": {"tolerance": 1e-2}}, {"pde": {"tolerance": 1e-2}}, MESH),
-    ("the same tolerance, said twice", {}, {"training": {"tolerance": 1e-3}}, set()),
-    ("the last of the times", {"time": {"times": [1.0, 5.0], "end": None, "outputs": None}},
+    ("seed of the initial network in pde", OWN_START, {"seed": 4}, VALUES),
+    ("width of the initial network in pde", OWN_START, {"network": {"width": 66}}, VALUES),
+    ("seed of held-out samples", {"data": {"held_out": 0.2}}, {"seed": 4}, ALL),
+    ("seed of the noise", {"data": {"noise": 0.1}}, {"seed": 4}, VALUES),
+    ("separate training tolerance", {"training": {"tolerance": 1e-2}}, {"pde": {"tolerance": 1e-2}}, MESH),
+    ("default training tolerance given", {}, {"training": {"tolerance": 1e-3}}, set()),
+    ("last output time", {"time": {"times": [1.0, 5.0], "end": None, "outputs": None}},
      {"time": {"times": [1.0, 6.0], "end": None, "outputs": None}}, ALL),
 ]  # fmt: skip
 
 
 def changed(base, change):
-    """The stages whose keys differ between two run files; sections of the change are laid over those of the base."""
+    """The stages whose keys differ between the base and the base with the change."""
     both = {}
     for sections in (base, change):
         for name, content in sections.items():
             is_file = isinstance(content, dict) and content.get("kind") == "file"
             both[name] = content if is_file or not isinstance(content, dict) else {**both.get(name, {}), **content}
-    if change.get("data") == {}:  # back from a file to the waves
+    if change.get("data") == {}:  # from a file back to waves
         both["data"] = {}
     one, other = (parse(full(sections)) for sections in (base, both))
     return {stage for stage in STAGES if stage_keys(one, stage) != stage_keys(other, stage)}
@@ -163,17 +163,17 @@ def test_every_key_has_a_row():
 
 
 @pytest.mark.parametrize("key", list(ROWS))
-def test_a_key_concerns_these_stages(key):
+def test_stages_of_each_key(key):
     base, change, expected = ROWS[key]
     assert changed(base, change) == expected
 
 
 @pytest.mark.parametrize(("base", "change", "expected"), [row[1:] for row in MORE], ids=[row[0] for row in MORE])
-def test_keys_together(base, change, expected):
+def test_combinations(base, change, expected):
     assert changed(base, change) == expected
 
 
-def test_a_data_file_counts_by_its_content():
+def test_content_of_data_files():
     shutil.copy("a.npz", "b.npz")
     assert changed({"data": FILE}, {"data": FILE | {"path": "b.npz"}}) == set()
     before = [stage_keys(parse(full({"data": FILE})), stage) for stage in STAGES]
@@ -183,7 +183,7 @@ def test_a_data_file_counts_by_its_content():
 
 
 @pytest.mark.parametrize("kind", ["table", "part of a mixture"])
-def test_a_density_file_counts_by_its_content(kind):
+def test_content_of_density_files(kind):
     def sections(path):
         part = {"kind": "table", "path": path, "half_width": 2.0}
         mixture = {"kind": "mixture", "weights": [1.0], "parts": [part]}
@@ -194,6 +194,6 @@ def test_a_density_file_counts_by_its_content(kind):
     assert changed(sections("a.npz"), sections("other.npz")) == ALL
 
 
-def test_an_unknown_stage_is_refused():
+def test_unknown_stage():
     with pytest.raises(ValueError, match="stage = 'mush'; use mesh, pde, nn, ntk or compare"):
         stage_keys(parse(table()), "mush")

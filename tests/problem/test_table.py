@@ -1,4 +1,4 @@
-"""A tabulated density: which tables are one, and exact cases."""
+"""Tabulated densities: valid tables, and cases with an exact solution."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from freqbias.problem import Network, Problem, Table, Uniform, waves
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
-def test_a_table_of_ones_is_uniform(dimension):
-    """Whatever the number of nodes, at lengths from far below to far above 1 / half_width."""
+def test_constant_table_is_uniform(dimension):
+    """For any number of nodes, at lags from far below to far above 1 / half_width."""
     table, uniform = Table(np.full((5, 2, 4)[:dimension], 7.0), (3.0,) * dimension), Uniform(3.0)
     rng = np.random.default_rng(0)
     z = rng.normal(size=(40, dimension)) * np.logspace(-6, 2, 40)[:, None]
@@ -22,18 +22,18 @@ def test_a_table_of_ones_is_uniform(dimension):
     assert table.tail_radius(0.9 * table.maximum(dimension), dimension) == 3.0
 
 
-def test_a_tent_has_the_transform_and_quantiles_of_the_triangular_law():
+def test_triangular_density():
     tent = Table(np.array([0.0, 0.2, 0.0]), (4.0,))
     z, unit = np.linspace(-2, 2, 41)[:, None], np.linspace(0.001, 0.999, 41)[:, None]
     np.testing.assert_allclose(tent.transform(z), np.sinc(4 * z[:, 0]) ** 2, atol=1e-14)
     quantile = np.where(unit < 0.5, -4 + 4 * np.sqrt(2 * unit), 4 - 4 * np.sqrt(2 * (1 - unit)))
     np.testing.assert_allclose(tent.from_unit_cube(unit), quantile, atol=1e-13)
     assert tent.tail_radius(0.1, 1) == pytest.approx(2.4)
-    assert tent.breaks(1) == ((0.0, 4.0),)
+    assert tent.break_planes(1) == ((0.0, 4.0),)
 
 
 def hats(z, n, half_width):
-    """The transforms at z (L,) of the n hat functions of an axis, cut off at its ends: Gauss-Legendre in each cell."""
+    """The transforms at z (L,) of the n hat functions of an axis, cut off at its ends, by Gauss-Legendre quadrature."""
     t, weight = np.polynomial.legendre.leggauss(20)
     t, h = (1 + t) / 2, 2 * half_width / (n - 1)
     waves = np.exp(-2j * np.pi * z[:, None, None] * (h * (np.arange(n - 1)[:, None] + t) - half_width))
@@ -48,13 +48,13 @@ def hats(z, n, half_width):
     [((4000,), (30.0,)), ((4001,), (30.0,)), ((60, 41), (8.0, 3.0)), ((11, 8, 9), (5.0, 7.0, 6.0))],
     ids=str,
 )
-def test_the_transform_is_the_sum_over_the_nodes(shape, half_width):
-    """With values at the edges, at differences from far below 1 / half_width to above that of the nodes."""
+def test_transform_is_a_sum_over_nodes(shape, half_width):
+    """The values at the edges are not 0; the lags run from far below 1 / half_width to above 1 / spacing."""
     rng, dimension = np.random.default_rng(3), len(shape)
     values = rng.random(shape)
     table = Table(values + np.flip(values), half_width)
     z = rng.normal(size=(40, dimension)) * np.logspace(-6, 0, 40)[:, None] / np.array(table.spacing)
-    z[:5] *= np.arange(dimension) > 0  # along an axis, and 0 in one dimension
+    z[:5] *= np.arange(dimension) > 0  # on an axis; 0 in one dimension
     letters = "abc"[:dimension]
     sums = ",".join(f"l{letter}" for letter in letters)
     axes = [hats(z[:, axis], n, r) for axis, (n, r) in enumerate(zip(shape, half_width, strict=True))]
@@ -63,7 +63,7 @@ def test_the_transform_is_the_sum_over_the_nodes(shape, half_width):
     assert table.transform(np.zeros(dimension)) == 1 and np.abs(table.transform(1e-9 * z)).max() <= 1
 
 
-def test_many_points_are_taken_in_parts(monkeypatch):
+def test_chunks(monkeypatch):
     values = np.random.default_rng(0).random((6, 5))
     table, unit = Table(values + np.flip(values), (2.0, 3.0)), np.random.default_rng(1).random((210, 2))
     whole = table.from_unit_cube(unit)
@@ -79,7 +79,7 @@ def test_cells_without_mass_are_never_sampled():
     assert xi[1] == pytest.approx(2)
 
 
-def test_rounding_is_mended():
+def test_rounding_is_corrected():
     even = np.array([[0.0, 1.0], [3.0, 1.0], [3.0, 1.0], [1.0, 0.0]])
     even = even + np.flip(even)
     noise = np.random.default_rng(0).uniform(-1e-6, 1e-6, size=even.shape)
@@ -91,26 +91,26 @@ def test_rounding_is_mended():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([0.0, 1.0, 2.0], r"the values at \[0\] and at the node opposite are 0 and 2"),
-        ([[1.0, 2.0], [1.0, 1.0]], r"the values at \[0, 1\] and at the node opposite are 2 and 1"),
-        ([1.0, -0.01, 1.0], r"the value at \[1\] is -0.01; a density is at least 0"),
-        ([1.0, np.nan, 1.0], r"1 values are NaN or infinite, the first at \[1\]"),
+        ([0.0, 1.0, 2.0], r"the values at index \[0\] and at the opposite node are 0 and 2"),
+        ([[1.0, 2.0], [1.0, 1.0]], r"the values at index \[0, 1\] and at the opposite node are 2 and 1"),
+        ([1.0, -0.01, 1.0], r"the value at index \[1\] is -0.01; use values of at least 0"),
+        ([1.0, np.nan, 1.0], r"1 values are NaN or infinite, the first at index \[1\]"),
         ([0.0, 0.0], "every value is 0"),
-        ([1.0], r"the table has shape \(1,\); give 1 to 3 axes of at least 2 nodes"),
+        ([1.0], r"the table has shape \(1,\); give 1 to 3 axes with at least 2 nodes each"),
         (np.ones((2, 2, 2, 2)), "give 1 to 3 axes"),
     ],
 )
-def test_what_is_no_density_is_refused(values, message):
+def test_invalid_tables(values, message):
     with pytest.raises(InputError, match=message):
         Table(np.array(values), (2.0,) * np.ndim(values))
 
 
-def test_one_half_width_for_each_axis():
-    with pytest.raises(InputError, match=r"half_width = \(2.0,\): the table has 2 axes; give one number for each"):
+def test_half_width_per_axis():
+    with pytest.raises(InputError, match=r"half_width = \(2.0,\): the table has 2 axes; give one number per axis"):
         Table(np.ones((3, 3)), (2.0,))
 
 
-def test_a_problem_of_another_dimension_is_refused():
+def test_problem_of_another_dimension():
     table = Table(np.ones((3, 3)), (2.0, 2.0))
-    with pytest.raises(InputError, match=r"\[density\] is given in 2 dimension\(s\), and the data have 1"):
+    with pytest.raises(InputError, match=r"\[density\] is defined in 2 dimension\(s\), but the data have 1"):
         Problem(table, waves(Grid((8,), (1.0,)), [[1.0]]), Network(width=2, sigma_a=1.0), np.array([0.0, 1.0]))

@@ -1,4 +1,4 @@
-"""The run file: round trip, defaults, relative paths, and the wording of what is refused."""
+"""The run file: round trip, defaults, relative paths, and error messages."""
 
 import tomllib
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from freqbias.errors import InputError
 from freqbias.problem import Table, build, load, parse, resolved
-from freqbias.problem.runfile import OUTPUTS, starts_from_network
+from freqbias.problem.run_file import OUTPUTS
 from tests.problem.run_files import table
 
 POSITIVE = st.floats(1e-12, 1e12)
@@ -41,7 +41,7 @@ def data_sections(draw):
 
 @st.composite
 def tables(draw):
-    """Run files that are valid by construction, with any choice of optional keys."""
+    """Valid run files with any choice of optional keys."""
     symmetric = draw(st.booleans())
     integrator = draw(st.sampled_from(["lanczos", "crank-nicolson", "backward-euler"]))
     times = sorted(draw(st.lists(POSITIVE, min_size=1, max_size=5, unique=True)))
@@ -89,19 +89,19 @@ def tables(draw):
 
 
 def filled(run):
-    """With the one default that is another key's value."""
+    """The run with the default of training.tolerance, which is the value of another key, filled in."""
     return run.model_copy(update={"training": run.training.model_copy(update={"tolerance": run.training_tolerance})})
 
 
 @given(tables())
-def test_what_is_stored_loads_to_the_same_run(tables):
+def test_round_trip(tables):
     run = parse(tables)
     stored = tomllib.loads(resolved(run))
     assert parse(stored) == filled(run)
     assert resolved(parse(stored)) == resolved(run)
 
 
-def test_what_is_stored_names_every_default():
+def test_every_default_is_stored():
     stored = tomllib.loads(resolved(parse(table(time={"end": 5.0}, replace=True))))
     assert stored["pde"] == {
         "operator": "data", "integrator": "lanczos", "dynamics": "flow", "initial": "auto", "step": "auto",
@@ -119,7 +119,7 @@ def test_what_is_stored_names_every_default():
     assert stored["data"]["standardize"] is False
 
 
-def test_hidden_layers_are_as_wide_as_the_first_and_of_relu():
+def test_defaults_of_hidden_layers():
     run = parse(table(network={"depth": 3}))
     assert (run.network.hidden_width, run.network.activation) == (64, "relu")
     own = parse(table(network={"depth": 4, "hidden_width": 32, "activation": "sine"}))
@@ -127,18 +127,18 @@ def test_hidden_layers_are_as_wide_as_the_first_and_of_relu():
     assert parse(tomllib.loads(resolved(own))) == filled(own)
 
 
-def test_gradient_descent_takes_the_step_of_the_training():
+def test_step_of_gradient_descent():
     training = {"integrator": "gradient-descent", "step": 0.25}
     run = parse(table(pde={"dynamics": "gradient-descent"}, training=training))
     assert run.pde.step == 0.25
     assert parse(tomllib.loads(resolved(run))).pde == run.pde
 
 
-def test_integers_stand_for_numbers():
+def test_integers_are_numbers():
     assert parse(table(density={"sigma": 4})) == parse(table(density={"sigma": 4.0}))
 
 
-def test_training_takes_the_tolerance_of_the_equation():
+def test_default_training_tolerance():
     assert parse(table(pde={"tolerance": 1e-2})).training_tolerance == 1e-2
     assert parse(table(pde={"tolerance": 1e-2}, training={"tolerance": 1e-4})).training_tolerance == 1e-4
 
@@ -150,11 +150,12 @@ def test_training_takes_the_tolerance_of_the_equation():
         (False, "auto", True), (False, "network", True),
     ],
 )  # fmt: skip
-def test_where_the_equation_starts(symmetric, initial, expected):
-    assert starts_from_network(parse(table(network={"symmetric": symmetric}, pde={"initial": initial}))) is expected
+def test_starts_from_network(symmetric, initial, expected):
+    run = parse(table(network={"symmetric": symmetric}, pde={"initial": initial}))
+    assert run.starts_from_network is expected
 
 
-def test_load_names_the_run_by_its_file_and_finds_data_beside_it(tmp_path, monkeypatch):
+def test_name_and_relative_paths(tmp_path, monkeypatch):
     (tmp_path / "deep").mkdir()
     np.save(tmp_path / "signal.npy", np.arange(5.0))
     sections = table(name=None, data={"kind": "file", "path": "../signal.npy"}, replace=True)
@@ -170,7 +171,7 @@ def test_load_names_the_run_by_its_file_and_finds_data_beside_it(tmp_path, monke
 
 
 @pytest.mark.parametrize("kind", ["table", "mixture"])
-def test_the_tables_of_a_density_are_found_beside_the_run_file(tmp_path, kind):
+def test_relative_paths_of_density_tables(tmp_path, kind):
     np.save(tmp_path / "law.npy", [[1.0, 2.0], [2.0, 1.0]])
     part = {"kind": "table", "path": "law.npy", "half_width": [3.0, 4.0]}
     density = part if kind == "table" else {"kind": "mixture", "weights": [2.0], "parts": [part]}
@@ -184,8 +185,8 @@ def test_the_tables_of_a_density_are_found_beside_the_run_file(tmp_path, kind):
     np.testing.assert_allclose(law.density(xi), Table(np.array([[1.0, 2.0], [2.0, 1.0]]), (3.0, 4.0)).density(xi))
 
 
-def test_a_link_keeps_its_name(tmp_path):
-    """Data that are links into a store of files without endings, as data managers make them."""
+def test_symbolic_links_keep_their_name(tmp_path):
+    """Data managers make links to files without endings."""
     np.save(tmp_path / "store.npy", np.arange(5.0))
     (tmp_path / "store.npy").rename(tmp_path / "0a1b2c")
     (tmp_path / "signal.npy").symlink_to("0a1b2c")
@@ -196,7 +197,7 @@ def test_a_link_keeps_its_name(tmp_path):
     assert parse(tomllib.loads(resolved(run))) == filled(run)
 
 
-def test_every_key_at_fault_has_a_line():
+def test_one_line_for_each_faulty_key():
     with pytest.raises(InputError) as failure:
         parse(table(density={"sigma": -1.0}, network={"width": 1.5, "sigma_a": None}, pde={"ordre": 3, "degree": 9}))
     lines = str(failure.value).splitlines()
@@ -209,15 +210,15 @@ def test_every_key_at_fault_has_a_line():
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"pde": {"tolerence": 1e-3}}, "[pde] tolerence = 0.001: there is no such key; did you mean tolerance?"),
+        ({"pde": {"tolerence": 1e-3}}, "[pde] tolerence = 0.001: unknown key; did you mean tolerance?"),
         (
             {"mesh": {"xyz": 1}},
-            "[mesh] xyz = 1: there is no such key; the keys here are half_width, size, path, adaptive",
+            "[mesh] xyz = 1: unknown key; the keys here are half_width, size, path, adaptive",
         ),
-        ({"trainig": {}}, "trainig = {}: there is no such key; did you mean training?"),
+        ({"trainig": {}}, "trainig = {}: unknown key; did you mean training?"),
         ({"density": {"kind": "normal"}}, "[density] kind = 'normal'; use one of " + KINDS),
         ({"density": {"kind": None}}, "[density] kind is missing; use one of " + KINDS),
-        ({"density": {"radius": 2.0}}, "[density] radius = 2.0: there is no such key; the keys here are kind, sigma"),
+        ({"density": {"radius": 2.0}}, "[density] radius = 2.0: unknown key; the keys here are kind, sigma"),
         ({"data": 3}, "[data] = 3; expected a section [data] with a kind"),
         ({"time": None}, "[time] is missing; expected a section [time] with end or times"),
     ],
@@ -228,7 +229,7 @@ def test_wording(sections, message):
     assert str(failure.value) == message
 
 
-def test_a_run_file_is_frozen():
+def test_run_files_are_frozen():
     run = parse(table())
     with pytest.raises(ValueError, match="frozen"):
         run.network.width = 2

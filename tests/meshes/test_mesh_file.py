@@ -1,4 +1,4 @@
-"""The user's own meshes: read alike from every format, and refused where they are none."""
+"""The user's own meshes: every format gives the same mesh, and invalid ones are refused."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def written(folder: Path, points, cells, name="mesh.vtu", kind="triangle"):
     return Mesh(path=str(path))
 
 
-def test_a_mesh_of_ours_comes_back(tmp_path):
+def test_round_trip(tmp_path):
     plan = LayeredPlan(3, ((4.0, 1),), 2, 2)
     points, cells = vertices(plan)
     read = plan_mesh(problem_of(Ball(3.2), 3), Pde(degree=2), written(tmp_path, points, cells, kind="hexahedron"))
@@ -46,11 +46,11 @@ def test_a_mesh_of_ours_comes_back(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["vtu", "xdmf", "msh"])
 @pytest.mark.parametrize("kind", ["triangle6", "quad9", "tetra10", "hexahedron27"])
-def test_curved_cells_keep_their_shape(tmp_path, kind, suffix):
-    """A ball of radius 2 drawn by Gmsh with cells of order 2: its volume, whatever the file."""
+def test_curved_cells(tmp_path, kind, suffix):
+    """A ball of radius 2 that Gmsh meshed with cells of order 2 has its volume in every file format."""
     try:
         import gmsh
-    except (ImportError, OSError) as missing:  # OSError: a library of the system that Gmsh draws with
+    except (ImportError, OSError) as missing:  # OSError: a system library that Gmsh needs is missing
         pytest.skip(f"Gmsh does not start here: {missing}")
     dimension = 2 if kind in ("triangle6", "quad9") else 3
     gmsh.initialize(interruptible=False)
@@ -78,7 +78,7 @@ def test_curved_cells_keep_their_shape(tmp_path, kind, suffix):
     read = plan_mesh(problem_of(Uniform(1.0), dimension), Pde(degree=2), Mesh(path=str(path)))
     assert read.order == 2
     volume = {2: np.pi * 4, 3: np.pi * 32 / 3}[dimension]
-    # all of a flat density lies inside, and its mass tells the volume that the mesh covers
+    # a uniform density on nearly the whole ball: its mass shows the volume that the mesh covers
     wide = plan_mesh(problem_of(Ball(1.99), dimension), Pde(degree=2), Mesh(path=str(path)))
     assert abs(wide.missing) < 0.02
     assert cell_quadrature(read.points, read.cells, CELL_TYPES[read.kind], 2)[1].sum() == pytest.approx(
@@ -86,7 +86,7 @@ def test_curved_cells_keep_their_shape(tmp_path, kind, suffix):
     )
 
 
-def test_the_local_operator_takes_the_cells_of_the_support(tmp_path):
+def test_local_operator_drops_outer_cells(tmp_path):
     mesh = written(tmp_path, *square())
     whole = plan_mesh(problem_of(Uniform(3.0)), Pde(), mesh)
     support = plan_mesh(problem_of(Uniform(3.0)), Pde(operator="local"), mesh)
@@ -124,7 +124,7 @@ def _flat(points, cells):
         (lambda *mesh: mesh, Uniform(6.0), ("leaves out 55.6 %", "must cover the support", "6")),
     ],
 )
-def test_what_is_no_mesh_of_the_support_is_refused(tmp_path, harm, density, said):
+def test_invalid_meshes(tmp_path, harm, density, said):
     mesh = written(tmp_path, *harm(*square()))
     with pytest.raises(InputError) as refusal:
         plan_mesh(problem_of(density), Pde(), mesh)
@@ -133,8 +133,10 @@ def test_what_is_no_mesh_of_the_support_is_refused(tmp_path, harm, density, said
 
 
 def two_blocks(kind, right):
-    """A box [-4, 4]^d of two blocks that meet at xi_1 = 0: two cells along each other axis on the left, `right` on the
-    right. Points, and cells in VTK's order."""
+    """Points, and cells in VTK's order, of a box [-4, 4]^d of two blocks that meet at xi_1 = 0.
+
+    The left block has two cells along each other axis, the right one `right` cells.
+    """
     dimension = 2 if kind.startswith(("tri", "quad")) else 3
     order = 2 if kind[-1].isdigit() else 1
     box = BOX_CELLS[dimension]
@@ -157,25 +159,25 @@ def two_blocks(kind, right):
 @pytest.mark.parametrize(
     "kind", ["triangle", "quad", "tetra", "hexahedron", "triangle6", "quad9", "tetra10", "hexahedron27"]
 )
-def test_hanging_nodes_are_refused_with_their_place(tmp_path, kind):
-    """Finer cells on the right hang on the left ones, in the middle of edges and, in space, of faces."""
+def test_hanging_nodes(tmp_path, kind):
+    """Finer cells on the right hang on the left ones: in the middle of edges and, in three dimensions, of faces."""
     dimension = 2 if kind.startswith(("tri", "quad")) else 3
     joined, torn = (written(tmp_path, *two_blocks(kind, right), name=f"{right}.vtu", kind=kind) for right in (2, 4))
     problem = problem_of(Uniform(4.0), dimension)
     plan_mesh(problem, Pde(), joined)
-    hanging = {2: 2, 3: 16}[dimension]  # of 5^(d-1) corners at xi_1 = 0 all but the 3^(d-1) of the left
+    hanging = {2: 2, 3: 16}[dimension]  # the 5^(d-1) corners at xi_1 = 0, without the 3^(d-1) of the left block
     said = rf"the corner \[0.0, [\d., -]+\] lies inside an edge or face of cell \d+ .*{hanging} in all.*divide that"
     with pytest.raises(InputError, match=said):
         plan_mesh(problem, Pde(), torn)
 
 
-def test_the_local_operator_refuses_a_mesh_beyond_what_the_data_tell(tmp_path):
+def test_local_operator_refuses_aliases(tmp_path):
     mesh = written(tmp_path, *square(half=20.0, cells=10))
     with pytest.raises(InputError, match="frequencies alias"):
         plan_mesh(problem_of(Gaussian(4.0)), Pde(operator="local"), mesh)
 
 
-def test_other_dimensions_and_mixed_cells_are_refused(tmp_path):
+def test_wrong_dimension_and_mixed_cells(tmp_path):
     points, cells = square()
     mesh = written(tmp_path, points, cells)
     with pytest.raises(InputError, match=r"2 dimensions and \[data\] 3"):
@@ -186,14 +188,14 @@ def test_other_dimensions_and_mixed_cells_are_refused(tmp_path):
         plan_mesh(problem_of(Uniform(3.0)), Pde(), Mesh(path=str(tmp_path / "mixed.vtu")))
 
 
-def test_a_cell_of_a_point_that_is_not_there_is_named(tmp_path):
+def test_cell_with_a_missing_point(tmp_path):
     points, triangles = square()
     triangles[3, 1] = 999
     with pytest.raises(InputError, match=r"cell 3 has the points \[.*999.*\], but there are only 81"):
         plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), written(tmp_path, points, triangles))
 
 
-def test_what_meshio_says_reaches_the_user(tmp_path, capfd):
+def test_meshio_message(tmp_path, capfd):
     path = tmp_path / f"{'long' * 30}.vtu"
     path.write_text("")
     with pytest.raises(InputError, match=rf"meshio cannot read it \(.*{path}.*\)"):
@@ -201,7 +203,7 @@ def test_what_meshio_says_reaches_the_user(tmp_path, capfd):
     assert not "".join(capfd.readouterr())
 
 
-def test_gmsh_is_read_where_the_folder_holds_a_file_of_our_name(tmp_path, monkeypatch):
+def test_gmsh_beside_a_shadowing_file(tmp_path, monkeypatch):
     pytest.importorskip("gmsh", exc_type=(ImportError, OSError))
     (tmp_path / "meshes.py").write_text("raise RuntimeError('the file of the user')")
     monkeypatch.chdir(tmp_path)

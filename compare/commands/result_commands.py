@@ -1,0 +1,168 @@
+"""The commands that turn results into figures and tables: compare, kappa, figures and view."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from freqbias.compare.commands.run_files import shipped_run_files
+from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose, commandline
+
+ErrorFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--error",
+        metavar="FILE.nc",
+        help="Use the errors of your own network, in the format of error.nc, instead of those of `freqbias nn`.",
+        show_default=False,
+    ),
+]
+WindowStart = Annotated[
+    float | None,
+    typer.Option("--from", metavar="T1", help="Start of the time window; by default 0.", show_default=False),
+]
+WindowEnd = Annotated[
+    float | None,
+    typer.Option("--to", metavar="T2", help="End of the time window; by default the last time.", show_default=False),
+]
+Floor = Annotated[
+    float | None,
+    typer.Option(
+        metavar="F",
+        help="Leave the rate undefined where |v(0)| is below this fraction of its maximum. The default is 0.01; for "
+        "scattered samples it is at least the noise that they put on every frequency.",
+        show_default=False,
+    ),
+]
+Bands = Annotated[int, typer.Option(metavar="N", help="Number of bands of |xi|.")]
+Directions = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Number of sectors of the angle in 2-D, by default 4; in 3-D the 3 axes.", show_default=False
+    ),
+]
+FigureNumbers = Annotated[
+    list[int] | None,
+    typer.Argument(
+        metavar="[N]...", min=1, max=6, help="The figures to draw, for example 2 4; by default all.", show_default=False
+    ),
+]
+FiguresOut = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Keep runs in DIR/NAME, and write the figures to DIR/figures.")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="Use narrower networks, which takes minutes.")]
+ResultFolder = Annotated[
+    Path, typer.Argument(metavar="OUT", help="The result folder, such as out/NAME.", show_default=False)
+]
+
+
+def compare_command(
+    path: RunPath,
+    error: ErrorFile = None,
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    max_walltime: MaxWalltime = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """Compare the trained network with the PDE solution.
+
+    Reads the results of `freqbias pde` and `freqbias nn` (or --error) in the same result folder, and the predictions
+    of `freqbias ntk` if they exist. Writes to the folder compare: spectra.nc, metrics.csv, kappa.csv, fields.pvd (for
+    ParaView) and the pictures figure4, kappa and, if there are predictions, split.
+    """
+    from freqbias.problem import build, load
+
+    with commandline.open_run(
+        path, load=load, build=build, out=out,
+        max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
+    ) as (run, problem, store, stop):  # fmt: skip
+        from freqbias.compare.stages import run_compare
+
+        run_compare(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, error_file=error)
+
+
+def kappa_command(
+    path: RunPath,
+    error: ErrorFile = None,
+    start: WindowStart = None,
+    end: WindowEnd = None,
+    floor: Floor = None,
+    bands: Bands = 12,
+    directions: Directions = None,
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """Measure how fast each frequency is learnt.
+
+    The learning rate is kappa = -d/dt log |v(xi, t)|, where v is the spectrum of the error. Writes to the folder kappa
+    of the results: kappa.nc and kappa.csv (the rate of each frequency between output times, its mean over a time window
+    and a fit), bands.csv (the rate of each band of |xi| and of each direction) and kappa.png, all beside the theory.
+    Needs the result of `freqbias pde`; includes those of nn and ntk if they exist.
+    """
+    from freqbias.problem import build, load
+
+    with commandline.open_run(
+        path, load=load, build=build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
+    ) as (run, problem, store, _):
+        from freqbias.compare.stages import Options, run_kappa
+
+        options = Options(start, end, floor, bands, directions)
+        run_kappa(run, problem, store, resume=resume, overwrite=overwrite, options=options, error_file=error)
+
+
+def figures_command(
+    numbers: FigureNumbers = None,
+    out: FiguresOut = Path("out"),
+    quick: Quick = False,
+    max_walltime: MaxWalltime = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """Draw the figures of the paper.
+
+    Writes DIR/figures/figureN.png and .pdf. Uses the finished results in DIR/NAME, as `freqbias run` leaves them, and
+    computes the missing ones first. Repeat the command to continue after an interruption. With --quick all names end
+    in -quick.
+    """
+    from freqbias.compare.paper import FIGURES, PaperRuns, make_figures
+
+    with commandline.start_work(
+        max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file, resume_command="the same command"
+    ) as stop:
+        make_figures(numbers or FIGURES, PaperRuns(shipped_run_files(), out, quick), stop)
+
+
+def view_command(
+    folder: ResultFolder,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    max_walltime: MaxWalltime = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """Make a picture, a movie and ParaView files of a finished result.
+
+    Reads the stage pde and, if it is finished, compare. Writes to OUT/view:
+
+    \b
+      view.png                the spectra of PDE and network and their difference, at four times
+      view.gif                the same as a movie, one frame per output time
+      open_in_paraview.py     shows all fields: paraview --script=OUT/view/open_in_paraview.py
+      spectra.pvd, laws.pvd   the fields; their field data "units" gives the units
+
+    A 1-D result is drawn as curves over frequency, a 2-D result as maps, and a 3-D result as three planes through the
+    largest |v(0)|. The command opens no window.
+    """
+    from freqbias.compare.stages import run_view
+
+    with commandline.start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file) as stop:
+        run_view(folder, resume=resume, overwrite=overwrite, stop=stop)

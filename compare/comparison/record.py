@@ -1,0 +1,72 @@
+"""The record of a comparison, with its files `spectra.nc` and `metrics.csv`."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freqbias.problem import ErrorHistory, save_netcdf
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The spectra of finite elements and network on the mesh nodes, at the times they have in common.
+
+    time (T,): gradient-flow time. frequency (n, d) [cycles/length], cells, cell_type, degree: see `problem.Spectrum`.
+    pde, nn: v (T, C, n), complex. limit (d,): the Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered
+    samples. metrics: by name, (T,) each, within that box; see `compare`. predictions: spectra like pde and nn, by the
+    name of the kernel's file. causes: the metrics that are causes of the distance, each with its two neighbours
+    (`freqbias.compare.comparison.causes`). initial (C, n): v_pde(0), even if the common times begin later.
+    """
+
+    time: np.ndarray
+    frequency: np.ndarray
+    pde: np.ndarray
+    nn: np.ndarray
+    cells: np.ndarray
+    cell_type: str
+    degree: int
+    limit: np.ndarray
+    metrics: Mapping[str, np.ndarray]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
+    causes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    initial: np.ndarray | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.attributes.get("name", ""))
+
+    def save(self, path: Path) -> None:
+        """Write `spectra.nc`: dims time, channel, node, axis, cell, local_node."""
+        node, spectrum = ("node", "axis"), ("time", "channel", "node")
+        parts = {
+            f"{name.replace('-', '_')}_{part}": (spectrum, getattr(values, part))
+            for name, values in {"pde": self.pde, "nn": self.nn, **self.predictions}.items()
+            for part in ("real", "imag")
+        }
+        variables = {
+            "frequency": (node, self.frequency),
+            **parts,
+            "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
+            "nyquist": (("axis",), self.limit),
+        }
+        save_netcdf(path, variables, self.time, {**self.attributes, "cell_type": self.cell_type, "degree": self.degree})
+
+    def save_metrics(self, path: Path) -> None:
+        """Write `metrics.csv`: a header, then one row for each time, with all digits."""
+        with path.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(["time", *self.metrics])
+            table.writerows(
+                [repr(float(value)) for value in row] for row in zip(self.time, *self.metrics.values(), strict=True)
+            )
+
+
+def network_attributes(history: ErrorHistory) -> dict[str, int]:
+    """Width and depth of the network, as far as the history has them as integers: a user's file may hold anything."""
+    attributes = {key: history.attributes.get(key) for key in ("width", "depth")}
+    return {key: int(number) for key, number in attributes.items() if isinstance(number, int | np.integer)}

@@ -1,0 +1,124 @@
+"""The measured frequency learning rates of a result, with its files `kappa.nc`, `kappa.csv` and `bands.csv`."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freqbias.compare.kappa.estimators import MIN_FIT_TIMES
+from freqbias.problem import save_netcdf
+
+REFERENCE = "pde"  # the source whose |v(0)| floors are relative to
+ESTIMATES = ("mean", "fit", "standard_error")  # in the tables
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The rates of one source [1/time], NaN where undefined.
+
+    mean (n,): over the window. fit, standard_error (n,): NaN for fewer than three times. instant (T - 1, n): at the
+    midpoints of the times.
+    """
+
+    mean: np.ndarray
+    fit: np.ndarray
+    standard_error: np.ndarray
+    instant: np.ndarray
+
+    @property
+    def best(self) -> np.ndarray:
+        """The fit, or the mean if there are too few times for a fit, (n,)."""
+        return self.mean if len(self.instant) < MIN_FIT_TIMES - 1 else self.fit
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Rates in bands or directions.
+
+    kind: "band" (of |xi|), "sector" (of the angle to the xi_1 axis) or "axis" (the nearest one). low, high (B,): |xi|
+    [cycles/length], the angle [degrees], or the number of the axis, from 1. theory: the rates measured if every
+    frequency decays at its own `theory_rate`. measured: by source.
+    """
+
+    kind: str
+    low: np.ndarray
+    high: np.ndarray
+    theory: Rates
+    measured: Mapping[str, Rates]
+
+
+@dataclass(frozen=True)
+class Kappa:
+    """All learning rates of a result.
+
+    time (T,): the output times of the window. frequency (n, d) [cycles/length], cells (c, k): see `problem.Spectrum`.
+    theory (n,) [1/time]. measured: by source ("pde", "nn", the predictions). regions: first bands, then directions,
+    either may be missing. limit (d,): the Nyquist box, beyond which no rate is defined.
+    """
+
+    time: np.ndarray
+    frequency: np.ndarray
+    cells: np.ndarray
+    theory: np.ndarray
+    measured: Mapping[str, Rates]
+    regions: tuple[Regions, ...]
+    limit: np.ndarray
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return str(self.attributes.get("name", ""))
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there are enough times for fits."""
+        return len(self.time) >= MIN_FIT_TIMES
+
+    def save(self, path: Path) -> None:
+        """Write `kappa.nc`: dims time (the midpoints), node, axis."""
+        variables: dict[str, Any] = {
+            "frequency": (("node", "axis"), self.frequency),
+            "theory": (("node",), self.theory),
+        }
+        for source, rates in self.measured.items():
+            name = f"kappa_{source.replace('-', '_')}"
+            variables[name] = (("time", "node"), rates.instant)
+            for estimate in ESTIMATES:
+                variables[f"{name}_{estimate}"] = (("node",), getattr(rates, estimate))
+        window = {"window_start": float(self.time[0]), "window_end": float(self.time[-1])}
+        save_netcdf(path, variables, (self.time[1:] + self.time[:-1]) / 2, {**self.attributes, **window})
+
+    def save_table(self, path: Path) -> None:
+        """Write `kappa.csv`, with a row for each node at which the finite elements have a rate.
+
+        Columns: xi_1, xi_2, ... [cycles/length], theory, then mean, fit and standard error of each source [1/time].
+        """
+        reference = self.measured[REFERENCE]
+        shown = np.isfinite(reference.mean) | np.isfinite(reference.fit)
+        columns = {f"xi_{axis + 1}": values for axis, values in enumerate(self.frequency.T)}
+        columns |= {"theory": self.theory, **_columns(self.measured)}
+        table = np.column_stack(list(columns.values()))[shown]
+        np.savetxt(path, table, fmt="%.10g", delimiter=",", header=",".join(columns), comments="")
+
+    def save_regions(self, path: Path) -> None:
+        """Write `bands.csv`, with a row for each band and direction.
+
+        Columns: region, low, high, then mean, fit and standard error of theory and of each source [1/time].
+        """
+        with path.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            for number, region in enumerate(self.regions):
+                columns = {
+                    "low": region.low, "high": region.high, **_columns({"theory": region.theory, **region.measured})
+                }  # fmt: skip
+                if not number:
+                    table.writerow(["region", *columns])
+                for row in zip(*columns.values(), strict=True):
+                    table.writerow([region.kind, *(f"{float(value):.10g}" for value in row)])
+
+
+def _columns(measured: Mapping[str, Rates]) -> dict[str, np.ndarray]:
+    return {f"{source}_{name}": getattr(rates, name) for source, rates in measured.items() for name in ESTIMATES}

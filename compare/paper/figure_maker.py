@@ -1,0 +1,109 @@
+"""`freqbias figures`: compute the runs that a figure needs, or find them finished, and draw the pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import matplotlib.style
+from matplotlib.figure import Figure
+
+from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
+from freqbias.compare.stages import run_all
+from freqbias.compare.style import STYLE, figure_metadata
+from freqbias.errors import UsageError
+from freqbias.problem import RunFile, build, stage_keys
+from freqbias.runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, world, writable
+
+FIGURES = (1, 2, 3, 4, 5, 6)
+
+
+class PaperFigure(Protocol):
+    """The two functions of a module figureN."""
+
+    def runs(self, paper_runs: PaperRuns) -> list[FigureRun]:
+        """The runs that the figure needs; called on every rank."""
+
+    def draw(self, results: list[Result]) -> dict[str, Figure]:
+        """The pictures by name, from the results in the order of `runs`; called on rank 0 only."""
+
+
+def figure_module(number: int) -> PaperFigure:
+    """The module of a figure, imported when it is asked for: some need SciPy's filters, others torch."""
+    match number:
+        case 1:
+            from freqbias.compare.paper import figure1
+
+            return figure1
+        case 2:
+            from freqbias.compare.paper import figure2
+
+            return figure2
+        case 3:
+            from freqbias.compare.paper import figure3
+
+            return figure3
+        case 4:
+            from freqbias.compare.paper import figure4
+
+            return figure4
+        case 5:
+            from freqbias.compare.paper import figure5
+
+            return figure5
+        case 6:
+            from freqbias.compare.paper import figure6
+
+            return figure6
+    raise UsageError(f"figure {number} does not exist; choose from {', '.join(map(str, FIGURES))}")
+
+
+def make_figures(numbers: Sequence[int], paper_runs: PaperRuns, stop: StopRequest) -> list[Path]:
+    """Draw these figures and return the paths of the pictures, in `out`/figures; collective.
+
+    Uses finished results in `out`/NAME, continues unfinished ones and computes the missing ones. Raises what the stages
+    raise; UsageError if a result there was computed with other keys.
+    """
+    paths: list[Path] = []
+    for number in numbers:
+        figure = figure_module(number)
+        results = [compute(figure_run, paper_runs, stop) for figure_run in figure.runs(paper_runs)]
+        stop.check(world())  # together, or one rank would stop and the others wait for it
+        paths += on_root(_save, number, figure, results, paper_runs)
+    return paths
+
+
+def compute(figure_run: FigureRun, paper_runs: PaperRuns, stop: StopRequest) -> Result:
+    """The result of a run, computed unless it is finished; collective."""
+    run = figure_run.run
+    problem, store = on_root(build, run), Store(paper_runs.out / run.name)
+    if figure_run.stages:
+        try:
+            run_all(run, problem, store, resume=True, overwrite=False, stop=stop, stages=figure_run.stages)
+        except UsageError as refused:
+            if "--overwrite" not in str(refused):  # another reason, such as a full disk: removing a result cannot help
+                raise
+            raise UsageError(f"{refused}; `freqbias figures` never overwrites a result: remove {store.root}") from None
+    return Result(run, problem, store)
+
+
+def _save(number: int, paper_figure: PaperFigure, results: list[Result], paper_runs: PaperRuns) -> list[Path]:
+    """Draw a figure and write figures/NAME.png and .pdf, each complete or not at all."""
+    folder = paper_runs.out / "figures"
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    paths, source = [], provenance([result.run for result in results])
+    with matplotlib.style.context(STYLE):
+        for name, figure in paper_figure.draw(results).items():
+            for suffix in (".png", ".pdf"):
+                path = folder / f"{paper_runs.name(name)}{suffix}"
+                with atomic_write(path) as partial:
+                    figure.savefig(partial, metadata=figure_metadata(name, suffix, source))
+                paths.append(path)
+    log.info("figure %d: wrote %s", number, ", ".join(str(path) for path in paths if path.suffix == ".png"))
+    return paths
+
+
+def provenance(runs: Sequence[RunFile]) -> str:
+    """The source of a picture for its metadata: the name, seed and key hash of each run."""
+    described = [f"{run.name} (seed {run.seed}, keys {key_hash(stage_keys(run, 'compare'))[:12]})" for run in runs]
+    return f"From the results of {'; '.join(described) or 'no run'}"

@@ -1,0 +1,40 @@
+"""Labels of axes and legends, with their units."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+DATA_UNIT = "(unit of the data)"  # v is a mean over samples
+
+
+def frequency_unit(unit: str | None) -> str:
+    """The unit of frequencies. unit: that of positions, empty if unknown."""
+    return f"cycles/{unit or 'unit length'}"
+
+
+def frequency_label(unit: str | None, symbol: str = r"\xi", *, limit: np.ndarray | None = None) -> str:
+    """The label of a frequency axis.
+
+    unit: of positions. limit: the Nyquist limit (d,) [cycles/length] to name, infinite for scattered samples.
+    """
+    nyquist = ""
+    if limit is not None and np.isfinite(limit).all():
+        nyquist = "; Nyquist limit " + ", ".join(f"±{float(f'{bound:.4g}'):g}" for bound in limit)
+    return rf"frequency ${symbol}$ ({frequency_unit(unit)}{nyquist})"
+
+
+def magnitude_label(channels: int, symbol: str = "v") -> str:
+    """|v|, or with several channels the root of sum_c |v_c|^2."""
+    if channels == 1:
+        return f"$|{symbol}|$"
+    channel = f"|{symbol}|_c" if len(symbol) > 1 else f"|{symbol}_c|"
+    return rf"$(\sum_c {channel}^2)^{{1/2}}$"
+
+
+def network_label(attributes: Mapping[str, Any]) -> str:
+    """The network's name in a legend, with its width and depth if they are known."""
+    width, depth = attributes.get("width"), attributes.get("depth", 2)
+    if width is None:
+        return "network"
+    return f"network, {width:,} neurons" if depth == 2 else f"network of {depth} layers, width {width:,}"

@@ -1,0 +1,150 @@
+"""The laws of networks with hidden layers after the Fourier features, at infinite width.
+
+The first layer sees x only through k(x - x'), the transform of rho_w. So in the kernel
+K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x') both G and H are functions of k. With the dual functions P and Q of the
+activation (`freqbias.problem.activations`) and L = depth - 2 hidden layers,
+
+    S_0 = k,  S_l = P(S_{l-1}),  D_l = Q(S_{l-1}),
+    G = S_L + sigma_a^2 sum_{l=0}^{L-1} S_l prod_{j=l+1}^{L} D_j,    H = sigma_a^2 k prod_{j=1}^{L} D_j.
+
+Both are power series in k without negative coefficients, and k^n is the transform of the n-fold convolution of rho_w
+with itself. So both laws, damping = F[G] and diffusion = F[H], are non-negative.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from freqbias.problem.activations import ACTIVATIONS, Activation
+from freqbias.problem.density import Density, Planes, invert_tail
+from freqbias.problem.inverse_transform import InverseTransform
+from freqbias.problem.laws import Law, Laws, ScaledDensity
+from freqbias.problem.settings import Network
+
+
+def ntk_recursion(
+    k: np.ndarray, activation: Activation, sigma_a: float, hidden_layers: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """G(k) and H(k), of the shape of k; |k| <= 1. hidden_layers: L; for L = 0 these are exactly k and sigma_a^2 k."""
+    s, weighted_sum, product = np.asarray(k, dtype=float), np.zeros(np.shape(k)), np.ones(np.shape(k))
+    for _ in range(hidden_layers):
+        d = activation.dual_derivative(s)
+        weighted_sum, product = (weighted_sum + s) * d, product * d  # sum_l S_l prod_{j>l} D_j,  prod_j D_j
+        s = activation.dual(s)
+    return s + sigma_a**2 * weighted_sum, sigma_a**2 * k * product
+
+
+def _g(activation: Activation, sigma_a: float, hidden_layers: int, k: np.ndarray) -> np.ndarray:
+    return ntk_recursion(k, activation, sigma_a, hidden_layers)[0]
+
+
+def _h(activation: Activation, sigma_a: float, hidden_layers: int, k: np.ndarray) -> np.ndarray:
+    return ntk_recursion(k, activation, sigma_a, hidden_layers)[1]
+
+
+def deep_laws(density: Density, network: Network, dimension: int) -> Laws:
+    """damping = F[G - G_inf], diffusion = F[H], and the atom G_inf = G(k = 0), which is 0 for odd activations.
+
+    density: rho_w. network: its depth, activation and sigma_a are used.
+    """
+    assert network.activation is not None  # the settings fill it in
+    activation = ACTIVATIONS[network.activation]
+    arguments = activation, network.sigma_a, network.depth - 2
+    damping = DeepLaw(density, partial(_g, *arguments), dimension, activation.smooth)
+    diffusion = (
+        DeepLaw(density, partial(_h, *arguments), dimension, activation.smooth)
+        if network.sigma_a > 0
+        else ScaledDensity(density, 0.0, dimension)
+    )
+    return Laws(damping, diffusion, float(damping.series(np.zeros(1))[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class DeepLaw(Law):
+    """transform = g(k) - g(0),  value = sum_{n>0} g_n (n-fold convolution of rho_w),  g(k) = sum_n g_n k^n, g_n >= 0.
+
+    series: g, a function that can be pickled.
+    smooth: whether g is smooth up to k = 1. If not, as for relu, a root of 1 - k makes tails that fall as |xi|^-(d+1).
+
+    `transform` and the linear term g_1 rho_w of `value` are exact; the other terms, `maximum` and `tail_radius` are
+    numerical (see `freqbias.problem.inverse_transform`). The law is positive everywhere, for any rho_w, and jumps where
+    rho_w jumps. The convolution of such a rho_w with itself has kinks at sums of these places; `break_planes` leaves
+    them out. Odd activations do not have this term.
+    """
+
+    density: Density
+    series: Callable[[np.ndarray], np.ndarray]
+    dimension: int
+    smooth: bool
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without the cached properties, which hold functions that cannot be pickled."""
+        return DeepLaw, (self.density, self.series, self.dimension, self.smooth)
+
+    def transform(self, z: np.ndarray) -> np.ndarray:
+        return self._without_atom(self.density.transform(z))
+
+    def _without_atom(self, k: np.ndarray) -> np.ndarray:
+        """g(k) - g(0)."""
+        return self.series(k) - self.series(np.zeros(1))
+
+    @cached_property
+    def _linear_coefficient(self) -> float:
+        """g_1, by Chebyshev interpolation; g is analytic for |k| < 1."""
+        polynomial = np.polynomial.Chebyshev.interpolate(self._without_atom, 24, domain=[-0.5, 0.5])
+        return float(polynomial.deriv()(0.0))
+
+    @cached_property
+    def _nonlinear_terms(self) -> InverseTransform:
+        """sum_{n>1} g_n (n-fold convolution of rho_w). Only the linear term jumps, so this part is smoother."""
+        return InverseTransform(
+            lambda k: self._without_atom(k) - self._linear_coefficient * k,
+            self.density,
+            self.dimension,
+            max_power=np.inf if self.smooth else self.dimension + 1,
+        )
+
+    def value(self, xi: np.ndarray) -> np.ndarray:
+        return self._linear_coefficient * self.density.density(xi) + self._nonlinear_terms.value(xi)
+
+    @property
+    def maximum(self) -> float:
+        """Exact if rho_w and its convolutions are largest at the same point; otherwise an upper bound."""
+        return self._linear_coefficient * self.density.maximum(self.dimension) + self._nonlinear_terms.maximum
+
+    def _tail_maximum(self, radius: float) -> float:
+        linear = self._linear_coefficient * self.density.tail_maximum(radius, self.dimension)
+        return linear + self._nonlinear_terms.tail_maximum(radius)
+
+    def tail_radius(self, level: float) -> float:
+        level, upper = min(level, self.maximum / 2), self._nonlinear_terms.cutoff
+        while self._tail_maximum(upper) > level:
+            upper *= 2
+        return invert_tail(self._tail_maximum, level, sorted({*sum(self.break_planes, ()), *self.break_radii, upper}))
+
+    @property
+    def integral(self) -> float:
+        return float(self._without_atom(np.ones(1))[0])
+
+    @property
+    def constant(self) -> bool:
+        return False
+
+    @property
+    def numerical(self) -> bool:
+        return True
+
+    @property
+    def compact(self) -> bool:
+        return False
+
+    @property
+    def break_planes(self) -> Planes:
+        return self.density.break_planes(self.dimension)
+
+    @property
+    def break_radii(self) -> tuple[float, ...]:
+        return self.density.break_radii(self.dimension)

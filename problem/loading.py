@@ -1,0 +1,112 @@
+"""Reading and checking a run file. Every error names the key, the value met, and the remedy."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from freqbias.errors import InputError
+from freqbias.problem import files
+from freqbias.problem.data_settings import DataSection
+from freqbias.problem.density_settings import DensitySection, MixtureSection, Part
+from freqbias.problem.run_file import RunFile
+from freqbias.problem.section import Section, error_prefix, explain
+from freqbias.problem.settings import Compare, Mesh, Network, Pde, Time, models_by_kind
+from freqbias.problem.training_settings import Training
+
+
+def load(path: Path) -> RunFile:
+    """Read and check a run file, and make the paths of its files absolute.
+
+    Raises InputError with one line for each faulty key.
+    """
+    path = Path(path)
+    with error_prefix(f"{path}: "):
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except FileNotFoundError as failure:
+            raise InputError(
+                "no such run file; copy one from the README, or start from out/figure4/run.toml, which `freqbias run` "
+                "writes when it is called without a file"
+            ) from failure
+        except (OSError, UnicodeDecodeError) as failure:
+            raise InputError(f"cannot be read: {failure}; give a text file in TOML format") from failure
+        except tomllib.TOMLDecodeError as failure:
+            raise InputError(f"not valid TOML: {failure}; correct that line; text needs quotes") from failure
+        run = parse({"name": re.sub(r"[^\w.-]+", "-", path.stem), **tables})
+    folder = path.parent.resolve()
+    sections = {name: _with_absolute_path(getattr(run, name), folder, name) for name in ("density", "data", "mesh")}
+    return run.model_copy(update=sections)
+
+
+def parse(tables: dict[str, Any]) -> RunFile:
+    """Check the tables of a run file. Raises InputError with one line for each faulty key."""
+    try:
+        return RunFile.model_validate(tables)
+    except ValidationError as failure:
+        raise InputError("\n  ".join(_error_lines(failure.errors()))) from failure
+
+
+def _with_absolute_path(section: Section, folder: Path, name: str) -> Section:
+    """The section with its `path`, and those of the parts of a mixture, made absolute."""
+    if isinstance(section, MixtureSection):
+        parts = [_with_absolute_path(part, folder, name) for part in section.parts]
+        return section.model_copy(update={"parts": parts})
+    path = getattr(section, "path", None)
+    if path is None or path.startswith(files.SAMPLE_SCHEME):
+        return section
+    endings = None if name == "mesh" else files.SUFFIXES
+    return section.model_copy(update={"path": str(files.resolve(path, folder, section=name, endings=endings))})
+
+
+_MODELS_BY_KIND: dict[str, dict[str, type[Section]]] = {
+    "density": models_by_kind(DensitySection),
+    "density.parts": models_by_kind(Part),
+    "data": models_by_kind(DataSection),
+}
+_MODELS: dict[str, type[Section]] = {
+    "network": Network,
+    "time": Time,
+    "mesh": Mesh,
+    "pde": Pde,
+    "training": Training,
+    "compare": Compare,
+}
+
+
+def _error_lines(errors: list[Any]) -> list[str]:
+    """One line for each faulty key, from `ValidationError.errors()`; only the first error of a key is shown."""
+    lines: dict[str, str] = {}
+    for error in errors:
+        section, model, key = _locate(error["loc"])
+        name = f"[{section}] {key}" if section and key else key or f"[{section}]"
+        if not key:
+            key, model = section, RunFile
+        wrong_kind = error["type"].startswith("union_tag")
+        lines.setdefault(name, _explain_kind(error, name) if wrong_kind else explain(error, name, key, model))
+    return list(lines.values())
+
+
+def _explain_kind(error: Any, name: str) -> str:
+    """The line for a section whose `kind` is missing or unknown."""
+    value = error["input"]
+    met = f"kind = {value['kind']!r}" if "kind" in value else "kind is missing"
+    return f"{name} {met}; use one of {', '.join(_MODELS_BY_KIND[name.strip('[]').split()[0]])}"
+
+
+def _locate(location: tuple[str | int, ...]) -> tuple[str, type[Section], str]:
+    """The section, its model, and the key at the location of an error; section or key may be empty."""
+    first, *rest = [str(part) for part in location] or [""]
+    if first in _MODELS_BY_KIND:
+        if not rest or rest[0] not in _MODELS_BY_KIND[first]:
+            return first, Section, ""
+        model, key, inner = _MODELS_BY_KIND[first][rest[0]], "".join(rest[1:2]), rest[2:]
+        if model is MixtureSection and key == "parts" and inner:
+            section, model, key = _locate(("density.parts", *inner[1:]))
+            return f"{section} {int(inner[0]) + 1}", model, key
+        return first, model, key
+    if first in _MODELS:
+        return first, _MODELS[first], rest[0] if rest else ""
+    return "", RunFile, first

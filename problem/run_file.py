@@ -1,0 +1,117 @@
+"""The model of the run file: its sections, and the checks that involve several of them."""
+
+from typing import Any
+
+import tomli_w
+from pydantic import Field, model_validator
+
+from freqbias.problem.data_settings import DataSection
+from freqbias.problem.density_settings import DensitySection
+from freqbias.problem.section import Section
+from freqbias.problem.settings import Compare, Mesh, Network, Pde, Time
+from freqbias.problem.training_settings import Training
+
+OUTPUTS = 20  # default number of evenly spaced output times
+
+
+class RunFile(Section):
+    """All settings of one run, as a TOML run file states them.
+
+    `load` reads a run file, `parse` takes its tables as a dict, and `build` makes the `Problem` that it describes.
+    `resolved` writes the settings back as TOML, with every default filled in.
+
+    Required are the sections [density] (the law rho_w), [data] (the samples), [network] and [time] (the output times).
+    The sections [mesh], [pde], [training] and [compare] have defaults for every key. An instance cannot be changed.
+    """
+
+    name: str = Field(
+        "run",
+        pattern=r"^[\w.-]*\w[\w.-]*$",
+        description="letters, digits, dots, dashes and underscores: the name of the result folder; default: the name "
+        "of the run file",
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="a whole number from 0 to 2^63 - 1: the seed of all random numbers"
+    )
+    unit: str = Field(
+        "", max_length=20, description='at most 20 characters: the unit of x, for labels only, for example "m"'
+    )
+    density: DensitySection = Field(description="a section [density] with a kind")
+    data: DataSection = Field(description="a section [data] with a kind")
+    network: Network = Field(description="a section [network] with width and sigma_a")
+    time: Time = Field(description="a section [time] with end or times")
+    mesh: Mesh = Mesh()
+    pde: Pde = Pde()
+    training: Training = Training()
+    compare: Compare = Compare()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_defaults(cls, tables: Any) -> Any:
+        """Fill in the defaults that depend on other keys."""
+        if not isinstance(tables, dict):
+            return tables
+        time = tables.get("time")
+        if isinstance(time, dict) and not {"times", "outputs"} & time.keys():
+            tables = {**tables, "time": {**time, "outputs": OUTPUTS}}
+        if _uses_gradient_descent(tables, "pde", "dynamics"):
+            training = tables["training"] if _uses_gradient_descent(tables, "training", "integrator") else {}
+            tables = {**tables, "pde": {"step": training.get("step", "auto"), **tables["pde"]}}
+        return tables
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> "RunFile":
+        data, pde, training = self.data, self.pde, self.training
+        if training.tolerance is None and training.precision == "single" and pde.tolerance < 1e-5:
+            raise ValueError(
+                f"[pde] tolerance = {pde.tolerance} is also the default of [training] tolerance, and it is below the "
+                'rounding error of precision = "single", 1e-5; use [training] precision = "double", or set [training] '
+                "tolerance"
+            )
+        if pde.dynamics == "gradient-descent" and (training.integrator, training.step) != (
+            "gradient-descent",
+            pde.step,
+        ):
+            raise ValueError(
+                f'[pde] dynamics = "gradient-descent" with step = {pde.step} contradicts [training] integrator = '
+                f'"{training.integrator}" with step = {training.step}; leave [pde] step out, and set [training] '
+                'integrator = "gradient-descent" and step'
+            )
+        if data.held_out and pde.operator == "local":
+            raise ValueError(
+                f"[data] held_out = {data.held_out} leaves scattered samples, but [pde] operator = "
+                '"local" needs data that fill a box evenly; use operator = "data", or leave held_out out'
+            )
+        if data.held_out and training.backend == "separable":
+            raise ValueError(
+                f"[data] held_out = {data.held_out} leaves scattered samples, but [training] backend = "
+                '"separable" needs a grid; use backend = "auto", or leave held_out out'
+            )
+        if pde.initial == "target" and not self.network.symmetric:
+            raise ValueError(
+                '[pde] initial = "target" contradicts [network] symmetric = false: such a network does not start '
+                'at 0; use initial = "network" or "auto"'
+            )
+        return self
+
+    @property
+    def training_tolerance(self) -> float:
+        """[training] tolerance; by default [pde] tolerance."""
+        return self.pde.tolerance if self.training.tolerance is None else self.training.tolerance
+
+    @property
+    def starts_from_network(self) -> bool:
+        """Whether v(0) is the transform of the drawn network's error f - f*, rather than of -f*."""
+        return not self.network.symmetric and self.pde.initial != "target"
+
+
+def _uses_gradient_descent(tables: dict[str, Any], section: str, key: str) -> bool:
+    """Whether this key of an unchecked run file is "gradient-descent"."""
+    content = tables.get(section)
+    return isinstance(content, dict) and content.get(key) == "gradient-descent"
+
+
+def resolved(run: RunFile) -> str:
+    """The run file as TOML, with every default filled in."""
+    training = run.training.model_copy(update={"tolerance": run.training_tolerance})
+    return tomli_w.dumps(run.model_copy(update={"training": training}).model_dump(exclude_none=True))

@@ -1,0 +1,73 @@
+"""The keys of the run file that each stage depends on."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from freqbias.problem import files
+from freqbias.problem.run_file import RunFile
+
+STAGES = ("mesh", "pde", "nn", "ntk", "compare")
+LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation")  # [network]: they determine damping and diffusion
+VALUE_KEYS = ("frequencies", "window", "standardize", "noise")  # [data]: they change values, not positions
+MONITORING_KEYS = ("checkpoint", "tensorboard")  # [training]: they do not change its result
+
+
+def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
+    """The keys that a stage ("mesh", "pde", "nn", "ntk" or "compare") depends on, as a nested dict.
+
+    A stage must be computed again if, and only if, this dict has changed. The path of a file is replaced by the SHA-256
+    hash of its content.
+    """
+    keys = run.model_dump(exclude_none=True)
+    keys["training"]["tolerance"] = run.training_tolerance
+    keys["pde"]["initial"] = "network" if run.starts_from_network else "target"
+    _replace_paths_by_hashes(keys)
+    seed = _pick(keys, "seed")
+    common = _pick(keys, "density", "data", "network", "time")
+    laws = {name: value for name, value in keys["network"].items() if name in LAW_KEYS}
+    training = _drop(keys["training"], MONITORING_KEYS)
+    match stage:
+        case "mesh":
+            own = {
+                "data": _drop(keys["data"], VALUE_KEYS),
+                "network": laws,
+                "time": {"end": run.time.times[-1] if run.time.times else run.time.end},
+                "mesh": keys["mesh"],
+                "pde": _pick(keys["pde"], "operator", "degree", "tolerance"),
+            }
+            own |= seed if run.data.held_out else {}  # the seed chooses the samples
+        case "pde":
+            network = _pick(keys, "network", "seed") if run.starts_from_network else {"network": laws}
+            own = network | _pick(keys, "mesh", "pde")
+            own |= seed if run.data.held_out or run.data.noise else {}
+        case "nn":
+            own = seed | {"training": training}
+        case "ntk":  # always in double precision, and the same on every device
+            own = seed | {"training": _pick(training, "integrator", "step", "tolerance")}
+        case "compare":  # the unit is printed in its figures
+            own = _pick(keys, "seed", "mesh", "pde", "unit", "compare") | {"training": training}
+        case _:
+            raise ValueError(f"stage = {stage!r}; use mesh, pde, nn, ntk or compare")
+    return common | own
+
+
+def every_stage_keys(run: RunFile) -> dict[str, dict[str, Any]]:
+    """`stage_keys` of every stage, by its name."""
+    return {stage: stage_keys(run, stage) for stage in STAGES}
+
+
+def _replace_paths_by_hashes(keys: dict[str, Any]) -> None:
+    densities = (keys["density"], *keys["density"].get("parts", []))
+    for name, table in (("data", keys["data"]), ("mesh", keys["mesh"]), *(("density", part) for part in densities)):
+        if "path" in table:
+            file = files.resolve(table["path"], Path(), section=name, endings=None)
+            table["path"] = hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _pick(table: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: table[name] for name in names}
+
+
+def _drop(table: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if name not in names}
