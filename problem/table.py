@@ -17,7 +17,7 @@ EPS = 1e-14  # accuracy of the non-uniform FFT; near z = 0 rounding adds about 1
 
 @dataclass(frozen=True, eq=False)
 class Table(Density):
-    """rho_w(xi) = sum_j values_j prod_i phi_{j_i}(xi_i),  k(z) = Re sum_j values_j prod_i F[phi_{j_i}](z_i).
+    """rho_w(xi) = sum_j values_j prod_i phi_{j_i}(xi_i),  k(z) = Re sum_j values_j prod_i F[phi_{j_i}] (z_i).
 
     phi_j: the hat functions of an axis, cut off at its ends. So rho_w is multilinear between the nodes of a grid, and 0
     if some |xi_i| > half_width_i.
