@@ -54,7 +54,9 @@ def gradients(widths: list[int], samples: int) -> None:
     print("|---|---|---|---|---|---|")
     for width, depth, symmetric in itertools.product(widths, (3, 4), (False, True)):
         network = DeepNetwork(statement(width, samples=samples, depth=depth, symmetric=symmetric))
-        ours, alone = seconds_of(lambda network=network: network.error_and_negative_gradient(network.start), bare(network, samples))
+        ours, alone = seconds_of(
+            lambda network=network: network.error_and_negative_gradient(network.start), bare(network, samples)
+        )
         row = f"{width:,}", depth, symmetric, f"{1e3 * ours:.3g} ms", f"{1e3 * alone:.3g} ms", f"{ours / alone:.2f}"
         print(f"| {' | '.join(map(str, row))} |", flush=True)
 

@@ -155,7 +155,9 @@ def _last_checkpoint(stage: Stage, plan: TrainingPlan) -> tuple[TrainingCheckpoi
     A state is usable if the parts of all output times before it are intact.
     """
     parts = stage.checkpoints()
-    states = {index: TrainingCheckpoint(*stage.load_checkpoint(name)) for index, name in enumerate(STATES) if name in parts}
+    states = {
+        index: TrainingCheckpoint(*stage.load_checkpoint(name)) for index, name in enumerate(STATES) if name in parts
+    }
     for index in sorted(states, key=lambda index: states[index].step, reverse=True):
         last = _with_another_step(states[index], plan)
         schedule = last.step_control.schedule(plan.problem.times)

@@ -18,6 +18,7 @@ from .samples import Samples, area_average, waves
 from .section import Section
 from .settings import Compare, Mesh, Network, Pde
 from .stage_dependencies import every_stage_keys, stage_keys
+from .summary import counted, time_range
 from .supports import Annulus, Ball, Uniform
 from .table import Table
 from .training_settings import Training
@@ -53,6 +54,7 @@ __all__ = [
     "area_average",
     "build",
     "canonical_order",
+    "counted",
     "deep_laws",
     "draw",
     "draw_deep",
@@ -67,6 +69,7 @@ __all__ = [
     "save_netcdf",
     "squared_loss",
     "stage_keys",
+    "time_range",
     "two_layer_laws",
     "waves",
 ]

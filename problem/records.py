@@ -16,6 +16,7 @@ from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
 from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network
+from freqbias.problem.summary import counted, time_range
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,9 +71,9 @@ class Problem:
 
     def __repr__(self) -> str:
         return (
-            f"Problem({self.name!r}: {_count(self.sites.size, 'sample')} in {self.dimension}-D, "
+            f"Problem({self.name!r}: {counted(self.sites.size, 'sample')} in {self.dimension}-D, "
             f"{type(self.density).__name__}, depth {self.network.depth}, width {self.network.width:,}, "
-            f"{_times(self.times)})"
+            f"{time_range(self.times)})"
         )
 
     @property
@@ -122,7 +123,7 @@ class Spectrum:
     def __repr__(self) -> str:
         nodes, dimension = self.frequency.shape
         return (
-            f"Spectrum({_times(self.time)}, {_count(self.error.shape[1], 'channel')}, {_count(nodes, 'node')} in "
+            f"Spectrum({time_range(self.time)}, {counted(self.error.shape[1], 'channel')}, {counted(nodes, 'node')} in "
             f"{dimension}-D, {self.cell_type} cells of degree {self.degree})"
         )
 
@@ -186,7 +187,7 @@ class ErrorHistory:
     def __repr__(self) -> str:
         channels, samples = self.error.shape[1:]
         return (
-            f"ErrorHistory({_times(self.time)}, {_count(channels, 'channel')}, {_count(samples, 'sample')} in "
+            f"ErrorHistory({time_range(self.time)}, {counted(channels, 'channel')}, {counted(samples, 'sample')} in "
             f"{self.position.shape[1]}-D, loss {self.loss[0]:.3g} -> {self.loss[-1]:.3g})"
         )
 
@@ -234,14 +235,6 @@ class ErrorHistory:
             dict(data.attrs),
             **held_out,
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
-
-
-def _times(time: np.ndarray) -> str:
-    return f"{_count(len(time), 'time')} to t = {time[-1]:.6g}"
 
 
 def canonical_order(frequency: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import freqbias
+from freqbias import compare
+from freqbias.compare.kappa import comparison_rates
 from freqbias.problem import Spectrum, build
 from freqbias.runtime import Store
 from tests.compare.build import fabricated, problem_2d
@@ -91,3 +93,12 @@ def test_records_have_short_reprs():
     spectrum, history = fabricated(build(RUN), cells=(32,))
     assert repr(spectrum) == "Spectrum(3 times to t = 5, 1 channel, 129 nodes in 1-D, interval cells of degree 4)"
     assert repr(history).startswith("ErrorHistory(3 times to t = 5, 1 channel, 64 samples in 1-D, loss 0.")
+
+
+def test_comparison_and_rates_have_short_reprs(folder):
+    spectrum, history = fabricated(build(RUN), cells=(32,))
+    comparison = compare.compare(spectrum, history, build(RUN))
+    assert repr(comparison).startswith(
+        "Comparison('run': 3 times to t = 5, 129 nodes in 1-D, error over the start at most"
+    )
+    assert repr(comparison_rates(comparison, build(RUN))) == "Kappa('run': pde, nn; 3 times to t = 5, 129 nodes in 1-D)"

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.problem import ErrorHistory, save_netcdf
+from freqbias.problem import ErrorHistory, counted, save_netcdf, time_range
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """The spectra of finite elements and network on the mesh nodes, at the times they have in common.
 
@@ -35,6 +35,14 @@ class Comparison:
     predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
     causes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     initial: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        worst = 100 * np.nanmax(self.metrics["error_over_initial"])
+        nodes, dimension = self.frequency.shape
+        return (
+            f"Comparison({self.name!r}: {time_range(self.time)}, {counted(nodes, 'node')} in {dimension}-D, "
+            f"error over the start at most {worst:.2g} %)"
+        )
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from freqbias.compare.kappa.estimators import MIN_FIT_TIMES
-from freqbias.problem import save_netcdf
+from freqbias.problem import counted, save_netcdf, time_range
 
 REFERENCE = "pde"  # the source whose |v(0)| floors are relative to
 ESTIMATES = ("mean", "fit", "standard_error")  # in the tables
@@ -50,7 +50,7 @@ class Regions:
     measured: Mapping[str, Rates]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Kappa:
     """All learning rates of a result.
 
@@ -67,6 +67,10 @@ class Kappa:
     regions: tuple[Regions, ...]
     limit: np.ndarray
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        sources, nodes = ", ".join(self.measured), counted(len(self.frequency), "node")
+        return f"Kappa({self.name!r}: {sources}; {time_range(self.time)}, {nodes} in {self.frequency.shape[1]}-D)"
 
     @property
     def name(self) -> str:

@@ -10,13 +10,13 @@ from freqbias.compare.kappa import FLOOR, mean_rate
 from freqbias.compare.spectra import has_signal, inside_nyquist, leakage, signal_floor
 from freqbias.compare.style import frequency_unit
 from freqbias.errors import UsageError
-from freqbias.problem import Spectrum
+from freqbias.problem import Spectrum, counted, time_range
 from freqbias.runtime import Store
 
 LAWS = ("damping", "diffusion", "rho_w")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class View:
     """The fields of a result.
 
@@ -42,6 +42,10 @@ class View:
     unit: str
     tolerance: float = 0.0
     leakage: float = 0.0
+
+    def __repr__(self) -> str:
+        spectra, nodes = ", ".join(self.spectra), counted(len(self.frequency), "node")
+        return f"View({self.name!r}: {spectra}; {time_range(self.time)}, {nodes} in {self.dimension}-D)"
 
     @property
     def dimension(self) -> int:
