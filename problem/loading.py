@@ -28,7 +28,7 @@ def load(path: Path) -> RunFile:
             tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError as failure:
             raise InputError(
-                "no such run file; copy one from the README, or start from out/figure4/run.toml, which `freqbias run` "
+                "no such run file; copy one from README.md, or start from out/figure4/run.toml, which `freqbias run` "
                 "writes when it is called without a file"
             ) from failure
         except (OSError, UnicodeDecodeError) as failure:

@@ -103,4 +103,5 @@ def test_comparison_and_rates_have_short_reprs(folder):
     assert repr(comparison).startswith(
         "Comparison('test': 3 times to t = 5, 129 nodes in 1-D, error over the start at most"
     )
-    assert repr(comparison_rates(comparison, build(RUN))) == "Kappa('test': pde, nn; 3 times to t = 5, 129 nodes in 1-D)"
+    rates = comparison_rates(comparison, build(RUN))
+    assert repr(rates) == "Kappa('test': pde, nn; 3 times to t = 5, 129 nodes in 1-D)"

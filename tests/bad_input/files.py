@@ -92,7 +92,7 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 # Run files as tables or as bytes (None: no file), and the parts that the message must contain.
 RUN_FILES: dict[str, tuple[dict[str, Any] | bytes | None, tuple[str, ...]]] = {
-    "missing": (None, ("no such run file", "copy one from the README")),
+    "missing": (None, ("no such run file", "copy one from README.md")),
     "empty": (b"", ("[density] is missing", "[data] is missing", "[network] is missing", "[time] is missing")),
     "not TOML": (b"sigma: 10\n", ("not valid TOML", "line 1", "correct that line")),
     "a value left out": (b"[density]\nsigma =\n", ("not valid TOML", "line 2", "correct that line")),
