@@ -38,8 +38,8 @@ def load_netcdf(
 ) -> "xr.Dataset":
     """Read a file written by `save_netcdf`, or one like it.
 
-    expected, optional: the variables, each with its number of dimensions. Besides them every file has `time`, increasing,
-    and may have `loss`. Raises InputError for a file that is not netCDF, lacks a variable, or holds values that are
+    expected, optional: the variables, each with its number of dimensions. Every file also has `time`, increasing, and
+    may have `loss`. Raises InputError for a file that is not netCDF, lacks a variable, or holds values that are
     not finite numbers.
     """
     import xarray as xr
