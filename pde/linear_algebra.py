@@ -15,8 +15,7 @@ from dolfinx.fem.petsc import assemble_matrix, create_matrix
 from petsc4py import PETSc
 
 from freqbias.errors import ComputationError
-from freqbias.pde.memory import DIRECT_SOLVER_DOFS
-from freqbias.pde.petsc_options import PREFIX
+from freqbias.pde.petsc_options import DIRECT_SOLVER_DOFS, PREFIX
 
 
 class Matrix:

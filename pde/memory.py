@@ -24,6 +24,7 @@ from math import log2
 
 from freqbias.errors import InputError
 from freqbias.meshes import MeshPlan, plan_mesh
+from freqbias.pde.petsc_options import DIRECT_SOLVER_DOFS
 from freqbias.problem import Mesh, Pde, Problem
 from freqbias.runtime import available_memory, local_size, size
 
@@ -31,10 +32,6 @@ Candidate = tuple[float, Pde, Mesh]  # a value to try, and the settings with tha
 
 LIBRARY_BYTES = 300e6  # of a rank: Python and what it imports
 SPACE_BYTES = {1: 500, 2: 500, 3: 1400}  # per dof: mesh, numbering, nodes; by dimension
-# Dofs up to which MUMPS is faster than CG + GAMG, by dimension. Measured, with 20 solves per factorisation. In two
-# dimensions: 81 s against 185 s at 1,000,000 dofs of degree 2, and ten times as fast at 58,000 of degrees 4 and 6. In
-# three: 10.7 s against 13.7 s at 36,000 dofs, and 128 s against 37 s at 118,000.
-DIRECT_SOLVER_DOFS = {1: 10**9, 2: 2 * 10**6, 3: 5 * 10**4}
 MULTIGRID_BYTES = 4200.0  # per dof, of GAMG in three dimensions
 KRYLOV_VECTORS = 40
 OUTPUT_BYTES = (264, 36)  # per dof and channel on rank 0 at the end: once, and for every output time

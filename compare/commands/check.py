@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from freqbias.compare.commands import cost
-from freqbias.compare.commands.target import target_outside_mesh
+from freqbias.compare.spectra import target_outside_mesh
 from freqbias.compare.style import aligned, frequency_unit
 from freqbias.meshes import MeshPlan, cells_in_words, tail_half_width
 from freqbias.nn import plan_training

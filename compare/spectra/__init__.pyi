@@ -5,6 +5,7 @@ from .mass_norm import MassNorm, chunks, symmetric_box, weighted_squares
 from .matching import match_positions
 from .quadrature import Box, Quadrature, lagrange_element
 from .signal import VISIBLE, has_signal, inside_nyquist, leakage, signal_floor, signal_reach
+from .target import target_outside_mesh
 
 __all__ = [
     "VISIBLE",
@@ -26,5 +27,6 @@ __all__ = [
     "signal_reach",
     "solution_on_mesh",
     "symmetric_box",
+    "target_outside_mesh",
     "weighted_squares",
 ]

@@ -106,7 +106,7 @@ def _plan_training(run: RunFile, problem: Problem) -> "TrainingPlan":
 
     Raises for settings that these stages would refuse.
     """
-    from freqbias.compare.commands import target_outside_mesh
+    from freqbias.compare.spectra import target_outside_mesh
     from freqbias.nn import plan_training
 
     plan = plan_training(problem, run.training, tolerance=run.training_tolerance)
