@@ -204,7 +204,7 @@ def test_bad_input_leaves_no_files(tmp_path, monkeypatch):
 
 
 def test_checkpoint_interval(tmp_path, monkeypatch):
-    kept, save = [], Stage.save_part
+    kept, save = [], Stage.save_checkpoint
 
     def recorded(stage, name, *arguments, **meta):
         kept.append(meta["step"] if name.startswith("state") else name)
@@ -243,7 +243,7 @@ def test_tensorboard_logs_each_step_once(tmp_path, monkeypatch):
     with pytest.raises(StoppedEarly):
         run_in(tmp_path / "parts", training=watched, stop=StopAfter(30))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # 11 more steps, without a checkpoint
-        patch.setattr(Stage, "save_part", interrupt)
+        patch.setattr(Stage, "save_checkpoint", interrupt)
         run_in(tmp_path / "parts", training=watched, resume=True)
     run_in(tmp_path / "parts", training=watched, resume=True)
     assert scalars(tmp_path / "parts")["loss"] == shown["loss"]
