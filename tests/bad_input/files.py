@@ -78,7 +78,7 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "scattered, far away": (
         {"file": "far.npy", "layout": "scattered", "dimension": 2},
-        ("far.npy'", "a position has the coordinate 3e+15", "none exceeds 1e+12"),
+        ("far.npy'", "a position has the coordinate 3e+15", "no coordinate exceeds 1e+12"),
     ),
     "scattered, of zeros": (
         {"file": "void.npy", "layout": "scattered", "dimension": 2},
