@@ -28,7 +28,7 @@ def resolve(path: str, folder: Path, *, section: str = "data", endings: tuple[st
     with error_prefix(f"[{section}] path = {path!r}: "):
         found = _matplotlib_sample(path) if path.startswith(SAMPLE_SCHEME) else _expand(path, folder)
         if not _test(Path.is_file, found):
-            problem = "the path is that of a folder, not of a file" if _test(Path.is_dir, found) else "no such file"
+            problem = "this is a folder, not a file" if _test(Path.is_dir, found) else "no such file"
             raise InputError(f"{problem} ({found}); give a path relative to the run file")
         if endings is not None and found.suffix.lower() not in endings:
             raise InputError(
@@ -102,7 +102,7 @@ def _read_real(path: Path, key: str | None, dtype: str | None) -> np.ndarray:
             f"path = {str(path)!r}: the file cannot be read as {path.suffix}: {failure}; write the file again"
         ) from failure
     if values.dtype.kind not in "fiub":
-        raise InputError(f"path = {str(path)!r}: the file has {values.dtype} values; convert them to real numbers")
+        raise InputError(f"path = {str(path)!r}: the file holds {values.dtype} values; convert them to real numbers")
     return values
 
 

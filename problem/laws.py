@@ -163,8 +163,8 @@ def two_layer_laws(density: Density, sigma_a: float, dimension: int, *, diagonal
     is no atom.
 
     sigma_a: the standard deviation of the output weights.
-    diagonal: whether a trained diagonal layer (p, q) follows the Fourier features. The derivatives with respect to p and
-    q are a cos and b sin. These derivatives add E[a^2 cos cos' + b^2 sin sin'] = sigma_a^2 k to G. So
+    diagonal: whether a trained diagonal layer (p, q) follows the Fourier features. The derivatives with respect to p
+    and q are a cos and b sin. These derivatives add E[a^2 cos cos' + b^2 sin sin'] = sigma_a^2 k to G. So
     damping = (1 + sigma_a^2) rho_w.
     """
     factor = 1 + sigma_a**2 if diagonal else 1.0

@@ -47,7 +47,7 @@ def load_netcdf(
     import xarray as xr
 
     if not Path(path).is_file():
-        raise InputError(f"{path}: the file does not exist; give the path of a netCDF file")
+        raise InputError(f"{path}: no such file; give the path of a netCDF file")
     try:
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:  # the unit "s" would make dates
             data = file.load()
@@ -88,8 +88,8 @@ def check_shapes(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | 
         for axis, partner in enumerate(partners):
             if partner is not None and data[name].shape[axis] != data[partner].shape[0]:
                 raise InputError(
-                    f"{path}: {name} has shape {data[name].shape} and {partner} has shape {data[partner].shape}, but axis "
-                    f"{axis + 1} of {name} must be as long as {partner}; {FORMAT}"
+                    f"{path}: {name} has shape {data[name].shape} and {partner} has shape {data[partner].shape}, but "
+                    f"axis {axis + 1} of {name} must be as long as {partner}; {FORMAT}"
                 )
     if "loss" in data.variables and data["loss"].shape != data["time"].shape:
         raise InputError(
