@@ -1,5 +1,8 @@
-"""Numerics shared by equation and network: the Fourier convention, sample sites, non-uniform transforms, and functions
-of a symmetric operator by the Lanczos method."""
+"""Numerics that the equation solver and the network training share.
+
+They are the Fourier convention, sample sites, non-uniform transforms, and the Lanczos method for functions of a
+symmetric operator.
+"""
 
 import lazy_loader
 

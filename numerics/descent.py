@@ -1,4 +1,8 @@
-"""Steps of gradient descent and Runge-Kutta in a Krylov space: R(eta A)^s u instead of the flow exp(-t A) u."""
+"""Gradient-descent and Runge-Kutta steps, computed in a Krylov space.
+
+s steps of size eta give R(eta A)^s u, where R is the stability polynomial of the method. The gradient flow gives
+exp(-t A) u.
+"""
 
 from collections.abc import Sequence
 
@@ -23,29 +27,32 @@ def gradient_descent(
     callback: Callback = lambda lanczos: None,
     max_steps: int = 500,
 ) -> Evolution:
-    """u after the steps u <- R(eta A) u of the schedule, at each output time after the first, (T - 1, n).
+    """Return u after the steps u <- R(eta A) u of the schedule.
 
-    apply: the product with a positive semidefinite A. eta: the step size.
+    The result has u at each output time after the first, shape (T - 1, n).
+    apply: the product with a positive semidefinite matrix A. start: u at the first output time, shape (n,).
+    schedule: the output times and the step sizes eta.
     taylor: coefficients of R(z) = sum_j taylor_j (-z)^j, with taylor_0 = taylor_1 = 1. The default is gradient
     descent, u <- u - eta A u.
 
-    After m products the steps become y <- R(eta T_m) y in the Krylov space. The error that each step adds is at most
+    After m products with A, each step becomes y <- R(eta T_m) y. Here y holds the coefficients of u / |u(0)| in the
+    basis of the Krylov space, and T_m is the tridiagonal matrix of `Lanczos`. The error that each step adds is at most
 
         eta beta_m sum_i g_i |e_m^T (eta T_m)^i y|,    g_i = sum_{j > i} |taylor_j| (eta |A|)^(j - 1 - i),
 
-    which is eta beta_m |e_m^T y| for gradient descent. No step makes an error grow, so the sum of these terms bounds
-    the error relative to |u|. For |A| the largest Ritz value is used: it is accurate long before the bound is small.
-    The iteration stops when the bound is at most `tolerance`.
+    which is eta beta_m |e_m^T y| for gradient descent. No step makes an existing error grow. So the sum of these terms
+    bounds the error relative to |u(0)|. The largest Ritz value replaces |A|; this value is accurate long before the
+    bound is small. The iteration stops when the bound is at most `tolerance`.
 
-    Raises ComputationError if a step makes a mode grow, so that the steps diverge, and if the tolerance takes more
-    than `max_steps` products.
+    Raises ComputationError if a step is so long that the steps diverge, or if the bound is still above `tolerance`
+    after `max_steps` products.
     """
     lanczos = Lanczos(apply, start, saved_basis=saved_basis)
     if lanczos.norm == 0:
         return Evolution(np.zeros((len(schedule.step_counts), len(start))), 0, 0.0)
     bound, limit = np.inf, _stability_limit(taylor)
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
-        eigenvalues = np.maximum(ritz_values, 1e-200)  # rounding may make them negative
+        eigenvalues = np.maximum(ritz_values, 1e-200)  # rounding may make Ritz values negative
         z = np.outer(schedule.step_sizes, eigenvalues)
         if z.max() > limit * (1 + 1e-12):
             raise ComputationError(
@@ -68,7 +75,7 @@ def gradient_descent(
 
 
 def _stability_limit(taylor: Sequence[float]) -> float:
-    """The smallest z > 0 with |R(z)| = 1; a step with a larger z makes a mode grow."""
+    """The smallest z > 0 with |R(z)| = 1. A step with a larger z makes a mode grow."""
     powers = [coefficient * (-1) ** j for j, coefficient in enumerate(taylor)]
     roots = np.concatenate([np.roots([*powers[:0:-1], powers[0] - sign]) for sign in (1, -1)])
     return float(min(root.real for root in roots if abs(root.imag) < 1e-9 < root.real))
@@ -77,13 +84,14 @@ def _stability_limit(taylor: Sequence[float]) -> float:
 def _residual_sum(
     schedule: Schedule, taylor: Sequence[float], z: np.ndarray, decay: np.ndarray, weights: np.ndarray, *, target: float
 ) -> float:
-    """sum over all steps of eta sum_i g_i |e_m^T (eta T_m)^i y|.
+    """Return the sum over all steps of eta sum_i g_i |e_m^T (eta T_m)^i y|.
 
-    z, decay = 1 - R(z) (T - 1, m); weights (T - 1, m): the terms of e_m^T y at the start of each interval.
+    z: eta lambda for each interval and eigenvalue, (T - 1, m). decay: 1 - R(z), (T - 1, m).
+    weights: the terms of e_m^T y at the beginning of each interval, (T - 1, m).
 
-    The sum over an interval is geometric if the modulus is taken after it, and then no larger. Both are equal for
-    gradient descent with eta lambda <= 1 throughout: the entries of 1 - eta T_m have alternating signs, so e_m^T y
-    keeps its sign. In all other cases the steps are summed one by one, once the geometric sum is at most `target`.
+    The modulus of the sum over an interval is at most the sum of the moduli, and is a geometric sum. Both are equal for
+    gradient descent if every eta lambda <= 1: the entries of 1 - eta T_m have alternating signs, so e_m^T y does not
+    change sign. In all other cases, the moduli are summed step by step once the geometric sum is at most `target`.
     """
     with np.errstate(divide="ignore", invalid="ignore"):  # log 0 at decay = 1; exp makes it the correct 0
         total_decay = np.where(

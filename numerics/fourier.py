@@ -2,12 +2,12 @@
 
     F[f](xi) = integral f(x) exp(-2 pi i xi.x) dx,        f(x) = integral F[f](xi) exp(+2 pi i xi.x) dxi
 
-Frequencies xi are in cycles per unit length of x. On N samples x_j of equal weight, with the density of the data
-rho_data = mean_j delta(x - x_j),
+Frequencies xi are in cycles per unit length of x. N samples x_j of equal weight have the density
+rho_data = mean_j delta(x - x_j), so
 
     v(xi) = F[u rho_data](xi) = mean_j u(x_j) exp(-2 pi i xi.x_j).
 
-Libraries disagree on the sign and on the factor 2 pi. Each call of a library takes both from here.
+Libraries disagree on the sign and on the factor 2 pi. Each call of a library uses the sign and factor of this module.
 """
 
 import numpy as np
@@ -24,18 +24,21 @@ def phase(frequencies: np.ndarray, positions: np.ndarray) -> np.ndarray:
 def transform(values: np.ndarray, positions: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     """v(xi_i) = mean_j u(x_j) exp(-2 pi i xi_i.x_j) by direct summation in O(n N), for small data and tests.
 
-    values (..., N), positions (N, d) [length], frequencies (n, d) [cycles/length]; returns complex (..., n).
+    values (..., N), positions (N, d) [length], frequencies (n, d) [cycles/length]. The result is complex, (..., n).
     For a fast transform see `freqbias.numerics.make_transform`.
     """
     return values @ phase(frequencies, positions).T / len(positions)
 
 
 def flat_top(z: np.ndarray, end: float) -> np.ndarray:
-    """A smooth cut-off at lags z (n,): 1 for |z| <= 1, 0 for |z| >= end. Between them it is
+    """Return a smooth cut-off at lags z (n,).
+
+    The cut-off is 1 for |z| <= 1 and 0 for |z| >= end. For 1 < |z| < end it is
 
         int_y^1 exp(beta sqrt(1 - y'^2)) dy' / int_-1^1 exp(beta sqrt(1 - y'^2)) dy',    |z| = 1 + (end - 1) (y + 1)/2.
 
-    Its spectrum is nearly as narrow as possible at the accuracy exp(-beta), beta = `FLAT_TOP_BETA`.
+    The spectrum of this cut-off is nearly as narrow as possible at the accuracy exp(-beta).
+    beta is `FLAT_TOP_BETA`.
     """
     s = ((np.abs(z) - 1) / (end - 1))[:, None]
     t, weight = np.polynomial.legendre.leggauss(64)

@@ -12,7 +12,8 @@ from freqbias.numerics.sites import Sites
 class Grid(Sites):
     """The cell centres of a box around 0: x_q = (q + 1/2) h - extent/2 on each axis, q = 0 .. n-1, h = extent/n.
 
-    shape: points per axis. extent: length of the box per axis [length]. Samples are in C order: array axis 0 is x_1.
+    shape: points per axis. extent: length of the box per axis [length].
+    Samples are in C order: array axis 0 is x_1.
     """
 
     shape: tuple[int, ...]
@@ -38,7 +39,7 @@ class Grid(Sites):
 
     @property
     def nyquist(self) -> np.ndarray:
-        """n_i / (2 extent_i), shape (d,) [cycles/length]; higher frequencies alias."""
+        """n_i / (2 extent_i), shape (d,) [cycles/length]. Higher frequencies alias."""
         return np.array(self.shape) / (2 * np.array(self.extent))
 
     @property

@@ -1,7 +1,7 @@
 """Exponentials of symmetric operators by the Lanczos method, with full reorthogonalisation.
 
-Vectors are real arrays. Under MPI they are the local parts, and `dot` sums over the ranks. One Krylov space serves all
-output times.
+Vectors are real arrays. Under MPI each rank holds its part of a vector, and `dot` sums over the ranks. One Krylov space
+serves all output times.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,14 +15,18 @@ from freqbias.errors import ComputationError
 Apply = Callable[[np.ndarray], np.ndarray]  # (n,) -> (n,)
 Dot = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (k, n), (n,) -> (k,)
 
-Callback = Callable[["Lanczos"], None]  # called before each product with a complete basis; an exception ends the work
+Callback = Callable[["Lanczos"], None]  # called before each product; an exception stops the iteration
 
-BREAKDOWN = 1e-14  # if beta_m < BREAKDOWN |S v_m|, the Krylov space is invariant and the result exact
+BREAKDOWN = 1e-14  # if beta_m < BREAKDOWN |S v_m|, the Krylov space is invariant and the result is exact
 
 
 @dataclass(frozen=True)
 class Evolution:
-    """values: u at the output times, (T, n); steps: number of products; error: bound or estimate, relative to |u|."""
+    """The result of an evolution.
+
+    values: u at the output times, (T, n). steps: the number of products or solves.
+    error: a bound or estimate of the largest error, relative to |u(0)|.
+    """
 
     values: np.ndarray
     steps: int
@@ -31,7 +35,10 @@ class Evolution:
 
 @dataclass(frozen=True)
 class Basis:
-    """A Krylov space that a later `Lanczos` can extend: vectors v_1 .. v_{m+1}, (m + 1, n); alpha (m,), beta (m,)."""
+    """A Krylov space that a later `Lanczos` can extend.
+
+    vectors: v_1 .. v_{m+1}, (m + 1, n). alpha, beta: the entries of T_m, (m,).
+    """
 
     vectors: np.ndarray
     alpha: np.ndarray
@@ -39,12 +46,13 @@ class Basis:
 
 
 class Lanczos:
-    """The Lanczos recurrence in the inner product (u, v) = u^T M v, for an operator S that is symmetric in it:
+    """The Lanczos recurrence for an operator S that is symmetric in the inner product (u, v) = u^T M v:
 
         S V_m = V_m T_m + beta_m v_{m+1} e_m^T,    V_m^T M V_m = I,    T_m = tridiag(beta_{k-1}, alpha_k, beta_k).
 
-    apply: maps M v to S v. mass: maps v to M v; by default M = I. M V_m is stored beside V_m, so that each step takes
-    one product with M. saved_basis: of an earlier run from the same start, to be extended.
+    apply: maps M v to S v. start: the vector with the direction of v_1, (n,). mass: maps v to M v; by default M = I.
+    M V_m is stored beside V_m, so that each step needs one product with M only.
+    saved_basis: the Krylov space of an earlier run with the same `start`, which this object extends.
     Source: Golub and Van Loan, Matrix Computations, section 10.1.
     """
 
@@ -70,7 +78,7 @@ class Lanczos:
             self._mass_basis = self.basis if mass is None else mass_start[None, :] / self.norm
 
     def step(self) -> None:
-        """One step of the recurrence, with one product with S:
+        """Make one step of the recurrence, with one product with S:
 
             alpha_m = v_m^T M S v_m,    r = S v_m - alpha_m v_m - beta_{m-1} v_{m-1},    r <- r - V_m V_m^T M r,
             beta_m = |r|_M,             v_{m+1} = r / beta_m.
@@ -102,18 +110,18 @@ class Lanczos:
 
     @property
     def steps(self) -> int:
-        """m, the number of steps made."""
+        """m, the number of steps so far."""
         return len(self.alpha)
 
     def ritz_pairs(self, m: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Eigenvalues (m,), ascending, and eigenvectors (m, m) of T_m; by default after all steps."""
+        """Return the ascending eigenvalues (m,) and the eigenvectors (m, m) of T_m; by default m = `steps`."""
         m = m or self.steps
         return eigh_tridiagonal(np.array(self.alpha[:m]), np.array(self.beta[: m - 1]))
 
     def iterate(self, max_steps: int, callback: Callback) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-        """beta_m, eigenvalues and eigenvectors of T_m for m = 1 .. max_steps.
+        """Yield beta_m and the eigenvalues and eigenvectors of T_m, for m = 1 .. max_steps.
 
-        Steps are made as needed, each after a call of `callback`.
+        Steps that the basis lacks are computed. `callback` is called before each of them.
         """
         for m in range(1, max_steps + 1):
             if m > self.steps:
@@ -131,7 +139,7 @@ class Lanczos:
 
 
 def _with_row(rows: np.ndarray, index: int, row: np.ndarray) -> np.ndarray:
-    """rows with `row` at this index; memory grows geometrically: (k, n) -> (k or more, n)."""
+    """Return `rows` (k, n) with `row` at this index. If `rows` is full, the result has more rows."""
     if index == len(rows):
         rows = np.concatenate([rows, np.empty((max(16, index), len(row)))])
     rows[index] = row
@@ -148,13 +156,14 @@ def exponential(
     callback: Callback = lambda lanczos: None,
     max_steps: int = 500,
 ) -> Evolution:
-    """exp(-t A) u at each of `times` (T,), for a positive semidefinite A.
+    """Return exp(-t A) u at each of `times` (T,), for a positive semidefinite matrix A.
 
-    Stops when the bound of the error, relative to |u|, is at most `tolerance` at every output time:
+    apply: the product with A. start: u, (n,).
+    The iteration stops when this bound of the error relative to |u| is at most `tolerance` at every output time:
 
         beta_m |e_m^T t phi_1(-t T_m) e_1|,    phi_1(z) = (e^z - 1) / z.
 
-    Raises ComputationError if that takes more than `max_steps` products.
+    Raises ComputationError if the bound is still above `tolerance` after `max_steps` products.
     Source: Saad, SIAM J. Numer. Anal. 29 (1992); Hochbruck and Lubich, SIAM J. Numer. Anal. 34 (1997).
     """
     lanczos = Lanczos(apply, start, saved_basis=saved_basis)
@@ -162,7 +171,7 @@ def exponential(
         return Evolution(np.zeros((len(times), len(start))), 0, 0.0)
     bound = np.inf
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
-        eigenvalues = np.maximum(ritz_values, np.finfo(float).tiny)  # rounding may make them negative
+        eigenvalues = np.maximum(ritz_values, np.finfo(float).tiny)  # rounding may make Ritz values negative
         t_phi_1 = -np.expm1(-np.outer(times, eigenvalues)) / eigenvalues  # t phi_1(-t lambda), (T, m)
         bound = beta * np.abs(t_phi_1 @ (vectors[-1] * vectors[0])).max()
         if bound <= tolerance:
@@ -187,11 +196,13 @@ def shift_invert_exponential(
     callback: Callback = lambda lanczos: None,
     max_steps: int = 100,
 ) -> Evolution:
-    """exp(-t M^-1 A) w at each of `times` (T,), for a positive semidefinite A. solve: b -> (M + shift A)^-1 b.
+    """Return exp(-t M^-1 A) w at each of `times` (T,), for a positive semidefinite matrix A.
 
-    Lanczos for S = (M + shift A)^-1 M in the inner product of M. An eigenvalue lambda of M^-1 A becomes the eigenvalue
-    theta = 1 / (1 + shift lambda) of S. Stops when the coefficients of steps m and m - 3 differ by at most `tolerance`,
-    relative to |w|_M, at every output time. Raises ComputationError after `max_steps` solves.
+    solve: maps b to (M + shift A)^-1 b. start: w, (n,). mass: maps v to M v.
+    The Lanczos recurrence is that of S = (M + shift A)^-1 M in the inner product of M. An eigenvalue lambda of M^-1 A
+    becomes the eigenvalue theta = 1 / (1 + shift lambda) of S. The iteration stops when the coefficients of steps m and
+    m - 3 differ by at most `tolerance`, relative to |w|_M, at every output time.
+    Raises ComputationError if they still differ by more after `max_steps` solves.
     Source: van den Eshof and Hochbruck, SIAM J. Sci. Comput. 27 (2006).
     """
     lanczos = Lanczos(solve, start, mass=mass, dot=dot, saved_basis=saved_basis)

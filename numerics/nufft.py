@@ -1,5 +1,7 @@
-"""The transforms E and E^H between samples and any frequencies, by FINUFFT: what all sites share, and grids. For other
-sites see `freqbias.numerics.scattered_nufft`.
+"""The transforms E and E^H between samples and any frequencies, by FINUFFT.
+
+This module has the base classes for all sites, and the transform for grids. `freqbias.numerics.scattered_nufft` has the
+transform for scattered sites.
 
 With E_iq = exp(-2 pi i xi_i.x_q) (`freqbias.numerics.fourier`):
 
@@ -7,13 +9,13 @@ With E_iq = exp(-2 pi i xi_i.x_q) (`freqbias.numerics.fourier`):
     to_samples:      (E^H c)_q = sum_i c_i exp(+2 pi i xi_i.x_q)
 
 FINUFFT (Barnett, Magland, af Klinteberg 2019) sums exp(isign i k.p) over modes k (type 2) or points p (type 1), and
-counts modes from -n/2. On a grid, x_q = h k_q + offset with k_q = q - n//2 and offset = h/2 for even n, 0 for odd n.
-The points are therefore p_i = 2 pi xi_i h, with the additional phase exp(-2 pi i xi_i.offset). On a grid to_samples is
-the exact adjoint of to_frequencies.
+counts modes from -n/2. On a grid, x_q = h k_q + offset, with k_q = q - n//2. The offset is h/2 for even n and 0 for odd
+n. The points are therefore p_i = 2 pi xi_i h, with the additional phase exp(-2 pi i xi_i.offset). On a grid, to_samples
+is the exact adjoint of to_frequencies.
 
 Each thread transforms a chunk of the frequencies, and the sums over chunks are added in a fixed order. FINUFFT's own
-threads add in the order in which they finish: its type 1 then differs in the last bit between calls (seen from 100,000
-points on), and it is no faster on two cores.
+threads add in the order in which they finish. With these threads, type 1 differed in the last bit between calls (seen
+with 100,000 points or more) and was no faster on two cores.
 """
 
 import itertools
@@ -28,21 +30,22 @@ import numpy as np
 from freqbias.numerics import SIGN, Grid, Sites
 
 PRECISIONS = {"single": (np.float32, np.complex64), "double": (np.float64, np.complex128)}
-MAX_UNSORTED = 2**24  # bytes of FINUFFT's fine grid up to which its points stay unsorted
-MIN_CHUNK = 20_000  # frequencies that are worth a thread of their own, unless the FFT of a large grid dominates
+MAX_UNSORTED = 2**24  # bytes; with a larger fine grid of FINUFFT, its points are sorted
+MIN_CHUNK = 20_000  # smallest number of frequencies per thread; large grids need more, because their FFT dominates
 
 
 def chunk_count(frequencies: int, sites: Sites, threads: int) -> int:
-    """The number of threads for so many frequencies."""
+    """The number of threads to use for this number of frequencies."""
     return max(1, min(threads, frequencies // max(MIN_CHUNK, sites.size // 4)))
 
 
 def plan_options(grid: Grid, eps: float, complex: type) -> dict[str, Any]:
-    """Options of a FINUFFT plan, the same for any number of points.
+    """Return the options of a FINUFFT plan, which do not depend on the number of points.
 
-    By default FINUFFT derives the upsampling from the number of points, and results would depend on the partition of
-    the frequencies. Sorting the points pays once the fine grid exceeds the cache. Measured without sorting: 0.7 to 0.95
-    of the time on smaller grids; on larger ones up to twice in two and five times in three dimensions.
+    By default FINUFFT derives the upsampling from the number of points, so results would depend on the partition of the
+    frequencies. Sorting the points saves time once the fine grid exceeds the cache. Measured time without sorting,
+    relative to the time with sorting: 0.7 to 0.95 on smaller grids; up to 2 on larger grids in two dimensions; up to 5
+    on larger grids in three dimensions.
     """
     fine = 2**grid.dimension * grid.size * np.dtype(complex).itemsize
     sort = grid.dimension == 3 or fine > MAX_UNSORTED
@@ -50,8 +53,10 @@ def plan_options(grid: Grid, eps: float, complex: type) -> dict[str, Any]:
 
 
 def radians(cycles: np.ndarray, dtype: type) -> np.ndarray:
-    """2 pi times the cycles without their integer part, which is removed in double precision: at high frequencies
-    single precision would lose digits."""
+    """Return 2 pi times the fractional part of `cycles`.
+
+    The integer part is removed in double precision, because single precision would lose digits at high frequencies.
+    """
     if cycles.size and max(cycles.max(), -cycles.min()) > 1 / 2:
         cycles = cycles - np.rint(cycles)
     angle: np.ndarray = np.empty(cycles.shape, dtype=dtype)
@@ -59,7 +64,7 @@ def radians(cycles: np.ndarray, dtype: type) -> np.ndarray:
 
 
 def unit_wave(cycles: np.ndarray, dtype: type) -> np.ndarray:
-    """exp(2 pi i cycles), of this complex type."""
+    """Return exp(2 pi i cycles) as an array of the complex type `dtype`."""
     wave: np.ndarray = np.empty(cycles.shape, dtype=dtype)
     angle = radians(cycles, wave.real.dtype.type)
     np.cos(angle, out=wave.real)
@@ -68,7 +73,7 @@ def unit_wave(cycles: np.ndarray, dtype: type) -> np.ndarray:
 
 
 class Chunk(ABC):
-    """One thread's part of the frequencies: plans for each direction and batch size, and the phase of each frequency.
+    """One thread's part of the frequencies, with a plan for each direction and batch size, and each frequency's phase.
 
     The direction is FINUFFT's isign: SIGN for to_frequencies, -SIGN for to_samples.
     """
@@ -81,22 +86,25 @@ class Chunk(ABC):
 
     @abstractmethod
     def set_frequencies(self, frequencies: np.ndarray) -> None:
-        """Use these frequencies (n, d) from now on."""
+        """Replace the frequencies by these, (n, d) [cycles/length]."""
 
     @abstractmethod
     def _new_plan(self, sign: int, batch: int) -> finufft.Plan:
-        """A plan for `batch` transforms in this direction."""
+        """Return a plan for `batch` transforms in this direction."""
 
     @abstractmethod
     def _set_points(self, plan: finufft.Plan, sign: int) -> None:
         """Pass the current frequencies to a plan."""
 
     def to_frequencies(self, values: np.ndarray, out: np.ndarray) -> None:
-        """values (B, N), or with the grid's axes in place of N -> out (B, n)."""
+        """Write E applied to `values` to `out` (B, n). values: (B, N), or for a grid (B, n_1, ..., n_d)."""
         np.multiply(self._execute(SIGN, values), self._phase, out=out)
 
     def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
-        """(B, n) -> (B, N) in new memory, or with the grid's axes in place of N."""
+        """Return E^H applied to `amplitudes` (B, n), in new memory.
+
+        The result has the shape (B, N), or for a grid (B, n_1, ..., n_d).
+        """
         strengths = np.multiply(amplitudes, self._phase.conj(), dtype=self._complex, casting="same_kind")
         return np.asarray(self._execute(-SIGN, strengths))
 
@@ -114,9 +122,11 @@ class Chunk(ABC):
 
 
 class NonUniformTransform(ABC):
-    """E and E^H for one set of sites. Plans are made once per batch size; `set_frequencies` changes the frequencies.
+    """E and E^H for one set of sites.
 
-    threads: the most to use. Results are identical to the last bit for the same number of threads.
+    FINUFFT plans are made once per batch size. `set_frequencies` changes the frequencies.
+    threads: the largest number of threads to use. Results with the same number of threads are identical to the last
+    bit.
     """
 
     def __init__(self, sites: Sites, frequencies: np.ndarray | None, *, precision: str, threads: int) -> None:
@@ -130,10 +140,13 @@ class NonUniformTransform(ABC):
 
     @abstractmethod
     def _new_chunk(self) -> Chunk:
-        """The chunk of one more thread."""
+        """Return a new chunk, for one more thread."""
 
     def set_frequencies(self, frequencies: np.ndarray) -> None:
-        """Use these frequencies (n, d) [cycles/length] from now on. Raises FloatingPointError for NaN or infinity."""
+        """Replace the frequencies by these, (n, d) [cycles/length].
+
+        Raises FloatingPointError if a frequency is NaN or infinite.
+        """
         if not np.isfinite(frequencies).all():
             raise FloatingPointError("a frequency is NaN or infinite")
         count = chunk_count(len(frequencies), self.sites, self._threads)
@@ -166,11 +179,11 @@ class NonUniformTransform(ABC):
 
     @property
     def _sample_shape(self) -> tuple[int, ...]:
-        """The shape of N samples as FINUFFT takes them."""
+        """The shape in which FINUFFT needs the N samples."""
         return (self.sites.size,)
 
     def _map_chunks[T](self, work: "Callable[[Chunk, slice], T]") -> list[T]:
-        """work(chunk, its slice of the frequencies) for all chunks in parallel."""
+        """Call `work` for all chunks in parallel, each with the slice of its frequencies, and return the results."""
 
         def checked(chunk: Chunk, part: slice) -> T:
             with np.errstate(over="raise"):
@@ -184,7 +197,7 @@ class NonUniformTransform(ABC):
 class GridTransform(NonUniformTransform):
     """E and E^H for a grid, with FINUFFT's types 2 and 1.
 
-    eps: the relative accuracy requested of FINUFFT.
+    eps: the relative accuracy that FINUFFT is asked for.
     """
 
     def __init__(

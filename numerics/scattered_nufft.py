@@ -1,14 +1,14 @@
-"""The transforms E and E^H between scattered sites and any frequencies, by FINUFFT's type 3, for points on both sides.
+"""The transforms E and E^H between scattered sites and any frequencies, by FINUFFT's type 3.
 
     to_frequencies:  (E u)_i   = sum_q u_q exp(-2 pi i xi_i.x_q)
     to_samples:      (E^H c)_q = sum_i c_i exp(+2 pi i xi_i.x_q)
 
 FINUFFT gets the positions x_q - x_0, where x_0 is the centre of the sites. The remaining phase exp(-2 pi i xi_i.x_0) is
-computed in double precision, so that sites far from 0 keep their digits in single precision. Work and memory grow with
-the number of periods that the highest frequency has across the sites (`fine_grid_size`).
+computed in double precision. So sites far from 0 lose no digits in single precision. Work and memory grow with the
+number of periods that the highest frequency has across the sites (`fine_grid_size`).
 
-Unlike on a grid, the two transforms are adjoint only to the requested accuracy. Their errors depend on which
-frequencies are transformed together, that is, on the partition.
+The two transforms are adjoint only to the requested accuracy; on a grid they are exactly adjoint. The errors of the
+transforms depend on which frequencies are transformed together, that is, on the partition.
 """
 
 import finufft
@@ -17,14 +17,14 @@ import numpy as np
 from freqbias.numerics import SIGN, Grid, Sites
 from freqbias.numerics.nufft import Chunk, GridTransform, NonUniformTransform, unit_wave
 
-MAX_EPS = 1e-10  # in double: hides adjoint error and partition; measured, half as fast as 1e-4 in 2-D
+MAX_EPS = 1e-10  # in double precision, so that the errors do not matter; in 2-D half as fast as 1e-4 (measured)
 UPSAMPLING = 2.0
 
 
 def make_transform(
     sites: Sites, frequencies: np.ndarray, *, eps: float = 1e-13, threads: int = 1
 ) -> NonUniformTransform:
-    """E and E^H between samples at these sites and frequencies (n, d) [cycles/length], in double precision."""
+    """Return E and E^H between these sites and frequencies (n, d) [cycles/length], in double precision."""
     if isinstance(sites, Grid):
         return GridTransform(sites, frequencies, eps=eps, threads=threads)
     return ScatteredTransform(sites, frequencies, eps=eps, threads=threads)
@@ -33,7 +33,8 @@ def make_transform(
 def fine_grid_size(sites: Sites, reach: np.ndarray) -> float:
     """The number of points of FINUFFT's fine grid for frequencies |xi_i| <= reach_i [cycles/length].
 
-    prod_i 2 (4 reach_i extent_i + 16), with a margin of 16 for the kernel. Each thread has one such grid in memory.
+    It is prod_i 2 (4 reach_i extent_i + 16), where 16 is a margin for the kernel. Each thread keeps one fine grid in
+    memory.
     """
     extent = np.ptp(sites.positions(), axis=0)
     return float(np.prod(UPSAMPLING * (2 * UPSAMPLING * reach * extent + 16)))
@@ -42,7 +43,7 @@ def fine_grid_size(sites: Sites, reach: np.ndarray) -> float:
 class ScatteredTransform(NonUniformTransform):
     """E and E^H for any sites.
 
-    eps: the relative accuracy requested of FINUFFT; in double precision at most `MAX_EPS`.
+    eps: the relative accuracy that FINUFFT is asked for. In double precision, at most `MAX_EPS` is used.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Time steps that hit every output time."""
+"""Time steps between output times."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ MAX_STEPS = 1e12
 
 
 class Schedule:
-    """Steps that hit every output time: an interval between two of them is cut into ceil(interval / max_step_size)
-    equal steps.
+    """Time steps that reach every output time exactly.
 
-    times (T,): the output times, ascending. step_counts, step_sizes (T - 1,): number and size of the steps in each
-    interval; `replan` adds intervals. output_steps (T,): the number of steps after which each output time is reached.
-    Raises OverflowError for more than `MAX_STEPS` steps.
+    Each interval between two output times is cut into ceil(interval / max_step_size) equal steps.
+    times (T,): the output times, ascending. step_counts, step_sizes (T - 1,): the number and the size of the steps in
+    each interval. `replan` adds intervals. output_steps (T,): the number of steps before each output time.
+    Raises OverflowError if there are more than `MAX_STEPS` steps.
     """
 
     def __init__(self, times: np.ndarray, max_step_size: float) -> None:
@@ -19,7 +19,7 @@ class Schedule:
         self._cut(times, _step_counts(times, max_step_size))
 
     def replan(self, step: int, max_step_size: float) -> "Schedule":
-        """A schedule with the same first `step` steps, and steps of at most `max_step_size` after them."""
+        """Return a schedule with the same first `step` steps, and later steps of at most `max_step_size`."""
         now, begun = self.time(step), int(np.searchsorted(self._knot_steps, step))
         remaining = np.concatenate([[now], self._times[self._times > now]])
         knots = np.concatenate([self._knots[:begun], remaining])
@@ -40,7 +40,7 @@ class Schedule:
 
     @property
     def steps(self) -> int:
-        """The number of all steps."""
+        """The total number of steps."""
         return int(self.output_steps[-1])
 
     @property
@@ -48,7 +48,7 @@ class Schedule:
         return float(self.step_sizes.max())
 
     def step_size(self, step: int) -> float:
-        """The size of the next step after `step` steps."""
+        """The size of the step that follows `step` steps."""
         return float(self.step_sizes[self._interval(step)])
 
     def time(self, step: int) -> float:
@@ -60,7 +60,7 @@ class Schedule:
         return float(self._knots[interval] + (step - self._knot_steps[interval]) * self.step_size(step))
 
     def output_index(self, step: int) -> int | None:
-        """The index of the output time reached after `step` steps, None if there is none."""
+        """The index of the output time after `step` steps, or None if no output time is there."""
         index = int(np.searchsorted(self.output_steps, step))
         return index if self.output_steps[index] == step else None
 
@@ -69,5 +69,5 @@ class Schedule:
 
 
 def _step_counts(knots: np.ndarray, max_step_size: float) -> np.ndarray:
-    """The number of steps in each interval, as floats: it may exceed any integer."""
+    """The number of steps in each interval, as floats, because the number may exceed any integer type."""
     return np.maximum(1, np.ceil(np.diff(knots) / max_step_size * (1 - 1e-12)))

@@ -1,5 +1,7 @@
-"""Positions of the samples: the interface of all sites, and scattered sites. For the uniform grid see
-`freqbias.numerics.grid`."""
+"""Positions of the samples: the interface of all sites, and scattered sites.
+
+`freqbias.numerics.grid` has the uniform grid.
+"""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ import numpy as np
 
 from freqbias.errors import InputError
 
-SMALLEST, LARGEST = 1e-12, 1e12  # magnitudes with a unit; their products fit single precision
+SMALLEST, LARGEST = 1e-12, 1e12  # limits of quantities with a unit; their products fit single precision
 
 
 class Sites(ABC):
@@ -38,7 +40,10 @@ class Sites(ABC):
     @property
     @abstractmethod
     def nyquist(self) -> np.ndarray:
-        """The frequency above which aliasing begins, shape (d,) [cycles/length]; infinite without a lattice."""
+        """The frequency above which aliasing begins, shape (d,) [cycles/length].
+
+        It is infinite if the sites are not on a lattice.
+        """
 
     @abstractmethod
     def positions(self) -> np.ndarray:
@@ -46,9 +51,10 @@ class Sites(ABC):
 
     @abstractmethod
     def peak_density(self, frequency: float, *, exclude_coincident: bool = False) -> float:
-        """sup rho_data at the resolution of waves up to this frequency, rho_data = mean_j delta(x - x_j) [1/length^d].
+        """Return the largest density of the samples, as waves up to this frequency resolve it [1/length^d].
 
-        exclude_coincident: the density around a sample, without the samples at the same position.
+        The density is rho_data = mean_j delta(x - x_j).
+        exclude_coincident: whether the density around a sample leaves out all samples at that position.
         """
 
 
@@ -56,8 +62,9 @@ class Sites(ABC):
 class Scattered(Sites):
     """Any positions in any order, with repetitions allowed.
 
-    points: x_j, shape (N, d) [length]. Raises InputError for fewer than two samples, for NaN, and for an axis on which
-    all coordinates are equal.
+    points: x_j, shape (N, d) [length].
+    Raises InputError if there are fewer than two samples, if a coordinate is NaN, infinite or too large, or if all
+    coordinates of an axis are equal.
     """
 
     points: np.ndarray
@@ -73,7 +80,7 @@ class Scattered(Sites):
             raise InputError(f"the position of sample {first} is {points[first].tolist()}; leave that sample out")
         if not (far := np.abs(points).max()) <= LARGEST:
             raise InputError(
-                f"a position has the coordinate {far:.3g}; choose a unit in which none exceeds {LARGEST:.0e}"
+                f"a position has the coordinate {far:.3g}; choose a unit in which no coordinate exceeds {LARGEST:.0e}"
             )
         if (flat := np.ptp(points, axis=0) < SMALLEST).any():
             axis = int(flat.argmax())
@@ -113,7 +120,10 @@ class Scattered(Sites):
         return self.points
 
     def peak_density(self, frequency: float, *, exclude_coincident: bool = False) -> float:
-        """max(1 / volume, largest fraction of the samples in a cell of width 1 / frequency, over the cell's volume)."""
+        """Return the larger of 1 / volume and the largest density in a cell of width 1 / frequency.
+
+        The density in a cell is the fraction of the samples in the cell, divided by the volume of the cell.
+        """
         positions, weights = self.points, np.ones(self.size, dtype=np.int64)
         if exclude_coincident:
             positions, weights = np.unique(self.points, axis=0, return_counts=True)
@@ -123,5 +133,5 @@ class Scattered(Sites):
         if exclude_coincident:
             fewest = np.full(len(counts), np.inf)
             np.minimum.at(fewest, cell, weights)
-            counts -= fewest  # of the samples in a cell, the one with the fewest coincident ones sees the most others
+            counts -= fewest  # the sample with the fewest coincident samples has the most others in its cell
         return max(1 / self.volume, counts.max() / self.size * frequency**self.dimension)

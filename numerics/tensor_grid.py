@@ -1,9 +1,11 @@
-"""The transforms E and E^H for frequencies on a tensor grid: one small dense matrix per axis, exact to rounding.
+"""The transforms E and E^H for frequencies on a tensor grid.
+
+They use one small dense matrix E_k per axis k, and are exact to rounding:
 
     E = E_1 x ... x E_d,    (E_k)_iq = exp(-2 pi i xi_i x_q)
 
-Each frequency costs n multiplications or more, n being the samples per axis. Up to `MAX_POINTS_PER_AXIS` samples that
-is less than the cost of FINUFFT at any accuracy.
+With n samples per axis, each frequency costs at least n multiplications. If n is at most `MAX_POINTS_PER_AXIS`, this
+cost is below that of FINUFFT at any accuracy.
 """
 
 from math import prod
@@ -14,17 +16,17 @@ from freqbias.numerics import Grid, Sites, phase
 from freqbias.numerics.nufft import NonUniformTransform
 from freqbias.numerics.scattered_nufft import make_transform
 
-MAX_POINTS_PER_AXIS = 256  # in 2-D and 3-D; measured
-COORDINATE_TOLERANCE = 1e-9  # coordinates closer than this, relative to the largest, are equal
-MAX_POINTS_PER_FREQUENCY = 4  # points of the tensor grid over frequencies; more is no tensor grid
+MAX_POINTS_PER_AXIS = 256  # in 2-D and 3-D, measured
+COORDINATE_TOLERANCE = 1e-9  # relative to the largest coordinate; coordinates that differ by less are equal
+MAX_POINTS_PER_FREQUENCY = 4  # of the tensor grid; with more, most of its points are missing
 
 
 def make_tensor_transform(
     sites: Sites, frequencies: np.ndarray, *, eps: float, threads: int
 ) -> "TensorTransform | NonUniformTransform":
-    """The fastest transform for frequencies (n, d) [cycles/length] on a tensor grid.
+    """Return the fastest transform for frequencies (n, d) [cycles/length] on a tensor grid.
 
-    Only the sites decide which it is, so that the result does not depend on the partition of the frequencies.
+    The choice depends only on the sites, so that the result does not depend on the partition of the frequencies.
     """
     if len(frequencies) and isinstance(sites, Grid) and sites.dimension > 1 and max(sites.shape) <= MAX_POINTS_PER_AXIS:
         return TensorTransform(sites, frequencies)
@@ -34,7 +36,8 @@ def make_tensor_transform(
 class TensorTransform:
     """E and E^H between a grid and frequencies (n, d) [cycles/length], which are points of a tensor grid in any order.
 
-    Raises FloatingPointError for NaN or infinity, ValueError if most points of the tensor grid are missing.
+    Raises FloatingPointError if a frequency is NaN or infinite, and ValueError if most points of the tensor grid are
+    missing.
     """
 
     def __init__(self, grid: Grid, frequencies: np.ndarray) -> None:
@@ -66,7 +69,7 @@ class TensorTransform:
 
 
 def _distinct(coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct coordinates, ascending, and the index of each entry among them; rounding differences are ignored."""
+    """Return the distinct coordinates, ascending, and the index of each entry in them. Rounding is ignored."""
     order = np.argsort(coordinate)
     ordered = coordinate[order]
     new = np.diff(ordered, prepend=-np.inf) > COORDINATE_TOLERANCE * np.abs(coordinate).max()

@@ -1,5 +1,8 @@
-"""The mathematical statement: densities, laws, data, the draw of a network, the run file, and the records that
-travel between rooms."""
+"""The mathematical problem and the run file that describes it.
+
+This package has the densities, laws, data, the random initial network, the run file, and the records that other
+packages exchange.
+"""
 
 import lazy_loader
 

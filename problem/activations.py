@@ -1,14 +1,13 @@
-"""Activations phi of hidden layers and their dual functions, which map the correlation of two inputs of a wide layer to
-that of its outputs.
+"""Activations phi of hidden layers, and the dual functions P and Q of each activation.
 
-For unit normals y, z with correlation c, p(c) = E[phi(y) phi(z)] and q(c) = E[phi'(y) phi'(z)] = p'(c), the dual
-functions are
+A wide layer maps two inputs with correlation c to two outputs with correlation P(c). For unit normals y, z with
+correlation c, let p(c) = E[phi(y) phi(z)] and q(c) = E[phi'(y) phi'(z)] = p'(c). The dual functions are
 
     P(c) = p(c) / p(1),    Q(c) = q(c) / p(1).
 
-P maps [-1, 1] into itself, P(1) = 1, and its power series has no negative coefficients. Sources: Cho and Saul, Kernel
-methods for deep learning, NeurIPS 2009 (relu); Williams, Computing with infinite networks, NeurIPS 1996 (erf). q = p'
-is Price's theorem; gelu follows from Stein's identity.
+P maps [-1, 1] into itself, P(1) = 1, and the power series of P has no negative coefficients. Sources: Cho and Saul,
+Kernel methods for deep learning, NeurIPS 2009 (relu); Williams, Computing with infinite networks, NeurIPS 1996 (erf).
+q = p' is Price's theorem. The formulas of gelu follow from Stein's identity.
 """
 
 from abc import ABC, abstractmethod
@@ -19,13 +18,13 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import erf, ndtr
 
-ROUNDING = 1e-12  # the most by which rounding may take a correlation beyond 1
-ALMOST_ONE = 1 - 4 * np.finfo(float).eps  # counts as 1, since arccos in relu amplifies rounding there to 1e-8
-INTERVAL, NODES = 40.0, 4001  # of the trapezoidal rule; Hermite functions with n < 200 vanish beyond 40
+ROUNDING = 1e-12  # the most by which rounding may increase a correlation beyond 1
+ALMOST_ONE = 1 - 4 * np.finfo(float).eps  # treated as 1, since arccos in relu amplifies rounding near 1 to 1e-8
+INTERVAL, NODES = 40.0, 4001  # of the trapezoidal rule; Hermite functions with n < 200 vanish for |y| > 40
 
 
 class Activation(ABC):
-    """phi(y), its derivative, and its dual functions, on arrays of any shape."""
+    """The function phi, the derivative of phi, and the dual functions of phi, on arrays of any shape."""
 
     odd: ClassVar[bool] = False  # whether phi(-y) = -phi(y), which makes p(0) = 0
     smooth: ClassVar[bool] = True  # whether p is smooth up to c = 1
@@ -115,7 +114,7 @@ class Erf(Activation):
 
 
 class Gelu(Activation):
-    """phi(y) = y Phi(y), Phi the normal distribution function, r = sqrt(4 - c^2):
+    """phi(y) = y Phi(y), where Phi is the normal distribution function. With r = sqrt(4 - c^2):
     p = c/4 + c arcsin(c/2) / (2 pi) + 1 / (2 pi r),  q = 1/4 + arcsin(c/2) / (2 pi) + c (5 - c^2) / (2 pi r^3)."""
 
     def value(self, y: np.ndarray) -> np.ndarray:
@@ -132,9 +131,10 @@ class Gelu(Activation):
 
 
 class Tanh(Activation):
-    """phi(y) = tanh y:  p = sum_n a_n^2 c^n,  q = sum_n n a_n^2 c^(n-1),  with Hermite coefficients a_n, 0 for even n.
+    """phi(y) = tanh y:  p = sum_n a_n^2 c^n,  q = sum_n n a_n^2 c^(n-1).
 
-    a_n^2 falls as exp(-pi sqrt(n)), because tanh has poles at +-i pi/2; after TERMS terms the error is 1e-15.
+    a_n are the Hermite coefficients of tanh, which are 0 for even n. a_n^2 falls as exp(-pi sqrt(n)), because tanh has
+    poles at +-i pi/2. After TERMS terms the error is 1e-15.
     """
 
     odd: ClassVar[bool] = True
@@ -163,7 +163,7 @@ ACTIVATIONS: dict[str, Activation] = {"relu": Relu(), "sine": Sine(), "tanh": Ta
 
 
 def correlation(c: np.ndarray) -> np.ndarray:
-    """c, clipped to [-1, 1]. Raises ValueError if some |c| exceeds 1 by more than rounding."""
+    """Return c clipped to [-1, 1]. Raises ValueError if some |c| exceeds 1 by more than rounding."""
     c = np.asarray(c, dtype=float)
     if c.size and not np.abs(c).max() <= 1 + ROUNDING:
         raise ValueError(f"correlation = {c.flat[np.abs(c).argmax()]}; use values in [-1, 1]")
@@ -171,11 +171,11 @@ def correlation(c: np.ndarray) -> np.ndarray:
 
 
 def hermite_coefficients(activation: Activation, count: int) -> np.ndarray:
-    """a_n = E[phi(y) h_n(y)] for n < count, with the Hermite polynomials h_n orthonormal under the normal law.
+    """Return a_n = E[phi(y) h_n(y)] for n < count. The Hermite polynomials h_n are orthonormal under the normal law.
 
-    This uses the trapezoidal rule on the Hermite functions h_n(y) exp(-y^2 / 4), which do not overflow. For phi
-    analytic in a strip around the real axis it converges exponentially; Gauss-Hermite quadrature converges only as
-    exp(-sqrt(nodes)).
+    The integrals are computed with the trapezoidal rule and the Hermite functions h_n(y) exp(-y^2 / 4), which do not
+    overflow. If phi is analytic in a strip around the real axis, this rule converges exponentially. Gauss-Hermite
+    quadrature would converge only as exp(-sqrt(nodes)).
     """
     y, step = np.linspace(-INTERVAL, INTERVAL, NODES, retstep=True)
     previous, current = np.zeros(NODES), np.exp(-(y**2) / 4) / (2 * pi) ** 0.25  # h_{n-1}, h_n times exp(-y^2 / 4)

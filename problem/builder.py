@@ -1,4 +1,4 @@
-"""Building the Problem that a run file describes."""
+"""Functions that build the Problem that a run file describes."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from freqbias.problem.settings import per_axis
 
 
 def build(run: RunFile) -> Problem:
-    """Read the data and build the Problem. Raises InputError that names the key and the remedy."""
+    """Read the data and build the Problem. Raises InputError, which names the key and the remedy."""
     data, held_out = run.data, None
     samples = _read_samples(data)
     if data.held_out:
@@ -35,7 +35,7 @@ def build(run: RunFile) -> Problem:
 
 
 def output_times(run: RunFile) -> np.ndarray:
-    """t = 0 and the output times, (T,)."""
+    """Return t = 0 and the output times of the run file, (T,)."""
     if run.time.times is not None:
         return np.array([0.0, *run.time.times])
     assert run.time.end is not None  # checked with the run file
@@ -73,8 +73,8 @@ def _read_scattered(path: Path, data: FileSection) -> Samples:
     columns = table.shape[1]
     if columns <= data.dimension:
         raise InputError(
-            f"[data] dimension = {data.dimension}: {path.name} has {columns} columns; give {data.dimension} for the "
-            "position, and one or more for the values"
+            f"[data] dimension = {data.dimension}: {path.name} has {columns} columns; give {data.dimension} columns "
+            "for the position, and one or more for the values"
         )
     _check_finite(table, data)
     return Samples(Scattered(table[:, : data.dimension]), table[:, data.dimension :].T)
@@ -86,7 +86,7 @@ def _read_grid(path: Path, data: FileSection) -> Samples:
     for name, value in (("points", data.points), ("extent", data.extent)):
         if isinstance(value, list) and len(value) != dimension:
             raise InputError(
-                f"[data] {name} = {value}: {path.name} has {dimension} axes; give one number, or one per axis"
+                f"[data] {name} = {value}: {path.name} has {dimension} axes; give one number, or one for each axis"
             )
     _check_finite(values, data)
     if min(values.shape[:-1]) < 2:
@@ -101,11 +101,11 @@ def _read_grid(path: Path, data: FileSection) -> Samples:
 
 
 def _check_finite(values: np.ndarray, data: FileSection) -> None:
-    """Refuse NaN and infinity in values (..., columns or channels)."""
+    """Raise InputError if values (..., columns or channels) contain NaN or infinity."""
     bad = ~np.isfinite(values)
     if bad.any():
         first = np.argwhere(bad)[0][:-1].tolist()
         raise InputError(
             f"[data] path = {data.path!r}: {np.count_nonzero(bad)} values are NaN or infinite, the first at index "
-            f"{first}; fill or crop them"
+            f"{first}; fill or crop these values"
         )

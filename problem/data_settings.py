@@ -1,4 +1,4 @@
-"""The section [data] of the run file, with one model for each kind."""
+"""The section [data] of the run file. There is one model for each kind of data."""
 
 from math import prod
 from typing import Annotated, Any, Literal
@@ -9,7 +9,7 @@ from freqbias.numerics import LARGEST
 from freqbias.problem.section import Section
 from freqbias.problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
 
-MOST_SAMPLES = 10**8  # about 10 GB of memory, positions included
+MOST_SAMPLES = 10**8  # these need about 10 GB of memory, including positions
 AxisPoints = Annotated[int, Field(ge=2, le=10**9)]
 Points = AxisPoints | Annotated[list[AxisPoints], Field(min_length=1, max_length=3)]
 Extent = Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)]
@@ -49,7 +49,8 @@ class WavesSection(Section):
         for name, value in (("points", self.points), ("extent", self.extent)):
             if isinstance(value, list) and len(value) != self.dimension:
                 raise ValueError(
-                    f"{name} = {value} contradicts dimension = {self.dimension}; give one number, or one per axis"
+                    f"{name} = {value} contradicts dimension = {self.dimension}; give one number, or one number for "
+                    "each axis"
                 )
         points, extent = per_axis(self.points, self.dimension), per_axis(self.extent, self.dimension)
         if prod(points) > MOST_SAMPLES:
@@ -99,11 +100,12 @@ class FileSection(Section):
     def _check_scattered(self) -> None:
         if not self.path.lower().endswith(TABLE_SUFFIXES):
             raise ValueError(
-                f'layout = "scattered" needs a table, but path = {self.path!r}; use one of {" ".join(TABLE_SUFFIXES)}'
+                f'layout = "scattered" needs a table, but path = {self.path!r}; use a file that ends in one of '
+                f"{' '.join(TABLE_SUFFIXES)}"
             )
         if self.dimension is None:
             raise ValueError(
-                'layout = "scattered" needs dimension, the number of leading columns that hold the position; add for '
+                'layout = "scattered" needs dimension, the number of leading columns with the position; add for '
                 "example dimension = 2"
             )
         for name in ("points", "extent"):
@@ -115,7 +117,7 @@ class FileSection(Section):
 
     @model_serializer(mode="wrap")
     def _serialize(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out extent for scattered samples, which refuse this key."""
+        """Leave out extent for scattered samples, because this key is an error there."""
         fields: dict[str, Any] = serialize(self)
         if self.layout == "scattered":
             del fields["extent"]

@@ -1,14 +1,14 @@
 """The laws of networks with hidden layers after the Fourier features, at infinite width.
 
-The first layer sees x only through k(x - x'), the transform of rho_w. So in the kernel
-K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x') both G and H are functions of k. With the dual functions P and Q of the
-activation (`freqbias.problem.activations`) and L = depth - 2 hidden layers,
+The kernel of a network is K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x'). The first layer depends on x and x' only
+through k(x - x'), where k is the transform of the density rho_w. So both G and H are functions of k. With the dual
+functions P and Q of the activation (`freqbias.problem.activations`) and L = depth - 2 hidden layers,
 
     S_0 = k,  S_l = P(S_{l-1}),  D_l = Q(S_{l-1}),
     G = S_L + sigma_a^2 sum_{l=0}^{L-1} S_l prod_{j=l+1}^{L} D_j,    H = sigma_a^2 k prod_{j=1}^{L} D_j.
 
-Both are power series in k without negative coefficients, and k^n is the transform of the n-fold convolution of rho_w
-with itself. So both laws, damping = F[G] and diffusion = F[H], are non-negative.
+G and H are power series in k without negative coefficients, and k^n is the transform of the n-fold convolution of
+rho_w with itself. So both laws, damping = F[G] and diffusion = F[H], are non-negative.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,10 @@ from freqbias.problem.settings import Network
 def ntk_recursion(
     k: np.ndarray, activation: Activation, sigma_a: float, hidden_layers: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """G(k) and H(k), of the shape of k; |k| <= 1. hidden_layers: L; for L = 0 these are exactly k and sigma_a^2 k."""
+    """Return G(k) and H(k), each with the shape of k, for |k| <= 1.
+
+    hidden_layers: L. For L = 0 the results are exactly k and sigma_a^2 k.
+    """
     s, weighted_sum, product = np.asarray(k, dtype=float), np.zeros(np.shape(k)), np.ones(np.shape(k))
     for _ in range(hidden_layers):
         d = activation.dual_derivative(s)
@@ -46,9 +49,10 @@ def _h(activation: Activation, sigma_a: float, hidden_layers: int, k: np.ndarray
 
 
 def deep_laws(density: Density, network: Network, dimension: int) -> Laws:
-    """damping = F[G - G_inf], diffusion = F[H], and the atom G_inf = G(k = 0), which is 0 for odd activations.
+    """Return damping = F[G - G_inf], diffusion = F[H], and the atom G_inf.
 
-    density: rho_w. network: its depth, activation and sigma_a are used.
+    G_inf is G at k = 0, and is 0 for odd activations.
+    density: rho_w. network: only depth, activation and sigma_a are used.
     """
     assert network.activation is not None  # the settings fill it in
     activation = ACTIVATIONS[network.activation]
@@ -64,15 +68,17 @@ def deep_laws(density: Density, network: Network, dimension: int) -> Laws:
 
 @dataclass(frozen=True, eq=False)
 class DeepLaw(Law):
-    """transform = g(k) - g(0),  value = sum_{n>0} g_n (n-fold convolution of rho_w),  g(k) = sum_n g_n k^n, g_n >= 0.
+    """A law with transform = g(k) - g(0) for a power series g(k) = sum_n g_n k^n, where g_n >= 0.
 
+    value = sum_{n>0} g_n (n-fold convolution of rho_w with itself).
     series: g, a function that can be pickled.
-    smooth: whether g is smooth up to k = 1. If not, as for relu, a root of 1 - k makes tails that fall as |xi|^-(d+1).
+    smooth: whether g is smooth up to k = 1. If not, as for relu, g contains a root of 1 - k, and the law has tails that
+    fall as |xi|^-(d+1).
 
-    `transform` and the linear term g_1 rho_w of `value` are exact; the other terms, `maximum` and `tail_radius` are
+    `transform` and the linear term g_1 rho_w of `value` are exact. The other terms, `maximum` and `tail_radius` are
     numerical (see `freqbias.problem.inverse_transform`). The law is positive everywhere, for any rho_w, and jumps where
-    rho_w jumps. The convolution of such a rho_w with itself has kinks at sums of these places; `break_planes` leaves
-    them out. Odd activations do not have this term.
+    rho_w jumps. If rho_w jumps, the convolution of rho_w with itself also has kinks at sums of the points of the jumps.
+    `break_planes` does not contain these kinks. For odd activations, g_2 = 0 and the law has no such kinks.
     """
 
     density: Density
@@ -93,13 +99,13 @@ class DeepLaw(Law):
 
     @cached_property
     def _linear_coefficient(self) -> float:
-        """g_1, by Chebyshev interpolation; g is analytic for |k| < 1."""
+        """g_1, by Chebyshev interpolation, since g is analytic for |k| < 1."""
         polynomial = np.polynomial.Chebyshev.interpolate(self._without_atom, 24, domain=[-0.5, 0.5])
         return float(polynomial.deriv()(0.0))
 
     @cached_property
     def _nonlinear_terms(self) -> InverseTransform:
-        """sum_{n>1} g_n (n-fold convolution of rho_w). Only the linear term jumps, so this part is smoother."""
+        """sum_{n>1} g_n (n-fold convolution of rho_w). This part is smoother, since only the linear term jumps."""
         return InverseTransform(
             lambda k: self._without_atom(k) - self._linear_coefficient * k,
             self.density,
@@ -112,7 +118,7 @@ class DeepLaw(Law):
 
     @property
     def maximum(self) -> float:
-        """Exact if rho_w and its convolutions are largest at the same point; otherwise an upper bound."""
+        """sup value. This is an upper bound only, unless rho_w and the convolutions are largest at the same point."""
         return self._linear_coefficient * self.density.maximum(self.dimension) + self._nonlinear_terms.maximum
 
     def _tail_maximum(self, radius: float) -> float:

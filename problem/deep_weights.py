@@ -15,10 +15,10 @@ class DeepWeights:
 
         x_1 = [cos 2 pi W x, sin 2 pi W x] / sqrt(m),    x_{l+1} = phi(V_l x_l) / sqrt(p(1) n),    f = c x_{L+1},
 
-    with p(1) = E phi(y)^2 for unit normal y. Each layer divides its own output by sqrt(n), so V_l x_l has variance
-    |x_l|^2, close to 1, in every layer.
+    with p(1) = E phi(y)^2 for unit normal y. Each layer divides its output by sqrt(n). So V_l x_l has variance |x_l|^2,
+    which is close to 1, in every layer.
 
-    frequencies: W, (m, d) [cycles/length]. hidden: V_1 (n, 2m), V_2 (n, n), ... output: c, (C, n).
+    frequencies: W, (m, d) [cycles/length]. hidden: V_1 (n, 2m), V_2 (n, n), ... output: c, (C, n), for C channels.
     """
 
     frequencies: np.ndarray
@@ -27,12 +27,12 @@ class DeepWeights:
 
 
 def draw_deep(density: Density, network: Network, *, dimension: int, channels: int = 1, seed: int = 0) -> DeepWeights:
-    """Draw the weights in double precision; the seed determines them.
+    """Draw the weights in double precision. The seed determines all weights.
 
-    w_k ~ rho_w, independent, or from a scrambled Sobol sequence if sampling = "sobol". Hidden weights are unit normal,
-    output weights normal with standard deviation sigma_a; all are independent.
-    If the network is symmetric, it is (f_1 - f_2) / sqrt(2): two networks of half the widths, with the same initial
-    weights, trained separately. The result then holds the weights of one of them.
+    The frequencies w_k ~ rho_w are independent, or from a scrambled Sobol sequence if sampling = "sobol". Hidden
+    weights are unit normal. Output weights are normal with standard deviation sigma_a. All weights are independent.
+    A symmetric network is f = (f_1 - f_2) / sqrt(2). f_1 and f_2 are networks of half the widths that have the same
+    initial weights and are trained separately. The result contains the initial weights of f_1.
     """
     assert network.hidden_width is not None  # the settings fill it in
     copies = 2 if network.symmetric else 1

@@ -63,9 +63,10 @@ class Laplace(Density):
 @dataclass(frozen=True)
 class StudentT(Density):
     """rho_w(xi) = Gamma((nu+d)/2) / (Gamma(nu/2) (nu pi sigma^2)^(d/2)) (1 + |xi|^2 / (nu sigma^2))^(-(nu+d)/2),
-    k(z) = 2^(1-v) / Gamma(v) s^v K_v(s)  with  v = nu/2, s = 2 pi sqrt(nu) sigma |z|, in every d.
+    k(z) = 2^(1-v) / Gamma(v) s^v K_v(s)  with  v = nu/2, s = 2 pi sqrt(nu) sigma |z|, in every dimension d.
 
-    sigma: scale. freedom: nu, the degrees of freedom, from 1 (Cauchy: k = exp(-s)) to 100 (nearly normal).
+    K_v is a modified Bessel function. sigma: the scale.
+    freedom: nu, the degrees of freedom, from 1 (Cauchy: k = exp(-s)) to 100 (nearly normal).
     The tails fall as |xi|^-(nu+d). |xi|^2 / (d sigma^2) has the F distribution with d and nu degrees of freedom.
     Source: Kotz and Nadarajah, Multivariate t Distributions and Their Applications (2004).
     """
@@ -81,7 +82,7 @@ class StudentT(Density):
         v = self.freedom / 2
         s = 2 * pi * sqrt(self.freedom) * self.sigma * np.sqrt(squared(z))
         t = np.where(s > 0, s, 1.0)
-        bessel = kve(v, t)  # exp(t) K_v(t) overflows for small t; there k = 1 - s^2 / (4 (v-1)) + ...
+        bessel = kve(v, t)  # exp(t) K_v(t); if it overflows, k = 1 - s^2 / (4 (v-1)) + ...
         large = (s > 0) & np.isfinite(bessel)
         closed = v * np.log(t) - t + np.log(np.where(large, bessel, 1.0)) - lgamma(v) - (v - 1) * log(2)
         return np.where(large, np.exp(np.minimum(closed, 0.0)), 1 - (s**2 / (4 * (v - 1)) if v > 1 else 0.0))

@@ -1,7 +1,7 @@
 """The interface of a density rho_w of the first-layer frequencies, and functions that several densities share.
 
-`xi`, `z` and `unit` are arrays (..., d); their last axis sets d. Frequencies xi are in cycles per unit length, lags z
-in units of length.
+`xi`, `z` and `unit` are arrays (..., d), where d is the dimension. Frequencies xi are in cycles per unit length. Lags z
+are in units of length.
 """
 
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ class Density(ABC):
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """The dimensions d in which it is defined."""
+        """The dimensions d in which the density is defined."""
         return (1, 2, 3)
 
     @abstractmethod
@@ -48,21 +48,23 @@ class Density(ABC):
 
     @abstractmethod
     def tail_radius(self, level: float, dimension: int) -> float:
-        """The smallest R with tail_maximum(R) <= level [cycles/length]; 0 < level < maximum."""
+        """The smallest R with tail_maximum(R) <= level [cycles/length]. level: between 0 and the maximum."""
 
     def compact(self, dimension: int) -> bool:
-        """Whether rho_w vanishes outside a bounded support; break_planes and break_radii give its boundary."""
+        """Whether rho_w vanishes outside a bounded support. If so, break_planes and break_radii give the boundary."""
         return False
 
     def break_planes(self, dimension: int) -> Planes:
-        """For each axis i, the increasing b >= 0 such that rho_w or its gradient jumps across the planes |xi_i| = b
-        [cycles/length]."""
+        """The planes |xi_i| = b across which rho_w or the gradient of rho_w jumps.
+
+        The result has, for each axis i, the values b >= 0 in increasing order [cycles/length].
+        """
         return ((),) * dimension
 
     def break_radii(self, dimension: int) -> tuple[float, ...]:
-        """The increasing r > 0 such that rho_w jumps across |xi| = r, for d >= 2 [cycles/length].
+        """The radii r of the spheres |xi| = r across which rho_w jumps, for d >= 2 [cycles/length].
 
-        Away from these spheres and from `break_planes`, rho_w is smooth.
+        The radii are positive and increasing. rho_w is smooth except on these spheres and on the `break_planes`.
         """
         return ()
 
@@ -73,9 +75,9 @@ def squared(x: np.ndarray) -> np.ndarray:
 
 
 def polar(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Map uniform points of the unit cube to s, uniform on (0, 1), and an independent uniform direction.
+    """Map uniform points of the unit cube to a number s and a direction.
 
-    Shapes: s (...), direction (..., d) on the unit sphere.
+    s (...) is uniform on (0, 1). The direction (..., d) is uniform on the unit sphere and independent of s.
     """
     if unit.shape[-1] == 1:
         centred = 2 * unit - 1
@@ -84,7 +86,7 @@ def polar(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     if unit.shape[-1] == 2:
         return unit[..., 0], circle
-    height = 2 * unit[..., 2:] - 1  # Archimedes: the height of a uniform point on the sphere is uniform
+    height = 2 * unit[..., 2:] - 1  # the height of a uniform point on the sphere is uniform (Archimedes)
     return unit[..., 0], np.concatenate([np.sqrt(1 - height**2) * circle, height], axis=-1)
 
 
@@ -92,7 +94,7 @@ def invert_tail(tail: Callable[[float], float], level: float, edges: Sequence[fl
     """The smallest R >= 0 with tail(R) <= level.
 
     tail: a non-increasing function, continuous except at the `edges`.
-    edges: increasing; tail <= level at the last. If R is one of them, it is returned exactly.
+    edges: increasing, with tail <= level at the last edge. If R is an edge, the result is exactly this edge.
     """
     from scipy.optimize import brentq
 

@@ -1,6 +1,6 @@
-"""Reading data files (.npy .npz .csv .txt .dat .png .jpg .tif) as arrays (n_1, ..., n_d, channels).
+"""Functions that read data files (.npy .npz .csv .txt .dat .png .jpg .tif) as arrays (n_1, ..., n_d, channels).
 
-Array axis 0 is x_1, axis 1 is x_2. In images x_1 points right and x_2 up. Pickled objects are never loaded.
+Array axis 0 is x_1, and axis 1 is x_2. In images x_1 points right and x_2 points up. Pickled objects are never loaded.
 """
 
 import warnings
@@ -19,11 +19,11 @@ SUFFIXES = (".npy", ".npz", ".dat", *TABLES, *IMAGES)
 
 
 def resolve(path: str, folder: Path, *, section: str = "data", endings: tuple[str, ...] | None = SUFFIXES) -> Path:
-    """The file that a `path` key names; `matplotlib:NAME` is a sample file that comes with matplotlib.
+    """Return the path of the file that a `path` key names. `matplotlib:NAME` names a sample file of matplotlib.
 
-    folder: of the run file; relative paths start there. section: of the run file, for error messages.
-    endings: those allowed; None allows any.
-    Raises InputError if there is no such file or its ending is not allowed.
+    folder: the folder of the run file, to which paths are relative. section: the run file's section, for messages.
+    endings: the allowed endings of the file name. None allows every ending.
+    Raises InputError if the file does not exist or the ending is not allowed.
     """
     with error_prefix(f"[{section}] path = {path!r}: "):
         found = _matplotlib_sample(path) if path.startswith(SAMPLE_SCHEME) else _expand(path, folder)
@@ -44,7 +44,7 @@ def _matplotlib_sample(path: str) -> Path:
     root = Path(str(get_sample_data("membrane.dat", asfileobj=False))).parent
     found = root / name
     if Path(name).name != name or not found.is_file():
-        raise InputError(f"matplotlib has no sample file of that name; choose one from {root}")
+        raise InputError(f"matplotlib has no sample file with this name; choose a file in {root}")
     return found
 
 
@@ -52,11 +52,11 @@ def _expand(path: str, folder: Path) -> Path:
     try:
         return folder / Path(path).expanduser()
     except RuntimeError as failure:
-        raise InputError(f"{failure} write out the home folder") from failure
+        raise InputError(f"{failure} write the full path of the home folder") from failure
 
 
 def _test(test: Callable[[Path], bool], path: Path) -> bool:
-    """test(path), but False for a name that is too long or a folder that must not be read."""
+    """Return test(path), or False if the name is too long or the folder must not be read."""
     try:
         return test(path)
     except OSError:
@@ -71,42 +71,43 @@ def read(
     dimension: int | None = None,
     section: str = "data",
 ) -> np.ndarray:
-    """The values in a file as float64, (n_1, ..., n_d, C).
+    """Return the values in a file as float64, (n_1, ..., n_d, C).
 
-    key: name of the array in an .npz file. dtype: number type of a raw .dat file.
-    dimension: d. An array with d axes has one channel; one with d + 1 axes has its channels last. By default every axis
-    is one of x, except for images.
-    section: of the run file, for error messages. Raises InputError that names the key and the remedy.
+    key: the name of the array in an .npz file. dtype: the number type of a raw .dat file.
+    dimension: d. An array with d axes has one channel. In an array with d + 1 axes, the last axis is that of the
+    channels. By default d is 2 for images, and otherwise the number of axes of the array.
+    section: the section of the run file, for error messages.
+    Raises InputError, which names the key and the remedy.
     """
     with error_prefix(f"[{section}] "):
         is_image = path.suffix.lower() in IMAGES
         if is_image and dimension not in (None, 2):
             raise InputError(
-                f"dimension = {dimension}: {path.name} is an image, with 2 dimensions; leave dimension out"
+                f"dimension = {dimension}: {path.name} is an image, which has 2 dimensions; leave dimension out"
             )
         values = _read_real(path, key, dtype)
         return _with_channels(values.astype(float), 2 if is_image else dimension, path)
 
 
 def _read_real(path: Path, key: str | None, dtype: str | None) -> np.ndarray:
-    """The array in the file. Raises InputError for a damaged file, or one whose values are not real numbers."""
+    """Return the array in the file. Raises InputError if the file is damaged or the values are not real numbers."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # Pillow and NumPy only warn about some damaged files
+            warnings.simplefilter("error", UserWarning)  # for some damaged files, Pillow and NumPy give only a warning
             values = _read_array(path, key, dtype)
     except InputError:
         raise
     except Exception as failure:  # zip, zlib, Pillow and NumPy raise many types for damaged files
         raise InputError(
-            f"path = {str(path)!r}: cannot be read as {path.suffix}: {failure}; write the file again"
+            f"path = {str(path)!r}: the file cannot be read as {path.suffix}: {failure}; write the file again"
         ) from failure
     if values.dtype.kind not in "fiub":
-        raise InputError(f"path = {str(path)!r}: it holds {values.dtype} values; convert them to real numbers")
+        raise InputError(f"path = {str(path)!r}: the file holds {values.dtype} values; convert them to real numbers")
     return values
 
 
 def _read_array(path: Path, key: str | None, dtype: str | None) -> np.ndarray:
-    """The array as the file stores it; images as (x_1, x_2, channels)."""
+    """Return the array as the file stores it. Images have the axes (x_1, x_2, channels)."""
     match path.suffix.lower():
         case ".npz":
             return _read_npz(path, key)
@@ -123,21 +124,21 @@ def _read_array(path: Path, key: str | None, dtype: str | None) -> np.ndarray:
 
 
 def _with_channels(values: np.ndarray, dimension: int | None, path: Path) -> np.ndarray:
-    """The array with a last axis for channels."""
+    """Return the array with a last axis for channels."""
     if values.size == 0:
-        raise InputError(f"path = {str(path)!r}: the file holds no values; give a file that is not empty")
+        raise InputError(f"path = {str(path)!r}: the file contains no values; give a file that is not empty")
     if dimension is None and not 1 <= values.ndim <= 3:
         raise InputError(
-            f"path = {str(path)!r}: the array has shape {values.shape}; give 1 to 3 axes, or set dimension if one more "
-            f"axis holds the channels"
+            f"path = {str(path)!r}: the array has shape {values.shape}; give 1 to 3 axes, or set dimension if an "
+            f"additional axis is that of the channels"
         )
     if dimension is None or values.ndim == dimension:
         return values[..., None]
     if values.ndim == dimension + 1:
         return values
     raise InputError(
-        f"dimension = {dimension}: the array in {path.name} has shape {values.shape}; give {dimension} axes, or one "
-        f"more for channels"
+        f"dimension = {dimension}: the array in {path.name} has shape {values.shape}; give {dimension} axes, or "
+        f"{dimension + 1} with the channels last"
     )
 
 
@@ -148,30 +149,32 @@ def _read_npz(path: Path, key: str | None) -> np.ndarray:
             key = names[0]
         if key not in names:
             met = "is missing" if key is None else f"= {key!r} is not in {path.name}"
-            raise InputError(f"key {met}; use one of {', '.join(names) or '(the file holds no arrays)'}")
+            raise InputError(f"key {met}; use one of {', '.join(names) or '(the file contains no arrays)'}")
         return np.asarray(archive[key])
 
 
 def _read_raw(path: Path, dtype: str | None) -> np.ndarray:
     if dtype is None:
-        raise InputError(f'dtype is missing: {path.name} is raw binary; give its type, for example dtype = "float32"')
+        raise InputError(
+            f'dtype is missing: {path.name} is raw binary; give the number type, for example dtype = "float32"'
+        )
     if path.stat().st_size % np.dtype(dtype).itemsize:
         raise InputError(
             f"dtype = {dtype!r}: the file size of {path.name}, {path.stat().st_size} bytes, is not a multiple of the "
-            "size of this type; use another dtype"
+            "size of this number type; use another dtype"
         )
     return np.fromfile(path, dtype=dtype)
 
 
 def _read_image(path: Path) -> np.ndarray:
-    """An upright image (x_1, x_2, channels) without transparency; 8- and 16-bit values are scaled to [0, 1]."""
+    """Read an image as (x_1, x_2, channels), upright and without transparency. 8- and 16-bit values become [0, 1]."""
     from PIL import Image, ImageOps
 
-    # Open the file here: given a path, Pillow maps a plain TIFF into memory and misreads it when EXIF asks for a turn.
+    # Pillow gets an open file, because it misreads some TIFF files with an EXIF rotation if it gets a path.
     with path.open("rb") as file, Image.open(file) as opened:
-        opened.load()  # this already turns a TIFF
+        opened.load()  # this already rotates a TIFF
         image: Image.Image = ImageOps.exif_transpose(opened)
-        if image.mode in ("P", "PA"):  # through RGBA, since Pillow warns about palettes with transparent colours
+        if image.mode in ("P", "PA"):  # first to RGBA, since Pillow warns about transparent colours in palettes
             image = image.convert("RGBA").convert("RGB")
         elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBA"):
             image = image.convert("RGB")

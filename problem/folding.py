@@ -1,4 +1,4 @@
-"""Laws folded onto a frequency box, where they act on lattice data exactly as the original laws do."""
+"""Laws folded onto a frequency box. On lattice data, a folded law acts exactly as the original law."""
 
 from collections.abc import Callable
 
@@ -7,24 +7,25 @@ import numpy as np
 from freqbias.numerics import Grid, GridTransform, Sites, flat_top
 from freqbias.problem.laws import Law
 
-MARGIN = 1.5  # smallest lattice size / extent of the sites; the window falls to 0 in this margin
+MARGIN = 1.5  # smallest lattice size, relative to the extent of the sites; the window falls to 0 in the margin
 MARGIN_STEPS = 16  # smallest number of lattice steps in the margin; fewer do not resolve the window
 
 
 def fold(law: Law, sites: Sites, half_width: tuple[float, ...]) -> Callable[[np.ndarray], np.ndarray]:
-    """The folded law, a function of frequencies (n, d) [cycles/length]:
+    """Return the folded law, a function of frequencies (n, d) [cycles/length]:
 
         folded(xi) = prod_i h_i * sum_z G(z) c(z) cos(2 pi xi.z),   h_i = 1 / (2 half_width_i),   z_i = h_i j.
 
-    G: the transform of the law. c: a smooth window, 1 at all differences x - x' of the sites.
+    The sum is over the integer vectors j. G is the transform of the law. c is a smooth window, which is 1 at all
+    differences z = x - x' of the sites.
 
-    Integrated over |xi_i| <= half_width_i against exp(2 pi i xi.z), the folded law gives G(z) exactly at each
-    difference on the lattice. On a grid folded onto its Nyquist box, all differences are on the lattice, so the kernel
-    on the data is exact. Between lattice points G is interpolated; the error is small if the law is small outside the
-    box.
+    The integral of the folded law times exp(2 pi i xi.z) over |xi_i| <= half_width_i is exactly G(z), if z is a
+    difference of sites and on the lattice h j. If the sites are a grid and half_width is the Nyquist frequency of the
+    grid, all differences are on the lattice, so the kernel on the data is exact. Between lattice points G is
+    interpolated. The error of the interpolation is small if the law is small outside the box.
 
-    The window is smooth because a truncated series rings at the edges of a law and becomes very negative: on a law that
-    ends well inside the box, its error was 100 times larger (measured).
+    The window is smooth because a truncated series rings at the edges of a law and becomes very negative. For a law
+    that ends well inside the box, the error of a truncated series was 100 times larger (measured).
     """
     spacing = 1 / (2 * np.asarray(half_width))
     extent = np.ptp(sites.positions(), axis=0)

@@ -1,4 +1,4 @@
-"""The function of a drawn network on the samples, which is where training starts."""
+"""The values of the random initial network on the samples."""
 
 import numpy as np
 
@@ -12,17 +12,17 @@ CHUNK = 2**23  # numbers in memory for the values of one layer
 
 
 def network_values(neurons: Neurons, sites: Sites, *, eps: float = 1e-13, threads: int = 1) -> np.ndarray:
-    """f_c(x_q) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x_q) + b_ck sin(2 pi w_k.x_q)], shape (C, N).
+    """Return f_c(x_q) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x_q) + b_ck sin(2 pi w_k.x_q)], (C, N).
 
-    This is the real part of 1/sqrt(m) sum_k (a_ck - i b_ck) exp(2 pi i w_k.x_q), a non-uniform FFT.
-    eps: its relative accuracy.
+    This is the real part of 1/sqrt(m) sum_k (a_ck - i b_ck) exp(2 pi i w_k.x_q), which a non-uniform FFT computes.
+    eps: the relative accuracy of the FFT.
     """
     transform = make_transform(sites, neurons.frequencies, eps=eps, threads=threads)
     return transform.to_samples(neurons.cosine - 1j * neurons.sine).real / np.sqrt(neurons.width)
 
 
 def deep_network_values(weights: DeepWeights, activation: Activation, positions: np.ndarray) -> np.ndarray:
-    """f (C, N) of the network of `DeepWeights` at positions (N, d) [length], in chunks of positions."""
+    """Return f (C, N) of the network of `DeepWeights` at positions (N, d) [length], in chunks of positions."""
     count = max(1, CHUNK // max(len(weights.frequencies), *map(len, weights.hidden)))
     chunks = [positions[first : first + count] for first in range(0, len(positions), count)]
     return np.concatenate([_forward(weights, activation, chunk) for chunk in chunks], axis=1)
@@ -38,7 +38,7 @@ def _forward(weights: DeepWeights, activation: Activation, positions: np.ndarray
 
 
 def initial_values(problem: Problem) -> np.ndarray:
-    """f (C, N) of the problem's drawn network on its samples, before training."""
+    """Return the values f (C, N) of the problem's initial network on the training samples."""
     network, values = problem.network, problem.samples.values
     if network.symmetric:
         return np.zeros_like(values)

@@ -1,4 +1,4 @@
-"""The law on all of frequency space whose transform is a given function of k(z), computed numerically."""
+"""Numerical values of a law whose transform is a given function of k(z), where k is the transform of rho_w."""
 
 from bisect import bisect_left
 from collections.abc import Callable
@@ -12,25 +12,26 @@ from freqbias.problem.density import Density
 
 MAX_POINTS = {1: 2**15, 2: 2**10, 3: 96}  # of the lattice, per axis
 LEVELS = [10.0 ** (-n / 2) for n in range(26, 1, -1)]  # truncation levels, the most accurate first
-MARGIN = 1.5  # lattice size / extent; measured: a smooth cut-off in this margin made the errors larger
-OVERSAMPLING = 2.0  # Nyquist frequency of the lattice / cutoff; only values beyond 3 cutoffs alias to below the cutoff
+MARGIN = 1.5  # lattice size, relative to the extent; a smooth cut-off in this margin made the errors larger (measured)
+OVERSAMPLING = 2.0  # Nyquist frequency, relative to the cutoff; only values beyond 3 cutoffs alias below the cutoff
 
 
 class InverseTransform:
-    """F[r(k)](xi) = integral r(k(z)) cos(2 pi xi.z) dz >= 0, by a sum over a lattice of z.
+    """F[r(k)](xi) = integral r(k(z)) cos(2 pi xi.z) dz >= 0, computed as a sum over a lattice of z.
 
-    series: r, which falls to 0 with k at least as fast as k^2. density: of the transform k, in `dimension` dimensions.
-    max_power: an upper bound of the power p in the tail |xi|^-p.
+    series: r, which falls to 0 with k at least as fast as k^2. density: rho_w, whose transform is k, in `dimension`
+    dimensions. max_power: an upper bound of the power p of the tail |xi|^-p.
 
-    The lattice is truncated at an `extent`, beyond which r(k) is small, and resolves frequencies up to the `cutoff`,
-    beyond which F[r(k)] is small. Both use the same relative truncation `level`, the best that MAX_POINTS allow. Beyond
-    the cutoff the law continues as |xi|^-p. p is measured between a quarter and a half of the cutoff, where aliasing
-    changes the values little, and is at most max_power.
+    The lattice ends at the `extent`, beyond which r(k) is small. The lattice resolves frequencies up to the `cutoff`,
+    beyond which F[r(k)] is small. Extent and cutoff have the same relative truncation `level`, the smallest that
+    MAX_POINTS allow. Beyond the cutoff the law is extrapolated as |xi|^-p. p is measured between a quarter and a half
+    of the cutoff, where aliasing changes the values little, and is at most max_power.
 
-    Largest errors over the maximum of the law, as measured by the tests. Gaussian: 1e-12 for smooth activations; for
-    relu 1e-7, 1e-6, 1e-3 in one, two, three dimensions. Laplace: 1e-12, 3e-9, 1e-5. Uniform on a box: 1e-8, 3e-6, 2e-3.
-    Other densities lie between these, except Cauchy: 1e-7, 2e-4, 2e-3. Algebraic tails are up to 1.6 times too high far
-    out.
+    The tests measured the following largest errors relative to the maximum of the law.
+    Gaussian density: 1e-12 for smooth activations; for relu 1e-7, 1e-6, 1e-3 in one, two, three dimensions.
+    Laplace density: 1e-12, 3e-9, 1e-5 in one, two, three dimensions. Uniform density on a box: 1e-8, 3e-6, 2e-3.
+    Cauchy density: 1e-7, 2e-4, 2e-3. The errors of other densities lie between those of the first three densities.
+    At very high frequencies, algebraic tails are up to 1.6 times too high.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class InverseTransform:
         self._samples = self._sample(modes)
 
     def value(self, xi: np.ndarray) -> np.ndarray:
-        """F[r(k)](xi), (n,), at frequencies xi (n, d) [cycles/length]."""
+        """Return F[r(k)](xi), (n,), at frequencies xi (n, d) [cycles/length]."""
         beyond = np.maximum(np.abs(xi / self._cutoff).max(axis=1), 1.0)
         shape = self._samples.shape
         lattice = Grid(shape, tuple((self._spacing * shape).tolist()))
@@ -59,7 +60,7 @@ class InverseTransform:
 
     @property
     def cutoff(self) -> float:
-        """The smallest |xi_i| beyond which values are extrapolated [cycles/length]."""
+        """The smallest |xi_i|, over all axes, beyond which values are extrapolated [cycles/length]."""
         return float(self._cutoff.min())
 
     @property
@@ -73,7 +74,7 @@ class InverseTransform:
 
     @cached_property
     def _power(self) -> float:
-        """p of the tail |xi|^-p, at least d + 1/2, so the tail can be integrated."""
+        """p of the tail |xi|^-p. p is at least d + 1/2, so that the integral of the tail is finite."""
         octaves = [np.interp([xi[-1] / 4, xi[-1] / 2], xi, profile) for xi, profile in self._tail_profiles]
         floor = np.finfo(float).eps * self.maximum
         measured = min(np.log2(near / max(far, floor)) for near, far in octaves)
@@ -81,7 +82,7 @@ class InverseTransform:
 
     @cached_property
     def _tail_profiles(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """For each axis i, frequencies b from 0 to the cutoff, and the largest value for |xi_i| >= b."""
+        """For each axis i, the frequencies b from 0 to the cutoff, and the largest value over all |xi_i| >= b."""
         spectrum = np.maximum(fft.fftn(fft.ifftshift(self._samples)).real, 0)
         profiles = []
         for axis, (h, cutoff) in enumerate(zip(self._spacing, self._cutoff, strict=True)):
@@ -92,7 +93,7 @@ class InverseTransform:
         return profiles
 
     def _sample(self, modes: int) -> np.ndarray:
-        """r(k(z)) on the lattice z = h j, |j_i| <= modes, times the volume of a cell; complex."""
+        """Return r(k(z)) times the volume of a cell, on the lattice z = h j, |j_i| <= modes, as complex numbers."""
         lags = [h * np.arange(-modes, modes + 1) for h in self._spacing]
         half = np.stack(np.meshgrid(lags[0][modes:], *lags[1:], indexing="ij"), axis=-1)
         values = self._function(half) * np.prod(self._spacing)
@@ -100,10 +101,11 @@ class InverseTransform:
         return values.astype(complex)
 
     def _choose_level(self, scales: np.ndarray) -> tuple[float, float, np.ndarray]:
-        """The best truncation level that MAX_POINTS allow, with its extent and cutoffs, in scaled units.
+        """Return the smallest truncation level that MAX_POINTS allow, and the extent and cutoffs for this level.
 
-        Lengths are in units of the scales, frequencies in units of 1 / scales. Beyond the extent, r(k) is below
-        level * r(1); beyond the cutoff of an axis, the transform is below level times its maximum.
+        Lengths are in units of the scales, and frequencies in units of 1 / scales. Beyond the extent, r(k) is below
+        level * r(1). Beyond the cutoff of an axis, the transform of r(k) is below level times the maximum of this
+        transform.
         """
         max_product = MAX_POINTS[self._dimension] / (4 * OVERSAMPLING * MARGIN)  # of extent and cutoff
         lags = fft.rfftfreq(2 * MAX_POINTS[self._dimension], 1 / (2 * MARGIN))
@@ -123,7 +125,7 @@ class InverseTransform:
         return level, extent, np.minimum(cutoff, max_product / extent)
 
     def _extent(self, scales: np.ndarray, level: float) -> float:
-        """The length, in units of the scales, beyond which r(k) <= level * r(1) along the axes and a diagonal."""
+        """Return the length beyond which r(k) <= level * r(1) on the axes and a diagonal, in units of the scales."""
         length = np.geomspace(1, 1e8, 2000)
         rays = np.concatenate([np.diag(scales), scales[None]])
         size = np.abs(self._function(length[:, None, None] * rays)).max(axis=1)
@@ -132,10 +134,11 @@ class InverseTransform:
 
 
 def _section_cutoff(section: np.ndarray, level: float) -> float:
-    """The frequency beyond which the law, integrated over all axes but one, is below level times its maximum.
+    """Return the cutoff frequency of one axis.
 
-    section: its transform along that axis, at lags from 0 to MARGIN times the extent. The result is in units of
-    1/extent; it is infinite if the section is too coarse to determine it.
+    Beyond the cutoff, the integral of the law over all other axes is below level times the maximum of this integral.
+    section: the transform of this integral, at lags from 0 to MARGIN times the extent. The result is in units of
+    1/extent. It is infinite if the lags are too coarse to determine the cutoff.
     """
     section = np.concatenate([section, section[-2:0:-1]])  # the transform is even
     spectrum = np.abs(fft.rfft(section))
@@ -144,7 +147,7 @@ def _section_cutoff(section: np.ndarray, level: float) -> float:
 
 
 def _half_lengths(density: Density, dimension: int) -> np.ndarray:
-    """The lag on each axis at which k has fallen to 1/2, (d,) [length]."""
+    """Return the lag on each axis at which k has fallen to 1/2, (d,) [length]."""
     z = np.geomspace(1e-16, 1e16, 1000)
     values = density.transform(z[:, None, None] * np.eye(dimension))
     return z[np.argmax(values < 1 / 2, axis=0)]

@@ -2,8 +2,8 @@
 
     dv/dt = -C (damping v - div(diffusion grad v)).
 
-C is the convolution with the transform of the data density (data operator), or 1 / prod extent (local operator); see
-`pde`. `pde` knows a network of any depth only through its laws.
+For the data operator, C is the convolution with the transform of the data density. For the local operator, C is the
+number 1 / prod extent. `pde` describes both. The laws are all that `pde` uses of a network.
 """
 
 from abc import ABC, abstractmethod
@@ -20,11 +20,11 @@ class Law(ABC):
 
     @abstractmethod
     def value(self, xi: np.ndarray) -> np.ndarray:
-        """value(xi), (n,), at frequencies xi (n, d) [cycles/length]."""
+        """Return the law's values (n,) at frequencies xi (n, d) [cycles/length]."""
 
     @abstractmethod
     def transform(self, z: np.ndarray) -> np.ndarray:
-        """integral value(xi) cos(2 pi xi.z) dxi, (...), at lags z (..., d) [length]."""
+        """Return integral value(xi) cos(2 pi xi.z) dxi, (...), at lags z (..., d) [length]."""
 
     @property
     @abstractmethod
@@ -38,7 +38,10 @@ class Law(ABC):
 
     @abstractmethod
     def tail_radius(self, level: float) -> float:
-        """An R such that value(xi) <= level if some |xi_i| > R [cycles/length]; the smallest one if level < maximum."""
+        """Return R such that value(xi) <= level if some |xi_i| > R [cycles/length].
+
+        If level < maximum, R is the smallest number with this property.
+        """
 
     @property
     @abstractmethod
@@ -47,26 +50,28 @@ class Law(ABC):
 
     @property
     def numerical(self) -> bool:
-        """Whether only the transform is exact, and the value is computed from it numerically."""
+        """Whether the values are computed numerically from the transform, which is exact."""
         return False
 
     @property
     @abstractmethod
     def compact(self) -> bool:
-        """Whether the law vanishes outside a bounded support; break_planes and break_radii give its boundary."""
+        """Whether the law vanishes outside a bounded support. If so, break_planes and break_radii give the boundary."""
 
     @property
     @abstractmethod
     def break_planes(self) -> Planes:
-        """For each axis i, the increasing b >= 0 such that the law or its gradient jumps across the planes |xi_i| = b
-        [cycles/length]."""
+        """The planes |xi_i| = b across which the law or the gradient of the law jumps.
+
+        The result has, for each axis i, the values b >= 0 in increasing order [cycles/length].
+        """
 
     @property
     @abstractmethod
     def break_radii(self) -> tuple[float, ...]:
-        """The increasing r > 0 such that the law jumps across |xi| = r, for d >= 2 [cycles/length].
+        """The radii r of the spheres |xi| = r across which the law jumps, for d >= 2 [cycles/length].
 
-        Away from these spheres and from `break_planes`, the law is smooth.
+        The radii are positive and increasing. The law is smooth except on these spheres and on the `break_planes`.
         """
 
 
@@ -117,9 +122,10 @@ class ScaledDensity(Law):
 
 @dataclass(frozen=True)
 class Laws:
-    """damping = F[G] and diffusion = F[H] of the kernel K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x').
+    """The laws of a network with the kernel K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x').
 
-    atom: the point mass of the damping at xi = 0, which is the limit of G(z) for large z.
+    damping: F[G] without the atom. diffusion: F[H].
+    atom: the point mass of F[G] at xi = 0, which is the limit of G(z) for large z.
     """
 
     damping: Law
@@ -128,36 +134,38 @@ class Laws:
 
     @property
     def numerical(self) -> bool:
-        """Whether only the transforms are exact, and the values are computed from them numerically."""
+        """Whether the values are computed numerically from the transforms, which are exact."""
         return self.damping.numerical
 
     def local_rate_bound(self, volume: float, reach: float) -> float:
-        """An upper bound of the decay rates of the local operator [1/time]:
+        """Return an upper bound of the decay rates of the local operator [1/time]:
 
             (sup damping + (2 pi reach)^2 sup diffusion) / volume.
 
-        volume: of the box of data. reach: the largest |x| of the data [length].
+        volume: the volume of the box of data [length^d]. reach: the largest |x| of the data [length].
         """
         return (self.damping.maximum + (2 * pi * reach) ** 2 * self.diffusion.maximum) / volume
 
     def kernel_rate_bound(self, reach: float) -> float:
-        """An upper bound of the decay rates on any data with |x| <= reach [1/time]: G(0) + (2 pi reach)^2 H(0)."""
+        """Return G(0) + (2 pi reach)^2 H(0), an upper bound of the decay rates on data with |x| <= reach [1/time]."""
         return self.damping.integral + self.atom + (2 * pi * reach) ** 2 * self.diffusion.integral
 
     def tail_radius(self, level: float, reach: float) -> float:
-        """An R such that damping + (2 pi reach)^2 diffusion <= level if some |xi_i| > R [cycles/length]."""
+        """Return R such that damping + (2 pi reach)^2 diffusion <= level if some |xi_i| > R [cycles/length]."""
         relative_level = level / (self.damping.maximum + (2 * pi * reach) ** 2 * self.diffusion.maximum)
         return max(law.tail_radius(relative_level * law.maximum) for law in (self.damping, self.diffusion))
 
 
 def two_layer_laws(density: Density, sigma_a: float, dimension: int, *, diagonal: bool = False) -> Laws:
-    """damping = rho_w, diffusion = sigma_a^2 rho_w, no atom: the two-layer network of arXiv 2405.14957.
+    """Return the laws of the two-layer network of arXiv 2405.14957.
 
-    Its kernel has G = k and H = sigma_a^2 k.
+    The kernel of this network has G = k and H = sigma_a^2 k. So damping = rho_w, diffusion = sigma_a^2 rho_w, and there
+    is no atom.
 
-    sigma_a: standard deviation of the output weights.
-    diagonal: whether a trained diagonal layer (p, q) follows the Fourier features. The derivatives a cos and b sin in p
-    and q add E[a^2 cos cos' + b^2 sin sin'] = sigma_a^2 k to G, so damping = (1 + sigma_a^2) rho_w.
+    sigma_a: the standard deviation of the output weights.
+    diagonal: whether a trained diagonal layer (p, q) follows the Fourier features. The derivatives with respect to p
+    and q are a cos and b sin. These derivatives add E[a^2 cos cos' + b^2 sin sin'] = sigma_a^2 k to G. So
+    damping = (1 + sigma_a^2) rho_w.
     """
     factor = 1 + sigma_a**2 if diagonal else 1.0
     return Laws(ScaledDensity(density, factor, dimension), ScaledDensity(density, sigma_a**2, dimension))

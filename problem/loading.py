@@ -1,4 +1,4 @@
-"""Reading and checking a run file. Every error names the key, the value met, and the remedy."""
+"""Functions that read and check a run file. Every error names the key, the value of the key, and the remedy."""
 
 import re
 import tomllib
@@ -28,13 +28,15 @@ def load(path: Path) -> RunFile:
             tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError as failure:
             raise InputError(
-                "no such run file; copy one from README.md, or start from out/figure4/run.toml, which `freqbias run` "
-                "writes when it is called without a file"
+                "no such run file; copy the run file in README.md, or run `freqbias run` without a file and edit "
+                "out/figure4/run.toml"
             ) from failure
         except (OSError, UnicodeDecodeError) as failure:
-            raise InputError(f"cannot be read: {failure}; give a text file in TOML format") from failure
+            raise InputError(f"the file cannot be read: {failure}; give a text file in TOML format") from failure
         except tomllib.TOMLDecodeError as failure:
-            raise InputError(f"not valid TOML: {failure}; correct that line; text needs quotes") from failure
+            raise InputError(
+                f"the file is not valid TOML: {failure}; correct that line, and put text in quotes"
+            ) from failure
         run = parse({"name": re.sub(r"[^\w.-]+", "-", path.stem), **tables})
     folder = path.parent.resolve()
     sections = {name: _with_absolute_path(getattr(run, name), folder, name) for name in ("density", "data", "mesh")}
@@ -50,7 +52,7 @@ def parse(tables: dict[str, Any]) -> RunFile:
 
 
 def _with_absolute_path(section: Section, folder: Path, name: str) -> Section:
-    """The section with its `path`, and those of the parts of a mixture, made absolute."""
+    """Return the section with an absolute `path`. For a mixture, the paths of all parts become absolute."""
     if isinstance(section, MixtureSection):
         parts = [_with_absolute_path(part, folder, name) for part in section.parts]
         return section.model_copy(update={"parts": parts})
@@ -77,7 +79,7 @@ _MODELS: dict[str, type[Section]] = {
 
 
 def _error_lines(errors: list[Any]) -> list[str]:
-    """One line for each faulty key, from `ValidationError.errors()`; only the first error of a key is shown."""
+    """Return one line for each faulty key in `ValidationError.errors()`. The line states the first error of the key."""
     lines: dict[str, str] = {}
     for error in errors:
         section, model, key = _locate(error["loc"])
@@ -90,14 +92,14 @@ def _error_lines(errors: list[Any]) -> list[str]:
 
 
 def _explain_kind(error: Any, name: str) -> str:
-    """The line for a section whose `kind` is missing or unknown."""
+    """Return the error line for a section whose `kind` is missing or unknown."""
     value = error["input"]
     met = f"kind = {value['kind']!r}" if "kind" in value else "kind is missing"
     return f"{name} {met}; use one of {', '.join(_MODELS_BY_KIND[name.strip('[]').split()[0]])}"
 
 
 def _locate(location: tuple[str | int, ...]) -> tuple[str, type[Section], str]:
-    """The section, its model, and the key at the location of an error; section or key may be empty."""
+    """Return the section, the model of the section, and the key of an error. Section or key may be empty."""
     first, *rest = [str(part) for part in location] or [""]
     if first in _MODELS_BY_KIND:
         if not rest or rest[0] not in _MODELS_BY_KIND[first]:

@@ -13,7 +13,8 @@ class Mixture(Density):
     """rho_w(xi) = sum_k p_k rho_k(xi),  k(z) = sum_k p_k k_k(z),  p = weights / sum of weights.
 
     `maximum` and `tail_maximum` are weighted sums over the parts. They are exact if all parts are largest at the same
-    points, and upper bounds otherwise (annuli, tables). `tail_radius` belongs to this `tail_maximum`.
+    points. Otherwise, for example with annuli or tables, they are upper bounds. `tail_radius` is the
+    radius at which `tail_maximum` falls to the level.
     """
 
     weights: tuple[float, ...]  # positive; normalised to p
@@ -35,7 +36,7 @@ class Mixture(Density):
         return np.asarray(self._sum(lambda part: part.transform(z)))
 
     def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
-        """The first coordinate chooses the part; rescaled to (0, 1), it is also the first coordinate in the part."""
+        """The first coordinate chooses the part. Rescaled to (0, 1), this coordinate is also used within the part."""
         edges = np.cumsum(self.probabilities)
         chosen = np.minimum(np.searchsorted(edges, unit[..., 0], side="right"), len(edges) - 1)
         points = np.empty(unit.shape)
@@ -53,7 +54,7 @@ class Mixture(Density):
         return float(self._sum(lambda part: part.tail_maximum(radius, dimension)))
 
     def tail_radius(self, level: float, dimension: int) -> float:
-        # Where every part is at most the level, so is the mixture; the factor 2 allows for rounding.
+        # If every part is at most the level, the mixture is too. The factor 2 allows for rounding.
         enough = max(part.tail_radius(level, dimension) for part in self.parts if part.maximum(dimension) > level)
         edges = {*sum(self.break_planes(dimension), ()), *self.break_radii(dimension), 2 * enough}
         return invert_tail(lambda radius: self.tail_maximum(radius, dimension), level, sorted(edges))

@@ -1,4 +1,4 @@
-"""netCDF files over output times, through xarray and h5netcdf."""
+"""netCDF files with variables over output times, written and read with xarray and h5netcdf."""
 
 import io
 from collections.abc import Mapping
@@ -19,9 +19,11 @@ FORMAT = "docs/formats.md describes the format"
 
 
 def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attributes: dict[str, Any]) -> None:
-    """Write variables, given as (dims, values), over the output times (T,), each with its units and long name.
+    """Write variables with units and long names, and the output times.
 
-    Raises OSError if the disk is full. The file is made in memory, since HDF5 crashes the process when it cannot write.
+    variables: for each name, (dims, values). time: the output times, (T,).
+    The file is first made in memory, because HDF5 crashes the process if it cannot write. Raises OSError if the disk is
+    full.
     """
     import xarray as xr
 
@@ -36,50 +38,60 @@ def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attribu
 def load_netcdf(
     path: Path, expected: Mapping[str, int], optional: Mapping[str, int] = MappingProxyType({})
 ) -> "xr.Dataset":
-    """Read a file written by `save_netcdf`, or one like it.
+    """Read a file with the format of `save_netcdf`.
 
-    expected, optional: the variables, each with its number of dimensions. Every file also has `time`, increasing, and
-    may have `loss`. Raises InputError for a file that is not netCDF, lacks a variable, or holds values that are
-    not finite numbers.
+    expected, optional: the names of the variables, each with the number of dimensions. Every file must also have the
+    increasing variable `time`, and may have `loss`.
+    Raises InputError if the file is not netCDF, lacks a variable, or has values that are not finite numbers.
     """
     import xarray as xr
 
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file; give the path of a netCDF file")
     try:
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:  # a unit "s" must not make dates
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:  # the unit "s" would make dates
             data = file.load()
     except Exception as failure:  # h5netcdf and HDF5 raise exceptions of any type for files that are not netCDF
-        raise InputError(f"{path}: not a netCDF file: {failure}") from failure
+        raise InputError(f"{path}: the file cannot be read as netCDF: {failure}; give a netCDF file") from failure
     present = {name: dims for name, dims in {"loss": 1, **optional}.items() if name in data.variables}
     for name, dims in {"time": 1, **expected, **present}.items():
         if name not in data.variables or data[name].ndim != dims or data[name].dtype.kind not in "fiu":
-            raise InputError(f"{path}: no variable {name} of numbers in {dims} dimension(s); {FORMAT}")
+            raise InputError(
+                f"{path}: there is no variable {name} with {dims} dimension(s) and numbers as values; {FORMAT}"
+            )
         if not data[name].size:
-            raise InputError(f"{path}: variable {name} is empty, shape {data[name].shape}; {FORMAT}")
+            raise InputError(f"{path}: variable {name} is empty: it has shape {data[name].shape}; {FORMAT}")
         if not np.isfinite(data[name].values).all():
             raise InputError(
                 f"{path}: variable {name} has values that are NaN or infinite; write it from a run that converged"
             )
     if not (np.diff(data["time"].values) > 0).all():
-        raise InputError(f"{path}: the values of time do not increase; sort the output times, and give each once")
+        raise InputError(
+            f"{path}: the values of time do not increase; sort the output times, and give each time only once"
+        )
     version = data.attrs.pop("format_version", FORMAT_VERSION)
     if not np.array_equal(version, FORMAT_VERSION):
-        raise InputError(f"{path}: format_version = {version}; this version of freqbias reads {FORMAT_VERSION}")
+        raise InputError(
+            f"{path}: format_version = {version}, but this version of freqbias reads {FORMAT_VERSION}; use the version "
+            "of freqbias that wrote this file"
+        )
     return data
 
 
 def check_shapes(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | None, ...]]) -> None:
-    """Check that each axis of a variable is as long as the first axis of its partner.
+    """Check that each axis of a variable is as long as the first axis of the axis's partner, another variable.
 
-    leading: by variable, the partner of each axis, or None. Raises InputError.
+    leading: for each variable, the partner of each axis. None means that the axis has no partner.
+    Raises InputError if the lengths differ.
     """
     for name, partners in leading.items():
         for axis, partner in enumerate(partners):
             if partner is not None and data[name].shape[axis] != data[partner].shape[0]:
                 raise InputError(
-                    f"{path}: {name} has shape {data[name].shape} and {partner} {data[partner].shape}; axis {axis + 1} "
-                    f"of {name} must be as long as {partner}; {FORMAT}"
+                    f"{path}: {name} has shape {data[name].shape} and {partner} has shape {data[partner].shape}, but "
+                    f"axis {axis + 1} of {name} must be as long as {partner}; {FORMAT}"
                 )
     if "loss" in data.variables and data["loss"].shape != data["time"].shape:
-        raise InputError(f"{path}: loss has shape {data['loss'].shape}; give one value for each time, or leave it out")
+        raise InputError(
+            f"{path}: loss has shape {data['loss'].shape}; give one value for each time, or leave loss out"
+        )

@@ -1,4 +1,4 @@
-"""The random initial weights of a two-layer network: frequencies w ~ rho_w, output weights a and b."""
+"""The random initial weights of a two-layer network: frequencies w ~ rho_w, and output weights a and b."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ CHUNK = 2**16  # rows drawn at a time when only some of them are kept
 
 @dataclass(frozen=True)
 class Neurons:
-    """f_c(x) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x) + b_ck sin(2 pi w_k.x)] for each channel c.
+    """The weights of f_c(x) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x) + b_ck sin(2 pi w_k.x)], where c is the channel.
 
     frequencies: w, (m, d) [cycles/length], shared by the channels. cosine: a, (C, m). sine: b, (C, m).
     """
@@ -39,14 +39,15 @@ def draw(
     seed: int = 0,
     shard: slice = ALL,
 ) -> Neurons:
-    """Draw the network's neurons in double precision; the seed determines them.
+    """Draw the network's m = `width` neurons in double precision. The seed determines all neurons.
 
-    sampling = "iid": w_k ~ rho_w, a_k and b_k normal with variance sigma_a^2, all independent.
-    sampling = "sobol": w_k and a phase from one scrambled Sobol sequence, and (a_k, b_k) with this phase and the fixed
-    modulus a_k^2 + b_k^2 = 2 sigma_a^2. The kernel at infinite width is the same; the sampling error at finite width is
-    smaller.
-    symmetric: neuron k + m/2 is the negative of neuron k (same w, opposite a and b), so f = 0 at the start.
-    shard: the neurons to return, of all `width`; the memory for the others is never allocated.
+    If sampling = "iid", w_k ~ rho_w, a_k and b_k are normal with variance sigma_a^2, and all are independent.
+    If sampling = "sobol", w_k and a phase come from one scrambled Sobol sequence. The vector (a_k, b_k) has this phase
+    and the fixed squared modulus a_k^2 + b_k^2 = 2 sigma_a^2. The kernel at infinite width is the same as for "iid",
+    and the sampling error at finite width is smaller.
+    If the network is symmetric, neuron k + m/2 is the negative of neuron k: w is the same, and a and b have opposite
+    signs. So f = 0 before training.
+    shard: the slice of neurons to return. No memory is allocated for the weights of the other neurons.
     """
     signs = (1, -1) if network.symmetric else (1,)
     count = network.width // len(signs)  # neurons that are drawn; the others are their negatives
@@ -72,15 +73,15 @@ def draw(
 def unit_cube_points(
     rng: np.random.Generator, sampling: Literal["iid", "sobol"], count: int, axes: int, kept: slice = ALL
 ) -> np.ndarray:
-    """The `kept` rows of `count` points (count, axes) in the open unit cube.
+    """Draw `count` points (count, axes) in the open unit cube, and return the `kept` rows.
 
-    The points are independent ("iid") or a scrambled Sobol sequence ("sobol").
+    The points are independent if sampling = "iid", and a scrambled Sobol sequence if sampling = "sobol".
     """
     first, last, _ = kept.indices(count)
     if sampling == "iid":
         points = _draw_rows(lambda rows: rng.random((rows, axes)), count, kept)
     else:
-        from scipy.stats import qmc  # its import takes a second
+        from scipy.stats import qmc  # this import takes a second
 
         sequence = qmc.Sobol(axes, scramble=True, rng=rng)
         if first > 0:
@@ -91,7 +92,7 @@ def unit_cube_points(
 
 
 def _draw_rows(draw_next: Callable[[int], np.ndarray], count: int, kept: slice) -> np.ndarray:
-    """Draw `count` rows in chunks, and return only the `kept` ones; draw_next(n) draws the next n rows."""
+    """Draw `count` rows in chunks, and return only the `kept` rows. draw_next(n) draws the next n rows."""
     start, stop, _ = kept.indices(count)
     chunks = []
     for first in range(0, count, CHUNK):

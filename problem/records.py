@@ -1,4 +1,4 @@
-"""The records that travel between the rooms, and their netCDF files, real and imaginary parts apart."""
+"""The records that the packages of freqbias exchange, and the netCDF files of these records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,16 +21,17 @@ from freqbias.problem.summary import counted, time_range
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Problem:
-    """A network, the samples it learns, and the output times: all that `pde.solve` and `nn.train` need.
+    """The input of `pde.solve` and `nn.train`: a network, the samples that the network learns, and the output times.
 
-    density: rho_w, the law of the first-layer frequencies.
+    density: rho_w, the density of the first-layer frequencies.
     samples: the target f* on the training samples.
     network: width, depth, and the variance of the weights.
     times: output times, (T,), increasing from times[0] = 0, in gradient-flow time (step number times step size).
-    seed: of the random initial network. name: of the run. unit: of x, for labels only.
-    laws: damping and diffusion of the equation; by default those of the network at infinite width.
-    held_out: samples that are not used for training; their error is reported separately.
-    Raises InputError if the times do not increase from 0, or the density is not defined in the dimension of the data.
+    seed: the seed of the random initial network. name: the name of the run. unit: the unit of x, for labels only.
+    laws: damping and diffusion of the equation. By default they are those of the network at infinite width.
+    held_out: samples that are not used for training. The error on these samples is reported separately.
+    Raises InputError if the times do not increase from 0, or if the density is not defined in the dimension of the
+    data.
     """
 
     density: Density
@@ -57,8 +58,8 @@ class Problem:
         if self.dimension not in self.density.dimensions:
             defined = " or ".join(map(str, self.density.dimensions)) or "no"
             raise InputError(
-                f"[density] is defined in {defined} dimension(s), but the data have {self.dimension}; give tables with "
-                f"one axis for each axis of the data"
+                f"[density] is defined in {defined} dimension(s), but the data have {self.dimension} dimension(s); "
+                "give tables with one axis for each axis of the data"
             )
         if self.laws is None:
             network = self.network
@@ -83,7 +84,7 @@ class Problem:
 
     @property
     def grid(self) -> Grid:
-        """The sites, for code that needs a grid. Raises InputError for scattered samples."""
+        """The sites, if they are a grid. Raises InputError if the samples are scattered."""
         if not isinstance(self.sites, Grid):
             raise InputError("[data]: the samples are scattered; give samples on a grid")
         return self.sites
@@ -100,14 +101,18 @@ class Problem:
 
 @dataclass(frozen=True, repr=False)
 class Spectrum:
-    """The error's spectrum v on the nodes of a frequency mesh, at the output times.
+    """The spectrum v of the error on the nodes of a frequency mesh, at the output times.
 
-    time (T,): gradient-flow time. frequency (n, d) [cycles/length]: the Lagrange nodes, in canonical order
-    (`canonical_order`). error (T, C, n), complex: v. cells (c, k): the nodes of each cell, in the order of Basix's
-    Lagrange element (Gauss-Lobatto points) of this cell_type ("interval", "quadrilateral", "hexahedron", ...) and
-    degree. attributes: facts about the run. loss (T,): 1/2 mean_j u_j^2 on the samples, summed over channels; None if
-    unknown. sample_error (T, C, N): u on the problem's samples, whose transform is v at any xi; None for the local
-    operator.
+    time: gradient-flow time, (T,).
+    frequency: the Lagrange nodes in the order of `canonical_order`, (n, d) [cycles/length].
+    error: v, complex, (T, C, n), for C channels.
+    cells: the nodes of each cell, (number of cells, nodes of a cell). They have the order of Basix's Lagrange element
+    (Gauss-Lobatto points).
+    cell_type, degree: the cell type ("interval", "quadrilateral", "hexahedron", ...) and the degree of this element.
+    attributes: facts about the run.
+    loss: 1/2 mean_j u_j^2 on the samples, summed over channels, (T,), or None if unknown.
+    sample_error: the error u on the problem's samples, (T, C, N). Its transform is v at any frequency. None for the
+    local operator.
     """
 
     time: np.ndarray
@@ -128,7 +133,10 @@ class Spectrum:
         )
 
     def save(self, path: Path) -> None:
-        """Write `spectrum.nc`: dims time, channel, node, axis, cell, local_node, and sample if u is known."""
+        """Write `spectrum.nc` with dims time, channel, node, axis, cell, local_node, and sample for `sample_error`.
+
+        Real and imaginary parts are separate variables.
+        """
         optional = {"loss": (("time",), self.loss), "sample_error": (("time", "channel", "sample"), self.sample_error)}
         save_netcdf(
             path,
@@ -145,7 +153,7 @@ class Spectrum:
 
     @classmethod
     def load(cls, path: Path) -> "Spectrum":
-        """Raises InputError where the file is not a spectrum."""
+        """Read `spectrum.nc`. Raises InputError if the file is not a spectrum."""
         data = load_netcdf(path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2}, {"sample_error": 3})
         attributes = dict(data.attrs)
         if missing := {"cell_type", "degree"} - attributes.keys():
@@ -172,8 +180,9 @@ class Spectrum:
 class ErrorHistory:
     """A network's error u = f - f* on the samples, at the output times.
 
-    time (T,): gradient-flow time. position (N, d) [length]. error (T, C, N): u. loss (T,): 1/2 mean_j u_j^2, summed
-    over channels. held_out_position (N', d), held_out_error (T, C, N'): positions and u of held-out samples, if any.
+    time: gradient-flow time, (T,). position: x_j, (N, d) [length]. error: u, (T, C, N), for C channels.
+    loss: 1/2 mean_j u_j^2, summed over channels, (T,). attributes: facts about the run.
+    held_out_position, held_out_error: positions (N', d) and errors (T, C, N') of N' held-out samples, or None.
     """
 
     time: np.ndarray
@@ -193,11 +202,11 @@ class ErrorHistory:
 
     @property
     def held_out_loss(self) -> np.ndarray | None:
-        """1/2 the mean square of the held-out error, summed over channels, (T,)."""
+        """Half the mean square of the held-out error, summed over channels, (T,)."""
         return None if self.held_out_error is None else squared_loss(self.held_out_error)
 
     def save(self, path: Path) -> None:
-        """Write `error.nc`: dims time, channel, sample, axis, and held_out if samples are held out."""
+        """Write `error.nc` with dims time, channel, sample, axis, and held_out if there are held-out samples."""
         variables: dict[str, Any] = {
             "position": (("sample", "axis"), self.position),
             "error": (("time", "channel", "sample"), self.error),
@@ -213,18 +222,18 @@ class ErrorHistory:
 
     @classmethod
     def load(cls, path: Path) -> "ErrorHistory":
-        """Raises InputError where the file is not an error history; `loss` may be missing and is then computed."""
+        """Read `error.nc`. `loss` may be missing. Raises InputError if the file is not an error history."""
         data = load_netcdf(path, {"position": 2, "error": 3}, optional={"held_out_position": 2, "held_out_error": 3})
         check_shapes(path, data, {"error": ("time", None, "position")})
         held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
         if len(held_out) == 1:
-            raise InputError(f"{path}: {next(iter(held_out))} is alone; give both held-out variables, or neither")
+            raise InputError(f"{path}: {next(iter(held_out))} is the only held-out variable; give both, or neither")
         if held_out:
             check_shapes(path, data, {"held_out_error": ("time", None, "held_out_position")})
         error = data["error"].values.astype(float)
         if not (peak := np.abs(error).max()) <= LARGEST:
             raise InputError(
-                f"{path}: variable error reaches {peak:.3g}, beyond {LARGEST:.0e}; write it from a run that converged"
+                f"{path}: variable error reaches {peak:.3g}, above {LARGEST:.0e}; write it from a run that converged"
             )
         loss = data["loss"].values if "loss" in data else squared_loss(error)
         return cls(
@@ -238,17 +247,17 @@ class ErrorHistory:
 
 
 def canonical_order(frequency: np.ndarray) -> np.ndarray:
-    """The permutation that sorts nodes (n, d) by xi_1, then xi_2, and so on.
+    """Return the permutation that sorts nodes (n, d) by xi_1, then xi_2, and so on.
 
-    It does not depend on the partition, and xi -> -xi reverses it. Coordinates that differ by less than 1e-9 of the
-    largest count as equal.
+    The sorted nodes do not depend on the partition, and xi -> -xi reverses their order. Coordinates that differ by less
+    than 1e-9 of the largest coordinate are treated as equal.
     """
     same = 1e-9 * np.abs(frequency).max()
     return np.lexsort([_ranks(coordinate, same) for coordinate in frequency.T[::-1]])
 
 
 def _ranks(values: np.ndarray, same: float) -> np.ndarray:
-    """The rank of each value (n,) among the distinct ones. Differences up to `same` are rounding."""
+    """Return the rank of each value (n,) among the distinct values. Differences up to `same` are ignored."""
     order = np.argsort(values)
     ranks = np.empty(len(values), dtype=np.int64)
     ranks[order] = np.cumsum(np.diff(values[order], prepend=values[order[:1]]) > same)

@@ -1,4 +1,4 @@
-"""The model of the run file: its sections, and the checks that involve several of them."""
+"""The model of the run file: the sections, and the checks that involve several sections."""
 
 from typing import Any
 
@@ -17,11 +17,12 @@ OUTPUTS = 20  # default number of evenly spaced output times
 class RunFile(Section):
     """All settings of one run, as a TOML run file states them.
 
-    `load` reads a run file, `parse` takes its tables as a dict, and `build` makes the `Problem` that it describes.
-    `resolved` writes the settings back as TOML, with every default filled in.
+    `load` reads a run file, and `parse` reads the tables of a run file from a dict. `build` makes the `Problem` that
+    the settings describe. `resolved` writes the settings as TOML, with every default filled in.
 
-    Required are the sections [density] (the law rho_w), [data] (the samples), [network] and [time] (the output times).
-    The sections [mesh], [pde], [training] and [compare] have defaults for every key. An instance cannot be changed.
+    The sections [density] (the density rho_w), [data] (the samples), [network] and [time] (the output times) are
+    required. In the sections [mesh], [pde], [training] and [compare], every key has a default. An instance cannot be
+    changed.
     """
 
     name: str = Field(
@@ -48,7 +49,7 @@ class RunFile(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill_defaults(cls, tables: Any) -> Any:
-        """Fill in the defaults that depend on other keys."""
+        """Fill in the defaults of keys that depend on other keys."""
         if not isinstance(tables, dict):
             return tables
         time = tables.get("time")
@@ -64,7 +65,7 @@ class RunFile(Section):
         data, pde, training = self.data, self.pde, self.training
         if training.tolerance is None and training.precision == "single" and pde.tolerance < 1e-5:
             raise ValueError(
-                f"[pde] tolerance = {pde.tolerance} is also the default of [training] tolerance, and it is below the "
+                f"[pde] tolerance = {pde.tolerance} is also the default of [training] tolerance, but is below the "
                 'rounding error of precision = "single", 1e-5; use [training] precision = "double", or set [training] '
                 "tolerance"
             )
@@ -79,39 +80,39 @@ class RunFile(Section):
             )
         if data.held_out and pde.operator == "local":
             raise ValueError(
-                f"[data] held_out = {data.held_out} leaves scattered samples, but [pde] operator = "
+                f"[data] held_out = {data.held_out} makes the training samples scattered, but [pde] operator = "
                 '"local" needs data that fill a box evenly; use operator = "data", or leave held_out out'
             )
         if data.held_out and training.backend == "separable":
             raise ValueError(
-                f"[data] held_out = {data.held_out} leaves scattered samples, but [training] backend = "
+                f"[data] held_out = {data.held_out} makes the training samples scattered, but [training] backend = "
                 '"separable" needs a grid; use backend = "auto", or leave held_out out'
             )
         if pde.initial == "target" and not self.network.symmetric:
             raise ValueError(
-                '[pde] initial = "target" contradicts [network] symmetric = false: such a network does not start '
-                'at 0; use initial = "network" or "auto"'
+                '[pde] initial = "target" contradicts [network] symmetric = false, because a network that is not '
+                'symmetric does not start at 0; use initial = "network" or "auto"'
             )
         return self
 
     @property
     def training_tolerance(self) -> float:
-        """[training] tolerance; by default [pde] tolerance."""
+        """[training] tolerance, or [pde] tolerance if the former is not set."""
         return self.pde.tolerance if self.training.tolerance is None else self.training.tolerance
 
     @property
     def starts_from_network(self) -> bool:
-        """Whether v(0) is the transform of the drawn network's error f - f*, rather than of -f*."""
+        """Whether v(0) is the transform of f - f*, where f is the initial network, and not that of -f*."""
         return not self.network.symmetric and self.pde.initial != "target"
 
 
 def _uses_gradient_descent(tables: dict[str, Any], section: str, key: str) -> bool:
-    """Whether this key of an unchecked run file is "gradient-descent"."""
+    """Whether this key of an unchecked run file has the value "gradient-descent"."""
     content = tables.get(section)
     return isinstance(content, dict) and content.get(key) == "gradient-descent"
 
 
 def resolved(run: RunFile) -> str:
-    """The run file as TOML, with every default filled in."""
+    """Return the run file as TOML, with every default filled in."""
     training = run.training.model_copy(update={"tolerance": run.training_tolerance})
     return tomli_w.dumps(run.model_copy(update={"training": training}).model_dump(exclude_none=True))

@@ -1,4 +1,4 @@
-"""Samples of the target f*: synthetic waves, and operations on samples. `freqbias.problem.files` reads data files."""
+"""Samples of the target f*, synthetic waves, and operations on samples. `freqbias.problem.files` reads data files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites
 
-SPLIT_STREAM, NOISE_STREAM = 1, 2  # random streams, independent of the one that draws the network
+SPLIT_STREAM, NOISE_STREAM = 1, 2  # random streams that are independent of the stream for the network
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Samples:
     """Values f*(x_j) of C channels at N sites.
 
     sites: the positions x_j, a grid or scattered points.
-    values: (C, N), in the order of the sites. The equation treats each channel on its own.
-    held_out: whether these samples are only for the held-out error; if so, all their values may be 0.
-    Raises InputError for values of another shape, NaN, infinity, or training values that are all 0, too small or too
-    large.
+    values: (C, N), in the order of the sites. The equation treats each channel separately.
+    held_out: whether these samples are used only for the held-out error. If so, all values may be 0.
+    Raises InputError if the values have another shape or contain NaN or infinity, or if training values are all 0, too
+    small or too large.
     """
 
     sites: Sites
@@ -37,7 +37,7 @@ class Samples:
             channel, sample = bad[0]
             raise InputError(
                 f"samples: {len(bad)} of {self.values.size} values are NaN or infinite, the first in channel {channel} "
-                f"at x = {self.sites.positions()[sample].tolist()}; fill or crop them"
+                f"at x = {self.sites.positions()[sample].tolist()}; fill or crop these values"
             )
         if self.held_out:
             return
@@ -56,7 +56,7 @@ class Samples:
     def standardized(self, reference: "Samples | None" = None) -> "Samples":
         """Shift and scale each channel to mean 0 and variance 1.
 
-        reference: the samples whose mean and variance are used; by default these samples themselves.
+        reference: the samples whose mean and variance are used. By default they are these samples.
         Raises InputError for a constant channel.
         """
         values = (reference or self).values
@@ -66,9 +66,10 @@ class Samples:
         return replace(self, values=(self.values - mean) / deviation)
 
     def split(self, fraction: float, seed: int) -> tuple["Samples", "Samples"]:
-        """The training samples and the held-out samples, both scattered and in their original order.
+        """Return the training samples and the held-out samples, both scattered and in the original order.
 
-        fraction: of all samples, drawn by the seed and held out. Raises InputError if either set has fewer than two.
+        fraction: the fraction of the samples that is held out. The seed determines which samples these are.
+        Raises InputError if one of the two sets has fewer than two samples.
         """
         held_out = np.zeros(self.sites.size, dtype=bool)
         chosen = np.random.default_rng([seed, SPLIT_STREAM]).permutation(self.sites.size)
@@ -80,16 +81,16 @@ class Samples:
         )
 
     def with_noise(self, deviation: float, seed: int) -> "Samples":
-        """Add independent normal noise of this standard deviation to every value."""
+        """Add independent normal noise with this standard deviation to every value."""
         noise = np.random.default_rng([seed, NOISE_STREAM]).standard_normal(self.values.shape)
         return Samples(self.sites, self.values + deviation * noise)
 
 
 def waves(grid: Grid, frequencies: Sequence[Sequence[float]], *, window: float | None = None) -> Samples:
-    """Samples of f*(x) = sum_k sin(2 pi nu_k.x) exp(-|x|^2 / (2 window^2)) on the grid, one channel.
+    """Sample f*(x) = sum_k sin(2 pi nu_k.x) exp(-|x|^2 / (2 window^2)) on the grid, as one channel.
 
     frequencies: nu_k, (K, d) [cycles/length].
-    window: standard deviation of the Gaussian window [length]; None for no window.
+    window: the standard deviation of the Gaussian window [length]. If it is None, the Gaussian factor is left out.
     """
     positions = grid.positions()
     values = np.sin(2 * np.pi * positions @ np.asarray(frequencies, dtype=float).T).sum(axis=1)
@@ -99,15 +100,15 @@ def waves(grid: Grid, frequencies: Sequence[Sequence[float]], *, window: float |
 
 
 def area_average(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Resample an array (n_1, ..., n_d, C) to (shape..., C): each new cell is the average over its area.
+    """Resample an array (n_1, ..., n_d, C) to (shape..., C). Each new value is the average over the new cell.
 
-    Raises InputError if an axis would grow, since that would invent detail.
+    Raises InputError if an axis would have more points than before, since their values would be invented.
     """
     for axis, n in enumerate(shape):
         if n > values.shape[axis]:
             raise InputError(
-                f"[data] points = {list(shape)}: axis {axis + 1} of the file has only {values.shape[axis]} "
-                f"points; use at most that many"
+                f"[data] points = {list(shape)}: axis {axis + 1} of the file has only {values.shape[axis]} points; "
+                f"use at most {values.shape[axis]} points"
             )
         if n < values.shape[axis]:
             values = np.moveaxis(np.tensordot(_overlap(values.shape[axis], n), values, axes=(1, axis)), 0, axis)
@@ -115,7 +116,7 @@ def area_average(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _overlap(old: int, new: int) -> np.ndarray:
-    """The weight of each old cell in the average over each new cell, shape (new, old); rows sum to 1."""
+    """Return the weight of each old cell in the average over each new cell, (new, old). Each row sums to 1."""
     old_edges, new_edges = np.linspace(0, 1, old + 1), np.linspace(0, 1, new + 1)
     upper = np.minimum(old_edges[None, 1:], new_edges[1:, None])
     lower = np.maximum(old_edges[None, :-1], new_edges[:-1, None])

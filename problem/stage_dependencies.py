@@ -8,16 +8,16 @@ from freqbias.problem import files
 from freqbias.problem.run_file import RunFile
 
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
-LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation")  # [network]: they determine damping and diffusion
-VALUE_KEYS = ("frequencies", "window", "standardize", "noise")  # [data]: they change values, not positions
-MONITORING_KEYS = ("checkpoint", "tensorboard")  # [training]: they do not change its result
+LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation")  # of [network]: these determine damping and diffusion
+VALUE_KEYS = ("frequencies", "window", "standardize", "noise")  # of [data]: these change values, not positions
+MONITORING_KEYS = ("checkpoint", "tensorboard")  # of [training]: these do not change the result of the training
 
 
 def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
-    """The keys that a stage ("mesh", "pde", "nn", "ntk" or "compare") depends on, as a nested dict.
+    """Return the keys that a stage ("mesh", "pde", "nn", "ntk" or "compare") depends on, as a nested dict.
 
-    A stage must be computed again if, and only if, this dict has changed. The path of a file is replaced by the SHA-256
-    hash of its content.
+    A stage must be computed again if, and only if, this dict has changed. In place of the path of a file, the dict
+    contains the SHA-256 of the file's content.
     """
     keys = run.model_dump(exclude_none=True)
     keys["training"]["tolerance"] = run.training_tolerance
@@ -43,9 +43,9 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
             own |= seed if run.data.held_out or run.data.noise else {}
         case "nn":
             own = seed | {"training": training}
-        case "ntk":  # always in double precision, and the same on every device
+        case "ntk":  # precision and device do not matter: a kernel is always computed in double precision
             own = seed | {"training": _pick(training, "integrator", "step", "tolerance")}
-        case "compare":  # the unit is printed in its figures
+        case "compare":  # the figures show the unit
             own = _pick(keys, "seed", "mesh", "pde", "unit", "compare") | {"training": training}
         case _:
             raise ValueError(f"stage = {stage!r}; use mesh, pde, nn, ntk or compare")
@@ -53,7 +53,7 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
 
 
 def every_stage_keys(run: RunFile) -> dict[str, dict[str, Any]]:
-    """`stage_keys` of every stage, by its name."""
+    """Return `stage_keys` of every stage, by the name of the stage."""
     return {stage: stage_keys(run, stage) for stage in STAGES}
 
 

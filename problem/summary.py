@@ -1,13 +1,13 @@
-"""Words for the short `repr` of records."""
+"""Text for the short `repr` of records."""
 
 import numpy as np
 
 
 def counted(number: int, noun: str) -> str:
-    """ "1 channel", "1,024 samples"."""
+    """Return text like "1 channel" or "1,024 samples"."""
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def time_range(time: np.ndarray) -> str:
-    """ "21 times to t = 200", from output times (T,)."""
+    """Return text like "21 times to t = 200". time: the output times, (T,)."""
     return f"{counted(len(time), 'time')} to t = {time[-1]:.6g}"

@@ -15,7 +15,7 @@ from freqbias.problem.density import Density, Planes, polar, squared
 
 
 class ConstantOnSupport(Density):
-    """rho_w(xi) = 1 / volume on the support, else 0. `radius`: the largest |xi_i| on the support."""
+    """rho_w(xi) = 1 / volume on the support, and 0 elsewhere. radius: the largest |xi_i| on the support."""
 
     constant: ClassVar[bool] = True
     radius: float  # cycles/length
@@ -83,7 +83,7 @@ class Ball(ConstantOnSupport):
 
     def transform(self, z: np.ndarray) -> np.ndarray:
         s = 2 * pi * self.radius * np.sqrt(squared(z))
-        # For small s the closed forms in d = 2, 3 lose digits; the first terms of the power series do not.
+        # For small s, the closed forms for d = 2, 3 lose digits, but the first terms of the power series do not.
         small = s < 1e-2
         t = np.where(small, 1.0, s)
         match z.shape[-1]:
@@ -109,7 +109,7 @@ class Ball(ConstantOnSupport):
 class Annulus(ConstantOnSupport):
     """rho_w(xi) = 1 / (V_R - V_q) if q < |xi| <= R, else 0;  k(z) = (V_R k_R(z) - V_q k_q(z)) / (V_R - V_q).
 
-    V_r and k_r: volume and transform of the ball of radius r. q = inner, R = radius.
+    V_r and k_r are the volume and the transform of the ball with radius r. q is `inner`, and R is `radius`.
     """
 
     inner: float  # cycles/length

@@ -10,7 +10,7 @@ from freqbias.errors import InputError
 from freqbias.numerics import Grid, GridTransform
 from freqbias.problem.density import Density, Planes, invert_tail
 
-ROUNDING = 1e-6  # relative to the largest value; single precision and the errors of an FFT stay below it
+ROUNDING = 1e-6  # relative to the largest value; errors of single precision and of an FFT are smaller
 CHUNK = 2**22  # numbers in memory at a time
 EPS = 1e-14  # accuracy of the non-uniform FFT; near z = 0 rounding adds about 1e-16 per node of an axis
 
@@ -19,13 +19,13 @@ EPS = 1e-14  # accuracy of the non-uniform FFT; near z = 0 rounding adds about 1
 class Table(Density):
     """rho_w(xi) = sum_j values_j prod_i phi_{j_i}(xi_i),  k(z) = Re sum_j values_j prod_i F[phi_{j_i}] (z_i).
 
-    phi_j: the hat functions of an axis, cut off at its ends. So rho_w is multilinear between the nodes of a grid, and 0
-    if some |xi_i| > half_width_i.
+    phi_j are the hat functions of an axis, cut off at the ends of the axis. So rho_w is multilinear between the nodes
+    of a grid, and 0 if some |xi_i| > half_width_i.
 
-    values: (n_1, ..., n_d), axis 0 along xi_1, in any unit (they are normalised), non-negative and even:
-    values[j] = values[n - 1 - j].
-    half_width: one for each axis [cycles/length]; the nodes are evenly spaced on [-half_width_i, half_width_i], both
-    ends included.
+    values: (n_1, ..., n_d), with axis 0 along xi_1, non-negative and even: values[j] = values[n - 1 - j]. They may have
+    any unit, because they are normalised.
+    half_width: one number for each axis [cycles/length]. The nodes of axis i are evenly spaced from -half_width_i to
+    half_width_i, including both ends.
     Raises InputError if the values are not an even density.
     """
 
@@ -36,7 +36,7 @@ class Table(Density):
         values = _normalised(np.asarray(self.values, dtype=float))
         if len(self.half_width) != values.ndim:
             raise InputError(
-                f"half_width = {self.half_width}: the table has {values.ndim} axes; give one number per axis"
+                f"half_width = {self.half_width}: the table has {values.ndim} axes; give one number for each axis"
             )
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "values", values / self._marginals()[0])
@@ -61,17 +61,17 @@ class Table(Density):
     def transform(self, z: np.ndarray) -> np.ndarray:
         lags = z.reshape(-1, z.shape[-1])
         k = np.clip(self._transform(lags), -1, 1)
-        k[~lags.any(axis=1)] = 1  # exactly, since the dual functions of relu contain the root of 1 - k
+        k[~lags.any(axis=1)] = 1  # exactly 1, since the dual functions of relu contain the root of 1 - k
         return k.reshape(z.shape[:-1])
 
     def _transform(self, z: np.ndarray) -> np.ndarray:
-        """k(z), z (L, d) -> (L,). Along one axis, with s = 2 pi h z and b(s) = (s - sin s) / s^2,
+        """Return k(z), (L,), for z (L, d). Along one axis, with s = 2 pi h z and b(s) = (s - sin s) / s^2,
 
             sum_j values_j F[phi_j](z) = h sinc^2(h z) Sum_j values_j exp(-2 pi i xi_j z)
                                          + i h b(s) (values_n exp(-2 pi i r z) - values_1 exp(2 pi i r z)),
 
-        where Sum takes both end values by half. For d axes, multiply these out: each axis contributes all of its nodes,
-        its first node or its last node.
+        where Sum contains half of the first value and half of the last value. For d axes, the product of the d
+        expressions is expanded. In each term, an axis contributes all nodes, the first node or the last node.
         """
         h, r = np.array(self.spacing), np.array(self.half_width)
         last = 1j * h * _end_correction(2 * np.pi * h * z) * np.exp(-2j * np.pi * r * z)
@@ -90,7 +90,7 @@ class Table(Density):
         return total
 
     def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
-        """The quantiles of xi_i given xi_1, ..., xi_{i-1}, one axis after the other."""
+        """Return the quantiles of xi_i given xi_1, ..., xi_{i-1}, one axis after the other."""
         points = unit.reshape(-1, unit.shape[-1])
         parts = _chunks(len(points), max(self.values.shape))
         return np.concatenate([self._from_unit_cube(points[part]) for part in parts]).reshape(unit.shape)
@@ -112,9 +112,9 @@ class Table(Density):
         return max(self._half_space_maximum(axis, radius) for axis in range(dimension))
 
     def _half_space_maximum(self, axis: int, radius: float) -> float:
-        """sup of rho_w over xi_i > radius >= 0; by symmetry also over -xi_i > radius.
+        """Return sup rho_w over xi_i > radius >= 0. By symmetry this is also the supremum over -xi_i > radius.
 
-        rho_w is multilinear, so its maximum is at a node, or where an edge of the grid meets the plane xi_i = radius.
+        rho_w is multilinear. So this supremum is at a node, or where an edge of the grid meets the plane xi_i = radius.
         """
         if radius >= self.half_width[axis]:
             return 0.0
@@ -136,14 +136,14 @@ class Table(Density):
         )
 
     def _cell(self, axis: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The index of the cell that contains x, and the position of x in it, from 0 to 1."""
+        """Return the index of the cell that contains x, and the position of x in the cell, from 0 to 1."""
         n = self.values.shape[axis]
         position = (x / self.half_width[axis] + 1) * ((n - 1) / 2)
         cell = np.clip(np.floor(position).astype(int), 0, n - 2)
         return cell, np.clip(position - cell, 0, 1)
 
     def _marginals(self) -> list[np.ndarray]:
-        """The integrals of rho_w over the last d, d-1, ..., 0 axes, at the nodes of the other axes."""
+        """Return the integrals of rho_w over the last d, d-1, ..., 0 axes, at the nodes of the other axes."""
         marginals = [self.values]
         for h in reversed(self.spacing):
             marginals.append(np.trapezoid(marginals[-1], dx=h, axis=-1))
@@ -154,16 +154,16 @@ Corner = tuple[tuple[np.ndarray, ...], np.ndarray]  # node indices, one array pe
 
 
 def _split(corners: list[Corner], cell: np.ndarray, t: np.ndarray) -> list[Corner]:
-    """Extend the corners of the cells by one axis: each corner becomes two, the ends of the cell on that axis."""
+    """Extend the corners of the cells by one axis. Each corner becomes two corners, one for each end of the cell."""
     ends = ((cell, 1 - t), (cell + 1, t))
     return [((*nodes, node), weight * factor) for nodes, weight in corners for node, factor in ends]
 
 
 def _quantile(values: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The quantiles of piecewise-linear densities: a cell, and the position t in [0, 1] in it.
+    """Return the quantiles of piecewise-linear densities, as a cell and the position t in [0, 1] in the cell.
 
-    values: (points, n), not normalised, at the nodes. unit: (points,), the probability below the quantile.
-    In the cell with end values a and b, t solves a t + (b - a) t^2 / 2 = remaining integral.
+    values: the densities at the nodes, not normalised, (points, n). unit: the probabilities, (points,).
+    In a cell with end values a and b, t solves a t + (b - a) t^2 / 2 = remaining integral.
     """
     below = np.cumsum((values[:, :-1] + values[:, 1:]) / 2, axis=1)
     wanted = unit * below[:, -1]
@@ -176,7 +176,7 @@ def _quantile(values: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _end_correction(s: np.ndarray) -> np.ndarray:
-    """b(s) = (s - sin s) / s^2; its power series for small s, where this loses digits."""
+    """Return b(s) = (s - sin s) / s^2. For small s, where this formula loses digits, the power series is used."""
     small = np.abs(s) < 1e-2
     t = np.where(small, 1.0, s)
     return np.where(small, s / 6 - s**3 / 120 + s**5 / 5040, (t - np.sin(t)) / t**2)
@@ -191,7 +191,10 @@ def _halved_at_ends(values: np.ndarray) -> np.ndarray:
 
 
 def _sum_over_nodes(values: np.ndarray, z: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """sum_j values_j exp(-2 pi i xi_j.z) over the nodes xi_j = h (j - (n - 1) / 2) of each axis, z (L, d) -> (L,)."""
+    """Return sum_j values_j exp(-2 pi i xi_j.z), (L,), for z (L, d).
+
+    The sum is over the nodes, with the coordinates h (j - (n - 1) / 2) on each axis.
+    """
     if not values.ndim:
         return values
     nodes = Grid(values.shape, tuple((spacing * values.shape).tolist()))
@@ -199,18 +202,23 @@ def _sum_over_nodes(values: np.ndarray, z: np.ndarray, spacing: np.ndarray) -> n
 
 
 def _chunks(count: int, width: int) -> list[slice]:
-    """Slices of `count` rows, each with at most CHUNK numbers for rows of this width."""
+    """Return slices of `count` rows, each with at most CHUNK numbers. width: the number of numbers in a row."""
     step = max(1, CHUNK // width)
     return [slice(start, start + step) for start in range(0, max(count, 1), step)]
 
 
 def _normalised(values: np.ndarray) -> np.ndarray:
-    """The values over their maximum, made exactly even and non-negative. Raises InputError beyond rounding errors."""
+    """Return the values divided by their maximum, and exactly even and non-negative.
+
+    Raises InputError if the values differ from even and non-negative ones by more than rounding.
+    """
     if not 1 <= values.ndim <= 3 or min(values.shape) < 2:
         raise InputError(f"the table has shape {values.shape}; give 1 to 3 axes with at least 2 nodes each")
     if not np.isfinite(values).all():
         bad = np.argwhere(~np.isfinite(values))
-        raise InputError(f"{len(bad)} values are NaN or infinite, the first at index {bad[0].tolist()}; replace them")
+        raise InputError(
+            f"{len(bad)} values are NaN or infinite, the first at index {bad[0].tolist()}; replace these values"
+        )
     peak = np.abs(values).max()
     if peak == 0:
         raise InputError("every value is 0; give a density that is not zero everywhere")

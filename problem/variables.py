@@ -3,7 +3,7 @@
 import re
 
 DATA = "unit of the data"
-VARIABLES = {  # pattern of the name: units, long name. {length} is the unit of x; {1}, {2} are the pattern's groups
+VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x. {1}, {2}: the groups of the pattern
     "time": ("gradient-flow time", "time"),
     "position": ("{length}", "position of a sample"),
     "held_out_position": ("{length}", "position of a held-out sample"),
@@ -25,12 +25,12 @@ VARIABLES = {  # pattern of the name: units, long name. {length} is the unit of 
 
 
 def describe_variable(name: str, unit: str = "") -> dict[str, str]:
-    """The attributes `units` and `long_name` of a variable in a result file; unit: of x.
+    """Return the attributes `units` and `long_name` of a variable in a result file.
 
-    Raises ValueError for a name that has no entry.
+    unit: the unit of x. Raises ValueError if VARIABLES has no entry for the name.
     """
     for pattern, words in VARIABLES.items():
         if found := re.fullmatch(pattern, name):
             units, long_name = (text.format(name, *found.groups(), length=unit or "unit length") for text in words)
             return {"units": units, "long_name": long_name}
-    raise ValueError(f"{name}: this variable has no units and long name yet; add it to {__name__}")
+    raise ValueError(f"{name}: this variable has no units and no long name; add the variable to {__name__}")

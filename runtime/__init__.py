@@ -1,4 +1,4 @@
-"""What any long job needs: result store, progress, logging, signals, wall time, ranks, threads, exit codes."""
+"""Services for long jobs: result store, progress, logging, signals, wall time, ranks, threads, exit codes."""
 
 import lazy_loader
 

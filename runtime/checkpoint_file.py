@@ -1,9 +1,9 @@
 """Checkpoints as bytes: safetensors files with a SHA-256, readable by any safetensors reader. No pickle.
 
-The metadata has two entries. `content` is JSON, {"names": [...], "complex": [...], "meta": {...}}: the arrays in order,
-those of complex double precision, and the caller's own values. Safetensors has no complex numbers: such arrays are
-stored as pairs of numbers along one more axis. `sha256` is the SHA-256 of the whole file with zeros in place of that
-hash.
+The metadata has two entries, `content` and `sha256`. `content` is JSON, {"names": [...], "complex": [...],
+"meta": {...}}: the names of all arrays in order, the names of the arrays of complex double precision, and the caller's
+own values. Safetensors has no complex numbers, so a complex array is stored as pairs of real numbers along an
+additional last axis. `sha256` is the SHA-256 of the whole file, computed with zeros in place of the hash.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-_LENGTH = 8  # bytes at the start of a safetensors file that hold the length of its header
-_HASH_ENTRY = b'"sha256":"'  # precedes the hash; within JSON text its quotes would be escaped
+_LENGTH = 8  # a safetensors file begins with the length of the header, in this number of bytes
+_HASH_ENTRY = b'"sha256":"'  # precedes the hash; JSON text cannot contain these bytes, because it escapes quotes
 _ZEROS = b"0" * 64
 
 
@@ -24,9 +24,9 @@ class DamagedCheckpointError(ValueError):
 
 
 def pack(arrays: "Mapping[str, np.ndarray]", meta: Mapping[str, Any]) -> bytes:
-    """The bytes of a checkpoint.
+    """Return the bytes of a checkpoint.
 
-    Raises ValueError for arrays that are not numeric and for NaN in `meta`, TypeError for values that JSON cannot hold.
+    Raises ValueError if an array is not numeric or `meta` contains NaN, and TypeError if JSON cannot represent a value.
     """
     import numpy as np
     from safetensors import SafetensorError
@@ -51,7 +51,7 @@ def pack(arrays: "Mapping[str, np.ndarray]", meta: Mapping[str, Any]) -> bytes:
 
 
 def unpack(packed: bytes) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
-    """The arrays and the meta given to `pack`. Raises DamagedCheckpointError."""
+    """Return the arrays and the meta given to `pack`. Raises DamagedCheckpointError if the bytes have changed."""
     import numpy as np
     from safetensors.numpy import load
 

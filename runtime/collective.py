@@ -1,4 +1,4 @@
-"""Work on rank 0 while the other ranks sleep, and work that rank 0 hands out to all ranks."""
+"""Work on rank 0 while the other ranks sleep, and work that rank 0 gives to all ranks."""
 
 import pickle
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from freqbias.runtime.communicator import SerialWorld, sleep_until_complete, wor
 from freqbias.runtime.launcher import size
 
 _active_comm: Any = None
-"""On rank 0, while it works for `on_root`: the communicator on which the other ranks listen."""
+"""On rank 0 within `on_root`: the communicator on which the other ranks wait for messages. Otherwise None."""
 
 
 @cache
 def _private_communicator() -> Any:
-    """A communicator for `on_root` alone. Pending collectives of the caller cannot be mistaken for its own."""
+    """Return a communicator for `on_root` alone, so that pending collectives of the caller cannot interfere."""
     return world().Dup()
 
 
@@ -52,8 +52,9 @@ def on_root[T](
 def on_root(function: Callable[..., Any], *args: Any, broadcast: bool = True, comm: Any = None, **kwargs: Any) -> Any:
     """Call `function` on rank 0 while the other ranks sleep. Collective over `comm`, by default over all ranks.
 
-    Every rank returns the result. With `broadcast=False`, for results that are large or cannot be pickled, the other
-    ranks return None. An exception on rank 0 is raised on every rank. A call from within `function` runs directly.
+    Every rank returns the result. With `broadcast=False`, only rank 0 returns the result, and the other ranks return
+    None; use this for results that are large or cannot be pickled. An exception on rank 0 is raised on every rank. If
+    `function` itself calls `on_root`, that call runs directly.
     """
     global _active_comm  # noqa: PLW0603
     if _active_comm is not None or (size() if comm is None else comm.size) == 1:
@@ -68,7 +69,7 @@ def on_root(function: Callable[..., Any], *args: Any, broadcast: bool = True, co
         result = function(*args, **kwargs)
         message = pickle.dumps((None, None, result if broadcast else None))
     except BaseException as caught:
-        if _active_comm is None:  # `on_all` failed here alone: the other ranks no longer listen
+        if _active_comm is None:  # `on_all` failed on rank 0 only, so the other ranks no longer listen
             raise
         error = caught
         message = pickle.dumps((None, _sendable(caught), None))
@@ -83,10 +84,11 @@ def on_root(function: Callable[..., Any], *args: Any, broadcast: bool = True, co
 def on_all[T](function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Call `function(*args, comm=..., **kwargs)` on every rank, from within a function that `on_root` runs on rank 0.
 
-    Returns rank 0's result. Elsewhere, or with one rank, the function runs here alone with a `SerialWorld`.
+    Returns rank 0's result. With one rank, or outside `on_root`, `function` runs only on the calling rank, and `comm`
+    is a `SerialWorld`.
 
-    function: defined at the top level of a module, because it is pickled with its arguments; it must not call
-    `on_root`. An exception that every rank raises needs an `exit_code`. Any other exception ends the job
+    function: must be defined at the top level of a module, because it is pickled with its arguments, and must not call
+    `on_root`. If all ranks raise an exception with an `exit_code`, the job continues. Any other exception ends the job
     (`exit_code_of`).
     """
     global _active_comm  # noqa: PLW0603
@@ -98,7 +100,7 @@ def on_all[T](function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         return call(comm=_active_comm)
     except BaseException as failure:
         if not hasattr(failure, "exit_code"):
-            _active_comm = None  # the other ranks may wait for ever inside `function`
+            _active_comm = None  # the other ranks may wait forever inside `function`
         raise
 
 
@@ -108,7 +110,7 @@ def _send(comm: Any, message: bytes) -> None:
 
 
 def _serve(comm: Any) -> Any:
-    """Run what `on_all` sends until rank 0 is done; then return or raise rank 0's result."""
+    """Run the calls that `on_all` sends. When rank 0 has finished, return its result or raise its exception."""
     while True:
         sleep_until_complete(comm.Ibarrier())
         call, error, result = pickle.loads(comm.bcast(None))  # noqa: S301  (from our own rank 0)
@@ -117,7 +119,7 @@ def _serve(comm: Any) -> Any:
         try:
             call(comm=comm)
         except Exception as failure:
-            if not hasattr(failure, "exit_code"):  # rank 0 may wait for ever inside the function
+            if not hasattr(failure, "exit_code"):  # rank 0 may wait forever inside the function
                 raise
     if error is not None:
         raise error.exception() if isinstance(error, _ExceptionSummary) else error

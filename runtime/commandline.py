@@ -1,6 +1,6 @@
 """The command line: options shared by all commands, the start of a command, and the entry point of a program.
 
-Options that only one command has stand beside that command.
+Options of a single command are defined in the module of that command.
 """
 
 import os
@@ -27,7 +27,7 @@ Out = Annotated[
     typer.Option("--out", metavar="DIR", help="Write the results to DIR instead of out/NAME.", show_default=False),
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Continue an unfinished result. A finished one is left as it is.")
+    bool, typer.Option("--resume", help="Continue an unfinished result. A finished result is left unchanged.")
 ]
 Overwrite = Annotated[
     bool,
@@ -38,7 +38,7 @@ MaxWalltime = Annotated[
     typer.Option(
         "--max-walltime",
         metavar="TIME",
-        help="Save the work and stop after TIME, such as 90s, 15m, 1h30m or 01:30:00. The exit code is 75.",
+        help="After TIME, such as 90s, 15m, 1h30m or 01:30:00, save the work and stop. The exit code is then 75.",
         show_default=False,
     ),
 ]
@@ -49,7 +49,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only warnings 
 LogFile = Annotated[
     Path | None,
     typer.Option(
-        "--log-file", metavar="FILE", help="Append all messages to FILE, with their times.", show_default=False
+        "--log-file", metavar="FILE", help="Append all messages to FILE, with time stamps.", show_default=False
     ),
 ]
 Petsc = Annotated[
@@ -57,26 +57,26 @@ Petsc = Annotated[
     typer.Option(
         "--petsc",
         metavar="WORD",
-        help="Pass WORD to PETSc. Everything after -- is passed too: -- -pde_ksp_view -log_view",
+        help="Pass WORD to PETSc. All words after -- are passed too, for example: -- -pde_ksp_view -log_view",
         show_default=False,
     ),
 ]
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 2 bad input or usage; 3 the computation diverged or lost accuracy; 75 stopped early, and "
-    "--resume continues (`figures` continues when you repeat the command); 1 any other error."
+    "Exit codes: 0 success; 2 bad input or usage; 3 the computation diverged or lost accuracy; 75 stopped early, and "
+    "--resume continues (for `figures`, repeat the command to continue); 1 any other error."
 )
 
 
 class Named(Protocol):
-    """A run file: anything with a name, which the result folder takes."""
+    """A run file: any object with a name. The result folder has the same name."""
 
     @property
     def name(self) -> str: ...
 
 
 def new_app(help: str | None = None) -> typer.Typer:
-    """A typer app with plain-text help, which looks the same on a terminal, in a log and under mpirun."""
+    """Return a typer app with plain-text help, which looks the same on a terminal, in a log and under mpirun."""
     return typer.Typer(
         help=help,
         epilog=EXIT_CODES,
@@ -98,10 +98,11 @@ def open_run[Run: Named, Problem](
     quiet: bool = False,
     log_file: Path | None = None,
 ) -> Iterator[tuple[Run, Problem, Store, StopRequest]]:
-    """Start a command that takes a run file; collective. Yields run file, problem, result store and stop request.
+    """Start a command that needs a run file; yield the run file, problem, result store and stop request. Collective.
 
-    load, build: run on rank 0; their exceptions are raised on every rank. out: the result folder, out/NAME by default.
-    The other arguments are the options above. Only the log file is written, and only if the run file is valid.
+    load, build: functions that run on rank 0. Their exceptions are raised on every rank.
+    out: the result folder, out/NAME by default. The other arguments are the options above.
+    Nothing is written except the log file, and that only if the run file is valid.
     """
     with start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet) as stop:
         run = on_root(load, path)
@@ -120,9 +121,9 @@ def start_work(
     log_file: Path | None = None,
     resume_command: str = RESUME_COMMAND,
 ) -> Iterator[StopRequest]:
-    """Start logging and the wall-time limit of a long command; collective. Yields the stop request.
+    """Start the logging and the wall-time limit of a long command, and yield the stop request. Collective.
 
-    resume_command: the words that tell the user which command continues stopped work.
+    resume_command: the command that continues the stopped work, in words for the user.
     """
     seconds = None if max_walltime is None else parse_walltime(max_walltime)
     with StopRequest(seconds, resume_command=resume_command) as stop:
@@ -153,7 +154,7 @@ def invoke(app: typer.Typer, name: str, arguments: list[str]) -> int:
     except typer.Exit as ending:
         return ending.exit_code
     except Exception as error:
-        if not hasattr(error, "format_message"):  # only usage errors have it; their class moves between versions
+        if not hasattr(error, "format_message"):  # the mark of a usage error, whose class depends on typer's version
             raise
         failed = getattr(error, "ctx", None)
         command_path = failed.command_path if failed is not None else name

@@ -1,5 +1,7 @@
-"""The communicator of all processes, and a wait that sleeps. Two spinning ranks made rank 0's matrix product take 1.7
-times as long."""
+"""The communicator of all processes, and a wait that sleeps instead of spinning.
+
+Two spinning ranks made a matrix product on rank 0 take 1.7 times as long.
+"""
 
 import time
 from functools import cache
@@ -10,7 +12,7 @@ from freqbias.runtime.launcher import size, under_torchrun
 
 
 class SerialWorld:
-    """COMM_WORLD of a single process, without MPI."""
+    """A replacement for COMM_WORLD with a single process, without MPI."""
 
     rank = 0
     size = 1
@@ -30,9 +32,11 @@ class SerialWorld:
 
 @cache
 def world() -> Any:
-    """`mpi4py.MPI.COMM_WORLD`; a `TorchWorld` under torchrun; a `SerialWorld` for one process.
+    """Return the communicator of all processes.
 
-    Raises UsageError if mpirun belongs to another MPI library: each process would believe it is alone.
+    It is a `SerialWorld` for one process, a `TorchWorld` under torchrun, and otherwise `mpi4py.MPI.COMM_WORLD`.
+    Raises UsageError if mpirun belongs to an MPI library other than mpi4py's, so that MPI sees another number of
+    processes than mpirun has started.
     """
     if size() == 1:
         return SerialWorld()
@@ -46,13 +50,13 @@ def world() -> Any:
         library = MPI.Get_library_version().splitlines()[0]
         raise UsageError(
             f"the launcher started {size()} processes, but MPI sees {MPI.COMM_WORLD.size}: this mpirun does not belong "
-            f"to {library}; start with `uv run mpirun`, or with the mpirun of that MPI"
+            f"to {library}; use `uv run mpirun`, or the mpirun of that library"
         )
     return MPI.COMM_WORLD
 
 
 def sleep_until_complete(request: Any, timeout: float | None = None) -> bool:
-    """Sleep until an MPI request completes. False if it is still pending after `timeout` seconds."""
+    """Sleep until an MPI request completes. Return False if the request is still pending after `timeout` seconds."""
     deadline = None if timeout is None else time.monotonic() + timeout
     pause = 1e-3
     while not request.Test():

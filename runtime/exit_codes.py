@@ -1,8 +1,8 @@
-"""The top of a program: one exit code on which all ranks agree, and one message.
+"""The outermost function of a program: all ranks exit with the same code, and one message is printed.
 
-An exception on one rank leaves the others waiting in a collective call, and MPICH combines different exit codes
-bitwise. Each rank therefore reports its outcome to the others, over a communicator used for nothing else. A rank that
-has failed and gets no answer aborts the job.
+An exception on one rank leaves the other ranks waiting in a collective call, and MPICH combines different exit codes
+bitwise. So each rank reports its outcome to the others, through a communicator that is used for nothing else. If a
+failed rank gets no answer, it aborts the job.
 """
 
 import gc
@@ -26,7 +26,7 @@ from freqbias.runtime.launcher import size
 from freqbias.runtime.logs import FILE_ONLY, log
 
 ABORT_TIMEOUT = 10.0
-"""Seconds a failed rank waits for the other ranks before it aborts the job."""
+"""Seconds for which a failed rank waits for the other ranks before it aborts the job."""
 
 _INTERRUPTED = 130  # 128 + SIGINT, as in a shell
 _RECORD = struct.Struct("=i?32s")  # code, raised, digest of the message
@@ -36,7 +36,7 @@ _RECORD = struct.Struct("=i?32s")  # code, raised, digest of the message
 class _Outcome:
     """How `main` ended on this rank.
 
-    error: the exception itself; its frames own objects that all ranks must free together.
+    error: the exception. Its frames own objects that all ranks must free together.
     """
 
     code: int
@@ -49,12 +49,14 @@ class _Outcome:
 
 
 def exit_code_of(main: Callable[[], int | None]) -> int:
-    """Run `main` and return the exit code: main's own (None is 0), or the `exit_code` of an exception (1 without one).
+    """Run `main` on every rank and return the exit code, which is the largest code of all ranks. Collective.
 
-    Collective; the largest code of all ranks counts. An exception is printed once, with the rank if the ranks failed
-    differently, and with the traceback if it is unexpected or the log level is DEBUG. If other ranks do not answer a
-    failed rank within `ABORT_TIMEOUT` seconds, the job is aborted. mpirun then exits with that code, or with 9 if it
-    first notices the ranks that it killed.
+    The code of a rank is the return value of `main`, where None means 0. After an exception the code is the exception's
+    `exit_code`, or 1 if the exception has none. An exception is printed once, with the rank if the ranks failed
+    differently. The traceback is printed too if the exception is unexpected or the log level is DEBUG.
+
+    If the other ranks do not answer a failed rank within `ABORT_TIMEOUT` seconds, the job is aborted. mpirun then exits
+    with the code of the failed rank. If mpirun first notices the other ranks that it killed, it exits with 9.
     """
     if size() == 1:
         outcome = _run(main)
@@ -108,7 +110,7 @@ def _outcome_of(error: BaseException) -> _Outcome:
 
 
 def _report(outcome: _Outcome, where: str) -> None:
-    """Print the message, if any; `where` is ` on rank k` or empty."""
+    """Print the message, if there is one. where: ` on rank k`, or empty."""
     if not outcome.message:
         return
     error = outcome.error
@@ -147,7 +149,7 @@ def _agree(comm: Any, outcome: _Outcome) -> int:
 
 
 def _free(error: BaseException | None) -> None:
-    """Free the objects that the frames of `error` own; at exit, after MPI has ended, that would crash. Collective."""
+    """Free the objects that the frames of `error` own. Collective. Freeing them after MPI has ended would crash."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error.__traceback__, error = None, error.__cause__ or error.__context__
@@ -155,10 +157,11 @@ def _free(error: BaseException | None) -> None:
 
 
 def _leak(error: BaseException | None) -> None:
-    """Never free the objects that the frames of `error` own: freeing is collective, and other ranks have done it.
+    """Never free the objects that the frames of `error` own.
 
-    The process must still exit normally, because mpirun kills the other ranks otherwise. A normal exit waits for
-    pending messages, which the failed rank may never receive. The alarm limits that wait.
+    Freeing is collective, and the other ranks have freed their objects already. The process must still exit normally,
+    because otherwise mpirun kills the other ranks. A normal exit waits for pending messages, which the failed rank may
+    never receive. The alarm limits this wait.
     """
     import ctypes
 

@@ -1,7 +1,7 @@
 """Atomic writes (temporary file, fsync, rename), SHA-256 of files, and a lock for one process at a time.
 
-In tests with SIGKILL at random instants, files written this way were always complete. Files that were held open or
-reopened were not.
+In tests with SIGKILL at random instants, files written in this way were always complete. Files that stayed open or were
+reopened were sometimes incomplete.
 """
 
 import errno
@@ -20,27 +20,27 @@ _REMEDIES = {
     errno.ENOSPC: "free some space and run again with --resume",
     errno.EDQUOT: "free some of your quota and run again with --resume",
     errno.EFBIG: "raise the limit on the size of files and run again with --resume",
-    errno.ENOTDIR: "a file is in the place of a folder; move it away or choose another --out",
-    errno.EEXIST: "a file is in the place of a folder; move it away or choose another --out",
+    errno.ENOTDIR: "a file is in the place of a folder; move the file away or choose another --out",
+    errno.EEXIST: "a file is in the place of a folder; move the file away or choose another --out",
 }
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def writable(path: Path, *, only: tuple[int, ...] = ()) -> Iterator[None]:
-    """Turn an OSError in the body into a UsageError with path and remedy. only: just these errno."""
+    """Convert an OSError in the body to a UsageError with path and remedy. only: errno to convert; empty for all."""
     try:
         yield
     except OSError as error:
         if only and error.errno not in only:
             raise
         where = error.filename or path
-        remedy = _REMEDIES.get(error.errno or 0, "choose another --out, or make it writable")
+        remedy = _REMEDIES.get(error.errno or 0, "choose another --out, or make the folder writable")
         raise UsageError(f"cannot write {where}: {error.strerror or error}; {remedy}") from error
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -58,7 +58,7 @@ def fsync_path(path: Path) -> None:
 
 
 def move_into_place(source: Path, target: Path) -> None:
-    """Rename `source` to `target` on the same file system; contents and name are on the disk at return."""
+    """Rename `source` to `target` on the same file system. At return, contents and name have reached the disk."""
     fsync_path(source)
     source.replace(target)
     fsync_path(target.parent)
@@ -66,9 +66,9 @@ def move_into_place(source: Path, target: Path) -> None:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder; at the end it is renamed to `path`.
+    """Yield a temporary path in the folder of `path`, and rename the temporary file to `path` at the end.
 
-    Raises UsageError if the folder cannot be written or the disk is full; `path` is then unchanged.
+    Raises UsageError if the folder cannot be written or the disk is full. `path` is then unchanged.
     """
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     with writable(path):
@@ -84,9 +84,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 class FileLock:
-    """A lock for one process at a time: `flock` on a file that exists only while the lock is held.
+    """A lock for one process at a time.
 
-    The system releases the lock of a process that dies.
+    It is an `flock` on a file that exists only while the lock is held. If the process dies, the system releases the
+    lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -94,7 +95,7 @@ class FileLock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> bool:
-        """Take the lock. False if another living process holds it, True if this object holds it already."""
+        """Acquire the lock. Return False if another living process holds the lock, and True otherwise."""
         while self._file is None:
             file = self.path.open("a+", encoding="ascii")
             try:
@@ -106,13 +107,15 @@ class FileLock:
                 if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
                     file.close()
                     raise
-                log.warning("this file system has no locks: do not start a second process on %s", self.path.parent)
+                log.warning(
+                    "this file system has no locks: do not start a second process that writes to %s", self.path.parent
+                )
             if self._is_at_path(file):
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n")
                 file.flush()
                 self._file = file
-            else:  # the last owner removed the file after we opened it and before we locked it
+            else:  # the last owner removed the file between our open and our lock
                 file.close()
         return True
 
@@ -123,8 +126,8 @@ class FileLock:
             return False
 
     def is_held(self) -> bool:
-        """True if a living process holds the lock. Reads only, so that a read-only folder works too."""
-        with suppress(OSError), self.path.open(encoding="ascii") as file:  # no such file, or no locks here
+        """Whether a living process holds the lock. Writes nothing, so that a read-only folder works too."""
+        with suppress(OSError), self.path.open(encoding="ascii") as file:  # an OSError means that nobody holds the lock
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -132,13 +135,13 @@ class FileLock:
         return False
 
     def owner(self) -> str:
-        """Process number that the owner wrote into the file, "?" if unknown."""
+        """The process number that the owner wrote into the file, or "?" if it is unknown."""
         with suppress(OSError):
             return self.path.read_text("ascii").strip() or "?"
         return "?"
 
     def release(self) -> None:
-        """Release the lock and remove its file. Does nothing if the lock is not held."""
+        """Release the lock and remove the lock file. If this object does not hold the lock, do nothing."""
         if self._file is not None:
             with suppress(OSError):
                 self.path.unlink()

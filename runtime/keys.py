@@ -1,4 +1,4 @@
-"""The run-file keys that a result depends on: one hash of all, and a readable list of changes."""
+"""The run-file keys that a result depends on: a hash of all keys, and a readable list of changed keys."""
 
 import hashlib
 import json
@@ -11,28 +11,29 @@ ABSENT = "absent"
 
 
 def canonical(value: Any) -> Any:
-    """A value in plain JSON types, one form for equal values: 1.0 becomes 1, a tuple a list, a path its text.
+    """Convert a value to plain JSON types, so that equal values have the same form.
 
-    Raises TypeError for other types, ValueError for NaN and infinity.
+    1.0 becomes 1, a tuple becomes a list, and a path becomes a string.
+    Raises TypeError for other types, and ValueError for NaN and infinity.
     """
     match value:
         case None | bool() | str():
             return value
         case int() | float():
             if not math.isfinite(value):
-                raise ValueError(f"a key cannot be {value}: give a finite number")
+                raise ValueError(f"a key has the value {value}: give a finite number")
             return int(value) if value == int(value) else float(value)
         case PurePath():
             return str(value)
         case Mapping():
             if not all(isinstance(key, str) for key in value):
-                raise TypeError(f"names of keys must be strings, not {list(value)!r}")
+                raise TypeError(f"the names of keys must be strings, but are {list(value)!r}")
             return {str(key): canonical(value[key]) for key in sorted(value)}
         case list() | tuple():
             return [canonical(entry) for entry in value]
     if hasattr(value, "tolist"):  # NumPy scalars and arrays
         return canonical(value.tolist())
-    raise TypeError(f"a key cannot hold {value!r} of type {type(value).__name__}")
+    raise TypeError(f"a key has the value {value!r} of type {type(value).__name__}, which JSON cannot represent")
 
 
 def _json(value: Any) -> str:
@@ -40,12 +41,12 @@ def _json(value: Any) -> str:
 
 
 def key_hash(keys: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of the keys, in hexadecimal. Their order does not matter."""
+    """Return the SHA-256 of the canonical JSON of the keys, in hexadecimal. The order of the keys does not matter."""
     return hashlib.sha256(_json(keys).encode("ascii")).hexdigest()
 
 
 def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Sorted list of differences, such as `density.sigma: 10 -> 12`. Empty if and only if the hashes are equal."""
+    """Return the sorted differences, such as `density.sigma: 10 -> 12`. If the hashes are equal, there are none."""
     before, after = _flatten(canonical(old)), _flatten(canonical(new))
     shown = ((name, before.get(name, ABSENT), after.get(name, ABSENT)) for name in sorted(before | after))
     return [
@@ -56,7 +57,7 @@ def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _flatten(keys: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Dotted names and the JSON of their values. An empty table counts as a value."""
+    """Map dotted names to the JSON of the values. An empty table is treated as a value."""
     flat: dict[str, str] = {}
     for name, value in keys.items():
         if isinstance(value, Mapping) and value:

@@ -2,27 +2,28 @@
 
 import os
 
-# (rank, size, ranks on this node) of MPICH and Intel MPI, Open MPI, MVAPICH, and `srun --mpi=pmix`. SLURM_PROCID proves
-# nothing: Slurm also sets it in a batch script, where one process runs, however many tasks are allocated.
+# Variables with (rank, size, ranks on this node) of MPICH and Intel MPI, Open MPI, MVAPICH, and `srun --mpi=pmix`.
+# SLURM_PROCID does not prove that srun started this process: Slurm also sets it in a batch script, where one process
+# runs for any number of allocated tasks.
 _LAUNCHERS = (
     ("PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"),
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"),
     ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE"),
     ("PMIX_RANK", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE"),
 )
-# The same variables of torchrun, whose processes do not use MPI. RANK and WORLD_SIZE prove nothing without the third:
-# cluster schedulers set both for single processes too.
+# The same three of torchrun, whose processes do not use MPI. LOCAL_WORLD_SIZE must be set too, because cluster
+# schedulers also set RANK and WORLD_SIZE for single processes.
 _TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 
 
 def integer_variable(variable: str) -> int | None:
-    """The leading integer of an environment variable ("4", "4,2", "4(x3)"), or None."""
+    """Return the leading integer of an environment variable such as "4", "4,2" or "4(x3)", or None without one."""
     digits = os.environ.get(variable, "").strip().split(",")[0].split("(")[0]
     return int(digits) if digits.isdecimal() else None
 
 
 def _from_environment() -> tuple[int, int, int]:
-    """(rank, size, ranks on this node); (0, 1, 1) without a launcher."""
+    """Return (rank, size, ranks on this node). Without a launcher, this is (0, 1, 1)."""
     for rank_variable, size_variable, local_variable in [_TORCHRUN] if under_torchrun() else _LAUNCHERS:
         rank, size = integer_variable(rank_variable), integer_variable(size_variable)
         if rank is not None and size is not None:
@@ -31,22 +32,22 @@ def _from_environment() -> tuple[int, int, int]:
 
 
 def under_torchrun() -> bool:
-    """True if torchrun started this process and no MPI launcher did."""
+    """Whether torchrun, and no MPI launcher, started this process."""
     return all(integer_variable(name) is not None for name in _TORCHRUN) and not any(
         integer_variable(launcher[0]) is not None for launcher in _LAUNCHERS
     )
 
 
 def rank() -> int:
-    """Number of this process, from 0; 0 without a launcher."""
+    """The number of this process, counted from 0. Without a launcher, 0."""
     return _from_environment()[0]
 
 
 def size() -> int:
-    """Number of processes that the launcher started; 1 without a launcher."""
+    """The number of processes that the launcher started. Without a launcher, 1."""
     return _from_environment()[1]
 
 
 def local_size() -> int:
-    """Number of those processes on this machine."""
+    """The number of processes that the launcher started on this machine."""
     return _from_environment()[2]

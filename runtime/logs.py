@@ -1,6 +1,7 @@
-"""The logger "freqbias", silent until `configure` is called.
+"""The logger "freqbias", which is silent until `configure` is called.
 
-Rank 0 writes messages to stderr, without time stamps, and to the log file, if there is one, with time stamps.
+Rank 0 writes messages to stderr without time stamps. If there is a log file, rank 0 also writes them there with time
+stamps.
 """
 
 import logging
@@ -15,7 +16,7 @@ log = logging.getLogger("freqbias")
 log.addHandler(logging.NullHandler())
 
 FILE_ONLY = {"file_only": True}
-"""`log.info(..., extra=FILE_ONLY)` writes a record to the log file only: the terminal shows it in another way."""
+"""`log.info(..., extra=FILE_ONLY)` writes a record to the log file only."""
 
 
 class _StderrHandler(logging.Handler):
@@ -32,7 +33,7 @@ class _StderrHandler(logging.Handler):
 
 
 class _ConsoleFormatter(logging.Formatter):
-    """`message` at level INFO, `warning: message` at other levels, `rank k: ...` on ranks other than 0."""
+    """Format as `message` at level INFO and `warning: message` at other levels. Ranks k > 0 put `rank k: ` first."""
 
     def format(self, record: logging.LogRecord) -> str:
         message = super().format(record)
@@ -42,10 +43,10 @@ class _ConsoleFormatter(logging.Formatter):
 
 
 def configure(*, verbosity: int = 0, quiet: bool = False, log_file: Path | None = None) -> None:
-    """Turn messages on; collective. Replaces an earlier configuration.
+    """Turn messages on, in place of an earlier configuration. Collective.
 
-    verbosity: 0 for INFO, 1 or more for DEBUG. quiet: only warnings on the terminal; the log file is complete.
-    log_file: rank 0 appends to it. Ranks other than 0 print errors only.
+    verbosity: 0 for level INFO, 1 or more for DEBUG. quiet: whether the terminal shows only warnings and errors.
+    log_file: the file to which rank 0 appends all messages, also with `quiet`. Ranks other than 0 print errors only.
     Raises UsageError if the log file cannot be opened.
     """
     level = logging.DEBUG if verbosity > 0 else logging.INFO
@@ -76,6 +77,6 @@ def _log_file(path: Path, level: int) -> logging.Handler:
 
 
 def on_terminal() -> bool:
-    """True on rank 0 if stderr is a terminal and messages of level INFO go there."""
+    """Whether this is rank 0, stderr is a terminal, and messages of level INFO are printed there."""
     shown = any(isinstance(handler, _StderrHandler) and handler.level <= logging.INFO for handler in log.handlers)
     return shown and rank() == 0 and sys.stderr.isatty()

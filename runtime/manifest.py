@@ -1,9 +1,9 @@
-"""The files in a stage's folder, and the manifest that completes it.
+"""The files in a stage's folder, and the manifest that completes the folder.
 
-unfinished.json           the stage's keys, from the start until the end
-parts/NAME.safetensors    its checkpoints, deleted at the end
+unfinished.json           the stage's keys; exists until the stage is finished
+parts/NAME.safetensors    the stage's checkpoints; deleted when the stage is finished
 .tmp/                     files that are being written
-manifest.json             written last: a folder that has it is complete, even before its last rename
+manifest.json             written last; a folder with a manifest is complete, even before the last rename
 """
 
 import json
@@ -33,9 +33,9 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def build_manifest(stage: str, folder: Path, keys: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest of the result in `folder`; flushes the result's files to the disk.
+    """Flush the result's files in `folder` to the disk, and return the manifest of the result.
 
-    extra: more entries; its `versions` are added to those of python, freqbias and numpy.
+    extra: more entries. If `extra` has `versions`, they are added to those of python, freqbias and numpy.
     """
     versions = {"python": platform.python_version(), "freqbias": version_of("freqbias"), "numpy": version_of("numpy")}
     return {
@@ -53,7 +53,7 @@ def build_manifest(stage: str, folder: Path, keys: Mapping[str, Any], extra: Map
 
 
 def _file_hashes(folder: Path) -> dict[str, dict[str, Any]]:
-    """SHA-256 and size [bytes] of each file of the result, by its path within the folder."""
+    """Map the path of each file of the result, relative to the folder, to SHA-256 and size [bytes]."""
     files = {}
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
@@ -64,7 +64,7 @@ def _file_hashes(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def version_of(distribution: str) -> str:
-    """The installed version of a distribution; "unknown" if it is not installed."""
+    """Return the installed version of a distribution, or "unknown" if the distribution is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -74,7 +74,7 @@ def version_of(distribution: str) -> str:
 
 
 def publish(partial: Path) -> Path:
-    """Move a complete partial folder to its final place and delete the earlier result. Safe to repeat after a kill."""
+    """Move a complete partial folder to the final place and delete the earlier result. Can be repeated after a kill."""
     final = partial.with_suffix("")
     old = final.with_name(f".{final.name}.old")
     for leftover in (CHECKPOINTS, TEMPORARY):

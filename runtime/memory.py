@@ -10,19 +10,20 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def available_memory() -> float:
-    """Physical memory of the machine, or the smaller limit of the container or batch job [bytes]."""
+    """Return the physical memory of the machine, or the limit of the container or batch job if that is less [bytes]."""
     sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _limits():
-        with suppress(OSError, ValueError):  # "max" where there is no limit
+        with suppress(OSError, ValueError):  # the file contains "max" if there is no limit
             sizes.append(int(path.read_text("ascii")))
     return float(min(sizes))
 
 
 def _limits() -> Iterator[Path]:
-    """Files with the memory limits of the process's control group and of its parents; the parents' limits hold too.
+    """Yield the files with the memory limits of the process's control group and of its parent groups.
 
-    Each line of MEMBERSHIP is hierarchy:controllers:path; version 2 leaves the controllers empty. A container may list
-    a path of its host that does not exist inside; its limit is then in the top folder.
+    The limits of the parent groups apply too. Each line of MEMBERSHIP is hierarchy:controllers:path. In version 2 of
+    control groups, the controllers are empty. In a container the path may be one of the host that does not exist in the
+    container. The limit of the container is then in the top folder.
     """
     lines = []
     with suppress(OSError):

@@ -1,4 +1,7 @@
-"""Progress of long work: a bar on a terminal, a line every ten seconds elsewhere, nothing without `configure`."""
+"""The display of progress: a bar on a terminal, otherwise a line every ten seconds.
+
+Nothing is shown until `freqbias.runtime.configure` is called.
+"""
 
 import time
 from types import TracebackType
@@ -15,7 +18,7 @@ _REDRAW_EVERY = 0.1  # seconds
 
 
 def duration(seconds: float) -> str:
-    """Seconds as text with about two digits: `45 s`, `10 min`, `2 h 05 min`, `3 d 4 h`."""
+    """Format a duration with about two digits: `45 s`, `10 min`, `2 h 05 min`, `3 d 4 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -28,8 +31,8 @@ def duration(seconds: float) -> str:
 class Progress:
     """`with Progress("training", total=5000, unit="steps") as progress: progress.advance(10, note="loss 1e-3")`.
 
-    total: the amount of work in `unit`, None if unknown; it may be changed later. done: the work of an earlier run,
-    which counts for the progress but not for the speed.
+    total: the amount of work, measured in `unit`, or None if unknown. It may be changed later.
+    done: the work of an earlier run. The progress includes this work, and the speed does not.
     """
 
     _bar_shown = False  # only one bar at a time
@@ -57,7 +60,7 @@ class Progress:
             Progress._bar_shown = False
 
     def advance(self, amount: float = 1, *, note: str = "") -> None:
-        """Add `amount` to the work done; `note` is shown after it until another note replaces it."""
+        """Add `amount` to the work done. `note` is shown behind the progress until another note replaces it."""
         self.done += amount
         self._note = note or self._note
         now = time.monotonic()
@@ -69,7 +72,7 @@ class Progress:
             log.info("%s: %s", self.name, self._text(now), extra=FILE_ONLY if self._bar is not None else None)
 
     def _text(self, now: float) -> str:
-        """`120/5000 steps (2 %), 8.1 steps/s, 10 min left, loss 1e-3`."""
+        """Return text like `120/5000 steps (2 %), 8.1 steps/s, 10 min left, loss 1e-3`."""
         rate = (self.done - self._done_before) / max(now - self._started, 1e-9)
         if self.total is None:
             parts = [f"{self.done:g} {self.unit}"]

@@ -1,4 +1,7 @@
-"""Stop at a safe point: SIGTERM, Ctrl-C, Slurm's warning SIGUSR1 and the wall time set a flag that the work polls."""
+"""Requests to stop at a safe point.
+
+SIGTERM, Ctrl-C, Slurm's warning SIGUSR1 and the end of the wall time set a flag. The work polls this flag.
+"""
 
 import math
 import os
@@ -21,7 +24,7 @@ _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
 
 
 def parse_walltime(text: str) -> float:
-    """Seconds from `90s`, `15m`, `1h30m`, `01:30:00`, `1-12:00:00` (days first) or `3600`.
+    """Return the seconds in `90s`, `15m`, `1h30m`, `01:30:00`, `1-12:00:00` (with days) or `3600`.
 
     Raises UsageError for anything else.
     """
@@ -33,7 +36,7 @@ def parse_walltime(text: str) -> float:
     seconds = sum(amount * unit for amount, unit in zip(amounts, (86400, 3600, 60, 1), strict=False))
     if not 0 < seconds < math.inf:
         raise UsageError(
-            f"wall time {text!r} is not a positive time: write 90s, 15m, 1h30m, 01:30:00 or a number of seconds"
+            f"wall time {text!r} is not a positive time: write for example 90s, 15m, 1h30m, 01:30:00 or 3600"
         )
     return seconds
 
@@ -41,10 +44,10 @@ def parse_walltime(text: str) -> float:
 class StopRequest:
     """A request to stop at the next safe point.
 
-    As a context manager it catches the signals, and restores the old handlers at the end. A second Ctrl-C interrupts
-    at once. PETSc installs its own handlers when it starts, and they abort: call `install` again after that.
+    As a context manager, this class installs signal handlers and restores the old handlers at the end. A second Ctrl-C
+    interrupts the work at once. When PETSc starts, it installs other handlers, which abort; call `install` again then.
 
-    max_walltime: seconds from construction. resume_command: how to continue, for the message.
+    max_walltime: the seconds from construction until the request. resume_command: how to continue, for the message.
     """
 
     def __init__(self, max_walltime: float | None = None, *, resume_command: str = RESUME_COMMAND) -> None:
@@ -55,14 +58,17 @@ class StopRequest:
         self._old: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
-        """Install the handlers, or reinstall them. Python allows that only in the main thread; elsewhere this does
-        nothing, and only the wall time counts."""
+        """Install or reinstall the signal handlers.
+
+        Python allows this in the main thread only. In other threads this method does nothing, and only the end of the
+        wall time makes a request.
+        """
         if threading.current_thread() is not threading.main_thread():
             return
         for number in _SIGNALS:
             old = signal.signal(number, self._handle)
             self._old.setdefault(number, signal.SIG_DFL if old is None else old)
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # Python's default: the reader of our output may quit
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # Python's default, because the reader of our output may quit
 
     def __enter__(self) -> Self:
         self.install()
@@ -85,7 +91,10 @@ class StopRequest:
         self._reason = self._reason or f"received {signal.Signals(number).name}"
 
     def requested(self, comm: Any = None) -> bool:
-        """True after a signal or the end of the wall time. With `comm`: collective, true on all ranks if on any."""
+        """Whether a signal or the end of the wall time has requested a stop.
+
+        With `comm` this method is collective, and asks whether a stop was requested on any rank of `comm`.
+        """
         if not self._reason and self.max_walltime is not None and time.monotonic() - self._started >= self.max_walltime:
             self._reason = f"the wall time of {self.max_walltime:g} s is used up"
         if comm is not None and comm.size > 1:

@@ -1,4 +1,4 @@
-"""A stage of a result while it is computed: its checkpoints, its files, its completion."""
+"""A stage of a result during the computation: the checkpoints, the files, and the completion of the stage."""
 
 import json
 import re
@@ -24,12 +24,12 @@ _CHECKPOINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Stage:
-    """One stage of a result, from `Store.open`; on rank 0 only.
+    """One stage of a result, as `Store.open` returns it. Use it on rank 0 only.
 
-    finished: True if the result is already complete; nothing can then be written.
-    resumed: True if checkpoints of an earlier run may exist.
-    folder: the finished folder, or the partial one until `finish`. Files that may get lost can
-    be written here directly. Leaving the context, or `close`, releases the lock.
+    finished: whether the result is complete. If so, nothing can be written.
+    resumed: whether checkpoints of an earlier run may exist.
+    folder: the partial folder until `finish`, then the final folder. Only write files directly to this folder if their
+    loss does not matter. `close`, or the end of the `with` block, releases the lock.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class Stage:
         self.close()
 
     def close(self) -> None:
-        """Release the lock; the checkpoints remain for `--resume`."""
+        """Release the lock. The checkpoints remain for `--resume`."""
         self._lock.release()
 
     def _checkpoint_path(self, name: str) -> Path:
         if not _CHECKPOINT_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} cannot name a checkpoint: use letters, digits, '.', '_' and '-'")
+            raise ValueError(f"{name!r} cannot be the name of a checkpoint: use letters, digits, '.', '_' and '-'")
         return self.folder / CHECKPOINTS / f"{name}.safetensors"
 
     def _must_be_open(self) -> None:
@@ -63,10 +63,11 @@ class Stage:
             raise RuntimeError(f"stage {self.name} is finished")
 
     def save_checkpoint(self, name: str, arrays: "Mapping[str, np.ndarray]", **meta: Any) -> None:
-        """Save numeric arrays and JSON values as `name`, atomically, in place of an earlier checkpoint of that name.
+        """Save numeric arrays and JSON values as the checkpoint `name`, atomically.
 
-        Raises NotFiniteError for NaN and infinity, UsageError if the disk is full or read-only. The earlier checkpoint
-        then remains.
+        An earlier checkpoint with this name is replaced.
+        Raises NotFiniteError if an array contains NaN or infinity, and UsageError if the disk is full or read-only.
+        After an exception the earlier checkpoint remains.
         """
         self._must_be_open()
         path = self._checkpoint_path(name)
@@ -79,17 +80,19 @@ class Stage:
         self._verified.add(name)
 
     def load_checkpoint(self, name: str) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
-        """The arrays and JSON values saved as `name`. Raises UsageError if the checkpoint is missing or damaged."""
+        """Return the arrays and JSON values of a checkpoint. Raises UsageError if it is missing or damaged."""
         path = self._checkpoint_path(name)
         try:
             return unpack(path.read_bytes())
         except FileNotFoundError:
             raise UsageError(f"{path} does not exist; start again with --overwrite") from None
         except DamagedCheckpointError as damage:
-            raise UsageError(f"{path} is damaged: {damage}; --resume continues without it") from None
+            raise UsageError(
+                f"{path} is damaged: {damage}; run again with --resume to continue without this checkpoint"
+            ) from None
 
     def checkpoints(self) -> list[str]:
-        """The names of all intact checkpoints, sorted as text. Deletes damaged ones with a warning."""
+        """Delete damaged checkpoints with a warning, and return the names of the others, sorted as text."""
         for path in sorted(self.folder.glob(f"{CHECKPOINTS}/*.safetensors")):
             if path.stem in self._verified:
                 continue
@@ -97,12 +100,12 @@ class Stage:
                 unpack(path.read_bytes())
                 self._verified.add(path.stem)
             except DamagedCheckpointError as damage:
-                log.warning("%s is damaged (%s): continuing without it", path, damage)
+                log.warning("%s is damaged (%s): continuing without this checkpoint", path, damage)
                 path.unlink()
         return sorted(self._verified)
 
     def allow_changes(self, *names: str) -> None:
-        """Allow these keys (such as "training.step") to differ in the run file at the next `--resume`."""
+        """Allow the run file to have other values of these keys (such as "training.step") at the next `--resume`."""
         self._must_be_open()
         path = self.folder / UNFINISHED
         write_json(path, json.loads(path.read_text("utf-8")) | {"may_change": names})
@@ -111,8 +114,8 @@ class Stage:
     def writing(self, name: str) -> Iterator[Path]:
         """Yield a temporary path that ends in `name`, such as `spectrum.nc` or `figures/loss.png`.
 
-        At the end this file, and all files written beside it (such as the `.vtu` of a `.pvd`), move into the stage's
-        folder; the named file is the last. After an exception nothing moves.
+        At the end this file and all files that were written beside it move into the stage's folder; an example is the
+        `.vtu` of a `.pvd`. The file `name` is the last that moves. After an exception no file moves.
         """
         self._must_be_open()
         if Path(name).is_absolute() or ".." in Path(name).parts:
@@ -135,13 +138,13 @@ class Stage:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def finish(self, **extra: Any) -> Path:
-        """Write the manifest, move the folder to its final place, release the lock. Returns the final folder.
+        """Write the manifest, move the folder to the final place, release the lock, and return the final folder.
 
-        An earlier result is deleted once the new one is in its place.
-        extra: more entries of the manifest; `versions={"dolfinx": "0.11.0"}` adds to the versions there.
+        An earlier result is deleted after the new result has moved.
+        extra: more entries of the manifest. `versions={"dolfinx": "0.11.0"}` adds an entry to `versions`.
         """
         self._must_be_open()
-        # "seconds" are those of the last run only.
+        # "seconds" is the time of the last run only.
         facts = {"seconds": round(time.monotonic() - self._started, 3), "resumed": self.resumed, **extra}
         with writable(self.folder):
             write_json(self.folder / MANIFEST, build_manifest(self.name, self.folder, self._keys, facts))
@@ -157,6 +160,6 @@ def _check_finite(checkpoint: str, arrays: "Mapping[str, np.ndarray]") -> None:
     for name, array in arrays.items():
         if np.asarray(array).dtype.kind in "fc" and not np.isfinite(array).all():
             raise NotFiniteError(
-                f"{name} of {checkpoint} is not finite and was not saved; the earlier checkpoint remains: check the "
-                "data and the steps, then continue with --resume or start again with --overwrite"
+                f"{name} of checkpoint {checkpoint} has NaN or infinity and was not saved, so the earlier checkpoint "
+                "remains; check the data and the steps, then continue with --resume or start again with --overwrite"
             )

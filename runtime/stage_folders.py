@@ -1,12 +1,12 @@
-"""The folders of one stage: which state they are in, and the moves between these states.
+"""The folders of one stage, and the moves between them.
 
-    <root>/<stage>/             a finished stage, with its manifest.json
+    <root>/<stage>/             a finished stage, with manifest.json
     <root>/<stage>.partial/     an unfinished stage, which --resume continues
     <root>/.<stage>.lock        exists while a process works on the stage
-    <root>/.<stage>.old         the earlier result, for the instant in which a new one replaces it
+    <root>/.<stage>.old         the earlier result, while a new result replaces it
     <root>/.<stage>.trash       an unfinished result that is being deleted
 
-A reader of `<root>/<stage>/` sees the earlier result until the new one is complete.
+A reader of `<root>/<stage>/` sees the earlier result until the new result is complete.
 """
 
 import json
@@ -26,21 +26,21 @@ from freqbias.runtime.manifest import CHECKPOINTS, FORMAT_VERSION, MANIFEST, UNF
 State = Literal["new", "unfinished", "finished"]
 
 _STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_PUBLISH_TIMEOUT = 5.0  # seconds that a living process needs at most from its manifest to its last rename
+_PUBLISH_TIMEOUT = 5.0  # seconds; more than a living process needs between the manifest and the last rename
 
 
 class StageFolders:
-    """The folders of one stage below `root`. Raises ValueError for a name that is no plain word."""
+    """The folders of one stage below `root`. Raises ValueError if the name of the stage has forbidden characters."""
 
     def __init__(self, root: Path, stage: str) -> None:
         if not _STAGE_NAME.fullmatch(stage):
-            raise ValueError(f"{stage!r} cannot name a stage: use letters, digits, '_' and '-'")
+            raise ValueError(f"{stage!r} cannot be the name of a stage: use letters, digits, '_' and '-'")
         self.root, self.stage = root, stage
         self.final, self.partial = root / stage, root / f"{stage}.partial"
         self._old, self._trash = root / f".{stage}.old", root / f".{stage}.trash"
 
     def new_lock(self) -> FileLock:
-        """The lock on the stage, not yet acquired."""
+        """Return the lock on the stage. The lock is not yet acquired."""
         return FileLock(self.root / f".{self.stage}.lock")
 
     def acquire(self, lock: FileLock) -> None:
@@ -48,7 +48,7 @@ class StageFolders:
             self.raise_locked(lock)
 
     def raise_locked(self, lock: FileLock) -> NoReturn:
-        raise UsageError(f"process {lock.owner()} is working on {self.final}: wait for it to end, or stop it")
+        raise UsageError(f"process {lock.owner()} is working on {self.final}: wait until this process ends, or stop it")
 
     @property
     def is_finished(self) -> bool:
@@ -56,17 +56,20 @@ class StageFolders:
 
     @property
     def _published_halfway(self) -> bool:
-        """True if a process was killed between the manifest and the last rename; `repair` completes that."""
+        """Whether a process was killed between the manifest and the last rename. `repair` does the missing rename."""
         return (self.partial / MANIFEST).is_file()
 
     def state(self, keys: Mapping[str, Any], *, resume: bool, overwrite: bool) -> State:
-        """The state in which `Store.open` finds the stage. Reads only. Raises UsageError if it must not be opened."""
+        """Return the state in which `Store.open` finds the stage, without writing.
+
+        Raises UsageError if the stage must not be opened.
+        """
         complete = self._published_halfway
         unfinished = (self.partial / UNFINISHED).is_file() and not complete
         finished = complete or self.is_finished
         for folder, ours in ((self.final, MANIFEST), (self.partial, MANIFEST if complete else UNFINISHED)):
             if not (folder / ours).is_file() and _has_visible_files(folder):
-                raise UsageError(f"{folder} is not a result of freqbias: move it away or choose another --out")
+                raise UsageError(f"{folder} is not a result of freqbias: move this folder away or choose another --out")
         if overwrite:
             return "new"
         if finished and not resume:
@@ -75,7 +78,7 @@ class StageFolders:
             )
         if unfinished and not resume:
             raise UsageError(
-                f"{self.partial} holds an unfinished result: continue it with --resume, or start again with --overwrite"
+                f"{self.partial} holds an unfinished result: continue with --resume, or start again with --overwrite"
             )
         if unfinished:
             saved = self.read_json(self.partial / UNFINISHED)
@@ -88,13 +91,14 @@ class StageFolders:
         return "new"
 
     def prepare(self, keys: Mapping[str, Any], state: State) -> Path:
-        """The partial folder, ready for work: empty if new, otherwise with its checkpoints but no temporary files.
+        """Make the partial folder ready for work, and return it.
 
-        Records the present keys, and no allowed changes any more (`Stage.allow_changes`).
+        A new folder is empty. An unfinished one keeps the checkpoints and loses the temporary files. The present keys
+        are recorded. Changes that an earlier run allowed (`Stage.allow_changes`) are no longer allowed.
         """
         if state == "new":
             shutil.rmtree(self._trash, ignore_errors=True)
-            if self.partial.exists():  # renamed first: a half-deleted folder would look like the user's own
+            if self.partial.exists():  # renamed first, because a half-deleted folder would look like the user's
                 self.partial.replace(self._trash)
                 shutil.rmtree(self._trash, ignore_errors=True)
             self.partial.mkdir()
@@ -105,7 +109,7 @@ class StageFolders:
         return self.partial
 
     def repair(self) -> None:
-        """Complete a publication that was killed: a partial folder with a manifest is a finished result."""
+        """Complete a move that was killed, so that a partial folder with a manifest becomes the final folder."""
         with writable(self.root):
             if not (self._old.exists() or self._published_halfway):
                 return
@@ -125,22 +129,22 @@ class StageFolders:
                 lock.release()
 
     def manifest(self) -> dict[str, Any]:
-        """The manifest of the finished stage. Raises UsageError if there is none or it cannot be read."""
-        with suppress(UsageError):  # in a read-only folder the earlier result counts
+        """Return the manifest of the finished stage. Raises UsageError if the manifest is missing or cannot be read."""
+        with suppress(UsageError):  # in a read-only folder the earlier result is read
             self.repair()
         if self.is_finished:
             return self.read_json(self.final / MANIFEST)
         if (self.partial / UNFINISHED).is_file():
             raise UsageError(
-                f"the {self.stage} result in {self.partial} is unfinished: continue it with "
+                f"the {self.stage} result in {self.partial} is unfinished: continue with "
                 f"`freqbias {self.stage} RUN.toml --resume`"
             )
         raise UsageError(
-            f"there is no {self.stage} result in {self.root}: compute it first with `freqbias {self.stage} RUN.toml`"
+            f"there is no {self.stage} result in {self.root}: first compute one with `freqbias {self.stage} RUN.toml`"
         )
 
     def verify(self, keys: Mapping[str, Any] | None = None) -> Path:
-        """The final folder, after a check of every file against its SHA-256 and of the keys, if given."""
+        """Check the SHA-256 of every file and, if given, the keys. Return the final folder."""
         manifest = self.manifest()
         self._verify(self.final, manifest, manifest["keys"] if keys is None else keys)
         return self.final
@@ -151,21 +155,24 @@ class StageFolders:
             path = folder / name
             if not path.is_file() or path.stat().st_size != expected["size"] or sha256_of(path) != expected["sha256"]:
                 found = "has changed since it was written" if path.exists() else "is missing"
-                raise UsageError(f"{path} {found}: compute it again with `freqbias {self.stage} RUN.toml --overwrite`")
+                raise UsageError(f"{path} {found}: compute again with `freqbias {self.stage} RUN.toml --overwrite`")
 
     def read_json(self, path: Path) -> dict[str, Any]:
-        """The content of a file that `write_json` wrote. Raises UsageError if it is damaged or of another format."""
+        """Return the content of a file that `write_json` wrote.
+
+        Raises UsageError if the file is damaged or has another format version.
+        """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             version = content["format_version"]
         except (ValueError, KeyError, TypeError):
             raise UsageError(
-                f"{path} is damaged: compute it again with `freqbias {self.stage} RUN.toml --overwrite`"
+                f"{path} is damaged: compute again with `freqbias {self.stage} RUN.toml --overwrite`"
             ) from None
         if version != FORMAT_VERSION:
             raise UsageError(
                 f"{path} has format_version {version}, but this freqbias reads {FORMAT_VERSION}: use the version of "
-                "freqbias that wrote it"
+                "freqbias that wrote this file"
             )
         return content
 
@@ -175,7 +182,7 @@ def _check_keys(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any], *,
     if changes:
         raise UsageError(
             f"{folder} was computed with other keys ({'; '.join(changes)}): "
-            "set them back, choose another --out, or compute it again with --overwrite"
+            "set these keys back, choose another --out, or compute the result again with --overwrite"
         )
 
 

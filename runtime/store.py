@@ -1,6 +1,6 @@
 """The result store: one folder per run, one sub-folder per stage (`freqbias.runtime.stage_folders`).
 
-A stage is finished or absent for its readers, and no finished result is lost without --overwrite.
+Readers see either a finished stage or none. Without --overwrite, no finished result is lost.
 `<root>/.overwrite.json` exists while --overwrite makes several stages unfinished.
 """
 
@@ -22,22 +22,24 @@ _OVERWRITE_MARKER = ".overwrite.json"
 
 
 class Store:
-    """The results of one run, below `root`; on rank 0 only (call through `on_root`)."""
+    """The results of one run, below the folder `root`. Call the methods on rank 0 only, through `on_root`."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
     def open(self, stage: str, *, keys: Mapping[str, Any], resume: bool = False, overwrite: bool = False) -> Stage:
-        """Open a stage for computation. keys: the run-file keys that it depends on.
+        """Open a stage for computation.
 
-        If there is no result, the stage starts. If there is one, finished or not, a flag is required:
-        `resume` continues it, with the same keys except for those named in `Stage.allow_changes`;
-        `overwrite` starts again, and a finished result remains until the new one is complete.
-        Raises UsageError, and changes nothing, if a result exists and no flag is given, a key has changed, another
-        process works on the stage, or the folder cannot be written.
+        keys: the run-file keys that the stage depends on.
+        If no result exists, a new computation starts. If a finished or unfinished result exists, one of two flags is
+        required. `resume` continues the result. The keys must then be the same, except for those that
+        `Stage.allow_changes` has named. `overwrite` starts again; a finished result remains until the new result is
+        complete.
+        Raises UsageError, and changes nothing, if a required flag is missing, a key has changed, another process works
+        on the stage, or the folder cannot be written.
         """
         _check_flags(resume, overwrite)
-        key_hash(keys)  # raises for keys that have no canonical form
+        key_hash(keys)  # raises an exception if a key has no canonical form
         folders = StageFolders(self.root, stage)
         folders.repair()
         lock = folders.new_lock()
@@ -59,9 +61,10 @@ class Store:
         return Stage(stage, folder, keys=keys, finished=state == "finished", resumed=state == "unfinished", lock=lock)
 
     def check(self, stage: str, *, keys: Mapping[str, Any], resume: bool = False, overwrite: bool = False) -> bool:
-        """True if the stage is finished; after a kill during publication only `repair` moves it to its place.
+        """Return whether the stage is finished, without writing.
 
-        Raises whatever `open` would raise for these keys and flags. Reads only.
+        If a process was killed before the last rename, the stage is finished, but not in the final place until
+        `repair`. Raises the exceptions that `open` would raise for these keys and flags.
         """
         _check_flags(resume, overwrite)
         folders = StageFolders(self.root, stage)
@@ -71,13 +74,13 @@ class Store:
         return folders.state(keys, resume=resume, overwrite=overwrite) == "finished"
 
     def repair(self, stage: str) -> None:
-        """Complete a publication that was killed: a partial folder with a manifest is a finished result."""
+        """Complete a move that was killed, so that a partial folder with a manifest becomes the final folder."""
         StageFolders(self.root, stage).repair()
 
     def begin_overwrite(self, keys: Mapping[str, Mapping[str, Any]]) -> None:
-        """Make all these stages unfinished; finished results remain until new ones replace them.
+        """Make all these stages unfinished. Finished results remain until new results replace them.
 
-        keys: those of each stage. A kill in between leaves a marker, for which `overwrite_interrupted` looks.
+        keys: the keys of each stage. A kill during this call leaves a marker, which `overwrite_interrupted` finds.
         """
         marker = self.root / _OVERWRITE_MARKER
         with writable(self.root):
@@ -90,34 +93,34 @@ class Store:
             marker.unlink(missing_ok=True)
 
     def overwrite_interrupted(self, keys: Mapping[str, Mapping[str, Any]]) -> bool:
-        """True if a process was killed within `begin_overwrite` of these keys."""
+        """Whether a process was killed during `begin_overwrite` with these keys."""
         with suppress(OSError, ValueError, KeyError, TypeError):
             marker = json.loads((self.root / _OVERWRITE_MARKER).read_text("utf-8"))
             return bool(marker["key_hash"] == key_hash(keys))
         return False
 
     def verify(self, stage: str, *, keys: Mapping[str, Any] | None = None) -> Path:
-        """The folder of a finished stage, after a check of every file against its SHA-256.
+        """Check the SHA-256 of every file of a finished stage, and return the folder of the stage.
 
         Raises UsageError if the stage is missing or unfinished, a file is damaged, or one of the `keys` has changed.
         """
         return StageFolders(self.root, stage).verify(keys)
 
     def manifest(self, stage: str) -> dict[str, Any]:
-        """The manifest of a finished stage. Raises UsageError if there is none or it cannot be read."""
+        """Return the manifest of a finished stage. Raises UsageError if the manifest is missing or cannot be read."""
         return StageFolders(self.root, stage).manifest()
 
     def save_run_file(self, text: str, keys: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write <root>/run.toml, in place of an earlier one.
+        """Write the text of the run file to <root>/run.toml, in place of an earlier file.
 
-        keys: those that this run file gives to each stage. Warns of finished stages with other keys that are not being
-        computed again. They stay as they are; their manifests hold the keys that they were computed with.
+        keys: the keys of each stage in this run file. A warning names each finished stage that has other keys, unless
+        the stage is being computed again. That stage is left unchanged; its manifest contains the old keys.
         """
         for stage, expected in keys.items():
             folders = StageFolders(self.root, stage)
             if folders.partial.exists() or not folders.is_finished:
                 continue
-            with suppress(UsageError):  # a damaged manifest is reported to its reader
+            with suppress(UsageError):  # commands that read a damaged manifest report the damage
                 changes = changed_keys(folders.read_json(folders.final / MANIFEST)["keys"], expected)
                 if changes:
                     log.warning("%s was computed with other keys (%s)", folders.final, "; ".join(changes))
@@ -127,4 +130,4 @@ class Store:
 
 def _check_flags(resume: bool, overwrite: bool) -> None:
     if resume and overwrite:
-        raise UsageError("--resume and --overwrite contradict each other: give one of them")
+        raise UsageError("--resume and --overwrite contradict each other: give only one of them")

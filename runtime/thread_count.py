@@ -5,7 +5,7 @@ import os
 from freqbias.runtime.launcher import integer_variable, local_size
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_limited_by_us = False  # OMP_NUM_THREADS is ours, not the user's
+_limited_by_us = False  # True if `limit_threads`, and not the user, has set OMP_NUM_THREADS
 
 
 def _cores() -> int:
@@ -17,19 +17,25 @@ def _chosen_by_user() -> int | None:
 
 
 def threads() -> int:
-    """Threads per rank while all ranks work: the user's OMP_NUM_THREADS, or usable cores over ranks on this node."""
+    """Return the number of threads per rank while all ranks work.
+
+    It is the user's OMP_NUM_THREADS, or else the usable cores divided by the number of ranks on this node.
+    """
     return _chosen_by_user() or max(1, _cores() // local_size())
 
 
 def threads_alone() -> int:
-    """Threads of rank 0 while the other ranks sleep: the user's OMP_NUM_THREADS, or all usable cores."""
+    """Return the number of threads of rank 0 while the other ranks sleep.
+
+    It is the user's OMP_NUM_THREADS, or else the number of usable cores.
+    """
     return _chosen_by_user() or _cores()
 
 
 def limit_threads() -> None:
     """Set the thread count of the numerical libraries to `threads()`, unless the user has set OMP_NUM_THREADS.
 
-    Takes effect only before these libraries are imported.
+    Call this function before these libraries are imported. Later calls have no effect on them.
     """
     global _limited_by_us  # noqa: PLW0603
     if _chosen_by_user() is not None:

@@ -1,6 +1,6 @@
-"""COMM_WORLD under torchrun: torch.distributed, with the methods of an MPI communicator that this package uses.
+"""The communicator under torchrun: torch.distributed with the methods of an MPI communicator that this package uses.
 
-Imported only under torchrun.
+This module is imported only under torchrun.
 """
 
 import os
@@ -13,20 +13,21 @@ import torch.distributed as dist
 from freqbias.runtime.launcher import local_size
 
 TORCH_TIMEOUT = timedelta(days=365)
-"""The other ranks wait as long as rank 0 works; torchrun itself notices a process that has died."""
+"""A limit that is never reached while rank 0 works and the others wait. torchrun notices a process that has died."""
 
 
 def torch_backend() -> str:
-    """The backends of torch.distributed: gloo, and NCCL for GPU tensors if each process has its own GPU.
+    """Return the backends of torch.distributed.
 
-    NCCL refuses two processes on one GPU.
+    The backend is gloo. If each process has its own GPU, the backend for GPU tensors is NCCL, which does not allow two
+    processes on one GPU.
     """
     own_gpu = torch.cuda.is_available() and local_size() <= torch.cuda.device_count()
     return "cpu:gloo,cuda:nccl" if own_gpu and dist.is_nccl_available() else "gloo"
 
 
 class TorchWorld:
-    """A process group of torch.distributed; without `group`, all processes."""
+    """A process group of torch.distributed. Without `group`, it contains all processes."""
 
     def __init__(self, group: Any = None) -> None:
         if not dist.is_initialized():
@@ -61,14 +62,14 @@ class TorchWorld:
         return Request(dist.all_reduce(torch.zeros(1), group=self._group, async_op=True))
 
     def Iallgather(self, sent: bytes, received: bytearray) -> "Request":  # noqa: N802
-        """Gather `sent` of all ranks. received: size * len(sent) bytes, filled when the request completes."""
+        """Gather `sent` of all ranks in `received`, which has size * len(sent) bytes, until the request completes."""
         target = torch.frombuffer(received, dtype=torch.uint8)
         parts = list(target.chunk(self.size))
         mine = torch.frombuffer(bytearray(sent), dtype=torch.uint8)
         return Request(dist.all_gather(parts, mine, group=self._group, async_op=True))
 
     def Abort(self, code: int) -> None:  # noqa: N802
-        os._exit(code)  # torchrun then ends the others
+        os._exit(code)  # torchrun then ends the other processes
 
 
 class Request:

@@ -173,7 +173,7 @@ def test_faulty_error_files(folder, tmp_path, ranks):
     run_pde(run, problem.build(run), Store(tmp_path / "out"), resume=False, overwrite=False, stop=StopRequest())
     (tmp_path / "own.toml").write_text(problem.resolved(run))
     before = content(tmp_path)
-    faults = {"garbage.npy": "not a netCDF file", "none.nc": "no such file"}
+    faults = {"garbage.npy": "the file cannot be read as netCDF", "none.nc": "no such file"}
     command = ["compare", tmp_path / "own.toml", "--out", tmp_path / "out", "--error"]
     commands = [[*command, folder / DATA / name] for name in faults]
     for (name, expected), done in zip(faults.items(), run_all(commands, ranks=ranks), strict=True):

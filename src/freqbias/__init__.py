@@ -1,7 +1,7 @@
 """The frequency bias of neural networks as a PDE in frequency space.
 
     problem = freqbias.load("RUN.toml")      the problem that a run file states
-    results = freqbias.open("out/NAME")      its results, an xarray DataTree with a node for each stage
+    results = freqbias.open("out/NAME")      the results of a run, an xarray DataTree with a node for each stage
 
 Names are imported when they are first used, so `import freqbias` is fast.
 """

@@ -1,4 +1,4 @@
-"""Every way a command can fail or stop early. `exit_code` is what the process leaves with."""
+"""The exceptions with which a command can fail or stop early. `exit_code` is the exit code of the process."""
 
 
 class InputError(ValueError):
@@ -8,13 +8,13 @@ class InputError(ValueError):
 
 
 class UsageError(ValueError):
-    """The command cannot run as asked: a result is in the way, a stage is missing, a folder is read-only."""
+    """The command cannot run as requested: a result exists already, a stage is missing, or a folder is read-only."""
 
     exit_code = 2
 
 
 class MissingLibraryError(ImportError):
-    """A library or the C compiler is not installed, or cannot be used. The message names it and the remedy."""
+    """A library or the C compiler is missing or unusable. The message names the library or compiler, and the remedy."""
 
     exit_code = 2
 
@@ -26,12 +26,12 @@ class ComputationError(ArithmeticError):
 
 
 class NotFiniteError(ArithmeticError):
-    """A state that was to be kept holds NaN or infinity."""
+    """A state that should be saved contains NaN or infinity."""
 
     exit_code = 3
 
 
-class StoppedEarly(Exception):  # noqa: N818  (it is no error)
-    """A signal or the wall time stopped the work at a safe point; `--resume` continues it."""
+class StoppedEarly(Exception):  # noqa: N818  (an early stop is no error)
+    """A signal or the wall time stopped the work at a safe point. `--resume` continues the work."""
 
     exit_code = 75

@@ -1,4 +1,4 @@
-"""From files to Python: `load` for run files, `open` for results."""
+"""Reading files into Python: `load` reads a run file, `open` reads results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from freqbias.runtime import Store
 if TYPE_CHECKING:
     import xarray as xr
 
-FILES = {  # the netCDF files of each stage, by the node of the tree
+FILES = {  # node of the tree: the netCDF files of the stage
     "pde": "pde/spectrum.nc",
     "nn": "nn/error.nc",
     "ntk": "ntk/*.nc",
@@ -24,23 +24,24 @@ FILES = {  # the netCDF files of each stage, by the node of the tree
 
 
 def load(path: Path | str) -> problem.Problem:
-    """The problem that a run file states. Raises InputError, which names the key, the value and the remedy."""
+    """Return the problem that a run file states. Raises InputError, which names the key, the value and the remedy."""
     return problem.build(problem.load(Path(path)))
 
 
 def open(folder: Path | str) -> xr.DataTree:
-    """The results in a folder, such as out/NAME: a tree with a node for each finished stage.
+    """Read the results in a folder, such as out/NAME, into a tree with a node for each finished stage.
 
     pde             v (time, channel, node), complex, the spectrum of the error; loss (time)
-    nn              error (time, channel, sample), loss (time), and the same of held-out samples
-    ntk/KERNEL      the same as predicted by a kernel
+    nn              error (time, channel, sample), loss (time); for held-out samples held_out_error, held_out_loss
+    ntk/KERNEL      the variables of nn as a kernel predicts them
     compare         pde, nn and predictions (time, channel, node), complex; metrics (time)
     kappa           frequency learning rates
 
     Every variable has `units` and a `long_name`. In one dimension `frequency` and `position` are indexes:
-    `tree["pde"].v.sel(frequency=3.0, method="nearest")`. In more they have the dimensions (node, axis), (sample, axis).
+    `tree["pde"].v.sel(frequency=3.0, method="nearest")`. In two or three dimensions, `frequency` has the dimensions
+    (node, axis), and `position` has (sample, axis).
 
-    Raises UsageError if the folder has no finished stage, or a file is damaged.
+    Raises UsageError if the folder has no finished stage, or if a file is damaged.
     """
     import xarray as xr
 
@@ -56,7 +57,7 @@ def open(folder: Path | str) -> xr.DataTree:
         for path in paths:
             nodes[stage if "*" not in pattern else f"{stage}/{path.stem}"] = _dataset(path)
     if not nodes:
-        raise UsageError(f"{store.root} holds no finished stage; `freqbias run RUN.toml` makes them")
+        raise UsageError(f"{store.root} holds no finished stage; run `freqbias run RUN.toml` to compute the stages")
     if "compare" in nodes:
         nodes["compare"] = nodes["compare"].merge(_metrics(store.root / "compare" / "metrics.csv"))
     return xr.DataTree.from_dict(nodes, name=store.root.name)

@@ -1,29 +1,30 @@
-"""Where mpi4py finds the MPI library: it looks beside sys.prefix, and `uv run --with jupyter ...` has another one.
+"""Help mpi4py find the MPI library (libmpi) under `uv run --with jupyter ...`.
 
-There Python runs in an environment laid over that of the project, whose packages it sees, but not their libmpi. It is
-called by freqbias/__init__.py, so before anything of ours can import mpi4py.MPI; programs started from here inherit it.
+mpi4py looks for libmpi in sys.prefix. `uv run --with` runs Python in a second environment with another sys.prefix. That
+environment sees the packages of the project, but mpi4py does not find their libmpi. freqbias/__init__.py calls
+`point_to_libmpi` first, so that no module of freqbias imports mpi4py.MPI earlier. Child processes inherit the variable.
 """
 
 import os
 import sys
 from pathlib import Path
 
-VARIABLE = "MPI4PY_LIBMPI"  # mpi4py's own, as is MPI4PY_MPIABI: what the user sets counts
-NAMES = ("libmpi.so.12", "libmpi.so.40")  # MPICH's and those like it, Open MPI's
+VARIABLE = "MPI4PY_LIBMPI"  # read by mpi4py, like MPI4PY_MPIABI; a value that the user has set is kept
+NAMES = ("libmpi.so.12", "libmpi.so.40")  # the first of MPICH and compatible libraries, the second of Open MPI
 
 
 def point_to_libmpi() -> None:
-    """Names the libmpi of the distribution mpich to mpi4py, where that would not look for it."""
+    """Tell mpi4py the path of the libmpi in the package mpich, if mpi4py would not find that file itself."""
     if VARIABLE in os.environ or "MPI4PY_MPIABI" in os.environ:
         return
     if any(Path(sys.exec_prefix, "lib", name).exists() for name in NAMES):
         return
-    from importlib import metadata  # 10 ms, which the usual environment is spared
+    from importlib import metadata  # takes 10 ms, and is needed only here
 
     try:
         files = metadata.files("mpich") or []
     except metadata.PackageNotFoundError:
-        return  # an MPI from elsewhere, or none
+        return  # MPI is installed in another way, or not at all
     for file in files:
         if file.name in NAMES and (library := Path(str(file.locate())).resolve()).exists():
             os.environ[VARIABLE] = str(library)

@@ -1,4 +1,4 @@
-"""What to say where a library, or the C compiler, is missing: what it is, and how to install it here."""
+"""Error messages for a missing library or C compiler: what is missing, and how to install it."""
 
 import sys
 from collections.abc import Iterator
@@ -9,16 +9,16 @@ from pathlib import Path
 from freqbias.errors import MissingLibraryError
 
 FENICSX = ("mpi4py", "petsc4py", "dolfinx", "basix", "ufl", "ffcx")  # by import name
-NO_LIBMPI = "cannot load MPI library"  # mpi4py's RuntimeError begins so
-NO_COMPILER = ("Failed JIT compilation", "JIT compilation failed")  # DOLFINx's begin so under MPI, of rank 0 and others
-COMPILER = "install a C compiler (Debian: apt install gcc; conda: conda install c-compiler) and see that CC names it"
-ELSEWHERE = "or take DOLFINx 0.11 from conda-forge, Debian, Docker or Spack"
+NO_LIBMPI = "cannot load MPI library"  # beginning of mpi4py's RuntimeError
+NO_COMPILER = ("Failed JIT compilation", "JIT compilation failed")  # DOLFINx's, on rank 0 and others
+COMPILER = "install a C compiler (Debian: apt install gcc; conda: conda install c-compiler) and set CC to its command"
+ELSEWHERE = "or install DOLFINx 0.11 from conda-forge, Debian, Docker or Spack"
 ROOT = Path(__file__).resolve().parents[2]  # of a checkout
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Raises MissingLibraryError in place of what a missing library raises when imported."""
+    """Raise MissingLibraryError in place of the exception that the import of a missing library raises."""
     try:
         yield
     except Exception as error:
@@ -28,14 +28,14 @@ def explained() -> Iterator[None]:
 
 
 def explanation(error: BaseException) -> MissingLibraryError | None:
-    """The same error as the user needs it, or None where no missing library raised it."""
+    """Return a MissingLibraryError that explains this error, or None if no library is missing."""
     what = str(error).strip()
     if isinstance(error, RuntimeError) and what.startswith(NO_LIBMPI):
         what = "DOLFINx is not installed" if find_spec("dolfinx") is None else "mpi4py finds no MPI library (libmpi)"
         return MissingLibraryError(f"{what}: {remedy('fenicsx')}")
-    alone = type(error).__name__ == "VerificationError"  # cffi's
+    alone = type(error).__name__ == "VerificationError"  # raised by cffi, with one process
     if alone or (isinstance(error, RuntimeError) and what.startswith(NO_COMPILER)):
-        reason = f" ({what.splitlines()[0]})" if alone and what else ""  # with several ranks, which say the same
+        reason = f" ({what.splitlines()[0]})" if alone and what else ""  # several ranks would repeat the reason
         return MissingLibraryError(f"DOLFINx cannot compile its forms{reason}: {COMPILER}")
     if not isinstance(error, ImportError) or isinstance(error, MissingLibraryError):
         return None
@@ -46,12 +46,12 @@ def explanation(error: BaseException) -> MissingLibraryError | None:
     elif fenicsx:
         what = f"DOLFINx 0.11 cannot be loaded ({what})"
     else:
-        return None  # ours to mend
+        return None  # a bug in freqbias
     return MissingLibraryError(f"{what}: {remedy('fenicsx' if fenicsx else '')}")
 
 
 def remedy(extra: str = "") -> str:
-    """How to install what an extra of freqbias brings, or, without one, what it always needs."""
+    """Say how to install the libraries of this extra of freqbias. Without `extra`, those that freqbias always needs."""
     named = f"[{extra}]" if extra else ""
     if of_uv():
         how = f"run `uv sync` in {ROOT}"
@@ -63,10 +63,10 @@ def remedy(extra: str = "") -> str:
 
 
 def mpirun() -> str:
-    """How to start the mpirun of this environment."""
+    """The command that starts the mpirun of this environment."""
     return "uv run mpirun" if of_uv() else "mpirun"
 
 
 def of_uv() -> bool:
-    """Whether this is the environment that uv keeps in a checkout, or one laid over it by `uv run --with`."""
+    """Whether uv made the environment in which Python runs, in a checkout or on top of it with `uv run --with`."""
     return any(Path(entry).is_relative_to(ROOT / ".venv") for entry in sys.path)

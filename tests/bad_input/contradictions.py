@@ -8,11 +8,11 @@ DESCENT = {"integrator": "gradient-descent", "step": 0.1}
 CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "points against dimension": (
         {"data": {"points": [64, 64]}},
-        ("[data] points = [64, 64] contradicts dimension = 1", "give one number, or one per axis"),
+        ("[data] points = [64, 64] contradicts dimension = 1", "give one number, or one number for each axis"),
     ),
     "extent against dimension": (
         {"data": {"extent": [1.0, 2.0, 3.0]}},
-        ("[data] extent = [1.0, 2.0, 3.0] contradicts dimension = 1", "give one number, or one per axis"),
+        ("[data] extent = [1.0, 2.0, 3.0] contradicts dimension = 1", "give one number, or one number for each axis"),
     ),
     "frequencies against dimension": (
         {"data": {"frequencies": [[3.0], [1.0, 2.0]]}},
@@ -59,7 +59,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "scattered pixels": (
         {"data": {"file": "image.png", "layout": "scattered", "dimension": 2}},
-        ("[data] layout = \"scattered\" needs a table, but path = 'data/image.png'", "use one of .npy .npz .csv .txt"),
+        (
+            "[data] layout = \"scattered\" needs a table, but path = 'data/image.png'",
+            "use a file that ends in one of .npy .npz .csv .txt",
+        ),
     ),
     "scattered without dimension": (
         {"data": {"file": "table.csv", "layout": "scattered"}},
@@ -164,11 +167,11 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "held-out samples against the local operator": (
         {"data": {"held_out": 0.2}, "pde": {"operator": "local"}},
-        ("[data] held_out = 0.2 leaves scattered samples", 'use operator = "data", or leave held_out out'),
+        ("[data] held_out = 0.2 makes the training samples scattered", 'use operator = "data", or leave held_out out'),
     ),
     "held-out samples against separable sums": (
         {"data": {"held_out": 0.2}, "training": {"backend": "separable"}},
-        ("[data] held_out = 0.2 leaves scattered samples", 'use backend = "auto", or leave held_out out'),
+        ("[data] held_out = 0.2 makes the training samples scattered", 'use backend = "auto", or leave held_out out'),
     ),
     "too few samples held out": (
         {"data": {"held_out": 0.01}},

@@ -45,7 +45,7 @@ DENSITIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a table with NaN": (
         table_file("nan.npy"),
-        ("[density] path = ", "1 values are NaN or infinite, the first at index [3]; replace them"),
+        ("[density] path = ", "1 values are NaN or infinite, the first at index [3]; replace these values"),
     ),
     "a table of zeros": (table_file("zero.npy"), ("[density] path = ", "give a density that is not zero everywhere")),
     "a table that is not even": (
@@ -67,11 +67,14 @@ DENSITIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a table of another dimension": (
         table_file("image.png"),
-        ("[density] is defined in 2 dimension(s), but the data have 1", "one axis for each axis of the data"),
+        (
+            "[density] is defined in 2 dimension(s), but the data have 1 dimension(s)",
+            "one axis for each axis of the data",
+        ),
     ),
     "half_width per axis": (
         table_file("constant.npy", half_width=[1.0, 1.0]),
-        ("[density] path = ", "half_width = (1.0, 1.0): the table has 1 axes; give one number per axis"),
+        ("[density] path = ", "half_width = (1.0, 1.0): the table has 1 axes; give one number for each axis"),
     ),
     "the key of a table": (table_file("two.npz"), ("[density] key is missing", "use one of a, b")),
     "the ending of a table": (

@@ -12,11 +12,11 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "without an ending": ({"file": "line"}, ("cannot read a file without an ending", "use one of .npy")),
     "an unknown sample file": (
         {"path": "matplotlib:nothing.npz"},
-        ("matplotlib has no sample file of that name", "choose one from"),
+        ("matplotlib has no sample file with this name", "choose a file in"),
     ),
     "in an unknown home folder": (
         {"path": "~nobody-at-all/a.npy"},
-        ("nobody-at-all/a.npy'", "write out the home folder"),
+        ("nobody-at-all/a.npy'", "write the full path of the home folder"),
     ),
     **{
         f"{kind} {suffix}": ({"file": f"{kind}{suffix}"}, (f"{kind}{suffix}'", "write the file again"))
@@ -25,7 +25,7 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     },
     "empty .dat": (
         {"file": "empty.dat", "dtype": "int16"},
-        ("empty.dat'", "the file holds no values; give a file that is not empty"),
+        ("empty.dat'", "the file contains no values; give a file that is not empty"),
     ),
     "cut short": ({"file": "short.npz"}, ("short.npz'", "write the file again")),
     "a pickle": ({"file": "objects.npy"}, ("objects.npy'", "write the file again")),
@@ -58,11 +58,17 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "raw without dtype": ({"file": "raw.dat"}, ("[data] dtype is missing", 'for example dtype = "float32"')),
     "scattered, all columns positions": (
         {"file": "table.csv", "layout": "scattered", "dimension": 3},
-        ("[data] dimension = 3: table.csv has 3 columns", "give 3 for the position, and one or more for the values"),
+        (
+            "[data] dimension = 3: table.csv has 3 columns",
+            "give 3 columns for the position, and one or more for the values",
+        ),
     ),
     "scattered, of one column": (
         {"file": "line.npy", "layout": "scattered", "dimension": 1},
-        ("[data] dimension = 1: line.npy has 1 columns", "give 1 for the position, and one or more for the values"),
+        (
+            "[data] dimension = 1: line.npy has 1 columns",
+            "give 1 columns for the position, and one or more for the values",
+        ),
     ),
     "scattered, with NaN": (
         {"file": "hole.npy", "layout": "scattered", "dimension": 2},
@@ -78,7 +84,7 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "scattered, far away": (
         {"file": "far.npy", "layout": "scattered", "dimension": 2},
-        ("far.npy'", "a position has the coordinate 3e+15", "none exceeds 1e+12"),
+        ("far.npy'", "a position has the coordinate 3e+15", "no coordinate exceeds 1e+12"),
     ),
     "scattered, of zeros": (
         {"file": "void.npy", "layout": "scattered", "dimension": 2},
@@ -86,13 +92,13 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "raw of another dtype": (
         {"file": "raw.dat", "dtype": "float64"},
-        ("[data] dtype = 'float64'", "is not a multiple of the size of this type; use another dtype"),
+        ("[data] dtype = 'float64'", "is not a multiple of the size of this number type; use another dtype"),
     ),
 }
 
 # Run files as tables or as bytes (None: no file), and the parts that the message must contain.
 RUN_FILES: dict[str, tuple[dict[str, Any] | bytes | None, tuple[str, ...]]] = {
-    "missing": (None, ("no such run file", "copy one from README.md")),
+    "missing": (None, ("no such run file", "copy the run file in README.md")),
     "empty": (b"", ("[density] is missing", "[data] is missing", "[network] is missing", "[time] is missing")),
     "not TOML": (b"sigma: 10\n", ("not valid TOML", "line 1", "correct that line")),
     "a value left out": (b"[density]\nsigma =\n", ("not valid TOML", "line 2", "correct that line")),

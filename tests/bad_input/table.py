@@ -77,11 +77,13 @@ def _combinations() -> Iterator[Case]:
     for name, (content, expected) in RUN_FILES.items():
         yield Case(f"run file {name}", content, expected)
     both = ("--resume", "--overwrite")
-    yield Case("no such wall time", table(), ("wall time 'soon'", "write 90s"), "pde", ("--max-walltime", "soon"))
+    yield Case(
+        "no such wall time", table(), ("wall time 'soon'", "write for example 90s"), "pde", ("--max-walltime", "soon")
+    )
     yield Case("unknown option", table(), ("--otu", "--help` shows the usage"), "nn", ("--otu", "x"))
     yield Case("both flags, pde", table(), both, "pde", both)
     yield Case("both flags, nn", table(), both, "nn", both)
-    yield Case("nothing to compare", table(), ("there is no pde result", "compute it first with"), "compare")
+    yield Case("nothing to compare", table(), ("there is no pde result", "first compute one with"), "compare")
     scattered = {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1}}
     separable = ('[training] backend = "separable"', "these are scattered", 'use "nufft", "dense" or "auto"')
     for command in ("nn", "check", "run"):

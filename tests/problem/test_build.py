@@ -48,7 +48,7 @@ def test_resampled_file(tmp_path):
         (np.full(5, 3.0), {"standardize": True}, "path = .*: samples: a channel is constant"),
         (np.ones((1, 5)), {}, r"path = .*: the array has shape \(1, 5\); give at least 2 points"),
         (np.ones(5), {"points": 6}, r"points = \[6\]: axis 1 of the file has only 5 points"),
-        (np.ones(5), {"points": [2, 2]}, r"points = \[2, 2\]: a.npy has 1 axes; give one number, or one per axis"),
+        (np.ones(5), {"points": [2, 2]}, r"points = \[2, 2\]: a.npy has 1 axes; give one number, or one for each axis"),
         (np.ones(5), {"extent": [2.0, 2.0]}, r"extent = \[2.0, 2.0\]: a.npy has 1 axes"),
         (np.ones(5), {"dimension": 2}, "dimension = 2: the array in a.npy"),
     ],

@@ -161,7 +161,7 @@ def test_matplotlib_samples(tmp_path):
     membrane = files.resolve("matplotlib:membrane.dat", tmp_path)
     assert files.read(membrane, dtype="float32").shape == (membrane.stat().st_size // 4, 1)
     for name in ("nothing.npz", "../matplotlibrc", "sub/membrane.dat", ""):
-        with pytest.raises(InputError, match="matplotlib has no sample file of that name; choose one from"):
+        with pytest.raises(InputError, match="matplotlib has no sample file with this name; choose a file in"):
             files.resolve(f"matplotlib:{name}", tmp_path)
 
 
@@ -250,8 +250,8 @@ def test_values_that_are_not_real(tmp_path, values):
         ((2, 2, 2, 2), None, r"shape \(2, 2, 2, 2\); give 1 to 3 axes"),
         ((2, 2, 2, 2), 2, r"dimension = 2: .* shape \(2, 2, 2, 2\); give 2 axes"),
         ((5,), 2, r"dimension = 2: .* shape \(5,\); give 2 axes"),
-        ((0, 3), None, "the file holds no values"),
-        ((4, 0), 1, "the file holds no values"),
+        ((0, 3), None, "the file contains no values"),
+        ((4, 0), 1, "the file contains no values"),
     ],
 )
 def test_wrong_shapes(tmp_path, shape, dimension, message):
@@ -282,7 +282,9 @@ def test_missing_files(tmp_path, path, what):
 
 
 def test_unknown_home_folder(tmp_path):
-    with pytest.raises(InputError, match=r"\[data\] path = '~nobody-at-all/a.npy': .* write out the home folder"):
+    with pytest.raises(
+        InputError, match=r"\[data\] path = '~nobody-at-all/a.npy': .* write the full path of the home folder"
+    ):
         files.resolve("~nobody-at-all/a.npy", tmp_path)
 
 

@@ -102,35 +102,38 @@ NAN[1, 0, 3] = np.nan
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"position": None}, "no variable position of numbers, 2 dimension"),
-        ({"time": None}, "no variable time of numbers, 1 dimension"),
-        ({"error": (("time", "sample"), HISTORY.error[:, 0])}, "no variable error of numbers, 3 dimension"),
-        ({"error": (("time", "channel", "sample"), HISTORY.error.astype(str))}, "no variable error of numbers"),
+        ({"position": None}, r"no variable position with 2 dimension\(s\) and numbers as values"),
+        ({"time": None}, r"no variable time with 1 dimension\(s\) and numbers as values"),
+        (
+            {"error": (("time", "sample"), HISTORY.error[:, 0])},
+            r"no variable error with 3 dimension\(s\) and numbers as values",
+        ),
+        ({"error": (("time", "channel", "sample"), HISTORY.error.astype(str))}, "no variable error with"),
         ({"error": (("time", "channel", "sample"), NAN)}, "variable error has values that are NaN or infinite"),
         (
             {"error": (("time", "channel", "sample"), 1e170 * (1 + HISTORY.error**2))},
-            r"variable error reaches \d.*e\+1\d\d, beyond 1e\+12; write it from a run that converged",
+            r"variable error reaches \d.*e\+1\d\d, above 1e\+12; write it from a run that converged",
         ),
         ({"loss": ("time", np.array([1.0, np.inf]))}, "variable loss has values that are NaN or infinite"),
-        ({"loss": ("epoch", np.ones(7))}, r"loss has shape \(7,\); it must have one value a time"),
+        ({"loss": ("epoch", np.ones(7))}, r"loss has shape \(7,\); give one value for each time"),
         (
             {"error": (("time", "channel", "point"), HISTORY.error[..., :4])},
             r"error has shape \(2, 2, 4\) and position",
         ),
         (
             {"error": (("epoch", "channel", "sample"), HISTORY.error[:1])},
-            r"error has shape \(1, 2, 5\) and time \(2,\)",
+            r"error has shape \(1, 2, 5\) and time has shape \(2,\)",
         ),
         ({"time": ("time", np.array([2.0, 0.0]))}, "the values of time do not increase"),
         ({"time": ("time", np.array([2.0, 2.0]))}, "the values of time do not increase"),
         (
             {"time": ("time", np.empty(0)), "error": (("time", "channel", "sample"), HISTORY.error[:0])},
-            r"variable time is empty, shape \(0,\)",
+            r"variable time is empty: it has shape \(0,\)",
         ),
         ({"error": (("time", "channel", "sample"), HISTORY.error[:, :0])}, r"variable error is empty"),
         ({"error": (("sample", "time", "channel"), HISTORY.error.T.swapaxes(1, 2))}, "error has shape"),
         ({"format_version": [1, 2]}, "format_version = "),
-        ({"format_version": 2}, "format_version = 2; this version of freqbias reads 1"),
+        ({"format_version": 2}, "format_version = 2, but this version of freqbias reads 1"),
     ],
 )
 def test_errors_that_do_not_fit_are_refused(tmp_path, changes, message):
@@ -144,7 +147,7 @@ def test_held_out_samples_need_both_position_and_error(tmp_path, missing):
     replace(HISTORY, **given).save(tmp_path / "a.nc")
     with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as opened:
         opened.load().drop_vars(missing).to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
-    with pytest.raises(InputError, match="stands alone"):
+    with pytest.raises(InputError, match="is the only held-out variable; give both"):
         ErrorHistory.load(tmp_path / "b.nc")
 
 
@@ -153,7 +156,7 @@ def test_a_spectrum_whose_errors_have_other_times_is_refused(tmp_path):
     with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as opened:
         data = opened.load().assign(sample_error=(("epoch", "channel", "sample"), np.ones((2, 2, 5))))
     data.to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
-    with pytest.raises(InputError, match=r"sample_error has shape \(2, 2, 5\) and time \(3,\)"):
+    with pytest.raises(InputError, match=r"sample_error has shape \(2, 2, 5\) and time has shape \(3,\)"):
         Spectrum.load(tmp_path / "b.nc")
 
 
@@ -175,7 +178,7 @@ def test_damaged_files_are_refused(tmp_path, record):
     content = path.read_bytes()
     for damaged in (b"", b"\x89garbage\xff" * 99, content[:100], content[: len(content) // 2]):
         path.write_bytes(damaged)
-        with pytest.raises(InputError, match=r"a\.nc: not a netCDF file"):
+        with pytest.raises(InputError, match=r"a\.nc: the file cannot be read as netCDF"):
             type(record).load(path)
     for missing in (tmp_path, tmp_path / "none.nc"):
         with pytest.raises(InputError, match="no such file"):

@@ -46,7 +46,7 @@ def test_area_average_keeps_mean_and_range(old, data):
 
 
 def test_area_average_cannot_refine():
-    with pytest.raises(InputError, match=r"points = \[3, 9\]: axis 2 .* only 8 points; use at most that many"):
+    with pytest.raises(InputError, match=r"points = \[3, 9\]: axis 2 .* only 8 points; use at most 8 points"):
         area_average(np.zeros((4, 8, 1)), (3, 9))
 
 

@@ -106,7 +106,7 @@ def test_invalid_tables(values, message):
 
 
 def test_half_width_per_axis():
-    with pytest.raises(InputError, match=r"half_width = \(2.0,\): the table has 2 axes; give one number per axis"):
+    with pytest.raises(InputError, match=r"half_width = \(2.0,\): the table has 2 axes; give one number for each axis"):
         Table(np.ones((3, 3)), (2.0,))
 
 
