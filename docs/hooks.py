@@ -1,7 +1,8 @@
 """ProperDocs hooks: fill pages with text from the program, and turn formulas into MathML.
 
-A comment on a line of its own stands for a part of a page: <!-- keys: pde --> for the run-file keys of a section,
-<!-- commands --> for all commands, <!-- gallery --> for all examples. Browsers draw MathML without a script.
+The hooks replace three kinds of comment on a line of their own. <!-- keys: pde --> becomes the tables of the run-file
+keys of a section. <!-- commands --> becomes the list of all commands. <!-- gallery --> becomes the list of examples.
+Browsers draw MathML without a script.
 """
 
 import ast
@@ -22,13 +23,13 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def models(section: str) -> list[type[Section]]:
-    """The models of a section of the run file, one for each kind. Empty for a key outside the sections."""
+    """Return the models of a section of the run file, one for each kind. For a key outside the sections, return []."""
     annotation = RunFile.model_fields[section].annotation
     return [model for model in get_args(annotation) or (annotation,) if issubclass(model, Section)]
 
 
 def keys(section: str) -> str:
-    """The keys of a section, a table for each kind. "top" stands for the keys outside the sections."""
+    """Return the tables of the keys of a section, one for each kind. "top" means the keys outside the sections."""
     if section == "top":
         return table({name: field for name, field in RunFile.model_fields.items() if not models(name)})
     tables = []
@@ -41,7 +42,7 @@ def keys(section: str) -> str:
 
 
 def table(fields: dict[str, FieldInfo]) -> str:
-    """A row for each key: name, default, and the description in its model."""
+    """Return a table with one row for each key: name, default and description."""
     rows = ["| key | default | expects |", "|---|---|---|"]
     for name, field in fields.items():
         rows.append(f"| `{name}` | {default(field)} | {cell(field.description)} |")
@@ -49,19 +50,19 @@ def table(fields: dict[str, FieldInfo]) -> str:
 
 
 def cell(text: str | None) -> str:
-    """Text for a cell of a table."""
+    """Return the text with the escapes that a cell of a table needs."""
     return html.escape(text or "", quote=False).replace("|", "\\|")
 
 
 def default(field: FieldInfo) -> str:
-    """The default in TOML, "required", or empty if there is none."""
+    """Return "required" or the default in TOML. Return an empty string for a key without a default."""
     if field.is_required():
         return "required"
     return "" if field.default in (None, "") else f"`{json.dumps(field.default)}`"
 
 
 def commands() -> str:
-    """Each command with its description and options from `--help`."""
+    """Return a section for each command, with the description and options that `--help` prints."""
     parts = []
     for name, command in typer.main.get_command(build_app()).commands.items():  # type: ignore[attr-defined]
         rows = []
@@ -75,7 +76,7 @@ def commands() -> str:
 
 
 def gallery() -> str:
-    """Each example: the text of its docstring, its picture, the line that it prints, and its source."""
+    """Return a section for each example: the docstring, the picture, the printed line, and the source."""
     parts = []
     for path in sorted(EXAMPLES.glob("[0-9]*.py")):
         source = path.read_text(encoding="utf-8")
@@ -92,7 +93,7 @@ def gallery() -> str:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace each comment by its part. ProperDocs calls this hook for every page."""
+    """Replace the comments in a page by text. ProperDocs calls this hook for every page."""
     markdown = re.sub(r"^<!-- keys: (\w+) -->$", lambda found: keys(found[1]), markdown, flags=re.MULTILINE)
     for name, make in (("commands", commands), ("gallery", gallery)):
         comment = f"<!-- {name} -->"

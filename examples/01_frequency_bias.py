@@ -1,8 +1,8 @@
 """Frequency bias on an image.
 
-The target is an elevation map of 48 x 48 points. A wide network draws its frequencies from a Gaussian. The equation
-gives the spectrum v of its error at any time. The sum of |v|^2 over a band of frequencies is the error that is left in
-that band. Higher bands take longer, although all belong to the same picture.
+The target is an elevation map of 48 x 48 points. The first-layer frequencies of a wide network have a Gaussian density.
+The equation gives the spectrum v of the network's error at any time. The remaining error in a band of frequencies is
+the square root of the sum of |v|^2 over the band. The network learns higher bands later than lower bands.
 
 Prints: half of the error is left at t = 58.7 below 4 cycles, at t = 389 above 12: 6.6 times later
 """
@@ -22,7 +22,7 @@ run = parse(
     {
         "density": {"kind": "gaussian", "sigma": 8.0},
         "data": {**elevation, "standardize": True},
-        "network": {"width": 2, "sigma_a": 1.0},  # the equation describes an infinite width, whatever this is
+        "network": {"width": 2, "sigma_a": 1.0},  # required, but unused: the equation is for infinite width
         "time": {"times": np.geomspace(0.1, 3000.0, 60).tolist()},
     }
 )
@@ -42,7 +42,7 @@ def draw(path: str) -> None:
         panel.set(title=f"learnt at t = {problem.times[step]:.0f}", xticks=[], yticks=[])
     for band, line, low, high in zip(left, ("-", "--", "-.", ":"), EDGES, EDGES[1:], strict=False):
         axes[3].semilogx(spectrum.time[1:], band[1:], line, label=f"{low} to {high} cycles")
-    axes[3].set(xlabel="time t", ylabel="error over its start", ylim=(0, 1.05))
+    axes[3].set(xlabel="time t", ylabel="error / initial error", ylim=(0, 1.05))
     axes[3].legend(fontsize=8)
     figure.savefig(path, dpi=80)
 

@@ -1,8 +1,8 @@
 """Choosing rho_w.
 
-The signal has a slow wave and a fast one, and nothing in between. A narrow density never learns the fast wave. A wide
-density spends most of its neurons on frequencies that the signal does not have. A mixture of two intervals around the
-two frequencies learns both waves quickly.
+The signal contains a slow wave and a fast wave, and no frequencies in between. With a narrow density the network never
+learns the fast wave. With a wide density most neurons have frequencies that do not occur in the signal. With a mixture
+of two intervals around the two frequencies, the network learns both waves quickly.
 
 Prints: 1 % of the loss is left at t = 102 by the mixture, and at t = 295 by the best Gaussian
 """
@@ -21,7 +21,7 @@ densities["mixture of two intervals"] = Mixture((1.0, 1.0), (Uniform(10.0), Annu
 
 
 def loss(density: Density) -> np.ndarray:
-    """The loss 1/2 mean u^2 at each time, divided by its start."""
+    """Return the loss 1/2 mean u^2 at each time, divided by the initial loss."""
     spectrum = pde.solve(Problem(density, samples, Network(width=2, sigma_a=1.0), times))
     return spectrum.loss / spectrum.loss[0]
 
@@ -40,7 +40,7 @@ def draw(path: str) -> None:
     for wave in (3, 40):
         left.axvline(wave, color="gray", linewidth=0.6)
     left.set(xlabel="frequency (cycles/unit length)", ylabel=r"$\rho_w$", ylim=(0, 0.06))
-    right.set(xlabel="time t", ylabel="loss over its start", ylim=(1e-4, 1.5))
+    right.set(xlabel="time t", ylabel="loss / initial loss", ylim=(1e-4, 1.5))
     right.legend(fontsize=8, loc="lower left")
     figure.savefig(path, dpi=80)
 

@@ -1,8 +1,8 @@
 """Local against data operator.
 
-The data operator is exact for any data. The local operator, a damped heat equation, is accurate if the data fill their
-box evenly and the error vanishes at its edge. Otherwise the error leaks out of the box, and `outside` is the share that
-leaked. The kernel at infinite width is the reference for both.
+The data operator is exact for any data. The local operator, a damped heat equation, is accurate if the data fill a box
+evenly and the error vanishes at the edge of the box. Otherwise part of the error leaks out of the box. The attribute
+`outside` is the fraction that has leaked. The kernel at infinite width is the reference for both operators.
 
 Prints: distance from the kernel: local 7e-05, data 3e-05 with a window; local 4e-02, data 6e-05 without
 """

@@ -1,9 +1,9 @@
 """Scattered samples.
 
-The data are 400 measurements at random places, crowded around the origin. The equation needs no grid: the data operator
-uses the places as they are. The reference is the kernel at infinite width, on the samples.
+The data are 400 measurements at random places. Most places are close to the origin. The equation needs no grid, because
+the data operator works with any positions. The reference for the loss is the kernel at infinite width.
 
-Prints: at 400 scattered places the losses agree to 1e-07 of the start
+Prints: at 400 scattered places the losses agree to 1e-07 of the initial loss
 """
 
 import matplotlib.pyplot as plt
@@ -39,7 +39,7 @@ def draw(path: str) -> None:
     figure.savefig(path, dpi=80)
 
 
-print(f"at {len(x)} scattered places the losses agree to {distance:.0e} of the start")
+print(f"at {len(x)} scattered places the losses agree to {distance:.0e} of the initial loss")
 assert distance < 1e-3
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """A deeper network.
 
-A hidden layer of relu follows the Fourier features. The same equation holds with another damping. Its tail falls only
-as |xi|^-2, however fast rho_w falls, and it has a point mass at xi = 0. So a deeper network also learns frequencies
-that its first layer does not have.
+A hidden layer with relu follows the Fourier features. The same equation holds with another damping. The tail of this
+damping falls only as |xi|^-2, even if rho_w falls much faster. The damping also has a point mass at xi = 0. So a deeper
+network also learns frequencies that its first layer does not contain.
 
-Prints: damping at 25 cycles over that at 0: 4e-06 with two layers, 9e-03 with three; distance from the kernel 9e-05
+Prints: damping at 25 cycles / damping at 0: 4e-06 with two layers, 9e-03 with three; distance from the kernel 9e-05
 """
 
 import matplotlib.pyplot as plt
@@ -50,7 +50,7 @@ def draw(path: str) -> None:
 
 
 print(
-    f"damping at 25 cycles over that at 0: {far[2]:.0e} with two layers, {far[3]:.0e} with three; "
+    f"damping at 25 cycles / damping at 0: {far[2]:.0e} with two layers, {far[3]:.0e} with three; "
     f"distance from the kernel {distance:.0e}"
 )
 assert far[3] > 1e3 * far[2] and distance < 1e-3

@@ -1,9 +1,10 @@
 """Your own network.
 
-The network is a few lines of PyTorch. Plain gradient descent on 1/2 mean u^2 trains its frequencies and output weights;
-step s is at t = s * step. `compare` needs only its errors at the output times, as an `ErrorHistory`.
+A few lines of PyTorch define a network. Gradient descent on the loss 1/2 mean u^2 trains the frequencies and the output
+weights of this network. Step s is at the time t = s * step. `compare` needs only the network's errors u at the output
+times, as an `ErrorHistory`.
 
-Prints: the network is 1.4 % from the equation, over the start
+Prints: the distance between network and equation is at most 1.4 % of the initial error
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ problem = Problem(Gaussian(6.0), samples, Network(width=WIDTH, sigma_a=SIGMA_A),
 
 torch.manual_seed(0)
 x, target = torch.tensor(problem.grid.positions()[:, 0]), torch.tensor(samples.values[0])
-half = WIDTH // 2  # pair each neuron with its negative, so f = 0 at the start
+half = WIDTH // 2  # pair each neuron with its negative, so that f = 0 at t = 0
 w = (6.0 * torch.randn(half, dtype=torch.float64)).repeat(2)
 a, b = (torch.cat([drawn, -drawn]) for drawn in SIGMA_A * torch.randn(2, half, dtype=torch.float64))
 parameters = [p.requires_grad_() for p in (w, a, b)]
@@ -51,7 +52,7 @@ def draw(path: str) -> None:
     compare.draw_comparison(comparison).savefig(path, dpi=110)
 
 
-print(f"the network is {100 * distance:.1f} % from the equation, over the start")
+print(f"the distance between network and equation is at most {100 * distance:.1f} % of the initial error")
 assert distance < 0.1
 
 if __name__ == "__main__":

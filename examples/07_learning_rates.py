@@ -1,10 +1,11 @@
 """Frequency learning rates.
 
-kappa = -d/dt log |v| measures how fast each frequency is learnt. With small output weights it equals rho_w divided by
-the length of the data: a density half as wide learns its frequencies twice as fast. The target is a short pulse, which
-contains all frequencies, so each has a rate.
+kappa = -d/dt log |v| measures how fast each frequency is learnt, where v is the spectrum of the error. With small
+output weights, kappa is equal to rho_w divided by the length of the data. So with a density of half the width, the
+network learns the lowest frequencies twice as fast. The target is a short pulse, which contains all frequencies, so
+that a rate can be measured at each frequency.
 
-Prints: kappa is rho_w to 2e-04, where rho_w is more than 5 % of its maximum
+Prints: kappa agrees with rho_w / length to 2e-04, where rho_w is more than 5 % of its maximum
 """
 
 import matplotlib.pyplot as plt
@@ -49,7 +50,7 @@ def draw(path: str) -> None:
     figure.savefig(path, dpi=80)
 
 
-print(f"kappa is rho_w to {apart:.0e}, where rho_w is more than 5 % of its maximum")
+print(f"kappa agrees with rho_w / length to {apart:.0e}, where rho_w is more than 5 % of its maximum")
 assert apart < 0.02
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ EXTENT = "a positive number, or one per axis: the side lengths of the box of dat
 POINTS = "a whole number from 2 to 10^9, or one per axis: the number of grid points, for example points = [128, 96]"
 STANDARDIZE = "true or false: shift and scale each channel to mean 0 and variance 1 over the training samples"
 HELD_OUT = (
-    "a number from 0 to 0.9: the fraction of the samples, drawn at random, that is not used for training but for the "
-    "held-out error; the remaining samples of a grid count as scattered"
+    "a number from 0 to 0.9: the fraction of the samples, drawn at random, that is used only to measure the held-out "
+    "error; with held_out > 0, the training samples of a grid are treated as scattered samples"
 )
 NOISE = (
     "a number of at least 0, in units of the values: the standard deviation of the normal noise that is added to the "
@@ -37,7 +37,8 @@ class WavesSection(Section):
         "example frequencies = [[3.0], [10.0]]"
     )
     window: float | None = positive(
-        "a positive number, in units of length: the standard deviation of the Gaussian window; leave it out for none",
+        "a positive number, in units of length: the standard deviation of the Gaussian window; leave window out for "
+        "waves without a window",
         default=None,
     )
     standardize: bool = Field(False, description=STANDARDIZE)
@@ -76,9 +77,10 @@ class FileSection(Section):
         None,
         ge=1,
         le=3,
-        description="1, 2 or 3: the number of axes; required for scattered samples, otherwise that of the file",
+        description="1, 2 or 3: the number of axes; required for scattered samples; the default for a grid is the "
+        "number of axes in the file",
     )
-    points: Points | None = Field(None, description=POINTS + "; leave it out to keep the resolution of the file")
+    points: Points | None = Field(None, description=POINTS + "; leave points out to keep the resolution of the file")
     extent: Extent = Field(1.0, description=EXTENT)
     standardize: bool = Field(False, description=STANDARDIZE)
     held_out: float = Field(0.0, ge=0, le=0.9, description=HELD_OUT)
@@ -87,7 +89,7 @@ class FileSection(Section):
     dtype: DataType | None = Field(None, description=DTYPE)
     layout: Literal["grid", "scattered"] = Field(
         "grid",
-        description='"grid", or "scattered" for a table with one row per sample: first its position, then its values',
+        description='"grid", or "scattered" for a table with one row per sample: first the position, then the values',
     )
 
     @model_validator(mode="after")

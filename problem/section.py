@@ -17,7 +17,7 @@ class Section(BaseModel):
 
 
 class Settings(Section):
-    """A section that Python code also builds itself. Raises InputError with one line for each faulty key."""
+    """A section that Python code can also create. Raises InputError with one line for each faulty key."""
 
     def __init__(self, /, **keys: Any) -> None:
         try:
@@ -31,9 +31,9 @@ class Settings(Section):
 
 
 def explain(error: Any, name: str, key: str, model: type[BaseModel]) -> str:
-    """One line that states an error from `ValidationError.errors()`, and its remedy.
+    """Return one line that states an error from `ValidationError.errors()` and the remedy.
 
-    name: the key with its section, as in "[pde] degree". model: the section that should have this key.
+    name: the key with its section, for example "[pde] degree". model: the section that contains this key.
     """
     value, fields = error["input"], model.model_fields
     if error["type"] == "value_error":
@@ -41,7 +41,7 @@ def explain(error: Any, name: str, key: str, model: type[BaseModel]) -> str:
         return str(reason) if isinstance(reason, InputError) else f"{name} {reason}".removeprefix("[] ")
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(key, fields, n=1)
-        remedy = f"did you mean {close[0]}?" if close else f"the keys here are {', '.join(fields)}"
+        remedy = f"did you mean {close[0]}?" if close else f"the known keys are {', '.join(fields)}"
         return f"{name} = {value!r}: unknown key; {remedy}"
     field = fields.get(key)
     expected = (field and field.description) or f"a section {name}"

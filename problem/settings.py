@@ -1,6 +1,6 @@
-"""Models of the run file's sections: types, ranges, defaults, and descriptions, which error messages quote.
+"""Models of the run file's sections: types, ranges, defaults and descriptions. Error messages quote the descriptions.
 
-The functions of `pde`, `nn` and `compare` take these models as their settings. README.md has a table of all keys.
+The functions of `pde`, `nn` and `compare` accept these models as settings. docs/run-file.md lists all keys.
 """
 
 from typing import Annotated, Any, Literal, get_args
@@ -46,7 +46,7 @@ class Network(Settings):
     )
     sampling: Literal["iid", "sobol"] = Field("iid", description='"iid", or "sobol" for a smaller sampling error')
     symmetric: bool = Field(
-        True, description="true or false: pair every neuron with its negative, which makes f = 0 at the start"
+        True, description="true or false: pair every neuron with its negative, so that f = 0 at t = 0"
     )
     diagonal: bool = Field(False, description="true or false: add a trained diagonal layer after the Fourier features")
     depth: Literal[2, 3, 4] = Field(2, description="2, 3 or 4: the number of layers of weights")
@@ -90,7 +90,8 @@ class Network(Settings):
                 )
         if self.sigma_a == 0 and not self.symmetric:
             raise ValueError(
-                "sigma_a = 0 needs symmetric = true, since such a network starts at 0; use symmetric = true"
+                "sigma_a = 0 needs symmetric = true, because all output weights are 0, so f = 0 at t = 0; use "
+                "symmetric = true"
             )
         return self
 
@@ -109,22 +110,22 @@ class Time(Settings):
     )
     times: Annotated[list[Positive], Field(min_length=1)] | None = Field(
         None,
-        description="a list of increasing positive numbers, instead of end and outputs; leave 0 out, it is always "
-        "an output time",
+        description="a list of increasing positive numbers, instead of end and outputs; leave out 0, because t = 0 "
+        "is always an output time",
     )
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Time":
         if self.times is None:
             if self.end is None:
-                raise ValueError("end is missing; give end, and outputs if you like, or times")
+                raise ValueError("end is missing; give either end, with or without outputs, or times")
             return self
         if self.outputs is not None:
             raise ValueError(f"outputs = {self.outputs} contradicts times = {self.times}; give only one of them")
         if any(later <= earlier for earlier, later in zip(self.times, self.times[1:], strict=False)):
             raise ValueError(f"times = {self.times} do not increase; sort them and remove repeated times")
         if self.end not in (None, self.times[-1]):
-            raise ValueError(f"end = {self.end} contradicts the last of times, {self.times[-1]}; leave end out")
+            raise ValueError(f"end = {self.end} contradicts the last entry of times, {self.times[-1]}; leave end out")
         return self
 
 
@@ -153,7 +154,8 @@ class Mesh(Settings):
     def _check_consistency(self) -> "Mesh":
         if self.path is not None and (self.half_width or self.size):
             raise ValueError(
-                f"path = {self.path!r} contradicts half_width and size, which the mesh file sets; leave them out"
+                f"path = {self.path!r} contradicts half_width and size, which the mesh file sets; leave half_width "
+                "and size out"
             )
         if self.half_width is not None and self.size is not None and self.size > self.half_width:
             raise ValueError(f"size = {self.size} is larger than half_width = {self.half_width}; use smaller elements")
@@ -175,10 +177,13 @@ class Pde(Settings):
         "[training] step)",
     )
     initial: Literal["auto", "target", "network"] = Field(
-        "auto", description='"target" (-f*), "network" (f - f* of the drawn network) or "auto" ("target" if symmetric)'
+        "auto",
+        description='"target" (initial error -f*), "network" (initial error f - f*, with f of the drawn '
+        'network) or "auto" ("target" if symmetric = true, otherwise "network")',
     )
     step: Literal["auto"] | Positive = Field(
-        "auto", description='"auto" (from the tolerance), or a positive number in gradient-flow time: the step size'
+        "auto",
+        description='"auto" (chosen from the tolerance), or a positive number in gradient-flow time: the step size',
     )
     degree: int = Field(6, ge=1, le=8, description="a whole number from 1 to 8: the degree of the Lagrange elements")
     tolerance: float = Field(
@@ -194,7 +199,7 @@ class Pde(Settings):
             if self.operator != "data" or self.integrator != "lanczos":
                 raise ValueError(
                     f'dynamics = "gradient-descent" needs operator = "data" and integrator = "lanczos", not operator = '
-                    f'"{self.operator}" and integrator = "{self.integrator}"; use those, or dynamics = "flow"'
+                    f'"{self.operator}" and integrator = "{self.integrator}"; use these values, or dynamics = "flow"'
                 )
             if self.step == "auto":
                 raise ValueError(
@@ -204,7 +209,7 @@ class Pde(Settings):
         elif self.integrator in ("lanczos", "adaptive") and self.step != "auto":
             raise ValueError(
                 f'step = {self.step} is for integrators of fixed step size, but integrator = "{self.integrator}" has '
-                f"none; leave step out"
+                f"no fixed step size; leave step out"
             )
         return self
 
@@ -215,7 +220,7 @@ class Compare(Settings):
     projection: Literal["interpolation", "l2"] = Field(
         "interpolation",
         description='"interpolation" (compare spectra at the nodes of the mesh) or "l2" (compare their L2 projections '
-        "onto the finite elements; the solution of the local operator is in that space already)",
+        "onto the finite elements; the solution of the local operator needs no projection)",
     )
 
 

@@ -14,7 +14,8 @@ class Training(Settings):
 
     integrator: Literal["rk4", "heun", "gradient-descent", "momentum", "sgd", "adam"] = Field(
         "rk4",
-        description='"rk4", "heun" or "gradient-descent"; or "momentum", "sgd" (needs batch) or "adam" of torch.optim',
+        description='"rk4", "heun", "gradient-descent", or an optimiser of torch.optim: "momentum", "sgd" (needs '
+        'batch) or "adam"',
     )
     momentum: float | None = Field(
         None,
@@ -29,7 +30,8 @@ class Training(Settings):
         '"momentum" or "adam"',
     )
     step: Literal["auto"] | Positive = Field(
-        "auto", description='"auto" (from the tolerance), or a positive number in gradient-flow time: the step size'
+        "auto",
+        description='"auto" (chosen from the tolerance), or a positive number in gradient-flow time: the step size',
     )
     tolerance: float | None = Field(
         None,
@@ -53,8 +55,8 @@ class Training(Settings):
         30.0,
         ge=0,
         le=LARGEST,
-        description="a number of at least 0, in seconds: the time between two checkpoints, which is the most that a "
-        "killed job loses; 0 writes a checkpoint after every step",
+        description="a number of at least 0, in seconds: the time between two checkpoints, so that a killed job loses "
+        "at most the work of this time; with 0, every step writes a checkpoint",
     )
     tensorboard: bool = Field(
         False,
@@ -85,8 +87,8 @@ class Training(Settings):
             )
         if self.integrator == "adam" and self.step == "auto":
             raise ValueError(
-                'integrator = "adam" needs step, its learning rate: it does not follow the gradient flow, and no '
-                "tolerance can set its step; add for example step = 0.001"
+                'integrator = "adam" needs a number for step, the learning rate: Adam does not follow the gradient '
+                "flow, so the tolerance does not determine a step size; add for example step = 0.001"
             )
         if self.precision == "single" and self.tolerance is not None and self.tolerance < 1e-5:
             raise ValueError(

@@ -103,7 +103,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"network": {"sigma_a": 0.0, "symmetric": False}},
         ("[network] sigma_a = 0 needs symmetric = true", "use symmetric = true"),
     ),
-    "no time": ({"time": {"end": None}}, ("[time] end is missing", "give end, and outputs if you like, or times")),
+    "no time": (
+        {"time": {"end": None}},
+        ("[time] end is missing", "give either end, with or without outputs, or times"),
+    ),
     "outputs against times": (
         {"time": {"times": [1.0, 5.0]}},
         ("[time] outputs = 5 contradicts times = [1.0, 5.0]", "give only one of them"),
@@ -114,7 +117,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "end against times": (
         {"time": {"times": [1.0, 4.0], "outputs": None}},
-        ("[time] end = 5.0 contradicts the last of times, 4.0", "leave end out"),
+        ("[time] end = 5.0 contradicts the last entry of times, 4.0", "leave end out"),
     ),
     "size against half_width": (
         {"mesh": {"size": 3.0, "half_width": 2.0}},
@@ -127,7 +130,11 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "gradient descent against integrator": (
         {"pde": {"dynamics": "gradient-descent", "integrator": "adaptive"}, "training": DESCENT},
-        ('[pde] dynamics = "gradient-descent" needs', 'integrator = "adaptive"', 'use those, or dynamics = "flow"'),
+        (
+            '[pde] dynamics = "gradient-descent" needs',
+            'integrator = "adaptive"',
+            'use these values, or dynamics = "flow"',
+        ),
     ),
     "gradient descent against the training": (
         {"pde": {"dynamics": "gradient-descent"}, "training": {"integrator": "rk4", "step": 0.1}},
@@ -155,7 +162,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "adam without step": (
         {"training": {"integrator": "adam"}},
-        ('[training] integrator = "adam" needs step, its learning rate', "add for example step = 0.001"),
+        ('[training] integrator = "adam" needs a number for step, the learning rate', "add for example step = 0.001"),
     ),
     "tolerance against precision": (
         {"training": {"tolerance": 1e-6}},
@@ -217,7 +224,7 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a mesh file of garbage": ({"mesh": {"path": "data/garbage.msh"}}, ("[mesh] path", "Gmsh cannot read it", ".vtu")),
     "path and size": (
         {"mesh": {"path": "m.vtu", "size": 1.0}},
-        ("[mesh] path = 'm.vtu' contradicts half_width and size", "leave them out"),
+        ("[mesh] path = 'm.vtu' contradicts half_width and size", "leave half_width and size out"),
     ),
     "adaptive with the data operator": ({"mesh": {"adaptive": True}}, ("[mesh] adaptive = true", "leave adaptive out")),
     "local operator on scattered samples": (

@@ -63,7 +63,7 @@ DENSITIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a table of one node": (table_file("point.npy"), ("[density] path = ", "shape (1,)", "at least 2 nodes")),
     "a table in colour": (
         table_file("colour.png"),
-        ("[density] path = ", "holds 3 channels; give a table with one channel"),
+        ("[density] path = ", "the file contains 3 channels; give a table with one channel"),
     ),
     "a table of another dimension": (
         table_file("image.png"),

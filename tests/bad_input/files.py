@@ -105,7 +105,7 @@ RUN_FILES: dict[str, tuple[dict[str, Any] | bytes | None, tuple[str, ...]]] = {
     "a key twice": (b"seed = 1\nseed = 2\n", ("not valid TOML", "correct that line")),
     "garbage": (b"\x89PNG\r\n\x1a\n\x00\xff\xfe" * 40, ("cannot be read", "give a text file in TOML format")),
     "zeros": (b"\x00" * 64, ("not valid TOML", "correct that line")),
-    "unknown section": (table(solver={"a": 1}), ("solver = {'a': 1}: unknown key", "the keys here are name")),
+    "unknown section": (table(solver={"a": 1}), ("solver = {'a': 1}: unknown key", "the known keys are name")),
     "misspelt section": (table(trainning={}), ("trainning = {}: unknown key", "did you mean training?")),
     "a value for a section": (table(pde=3), ("[pde] = 3", "expected a section [pde]")),
     "a list for a section": (table(network=[{}]), ("[network] = [{}]", "expected a section [network]")),
