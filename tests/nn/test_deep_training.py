@@ -123,7 +123,9 @@ def test_both_kernels_predict_the_training(tmp_path):
 
 @pytest.mark.parametrize("backend", ["nufft", "separable", "cufinufft"])
 def test_backends_for_two_layers_are_refused(backend):
-    with pytest.raises(InputError, match=rf'\[training\] backend = "{backend}" .* depth = 4; use "dense" or "auto"'):
+    with pytest.raises(
+        InputError, match=rf'\[training\] backend = "{backend}" .* depth = 4; use backend = "dense" or "auto"'
+    ):
         choose_backend(problem_of(), backend, precision="single", device=CPU)
 
 
