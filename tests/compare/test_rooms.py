@@ -4,16 +4,7 @@ import pytest
 
 from tests.test_architecture import files, imports_of
 
-ROOMS = (
-    "style",
-    "spectra",
-    "comparison",
-    "kappa",
-    "view",
-    "stages",
-    "paper",
-    "commands",
-)  # each may import those before it
+ROOMS = ("style", "spectra", "comparison", "kappa", "view", "stages", "paper", "commands")  # each may import those before it
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -137,7 +137,7 @@ def test_dense_backend_is_chosen(backend):
 def test_sharding_is_refused():
     shards = Shards()
     shards.comm = SimpleNamespace(size=2)
-    with pytest.raises(InputError, match=r"\[network\] depth = 4: .* 2 processes; leave --shard out"):
+    with pytest.raises(InputError, match=r"\[network\] depth = 4: 2 processes .* hidden layers; leave --shard out"):
         nn.plan_training(problem_of(), shards=shards)
 
 

@@ -163,16 +163,16 @@ def test_lambda_max_bounds_the_drawn_kernel(width):
 
 def test_diverged_auto_step_is_not_advised(monkeypatch):
     monkeypatch.setattr("freqbias.nn.eigenvalue.MARGIN", 0.01)
-    with pytest.raises(ComputationError, match=r"diverged at step .* a smaller step or tolerance") as met:
+    with pytest.raises(ComputationError, match=r"diverged at step .* a smaller \[training\] step or tolerance") as met:
         train(small(times=np.array([0.0, 500.0])))
-    assert 'or "auto"' not in str(met.value)
+    assert 'or step = "auto"' not in str(met.value)
 
 
 def test_too_small_auto_step_is_not_advised():
     problem = Problem(Gaussian(5.0), small().samples, Network(width=40, sigma_a=1e12), np.array([0.0, 1.0]))
-    with pytest.raises(InputError, match=r"makes .* steps; use a shorter \[time\] end") as met:
+    with pytest.raises(InputError, match=r"needs .* steps, which is too many; use a smaller \[time\] end") as met:
         plan_training(problem)
-    assert 'or "auto"' not in str(met.value)
+    assert 'or step = "auto"' not in str(met.value)
 
 
 @pytest.mark.parametrize("integrator, limit", [("gradient-descent", 2.0), ("heun", 2.0), ("rk4", 2.785)])
@@ -218,7 +218,9 @@ def test_too_wide_network_is_refused(monkeypatch):
 
 
 def test_too_many_steps_are_refused():
-    with pytest.raises(InputError, match=r"\[training\] step = 1e-12 makes .* steps; use a larger step"):
+    with pytest.raises(
+        InputError, match=r"\[training\] step = 1e-12 needs .* steps, which is too many; use a larger step"
+    ):
         plan_training(small(), Training(step=1e-12))
 
 
