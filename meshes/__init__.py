@@ -1,4 +1,4 @@
-"""Frequency meshes: `plan_mesh` chooses half-width and cell size, `build` makes the DOLFINx mesh."""
+"""Frequency meshes: `plan_mesh` chooses the half-width and the cell size, and `build` creates the DOLFINx mesh."""
 
 import lazy_loader
 

@@ -11,10 +11,11 @@ from freqbias.meshes.plan import MeshPlan
 
 @dataclass(frozen=True)
 class BoxPlan(MeshPlan):
-    """A box |xi_i| <= half_width_i of intervals, quadrilaterals or hexahedra, or of simplices, which can be refined.
+    """A mesh of the box |xi_i| <= half_width_i.
 
-    segments: one tuple per axis. From 0 outwards, each segment gives where it ends [cycles/length] and its number of
-    equal cells. The negative half mirrors the positive one.
+    The cells are intervals, quadrilaterals or hexahedra. With `simplices` they are intervals, triangles or tetrahedra,
+    and the mesh can be refined. segments: for each axis, the segments of its positive half, in order from 0. A segment
+    is its end [cycles/length] and its number of equal cells. The negative half is the mirror image.
     """
 
     segments: tuple[tuple[tuple[float, int], ...], ...]
@@ -24,7 +25,10 @@ class BoxPlan(MeshPlan):
 
     @classmethod
     def uniform(cls, half_width: tuple[float, ...], cells: tuple[int, ...], degree: int) -> "BoxPlan":
-        """Equal cells along each axis. cells: their number over the whole box, even."""
+        """Return a plan with equal cells along each axis.
+
+        cells: the number of cells along each axis of the whole box. The numbers must be even.
+        """
         return cls(tuple(((r, n // 2),) for r, n in zip(half_width, cells, strict=True)), degree)
 
     @property
@@ -33,12 +37,12 @@ class BoxPlan(MeshPlan):
 
     @property
     def cells(self) -> tuple[int, ...]:
-        """Cells along each axis of the whole box."""
+        """The number of cells along each axis of the whole box."""
         return tuple(2 * sum(count for _, count in axis) for axis in self.segments)
 
     @property
     def lines(self) -> list[np.ndarray]:
-        """Coordinates of the mesh lines along each axis [cycles/length]."""
+        """The coordinates of the mesh lines along each axis [cycles/length]."""
         axes = []
         for axis in self.segments:
             start, positive = 0.0, [np.zeros(1)]

@@ -22,7 +22,10 @@ Geometry = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def build(plan: MeshPlan, comm: MPI.Comm, *, half: bool = False) -> dolfinx.mesh.Mesh:
-    """The mesh of a plan, distributed over comm. half: only xi_1 >= 0, for symmetric plans. Collective."""
+    """Build the mesh of a plan, distributed over comm. Collective.
+
+    half: build only the half xi_1 >= 0. The plan must be symmetric.
+    """
     match plan:
         case BoxPlan():
             return _box(plan, comm, half=half)
@@ -37,7 +40,7 @@ def build(plan: MeshPlan, comm: MPI.Comm, *, half: bool = False) -> dolfinx.mesh
 
 
 def _box(plan: BoxPlan, comm: MPI.Comm, *, half: bool) -> dolfinx.mesh.Mesh:
-    """A box of cells of size 1, whose points are then moved to the mesh lines."""
+    """Build a box of cells of size 1, and move the points to the mesh lines."""
     upper = np.array(plan.cells) // 2
     lower = -upper
     if half:
@@ -59,7 +62,7 @@ def _box(plan: BoxPlan, comm: MPI.Comm, *, half: bool) -> dolfinx.mesh.Mesh:
 def _curved(
     cell_type: str, degree: int, variant: basix.LagrangeVariant, comm: MPI.Comm, geometry: Geometry
 ) -> dolfinx.mesh.Mesh:
-    """A mesh of Lagrange cells. Rank 0 makes the points and cells and distributes them."""
+    """Build a mesh of Lagrange cells. Rank 0 computes the points and the cells and distributes them."""
     cell = basix.CellType[cell_type]
     reference = np.asarray(basix.create_element(basix.ElementFamily.P, cell, degree, variant).points)
     dimension = reference.shape[1]

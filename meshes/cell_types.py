@@ -1,4 +1,4 @@
-"""The types of mesh cells, with their names and numbers in Basix, meshio and VTK."""
+"""The types of mesh cells, and the names and numbers of these types in Basix, meshio and VTK."""
 
 from dataclasses import dataclass
 from math import comb
@@ -8,12 +8,13 @@ Point = tuple[float, ...]
 
 @dataclass(frozen=True)
 class CellType:
-    """A reference cell in [0, 1]^dimension.
+    """A type of cell, with the reference cell in [0, 1]^dimension.
 
-    name, plural: Basix's name, and its plural for messages. meshio: meshio's names for orders 1 and 2. vtk,
-    vtk_lagrange: VTK's numbers of the linear cell and of the Lagrange cell of any degree. corners, edges: in VTK's
-    order; an edge is a pair of corner numbers. midpoints: the nodes of order 2 that lie on faces and inside.
-    box_division: the simplices that divide a box cell, as corner numbers; empty for triangles and tetrahedra.
+    name: Basix's name. plural: the plural of the name, for messages. meshio: meshio's names for orders 1 and 2. vtk:
+    VTK's number of the linear cell. vtk_lagrange: VTK's number of the Lagrange cell of any degree. corners and edges:
+    in VTK's order. An edge is a pair of corner numbers. midpoints: the nodes of a cell of order 2 that lie on faces or
+    inside the cell. box_division: the simplices that divide a box cell, as corner numbers. It is empty for triangles
+    and tetrahedra.
     """
 
     name: str
@@ -41,12 +42,18 @@ class CellType:
         return len(self.corners) == self.dimension + 1
 
     def nodes(self, degree: int) -> int:
-        """Lagrange nodes of one cell: (p + 1)^d in a box, binomial(p + d, d) in a simplex."""
+        """Return the number of Lagrange nodes of a cell of degree p.
+
+        A box has (p + 1)^d nodes, and a simplex has binomial(p + d, d).
+        """
         d = self.dimension
         return (degree + 1) ** d if self.is_box else comb(degree + d, d)
 
     def dofs_per_cell(self, degree: int) -> int:
-        """Dofs of a large regular mesh over its cells, where neighbours share nodes: p^d, or about p^d / d!."""
+        """Return the number of dofs per cell in a large regular mesh of degree p, where neighbours share nodes.
+
+        The number is p^d for boxes and about p^d / d! for simplices.
+        """
         d = self.dimension
         return degree**d if self.is_box else degree**d // len(BOX_CELLS[d].box_division) + 1
 

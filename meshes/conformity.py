@@ -1,8 +1,8 @@
 """Check for hanging nodes: no corner of a cell may lie inside a facet or an edge of another cell.
 
-A facet that belongs to only one cell lies on the boundary of the mesh, or finer cells hang on it. So a corner of such
-a facet is a hanging node if it lies on another such facet without being one of its corners. There v would not be
-continuous.
+At a hanging node v would not be continuous. A facet that belongs to only one cell is called single. A single facet lies
+either on the boundary of the mesh or between a coarse cell and finer cells. So a hanging node is a corner of a single
+facet that lies on another single facet and is not a corner of the other facet.
 """
 
 import basix
@@ -11,12 +11,15 @@ from scipy.spatial import KDTree
 
 from freqbias.errors import InputError
 
-RTOL = 1e-4  # a corner this close to a facet, relative to its size, lies on it
-NEWTON_STEPS = 8  # to the closest point of a curved facet
+RTOL = 1e-4  # a point lies on a facet if their distance, relative to the size of the facet, is smaller
+NEWTON_STEPS = 8  # number of steps to find the closest point of a curved facet
 
 
 def check_conforming(points: np.ndarray, cells: np.ndarray, element: basix.finite_element.FiniteElement) -> None:
-    """Raise InputError with the first hanging node. points: (n, d). cells: (c, k) in the element's order."""
+    """Raise InputError with the first hanging node, if there is one.
+
+    points: (n, d). cells: (c, k), with the nodes in the order of the element.
+    """
     if points.shape[1] == 1:
         return
     facets, corners, owners, facet_type = _single_facets(cells, element)
@@ -35,16 +38,16 @@ def check_conforming(points: np.ndarray, cells: np.ndarray, element: basix.finit
     if hanging.any():
         first = int(hanging.argmax())
         raise InputError(
-            f"the corner {points[node[first]].tolist()} lies inside an edge or face of cell {owners[facet[first]]} and "
-            f"is not one of its corners (a hanging node; {len(np.unique(node[hanging]))} in all), so cells are not "
-            "joined there; divide that cell too, or make a new mesh"
+            f"the point {points[node[first]].tolist()} is a corner of one cell and lies inside an edge or face of cell "
+            f"{owners[facet[first]]} (a hanging node; the mesh has {len(np.unique(node[hanging]))} in all), so these "
+            f"cells are not joined; divide cell {owners[facet[first]]} too, or make a new mesh"
         )
 
 
 def _single_facets(
     cells: np.ndarray, element: basix.finite_element.FiniteElement
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
-    """The facets that belong to one cell: nodes (f, k), corners (f, j), cell (f,), and their type."""
+    """Return the facets that belong to only one cell: nodes (f, k), corners (f, j), cells (f,), and the facet type."""
     topology = basix.topology(element.cell_type)
     facets, types = topology[-2], basix.cell.subentity_types(element.cell_type)[-2]
     corners = np.concatenate([cells[:, vertices] for vertices in facets])  # Lagrange nodes begin with the corners
@@ -56,9 +59,10 @@ def _single_facets(
 
 
 def _lie_on(x: np.ndarray, nodes: np.ndarray, facet_type: basix.CellType, degree: int) -> np.ndarray:
-    """True for each point (n, d) that lies on its facet, given by nodes (n, k, d).
+    """Return for each of n points whether the point lies on the facet of the same index, (n,).
 
-    Gauss-Newton finds the closest point of the facet.
+    x: the points, (n, d). nodes: the nodes of the facets, (n, k, d). The Gauss-Newton method finds the closest point of
+    each facet.
     """
     facet = basix.create_element(basix.ElementFamily.P, facet_type, degree, basix.LagrangeVariant.equispaced)
     s = np.repeat(np.asarray(facet.points).mean(axis=0)[None], len(x), axis=0)

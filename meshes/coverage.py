@@ -5,14 +5,14 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.problem import Problem
 
-MAX_MISSING = 0.02  # largest share of the frequencies that may lie outside the mesh
-ADVISED_SHARE = 0.99  # share that the advised half-width covers, if rho_w has no bounded support
+MAX_MISSING = 0.02  # largest share of the drawn frequencies that may lie outside the mesh
+ADVISED_SHARE = 0.99  # share inside the half-width that the message advises, if rho_w has no bounded support
 GOLDEN = {1: 1.618033988749895, 2: 1.324717957244746, 3: 1.220744084605760}  # x^(d+1) = x + 1
 SAMPLES = 2**14
 
 
 def check_coverage(problem: Problem, missing: float) -> None:
-    """Raise InputError if more than MAX_MISSING of the drawn frequencies lie outside a mesh. missing: that share."""
+    """Raise InputError if the share `missing` of the drawn frequencies outside a mesh is larger than MAX_MISSING."""
     if missing <= MAX_MISSING:
         return
     damping = problem.laws.damping
@@ -21,20 +21,21 @@ def check_coverage(problem: Problem, missing: float) -> None:
     else:
         needed = float(np.quantile(_drawn(problem), ADVISED_SHARE))
     raise InputError(
-        f"it leaves out {round(100 * missing, 1):g} % of the frequencies that [density] draws; it must cover the "
-        f"support, about |xi_i| <= {needed:.4g}"
+        f"the mesh leaves out {round(100 * missing, 1):g} % of the frequencies that [density] draws; the mesh must "
+        f"cover about |xi_i| <= {needed:.4g}"
     )
 
 
 def share_outside(problem: Problem, half_width: float) -> float:
-    """Share of the drawn frequencies outside the box |xi_i| <= half_width, to about 1e-3."""
+    """Return the share of the drawn frequencies outside the box |xi_i| <= half_width, with an error of about 1e-3."""
     return float(np.mean(_drawn(problem) > half_width * (1 + 1e-9)))
 
 
 def _drawn(problem: Problem) -> np.ndarray:
-    """max_i |xi_i| of frequencies drawn from rho_w, (SAMPLES,) [cycles/length].
+    """Return max_i |xi_i| for frequencies drawn from the density rho_w, (SAMPLES,) [cycles/length].
 
-    Kronecker's sequence takes the place of random numbers, since its points fill the unit cube evenly.
+    The frequencies are drawn with Kronecker's sequence in place of random numbers, because the points of this sequence
+    fill the unit cube evenly.
     """
     d = problem.dimension
     unit = (0.5 + np.arange(SAMPLES)[:, None] * GOLDEN[d] ** -np.arange(1.0, d + 1)) % 1

@@ -1,4 +1,4 @@
-"""A mesh in words, and as points and cells for other programs."""
+"""A mesh plan as text, and as points and cells for other programs."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from freqbias.problem import Problem
 
 
 def describe(problem: Problem, plan: MeshPlan) -> str:
-    """The facts about a mesh, one per line."""
+    """Return the properties of a mesh, one per line."""
     unit = f"cycles/{problem.unit}" if problem.unit else "cycles per unit length"
     rows = {
         "cells": cells_in_words(plan),
@@ -23,15 +23,15 @@ def describe(problem: Problem, plan: MeshPlan) -> str:
         "half-width": ", ".join(f"{r:.6g}" for r in plan.half_width) + f" {unit}",
         "cell size": ", ".join(f"{h:.6g}" for h in plan.size) + f" {unit}",
         "limit of the data": _data_limit(problem.sites, unit),
-        "laws": "folded onto the half-width" if plan.folded else "as they are",
+        "laws": "folded onto the box of the mesh" if plan.folded else "not folded",
     }
     if isinstance(plan, FilePlan):
-        rows["left out"] = f"{100 * max(0.0, plan.missing):.2g} % of the damping's mass"
+        rows["left out"] = f"{100 * max(0.0, plan.missing):.2g} % of the integral of the damping"
     return "\n".join(f"{name:<18} {value}" for name, value in rows.items())
 
 
 def cells_in_words(plan: MeshPlan) -> str:
-    """The number, type and arrangement of the cells."""
+    """Return the number, the type and the arrangement of the cells as text."""
     cells = CELL_TYPES[plan.cell_type].plural
     match plan:
         case BoxPlan():
@@ -48,12 +48,15 @@ def cells_in_words(plan: MeshPlan) -> str:
 
 def _data_limit(sites: Sites, unit: str) -> str:
     if not np.isfinite(sites.nyquist).all():
-        return "none, the samples are scattered"
+        return "none, because the samples are scattered"
     return ", ".join(f"{f:.6g}" for f in sites.nyquist) + f" {unit} (points / (2 extent))"
 
 
 def vertices(plan: MeshPlan) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) and linear cells (c, k) in VTK's order, through the corners; curved edges become straight."""
+    """Return the corners of a mesh, (n, 3), and the cells as indices of corners, (c, k).
+
+    The corners of a cell are in VTK's order. Curved edges become straight.
+    """
     match plan:
         case BoxPlan():
             points, cells = _box(plan)

@@ -1,4 +1,4 @@
-"""The user's own mesh, read and checked."""
+"""The plan of a mesh from the user's file."""
 
 from dataclasses import dataclass, field
 
@@ -10,10 +10,11 @@ from freqbias.meshes.plan import MeshPlan
 
 @dataclass(frozen=True)
 class FilePlan(MeshPlan):
-    """Points and cells of a file.
+    """The points and the cells of a mesh file.
 
-    points: (n, d) [cycles/length]. cells: (c, k), in the node order of Basix's equispaced Lagrange element of this
-    cell type and order. missing: share of the damping's mass that lies outside the mesh.
+    points: (n, d) [cycles/length]. kind: Basix's name of the cell type. order: the order of the cells, 1 or 2. cells:
+    (c, k), in the node order of Basix's equispaced Lagrange element of this cell type and order. missing: the share of
+    the integral of the damping that lies outside the mesh.
     """
 
     path: str
@@ -47,7 +48,7 @@ class FilePlan(MeshPlan):
 
     @property
     def dofs(self) -> int:
-        """An estimate, as in a large regular mesh."""
+        """An estimate of the number of Lagrange nodes, which holds for a large regular mesh."""
         return self.cell_count * CELL_TYPES[self.kind].dofs_per_cell(self.degree)
 
     @property

@@ -1,6 +1,7 @@
-"""python -P gmsh_process.py IN.msh OUT.vtk: convert a mesh with Gmsh.
+"""Convert a mesh with Gmsh: python -P gmsh_process.py IN.msh OUT.vtk
 
-Started by its path and with -P: otherwise Python would import modules from files in the user's current folder.
+The script must be started by its path and with -P. Otherwise Python would import modules from the user's current
+folder.
 """
 
 import sys

@@ -1,11 +1,13 @@
-"""The tail rule: from a tolerance to the half-width of the mesh.
+"""The tail rule: the half-width of the mesh for a tolerance.
 
-The half-width is the support of the laws, or the smallest R with
+If the laws have a bounded support, the half-width is that of the support. Otherwise it is the smallest radius R with
 
     T sup_{|xi| > R} (damping + (2 pi X)^2 diffusion) sup rho_data <= TAIL_SHARE tolerance,
 
-where sup rho_data = 1 / prod extent on a grid. Laws known only by their transform (deeper networks) are folded onto the
-box, whatever its half-width. relu's laws fall only as |xi|^-(d+1), so MAX_NODES limits them between scattered samples.
+where T is the last output time, X = max_j |x_j| over the samples x_j, and rho_data the density of the samples. On a
+grid, sup rho_data = 1 / prod_i extent_i. The laws of deeper networks are known only by their Fourier transforms. They
+are folded onto the box for every half-width. The laws of relu fall only as |xi|^-(d+1), so for scattered samples
+MAX_NODES limits the half-width.
 """
 
 import numpy as np
@@ -17,16 +19,16 @@ from freqbias.meshes.law_edges import laws_of
 from freqbias.numerics import Grid
 from freqbias.problem import Mesh, Pde, Problem
 
-TAIL_SHARE = 0.25  # of the tolerance, for the laws outside the mesh
-MAX_NODES = 10**6  # of a box for slowly falling laws between scattered samples; [mesh] half_width overrides it
-RADIUS_RTOL = 1e-2  # relative change of the radius that ends its fixed-point iteration
+TAIL_SHARE = 0.25  # share of the tolerance for the laws outside the mesh
+MAX_NODES = 10**6  # most nodes of a box for folded laws and scattered samples; [mesh] half_width overrides this limit
+RADIUS_RTOL = 1e-2  # the fixed-point iteration ends when the relative change of the radius is smaller
 
 
 def choose_half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list[float], bool]:
-    """The half-width along each axis, (d,) [cycles/length], and whether the laws are folded onto that box.
+    """Return the half-width along each axis, (d,) [cycles/length], and whether the laws are folded onto this box.
 
-    [mesh] half_width takes precedence. Raises InputError if it leaves out too much of the density, and where the local
-    operator would reach beyond the Nyquist frequency.
+    [mesh] half_width takes precedence. Raises InputError if [mesh] half_width leaves out too much of the density, or if
+    the mesh of the local operator would extend beyond the Nyquist frequency.
     """
     nyquist = problem.sites.nyquist
     radius = tail_half_width(problem, settings.tolerance)
@@ -37,7 +39,7 @@ def choose_half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list
     folded = settings.operator == "data" and (problem.laws.numerical or (aliases and mesh.half_width is None))
     if folded and mesh.half_width is None:
         return np.minimum(min(radius, _node_limit(problem, settings)), nyquist).tolist(), True
-    key = "[mesh] half_width" if mesh.half_width else "the half-width that the tail of [density] needs"
+    key = "[mesh] half_width" if mesh.half_width else "the half-width that [density] needs"
     refuse_aliases(problem, settings, radius, key)
     if mesh.half_width:
         try:
@@ -48,11 +50,12 @@ def choose_half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list
 
 
 def tail_half_width(problem: Problem, tolerance: float) -> float:
-    """The radius beyond which the laws are too weak to matter until the last output time [cycles/length].
+    """Return the radius R of the tail rule [cycles/length].
 
-    sup rho_data of scattered samples depends on the radius: shorter waves resolve denser clusters. The radius is the
-    fixed point, approached from below. It exists because laws fall faster than R^-d and sup rho_data grows at most as
-    R^d. Folded laws are exact from a sample to itself, so for them only pairs of different samples count.
+    For scattered samples, sup rho_data depends on R, because shorter waves resolve denser clusters of samples. So R is
+    the solution of a fixed-point equation, and the iteration approaches R from below. The solution exists because the
+    laws fall faster than R^-d, and sup rho_data grows at most as R^d. Folded laws give the exact kernel of a sample
+    with itself, so for folded laws sup rho_data includes only pairs of different samples.
     """
     sites, share, apart = problem.sites, TAIL_SHARE * tolerance / problem.times[-1], problem.laws.numerical
     radius, wider = 0.0, problem.laws.tail_radius(share * sites.volume, problem.reach)
@@ -63,23 +66,26 @@ def tail_half_width(problem: Problem, tolerance: float) -> float:
 
 
 def negligible_level(problem: Problem, settings: Pde) -> float:
-    """The largest value of damping + (2 pi X)^2 diffusion that needs no mesh."""
+    """Return the largest value of damping + (2 pi X)^2 diffusion for which no mesh is needed."""
     share = TAIL_SHARE * settings.tolerance / problem.times[-1]
     return share / problem.sites.peak_density(tail_half_width(problem, settings.tolerance))
 
 
 def refuse_aliases(problem: Problem, settings: Pde, radius: float, key: str) -> None:
-    """Raise InputError if the local operator would reach beyond the Nyquist frequency. key: what sets the radius."""
+    """Raise InputError if the mesh of the local operator would extend beyond the Nyquist frequency.
+
+    radius: the half-width of the mesh. key: the setting that determines the radius, for the message.
+    """
     limit = problem.sites.nyquist.min()
     if settings.operator == "local" and radius > limit * (1 + 1e-9):
         raise InputError(
-            f'[pde] operator = "local": {key} is {radius:.6g}, but frequencies alias beyond points/(2 extent) = '
-            f'{limit:.6g}; use operator = "data", more [data] points, or a narrower [density]'
+            f'[pde] operator = "local": {key} is {radius:.6g}, but frequencies beyond points/(2 extent) = {limit:.6g} '
+            'alias; use operator = "data", more [data] points, or a narrower [density]'
         )
 
 
 def _node_limit(problem: Problem, settings: Pde) -> float:
-    """The half-width of a box with MAX_NODES nodes for scattered samples; infinite on grids."""
+    """Return the half-width of a box with MAX_NODES nodes for scattered samples, or infinity for a grid."""
     if isinstance(problem.sites, Grid):
         return float("inf")
     nodes = 2 * nodes_per_reach(settings) * problem.sites.reach

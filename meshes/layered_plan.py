@@ -1,4 +1,4 @@
-"""A mesh in layers around the origin, for laws with edges on spheres."""
+"""The plan of a mesh in layers around the origin, for laws with edges on spheres."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,14 @@ from freqbias.meshes.plan import MeshPlan
 
 @dataclass(frozen=True)
 class LayeredPlan(MeshPlan):
-    """Quadrilaterals or hexahedra in layers with edges on spheres: a ball, a shell, or a ball in a box.
+    """Intervals, quadrilaterals or hexahedra in layers between spheres: a ball, a shell, or a ball in a box.
 
-    axes: the dimension d. layers: from the inside out, the outer radius of each layer [cycles/length] and its number
-    of cells along the radius. face_cells: cells along each edge of the 2d faces of the central cube, even. hollow: the
-    mesh is a shell that begins at the first layer's radius, and that layer has no cells; otherwise a core, a small cube
-    at the origin, fills the inside of the first layer. box: half-widths of a box around the outermost sphere, and the
-    number of cells between the two. adaptive: the mesh will be refined, and then it is not symmetric under xi -> -xi.
+    axes: the dimension d. layers: the outer radius of each layer [cycles/length] and its number of cells along the
+    radius, from the inside out. face_cells: the number of cells along each edge of the 2d faces of the central cube.
+    The number is even. hollow: the mesh is a shell. It begins at the radius of the first layer, which has no cells.
+    Otherwise the middle of the first layer is a core, a small cube at the origin. box: the half-widths of a box around
+    the outermost sphere, and the number of cells between the sphere and the box. adaptive: the mesh will be refined. A
+    refined mesh is not symmetric under xi -> -xi.
     """
 
     axes: int
@@ -46,7 +47,7 @@ class LayeredPlan(MeshPlan):
 
     @property
     def radial_cells(self) -> int:
-        """Cells along the radius, without the core."""
+        """The number of cells along the radius, without those of the core."""
         return sum(count for _, count in self.layers) + (self.box[1] if self.box else 0)
 
     @property

@@ -1,4 +1,4 @@
-"""The user's own mesh of [mesh] path: read, checked, and put into Basix's node order."""
+"""Read the user's mesh file of [mesh] path, check the mesh, and put the nodes of the cells into Basix's order."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -19,22 +19,22 @@ from freqbias.problem import Pde, Problem, canonical_order
 SUPPORTED = {name: (cell, order) for cell in CELL_TYPES.values() for order, name in enumerate(cell.meshio, 1)}
 # meshio's name without the number of nodes: dimension
 DIMENSIONS = {cell.meshio[0]: cell.dimension for cell in CELL_TYPES.values()} | {"vertex": 0, "wedge": 3, "pyramid": 3}
-RTOL = 1e-9  # points closer than this times the largest coordinate coincide
+RTOL = 1e-9  # two points coincide if their distance, relative to the largest coordinate, is smaller
 QUADRATURE_DEGREE = 10
 
 
 def read_plan(path: str, problem: Problem, settings: Pde) -> FilePlan:
-    """Read and check [mesh] path. Raises InputError with the remedy.
+    """Read and check the mesh file of [mesh] path. Raises InputError with a remedy if a check fails.
 
-    The checks: one type of cells, of the problem's dimension; no two points at the same place; no cell folded, or
-    turned against the others; no hanging node; the mass of the damping inside. For the local operator, cells outside
-    the support are dropped.
+    All cells must be of one type and of the problem's dimension. Two points must not coincide. No cell may be folded or
+    oriented differently from the others. The mesh must have no hanging node. The mesh must contain nearly the whole
+    integral of the damping. For the local operator, cells outside the support of the laws are removed.
     """
     try:
         points, cells, cell, order = _read(Path(path), Path(path).stat().st_mtime_ns)
         if points.shape[1] != problem.dimension:
             raise InputError(
-                f"its cells have {points.shape[1]} dimensions and [data] {problem.dimension}; give a mesh of "
+                f"the cells have {points.shape[1]} dimensions, but [data] has {problem.dimension}; give a mesh of "
                 f"{problem.dimension}-dimensional cells"
             )
         damping, diffusion = problem.laws.damping, problem.laws.diffusion
@@ -43,8 +43,8 @@ def read_plan(path: str, problem: Problem, settings: Pde) -> FilePlan:
         missing = 1 - float(np.sum(weights * values)) / damping.integral
         if missing < -MAX_MISSING:
             raise InputError(
-                f"it holds {100 * (1 - missing):.3g} % of the frequencies that [density] draws, so its cells overlap "
-                "or are too coarse for the density; repair or refine them"
+                f"the integral of the damping over the cells is {100 * (1 - missing):.3g} % of the exact value, so "
+                "cells overlap or are too coarse for [density]; repair or refine the mesh"
             )
         check_coverage(problem, missing)
         if settings.operator == "local":
@@ -53,7 +53,7 @@ def read_plan(path: str, problem: Problem, settings: Pde) -> FilePlan:
             used, cells = np.unique(cells, return_inverse=True)
             points, cells = points[used], cells.reshape(-1, cells.shape[-1])
     except OSError as failure:
-        raise InputError(f"[mesh] path = {path!r}: not readable: {failure}") from failure
+        raise InputError(f"[mesh] path = {path!r}: the file cannot be read: {failure}") from failure
     except InputError as failure:
         raise InputError(f"[mesh] path = {path!r}: {failure}") from failure
     return FilePlan(path, points, cells, cell.name, order, settings.degree, missing)
@@ -61,7 +61,7 @@ def read_plan(path: str, problem: Problem, settings: Pde) -> FilePlan:
 
 @lru_cache(maxsize=1)
 def _read(path: Path, _modified: int) -> tuple[np.ndarray, np.ndarray, CellType, int]:
-    """Points (n, d), cells (c, k) in Basix's order, cell type and order."""
+    """Return the points, (n, d), the cells in Basix's order, (c, k), the cell type and the order of the cells."""
     mesh = read_mesh(path)
     kind = _highest_cells(mesh)
     cell, order = SUPPORTED[kind]
@@ -69,15 +69,15 @@ def _read(path: Path, _modified: int) -> tuple[np.ndarray, np.ndarray, CellType,
     invalid = ((cells < 0) | (cells >= len(mesh.points))).any(axis=1)
     if invalid.any():
         raise InputError(
-            f"cell {invalid.argmax()} has the points {cells[invalid.argmax()].tolist()}, but there are only "
-            f"{len(mesh.points)}, counted from 0; write the file again"
+            f"cell {invalid.argmax()} has the points {cells[invalid.argmax()].tolist()}, but the file has only the "
+            f"points 0 to {len(mesh.points) - 1}; write the file again"
         )
     used, cells = np.unique(cells, return_inverse=True)
     cells = cells.reshape(-1, equispaced_element(cell, order).dim)
     points = _flat_points(mesh.points[used], cell.dimension)
     _check_distinct(points)
     if len(np.unique(np.sort(cells, axis=1), axis=0)) < len(cells):
-        raise InputError("it contains a cell twice; write each cell once")
+        raise InputError("the file contains a cell twice; write each cell once")
     cells = cells[:, basix_from_vtk(cell, order)]
     cell_quadrature(points, cells, cell, order)
     check_conforming(points, cells, equispaced_element(cell, order))
@@ -85,7 +85,10 @@ def _read(path: Path, _modified: int) -> tuple[np.ndarray, np.ndarray, CellType,
 
 
 def _highest_cells(mesh) -> str:  # type: ignore[no-untyped-def]  # meshio has no types
-    """meshio's name of the cells of the highest dimension, which must be of one supported type."""
+    """Return meshio's name of the cells of the highest dimension.
+
+    Raises InputError if these cells are not all of one supported type.
+    """
     dimensions = {
         block.type: DIMENSIONS.get(block.type.rstrip("0123456789")) for block in mesh.cells if len(block.data)
     }
@@ -93,24 +96,27 @@ def _highest_cells(mesh) -> str:  # type: ignore[no-untyped-def]  # meshio has n
     kinds = {kind for kind, dimension in dimensions.items() if dimension in (highest, None)}
     if highest == 0:
         raise InputError(
-            "it has no cells; give a mesh of intervals, triangles, quadrilaterals, tetrahedra or hexahedra"
+            "the file has no cells; give a mesh of intervals, triangles, quadrilaterals, tetrahedra or hexahedra"
         )
     if len(kinds) > 1 or not kinds <= SUPPORTED.keys():
         found = ", ".join(sorted(dimensions if len(kinds) > 1 else kinds))
-        raise InputError(f"its cells are {found}; all must be of one type, of order 1 or 2: {', '.join(SUPPORTED)}")
+        raise InputError(
+            f"the cells are of type {found}; give a mesh in which all cells are of one of these types: "
+            f"{', '.join(SUPPORTED)}"
+        )
     return kinds.pop()
 
 
 def _flat_points(points: np.ndarray, dimension: int) -> np.ndarray:
-    """The first `dimension` coordinates; the others must be 0."""
+    """Return the first `dimension` coordinates of the points. Raises InputError if another coordinate is not 0."""
     embedded = np.zeros((len(points), 3))
     embedded[:, : points.shape[1]] = points
     if not np.isfinite(embedded).all():
         raise InputError("a coordinate is NaN or infinite; write the mesh again")
     if np.abs(embedded[:, dimension:]).max(initial=0) > RTOL * np.abs(embedded).max():
         raise InputError(
-            f"its {dimension}-dimensional cells do not lie in the first {dimension} axes; set the other coordinates "
-            "to 0"
+            f"the cells have {dimension} dimensions, but a coordinate other than the first {dimension} is not 0; set "
+            "these coordinates to 0"
         )
     return np.ascontiguousarray(embedded[:, :dimension])
 
@@ -121,13 +127,16 @@ def _check_distinct(points: np.ndarray) -> None:
     if same.any():
         first = int(same.argmax())
         raise InputError(
-            f"points {order[first]} and {order[first + 1]} lie at the same place {ordered[first].tolist()}, and cells "
-            "that touch there are not joined; merge duplicate points"
+            f"points {order[first]} and {order[first + 1]} coincide at {ordered[first].tolist()}, so the cells at "
+            "these points are not joined; merge points that coincide"
         )
 
 
 def cell_quadrature(points: np.ndarray, cells: np.ndarray, cell: CellType, order: int) -> tuple[np.ndarray, np.ndarray]:
-    """Quadrature points (c, q, d) and weights (c, q) on the cells. Raises InputError for cells turned inside out."""
+    """Return quadrature points, (c, q, d), and quadrature weights, (c, q), on the cells.
+
+    Raises InputError if a cell is flat, folded, or oriented differently from the first cell.
+    """
     element = equispaced_element(cell, order)
     reference, weights = basix.make_quadrature(element.cell_type, QUADRATURE_DEGREE)
     basis, *derivatives = np.asarray(element.tabulate(1, np.asarray(reference)))[..., 0]
@@ -138,7 +147,8 @@ def cell_quadrature(points: np.ndarray, cells: np.ndarray, cell: CellType, order
     if invalid.any():
         first = int(invalid.argmax())
         raise InputError(
-            f"{np.count_nonzero(invalid)} of {len(cells)} cells are flat, folded, or turned against the first one, "
-            f"such as cell {first} near {nodes[first].mean(axis=0).round(6).tolist()}; orient all cells alike"
+            f"{np.count_nonzero(invalid)} of {len(cells)} cells are flat, folded, or not oriented like cell 0, for "
+            f"example cell {first} near {nodes[first].mean(axis=0).round(6).tolist()}; repair these cells and orient "
+            "all cells alike"
         )
     return basis @ nodes, np.abs(jacobian) * np.asarray(weights)

@@ -1,6 +1,6 @@
-"""Mesh files, read by meshio.
+"""Read mesh files with meshio, and .msh files with Gmsh.
 
-Gmsh reads .msh files, in a process of its own, since a damaged file can crash the process.
+Gmsh runs in a separate process, because a damaged file can crash the process that reads it.
 """
 
 import os
@@ -15,12 +15,12 @@ from pathlib import Path
 
 from freqbias.errors import InputError
 
-GMSH_SECONDS = 300  # time limit
+GMSH_SECONDS = 300  # time limit of the process
 MPI_VARIABLES = ("PMI", "PMIX", "MPI", "HYDRA", "OMPI")
 
 
 def read_mesh(path: Path):  # type: ignore[no-untyped-def]  # meshio has no types
-    """The meshio.Mesh of a file. Raises InputError if it cannot be read."""
+    """Return the meshio.Mesh of a file. Raises InputError if the file cannot be read."""
     return _through_gmsh(path) if path.suffix == ".msh" else _through_meshio(path)
 
 
@@ -30,16 +30,17 @@ def _through_meshio(path: Path):  # type: ignore[no-untyped-def]
     try:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as printed, _wide_terminal():
             return meshio.read(path)
-    except (Exception, SystemExit) as failure:  # meshio prints and raises SystemExit where it has no reader
+    except (Exception, SystemExit) as failure:  # without a reader, meshio prints a message and raises SystemExit
         reason = " ".join(printed.getvalue().split()) if isinstance(failure, SystemExit) else str(failure)
         raise InputError(
-            f"meshio cannot read it ({reason or type(failure).__name__}); write it again as .vtu, .msh or .xdmf"
+            f"meshio cannot read the file ({reason or type(failure).__name__}); write the mesh again as .vtu, .msh or "
+            ".xdmf"
         ) from None
 
 
 @contextmanager
 def _wide_terminal() -> Iterator[None]:
-    """Keep rich, which meshio prints with, from breaking lines at COLUMNS, even inside a path."""
+    """Keep meshio's messages on one line. meshio prints with rich, which breaks lines at COLUMNS, even in a path."""
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = str(2**16)
     try:
@@ -50,7 +51,7 @@ def _wide_terminal() -> Iterator[None]:
 
 
 def _through_gmsh(path: Path):  # type: ignore[no-untyped-def]
-    """Gmsh converts the .msh file to .vtk, in a process that knows nothing of MPI."""
+    """Convert the .msh file to .vtk with Gmsh, in a process without the variables of MPI, and read the .vtk file."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(MPI_VARIABLES)}
     with tempfile.TemporaryDirectory() as folder:
         converted = Path(folder) / "mesh.vtk"
@@ -62,11 +63,13 @@ def _through_gmsh(path: Path):  # type: ignore[no-untyped-def]
             )
         except subprocess.TimeoutExpired:
             raise InputError(
-                f"Gmsh did not read it within {GMSH_SECONDS} s; write it again, or give a .vtu file"
+                f"Gmsh did not read the file within {GMSH_SECONDS} s; write the mesh again, or give a .vtu file"
             ) from None
         if done.returncode == -signal.SIGTERM:
-            raise KeyboardInterrupt  # the signal went to all our processes
+            raise KeyboardInterrupt  # the same signal was sent to this process
         if done.returncode or not converted.is_file():
             reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-            raise InputError(f"Gmsh cannot read it ({reason}); write it again with Gmsh, or give a .vtu file")
+            raise InputError(
+                f"Gmsh cannot read the file ({reason}); write the mesh again with Gmsh, or give a .vtu file"
+            )
         return _through_meshio(converted)

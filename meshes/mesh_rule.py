@@ -1,9 +1,10 @@
-"""From a tolerance to a frequency mesh.
+"""The choice of a frequency mesh for a tolerance.
 
-Half-width: the support of the laws, or where their tail no longer matters (`freqbias.meshes.half_width`).
-Cell size: h_i = degree / (nu X_i) (`freqbias.meshes.cell_size`).
-Edges of the laws lie on mesh lines: planes |xi_i| = b in a box, spheres |xi| = r in layers around the origin.
-The local operator's mesh covers only the support: outside it v keeps its initial value.
+- Half-width: the support of the laws, or the radius R of the tail rule (`freqbias.meshes.half_width`).
+- Cell size: h_i = degree / (nu X_i), the size rule (`freqbias.meshes.cell_size`).
+- Edges: the edges of the laws lie on mesh lines. A box has mesh lines on planes |xi_i| = b, and a mesh in layers around
+  the origin has mesh lines on spheres |xi| = r.
+- The mesh of the local operator covers only the support of the laws. Outside the support v keeps its initial value.
 """
 
 from math import ceil
@@ -23,15 +24,16 @@ from freqbias.meshes.plan import MeshPlan
 from freqbias.numerics import Grid
 from freqbias.problem import Mesh, Pde, Problem
 
-MIN_CELLS = 8  # along each axis; they resolve rho_w where it is much narrower than 1/X
-BOX_MARGIN = 1.1  # least half-width of a box around a sphere, over the radius
+MIN_CELLS = 8  # least number of cells along each axis, to resolve rho_w if it is much narrower than 1/X
+BOX_MARGIN = 1.1  # least half-width of a box around a sphere, divided by the radius of the sphere
 
 
 def plan_mesh(problem: Problem, settings: Pde | None = None, mesh: Mesh | None = None) -> MeshPlan:
-    """The mesh that meets [pde] tolerance; the keys of [mesh] take precedence.
+    """Return the plan of a mesh for [pde] tolerance. The keys of [mesh] take precedence.
 
-    Raises InputError if the local operator has scattered data, laws with an atom, or a mesh beyond the Nyquist
-    frequency; if no rule exists for the degree; and if the file of [mesh] path is not a mesh of the support.
+    For the local operator, raises InputError if the samples are scattered, if the damping has an atom, or if the mesh
+    would extend beyond the Nyquist frequency. For both operators, raises InputError if there is no size rule for the
+    degree, or if the mesh in the file of [mesh] path is invalid or does not cover the support.
     """
     settings, mesh = settings or Pde(), mesh or Mesh()
     _check_operator(problem, settings, mesh)
@@ -41,13 +43,13 @@ def plan_mesh(problem: Problem, settings: Pde | None = None, mesh: Mesh | None =
         return _check_refinable(from_file, mesh)
     half_width, folded = choose_half_width(problem, settings, mesh)
     radii = [] if folded else _spheres_inside(problem, half_width)
-    if radii and problem.dimension > 1 and planes_inside(problem, half_width):  # no mesh here follows both
+    if radii and problem.dimension > 1 and planes_inside(problem, half_width):  # no mesh plan follows both
         if settings.operator == "data" and isinstance(problem.sites, Grid) and mesh.half_width is None:
             half_width, folded, radii = problem.sites.nyquist.tolist(), True, []
         elif settings.operator == "local" and mesh.size is None:
             raise InputError(
-                '[pde] operator = "local": [density] has edges on spheres and on planes, and no mesh follows both; use '
-                'operator = "data", or choose [mesh] size yourself'
+                '[pde] operator = "local": [density] has edges on spheres and on planes, but the mesh can follow only '
+                'one of the two; use operator = "data", or give [mesh] size'
             )
     size = choose_cell_size(problem, settings, mesh, half_width, folded=folded)
     if radii:
@@ -60,8 +62,8 @@ def plan_mesh(problem: Problem, settings: Pde | None = None, mesh: Mesh | None =
 def _check_operator(problem: Problem, settings: Pde, mesh: Mesh) -> None:
     if mesh.adaptive and settings.operator == "data":
         raise InputError(
-            '[mesh] adaptive = true works only with [pde] operator = "local"; the data operator meets its tolerance by '
-            "a rule: leave adaptive out"
+            '[mesh] adaptive = true works only with [pde] operator = "local", because the mesh of the data operator '
+            'follows from the tolerance; leave adaptive out, or use operator = "local"'
         )
     if settings.operator == "local" and not isinstance(problem.sites, Grid):
         raise InputError(
@@ -70,8 +72,9 @@ def _check_operator(problem: Problem, settings: Pde, mesh: Mesh) -> None:
         )
     if settings.operator == "local" and problem.laws.atom:
         raise InputError(
-            f'[pde] operator = "local": the damping has an atom of {problem.laws.atom:.3g} at frequency 0, a point '
-            'mass that no function on the mesh can carry; use operator = "data", or an odd [network] activation'
+            f'[pde] operator = "local": the damping has an atom of {problem.laws.atom:.3g} (a point mass) at frequency '
+            '0, but a function on the mesh cannot represent an atom; use operator = "data", or an odd [network] '
+            "activation"
         )
 
 
@@ -79,13 +82,18 @@ def _check_refinable(plan: MeshPlan, mesh: Mesh) -> MeshPlan:
     if mesh.adaptive and not (plan.affine and CELL_TYPES[plan.cell_type].is_simplex):
         raise InputError(
             "[mesh] adaptive = true: only straight intervals, triangles and tetrahedra can be refined, but this mesh "
-            f"has {plan.cell_type} cells that may be curved; leave adaptive out, or give a [mesh] path of such cells"
+            f"has {plan.cell_type} cells that may be curved; leave adaptive out, or give a [mesh] path with straight "
+            "intervals, triangles or tetrahedra"
         )
     return plan
 
 
 def _spheres_inside(problem: Problem, half_width: list[float]) -> list[float]:
-    """Radii of the edges that layers must follow. In one dimension a box follows them, unless the middle is empty."""
+    """Return the radii of the edges that layers must follow.
+
+    In one dimension the mesh lines of a box can follow all edges. There layers are needed only if the laws vanish
+    around the origin.
+    """
     corner = _corner_radius(half_width)
     if problem.dimension > 1:
         return [r for r in spheres(problem) if r <= corner]
@@ -111,7 +119,10 @@ def _box_plan(
 def _segments(
     half_width: float, size: float, edges: list[float], peak: float, min_cells: int
 ) -> tuple[tuple[float, int], ...]:
-    """Segments of one axis of a box, with cells of at most this size, and PEAK_CELLS cells up to the peak."""
+    """Return the segments of one axis of a box.
+
+    The cells are at most `size` long. If `peak` is not 0, at least PEAK_CELLS cells lie between 0 and `peak`.
+    """
     inside = sorted(b for b in {*edges, peak} if 1e-9 * half_width < b < half_width * (1 - 1e-9))
     starts, ends = [0.0, *inside], [*inside, half_width]
     size = min(size, 2 * half_width / min_cells)

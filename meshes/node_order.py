@@ -1,4 +1,4 @@
-"""The order of the nodes in a cell: VTK's, which meshio keeps, and Basix's."""
+"""The order of the nodes in a cell: VTK's order, which meshio also uses, and Basix's order."""
 
 import basix
 import numpy as np
@@ -7,7 +7,10 @@ from freqbias.meshes.cell_types import CellType
 
 
 def vtk_nodes(cell: CellType, order: int) -> np.ndarray:
-    """Nodes (k, d) of the reference cell in VTK's order: corners, then for order 2 edge, face and cell midpoints."""
+    """Return the nodes of the reference cell in VTK's order, (k, d).
+
+    The corners come first. For order 2, the midpoints of edges, faces and the cell follow.
+    """
     corners = np.array(cell.corners, dtype=float)
     if order == 1:
         return corners
@@ -17,12 +20,15 @@ def vtk_nodes(cell: CellType, order: int) -> np.ndarray:
 
 
 def basix_from_vtk(cell: CellType, order: int) -> np.ndarray:
-    """Permutation (k,): where cells (c, k) has VTK's order, cells[:, permutation] has Basix's."""
+    """Return the permutation, (k,), for which cells[:, permutation] is in Basix's order if cells is in VTK's order.
+
+    cells: the nodes of the cells, (c, k).
+    """
     nodes = np.asarray(equispaced_element(cell, order).points)
     return np.linalg.norm(nodes[:, None] - vtk_nodes(cell, order), axis=-1).argmin(axis=1)
 
 
 def equispaced_element(cell: CellType, order: int) -> basix.finite_element.FiniteElement:
-    """Basix's Lagrange element with equispaced nodes, which describes the geometry of a cell."""
+    """Return Basix's Lagrange element with equispaced nodes. The element describes the geometry of a cell."""
     variant = basix.LagrangeVariant.equispaced
     return basix.create_element(basix.ElementFamily.P, basix.CellType[cell.name], order, variant)

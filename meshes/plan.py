@@ -1,4 +1,4 @@
-"""A frequency mesh before it is built: degree, size, cells and dofs."""
+"""The plan of a frequency mesh: its degree, size, cells and dofs. `freqbias.meshes.build` builds the mesh."""
 
 from abc import ABC, abstractmethod
 
@@ -6,7 +6,10 @@ from freqbias.meshes.cell_types import CELL_TYPES
 
 
 class MeshPlan(ABC):
-    """degree: degree of the Lagrange elements. folded: True where the laws are folded onto the box of the mesh."""
+    """The interface of all plans.
+
+    degree: the degree of the Lagrange elements. folded: True if the laws are folded onto the box of the mesh.
+    """
 
     degree: int
     folded: bool
@@ -19,7 +22,7 @@ class MeshPlan(ABC):
     @property
     @abstractmethod
     def cell_type(self) -> str:
-        """Basix's name: "interval", "triangle", "quadrilateral", ..."""
+        """Basix's name of the cell type: "interval", "triangle", "quadrilateral", ..."""
 
     @property
     @abstractmethod
@@ -28,16 +31,16 @@ class MeshPlan(ABC):
     @property
     @abstractmethod
     def dofs(self) -> int:
-        """Number of Lagrange nodes."""
+        """The number of Lagrange nodes."""
 
     @property
     @abstractmethod
     def size(self) -> tuple[float, ...]:
-        """Largest extent of a cell along each axis [cycles/length]."""
+        """The largest extent of a cell along each axis [cycles/length]."""
 
     @property
     def symmetric(self) -> bool:
-        """True if xi -> -xi maps the mesh to itself; then its half xi_1 >= 0 can be built alone."""
+        """True if xi -> -xi maps the mesh to itself. The half xi_1 >= 0 of a symmetric mesh can be built alone."""
         return True
 
     @property
@@ -51,10 +54,10 @@ class MeshPlan(ABC):
 
     @property
     def nonzeros(self) -> int:
-        """Upper bound of the entries in the sparse matrix."""
+        """An upper bound of the number of entries in the sparse matrix."""
         return self.entries
 
     @property
     def entries(self) -> int:
-        """Entries of all element matrices."""
+        """The number of entries of all element matrices."""
         return self.cell_count * CELL_TYPES[self.cell_type].nodes(self.degree) ** 2

@@ -1,4 +1,4 @@
-"""The Fourier Features network: its sums and gradients, its training, and its neural tangent kernel."""
+"""The Fourier Features network: sums, gradients, training, and the neural tangent kernel (NTK)."""
 
 import lazy_loader
 

@@ -1,4 +1,7 @@
-"""The choice of a backend for the sums of a training, by requirements and by cost."""
+"""The choice of a backend, which computes the sums of a training.
+
+The choice depends on the requirements of the backends and on the estimated time.
+"""
 
 from math import prod
 
@@ -16,15 +19,15 @@ from freqbias.problem import Problem, draw
 from freqbias.runtime import threads_alone
 
 BACKENDS = ("cufinufft", "nufft", "separable", "dense")
-KERNEL_WIDTH = {"single": 7, "double": 13}  # points of FINUFFT's spreading kernel, at nufft.ACCURACY
+KERNEL_WIDTH = {"single": 7, "double": 13}  # width of FINUFFT's spreading kernel in grid points, for nufft.ACCURACY
 
 
 def make_transforms(
     backend: str, sites: Sites, precision: str, device: torch.device, *, threads: int | None = None
 ) -> Transforms:
-    """The transforms of a backend, as named by `choose_backend`.
+    """Return the transforms of a backend. backend: a name that `choose_backend` returns.
 
-    threads: the number this process may use; by default all that a process working alone gets.
+    threads: the number of threads that this process may use. The default is `threads_alone()`.
     """
     if backend == "nufft":
         return NufftTransforms(sites, precision=precision, threads=threads or threads_alone())
@@ -37,10 +40,10 @@ def make_transforms(
 
 
 def choose_backend(problem: Problem, requested: str, *, precision: str, device: torch.device) -> tuple[str, str]:
-    """The backend for [training] backend = requested, and a sentence that names it and the reason.
+    """Return the backend for [training] backend = requested, and a text that names the backend and the reason.
 
-    "auto" is the fastest by `cpu_seconds`, or on a GPU by `gpu_seconds`; with hidden layers "dense". Raises InputError
-    with key, value and remedy if the requested backend does not fit the problem.
+    "auto" chooses the fastest backend according to `cpu_seconds`, or on a GPU according to `gpu_seconds`. For a network
+    with hidden layers "auto" chooses "dense". Raises InputError if the requested backend does not fit the problem.
     """
     if requested != "auto":
         if obstacle := _obstacle(requested, problem, device):
@@ -48,37 +51,39 @@ def choose_backend(problem: Problem, requested: str, *, precision: str, device: 
         return requested, f"{requested}, as requested"
     usable = [name for name in BACKENDS if not _obstacle(name, problem, device)]
     if len(usable) == 1:
-        return usable[0], f'{usable[0]}: backend = "auto", and no other can be used here'
+        return usable[0], f'{usable[0]}: backend = "auto", and no other backend can be used here'
     costs = cpu_seconds(problem, precision) if device.type == "cpu" else gpu_seconds(problem)
     fastest = min(usable, key=costs.__getitem__)
     others = ", ".join(f"{name} {costs[name]:.1e}" for name in usable if name != fastest)
-    return fastest, f'{fastest}: backend = "auto", about {costs[fastest]:.1e} s a gradient ({others})'
+    return fastest, f'{fastest}: backend = "auto", about {costs[fastest]:.1e} s for each gradient ({others})'
 
 
 def _obstacle(backend: str, problem: Problem, device: torch.device) -> str:
-    """Why a backend cannot be used, and the remedy; "" if it can."""
+    """Return why a backend cannot be used, and a remedy. Return "" if the backend can be used."""
     if problem.network.depth > 2 and backend != "dense":
-        return f'is for two layers, but [network] depth = {problem.network.depth}; use "dense" or "auto"'
+        return f'is for two layers, but [network] depth = {problem.network.depth}; use backend = "dense" or "auto"'
     if backend == "nufft" and device.type != "cpu":
-        return f'runs on the CPU, but device is {device}; use device = "cpu", or backend = "auto"'
+        return f'runs on the CPU, but the device is {device}; use device = "cpu", or backend = "auto"'
     if backend == "cufinufft" and device.type == "cpu":
-        return 'runs on a CUDA GPU, but device is cpu; use "nufft" or "auto"'
+        return 'runs on a CUDA GPU, but the device is cpu; use backend = "nufft" or "auto"'
     if backend == "cufinufft" and (failure := loading_failure()):
         return (
-            f"needs cuFINUFFT, which cannot be loaded here ({failure}); install it with `pip install cufinufft`, or "
-            'from source if torch was built for another CUDA than its wheel, or use "auto"'
+            f"needs cuFINUFFT, but cuFINUFFT cannot be loaded ({failure}); install it with `pip install cufinufft`, "
+            "or from source if torch needs another version of CUDA than the wheel of cuFINUFFT, or use backend = "
+            '"auto"'
         )
     if backend == "separable" and not isinstance(problem.sites, Grid):
-        return 'is for samples on a grid, but these are scattered; use "nufft", "dense" or "auto"'
+        return 'is for samples on a grid, but the samples are scattered; use backend = "nufft", "dense" or "auto"'
     return ""
 
 
 def cpu_seconds(problem: Problem, precision: str) -> dict[str, float]:
-    """Estimated seconds of one gradient on one core, for each CPU backend.
+    """Return the estimated seconds of one gradient on one core, for each CPU backend.
 
-    A gradient takes B = (2 + d) C transforms of m neurons and N samples. The constants are fitted to measurements with
-    300 to 30,000 neurons on 64 to 32,768 samples in single precision. Nearly all lay within a factor of 2, so the
-    choice is wrong only between backends of about equal speed.
+    A gradient needs B = (2 + d) C transforms between m neurons and N samples, for d dimensions and C channels. The
+    constants are fitted to measurements in single precision with 300 to 30,000 neurons and 64 to 32,768 samples. Nearly
+    all measured times agree with the estimate within a factor of 2. So the choice can be wrong only between backends
+    of similar speed.
     """
     sites, m, d = problem.sites, problem.network.width, problem.dimension
     batch, samples = (2 + d) * problem.samples.channels, sites.size
@@ -92,10 +97,11 @@ def cpu_seconds(problem: Problem, precision: str) -> dict[str, float]:
 
 
 def gpu_seconds(problem: Problem) -> dict[str, float]:
-    """Estimated seconds of one gradient, for each GPU backend, at either precision.
+    """Return the estimated seconds of one gradient for each GPU backend, in single or double precision.
 
-    The constants are fitted to measurements on an NVIDIA H100, with 300 to 1,000,000 neurons on 4,096 to 2,097,152
-    samples. Nearly all lay within a factor of 2. The constant terms are the time to launch the work.
+    The constants are fitted to measurements on an NVIDIA H100 with 300 to 1,000,000 neurons and 4,096 to 2,097,152
+    samples. Nearly all measured times agree with the estimate within a factor of 2. The terms that do not depend on the
+    numbers of neurons and samples are the time to launch the work on the GPU.
     """
     sites, m = problem.sites, problem.network.width
     batch, samples = (2 + problem.dimension) * problem.samples.channels, sites.size
@@ -111,16 +117,16 @@ def gpu_seconds(problem: Problem) -> dict[str, float]:
 
 
 def work_memory(problem: Problem, *, precision: str, backend: str) -> float:
-    """Bytes of work space for the sums of a backend, besides states and samples."""
+    """Return the bytes of work space for the sums of a backend, without the states and the samples."""
     number = PRECISIONS[precision][1].itemsize
-    if "nufft" in backend:  # each chunk of the neurons has a fine grid of its own
+    if "nufft" in backend:  # each chunk of the neurons needs a separate fine grid
         chunks = chunk_count(problem.network.width, problem.sites, threads_alone()) if backend == "nufft" else 1
         return chunks * 2 * nufft_points(problem) * number
     return (3 * number if backend == "separable" else 32) * CHUNK
 
 
 def nufft_points(problem: Problem) -> float:
-    """The number of points of the fine grid in a non-uniform FFT of the network as drawn."""
+    """Return the number of points of the fine grid in a non-uniform FFT, for the frequencies of the drawn network."""
     sites, network = problem.sites, problem.network
     if isinstance(sites, Grid):
         return float(2**sites.dimension * sites.size)

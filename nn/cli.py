@@ -22,8 +22,9 @@ def nn_command(
 ) -> None:
     """Train the network.
 
-    Writes nn/error.nc to the result folder: the error of the network on the samples at every output time. Under mpirun
-    rank 0 trains while the other ranks sleep. With --shard all processes of mpirun or torchrun share the neurons.
+    Writes nn/error.nc to the result folder. This file contains the error of the network on the samples at every output
+    time. Under mpirun rank 0 trains while the other ranks sleep. With --shard the neurons are divided among all
+    processes of mpirun or torchrun.
     """
     from freqbias.problem import build, load
 
@@ -31,7 +32,7 @@ def nn_command(
         path, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
-        # This import takes seconds: do it only once the run file is known to be valid.
+        # This import takes seconds, so it comes after the check of the run file.
         from freqbias.nn.stage import run_nn
 
         run_nn(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, shard=shard)
@@ -49,9 +50,9 @@ def ntk_command(
 ) -> None:
     """Predict the training with the neural tangent kernel (NTK).
 
-    Writes ntk/infinite-width.nc and ntk/empirical.nc to the result folder: the error on the samples at every output
-    time, predicted by the kernel at infinite width and by the kernel of the network as it is drawn. Takes seconds and
-    needs no training.
+    Writes ntk/infinite-width.nc and ntk/empirical.nc to the result folder. Both contain a predicted error on the
+    samples at every output time. The first uses the kernel at infinite width, the second the kernel of the drawn
+    network. The command takes seconds and needs no training.
     """
     from freqbias.problem import build, load
 

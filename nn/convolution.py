@@ -2,8 +2,9 @@
 
 On a grid the sum is a product with a Toeplitz matrix along every axis.
 
-Between scattered samples, G is cut off smoothly on a box of period P, larger than all differences x_q - x_j. There it
-is a Fourier series, G(z) = sum_n c_n cos(2 pi n.z / P), which is diagonal between two non-uniform transforms:
+For scattered samples, G is replaced by a function with period P that falls smoothly to 0. The period is larger than all
+differences x_q - x_j, and for these differences the function equals G. So G(z) = sum_n c_n cos(2 pi n.z / P) there, a
+Fourier series, and the sum over samples is a product with the coefficients c_n between two non-uniform transforms:
 
     sum_j G(x_q - x_j) u_j = Re sum_n c_n exp(2 pi i n.x_q / P) sum_j u_j exp(-2 pi i n.x_j / P).
 
@@ -21,28 +22,28 @@ from freqbias.runtime import available_memory, log, threads_alone
 
 Convolution = Callable[[np.ndarray], np.ndarray]  # (..., N) -> (..., N)
 
-ACCURACY = 1e-10  # error of G over G(0)
-PERIOD = 3.0  # P over the extent of the samples; leaves room for the cut-off to fall smoothly
+ACCURACY = 1e-10  # error of G, relative to G(0)
+PERIOD = 3.0  # P divided by the extent of the samples; the cut-off function falls to 0 in the rest of the period
 MOST_MODES = 2**22
-PROBES = 500  # pairs of samples at which a series is compared with G
-MATRIX_SHARE = 0.25  # fraction of the memory that the matrix of all pairs of samples may take
+PROBES = 500  # number of pairs of samples for which a series is compared with G
+MATRIX_SHARE = 0.25  # largest share of the memory for the matrix of all pairs of samples
 
-# Seconds on one core, measured.
-FREQUENCY = 4.5e-7  # a frequency of a series, both transforms
-SAMPLE = {1: 1.5e-7, 2: 4e-7, 3: 2e-6}  # a sample, both transforms, by dimension
-ENTRY = 8e-10 + 6e-8 / 100  # a matrix entry: one product, and assembly spread over about a hundred products
+# Measured seconds on one core.
+FREQUENCY = 4.5e-7  # for each frequency of a series, in both transforms
+SAMPLE = {1: 1.5e-7, 2: 4e-7, 3: 2e-6}  # for each sample, in both transforms, by dimension
+ENTRY = 8e-10 + 6e-8 / 100  # for each matrix entry: one product, and the assembly divided by about 100 products
 
 
 def convolution(law: Law, sites: Sites, *, atom: float = 0.0) -> Convolution | None:
-    """The map u (..., N) -> sum_j (G(x_q - x_j) + atom) u_j, with G the transform of the law.
+    """Return the map u (..., N) -> sum_j (G(x_q - x_j) + atom) u_j, (..., N). G is the transform of the law.
 
-    None for scattered samples if the matrix of all pairs is cheaper and fits into memory.
+    Returns None for scattered samples if the matrix of all pairs is cheaper and fits into the memory.
     """
     return _toeplitz(law, sites, atom) if isinstance(sites, Grid) else _series(law, sites, atom)
 
 
 def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
-    """By FFT on a grid padded to twice the size."""
+    """Return the map for samples on a grid, by FFT on a grid padded to twice the size."""
     axes = tuple(range(-grid.dimension, 0))
     padded = [fft.next_fast_len(2 * n - 1, real=True) for n in grid.shape]
     lags = [fft.fftfreq(n, 1 / n) * h for n, h in zip(padded, grid.spacing, strict=True)]
@@ -57,9 +58,10 @@ def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
 
 
 def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
-    """By the Fourier series, extended until it meets ACCURACY.
+    """Return the map for scattered samples, by a Fourier series with enough frequencies for ACCURACY.
 
-    None if a matrix is cheaper. If there is no room for a matrix, warn of the accuracy that MOST_MODES reach.
+    Returns None if the matrix is cheaper. If the matrix does not fit into the memory and a series of MOST_MODES
+    frequencies does not reach ACCURACY, the map uses that series, and a warning names the accuracy.
     """
     matrix_fits = 8 * sites.size**2 <= MATRIX_SHARE * available_memory()
     most = min(MOST_MODES, _break_even_modes(sites)) if matrix_fits else MOST_MODES
@@ -71,7 +73,7 @@ def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
     extent = np.ptp(x, axis=0)
     rng = np.random.default_rng(0)
     differences = x[rng.integers(len(x), size=PROBES)] - x[rng.integers(len(x), size=PROBES)]
-    differences[0] = 0  # the peak of G, and its kink if it has one
+    differences[0] = 0  # G has its peak at 0, and may have a kink there
     exact, scale = law.transform(differences), law.integral
     while True:
         grid, coefficients = _coefficients(law, extent, modes)
@@ -84,11 +86,11 @@ def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
         if matrix_fits:
             return None
         log.warning(
-            "nn: the kernel between scattered samples is accurate to %.1e only: its law decays slowly, and the series "
-            "is limited to %d frequencies", error / scale, grid.size,
+            "nn: the kernel between scattered samples is accurate to %.1e only, because the law of the kernel decays "
+            "slowly and the series is limited to %d frequencies", error / scale, grid.size,
         )  # fmt: skip
     transform = GridTransform(grid, x - centre, eps=ACCURACY / 100, threads=threads_alone())
-    coefficients[grid.size // 2] += atom  # the middle one belongs to frequency 0
+    coefficients[grid.size // 2] += atom  # the middle coefficient belongs to frequency 0
 
     def convolve(values: np.ndarray) -> np.ndarray:
         return transform.to_frequencies(coefficients * transform.to_samples(values)).real
@@ -97,13 +99,13 @@ def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
 
 
 def _break_even_modes(sites: Sites) -> float:
-    """The number of frequencies at which the 1 + d series of a kernel product take as long as its matrix."""
+    """Return the number of frequencies for which a kernel product takes as long by 1 + d series as by the matrix."""
     matrix = ENTRY * sites.size**2
     return (matrix / (1 + sites.dimension) - SAMPLE[sites.dimension] * sites.size) / FREQUENCY
 
 
 def _coefficients(law: Law, extent: np.ndarray, modes: int) -> tuple[Grid, np.ndarray]:
-    """The grid of frequencies n / P, |n_i| <= modes, and the coefficients c_n in its order."""
+    """Return the grid of frequencies n / P, |n_i| <= modes, and the coefficients c_n in the order of the grid."""
     count, period = 2 * modes + 1, PERIOD * extent
     lags = [fft.fftfreq(count, 1 / length) for length in period]
     cut_off = [flat_top(z / length, PERIOD / 2) for z, length in zip(lags, extent, strict=True)]

@@ -1,7 +1,8 @@
-"""The network with hidden layers on its samples. The formulas stand in `freqbias.nn.deep_pass`.
+"""The network with hidden layers on the samples of a problem. `freqbias.nn.deep_pass` contains the formulas.
 
-The state is W (S, m, d), then V_1 (S, n, 2m) and the other V_l (S, n, n), then c (S, C, n). It is always in double,
-because single precision would lose small steps. The matrix products, which take most of the time, are in `precision`.
+The state is one flat vector: W (S, m, d), V_1 (S, n, 2m), the other V_l (S, n, n), and c (S, C, n), in this order. The
+state is always in double precision, because single precision would lose small steps. The matrix products need most of
+the time and are in `precision`.
 """
 
 from math import prod, sqrt
@@ -19,7 +20,7 @@ from freqbias.problem import ACTIVATIONS, Problem, draw_deep
 
 
 class DeepNetwork(TrainableNetwork):
-    """The network that a problem draws, on its samples."""
+    """The drawn network of a problem, on the samples of the problem."""
 
     def __init__(self, problem: Problem, *, precision: str = "single", device: torch.device | str = "cpu") -> None:
         samples, network = problem.samples, problem.network
@@ -39,7 +40,7 @@ class DeepNetwork(TrainableNetwork):
         self._last: tuple[torch.Tensor, Pass] | None = None
         self._rounding = torch.zeros_like(self.target)
         if network.symmetric:
-            self._rounding = self.values(self.start)  # f is exactly 0 at the start
+            self._rounding = self.values(self.start)  # subtracted, so that f is exactly 0 at t = 0
         self.start_loss = loss(self.values(self.start) - self.target)
 
     def values(self, state: torch.Tensor) -> torch.Tensor:
@@ -59,11 +60,17 @@ class DeepNetwork(TrainableNetwork):
         return self._at(state).jvp(self.layout.split(change))
 
     def kernel_matrix(self, state: torch.Tensor) -> torch.Tensor:
-        """J J^T (C N, C N), in the precision of the products, summed layer by layer without storing J."""
+        """Return J J^T, (C N, C N), in the precision of the products.
+
+        The matrix is a sum over the layers. J is not stored.
+        """
         return self._at(state).kernel().view(self.target.numel(), -1)
 
     def kernel_at(self, state: torch.Tensor) -> Apply:
-        """`kernel` for flat vectors (C N,), by its matrix if that is cheaper than products with J and J^T."""
+        """Return `kernel` as a map of flat vectors (C N,).
+
+        The map uses the matrix J J^T if the matrix is cheaper than products with J and J^T.
+        """
         samples = self.target.shape[1]
         if not self.layout.matrix_is_cheaper(samples):
             return super().kernel_at(state)
@@ -90,7 +97,7 @@ class DeepNetwork(TrainableNetwork):
         return torch.cat(parts, dim=1).cpu().numpy() - self._held_out.values
 
     def _at(self, state: torch.Tensor) -> Pass:
-        """The last forward pass if it was at this state, else a new one."""
+        """Return the forward pass at this state. The last pass is reused if it was at the same state."""
         if self._last is None or self._last[0] is not state:
             self.values(state)
         assert self._last is not None

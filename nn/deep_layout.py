@@ -1,4 +1,4 @@
-"""The layout of a deep network's weights in its state vector, and their memory."""
+"""The layout of a deep network's weights in the state vector, and the memory that a training needs."""
 
 from dataclasses import dataclass
 from math import prod
@@ -9,14 +9,15 @@ from freqbias.nn.transforms import PRECISIONS
 from freqbias.problem import DeepWeights, Problem
 
 LARGEST_MATRIX = 2**27  # entries of a kernel matrix
-FEW_PRODUCTS = 3  # the matrix must be cheaper than this many kernel products, the fewest that a caller makes
+FEW_PRODUCTS = 3  # the matrix must be cheaper than this many kernel products, because every caller needs at least 3
 
 
 @dataclass(frozen=True)
 class DeepLayout:
-    """The order W, V_1, ..., V_L, c, each for all copies.
+    """The weights in the order W, V_1, ..., V_L, c. Each is stored for all copies.
 
-    There are S = copies networks, each with m = width frequencies and L = layers hidden layers of n = hidden_width.
+    copies: the number S of networks. Each network has m = width frequencies and L = layers hidden layers of
+    n = hidden_width neurons.
     """
 
     copies: int
@@ -45,13 +46,13 @@ class DeepLayout:
         return sum(map(prod, self.shapes))
 
     def split(self, state: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
-        """Views of W, of [V_1, ..., V_L], and of c."""
+        """Return views of W, of [V_1, ..., V_L], and of c."""
         parts = state.split([prod(shape) for shape in self.shapes])
         frequencies, *hidden, output = (part.view(shape) for part, shape in zip(parts, self.shapes, strict=True))
         return frequencies, hidden, output
 
     def join(self, weights: DeepWeights) -> torch.Tensor:
-        """The state (size,) with these weights in every copy, on the CPU."""
+        """Return the state with these weights in every copy, (size,), on the CPU."""
         state = torch.empty(self.size, dtype=torch.float64)
         frequencies, hidden, output = self.split(state)
         drawn = weights.frequencies, *weights.hidden, weights.output
@@ -60,17 +61,21 @@ class DeepLayout:
         return state
 
     def matrix_is_cheaper(self, samples: int) -> bool:
-        """Whether the kernel's matrix takes fewer operations than FEW_PRODUCTS with J and J^T, and is not too large."""
+        """Return True if the kernel's matrix is not too large and needs fewer operations than FEW_PRODUCTS products.
+
+        A kernel product is one product with J and one with J^T.
+        """
         rows = self.channels * samples
         weights = sum(n * k for _, n, k in self.shapes[1:-1])
         inner_products = sum(samples**2 * k + rows**2 * n for _, n, k in self.shapes[1:-1])
         return rows**2 <= LARGEST_MATRIX and rows * weights + inner_products < 4 * FEW_PRODUCTS * samples * weights
 
     def memory(self, samples: int, *, precision: str) -> float:
-        """Peak bytes of a training, from above.
+        """Return an upper bound of the peak memory of a training, in bytes.
 
-        They are about nine states in Runge-Kutta 4, the weights in the precision of the products, and a forward and
-        backward pass. If the kernel's matrix is cheaper: one backward pass for each channel, the matrix and its terms.
+        The bound includes about nine states for Runge-Kutta 4, the weights in the precision of the products, and one
+        forward and one backward pass. If the kernel's matrix is cheaper, the bound also includes one backward pass for
+        each channel, the matrix, and the terms of the matrix.
         """
         s, m, n = self.copies, self.width, self.hidden_width
         number = PRECISIONS[precision][0].itemsize

@@ -3,14 +3,17 @@
     f = sum_s sign_s c_s x_{L+1},    x_1 = [cos 2 pi W x, sin 2 pi W x] / sqrt(m),    x_{l+1} = phi(z_l) / sqrt(p(1) n),
     z_l = V_l x_l,    l = 1, ..., L,
 
-for S copies: one with sign 1, or two with signs 1/sqrt(2) and -1/sqrt(2). Let s_l = phi'(z_l) / sqrt(p(1) n), and J the
-derivatives of f by W, V, c. Then J^T r, for r (C, N), is a backward pass that starts with g = sign c^T r,
+for S copies of the network: one with sign 1, or two with signs 1/sqrt(2) and -1/sqrt(2). phi is the activation, and
+p(1) is the mean of phi(z)^2 for a standard normal z. Let s_l = phi'(z_l) / sqrt(p(1) n), and let J be the derivative of
+f with respect to W, V, c. The vector-Jacobian product (vjp) J^T r of r (C, N) is a backward pass, which begins with
+g = sign c^T r:
 
     dc = sign r x_{L+1}^T;    d_l = g s_l,  dV_l = d_l x_l^T,  g = V_l^T d_l    for l = L, ..., 1;
     dW = D x^T,    D = 2 pi (cos g_sin - sin g_cos) / sqrt(m).
 
-J J^T needs no J. Take d_l and D from a backward pass for channel c at sample q alone. Each layer then adds a product of
-two inner products, one of its inputs and one of its d_l:
+The Jacobian-vector product (jvp) is J times a change of W, V, c. The kernel J J^T is computed without J. Let d_l and D
+be the results of a backward pass for one channel c and one sample q. For each layer, J J^T contains an inner product of
+inputs times an inner product of d_l:
 
     (J J^T)_(cq)(c'q') = 1_cc' / S sum_s x_{L+1}^q.x_{L+1}^q' + sum_s,l (x_l^q.x_l^q') (d_l^cq.d_l^c'q')
                          + sum_s (x_q.x_q') (D^cq.D^c'q').
@@ -29,10 +32,10 @@ Weights = tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]  # W (S, m, d), 
 
 @dataclass(frozen=True)
 class Pass:
-    """A forward pass. All tensors are in the precision of the products.
+    """The results of a forward pass. All tensors are in the precision of the products.
 
-    positions (d, N); signs (S, 1, 1); hidden: V_l; output: sign c; inputs: x_1, ..., x_{L+1}, (S, k, N); derivatives:
-    s_l (S, n, N).
+    positions: (d, N). signs: (S, 1, 1). hidden: V_1, ..., V_L. output: sign c. inputs: x_1, ..., x_{L+1}, each
+    (S, k, N), where k is the width of the layer. derivatives: s_1, ..., s_L, each (S, n, N).
     """
 
     positions: torch.Tensor
@@ -44,11 +47,11 @@ class Pass:
 
     @property
     def values(self) -> torch.Tensor:
-        """f (C, N), summed over the copies in double."""
+        """f, (C, N), summed over the copies in double precision."""
         return (self.output @ self.inputs[-1]).double().sum(dim=0)
 
     def vjp(self, values: torch.Tensor, into: Weights) -> None:
-        """Write J^T r, for r (C, N), into the tensors `into`."""
+        """Write J^T r into the tensors `into`. values: r, (C, N)."""
         frequencies, hidden, output = into
         output.copy_(self.signs * (values @ self.inputs[-1].mT))
         back = self.output.mT @ values
@@ -59,7 +62,7 @@ class Pass:
         frequencies.copy_(_phase_gradient(self.inputs[0], back) @ self.positions.T * (2 * pi))
 
     def jvp(self, change: Weights) -> torch.Tensor:
-        """J times a change of W, V, c: (C, N), in double."""
+        """Return J times a change of W, V, c, (C, N), in double precision."""
         real = self.output.dtype
         frequencies, hidden, output = change
         cos, sin = self.inputs[0].chunk(2, dim=1)
@@ -71,12 +74,15 @@ class Pass:
         return (self.output @ tangent + self.signs * output.to(real) @ self.inputs[-1]).double().sum(dim=0)
 
     def kernel(self) -> torch.Tensor:
-        """J J^T, (C, N, C, N)."""
+        """Return J J^T, (C, N, C, N)."""
         (copies, channels, _), samples = self.output.shape, self.positions.shape[1]
         matrix = self.positions.new_zeros((channels, samples, channels, samples))
 
         def add(inputs: torch.Tensor, back: torch.Tensor) -> None:
-            """Add (x^q.x^q') (d^cq.d^c'q'), summed over copies, for inputs x (S, k, N) and back d (S, n, C, N)."""
+            """Add the sum of (x^q.x^q') (d^cq.d^c'q') over the copies to the matrix.
+
+            inputs: x, (S, k, N). back: d, (S, n, C, N).
+            """
             for x, d in zip(inputs, back.flatten(2), strict=True):
                 matrix.addcmul_((d.T @ d).view(matrix.shape), (x.T @ x)[:, None, :])
 
@@ -102,9 +108,10 @@ def forward(
     moment: float,
     real: torch.dtype,
 ) -> Pass:
-    """The forward pass at weights and positions (d, N), both in double.
+    """Compute the forward pass for weights and positions (d, N), both in double precision.
 
-    moment: p(1). real: the precision of the products; the phases W x are reduced in double before.
+    moment: p(1). real: the type of the numbers in the products. The phases W x are reduced in double precision before
+    the products.
     """
     frequencies, in_double, output = weights
     width, hidden = frequencies.shape[1], [each.to(real) for each in in_double]
@@ -117,6 +124,6 @@ def forward(
 
 
 def _phase_gradient(features: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
-    """D / (2 pi) from x_1 and g, (S, 2m, ...)."""
+    """Return D / (2 pi). features: x_1. back: g. Both are (S, 2m, ...)."""
     (cos, sin), (by_cos, by_sin) = features.chunk(2, dim=1), back.chunk(2, dim=1)
     return (cos * by_sin).sub_(sin * by_cos)

@@ -1,17 +1,18 @@
-"""The dense backend: matrices of cos(2 pi w.x) and sin(2 pi w.x), at any sites, in plain torch."""
+"""The dense backend: products with matrices of cos(2 pi w.x) and sin(2 pi w.x), for any samples, in torch."""
 
 import torch
 
 from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms, check_finite, waves
 from freqbias.numerics import Sites
 
-Waves = tuple[torch.Tensor, torch.Tensor]  # cos and sin, (k, N) each
+Waves = tuple[torch.Tensor, torch.Tensor]  # cos and sin, each (k, N)
 
 
 class DenseTransforms(Transforms):
-    """O(m N) a sum, as real matrix products with k neurons at a time, on CPU or GPU.
+    """Sums by real matrix products with k neurons at a time, on the CPU or a GPU. Each sum takes time O(m N).
 
-    chunk: numbers held at a time. If all waves fit into it, they are computed once for each set of frequencies.
+    chunk: the largest number of entries of a matrix. If the matrices of all neurons have at most this many entries,
+    they are computed once for each set of frequencies.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The device of a training, and the check that the training fits into its memory."""
+"""The device of a training, and the check that the training fits into the memory of the device."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,16 +14,16 @@ from freqbias.runtime import available_memory, threads_alone
 
 
 def choose_device(requested: str, backend: str = "auto") -> tuple[torch.device, str]:
-    """The device for [training] device = requested, and a sentence that names it and the reason.
+    """Return the device for [training] device = requested, and a text that names the device and the reason.
 
-    backend: the value of [training] backend. Raises InputError with key, value and remedy if the device is missing.
+    backend: the value of [training] backend. Raises InputError if the requested device does not exist.
     """
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if requested == "auto" and backend == "nufft":
-        return torch.device("cpu"), 'cpu: device = "auto", and backend = "nufft" runs there'
+        return torch.device("cpu"), 'cpu: device = "auto", and backend = "nufft" runs on the CPU'
     if requested == "auto":
         if gpus:
-            reason = f'cuda:0 ({torch.cuda.get_device_name(0)}): device = "auto" takes the first GPU'
+            reason = f'cuda:0 ({torch.cuda.get_device_name(0)}): device = "auto" chooses the first GPU'
             return torch.device("cuda:0"), reason
         return torch.device("cpu"), 'cpu: device = "auto", and there is no CUDA GPU that torch can use'
     if requested == "cpu":
@@ -33,7 +33,7 @@ def choose_device(requested: str, backend: str = "auto") -> tuple[torch.device, 
     if index >= gpus:
         present = f"only {', '.join(f'cuda:{i}' for i in range(gpus))}" if gpus else "no CUDA GPU that torch can use"
         raise InputError(
-            f'[training] device = "{requested}": there is {present} here; use "cpu" or "auto"'
+            f'[training] device = "{requested}": this machine has {present}; use device = "cpu" or "auto"'
             + (f', or "cuda:{gpus - 1}"' if gpus else "")
         )
     return torch.device("cuda", index), f"cuda:{index} ({torch.cuda.get_device_name(index)}), as requested"
@@ -41,9 +41,10 @@ def choose_device(requested: str, backend: str = "auto") -> tuple[torch.device, 
 
 @contextmanager
 def torch_threads(backend: str, threads: int | None = None) -> Iterator[None]:
-    """Give torch one thread beside FINUFFT, and `threads` or all cores with the other backends.
+    """Set the number of torch's threads: 1 with backend "nufft", and `threads` or `threads_alone()` otherwise.
 
-    Torch's threads spin while they wait, which made a step on FINUFFT up to seven times slower on two cores.
+    Waiting threads of torch keep the cores busy. In measurements on two cores, this made a training step with FINUFFT
+    up to seven times slower.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1 if backend == "nufft" else threads or threads_alone())
@@ -54,17 +55,17 @@ def torch_threads(backend: str, threads: int | None = None) -> Iterator[None]:
 
 
 def training_memory(problem: Problem, *, precision: str, backend: str) -> float:
-    """Peak bytes of a training, estimated from above: the network, and the work space of its sums."""
+    """Return an upper bound of the peak memory of a training, in bytes: the network and the work space of the sums."""
     if problem.network.depth > 2:
         return _network_memory(problem, precision)
     return _network_memory(problem, precision) + ALLOWANCE * work_memory(problem, precision=precision, backend=backend)
 
 
 def _network_memory(problem: Problem, precision: str) -> float:
-    """Bytes of the network.
+    """Return the bytes of the network.
 
-    Neurons take about nine states at once in Runge-Kutta 4, and the points, strengths and results of the transforms.
-    Samples take the moments r and 2 pi x_i r. For hidden layers see `DeepLayout.memory`.
+    For the neurons these are about nine states at once in Runge-Kutta 4, and the points, strengths and results of the
+    transforms. For the samples these are the moments r and 2 pi x_i r. For hidden layers see `DeepLayout.memory`.
     """
     if problem.network.depth > 2:
         return ALLOWANCE * DeepLayout.of(problem).memory(problem.sites.size, precision=precision)
@@ -81,7 +82,7 @@ def _network_memory(problem: Problem, precision: str) -> float:
 
 
 def device_memory(device: torch.device) -> float:
-    """Bytes that are free on a GPU, or available to this process on the CPU."""
+    """Return the free bytes of a GPU, or the bytes available to this process on the CPU."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
     return available_memory()
@@ -92,7 +93,7 @@ def check_training_memory(
 ) -> None:
     """Raise InputError if the training does not fit into the device's memory.
 
-    backend: None checks the network alone. fraction: of the neurons, held on this device.
+    backend: if None, only the memory of the network is checked. fraction: the fraction of the neurons on this device.
     """
     available = device_memory(device)
     if backend is None:
@@ -101,25 +102,25 @@ def check_training_memory(
         needed = fraction * training_memory(problem, precision=precision, backend=backend)
     if needed > available:
         raise InputError(
-            f"{_too_large(problem)} about {needed / 2**30:.3g} GiB on {device}, "
+            f"{_too_large(problem)} about {needed / 2**30:.3g} GiB of memory on {device}, "
             f"but only {available / 2**30:.3g} GiB are available; {REMEDY}"
         )
 
 
 @contextmanager
 def report_out_of_memory(problem: Problem, device: torch.device) -> Iterator[None]:
-    """Raise InputError in place of torch.OutOfMemoryError."""
+    """Turn torch.OutOfMemoryError into InputError."""
     try:
         yield
     except torch.OutOfMemoryError as failure:
         raise InputError(f"{_too_large(problem)} more memory than {device} has left; {REMEDY}") from failure
 
 
-ALLOWANCE = 1.6  # measured peaks were 1.1 to 1.5 times these sums
-REMEDY = "use a smaller width, fewer points, or another [training] device or backend"
+ALLOWANCE = 1.6  # factor of the estimates; measured peaks were 1.1 to 1.5 times the estimates without this factor
+REMEDY = "use a smaller [network] width, fewer [data] points, or another [training] device or backend"
 
 
 def _too_large(problem: Problem) -> str:
     network = problem.network
     hidden = f", hidden_width = {network.hidden_width}" if network.depth > 2 else ""
-    return f"[network] width = {network.width}{hidden} on {problem.sites.size} samples: training needs"
+    return f"[network] width = {network.width}{hidden} with {problem.sites.size} samples: the training needs"

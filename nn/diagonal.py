@@ -1,13 +1,13 @@
-"""The two-layer network with a diagonal layer after its Fourier features, trained with the rest.
+"""The two-layer network with a trained diagonal layer after the Fourier features.
 
-    f_c(x) = 1/sqrt(m) sum_k [a_ck p_k cos(2 pi w_k.x) + b_ck q_k sin(2 pi w_k.x)],    p = q = 1 at the start.
+    f_c(x) = 1/sqrt(m) sum_k [a_ck p_k cos(2 pi w_k.x) + b_ck q_k sin(2 pi w_k.x)],    p = q = 1 at t = 0.
 
-It is the network of `freqbias.nn.network` with the amplitudes (a p, b q). Its Jacobian is J D, with J the Jacobian of
-that network and D the derivative of the amplitudes. In a channel, D maps (da, dp) to p da + a dp, and D^T maps a
-cotangent s to (p s, sum_c a_c s_c). The layer makes training favour few features: Jeong and Han, Robust Fourier Neural
-Networks, arXiv 2409.02052.
+This is the network of `freqbias.nn.network` with the amplitudes (a p, b q). The Jacobian is J D, where J is the
+Jacobian of the network without the diagonal layer, and D is the derivative of the amplitudes. In a channel, D maps
+(da, dp) to p da + a dp. D^T maps a cotangent s to (p s, sum_c a_c s_c). With this layer, training favours few features:
+Jeong and Han, Robust Fourier Neural Networks, arXiv 2409.02052.
 
-The state is c as pairs (a, -b), then w, then the pairs (p, q), (m, 2), which the channels share like w.
+The state contains c as pairs (a, -b), then w, then the pairs (p, q), (m, 2). The channels share w, p and q.
 """
 
 import torch
@@ -52,7 +52,7 @@ class DiagonalNetwork(FourierNetwork):
         return self.layout.neurons(_joined(gains * pairs, frequencies))
 
     def _parts(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Views of the pairs (a, -b), (C, m, 2), of w, flat, and of (p, q), (m, 2)."""
+        """Return views of the pairs (a, -b), (C, m, 2), of the flat w, (d m,), and of the pairs (p, q), (m, 2)."""
         plain, gains = state.split([self.layout.size, 2 * self.layout.width])
         return *self._plain_parts(plain), gains.view(-1, 2)
 

@@ -1,17 +1,17 @@
-"""The largest eigenvalue of a kernel, lambda_max of the flow du/dt = -K u, by a few Lanczos steps."""
+"""The largest eigenvalue lambda_max of a kernel K, by a few Lanczos steps."""
 
 import numpy as np
 
 from freqbias.numerics import Apply, Lanczos
 
 PRODUCTS = 8
-MARGIN = 1.05  # the Ritz value approaches the eigenvalue from below
+MARGIN = 1.05  # factor of the Ritz value, because the Ritz value is smaller than the eigenvalue
 
 
 def largest_eigenpair(kernel: Apply, start: np.ndarray, *, products: int = PRODUCTS) -> tuple[float, np.ndarray]:
-    """MARGIN times the largest Ritz value of a symmetric operator, and its Ritz vector (n,).
+    """Return MARGIN times the largest Ritz value of a symmetric operator, and the Ritz vector of this value, (n,).
 
-    start (n,): the first Lanczos vector. products: the number of Lanczos steps.
+    start: the first Lanczos vector, (n,). products: the number of Lanczos steps.
     """
     lanczos = Lanczos(kernel, start)
     for _ in range(min(products, start.size)):
@@ -23,5 +23,8 @@ def largest_eigenpair(kernel: Apply, start: np.ndarray, *, products: int = PRODU
 
 
 def random_start(size: int) -> np.ndarray:
-    """A fixed normal vector, to which an eigenvector is unlikely to be orthogonal."""
+    """Return a vector (size,) of normal random numbers, the same in every call.
+
+    An eigenvector is unlikely to be orthogonal to this vector.
+    """
     return np.random.default_rng(0).standard_normal(size)

@@ -1,12 +1,12 @@
-"""The sum of a Fourier Features network and its derivatives, by reusable transforms, with a torch autograd function.
+"""The sum of a Fourier Features network and the derivatives of the sum, with a torch autograd function.
 
     F_c(x_q) = Re sum_k c_ck exp(2 pi i w_k.x_q).
 
 With E_kq = exp(-2 pi i w_k.x_q), the vector-Jacobian product (vjp) of r (C, N) is
 
-    E r  with respect to c  (Re c + i Im c),        2 pi Im sum_c conj(c_c) E(x_i r_c)  with respect to w_i,
+    E r  with respect to c  (Re c + i Im c),        2 pi Im sum_c conj(c_c) E(x_i r_c)  with respect to w_i.
 
-and the Jacobian-vector product (jvp) of (dc, dw) is  Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
+The Jacobian-vector product (jvp) of (dc, dw) is  Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
 """
 
 from math import pi
@@ -20,10 +20,10 @@ from freqbias.numerics import Sites
 
 
 class FourierSum:
-    """F on the samples, for frequencies w (d, m) [cycles/length] and amplitudes c (C, m) complex.
+    """F on the samples, for frequencies w (d, m) [cycles/length] and complex amplitudes c (C, m).
 
-    `set_frequencies` sets w for `values`, `vjp` and `jvp`. The call with tensors w and c in double is differentiable
-    once with respect to both by torch's autograd:
+    `set_frequencies` sets w for `values`, `vjp` and `jvp`. A call of the object with w and c in double precision can be
+    differentiated once with respect to w and c by torch's autograd:
 
         f = FourierSum(transforms, sites)(frequencies, amplitudes)
     """
@@ -34,7 +34,7 @@ class FourierSum:
         self.version = 0
 
     def __call__(self, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
-        """F (C, N) in double. Raises FloatingPointError if a frequency is not finite."""
+        """Return F, (C, N), in double precision. Raises FloatingPointError if a frequency is not finite."""
         return _FourierSum.apply(self, frequencies, amplitudes)
 
     def set_frequencies(self, frequencies: torch.Tensor) -> None:
@@ -43,11 +43,14 @@ class FourierSum:
         self.version += 1
 
     def values(self, amplitudes: torch.Tensor) -> torch.Tensor:
-        """F (C, N), in double."""
+        """Return F, (C, N), in double precision."""
         return self._transforms.to_samples(amplitudes).double()
 
     def vjp(self, amplitudes: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The vjp at c of r (C, N): with respect to c (C, m) complex, and to w (d, m)."""
+        """Return the vjp with respect to c, (C, m) complex, and with respect to w, (d, m).
+
+        amplitudes: c. values: r, (C, N).
+        """
         channels, samples = values.shape
         moments = torch.cat([values[None], self._turns * values]).view(-1, samples)  # r and 2 pi x_i r, ((1 + d) C, N)
         spectra = self._transforms.to_frequencies(moments).view(-1, channels, amplitudes.shape[1])
@@ -57,7 +60,7 @@ class FourierSum:
     def jvp(
         self, amplitudes: torch.Tensor, amplitude_change: torch.Tensor, frequency_change: torch.Tensor
     ) -> torch.Tensor:
-        """The jvp at c of dc (C, m) complex and dw (d, m): (C, N)."""
+        """Return the jvp, (C, N). amplitude_change: dc, (C, m) complex. frequency_change: dw, (d, m)."""
         rotated = 1j * frequency_change[:, None] * amplitudes  # i c_k dw_k, (d, C, m)
         by_amplitudes, *by_frequencies = (self.values(each) for each in (amplitude_change, *rotated))
         return by_amplitudes + sum(x * each for x, each in zip(self._turns, by_frequencies, strict=True))
@@ -75,7 +78,7 @@ class _FourierSum(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, values: torch.Tensor) -> tuple[None, torch.Tensor, torch.Tensor]:
         frequencies, amplitudes = ctx.saved_tensors
-        if ctx.version != ctx.fourier.version:  # the sum has other frequencies by now
+        if ctx.version != ctx.fourier.version:  # `set_frequencies` was called after `forward`
             ctx.fourier.set_frequencies(frequencies)
             ctx.version = ctx.fourier.version
         by_amplitudes, by_frequencies = ctx.fourier.vjp(amplitudes, values.contiguous())

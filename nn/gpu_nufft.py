@@ -1,7 +1,8 @@
-"""The backend of non-uniform FFTs on a GPU: cuFINUFFT, types 1 and 2 on a grid, type 3 between scattered sites.
+"""The backend of non-uniform FFTs on a GPU, by cuFINUFFT.
 
-Modes and signs follow FINUFFT (`freqbias.numerics`). Torch tensors are passed without a copy. By default cuFINUFFT uses
-the upsampling 1.25 for type 3 in single precision, with errors up to 2e-3 in three dimensions; so it is set here.
+The transforms are of types 1 and 2 for samples on a grid, and of type 3 for scattered samples. Modes and signs follow
+FINUFFT (`freqbias.numerics`). Torch tensors are passed without a copy. The upsampling factor is set, because the
+default of cuFINUFFT for type 3 in single precision, 1.25, gives errors up to 2e-3 in three dimensions.
 """
 
 from typing import Any
@@ -14,7 +15,10 @@ from freqbias.numerics import SIGN, UPSAMPLING, Grid, Sites
 
 
 def loading_failure() -> str:
-    """Why cuFINUFFT cannot be loaded, or "" if it can. It may be installed without the CUDA it was built for."""
+    """Return why cuFINUFFT cannot be loaded, or "" if it can be loaded.
+
+    cuFINUFFT may be installed on a machine without the version of CUDA that cuFINUFFT needs.
+    """
     try:
         import cufinufft  # noqa: F401
     except ImportError as failure:
@@ -23,7 +27,7 @@ def loading_failure() -> str:
 
 
 class CufinufftTransforms(Transforms):
-    """O(m + N log N) a sum. Raises ImportError if cuFINUFFT is not installed."""
+    """Sums by cuFINUFFT. Each sum takes time O(m + N log N). Raises ImportError if cuFINUFFT is not installed."""
 
     def __init__(self, sites: Sites, *, precision: str = "single", device: torch.device | str = "cuda") -> None:
         import cufinufft
@@ -34,7 +38,7 @@ class CufinufftTransforms(Transforms):
         self._grid = sites if isinstance(sites, Grid) else None
         if self._grid:
             self._spacing = torch.tensor(self._grid.spacing, device=device)[:, None]
-            origin = torch.tensor([axis[len(axis) // 2] for axis in self._grid.axes()], device=device)  # the mode 0
+            origin = torch.tensor([axis[len(axis) // 2] for axis in self._grid.axes()], device=device)  # mode 0
         else:
             positions = torch.tensor(sites.positions().T, device=device)  # (d, N)
             origin = (positions.amin(dim=1) + positions.amax(dim=1)) / 2

@@ -1,7 +1,8 @@
 """Linearised training: the flow u(t) = exp(-t K) u(0), and the steps u <- R(eta K) u of an integrator.
 
-With the kernel at infinite width it is the training of infinitely many neurons. With a drawn network's own kernel it is
-the training of the network linearised about its start; the actual training differs from it by feature learning.
+K is a kernel, eta the step size, and R the stability function of the integrator. With the kernel at infinite width,
+linearised training is the training of infinitely many neurons. With the kernel of a drawn network, it is the training
+of the network linearised about the initial parameters. The actual training differs by feature learning.
 """
 
 from collections.abc import Sequence
@@ -11,18 +12,18 @@ import numpy as np
 from freqbias.nn.ntk import Kernel
 from freqbias.numerics import Basis, Callback, Evolution, Lanczos, Schedule, exponential, gradient_descent
 
-TOLERANCE = 1e-8  # of |u - u_exact| / |u(0)|: far below the compared differences, for 50 % more products
+TOLERANCE = 1e-8  # bound of |u - u_exact| / |u(0)|, far below the differences to compare; needs 50 % more products
 
 
 class LinearisedTraining:
-    """du/dt = -K u from u(0) = start (C, N). Flow and steps share one Krylov space.
+    """The solution of du/dt = -K u with the initial error u(0) = start, (C, N). Flow and steps share one Krylov space.
 
-    saved_basis: the Krylov space of an earlier run with the same kernel and start, to continue from. callback: called
-    before every product; an exception from it stops the work. products: the number so far, those of `saved_basis`
-    included. error: the largest error bound so far, over the norm of the start.
+    saved_basis: the Krylov basis of an earlier run with the same kernel and the same u(0), to continue from. callback:
+    called before every product with K. An exception of the callback stops the work. products: the number of products so
+    far, including those in `saved_basis`. error: the largest error bound so far, relative to |u(0)|.
 
-    tolerance, in both methods, bounds the error over the norm of the start. If it is not reached, a second call with a
-    larger one repeats no product.
+    `flow` and `steps` have a parameter tolerance, which bounds the error relative to |u(0)|. If the tolerance is not
+    reached, a second call with a larger tolerance repeats no product.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class LinearisedTraining:
         self.products, self.error = 0 if saved_basis is None else len(saved_basis.alpha), 0.0
 
     def flow(self, times: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
-        """exp(-t K) u(0) at times (T,), the first of which is 0: (T, C, N).
+        """Return exp(-t K) u(0) at the times, (T, C, N). times: (T,), beginning with 0.
 
         Raises ComputationError if Lanczos does not reach the tolerance.
         """
@@ -54,9 +55,10 @@ class LinearisedTraining:
         )
 
     def steps(self, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE) -> np.ndarray:
-        """u (T, C, N) at the schedule's output times, by u <- R(eta K) u, R(z) = sum_j taylor_j (-z)^j.
+        """Return u at the schedule's output times, (T, C, N), after steps u <- R(eta K) u.
 
-        Raises ComputationError if the steps diverge, or Lanczos does not reach the tolerance.
+        R(z) = sum_j taylor_j (-z)^j. Raises ComputationError if the steps diverge, or if Lanczos does not reach the
+        tolerance.
         """
         return self._with_start(
             gradient_descent(

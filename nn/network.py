@@ -1,19 +1,21 @@
-"""The two-layer Fourier Features network on its samples, with its gradient flow by adjoint transforms.
+"""The two-layer Fourier Features network on the samples of a problem, with gradient flow by adjoint transforms.
 
     f_c(x) = 1/sqrt(m) sum_k [a_ck cos(2 pi w_k.x) + b_ck sin(2 pi w_k.x)]
            = 1/sqrt(m) Re sum_k c_ck exp(2 pi i w_k.x),    c = a - i b,
     u = f - f*,    loss L = 1/2 mean_q sum_c u_cq^2.
 
-All of a, b, w are trained; the channels share w. With E_kq = exp(-2 pi i w_k.x_q) and r = -u / (N sqrt(m)), the
-gradient flow is
+Here m is the number of neurons, C the number of channels, N the number of samples x_q, and f* the target. The training
+changes a, b and w. The channels share w. With E_kq = exp(-2 pi i w_k.x_q) and r = -u / (N sqrt(m)), the gradient flow
+is
 
     dc/dt   = -(dL/da - i dL/db) = E r,
-    dw_i/dt = -dL/dw_i           = Im sum_c conj(c_c) E(2 pi x_i r_c),
+    dw_i/dt = -dL/dw_i           = Im sum_c conj(c_c) E(2 pi x_i r_c).
 
-and the Jacobian J of f maps (dc, dw) to 1/sqrt(m) Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
+The Jacobian J of f maps (dc, dw) to 1/sqrt(m) Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
 
-The state is one flat real vector: c (C, m) as pairs (a, -b), then w (d, m). It is always in double, because single
-precision would lose small steps. `precision` is that of the transforms, which take most of the time.
+The state is one flat real vector: c (C, m) as pairs (a, -b), then w (d, m). The state is always in double precision,
+because single precision would lose small steps. [training] precision is the precision of the transforms, which need
+most of the time.
 """
 
 from collections.abc import Callable
@@ -32,7 +34,10 @@ from freqbias.problem import Neurons, Problem, draw, network_values
 
 @dataclass(frozen=True)
 class StateLayout:
-    """The layout of c and w in the state of a network with m neurons, C channels, d dimensions."""
+    """The layout of c and w in the state of a network.
+
+    width: the number m of neurons. channels: C. dimension: d.
+    """
 
     width: int
     channels: int
@@ -43,14 +48,17 @@ class StateLayout:
         return (2 * self.channels + self.dimension) * self.width
 
     def split(self, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Views of c (C, m) complex and w (d, m) [cycles/length]."""
+        """Return views of c, (C, m) complex, and of w, (d, m) [cycles/length]."""
         pairs, frequencies = state.split([2 * self.channels * self.width, self.dimension * self.width])
         return torch.view_as_complex(pairs.view(self.channels, self.width, 2)), frequencies.view(
             self.dimension, self.width
         )
 
     def rows(self, state: torch.Tensor) -> torch.Tensor:
-        """The state as a matrix (2 C + d, m), a column for each neuron. Further parameters (m, n) make n more rows."""
+        """Return the state as a matrix with one column for each neuron, (2 C + d, m).
+
+        A state with n further parameters for each neuron, (m, n), gives n further rows.
+        """
         sizes = [2 * self.channels * self.width, self.dimension * self.width]
         pairs, frequencies, more = state.split([*sizes, state.numel() - sum(sizes)])
         by_neuron = pairs.view(self.channels, self.width, 2).mT.reshape(2 * self.channels, self.width)
@@ -63,14 +71,14 @@ class StateLayout:
         )
 
     def from_rows(self, rows: torch.Tensor) -> torch.Tensor:
-        """The inverse of `rows`."""
+        """Return the state for a matrix that `rows` returned."""
         sizes = [2 * self.channels, self.dimension]
         pairs, frequencies, more = rows.split([*sizes, len(rows) - sum(sizes)])
         by_channel = pairs.reshape(self.channels, 2, self.width).mT
         return torch.cat([by_channel.flatten(), frequencies.flatten(), more.T.flatten()])
 
     def join(self, neurons: Neurons) -> torch.Tensor:
-        """The state (size,) of these neurons, on the CPU."""
+        """Return the state of these neurons, (size,), on the CPU."""
         state = torch.empty(self.size, dtype=torch.float64)
         amplitudes, frequencies = self.split(state)
         amplitudes.copy_(torch.from_numpy(neurons.cosine - 1j * neurons.sine))
@@ -78,16 +86,16 @@ class StateLayout:
         return state
 
     def neurons(self, state: torch.Tensor) -> Neurons:
-        """The neurons of a state."""
+        """Return the neurons of a state."""
         amplitudes, frequencies = self.split(state.cpu())
         return Neurons(frequencies.numpy().T, amplitudes.real.numpy(), -amplitudes.imag.numpy())
 
 
 class FourierNetwork(TrainableNetwork):
-    """The network that a problem draws, on its samples.
+    """The drawn network of a problem, on the samples of the problem.
 
-    Its states hold the neurons of this process: all of them, unless `shards` distributes them. Then every method is
-    collective.
+    A state contains the neurons of this process. These are all neurons, unless `shards` distributes the neurons over
+    several processes. With several processes every method is collective.
     """
 
     def __init__(
@@ -111,7 +119,7 @@ class FourierNetwork(TrainableNetwork):
         self._held_out = problem.held_out
         self._rounding = (
             self._uncorrected_values(self.start) if network.symmetric else torch.zeros_like(self.target)
-        )  # f is exactly 0 at the start
+        )  # subtracted, so that f is exactly 0 at t = 0
         self.start_loss = loss(self._uncorrected_values(self.start) - self._rounding - self.target)
 
     def values(self, state: torch.Tensor) -> torch.Tensor:
@@ -129,7 +137,7 @@ class FourierNetwork(TrainableNetwork):
         return self._all_reduce(lambda: self._fourier.jvp(amplitudes, *self.layout.split(change)))
 
     def gather(self, state: torch.Tensor) -> np.ndarray | None:
-        if not state.ndim:  # a scalar belongs to all neurons, like the step count of Adam
+        if not state.ndim:  # a scalar belongs to all neurons, for example the step count of Adam
             return state.cpu().numpy()
         parts = self._shards.comm.gather(self.layout.rows(state.cpu()))
         if parts is None:
@@ -142,16 +150,19 @@ class FourierNetwork(TrainableNetwork):
         return self.layout.from_rows(part).to(self.start.device) if part.ndim else part
 
     def _columns_by_rank(self, state: torch.Tensor) -> list[torch.Tensor]:
-        """The columns of each process's neurons; a scalar goes to every process."""
+        """Return for each process the columns of the state that contain its neurons.
+
+        If the state is a scalar, return the scalar for every process.
+        """
         size = self._shards.comm.size
         if not state.ndim:
             return [state] * size
         rows = StateLayout(self._width, self.layout.channels, self.layout.dimension).rows(state)
-        # Cloned, because pickling a view sends its whole base.
+        # Cloned, because pickle would send the whole matrix with every view.
         return [rows[:, self._shards.local_slice(self._width, rank)].clone() for rank in range(size)]
 
     def neurons(self, state: torch.Tensor) -> Neurons:
-        """The neurons in a state of this process."""
+        """Return the neurons in a state of this process."""
         return self.layout.neurons(state)
 
     def held_out_error(self, state: torch.Tensor) -> np.ndarray | None:
@@ -167,7 +178,7 @@ class FourierNetwork(TrainableNetwork):
         return (self._shards.all_reduce(part, target) / sqrt(self._width) - target).cpu().numpy()
 
     def _uncorrected_values(self, state: torch.Tensor) -> torch.Tensor:
-        """f (C, N), with the rounding error of f = 0 at a symmetric start."""
+        """Return f, (C, N). If the network is symmetric, the rounding error of f = 0 at t = 0 is not yet subtracted."""
         amplitudes, frequencies = self.layout.split(state)
 
         def part() -> torch.Tensor:
@@ -177,5 +188,5 @@ class FourierNetwork(TrainableNetwork):
         return self._all_reduce(part)
 
     def _all_reduce(self, part: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """1/sqrt(m) times the sum over the neurons of all processes."""
+        """Return 1/sqrt(m) times the sum over the neurons of all processes."""
         return self._shards.all_reduce(part, self.target) / sqrt(self._width)

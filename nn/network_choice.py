@@ -1,4 +1,4 @@
-"""The network class for a problem: two layers, two with a diagonal layer between them, or hidden layers."""
+"""The choice of the network class: two layers, two layers with a diagonal layer between them, or hidden layers."""
 
 import torch
 
@@ -19,7 +19,7 @@ def make_network(
     device: torch.device | str = "cpu",
     shards: Shards | None = None,
 ) -> TrainableNetwork:
-    """The problem's network on its samples. backend: as named by `choose_backend`."""
+    """Return the network of a problem, on the problem's samples. backend: a name that `choose_backend` returns."""
     if problem.network.depth > 2:
         return DeepNetwork(problem, precision=precision, device=device)
     shards = shards or Shards()

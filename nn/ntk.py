@@ -1,14 +1,14 @@
-"""The neural tangent kernels of a network: the one at infinite width, and the drawn network's own at its start.
+"""The neural tangent kernels K of a network: the kernel at infinite width, and that of the drawn network at t = 0.
 
-    du/dt(x) = -mean_j K(x, x_j) u(x_j),
+    du/dt(x) = -mean_j K(x, x_j) u(x_j).
 
-At infinite width  K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x'),  with G and H the transforms of the laws' damping and
-diffusion (`problem.Laws`; for two layers G = k and H = sigma_a^2 k). For a drawn network close to its start  K = J J^T,
-with J the derivatives of its values by its state. Source: Jacot, Gabriel, Hongler, Neural Tangent Kernel, NeurIPS 2018;
-arXiv 2405.14957.
+At infinite width  K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x').  G and H are the Fourier transforms of the damping and
+the diffusion (`problem.Laws`). For two layers G = k and H = sigma_a^2 k, with k the transform of the density rho_w. For
+a drawn network close to t = 0,  K = J J^T,  where J is the derivative of the network's values with respect to the
+state. Source: Jacot, Gabriel, Hongler, Neural Tangent Kernel, NeurIPS 2018; arXiv 2405.14957.
 
-Both have `apply`, (C, N) -> (C, N): mean_j K(x_q, x_j) u(x_j). The drawn network's own kernel couples the channels,
-because they share w.
+Both classes have a method `apply`, (C, N) -> (C, N), which returns mean_j K(x_q, x_j) u(x_j). The kernel of the drawn
+network couples the channels, because the channels share the frequencies w.
 """
 
 from functools import lru_cache, partial
@@ -32,10 +32,10 @@ class Kernel(Protocol):
 
 
 class InfiniteWidthKernel:
-    """Products with the kernel at infinite width, on a problem's samples.
+    """Products with the kernel at infinite width, on the samples of a problem.
 
-    A product takes O(N log N) on grids. For scattered samples it uses non-uniform transforms
-    (`freqbias.nn.convolution`) or the matrix, whichever is cheaper.
+    A product takes time O(N log N) on grids. For scattered samples, a product uses non-uniform transforms
+    (`freqbias.nn.convolution`) or the matrix of the kernel, whichever is cheaper.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -49,25 +49,25 @@ class InfiniteWidthKernel:
             self._sum = partial(_sum, plain, moment, sites.positions().T)
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """mean_j K(x_q, x_j) u(x_j): (..., N) -> (..., N)."""
+        """Return mean_j K(x_q, x_j) u(x_j), (..., N) -> (..., N)."""
         return self._sum(values) / self._size
 
     def largest_eigenvalue(self) -> float:
-        """lambda_max of the flow du/dt = -K u, from above."""
+        """Return an upper estimate of lambda_max, the largest eigenvalue of the kernel."""
         return largest_eigenpair(self.apply, random_start(self._size))[0]
 
 
 @lru_cache(maxsize=1)
 def largest_eigenvalue(problem: Problem) -> float:
-    """lambda_max at infinite width, from above.
+    """Return an upper estimate of lambda_max, the largest eigenvalue of the kernel at infinite width.
 
-    Cached for the last problem, since the kernel between scattered samples may take a minute to prepare.
+    The result for the last problem is cached, because preparing the kernel for scattered samples may take a minute.
     """
     return InfiniteWidthKernel(problem).largest_eigenvalue()
 
 
 def _sum(plain: Convolution, moment: Convolution, positions: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """sum_j K(x_q, x_j) u_j = G * u + 4 pi^2 sum_i x_i (H * (x_i u)), with positions x (d, N)."""
+    """Return sum_j K(x_q, x_j) u_j = G * u + 4 pi^2 sum_i x_i (H * (x_i u)). positions: x, (d, N)."""
     result = plain(values)
     for x in positions:
         result = result + 4 * np.pi**2 * x * moment(x * values)
@@ -75,7 +75,7 @@ def _sum(plain: Convolution, moment: Convolution, positions: np.ndarray, values:
 
 
 def _matrix(laws: Laws, x: np.ndarray) -> np.ndarray:
-    """The matrix K(x_q, x_j) (N, N), from positions x (N, d)."""
+    """Return the matrix K(x_q, x_j), (N, N). x: the positions of the samples, (N, d)."""
     matrix = np.empty((len(x), len(x)))
     for j, x_j in enumerate(x):
         z = x[j:] - x_j
@@ -85,11 +85,11 @@ def _matrix(laws: Laws, x: np.ndarray) -> np.ndarray:
 
 
 class EmpiricalKernel:
-    """Products with the kernel J J^T of the network that a problem draws, at its start.
+    """Products with the kernel J J^T of a problem's drawn network at t = 0.
 
-    A product takes two pairs of transforms. With hidden layers it uses the matrix, or J and J^T, whichever is cheaper.
-    The precision is always double, because a product contains the square of the output weights.
-    start: u (C, N) at t = 0. Raises InputError if the device's memory runs out.
+    A product needs two pairs of transforms. For a network with hidden layers, a product uses the matrix J J^T, or J and
+    J^T, whichever is cheaper. The precision is always double, because a product contains the square of the output
+    weights. start: the error u at t = 0, (C, N). Raises InputError if the device has not enough memory.
     """
 
     def __init__(
@@ -110,16 +110,16 @@ class EmpiricalKernel:
         self.start: np.ndarray = error.cpu().numpy()
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """J J^T u / N: (C, N) -> (C, N)."""
+        """Return J J^T u / N, (C, N) -> (C, N)."""
         with torch_threads(self._backend, self._threads), report_out_of_memory(self._problem, self._device):
             return self._kernel(values.ravel()).reshape(values.shape)
 
     def largest_eigenvalue(self) -> float:
-        """lambda_max of the flow du/dt = -K u, from above."""
+        """Return an upper estimate of lambda_max, the largest eigenvalue of the kernel."""
         return self.largest_eigenpair()[0]
 
     def largest_eigenpair(self) -> tuple[float, np.ndarray]:
-        """lambda_max from above, and approximately its eigenvector (C N,)."""
+        """Return an upper estimate of lambda_max, and an approximate eigenvector of this eigenvalue, (C N,)."""
         shape = self.start.shape
         return largest_eigenpair(
             lambda values: self.apply(values.reshape(shape)).ravel(), random_start(self.start.size)

@@ -1,12 +1,14 @@
 """The stage `ntk` of a result: predictions of the training by two kernels.
 
-The kernels are the one at infinite width and the drawn network's own at its start. Files, in the format of
-`nn/error.nc`: `infinite-width.nc` and `empirical.nc` hold the gradient flows. `infinite-width-steps.nc` and
-`empirical-steps.nc` hold the steps of the training, if a step is a function of the kernel and no mode grows. A file
-whose tolerance Lanczos does not reach is skipped with a warning.
+The kernels are the kernel at infinite width, and the kernel of the drawn network at t = 0. The result files have the
+format of `nn/error.nc`. `infinite-width.nc` and `empirical.nc` contain the gradient flows. `infinite-width-steps.nc`
+and `empirical-steps.nc` contain the predictions for the steps of the training. They are written if a step is a function
+of the kernel and if no mode grows. If Lanczos does not reach the tolerance of a file, the file is skipped with a
+warning.
 
-Parts of an unfinished stage: one for each finished kernel. Before that `krylov-KERNEL` holds the kernel products so
-far, written at most once a minute and when the stage is stopped.
+While the stage runs, it stores checkpoints as parts. The part of a finished kernel has the name of the kernel. The part
+`krylov-KERNEL` contains the Krylov basis of an unfinished kernel. It is written at most once a minute, and when the
+stage is stopped.
 """
 
 import time
@@ -26,9 +28,10 @@ from freqbias.problem import ErrorHistory, Problem, RunFile, every_stage_keys, r
 from freqbias.runtime import Stage, StopRequest, Store, log, on_root, version_of
 
 KERNELS = ("infinite-width", "empirical")
-FALLBACK_TOLERANCE = 0.1  # over the training's tolerance; for a kernel whose rounding forbids `linearised.TOLERANCE`
+# Relative to the tolerance of the training. Used if rounding errors of the kernel prevent `linearised.TOLERANCE`.
+FALLBACK_TOLERANCE = 0.1
 
-CHECKPOINT_SECONDS = 60.0  # least time between two writings of the products
+CHECKPOINT_SECONDS = 60.0  # least time between two checkpoints of the Krylov basis
 
 
 def run_ntk(
@@ -41,10 +44,11 @@ def run_ntk(
     stop: StopRequest,
     plan: TrainingPlan | None = None,
 ) -> None:
-    """Predict the training, and write the folder `ntk/`. Collective: rank 0 works, the others sleep.
+    """Predict the training, and write the folder `ntk/`. Collective. Rank 0 works while the other ranks sleep.
 
-    plan: `plan_training` of this problem, if the caller has it already.
-    Raises InputError, ComputationError, UsageError (a result exists), and StoppedEarly after storing the products.
+    plan: the result of `plan_training` for this problem. By default it is computed.
+    Raises InputError, ComputationError, UsageError (a result exists already), and StoppedEarly after storing the Krylov
+    basis.
     """
     flags = {"resume": resume, "overwrite": overwrite, "stop": stop, "plan": plan}
     on_root(_run_ntk, run, problem, store, broadcast=False, **flags)
@@ -65,10 +69,10 @@ def _run_ntk(
         store.repair("ntk")
         log.info("ntk: finished already, in %s", store.root / "ntk")
         return
-    if plan is None:  # planned before the stage is opened: bad input must leave no files
+    if plan is None:  # planned before the stage is opened, because bad input must not leave files
         plan = plan_training(problem, run.training, tolerance=run.training_tolerance)
     with store.open("ntk", keys=keys, resume=resume, overwrite=overwrite) as stage:
-        if stage.finished:  # by another job, while this one waited for the lock
+        if stage.finished:  # another job finished the stage while this job waited for the lock
             return
         store.save_run_file(resolved(run), every_stage_keys(run))
         empirical = EmpiricalKernel(problem, device=plan.device, backend=plan.backend)
@@ -107,12 +111,13 @@ def _predict(
             errors[kind] = _with_fallback_tolerance(predict, tolerance)
         except ComputationError as failure:
             log.warning("ntk: %s: %s is skipped: %s", name, _file(name, kind), failure)
-    log.info("ntk: %s: %d products, error at most %.1e of the start", name, training.products, training.error)
+    message = "ntk: %s: %d products, the error is at most %.1e relative to the initial error"
+    log.info(message, name, training.products, training.error)
     return errors, {"products": training.products, "error_bound": training.error}
 
 
 def _with_fallback_tolerance(predict: Callable[..., np.ndarray], tolerance: float) -> np.ndarray:
-    """Predict to the default tolerance, or if Lanczos does not reach it, to FALLBACK_TOLERANCE * tolerance."""
+    """Predict with the default tolerance, or with FALLBACK_TOLERANCE * tolerance if the default is not reached."""
     try:
         return predict()
     except ComputationError:

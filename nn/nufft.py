@@ -1,15 +1,15 @@
-"""The backend of non-uniform FFTs on the CPU: FINUFFT (`numerics.GridTransform`, `numerics.ScatteredTransform`)."""
+"""The backend of non-uniform FFTs on the CPU, by FINUFFT (`numerics.GridTransform`, `numerics.ScatteredTransform`)."""
 
 import torch
 
 from freqbias.nn.transforms import Transforms
 from freqbias.numerics import Grid, GridTransform, NonUniformTransform, ScatteredTransform, Sites
 
-ACCURACY = {"single": 1e-6, "double": 1e-12}  # relative, requested from FINUFFT
+ACCURACY = {"single": 1e-6, "double": 1e-12}  # relative accuracy requested from FINUFFT
 
 
 class NufftTransforms(Transforms):
-    """O(m + N log N) a sum. FINUFFT and torch share the memory."""
+    """Sums by FINUFFT. Each sum takes time O(m + N log N). FINUFFT and torch use the same arrays in memory."""
 
     def __init__(self, sites: Sites, *, precision: str = "single", threads: int = 1) -> None:
         eps = ACCURACY[precision]

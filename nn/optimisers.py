@@ -1,13 +1,15 @@
-"""Momentum, Adam and minibatch descent by torch.optim, each with its definition of time.
+"""Momentum, Adam and minibatch descent by torch.optim, each with a definition of time.
 
-momentum  theta <- theta - eta v,  v <- mu v + grad L  (Polyak's heavy ball). Step s is at t = s eta / (1 - mu), so that
-          the limit of small eta is the gradient flow. A step of h in time has the learning rate eta = (1 - mu) h.
-sgd       theta <- theta - eta grad L_B,  L_B the loss on a random minibatch, t = s eta. The mean over minibatches takes
-          the steps of gradient descent, as long as the network stays close to its start.
-adam      Kingma and Ba, arXiv 1412.6980, learning rate eta. t = s eta counts the steps and is no gradient-flow time,
-          since Adam rescales the gradient of every weight. The equation does not describe it.
+theta are the parameters, eta is the learning rate, and t is the time after s steps.
 
-On a mode that decays as exp(-lambda t), momentum follows the two-term recursion
+momentum  theta <- theta - eta v,  v <- mu v + grad L  (Polyak's heavy ball). t = s eta / (1 - mu), so that the limit of
+          small eta is the gradient flow. A step of size h in time has the learning rate eta = (1 - mu) h.
+sgd       theta <- theta - eta grad L_B,  L_B the loss on a random minibatch. t = s eta. As long as the network stays
+          close to its initial parameters, the mean over all minibatches follows the steps of gradient descent.
+adam      Kingma and Ba, arXiv 1412.6980. t = s eta is not the time of a gradient flow, because Adam rescales the
+          gradient of every weight. The equation does not describe this training.
+
+If the exact flow of a mode is y = exp(-lambda t), momentum gives the values y_s of the two-term recursion
 y_{s+1} = (1 + mu - (1 - mu) z) y_s - mu y_{s-1},  z = h lambda,  y_1 = (1 - (1 - mu) z) y_0.
 """
 
@@ -24,22 +26,22 @@ MOMENTUM = 0.9  # default of [training] momentum
 
 
 class TorchStepper:
-    """A torch optimiser with the state as its one parameter."""
+    """A torch optimiser. The state of the network is its only parameter."""
 
     def __init__(self, make: Callable[[torch.Tensor], torch.optim.Optimizer], rate: float) -> None:
-        """make: the optimiser of a parameter. rate: learning rate over step size in time."""
+        """make: returns the optimiser of a parameter. rate: the learning rate divided by the step size in time."""
         self._make, self._rate = make, rate
         self._optimiser: torch.optim.Optimizer | None = None
         self._loaded: Mapping[str, torch.Tensor] = {}
 
     def load_buffers(self, buffers: Mapping[str, torch.Tensor]) -> None:
-        """Start with the buffers of an earlier optimiser."""
+        """Set the buffers with which the optimiser begins, for example those of an earlier optimiser."""
         self._loaded = buffers
 
     def advance(
         self, negative_gradient: NegativeGradient, state: torch.Tensor, h: float, first: torch.Tensor
     ) -> torch.Tensor:
-        """The state one step of h in time later; first: -grad L at the state."""
+        """Return the state after one step of size h in time. first: -grad L at the given state."""
         if self._optimiser is None:
             self._parameter = torch.empty_like(state)
             self._optimiser = self._make(self._parameter)
@@ -52,7 +54,7 @@ class TorchStepper:
         return self._parameter.clone()
 
     def buffers(self) -> dict[str, torch.Tensor]:
-        """A copy of the optimiser's buffers. Before the first step, the loaded ones."""
+        """Return a copy of the optimiser's buffers. Before the first step these are the loaded buffers."""
         if self._optimiser is None:
             return dict(self._loaded)
         buffers = self._optimiser.state[self._parameter].items()
@@ -61,7 +63,7 @@ class TorchStepper:
 
 @dataclass(frozen=True)
 class Momentum:
-    """Polyak's heavy ball; mu: its momentum."""
+    """Polyak's heavy ball. mu: the momentum."""
 
     mu: float
     taylor: None = None
@@ -70,11 +72,14 @@ class Momentum:
         return TorchStepper(lambda state: torch.optim.SGD([state], momentum=self.mu, foreach=False), 1 - self.mu)
 
     def is_stable(self, z: float) -> bool:
-        """Whether no mode with h lambda <= z grows: (1 - mu) z <= 2 (1 + mu)."""
+        """Return True if no mode with h lambda <= z grows. The condition is (1 - mu) z <= 2 (1 + mu)."""
         return (1 - self.mu) * z <= 2 * (1 + self.mu)
 
     def decay_error(self, z: float) -> float:
-        """max over s of |y_s - exp(-s z)|, with y_s from the roots r of r^2 = (1 + mu - (1 - mu) z) r - mu."""
+        """Return the maximum of |y_s - exp(-s z)| over s.
+
+        y_s follows from the roots r of r^2 = (1 + mu - (1 - mu) z) r - mu.
+        """
         steps = np.unique(np.ceil(np.geomspace(1, max(10 / (1 - self.mu), 50 / z), 2000)))
         rate = (1 - self.mu) * z
         plus, minus = np.roots([1, -(1 + self.mu - rate), self.mu]).astype(complex)
@@ -83,14 +88,17 @@ class Momentum:
         return float(np.abs(values - np.exp(-steps * z)).max())
 
     def largest_step(self, tolerance: float) -> float:
-        """The z = h lambda at which `decay_error` equals the tolerance."""
+        """Return the z = h lambda for which `decay_error` equals the tolerance."""
         return solve_for_step(tolerance, self.decay_error, order=1, guess=tolerance * (1 - self.mu))
 
 
 @dataclass(frozen=True)
 class MinibatchDescent:
-    """Descent along minibatch gradients. Step size and stability are those of the mean, which is gradient descent; the
-    tolerance does not cover the noise of the minibatches."""
+    """Gradient descent on minibatches.
+
+    Step size and stability are those of the mean over all minibatches, which is gradient descent. The tolerance does
+    not include the noise of the minibatches.
+    """
 
     taylor: None = None
 
@@ -112,24 +120,25 @@ class Adam:
         return TorchStepper(lambda state: torch.optim.Adam([state], foreach=False), 1.0)
 
     def is_stable(self, z: float) -> bool:
-        """Always true: the learning rate bounds each weight's change, whatever lambda_max is."""
+        """Return True, because the learning rate bounds the change of each weight for every lambda_max."""
         return True
 
     def largest_step(self, tolerance: float) -> float:
-        raise ValueError("adam does not follow the gradient flow: no step keeps a tolerance")
+        raise ValueError("adam does not follow the gradient flow, so a tolerance determines no step; give a step")
 
 
 def make_optimiser(settings: Training) -> Momentum | MinibatchDescent | Adam:
-    """The optimiser of [training] integrator, which is "momentum", "sgd" or "adam"."""
+    """Return the optimiser for [training] integrator = "momentum", "sgd" or "adam"."""
     if settings.integrator == "momentum":
         return Momentum(MOMENTUM if settings.momentum is None else settings.momentum)
     return MinibatchDescent() if settings.integrator == "sgd" else Adam()
 
 
 def batch_weights(samples: int, batch: int, *, seed: int, step: int) -> np.ndarray:
-    """The sample weights (N,) that turn the mean over all samples into the mean over a random minibatch.
+    """Return sample weights, (N,), for which the mean over all samples is the mean over a random minibatch.
 
-    N / batch on a uniformly drawn subset, 0 elsewhere. Seed and step determine the draw: checkpoints need not store it.
+    The weight is N / batch for the samples of the minibatch, which is drawn uniformly, and 0 for other samples. Seed
+    and step determine the draw, so checkpoints need not store the draw.
     """
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(step,)))
     weights = np.zeros(samples)

@@ -1,9 +1,10 @@
 """Gradient descent, Heun and Runge-Kutta 4 for d(state)/dt = -grad L(state), and the step size for a tolerance.
 
-`method.advance(negative_gradient, state, h, first)` is the state a time h later in gradient-flow time. `first` is
-negative_gradient(state), which the caller has already. On a mode that decays as exp(-lambda t), one step multiplies by
-the stability function R(z), z = h lambda. After s steps the error relative to the start is |R(z)^s - exp(-s z)|. Its
-maximum over s tends to z/(2e), z^2/(6e), z^4/(120e) as z -> 0, for orders 1, 2, 4.
+`method.advance(negative_gradient, state, h, first)` returns the state after a step of size h in gradient-flow time.
+`first` is negative_gradient(state), which the caller has already computed. The exact flow of a mode is exp(-lambda t).
+One step multiplies this mode by the stability function R(z), z = h lambda. After s steps the error relative to the
+initial value of the mode is |R(z)^s - exp(-s z)|. As z -> 0, the maximum over s tends to z/(2e), z^2/(6e), z^4/(120e)
+for orders 1, 2, 4.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,8 +40,8 @@ def _runge_kutta_4(
 class RungeKutta:
     """An explicit Runge-Kutta method.
 
-    advance: one step. taylor: coefficients of R(z) = sum_j taylor_j (-z)^j. error_constant: the maximal error over the
-    start is z^order / error_constant as z -> 0.
+    advance: the function that computes one step. taylor: the coefficients of R(z) = sum_j taylor_j (-z)^j.
+    error_constant: as z -> 0, the largest error relative to the initial value is z^order / error_constant.
     """
 
     advance: Callable[[NegativeGradient, torch.Tensor, float, torch.Tensor], torch.Tensor]
@@ -49,25 +50,28 @@ class RungeKutta:
     error_constant: float
 
     def is_stable(self, z: float) -> bool:
-        """Whether |R| <= 1 on [0, z], so that no mode with h lambda <= z grows."""
+        """Return True if |R| <= 1 on [0, z]. Then no mode with h lambda <= z grows."""
         return z < 10 and bool((np.abs(np.polyval(self.taylor[::-1], -np.linspace(0, z, 1001))) <= 1).all())
 
     def decay_error(self, z: float) -> float:
-        """max over s of |R(z)^s - exp(-s z)|: the largest error over the start, of a mode with h lambda = z."""
+        """Return the maximum of |R(z)^s - exp(-s z)| over s.
+
+        This is the largest error of a mode with h lambda = z, relative to the initial value of the mode.
+        """
         steps = np.unique(np.ceil(np.geomspace(1, max(1.0, 50 / z), 400)))
         return float(np.abs(np.polyval(self.taylor[::-1], -z) ** steps - np.exp(-steps * z)).max())
 
     def largest_step(self, tolerance: float) -> float:
-        """The z = h lambda at which `decay_error` equals the tolerance.
+        """Return the z = h lambda for which `decay_error` equals the tolerance.
 
-        The asymptotic formula z^order / error_constant = tolerance is only the first guess. With Runge-Kutta 4 it
-        misses a tolerance of 1e-2 by a factor of 3, and 1e-3 by a factor of 2.
+        The asymptotic formula z^order / error_constant = tolerance is only the first guess. With Runge-Kutta 4 the
+        error at this guess differs from a tolerance of 1e-2 by a factor of 3, and from 1e-3 by a factor of 2.
         """
         guess = (tolerance * self.error_constant) ** (1 / self.order)
         return solve_for_step(tolerance, self.decay_error, order=self.order, guess=guess)
 
     def make_stepper(self) -> "RungeKutta":
-        """The method itself: a step needs nothing from earlier steps."""
+        """Return the method itself, because a step needs no data of earlier steps."""
         return self
 
     def buffers(self) -> dict[str, torch.Tensor]:
@@ -78,7 +82,7 @@ class RungeKutta:
 
 
 def solve_for_step(tolerance: float, error: Callable[[float], float], *, order: int, guess: float) -> float:
-    """The z at which error(z) = tolerance, for an error of this order as z -> 0."""
+    """Return the z for which error(z) = tolerance. order: the order of the error as z -> 0."""
     z = guess
     for _ in range(30):
         z *= (tolerance / error(z)) ** (1 / order)

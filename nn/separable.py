@@ -1,4 +1,7 @@
-"""The separable backend: complex matrix products on a grid, where exp(2 pi i w.x) = prod_i exp(2 pi i w_i x_i)."""
+"""The separable backend: complex matrix products for samples on a grid.
+
+On a grid exp(2 pi i w.x) = prod_i exp(2 pi i w_i x_i), and each factor needs the coordinates of one axis only.
+"""
 
 from math import prod
 
@@ -9,10 +12,11 @@ from freqbias.numerics import Grid
 
 
 class SeparableTransforms(Transforms):
-    """O(m N) a sum, as complex matrix products in plain torch, on CPU or GPU.
+    """Sums by complex matrix products in torch, on the CPU or a GPU. Each sum takes time O(m N).
 
-    The first axis gives the left factor, all other axes the right one. So k neurons are a product of (n_1, k) and
-    (k, N / n_1). chunk: complex numbers held at a time.
+    The left matrix contains the factors of the first axis, with n_1 points, and the right matrix those of all other
+    axes. So the sum over k neurons is a product of a matrix (n_1, k) and a matrix (k, N / n_1). chunk: the largest
+    number of complex numbers in memory at one time.
     """
 
     def __init__(
@@ -46,13 +50,13 @@ class SeparableTransforms(Transforms):
         return result
 
     def _parts(self, batch: int) -> list[slice]:
-        """Slices of the neurons, each within the chunk for a batch of products."""
+        """Return slices of the neurons. For each slice, a batch of products needs at most `chunk` complex numbers."""
         width = self._frequencies.shape[1]
         size = max(1, self._chunk // ((1 + batch) * (self._first + self._rest)))
         return [slice(start, min(start + size, width)) for start in range(0, width, size)]
 
     def _factors(self, part: slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """exp(2 pi i w_1 x_1), (k, n_1), and exp(2 pi i (w_2 x_2 + ...)), (k, N / n_1)."""
+        """Return exp(2 pi i w_1 x_1), (k, n_1), and exp(2 pi i (w_2 x_2 + ...)), (k, N / n_1)."""
         turns = [torch.outer(w, x) for w, x in zip(self._frequencies[:, part], self._axes, strict=True)]
         left, *others = [torch.complex(*waves(each, self._real)) for each in turns]
         right = torch.ones_like(left[:, :1])

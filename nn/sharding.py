@@ -1,10 +1,10 @@
-"""Neurons shared out among processes. Each process holds a slice of the one draw; sums over neurons are all-reduced.
+"""The distribution of the neurons over processes. Each process holds a slice of the drawn neurons.
 
-The network is a sum over its neurons, and the gradient with respect to one neuron depends on the others through that
-sum only. So a gradient needs a single all_reduce of (C, N) numbers. Its result is the same to the last bit on every
-process, and so is all that follows: losses, steps, divergence.
+The network is a sum over the neurons, and the gradient with respect to one neuron depends on the other neurons only
+through this sum. So a gradient needs a single all_reduce of (C, N) numbers. The sum is the same to the last bit on
+every process. So the losses, the steps and a divergence are also the same on every process.
 
-torch.distributed is imported for several processes only.
+torch.distributed is imported only if there are several processes.
 """
 
 import socket
@@ -18,9 +18,9 @@ from freqbias.runtime import SerialWorld, local_size, on_root, rank, size, threa
 
 
 class Shards:
-    """The neurons of this process, and sums over all neurons; this class is for a single process, which holds all.
+    """The neurons of this process, and sums over all neurons. With this class a single process holds all neurons.
 
-    comm: the communicator of the processes. threads: the number of threads this process may use.
+    comm: the communicator of the processes. threads: the number of threads that this process may use.
     """
 
     def __init__(self) -> None:
@@ -28,28 +28,35 @@ class Shards:
         self.threads = threads_alone()
 
     def local_slice(self, width: int, rank: int | None = None) -> slice:
-        """The slice of `width` neurons that this process holds, or the process of the given rank."""
+        """Return the slice of the `width` neurons on the process of the given rank. The default is this process."""
         rank, size = self.comm.rank if rank is None else rank, self.comm.size
         return slice(width * rank // size, width * (rank + 1) // size)
 
     def local_device(self, device: torch.device) -> torch.device:
-        """This process's device; device: the one chosen for all processes."""
+        """Return the device of this process. device: the device that is chosen for all processes."""
         return device
 
     def fraction_on(self, device: torch.device) -> float:
-        """The fraction of all neurons held by the processes that share this device's memory."""
+        """Return the fraction of all neurons that lie in the memory of this device.
+
+        Several processes may share the memory.
+        """
         return 1.0
 
     def all_reduce(self, part: Callable[[], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
-        """The sum over the processes of part(), a tensor of the shape and type of `like`; collective.
+        """Return the sum of part() over the processes. Collective.
 
-        Raises FloatingPointError on all processes if part() raises it on one, or if the sum is not finite.
+        part() returns a tensor with the shape and the type of `like`. Raises FloatingPointError on all processes if
+        part() raises FloatingPointError on one process, or if the sum is not finite.
         """
         return part()
 
 
 class DistributedShards(Shards):
-    """The processes that mpirun or torchrun started, joined by torch.distributed with gloo, or NCCL between GPUs."""
+    """The neurons of this process, if mpirun or torchrun started several processes.
+
+    torch.distributed connects the processes with gloo, or with NCCL if the processes use GPUs.
+    """
 
     def __init__(self) -> None:
         import torch.distributed as dist
@@ -57,7 +64,7 @@ class DistributedShards(Shards):
         from freqbias.runtime import TORCH_TIMEOUT, torch_backend
 
         self.comm, self.threads = world(), threads()
-        if not dist.is_initialized():  # world() has initialised it under torchrun
+        if not dist.is_initialized():  # under torchrun, world() has already initialised torch.distributed
             address = on_root(_rendezvous_address)
             dist.init_process_group(
                 torch_backend(), init_method=address, rank=rank(), world_size=size(), timeout=TORCH_TIMEOUT
@@ -75,7 +82,7 @@ class DistributedShards(Shards):
 
         try:
             result = part().contiguous()
-        except FloatingPointError:  # a NaN in the sum tells the other processes
+        except FloatingPointError:  # then the sum is NaN on every process, and every process raises the error
             result = torch.full_like(like, torch.nan)
         dist.all_reduce(result)
         if not torch.isfinite(result).all():
@@ -84,12 +91,12 @@ class DistributedShards(Shards):
 
 
 def make_shards() -> Shards:
-    """The shards of all processes that the launcher started."""
+    """Return the shards for the number of processes that the launcher started."""
     return DistributedShards() if size() > 1 else Shards()
 
 
 def _rendezvous_address() -> str:
-    """The address at which the processes find rank 0, on a port that was free a moment ago."""
+    """Return an address of rank 0 for the start of torch.distributed, with a port that is free now."""
     host = "localhost" if local_size() == size() else socket.gethostname()
     with socket.socket() as free:
         free.bind(("", 0))

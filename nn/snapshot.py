@@ -1,4 +1,4 @@
-"""The records of a training: a snapshot after each step, and the checkpoint that a later run continues from."""
+"""The records of a training: a snapshot after each step, and the checkpoint from which a later run continues."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,10 @@ BUFFER = "memory."  # prefix of the optimiser's buffers among the arrays of a ch
 
 @dataclass(frozen=True)
 class TrainingCheckpoint:
-    """Everything that continues a training to the same bits: arrays, and values that JSON can hold."""
+    """The data from which a training continues with the same results to the last bit.
+
+    arrays: arrays by name. meta: values that JSON can represent.
+    """
 
     arrays: dict[str, np.ndarray]
     meta: dict[str, Any]
@@ -40,9 +43,10 @@ class TrainingCheckpoint:
 class TrainingSnapshot:
     """The training after `step` steps.
 
-    time: in gradient-flow time. output: the index of the output time reached here, or None. state: the network's
-    parameters, one flat vector. error: u (C, N). step_control: for the steps that follow. buffers: of the optimiser,
-    empty for Runge-Kutta methods. held_out_error: u (C, N') on the held-out samples, at output times only.
+    time: the gradient-flow time. output: the index of the output time if this time is one, else None. state: the
+    parameters of the network as one flat vector. error: u on the samples, (C, N). step_control: the step control of the
+    following steps. buffers: the buffers of the optimiser, empty for Runge-Kutta methods. held_out_error: at output
+    times, u on the held-out samples, (C, N').
     """
 
     step: int
@@ -57,12 +61,15 @@ class TrainingSnapshot:
     held_out_error: np.ndarray | None = None
 
     def errors(self) -> dict[str, np.ndarray]:
-        """The arrays stored at an output time: `error`, and `held_out_error` if samples are held out."""
+        """Return the arrays to store at an output time: `error`, and `held_out_error` if samples are held out."""
         errors = {"error": self.error.cpu().numpy()}
         return errors if self.held_out_error is None else errors | {"held_out_error": self.held_out_error}
 
     def checkpoint(self) -> TrainingCheckpoint | None:
-        """A copy of all neurons on rank 0's CPU, None on other ranks. Collective for sharded neurons."""
+        """Return a checkpoint of all neurons on the CPU of rank 0, and None on other ranks.
+
+        Collective if several processes share the neurons.
+        """
         vectors = {"state": self.state} | {BUFFER + name: buffer for name, buffer in self.buffers.items()}
         gathered = {name: self.network.gather(vector) for name, vector in vectors.items()}
         if gathered["state"] is None:

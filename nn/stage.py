@@ -1,7 +1,8 @@
-"""The stage `nn` of a result: train, store the training as it proceeds, resume it, and write `error.nc` at the end.
+"""The stage `nn` of a result: train the network, store checkpoints of the training, and write `error.nc` at the end.
 
-Parts of an unfinished stage: `output-K` holds the error and the loss at output time K. `state-0` and `state-1` hold the
-network, written alternately every [training] checkpoint seconds, so that one remains if the disk damages the other.
+The checkpoints are parts. Part `output-K` contains the error and the loss at output time K. Parts `state-0` and
+`state-1` contain the state of the training. Every [training] checkpoint seconds, one of the two is written, in turn. So
+if the disk damages one state, the other remains.
 """
 
 import time
@@ -38,11 +39,11 @@ def run_nn(
     shard: bool = False,
     plan: TrainingPlan | None = None,
 ) -> None:
-    """Train, and write `nn/error.nc`. Collective.
+    """Train the network, and write `nn/error.nc`. Collective.
 
-    shard: share the neurons among all processes; otherwise rank 0 trains and the others sleep.
-    plan: `plan_training` of this problem for one process, if the caller has it already.
-    Raises InputError, ComputationError, UsageError (a result exists), and StoppedEarly after storing the state.
+    shard: if True, all processes share the neurons. Otherwise rank 0 trains while the other ranks sleep.
+    plan: the result of `plan_training` for this problem and one process. By default it is computed.
+    Raises InputError, ComputationError, UsageError (a result exists already), and StoppedEarly after storing the state.
     """
     work = partial(_run_nn, run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
     if shard:
@@ -62,18 +63,19 @@ def _run_nn(
     stop: StopRequest,
     plan: TrainingPlan | None = None,
 ) -> None:
-    """`run_nn` on the processes of `shards`. Rank 0 holds the stage; the others have None."""
+    """Train on the processes of `shards`. Only rank 0 opens the stage. On other ranks `stage` is None."""
     comm = shards.comm
     flags: dict[str, Any] = {"keys": stage_keys(run, "nn"), "resume": resume, "overwrite": overwrite}
     if on_root(store.check, "nn", comm=comm, **flags):
         on_root(store.repair, "nn", comm=comm)
         log.info("nn: finished already, in %s", store.root / "nn")
         return
-    if plan is None:  # planned before the stage is opened: bad input must leave no files
+    if plan is None:  # planned before the stage is opened, because bad input must not leave files
         plan = plan_training(problem, run.training, tolerance=run.training_tolerance, shards=shards)
     stage = on_root(store.open, "nn", comm=comm, broadcast=False, **flags)
     try:
-        if comm.bcast(stage is not None and stage.finished):  # by another job, while this one waited for the lock
+        # Another job may have finished the stage while this job waited for the lock.
+        if comm.bcast(stage is not None and stage.finished):
             return
         on_root(store.save_run_file, resolved(run), every_stage_keys(run), comm=comm)
         step_control = _train(stage, plan, stop)
@@ -85,7 +87,7 @@ def _run_nn(
 
 
 def _train(stage: Stage | None, plan: TrainingPlan, stop: StopRequest) -> StepControl:
-    """Train to the end, from the last checkpoint if there is one. Returns the final step control."""
+    """Train to the end, from the last checkpoint if there is one, and return the last step control."""
     comm = plan.shards.comm
     # broadcast=False: a checkpoint is too large to send to every rank
     last, oldest = on_root(_last_checkpoint, stage, plan, comm=comm, broadcast=False) or (None, 0)
@@ -135,7 +137,7 @@ def _save_state(stage: Stage | None, name: str, snapshot: TrainingSnapshot, comm
 
 
 def _save_best(stage: Stage | None, best: TrainingSnapshot, comm: Any, *, newest: int) -> None:
-    """After a divergence, overwrite both states with the one of the lowest loss, and let --resume change the step."""
+    """After a divergence, overwrite both states with the state of the lowest loss, and let --resume change the step."""
     for index in (newest, 1 - newest):
         _save_state(stage, STATES[index], best, comm, diverged=True)
 
@@ -145,14 +147,16 @@ def _save_best(stage: Stage | None, best: TrainingSnapshot, comm: Any, *, newest
 
     on_root(allow_another_step, comm=comm)
     log.info(
-        "nn: kept the state at step %d, t = %.6g: --resume continues from it with another step", best.step, best.time
-    )
+        "nn: kept the state of the lowest loss, at step %d, t = %.6g; --resume continues from this state with another "
+        "[training] step", best.step, best.time,
+    )  # fmt: skip
 
 
 def _last_checkpoint(stage: Stage, plan: TrainingPlan) -> tuple[TrainingCheckpoint | None, int]:
-    """The checkpoint to continue from, None for the start, and the index of the state to overwrite first.
+    """Return the checkpoint to continue from, and the index of the state to overwrite first.
 
-    A state is usable if the parts of all output times before it are intact.
+    A state can be used only if the parts of all output times up to this state are intact. If no state can be used, the
+    checkpoint is None, and the training starts at t = 0.
     """
     parts = stage.checkpoints()
     states = {
@@ -166,12 +170,12 @@ def _last_checkpoint(stage: Stage, plan: TrainingPlan) -> tuple[TrainingCheckpoi
             log.info("nn: resuming after step %d of %d", last.step, schedule.steps)
             return last, 1 - index
     if states:
-        log.warning("nn: the stored outputs are incomplete, so the training starts from the beginning")
+        log.warning("nn: the parts of some output times are missing, so the training starts from the beginning")
     return None, 0
 
 
 def _with_another_step(last: TrainingCheckpoint, plan: TrainingPlan) -> TrainingCheckpoint:
-    """The checkpoint of a diverged run, with the step size of the new plan; other checkpoints unchanged."""
+    """Return the checkpoint of a diverged run with the step size of the new plan, and other checkpoints unchanged."""
     if not last.meta.get("diverged"):
         return last
     planned, before = plan.step_control, last.step_control
@@ -179,8 +183,8 @@ def _with_another_step(last: TrainingCheckpoint, plan: TrainingPlan) -> Training
     step_control = replace(before.limited(last.step, max_step), z_max=planned.z_max)
     if max_step != before.max_step:
         log.warning(
-            "nn: output times up to t = %.6g were computed with steps of at most %.3g, the rest will use %.3g; "
-            "--overwrite computes all of them with the new step",
+            "nn: output times up to t = %.6g were computed with steps of at most %.3g, but later output times will be "
+            "computed with steps of at most %.3g; --overwrite computes all output times with the new step",
             before.schedule(plan.problem.times).time(last.step), before.max_step, max_step,
         )  # fmt: skip
     return TrainingCheckpoint(last.arrays, last.meta | step_control.to_checkpoint()[1])

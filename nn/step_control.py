@@ -1,10 +1,11 @@
-"""The step size of a training as its kernel changes.
+"""The control of the step size of a training, because the kernel of the network changes.
 
-The step size follows from lambda_max, the largest eigenvalue of the network's own kernel. If the target is large for
-the width, the weights move far and lambda_max moves with them; a factor of 30 was observed. So lambda_max is measured
-again during training. The first measurement comes after one step. The interval to the next doubles while lambda_max
-changes by less than STEADY_CHANGE, and halves otherwise. With step = "auto" the remaining steps follow lambda_max, and
-a step that turns out far too long is rejected and repeated.
+The step size follows from lambda_max, the largest eigenvalue of the network's kernel. If the target is large compared
+with the width, the weights change much and lambda_max changes too. A change by a factor of 30 was observed. So
+lambda_max is measured again during the training, for the first time after one step. If lambda_max has changed by less
+than STEADY_CHANGE, the interval to the next measurement doubles. Otherwise the interval halves. With step = "auto" the
+size of the remaining steps follows lambda_max. If a measurement shows that the last step was much too long, that step
+is rejected and repeated.
 """
 
 from dataclasses import dataclass, replace
@@ -15,21 +16,22 @@ import numpy as np
 from freqbias.nn.eigenvalue import largest_eigenpair, random_start
 from freqbias.numerics import Apply, Schedule
 
-STEADY_CHANGE = 0.02  # relative change between two measurements, below which the interval doubles
-SHORTEN_ABOVE, LENGTHEN_BELOW = 1.05, 0.8  # bounds of step * expected lambda_max / z_max, beyond which the step changes
-REJECT_ABOVE = 1.2  # bound of step * lambda_max / z_max at the end of a step, above which the step is repeated
-PRODUCTS = 3  # kernel products a measurement: from the last eigenvector they came within 0.5 %
-PERTURBATION = 0.3  # norm of the random vector added to the unit eigenvector, so that another mode can overtake it
+STEADY_CHANGE = 0.02  # the interval doubles if the relative change between two measurements is smaller
+SHORTEN_ABOVE, LENGTHEN_BELOW = 1.05, 0.8  # the step changes if step * expected lambda_max / z_max is outside
+REJECT_ABOVE = 1.2  # a step is repeated if step * lambda_max / z_max at the end of the step is larger
+PRODUCTS = 3  # kernel products for each measurement: in tests, 3 products from the last eigenvector came within 0.5 %
+PERTURBATION = 0.3  # norm of the random vector added to the unit eigenvector; it lets another mode become the largest
 
 
 @dataclass(frozen=True)
 class StepControl:
-    """The step sizes so far, and the measurement of lambda_max that they follow.
+    """The limits of the step sizes, and the last measurement of lambda_max.
 
-    step_limits: pairs (s, h); from step s on, no step is longer than h in gradient-flow time.
-    lambda_max: the last measurement, from above. eigenvector (C N,): approximately the one that belongs to it.
-    z_max: the step * lambda_max that the tolerance allows, None for a fixed step.
-    next_measurement: the step at which to measure again. interval: steps between the last measurement and the next.
+    step_limits: pairs (s, h). From step s on, no step is longer than h in gradient-flow time.
+    lambda_max: an upper estimate, from the last measurement. eigenvector: an approximate eigenvector of lambda_max,
+    (C N,). z_max: the largest step * lambda_max that the tolerance allows, None for a fixed step. next_measurement: the
+    number of steps after which lambda_max is measured again. interval: the number of steps between the last and the
+    next measurement.
     """
 
     step_limits: tuple[tuple[int, float], ...]
@@ -41,7 +43,7 @@ class StepControl:
 
     @property
     def max_step(self) -> float:
-        """The longest step from now on, in gradient-flow time."""
+        """The upper limit of the remaining steps, in gradient-flow time."""
         return self.step_limits[-1][1]
 
     @property
@@ -49,17 +51,18 @@ class StepControl:
         return self.z_max is not None
 
     def schedule(self, times: np.ndarray) -> Schedule:
-        """The steps to all output times (T,)."""
+        """Return the steps to all output times. times: (T,)."""
         schedule = Schedule(times, self.step_limits[0][1])
         for step, max_step in self.step_limits[1:]:
             schedule = schedule.replan(step, max_step)
         return schedule
 
     def measured(self, step: int, kernel: Apply) -> "StepControl":
-        """Measure lambda_max of `kernel`, the one after `step` steps, and adapt the steps that follow.
+        """Measure lambda_max of `kernel`, the kernel after `step` steps, and return the step control that follows.
 
-        A rise of lambda_max by a factor g is expected to repeat until the next measurement. The new step size is
-        z_max / (lambda_max max(1, g)), if the present one is too long or too short for that.
+        If lambda_max has risen by a factor g, it is expected to rise by g again until the next measurement. So the best
+        step size is z_max / (lambda_max max(1, g)). The step size changes to this value only if the present step size
+        is too long or too short.
         """
         lambda_max, eigenvector = largest_eigenpair(kernel, _perturbed(self.eigenvector), products=PRODUCTS)
         growth = lambda_max / self.lambda_max
@@ -73,20 +76,23 @@ class StepControl:
         return control.limited(step, self.z_max / expected)
 
     def limited(self, step: int, max_step: float) -> "StepControl":
-        """From `step` on, take steps of at most `max_step`."""
+        """Return a step control in which steps from number `step` on are at most `max_step` long."""
         return replace(self, step_limits=(*(each for each in self.step_limits if each[0] < step), (step, max_step)))
 
     def rejects(self, size: float) -> bool:
-        """Whether a step of this size was too long for the lambda_max at its end."""
+        """Return True if the last step, of the given size, was too long for the lambda_max at the end of the step."""
         return self.z_max is not None and size * self.lambda_max > REJECT_ABOVE * self.z_max
 
     def after_rejection(self, step: int) -> "StepControl":
-        """Repeat the step after `step` with size z_max / lambda_max, and measure again at its end."""
+        """Return the step control for a repetition of the step that follows `step` steps.
+
+        The size of the repeated step is z_max / lambda_max. lambda_max is measured again at the end of this step.
+        """
         assert self.z_max is not None
         return replace(self.limited(step, self.z_max / self.lambda_max), next_measurement=step + 1, interval=1)
 
     def to_checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """The arrays and the JSON values that `from_checkpoint` reads."""
+        """Return the arrays and the JSON values that `from_checkpoint` reads."""
         meta = {
             "changes": self.step_limits, "lambda_max": self.lambda_max, "z": self.z_max,
             "due": self.next_measurement, "wait": self.interval,

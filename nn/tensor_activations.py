@@ -1,4 +1,4 @@
-"""phi and phi' of `freqbias.problem.ACTIVATIONS`, on tensors of any device and precision."""
+"""The functions phi and phi' of `freqbias.problem.ACTIVATIONS` for tensors, on any device and in any precision."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Elementwise = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class TensorActivation:
-    """value: phi(y). derivative: phi'(y). Each returns a new tensor."""
+    """An activation phi. value: the function phi. derivative: the function phi'. Each returns a new tensor."""
 
     value: Elementwise
     derivative: Elementwise

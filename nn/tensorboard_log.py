@@ -1,6 +1,7 @@
-"""A TensorBoard log of a training: loss, step size, lambda_max and seconds a step.
+"""A TensorBoard log of a training: loss, step size, lambda_max, and seconds for each step.
 
-A resumed run writes one more file. It tells TensorBoard to discard the earlier files' entries for repeated steps.
+A resumed run writes another file. This file tells TensorBoard to discard the entries for repeated steps in earlier
+files.
 """
 
 import time
@@ -12,16 +13,17 @@ from freqbias.nn.snapshot import TrainingSnapshot
 from freqbias.nn.training_plan import TrainingPlan
 from freqbias.runtime import writable
 
-LOG_SECONDS = 1.0  # least time between two entries; output times are always logged
+LOG_SECONDS = 1.0  # least time between two entries, except at output times, which are always logged
 
 
 @contextmanager
 def tensorboard_callback(
     folder: Path, plan: TrainingPlan, *, step: int
 ) -> Iterator[Callable[[TrainingSnapshot], None]]:
-    """Yield a callback that logs snapshots of a training that starts after `step` steps.
+    """Yield a callback that logs a snapshot of the training.
 
-    The callback does nothing if [training] tensorboard is false. Raises UsageError if the folder cannot be written.
+    step: the number of steps already done by an earlier run. The callback does nothing if [training] tensorboard is
+    false. Raises UsageError if the folder cannot be written.
     """
     if not plan.settings.tensorboard:
         yield lambda snapshot: None

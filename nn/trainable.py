@@ -1,8 +1,9 @@
-"""The interface of a network on its samples, for training, step control and kernels; the loss.
+"""The interface of a network on samples, for training, step control and kernels, and the loss.
 
 u = f - f*,    loss L = 1/2 mean_q sum_c u_cq^2,    d(state)/dt = -dL/d(state) = J^T (-u / N),    J = df/d(state).
 
-The state is one flat real vector of all parameters, in double. Integrators need not know its layout.
+f (C, N) are the values of the network for C channels and N samples, and f* is the target. The state is one flat real
+vector of all parameters, in double precision. Integrators need not know the layout of the state.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +15,10 @@ from freqbias.numerics import Apply
 
 
 class TrainableNetwork(ABC):
-    """start: the state at t = 0. start_loss: the loss there. target: f* (C, N), on the device of the states."""
+    """A network on samples.
+
+    start: the state at t = 0. start_loss: the loss at t = 0. target: f*, (C, N), on the device of the states.
+    """
 
     start: torch.Tensor
     start_loss: float
@@ -22,34 +26,37 @@ class TrainableNetwork(ABC):
 
     @abstractmethod
     def values(self, state: torch.Tensor) -> torch.Tensor:
-        """f (C, N) on the samples, in double. Raises FloatingPointError if the state is not finite."""
+        """Return f, (C, N), in double precision. Raises FloatingPointError if the state is not finite."""
 
     @abstractmethod
     def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """J^T r for r (C, N), at the state of the last call of `values`."""
+        """Return J^T r at the state of the last call of `values`. values: r, (C, N)."""
 
     @abstractmethod
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        """J times a change of the state, (C, N), at the state of the last call of `values`."""
+        """Return J times a change of the state, (C, N), at the state of the last call of `values`."""
 
     @abstractmethod
     def gather(self, state: torch.Tensor) -> np.ndarray | None:
-        """Rank 0: the state of all neurons, or a vector like it, such as a momentum. None on other ranks."""
+        """Return the state of all neurons on rank 0, and None on other ranks.
+
+        state: the state of this process's neurons, or a vector with the same layout, for example a momentum.
+        """
 
     @abstractmethod
     def scatter(self, state: np.ndarray | None) -> torch.Tensor:
-        """The inverse of `gather`: this process's part of rank 0's vector."""
+        """Return the state of this process's neurons, from the vector on rank 0. Inverse of `gather`."""
 
     @abstractmethod
     def held_out_error(self, state: torch.Tensor) -> np.ndarray | None:
-        """u = f - f* (C, N') at the held-out samples, in double; None without held-out samples."""
+        """Return u on the held-out samples, (C, N'), in double precision, or None if no samples are held out."""
 
     def error_and_negative_gradient(
         self, state: torch.Tensor, weights: np.ndarray | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """u (C, N) and -dL/d(state) = J^T (-u / N). Raises FloatingPointError if the state is not finite.
+        """Return u, (C, N), and -dL/d(state) = J^T (-u / N). Raises FloatingPointError if the state is not finite.
 
-        weights (N,): of the samples in the loss whose gradient is taken, with mean 1. Default: all 1.
+        weights: the weights of the samples in the loss L for the gradient, (N,), with mean 1. By default all are 1.
         """
         error = self.values(state) - self.target
         residual = error / -error.shape[1]
@@ -58,15 +65,18 @@ class TrainableNetwork(ABC):
         return error, self.vjp(state, residual)
 
     def negative_gradient(self, state: torch.Tensor) -> torch.Tensor:
-        """-dL/d(state) = d(state)/dt."""
+        """Return -dL/d(state) = d(state)/dt."""
         return self.error_and_negative_gradient(state)[1]
 
     def kernel(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """J J^T u / N at the state of the last call of `values`: (C, N) -> (C, N). The flow is du/dt = -J J^T u / N."""
+        """Return J J^T u / N at the state of the last call of `values`, (C, N) -> (C, N).
+
+        The gradient flow is du/dt = -J J^T u / N.
+        """
         return self.jvp(state, self.vjp(state, values / values.shape[1]))
 
     def kernel_at(self, state: torch.Tensor) -> Apply:
-        """`kernel` as a function of flat NumPy vectors (C N,), for Lanczos."""
+        """Return `kernel` as a function of flat NumPy vectors (C N,), for Lanczos."""
 
         def apply(values: np.ndarray) -> np.ndarray:
             shaped = torch.from_numpy(values).view(self.target.shape).to(state.device)
@@ -76,5 +86,5 @@ class TrainableNetwork(ABC):
 
 
 def loss(error: torch.Tensor) -> float:
-    """L = 1/2 mean_q sum_c u_cq^2, for u (C, N)."""
+    """Return the loss L = 1/2 mean_q sum_c u_cq^2. error: u, (C, N)."""
     return float(0.5 * (error**2).mean(dim=1).sum())

@@ -1,4 +1,4 @@
-"""What stands around the training loop: the start or resumption, step-size control, checks, progress and logging."""
+"""The parts of the training loop: start or resumption, step-size control, checks, progress and logging."""
 
 import logging
 import time
@@ -16,22 +16,26 @@ from freqbias.nn.trainable import TrainableNetwork, loss
 from freqbias.nn.training_plan import TrainingPlan
 from freqbias.runtime import Progress, log
 
-DIVERGED = 2.0  # times the loss at the start; the exact flow never increases the loss
+DIVERGED = 2.0  # largest loss, relative to the loss at t = 0; the exact flow never increases the loss
 
 
 class Trainer:
     """The state of the training loop.
 
-    step: steps taken. theta: the network's parameters after them. schedule: the steps to all output times, replanned
-    when step_control changes the step size. stepper: the integrator or optimiser with its buffers. accepted: the last
-    snapshot, to which a rejected step goes back. network: made by `running`; theta lies on its device.
+    step: the number of steps done. theta: the parameters of the network after these steps, on the network's device.
+    schedule: the steps to all output times. It is replanned when step_control changes the step size. stepper: the
+    integrator, or the optimiser with its buffers. accepted: the last snapshot. If a step is rejected, the training
+    returns to this snapshot. network: created by `running`.
     """
 
     network: TrainableNetwork
     theta: torch.Tensor
 
     def __init__(self, plan: TrainingPlan, last: TrainingCheckpoint | None) -> None:
-        """Start afresh, or at the checkpoint `last` of rank 0. Collective over the plan's processes."""
+        """last: the checkpoint to continue from, needed on rank 0 only, or None to start at t = 0.
+
+        Collective over the processes of the plan.
+        """
         self._plan, self._last = plan, last
         self.step, self.step_control = 0, plan.step_control
         self._buffer_names: list[str] | None = None
@@ -42,11 +46,14 @@ class Trainer:
         self.stepper = plan.integrator.make_stepper()
         self.accepted: TrainingSnapshot | None = None
         self._first_step, self._loss = self.step, float("nan")
-        self._warned_unstable = not self._is_stable()  # by the plan's own warnings
+        self._warned_unstable = not self._is_stable()  # then the plan warns in `running`
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Log the plan, and make the network; inside, failures of memory or arithmetic become the user's errors."""
+        """Log the plan, and create the network.
+
+        Inside the context, a lack of memory becomes InputError, and FloatingPointError becomes ComputationError.
+        """
         plan, self._began = self._plan, time.monotonic()
         self._log_plan()
         try:
@@ -66,7 +73,7 @@ class Trainer:
             raise self._divergence(str(failure)) from failure
 
     def _load_checkpoint(self) -> None:
-        """Scatter state and buffers of rank 0's checkpoint, if there is one, to the processes."""
+        """Distribute state and buffers of the checkpoint on rank 0 to the processes, if there is a checkpoint."""
         if self._buffer_names is None:
             return
         last = self._last
@@ -75,22 +82,22 @@ class Trainer:
         self.stepper.load_buffers({name: self.network.scatter(buffers.get(name)) for name in self._buffer_names})
 
     def check_divergence(self, current: float) -> None:
-        """Raise ComputationError if the loss is NaN or above DIVERGED times its start."""
+        """Raise ComputationError if the loss is NaN, or larger than DIVERGED times the loss at t = 0."""
         self._loss = current
         if not current <= DIVERGED * self.network.start_loss:  # true for NaN
-            raise self._divergence(f"the loss is {current:.3g}, and was {self.network.start_loss:.3g}")
+            raise self._divergence(f"the loss is {current:.3g}, but was {self.network.start_loss:.3g} at t = 0")
 
     @property
     def measurement_due(self) -> bool:
-        """Whether to measure lambda_max now. A fixed step needs no measurement after the last step."""
+        """True if lambda_max must be measured now. A fixed step needs no measurement after the last step."""
         control = self.step_control
         return self.step == control.next_measurement and (self.step < self.schedule.steps or control.adaptive)
 
     def measure_lambda_max(self) -> bool:
-        """Measure lambda_max of the kernel at theta, where the network was evaluated last.
+        """Measure lambda_max of the kernel at theta. The last evaluation of the network must be at theta.
 
-        With step = "auto" the remaining steps follow it. With a fixed step, warn once if it is now unstable.
-        Returns whether the last step was too long and must be repeated from `accepted`.
+        With step = "auto", adapt the remaining steps to lambda_max. With a fixed step, warn once if the step has become
+        unstable. Return True if the last step was too long and must be repeated from `accepted`.
         """
         plan, before = self._plan, self.step_control
         last_size = self.schedule.step_size(self.step - 1)
@@ -101,16 +108,19 @@ class Trainer:
             self.schedule = self.schedule.replan(self.step, control.max_step)
             octaves = [int(np.log2(each.lambda_max / plan.lambda_max)) for each in (before, control)]
             level = logging.INFO if octaves[0] != octaves[1] else logging.DEBUG
-            message = "%s, was %.4g: steps of at most %.3g, %d in all"
+            message = "%s, previously %.4g: steps of at most %.3g from now on, %d steps in all"
             log.log(level, message, now, before.lambda_max, control.max_step, self.schedule.steps)
         elif not self._warned_unstable and not self._is_stable():
-            unstable = '%s: step * lambda_max = %.3g, and %s is unstable there: use a shorter step, or "auto"'
+            unstable = (
+                "%s, so step * lambda_max = %.3g, for which %s is unstable; "
+                'use a smaller [training] step, or step = "auto"'
+            )
             log.warning(unstable, now, control.max_step * control.lambda_max, plan.settings.integrator)
         self._warned_unstable = self._warned_unstable or not self._is_stable()
         return self.accepted is not None and control.rejects(last_size)
 
     def go_back(self) -> None:
-        """Return to the accepted snapshot. The step after it gets the size that the new lambda_max asks for."""
+        """Return to the accepted snapshot, and adapt the size of the next step to the new lambda_max."""
         assert self.accepted is not None
         self.step, self.theta = self.accepted.step, self.accepted.state
         self.stepper = self._plan.integrator.make_stepper()
@@ -120,11 +130,11 @@ class Trainer:
 
     @property
     def repeating(self) -> bool:
-        """Whether theta is the accepted snapshot's, which was yielded before."""
+        """True if theta belongs to the accepted snapshot, which has already been yielded."""
         return self.accepted is not None and self.accepted.step == self.step
 
     def snapshot(self, error: torch.Tensor) -> TrainingSnapshot:
-        """Accept the state after `step` steps, whose error u is given."""
+        """Accept the state after `step` steps, and return its snapshot. error: u at this state, (C, N)."""
         output = self.schedule.output_index(self.step)
         held_out = None if output is None else self.network.held_out_error(self.theta)
         self.accepted = TrainingSnapshot(
@@ -138,7 +148,7 @@ class Trainer:
         self._progress.advance(self.step - self._progress.done, note=f"loss {self._loss:.3g}")
 
     def advance(self, negative_gradient: torch.Tensor) -> None:
-        """One step of the integrator, from -dL/d(theta) at theta."""
+        """Do one step of the integrator. negative_gradient: -dL/d(theta) at theta."""
         size = self.schedule.step_size(self.step)
         self.theta = self.stepper.advance(self.network.negative_gradient, self.theta, size, negative_gradient)
         self.step += 1
@@ -157,20 +167,22 @@ class Trainer:
         assert self.accepted is not None
         width, start = self._plan.problem.network.width, self.network.start_loss
         seconds = (time.monotonic() - self._began) / max(1, self.step - self._first_step)
-        outcome = "nn: trained %d neurons: %d steps, %.3g s a step, loss %.3g -> %.3g"
+        outcome = "nn: trained %d neurons: %d steps, %.3g s for each step, loss %.3g -> %.3g"
         log.info(outcome, width, self.step, seconds, start, self.accepted.loss)
         if (held_out := self.accepted.held_out_error) is not None:
             log.info("nn: loss %.3g on the held-out samples", loss(torch.from_numpy(held_out)))
 
     def _divergence(self, reason: str) -> ComputationError:
-        """The error that names step, time, reason, step size and remedy."""
+        """Return a ComputationError that names the step, the time, the reason, the step size and a remedy."""
         settings, schedule, step = self._plan.settings, self.schedule, self.step
         size = schedule.step_size(min(step, schedule.steps - 1))
         if settings.step == "auto":
-            remedy = 'from step = "auto": give [training] a smaller step or tolerance, or [network] a larger width'
+            origin = ', chosen by step = "auto"'
+            remedy = "use a smaller [training] step or tolerance, or a larger [network] width"
         else:
-            remedy = "use a smaller [training] step" + (', or "auto"' if settings.integrator != "adam" else "")
+            origin = ""
+            remedy = "use a smaller [training] step" + (', or step = "auto"' if settings.integrator != "adam" else "")
         return ComputationError(
             f"training diverged at step {step} of {schedule.steps}, t = {schedule.time(step):.6g}: {reason}; "
-            f"the step is {size:.3g}: {remedy}"
+            f"the step is {size:.3g}{origin}; {remedy}"
         )

@@ -1,10 +1,12 @@
-"""Training in gradient-flow time: plan it, then walk along its trajectory.
+"""Training in gradient-flow time: plan the training, then follow the trajectory.
 
     d(theta)/dt = -dL/d(theta),    L = 1/2 mean_q sum_c u_cq^2,    u = f - f*.
 
-plan = plan_training(problem, settings)    device, backend, step size, schedule; nothing is trained yet
-for snapshot in trajectory(plan): ...      every step, output times among them
-history = train(problem, settings)         the snapshots at output times, collected
+theta are the parameters of the network f, u is the error, and f* is the target.
+
+plan = plan_training(problem, settings)    choose device, backend, step size and schedule, without training
+for snapshot in trajectory(plan): ...      train, with a snapshot after every step
+history = train(problem, settings)         train, and collect the errors at the output times
 """
 
 from collections.abc import Iterator
@@ -19,11 +21,11 @@ from freqbias.problem import ErrorHistory, Problem, Training
 
 
 def trajectory(plan: TrainingPlan, *, last: TrainingCheckpoint | None = None) -> Iterator[TrainingSnapshot]:
-    """Yield a snapshot at the start, and one after every step.
+    """Yield a snapshot at t = 0, and a snapshot after every step.
 
-    last: the checkpoint to continue from; only rank 0 needs it. The snapshot at the checkpoint itself comes first.
-    Raises ComputationError if the training diverges (with step, time, loss and remedy), and InputError if the memory
-    runs out.
+    last: the checkpoint to continue from, needed on rank 0 only. Then the first snapshot is that of the checkpoint.
+    Raises ComputationError with step, time, loss and remedy if the training diverges. Raises InputError if the memory
+    is not sufficient.
     """
     trainer = Trainer(plan, last)
     with trainer.running():
@@ -34,7 +36,7 @@ def trajectory(plan: TrainingPlan, *, last: TrainingCheckpoint | None = None) ->
             )
             trainer.check_divergence(loss(error))
 
-            # Step size: measure lambda_max of the kernel here. If the last step was too long for it, take it again.
+            # Step size: measure lambda_max of the kernel at theta. If the last step was too long, repeat this step.
             if trainer.measurement_due:
                 rejected = trainer.measure_lambda_max()
                 if rejected:
@@ -52,10 +54,10 @@ def trajectory(plan: TrainingPlan, *, last: TrainingCheckpoint | None = None) ->
 
 
 def train(problem: Problem, settings: Training | None = None, *, tolerance: float = 1e-3) -> ErrorHistory:
-    """Train the network that `problem` draws, and return its errors at the output times.
+    """Train the drawn network of a problem, and return the errors at the output times.
 
-    tolerance: of the time stepping, relative to |u(0)|; used if settings.tolerance is None.
-    Raises InputError (device, memory) and ComputationError (divergence).
+    tolerance: the tolerance of the time stepping, relative to |u(0)|. It is used if settings.tolerance is None.
+    Raises InputError as `plan_training` does, and ComputationError if the training diverges.
     """
     plan = plan_training(problem, settings, tolerance=tolerance)
     reached = []

@@ -1,4 +1,4 @@
-"""The plan of a training before it starts: device, backend, step size, schedule, and the record of its result."""
+"""The plan of a training: device, backend, step size and schedule. A plan also creates the record of the result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ NETWORK_ATTRIBUTES = {"width", "depth", "hidden_width", "activation", "sampling"
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What `trajectory` follows.
+    """The plan that `trajectory` follows.
 
-    device_choice, backend_choice: sentences that name the choice and the reason. shards: the distribution of neurons
-    over processes. lambda_max: the largest eigenvalue, from above, of the kernel at infinite width or of the drawn
-    network's own kernel at its start, whichever is larger. step: the longest step at the start, in gradient-flow time.
-    step_control, schedule: the planned steps, which the training may change.
+    device_choice and backend_choice: texts that name the choice and the reason. shards: the distribution of the neurons
+    over the processes. lambda_max: an upper estimate of the largest eigenvalue of two kernels, the kernel at infinite
+    width and the kernel of the drawn network at t = 0. step: the longest step at t = 0, in gradient-flow time.
+    step_control and schedule: the planned steps, which may change during the training.
     """
 
     problem: Problem
@@ -54,29 +54,32 @@ class TrainingPlan:
         return _make_integrator(self.settings)
 
     def sample_weights(self, step: int) -> np.ndarray | None:
-        """The weights (N,) of the samples in the gradient after `step` steps; None if all weights are 1."""
+        """Return the weights of the samples in the gradient after `step` steps, (N,), or None if all weights are 1."""
         batch, samples = self.settings.batch, self.problem.samples.values.shape[1]
         return None if batch is None else batch_weights(samples, batch, seed=self.problem.seed, step=step)
 
     def log_warnings(self) -> None:
-        """Warn of an unstable step size, and of Adam, which is no gradient flow."""
+        """Warn if the step size is unstable, or if the integrator is Adam, which does not follow the gradient flow."""
         z = self.schedule.max_step_size * self.lambda_max
         if not self.integrator.is_stable(z):
             unstable = (
-                "nn: step * lambda_max = %.3g, and %s is unstable there: the training may diverge or leave the flow"
+                "nn: step * lambda_max = %.3g, for which %s is unstable; the training may diverge, or differ from the "
+                "gradient flow"
             )
             log.warning(unstable, z, self.settings.integrator)
         if self.settings.integrator == "adam":
             log.warning(
-                "nn: adam is no gradient flow: t = s * step counts its steps, and the equation does not describe it"
+                "nn: adam is no gradient flow: after s steps t = s * step, and the equation does not describe this "
+                "training"
             )
 
     def history(
         self, reached: Sequence[Mapping[str, np.ndarray]], losses: np.ndarray, step_control: StepControl
     ) -> ErrorHistory:
-        """The record of a training.
+        """Return the record of a finished training.
 
-        reached: `TrainingSnapshot.errors()` at each of the T output times. losses (T,). step_control: the final one.
+        reached: `TrainingSnapshot.errors()` at each of the T output times. losses: (T,). step_control: the last step
+        control.
         """
         network, settings = self.problem.network, self.settings
         attributes: dict[str, Any] = {
@@ -84,7 +87,8 @@ class TrainingPlan:
             "seed": self.problem.seed,
             "integrator": settings.integrator,
             "step": self.step,
-            # Not "step" if the first step was rejected, or a diverged run was resumed with another step.
+            # "first_step" differs from "step" if the first step was rejected, or if a diverged run was resumed with
+            # another step.
             "first_step": step_control.step_limits[0][1],
             "last_step": step_control.max_step,
             "steps": step_control.schedule(self.problem.times).steps,
@@ -109,38 +113,42 @@ def plan_training(
 ) -> TrainingPlan:
     """Choose device, backend and step size. Collective over the processes of `shards`.
 
-    The step size is settings.step. With "auto" it is the largest one whose time-stepping error is at most the tolerance
-    times |u(0)|, for every mode of the flow at the start. The modes are those of two kernels: the one at infinite
-    width, and the drawn network's own, whose eigenvalues can be many times larger for narrow networks. The tolerance is
-    settings.tolerance if given, else `tolerance`.
+    The step size is settings.step. If settings.step is "auto", the step size is the largest for which the error of the
+    time stepping is at most the tolerance times |u(0)|, for every mode of the flow at t = 0. The modes are those of two
+    kernels: the kernel at infinite width, and the kernel of the drawn network. For narrow networks the eigenvalues of
+    the second kernel can be many times larger. The tolerance is settings.tolerance if given, else `tolerance`.
 
-    Raises InputError if TensorBoard or the device is missing, the memory is too small, the backend does not fit the
-    problem, there are too many steps, the batch exceeds the samples, or the neurons cannot be shared out.
+    Raises InputError if TensorBoard or the device is missing, if the memory is too small, if the backend does not fit
+    the problem, if there are too many steps, if the batch is larger than the number of samples, or if the processes
+    cannot share the neurons.
     """
     settings = settings or Training()
     if settings.tensorboard and find_spec("tensorboard") is None:
         raise InputError(
-            "[training] tensorboard = true: TensorBoard is not installed; install it with `uv sync --extra "
+            "[training] tensorboard = true: TensorBoard is not installed; install TensorBoard with `uv sync --extra "
             "tensorboard` or `pip install tensorboard`, or leave the key out"
         )
     samples, network = problem.samples.values.shape[1], problem.network
     if settings.batch is not None and settings.batch > samples:
-        raise InputError(f"[training] batch = {settings.batch}: there are {samples} samples; use at most as many")
+        raise InputError(
+            f"[training] batch = {settings.batch}: the batch is larger than the number of samples, {samples}; use "
+            f"batch = {samples} or less"
+        )
     shards = shards or Shards()
     if network.depth > 2 and shards.comm.size > 1:
         raise InputError(
-            f"[network] depth = {network.depth}: hidden layers cannot be shared among {shards.comm.size} processes; "
-            "leave --shard out"
+            f"[network] depth = {network.depth}: {shards.comm.size} processes cannot share the neurons of a network "
+            "with hidden layers; leave --shard out"
         )
     if network.width < shards.comm.size:
         raise InputError(
-            f"[network] width = {network.width}: {shards.comm.size} processes cannot share so few neurons; "
+            f"[network] width = {network.width}: {shards.comm.size} processes need at least one neuron each; "
             "start fewer processes, or leave --shard out"
         )
     device, device_choice = choose_device(settings.device, settings.backend)
     device, precision = shards.local_device(device), settings.precision
     fraction = shards.fraction_on(device)
-    # Once without a backend: choosing one draws the network, which may already be too large.
+    # Check the network alone first, because the choice of a backend draws the network, which may be too large.
     check_training_memory(problem, precision=precision, device=device, fraction=fraction)
     backend, backend_choice = choose_backend(problem, settings.backend, precision=precision, device=device)
     check_training_memory(problem, precision=precision, device=device, backend=backend, fraction=fraction)
@@ -150,14 +158,14 @@ def plan_training(
     integrator = _make_integrator(settings)
     if settings.step == "auto":
         step = integrator.largest_step(settings.tolerance or tolerance) / lambda_max
-        remedy = "use a shorter [time] end, a larger tolerance or a smaller [network] sigma_a"
+        remedy = "use a smaller [time] end, a larger tolerance, or a smaller [network] sigma_a"
     else:
-        step, remedy = float(settings.step), 'use a larger step, or "auto"'
+        step, remedy = float(settings.step), 'use a larger step, or step = "auto"'
     step_control = StepControl(((0, step),), drawn, eigenvector, step * lambda_max if settings.step == "auto" else None)
     try:
         schedule = step_control.schedule(problem.times)
     except OverflowError as failure:
-        raise InputError(f"[training] step = {step:.3g} makes {failure}; {remedy}") from failure
+        raise InputError(f"[training] step = {step:.3g} needs {failure}, which is too many; {remedy}") from failure
     choices = device, device_choice, backend, backend_choice
     return TrainingPlan(problem, settings, *choices, shards, lambda_max, step, step_control, schedule)
 

@@ -1,10 +1,10 @@
-"""The two sums of a Fourier Features network over neurons and samples: the interface of the backends.
+"""The interface of the backends, which compute two sums of a Fourier Features network.
 
-With E_kq = exp(-2 pi i w_k.x_q), they are  Re (E^H c)_q = Re sum_k c_k exp(2 pi i w_k.x_q)  and its adjoint
-(E u)_k = sum_q u_q exp(-2 pi i w_k.x_q).
+With E_kq = exp(-2 pi i w_k.x_q), the sum over neurons is  Re (E^H c)_q = Re sum_k c_k exp(2 pi i w_k.x_q),  and the sum
+over samples is  (E u)_k = sum_q u_q exp(-2 pi i w_k.x_q).
 
-Frequencies w are (d, m) [cycles/length]. Backends (`freqbias.nn.backends`) take and return tensors on their device,
-and compute the sums in the precision they are made with.
+Frequencies w are (d, m) [cycles/length]. Arguments and results are tensors on the device of the backend
+(`freqbias.nn.backends`). The sums are computed in the precision for which the backend was created.
 """
 
 from abc import ABC, abstractmethod
@@ -12,11 +12,11 @@ from abc import ABC, abstractmethod
 import torch
 
 PRECISIONS = {"single": (torch.float32, torch.complex64), "double": (torch.float64, torch.complex128)}
-CHUNK = 2**24  # complex numbers held at a time by backends that store the waves of their neurons
+CHUNK = 2**24  # most complex numbers in memory at one time, for backends that store exp(2 pi i w_k.x_q)
 
 
 class Transforms(ABC):
-    """`set_frequencies` prepares the two sums for a set of frequencies."""
+    """The two sums for a set of frequencies. Call `set_frequencies` before the first sum."""
 
     @abstractmethod
     def set_frequencies(self, frequencies: torch.Tensor) -> None:
@@ -24,11 +24,11 @@ class Transforms(ABC):
 
     @abstractmethod
     def to_samples(self, amplitudes: torch.Tensor) -> torch.Tensor:
-        """Re sum_k c_k exp(2 pi i w_k.x_q): (C, m) complex -> (C, N) real."""
+        """Return Re sum_k c_k exp(2 pi i w_k.x_q), (C, m) complex -> (C, N) real."""
 
     @abstractmethod
     def to_frequencies(self, values: torch.Tensor) -> torch.Tensor:
-        """sum_q u_q exp(-2 pi i w_k.x_q): (B, N) real -> (B, m) complex."""
+        """Return sum_q u_q exp(-2 pi i w_k.x_q), (B, N) real -> (B, m) complex."""
 
 
 def check_finite(frequencies: torch.Tensor) -> None:
@@ -38,9 +38,9 @@ def check_finite(frequencies: torch.Tensor) -> None:
 
 
 def waves(turns: torch.Tensor, real: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-    """cos(2 pi turns) and sin(2 pi turns) in precision `real`.
+    """Return cos(2 pi turns) and sin(2 pi turns) as numbers of type `real`.
 
-    The turns are reduced to [-1/2, 1/2] in double, because single precision would lose digits.
+    The turns are reduced to [-1/2, 1/2] in double precision, because single precision would lose digits.
     """
     angle = turns.sub(turns.round()).mul_(2 * torch.pi).to(real)
     return angle.cos(), angle.sin()

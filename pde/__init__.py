@@ -1,4 +1,4 @@
-"""The damped heat equation in frequency space, solved with finite elements; fields for ParaView."""
+"""Solve the damped heat equation in frequency space with finite elements, and write fields for ParaView."""
 
 import lazy_loader
 

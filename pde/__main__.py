@@ -1,4 +1,4 @@
-"""Entry point of `python -m freqbias.pde RUN.toml`, which does what `freqbias pde RUN.toml` does."""
+"""Entry point of `python -m freqbias.pde RUN.toml`, the same command as `freqbias pde RUN.toml`."""
 
 from freqbias.pde.cli import pde_command
 from freqbias.runtime import main, new_app

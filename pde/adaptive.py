@@ -1,9 +1,9 @@
 """Adaptive steps with few factorisations.
 
 The interval between two output times is cut into 2^k equal steps. k changes only if the error bound of a step demands
-steps half as long, or allows steps twice as long, so one factorisation serves many steps. The rest of the tolerance is
-spread evenly over the rest of the logarithm of time, because modes of all rates decay. No step makes an earlier error
-grow. So the sum of the bounds, which stays within the tolerance, bounds the error.
+steps half as long, or allows steps twice as long. So one factorisation serves many steps. The unused part of the
+tolerance is spread evenly over the logarithm of the remaining time, because modes of all rates decay. No step makes an
+earlier error grow. So the sum of all error bounds bounds the error, and this sum stays within the tolerance.
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from freqbias.errors import ComputationError
 from freqbias.pde.petsc_ts import ORDER, PetscStepper
 from freqbias.pde.protocols import NO_HOOKS, IntegrationHooks, IntegrationRecord, Operator
 
-SAFETY_FACTOR = 0.9  # over the step size whose error bound would just be allowed
-FIRST_STEP_SHARE = 0.1  # of the tolerance, for the guess of the first step size
-MAX_SUBSTEPS = 2**40  # of one interval: if the bound has not fallen by then, shorter steps do not lower it
+SAFETY_FACTOR = 0.9  # multiplies the step size at which the error bound equals the allowed error
+FIRST_STEP_SHARE = 0.1  # share of the tolerance that the guess of the first step size may use
+MAX_SUBSTEPS = 2**40  # most steps of one interval: if this many do not lower the error bound, more do not either
 
 
 @dataclass(frozen=True)
 class AdaptiveIntegrator:
-    """An L-stable Rosenbrock method of order 4 (PETSc TS) that lands on every output time."""
+    """An L-stable Rosenbrock method of order 4 (PETSc TS). Every output time is the end of a step."""
 
     tolerance: float
 
@@ -69,7 +69,7 @@ class AdaptiveIntegrator:
             stepper.destroy()
 
     def _first_step(self, operator: Operator, start: np.ndarray, record: IntegrationRecord) -> float:
-        """The step size that suits a mode of the mean decay rate (u, B u) / (u, M u)."""
+        """Return a first step size, chosen for a mode with the mean decay rate (u, B u) / (u, M u)."""
         rates = [
             operator.dot(u[None], operator.apply(u))[0] / scale**2
             for u, scale in zip(start, record.scale, strict=True)
@@ -80,6 +80,9 @@ class AdaptiveIntegrator:
 
 
 def _log_time_share(t: float, dt: float, end: float) -> float:
-    """The share of log(end / t) that the step from t to t + dt covers; the first step counts as one unit."""
+    """Return the share of log(end / t) that the step from t to t + dt covers.
+
+    At t = 0, where log(end / t) is infinite, the step covers one unit of logarithmic time.
+    """
     covered = min(1.0, log((t + dt) / t)) if t > 0 else 1.0
     return covered / (covered + max(0.0, log(end / (t + dt))))

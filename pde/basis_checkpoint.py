@@ -1,7 +1,8 @@
-"""Checkpoints of a growing Krylov basis; a resumed run needs no product that is in it.
+"""Checkpoints of a growing Krylov basis. A resumed run does not repeat the products in the basis.
 
-Part `krylov-R` holds the basis, alpha and beta of run R. Runs are counted channel by channel, and group of output times
-by group. It is written at most once a minute, and when the run is stopped. Any number of ranks can read it.
+Part `krylov-R` contains the basis and the Lanczos coefficients alpha and beta of Lanczos run number R. Each group of
+output times has one Lanczos run for each channel, and the groups follow one another. A part is written at most once a
+minute, and when the command is stopped. Any number of ranks can read a part.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -18,9 +19,9 @@ INTERVAL = 60.0  # seconds
 
 
 class BasisCheckpoint:
-    """The methods `on_step` and `saved_basis` of `IntegrationHooks`. Collective throughout.
+    """Save and load Krylov bases, by the two methods that `IntegrationHooks` needs. All methods are collective.
 
-    stage: on rank 0, None elsewhere.
+    stage: the stage on rank 0, None on other ranks.
     """
 
     def __init__(self, operator: DataOperator | LocalOperator, stage: Stage | None, stop: StopRequest) -> None:
@@ -29,7 +30,10 @@ class BasisCheckpoint:
         self._last = time.monotonic()
 
     def on_step(self, run: int = 0, krylov: Lanczos | None = None) -> None:
-        """Save the basis if it is time or a stop is requested. Raises StoppedEarly for a stop, after saving."""
+        """Save the basis if a stop is requested, or if the last save was more than INTERVAL ago.
+
+        Raises StoppedEarly after the save if a stop is requested.
+        """
         stopping = self._stop.requested(self._comm)
         if krylov is not None and krylov.steps and (stopping or self._is_time()):
             self._save(run, krylov.saved_basis())
@@ -37,7 +41,7 @@ class BasisCheckpoint:
             self._stop.check(self._comm)
 
     def saved_basis(self, run: int) -> Basis | None:
-        """The basis that an earlier run saved."""
+        """Return the basis that an interrupted command saved for this Lanczos run, or None."""
         loaded = on_root(self._load, run, broadcast=False)
         if not on_root(lambda: loaded is not None):
             return None

@@ -14,10 +14,10 @@ def pde_command(
     log_file: LogFile = None,
     petsc: Petsc = None,
 ) -> None:
-    """Solve the equation for the spectrum of the error.
+    """Solve the equation for the spectrum of the network's error.
 
-    Writes pde/spectrum.nc and pde/fields.pvd (for ParaView) to the result folder: the spectrum of the network's error,
-    on the mesh, at every output time. Under mpirun all ranks share the work.
+    Writes pde/spectrum.nc and pde/fields.pvd (for ParaView) to the result folder. Both contain the spectrum on the mesh
+    at every output time. Under mpirun all ranks share the work.
     """
     from freqbias.problem import build, load
 
@@ -29,7 +29,7 @@ def pde_command(
 
         refuse_torchrun()
         start_petsc(petsc or [])  # before the next import, which would start PETSc without these options
-        # This import takes seconds: do it only once the run file is known to be valid.
+        # This import takes seconds, so it comes after the check of the run file.
         from freqbias.pde.stage import run_pde
 
         run_pde(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])

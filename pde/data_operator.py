@@ -1,14 +1,16 @@
-"""The data operator, the theorem in full: dv/dt = -C (A v), where C convolves with the transform of the data density.
+"""The data operator, dv/dt = -C (A v), of the complete theorem. C convolves with the transform of the data density.
 
-It is solved in data space. With E_iq = exp(-2 pi i xi_i.x_q) at the nodes, v = E u / N, C = E E^H / N and
+The equation is solved for the error u on the N samples x_q. With the nodes xi_i, E_iq = exp(-2 pi i xi_i.x_q) and the
+element matrix A_h of A, the spectrum is v = E u / N, C = E E^H / N, and
 
-    du/dt = -K_h u,   K_h = Re(E^H A_h E) / N   (N x N, real, symmetric, semidefinite),
+    du/dt = -K_h u,   K_h = Re(E^H A_h E) / N   (N x N, real, symmetric, semidefinite).
 
-so  exp(-t C A_h) v(0) = E exp(-t K_h) u(0) / N.  This needs no linear solve and gives v at any frequency. A v(xi) and
-A v(-xi) are conjugate, hence K_h = 2 Re(K_h assembled on xi_1 >= 0), with no condition on the cut. The operator is
-exact for any data, on a grid or scattered, windowed or not.
+So  exp(-t C A_h) v(0) = E exp(-t K_h) u(0) / N.  This solution needs no linear solve and gives v at any frequency.
+A v(xi) and A v(-xi) are conjugate. So K_h is twice the real part of the K_h assembled on the half xi_1 >= 0, and no
+condition is needed at xi_1 = 0. The operator is exact for gridded and scattered samples, with or without a window.
 
-In parallel, nodes are distributed and u is on every rank. Each product reduces one vector of the size of the data.
+In parallel, the nodes are distributed, and every rank holds the whole u. Each product with K_h sums one vector of N
+numbers over the ranks.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -27,12 +29,15 @@ from freqbias.problem import Problem
 
 
 class DataOperator:
-    """K_h on the samples, M = identity. States are u, (C, N), the same on every rank. start: u(0)."""
+    """The operator B = K_h, with mass matrix M = identity.
+
+    A state is u, (C, N) for C channels, and is the same on every rank. start: u(0).
+    """
 
     def __init__(
         self, problem: Problem, plan: MeshPlan, comm: MPI.Comm, errors: np.ndarray, *, accuracy: float, threads: int = 1
     ) -> None:
-        """errors: u(0) on the samples, (C, N). accuracy: of the transforms, relative."""
+        """errors: u(0) on the samples, (C, N). accuracy: the relative accuracy of the transforms."""
         self.start = np.array(errors, dtype=float)
         self.problem, self.plan, self.comm = problem, plan, comm
         self._accuracy, self._threads = accuracy, threads
@@ -46,14 +51,17 @@ class DataOperator:
         return MPI.COMM_SELF
 
     def apply(self, u: np.ndarray) -> np.ndarray:
-        """K_h u = sides Re(E^H A_h E u) / N + atom mean(u): (N,) -> (N,). sides = 2 on a half mesh. Collective."""
+        """Return K_h u = sides Re(E^H A_h E u) / N + atom mean(u), (N,) -> (N,). Collective.
+
+        sides is 2 if the mesh is the half xi_1 >= 0, else 1. atom is the point mass of the damping at frequency 0.
+        """
         sides = 2 if self.plan.symmetric else 1
         v = self._transform.to_frequencies(u)
         result = (sides / len(u)) * self._transform.to_samples(self._stiffness.apply(v)).real
         if self.comm.size > 1:
             local, result = result, np.empty_like(result)
             self.comm.Reduce(local, result)
-            self.comm.Bcast(result)  # the result of Allreduce may differ between ranks in the last bit
+            self.comm.Bcast(result)  # Allreduce could give results that differ between ranks in the last bit
         return result + self.problem.laws.atom * u.mean()
 
     def mass(self, u: np.ndarray) -> np.ndarray:
@@ -63,7 +71,10 @@ class DataOperator:
         return rows @ u
 
     def solver(self, shift: float) -> Callable[[np.ndarray], np.ndarray]:
-        """b -> (I + shift K_h)^-1 b by conjugate gradients. Raises ComputationError if they do not converge."""
+        """Return the map b -> (I + shift K_h)^-1 b, by conjugate gradients.
+
+        The map raises ComputationError if conjugate gradients do not converge.
+        """
         size = self.problem.sites.size
         system = LinearOperator((size, size), matvec=lambda u: u + shift * self.apply(u.ravel()), dtype=float)
 
@@ -78,27 +89,27 @@ class DataOperator:
         return solve
 
     def errors(self, u: np.ndarray) -> np.ndarray:
-        """u on the samples, which is the state itself."""
+        """Return u on the samples. The state is u itself."""
         return u
 
     def gather(self, u: np.ndarray) -> np.ndarray:
-        """The whole state, as `spectra` takes it and as it is stored, which is u itself."""
+        """Return the whole state, the argument of `spectra` and the content of a checkpoint. The state is u itself."""
         return u
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:
-        """The inverse of `gather`. Collective."""
+        """Return the state from the whole state on rank 0. Inverse of `gather`. Collective."""
         return self.comm.bcast(whole)
 
     def nodes(self) -> LagrangeNodes:
-        """The nodes of the whole mesh, with both halves. Only for rank 0."""
+        """Return the nodes of both halves of the mesh. Call this on rank 0 only."""
         return LagrangeNodes.of(forms.lagrange(build(self.plan, MPI.COMM_SELF), self.plan.degree))
 
     def spectra(self, states: np.ndarray, nodes: LagrangeNodes) -> np.ndarray:
-        """v = E u / N at the nodes, (T, C, n) complex, from u, (T, C, N)."""
+        """Return v = E u / N at n nodes, (T, C, n) complex, for the states u at T times, (T, C, N)."""
         transform = self._transform_to(nodes.frequency)
         return np.array([transform.to_frequencies(u) for u in states]) / states.shape[-1]
 
     def _transform_to(self, frequencies: np.ndarray) -> TensorTransform | NonUniformTransform:
-        """E, for frequencies (n, d)."""
+        """Return the transform E from the samples to the frequencies (n, d)."""
         transform = make_tensor_transform if isinstance(self.plan, BoxPlan) else make_transform
         return transform(self.problem.sites, frequencies, eps=self._accuracy, threads=self._threads)

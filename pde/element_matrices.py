@@ -1,9 +1,10 @@
-"""Products with A_h cell by cell: A_h = sum_c P_c^T A_c P_c, where P_c picks the nodes of cell c and A_c is dense.
+"""Products with the matrix A_h of a bilinear form, cell by cell.
 
-Compared with the assembled sparse matrix, from degree 4 and two dimensions on: no more memory, faster assembly, and
-products in a third of the time, since BLAS multiplies the real and imaginary parts of a vector at once. Each rank holds
-its own cells. If the products are summed over the ranks in the end, as in K_h = E^H A_h E / N, nothing needs to be
-assembled across ranks.
+A_h = sum_c P_c^T A_c P_c, where P_c selects the nodes of cell c, and A_c is the dense matrix of this cell. For degree 4
+and above, in two and three dimensions, these products need no more memory than the assembled sparse matrix. Assembly is
+faster, and a product takes a third of the time, because BLAS multiplies the real and imaginary parts of a vector at
+once. Each rank holds the matrices of its own cells. Where the caller sums the products over the ranks, as in
+K_h = E^H A_h E / N, no assembly across ranks is needed.
 """
 
 from mpi4py import MPI  # noqa: F401  # isort: skip
@@ -12,7 +13,10 @@ from dolfinx import cpp, fem
 
 
 class ElementMatrices:
-    """A bilinear form on this rank's cells. nodes: (n, d), the distinct nodes of these cells [cycles/length]."""
+    """The matrices of a bilinear form on this rank's cells.
+
+    nodes: the distinct nodes of these cells, (n, d) [cycles/length].
+    """
 
     def __init__(self, space: fem.FunctionSpace, form: fem.Form) -> None:
         topology, geometry = space.mesh.topology, space.mesh.geometry
@@ -27,10 +31,10 @@ class ElementMatrices:
             next(next_matrix)[:] = matrix
             return 0
 
-        cpp.fem.assemble_matrix(keep, form._cpp_object, [])  # calls `keep` for one cell after the other
+        cpp.fem.assemble_matrix(keep, form._cpp_object, [])  # calls `keep` once for each cell, in order
 
     def apply(self, v: np.ndarray) -> np.ndarray:
-        """sum_c P_c^T A_c P_c v over this rank's cells: (n,) complex -> (n,) complex."""
+        """Return sum_c P_c^T A_c P_c v over this rank's cells, (n,) complex -> (n,) complex."""
         on_cells = v[self._cells].view(float).reshape(*self._cells.shape, 2)
         products = (self._matrices @ on_cells).reshape(-1, 2)
         real, imaginary = (np.bincount(self._cells.ravel(), part, len(v)) for part in products.T)

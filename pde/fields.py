@@ -1,4 +1,7 @@
-"""Fields for ParaView: a `.pvd` collection of one `.vtu` file per time, with Lagrange cells of the mesh's degree."""
+"""Fields for ParaView: one `.vtu` file for each time, and a `.pvd` file that lists them.
+
+The cells are VTK's Lagrange cells of the mesh's degree.
+"""
 
 from mpi4py import MPI  # noqa: F401  # isort: skip
 from collections.abc import Iterable, Mapping
@@ -27,8 +30,8 @@ def write_fields(
 ) -> None:
     """Write NAME.pvd and NAME_000000.vtu, ... into folder.
 
-    time: (T,). frequency: (n, d). cells: (c, k), both as in `Spectrum`. point_data: arrays (T, n) that change in time,
-    or (n,) that do not.
+    time: (T,). frequency (n, d) and cells (c, k): as in `Spectrum`. point_data: arrays by name, (T, n) if the array
+    changes in time, else (n,).
     """
     frames = ({key: v[k] if v.ndim == 2 else v for key, v in point_data.items()} for k in range(len(time)))
     write_collection(folder, time, lagrange_grid(frequency, cells, cell_type), frames, name=name)
@@ -42,7 +45,10 @@ def write_collection(
     *,
     name: str,
 ) -> None:
-    """Write NAME.pvd and its .vtu files for any grid of n points. frames: for each time, its arrays (n,) by name."""
+    """Write NAME.pvd and one .vtu file for each time, on any grid of n points.
+
+    frames: for each time, the arrays (n,) by name.
+    """
     collection = ElementTree.Element("VTKFile", type="Collection", version="0.1")
     datasets = ElementTree.SubElement(collection, "Collection")
     for index, (t, frame) in enumerate(zip(time, frames, strict=True)):
@@ -55,21 +61,24 @@ def write_collection(
 
 
 def _vtu(grid: pyvista.UnstructuredGrid) -> bytes:
-    """The bytes of a `.vtu` file. VTK's own writing to a full disk would end the process."""
+    """Return the bytes of a `.vtu` file.
+
+    Python writes the bytes to the file, because VTK would end the process if the disk were full.
+    """
     writer = vtkXMLUnstructuredGridWriter()
     writer.SetInputData(grid)
-    writer.SetCompressorTypeToLZ4()  # 4 times faster than zlib; files are a quarter larger
+    writer.SetCompressorTypeToLZ4()  # 4 times faster than zlib, but the files are a quarter larger
     writer.SetDataModeToAppended()
     writer.EncodeAppendedDataOff()
     writer.WriteToOutputStringOn()
     if not writer.Write():
         raise RuntimeError("VTK could not write a grid")
-    content = writer.GetOutputString()  # a str if the bytes happen to be valid UTF-8
+    content = writer.GetOutputString()  # a str if the bytes are valid UTF-8, else bytes
     return content.encode() if isinstance(content, str) else bytes(content)
 
 
 def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> pyvista.UnstructuredGrid:
-    """The mesh as VTK's Lagrange cells of any degree, through the nodes."""
+    """Return the mesh as VTK's Lagrange cells. The points of a cell are its Lagrange nodes, of any degree."""
     order = np.argsort(dolfinx.cpp.io.perm_vtk(dolfinx.mesh.to_type(cell_type), cells.shape[1]))
     points = np.zeros((len(frequency), 3))
     points[:, : frequency.shape[1]] = frequency
@@ -79,10 +88,10 @@ def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> p
 
 
 def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> dict[str, np.ndarray]:
-    """The arrays of `pde/fields.pvd`.
+    """Return the arrays of `pde/fields.pvd` by name.
 
-    For each channel: real, imaginary, magnitude and phase of v, (T, n). Besides, damping and diffusion as the solution
-    used them (folded if the plan says so), and rho_w, (n,).
+    For each channel these are the real part, imaginary part, magnitude and phase of the spectrum v, (T, n). The damping
+    and the diffusion that the solution used (folded if plan.folded) and the density rho_w of the frequencies are (n,).
     """
     fields: dict[str, np.ndarray] = {}
     for channel in range(spectrum.error.shape[1]):

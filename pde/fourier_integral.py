@@ -1,8 +1,8 @@
 """The inverse Fourier transform of a finite-element function on coarse cells, by quadrature.
 
-On a mesh made for the operators the nodes resolve exp(2 pi i xi.x) for all samples, and M at the nodes is as good as
-the integral. A refined mesh is coarse where v is smooth but exp(2 pi i xi.x) is not. There the integral needs
-quadrature points.
+On a mesh made by the size rule, the nodes resolve the wave exp(2 pi i xi.x) of every sample x. There a sum over the
+nodes with the mass matrix M is as accurate as the integral. A refined mesh may have coarse cells where v is smooth. On
+these cells the nodes do not resolve the wave, and the integral needs quadrature points.
 """
 
 from mpi4py import MPI  # noqa: F401  # isort: skip
@@ -17,7 +17,7 @@ from freqbias.numerics import Grid, GridTransform
 
 
 class FourierIntegral:
-    """integral v exp(2 pi i xi.x) dxi on the samples of a grid, over this rank's cells."""
+    """integral v exp(2 pi i xi.x) dxi over this rank's cells, at the samples x of a grid."""
 
     def __init__(self, space: fem.FunctionSpace, grid: Grid, *, accuracy: float, threads: int) -> None:
         mesh = space.mesh
@@ -26,7 +26,7 @@ class FourierIntegral:
         corners = mesh.geometry.x[mesh.geometry.dofmaps[0][:count], :dimension]
         wavelengths = float(np.max((corners.max(axis=1) - corners.min(axis=1)) @ grid.reach, initial=0.0))
         element = space.element.basix_element
-        degree = element.degree + ceil(1.2 * pi * wavelengths) + 10  # for v times a wave of that many lengths per cell
+        degree = element.degree + ceil(1.2 * pi * wavelengths) + 10  # for v times the wave with most periods in a cell
         points, weights = (np.asarray(part) for part in basix.make_quadrature(element.cell_type, degree))
         self._basis = np.asarray(element.tabulate(0, points))[0, :, :, 0]
         xi = fem.Expression(ufl.SpatialCoordinate(mesh), points).eval(mesh, np.arange(count))
@@ -37,13 +37,16 @@ class FourierIntegral:
         self._transform = GridTransform(grid, xi.reshape(-1, dimension), eps=accuracy, threads=threads)
 
     def __call__(self, spectra: np.ndarray) -> np.ndarray:
-        """v at the local dofs, (C, n_local) complex -> this rank's part of the integral, (C, N) complex. Collective."""
+        """Return this rank's part of the integral, (C, N) complex. Collective.
+
+        spectra: v at the dofs that this rank owns, (C, n_local) complex.
+        """
         return np.array(
             [self._transform.to_samples(self._weighted(v.real) + 1j * self._weighted(v.imag)) for v in spectra]
         )
 
     def _weighted(self, values: np.ndarray) -> np.ndarray:
-        """Values at the quadrature points times their weights."""
+        """Return the values at the quadrature points, multiplied by the quadrature weights."""
         self._function.x.array[: len(values)] = values
         self._function.x.scatter_forward()
         return (self._weights * (self._function.x.array[self._dofs] @ self._basis.T)).ravel()

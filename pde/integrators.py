@@ -1,4 +1,4 @@
-"""The integrator that the settings ask for, and how the tolerance is divided between the parts of the computation."""
+"""The choice of the integrator, and the division of the tolerance among the parts of the computation."""
 
 from freqbias.numerics import Grid
 from freqbias.pde.adaptive import AdaptiveIntegrator
@@ -7,14 +7,18 @@ from freqbias.pde.protocols import Integrator
 from freqbias.pde.theta import ThetaMethod, automatic_step
 from freqbias.problem import Pde, Problem
 
-INTEGRATION_SHARE = 0.2  # of the tolerance, for Lanczos, where digits are cheap; the mesh gets the rest
-STEPPING_SHARE = 0.5  # of the tolerance, for the stepping integrators
-TRANSFORM_SHARE = 5e-2  # of the tolerance, for the non-uniform transforms
-LONG_FLOW = 500.0  # decay rate times last output time beyond which the errors of the transforms add up
+# Shares of the tolerance. The remaining share is left for the mesh.
+INTEGRATION_SHARE = 0.2  # Lanczos, for which a higher accuracy costs little
+STEPPING_SHARE = 0.5  # the stepping integrators
+TRANSFORM_SHARE = 5e-2  # the non-uniform transforms
+LONG_FLOW = 500.0  # if decay rate times last output time is larger, the errors of the transforms add up
 
 
 def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:
-    """The integrator that the settings name, with its share of their tolerance. folded: as in the plan of the mesh."""
+    """Return the integrator named in the settings, with a share of settings.tolerance.
+
+    folded: `MeshPlan.folded` of the mesh.
+    """
     fastest = fastest_rate(problem, operator=settings.operator, folded=folded)
     share = INTEGRATION_SHARE if settings.integrator == "lanczos" else STEPPING_SHARE
     tolerance = share * settings.tolerance
@@ -35,7 +39,7 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integ
 
 
 def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
-    """An upper bound of the operator's decay rates [1/time]."""
+    """Return an upper bound of the operator's decay rates [1/time]."""
     kernel = problem.laws.kernel_rate_bound(problem.reach)
     if not isinstance(problem.sites, Grid):
         return kernel
@@ -46,10 +50,10 @@ def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
 
 
 def transform_accuracy(problem: Problem, settings: Pde, *, folded: bool) -> float:
-    """Relative accuracy of the non-uniform transforms.
+    """Return the relative accuracy of the non-uniform transforms.
 
-    The data operator applies them throughout the flow. Where nothing is learnt, the small error of one product counts T
-    times.
+    Every product with the data operator uses the transforms. In modes that do not decay until the last output time T,
+    the error of one product is multiplied by T.
     """
     duration = 0.0
     if settings.operator == "data":

@@ -1,14 +1,14 @@
-"""The error that folded laws make in the kernel, measured.
+"""A measurement of the error that folded laws cause in the kernel.
 
-Laws folded onto the Nyquist box of a grid give the kernel on the data exactly. On another box, and between scattered
-samples, they interpolate it, and the error depends on how small the laws are beyond the mesh. relu's laws fall only as
-|xi|^-(d+1): no affordable mesh may reach far enough, or none within [mesh] half_width. The solution u_h of
-du_h/dt = -K_h u_h then has the error
+Laws folded onto the Nyquist box of a grid give the exact kernel K on the samples. On another box, and for scattered
+samples, folded laws give an approximation K_h. Its error depends on the size of the laws outside the mesh. The laws of
+relu fall only as |xi|^-(d+1). For relu, a mesh that is large enough may be too expensive, or may exceed
+[mesh] half_width. The solution u_h of du_h/dt = -K_h u_h then has the error
 
     |u_h(T) - u(T)| <= integral_0^T |(K_h - K) u_h(t)| dt,
 
-because exp(-t K) shrinks every error. The defect (K_h - K) u_h is evaluated at PROBES samples (fewer if there are very
-many samples), where the sum over K is exact.
+because exp(-t K) increases no error. The defect (K_h - K) u_h is evaluated at PROBES samples, or fewer if the rows of K
+would exceed MAX_ENTRIES. At these samples the product K u_h is exact.
 """
 
 from itertools import pairwise
@@ -20,11 +20,14 @@ from freqbias.pde.data_operator import DataOperator
 from freqbias.problem import Problem
 
 PROBES, MIN_PROBES = 100, 10
-MAX_ENTRIES = 2**24  # of the rows of K at the probes, unless MIN_PROBES need more
+MAX_ENTRIES = 2**24  # most entries in the rows of K at the probes; MIN_PROBES rows are used even if they have more
 
 
 class KernelDefect:
-    """|(K_h - K) u| / |u(0)|, estimated from random samples. Their rows of K, (P, N), are computed once."""
+    """An estimate of |(K_h - K) u| / |u(0)| from P random samples.
+
+    The rows of K for these samples, (P, N), are computed once.
+    """
 
     def __init__(self, operator: DataOperator, problem: Problem) -> None:
         self._operator, self._start_norm = operator, float(np.linalg.norm(operator.start))
@@ -40,7 +43,7 @@ class KernelDefect:
         self._rows = np.array(rows)
 
     def __call__(self, u: np.ndarray) -> float:
-        """u: (C, N), on every rank. Collective."""
+        """Return the estimate for u, (C, N), which must be the same on every rank. Collective."""
         if not self._start_norm:
             return 0.0
         defects = [self._operator.apply(channel)[self._probes] - self._rows @ channel for channel in u]
@@ -48,7 +51,7 @@ class KernelDefect:
 
 
 def integrated_defect(times: np.ndarray, defects: np.ndarray) -> float:
-    """integral_0^T defect dt, where the defect falls or grows exponentially between output times."""
+    """Return integral_0^T defect dt. Between two output times the defect is treated as exponential in t."""
     total = 0.0
     for (t, next_t), (a, b) in zip(pairwise(times), pairwise(defects), strict=True):
         mean = (a - b) / log(a / b) if min(a, b) > 0 and abs(a - b) > 1e-6 * a else (a + b) / 2

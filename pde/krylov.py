@@ -1,7 +1,7 @@
-"""Integrators that reach all output times with one Krylov space.
+"""Integrators that compute the states at all output times from Krylov spaces.
 
-Lanczos for the data operator, shift-and-invert Lanczos for the local operator, and gradient descent in place of its
-flow.
+LanczosIntegrator is for the flow of the data operator, and ShiftInvertIntegrator for that of the local operator.
+GradientDescentIntegrator computes the steps of gradient descent in place of the flow of the data operator.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ import numpy as np
 from freqbias.numerics import Evolution, Lanczos, Schedule, exponential, gradient_descent, shift_invert_exponential
 from freqbias.pde.protocols import NO_HOOKS, IntegrationHooks, IntegrationRecord, Operator, Solve
 
-MAX_TIME_RATIO = 100.0  # largest ratio of output times that one shift serves
+MAX_TIME_RATIO = 100.0  # largest ratio of two output times that are computed with the same shift
 
 
 @dataclass(frozen=True)
 class LanczosIntegrator:
-    """u(t) = exp(-t B) u by Lanczos on B, for M = identity."""
+    """u(t) = exp(-t B) u(0) by Lanczos on B, for M = identity."""
 
     tolerance: float
 
@@ -40,9 +40,9 @@ class LanczosIntegrator:
 
 @dataclass(frozen=True)
 class GradientDescentIntegrator:
-    """u_s = (1 - step B)^s u by Lanczos on B, for M = identity.
+    """u_s = (1 - step B)^s u_0 by Lanczos on B, for M = identity.
 
-    The steps land on every output time, exactly as the steps of a training.
+    Every output time is the end of a step. The training of the network has the same steps.
     """
 
     tolerance: float
@@ -66,10 +66,10 @@ class GradientDescentIntegrator:
 
 @dataclass(frozen=True)
 class ShiftInvertIntegrator:
-    """w(t) = exp(-t M^-1 B) w by Lanczos on (M + gamma B)^-1 M, gamma = sqrt(t_e T)/10, t_e = max(t_1, 1/fastest).
+    """w(t) = exp(-t M^-1 B) w(0) by Lanczos on (M + gamma B)^-1 M, with the shift gamma = sqrt(t_e T)/10.
 
-    fastest: upper bound of the decay rates [1/time]. The output times are split into groups with T / t_e <= 100; each
-    group has its own shift gamma.
+    The output times are split into groups, and each group has its own shift. t_1 and T are the first and the last time
+    of a group, t_e = max(t_1, 1/fastest), and T / t_e <= 100. fastest: upper bound of the decay rates [1/time].
     """
 
     tolerance: float
@@ -96,7 +96,7 @@ class ShiftInvertIntegrator:
             yield from _collect(channels, record)
 
     def groups(self, times: np.ndarray) -> list[np.ndarray]:
-        """The output times, split into groups with T / t_e <= MAX_TIME_RATIO."""
+        """Return the output times, split into groups with T / t_e <= MAX_TIME_RATIO."""
         effective = np.maximum(times, 1 / self.fastest)
         cuts, first = [], 0
         for k, t in enumerate(effective):
@@ -107,7 +107,10 @@ class ShiftInvertIntegrator:
 
 
 def _lazy_solver(operator: Operator, shift: float, record: IntegrationRecord) -> Solve:
-    """b -> (M + shift B)^-1 b, factorised at the first call: a complete saved basis needs no solve."""
+    """Return the map b -> (M + shift B)^-1 b, which factorises the matrix only at the first call.
+
+    If a saved basis is complete, Lanczos does not call this map.
+    """
     solve: Solve | None = None
 
     def call(b: np.ndarray) -> np.ndarray:
@@ -119,7 +122,7 @@ def _lazy_solver(operator: Operator, shift: float, record: IntegrationRecord) ->
 
 
 def _hooks_of(hooks: IntegrationHooks, run: int) -> dict[str, Any]:
-    """The hooks of one run, as keyword arguments of Lanczos."""
+    """Return the hooks for Lanczos run number `run`, as keyword arguments of the functions in freqbias.numerics."""
 
     def callback(krylov: Lanczos) -> None:
         hooks.on_step(run, krylov)
@@ -128,7 +131,7 @@ def _hooks_of(hooks: IntegrationHooks, run: int) -> dict[str, Any]:
 
 
 def _collect(channels: list[Evolution], record: IntegrationRecord) -> np.ndarray:
-    """The states (T, C, n) of all channels; adds their steps and error to the record."""
+    """Return the states of all channels, (T, C, n), and add the steps and the error to the record."""
     record.steps += max(channel.steps for channel in channels)
     record.error = max(record.error, *(channel.error for channel in channels))
     return np.stack([channel.values for channel in channels], axis=1)

@@ -1,4 +1,4 @@
-"""The Lagrange nodes of a distributed space in a canonical order, which does not depend on the partition."""
+"""The Lagrange nodes of a distributed space in canonical order, which does not depend on the partition of the mesh."""
 
 from mpi4py import MPI  # isort: skip
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from freqbias.problem import canonical_order
 
 @dataclass(frozen=True)
 class LagrangeNodes:
-    """The nodes of a space, and the maps between local dofs and canonical order.
+    """The nodes of a space, and the maps between the local dofs and the canonical order.
 
-    frequency: (n, d) [cycles/length] in canonical order, on every rank. cells: (c, k) on rank 0, empty elsewhere.
-    owned: (n_local,), the canonical index of each dof that this rank owns.
+    frequency: the nodes in canonical order on every rank, (n, d) [cycles/length]. cells: the k nodes of each cell as
+    canonical indices, (c, k) on rank 0, and an empty array on other ranks. owned: the canonical index of each dof that
+    this rank owns, (n_local,).
     """
 
     frequency: np.ndarray
@@ -24,7 +25,7 @@ class LagrangeNodes:
 
     @classmethod
     def of(cls, space: fem.FunctionSpace) -> "LagrangeNodes":
-        """The nodes of a space. Collective over its communicator."""
+        """Return the nodes of a space. Collective over the communicator of the space."""
         comm, dofs = space.mesh.comm, space.dofmap.index_map
         count, dimension = dofs.size_local, space.mesh.geometry.dim
         gathered = np.concatenate(comm.allgather(space.tabulate_dof_coordinates()[:count, :dimension]))
@@ -41,7 +42,10 @@ class LagrangeNodes:
         return cls(gathered[order], cells, index[first : first + count], comm)
 
     def gather(self, local: np.ndarray) -> np.ndarray | None:
-        """(..., n_local) on every rank -> (..., n) in canonical order on rank 0, None elsewhere. Collective."""
+        """Collect values at the local dofs, (..., n_local), on rank 0. Collective.
+
+        Returns the values in canonical order, (..., n), on rank 0, and None on other ranks.
+        """
         parts = self.comm.gather((self.owned, local))
         if parts is None:
             return None
@@ -51,5 +55,5 @@ class LagrangeNodes:
         return whole
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:
-        """The inverse of `gather`. Collective."""
+        """Return the values at the local dofs, (..., n_local). Inverse of `gather`. Collective."""
         return self.comm.bcast(whole)[..., self.owned]

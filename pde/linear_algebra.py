@@ -1,13 +1,14 @@
 """PETSc matrices and solvers that act on NumPy arrays of local dofs.
 
-Vectors are made once for each matrix: under MPI, PETSc keeps dropped vectors until a collective clean-up.
+The vectors for products and solves are created once for each matrix. Under MPI, PETSc would keep discarded vectors in
+memory until a collective clean-up.
 """
 
 from collections.abc import Callable
 
 import h5py  # noqa: F401  # isort: skip
-# Before dolfinx.fem.petsc: where numba is installed, that lends PETSc's HDF5 to whatever is loaded later, and h5py,
-# which has another one, then fails with "Not a datatype".
+# h5py must be imported before dolfinx.fem.petsc. If numba is installed, dolfinx.fem.petsc makes PETSc's HDF5 library
+# visible to all libraries that are loaded later. h5py needs another HDF5 library and then fails with "Not a datatype".
 
 import numpy as np
 from dolfinx import fem
@@ -19,9 +20,9 @@ from freqbias.pde.petsc_options import DIRECT_SOLVER_DOFS, PREFIX
 
 
 class Matrix:
-    """scale times the distributed matrix of a bilinear form. Collective throughout.
+    """The distributed matrix of a bilinear form, multiplied by `scale`. All methods are collective.
 
-    like: a matrix on the same space, whose sparsity pattern is reused.
+    like: a matrix on the same space. The new matrix has the same sparsity pattern.
     """
 
     def __init__(self, form: fem.Form, *, scale: float = 1.0, like: "Matrix | None" = None) -> None:
@@ -32,7 +33,7 @@ class Matrix:
         self._right, self._result = self.petsc.createVecs()
 
     def multiply(self, local: np.ndarray) -> np.ndarray:
-        """Local rows of the product: (n_local,) -> (n_local,)."""
+        """Return this rank's rows of the product, (n_local,) -> (n_local,)."""
         self._right.array[:] = local
         self.petsc.mult(self._right, self._result)
         return self._result.array.copy()
@@ -42,18 +43,20 @@ class Matrix:
             owned.destroy()
 
 
-FILL_ORDERING = 2  # MUMPS, ICNTL 7: approximate minimum fill
-AUTOMATIC_ORDERING = 7  # MUMPS chooses nested dissection
-MIN_RTOL = 1e-13  # the smallest that conjugate gradients can reach
+# Values of MUMPS's option ICNTL 7, the ordering of the rows.
+FILL_ORDERING = 2  # approximate minimum fill
+AUTOMATIC_ORDERING = 7  # an automatic choice, here always nested dissection
+MIN_RTOL = 1e-13  # the smallest rtol that conjugate gradients can reach
 MAX_ITERATIONS = 1000
 
 
 class ShiftedSolver:
-    """b -> (M + shift B)^-1 b on a mesh of this dimension. Collective throughout.
+    """The map b -> (M + shift B)^-1 b on a mesh of the given dimension. All methods are collective.
 
-    Up to DIRECT_SOLVER_DOFS dofs by one sparse Cholesky factorisation (MUMPS); beyond by conjugate gradients to `rtol`
-    in the energy norm, with algebraic multigrid (GAMG). On meshes of one or two dimensions nested dissection takes 3
-    times as long as the factorisation itself and saves nothing (measured); in three dimensions it saves a third.
+    If the mesh has at most DIRECT_SOLVER_DOFS dofs, the solver is one sparse Cholesky factorisation (MUMPS). On larger
+    meshes the solver is conjugate gradients with algebraic multigrid (GAMG), to the tolerance `rtol` in the energy
+    norm. MUMPS uses nested dissection in three dimensions only, where it saves a third of the time. In measurements in
+    one and two dimensions, nested dissection took 3 times as long as the factorisation itself and saved nothing.
 
     PETSc's options with the prefix pde_ take precedence (-pde_ksp_type, -pde_pc_type, ...). Raises ComputationError
     with PETSc's reason if the factorisation or a solve fails.
@@ -94,7 +97,7 @@ class ShiftedSolver:
         return self._solution.array.copy()
 
     def destroy(self) -> None:
-        """Free the memory of the factor. Python's garbage collector cannot, because this is collective."""
+        """Free PETSc's objects. Collective, so Python's garbage collector cannot do it."""
         for owned in (self._solver, self._matrix, self._right, self._solution):
             owned.destroy()
 
@@ -113,11 +116,11 @@ class ShiftedSolver:
 
 
 def reason_name(reasons: type, code: int) -> str:
-    """PETSc's name of a reason for divergence, such as DIVERGED_MAX_IT."""
+    """Return PETSc's name of a reason for divergence, for example DIVERGED_MAX_IT."""
     names = {value: name for name, value in vars(reasons).items() if name.startswith("DIVERGED")}
     return names.get(code, str(code))
 
 
 def petsc_message(failure: PETSc.Error) -> str:
-    """The last line of PETSc's error message, which holds the cause."""
+    """Return the last line of PETSc's error message. This line names the cause."""
     return str(failure).strip().splitlines()[-1].removeprefix("[0] ")

@@ -1,14 +1,15 @@
-"""The local operator, the damped heat equation itself, for data that fill a box evenly:
+"""The local operator, which is the damped heat equation, for data that fill a box evenly:
 
-    dv/dt = -(A v) / prod_i extent_i,    discretised as    M dv/dt = -B v,    B = A_h / prod extent,
+    dv/dt = -(A v) / prod_i extent_i,    discretised as    M dv/dt = -B v,    B = A_h / prod_i extent_i,
 
-with natural boundary conditions on the support of the laws. Outside the support v keeps its initial value.
+with natural boundary conditions on the boundary of the laws' support. M is the mass matrix, and A_h is the matrix of A.
+Outside the support v keeps its initial value.
 
-B is real, so Re v and Im v evolve independently. On a mesh that is symmetric under xi -> -xi, one real vector carries
-both, because v(-xi) is the conjugate of v(xi). It is the Hartley transform w = Re v + Im v, with
-Re v = (w(xi) + w(-xi))/2 and Im v = (w(xi) - w(-xi))/2.
+B is real, so Re v and Im v evolve independently. On a mesh that is symmetric under xi -> -xi, the state is one real
+vector, the Hartley transform w = Re v + Im v. v(-xi) is the conjugate of v(xi), so Re v = (w(xi) + w(-xi))/2 and
+Im v = (w(xi) - w(-xi))/2.
 
-The local operator lets u leak out of the box of the data; `outside` measures the share.
+With the local operator, part of the error u leaves the box of the data. `outside` measures the share of this part.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -25,15 +26,17 @@ from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.linear_algebra import Matrix, ShiftedSolver
 from freqbias.problem import Problem
 
-SOLVER_SHARE = 1e-3  # rtol of a solve over the accuracy of the transforms; a run makes many solves
-CURVED_MESH_EPS = 1e-10  # nodes of curved cells depend on the partition in the last bit; this accuracy hides it
+SOLVER_SHARE = 1e-3  # rtol of a solve, relative to the accuracy of the transforms; small because a run has many solves
+# The nodes of curved cells depend on the partition in the last bit. With this accuracy of the transforms, v does not.
+CURVED_MESH_EPS = 1e-10
 
 
 class LocalOperator:
-    """M and B on V_h.
+    """The matrices M and B on the finite-element space V_h.
 
-    States are real, (S, n_local), on the dofs that this rank owns: the Hartley transforms of the C channels (S = C), or
-    on an unsymmetric mesh Re v and then Im v of all channels (S = 2C). start: the state of v(0) = F[u(0) rho_data].
+    A state is real, (S, n_local), where n_local is the number of dofs that this rank owns. On a symmetric mesh the
+    state contains the Hartley transforms of the C channels, and S = C. Otherwise it contains Re v of all channels and
+    then Im v of all channels, and S = 2C. start: the state of v(0), the Fourier transform of u(0) rho_data.
     """
 
     def __init__(
@@ -47,7 +50,10 @@ class LocalOperator:
         threads: int = 1,
         mesh: Mesh | None = None,
     ) -> None:
-        """errors: u(0) on the samples, (C, N). accuracy: of the transforms, relative. mesh: replaces the plan's."""
+        """errors: u(0) on the samples, (C, N). accuracy: the relative accuracy of the transforms.
+
+        mesh: a mesh to use in place of the one that the plan describes.
+        """
         self.problem, self.plan, self.comm = problem, plan, comm
         self._hartley = plan.symmetric
         self.space = forms.lagrange(mesh or build(plan, comm), plan.degree)
@@ -72,19 +78,19 @@ class LocalOperator:
         return self.comm
 
     def apply(self, w: np.ndarray) -> np.ndarray:
-        """B w, (n_local,). Collective."""
+        """Return B w, (n_local,). Collective."""
         return self._stiffness.multiply(w)
 
     def mass(self, w: np.ndarray) -> np.ndarray:
-        """M w, (n_local,). Collective."""
+        """Return M w, (n_local,). Collective."""
         return self._mass.multiply(w)
 
     def dot(self, rows: np.ndarray, w: np.ndarray) -> np.ndarray:
-        """rows w, summed over the ranks: (k, n_local), (n_local,) -> (k,). Collective."""
+        """Return the product of rows (k, n_local) and w (n_local,), summed over the ranks, (k,). Collective."""
         return self.comm.allreduce(rows @ w)
 
     def solver(self, shift: float) -> ShiftedSolver:
-        """b -> (M + shift B)^-1 b. This destroys the solver of an earlier shift."""
+        """Return the map b -> (M + shift B)^-1 b. The solver of an earlier shift is destroyed."""
         if self._solver is not None:
             self._solver.destroy()
         rtol, dimension = SOLVER_SHARE * self._accuracy, self.plan.dimension
@@ -92,20 +98,20 @@ class LocalOperator:
         return self._solver
 
     def destroy(self) -> None:
-        """Free matrices and factors. Python's garbage collector cannot, because this is collective."""
+        """Free matrices and factors. Collective, so Python's garbage collector cannot do it."""
         for owned in (self._mass, self._stiffness, self._solver):
             if owned is not None:
                 owned.destroy()
 
     @cached_property
     def _integral(self) -> FourierIntegral:
-        """The inverse transform for meshes whose nodes may not resolve the waves of the samples."""
+        """The inverse Fourier transform for a mesh whose nodes may not resolve exp(2 pi i xi.x) for every sample x."""
         return FourierIntegral(self.space, self.problem.grid, accuracy=self._accuracy, threads=self._threads)
 
     def errors(self, w: np.ndarray) -> np.ndarray:
-        """u on the samples, (C, N), from a state (S, n_local). Collective.
+        """Return u on the samples, (C, N), for a state (S, n_local). Collective.
 
-        u = u(0) + volume integral dv exp(2 pi i xi.x) dxi, where the change dv = v - v(0) is 0 outside the mesh.
+        u = u(0) + volume integral dv exp(2 pi i xi.x) dxi. The change dv = v - v(0) is 0 outside the mesh.
         """
         change = w - self.start
         if self._hartley:
@@ -117,9 +123,11 @@ class LocalOperator:
         return self._start_errors + self.problem.grid.volume * self.comm.allreduce(local.real)
 
     def outside(self, w: np.ndarray, errors: np.ndarray) -> float:
-        """The share of integral |F^-1 v|^2 dx that has leaked out of the box of the data. errors: u. Collective.
+        """Return the share of integral |F^-1 v|^2 dx outside the box of the data. Collective.
 
-        At t = 0 all of it is inside. What is outside later is F^-1 of the change of v, minus its part on the samples.
+        F^-1 is the inverse Fourier transform. errors: u on the samples, (C, N). At t = 0 the share is 0. At later times
+        the integral outside the box is computed from the change dv = v - v(0). It is the integral of |F^-1 dv|^2 over
+        all x, minus the integral of |F^-1 dv|^2 over the box, which is a sum over the samples.
         """
         change, cell = w - self.start, np.prod(self.problem.grid.spacing) / self.problem.grid.volume**2
         changed = sum(self.dot(channel[None], self.mass(channel))[0] for channel in change)
@@ -128,18 +136,21 @@ class LocalOperator:
         return float(leaked / (leaked + inside))
 
     def gather(self, w: np.ndarray) -> np.ndarray | None:
-        """The whole state in canonical order, (S, n), on rank 0; None elsewhere. Collective."""
+        """Return the whole state in canonical order, (S, n), on rank 0, and None on other ranks. Collective."""
         return self._nodes.gather(w)
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:
-        """The inverse of `gather`. Collective."""
+        """Return this rank's state, (S, n_local). Inverse of `gather`. Collective."""
         return self._nodes.scatter(whole)
 
     def nodes(self) -> LagrangeNodes:
         return self._nodes
 
     def spectra(self, states: np.ndarray, nodes: LagrangeNodes) -> np.ndarray:
-        """v at the nodes, (T, C, n) complex, from states (T, S, n) in canonical order, which xi -> -xi reverses."""
+        """Return v at the nodes, (T, C, n) complex, for whole states (T, S, n) in canonical order.
+
+        On a symmetric mesh xi -> -xi reverses the canonical order.
+        """
         if not self._hartley:
             real, imaginary = np.split(states, 2, axis=1)
             return real + 1j * imaginary

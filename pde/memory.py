@@ -1,8 +1,9 @@
-"""The memory that the stage `pde` needs. A run that needs more than the machine has is refused before it starts.
+"""An estimate of the memory that the stage `pde` needs. If the machine has less, the command refuses to start.
 
-The model is a sum of measured parts. Peak of the resident set on one rank, in MiB, for 10 output times:
+The estimate is a sum of measured parts. The table compares it with the measured peak of the resident set. Both are in
+MiB, on one rank, for 10 output times unless stated otherwise:
 
-    operator  d  degree     dofs   measured  model
+    operator  d  degree     dofs   measured  estimate
     local     1       4  325,849        681     858
     local     2       2   62,001        431     468
     local     2       2  246,015        889    1037
@@ -28,21 +29,21 @@ from freqbias.pde.petsc_options import DIRECT_SOLVER_DOFS
 from freqbias.problem import Mesh, Pde, Problem
 from freqbias.runtime import available_memory, local_size, size
 
-Candidate = tuple[float, Pde, Mesh]  # a value to try, and the settings with that value
+Candidate = tuple[float, Pde, Mesh]  # a value of one key, and the settings with this value
 
-LIBRARY_BYTES = 300e6  # of a rank: Python and what it imports
-SPACE_BYTES = {1: 500, 2: 500, 3: 1400}  # per dof: mesh, numbering, nodes; by dimension
-MULTIGRID_BYTES = 4200.0  # per dof, of GAMG in three dimensions
+LIBRARY_BYTES = 300e6  # for each rank: Python and the modules that it imports
+SPACE_BYTES = {1: 500, 2: 500, 3: 1400}  # for each dof, by dimension: mesh, numbering and nodes
+MULTIGRID_BYTES = 4200.0  # for each dof: GAMG in three dimensions
 KRYLOV_VECTORS = 40
-OUTPUT_BYTES = (264, 36)  # per dof and channel on rank 0 at the end: once, and for every output time
+OUTPUT_BYTES = (264, 36)  # on rank 0 at the end, for each dof and channel: a fixed part, and one for each output time
 PETSC_MAX_ENTRIES = 2**31 - 1  # on one rank
-TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # the round values that a remedy may name
+TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # the tolerances that a remedy may name
 
 
 def plan_within_memory(problem: Problem, settings: Pde, mesh: Mesh) -> MeshPlan:
-    """The plan of the mesh. Raises InputError as `plan_mesh` and `check_memory` do.
+    """Return the plan of the mesh. Raises InputError as `plan_mesh` and `check_memory` do.
 
-    Ranks may see different files and different amounts of memory: call it through `on_root`.
+    Call this function through `on_root`, because ranks may see different files and different amounts of memory.
     """
     plan = plan_mesh(problem, settings, mesh)
     check_memory(problem, settings, mesh, plan)
@@ -50,7 +51,10 @@ def plan_within_memory(problem: Problem, settings: Pde, mesh: Mesh) -> MeshPlan:
 
 
 def check_memory(problem: Problem, settings: Pde, mesh: Mesh, plan: MeshPlan) -> None:
-    """Raise InputError, with settings that fit, if the plan needs more memory or matrix entries than there are."""
+    """Raise InputError if the plan needs more memory than the machine has, or more matrix entries than PETSc allows.
+
+    The message names settings that fit.
+    """
     exceeded = exceeded_limit(problem, settings, plan, adaptive=mesh.adaptive)
     if exceeded is None:
         return
@@ -77,15 +81,18 @@ def check_memory(problem: Problem, settings: Pde, mesh: Mesh, plan: MeshPlan) ->
 def exceeded_limit(
     problem: Problem, settings: Pde, plan: MeshPlan, *, adaptive: bool = False, growth: float = 1.0
 ) -> str | None:
-    """The limit that a mesh exceeds, as the end of a sentence, or None. growth: its cells over those of the plan."""
+    """Return the limit that a mesh exceeds, as the end of a sentence, or None.
+
+    growth: the number of cells of the mesh, divided by that of the plan.
+    """
     needed, available = memory_needed(problem, settings, plan, growth=growth), available_memory()
     if adaptive:
         needed = max(needed, memory_to_refine(problem, plan, growth=growth))
     if needed > available:
-        return f"needs about {format_bytes(needed)} of memory, and this machine has {format_bytes(available)}"
+        return f"needs about {format_bytes(needed)} of memory, but this machine has only {format_bytes(available)}"
     if settings.operator == "local" and growth * plan.nonzeros > PETSC_MAX_ENTRIES * size():
         entries = f"{growth * plan.nonzeros:,.0f} matrix entries"
-        return f"makes {entries}, and PETSc counts at most {PETSC_MAX_ENTRIES:,} a rank"
+        return f"needs {entries}, but PETSc allows at most {PETSC_MAX_ENTRIES:,} on each rank"
     return None
 
 
@@ -99,21 +106,24 @@ def _first_that_fits(problem: Problem, name: str, candidates: list[Candidate]) -
 
 
 def _no_remedy(problem: Problem, plan: MeshPlan) -> str:
-    """The advice if no setting helps: what makes the mesh so large."""
+    """Return the advice for the case that no setting helps. The advice says why the mesh is so large."""
     reach, half_width = problem.sites.reach.max(), max(plan.half_width)
     return (
-        f"no setting of [pde] or [mesh] makes it fit: samples as far out as |x_i| = {reach:.4g} make v vary over "
-        f"1/|x_i|, and [density] makes the mesh reach |xi_i| = {half_width:.4g}; check their units and the origin of "
-        "x, or use fewer output times or a machine with more memory"
+        "no setting of [pde] or [mesh] makes the mesh small enough: the spectrum v varies over a length of 1/|x_i|, "
+        f"the samples extend to |x_i| = {reach:.4g}, and [density] needs a mesh up to |xi_i| = {half_width:.4g}; check "
+        "the units of [data] and [density] and the origin of x, or use fewer output times or a machine with more memory"
     )
 
 
 def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: float = 1.0) -> float:
-    """Upper bound of the peak on the machine of rank 0, in bytes. growth: cells of the mesh over those of the plan."""
+    """Return an upper bound of the peak memory on the machine of rank 0, in bytes.
+
+    growth: the number of cells of the mesh, divided by that of the plan.
+    """
     channels, outputs, dofs = problem.samples.channels, len(problem.times), growth * plan.dofs
     if settings.operator == "local":
         shared, per_rank = _local_operator_bytes(plan, growth), 0.0
-    else:  # half of the box; the data are on every rank
+    else:  # the mesh is half of the box, and every rank holds all samples
         shared = 0.5 * SPACE_BYTES[plan.dimension] * dofs + 4.0 * plan.entries
         per_rank = 8.0 * problem.samples.values[0].size * (KRYLOV_VECTORS + channels * outputs)
     on_root = channels * dofs * (OUTPUT_BYTES[0] + OUTPUT_BYTES[1] * outputs)
@@ -121,9 +131,10 @@ def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: fl
 
 
 def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -> float:
-    """Upper bound of the peak in one round of a refinement, in bytes.
+    """Return an upper bound of the peak memory in one round of a refinement, in bytes.
 
-    A round holds two operators, of the degree and the next one, and Re v and Im v of both at all output times.
+    A round needs two operators, of degrees p and p + 1, and Re v and Im v for both at all output times. growth: the
+    number of cells of the mesh, divided by that of the plan.
     """
     finer = replace(plan, degree=plan.degree + 1)  # type: ignore[type-var]
     states = 16.0 * problem.samples.channels * len(problem.times) * growth
@@ -132,19 +143,23 @@ def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -
 
 
 def _local_operator_bytes(plan: MeshPlan, growth: float) -> float:
-    """Bytes of the local operator on all ranks: mesh, matrices, solver and Krylov space."""
+    """Return the bytes of the local operator on all ranks: mesh, matrices, solver and Krylov space."""
     dofs, nonzeros, dimension = growth * plan.dofs, growth * plan.nonzeros, plan.dimension
     solver = _solver_bytes(dimension, dofs, nonzeros)
     return SPACE_BYTES[dimension] * dofs + 36.0 * nonzeros + solver + 8.0 * KRYLOV_VECTORS * dofs
 
 
 def _solver_bytes(dimension: int, n: float, nonzeros: float) -> float:
-    """Bytes of the Cholesky factor with nested dissection, n log n in 2-D and n^(4/3) in 3-D; or of multigrid."""
+    """Return the bytes of the solver for n dofs.
+
+    With nested dissection, a Cholesky factor has of the order of n log n entries in 2-D and n^(4/3) in 3-D. Large
+    meshes in 3-D use multigrid.
+    """
     if dimension == 3 and n > DIRECT_SOLVER_DOFS[3]:
         return MULTIGRID_BYTES * n
     return 8.0 * {1: 3 * nonzeros, 2: 8 * n * log2(n + 1), 3: 17 * n ** (4 / 3)}[dimension]
 
 
 def format_bytes(count: float) -> str:
-    """A number of bytes as "123 MiB" or "4.5 GiB"."""
+    """Return a number of bytes as text, for example "123 MiB" or "4.5 GiB"."""
     return f"{max(1.0, count / 2**20):.0f} MiB" if count < 2**30 else f"{count / 2**30:,.1f} GiB"

@@ -1,16 +1,18 @@
-"""Steps of  M du/dt = -B u  by PETSc's TS, with an error bound for each step.
+"""Steps of  M du/dt = -B u  by PETSc's time stepper TS, with an error bound for each step.
 
-TS uses only the actions of the operator: F(u, u') = M u' + B u, and the operator's own solver in place of a linear
-solver for sigma M + B. So TS serves every operator, and a new solver is prepared only if the step size has changed.
+TS needs only two functions of the operator: the residual F(u, u') = M u' + B u, and the solution of linear systems with
+sigma M + B, where sigma is a number that TS chooses in proportion to 1/dt. So TS works with every operator. A new
+solver is prepared only if the step size dt has changed.
 
-The method, Rosenbrock's `rodaspr2`, is L-stable and of order 4, with an embedded solution of order 3. A step multiplies
-a mode with z = lambda dt by R(z), or by R^(z) in the embedded solution. With g = dt / sigma and S = (M + g B)^-1 M,
-measured for 0.1 <= z <= 1e5,
+The method is the Rosenbrock method `rodaspr2`. It is L-stable and of order 4, and it also gives an embedded solution of
+order 3. A step multiplies a mode of decay rate lambda by R(z), z = lambda dt. In the embedded solution the factor is
+R^(z). With g = dt / sigma and S = (M + g B)^-1 M, measurements for 0.1 <= z <= 1e5 give
 
-    |R(z) - exp(-z)| <= 0.88 |(1 - S)(R - R^)|      (the quotient is largest at the end, 0.874; it is 0.43 at z = 0.1).
+    |R(z) - exp(-z)| <= 0.88 |(1 - S)(R - R^)|.
 
-So the difference of the two solutions, minus S times it, bounds the error of a step in the norm of M. The bound falls
-with the order of the error itself, and costs one more solve.
+The quotient of the two sides without the factor 0.88 is largest at z = 1e5, where it is 0.874. At z = 0.1 it is 0.43.
+So 0.88 (1 - S) times the difference of the two solutions bounds the error of a step in the norm of M. The bound has the
+same order in dt as the error, and needs one more solve.
 """
 
 from mpi4py import MPI  # noqa: F401  # isort: skip
@@ -26,7 +28,7 @@ from freqbias.pde.protocols import IntegrationRecord, Operator, Solve
 
 METHOD, ORDER, BOUND = "rodaspr2", 4, 0.88
 
-_library = ctypes.CDLL(PETSc.__file__)  # for TSEvaluateStep, which petsc4py does not offer
+_library = ctypes.CDLL(PETSc.__file__)  # for TSEvaluateStep, which petsc4py does not provide
 _evaluate_step = _library.TSEvaluateStep
 _evaluate_step.argtypes = [
     ctypes.c_void_p,
@@ -37,7 +39,7 @@ _evaluate_step.argtypes = [
 
 
 class ShiftedSystem:
-    """b -> (sigma M + B)^-1 b = (M + B / sigma)^-1 b / sigma for each channel, as a preconditioner for PETSc."""
+    """The map b -> (sigma M + B)^-1 b = (M + B / sigma)^-1 b / sigma for each channel, as PETSc's preconditioner."""
 
     def __init__(self, operator: Operator, shape: tuple[int, ...], record: IntegrationRecord) -> None:
         self._operator, self._shape, self._record = operator, shape, record
@@ -49,7 +51,7 @@ class ShiftedSystem:
             self._solve, self.sigma = self._record.solver(self._operator, 1 / sigma), sigma
 
     def solve(self, b: np.ndarray) -> np.ndarray:
-        """(M + B / sigma)^-1 b: (C, n) -> (C, n)."""
+        """Return (M + B / sigma)^-1 b, (C, n) -> (C, n)."""
         assert self._solve is not None
         return np.array([self._solve(channel) for channel in b])
 
@@ -58,7 +60,7 @@ class ShiftedSystem:
 
 
 class PetscStepper:
-    """Steps of a state (C, n_local), all channels at once. Collective; call `destroy` at the end."""
+    """Advance a state (C, n_local) by one step for all channels. Collective. Call `destroy` after the last step."""
 
     def __init__(self, operator: Operator, shape: tuple[int, ...], record: IntegrationRecord) -> None:
         self._operator, self._shape = operator, shape
@@ -81,16 +83,17 @@ class PetscStepper:
         solver.getPC().setPythonContext(self._system)
         database = PETSc.Options()
         for name, value in (("ts_rosw_type", METHOD), ("ts_adapt_type", "none")):
-            database.setValue(PREFIX + name, value)  # petsc4py has no other way
+            database.setValue(PREFIX + name, value)  # petsc4py has no other way to set these two options
         self._ts.setFromOptions()
         self._ts.setExactFinalTime(PETSc.TS.ExactFinalTime.STEPOVER)
         self._ts.setMaxTime(1e300)
         self._ts.setSolution(self._state)
 
     def step(self, u: np.ndarray, time: float, dt: float) -> tuple[np.ndarray, np.ndarray]:
-        """The state after one step, and a bound of its error mode by mode, both (C, n_local). Collective.
+        """Return the state after one step and a vector that bounds the error of the step. Collective.
 
-        Raises ComputationError with PETSc's reason if PETSc cannot make the step.
+        Both are (C, n_local). The vector bounds the error in every mode. Raises ComputationError with PETSc's reason if
+        PETSc cannot compute the step.
         """
         self._state.array[:] = u.ravel()
         self._ts.setConvergedReason(PETSc.TS.ConvergedReason.ITERATING)
@@ -111,12 +114,12 @@ class PetscStepper:
         return next_u, BOUND * (difference - smoothed)
 
     def destroy(self) -> None:
-        """Free PETSc's objects. Python's garbage collector cannot, because this is collective."""
+        """Free PETSc's objects. Collective, so Python's garbage collector cannot do it."""
         for owned in (self._ts, self._state, self._embedded):
             owned.destroy()
 
     def _residual(self, _ts: PETSc.TS, _t: float, u: PETSc.Vec, rate: PETSc.Vec, residual: PETSc.Vec) -> None:
-        """M u' + B u."""
+        """Write M u' + B u into `residual`."""
         states, rates = (vector.array_r.reshape(self._shape) for vector in (u, rate))
         rows = [self._operator.mass(r) + self._operator.apply(s) for s, r in zip(states, rates, strict=True)]
         residual.array[:] = np.concatenate(rows)
@@ -127,4 +130,7 @@ class PetscStepper:
         self._system.prepare(sigma)
 
     def _failed(self, time: float, dt: float, reason: str) -> str:
-        return f"PETSc TS at t = {time:.6g}, step {dt:.3g}: {reason}; use a larger [pde] tolerance"
+        return (
+            f"PETSc TS cannot compute the step of size {dt:.3g} from t = {time:.6g}: {reason}; "
+            "use a larger [pde] tolerance"
+        )

@@ -1,6 +1,7 @@
-"""What operators and integrators of  M du/dt = -B u  know of each other; the one verb is `evolve`.
+"""The interfaces of the operators and the integrators of  M du/dt = -B u.
 
-States are real arrays (C, n), where n is the part that this rank holds. The C channels never mix.
+A state is a real array (C, n), where n is the number of its values on this rank. Each of the C channels evolves
+independently of the others.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -16,23 +17,23 @@ Solve = Callable[[np.ndarray], np.ndarray]
 
 
 class Operator(Protocol):
-    """M and B, applied to one channel u, (n,). All methods are collective."""
+    """The matrices M and B, applied to one channel u, (n,). All methods are collective."""
 
     @property
     def state_comm(self) -> MPI.Comm:
-        """The ranks that share a state: those of the mesh, or COMM_SELF if every rank holds the whole state."""
+        """The communicator of the ranks that share a state. It is COMM_SELF if every rank holds the whole state."""
 
     def apply(self, u: np.ndarray) -> np.ndarray:
-        """B u."""
+        """Return B u."""
 
     def mass(self, u: np.ndarray) -> np.ndarray:
-        """M u."""
+        """Return M u."""
 
     def dot(self, rows: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """rows u, summed over the ranks: (k, n), (n,) -> (k,)."""
+        """Return the product of rows (k, n) and u (n,), summed over the ranks, (k,)."""
 
     def solver(self, shift: float) -> Solve:
-        """The map b -> (M + shift B)^-1 b."""
+        """Return the map b -> (M + shift B)^-1 b."""
 
 
 class Integrator(Protocol):
@@ -44,16 +45,20 @@ class Integrator(Protocol):
         record: "IntegrationRecord",
         hooks: "IntegrationHooks" = ...,
     ) -> Iterator[np.ndarray]:
-        """Yield the states at times[1:] from the state `start` at times[0]. Collective."""
+        """Yield the states at times[1:]. Collective.
+
+        start: the state at times[0].
+        """
 
 
 @dataclass
 class IntegrationRecord:
-    """The work and the error of an integration so far.
+    """The amount of work and the error of an integration so far.
 
-    steps: time steps, or products or solves in sequence. solves: with M + shift B, over all channels. factorisations:
-    shifts that a solver was prepared for. error: bound or estimate of the integration error, relative to the start.
-    step: size of the last adaptive step. scale: |u| of each channel at the start, which errors are relative to.
+    steps: the number of time steps, or of Krylov steps. Each Krylov step is one product or one solve. solves: the
+    number of solves with M + shift B, summed over all channels. factorisations: the number of shifts for which a solver
+    was prepared. error: a bound or an estimate of the integration error, relative to |u(0)|. step: the size of the last
+    adaptive step. scale: |u(0)| of each channel.
     """
 
     steps: int = 0
@@ -64,19 +69,19 @@ class IntegrationRecord:
     scale: tuple[float, ...] = ()
 
     def begin(self, operator: Operator, start: np.ndarray) -> None:
-        """Set the scale, unless the record continues an earlier run. Collective."""
+        """Set `scale` from the initial state `start`, unless `scale` is set by an earlier run. Collective."""
         self.scale = self.scale or tuple(norms(operator, start))
 
     def relative(self, operator: Operator, error: np.ndarray) -> float:
-        """|error| / |start|, the largest of the channels, from (C, n); NaN if one is NaN. Collective.
+        """Return the largest |error| / |u(0)| of the channels, for an error (C, n). Collective.
 
-        A channel that starts at 0 stays 0 and does not count.
+        Returns NaN if the quotient of one channel is NaN. A channel with u(0) = 0 is ignored, because it stays 0.
         """
         pairs = zip(norms(operator, error), self.scale, strict=True)
         return float(np.max([size / scale for size, scale in pairs if scale > 0], initial=0.0))
 
     def solver(self, operator: Operator, shift: float) -> Solve:
-        """operator.solver(shift), with its solves counted. Collective."""
+        """Return operator.solver(shift), and count the solves. Collective."""
         solve = operator.solver(shift)
         self.factorisations += 1
 
@@ -89,16 +94,20 @@ class IntegrationRecord:
 
 class OnStep(Protocol):
     def __call__(self, run: int = 0, krylov: Lanczos | None = None) -> None:
-        """Called before every step, product or solve; an exception ends the integration. Collective.
+        """Do what is due before a step, product or solve. An exception ends the integration. Collective.
 
-        krylov: the Krylov basis of run number `run` so far. Runs are counted channel by channel, and group of output
-        times by group.
+        The integrator calls the hook. krylov: the Krylov basis, so far, of Lanczos run number `run`. Each group of
+        output times has one Lanczos run for each channel, and the groups follow one another.
         """
 
 
 @dataclass(frozen=True)
 class IntegrationHooks:
-    """on_step: see `OnStep`. saved_basis: takes the number of a run to the Krylov basis that an earlier run saved."""
+    """Functions that an integrator calls.
+
+    on_step: see `OnStep`. saved_basis: returns the Krylov basis that an interrupted command saved for the Lanczos run
+    of the given number, or None.
+    """
 
     on_step: OnStep = lambda run=0, krylov=None: None
     saved_basis: Callable[[int], Basis | None] = lambda run: None
@@ -108,10 +117,13 @@ NO_HOOKS = IntegrationHooks()
 
 
 def norms(operator: Operator, states: np.ndarray) -> list[float]:
-    """|u|_M of each channel, from (C, n); NaN where a value is NaN. Collective."""
+    """Return |u|_M, the norm of M, for each channel of states (C, n). Collective.
+
+    The norm of a channel is NaN if one of its values is NaN.
+    """
     return [float(np.sqrt(np.maximum(0.0, operator.dot(u[None], operator.mass(u))[0]))) for u in states]
 
 
 def all_finite(comm: MPI.Comm, states: np.ndarray) -> bool:
-    """True if all values are finite on every rank. Collective."""
+    """Return True if all values are finite on every rank. Collective."""
     return bool(comm.allreduce(bool(np.isfinite(states).all()), MPI.LAND))

@@ -1,12 +1,12 @@
-"""Adaptive refinement of the local operator's mesh, until the estimated error meets the tolerance.
+"""Adaptive refinement of the local operator's mesh, until the estimated error is within a share of the tolerance.
 
-The estimate is the distance between the solutions of degrees p and p + 1 on the same mesh,
+The error estimate eta is the distance between the solutions v_p and v_(p+1) of degrees p and p + 1 on the same mesh,
 
     eta_c(t)^2 = integral over cell c of |v_(p+1) - v_p|^2 dxi,     eta = max_t sqrt(sum_c eta_c(t)^2) / |v(0)|.
 
-It includes v(0), which is known and only interpolated; so it also shows when a first mesh is too coarse for v(0). Each
-round refines the cells with the largest max_t eta_c^2 that make up half of the sum (Doerfler 1996), until
-eta <= MESH_SHARE of the tolerance.
+The maximum includes t = 0, where v is known and only interpolated. So eta is also large if the first mesh is too coarse
+for v(0). Each round refines the cells with the largest indicators max_t eta_c(t)^2. The refined cells make up half of
+the sum of all indicators (Doerfler 1996). The last mesh has eta <= MESH_SHARE times the tolerance.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -28,8 +28,8 @@ from freqbias.pde.protocols import IntegrationRecord
 from freqbias.problem import Pde, Problem
 from freqbias.runtime import log, on_root, threads
 
-MESH_SHARE = 0.5  # of the tolerance
-MARKED_SHARE = 0.5  # of the squared estimate, in the cells that are refined (Doerfler's parameter)
+MESH_SHARE = 0.5  # share of the tolerance
+MARKED_SHARE = 0.5  # share of the refined cells in the sum of all indicators (Doerfler's parameter)
 MAX_ROUNDS = 40
 MAX_DOFS = 2_000_000
 
@@ -37,12 +37,13 @@ MAX_DOFS = 2_000_000
 def refine_mesh(
     problem: Problem, settings: Pde, plan: MeshPlan, comm: MPI.Comm, errors: np.ndarray, on_round: Callable[[], None]
 ) -> tuple[dolfinx.mesh.Mesh, float]:
-    """The refined mesh for v of degree [pde] degree, starting from the plan's, and its estimate eta. Collective.
+    """Refine the plan's mesh for v of degree [pde] degree. Collective.
 
-    errors: u(0) on the samples, (C, N). on_round: called before each round. Channels are added up as squares. Raises
-    ComputationError with the estimate reached if it does not suffice, or if memory for the next mesh is short.
+    Returns the refined mesh and its error estimate eta. The squared errors of the channels are added. errors: u(0) on
+    the samples, (C, N). on_round: called before each round. Raises ComputationError with the last error estimate if the
+    estimate stays too large after MAX_ROUNDS rounds, or if the next mesh would be too large or need too much memory.
     """
-    mesh, estimate, reason = build(plan, comm), np.inf, f"{MAX_ROUNDS} rounds do not suffice"
+    mesh, estimate, reason = build(plan, comm), np.inf, f"{MAX_ROUNDS} rounds of refinement are not enough"
     for _ in range(MAX_ROUNDS):
         on_round()
         count = mesh.topology.index_map(mesh.topology.dim).size_global
@@ -55,19 +56,19 @@ def refine_mesh(
         if estimate <= MESH_SHARE * settings.tolerance:
             return mesh, estimate
         if growth * plan.dofs > MAX_DOFS:
-            reason = f"a finer mesh than this one of {count:,} cells is too large"
+            reason = f"a mesh with more than {count:,} cells would be too large"
             break
         mesh = _refine(mesh, indicators)
     raise ComputationError(
-        f"[mesh] adaptive = true: the estimated error is {estimate:.2g}, and {reason}; use a [pde] tolerance of "
-        f"{estimate / MESH_SHARE * 1.05:.2g}, or a higher degree"
+        f"[mesh] adaptive = true: the estimated error {estimate:.2g} is too large, but {reason}; use a [pde] tolerance "
+        f"of {estimate / MESH_SHARE * 1.05:.2g}, or a higher [pde] degree"
     )
 
 
 def _estimate(
     problem: Problem, settings: Pde, plan: MeshPlan, mesh: dolfinx.mesh.Mesh, errors: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """max_t eta_c^2 for this rank's cells, (c,), and eta. Collective."""
+    """Return the indicators max_t eta_c(t)^2 of this rank's cells, (c,), and the error estimate eta. Collective."""
     accuracy = transform_accuracy(problem, settings, folded=False)
     operators = [
         LocalOperator(problem, with_degree, mesh.comm, errors, accuracy=accuracy, threads=threads(), mesh=mesh)
@@ -80,7 +81,10 @@ def _estimate(
     cells = mesh.topology.index_map(mesh.topology.dim).size_local
 
     def squared_distance(lower: np.ndarray | None, higher: np.ndarray) -> np.ndarray:
-        """integral over each cell of |higher - lower|^2, from states (S, n_local); None is 0."""
+        """Return the integral of |higher - lower|^2 over each cell, for states (S, n_local).
+
+        None stands for the state 0.
+        """
         total = np.zeros(cells)
         for part, values in enumerate(higher):
             high.x.array[: len(values)] = values
@@ -108,7 +112,7 @@ def _estimate(
 
 
 def _refine(mesh: dolfinx.mesh.Mesh, indicators: np.ndarray) -> dolfinx.mesh.Mesh:
-    """Refine the cells with the largest indicators that make up MARKED_SHARE of their sum. Collective."""
+    """Refine the cells with the largest indicators, which make up MARKED_SHARE of the sum of all. Collective."""
     descending = np.sort(np.concatenate(mesh.comm.allgather(indicators)))[::-1]
     threshold = descending[np.searchsorted(np.cumsum(descending), MARKED_SHARE * descending.sum())]
     marked = np.flatnonzero(indicators >= threshold).astype(np.int32)

@@ -1,4 +1,4 @@
-"""The record of one output time, as the stage `pde` stores it."""
+"""The data that the stage `pde` stores for one output time."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +8,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class SpectrumSnapshot:
-    """The state at one output time and what was measured there.
+    """The state at one output time, and quantities computed from the state.
 
-    index: of the output time. state: the whole state on rank 0, None elsewhere. loss: of the errors on the samples.
-    outside: for the local operator, the share outside the box of the data. counts: the integration record from the
-    start, as a dict. defect: for folded laws that may not be exact, the `KernelDefect`.
+    index: the number of the output time. state: the whole state on rank 0, None on other ranks. loss: the loss of the
+    error on the samples. outside: the result of `LocalOperator.outside`, 0 for the data operator. counts: the fields of
+    the integration record at this time. defect: the `KernelDefect`, 0 if the folded laws are exact or no law is folded.
     """
 
     index: int

@@ -1,4 +1,4 @@
-"""From a Problem to the Spectrum of its error: plan a mesh, build the operator on it, and evolve it in time."""
+"""Compute the Spectrum of the error of a Problem: plan a mesh, build the operator on the mesh, and evolve the error."""
 
 from mpi4py import MPI  # isort: skip
 from collections.abc import Callable, Iterator
@@ -27,8 +27,8 @@ def solve(
 ) -> Spectrum | None:
     """Solve dv/dt = -C A v (data operator) or dv/dt = -A v / prod extent (local operator) at the output times.
 
-    Returns the spectrum on rank 0 and None elsewhere. Collective over comm. Raises InputError for settings that
-    contradict the problem or need too much memory, and ComputationError if a solve fails or gives values that are not
+    Returns the spectrum on rank 0 and None on other ranks. Collective over comm. Raises InputError if the settings
+    contradict the problem or need too much memory. Raises ComputationError if a solve fails or if the solution is not
     finite. Source: arXiv 2405.14957.
     """
     solver = Solver(problem, settings, mesh, comm)
@@ -37,9 +37,9 @@ def solve(
 
 
 def initial_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
-    """u(0) = f(0) - f* on the samples, (C, N).
+    """Return the initial error u(0) = f(0) - f* on the samples, (C, N).
 
-    initial: "target" for f(0) = 0; otherwise f(0) of the drawn network, which is 0 if the network is symmetric.
+    initial: with "target", f(0) = 0. Otherwise f(0) is the drawn network, which is 0 if the network is symmetric.
     """
     if initial == "target":
         return -problem.samples.values
@@ -47,11 +47,11 @@ def initial_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
 
 
 class Solver:
-    """Mesh, operator and integrator of a problem. Collective over comm.
+    """The mesh, the operator and the integrator of a problem. Collective over comm.
 
-    Use: `snapshots = list(solver.trajectory())`, then `solver.spectrum(snapshots)`. record, hooks: of the integration;
-    replace them before `trajectory` to resume a run. mesh_error: estimated error of an adaptive mesh over |v(0)|, else
-    NaN.
+    Use: `snapshots = list(solver.trajectory())`, then `solver.spectrum(snapshots)`. record and hooks: the record and
+    the hooks of the integration. To resume a run, replace record and hooks before `trajectory`. mesh_error: the
+    estimated error of an adaptive mesh relative to |v(0)|, NaN for other meshes.
     """
 
     def __init__(
@@ -83,9 +83,10 @@ class Solver:
             self._defect = KernelDefect(self.operator, problem)
 
     def trajectory(self, after: int = 0, state: np.ndarray | None = None) -> Iterator[SpectrumSnapshot]:
-        """Snapshots at all output times. Collective.
+        """Yield a snapshot at every output time. Collective.
 
-        To resume: after, the index of an output time, and its whole state (on rank 0); only later times follow.
+        To resume a run, give `after`, the index of an output time, and `state`, the whole state at this time on rank 0.
+        Then the snapshots begin with the next output time.
         """
         times = self.problem.times
         if after == 0:
@@ -102,7 +103,7 @@ class Solver:
             yield self._snapshot(index, u_t)
 
     def spectrum(self, snapshots: list[SpectrumSnapshot]) -> Spectrum:
-        """The Spectrum of the snapshots at all output times. Only for rank 0."""
+        """Return the Spectrum, from the snapshots at all output times. Call this on rank 0 only."""
         nodes = self.operator.nodes()
         states = np.array([snapshot.state for snapshot in snapshots])
         return Spectrum(
@@ -118,7 +119,7 @@ class Solver:
         )
 
     def _attributes(self, snapshots: list[SpectrumSnapshot]) -> dict[str, Any]:
-        """The attributes of spectrum.nc; warns if the kernel defect exceeds the tolerance."""
+        """Return the attributes of spectrum.nc, and warn if the kernel defect exceeds the tolerance."""
         sites = self.problem.sites
         attributes: dict[str, Any] = {
             "operator": self.settings.operator,
@@ -143,8 +144,8 @@ class Solver:
             attributes["floor"] = floor
             if floor > self.settings.tolerance:
                 runtime.log.warning(
-                    "pde: the laws reach beyond the mesh, |xi_i| <= %.4g, and the part outside may cause an error of "
-                    "up to %.1e of the start, above [pde] tolerance = %g; use a larger [mesh] half_width",
+                    "pde: the laws extend beyond the mesh |xi_i| <= %.4g; this may cause an error of up to %.1e "
+                    "relative to the initial error, which exceeds [pde] tolerance = %g; use a larger [mesh] half_width",
                     max(self.plan.half_width), floor, self.settings.tolerance,
                 )  # fmt: skip
         if self.settings.operator == "local":

@@ -1,9 +1,9 @@
-"""The stage `pde` of a result: it stores each output time when it is reached, and `spectrum.nc` and `fields.pvd` at the
-end.
+"""The stage `pde` of a result. Its result files are `spectrum.nc` and `fields.pvd`.
 
-Parts: `output-K` holds the whole state, the loss and the share outside at output time K. `krylov-R` holds the basis of
-a Lanczos run, which reaches all output times at once (`freqbias.pde.basis_checkpoint`). --resume continues from them on
-any number of ranks.
+While the stage runs, it stores checkpoints as parts. Part `output-K` contains the `SpectrumSnapshot` at output time K:
+the whole state, the loss, the share outside the box of the data, and the integration record. Part `krylov-R` contains
+the basis of Lanczos run R (`freqbias.pde.basis_checkpoint`). With --resume the stage continues from the parts, on any
+number of ranks.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -35,14 +35,14 @@ def run_pde(
     stop: StopRequest,
     petsc: Sequence[str] = (),
 ) -> None:
-    """Solve, and write `pde/spectrum.nc` and `pde/fields.pvd`. Collective over COMM_WORLD.
+    """Solve the equation, and write `pde/spectrum.nc` and `pde/fields.pvd`. Collective over COMM_WORLD.
 
-    petsc: the options that PETSc was started with; unused ones are reported. Raises InputError, ComputationError,
-    UsageError (a result is in the way), and StoppedEarly once the output times reached are on the disk.
+    petsc: the options that PETSc was started with. Options that PETSc does not use are reported. Raises InputError,
+    ComputationError, UsageError (a result exists already), and StoppedEarly after storing the output times reached.
     """
     comm = MPI.COMM_WORLD
-    stop.install()  # after PETSc, which installs its own handler for SIGTERM
-    plan = on_root(plan_within_memory, problem, run.pde, run.mesh)  # refuses before anything is written
+    stop.install()  # after the start of PETSc, which installs another handler for SIGTERM
+    plan = on_root(plan_within_memory, problem, run.pde, run.mesh)  # may refuse the settings before a file is written
     stage = on_root(_open, run, store, resume, overwrite, broadcast=False)  # None on the other ranks
     try:
         if on_root(lambda: stage is not None and stage.finished):
@@ -51,7 +51,7 @@ def run_pde(
         half_width = ", ".join(f"{r:.4g}" for r in plan.half_width)
         log.info("pde: %d dofs, degree %d, half-width %s", plan.dofs, plan.degree, half_width)
         if run.mesh.adaptive and on_root(lambda: stage is not None and stage.resumed):
-            log.info("pde: a run with [mesh] adaptive = true cannot be continued: it starts again")
+            log.info("pde: [mesh] adaptive = true: an adaptive run cannot be continued, so it starts again")
         solver = Solver(problem, run.pde, run.mesh, comm, on_round=lambda: stop.check(comm))
         snapshots = _solve(solver, stage, stop)
         report_unused(petsc)
@@ -61,7 +61,8 @@ def run_pde(
             stage.close()
     record, path = solver.record, store.root / "pde" / "spectrum.nc"
     counts = f"{record.steps} steps, {record.solves} solves, {record.factorisations} factorisations"
-    log.info("pde: %s; integration error at most about %.1e of the start; wrote %s", counts, record.error, path)
+    message = "pde: %s; the integration error is at most about %.1e relative to the initial error; wrote %s"
+    log.info(message, counts, record.error, path)
 
 
 def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
@@ -72,9 +73,12 @@ def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
 
 
 def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[SpectrumSnapshot]:
-    """All snapshots, including those of an earlier run; each is stored when it is reached. Collective."""
-    same_mesh = isnan(solver.mesh_error)  # a refined mesh may differ on other ranks, and cannot be resumed
-    stepping = solver.settings.integrator != "lanczos"  # Lanczos reaches all output times at once
+    """Return all snapshots, and store each new snapshot. Collective.
+
+    The snapshots include those that an interrupted command stored.
+    """
+    same_mesh = isnan(solver.mesh_error)  # a refined mesh may depend on the number of ranks, so it cannot be resumed
+    stepping = solver.settings.integrator != "lanczos"  # Lanczos computes all output times together
     stored = on_root(_stored_snapshots, stage, broadcast=False) if stepping and same_mesh else []
     count, counts = on_root(lambda: (len(stored or []), stored[-1].counts if stored else {}))
     snapshots = (
@@ -102,12 +106,12 @@ def _save(stage: Stage, snapshot: SpectrumSnapshot) -> None:
 
 
 def _stored_snapshots(stage: Stage) -> list[SpectrumSnapshot]:
-    """The snapshots of an earlier run from the start up to the first gap."""
+    """Return the stored snapshots from t = 0 up to the first missing output time."""
     names, snapshots = set(stage.checkpoints()), list[SpectrumSnapshot]()
     while _part(len(snapshots)) in names:
         arrays, meta = stage.load_checkpoint(_part(len(snapshots)))
         snapshots.append(SpectrumSnapshot(state=arrays["state"], **meta))
-    return snapshots if len(snapshots) > 1 else []  # nothing is gained by continuing from the start alone
+    return snapshots if len(snapshots) > 1 else []  # a snapshot at t = 0 alone saves no work
 
 
 def _finish(solver: Solver, stage: Stage, snapshots: list[SpectrumSnapshot], petsc: Sequence[str]) -> None:

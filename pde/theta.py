@@ -1,12 +1,13 @@
-"""Backward Euler and Crank-Nicolson, the textbook integrators, with an error bound.
+"""Backward Euler and Crank-Nicolson, with an error bound.
 
-One step multiplies a mode with z = lambda dt >= 0 by R(z), in place of exp(-z). Both methods satisfy
+The exact flow multiplies a mode of decay rate lambda by exp(-z) in a step dt, with z = lambda dt >= 0. Both methods
+multiply the mode by another factor R(z), with |R| <= 1. For every z,
 
-    |R(z) - exp(-z)| <= c |R(z) - 1|^q,    q = 2, c = 0.5419 (backward Euler), q = 3, c = 0.1494 (Crank-Nicolson),
+    |R(z) - exp(-z)| <= c |R(z) - 1|^q,    q = 2, c = 0.5419 (backward Euler), q = 3, c = 0.1494 (Crank-Nicolson).
 
-at every z (the quotient is largest at z = 0.58 and z = 5.07), and |R| <= 1. Since (R - 1)^q u_k is the q-th forward
-difference of the solution, the error after n steps is at most c sum_{k<n} |difference^q u_k| in the norm of M. This
-bound costs only norms.
+The quotient of the two sides is largest at z = 0.58 (backward Euler) and z = 5.07 (Crank-Nicolson). (R - 1)^q u_k is
+the q-th forward difference of the solution u_k. So the error after n steps is at most c sum_{k<n} |difference^q u_k| in
+the norm of M. This bound needs only norms.
 """
 
 from collections.abc import Iterator
@@ -26,9 +27,9 @@ ERROR_BOUND = {1.0: (2, 0.5419), 0.5: (3, 0.1494)}  # theta: q and c
 class ThetaMethod:
     """(M + theta dt B) u_{k+1} = (M - (1 - theta) dt B) u_k.
 
-    theta = 1 is backward Euler (order 1), theta = 1/2 Crank-Nicolson (order 2). Between two output times the steps are
-    equal and at most `step` long. If there are fewer than q of them, extra steps beyond the output time serve the error
-    bound alone.
+    theta = 1 is backward Euler (order 1), and theta = 1/2 is Crank-Nicolson (order 2). Between two output times the
+    steps are equal and at most `step` long. The error bound needs q steps. If there are fewer steps between two output
+    times, extra steps beyond the later time are computed for the error bound only.
     """
 
     theta: float
@@ -65,7 +66,7 @@ class ThetaMethod:
                     difference = record.relative(operator, np.diff(recent, q, axis=0)[0])
                     record.error += c * difference
                     bounded += 1
-            record.error += c * (steps - bounded) * difference  # |R| <= 1: later differences are no larger
+            record.error += c * (steps - bounded) * difference  # later differences are no larger, because |R| <= 1
             yield u
 
     def _right_side(self, operator: Operator, u: np.ndarray, dt: float) -> np.ndarray:
@@ -74,19 +75,24 @@ class ThetaMethod:
         return operator.mass(u) - (1 - self.theta) * dt * operator.apply(u)
 
     def steps(self, times: np.ndarray) -> list[int]:
-        """Number of steps between each pair of output times. Raises InputError for more than can be counted."""
+        """Return the number of steps between each pair of output times.
+
+        Raises InputError if there are more steps than a `Schedule` allows.
+        """
         try:
             return [int(count) for count in Schedule(times, self.step).step_counts]
         except OverflowError as failure:
-            raise InputError(f"[pde] step = {self.step:.3g} makes {failure}; use a larger one") from failure
+            raise InputError(
+                f"[pde] step = {self.step:.3g} needs {failure}, which is too many; use a larger [pde] step"
+            ) from failure
 
 
 def automatic_step(theta: float, times: np.ndarray, tolerance: float, fastest: float) -> float:
-    """The step size that keeps the error over the start within the tolerance at every output time.
+    """Return the step size for which the error relative to |u(0)| is within the tolerance at every output time.
 
     After k equal steps to time t, a mode with z = lambda t has the error z^2 e^-z / (2k) (backward Euler) or
-    z^3 e^-z / (12 k^2) (Crank-Nicolson); the worst z are 2 and 3. Crank-Nicolson must also damp its stiffest mode:
-    |(1 - s/2)/(1 + s/2)|^k <= tolerance with s = fastest t / k.
+    z^3 e^-z / (12 k^2) (Crank-Nicolson). The largest errors are at z = 2 and z = 3. Crank-Nicolson must also damp the
+    mode with the largest decay rate, `fastest`: |(1 - s/2)/(1 + s/2)|^k <= tolerance with s = fastest t / k.
     """
     first = times[1]
     if theta == 1:

@@ -214,14 +214,17 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "half_width smaller than the support": (
         {"mesh": {"half_width": 4.0}},
-        ("[mesh] half_width = 4: it leaves out 31.7 % of", "must cover the support, about |xi_i| <= 10.3"),
+        ("[mesh] half_width = 4: the mesh leaves out 31.7 % of", "the mesh must cover about |xi_i| <= 10.3"),
     ),
     "a missing mesh file": ({"mesh": {"path": "no.vtu"}}, ("[mesh] path", "no.vtu", "no such file")),
     "a mesh file of another format": (
         {"mesh": {"path": "data/line.npy"}},
-        ("[mesh] path", "meshio cannot read it", ".vtu"),
+        ("[mesh] path", "meshio cannot read the file", ".vtu"),
     ),
-    "a mesh file of garbage": ({"mesh": {"path": "data/garbage.msh"}}, ("[mesh] path", "Gmsh cannot read it", ".vtu")),
+    "a mesh file of garbage": (
+        {"mesh": {"path": "data/garbage.msh"}},
+        ("[mesh] path", "Gmsh cannot read the file", ".vtu"),
+    ),
     "path and size": (
         {"mesh": {"path": "m.vtu", "size": 1.0}},
         ("[mesh] path = 'm.vtu' contradicts half_width and size", "leave half_width and size out"),

@@ -85,7 +85,11 @@ def _combinations() -> Iterator[Case]:
     yield Case("both flags, nn", table(), both, "nn", both)
     yield Case("nothing to compare", table(), ("there is no pde result", "first compute one with"), "compare")
     scattered = {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1}}
-    separable = ('[training] backend = "separable"', "these are scattered", 'use "nufft", "dense" or "auto"')
+    separable = (
+        '[training] backend = "separable"',
+        "the samples are scattered",
+        'use backend = "nufft", "dense" or "auto"',
+    )
     for command in ("nn", "check", "run"):
         changes = scattered | {"training": {"backend": "separable"}}
         yield Case(f"separable sums of scattered samples, {command}", _changed(changes), separable, command)

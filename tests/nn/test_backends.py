@@ -45,9 +45,9 @@ def test_auto_takes_the_fastest(sites, width, sigma, fastest):
     "wanted, sites, device, remedy",
     [
         ("nufft", CLOUD, CUDA, 'use device = "cpu"'),
-        ("cufinufft", CLOUD, CPU, 'use "nufft" or "auto"'),
+        ("cufinufft", CLOUD, CPU, 'use backend = "nufft" or "auto"'),
         ("cufinufft", CLOUD, CUDA, "pip install cufinufft"),
-        ("separable", CLOUD, CPU, 'use "nufft", "dense" or "auto"'),
+        ("separable", CLOUD, CPU, 'use backend = "nufft", "dense" or "auto"'),
     ],
 )
 def test_unusable_backend_is_refused(wanted, sites, device, remedy, monkeypatch):

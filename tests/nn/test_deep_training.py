@@ -123,7 +123,9 @@ def test_both_kernels_predict_the_training(tmp_path):
 
 @pytest.mark.parametrize("backend", ["nufft", "separable", "cufinufft"])
 def test_backends_for_two_layers_are_refused(backend):
-    with pytest.raises(InputError, match=rf'\[training\] backend = "{backend}" .* depth = 4; use "dense" or "auto"'):
+    with pytest.raises(
+        InputError, match=rf'\[training\] backend = "{backend}" .* depth = 4; use backend = "dense" or "auto"'
+    ):
         choose_backend(problem_of(), backend, precision="single", device=CPU)
 
 
@@ -135,7 +137,7 @@ def test_dense_backend_is_chosen(backend):
 def test_sharding_is_refused():
     shards = Shards()
     shards.comm = SimpleNamespace(size=2)
-    with pytest.raises(InputError, match=r"\[network\] depth = 4: .* 2 processes; leave --shard out"):
+    with pytest.raises(InputError, match=r"\[network\] depth = 4: 2 processes .* hidden layers; leave --shard out"):
         nn.plan_training(problem_of(), shards=shards)
 
 

@@ -135,5 +135,5 @@ def test_resume_restores_the_buffers(name):
 
 
 def test_too_large_batch_is_refused():
-    with pytest.raises(InputError, match=r"\[training\] batch = 25: there are 24 samples; use at most as many"):
+    with pytest.raises(InputError, match=r"\[training\] batch = 25: .* number of samples, 24; use batch = 24 or less"):
         plan_training(tiny(), Training(integrator="sgd", batch=25))

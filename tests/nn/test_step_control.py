@@ -96,7 +96,7 @@ def test_unstable_fixed_step_warns_once(caplog):
             if snapshot.step_control.lambda_max > 2.1 * lambda_max:
                 break
     (message,) = caplog.messages
-    assert "heun is unstable" in message and 'use a shorter step, or "auto"' in message
+    assert "heun is unstable" in message and 'use a smaller [training] step, or step = "auto"' in message
 
 
 @pytest.mark.parametrize("steps", [(1,), (3, 4), (5, 9), (2, 10, 11)])

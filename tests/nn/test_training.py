@@ -163,16 +163,16 @@ def test_lambda_max_bounds_the_drawn_kernel(width):
 
 def test_diverged_auto_step_is_not_advised(monkeypatch):
     monkeypatch.setattr("freqbias.nn.eigenvalue.MARGIN", 0.01)
-    with pytest.raises(ComputationError, match=r"diverged at step .* a smaller step or tolerance") as met:
+    with pytest.raises(ComputationError, match=r"diverged at step .* a smaller \[training\] step or tolerance") as met:
         train(small(times=np.array([0.0, 500.0])))
-    assert 'or "auto"' not in str(met.value)
+    assert 'or step = "auto"' not in str(met.value)
 
 
 def test_too_small_auto_step_is_not_advised():
     problem = Problem(Gaussian(5.0), small().samples, Network(width=40, sigma_a=1e12), np.array([0.0, 1.0]))
-    with pytest.raises(InputError, match=r"makes .* steps; use a shorter \[time\] end") as met:
+    with pytest.raises(InputError, match=r"needs .* steps, which is too many; use a smaller \[time\] end") as met:
         plan_training(problem)
-    assert 'or "auto"' not in str(met.value)
+    assert 'or step = "auto"' not in str(met.value)
 
 
 @pytest.mark.parametrize("integrator, limit", [("gradient-descent", 2.0), ("heun", 2.0), ("rk4", 2.785)])
@@ -190,7 +190,8 @@ def test_missing_gpu_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for device in ("cuda", "cuda:3"):
         with pytest.raises(
-            InputError, match=rf'\[training\] device = "{device}": there is no CUDA GPU .* use "cpu" or "auto"'
+            InputError,
+            match=rf'\[training\] device = "{device}": this machine has no CUDA GPU .* use device = "cpu" or "auto"',
         ):
             plan_training(small(), Training(device=device))
 
@@ -199,7 +200,8 @@ def test_gpu_index_out_of_range_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(
-        InputError, match=r'device = "cuda:3": there is only cuda:0, cuda:1 here; use "cpu" or "auto", or "cuda:1"'
+        InputError,
+        match=r'device = "cuda:3": this machine has only cuda:0, cuda:1; use device = "cpu" or "auto", or "cuda:1"',
     ):
         plan_training(small(), Training(device="cuda:3"))
 
@@ -207,7 +209,8 @@ def test_gpu_index_out_of_range_is_refused(monkeypatch):
 def test_too_wide_network_is_refused(monkeypatch):
     monkeypatch.setattr("freqbias.nn.device.device_memory", lambda device: 24 * 2.0**30)
     expected = (
-        r"\[network\] width = 1000000000 on 48 samples: .* about \d+ GiB on cpu, but only 24 GiB .*use a smaller width"
+        r"\[network\] width = 1000000000 with 48 samples: .* about \d+ GiB of memory on cpu, but only 24 GiB "
+        r".*use a smaller \[network\] width"
     )
     with pytest.raises(InputError, match=expected):
         plan_training(small(width=10**9))
@@ -215,7 +218,9 @@ def test_too_wide_network_is_refused(monkeypatch):
 
 
 def test_too_many_steps_are_refused():
-    with pytest.raises(InputError, match=r"\[training\] step = 1e-12 makes .* steps; use a larger step"):
+    with pytest.raises(
+        InputError, match=r"\[training\] step = 1e-12 needs .* steps, which is too many; use a larger step"
+    ):
         plan_training(small(), Training(step=1e-12))
 
 
@@ -224,7 +229,7 @@ def test_out_of_memory_is_input_error(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("freqbias.nn.network.FourierNetwork.values", full)
-    with pytest.raises(InputError, match=r"more memory than cpu has left; use a smaller width"):
+    with pytest.raises(InputError, match=r"more memory than cpu has left; use a smaller \[network\] width"):
         train(small())
 
 

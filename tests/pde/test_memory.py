@@ -96,7 +96,7 @@ def test_too_many_matrix_entries(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 1e15)
     run = parse(settings("local", 1e-3))
     problem = build(run)
-    said = r"makes [\d,]+ matrix entries, and PETSc counts at most [\d,]+ a rank; use size = 0.00"
+    said = r"needs [\d,]+ matrix entries, but PETSc allows at most [\d,]+ on each rank; use size = 0.00"
     with pytest.raises(InputError, match=said):
         memory.check_memory(problem, run.pde, run.mesh, plan_mesh(problem, run.pde, run.mesh))
 
@@ -119,7 +119,7 @@ def test_refusal_before_writing(command, tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 1e8)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "large.toml").write_text(run_text())
-    with pytest.raises(InputError, match="this machine has 95 MiB"):
+    with pytest.raises(InputError, match="this machine has only 95 MiB"):
         here(command, "large.toml")
     assert [path.name for path in tmp_path.iterdir()] == ["large.toml"]
 
@@ -152,7 +152,7 @@ ONE_RANK = """
     for poor in (0, 1):
         with patch.object(memory, "available_memory", (lambda: 1e8) if here == poor else enough):
             said = MPI.COMM_WORLD.allgather(outcome())
-            assert said[0] == said[1] and ("this machine has 95 MiB" if poor == 0 else "solved") in said[0], said
+            assert said[0] == said[1] and ("this machine has only 95 MiB" if poor == 0 else "solved") in said[0], said
             assert ("solved" in outcome(comm=MPI.COMM_SELF)) == (here != poor), "alone, each decides for itself"
     with patch.object(mesh_rule, "read_plan", refuse if here == 0 else read):
         assert outcome(Mesh(path=sys.argv[1])) == "not readable"
