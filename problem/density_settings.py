@@ -119,7 +119,7 @@ class TableSection(Section):
         axes, channels = values.ndim - 1, values.shape[-1]
         if channels > 1:
             raise InputError(
-                f"[density] path = {self.path!r}: the file holds {channels} channels; give a table with one channel"
+                f"[density] path = {self.path!r}: the file contains {channels} channels; give a table with one channel"
             )
         with error_prefix(f"[density] path = {self.path!r}: "):
             return Table(values[..., 0], per_axis(self.half_width, axes))
