@@ -35,7 +35,7 @@ from freqbias.compare.style import (
 )
 
 FLOOR = 0.03  # fraction of the largest difference at which the colour scale begins
-MIN_FLOOR, MAX_FLOOR = 1e-5, 1e-2  # bounds on the start of the colour scale, as fractions of the largest magnitude
+MIN_FLOOR, MAX_FLOOR = 1e-5, 1e-2  # bounds on the lower end of the colour scale, as fractions of the largest magnitude
 MIN_ERROR = 1e-4  # the figure gives no digits of smaller relative errors, which contain rounding errors
 MIN_MAP_SIDE = 1.4  # inches; a narrower map has no space for its title
 MAPS_HEIGHT = 8.2  # inches; the largest height of all rows of maps together

@@ -49,7 +49,7 @@ def measure(
     bands and directions, floor is relative to the largest initial amplitude. None for FLOOR, or more if the leakage
     requires a larger floor.
     noise: the size of the errors of v. At every frequency, this size is relative to the largest |v_pde(0)|. For the
-    norm over all frequencies, it is relative to ||v_pde(0)||.
+    norm over all frequencies, the size is relative to ||v_pde(0)||.
     leakage: see `freqbias.compare.spectra.signal.leakage`.
     bands: the number of bands of |xi|, which have equal widths and end at the largest |xi| with a rate. In more than
     one dimension, this |xi| may lie in the corners of the Nyquist box.

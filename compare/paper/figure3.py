@@ -124,7 +124,8 @@ def is_checked(result: Result, xi: np.ndarray) -> np.ndarray:
 def theory_errors(result: Result) -> dict[str, float]:
     """Return max |kappa / theory - 1| for the finite elements and for the kernel at infinite width.
 
-    The maximum is over the frequencies at which the theory is checked. It is NaN if a rate is undefined at one of them.
+    The maximum is over the frequencies at which the theory is checked. The result is NaN if a rate is undefined
+    at one of these frequencies.
     """
     xi, theory, rates = learning_rates(result)
     checked = is_checked(result, xi)

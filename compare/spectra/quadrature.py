@@ -101,7 +101,7 @@ class Quadrature:
         low, high = nodes.min(axis=1), nodes.max(axis=1)
         start, end = (np.clip((bound - low) / (high - low), 0, 1) for bound in box)
         volume = np.prod(high - low, axis=1)
-        # The axes of the reference cell may be those of the mesh in another order, or reversed.
+        # The axes of the reference cell may have another order or direction than the axes of the mesh.
         edges = np.stack([nodes[:, 2**axis] - nodes[:, 0] for axis in range(low.shape[1])], axis=1)
         along = np.abs(edges).argmax(axis=2)
         backwards = np.take_along_axis(edges, along[:, :, None], axis=2)[:, :, 0] < 0

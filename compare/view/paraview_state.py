@@ -14,8 +14,8 @@ from paraview import simple as pv
 
 SETTINGS: dict[str, Any] = {}
 
-# pvpython sets __file__ to the path of the script, but the ParaView window does not. The window then tries the folder to
-# which freqbias wrote the script, and the current folder.
+# pvpython sets __file__ to the path of the script, but the ParaView window does not. Then try the folder to which
+# freqbias wrote the script, and the current folder.
 FOLDERS = [Path(globals().get("__file__") or "").resolve().parent, Path(SETTINGS["made_in"]), Path.cwd()]
 HERE = next(folder for folder in FOLDERS if (folder / "spectra.pvd").is_file())
 DIMENSION = len(SETTINGS["limits"])

@@ -24,8 +24,8 @@ class View:
     frequency (n, d) [cycles/length], cells, cell_type, degree: the mesh, as in `problem.Spectrum`.
     spectra: complex arrays (T, C, n) by name, in the unit of the data. The names are "pde" and, if the stage compare is
     finished, "nn" and "difference" (nn - pde).
-    static: arrays (n,) by name, constant in time. The names are "damping", "diffusion", "rho_w" and, if there are two
-    or more times, "kappa_pde" and "kappa_nn". The last two are the mean learning rates over the run, NaN where undefined.
+    static: arrays (n,) by name, constant in time. The names are "damping", "diffusion", "rho_w" and, for two or
+    more times, "kappa_pde" and "kappa_nn". The last two are the mean learning rates over the run, NaN where undefined.
     limit (d,): the limits of the Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples.
     largest: the maximum of |v_pde(0)| in this box. tolerance: the error of v, relative to largest.
     leakage: |v| that scattered samples add at every frequency (`freqbias.compare.spectra.leakage`).
