@@ -1,4 +1,4 @@
-"""The network's error spectrum compared with the finite-element solution: spectra, metrics, learning rates, figures."""
+"""Compare the spectrum of the network's error with the finite-element solution."""
 
 import lazy_loader
 

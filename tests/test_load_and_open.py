@@ -101,7 +101,7 @@ def test_comparison_and_rates_have_short_reprs(folder):
     spectrum, history = fabricated(build(RUN), cells=(32,))
     comparison = compare.compare(spectrum, history, build(RUN))
     assert repr(comparison).startswith(
-        "Comparison('test': 3 times to t = 5, 129 nodes in 1-D, error over the start at most"
+        "Comparison('test': 3 times to t = 5, 129 nodes in 1-D, error relative to v(0) at most"
     )
     rates = comparison_rates(comparison, build(RUN))
     assert repr(rates) == "Kappa('test': pde, nn; 3 times to t = 5, 129 nodes in 1-D)"

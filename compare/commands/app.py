@@ -1,4 +1,4 @@
-"""The `freqbias` command. Importing this module imports no heavy library, so that --help answers at once."""
+"""The `freqbias` command. This module imports no heavy library, so that `freqbias --help` answers at once."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet,
 TEACHING = """Predict how a neural network learns, and compare with the trained network.
 
 A network trained by gradient descent learns low frequencies first. freqbias solves a partial differential equation
-(PDE) for the spectrum of the training error, trains the network, and compares the two.
+(PDE) for the spectrum of the training error, trains the network, and compares the solution with the network.
 
 \b
   freqbias run runs/figure4.toml            run everything for one run file
@@ -24,13 +24,16 @@ A network trained by gradient descent learns low frequencies first. freqbias sol
   freqbias figures --quick                  draw the figures of the paper
 
 A run file describes the problem: the density of the first-layer frequencies, the data, the network and the output
-times. Results go to out/NAME/, or to --out: one folder per stage, with a manifest of the run-file keys, file hashes and
-versions. Only --overwrite replaces a finished result. --resume continues an unfinished run.
+times. Results go to out/NAME/, or to the folder given by --out. Each stage writes a folder of its own, with a manifest
+that lists run-file keys, file hashes and versions. --resume continues an unfinished run. Only --overwrite replaces a
+finished result.
 """
 
 OptionalRunPath = Annotated[
     Path | None,
-    typer.Argument(metavar="RUN.toml", help="The run file; by default figure 4 of the paper.", show_default=False),
+    typer.Argument(
+        metavar="RUN.toml", help="The run file; by default that of figure 4 of the paper.", show_default=False
+    ),
 ]
 
 
@@ -47,8 +50,8 @@ def run_command(
 ) -> None:
     """Run the stages pde, nn, ntk and compare, and print a summary.
 
-    Results go to out/NAME/, or to --out: one folder per stage. Under mpirun all ranks solve the equation; rank 0 alone
-    trains the network while the others sleep.
+    Results go to out/NAME/, or to the folder given by --out. Each stage writes a folder of its own. Under mpirun, all
+    ranks solve the equation. Then rank 0 alone trains the network, while the other ranks sleep.
     """
     from freqbias.compare.stages import print_summary, run_all
     from freqbias.problem import build, load
@@ -64,15 +67,16 @@ def run_command(
 
 
 def check_command(path: RunPath) -> None:
-    """Check a run file and predict what it costs to run.
+    """Check a run file and predict the cost of the run.
 
-    Prints the mesh, the steps, the memory and the time, and warns of settings that rarely make sense. Writes nothing.
+    Prints the mesh, the number of steps, the memory and the computing time. Warns of settings that rarely make sense.
+    Writes no files.
     """
     from freqbias.problem import build, load
     from freqbias.runtime import on_root
 
     with commandline.open_run(path, load=load, build=build, quiet=True) as (run, problem, store, _):
-        # This import takes seconds: do it only once the run file is known to be valid.
+        # This import takes seconds. It comes after the check of the run file, so that a bad file is refused at once.
         from freqbias.compare.commands.check import report
 
         on_root(lambda: print(report(run, problem, store.root)), broadcast=False)
@@ -89,8 +93,8 @@ def mesh_command(
 ) -> None:
     """Describe the frequency mesh and save it for ParaView.
 
-    Writes mesh/mesh.vtu to the result folder. The mesh follows from [pde] tolerance, unless [mesh] sets it. `freqbias
-    pde` makes its own mesh and does not need this command.
+    Writes mesh/mesh.vtu to the result folder. The mesh follows from [pde] tolerance, unless the section [mesh] sets the
+    mesh. `freqbias pde` does not need this command.
     """
     from freqbias.compare.stages import run_mesh
     from freqbias.problem import build, load
@@ -106,7 +110,8 @@ def mesh_command(
 def doctor_command() -> int:
     """Test this installation and say how to repair it.
 
-    Tries the libraries, MPI, threads, memory, GPU and C compiler. The exit code is 2 if `freqbias run` cannot work.
+    Tests the libraries, MPI, GPU and C compiler, and reports threads and memory. The exit code is 2 if `freqbias run`
+    cannot work.
     """
     from freqbias.compare.commands.doctor import diagnose
 
@@ -114,7 +119,7 @@ def doctor_command() -> int:
 
 
 def build_app() -> typer.Typer:
-    """The typer app with all commands, in the order of --help."""
+    """Return the typer app with all commands, in the order of --help."""
     app = commandline.new_app(TEACHING)
     app.command("run")(run_command)
     app.command("check")(check_command)

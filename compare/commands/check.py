@@ -1,4 +1,4 @@
-"""`freqbias check`: a report of what a valid run file asks for, what it costs, and which settings rarely make sense."""
+"""`freqbias check`: report what a run file asks for, the cost of the run, and settings that rarely make sense."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,13 +15,13 @@ from freqbias.pde import INTEGRATION_SHARE, format_bytes, plan_within_memory
 from freqbias.problem import Network, Problem, RunFile
 from freqbias.runtime import available_memory, duration
 
-WIDE = 1000  # neurons; a narrower network is far from the infinite-width equation
+WIDE = 1000  # neurons; the infinite-width equation describes narrower networks poorly
 LONG_TRAINING = 86400.0  # seconds
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 
 
 def report(run: RunFile, problem: Problem, root: Path) -> str:
-    """The prediction as text; root is the result folder. Raises InputError if a stage would refuse the run file."""
+    """Return the report as text. root: the result folder. Raises InputError if a stage would refuse the run file."""
     mesh = plan_within_memory(problem, run.pde, run.mesh)
     training = plan_training(problem, run.training, tolerance=run.training_tolerance)
     flow = cost.kernel_flow(problem, INTEGRATION_SHARE * run.pde.tolerance)
@@ -63,11 +63,13 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
 def _loss_warnings(flow: cost.KernelFlow | None) -> list[str]:
     if flow is None:
         return [
-            f"Lanczos needs more than {cost.MOST_PRODUCTS} products to reach the last output time; use a shorter "
-            "[time] end or a larger [pde] tolerance"
+            f"Lanczos needs more than {cost.MOST_PRODUCTS} products with the kernel to reach the last output time; use "
+            "a shorter [time] end or a larger [pde] tolerance"
         ]
     remaining = flow.loss[-1] / flow.loss[0]
-    return [f"the loss falls only to {remaining:.0%} of its start; use a later [time] end"] if remaining > 0.5 else []
+    if remaining <= 0.5:
+        return []
+    return [f"the loss falls only to {remaining:.0%} of the initial loss; use a later [time] end"]
 
 
 def _mesh_warnings(problem: Problem, mesh: MeshPlan, tolerance: float) -> list[str]:
@@ -76,9 +78,9 @@ def _mesh_warnings(problem: Problem, mesh: MeshPlan, tolerance: float) -> list[s
         wanted, reached = tail_half_width(problem, tolerance), max(mesh.half_width)
         if reached < wanted * (1 - 1e-6):
             warnings.append(
-                f"[pde] tolerance = {tolerance:g} needs a half-width of {wanted:.4g}, and the mesh ends at "
-                f"{reached:.4g}, because the laws fall slowly and folding is not exact between scattered samples; the "
-                "stage pde measures the error that this leaves"
+                f"[pde] tolerance = {tolerance:g} needs a mesh with a half-width of {wanted:.4g}, but the half-width "
+                f"is only {reached:.4g}: damping and diffusion fall slowly, and folding is not exact between scattered "
+                "samples; the stage pde measures the resulting error"
             )
     return warnings
 
@@ -86,7 +88,8 @@ def _mesh_warnings(problem: Problem, mesh: MeshPlan, tolerance: float) -> list[s
 def _network_warnings(network: Network) -> list[str]:
     widths = {key: getattr(network, key) for key in ("width", "hidden_width")}
     return [
-        f"[network] {key} = {width}: the equation describes wide networks; the distance to it falls as 1/sqrt(width)"
+        f"[network] {key} = {width}: the equation describes wide networks; the distance between network and equation "
+        "falls as 1/sqrt(width)"
         for key, width in widths.items()
         if width and width < WIDE
     ]
@@ -99,7 +102,10 @@ def _cost_warnings(pde: cost.Cost, nn: cost.Cost) -> list[str]:
             f"the training would take {duration(nn.seconds)}; use a shorter [time] end or a larger tolerance"
         )
     if memory > available:
-        warnings.append(f"pde and nn need up to {format_bytes(memory)}, and this machine has {format_bytes(available)}")
+        warnings.append(
+            f"the stages pde and nn need up to {format_bytes(memory)} of memory, but this machine has only "
+            f"{format_bytes(available)}"
+        )
     return warnings
 
 

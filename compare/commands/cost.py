@@ -1,8 +1,9 @@
-"""The cost of a run before it starts: steps, memory and seconds of the stages pde and nn.
+"""Predict the cost of a run: steps, memory and seconds of the stages pde and nn.
 
-Steps follow the rules of the stages. Lanczos on the infinite-width kernel, which is cheap, counts the products that the
-data operator needs and predicts the loss. Seconds are steps times the time of one step. A training step and a pair of
-non-uniform transforms are quick, so they are timed here; other work has the costs below, measured on one core in 2-D.
+Steps are computed by the rules of the stages. Lanczos on the infinite-width kernel is cheap. This predicts the loss and
+the number of products that the data operator needs. The predicted time is the number of steps times the time of one
+step. A training step and a pair of non-uniform transforms are quick, so they are timed here. The costs of all other
+work are constants below, measured on one core in 2-D.
 """
 
 import time
@@ -23,8 +24,8 @@ PRODUCT = 1e-9  # seconds per entry of the element matrices, for one product wit
 ASSEMBLY = 7e-10  # seconds per entry of the element matrices and quadrature point of its cell
 SHIFT_INVERT = 7e-7  # seconds per nonzero, for one factorisation and its solves
 DIRECT_STEP = 3e-8  # seconds per nonzero, for one step with a factorisation in memory
-MOST_PRODUCTS = 500  # Lanczos products, at most; also the guess if the number is not known
-FACTORISATIONS = 12  # of an adaptive run, each with as many solves as shift-and-invert Lanczos makes
+MOST_PRODUCTS = 500  # largest number of Lanczos products; also the guess where the number is unknown
+FACTORISATIONS = 12  # in an adaptive run; one of them with its solves costs SHIFT_INVERT
 CG_PRODUCTS = 10  # products per implicit step of the data operator
 IMPORT_SECONDS = 3.0
 WRITING = 1.2e-6  # seconds per dof, channel and output time, ParaView files included
@@ -32,7 +33,7 @@ WRITING = 1.2e-6  # seconds per dof, channel and output time, ParaView files inc
 
 @dataclass(frozen=True)
 class Cost:
-    """Cost of one stage: integrator steps (None if unknown), seconds on one rank, and peak memory in bytes."""
+    """The cost of one stage: integrator steps (None if unknown), seconds on one rank, and peak memory in bytes."""
 
     steps: int | None
     seconds: float
@@ -41,14 +42,17 @@ class Cost:
 
 @dataclass(frozen=True)
 class KernelFlow:
-    """Prediction of the infinite-width kernel: loss (T,) at the output times, and the Lanczos steps it took."""
+    """The loss (T,) at the output times, as the infinite-width kernel predicts, and the number of Lanczos steps."""
 
     loss: np.ndarray
     steps: int
 
 
 def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
-    """Gradient flow du/dt = -K u of the infinite-width kernel from u = -f*; None if Lanczos misses the tolerance."""
+    """Solve the gradient flow du/dt = -K u from u = -f*, with the infinite-width kernel K and the target f*.
+
+    Return None if Lanczos does not reach the tolerance in MOST_PRODUCTS steps.
+    """
     kernel = InfiniteWidthKernel(problem)
     try:
         flows = [
@@ -62,7 +66,7 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
 
 
 def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow | None) -> Cost:
-    """Cost of the stage pde, by its integrator and operator. flow: None if it is not known."""
+    """Return the cost of the stage pde. flow: the result of `kernel_flow`, None if unknown."""
     outputs, channels = len(problem.times), problem.samples.channels
     memory = memory_needed(problem, settings, plan)
     assembly = ASSEMBLY * plan.entries * (plan.degree + 3) ** plan.dimension
@@ -88,7 +92,7 @@ def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow |
 
 
 def training_cost(plan: TrainingPlan) -> Cost:
-    """Cost of the stage nn, from the time of its second step; the first one also prepares the transforms."""
+    """Return the cost of the stage nn. Time the second step, because the first step also prepares the transforms."""
     snapshots, seconds = trajectory(plan), 0.0
     next(snapshots)
     for _ in range(min(2, plan.schedule.steps)):
@@ -98,7 +102,7 @@ def training_cost(plan: TrainingPlan) -> Cost:
 
 
 def _seconds_of_transforms(problem: Problem, settings: Pde, plan: MeshPlan) -> float:
-    """Seconds for one transform from the samples to the nodes of half the mesh, and one back."""
+    """Time one transform from the samples to the nodes of half the mesh, and one transform back, in seconds."""
     eps, count = transform_accuracy(problem, settings, folded=plan.folded), threads()
     if isinstance(plan, BoxPlan):
         nodes = [np.linspace(-r, r, n * plan.degree + 1) for r, n in zip(plan.half_width, plan.cells, strict=True)]

@@ -1,4 +1,4 @@
-"""`freqbias doctor`: try every library and tool, and say what is missing and how to repair it."""
+"""`freqbias doctor`: test every library and tool, name those that are missing, and say how to install them."""
 
 import importlib
 import os
@@ -14,8 +14,8 @@ from freqbias import libraries
 from freqbias.compare.style import aligned
 from freqbias.runtime import rank, size, threads, threads_alone, world
 
-MORE_RANKS = "`{} -n 4 freqbias pde RUN.toml` uses more"
-# By import name; mpi4py.MPI goes first, since it loads the MPI library for the others.
+MORE_RANKS = "`{} -n 4 freqbias pde RUN.toml` starts four ranks"
+# Import names. mpi4py.MPI comes first, because it loads the MPI library that the other packages use.
 FENICSX = ("mpi4py.MPI", "petsc4py", "dolfinx", "basix", "ufl")
 ALWAYS = (
     "numpy",
@@ -39,7 +39,10 @@ DISTRIBUTIONS = {"PIL": "pillow", "tomli_w": "tomli-w", "ufl": "fenics-ufl", "ba
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: "ok", "missing" (`freqbias run` cannot work) or "note" (it works, but not fully)."""
+    """One line of the report.
+
+    state: "ok", "missing" (`freqbias run` cannot work) or "note" (`freqbias run` works, but not with every option).
+    """
 
     state: Literal["ok", "missing", "note"]
     name: str
@@ -48,8 +51,8 @@ class Finding:
 
 
 def diagnose() -> int:
-    """Print the report on rank 0 and return 0 if `freqbias run` can work, otherwise 2; collective."""
-    findings = [*_examine(), _reduction()]  # on all ranks, because PETSc starts on all of them together
+    """Print the report on rank 0. Return 0 if `freqbias run` can work, otherwise 2. Collective."""
+    findings = [*_examine(), _reduction()]  # on every rank, because PETSc must start on all ranks together
     usable = all(finding.state != "missing" for finding in findings)
     if rank() == 0:
         print(aligned([(f.state, f.name, f"{f.what}{f'; {f.remedy}' if f.remedy else ''}") for f in findings]))
@@ -57,7 +60,7 @@ def diagnose() -> int:
         print(
             "`freqbias run` can work here."
             if usable
-            else "`freqbias run` cannot work here: repair what is missing above."
+            else "`freqbias run` cannot work here: repair every line marked missing."
         )
     return 0 if usable else 2
 
@@ -72,39 +75,43 @@ def _examine() -> list[Finding]:
         attempt("PETSc", _petsc, libraries.remedy("fenicsx")),
         after("dolfinx", "C compiler", _compile, libraries.COMPILER),
         attempt("NUFFT", _transform, "reinstall finufft"),
-        attempt(
-            "MUMPS", _mumps, "the local operator needs a PETSc with MUMPS; the data operator does not", needed=False
-        ),
+        attempt("MUMPS", _mumps, "only the local operator needs a PETSc with MUMPS", needed=False),
         attempt(
             "Gmsh",
             lambda: _imported("gmsh"),
-            f"only .msh files of [mesh] path need it: {libraries.remedy('gmsh')}, and install the system's libGLU",
+            f"only .msh files in [mesh] path need Gmsh: {libraries.remedy('gmsh')}, and install the system's libGLU",
             needed=False,
         ),
         attempt("GPU", _gpu, "the network trains on the CPU", needed=False),
         Finding("ok", "ranks", "1; " + MORE_RANKS.format(libraries.mpirun()) if size() == 1 else str(size())),
-        Finding("ok", "threads", f"{threads()} a rank, {threads_alone()} where one rank works alone"),
+        Finding("ok", "threads", f"{threads()} per rank, {threads_alone()} while one rank works alone"),
         attempt("memory", _memory, "", needed=False),
     ]
 
 
 def after(library: str, name: str, work: Callable[[], str], remedy: str) -> Finding:
-    """The same as `attempt`, of what cannot be tried where this library is missing, which has its own line."""
+    """Run `attempt` if `library` can be imported. Otherwise return a note.
+
+    The note has no remedy, because another line of the report already says that the library is missing.
+    """
     try:
         importlib.import_module("mpi4py.MPI")
         importlib.import_module(library)
     except Exception as failure:
-        return Finding("note", name, f"not tried without {library}: {_reason(failure)}")
+        return Finding("note", name, f"not tried, because {library} cannot be imported: {_reason(failure)}")
     return attempt(name, work, remedy)
 
 
 def package(name: str, remedy: str) -> Finding:
-    """Import a package and report its version."""
+    """Import a package and return a line with its version."""
     return attempt(name, lambda: _imported(name), remedy)
 
 
 def attempt(name: str, work: Callable[[], str], remedy: str, *, needed: bool = True) -> Finding:
-    """A line with the text that `work` returns. If it raises: "missing" (or "note" if not needed) with the remedy."""
+    """Return a line with the text that `work` returns.
+
+    If `work` raises, the line has the error and the remedy. Its state is then "missing", or "note" unless `needed`.
+    """
     try:
         return Finding("ok", name, work())
     except Exception as failure:  # a broken installation may raise anything
@@ -112,7 +119,7 @@ def attempt(name: str, work: Callable[[], str], remedy: str, *, needed: bool = T
 
 
 def _reason(failure: Exception) -> str:
-    """In one line; mpi4py tells of all the places at which it has looked in the others."""
+    """Return the first line of an error message. Further lines of mpi4py list the paths that were searched."""
     return (str(failure).strip() or type(failure).__name__).splitlines()[0][:200]
 
 
@@ -130,7 +137,7 @@ def _version(distribution: str) -> str:
 
 
 def _reduction() -> Finding:
-    """Add 1 over all ranks; collective."""
+    """Test a sum over all ranks. Collective."""
 
     def work() -> str:
         world()  # raises if launcher and library disagree
@@ -156,7 +163,7 @@ def _petsc() -> str:
     from petsc4py import PETSc
 
     if np.issubdtype(PETSc.ScalarType, np.complexfloating):
-        raise RuntimeError("PETSc has complex scalars, and freqbias needs real ones")
+        raise RuntimeError("PETSc has complex scalars, but freqbias needs real scalars")
     return f"{'.'.join(map(str, PETSc.Sys.getVersion()))}, real scalars"
 
 
@@ -164,12 +171,12 @@ def _mumps() -> str:
     from petsc4py import PETSc
 
     if not PETSc.Sys.hasExternalPackage("mumps"):
-        raise RuntimeError("PETSc was built without it")
+        raise RuntimeError("PETSc was built without MUMPS")
     return "available"
 
 
 def _compile() -> str:
-    """Compile a form with an empty cache, and integrate it."""
+    """Compile a form, with an empty cache, and compute its integral."""
     from mpi4py import MPI  # isort: skip
     import dolfinx
     import ufl

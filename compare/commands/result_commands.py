@@ -13,44 +13,53 @@ ErrorFile = Annotated[
     typer.Option(
         "--error",
         metavar="FILE.nc",
-        help="Use the errors of your own network, in the format of error.nc, instead of those of `freqbias nn`.",
+        help="A file with the errors of your own network, in the format of error.nc. By default, the errors that "
+        "`freqbias nn` wrote.",
         show_default=False,
     ),
 ]
 WindowStart = Annotated[
     float | None,
-    typer.Option("--from", metavar="T1", help="Start of the time window; by default 0.", show_default=False),
+    typer.Option("--from", metavar="T1", help="The start of the time window; by default 0.", show_default=False),
 ]
 WindowEnd = Annotated[
     float | None,
-    typer.Option("--to", metavar="T2", help="End of the time window; by default the last time.", show_default=False),
+    typer.Option(
+        "--to", metavar="T2", help="The end of the time window; by default the last output time.", show_default=False
+    ),
 ]
 Floor = Annotated[
     float | None,
     typer.Option(
         metavar="F",
-        help="Leave the rate undefined where |v(0)| is below this fraction of its maximum. The default is 0.01; for "
-        "scattered samples it is at least the noise that they put on every frequency.",
+        help="Leave the rate undefined where |v| at the start of the time window is below this fraction of the maximum "
+        "of |v(0)|. The default is 0.01, or more if scattered samples add noise to all frequencies.",
         show_default=False,
     ),
 ]
-Bands = Annotated[int, typer.Option(metavar="N", help="Number of bands of |xi|.")]
+Bands = Annotated[int, typer.Option(metavar="N", help="The number of bands of |xi|.")]
 Directions = Annotated[
     int | None,
     typer.Option(
-        metavar="N", help="Number of sectors of the angle in 2-D, by default 4; in 3-D the 3 axes.", show_default=False
+        metavar="N",
+        help="The number of sectors of the angle in 2-D, by default 4. In 3-D always 3, one for each axis.",
+        show_default=False,
     ),
 ]
 FigureNumbers = Annotated[
     list[int] | None,
     typer.Argument(
-        metavar="[N]...", min=1, max=6, help="The figures to draw, for example 2 4; by default all.", show_default=False
+        metavar="[N]...",
+        min=1,
+        max=6,
+        help="The figures to draw, for example 2 4; by default all figures.",
+        show_default=False,
     ),
 ]
 FiguresOut = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Keep runs in DIR/NAME, and write the figures to DIR/figures.")
+    Path, typer.Option("--out", metavar="DIR", help="The folder for runs (DIR/NAME) and figures (DIR/figures).")
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="Use narrower networks, which takes minutes.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Use narrower networks, so that the figures take only minutes.")]
 ResultFolder = Annotated[
     Path, typer.Argument(metavar="OUT", help="The result folder, such as out/NAME.", show_default=False)
 ]
@@ -69,9 +78,10 @@ def compare_command(
 ) -> None:
     """Compare the trained network with the PDE solution.
 
-    Reads the results of `freqbias pde` and `freqbias nn` (or --error) in the same result folder, and the predictions
-    of `freqbias ntk` if they exist. Writes to the folder compare: spectra.nc, metrics.csv, kappa.csv, fields.pvd (for
-    ParaView) and the pictures figure4, kappa and, if there are predictions, split.
+    Reads the results of `freqbias pde` and `freqbias nn` in the result folder, and the predictions of `freqbias ntk` if
+    they exist. A file given by --error replaces the results of nn and ntk. Writes to the folder compare: spectra.nc,
+    metrics.csv, kappa.csv, fields.pvd (for ParaView) and the pictures figure4 and kappa. With predictions, the command
+    also draws the picture split.
     """
     from freqbias.problem import build, load
 
@@ -101,10 +111,17 @@ def kappa_command(
 ) -> None:
     """Measure how fast each frequency is learnt.
 
-    The learning rate is kappa = -d/dt log |v(xi, t)|, where v is the spectrum of the error. Writes to the folder kappa
-    of the results: kappa.nc and kappa.csv (the rate of each frequency between output times, its mean over a time window
-    and a fit), bands.csv (the rate of each band of |xi| and of each direction) and kappa.png, all beside the theory.
-    Needs the result of `freqbias pde`; includes those of nn and ntk if they exist.
+    The learning rate is kappa = -d/dt log |v(xi, t)|, where v is the spectrum of the error. Needs the result of
+    `freqbias pde`. Also measures the results of `freqbias nn` and `freqbias ntk` if they exist. Writes to the folder
+    kappa of the results:
+
+    \b
+      kappa.nc    the rate of each frequency between output times
+      kappa.csv   the mean rate of each frequency over the time window, and a fit
+      bands.csv   the rate of each band of |xi| and of each direction
+      kappa.png   a picture of the rates
+
+    Each file also contains the theoretical rates.
     """
     from freqbias.problem import build, load
 
@@ -128,9 +145,9 @@ def figures_command(
 ) -> None:
     """Draw the figures of the paper.
 
-    Writes DIR/figures/figureN.png and .pdf. Uses the finished results in DIR/NAME, as `freqbias run` leaves them, and
-    computes the missing ones first. Repeat the command to continue after an interruption. With --quick all names end
-    in -quick.
+    Writes DIR/figures/figureN.png and .pdf. Uses the finished results in DIR/NAME, such as those of `freqbias run`, and
+    first computes the results that are missing. Repeat the command to continue after an interruption. With --quick, the
+    names of all runs and figures end in -quick.
     """
     from freqbias.compare.paper import FIGURES, PaperRuns, make_figures
 
@@ -151,16 +168,16 @@ def view_command(
 ) -> None:
     """Make a picture, a movie and ParaView files of a finished result.
 
-    Reads the stage pde and, if it is finished, compare. Writes to OUT/view:
+    Reads the result of the stage pde, and that of the stage compare if it exists. Writes to OUT/view:
 
     \b
-      view.png                the spectra of PDE and network and their difference, at four times
-      view.gif                the same as a movie, one frame per output time
-      open_in_paraview.py     shows all fields: paraview --script=OUT/view/open_in_paraview.py
-      spectra.pvd, laws.pvd   the fields; their field data "units" gives the units
+      view.png                the spectra of PDE and network, and their difference, at four times
+      view.gif                a movie of these spectra, with one frame per output time
+      open_in_paraview.py     a script: paraview --script=OUT/view/open_in_paraview.py shows all fields
+      spectra.pvd, laws.pvd   the fields; the field data "units" gives their units
 
-    A 1-D result is drawn as curves over frequency, a 2-D result as maps, and a 3-D result as three planes through the
-    largest |v(0)|. The command opens no window.
+    A 1-D result is drawn as curves over frequency, and a 2-D result as maps. A 3-D result is drawn on three planes
+    through the frequency with the largest |v(0)|. The command opens no window.
     """
     from freqbias.compare.stages import run_view
 

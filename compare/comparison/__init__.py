@@ -1,4 +1,4 @@
-"""The network against the finite elements: metrics, the causes of their distance, figures."""
+"""Compare the network with the finite elements: metrics, causes of the distance, figures."""
 
 import lazy_loader
 

@@ -1,11 +1,19 @@
-"""The causes of the distance between network and finite elements:
+"""The causes of the distance between the spectra of network and finite elements.
 
-    network - feature learning - its kernel's steps - step size - its kernel's flow - finite width - kernel at infinite
-    width - mesh - finite elements
+The spectra form a chain, and each cause is the distance between two neighbouring spectra of this chain:
 
-Each cause is the distance between its two neighbours in this chain, so by the triangle inequality the causes add up to
-at least the whole distance. If the equation was solved for gradient descent itself, the kernel at infinite width takes
-the same steps, and the step size is no cause.
+    network
+        | feature learning
+    prediction of the network's own kernel, by the steps of gradient descent
+        | step size
+    prediction of the network's own kernel, by gradient flow
+        | finite width
+    prediction of the kernel at infinite width, by gradient flow
+        | mesh
+    finite elements
+
+By the triangle inequality, the causes add up to at least the whole distance. If the equation was solved for gradient
+descent instead of gradient flow, both kernels predict the steps of gradient descent, and the step size is not a cause.
 """
 
 from collections.abc import Collection
@@ -22,10 +30,12 @@ TITLES = {
 
 
 def causes(available: Collection[str], *, dynamics: str, operator: str) -> dict[str, tuple[str, str]]:
-    """The two neighbours of each cause, by its name, from the network to the finite elements ("pde").
+    """Map the name of each cause to its two neighbouring spectra, from the network to the finite elements ("pde").
 
-    available: the predictions at hand. If one is missing, the causes on its two sides become one, joined by "_and_".
-    dynamics, operator: those of the finite elements; the local operator is a cause together with the mesh.
+    available: the names of the predictions that were computed. If a prediction is missing, the causes before and after
+    this prediction are joined by "_and_". Return an empty dict if only one cause remains.
+    dynamics, operator: the attributes of the finite-element solution. With the local operator, mesh and operator are
+    one cause.
     """
     chain = [
         *(STEPS if dynamics == "gradient-descent" else FLOW),
@@ -43,10 +53,10 @@ def causes(available: Collection[str], *, dynamics: str, operator: str) -> dict[
 
 
 def is_cause(column: str) -> bool:
-    """Whether a column of metrics.csv is a cause."""
+    """Return whether a column of metrics.csv is a cause."""
     return all(part in TITLES for part in column.split("_and_"))
 
 
 def cause_title(cause: str) -> str:
-    """The cause in words."""
+    """Return the name of a cause in words."""
     return " and ".join(TITLES[part] for part in cause.split("_and_"))

@@ -1,4 +1,4 @@
-"""The causes of the distance between network and finite elements over time (`freqbias.compare.comparison.causes`)."""
+"""Draw the causes of the distance between network and finite elements over time."""
 
 from pathlib import Path
 
@@ -9,22 +9,23 @@ from freqbias.compare.comparison.causes import cause_title
 from freqbias.compare.comparison.record import Comparison
 from freqbias.compare.style import BLUE, GREEN, NN_COLOUR, ORANGE, PURPLE, STYLE, open_frame, save_figure
 
-LINES = {  # by the first part of a cause's name: colour, dashes and marker
+LINES = {  # colour, dashes and marker, by the first part of a cause's name
     "feature_learning": (BLUE, "-", "o"),
     "step_size": (ORANGE, (0, (5, 1.5)), "s"),
     "finite_width": (GREEN, (0, (3, 1, 1, 1)), "^"),
     "mesh": (PURPLE, (0, (1, 1.2)), "D"),
 }
-LOG_TIME_RATIO = 30.0  # of the last output time to the first; above it the time axis is logarithmic
+LOG_TIME_RATIO = 30.0  # last output time / first one after 0; the time axis is logarithmic if the ratio is larger
 
 
 def draw_causes(comparison: Comparison, *paths: Path) -> Figure:
-    """Draw each cause of the distance over ||v_pde(0)||, save the figure to `paths` (.png at 300 dpi, .pdf), return it.
+    """Draw each cause of the distance relative to ||v_pde(0)||, as a curve over time.
 
-    Raises ValueError for a comparison without predictions, which has no causes.
+    Save the figure to `paths` (.png at 300 dpi, .pdf) and return it. Raises ValueError if the comparison has no
+    predictions, and so no causes.
     """
     if not comparison.causes:
-        raise ValueError("the distance is split by predictions of the stage ntk, and there are none")
+        raise ValueError("the causes of the distance need predictions of the stage ntk, but this comparison has none")
     later = comparison.time > 0
     time, metrics = comparison.time[later], {name: values[later] for name, values in comparison.metrics.items()}
     with matplotlib.style.context(STYLE):
@@ -37,7 +38,8 @@ def draw_causes(comparison: Comparison, *paths: Path) -> Figure:
                 time, metrics[cause], color=colour, linestyle=dashes, linewidth=0.9, marker=marker, markersize=3,
                 label=cause_title(cause),
             )  # fmt: skip
-        panel.set(yscale="log", xlabel="gradient-flow time $t$", ylabel="distance over the start")
+        panel.set(yscale="log", xlabel="gradient-flow time $t$")
+        panel.set_ylabel(r"distance relative to $\Vert v_\mathrm{pde}(0) \Vert$")
         if time[-1] > LOG_TIME_RATIO * time[0]:
             panel.set_xscale("log")
         open_frame(panel)

@@ -1,5 +1,4 @@
-"""The distance between the network's spectrum and the finite-element solution, and its split by the predictions of the
-network's kernels."""
+"""Measure the distance between the network's spectrum and the finite-element solution, and its causes."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -28,24 +27,30 @@ def compare(
 ) -> Comparison:
     """Compare a network's errors with the finite-element solution of the same problem.
 
-    The history may have its samples in any order, but they must be those of problem.sites. predictions: of the same
-    training by the network's kernels, by the names of their files in the stage ntk. projection: "interpolation" or
-    "l2", onto the mesh, of all errors and of a spectrum that is the transform of errors.
+    history: the network's errors at the samples of problem.sites, in any order.
+    predictions: the errors that kernels predict for the same training, by the names of their files in the stage ntk.
+    projection: "interpolation" or "l2". This is the projection of all errors onto the mesh. The finite-element solution
+    is projected as well if it is a transform of errors.
 
-    All norms are L2 norms of the mesh within the Nyquist box; the squares of channels add up. metrics:
+    All norms are L2 norms on the mesh within the Nyquist box, and squared norms are summed over channels. metrics:
 
-        relative_l2_error   ||v_nn - v_pde|| / ||v_nn||, NaN if v_nn is 0
+        relative_l2_error   ||v_nn - v_pde|| / ||v_nn||; NaN if v_nn is 0
         error_over_initial  ||v_nn - v_pde|| / ||v_pde(0)||
         norm_pde, norm_nn   ||v_pde||, ||v_nn||
-        loss_nn             1/2 mean_j u_j^2, summed over channels
-        loss_held_out       the same on the held-out samples, if there are any
-        loss_pde            the same of the finite-element solution, by `parseval_loss` if the spectrum has no loss
+        loss_nn             loss 1/2 mean_j u_j^2 of the network's errors u, summed over channels
+        loss_held_out       loss of the network on the held-out samples, if the history contains this loss
+        loss_pde            loss of the finite-element solution; by `parseval_loss` if the spectrum has no loss
 
-    With predictions there is one more for each cause of `freqbias.compare.comparison.causes`: the distance between its
-    two neighbours over ||v_pde(0)||.
+    With predictions, metrics also contains each cause of `freqbias.compare.comparison.causes`: the distance between the
+    cause's two neighbouring spectra, divided by ||v_pde(0)||.
 
-    Raises InputError if positions or channels differ, no time is common (nothing is interpolated), v_pde(0) is 0, a
-    prediction lacks a time, or the projection needs errors that the spectrum does not hold.
+    Raises InputError if
+
+        - positions or channels of errors and data differ;
+        - errors and finite-element solution have no time in common (compare does not interpolate in time);
+        - v_pde(0) is 0;
+        - a prediction lacks a time that errors and finite-element solution have in common;
+        - the projection needs errors on the samples that the spectrum does not contain.
     """
     error = errors_in_order(history, problem)
     pde_index, nn_index = common_times(spectrum.time, history.time)
@@ -56,14 +61,14 @@ def compare(
     pde, nn = solution[pde_index], project(error[nn_index])
 
     def total(values: np.ndarray) -> np.ndarray:
-        """The norm over all channels, (..., C, n) -> (...)."""
+        """Return the norm over all channels, (..., C, n) -> (...)."""
         return np.linalg.norm(norm(values), axis=-1)
 
     distance, norm_pde, norm_nn, norm_initial = total(nn - pde), total(pde), total(nn), total(solution[0])
     if not norm_initial:
         raise InputError(
-            "the spectrum starts at 0 on the whole mesh, so there is no error over the start; "
-            "the mesh must cover frequencies of the data"
+            "the finite-element solution starts at 0 on the whole mesh, so no error relative to v(0) is defined; "
+            "use a mesh that contains frequencies of the data"
         )
     metrics = {
         "relative_l2_error": np.divide(distance, norm_nn, out=np.full_like(norm_nn, np.nan), where=norm_nn > 0),
@@ -112,7 +117,7 @@ def compare(
 
 
 def errors_in_order(history: ErrorHistory, problem: Problem) -> np.ndarray:
-    """The errors (T, C, N) of a history, in the order of the problem's samples.
+    """Return the errors (T, C, N) of a history, in the order of the problem's samples.
 
     Raises InputError if positions or channels differ.
     """
@@ -120,26 +125,27 @@ def errors_in_order(history: ErrorHistory, problem: Problem) -> np.ndarray:
     order = match_positions(history.position, problem.sites)
     if channels != expected:
         raise InputError(
-            f"the network's errors have {channels} channels and the data {expected}; compare errors on the same data"
+            f"the network's errors have {channels} channels, but the data have {expected}; give errors on the "
+            "data of the run file"
         )
     return history.error[:, :, order]
 
 
 def _prediction_at(time: np.ndarray, prediction: ErrorHistory, problem: Problem) -> np.ndarray:
-    """The predicted errors at these times; raises InputError if one is missing."""
+    """Return the predicted errors at these times. Raises InputError if the prediction lacks one of the times."""
     found, index = common_times(time, prediction.time)
     if len(found) < len(time):
         raise InputError(
-            f"a prediction has {_range(prediction.time)}, and not all of {_range(time)}; "
+            f"a prediction has {_range(prediction.time)}, but the comparison needs {_range(time)}; "
             "predict again with `freqbias ntk RUN.toml --overwrite`"
         )
     return errors_in_order(prediction, problem)[index]
 
 
 def common_times(pde_time: np.ndarray, nn_time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The indices in both arrays of the times they have in common to rounding, each time once, in order.
+    """Find the times that both arrays contain, up to rounding. Return their indices in each array, in order.
 
-    Raises InputError if there are none.
+    Each time is found once. Raises InputError if the arrays have no time in common.
     """
     gap = np.abs(pde_time[:, None] - nn_time)
     nearest_nn, nearest_pde = gap.argmin(axis=1), gap.argmin(axis=0)
@@ -147,17 +153,21 @@ def common_times(pde_time: np.ndarray, nn_time: np.ndarray) -> tuple[np.ndarray,
     same &= nearest_pde[nearest_nn] == np.arange(len(pde_time))
     if not same.any():
         raise InputError(
-            f"no time is common to the finite-element solution ({_range(pde_time)}) and the network's errors "
-            f"({_range(nn_time)}); give errors at output times of the run file: nothing is interpolated"
+            f"the finite-element solution ({_range(pde_time)}) and the network's errors ({_range(nn_time)}) have no "
+            "time in common, and freqbias does not interpolate in time; give errors at output times of the run file"
         )
     return np.flatnonzero(same), nearest_nn[same]
 
 
 def parseval_loss(norm: np.ndarray, grid: Grid) -> np.ndarray:
-    """1/2 mean_j u_j^2 from ||v||, the norm over the Nyquist box of the spectrum v; any shape.
+    """Return the loss 1/2 mean_j u_j^2, in the shape of norm.
 
-    v(xi) = mean_j u_j exp(-2 pi i xi.x_j) on a grid has integral over the box of |v|^2 = mean_j u_j^2 / prod extent.
-    A mesh smaller than the box gives only the part of the loss inside it.
+    norm: ||v||, the norm of the spectrum v over the Nyquist box, of any shape.
+    On a grid with volume prod extent, v(xi) = mean_j u_j exp(-2 pi i xi.x_j) satisfies
+
+        integral over the box of |v|^2 dxi = mean_j u_j^2 / prod extent.
+
+    If the mesh is smaller than the box, the result is only the part of the loss at the frequencies of the mesh.
     """
     return 0.5 * grid.volume * norm**2
 

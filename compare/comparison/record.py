@@ -1,4 +1,4 @@
-"""The record of a comparison, with its files `spectra.nc` and `metrics.csv`."""
+"""The record of a comparison, which writes the files `spectra.nc` and `metrics.csv`."""
 
 import csv
 from collections.abc import Mapping
@@ -13,13 +13,16 @@ from freqbias.problem import ErrorHistory, counted, save_netcdf, time_range
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """The spectra of finite elements and network on the mesh nodes, at the times they have in common.
+    """The spectra of finite elements and network on the mesh nodes, at the times that both have in common.
 
-    time (T,): gradient-flow time. frequency (n, d) [cycles/length], cells, cell_type, degree: see `problem.Spectrum`.
-    pde, nn: v (T, C, n), complex. limit (d,): the Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered
-    samples. metrics: by name, (T,) each, within that box; see `compare`. predictions: spectra like pde and nn, by the
-    name of the kernel's file. causes: the metrics that are causes of the distance, each with its two neighbours
-    (`freqbias.compare.comparison.causes`). initial (C, n): v_pde(0), even if the common times begin later.
+    time (T,): gradient-flow time.
+    frequency (n, d) [cycles/length], cells, cell_type, degree: the mesh, as in `problem.Spectrum`.
+    pde, nn: the spectra v (T, C, n), complex.
+    limit (d,): the limits of the Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples.
+    metrics: arrays (T,) by name, computed within the Nyquist box; see `compare`.
+    predictions: the predicted spectra (T, C, n), by the name of the prediction's file.
+    causes: the two neighbouring spectra of each metric that is a cause (`freqbias.compare.comparison.causes`).
+    initial: v_pde(0) (C, n), also if `time` begins later.
     """
 
     time: np.ndarray
@@ -41,7 +44,7 @@ class Comparison:
         nodes, dimension = self.frequency.shape
         return (
             f"Comparison({self.name!r}: {time_range(self.time)}, {counted(nodes, 'node')} in {dimension}-D, "
-            f"error over the start at most {worst:.2g} %)"
+            f"error relative to v(0) at most {worst:.2g} %)"
         )
 
     @property
@@ -49,7 +52,7 @@ class Comparison:
         return str(self.attributes.get("name", ""))
 
     def save(self, path: Path) -> None:
-        """Write `spectra.nc`: dims time, channel, node, axis, cell, local_node."""
+        """Write `spectra.nc`, with the dimensions time, channel, node, axis, cell and local_node."""
         node, spectrum = ("node", "axis"), ("time", "channel", "node")
         parts = {
             f"{name.replace('-', '_')}_{part}": (spectrum, getattr(values, part))
@@ -65,7 +68,7 @@ class Comparison:
         save_netcdf(path, variables, self.time, {**self.attributes, "cell_type": self.cell_type, "degree": self.degree})
 
     def save_metrics(self, path: Path) -> None:
-        """Write `metrics.csv`: a header, then one row for each time, with all digits."""
+        """Write `metrics.csv`: a header, then one row for each time. Numbers have all their digits."""
         with path.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
             table.writerow(["time", *self.metrics])
@@ -75,6 +78,6 @@ class Comparison:
 
 
 def network_attributes(history: ErrorHistory) -> dict[str, int]:
-    """Width and depth of the network, as far as the history has them as integers: a user's file may hold anything."""
+    """Return width and depth of the network, if the history has them as integers. A user's file may lack them."""
     attributes = {key: history.attributes.get(key) for key in ("width", "depth")}
     return {key: int(number) for key, number in attributes.items() if isinstance(number, int | np.integer)}

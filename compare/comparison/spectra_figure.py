@@ -1,8 +1,8 @@
-"""Figure 4: |v| of the finite elements, of the network and of their difference at several times, with the predictions
-of the network's kernels if there are any.
+"""Draw figure 4: |v| of the finite elements, of the network and of their difference at several times.
 
-In one dimension these are curves, with the differences below on a scale of their own; in two dimensions maps on one
-logarithmic colour scale. With several channels |v| is the root of sum_c |v_c|^2.
+The figure also shows the predictions of the kernels that the comparison contains. A 1-D result is drawn as curves, with
+the differences in panels below that have a scale of their own. A 2-D result is drawn as maps on one logarithmic colour
+scale. With several channels, |v| is the root of sum_c |v_c|^2.
 """
 
 from pathlib import Path
@@ -34,26 +34,26 @@ from freqbias.compare.style import (
     save_figure,
 )
 
-FLOOR = 0.03  # of the largest difference: the colour scale begins there,
-MIN_FLOOR, MAX_FLOOR = 1e-5, 1e-2  # but within these fractions of the largest magnitude
-MIN_ERROR = 1e-4  # smaller relative errors are not given in digits, which would be those of rounding
-MIN_MAP_SIDE = 1.4  # inches: a map's title needs them
-MAPS_HEIGHT = 8.2  # inches at most for all rows of maps
-NAME_WIDTH = 16  # letters in a line of a name beside a map; longer lines would meet
-MARKERS = 12  # of a prediction along the axis, since the curves lie on one another
+FLOOR = 0.03  # fraction of the largest difference at which the colour scale begins
+MIN_FLOOR, MAX_FLOOR = 1e-5, 1e-2  # bounds on the lower end of the colour scale, as fractions of the largest magnitude
+MIN_ERROR = 1e-4  # the figure gives no digits of smaller relative errors, which contain rounding errors
+MIN_MAP_SIDE = 1.4  # inches; a narrower map has no space for its title
+MAPS_HEIGHT = 8.2  # inches; the largest height of all rows of maps together
+NAME_WIDTH = 16  # letters in a line of a name beside a map; longer lines would overlap
+MARKERS = 12  # number of markers of a prediction along the axis; lines would hide one another
 
 
 def draw_comparison(comparison: Comparison, *paths: Path) -> Figure:
-    """Draw the comparison, save the figure to `paths` (.png at 300 dpi, .pdf) and return it.
+    """Draw the comparison, save the figure to `paths` (.png at 300 dpi, .pdf) and return the figure.
 
     Raises ValueError for a comparison in three dimensions.
     """
     dimension = comparison.frequency.shape[1]
     if dimension > 2:
-        raise ValueError("figure4 is drawn in one and two dimensions; look at fields.pvd in ParaView")
+        raise ValueError("figure4 is drawn only in one and two dimensions; open fields.pvd in ParaView instead")
     with matplotlib.style.context(STYLE):
         figure = _curves(comparison) if dimension == 1 else _maps(comparison)
-        figure.draw_without_rendering()  # the layout takes two passes
+        figure.draw_without_rendering()  # the layout needs two passes
         save_figure(figure, paths, comparison.name)
     return figure
 
@@ -136,10 +136,11 @@ def _maps(comparison: Comparison) -> Figure:
 
 
 def spectra_on_line(comparison: Comparison, shown: list[int], predictions: list[np.ndarray]) -> list[np.ndarray]:
-    """xi (m,) within the Nyquist limit, then the spectra of finite elements, network and predictions there, (S, C, m)
-    each, at the S times shown.
+    """Evaluate the spectra of finite elements, network and predictions at points between the nodes of a 1-D mesh.
 
-    The points lie between the nodes, where the spectra are the elements' polynomials; NaN marks a gap of the mesh.
+    shown: the indices of S times. predictions: spectra (T, C, n).
+    Return the points xi (m,) within the Nyquist limit, then each spectrum (S, C, m). Between the nodes, a spectrum is
+    the polynomial of the element. NaN marks a gap of the mesh.
     """
     element = lagrange_element(comparison.cell_type, comparison.degree)
     points = np.linspace(0, 1, 3 * comparison.degree + 1)[:, None]
@@ -156,7 +157,7 @@ def spectra_on_line(comparison: Comparison, shown: list[int], predictions: list[
 
 
 def _triangulation(comparison: Comparison, reach: np.ndarray) -> Triangulation:
-    """Triangles between the nodes of each cell, within the axes and the Nyquist box."""
+    """Divide the cells into triangles between their nodes. Keep the triangles within the axes and the Nyquist box."""
     points = np.asarray(lagrange_element(comparison.cell_type, comparison.degree).points)
     pieces = Delaunay(points).simplices
     edges = points[pieces[:, 1:]] - points[pieces[:, :1]]
@@ -172,7 +173,7 @@ def _reach(comparison: Comparison, xi: np.ndarray, magnitude: np.ndarray) -> np.
 
 
 def _magnitude(v: np.ndarray) -> np.ndarray:
-    """|v|, (T, C, n) -> (T, n)."""
+    """Return |v|, (T, C, n) -> (T, n)."""
     return np.linalg.norm(v, axis=1)
 
 

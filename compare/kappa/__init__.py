@@ -1,4 +1,4 @@
-"""Frequency learning rates: their estimators, energies by band and direction, tables and figure."""
+"""Frequency learning rates: estimators, energies by band and direction, tables and figure."""
 
 import lazy_loader
 

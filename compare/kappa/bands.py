@@ -1,12 +1,12 @@
-"""The energy of the error's spectrum by bands of |xi| and by direction. Its learning rate is
-kappa_b = -1/2 d/dt log E_b.
+"""The energy E_b of the error's spectrum v_h in bands of |xi| and in directions, and the learning rate of this energy:
 
-    E_b(t) = integral over band b of |v_h(xi, t)|^2 dxi,    |v|^2 = sum_c |v_c|^2
+    E_b(t) = integral over band b of |v_h(xi, t)|^2 dxi,    |v|^2 = sum_c |v_c|^2,    kappa_b = -1/2 d/dt log E_b
 
-The integral is the L2 product of the mesh, within the Nyquist box. In one dimension bands cut the cells exactly, in
-more dimensions at the points of a quadrature of degree `CUT_DEGREE` (`freqbias.compare.spectra.quadrature`). For bands
-two cells wide this is exact to half a per cent of the energy, by the same factor at all times. For rates, pass
-`amplitude` to `freqbias.compare.kappa.estimators`.
+The integral covers the mesh within the Nyquist box. In one dimension, the integral is exact. In more dimensions, a cell
+that the edge of a band crosses is integrated by a quadrature of degree `CUT_DEGREE`
+(`freqbias.compare.spectra.quadrature`). For bands two cells wide, this quadrature changes the energy by at most half a
+per cent, and by the same factor at all times. The estimators in `freqbias.compare.kappa.estimators` give kappa_b if
+they are applied to `amplitude`.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,23 +21,24 @@ Labels = Callable[[np.ndarray], np.ndarray]
 
 
 def bands(frequency: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """The band b of each frequency, edges_b <= |xi| < edges_(b+1), (...) int; -1 outside all bands.
+    """Return the band b of each frequency, (...) int, where edges_b <= |xi| < edges_(b+1). Outside all bands, b is -1.
 
-    frequency (..., d); edges (B + 1,), increasing [cycles/length].
+    frequency (..., d) [cycles/length]. edges (B + 1,) [cycles/length], increasing.
     """
     band = np.searchsorted(edges, np.linalg.norm(frequency, axis=-1), side="right") - 1
     return np.where(band < len(edges) - 1, band, -1)
 
 
 def directions(frequency: np.ndarray, count: int) -> np.ndarray:
-    """The direction of each frequency, the same for xi and -xi, (...) int. frequency (..., d).
+    """Return the direction of each frequency, (...) int. xi and -xi have the same direction.
 
-    In two dimensions the sectors around the angles 0, pi/count, 2 pi/count, ... to the xi_1 axis; in three the nearest
-    axis, with count = 3. Raises ValueError for other counts and dimensions.
+    frequency (..., d). In two dimensions, the directions are sectors around the angles 0, pi/count, 2 pi/count, ... to
+    the xi_1 axis. In three dimensions, the direction is the nearest axis, and count must be 3.
+    Raises ValueError for other dimensions and for a count that the dimension does not allow.
     """
     dimension = frequency.shape[-1]
     if dimension == 1 or count < 2 or (dimension == 3 and count != 3):
-        raise ValueError(f"{count} directions in {dimension} dimension(s): give 2 or more in two, 3 in three")
+        raise ValueError(f"{count} directions in {dimension}-D are not possible; give 2 or more in 2-D, or 3 in 3-D")
     if dimension == 3:
         return np.asarray(np.abs(frequency).argmax(axis=-1))
     angle = np.arctan2(frequency[..., 1], frequency[..., 0])
@@ -47,9 +48,10 @@ def directions(frequency: np.ndarray, count: int) -> np.ndarray:
 def band_energy(
     mesh: FrequencyMesh, error: np.ndarray, edges: np.ndarray, *, limit: np.ndarray | None = None
 ) -> np.ndarray:
-    """E_b (T, B) of spectra v on the nodes of a mesh, error (T, C, n), in the `bands` between edges (B + 1,).
+    """Return the energies E_b (T, B) in the `bands` between edges (B + 1,).
 
-    limit (d,): the box |xi_i| <= limit_i to integrate over [cycles/length], None for the whole mesh.
+    error (T, C, n): spectra v on the nodes of the mesh.
+    limit (d,) [cycles/length]: integrate over the box |xi_i| <= limit_i; None for the whole mesh.
     """
     edges = np.asarray(edges, dtype=float)
     low, high = symmetric_box(limit, mesh.frequency.shape[1])
@@ -63,18 +65,21 @@ def band_energy(
 def direction_energy(
     mesh: FrequencyMesh, error: np.ndarray, count: int, *, limit: np.ndarray | None = None
 ) -> np.ndarray:
-    """E_b (T, count) in the `directions`; arguments as in `band_energy`."""
+    """Return the energies (T, count) in the `directions`. For error and limit, see `band_energy`."""
     boxes = [symmetric_box(limit, mesh.frequency.shape[1])]
     return _energy(mesh, error, partial(directions, count=count), count, boxes)
 
 
 def amplitude(energy: np.ndarray) -> np.ndarray:
-    """sqrt(E_b) in the shape of spectra of one channel, (T, 1, B). Its learning rate is kappa_b."""
+    """Return sqrt(E_b), whose learning rate is kappa_b, in the shape (T, 1, B) of spectra with one channel."""
     return np.sqrt(energy)[:, None, :]
 
 
 def _energy(mesh: FrequencyMesh, error: np.ndarray, labels_of: Labels, count: int, boxes: Sequence[Box]) -> np.ndarray:
-    """The energy (T, count) under each label. In more than one dimension, cells that hold several get more points."""
+    """Return the energy (T, count) of each label.
+
+    In more than one dimension, cells whose nodes have several labels get more quadrature points.
+    """
 
     def crossed(nodes: np.ndarray) -> np.ndarray:
         labels = labels_of(nodes)

@@ -1,47 +1,54 @@
-"""Estimators of the frequency learning rate kappa(xi, t) = -d/dt log |v(xi, t)| [1/time], from measured spectra and
-from the equation without diffusion.
+"""Estimators of the frequency learning rate kappa(xi, t) = -d/dt log |v(xi, t)| [1/time] of measured spectra v.
 
-Channels count together: |v|^2 = sum_c |v_c|^2. A rate is undefined, NaN and never 0,
+`theory_rate` is the learning rate of the equation without diffusion. |v|^2 is summed over channels,
+|v|^2 = sum_c |v_c|^2. A rate is NaN if it is undefined:
 
-    - where |v| < floor at the start: there is too little to learn;
-    - where |v| <= NOISE_FACTOR noise at the end: the rate would be that of the errors of v, whose size is `noise`.
+    - if |v| < floor at the first time, because there is too little to learn;
+    - if |v| <= NOISE_FACTOR noise at the last time, because the errors of v, of size `noise`, would decide the rate.
 
-For a window of time, pass the part of the arrays given by `window`.
+To measure rates in a time window, pass the part of each array that `window` selects.
 """
 
 import numpy as np
 
 from freqbias.problem import Problem
 
-FLOOR = 0.01  # of the largest |v(0)|: a frequency below it has too little to learn for a meaningful rate
+FLOOR = 0.01  # fraction of the largest |v(0)|; at frequencies with less, a rate is not meaningful
 MIN_FIT_TIMES = 3  # a line through two points has no uncertainty
 TIME_ROUNDING = 1e-9  # relative
-NOISE_FACTOR = 3.0  # closer to the noise, log |v| is off by more than noise / |v|, and too large on average
+NOISE_FACTOR = 3.0  # if |v| / noise is smaller, log |v| is wrong by more than noise / |v|, and too large on average
 
 
 def window(time: np.ndarray, start: float | None = None, end: float | None = None) -> slice:
-    """The part of increasing times (T,) >= 0 with start <= t <= end, to rounding; None for no bound."""
+    """Return the slice of the times t with start <= t <= end, up to rounding.
+
+    time (T,): increasing, t >= 0. start, end: None for no bound.
+    """
     first = 0 if start is None else int(np.searchsorted(time * (1 + TIME_ROUNDING), start))
     last = len(time) if end is None else int(np.searchsorted(time * (1 - TIME_ROUNDING), end, side="right"))
     return slice(first, last)
 
 
 def mean_rate(time: np.ndarray, error: np.ndarray, *, floor: float, noise: float | np.ndarray = 0.0) -> np.ndarray:
-    """The mean of kappa from the first time to the last, log(|v(xi, t_1)| / |v(xi, t_T)|) / (t_T - t_1), (n,) [1/time].
+    """Return the mean of kappa between the first and the last time, (n,) [1/time].
 
-    time (T,); error: v (T, C, n), complex; floor, noise: of |v|, see above. Raises ValueError for fewer than two times.
+    The mean is log(|v(xi, t_1)| / |v(xi, t_T)|) / (t_T - t_1).
+    time (T,). error: v (T, C, n), complex. floor, noise: sizes of |v|, see the module's docstring.
+    Raises ValueError for fewer than two times.
     """
     return instant_rate(time[[0, -1]], error[[0, -1]], floor=floor, noise=noise)[0]
 
 
 def instant_rate(time: np.ndarray, error: np.ndarray, *, floor: float, noise: float | np.ndarray = 0.0) -> np.ndarray:
-    """kappa at the midpoints of the times, log(|v(xi, t_k)| / |v(xi, t_k+1)|) / (t_k+1 - t_k), (T - 1, n) [1/time].
+    """Return kappa at the midpoints of the times, (T - 1, n) [1/time].
 
-    Exact for exponentials, otherwise of second order in the time step. time (T,); error: v (T, C, n), complex; floor,
-    noise: of |v| at t_k and t_k+1, see above. Raises ValueError for fewer than two times.
+    The estimate is log(|v(xi, t_k)| / |v(xi, t_k+1)|) / (t_k+1 - t_k). The estimate is exact for exponentials, and
+    otherwise of second order in the time step.
+    time (T,). error: v (T, C, n), complex. floor, noise: sizes of |v|; t_k and t_k+1 are the first and last time of the
+    module's docstring. Raises ValueError for fewer than two times.
     """
     if len(np.unique(time)) < 2:
-        raise ValueError("a rate needs two times at least")
+        raise ValueError("a rate needs at least two times")
     magnitude = np.linalg.norm(error, axis=1)
     start, end = magnitude[:-1], magnitude[1:]
     defined = (start >= floor) & (start > NOISE_FACTOR * noise) & (end > NOISE_FACTOR * noise)
@@ -52,25 +59,30 @@ def instant_rate(time: np.ndarray, error: np.ndarray, *, floor: float, noise: fl
 def fitted_rate(
     time: np.ndarray, error: np.ndarray, *, floor: float, noise: float | np.ndarray = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The least-squares line of log |v| over t: minus its slope, and the slope's standard error, (n,) each [1/time].
+    """Fit a line to log |v| over t by least squares. Return minus the slope, and the slope's standard error.
+
+    Both results have the shape (n,) and the unit 1/time:
 
         kappa = -sum w (t - mean t) log |v| / S,    S = sum w (t - mean t)^2,    1 / w_k = bend^2 + (noise / |v(t_k)|)^2
         standard error^2 = sum w residual^2 / ((K - 2) S)
 
-    The sums run over the K times before the first with |v| <= 3 noise; means are weighted by w. log |v| deviates from
-    a line for two reasons: errors of v of size `noise`, which matter more the smaller |v| is, and deviations that are
-    alike at all times, such as relative errors and a rate that changes. The size of the latter, bend^2, is estimated as
-    the excess of the residuals over what the noise explains (DerSimonian and Laird 1986). Without noise this is the
-    ordinary least-squares line. The standard error is that of Hartung and Knapp (2001): it follows from the residuals,
-    so it also holds for a noise that is only a bound, with Student's t of K - 2 degrees of freedom, if the errors are
-    independent from time to time. It misses errors shared by all times, such as the sampling error of one drawn
-    network.
+    The sums run over the K times before the first time with |v| <= 3 noise. Means are weighted by w. log |v| deviates
+    from a line for two reasons. First, v has errors of size `noise`, which change log |v| more where |v| is smaller.
+    Second, there are deviations with the same size at all times, such as relative errors and a rate that changes. The
+    variance of the second kind, bend^2, is estimated by the part of the squared residuals that the noise does not
+    explain (DerSimonian and Laird 1986). Without noise, the fit is the ordinary least-squares line.
 
-    time (T,); error: v (T, C, n), complex; noise: of the real and of the imaginary part of v. NaN where |v| < floor at
-    the first time, and where K < 3. Raises ValueError for fewer than three times.
+    The standard error is that of Hartung and Knapp (2001), which is computed from the residuals. Therefore the standard
+    error is right even if `noise` is only a bound on the errors. For intervals, use Student's t with K - 2 degrees of
+    freedom. The standard error assumes that the errors at different times are independent. Errors that all times share,
+    such as the sampling error of one drawn network, are not included.
+
+    time (T,). error: v (T, C, n), complex. floor: size of |v| at the first time. noise: size of the errors in the real
+    and in the imaginary part of v. Results are NaN where |v| < floor at the first time, and where K < 3.
+    Raises ValueError for fewer than three times.
     """
     if len(time) < MIN_FIT_TIMES:
-        raise ValueError(f"a rate is fitted to {MIN_FIT_TIMES} times at least")
+        raise ValueError(f"the fit of a rate needs at least {MIN_FIT_TIMES} times")
     magnitude = np.linalg.norm(error, axis=1)
     used = np.logical_and.accumulate(magnitude > NOISE_FACTOR * noise, axis=0)
     defined = (magnitude[0] >= floor) & (used.sum(axis=0) >= MIN_FIT_TIMES)
@@ -84,14 +96,15 @@ def fitted_rate(
 
 
 def _line(time: np.ndarray, y: np.ndarray, variance: np.ndarray, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Minus the slope of y (T, n) over the times (T,), and the slope's standard error, (n,) each.
+    """Return minus the slope of y (T, n) over the times (T,), and the slope's standard error, (n,) each.
 
-    The errors of y have this variance plus bend^2, alike at all times, which is estimated from the residuals.
+    The variance of the errors of y is `variance` + bend^2. bend^2 is the same at all times, and is estimated from the
+    residuals.
     """
     degrees = used.sum(axis=0) - 2
 
     def weighted(weight: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Slope, S, sum weight residual^2, and what bend^2 = 1 adds to that sum on average."""
+        """Return the slope, S, sum weight residual^2, and the mean increase of this sum if bend^2 = 1."""
         total = weight.sum(axis=0)
         t = time[:, None] - np.sum(weight * time[:, None], axis=0) / total
         spread = np.sum(weight * t**2, axis=0)
@@ -107,9 +120,10 @@ def _line(time: np.ndarray, y: np.ndarray, variance: np.ndarray, used: np.ndarra
 
 
 def theory_rate(problem: Problem, frequency: np.ndarray) -> np.ndarray:
-    """kappa = damping(xi) / prod extent, (n,) [1/time]: that of the local operator without diffusion, sigma_a -> 0.
+    """Return kappa = damping(xi) / prod extent, (n,) [1/time].
 
-    For two layers this is rho_w / prod extent. An atom of the damping at xi = 0 is left out. frequency (n, d)
-    [cycles/length]. For scattered samples the volume is that of their bounding box, right if they fill it evenly.
+    frequency (n, d) [cycles/length]. This kappa is the rate of the local operator without diffusion, sigma_a -> 0. For
+    two layers, kappa is rho_w / prod extent. An atom of the damping at xi = 0 is left out. For scattered samples, prod
+    extent is the volume of their bounding box. This volume is right if the samples fill the box evenly.
     """
     return problem.laws.damping.value(frequency) / problem.sites.volume

@@ -1,6 +1,9 @@
-"""The figure of frequency learning rates: fits in bands of |xi| with their standard errors and the theory as a thin
-line, beside them those by direction. In one dimension also the fits at every frequency. With too few times for a fit,
-means."""
+"""Draw the figure of frequency learning rates.
+
+One panel shows the fitted rates in bands of |xi|, with standard errors, and the theory as a thin line. In one
+dimension, this panel also shows the fits at every frequency. In more dimensions, a second panel shows the fits by
+direction. If there are too few times for a fit, the figure shows mean rates instead.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,9 +31,9 @@ from freqbias.compare.style import (
     save_figure,
 )
 
-OFFSET = 0.12  # of a band, between the markers of different sources; none beside curves, which they would seem to miss
+OFFSET = 0.12  # between the markers of different sources, as a fraction of a band; not used in 1-D
 HEADROOM = 1.08
-# Colour, marker and its size, line width and dashes, by source. The sizes leave overlapping markers legible.
+# Colour, marker, marker size, line width and dashes, by source. Overlapping markers of these sizes can be told apart.
 SOURCES: dict[str, tuple[str, str, float, float, Any]] = {
     "pde": (PDE_COLOUR, "s", 6.0, 1.7, "-"),
     "nn": (NN_COLOUR, "x", 3.0, 0.6, (0, (3, 1.5))),
@@ -45,12 +48,12 @@ THEORY: dict[str, Any] = {"color": "#404040", "linewidth": 0.6, "zorder": 2.5}  
 
 
 def draw_kappa(kappa: Kappa, *paths: Path) -> Figure:
-    """Draw the rates over |xi| and by direction, save the figure to `paths` (.png at 300 dpi, .pdf) and return it.
+    """Draw the rates over |xi| and by direction.
 
-    Raises ValueError for rates without bands.
+    Save the figure to `paths` (.png at 300 dpi, .pdf) and return it. Raises ValueError for rates without bands.
     """
     if not kappa.regions:
-        raise ValueError("there are no bands to draw")
+        raise ValueError("the figure needs rates in bands; measure with bands > 0")
     directions = kappa.regions[1:]
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(7.1 if directions else 3.5, 3.1))
@@ -67,10 +70,10 @@ def draw_kappa(kappa: Kappa, *paths: Path) -> Figure:
 
 
 def draw_rates(panel: Axes, kappa: Kappa) -> None:
-    """Draw the rates over |xi| as far as the bands go.
+    """Draw the rates over |xi|, up to the end of the last band.
 
-    In one dimension that is the largest frequency with a rate; in more dimensions the corners of the Nyquist box, where
-    |xi| exceeds the limit of each axis.
+    In one dimension, this end is the largest frequency with a rate. In more dimensions, the bands may reach into the
+    corners of the Nyquist box, where |xi| exceeds the limit of each axis.
     """
     bands = kappa.regions[0]
     middle, width = (bands.low + bands.high) / 2, bands.high - bands.low
@@ -92,7 +95,7 @@ def draw_rates(panel: Axes, kappa: Kappa) -> None:
 
 
 def legend_handles(kappa: Kappa) -> list[Line2D]:
-    """The entries of the legend: theory, then the sources drawn."""
+    """Return the entries of the legend: the theory, then the sources that are drawn."""
     handles = [Line2D([], [], **THEORY, label="theory: damping / volume")]
     for source, label in _drawn_sources(kappa):
         colour, marker, size, width, dashes = SOURCES[source]
@@ -102,7 +105,7 @@ def legend_handles(kappa: Kappa) -> list[Line2D]:
 
 
 def rate_range(*kappas: Kappa) -> tuple[float, float]:
-    """The range of the rate axis: all rates drawn, but standard errors only as far as the headroom goes."""
+    """Return the range of the rate axis. The range contains all drawn rates, but may cut standard errors off."""
     values = [0.0]
     for kappa in kappas:
         drawn = [source for source, _ in _drawn_sources(kappa)]
@@ -116,7 +119,10 @@ def rate_range(*kappas: Kappa) -> tuple[float, float]:
 
 
 def _draw_frequencies(panel: Axes, kappa: Kappa) -> None:
-    """Lines over xi >= 0 in one dimension (a real error has the same |v| at -xi), broken at the gaps of the mesh."""
+    """Draw curves over xi >= 0 in one dimension, broken at the gaps of the mesh.
+
+    The error u is real, so |v| is the same at xi and -xi.
+    """
     xi = kappa.frequency[:, 0]
     order = np.argsort(xi)
     order = order[(xi[order] >= 0) & (xi[order] <= kappa.regions[0].high[-1])]
@@ -147,7 +153,7 @@ def _draw_directions(panel: Axes, kappa: Kappa, regions: Regions) -> None:
 
 
 def _draw_regions(panel: Axes, kappa: Kappa, regions: Regions, middle: np.ndarray, width: np.ndarray) -> None:
-    """Markers with standard errors, which means do not have."""
+    """Draw markers. Fitted rates have bars for the standard errors; mean rates have none."""
     sources = [source for source, _ in _drawn_sources(kappa)]
     for number, source in enumerate(sources):
         rates = regions.measured[source]
@@ -160,7 +166,7 @@ def _draw_regions(panel: Axes, kappa: Kappa, regions: Regions, middle: np.ndarra
 
 
 def _drawn_sources(kappa: Kappa) -> Iterator[tuple[str, str]]:
-    """The sources to draw, by name, each with its label."""
+    """Yield the name and the label of each source to draw."""
     yield "pde", "finite elements"
     if "nn" in kappa.measured:
         yield "nn", network_label(kappa.attributes)

@@ -1,4 +1,4 @@
-"""The frequency learning rates of a result, on the nodes and by region, with their theory."""
+"""Measure the frequency learning rates of a result, on the nodes and by region, and compute the theory."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -40,29 +40,35 @@ def measure(
     directions: int | None = None,
     attributes: Mapping[str, Any] | None = None,
 ) -> Kappa:
-    """The rates of spectra v (T, C, n) on the nodes of a mesh, by source, "pde" among them, at the times (T,).
+    """Measure the learning rates of spectra at the nodes of a mesh, in bands and in directions.
 
-    start, end: the window of time. initial: v_pde(0) (C, n), if the times begin later.
-    floor: the fraction of the largest |v_pde(0)| that |v_pde| needs at the window's start; likewise for the amplitudes
-    of bands and directions, relative to the largest of them. None for FLOOR, or more if the leakage requires it.
-    noise: the size of the errors of v, relative to the largest |v_pde(0)| at every frequency, and to ||v_pde(0)||
-    over all. leakage: see `freqbias.compare.spectra.signal.leakage`.
-    bands: of equal width, as far as rates are defined; in more than one dimension, into the corners of the Nyquist box.
-    directions: None for DIRECTIONS, 0 for none.
-    The attributes of the result include floor and noise.
-    Raises InputError for fewer than two times, in all or in the window, and if no frequency reaches the floor.
+    time (T,). spectra: v (T, C, n) on the nodes, by source; one source is "pde".
+    start, end: the time window; None for no bound.
+    initial: v_pde(0) (C, n). None if the first time is 0.
+    floor: a rate is defined where |v_pde| at the start of the window is at least floor times the largest |v_pde(0)|. In
+    bands and directions, floor is relative to the largest initial amplitude. None for FLOOR, or more if the leakage
+    requires a larger floor.
+    noise: the size of the errors of v. At every frequency, this size is relative to the largest |v_pde(0)|. For the
+    norm over all frequencies, the size is relative to ||v_pde(0)||.
+    leakage: see `freqbias.compare.spectra.signal.leakage`.
+    bands: the number of bands of |xi|, which have equal widths and end at the largest |xi| with a rate. In more than
+    one dimension, this |xi| may lie in the corners of the Nyquist box.
+    directions: the number of directions; None for DIRECTIONS, 0 for no directions.
+    attributes: attributes of the result, to which floor and noise are added.
+    Raises InputError for fewer than two times, in total or in the window, and if no frequency reaches the floor.
     """
     if len(time) < 2:
         raise InputError(
-            f"t = {time[0]:g} is the only time that all errors have, and a rate needs two: give errors at more of the "
-            "output times of the run file"
+            f"the errors share only one output time, t = {time[0]:g}, but a rate needs at least two; give errors at "
+            "more of the run file's output times"
         )
     part = window(time, start, end)
     within, limit = time[part], problem.sites.nyquist
     if len(within) < 2:
         raise InputError(
             f"--from {time[0] if start is None else start:g} --to {time[-1] if end is None else end:g}: "
-            f"{len(within)} of the output times lie there, and a rate needs two; the times are {_listed(time)}"
+            f"{len(within)} of the output times lie in this window, but a rate needs at least two; choose a window "
+            f"that contains more of the times, which are {_listed(time)}"
         )
     initial = spectra[REFERENCE][0] if initial is None else initial
     largest = np.linalg.norm(initial[:, has_signal(mesh.frequency, initial, limit)], axis=0).max(initial=0.0)
@@ -71,8 +77,8 @@ def measure(
     defined = has_signal(mesh.frequency, spectra[REFERENCE][part.start], limit, floor=floor * largest)
     if not defined.any():
         raise InputError(
-            f"--floor {floor:g}: at t = {within[0]:g} no frequency of the finite elements has that much left of the "
-            "largest at t = 0; give a lower floor, or an earlier --from"
+            f"--floor {floor:g}: at t = {within[0]:g}, |v| of the finite elements is below this fraction of the "
+            "largest |v(0)| at every frequency; give a lower --floor or an earlier --from"
         )
     spectra = {name: values[part] for name, values in spectra.items()}
     theory = theory_rate(problem, mesh.frequency)
@@ -107,7 +113,7 @@ def measure(
 
 
 def comparison_rates(comparison: Comparison, problem: Problem, *, floor: float | None = None, bands: int = 0) -> Kappa:
-    """The rates over all times of a comparison, without directions."""
+    """Measure the rates over all times of a comparison, without directions."""
     attributes = comparison.attributes
     return measure(
         comparison, comparison.time, {"pde": comparison.pde, "nn": comparison.nn, **comparison.predictions}, problem,
@@ -124,7 +130,7 @@ def _rates(
     noise: float | np.ndarray,
     defined: np.ndarray | bool = True,
 ) -> Rates:
-    """All estimates of the rates of error (T, C, n), NaN except at the `defined` (n,)."""
+    """Compute all estimates of the rates of error (T, C, n). They are NaN where `defined` (n,) is False."""
     nowhere = np.full(error.shape[2], np.nan)
     fit = fitted_rate(time, error, floor=floor, noise=noise) if len(time) >= MIN_FIT_TIMES else (nowhere, nowhere)
     mean, instant = (rate(time, error, floor=floor, noise=noise) for rate in (mean_rate, instant_rate))
@@ -132,7 +138,7 @@ def _rates(
 
 
 def _directions(dimension: int, count: int) -> tuple[str, np.ndarray, np.ndarray]:
-    """Kind, low and high of `Regions`."""
+    """Return kind, low and high of the directions, as in `Regions`."""
     if dimension == 3:
         return "axis", np.arange(1.0, 4.0), np.arange(1.0, 4.0)
     middle = 180 / count * np.arange(count)

@@ -1,4 +1,4 @@
-"""The measured frequency learning rates of a result, with its files `kappa.nc`, `kappa.csv` and `bands.csv`."""
+"""The measured frequency learning rates of a result, written to `kappa.nc`, `kappa.csv` and `bands.csv`."""
 
 import csv
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import numpy as np
 from freqbias.compare.kappa.estimators import MIN_FIT_TIMES
 from freqbias.problem import counted, save_netcdf, time_range
 
-REFERENCE = "pde"  # the source whose |v(0)| floors are relative to
+REFERENCE = "pde"  # floors are relative to |v(0)| of this source
 ESTIMATES = ("mean", "fit", "standard_error")  # in the tables
 
 
@@ -19,8 +19,8 @@ ESTIMATES = ("mean", "fit", "standard_error")  # in the tables
 class Rates:
     """The rates of one source [1/time], NaN where undefined.
 
-    mean (n,): over the window. fit, standard_error (n,): NaN for fewer than three times. instant (T - 1, n): at the
-    midpoints of the times.
+    mean (n,): the mean rates over the time window. fit, standard_error (n,): the fitted rates and their standard
+    errors, NaN for fewer than three times. instant (T - 1, n): the rates at the midpoints of the times.
     """
 
     mean: np.ndarray
@@ -30,7 +30,7 @@ class Rates:
 
     @property
     def best(self) -> np.ndarray:
-        """The fit, or the mean if there are too few times for a fit, (n,)."""
+        """The fitted rates (n,), or the mean rates if there are too few times for a fit."""
         return self.mean if len(self.instant) < MIN_FIT_TIMES - 1 else self.fit
 
 
@@ -38,9 +38,11 @@ class Rates:
 class Regions:
     """Rates in bands or directions.
 
-    kind: "band" (of |xi|), "sector" (of the angle to the xi_1 axis) or "axis" (the nearest one). low, high (B,): |xi|
-    [cycles/length], the angle [degrees], or the number of the axis, from 1. theory: the rates measured if every
-    frequency decays at its own `theory_rate`. measured: by source.
+    kind: "band" (of |xi|), "sector" (of the angle to the xi_1 axis) or "axis" (the axis nearest to xi).
+    low, high (B,): the bounds of |xi| [cycles/length], the bounds of the angle [degrees], or the number of the axis,
+    from 1.
+    theory: the rates that would be measured if v decayed at the `theory_rate` of each frequency.
+    measured: the measured rates, by source.
     """
 
     kind: str
@@ -55,8 +57,9 @@ class Kappa:
     """All learning rates of a result.
 
     time (T,): the output times of the window. frequency (n, d) [cycles/length], cells (c, k): see `problem.Spectrum`.
-    theory (n,) [1/time]. measured: by source ("pde", "nn", the predictions). regions: first bands, then directions,
-    either may be missing. limit (d,): the Nyquist box, beyond which no rate is defined.
+    theory (n,) [1/time]: `theory_rate` at the nodes. measured: the rates by source ("pde", "nn", the predictions).
+    regions: first bands, then directions; either may be missing. limit (d,): the limits of the Nyquist box. Outside the
+    box, no rate is defined.
     """
 
     time: np.ndarray
@@ -78,11 +81,11 @@ class Kappa:
 
     @property
     def fitted(self) -> bool:
-        """Whether there are enough times for fits."""
+        """Whether there are enough times to fit rates."""
         return len(self.time) >= MIN_FIT_TIMES
 
     def save(self, path: Path) -> None:
-        """Write `kappa.nc`: dims time (the midpoints), node, axis."""
+        """Write `kappa.nc`, with the dimensions time (the midpoints), node and axis."""
         variables: dict[str, Any] = {
             "frequency": (("node", "axis"), self.frequency),
             "theory": (("node",), self.theory),
@@ -96,7 +99,7 @@ class Kappa:
         save_netcdf(path, variables, (self.time[1:] + self.time[:-1]) / 2, {**self.attributes, **window})
 
     def save_table(self, path: Path) -> None:
-        """Write `kappa.csv`, with a row for each node at which the finite elements have a rate.
+        """Write `kappa.csv`, with a row for each node at which the rate of the finite elements is defined.
 
         Columns: xi_1, xi_2, ... [cycles/length], theory, then mean, fit and standard error of each source [1/time].
         """
@@ -110,7 +113,7 @@ class Kappa:
     def save_regions(self, path: Path) -> None:
         """Write `bands.csv`, with a row for each band and direction.
 
-        Columns: region, low, high, then mean, fit and standard error of theory and of each source [1/time].
+        Columns: region, low, high, then mean, fit and standard error of the theory and of each source [1/time].
         """
         with path.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)

@@ -1,4 +1,4 @@
-"""The figures of the paper, computed and drawn."""
+"""Compute and draw the figures of the paper."""
 
 import lazy_loader
 

@@ -1,6 +1,6 @@
-"""Frequency bands that hold given fractions of the target's energy, and the error in each band.
+"""Frequency bands that contain given fractions of the target's energy, and the error in each band.
 
-F is the discrete Fourier transform on the grid, scaled to sum |F u|^2 = mean_j u_j^2 over all its frequencies.
+F is the discrete Fourier transform on the grid, scaled so that the sum of |F u|^2 over all frequencies is mean_j u_j^2.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from freqbias.problem import Problem
 
 
 def energy_edges(problem: Problem, fractions: Sequence[float]) -> np.ndarray:
-    """Radii |xi| that hold these fractions of the energy of the target's discrete transform, (B,) [cycles/length]."""
+    """Return the radii |xi| of discs that contain these fractions of the target's energy, (B,) [cycles/length]."""
     radius, power = _power(problem.samples.values, problem.grid)
     order = np.argsort(radius, kind="stable")
     cumulative = np.cumsum(power[order]) / power.sum()
@@ -20,10 +20,10 @@ def energy_edges(problem: Problem, fractions: Sequence[float]) -> np.ndarray:
 
 
 def band_errors(error: np.ndarray, grid: Grid, edges: np.ndarray) -> np.ndarray:
-    """The root of the energy of the error u in each band, (T, C, N) -> (T, B + 1).
+    """Return the root of the error's energy in each band, (T, B + 1).
 
-    The squares of all bands add up to mean_j u_j^2, summed over channels. edges (B,) [cycles/length]; a frequency on
-    an edge belongs to the band below.
+    error: u (T, C, N). edges (B,) [cycles/length]. A frequency on an edge belongs to the lower band. The squared
+    results of all bands add up to mean_j u_j^2, summed over channels.
     """
     radius, power = _power(error, grid)
     band = np.searchsorted(edges, radius, side="left")
@@ -31,7 +31,7 @@ def band_errors(error: np.ndarray, grid: Grid, edges: np.ndarray) -> np.ndarray:
 
 
 def _power(values: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    """|xi| of the frequencies of the discrete transform, (N,), and sum_c |F u_c|^2 there, (..., C, N) -> (..., N)."""
+    """Return |xi| (N,) of the discrete frequencies, and sum_c |F u_c|^2 (..., N) of the values u (..., C, N)."""
     axes = [np.fft.fftfreq(n, h) for n, h in zip(grid.shape, grid.spacing, strict=True)]
     radius = np.linalg.norm(np.meshgrid(*axes, indexing="ij"), axis=0).ravel()
     spectra = np.fft.fftn(

@@ -1,4 +1,4 @@
-"""Figure 1: diagrams of the network with two layers and with hidden layers."""
+"""Figure 1: diagrams of a network with two layers and of a network with hidden layers."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -45,7 +45,7 @@ def draw(results: list[Result]) -> dict[str, Figure]:
 
 
 def _network(panel: Axes, *, features: float, hidden: list[float], output: float, weights: dict[float, str]) -> None:
-    """Draw one network. features, hidden, output: x of the layers; weights: x and label of each set of weights."""
+    """Draw one network. features, hidden, output: x of the layers. weights: label of each set of weights, by x."""
     layers = [_nodes(panel, 0.0, [1.2, -1.2], INPUT_OUTPUT)]
     layers.append(_nodes(panel, features, [2.1, -1.2], COSINE) + _nodes(panel, features, [1.2, -2.1], SINE))
     layers += [_nodes(panel, x, [1.8, 0.6, -1.8], HIDDEN) for x in hidden]

@@ -1,4 +1,7 @@
-"""Figure 2: targets f* and |F[f*]|, the magnitude of their Fourier transform: a sum of waves and an elevation map."""
+"""Figure 2: two targets f* and the magnitudes |F[f*]| of their Fourier transforms.
+
+The targets are a sum of waves and an elevation map.
+"""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,8 +13,8 @@ from freqbias.compare.spectra import VISIBLE, project
 from freqbias.compare.style import frequency_label, frequency_unit, open_frame
 from freqbias.problem import Problem
 
-POINTS = 4001  # frequencies on the curve
-LOWEST_COLOUR = 1e-3  # where the colours of the map begin, as a fraction of the largest magnitude
+POINTS = 4001  # number of frequencies on the curve
+LOWEST_COLOUR = 1e-3  # lower end of the colour scale of the map, as a fraction of the largest magnitude
 
 
 def runs(paper_runs: PaperRuns) -> list[FigureRun]:
@@ -70,13 +73,14 @@ def _maps(figure: Figure, left: Axes, right: Axes, problem: Problem) -> None:
 
 
 def transform_magnitude(problem: Problem, xi: np.ndarray) -> np.ndarray:
-    """|F[f*](xi)| by the midpoint rule on the grid: volume |mean_j f*_j exp(-2 pi i xi.x_j)|, (n,).
+    """Return |F[f*](xi)| by the midpoint rule on the grid, (n,).
 
-    Several channels give the root of their sum of squares. xi (n, d) [cycles/length].
+    xi (n, d) [cycles/length]. The midpoint rule is volume |mean_j f*_j exp(-2 pi i xi.x_j)|. With several channels,
+    return the root of the sum of their squares.
     """
     return problem.grid.volume * np.linalg.norm(project(problem.samples.values, problem.sites, xi), axis=0)
 
 
 def length_unit(problem: Problem) -> str:
-    """The unit of x, for labels."""
+    """Return the unit of x, for labels."""
     return problem.unit or "unit length"

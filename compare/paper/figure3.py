@@ -1,13 +1,12 @@
-"""Figure 3: the learning rate kappa(xi) for normal densities rho_w of several standard deviations, and for uniform ones
-of several radii. The target is an impulse, and sigma_a = 0.01.
+"""Figure 3: the learning rate kappa(xi) for normal densities rho_w of several standard deviations, and for uniform
+densities of several radii. The target is an impulse, and sigma_a = 0.01.
 
-The theory is kappa = rho_w / prod extent. A network scatters around it: its kernel has the mean over n independent
-frequencies w_k where the theory has the integral over rho_w. Data of extent L see this mean through
-D(s) = sin(pi L s) / (pi L s):
+The theory is kappa = rho_w / prod extent, an integral over rho_w. The rates of a network deviate randomly from the
+theory, because the network's kernel is a mean over n independent frequencies w_k instead. For data of extent L,
 
-    kappa_n(xi) = 1/n sum_k [D(xi - w_k) + D(xi + w_k)] / 2.
+    kappa_n(xi) = 1/n sum_k [D(xi - w_k) + D(xi + w_k)] / 2,    D(s) = sin(pi L s) / (pi L s).
 
-For |xi| > 1/L its variance is rho_w / (2 L n), because the integral of D^2 is 1/L and rho_w is even.
+For |xi| > 1/L, the variance of kappa_n is rho_w / (2 L n), because the integral of D^2 is 1/L and rho_w is even.
 """
 
 from typing import Any
@@ -34,10 +33,10 @@ MARKERS: dict[str, dict[str, Any]] = {
     "pde": {"marker": "o", "markersize": 4, "markerfacecolor": "none", "markeredgewidth": 0.7},
     "infinite-width": {"marker": "x", "markersize": 3, "markeredgewidth": 0.7},
 }
-MARKER_COUNT = 9  # markers of each source on a curve
-LEAST_DENSITY = 0.05  # the theory is checked where rho_w is above this fraction of its maximum
-EDGE = 6.0  # / extent [cycles/length]: closer to a jump of rho_w, the data blur its two sides
-DEVIATIONS = 2.0  # standard deviations on each side of the theory, in the band
+MARKER_COUNT = 9  # number of markers of each source on a curve
+LEAST_DENSITY = 0.05  # the theory is checked where rho_w / max rho_w is larger
+EDGE = 6.0  # the theory is not checked within EDGE / extent of a jump of rho_w, which the data blur
+DEVIATIONS = 2.0  # half the width of the band around the theory, in standard deviations
 
 
 def runs(paper_runs: PaperRuns) -> list[FigureRun]:
@@ -99,7 +98,10 @@ def _curve(panel: Axes, result: Result, colour: str, dashes: Any, label: str) ->
 
 
 def learning_rates(result: Result) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """The nodes xi >= 0 in order, (n,) [cycles/length]; the theory there, and the measured means by source [1/time]."""
+    """Return the nodes xi >= 0 in increasing order, the theory and the measured mean rates.
+
+    The nodes (n,) are in cycles/length. The theory (n,) and the mean rates (n,) of each source are in 1/time.
+    """
     comparison = result.comparison
     order = np.argsort(comparison.frequency[:, 0])
     order = order[comparison.frequency[order, 0] >= 0]
@@ -109,7 +111,10 @@ def learning_rates(result: Result) -> tuple[np.ndarray, np.ndarray, dict[str, np
 
 
 def is_checked(result: Result, xi: np.ndarray) -> np.ndarray:
-    """Where the theory is checked, (n,) bool: rho_w > LEAST_DENSITY max rho_w, and no jump within EDGE / extent."""
+    """Return whether the theory is checked at each frequency xi (n,), as (n,) bool.
+
+    The theory is checked where rho_w > LEAST_DENSITY max rho_w, and no jump of rho_w is within EDGE / extent.
+    """
     (extent,), density = result.problem.grid.extent, result.problem.density
     (jumps,) = density.break_planes(1)
     to_jump = np.abs(np.abs(xi) - np.array([*jumps, np.inf])[:, None]).min(axis=0)
@@ -117,9 +122,10 @@ def is_checked(result: Result, xi: np.ndarray) -> np.ndarray:
 
 
 def theory_errors(result: Result) -> dict[str, float]:
-    """max |kappa / theory - 1| where the theory is checked, for the finite elements and for the kernel.
+    """Return max |kappa / theory - 1| for the finite elements and for the kernel at infinite width.
 
-    NaN if a rate is undefined there.
+    The maximum is over the frequencies at which the theory is checked. The result is NaN if a rate is undefined
+    at one of these frequencies.
     """
     xi, theory, rates = learning_rates(result)
     checked = is_checked(result, xi)
@@ -127,9 +133,10 @@ def theory_errors(result: Result) -> dict[str, float]:
 
 
 def sampling_error(theory: np.ndarray, network: Network) -> np.ndarray:
-    """sqrt(theory / (2 n)), the standard deviation of kappa over networks of n independent neurons [1/time].
+    """Return sqrt(theory / (2 n)), the standard deviation of kappa over networks of n independent neurons [1/time].
 
-    theory: any shape. In a symmetric network each neuron has its negative, and n is half the width. See above.
+    theory: any shape. A symmetric network consists of pairs of neurons with opposite signs, so n is half the width. For
+    the formula, see the module's docstring.
     """
     independent = network.width / 2 if network.symmetric else network.width
     return np.sqrt(theory / (2 * independent))

@@ -1,5 +1,8 @@
-"""Figure 4: finite elements against the network and the predictions of its kernels, in 1-D and 2-D, and the distance
-between them over time for more neurons and for better sampled ones."""
+"""Figure 4: the spectra of finite elements and network, with the predictions of kernels, in 1-D and 2-D.
+
+A further picture shows the distance between finite elements and network over time, for independent neurons, for Sobol
+neurons, and for more Sobol neurons.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +15,7 @@ from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
 from freqbias.compare.style import BLACK, BLUE, VERMILION, open_frame
 
 QUICK_NETWORK = {"width": 10_000}
-NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # run: keys of [network], and those with --quick
+NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # by run: keys of [network], without and with --quick
     "figure4": ({}, QUICK_NETWORK),
     "figure4-sobol": ({"sampling": "sobol"}, QUICK_NETWORK),
     "figure4-sobol-million": ({"sampling": "sobol", "width": 1_000_000}, {"width": 100_000}),
@@ -45,13 +48,13 @@ def draw(results: list[Result]) -> dict[str, Figure]:
 
 
 def draw_errors(comparisons: Sequence[Comparison], labels: Sequence[str]) -> Figure:
-    """Draw ||v_nn - v_pde|| / ||v_pde(0)|| over time, one curve per network."""
+    """Draw ||v_nn - v_pde|| / ||v_pde(0)|| over time, with one curve per network."""
     figure = Figure(figsize=(3.5, 3.0))
     panel = figure.subplots()
     for comparison, label, style in zip(comparisons, labels, LINE_STYLES, strict=True):
         later, error = comparison.time > 0, 100 * comparison.metrics["error_over_initial"]
         panel.plot(comparison.time[later], error[later], label=label, markersize=3, linewidth=0.9, **style)
-    panel.set(xlabel="time $t$", ylabel="error over the start (%)", yscale="log")
+    panel.set(xlabel="time $t$", ylabel="error relative to $v(0)$ (%)", yscale="log")
     panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panel.yaxis.set_major_formatter("{x:g}")
     panel.yaxis.set_minor_locator(NullLocator())

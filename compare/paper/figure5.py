@@ -1,5 +1,7 @@
-"""Figure 5: how fast networks of 3 and 4 layers learn each frequency, and what the equation predicts. The thin line is
-damping / prod extent, which ignores diffusion and the edge of the data."""
+"""Figure 5: the learning rates of networks with 3 and 4 layers at each frequency, and the rates of the equation.
+
+The thin line is damping / prod extent, which ignores diffusion and the edge of the data.
+"""
 
 from matplotlib.figure import Figure
 
@@ -7,7 +9,7 @@ from freqbias.compare.kappa import BANDS, Kappa, comparison_rates, draw_rates, l
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
 
 QUICK_NETWORK = {"width": 256, "hidden_width": 256}
-FLOOR = 0.05  # fraction of the largest |v(0)|; below it, sampling error of the network hides the rate
+FLOOR = 0.05  # fraction of the largest |v(0)|; if |v(0)| is smaller, the network's sampling error hides the rate
 
 
 def runs(paper_runs: PaperRuns) -> list[FigureRun]:
@@ -30,5 +32,5 @@ def draw(results: list[Result]) -> dict[str, Figure]:
 
 
 def learning_rates(result: Result) -> Kappa:
-    """The learning rates of all sources."""
+    """Return the learning rates of all sources."""
     return comparison_rates(result.comparison, result.problem, floor=FLOOR, bands=BANDS)

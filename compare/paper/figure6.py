@@ -1,19 +1,22 @@
-"""Figure 6: an elevation map learnt with densities of several kinds. One is biased to low frequencies. One is flat up
-to the Nyquist limit. One is matched to the target: flat over the disc that holds BAND_ENERGY of its energy.
+"""Figure 6: an elevation map, learnt with densities rho_w of several kinds.
 
-Every density takes gradient descent steps with the same step size times lambda_max (at the start). The figure shows
-the error by frequency band, and the number of steps that halve the error in the upper half of the target's energy.
+The figure compares a density that is biased to low frequencies, a density that is flat up to the Nyquist limit, and a
+density that is matched to the target. The matched density is flat over the disc of frequencies that contains the
+fraction BAND_ENERGY of the target's energy.
+
+In all runs, gradient descent uses the same product of step size and initial lambda_max. The figure shows the error by
+frequency band, and the number of steps that halve the error in the upper half of the target's energy.
 
 At infinite width and small sigma_a,
 
     one step multiplies |v(xi)| by 1 - step lambda_max rho_w(xi) / max rho_w,
 
-so no density learns faster than a flat one, however wide it is. A network of n neurons has only about
-n rho_w(xi) / extent^2 of them at each frequency that the samples resolve. If these are few, they scatter: some
-frequencies get far more neurons than expected, which raises lambda_max, and others get none. Neurons outside the band
-of the target are then missing inside it.
+so a flat density of any width learns at least as fast as every other density. A network of n neurons has only about
+n rho_w(xi) / extent^2 neurons at each frequency that the samples resolve. If this number is small, it varies randomly.
+Some frequencies then get far more neurons than expected, which raises lambda_max, and other frequencies get no neurons.
+Neurons at frequencies outside the target's band are then missing inside the band.
 
-Each band holds a quarter of the target's energy, as nearly as |xi| divides it. The upper half is the upper two bands.
+Each of the four bands contains about a quarter of the target's energy. The upper half is the upper two bands.
 """
 
 from itertools import batched
@@ -33,12 +36,12 @@ from freqbias.nn import plan_training
 from freqbias.problem import Problem, RunFile, build
 from freqbias.runtime import atomic_write, on_root, writable
 
-STEP_LAMBDA = 0.05  # step size times lambda_max, which may grow 30-fold; gradient descent is stable below 2
-WIDTHS = {"-narrow": (2_000, 500), "": (10_000, 2_500), "-wide": (100_000, 10_000)}  # neurons, and neurons with --quick
+STEP_LAMBDA = 0.05  # step size times initial lambda_max, which may grow 30-fold; gradient descent is stable below 2
+WIDTHS = {"-narrow": (2_000, 500), "": (10_000, 2_500), "-wide": (100_000, 10_000)}  # neurons without and with --quick
 SIGMAS = (2.0, 4.0, 8.0, 16.0, 32.0)  # of normal densities [cycles/length]
-BIASED_SIGMA = 2.0  # the normal density that is shown as biased to low frequencies
+BIASED_SIGMA = 2.0  # of the normal density that is shown as the density biased to low frequencies
 BAND_ENERGY = 0.95  # fraction of the target's energy in the disc of the matched density
-SMOOTHING = 2.0  # standard deviation [cycles/length] of the filter for |F[f*]|, which is noisy in xi
+SMOOTHING = 2.0  # standard deviation [cycles/length] of the filter that smooths |F[f*]|
 NAMES = [*(rf"$\sigma_w$ = {sigma:g}" for sigma in SIGMAS), "flat", r"$\propto |F[f^*]|$", "matched"]
 QUARTILES = (0.25, 0.5, 0.75)
 BAND_STYLES: list[dict[str, Any]] = [  # from low to high frequency
@@ -75,12 +78,12 @@ def runs(paper_runs: PaperRuns) -> list[FigureRun]:
 
 
 def step_size(run: RunFile) -> float:
-    """STEP_LAMBDA / lambda_max, rounded to four digits, which other machines then reproduce."""
+    """Return STEP_LAMBDA / lambda_max, rounded to four digits, so that all machines use the same number."""
     return float(f"{STEP_LAMBDA / plan_training(build(run), run.training).lambda_max:.4g}")
 
 
 def _magnitude_density(problem: Problem, paper_runs: PaperRuns) -> dict[str, Any]:
-    """The section [density] for a density proportional to |F[f*]|; writes its table to `out`."""
+    """Return the section [density] for a density proportional to |F[f*]|, and write the table to `out`."""
     path = (paper_runs.out / paper_runs.name("figure6-density")).with_suffix(".npy").absolute()
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +93,7 @@ def _magnitude_density(problem: Problem, paper_runs: PaperRuns) -> dict[str, Any
 
 
 def smooth_magnitude(problem: Problem) -> np.ndarray:
-    """|F[f*]|, smoothed and even, on a grid of spacing 1 / extent over the Nyquist box, (n + 1, n + 1)."""
+    """Return |F[f*]|, smoothed and made even, on a grid of spacing 1 / extent over the Nyquist box, (n + 1, n + 1)."""
     axes = [
         np.linspace(-limit, limit, n + 1) for limit, n in zip(problem.grid.nyquist, problem.grid.shape, strict=True)
     ]
@@ -103,7 +106,7 @@ def smooth_magnitude(problem: Problem) -> np.ndarray:
 def draw(results: list[Result]) -> dict[str, Figure]:
     groups = {width: list(group) for width, group in zip(WIDTHS, batched(results, len(NAMES)), strict=True)}
     figure = Figure(figsize=(7.1, 5.4))
-    subfigures: Any = figure.subfigures(2, 1, height_ratios=[1.25, 1])  # an array, which matplotlib's stubs do not know
+    subfigures: Any = figure.subfigures(2, 1, height_ratios=[1.25, 1])  # an array, unknown to matplotlib's stubs
     upper, lower = subfigures
     panels = upper.subplots(1, 3, sharex=True, sharey=True)
     titles = {
@@ -114,14 +117,14 @@ def draw(results: list[Result]) -> dict[str, Figure]:
     for panel, (title, index) in zip(panels, titles.items(), strict=True):
         _draw_errors(panel, groups[""][index])
         panel.set(title=title, xlabel=rf"steps of length {STEP_LAMBDA:g}$/ \lambda_\mathrm{{max}}$")
-    panels[0].set_ylabel("error in a band over its start")
+    panels[0].set_ylabel("error in a band / initial error")
     upper.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     _draw_steps_to_half(lower.subplots(), *groups.values())
     return {"figure6": figure}
 
 
 def _draw_errors(panel: Axes, result: Result) -> None:
-    """Draw the error in each band over the steps, and a line at one half."""
+    """Draw the error in each band as a function of the steps, and a line at one half."""
     edges = energy_edges(result.problem, QUARTILES)
     errors = band_errors(result.history().error, result.problem.grid, edges)
     steps = np.arange(len(errors))
@@ -135,7 +138,7 @@ def _draw_errors(panel: Axes, result: Result) -> None:
 
 
 def _band_labels(edges: np.ndarray, unit: str) -> list[str]:
-    """Labels of the bands; the first one gives the unit."""
+    """Return the labels of the bands. The first label contains the unit."""
     return [
         rf"$|\xi| \leq$ {edges[0]:.2g} {frequency_unit(unit)}",
         *(f"to {edge:.2g}" for edge in edges[1:]),
@@ -144,7 +147,7 @@ def _band_labels(edges: np.ndarray, unit: str) -> list[str]:
 
 
 def _draw_steps_to_half(panel: Axes, *groups: list[Result]) -> None:
-    """Draw the steps that halve the error in the upper half, by density and width."""
+    """Draw the number of steps that halve the error in the upper half, by density and width."""
     for offset, results, marker in zip((-0.12, 0.0, 0.12), groups, WIDTH_MARKERS, strict=True):
         last = int(results[0].run.time.outputs or 0)
         places = np.arange(len(results)) + offset
@@ -164,9 +167,9 @@ def _draw_steps_to_half(panel: Axes, *groups: list[Result]) -> None:
 
 
 def steps_to_half(result: Result) -> int | None:
-    """The first step at which the error in the upper half of the target's energy is at most half its start.
+    """Return the first step that at least halves the initial error in the upper half of the target's energy.
 
-    None if the run ends before.
+    Return None if no step of the run halves this error.
     """
     grid = result.problem.grid
     upper = band_errors(result.history().error, grid, energy_edges(result.problem, (0.5,)))[:, 1]

@@ -1,4 +1,4 @@
-"""`freqbias figures`: compute the runs that a figure needs, or find them finished, and draw the pictures."""
+"""`freqbias figures`: compute the runs that a figure needs, unless they are finished, and draw the pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,17 +18,17 @@ FIGURES = (1, 2, 3, 4, 5, 6)
 
 
 class PaperFigure(Protocol):
-    """The two functions of a module figureN."""
+    """The two functions of each module figureN."""
 
     def runs(self, paper_runs: PaperRuns) -> list[FigureRun]:
-        """The runs that the figure needs; called on every rank."""
+        """Return the runs that the figure needs. Called on every rank."""
 
     def draw(self, results: list[Result]) -> dict[str, Figure]:
-        """The pictures by name, from the results in the order of `runs`; called on rank 0 only."""
+        """Return the pictures by name. results: in the order of `runs`. Called on rank 0 only."""
 
 
 def figure_module(number: int) -> PaperFigure:
-    """The module of a figure, imported when it is asked for: some need SciPy's filters, others torch."""
+    """Import and return the module of a figure. The other modules, and the libraries they need, are not imported."""
     match number:
         case 1:
             from freqbias.compare.paper import figure1
@@ -58,36 +58,36 @@ def figure_module(number: int) -> PaperFigure:
 
 
 def make_figures(numbers: Sequence[int], paper_runs: PaperRuns, stop: StopRequest) -> list[Path]:
-    """Draw these figures and return the paths of the pictures, in `out`/figures; collective.
+    """Draw these figures in `out`/figures, and return the paths of the pictures. Collective.
 
-    Uses finished results in `out`/NAME, continues unfinished ones and computes the missing ones. Raises what the stages
-    raise; UsageError if a result there was computed with other keys.
+    Uses finished results in `out`/NAME, continues unfinished results and computes missing results. Raises the errors of
+    the stages, and UsageError if a result in `out`/NAME was computed with other keys.
     """
     paths: list[Path] = []
     for number in numbers:
         figure = figure_module(number)
         results = [compute(figure_run, paper_runs, stop) for figure_run in figure.runs(paper_runs)]
-        stop.check(world())  # together, or one rank would stop and the others wait for it
+        stop.check(world())  # on all ranks together: if one rank stopped alone, the others would wait forever
         paths += on_root(_save, number, figure, results, paper_runs)
     return paths
 
 
 def compute(figure_run: FigureRun, paper_runs: PaperRuns, stop: StopRequest) -> Result:
-    """The result of a run, computed unless it is finished; collective."""
+    """Compute a run unless the result is finished, and return the result. Collective."""
     run = figure_run.run
     problem, store = on_root(build, run), Store(paper_runs.out / run.name)
     if figure_run.stages:
         try:
             run_all(run, problem, store, resume=True, overwrite=False, stop=stop, stages=figure_run.stages)
         except UsageError as refused:
-            if "--overwrite" not in str(refused):  # another reason, such as a full disk: removing a result cannot help
+            if "--overwrite" not in str(refused):  # such as a full disk: removing a result cannot help
                 raise
             raise UsageError(f"{refused}; `freqbias figures` never overwrites a result: remove {store.root}") from None
     return Result(run, problem, store)
 
 
 def _save(number: int, paper_figure: PaperFigure, results: list[Result], paper_runs: PaperRuns) -> list[Path]:
-    """Draw a figure and write figures/NAME.png and .pdf, each complete or not at all."""
+    """Draw a figure and write figures/NAME.png and .pdf. Each file is written completely or not at all."""
     folder = paper_runs.out / "figures"
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,6 +104,6 @@ def _save(number: int, paper_figure: PaperFigure, results: list[Result], paper_r
 
 
 def provenance(runs: Sequence[RunFile]) -> str:
-    """The source of a picture for its metadata: the name, seed and key hash of each run."""
+    """Return the source of a picture, for the metadata: the name, seed and key hash of each run."""
     described = [f"{run.name} (seed {run.seed}, keys {key_hash(stage_keys(run, 'compare'))[:12]})" for run in runs]
     return f"From the results of {'; '.join(described) or 'no run'}"

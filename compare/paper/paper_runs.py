@@ -1,4 +1,4 @@
-"""The runs that the figures of the paper need: their run files and their results."""
+"""The runs that the figures of the paper need: run files and results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from freqbias.compare.stages import read_comparison
 from freqbias.problem import ErrorHistory, Problem, RunFile, load, parse, stage_keys
 from freqbias.runtime import Store, on_root
 
-QUICK = "-quick"  # suffix of all names with --quick, which therefore never replaces the full results
+QUICK = "-quick"  # suffix of all names with --quick, so that quick results never replace full results
 
 
 @dataclass(frozen=True)
 class FigureRun:
-    """A run and the stages that a figure needs of it. Figures make their own pictures, so `compare` is not one."""
+    """A run, and the stages of this run that a figure needs. No figure needs the pictures of the stage `compare`."""
 
     run: RunFile
     stages: tuple[str, ...] = ("pde", "nn", "ntk")
@@ -24,7 +24,10 @@ class FigureRun:
 
 @dataclass(frozen=True)
 class PaperRuns:
-    """Run files of the paper. folder: where they are; out: where results go; quick: whether networks may be narrow."""
+    """The run files of the paper.
+
+    folder: the folder of the run files. out: the folder for results. quick: whether to use narrow networks.
+    """
 
     folder: Path
     out: Path
@@ -33,10 +36,11 @@ class PaperRuns:
     def run_file(
         self, stem: str, *, name: str = "", quick_network: Mapping[str, Any] | None = None, **changes: Mapping[str, Any]
     ) -> RunFile:
-        """The run file `stem`.toml with changed keys; collective.
+        """Return the run file `stem`.toml with changed keys. Collective.
 
-        name: the new name of the run. quick_network: keys of [network] to change if `quick`. changes: keys to change,
-        by section; a section with a `kind` is replaced as a whole. Raises InputError like `load` and `parse`.
+        name: the new name of the run. quick_network: keys of [network] to change if `quick`.
+        changes: keys to change, by section. If the new keys contain `kind`, they replace the whole section.
+        Raises InputError like `load` and `parse`.
         """
         run = on_root(load, self.folder / f"{stem}.toml")
         sections = run.model_dump(exclude_none=True)
@@ -47,13 +51,13 @@ class PaperRuns:
         return parse({**sections, "name": self.name(name or run.name)})
 
     def name(self, name: str) -> str:
-        """The name of a run or picture, with the suffix of --quick."""
+        """Return the name of a run or picture. With --quick, the name has the suffix QUICK."""
         return name + QUICK if self.quick else name
 
 
 @dataclass(frozen=True)
 class Result:
-    """A computed run. Its records are read when first used, on rank 0 only."""
+    """A computed run. Files of the run are read when they are first needed, on rank 0 only."""
 
     run: RunFile
     problem: Problem
@@ -64,5 +68,5 @@ class Result:
         return read_comparison(self.run, self.problem, self.store)
 
     def history(self, stage: str = "nn", name: str = "error.nc") -> ErrorHistory:
-        """The errors in the file `name` of a stage."""
+        """Return the errors in the file `name` of a stage."""
         return ErrorHistory.load(self.store.verify(stage, keys=stage_keys(self.run, stage)) / name)

@@ -1,4 +1,4 @@
-"""Spectra on a frequency mesh: projection of errors, norms and integrals, and which part of them is signal."""
+"""Spectra on a frequency mesh: projections of errors, norms, integrals, and the part of a spectrum that is signal."""
 
 import lazy_loader
 

@@ -7,7 +7,10 @@ import numpy as np
 
 
 class FrequencyMesh(Protocol):
-    """Nodes (n, d) [cycles/length], cells (c, k), cell type and degree: see `problem.Spectrum`, which is one."""
+    """A mesh with nodes (n, d) [cycles/length], cells (c, k), cell type and degree.
+
+    `problem.Spectrum` follows this protocol and describes these attributes.
+    """
 
     @property
     def frequency(self) -> np.ndarray: ...
@@ -21,7 +24,7 @@ class FrequencyMesh(Protocol):
 
 @dataclass(frozen=True)
 class MeshArrays:
-    """A `FrequencyMesh` without values on it, small enough to send to other ranks."""
+    """A `FrequencyMesh` without a spectrum, small enough to send to other ranks."""
 
     frequency: np.ndarray
     cells: np.ndarray
@@ -34,7 +37,7 @@ class MeshArrays:
 
 
 def mesh_gaps(frequency: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Where the gaps of a one-dimensional mesh begin, (g,) [cycles/length]. frequency (n, 1); cells (c, k)."""
+    """Return where each gap of a 1-D mesh begins, (g,) [cycles/length]. frequency (n, 1). cells (c, k)."""
     ends = np.sort(frequency[cells, 0], axis=1)[:, [0, -1]]
     left, right = ends[np.argsort(ends[:, 0])].T
     return right[:-1][left[1:] - right[:-1] > 1e-9 * np.ptp(ends)]

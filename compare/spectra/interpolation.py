@@ -1,16 +1,16 @@
-"""Spectra at the nodes of a frequency mesh: their interpolation by the finite elements."""
+"""Compute spectra at the nodes of a frequency mesh. The finite elements interpolate these values."""
 
 import numpy as np
 
 from freqbias.numerics import Sites, make_transform
 
-BATCH_ENTRIES = 2**22  # complex numbers transformed at once: 64 MiB
+BATCH_ENTRIES = 2**22  # largest number of complex numbers transformed at once: 64 MiB
 
 
 def project(error: np.ndarray, sites: Sites, frequency: np.ndarray, *, threads: int = 1) -> np.ndarray:
-    """v(xi_i) = mean_j u(x_j) exp(-2 pi i xi_i.x_j) by the non-uniform FFT, complex (..., n).
+    """Return v(xi_i) = mean_j u(x_j) exp(-2 pi i xi_i.x_j) by the non-uniform FFT, complex (..., n).
 
-    error: u at the sites (..., N); frequency (n, d) [cycles/length].
+    error: u (..., N) at the sites x_j. frequency: xi_i (n, d) [cycles/length].
     """
     transform = make_transform(sites, frequency, threads=threads)
     rows = error.reshape(-1, sites.size)

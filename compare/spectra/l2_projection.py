@@ -1,11 +1,15 @@
-"""The L2 projection of a spectrum onto the finite elements of the frequency mesh: the v_h of V_h with
+"""The L2 projection of a spectrum v onto the finite-element space V_h of the frequency mesh.
 
-    integral (v_h - v) phi_i dxi = 0 for all i,    M c = b,    b_i = integral v phi_i dxi.
+The projection is the v_h in V_h with
 
-Both integrals use one quadrature, exact for `EXTRA_DEGREE` degrees more than M needs, with v at its points by the
-non-uniform FFT. So the projection leaves elements of V_h unchanged, on curved cells too. The mesh is rebuilt from what
-a spectrum file holds, and may have been written by any number of ranks. M is never assembled: conjugate gradients
-preconditioned by its diagonal take a number of products that does not grow with the mesh.
+    integral (v_h - v) phi_i dxi = 0 for all basis functions phi_i.
+
+The coefficients c of v_h solve M c = b, with the mass matrix M and b_i = integral v phi_i dxi. M and b are computed by
+the same quadrature, so the projection leaves functions in V_h unchanged, also on curved cells. The quadrature is exact
+for `EXTRA_DEGREE` degrees more than M needs. The non-uniform FFT computes v at the quadrature points. The mesh is
+rebuilt from the arrays of a spectrum file, which any number of ranks may have written. M is never assembled. The system
+is solved by conjugate gradients, preconditioned by the diagonal of M. The number of products with M does not grow with
+the mesh.
 """
 
 from collections.abc import Iterator
@@ -24,18 +28,19 @@ from freqbias.problem import Spectrum
 from freqbias.runtime import SerialWorld
 
 EXTRA_DEGREE = 4
-TOLERANCE = 1e-13  # residual over right side, in the norm of the inverse diagonal
+TOLERANCE = 1e-13  # norm of the residual / norm of b, both in the norm of the inverse diagonal
 MAX_ITERATIONS = 1000
-MAX_ENTRIES = 2**22  # numbers held at once in a product: 32 MiB
+MAX_ENTRIES = 2**22  # largest number of values in memory during a product: 32 MiB
 
 
 def l2_project(
     error: np.ndarray, sites: Sites, mesh: FrequencyMesh, *, threads: int = 1, comm: Any = None
 ) -> np.ndarray:
-    """The L2 projection of v(xi) = mean_j u(x_j) exp(-2 pi i xi.x_j) onto the Lagrange elements of a mesh.
+    """Project v(xi) = mean_j u(x_j) exp(-2 pi i xi.x_j) onto the Lagrange elements of a mesh, in L2.
 
-    error: u at the sites (..., N), the same on every rank of comm. The ranks share the cells; every rank gets the
-    values at the nodes, complex (..., n), which depend on the number of ranks by rounding only.
+    error: u (..., N) at the sites x_j, the same on every rank of comm.
+    Return the projection at the nodes, complex (..., n), on every rank. Each rank works on a part of the cells. The
+    number of ranks changes the result only by rounding errors.
     Raises ComputationError if the conjugate gradients do not converge.
     """
     mass = MassMatrix(mesh, comm or SerialWorld())
@@ -45,9 +50,10 @@ def l2_project(
 def errors_on_mesh(
     error: np.ndarray, sites: Sites, mesh: FrequencyMesh, *, projection: str, threads: int = 1
 ) -> np.ndarray:
-    """The spectrum (..., n) of errors u (..., N) on the nodes, by the [compare] `projection`: "interpolation" or "l2".
+    """Return the spectrum (..., n) of errors u (..., N) on the nodes.
 
-    Called by rank 0 inside `runtime.on_root`, "l2" uses all ranks. threads: of rank 0 alone.
+    projection: "interpolation" or "l2", as in the run file's [compare] projection. If rank 0 calls this function inside
+    `runtime.on_root`, "l2" uses all ranks. threads: the number of threads while rank 0 works alone.
     """
     if projection == "l2":
         return runtime.on_all(_l2_project, error, sites, MeshArrays.of(mesh), threads)
@@ -55,20 +61,22 @@ def errors_on_mesh(
 
 
 def solution_on_mesh(spectrum: Spectrum, sites: Sites, *, projection: str, threads: int = 1) -> np.ndarray:
-    """The finite-element solution v_h at all output times, (T, C, n), by the [compare] `projection`.
+    """Return the finite-element solution v_h at all output times, (T, C, n).
 
-    The solution of the local operator is in V_h already. The data operator's v is the transform of its errors u on
-    the samples, known at every xi, so "l2" projects it like the network's. Otherwise a network with the same u would
-    seem as far away as interpolation is from projection (measured, for targets that do not vanish at the edge of the
-    data: 0.2 to 0.9 times a tolerance of 1e-2, 0.2 to 2 times 1e-3, 0.2 to 7 times 1e-4).
-    Raises InputError if this u is missing.
+    projection: as in `errors_on_mesh`. The solution of the local operator is in V_h already, so no projection is
+    needed. The solution v of the data operator is the transform of errors u on the samples, so v is known at every xi.
+    "l2" projects v in the same way as the network's spectrum. Otherwise, a network with the same u would have a
+    distance to v_h, equal to the difference between interpolation and projection. For targets that do not vanish at the
+    edge of the data, this difference was measured as 0.2 to 0.9 times a tolerance of 1e-2, 0.2 to 2 times a tolerance
+    of 1e-3, and 0.2 to 7 times a tolerance of 1e-4.
+    Raises InputError if "l2" needs u, but the spectrum does not contain u.
     """
     if projection == "interpolation" or spectrum.attributes.get("operator") != "data":
         return spectrum.error
     if spectrum.sample_error is None:
         raise InputError(
-            '[compare] projection = "l2": the spectrum has no sample_error, the errors on the samples that it '
-            "transforms; compute it again with `freqbias pde RUN.toml --overwrite`, or use "
+            '[compare] projection = "l2" needs the errors on the samples, but the spectrum has no sample_error; '
+            "compute the spectrum again with `freqbias pde RUN.toml --overwrite`, or use "
             'projection = "interpolation"'
         )
     return errors_on_mesh(spectrum.sample_error, sites, spectrum, projection=projection, threads=threads)
@@ -94,7 +102,7 @@ class MassMatrix:
         )  # fmt: skip
 
     def integrals(self, error: np.ndarray, sites: Sites, *, threads: int) -> np.ndarray:
-        """b_i = integral v phi_i dxi, complex (..., n), of the transform v of errors u (..., N)."""
+        """Return b_i = integral v phi_i dxi, complex (..., n), where v is the transform of errors u (..., N)."""
         rows = error.reshape(-1, sites.size)
         result = np.zeros((len(rows), self._size), dtype=complex)
         for block, assembly in self._each():
@@ -108,7 +116,7 @@ class MassMatrix:
         return self._sum(result).reshape(*error.shape[:-1], self._size)
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """M x for real x (R, n)."""
+        """Return M x for real x (R, n)."""
         result = np.zeros_like(values)
         for block, assembly in self._each():
             nodes = self._quadrature.cells[block.cells]
@@ -120,7 +128,7 @@ class MassMatrix:
         return self._sum(result)
 
     def solve(self, integrals: np.ndarray) -> np.ndarray:
-        """c with M c = b for complex b (..., n), by conjugate gradients on real and imaginary parts together."""
+        """Solve M c = b for complex b (..., n), by conjugate gradients on real and imaginary parts together."""
         rows = integrals.reshape(-1, self._size)
         b = np.concatenate([rows.real, rows.imag])
         x, r = np.zeros_like(b), b.copy()
@@ -128,7 +136,7 @@ class MassMatrix:
         p, rho = z, np.sum(r * z, axis=1)
         target = TOLERANCE**2 * rho
         for _ in range(MAX_ITERATIONS):
-            # Rank 0 decides: on different processors the last bits may differ.
+            # Rank 0 decides for all ranks, because the last bits may differ between processors.
             if self._comm.bcast((rho <= target).all()):
                 parts = x.reshape(2, *integrals.shape)
                 return np.asarray(parts[0] + 1j * parts[1])
@@ -147,15 +155,15 @@ class MassMatrix:
         return zip(self._quadrature.blocks, self._assemblies, strict=True)
 
     def _assembly(self, block: Block) -> csr_array:
-        """The matrix (c k, n) that adds the contributions to the nodes of each cell up at the nodes of the mesh."""
+        """Return the matrix (c k, n) that adds contributions at the nodes of each cell to the nodes of the mesh."""
         nodes = self._quadrature.cells[block.cells].ravel()
         return csr_array((np.ones(len(nodes)), nodes, np.arange(len(nodes) + 1)), shape=(len(nodes), self._size))
 
     def _sum(self, part: np.ndarray) -> np.ndarray:
-        """The sum over the ranks, in their order, so that every rank gets the same bits."""
+        """Sum over the ranks, in the order of the ranks, so that the result has the same bits on every rank."""
         return np.asarray(sum(self._comm.allgather(part)))
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """The quotient as a column (R, 1); 0 where the denominator is 0, in rows that have converged."""
+    """Return the quotient as a column (R, 1). Where the denominator is 0, in converged rows, the quotient is 0."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)[:, None]

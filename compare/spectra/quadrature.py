@@ -1,13 +1,13 @@
-"""Integrals over the frequency mesh, rebuilt from what a spectrum file holds: its nodes, cells, cell type and degree.
+"""Integrals over the frequency mesh, which is rebuilt from the nodes, cells, cell type and degree in a spectrum file:
 
     integral over mesh and box of g(f_h) dxi = sum over cells and points of weight g(sum_k basis_k f_k)
 
-basis is the Lagrange basis with Gauss-Lobatto points. The geometry is isoparametric, x = sum_k phi_k X_k with the
-cell's own nodes X_k, so curved cells are integrated as such.
+basis is the Lagrange basis with Gauss-Lobatto points. The geometry is isoparametric: a point of a cell is
+xi = sum_k basis_k X_k, where X_k are the nodes of the cell. So the quadrature respects the shape of curved cells.
 
-A box low_i <= xi_i <= high_i cuts exactly a cell with edges parallel to the axes (every interval, every cell of a box
-mesh): the quadrature covers the part inside. In a slanted or curved cell it drops the points outside, those of a
-quadrature of degree `CUT_DEGREE`.
+A box low_i <= xi_i <= high_i may cut cells. In a cell with edges parallel to the axes, the quadrature covers exactly
+the part inside the box. Every interval and every cell of a box mesh has edges parallel to the axes. In all other cells
+that the box cuts, the points of a quadrature of degree `CUT_DEGREE` are used, without the points outside the box.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,10 @@ Box = tuple[np.ndarray, np.ndarray]
 
 
 class Block(NamedTuple):
-    """Cells with the same table of the basis. cells (c,): their indices; basis (Q, k) at the points; weights (c, Q)."""
+    """Cells that use the same quadrature points of the reference cell.
+
+    cells (c,): the indices of the cells. basis (Q, k): the basis at the points. weights (c, Q).
+    """
 
     cells: np.ndarray
     basis: np.ndarray
@@ -30,19 +33,19 @@ class Block(NamedTuple):
 
 
 def lagrange_element(cell_type: str, degree: int) -> basix.finite_element.FiniteElement:
-    """The Lagrange element of a mesh. Its `points` (k, d) are the nodes of a cell, in the reference cell."""
+    """Return the Lagrange element of a mesh. `points` (k, d) of the element are the nodes of the reference cell."""
     variant = basix.LagrangeVariant.gll_warped
     return basix.create_element(basix.ElementFamily.P, basix.CellType[cell_type], degree, variant)
 
 
 class Quadrature:
-    """Points and weights on a mesh, or on the part of it inside boxes.
+    """Quadrature points and weights on a mesh, or on the part of a mesh inside boxes.
 
-    frequency: the nodes (n, d) [cycles/length]; cells (c, k), cell_type and degree: see `problem.Spectrum`.
-    boxes: parts of frequency space that do not overlap, each (low (d,), high (d,)); None for all of it.
+    frequency: the nodes (n, d) [cycles/length]. cells (c, k), cell_type, degree: see `problem.Spectrum`.
+    boxes: boxes (low (d,), high (d,)) that do not overlap; None for the whole mesh.
     extra: on straight cells, polynomials of degree 2 degree + extra are integrated exactly.
-    crossed: maps the nodes (c, k, d) of cells to whether a jump of the integrand crosses them, (c,) bool; those cells
-    get as many points as cells that a box cuts.
+    crossed: a function of the nodes (c, k, d) of cells that returns which cells a jump of the integrand crosses, (c,)
+    bool. These cells get as many points as the cells that a box cuts.
     """
 
     def __init__(
@@ -73,11 +76,11 @@ class Quadrature:
         ]
 
     def points(self, block: Block, part: slice = slice(None)) -> np.ndarray:
-        """The quadrature points of a block's cells, or a part of them, (c, Q, d) [cycles/length]."""
+        """Return the quadrature points of a block, or of a part of its cells, (c, Q, d) [cycles/length]."""
         return np.asarray(block.basis @ self.nodes[self.cells[block.cells[part]]])
 
     def _aligned(self) -> np.ndarray:
-        """Which cells are affine images of the reference cell with edges parallel to the axes, (c,) bool."""
+        """Return which cells are affine images of the reference cell with edges parallel to the axes, (c,) bool."""
         reference = np.asarray(self.element.points)
         dimension = reference.shape[1]
         if len(basix.topology(self.element.cell_type)[0]) != 2**dimension:
@@ -90,7 +93,7 @@ class Quadrature:
         return affine & parallel
 
     def _straight(self, cells: np.ndarray, box: Box, degree: int) -> Iterator[Block]:
-        """Blocks of cells parallel to the axes, of which the box cuts off the same part: quadrature of what is left."""
+        """Yield blocks of cells parallel to the axes. In a block, the same part of each cell is inside the box."""
         if not len(cells):
             return
         points, weights = _quadrature(self.element, degree)
@@ -98,7 +101,7 @@ class Quadrature:
         low, high = nodes.min(axis=1), nodes.max(axis=1)
         start, end = (np.clip((bound - low) / (high - low), 0, 1) for bound in box)
         volume = np.prod(high - low, axis=1)
-        # The axes of the reference cell may be those of the mesh in another order, or reversed.
+        # The axes of the reference cell may have another order or direction than the axes of the mesh.
         edges = np.stack([nodes[:, 2**axis] - nodes[:, 0] for axis in range(low.shape[1])], axis=1)
         along = np.abs(edges).argmax(axis=2)
         backwards = np.take_along_axis(edges, along[:, :, None], axis=2)[:, :, 0] < 0
@@ -113,7 +116,7 @@ class Quadrature:
                 yield Block(cells[chosen], basis, np.outer(volume[chosen] * fraction, weights))
 
     def _slanted(self, cells: np.ndarray, box: Box, degree: int) -> Iterator[Block]:
-        """Blocks of all other cells: quadrature on the isoparametric cell, with weight 0 outside the box."""
+        """Yield blocks of all other cells, with the isoparametric map. Points outside the box have weight 0."""
         low, high = box
         nodes = self.nodes[self.cells[cells]]
         whole = ((nodes >= low) & (nodes <= high)).all(axis=(1, 2))
@@ -134,5 +137,5 @@ def _quadrature(element: basix.finite_element.FiniteElement, degree: int) -> tup
 
 
 def _tabulate(element: basix.finite_element.FiniteElement, points: np.ndarray) -> np.ndarray:
-    """The basis and its derivatives along each axis of the reference cell, (1 + d, Q, k)."""
+    """Return the basis and the derivatives of the basis along each axis of the reference cell, (1 + d, Q, k)."""
     return np.asarray(element.tabulate(1, points))[..., 0]

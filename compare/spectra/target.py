@@ -1,4 +1,7 @@
-"""The part of a target that a network does not learn. Loads no library that all MPI ranks must load together."""
+"""Find the part of a target that a network does not learn.
+
+This module may be imported on one MPI rank alone.
+"""
 
 import numpy as np
 
@@ -6,26 +9,27 @@ from freqbias.meshes import MeshPlan
 from freqbias.numerics import Grid
 from freqbias.problem import Problem
 
-NEGLIGIBLE = 0.01  # fraction of the target's energy outside the mesh that needs no warning
+NEGLIGIBLE = 0.01  # no warning if the fraction of the target's energy outside the mesh is smaller
 
 
 def target_outside_mesh(problem: Problem, plan: MeshPlan) -> str:
-    """A warning if part of the target lies at frequencies outside the mesh; otherwise an empty text."""
+    """Return a warning if a part of the target lies at frequencies outside the mesh, otherwise an empty text."""
     if not isinstance(problem.sites, Grid):  # Parseval's identity does not hold on scattered samples
         return ""
     outside = energy_outside(problem, plan.half_width)
     if outside <= NEGLIGIBLE:
         return ""
     return (
-        f"{outside:.1%} of the target lies outside the mesh, at frequencies where damping and diffusion are "
-        "negligible; the network will not learn that part in this time"
+        f"{outside:.1%} of the energy of the target lies outside the mesh, at frequencies where damping and diffusion "
+        "are negligible; the network will not learn this part of the target by the last output time"
     )
 
 
 def energy_outside(problem: Problem, half_width: tuple[float, ...]) -> float:
-    """sum of |F_k|^2 over all |xi_i| > half_width_i, divided by the sum over all frequencies.
+    """Return the fraction of the target's energy at frequencies with |xi_i| > half_width_i on any axis i.
 
-    F is the discrete Fourier transform of the target f* on its grid; half_width [cycles/length].
+    The energy is the sum of |F_k|^2, where F is the discrete Fourier transform of the target f* on the grid.
+    half_width: [cycles/length].
     """
     grid = problem.grid
     values = problem.samples.values.reshape(-1, *grid.shape)

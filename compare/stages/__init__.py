@@ -1,4 +1,4 @@
-"""The stages compare, kappa, view and mesh of a result, and all stages in order for `freqbias run`."""
+"""The stages compare, kappa, view and mesh, and the sequence of all stages for `freqbias run`."""
 
 import lazy_loader
 

@@ -1,5 +1,7 @@
-"""The stage `compare` of a result: spectra.nc, fields.pvd, metrics.csv, kappa.csv and the figures figure4, split and
-kappa, from the stages `pde` and `nn` and, if it was run, `ntk`."""
+"""The stage `compare`, which compares the results of the stages `pde` and `nn`, and of `ntk` if they exist.
+
+The stage writes spectra.nc, fields.pvd, metrics.csv, kappa.csv and the figures figure4, split and kappa.
+"""
 
 from pathlib import Path
 
@@ -25,13 +27,14 @@ def run_compare(
     error_file: Path | None = None,
     renew: bool = False,
 ) -> None:
-    """Compare, and write the folder `compare/`; collective. Rank 0 works, all ranks share an L2 projection.
+    """Run the stage and write the folder `compare/`. Collective. Rank 0 works, but all ranks share an L2 projection.
 
-    error_file: a user's own errors in the format of error.nc. They replace those of `nn`, and exclude `ntk`, which
-    predicts those of `nn`. renew: with resume, repeat a finished comparison whose sources have changed.
+    error_file: a user's own errors in the format of error.nc. The stage then ignores the results of `nn`, and those of
+    `ntk`, which predict the errors of `nn`.
+    renew: with resume, repeat a finished comparison whose sources have changed.
 
-    Raises UsageError if the result of an earlier stage is missing, damaged, or from another run file, or if one of this
-    stage is in the way; InputError if the errors do not belong to the data; StoppedEarly.
+    Raises UsageError if the result of an earlier stage is missing, damaged, or from another run file, and if `compare/`
+    exists but may not be replaced. Raises InputError if the errors do not belong to the data, and StoppedEarly.
     """
     start_petsc()  # on every rank at the same time
     stop.install()  # after PETSc, which has a handler of its own for SIGTERM
@@ -69,16 +72,16 @@ def _run_compare(
 
 
 def read_comparison(run: RunFile, problem: Problem, store: Store) -> Comparison:
-    """The comparison of the finished results; on rank 0 only.
+    """Compare the finished results and return the comparison. On rank 0 only.
 
-    Raises UsageError if one is missing, damaged, or from another run file.
+    Raises UsageError if a result is missing, damaged, or from another run file.
     """
     return _comparison(run, problem, find_sources(run, store, error_file=None))
 
 
 def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
     history, predictions = load_histories(sources)
-    assert history is not None  # or find_sources would have raised
+    assert history is not None  # otherwise find_sources would have raised an error
     spectrum = Spectrum.load(sources.paths["pde"])
     return compare(
         spectrum, history, problem, predictions=predictions, projection=run.compare.projection, threads=threads_alone()
@@ -111,7 +114,7 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
         with stage.writing("split.pdf") as path:
             draw_causes(comparison, path.with_suffix(".png"), path)
     if comparison.frequency.shape[1] > 2:
-        log.info("compare: figure4 is drawn in one and two dimensions; look at fields.pvd in ParaView")
+        log.info("compare: figure4 is drawn only in one and two dimensions; open fields.pvd in ParaView instead")
         return
     with stage.writing("figure4.pdf") as path:
         draw_comparison(comparison, path.with_suffix(".png"), path)
@@ -122,8 +125,8 @@ def _write_rates(stage: Stage, comparison: Comparison, problem: Problem) -> None
 
     try:
         rates = comparison_rates(comparison, problem, bands=BANDS if problem.dimension == 1 else 0)
-    except InputError as error:  # a user's errors may begin after everything is learnt
-        log.warning("compare: no kappa.csv, for the reason that `freqbias kappa` would give: %s", error)
+    except InputError as error:  # a user's errors may begin when nothing is left to learn
+        log.warning("compare: no kappa.csv is written, because no learning rate is defined: %s", error)
         return
     with stage.writing("kappa.csv") as path:
         rates.save_table(path)
@@ -133,7 +136,7 @@ def _write_rates(stage: Stage, comparison: Comparison, problem: Problem) -> None
 
 
 def magnitude_fields(comparison: Comparison) -> dict[str, np.ndarray]:
-    """The root of sum_c |v_c|^2 on the nodes, (T, n), of both spectra and of their difference, by field name."""
+    """Return |v| = (sum_c |v_c|^2)^(1/2) (T, n) of both spectra and of their difference, by field name."""
     spectra = {
         "pde_magnitude": comparison.pde,
         "nn_magnitude": comparison.nn,

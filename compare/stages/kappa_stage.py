@@ -1,5 +1,7 @@
-"""The stage `kappa` of a result: frequency learning rates in kappa.nc, kappa.csv, bands.csv and kappa.png, from those
-of the stages `pde`, `nn` and `ntk` that are finished, or from a user's own errors."""
+"""The stage `kappa`, which measures frequency learning rates and writes kappa.nc, kappa.csv, bands.csv and kappa.png.
+
+The stage needs the result of the stage `pde`, and uses those of `nn` and `ntk` if they exist, or a user's own errors.
+"""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ MAX_REGIONS = 1000
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `freqbias kappa`; see `freqbias.compare.kappa.measurement.measure`."""
+    """The options of `freqbias kappa`, described in `freqbias.compare.kappa.measurement.measure`."""
 
     start: float | None = None
     end: float | None = None
@@ -39,12 +41,13 @@ def run_kappa(
     options: Options | None = None,
     error_file: Path | None = None,
 ) -> None:
-    """Measure the rates, and write the folder `kappa/`; collective. Rank 0 works, all ranks share an L2 projection.
+    """Run the stage and write the folder `kappa/`. Collective. Rank 0 works, but all ranks share an L2 projection.
 
-    error_file: a user's own errors in the format of error.nc. They replace those of `nn`, and exclude `ntk`.
+    error_file: a user's own errors in the format of error.nc. The stage then ignores the results of `nn` and `ntk`.
 
-    Raises UsageError if the result of `pde` is missing, damaged, or from another run file, or if one of this stage is
-    in the way; InputError for options that the problem or its times do not allow, and for errors of other data.
+    Raises UsageError if the result of an earlier stage is damaged or from another run file, if the result of `pde` is
+    missing, and if `kappa/` exists but may not be replaced. Raises InputError for options that the problem or the
+    output times do not allow, and if the errors do not belong to the data.
     """
     options = options or Options()
     _check(options, problem.dimension)
@@ -64,19 +67,19 @@ def run_kappa(
 def _check(options: Options, dimension: int) -> None:
     for option, time in (("from", options.start), ("to", options.end)):
         if time is not None and np.isnan(time):
-            raise InputError(f"--{option} {time}: give a time, or leave it out")
+            raise InputError(f"--{option} {time} is not a time; give a time, or leave out --{option}")
     if options.floor is not None and not 0 < options.floor < 1:
         raise InputError(
-            f"--floor {options.floor:g}: give a fraction of the largest |v(0)| between 0 and 1, such as 0.01"
+            f"--floor {options.floor:g} is not between 0 and 1; give a fraction of the largest |v(0)|, such as 0.01"
         )
     if not 1 <= options.bands <= MAX_REGIONS:
-        raise InputError(f"--bands {options.bands}: give a number from 1 to {MAX_REGIONS}")
+        raise InputError(f"--bands {options.bands} is not allowed; give a number from 1 to {MAX_REGIONS}")
     if options.directions is not None:
         allowed = {1: range(0), 2: range(2, MAX_REGIONS + 1), 3: range(3, 4)}[dimension]
         if options.directions not in allowed:
             raise InputError(
-                f"--directions {options.directions}: in {dimension} dimension(s) "
-                + (f"give a number from {min(allowed)} to {max(allowed)}" if allowed else "leave it out")
+                f"--directions {options.directions} is not allowed in {dimension}-D; "
+                + (f"give a number from {min(allowed)} to {max(allowed)}" if allowed else "leave out --directions")
             )
 
 
@@ -100,7 +103,7 @@ def _run_kappa(
 
 
 def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Options) -> Kappa:
-    """The rates of all sources at their common times. The noise is the tolerance of the spectrum."""
+    """Measure the rates of all sources at their common times. The noise is the tolerance of the spectrum."""
     spectrum = Spectrum.load(sources.paths["pde"])
     network, predictions = load_histories(sources)
     histories = ({} if network is None else {"nn": network}) | predictions

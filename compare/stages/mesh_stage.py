@@ -1,4 +1,4 @@
-"""The stage `mesh` of a result: the frequency mesh, described in words and written to mesh.vtu."""
+"""The stage `mesh`, which describes the frequency mesh in words and writes mesh.vtu."""
 
 from freqbias.meshes import CELL_TYPES, MeshPlan, describe, vertices
 from freqbias.pde import plan_within_memory
@@ -7,9 +7,10 @@ from freqbias.runtime import Store, on_root
 
 
 def run_mesh(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> str:
-    """Write `mesh/mesh.vtu` and return a description of the mesh; collective. Rank 0 works.
+    """Write `mesh/mesh.vtu` and return a description of the mesh. Collective. Rank 0 works.
 
-    Raises InputError for keys that give no affordable mesh, and UsageError if a result is in the way.
+    Raises InputError if the keys give no mesh that fits in memory, and UsageError if `mesh/` exists but may not be
+    replaced.
     """
     plan = on_root(plan_within_memory, problem, run.pde, run.mesh)
     on_root(_run_mesh, run, plan, store, resume=resume, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""All stages of one run file in their order, and the summary at the end."""
+"""Run all stages of one run file in order, and print a summary."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 STAGES = ("pde", "nn", "ntk", "compare")
 FILES = {
-    "compare/figure4.png": "the comparison as a figure (.pdf beside it)",
-    "compare/split.png": "the causes of the distance (.pdf beside it)",
-    "compare/kappa.png": "the learning rate of each frequency (.pdf beside it)",
+    "compare/figure4.png": "the comparison as a figure (also figure4.pdf)",
+    "compare/split.png": "the causes of the distance (also split.pdf)",
+    "compare/kappa.png": "the learning rate of each frequency (also kappa.pdf)",
     "compare/metrics.csv": "errors and losses at each time",
     "compare/fields.pvd": "both spectra, for ParaView",
     "pde/fields.pvd": "the finite-element solution, for ParaView",
@@ -41,13 +41,13 @@ def run_all(
     petsc: Sequence[str] = (),
     stages: Sequence[str] = STAGES,
 ) -> None:
-    """Run the stages pde, nn, ntk and compare, or some of them, in this order; collective.
+    """Run the stages pde, nn, ntk and compare, or some of these stages, in this order. Collective.
 
-    petsc: command-line options for PETSc. Raises what the stages raise; what can be refused early is refused before the
-    first stage starts. The libraries of a finished stage are not imported.
+    petsc: command-line options for PETSc. Raises the errors of the stages. Errors that can be found early are raised
+    before the first stage starts. The libraries of a finished stage are not imported.
     """
     keys = {name: stage_keys(run, name) for name in stages}
-    if resume and on_root(store.overwrite_interrupted, keys):  # --overwrite was killed halfway
+    if resume and on_root(store.overwrite_interrupted, keys):  # an earlier --overwrite was killed
         resume, overwrite = False, True
     finished = on_root(_refuse_early, run, problem, store, stages, resume=resume, overwrite=overwrite)
     unfinished = set(stages) - set(finished)
@@ -56,7 +56,7 @@ def run_all(
         refuse_torchrun()
         start_petsc(petsc)
     if overwrite:
-        on_root(store.begin_overwrite, keys)  # --resume then continues an interrupted --overwrite
+        on_root(store.begin_overwrite, keys)  # so that --resume can continue an interrupted --overwrite
         resume, overwrite = True, False
     log.info("%s: results go to %s", run.name, store.root)
     options: dict[str, dict[str, Any]] = {
@@ -72,7 +72,7 @@ def run_all(
 
 
 def stage_function(name: str) -> Callable[..., None]:
-    """The function that runs a stage. This imports its libraries, which takes seconds."""
+    """Return the function that runs a stage. The import of the stage's libraries takes seconds."""
     match name:
         case "pde":
             return pde.run_pde
@@ -88,9 +88,9 @@ def stage_function(name: str) -> Callable[..., None]:
 def _refuse_early(
     run: RunFile, problem: Problem, store: Store, stages: Sequence[str], *, resume: bool, overwrite: bool
 ) -> list[str]:
-    """The stages that are finished. Raises if a result is in the way, and for a mesh that the stage pde would refuse.
+    """Return the stages that are finished, except `compare`, whose sources may still change.
 
-    `compare` never counts as finished here: whether its sources are the same is not known yet.
+    Raises an error if a result exists but may not be replaced, and if the stage pde would refuse the mesh.
     """
     plan = plan_mesh(problem, run.pde, run.mesh)
     finished = [
@@ -102,9 +102,9 @@ def _refuse_early(
 
 
 def _plan_training(run: RunFile, problem: Problem) -> "TrainingPlan":
-    """The plan of the stages nn and ntk. It draws the network, which takes long for a large one, so they share it.
+    """Return the plan of the training, which the stages nn and ntk share, because drawing a large network takes long.
 
-    Raises for settings that these stages would refuse.
+    Raises an error for settings that these stages would refuse.
     """
     from freqbias.compare.spectra import target_outside_mesh
     from freqbias.nn import plan_training
@@ -116,7 +116,10 @@ def _plan_training(run: RunFile, problem: Problem) -> "TrainingPlan":
 
 
 def print_summary(store: Store) -> None:
-    """Print times, sizes and errors of a finished run: a table on a terminal, plain lines elsewhere. Rank 0 only."""
+    """Print times, sizes and errors of a finished run. On rank 0 only.
+
+    On a terminal, the summary is a table. Otherwise, the summary is plain lines.
+    """
     rows = [("", "finite elements", "network"), *_run_rows(store)]
     if sys.stdout.isatty():
         from rich.box import SIMPLE_HEAD
@@ -149,7 +152,7 @@ def _run_rows(store: Store) -> list[tuple[str, ...]]:
             f"{history['integrator']}, {history['device']}",
         ),
         ("steps", f"{spectrum['steps']:,}{_solves(spectrum)}", f"{history['steps']:,}"),
-        ("their error", f"{spectrum['error_estimate']:.1e} of the start", ""),
+        ("error estimate", f"{spectrum['error_estimate']:.1e} relative to v(0)", ""),
         ("loss", *(f"{loss[0]:.3g} -> {loss[-1]:.3g}" for loss in (metrics["loss_pde"], metrics["loss_nn"]))),
     ]
 
@@ -163,10 +166,10 @@ def _solves(spectrum: Mapping[str, Any]) -> str:
 def _error_rows(store: Store) -> list[tuple[str, str]]:
     metrics = _metrics(store)
     rows = []
-    titles = {"relative_l2_error": "relative L2 error", "error_over_initial": "error over the start"}
-    titles |= {name: f"  of it {cause_title(name)}" for name in metrics.dtype.names or () if is_cause(name)}
+    titles = {"relative_l2_error": "relative L2 error", "error_over_initial": "error relative to v(0)"}
+    titles |= {name: f"  due to {cause_title(name)}" for name in metrics.dtype.names or () if is_cause(name)}
     for name, title in titles.items():
-        defined = metrics[np.isfinite(metrics[name])]  # a network without any error has no relative one
+        defined = metrics[np.isfinite(metrics[name])]  # relative_l2_error is NaN when the network has no error left
         if defined.size:
             errors, worst = defined[name], int(defined[name].argmax())
             at = f"at t = {defined['time'][worst]:g}"
@@ -179,7 +182,7 @@ def _metrics(store: Store) -> np.ndarray:
 
 
 def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[Any, int]]:
-    """The attributes and the dimension sizes of a netCDF file."""
+    """Return the attributes and the dimension sizes of a netCDF file."""
     import xarray as xr
 
     with xr.open_dataset(path, engine="h5netcdf") as data:

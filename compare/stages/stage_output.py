@@ -1,4 +1,4 @@
-"""The frame of the stages compare, kappa and view: whether a result is finished, and the folder of a new one."""
+"""What the stages compare, kappa and view share: find a finished result, and make the folder of a new result."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +19,10 @@ def is_finished(
     sources: Sources | None = None,
     renew: bool = False,
 ) -> bool:
-    """Whether the stage is finished for these keys and sources; logs it.
+    """Return whether the stage is finished for these keys and sources. Log a finished stage.
 
-    Raises UsageError if a result is in the way, or, unless `renew`, if a finished one was made from other sources.
+    Raises UsageError if a result exists but may not be replaced. Unless `renew` is true, also raises UsageError if a
+    finished result was made from other sources.
     """
     if not store.check(name, keys=keys, resume=resume, overwrite=overwrite):
         return False
@@ -41,10 +42,10 @@ def new_stage(
     run: RunFile | None = None,
     sources: Sources | None = None,
 ) -> Iterator[Stage]:
-    """The stage to write files to, finished when the block ends.
+    """Yield a stage to which the block writes files. The stage is marked as finished when the block ends.
 
-    These stages cannot continue an unfinished result, so `overwrite` is to be true with --resume as well. run: the run
-    file to save beside the stage. sources: their hashes go into the manifest.
+    overwrite: must also be true with --resume, because these stages cannot continue an unfinished result.
+    run: the run file to save beside the stage. sources: files whose hashes are written to the manifest.
     """
     with store.open(name, keys=keys, overwrite=overwrite) as stage:
         if run is not None:

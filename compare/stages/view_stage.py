@@ -1,4 +1,4 @@
-"""The stage `view` of a result: fields for ParaView, a figure and an animation."""
+"""The stage `view`, which writes fields for ParaView, a picture and a movie of a result."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 def run_view(folder: Path, *, resume: bool = False, overwrite: bool = False, stop: StopRequest | None = None) -> None:
-    """Write the folder `view/` of a result folder: spectra.pvd and laws.pvd for ParaView, open_in_paraview.py, view.png
-    and view.gif; collective. Rank 0 works.
+    """Write the folder `view/` of a result folder. Collective. Rank 0 works.
 
-    Raises UsageError as `load_view` does, and if a view is in the way; StoppedEarly.
+    The files are spectra.pvd and laws.pvd for ParaView, open_in_paraview.py, view.png and view.gif.
+
+    Raises UsageError as `load_view` does, and if `view/` exists but may not be replaced. Raises StoppedEarly.
     """
     start_petsc()  # on every rank at the same time
     if stop is not None:
@@ -31,7 +32,9 @@ def _run_view(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest 
         return
     view = read_view(store.root)
     if "nn" not in view.spectra:
-        log.info("view: finite elements only; `freqbias compare RUN.toml` adds the network")
+        log.info(
+            "view: the network is not shown, because there is no comparison; run `freqbias compare RUN.toml` first"
+        )
     with new_stage(store, "view", keys, overwrite=resume or overwrite) as stage:
         _write_fields(stage, view, stop)
         with stage.writing("open_in_paraview.py") as path:
@@ -45,7 +48,7 @@ def _run_view(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest 
 
 
 def _write_fields(stage: Stage, view: "View", stop: StopRequest | None) -> None:
-    """Write spectra.pvd, with a frame for each output time, and laws.pvd, with one."""
+    """Write spectra.pvd, with a frame for each output time, and laws.pvd, with one frame."""
     from freqbias.compare.view import LinearCells, law_fields, spectrum_fields
     from freqbias.pde import write_collection
 

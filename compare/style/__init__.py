@@ -1,4 +1,4 @@
-"""One style for all figures and tables: colours, labels with units, panels, metadata of files, text tables."""
+"""The style of all figures and tables: colours, labels with units, panels, metadata of files, text tables."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Figures as files, with their provenance in the metadata."""
+"""Save figures, with metadata that name the source of each figure."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,15 +9,15 @@ from freqbias.runtime import version_of
 
 
 def save_figure(figure: Figure, paths: Iterable[Path], title: str) -> None:
-    """Save a figure to every path (.png at 300 dpi, .pdf)."""
+    """Save a figure to all paths (.png at 300 dpi, .pdf)."""
     for path in paths:
         figure.savefig(path, metadata=figure_metadata(title, path.suffix))
 
 
 def figure_metadata(title: str, suffix: str, source: str = "") -> dict[str, str]:
-    """The metadata of a figure's file: its title, this program, and the results it is made from.
+    """Return the metadata for the file of a figure: the title, this program, and the source of the data.
 
-    suffix: of the file; PNG and PDF use different keys.
+    suffix: the suffix of the file, because PNG and PDF use different keys. source: a description of the results.
     """
     program, subject = ("Software", "Description") if suffix == ".png" else ("Creator", "Subject")
     metadata = {"Title": title, program: f"freqbias {version_of('freqbias')}"}

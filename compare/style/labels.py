@@ -1,22 +1,22 @@
-"""Labels of axes and legends, with their units."""
+"""Labels of axes and legends, with units."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-DATA_UNIT = "(unit of the data)"  # v is a mean over samples
+DATA_UNIT = "(unit of the data)"  # the unit of v, which is a mean over samples
 
 
 def frequency_unit(unit: str | None) -> str:
-    """The unit of frequencies. unit: that of positions, empty if unknown."""
+    """Return the unit of frequencies. unit: the unit of positions, empty if unknown."""
     return f"cycles/{unit or 'unit length'}"
 
 
 def frequency_label(unit: str | None, symbol: str = r"\xi", *, limit: np.ndarray | None = None) -> str:
-    """The label of a frequency axis.
+    """Return the label of a frequency axis.
 
-    unit: of positions. limit: the Nyquist limit (d,) [cycles/length] to name, infinite for scattered samples.
+    unit: the unit of positions. limit: the Nyquist limit (d,) [cycles/length], added to the label if finite.
     """
     nyquist = ""
     if limit is not None and np.isfinite(limit).all():
@@ -25,7 +25,7 @@ def frequency_label(unit: str | None, symbol: str = r"\xi", *, limit: np.ndarray
 
 
 def magnitude_label(channels: int, symbol: str = "v") -> str:
-    """|v|, or with several channels the root of sum_c |v_c|^2."""
+    """Return the label of |v|. With several channels, this is the root of sum_c |v_c|^2."""
     if channels == 1:
         return f"$|{symbol}|$"
     channel = f"|{symbol}|_c" if len(symbol) > 1 else f"|{symbol}_c|"
@@ -33,7 +33,7 @@ def magnitude_label(channels: int, symbol: str = "v") -> str:
 
 
 def network_label(attributes: Mapping[str, Any]) -> str:
-    """The network's name in a legend, with its width and depth if they are known."""
+    """Return the label of the network in a legend, with width and depth if they are known."""
     width, depth = attributes.get("width"), attributes.get("depth", 2)
     if width is None:
         return "network"

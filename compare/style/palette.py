@@ -1,4 +1,4 @@
-"""Colours, markers and the style sheet of all figures. The colours are those of Okabe and Ito (2008)."""
+"""Colours, markers and the style sheet of all figures. The colours are from Okabe and Ito (2008)."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ PDE_COLOUR, NN_COLOUR = SKY_BLUE, BLACK
 
 
 class KernelStyle(NamedTuple):
-    """How the predictions of one kernel are drawn. names: the predictions, the preferred one first."""
+    """The style of the predictions of one kernel. names: the names of the predictions, the preferred name first."""
 
     names: tuple[str, ...]
     colour: str
@@ -27,7 +27,7 @@ KERNELS = (
 
 
 def drawn_predictions(available: Collection[str]) -> Iterator[tuple[str, KernelStyle]]:
-    """The predictions to draw, by name, each with its style: at most one for each kernel."""
+    """Yield the name and the style of each prediction to draw, at most one prediction for each kernel."""
     for kernel in KERNELS:
         for name in [name for name in kernel.names if name in available][:1]:
             yield name, kernel

@@ -1,4 +1,4 @@
-"""Panels of a figure: their frames and ticks, and the output times they show."""
+"""The panels of a figure: frames, ticks, and the output times to show."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,12 +14,15 @@ def open_frame(panel: Axes) -> None:
 
 
 def round_ticks(axis: Axis, count: int) -> None:
-    """Put at most `count` intervals on an axis, with ticks at multiples of 1, 2 or 5 times a power of ten."""
+    """Divide an axis into at most `count` intervals, with ticks at multiples of 1, 2 or 5 times a power of ten."""
     axis.set_major_locator(MaxNLocator(count, steps=[1, 2, 5, 10]))
 
 
 def panel_times(loss: np.ndarray, count: int = PANELS) -> list[int]:
-    """Indices of the times to show: the first, the last, and those nearest to equal factors of the loss (T,)."""
+    """Return the indices of up to `count` times to show: the first time, the last time, and times between them.
+
+    Between consecutive times, the loss (T,) falls by nearly equal factors.
+    """
     log_loss = np.log(np.maximum(loss, np.finfo(float).tiny))
     levels = np.linspace(log_loss[0], log_loss[-1], count)
     nearest = [int(np.abs(log_loss - level).argmin()) for level in levels[1:-1]]

@@ -1,7 +1,7 @@
-"""The mesh of a view, divided into linear cells that are small enough to show the polynomials of the elements.
+"""Divide the mesh of a view into linear cells that are small enough to show the polynomials of the elements.
 
-ParaView and VTK draw linear cells fast. They draw cells of high order slowly or with straight edges, and leave out a
-whole cell if one node has no value, as in the learning rate kappa.
+ParaView and VTK draw linear cells fast, but draw cells of high order slowly or with straight edges. In addition, they
+leave out a whole cell if one node has no value, and the learning rate kappa has no value at some nodes.
 """
 
 from dataclasses import replace
@@ -16,14 +16,18 @@ from freqbias.compare.spectra import lagrange_element
 from freqbias.compare.view.record import LAWS, View, with_rates
 from freqbias.meshes import CELL_TYPES, merge_nodes
 
-SUBDIVISIONS = {1: 4, 2: 2, 3: 1}  # parts of an edge / degree, by dimension; 2 in 3-D would make files 8 times larger
+SUBDIVISIONS = {
+    1: 4,
+    2: 2,
+    3: 1,
+}  # parts of an edge / degree, by dimension; with 2 in 3-D, files would be 8 times larger
 
 
 class LinearCells:
     """Linear cells on an evenly spaced lattice in each cell of a view.
 
-    frequency: the distinct lattice points, (m, d) [cycles/length], in the order of `merged`; cells: their indices,
-    (cells, corners).
+    frequency: the distinct lattice points, (m, d) [cycles/length], in the order of `merge_nodes`.
+    cells: the indices of the corners of each linear cell in `frequency`, (cells, corners).
     """
 
     def __init__(self, view: View) -> None:
@@ -39,19 +43,19 @@ class LinearCells:
         self.cells = points[:, linear].reshape(-1, linear.shape[1])
 
     def evaluate(self, values: np.ndarray) -> np.ndarray:
-        """Evaluate the elements at the points: values at the nodes (..., n) -> (..., m)."""
+        """Evaluate the elements at the lattice points. values at the nodes, (..., n) -> (..., m)."""
         on_lattice = values[..., self._nodes] @ self._basis.T
         return np.asarray(on_lattice.reshape(*values.shape[:-1], -1)[..., self._first])
 
     def grid(self) -> pyvista.UnstructuredGrid:
-        """The cells as a VTK grid, without fields."""
+        """Return the linear cells as a VTK grid without fields."""
         points = np.pad(self.frequency, ((0, 0), (0, 3 - self.frequency.shape[1])))
         sized_cells = np.column_stack([np.full(len(self.cells), self.cells.shape[1]), self.cells])
         return pyvista.UnstructuredGrid(sized_cells.ravel(), np.full(len(self.cells), self._kind), points)
 
 
 def lattice_cells(cell_type: str, lattice: np.ndarray) -> np.ndarray:
-    """The linear cells between the lattice points (k, d) of the reference cell, as indices (cells, corners)."""
+    """Return the linear cells between the lattice points (k, d) of the reference cell, as indices (cells, corners)."""
     d = lattice.shape[1]
     if CELL_TYPES[cell_type].is_box:
         parts = round(len(lattice) ** (1 / d)) - 1
@@ -65,7 +69,7 @@ def lattice_cells(cell_type: str, lattice: np.ndarray) -> np.ndarray:
 
 
 def law_fields(view: View, cells: LinearCells) -> dict[str, np.ndarray]:
-    """The fields `view.static` at the points of the cells, (m,) each; learning rates are computed there from v."""
+    """Return the fields `view.static` at the lattice points, (m,) each. Learning rates are computed from v there."""
     laws = {name: cells.evaluate(view.static[name]) for name in LAWS}
     if len(view.time) < 2:
         return laws

@@ -1,4 +1,4 @@
-"""The script that opens a view in ParaView: the template `paraview_state.py` with the settings of one result."""
+"""Make the script that opens a view in ParaView, from the template `paraview_state.py` and the settings of a result."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +14,8 @@ from freqbias.compare.view.view_figure import axis_limits, magnitude_range
 
 TEMPLATE = Path(__file__).with_name("paraview_state.py")
 PLACEHOLDER = "SETTINGS: dict[str, Any] = {}"
-RATE_PERCENTILES = [2, 98]  # of the nodes; ends of the scale of the learning rates
-# Two rows of panels. A panel is one chart in 1-D; in 2-D and 3-D each of its fields is a map.
+RATE_PERCENTILES = [2, 98]  # percentiles of the rates at the nodes, at which the colour scale ends
+# Two rows of panels. In 1-D, a panel is one chart. In 2-D and 3-D, each field of a panel is a map.
 PANELS = (
     {
         "magnitude of v": {"pde_magnitude": "finite elements", "nn_magnitude": "network"},
@@ -30,7 +30,7 @@ PANELS = (
 
 
 def paraview_script(view: View, folder: Path) -> str:
-    """The text of `open_in_paraview.py`; folder: where it is written, beside the fields."""
+    """Return the text of `open_in_paraview.py`. folder: the folder of the script and the fields."""
     settings = {
         "made_in": str(folder.resolve()),
         "name": view.name,
@@ -59,20 +59,20 @@ def _panels(view: View, title: str, fields: Mapping[str, str]) -> list[dict[str,
 
 
 def _has_values(view: View, name: str) -> bool:
-    """False if a rate is undefined at every shown node: after a long time, only noise may be left."""
+    """Return False if a rate is undefined at all visible nodes, which happens if only noise is left of v."""
     return name not in view.static or bool(np.isfinite(_visible_values(view, name)).any())
 
 
 def _visible_values(view: View, name: str) -> np.ndarray:
-    """The field `static[name]` at the nodes inside the axis limits."""
+    """Return the field `static[name]` at the nodes inside the axis limits."""
     return np.asarray(view.static[name][inside_nyquist(view.frequency, axis_limits(view))])
 
 
 def _range(view: View, *names: str) -> dict[str, Any]:
-    """The scale that these fields share: logarithmic or not, its two ends, and the file that holds the fields.
+    """Return the scale that these fields share: logarithmic or not, the two ends, and the file with the fields.
 
-    The scale of learning rates ends at RATE_PERCENTILES. At a few nodes |v| is nearly zero at one of the two times;
-    their rates would hide all others.
+    The scale of learning rates ends at RATE_PERCENTILES, because a few nodes have very large rates. At these nodes, |v|
+    is nearly zero at one of the two times. With a scale up to these rates, all other rates would look the same.
     """
     if names[0] not in view.static:
         return {"log": True, "range": [float(end) for end in magnitude_range(view)], "source": "spectra"}

@@ -1,9 +1,9 @@
-"""Open this result in ParaView: one view per field, side by side, with colours, axes and times set.
+"""Open this result in ParaView, with one view per field, and set colours, axes and times.
 
     paraview --script=open_in_paraview.py           open the result in the window
     pvpython open_in_paraview.py picture.png        save a picture of all views at the last time, without a window
 
-freqbias wrote this script. It reads spectra.pvd and laws.pvd from its own folder. You may change it.
+freqbias wrote this script. The script reads spectra.pvd and laws.pvd from the same folder. You may change the script.
 """
 
 import sys
@@ -14,8 +14,8 @@ from paraview import simple as pv
 
 SETTINGS: dict[str, Any] = {}
 
-# pvpython tells a script its own path; the ParaView window does not. Then try the folder where the script was written,
-# and the current folder.
+# pvpython sets __file__ to the path of the script, but the ParaView window does not. Then try the folder to which
+# freqbias wrote the script, and the current folder.
 FOLDERS = [Path(globals().get("__file__") or "").resolve().parent, Path(SETTINGS["made_in"]), Path.cwd()]
 HERE = next(folder for folder in FOLDERS if (folder / "spectra.pvd").is_file())
 DIMENSION = len(SETTINGS["limits"])
@@ -25,7 +25,7 @@ PICTURE_SIZE = [1800, 1000]  # pixels
 
 
 def arrange(rows):
-    """Make a layout with one cell per panel; yield each panel, the layout and the index of the cell."""
+    """Make a layout with one cell per panel. Yield each panel, the layout and the index of the panel's cell."""
     layout = pv.CreateLayout(SETTINGS["name"])
     for row, row_cell in zip(rows, split_cell(layout.SplitVertical, 0, len(rows)), strict=True):
         for panel, cell in zip(row, split_cell(layout.SplitHorizontal, row_cell, len(row)), strict=True):
@@ -33,7 +33,10 @@ def arrange(rows):
 
 
 def split_cell(split, cell, count):
-    """Split a cell into `count` equal ones; yield their indices. ParaView numbers the second half first + 1."""
+    """Split a cell into `count` equal cells and yield the indices of these cells.
+
+    ParaView gives the second half of a split cell the index of the first half plus 1.
+    """
     for remaining in range(count, 1, -1):
         first = split(cell, 1 / remaining)
         yield first
@@ -77,11 +80,15 @@ def draw_map(panel, source, layout, cell):
     for part in visible_parts(source):
         shown = pv.Show(part, view)
         pv.ColorBy(shown, ("POINTS", name))
-        shown.Ambient, shown.Diffuse, shown.Specular = 1.0, 0.0, 0.0  # no light, which would change the colours
+        shown.Ambient, shown.Diffuse, shown.Specular = (
+            1.0,
+            0.0,
+            0.0,
+        )  # no lighting, because light would change the colours
     lut.AutomaticRescaleRangeMode = "Never"
     lut.ApplyPreset("Viridis (matplotlib)", True)
     lut.RescaleTransferFunction(*panel["range"])
-    lut.NanColor = [0.8, 0.8, 0.8]  # kappa where it is undefined
+    lut.NanColor = [0.8, 0.8, 0.8]  # where kappa is undefined
     if panel["log"]:
         lut.MapControlPointsToLogSpace()
         lut.UseLogScale = 1
@@ -89,7 +96,7 @@ def draw_map(panel, source, layout, cell):
     bar.Visibility, bar.Title, bar.ComponentTitle = 1, "", ""
     bar.Orientation, bar.WindowLocation = "Vertical", "Any Location"
     bar.Position, bar.ScalarBarLength, bar.ScalarBarThickness = [0.8, 0.25], 0.5, 12
-    bar.AddRangeLabels = 0  # long numbers, which would overlap the labels of the scale
+    bar.AddRangeLabels = 0  # no labels at the ends, because they would overlap the other labels
     bar.LabelColor, bar.LabelFontSize = [0, 0, 0], 12
     add_text(panel["title"], view, "Upper Center")
     set_axes_and_camera(view)
@@ -105,7 +112,7 @@ VISIBLE_PARTS: dict[Any, list[Any]] = {}  # by source, so that all views share t
 
 
 def visible_parts(source):
-    """The plane, or in 3-D the three planes through the largest |v(0)|, clipped to the axis limits."""
+    """Return the planes to draw, clipped to the axis limits: one in 2-D, three through the largest |v(0)| in 3-D."""
     if source not in VISIBLE_PARTS:
         planes = [source] if DIMENSION == 2 else slices(source)
         VISIBLE_PARTS[source] = [clip_to_limits(plane) for plane in planes]
@@ -150,7 +157,9 @@ def set_axes_and_camera(view):
     view.CenterOfRotation = [0, 0, 0]
     view.CameraFocalPoint, view.CameraViewUp = focus, up
     view.CameraPosition = [f + radius * t for f, t in zip(focus, towards, strict=True)]
-    view.CameraParallelScale = (1.8 if DIMENSION == 2 else 2.9) * radius  # fits into the narrowest view
+    view.CameraParallelScale = (
+        1.8 if DIMENSION == 2 else 2.9
+    ) * radius  # so that the result fits into the narrowest view
 
 
 def main():

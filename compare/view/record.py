@@ -1,4 +1,4 @@
-"""The data of a view: spectra of the error, their difference, learning rates and laws at the nodes of the mesh."""
+"""The data of a view: spectra and their difference, learning rates, damping, diffusion and density on the mesh."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,15 +18,18 @@ LAWS = ("damping", "diffusion", "rho_w")
 
 @dataclass(frozen=True, repr=False)
 class View:
-    """The fields of a result.
+    """The fields of a result at the nodes of the mesh.
 
-    time (T,): gradient-flow time. frequency (n, d) [cycles/length]. cells, cell_type, degree: see `problem.Spectrum`.
-    spectra: by name, (T, C, n) complex [unit of the data]: "pde" and, if the result is compared, "nn" and "difference"
-    (nn - pde). static: by name, (n,), constant in time: "damping", "diffusion", "rho_w" and, if there are two times,
-    "kappa_pde" and "kappa_nn", the mean learning rates over the run, NaN where undefined. limit (d,): the Nyquist box
-    |xi_i| <= limit_i [cycles/length], infinite for scattered samples. largest: the maximum of |v_pde(0)| in this box.
-    tolerance: error of v / largest. leakage: |v| that scattered samples add at every frequency
-    (`freqbias.compare.spectra.leakage`). unit: unit of x, for labels.
+    time (T,): gradient-flow time.
+    frequency (n, d) [cycles/length], cells, cell_type, degree: the mesh, as in `problem.Spectrum`.
+    spectra: complex arrays (T, C, n) by name, in the unit of the data. The names are "pde" and, if the stage compare is
+    finished, "nn" and "difference" (nn - pde).
+    static: arrays (n,) by name, constant in time. The names are "damping", "diffusion", "rho_w" and, for two or
+    more times, "kappa_pde" and "kappa_nn". The last two are the mean learning rates over the run, NaN where undefined.
+    limit (d,): the limits of the Nyquist box |xi_i| <= limit_i [cycles/length], infinite for scattered samples.
+    largest: the maximum of |v_pde(0)| in this box. tolerance: the error of v, relative to largest.
+    leakage: |v| that scattered samples add at every frequency (`freqbias.compare.spectra.leakage`).
+    unit: the unit of x, for labels.
     """
 
     time: np.ndarray
@@ -53,7 +56,7 @@ class View:
 
     @property
     def inside(self) -> np.ndarray:
-        """True at the nodes in the Nyquist box, (n,)."""
+        """Whether each node is in the Nyquist box, (n,) bool."""
         return inside_nyquist(self.frequency, self.limit)
 
     @property
@@ -63,7 +66,7 @@ class View:
 
     @property
     def units(self) -> dict[str, str]:
-        """The unit of every field, by name. sigma_a has the unit 1/length, because 2 pi sigma_a x has none."""
+        """The unit of every field, by name. The unit of sigma_a is 1/length, because 2 pi sigma_a x has no unit."""
         length, d = self.unit or "length", self.dimension
         per_frequency = {0: "1", 1: length}.get(d, f"{length}^{d}")
         diffusion = {-1: f"1/{length}", 0: "1", 1: length}[d - 2]
@@ -79,9 +82,9 @@ class View:
 
 
 def load_view(folder: Path) -> View:
-    """The view of a result folder, from its finished stage `pde` and, if it exists, `compare`.
+    """Load the view of a result folder, from the stage `pde` and, if the folder has it, the stage `compare`.
 
-    Raises UsageError if there is no finished pde result, a file is damaged, or `compare` used another pde result.
+    Raises UsageError if the result of `pde` is not finished, a file is damaged, or `compare` used another pde result.
     """
     store = Store(Path(folder))
     view_sources(store)
@@ -89,7 +92,7 @@ def load_view(folder: Path) -> View:
 
 
 def view_sources(store: Store) -> dict[str, str]:
-    """The SHA-256 of each file that a view is made of. Raises UsageError like `load_view`."""
+    """Return the SHA-256 of each file that a view is made from. Raises UsageError like `load_view`."""
     if not store.root.is_dir():
         problem = "is a file" if store.root.exists() else "does not exist"
         raise UsageError(f"{store.root} {problem}: give the folder that `freqbias run` wrote, such as out/NAME")
@@ -100,7 +103,7 @@ def view_sources(store: Store) -> dict[str, str]:
         manifest = store.manifest("compare")
         if manifest["sources"]["pde"] != sources["pde"]:
             raise UsageError(
-                f"{store.root / 'compare'} was computed from another pde result than {store.root / 'pde'}: run "
+                f"{store.root / 'compare'} was computed from another pde result than {store.root / 'pde'}; run "
                 "`freqbias compare RUN.toml --overwrite`"
             )
         sources["compare"] = manifest["files"]["spectra.nc"]["sha256"]
@@ -108,7 +111,7 @@ def view_sources(store: Store) -> dict[str, str]:
 
 
 def read_view(root: Path) -> View:
-    """The view of the result folder root, whose files `view_sources` has verified."""
+    """Read the view of the result folder root, whose files `view_sources` has verified."""
     import pyvista
     import xarray as xr
 
@@ -136,7 +139,7 @@ def read_view(root: Path) -> View:
 
 
 def with_rates(view: View) -> View:
-    """The view with the mean learning rates added to `static`, as `freqbias compare` computes them."""
+    """Return the view with mean learning rates in `static`, computed as in `freqbias compare`."""
     floor, noise = signal_floor(view.largest, view.leakage, FLOOR), view.tolerance * view.largest
     defined = has_signal(view.frequency, view.spectra["pde"][0], view.limit, floor=floor)
     rates = {
@@ -148,9 +151,9 @@ def with_rates(view: View) -> View:
 
 
 def spectrum_fields(spectra: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The fields (n,) of the spectra (C, n) at one time.
+    """Return the fields (n,) of the spectra (C, n) at one time, by name.
 
-    NAME_magnitude of each spectrum, and the real and imaginary parts of every channel of "pde" and "nn".
+    The fields are NAME_magnitude for each spectrum, and the real and imaginary parts of all channels of "pde" and "nn".
     """
     fields = {f"{name}_magnitude": np.linalg.norm(v, axis=0) for name, v in spectra.items()}
     for name in ("pde", "nn"):

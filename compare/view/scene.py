@@ -1,7 +1,7 @@
-"""The image inside a panel in 2-D and 3-D, rendered by PyVista without a window.
+"""Render the image inside a panel in 2-D and 3-D, by PyVista without a window.
 
-A 2-D result shows the plane, a 3-D result the three planes through the largest |v(0)|. The direction of view is fixed,
-the projection parallel.
+A 2-D result is shown on the plane of frequencies. A 3-D result is shown on three planes through the frequency with the
+largest |v(0)|. The direction of view is fixed, and the projection is parallel.
 """
 
 from abc import ABC, abstractmethod
@@ -18,10 +18,10 @@ PIXELS = 640  # longer side of an image
 
 
 class Scene(ABC):
-    """Renderer of the magnitudes of a view.
+    """The renderer of the magnitudes |v| of a view.
 
-    limits (d,): the visible box |xi_i| <= limits_i [cycles/length]; colour_range: both ends of the logarithmic colour
-    scale. extent: left, right, bottom and top of an image, in page coordinates (`to_page`).
+    limits (d,): the limits of the visible box |xi_i| <= limits_i [cycles/length]. colour_range: both ends of the
+    logarithmic colour scale. extent: left, right, bottom and top of an image, in page coordinates (`to_page`).
     """
 
     def __init__(self, view: View, limits: np.ndarray, colour_range: tuple[float, float]) -> None:
@@ -31,7 +31,7 @@ class Scene(ABC):
         right, up = self.to_page(corners).max(axis=0) * (1.0 if view.dimension == 2 else 1.02)
         self.extent = (-right, right, -up, up)
         size = np.ceil(PIXELS * np.array([right, up]) / max(right, up)).astype(int)
-        with pyvista.vtk_verbosity("off"):  # VTK warns that there is no X server, and works without
+        with pyvista.vtk_verbosity("off"):  # without an X server, VTK works but writes a warning
             self._plotter = pyvista.Plotter(off_screen=True, window_size=size.tolist())
             self._plotter.background_color = pyvista.Color("white")
             self._surface = self._make_surface()
@@ -43,11 +43,11 @@ class Scene(ABC):
         self._plotter.reset_camera_clipping_range()
 
     def to_page(self, xi: np.ndarray) -> np.ndarray:
-        """Page coordinates of frequencies: (..., d) -> (..., 2)."""
+        """Return the page coordinates of frequencies, (..., d) -> (..., 2)."""
         return np.asarray(xi @ self._page_axes[:, : xi.shape[-1]].T)
 
     def image(self, name: str, index: int) -> np.ndarray:
-        """An image of |v| for one spectrum at one time, (pixels, pixels, 3)."""
+        """Return an image of |v| for one spectrum at one time, (pixels, pixels, 3)."""
         self._surface.point_data["v"] = np.maximum(self._magnitude(name, index), self._colour_range[0])
         self._plotter.add_mesh(
             self._surface, scalars="v", clim=self._colour_range, log_scale=True, cmap="viridis", lighting=False,
@@ -60,11 +60,11 @@ class Scene(ABC):
 
     @abstractmethod
     def _make_surface(self) -> pyvista.PolyData:
-        """The surface that is rendered."""
+        """Return the surface to render."""
 
     @abstractmethod
     def _magnitude(self, name: str, index: int) -> np.ndarray:
-        """|v| at the points of the surface."""
+        """Return |v| at the points of the surface."""
 
 
 class Plane(Scene):
@@ -80,7 +80,7 @@ class Plane(Scene):
 
 
 class Planes(Scene):
-    """The three planes through the largest |v(0)| of a 3-D result; |v| is linear in each small cell."""
+    """The three planes through the largest |v(0)| of a 3-D result. |v| is linear in each cell of `LinearCells`."""
 
     def _make_surface(self) -> pyvista.PolyData:
         box = [side for r in self.limits for side in (-r, r)]
@@ -99,6 +99,6 @@ class Planes(Scene):
 
 
 def peak(view: View) -> np.ndarray:
-    """The node with the largest |v(0)| in the Nyquist box, (d,) [cycles/length]."""
+    """Return the node with the largest |v(0)| in the Nyquist box, (d,) [cycles/length]."""
     xi = view.frequency[np.where(view.inside, view.magnitudes["pde"][0], -1.0).argmax()]
     return np.where(np.abs(xi) > 1e-9 * np.abs(view.frequency).max(), xi, 0.0)

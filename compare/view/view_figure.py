@@ -1,8 +1,7 @@
-"""The picture of a view: |v| of the finite elements, of the network and of their difference, all on one
-logarithmic scale.
+"""Draw the picture of a view: |v| of finite elements, network and their difference, on one logarithmic scale.
 
-A 1-D result is drawn as curves over the frequency, a 2-D result as maps, a 3-D result as the three planes through the
-largest |v(0)|.
+A 1-D result is drawn as curves over the frequency, and a 2-D result as maps. A 3-D result is drawn on three planes
+through the frequency with the largest |v(0)|.
 """
 
 from collections.abc import Sequence
@@ -41,11 +40,11 @@ CURVES = {  # colour, line width and dashes
     "nn": (NN_COLOUR, 0.7, (0, (3, 1.5))),
     "difference": (VERMILION, 0.9, (0, (1, 1))),
 }
-DECADES = 3  # of the logarithmic scale, below the largest |v|
+DECADES = 3  # the logarithmic scale covers this many decades below the largest |v|
 
 
 def draw_view(view: View, *paths: Path) -> Figure:
-    """Draw |v| at up to four times, save the figure at each of the paths (.png at 300 dpi, .pdf), and return it."""
+    """Draw |v| at up to four times. Save the figure to all paths (.png at 300 dpi, .pdf) and return the figure."""
     shown = panel_times(np.sum(view.magnitudes["pde"] ** 2, axis=1))
     with matplotlib.style.context(STYLE):
         if view.dimension == 1:
@@ -62,24 +61,24 @@ def draw_view(view: View, *paths: Path) -> Figure:
 
 
 def axis_limits(view: View) -> np.ndarray:
-    """The largest |xi_i| on the axes, (d,) [cycles/length], just above the frequencies with signal."""
+    """Return the largest |xi_i| on the axes, (d,) [cycles/length], just above the frequencies with signal."""
     magnitude = np.concatenate([values for name, values in view.magnitudes.items() if name != "difference"])
     return signal_reach(view.frequency, magnitude, view.limit, leakage=view.leakage)
 
 
 def magnitude_range(view: View) -> tuple[float, float]:
-    """Both ends of the logarithmic scale of |v|."""
+    """Return both ends of the logarithmic scale of |v|."""
     largest = max(float(values[:, view.inside].max()) for values in view.magnitudes.values())
     return 10.0**-DECADES * largest, largest
 
 
 def make_scene(view: View) -> Scene:
-    """The renderer of a 2-D or 3-D view; close it after use."""
+    """Return the renderer of a 2-D or 3-D view. The caller must close the renderer."""
     return (Plane if view.dimension == 2 else Planes)(view, axis_limits(view), magnitude_range(view))
 
 
 def draw_curves(view: View, shown: Sequence[int]) -> tuple[Figure, list[Line2D]]:
-    """Curves of a 1-D view at the time indices `shown`: the figure and its lines, panel by panel."""
+    """Draw a 1-D view at the time indices `shown`. Return the figure, and the lines of all panels in order."""
     figure = Figure(figsize=(7.1, 2.9))
     panels = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
     (right,), (low, high) = axis_limits(view), magnitude_range(view)
@@ -99,7 +98,7 @@ def draw_curves(view: View, shown: Sequence[int]) -> tuple[Figure, list[Line2D]]
 
 
 def polynomials(view: View, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """xi (m,) and |v| (m,) along the polynomials of the elements, for v (C, n); NaN where the mesh has a gap."""
+    """Return points xi (m,) and |v| (m,), evaluated from the nodal values v (C, n). NaN marks a gap of the mesh."""
     cells = LinearCells(view)
     xi, magnitude = cells.frequency[:, 0], np.linalg.norm(cells.evaluate(v), axis=0)
     covered = np.zeros(len(xi) - 1, dtype=bool)
@@ -111,9 +110,9 @@ def polynomials(view: View, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def draw_maps(
     view: View, scene: Scene, spectra: list[list[tuple[str, int]]], columns: Sequence[str], rows: Sequence[str]
 ) -> tuple[Figure, list[AxesImage]]:
-    """Maps of a 2-D or 3-D view: the figure and its images, row by row.
+    """Draw maps of a 2-D or 3-D view. Return the figure, and the images of all panels row by row.
 
-    spectra: name and time index of each map, by row and column; columns, rows: their titles.
+    spectra: the name and the time index of each map, by row and column. columns, rows: the titles of columns and rows.
     """
     _, right, _, up = scene.extent
     side = min(5.4 / len(columns), 3.2)
@@ -156,7 +155,7 @@ def _label_edges(panel: Axes, scene: Scene) -> None:
 
 
 def time_title(view: View, index: int) -> str:
-    """The time with this index, as a title."""
+    """Return the title of the time with this index."""
     return f"$t$ = {view.time[index]:.6g}"
 
 

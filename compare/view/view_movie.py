@@ -1,4 +1,4 @@
-"""The movie of a view: its curves or maps, one frame per output time."""
+"""Write the movie of a view, with one frame of curves or maps per output time."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +52,7 @@ def _curve_frames(view: View) -> Iterator[Image.Image]:
 
 
 def _fix_layout(figure: Figure) -> None:
-    """Fix the layout of the first frame for all frames, so that only the data and the time move."""
+    """Fix the layout of the first frame for all frames, so that only the data and the time change."""
     figure.set_dpi(FRAME_DPI)
     for _ in range(2):  # the layout needs two passes
         figure.draw_without_rendering()

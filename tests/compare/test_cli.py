@@ -133,9 +133,9 @@ def test_check_predicts_the_run(small, capsys):
     assert found[1] == int(steps) and abs(found[0] - int(products)) <= 2
     start, end = re.search(r"([\d.e-]+) -> ([\d.e-]+)", rows["loss"]).groups()
     assert float(start) == pytest.approx(loss[0], rel=1e-2) and float(end) == pytest.approx(loss[1], rel=2e-2)
-    assert "compare/figure4.png" in summary and "error over the start" in summary
+    assert "compare/figure4.png" in summary and "error relative to v(0)" in summary
     for cause in ("feature learning", "step size", "finite width", "mesh"):
-        assert re.search(rf"^  of it {cause} +median .* %, worst .* % at t = ", summary, re.MULTILINE)
+        assert re.search(rf"^  due to {cause} +median .* %, worst .* % at t = ", summary, re.MULTILINE)
 
 
 def test_check_reports_held_out_and_noise(small, capsys):

@@ -24,7 +24,7 @@ def test_mean_rate_undefined_below_floor():
     error = np.array([[[1.0, 0.009, 0.5, 0.0]], [[0.5, 0.001, 0.0, 0.0]]])
     rate = mean_rate(np.array([0.0, 2.0]), error, floor=0.01)
     assert rate[0] == pytest.approx(np.log(2) / 2) and np.isnan(rate[1:]).all()
-    with pytest.raises(ValueError, match="two times"):
+    with pytest.raises(ValueError, match="at least two times"):
         mean_rate(np.array([0.0]), error[:1], floor=0.01)
 
 
@@ -74,7 +74,7 @@ def test_fit_undefined_cases():
     rate, standard_error = fitted_rate(time, error, floor=0.45, noise=0.02)
     assert rate[0] == pytest.approx(np.log(2), rel=1e-12) and np.isfinite(standard_error[0])
     assert np.isnan(rate[1:]).all() and np.isnan(standard_error[1:]).all()
-    with pytest.raises(ValueError, match="3 times"):
+    with pytest.raises(ValueError, match="at least 3 times"):
         fitted_rate(time[:2], error[:2], floor=0)
 
 

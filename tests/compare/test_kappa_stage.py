@@ -107,7 +107,9 @@ def test_floor_is_that_of_the_start(store, tmp_path):
 
     once = replace(late, time=late.time[:1], error=late.error[:1], loss=late.loss[:1])
     once.save(tmp_path / "once.nc")
-    with pytest.raises(InputError, match=r"t = 1 is the only time.*rate needs two.*more of the output times"):
+    with pytest.raises(
+        InputError, match=r"only one output time, t = 1, .*at least two.*more of the run file's output times"
+    ):
         kappa_stage(store, error_file=tmp_path / "once.nc", overwrite=True)
 
 
@@ -120,7 +122,7 @@ def test_floor_is_that_of_the_start(store, tmp_path):
         ({"floor": 0.0}, "--floor 0"),
         ({"floor": 0.99, "start": 2.0}, "--floor 0.99.*earlier --from"),
         ({"bands": 0}, "--bands 0"),
-        ({"directions": 4}, "--directions 4: in 1 dimension.*leave it out"),
+        ({"directions": 4}, "--directions 4 is not allowed in 1-D; leave out --directions"),
     ],
 )
 def test_bad_options_are_refused(store, how, message):
