@@ -46,7 +46,10 @@ def test_peak_density_without_coincident():
         (np.ones((3, 4)), r"positions have shape \(3, 4\)"),
         (np.ones((1, 2)), "there is 1 sample; at least 2 are needed"),
         (np.array([[0.0, 1.0], [np.nan, 2.0]]), r"the position of sample 1 is \[nan, 2.0\]; leave that sample out"),
-        (np.array([[0.0, 1.0], [3e15, 2.0]]), r"a position has the coordinate 3e\+15; choose a unit in which none"),
+        (
+            np.array([[0.0, 1.0], [3e15, 2.0]]),
+            r"a position has the coordinate 3e\+15; choose a unit in which no coordinate exceeds",
+        ),
         (np.array([[0.0, 1.5], [3.0, 1.5]]), r"every position has x_2 = 1.5; leave that axis out"),
     ],
 )
@@ -59,5 +62,5 @@ def test_grid_of_scattered_samples():
     samples = Samples(Scattered(np.array([[0.0], [1.0]])), np.ones((1, 2)))
     problem = Problem(Gaussian(1.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 1.0]))
     assert problem.dimension == 1
-    with pytest.raises(InputError, match="needs samples on a grid, and they are scattered"):
+    with pytest.raises(InputError, match="the samples are scattered; give samples on a grid"):
         _ = problem.grid
