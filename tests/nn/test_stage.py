@@ -168,7 +168,7 @@ def test_resume_after_divergence(tmp_path, checkpoint, caplog):
         store = run_in(tmp_path / "mended", resume=True, training=finer, time=LONG)
     (resuming,) = [text for text in caplog.messages if "resuming after step" in text]
     assert int(resuming.split()[4]) >= 3
-    assert [text for text in caplog.messages if "--overwrite computes all of them with the new step" in text]
+    assert [text for text in caplog.messages if "--overwrite computes all output times with the new step" in text]
     assert store.manifest("nn")["keys"]["training"]["step"] == 0.5
     run_in(tmp_path / "whole", training=finer, time=LONG)
     mended, whole = history_in(tmp_path / "mended"), history_in(tmp_path / "whole")
