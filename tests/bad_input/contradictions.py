@@ -237,5 +237,5 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         },
         ('[pde] operator = "local"', 'layout = "scattered"', 'use operator = "data"'),
     ),
-    "degree without a rule": ({"pde": {"degree": 3}}, ("[pde] degree = 3", "use one of 2, 4, 6, 8")),
+    "degree without a rule": ({"pde": {"degree": 3}}, ("[pde] degree = 3", "use degree = 2 or 4 or 6 or 8")),
 }
