@@ -193,11 +193,10 @@ def test_all_reduce_by_nccl(tmp_path):
         import torch.distributed as dist
         import numpy as np
         from freqbias import problem
-        from freqbias.nn.training_plan import prepare
+        from freqbias.nn import plan_training, trajectory
         from freqbias.nn.sharding import DistributedShards
-        from freqbias.nn.training import trajectory
         run = problem.load(sys.argv[1])
-        plan = prepare(problem.build(run), run.training, shards=DistributedShards())
+        plan = plan_training(problem.build(run), run.training, shards=DistributedShards())
         assert dist.get_backend_config() == "cpu:gloo,cuda:nccl", dist.get_backend_config()
         np.save(sys.argv[2], [each.error.cpu() for each in trajectory(plan) if each.output is not None])
         dist.destroy_process_group()
