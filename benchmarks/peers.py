@@ -47,11 +47,11 @@ TS = {1e-4: 7e-5, 1e-6: 3e-7}  # found by trial
 
 @dataclass(frozen=True)
 class Peer:
-    """effort: the steps or the tolerance for each error; stretch: how many outputs are timed for each error."""
+    """settings: the steps or the tolerance for each error. stretch: how many outputs are timed for each error."""
 
     name: str
     command: tuple[str, ...]
-    record: dict[float, float]
+    settings: dict[float, float]
     stretch: dict[float, int]
 
 
@@ -121,9 +121,9 @@ class Solution:
 
 def ours(problem: Problem, tolerance: float) -> Solution:
     began = clock()
-    layout = BoxPlan.uniform((HALF_WIDTH, HALF_WIDTH), (CELLS, CELLS), DEGREE)
+    plan = BoxPlan.uniform((HALF_WIDTH, HALF_WIDTH), (CELLS, CELLS), DEGREE)
     accuracy = TRANSFORM_SHARE * tolerance
-    operator = Recorded(problem, layout, MPI.COMM_SELF, -problem.samples.values, accuracy=accuracy)
+    operator = Recorded(problem, plan, MPI.COMM_SELF, -problem.samples.values, accuracy=accuracy)
     prepared = clock() - began
     began, record = clock(), IntegrationRecord()
     integrator = ShiftInvertIntegrator(tolerance, fastest_rate(problem, operator="local", folded=False))
@@ -165,7 +165,9 @@ def measured(peer: Peer, case: Path, error: float, *, full: bool) -> dict[str, f
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         subprocess.run(
-            [*peer.command, str(case), str(result), str(peer.record[error]), str(stretch)], check=True, env=environment
+            [*peer.command, str(case), str(result), str(peer.settings[error]), str(stretch)],
+            check=True,
+            env=environment,
         )
         figures = json.loads(result.read_text(encoding="utf-8"))
     return {"seconds": figures["prepared"] + figures["stepping"], "stretch": stretch, **figures}
@@ -213,7 +215,7 @@ def compare(problem: Problem, reference: Solution, path: Path, error: float, arg
         if args.only not in peer.name:
             continue
         figures = measured(peer, path, error, full=args.full)
-        steps = figures.get("steps", peer.record[error])
+        steps = figures.get("steps", peer.settings[error])
         part = "" if figures["stretch"] == OUTPUTS else f" (of {figures['stretch']} outputs)"
         print(
             f"| {peer.name} | {steps:.0f} | {figures['error']:.1e}{part} | {figures['seconds']:.2f} "

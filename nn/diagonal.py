@@ -37,8 +37,8 @@ class DiagonalNetwork(FourierNetwork):
 
     def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         pairs, frequencies, gains = self._parts(state)
-        negative_gradient = super().vjp(_joined(gains * pairs, frequencies), values)
-        pair_cotangent, frequency_cotangent = self._plain_parts(negative_gradient)
+        cotangent = super().vjp(_joined(gains * pairs, frequencies), values)
+        pair_cotangent, frequency_cotangent = self._plain_parts(cotangent)
         return _joined(gains * pair_cotangent, frequency_cotangent, (pairs * pair_cotangent).sum(dim=0))
 
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:

@@ -126,11 +126,11 @@ class FourierNetwork(TrainableNetwork):
         return self._uncorrected_values(state) - self._rounding
 
     def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        negative_gradient = torch.empty_like(state)
-        cotangents = self._fourier.vjp(self.layout.split(state)[0], values / sqrt(self._width))
-        for part, found in zip(self.layout.split(negative_gradient), cotangents, strict=True):
+        cotangent = torch.empty_like(state)
+        parts = self._fourier.vjp(self.layout.split(state)[0], values / sqrt(self._width))
+        for part, found in zip(self.layout.split(cotangent), parts, strict=True):
             part.copy_(found)
-        return negative_gradient
+        return cotangent
 
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         amplitudes, _ = self.layout.split(state)

@@ -1,3 +1,4 @@
+from . import commandline
 from .collective import on_all, on_root
 from .commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose, main, new_app
 from .communicator import SerialWorld, world
@@ -34,6 +35,7 @@ __all__ = [
     "atomic_write",
     "available_memory",
     "changed_keys",
+    "commandline",
     "configure",
     "duration",
     "exit_code_of",

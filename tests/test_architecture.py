@@ -160,7 +160,7 @@ def test_rooms_are_entered_by_their_face(path):
             continue
         home, _, name = imported.rpartition(".")
         if home not in (package, "freqbias") and not home.startswith(f"{package}."):
-            assert name in face(home) or (home, name) == ("freqbias.runtime", "commandline"), imported
+            assert name in face(home), imported
 
 
 def test_there_are_no_circles():

@@ -9,7 +9,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
-from freqbias.compare.spectra import VISIBLE, project
+from freqbias.compare.paper.target_transform import transform_magnitude
+from freqbias.compare.spectra import VISIBLE
 from freqbias.compare.style import frequency_label, frequency_unit, open_frame
 from freqbias.problem import Problem
 
@@ -70,15 +71,6 @@ def _maps(figure: Figure, left: Axes, right: Axes, problem: Problem) -> None:
         aspect="equal",
     )
     figure.colorbar(shown, ax=right, label=r"$|F[f^*]|$", extend="min")
-
-
-def transform_magnitude(problem: Problem, xi: np.ndarray) -> np.ndarray:
-    """Return |F[f*](xi)| by the midpoint rule on the grid, (n,).
-
-    xi (n, d) [cycles/length]. The midpoint rule is volume |mean_j f*_j exp(-2 pi i xi.x_j)|. With several channels,
-    return the root of the sum of their squares.
-    """
-    return problem.grid.volume * np.linalg.norm(project(problem.samples.values, problem.sites, xi), axis=0)
 
 
 def length_unit(problem: Problem) -> str:

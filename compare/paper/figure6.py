@@ -29,8 +29,8 @@ from matplotlib.ticker import NullFormatter
 from scipy.ndimage import gaussian_filter
 
 from freqbias.compare.paper.energy_bands import band_errors, energy_edges
-from freqbias.compare.paper.figure2 import transform_magnitude
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
+from freqbias.compare.paper.target_transform import transform_magnitude
 from freqbias.compare.style import BLACK, BLUE, GREEN, VERMILION, frequency_unit, open_frame
 from freqbias.nn import plan_training
 from freqbias.problem import Problem, RunFile, build

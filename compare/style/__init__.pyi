@@ -12,7 +12,6 @@ from .palette import (
     SKY_BLUE,
     STYLE,
     VERMILION,
-    KernelStyle,
     drawn_predictions,
 )
 from .panels import open_frame, panel_times, round_ticks
@@ -31,7 +30,6 @@ __all__ = [
     "SKY_BLUE",
     "STYLE",
     "VERMILION",
-    "KernelStyle",
     "aligned",
     "drawn_predictions",
     "figure_metadata",

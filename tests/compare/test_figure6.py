@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from freqbias.compare.paper import PaperRuns, figure2, figure6
+from freqbias.compare.paper import PaperRuns, figure6
 from freqbias.compare.paper.energy_bands import band_errors, energy_edges
+from freqbias.compare.paper.target_transform import transform_magnitude
 from freqbias.nn import EmpiricalKernel, InfiniteWidthKernel, train
 from freqbias.problem import build, parse
 from freqbias.problem.density_settings import GaussianSection
@@ -114,6 +115,6 @@ def test_magnitude_density_follows_target(figure_runs):
     xi = np.stack(np.meshgrid([-8.0, -4.0, 4.0, 8.0], [0.0, 4.0, 8.0]), axis=-1).reshape(-1, 2)
     around = xi[:, None] + figure6.SMOOTHING * np.random.default_rng(0).standard_normal((len(xi), 2000, 2))
     around = np.concatenate([around, -around], axis=1)  # a density is even
-    mean = figure2.transform_magnitude(problem, around.reshape(-1, 2)).reshape(len(xi), -1).mean(axis=1)
+    mean = transform_magnitude(problem, around.reshape(-1, 2)).reshape(len(xi), -1).mean(axis=1)
     ratio = density.density(xi) / mean
     assert ratio.max() < 1.2 * ratio.min() and mean.max() > 3 * mean.min()
