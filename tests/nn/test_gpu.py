@@ -22,7 +22,7 @@ from freqbias.numerics import Grid
 from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Samples, Training, waves
 from tests import launch
 from tests.nn.test_gradients import BOUNDS, GRIDS, SCATTERED, assert_equal_to_dense, problem_on
-from tests.nn.test_sharding import RUN, by_torchrun
+from tests.nn.test_sharding import RUN, torchrun_command
 
 pytestmark = [
     pytest.mark.cuda,
@@ -175,7 +175,7 @@ def run_file(tmp_path) -> tuple:
 
 def test_command_and_two_processes(tmp_path, monkeypatch):
     path, expected = run_file(tmp_path)
-    monkeypatch.setattr(launch, "command", by_torchrun)
+    monkeypatch.setattr(launch, "command", torchrun_command)
     for processes, flags in ((1, []), (2, ["--shard"])):
         out = tmp_path / str(processes)
         done = launch.run("-m", "freqbias.nn", path, "--out", out, "-q", *flags, ranks=processes)

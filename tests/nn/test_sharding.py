@@ -124,6 +124,11 @@ def test_torch_distributed_is_for_shards_only():
     assert "freqbias.runtime.world" in top_level_names(Path(sharding.__file__))
 
 
+def torchrun_command(*words: object, ranks: int) -> list[str]:
+    """The command line of `torchrun ...`, in place of `launch.command`."""
+    return [*TORCHRUN, str(ranks), *map(str, words)]
+
+
 def test_stopped_on_two_processes_resumes_on_three(tmp_path, monkeypatch):
     """mpirun starts the two, torchrun the three."""
     run_file = tmp_path / "run.toml"  # a diagonal layer, adam's memory and the error held out are shared out too
@@ -139,7 +144,7 @@ def test_stopped_on_two_processes_resumes_on_three(tmp_path, monkeypatch):
     shutil.copytree(tmp_path, tmp_path / "copy")
     flags = ["-q", "--shard", "--resume"]
     (resumed,) = launch.run_all([["nn", run_file, "--out", tmp_path, *flags]], ranks=2)
-    monkeypatch.setattr(launch, "command", lambda *words, ranks: [*TORCHRUN, str(ranks), *map(str, words)])
+    monkeypatch.setattr(launch, "command", torchrun_command)
     by_torchrun = launch.run("-m", "freqbias.nn", run_file, "--out", tmp_path / "copy", *flags, ranks=3)
     for out, done in ((tmp_path, resumed), (tmp_path / "copy", by_torchrun)):
         assert done.returncode == 0, done.stderr
