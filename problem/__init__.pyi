@@ -22,6 +22,7 @@ from .summary import counted, time_range
 from .supports import Annulus, Ball, Uniform
 from .table import Table
 from .training_settings import Training
+from .variables import describe_variable
 
 __all__ = [
     "ACTIVATIONS",
@@ -56,6 +57,7 @@ __all__ = [
     "canonical_order",
     "counted",
     "deep_laws",
+    "describe_variable",
     "draw",
     "draw_deep",
     "every_stage_keys",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import freqbias
 from freqbias import compare
@@ -105,3 +106,17 @@ def test_comparison_and_rates_have_short_reprs(folder):
     )
     rates = comparison_rates(comparison, build(RUN))
     assert repr(rates) == "Kappa('test': pde, nn; 3 times to t = 5, 129 nodes in 1-D)"
+
+
+def test_files_of_an_earlier_version_open_too(folder, tree, tmp_path):
+    """They have no units."""
+    with xr.open_dataset(folder / "pde" / "spectrum.nc", engine="h5netcdf") as data:
+        earlier = data.load()
+    for variable in earlier.variables.values():
+        variable.attrs = {}
+    store = Store(tmp_path / "earlier")
+    with store.open("pde", keys={}) as stage:
+        with stage.writing("spectrum.nc") as path:
+            earlier.to_netcdf(path, engine="h5netcdf")
+        stage.finish()
+    xr.testing.assert_identical(freqbias.open(store.root)["pde"].to_dataset(), tree["pde"].to_dataset())

@@ -71,6 +71,19 @@ def test_the_file_tree_is_there():
     assert all((ROOT / path).is_dir() == path.endswith("/") for path in listed())
 
 
+def test_the_files_in_its_comments_are_there():
+    """`beside.py` in a comment is in the folder of its line."""
+    folder, missing = "", []
+    for line in TREE.splitlines():
+        name, *words = line.split()
+        folder = folder if line.startswith("  ") else name
+        beside = [word.strip(",;:.") for word in words if re.search(r"\w\.(py|yml|sh)\b", word)]
+        missing += [
+            f"{folder}{file}" for file in beside if not ((ROOT / folder / file).exists() or (ROOT / file).exists())
+        ]
+    assert missing == []
+
+
 def test_the_file_tree_has_every_folder():
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if files.returncode != 0:

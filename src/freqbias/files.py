@@ -68,6 +68,9 @@ def _dataset(path: Path) -> xr.Dataset:
 
     with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
         data = file.load()
+    for name, variable in data.variables.items():
+        if "units" not in variable.attrs:  # a file of an earlier version
+            variable.attrs |= problem.describe_variable(str(name), str(data.attrs.get("unit", "")))
     for name in [str(name).removesuffix("_real") for name in data.data_vars if str(name).endswith("_real")]:
         parts = [data[f"{name}_{part}"] for part in ("real", "imag")]
         attributes = {"units": parts[0].attrs["units"], "long_name": parts[0].attrs["long_name"].rpartition(",")[0]}
