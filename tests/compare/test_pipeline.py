@@ -104,7 +104,7 @@ def test_outdated_comparison_is_repeated(bench, caplog):
     with caplog.at_level("INFO", "freqbias"):
         bench.run(resume=True)
     assert bench.made == ["compare"] and bench.error == pytest.approx(0.3 / 1.3)
-    assert "compare: its sources have changed (sources.nn" in caplog.text
+    assert "compare: the sources have changed (sources.nn" in caplog.text
 
 
 def test_own_errors_give_way_to_the_network(bench, tmp_path, caplog):
@@ -118,7 +118,7 @@ def test_own_errors_give_way_to_the_network(bench, tmp_path, caplog):
     with caplog.at_level("INFO", "freqbias"):
         bench.run(resume=True)
     assert bench.error == pytest.approx(0.1 / 1.1)
-    assert "compare: its sources have changed (sources.error" in caplog.text
+    assert "compare: the sources have changed (sources.error" in caplog.text
 
 
 def test_changed_key_is_refused_first(bench):

@@ -22,7 +22,7 @@ from freqbias.numerics import Grid
 from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Samples, Training, waves
 from tests import launch
 from tests.nn.test_gradients import BOUNDS, GRIDS, SCATTERED, assert_equal_to_dense, problem_on
-from tests.nn.test_sharding import RUN, by_torchrun
+from tests.nn.test_sharding import RUN, torchrun_command
 
 pytestmark = [
     pytest.mark.cuda,
@@ -175,7 +175,7 @@ def run_file(tmp_path) -> tuple:
 
 def test_command_and_two_processes(tmp_path, monkeypatch):
     path, expected = run_file(tmp_path)
-    monkeypatch.setattr(launch, "command", by_torchrun)
+    monkeypatch.setattr(launch, "command", torchrun_command)
     for processes, flags in ((1, []), (2, ["--shard"])):
         out = tmp_path / str(processes)
         done = launch.run("-m", "freqbias.nn", path, "--out", out, "-q", *flags, ranks=processes)
@@ -193,10 +193,11 @@ def test_all_reduce_by_nccl(tmp_path):
         import torch.distributed as dist
         import numpy as np
         from freqbias import problem
-        from freqbias.nn import plan_training, trajectory
+        from freqbias.nn.training_plan import prepare
         from freqbias.nn.sharding import DistributedShards
+        from freqbias.nn.training import trajectory
         run = problem.load(sys.argv[1])
-        plan = plan_training(problem.build(run), run.training, shards=DistributedShards())
+        plan = prepare(problem.build(run), run.training, shards=DistributedShards())
         assert dist.get_backend_config() == "cpu:gloo,cuda:nccl", dist.get_backend_config()
         np.save(sys.argv[2], [each.error.cpu() for each in trajectory(plan) if each.output is not None])
         dist.destroy_process_group()

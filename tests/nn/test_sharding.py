@@ -69,11 +69,6 @@ STOPPED = """
 """
 
 
-def by_torchrun(*words, ranks):
-    """A command line that starts `ranks` processes; takes the place of `launch.command`."""
-    return [*TORCHRUN, str(ranks), *map(str, words)]
-
-
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("run") / "run.toml"
@@ -129,6 +124,11 @@ def test_torch_distributed_is_for_shards_only():
     assert "freqbias.runtime.world" in top_level_names(Path(sharding.__file__))
 
 
+def torchrun_command(*words: object, ranks: int) -> list[str]:
+    """The command line of `torchrun ...`, in place of `launch.command`."""
+    return [*TORCHRUN, str(ranks), *map(str, words)]
+
+
 def test_stopped_on_two_processes_resumes_on_three(tmp_path, monkeypatch):
     """mpirun starts the two, torchrun the three."""
     run_file = tmp_path / "run.toml"  # a diagonal layer, adam's memory and the error held out are shared out too
@@ -144,9 +144,9 @@ def test_stopped_on_two_processes_resumes_on_three(tmp_path, monkeypatch):
     shutil.copytree(tmp_path, tmp_path / "copy")
     flags = ["-q", "--shard", "--resume"]
     (resumed,) = launch.run_all([["nn", run_file, "--out", tmp_path, *flags]], ranks=2)
-    monkeypatch.setattr(launch, "command", by_torchrun)
-    continued = launch.run("-m", "freqbias.nn", run_file, "--out", tmp_path / "copy", *flags, ranks=3)
-    for out, done in ((tmp_path, resumed), (tmp_path / "copy", continued)):
+    monkeypatch.setattr(launch, "command", torchrun_command)
+    by_torchrun = launch.run("-m", "freqbias.nn", run_file, "--out", tmp_path / "copy", *flags, ranks=3)
+    for out, done in ((tmp_path, resumed), (tmp_path / "copy", by_torchrun)):
         assert done.returncode == 0, done.stderr
         history = ErrorHistory.load(out / "nn" / "error.nc")
         for found, expected in ((history.error, alone.error), (history.held_out_error, alone.held_out_error)):
