@@ -24,7 +24,7 @@ import typer
 from freqbias.compare.commands import build_app
 from freqbias.runtime import exit_code_of, on_root, world
 from freqbias.runtime.commandline import invoke
-from tests.launch import ANSWER, Said
+from tests.launch import ANSWER, Answer
 
 APP = build_app()
 typer.main.get_command = cache(typer.main.get_command)  # it takes longer than all else together, some 500 times
@@ -42,7 +42,7 @@ def logger_as_it_was() -> Iterator[None]:
         log.setLevel(level)
 
 
-def attempt(*arguments: object) -> Said:
+def attempt(*arguments: object) -> Answer:
     """One command line of freqbias in this process: exit code, and what was printed."""
     gc.freeze()  # every command ends with a collection, which would walk through all that is imported: 0.1 s
     with (
@@ -51,10 +51,10 @@ def attempt(*arguments: object) -> Said:
         contextlib.redirect_stdout(io.StringIO()) as out,
     ):
         code = exit_code_of(lambda: invoke(APP, "freqbias", [*map(str, arguments)]))
-    return Said(code, out.getvalue(), err.getvalue())
+    return Answer(code, out.getvalue(), err.getvalue())
 
 
-def run_program(text: str, arguments: list[str]) -> Said:
+def run_program(text: str, arguments: list[str]) -> Answer:
     """A program in this process: exit code, and what was printed."""
     with (
         patch.object(sys, "argv", ["-c", *arguments]),
@@ -70,10 +70,10 @@ def run_program(text: str, arguments: list[str]) -> Said:
         except Exception:
             traceback.print_exc()
             code = 1
-    return Said(code, out.getvalue(), err.getvalue())
+    return Answer(code, out.getvalue(), err.getvalue())
 
 
-def perform(request: dict[str, Any]) -> list[Said]:
+def perform(request: dict[str, Any]) -> list[Answer]:
     here = Path.cwd()
     try:
         if "program" in request:

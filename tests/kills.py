@@ -157,8 +157,8 @@ class Bench:
             process = self._start(job, out, ranks)
             self._wait(process, out, job)
             wrote = time.monotonic()
-            _, said = process.communicate()
-            assert process.returncode == 0, f"{job} on {ranks} ranks: {said}"
+            _, printed = process.communicate()
+            assert process.returncode == 0, f"{job} on {ranks} ranks: {printed}"
             self._seconds[job, ranks] = wrote - began, time.monotonic() - wrote
         return self._seconds[job, ranks]
 

@@ -24,7 +24,7 @@ MPIRUN = Path(sys.executable).parent / "mpirun"
 ANSWER = "answer: "
 
 
-class Said(NamedTuple):
+class Answer(NamedTuple):
     """Exit code, and what all ranks printed, of one of several commands."""
 
     returncode: int
@@ -110,7 +110,7 @@ def resident(ranks: int) -> Resident:
     return _residents[ranks]
 
 
-def run_all(commands: list[list[object]], *, ranks: int, timeout: float = 300) -> list[Said]:
+def run_all(commands: list[list[object]], *, ranks: int, timeout: float = 300) -> list[Answer]:
     """Run commands of freqbias one after another in the processes that stay, or in this one if `ranks` is 1."""
     from tests.batch import attempt
 
@@ -120,7 +120,7 @@ def run_all(commands: list[list[object]], *, ranks: int, timeout: float = 300) -
     return [_joined(each) for each in zip(*by_rank, strict=True)]
 
 
-def run_together(text: str, *arguments: object, ranks: int, timeout: float = 60) -> Said:
+def run_together(text: str, *arguments: object, ranks: int, timeout: float = 60) -> Answer:
     """Run an indented program in the processes that stay, or in this one if `ranks` is 1; it must leave no library
     changed."""
     from tests.batch import run_program
@@ -131,9 +131,9 @@ def run_together(text: str, *arguments: object, ranks: int, timeout: float = 60)
     return _joined([each for (each,) in resident(ranks).ask(program, timeout)])
 
 
-def _joined(ranks: Any) -> Said:
+def _joined(ranks: Any) -> Answer:
     codes, outs, errs = zip(*ranks, strict=True)
-    return Said(max(codes), "".join(outs), "".join(errs))
+    return Answer(max(codes), "".join(outs), "".join(errs))
 
 
 def start(*arguments: object, ranks: int = 1) -> subprocess.Popen[str]:

@@ -55,12 +55,12 @@ def disk(tmp_path):
     subprocess.run(["umount", str(tmp_path)], capture_output=True, check=False)
 
 
-def assert_refused(*arguments, ranks, said):
+def assert_refused(*arguments, ranks, words):
     """The command exits with 2 and prints one message, with these words."""
     done = launch.run(*arguments, "-q", ranks=ranks)
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: cannot write"), done.stderr
-    assert all(part in done.stderr for part in said)
+    assert all(part in done.stderr for part in words)
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def assert_refused(*arguments, ranks, said):
 def test_resume_after_full_disk(stage, kilobytes, writing, ranks, run_file, whole, disk):
     disk.mount(f"size={kilobytes}k")
     out = disk.folder / "out"
-    said = ("No space left on device; free some", writing)
-    assert_refused("-m", f"freqbias.{stage}", run_file, "--out", out, ranks=ranks, said=said)
+    words = ("No space left on device; free some", writing)
+    assert_refused("-m", f"freqbias.{stage}", run_file, "--out", out, ranks=ranks, words=words)
     assert not (out / stage).exists(), "no incomplete result is visible"
     assert {path.name for path in out.iterdir()} == {"run.toml", f"{stage}.partial"}, "neither lock nor leftover"
     assert len(list((out / f"{stage}.partial" / "parts").iterdir())) > 5
@@ -86,7 +86,7 @@ def test_full_disk_keeps_earlier_result(run_file, whole, disk):
     out = disk.folder / "out"
     shutil.copytree(whole / "pde", out / "pde")
     arguments = ("-m", "freqbias.pde", run_file, "--out", out, "--overwrite")
-    assert_refused(*arguments, ranks=1, said=("No space left on device",))
+    assert_refused(*arguments, ranks=1, words=("No space left on device",))
     assert Store(out).verify("pde") == out / "pde"
 
 
@@ -97,6 +97,6 @@ def test_read_only_disk(run_file, whole, disk):
     disk.remount("ro")
     before = disk.content()
     arguments = ("-m", "freqbias.pde", run_file, "--out", out, "--overwrite")
-    assert_refused(*arguments, ranks=2, said=("Read-only file system; choose another --out",))
+    assert_refused(*arguments, ranks=2, words=("Read-only file system; choose another --out",))
     here("pde", run_file, "--out", out, "--resume")  # the stage is finished and writes nothing
     assert disk.content() == before

@@ -11,16 +11,16 @@ import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("[0-9]*.py"))
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]\d+)?"
-SMALL = 1e-3  # numbers below it are errors, of which one digit is said
+SMALL = 1e-3  # numbers below it are errors, of which one digit is given
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_prints_what_it_says(path, capsys, tmp_path):
-    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).split("\n\nPrints: ")[1]
+    stated = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).split("\n\nPrints: ")[1]
     names = runpy.run_path(str(path))  # its own last lines assert the bound
     printed = capsys.readouterr().out.strip()
-    assert re.sub(NUMBER, "#", printed) == re.sub(NUMBER, "#", said)
-    for value, expected in zip(*(map(float, re.findall(NUMBER, text)) for text in (printed, said)), strict=True):
+    assert re.sub(NUMBER, "#", printed) == re.sub(NUMBER, "#", stated)
+    for value, expected in zip(*(map(float, re.findall(NUMBER, text)) for text in (printed, stated)), strict=True):
         np.testing.assert_allclose(value, expected, rtol=0.05 if abs(expected) > SMALL else 0.5)
     names["draw"](tmp_path / "picture.png")
     plt.close("all")

@@ -57,9 +57,9 @@ def kill_worker(process, out, stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_stopped_then_resumed_is_the_same(stage, run_file, whole, tmp_path):
     """Alone, by a real signal; tests/test_kills.py has the kills."""
-    said = stop_once(lambda: outputs(tmp_path, stage) >= 3, stage, run_file, "--out", tmp_path)
-    assert said.returncode == 75, said.stderr
-    assert said.stderr.count("--resume") == 1
+    stopped = stop_once(lambda: outputs(tmp_path, stage) >= 3, stage, run_file, "--out", tmp_path)
+    assert stopped.returncode == 75, stopped.stderr
+    assert stopped.stderr.count("--resume") == 1
     assert 3 <= outputs(tmp_path, stage) < 40
     here(stage, run_file, "--out", tmp_path, "--resume")
     assert_same(tmp_path, whole, stage)
@@ -91,9 +91,9 @@ def stopped_on_two_ranks(stage, run_file, out):
     process = launch.start(*arguments, ranks=2)
     wait_for(process, lambda: outputs(out, stage) >= 3)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 75, said
-    assert said.count("--resume") == 1
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 75, printed
+    assert printed.count("--resume") == 1
     return arguments
 
 
@@ -121,8 +121,8 @@ def test_each_start_may_have_another_number_of_ranks(operator, tmp_path):
     here("pde", path, "--out", tmp_path / "whole")
     before = 0
     for ranks in (2, 3):
-        said = stop_at(9, path, out, ranks=ranks)
-        assert ("continuing after t = " in said) == (ranks == 3), said
+        printed = stop_at(9, path, out, ranks=ranks)
+        assert ("continuing after t = " in printed) == (ranks == 3), printed
         assert outputs(out, "pde") > before
         before = outputs(out, "pde")
     here("pde", path, "--out", out, "--resume")

@@ -35,10 +35,10 @@ def test_what_is_missing_and_the_remedy_are_said(error, message, capsys):
         raise error
 
     assert exit_code_of(fail) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {message}") and f"run `uv sync` in {ROOT}" in said
-    assert len(said.splitlines()) == 1
-    assert ("conda-forge" in said) == ("torch" not in message)
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"error: {message}") and f"run `uv sync` in {ROOT}" in printed
+    assert len(printed.splitlines()) == 1
+    assert ("conda-forge" in printed) == ("torch" not in message)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
@@ -49,8 +49,8 @@ def test_a_missing_compiler_is_said_once(ranks, tmp_path):
         *arguments, ranks=ranks, CC="/no/compiler", XDG_CACHE_HOME=str(tmp_path / "forms"), MPLCONFIGDIR=get_cachedir()
     )  # its fonts are known
     assert answer.returncode == 2 and "Traceback" not in answer.stderr, answer.stderr
-    (said,) = [line for line in answer.stderr.splitlines() if "error" in line]
-    assert said.startswith("error: DOLFINx cannot compile its forms") and libraries.COMPILER in said
+    (printed,) = [line for line in answer.stderr.splitlines() if "error" in line]
+    assert printed.startswith("error: DOLFINx cannot compile its forms") and libraries.COMPILER in printed
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_missing_compiler_is_said_once(ranks, tmp_path):
         absent("freqbias.absent"),
         ImportError("cannot import name 'a' from 'freqbias.pde'", name="freqbias.pde"),
         RuntimeError("another"),
-        MissingLibraryError("said already"),
+        MissingLibraryError("explained already"),
     ],
 )
 def test_our_own_mistakes_keep_their_traceback(error):

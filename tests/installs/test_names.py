@@ -18,10 +18,10 @@ PROGRAM = """
     from freqbias.runtime.commandline import invoke
 
     def freqbias(*arguments):
-        said = StringIO()
-        with redirect_stdout(said):
+        printed = StringIO()
+        with redirect_stdout(printed):
             assert invoke(build_app(), "freqbias", list(arguments)) == 0
-        return said.getvalue()
+        return printed.getvalue()
 
     listed = freqbias("--help").partition("Commands:")[2].split("Exit codes")[0]
     commands = [line.split()[0] for line in listed.splitlines() if line[:2] == "  " and line[2:3].strip()]

@@ -94,11 +94,11 @@ def test_a_wheel_without_the_extra_then_with_it_then_the_sdist_to_edit(wheel, tm
 
     uv("venv", "--python", sys._base_executable, tmp_path / "env", cwd=folder)
     uv("pip", "install", "--python", python, wheel, cwd=folder)
-    said = call(python, folder / "commands.py", cwd=folder)
-    codes = [line.split() for line in said.stdout.splitlines()]
-    assert [words[-1] for words in codes] == [*"22222222", "0"], said.stdout + said.stderr
-    lines = said.stderr.splitlines()
-    assert len(lines) == 8 and all("error: DOLFINx is not installed" in line for line in lines), said.stderr
+    answer = call(python, folder / "commands.py", cwd=folder)
+    codes = [line.split() for line in answer.stdout.splitlines()]
+    assert [words[-1] for words in codes] == [*"22222222", "0"], answer.stdout + answer.stderr
+    lines = answer.stderr.splitlines()
+    assert len(lines) == 8 and all("error: DOLFINx is not installed" in line for line in lines), answer.stderr
     assert all("pip install 'freqbias[fenicsx]'" in line for line in lines)
     assert (
         "pip install 'freqbias[fenicsx]'" in call(python, "-m", "freqbias.pde", "small.toml", cwd=folder, code=2).stderr

@@ -111,7 +111,7 @@ def _flat(points, cells):
 
 
 @pytest.mark.parametrize(
-    "harm, density, said",
+    "harm, density, message",
     [
         (_turned, Uniform(3.0), ("1 of 128 cells", "for example cell 5", "orient all cells alike")),
         (_torn, Uniform(3.0), ("coincide at [", "merge points that coincide")),
@@ -124,11 +124,11 @@ def _flat(points, cells):
         (lambda *mesh: mesh, Uniform(6.0), ("the mesh leaves out 55.6 %", "the mesh must cover about |xi_i| <= 6")),
     ],
 )
-def test_invalid_meshes(tmp_path, harm, density, said):
+def test_invalid_meshes(tmp_path, harm, density, message):
     mesh = written(tmp_path, *harm(*square()))
     with pytest.raises(InputError) as refusal:
         plan_mesh(problem_of(density), Pde(), mesh)
-    for part in ("[mesh] path", *said):
+    for part in ("[mesh] path", *message):
         assert part in str(refusal.value)
 
 
@@ -166,11 +166,11 @@ def test_hanging_nodes(tmp_path, kind):
     problem = problem_of(Uniform(4.0), dimension)
     plan_mesh(problem, Pde(), joined)
     hanging = {2: 2, 3: 16}[dimension]  # the 5^(d-1) corners at xi_1 = 0, without the 3^(d-1) of the left block
-    said = (
+    message = (
         r"the point \[0.0, [\d., -]+\] is a corner of one cell and lies inside an edge or face of cell (\d+) "
         rf".*{hanging} in all.*divide cell \1 too"
     )
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         plan_mesh(problem, Pde(), torn)
 
 

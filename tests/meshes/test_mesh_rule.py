@@ -147,8 +147,8 @@ def test_half_width_beyond_the_support():
 def test_half_width_too_small(density, shape, half_width, left_out, support, operator):
     """2 (1 - Phi(2.2)) = 2.78 %, 1 - (2 Phi(2.5) - 1)^2 = 2.47 %, 1 - 0.99^3 = 2.97 %. The advised one is accepted."""
     problem, settings = problem_of(density, shape, (1.0,) * len(shape)), Pde(operator=operator)
-    said = rf"half_width = {half_width:g}: the mesh leaves out {left_out} % of .* about \|xi_i\| <= {support}"
-    with pytest.raises(InputError, match=said) as refused:
+    message = rf"half_width = {half_width:g}: the mesh leaves out {left_out} % of .* about \|xi_i\| <= {support}"
+    with pytest.raises(InputError, match=message) as refused:
         plan_mesh(problem, settings, Mesh(half_width=half_width))
     enough = float(str(refused.value).rpartition(" ")[2])
     plan_mesh(problem, settings, Mesh(half_width=enough))

@@ -118,8 +118,8 @@ def test_limited_series_warns_of_accuracy(monkeypatch, caplog):
     expected = problem.samples.values @ oracle.dense_kernel(problem.sites.positions(), oracle.student_t(3.0, 1), 1.0)
     found = InfiniteWidthKernel(problem).apply(problem.samples.values)
     assert "accurate to" in caplog.text
-    said = float(caplog.text.partition("accurate to ")[2].split()[0])
-    assert 1e-7 < np.abs(found - expected).max() / np.abs(expected).max() <= 2 * said < 1e-3
+    stated = float(caplog.text.partition("accurate to ")[2].split()[0])
+    assert 1e-7 < np.abs(found - expected).max() / np.abs(expected).max() <= 2 * stated < 1e-3
 
 
 @pytest.mark.parametrize(

@@ -105,8 +105,8 @@ def assert_equal_to_rounding(one: ErrorHistory, other: ErrorHistory) -> None:
 
 
 def test_sharded_equals_one_process(on_two, alone):
-    folder, said = on_two
-    assert said["run"].returncode == 0, said["run"].stderr
+    folder, answers = on_two
+    assert answers["run"].returncode == 0, answers["run"].stderr
     assert_equal_to_rounding(ErrorHistory.load(folder / "run" / "nn" / "error.nc"), alone)
 
 
@@ -154,8 +154,8 @@ def test_stopped_on_two_processes_resumes_on_three(tmp_path, monkeypatch):
 
 
 def test_divergence_ends_all_processes(on_two):
-    folder, said = on_two
-    done, wild = said["wild"], folder / "wild.toml"
+    folder, answers = on_two
+    done, wild = answers["wild"], folder / "wild.toml"
     assert done.returncode == 3 and done.stderr.count("training diverged at step") == 1, done.stderr
     wild.write_text(wild.read_text().replace("step = 5.0", "step = 0.05"))
     here("nn", wild, "--out", folder / "wild", "--resume")
@@ -164,8 +164,8 @@ def test_divergence_ends_all_processes(on_two):
 
 
 def test_too_few_neurons_are_refused(on_two):
-    folder, said = on_two
-    done = said["few"]
+    folder, answers = on_two
+    done = answers["few"]
     assert done.returncode == 2 and done.stderr.count("width = 1: 2 processes") == 1, done.stderr
     assert not (folder / "few").exists()
 

@@ -96,8 +96,8 @@ def test_too_many_matrix_entries(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 1e15)
     run = parse(settings("local", 1e-3))
     problem = build(run)
-    said = r"needs [\d,]+ matrix entries, but PETSc allows at most [\d,]+ on each rank; use size = 0.00"
-    with pytest.raises(InputError, match=said):
+    message = r"needs [\d,]+ matrix entries, but PETSc allows at most [\d,]+ on each rank; use size = 0.00"
+    with pytest.raises(InputError, match=message):
         memory.check_memory(problem, run.pde, run.mesh, plan_mesh(problem, run.pde, run.mesh))
 
 
@@ -151,8 +151,8 @@ ONE_RANK = """
     enough, read = memory.available_memory, mesh_rule.read_plan
     for poor in (0, 1):
         with patch.object(memory, "available_memory", (lambda: 1e8) if here == poor else enough):
-            said = MPI.COMM_WORLD.allgather(outcome())
-            assert said[0] == said[1] and ("this machine has only 95 MiB" if poor == 0 else "solved") in said[0], said
+            each = MPI.COMM_WORLD.allgather(outcome())
+            assert each[0] == each[1] and ("this machine has only 95 MiB" if poor == 0 else "solved") in each[0], each
             assert ("solved" in outcome(comm=MPI.COMM_SELF)) == (here != poor), "alone, each decides for itself"
     with patch.object(mesh_rule, "read_plan", refuse if here == 0 else read):
         assert outcome(Mesh(path=sys.argv[1])) == "not readable"

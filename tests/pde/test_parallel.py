@@ -67,7 +67,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def said(folder):
+def answers(folder):
     """The outcome of each case on each number of ranks. One mpirun runs all, as it costs more than most cases."""
     for number, case in enumerate(CASES.values()):
         (folder / f"{number}.toml").write_text(RUN.format(**{**DEFAULTS, **case}))
@@ -80,10 +80,10 @@ def start_all(folder, ranks):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_two_and_three_ranks_equal_one(case, said, folder):
+def test_two_and_three_ranks_equal_one(case, answers, folder):
     spectra = {}
     for ranks in RANKS:
-        done = said[ranks][case]
+        done = answers[ranks][case]
         assert done.returncode == 0, done.stderr
         assert done.stdout == ""
         lines = done.stderr.strip().splitlines()

@@ -126,6 +126,6 @@ def test_refined_run_restarts_on_resume(tmp_path, caplog):
     assert "cannot be continued" not in caplog.text
     with caplog.at_level("INFO", "freqbias"):
         run_pde(run, build(run), Store(tmp_path), resume=True, overwrite=False, stop=StopRequest())
-    said = "[mesh] adaptive = true: an adaptive run cannot be continued, so it starts again"
-    assert caplog.text.count(said) == 1
+    message = "[mesh] adaptive = true: an adaptive run cannot be continued, so it starts again"
+    assert caplog.text.count(message) == 1
     assert Spectrum.load(tmp_path / "pde" / "spectrum.nc").attributes["mesh_error"] <= run.pde.tolerance / 2

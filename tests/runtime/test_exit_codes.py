@@ -63,8 +63,8 @@ def test_output_to_a_full_disk(main, ranks):
     done = subprocess.run(
         [*launcher, *redirected], stderr=subprocess.PIPE, text=True, env=variables, timeout=60, check=False
     )
-    said = "error: cannot write the output: No space left on device; free some space, or redirect the output\n"
-    assert (done.returncode, done.stderr) == (2, said)
+    printed = "error: cannot write the output: No space left on device; free some space, or redirect the output\n"
+    assert (done.returncode, done.stderr) == (2, printed)
 
 
 def test_traceback_of_unexpected_exception():
@@ -103,16 +103,16 @@ def test_broken_pipe_is_silent():
 def test_equal_outcomes_are_reported_once(ranks, main, code, message):
     done = run(main, ranks=ranks)
     assert done.returncode == (ranks - 1 if code is None else code)
-    said = re.findall(r"^(?:error|stopped early).*\n", done.stderr, re.M)
-    assert said == ([message] if message else []) and done.stderr.endswith(message)
+    printed = re.findall(r"^(?:error|stopped early).*\n", done.stderr, re.M)
+    assert printed == ([message] if message else []) and done.stderr.endswith(message)
     assert done.stderr.count("Traceback") == ("on_root" in main)
 
 
 def test_different_failures_of_ranks():
     done = run("raise (InputError if rank() else ComputationError)(f'of {rank()}')", ranks=3)
     assert done.returncode == 3
-    said = sorted(line for line in done.stderr.splitlines() if line.startswith("error"))
-    assert said == ["error on rank 0: of 0", "error on rank 1: of 1", "error on rank 2: of 2"]
+    printed = sorted(line for line in done.stderr.splitlines() if line.startswith("error"))
+    assert printed == ["error on rank 0: of 0", "error on rank 1: of 1", "error on rank 2: of 2"]
 
 
 @pytest.mark.parametrize("others", ["return 0", "time.sleep(1)"])
@@ -167,6 +167,6 @@ STOPPING = """
 def test_sigterm_exits_with_75(ranks):
     process = start_code(STOPPING, ranks=ranks)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=20)
+    _, printed = process.communicate(timeout=20)
     assert process.returncode == 75
-    assert said.count("stopped early: received SIGTERM") == 1 and "--resume" in said
+    assert printed.count("stopped early: received SIGTERM") == 1 and "--resume" in printed

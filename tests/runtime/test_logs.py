@@ -34,7 +34,7 @@ def test_silent_without_configure():
 
 
 @pytest.mark.parametrize(
-    ("how", "said"),
+    ("how", "printed"),
     [
         ({}, "news\nwarning: careful\n"),
         ({"verbosity": 1}, "debug: details\nnews\nwarning: careful\n"),
@@ -42,11 +42,11 @@ def test_silent_without_configure():
         ({"quiet": True, "verbosity": 2}, "warning: careful\n"),
     ],
 )
-def test_levels(how, said, capsys):
+def test_levels(how, printed, capsys):
     configure(verbosity=1)  # an earlier configuration is replaced
     configure(**how)
     log_all_levels()
-    assert capsys.readouterr() == ("", said)
+    assert capsys.readouterr() == ("", printed)
 
 
 def test_log_file_is_appended_with_times(tmp_path, capsys):
@@ -150,10 +150,10 @@ def test_progress_bar_on_a_terminal(clock, capsys, monkeypatch, tmp_path):
         clock.now += 60
         outer.advance(5, note="loss [1e-3]")
         log.info("news")
-    said = capsys.readouterr().err
-    assert "training" in said and "5/10 steps (50 %)" in said and "loss [1e-3]" in said
-    assert said.count("news") == 1 and "\n training: 5" not in said
-    assert said.rstrip().endswith(("\x1b[2K", "\x1b[?25h")), "the bar is erased at the end"
+    printed = capsys.readouterr().err
+    assert "training" in printed and "5/10 steps (50 %)" in printed and "loss [1e-3]" in printed
+    assert printed.count("news") == 1 and "\n training: 5" not in printed
+    assert printed.rstrip().endswith(("\x1b[2K", "\x1b[?25h")), "the bar is erased at the end"
     assert "training: 5/10 steps (50 %)" in (tmp_path / "log").read_text()
     with Progress("next", total=1) as progress:
         assert progress._bar is not None

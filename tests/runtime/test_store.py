@@ -169,8 +169,8 @@ def test_run_file_with_other_keys_warns(store, caplog):
         assert not caplog.records
         store.save_run_file("second", {"pde": OTHER, "nn": OTHER, "compare": OTHER})
         stage.finish()
-    (said,) = caplog.messages
-    assert "out/pde was computed with other keys (density.sigma: 10 -> 12)" in said
+    (message,) = caplog.messages
+    assert "out/pde was computed with other keys (density.sigma: 10 -> 12)" in message
     assert (store.root / "run.toml").read_text() == "second"
     caplog.clear()
     with store.open("pde", keys=OTHER, overwrite=True), caplog.at_level(logging.WARNING, "freqbias"):
@@ -182,15 +182,15 @@ def test_run_file_with_other_keys_warns(store, caplog):
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda path: path.write_text("resulT"), "has changed since it was written"),
         (lambda path: path.unlink(), "is missing"),
     ],
 )
-def test_damaged_file_is_found(store, damage, said):
+def test_damaged_file_is_found(store, damage, message):
     damage(compute(store) / "spectrum.txt")
-    with pytest.raises(UsageError, match=rf"spectrum\.txt {said}.*freqbias pde RUN\.toml --overwrite"):
+    with pytest.raises(UsageError, match=rf"spectrum\.txt {message}.*freqbias pde RUN\.toml --overwrite"):
         store.verify("pde")
 
 
