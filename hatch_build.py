@@ -1,6 +1,6 @@
-"""What an editable install of an sdist needs, which holds no links: those of a checkout, src/freqbias/ROOM -> ROOM.
+"""A build hook that makes the links src/freqbias/ROOM -> ROOM for an editable install.
 
-Called by hatchling (pyproject.toml) as it builds.
+A checkout contains these links, but an sdist does not. Hatchling calls the hook (see pyproject.toml).
 """
 
 from pathlib import Path

@@ -11,8 +11,8 @@ _LAUNCHERS = (
     ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE"),
     ("PMIX_RANK", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE"),
 )
-# The same three of torchrun, whose processes do not use MPI. LOCAL_WORLD_SIZE must be set too, because cluster
-# schedulers also set RANK and WORLD_SIZE for single processes.
+# torchrun sets these three variables. Its processes do not use MPI. RANK and WORLD_SIZE alone do not identify torchrun:
+# cluster schedulers set them for single processes too.
 _TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
 
 

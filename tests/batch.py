@@ -1,7 +1,8 @@
-"""Commands and programs in this process; under mpirun, the processes that stay (`tests.launch.Resident`).
+"""Run commands and programs in this process. Under mpirun, these are the resident ranks (`tests.launch.Resident`).
 
 Each line of the standard input is a request: {"commands": [[word, ...], ...]} or {"program": text, "arguments": [...]}.
-The answer is one line with exit code, output and errors of each, by rank. The processes sleep in between.
+The answer is one line. It contains, for each rank, the exit code, output and errors of each command. The ranks sleep
+between requests.
 """
 
 import contextlib
@@ -27,12 +28,12 @@ from freqbias.runtime.commandline import invoke
 from tests.launch import ANSWER, Answer
 
 APP = build_app()
-typer.main.get_command = cache(typer.main.get_command)  # it takes longer than all else together, some 500 times
+typer.main.get_command = cache(typer.main.get_command)  # building it some 500 times would take most of the time
 
 
 @contextlib.contextmanager
 def logger_as_it_was() -> Iterator[None]:
-    """What is told to the logger of the program meanwhile is forgotten."""
+    """Undo all changes to the program's logger at the end."""
     log = logging.getLogger("freqbias")
     handlers, level, propagate = log.handlers[:], log.level, log.propagate
     try:
@@ -43,8 +44,8 @@ def logger_as_it_was() -> Iterator[None]:
 
 
 def attempt(*arguments: object) -> Answer:
-    """One command line of freqbias in this process: exit code, and what was printed."""
-    gc.freeze()  # every command ends with a collection, which would walk through all that is imported: 0.1 s
+    """Run one command line of freqbias in this process."""
+    gc.freeze()  # the collection at the end of every command skips the imported modules then: 0.1 s
     with (
         logger_as_it_was(),
         contextlib.redirect_stderr(io.StringIO()) as err,
@@ -55,7 +56,7 @@ def attempt(*arguments: object) -> Answer:
 
 
 def run_program(text: str, arguments: list[str]) -> Answer:
-    """A program in this process: exit code, and what was printed."""
+    """Run a program in this process."""
     with (
         patch.object(sys, "argv", ["-c", *arguments]),
         logger_as_it_was(),
@@ -81,7 +82,7 @@ def perform(request: dict[str, Any]) -> list[Answer]:
         return [attempt(*arguments) for arguments in request["commands"]]
     finally:
         os.chdir(here)
-        signal.alarm(0)  # where one rank alone failed, it would soon end this process (runtime/exit_codes.py)
+        signal.alarm(0)  # set after a failure on one rank (runtime/exit_codes.py); it would end this process
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Start programs as a user does: real processes, alone or under the mpirun beside this Python.
 
-A start costs seconds. `run_all` and `run_together` send work to processes that are started once and stay: use them
-unless the start, a signal, an abort or a launcher is what the test is about.
+A start costs seconds. `run_all` and `run_together` send work to resident processes, which start only once. Use them
+unless a test is about the start, a signal, an abort or a launcher.
 """
 
 import atexit
@@ -25,7 +25,7 @@ ANSWER = "answer: "
 
 
 class Answer(NamedTuple):
-    """Exit code, and what all ranks printed, of one of several commands."""
+    """The exit code of a command, and the output of all ranks."""
 
     returncode: int
     stdout: str
@@ -39,7 +39,10 @@ def command(*arguments: object, ranks: int = 1) -> list[str]:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """One thread a rank, and a rank of MPICH that waits sleeps: the tests share the machine. extra: more variables."""
+    """Return the variables of a process: one thread, and MPICH ranks that sleep while they wait.
+
+    extra: more variables.
+    """
     mpich = {"MPIR_CVAR_ENABLE_HEAVY_YIELD": "1", "MPIR_CVAR_POLLS_BEFORE_YIELD": "100"}
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **mpich, **extra}
 
@@ -57,7 +60,7 @@ def run(*arguments: object, ranks: int = 1, timeout: float = 120, **extra: str) 
 
 
 class Resident:
-    """An mpirun whose processes stay and do what they are sent (`tests.batch`)."""
+    """An mpirun whose ranks stay up and run the requests that they receive (`tests.batch`)."""
 
     def __init__(self, ranks: int) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (as long as the processes)
@@ -75,9 +78,12 @@ class Resident:
         return self._process.poll() is None
 
     def ask(self, request: dict[str, Any], timeout: float) -> list[list[Any]]:
-        """What each rank answers. Raises AssertionError, with all processes ended, if no answer comes in time."""
-        watch = threading.Timer(timeout, kill, (self._process.pid,))
-        watch.start()
+        """Send a request and return the answer of each rank.
+
+        If no answer comes in time, end all processes and raise AssertionError.
+        """
+        timer = threading.Timer(timeout, kill, (self._process.pid,))
+        timer.start()
         try:
             assert self._process.stdin is not None and self._process.stdout is not None
             self._process.stdin.write(json.dumps(request) + "\n")
@@ -86,13 +92,13 @@ class Resident:
                 if line.startswith(ANSWER):
                     return json.loads(line.removeprefix(ANSWER))
         finally:
-            watch.cancel()
+            timer.cancel()
         kill(self._process.pid)
         self._errors.seek(0)
         raise AssertionError(f"no answer within {timeout:g} s: {self._errors.read()}")
 
     def end(self) -> None:
-        """The end of their input ends the processes."""
+        """Close the input of the processes, which ends them."""
         with suppress(OSError, subprocess.TimeoutExpired):
             self._process.communicate(timeout=10)
         if self.alive:
@@ -103,7 +109,7 @@ _residents: dict[int, Resident] = {}
 
 
 def resident(ranks: int) -> Resident:
-    """The processes that stay, started at first use, and again if the test before has ended them."""
+    """Return the resident processes. Start them at first use, and again if an earlier test has ended them."""
     if ranks not in _residents or not _residents[ranks].alive:
         _residents[ranks] = Resident(ranks)
         atexit.register(_residents[ranks].end)
@@ -111,7 +117,7 @@ def resident(ranks: int) -> Resident:
 
 
 def run_all(commands: list[list[object]], *, ranks: int, timeout: float = 300) -> list[Answer]:
-    """Run commands of freqbias one after another in the processes that stay, or in this one if `ranks` is 1."""
+    """Run commands of freqbias one after another in the resident processes, or in this process if `ranks` is 1."""
     from tests.batch import attempt
 
     if ranks == 1:
@@ -121,8 +127,10 @@ def run_all(commands: list[list[object]], *, ranks: int, timeout: float = 300) -
 
 
 def run_together(text: str, *arguments: object, ranks: int, timeout: float = 60) -> Answer:
-    """Run an indented program in the processes that stay, or in this one if `ranks` is 1; it must leave no library
-    changed."""
+    """Run an indented program in the resident processes, or in this process if `ranks` is 1.
+
+    The program must undo every change that it makes to a library.
+    """
     from tests.batch import run_program
 
     if ranks == 1:
@@ -164,7 +172,7 @@ def start_code(text: str, *arguments: object, ranks: int = 1) -> subprocess.Pope
 
 
 def kill(pid: int) -> None:
-    """SIGKILL for a process and all its descendants; under mpirun these are in process groups of their own."""
+    """Send SIGKILL to a process and all its descendants. Under mpirun these have their own process groups."""
     family = [pid, *descendants(pid)]
     for member in family:
         with suppress(ProcessLookupError):

@@ -1,6 +1,6 @@
 """Kills, signals and failures in the middle of every stage: nothing is lost or half done, the exit code is right.
 
-What is interrupted are processes as users start them; what only has to come to its end runs in this one.
+The tests interrupt processes that start as a user starts them. Work that is not interrupted runs in the test process.
 """
 
 import os
@@ -34,14 +34,14 @@ def whole(run_file, tmp_path_factory):
     return finished(run_file, tmp_path_factory.mktemp("whole"))
 
 
-def wait_for(process, there, seconds=60):
-    """Wait until there is what `there` looks for, the process still being at work."""
+def wait_for(process, condition, seconds=60):
+    """Wait until `condition()` is true while the process still runs."""
     end = time.monotonic() + seconds
-    while not there():
+    while not condition():
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, f"nothing was there in {seconds} s"
+        assert time.monotonic() < end, f"the condition was not true within {seconds} s"
         time.sleep(0.005)
-    assert process.poll() is None, "it must not have come to its end"
+    assert process.poll() is None, "the process ended before it could be interrupted"
 
 
 def outputs(out, stage):
@@ -49,14 +49,14 @@ def outputs(out, stage):
 
 
 def kill_worker(process, out, stage):
-    """SIGKILL for rank 0, which wrote its process number into the lock; mpirun then ends the others and itself."""
+    """Kill rank 0, whose process number is in the lock file. mpirun then ends the other ranks and itself."""
     os.kill(int((out / f".{stage}.lock").read_text()), signal.SIGKILL)
     process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_stopped_then_resumed_is_the_same(stage, run_file, whole, tmp_path):
-    """Alone, by a real signal; tests/test_kills.py has the kills."""
+    """One rank, stopped by a real signal. tests/test_kills.py tests SIGKILL."""
     stopped = stop_once(lambda: outputs(tmp_path, stage) >= 3, stage, run_file, "--out", tmp_path)
     assert stopped.returncode == 75, stopped.stderr
     assert stopped.stderr.count("--resume") == 1
@@ -65,17 +65,17 @@ def test_stopped_then_resumed_is_the_same(stage, run_file, whole, tmp_path):
     assert_same(tmp_path, whole, stage)
 
 
-def stop_once(there, *arguments):
-    """Run a command here, and send this process SIGTERM as soon as there is what `there` looks for."""
+def stop_once(condition, *arguments):
+    """Run a command in this process, and send SIGTERM to the process as soon as `condition()` is true."""
 
-    def watch():
-        while not there() and not ended.is_set():
+    def send_signal():
+        while not condition() and not ended.is_set():
             time.sleep(0.005)
         if not ended.is_set():
             os.kill(os.getpid(), signal.SIGTERM)
 
-    ended, watcher = threading.Event(), threading.Thread(target=watch)
-    old = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a signal that comes late must not end the tests
+    ended, watcher = threading.Event(), threading.Thread(target=send_signal)
+    old = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a late signal must not end the tests
     watcher.start()
     try:
         return attempt(*arguments)
@@ -86,7 +86,7 @@ def stop_once(there, *arguments):
 
 
 def stopped_on_two_ranks(stage, run_file, out):
-    """The command, as users start it, once mpirun has passed SIGTERM on to both ranks."""
+    """Start a stage on two ranks, stop it by SIGTERM through mpirun, and return its arguments."""
     arguments = ["-m", f"freqbias.{stage}", run_file, "--out", out]
     process = launch.start(*arguments, ranks=2)
     wait_for(process, lambda: outputs(out, stage) >= 3)
@@ -104,7 +104,7 @@ def test_an_equation_stopped_then_killed_then_resumed_is_the_same(run_file, whol
     wait_for(process, lambda: outputs(tmp_path, "pde") >= reached + 3)
     kill_worker(process, tmp_path, "pde")
     assert not (tmp_path / STAGES["pde"]).exists(), "a reader sees a complete file or none"
-    here("pde", run_file, "--out", tmp_path, "--resume")  # on one rank, whatever it was started on
+    here("pde", run_file, "--out", tmp_path, "--resume")  # on one rank, whatever the number of ranks before
     assert_same(tmp_path, whole, "pde")
 
 

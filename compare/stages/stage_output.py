@@ -1,4 +1,4 @@
-"""What the stages compare, kappa and view share: find a finished result, and make the folder of a new result."""
+"""Find a finished result, or make the folder of a new one. The stages compare, kappa and view use this."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,6 +1,6 @@
-"""`freqbias view`: fields equal to those of the results, pictures, and a script for ParaView.
+"""`freqbias view`: its stage, fields equal to those of the results, and a script for ParaView.
 
-tests/compare/test_view.py starts these tests in a process of their own.
+tests/compare/test_view.py runs these tests in a process of their own.
 """
 
 import ast
@@ -8,77 +8,26 @@ import os
 import shutil
 import subprocess
 from dataclasses import replace
-from itertools import combinations
-from types import SimpleNamespace
 
-import matplotlib.style
 import numpy as np
 import pytest
 import pyvista
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from scipy.spatial import KDTree
 
-from freqbias.compare import Comparison, draw_view, load_view
-from freqbias.compare.spectra import lagrange_element
+from freqbias.compare import load_view
 from freqbias.compare.stages import run_view
-from freqbias.compare.style import STYLE
-from freqbias.compare.view.linear_cells import SUBDIVISIONS, LinearCells
 from freqbias.compare.view.paraview import paraview_script
 from freqbias.compare.view.record import spectrum_fields
-from freqbias.compare.view.scene import Plane, Planes, peak
-from freqbias.compare.view.view_figure import LABELS, axis_limits, magnitude_range
 from freqbias.errors import UsageError
-from freqbias.numerics import Grid, transform
 from freqbias.pde import write_fields
-from freqbias.problem import Gaussian, Network, Problem, Spectrum, waves
-from freqbias.runtime import Store
-from tests.compare.build import CELL, box_mesh
-from tests.compare.test_figures import texts
+from tests.compare.view_results import DECAY, TIMES, result
 from tests.launch import run_all
-
-WAVES = {1: [[3.0]], 2: [[1.0, 2.5]], 3: [[1.0, 2.0, -1.0]]}
-TIMES = np.array([0.0, 1.0, 3.0])
-DECAY = {"pde": 0.3, "nn": 0.5}
 
 
 @pytest.fixture(autouse=True)
 def small_images(monkeypatch):
     monkeypatch.setattr("freqbias.compare.view.scene.PIXELS", 160)
-
-
-def solved(dimension: int, degree: int = 2) -> tuple[Problem, Spectrum, Comparison]:
-    """A problem, its v = -F[f*] exp(-0.3 t), and the comparison with exp(-0.5 t)."""
-    grid = Grid((10,) * dimension, (1.0,) * dimension)
-    problem = Problem(Gaussian(2.0), waves(grid, WAVES[dimension], window=0.2), Network(width=10, sigma_a=1.0), TIMES)
-    nodes, cells = box_mesh(5.0, (8,) * dimension, degree)
-    v = transform(-problem.samples.values, grid.positions(), nodes)
-    pde, nn = (v * np.exp(-rate * TIMES)[:, None, None] for rate in DECAY.values())
-    facts = {"name": "test", "unit": "mm", "points": np.array(grid.shape), "extent": np.array(grid.extent)}
-    facts["tolerance"] = 1e-4
-    spectrum = Spectrum(TIMES, nodes, pde, cells, CELL[dimension], degree, facts)
-    comparison = Comparison(TIMES, nodes, pde, nn, cells, CELL[dimension], degree, grid.nyquist, {})
-    return problem, spectrum, comparison
-
-
-def result(root, dimension: int, *, compared: bool = True) -> tuple[Store, Problem, Spectrum, Comparison]:
-    """A result folder with the stage pde and, if `compared`, compare finished."""
-    problem, spectrum, comparison = solved(dimension)
-    store, xi = Store(root), spectrum.frequency
-    laws = {name: getattr(problem.laws, name).value(xi) for name in ("damping", "diffusion")}
-    with store.open("pde", keys={}) as stage:
-        with stage.writing("spectrum.nc") as path:
-            spectrum.save(path)
-        with stage.writing("fields.pvd") as path:
-            fields = laws | {"rho_w": problem.density.density(xi)}
-            write_fields(path.parent, TIMES[:1], xi, spectrum.cells, spectrum.cell_type, fields)
-        stage.finish()
-    if compared:
-        with store.open("compare", keys={}) as stage:
-            with stage.writing("spectra.nc") as path:
-                comparison.save(path)
-            stage.finish(sources={"pde": store.manifest("pde")["files"]["spectrum.nc"]["sha256"]})
-    return store, problem, spectrum, comparison
 
 
 def nodes_among(points, nodes) -> np.ndarray:
@@ -190,17 +139,6 @@ def test_fields_of_several_channels():
     assert len(fields) == 3 + 8
 
 
-def test_gap_in_mesh_is_drawn(tmp_path):
-    result(tmp_path, 1, compared=False)
-    whole = load_view(tmp_path)
-    hole = np.abs(whole.frequency[whole.cells, 0]).max(axis=1) < 1.5
-    figure = draw_view(replace(whole, cells=whole.cells[~hole]))
-    for panel in figure.axes:
-        xi, magnitude = panel.lines[0].get_data()
-        (gap,) = np.flatnonzero(np.isnan(magnitude))
-        np.testing.assert_allclose(xi[[gap - 1, gap + 1]], [-1.25, 1.25])
-
-
 def test_outlier_rate_does_not_set_scale(tmp_path):
     result(tmp_path, 2)
     view = load_view(tmp_path)
@@ -234,61 +172,6 @@ def test_view_under_mpirun(tmp_path):
     assert done.returncode == 0 and done.stderr.count("wrote") == 1, done.stderr
     assert again.returncode == 2 and again.stderr.count("--overwrite") == 1, again.stderr
     assert not list((tmp_path / "out").glob("*.partial")) and (tmp_path / "out" / "view" / "view.gif").exists()
-
-
-@pytest.mark.parametrize("dimension", [2, 3])
-def test_position_and_colour_of_images(dimension, tmp_path):
-    """The brightest pixels are where the largest |v(0)| lies on the page; mirrored or rotated axes would move them."""
-    result(tmp_path, dimension)
-    view = load_view(tmp_path)
-    scene = (Plane if dimension == 2 else Planes)(view, axis_limits(view), magnitude_range(view))
-    image = scene.image("pde", 0).astype(float)
-    colours = matplotlib.colormaps["viridis"](np.linspace(0, 1, 256))[:, :3] * 255
-    value = np.abs(image[:, :, None] - colours).sum(axis=3).argmin(axis=2)
-    value[np.ptp(image, axis=2) < 30] = 0  # white and grey
-    rows, columns = np.nonzero(value >= value.max() - 1)
-    left, right, bottom, top = scene.extent
-    x = left + (columns + 0.5) / image.shape[1] * (right - left)
-    y = top - (rows + 0.5) / image.shape[0] * (top - bottom)
-    found, expected = np.column_stack([x, y]), scene.to_page(np.array([peak(view), -peak(view)]))
-    distance = np.linalg.norm(found[:, None] - expected, axis=2).min(axis=1)
-    assert distance.max() < 0.12 * (right - left)
-    assert value.max() >= 250
-    scene.close()
-
-
-@pytest.mark.parametrize("cell_type", ["interval", "triangle", "quadrilateral", "tetrahedron", "hexahedron"])
-@pytest.mark.parametrize("degree", [1, 2, 5])
-def test_linear_cells(cell_type, degree):
-    nodes = np.asarray(lagrange_element(cell_type, degree).points)
-    view = SimpleNamespace(
-        frequency=nodes, cells=np.arange(len(nodes))[None], cell_type=cell_type, degree=degree, dimension=nodes.shape[1]
-    )
-    cells = LinearCells(view)
-    assert np.unique(cells.cells).size == len(cells.frequency)
-    assert len(np.unique(np.round(cells.frequency[:, 0], 9))) == SUBDIVISIONS[view.dimension] * degree + 1
-    np.testing.assert_allclose(
-        cells.evaluate(nodes.sum(axis=1) ** degree), cells.frequency.sum(axis=1) ** degree, atol=1e-12
-    )
-    sizes = cells.grid().compute_cell_sizes()
-    size = np.abs(sizes[{1: "Length", 2: "Area", 3: "Volume"}[nodes.shape[1]]])
-    whole = {"triangle": 1 / 2, "tetrahedron": 1 / 6}.get(cell_type, 1.0)
-    assert size.min() > 0 and size.sum() == pytest.approx(whole)
-
-
-@pytest.mark.parametrize("dimension", [1, 2, 3])
-def test_text_is_legible(dimension, tmp_path):
-    result(tmp_path, dimension)
-    with matplotlib.style.context(STYLE):
-        figure = draw_view(load_view(tmp_path), tmp_path / "view.pdf")
-        FigureCanvasAgg(figure).draw()
-    found = texts(figure)
-    assert {*LABELS.values()} <= {line for text, _ in found for line in text.get_text().splitlines()}
-    assert "cycles/mm" in figure.get_supxlabel()
-    for text, box in found:
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
-    for (one, a), (two, b) in combinations(found, 2):
-        assert not a.overlaps(b), (one, two)
 
 
 XVFB = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"]

@@ -1,5 +1,7 @@
-"""What strangers install: the wheel and the sdist in fresh environments, with and without the extra, beside py-pde, and
-in a folder whose files are called as our rooms are."""
+"""Install the wheel and the sdist into fresh environments, with and without the extra, and beside py-pde.
+
+The commands run in a folder whose files have the names of our rooms.
+"""
 
 import os
 import shutil
@@ -42,7 +44,7 @@ print(numpy.allclose(state.data, 1.0), solve.__module__)
 
 
 def call(*arguments: object, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """As a user calls it, from a folder of theirs and with nothing of ours on the path."""
+    """Run a command as a user does, without our folders on the path."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "MPI4PY_"))}
     command = [*map(str, arguments)]
     done = subprocess.run(
@@ -53,7 +55,7 @@ def call(*arguments: object, cwd: Path, code: int = 0) -> subprocess.CompletedPr
 
 
 def uv(*arguments: object, cwd: Path) -> None:
-    """Skips where there is no uv, or no registry that it reaches."""
+    """Run uv. Skip the test if uv is not installed or reaches no registry."""
     if UV is None:
         pytest.skip("uv is not installed")
     try:
@@ -66,14 +68,14 @@ def uv(*arguments: object, cwd: Path) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Built from the sdist, as uv does."""
+    """The path of a wheel that uv built from the sdist."""
     folder = tmp_path_factory.mktemp("built")
     uv("build", ROOT, "--python", sys._base_executable, "--out-dir", folder, cwd=folder)
     (built,) = folder.glob("*.whl")
     return built
 
 
-def test_the_sdist_has_all_that_the_wheel_needs(wheel, tmp_path):
+def test_sdist_contains_all_files_of_the_wheel(wheel, tmp_path):
     uv("build", "--wheel", ROOT, "--python", sys._base_executable, "--out-dir", tmp_path, cwd=tmp_path)
     (of_the_tree,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(of_the_tree) as other:
@@ -81,8 +83,8 @@ def test_the_sdist_has_all_that_the_wheel_needs(wheel, tmp_path):
         assert {"freqbias/py.typed", "freqbias/runs/figure4.toml", "freqbias/pde/solver.py"} < {*one.namelist()}
 
 
-def test_a_wheel_without_the_extra_then_with_it_then_the_sdist_to_edit(wheel, tmp_path):
-    """One environment for all, since each new one would compile its imports anew."""
+def test_wheel_and_editable_sdist(wheel, tmp_path):
+    """All steps share one environment, because each new environment must compile its imports first."""
     folder, programs = tmp_path / "mine", tmp_path / "env" / "bin"
     folder.mkdir()
     for name in HIDING:
