@@ -117,7 +117,7 @@ def test_wheel_and_editable_sdist(wheel, tmp_path):
         in call(python, "-m", "freqbias.pde", "small.toml", "--out", "out", "--resume", cwd=folder).stderr
     )
     *found, last = call(python, tmp_path / "both.py", cwd=folder).stdout.splitlines()
-    assert last == "True freqbias.pde.solver" and "The main job can run: freqbias run" in found
+    assert last == "True freqbias.pde.solver" and "`freqbias run` can work here." in found
 
     with tarfile.open(next(wheel.parent.glob("*.tar.gz"))) as sdist:
         sdist.extractall(tmp_path, filter="data")
