@@ -113,7 +113,7 @@ def test_run_files_are_valid_and_named_by_file(path):
     assert load(path).name == path.stem
 
 
-def test_check_predicts_the_run(small, capsys):
+def test_check_predicts_the_run(small, capsys, undrawn):
     assert freqbias("check", "small.toml") == 0
     printed = capsys.readouterr().out
     assert {path.name for path in small.iterdir()} == {"small.toml"}

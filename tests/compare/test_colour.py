@@ -15,7 +15,7 @@ pde = { tolerance = 1e-2 }
 """
 
 
-def test_colour_image_with_held_out_samples(tmp_path):
+def test_colour_image_with_held_out_samples(tmp_path, undrawn):
     x, y = np.meshgrid(np.linspace(-1, 1, 12), np.linspace(-1, 1, 10))
     image = 128 + 100 * np.stack([np.sin(2 * x), np.cos(3 * y), x * y], axis=-1)
     Image.fromarray(image.astype(np.uint8)).save(tmp_path / "image.png")

@@ -73,7 +73,7 @@ def test_stage_measures_finished_results(store):
         assert (table[f"{name}_standard_error"] < 1e-6).all()
 
 
-def test_own_errors_at_other_times(store, tmp_path):
+def test_own_errors_at_other_times(store, tmp_path, undrawn):
     problem = build(RUN)
     _, history = fabricated(problem, cells=(32,))
     own = decaying(problem, replace(history, time=np.array([0.0, 1.0, 1.5, 5.0])), 0.15)
@@ -85,7 +85,7 @@ def test_own_errors_at_other_times(store, tmp_path):
             np.testing.assert_allclose(data[f"kappa_{name}"].dropna("node"), rate, rtol=1e-9)
 
 
-def test_floor_is_that_of_the_start(store, tmp_path):
+def test_floor_is_that_of_the_start(store, tmp_path, undrawn):
     """The floor is relative to |v(0)|, even if the errors begin later, when little is left."""
     problem = build(RUN)
     spectrum, history = fabricated(problem, cells=(32,), decay=1.0)

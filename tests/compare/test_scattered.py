@@ -77,7 +77,7 @@ def test_repeated_positions():
 
 
 @pytest.mark.parametrize("run", [2], indirect=True)
-def test_the_commands(run):
+def test_the_commands(run, undrawn):
     path, _ = run
     out, mine = path.parent / "out", path.parent / "mine.nc"
     own_errors(build(load(path))).save(mine)
@@ -89,7 +89,7 @@ def test_the_commands(run):
     assert (out / "compare" / "figure4.pdf").is_file()
 
 
-def test_scattered_training_follows_the_pde(tmp_path):
+def test_scattered_training_follows_the_pde(tmp_path, undrawn):
     """In two dimensions, from the run file to the comparison; only sampling error remains."""
     rng = np.random.default_rng(3)
     points = rng.uniform(-0.6, 0.6, (60, 2)) ** 3 + 0.1

@@ -41,17 +41,14 @@ STAGES = """
         run_kappa(run, build(run), store, resume=False, overwrite=False)
         sys.stdout.write(f"{[rank(), *shares]}\\n")
 
-    with patch.object(l2_projection, "Quadrature", Counted):
+    undrawn = patch("matplotlib.figure.Figure.savefig", lambda _, path, **settings: Path(path).write_bytes(b"figure"))
+    with patch.object(l2_projection, "Quadrature", Counted), undrawn:
         sys.exit(exit_code_of(main))
 """
 
 
-def test_two_ranks_write_what_one_writes(tmp_path, monkeypatch):
+def test_two_ranks_write_what_one_writes(tmp_path, undrawn):
     """Also if the cells of the spectrum come in another order, as from more ranks."""
-    monkeypatch.setattr(
-        "freqbias.compare.comparison.spectra_figure.draw_comparison",
-        lambda _, *paths: [path.write_bytes(b"figure") for path in paths],
-    )
     spectrum, history = fabricated(build(RUN), cells=(CELLS,), degree=2)
     alone, shared = Store(tmp_path / "alone"), Store(tmp_path / "shared")
     order = np.random.default_rng(0).permutation(CELLS)

@@ -36,15 +36,6 @@ def store(tmp_path):
     return store
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Do not draw the figure."""
-    monkeypatch.setattr(
-        "freqbias.compare.comparison.spectra_figure.draw_comparison",
-        lambda _, *paths: [path.write_bytes(b"figure") for path in paths],
-    )
-
-
 def put(store: Store, stage: str, name: str, record: Spectrum | ErrorHistory, *, run=RUN, **flags: bool) -> None:
     with store.open(stage, keys=stage_keys(run, stage), **flags) as opened:
         with opened.writing(name) as path:
@@ -74,7 +65,7 @@ def test_stage_writes_its_files(store):
     np.testing.assert_allclose(fields["difference_magnitude"], 0.1 * fields["pde_magnitude"], rtol=0, atol=1e-12)
 
 
-def test_predictions_are_optional(store, quick, tmp_path):
+def test_predictions_are_optional(store, undrawn, tmp_path):
     compare_stage(store)
     assert "mesh" not in metrics(store).dtype.names and not (store.root / "compare" / "split.png").exists()
     _, history = fabricated(build(RUN), cells=(32,))
@@ -103,7 +94,7 @@ def test_predictions_are_optional(store, quick, tmp_path):
         compare_stage(store, other, overwrite=True)
 
 
-def test_late_errors_have_no_rates(store, quick, tmp_path, caplog):
+def test_late_errors_have_no_rates(store, undrawn, tmp_path, caplog):
     spectrum, history = fabricated(build(RUN), cells=(32,), decay=6.0)
     put(store, "pde", "spectrum.nc", spectrum, overwrite=True)
     late = replace(history, time=history.time[1:], error=1.1 * history.error[1:], loss=history.loss[1:])
@@ -113,7 +104,7 @@ def test_late_errors_have_no_rates(store, quick, tmp_path, caplog):
     assert "no kappa.csv" in caplog.text and not list((store.root / "compare").glob("kappa*"))
 
 
-def test_projection_key_is_obeyed(store, quick):
+def test_projection_key_is_obeyed(store, undrawn):
     """On a coarse mesh interpolation and L2 projection differ; the latter is that of `l2_project`."""
     spectrum, _ = fabricated(build(RUN), cells=(6,), degree=2)
     put(store, "pde", "spectrum.nc", spectrum, overwrite=True)
@@ -132,7 +123,7 @@ def test_projection_key_is_obeyed(store, quick):
         compare_stage(store, resume=True)
 
 
-def test_finished_stage_is_kept_or_overwritten(store, quick):
+def test_finished_stage_is_kept_or_overwritten(store, undrawn):
     compare_stage(store)
     before = (store.root / "compare" / "manifest.json").stat().st_mtime_ns
     compare_stage(store, resume=True)
@@ -143,7 +134,7 @@ def test_finished_stage_is_kept_or_overwritten(store, quick):
     assert (store.root / "compare" / "manifest.json").stat().st_mtime_ns > before
 
 
-def test_comparison_of_old_results(store, quick):
+def test_comparison_of_old_results(store, undrawn):
     compare_stage(store)
     _, history = fabricated(build(RUN), cells=(32,))
     put(store, "nn", "error.nc", replace(history, error=1.2 * history.error), overwrite=True)
@@ -154,7 +145,7 @@ def test_comparison_of_old_results(store, quick):
     compare_stage(store, resume=True)
 
 
-def test_unfinished_comparison_is_replaced(store, quick):
+def test_unfinished_comparison_is_replaced(store, undrawn):
     with store.open("compare", keys=stage_keys(RUN, "compare")) as stage, stage.writing("fields_9.vtu") as path:
         path.write_text("of a comparison at more times")
     compare_stage(store, resume=True)
@@ -185,7 +176,7 @@ def test_damaged_stage_is_refused(store):
         compare_stage(store)
 
 
-def test_own_errors_in_any_order(tmp_path, store, quick):
+def test_own_errors_in_any_order(tmp_path, store, undrawn):
     history = ErrorHistory.load(store.root / "nn" / "error.nc")
     order = np.random.default_rng(1).permutation(len(history.position))
     own = replace(history, error=1.3 / 1.1 * history.error[1:, :, order], time=history.time[1:], loss=history.loss[1:])
