@@ -12,6 +12,8 @@ from freqbias.runtime import Store
 from tests import launch
 from tests.interrupted import assert_same, finished, here, run_text
 
+pytestmark = pytest.mark.xdist_group("ranks")
+
 
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory):
@@ -57,7 +59,7 @@ def disk(tmp_path):
 
 def assert_refused(*arguments, ranks, words):
     """The command exits with 2 and prints one message, with these words."""
-    done = launch.run(*arguments, "-q", ranks=ranks)
+    (done,) = launch.run_all([[*arguments, "-q"]], ranks=ranks)
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: cannot write"), done.stderr
     assert all(part in done.stderr for part in words)
@@ -72,7 +74,7 @@ def test_resume_after_full_disk(stage, kilobytes, writing, ranks, run_file, whol
     disk.mount(f"size={kilobytes}k")
     out = disk.folder / "out"
     words = ("No space left on device; free some", writing)
-    assert_refused("-m", f"freqbias.{stage}", run_file, "--out", out, ranks=ranks, words=words)
+    assert_refused(stage, run_file, "--out", out, ranks=ranks, words=words)
     assert not (out / stage).exists(), "no incomplete result is visible"
     assert {path.name for path in out.iterdir()} == {"run.toml", f"{stage}.partial"}, "neither lock nor leftover"
     assert len(list((out / f"{stage}.partial" / "parts").iterdir())) > 5
@@ -85,7 +87,7 @@ def test_full_disk_keeps_earlier_result(run_file, whole, disk):
     disk.mount("size=1100k")
     out = disk.folder / "out"
     shutil.copytree(whole / "pde", out / "pde")
-    arguments = ("-m", "freqbias.pde", run_file, "--out", out, "--overwrite")
+    arguments = ("pde", run_file, "--out", out, "--overwrite")
     assert_refused(*arguments, ranks=1, words=("No space left on device",))
     assert Store(out).verify("pde") == out / "pde"
 
@@ -96,7 +98,7 @@ def test_read_only_disk(run_file, whole, disk):
     shutil.copytree(whole, out)
     disk.remount("ro")
     before = disk.content()
-    arguments = ("-m", "freqbias.pde", run_file, "--out", out, "--overwrite")
+    arguments = ("pde", run_file, "--out", out, "--overwrite")
     assert_refused(*arguments, ranks=2, words=("Read-only file system; choose another --out",))
     here("pde", run_file, "--out", out, "--resume")  # the stage is finished and writes nothing
     assert disk.content() == before

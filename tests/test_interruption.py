@@ -135,7 +135,7 @@ def test_max_walltime_stops_with_75(run_file, tmp_path):
     assert stopped.value.exit_code == 75
 
 
-def test_compare_killed_and_resumed_is_the_same(run_file, whole, tmp_path):
+def test_compare_killed_and_resumed_is_the_same(run_file, whole, tmp_path, undrawn):
     out, undisturbed = tmp_path / "killed", tmp_path / "whole"
     shutil.copytree(whole, out)
     shutil.copytree(whole, undisturbed)
@@ -166,7 +166,7 @@ FAULTY = """
     from unittest.mock import patch
     from mpi4py import MPI
     from freqbias.pde.local_operator import LocalOperator
-    from freqbias.runtime import exit_code_of
+    from freqbias.runtime import exit_code_of, exit_codes
     from freqbias.runtime.commandline import invoke
     from tests.batch import APP
 
@@ -206,6 +206,7 @@ def test_an_equation_that_diverges_leaves_with_3_and_names_the_step(ranks, run_f
 
 def test_an_exception_on_one_rank_ends_all_and_names_it(run_file, tmp_path):
     program = FAULTY.format(fault="if MPI.COMM_WORLD.rank == 1: raise ValueError('broken on purpose')")
+    program = program.replace("with patch", "exit_codes.ABORT_TIMEOUT = 1.0\n    with patch")
     begin = time.monotonic()
     done = launch.run_code(program, run_file, "--out", tmp_path / "out", ranks=2)
     assert time.monotonic() - begin < 30

@@ -6,6 +6,8 @@ import pytest
 
 from tests.kills import Bench, Job
 
+pytestmark = pytest.mark.xdist_group("ranks")
+
 
 @pytest.mark.parametrize(
     ("job", "ranks"),

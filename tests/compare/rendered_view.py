@@ -79,7 +79,7 @@ def test_fields_equal_results(dimension, tmp_path):
     assert store.manifest("view")["keys"]["sources"].keys() == {"pde", "compare"}
 
 
-def test_result_without_network(tmp_path):
+def test_result_without_network(tmp_path, undrawn):
     _, _, spectrum, _ = result(tmp_path, 2, compared=False)
     view = load_view(tmp_path)
     assert view.spectra.keys() == {"pde"} and view.static.keys() == {"damping", "diffusion", "rho_w", "kappa_pde"}
@@ -108,7 +108,7 @@ def test_invalid_folders_are_refused(tmp_path):
     assert not list(tmp_path.glob("*/view*"))
 
 
-def test_view_is_kept_until_overwritten(tmp_path):
+def test_view_is_kept_until_overwritten(tmp_path, undrawn):
     store, _, spectrum, _ = result(tmp_path, 1, compared=False)
     run_view(tmp_path)
     before = (tmp_path / "view" / "manifest.json").stat().st_mtime_ns
