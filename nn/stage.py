@@ -170,7 +170,7 @@ def _last_checkpoint(stage: Stage, plan: TrainingPlan) -> tuple[TrainingCheckpoi
             log.info("nn: resuming after step %d of %d", last.step, schedule.steps)
             return last, 1 - index
     if states:
-        log.warning("nn: the parts of some output times are missing, so the training starts from the beginning")
+        log.warning("nn: the saved errors of some output times are missing, so the training starts from the beginning")
     return None, 0
 
 

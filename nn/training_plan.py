@@ -69,8 +69,8 @@ class TrainingPlan:
             log.warning(unstable, z, self.settings.integrator)
         if self.settings.integrator == "adam":
             log.warning(
-                "nn: adam is no gradient flow: after s steps t = s * step, and the equation does not describe this "
-                "training"
+                "nn: Adam does not follow the gradient flow, so the equation does not describe this training; time is the "
+                "number of steps times the step size"
             )
 
     def history(

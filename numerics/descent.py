@@ -56,7 +56,7 @@ def gradient_descent(
         z = np.outer(schedule.step_sizes, eigenvalues)
         if z.max() > limit * (1 + 1e-12):
             raise ComputationError(
-                f"the steps diverge: step * lambda is at least {z.max():.6g}, above {limit:.6g}; "
+                f"the steps diverge: step * lambda_max is at least {z.max():.6g}, and the limit is {limit:.6g}; "
                 f"use a shorter step than {limit / eigenvalues[-1]:.3g}"
             )
         decay = z * np.polyval(taylor[:0:-1], -z)  # 1 - R(z), without cancellation at small z

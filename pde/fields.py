@@ -90,8 +90,8 @@ def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> p
 def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> dict[str, np.ndarray]:
     """Return the arrays of `pde/fields.pvd` by name.
 
-    For each channel these are the real part, imaginary part, magnitude and phase of the spectrum v, (T, n). The damping
-    and the diffusion that the solution used (folded if plan.folded) and the density rho_w of the frequencies are (n,).
+    Arrays (T, n), for each channel: real part, imaginary part, magnitude and phase of the spectrum v. Arrays (n,): the
+    density rho_w, and the damping and the diffusion of the solution, which include aliased frequencies if plan.folded.
     """
     fields: dict[str, np.ndarray] = {}
     for channel in range(spectrum.error.shape[1]):

@@ -136,7 +136,7 @@ class LocalOperator:
         return float(leaked / (leaked + inside))
 
     def gather(self, w: np.ndarray) -> np.ndarray | None:
-        """Return the whole state in canonical order, (S, n), on rank 0, and None on other ranks. Collective."""
+        """Return the state of all ranks in canonical order, (S, n), on rank 0, and None on other ranks. Collective."""
         return self._nodes.gather(w)
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:
@@ -147,9 +147,9 @@ class LocalOperator:
         return self._nodes
 
     def spectra(self, states: np.ndarray, nodes: LagrangeNodes) -> np.ndarray:
-        """Return v at the nodes, (T, C, n) complex, for whole states (T, S, n) in canonical order.
+        """Return v at the nodes, (T, C, n) complex, for the states of all ranks (T, S, n) in canonical order.
 
-        On a symmetric mesh xi -> -xi reverses the canonical order.
+        A Hartley state needs its values at -xi too. The mesh is symmetric then, so -xi is in reversed canonical order.
         """
         if not self._hartley:
             real, imaginary = np.split(states, 2, axis=1)

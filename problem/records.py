@@ -227,7 +227,10 @@ class ErrorHistory:
         check_shapes(path, data, {"error": ("time", None, "position")})
         held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
         if len(held_out) == 1:
-            raise InputError(f"{path}: {next(iter(held_out))} is the only held-out variable; give both, or neither")
+            raise InputError(
+                f"{path}: {next(iter(held_out))} is the only held-out variable; give held_out_position and "
+                "held_out_error, or neither"
+            )
         if held_out:
             check_shapes(path, data, {"held_out_error": ("time", None, "held_out_position")})
         error = data["error"].values.astype(float)

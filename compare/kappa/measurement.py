@@ -19,7 +19,7 @@ from freqbias.compare.kappa.estimators import (
 from freqbias.compare.kappa.rates import REFERENCE, Kappa, Rates, Regions
 from freqbias.compare.spectra import FrequencyMesh, has_signal, signal_floor
 from freqbias.errors import InputError
-from freqbias.problem import Problem
+from freqbias.problem import Problem, counted
 
 BANDS, DIRECTIONS = 12, {1: 0, 2: 4, 3: 3}  # by dimension
 
@@ -67,8 +67,8 @@ def measure(
     if len(within) < 2:
         raise InputError(
             f"--from {time[0] if start is None else start:g} --to {time[-1] if end is None else end:g}: "
-            f"{len(within)} of the output times lie in this window, but a rate needs at least two; choose a window "
-            f"that contains more of the times, which are {_listed(time)}"
+            f"this window contains {counted(len(within), 'output time')}, but a rate needs at least two; choose a "
+            f"longer window; the output times are {_listed(time)}"
         )
     initial = spectra[REFERENCE][0] if initial is None else initial
     largest = np.linalg.norm(initial[:, has_signal(mesh.frequency, initial, limit)], axis=0).max(initial=0.0)

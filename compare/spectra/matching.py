@@ -5,6 +5,7 @@ from scipy.spatial import KDTree
 
 from freqbias.errors import InputError
 from freqbias.numerics import Sites
+from freqbias.problem import counted
 
 POSITION_TOLERANCE = 1e-6  # of the samples' mean distance along each axis
 
@@ -36,7 +37,8 @@ def match_positions(position: np.ndarray, sites: Sites) -> np.ndarray:
         first = int(crowded[0])
         raise InputError(
             f"samples {' and '.join(map(str, np.flatnonzero(point == first)))} lie at the same point "
-            f"{points[first].tolist()}, where the data have only {count[first]}; give each sample of the data once"
+            f"{points[first].tolist()}, but the data have only {counted(int(count[first]), 'sample')} there; give each "
+            "sample of the data once"
         )
     permutation = np.empty(sites.size, dtype=np.int64)
     permutation[np.argsort(site_point.ravel(), kind="stable")] = np.argsort(point, kind="stable")

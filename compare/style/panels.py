@@ -21,7 +21,7 @@ def round_ticks(axis: Axis, count: int) -> None:
 def panel_times(loss: np.ndarray, count: int = PANELS) -> list[int]:
     """Return the indices of up to `count` times to show: the first time, the last time, and times between them.
 
-    Between consecutive times, the loss (T,) falls by nearly equal factors.
+    The times are chosen so that the loss (T,) falls by nearly the same factor from each to the next.
     """
     log_loss = np.log(np.maximum(loss, np.finfo(float).tiny))
     levels = np.linspace(log_loss[0], log_loss[-1], count)

@@ -69,7 +69,8 @@ def test_repeated_positions():
     sites = Scattered(points)
     assert match_positions(points[[3, 1, 0, 2]], sites).tolist() == [2, 1, 3, 0]
     with pytest.raises(
-        InputError, match=r"samples 0 and 1 and 3 lie at the same point \[1.0\], where the data have only 2;"
+        InputError,
+        match=r"samples 0 and 1 and 3 lie at the same point \[1.0\], but the data have only 2 samples there;",
     ):
         match_positions(np.array([[1.0], [1.0], [0.0], [1.0]]), sites)
     with pytest.raises(InputError, match=r"sample 2 lies at \[3.001\], .*the closest is \[3.0\]"):
