@@ -69,8 +69,8 @@ class TrainingPlan:
             log.warning(unstable, z, self.settings.integrator)
         if self.settings.integrator == "adam":
             log.warning(
-                "nn: Adam does not follow the gradient flow, so the equation does not describe this training; time is the "
-                "number of steps times the step size"
+                "nn: Adam does not follow the gradient flow, so the equation does not describe this training; time is "
+                "the number of steps times the step size"
             )
 
     def history(

@@ -85,8 +85,8 @@ class Scattered(Sites):
         if (flat := np.ptp(points, axis=0) < SMALLEST).any():
             axis = int(flat.argmax())
             raise InputError(
-                f"all positions have x_{axis + 1} = {points[0, axis]:.6g} to within {SMALLEST:.0e}; leave that axis out, "
-                "or choose a smaller unit"
+                f"all positions have x_{axis + 1} = {points[0, axis]:.6g} to within {SMALLEST:.0e}; leave that axis "
+                "out, or choose a smaller unit"
             )
         points.flags.writeable = False
         object.__setattr__(self, "points", points)

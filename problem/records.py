@@ -228,8 +228,8 @@ class ErrorHistory:
         held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
         if len(held_out) == 1:
             raise InputError(
-                f"{path}: {next(iter(held_out))} is the only held-out variable; give held_out_position and "
-                "held_out_error, or neither"
+                f"{path}: {next(iter(held_out))} is the only held-out variable; give "
+                "held_out_position and held_out_error, or neither"
             )
         if held_out:
             check_shapes(path, data, {"held_out_error": ("time", None, "held_out_position")})
