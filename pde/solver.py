@@ -144,8 +144,9 @@ class Solver:
             attributes["floor"] = floor
             if floor > self.settings.tolerance:
                 runtime.log.warning(
-                    "pde: damping and diffusion extend beyond the mesh |xi_i| <= %.4g; this may cause an error of up to "
-                    "%.1e relative to the initial error, which exceeds [pde] tolerance = %g; use a larger [mesh] half_width",
+                    "pde: damping and diffusion extend beyond the mesh |xi_i| <= %.4g; this may cause an error of up "
+                    "to %.1e relative to the initial error, which exceeds [pde] tolerance = %g; use a larger [mesh] "
+                    "half_width",
                     max(self.plan.half_width), floor, self.settings.tolerance,
                 )  # fmt: skip
         if self.settings.operator == "local":
