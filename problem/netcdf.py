@@ -79,9 +79,9 @@ def load_netcdf(
 
 
 def check_shapes(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | None, ...]]) -> None:
-    """Check that each axis of a variable is as long as the first axis of the axis's partner, another variable.
+    """Check that axes of variables have the same length as the first axis of other variables.
 
-    leading: for each variable, the partner of each axis. None means that the axis has no partner.
+    leading: for each variable, the name of such another variable for each axis, or None for an axis of any length.
     Raises InputError if the lengths differ.
     """
     for name, partners in leading.items():

@@ -65,9 +65,9 @@ class RunFile(Section):
         data, pde, training = self.data, self.pde, self.training
         if training.tolerance is None and training.precision == "single" and pde.tolerance < 1e-5:
             raise ValueError(
-                f"[pde] tolerance = {pde.tolerance} is also the default of [training] tolerance, but is below the "
-                'rounding error of precision = "single", 1e-5; use [training] precision = "double", or set [training] '
-                "tolerance"
+                f"[pde] tolerance = {pde.tolerance} is also the default of [training] tolerance, but is below "
+                '1e-5, the rounding error of precision = "single"; use [training] precision = "double", or set '
+                "[training] tolerance"
             )
         if pde.dynamics == "gradient-descent" and (training.integrator, training.step) != (
             "gradient-descent",

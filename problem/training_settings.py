@@ -92,7 +92,7 @@ class Training(Settings):
             )
         if self.precision == "single" and self.tolerance is not None and self.tolerance < 1e-5:
             raise ValueError(
-                f'tolerance = {self.tolerance} is below the rounding error of precision = "single", 1e-5; use '
+                f'tolerance = {self.tolerance} is below 1e-5, the rounding error of precision = "single"; use '
                 'precision = "double", or a larger tolerance'
             )
         return self

@@ -39,10 +39,10 @@ class Regions:
     """Rates in bands or directions.
 
     kind: "band" (of |xi|), "sector" (of the angle to the xi_1 axis) or "axis" (the axis nearest to xi).
-    low, high (B,): the bounds of |xi| [cycles/length], the bounds of the angle [degrees], or the number of the axis,
-    from 1.
+    low, high (B,): the bounds of |xi| [cycles/length] or of the angle [degrees]. For "axis", both are the number of the
+    axis, from 1.
     theory: the rates that would be measured if v decayed at the `theory_rate` of each frequency.
-    measured: the measured rates, by source.
+    measured: the measured rates of the finite elements, the network and each prediction, by name.
     """
 
     kind: str

@@ -43,9 +43,9 @@ class Quadrature:
 
     frequency: the nodes (n, d) [cycles/length]. cells (c, k), cell_type, degree: see `problem.Spectrum`.
     boxes: boxes (low (d,), high (d,)) that do not overlap; None for the whole mesh.
-    extra: on straight cells, polynomials of degree 2 degree + extra are integrated exactly.
-    crossed: a function of the nodes (c, k, d) of cells that returns which cells a jump of the integrand crosses, (c,)
-    bool. These cells get as many points as the cells that a box cuts.
+    extra: on straight cells, the rule is exact for polynomials up to the degree `2 * degree + extra`.
+    crossed: a function. It takes the nodes of c cells, (c, k, d), and returns True for each cell in which the integrand
+    jumps, (c,) bool. The rule in these cells has as many points as in a cell that a box cuts.
     """
 
     def __init__(

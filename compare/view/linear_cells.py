@@ -24,10 +24,10 @@ SUBDIVISIONS = {
 
 
 class LinearCells:
-    """Linear cells on an evenly spaced lattice in each cell of a view.
+    """The elements of a view, each divided evenly into linear cells for drawing.
 
     frequency: the distinct lattice points, (m, d) [cycles/length], in the order of `merge_nodes`.
-    cells: the indices of the corners of each linear cell in `frequency`, (cells, corners).
+    cells: for each linear cell, the indices of its corners among these points, (cells, corners).
     """
 
     def __init__(self, view: View) -> None:

@@ -33,9 +33,9 @@ def arrange(rows):
 
 
 def split_cell(split, cell, count):
-    """Split a cell into `count` equal cells and yield the indices of these cells.
+    """Split a cell of ParaView's window layout into `count` equal cells, and yield their indices.
 
-    ParaView gives the second half of a split cell the index of the first half plus 1.
+    When ParaView splits a cell and numbers the first half i, the second half is i + 1.
     """
     for remaining in range(count, 1, -1):
         first = split(cell, 1 / remaining)

@@ -18,7 +18,7 @@ PIXELS = 640  # longer side of an image
 
 
 class Scene(ABC):
-    """The renderer of the magnitudes |v| of a view.
+    """Draw images of the magnitudes |v| that a `View` contains.
 
     limits (d,): the limits of the visible box |xi_i| <= limits_i [cycles/length]. colour_range: both ends of the
     logarithmic colour scale. extent: left, right, bottom and top of an image, in page coordinates (`to_page`).

@@ -76,13 +76,15 @@ def test_bound_is_the_sum_of_residuals(taylor, step):
 
 def test_stability_limit_of_runge_kutta():
     matrix = semidefinite(60, 0.1)
-    with pytest.raises(ComputationError, match=r"at least 2\.78\d+, above 2\.78529; use a shorter step than 2\.8"):
+    with pytest.raises(
+        ComputationError, match=r"at least 2\.78\d+, and the limit is 2\.78529; use a shorter step than 2\.8"
+    ):
         gradient_descent(lambda v: matrix @ v, np.ones(60), Schedule(np.array([0.0, 28.0]), 2.8), 1e-6, taylor=RK4)
 
 
 def test_diverging_steps_name_a_stable_one():
     matrix = semidefinite(60, 0.1)
-    with pytest.raises(ComputationError, match=r"at least 2\.0\d+, above 2; use a shorter step than 2"):
+    with pytest.raises(ComputationError, match=r"at least 2\.0\d+, and the limit is 2; use a shorter step than 2"):
         gradient_descent(lambda v: matrix @ v, np.ones(60), Schedule(np.array([0.0, 41.0]), 2.06), 1e-6)
 
 
