@@ -10,6 +10,7 @@ import ufl
 from dolfinx import fem
 
 from freqbias.meshes import LayeredPlan, build, vertices
+from freqbias.meshes.layers import merge_nodes
 from freqbias.pde import forms
 
 BALL2 = LayeredPlan(2, ((1.5, 2),), 4, 6)
@@ -66,3 +67,10 @@ def test_positive_jacobians():
         determinant = fem.Expression(ufl.JacobianDeterminant(mesh), np.asarray(points))
         values = determinant.eval(mesh, np.arange(plan.cell_count))
         assert (values > 0).all()
+
+
+def test_only_rounding_is_merged():
+    """Nodes that differ by rounding become one node. A layer of a millionth of the radius keeps its nodes."""
+    points, cells = merge_nodes(np.array([[0.0, 1.0], [1.0 + 1e-14, 1.0 + 1e-6]])[..., None])
+    assert len(points) == 3
+    np.testing.assert_array_equal(cells, [[0, 1], [1, 2]])
