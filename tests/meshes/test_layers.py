@@ -9,8 +9,7 @@ import pytest
 import ufl
 from dolfinx import fem
 
-from freqbias.meshes import LayeredPlan, build, vertices
-from freqbias.meshes.layers import merge_nodes
+from freqbias.meshes import LayeredPlan, build, merge_nodes, vertices
 from freqbias.pde import forms
 
 BALL2 = LayeredPlan(2, ((1.5, 2),), 4, 6)
