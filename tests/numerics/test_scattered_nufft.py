@@ -53,6 +53,17 @@ def test_partition_and_adjoint_agree(dimension):
     np.testing.assert_array_equal(shared.to_samples(amplitudes), shared.to_samples(amplitudes))
 
 
+def test_far_positions_in_single_precision():
+    """Positions near 10,000 lose no digits: the transforms centre the sites."""
+    rng = np.random.default_rng(4)
+    sites, frequencies = Scattered(1e4 + rng.uniform(size=(60, 1))), rng.uniform(-8, 8, (50, 1))
+    transform = ScatteredTransform(sites, frequencies, eps=1e-6, precision="single")
+    dense, values = phase(frequencies, sites.positions()), rng.normal(size=60)
+    assert distance(transform.to_frequencies(values), dense @ values) < 1e-5
+    amplitudes = rng.normal(size=50) + 0j
+    assert distance(transform.to_samples(amplitudes), amplitudes @ dense.conj()) < 1e-5
+
+
 def test_transform_chosen_by_sites():
     grid, sites, frequencies = Grid((8, 8), (1.0, 1.0)), clustered(8, 2), np.zeros((1, 2))
     assert isinstance(make_transform(grid, frequencies), GridTransform)

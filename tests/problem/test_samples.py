@@ -61,6 +61,16 @@ def test_standardized():
     assert standard.channels == 2
 
 
+def test_noise():
+    samples = Samples(Grid((4000,), (1.0,)), np.ones((2, 4000)))
+    noise = samples.with_noise(0.05, seed=3).values - 1
+    np.testing.assert_allclose(noise.std(axis=1), 0.05, rtol=0.05)
+    assert np.abs(noise.mean(axis=1)).max() < 0.05 * 4 / np.sqrt(4000)
+    assert abs(np.corrcoef(noise)[0, 1]) < 0.05
+    np.testing.assert_array_equal(samples.with_noise(0.05, seed=3).values - 1, noise)
+    assert (samples.with_noise(0.05, seed=4).values - 1 != noise).any()
+
+
 @pytest.mark.parametrize("constant", [1.0, 0.1, 1e9])
 def test_constant_channels(constant):
     values = np.stack([np.arange(7.0), np.full(7, constant)])
