@@ -37,7 +37,7 @@ ENTRY = 8e-10 + 6e-8 / 100  # for each matrix entry: one product, and the assemb
 def convolution(law: Law, sites: Sites, *, atom: float = 0.0) -> Convolution | None:
     """Return the map of u, (..., N), to sum_j (G(x_q - x_j) + atom) u_j, (..., N).
 
-    G is the inverse Fourier transform of the law. atom: the point mass of the law at frequency 0.
+    G is the inverse Fourier transform of the law. atom: a constant to add to G.
     Returns None for scattered samples if the matrix of all pairs is cheaper and fits into the memory.
     """
     return _toeplitz(law, sites, atom) if isinstance(sites, Grid) else _series(law, sites, atom)

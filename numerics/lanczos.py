@@ -98,7 +98,7 @@ class Lanczos:
         beta = float(np.sqrt(self._dot(Mr[None, :], r)[0]))
         if not np.isfinite(alpha + beta):
             raise ComputationError(
-                f"Lanczos step {m + 1}: the operator gave NaN or infinity; check the data and the density"
+                f"Lanczos step {m + 1}: the operator gave NaN or infinity; check the data and the run file"
             )
         alpha += float(corrections[m])
         scale = np.linalg.norm([alpha, beta, self.beta[-1] if m > 0 else 0.0])  # |S v_m|_M

@@ -63,8 +63,8 @@ class Scattered(Sites):
     """Any positions in any order, with repetitions allowed.
 
     points: x_j, shape (N, d) [length].
-    Raises InputError if there are fewer than two samples, if a coordinate is NaN, infinite or too large, or if all
-    coordinates of an axis are equal.
+    Raises InputError if there are fewer than two samples, if a coordinate is NaN, infinite or above LARGEST, or if the
+    coordinates of an axis differ by less than SMALLEST.
     """
 
     points: np.ndarray
@@ -86,7 +86,7 @@ class Scattered(Sites):
             axis = int(flat.argmax())
             raise InputError(
                 f"all positions have x_{axis + 1} = {points[0, axis]:.6g} to within {SMALLEST:.0e}; leave that axis "
-                "out, or choose a smaller unit"
+                "out, or choose a unit in which the positions differ by more"
             )
         points.flags.writeable = False
         object.__setattr__(self, "points", points)

@@ -91,7 +91,7 @@ def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> dic
     """Return the arrays of `pde/fields.pvd` by name.
 
     Arrays (T, n), for each channel: real part, imaginary part, magnitude and phase of the spectrum v. Arrays (n,): the
-    density rho_w, and the damping and the diffusion of the solution, which include aliased frequencies if plan.folded.
+    density rho_w, and the damping and the diffusion of the solution, folded onto the box of the mesh if plan.folded.
     """
     fields: dict[str, np.ndarray] = {}
     for channel in range(spectrum.error.shape[1]):

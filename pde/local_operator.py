@@ -149,7 +149,7 @@ class LocalOperator:
     def spectra(self, states: np.ndarray, nodes: LagrangeNodes) -> np.ndarray:
         """Return v at the nodes, (T, C, n) complex, for the states of all ranks (T, S, n) in canonical order.
 
-        A Hartley state needs its values at -xi too. The mesh is symmetric then, so -xi is in reversed canonical order.
+        For Hartley states the mesh is symmetric, and xi -> -xi reverses the canonical order.
         """
         if not self._hartley:
             real, imaginary = np.split(states, 2, axis=1)

@@ -79,9 +79,9 @@ def load_netcdf(
 
 
 def check_shapes(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | None, ...]]) -> None:
-    """Check that axes of variables have the same length as the first axis of other variables.
+    """Check the lengths of the axes of variables.
 
-    leading: for each variable, the name of such another variable for each axis, or None for an axis of any length.
+    leading: for each variable and axis, the variable whose first axis must have the same length, or None.
     Raises InputError if the lengths differ.
     """
     for name, partners in leading.items():

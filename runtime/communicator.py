@@ -10,6 +10,8 @@ from typing import Any
 from freqbias.errors import UsageError
 from freqbias.runtime.launcher import size, under_torchrun
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 1e-4, 1e-2  # seconds
+
 
 class SerialWorld:
     """A replacement for COMM_WORLD with a single process, without MPI."""
@@ -56,11 +58,15 @@ def world() -> Any:
 
 
 def sleep_until_complete(request: Any, timeout: float | None = None) -> bool:
-    """Sleep until an MPI request completes. Return False if the request is still pending after `timeout` seconds."""
+    """Sleep until an MPI request completes. Return False if the request is still pending after `timeout` seconds.
+
+    The wait is at most a tenth, and at most `LONGEST_PAUSE`, longer than necessary. In a barrier of p ranks the delays
+    of up to log2(p) ranks add up, because a rank answers the others only while it tests its request.
+    """
     begin = time.monotonic()
     while not request.Test():
         waited = time.monotonic() - begin
         if timeout is not None and waited > timeout:
             return False
-        time.sleep(min(max(waited / 10, 1e-4), 5e-2))  # so the wait is at most a tenth longer than necessary
+        time.sleep(min(max(waited / 10, SHORTEST_PAUSE), LONGEST_PAUSE))
     return True

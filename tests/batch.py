@@ -43,9 +43,21 @@ def logger_as_it_was() -> Iterator[None]:
         log.setLevel(level)
 
 
+_modules_frozen = 0
+
+
+def _freeze_imported_modules() -> None:
+    """Exclude the imported modules from garbage collection, which saves 0.1 s at the end of every command."""
+    global _modules_frozen  # noqa: PLW0603
+    if len(sys.modules) > _modules_frozen:
+        gc.collect()
+        gc.freeze()
+        _modules_frozen = len(sys.modules)
+
+
 def attempt(*arguments: object) -> Answer:
     """Run one command line of freqbias in this process."""
-    gc.freeze()  # the collection at the end of every command skips the imported modules then: 0.1 s
+    _freeze_imported_modules()
     with (
         logger_as_it_was(),
         contextlib.redirect_stderr(io.StringIO()) as err,

@@ -4,14 +4,14 @@ import gc
 import os
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-if workers := os.environ.get(
-    "PYTEST_XDIST_WORKER_COUNT"
-):  # before NumPy and torch start threads, which spin while they wait
+from tests.launch import write_placeholder
+
+# This must precede the imports of NumPy and torch, whose threads spin while they wait.
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
 # Many tests start processes. Without cached bytecode, each process compiles torch again and needs 5 s instead of 2 s.
@@ -22,7 +22,7 @@ sys.dont_write_bytecode = False
 settings.register_profile("freqbias", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("freqbias")
 
-LONG = ("test_oracle.py", "test_kills.py", "test_view.py", "test_examples.py")  # measured: 20 s and more
+LONG = ("test_oracle.py", "test_view.py", "test_examples.py")  # measured: 20 s and more
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,9 +60,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Save figures as placeholder files: drawing one takes up to a second."""
-    monkeypatch.setattr(
-        "matplotlib.figure.Figure.savefig", lambda _, path, **settings: Path(path).write_bytes(b"figure")
-    )
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", write_placeholder)
 
 
 def group_of(item: pytest.Item) -> str:

@@ -57,9 +57,15 @@ def disk(tmp_path):
     subprocess.run(["umount", str(tmp_path)], capture_output=True, check=False)
 
 
-def assert_refused(*arguments, ranks, words):
-    """The command exits with 2 and prints one message, with these words."""
-    (done,) = launch.run_all([[*arguments, "-q"]], ranks=ranks)
+def assert_refused(*arguments, ranks, words, fresh=False):
+    """The command exits with 2 and prints one message, with these words.
+
+    fresh: start new processes, so that their exit is tested too.
+    """
+    if fresh:
+        done = launch.run("-m", f"freqbias.{arguments[0]}", *arguments[1:], "-q", ranks=ranks)
+    else:
+        (done,) = launch.run_all([[*arguments, "-q"]], ranks=ranks)
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: cannot write"), done.stderr
     assert all(part in done.stderr for part in words)
@@ -74,7 +80,8 @@ def test_resume_after_full_disk(stage, kilobytes, writing, ranks, run_file, whol
     disk.mount(f"size={kilobytes}k")
     out = disk.folder / "out"
     words = ("No space left on device; free some", writing)
-    assert_refused(stage, run_file, "--out", out, ranks=ranks, words=words)
+    fresh = not writing.startswith("parts/")  # files by HDF5 and VTK
+    assert_refused(stage, run_file, "--out", out, ranks=ranks, words=words, fresh=fresh)
     assert not (out / stage).exists(), "no incomplete result is visible"
     assert {path.name for path in out.iterdir()} == {"run.toml", f"{stage}.partial"}, "neither lock nor leftover"
     assert len(list((out / f"{stage}.partial" / "parts").iterdir())) > 5

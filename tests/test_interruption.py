@@ -205,8 +205,8 @@ def test_an_equation_that_diverges_leaves_with_3_and_names_the_step(ranks, run_f
 
 
 def test_an_exception_on_one_rank_ends_all_and_names_it(run_file, tmp_path):
-    program = FAULTY.format(fault="if MPI.COMM_WORLD.rank == 1: raise ValueError('broken on purpose')")
-    program = program.replace("with patch", "exit_codes.ABORT_TIMEOUT = 1.0\n    with patch")
+    fault = "exit_codes.ABORT_TIMEOUT = 1.0; raise ValueError('broken on purpose')"
+    program = FAULTY.format(fault=f"if MPI.COMM_WORLD.rank == 1: {fault}")
     begin = time.monotonic()
     done = launch.run_code(program, run_file, "--out", tmp_path / "out", ranks=2)
     assert time.monotonic() - begin < 30

@@ -68,7 +68,7 @@ def measure(
         raise InputError(
             f"--from {time[0] if start is None else start:g} --to {time[-1] if end is None else end:g}: "
             f"this window contains {counted(len(within), 'output time')}, but a rate needs at least two; choose a "
-            f"longer window; the output times are {_listed(time)}"
+            f"window that contains at least two of the output times, which are {_listed(time)}"
         )
     initial = spectra[REFERENCE][0] if initial is None else initial
     largest = np.linalg.norm(initial[:, has_signal(mesh.frequency, initial, limit)], axis=0).max(initial=0.0)

@@ -26,7 +26,7 @@ SUBDIVISIONS = {
 class LinearCells:
     """The elements of a view, each divided evenly into linear cells for drawing.
 
-    frequency: the distinct lattice points, (m, d) [cycles/length], in the order of `merge_nodes`.
+    frequency: the distinct corners of the linear cells, (m, d) [cycles/length], in the order of `merge_nodes`.
     cells: for each linear cell, the indices of its corners among these points, (cells, corners).
     """
 

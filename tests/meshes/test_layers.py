@@ -73,3 +73,11 @@ def test_only_rounding_is_merged():
     points, cells = merge_nodes(np.array([[0.0, 1.0], [1.0 + 1e-14, 1.0 + 1e-6]])[..., None])
     assert len(points) == 3
     np.testing.assert_array_equal(cells, [[0, 1], [1, 2]])
+
+
+def test_rounding_in_one_coordinate_does_not_separate_equal_nodes():
+    """Sorting by xi_1, then xi_2, puts (1, 0), (1, 1), (1 + 1e-16, 0) in this order if rounding counts."""
+    one = np.nextafter(1.0, 2.0)
+    points, cells = merge_nodes(np.array([[[1.0, 0.0], [1.0, 1.0]], [[one, 0.0], [one, 1.0]]]))
+    assert len(points) == 2
+    np.testing.assert_array_equal(cells[0], cells[1])

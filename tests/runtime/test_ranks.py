@@ -4,10 +4,42 @@ import os
 
 import pytest
 
-from freqbias.runtime import launcher, on_root, rank, size, thread_count, threads, threads_alone, world
+from freqbias.runtime import communicator, launcher, on_root, rank, size, thread_count, threads, threads_alone, world
 from tests.launch import run_code
 
 CORES = len(os.sched_getaffinity(0))
+
+
+class Clock:
+    """A clock that only moves when someone sleeps, and a request that completes at the time `end`."""
+
+    def __init__(self, monkeypatch, end):
+        self.now, self.end, self.tests = 5.0, 5.0 + end, 0
+        monkeypatch.setattr(communicator.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(communicator.time, "sleep", self.sleep)
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def Test(self):  # noqa: N802  (the name of MPI)
+        self.tests += 1
+        return self.now >= self.end
+
+
+@pytest.mark.parametrize("end", [0.0, 2e-3, 0.1, 3.0, 600.0])
+def test_wait_is_short_and_sleeps(end, monkeypatch):
+    """A tenth or 10 ms longer than necessary, and few tests: each wakes the processor."""
+    clock = Clock(monkeypatch, end)
+    assert communicator.sleep_until_complete(clock)
+    assert clock.now - clock.end <= min(0.1 * end + 1e-4, 1e-2) + 1e-9
+    assert clock.tests <= 1 + 100 * end + 80
+
+
+def test_wait_with_a_timeout(monkeypatch):
+    clock = Clock(monkeypatch, 60.0)
+    assert not communicator.sleep_until_complete(clock, timeout=2.0)
+    assert 7.0 <= clock.now <= 7.1
+    assert communicator.sleep_until_complete(clock, timeout=100.0)
 
 
 @pytest.fixture
