@@ -21,7 +21,7 @@ from freqbias.pde.petsc_options import report_unused
 from freqbias.pde.protocols import IntegrationHooks, IntegrationRecord
 from freqbias.pde.snapshot import SpectrumSnapshot
 from freqbias.pde.solver import Solver
-from freqbias.problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
+from freqbias.problem import Problem, RunFile, counted, every_stage_keys, resolved, stage_keys
 from freqbias.runtime import Progress, Stage, StopRequest, Store, log, on_root
 
 
@@ -60,7 +60,7 @@ def run_pde(
         if stage is not None:
             stage.close()
     record, path = solver.record, store.root / "pde" / "spectrum.nc"
-    counts = f"{record.steps} steps, {record.solves} solves, {record.factorisations} factorisations"
+    counts = ", ".join(counted(getattr(record, f"{noun}s"), noun) for noun in ("step", "solve", "factorisation"))
     message = "pde: %s; the integration error is at most about %.1e relative to the initial error; wrote %s"
     log.info(message, counts, record.error, path)
 

@@ -13,6 +13,7 @@ from freqbias.problem.run_file import OUTPUTS, RunFile
 from freqbias.problem.samples import Samples, area_average, waves
 from freqbias.problem.section import error_prefix
 from freqbias.problem.settings import per_axis
+from freqbias.problem.summary import counted
 
 
 def build(run: RunFile) -> Problem:
@@ -73,8 +74,8 @@ def _read_scattered(path: Path, data: FileSection) -> Samples:
     columns = table.shape[1]
     if columns <= data.dimension:
         raise InputError(
-            f"[data] dimension = {data.dimension}: {path.name} has {columns} columns; give {data.dimension} columns "
-            "for the position, and one or more for the values"
+            f"[data] dimension = {data.dimension}: {path.name} has {counted(columns, 'column')}; give "
+            f"{counted(data.dimension, 'column')} for the position, and one or more for the values"
         )
     _check_finite(table, data)
     return Samples(Scattered(table[:, : data.dimension]), table[:, data.dimension :].T)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from freqbias.errors import InputError
+from freqbias.numerics import LARGEST, SMALLEST
 
 
 class Section(BaseModel):
@@ -47,7 +48,17 @@ def explain(error: Any, name: str, key: str, model: type[BaseModel]) -> str:
     expected = (field and field.description) or f"a section {name}"
     if error["type"] == "missing":
         return f"{name} is missing; expected {expected}"
-    return f"{name} = {value!r}; expected {expected}"
+    return f"{name} = {value!r}; expected {expected}{_limit(error)}"
+
+
+def _limit(error: Any) -> str:
+    """Return the limit that a number exceeds, if the description does not contain it."""
+    limits = error.get("ctx", {})
+    if limits.get("le") == LARGEST:
+        return f"; the largest possible value is {LARGEST:g}"
+    if limits.get("ge") == SMALLEST and error["input"] > 0:
+        return f"; the smallest possible value is {SMALLEST:g}"
+    return ""
 
 
 @contextmanager

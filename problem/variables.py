@@ -3,6 +3,7 @@
 import re
 
 DATA = "unit of the data"
+CAUSE = "(?:feature_learning|step_size|finite_width|mesh|operator)"
 VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x. {1}, {2}: the groups of the pattern
     "time": ("gradient-flow time", "time"),
     "position": ("{length}", "position of a sample"),
@@ -19,6 +20,11 @@ VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x.
     "kappa_(.+)_(mean|fit)": ("1/time", "{2} of the learning rate over the window, {1}"),
     "kappa_(.+)_standard_error": ("1/time", "standard error of the fitted learning rate, {1}"),
     "kappa_(.+)": ("1/time", "learning rate between two output times, {1}"),
+    "relative_l2_error": ("1", "difference of network and equation, relative to the network"),
+    "error_over_initial": ("1", "difference of network and equation, relative to v(0)"),
+    "loss_(pde|nn|held_out)": (f"({DATA})^2", "half the mean squared error, {1}"),
+    "norm_(pde|nn)": (f"{DATA} (cycles/{{length}})^(d/2)", "L2 norm of the spectrum in d dimensions, {1}"),
+    f"({CAUSE}(?:_and_{CAUSE})*)": ("1", "part of the difference due to {1}, relative to v(0)"),
     "error_(real|imag)": (DATA, "spectrum of the error, {1} part"),
     "(.+)_(real|imag)": (DATA, "spectrum of the error, {1}, {2} part"),
 }
@@ -31,6 +37,7 @@ def describe_variable(name: str, unit: str = "") -> dict[str, str]:
     """
     for pattern, words in VARIABLES.items():
         if found := re.fullmatch(pattern, name):
-            units, long_name = (text.format(name, *found.groups(), length=unit or "unit length") for text in words)
+            groups = [group.replace("_", " ") for group in found.groups()]
+            units, long_name = (text.format(name, *groups, length=unit or "unit length") for text in words)
             return {"units": units, "long_name": long_name}
     raise ValueError(f"{name}: this variable has no units and no long name; add the variable to {__name__}")

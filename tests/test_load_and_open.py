@@ -92,6 +92,13 @@ def test_a_folder_without_results_is_refused(tmp_path):
         freqbias.open(tmp_path / "absent")
 
 
+def test_a_file_and_a_stage_are_named(folder):
+    with pytest.raises(freqbias.UsageError, match=r"metrics.csv is a file; give the folder"):
+        freqbias.open(folder / "compare" / "metrics.csv")
+    with pytest.raises(freqbias.UsageError, match=r"is the folder of one stage; give the folder above"):
+        freqbias.open(folder / "pde")
+
+
 def test_records_have_short_reprs():
     spectrum, history = fabricated(build(RUN), cells=(32,))
     assert repr(spectrum) == "Spectrum(3 times to t = 5, 1 channel, 129 nodes in 1-D, interval cells of degree 4)"

@@ -9,7 +9,19 @@ from freqbias.compare.commands.result_commands import compare_command, figures_c
 from freqbias.compare.commands.run_files import shipped_run_file
 from freqbias.nn import nn_command, ntk_command
 from freqbias.pde import pde_command
-from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose, commandline
+from freqbias.runtime import (
+    LogFile,
+    MaxWalltime,
+    Out,
+    Overwrite,
+    Petsc,
+    Quiet,
+    Resume,
+    RunPath,
+    Verbose,
+    commandline,
+    version_of,
+)
 
 TEACHING = """Predict how a neural network learns, and compare with the trained network.
 
@@ -118,9 +130,25 @@ def doctor_command() -> int:
     return diagnose()
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"freqbias {version_of('freqbias')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+]
+
+
+def _options(version: Version = False) -> None:
+    pass
+
+
 def build_app() -> typer.Typer:
     """Return the typer app with all commands, in the order of --help."""
-    app = commandline.new_app(TEACHING)
+    app = commandline.new_app()
+    app.callback(help=TEACHING)(_options)
     app.command("run")(run_command)
     app.command("check")(check_command)
     app.command("mesh")(mesh_command)

@@ -46,6 +46,8 @@ def open(folder: Path | str) -> xr.DataTree:
     import xarray as xr
 
     store = Store(Path(folder))
+    if store.root.is_file():
+        raise UsageError(f"{store.root} is a file; give the folder of the results, such as out/NAME")
     if not store.root.is_dir():
         raise UsageError(f"{store.root}: no such folder; give the folder that `freqbias run` wrote, such as out/NAME")
     nodes: dict[str, xr.Dataset] = {}
@@ -56,10 +58,13 @@ def open(folder: Path | str) -> xr.DataTree:
         paths = sorted(store.root.glob(pattern))
         for path in paths:
             nodes[stage if "*" not in pattern else f"{stage}/{path.stem}"] = _dataset(path)
+    if not nodes and (store.root / "manifest.json").is_file():
+        raise UsageError(f"{store.root} is the folder of one stage; give the folder above, {store.root.parent}")
     if not nodes:
         raise UsageError(f"{store.root} holds no finished stage; run `freqbias run RUN.toml` to compute the stages")
     if "compare" in nodes:
-        nodes["compare"] = nodes["compare"].merge(_metrics(store.root / "compare" / "metrics.csv"))
+        unit = str(nodes["compare"].attrs.get("unit", ""))
+        nodes["compare"] = nodes["compare"].merge(_metrics(store.root / "compare" / "metrics.csv", unit))
     return xr.DataTree.from_dict(nodes, name=store.root.name)
 
 
@@ -86,13 +91,11 @@ def _dataset(path: Path) -> xr.Dataset:
     return data
 
 
-def _metrics(path: Path) -> xr.Dataset:
+def _metrics(path: Path, unit: str) -> xr.Dataset:
     import xarray as xr
 
     table = np.atleast_1d(np.genfromtxt(path, delimiter=",", names=True))
-    units = {"loss": "(unit of the data)^2", "norm": "unit of the data"}
     data = xr.Dataset({name: ("time", table[name]) for name in table.dtype.names or () if name != "time"})
     for name, column in data.items():
-        kind, _, _ = str(name).partition("_")
-        column.attrs = {"units": units.get(kind, "1"), "long_name": str(name).replace("_", " ")}
+        column.attrs = problem.describe_variable(str(name), unit)
     return data

@@ -66,8 +66,8 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "scattered, of one column": (
         {"file": "line.npy", "layout": "scattered", "dimension": 1},
         (
-            "[data] dimension = 1: line.npy has 1 columns",
-            "give 1 columns for the position, and one or more for the values",
+            "[data] dimension = 1: line.npy has 1 column;",
+            "give 1 column for the position, and one or more for the values",
         ),
     ),
     "scattered, with NaN": (

@@ -60,6 +60,11 @@ def test_help_imports_no_heavy_library():
     assert answer.stdout.strip() == "[]", answer.stdout + answer.stderr
 
 
+def test_version(capsys):
+    assert freqbias("--version") == 0
+    assert re.fullmatch(r"freqbias \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_each_command(command, capsys):
     assert freqbias(command, "--help") == 0

@@ -233,3 +233,13 @@ def test_run_files_are_frozen():
     run = parse(table())
     with pytest.raises(ValueError, match="frozen"):
         run.network.width = 2
+
+
+@pytest.mark.parametrize(
+    ("sigma", "limit"),
+    [(1e300, "; the largest possible value is 1e+12"), (1e-300, "; the smallest possible value is 1e-12"), (-1.0, "")],
+)
+def test_limits_are_stated(sigma, limit):
+    with pytest.raises(InputError) as refused:
+        parse(table(density={"kind": "gaussian", "sigma": sigma}))
+    assert str(refused.value).endswith(f"for example sigma = 10.0{limit}")
