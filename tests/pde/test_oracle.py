@@ -221,7 +221,7 @@ def test_local_operator_windowed_gaussian_1d(integrator):
 
 
 def test_local_operator_windowed_gaussian_2d():
-    problem = problem_of(Gaussian(4.0), (48, 51), (1.0, 1.05), [[3.0, 2.0], [5.0, -4.0]], 0.09, 1000.0)
+    problem = problem_of(Gaussian(4.0), (42, 44), (1.0, 1.05), [[3.0, 2.0], [5.0, -4.0]], 0.09, 1000.0)
     error, left = worst_error(problem, pde.solve(problem, Pde(operator="local", tolerance=1e-3)))
     assert left < 0.3
     assert error <= 1e-3
