@@ -32,8 +32,8 @@ def plan_mesh(problem: Problem, settings: Pde | None = None, mesh: Mesh | None =
     """Return the plan of a mesh for [pde] tolerance. The keys of [mesh] take precedence.
 
     For the local operator, raises InputError if the samples are scattered, if the damping has an atom, or if the mesh
-    would extend beyond the Nyquist frequency. For both operators, raises InputError if there is no size rule for the
-    degree, or if the mesh in the file of [mesh] path is invalid or does not cover the support.
+    would extend beyond the Nyquist frequency. For both operators, raises InputError if no rule gives the cell size for
+    the degree, or if the mesh from [mesh] path is invalid or does not cover the support of damping and diffusion.
     """
     settings, mesh = settings or Pde(), mesh or Mesh()
     _check_operator(problem, settings, mesh)
@@ -48,8 +48,8 @@ def plan_mesh(problem: Problem, settings: Pde | None = None, mesh: Mesh | None =
             half_width, folded, radii = problem.sites.nyquist.tolist(), True, []
         elif settings.operator == "local" and mesh.size is None:
             raise InputError(
-                '[pde] operator = "local": [density] has edges on spheres and on planes, but the mesh can follow only '
-                'one of the two; use operator = "data", or give [mesh] size'
+                '[pde] operator = "local": [density] jumps on spheres and on planes, but cells can be aligned with '
+                'only one of the two; use operator = "data", or give [mesh] size for cells aligned with neither'
             )
     size = choose_cell_size(problem, settings, mesh, half_width, folded=folded)
     if radii:

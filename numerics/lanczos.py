@@ -179,7 +179,7 @@ def exponential(
             return Evolution(lanczos.norm * lanczos.combine(coefficients), len(eigenvalues), float(bound))
     raise ComputationError(
         f"Lanczos: error bound {bound:.1e} after {max_steps} steps is above the tolerance {tolerance:.1e}; "
-        "use shorter times or a larger tolerance"
+        "use earlier output times or a larger tolerance"
     )
 
 

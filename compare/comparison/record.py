@@ -22,7 +22,7 @@ class Comparison:
     metrics: arrays (T,) by name, computed within the Nyquist box; see `compare`.
     predictions: the predicted spectra (T, C, n), by the name of the prediction's file.
     causes: the two neighbouring spectra of each metric that is a cause (`freqbias.compare.comparison.causes`).
-    initial: v_pde(0) (C, n), also if `time` begins later.
+    initial: v_pde(0) (C, n), even if `time` begins later.
     """
 
     time: np.ndarray
