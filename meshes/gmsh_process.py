@@ -10,10 +10,10 @@ import sys
 def main(source: str, target: str) -> None:
     import gmsh
 
-    gmsh.initialize(interruptible=False)
+    gmsh.initialize(readConfigFiles=False, interruptible=False)
     gmsh.option.setNumber("General.Terminal", 0)
     gmsh.option.setNumber("Mesh.SaveAll", 1)
-    gmsh.open(source)
+    gmsh.merge(source)  # `open` would also run SOURCE.opt
     gmsh.write(target)
     gmsh.finalize()
 

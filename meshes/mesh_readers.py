@@ -4,6 +4,7 @@ Gmsh runs in a separate process, because a damaged file can crash the process th
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from freqbias.errors import InputError
 
+MESH_HEADER = b"$MeshFormat"
 GMSH_SECONDS = 300  # time limit of the process
 MPI_VARIABLES = ("PMI", "PMIX", "MPI", "HYDRA", "OMPI")
 
@@ -51,12 +53,27 @@ def _wide_terminal() -> Iterator[None]:
 
 
 def _through_gmsh(path: Path):  # type: ignore[no-untyped-def]
-    """Convert the .msh file to .vtk with Gmsh, in a process without the variables of MPI, and read the .vtk file."""
+    """Convert the .msh file to .vtk with Gmsh, in a process without the variables of MPI, and read the .vtk file.
+
+    Gmsh takes a file that does not begin as a mesh for a script, and runs its commands. So such a file is refused, and
+    Gmsh sees only a copy of the file, in a folder without other files.
+    """
+    try:
+        with path.open("rb") as file:
+            first_line = file.readline(32).rstrip(b"\r\n")
+    except OSError as failure:
+        raise InputError(f"the file cannot be opened: {failure.strerror}; give a file that you may read") from None
+    if first_line != MESH_HEADER:
+        raise InputError(
+            f"the first line is not {MESH_HEADER.decode()}, so this is not a mesh of Gmsh; write the mesh again with "
+            "Gmsh, or give a .vtu file"
+        )
     environment = {k: v for k, v in os.environ.items() if not k.startswith(MPI_VARIABLES)}
     with tempfile.TemporaryDirectory() as folder:
-        converted = Path(folder) / "mesh.vtk"
+        source, converted = Path(folder) / "source.msh", Path(folder) / "mesh.vtk"
+        shutil.copyfile(path, source)
         script = Path(__file__).with_name("gmsh_process.py")
-        command = [sys.executable, "-P", str(script), str(path.absolute()), str(converted)]
+        command = [sys.executable, "-P", str(script), str(source), str(converted)]
         try:
             done = subprocess.run(  # noqa: S603  # our own module
                 command, capture_output=True, text=True, timeout=GMSH_SECONDS, env=environment, check=False

@@ -223,7 +223,7 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a mesh file of garbage": (
         {"mesh": {"path": "data/garbage.msh"}},
-        ("[mesh] path", "Gmsh cannot read the file", ".vtu"),
+        ("[mesh] path", "the first line is not $MeshFormat, so this is not a mesh of Gmsh", ".vtu"),
     ),
     "path and size": (
         {"mesh": {"path": "m.vtu", "size": 1.0}},

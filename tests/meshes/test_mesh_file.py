@@ -214,3 +214,39 @@ def test_gmsh_beside_a_shadowing_file(tmp_path, monkeypatch):
     meshio.Mesh(np.pad(points, ((0, 0), (0, 1))), {"triangle": triangles}).write("mesh.msh", file_format="gmsh22")
     read = plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(tmp_path / "mesh.msh")))
     assert read.cell_count == 128
+
+
+SCRIPT = 'SystemCall "id > EXECUTED";\nPrintf("text") > "EXECUTED";\n'
+HEADER = "$MeshFormat\n4.1 0 8\n$EndMeshFormat\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SCRIPT,
+        "\n" + SCRIPT,
+        " $MeshFormat\n" + SCRIPT,
+        "$MeshFormat;\n" + SCRIPT,
+        HEADER + SCRIPT,
+        "// $MeshFormat\n" + SCRIPT,
+    ],
+)
+def test_no_mesh_file_runs_commands(text, tmp_path, monkeypatch):
+    """Gmsh takes a file that is not a mesh for a script."""
+    pytest.importorskip("gmsh", exc_type=(ImportError, OSError))
+    monkeypatch.chdir(tmp_path)
+    Path("mesh.msh").write_text(text)
+    with pytest.raises(InputError, match=r"mesh.msh"):
+        plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(tmp_path / "mesh.msh")))
+    assert not list(tmp_path.rglob("EXECUTED"))
+
+
+def test_no_file_beside_a_mesh_runs_commands(tmp_path, monkeypatch):
+    """Gmsh's `open` runs MESH.msh.opt as a script."""
+    pytest.importorskip("gmsh", exc_type=(ImportError, OSError))
+    monkeypatch.chdir(tmp_path)
+    points, triangles = square()
+    meshio.Mesh(np.pad(points, ((0, 0), (0, 1))), {"triangle": triangles}).write("mesh.msh", file_format="gmsh22")
+    Path("mesh.msh.opt").write_text(SCRIPT)
+    assert plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(tmp_path / "mesh.msh"))).cell_count == 128
+    assert not list(tmp_path.rglob("EXECUTED"))
