@@ -63,6 +63,12 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", write_placeholder)
 
 
+@pytest.fixture
+def small_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render the images of `freqbias view` with few pixels."""
+    monkeypatch.setattr("freqbias.compare.view.scene.PIXELS", 160)
+
+
 def group_of(item: pytest.Item) -> str:
     mark = item.get_closest_marker("xdist_group")
     return mark.args[0] if mark else ""

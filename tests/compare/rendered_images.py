@@ -22,9 +22,7 @@ from tests.compare.test_figures import texts
 from tests.compare.view_results import result
 
 
-@pytest.fixture(autouse=True)
-def small_images(monkeypatch):
-    monkeypatch.setattr("freqbias.compare.view.scene.PIXELS", 160)
+pytestmark = pytest.mark.usefixtures("small_images")
 
 
 def test_gap_in_mesh_is_drawn(tmp_path):

@@ -25,9 +25,7 @@ from tests.compare.view_results import DECAY, TIMES, result
 from tests.launch import run_all
 
 
-@pytest.fixture(autouse=True)
-def small_images(monkeypatch):
-    monkeypatch.setattr("freqbias.compare.view.scene.PIXELS", 160)
+pytestmark = pytest.mark.usefixtures("small_images")
 
 
 def nodes_among(points, nodes) -> np.ndarray:
