@@ -21,7 +21,6 @@ from freqbias.compare.view.view_figure import LABELS, axis_limits, magnitude_ran
 from tests.compare.test_figures import texts
 from tests.compare.view_results import result
 
-
 pytestmark = pytest.mark.usefixtures("small_images")
 
 

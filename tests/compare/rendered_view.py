@@ -24,7 +24,6 @@ from freqbias.pde import write_fields
 from tests.compare.view_results import DECAY, TIMES, result
 from tests.launch import run_all
 
-
 pytestmark = pytest.mark.usefixtures("small_images")
 
 
