@@ -1,4 +1,4 @@
-from .descent import gradient_descent
+from .descent import gradient_descent, stability_limit
 from .fourier import SIGN, flat_top, phase, transform
 from .grid import Grid
 from .lanczos import Apply, Basis, Callback, Evolution, Lanczos, exponential, shift_invert_exponential
@@ -36,5 +36,6 @@ __all__ = [
     "phase",
     "plan_options",
     "shift_invert_exponential",
+    "stability_limit",
     "transform",
 ]

@@ -183,6 +183,7 @@ class ErrorHistory:
     time: gradient-flow time, (T,). position: x_j, (N, d) [length]. error: u, (T, C, N), for C channels.
     loss: 1/2 mean_j u_j^2, summed over channels, (T,). attributes: facts about the run.
     held_out_position, held_out_error: positions (N', d) and errors (T, C, N') of N' held-out samples, or None.
+    step_time: the time before and after each step of the training, (S + 1,), or None if unknown.
     """
 
     time: np.ndarray
@@ -192,6 +193,7 @@ class ErrorHistory:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     held_out_position: np.ndarray | None = None
     held_out_error: np.ndarray | None = None
+    step_time: np.ndarray | None = None
 
     def __repr__(self) -> str:
         channels, samples = self.error.shape[1:]
@@ -206,7 +208,7 @@ class ErrorHistory:
         return None if self.held_out_error is None else squared_loss(self.held_out_error)
 
     def save(self, path: Path) -> None:
-        """Write `error.nc` with dims time, channel, sample, axis, and held_out if there are held-out samples."""
+        """Write `error.nc` with dims time, channel, sample, axis, and held_out and step if they are known."""
         variables: dict[str, Any] = {
             "position": (("sample", "axis"), self.position),
             "error": (("time", "channel", "sample"), self.error),
@@ -218,12 +220,18 @@ class ErrorHistory:
                 "held_out_error": (("time", "channel", "held_out"), self.held_out_error),
                 "held_out_loss": (("time",), self.held_out_loss),
             }
+        if self.step_time is not None:
+            variables["step_time"] = (("step",), self.step_time)
         save_netcdf(path, variables, self.time, dict(self.attributes))
 
     @classmethod
     def load(cls, path: Path) -> "ErrorHistory":
-        """Read `error.nc`. `loss` may be missing. Raises InputError if the file is not an error history."""
-        data = load_netcdf(path, {"position": 2, "error": 3}, optional={"held_out_position": 2, "held_out_error": 3})
+        """Read `error.nc`. `loss` and `step_time` may be missing.
+
+        Raises InputError if the file is not an error history.
+        """
+        optional = {"held_out_position": 2, "held_out_error": 3, "step_time": 1}
+        data = load_netcdf(path, {"position": 2, "error": 3}, optional=optional)
         check_shapes(path, data, {"error": ("time", None, "position")})
         held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
         if len(held_out) == 1:
@@ -239,12 +247,14 @@ class ErrorHistory:
                 f"{path}: variable error reaches {peak:.3g}, above {LARGEST:.0e}; write it from a run that converged"
             )
         loss = data["loss"].values if "loss" in data else squared_loss(error)
+        step_time = data["step_time"].values if "step_time" in data else None
         return cls(
             data["time"].values.astype(float),
             data["position"].values.astype(float),
             error,
             loss,
             dict(data.attrs),
+            step_time=step_time,
             **held_out,
         )
 

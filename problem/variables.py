@@ -6,6 +6,7 @@ DATA = "unit of the data"
 CAUSE = "(?:feature_learning|step_size|finite_width|mesh|operator)"
 VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x. {1}, {2}: the groups of the pattern
     "time": ("gradient-flow time", "time"),
+    "step_time": ("gradient-flow time", "time before and after each step of the training"),
     "position": ("{length}", "position of a sample"),
     "held_out_position": ("{length}", "position of a held-out sample"),
     "error": (DATA, "error of the network on a sample, f - f*"),
