@@ -132,6 +132,7 @@ def run(first: int, count: int) -> bool:
     print(
         f"{count} trainings ({skipped} left out, which need more than {MOST_EVALUATIONS:,} evaluations): within "
         f"the tolerance {np.mean(found <= 1):.1%}, within 3 times {np.mean(found <= 3):.1%}; median "
-        f"{np.median(found):.2g}, largest {found.max():.2g} tolerances; lambda_max changed by up to {max(growths):.3g} times"
+        f"{np.median(found):.2g}, largest {found.max():.2g} tolerances; lambda_max changed by up to "
+        f"{max(growths):.3g} times"
     )
     return bool((found > 3).any())
