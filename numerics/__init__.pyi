@@ -3,6 +3,7 @@ from .fourier import SIGN, flat_top, phase, transform
 from .grid import Grid
 from .lanczos import Apply, Basis, Callback, Evolution, Lanczos, exponential, shift_invert_exponential
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
+from .precision import rounding
 from .scattered_nufft import UPSAMPLING, ScatteredTransform, fine_grid_size, make_transform
 from .schedule import Schedule
 from .sites import LARGEST, SMALLEST, Scattered, Sites
@@ -35,6 +36,7 @@ __all__ = [
     "make_transform",
     "phase",
     "plan_options",
+    "rounding",
     "shift_invert_exponential",
     "transform",
 ]

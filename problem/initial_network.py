@@ -1,4 +1,4 @@
-"""The values of the random initial network on the samples."""
+"""The values of the random initial network on the samples, and the initial error."""
 
 import numpy as np
 
@@ -48,3 +48,13 @@ def initial_values(problem: Problem) -> np.ndarray:
         return deep_network_values(deep, ACTIVATIONS[network.activation], problem.sites.positions())
     neurons = draw(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
     return network_values(neurons, problem.sites)
+
+
+def initial_errors(problem: Problem) -> np.ndarray:
+    """Return the initial error u(0) (C, N) on the training samples.
+
+    This is the problem's `initial_error` if it is given, otherwise f - f* with the initial network f.
+    """
+    if problem.initial_error is not None:
+        return problem.initial_error
+    return initial_values(problem) - problem.samples.values

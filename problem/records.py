@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.numerics import LARGEST, Grid, Sites
+from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites
 from freqbias.problem.deep_law import deep_laws
 from freqbias.problem.density import Density
 from freqbias.problem.laws import Laws, two_layer_laws
@@ -30,8 +30,10 @@ class Problem:
     seed: the seed of the random initial network. name: the name of the run. unit: the unit of x, for labels only.
     laws: damping and diffusion of the equation. By default they are those of the network at infinite width.
     held_out: samples that are not used for training. The error on these samples is reported separately.
-    Raises InputError if the times do not increase from 0, or if the density is not defined in the dimension of the
-    data.
+    initial_error: the error u(0) on the training samples, (C, N), from which the equation, the network and the kernels
+    start. By default u(0) = f - f*, where f is the drawn initial network, which is 0 if the network is symmetric.
+    Raises InputError if the times do not increase from 0, if the density is not defined in the dimension of the data,
+    or if the initial error has another shape, is 0 everywhere, too small or too large, or not finite.
     """
 
     density: Density
@@ -43,6 +45,7 @@ class Problem:
     unit: str = ""
     laws: Laws = None  # type: ignore[assignment]  # __post_init__ fills it in
     held_out: Samples | None = None
+    initial_error: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         times = np.asarray(self.times, dtype=float)
@@ -61,6 +64,8 @@ class Problem:
                 f"[density] is defined in {defined} dimension(s), but the data have {self.dimension} dimension(s); "
                 "give tables with one axis for each axis of the data"
             )
+        if self.initial_error is not None:
+            object.__setattr__(self, "initial_error", self._checked_initial_error())
         if self.laws is None:
             network = self.network
             laws = (
@@ -69,6 +74,20 @@ class Problem:
                 else deep_laws(self.density, network, self.dimension)
             )
             object.__setattr__(self, "laws", laws)
+
+    def _checked_initial_error(self) -> np.ndarray:
+        error = np.asarray(self.initial_error, dtype=float)
+        if error.shape != self.samples.values.shape:
+            raise InputError(
+                f"initial_error has shape {error.shape}; give one value for each channel and sample, "
+                f"{self.samples.values.shape}"
+            )
+        if not SMALLEST <= (peak := np.abs(error).max()) <= LARGEST:
+            raise InputError(
+                f"initial_error reaches {peak:.3g}; give finite errors whose largest magnitude lies between "
+                f"{SMALLEST:.0e} and {LARGEST:.0e}"
+            )
+        return error
 
     def __repr__(self) -> str:
         return (
@@ -180,7 +199,8 @@ class Spectrum:
 class ErrorHistory:
     """A network's error u = f - f* on the samples, at the output times.
 
-    time: gradient-flow time, (T,). position: x_j, (N, d) [length]. error: u, (T, C, N), for C channels.
+    time: gradient-flow time, (T,). position: x_j, (N, d) [length]. Both keep the number type of the source, which says
+    how precise they are. error: u, (T, C, N), for C channels.
     loss: 1/2 mean_j u_j^2, summed over channels, (T,). attributes: facts about the run.
     held_out_position, held_out_error: positions (N', d) and errors (T, C, N') of N' held-out samples, or None.
     """
@@ -240,8 +260,8 @@ class ErrorHistory:
             )
         loss = data["loss"].values if "loss" in data else squared_loss(error)
         return cls(
-            data["time"].values.astype(float),
-            data["position"].values.astype(float),
+            data["time"].values,
+            data["position"].values,
             error,
             loss,
             dict(data.attrs),

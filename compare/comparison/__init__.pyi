@@ -1,12 +1,15 @@
 from .causes import cause_title, is_cause
 from .causes_figure import draw_causes
-from .metrics import common_times, compare, errors_in_order
+from .metrics import compare, errors_in_order
 from .record import Comparison, network_attributes
 from .spectra_figure import draw_comparison
+from .start_check import check_start
+from .times import common_times
 
 __all__ = [
     "Comparison",
     "cause_title",
+    "check_start",
     "common_times",
     "compare",
     "draw_causes",
