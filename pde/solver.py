@@ -19,7 +19,7 @@ from freqbias.pde.memory import plan_within_memory
 from freqbias.pde.protocols import NO_HOOKS, IntegrationRecord, all_finite
 from freqbias.pde.refinement import refine_mesh
 from freqbias.pde.snapshot import SpectrumSnapshot
-from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_values, squared_loss
+from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_errors, squared_loss
 
 
 def solve(
@@ -34,16 +34,6 @@ def solve(
     solver = Solver(problem, settings, mesh, comm)
     snapshots = list(solver.trajectory())
     return solver.spectrum(snapshots) if comm.rank == 0 else None
-
-
-def initial_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
-    """Return the initial error u(0) = f(0) - f* on the samples, (C, N).
-
-    initial: with "target", f(0) = 0. Otherwise f(0) is the drawn network, which is 0 if the network is symmetric.
-    """
-    if initial == "target":
-        return -problem.samples.values
-    return initial_values(problem) - problem.samples.values
 
 
 class Solver:

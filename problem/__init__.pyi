@@ -9,7 +9,7 @@ from .initial_network import initial_errors, initial_values, network_values
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
 from .loading import load, parse
 from .loss import squared_loss
-from .matching import match_positions, match_times
+from .matching import errors_in_order, match_positions, match_times
 from .mixture import Mixture
 from .netcdf import save_netcdf
 from .neurons import Neurons, draw
@@ -61,6 +61,7 @@ __all__ = [
     "describe_variable",
     "draw",
     "draw_deep",
+    "errors_in_order",
     "every_stage_keys",
     "fold",
     "initial_errors",

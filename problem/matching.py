@@ -4,6 +4,8 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.numerics import Sites, rounding
+from freqbias.problem.records import ErrorHistory
+from freqbias.problem.samples import Samples
 from freqbias.problem.summary import counted
 
 TIME_TOLERANCE = 1e-3  # relative, the largest; see match_times
@@ -14,8 +16,8 @@ def match_times(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndar
     """Return the indices, in each array, of the times that both arrays contain, in order. Each time is found once.
 
     Two times are equal if they are nearest to each other, and if they differ by at most the sum of their `rounding`,
-    and by at most TIME_TOLERANCE of the larger. A mode that decays as exp(-kappa t) changes by at most epsilon / e of its
-    start if t changes by epsilon t.
+    and by at most TIME_TOLERANCE of the larger. If t changes by epsilon t, a mode exp(-kappa t) changes by at most
+    epsilon / e of its start.
     """
     one, other = np.atleast_1d(one), np.atleast_1d(other)
     nearest, back = _nearest(other, one), _nearest(one, other)
@@ -74,3 +76,18 @@ def match_positions(position: np.ndarray, sites: Sites) -> np.ndarray:
     permutation = np.empty(sites.size, dtype=np.int64)
     permutation[np.argsort(site_point.ravel(), kind="stable")] = np.argsort(point, kind="stable")
     return permutation
+
+
+def errors_in_order(history: ErrorHistory, samples: Samples) -> np.ndarray:
+    """Return the errors (T, C, N) of a history, in the order of the samples.
+
+    Raises InputError if positions or channels differ.
+    """
+    channels, expected = history.error.shape[1], samples.channels
+    order = match_positions(history.position, samples.sites)
+    if channels != expected:
+        raise InputError(
+            f"the network's errors have {counted(channels, 'channel')}, but the data have {expected}; give errors on "
+            "the data of the run file"
+        )
+    return history.error[:, :, order]

@@ -33,7 +33,8 @@ class Problem:
     initial_error: the error u(0) on the training samples, (C, N), from which the equation, the network and the kernels
     start. By default u(0) = f - f*, where f is the drawn initial network, which is 0 if the network is symmetric.
     Raises InputError if the times do not increase from 0, if the density is not defined in the dimension of the data,
-    or if the initial error has another shape, is 0 everywhere, too small or too large, or not finite.
+    if the initial error has another shape, is 0 everywhere, too small or too large, or not finite, or if samples are
+    held out although the initial error is given.
     """
 
     density: Density
@@ -65,6 +66,8 @@ class Problem:
                 "give tables with one axis for each axis of the data"
             )
         if self.initial_error is not None:
+            if self.held_out is not None:
+                raise InputError("initial_error gives no error on the held-out samples; leave held_out out")
             object.__setattr__(self, "initial_error", self._checked_initial_error())
         if self.laws is None:
             network = self.network

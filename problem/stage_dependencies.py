@@ -21,8 +21,9 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
     """
     keys = run.model_dump(exclude_none=True)
     keys["training"]["tolerance"] = run.training_tolerance
-    keys["pde"]["initial"] = "network" if run.starts_from_network else "target"
-    _replace_paths_by_hashes(keys)
+    if run.pde.initial_file is None:
+        keys["pde"]["initial"] = "network" if run.starts_from_network else "target"
+    _replace_paths_by_hashes(keys, run.pde.initial_file)
     seed = _pick(keys, "seed")
     common = _pick(keys, "density", "data", "network", "time")
     laws = {name: value for name, value in keys["network"].items() if name in LAW_KEYS}
@@ -49,6 +50,8 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
             own = _pick(keys, "seed", "mesh", "pde", "unit", "compare") | {"training": training}
         case _:
             raise ValueError(f"stage = {stage!r}; use mesh, pde, nn, ntk or compare")
+    if run.pde.initial_file is not None and stage in ("nn", "ntk"):  # they start where the equation does
+        own["pde"] = _pick(keys["pde"], "initial")
     return common | own
 
 
@@ -57,12 +60,15 @@ def every_stage_keys(run: RunFile) -> dict[str, dict[str, Any]]:
     return {stage: stage_keys(run, stage) for stage in STAGES}
 
 
-def _replace_paths_by_hashes(keys: dict[str, Any]) -> None:
+def _replace_paths_by_hashes(keys: dict[str, Any], initial_file: str | None) -> None:
     densities = (keys["density"], *keys["density"].get("parts", []))
     for name, table in (("data", keys["data"]), ("mesh", keys["mesh"]), *(("density", part) for part in densities)):
         if "path" in table:
             file = files.resolve(table["path"], Path(), section=name, endings=None)
             table["path"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    if initial_file is not None:
+        file = files.resolve(initial_file, Path(), section="pde", key="initial", endings=None)
+        keys["pde"]["initial"] = hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _pick(table: dict[str, Any], *names: str) -> dict[str, Any]:

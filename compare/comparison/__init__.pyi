@@ -1,6 +1,6 @@
 from .causes import cause_title, is_cause
 from .causes_figure import draw_causes
-from .metrics import compare, errors_in_order
+from .metrics import compare
 from .record import Comparison, network_attributes
 from .spectra_figure import draw_comparison
 from .start_check import check_start
@@ -14,7 +14,6 @@ __all__ = [
     "compare",
     "draw_causes",
     "draw_comparison",
-    "errors_in_order",
     "is_cause",
     "network_attributes",
 ]

@@ -12,7 +12,7 @@ from freqbias.compare.comparison.times import common_times
 from freqbias.compare.spectra import MassNorm, errors_on_mesh, leakage, solution_on_mesh
 from freqbias.errors import InputError
 from freqbias.numerics import Grid
-from freqbias.problem import ErrorHistory, Problem, Spectrum, match_positions, match_times, squared_loss
+from freqbias.problem import ErrorHistory, Problem, Spectrum, errors_in_order, match_times, squared_loss
 from freqbias.runtime import version_of
 
 
@@ -56,7 +56,7 @@ def compare(
         - a prediction lacks a time that errors and finite-element solution have in common;
         - the projection needs errors on the samples that the spectrum does not contain.
     """
-    error = errors_in_order(history, problem)
+    error = errors_in_order(history, problem.samples)
     check_start(error, history, problem, spectrum)
     pde_index, nn_index = common_times(spectrum.time, history.time)
     limit = problem.sites.nyquist
@@ -121,21 +121,6 @@ def compare(
     )
 
 
-def errors_in_order(history: ErrorHistory, problem: Problem) -> np.ndarray:
-    """Return the errors (T, C, N) of a history, in the order of the problem's samples.
-
-    Raises InputError if positions or channels differ.
-    """
-    channels, expected = history.error.shape[1], problem.samples.channels
-    order = match_positions(history.position, problem.sites)
-    if channels != expected:
-        raise InputError(
-            f"the network's errors have {channels} channels, but the data have {expected}; give errors on the "
-            "data of the run file"
-        )
-    return history.error[:, :, order]
-
-
 def _prediction_at(time: np.ndarray, prediction: ErrorHistory, problem: Problem) -> np.ndarray:
     """Return the predicted errors at these times. Raises InputError if the prediction lacks one of the times."""
     found, index = match_times(time, prediction.time)
@@ -144,7 +129,7 @@ def _prediction_at(time: np.ndarray, prediction: ErrorHistory, problem: Problem)
             f"a prediction has {_range(prediction.time)}, but the comparison needs {_range(time)}; "
             "predict again with `freqbias ntk RUN.toml --overwrite`"
         )
-    return errors_in_order(prediction, problem)[index]
+    return errors_in_order(prediction, problem.samples)[index]
 
 
 def parseval_loss(norm: np.ndarray, grid: Grid) -> np.ndarray:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from freqbias.compare.comparison import check_start, common_times, errors_in_order, network_attributes
+from freqbias.compare.comparison import check_start, common_times, network_attributes
 from freqbias.compare.kappa import BANDS, Kappa, draw_kappa, measure
 from freqbias.compare.spectra import errors_on_mesh, leakage, solution_on_mesh
 from freqbias.compare.stages.sources import Sources, find_sources, load_histories
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
-from freqbias.problem import Problem, RunFile, Spectrum, match_times, stage_keys
+from freqbias.problem import Problem, RunFile, Spectrum, errors_in_order, match_times, stage_keys
 from freqbias.runtime import Stage, Store, on_root, threads_alone, version_of
 
 MAX_REGIONS = 1000
@@ -115,7 +115,7 @@ def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Optio
     solution = solution_on_mesh(spectrum, problem.sites, projection=projection, threads=threads)
     spectra = {"pde": solution[match_times(spectrum.time, time)[0]]}
     for name, history in histories.items():
-        error = errors_in_order(history, problem)
+        error = errors_in_order(history, problem.samples)
         if name == "nn":
             check_start(error, history, problem, spectrum)
         error = error[match_times(time, history.time)[1]]
