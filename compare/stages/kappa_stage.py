@@ -94,7 +94,7 @@ def _run_kappa(
     error_file: Path | None,
 ) -> None:
     sources = find_sources(run, store, error_file=error_file, trained=False)
-    keys = stage_keys(run, "compare") | {"kappa": asdict(options)}
+    keys = stage_keys(run, "compare").with_options("kappa", asdict(options), defaults=asdict(Options()))
     if is_finished(store, "kappa", keys, resume=resume, overwrite=overwrite, sources=sources):
         return
     rates = measure_all(run, problem, sources, options)
