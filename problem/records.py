@@ -11,6 +11,7 @@ from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites
 from freqbias.problem.deep_law import deep_laws
 from freqbias.problem.density import Density
+from freqbias.problem.error_file import load_errors
 from freqbias.problem.laws import Laws, two_layer_laws
 from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
@@ -245,22 +246,13 @@ class ErrorHistory:
 
     @classmethod
     def load(cls, path: Path) -> "ErrorHistory":
-        """Read `error.nc`. `loss` may be missing. Raises InputError if the file is not an error history."""
-        data = load_netcdf(path, {"position": 2, "error": 3}, optional={"held_out_position": 2, "held_out_error": 3})
-        check_shapes(path, data, {"error": ("time", None, "position")})
-        held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
-        if len(held_out) == 1:
-            raise InputError(
-                f"{path}: {next(iter(held_out))} is the only held-out variable; give "
-                "held_out_position and held_out_error, or neither"
-            )
-        if held_out:
-            check_shapes(path, data, {"held_out_error": ("time", None, "held_out_position")})
+        """Read `error.nc`. `loss` may be missing. Named dimensions may have any order.
+
+        Raises InputError if the file is not an error history.
+        """
+        data = load_errors(path)
         error = data["error"].values.astype(float)
-        if not (peak := np.abs(error).max()) <= LARGEST:
-            raise InputError(
-                f"{path}: variable error reaches {peak:.3g}, above {LARGEST:.0e}; write it from a run that converged"
-            )
+        held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
         loss = data["loss"].values if "loss" in data else squared_loss(error)
         return cls(
             data["time"].values,

@@ -43,7 +43,7 @@ class StageKeys(dict[str, Any]):
             run = RunFile.model_validate(tables)
         except ValidationError:
             return {}
-        return _select_keys(run, _tables_of(run), self._stage) | self._defaults
+        return {**_select_keys(run, _tables_of(run), self._stage), **self._defaults}
 
 
 def _remove(tables: Any, names: list[str]) -> None:

@@ -8,7 +8,8 @@ import pytest
 from freqbias.compare import compare, window
 from freqbias.compare.comparison import common_times
 from freqbias.errors import InputError
-from freqbias.problem import Samples
+from freqbias.numerics import Scattered
+from freqbias.problem import Samples, squared_loss
 from tests.compare.build import fabricated, problem_1d
 
 PROBLEM = problem_1d(times=(0.0, 0.1, 0.3))
@@ -98,8 +99,24 @@ def test_a_late_start_is_told(caplog):
 def test_the_start_of_the_solution_counts(caplog):
     """The spectrum knows its own initial error, which need not be -f*."""
     shifted = HISTORY.error + 0.5
-    compare(replace(SPECTRUM, sample_error=shifted), replace(HISTORY, error=shifted), PROBLEM)
+    own = replace(HISTORY, error=shifted, loss=squared_loss(shifted))
+    compare(replace(SPECTRUM, sample_error=shifted), own, PROBLEM)
     assert not caplog.text
     channels = replace(PROBLEM, samples=Samples(PROBLEM.sites, np.concatenate([PROBLEM.samples.values] * 2)))
-    with pytest.raises(InputError, match="have 1 channels, but the data have 2"):
+    with pytest.raises(InputError, match="have 1 channel, but the data have 2"):
         compare(SPECTRUM, HISTORY, channels)
+
+
+def test_another_loss_is_told(caplog):
+    """The mean square without the factor 1/2 halves the unit of time."""
+    compare(SPECTRUM, replace(HISTORY, loss=2 * HISTORY.loss), PROBLEM)
+    assert "the loss of the network's errors at t = 0 is 2 times half their mean square" in caplog.text
+
+
+def test_other_held_out_samples_are_refused():
+    positions = np.array([[0.1], [0.2], [0.3]])
+    problem = replace(PROBLEM, held_out=Samples(Scattered(positions), np.ones((1, 3)), held_out=True))
+    own = replace(HISTORY, held_out_position=positions[::-1], held_out_error=np.full((3, 1, 3), 2.0))
+    assert (compare(SPECTRUM, own, problem).metrics["loss_held_out"] == 2.0).all()
+    with pytest.raises(InputError, match=r"held-out samples: sample 0 lies at \[0.4\]"):
+        compare(SPECTRUM, replace(own, held_out_position=positions[::-1] + 0.1), problem)
