@@ -1,3 +1,4 @@
+from .arguments import TINY, check_kind, check_number
 from .descent import gradient_descent
 from .fourier import SIGN, flat_top, phase, transform
 from .grid import Grid
@@ -13,6 +14,7 @@ __all__ = [
     "LARGEST",
     "SIGN",
     "SMALLEST",
+    "TINY",
     "UPSAMPLING",
     "Apply",
     "Basis",
@@ -27,6 +29,8 @@ __all__ = [
     "Schedule",
     "Sites",
     "TensorTransform",
+    "check_kind",
+    "check_number",
     "chunk_count",
     "exponential",
     "fine_grid_size",

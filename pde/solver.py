@@ -10,7 +10,7 @@ import numpy as np
 
 from freqbias import runtime
 from freqbias.errors import ComputationError
-from freqbias.numerics import Grid
+from freqbias.numerics import Grid, check_kind
 from freqbias.pde.data_operator import DataOperator
 from freqbias.pde.integrators import choose_integrator, transform_accuracy
 from freqbias.pde.kernel_defect import KernelDefect, integrated_defect
@@ -31,6 +31,11 @@ def solve(
     contradict the problem or need too much memory. Raises ComputationError if a solve fails or if the solution is not
     finite. Source: arXiv 2405.14957.
     """
+    check_kind("solve: problem", problem, Problem, remedy='a Problem, for example freqbias.load("RUN.toml")')
+    check_kind(
+        "solve: settings", settings, Pde, type(None), remedy="settings of [pde], for example Pde(tolerance=1e-2)"
+    )
+    check_kind("solve: mesh", mesh, Mesh, type(None), remedy="settings of [mesh], for example Mesh(half_width=20.0)")
     solver = Solver(problem, settings, mesh, comm)
     snapshots = list(solver.trajectory())
     return solver.spectrum(snapshots) if comm.rank == 0 else None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites
+from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites, check_kind
 from freqbias.problem.deep_law import deep_laws
 from freqbias.problem.density import Density
 from freqbias.problem.error_file import load_errors
@@ -50,6 +50,9 @@ class Problem:
     initial_error: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        remedy = "Problem(density, samples, network, times), as freqbias.load builds it"
+        for name, kind in (("density", Density), ("samples", Samples), ("network", Network)):
+            check_kind(f"Problem: {name}", getattr(self, name), kind, remedy=remedy)
         times = np.asarray(self.times, dtype=float)
         if (
             times.ndim != 1

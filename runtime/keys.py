@@ -71,6 +71,13 @@ def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def common_changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the differences in the keys that both have, as `changed_keys` does."""
+    first, second = _flatten(canonical(one)), _flatten(canonical(other))
+    names = sorted(first.keys() & second.keys())
+    return [f"{name}: {first[name]} -> {second[name]}" for name in names if first[name] != second[name]]
+
+
 def _only_in(new: Any, old: Any, prefix: str = "") -> list[str]:
     """Return the dotted names of the values in the tables and lists of `new` that `old` does not have."""
     names, known = list[str](), dict(_entries(old))

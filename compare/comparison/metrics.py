@@ -11,7 +11,7 @@ from freqbias.compare.comparison.start_check import check_start
 from freqbias.compare.comparison.times import common_times
 from freqbias.compare.spectra import MassNorm, errors_on_mesh, leakage, solution_on_mesh
 from freqbias.errors import InputError
-from freqbias.numerics import Grid
+from freqbias.numerics import Grid, check_kind
 from freqbias.problem import ErrorHistory, Problem, Spectrum, errors_in_order, match_times, squared_loss
 from freqbias.runtime import version_of
 
@@ -56,6 +56,11 @@ def compare(
         - a prediction lacks a time that errors and finite-element solution have in common;
         - the projection needs errors on the samples that the spectrum does not contain.
     """
+    remedy = "compare(spectrum, history, problem), such as compare(pde.solve(problem), nn.train(problem), problem)"
+    for name, value, kind in (
+        ("spectrum", spectrum, Spectrum), ("history", history, ErrorHistory), ("problem", problem, Problem),
+    ):  # fmt: skip
+        check_kind(f"compare: {name}", value, kind, remedy=remedy)
     error = errors_in_order(history, problem.samples)
     check_start(error, history, problem, spectrum)
     pde_index, nn_index = common_times(spectrum.time, history.time)
