@@ -13,6 +13,8 @@ from freqbias.problem.summary import counted
 if TYPE_CHECKING:
     import xarray as xr
 
+UNNAMED = "phony_dim"  # h5netcdf names the dimensions of plain HDF5 files by their lengths, which says nothing
+
 
 def load_errors(path: Path) -> "xr.Dataset":
     """Read and check a file with the format of `error.nc`. Named dimensions may have any order.
@@ -60,6 +62,8 @@ def _in_order(data: "xr.Dataset") -> "xr.Dataset":
         if error not in data or position not in data:
             continue
         (time,), names = data["time"].dims, data[error].dims
+        if str(time).startswith(UNNAMED):
+            continue
         samples = [name for name in data[position].dims if name in names and name != time]
         if time in names and len(samples) == 1:
             data[error] = data[error].transpose(time, ..., samples[0])

@@ -52,7 +52,8 @@ def load_netcdf(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of pandas, for times in half precision
-            with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:  # the unit "s" would make dates
+            # Decoded, the unit "s" would make dates. Plain HDF5 files have no names of dimensions.
+            with xr.open_dataset(path, engine="h5netcdf", decode_times=False, phony_dims="access") as file:
                 data = file.load()
     except Exception as failure:  # h5netcdf and HDF5 raise exceptions of any type for files that are not netCDF
         raise InputError(f"{path}: the file cannot be read as netCDF: {failure}; give a netCDF file") from failure

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import permutations
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -127,6 +128,17 @@ def test_named_dimensions_in_any_order(tmp_path, names, times):
     np.testing.assert_array_equal(loaded.held_out_error, whole.held_out_error)
     np.testing.assert_array_equal(loaded.position, HISTORY.position)
     np.testing.assert_array_equal(loaded.held_out_position, HISTORY.position[:4])
+
+
+@pytest.mark.parametrize("times", [2, 5])
+@pytest.mark.filterwarnings("error")
+def test_plain_hdf5_files_have_the_documented_order(tmp_path, times):
+    error = RNG.normal(size=(times, 1, 5))
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file.update({"time": np.arange(times, dtype=float), "position": HISTORY.position[:, :1], "error": error})
+    loaded = ErrorHistory.load(tmp_path / "a.nc")
+    np.testing.assert_array_equal(loaded.error, error)
+    np.testing.assert_array_equal(loaded.position, HISTORY.position[:, :1])
 
 
 @pytest.mark.parametrize(
