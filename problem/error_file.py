@@ -62,7 +62,7 @@ def _in_order(data: "xr.Dataset") -> "xr.Dataset":
         if error not in data or position not in data:
             continue
         (time,), names = data["time"].dims, data[error].dims
-        if str(time).startswith(UNNAMED):
+        if any(str(name).startswith(UNNAMED) for name in (*names, *data[position].dims)):
             continue
         samples = [name for name in data[position].dims if name in names and name != time]
         if time in names and len(samples) == 1:
