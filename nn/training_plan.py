@@ -18,7 +18,7 @@ from freqbias.nn.optimisers import Adam, MinibatchDescent, Momentum, batch_weigh
 from freqbias.nn.runge_kutta import RUNGE_KUTTA, RungeKutta
 from freqbias.nn.sharding import Shards
 from freqbias.nn.step_control import StepControl
-from freqbias.numerics import Schedule
+from freqbias.numerics import Schedule, check_kind
 from freqbias.problem import ErrorHistory, Problem, Training
 from freqbias.runtime import log, on_root, version_of
 
@@ -134,6 +134,9 @@ def plan_training(
     the problem, if there are too many steps, if the batch is larger than the number of samples, or if the processes
     cannot share the neurons.
     """
+    check_kind("train: problem", problem, Problem, remedy='a Problem, for example freqbias.load("RUN.toml")')
+    remedy = "settings of [training], for example Training(step=0.1)"
+    check_kind("train: settings", settings, Training, type(None), remedy=remedy)
     settings = settings or Training()
     if settings.tensorboard and find_spec("tensorboard") is None:
         raise InputError(

@@ -5,10 +5,11 @@ from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .folding import fold
-from .initial_network import initial_values, network_values
+from .initial_network import initial_errors, initial_values, network_values
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
 from .loading import load, parse
 from .loss import squared_loss
+from .matching import errors_in_order, match_positions, match_times
 from .mixture import Mixture
 from .netcdf import save_netcdf
 from .neurons import Neurons, draw
@@ -60,10 +61,14 @@ __all__ = [
     "describe_variable",
     "draw",
     "draw_deep",
+    "errors_in_order",
     "every_stage_keys",
     "fold",
+    "initial_errors",
     "initial_values",
     "load",
+    "match_positions",
+    "match_times",
     "network_values",
     "ntk_recursion",
     "parse",

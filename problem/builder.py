@@ -1,5 +1,6 @@
 """Functions that build the Problem that a run file describes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ from freqbias.errors import InputError
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import files
 from freqbias.problem.data_settings import FileSection, WavesSection
-from freqbias.problem.records import Problem
+from freqbias.problem.matching import errors_in_order
+from freqbias.problem.records import ErrorHistory, Problem
 from freqbias.problem.run_file import OUTPUTS, RunFile
 from freqbias.problem.samples import Samples, area_average, waves
 from freqbias.problem.section import error_prefix
@@ -30,9 +32,10 @@ def build(run: RunFile) -> Problem:
     if data.noise:
         with error_prefix(f"[data] noise = {data.noise}: "):
             samples = samples.with_noise(data.noise, run.seed)
-    return Problem(
+    problem = Problem(
         run.density.build(), samples, run.network, output_times(run), run.seed, run.name, run.unit, held_out=held_out
     )
+    return problem if run.pde.initial_file is None else _with_initial_error(problem, run.pde.initial_file)
 
 
 def output_times(run: RunFile) -> np.ndarray:
@@ -41,6 +44,15 @@ def output_times(run: RunFile) -> np.ndarray:
         return np.array([0.0, *run.time.times])
     assert run.time.end is not None  # checked with the run file
     return np.linspace(0.0, run.time.end, (run.time.outputs or OUTPUTS) + 1)
+
+
+def _with_initial_error(problem: Problem, path: str) -> Problem:
+    """Return the problem with the errors at t = 0 in a file with the format of error.nc."""
+    with error_prefix(f"[pde] initial = {path!r}: "):
+        history = ErrorHistory.load(Path(path))
+        if history.time[0] != 0:
+            raise InputError(f"the errors begin at t = {history.time[0]:.6g}; give the errors at t = 0")
+        return replace(problem, initial_error=errors_in_order(history, problem.samples)[0])
 
 
 def _read_samples(data: WavesSection | FileSection) -> Samples:

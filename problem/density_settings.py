@@ -7,12 +7,12 @@ from pydantic import Field, model_validator
 
 from freqbias.errors import InputError
 from freqbias.problem import files
-from freqbias.problem.densities import Gaussian, Laplace, StudentT
+from freqbias.problem.densities import FREEDOM, Gaussian, Laplace, StudentT
 from freqbias.problem.density import Density
 from freqbias.problem.mixture import Mixture
 from freqbias.problem.section import Section, error_prefix
 from freqbias.problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
-from freqbias.problem.supports import Annulus, Ball, Uniform
+from freqbias.problem.supports import THICKEST_INNER, Annulus, Ball, Uniform
 from freqbias.problem.table import Table
 
 
@@ -60,10 +60,10 @@ class AnnulusSection(Section):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "AnnulusSection":
-        if self.inner > 0.999 * self.radius:  # a thinner annulus suffers from rounding, and no mesh would resolve it
+        if self.inner > THICKEST_INNER * self.radius:
             raise ValueError(
-                f"inner = {self.inner} is not less than 0.999 radius = {0.999 * self.radius:.6g}; use a smaller inner "
-                f'radius, or kind = "ball" for a ball'
+                f"inner = {self.inner} is not less than {THICKEST_INNER} radius = {THICKEST_INNER * self.radius:.6g}; "
+                f'use a smaller inner radius, or kind = "ball" for a ball'
             )
         return self
 
@@ -88,8 +88,8 @@ class StudentTSection(Section):
         "a positive number: the scale of the frequencies, in cycles per unit length, for example sigma = 10.0"
     )
     freedom: float = Field(
-        ge=1,
-        le=100,
+        ge=FREEDOM[0],
+        le=FREEDOM[1],
         description="a number from 1 (heaviest tails) to 100 (nearly Gaussian): the degrees of freedom, for example "
         "freedom = 5.0",
     )

@@ -18,14 +18,17 @@ TABLES = (".csv", ".txt")
 SUFFIXES = (".npy", ".npz", ".dat", *TABLES, *IMAGES)
 
 
-def resolve(path: str, folder: Path, *, section: str = "data", endings: tuple[str, ...] | None = SUFFIXES) -> Path:
-    """Return the path of the file that a `path` key names. `matplotlib:NAME` names a sample file of matplotlib.
+def resolve(
+    path: str, folder: Path, *, section: str = "data", key: str = "path", endings: tuple[str, ...] | None = SUFFIXES
+) -> Path:
+    """Return the path of the file that a key names. `matplotlib:NAME` names a sample file of matplotlib.
 
-    folder: the folder of the run file, to which paths are relative. section: the run file's section, for messages.
+    folder: the folder of the run file, to which paths are relative. section, key: the run file's section and the name
+    of the key, for messages.
     endings: the allowed endings of the file name. None allows every ending.
     Raises InputError if the file does not exist or the ending is not allowed.
     """
-    with error_prefix(f"[{section}] path = {path!r}: "):
+    with error_prefix(f"[{section}] {key} = {path!r}: "):
         found = _matplotlib_sample(path) if path.startswith(SAMPLE_SCHEME) else _expand(path, folder)
         if not _test(Path.is_file, found):
             problem = "this is a folder, not a file" if _test(Path.is_dir, found) else "no such file"

@@ -1,6 +1,7 @@
 """netCDF files with variables over output times, written and read with xarray and h5netcdf."""
 
 import io
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -49,21 +50,26 @@ def load_netcdf(
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; give the path of a netCDF file")
     try:
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:  # the unit "s" would make dates
-            data = file.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of pandas, for times in half precision
+            # Decoded, the unit "s" would make dates. Plain HDF5 files have no names of dimensions.
+            with xr.open_dataset(path, engine="h5netcdf", decode_times=False, phony_dims="access") as file:
+                data = file.load()
     except Exception as failure:  # h5netcdf and HDF5 raise exceptions of any type for files that are not netCDF
         raise InputError(f"{path}: the file cannot be read as netCDF: {failure}; give a netCDF file") from failure
     present = {name: dims for name, dims in {"loss": 1, **optional}.items() if name in data.variables}
     for name, dims in {"time": 1, **expected, **present}.items():
         if name not in data.variables or data[name].ndim != dims or data[name].dtype.kind not in "fiu":
+            met = f": it has {_described(data[name])}" if name in data.variables else ""
             raise InputError(
-                f"{path}: there is no variable {name} with {dims} dimension(s) and numbers as values; {FORMAT}"
+                f"{path}: there is no variable {name} with {dims} dimension(s) and numbers as values{met}; {FORMAT}"
             )
         if not data[name].size:
             raise InputError(f"{path}: variable {name} is empty: it has shape {data[name].shape}; {FORMAT}")
         if not np.isfinite(data[name].values).all():
             raise InputError(
-                f"{path}: variable {name} has values that are NaN or infinite; write it from a run that converged"
+                f"{path}: variable {name} has values that are NaN or infinite{_where_not_finite(data, name)}; "
+                "leave these times out, or write the file from a run that converged"
             )
     if not (np.diff(data["time"].values) > 0).all():
         raise InputError(
@@ -76,6 +82,19 @@ def load_netcdf(
             "of freqbias that wrote this file"
         )
     return data
+
+
+def _described(variable: "xr.DataArray") -> str:
+    return f"the dimension(s) {', '.join(map(str, variable.dims)) or 'none'} and values of type {variable.dtype}"
+
+
+def _where_not_finite(data: "xr.Dataset", name: str) -> str:
+    """Return in words the first time at which a variable has NaN or infinity, if it depends on time."""
+    (time,) = data["time"].dims
+    if name == "time" or time not in data[name].dims:
+        return ""
+    bad = ~np.isfinite(data[name].transpose(time, ...).values)
+    return f", the first at t = {data['time'].values[int(np.argwhere(bad)[0, 0])]:.6g}"
 
 
 def check_shapes(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | None, ...]]) -> None:

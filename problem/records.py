@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.numerics import LARGEST, Grid, Sites
+from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites, check_kind
 from freqbias.problem.deep_law import deep_laws
 from freqbias.problem.density import Density
+from freqbias.problem.error_file import load_errors
 from freqbias.problem.laws import Laws, two_layer_laws
 from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
@@ -30,8 +31,11 @@ class Problem:
     seed: the seed of the random initial network. name: the name of the run. unit: the unit of x, for labels only.
     laws: damping and diffusion of the equation. By default they are those of the network at infinite width.
     held_out: samples that are not used for training. The error on these samples is reported separately.
-    Raises InputError if the times do not increase from 0, or if the density is not defined in the dimension of the
-    data.
+    initial_error: the error u(0) on the training samples, (C, N), from which the equation, the network and the kernels
+    start. By default u(0) = f - f*, where f is the drawn initial network, which is 0 if the network is symmetric.
+    Raises InputError if the times do not increase from 0, if the density is not defined in the dimension of the data,
+    if the initial error has another shape, is 0 everywhere, too small or too large, or not finite, or if samples are
+    held out although the initial error is given.
     """
 
     density: Density
@@ -43,8 +47,12 @@ class Problem:
     unit: str = ""
     laws: Laws = None  # type: ignore[assignment]  # __post_init__ fills it in
     held_out: Samples | None = None
+    initial_error: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        remedy = "Problem(density, samples, network, times), as freqbias.load builds it"
+        for name, kind in (("density", Density), ("samples", Samples), ("network", Network)):
+            check_kind(f"Problem: {name}", getattr(self, name), kind, remedy=remedy)
         times = np.asarray(self.times, dtype=float)
         if (
             times.ndim != 1
@@ -61,6 +69,10 @@ class Problem:
                 f"[density] is defined in {defined} dimension(s), but the data have {self.dimension} dimension(s); "
                 "give tables with one axis for each axis of the data"
             )
+        if self.initial_error is not None:
+            if self.held_out is not None:
+                raise InputError("initial_error gives no error on the held-out samples; leave held_out out")
+            object.__setattr__(self, "initial_error", self._checked_initial_error())
         if self.laws is None:
             network = self.network
             laws = (
@@ -69,6 +81,20 @@ class Problem:
                 else deep_laws(self.density, network, self.dimension)
             )
             object.__setattr__(self, "laws", laws)
+
+    def _checked_initial_error(self) -> np.ndarray:
+        error = np.asarray(self.initial_error, dtype=float)
+        if error.shape != self.samples.values.shape:
+            raise InputError(
+                f"initial_error has shape {error.shape}; give one value for each channel and sample, "
+                f"{self.samples.values.shape}"
+            )
+        if not SMALLEST <= (peak := np.abs(error).max()) <= LARGEST:
+            raise InputError(
+                f"initial_error reaches {peak:.3g}; give finite errors whose largest magnitude lies between "
+                f"{SMALLEST:.0e} and {LARGEST:.0e}"
+            )
+        return error
 
     def __repr__(self) -> str:
         return (
@@ -180,7 +206,8 @@ class Spectrum:
 class ErrorHistory:
     """A network's error u = f - f* on the samples, at the output times.
 
-    time: gradient-flow time, (T,). position: x_j, (N, d) [length]. error: u, (T, C, N), for C channels.
+    time: gradient-flow time, (T,). position: x_j, (N, d) [length]. Both keep the number type of the source, which says
+    how precise they are. error: u, (T, C, N), for C channels.
     loss: 1/2 mean_j u_j^2, summed over channels, (T,). attributes: facts about the run.
     held_out_position, held_out_error: positions (N', d) and errors (T, C, N') of N' held-out samples, or None.
     step_time: the time before and after each step of the training, (S + 1,), or None if unknown.
@@ -226,31 +253,18 @@ class ErrorHistory:
 
     @classmethod
     def load(cls, path: Path) -> "ErrorHistory":
-        """Read `error.nc`. `loss` and `step_time` may be missing.
+        """Read `error.nc`. `loss` and `step_time` may be missing. Named dimensions may have any order.
 
         Raises InputError if the file is not an error history.
         """
-        optional = {"held_out_position": 2, "held_out_error": 3, "step_time": 1}
-        data = load_netcdf(path, {"position": 2, "error": 3}, optional=optional)
-        check_shapes(path, data, {"error": ("time", None, "position")})
-        held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
-        if len(held_out) == 1:
-            raise InputError(
-                f"{path}: {next(iter(held_out))} is the only held-out variable; give "
-                "held_out_position and held_out_error, or neither"
-            )
-        if held_out:
-            check_shapes(path, data, {"held_out_error": ("time", None, "held_out_position")})
+        data = load_errors(path)
         error = data["error"].values.astype(float)
-        if not (peak := np.abs(error).max()) <= LARGEST:
-            raise InputError(
-                f"{path}: variable error reaches {peak:.3g}, above {LARGEST:.0e}; write it from a run that converged"
-            )
+        held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
         loss = data["loss"].values if "loss" in data else squared_loss(error)
         step_time = data["step_time"].values if "step_time" in data else None
         return cls(
-            data["time"].values.astype(float),
-            data["position"].values.astype(float),
+            data["time"].values,
+            data["position"].values,
             error,
             loss,
             dict(data.attrs),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites
+from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites, check_kind
 
 SPLIT_STREAM, NOISE_STREAM = 1, 2  # random streams that are independent of the stream for the network
 
@@ -27,6 +27,9 @@ class Samples:
     held_out: bool = False
 
     def __post_init__(self) -> None:
+        remedy = "Samples(sites, values), with a Grid or Scattered sites, and an array (channels, samples)"
+        check_kind("Samples: sites", self.sites, Sites, remedy=remedy)
+        check_kind("Samples: values", self.values, np.ndarray, remedy=remedy)
         if self.values.ndim != 2 or self.values.shape[1] != self.sites.size:
             raise InputError(
                 f"samples: values have shape {self.values.shape}; give shape (channels, {self.sites.size}), one value "
@@ -92,6 +95,7 @@ def waves(grid: Grid, frequencies: Sequence[Sequence[float]], *, window: float |
     frequencies: nu_k, (K, d) [cycles/length].
     window: the standard deviation of the Gaussian window [length]. If it is None, the Gaussian factor is left out.
     """
+    check_kind("waves: grid", grid, Grid, remedy="a Grid, for example Grid(shape=(64,), extent=(1.0,))")
     positions = grid.positions()
     values = np.sin(2 * np.pi * positions @ np.asarray(frequencies, dtype=float).T).sum(axis=1)
     if window is not None:

@@ -11,6 +11,7 @@ from freqbias.numerics import LARGEST, SMALLEST
 from freqbias.problem.section import Section, Settings
 
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
+NetcdfPath = Annotated[str, Field(pattern=r"(?i)\.nc$")]
 
 
 def positive(description: str, **extra: Any) -> Any:
@@ -176,10 +177,11 @@ class Pde(Settings):
         description='"flow" (the limit of small training steps) or "gradient-descent" (discrete steps of the size '
         "[training] step)",
     )
-    initial: Literal["auto", "target", "network"] = Field(
+    initial: Literal["auto", "target", "network"] | NetcdfPath = Field(
         "auto",
         description='"target" (initial error -f*), "network" (initial error f - f*, with f of the drawn '
-        'network) or "auto" ("target" if symmetric = true, otherwise "network")',
+        'network), "auto" ("target" if symmetric = true, otherwise "network"), or the path of a netCDF file of errors, '
+        'relative to the run file, for example "mine.nc" (its error at t = 0)',
     )
     step: Literal["auto"] | Positive = Field(
         "auto",
@@ -212,6 +214,11 @@ class Pde(Settings):
                 f"no fixed step size; leave step out"
             )
         return self
+
+    @property
+    def initial_file(self) -> str | None:
+        """The path of the file with the initial error, or None."""
+        return None if self.initial in ("auto", "target", "network") else self.initial
 
 
 class Compare(Settings):

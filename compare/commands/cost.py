@@ -24,7 +24,7 @@ from freqbias.nn import (
 )
 from freqbias.numerics import NonUniformTransform, TensorTransform, exponential, make_tensor_transform, make_transform
 from freqbias.pde import AdaptiveIntegrator, ThetaMethod, choose_integrator, memory_needed, transform_accuracy
-from freqbias.problem import Pde, Problem, squared_loss
+from freqbias.problem import Pde, Problem, initial_errors, squared_loss
 from freqbias.runtime import threads
 
 PRODUCT = 1e-9  # seconds per entry of the element matrices, for one product with a complex vector
@@ -61,15 +61,15 @@ class KernelFlow:
 
 
 def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
-    """Solve the gradient flow du/dt = -K u from u = -f*, with the infinite-width kernel K and the target f*.
+    """Solve the gradient flow du/dt = -K u from the initial error, with the infinite-width kernel K.
 
     Return None if Lanczos does not reach the tolerance in MOST_PRODUCTS steps.
     """
     kernel = InfiniteWidthKernel(problem)
     try:
         flows = [
-            exponential(kernel.apply, -target, problem.times, tolerance, max_steps=MOST_PRODUCTS)
-            for target in problem.samples.values
+            exponential(kernel.apply, error, problem.times, tolerance, max_steps=MOST_PRODUCTS)
+            for error in initial_errors(problem)
         ]
     except ComputationError:
         return None

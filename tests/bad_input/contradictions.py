@@ -200,6 +200,34 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"pde": {"initial": "target"}, "network": {"symmetric": False}},
         ('[pde] initial = "target" contradicts [network] symmetric = false', 'use initial = "network"'),
     ),
+    "initial error of held-out samples": (
+        {"pde": {"initial": "data/late.nc"}, "data": {"held_out": 0.5}},
+        ("[pde] initial = 'data/late.nc' gives no initial error", "held_out = 0.5", "leave held_out out"),
+    ),
+    "no file of initial errors": (
+        {"pde": {"initial": "none.nc"}},
+        ("[pde] initial = 'none.nc': no such file", "give a path relative to the run file"),
+    ),
+    "initial errors that are no netCDF": (
+        {"pde": {"initial": "data/garbage.nc"}},
+        ("[pde] initial = ", "garbage.nc: the file cannot be read as netCDF"),
+    ),
+    "initial errors that begin late": (
+        {"pde": {"initial": "data/late.nc"}},
+        ("[pde] initial = ", "late.nc'", "the errors begin at t = 1; give the errors at t = 0"),
+    ),
+    "initial errors of other samples": (
+        {"pde": {"initial": "data/start.nc"}, "data": {"extent": 2.0}},
+        ("[pde] initial = ", "start.nc'", "where the data of the run file have no sample", "own samples"),
+    ),
+    "initial errors of another number of channels": (
+        {"pde": {"initial": "data/colour.nc"}},
+        ("[pde] initial = ", "colour.nc'", "have 3 channels, but the data have 1"),
+    ),
+    "initial errors of 0": (
+        {"pde": {"initial": "data/nothing.nc"}},
+        ("[pde] initial = ", "nothing.nc'", "initial_error reaches 0", "lies between 1e-12 and 1e+12"),
+    ),
 }
 
 # Contradictions that only the commands that make the mesh can detect.

@@ -70,7 +70,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "pde.operator": ["global"],
     "pde.integrator": ["euler"],
     "pde.dynamics": ["sgd"],
-    "pde.initial": ["zero"],
+    "pde.initial": ["zero", "mine.npy"],
     "pde.step": [0.0, -0.1, "small", *TOO_SMALL_OR_LARGE],
     "pde.degree": [0, 9],
     "pde.tolerance": [0.0, -1e-3, 1e-9, 0.2, *TOO_SMALL_OR_LARGE],

@@ -7,9 +7,7 @@ import pytest
 
 from freqbias import pde
 from freqbias.compare.comparison import compare, draw_comparison
-from freqbias.compare.spectra import match_positions
-from freqbias.errors import InputError
-from freqbias.numerics import Scattered, transform
+from freqbias.numerics import transform
 from freqbias.problem import ErrorHistory, Pde, build, load, resolved
 from tests.batch import attempt
 
@@ -62,19 +60,6 @@ def test_scattered_samples_in_any_order(run):
     np.testing.assert_allclose(comparison.metrics["relative_l2_error"], 0.2, rtol=1e-9)
     np.testing.assert_array_equal(comparison.limit, np.inf)
     assert "Nyquist" not in draw_comparison(comparison).get_supxlabel()
-
-
-def test_repeated_positions():
-    points = np.array([[0.0], [1.0], [1.0], [3.0]])
-    sites = Scattered(points)
-    assert match_positions(points[[3, 1, 0, 2]], sites).tolist() == [2, 1, 3, 0]
-    with pytest.raises(
-        InputError,
-        match=r"samples 0 and 1 and 3 lie at the same point \[1.0\], but the data have only 2 samples there;",
-    ):
-        match_positions(np.array([[1.0], [1.0], [0.0], [1.0]]), sites)
-    with pytest.raises(InputError, match=r"sample 2 lies at \[3.001\], .*the closest is \[3.0\]"):
-        match_positions(np.array([[0.0], [1.0], [3.001], [1.0]]), sites)
 
 
 @pytest.mark.parametrize("run", [2], indirect=True)

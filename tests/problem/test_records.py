@@ -1,7 +1,9 @@
 """The records: what they refuse, their files, and the canonical order of nodes."""
 
 from dataclasses import replace
+from itertools import permutations
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -95,6 +97,78 @@ def test_time_is_a_number_whatever_its_unit(tmp_path):
     np.testing.assert_array_equal(loaded.time, HISTORY.time)
 
 
+def test_times_and_positions_keep_their_number_type(tmp_path):
+    """The type says how precise they are, see `freqbias.numerics.rounding`."""
+    changes = {
+        "time": ("time", HISTORY.time.astype("f4")),
+        "position": (("sample", "axis"), HISTORY.position.astype(">f4")),
+    }
+    loaded = ErrorHistory.load(foreign(tmp_path / "a.nc", **changes))
+    assert loaded.time.dtype == np.float32 and loaded.position.dtype.itemsize == 4
+    np.testing.assert_array_equal(loaded.position, HISTORY.position.astype("f4"))
+
+
+@pytest.mark.parametrize("names", [*permutations(["time", "channel", "sample"])], ids=" ".join)
+@pytest.mark.parametrize("times", [2, 5])
+def test_named_dimensions_in_any_order(tmp_path, names, times):
+    """Also if there are as many times as samples, so that the shapes say nothing."""
+    whole = xr.Dataset(
+        {
+            "position": (("axis", "sample"), HISTORY.position.T),
+            "error": (("time", "channel", "sample"), RNG.normal(size=(times, 2, 5))),
+            "held_out_position": (("axis", "held_out"), HISTORY.position[:4].T),
+            "held_out_error": (("time", "channel", "held_out"), RNG.normal(size=(times, 2, 4))),
+        },
+        {"time": np.arange(times)},
+    )
+    moved = whole.assign(error=whole.error.transpose(*names), held_out_error=whole.held_out_error.T)
+    moved.to_netcdf(tmp_path / "a.nc", engine="h5netcdf", unlimited_dims=["time"])
+    loaded = ErrorHistory.load(tmp_path / "a.nc")
+    np.testing.assert_array_equal(loaded.error, whole.error)
+    np.testing.assert_array_equal(loaded.held_out_error, whole.held_out_error)
+    np.testing.assert_array_equal(loaded.position, HISTORY.position)
+    np.testing.assert_array_equal(loaded.held_out_position, HISTORY.position[:4])
+
+
+@pytest.mark.parametrize("times", [2, 5])
+@pytest.mark.filterwarnings("error")
+def test_plain_hdf5_files_have_the_documented_order(tmp_path, times):
+    error = RNG.normal(size=(times, 1, 5))
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file.update({"time": np.arange(times, dtype=float), "position": HISTORY.position[:, :1], "error": error})
+    loaded = ErrorHistory.load(tmp_path / "a.nc")
+    np.testing.assert_array_equal(loaded.error, error)
+    np.testing.assert_array_equal(loaded.position, HISTORY.position[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "accuracy"),
+    [
+        ({"dtype": "i2", "scale_factor": 1e-3, "add_offset": 0.5, "_FillValue": -32768}, 6e-4),
+        ({"dtype": "f4", "_FillValue": -999.0}, 1e-6),
+        ({"dtype": ">f8"}, 0),
+        ({"dtype": "f8", "zlib": True, "shuffle": True}, 0),
+    ],
+)
+def test_packed_errors(tmp_path, encoding, accuracy):
+    data = xr.Dataset(
+        {"position": (("sample", "axis"), HISTORY.position), "error": (("time", "channel", "sample"), HISTORY.error)},
+        {"time": HISTORY.time},
+    )
+    data.to_netcdf(tmp_path / "a.nc", engine="h5netcdf", encoding={"error": encoding})
+    np.testing.assert_allclose(ErrorHistory.load(tmp_path / "a.nc").error, HISTORY.error, rtol=0, atol=accuracy)
+
+
+def test_missing_values_are_named(tmp_path):
+    missing = xr.Dataset(
+        {"position": (("sample", "axis"), HISTORY.position), "error": (("time", "channel", "sample"), NAN)},
+        {"time": HISTORY.time},
+    )
+    missing.to_netcdf(tmp_path / "a.nc", engine="h5netcdf", encoding={"error": {"_FillValue": -999.0}})
+    with pytest.raises(InputError, match="error has values that are NaN or infinite, the first at t = 2"):
+        ErrorHistory.load(tmp_path / "a.nc")
+
+
 NAN = HISTORY.error.copy()
 NAN[1, 0, 3] = np.nan
 
@@ -131,7 +205,23 @@ NAN[1, 0, 3] = np.nan
             r"variable time is empty: it has shape \(0,\)",
         ),
         ({"error": (("time", "channel", "sample"), HISTORY.error[:, :0])}, r"variable error is empty"),
-        ({"error": (("sample", "time", "channel"), HISTORY.error.T.swapaxes(1, 2))}, "error has shape"),
+        ({"error": (("a", "b", "c"), HISTORY.error.transpose(2, 0, 1))}, "error has shape"),
+        ({"error": (("time", "sample"), HISTORY.error[:, 0])}, r"it has the dimension\(s\) time, sample and values of"),
+        ({"error": (("time", "channel", "sample"), NAN)}, r"error has values .* infinite, the first at t = 2; leave"),
+        ({"error": (("sample", "channel", "time"), NAN.T)}, r"error has values .* infinite, the first at t = 2; leave"),
+        ({"time": ("time", np.array([-1.0, 2.0]))}, "time begins at -1; gradient-flow time begins at 0"),
+        (
+            {"time": ("time", np.array(["2000-01-01", "2000-01-02"], dtype="M8[ns]"))},
+            "time has the unit '(days|seconds) since .*dates or durations; give gradient-flow times as plain numbers",
+        ),
+        ({"time": ("time", np.array([0, 10**9], dtype="m8[ns]"))}, "its values are dates or durations"),
+        (
+            {
+                "held_out_position": (("held_out", "axis"), HISTORY.position),
+                "held_out_error": (("time", "one", "held_out"), HISTORY.error[:, :1]),
+            },
+            "held_out_error has 1 channel, but error has 2",
+        ),
         ({"format_version": [1, 2]}, "format_version = "),
         ({"format_version": 2}, "format_version = 2, but this version of freqbias reads 1"),
     ],

@@ -1,6 +1,7 @@
 """The stages that must be computed again when a key changes: one row for every key of the run file."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,6 +123,10 @@ MORE = [
     ("seed of the initial network in pde", OWN_START, {"seed": 4}, VALUES),
     ("width of the initial network in pde", OWN_START, {"network": {"width": 66}}, VALUES),
     ("seed of held-out samples", {"data": {"held_out": 0.2}}, {"seed": 4}, ALL),
+    ("file of initial errors", {}, {"pde": {"initial": "start.nc"}}, VALUES),
+    ("other initial errors", {"pde": {"initial": "start.nc"}}, {"pde": {"initial": "other.nc"}}, VALUES),
+    ("the same initial errors", {"pde": {"initial": "start.nc"}}, {"pde": {"initial": "same.nc"}}, set()),
+    ("no initial network in pde", OWN_START | {"pde": {"initial": "start.nc"}}, {"seed": 4}, NETWORK),
     ("seed of the noise", {"data": {"noise": 0.1}}, {"seed": 4}, VALUES),
     ("separate training tolerance", {"training": {"tolerance": 1e-2}}, {"pde": {"tolerance": 1e-2}}, MESH),
     ("default training tolerance given", {}, {"training": {"tolerance": 1e-3}}, set()),
@@ -156,6 +161,8 @@ def data_files(tmp_path, monkeypatch):
     np.savez("a.npz", a=np.arange(6.0))
     np.savez("other.npz", a=np.arange(7.0))
     np.arange(6, dtype="int16").tofile("a.dat")
+    for name in ("start", "same", "other"):
+        Path(f"{name}.nc").write_bytes(b"other" if name == "other" else b"start")
 
 
 def test_every_key_has_a_row():
