@@ -5,6 +5,7 @@ from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .folding import fold
+from .hdf5 import check_hdf5
 from .initial_network import initial_values, network_values
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
 from .loading import load, parse
@@ -55,6 +56,7 @@ __all__ = [
     "area_average",
     "build",
     "canonical_order",
+    "check_hdf5",
     "counted",
     "deep_laws",
     "describe_variable",
