@@ -11,7 +11,7 @@ from .laws import Law, Laws, ScaledDensity, two_layer_laws
 from .loading import load, parse
 from .loss import squared_loss
 from .mixture import Mixture
-from .netcdf import save_netcdf
+from .netcdf import open_netcdf, save_netcdf
 from .neurons import Neurons, draw
 from .records import ErrorHistory, Problem, Spectrum, canonical_order
 from .run_file import RunFile, resolved
@@ -68,6 +68,7 @@ __all__ = [
     "load",
     "network_values",
     "ntk_recursion",
+    "open_netcdf",
     "parse",
     "resolved",
     "save_netcdf",

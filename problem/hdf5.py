@@ -1,6 +1,7 @@
 """HDF5 files (netCDF-4, and mesh files of several formats) from anywhere: what a file may bring in, and how much."""
 
 import os
+from math import prod
 from pathlib import Path
 
 from freqbias.errors import InputError
@@ -15,7 +16,7 @@ def check_hdf5(path: Path) -> None:
     An HDF5 file brings in other files by links to other files, by external storage of data, and by virtual datasets.
     A link within the file is harmless. Data that were never written, or that are repetitive and compressed, can be
     larger than the memory although the file is small.
-    Raises InputError, which names the object in the file.
+    Raises InputError, which names the object in the file, and for damaged files the exceptions of h5py, of any type.
     """
     import h5py
 
@@ -34,19 +35,16 @@ def check_hdf5(path: Path) -> None:
             return f"{name} is stored in the file {os.fsdecode(stored.get_external(0)[0])!r}; {REMEDY}"
         if stored.get_layout() == h5py.h5d.VIRTUAL:
             return f"{name} is a virtual dataset, which reads other datasets; {REMEDY}"
-        shape = item.get_space().get_simple_extent_dims()
-        declared += item.get_space().get_simple_extent_npoints() * item.get_type().get_size()
+        shape, chunk = item.shape, stored.get_chunk() if stored.get_layout() == h5py.h5d.CHUNKED else ()
+        declared += max(item.get_space().get_simple_extent_npoints(), prod(chunk)) * item.get_type().get_size()
         if declared <= MEMORY + MEMORY_PER_BYTE * size:
             return None
         return (
-            f"{name} has shape {shape}, which takes {declared:.1e} bytes, but the file has {size:.1e}; write the file "
-            "again without compression, and with all its values"
+            f"{name}, of shape {shape}, brings the data to {declared:.1e} bytes, but the file has only {size:.1e}; "
+            "write the file again without compression, and with all its values"
         )
 
-    try:
-        with h5py.File(path, "r") as file:
-            found = file.visititems_links(refusal)
-    except Exception as failure:  # h5py raises exceptions of any type for damaged files
-        raise InputError(f"the file cannot be read as HDF5: {failure}; write the file again") from failure
+    with h5py.File(path, "r") as file:
+        found = file.visititems_links(refusal)
     if found is not None:
         raise InputError(found)
