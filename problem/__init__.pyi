@@ -5,13 +5,14 @@ from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .folding import fold
+from .hdf5 import check_hdf5
 from .initial_network import initial_errors, initial_values, network_values
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
 from .loading import load, parse
 from .loss import squared_loss
 from .matching import errors_in_order, match_positions, match_times
 from .mixture import Mixture
-from .netcdf import save_netcdf
+from .netcdf import open_netcdf, save_netcdf
 from .neurons import Neurons, draw
 from .records import ErrorHistory, Problem, Spectrum, canonical_order
 from .run_file import RunFile, resolved
@@ -56,6 +57,7 @@ __all__ = [
     "area_average",
     "build",
     "canonical_order",
+    "check_hdf5",
     "counted",
     "deep_laws",
     "describe_variable",
@@ -71,6 +73,7 @@ __all__ = [
     "match_times",
     "network_values",
     "ntk_recursion",
+    "open_netcdf",
     "parse",
     "resolved",
     "save_netcdf",

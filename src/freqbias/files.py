@@ -95,9 +95,7 @@ def _refuse_mixture(store: Store) -> None:
 
 
 def _dataset(path: Path) -> xr.Dataset:
-    import xarray as xr
-
-    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
+    with problem.open_netcdf(path) as file:
         data = file.load()
     for name, variable in data.variables.items():
         if "units" not in variable.attrs:  # a file of an earlier version

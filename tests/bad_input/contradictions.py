@@ -251,7 +251,11 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a mesh file of garbage": (
         {"mesh": {"path": "data/garbage.msh"}},
-        ("[mesh] path", "the first line is not $MeshFormat, so this is not a mesh of Gmsh", ".vtu"),
+        (
+            "[mesh] path",
+            "line 1 is not the start of a section, such as $MeshFormat, so this is not a mesh of Gmsh",
+            ".vtu",
+        ),
     ),
     "path and size": (
         {"mesh": {"path": "m.vtu", "size": 1.0}},
