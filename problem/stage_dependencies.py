@@ -10,6 +10,7 @@ from freqbias.problem.run_file import RunFile
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation")  # of [network]: these determine damping and diffusion
 VALUE_KEYS = ("frequencies", "window", "standardize", "noise")  # of [data]: these change values, not positions
+ADDED_KEYS = {"missing": "refuse"}  # of [data]: defaults of keys that older results do not have
 MONITORING_KEYS = ("checkpoint", "tensorboard")  # of [training]: these do not change the result of the training
 
 
@@ -23,6 +24,7 @@ def stage_keys(run: RunFile, stage: str) -> dict[str, Any]:
     keys["training"]["tolerance"] = run.training_tolerance
     keys["pde"]["initial"] = "network" if run.starts_from_network else "target"
     _replace_paths_by_hashes(keys)
+    keys["data"] = {name: value for name, value in keys["data"].items() if ADDED_KEYS.get(name) != value}
     seed = _pick(keys, "seed")
     common = _pick(keys, "density", "data", "network", "time")
     laws = {name: value for name, value in keys["network"].items() if name in LAW_KEYS}
