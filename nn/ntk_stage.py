@@ -139,4 +139,8 @@ def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
         loss = squared_loss(error)
         attributes = about | (steps if kind == "steps" else {})
         with stage.writing(_file(name, kind)) as path:
-            ErrorHistory(problem.times, problem.sites.positions(), error, loss, attributes).save(path)
+            history = ErrorHistory(
+                problem.times, problem.sites.positions(), error, loss, attributes,
+                normalisation=problem.samples.normalisation,
+            )  # fmt: skip
+            history.save(path)

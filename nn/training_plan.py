@@ -104,8 +104,9 @@ class TrainingPlan:
         if self.problem.held_out is not None:
             errors["held_out_position"] = self.problem.held_out.sites.positions()
         return ErrorHistory(
-            self.problem.times, self.problem.sites.positions(), loss=losses, attributes=attributes, **errors
-        )
+            self.problem.times, self.problem.sites.positions(), loss=losses, attributes=attributes, **errors,
+            normalisation=self.problem.samples.normalisation,
+        )  # fmt: skip
 
 
 def plan_training(

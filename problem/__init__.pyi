@@ -12,7 +12,9 @@ from .loss import squared_loss
 from .mixture import Mixture
 from .netcdf import save_netcdf
 from .neurons import Neurons, draw
-from .records import ErrorHistory, Problem, Spectrum, canonical_order
+from .node_order import canonical_order
+from .normalisation import Normalisation
+from .records import ErrorHistory, Problem, Spectrum
 from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
 from .section import Section
@@ -41,6 +43,7 @@ __all__ = [
     "Mixture",
     "Network",
     "Neurons",
+    "Normalisation",
     "Pde",
     "Problem",
     "RunFile",

@@ -24,6 +24,11 @@ def build(run: RunFile) -> Problem:
     if data.held_out:
         with error_prefix(f"[data] held_out = {data.held_out}: "):
             samples, held_out = samples.split(data.held_out, run.seed)
+    if isinstance(data, FileSection) and data.center:
+        held_out = held_out and held_out.centered(reference=samples)
+        samples = samples.centered()
+        shift = ", ".join(f"{shift:.6g}" for shift in samples.normalisation.position_shift)
+        notes.append(f"shifted the positions by -({shift}), so that their box is centred at x = 0")
     if data.standardize:
         with error_prefix(f"[data] {_source(data)}: "):
             held_out = held_out and held_out.standardized(reference=samples)

@@ -49,6 +49,11 @@ MISSING = (
     "give the number of rows left out"
 )
 
+CENTER = (
+    "true or false: shift the positions of scattered samples so that the centre of the box around the training samples "
+    "is x = 0; use this for positions far from 0, such as longitudes and latitudes"
+)
+
 
 class WavesSection(Section):
     kind: Literal["waves"]
@@ -118,6 +123,7 @@ class FileSection(Section):
     delimiter: Delimiter | None = Field(None, description=DELIMITER)
     decimal: Decimal | None = Field(None, description=DECIMAL)
     missing: Literal["refuse", "drop"] = Field("refuse", description=MISSING)
+    center: bool = Field(False, description=CENTER)
 
     @property
     def table_format(self) -> TableFormat:
@@ -132,6 +138,10 @@ class FileSection(Section):
             raise ValueError(
                 'missing = "drop" is for layout = "scattered" only, because a grid has a value at every point; leave '
                 "missing out"
+            )
+        if self.center and not scattered:
+            raise ValueError(
+                'center = true is for layout = "scattered" only, because a grid is centred already; leave center out'
             )
         check_ending(self.path, key=self.key, dtype=self.dtype)
         files = TABLE_SUFFIXES if scattered else TEXT_TABLES

@@ -14,9 +14,13 @@ from freqbias.problem.density import Density
 from freqbias.problem.laws import Laws, two_layer_laws
 from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
+from freqbias.problem.normalisation import DIMENSIONS, Normalisation
+from freqbias.problem.origin import origin_warning
 from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network
 from freqbias.problem.summary import counted, time_range
+
+NORMALISATION = dict.fromkeys(DIMENSIONS, 1)  # one axis each
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,6 +84,11 @@ class Problem:
         )
 
     @property
+    def warnings(self) -> list[str]:
+        """Properties of the samples that make the problem needlessly hard, in words."""
+        return [warning] if (warning := origin_warning(self.sites, self.network.sigma_a)) else []
+
+    @property
     def sites(self) -> Sites:
         """The positions of the training samples."""
         return self.samples.sites
@@ -114,7 +123,7 @@ class Spectrum:
     attributes: facts about the run.
     loss: 1/2 mean_j u_j^2 on the samples, summed over channels, (T,), or None if unknown.
     sample_error: the error u on the problem's samples, (T, C, N). Its transform is v at any frequency. None for the
-    local operator.
+    local operator. normalisation: how the samples differ from those of the user.
     """
 
     time: np.ndarray
@@ -126,6 +135,12 @@ class Spectrum:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     loss: np.ndarray | None = None
     sample_error: np.ndarray | None = None
+    normalisation: Normalisation = None  # type: ignore[assignment]  # __post_init__ fills it in
+
+    def __post_init__(self) -> None:
+        if self.normalisation is None:
+            identity = Normalisation.identity(self.error.shape[1], self.frequency.shape[1])
+            object.__setattr__(self, "normalisation", identity)
 
     def __repr__(self) -> str:
         nodes, dimension = self.frequency.shape
@@ -148,6 +163,7 @@ class Spectrum:
                 "error_imag": (("time", "channel", "node"), self.error.imag),
                 "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
                 **{name: value for name, value in optional.items() if value[1] is not None},
+                **self.normalisation.variables(),
             },
             self.time,
             {**self.attributes, "cell_type": self.cell_type, "degree": self.degree},
@@ -156,7 +172,9 @@ class Spectrum:
     @classmethod
     def load(cls, path: Path) -> "Spectrum":
         """Read `spectrum.nc`. Raises InputError if the file is not a spectrum."""
-        data = load_netcdf(path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2}, {"sample_error": 3})
+        data = load_netcdf(
+            path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2}, {"sample_error": 3, **NORMALISATION}
+        )
         attributes = dict(data.attrs)
         if missing := {"cell_type", "degree"} - attributes.keys():
             raise InputError(f"{path}: the attribute {min(missing)} is missing; run `freqbias pde` again")
@@ -175,6 +193,7 @@ class Spectrum:
             degree,
             attributes,
             **optional,
+            normalisation=Normalisation.of_file(path, data, error.shape[1], data["frequency"].shape[1]),
         )
 
 
@@ -185,6 +204,7 @@ class ErrorHistory:
     time: gradient-flow time, (T,). position: x_j, (N, d) [length]. error: u, (T, C, N), for C channels.
     loss: 1/2 mean_j u_j^2, summed over channels, (T,). attributes: facts about the run.
     held_out_position, held_out_error: positions (N', d) and errors (T, C, N') of N' held-out samples, or None.
+    normalisation: how positions and values differ from those of the user. `Samples.prediction` undoes this.
     """
 
     time: np.ndarray
@@ -194,6 +214,12 @@ class ErrorHistory:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     held_out_position: np.ndarray | None = None
     held_out_error: np.ndarray | None = None
+    normalisation: Normalisation = None  # type: ignore[assignment]  # __post_init__ fills it in
+
+    def __post_init__(self) -> None:
+        if self.normalisation is None:
+            identity = Normalisation.identity(self.error.shape[1], self.position.shape[1])
+            object.__setattr__(self, "normalisation", identity)
 
     def __repr__(self) -> str:
         channels, samples = self.error.shape[1:]
@@ -213,6 +239,7 @@ class ErrorHistory:
             "position": (("sample", "axis"), self.position),
             "error": (("time", "channel", "sample"), self.error),
             "loss": (("time",), self.loss),
+            **self.normalisation.variables(),
         }
         if self.held_out_error is not None:
             variables |= {
@@ -225,7 +252,8 @@ class ErrorHistory:
     @classmethod
     def load(cls, path: Path) -> "ErrorHistory":
         """Read `error.nc`. `loss` may be missing. Raises InputError if the file is not an error history."""
-        data = load_netcdf(path, {"position": 2, "error": 3}, optional={"held_out_position": 2, "held_out_error": 3})
+        optional = {"held_out_position": 2, "held_out_error": 3} | NORMALISATION
+        data = load_netcdf(path, {"position": 2, "error": 3}, optional)
         check_shapes(path, data, {"error": ("time", None, "position")})
         held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
         if len(held_out) == 1:
@@ -248,22 +276,5 @@ class ErrorHistory:
             loss,
             dict(data.attrs),
             **held_out,
+            normalisation=Normalisation.of_file(path, data, error.shape[1], data["position"].shape[1]),
         )
-
-
-def canonical_order(frequency: np.ndarray) -> np.ndarray:
-    """Return the permutation that sorts nodes (n, d) by xi_1, then xi_2, and so on.
-
-    The sorted nodes do not depend on the partition, and xi -> -xi reverses their order. Coordinates that differ by less
-    than 1e-9 of the largest coordinate are treated as equal.
-    """
-    same = 1e-9 * np.abs(frequency).max()
-    return np.lexsort([_ranks(coordinate, same) for coordinate in frequency.T[::-1]])
-
-
-def _ranks(values: np.ndarray, same: float) -> np.ndarray:
-    """Return the rank of each value (n,) among the distinct values. Differences up to `same` are ignored."""
-    order = np.argsort(values)
-    ranks = np.empty(len(values), dtype=np.int64)
-    ranks[order] = np.cumsum(np.diff(values[order], prepend=values[order[:1]]) > same)
-    return ranks

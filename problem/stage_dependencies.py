@@ -10,7 +10,7 @@ from freqbias.problem.run_file import RunFile
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation")  # of [network]: these determine damping and diffusion
 VALUE_KEYS = ("frequencies", "window", "standardize", "noise")  # of [data]: these change values, not positions
-ADDED_KEYS = {"missing": "refuse"}  # of [data]: defaults of keys that older results do not have
+ADDED_KEYS = {"missing": "refuse", "center": False}  # of [data]: defaults of keys that older results do not have
 MONITORING_KEYS = ("checkpoint", "tensorboard")  # of [training]: these do not change the result of the training
 
 

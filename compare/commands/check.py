@@ -52,6 +52,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("results", f"{root} ({_stages_in(root)})"),
     ]
     warnings = [
+        *problem.warnings,
         *_loss_warnings(flow),
         *_mesh_warnings(problem, mesh, run.pde.tolerance),
         *_network_warnings(problem.network),

@@ -100,6 +100,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"data": {"file": "table.csv", "missing": "drop"}},
         ('[data] missing = "drop" is for layout = "scattered" only', "leave missing out"),
     ),
+    "a grid to be centred": (
+        {"data": {"file": "line.npy", "center": True}},
+        ('[data] center = true is for layout = "scattered" only', "leave center out"),
+    ),
     "odd width": ({"network": {"width": 63}}, ("[network] width = 63 is odd", "symmetric = true", "use an even width")),
     "odd hidden width": (
         {"network": {"depth": 3, "hidden_width": 63}},

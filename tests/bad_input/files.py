@@ -68,7 +68,10 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "of zeros": ({"file": "zero.npy"}, ("zero.npy'", "give a target that is not zero everywhere")),
     "huge": ({"file": "huge.npy"}, ("huge.npy'", "the largest magnitude is 8e+200", "lies between 1e-12 and 1e+12")),
     "tiny": ({"file": "tiny.npy"}, ("tiny.npy'", "the largest magnitude is 8e-200", "lies between 1e-12 and 1e+12")),
-    "constant": ({"file": "constant.npy", "standardize": True}, ("constant.npy'", "leave standardize out")),
+    "constant": (
+        {"file": "constant.npy", "standardize": True},
+        ("channel 1 of 1 is constant", "leave standardize out"),
+    ),
     "of one point": (
         {"file": "point.npy"},
         ("point.npy'", "the array has shape (1,)", "give at least 2 points along every axis"),

@@ -59,6 +59,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "data.file.delimiter": ["", ".", ", "],
     "data.file.decimal": ["", ";"],
     "data.file.missing": ["keep"],
+    "data.file.center": [],
     "network.width": [0, -2, 10**9 + 2],
     "network.sigma_a": [-1.0, math.inf, 1e200],
     "network.sampling": ["halton"],

@@ -93,6 +93,7 @@ ROWS = {
     "data.file.delimiter": ({"data": STATIONS}, {"data": STATIONS | {"delimiter": ","}}, ALL),
     "data.file.decimal": ({"data": STATIONS}, {"data": STATIONS | {"decimal": "."}}, ALL),
     "data.file.missing": ({"data": STATIONS}, {"data": STATIONS | {"missing": "drop"}}, ALL),
+    "data.file.center": ({"data": STATIONS}, {"data": STATIONS | {"center": True}}, ALL),
     "network.width": ({}, {"network": {"width": 66}}, NETWORK),
     "network.sigma_a": ({}, {"network": {"sigma_a": 1.1}}, ALL),
     "network.sampling": ({}, {"network": {"sampling": "sobol"}}, NETWORK),
@@ -206,7 +207,7 @@ def test_content_of_density_files(kind):
 
 def test_added_keys_at_their_defaults_do_not_change_older_results():
     data = stage_keys(parse(full({"data": STATIONS})), "pde")["data"]
-    assert "missing" not in data
+    assert not {"missing", "center"} & data.keys()
 
 
 def test_unknown_stage():

@@ -214,6 +214,26 @@ def test_scattered_samples_by_name(tmp_path):
     assert complete.notes == ()
 
 
+def test_centred_positions(tmp_path):
+    rows = np.column_stack([np.linspace(60, 80, 41), np.sin(np.arange(41.0))])
+    text = "\n".join(f"{x};{y}" for x, y in rows)
+    problem = samples(tmp_path, text, layout="scattered", dimension=1, held_out=0.2, center=True, standardize=True)
+    assert problem.held_out is not None
+    x = np.concatenate([problem.sites.positions(), problem.held_out.sites.positions()])[:, 0]
+    (shift,) = problem.samples.normalisation.position_shift
+    np.testing.assert_allclose(np.sort(x) + shift, rows[:, 0], rtol=1e-14)
+    np.testing.assert_allclose(
+        np.sort(np.concatenate([s.restore(s.values)[0] for s in (problem.samples, problem.held_out)])),
+        np.sort(rows[:, 1]),
+        rtol=0,
+        atol=1e-13,
+    )
+    assert problem.sites.positions().min() == -problem.sites.positions().max()
+    assert problem.notes == (f"shifted the positions by -({shift:.6g}), so that their box is centred at x = 0",)
+    assert problem.warnings == []
+    assert samples(tmp_path, text, layout="scattered", dimension=1).warnings
+
+
 def test_no_row_is_complete(tmp_path):
     with pytest.raises(InputError, match="a value is missing in every row; choose other columns"):
         samples(tmp_path, "1,NA\n2,NA\nNA,3\n", layout="scattered", dimension=1, missing="drop")
