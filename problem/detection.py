@@ -50,6 +50,9 @@ def detect(
         best = max(candidates, key=lambda way: _score(way, sample))
         names = column_names(best, sample[0]) or column_names(best, lines.comment)
         raise InputError(explain_missing_columns(replace(best, names=names), columns or ()))
+    if all(way.headers == len(lines.text) for way in ways):
+        raise InputError("the table has names of columns, but no rows; add a row of numbers for each sample")
+    ways = [way for way in ways if way.headers < len(lines.text)]
     ways = [way for way in ways if len(way.columns) >= fewest] or ways
     valid = [way for way in ways if _is_valid(way, sample)]
     if not valid:

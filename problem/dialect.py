@@ -45,10 +45,5 @@ class Dialect:
     def label(self, column: int) -> str:
         """Return the number from 1, and the name, of a column that is numbered from 0: `2 (temperature)`."""
         name = self.names[column] if self.names else ""
-        return f"{column + 1} ({name})" if name else str(column + 1)
-
-    @property
-    def keys(self) -> str:
-        """The delimiter and the decimal mark as keys of the run file."""
-        delimiter = self.delimiter.replace("\t", r"\t")
-        return f'delimiter = "{delimiter}" and decimal = "{self.decimal}"'
+        shown = name if len(name) <= 40 else name[:40] + "..."
+        return f"{column + 1} ({shown})" if name else str(column + 1)

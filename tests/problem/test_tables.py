@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freqbias.errors import InputError
@@ -148,6 +148,51 @@ def test_refused_tables(read, content, message):
 def test_columns_that_do_not_exist(read, columns, message):
     with pytest.raises(InputError, match=message):
         read("x,y,x\n1,2,3\n", columns=columns)
+
+
+def test_names_without_rows(read):
+    with pytest.raises(InputError, match="names of columns, but no rows; add a row of numbers"):
+        read("x;y\n", columns=["x"])
+
+
+CELLS = [
+    "1",
+    "0,5",
+    "1,234",
+    "-2.5",
+    "NA",
+    "",
+    "x",
+    "m/s",
+    "2020-01-05",
+    "1+2j",
+    '"',
+    '"a"',
+    "1e5",
+    "1d3",
+    "inf",
+    "1_0",
+    "٣",
+]
+MARKS = [",", ";", "\t", "|", " ", "#", "%", "\n", "\n", "\r\n", "\ufeff", "sep=;\n"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from(CELLS + MARKS), max_size=30).map("".join),
+    st.sampled_from([None, [1], ["x"], [2, 1]]),
+    st.sampled_from([None, ";", ",", " ", "\t"]),
+)
+def test_any_text_is_read_or_refused(tmp_path_factory, text, columns, delimiter):
+    path = tmp_path_factory.mktemp("t") / "a.csv"
+    path.write_text(text, encoding="utf-8")
+    try:
+        table = read_columns(path, TableFormat(columns, delimiter))
+    except InputError as refusal:
+        assert len(str(refusal)) < 500
+    else:
+        assert table.values.shape == (len(table.rows), len(table.labels)) and table.values.size
+        assert not np.isinf(table.values).any()
 
 
 def test_columns_without_names(read):
