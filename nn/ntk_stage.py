@@ -153,7 +153,10 @@ def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
         about |= network.model_dump(include=NETWORK_ATTRIBUTES, exclude_none=True)
     steps = {"integrator": plan.settings.integrator, "step": plan.step, "steps": plan.schedule.steps}
     for kind, error in errors.items():
-        history = ErrorHistory(problem.times, problem.sites.positions(), error, squared_loss(error), about)
+        history = ErrorHistory(
+            problem.times, problem.sites.positions(), error, squared_loss(error), about,
+            normalisation=problem.samples.normalisation,
+        )  # fmt: skip
         if kind == "steps":
             history = replace(history, attributes=about | steps, step_time=plan.schedule.step_times())
         with stage.writing(_file(name, kind)) as path:

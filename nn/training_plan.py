@@ -115,7 +115,7 @@ class TrainingPlan:
             errors["held_out_position"] = self.problem.held_out.sites.positions()
         return ErrorHistory(
             self.problem.times, self.problem.sites.positions(), loss=losses, attributes=attributes,
-            step_time=schedule.step_times(), **errors,
+            step_time=schedule.step_times(), normalisation=self.problem.samples.normalisation, **errors,
         )  # fmt: skip
 
 

@@ -111,6 +111,7 @@ class Solver:
             self._attributes(snapshots),
             np.array([snapshot.loss for snapshot in snapshots]),
             sample_error=states if isinstance(self.operator, DataOperator) else None,
+            normalisation=self.problem.samples.normalisation,
         )
 
     def _attributes(self, snapshots: list[SpectrumSnapshot]) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from .matching import errors_in_order, match_positions, match_times
 from .mixture import Mixture
 from .netcdf import open_netcdf, save_netcdf
 from .neurons import Neurons, draw
-from .records import ErrorHistory, Problem, Spectrum, canonical_order
+from .node_order import canonical_order
+from .normalisation import Normalisation
+from .records import ErrorHistory, Problem, Spectrum
 from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
 from .section import Section
@@ -43,6 +45,7 @@ __all__ = [
     "Mixture",
     "Network",
     "Neurons",
+    "Normalisation",
     "Pde",
     "Problem",
     "RunFile",

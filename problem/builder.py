@@ -16,15 +16,21 @@ from freqbias.problem.samples import Samples, area_average, waves
 from freqbias.problem.section import error_prefix
 from freqbias.problem.settings import per_axis
 from freqbias.problem.summary import counted
+from freqbias.problem.tables import Columns, read_columns
 
 
 def build(run: RunFile) -> Problem:
     """Read the data and build the Problem. Raises InputError, which names the key and the remedy."""
     data, held_out = run.data, None
-    samples = _read_samples(data)
+    samples, notes = _read_samples(data)
     if data.held_out:
         with error_prefix(f"[data] held_out = {data.held_out}: "):
             samples, held_out = samples.split(data.held_out, run.seed)
+    if isinstance(data, FileSection) and data.center:
+        held_out = held_out and held_out.centered(reference=samples)
+        samples = samples.centered()
+        shift = ", ".join(f"{shift:.6g}" for shift in samples.normalisation.position_shift)
+        notes.append(f"shifted the positions by -({shift}), so that their box is centred at x = 0")
     if data.standardize:
         with error_prefix(f"[data] {_source(data)}: "):
             held_out = held_out and held_out.standardized(reference=samples)
@@ -33,8 +39,9 @@ def build(run: RunFile) -> Problem:
         with error_prefix(f"[data] noise = {data.noise}: "):
             samples = samples.with_noise(data.noise, run.seed)
     problem = Problem(
-        run.density.build(), samples, run.network, output_times(run), run.seed, run.name, run.unit, held_out=held_out
-    )
+        run.density.build(), samples, run.network, output_times(run), run.seed, run.name, run.unit, held_out=held_out,
+        notes=tuple(notes),
+    )  # fmt: skip
     return problem if run.pde.initial_file is None else _with_initial_error(problem, run.pde.initial_file)
 
 
@@ -55,9 +62,10 @@ def _with_initial_error(problem: Problem, path: str) -> Problem:
         return replace(problem, initial_error=errors_in_order(history, problem.samples)[0])
 
 
-def _read_samples(data: WavesSection | FileSection) -> Samples:
+def _read_samples(data: WavesSection | FileSection) -> tuple[Samples, list[str]]:
+    """Return the samples, and notes on what was left out of the file."""
     try:
-        return _sample_waves(data) if isinstance(data, WavesSection) else _read_file(data)
+        return (_sample_waves(data), []) if isinstance(data, WavesSection) else _read_file(data)
     except MemoryError as failure:
         raise InputError(f"[data] points = {data.points}: {failure}; use fewer points") from failure
     except InputError as failure:
@@ -75,26 +83,36 @@ def _sample_waves(data: WavesSection) -> Samples:
     return waves(grid, data.frequencies, window=data.window)
 
 
-def _read_file(data: FileSection) -> Samples:
+def _read_file(data: FileSection) -> tuple[Samples, list[str]]:
     path = files.resolve(data.path, Path())
-    return _read_scattered(path, data) if data.layout == "scattered" else _read_grid(path, data)
+    return _read_scattered(path, data) if data.layout == "scattered" else (_read_grid(path, data), [])
 
 
-def _read_scattered(path: Path, data: FileSection) -> Samples:
+def _read_scattered(path: Path, data: FileSection) -> tuple[Samples, list[str]]:
+    """Return the samples, and notes on rows that were left out."""
     assert data.dimension is not None  # checked with the run file
-    table = files.read(path, key=data.key, dimension=1)
-    columns = table.shape[1]
+    with error_prefix(f"[data] path = {data.path!r}: "):
+        if path.suffix.lower() in files.TABLES:
+            table = read_columns(path, data.table_format, fewest=data.dimension + 1)
+        else:
+            table = Columns.of_array(files.read(path, key=data.key, dimension=1), data.columns)
+    columns, total = table.values.shape[1], len(table.values)
     if columns <= data.dimension:
         raise InputError(
             f"[data] dimension = {data.dimension}: {path.name} has {counted(columns, 'column')}; give "
             f"{counted(data.dimension, 'column')} for the position, and one or more for the values"
         )
-    _check_finite(table, data)
-    return Samples(Scattered(table[:, : data.dimension]), table[:, data.dimension :].T)
+    notes = []
+    with error_prefix(f"[data] path = {data.path!r}: "):
+        if data.missing == "drop":
+            table, dropped = table.without_missing()
+            notes = [f"left out {dropped:,} of {total:,} rows, in which a value is missing"] if dropped else []
+        values = table.complete('correct the cell, or leave out such rows with missing = "drop"').values
+    return Samples(Scattered(values[:, : data.dimension]), values[:, data.dimension :].T), notes
 
 
 def _read_grid(path: Path, data: FileSection) -> Samples:
-    values = files.read(path, key=data.key, dtype=data.dtype, dimension=data.dimension)
+    values = files.read(path, key=data.key, dtype=data.dtype, dimension=data.dimension, table=data.table_format)
     dimension = values.ndim - 1
     for name, value in (("points", data.points), ("extent", data.extent)):
         if isinstance(value, list) and len(value) != dimension:

@@ -11,9 +11,26 @@ from freqbias.problem.densities import FREEDOM, Gaussian, Laplace, StudentT
 from freqbias.problem.density import Density
 from freqbias.problem.mixture import Mixture
 from freqbias.problem.section import Section, error_prefix
-from freqbias.problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
+from freqbias.problem.settings import (
+    COLUMNS,
+    DECIMAL,
+    DELIMITER,
+    DTYPE,
+    KEY,
+    PATH,
+    ColumnList,
+    DataType,
+    Decimal,
+    Delimiter,
+    Positive,
+    check_ending,
+    check_table_keys,
+    per_axis,
+    positive,
+)
 from freqbias.problem.supports import THICKEST_INNER, Annulus, Ball, Uniform
 from freqbias.problem.table import Table
+from freqbias.problem.tables import TableFormat
 
 
 class GaussianSection(Section):
@@ -107,15 +124,20 @@ class TableSection(Section):
         description="a positive number, or one per axis: the nodes of the table cover |xi_i| <= half_width, in cycles "
         "per unit length, for example half_width = 20.0"
     )
+    columns: ColumnList | None = Field(None, description=COLUMNS)
+    delimiter: Delimiter | None = Field(None, description=DELIMITER)
+    decimal: Decimal | None = Field(None, description=DECIMAL)
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "TableSection":
         check_ending(self.path, key=self.key, dtype=self.dtype)
+        check_table_keys(self.path, self.columns, self.delimiter, self.decimal)
         return self
 
     def build(self) -> Density:
         path = files.resolve(self.path, Path(), section="density")
-        values = files.read(path, key=self.key, dtype=self.dtype, section="density")
+        table = TableFormat(self.columns, self.delimiter, self.decimal)
+        values = files.read(path, key=self.key, dtype=self.dtype, section="density", table=table)
         axes, channels = values.ndim - 1, values.shape[-1]
         if channels > 1:
             raise InputError(

@@ -8,6 +8,7 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.numerics import LARGEST
 from freqbias.problem.netcdf import check_shapes, load_netcdf
+from freqbias.problem.normalisation import DIMENSIONS
 from freqbias.problem.summary import counted
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def load_errors(path: Path) -> "xr.Dataset":
     Raises InputError if the file is not in this format, if values are too large or not finite, or if the times are not
     increasing numbers from 0 on.
     """
-    optional = {"held_out_position": 2, "held_out_error": 3, "step_time": 1}
+    optional = {"held_out_position": 2, "held_out_error": 3, "step_time": 1} | dict.fromkeys(DIMENSIONS, 1)
     data = load_netcdf(path, {"position": 2, "error": 3}, optional=optional)
     _check_times(path, data)
     data = _in_order(data)

@@ -1,4 +1,4 @@
-"""Functions that read data files (.npy .npz .csv .txt .dat .png .jpg .tif) as arrays (n_1, ..., n_d, channels).
+"""Functions that read data files (.npy .npz .csv .tsv .txt .dat .png .jpg .tif) as arrays (n_1, ..., n_d, channels).
 
 Array axis 0 is x_1, and axis 1 is x_2. In images x_1 points right and x_2 points up. Pickled objects are never loaded.
 """
@@ -11,10 +11,11 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.problem.section import error_prefix
+from freqbias.problem.tables import TableFormat, read_grid
 
 SAMPLE_SCHEME = "matplotlib:"
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-TABLES = (".csv", ".txt")
+TABLES = (".csv", ".tsv", ".txt")
 SUFFIXES = (".npy", ".npz", ".dat", *TABLES, *IMAGES)
 
 
@@ -73,16 +74,21 @@ def read(
     dtype: str | None = None,
     dimension: int | None = None,
     section: str = "data",
+    table: TableFormat | None = None,
 ) -> np.ndarray:
     """Return the values in a file as float64, (n_1, ..., n_d, C).
 
     key: the name of the array in an .npz file. dtype: the number type of a raw .dat file.
     dimension: d. An array with d axes has one channel. In an array with d + 1 axes, the last axis is that of the
     channels. By default d is 2 for images, and otherwise the number of axes of the array.
-    section: the section of the run file, for error messages.
+    section: the section of the run file, for error messages. table: how to read a text table.
     Raises InputError, which names the key and the remedy.
     """
     with error_prefix(f"[{section}] "):
+        if path.suffix.lower() in TABLES:
+            with error_prefix(f"path = {str(path)!r}: "):
+                values = read_grid(path, table or TableFormat(), dimension)
+            return _with_channels(values, dimension, path)
         is_image = path.suffix.lower() in IMAGES
         if is_image and dimension not in (None, 2):
             raise InputError(
@@ -119,9 +125,6 @@ def _read_array(path: Path, key: str | None, dtype: str | None) -> np.ndarray:
                 return np.lib.format.read_array(file, allow_pickle=False)
         case ".dat":
             return _read_raw(path, dtype)
-        case suffix if suffix in TABLES:
-            values = np.loadtxt(path, delimiter="," if suffix == ".csv" else None, ndmin=2)
-            return values[:, 0] if values.shape[1] == 1 else values
         case _:
             return _read_image(path)
 

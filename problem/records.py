@@ -15,9 +15,13 @@ from freqbias.problem.error_file import load_errors
 from freqbias.problem.laws import Laws, two_layer_laws
 from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
+from freqbias.problem.normalisation import DIMENSIONS, Normalisation
+from freqbias.problem.origin import origin_warning
 from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network
 from freqbias.problem.summary import counted, time_range
+
+NORMALISATION = dict.fromkeys(DIMENSIONS, 1)  # one axis each
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,6 +37,7 @@ class Problem:
     held_out: samples that are not used for training. The error on these samples is reported separately.
     initial_error: the error u(0) on the training samples, (C, N), from which the equation, the network and the kernels
     start. By default u(0) = f - f*, where f is the drawn initial network, which is 0 if the network is symmetric.
+    notes: in words, what the reading of the data left out or changed.
     Raises InputError if the times do not increase from 0, if the density is not defined in the dimension of the data,
     if the initial error has another shape, is 0 everywhere, too small or too large, or not finite, or if samples are
     held out although the initial error is given.
@@ -48,6 +53,7 @@ class Problem:
     laws: Laws = None  # type: ignore[assignment]  # __post_init__ fills it in
     held_out: Samples | None = None
     initial_error: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         remedy = "Problem(density, samples, network, times), as freqbias.load builds it"
@@ -104,6 +110,11 @@ class Problem:
         )
 
     @property
+    def warnings(self) -> list[str]:
+        """Properties of the samples that make the problem needlessly hard, in words."""
+        return [warning] if (warning := origin_warning(self.sites, self.network.sigma_a)) else []
+
+    @property
     def sites(self) -> Sites:
         """The positions of the training samples."""
         return self.samples.sites
@@ -138,7 +149,7 @@ class Spectrum:
     attributes: facts about the run.
     loss: 1/2 mean_j u_j^2 on the samples, summed over channels, (T,), or None if unknown.
     sample_error: the error u on the problem's samples, (T, C, N). Its transform is v at any frequency. None for the
-    local operator.
+    local operator. normalisation: how the samples differ from those of the user.
     """
 
     time: np.ndarray
@@ -150,6 +161,12 @@ class Spectrum:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     loss: np.ndarray | None = None
     sample_error: np.ndarray | None = None
+    normalisation: Normalisation = None  # type: ignore[assignment]  # __post_init__ fills it in
+
+    def __post_init__(self) -> None:
+        if self.normalisation is None:
+            identity = Normalisation.identity(self.error.shape[1], self.frequency.shape[1])
+            object.__setattr__(self, "normalisation", identity)
 
     def __repr__(self) -> str:
         nodes, dimension = self.frequency.shape
@@ -172,6 +189,7 @@ class Spectrum:
                 "error_imag": (("time", "channel", "node"), self.error.imag),
                 "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
                 **{name: value for name, value in optional.items() if value[1] is not None},
+                **self.normalisation.variables(),
             },
             self.time,
             {**self.attributes, "cell_type": self.cell_type, "degree": self.degree},
@@ -180,7 +198,9 @@ class Spectrum:
     @classmethod
     def load(cls, path: Path) -> "Spectrum":
         """Read `spectrum.nc`. Raises InputError if the file is not a spectrum."""
-        data = load_netcdf(path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2}, {"sample_error": 3})
+        data = load_netcdf(
+            path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2}, {"sample_error": 3, **NORMALISATION}
+        )
         attributes = dict(data.attrs)
         if missing := {"cell_type", "degree"} - attributes.keys():
             raise InputError(f"{path}: the attribute {min(missing)} is missing; run `freqbias pde` again")
@@ -199,6 +219,7 @@ class Spectrum:
             degree,
             attributes,
             **optional,
+            normalisation=Normalisation.of_file(path, data, error.shape[1], data["frequency"].shape[1]),
         )
 
 
@@ -211,6 +232,7 @@ class ErrorHistory:
     loss: 1/2 mean_j u_j^2, summed over channels, (T,). attributes: facts about the run.
     held_out_position, held_out_error: positions (N', d) and errors (T, C, N') of N' held-out samples, or None.
     step_time: the time before and after each step of the training, (S + 1,), or None if unknown.
+    normalisation: how positions and values differ from those of the user. `Samples.prediction` undoes this.
     """
 
     time: np.ndarray
@@ -221,6 +243,12 @@ class ErrorHistory:
     held_out_position: np.ndarray | None = None
     held_out_error: np.ndarray | None = None
     step_time: np.ndarray | None = None
+    normalisation: Normalisation = None  # type: ignore[assignment]  # __post_init__ fills it in
+
+    def __post_init__(self) -> None:
+        if self.normalisation is None:
+            identity = Normalisation.identity(self.error.shape[1], self.position.shape[1])
+            object.__setattr__(self, "normalisation", identity)
 
     def __repr__(self) -> str:
         channels, samples = self.error.shape[1:]
@@ -240,6 +268,7 @@ class ErrorHistory:
             "position": (("sample", "axis"), self.position),
             "error": (("time", "channel", "sample"), self.error),
             "loss": (("time",), self.loss),
+            **self.normalisation.variables(),
         }
         if self.held_out_error is not None:
             variables |= {
@@ -270,22 +299,5 @@ class ErrorHistory:
             dict(data.attrs),
             step_time=step_time,
             **held_out,
+            normalisation=Normalisation.of_file(path, data, error.shape[1], data["position"].shape[1]),
         )
-
-
-def canonical_order(frequency: np.ndarray) -> np.ndarray:
-    """Return the permutation that sorts nodes (n, d) by xi_1, then xi_2, and so on.
-
-    The sorted nodes do not depend on the partition, and xi -> -xi reverses their order. Coordinates that differ by less
-    than 1e-9 of the largest coordinate are treated as equal.
-    """
-    same = 1e-9 * np.abs(frequency).max()
-    return np.lexsort([_ranks(coordinate, same) for coordinate in frequency.T[::-1]])
-
-
-def _ranks(values: np.ndarray, same: float) -> np.ndarray:
-    """Return the rank of each value (n,) among the distinct values. Differences up to `same` are ignored."""
-    order = np.argsort(values)
-    ranks = np.empty(len(values), dtype=np.int64)
-    ranks[order] = np.cumsum(np.diff(values[order], prepend=values[order[:1]]) > same)
-    return ranks

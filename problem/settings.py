@@ -3,6 +3,7 @@
 The functions of `pde`, `nn` and `compare` accept these models as settings. docs/run-file.md lists all keys.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -25,11 +26,51 @@ DTYPE = 'the number type of the raw .dat file, for example "float32"'
 DataType = Literal["float32", "float64", "int16", "int32", "uint8", "uint16"]
 
 
+COLUMNS = (
+    "a list of the columns to read, as numbers from 1 or as names in the file, for example "
+    'columns = ["lon", "lat", "depth"] or columns = [1, 2, 4]; the default is all columns'
+)
+DELIMITER = (
+    'what stands between the columns of a text table: ",", ";", "|", "\\t" for tabs or " " for any blanks and tabs; by '
+    "default the program detects it"
+)
+DECIMAL = 'the decimal mark of a text table: "." or ","; by default the program detects it'
+ColumnName = Annotated[int, Field(ge=1, le=10**6)] | Annotated[str, Field(min_length=1)]
+ColumnList = Annotated[list[ColumnName], Field(min_length=1)]
+Delimiter = Literal[",", ";", "|", "\t", " "]
+Decimal = Literal[".", ","]
+TEXT_TABLES = (".csv", ".tsv", ".txt")
+
+
 def check_ending(path: str, *, key: str | None, dtype: str | None) -> None:
     """Refuse `key` without an .npz file and `dtype` without a .dat file."""
     for name, value, suffix in (("key", key, ".npz"), ("dtype", dtype, ".dat")):
         if value is not None and not path.lower().endswith(suffix):
             raise ValueError(f"{name} = {value!r} is for {suffix} files only, but path = {path!r}; leave {name} out")
+
+
+def check_table_keys(
+    path: str,
+    columns: Sequence[int | str] | None,
+    delimiter: str | None,
+    decimal: str | None,
+    *,
+    column_files: tuple[str, ...] = TEXT_TABLES,
+) -> None:
+    """Refuse keys of tables for other files, repeated columns, and a delimiter that is also the decimal mark.
+
+    column_files: the endings of the files that have columns.
+    """
+    allowed = {"columns": column_files, "delimiter": TEXT_TABLES, "decimal": TEXT_TABLES}
+    for (name, endings), value in zip(allowed.items(), (columns, delimiter, decimal), strict=True):
+        if value is not None and not path.lower().endswith(endings):
+            raise ValueError(
+                f"{name} = {value!r} is for {' '.join(endings)} only, but path = {path!r}; leave {name} out"
+            )
+    if columns and len(set(columns)) < len(columns):
+        raise ValueError(f"columns = {columns} names a column twice; name each column once")
+    if delimiter == decimal == ",":
+        raise ValueError('delimiter = "," contradicts decimal = ","; give the true marks, or leave both out')
 
 
 class Network(Settings):

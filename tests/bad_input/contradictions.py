@@ -61,7 +61,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"data": {"file": "image.png", "layout": "scattered", "dimension": 2}},
         (
             "[data] layout = \"scattered\" needs a table, but path = 'data/image.png'",
-            "use a file that ends in one of .npy .npz .csv .txt",
+            "use a file that ends in one of .npy .npz .csv .tsv .txt",
         ),
     ),
     "scattered without dimension": (
@@ -75,6 +75,34 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "scattered with extent": (
         {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1, "extent": 1.0}},
         ("[data] extent = 1.0", 'is for layout = "grid" only', "leave extent out"),
+    ),
+    "columns of an array": (
+        {"data": {"file": "line.npy", "columns": [1]}},
+        ("[data] columns = [1] is for .csv .tsv .txt only, but path = 'data/line.npy'", "leave columns out"),
+    ),
+    "a delimiter of an array": (
+        {"data": {"file": "line.npy", "delimiter": ";"}},
+        ("[data] delimiter = ';' is for .csv .tsv .txt only", "leave delimiter out"),
+    ),
+    "a column twice": (
+        {"data": {"file": "table.csv", "columns": [1, 2, 1]}},
+        ("[data] columns = [1, 2, 1] names a column twice", "name each column once"),
+    ),
+    "columns against dimension": (
+        {"data": {"file": "table.csv", "layout": "scattered", "dimension": 2, "columns": [1, 2]}},
+        ("[data] columns = [1, 2] contradicts dimension = 2", "then one or more columns of values"),
+    ),
+    "one mark for two things": (
+        {"data": {"file": "table.csv", "delimiter": ",", "decimal": ","}},
+        ('[data] delimiter = "," contradicts decimal = ","', "leave both out"),
+    ),
+    "missing values of a grid": (
+        {"data": {"file": "table.csv", "missing": "drop"}},
+        ('[data] missing = "drop" is for layout = "scattered" only', "leave missing out"),
+    ),
+    "a grid to be centred": (
+        {"data": {"file": "line.npy", "center": True}},
+        ('[data] center = true is for layout = "scattered" only', "leave center out"),
     ),
     "odd width": ({"network": {"width": 63}}, ("[network] width = 63 is odd", "symmetric = true", "use an even width")),
     "odd hidden width": (

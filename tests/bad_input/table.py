@@ -173,6 +173,8 @@ def _write_data(folder: Path) -> None:
     np.savez(folder / "two.npz", a=line, b=line)
     (folder / "short.npz").write_bytes((folder / "two.npz").read_bytes()[:200])
     line.astype("float32").tofile(folder / "raw.dat")
+    (folder / "comma.csv").write_text("0,5\n1,5\n")
+    (folder / "dates.csv").write_text("day,value\n2020-01-05,1\n2020-01-06,2\n")
     (folder / "nan.csv").write_text("1.0\nnan\n2.0\n")
     grid = Grid((64,), (1.0,))
     for name, start, shape in (("late", 1.0, 1), ("start", 0.0, 1), ("colour", 0.0, 3), ("nothing", 0.0, 1)):

@@ -11,8 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freqbias.errors import InputError
-from freqbias.numerics import Grid
-from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Spectrum, canonical_order, waves
+from freqbias.numerics import Grid, Scattered
+from freqbias.problem import (
+    ErrorHistory,
+    Gaussian,
+    Network,
+    Normalisation,
+    Problem,
+    Samples,
+    Spectrum,
+    canonical_order,
+    waves,
+)
 
 RNG = np.random.default_rng(0)
 SPECTRUM = Spectrum(
@@ -25,6 +35,7 @@ SPECTRUM = Spectrum(
     attributes={"name": "trial", "seed": 3, "tolerance": 1e-3},
     loss=np.array([3.0, 2.0, 1.0]),
     sample_error=RNG.normal(size=(3, 2, 5)),
+    normalisation=Normalisation((280.5, -1.0), (7.25, 1e-3), (400.0, -70.1)),
 )
 HISTORY = ErrorHistory(
     time=np.array([0.0, 2.0]),
@@ -32,6 +43,7 @@ HISTORY = ErrorHistory(
     error=RNG.normal(size=(2, 2, 5)),
     loss=np.array([2.0, 1.0]),
     attributes={"width": 100},
+    normalisation=Normalisation((280.5, -1.0), (7.25, 1e-3), (400.0, -70.1, 0.0)),
 )
 
 
@@ -53,6 +65,34 @@ def same(one, other):
 def test_files_hold_the_record(tmp_path, record):
     record.save(tmp_path / "a.nc")
     same(type(record).load(tmp_path / "a.nc"), record)
+
+
+@pytest.mark.parametrize("record", [SPECTRUM, HISTORY], ids=["spectrum", "history"])
+def test_older_files_were_not_normalised(tmp_path, record):
+    record.save(tmp_path / "a.nc")
+    with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as data:
+        old = data.load().drop_vars(["value_mean", "value_scale", "position_shift"])
+    old.to_netcdf(tmp_path / "old.nc", engine="h5netcdf")
+    dimension = len(record.normalisation.position_shift)
+    same(type(record).load(tmp_path / "old.nc"), replace(record, normalisation=Normalisation.identity(2, dimension)))
+    old.assign(value_mean=("other", np.zeros(3))).to_netcdf(tmp_path / "odd.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match=r"odd.nc: value_mean has 3 numbers; give 2, one for each channel"):
+        type(record).load(tmp_path / "odd.nc")
+
+
+@pytest.mark.parametrize(("sigma_a", "shift", "warned"), [(1.0, 70.0, True), (0.0, 70.0, False), (1.0, 1.0, False)])
+def test_positions_far_from_zero(sigma_a, shift, warned):
+    x = np.random.default_rng(0).uniform(-1, 1, size=(50, 2)) + np.array([shift, -shift / 2])
+    samples = Samples(Scattered(x), x[:, :1].T)
+    times, network = np.array([0.0, 1.0]), Network(width=4, sigma_a=sigma_a)
+    warnings = Problem(Gaussian(1.0), samples, network, times).warnings
+    assert bool(warnings) == warned
+    if warned:
+        spread = np.sqrt(x.var(axis=0).sum())
+        assert f"distance {np.hypot(*x.mean(axis=0)):.4g}" in warnings[0]
+        assert f"only {spread:.4g} around" in warnings[0]
+        assert "use [data] center = true" in warnings[0]
+    assert Problem(Gaussian(1.0), samples.centered(), network, times).warnings == []
 
 
 def test_dimensions_and_version_of_the_files(tmp_path):

@@ -28,11 +28,13 @@ ANNULUS = {"density": {"kind": "annulus", "inner": 1.0, "radius": 2.0, "sigma": 
 LAPLACE = {"density": {"kind": "laplace", "scale": 2.0, "sigma": None}}
 STUDENT_T = {"density": {"kind": "student-t", "sigma": 2.0, "freedom": 5.0}}
 TABLE = {"density": {"kind": "table", "path": "a.npz", "half_width": 2.0, "sigma": None}}
+TEXT = {"density": TABLE["density"] | {"path": "a.csv"}}
 RAW = {"density": TABLE["density"] | {"path": "a.dat"}}
 PARTS = [{"kind": "ball", "radius": 2.0}, {"kind": "gaussian", "sigma": 1.0}]
 MIXTURE = {"density": {"kind": "mixture", "weights": [1.0, 2.0], "parts": PARTS, "sigma": None}}
 PLANE = {"data": {"dimension": 2, "frequencies": [[3.0, 0.0]]}}
 FILE = {"kind": "file", "path": "a.npz"}
+STATIONS = {"kind": "file", "path": "a.csv", "layout": "scattered", "dimension": 1}
 
 # key: (change that makes the base, change of the key, stages that must be computed again)
 ROWS = {
@@ -58,6 +60,9 @@ ROWS = {
     "density.table.key": (TABLE, {"density": {"key": "a"}}, ALL),
     "density.table.dtype": (RAW, {"density": {"dtype": "int16"}}, ALL),
     "density.table.half_width": (TABLE, {"density": {"half_width": [2.5]}}, ALL),
+    "density.table.columns": (TEXT, {"density": {"columns": [1]}}, ALL),
+    "density.table.delimiter": (TEXT, {"density": {"delimiter": ","}}, ALL),
+    "density.table.decimal": (TEXT, {"density": {"decimal": "."}}, ALL),
     "density.mixture.kind": ({}, MIXTURE, ALL),
     "density.mixture.weights": (MIXTURE, {"density": {"weights": [2.0, 1.0]}}, ALL),
     "density.mixture.parts": (MIXTURE, {"density": {"parts": [PARTS[0], PARTS[0]]}}, ALL),
@@ -85,6 +90,11 @@ ROWS = {
         {"data": FILE | {"dimension": 1, "layout": "scattered"}},
         ALL,
     ),
+    "data.file.columns": ({"data": STATIONS}, {"data": STATIONS | {"columns": [2, 1]}}, ALL),
+    "data.file.delimiter": ({"data": STATIONS}, {"data": STATIONS | {"delimiter": ","}}, ALL),
+    "data.file.decimal": ({"data": STATIONS}, {"data": STATIONS | {"decimal": "."}}, ALL),
+    "data.file.missing": ({"data": STATIONS}, {"data": STATIONS | {"missing": "drop"}}, ALL),
+    "data.file.center": ({"data": STATIONS}, {"data": STATIONS | {"center": True}}, ALL),
     "network.width": ({}, {"network": {"width": 66}}, NETWORK),
     "network.sigma_a": ({}, {"network": {"sigma_a": 1.1}}, ALL),
     "network.sampling": ({}, {"network": {"sampling": "sobol"}}, NETWORK),
@@ -163,6 +173,7 @@ def data_files(tmp_path, monkeypatch):
     np.arange(6, dtype="int16").tofile("a.dat")
     for name in ("start", "same", "other"):
         Path(f"{name}.nc").write_bytes(b"other" if name == "other" else b"start")
+    np.savetxt("a.csv", np.eye(2), delimiter=",")
 
 
 def test_every_key_has_a_row():
@@ -199,6 +210,11 @@ def test_content_of_density_files(kind):
     shutil.copy("a.npz", "b.npz")
     assert changed(sections("a.npz"), sections("b.npz")) == set()
     assert changed(sections("a.npz"), sections("other.npz")) == ALL
+
+
+def test_added_keys_at_their_defaults_do_not_change_older_results():
+    data = stage_keys(parse(full({"data": STATIONS})), "pde")["data"]
+    assert not {"missing", "center"} & data.keys()
 
 
 def test_unknown_stage():
