@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from freqbias.errors import StoppedEarly, UsageError
+from freqbias.errors import StoppedEarly, UsageError, shortened, shortened_line
 from freqbias.libraries import explanation
 from freqbias.runtime.communicator import sleep_until_complete, world
 from freqbias.runtime.files import OUT_OF_SPACE
@@ -115,9 +115,11 @@ def _report(outcome: _Outcome, where: str) -> None:
         return
     error = outcome.error
     expected = hasattr(error, "exit_code") or isinstance(error, KeyboardInterrupt | SystemExit)
-    text = f"{'stopped early' if isinstance(error, StoppedEarly) else 'error'}{where}: {outcome.message}"
+    kind = "stopped early" if isinstance(error, StoppedEarly) else "error"
+    text = shortened(f"{kind}{where}: {outcome.message}")
     if error is not None and (not expected or log.isEnabledFor(logging.DEBUG)):
-        text = "".join(traceback.format_exception(error)) + text
+        lines = "".join(traceback.format_exception(error)).splitlines()  # the last one repeats the message
+        text = "\n".join([*map(shortened_line, lines), text])
     log.error("%s", text, extra=FILE_ONLY)
     with suppress(OSError):
         sys.stderr.write(f"{text}\n")  # one write: mpirun mixes the lines of different ranks
