@@ -1,0 +1,58 @@
+"""Changed run files, all in one process: each is accepted or refused within 5 s by a short message with the key."""
+
+import os
+import re
+import tempfile
+import warnings
+from pathlib import Path
+from random import Random
+
+import tomli_w
+
+from tests.batch import attempt
+from tests.fuzz.mutations import NAMES, run_file, write_data
+from tests.fuzz.verdicts import Verdict, at_most, fault, judge_all, names
+from tests.launch import Answer
+from tests.problem.run_files import table
+
+LONGEST = 5.0  # seconds
+SECTIONS = ("density", "data", "network", "time", "mesh", "pde", "training", "compare")
+UNREADABLE = re.compile(r"line \d+|end of document|not valid TOML|cannot be read|the file has|unknown key")
+
+
+def judge(answer: Answer, changed: str = "") -> Verdict:
+    """changed: the key that has changed; empty if it is unknown."""
+    outcome = {0: "accepted", 2: "refused", 3: "divergent"}.get(answer.returncode, f"exit code {answer.returncode}")
+    failure = fault(answer, codes=(0, 2, 3))
+    if not failure and answer.returncode == 2:
+        named = names(answer.stderr, *NAMES, *SECTIONS) or UNREADABLE.search(answer.stderr)
+        if not named or (changed and not names(answer.stderr, changed, *SECTIONS) and "unknown key" not in answer.stderr):
+            failure = f"does not name {changed or 'a key'}: {answer.stderr}"
+    return Verdict(outcome, failure)
+
+
+def check(path: str) -> Answer:
+    """Run `freqbias check` in this process, where warnings of libraries count every time."""
+    with at_most(LONGEST), warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return attempt("check", path)
+
+
+def judge_case(number: int) -> Verdict:
+    content, changed = run_file(Random(number))
+    Path("run.toml").write_bytes(content)
+    return judge(check("run.toml"), changed)
+
+
+def run(first: int, count: int) -> bool:
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        write_data(Path(folder))
+        os.chdir(folder)
+        try:
+            Path("run.toml").write_text(tomli_w.dumps(table()))
+            assert attempt("check", "run.toml").returncode == 0  # imports the libraries
+            return judge_all("run files", judge_case, first, count)
+        finally:
+            os.chdir(here)
