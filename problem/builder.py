@@ -1,5 +1,7 @@
 """Functions that build the Problem that a run file describes."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -7,19 +9,31 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import files
+from freqbias.problem.contents import Contents
 from freqbias.problem.data_settings import FileSection, WavesSection
 from freqbias.problem.records import Problem
 from freqbias.problem.run_file import OUTPUTS, RunFile
 from freqbias.problem.samples import Samples, area_average, waves
 from freqbias.problem.section import error_prefix
 from freqbias.problem.settings import per_axis
-from freqbias.problem.summary import counted
+from freqbias.problem.summary import are, counted
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Samples, the unit of x if the file states one, and what the commands should log."""
+
+    samples: Samples
+    unit: str = ""
+    notes: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 def build(run: RunFile) -> Problem:
     """Read the data and build the Problem. Raises InputError, which names the key and the remedy."""
     data, held_out = run.data, None
-    samples = _read_samples(data)
+    read = _read_data(data)
+    samples = read.samples
     if data.held_out:
         with error_prefix(f"[data] held_out = {data.held_out}: "):
             samples, held_out = samples.split(data.held_out, run.seed)
@@ -31,7 +45,16 @@ def build(run: RunFile) -> Problem:
         with error_prefix(f"[data] noise = {data.noise}: "):
             samples = samples.with_noise(data.noise, run.seed)
     return Problem(
-        run.density.build(), samples, run.network, output_times(run), run.seed, run.name, run.unit, held_out=held_out
+        run.density.build(),
+        samples,
+        run.network,
+        output_times(run),
+        run.seed,
+        run.name,
+        run.unit or read.unit,
+        held_out=held_out,
+        notes=tuple(read.notes),
+        warnings=tuple(read.warnings),
     )
 
 
@@ -43,9 +66,9 @@ def output_times(run: RunFile) -> np.ndarray:
     return np.linspace(0.0, run.time.end, (run.time.outputs or OUTPUTS) + 1)
 
 
-def _read_samples(data: WavesSection | FileSection) -> Samples:
+def _read_data(data: WavesSection | FileSection) -> _Data:
     try:
-        return _sample_waves(data) if isinstance(data, WavesSection) else _read_file(data)
+        return _Data(_sample_waves(data)) if isinstance(data, WavesSection) else _read_file(data)
     except MemoryError as failure:
         raise InputError(f"[data] points = {data.points}: {failure}; use fewer points") from failure
     except InputError as failure:
@@ -63,9 +86,9 @@ def _sample_waves(data: WavesSection) -> Samples:
     return waves(grid, data.frequencies, window=data.window)
 
 
-def _read_file(data: FileSection) -> Samples:
+def _read_file(data: FileSection) -> _Data:
     path = files.resolve(data.path, Path())
-    return _read_scattered(path, data) if data.layout == "scattered" else _read_grid(path, data)
+    return _Data(_read_scattered(path, data)) if data.layout == "scattered" else _read_grid(path, data)
 
 
 def _read_scattered(path: Path, data: FileSection) -> Samples:
@@ -81,32 +104,66 @@ def _read_scattered(path: Path, data: FileSection) -> Samples:
     return Samples(Scattered(table[:, : data.dimension]), table[:, data.dimension :].T)
 
 
-def _read_grid(path: Path, data: FileSection) -> Samples:
-    values = files.read(path, key=data.key, dtype=data.dtype, dimension=data.dimension)
-    dimension = values.ndim - 1
-    for name, value in (("points", data.points), ("extent", data.extent)):
+def _read_grid(path: Path, data: FileSection) -> _Data:
+    contents = files.read_contents(path, key=data.key, dtype=data.dtype, dimension=data.dimension)
+    values, dimension = contents.values, contents.values.ndim - 1
+    for name, value in (("points", data.points), ("extent", data.extent), ("spacing", data.spacing)):
         if isinstance(value, list) and len(value) != dimension:
             raise InputError(
                 f"[data] {name} = {value}: {path.name} has {dimension} axes; give one number, or one for each axis"
             )
-    _check_finite(values, data)
+    _check_finite(values, data, contents.missing)
     if min(values.shape[:-1]) < 2:
         raise InputError(
             f"[data] path = {data.path!r}: the array has shape {values.shape[:-1]}; give at least 2 points along every "
             "axis"
         )
+    extent, unit, notes, warnings = _extent(path, data, contents)
     if data.points is not None:
         values = area_average(values, per_axis(data.points, dimension))
-    grid = Grid(values.shape[:-1], per_axis(data.extent, dimension))
-    return Samples(grid, np.moveaxis(values, -1, 0).reshape(values.shape[-1], grid.size))
+    grid = Grid(values.shape[:-1], extent)
+    samples = Samples(grid, np.moveaxis(values, -1, 0).reshape(values.shape[-1], grid.size))
+    return _Data(samples, unit, [*contents.notes, *notes], warnings)
 
 
-def _check_finite(values: np.ndarray, data: FileSection) -> None:
-    """Raise InputError if values (..., columns or channels) contain NaN or infinity."""
+def _extent(path: Path, data: FileSection, contents: Contents) -> tuple[tuple[float, ...], str, list[str], list[str]]:
+    """Return the side lengths of the box of data, their unit, notes and warnings.
+
+    extent_i = n_i spacing_i, where n_i is the number of points in the file. The keys `extent` and `spacing` have
+    priority over the spacing that the file states.
+    """
+    shape = contents.values.shape[:-1]
+    if data.spacing is not None:
+        return _sides(shape, per_axis(data.spacing, len(shape))), "", [], []
+    if "extent" not in data.model_fields_set:
+        if contents.spacing is not None:
+            extent = _sides(shape, contents.spacing)
+            sides = f"{', '.join(f'{side:.6g}' for side in extent)} {contents.unit}".rstrip()
+            return extent, contents.unit, [f"{path.name}: extent = {sides}, from the spacing in the file"], []
+        if len(set(shape)) > 1:
+            points = " x ".join(map(str, shape))
+            warning = (
+                f"[data] {path.name} has {points} points, but all sides of the box count as equally long "
+                f"(extent = {data.extent}); set extent or spacing"
+            )
+            return per_axis(data.extent, len(shape)), "", [], [warning]
+    return per_axis(data.extent, len(shape)), "", [], []
+
+
+def _sides(shape: tuple[int, ...], spacing: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(n * h for n, h in zip(shape, spacing, strict=True))
+
+
+def _check_finite(values: np.ndarray, data: FileSection, missing: str = "") -> None:
+    """Raise InputError if values (..., columns or channels) contain NaN or infinity.
+
+    missing: how the file marks missing values, which are NaN in `values`.
+    """
     bad = ~np.isfinite(values)
     if bad.any():
         first = np.argwhere(bad)[0][:-1].tolist()
+        cause = f"missing ({missing}), NaN or infinite" if missing else "NaN or infinite"
         raise InputError(
-            f"[data] path = {data.path!r}: {np.count_nonzero(bad)} values are NaN or infinite, the first at index "
-            f"{first}; fill or crop these values"
+            f"[data] path = {data.path!r}: {are(int(bad.sum()), 'value')} {cause}, the first at index {first}; "
+            "fill or crop these values"
         )

@@ -30,6 +30,7 @@ class Problem:
     seed: the seed of the random initial network. name: the name of the run. unit: the unit of x, for labels only.
     laws: damping and diffusion of the equation. By default they are those of the network at infinite width.
     held_out: samples that are not used for training. The error on these samples is reported separately.
+    notes, warnings: sentences on how the data were read, which the commands log.
     Raises InputError if the times do not increase from 0, or if the density is not defined in the dimension of the
     data.
     """
@@ -43,6 +44,8 @@ class Problem:
     unit: str = ""
     laws: Laws = None  # type: ignore[assignment]  # __post_init__ fills it in
     held_out: Samples | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         times = np.asarray(self.times, dtype=float)

@@ -35,9 +35,10 @@ class Samples:
         if not np.isfinite(self.values).all():
             bad = np.argwhere(~np.isfinite(self.values))
             channel, sample = bad[0]
+            verb = "is" if len(bad) == 1 else "are"
             raise InputError(
-                f"samples: {len(bad)} of {self.values.size} values are NaN or infinite, the first in channel {channel} "
-                f"at x = {self.sites.positions()[sample].tolist()}; fill or crop these values"
+                f"samples: {len(bad)} of {self.values.size} values {verb} NaN or infinite, the first in "
+                f"channel {channel} at x = {self.sites.positions()[sample].tolist()}; fill or crop these values"
             )
         if self.held_out:
             return

@@ -87,7 +87,7 @@ def check_command(path: RunPath) -> None:
     from freqbias.problem import build, load
     from freqbias.runtime import on_root
 
-    with commandline.open_run(path, load=load, build=build, quiet=True) as (run, problem, store, _):
+    with commandline.open_run(path, load=load, build=build, quiet=True, log_notes=False) as (run, problem, store, _):
         # This import takes seconds. It comes after the check of the run file, so that a bad file is refused at once.
         from freqbias.compare.commands.check import report
 

@@ -31,6 +31,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     loss = "not predicted" if flow is None else f"{flow.loss[0]:.3g} -> {flow.loss[-1]:.3g} at infinite width"
     rows = [
         ("data", f"{_samples(problem.sites)} {problem.unit}".rstrip() + _channels(problem.samples.channels)),
+        *(("", note) for note in problem.notes),
         *_held_out_and_noise(problem, run.data.noise),
         ("time", f"{len(problem.times) - 1} output times up to {problem.times[-1]:g}"),
         ("loss", loss),
@@ -51,6 +52,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("results", f"{root} ({_stages_in(root)})"),
     ]
     warnings = [
+        *problem.warnings,
         *_loss_warnings(flow),
         *_mesh_warnings(problem, mesh, run.pde.tolerance),
         *_network_warnings(problem.network),

@@ -76,6 +76,14 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1, "extent": 1.0}},
         ("[data] extent = 1.0", 'is for layout = "grid" only', "leave extent out"),
     ),
+    "scattered with spacing": (
+        {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1, "spacing": 1.0}},
+        ("[data] spacing = 1.0", 'is for layout = "grid" only', "leave spacing out"),
+    ),
+    "spacing against extent": (
+        {"data": {"file": "line.npy", "extent": 2.0, "spacing": 0.5}},
+        ("[data] spacing = 0.5 contradicts extent = 2.0", "give only one of them"),
+    ),
     "odd width": ({"network": {"width": 63}}, ("[network] width = 63 is odd", "symmetric = true", "use an even width")),
     "odd hidden width": (
         {"network": {"depth": 3, "hidden_width": 63}},

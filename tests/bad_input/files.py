@@ -30,10 +30,10 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "cut short": ({"file": "short.npz"}, ("short.npz'", "write the file again")),
     "a pickle": ({"file": "objects.npy"}, ("objects.npy'", "write the file again")),
     "complex": ({"file": "complex.npy"}, ("complex.npy'", "holds complex128 values; convert them to real numbers")),
-    "with NaN": ({"file": "nan.npy"}, ("nan.npy'", "1 values are NaN or infinite, the first at index [3]; fill or")),
+    "with NaN": ({"file": "nan.npy"}, ("nan.npy'", "1 value is NaN or infinite, the first at index [3]; fill or")),
     "with NaN, as text": (
         {"file": "nan.csv"},
-        ("nan.csv'", "1 values are NaN or infinite, the first at index [1]; fill or"),
+        ("nan.csv'", "1 value is NaN or infinite, the first at index [1]; fill or"),
     ),
     "of zeros": ({"file": "zero.npy"}, ("zero.npy'", "give a target that is not zero everywhere")),
     "huge": ({"file": "huge.npy"}, ("huge.npy'", "the largest magnitude is 8e+200", "lies between 1e-12 and 1e+12")),
@@ -53,6 +53,10 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "fewer points": ({"file": "line.npy", "points": 10}, ("[data] points = [10]", "only 9 points; use at most")),
     "points per axis": ({"file": "line.npy", "points": [3, 3]}, ("[data] points = [3, 3]", "give one number, or")),
     "extent per axis": ({"file": "line.npy", "extent": [1.0, 1.0]}, ("[data] extent = [1.0, 1.0]", "give one number")),
+    "spacing per axis": (
+        {"file": "line.npy", "spacing": [1.0, 1.0]},
+        ("[data] spacing = [1.0, 1.0]", "give one number"),
+    ),
     "several arrays": ({"file": "two.npz"}, ("[data] key is missing", "use one of a, b")),
     "no such array": ({"file": "two.npz", "key": "c"}, ("[data] key = 'c'", "use one of a, b")),
     "raw without dtype": ({"file": "raw.dat"}, ("[data] dtype is missing", 'for example dtype = "float32"')),

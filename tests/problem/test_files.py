@@ -232,7 +232,7 @@ def test_wrong_endings(tmp_path):
             read(tmp_path / name)
     with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
         archive.writestr("note.txt", "no array")
-    with pytest.raises(InputError, match="convert them to real numbers"):
+    with pytest.raises(InputError, match="the file contains no arrays of numbers; give a file with an array"):
         read(tmp_path / "b.npz")
 
 

@@ -74,6 +74,7 @@ ROWS = {
     "data.file.dimension": ({"data": FILE}, {"data": FILE | {"dimension": 1}}, ALL),
     "data.file.points": ({"data": FILE}, {"data": FILE | {"points": 3}}, ALL),
     "data.file.extent": ({"data": FILE}, {"data": FILE | {"extent": 2.0}}, ALL),
+    "data.file.spacing": ({"data": FILE}, {"data": FILE | {"spacing": 2.0}}, ALL),
     "data.file.standardize": ({"data": FILE}, {"data": FILE | {"standardize": True}}, VALUES),
     "data.file.held_out": ({"data": FILE}, {"data": FILE | {"held_out": 0.2}}, ALL),
     "data.file.noise": ({"data": FILE}, {"data": FILE | {"noise": 0.1}}, VALUES),
