@@ -37,6 +37,8 @@ def check_size(path: Path, shape: tuple[int, ...], dimension: int | None = None)
     shape: the shape in the header of the file. dimension: d, if the axes after the first d are those of the channels.
     A small file can declare any shape, because zeros compress well.
     """
+    if min(shape, default=0) < 0:
+        raise ValueError(f"the header states the shape {shape}")
     if prod(shape[:dimension]) > MOST_SAMPLES or prod(shape) > MOST_VALUES:
         size = f"{8 * prod(shape) / 2**30:,.1f} GiB"
         raise InputError(

@@ -14,7 +14,7 @@ AxisPoints = Annotated[int, Field(ge=2, le=10**9)]
 Points = AxisPoints | Annotated[list[AxisPoints], Field(min_length=1, max_length=3)]
 Extent = Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)]
 SPACED_SUFFIXES = (".wav", ".flac", ".ogg", ".nii", ".nii.gz", ".nrrd")  # formats that state a spacing
-TABLE_SUFFIXES = (".npy", ".npz", ".csv", ".txt")  # formats of scattered samples
+TABLE_SUFFIXES = (".npy", ".npz", ".csv", ".txt", ".mat", ".h5", ".hdf5")  # formats of scattered samples
 EXTENT = "a positive number, or one per axis: the side lengths of the box of data, for example extent = 1.0"
 SPACING = (
     "a positive number, or one per axis, instead of extent: the distance between neighbouring points of the file, for "

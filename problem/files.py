@@ -14,14 +14,20 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.problem.arrays import read_npy, read_npz, read_raw
 from freqbias.problem.contents import Contents
+from freqbias.problem.hdf5 import read_hdf5, read_mat
 from freqbias.problem.images import read_jpeg, read_png
 from freqbias.problem.section import error_prefix
+from freqbias.problem.sound import read_sound
 from freqbias.problem.tiff import read_tiff
+from freqbias.problem.volumes import read_nifti, read_nrrd
 
 SAMPLE_SCHEME = "matplotlib:"
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 TABLES = (".csv", ".txt")
-SUFFIXES = (".npy", ".npz", ".dat", *TABLES, *IMAGES)
+ARRAYS = (".npy", ".npz", ".dat", ".mat", ".h5", ".hdf5")
+SOUND = (".wav", ".flac", ".ogg")
+VOLUMES = (".nii", ".nii.gz", ".nrrd")
+SUFFIXES = (*ARRAYS, *TABLES, *IMAGES, *SOUND, *VOLUMES)
 
 
 def resolve(path: str, folder: Path, *, section: str = "data", endings: tuple[str, ...] | None = SUFFIXES) -> Path:
@@ -36,11 +42,17 @@ def resolve(path: str, folder: Path, *, section: str = "data", endings: tuple[st
         if not _test(Path.is_file, found):
             problem = "this is a folder, not a file" if _test(Path.is_dir, found) else "no such file"
             raise InputError(f"{problem} ({found}); give a path relative to the run file")
-        if endings is not None and found.suffix.lower() not in endings:
+        if endings is not None and ending(found) not in endings:
             raise InputError(
-                f"cannot read {found.suffix or 'a file without an ending'}; use one of {' '.join(endings)}"
+                f"cannot read {ending(found) or 'a file without an ending'}; use one of {' '.join(endings)}"
             )
         return found
+
+
+def ending(path: Path) -> str:
+    """Return the ending of the file name in lower case, for example ".npy" or ".nii.gz"."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
 
 
 def _matplotlib_sample(path: str) -> Path:
@@ -104,8 +116,9 @@ def _read_real(path: Path, key: str | None, dtype: str | None, dimension: int | 
     except InputError:
         raise
     except Exception as failure:  # the libraries raise many types for damaged files
+        reason = " ".join(str(failure).split())[:300]
         raise InputError(
-            f"path = {str(path)!r}: the file cannot be read as {path.suffix}: {failure}; write the file again"
+            f"path = {str(path)!r}: the file cannot be read as {ending(path)}: {reason}; write the file again"
         ) from failure
     if (kind := contents.values.dtype).kind not in "fiub":
         raise InputError(f"path = {str(path)!r}: the file holds {kind} values; convert them to real numbers")
@@ -114,7 +127,7 @@ def _read_real(path: Path, key: str | None, dtype: str | None, dimension: int | 
 
 def _read_array(path: Path, key: str | None, dtype: str | None, dimension: int | None) -> Contents:
     """Return the array as the file stores it. Images have the axes (x_1, x_2, channels)."""
-    match path.suffix.lower():
+    match ending(path):
         case ".npz":
             return Contents(read_npz(path, key, dimension))
         case ".npy":
@@ -127,6 +140,16 @@ def _read_array(path: Path, key: str | None, dtype: str | None, dimension: int |
             return read_jpeg(path)
         case ".tif" | ".tiff":
             return read_tiff(path)
+        case ".mat":
+            return Contents(read_mat(path, key, dimension))
+        case ".h5" | ".hdf5":
+            return Contents(read_hdf5(path, key, dimension))
+        case ".nii" | ".nii.gz":
+            return read_nifti(path)
+        case ".nrrd":
+            return read_nrrd(path)
+        case ".wav" | ".flac" | ".ogg":
+            return read_sound(path)
         case suffix:
             values = np.loadtxt(path, delimiter="," if suffix == ".csv" else None, ndmin=2)
             return Contents(values[:, 0] if values.shape[1] == 1 else values)
@@ -140,7 +163,7 @@ def _with_channels(contents: Contents, dimension: int | None, path: Path) -> Con
     if own == 3 and dimension == 2 and values.shape[3:] in ((), (1,)):  # the slices of a volume as channels
         values, own = values.reshape(values.shape[:3]), 2
     if own is not None and dimension not in (None, own):
-        what = "an image" if own == 2 and path.suffix.lower() in IMAGES else "an array"
+        what = "an image" if own == 2 and ending(path) in IMAGES else "an array"
         raise InputError(
             f"dimension = {dimension}: {path.name} is {what}, which has {own} dimensions; leave dimension out"
         )

@@ -51,7 +51,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "key without .npz": (
         {"data": {"file": "line.npy", "key": "a"}},
-        ("[data] key = 'a' is for .npz files only, but path = 'data/line.npy'", "leave key out"),
+        ("[data] key = 'a' is for .npz .mat .h5 .hdf5 files only, but path = 'data/line.npy'", "leave key out"),
     ),
     "dtype without .dat": (
         {"data": {"file": "line.npy", "dtype": "int16"}},
@@ -61,7 +61,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"data": {"file": "image.png", "layout": "scattered", "dimension": 2}},
         (
             "[data] layout = \"scattered\" needs a table, but path = 'data/image.png'",
-            "use a file that ends in one of .npy .npz .csv .txt",
+            "use a file that ends in one of .npy .npz .csv .txt .mat .h5 .hdf5",
         ),
     ),
     "scattered without dimension": (

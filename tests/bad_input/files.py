@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from freqbias.problem.files import SUFFIXES
 from tests.problem.run_files import table
 
 # Keys of [data], and the parts that the message must contain.
 DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "missing": ({"file": "none.npy"}, ("none.npy'", "no such file", "give a path relative to the run file")),
     "a folder": ({"file": ""}, ("this is a folder, not a file", "give a path relative to the run file")),
-    "with an unknown ending": ({"file": "line.mat"}, ("cannot read .mat", "use one of .npy")),
+    "with an unknown ending": ({"file": "line.doc"}, ("cannot read .doc", "use one of .npy")),
     "without an ending": ({"file": "line"}, ("cannot read a file without an ending", "use one of .npy")),
     "an unknown sample file": (
         {"path": "matplotlib:nothing.npz"},
@@ -21,7 +22,8 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     **{
         f"{kind} {suffix}": ({"file": f"{kind}{suffix}"}, (f"{kind}{suffix}'", "write the file again"))
         for kind in ("empty", "garbage")
-        for suffix in (".npy", ".npz", ".csv", ".txt", ".png", ".jpg", ".tif")
+        for suffix in SUFFIXES
+        if suffix != ".dat"
     },
     "empty .dat": (
         {"file": "empty.dat", "dtype": "int16"},

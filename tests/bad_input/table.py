@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from freqbias.problem.files import SUFFIXES
 from tests.bad_input.contradictions import CONTRADICTIONS, MESH_CONTRADICTIONS
 from tests.bad_input.densities import DENSITIES
 from tests.bad_input.files import DATA_FILES, RUN_FILES
@@ -174,8 +175,8 @@ def _write_data(folder: Path) -> None:
     (folder / "nan.csv").write_text("1.0\nnan\n2.0\n")
     Image.fromarray(np.eye(4, dtype=np.uint8)).save(folder / "image.png")
     Image.fromarray(np.full((4, 4, 3), 9, dtype=np.uint8)).save(folder / "colour.png")
-    for name in ("line", "line.mat"):
+    for name in ("line", "line.doc"):
         (folder / name).write_bytes(b"1 2 3")
-    for suffix in (".npy", ".npz", ".csv", ".txt", ".png", ".jpg", ".tif", ".dat", ".msh"):
+    for suffix in (*SUFFIXES, ".msh"):
         (folder / f"empty{suffix}").write_bytes(b"")
         (folder / f"garbage{suffix}").write_bytes(b"\x89\x00\xffgarbage\n" * 40)

@@ -1,0 +1,115 @@
+"""Arrays of MATLAB and HDF5 files by name. Nothing outside the file is read."""
+
+import h5py
+import numpy as np
+import pytest
+from scipy.io import savemat
+from scipy.sparse import csc_array
+
+from freqbias.errors import InputError
+from freqbias.problem import build, files, parse
+from tests.problem.run_files import table
+
+RNG = np.random.default_rng(0)
+MAP, VOLUME = RNG.normal(size=(4, 5)), RNG.normal(size=(2, 3, 4))
+
+
+def matlab(path, version, **arrays):
+    """A file as MATLAB writes it. Version 7.3 is HDF5 with a block of 512 bytes in front and axes in reverse."""
+    if version != "7.3":
+        savemat(path, arrays, do_compression=version == "7")
+        return
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, values in arrays.items():
+            file[name] = np.asarray(values).T
+            file[name].attrs["MATLAB_class"] = np.bytes_("double")
+        file["#refs#/a"] = 1.0
+
+
+VERSIONS = pytest.mark.parametrize("version", ["6", "7", "7.3"])
+
+
+@VERSIONS
+def test_matlab(tmp_path, version):
+    path = tmp_path / "a.mat"
+    matlab(path, version, map=MAP, volume=VOLUME, row=MAP[:1], column=MAP[:, :1])
+    np.testing.assert_array_equal(files.read(path, key="map")[..., 0], MAP)
+    np.testing.assert_array_equal(files.read(path, key="volume"), VOLUME[..., None])
+    np.testing.assert_array_equal(files.read(path, key="row")[:, 0], MAP[0])
+    np.testing.assert_array_equal(files.read(path, key="column")[:, 0], MAP[:, 0])
+    with pytest.raises(InputError, match=r"key is missing; use one of .*map.*"):
+        files.read(path)
+    with pytest.raises(InputError, match=r"key = 'mop' is not in a.mat; use one of "):
+        files.read(path, key="mop")
+
+
+@VERSIONS
+def test_a_single_array_needs_no_key(tmp_path, version):
+    matlab(tmp_path / "a.mat", version, map=MAP)
+    np.testing.assert_array_equal(files.read(tmp_path / "a.mat", dimension=1), MAP)
+
+
+def test_only_numbers_of_matlab_are_read(tmp_path):
+    objects = np.array([MAP, "text"], dtype=object)
+    arrays = {"text": "abc", "cell": objects, "struct": {"map": MAP}, "sparse": csc_array(MAP)}
+    matlab(tmp_path / "a.mat", "7", map=MAP, **arrays)
+    np.testing.assert_array_equal(files.read(tmp_path / "a.mat")[..., 0], MAP)
+    for name in arrays:
+        with pytest.raises(InputError, match=rf"key = '{name}' is not in a.mat; use one of map"):
+            files.read(tmp_path / "a.mat", key=name)
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.hdf5"])
+def test_hdf5(tmp_path, name):
+    with h5py.File(tmp_path / name, "w") as file:
+        file["group/map"] = MAP.astype(">f4")
+        file.create_dataset("volume", data=VOLUME, chunks=(1, 3, 2), compression="gzip")
+        file["text"] = "abc"
+        file["nothing"] = h5py.Empty("f8")
+    np.testing.assert_array_equal(files.read(tmp_path / name, key="group/map")[..., 0], MAP.astype("f4"))
+    np.testing.assert_array_equal(files.read(tmp_path / name, key="/volume", dimension=2), VOLUME)
+    for key in ("text", "nothing", "group", "more", None):
+        with pytest.raises(InputError, match=r"key .*; use one of group/map, volume"):
+            files.read(tmp_path / name, key=key)
+
+
+def test_hdf5_as_scattered_samples(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["stations"] = MAP
+    data = {"kind": "file", "path": str(tmp_path / "a.h5"), "layout": "scattered", "dimension": 2, "key": "stations"}
+    problem = build(parse(table(data=data, replace=True)))
+    np.testing.assert_array_equal(problem.samples.values, MAP[:, 2:].T)
+
+
+def test_no_other_file_is_read(tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["secret"] = MAP
+    MAP.tofile(tmp_path / "secret.bin")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["link"] = h5py.ExternalLink("other.h5", "/secret")
+        file["group/link"] = h5py.ExternalLink("other.h5", "/")
+        file.create_dataset("stored", MAP.shape, "f8", external=[(str(tmp_path / "secret.bin"), 0, MAP.nbytes)])
+        layout = h5py.VirtualLayout(MAP.shape, "f8")
+        layout[...] = h5py.VirtualSource(str(tmp_path / "other.h5"), "secret", MAP.shape)
+        file.create_virtual_dataset("virtual", layout)
+    for key in ("link", "group/link/secret"):
+        with pytest.raises(InputError, match=rf"key = '{key}' is not in a.h5; use one of stored, virtual"):
+            files.read(tmp_path / "a.h5", key=key)
+    for key in ("stored", "virtual"):
+        with pytest.raises(InputError, match=rf"key = '{key}': the values are in another file; save them in a.h5"):
+            files.read(tmp_path / "a.h5", key=key)
+
+
+@pytest.mark.parametrize("name", ["a.mat", "a.h5"])
+def test_cut_short(tmp_path, name):
+    path = tmp_path / name
+    if name == "a.mat":
+        savemat(path, {"map": RNG.normal(size=(40, 40))}, do_compression=True)
+    else:
+        with h5py.File(path, "w") as file:
+            file["map"] = RNG.normal(size=(40, 40))
+    content = path.read_bytes()
+    for length in (0, 5, 30, len(content) // 2, len(content) - 40):
+        path.write_bytes(content[:length])
+        with pytest.raises(InputError, match=r"cannot be read as \.\w+: .*; write the file again"):
+            files.read(path)
