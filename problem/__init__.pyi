@@ -1,5 +1,5 @@
 from .activations import ACTIVATIONS, Activation
-from .builder import build
+from .builder import build, load_samples
 from .deep_law import deep_laws, ntk_recursion
 from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
@@ -64,6 +64,7 @@ __all__ = [
     "fold",
     "initial_values",
     "load",
+    "load_samples",
     "network_values",
     "ntk_recursion",
     "parse",

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from freqbias.errors import InputError
 from freqbias.numerics import Grid, Scattered
@@ -14,7 +16,7 @@ from freqbias.problem.data_settings import FileSection, WavesSection
 from freqbias.problem.records import Problem
 from freqbias.problem.run_file import OUTPUTS, RunFile
 from freqbias.problem.samples import Samples, area_average, waves
-from freqbias.problem.section import error_prefix
+from freqbias.problem.section import error_prefix, input_error
 from freqbias.problem.settings import per_axis
 from freqbias.problem.summary import are, counted
 
@@ -56,6 +58,21 @@ def build(run: RunFile) -> Problem:
         notes=tuple(read.notes),
         warnings=tuple(read.warnings),
     )
+
+
+def load_samples(path: Path | str, **keys: Any) -> Samples:
+    """Read a data file as the section [data] with `kind = "file"` does, for example
+    `load_samples("map.tif", spacing=30.0)`.
+
+    path: the path of the file, or "matplotlib:NAME". keys: keys of this section that concern reading: key, dtype,
+    layout, dimension, points, extent and spacing.
+    Raises InputError, which names the key and the remedy.
+    """
+    try:
+        data = FileSection(kind="file", path=str(path), **keys)
+    except ValidationError as failure:
+        raise input_error(failure, "data", FileSection) from failure
+    return _read_data(data).samples
 
 
 def output_times(run: RunFile) -> np.ndarray:

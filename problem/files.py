@@ -113,8 +113,12 @@ def _read_real(path: Path, key: str | None, dtype: str | None, dimension: int | 
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # for some damaged files, libraries give only a warning
             contents = _read_array(path, key, dtype, dimension)
-    except InputError:
+    except (InputError, ImportError):
         raise
+    except MemoryError as failure:
+        raise InputError(
+            f"path = {str(path)!r}: the memory is too small for this array: {failure}; crop or average the data"
+        ) from failure
     except Exception as failure:  # the libraries raise many types for damaged files
         reason = " ".join(str(failure).split())[:300]
         raise InputError(
