@@ -6,6 +6,7 @@ The axes of the array are those of the file, the fastest first. A patient's orie
 import bz2
 import gzip
 import io
+import logging
 from math import prod
 from pathlib import Path
 from typing import IO, Any, cast
@@ -15,6 +16,8 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.problem.contents import Contents, check_size
 
+_SILENT = logging.Logger("nibabel")  # what nibabel cannot mend is an error
+_SILENT.addHandler(logging.NullHandler())
 LENGTH_UNITS = {"meter": "m", "mm": "mm", "micron": "um", "unknown": ""}  # of NIfTI
 WIDEST = 16  # bytes of the largest number type
 
@@ -26,7 +29,8 @@ def read_nifti(path: Path) -> Contents:
     with _unpacked(path) as file:
         block = file.read(540)
         model = Nifti2Header if int.from_bytes(block[:4], "little") in (540, 0x1C020000) else Nifti1Header
-        header = model(block[: model.template_dtype.itemsize])
+        header = model(block[: model.template_dtype.itemsize], check=False)
+        header.check_fix(_SILENT)
         shape = tuple(int(n) for n in header.get_data_shape())
         check_size(path, shape, 3)
         if header["magic"].item()[:2] != b"n+":

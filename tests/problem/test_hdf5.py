@@ -1,5 +1,7 @@
 """Arrays of MATLAB and HDF5 files by name. Nothing outside the file is read."""
 
+import struct
+
 import h5py
 import numpy as np
 import pytest
@@ -113,3 +115,24 @@ def test_cut_short(tmp_path, name):
         path.write_bytes(content[:length])
         with pytest.raises(InputError, match=r"cannot be read as \.\w+: .*; write the file again"):
             files.read(path)
+
+
+def test_a_wrong_byte_in_a_matlab_file(tmp_path):
+    """Whichever byte of a packed file is changed, the file is refused."""
+    path = tmp_path / "a.mat"
+    savemat(path, {"map": MAP}, do_compression=True)
+    content = path.read_bytes()
+    for at in range(128, len(content)):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :])
+        with pytest.raises(InputError, match=r"cannot be read as \.mat: .*; write the file again|no arrays of numbers"):
+            files.read(path)
+
+
+def test_matlab_in_the_other_byte_order(tmp_path):
+    def element(kind, data):
+        return struct.pack(">II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    array = element(6, struct.pack(">II", 6, 0)) + element(5, struct.pack(">ii", 4, 5)) + element(1, b"map")
+    array += element(9, MAP.T.astype(">f8").tobytes())
+    (tmp_path / "a.mat").write_bytes(bytes(124) + b"\x01\x00MI" + element(14, array))
+    np.testing.assert_array_equal(files.read(tmp_path / "a.mat", key="map")[..., 0], MAP)
