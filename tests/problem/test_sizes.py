@@ -169,7 +169,7 @@ def test_a_large_photograph(tmp_path):
 def test_large_tiles(tmp_path):
     tile = [(322, 2**16), (323, 2**16), (324, 8), (325, 100)]
     (tmp_path / "a.tif").write_bytes(hand_made(16, 16, bytes(100), more=tile))
-    assert re.search(TOO_LARGE, message_of(tmp_path / "a.tif"))
+    assert "the tiles have 65536 x 65536 pixels, more than the image" in message_of(tmp_path / "a.tif")
 
 
 def test_headers_that_ask_for_more(tmp_path):

@@ -312,3 +312,25 @@ def test_damage_is_an_error(tmp_path, compression):
         path.write_bytes(content[:length])
         with pytest.raises(InputError, match=r"cannot be read as .tif: .*; write the file again"):
             files.read(path)
+
+
+@pytest.mark.parametrize("count", [1, 3, 150])
+def test_pages_in_a_circle(tmp_path, count):
+    """tifffile follows circles for ever."""
+    path = written(tmp_path, numbers("u1", (count, *SHAPE)), photometric="minisblack", metadata=None)
+    content = bytearray(path.read_bytes())
+    place, starts = 4, []
+    while start := struct.unpack_from("<I", content, place)[0]:
+        starts.append(start)
+        place = start + 2 + 12 * struct.unpack_from("<H", content, start)[0]
+    content[place : place + 4] = struct.pack("<I", starts[0])
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"the page at byte {starts[0]} follows itself; write the file again"):
+        files.read(path)
+
+
+def test_big_tiff(tmp_path):
+    values = numbers("i4")
+    for order in "<>":
+        path = written(tmp_path, values, bigtiff=True, byteorder=order)
+        np.testing.assert_array_equal(files.read(path)[..., 0], upright(values))
