@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose, commandline
+from freqbias.runtime import (
+    LogFile,
+    MaxWalltime,
+    Out,
+    Overwrite,
+    Quiet,
+    Resume,
+    RunPath,
+    Verbose,
+    commandline,
+    log_findings,
+)
 
 Shard = Annotated[bool, typer.Option("--shard", help="Divide the neurons among all processes.")]
 
@@ -32,6 +43,7 @@ def nn_command(
         path, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
+        log_findings(problem.notes, problem.warnings)
         # This import takes seconds, so it comes after the check of the run file.
         from freqbias.nn.stage import run_nn
 
@@ -60,6 +72,7 @@ def ntk_command(
         path, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
+        log_findings(problem.notes, problem.warnings)
         from freqbias.nn.ntk_stage import run_ntk
 
         run_ntk(run, problem, store, resume=resume, overwrite=overwrite, stop=stop)

@@ -1,6 +1,18 @@
 """The command `freqbias pde` (also `python -m freqbias.pde`)."""
 
-from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose, commandline
+from freqbias.runtime import (
+    LogFile,
+    MaxWalltime,
+    Out,
+    Overwrite,
+    Petsc,
+    Quiet,
+    Resume,
+    RunPath,
+    Verbose,
+    commandline,
+    log_findings,
+)
 
 
 def pde_command(
@@ -25,6 +37,7 @@ def pde_command(
         path, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
+        log_findings(problem.notes, problem.warnings)
         from freqbias.pde.petsc_options import refuse_torchrun, start_petsc
 
         refuse_torchrun()

@@ -56,7 +56,7 @@ def build(run: RunFile) -> Problem:
         run.unit or read.unit,
         held_out=held_out,
         notes=tuple(read.notes),
-        warnings=tuple(read.warnings),
+        data_warnings=tuple(read.warnings),
     )
 
 

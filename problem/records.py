@@ -30,7 +30,7 @@ class Problem:
     seed: the seed of the random initial network. name: the name of the run. unit: the unit of x, for labels only.
     laws: damping and diffusion of the equation. By default they are those of the network at infinite width.
     held_out: samples that are not used for training. The error on these samples is reported separately.
-    notes, warnings: sentences on how the data were read, which the commands log.
+    notes: in words, what the reading of the data left out or changed. data_warnings: what the user should change.
     Raises InputError if the times do not increase from 0, or if the density is not defined in the dimension of the
     data.
     """
@@ -45,7 +45,7 @@ class Problem:
     laws: Laws = None  # type: ignore[assignment]  # __post_init__ fills it in
     held_out: Samples | None = None
     notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    data_warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         times = np.asarray(self.times, dtype=float)
@@ -79,6 +79,11 @@ class Problem:
             f"{type(self.density).__name__}, depth {self.network.depth}, width {self.network.width:,}, "
             f"{time_range(self.times)})"
         )
+
+    @property
+    def warnings(self) -> list[str]:
+        """Properties of the data that the user should know or change, in words."""
+        return [*self.data_warnings]
 
     @property
     def sites(self) -> Sites:

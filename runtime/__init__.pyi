@@ -6,7 +6,7 @@ from .exit_codes import exit_code_of
 from .files import atomic_write, sha256_of, writable
 from .keys import changed_keys, key_hash
 from .launcher import local_size, rank, size, under_torchrun
-from .logs import configure, log
+from .logs import configure, log, log_findings
 from .manifest import version_of
 from .memory import available_memory
 from .progress import Progress, duration
@@ -43,6 +43,7 @@ __all__ = [
     "limit_threads",
     "local_size",
     "log",
+    "log_findings",
     "main",
     "new_app",
     "on_all",

@@ -3,7 +3,6 @@
 Options of a single command are defined in the module of that command.
 """
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -98,13 +97,11 @@ def open_run[Run: Named, Problem](
     verbose: int = 0,
     quiet: bool = False,
     log_file: Path | None = None,
-    log_notes: bool = True,
 ) -> Iterator[tuple[Run, Problem, Store, StopRequest]]:
     """Start a command that needs a run file; yield the run file, problem, result store and stop request. Collective.
 
     load, build: functions that run on rank 0. Their exceptions are raised on every rank.
     out: the result folder, out/NAME by default. The other arguments are the options above.
-    log_notes: whether to log the `notes` and `warnings` of the problem, if it has any.
     Nothing is written except the log file, and that only if the run file is valid.
     """
     with start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet) as stop:
@@ -112,10 +109,6 @@ def open_run[Run: Named, Problem](
         problem = on_root(build, run)
         if log_file is not None:
             logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
-        if log_notes:
-            for level, attribute in ((logging.INFO, "notes"), (logging.WARNING, "warnings")):
-                for text in getattr(problem, attribute, ()):
-                    logs.log.log(level, "%s", text)
         yield run, problem, Store(out or Path("out") / run.name), stop
 
 

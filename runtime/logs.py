@@ -6,6 +6,7 @@ stamps.
 
 import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from freqbias.errors import UsageError
@@ -40,6 +41,14 @@ class _ConsoleFormatter(logging.Formatter):
         if record.levelno != logging.INFO:
             message = f"{record.levelname.lower()}: {message}"
         return f"rank {rank()}: {message}" if rank() else message
+
+
+def log_findings(notes: Iterable[str], warnings: Iterable[str]) -> None:
+    """Log what is known about the data of a run, before a stage starts."""
+    for note in notes:
+        log.info("data: %s", note)
+    for warning in warnings:
+        log.warning("%s", warning)
 
 
 def configure(*, verbosity: int = 0, quiet: bool = False, log_file: Path | None = None) -> None:

@@ -84,14 +84,19 @@ def check_command(path: RunPath) -> None:
     Prints the mesh, the number of steps, the memory and the computing time. Warns of settings that rarely make sense.
     Writes no files.
     """
+    from freqbias.errors import InputError
     from freqbias.problem import build, load
-    from freqbias.runtime import on_root
+    from freqbias.runtime import log_findings, on_root
 
-    with commandline.open_run(path, load=load, build=build, quiet=True, log_notes=False) as (run, problem, store, _):
+    with commandline.open_run(path, load=load, build=build, quiet=True) as (run, problem, store, _):
         # This import takes seconds. It comes after the check of the run file, so that a bad file is refused at once.
         from freqbias.compare.commands.check import report
 
-        on_root(lambda: print(report(run, problem, store.root)), broadcast=False)
+        try:
+            on_root(lambda: print(report(run, problem, store.root)), broadcast=False)
+        except InputError:
+            log_findings((), problem.warnings)  # they may be the cause
+            raise
 
 
 def mesh_command(
@@ -110,10 +115,12 @@ def mesh_command(
     """
     from freqbias.compare.stages import run_mesh
     from freqbias.problem import build, load
+    from freqbias.runtime import log_findings
 
     with commandline.open_run(
         path, load=load, build=build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
     ) as (run, problem, store, _):
+        log_findings(problem.notes, problem.warnings)
         description = run_mesh(run, problem, store, resume=resume, overwrite=overwrite)
         if not quiet:
             print(description)

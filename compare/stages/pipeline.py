@@ -13,7 +13,7 @@ from freqbias.compare.style import aligned, percent
 from freqbias.meshes import plan_mesh
 from freqbias.pde import check_memory, refuse_torchrun, start_petsc
 from freqbias.problem import Problem, RunFile, stage_keys
-from freqbias.runtime import StopRequest, Store, duration, log, on_root
+from freqbias.runtime import StopRequest, Store, duration, log, log_findings, on_root
 
 if TYPE_CHECKING:
     from freqbias.nn import TrainingPlan
@@ -46,6 +46,7 @@ def run_all(
     petsc: command-line options for PETSc. Raises the errors of the stages. Errors that can be found early are raised
     before the first stage starts. The libraries of a finished stage are not imported.
     """
+    log_findings(problem.notes, problem.warnings)  # before a refusal, whose cause they may be
     keys = {name: stage_keys(run, name) for name in stages}
     if resume and on_root(store.overwrite_interrupted, keys):  # an earlier --overwrite was killed
         resume, overwrite = False, True

@@ -209,9 +209,9 @@ def test_a_warning_where_the_sides_differ(tmp_path):
     np.save(tmp_path / "b.npy", RNG.normal(size=(6, 6)))
     problem = problem_of(tmp_path / "a.npy")
     assert problem.grid.extent == (1.0, 1.0)
-    assert problem.warnings == (
+    assert problem.warnings == [
         "[data] a.npy has 8 x 6 points, but all sides of the box count as equally long (extent = 1.0); set extent or "
         "spacing",
-    )
+    ]
     silent = [({"extent": 1.0}, "a.npy"), ({"spacing": 1.0}, "a.npy"), ({}, "b.npy")]
-    assert [problem_of(tmp_path / name, **keys).warnings for keys, name in silent] == [()] * 3
+    assert [problem_of(tmp_path / name, **keys).warnings for keys, name in silent] == [[]] * 3
