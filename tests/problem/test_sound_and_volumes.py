@@ -13,6 +13,8 @@ from freqbias.errors import InputError
 from freqbias.problem import build, files, load, parse, resolved
 from tests.problem.run_files import table
 
+pytestmark = pytest.mark.filterwarnings("ignore:datetime:DeprecationWarning")  # from pynrrd
+
 RNG = np.random.default_rng(0)
 STEREO = RNG.uniform(-0.9, 0.9, (4000, 2))
 
