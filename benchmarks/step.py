@@ -72,7 +72,7 @@ def network_step(problem: Problem, backend: str) -> Callable[[], object]:
 
     def step() -> None:
         nonlocal state
-        state = descent.advance(network.negative_gradient, state, SIZE, network.negative_gradient(state))
+        state = descent.advance(network.negative_gradient, state, SIZE, network.negative_gradient(state)).state
 
     return step
 

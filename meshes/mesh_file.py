@@ -11,7 +11,7 @@ from freqbias.meshes.cell_types import CELL_TYPES, CellType
 from freqbias.meshes.conformity import check_conforming
 from freqbias.meshes.coverage import MAX_MISSING, check_coverage
 from freqbias.meshes.file_plan import FilePlan
-from freqbias.meshes.mesh_readers import read_mesh
+from freqbias.meshes.mesh_readers import MeshFile, read_mesh
 from freqbias.meshes.node_order import basix_from_vtk, equispaced_element
 from freqbias.problem import Pde, Problem, canonical_order
 
@@ -65,7 +65,13 @@ def _read(path: Path, _modified: int) -> tuple[np.ndarray, np.ndarray, CellType,
     mesh = read_mesh(path)
     kind = _highest_cells(mesh)
     cell, order = SUPPORTED[kind]
-    cells = np.concatenate([block.data for block in mesh.cells if block.type == kind]).astype(np.int64)
+    blocks, nodes = [block for name, block in mesh.cells if name == kind], equispaced_element(cell, order).dim
+    if mesh.points.ndim != 2 or mesh.points.shape[1] > 3 or any(block.shape[1:] != (nodes,) for block in blocks):
+        raise InputError(
+            f"the points have shape {mesh.points.shape}, and the cells of type {kind} {blocks[0].shape}; give points "
+            f"of up to 3 coordinates, and {nodes} points for each cell"
+        )
+    cells = np.concatenate(blocks)
     invalid = ((cells < 0) | (cells >= len(mesh.points))).any(axis=1)
     if invalid.any():
         raise InputError(
@@ -73,7 +79,7 @@ def _read(path: Path, _modified: int) -> tuple[np.ndarray, np.ndarray, CellType,
             f"points 0 to {len(mesh.points) - 1}; write the file again"
         )
     used, cells = np.unique(cells, return_inverse=True)
-    cells = cells.reshape(-1, equispaced_element(cell, order).dim)
+    cells = cells.reshape(-1, nodes)
     points = _flat_points(mesh.points[used], cell.dimension)
     _check_distinct(points)
     if len(np.unique(np.sort(cells, axis=1), axis=0)) < len(cells):
@@ -84,14 +90,12 @@ def _read(path: Path, _modified: int) -> tuple[np.ndarray, np.ndarray, CellType,
     return points, cells, cell, order
 
 
-def _highest_cells(mesh) -> str:  # type: ignore[no-untyped-def]  # meshio has no types
+def _highest_cells(mesh: MeshFile) -> str:
     """Return meshio's name of the cells of the highest dimension.
 
     Raises InputError if these cells are not all of one supported type.
     """
-    dimensions = {
-        block.type: DIMENSIONS.get(block.type.rstrip("0123456789")) for block in mesh.cells if len(block.data)
-    }
+    dimensions = {kind: DIMENSIONS.get(kind.rstrip("0123456789")) for kind, _ in mesh.cells}
     highest = max((d for d in dimensions.values() if d is not None), default=0)
     kinds = {kind for kind, dimension in dimensions.items() if dimension in (highest, None)}
     if highest == 0:

@@ -7,6 +7,7 @@ from .linearised import LinearisedTraining
 from .network import FourierNetwork
 from .ntk import EmpiricalKernel, InfiniteWidthKernel, largest_eigenvalue
 from .ntk_stage import run_ntk
+from .planned_steps import planned_schedule
 from .runge_kutta import RUNGE_KUTTA
 from .snapshot import TrainingSnapshot
 from .stage import run_nn
@@ -29,6 +30,7 @@ __all__ = [
     "nn_command",
     "ntk_command",
     "plan_training",
+    "planned_schedule",
     "run_nn",
     "run_ntk",
     "train",

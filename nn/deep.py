@@ -13,7 +13,7 @@ import torch
 from freqbias.nn.deep_layout import DeepLayout
 from freqbias.nn.deep_pass import Pass, forward
 from freqbias.nn.tensor_activations import TENSOR_ACTIVATIONS
-from freqbias.nn.trainable import TrainableNetwork, loss
+from freqbias.nn.trainable import TrainableNetwork, loss, training_target
 from freqbias.nn.transforms import CHUNK, PRECISIONS
 from freqbias.numerics import Apply
 from freqbias.problem import ACTIVATIONS, Problem, draw_deep
@@ -41,7 +41,9 @@ class DeepNetwork(TrainableNetwork):
         self._rounding = torch.zeros_like(self.target)
         if network.symmetric:
             self._rounding = self.values(self.start)  # subtracted, so that f is exactly 0 at t = 0
-        self.start_loss = loss(self.values(self.start) - self.target)
+        start = self.values(self.start)
+        self.target = training_target(problem, start)
+        self.start_loss = loss(start - self.target)
 
     def values(self, state: torch.Tensor) -> torch.Tensor:
         self._last = None  # free the memory for the next pass

@@ -27,7 +27,7 @@ import torch
 
 from freqbias.nn.fourier_sum import FourierSum
 from freqbias.nn.sharding import Shards
-from freqbias.nn.trainable import TrainableNetwork, loss
+from freqbias.nn.trainable import TrainableNetwork, loss, training_target
 from freqbias.nn.transforms import Transforms
 from freqbias.problem import Neurons, Problem, draw, network_values
 
@@ -117,10 +117,12 @@ class FourierNetwork(TrainableNetwork):
         self._fourier = FourierSum(transforms, problem.sites, device=device)
         self.target = torch.as_tensor(samples.values, device=device)
         self._held_out = problem.held_out
-        self._rounding = (
-            self._uncorrected_values(self.start) if network.symmetric else torch.zeros_like(self.target)
-        )  # subtracted, so that f is exactly 0 at t = 0
-        self.start_loss = loss(self._uncorrected_values(self.start) - self._rounding - self.target)
+        start = self._uncorrected_values(self.start)
+        # subtracted, so that f is exactly 0 at t = 0
+        self._rounding = start if network.symmetric else torch.zeros_like(start)
+        start = start - self._rounding
+        self.target = training_target(problem, start)
+        self.start_loss = loss(start - self.target)
 
     def values(self, state: torch.Tensor) -> torch.Tensor:
         return self._uncorrected_values(state) - self._rounding

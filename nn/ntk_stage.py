@@ -3,8 +3,9 @@
 The kernels are the kernel at infinite width, and the kernel of the drawn network at t = 0. The result files have the
 format of `nn/error.nc`. `infinite-width.nc` and `empirical.nc` contain the gradient flows. `infinite-width-steps.nc`
 and `empirical-steps.nc` contain the predictions for the steps of the training. They are written if a step is a function
-of the kernel and if no mode grows. If Lanczos does not reach the tolerance of a file, the file is skipped with a
-warning.
+of the kernel and if no mode grows. If the stage nn is finished, these are the steps that the training has taken.
+Otherwise they are the steps that the linearised training would take (`planned_steps`). If Lanczos does not reach the
+tolerance of a file, the file is skipped with a warning.
 
 While the stage runs, it stores checkpoints as parts. The part of a finished kernel has the name of the kernel. The part
 `krylov-KERNEL` contains the Krylov basis of an unfinished kernel. It is written at most once a minute, and when the
@@ -13,17 +14,18 @@ stage is stopped.
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
 import torch
 
-from freqbias.errors import ComputationError
+from freqbias.errors import ComputationError, InputError, UsageError
 from freqbias.nn.linearised import LinearisedTraining
 from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
+from freqbias.nn.planned_steps import planned_schedule
 from freqbias.nn.training_plan import NETWORK_ATTRIBUTES, TrainingPlan, plan_training
-from freqbias.numerics import Basis, Lanczos
+from freqbias.numerics import Basis, Lanczos, Schedule
 from freqbias.problem import ErrorHistory, Problem, RunFile, every_stage_keys, resolved, squared_loss, stage_keys
 from freqbias.runtime import Stage, StopRequest, Store, log, on_root, version_of
 
@@ -76,6 +78,7 @@ def _run_ntk(
             return
         store.save_run_file(resolved(run), every_stage_keys(run))
         empirical = EmpiricalKernel(problem, device=plan.device, backend=plan.backend)
+        plan = replace(plan, schedule=_steps(run, store, plan, empirical))
         for name in KERNELS:
             if name not in stage.checkpoints():
                 kernel = empirical if name == "empirical" else InfiniteWidthKernel(problem)
@@ -84,6 +87,20 @@ def _run_ntk(
             _write(stage, plan, name)
         stage.finish(versions={"torch": torch.__version__})
     log.info("ntk: wrote %s", stage.folder)
+
+
+def _steps(run: RunFile, store: Store, plan: TrainingPlan, kernel: EmpiricalKernel) -> Schedule:
+    """Return the steps of the training, if the stage nn is finished, and otherwise those of the linearised training."""
+    try:
+        folder = store.verify("nn", keys=stage_keys(run, "nn"))
+        taken = ErrorHistory.load(folder / "error.nc").step_time
+    except (UsageError, InputError):
+        taken = None
+    if taken is not None:
+        return Schedule.through(taken, plan.problem.times)
+    if plan.local_error is not None:
+        log.info("ntk: the training is not finished, so its steps are those that the linearised training would take")
+    return planned_schedule(plan, kernel)
 
 
 def _predict(
@@ -136,7 +153,11 @@ def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
         about |= network.model_dump(include=NETWORK_ATTRIBUTES, exclude_none=True)
     steps = {"integrator": plan.settings.integrator, "step": plan.step, "steps": plan.schedule.steps}
     for kind, error in errors.items():
-        loss = squared_loss(error)
-        attributes = about | (steps if kind == "steps" else {})
+        history = ErrorHistory(
+            problem.times, problem.sites.positions(), error, squared_loss(error), about,
+            normalisation=problem.samples.normalisation,
+        )  # fmt: skip
+        if kind == "steps":
+            history = replace(history, attributes=about | steps, step_time=plan.schedule.step_times())
         with stage.writing(_file(name, kind)) as path:
-            ErrorHistory(problem.times, problem.sites.positions(), error, loss, attributes).save(path)
+            history.save(path)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from freqbias.nn.runge_kutta import RUNGE_KUTTA, NegativeGradient, solve_for_step
+from freqbias.nn.runge_kutta import RUNGE_KUTTA, NegativeGradient, Step, solve_for_step
 from freqbias.problem import Training
 
 MOMENTUM = 0.9  # default of [training] momentum
@@ -39,9 +39,15 @@ class TorchStepper:
         self._loaded = buffers
 
     def advance(
-        self, negative_gradient: NegativeGradient, state: torch.Tensor, h: float, first: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the state after one step of size h in time. first: -grad L at the given state."""
+        self,
+        negative_gradient: NegativeGradient,
+        state: torch.Tensor,
+        h: float,
+        first: torch.Tensor,
+        *,
+        estimate: bool = False,
+    ) -> Step:
+        """Do one step of size h in time, without an estimate of the local error. first: -grad L at the given state."""
         if self._optimiser is None:
             self._parameter = torch.empty_like(state)
             self._optimiser = self._make(self._parameter)
@@ -51,7 +57,7 @@ class TorchStepper:
         self._parameter.grad = -first
         self._optimiser.param_groups[0]["lr"] = self._rate * h
         self._optimiser.step()
-        return self._parameter.clone()
+        return Step(self._parameter.clone())
 
     def buffers(self) -> dict[str, torch.Tensor]:
         """Return a copy of the optimiser's buffers. Before the first step these are the loaded buffers."""

@@ -179,8 +179,9 @@ def _with_another_step(last: TrainingCheckpoint, plan: TrainingPlan) -> Training
     if not last.meta.get("diverged"):
         return last
     planned, before = plan.step_control, last.step_control
-    max_step = planned.max_step if planned.z_max is None else planned.z_max / before.lambda_max
-    step_control = replace(before.limited(last.step, max_step), z_max=planned.z_max)
+    max_step = planned.max_step if planned.z_max is None else planned.max_step * plan.lambda_max / before.lambda_max
+    accurate = max_step if plan.local_error is not None else planned.accurate_step
+    step_control = replace(before.limited(last.step, max_step), z_max=planned.z_max, accurate_step=accurate)
     if max_step != before.max_step:
         log.warning(
             "nn: output times up to t = %.6g were computed with steps of at most %.3g, but later output times will be "

@@ -12,12 +12,14 @@ import numpy as np
 import torch
 
 from freqbias.numerics import Apply
+from freqbias.problem import Problem
 
 
 class TrainableNetwork(ABC):
     """A network on samples.
 
-    start: the state at t = 0. start_loss: the loss at t = 0. target: f*, (C, N), on the device of the states.
+    start: the state at t = 0. start_loss: the loss at t = 0. target: `training_target`, (C, N), on the
+    device of the states.
     """
 
     start: torch.Tensor
@@ -83,6 +85,18 @@ class TrainableNetwork(ABC):
             return self.kernel(state, shaped).cpu().numpy().ravel()
 
         return apply
+
+
+def training_target(problem: Problem, start: torch.Tensor) -> torch.Tensor:
+    """Return what the training subtracts from the values f of the network, (C, N), on the device of start.
+
+    This is the target f*. If the problem has an initial error u(0), it is f(0) - u(0), so that the error starts at
+    u(0). The network is then added to a fixed function, and the kernels stay the same.
+    start: f(0), (C, N).
+    """
+    if problem.initial_error is None:
+        return torch.as_tensor(problem.samples.values, device=start.device)
+    return start - torch.as_tensor(problem.initial_error, device=start.device)
 
 
 def loss(error: torch.Tensor) -> float:

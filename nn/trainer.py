@@ -10,13 +10,18 @@ import torch
 
 from freqbias.errors import ComputationError
 from freqbias.nn.device import report_out_of_memory, torch_threads
+from freqbias.nn.local_error import MOST_SHRINKAGE
 from freqbias.nn.network_choice import make_network
+from freqbias.nn.runge_kutta import LocalError, RungeKutta
 from freqbias.nn.snapshot import TrainingCheckpoint, TrainingSnapshot
+from freqbias.nn.step_control import StepControl
 from freqbias.nn.trainable import TrainableNetwork, loss
 from freqbias.nn.training_plan import TrainingPlan
 from freqbias.runtime import Progress, log
 
 DIVERGED = 2.0  # largest loss, relative to the loss at t = 0; the exact flow never increases the loss
+RISE = 1e-3  # relative rise of the loss that is not rounding
+MOST_REJECTIONS = 20  # in a row; after that, the training has diverged
 
 
 class Trainer:
@@ -46,6 +51,9 @@ class Trainer:
         self.stepper = plan.integrator.make_stepper()
         self.accepted: TrainingSnapshot | None = None
         self._first_step, self._loss = self.step, float("nan")
+        self._local_error: LocalError | None = None
+        self._rejections = 0  # of the step that follows the accepted snapshot
+        self._warned_rise = False
         self._warned_unstable = not self._is_stable()  # then the plan warns in `running`
 
     @contextmanager
@@ -81,31 +89,81 @@ class Trainer:
         buffers = {} if last is None else last.buffers
         self.stepper.load_buffers({name: self.network.scatter(buffers.get(name)) for name in self._buffer_names})
 
-    def check_divergence(self, current: float) -> None:
-        """Raise ComputationError if the loss is NaN, or larger than DIVERGED times the loss at t = 0."""
-        self._loss = current
-        if not current <= DIVERGED * self.network.start_loss:  # true for NaN
-            raise self._divergence(f"the loss is {current:.3g}, but was {self.network.start_loss:.3g} at t = 0")
+    def rejects_step(self, error: torch.Tensor, slope: torch.Tensor) -> bool:
+        """Adapt the step size. Return True if the last step was too long. Then theta is that before this step.
+
+        error, slope: u and -dL/d(theta) at theta. The last evaluation of the network must be at theta. Raises
+        ComputationError if the training has diverged.
+        """
+        self._loss = loss(error)
+        if not self._loss <= DIVERGED * self.network.start_loss:  # true for NaN
+            reason = f"the loss is {self._loss:.3g}, but was {self.network.start_loss:.3g} at t = 0"
+            self.repeat_or_fail(reason)
+            return True
+        if self.repeating:
+            return False
+        self._warn_if_loss_rises()
+        return self._local_error_rejects(error, slope) or (self._measurement_due and self._lambda_max_rejects())
+
+    def repeat_or_fail(self, reason: str) -> None:
+        """Return to the accepted snapshot, to try a much shorter step. Raise ComputationError if this does not help."""
+        if self._plan.local_error is None or self.accepted is None or self._rejections == MOST_REJECTIONS:
+            raise self._divergence(reason)
+        size = self.schedule.step_size(self.accepted.step)
+        self._go_back(self.step_control.after_rejection(self.accepted.step, MOST_SHRINKAGE * size))
+
+    def _warn_if_loss_rises(self) -> None:
+        """Warn once if the loss rises although every step of a stable method decreases the loss of a fixed kernel."""
+        plan, before = self._plan, self.accepted
+        if (
+            self._warned_rise
+            or before is None
+            or plan.step_control.adaptive
+            or not isinstance(plan.integrator, RungeKutta)
+        ):
+            return
+        if self._loss > (1 + RISE) * before.loss and self._loss - before.loss > RISE**2 * self.network.start_loss:
+            log.warning(
+                "nn: the loss rose from %.3g to %.3g in step %d, at t = %.4g: the kernel of the network has changed, "
+                "and the steps no longer follow the gradient flow; use a smaller [training] step", before.loss,
+                self._loss, self.step, self.schedule.time(self.step),
+            )  # fmt: skip
+            self._warned_rise = True
+
+    def _local_error_rejects(self, error: torch.Tensor, slope: torch.Tensor) -> bool:
+        """Adapt the step size to the local error of the last step. Return True if the step must be repeated."""
+        rule = self._plan.local_error
+        if rule is None or self._local_error is None:
+            return False
+        assert self.accepted is not None
+        size = self.schedule.step_size(self.step - 1)
+        estimate = self.network.jvp(self.theta, self._local_error(slope)).norm()
+        excess = rule.excess(float(estimate), float((error - self.accepted.error).norm()), size)
+        longest = rule.accurate_step(size, excess)
+        if excess > 1:
+            self._go_back(self.step_control.after_rejection(self.accepted.step, longest))
+            return True
+        self._follow(self.step_control.with_accurate_step(self.step, longest))
+        return False
 
     @property
-    def measurement_due(self) -> bool:
+    def _measurement_due(self) -> bool:
         """True if lambda_max must be measured now. A fixed step needs no measurement after the last step."""
         control = self.step_control
-        return self.step == control.next_measurement and (self.step < self.schedule.steps or control.adaptive)
+        return self.step >= control.next_measurement and (self.step < self.schedule.steps or control.adaptive)
 
-    def measure_lambda_max(self) -> bool:
+    def _lambda_max_rejects(self) -> bool:
         """Measure lambda_max of the kernel at theta. The last evaluation of the network must be at theta.
 
         With step = "auto", adapt the remaining steps to lambda_max. With a fixed step, warn once if the step has become
-        unstable. Return True if the last step was too long and must be repeated from `accepted`.
+        unstable. Return True if the last step was too long and must be repeated.
         """
         plan, before = self._plan, self.step_control
         last_size = self.schedule.step_size(self.step - 1)
         control = plan.shards.comm.bcast(before.measured(self.step, self.network.kernel_at(self.theta)))
         now = f"nn: at t = {self.schedule.time(self.step):.4g} lambda_max is {control.lambda_max:.4g}"
-        self.step_control = control
+        self._follow(control)
         if control.step_limits != before.step_limits:
-            self.schedule = self.schedule.replan(self.step, control.max_step)
             octaves = [int(np.log2(each.lambda_max / plan.lambda_max)) for each in (before, control)]
             level = logging.INFO if octaves[0] != octaves[1] else logging.DEBUG
             message = "%s, previously %.4g: steps of at most %.3g from now on, %d steps in all"
@@ -117,16 +175,32 @@ class Trainer:
             )
             log.warning(unstable, now, control.max_step * control.lambda_max, plan.settings.integrator)
         self._warned_unstable = self._warned_unstable or not self._is_stable()
-        return self.accepted is not None and control.rejects(last_size)
+        if self.accepted is None or not control.rejects(last_size):
+            return False
+        self._go_back(control.after_rejection(self.accepted.step))
+        return True
 
-    def go_back(self) -> None:
-        """Return to the accepted snapshot, and adapt the size of the next step to the new lambda_max."""
+    def _follow(self, control: StepControl) -> None:
+        """Take over a new step control."""
+        if control.step_limits != self.step_control.step_limits:
+            self._replan(control.max_step)
+        self.step_control = control
+
+    def _replan(self, max_step: float) -> None:
+        try:
+            self.schedule = self.schedule.replan(self.step, max_step)
+        except OverflowError as failure:
+            raise self._divergence(f"the remaining time needs {failure}") from failure
+
+    def _go_back(self, control: StepControl) -> None:
+        """Return to the accepted snapshot, to repeat the last step with another step control."""
         assert self.accepted is not None
         self.step, self.theta = self.accepted.step, self.accepted.state
         self.stepper = self._plan.integrator.make_stepper()
         self.stepper.load_buffers(self.accepted.buffers)
-        self.step_control = self.step_control.after_rejection(self.step)
-        self.schedule = self.schedule.replan(self.step, self.step_control.max_step)
+        self.step_control, self._local_error = control, None
+        self._replan(control.max_step)
+        self._rejections += 1
 
     @property
     def repeating(self) -> bool:
@@ -141,6 +215,7 @@ class Trainer:
             self.step, self.schedule.time(self.step), output, self.theta, error, self._loss,
             self.step_control, self.stepper.buffers(), self.network, held_out,
         )  # fmt: skip
+        self._rejections, self._local_error = 0, None
         return self.accepted
 
     def show_progress(self) -> None:
@@ -149,8 +224,14 @@ class Trainer:
 
     def advance(self, negative_gradient: torch.Tensor) -> None:
         """Do one step of the integrator. negative_gradient: -dL/d(theta) at theta."""
-        size = self.schedule.step_size(self.step)
-        self.theta = self.stepper.advance(self.network.negative_gradient, self.theta, size, negative_gradient)
+        size, estimate = self.schedule.step_size(self.step), self._plan.local_error is not None
+        gradient = self.network.negative_gradient
+        try:
+            step = self.stepper.advance(gradient, self.theta, size, negative_gradient, estimate=estimate)
+        except FloatingPointError as failure:
+            self.repeat_or_fail(str(failure))
+            return
+        self.theta, self._local_error = step.state, step.local_error
         self.step += 1
 
     def _is_stable(self) -> bool:

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from freqbias.nn.snapshot import TrainingCheckpoint, TrainingSnapshot
-from freqbias.nn.trainable import loss
 from freqbias.nn.trainer import Trainer
 from freqbias.nn.training_plan import TrainingPlan, plan_training
 from freqbias.problem import ErrorHistory, Problem, Training
@@ -31,17 +30,17 @@ def trajectory(plan: TrainingPlan, *, last: TrainingCheckpoint | None = None) ->
     with trainer.running():
         while True:
             # Forward and backward pass: the error u (C, N) and -dL/d(theta).
-            error, negative_gradient = trainer.network.error_and_negative_gradient(
-                trainer.theta, plan.sample_weights(trainer.step)
-            )
-            trainer.check_divergence(loss(error))
+            try:
+                error, negative_gradient = trainer.network.error_and_negative_gradient(
+                    trainer.theta, plan.sample_weights(trainer.step)
+                )
+            except FloatingPointError as failure:
+                trainer.repeat_or_fail(str(failure))
+                continue
 
-            # Step size: measure lambda_max of the kernel at theta. If the last step was too long, repeat this step.
-            if trainer.measurement_due:
-                rejected = trainer.measure_lambda_max()
-                if rejected:
-                    trainer.go_back()
-                    continue
+            # Step size: adapt it to the local error and to lambda_max. If the last step was too long, repeat this step.
+            if trainer.rejects_step(error, negative_gradient):
+                continue
 
             if not trainer.repeating:
                 yield trainer.snapshot(error)

@@ -1,8 +1,10 @@
-from .descent import gradient_descent
+from .arguments import TINY, check_kind, check_number
+from .descent import gradient_descent, stability_limit
 from .fourier import SIGN, flat_top, phase, transform
 from .grid import Grid
 from .lanczos import Apply, Basis, Callback, Evolution, Lanczos, exponential, shift_invert_exponential
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
+from .precision import rounding
 from .scattered_nufft import UPSAMPLING, ScatteredTransform, fine_grid_size, make_transform
 from .schedule import Schedule
 from .sites import LARGEST, SMALLEST, Scattered, Sites
@@ -12,6 +14,7 @@ __all__ = [
     "LARGEST",
     "SIGN",
     "SMALLEST",
+    "TINY",
     "UPSAMPLING",
     "Apply",
     "Basis",
@@ -26,6 +29,8 @@ __all__ = [
     "Schedule",
     "Sites",
     "TensorTransform",
+    "check_kind",
+    "check_number",
     "chunk_count",
     "exponential",
     "fine_grid_size",
@@ -35,6 +40,8 @@ __all__ = [
     "make_transform",
     "phase",
     "plan_options",
+    "rounding",
     "shift_invert_exponential",
+    "stability_limit",
     "transform",
 ]

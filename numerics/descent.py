@@ -50,7 +50,7 @@ def gradient_descent(
     lanczos = Lanczos(apply, start, saved_basis=saved_basis)
     if lanczos.norm == 0:
         return Evolution(np.zeros((len(schedule.step_counts), len(start))), 0, 0.0)
-    bound, limit = np.inf, _stability_limit(taylor)
+    bound, limit = np.inf, stability_limit(taylor)
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
         eigenvalues = np.maximum(ritz_values, 1e-200)  # rounding may make Ritz values negative
         z = np.outer(schedule.step_sizes, eigenvalues)
@@ -74,8 +74,11 @@ def gradient_descent(
     )
 
 
-def _stability_limit(taylor: Sequence[float]) -> float:
-    """The smallest z > 0 with |R(z)| = 1. A step with a larger z makes a mode grow."""
+def stability_limit(taylor: Sequence[float]) -> float:
+    """Return the smallest z > 0 with |R(z)| = 1. A step with a larger z makes a mode grow.
+
+    R(z) = sum_j taylor_j (-z)^j is the stability function of a method.
+    """
     powers = [coefficient * (-1) ** j for j, coefficient in enumerate(taylor)]
     roots = np.concatenate([np.roots([*powers[:0:-1], powers[0] - sign]) for sign in (1, -1)])
     return float(min(root.real for root in roots if abs(root.imag) < 1e-9 < root.real))

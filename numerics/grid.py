@@ -5,6 +5,8 @@ from math import prod
 
 import numpy as np
 
+from freqbias.errors import InputError
+from freqbias.numerics.arguments import per_axis_numbers
 from freqbias.numerics.sites import Sites
 
 
@@ -14,10 +16,19 @@ class Grid(Sites):
 
     shape: points per axis. extent: length of the box per axis [length].
     Samples are in C order: array axis 0 is x_1.
+    Raises InputError unless shape has 1 to 3 positive whole numbers, and extent as many positive numbers.
     """
 
     shape: tuple[int, ...]
     extent: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        points = "the number of points on each axis, for example shape = (64, 48)"
+        lengths = "a positive length for each axis, for example extent = (4.0, 3.0)"
+        object.__setattr__(self, "shape", per_axis_numbers("shape", self.shape, whole=True, remedy=points))
+        object.__setattr__(self, "extent", per_axis_numbers("extent", self.extent, whole=False, remedy=lengths))
+        if len(self.shape) != len(self.extent):
+            raise InputError(f"shape = {self.shape} and extent = {self.extent}; give both one number for each axis")
 
     @property
     def dimension(self) -> int:

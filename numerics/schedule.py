@@ -3,6 +3,7 @@
 import numpy as np
 
 MAX_STEPS = 1e12
+SAME_SIZE = 1e-9  # relative difference of step sizes that is rounding
 
 
 class Schedule:
@@ -17,6 +18,22 @@ class Schedule:
     def __init__(self, times: np.ndarray, max_step_size: float) -> None:
         self._times = times
         self._cut(times, _step_counts(times, max_step_size))
+
+    @classmethod
+    def through(cls, step_times: np.ndarray, times: np.ndarray) -> "Schedule":
+        """Return the schedule of given steps. step_times: the time before and after each step, ascending, (S + 1,).
+
+        times: the output times, (T,), each of them in `step_times`. Raises ValueError if one of them is not.
+        """
+        if not np.isin(times, step_times).all():
+            raise ValueError("an output time is not the end of a step")
+        sizes = np.diff(step_times)
+        changes = np.abs(np.diff(sizes)) > SAME_SIZE * sizes[1:]
+        is_knot = np.concatenate([[True], changes | np.isin(step_times[1:-1], times), [True]])
+        schedule = cls.__new__(cls)
+        schedule._times = times
+        schedule._cut(step_times[is_knot], np.diff(np.flatnonzero(is_knot)))
+        return schedule
 
     def replan(self, step: int, max_step_size: float) -> "Schedule":
         """Return a schedule with the same first `step` steps, and later steps of at most `max_step_size`."""
@@ -58,6 +75,14 @@ class Schedule:
             return float(self._times[output])
         interval = self._interval(step)
         return float(self._knots[interval] + (step - self._knot_steps[interval]) * self.step_size(step))
+
+    def step_times(self) -> np.ndarray:
+        """The time before and after each step, (steps + 1,)."""
+        pieces = [
+            knot + size * np.arange(count)
+            for knot, size, count in zip(self._knots[:-1], self.step_sizes, self.step_counts, strict=True)
+        ]
+        return np.concatenate([*pieces, self._knots[-1:]])
 
     def output_index(self, step: int) -> int | None:
         """The index of the output time after `step` steps, or None if no output time is there."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from freqbias import runtime
 from freqbias.errors import ComputationError
-from freqbias.numerics import Grid
+from freqbias.numerics import Grid, check_kind
 from freqbias.pde.data_operator import DataOperator
 from freqbias.pde.integrators import choose_integrator, transform_accuracy
 from freqbias.pde.kernel_defect import KernelDefect, integrated_defect
@@ -19,7 +19,7 @@ from freqbias.pde.memory import plan_within_memory
 from freqbias.pde.protocols import NO_HOOKS, IntegrationRecord, all_finite
 from freqbias.pde.refinement import refine_mesh
 from freqbias.pde.snapshot import SpectrumSnapshot
-from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_values, squared_loss
+from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_errors, squared_loss
 
 
 def solve(
@@ -31,19 +31,14 @@ def solve(
     contradict the problem or need too much memory. Raises ComputationError if a solve fails or if the solution is not
     finite. Source: arXiv 2405.14957.
     """
+    check_kind("solve: problem", problem, Problem, remedy='a Problem, for example freqbias.load("RUN.toml")')
+    check_kind(
+        "solve: settings", settings, Pde, type(None), remedy="settings of [pde], for example Pde(tolerance=1e-2)"
+    )
+    check_kind("solve: mesh", mesh, Mesh, type(None), remedy="settings of [mesh], for example Mesh(half_width=20.0)")
     solver = Solver(problem, settings, mesh, comm)
     snapshots = list(solver.trajectory())
     return solver.spectrum(snapshots) if comm.rank == 0 else None
-
-
-def initial_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
-    """Return the initial error u(0) = f(0) - f* on the samples, (C, N).
-
-    initial: with "target", f(0) = 0. Otherwise f(0) is the drawn network, which is 0 if the network is symmetric.
-    """
-    if initial == "target":
-        return -problem.samples.values
-    return initial_values(problem) - problem.samples.values
 
 
 class Solver:
@@ -116,6 +111,7 @@ class Solver:
             self._attributes(snapshots),
             np.array([snapshot.loss for snapshot in snapshots]),
             sample_error=states if isinstance(self.operator, DataOperator) else None,
+            normalisation=self.problem.samples.normalisation,
         )
 
     def _attributes(self, snapshots: list[SpectrumSnapshot]) -> dict[str, Any]:

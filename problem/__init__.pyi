@@ -4,15 +4,20 @@ from .deep_law import deep_laws, ntk_recursion
 from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
+from .error_history import ErrorHistory
 from .folding import fold
-from .initial_network import initial_values, network_values
+from .hdf5 import check_hdf5
+from .initial_network import initial_errors, initial_values, network_values
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
 from .loading import load, parse
 from .loss import squared_loss
+from .matching import errors_in_order, match_positions, match_times
 from .mixture import Mixture
-from .netcdf import save_netcdf
+from .netcdf import open_netcdf, save_netcdf
 from .neurons import Neurons, draw
-from .records import ErrorHistory, Problem, Spectrum, canonical_order
+from .node_order import canonical_order
+from .normalisation import Normalisation
+from .records import Problem, Spectrum
 from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
 from .section import Section
@@ -41,6 +46,7 @@ __all__ = [
     "Mixture",
     "Network",
     "Neurons",
+    "Normalisation",
     "Pde",
     "Problem",
     "RunFile",
@@ -55,18 +61,24 @@ __all__ = [
     "area_average",
     "build",
     "canonical_order",
+    "check_hdf5",
     "counted",
     "deep_laws",
     "describe_variable",
     "draw",
     "draw_deep",
+    "errors_in_order",
     "every_stage_keys",
     "fold",
+    "initial_errors",
     "initial_values",
     "load",
     "load_samples",
+    "match_positions",
+    "match_times",
     "network_values",
     "ntk_recursion",
+    "open_netcdf",
     "parse",
     "resolved",
     "save_netcdf",

@@ -1,7 +1,7 @@
 """Functions that build the Problem that a run file describes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ from freqbias.numerics import Grid, Scattered
 from freqbias.problem import files
 from freqbias.problem.contents import Contents
 from freqbias.problem.data_settings import FileSection, WavesSection
+from freqbias.problem.error_history import ErrorHistory
+from freqbias.problem.matching import errors_in_order
 from freqbias.problem.records import Problem
 from freqbias.problem.run_file import OUTPUTS, RunFile
 from freqbias.problem.samples import Samples, area_average, waves
 from freqbias.problem.section import error_prefix, input_error
 from freqbias.problem.settings import per_axis
 from freqbias.problem.summary import are, counted
+from freqbias.problem.tables import Columns, read_columns
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,15 @@ def build(run: RunFile) -> Problem:
     """Read the data and build the Problem. Raises InputError, which names the key and the remedy."""
     data, held_out = run.data, None
     read = _read_data(data)
-    samples = read.samples
+    samples, notes = read.samples, [*read.notes]
     if data.held_out:
         with error_prefix(f"[data] held_out = {data.held_out}: "):
             samples, held_out = samples.split(data.held_out, run.seed)
+    if isinstance(data, FileSection) and data.center:
+        held_out = held_out and held_out.centered(reference=samples)
+        samples = samples.centered()
+        shift = ", ".join(f"{shift:.6g}" for shift in samples.normalisation.position_shift)
+        notes.append(f"shifted the positions by -({shift}), so that their box is centred at x = 0")
     if data.standardize:
         with error_prefix(f"[data] {_source(data)}: "):
             held_out = held_out and held_out.standardized(reference=samples)
@@ -46,7 +54,7 @@ def build(run: RunFile) -> Problem:
     if data.noise:
         with error_prefix(f"[data] noise = {data.noise}: "):
             samples = samples.with_noise(data.noise, run.seed)
-    return Problem(
+    problem = Problem(
         run.density.build(),
         samples,
         run.network,
@@ -55,9 +63,10 @@ def build(run: RunFile) -> Problem:
         run.name,
         run.unit or read.unit,
         held_out=held_out,
-        notes=tuple(read.notes),
+        notes=tuple(notes),
         data_warnings=tuple(read.warnings),
     )
+    return problem if run.pde.initial_file is None else _with_initial_error(problem, run.pde.initial_file)
 
 
 def load_samples(path: Path | str, **keys: Any) -> Samples:
@@ -83,6 +92,15 @@ def output_times(run: RunFile) -> np.ndarray:
     return np.linspace(0.0, run.time.end, (run.time.outputs or OUTPUTS) + 1)
 
 
+def _with_initial_error(problem: Problem, path: str) -> Problem:
+    """Return the problem with the errors at t = 0 in a file with the format of error.nc."""
+    with error_prefix(f"[pde] initial = {path!r}: "):
+        history = ErrorHistory.load(Path(path))
+        if history.time[0] != 0:
+            raise InputError(f"the errors begin at t = {history.time[0]:.6g}; give the errors at t = 0")
+        return replace(problem, initial_error=errors_in_order(history, problem.samples)[0])
+
+
 def _read_data(data: WavesSection | FileSection) -> _Data:
     try:
         return _Data(_sample_waves(data)) if isinstance(data, WavesSection) else _read_file(data)
@@ -105,24 +123,35 @@ def _sample_waves(data: WavesSection) -> Samples:
 
 def _read_file(data: FileSection) -> _Data:
     path = files.resolve(data.path, Path())
-    return _Data(_read_scattered(path, data)) if data.layout == "scattered" else _read_grid(path, data)
+    return _read_scattered(path, data) if data.layout == "scattered" else _read_grid(path, data)
 
 
-def _read_scattered(path: Path, data: FileSection) -> Samples:
+def _read_scattered(path: Path, data: FileSection) -> _Data:
     assert data.dimension is not None  # checked with the run file
-    table = files.read(path, key=data.key, dimension=1)
-    columns = table.shape[1]
+    with error_prefix(f"[data] path = {data.path!r}: "):
+        if files.ending(path) in files.TABLES:
+            table = read_columns(path, data.table_format, fewest=data.dimension + 1)
+        else:
+            table = Columns.of_array(files.read(path, key=data.key, dimension=1), data.columns)
+    columns, total = table.values.shape[1], len(table.values)
     if columns <= data.dimension:
         raise InputError(
             f"[data] dimension = {data.dimension}: {path.name} has {counted(columns, 'column')}; give "
             f"{counted(data.dimension, 'column')} for the position, and one or more for the values"
         )
-    _check_finite(table, data)
-    return Samples(Scattered(table[:, : data.dimension]), table[:, data.dimension :].T)
+    notes = []
+    with error_prefix(f"[data] path = {data.path!r}: "):
+        if data.missing == "drop":
+            table, dropped = table.without_missing()
+            notes = [f"left out {dropped:,} of {total:,} rows, in which a value is missing"] if dropped else []
+        values = table.complete('correct the cell, or leave out such rows with missing = "drop"').values
+    return _Data(Samples(Scattered(values[:, : data.dimension]), values[:, data.dimension :].T), notes=notes)
 
 
 def _read_grid(path: Path, data: FileSection) -> _Data:
-    contents = files.read_contents(path, key=data.key, dtype=data.dtype, dimension=data.dimension)
+    contents = files.read_contents(
+        path, key=data.key, dtype=data.dtype, dimension=data.dimension, table=data.table_format
+    )
     values, dimension = contents.values, contents.values.ndim - 1
     for name, value in (("points", data.points), ("extent", data.extent), ("spacing", data.spacing)):
         if isinstance(value, list) and len(value) != dimension:

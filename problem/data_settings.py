@@ -7,14 +7,32 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from freqbias.numerics import LARGEST
 from freqbias.problem.section import Section
-from freqbias.problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
+from freqbias.problem.settings import (
+    COLUMNS,
+    DECIMAL,
+    DELIMITER,
+    DTYPE,
+    KEY,
+    PATH,
+    TEXT_TABLES,
+    ColumnList,
+    DataType,
+    Decimal,
+    Delimiter,
+    Positive,
+    check_ending,
+    check_table_keys,
+    per_axis,
+    positive,
+)
+from freqbias.problem.tables import TableFormat
 
 MOST_SAMPLES = 10**8  # these need about 10 GB of memory, including positions
 AxisPoints = Annotated[int, Field(ge=2, le=10**9)]
 Points = AxisPoints | Annotated[list[AxisPoints], Field(min_length=1, max_length=3)]
 Extent = Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)]
 SPACED_SUFFIXES = (".wav", ".flac", ".ogg", ".nii", ".nii.gz", ".nrrd")  # formats that state a spacing
-TABLE_SUFFIXES = (".npy", ".npz", ".csv", ".txt", ".mat", ".h5", ".hdf5")  # formats of scattered samples
+TABLE_SUFFIXES = (".npy", ".npz", *TEXT_TABLES, ".mat", ".h5", ".hdf5")  # formats of scattered samples
 EXTENT = "a positive number, or one per axis: the side lengths of the box of data, for example extent = 1.0"
 SPACING = (
     "a positive number, or one per axis, instead of extent: the distance between neighbouring points of the file, for "
@@ -29,6 +47,16 @@ HELD_OUT = (
 NOISE = (
     "a number of at least 0, in units of the values: the standard deviation of the normal noise that is added to the "
     "training samples"
+)
+
+MISSING = (
+    '"refuse", or "drop" to leave out the rows of scattered samples in which a value is missing; `check` and the log '
+    "give the number of rows left out"
+)
+
+CENTER = (
+    "true or false: shift the positions of scattered samples so that the centre of the box around the training samples "
+    "is x = 0; use this for positions far from 0, such as longitudes and latitudes"
 )
 
 
@@ -97,15 +125,40 @@ class FileSection(Section):
         "grid",
         description='"grid", or "scattered" for a table with one row per sample: first the position, then the values',
     )
+    columns: ColumnList | None = Field(None, description=COLUMNS)
+    delimiter: Delimiter | None = Field(None, description=DELIMITER)
+    decimal: Decimal | None = Field(None, description=DECIMAL)
+    missing: Literal["refuse", "drop"] = Field("refuse", description=MISSING)
+    center: bool = Field(False, description=CENTER)
+
+    @property
+    def table_format(self) -> TableFormat:
+        return TableFormat(self.columns, self.delimiter, self.decimal)
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "FileSection":
-        if self.layout == "scattered":
+        scattered = self.layout == "scattered"
+        if scattered:
             self._check_scattered()
-        elif self.spacing is not None and "extent" in self.model_fields_set:
-            raise ValueError(f"spacing = {self.spacing} contradicts extent = {self.extent}; give only one of them")
+        else:
+            self._check_grid()
         check_ending(self.path, key=self.key, dtype=self.dtype)
+        files = TABLE_SUFFIXES if scattered else TEXT_TABLES
+        check_table_keys(self.path, self.columns, self.delimiter, self.decimal, column_files=files)
         return self
+
+    def _check_grid(self) -> None:
+        if self.spacing is not None and "extent" in self.model_fields_set:
+            raise ValueError(f"spacing = {self.spacing} contradicts extent = {self.extent}; give only one of them")
+        if self.missing == "drop":
+            raise ValueError(
+                'missing = "drop" is for layout = "scattered" only, because a grid has a value at every point; leave '
+                "missing out"
+            )
+        if self.center:
+            raise ValueError(
+                'center = true is for layout = "scattered" only, because a grid is centred already; leave center out'
+            )
 
     def _check_scattered(self) -> None:
         if not self.path.lower().endswith(TABLE_SUFFIXES):
@@ -117,6 +170,11 @@ class FileSection(Section):
             raise ValueError(
                 'layout = "scattered" needs dimension, the number of leading columns with the position; add for '
                 "example dimension = 2"
+            )
+        if self.columns is not None and len(self.columns) <= self.dimension:
+            raise ValueError(
+                f"columns = {self.columns} contradicts dimension = {self.dimension}; first name the columns of the "
+                "position, one for each axis, and then one or more columns of values"
             )
         for name in ("points", "extent", "spacing"):
             if name in self.model_fields_set:

@@ -9,7 +9,10 @@ from math import exp, expm1, lgamma, log, pi, sqrt
 import numpy as np
 from scipy.special import fdtri, kve, ndtri
 
+from freqbias.numerics import check_number
 from freqbias.problem.density import Density, Planes, polar, squared
+
+FREEDOM = (1.0, 100.0)  # smallest and largest
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,11 @@ class StudentT(Density):
 
     sigma: float  # cycles/length
     freedom: float  # nu
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        remedy = "a number from 1 (heaviest tails) to 100 (nearly Gaussian)"
+        check_number("StudentT: freedom", self.freedom, *FREEDOM, remedy=remedy)
 
     def density(self, xi: np.ndarray) -> np.ndarray:
         d = xi.shape[-1]

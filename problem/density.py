@@ -6,17 +6,29 @@ are in units of length.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import ClassVar
 
 import numpy as np
+
+from freqbias.numerics import TINY, check_number
 
 Planes = tuple[tuple[float, ...], ...]  # for each axis i, the b of the planes |xi_i| = b
 
 
 class Density(ABC):
-    """An even probability density on frequency space."""
+    """An even probability density on frequency space.
+
+    Raises InputError if a parameter that is a number is not positive and finite.
+    """
 
     constant: ClassVar[bool] = False  # whether rho_w has a single value on its support
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]  # every density is a dataclass
+            if field.type is float:
+                name = f"{type(self).__name__}: {field.name}"
+                check_number(name, getattr(self, field.name), TINY, remedy="a positive number, in cycles/length")
 
     @property
     def dimensions(self) -> tuple[int, ...]:

@@ -7,13 +7,30 @@ from pydantic import Field, model_validator
 
 from freqbias.errors import InputError
 from freqbias.problem import files
-from freqbias.problem.densities import Gaussian, Laplace, StudentT
+from freqbias.problem.densities import FREEDOM, Gaussian, Laplace, StudentT
 from freqbias.problem.density import Density
 from freqbias.problem.mixture import Mixture
 from freqbias.problem.section import Section, error_prefix
-from freqbias.problem.settings import DTYPE, KEY, PATH, DataType, Positive, check_ending, per_axis, positive
-from freqbias.problem.supports import Annulus, Ball, Uniform
+from freqbias.problem.settings import (
+    COLUMNS,
+    DECIMAL,
+    DELIMITER,
+    DTYPE,
+    KEY,
+    PATH,
+    ColumnList,
+    DataType,
+    Decimal,
+    Delimiter,
+    Positive,
+    check_ending,
+    check_table_keys,
+    per_axis,
+    positive,
+)
+from freqbias.problem.supports import THICKEST_INNER, Annulus, Ball, Uniform
 from freqbias.problem.table import Table
+from freqbias.problem.tables import TableFormat
 
 
 class GaussianSection(Section):
@@ -60,10 +77,10 @@ class AnnulusSection(Section):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "AnnulusSection":
-        if self.inner > 0.999 * self.radius:  # a thinner annulus suffers from rounding, and no mesh would resolve it
+        if self.inner > THICKEST_INNER * self.radius:
             raise ValueError(
-                f"inner = {self.inner} is not less than 0.999 radius = {0.999 * self.radius:.6g}; use a smaller inner "
-                f'radius, or kind = "ball" for a ball'
+                f"inner = {self.inner} is not less than {THICKEST_INNER} radius = {THICKEST_INNER * self.radius:.6g}; "
+                f'use a smaller inner radius, or kind = "ball" for a ball'
             )
         return self
 
@@ -88,8 +105,8 @@ class StudentTSection(Section):
         "a positive number: the scale of the frequencies, in cycles per unit length, for example sigma = 10.0"
     )
     freedom: float = Field(
-        ge=1,
-        le=100,
+        ge=FREEDOM[0],
+        le=FREEDOM[1],
         description="a number from 1 (heaviest tails) to 100 (nearly Gaussian): the degrees of freedom, for example "
         "freedom = 5.0",
     )
@@ -107,15 +124,20 @@ class TableSection(Section):
         description="a positive number, or one per axis: the nodes of the table cover |xi_i| <= half_width, in cycles "
         "per unit length, for example half_width = 20.0"
     )
+    columns: ColumnList | None = Field(None, description=COLUMNS)
+    delimiter: Delimiter | None = Field(None, description=DELIMITER)
+    decimal: Decimal | None = Field(None, description=DECIMAL)
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "TableSection":
         check_ending(self.path, key=self.key, dtype=self.dtype)
+        check_table_keys(self.path, self.columns, self.delimiter, self.decimal)
         return self
 
     def build(self) -> Density:
         path = files.resolve(self.path, Path(), section="density")
-        values = files.read(path, key=self.key, dtype=self.dtype, section="density")
+        table = TableFormat(self.columns, self.delimiter, self.decimal)
+        values = files.read(path, key=self.key, dtype=self.dtype, section="density", table=table)
         axes, channels = values.ndim - 1, values.shape[-1]
         if channels > 1:
             raise InputError(

@@ -14,30 +14,34 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.problem.arrays import read_npy, read_npz, read_raw
 from freqbias.problem.contents import Contents
-from freqbias.problem.hdf5 import read_hdf5, read_mat
+from freqbias.problem.hdf5_arrays import read_hdf5, read_mat
 from freqbias.problem.images import read_jpeg, read_png
 from freqbias.problem.section import error_prefix
 from freqbias.problem.sound import read_sound
+from freqbias.problem.tables import TableFormat, read_grid
 from freqbias.problem.tiff import read_tiff
 from freqbias.problem.volumes import read_nifti, read_nrrd
 
 SAMPLE_SCHEME = "matplotlib:"
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-TABLES = (".csv", ".txt")
+TABLES = (".csv", ".tsv", ".txt")
 ARRAYS = (".npy", ".npz", ".dat", ".mat", ".h5", ".hdf5")
 SOUND = (".wav", ".flac", ".ogg")
 VOLUMES = (".nii", ".nii.gz", ".nrrd")
 SUFFIXES = (*ARRAYS, *TABLES, *IMAGES, *SOUND, *VOLUMES)
 
 
-def resolve(path: str, folder: Path, *, section: str = "data", endings: tuple[str, ...] | None = SUFFIXES) -> Path:
-    """Return the path of the file that a `path` key names. `matplotlib:NAME` names a sample file of matplotlib.
+def resolve(
+    path: str, folder: Path, *, section: str = "data", key: str = "path", endings: tuple[str, ...] | None = SUFFIXES
+) -> Path:
+    """Return the path of the file that a key names. `matplotlib:NAME` names a sample file of matplotlib.
 
-    folder: the folder of the run file, to which paths are relative. section: the run file's section, for messages.
+    folder: the folder of the run file, to which paths are relative. section, key: the run file's section and the name
+    of the key, for messages.
     endings: the allowed endings of the file name. None allows every ending.
     Raises InputError if the file does not exist or the ending is not allowed.
     """
-    with error_prefix(f"[{section}] path = {path!r}: "):
+    with error_prefix(f"[{section}] {key} = {path!r}: "):
         found = _matplotlib_sample(path) if path.startswith(SAMPLE_SCHEME) else _expand(path, folder)
         if not _test(Path.is_file, found):
             problem = "this is a folder, not a file" if _test(Path.is_dir, found) else "no such file"
@@ -93,26 +97,27 @@ def read_contents(
     dtype: str | None = None,
     dimension: int | None = None,
     section: str = "data",
+    table: TableFormat | None = None,
 ) -> Contents:
     """Return the contents of a file. The values have the type float64 and the shape (n_1, ..., n_d, C).
 
     key: the name of the array in a file with several arrays. dtype: the number type of a raw .dat file.
     dimension: d. An array with d axes has one channel. In an array with d + 1 axes, the last axis is that of the
     channels. By default the format states d, or d is the number of axes of the array.
-    section: the section of the run file, for error messages.
+    section: the section of the run file, for error messages. table: how to read a text table.
     Raises InputError, which names the key and the remedy.
     """
     with error_prefix(f"[{section}] "):
-        contents = _read_real(path, key, dtype, dimension)
+        contents = _read_real(path, key, dtype, dimension, table or TableFormat())
         return _with_channels(replace(contents, values=contents.values.astype(float)), dimension, path)
 
 
-def _read_real(path: Path, key: str | None, dtype: str | None, dimension: int | None) -> Contents:
+def _read_real(path: Path, key: str | None, dtype: str | None, dimension: int | None, table: TableFormat) -> Contents:
     """Return the array in the file. Raises InputError if the file is damaged or the values are not real numbers."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # for some damaged files, libraries give only a warning
-            contents = _read_array(path, key, dtype, dimension)
+            contents = _read_array(path, key, dtype, dimension, table)
     except (InputError, ImportError):
         raise
     except MemoryError as failure:
@@ -129,7 +134,7 @@ def _read_real(path: Path, key: str | None, dtype: str | None, dimension: int | 
     return contents
 
 
-def _read_array(path: Path, key: str | None, dtype: str | None, dimension: int | None) -> Contents:
+def _read_array(path: Path, key: str | None, dtype: str | None, dimension: int | None, table: TableFormat) -> Contents:
     """Return the array as the file stores it. Images have the axes (x_1, x_2, channels)."""
     match ending(path):
         case ".npz":
@@ -138,6 +143,9 @@ def _read_array(path: Path, key: str | None, dtype: str | None, dimension: int |
             return Contents(read_npy(path, dimension))
         case ".dat":
             return Contents(read_raw(path, dtype, dimension))
+        case suffix if suffix in TABLES:
+            with error_prefix(f"path = {str(path)!r}: "):
+                return Contents(read_grid(path, table, dimension))
         case ".png":
             return read_png(path)
         case ".jpg" | ".jpeg":
@@ -154,9 +162,8 @@ def _read_array(path: Path, key: str | None, dtype: str | None, dimension: int |
             return read_nrrd(path)
         case ".wav" | ".flac" | ".ogg":
             return read_sound(path)
-        case suffix:
-            values = np.loadtxt(path, delimiter="," if suffix == ".csv" else None, ndmin=2)
-            return Contents(values[:, 0] if values.shape[1] == 1 else values)
+        case _:
+            raise ValueError(f"this is not one of the formats {' '.join(SUFFIXES)}")
 
 
 def _with_channels(contents: Contents, dimension: int | None, path: Path) -> Contents:

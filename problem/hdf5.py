@@ -1,66 +1,50 @@
-"""Functions that read arrays of MATLAB (.mat) and HDF5 (.h5, .hdf5) files by name.
+"""HDF5 files (.h5, netCDF-4, MATLAB 7.3, some meshes) from anywhere: what a file may bring in, and how much."""
 
-Nothing outside the file is ever read: links to other files, external storage and virtual data sets are refused.
-"""
-
+import os
+from math import prod
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.problem.arrays import chosen
-from freqbias.problem.contents import check_size
-from freqbias.problem.matlab import read_matlab
 
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+MEMORY, MEMORY_PER_BYTE = 2**30, 64  # [bytes] more than numbers need, however well they are compressed
+REMEDY = "write all data into one file"
 
 
-def read_hdf5(path: Path, key: str | None, dimension: int | None) -> np.ndarray:
-    """Return a data set. key: its path in the file, "group/name"."""
-    import h5py
+def check_hdf5(path: Path) -> None:
+    """Refuse an HDF5 file that reads other files, or that declares far more data than it holds, before data are read.
 
-    with h5py.File(path) as file:
-        return _read(path, file, key, dimension)
-
-
-def read_mat(path: Path, key: str | None, dimension: int | None) -> np.ndarray:
-    """Return an array of MATLAB, with axes in MATLAB's order. A matrix with one row or column has one axis.
-
-    Objects, cells, structs and sparse matrices are never read. Version 7.3 is HDF5 and stores the axes in reverse.
+    An HDF5 file brings in other files by links to other files, by external storage of data, and by virtual datasets.
+    A link within the file is harmless. Data that were never written, or that are repetitive and compressed, can be
+    larger than the memory although the file is small.
+    Raises InputError, which names the object in the file, and for damaged files the exceptions of h5py, of any type.
     """
     import h5py
 
-    with path.open("rb") as file:
-        file.seek(512)
-        is_hdf5 = file.read(8) == HDF5_SIGNATURE
-    if is_hdf5:
-        with h5py.File(path) as archive:
-            values = _read(path, archive, key, dimension, reverse=True)
-    else:
-        values = read_matlab(path, key, dimension)
-    return values.ravel() if values.ndim == 2 and 1 in values.shape else values
+    size = min((info := Path(path).stat()).st_size, 512 * info.st_blocks)  # a file may have holes
+    declared = 0
 
+    def refusal(name: str, link: object) -> str | None:
+        nonlocal declared
+        if isinstance(link, h5py.ExternalLink):
+            return f"{name} is a link to the file {link.filename!r}; {REMEDY}"
+        item = h5py.h5o.open(file.id, name.encode()) if isinstance(link, h5py.HardLink) else None
+        if not isinstance(item, h5py.h5d.DatasetID):
+            return None
+        stored = item.get_create_plist()
+        if stored.get_external_count():
+            return f"{name} is stored in the file {os.fsdecode(stored.get_external(0)[0])!r}; {REMEDY}"
+        if stored.get_layout() == h5py.h5d.VIRTUAL:
+            return f"{name} is a virtual dataset, which reads other datasets; {REMEDY}"
+        shape, chunk = item.shape, stored.get_chunk() if stored.get_layout() == h5py.h5d.CHUNKED else ()
+        declared += max(item.get_space().get_simple_extent_npoints(), prod(chunk)) * item.get_type().get_size()
+        if declared <= MEMORY + MEMORY_PER_BYTE * size:
+            return None
+        return (
+            f"{name}, of shape {shape}, brings the data to {declared:.1e} bytes, but the file has only {size:.1e}; "
+            "write the file again without compression, and with all its values"
+        )
 
-def _read(path: Path, file: Any, key: str | None, dimension: int | None, *, reverse: bool = False) -> np.ndarray:
-    key = chosen(path, key if key is None else key.strip("/"), _names(file))
-    dataset = file[key]
-    if dataset.external or dataset.is_virtual:
-        raise InputError(f"key = {key!r}: the values are in another file; save them in {path.name}")
-    shape = dataset.shape[::-1] if reverse else dataset.shape
-    check_size(path, shape, dimension)
-    values = np.asarray(dataset[()])
-    return values.T if reverse else values
-
-
-def _names(file: Any) -> list[str]:
-    """Return the names of all data sets of numbers. Links are not followed."""
-    names: list[str] = []
-
-    def add(name: str, item: Any) -> None:
-        is_array = getattr(item, "shape", None) is not None and item.dtype.kind in "fiub"
-        if is_array and not name.startswith("#") and "MATLAB_empty" not in item.attrs:
-            names.append(name)
-
-    file.visititems(add)
-    return names
+    with h5py.File(path, "r") as file:
+        found = file.visititems_links(refusal)
+    if found is not None:
+        raise InputError(found)

@@ -1,7 +1,8 @@
-"""The values of the random initial network on the samples."""
+"""The values of the random initial network on the samples, and the initial error."""
 
 import numpy as np
 
+from freqbias.errors import InputError
 from freqbias.numerics import Sites, make_transform
 from freqbias.problem.activations import ACTIVATIONS, Activation
 from freqbias.problem.deep_weights import DeepWeights, draw_deep
@@ -48,3 +49,22 @@ def initial_values(problem: Problem) -> np.ndarray:
         return deep_network_values(deep, ACTIVATIONS[network.activation], problem.sites.positions())
     neurons = draw(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
     return network_values(neurons, problem.sites)
+
+
+def initial_errors(problem: Problem, initial: str = "auto") -> np.ndarray:
+    """Return the initial error u(0) (C, N) on the training samples.
+
+    This is the problem's `initial_error` if it is given, and otherwise f - f*, where f is the drawn initial network.
+    initial: the value of [pde] initial. With "target", f = 0.
+    Raises InputError if `initial` is the path of a file, but the problem was built without this file.
+    """
+    if problem.initial_error is not None:
+        return problem.initial_error
+    if initial == "target":
+        return -problem.samples.values
+    if initial not in ("auto", "network"):
+        raise InputError(
+            f"[pde] initial = {initial!r}, but the problem has no initial_error; build the problem from the run file "
+            'with freqbias.load, or give Problem(..., initial_error=ErrorHistory.load("FILE.nc").error[0])'
+        )
+    return initial_values(problem) - problem.samples.values

@@ -40,6 +40,9 @@ def load(path: Path) -> RunFile:
         run = parse({"name": re.sub(r"[^\w.-]+", "-", path.stem), **tables})
     folder = path.parent.resolve()
     sections = {name: _with_absolute_path(getattr(run, name), folder, name) for name in ("density", "data", "mesh")}
+    if run.pde.initial_file:
+        initial = files.resolve(run.pde.initial_file, folder, section="pde", key="initial", endings=None)
+        sections["pde"] = run.pde.model_copy(update={"initial": str(initial)})
     return run.model_copy(update=sections)
 
 

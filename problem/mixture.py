@@ -1,10 +1,12 @@
 """Mixtures of densities. `freqbias.problem.density` documents the methods, with shapes and units."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from freqbias.errors import InputError
+from freqbias.numerics import TINY, check_kind, check_number
 from freqbias.problem.density import Density, Planes, invert_tail
 
 
@@ -15,10 +17,26 @@ class Mixture(Density):
     `maximum` and `tail_maximum` are weighted sums over the parts. They are exact if all parts are largest at the same
     points. Otherwise, for example with annuli or tables, they are upper bounds. `tail_radius` is the
     radius at which `tail_maximum` falls to the level.
+    Raises InputError unless there are as many positive weights as parts, and at least one.
     """
 
     weights: tuple[float, ...]  # positive; normalised to p
     parts: tuple[Density, ...]
+
+    def __post_init__(self) -> None:
+        for name, values in (("weights", self.weights), ("parts", self.parts)):
+            check_kind(f"Mixture: {name}", values, Sequence, np.ndarray, remedy="Mixture(weights, parts), two tuples")
+            object.__setattr__(self, name, tuple(values))
+        for weight in self.weights:
+            remedy = "positive numbers as weights, and then the parts"
+            check_number("Mixture: a weight", weight, TINY, remedy=remedy)
+        for part in self.parts:
+            check_kind("Mixture: a part", part, Density, remedy="densities as parts, such as Gaussian(10.0)")
+        if not self.weights or len(self.weights) != len(self.parts):
+            raise InputError(
+                f"Mixture: there are {len(self.weights)} weights and {len(self.parts)} parts; give one weight for each "
+                "part"
+            )
 
     @property
     def probabilities(self) -> np.ndarray:

@@ -1,20 +1,23 @@
 """netCDF files with variables over output times, written and read with xarray and h5netcdf."""
 
 import io
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from freqbias.errors import InputError
+from freqbias.problem.hdf5 import check_hdf5
 from freqbias.problem.variables import describe_variable
 
 if TYPE_CHECKING:
     import xarray as xr
 
 FORMAT_VERSION = 1
+NETCDF_3 = b"CDF"  # first bytes of such a file
 FORMAT = "docs/formats.md describes the format"
 
 
@@ -44,26 +47,26 @@ def load_netcdf(
     increasing variable `time`, and may have `loss`.
     Raises InputError if the file is not netCDF, lacks a variable, or has values that are not finite numbers.
     """
-    import xarray as xr
-
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; give the path of a netCDF file")
-    try:
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:  # the unit "s" would make dates
-            data = file.load()
-    except Exception as failure:  # h5netcdf and HDF5 raise exceptions of any type for files that are not netCDF
-        raise InputError(f"{path}: the file cannot be read as netCDF: {failure}; give a netCDF file") from failure
-    present = {name: dims for name, dims in {"loss": 1, **optional}.items() if name in data.variables}
-    for name, dims in {"time": 1, **expected, **present}.items():
-        if name not in data.variables or data[name].ndim != dims or data[name].dtype.kind not in "fiu":
-            raise InputError(
-                f"{path}: there is no variable {name} with {dims} dimension(s) and numbers as values; {FORMAT}"
-            )
-        if not data[name].size:
-            raise InputError(f"{path}: variable {name} is empty: it has shape {data[name].shape}; {FORMAT}")
+    with open_netcdf(path) as file:
+        present = {name: dims for name, dims in {"loss": 1, **optional}.items() if name in file.variables}
+        wanted = {"time": 1, **expected, **present}
+        for name, dims in wanted.items():
+            if name not in file.variables or file[name].ndim != dims or file[name].dtype.kind not in "fiu":
+                met = f": it has {_described(file[name])}" if name in file.variables else ""
+                raise InputError(
+                    f"{path}: there is no variable {name} with {dims} dimension(s) and numbers as values{met}; {FORMAT}"
+                )
+            if not file[name].size:
+                raise InputError(f"{path}: variable {name} is empty: it has shape {file[name].shape}; {FORMAT}")
+        try:
+            data = file[list(wanted)].load()
+        except Exception as failure:
+            raise _unreadable(path, failure) from failure
+    for name in wanted:
         if not np.isfinite(data[name].values).all():
             raise InputError(
-                f"{path}: variable {name} has values that are NaN or infinite; write it from a run that converged"
+                f"{path}: variable {name} has values that are NaN or infinite{_where_not_finite(data, name)}; "
+                "leave these times out, or write the file from a run that converged"
             )
     if not (np.diff(data["time"].values) > 0).all():
         raise InputError(
@@ -76,6 +79,49 @@ def load_netcdf(
             "of freqbias that wrote this file"
         )
     return data
+
+
+def _described(variable: "xr.DataArray") -> str:
+    return f"the dimension(s) {', '.join(map(str, variable.dims)) or 'none'} and values of type {variable.dtype}"
+
+
+def _where_not_finite(data: "xr.Dataset", name: str) -> str:
+    """Return in words the first time at which a variable has NaN or infinity, if it depends on time."""
+    (time,) = data["time"].dims
+    if name == "time" or time not in data[name].dims:
+        return ""
+    bad = ~np.isfinite(data[name].transpose(time, ...).values)
+    return f", the first at t = {data['time'].values[int(np.argwhere(bad)[0, 0])]:.6g}"
+
+
+def open_netcdf(path: Path) -> "xr.Dataset":
+    """Open a netCDF file from anywhere: netCDF-4, which is HDF5, or netCDF-3. Times stay numbers.
+
+    Use it in a `with` statement. The values of a variable are read at their first use.
+    Raises InputError if the file is not netCDF, brings in other files, or declares far more data than it holds.
+    """
+    import xarray as xr
+
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; give the path of a netCDF file")
+    try:
+        with Path(path).open("rb") as file:
+            engine: Literal["scipy", "h5netcdf"] = "scipy" if file.read(3) == NETCDF_3 else "h5netcdf"
+        if engine == "h5netcdf":
+            check_hdf5(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of pandas, for times in half precision
+            # Decoded, the unit "s" would make dates. Plain HDF5 files have no names of dimensions.
+            options: dict[str, Any] = {"phony_dims": "access"} if engine == "h5netcdf" else {}
+            return xr.open_dataset(path, engine=engine, decode_times=False, **options)
+    except InputError as failure:
+        raise InputError(f"{path}: {failure}") from None
+    except Exception as failure:  # h5netcdf and HDF5 raise exceptions of any type for files that are not netCDF
+        raise _unreadable(path, failure) from failure
+
+
+def _unreadable(path: Path, failure: Exception) -> InputError:
+    return InputError(f"{path}: the file cannot be read as netCDF: {failure}; give a netCDF file")
 
 
 def check_shapes(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | None, ...]]) -> None:

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.numerics import LARGEST, Grid, Sites
+from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites, check_kind
 from freqbias.problem.deep_law import deep_laws
 from freqbias.problem.density import Density
 from freqbias.problem.laws import Laws, two_layer_laws
-from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
+from freqbias.problem.normalisation import DIMENSIONS, Normalisation
+from freqbias.problem.origin import origin_warning
 from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network
 from freqbias.problem.summary import counted, time_range
+
+NORMALISATION = dict.fromkeys(DIMENSIONS, 1)  # one axis each
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,9 +33,12 @@ class Problem:
     seed: the seed of the random initial network. name: the name of the run. unit: the unit of x, for labels only.
     laws: damping and diffusion of the equation. By default they are those of the network at infinite width.
     held_out: samples that are not used for training. The error on these samples is reported separately.
+    initial_error: the error u(0) on the training samples, (C, N), from which the equation, the network and the kernels
+    start. By default u(0) = f - f*, where f is the drawn initial network, which is 0 if the network is symmetric.
     notes: in words, what the reading of the data left out or changed. data_warnings: what the user should change.
-    Raises InputError if the times do not increase from 0, or if the density is not defined in the dimension of the
-    data.
+    Raises InputError if the times do not increase from 0, if the density is not defined in the dimension of the data,
+    if the initial error has another shape, is 0 everywhere, too small or too large, or not finite, or if samples are
+    held out although the initial error is given.
     """
 
     density: Density
@@ -44,10 +50,14 @@ class Problem:
     unit: str = ""
     laws: Laws = None  # type: ignore[assignment]  # __post_init__ fills it in
     held_out: Samples | None = None
+    initial_error: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     data_warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        remedy = "Problem(density, samples, network, times), as freqbias.load builds it"
+        for name, kind in (("density", Density), ("samples", Samples), ("network", Network)):
+            check_kind(f"Problem: {name}", getattr(self, name), kind, remedy=remedy)
         times = np.asarray(self.times, dtype=float)
         if (
             times.ndim != 1
@@ -64,6 +74,10 @@ class Problem:
                 f"[density] is defined in {defined} dimension(s), but the data have {self.dimension} dimension(s); "
                 "give tables with one axis for each axis of the data"
             )
+        if self.initial_error is not None:
+            if self.held_out is not None:
+                raise InputError("initial_error gives no error on the held-out samples; leave held_out out")
+            object.__setattr__(self, "initial_error", self._checked_initial_error())
         if self.laws is None:
             network = self.network
             laws = (
@@ -72,6 +86,20 @@ class Problem:
                 else deep_laws(self.density, network, self.dimension)
             )
             object.__setattr__(self, "laws", laws)
+
+    def _checked_initial_error(self) -> np.ndarray:
+        error = np.asarray(self.initial_error, dtype=float)
+        if error.shape != self.samples.values.shape:
+            raise InputError(
+                f"initial_error has shape {error.shape}; give one value for each channel and sample, "
+                f"{self.samples.values.shape}"
+            )
+        if not SMALLEST <= (peak := np.abs(error).max()) <= LARGEST:
+            raise InputError(
+                f"initial_error reaches {peak:.3g}; give finite errors whose largest magnitude lies between "
+                f"{SMALLEST:.0e} and {LARGEST:.0e}"
+            )
+        return error
 
     def __repr__(self) -> str:
         return (
@@ -82,8 +110,9 @@ class Problem:
 
     @property
     def warnings(self) -> list[str]:
-        """Properties of the data that the user should know or change, in words."""
-        return [*self.data_warnings]
+        """Properties of the data that the user should change, in words."""
+        origin = origin_warning(self.sites, self.network.sigma_a)
+        return [*self.data_warnings, *([origin] if origin else [])]
 
     @property
     def sites(self) -> Sites:
@@ -120,7 +149,7 @@ class Spectrum:
     attributes: facts about the run.
     loss: 1/2 mean_j u_j^2 on the samples, summed over channels, (T,), or None if unknown.
     sample_error: the error u on the problem's samples, (T, C, N). Its transform is v at any frequency. None for the
-    local operator.
+    local operator. normalisation: how the samples differ from those of the user.
     """
 
     time: np.ndarray
@@ -132,6 +161,12 @@ class Spectrum:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     loss: np.ndarray | None = None
     sample_error: np.ndarray | None = None
+    normalisation: Normalisation = None  # type: ignore[assignment]  # __post_init__ fills it in
+
+    def __post_init__(self) -> None:
+        if self.normalisation is None:
+            identity = Normalisation.identity(self.error.shape[1], self.frequency.shape[1])
+            object.__setattr__(self, "normalisation", identity)
 
     def __repr__(self) -> str:
         nodes, dimension = self.frequency.shape
@@ -154,6 +189,7 @@ class Spectrum:
                 "error_imag": (("time", "channel", "node"), self.error.imag),
                 "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
                 **{name: value for name, value in optional.items() if value[1] is not None},
+                **self.normalisation.variables(),
             },
             self.time,
             {**self.attributes, "cell_type": self.cell_type, "degree": self.degree},
@@ -162,7 +198,9 @@ class Spectrum:
     @classmethod
     def load(cls, path: Path) -> "Spectrum":
         """Read `spectrum.nc`. Raises InputError if the file is not a spectrum."""
-        data = load_netcdf(path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2}, {"sample_error": 3})
+        data = load_netcdf(
+            path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2}, {"sample_error": 3, **NORMALISATION}
+        )
         attributes = dict(data.attrs)
         if missing := {"cell_type", "degree"} - attributes.keys():
             raise InputError(f"{path}: the attribute {min(missing)} is missing; run `freqbias pde` again")
@@ -181,95 +219,5 @@ class Spectrum:
             degree,
             attributes,
             **optional,
+            normalisation=Normalisation.of_file(path, data, error.shape[1], data["frequency"].shape[1]),
         )
-
-
-@dataclass(frozen=True, repr=False)
-class ErrorHistory:
-    """A network's error u = f - f* on the samples, at the output times.
-
-    time: gradient-flow time, (T,). position: x_j, (N, d) [length]. error: u, (T, C, N), for C channels.
-    loss: 1/2 mean_j u_j^2, summed over channels, (T,). attributes: facts about the run.
-    held_out_position, held_out_error: positions (N', d) and errors (T, C, N') of N' held-out samples, or None.
-    """
-
-    time: np.ndarray
-    position: np.ndarray
-    error: np.ndarray
-    loss: np.ndarray
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    held_out_position: np.ndarray | None = None
-    held_out_error: np.ndarray | None = None
-
-    def __repr__(self) -> str:
-        channels, samples = self.error.shape[1:]
-        return (
-            f"ErrorHistory({time_range(self.time)}, {counted(channels, 'channel')}, {counted(samples, 'sample')} in "
-            f"{self.position.shape[1]}-D, loss {self.loss[0]:.3g} -> {self.loss[-1]:.3g})"
-        )
-
-    @property
-    def held_out_loss(self) -> np.ndarray | None:
-        """Half the mean square of the held-out error, summed over channels, (T,)."""
-        return None if self.held_out_error is None else squared_loss(self.held_out_error)
-
-    def save(self, path: Path) -> None:
-        """Write `error.nc` with dims time, channel, sample, axis, and held_out if there are held-out samples."""
-        variables: dict[str, Any] = {
-            "position": (("sample", "axis"), self.position),
-            "error": (("time", "channel", "sample"), self.error),
-            "loss": (("time",), self.loss),
-        }
-        if self.held_out_error is not None:
-            variables |= {
-                "held_out_position": (("held_out", "axis"), self.held_out_position),
-                "held_out_error": (("time", "channel", "held_out"), self.held_out_error),
-                "held_out_loss": (("time",), self.held_out_loss),
-            }
-        save_netcdf(path, variables, self.time, dict(self.attributes))
-
-    @classmethod
-    def load(cls, path: Path) -> "ErrorHistory":
-        """Read `error.nc`. `loss` may be missing. Raises InputError if the file is not an error history."""
-        data = load_netcdf(path, {"position": 2, "error": 3}, optional={"held_out_position": 2, "held_out_error": 3})
-        check_shapes(path, data, {"error": ("time", None, "position")})
-        held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
-        if len(held_out) == 1:
-            raise InputError(
-                f"{path}: {next(iter(held_out))} is the only held-out variable; give "
-                "held_out_position and held_out_error, or neither"
-            )
-        if held_out:
-            check_shapes(path, data, {"held_out_error": ("time", None, "held_out_position")})
-        error = data["error"].values.astype(float)
-        if not (peak := np.abs(error).max()) <= LARGEST:
-            raise InputError(
-                f"{path}: variable error reaches {peak:.3g}, above {LARGEST:.0e}; write it from a run that converged"
-            )
-        loss = data["loss"].values if "loss" in data else squared_loss(error)
-        return cls(
-            data["time"].values.astype(float),
-            data["position"].values.astype(float),
-            error,
-            loss,
-            dict(data.attrs),
-            **held_out,
-        )
-
-
-def canonical_order(frequency: np.ndarray) -> np.ndarray:
-    """Return the permutation that sorts nodes (n, d) by xi_1, then xi_2, and so on.
-
-    The sorted nodes do not depend on the partition, and xi -> -xi reverses their order. Coordinates that differ by less
-    than 1e-9 of the largest coordinate are treated as equal.
-    """
-    same = 1e-9 * np.abs(frequency).max()
-    return np.lexsort([_ranks(coordinate, same) for coordinate in frequency.T[::-1]])
-
-
-def _ranks(values: np.ndarray, same: float) -> np.ndarray:
-    """Return the rank of each value (n,) among the distinct values. Differences up to `same` are ignored."""
-    order = np.argsort(values)
-    ranks = np.empty(len(values), dtype=np.int64)
-    ranks[order] = np.cumsum(np.diff(values[order], prepend=values[order[:1]]) > same)
-    return ranks

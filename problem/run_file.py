@@ -88,6 +88,11 @@ class RunFile(Section):
                 f"[data] held_out = {data.held_out} makes the training samples scattered, but [training] backend = "
                 '"separable" needs a grid; use backend = "auto", or leave held_out out'
             )
+        if data.held_out and pde.initial_file:
+            raise ValueError(
+                f"[pde] initial = {pde.initial!r} gives no initial error for the samples of [data] held_out = "
+                f"{data.held_out}; leave held_out out"
+            )
         if pde.initial == "target" and not self.network.symmetric:
             raise ValueError(
                 '[pde] initial = "target" contradicts [network] symmetric = false, because a network that is not '
@@ -103,7 +108,7 @@ class RunFile(Section):
     @property
     def starts_from_network(self) -> bool:
         """Whether v(0) is the transform of f - f*, where f is the initial network, and not that of -f*."""
-        return not self.network.symmetric and self.pde.initial != "target"
+        return not self.network.symmetric and self.pde.initial in ("auto", "network")
 
 
 def _uses_gradient_descent(tables: dict[str, Any], section: str, key: str) -> bool:

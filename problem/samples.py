@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites
+from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites, check_kind
+from freqbias.problem.normalisation import Normalisation
 
 SPLIT_STREAM, NOISE_STREAM = 1, 2  # random streams that are independent of the stream for the network
 
@@ -18,15 +19,23 @@ class Samples:
     sites: the positions x_j, a grid or scattered points.
     values: (C, N), in the order of the sites. The equation treats each channel separately.
     held_out: whether these samples are used only for the held-out error. If so, all values may be 0.
-    Raises InputError if the values have another shape or contain NaN or infinity, or if training values are all 0, too
-    small or too large.
+    normalisation: how values and positions differ from those of the user. By default they do not.
+    Raises InputError if the values have another shape, are not real numbers, or contain NaN or infinity, or if training
+    values are all 0, too small or too large.
     """
 
     sites: Sites
     values: np.ndarray
     held_out: bool = False
+    normalisation: Normalisation = None  # type: ignore[assignment]  # __post_init__ fills it in
 
     def __post_init__(self) -> None:
+        remedy = "Samples(sites, values), with a Grid or Scattered sites, and an array (channels, samples)"
+        check_kind("Samples: sites", self.sites, Sites, remedy=remedy)
+        values = np.asarray(self.values)
+        if values.dtype.kind not in "fiub":
+            raise InputError(f"samples: the values have the type {values.dtype}; give real numbers")
+        object.__setattr__(self, "values", values.astype(float, copy=False))
         if self.values.ndim != 2 or self.values.shape[1] != self.sites.size:
             raise InputError(
                 f"samples: values have shape {self.values.shape}; give shape (channels, {self.sites.size}), one value "
@@ -37,9 +46,12 @@ class Samples:
             channel, sample = bad[0]
             verb = "is" if len(bad) == 1 else "are"
             raise InputError(
-                f"samples: {len(bad)} of {self.values.size} values {verb} NaN or infinite, the first in "
-                f"channel {channel} at x = {self.sites.positions()[sample].tolist()}; fill or crop these values"
+                f"samples: {len(bad)} of {self.values.size} values {verb} NaN or infinite, the first in channel "
+                f"{channel + 1} of {len(self.values)} at x = {self.sites.positions()[sample].tolist()}; fill or crop "
+                "these values"
             )
+        if self.normalisation is None:
+            object.__setattr__(self, "normalisation", Normalisation.identity(len(self.values), self.sites.dimension))
         if self.held_out:
             return
         if not self.values.any():
@@ -54,6 +66,35 @@ class Samples:
     def channels(self) -> int:
         return len(self.values)
 
+    def restore(self, values: np.ndarray) -> np.ndarray:
+        """Return values that the network sees or predicts, (..., C, n), in the user's units: `standardize` undone."""
+        return self.normalisation.restore(values)
+
+    def prediction(self, error: np.ndarray) -> np.ndarray:
+        """Return the output of the network in the user's units, f = f* + u with `standardize` undone, (..., C, N).
+
+        error: u on these samples, (..., C, N), as in `ErrorHistory.error`.
+        """
+        return self.restore(self.values + error)
+
+    def original_positions(self) -> np.ndarray:
+        """Return the positions of the user, (N, d) [length]: `center` undone."""
+        return self.normalisation.restore_positions(self.sites.positions())
+
+    def centered(self, reference: "Samples | None" = None) -> "Samples":
+        """Shift the positions so that the centre of the box around the samples is x = 0.
+
+        reference: the samples whose box is used. By default they are these samples.
+        Raises InputError for samples on a grid, which are centred already.
+        """
+        if isinstance(self.sites, Grid):
+            raise InputError("samples: the samples of a grid are centred already; leave center out")
+        box = (reference or self).sites.positions()
+        shift = (box.min(axis=0) + box.max(axis=0)) / 2
+        total = tuple((np.array(self.normalisation.position_shift) + shift).tolist())
+        moved = replace(self.normalisation, position_shift=total)
+        return replace(self, sites=Scattered(self.sites.positions() - shift), normalisation=moved)
+
     def standardized(self, reference: "Samples | None" = None) -> "Samples":
         """Shift and scale each channel to mean 0 and variance 1.
 
@@ -62,9 +103,17 @@ class Samples:
         """
         values = (reference or self).values
         mean, deviation = values.mean(axis=1, keepdims=True), values.std(axis=1, keepdims=True)
-        if (deviation <= 1e-12 * np.abs(values).max()).any():
-            raise InputError("samples: a channel is constant and cannot be standardized; leave standardize out")
-        return replace(self, values=(self.values - mean) / deviation)
+        if (constant := deviation[:, 0] <= 1e-12 * np.abs(values).max()).any():
+            raise InputError(
+                f"samples: channel {int(constant.argmax()) + 1} of {len(values)} is constant and cannot be "
+                "standardized; leave standardize out, or leave this channel out"
+            )
+        scaled = replace(
+            self.normalisation,
+            value_mean=tuple(self.restore(mean)[:, 0].tolist()),
+            value_scale=tuple((np.array(self.normalisation.value_scale) * deviation[:, 0]).tolist()),
+        )
+        return replace(self, values=(self.values - mean) / deviation, normalisation=scaled)
 
     def split(self, fraction: float, seed: int) -> tuple["Samples", "Samples"]:
         """Return the training samples and the held-out samples, both scattered and in the original order.
@@ -77,14 +126,14 @@ class Samples:
         held_out[chosen[: round(fraction * self.sites.size)]] = True
         positions = self.sites.positions()
         return (
-            Samples(Scattered(positions[~held_out]), self.values[:, ~held_out]),
-            Samples(Scattered(positions[held_out]), self.values[:, held_out], held_out=True),
+            replace(self, sites=Scattered(positions[~held_out]), values=self.values[:, ~held_out]),
+            replace(self, sites=Scattered(positions[held_out]), values=self.values[:, held_out], held_out=True),
         )
 
     def with_noise(self, deviation: float, seed: int) -> "Samples":
         """Add independent normal noise with this standard deviation to every value."""
         noise = np.random.default_rng([seed, NOISE_STREAM]).standard_normal(self.values.shape)
-        return Samples(self.sites, self.values + deviation * noise)
+        return replace(self, values=self.values + deviation * noise)
 
 
 def waves(grid: Grid, frequencies: Sequence[Sequence[float]], *, window: float | None = None) -> Samples:
@@ -92,9 +141,27 @@ def waves(grid: Grid, frequencies: Sequence[Sequence[float]], *, window: float |
 
     frequencies: nu_k, (K, d) [cycles/length].
     window: the standard deviation of the Gaussian window [length]. If it is None, the Gaussian factor is left out.
+    Raises InputError if the frequencies have another shape, or if one is above the Nyquist frequency of the grid.
     """
+    check_kind("waves: grid", grid, Grid, remedy="a Grid, for example Grid(shape=(64,), extent=(1.0,))")
+    try:
+        nu = np.array(frequencies, dtype=float)
+    except (TypeError, ValueError):
+        nu = np.array([], dtype=float)
+    if nu.ndim != 2 or nu.shape[1] != grid.dimension or not nu.size:
+        raise InputError(
+            f"frequencies = {frequencies}; give a list of frequencies, each a list of {grid.dimension} number(s), for "
+            f"example {[[1.0] * grid.dimension]}"
+        )
+    if not (np.abs(nu) <= grid.nyquist).all():
+        raise InputError(
+            f"frequencies = {frequencies}: the grid resolves frequencies up to {grid.nyquist.tolist()}, which is "
+            "points/(2 extent); use more points or lower frequencies"
+        )
+    if window is not None and not SMALLEST <= window <= LARGEST:
+        raise InputError(f"window = {window}; give a positive number, or None for waves without a window")
     positions = grid.positions()
-    values = np.sin(2 * np.pi * positions @ np.asarray(frequencies, dtype=float).T).sum(axis=1)
+    values = np.sin(2 * np.pi * positions @ nu.T).sum(axis=1)
     if window is not None:
         values = values * np.exp(-np.sum(positions**2, axis=1) / (2 * window**2))
     return Samples(grid, values[None, :])

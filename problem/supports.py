@@ -11,7 +11,10 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import j1
 
+from freqbias.errors import InputError
 from freqbias.problem.density import Density, Planes, polar, squared
+
+THICKEST_INNER = 0.999  # of the radius; a thinner annulus suffers from rounding, and no mesh would resolve it
 
 
 class ConstantOnSupport(Density):
@@ -114,6 +117,14 @@ class Annulus(ConstantOnSupport):
 
     inner: float  # cycles/length
     radius: float  # cycles/length
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.inner > THICKEST_INNER * self.radius:
+            raise InputError(
+                f"Annulus: inner = {self.inner} is not less than {THICKEST_INNER} radius = "
+                f"{THICKEST_INNER * self.radius:.6g}; use a smaller inner radius, or Ball for a ball"
+            )
 
     def inside(self, xi: np.ndarray) -> np.ndarray:
         return (squared(xi) > self.inner**2) & (squared(xi) <= self.radius**2)

@@ -1,5 +1,6 @@
 """A density tabulated on a grid. `freqbias.problem.density` documents the methods, with shapes and units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -7,7 +8,7 @@ from math import prod
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.numerics import Grid, GridTransform
+from freqbias.numerics import TINY, Grid, GridTransform, check_kind, check_number
 from freqbias.problem.density import Density, Planes, invert_tail
 from freqbias.problem.summary import are
 
@@ -35,6 +36,11 @@ class Table(Density):
 
     def __post_init__(self) -> None:
         values = _normalised(np.asarray(self.values, dtype=float))
+        check_kind(
+            "Table: half_width", self.half_width, Sequence, np.ndarray, remedy="a tuple with one number per axis"
+        )
+        for number in self.half_width:
+            check_number("Table: half_width", number, TINY, remedy="positive numbers, in cycles/length")
         if len(self.half_width) != values.ndim:
             raise InputError(
                 f"half_width = {self.half_width}: the table has {values.ndim} axes; give one number for each axis"

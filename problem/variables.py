@@ -6,6 +6,7 @@ DATA = "unit of the data"
 CAUSE = "(?:feature_learning|step_size|finite_width|mesh|operator)"
 VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x. {1}, {2}: the groups of the pattern
     "time": ("gradient-flow time", "time"),
+    "step_time": ("gradient-flow time", "time before and after each step of the training"),
     "position": ("{length}", "position of a sample"),
     "held_out_position": ("{length}", "position of a held-out sample"),
     "error": (DATA, "error of the network on a sample, f - f*"),
@@ -13,6 +14,9 @@ VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x.
     "sample_error": (DATA, "error of the finite-element solution on a sample"),
     "loss": (f"({DATA})^2", "half the mean squared error, summed over channels"),
     "held_out_loss": (f"({DATA})^2", "half the mean squared error on held-out samples, summed over channels"),
+    "value_mean": ("unit of the file", "mean of a channel, which standardize has subtracted; 0 if it has not"),
+    "value_scale": ("unit of the file", "standard deviation of a channel, by which standardize has divided; 1 if not"),
+    "position_shift": ("{length}", "shift of the positions, which center has subtracted; 0 if it has not"),
     "frequency": ("cycles/{length}", "frequency of a node"),
     "nyquist": ("cycles/{length}", "Nyquist frequency of the samples"),
     "cells": ("1", "nodes of a cell"),

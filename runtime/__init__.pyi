@@ -4,7 +4,7 @@ from .commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Res
 from .communicator import SerialWorld, world
 from .exit_codes import exit_code_of
 from .files import atomic_write, sha256_of, writable
-from .keys import changed_keys, key_hash
+from .keys import changed_keys, common_changes, key_hash
 from .launcher import local_size, rank, size, under_torchrun
 from .logs import configure, log, log_findings
 from .manifest import version_of
@@ -36,6 +36,7 @@ __all__ = [
     "available_memory",
     "changed_keys",
     "commandline",
+    "common_changes",
     "configure",
     "duration",
     "exit_code_of",

@@ -3,11 +3,19 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 ABSENT = "absent"
+
+
+@runtime_checkable
+class KnowsDefaults(Protocol):
+    """Keys that know the values that count for absent keys."""
+
+    def if_absent(self, names: Collection[str]) -> Mapping[str, Any]:
+        """Return keys in which the keys with these dotted names have their defaults."""
 
 
 def canonical(value: Any) -> Any:
@@ -46,14 +54,58 @@ def key_hash(keys: Mapping[str, Any]) -> str:
 
 
 def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return the sorted differences, such as `density.sigma: 10 -> 12`. If the hashes are equal, there are none."""
-    before, after = _flatten(canonical(old)), _flatten(canonical(new))
+    """Return the sorted differences, such as `density.sigma: 10 -> 12`. If the hashes are equal, there are none.
+
+    If `new` knows defaults, a key that only `new` has counts in `old` as its default: an earlier version of freqbias
+    wrote `old` before the key existed.
+    """
+    one, other = canonical(old), canonical(new)
+    if isinstance(new, KnowsDefaults) and (absent := _only_in(other, one)):
+        one = _filled(one, other, canonical(new.if_absent(absent)))
+    before, after = _flatten(one), _flatten(other)
     shown = ((name, before.get(name, ABSENT), after.get(name, ABSENT)) for name in sorted(before | after))
     return [
         f"{name}: {value_before} -> {value_after}"
         for name, value_before, value_after in shown
         if value_before != value_after
     ]
+
+
+def common_changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the differences in the keys that both have, as `changed_keys` does."""
+    first, second = _flatten(canonical(one)), _flatten(canonical(other))
+    names = sorted(first.keys() & second.keys())
+    return [f"{name}: {first[name]} -> {second[name]}" for name in names if first[name] != second[name]]
+
+
+def _only_in(new: Any, old: Any, prefix: str = "") -> list[str]:
+    """Return the dotted names of the values in the tables and lists of `new` that `old` does not have."""
+    names, known = list[str](), dict(_entries(old))
+    for name, value in _entries(new):
+        if name not in known:
+            names.append(f"{prefix}{name}")
+        else:
+            names += _only_in(value, known[name], f"{prefix}{name}.")
+    return names
+
+
+def _filled(old: Any, new: Any, defaults: Any) -> Any:
+    """Return `old` with the values of `defaults` for the keys of tables that only `new` has."""
+    both = dict(_entries(new))
+    given = dict(_entries(defaults))
+    filled = {name: _filled(value, both.get(name), given.get(name)) for name, value in _entries(old)}
+    if isinstance(old, list):
+        return list(filled.values())
+    if not isinstance(old, dict):
+        return old
+    return filled | {name: given[name] for name in both.keys() - old.keys() if name in given}
+
+
+def _entries(value: Any) -> Iterable[tuple[Any, Any]]:
+    """Return names and values of a table, indices and values of a list, and nothing for other values."""
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
 
 
 def _flatten(keys: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

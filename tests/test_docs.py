@@ -12,8 +12,7 @@ import xarray as xr
 import freqbias
 from freqbias.compare import Comparison
 from freqbias.compare.commands import build_app
-from freqbias.compare.spectra import match_positions
-from freqbias.problem import ErrorHistory, Spectrum, parse
+from freqbias.problem import ErrorHistory, Spectrum, match_positions, parse
 from tests.problem.run_files import models, variant
 
 ROOT = Path(__file__).parents[1]

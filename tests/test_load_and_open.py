@@ -1,6 +1,7 @@
 """`freqbias.load` and `freqbias.open`: from files to Python."""
 
 from dataclasses import replace
+from shutil import copytree, rmtree
 
 import numpy as np
 import pytest
@@ -9,10 +10,10 @@ import xarray as xr
 import freqbias
 from freqbias import compare
 from freqbias.compare.kappa import comparison_rates
-from freqbias.problem import Spectrum, build
+from freqbias.problem import Spectrum, build, parse
 from freqbias.runtime import Store
 from tests.compare.build import fabricated, problem_2d
-from tests.compare.test_stage import RUN, compare_stage, put
+from tests.compare.test_stage import RUN, TABLES, compare_stage, put
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,34 @@ def test_a_folder_without_results_is_refused(tmp_path):
         freqbias.open(tmp_path)
     with pytest.raises(freqbias.UsageError, match="no such folder"):
         freqbias.open(tmp_path / "absent")
+
+
+def test_stages_of_different_problems_are_refused(folder, tmp_path):
+    """After `pde --overwrite` with another run file, nn and compare still belong to the first."""
+    copytree(folder, tmp_path / "mixed")
+    other = parse({**TABLES, "density": {"kind": "gaussian", "sigma": 5.0}})
+    spectrum, _ = fabricated(build(other), cells=(32,))
+    store = Store(tmp_path / "mixed")
+    put(store, "pde", "spectrum.nc", spectrum, run=other, overwrite=True)
+    with pytest.raises(
+        freqbias.UsageError, match=r"different problems: pde -> nn differ in density.sigma: 5 -> 10; .* --overwrite, or"
+    ):
+        freqbias.open(store.root)
+    rmtree(store.root / "nn")
+    rmtree(store.root / "ntk")
+    with pytest.raises(freqbias.UsageError, match=r"pde -> compare differ in density.sigma: 5 -> 10"):
+        freqbias.open(store.root)
+    rmtree(store.root / "compare")
+    assert set(freqbias.open(store.root).children) == {"pde"}
+
+
+@pytest.mark.parametrize(("stage", "name"), [("pde", "spectrum.nc"), ("nn", "error.nc"), ("ntk", "infinite-width.nc")])
+def test_a_comparison_of_earlier_results_is_refused(folder, tmp_path, stage, name):
+    copytree(folder, tmp_path / "mixed")
+    store, (spectrum, history) = Store(tmp_path / "mixed"), fabricated(build(RUN), cells=(32,), decay=0.2)
+    put(store, stage, name, spectrum if stage == "pde" else history, overwrite=True)
+    with pytest.raises(freqbias.UsageError, match=rf"compare was made from another result of {stage} \({name}\)"):
+        freqbias.open(store.root)
 
 
 def test_a_file_and_a_stage_are_named(folder):

@@ -44,10 +44,10 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         (
             "nn",
             f"{_network(problem.network)} on {training.device}, {training.backend}, "
-            f"{training.settings.integrator}{_steps(nn.steps)}",
+            f"{training.settings.integrator}{_steps(nn.steps, at_least=nn.is_lower_bound)}",
         ),
-        ("", f"step {training.step:.3g}, lambda_max {training.lambda_max:.4g}"),
-        ("", f"{_seconds(nn.seconds)}, {format_bytes(nn.memory)}"),
+        ("", f"first step {training.step:.3g}, lambda_max {training.lambda_max:.4g}"),
+        ("", f"{_seconds(nn.seconds, at_least=nn.is_lower_bound)}, {format_bytes(nn.memory)}"),
         ("", ""),
         ("results", f"{root} ({_stages_in(root)})"),
     ]
@@ -99,6 +99,12 @@ def _network_warnings(network: Network) -> list[str]:
 
 def _cost_warnings(pde: cost.Cost, nn: cost.Cost) -> list[str]:
     warnings, memory, available = [], pde.memory + nn.memory, available_memory()
+    if nn.is_lower_bound:
+        warnings.append(
+            "the values are large for the width, so the kernel of the network changes, which the equation does not "
+            "describe, and the training needs many short steps; use a larger [network] width or sigma_a, or [data] "
+            "standardize = true"
+        )
     if nn.seconds > LONG_TRAINING:
         warnings.append(
             f"the training would take {duration(nn.seconds)}; use a shorter [time] end or a larger tolerance"
@@ -147,8 +153,8 @@ def _channels(count: int) -> str:
     return "" if count == 1 else f", {count} channels"
 
 
-def _steps(steps: int | None) -> str:
-    return "" if steps is None else f", {steps:,} steps"
+def _steps(steps: int | None, *, at_least: bool = False) -> str:
+    return "" if steps is None else f", {'at least ' * at_least}{steps:,} steps"
 
 
 def _lengths(extent: Iterable[float]) -> str:
@@ -159,5 +165,7 @@ def _numbers(values: Iterable[float]) -> str:
     return " x ".join(f"{value:.4g}" for value in values)
 
 
-def _seconds(seconds: float) -> str:
-    return "less than 1 s" if seconds < 1 else f"about {duration(seconds)}"
+def _seconds(seconds: float, *, at_least: bool = False) -> str:
+    if seconds < 1:
+        return "more than 1 s" if at_least else "less than 1 s"
+    return f"{'at least' if at_least else 'about'} {duration(seconds)}"

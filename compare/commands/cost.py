@@ -14,10 +14,17 @@ import numpy as np
 
 from freqbias.errors import ComputationError
 from freqbias.meshes import BoxPlan, MeshPlan
-from freqbias.nn import InfiniteWidthKernel, TrainingPlan, training_memory, trajectory
+from freqbias.nn import (
+    EmpiricalKernel,
+    InfiniteWidthKernel,
+    TrainingPlan,
+    planned_schedule,
+    training_memory,
+    trajectory,
+)
 from freqbias.numerics import NonUniformTransform, TensorTransform, exponential, make_tensor_transform, make_transform
 from freqbias.pde import AdaptiveIntegrator, ThetaMethod, choose_integrator, memory_needed, transform_accuracy
-from freqbias.problem import Pde, Problem, squared_loss
+from freqbias.problem import Pde, Problem, initial_errors, squared_loss
 from freqbias.runtime import threads
 
 PRODUCT = 1e-9  # seconds per entry of the element matrices, for one product with a complex vector
@@ -27,17 +34,22 @@ DIRECT_STEP = 3e-8  # seconds per nonzero, for one step with a factorisation in 
 MOST_PRODUCTS = 500  # largest number of Lanczos products; also the guess where the number is unknown
 FACTORISATIONS = 12  # in an adaptive run; one of them with its solves costs SHIFT_INVERT
 CG_PRODUCTS = 10  # products per implicit step of the data operator
+SHORTER = 2.0  # ratio of planned and actual first steps above which the network is far from its linearisation
 IMPORT_SECONDS = 3.0
 WRITING = 1.2e-6  # seconds per dof, channel and output time, ParaView files included
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of one stage: integrator steps (None if unknown), seconds on one rank, and peak memory in bytes."""
+    """The cost of one stage: integrator steps (None if unknown), seconds on one rank, and peak memory in bytes.
+
+    is_lower_bound: whether steps and seconds may be much larger.
+    """
 
     steps: int | None
     seconds: float
     memory: float
+    is_lower_bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,15 +61,15 @@ class KernelFlow:
 
 
 def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
-    """Solve the gradient flow du/dt = -K u from u = -f*, with the infinite-width kernel K and the target f*.
+    """Solve the gradient flow du/dt = -K u from the initial error, with the infinite-width kernel K.
 
     Return None if Lanczos does not reach the tolerance in MOST_PRODUCTS steps.
     """
     kernel = InfiniteWidthKernel(problem)
     try:
         flows = [
-            exponential(kernel.apply, -target, problem.times, tolerance, max_steps=MOST_PRODUCTS)
-            for target in problem.samples.values
+            exponential(kernel.apply, error, problem.times, tolerance, max_steps=MOST_PRODUCTS)
+            for error in initial_errors(problem)
         ]
     except ComputationError:
         return None
@@ -92,13 +104,23 @@ def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow |
 
 
 def training_cost(plan: TrainingPlan) -> Cost:
-    """Return the cost of the stage nn. Time the second step, because the first step also prepares the transforms."""
+    """Return the cost of the stage nn. Time the second step, because the first step also prepares the transforms.
+
+    The number of steps is that of the linearised training, or that of the actual training if this begins with much
+    shorter steps. Then the values are large for the width, and the steps may become still shorter.
+    """
     snapshots, seconds = trajectory(plan), 0.0
-    next(snapshots)
+    last = next(snapshots)
     for _ in range(min(2, plan.schedule.steps)):
-        seconds = _seconds(lambda: next(snapshots))
+        start = time.perf_counter()
+        last = next(snapshots, last)
+        seconds = time.perf_counter() - start
     memory = training_memory(plan.problem, precision=plan.settings.precision, backend=plan.backend)
-    return Cost(plan.schedule.steps, seconds * plan.schedule.steps, memory)
+    kernel = EmpiricalKernel(plan.problem, device=plan.device, backend=plan.backend)
+    planned, begun = planned_schedule(plan, kernel), last.step_control.schedule(plan.problem.times)
+    shorter = planned.step_size(0) > SHORTER * begun.step_size(last.step - 1)
+    steps = begun.steps if shorter else planned.steps
+    return Cost(steps, seconds * steps, memory, is_lower_bound=shorter)
 
 
 def _seconds_of_transforms(problem: Problem, settings: Pde, plan: MeshPlan) -> float:

@@ -81,12 +81,6 @@ def _examine() -> list[Finding]:
         after("dolfinx", "C compiler", _compile, libraries.COMPILER),
         attempt("NUFFT", _transform, "reinstall finufft"),
         attempt("MUMPS", _mumps, "only the local operator needs a PETSc with MUMPS", needed=False),
-        attempt(
-            "Gmsh",
-            lambda: _imported("gmsh"),
-            f"only .msh files in [mesh] path need Gmsh: {libraries.remedy('gmsh')}, and install the system's libGLU",
-            needed=False,
-        ),
         attempt("GPU", _gpu, "the network trains on the CPU", needed=False),
         Finding("ok", "ranks", "1; " + MORE_RANKS.format(libraries.mpirun()) if size() == 1 else str(size())),
         Finding("ok", "threads", f"{threads()} per rank, {threads_alone()} while one rank works alone"),

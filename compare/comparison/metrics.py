@@ -7,13 +7,13 @@ import numpy as np
 
 from freqbias.compare.comparison.causes import causes
 from freqbias.compare.comparison.record import Comparison, network_attributes
-from freqbias.compare.spectra import MassNorm, errors_on_mesh, leakage, match_positions, solution_on_mesh
+from freqbias.compare.comparison.start_check import check_start
+from freqbias.compare.comparison.times import common_times
+from freqbias.compare.spectra import MassNorm, errors_on_mesh, leakage, solution_on_mesh
 from freqbias.errors import InputError
-from freqbias.numerics import Grid
-from freqbias.problem import ErrorHistory, Problem, Spectrum, squared_loss
+from freqbias.numerics import Grid, check_kind
+from freqbias.problem import ErrorHistory, Problem, Spectrum, errors_in_order, match_times, squared_loss
 from freqbias.runtime import version_of
-
-TIME_TOLERANCE = 1e-9  # relative
 
 
 def compare(
@@ -41,18 +41,28 @@ def compare(
         loss_held_out       loss of the network on the held-out samples, if the history contains this loss
         loss_pde            loss of the finite-element solution; by `parseval_loss` if the spectrum has no loss
 
+    Warns if times are left out, because only one of errors and finite-element solution has them, and if the errors do
+    not start where the equation does.
+
     With predictions, metrics also contains each cause of `freqbias.compare.comparison.causes`: the distance between the
     cause's two neighbouring spectra, divided by ||v_pde(0)||.
 
     Raises InputError if
 
         - positions or channels of errors and data differ;
-        - errors and finite-element solution have no time in common (compare does not interpolate in time);
+        - the errors at t = 0 have the opposite sign;
+        - errors and finite-element solution have no time in common but t = 0 (compare does not interpolate in time);
         - v_pde(0) is 0;
         - a prediction lacks a time that errors and finite-element solution have in common;
         - the projection needs errors on the samples that the spectrum does not contain.
     """
-    error = errors_in_order(history, problem)
+    remedy = "compare(spectrum, history, problem), such as compare(pde.solve(problem), nn.train(problem), problem)"
+    for name, value, kind in (
+        ("spectrum", spectrum, Spectrum), ("history", history, ErrorHistory), ("problem", problem, Problem),
+    ):  # fmt: skip
+        check_kind(f"compare: {name}", value, kind, remedy=remedy)
+    error = errors_in_order(history, problem.samples)
+    check_start(error, history, problem, spectrum)
     pde_index, nn_index = common_times(spectrum.time, history.time)
     limit = problem.sites.nyquist
     norm = MassNorm(spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, limit=limit)
@@ -116,47 +126,15 @@ def compare(
     )
 
 
-def errors_in_order(history: ErrorHistory, problem: Problem) -> np.ndarray:
-    """Return the errors (T, C, N) of a history, in the order of the problem's samples.
-
-    Raises InputError if positions or channels differ.
-    """
-    channels, expected = history.error.shape[1], problem.samples.channels
-    order = match_positions(history.position, problem.sites)
-    if channels != expected:
-        raise InputError(
-            f"the network's errors have {channels} channels, but the data have {expected}; give errors on the "
-            "data of the run file"
-        )
-    return history.error[:, :, order]
-
-
 def _prediction_at(time: np.ndarray, prediction: ErrorHistory, problem: Problem) -> np.ndarray:
     """Return the predicted errors at these times. Raises InputError if the prediction lacks one of the times."""
-    found, index = common_times(time, prediction.time)
+    found, index = match_times(time, prediction.time)
     if len(found) < len(time):
         raise InputError(
             f"a prediction has {_range(prediction.time)}, but the comparison needs {_range(time)}; "
             "predict again with `freqbias ntk RUN.toml --overwrite`"
         )
-    return errors_in_order(prediction, problem)[index]
-
-
-def common_times(pde_time: np.ndarray, nn_time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the times that both arrays contain, up to rounding. Return their indices in each array, in order.
-
-    Each time is found once. Raises InputError if the arrays have no time in common.
-    """
-    gap = np.abs(pde_time[:, None] - nn_time)
-    nearest_nn, nearest_pde = gap.argmin(axis=1), gap.argmin(axis=0)
-    same = gap.min(axis=1) <= TIME_TOLERANCE * np.maximum(np.abs(pde_time), np.abs(nn_time[nearest_nn]))
-    same &= nearest_pde[nearest_nn] == np.arange(len(pde_time))
-    if not same.any():
-        raise InputError(
-            f"the finite-element solution ({_range(pde_time)}) and the network's errors ({_range(nn_time)}) have no "
-            "time in common, and freqbias does not interpolate in time; give errors at output times of the run file"
-        )
-    return np.flatnonzero(same), nearest_nn[same]
+    return errors_in_order(prediction, problem.samples)[index]
 
 
 def parseval_loss(norm: np.ndarray, grid: Grid) -> np.ndarray:

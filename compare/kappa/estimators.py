@@ -11,22 +11,29 @@ To measure rates in a time window, pass the part of each array that `window` sel
 
 import numpy as np
 
-from freqbias.problem import Problem
+from freqbias.problem import Problem, match_times
 
 FLOOR = 0.01  # fraction of the largest |v(0)|; at frequencies with less, a rate is not meaningful
 MIN_FIT_TIMES = 3  # a line through two points has no uncertainty
-TIME_ROUNDING = 1e-9  # relative
 NOISE_FACTOR = 3.0  # if |v| / noise is smaller, log |v| is wrong by more than noise / |v|, and too large on average
 
 
 def window(time: np.ndarray, start: float | None = None, end: float | None = None) -> slice:
-    """Return the slice of the times t with start <= t <= end, up to rounding.
+    """Return the slice of the times t with start <= t <= end. A bound may be rounded (`freqbias.problem.match_times`).
 
     time (T,): increasing, t >= 0. start, end: None for no bound.
     """
-    first = 0 if start is None else int(np.searchsorted(time * (1 + TIME_ROUNDING), start))
-    last = len(time) if end is None else int(np.searchsorted(time * (1 - TIME_ROUNDING), end, side="right"))
+    first = 0 if start is None else int(np.searchsorted(time, _output_time(time, start)))
+    last = len(time) if end is None else int(np.searchsorted(time, _output_time(time, end), side="right"))
     return slice(first, last)
+
+
+def _output_time(time: np.ndarray, bound: float) -> float:
+    """Return the output time that the bound is, up to rounding, and otherwise the bound."""
+    if not np.isfinite(bound):
+        return bound
+    found, _ = match_times(time, np.array([bound]))
+    return float(time[found[0]]) if found.size else bound
 
 
 def mean_rate(time: np.ndarray, error: np.ndarray, *, floor: float, noise: float | np.ndarray = 0.0) -> np.ndarray:

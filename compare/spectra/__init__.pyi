@@ -2,7 +2,6 @@ from .frequency_mesh import FrequencyMesh, mesh_gaps
 from .interpolation import project
 from .l2_projection import errors_on_mesh, l2_project, solution_on_mesh
 from .mass_norm import MassNorm, chunks, symmetric_box, weighted_squares
-from .matching import match_positions
 from .quadrature import Box, Quadrature, lagrange_element
 from .signal import VISIBLE, has_signal, inside_nyquist, leakage, signal_floor, signal_reach
 from .target import target_outside_mesh
@@ -20,7 +19,6 @@ __all__ = [
     "l2_project",
     "lagrange_element",
     "leakage",
-    "match_positions",
     "mesh_gaps",
     "project",
     "signal_floor",

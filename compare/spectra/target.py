@@ -19,20 +19,23 @@ def target_outside_mesh(problem: Problem, plan: MeshPlan) -> str:
     outside = energy_outside(problem, plan.half_width)
     if outside <= NEGLIGIBLE:
         return ""
+    learnt = "target" if problem.initial_error is None else "initial error"
     return (
-        f"{outside:.1%} of the energy of the target lies outside the mesh, at frequencies where damping and diffusion "
-        "are negligible; the network will not learn this part of the target by the last output time"
+        f"{outside:.1%} of the energy of the {learnt} lies outside the mesh, at frequencies where damping and "
+        f"diffusion are negligible; the network will not learn this part of the {learnt} by the last output time"
     )
 
 
 def energy_outside(problem: Problem, half_width: tuple[float, ...]) -> float:
     """Return the fraction of the target's energy at frequencies with |xi_i| > half_width_i on any axis i.
 
-    The energy is the sum of |F_k|^2, where F is the discrete Fourier transform of the target f* on the grid.
+    The energy is the sum of |F_k|^2, where F is the discrete Fourier transform of the target f* on the grid, or of the
+    initial error if the problem gives it.
     half_width: [cycles/length].
     """
     grid = problem.grid
-    values = problem.samples.values.reshape(-1, *grid.shape)
+    learnt = problem.samples.values if problem.initial_error is None else problem.initial_error
+    values = learnt.reshape(-1, *grid.shape)
     power = np.sum(np.abs(np.fft.fftn(values, axes=range(1, values.ndim))) ** 2, axis=0)
     axes = [
         np.abs(np.fft.fftfreq(n, h)) > r * (1 + 1e-9)

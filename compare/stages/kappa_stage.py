@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from freqbias.compare.comparison import common_times, errors_in_order, network_attributes
+from freqbias.compare.comparison import check_start, common_times, network_attributes
 from freqbias.compare.kappa import BANDS, Kappa, draw_kappa, measure
 from freqbias.compare.spectra import errors_on_mesh, leakage, solution_on_mesh
 from freqbias.compare.stages.sources import Sources, find_sources, load_histories
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
-from freqbias.problem import Problem, RunFile, Spectrum, stage_keys
+from freqbias.problem import Problem, RunFile, Spectrum, errors_in_order, match_times, stage_keys
 from freqbias.runtime import Stage, Store, on_root, threads_alone, version_of
 
 MAX_REGIONS = 1000
@@ -94,7 +94,7 @@ def _run_kappa(
     error_file: Path | None,
 ) -> None:
     sources = find_sources(run, store, error_file=error_file, trained=False)
-    keys = stage_keys(run, "compare") | {"kappa": asdict(options)}
+    keys = stage_keys(run, "compare").with_options("kappa", asdict(options), defaults=asdict(Options()))
     if is_finished(store, "kappa", keys, resume=resume, overwrite=overwrite, sources=sources):
         return
     rates = measure_all(run, problem, sources, options)
@@ -108,13 +108,17 @@ def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Optio
     network, predictions = load_histories(sources)
     histories = ({} if network is None else {"nn": network}) | predictions
     time = spectrum.time
-    for history in histories.values():
-        time = time[common_times(time, history.time)[0]]
+    for name, history in histories.items():
+        whose = "the network's errors" if name == "nn" else f"the prediction {name}"
+        time = time[common_times(time, history.time, whose=whose)[0]]
     projection, threads = run.compare.projection, threads_alone()
     solution = solution_on_mesh(spectrum, problem.sites, projection=projection, threads=threads)
-    spectra = {"pde": solution[common_times(spectrum.time, time)[0]]}
+    spectra = {"pde": solution[match_times(spectrum.time, time)[0]]}
     for name, history in histories.items():
-        error = errors_in_order(history, problem)[common_times(time, history.time)[1]]
+        error = errors_in_order(history, problem.samples)
+        if name == "nn":
+            check_start(error, history, problem, spectrum)
+        error = error[match_times(time, history.time)[1]]
         spectra[name] = errors_on_mesh(error, problem.sites, spectrum, projection=projection, threads=threads)
     attributes = {
         "name": problem.name, "unit": problem.unit, "freqbias": version_of("freqbias"),

@@ -12,7 +12,7 @@ from freqbias.compare.comparison import cause_title, is_cause
 from freqbias.compare.style import aligned, percent
 from freqbias.meshes import plan_mesh
 from freqbias.pde import check_memory, refuse_torchrun, start_petsc
-from freqbias.problem import Problem, RunFile, stage_keys
+from freqbias.problem import Problem, RunFile, open_netcdf, stage_keys
 from freqbias.runtime import StopRequest, Store, duration, log, log_findings, on_root
 
 if TYPE_CHECKING:
@@ -184,9 +184,7 @@ def _metrics(store: Store) -> np.ndarray:
 
 def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[Any, int]]:
     """Return the attributes and the dimension sizes of a netCDF file."""
-    import xarray as xr
-
-    with xr.open_dataset(path, engine="h5netcdf") as data:
+    with open_netcdf(path) as data:
         return dict(data.attrs), dict(data.sizes)
 
 

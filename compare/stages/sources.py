@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from freqbias.errors import InputError, UsageError
 from freqbias.problem import ErrorHistory, RunFile, stage_keys
 from freqbias.runtime import Store, changed_keys, log, sha256_of
@@ -54,22 +56,32 @@ def find_sources(run: RunFile, store: Store, *, error_file: Path | None, trained
 def load_histories(sources: Sources) -> tuple[ErrorHistory | None, dict[str, ErrorHistory]]:
     """Load the network's errors (None if no source has them), and the predictions of the stage ntk by name.
 
-    The prediction "empirical-steps" is left out if the first step size of the training was not the planned one.
+    The prediction "empirical-steps" is left out if it was made for steps of another size.
     """
     paths = sources.paths
     path = paths.get("error") or paths.get("nn")
     history = None if path is None else ErrorHistory.load(path)
     predictions = {name: ErrorHistory.load(path) for name, path in paths.items() if path.parent.name == "ntk"}
-    if "empirical-steps" in predictions and history is not None and not _as_planned(history):
-        del predictions["empirical-steps"]
-        log.warning(
-            "the training did not begin with the planned step size, so the prediction empirical-steps is left out"
-        )
+    if "empirical-steps" in predictions and history is not None:
+        taken, predicted = history.step_time, predictions["empirical-steps"].step_time
+        if taken is None or predicted is None:
+            if not _as_planned(history):
+                del predictions["empirical-steps"]
+                log.warning(
+                    "the training did not begin with the planned step size, so the prediction empirical-steps is left "
+                    "out"
+                )
+        elif taken.size != predicted.size or not np.allclose(taken, predicted, rtol=STEP_TOLERANCE):
+            log.info(
+                "the prediction empirical-steps is for %d steps, which were planned before the training, which took %d "
+                "steps; `freqbias ntk --overwrite` predicts the steps of the training", predicted.size - 1,
+                taken.size - 1,
+            )  # fmt: skip
     return history, predictions
 
 
 def _as_planned(history: ErrorHistory) -> bool:
-    """Return whether the first step size of the training was the planned step size."""
+    """Return whether the first step size of the training was the planned step size. For files without step_time."""
     first, planned = (history.attributes.get(name) for name in ("first_step", "step"))
     return first is None or abs(first / planned - 1) < STEP_TOLERANCE
 

@@ -10,7 +10,7 @@ from freqbias.compare.kappa import FLOOR, mean_rate
 from freqbias.compare.spectra import has_signal, inside_nyquist, leakage, signal_floor
 from freqbias.compare.style import frequency_unit
 from freqbias.errors import UsageError
-from freqbias.problem import Spectrum, counted, time_range
+from freqbias.problem import Spectrum, counted, open_netcdf, time_range
 from freqbias.runtime import Store
 
 LAWS = ("damping", "diffusion", "rho_w")
@@ -113,13 +113,12 @@ def view_sources(store: Store) -> dict[str, str]:
 def read_view(root: Path) -> View:
     """Read the view of the result folder root, whose files `view_sources` has verified."""
     import pyvista
-    import xarray as xr
 
     spectrum = Spectrum.load(root / "pde" / "spectrum.nc")
     attributes = spectrum.attributes
     time, spectra = spectrum.time, {"pde": spectrum.error}
     if (root / "compare").is_dir():
-        with xr.open_dataset(root / "compare" / "spectra.nc", engine="h5netcdf", decode_times=False) as data:
+        with open_netcdf(root / "compare" / "spectra.nc") as data:
             time = data["time"].values
             spectra = {name: data[f"{name}_real"].values + 1j * data[f"{name}_imag"].values for name in ("pde", "nn")}
         spectra["difference"] = spectra["nn"] - spectra["pde"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from freqbias import problem
 from freqbias.errors import UsageError
-from freqbias.runtime import Store
+from freqbias.runtime import Store, common_changes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,6 +22,8 @@ FILES = {  # node of the tree: the netCDF files of the stage
     "compare": "compare/spectra.nc",
     "kappa": "kappa/kappa.nc",
 }
+
+SOURCES = {"pde": ("pde", "spectrum.nc"), "nn": ("nn", "error.nc")}  # source in a manifest: its stage and file
 
 
 def load(path: Path | str) -> problem.Problem:
@@ -41,7 +44,8 @@ def open(folder: Path | str) -> xr.DataTree:
     `tree["pde"].v.sel(frequency=3.0, method="nearest")`. In two or three dimensions, `frequency` has the dimensions
     (node, axis), and `position` has (sample, axis).
 
-    Raises UsageError if the folder has no finished stage, or if a file is damaged.
+    Raises UsageError if the folder has no finished stage, if a file is damaged, or if the stages belong to different
+    problems, for example because one of them was computed again with another run file.
     """
     import xarray as xr
 
@@ -58,6 +62,7 @@ def open(folder: Path | str) -> xr.DataTree:
         paths = sorted(store.root.glob(pattern))
         for path in paths:
             nodes[stage if "*" not in pattern else f"{stage}/{path.stem}"] = _dataset(path)
+    _refuse_mixture(store)
     if not nodes and (store.root / "manifest.json").is_file():
         raise UsageError(f"{store.root} is the folder of one stage; give the folder above, {store.root.parent}")
     if not nodes:
@@ -68,10 +73,29 @@ def open(folder: Path | str) -> xr.DataTree:
     return xr.DataTree.from_dict(nodes, name=store.root.name)
 
 
-def _dataset(path: Path) -> xr.Dataset:
-    import xarray as xr
+def _refuse_mixture(store: Store) -> None:
+    """Raise UsageError if two stages were computed with other keys, or if a stage was made from another result."""
+    manifests = {stage: store.manifest(stage) for stage in FILES if (store.root / stage / "manifest.json").is_file()}
+    remedy = "compute it again with --overwrite, or move its folder away"
+    for (one, first), (other, second) in combinations(manifests.items(), 2):
+        if changes := common_changes(first["keys"], second["keys"]):
+            raise UsageError(
+                f"{store.root} holds stages of different problems: {one} -> {other} differ in {'; '.join(changes)}; "
+                f"decide which of the two is out of date, and {remedy}"
+            )
+    for stage, manifest in manifests.items():
+        for source, expected in manifest.get("sources", {}).items():
+            made_by, name = SOURCES.get(source, ("ntk", f"{source}.nc"))
+            found = manifests.get(made_by, {}).get("files", {}).get(name, {}).get("sha256", expected)
+            if found != expected:
+                raise UsageError(
+                    f"{store.root / stage} was made from another result of {made_by} ({name}) than the one there now; "
+                    f"{remedy}"
+                )
 
-    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as file:
+
+def _dataset(path: Path) -> xr.Dataset:
+    with problem.open_netcdf(path) as file:
         data = file.load()
     for name, variable in data.variables.items():
         if "units" not in variable.attrs:  # a file of an earlier version

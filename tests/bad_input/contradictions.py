@@ -61,7 +61,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"data": {"file": "image.png", "layout": "scattered", "dimension": 2}},
         (
             "[data] layout = \"scattered\" needs a table, but path = 'data/image.png'",
-            "use a file that ends in one of .npy .npz .csv .txt .mat .h5 .hdf5",
+            "use a file that ends in one of .npy .npz .csv .tsv .txt .mat .h5 .hdf5",
         ),
     ),
     "scattered without dimension": (
@@ -83,6 +83,34 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "spacing against extent": (
         {"data": {"file": "line.npy", "extent": 2.0, "spacing": 0.5}},
         ("[data] spacing = 0.5 contradicts extent = 2.0", "give only one of them"),
+    ),
+    "columns of an array": (
+        {"data": {"file": "line.npy", "columns": [1]}},
+        ("[data] columns = [1] is for .csv .tsv .txt only, but path = 'data/line.npy'", "leave columns out"),
+    ),
+    "a delimiter of an array": (
+        {"data": {"file": "line.npy", "delimiter": ";"}},
+        ("[data] delimiter = ';' is for .csv .tsv .txt only", "leave delimiter out"),
+    ),
+    "a column twice": (
+        {"data": {"file": "table.csv", "columns": [1, 2, 1]}},
+        ("[data] columns = [1, 2, 1] names a column twice", "name each column once"),
+    ),
+    "columns against dimension": (
+        {"data": {"file": "table.csv", "layout": "scattered", "dimension": 2, "columns": [1, 2]}},
+        ("[data] columns = [1, 2] contradicts dimension = 2", "then one or more columns of values"),
+    ),
+    "one mark for two things": (
+        {"data": {"file": "table.csv", "delimiter": ",", "decimal": ","}},
+        ('[data] delimiter = "," contradicts decimal = ","', "leave both out"),
+    ),
+    "missing values of a grid": (
+        {"data": {"file": "table.csv", "missing": "drop"}},
+        ('[data] missing = "drop" is for layout = "scattered" only', "leave missing out"),
+    ),
+    "a grid to be centred": (
+        {"data": {"file": "line.npy", "center": True}},
+        ('[data] center = true is for layout = "scattered" only', "leave center out"),
     ),
     "odd width": ({"network": {"width": 63}}, ("[network] width = 63 is odd", "symmetric = true", "use an even width")),
     "odd hidden width": (
@@ -208,6 +236,34 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"pde": {"initial": "target"}, "network": {"symmetric": False}},
         ('[pde] initial = "target" contradicts [network] symmetric = false', 'use initial = "network"'),
     ),
+    "initial error of held-out samples": (
+        {"pde": {"initial": "data/late.nc"}, "data": {"held_out": 0.5}},
+        ("[pde] initial = 'data/late.nc' gives no initial error", "held_out = 0.5", "leave held_out out"),
+    ),
+    "no file of initial errors": (
+        {"pde": {"initial": "none.nc"}},
+        ("[pde] initial = 'none.nc': no such file", "give a path relative to the run file"),
+    ),
+    "initial errors that are no netCDF": (
+        {"pde": {"initial": "data/garbage.nc"}},
+        ("[pde] initial = ", "garbage.nc: the file cannot be read as netCDF"),
+    ),
+    "initial errors that begin late": (
+        {"pde": {"initial": "data/late.nc"}},
+        ("[pde] initial = ", "late.nc'", "the errors begin at t = 1; give the errors at t = 0"),
+    ),
+    "initial errors of other samples": (
+        {"pde": {"initial": "data/start.nc"}, "data": {"extent": 2.0}},
+        ("[pde] initial = ", "start.nc'", "where the data of the run file have no sample", "own samples"),
+    ),
+    "initial errors of another number of channels": (
+        {"pde": {"initial": "data/colour.nc"}},
+        ("[pde] initial = ", "colour.nc'", "have 3 channels, but the data have 1"),
+    ),
+    "initial errors of 0": (
+        {"pde": {"initial": "data/nothing.nc"}},
+        ("[pde] initial = ", "nothing.nc'", "initial_error reaches 0", "lies between 1e-12 and 1e+12"),
+    ),
 }
 
 # Contradictions that only the commands that make the mesh can detect.
@@ -231,7 +287,11 @@ MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a mesh file of garbage": (
         {"mesh": {"path": "data/garbage.msh"}},
-        ("[mesh] path", "the first line is not $MeshFormat, so this is not a mesh of Gmsh", ".vtu"),
+        (
+            "[mesh] path",
+            "line 1 is not the start of a section, such as $MeshFormat, so this is not a mesh of Gmsh",
+            ".vtu",
+        ),
     ),
     "path and size": (
         {"mesh": {"path": "m.vtu", "size": 1.0}},

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from freqbias.problem.files import SUFFIXES
+from freqbias.problem.files import SUFFIXES, TABLES
 from tests.problem.run_files import table
 
 # Keys of [data], and the parts that the message must contain.
@@ -23,8 +23,38 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         f"{kind} {suffix}": ({"file": f"{kind}{suffix}"}, (f"{kind}{suffix}'", "write the file again"))
         for kind in ("empty", "garbage")
         for suffix in SUFFIXES
-        if suffix != ".dat"
+        if suffix not in (*TABLES, ".dat")
     },
+    **{
+        f"empty {suffix}": (
+            {"file": f"empty{suffix}"},
+            (f"empty{suffix}': the file contains no table", "write a table"),
+        )
+        for suffix in TABLES
+    },
+    **{
+        f"garbage {suffix}": (
+            {"file": f"garbage{suffix}"},
+            (f"garbage{suffix}': the file is not text", "as UTF-8 text"),
+        )
+        for suffix in TABLES
+    },
+    "two columns or decimal commas": (
+        {"file": "comma.csv"},
+        ("comma.csv': row 1, '0,5', can be read in more than one way", 'give delimiter, for example delimiter = ","'),
+    ),
+    "a date": (
+        {"file": "dates.csv", "layout": "scattered", "dimension": 1},
+        ("dates.csv': row 2, column 1 (day): '2020-01-05' is a date", "or choose other columns with the key columns"),
+    ),
+    "no such column": (
+        {"file": "dates.csv", "columns": ["depth"]},
+        ("dates.csv': columns = ['depth']: no column has the name 'depth'; use one of day, value",),
+    ),
+    "no such column of an array": (
+        {"file": "hole.npy", "layout": "scattered", "dimension": 1, "columns": [1, 4]},
+        ("hole.npy': columns = [1, 4]: the array has 3 columns without names; use numbers from 1 to 3",),
+    ),
     "empty .dat": (
         {"file": "empty.dat", "dtype": "int16"},
         ("empty.dat'", "the file contains no values; give a file that is not empty"),
@@ -35,12 +65,15 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "with NaN": ({"file": "nan.npy"}, ("nan.npy'", "1 value is NaN or infinite, the first at index [3]; fill or")),
     "with NaN, as text": (
         {"file": "nan.csv"},
-        ("nan.csv'", "1 value is NaN or infinite, the first at index [1]; fill or"),
+        ("nan.csv'", "row 2, column 1 has no value; give every cell a value"),
     ),
     "of zeros": ({"file": "zero.npy"}, ("zero.npy'", "give a target that is not zero everywhere")),
     "huge": ({"file": "huge.npy"}, ("huge.npy'", "the largest magnitude is 8e+200", "lies between 1e-12 and 1e+12")),
     "tiny": ({"file": "tiny.npy"}, ("tiny.npy'", "the largest magnitude is 8e-200", "lies between 1e-12 and 1e+12")),
-    "constant": ({"file": "constant.npy", "standardize": True}, ("constant.npy'", "leave standardize out")),
+    "constant": (
+        {"file": "constant.npy", "standardize": True},
+        ("channel 1 of 1 is constant", "leave standardize out"),
+    ),
     "of one point": (
         {"file": "point.npy"},
         ("point.npy'", "the array has shape (1,)", "give at least 2 points along every axis"),
@@ -78,7 +111,7 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "scattered, with NaN": (
         {"file": "hole.npy", "layout": "scattered", "dimension": 2},
-        ("hole.npy'", "3 values are NaN or infinite, the first at index [2]; fill or crop"),
+        ("hole.npy'", "row 3, column 2 has no value, and 2 other cells", 'with missing = "drop"'),
     ),
     "scattered, of one sample": (
         {"file": "sample.npy", "layout": "scattered", "dimension": 2},

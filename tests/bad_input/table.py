@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import tomli_w
 
+from freqbias.numerics import Grid
+from freqbias.problem import ErrorHistory, squared_loss
 from freqbias.problem.files import SUFFIXES
 from tests.bad_input.contradictions import CONTRADICTIONS, MESH_CONTRADICTIONS
 from tests.bad_input.densities import DENSITIES
@@ -172,11 +174,18 @@ def _write_data(folder: Path) -> None:
     np.savez(folder / "two.npz", a=line, b=line)
     (folder / "short.npz").write_bytes((folder / "two.npz").read_bytes()[:200])
     line.astype("float32").tofile(folder / "raw.dat")
+    (folder / "comma.csv").write_text("0,5\n1,5\n")
+    (folder / "dates.csv").write_text("day,value\n2020-01-05,1\n2020-01-06,2\n")
     (folder / "nan.csv").write_text("1.0\nnan\n2.0\n")
+    grid = Grid((64,), (1.0,))
+    for name, start, shape in (("late", 1.0, 1), ("start", 0.0, 1), ("colour", 0.0, 3), ("nothing", 0.0, 1)):
+        error = np.full((2, shape, 64), name != "nothing", dtype=float)
+        history = ErrorHistory(start + np.arange(2.0), grid.positions(), error, squared_loss(error))
+        history.save(folder / f"{name}.nc")
     Image.fromarray(np.eye(4, dtype=np.uint8)).save(folder / "image.png")
     Image.fromarray(np.full((4, 4, 3), 9, dtype=np.uint8)).save(folder / "colour.png")
     for name in ("line", "line.doc"):
         (folder / name).write_bytes(b"1 2 3")
-    for suffix in (*SUFFIXES, ".msh"):
+    for suffix in (*SUFFIXES, ".msh", ".nc"):
         (folder / f"empty{suffix}").write_bytes(b"")
         (folder / f"garbage{suffix}").write_bytes(b"\x89\x00\xffgarbage\n" * 40)

@@ -7,9 +7,7 @@ import pytest
 
 from freqbias import pde
 from freqbias.compare.comparison import compare, draw_comparison
-from freqbias.compare.spectra import match_positions
-from freqbias.errors import InputError
-from freqbias.numerics import Scattered, transform
+from freqbias.numerics import transform
 from freqbias.problem import ErrorHistory, Pde, build, load, resolved
 from tests.batch import attempt
 
@@ -64,19 +62,6 @@ def test_scattered_samples_in_any_order(run):
     assert "Nyquist" not in draw_comparison(comparison).get_supxlabel()
 
 
-def test_repeated_positions():
-    points = np.array([[0.0], [1.0], [1.0], [3.0]])
-    sites = Scattered(points)
-    assert match_positions(points[[3, 1, 0, 2]], sites).tolist() == [2, 1, 3, 0]
-    with pytest.raises(
-        InputError,
-        match=r"samples 0 and 1 and 3 lie at the same point \[1.0\], but the data have only 2 samples there;",
-    ):
-        match_positions(np.array([[1.0], [1.0], [0.0], [1.0]]), sites)
-    with pytest.raises(InputError, match=r"sample 2 lies at \[3.001\], .*the closest is \[3.0\]"):
-        match_positions(np.array([[0.0], [1.0], [3.001], [1.0]]), sites)
-
-
 @pytest.mark.parametrize("run", [2], indirect=True)
 def test_the_commands(run, undrawn):
     path, _ = run
@@ -106,3 +91,26 @@ def test_scattered_training_follows_the_pde(tmp_path, undrawn):
     checked = attempt("check", tmp_path / "run.toml")
     assert checked.returncode == 0, checked.stderr
     assert "60 scattered samples over" in checked.stdout
+
+
+def test_commands_name_the_cause_of_a_stiff_problem(tmp_path):
+    """`check`, `pde` and `nn` warn of positions far from 0, and center = true removes the cause."""
+    x = np.linspace(50, 51, 12)
+    np.savetxt(tmp_path / "table.csv", np.column_stack([x, np.sin(6 * x)]), delimiter=",")
+    text = RUN.format(dimension=1).replace("sigma_a = 1.0", "sigma_a = 0.02").replace("[1.0, 20.0]", "[0.1]")
+    path = tmp_path / "far.toml"
+    lambda_max = []
+    for center in (False, True):
+        path.write_text(text.replace("standardize", f"center = {str(center).lower()}, standardize"))
+        outcomes = [attempt("check", str(path))]
+        outcomes += [attempt(name, str(path), "--out", str(tmp_path / f"{center}")) for name in ("pde", "nn")]
+        for code, out, err in outcomes:
+            assert code == 0, err
+            assert ("use [data] center = true" in out + err) == (not center)
+            assert ("their box is centred at x = 0" in out + err) == center
+        lambda_max.append(float(outcomes[0][1].partition("lambda_max ")[2].split()[0]))
+    assert lambda_max[0] > 10 * lambda_max[1]
+    history = ErrorHistory.load(tmp_path / "True" / "nn" / "error.nc")
+    np.testing.assert_allclose(history.normalisation.restore_positions(history.position)[:, 0], x, rtol=1e-14)
+    samples = build(load(path)).samples
+    np.testing.assert_allclose(samples.prediction(history.error)[0], np.sin(6 * x).mean(), rtol=1e-5)  # f = 0 at t = 0

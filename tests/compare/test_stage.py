@@ -220,6 +220,12 @@ def test_own_errors_of_other_data(tmp_path, store):
     replace(history, position=history.position + 0.003).save(tmp_path / "shifted.nc")
     with pytest.raises(InputError, match="64 of 64 samples do not match the data"):
         compare_stage(store, error_file=tmp_path / "shifted.nc")
+    replace(history, error=-history.error / 1.1).save(tmp_path / "negative.nc")
+    with pytest.raises(InputError, match="have the opposite sign"):
+        compare_stage(store, error_file=tmp_path / "negative.nc")
+    replace(history, time=history.time * 1.01).save(tmp_path / "other.nc")
+    with pytest.raises(InputError, match="only t = 0 in common"):
+        compare_stage(store, error_file=tmp_path / "other.nc")
     (tmp_path / "text.nc").write_text("no netCDF")
     with pytest.raises(InputError, match=r"text.nc"):
         compare_stage(store, error_file=tmp_path / "text.nc")

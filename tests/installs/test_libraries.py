@@ -84,9 +84,9 @@ def test_a_script_is_told_the_same():
 @pytest.mark.parametrize(
     ("pyproject", "path", "extra", "expected"),
     [
-        (True, ".venv/lib/site-packages", "gmsh", "run `uv sync` in {}"),
-        (True, "elsewhere", "gmsh", "run `pip install -e '.[gmsh]'` in {}"),
-        (False, "elsewhere", "gmsh", "run `pip install 'freqbias[gmsh]'`"),
+        (True, ".venv/lib/site-packages", "tensorboard", "run `uv sync` in {}"),
+        (True, "elsewhere", "tensorboard", "run `pip install -e '.[tensorboard]'` in {}"),
+        (False, "elsewhere", "tensorboard", "run `pip install 'freqbias[tensorboard]'`"),
         (False, "elsewhere", "", "run `pip install --force-reinstall freqbias`"),
     ],
 )

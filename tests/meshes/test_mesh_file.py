@@ -206,47 +206,19 @@ def test_meshio_message(tmp_path, capfd):
     assert not "".join(capfd.readouterr())
 
 
-def test_gmsh_beside_a_shadowing_file(tmp_path, monkeypatch):
-    pytest.importorskip("gmsh", exc_type=(ImportError, OSError))
-    (tmp_path / "meshes.py").write_text("raise RuntimeError('the file of the user')")
+def test_a_file_of_the_user_shadows_no_module(tmp_path, monkeypatch):
+    for name in ("meshio", "meshes", "freqbias"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('the file of the user')")
     monkeypatch.chdir(tmp_path)
+    mesh = written(tmp_path, *square(), name="mesh.vtk")
+    assert plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), mesh).cell_count == 128
+
+
+def test_cells_with_too_many_points(tmp_path):
     points, triangles = square()
-    meshio.Mesh(np.pad(points, ((0, 0), (0, 1))), {"triangle": triangles}).write("mesh.msh", file_format="gmsh22")
-    read = plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(tmp_path / "mesh.msh")))
-    assert read.cell_count == 128
-
-
-SCRIPT = 'SystemCall "id > EXECUTED";\nPrintf("text") > "EXECUTED";\n'
-HEADER = "$MeshFormat\n4.1 0 8\n$EndMeshFormat\n"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        SCRIPT,
-        "\n" + SCRIPT,
-        " $MeshFormat\n" + SCRIPT,
-        "$MeshFormat;\n" + SCRIPT,
-        HEADER + SCRIPT,
-        "// $MeshFormat\n" + SCRIPT,
-    ],
-)
-def test_no_mesh_file_runs_commands(text, tmp_path, monkeypatch):
-    """Gmsh takes a file that is not a mesh for a script."""
-    pytest.importorskip("gmsh", exc_type=(ImportError, OSError))
-    monkeypatch.chdir(tmp_path)
-    Path("mesh.msh").write_text(text)
-    with pytest.raises(InputError, match=r"mesh.msh"):
-        plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(tmp_path / "mesh.msh")))
-    assert not list(tmp_path.rglob("EXECUTED"))
-
-
-def test_no_file_beside_a_mesh_runs_commands(tmp_path, monkeypatch):
-    """Gmsh's `open` runs MESH.msh.opt as a script."""
-    pytest.importorskip("gmsh", exc_type=(ImportError, OSError))
-    monkeypatch.chdir(tmp_path)
-    points, triangles = square()
-    meshio.Mesh(np.pad(points, ((0, 0), (0, 1))), {"triangle": triangles}).write("mesh.msh", file_format="gmsh22")
-    Path("mesh.msh.opt").write_text(SCRIPT)
-    assert plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), Mesh(path=str(tmp_path / "mesh.msh"))).cell_count == 128
-    assert not list(tmp_path.rglob("EXECUTED"))
+    mesh = written(tmp_path, points, triangles, name="mesh.xdmf")
+    four = meshio.Mesh(points, {"quad": np.pad(triangles, ((0, 0), (0, 1)))})
+    four.write(tmp_path / "four.xdmf")
+    (tmp_path / "mesh.h5").write_bytes((tmp_path / "four.h5").read_bytes())
+    with pytest.raises(InputError, match=r"the cells of type triangle \(128, 4\); give .* 3 points for each cell"):
+        plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), mesh)

@@ -23,7 +23,7 @@ def mode_errors(name: str, z: float) -> np.ndarray:
     """|y_s - exp(-s z)| after each of the integrator's own steps z of dy/dt = -y, for s z up to 6."""
     y, errors = torch.ones(1, dtype=torch.float64), []
     for s in range(1, round(6 / z) + 1):
-        y = RUNGE_KUTTA[name].advance(lambda x: -x, y, z, -y)
+        y = RUNGE_KUTTA[name].advance(lambda x: -x, y, z, -y).state
         errors.append(abs(float(y) - np.exp(-s * z)))
     return np.array(errors)
 

@@ -24,12 +24,13 @@ def large(scale: float, times: np.ndarray = TIMES) -> Problem:
 
 
 def test_tolerance_with_a_changing_kernel():
-    """With the first step size throughout, the error would be 30 %."""
+    """With the step size that a tolerance of 1e-3 allows for the first kernel, the error would be 30 %."""
     problem = large(200.0)
     followed = train(problem, Training(precision="double"), tolerance=1e-3)
     fine = train(problem, Training(precision="double", step=0.01))
     assert followed.attributes["last_lambda_max"] > 8 * followed.attributes["lambda_max"]
-    assert 4 * followed.attributes["last_step"] < followed.attributes["step"]
+    sizes = np.diff(followed.step_time)
+    assert sizes.max() > 3 * sizes.min()
     difference = np.linalg.norm(followed.error - fine.error, axis=(1, 2)).max()
     assert difference < 1e-3 * np.linalg.norm(fine.error[0])
 

@@ -45,7 +45,7 @@ def test_resampled_file(tmp_path):
     [
         (np.array([1, np.nan, np.inf, 2]), {}, r"path = .*: 2 values are NaN or infinite, the first at index \[1\]"),
         (np.zeros(5), {}, "path = .*: samples: every value is 0"),
-        (np.full(5, 3.0), {"standardize": True}, "path = .*: samples: a channel is constant"),
+        (np.full(5, 3.0), {"standardize": True}, "path = .*: samples: channel 1 of 1 is constant"),
         (np.ones((1, 5)), {}, r"path = .*: the array has shape \(1, 5\); give at least 2 points"),
         (np.ones(5), {"points": 6}, r"points = \[6\]: axis 1 of the file has only 5 points"),
         (np.ones(5), {"points": [2, 2]}, r"points = \[2, 2\]: a.npy has 1 axes; give one number, or one for each axis"),

@@ -83,23 +83,45 @@ def test_hdf5_as_scattered_samples(tmp_path):
     np.testing.assert_array_equal(problem.samples.values, MAP[:, 2:].T)
 
 
-def test_no_other_file_is_read(tmp_path):
-    with h5py.File(tmp_path / "other.h5", "w") as file:
+def link(file):
+    file["group/link"] = h5py.ExternalLink("other.h5", "/secret")
+
+
+def store_elsewhere(file):
+    file.create_dataset("stored", MAP.shape, "f8", external=[("secret.bin", 0, MAP.nbytes)])
+
+
+def make_virtual(file):
+    layout = h5py.VirtualLayout(MAP.shape, "f8")
+    layout[...] = h5py.VirtualSource("other.h5", "secret", MAP.shape)
+    file.create_virtual_dataset("virtual", layout)
+
+
+def declare_more(file):
+    file.create_dataset("huge", (2**16, 2**16), "u1", chunks=(2**10, 2**10), compression="gzip")
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.mat"])
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (link, "group/link is a link to the file 'other.h5'; write all data into one file"),
+        (store_elsewhere, "stored is stored in the file 'secret.bin'; write all data into one file"),
+        (make_virtual, "virtual is a virtual dataset, which reads other datasets; write all data into one file"),
+        (declare_more, r"huge, of shape \(65536, 65536\), brings the data to 4.3e\+09 bytes, but the file has only"),
+    ],
+)
+def test_no_more_is_read_than_the_file_holds(tmp_path, monkeypatch, name, harm, message):
+    monkeypatch.chdir(tmp_path)  # HDF5 also looks there for files that a file names
+    with h5py.File("other.h5", "w") as file:
         file["secret"] = MAP
-    MAP.tofile(tmp_path / "secret.bin")
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["link"] = h5py.ExternalLink("other.h5", "/secret")
-        file["group/link"] = h5py.ExternalLink("other.h5", "/")
-        file.create_dataset("stored", MAP.shape, "f8", external=[(str(tmp_path / "secret.bin"), 0, MAP.nbytes)])
-        layout = h5py.VirtualLayout(MAP.shape, "f8")
-        layout[...] = h5py.VirtualSource(str(tmp_path / "other.h5"), "secret", MAP.shape)
-        file.create_virtual_dataset("virtual", layout)
-    for key in ("link", "group/link/secret"):
-        with pytest.raises(InputError, match=rf"key = '{key}' is not in a.h5; use one of stored, virtual"):
-            files.read(tmp_path / "a.h5", key=key)
-    for key in ("stored", "virtual"):
-        with pytest.raises(InputError, match=rf"key = '{key}': the values are in another file; save them in a.h5"):
-            files.read(tmp_path / "a.h5", key=key)
+    MAP.tofile("secret.bin")
+    matlab(tmp_path / name, "7.3", map=MAP)
+    assert files.read(tmp_path / name, key="map").size == MAP.size
+    with h5py.File(name, "a") as file:
+        harm(file)
+    with pytest.raises(InputError, match=rf"\[data\] path = '.*{name}': {message}"):
+        files.read(tmp_path / name, key="map")
 
 
 @pytest.mark.parametrize("name", ["a.mat", "a.h5"])

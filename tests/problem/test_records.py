@@ -1,7 +1,9 @@
 """The records: what they refuse, their files, and the canonical order of nodes."""
 
 from dataclasses import replace
+from itertools import permutations
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -9,8 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freqbias.errors import InputError
-from freqbias.numerics import Grid
-from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Spectrum, canonical_order, waves
+from freqbias.numerics import Grid, Scattered
+from freqbias.problem import (
+    ErrorHistory,
+    Gaussian,
+    Network,
+    Normalisation,
+    Problem,
+    Samples,
+    Spectrum,
+    canonical_order,
+    waves,
+)
 
 RNG = np.random.default_rng(0)
 SPECTRUM = Spectrum(
@@ -23,6 +35,7 @@ SPECTRUM = Spectrum(
     attributes={"name": "trial", "seed": 3, "tolerance": 1e-3},
     loss=np.array([3.0, 2.0, 1.0]),
     sample_error=RNG.normal(size=(3, 2, 5)),
+    normalisation=Normalisation((280.5, -1.0), (7.25, 1e-3), (400.0, -70.1)),
 )
 HISTORY = ErrorHistory(
     time=np.array([0.0, 2.0]),
@@ -30,6 +43,7 @@ HISTORY = ErrorHistory(
     error=RNG.normal(size=(2, 2, 5)),
     loss=np.array([2.0, 1.0]),
     attributes={"width": 100},
+    normalisation=Normalisation((280.5, -1.0), (7.25, 1e-3), (400.0, -70.1, 0.0)),
 )
 
 
@@ -51,6 +65,34 @@ def same(one, other):
 def test_files_hold_the_record(tmp_path, record):
     record.save(tmp_path / "a.nc")
     same(type(record).load(tmp_path / "a.nc"), record)
+
+
+@pytest.mark.parametrize("record", [SPECTRUM, HISTORY], ids=["spectrum", "history"])
+def test_older_files_were_not_normalised(tmp_path, record):
+    record.save(tmp_path / "a.nc")
+    with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as data:
+        old = data.load().drop_vars(["value_mean", "value_scale", "position_shift"])
+    old.to_netcdf(tmp_path / "old.nc", engine="h5netcdf")
+    dimension = len(record.normalisation.position_shift)
+    same(type(record).load(tmp_path / "old.nc"), replace(record, normalisation=Normalisation.identity(2, dimension)))
+    old.assign(value_mean=("other", np.zeros(3))).to_netcdf(tmp_path / "odd.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match=r"odd.nc: value_mean has 3 numbers; give 2, one for each channel"):
+        type(record).load(tmp_path / "odd.nc")
+
+
+@pytest.mark.parametrize(("sigma_a", "shift", "warned"), [(1.0, 70.0, True), (0.0, 70.0, False), (1.0, 1.0, False)])
+def test_positions_far_from_zero(sigma_a, shift, warned):
+    x = np.random.default_rng(0).uniform(-1, 1, size=(50, 2)) + np.array([shift, -shift / 2])
+    samples = Samples(Scattered(x), x[:, :1].T)
+    times, network = np.array([0.0, 1.0]), Network(width=4, sigma_a=sigma_a)
+    warnings = Problem(Gaussian(1.0), samples, network, times).warnings
+    assert bool(warnings) == warned
+    if warned:
+        spread = np.sqrt(x.var(axis=0).sum())
+        assert f"distance {np.hypot(*x.mean(axis=0)):.4g}" in warnings[0]
+        assert f"only {spread:.4g} around" in warnings[0]
+        assert "use [data] center = true" in warnings[0]
+    assert Problem(Gaussian(1.0), samples.centered(), network, times).warnings == []
 
 
 def test_dimensions_and_version_of_the_files(tmp_path):
@@ -95,6 +137,78 @@ def test_time_is_a_number_whatever_its_unit(tmp_path):
     np.testing.assert_array_equal(loaded.time, HISTORY.time)
 
 
+def test_times_and_positions_keep_their_number_type(tmp_path):
+    """The type says how precise they are, see `freqbias.numerics.rounding`."""
+    changes = {
+        "time": ("time", HISTORY.time.astype("f4")),
+        "position": (("sample", "axis"), HISTORY.position.astype(">f4")),
+    }
+    loaded = ErrorHistory.load(foreign(tmp_path / "a.nc", **changes))
+    assert loaded.time.dtype == np.float32 and loaded.position.dtype.itemsize == 4
+    np.testing.assert_array_equal(loaded.position, HISTORY.position.astype("f4"))
+
+
+@pytest.mark.parametrize("names", [*permutations(["time", "channel", "sample"])], ids=" ".join)
+@pytest.mark.parametrize("times", [2, 5])
+def test_named_dimensions_in_any_order(tmp_path, names, times):
+    """Also if there are as many times as samples, so that the shapes say nothing."""
+    whole = xr.Dataset(
+        {
+            "position": (("axis", "sample"), HISTORY.position.T),
+            "error": (("time", "channel", "sample"), RNG.normal(size=(times, 2, 5))),
+            "held_out_position": (("axis", "held_out"), HISTORY.position[:4].T),
+            "held_out_error": (("time", "channel", "held_out"), RNG.normal(size=(times, 2, 4))),
+        },
+        {"time": np.arange(times)},
+    )
+    moved = whole.assign(error=whole.error.transpose(*names), held_out_error=whole.held_out_error.T)
+    moved.to_netcdf(tmp_path / "a.nc", engine="h5netcdf", unlimited_dims=["time"])
+    loaded = ErrorHistory.load(tmp_path / "a.nc")
+    np.testing.assert_array_equal(loaded.error, whole.error)
+    np.testing.assert_array_equal(loaded.held_out_error, whole.held_out_error)
+    np.testing.assert_array_equal(loaded.position, HISTORY.position)
+    np.testing.assert_array_equal(loaded.held_out_position, HISTORY.position[:4])
+
+
+@pytest.mark.parametrize("times", [2, 5])
+@pytest.mark.filterwarnings("error")
+def test_plain_hdf5_files_have_the_documented_order(tmp_path, times):
+    error = RNG.normal(size=(times, 1, 5))
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file.update({"time": np.arange(times, dtype=float), "position": HISTORY.position[:, :1], "error": error})
+    loaded = ErrorHistory.load(tmp_path / "a.nc")
+    np.testing.assert_array_equal(loaded.error, error)
+    np.testing.assert_array_equal(loaded.position, HISTORY.position[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "accuracy"),
+    [
+        ({"dtype": "i2", "scale_factor": 1e-3, "add_offset": 0.5, "_FillValue": -32768}, 6e-4),
+        ({"dtype": "f4", "_FillValue": -999.0}, 1e-6),
+        ({"dtype": ">f8"}, 0),
+        ({"dtype": "f8", "zlib": True, "shuffle": True}, 0),
+    ],
+)
+def test_packed_errors(tmp_path, encoding, accuracy):
+    data = xr.Dataset(
+        {"position": (("sample", "axis"), HISTORY.position), "error": (("time", "channel", "sample"), HISTORY.error)},
+        {"time": HISTORY.time},
+    )
+    data.to_netcdf(tmp_path / "a.nc", engine="h5netcdf", encoding={"error": encoding})
+    np.testing.assert_allclose(ErrorHistory.load(tmp_path / "a.nc").error, HISTORY.error, rtol=0, atol=accuracy)
+
+
+def test_missing_values_are_named(tmp_path):
+    missing = xr.Dataset(
+        {"position": (("sample", "axis"), HISTORY.position), "error": (("time", "channel", "sample"), NAN)},
+        {"time": HISTORY.time},
+    )
+    missing.to_netcdf(tmp_path / "a.nc", engine="h5netcdf", encoding={"error": {"_FillValue": -999.0}})
+    with pytest.raises(InputError, match="error has values that are NaN or infinite, the first at t = 2"):
+        ErrorHistory.load(tmp_path / "a.nc")
+
+
 NAN = HISTORY.error.copy()
 NAN[1, 0, 3] = np.nan
 
@@ -131,7 +245,23 @@ NAN[1, 0, 3] = np.nan
             r"variable time is empty: it has shape \(0,\)",
         ),
         ({"error": (("time", "channel", "sample"), HISTORY.error[:, :0])}, r"variable error is empty"),
-        ({"error": (("sample", "time", "channel"), HISTORY.error.T.swapaxes(1, 2))}, "error has shape"),
+        ({"error": (("a", "b", "c"), HISTORY.error.transpose(2, 0, 1))}, "error has shape"),
+        ({"error": (("time", "sample"), HISTORY.error[:, 0])}, r"it has the dimension\(s\) time, sample and values of"),
+        ({"error": (("time", "channel", "sample"), NAN)}, r"error has values .* infinite, the first at t = 2; leave"),
+        ({"error": (("sample", "channel", "time"), NAN.T)}, r"error has values .* infinite, the first at t = 2; leave"),
+        ({"time": ("time", np.array([-1.0, 2.0]))}, "time begins at -1; gradient-flow time begins at 0"),
+        (
+            {"time": ("time", np.array(["2000-01-01", "2000-01-02"], dtype="M8[ns]"))},
+            "time has the unit '(days|seconds) since .*dates or durations; give gradient-flow times as plain numbers",
+        ),
+        ({"time": ("time", np.array([0, 10**9], dtype="m8[ns]"))}, "its values are dates or durations"),
+        (
+            {
+                "held_out_position": (("held_out", "axis"), HISTORY.position),
+                "held_out_error": (("time", "one", "held_out"), HISTORY.error[:, :1]),
+            },
+            "held_out_error has 1 channel, but error has 2",
+        ),
         ({"format_version": [1, 2]}, "format_version = "),
         ({"format_version": 2}, "format_version = 2, but this version of freqbias reads 1"),
     ],

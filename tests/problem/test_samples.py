@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freqbias.errors import InputError
-from freqbias.numerics import Grid
+from freqbias.numerics import Grid, Scattered
 from freqbias.problem import Samples, area_average, waves
 
 
@@ -61,6 +61,71 @@ def test_standardized():
     assert standard.channels == 2
 
 
+def test_what_was_shifted_and_scaled_is_undone():
+    rng = np.random.default_rng(1)
+    x, values = rng.normal([400, -70], 2, size=(60, 2)), rng.normal(3, [[2], [9]], size=(2, 60))
+    samples, held_out = Samples(Scattered(x), values).split(0.2, seed=5)
+    held_out = held_out.centered(reference=samples).standardized(reference=samples.centered())
+    seen = samples.centered().standardized().with_noise(0.1, seed=2)
+    box = seen.sites.positions()
+    np.testing.assert_allclose(box.min(axis=0), -box.max(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(seen.values.mean(axis=1), 0, atol=0.1)
+    away = Samples(Scattered(x), values).split(0.2, seed=5)[1]
+    np.testing.assert_allclose(seen.original_positions(), samples.sites.positions(), rtol=1e-14)
+    np.testing.assert_allclose(held_out.original_positions(), away.sites.positions(), rtol=1e-14)
+    np.testing.assert_allclose(held_out.restore(held_out.values), away.values, rtol=1e-12)
+    u = rng.normal(size=(4, 2, samples.sites.size))  # f = f* + u, in the user's units
+    mean, scale = samples.values.mean(axis=1)[:, None], samples.values.std(axis=1)[:, None]
+    np.testing.assert_allclose(seen.prediction(u), mean + scale * (seen.values + u), rtol=1e-12)
+    np.testing.assert_allclose(seen.prediction(-seen.values), np.broadcast_to(mean, samples.values.shape), rtol=1e-12)
+    again = seen.standardized().centered()
+    np.testing.assert_allclose(again.restore(again.values), seen.restore(seen.values), rtol=1e-12)
+    np.testing.assert_allclose(again.original_positions(), samples.sites.positions(), rtol=1e-14)
+
+
+def test_a_grid_is_centred():
+    with pytest.raises(InputError, match="the samples of a grid are centred already; leave center out"):
+        Samples(Grid((7,), (1.0,)), np.arange(7.0)[None]).centered()
+
+
+@pytest.mark.parametrize("values", [[[1.0, 2.0, 3.0]], np.array([[1, 2, 3]], dtype=np.int8)])
+def test_values_become_double(values):
+    assert Samples(Grid((3,), (1.0,)), values).values.dtype == float
+
+
+@pytest.mark.parametrize("values", [np.ones((1, 3)) * 1j, [["a", "b", "c"]], [[None, 1.0, 2.0]]])
+def test_values_that_are_not_real(values):
+    with pytest.raises(InputError, match=r"samples: the values have the type .*; give real numbers"):
+        Samples(Grid((3,), (1.0,)), values)
+
+
+@pytest.mark.parametrize(
+    ("frequencies", "message"),
+    [
+        (
+            [3.0],
+            r"frequencies = \[3.0\]; give a list of frequencies, each a list of 1 number\(s\), for example \[\[1.0\]\]",
+        ),
+        ([[3.0], [1.0, 2.0]], "give a list of frequencies"),
+        ([[3.0, 1.0]], "give a list of frequencies"),
+        ([["a"]], "give a list of frequencies"),
+        ([], "give a list of frequencies"),
+        ([[35.0]], r"frequencies = \[\[35.0\]\]: the grid resolves frequencies up to \[32.0\]"),
+        ([[-32.5]], "the grid resolves frequencies up to"),
+        ([[np.nan]], "the grid resolves frequencies up to"),
+    ],
+)
+def test_wrong_frequencies(frequencies, message):
+    with pytest.raises(InputError, match=message):
+        waves(Grid((64,), (1.0,)), frequencies)
+
+
+@pytest.mark.parametrize("window", [0.0, -1.0, np.nan])
+def test_wrong_windows(window):
+    with pytest.raises(InputError, match=r"window = .*; give a positive number"):
+        waves(Grid((64,), (1.0,)), [[3.0]], window=window)
+
+
 def test_noise():
     samples = Samples(Grid((4000,), (1.0,)), np.ones((2, 4000)))
     noise = samples.with_noise(0.05, seed=3).values - 1
@@ -74,7 +139,7 @@ def test_noise():
 @pytest.mark.parametrize("constant", [1.0, 0.1, 1e9])
 def test_constant_channels(constant):
     values = np.stack([np.arange(7.0), np.full(7, constant)])
-    with pytest.raises(InputError, match=r"constant .* leave standardize out"):
+    with pytest.raises(InputError, match=r"channel 2 of 2 is constant .* leave standardize out"):
         Samples(Grid((7,), (1.0,)), values).standardized()
 
 
@@ -82,7 +147,7 @@ def test_constant_channels(constant):
 def test_nan_and_infinity(bad):
     values = np.ones((2, 12))
     values[1, 7] = bad
-    with pytest.raises(InputError, match=r"1 of 24 values is NaN .* in channel 1 at x = \[0.125, 0.0\]"):
+    with pytest.raises(InputError, match=r"1 of 24 values is NaN .* channel 2 of 2 at x = \[0.125, 0.0\]"):
         Samples(Grid((4, 3), (1.0, 1.0)), values)
 
 

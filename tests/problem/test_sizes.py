@@ -108,7 +108,7 @@ def declared(suffix):
             return nrrd((2000, 2000, 2000), gzip.compress(bytes(8)))
         case ".h5":
             with h5py.File(stream, "w") as file:
-                file.create_dataset("a", (40_000, 40_000), "u1", chunks=(1000, 1000), compression="gzip")
+                file.create_dataset("a", (2**15, 2**15), "u1", chunks=(1000, 1000), compression="gzip")
             return stream.getvalue()
         case ".mat":
             savemat(stream, {"a": np.zeros((2, 2))})

@@ -1,11 +1,13 @@
 """The stages that must be computed again when a key changes: one row for every key of the run file."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from freqbias.problem import parse, stage_keys
+from freqbias.runtime import changed_keys
 from tests.problem.run_files import every_key, table
 
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
@@ -27,11 +29,13 @@ ANNULUS = {"density": {"kind": "annulus", "inner": 1.0, "radius": 2.0, "sigma": 
 LAPLACE = {"density": {"kind": "laplace", "scale": 2.0, "sigma": None}}
 STUDENT_T = {"density": {"kind": "student-t", "sigma": 2.0, "freedom": 5.0}}
 TABLE = {"density": {"kind": "table", "path": "a.npz", "half_width": 2.0, "sigma": None}}
+TEXT = {"density": TABLE["density"] | {"path": "a.csv"}}
 RAW = {"density": TABLE["density"] | {"path": "a.dat"}}
 PARTS = [{"kind": "ball", "radius": 2.0}, {"kind": "gaussian", "sigma": 1.0}]
 MIXTURE = {"density": {"kind": "mixture", "weights": [1.0, 2.0], "parts": PARTS, "sigma": None}}
 PLANE = {"data": {"dimension": 2, "frequencies": [[3.0, 0.0]]}}
 FILE = {"kind": "file", "path": "a.npz"}
+STATIONS = {"kind": "file", "path": "a.csv", "layout": "scattered", "dimension": 1}
 
 # key: (change that makes the base, change of the key, stages that must be computed again)
 ROWS = {
@@ -57,6 +61,9 @@ ROWS = {
     "density.table.key": (TABLE, {"density": {"key": "a"}}, ALL),
     "density.table.dtype": (RAW, {"density": {"dtype": "int16"}}, ALL),
     "density.table.half_width": (TABLE, {"density": {"half_width": [2.5]}}, ALL),
+    "density.table.columns": (TEXT, {"density": {"columns": [1]}}, ALL),
+    "density.table.delimiter": (TEXT, {"density": {"delimiter": ","}}, ALL),
+    "density.table.decimal": (TEXT, {"density": {"decimal": "."}}, ALL),
     "density.mixture.kind": ({}, MIXTURE, ALL),
     "density.mixture.weights": (MIXTURE, {"density": {"weights": [2.0, 1.0]}}, ALL),
     "density.mixture.parts": (MIXTURE, {"density": {"parts": [PARTS[0], PARTS[0]]}}, ALL),
@@ -85,6 +92,11 @@ ROWS = {
         {"data": FILE | {"dimension": 1, "layout": "scattered"}},
         ALL,
     ),
+    "data.file.columns": ({"data": STATIONS}, {"data": STATIONS | {"columns": [2, 1]}}, ALL),
+    "data.file.delimiter": ({"data": STATIONS}, {"data": STATIONS | {"delimiter": ","}}, ALL),
+    "data.file.decimal": ({"data": STATIONS}, {"data": STATIONS | {"decimal": "."}}, ALL),
+    "data.file.missing": ({"data": STATIONS}, {"data": STATIONS | {"missing": "drop"}}, ALL),
+    "data.file.center": ({"data": STATIONS}, {"data": STATIONS | {"center": True}}, ALL),
     "network.width": ({}, {"network": {"width": 66}}, NETWORK),
     "network.sigma_a": ({}, {"network": {"sigma_a": 1.1}}, ALL),
     "network.sampling": ({}, {"network": {"sampling": "sobol"}}, NETWORK),
@@ -123,6 +135,10 @@ MORE = [
     ("seed of the initial network in pde", OWN_START, {"seed": 4}, VALUES),
     ("width of the initial network in pde", OWN_START, {"network": {"width": 66}}, VALUES),
     ("seed of held-out samples", {"data": {"held_out": 0.2}}, {"seed": 4}, ALL),
+    ("file of initial errors", {}, {"pde": {"initial": "start.nc"}}, VALUES),
+    ("other initial errors", {"pde": {"initial": "start.nc"}}, {"pde": {"initial": "other.nc"}}, VALUES),
+    ("the same initial errors", {"pde": {"initial": "start.nc"}}, {"pde": {"initial": "same.nc"}}, set()),
+    ("no initial network in pde", OWN_START | {"pde": {"initial": "start.nc"}}, {"seed": 4}, NETWORK),
     ("seed of the noise", {"data": {"noise": 0.1}}, {"seed": 4}, VALUES),
     ("separate training tolerance", {"training": {"tolerance": 1e-2}}, {"pde": {"tolerance": 1e-2}}, MESH),
     ("default training tolerance given", {}, {"training": {"tolerance": 1e-3}}, set()),
@@ -157,6 +173,9 @@ def data_files(tmp_path, monkeypatch):
     np.savez("a.npz", a=np.arange(6.0))
     np.savez("other.npz", a=np.arange(7.0))
     np.arange(6, dtype="int16").tofile("a.dat")
+    for name in ("start", "same", "other"):
+        Path(f"{name}.nc").write_bytes(b"other" if name == "other" else b"start")
+    np.savetxt("a.csv", np.eye(2), delimiter=",")
 
 
 def test_every_key_has_a_row():
@@ -193,6 +212,16 @@ def test_content_of_density_files(kind):
     shutil.copy("a.npz", "b.npz")
     assert changed(sections("a.npz"), sections("b.npz")) == set()
     assert changed(sections("a.npz"), sections("other.npz")) == ALL
+
+
+def test_added_keys_at_their_defaults_do_not_change_older_results():
+    def keys(data):
+        return stage_keys(parse(full({"data": data})), "pde")
+
+    new = keys(STATIONS)
+    old = {**new, "data": {name: value for name, value in new["data"].items() if name not in ("missing", "center")}}
+    assert changed_keys(old, new) == []
+    assert changed_keys(old, keys(STATIONS | {"center": True})) == ["data.center: false -> true"]
 
 
 def test_unknown_stage():

@@ -1,0 +1,89 @@
+"""Files with the errors of a network, in the format of `error.nc`, which users also write themselves."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from freqbias.errors import InputError
+from freqbias.numerics import LARGEST
+from freqbias.problem.netcdf import check_shapes, load_netcdf
+from freqbias.problem.normalisation import DIMENSIONS
+from freqbias.problem.summary import counted
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+UNNAMED = "phony_dim"  # h5netcdf names the dimensions of plain HDF5 files by their lengths, which says nothing
+
+
+def load_errors(path: Path) -> "xr.Dataset":
+    """Read and check a file with the format of `error.nc`. Named dimensions may have any order.
+
+    Raises InputError if the file is not in this format, if values are too large or not finite, or if the times are not
+    increasing numbers from 0 on.
+    """
+    optional = {"held_out_position": 2, "held_out_error": 3, "step_time": 1} | dict.fromkeys(DIMENSIONS, 1)
+    data = load_netcdf(path, {"position": 2, "error": 3}, optional=optional)
+    _check_times(path, data)
+    data = _in_order(data)
+    check_shapes(path, data, {"error": ("time", None, "position")})
+    _check_held_out(path, data)
+    if not (peak := float(np.abs(data["error"].values.astype(float)).max())) <= LARGEST:
+        raise InputError(
+            f"{path}: variable error reaches {peak:.3g}, above {LARGEST:.0e}; write it from a run that converged"
+        )
+    return data
+
+
+def _check_held_out(path: Path, data: "xr.Dataset") -> None:
+    names = [name for name in ("held_out_position", "held_out_error") if name in data]
+    if len(names) == 1:
+        raise InputError(
+            f"{path}: {names[0]} is the only held-out variable; give held_out_position and held_out_error, or neither"
+        )
+    if not names:
+        return
+    check_shapes(path, data, {"held_out_error": ("time", None, "held_out_position")})
+    channels, expected = data["held_out_error"].shape[1], data["error"].shape[1]
+    if channels != expected:
+        raise InputError(
+            f"{path}: held_out_error has {counted(channels, 'channel')}, but error has {expected}; give the same "
+            "channels"
+        )
+
+
+def _in_order(data: "xr.Dataset") -> "xr.Dataset":
+    """Return the data with the dimensions (time, channel, sample) of `error`, and (sample, axis) of `position`.
+
+    The names tell which dimension is which: `error` shares one with `time` and one with `position`. The same holds for
+    `held_out_error` and `held_out_position`. Dimensions without common names stay as they are.
+    """
+    for prefix in ("", "held_out_"):
+        error, position = f"{prefix}error", f"{prefix}position"
+        if error not in data or position not in data:
+            continue
+        (time,), names = data["time"].dims, data[error].dims
+        if any(str(name).startswith(UNNAMED) for name in (*names, *data[position].dims)):
+            continue
+        samples = [name for name in data[position].dims if name in names and name != time]
+        if time in names and len(samples) == 1:
+            data[error] = data[error].transpose(time, ..., samples[0])
+            data[position] = data[position].transpose(samples[0], ...)
+    return data
+
+
+def _check_times(path: Path, data: "xr.Dataset") -> None:
+    """Raise InputError if the times are dates or durations, or begin before 0.
+
+    Libraries write dates with a calendar, and durations with a type. A number with any other unit is a number.
+    """
+    time = data["time"]
+    unit = str(time.attrs.get("units", ""))
+    if "calendar" in time.attrs or str(time.attrs.get("dtype", "")).startswith("timedelta"):
+        raise InputError(
+            f"{path}: time has the unit {unit!r}, so its values are dates or durations; give gradient-flow times as "
+            "plain numbers without this unit: step s of size eta is at t = s eta"
+        )
+    if time[0] < 0:
+        raise InputError(f"{path}: time begins at {float(time[0]):.6g}; gradient-flow time begins at 0")

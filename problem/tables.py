@@ -1,0 +1,184 @@
+"""Text tables (.csv .tsv .txt): the numbers in the chosen columns, and messages in terms of row and column.
+
+A row is a line of the file. Rows and columns are numbered from 1, as people count.
+"""
+
+import io
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from freqbias.errors import InputError
+from freqbias.problem.cells import MISSING, fault, is_word, number
+from freqbias.problem.detection import detect
+from freqbias.problem.dialect import BLANKS, DELIMITERS, Dialect
+from freqbias.problem.summary import counted
+from freqbias.problem.text_lines import TextLines, read_lines
+
+WIDE, MOST_COLUMNS = 10_000, 100_000  # columns; pandas needs minutes for a million columns
+
+
+@dataclass(frozen=True)
+class TableFormat:
+    """How to read a table, as the run file says it.
+
+    columns: the columns to read, as numbers from 1 or as names; None for all.
+    delimiter: one of DELIMITERS. decimal: "." or ",". Both are detected if they are None.
+    """
+
+    columns: Sequence[int | str] | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Numbers in rows and columns, NaN where a value is missing.
+
+    values: (rows, columns). rows: the number of each row in the file, from 1. labels: the columns, as `2 (depth)`.
+    named: whether the file has names for the columns.
+    """
+
+    values: np.ndarray
+    rows: Sequence[int]
+    labels: Sequence[str]
+    named: bool = False
+
+    @classmethod
+    def of_array(cls, values: np.ndarray, columns: Sequence[int | str] | None) -> "Columns":
+        """Return the chosen columns of an array (rows, columns). Raises InputError if the array lacks a column."""
+        count = values.shape[1]
+        for column in columns or ():
+            if isinstance(column, str) or column > count:
+                raise InputError(
+                    f"columns = {list(columns or ())}: the array has {counted(count, 'column')} without names; use "
+                    f"numbers from 1 to {count}"
+                )
+        chosen = [int(column) - 1 for column in columns] if columns else list(range(count))
+        return cls(values[:, chosen], range(1, len(values) + 1), [str(column + 1) for column in chosen])
+
+    def complete(self, remedy: str) -> "Columns":
+        """Return the columns. Raises InputError, with the remedy, if a value is missing or infinite."""
+        bad = ~np.isfinite(self.values)
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            value = self.values[row, column]
+            met = "no value" if np.isnan(value) else f"the value {value}"
+            others = int(np.count_nonzero(bad)) - 1
+            more = f", and {counted(others, 'other cell')} of the file too" if others else ""
+            raise InputError(f"row {self.rows[row]}, column {self.labels[column]} has {met}{more}; {remedy}")
+        return self
+
+    def without_missing(self) -> tuple["Columns", int]:
+        """Return the rows in which no value is missing, and the number of rows left out."""
+        kept = ~np.isnan(self.values).any(axis=1)
+        if not kept.any():
+            raise InputError("a value is missing in every row; choose other columns with the key columns")
+        rows = [row for row, keep in zip(self.rows, kept, strict=True) if keep]
+        return Columns(self.values[kept], rows, self.labels, self.named), int((~kept).sum())
+
+
+def read_columns(path: Path, options: TableFormat, *, fewest: int = 1) -> Columns:
+    """Read a text table. Missing values become NaN.
+
+    fewest: the smallest number of columns that makes sense, which can decide between two ways to read the file.
+    Raises InputError, which names row and column, if the file is not a table of numbers.
+    """
+    lines = read_lines(path)
+    if max(map(lines.text[0].count, (*DELIMITERS, "\t"))) >= MOST_COLUMNS:
+        raise InputError(
+            f"the table has more than {MOST_COLUMNS:,} columns; write one row for each sample, or a .npy file"
+        )
+    way = detect(lines, options.columns, options.delimiter, options.decimal, fewest=fewest)
+    _check_widths(way, lines)
+    values = _read_with_pandas(way, lines)
+    if values is None:
+        values = _read_cells(way, lines)
+    labels = [way.label(column) for column in way.columns]
+    return Columns(values, lines.numbers[way.headers :], labels, bool(way.names))
+
+
+def read_grid(path: Path, options: TableFormat, dimension: int | None) -> np.ndarray:
+    """Read a text table whose rows are the first axis of a grid, (rows, columns), or (rows,) if there is one column.
+
+    dimension: the number of axes, if the run file gives it. Raises InputError if a value is missing, or if the columns
+    have names, as those of scattered samples, and the number of axes is not given.
+    """
+    table = read_columns(path, options).complete("give every cell a value, because a grid has a value at every point")
+    if table.named and table.values.shape[1] > 1 and dimension is None:
+        raise InputError(
+            f"the columns have names: {', '.join(table.labels[:6])}; choose one of them with the key columns; or, for "
+            '[data], use layout = "scattered" if the first columns are positions, dimension = 1 if the columns are '
+            "channels, or dimension = 2 if they are the second axis of a grid"
+        )
+    return table.values[:, 0] if table.values.shape[1] == 1 else table.values
+
+
+def _check_widths(way: Dialect, lines: TextLines) -> None:
+    for index, line in enumerate(lines.text):
+        try:
+            count = len(way.cells(line))
+        except InputError as failure:
+            raise InputError(f"row {lines.numbers[index]}: {failure}") from failure
+        if count != way.width:
+            words = "" if index > way.headers else "; if this line is text, begin the line with #"
+            raise InputError(
+                f"row {lines.numbers[index]} has {counted(count, 'cell')}, but most rows have {way.width}; give every "
+                f"row a cell for each column{words}"
+            )
+
+
+def _read_with_pandas(way: Dialect, lines: TextLines) -> np.ndarray | None:
+    """Return the values, or None if the table contains a cell that pandas does not read as a number or as missing."""
+    import pandas as pd
+
+    if way.width > WIDE:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # pandas only warns of some cells
+            frame = pd.read_csv(
+                io.StringIO("\n".join(lines.text[way.headers :])),
+                sep=r"\s+" if way.delimiter == BLANKS else way.delimiter,
+                decimal=way.decimal,
+                header=None,
+                names=range(way.width + way.trailing),
+                index_col=False,
+                usecols=way.columns,
+                dtype=float,
+                na_values=sorted(MISSING),
+                keep_default_na=False,
+                skipinitialspace=True,
+                skip_blank_lines=False,
+            )
+    except (ValueError, pd.errors.ParserError, Warning):
+        return None
+    values = frame[list(way.columns)].to_numpy(dtype=float)
+    complete = len(values) == len(lines.text) - way.headers
+    return values if complete and not np.isinf(values).any() else None
+
+
+def _read_cells(way: Dialect, lines: TextLines) -> np.ndarray:
+    """Return the values, cell by cell. Raises InputError for the first cell that is not a number and not missing."""
+    values = np.empty((len(lines.text) - way.headers, len(way.columns)))
+    for index, line in enumerate(lines.text[way.headers :]):
+        cells = way.cells(line)
+        if way.decimal == "." and line.isascii() and "_" not in line:  # float() reads 1_0 as 10
+            with suppress(ValueError):
+                values[index] = [float(cells[column]) for column in way.columns]
+                if np.isfinite(values[index]).all():
+                    continue
+        for place, column in enumerate(way.columns):
+            value = number(cells[column], way.decimal)
+            if value is None:
+                reason = fault(cells[column], way.decimal)
+                names = index == 0 and not way.headers and is_word(cells[column])
+                comment = "; if this line contains names, begin the line with #" if names else ""
+                row = lines.numbers[way.headers + index]
+                raise InputError(f"row {row}, column {way.label(column)}: {reason}{comment}")
+            values[index, place] = value
+    return values

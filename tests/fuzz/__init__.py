@@ -1,0 +1,1 @@
+"""Random tests that take too long for the suite. See `python -m tests.fuzz --help`."""
