@@ -1,9 +1,10 @@
 from .activations import ACTIVATIONS, Activation
-from .builder import build
+from .builder import build, load_samples
 from .deep_law import deep_laws, ntk_recursion
 from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
+from .error_history import ErrorHistory
 from .folding import fold
 from .hdf5 import check_hdf5
 from .initial_network import initial_errors, initial_values, network_values
@@ -16,7 +17,7 @@ from .netcdf import open_netcdf, save_netcdf
 from .neurons import Neurons, draw
 from .node_order import canonical_order
 from .normalisation import Normalisation
-from .records import ErrorHistory, Problem, Spectrum
+from .records import Problem, Spectrum
 from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
 from .section import Section
@@ -72,6 +73,7 @@ __all__ = [
     "initial_errors",
     "initial_values",
     "load",
+    "load_samples",
     "match_positions",
     "match_times",
     "network_values",

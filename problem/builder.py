@@ -1,28 +1,44 @@
 """Functions that build the Problem that a run file describes."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from freqbias.errors import InputError
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import files
+from freqbias.problem.contents import Contents
 from freqbias.problem.data_settings import FileSection, WavesSection
+from freqbias.problem.error_history import ErrorHistory
 from freqbias.problem.matching import errors_in_order
-from freqbias.problem.records import ErrorHistory, Problem
+from freqbias.problem.records import Problem
 from freqbias.problem.run_file import OUTPUTS, RunFile
 from freqbias.problem.samples import Samples, area_average, waves
-from freqbias.problem.section import error_prefix
+from freqbias.problem.section import error_prefix, input_error
 from freqbias.problem.settings import per_axis
-from freqbias.problem.summary import counted
+from freqbias.problem.summary import are, counted
 from freqbias.problem.tables import Columns, read_columns
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Samples, the unit of x if the file states one, and what the commands should log."""
+
+    samples: Samples
+    unit: str = ""
+    notes: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 def build(run: RunFile) -> Problem:
     """Read the data and build the Problem. Raises InputError, which names the key and the remedy."""
     data, held_out = run.data, None
-    samples, notes = _read_samples(data)
+    read = _read_data(data)
+    samples, notes = read.samples, [*read.notes]
     if data.held_out:
         with error_prefix(f"[data] held_out = {data.held_out}: "):
             samples, held_out = samples.split(data.held_out, run.seed)
@@ -39,10 +55,33 @@ def build(run: RunFile) -> Problem:
         with error_prefix(f"[data] noise = {data.noise}: "):
             samples = samples.with_noise(data.noise, run.seed)
     problem = Problem(
-        run.density.build(), samples, run.network, output_times(run), run.seed, run.name, run.unit, held_out=held_out,
+        run.density.build(),
+        samples,
+        run.network,
+        output_times(run),
+        run.seed,
+        run.name,
+        run.unit or read.unit,
+        held_out=held_out,
         notes=tuple(notes),
-    )  # fmt: skip
+        data_warnings=tuple(read.warnings),
+    )
     return problem if run.pde.initial_file is None else _with_initial_error(problem, run.pde.initial_file)
+
+
+def load_samples(path: Path | str, **keys: Any) -> Samples:
+    """Read a data file as the section [data] with `kind = "file"` does, for example
+    `load_samples("map.tif", spacing=30.0)`.
+
+    path: the path of the file, or "matplotlib:NAME". keys: keys of this section that concern reading: key, dtype,
+    layout, dimension, points, extent and spacing.
+    Raises InputError, which names the key and the remedy.
+    """
+    try:
+        data = FileSection(kind="file", path=str(path), **keys)
+    except ValidationError as failure:
+        raise input_error(failure, "data", FileSection) from failure
+    return _read_data(data).samples
 
 
 def output_times(run: RunFile) -> np.ndarray:
@@ -62,10 +101,9 @@ def _with_initial_error(problem: Problem, path: str) -> Problem:
         return replace(problem, initial_error=errors_in_order(history, problem.samples)[0])
 
 
-def _read_samples(data: WavesSection | FileSection) -> tuple[Samples, list[str]]:
-    """Return the samples, and notes on what was left out of the file."""
+def _read_data(data: WavesSection | FileSection) -> _Data:
     try:
-        return (_sample_waves(data), []) if isinstance(data, WavesSection) else _read_file(data)
+        return _Data(_sample_waves(data)) if isinstance(data, WavesSection) else _read_file(data)
     except MemoryError as failure:
         raise InputError(f"[data] points = {data.points}: {failure}; use fewer points") from failure
     except InputError as failure:
@@ -83,16 +121,15 @@ def _sample_waves(data: WavesSection) -> Samples:
     return waves(grid, data.frequencies, window=data.window)
 
 
-def _read_file(data: FileSection) -> tuple[Samples, list[str]]:
+def _read_file(data: FileSection) -> _Data:
     path = files.resolve(data.path, Path())
-    return _read_scattered(path, data) if data.layout == "scattered" else (_read_grid(path, data), [])
+    return _read_scattered(path, data) if data.layout == "scattered" else _read_grid(path, data)
 
 
-def _read_scattered(path: Path, data: FileSection) -> tuple[Samples, list[str]]:
-    """Return the samples, and notes on rows that were left out."""
+def _read_scattered(path: Path, data: FileSection) -> _Data:
     assert data.dimension is not None  # checked with the run file
     with error_prefix(f"[data] path = {data.path!r}: "):
-        if path.suffix.lower() in files.TABLES:
+        if files.ending(path) in files.TABLES:
             table = read_columns(path, data.table_format, fewest=data.dimension + 1)
         else:
             table = Columns.of_array(files.read(path, key=data.key, dimension=1), data.columns)
@@ -108,35 +145,71 @@ def _read_scattered(path: Path, data: FileSection) -> tuple[Samples, list[str]]:
             table, dropped = table.without_missing()
             notes = [f"left out {dropped:,} of {total:,} rows, in which a value is missing"] if dropped else []
         values = table.complete('correct the cell, or leave out such rows with missing = "drop"').values
-    return Samples(Scattered(values[:, : data.dimension]), values[:, data.dimension :].T), notes
+    return _Data(Samples(Scattered(values[:, : data.dimension]), values[:, data.dimension :].T), notes=notes)
 
 
-def _read_grid(path: Path, data: FileSection) -> Samples:
-    values = files.read(path, key=data.key, dtype=data.dtype, dimension=data.dimension, table=data.table_format)
-    dimension = values.ndim - 1
-    for name, value in (("points", data.points), ("extent", data.extent)):
+def _read_grid(path: Path, data: FileSection) -> _Data:
+    contents = files.read_contents(
+        path, key=data.key, dtype=data.dtype, dimension=data.dimension, table=data.table_format
+    )
+    values, dimension = contents.values, contents.values.ndim - 1
+    for name, value in (("points", data.points), ("extent", data.extent), ("spacing", data.spacing)):
         if isinstance(value, list) and len(value) != dimension:
             raise InputError(
                 f"[data] {name} = {value}: {path.name} has {dimension} axes; give one number, or one for each axis"
             )
-    _check_finite(values, data)
+    _check_finite(values, data, contents.missing)
     if min(values.shape[:-1]) < 2:
         raise InputError(
             f"[data] path = {data.path!r}: the array has shape {values.shape[:-1]}; give at least 2 points along every "
             "axis"
         )
+    extent, unit, notes, warnings = _extent(path, data, contents)
     if data.points is not None:
         values = area_average(values, per_axis(data.points, dimension))
-    grid = Grid(values.shape[:-1], per_axis(data.extent, dimension))
-    return Samples(grid, np.moveaxis(values, -1, 0).reshape(values.shape[-1], grid.size))
+    grid = Grid(values.shape[:-1], extent)
+    samples = Samples(grid, np.moveaxis(values, -1, 0).reshape(values.shape[-1], grid.size))
+    return _Data(samples, unit, [*contents.notes, *notes], warnings)
 
 
-def _check_finite(values: np.ndarray, data: FileSection) -> None:
-    """Raise InputError if values (..., columns or channels) contain NaN or infinity."""
+def _extent(path: Path, data: FileSection, contents: Contents) -> tuple[tuple[float, ...], str, list[str], list[str]]:
+    """Return the side lengths of the box of data, their unit, notes and warnings.
+
+    extent_i = n_i spacing_i, where n_i is the number of points in the file. The keys `extent` and `spacing` have
+    priority over the spacing that the file states.
+    """
+    shape = contents.values.shape[:-1]
+    if data.spacing is not None:
+        return _sides(shape, per_axis(data.spacing, len(shape))), "", [], []
+    if "extent" not in data.model_fields_set:
+        if contents.spacing is not None:
+            extent = _sides(shape, contents.spacing)
+            sides = f"{', '.join(f'{side:.6g}' for side in extent)} {contents.unit}".rstrip()
+            return extent, contents.unit, [f"{path.name}: extent = {sides}, from the spacing in the file"], []
+        if len(set(shape)) > 1:
+            points = " x ".join(map(str, shape))
+            warning = (
+                f"[data] {path.name} has {points} points, but all sides of the box count as equally long "
+                f"(extent = {data.extent}); set extent or spacing"
+            )
+            return per_axis(data.extent, len(shape)), "", [], [warning]
+    return per_axis(data.extent, len(shape)), "", [], []
+
+
+def _sides(shape: tuple[int, ...], spacing: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(n * h for n, h in zip(shape, spacing, strict=True))
+
+
+def _check_finite(values: np.ndarray, data: FileSection, missing: str = "") -> None:
+    """Raise InputError if values (..., columns or channels) contain NaN or infinity.
+
+    missing: how the file marks missing values, which are NaN in `values`.
+    """
     bad = ~np.isfinite(values)
     if bad.any():
         first = np.argwhere(bad)[0][:-1].tolist()
+        cause = f"missing ({missing}), NaN or infinite" if missing else "NaN or infinite"
         raise InputError(
-            f"[data] path = {data.path!r}: {np.count_nonzero(bad)} values are NaN or infinite, the first at index "
-            f"{first}; fill or crop these values"
+            f"[data] path = {data.path!r}: {are(int(bad.sum()), 'value')} {cause}, the first at index {first}; "
+            "fill or crop these values"
         )

@@ -31,8 +31,13 @@ MOST_SAMPLES = 10**8  # these need about 10 GB of memory, including positions
 AxisPoints = Annotated[int, Field(ge=2, le=10**9)]
 Points = AxisPoints | Annotated[list[AxisPoints], Field(min_length=1, max_length=3)]
 Extent = Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)]
-TABLE_SUFFIXES = (".npy", ".npz", *TEXT_TABLES)  # formats of scattered samples
+SPACED_SUFFIXES = (".wav", ".flac", ".ogg", ".nii", ".nii.gz", ".nrrd")  # formats that state a spacing
+TABLE_SUFFIXES = (".npy", ".npz", *TEXT_TABLES, ".mat", ".h5", ".hdf5")  # formats of scattered samples
 EXTENT = "a positive number, or one per axis: the side lengths of the box of data, for example extent = 1.0"
+SPACING = (
+    "a positive number, or one per axis, instead of extent: the distance between neighbouring points of the file, for "
+    "example spacing = 0.5; the default is the spacing that the file states, if any"
+)
 POINTS = "a whole number from 2 to 10^9, or one per axis: the number of grid points, for example points = [128, 96]"
 STANDARDIZE = "true or false: shift and scale each channel to mean 0 and variance 1 over the training samples"
 HELD_OUT = (
@@ -109,7 +114,8 @@ class FileSection(Section):
         "number of axes in the file",
     )
     points: Points | None = Field(None, description=POINTS + "; leave points out to keep the resolution of the file")
-    extent: Extent = Field(1.0, description=EXTENT)
+    extent: Extent = Field(1.0, description=EXTENT + "; files that state a spacing need no extent")
+    spacing: Extent | None = Field(None, description=SPACING)
     standardize: bool = Field(False, description=STANDARDIZE)
     held_out: float = Field(0.0, ge=0, le=0.9, description=HELD_OUT)
     noise: float = Field(0.0, ge=0, le=LARGEST, description=NOISE)
@@ -134,19 +140,25 @@ class FileSection(Section):
         scattered = self.layout == "scattered"
         if scattered:
             self._check_scattered()
-        elif self.missing == "drop":
-            raise ValueError(
-                'missing = "drop" is for layout = "scattered" only, because a grid has a value at every point; leave '
-                "missing out"
-            )
-        if self.center and not scattered:
-            raise ValueError(
-                'center = true is for layout = "scattered" only, because a grid is centred already; leave center out'
-            )
+        else:
+            self._check_grid()
         check_ending(self.path, key=self.key, dtype=self.dtype)
         files = TABLE_SUFFIXES if scattered else TEXT_TABLES
         check_table_keys(self.path, self.columns, self.delimiter, self.decimal, column_files=files)
         return self
+
+    def _check_grid(self) -> None:
+        if self.spacing is not None and "extent" in self.model_fields_set:
+            raise ValueError(f"spacing = {self.spacing} contradicts extent = {self.extent}; give only one of them")
+        if self.missing == "drop":
+            raise ValueError(
+                'missing = "drop" is for layout = "scattered" only, because a grid has a value at every point; leave '
+                "missing out"
+            )
+        if self.center:
+            raise ValueError(
+                'center = true is for layout = "scattered" only, because a grid is centred already; leave center out'
+            )
 
     def _check_scattered(self) -> None:
         if not self.path.lower().endswith(TABLE_SUFFIXES):
@@ -164,7 +176,7 @@ class FileSection(Section):
                 f"columns = {self.columns} contradicts dimension = {self.dimension}; first name the columns of the "
                 "position, one for each axis, and then one or more columns of values"
             )
-        for name in ("points", "extent"):
+        for name in ("points", "extent", "spacing"):
             if name in self.model_fields_set:
                 raise ValueError(
                     f'{name} = {getattr(self, name)} is for layout = "grid" only: the file gives the positions of '
@@ -173,9 +185,10 @@ class FileSection(Section):
 
     @model_serializer(mode="wrap")
     def _serialize(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out extent for scattered samples, because this key is an error there."""
+        """Leave out extent where this key is an error, or would replace the spacing that the file states."""
         fields: dict[str, Any] = serialize(self)
-        if self.layout == "scattered":
+        from_file = self.path.lower().endswith(SPACED_SUFFIXES) and "extent" not in self.model_fields_set
+        if self.layout == "scattered" or self.spacing is not None or from_file:
             del fields["extent"]
         return fields
 

@@ -1,22 +1,34 @@
-"""Functions that read data files (.npy .npz .csv .tsv .txt .dat .png .jpg .tif) as arrays (n_1, ..., n_d, channels).
+"""Functions that find data files and read them as arrays (n_1, ..., n_d, channels).
 
 Array axis 0 is x_1, and axis 1 is x_2. In images x_1 points right and x_2 points up. Pickled objects are never loaded.
 """
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from freqbias.errors import InputError
+from freqbias.problem.arrays import read_npy, read_npz, read_raw
+from freqbias.problem.contents import Contents
+from freqbias.problem.hdf5_arrays import read_hdf5, read_mat
+from freqbias.problem.images import read_jpeg, read_png
 from freqbias.problem.section import error_prefix
+from freqbias.problem.sound import read_sound
 from freqbias.problem.tables import TableFormat, read_grid
+from freqbias.problem.tiff import read_tiff
+from freqbias.problem.volumes import read_nifti, read_nrrd
 
 SAMPLE_SCHEME = "matplotlib:"
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 TABLES = (".csv", ".tsv", ".txt")
-SUFFIXES = (".npy", ".npz", ".dat", *TABLES, *IMAGES)
+ARRAYS = (".npy", ".npz", ".dat", ".mat", ".h5", ".hdf5")
+SOUND = (".wav", ".flac", ".ogg")
+VOLUMES = (".nii", ".nii.gz", ".nrrd")
+SUFFIXES = (*ARRAYS, *TABLES, *IMAGES, *SOUND, *VOLUMES)
 
 
 def resolve(
@@ -34,11 +46,17 @@ def resolve(
         if not _test(Path.is_file, found):
             problem = "this is a folder, not a file" if _test(Path.is_dir, found) else "no such file"
             raise InputError(f"{problem} ({found}); give a path relative to the run file")
-        if endings is not None and found.suffix.lower() not in endings:
+        if endings is not None and ending(found) not in endings:
             raise InputError(
-                f"cannot read {found.suffix or 'a file without an ending'}; use one of {' '.join(endings)}"
+                f"cannot read {ending(found) or 'a file without an ending'}; use one of {' '.join(endings)}"
             )
         return found
+
+
+def ending(path: Path) -> str:
+    """Return the ending of the file name in lower case, for example ".npy" or ".nii.gz"."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
 
 
 def _matplotlib_sample(path: str) -> Path:
@@ -67,7 +85,12 @@ def _test(test: Callable[[Path], bool], path: Path) -> bool:
         return False
 
 
-def read(
+def read(path: Path, **options: Any) -> np.ndarray:
+    """Return the values in a file as float64, (n_1, ..., n_d, C). The options are those of `read_contents`."""
+    return read_contents(path, **options).values
+
+
+def read_contents(
     path: Path,
     *,
     key: str | None = None,
@@ -75,118 +98,95 @@ def read(
     dimension: int | None = None,
     section: str = "data",
     table: TableFormat | None = None,
-) -> np.ndarray:
-    """Return the values in a file as float64, (n_1, ..., n_d, C).
+) -> Contents:
+    """Return the contents of a file. The values have the type float64 and the shape (n_1, ..., n_d, C).
 
-    key: the name of the array in an .npz file. dtype: the number type of a raw .dat file.
+    key: the name of the array in a file with several arrays. dtype: the number type of a raw .dat file.
     dimension: d. An array with d axes has one channel. In an array with d + 1 axes, the last axis is that of the
-    channels. By default d is 2 for images, and otherwise the number of axes of the array.
+    channels. By default the format states d, or d is the number of axes of the array.
     section: the section of the run file, for error messages. table: how to read a text table.
     Raises InputError, which names the key and the remedy.
     """
     with error_prefix(f"[{section}] "):
-        if path.suffix.lower() in TABLES:
-            with error_prefix(f"path = {str(path)!r}: "):
-                values = read_grid(path, table or TableFormat(), dimension)
-            return _with_channels(values, dimension, path)
-        is_image = path.suffix.lower() in IMAGES
-        if is_image and dimension not in (None, 2):
-            raise InputError(
-                f"dimension = {dimension}: {path.name} is an image, which has 2 dimensions; leave dimension out"
-            )
-        values = _read_real(path, key, dtype)
-        return _with_channels(values.astype(float), 2 if is_image else dimension, path)
+        contents = _read_real(path, key, dtype, dimension, table or TableFormat())
+        return _with_channels(replace(contents, values=contents.values.astype(float)), dimension, path)
 
 
-def _read_real(path: Path, key: str | None, dtype: str | None) -> np.ndarray:
+def _read_real(path: Path, key: str | None, dtype: str | None, dimension: int | None, table: TableFormat) -> Contents:
     """Return the array in the file. Raises InputError if the file is damaged or the values are not real numbers."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # for some damaged files, Pillow and NumPy give only a warning
-            values = _read_array(path, key, dtype)
-    except InputError:
+            warnings.simplefilter("error", UserWarning)  # for some damaged files, libraries give only a warning
+            contents = _read_array(path, key, dtype, dimension, table)
+    except (InputError, ImportError):
         raise
-    except Exception as failure:  # zip, zlib, Pillow and NumPy raise many types for damaged files
+    except MemoryError as failure:
         raise InputError(
-            f"path = {str(path)!r}: the file cannot be read as {path.suffix}: {failure}; write the file again"
+            f"path = {str(path)!r}: the memory is too small for this array: {failure}; crop or average the data"
         ) from failure
-    if values.dtype.kind not in "fiub":
-        raise InputError(f"path = {str(path)!r}: the file holds {values.dtype} values; convert them to real numbers")
-    return values
+    except Exception as failure:  # the libraries raise many types for damaged files
+        reason = " ".join(str(failure).split())[:300]
+        raise InputError(
+            f"path = {str(path)!r}: the file cannot be read as {ending(path)}: {reason}; write the file again"
+        ) from failure
+    if (kind := contents.values.dtype).kind not in "fiub":
+        raise InputError(f"path = {str(path)!r}: the file holds {kind} values; convert them to real numbers")
+    return contents
 
 
-def _read_array(path: Path, key: str | None, dtype: str | None) -> np.ndarray:
+def _read_array(path: Path, key: str | None, dtype: str | None, dimension: int | None, table: TableFormat) -> Contents:
     """Return the array as the file stores it. Images have the axes (x_1, x_2, channels)."""
-    match path.suffix.lower():
+    match ending(path):
         case ".npz":
-            return _read_npz(path, key)
+            return Contents(read_npz(path, key, dimension))
         case ".npy":
-            with path.open("rb") as file:
-                return np.lib.format.read_array(file, allow_pickle=False)
+            return Contents(read_npy(path, dimension))
         case ".dat":
-            return _read_raw(path, dtype)
+            return Contents(read_raw(path, dtype, dimension))
+        case suffix if suffix in TABLES:
+            with error_prefix(f"path = {str(path)!r}: "):
+                return Contents(read_grid(path, table, dimension))
+        case ".png":
+            return read_png(path)
+        case ".jpg" | ".jpeg":
+            return read_jpeg(path)
+        case ".tif" | ".tiff":
+            return read_tiff(path)
+        case ".mat":
+            return Contents(read_mat(path, key, dimension))
+        case ".h5" | ".hdf5":
+            return Contents(read_hdf5(path, key, dimension))
+        case ".nii" | ".nii.gz":
+            return read_nifti(path)
+        case ".nrrd":
+            return read_nrrd(path)
+        case ".wav" | ".flac" | ".ogg":
+            return read_sound(path)
         case _:
-            return _read_image(path)
+            raise ValueError(f"this is not one of the formats {' '.join(SUFFIXES)}")
 
 
-def _with_channels(values: np.ndarray, dimension: int | None, path: Path) -> np.ndarray:
-    """Return the array with a last axis for channels."""
+def _with_channels(contents: Contents, dimension: int | None, path: Path) -> Contents:
+    """Return the contents with a last axis of the values for channels, and with the dimension."""
+    values, own = contents.values, contents.dimension
     if values.size == 0:
         raise InputError(f"path = {str(path)!r}: the file contains no values; give a file that is not empty")
-    if dimension is None and not 1 <= values.ndim <= 3:
+    if own == 3 and dimension == 2 and values.shape[3:] in ((), (1,)):  # the slices of a volume as channels
+        values, own = values.reshape(values.shape[:3]), 2
+    if own is not None and dimension not in (None, own):
+        what = "an image" if own == 2 and ending(path) in IMAGES else "an array"
+        raise InputError(
+            f"dimension = {dimension}: {path.name} is {what}, which has {own} dimensions; leave dimension out"
+        )
+    if own is None and dimension is None and not 1 <= values.ndim <= 3:
         raise InputError(
             f"path = {str(path)!r}: the array has shape {values.shape}; give 1 to 3 axes, or set dimension if an "
             f"additional axis is that of the channels"
         )
-    if dimension is None or values.ndim == dimension:
-        return values[..., None]
-    if values.ndim == dimension + 1:
-        return values
-    raise InputError(
-        f"dimension = {dimension}: the array in {path.name} has shape {values.shape}; give {dimension} axes, or "
-        f"{dimension + 1} with the channels last"
-    )
-
-
-def _read_npz(path: Path, key: str | None) -> np.ndarray:
-    with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
-        names = list(archive)
-        if key is None and len(names) == 1:
-            key = names[0]
-        if key not in names:
-            met = "is missing" if key is None else f"= {key!r} is not in {path.name}"
-            raise InputError(f"key {met}; use one of {', '.join(names) or '(the file contains no arrays)'}")
-        return np.asarray(archive[key])
-
-
-def _read_raw(path: Path, dtype: str | None) -> np.ndarray:
-    if dtype is None:
+    dimension = own or dimension or values.ndim
+    if values.ndim not in (dimension, dimension + 1):
         raise InputError(
-            f'dtype is missing: {path.name} is raw binary; give the number type, for example dtype = "float32"'
+            f"dimension = {dimension}: the array in {path.name} has shape {values.shape}; give {dimension} axes, or "
+            f"{dimension + 1} with the channels last"
         )
-    if path.stat().st_size % np.dtype(dtype).itemsize:
-        raise InputError(
-            f"dtype = {dtype!r}: the file size of {path.name}, {path.stat().st_size} bytes, is not a multiple of the "
-            "size of this number type; use another dtype"
-        )
-    return np.fromfile(path, dtype=dtype)
-
-
-def _read_image(path: Path) -> np.ndarray:
-    """Read an image as (x_1, x_2, channels), upright and without transparency. 8- and 16-bit values become [0, 1]."""
-    from PIL import Image, ImageOps
-
-    # Pillow gets an open file, because it misreads some TIFF files with an EXIF rotation if it gets a path.
-    with path.open("rb") as file, Image.open(file) as opened:
-        opened.load()  # this already rotates a TIFF
-        image: Image.Image = ImageOps.exif_transpose(opened)
-        if image.mode in ("P", "PA"):  # first to RGBA, since Pillow warns about transparent colours in palettes
-            image = image.convert("RGBA").convert("RGB")
-        elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBA"):
-            image = image.convert("RGB")
-        elif image.mode in ("1", "LA"):
-            image = image.convert("L")
-        values = np.asarray(image)
-    full_scale = {"u": {1: 255.0, 2: 65535.0}}.get(values.dtype.kind, {}).get(values.dtype.itemsize, 1.0)
-    values = values[..., None] if values.ndim == 2 else values
-    return np.swapaxes(values[::-1], 0, 1).astype(float) / full_scale
+    return replace(contents, values=values if values.ndim > dimension else values[..., None], dimension=dimension)

@@ -1,4 +1,4 @@
-"""HDF5 files (netCDF-4, and mesh files of several formats) from anywhere: what a file may bring in, and how much."""
+"""HDF5 files (.h5, netCDF-4, MATLAB 7.3, some meshes) from anywhere: what a file may bring in, and how much."""
 
 import os
 from math import prod

@@ -4,7 +4,7 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.numerics import Sites, rounding
-from freqbias.problem.records import ErrorHistory
+from freqbias.problem.error_history import ErrorHistory
 from freqbias.problem.samples import Samples
 from freqbias.problem.summary import counted
 

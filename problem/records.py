@@ -11,9 +11,7 @@ from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites, check_kind
 from freqbias.problem.deep_law import deep_laws
 from freqbias.problem.density import Density
-from freqbias.problem.error_file import load_errors
 from freqbias.problem.laws import Laws, two_layer_laws
-from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
 from freqbias.problem.normalisation import DIMENSIONS, Normalisation
 from freqbias.problem.origin import origin_warning
@@ -37,7 +35,7 @@ class Problem:
     held_out: samples that are not used for training. The error on these samples is reported separately.
     initial_error: the error u(0) on the training samples, (C, N), from which the equation, the network and the kernels
     start. By default u(0) = f - f*, where f is the drawn initial network, which is 0 if the network is symmetric.
-    notes: in words, what the reading of the data left out or changed.
+    notes: in words, what the reading of the data left out or changed. data_warnings: what the user should change.
     Raises InputError if the times do not increase from 0, if the density is not defined in the dimension of the data,
     if the initial error has another shape, is 0 everywhere, too small or too large, or not finite, or if samples are
     held out although the initial error is given.
@@ -54,6 +52,7 @@ class Problem:
     held_out: Samples | None = None
     initial_error: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    data_warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         remedy = "Problem(density, samples, network, times), as freqbias.load builds it"
@@ -111,8 +110,9 @@ class Problem:
 
     @property
     def warnings(self) -> list[str]:
-        """Properties of the samples that make the problem needlessly hard, in words."""
-        return [warning] if (warning := origin_warning(self.sites, self.network.sigma_a)) else []
+        """Properties of the data that the user should change, in words."""
+        origin = origin_warning(self.sites, self.network.sigma_a)
+        return [*self.data_warnings, *([origin] if origin else [])]
 
     @property
     def sites(self) -> Sites:
@@ -220,84 +220,4 @@ class Spectrum:
             attributes,
             **optional,
             normalisation=Normalisation.of_file(path, data, error.shape[1], data["frequency"].shape[1]),
-        )
-
-
-@dataclass(frozen=True, repr=False)
-class ErrorHistory:
-    """A network's error u = f - f* on the samples, at the output times.
-
-    time: gradient-flow time, (T,). position: x_j, (N, d) [length]. Both keep the number type of the source, which says
-    how precise they are. error: u, (T, C, N), for C channels.
-    loss: 1/2 mean_j u_j^2, summed over channels, (T,). attributes: facts about the run.
-    held_out_position, held_out_error: positions (N', d) and errors (T, C, N') of N' held-out samples, or None.
-    step_time: the time before and after each step of the training, (S + 1,), or None if unknown.
-    normalisation: how positions and values differ from those of the user. `Samples.prediction` undoes this.
-    """
-
-    time: np.ndarray
-    position: np.ndarray
-    error: np.ndarray
-    loss: np.ndarray
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    held_out_position: np.ndarray | None = None
-    held_out_error: np.ndarray | None = None
-    step_time: np.ndarray | None = None
-    normalisation: Normalisation = None  # type: ignore[assignment]  # __post_init__ fills it in
-
-    def __post_init__(self) -> None:
-        if self.normalisation is None:
-            identity = Normalisation.identity(self.error.shape[1], self.position.shape[1])
-            object.__setattr__(self, "normalisation", identity)
-
-    def __repr__(self) -> str:
-        channels, samples = self.error.shape[1:]
-        return (
-            f"ErrorHistory({time_range(self.time)}, {counted(channels, 'channel')}, {counted(samples, 'sample')} in "
-            f"{self.position.shape[1]}-D, loss {self.loss[0]:.3g} -> {self.loss[-1]:.3g})"
-        )
-
-    @property
-    def held_out_loss(self) -> np.ndarray | None:
-        """Half the mean square of the held-out error, summed over channels, (T,)."""
-        return None if self.held_out_error is None else squared_loss(self.held_out_error)
-
-    def save(self, path: Path) -> None:
-        """Write `error.nc` with dims time, channel, sample, axis, and held_out and step if they are known."""
-        variables: dict[str, Any] = {
-            "position": (("sample", "axis"), self.position),
-            "error": (("time", "channel", "sample"), self.error),
-            "loss": (("time",), self.loss),
-            **self.normalisation.variables(),
-        }
-        if self.held_out_error is not None:
-            variables |= {
-                "held_out_position": (("held_out", "axis"), self.held_out_position),
-                "held_out_error": (("time", "channel", "held_out"), self.held_out_error),
-                "held_out_loss": (("time",), self.held_out_loss),
-            }
-        if self.step_time is not None:
-            variables["step_time"] = (("step",), self.step_time)
-        save_netcdf(path, variables, self.time, dict(self.attributes))
-
-    @classmethod
-    def load(cls, path: Path) -> "ErrorHistory":
-        """Read `error.nc`. `loss` and `step_time` may be missing. Named dimensions may have any order.
-
-        Raises InputError if the file is not an error history.
-        """
-        data = load_errors(path)
-        error = data["error"].values.astype(float)
-        held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
-        loss = data["loss"].values if "loss" in data else squared_loss(error)
-        step_time = data["step_time"].values if "step_time" in data else None
-        return cls(
-            data["time"].values,
-            data["position"].values,
-            error,
-            loss,
-            dict(data.attrs),
-            step_time=step_time,
-            **held_out,
-            normalisation=Normalisation.of_file(path, data, error.shape[1], data["position"].shape[1]),
         )

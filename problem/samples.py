@@ -44,8 +44,9 @@ class Samples:
         if not np.isfinite(self.values).all():
             bad = np.argwhere(~np.isfinite(self.values))
             channel, sample = bad[0]
+            verb = "is" if len(bad) == 1 else "are"
             raise InputError(
-                f"samples: {len(bad)} of {self.values.size} values are NaN or infinite, the first in channel "
+                f"samples: {len(bad)} of {self.values.size} values {verb} NaN or infinite, the first in channel "
                 f"{channel + 1} of {len(self.values)} at x = {self.sites.positions()[sample].tolist()}; fill or crop "
                 "these values"
             )

@@ -25,11 +25,16 @@ class Settings(Section):
         try:
             super().__init__(**keys)
         except ValidationError as failure:
-            section, lines = f"[{type(self).__name__.lower()}]", dict[str, str]()
-            for error in failure.errors():
-                key = str(error["loc"][0]) if error["loc"] else ""
-                lines.setdefault(key, explain(error, f"{section} {key}".strip(), key, type(self)))
-            raise InputError("\n  ".join(lines.values())) from None
+            raise input_error(failure, type(self).__name__.lower(), type(self)) from None
+
+
+def input_error(failure: ValidationError, section: str, model: type[BaseModel]) -> InputError:
+    """Return an InputError with one line for each faulty key of a section."""
+    lines = dict[str, str]()
+    for error in failure.errors():
+        key = str(error["loc"][0]) if error["loc"] else ""
+        lines.setdefault(key, explain(error, f"[{section}] {key}".strip(), key, model))
+    return InputError("\n  ".join(lines.values()))
 
 
 def explain(error: Any, name: str, key: str, model: type[BaseModel]) -> str:

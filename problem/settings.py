@@ -21,7 +21,8 @@ def positive(description: str, **extra: Any) -> Any:
 
 
 PATH = 'the path of a data file, relative to the run file, or "matplotlib:NAME" for a sample file of matplotlib'
-KEY = "the name of an array in the .npz file"
+KEY = "the name of an array in the .npz, .mat or .h5 file, for example group/name"
+KEYED_SUFFIXES = (".npz", ".mat", ".h5", ".hdf5")
 DTYPE = 'the number type of the raw .dat file, for example "float32"'
 DataType = Literal["float32", "float64", "int16", "int32", "uint8", "uint16"]
 
@@ -43,10 +44,11 @@ TEXT_TABLES = (".csv", ".tsv", ".txt")
 
 
 def check_ending(path: str, *, key: str | None, dtype: str | None) -> None:
-    """Refuse `key` without an .npz file and `dtype` without a .dat file."""
-    for name, value, suffix in (("key", key, ".npz"), ("dtype", dtype, ".dat")):
-        if value is not None and not path.lower().endswith(suffix):
-            raise ValueError(f"{name} = {value!r} is for {suffix} files only, but path = {path!r}; leave {name} out")
+    """Refuse `key` without a file of named arrays and `dtype` without a .dat file."""
+    for name, value, suffixes in (("key", key, KEYED_SUFFIXES), ("dtype", dtype, (".dat",))):
+        if value is not None and not path.lower().endswith(suffixes):
+            endings = " ".join(suffixes)
+            raise ValueError(f"{name} = {value!r} is for {endings} files only, but path = {path!r}; leave {name} out")
 
 
 def check_table_keys(

@@ -10,6 +10,7 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.numerics import TINY, Grid, GridTransform, check_kind, check_number
 from freqbias.problem.density import Density, Planes, invert_tail
+from freqbias.problem.summary import are
 
 ROUNDING = 1e-6  # relative to the largest value; errors of single precision and of an FFT are smaller
 CHUNK = 2**22  # numbers in memory at a time
@@ -223,7 +224,7 @@ def _normalised(values: np.ndarray) -> np.ndarray:
     if not np.isfinite(values).all():
         bad = np.argwhere(~np.isfinite(values))
         raise InputError(
-            f"{len(bad)} values are NaN or infinite, the first at index {bad[0].tolist()}; replace these values"
+            f"{are(len(bad), 'value')} NaN or infinite, the first at index {bad[0].tolist()}; replace these values"
         )
     peak = np.abs(values).max()
     if peak == 0:

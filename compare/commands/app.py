@@ -115,10 +115,12 @@ def mesh_command(
     """
     from freqbias.compare.stages import run_mesh
     from freqbias.problem import build, load
+    from freqbias.runtime import log_findings
 
     with commandline.open_run(
         path, load=load, build=build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
     ) as (run, problem, store, _):
+        log_findings(problem.notes, problem.warnings)
         description = run_mesh(run, problem, store, resume=resume, overwrite=overwrite)
         if not quiet:
             print(description)

@@ -29,12 +29,17 @@ ALWAYS = (
     "tomli_w",
     "matplotlib",
     "PIL",
+    "tifffile",
+    "imagecodecs",
+    "soundfile",
+    "nibabel",
+    "nrrd",
     "meshio",
     "pyvista",
     "rich",
     "typer",
 )
-DISTRIBUTIONS = {"PIL": "pillow", "tomli_w": "tomli-w", "ufl": "fenics-ufl", "basix": "fenics-basix"}
+DISTRIBUTIONS = {"PIL": "pillow", "nrrd": "pynrrd", "tomli_w": "tomli-w", "ufl": "fenics-ufl", "basix": "fenics-basix"}
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "key without .npz": (
         {"data": {"file": "line.npy", "key": "a"}},
-        ("[data] key = 'a' is for .npz files only, but path = 'data/line.npy'", "leave key out"),
+        ("[data] key = 'a' is for .npz .mat .h5 .hdf5 files only, but path = 'data/line.npy'", "leave key out"),
     ),
     "dtype without .dat": (
         {"data": {"file": "line.npy", "dtype": "int16"}},
@@ -70,7 +70,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"data": {"file": "image.png", "layout": "scattered", "dimension": 2}},
         (
             "[data] layout = \"scattered\" needs a table, but path = 'data/image.png'",
-            "use a file that ends in one of .npy .npz .csv .tsv .txt",
+            "use a file that ends in one of .npy .npz .csv .tsv .txt .mat .h5 .hdf5",
         ),
     ),
     "scattered without dimension": (
@@ -84,6 +84,14 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "scattered with extent": (
         {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1, "extent": 1.0}},
         ("[data] extent = 1.0", 'is for layout = "grid" only', "leave extent out"),
+    ),
+    "scattered with spacing": (
+        {"data": {"file": "table.csv", "layout": "scattered", "dimension": 1, "spacing": 1.0}},
+        ("[data] spacing = 1.0", 'is for layout = "grid" only', "leave spacing out"),
+    ),
+    "spacing against extent": (
+        {"data": {"file": "line.npy", "extent": 2.0, "spacing": 0.5}},
+        ("[data] spacing = 0.5 contradicts extent = 2.0", "give only one of them"),
     ),
     "columns of an array": (
         {"data": {"file": "line.npy", "columns": [1]}},

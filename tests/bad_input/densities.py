@@ -45,7 +45,7 @@ DENSITIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a table with NaN": (
         table_file("nan.npy"),
-        ("[density] path = ", "1 values are NaN or infinite, the first at index [3]; replace these values"),
+        ("[density] path = ", "1 value is NaN or infinite, the first at index [3]; replace these values"),
     ),
     "a table of zeros": (table_file("zero.npy"), ("[density] path = ", "give a density that is not zero everywhere")),
     "a table that is not even": (

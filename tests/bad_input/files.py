@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from freqbias.problem.files import SUFFIXES, TABLES
 from tests.problem.run_files import table
 
 # Keys of [data], and the parts that the message must contain.
 DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "missing": ({"file": "none.npy"}, ("none.npy'", "no such file", "give a path relative to the run file")),
     "a folder": ({"file": ""}, ("this is a folder, not a file", "give a path relative to the run file")),
-    "with an unknown ending": ({"file": "line.mat"}, ("cannot read .mat", "use one of .npy")),
+    "with an unknown ending": ({"file": "line.doc"}, ("cannot read .doc", "use one of .npy")),
     "without an ending": ({"file": "line"}, ("cannot read a file without an ending", "use one of .npy")),
     "an unknown sample file": (
         {"path": "matplotlib:nothing.npz"},
@@ -21,21 +22,22 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     **{
         f"{kind} {suffix}": ({"file": f"{kind}{suffix}"}, (f"{kind}{suffix}'", "write the file again"))
         for kind in ("empty", "garbage")
-        for suffix in (".npy", ".npz", ".png", ".jpg", ".tif")
+        for suffix in SUFFIXES
+        if suffix not in (*TABLES, ".dat")
     },
     **{
         f"empty {suffix}": (
             {"file": f"empty{suffix}"},
             (f"empty{suffix}': the file contains no table", "write a table"),
         )
-        for suffix in (".csv", ".txt")
+        for suffix in TABLES
     },
     **{
         f"garbage {suffix}": (
             {"file": f"garbage{suffix}"},
             (f"garbage{suffix}': the file is not text", "as UTF-8 text"),
         )
-        for suffix in (".csv", ".txt")
+        for suffix in TABLES
     },
     "two columns or decimal commas": (
         {"file": "comma.csv"},
@@ -60,7 +62,7 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "cut short": ({"file": "short.npz"}, ("short.npz'", "write the file again")),
     "a pickle": ({"file": "objects.npy"}, ("objects.npy'", "write the file again")),
     "complex": ({"file": "complex.npy"}, ("complex.npy'", "holds complex128 values; convert them to real numbers")),
-    "with NaN": ({"file": "nan.npy"}, ("nan.npy'", "1 values are NaN or infinite, the first at index [3]; fill or")),
+    "with NaN": ({"file": "nan.npy"}, ("nan.npy'", "1 value is NaN or infinite, the first at index [3]; fill or")),
     "with NaN, as text": (
         {"file": "nan.csv"},
         ("nan.csv'", "row 2, column 1 has no value; give every cell a value"),
@@ -86,6 +88,10 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "fewer points": ({"file": "line.npy", "points": 10}, ("[data] points = [10]", "only 9 points; use at most")),
     "points per axis": ({"file": "line.npy", "points": [3, 3]}, ("[data] points = [3, 3]", "give one number, or")),
     "extent per axis": ({"file": "line.npy", "extent": [1.0, 1.0]}, ("[data] extent = [1.0, 1.0]", "give one number")),
+    "spacing per axis": (
+        {"file": "line.npy", "spacing": [1.0, 1.0]},
+        ("[data] spacing = [1.0, 1.0]", "give one number"),
+    ),
     "several arrays": ({"file": "two.npz"}, ("[data] key is missing", "use one of a, b")),
     "no such array": ({"file": "two.npz", "key": "c"}, ("[data] key = 'c'", "use one of a, b")),
     "raw without dtype": ({"file": "raw.dat"}, ("[data] dtype is missing", 'for example dtype = "float32"')),

@@ -49,6 +49,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "data.file.dimension": [0, 4],
     "data.file.points": [1, 0, -5, 10**9 + 1, [], [1]],
     "data.file.extent": [0.0, -1.0, [], [-1.0], *TOO_SMALL_OR_LARGE],
+    "data.file.spacing": [0.0, -1.0, [], [-1.0], *TOO_SMALL_OR_LARGE],
     "data.file.standardize": [],
     "data.file.held_out": [-0.1, 0.91, 1.0],
     "data.file.noise": [-0.1, math.inf, 1e200],

@@ -16,6 +16,7 @@ import tomli_w
 
 from freqbias.numerics import Grid
 from freqbias.problem import ErrorHistory, squared_loss
+from freqbias.problem.files import SUFFIXES
 from tests.bad_input.contradictions import CONTRADICTIONS, MESH_CONTRADICTIONS
 from tests.bad_input.densities import DENSITIES
 from tests.bad_input.files import DATA_FILES, RUN_FILES
@@ -183,8 +184,8 @@ def _write_data(folder: Path) -> None:
         history.save(folder / f"{name}.nc")
     Image.fromarray(np.eye(4, dtype=np.uint8)).save(folder / "image.png")
     Image.fromarray(np.full((4, 4, 3), 9, dtype=np.uint8)).save(folder / "colour.png")
-    for name in ("line", "line.mat"):
+    for name in ("line", "line.doc"):
         (folder / name).write_bytes(b"1 2 3")
-    for suffix in (".npy", ".npz", ".csv", ".txt", ".png", ".jpg", ".tif", ".dat", ".msh", ".nc"):
+    for suffix in (*SUFFIXES, ".msh", ".nc"):
         (folder / f"empty{suffix}").write_bytes(b"")
         (folder / f"garbage{suffix}").write_bytes(b"\x89\x00\xffgarbage\n" * 40)

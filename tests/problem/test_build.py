@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from freqbias.errors import InputError
-from freqbias.problem import area_average, build, load, parse
+from freqbias.problem import area_average, build, load, load_samples, parse
 from tests.problem.run_files import table
 
 
@@ -80,3 +80,27 @@ def written(folder, data):
     path = folder / "run.toml"
     path.write_text(tomli_w.dumps(table(data=data, replace=True)))
     return load(path)
+
+
+def test_samples_of_a_file_in_python(tmp_path):
+    """`load_samples` reads what the run file reads, and its messages name the keys."""
+    values = np.random.default_rng(0).normal(size=(9, 10))
+    np.savez(tmp_path / "a.npz", a=values, b=2 * values)
+    keys = {"key": "b", "points": [3, 5], "spacing": 0.5}
+    samples = load_samples(tmp_path / "a.npz", **keys)
+    assert samples.sites == build(written(tmp_path, {"kind": "file", "path": "a.npz", **keys})).grid
+    np.testing.assert_allclose(samples.values[0].reshape(3, 5), 2 * area_average(values[..., None], (3, 5))[..., 0])
+    with pytest.raises(InputError, match=r"^\[data\] spacing = -1.0; expected a positive number"):
+        load_samples(tmp_path / "a.npz", spacing=-1.0)
+    with pytest.raises(InputError, match=r"^\[data\] spacing = 1.0 contradicts extent = 2.0; give only one of them"):
+        load_samples(tmp_path / "a.npz", spacing=1.0, extent=2.0)
+
+
+def test_a_file_for_which_the_memory_is_too_small(tmp_path, monkeypatch):
+    def too_large(*arguments):
+        raise MemoryError("unable to allocate 6 TiB")
+
+    np.save(tmp_path / "a.npy", np.ones(5))
+    monkeypatch.setattr(sys.modules["freqbias.problem.files"], "_read_array", too_large)
+    with pytest.raises(InputError, match=r"^\[data\] path = .*: the memory is too small .*; crop or average the data"):
+        load_samples(tmp_path / "a.npy")

@@ -196,7 +196,7 @@ def whole_file(suffix):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("suffix", [s for s in files.SUFFIXES if s not in (*files.TABLES, ".dat")])
+@pytest.mark.parametrize("suffix", [".npy", ".npz", *files.IMAGES])
 def test_files_cut_short_are_refused(tmp_path, suffix):
     content = whole_file(suffix)
     path = tmp_path / f"a{suffix}"
@@ -232,7 +232,7 @@ def test_wrong_endings(tmp_path):
             read(tmp_path / name)
     with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
         archive.writestr("note.txt", "no array")
-    with pytest.raises(InputError, match="convert them to real numbers"):
+    with pytest.raises(InputError, match="the file contains no arrays of numbers; give a file with an array"):
         read(tmp_path / "b.npz")
 
 
@@ -281,7 +281,7 @@ def test_unknown_home_folder(tmp_path):
         files.resolve("~nobody-at-all/a.npy", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["a.mat", "a"])
+@pytest.mark.parametrize("name", ["a.doc", "a"])
 def test_unknown_endings(tmp_path, name):
     (tmp_path / name).write_text("1")
     with pytest.raises(InputError, match=r"cannot read .*; use one of \.npy"):

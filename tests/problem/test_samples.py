@@ -147,7 +147,7 @@ def test_constant_channels(constant):
 def test_nan_and_infinity(bad):
     values = np.ones((2, 12))
     values[1, 7] = bad
-    with pytest.raises(InputError, match=r"1 of 24 values .* channel 2 of 2 at x = \[0.125, 0.0\]"):
+    with pytest.raises(InputError, match=r"1 of 24 values is NaN .* channel 2 of 2 at x = \[0.125, 0.0\]"):
         Samples(Grid((4, 3), (1.0, 1.0)), values)
 
 

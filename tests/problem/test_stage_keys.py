@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from freqbias.problem import parse, stage_keys
+from freqbias.runtime import changed_keys
 from tests.problem.run_files import every_key, table
 
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
@@ -80,6 +81,7 @@ ROWS = {
     "data.file.dimension": ({"data": FILE}, {"data": FILE | {"dimension": 1}}, ALL),
     "data.file.points": ({"data": FILE}, {"data": FILE | {"points": 3}}, ALL),
     "data.file.extent": ({"data": FILE}, {"data": FILE | {"extent": 2.0}}, ALL),
+    "data.file.spacing": ({"data": FILE}, {"data": FILE | {"spacing": 2.0}}, ALL),
     "data.file.standardize": ({"data": FILE}, {"data": FILE | {"standardize": True}}, VALUES),
     "data.file.held_out": ({"data": FILE}, {"data": FILE | {"held_out": 0.2}}, ALL),
     "data.file.noise": ({"data": FILE}, {"data": FILE | {"noise": 0.1}}, VALUES),
@@ -213,8 +215,13 @@ def test_content_of_density_files(kind):
 
 
 def test_added_keys_at_their_defaults_do_not_change_older_results():
-    data = stage_keys(parse(full({"data": STATIONS})), "pde")["data"]
-    assert not {"missing", "center"} & data.keys()
+    def keys(data):
+        return stage_keys(parse(full({"data": data})), "pde")
+
+    new = keys(STATIONS)
+    old = {**new, "data": {name: value for name, value in new["data"].items() if name not in ("missing", "center")}}
+    assert changed_keys(old, new) == []
+    assert changed_keys(old, keys(STATIONS | {"center": True})) == ["data.center: false -> true"]
 
 
 def test_unknown_stage():

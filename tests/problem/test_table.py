@@ -94,7 +94,7 @@ def test_rounding_is_corrected():
         ([0.0, 1.0, 2.0], r"the values at index \[0\] and at the opposite node are 0 and 2"),
         ([[1.0, 2.0], [1.0, 1.0]], r"the values at index \[0, 1\] and at the opposite node are 2 and 1"),
         ([1.0, -0.01, 1.0], r"the value at index \[1\] is -0.01; use values of at least 0"),
-        ([1.0, np.nan, 1.0], r"1 values are NaN or infinite, the first at index \[1\]"),
+        ([1.0, np.nan, 1.0], r"1 value is NaN or infinite, the first at index \[1\]"),
         ([0.0, 0.0], "every value is 0"),
         ([1.0], r"the table has shape \(1,\); give 1 to 3 axes with at least 2 nodes each"),
         (np.ones((2, 2, 2, 2)), "give 1 to 3 axes"),
