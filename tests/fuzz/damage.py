@@ -23,6 +23,10 @@ WHOLE = [
     "view --resume", "mesh --resume", "ntk --resume", "pde --overwrite", *PARTS,
 ]  # fmt: skip
 STAGES_OF_RUN = ["pde", "nn", "ntk", "compare"]
+READS = {
+    "open": ["pde", "nn", "ntk", "compare", "kappa"], "run": STAGES_OF_RUN, "compare": STAGES_OF_RUN, "view": ["pde", "compare", "view"],
+    "kappa": ["pde", "nn", "ntk", "kappa"], "mesh": ["mesh"], "ntk": ["nn", "ntk"], "pde": ["pde"], "nn": ["nn"],
+}  # fmt: skip
 
 
 class Bench:
@@ -39,7 +43,7 @@ class Bench:
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(self.results.reference(name) if whole else self.results.unfinished(name), out)
         self.outside.write_text("all my work")
-        what, words = damage(out, random, self.outside)
+        what, words = damage(out, random, self.outside, READS[command.split()[0]])
         if command == "open":
             answer, wrong = self._open(name, out)
         else:

@@ -18,9 +18,11 @@ VALUES: list[Any] = [None, [], {}, "", "x", "../../x", 0, -1, 1e999, True, ["a"]
 HIDDEN = [".{}.lock", ".{}.old", ".{}.trash", "{}.partial", ".overwrite.json", ".123-run.toml", "{}.partial/.tmp"]
 
 
-def choose_file(out: Path, random: Random) -> Path:
-    """A file of any stage, each stage as likely, and its manifest in a third of the cases."""
-    stage = random.choice([path for path in sorted(out.iterdir()) if path.is_dir()])
+def choose_file(out: Path, random: Random, stages: list[str]) -> Path:
+    """A file, in most cases of one of these stages, each as likely, and its manifest in a third of the cases."""
+    folders = [path for path in sorted(out.iterdir()) if path.is_dir()]
+    read = [path for path in folders if path.name.removesuffix(".partial") in stages]
+    stage = random.choice(read if random.random() < 0.9 else folders)
     files = sorted(path for path in stage.rglob("*") if path.is_file())
     manifests = [path for path in files if path.name in ("manifest.json", "unfinished.json")]
     data = [path for path in files if path.suffix in (".nc", ".safetensors", ".csv")]
@@ -107,12 +109,12 @@ def edit_json(path: Path, random: Random) -> str:
     return f"entry {'.'.join(trail)} edited"
 
 
-def damage(out: Path, random: Random, outside: Path) -> tuple[str, list[str]]:
+def damage(out: Path, random: Random, outside: Path, stages: list[str]) -> tuple[str, list[str]]:
     """Damage the folder. Return a description, and the words of which a message must contain one.
 
-    outside: a file outside of the folder, to which links point; nothing may change it.
+    outside: a file outside of the folder, to which links point; nothing may change it. stages: those that are read.
     """
-    path = choose_file(out, random)
+    path = choose_file(out, random, stages)
     where = path.relative_to(out)
     words = [where.name, where.parts[0], where.parts[0].removesuffix(".partial")]
     match random.randrange(8):
