@@ -10,7 +10,9 @@ import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and torch, whose threads spin while they wait
 
-KINDS = {"trainings": 300, "runfiles": 10_000, "damage": 1000}  # module: default count
+KINDS = {
+    "trainings": 300, "runfiles": 10_000, "commands": 300, "damage": 1000, "data": 500,
+}  # module: default count  # fmt: skip
 
 
 def main() -> int:

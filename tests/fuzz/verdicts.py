@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tests.launch import Answer
 
 LONGEST_MESSAGE = 2048  # bytes
+TOO_LONG = "takes too long"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def fault(answer: Answer, codes: tuple[int, ...] = (0, 2)) -> str:
     code, _, err = answer
     start = {2: "error: ", 3: "error: ", 75: "stopped early: "}.get(code, "")
     if "TooSlowError" in err:
-        return "takes too long"
+        return TOO_LONG
     if "Traceback" in err or code not in codes:
         return f"exit code {code}: {err[-1500:]}"
     if len(err.encode(errors="replace")) > LONGEST_MESSAGE:
