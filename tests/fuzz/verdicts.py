@@ -77,13 +77,13 @@ def judge_all(what: str, judge: Callable[[int], Verdict], first: int, count: int
     """Judge `count` cases, print every failure and the counts, and return whether there was a failure."""
     outcomes, failures, slowest = Counter[str](), 0, (0.0, first)
     for number in range(first, first + count):
-        began = time.process_time()
+        began = time.monotonic()
         verdict = judge(number)
-        slowest = max(slowest, (time.process_time() - began, number))
+        slowest = max(slowest, (time.monotonic() - began, number))
         outcomes[verdict.outcome] += 1
         if verdict.failure:
             failures += 1
             print(f"case {number}, {verdict.outcome}: {verdict.failure}", flush=True)
     counts = ", ".join(f"{number:,} {outcome}" for outcome, number in outcomes.most_common())
-    print(f"{count:,} {what}: {counts}; slowest {slowest[0]:.1f} s of computation (case {slowest[1]}); {failures} failures", flush=True)
+    print(f"{count:,} {what}: {counts}; slowest {slowest[0]:.1f} s (case {slowest[1]}); {failures} failures", flush=True)
     return failures > 0
