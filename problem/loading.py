@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,17 @@ from freqbias.problem.section import Section, error_prefix, explain
 from freqbias.problem.settings import Compare, Mesh, Network, Pde, Time, models_by_kind
 from freqbias.problem.training_settings import Training
 
+LARGEST_FILE = 4_000_000  # bytes; larger files need more than some seconds
+DEEPEST = 20  # tables and lists inside each other; a valid run file has 3
+NESTED = "lists or tables are nested too deeply; a run file needs no more than three levels"
+# Texts for which tomllib raises an exception without a line, or takes a time that grows with the square of the length.
+_UNREADABLE = {
+    re.compile(r"\d[\d_]{1000}"): "a number of more than 1,000 digits; write for example 1e6",
+    re.compile(
+        r"""(?<![\w-])(?:["']?[\w-]++["']?[ \t]*+\.[ \t]*+){30}"""
+    ): "a key of more than 30 parts; use the keys in docs/run-file.md",
+}
+
 
 def load(path: Path) -> RunFile:
     """Read and check a run file, and make the paths of its files absolute.
@@ -25,7 +37,7 @@ def load(path: Path) -> RunFile:
     path = Path(path)
     with error_prefix(f"{path}: "):
         try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+            tables = _tables(_text(path))
         except FileNotFoundError as failure:
             raise InputError(
                 "no such run file; copy the run file in README.md, or run `freqbias run` without a file and edit "
@@ -33,10 +45,6 @@ def load(path: Path) -> RunFile:
             ) from failure
         except (OSError, UnicodeDecodeError) as failure:
             raise InputError(f"the file cannot be read: {failure}; give a text file in TOML format") from failure
-        except tomllib.TOMLDecodeError as failure:
-            raise InputError(
-                f"the file is not valid TOML: {failure}; correct that line, and put text in quotes"
-            ) from failure
         run = parse({"name": re.sub(r"[^\w.-]+", "-", path.stem), **tables})
     folder = path.parent.resolve()
     sections = {name: _with_absolute_path(getattr(run, name), folder, name) for name in ("density", "data", "mesh")}
@@ -46,12 +54,54 @@ def load(path: Path) -> RunFile:
     return run.model_copy(update=sections)
 
 
+def _text(path: Path) -> str:
+    """Return the text of a run file. Raises OSError or UnicodeDecodeError if the path names anything else."""
+    if path.exists() and not path.is_file():  # a pipe or a device may never end
+        what = "a folder" if path.is_dir() else "a pipe or a device"
+        raise InputError(f"this is {what}, not a file; give a text file in TOML format")
+    if (size := path.stat().st_size) > LARGEST_FILE:
+        raise InputError(
+            f"the file has {size:,} bytes; use at most {LARGEST_FILE:,} bytes, and give data as a file with [data] path"
+        )
+    return path.read_text(encoding="utf-8-sig")
+
+
+def _tables(text: str) -> dict[str, Any]:
+    """Return the tables of TOML text. Raises InputError, which names the line."""
+    for pattern, problem in _UNREADABLE.items():
+        if found := pattern.search(text):
+            raise InputError(f"line {text.count('\n', 0, found.start()) + 1} has {problem}")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as failure:
+        raise InputError(
+            f"the file is not valid TOML: {failure}; correct that line, and put text in quotes"
+        ) from failure
+    except RecursionError as failure:
+        raise InputError(f"the file is not valid TOML: {NESTED}") from failure
+
+
 def parse(tables: dict[str, Any]) -> RunFile:
     """Check the tables of a run file. Raises InputError with one line for each faulty key."""
+    for name, table in tables.items():
+        if _depth(table) > DEEPEST:
+            raise InputError(f"{name}: {NESTED}")
     try:
         return RunFile.model_validate(tables)
     except ValidationError as failure:
         raise InputError("\n  ".join(_error_lines(failure.errors()))) from failure
+
+
+def _depth(value: Any) -> int:
+    """Return how many tables and lists lie inside each other."""
+    depth, layer = 0, [value]
+    while layer := [entry for each in layer if isinstance(each, dict | list) for entry in _entries(each)]:
+        depth += 1
+    return depth
+
+
+def _entries(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _with_absolute_path(section: Section, folder: Path, name: str) -> Section:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import tomli_w
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from freqbias.problem.data_settings import DataSection
 from freqbias.problem.density_settings import DensitySection
@@ -28,8 +28,9 @@ class RunFile(Section):
     name: str = Field(
         "run",
         pattern=r"^[\w.-]*\w[\w.-]*$",
-        description="letters, digits, dots, dashes and underscores: the name of the result folder; default: the name "
-        "of the run file",
+        max_length=250,
+        description="at most 250 letters, digits, dots, dashes and underscores: the name of the result folder; "
+        "default: the name of the run file",
     )
     seed: int = Field(
         0, ge=0, lt=2**63, description="a whole number from 0 to 2^63 - 1: the seed of all random numbers"
@@ -45,6 +46,25 @@ class RunFile(Section):
     pde: Pde = Pde()
     training: Training = Training()
     compare: Compare = Compare()
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if (size := len(name.encode())) > 250:  # file systems allow 255
+            raise ValueError(
+                f"= {name!r} has {size} bytes; use at most 250, which are fewer letters if they are not ASCII"
+            )
+        return name
+
+    @field_validator("unit")
+    @classmethod
+    def _check_unit(cls, unit: str) -> str:
+        if unit.replace(r"\$", "").count("$") and not _is_formula(unit):
+            raise ValueError(
+                f"= {unit!r} cannot be drawn, because matplotlib reads text between two dollar signs as a formula; "
+                r"correct the formula, for example '$\mu$m', or write \$ for a dollar sign"
+            )
+        return unit
 
     @model_validator(mode="before")
     @classmethod
@@ -109,6 +129,17 @@ class RunFile(Section):
     def starts_from_network(self) -> bool:
         """Whether v(0) is the transform of f - f*, where f is the initial network, and not that of -f*."""
         return not self.network.symmetric and self.pde.initial in ("auto", "network")
+
+
+def _is_formula(text: str) -> bool:
+    """Whether matplotlib can draw a text with dollar signs."""
+    from matplotlib.mathtext import MathTextParser
+
+    try:
+        MathTextParser("path").parse(text)
+    except ValueError:
+        return False
+    return text.replace(r"\$", "").count("$") % 2 == 0
 
 
 def _uses_gradient_descent(tables: dict[str, Any], section: str, key: str) -> bool:

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, time
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -41,19 +42,24 @@ def explain(error: Any, name: str, key: str, model: type[BaseModel]) -> str:
 
     name: the key with its section, for example "[pde] degree". model: the section that contains this key.
     """
-    value, fields = error["input"], model.model_fields
+    fields, value = model.model_fields, shown(error["input"])
     if error["type"] == "value_error":
         reason = error["ctx"]["error"]
         return str(reason) if isinstance(reason, InputError) else f"{name} {reason}".removeprefix("[] ")
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(key, fields, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"the known keys are {', '.join(fields)}"
-        return f"{name} = {value!r}: unknown key; {remedy}"
+        return f"{name} = {value}: unknown key; {remedy}"
     field = fields.get(key)
     expected = (field and field.description) or f"a section {name}"
     if error["type"] == "missing":
         return f"{name} is missing; expected {expected}"
-    return f"{name} = {value!r}; expected {expected}{_limit(error)}"
+    return f"{name} = {value}; expected {expected}{_limit(error)}"
+
+
+def shown(value: Any) -> str:
+    """Return a value of a run file as text. Dates are shown as TOML writes them."""
+    return str(value.isoformat()) if isinstance(value, date | time) else repr(value)
 
 
 def _limit(error: Any) -> str:

@@ -1,9 +1,10 @@
 """Checkpoints as bytes: safetensors files with a SHA-256, readable by any safetensors reader. No pickle.
 
-The metadata has two entries, `content` and `sha256`. `content` is JSON, {"names": [...], "complex": [...],
-"meta": {...}}: the names of all arrays in order, the names of the arrays of complex double precision, and the caller's
-own values. Safetensors has no complex numbers, so a complex array is stored as pairs of real numbers along an
-additional last axis. `sha256` is the SHA-256 of the whole file, computed with zeros in place of the hash.
+The metadata has two entries, `content` and `sha256`. `content` is JSON, {"checkpoint": "pde/output-000001",
+"names": [...], "complex": [...], "meta": {...}}: the stage and name of the checkpoint, the names of all arrays in
+order, the names of the arrays of complex double precision, and the caller's own values. Safetensors has no complex
+numbers, so a complex array is stored as pairs of real numbers along an additional last axis. `sha256` is the SHA-256 of
+the whole file, computed with zeros in place of the hash.
 """
 
 import hashlib
@@ -20,11 +21,11 @@ _ZEROS = b"0" * 64
 
 
 class DamagedCheckpointError(ValueError):
-    """The bytes differ from those that were written."""
+    """The bytes differ from those that were written, or belong to another checkpoint."""
 
 
-def pack(arrays: "Mapping[str, np.ndarray]", meta: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a checkpoint.
+def pack(arrays: "Mapping[str, np.ndarray]", meta: Mapping[str, Any], *, name: str) -> bytes:
+    """Return the bytes of the checkpoint `name`.
 
     Raises ValueError if an array is not numeric or `meta` contains NaN, and TypeError if JSON cannot represent a value.
     """
@@ -33,13 +34,13 @@ def pack(arrays: "Mapping[str, np.ndarray]", meta: Mapping[str, Any]) -> bytes:
     from safetensors.numpy import save
 
     tensors, pairs = {}, []
-    for name, given in arrays.items():
+    for key, given in arrays.items():
         array = np.asarray(given, order="C")  # safetensors writes the memory in its own order
         if array.dtype == np.complex128:
             array = array[..., None].view(np.float64)
-            pairs.append(name)
-        tensors[name] = array
-    content = {"names": list(arrays), "complex": pairs, "meta": dict(meta)}
+            pairs.append(key)
+        tensors[key] = array
+    content = {"checkpoint": name, "names": list(arrays), "complex": pairs, "meta": dict(meta)}
     texts = {"sha256": _ZEROS.decode(), "content": json.dumps(content, allow_nan=False, default=_plain_value)}
     try:
         packed = bytearray(save(tensors, metadata=texts))
@@ -50,8 +51,11 @@ def pack(arrays: "Mapping[str, np.ndarray]", meta: Mapping[str, Any]) -> bytes:
     return bytes(packed)
 
 
-def unpack(packed: bytes) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
-    """Return the arrays and the meta given to `pack`. Raises DamagedCheckpointError if the bytes have changed."""
+def unpack(packed: bytes, *, name: str) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
+    """Return the arrays and the meta given to `pack`.
+
+    Raises DamagedCheckpointError if the bytes have changed, or if they are those of another checkpoint than `name`.
+    """
     import numpy as np
     from safetensors.numpy import load
 
@@ -59,10 +63,12 @@ def unpack(packed: bytes) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
     if _hash(packed, position) != packed[position]:
         raise DamagedCheckpointError("the SHA-256 does not match")
     content = json.loads(json.loads(packed[_header(packed)])["__metadata__"]["content"])
+    if content.get("checkpoint", name) != name:  # an earlier version did not write the name
+        raise DamagedCheckpointError(f"it is the checkpoint {content['checkpoint']}")
     tensors = load(packed)
     arrays = {
-        name: tensors[name].view(np.complex128)[..., 0] if name in content["complex"] else tensors[name]
-        for name in content["names"]
+        key: tensors[key].view(np.complex128)[..., 0] if key in content["complex"] else tensors[key]
+        for key in content["names"]
     }
     return arrays, content["meta"]
 

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,25 +23,71 @@ _REMEDIES = {
     errno.EFBIG: "raise the limit on the size of files and run again with --resume",
     errno.ENOTDIR: "a file is in the place of a folder; move the file away or choose another --out",
     errno.EEXIST: "a file is in the place of a folder; move the file away or choose another --out",
+    errno.EISDIR: "a folder is in the place of a file; move the folder away or choose another --out",
+    errno.ELOOP: "move this link away or choose another --out",
+    errno.EINVAL: "move it away or choose another --out",
 }
+# errors that the file itself causes
+_OBSTACLES = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.EINVAL)
 OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def writable(path: Path, *, only: tuple[int, ...] = ()) -> Iterator[None]:
-    """Convert an OSError in the body to a UsageError with path and remedy. only: errno to convert; empty for all."""
+    """Convert an OSError in the body to a UsageError with path and remedy. only: errno to convert; empty for all.
+
+    Instead of a hidden file, whose name means nothing to the user, the message names its folder.
+    """
     try:
         yield
     except OSError as error:
         if only and error.errno not in only:
             raise
-        where = error.filename or path
+        where = Path(error.filename2 or error.filename or path)
+        if where.name.startswith(".") and error.errno not in _OBSTACLES:
+            where = where.parent
         remedy = _REMEDIES.get(error.errno or 0, "choose another --out, or make the folder writable")
         raise UsageError(f"cannot write {where}: {error.strerror or error}; {remedy}") from error
 
 
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Convert an OSError in the body to a UsageError with the path and a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}; move this file away, or repair it") from error
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file. Raises OSError for anything else: a pipe or a device may never end."""
+    require_file(path)
+    return path.read_bytes()
+
+
+def require_file(path: Path) -> None:
+    """Raise OSError if `path` exists, but is not a file or a link to a file."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a file, but a folder, a pipe or a device", str(path))
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a link, or a folder with its content, if it exists."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def try_to_remove(path: Path) -> None:
+    """Delete a leftover. Nothing is said if this fails, because the next command tries again."""
+    with suppress(OSError):
+        remove(path)  # `shutil.rmtree` would wait for ever for a pipe
+
+
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal. Raises OSError if it is not a file or cannot be read."""
+    require_file(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -83,6 +130,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
 class FileLock:
     """A lock for one process at a time.
 
@@ -97,7 +148,8 @@ class FileLock:
     def acquire(self) -> bool:
         """Acquire the lock. Return False if another living process holds the lock, and True otherwise."""
         while self._file is None:
-            file = self.path.open("a+", encoding="ascii")
+            require_file(self.path)
+            file = open(self.path, "a+", encoding="ascii", opener=_open_no_link)  # noqa: SIM115
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -127,11 +179,13 @@ class FileLock:
 
     def is_held(self) -> bool:
         """Whether a living process holds the lock. Writes nothing, so that a read-only folder works too."""
-        with suppress(OSError), self.path.open(encoding="ascii") as file:  # an OSError means that nobody holds the lock
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
+        with suppress(OSError):  # an OSError means that nobody holds the lock
+            require_file(self.path)
+            with self.path.open(encoding="ascii") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return True
         return False
 
     def owner(self) -> str:

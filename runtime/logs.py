@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from freqbias.errors import UsageError
+from freqbias.errors import UsageError, shortened
 from freqbias.runtime.collective import on_root
 from freqbias.runtime.launcher import rank
 
@@ -33,7 +33,14 @@ class _StderrHandler(logging.Handler):
             self.handleError(record)
 
 
-class _ConsoleFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    """Shorten long messages, which may repeat what the user gave."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return shortened(super().format(record))
+
+
+class _ConsoleFormatter(_Formatter):
     """Format as `message` at level INFO and `warning: message` at other levels. Ranks k > 0 put `rank k: ` first."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -77,11 +84,11 @@ def configure(*, verbosity: int = 0, quiet: bool = False, log_file: Path | None 
 
 def _log_file(path: Path, level: int) -> logging.Handler:
     try:
-        handler = logging.FileHandler(path, encoding="utf-8")
+        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(f"cannot write the log file {path}: {error.strerror}; choose another --log-file") from error
     handler.setLevel(level)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     return handler
 
 

@@ -9,14 +9,21 @@ manifest.json             written last; a folder with a manifest is complete, ev
 import json
 import platform
 import shlex
-import shutil
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from freqbias.runtime.files import atomic_write, fsync_path, move_into_place, sha256_of, writable
+from freqbias.runtime.files import (
+    atomic_write,
+    fsync_path,
+    move_into_place,
+    read_file,
+    sha256_of,
+    try_to_remove,
+    writable,
+)
 from freqbias.runtime.keys import canonical, key_hash
 
 FORMAT_VERSION = 1
@@ -24,6 +31,14 @@ MANIFEST = "manifest.json"
 UNFINISHED = "unfinished.json"
 CHECKPOINTS = "parts"
 TEMPORARY = ".tmp"
+_KINDS: dict[str, Any] = {
+    "format_version": int,
+    "keys": dict,
+    "files": dict,
+    "sources": dict,
+    "seconds": (int, float),
+    "stage": str,
+}
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -32,18 +47,45 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the content of a manifest or of unfinished.json.
+
+    Raises ValueError, with a reason, if the file is damaged, and OSError if it cannot be read.
+    """
+    try:
+        content = canonical(json.loads(read_file(path)))
+    except RecursionError as error:
+        raise ValueError("too many brackets") from error
+    if not isinstance(content, dict):
+        raise ValueError("not a table")
+    for entry in ("format_version", "keys", "files") if path.name == MANIFEST else ("format_version", "keys"):
+        if entry not in content:
+            raise ValueError(f"{entry} is missing")
+    for entry, kinds in _KINDS.items():
+        if entry in content and not isinstance(content[entry], kinds):
+            raise ValueError(f"{entry} = {content[entry]!r} has the wrong type")
+    for name, file in content.get("files", {}).items():
+        if not isinstance(file, dict) or not isinstance(file.get("sha256"), str) or type(file.get("size")) is not int:
+            raise ValueError(f"files: {name} has no sha256 and size")
+    if content.get("files_hash", expected := key_hash(content.get("files", {}))) != expected:
+        raise ValueError("the SHA-256 of the entry files does not match")
+    return content
+
+
 def build_manifest(stage: str, folder: Path, keys: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     """Flush the result's files in `folder` to the disk, and return the manifest of the result.
 
     extra: more entries. If `extra` has `versions`, they are added to those of python, freqbias and numpy.
     """
+    files = _file_hashes(folder)
     versions = {"python": platform.python_version(), "freqbias": version_of("freqbias"), "numpy": version_of("numpy")}
     return {
         "format_version": FORMAT_VERSION,
         "stage": stage,
         "keys": canonical(keys),
         "key_hash": key_hash(keys),
-        "files": _file_hashes(folder),
+        "files": files,
+        "files_hash": key_hash(files),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -78,11 +120,11 @@ def publish(partial: Path) -> Path:
     final = partial.with_suffix("")
     old = final.with_name(f".{final.name}.old")
     for leftover in (CHECKPOINTS, TEMPORARY):
-        shutil.rmtree(partial / leftover, ignore_errors=True)
+        try_to_remove(partial / leftover)
     (partial / UNFINISHED).unlink(missing_ok=True)
     if final.exists():
-        shutil.rmtree(old, ignore_errors=True)
+        try_to_remove(old)
         final.replace(old)
     move_into_place(partial, final)
-    shutil.rmtree(old, ignore_errors=True)
+    try_to_remove(old)
     return final

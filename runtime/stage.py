@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from freqbias.errors import NotFiniteError, UsageError
 from freqbias.runtime.checkpoint_file import DamagedCheckpointError, pack, unpack
-from freqbias.runtime.files import OUT_OF_SPACE, FileLock, atomic_write, move_into_place, writable
+from freqbias.runtime.files import OUT_OF_SPACE, FileLock, atomic_write, move_into_place, read_file, remove, writable
 from freqbias.runtime.logs import log
 from freqbias.runtime.manifest import CHECKPOINTS, MANIFEST, TEMPORARY, UNFINISHED, build_manifest, publish, write_json
 
@@ -72,7 +72,7 @@ class Stage:
         self._must_be_open()
         path = self._checkpoint_path(name)
         _check_finite(name, arrays)
-        packed = pack(arrays, meta)
+        packed = pack(arrays, meta, name=f"{self.name}/{name}")
         with writable(path):
             path.parent.mkdir(exist_ok=True)
             with atomic_write(path) as temporary:
@@ -83,25 +83,34 @@ class Stage:
         """Return the arrays and JSON values of a checkpoint. Raises UsageError if it is missing or damaged."""
         path = self._checkpoint_path(name)
         try:
-            return unpack(path.read_bytes())
+            return self._unpack(path)
         except FileNotFoundError:
             raise UsageError(f"{path} does not exist; start again with --overwrite") from None
-        except DamagedCheckpointError as damage:
+        except (DamagedCheckpointError, OSError) as damage:
             raise UsageError(
                 f"{path} is damaged: {damage}; run again with --resume to continue without this checkpoint"
             ) from None
 
+    def _unpack(self, path: Path) -> "tuple[dict[str, np.ndarray], dict[str, Any]]":
+        return unpack(read_file(path), name=f"{self.name}/{path.stem}")
+
     def checkpoints(self) -> list[str]:
-        """Delete damaged checkpoints with a warning, and return the names of the others, sorted as text."""
+        """Delete damaged checkpoints with one warning, and return the names of the others, sorted as text."""
+        damaged: dict[Path, str] = {}
         for path in sorted(self.folder.glob(f"{CHECKPOINTS}/*.safetensors")):
             if path.stem in self._verified:
                 continue
             try:
-                unpack(path.read_bytes())
+                self._unpack(path)
                 self._verified.add(path.stem)
-            except DamagedCheckpointError as damage:
-                log.warning("%s is damaged (%s): continuing without this checkpoint", path, damage)
-                path.unlink()
+            except (DamagedCheckpointError, OSError) as damage:  # an OSError: not a file, or the disk is damaged
+                damaged[path] = (damage.strerror if isinstance(damage, OSError) else None) or str(damage)
+        if damaged:
+            first, reason = next(iter(damaged.items()))
+            others = f", and so are {len(damaged) - 1} more" if len(damaged) > 1 else ""
+            log.warning("%s is damaged (%s)%s: continuing without these checkpoints", first, reason, others)
+        for path in damaged:
+            remove(path)
         return sorted(self._verified)
 
     def allow_changes(self, *names: str) -> None:

@@ -9,9 +9,7 @@
 A reader of `<root>/<stage>/` sees the earlier result until the new result is complete.
 """
 
-import json
 import re
-import shutil
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -19,9 +17,10 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from freqbias.errors import UsageError
-from freqbias.runtime.files import FileLock, sha256_of, writable
+from freqbias.runtime.files import FileLock, readable, remove, sha256_of, try_to_remove, writable
 from freqbias.runtime.keys import canonical, changed_keys, key_hash
-from freqbias.runtime.manifest import CHECKPOINTS, FORMAT_VERSION, MANIFEST, UNFINISHED, publish, write_json
+from freqbias.runtime.logs import log
+from freqbias.runtime.manifest import CHECKPOINTS, FORMAT_VERSION, MANIFEST, UNFINISHED, publish, read_json, write_json
 
 State = Literal["new", "unfinished", "finished"]
 
@@ -81,14 +80,25 @@ class StageFolders:
                 f"{self.partial} holds an unfinished result: continue with --resume, or start again with --overwrite"
             )
         if unfinished:
-            saved = self.read_json(self.partial / UNFINISHED)
-            _check_keys(self.partial, saved["keys"], keys, allowed=saved.get("may_change", ()))
-            return "unfinished"
+            return self._state_of_unfinished(keys)
         if finished:
             folder = self.partial if complete else self.final
             self._verify(folder, self.read_json(folder / MANIFEST), keys)
             return "finished"
         return "new"
+
+    def _state_of_unfinished(self, keys: Mapping[str, Any]) -> State:
+        """Return "new" if unfinished.json is damaged, because nobody knows to which keys the checkpoints belong."""
+        path = self.partial / UNFINISHED
+        try:
+            saved = read_json(path)
+            allowed = [str(name) for name in saved.get("may_change") or ()]
+        except (OSError, ValueError, TypeError) as damage:
+            log.warning("%s is damaged (%s): starting again from the beginning", path, damage)
+            return "new"
+        self._check_version(path, saved)
+        _check_keys(self.partial, saved["keys"], keys, allowed=allowed)
+        return "unfinished"
 
     def prepare(self, keys: Mapping[str, Any], state: State) -> Path:
         """Make the partial folder ready for work, and return it.
@@ -97,15 +107,15 @@ class StageFolders:
         are recorded. Changes that an earlier run allowed (`Stage.allow_changes`) are no longer allowed.
         """
         if state == "new":
-            shutil.rmtree(self._trash, ignore_errors=True)
+            try_to_remove(self._trash)
             if self.partial.exists():  # renamed first, because a half-deleted folder would look like the user's
                 self.partial.replace(self._trash)
-                shutil.rmtree(self._trash, ignore_errors=True)
+                try_to_remove(self._trash)
             self.partial.mkdir()
         content = {"format_version": FORMAT_VERSION, "keys": canonical(keys), "key_hash": key_hash(keys)}
         write_json(self.partial / UNFINISHED, content)
         for leftover in [*self.partial.glob(".*"), *self.partial.glob(f"{CHECKPOINTS}/.*")]:
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+            remove(leftover)
         return self.partial
 
     def repair(self) -> None:
@@ -124,7 +134,7 @@ class StageFolders:
                     publish(self.partial)
                 elif self._old.exists() and not self.final.exists():
                     self._old.replace(self.final)
-                shutil.rmtree(self._old, ignore_errors=True)
+                try_to_remove(self._old)
             finally:
                 lock.release()
 
@@ -143,38 +153,57 @@ class StageFolders:
             f"there is no {self.stage} result in {self.root}: first compute one with `freqbias {self.stage} RUN.toml`"
         )
 
-    def verify(self, keys: Mapping[str, Any] | None = None) -> Path:
-        """Check the SHA-256 of every file and, if given, the keys. Return the final folder."""
+    def verify(self, keys: Mapping[str, Any] | None = None, needs: Collection[str] = ()) -> Path:
+        """Check the SHA-256 of every file, the files that are needed and, if given, the keys. Return the final folder.
+
+        needs: the names of files that the manifest must list.
+        """
         manifest = self.manifest()
         self._verify(self.final, manifest, manifest["keys"] if keys is None else keys)
+        if missing := [name for name in needs if name not in manifest["files"]]:
+            raise self._damaged(self.final / MANIFEST, f"it does not list {missing[0]}")
         return self.final
 
     def _verify(self, folder: Path, manifest: Mapping[str, Any], keys: Mapping[str, Any]) -> None:
         _check_keys(folder, manifest["keys"], keys)
-        for name, expected in manifest["files"].items():
-            path = folder / name
-            if not path.is_file() or path.stat().st_size != expected["size"] or sha256_of(path) != expected["sha256"]:
-                found = "has changed since it was written" if path.exists() else "is missing"
-                raise UsageError(f"{path} {found}: compute again with `freqbias {self.stage} RUN.toml --overwrite`")
+        files = {folder / name: expected for name, expected in manifest["files"].items()}
+        if not files and any(not path.name.startswith(".") and path.name != MANIFEST for path in folder.iterdir()):
+            raise self._damaged(folder / MANIFEST, "it lists no files")
+        for path, expected in files.items():
+            if not _is_file(path):
+                raise UsageError(f"{path} is missing: {self._remedy}")
+            with readable(path):
+                if path.stat().st_size != expected["size"] or sha256_of(path) != expected["sha256"]:
+                    raise UsageError(f"{path} has changed since it was written: {self._remedy}")
 
     def read_json(self, path: Path) -> dict[str, Any]:
-        """Return the content of a file that `write_json` wrote.
-
-        Raises UsageError if the file is damaged or has another format version.
-        """
+        """Return the content of a manifest. Raises UsageError if it is damaged or has another format version."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            version = content["format_version"]
-        except (ValueError, KeyError, TypeError):
-            raise UsageError(
-                f"{path} is damaged: compute again with `freqbias {self.stage} RUN.toml --overwrite`"
-            ) from None
+            with readable(path):
+                content = read_json(path)
+        except ValueError as damage:
+            if isinstance(damage, UsageError):
+                raise
+            raise self._damaged(path, str(damage)) from None
+        self._check_version(path, content)
+        if content.get("stage", self.stage) != self.stage:
+            raise self._damaged(path, f"it belongs to the stage {content['stage']}")
+        return content
+
+    def _check_version(self, path: Path, content: Mapping[str, Any]) -> None:
+        version = content["format_version"]
         if version != FORMAT_VERSION:
             raise UsageError(
                 f"{path} has format_version {version}, but this freqbias reads {FORMAT_VERSION}: use the version of "
                 "freqbias that wrote this file"
             )
-        return content
+
+    @property
+    def _remedy(self) -> str:
+        return f"compute again with `freqbias {self.stage} RUN.toml --overwrite`"
+
+    def _damaged(self, path: Path, reason: str) -> UsageError:
+        return UsageError(f"{path} is damaged ({reason}): {self._remedy}")
 
 
 def _check_keys(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any], *, allowed: Collection[str] = ()) -> None:
@@ -184,6 +213,14 @@ def _check_keys(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any], *,
             f"{folder} was computed with other keys ({'; '.join(changes)}): "
             "set these keys back, choose another --out, or compute the result again with --overwrite"
         )
+
+
+def _is_file(path: Path) -> bool:
+    """Whether the path names a file. A damaged manifest may contain names that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _has_visible_files(folder: Path) -> bool:

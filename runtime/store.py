@@ -5,13 +5,13 @@ Readers see either a finished stage or none. Without --overwrite, no finished re
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from freqbias.errors import UsageError
-from freqbias.runtime.files import atomic_write, writable
+from freqbias.runtime.files import atomic_write, read_file, writable
 from freqbias.runtime.keys import changed_keys, key_hash
 from freqbias.runtime.logs import log
 from freqbias.runtime.manifest import MANIFEST, write_json
@@ -95,16 +95,18 @@ class Store:
     def overwrite_interrupted(self, keys: Mapping[str, Mapping[str, Any]]) -> bool:
         """Whether a process was killed during `begin_overwrite` with these keys."""
         with suppress(OSError, ValueError, KeyError, TypeError):
-            marker = json.loads((self.root / _OVERWRITE_MARKER).read_text("utf-8"))
+            marker = json.loads(read_file(self.root / _OVERWRITE_MARKER))
             return bool(marker["key_hash"] == key_hash(keys))
         return False
 
-    def verify(self, stage: str, *, keys: Mapping[str, Any] | None = None) -> Path:
+    def verify(self, stage: str, *, keys: Mapping[str, Any] | None = None, needs: Collection[str] = ()) -> Path:
         """Check the SHA-256 of every file of a finished stage, and return the folder of the stage.
 
-        Raises UsageError if the stage is missing or unfinished, a file is damaged, or one of the `keys` has changed.
+        needs: the names of the files that the caller reads.
+        Raises UsageError if the stage is missing or unfinished, a file is damaged or not in the manifest, or one of the
+        `keys` has changed.
         """
-        return StageFolders(self.root, stage).verify(keys)
+        return StageFolders(self.root, stage).verify(keys, needs)
 
     def manifest(self, stage: str) -> dict[str, Any]:
         """Return the manifest of a finished stage. Raises UsageError if the manifest is missing or cannot be read."""

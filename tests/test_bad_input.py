@@ -78,6 +78,7 @@ def check(case, outcome):
     assert message.startswith("error: ")
     assert message.count("error:") == 1
     assert "Traceback" not in message and "Warning" not in message
+    assert len(message.encode()) <= 2048
     for part in case.expected:
         assert part in message
 
@@ -132,7 +133,11 @@ def message_pieces(module: str) -> list[str]:
 def test_every_message_has_a_row(serial, module):
     printed = "".join(outcome["err"] for outcome in serial)
     # No run file causes these errors; tests/problem tests them.
-    elsewhere = {"; use mesh, pde, nn, ntk or compare", "; use fewer points"}
+    elsewhere = {
+        "; use mesh, pde, nn, ntk or compare",
+        "; use fewer points",
+        ", not a file; give a text file in TOML format",
+    }
     assert message_pieces(module)
     assert [piece for piece in message_pieces(module) if piece not in printed and piece not in elsewhere] == []
 

@@ -69,4 +69,4 @@ class Result:
 
     def history(self, stage: str = "nn", name: str = "error.nc") -> ErrorHistory:
         """Return the errors in the file `name` of a stage."""
-        return ErrorHistory.load(self.store.verify(stage, keys=stage_keys(self.run, stage)) / name)
+        return ErrorHistory.load(self.store.verify(stage, keys=stage_keys(self.run, stage), needs=[name]) / name)

@@ -143,7 +143,7 @@ def _run_rows(store: Store) -> list[tuple[str, ...]]:
     spectrum, spectrum_sizes = _read(store.root / "pde" / "spectrum.nc")
     history, _ = _read(store.root / "nn" / "error.nc")
     metrics = _metrics(store)
-    seconds = [store.manifest(stage)["seconds"] for stage in ("pde", "nn")]
+    seconds = [store.manifest(stage).get("seconds", 0.0) for stage in ("pde", "nn")]
     return [
         ("time", *map(_seconds, seconds)),
         ("size", f"{spectrum_sizes['node']:,} dofs", f"{history['width']:,} neurons"),

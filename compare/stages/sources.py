@@ -38,7 +38,7 @@ def find_sources(run: RunFile, store: Store, *, error_file: Path | None, trained
     Raises UsageError if the result of a stage is missing, damaged, or from another run file. Raises InputError if
     error_file is missing.
     """
-    paths = {"pde": store.verify("pde", keys=stage_keys(run, "pde")) / "spectrum.nc"}
+    paths = {"pde": store.verify("pde", keys=stage_keys(run, "pde"), needs=["spectrum.nc"]) / "spectrum.nc"}
     if error_file is not None:
         if not error_file.is_file():
             raise InputError(
@@ -46,10 +46,11 @@ def find_sources(run: RunFile, store: Store, *, error_file: Path | None, trained
             )
         return Sources(paths | {"error": error_file})
     if trained or (store.root / "nn").is_dir():
-        paths["nn"] = store.verify("nn", keys=stage_keys(run, "nn")) / "error.nc"
+        paths["nn"] = store.verify("nn", keys=stage_keys(run, "nn"), needs=["error.nc"]) / "error.nc"
     if (store.root / "ntk").is_dir():
         folder = store.verify("ntk", keys=stage_keys(run, "ntk"))
-        paths |= {path.stem: path for path in sorted(folder.glob("*.nc"))}
+        names = [name for name in sorted(store.manifest("ntk")["files"]) if name.endswith(".nc")]
+        paths |= {name.removesuffix(".nc"): folder / name for name in names}
     return Sources(paths)
 
 
@@ -91,7 +92,7 @@ def same_sources(store: Store, stage: str, sources: Sources, *, renew: bool) -> 
 
     If the hashes differ, raises UsageError unless `renew` is true.
     """
-    changes = changed_keys({"sources": store.manifest(stage)["sources"]}, {"sources": sources.hashes})
+    changes = changed_keys({"sources": store.manifest(stage).get("sources", {})}, {"sources": sources.hashes})
     if changes and not renew:
         raise UsageError(
             f"{store.root / stage} was made from other results ({'; '.join(changes)}): "

@@ -96,12 +96,12 @@ def view_sources(store: Store) -> dict[str, str]:
     if not store.root.is_dir():
         problem = "is a file" if store.root.exists() else "does not exist"
         raise UsageError(f"{store.root} {problem}: give the folder that `freqbias run` wrote, such as out/NAME")
-    store.verify("pde")
+    store.verify("pde", needs=["spectrum.nc", "fields_000000.vtu"])
     sources = {"pde": store.manifest("pde")["files"]["spectrum.nc"]["sha256"]}
     if (store.root / "compare").is_dir():
-        store.verify("compare")
+        store.verify("compare", needs=["spectra.nc"])
         manifest = store.manifest("compare")
-        if manifest["sources"]["pde"] != sources["pde"]:
+        if manifest.get("sources", {}).get("pde") != sources["pde"]:
             raise UsageError(
                 f"{store.root / 'compare'} was computed from another pde result than {store.root / 'pde'}; run "
                 "`freqbias compare RUN.toml --overwrite`"

@@ -56,10 +56,11 @@ def open(folder: Path | str) -> xr.DataTree:
         raise UsageError(f"{store.root}: no such folder; give the folder that `freqbias run` wrote, such as out/NAME")
     nodes: dict[str, xr.Dataset] = {}
     for stage, pattern in FILES.items():
-        if not (store.root / stage / "manifest.json").is_file():
+        if not (store.root / stage).exists():
             continue
-        store.verify(stage)
-        paths = sorted(store.root.glob(pattern))
+        store.verify(stage, needs=[] if "*" in pattern else [Path(pattern).name])
+        listed = {store.root / stage / name for name in store.manifest(stage)["files"]}
+        paths = sorted(path for path in store.root.glob(pattern) if path in listed)
         for path in paths:
             nodes[stage if "*" not in pattern else f"{stage}/{path.stem}"] = _dataset(path)
     _refuse_mixture(store)

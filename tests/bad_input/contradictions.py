@@ -6,6 +6,15 @@ DESCENT = {"integrator": "gradient-descent", "step": 0.1}
 
 # Changes to the valid run file, and the parts that the message must contain: keys, values, remedy.
 CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "a name of many bytes": (
+        {"name": "ä" * 126},
+        ("name = 'ää", "has 252 bytes; use at most 250"),
+    ),
+    "a unit with an unknown symbol": (
+        {"unit": r"$\micro m$"},
+        ("unit = '$\\\\micro m$' cannot be drawn", "correct the formula", r"write \$ for a dollar sign"),
+    ),
+    "a unit with one dollar sign": ({"unit": "US$"}, ("unit = 'US$' cannot be drawn", r"write \$ for a dollar sign")),
     "points against dimension": (
         {"data": {"points": [64, 64]}},
         ("[data] points = [64, 64] contradicts dimension = 1", "give one number, or one number for each axis"),

@@ -7,7 +7,7 @@ TOO_SMALL_OR_LARGE = (1e-320, 1e200)
 
 # Values out of range, for every key. A pair (value, met): the message shows only the faulty entry `met`.
 OUT_OF_RANGE: dict[str, list[Any]] = {
-    "name": ["", "a b", "../above", "..", "a/b", "a\n"],
+    "name": ["", "a b", "../above", "..", "a/b", "a\n", "a" * 251],
     "seed": [-1, 2**63],
     "unit": ["m" * 21],
     "density.gaussian.kind": ["normal"],
