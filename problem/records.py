@@ -84,9 +84,10 @@ class Problem:
 
     @property
     def grid(self) -> Grid:
-        """The sites, if they are a grid. Raises InputError if the samples are scattered."""
+        """The sites, if they are a whole grid. Raises InputError if they are not."""
         if not isinstance(self.sites, Grid):
-            raise InputError("[data]: the samples are scattered; give samples on a grid")
+            problem = "are scattered" if self.sites.lattice is None else "are only a part of a grid"
+            raise InputError(f"[data]: the samples {problem}; give samples on a whole grid, without held_out")
         return self.sites
 
     @property

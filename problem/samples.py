@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites
+from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites, subset
 
 SPLIT_STREAM, NOISE_STREAM = 1, 2  # random streams that are independent of the stream for the network
 
@@ -15,7 +15,7 @@ SPLIT_STREAM, NOISE_STREAM = 1, 2  # random streams that are independent of the 
 class Samples:
     """Values f*(x_j) of C channels at N sites.
 
-    sites: the positions x_j, a grid or scattered points.
+    sites: the positions x_j: a grid, a part of a grid, or scattered points.
     values: (C, N), in the order of the sites. The equation treats each channel separately.
     held_out: whether these samples are used only for the held-out error. If so, all values may be 0.
     Raises InputError if the values have another shape or contain NaN or infinity, or if training values are all 0, too
@@ -66,19 +66,20 @@ class Samples:
         return replace(self, values=(self.values - mean) / deviation)
 
     def split(self, fraction: float, seed: int) -> tuple["Samples", "Samples"]:
-        """Return the training samples and the held-out samples, both scattered and in the original order.
+        """Return the training samples and the held-out samples, both in the original order.
 
+        The samples of a grid give two parts of that grid.
         fraction: the fraction of the samples that is held out. The seed determines which samples these are.
         Raises InputError if one of the two sets has fewer than two samples.
         """
         held_out = np.zeros(self.sites.size, dtype=bool)
         chosen = np.random.default_rng([seed, SPLIT_STREAM]).permutation(self.sites.size)
         held_out[chosen[: round(fraction * self.sites.size)]] = True
-        positions = self.sites.positions()
-        return (
-            Samples(Scattered(positions[~held_out]), self.values[:, ~held_out]),
-            Samples(Scattered(positions[held_out]), self.values[:, held_out], held_out=True),
-        )
+        return self.subset(np.flatnonzero(~held_out)), self.subset(np.flatnonzero(held_out), held_out=True)
+
+    def subset(self, indices: np.ndarray, *, held_out: bool = False) -> "Samples":
+        """Return the samples with these indices, (N',). Raises InputError for fewer than two samples."""
+        return Samples(subset(self.sites, indices), self.values[:, indices], held_out)
 
     def with_noise(self, deviation: float, seed: int) -> "Samples":
         """Add independent normal noise with this standard deviation to every value."""

@@ -22,7 +22,7 @@ def match_positions(position: np.ndarray, sites: Sites) -> np.ndarray:
             f"in {sites.dimension} dimensions; give the errors at the run file's own samples"
         )
     points, site_point = np.unique(sites.positions(), axis=0, return_inverse=True)
-    scale = np.ptp(points, axis=0) / sites.size ** (1 / sites.dimension)
+    scale = sites.span / sites.size ** (1 / sites.dimension)
     distance, point = KDTree(points / scale).query(position / scale, p=np.inf)
     wrong = distance > POSITION_TOLERANCE
     if wrong.any():
