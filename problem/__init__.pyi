@@ -5,6 +5,7 @@ from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .folding import fold
+from .function_density import FunctionDensity, RadialDensity
 from .initial_network import initial_values, network_values
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
 from .loading import load, parse
@@ -15,6 +16,7 @@ from .neurons import Neurons, draw
 from .records import ErrorHistory, Problem, Spectrum, canonical_order
 from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
+from .scipy_laws import Elliptical, from_scipy
 from .section import Section
 from .settings import Compare, Mesh, Network, Pde
 from .stage_dependencies import every_stage_keys, stage_keys
@@ -32,7 +34,9 @@ __all__ = [
     "Compare",
     "DeepWeights",
     "Density",
+    "Elliptical",
     "ErrorHistory",
+    "FunctionDensity",
     "Gaussian",
     "Laplace",
     "Law",
@@ -43,6 +47,7 @@ __all__ = [
     "Neurons",
     "Pde",
     "Problem",
+    "RadialDensity",
     "RunFile",
     "Samples",
     "ScaledDensity",
@@ -62,6 +67,7 @@ __all__ = [
     "draw_deep",
     "every_stage_keys",
     "fold",
+    "from_scipy",
     "initial_values",
     "load",
     "network_values",

@@ -59,7 +59,7 @@ class Problem:
             defined = " or ".join(map(str, self.density.dimensions)) or "no"
             raise InputError(
                 f"[density] is defined in {defined} dimension(s), but the data have {self.dimension} dimension(s); "
-                "give tables with one axis for each axis of the data"
+                "give a density in this dimension, for example tables with one axis for each axis of the data"
             )
         if self.laws is None:
             network = self.network
