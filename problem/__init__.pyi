@@ -5,7 +5,7 @@ from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .folding import fold
-from .function_density import FunctionDensity, RadialDensity
+from .function_density import FunctionDensity
 from .initial_network import initial_values, network_values
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
 from .loading import load, parse
@@ -13,6 +13,7 @@ from .loss import squared_loss
 from .mixture import Mixture
 from .netcdf import save_netcdf
 from .neurons import Neurons, draw
+from .radial_density import RadialDensity
 from .records import ErrorHistory, Problem, Spectrum, canonical_order
 from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves

@@ -29,7 +29,7 @@ SMALLEST_PANEL = 2.0**-16  # relative to the distance to the closest edge; jumps
 MAX_DEPTH = 50  # most bisections; the panels next to an edge need many, if the function has a root there
 MISMATCH = 1e-8  # of neighbouring polynomials, relative to the maximum
 TAIL = 1e-10  # share of the integral that the outermost panels may leave out
-FEW_LAGS = 500  # up to this number of lags, no FFT is needed
+FEW_LAGS = 250  # without an FFT
 FFT_POINTS, FFT_ORDER = 2**21, 24  # most points of the FFT, and the points for each period in a panel
 CHUNK = 2**19  # numbers in memory for Filon's method
 
@@ -77,7 +77,8 @@ class Panels:
         self._left, self._right, self._values = left[order], right[order], values[order]
         self._coefficients = self._values @ TO_COEFFICIENTS.T
         self._check_ends(special)
-        self._shorten()
+        self._shorten(special.max())
+        del self._function  # the panels can then be sent to other processes
 
     def _check_ends(self, special: np.ndarray) -> None:
         """Raise InputError if neighbouring polynomials differ in value or slope at a common end that is not an edge.
@@ -94,14 +95,13 @@ class Panels:
         if bad.any():
             raise _not_smooth(self._right[:-1][bad][0])
 
-    def _shorten(self) -> None:
+    def _shorten(self, farthest_edge: float) -> None:
         """Leave out panels that are not needed, and sum the integrals."""
         masses = (self._right - self._left) / 2 * (self._values @ WEIGHTS)
         total = masses.sum()
         beyond = total - np.cumsum(masses)
-        last = int(np.argmax(beyond <= TAIL * total))
-        inner = float(self._left[-1])
-        if self._left[last] >= inner / 2**10:
+        last = int(np.argmax((beyond <= TAIL * total) & (self._right >= farthest_edge)))
+        if self._left[last] >= self._left[-1] / 2**10:
             raise InputError(
                 "its tail is too heavy to resolve: it has a share of the integral beyond every frequency that was "
                 "tried; truncate it, or use StudentT"
@@ -151,14 +151,16 @@ class Panels:
     def cosine_transform(self, z: np.ndarray) -> np.ndarray:
         """Return integral g(x) cos(2 pi x z) dx / integral g dx at lags z, (n,)."""
         lags, inverse = np.unique(np.abs(z), return_inverse=True)
-        near = np.zeros(len(self._left), dtype=bool)
-        result = np.zeros(len(lags))
-        if len(lags) > FEW_LAGS:
-            periods = np.ceil((self._right - self._left) * lags[-1])
+        many = lags[: max(0, len(lags) - FEW_LAGS)]  # without the largest, which may be too large for the FFT
+        everything = np.ones(len(self._left), dtype=bool)
+        parts = [self._filon(everything, lags[len(many) :])]
+        if len(many):
+            periods = np.ceil((self._right - self._left) * many[-1])
             near = np.cumsum(periods) <= FFT_POINTS / FFT_ORDER
+            parts.insert(0, self._filon(~near, many))
             if near.any():
-                result = self._fast_sum(near, periods[near].astype(int), lags)
-        return ((result + self._filon(~near, lags)) / self._cumulative[-1])[inverse.ravel()]
+                parts[0] += self._fast_sum(near, periods[near].astype(int), many)
+        return (np.concatenate(parts) / self._cumulative[-1])[inverse.ravel()]
 
     def _fast_sum(self, near: np.ndarray, periods: np.ndarray, lags: np.ndarray) -> np.ndarray:
         periods = np.maximum(periods, 1)

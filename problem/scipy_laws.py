@@ -30,11 +30,13 @@ def from_scipy(law: Any, *, breaks: tuple[float, ...] = ()) -> Density:
     kind = type(law).__name__
     if kind not in ("multivariate_normal_frozen", "multivariate_t_frozen"):
         raise InputError(f"the density is a {kind}; {LAWS}")
+    unit: Density = Gaussian(1.0)
     if kind == "multivariate_normal_frozen":
-        centre, matrix, unit = law.mean, law.cov, Gaussian(1.0)
+        centre, matrix = law.mean, law.cov
     else:
         centre, matrix = law.loc, law.shape
-        unit = Gaussian(1.0) if np.isinf(law.df) else StudentT(1.0, float(law.df))
+        if np.isfinite(law.df):
+            unit = StudentT(1.0, float(law.df))
     if np.any(centre):
         raise InputError(f"the density: it is not even, because its centre is {np.asarray(centre).tolist()}; give 0")
     if not 1 <= len(np.atleast_2d(matrix)) <= 3:
