@@ -73,5 +73,5 @@ def narrow_peaks(problem: Problem, size: np.ndarray, *, folded: bool) -> list[fl
     """
     widths = [law.tail_radius(PEAK_LEVEL * law.maximum) for law in laws_of(problem) if law.maximum > 0]
     width = max(widths, default=np.inf)
-    least = 1 / np.ptp(problem.sites.positions(), axis=0) if folded else np.zeros(problem.dimension)
+    least = 1 / problem.sites.span if folded else np.zeros(problem.dimension)
     return [PEAK_WIDTHS * max(width, w) if width < h else 0.0 for w, h in zip(least, size, strict=True)]

@@ -16,7 +16,6 @@ from freqbias.errors import InputError
 from freqbias.meshes.cell_size import nodes_per_reach
 from freqbias.meshes.coverage import check_coverage, share_outside
 from freqbias.meshes.law_edges import laws_of
-from freqbias.numerics import Grid
 from freqbias.problem import Mesh, Pde, Problem
 
 TAIL_SHARE = 0.25  # share of the tolerance for the laws outside the mesh
@@ -86,7 +85,7 @@ def refuse_aliases(problem: Problem, settings: Pde, radius: float, key: str) -> 
 
 def _node_limit(problem: Problem, settings: Pde) -> float:
     """Return the half-width of a box with MAX_NODES nodes for scattered samples, or infinity for a grid."""
-    if isinstance(problem.sites, Grid):
+    if problem.sites.lattice is not None:
         return float("inf")
     nodes = 2 * nodes_per_reach(settings) * problem.sites.reach
     return float((MAX_NODES / nodes.prod()) ** (1 / problem.dimension))

@@ -44,7 +44,7 @@ def plan_mesh(problem: Problem, settings: Pde | None = None, mesh: Mesh | None =
     half_width, folded = choose_half_width(problem, settings, mesh)
     radii = [] if folded else _spheres_inside(problem, half_width)
     if radii and problem.dimension > 1 and planes_inside(problem, half_width):  # no mesh plan follows both
-        if settings.operator == "data" and isinstance(problem.sites, Grid) and mesh.half_width is None:
+        if settings.operator == "data" and problem.sites.lattice is not None and mesh.half_width is None:
             half_width, folded, radii = problem.sites.nyquist.tolist(), True, []
         elif settings.operator == "local" and mesh.size is None:
             raise InputError(
@@ -66,9 +66,12 @@ def _check_operator(problem: Problem, settings: Pde, mesh: Mesh) -> None:
             'follows from the tolerance; leave adaptive out, or use operator = "local"'
         )
     if settings.operator == "local" and not isinstance(problem.sites, Grid):
+        scattered = problem.sites.lattice is None
+        reason = 'layout = "scattered"' if scattered else "held_out leaves gaps between the training samples"
+        remedy = "" if scattered else ", or leave held_out out"
         raise InputError(
-            '[pde] operator = "local" needs data that fill a box evenly, but [data] layout = "scattered"; use '
-            'operator = "data"'
+            f'[pde] operator = "local" needs data that fill a box evenly, but [data] {reason}; use operator = '
+            f'"data"{remedy}'
         )
     if settings.operator == "local" and problem.laws.atom:
         raise InputError(

@@ -1,6 +1,5 @@
 """The choice of the integrator, and the division of the tolerance among the parts of the computation."""
 
-from freqbias.numerics import Grid
 from freqbias.pde.adaptive import AdaptiveIntegrator
 from freqbias.pde.krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
 from freqbias.pde.protocols import Integrator
@@ -41,9 +40,10 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integ
 def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
     """Return an upper bound of the operator's decay rates [1/time]."""
     kernel = problem.laws.kernel_rate_bound(problem.reach)
-    if not isinstance(problem.sites, Grid):
+    sites = problem.sites
+    if sites.lattice is None:
         return kernel
-    local = problem.laws.local_rate_bound(problem.sites.volume, problem.reach)
+    local = problem.laws.local_rate_bound(1 / sites.closest_density, problem.reach)
     if operator == "local":
         return local
     return kernel if folded else min(kernel, local + problem.laws.atom)

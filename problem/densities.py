@@ -89,7 +89,7 @@ class StudentT(Density):
     def transform(self, z: np.ndarray) -> np.ndarray:
         v = self.freedom / 2
         s = 2 * pi * sqrt(self.freedom) * self.sigma * np.sqrt(squared(z))
-        t = np.where(s > 0, s, 1.0)
+        t = np.where(s > 0, np.minimum(s, 1e6), 1.0)  # k underflows; beyond 1e9, kve is NaN
         bessel = kve(v, t)  # exp(t) K_v(t); if it overflows, k = 1 - s^2 / (4 (v-1)) + ...
         large = (s > 0) & np.isfinite(bessel)
         closed = v * np.log(t) - t + np.log(np.where(large, bessel, 1.0)) - lgamma(v) - (v - 1) * log(2)

@@ -62,5 +62,5 @@ def test_grid_of_scattered_samples():
     samples = Samples(Scattered(np.array([[0.0], [1.0]])), np.ones((1, 2)))
     problem = Problem(Gaussian(1.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 1.0]))
     assert problem.dimension == 1
-    with pytest.raises(InputError, match="the samples are scattered; give samples on a grid"):
+    with pytest.raises(InputError, match="the samples are scattered; give samples on a whole grid"):
         _ = problem.grid
