@@ -136,8 +136,13 @@ class Grid(Sites):
         return self
 
     def peak_density(self, frequency: float, *, exclude_coincident: bool = False) -> float:
-        """1 / volume, because the samples fill the box evenly."""
-        return 1 / self.volume
+        """1 / volume, because the samples fill the box evenly.
+
+        Waves shorter than the spacing resolve single samples. Then it is the density of a sample in a cell of width
+        1 / frequency.
+        """
+        single = 0.0 if exclude_coincident else frequency**self.dimension / self.size
+        return max(1 / self.volume, single)
 
     def axes(self) -> list[np.ndarray]:
         """The coordinates on each axis: d arrays of shape (n_i,) [length]."""

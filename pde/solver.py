@@ -10,6 +10,7 @@ import numpy as np
 
 from freqbias import runtime
 from freqbias.errors import ComputationError
+from freqbias.meshes import is_narrow
 from freqbias.numerics import check_kind
 from freqbias.pde.data_operator import DataOperator
 from freqbias.pde.integrators import choose_integrator, transform_accuracy
@@ -73,7 +74,8 @@ class Solver:
         self.record, self.hooks = IntegrationRecord(), NO_HOOKS
         self._integrator = choose_integrator(problem, self.settings, folded=self.plan.folded)
         self._defect: KernelDefect | None = None
-        exact = problem.sites.lattice is not None and (mesh is None or mesh.half_width is None)
+        self._narrow = is_narrow(problem)
+        exact = problem.sites.lattice is not None and (mesh is None or mesh.half_width is None) and not self._narrow
         if isinstance(self.operator, DataOperator) and self.plan.folded and not exact:
             self._defect = KernelDefect(self.operator, problem)
 
@@ -137,7 +139,14 @@ class Solver:
         if self._defect is not None:
             floor = integrated_defect(self.problem.times, np.array([snapshot.defect for snapshot in snapshots]))
             attributes["floor"] = floor
-            if floor > self.settings.tolerance:
+            if floor > self.settings.tolerance and self._narrow:
+                runtime.log.warning(
+                    "pde: [density] is narrow, and by t = %g the error of the kernel on the mesh may cause an error of "
+                    "up to %.1e relative to the initial error, which exceeds [pde] tolerance = %g; use [mesh] size = "
+                    "%.2g or an earlier [time] end",
+                    self.problem.times[-1], floor, self.settings.tolerance, max(self.plan.size) / 2,
+                )  # fmt: skip
+            elif floor > self.settings.tolerance:
                 runtime.log.warning(
                     "pde: damping and diffusion extend beyond the mesh |xi_i| <= %.4g; this may cause an error of up "
                     "to %.1e relative to the initial error, which exceeds [pde] tolerance = %g; use a larger [mesh] "

@@ -27,7 +27,9 @@ def test_peak_density_of_the_densest_cell(dimension):
     half = np.concatenate([RNG.uniform(0, 2, (500, dimension)), np.full((500, dimension), 0.1)])
     assert Scattered(half).peak_density(frequency) == pytest.approx(frequency**dimension / 2, rel=0.2)
     assert Scattered(half).peak_density(1e-3) == pytest.approx(2.0**-dimension, rel=0.05)
-    assert Grid((4,) * dimension, (2.0,) * dimension).peak_density(1e3) == 2.0**-dimension
+    grid = Grid((4,) * dimension, (2.0,) * dimension)
+    assert grid.peak_density(2.0) == grid.peak_density(1e3, exclude_coincident=True) == 2.0**-dimension
+    assert grid.peak_density(1e3) == pytest.approx((1e3 / 4) ** dimension)  # a sample alone in a cell of width 1e-3
 
 
 def test_peak_density_without_coincident():
