@@ -84,7 +84,7 @@ def _box_of_narrow(problem: Problem, radius: float) -> np.ndarray:
 
 def _resolution(problem: Problem) -> np.ndarray:
     """Return 1 / (width of the data) for each axis, (d,) [cycles/length]."""
-    return np.asarray(1 / np.ptp(problem.sites.positions(), axis=0))
+    return np.asarray(1 / problem.sites.span)
 
 
 def tail_half_width(problem: Problem, tolerance: float) -> float:
