@@ -24,7 +24,6 @@ NODES: dict[str, dict[int, tuple[float, float, float]]] = {
 TOLERANCES = (1e-2, 1e-3, 1e-4)
 JUMP_FACTOR = 1.2  # nu is larger by this factor if the laws jump inside cells; measured for folded laws
 ADAPTIVE_NODES = 2.0  # nu of a mesh that will be refined
-PEAK_LEVEL = 1e-2  # the peak of a law extends to where the law falls to this fraction of the law's maximum
 PEAK_WIDTHS, PEAK_CELLS = 8, 16  # around a narrow peak, PEAK_CELLS cells cover PEAK_WIDTHS widths of the peak
 
 
@@ -63,15 +62,15 @@ def nodes_per_reach(settings: Pde) -> float:
     return exp(np.interp(-log_tolerance, -log_tolerances, log_nodes))
 
 
-def narrow_peaks(problem: Problem, size: np.ndarray, *, folded: bool) -> list[float]:
-    """Return for each axis the distance from 0 up to which cells must be finer around a narrow peak of the laws.
+def narrow_peaks(problem: Problem, size: np.ndarray, *, folded: bool) -> list[tuple[float, ...]]:
+    """Return for each axis the distances from 0 up to which cells must be finer around narrow peaks of the laws.
 
-    A peak is narrow if it is narrower than a cell. Without a narrow peak the distance is 0. The size rule assumes that
-    the interpolation errors of waves average out over a cell, but within a narrow peak they do not. Most of the kernel
-    comes from the peak, and its error adds up over the whole flow. A folded peak is at least as wide as
+    A peak is narrow if it is narrower than a cell. The size rule assumes that the interpolation errors of waves average
+    out over a cell, but within a narrow peak they do not. Most of the kernel comes from the peak, and its error adds up
+    over the whole flow. Each part of a mixture has a peak of its own. A folded peak is at least as wide as
     1 / (width of the data).
     """
-    widths = [law.tail_radius(PEAK_LEVEL * law.maximum) for law in laws_of(problem) if law.maximum > 0]
-    width = max(widths, default=np.inf)
-    least = 1 / np.ptp(problem.sites.positions(), axis=0) if folded else np.zeros(problem.dimension)
-    return [PEAK_WIDTHS * max(width, w) if width < h else 0.0 for w, h in zip(least, size, strict=True)]
+    widths = {width for law in laws_of(problem) for width in law.widths}
+    least = 1 / problem.sites.span if folded else np.zeros(problem.dimension)
+    wide = [{max(width, w) for width in widths if width < h} for w, h in zip(least, size, strict=True)]
+    return [tuple(sorted(PEAK_WIDTHS * width for width in axis)) for axis in wide]

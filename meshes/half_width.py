@@ -16,10 +16,10 @@ from freqbias.errors import InputError
 from freqbias.meshes.cell_size import nodes_per_reach
 from freqbias.meshes.coverage import check_coverage, share_outside
 from freqbias.meshes.law_edges import laws_of
-from freqbias.numerics import Grid
 from freqbias.problem import Mesh, Pde, Problem
 
 TAIL_SHARE = 0.25  # share of the tolerance for the laws outside the mesh
+NARROW = 1e-2  # a width, relative to 1/X
 MAX_NODES = 10**6  # most nodes of a box for folded laws and scattered samples; [mesh] half_width overrides this limit
 RADIUS_RTOL = 1e-2  # the fixed-point iteration ends when the relative change of the radius is smaller
 
@@ -30,15 +30,21 @@ def choose_half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list
     [mesh] half_width takes precedence. Raises InputError if [mesh] half_width leaves out too much of the density, or if
     the mesh of the local operator would extend beyond the Nyquist frequency.
     """
-    nyquist = problem.sites.nyquist
+    nyquist, narrow = problem.sites.nyquist, is_narrow(problem)
     radius = tail_half_width(problem, settings.tolerance)
     if mesh.half_width:
         within_support = settings.operator == "local" and all(law.compact for law in laws_of(problem))
         radius = min(mesh.half_width, radius) if within_support else mesh.half_width
     aliases = bool((radius > nyquist * (1 + 1e-9)).any())
-    folded = settings.operator == "data" and (problem.laws.numerical or (aliases and mesh.half_width is None))
+    folded = settings.operator == "data" and (problem.laws.numerical or narrow or (aliases and mesh.half_width is None))
     if folded and mesh.half_width is None:
-        return np.minimum(min(radius, _node_limit(problem, settings)), nyquist).tolist(), True
+        box = _box_of_narrow(problem, radius) if narrow else np.full(problem.dimension, radius)
+        return np.minimum(np.minimum(box, _node_limit(problem, settings)), nyquist).tolist(), True
+    if folded and narrow and (least := float(_resolution(problem).max())) > (mesh.half_width or np.inf):
+        raise InputError(
+            f"[mesh] half_width = {mesh.half_width:.6g}: {describe_narrow(problem)}, so damping and diffusion must be "
+            f"folded onto a box of at least |xi_i| <= {least:.6g}; leave half_width out"
+        )
     key = "[mesh] half_width" if mesh.half_width else "the half-width that [density] needs"
     refuse_aliases(problem, settings, radius, key)
     if mesh.half_width:
@@ -47,6 +53,38 @@ def choose_half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list
         except InputError as failure:
             raise InputError(f"[mesh] half_width = {mesh.half_width:.6g}: {failure}") from None
     return [float(radius)] * problem.dimension, folded
+
+
+def is_narrow(problem: Problem) -> bool:
+    """Return whether a part of the laws is so narrow that on its own support rounding errors would be too large.
+
+    The element matrices of the diffusion grow as 1 / (cell size)^2, but act on waves that hardly vary over the support.
+    The relative error of the kernel is about 1e-14 / (width X)^2, measured. A folded law is wide enough.
+    """
+    return any(width * problem.reach < NARROW for law in laws_of(problem) for width in law.widths)
+
+
+def describe_narrow(problem: Problem) -> str:
+    width = min(width for law in laws_of(problem) for width in law.widths)
+    return f"[density] has a part with a half-width of only {width:.3g}"
+
+
+def _box_of_narrow(problem: Problem, radius: float) -> np.ndarray:
+    """Return the half-width of the box onto which laws with a narrow part are folded, (d,).
+
+    radius: that of the tail rule. A folded law is wider than the law by about 1 / (width of the data). If a wide part
+    has an edge, only the Nyquist box of a grid gives the exact kernel.
+    """
+    if problem.sites.lattice is not None:
+        edges = [b for law in laws_of(problem) for b in (*law.break_radii, *sum(law.break_planes, ()))]
+        if any(b * problem.reach >= NARROW for b in edges):
+            return problem.sites.nyquist
+    return radius + _resolution(problem)
+
+
+def _resolution(problem: Problem) -> np.ndarray:
+    """Return 1 / (width of the data) for each axis, (d,) [cycles/length]."""
+    return np.asarray(1 / problem.sites.span)
 
 
 def tail_half_width(problem: Problem, tolerance: float) -> float:
@@ -59,6 +97,10 @@ def tail_half_width(problem: Problem, tolerance: float) -> float:
     """
     sites, share, apart = problem.sites, TAIL_SHARE * tolerance / problem.times[-1], problem.laws.numerical
     radius, wider = 0.0, problem.laws.tail_radius(share * sites.volume, problem.reach)
+    for width in sorted({width for law in laws_of(problem) for width in law.widths}):
+        if width > wider:  # a part that is low but so wide that its waves resolve denser clusters
+            level = share / sites.peak_density(width, exclude_coincident=apart)
+            wider = max(wider, problem.laws.tail_radius(level, problem.reach))
     while wider > (1 + RADIUS_RTOL) * radius:
         level = share / sites.peak_density(wider, exclude_coincident=apart)
         radius, wider = wider, problem.laws.tail_radius(level, problem.reach)
@@ -86,7 +128,7 @@ def refuse_aliases(problem: Problem, settings: Pde, radius: float, key: str) -> 
 
 def _node_limit(problem: Problem, settings: Pde) -> float:
     """Return the half-width of a box with MAX_NODES nodes for scattered samples, or infinity for a grid."""
-    if isinstance(problem.sites, Grid):
+    if problem.sites.lattice is not None:
         return float("inf")
     nodes = 2 * nodes_per_reach(settings) * problem.sites.reach
     return float((MAX_NODES / nodes.prod()) ** (1 / problem.dimension))

@@ -15,8 +15,14 @@ from freqbias.errors import InputError
 from freqbias.meshes.box_plan import BoxPlan
 from freqbias.meshes.cell_size import PEAK_CELLS, choose_cell_size, narrow_peaks
 from freqbias.meshes.cell_types import CELL_TYPES
-from freqbias.meshes.half_width import choose_half_width, negligible_level, refuse_aliases
-from freqbias.meshes.law_edges import planes, planes_inside, spheres, vanish_between
+from freqbias.meshes.half_width import (
+    choose_half_width,
+    describe_narrow,
+    is_narrow,
+    negligible_level,
+    refuse_aliases,
+)
+from freqbias.meshes.law_edges import laws_of, planes, planes_inside, spheres, vanish_between
 from freqbias.meshes.layered_plan import LayeredPlan
 from freqbias.meshes.layers import CORE
 from freqbias.meshes.mesh_file import read_plan
@@ -25,6 +31,10 @@ from freqbias.numerics import Grid
 from freqbias.problem import Mesh, Pde, Problem
 
 MIN_CELLS = 8  # least number of cells along each axis, to resolve rho_w if it is much narrower than 1/X
+MIN_NODES = 48  # least number of nodes for folded laws; with fewer, degree 2 does not resolve a narrow law, measured
+# Least width of the laws for the local operator, relative to 1/extent. Narrower ones are off by a third or more of the
+# start, measured on a target that does not vanish at the edge of the data.
+LOCAL_WIDTH = 0.25
 BOX_MARGIN = 1.1  # least half-width of a box around a sphere, divided by the radius of the sphere
 
 
@@ -38,13 +48,18 @@ def plan_mesh(problem: Problem, settings: Pde | None = None, mesh: Mesh | None =
     settings, mesh = settings or Pde(), mesh or Mesh()
     _check_operator(problem, settings, mesh)
     if mesh.path is not None:
+        if is_narrow(problem):
+            raise InputError(
+                f"[mesh] path = {mesh.path!r}: {describe_narrow(problem)}, for which only the program's own mesh is "
+                "accurate; leave path out"
+            )
         from_file = read_plan(mesh.path, problem, settings)
         refuse_aliases(problem, settings, max(from_file.half_width), "the half-width of [mesh] path")
         return _check_refinable(from_file, mesh)
     half_width, folded = choose_half_width(problem, settings, mesh)
     radii = [] if folded else _spheres_inside(problem, half_width)
     if radii and problem.dimension > 1 and planes_inside(problem, half_width):  # no mesh plan follows both
-        if settings.operator == "data" and isinstance(problem.sites, Grid) and mesh.half_width is None:
+        if settings.operator == "data" and problem.sites.lattice is not None and mesh.half_width is None:
             half_width, folded, radii = problem.sites.nyquist.tolist(), True, []
         elif settings.operator == "local" and mesh.size is None:
             raise InputError(
@@ -66,9 +81,19 @@ def _check_operator(problem: Problem, settings: Pde, mesh: Mesh) -> None:
             'follows from the tolerance; leave adaptive out, or use operator = "local"'
         )
     if settings.operator == "local" and not isinstance(problem.sites, Grid):
+        scattered = problem.sites.lattice is None
+        reason = 'layout = "scattered"' if scattered else "held_out leaves gaps between the training samples"
+        remedy = "" if scattered else ", or leave held_out out"
         raise InputError(
-            '[pde] operator = "local" needs data that fill a box evenly, but [data] layout = "scattered"; use '
-            'operator = "data"'
+            f'[pde] operator = "local" needs data that fill a box evenly, but [data] {reason}; use operator = '
+            f'"data"{remedy}'
+        )
+    narrowest = min((width for law in laws_of(problem) for width in law.widths), default=np.inf)
+    if settings.operator == "local" and narrowest * max(problem.grid.extent) < LOCAL_WIDTH:
+        raise InputError(
+            f'[pde] operator = "local": {describe_narrow(problem)}, but the damping must vary slowly over '
+            f"1/extent = {1 / max(problem.grid.extent):.3g}, which the data cannot tell apart; use operator = "
+            '"data", or a wider [density]'
         )
     if settings.operator == "local" and problem.laws.atom:
         raise InputError(
@@ -110,23 +135,23 @@ def _box_plan(
 ) -> BoxPlan:
     edges = [[] if folded else planes(problem, axis) for axis in range(problem.dimension)]
     fixed = mesh.size is not None or mesh.adaptive
-    peaks = [0.0] * problem.dimension if fixed else narrow_peaks(problem, size, folded=folded)
-    min_cells = MIN_CELLS if mesh.size is None else 2
+    peaks = [()] * problem.dimension if fixed else narrow_peaks(problem, size, folded=folded)
+    min_cells = max(MIN_CELLS, ceil(MIN_NODES / settings.degree) if folded else 0) if mesh.size is None else 2
     segments = [_segments(r, h, b, p, min_cells) for r, h, b, p in zip(half_width, size, edges, peaks, strict=True)]
     return BoxPlan(tuple(segments), settings.degree, folded, simplices=mesh.adaptive)
 
 
 def _segments(
-    half_width: float, size: float, edges: list[float], peak: float, min_cells: int
+    half_width: float, size: float, edges: list[float], peaks: tuple[float, ...], min_cells: int
 ) -> tuple[tuple[float, int], ...]:
     """Return the segments of one axis of a box.
 
-    The cells are at most `size` long. If `peak` is not 0, at least PEAK_CELLS cells lie between 0 and `peak`.
+    The cells are at most `size` long. At least PEAK_CELLS cells lie between 0 and each of the `peaks`.
     """
-    inside = sorted(b for b in {*edges, peak} if 1e-9 * half_width < b < half_width * (1 - 1e-9))
+    inside = sorted(b for b in {*edges, *peaks} if 1e-9 * half_width < b < half_width * (1 - 1e-9))
     starts, ends = [0.0, *inside], [*inside, half_width]
     size = min(size, 2 * half_width / min_cells)
-    sizes = [min(size, peak / PEAK_CELLS) if end <= peak else size for end in ends]
+    sizes = [min(size, *(peak / PEAK_CELLS for peak in peaks if end <= peak), size) for end in ends]
     counts = [ceil((end - start) / h - 1e-9) for start, end, h in zip(starts, ends, sizes, strict=True)]
     return tuple((end, max(1, count)) for end, count in zip(ends, counts, strict=True))
 

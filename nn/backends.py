@@ -13,8 +13,9 @@ from freqbias.nn.dense import DenseTransforms
 from freqbias.nn.gpu_nufft import CufinufftTransforms, loading_failure
 from freqbias.nn.nufft import NufftTransforms
 from freqbias.nn.separable import SeparableTransforms
+from freqbias.nn.subset import SubsetTransforms
 from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms
-from freqbias.numerics import Grid, Sites, chunk_count, fine_grid_size
+from freqbias.numerics import Grid, GridSubset, Sites, chunk_count, fine_grid_size
 from freqbias.problem import Problem, draw
 from freqbias.runtime import threads_alone
 
@@ -29,6 +30,10 @@ def make_transforms(
 
     threads: the number of threads that this process may use. The default is `threads_alone()`.
     """
+    if isinstance(sites, GridSubset) and backend != "dense":  # the dense backend saves the other points
+        return SubsetTransforms(
+            sites, make_transforms(backend, sites.grid, precision, device, threads=threads), device=device
+        )
     if backend == "nufft":
         return NufftTransforms(sites, precision=precision, threads=threads or threads_alone())
     if backend == "cufinufft":
@@ -72,7 +77,7 @@ def _obstacle(backend: str, problem: Problem, device: torch.device) -> str:
             "or from source if torch needs another version of CUDA than the wheel of cuFINUFFT, or use backend = "
             '"auto"'
         )
-    if backend == "separable" and not isinstance(problem.sites, Grid):
+    if backend == "separable" and problem.sites.lattice is None:
         return 'is for samples on a grid, but the samples are scattered; use backend = "nufft", "dense" or "auto"'
     return ""
 
@@ -86,13 +91,13 @@ def cpu_seconds(problem: Problem, precision: str) -> dict[str, float]:
     of similar speed.
     """
     sites, m, d = problem.sites, problem.network.width, problem.dimension
-    batch, samples = (2 + d) * problem.samples.channels, sites.size
-    spread = m if isinstance(sites, Grid) else m + samples
+    batch, samples, grid = (2 + d) * problem.samples.channels, sites.size, sites.lattice
+    spread = m + samples if grid is None else m
     fast = 7e-10 * KERNEL_WIDTH[precision] ** d * spread + 6e-9 * nufft_points(problem)
     costs = {"nufft": 4e-4 + 2e-7 * m + batch * fast, "dense": 1e-4 + 1e-8 * m * samples}
-    if isinstance(sites, Grid):
-        waves = sites.shape[0] + prod(sites.shape[1:])
-        costs["separable"] = 3e-4 + 3e-8 * m * waves + 2.4e-11 * batch * m * samples
+    if grid is not None:
+        waves = grid.shape[0] + prod(grid.shape[1:])
+        costs["separable"] = 3e-4 + 3e-8 * m * waves + 2.4e-11 * batch * m * grid.size
     return costs
 
 
@@ -104,15 +109,15 @@ def gpu_seconds(problem: Problem) -> dict[str, float]:
     numbers of neurons and samples are the time to launch the work on the GPU.
     """
     sites, m = problem.sites, problem.network.width
-    batch, samples = (2 + problem.dimension) * problem.samples.channels, sites.size
-    start = 1.2e-3 if isinstance(sites, Grid) else 5e-3
+    batch, samples, grid = (2 + problem.dimension) * problem.samples.channels, sites.size, sites.lattice
+    start = 5e-3 if grid is None else 1.2e-3
     costs = {
         "cufinufft": start + batch * (5e-10 * m + 5e-11 * nufft_points(problem)),
         "dense": 1e-3 + 8e-11 * m * samples,
     }
-    if isinstance(sites, Grid):
-        waves = sites.shape[0] + prod(sites.shape[1:])
-        costs["separable"] = 1.3e-3 + 1.2e-10 * m * waves + 2.5e-13 * batch * m * samples
+    if grid is not None:
+        waves = grid.shape[0] + prod(grid.shape[1:])
+        costs["separable"] = 1.3e-3 + 1.2e-10 * m * waves + 2.5e-13 * batch * m * grid.size
     return costs
 
 
@@ -120,7 +125,8 @@ def work_memory(problem: Problem, *, precision: str, backend: str) -> float:
     """Return the bytes of work space for the sums of a backend, without the states and the samples."""
     number = PRECISIONS[precision][1].itemsize
     if "nufft" in backend:  # each chunk of the neurons needs a separate fine grid
-        chunks = chunk_count(problem.network.width, problem.sites, threads_alone()) if backend == "nufft" else 1
+        sites = problem.sites.lattice or problem.sites
+        chunks = chunk_count(problem.network.width, sites, threads_alone()) if backend == "nufft" else 1
         return chunks * 2 * nufft_points(problem) * number
     return (3 * number if backend == "separable" else 32) * CHUNK
 
@@ -128,7 +134,7 @@ def work_memory(problem: Problem, *, precision: str, backend: str) -> float:
 def nufft_points(problem: Problem) -> float:
     """Return the number of points of the fine grid in a non-uniform FFT, for the frequencies of the drawn network."""
     sites, network = problem.sites, problem.network
-    if isinstance(sites, Grid):
-        return float(2**sites.dimension * sites.size)
+    if sites.lattice is not None:
+        return float(2**sites.dimension * sites.lattice.size)
     neurons = draw(problem.density, network, dimension=sites.dimension, seed=problem.seed)
     return fine_grid_size(sites, np.abs(neurons.frequencies).max(axis=0))

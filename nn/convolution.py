@@ -1,6 +1,6 @@
 """Sums over samples, sum_j G(x_q - x_j) u_j, for an even function G that is the transform of a law.
 
-On a grid the sum is a product with a Toeplitz matrix along every axis.
+On a grid the sum is a product with a Toeplitz matrix along every axis. On a part of a grid, u is 0 at the other points.
 
 For scattered samples, G is replaced by a function with period P that falls smoothly to 0. The period is larger than all
 differences x_q - x_j, and for these differences the function equals G. So G(z) = sum_n c_n cos(2 pi n.z / P) there, a
@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import fft
 
-from freqbias.numerics import Grid, GridTransform, Sites, flat_top
+from freqbias.numerics import Grid, GridSubset, GridTransform, Sites, flat_top
 from freqbias.problem import Law
 from freqbias.runtime import available_memory, log, threads_alone
 
@@ -40,6 +40,9 @@ def convolution(law: Law, sites: Sites, *, atom: float = 0.0) -> Convolution | N
     G is the inverse Fourier transform of the law. atom: a constant to add to G.
     Returns None for scattered samples if the matrix of all pairs is cheaper and fits into the memory.
     """
+    if isinstance(sites, GridSubset):
+        whole = _toeplitz(law, sites.grid, atom)
+        return lambda values: sites.restrict(whole(sites.embed(values)))
     return _toeplitz(law, sites, atom) if isinstance(sites, Grid) else _series(law, sites, atom)
 
 
@@ -71,7 +74,7 @@ def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
         return None
     x = sites.positions()
     centre = (x.min(axis=0) + x.max(axis=0)) / 2
-    extent = np.ptp(x, axis=0)
+    extent = sites.span
     rng = np.random.default_rng(0)
     differences = x[rng.integers(len(x), size=PROBES)] - x[rng.integers(len(x), size=PROBES)]
     differences[0] = 0  # G has its peak at 0, and may have a kink there

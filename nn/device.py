@@ -69,7 +69,8 @@ def _network_memory(problem: Problem, precision: str) -> float:
     """
     if problem.network.depth > 2:
         return ALLOWANCE * DeepLayout.of(problem).memory(problem.sites.size, precision=precision)
-    m, samples, d, channels = problem.network.width, problem.sites.size, problem.dimension, problem.samples.channels
+    m, d, channels = problem.network.width, problem.dimension, problem.samples.channels
+    samples = (problem.sites.lattice or problem.sites).size  # the sums for a part of a grid use the whole grid
     batch, number = channels * (1 + d), PRECISIONS[precision][1].itemsize
     neurons = m * (
         9 * 8 * (2 * channels + d + 2 * problem.network.diagonal)

@@ -1,13 +1,15 @@
 from .arguments import TINY, check_kind, check_number
 from .descent import gradient_descent, stability_limit
 from .fourier import SIGN, flat_top, phase, transform
-from .grid import Grid
+from .grid_subset import GridSubset, subset
 from .lanczos import Apply, Basis, Callback, Evolution, Lanczos, exponential, shift_invert_exponential
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
 from .precision import rounding
+from .scattered import Scattered
 from .scattered_nufft import UPSAMPLING, ScatteredTransform, fine_grid_size, make_transform
 from .schedule import Schedule
-from .sites import LARGEST, SMALLEST, Scattered, Sites
+from .sites import LARGEST, SMALLEST, Grid, Sites
+from .subset_transform import SiteTransform, SubsetTransform
 from .tensor_grid import TensorTransform, make_tensor_transform
 
 __all__ = [
@@ -21,13 +23,16 @@ __all__ = [
     "Callback",
     "Evolution",
     "Grid",
+    "GridSubset",
     "GridTransform",
     "Lanczos",
     "NonUniformTransform",
     "Scattered",
     "ScatteredTransform",
     "Schedule",
+    "SiteTransform",
     "Sites",
+    "SubsetTransform",
     "TensorTransform",
     "check_kind",
     "check_number",
@@ -43,5 +48,6 @@ __all__ = [
     "rounding",
     "shift_invert_exponential",
     "stability_limit",
+    "subset",
     "transform",
 ]

@@ -14,17 +14,18 @@ transforms depend on which frequencies are transformed together, that is, on the
 import finufft
 import numpy as np
 
-from freqbias.numerics import SIGN, Grid, Sites
+from freqbias.numerics import SIGN, Grid, GridSubset, Sites
 from freqbias.numerics.nufft import Chunk, GridTransform, NonUniformTransform, unit_wave
+from freqbias.numerics.subset_transform import SiteTransform, SubsetTransform
 
 MAX_EPS = 1e-10  # in double precision, so that the errors do not matter; in 2-D half as fast as 1e-4 (measured)
 UPSAMPLING = 2.0
 
 
-def make_transform(
-    sites: Sites, frequencies: np.ndarray, *, eps: float = 1e-13, threads: int = 1
-) -> NonUniformTransform:
+def make_transform(sites: Sites, frequencies: np.ndarray, *, eps: float = 1e-13, threads: int = 1) -> SiteTransform:
     """Return E and E^H between these sites and frequencies (n, d) [cycles/length], in double precision."""
+    if isinstance(sites, GridSubset):
+        return SubsetTransform(sites, make_transform(sites.grid, frequencies, eps=eps, threads=threads))
     if isinstance(sites, Grid):
         return GridTransform(sites, frequencies, eps=eps, threads=threads)
     return ScatteredTransform(sites, frequencies, eps=eps, threads=threads)
@@ -36,8 +37,7 @@ def fine_grid_size(sites: Sites, reach: np.ndarray) -> float:
     It is prod_i 2 (4 reach_i extent_i + 16), where 16 is a margin for the kernel. Each thread keeps one fine grid in
     memory.
     """
-    extent = np.ptp(sites.positions(), axis=0)
-    return float(np.prod(UPSAMPLING * (2 * UPSAMPLING * reach * extent + 16)))
+    return float(np.prod(UPSAMPLING * (2 * UPSAMPLING * reach * sites.span + 16)))
 
 
 class ScatteredTransform(NonUniformTransform):

@@ -1,6 +1,6 @@
-"""Positions of the samples: the interface of all sites, and scattered sites.
+"""Positions of the samples: the interface of all sites, and the uniform grid at cell centres.
 
-`freqbias.numerics.grid` has the uniform grid.
+`freqbias.numerics.grid_subset` has parts of a grid, and `freqbias.numerics.scattered` all other sites.
 """
 
 from abc import ABC, abstractmethod
@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from freqbias.errors import InputError
+from freqbias.numerics.arguments import per_axis_numbers
 
 SMALLEST, LARGEST = 1e-12, 1e12  # limits of quantities with a unit; their products fit single precision
 
@@ -35,15 +36,40 @@ class Sites(ABC):
     @property
     @abstractmethod
     def reach(self) -> np.ndarray:
-        """max_j |x_j,i| per axis, shape (d,) [length]."""
+        """max_j |x_j,i| per axis, shape (d,) [length]. On a part of a grid, the maximum is over the whole grid."""
 
     @property
     @abstractmethod
+    def span(self) -> np.ndarray:
+        """max_j x_j,i - min_j x_j,i per axis, shape (d,) [length]. On a part of a grid, that of the whole grid."""
+
+    @property
+    @abstractmethod
+    def lattice(self) -> "Grid | None":
+        """The grid that contains all sites, or None.
+
+        On a lattice, exp(-2 pi i xi.x_j) repeats beyond the Nyquist box |xi_i| <= n_i / (2 extent_i) up to a sign.
+        """
+
+    @property
     def nyquist(self) -> np.ndarray:
         """The frequency above which aliasing begins, shape (d,) [cycles/length].
 
-        It is infinite if the sites are not on a lattice.
+        It is n_i / (2 extent_i) of the lattice, or infinite if the sites are not on a lattice.
         """
+        lattice = self.lattice
+        if lattice is None:
+            return np.full(self.dimension, np.inf)
+        return np.array(lattice.shape) / (2 * np.array(lattice.extent))
+
+    @property
+    def closest_density(self) -> float:
+        """1 / (N cell volume), the density of neighbours on the lattice, an upper bound of the density of the samples.
+
+        It is infinite if the sites are not on a lattice [1/length^d].
+        """
+        lattice = self.lattice
+        return float("inf") if lattice is None else lattice.size / (self.size * lattice.volume)
 
     @abstractmethod
     def positions(self) -> np.ndarray:
@@ -58,80 +84,72 @@ class Sites(ABC):
         """
 
 
-@dataclass(frozen=True, eq=False)
-class Scattered(Sites):
-    """Any positions in any order, with repetitions allowed.
+@dataclass(frozen=True)
+class Grid(Sites):
+    """The cell centres of a box around 0: x_q = (q + 1/2) h - extent/2 on each axis, q = 0 .. n-1, h = extent/n.
 
-    points: x_j, shape (N, d) [length].
-    Raises InputError if there are fewer than two samples, if a coordinate is NaN, infinite or above LARGEST, or if the
-    coordinates of an axis differ by less than SMALLEST.
+    shape: points per axis. extent: length of the box per axis [length].
+    Samples are in C order: array axis 0 is x_1.
+    Raises InputError unless shape has 1 to 3 positive whole numbers, and extent as many positive numbers.
     """
 
-    points: np.ndarray
+    shape: tuple[int, ...]
+    extent: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        points = np.array(self.points, dtype=float)
-        if points.ndim != 2 or not 1 <= points.shape[1] <= 3:
-            raise InputError(f"positions have shape {points.shape}; expected (samples, axes) with 1 to 3 axes")
-        if len(points) < 2:
-            raise InputError(f"there is {len(points)} sample; at least 2 are needed")
-        if not np.isfinite(points).all():
-            first = int(np.argmin(np.isfinite(points).all(axis=1)))
-            raise InputError(f"the position of sample {first} is {points[first].tolist()}; leave that sample out")
-        if not (far := np.abs(points).max()) <= LARGEST:
-            raise InputError(
-                f"a position has the coordinate {far:.3g}; choose a unit in which no coordinate exceeds {LARGEST:.0e}"
-            )
-        if (flat := np.ptp(points, axis=0) < SMALLEST).any():
-            axis = int(flat.argmax())
-            raise InputError(
-                f"all positions have x_{axis + 1} = {points[0, axis]:.6g} to within {SMALLEST:.0e}; leave that axis "
-                "out, or choose a unit in which the positions differ by more"
-            )
-        points.flags.writeable = False
-        object.__setattr__(self, "points", points)
+        points = "the number of points on each axis, for example shape = (64, 48)"
+        lengths = "a positive length for each axis, for example extent = (4.0, 3.0)"
+        object.__setattr__(self, "shape", per_axis_numbers("shape", self.shape, whole=True, remedy=points))
+        object.__setattr__(self, "extent", per_axis_numbers("extent", self.extent, whole=False, remedy=lengths))
+        if len(self.shape) != len(self.extent):
+            raise InputError(f"shape = {self.shape} and extent = {self.extent}; give both one number for each axis")
 
     @property
     def dimension(self) -> int:
-        return self.points.shape[1]
+        return len(self.shape)
 
     @property
     def size(self) -> int:
-        return len(self.points)
+        return prod(self.shape)
 
     @property
-    def extent(self) -> tuple[float, ...]:
-        """Length of the smallest box around all samples, per axis [length]."""
-        return tuple(np.ptp(self.points, axis=0).tolist())
+    def spacing(self) -> np.ndarray:
+        """h, shape (d,) [length]."""
+        return np.array(self.extent) / np.array(self.shape)
 
     @property
     def volume(self) -> float:
+        """prod_i extent_i, the volume of the box [length^d]."""
         return prod(self.extent)
 
     @property
     def reach(self) -> np.ndarray:
-        return np.asarray(np.abs(self.points).max(axis=0))
+        """max_j |x_j,i| per axis, shape (d,) [length]."""
+        return np.array([np.abs(axis).max() for axis in self.axes()])
 
     @property
-    def nyquist(self) -> np.ndarray:
-        return np.full(self.dimension, np.inf)
+    def span(self) -> np.ndarray:
+        return np.array([np.ptp(axis) for axis in self.axes()])
 
-    def positions(self) -> np.ndarray:
-        return self.points
+    @property
+    def lattice(self) -> "Grid":
+        return self
 
     def peak_density(self, frequency: float, *, exclude_coincident: bool = False) -> float:
-        """Return the larger of 1 / volume and the largest density in a cell of width 1 / frequency.
+        """1 / volume, because the samples fill the box evenly.
 
-        The density in a cell is the fraction of the samples in the cell, divided by the volume of the cell.
+        Waves shorter than the spacing resolve single samples. Then it is the density of a sample in a cell of width
+        1 / frequency.
         """
-        positions, weights = self.points, np.ones(self.size, dtype=np.int64)
-        if exclude_coincident:
-            positions, weights = np.unique(self.points, axis=0, return_counts=True)
-        cells = np.floor((positions - self.points.min(axis=0)) * frequency)
-        _, cell = np.unique(cells, axis=0, return_inverse=True)
-        counts = np.bincount(cell, weights)
-        if exclude_coincident:
-            fewest = np.full(len(counts), np.inf)
-            np.minimum.at(fewest, cell, weights)
-            counts -= fewest  # the sample with the fewest coincident samples has the most others in its cell
-        return max(1 / self.volume, counts.max() / self.size * frequency**self.dimension)
+        single = 0.0 if exclude_coincident else frequency**self.dimension / self.size
+        return max(1 / self.volume, single)
+
+    def axes(self) -> list[np.ndarray]:
+        """The coordinates on each axis: d arrays of shape (n_i,) [length]."""
+        return [
+            (np.arange(n) + 0.5) * (extent / n) - extent / 2 for n, extent in zip(self.shape, self.extent, strict=True)
+        ]
+
+    def positions(self) -> np.ndarray:
+        """All positions x_j, shape (N, d) [length], in C order."""
+        return np.stack([axis.ravel() for axis in np.meshgrid(*self.axes(), indexing="ij")], axis=-1)

@@ -12,22 +12,22 @@ from math import prod
 
 import numpy as np
 
-from freqbias.numerics import Grid, Sites, phase
-from freqbias.numerics.nufft import NonUniformTransform
+from freqbias.numerics import Grid, GridSubset, Sites, phase
 from freqbias.numerics.scattered_nufft import make_transform
+from freqbias.numerics.subset_transform import SiteTransform, SubsetTransform
 
 MAX_POINTS_PER_AXIS = 256  # in 2-D and 3-D, measured
 COORDINATE_TOLERANCE = 1e-9  # relative to the largest coordinate; coordinates that differ by less are equal
 MAX_POINTS_PER_FREQUENCY = 4  # of the tensor grid; with more, most of its points are missing
 
 
-def make_tensor_transform(
-    sites: Sites, frequencies: np.ndarray, *, eps: float, threads: int
-) -> "TensorTransform | NonUniformTransform":
+def make_tensor_transform(sites: Sites, frequencies: np.ndarray, *, eps: float, threads: int) -> SiteTransform:
     """Return the fastest transform for frequencies (n, d) [cycles/length] on a tensor grid.
 
     The choice depends only on the sites, so that the result does not depend on the partition of the frequencies.
     """
+    if isinstance(sites, GridSubset):
+        return SubsetTransform(sites, make_tensor_transform(sites.grid, frequencies, eps=eps, threads=threads))
     if len(frequencies) and isinstance(sites, Grid) and sites.dimension > 1 and max(sites.shape) <= MAX_POINTS_PER_AXIS:
         return TensorTransform(sites, frequencies)
     return make_transform(sites, frequencies, eps=eps, threads=threads)

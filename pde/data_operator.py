@@ -21,7 +21,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from freqbias.errors import ComputationError
 from freqbias.meshes import BoxPlan, MeshPlan, build
-from freqbias.numerics import NonUniformTransform, TensorTransform, make_tensor_transform, make_transform
+from freqbias.numerics import SiteTransform, make_tensor_transform, make_transform
 from freqbias.pde import forms
 from freqbias.pde.element_matrices import ElementMatrices
 from freqbias.pde.lagrange_nodes import LagrangeNodes
@@ -109,7 +109,7 @@ class DataOperator:
         transform = self._transform_to(nodes.frequency)
         return np.array([transform.to_frequencies(u) for u in states]) / states.shape[-1]
 
-    def _transform_to(self, frequencies: np.ndarray) -> TensorTransform | NonUniformTransform:
+    def _transform_to(self, frequencies: np.ndarray) -> SiteTransform:
         """Return the transform E from the samples to the frequencies (n, d)."""
         transform = make_tensor_transform if isinstance(self.plan, BoxPlan) else make_transform
         return transform(self.problem.sites, frequencies, eps=self._accuracy, threads=self._threads)

@@ -1,6 +1,6 @@
 """The choice of the integrator, and the division of the tolerance among the parts of the computation."""
 
-from freqbias.numerics import Grid
+from freqbias.meshes import is_narrow
 from freqbias.pde.adaptive import AdaptiveIntegrator
 from freqbias.pde.krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
 from freqbias.pde.protocols import Integrator
@@ -11,6 +11,7 @@ from freqbias.problem import Pde, Problem
 INTEGRATION_SHARE = 0.2  # Lanczos, for which a higher accuracy costs little
 STEPPING_SHARE = 0.5  # the stepping integrators
 TRANSFORM_SHARE = 5e-2  # the non-uniform transforms
+NARROW_SHARE = 1e-2  # factor of TRANSFORM_SHARE for narrow densities
 LONG_FLOW = 500.0  # if decay rate times last output time is larger, the errors of the transforms add up
 
 
@@ -41,9 +42,10 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integ
 def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
     """Return an upper bound of the operator's decay rates [1/time]."""
     kernel = problem.laws.kernel_rate_bound(problem.reach)
-    if not isinstance(problem.sites, Grid):
+    sites = problem.sites
+    if sites.lattice is None:
         return kernel
-    local = problem.laws.local_rate_bound(problem.sites.volume, problem.reach)
+    local = problem.laws.local_rate_bound(1 / sites.closest_density, problem.reach)
     if operator == "local":
         return local
     return kernel if folded else min(kernel, local + problem.laws.atom)
@@ -53,9 +55,11 @@ def transform_accuracy(problem: Problem, settings: Pde, *, folded: bool) -> floa
     """Return the relative accuracy of the non-uniform transforms.
 
     Every product with the data operator uses the transforms. In modes that do not decay until the last output time T,
-    the error of one product is multiplied by T.
+    the error of one product is multiplied by T. For a narrow density nearly all modes are of this kind, and the error
+    of the kernel is measured.
     """
     duration = 0.0
     if settings.operator == "data":
         duration = problem.times[-1] * fastest_rate(problem, operator="data", folded=folded)
-    return TRANSFORM_SHARE * settings.tolerance / max(1.0, duration / LONG_FLOW)
+    share = TRANSFORM_SHARE * (NARROW_SHARE if is_narrow(problem) else 1.0)
+    return share * settings.tolerance / max(1.0, duration / LONG_FLOW)

@@ -4,7 +4,10 @@ The vectors for products and solves are created once for each matrix. Under MPI,
 memory until a collective clean-up.
 """
 
+import ctypes
+import gc
 from collections.abc import Callable
+from typing import Any
 
 import h5py  # noqa: F401  # isort: skip
 # h5py must be imported before dolfinx.fem.petsc. If numba is installed, dolfinx.fem.petsc makes PETSc's HDF5 library
@@ -42,6 +45,8 @@ class Matrix:
         for owned in (self.petsc, self._right, self._result):
             owned.destroy()
 
+
+_library = ctypes.CDLL(PETSc.__file__)  # ctypes releases Python's global lock during a call
 
 # Values of MUMPS's option ICNTL 7, the ordering of the rows.
 FILL_ORDERING = 2  # approximate minimum fill
@@ -86,11 +91,11 @@ class ShiftedSolver:
             if preconditioner.getFactorSolverType() == PETSc.Mat.SolverType.MUMPS:
                 ordering = FILL_ORDERING if dimension < 3 else AUTOMATIC_ORDERING
                 preconditioner.getFactorMatrix().setMumpsIcntl(7, ordering)
-        self._run("prepare", self._solver.setUp)
+        self._run("prepare", _call, _library.KSPSetUp, self._solver)
 
     def __call__(self, b: np.ndarray) -> np.ndarray:
         self._right.array[:] = b
-        self._run("solve with", self._solver.solve, self._right, self._solution)
+        self._run("solve with", _call, _library.KSPSolve, self._solver, self._right, self._solution)
         reason = self._solver.getConvergedReason()
         if reason < 0:
             raise self._failure("solve with", reason_name(PETSc.KSP.ConvergedReason, reason))
@@ -113,6 +118,23 @@ class ShiftedSolver:
             f"PETSc ({kind}) could not {action} M + shift B with {size} dofs: {reason}; use a coarser mesh, "
             "more memory, or other PETSc options"
         )
+
+
+def _call(function: Any, *objects: PETSc.Object) -> None:
+    """Call a function of PETSc that may take minutes, and raise PETSc.Error if it fails.
+
+    petsc4py would keep Python's global lock. Without this lock, the thread that obeys SIGTERM can run
+    (`freqbias.runtime.watch_signals`). Garbage collection is paused, because PETSc is not thread-safe.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        code = function(*(ctypes.c_void_p(each.handle) for each in objects))
+    finally:
+        if collecting:
+            gc.enable()
+    if code:
+        raise PETSc.Error(code)
 
 
 def reason_name(reasons: type, code: int) -> str:

@@ -44,11 +44,9 @@ class ShiftedSystem:
     def __init__(self, operator: Operator, shape: tuple[int, ...], record: IntegrationRecord) -> None:
         self._operator, self._shape, self._record = operator, shape, record
         self._solve: Solve | None = None
-        self.sigma = 0.0
 
     def prepare(self, sigma: float) -> None:
-        if self._solve is None or abs(sigma - self.sigma) > 1e-12 * sigma:
-            self._solve, self.sigma = self._record.solver(self._operator, 1 / sigma), sigma
+        self._solve = self._record.solver(self._operator, 1 / sigma)
 
     def solve(self, b: np.ndarray) -> np.ndarray:
         """Return (M + B / sigma)^-1 b, (C, n) -> (C, n)."""
@@ -56,7 +54,7 @@ class ShiftedSystem:
         return np.array([self._solve(channel) for channel in b])
 
     def apply(self, _pc: PETSc.PC, b: PETSc.Vec, x: PETSc.Vec) -> None:
-        x.array[:] = self.solve(b.array_r.reshape(self._shape)).ravel() / self.sigma
+        x.array[:] = self.solve(b.array_r.reshape(self._shape)).ravel() * self._record.shift
 
 
 class PetscStepper:

@@ -13,6 +13,8 @@ import numpy as np
 
 from freqbias.numerics import Basis, Lanczos
 
+SAME_SHIFT = 1e-12  # relative; the lengths of equal intervals between output times differ by rounding errors
+
 Solve = Callable[[np.ndarray], np.ndarray]
 
 
@@ -58,7 +60,8 @@ class IntegrationRecord:
     steps: the number of time steps, or of Krylov steps. Each Krylov step is one product or one solve. solves: the
     number of solves with M + shift B, summed over all channels. factorisations: the number of shifts for which a solver
     was prepared. error: a bound or an estimate of the integration error, relative to |u(0)|. step: the size of the last
-    adaptive step. scale: |u(0)| of each channel.
+    adaptive step. scale: |u(0)| of each channel. shift: that of the last solver, which a resumed run must use again to
+    the last bit.
     """
 
     steps: int = 0
@@ -67,6 +70,10 @@ class IntegrationRecord:
     error: float = 0.0
     step: float = 0.0
     scale: tuple[float, ...] = ()
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._solver: tuple[Operator, Solve] | None = None
 
     def begin(self, operator: Operator, start: np.ndarray) -> None:
         """Set `scale` from the initial state `start`, unless `scale` is set by an earlier run. Collective."""
@@ -81,14 +88,22 @@ class IntegrationRecord:
         return float(np.max([size / scale for size, scale in pairs if scale > 0], initial=0.0))
 
     def solver(self, operator: Operator, shift: float) -> Solve:
-        """Return operator.solver(shift), and count the solves. Collective."""
-        solve = operator.solver(shift)
+        """Return operator.solver(self.shift), and count the solves. Collective.
+
+        self.shift becomes `shift`, unless the two are equal up to rounding. Then the last solver is returned again.
+        """
+        if abs(shift - self.shift) > SAME_SHIFT * shift:
+            self.shift, self._solver = shift, None
+        if self._solver is not None and self._solver[0] is operator:
+            return self._solver[1]
+        solve = operator.solver(self.shift)
         self.factorisations += 1
 
         def counted(b: np.ndarray) -> np.ndarray:
             self.solves += 1
             return solve(b)
 
+        self._solver = operator, counted
         return counted
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from freqbias import runtime
 from freqbias.errors import ComputationError
-from freqbias.numerics import Grid, check_kind
+from freqbias.meshes import is_narrow
+from freqbias.numerics import check_kind
 from freqbias.pde.data_operator import DataOperator
 from freqbias.pde.integrators import choose_integrator, transform_accuracy
 from freqbias.pde.kernel_defect import KernelDefect, integrated_defect
@@ -73,7 +74,8 @@ class Solver:
         self.record, self.hooks = IntegrationRecord(), NO_HOOKS
         self._integrator = choose_integrator(problem, self.settings, folded=self.plan.folded)
         self._defect: KernelDefect | None = None
-        exact = isinstance(problem.sites, Grid) and (mesh is None or mesh.half_width is None)
+        self._narrow = is_narrow(problem)
+        exact = problem.sites.lattice is not None and (mesh is None or mesh.half_width is None) and not self._narrow
         if isinstance(self.operator, DataOperator) and self.plan.folded and not exact:
             self._defect = KernelDefect(self.operator, problem)
 
@@ -116,7 +118,6 @@ class Solver:
 
     def _attributes(self, snapshots: list[SpectrumSnapshot]) -> dict[str, Any]:
         """Return the attributes of spectrum.nc, and warn if the kernel defect exceeds the tolerance."""
-        sites = self.problem.sites
         attributes: dict[str, Any] = {
             "operator": self.settings.operator,
             "integrator": self.settings.integrator,
@@ -133,12 +134,19 @@ class Solver:
             "seed": self.problem.seed,
             "freqbias": runtime.version_of("freqbias"),
         }
-        if isinstance(sites, Grid):
-            attributes |= {"points": np.array(sites.shape), "extent": np.array(sites.extent)}
+        if (grid := self.problem.sites.lattice) is not None:
+            attributes |= {"points": np.array(grid.shape), "extent": np.array(grid.extent)}
         if self._defect is not None:
             floor = integrated_defect(self.problem.times, np.array([snapshot.defect for snapshot in snapshots]))
             attributes["floor"] = floor
-            if floor > self.settings.tolerance:
+            if floor > self.settings.tolerance and self._narrow:
+                runtime.log.warning(
+                    "pde: [density] is narrow, and by t = %g the error of the kernel on the mesh may cause an error of "
+                    "up to %.1e relative to the initial error, which exceeds [pde] tolerance = %g; use [mesh] size = "
+                    "%.2g or an earlier [time] end",
+                    self.problem.times[-1], floor, self.settings.tolerance, max(self.plan.size) / 2,
+                )  # fmt: skip
+            elif floor > self.settings.tolerance:
                 runtime.log.warning(
                     "pde: damping and diffusion extend beyond the mesh |xi_i| <= %.4g; this may cause an error of up "
                     "to %.1e relative to the initial error, which exceeds [pde] tolerance = %g; use a larger [mesh] "

@@ -45,11 +45,10 @@ class ThetaMethod:
     ) -> Iterator[np.ndarray]:
         q, c = ERROR_BOUND[self.theta]
         record.begin(operator, start)
-        u, solve, dt = start, None, 0.0
+        u = start
         for before, after, steps in zip(times, times[1:], self.steps(times), strict=False):
-            length = (after - before) / steps
-            if solve is None or abs(length - dt) > 1e-12 * dt:
-                solve, dt = record.solver(operator, self.theta * length), length
+            solve = record.solver(operator, self.theta * (after - before) / steps)
+            dt = record.shift / self.theta
             recent, bounded, difference = [u], 0, 0.0
             for k in range(max(steps, q)):
                 hooks.on_step()

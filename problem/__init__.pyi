@@ -6,6 +6,7 @@ from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .error_history import ErrorHistory
 from .folding import fold
+from .function_density import FunctionDensity
 from .hdf5 import check_hdf5
 from .initial_network import initial_errors, initial_values, network_values
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
@@ -17,9 +18,11 @@ from .netcdf import open_netcdf, save_netcdf
 from .neurons import Neurons, draw
 from .node_order import canonical_order
 from .normalisation import Normalisation
+from .radial_density import RadialDensity
 from .records import Problem, Spectrum
 from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
+from .scipy_laws import Elliptical, from_scipy
 from .section import Section
 from .settings import Compare, Mesh, Network, Pde
 from .stage_dependencies import every_stage_keys, stage_keys
@@ -37,7 +40,9 @@ __all__ = [
     "Compare",
     "DeepWeights",
     "Density",
+    "Elliptical",
     "ErrorHistory",
+    "FunctionDensity",
     "Gaussian",
     "Laplace",
     "Law",
@@ -49,6 +54,7 @@ __all__ = [
     "Normalisation",
     "Pde",
     "Problem",
+    "RadialDensity",
     "RunFile",
     "Samples",
     "ScaledDensity",
@@ -70,6 +76,7 @@ __all__ = [
     "errors_in_order",
     "every_stage_keys",
     "fold",
+    "from_scipy",
     "initial_errors",
     "initial_values",
     "load",

@@ -42,7 +42,7 @@ POINTS = "a whole number from 2 to 10^9, or one per axis: the number of grid poi
 STANDARDIZE = "true or false: shift and scale each channel to mean 0 and variance 1 over the training samples"
 HELD_OUT = (
     "a number from 0 to 0.9: the fraction of the samples, drawn at random, that is used only to measure the held-out "
-    "error; with held_out > 0, the training samples of a grid are treated as scattered samples"
+    'error; with held_out > 0, the equation needs [pde] operator = "data"'
 )
 NOISE = (
     "a number of at least 0, in units of the values: the standard deviation of the normal noise that is added to the "

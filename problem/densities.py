@@ -13,6 +13,7 @@ from freqbias.numerics import check_number
 from freqbias.problem.density import Density, Planes, polar, squared
 
 FREEDOM = (1.0, 100.0)  # smallest and largest
+LARGEST_ARGUMENT = 1e3  # of Bessel functions, whose product with exp(-t) is then 0; scipy's kve is NaN above 2^31
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class StudentT(Density):
     def transform(self, z: np.ndarray) -> np.ndarray:
         v = self.freedom / 2
         s = 2 * pi * sqrt(self.freedom) * self.sigma * np.sqrt(squared(z))
-        t = np.where(s > 0, s, 1.0)
+        t = np.where(s > 0, np.minimum(s, LARGEST_ARGUMENT), 1.0)
         bessel = kve(v, t)  # exp(t) K_v(t); if it overflows, k = 1 - s^2 / (4 (v-1)) + ...
         large = (s > 0) & np.isfinite(bessel)
         closed = v * np.log(t) - t + np.log(np.where(large, bessel, 1.0)) - lgamma(v) - (v - 1) * log(2)

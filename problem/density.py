@@ -14,6 +14,7 @@ import numpy as np
 from freqbias.numerics import TINY, check_number
 
 Planes = tuple[tuple[float, ...], ...]  # for each axis i, the b of the planes |xi_i| = b
+PEAK_LEVEL = 1e-2  # a peak extends to where the density falls to this fraction of its maximum
 
 
 class Density(ABC):
@@ -61,6 +62,10 @@ class Density(ABC):
     @abstractmethod
     def tail_radius(self, level: float, dimension: int) -> float:
         """The smallest R with tail_maximum(R) <= level [cycles/length]. level: between 0 and the maximum."""
+
+    def widths(self, dimension: int) -> tuple[float, ...]:
+        """The distance from 0 to which the peak of each part extends, ascending [cycles/length]."""
+        return (self.tail_radius(PEAK_LEVEL * self.maximum(dimension), dimension),)
 
     def compact(self, dimension: int) -> bool:
         """Whether rho_w vanishes outside a bounded support. If so, break_planes and break_radii give the boundary."""

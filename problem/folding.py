@@ -20,15 +20,15 @@ def fold(law: Law, sites: Sites, half_width: tuple[float, ...]) -> Callable[[np.
     differences z = x - x' of the sites.
 
     The integral of the folded law times exp(2 pi i xi.z) over |xi_i| <= half_width_i is exactly G(z), if z is a
-    difference of sites and on the lattice h j. If the sites are a grid and half_width is the Nyquist frequency of the
-    grid, all differences are on the lattice, so the kernel on the data is exact. Between lattice points G is
-    interpolated. The error of the interpolation is small if the law is small outside the box.
+    difference of sites and on the lattice h j. If the sites are a grid or a part of a grid, and half_width is the
+    Nyquist frequency of the grid, all differences are on the lattice, so the kernel on the data is exact. Between
+    lattice points G is interpolated. The error of the interpolation is small if the law is small outside the box.
 
     The window is smooth because a truncated series rings at the edges of a law and becomes very negative. For a law
     that ends well inside the box, the error of a truncated series was 100 times larger (measured).
     """
     spacing = 1 / (2 * np.asarray(half_width))
-    extent = np.ptp(sites.positions(), axis=0)
+    extent = sites.span
     ends = np.maximum(MARGIN, 1 + MARGIN_STEPS * spacing / extent)
     shape = 2 * np.ceil(ends * extent / spacing - 1e-9).astype(int) + 1
     lattice = Grid(tuple(shape.tolist()), tuple((shape * spacing).tolist()))

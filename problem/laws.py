@@ -12,7 +12,7 @@ from math import pi
 
 import numpy as np
 
-from freqbias.problem.density import Density, Planes
+from freqbias.problem.density import PEAK_LEVEL, Density, Planes
 
 
 class Law(ABC):
@@ -42,6 +42,11 @@ class Law(ABC):
 
         If level < maximum, R is the smallest number with this property.
         """
+
+    @property
+    def widths(self) -> tuple[float, ...]:
+        """The distance from 0 to which the peak of each part extends, ascending [cycles/length]."""
+        return (self.tail_radius(PEAK_LEVEL * self.maximum),) if self.maximum > 0 else ()
 
     @property
     @abstractmethod
@@ -102,6 +107,10 @@ class ScaledDensity(Law):
             return 0.0
         # The density accepts only levels below its maximum.
         return self.density.tail_radius(min(level, self.maximum / 2) / self.factor, self.dimension)
+
+    @property
+    def widths(self) -> tuple[float, ...]:
+        return self.density.widths(self.dimension) if self.factor > 0 else ()
 
     @property
     def constant(self) -> bool:

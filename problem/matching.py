@@ -53,7 +53,7 @@ def match_positions(position: np.ndarray, sites: Sites) -> np.ndarray:
             f"in {sites.dimension} dimensions; give the errors at the run file's own samples"
         )
     points, site_point = np.unique(sites.positions(), axis=0, return_inverse=True)
-    scale = np.ptp(points, axis=0) / sites.size ** (1 / sites.dimension)
+    scale = sites.span / sites.size ** (1 / sites.dimension)
     _, point = KDTree(points / scale).query(position / scale, p=np.inf)
     least, most = POSITION_TOLERANCE
     allowed = np.clip(rounding(position), least * scale, most * scale)

@@ -77,6 +77,9 @@ class Mixture(Density):
         edges = {*sum(self.break_planes(dimension), ()), *self.break_radii(dimension), 2 * enough}
         return invert_tail(lambda radius: self.tail_maximum(radius, dimension), level, sorted(edges))
 
+    def widths(self, dimension: int) -> tuple[float, ...]:
+        return tuple(sorted({width for part in self.parts for width in part.widths(dimension)}))
+
     def compact(self, dimension: int) -> bool:
         return all(part.compact(dimension) for part in self.parts)
 

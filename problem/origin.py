@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from freqbias.numerics import Grid, Sites
+from freqbias.numerics import Sites
 
 FAR = 2.0  # distance of the mean position from 0, in units of the spread
 LARGER = 2.0  # factor by which the kernel grows
@@ -13,7 +13,7 @@ def origin_warning(sites: Sites, sigma_a: float) -> str:
 
     The kernel K(x, x') = (1 + 4 pi^2 sigma_a^2 x.x') k(x - x') and its eigenvalues grow with the distance from 0.
     """
-    if isinstance(sites, Grid):  # centred
+    if sites.lattice is not None:  # centred
         return ""
     positions = sites.positions()
     mean = positions.mean(axis=0)

@@ -72,7 +72,7 @@ class Problem:
             defined = " or ".join(map(str, self.density.dimensions)) or "no"
             raise InputError(
                 f"[density] is defined in {defined} dimension(s), but the data have {self.dimension} dimension(s); "
-                "give tables with one axis for each axis of the data"
+                "give a density in this dimension, for example tables with one axis for each axis of the data"
             )
         if self.initial_error is not None:
             if self.held_out is not None:
@@ -121,9 +121,10 @@ class Problem:
 
     @property
     def grid(self) -> Grid:
-        """The sites, if they are a grid. Raises InputError if the samples are scattered."""
+        """The sites, if they are a whole grid. Raises InputError if they are not."""
         if not isinstance(self.sites, Grid):
-            raise InputError("[data]: the samples are scattered; give samples on a grid")
+            problem = "are scattered" if self.sites.lattice is None else "are only a part of a grid"
+            raise InputError(f"[data]: the samples {problem}; give samples on a whole grid, without held_out")
         return self.sites
 
     @property

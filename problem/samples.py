@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites, check_kind
+from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites, check_kind, subset
 from freqbias.problem.normalisation import Normalisation
 
 SPLIT_STREAM, NOISE_STREAM = 1, 2  # random streams that are independent of the stream for the network
@@ -16,7 +16,7 @@ SPLIT_STREAM, NOISE_STREAM = 1, 2  # random streams that are independent of the 
 class Samples:
     """Values f*(x_j) of C channels at N sites.
 
-    sites: the positions x_j, a grid or scattered points.
+    sites: the positions x_j: a grid, a part of a grid, or scattered points.
     values: (C, N), in the order of the sites. The equation treats each channel separately.
     held_out: whether these samples are used only for the held-out error. If so, all values may be 0.
     normalisation: how values and positions differ from those of the user. By default they do not.
@@ -87,7 +87,7 @@ class Samples:
         reference: the samples whose box is used. By default they are these samples.
         Raises InputError for samples on a grid, which are centred already.
         """
-        if isinstance(self.sites, Grid):
+        if self.sites.lattice is not None:
             raise InputError("samples: the samples of a grid are centred already; leave center out")
         box = (reference or self).sites.positions()
         shift = (box.min(axis=0) + box.max(axis=0)) / 2
@@ -116,19 +116,20 @@ class Samples:
         return replace(self, values=(self.values - mean) / deviation, normalisation=scaled)
 
     def split(self, fraction: float, seed: int) -> tuple["Samples", "Samples"]:
-        """Return the training samples and the held-out samples, both scattered and in the original order.
+        """Return the training samples and the held-out samples, both in the original order.
 
+        The samples of a grid give two parts of that grid.
         fraction: the fraction of the samples that is held out. The seed determines which samples these are.
         Raises InputError if one of the two sets has fewer than two samples.
         """
         held_out = np.zeros(self.sites.size, dtype=bool)
         chosen = np.random.default_rng([seed, SPLIT_STREAM]).permutation(self.sites.size)
         held_out[chosen[: round(fraction * self.sites.size)]] = True
-        positions = self.sites.positions()
-        return (
-            replace(self, sites=Scattered(positions[~held_out]), values=self.values[:, ~held_out]),
-            replace(self, sites=Scattered(positions[held_out]), values=self.values[:, held_out], held_out=True),
-        )
+        return self.subset(np.flatnonzero(~held_out)), self.subset(np.flatnonzero(held_out), held_out=True)
+
+    def subset(self, indices: np.ndarray, *, held_out: bool = False) -> "Samples":
+        """Return the samples with these indices, (N',). Raises InputError for fewer than two samples."""
+        return replace(self, sites=subset(self.sites, indices), values=self.values[:, indices], held_out=held_out)
 
     def with_noise(self, deviation: float, seed: int) -> "Samples":
         """Add independent normal noise with this standard deviation to every value."""

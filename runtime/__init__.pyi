@@ -10,6 +10,7 @@ from .logs import configure, log, log_findings
 from .manifest import version_of
 from .memory import available_memory
 from .progress import Progress, duration
+from .signal_watch import watch_signals
 from .signals import StopRequest, parse_walltime
 from .stage import Stage
 from .store import Store
@@ -58,6 +59,7 @@ __all__ = [
     "torch_backend",
     "under_torchrun",
     "version_of",
+    "watch_signals",
     "world",
     "writable",
 ]

@@ -17,6 +17,7 @@ from freqbias.runtime import logs
 from freqbias.runtime.collective import on_root
 from freqbias.runtime.exit_codes import exit_code_of
 from freqbias.runtime.launcher import rank
+from freqbias.runtime.signal_watch import watch_signals
 from freqbias.runtime.signals import RESUME_COMMAND, StopRequest, parse_walltime
 from freqbias.runtime.store import Store
 from freqbias.runtime.thread_count import limit_threads
@@ -97,6 +98,7 @@ def open_run[Run: Named, Problem](
     verbose: int = 0,
     quiet: bool = False,
     log_file: Path | None = None,
+    resume_command: str = RESUME_COMMAND,
 ) -> Iterator[tuple[Run, Problem, Store, StopRequest]]:
     """Start a command that needs a run file; yield the run file, problem, result store and stop request. Collective.
 
@@ -104,9 +106,10 @@ def open_run[Run: Named, Problem](
     out: the result folder, out/NAME by default. The other arguments are the options above.
     Nothing is written except the log file, and that only if the run file is valid.
     """
-    with start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet) as stop:
+    with start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet, resume_command=resume_command) as stop:
         run = on_root(load, path)
         problem = on_root(build, run)
+        on_root(stop.check)
         if log_file is not None:
             logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
         yield run, problem, Store(out or Path("out") / run.name), stop
@@ -128,11 +131,13 @@ def start_work(
     seconds = None if max_walltime is None else parse_walltime(max_walltime)
     with StopRequest(seconds, resume_command=resume_command) as stop:
         logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
+        on_root(stop.check)  # a signal may have come while the libraries were imported
         yield stop
 
 
 def main(app: typer.Typer, name: str) -> NoReturn:
     """Run an app as the program `name`, and exit with the same code on all ranks."""
+    watch_signals()
     limit_threads()
     if rank() > 0:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  (never closed: only rank 0 prints)

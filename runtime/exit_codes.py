@@ -24,11 +24,11 @@ from freqbias.runtime.communicator import sleep_until_complete, world
 from freqbias.runtime.files import OUT_OF_SPACE
 from freqbias.runtime.launcher import size
 from freqbias.runtime.logs import FILE_ONLY, log
+from freqbias.runtime.signal_watch import INTERRUPTED, main_ended
 
 ABORT_TIMEOUT = 10.0
 """Seconds for which a failed rank waits for the other ranks before it aborts the job."""
 
-_INTERRUPTED = 130  # 128 + SIGINT, as in a shell
 _RECORD = struct.Struct("=i?32s")  # code, raised, digest of the message
 
 
@@ -79,6 +79,8 @@ def _run(main: Callable[[], int | None]) -> _Outcome:
         return _Outcome(code)
     except BaseException as error:
         return _outcome_of(error)
+    finally:
+        main_ended.set()
 
 
 def _outcome_of(error: BaseException) -> _Outcome:
@@ -93,7 +95,7 @@ def _outcome_of(error: BaseException) -> _Outcome:
         case SystemExit():
             return _Outcome(1, error, str(error.code))
         case KeyboardInterrupt():
-            return _Outcome(_INTERRUPTED, error, "interrupted")
+            return _Outcome(INTERRUPTED, error, "interrupted")
         case BrokenPipeError():
             # The reader has closed the pipe (`| head`). Python must not fail again when it flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -137,7 +139,7 @@ def _agree(comm: Any, outcome: _Outcome) -> int:
     here = f" on rank {comm.rank}"
     if not answered:
         _report(outcome, here)
-        _abort(comm, outcome.code or _INTERRUPTED)
+        _abort(comm, outcome.code or INTERRUPTED)
 
     records = list(_RECORD.iter_unpack(gathered))
     if records.index(records[comm.rank]) == comm.rank:

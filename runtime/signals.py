@@ -14,10 +14,10 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from freqbias.errors import StoppedEarly, UsageError
+from freqbias.runtime import signal_watch
 from freqbias.runtime.launcher import rank
 
 RESUME_COMMAND = "the same command with --resume"
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _UNITS = re.compile(rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?")
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
@@ -53,8 +53,8 @@ class StopRequest:
     def __init__(self, max_walltime: float | None = None, *, resume_command: str = RESUME_COMMAND) -> None:
         self.max_walltime, self._resume_command = max_walltime, resume_command
         self._started = time.monotonic()
-        self._reason = ""
-        self._interrupted = False
+        self._reason = signal_watch.take_early_reason()
+        self._interrupted = signal.SIGINT.name in self._reason
         self._old: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
@@ -65,13 +65,15 @@ class StopRequest:
         """
         if threading.current_thread() is not threading.main_thread():
             return
-        for number in _SIGNALS:
+        for number in signal_watch.SIGNALS:
             old = signal.signal(number, self._handle)
             self._old.setdefault(number, signal.SIG_DFL if old is None else old)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # Python's default, because the reader of our output may quit
 
     def __enter__(self) -> Self:
         self.install()
+        self._reason = self._reason or signal_watch.take_early_reason()  # since the constructor
+        signal_watch.resume_command = self._resume_command
         return self
 
     def __exit__(
@@ -97,9 +99,12 @@ class StopRequest:
         """
         if not self._reason and self.max_walltime is not None and time.monotonic() - self._started >= self.max_walltime:
             self._reason = f"the wall time of {self.max_walltime:g} s is used up"
+        reason = self._reason
         if comm is not None and comm.size > 1:
-            self._reason = next((reason for reason in comm.allgather(self._reason) if reason), "")
-        return bool(self._reason)
+            # A signal may arrive during this call. It counts at the next call, so that all ranks agree.
+            reason = next((each for each in comm.allgather(reason) if each), "")
+            self._reason = self._reason or reason
+        return bool(reason)
 
     def check(self, comm: Any = None) -> None:
         """Raise StoppedEarly if `requested(comm)`."""

@@ -102,12 +102,14 @@ def test_own_errors_have_the_format_of_compare(tmp_path, monkeypatch):
 
 
 def test_examples_on_the_python_page(capsys):
-    _, example, differentiated = blocks("python.md", "python")
+    _, example, densities, differentiated = blocks("python.md", "python")
     exec(example, {})  # noqa: S102  (our own text)
     printed = np.array(capsys.readouterr().out.strip(" []\n").split(), float)
     stated = np.array(re.findall(r"per cent: (.*)", example)[0].split(), float)
     np.testing.assert_allclose(printed, stated, rtol=0.02, atol=0.005)  # two decimals
     names: dict = {}
+    exec(densities, names)  # noqa: S102  (our own text)
+    assert f"k(z) at z = 0.01: {capsys.readouterr().out.strip()}" in densities
     exec(differentiated, names)  # noqa: S102  (our own text)
     assert names["w"].grad.abs().max() > 0 and names["c"].grad.abs().max() > 0
 

@@ -18,6 +18,7 @@ from freqbias.runtime import (
     Quiet,
     Resume,
     RunPath,
+    StopRequest,
     Verbose,
     commandline,
     version_of,
@@ -88,10 +89,16 @@ def check_command(path: RunPath) -> None:
     from freqbias.problem import build, load
     from freqbias.runtime import log_findings, on_root
 
-    with commandline.open_run(path, load=load, build=build, quiet=True) as (run, problem, store, _):
+    with commandline.open_run(path, load=load, build=build, quiet=True, resume_command="the same command") as (
+        run,
+        problem,
+        store,
+        stop,
+    ):
         # This import takes seconds. It comes after the check of the run file, so that a bad file is refused at once.
         from freqbias.compare.commands.check import report
 
+        on_root(stop.check)
         try:
             on_root(lambda: print(report(run, problem, store.root)), broadcast=False)
         except InputError:
@@ -134,7 +141,8 @@ def doctor_command() -> int:
     """
     from freqbias.compare.commands.doctor import diagnose
 
-    return diagnose()
+    with StopRequest(resume_command="the same command") as stop:
+        return diagnose(stop)
 
 
 def _print_version(asked: bool) -> None:
@@ -171,5 +179,5 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point of `freqbias`."""
+    """Run the command line of this process."""
     commandline.main(build_app(), "freqbias")

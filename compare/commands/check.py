@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from freqbias.compare.commands import cost
 from freqbias.compare.spectra import target_outside_mesh
 from freqbias.compare.style import aligned, frequency_unit
@@ -76,7 +74,7 @@ def _loss_warnings(flow: cost.KernelFlow | None) -> list[str]:
 
 def _mesh_warnings(problem: Problem, mesh: MeshPlan, tolerance: float) -> list[str]:
     warnings = [warning] if (warning := target_outside_mesh(problem, mesh)) else []
-    if mesh.folded and not isinstance(problem.sites, Grid):
+    if mesh.folded and problem.sites.lattice is None:
         wanted, reached = tail_half_width(problem, tolerance), max(mesh.half_width)
         if reached < wanted * (1 - 1e-6):
             warnings.append(
@@ -126,7 +124,9 @@ def _network(network: Network) -> str:
 def _samples(sites: Sites) -> str:
     if isinstance(sites, Grid):
         return f"{' x '.join(map(str, sites.shape))} points over {_lengths(sites.extent)}"
-    return f"{sites.size:,} scattered samples over {_lengths(np.ptp(sites.positions(), axis=0))}"
+    if (grid := sites.lattice) is not None:
+        return f"{sites.size:,} of the {_samples(grid)}"
+    return f"{sites.size:,} scattered samples over {_lengths(sites.span)}"
 
 
 def _held_out_and_noise(problem: Problem, noise: float) -> list[tuple[str, str]]:
@@ -136,7 +136,7 @@ def _held_out_and_noise(problem: Problem, noise: float) -> list[tuple[str, str]]
 
 
 def _nyquist(sites: Sites, unit: str) -> list[tuple[str, str]]:
-    return [("", f"Nyquist limit of the data {_numbers(sites.nyquist)} {unit}")] if isinstance(sites, Grid) else []
+    return [("", f"Nyquist limit of the data {_numbers(sites.nyquist)} {unit}")] if sites.lattice is not None else []
 
 
 def _folded(mesh: MeshPlan) -> str:

@@ -22,7 +22,7 @@ from freqbias.nn import (
     training_memory,
     trajectory,
 )
-from freqbias.numerics import NonUniformTransform, TensorTransform, exponential, make_tensor_transform, make_transform
+from freqbias.numerics import exponential, make_tensor_transform, make_transform
 from freqbias.pde import AdaptiveIntegrator, ThetaMethod, choose_integrator, memory_needed, transform_accuracy
 from freqbias.problem import Pde, Problem, initial_errors, squared_loss
 from freqbias.runtime import threads
@@ -130,9 +130,7 @@ def _seconds_of_transforms(problem: Problem, settings: Pde, plan: MeshPlan) -> f
         nodes = [np.linspace(-r, r, n * plan.degree + 1) for r, n in zip(plan.half_width, plan.cells, strict=True)]
         nodes[0] = nodes[0][len(nodes[0]) // 2 :]
         frequencies = np.stack([axis.ravel() for axis in np.meshgrid(*nodes, indexing="ij")], axis=-1)
-        transform: NonUniformTransform | TensorTransform = make_tensor_transform(
-            problem.sites, frequencies, eps=eps, threads=count
-        )
+        transform = make_tensor_transform(problem.sites, frequencies, eps=eps, threads=count)
     else:
         rng, sides = np.random.default_rng(0), 2 if plan.symmetric else 1
         frequencies = rng.uniform(-1, 1, (plan.dofs // sides + 1, plan.dimension)) * plan.half_width

@@ -4,7 +4,7 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Literal
 
 from freqbias import libraries
 from freqbias.compare.style import aligned
-from freqbias.runtime import rank, size, threads, threads_alone, world
+from freqbias.runtime import StopRequest, rank, size, threads, threads_alone, world
 
 MORE_RANKS = "`{} -n 4 freqbias pde RUN.toml` starts four ranks"
 # Import names. mpi4py.MPI comes first, because it loads the MPI library that the other packages use.
@@ -55,9 +55,13 @@ class Finding:
     remedy: str = ""
 
 
-def diagnose() -> int:
+def diagnose(stop: StopRequest | None = None) -> int:
     """Print the report on rank 0. Return 0 if `freqbias run` can work, otherwise 2. Collective."""
-    findings = [*_examine(), _reduction()]  # on every rank, because PETSc must start on all ranks together
+    findings = []
+    for finding in _examine():  # on every rank, because PETSc must start on all ranks together
+        findings.append(finding)
+        if stop is not None:
+            stop.check()
     usable = all(finding.state != "missing" for finding in findings)
     if rank() == 0:
         print(aligned([(f.state, f.name, f"{f.what}{f'; {f.remedy}' if f.remedy else ''}") for f in findings]))
@@ -70,22 +74,21 @@ def diagnose() -> int:
     return 0 if usable else 2
 
 
-def _examine() -> list[Finding]:
-    return [
-        Finding("ok", "freqbias", f"{_version('freqbias')} in {Path(__file__).resolve().parents[2]}"),
-        Finding("ok", "python", f"{sys.version.split()[0]}, {sys.executable}"),
-        *(package(name, libraries.remedy("fenicsx")) for name in FENICSX),
-        *(package(name, libraries.remedy()) for name in ALWAYS),
-        attempt("MPI library", _mpi_library, libraries.remedy("fenicsx")),
-        attempt("PETSc", _petsc, libraries.remedy("fenicsx")),
-        after("dolfinx", "C compiler", _compile, libraries.COMPILER),
-        attempt("NUFFT", _transform, "reinstall finufft"),
-        attempt("MUMPS", _mumps, "only the local operator needs a PETSc with MUMPS", needed=False),
-        attempt("GPU", _gpu, "the network trains on the CPU", needed=False),
-        Finding("ok", "ranks", "1; " + MORE_RANKS.format(libraries.mpirun()) if size() == 1 else str(size())),
-        Finding("ok", "threads", f"{threads()} per rank, {threads_alone()} while one rank works alone"),
-        attempt("memory", _memory, "", needed=False),
-    ]
+def _examine() -> Iterator[Finding]:
+    yield Finding("ok", "freqbias", f"{_version('freqbias')} in {Path(__file__).resolve().parents[2]}")
+    yield Finding("ok", "python", f"{sys.version.split()[0]}, {sys.executable}")
+    yield from (package(name, libraries.remedy("fenicsx")) for name in FENICSX)
+    yield from (package(name, libraries.remedy()) for name in ALWAYS)
+    yield attempt("MPI library", _mpi_library, libraries.remedy("fenicsx"))
+    yield attempt("PETSc", _petsc, libraries.remedy("fenicsx"))
+    yield after("dolfinx", "C compiler", _compile, libraries.COMPILER)
+    yield attempt("NUFFT", _transform, "reinstall finufft")
+    yield attempt("MUMPS", _mumps, "only the local operator needs a PETSc with MUMPS", needed=False)
+    yield attempt("GPU", _gpu, "the network trains on the CPU", needed=False)
+    yield Finding("ok", "ranks", "1; " + MORE_RANKS.format(libraries.mpirun()) if size() == 1 else str(size()))
+    yield Finding("ok", "threads", f"{threads()} per rank, {threads_alone()} while one rank works alone")
+    yield attempt("memory", _memory, "", needed=False)
+    yield _reduction()
 
 
 def after(library: str, name: str, work: Callable[[], str], remedy: str) -> Finding:

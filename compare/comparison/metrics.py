@@ -11,7 +11,7 @@ from freqbias.compare.comparison.start_check import check_start
 from freqbias.compare.comparison.times import common_times
 from freqbias.compare.spectra import MassNorm, errors_on_mesh, leakage, solution_on_mesh
 from freqbias.errors import InputError
-from freqbias.numerics import Grid, check_kind
+from freqbias.numerics import Sites, check_kind
 from freqbias.problem import ErrorHistory, Problem, Spectrum, errors_in_order, match_times, squared_loss
 from freqbias.runtime import version_of
 
@@ -83,7 +83,7 @@ def compare(
     metrics = {
         "relative_l2_error": np.divide(distance, norm_nn, out=np.full_like(norm_nn, np.nan), where=norm_nn > 0),
         "error_over_initial": distance / norm_initial,
-        "loss_pde": parseval_loss(norm_pde, problem.grid) if spectrum.loss is None else spectrum.loss[pde_index],
+        "loss_pde": parseval_loss(norm_pde, problem.sites) if spectrum.loss is None else spectrum.loss[pde_index],
         "loss_nn": squared_loss(error[nn_index]),
         "norm_pde": norm_pde,
         "norm_nn": norm_nn,
@@ -137,17 +137,23 @@ def _prediction_at(time: np.ndarray, prediction: ErrorHistory, problem: Problem)
     return errors_in_order(prediction, problem.samples)[index]
 
 
-def parseval_loss(norm: np.ndarray, grid: Grid) -> np.ndarray:
+def parseval_loss(norm: np.ndarray, sites: Sites) -> np.ndarray:
     """Return the loss 1/2 mean_j u_j^2, in the shape of norm.
 
     norm: ||v||, the norm of the spectrum v over the Nyquist box, of any shape.
-    On a grid with volume prod extent, v(xi) = mean_j u_j exp(-2 pi i xi.x_j) satisfies
+    For N samples on a grid or on a part of a grid, v(xi) = mean_j u_j exp(-2 pi i xi.x_j) satisfies
 
-        integral over the box of |v|^2 dxi = mean_j u_j^2 / prod extent.
+        integral over the box of |v|^2 dxi = mean_j u_j^2 / (N cell volume).
 
     If the mesh is smaller than the box, the result is only the part of the loss at the frequencies of the mesh.
+    Raises InputError for scattered samples.
     """
-    return 0.5 * grid.volume * norm**2
+    if sites.lattice is None:
+        raise InputError(
+            "the spectrum has no loss, and Parseval's identity does not give the loss of scattered samples; compute "
+            "the spectrum again with `freqbias pde RUN.toml --overwrite`"
+        )
+    return 0.5 * norm**2 / sites.closest_density
 
 
 def _range(time: np.ndarray) -> str:

@@ -23,16 +23,18 @@ def leakage(spectrum: Spectrum) -> float:
 
     With the errors u_j at N samples, this is
 
-        sqrt(mean_j u_j^2 / N)
+        sqrt(mean_j u_j^2 / N),     times sqrt(1 - N / n) if the positions are drawn from the n points of a grid.
 
-    At a frequency where |v| is not larger than the leakage, v changes at the learning rates of other frequencies.
-    Return 0 for samples on a grid, which have aliasing but no leakage. Also return 0 if the spectrum does not contain
-    the errors u on the samples.
+    So it is 0 for a whole grid, which has aliasing but no leakage. At a frequency where |v| is not larger than the
+    leakage, v changes at the learning rates of other frequencies. Return 0 if the spectrum does not contain the errors
+    u on the samples.
     """
-    if spectrum.sample_error is None or "points" in spectrum.attributes:
+    if spectrum.sample_error is None:
         return 0.0
     initial = spectrum.sample_error[0]
-    return float(np.linalg.norm(initial) / initial.shape[-1])
+    count = initial.shape[-1]
+    points = np.prod(spectrum.attributes.get("points", np.inf), dtype=float)
+    return float(np.linalg.norm(initial) / count * np.sqrt(max(0.0, 1 - count / points)))
 
 
 def signal_floor(largest: float, leakage: float, fraction: float) -> float:

@@ -14,7 +14,9 @@ NEGLIGIBLE = 0.01  # no warning if the fraction of the target's energy outside t
 
 def target_outside_mesh(problem: Problem, plan: MeshPlan) -> str:
     """Return a warning if a part of the target lies at frequencies outside the mesh, otherwise an empty text."""
-    if not isinstance(problem.sites, Grid):  # Parseval's identity does not hold on scattered samples
+    # Parseval's identity does not hold on scattered samples. On a part of a grid, the gaps between the samples spread
+    # the energy of the target over all frequencies.
+    if not isinstance(problem.sites, Grid):
         return ""
     outside = energy_outside(problem, plan.half_width)
     if outside <= NEGLIGIBLE:

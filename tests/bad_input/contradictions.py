@@ -277,6 +277,18 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 # Contradictions that only the commands that make the mesh can detect.
 MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "local operator and a narrow density": (
+        {"pde": {"operator": "local"}, "density": {"sigma": 1e-9}},
+        ('[pde] operator = "local"', "half-width of only 3.03e-09", 'use operator = "data"'),
+    ),
+    "half_width and a narrow density": (
+        {"mesh": {"half_width": 1e-8}, "density": {"sigma": 1e-9}},
+        ("[mesh] half_width = 1e-08", "half-width of only 3.03e-09", "leave half_width out"),
+    ),
+    "a mesh file and a narrow density": (
+        {"mesh": {"path": "data/garbage.msh"}, "density": {"sigma": 1e-9}},
+        ("[mesh] path", "half-width of only 3.03e-09", "leave path out"),
+    ),
     "local operator beyond the data": (
         {"pde": {"operator": "local"}, "density": {"sigma": 30.0}},
         ('[pde] operator = "local"', "points/(2 extent) = 32", 'use operator = "data"'),

@@ -147,7 +147,7 @@ def test_check_reports_held_out_and_noise(small, capsys):
     (small / "small.toml").write_text(RUN.replace("data = {", "data = { held_out = 0.25, noise = 0.05,"))
     assert freqbias("check", "small.toml") == 0
     printed = capsys.readouterr().out
-    assert "48 scattered samples" in printed
+    assert "48 of the 64 points over 1" in printed
     assert "16 samples held out, noise of standard deviation 0.05 on the training samples" in printed
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from freqbias.errors import InputError
-from freqbias.nn import train
+from freqbias.nn import InfiniteWidthKernel, train
 from freqbias.nn.network_choice import make_network
-from freqbias.numerics import Grid, Scattered
-from freqbias.problem import ErrorHistory, Samples, build, parse
+from freqbias.numerics import Grid, GridSubset, Scattered
+from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Samples, Training, build, parse
 from freqbias.problem.samples import SPLIT_STREAM
 from tests import oracle
 from tests.problem.run_files import table
@@ -25,7 +25,7 @@ def of(seed=3, **data):
 
 def test_seed_determines_the_split():
     whole, parted = of(), of(held_out=0.2)
-    assert isinstance(parted.sites, Scattered)
+    assert all(isinstance(each.sites, GridSubset) for each in (parted.samples, parted.held_out))
     assert (parted.sites.size, parted.held_out.sites.size) == (160, 40)
     parts = (parted.samples, parted.held_out)
     positions = np.concatenate([each.sites.positions()[:, 0] for each in parts])
@@ -106,3 +106,33 @@ def test_held_out_error_of_the_network(diagonal):
     state += 0.1 * torch.randn(state.shape, generator=torch.Generator().manual_seed(0), dtype=state.dtype)
     expected, _ = networks[1].error_and_negative_gradient(state)
     np.testing.assert_allclose(networks[0].held_out_error(state), expected.numpy(), rtol=0, atol=1e-10)
+
+
+def half_of_an_image(**network):
+    """Half of 10 x 7 pixels in two channels, as a part of the grid and as scattered samples."""
+    values = np.random.default_rng(5).normal(size=(2, 70))
+    samples, held_out = Samples(Grid((10, 7), (1.0, 0.8)), values).split(0.5, seed=1)
+    network = Network(width=300, sigma_a=1.0, **network)
+    on_grid = Problem(Gaussian(3.0), samples, network, np.array([0.0, 1.0, 3.0]), held_out=held_out)
+    scattered = replace(samples, sites=Scattered(samples.sites.positions()))
+    return on_grid, replace(on_grid, samples=scattered, held_out=None)
+
+
+@pytest.mark.parametrize("backend", ["nufft", "separable"])
+def test_backends_of_the_grid_train_a_part_of_it(backend):
+    on_grid, scattered = half_of_an_image()
+    settings = Training(integrator="rk4", step=0.5, precision="double")
+    with_grid = train(on_grid, settings.model_copy(update={"backend": backend}))
+    dense = train(scattered, settings.model_copy(update={"backend": "dense"}))
+    np.testing.assert_array_equal(with_grid.position, dense.position)
+    np.testing.assert_allclose(with_grid.error, dense.error, rtol=0, atol=1e-10)
+    assert with_grid.loss[-1] < 0.9 * with_grid.loss[0]
+    assert with_grid.attributes["backend"] == backend
+
+
+def test_kernel_at_infinite_width_of_a_part_of_a_grid():
+    """By the Toeplitz product of the whole grid."""
+    problem, _ = half_of_an_image()
+    values = problem.samples.values
+    expected = values @ oracle.dense_kernel(problem.sites.positions(), oracle.gaussian(3.0), 1.0)
+    np.testing.assert_allclose(InfiniteWidthKernel(problem).apply(values), expected, rtol=0, atol=1e-13)

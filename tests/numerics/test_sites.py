@@ -27,7 +27,9 @@ def test_peak_density_of_the_densest_cell(dimension):
     half = np.concatenate([RNG.uniform(0, 2, (500, dimension)), np.full((500, dimension), 0.1)])
     assert Scattered(half).peak_density(frequency) == pytest.approx(frequency**dimension / 2, rel=0.2)
     assert Scattered(half).peak_density(1e-3) == pytest.approx(2.0**-dimension, rel=0.05)
-    assert Grid((4,) * dimension, (2.0,) * dimension).peak_density(1e3) == 2.0**-dimension
+    grid = Grid((4,) * dimension, (2.0,) * dimension)
+    assert grid.peak_density(2.0) == grid.peak_density(1e3, exclude_coincident=True) == 2.0**-dimension
+    assert grid.peak_density(1e3) == pytest.approx((1e3 / 4) ** dimension)  # a sample alone in a cell of width 1e-3
 
 
 def test_peak_density_without_coincident():
@@ -62,5 +64,5 @@ def test_grid_of_scattered_samples():
     samples = Samples(Scattered(np.array([[0.0], [1.0]])), np.ones((1, 2)))
     problem = Problem(Gaussian(1.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 1.0]))
     assert problem.dimension == 1
-    with pytest.raises(InputError, match="the samples are scattered; give samples on a grid"):
+    with pytest.raises(InputError, match="the samples are scattered; give samples on a whole grid"):
         _ = problem.grid

@@ -1,6 +1,12 @@
 """The solvers for M + shift B: Cholesky factor, multigrid, and those that PETSc's options choose."""
 
 from mpi4py import MPI  # isort: skip
+import ctypes
+import gc
+import threading
+import time
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from petsc4py import PETSc
@@ -80,3 +86,24 @@ def test_torchrun_is_refused(monkeypatch):
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match="uv run mpirun"):
         refuse_torchrun()
+
+
+def test_other_threads_run_during_a_call_of_petsc():
+    """The thread that obeys SIGTERM must run during a factorisation of minutes, but never collect PETSc's garbage."""
+    ticks, ended = [], threading.Event()
+
+    def tick():
+        while not ended.wait(0.01):
+            ticks.append((time.monotonic(), gc.isenabled()))
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    try:
+        began = time.monotonic()
+        linear_algebra._call(ctypes.CDLL(None).usleep, SimpleNamespace(handle=300_000))
+        seen = [collecting for when, collecting in ticks if began + 0.1 < when < began + 0.3]
+    finally:
+        ended.set()
+        thread.join()
+    assert len(seen) > 3 and not any(seen)
+    assert gc.isenabled()

@@ -274,6 +274,24 @@ def test_mixture_is_a_weighted_sum():
     assert Mixture((1.0, 2.0), (parts[0], parts[2])).compact(2)
 
 
+@each_dimension
+@each_law
+def test_transform_of_extreme_widths(name, dimension):
+    """k falls to 0 for wide densities and rises to 1 for narrow ones, however extreme, without NaN."""
+    z = np.full((1, dimension), 0.37)
+    for scale in (1e5, 1e9, 1e15, 1e60):
+        assert abs(MAKE[name](scale, dimension).transform(z)[0]) < 1e-4
+    for scale in (1e-5, 1e-9, 1e-15, 1e-60):
+        assert MAKE[name](scale, dimension).transform(z)[0] == pytest.approx(1, abs=1e-7)
+
+
+def test_widths_of_the_parts():
+    assert Uniform(3.0).widths(2) == (3.0,)
+    assert Gaussian(2.0).widths(1) == pytest.approx((2.0 * np.sqrt(2 * np.log(100)),))
+    mixture = Mixture((1.0, 1e-6, 1.0), (Uniform(3.0), Uniform(1e-3), Uniform(3.0)))
+    assert mixture.widths(3) == (1e-3, 3.0)  # also of a part without weight to speak of
+
+
 def test_tail_radius_at_an_edge():
     """If a jump takes the density below the level, the tail radius is exactly the edge."""
     law = Mixture((1.0, 1.0), (Uniform(5.0), Gaussian(1.0)))
