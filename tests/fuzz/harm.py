@@ -116,7 +116,7 @@ def damage(out: Path, random: Random, outside: Path, stages: list[str]) -> tuple
     """
     path = choose_file(out, random, stages)
     where = path.relative_to(out)
-    words = [where.name, where.parts[0], where.parts[0].removesuffix(".partial")]
+    words = ["made from other results", where.name, where.parts[0], where.parts[0].removesuffix(".partial")]
     match random.randrange(8):
         case 0 | 1:
             done = change_bytes(path, random)
