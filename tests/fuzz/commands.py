@@ -1,4 +1,4 @@
-"""Changed run files under `freqbias check` as a program of its own: exit code 0 or 2, one short message, no traceback."""
+"""Changed run files under `freqbias check` as a program of its own: exit code 0, 2 or 3, and one short message."""
 
 import os
 import subprocess
@@ -7,8 +7,9 @@ from pathlib import Path
 from random import Random
 
 from tests import launch
-from tests.fuzz.mutations import run_file, write_data
+from tests.fuzz.mutations import run_file
 from tests.fuzz.runfiles import TOO_LONG, is_large, judge
+from tests.fuzz.valid_run_files import write_data
 from tests.fuzz.verdicts import Verdict, judge_all
 from tests.launch import Answer
 

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -19,25 +20,26 @@ from tests.launch import Answer
 LONGEST = 20.0  # seconds
 PARTS = ["pde --resume", "nn --resume", "run --resume"]
 WHOLE = [
-    "open", "open", "compare --overwrite", "compare --resume", "kappa --overwrite", "kappa --resume", "view --overwrite",
-    "view --resume", "mesh --resume", "ntk --resume", "pde --overwrite", *PARTS,
+    "open", "open", "compare --overwrite", "compare --resume", "kappa --overwrite", "kappa --resume",
+    "view --overwrite", "view --resume", "mesh --resume", "ntk --resume", "pde --overwrite", *PARTS,
 ]  # fmt: skip
 STAGES_OF_RUN = ["pde", "nn", "ntk", "compare"]
 READS = {
-    "open": ["pde", "nn", "ntk", "compare", "kappa"], "run": STAGES_OF_RUN, "compare": STAGES_OF_RUN, "view": ["pde", "compare", "view"],
+    "open": ["pde", "nn", "ntk", "compare", "kappa"], "run": STAGES_OF_RUN, "compare": STAGES_OF_RUN,
+    "view": ["pde", "compare", "view"],
     "kappa": ["pde", "nn", "ntk", "kappa"], "mesh": ["mesh"], "ntk": ["nn", "ntk"], "pde": ["pde"], "nn": ["nn"],
 }  # fmt: skip
 
 
 class Bench:
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.results = folder, ResultFolders(folder)
+    def __init__(self, folder: Path, names: Sequence[str] = tuple(PDES)) -> None:
+        self.folder, self.results = folder, ResultFolders(folder, names)
         self.outside = folder / "outside.txt"
-        self.trees = {name: freqbias.open(self.results.reference(name)).load() for name in PDES}
+        self.trees = {name: freqbias.open(self.results.reference(name)).load() for name in names}
 
     def judge(self, number: int) -> Verdict:
         random = Random(number)
-        name, whole = random.choice(sorted(PDES)), random.random() < 0.7
+        name, whole = random.choice(self.results.names), random.random() < 0.7
         command = random.choice(WHOLE if whole else PARTS)
         out = self.folder / "out"
         shutil.rmtree(out, ignore_errors=True)
@@ -84,11 +86,12 @@ def _changed(tree: xr.DataTree, expected: xr.DataTree) -> list[str]:
         node.path
         for node in tree.subtree
         if node.path not in nodes
-        or any(
-            variable not in node.variables or not np.array_equal(node[variable], values, equal_nan=values.dtype.kind in "fc")
-            for variable, values in nodes[node.path].variables.items()
-        )
+        or any(not _equal(node, name, values) for name, values in nodes[node.path].variables.items())
     ]  # fmt: skip
+
+
+def _equal(node: xr.DataTree, name: str, values: xr.Variable) -> bool:
+    return name in node.variables and np.array_equal(node[name], values, equal_nan=values.dtype.kind in "fc")
 
 
 def run(first: int, count: int) -> bool:

@@ -30,9 +30,14 @@ from tests.problem.test_damaged_files import WRITERS, damaged
 
 SECONDS, MEMORY = 5.0, 2**30
 CHECKED = (".npz", ".png", ".nii.gz", ".flac")  # formats with a checksum of the values
-KEYS = {"data": [*odd_files.WRITERS, ".jpg", ".nii.gz", ".nrrd", ".ogg"], "density": [".npy", ".csv", ".npz"],
-        "mesh": [".msh", ".vtu", ".vtk", ".xdmf", ".inp", ".mesh", ".med"], "initial": [".nc"], "--error": [".nc"]}  # fmt: skip
-NEEDED: dict[str, dict[str, Any]] = {".dat": {"dtype": "uint8"}, ".h5": {"key": "g/a"}, ".mat": {"key": "a"}}
+KEYS = {  # and the endings of their files
+    "data": [*odd_files.WRITERS, ".jpg", ".nii.gz", ".nrrd", ".ogg"],
+    "density": [".npy", ".csv", ".npz"],
+    "mesh": [".msh", ".vtu", ".vtk", ".xdmf", ".inp", ".mesh", ".med"],
+    "initial": [".nc"],
+    "--error": [".nc"],
+}
+NEEDED: dict[str, dict[str, Any]] = {".dat": {"dtype": "float32"}, ".h5": {"key": "g/a"}, ".mat": {"key": "a"}}
 
 
 @contextmanager
@@ -78,13 +83,15 @@ class Bench:
         elif key == "data":
             content = table(data={"kind": "file", "path": path.name, **(keys or {})}, replace=True)
         elif key == "density":
-            content = table(density={"kind": "table", "path": path.name, "half_width": 4.0, **(keys or {})}, replace=True)
+            content = table(
+                density={"kind": "table", "path": path.name, "half_width": 4.0, **(keys or {})}, replace=True
+            )
         else:
             content = table(**({"mesh": {"path": path.name}} if key == "mesh" else {"pde": {"initial": path.name}}))
         self.run_file.write_text(tomli_w.dumps(content))
 
-    def write_plain(self, key: str, path: Path, random: Random) -> None:
-        """Write a usual file of this format."""
+    def write_plain(self, key: str, path: Path, random: Random) -> dict[str, Any]:
+        """Write a usual file of this format, and return the keys of [data] that it needs."""
         ending = path.name.removeprefix("file")
         if key == "mesh":
             xi = np.linspace(-20, 20, 161)
@@ -103,8 +110,10 @@ class Bench:
             {".npy": np.save, ".npz": np.savez, ".csv": np.savetxt}[ending](path, 1 - np.linspace(-1, 1, 21) ** 2)
         elif f"a{ending}" in WRITERS:
             WRITERS[f"a{ending}"](path)
+            return NEEDED.get(ending, {})
         else:
-            odd_files.WRITERS[ending](path, random)
+            return odd_files.WRITERS[ending](path, random)[0]
+        return {}
 
     def judge(self, number: int) -> Verdict:
         random = Random(number)
@@ -126,7 +135,7 @@ class Bench:
                 else:
                     places[what]()
             case _:
-                self.write_plain(key, path, random)
+                keys = self.write_plain(key, path, random)
                 plain = path.read_bytes()
                 if key == "data" and ending in CHECKED:
                     expected = files.read(path)

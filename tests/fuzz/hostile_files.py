@@ -63,6 +63,11 @@ def _linked_hdf5() -> bytes:
     return file.getvalue()
 
 
+def _xml_bomb() -> bytes:
+    entities = "".join(f'<!ENTITY {x} "{f"&{y};" * 10}">' for x, y in zip("bcdefghij", "abcdefghi", strict=True))
+    return f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">{entities}]><VTKFile>&j;</VTKFile>'.encode()
+
+
 HOSTILE: dict[str, bytes] = {
     "empty": b"",
     "zeros": b"\0" * 10_000,
@@ -89,15 +94,13 @@ HOSTILE: dict[str, bytes] = {
     "gzip bomb": zlib.compress(zlib.compress(b"\0" * 10**8, 9), 9, wbits=31),
     "netcdf-3 of 2^31 times": b"CDF\x01\x7f\xff\xff\xff" + b"\0" * 200,
     "nrrd beside": b"NRRD0004\ntype: double\ndimension: 1\nsizes: 4\nencoding: raw\ndata file: /etc/passwd\n\n",
-    "nrrd bomb": b"NRRD0004\ntype: double\ndimension: 2\nsizes: 1000000 1000000\nencoding: gzip\n\n" + zlib.compress(b"1"),
+    "nrrd bomb": b"NRRD0004\ntype: double\ndimension: 2\nsizes: 1000000 1000000\nencoding: gzip\n\n\x1f\x8b",
     "msh that executes": b'SystemCall "touch EXECUTED";\n',
     "msh that merges": b'Merge "other.msh";\n',
     "msh of 10^9 nodes": b"$MeshFormat\n2.2 0 8\n$EndMeshFormat\n$Nodes\n1000000000\n1 0 0 0\n$EndNodes\n",
     "xdmf beside": b'<Xdmf><Domain><Grid><Geometry><DataItem Format="XML"><xi:include href="/etc/passwd"/></DataItem>'
     b"</Geometry></Grid></Domain></Xdmf>",
-    "xml entities": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">'
-    + b"".join(f'<!ENTITY {x} "{"&" + y + ";" * 1}{("&" + y + ";") * 9}">'.encode() for x, y in zip("bcdefghij", "abcdefghi", strict=True))
-    + b"]><VTKFile>&j;</VTKFile>",
+    "xml entities": _xml_bomb(),
     "inp that includes": b"*INCLUDE, INPUT=/etc/passwd\n*NODE\n1,0,0\n",
     "script": b"#!/bin/sh\ntouch EXECUTED\n",
     "utf-7": "+AHs-1,2\n".encode("utf-7") * 99,

@@ -1,4 +1,4 @@
-"""Valid run files, and random changes of them.
+"""Random changes of valid run files.
 
 Every function takes a `random.Random`, or the strategy `randoms` of hypothesis, which has the same methods.
 """
@@ -12,54 +12,8 @@ from typing import Any
 
 import tomli_w
 
-from tests.problem.run_files import every_key, table
-
-Tables = dict[str, Any]
-DENSITIES: list[Tables] = [
-    {"kind": "gaussian", "sigma": 4.0},
-    {"kind": "uniform", "radius": 4.0},
-    {"kind": "ball", "radius": 4.0},
-    {"kind": "annulus", "inner": 2.0, "radius": 4.0},
-    {"kind": "laplace", "scale": 3.0},
-    {"kind": "student-t", "sigma": 4.0, "freedom": 5.0},
-    {"kind": "mixture", "weights": [1.0, 2.0], "parts": [{"kind": "gaussian", "sigma": 4.0}, {"kind": "ball", "radius": 3.0}]},
-    {"kind": "table", "path": "density.npy", "half_width": 4.0},
-]  # fmt: skip
-DATA: list[Tables] = [
-    {"kind": "waves", "dimension": 1, "points": 64, "extent": 1.0, "frequencies": [[3.0]], "window": 0.2},
-    {"kind": "waves", "dimension": 2, "points": [12, 10], "frequencies": [[2.0, 1.0]], "noise": 0.1},
-    {"kind": "file", "path": "line.npy", "standardize": True},
-    {"kind": "file", "path": "table.csv", "layout": "scattered", "dimension": 2, "columns": [1, 2, 3]},
-]
-OTHERS: dict[str, list[Tables]] = {
-    "network": [{}, {"depth": 3, "hidden_width": 64, "activation": "sine"}, {"symmetric": False}, {"sampling": "sobol"}],
-    "time": [{}, {"times": [0.5, 1.0, 4.0], "end": None, "outputs": None}],
-    "mesh": [{}, {}, {"half_width": 12.0, "size": 1.0}],
-    "pde": [{}, {"degree": 4, "tolerance": 1e-2}, {"operator": "local"}, {"integrator": "crank-nicolson", "step": 0.1}],
-    "training": [{}, {"integrator": "sgd", "batch": 8, "step": 0.1}, {"integrator": "momentum", "step": 0.1},
-                 {"precision": "double", "tolerance": 1e-4}],
-    "compare": [{}, {"projection": "l2"}],
-}  # fmt: skip
-
-
-def write_data(folder: Any) -> None:
-    """Write the data files of the valid run files."""
-    import numpy as np
-
-    line = np.linspace(-1, 1, 33)
-    np.save(folder / "density.npy", 1 - line**2)
-    np.save(folder / "line.npy", np.sin(9 * line))
-    rows = np.random.default_rng(0).uniform(-0.5, 0.5, (40, 3))
-    np.savetxt(folder / "table.csv", rows, delimiter=",", header="x,y,z", comments="")
-
-
-def valid(random: Random) -> Tables:
-    changes = {name: random.choice(choices) for name, choices in OTHERS.items()}
-    changes["density"], changes["data"] = random.choice(DENSITIES), random.choice(DATA)
-    sections = {name: copy.deepcopy(content) for name, content in changes.items()}
-    replaced = {name: sections.pop(name) for name in ("density", "data")}
-    return table(replace=True, **replaced) | {name: table(**sections)[name] for name in sections}
-
+from tests.fuzz.valid_run_files import Tables, valid
+from tests.problem.run_files import every_key
 
 NUMBERS: list[Any] = [
     0, -1, 1, 2, 3, 7, 255, 2**31, 2**63 - 1, 2**63, 2**64, 10**9, 10**30, 10**400, 0.0, -0.0, 0.5, 1e-3, 1e-12, 1e-300,
@@ -67,8 +21,8 @@ NUMBERS: list[Any] = [
 ]  # fmt: skip
 TEXTS = [
     "", " ", "auto", "gaussian", "x.npy", "line.npy", "table.csv", "mine.nc", ".", "..", "/", "/dev/zero", "~", "~x/y",
-    "matplotlib:topobathy.npz", "\0", "a\0.npy", "\x1b[31mred", "\r\n", "\u202eabc", "é" * 200, "💥", "𝟙", "$\\mu$", "$$$",
-    "%s{}", "a" * 5000, "\\", "'\"",
+    "matplotlib:topobathy.npz", "\0", "a\0.npy", "\x1b[31mred", "\r\n", "\u202eabc", "é" * 200, "💥", "𝟙", "$\\mu$",
+    "$$$", "%s{}", "a" * 5000, "\\", "'\"",
 ]  # fmt: skip
 OBJECTS: list[Any] = [
     True, False, [], {}, [[]], [1], [1.0, 2.0, 3.0], ["a"], [{}], {"kind": "gaussian"}, {"a": {"b": {"c": 1}}},
@@ -82,7 +36,9 @@ def value(random: Random, old: Any) -> Any:
     """Return a value in place of `old`: near to it, hostile, or inside lists and tables."""
     match random.randrange(6):
         case 0 if isinstance(old, int | float) and not isinstance(old, bool):
-            return random.choice([-old, old + 1, old * 10 ** random.randint(-20, 20), str(old), [old], [old] * 3, float(old)])
+            return random.choice(
+                [-old, old + 1, old * 10 ** random.randint(-20, 20), str(old), [old], [old] * 3, float(old)]
+            )
         case 1 | 2:
             return copy.deepcopy(random.choice(random.choice([NUMBERS, TEXTS, OBJECTS])))
         case 3:
@@ -148,7 +104,25 @@ def change_tables(tables: Tables, random: Random) -> str:
     return name
 
 
-CONTROLS = ["\0", "\x07", "\x1b", "\x7f", "\u2028", "\ufeff", "\r", "\t", "\ud800", "\\", '"""', "'''", "#", "=", "[", "]]"]
+QUOTES = "'''"
+CONTROLS = [
+    "\0",
+    "\x07",
+    "\x1b",
+    "\x7f",
+    "\u2028",
+    "\ufeff",
+    "\r",
+    "\t",
+    "\ud800",
+    "\\",
+    '"""',
+    "'''",
+    "#",
+    "=",
+    "[",
+    "]]",
+]
 LINES: list[Callable[[Random], str]] = [
     lambda random: f"k{random.randrange(9)} = {'[' * (depth := random.choice([9, 300, 20000]))}{']' * depth}",
     lambda random: f"seed = {random.randint(1, 9)}{'0' * random.choice([20, 999, 4400, 10**5])}",
@@ -158,7 +132,7 @@ LINES: list[Callable[[Random], str]] = [
     lambda random: "[" + random.choice(NAMES) + "]",
     lambda random: "[[density.parts]]\nkind = 'ball'",
     lambda random: "x = {" + ", ".join(f"k{i} = {i}" for i in range(random.choice([3, 3000]))) + "}",
-    lambda random: random.choice(NAMES) + " = " + random.choice(["", "1_000", "0x1f", "1e5", "+inf", "-nan", "1979-05-27", "'''"]),
+    lambda random: f"{random.choice(NAMES)} = {random.choice(['', '1_000', '0x1f', '-nan', '1979-05-27', QUOTES])}",
     lambda random: "-" * random.choice([9, 10**6]),
 ]  # fmt: skip
 

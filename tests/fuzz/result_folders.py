@@ -1,7 +1,7 @@
 """Small result folders, finished and unfinished, made once; and whether a folder holds the right results."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partialmethod
 from pathlib import Path
@@ -42,13 +42,14 @@ def _stop_at(request: StopRequest, comm: object = None, *, look: int) -> bool:
 
 
 class ResultFolders:
-    """For each of PDES: the run file, a folder with all stages, and one in which pde and nn are unfinished."""
+    """For some of PDES: the run file, a folder with all stages, and one in which pde and nn are unfinished."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name, pde in PDES.items():
+    def __init__(self, folder: Path, names: Sequence[str] = tuple(PDES)) -> None:
+        self.folder, self.names = folder, names
+        for name in names:
             path, whole, part = self.run_file(name), self.reference(name), self.unfinished(name)
-            run = table(density={"sigma": 3.0}, training={"checkpoint": 0.0}, pde={**pde, "tolerance": 1e-2})
+            pde = {**PDES[name], "tolerance": 1e-2}
+            run = table(density={"sigma": 3.0}, training={"checkpoint": 0.0}, pde=pde)
             path.write_text(tomli_w.dumps(run))
             with undrawn():
                 for stage in FINISHED:
@@ -88,11 +89,14 @@ def _same(found: Path, expected: Path) -> bool:
         return True
     if expected.suffix not in (".nc", ".csv"):
         return False
-    values, others = _numbers(found), _numbers(expected)
+    values, others = numbers(found), numbers(expected)
     return values.keys() == others.keys() and all(_close(values[name], others[name]) for name in values)
 
 
-def _numbers(path: Path) -> dict[str, np.ndarray]:
+def numbers(path: Path) -> dict[str, np.ndarray]:
+    """Return the content of a result file as arrays; files other than netCDF and CSV are one array of bytes."""
+    if path.suffix not in (".nc", ".csv"):
+        return {path.name: np.frombuffer(path.read_bytes(), np.uint8)}
     if path.suffix == ".csv":
         rows = [line.split(",") for line in path.read_text().splitlines()]
         return {"header": np.array(rows[0])} | {str(i): np.array(row) for i, row in enumerate(rows[1:])}

@@ -12,7 +12,8 @@ import tomli_w
 from freqbias.meshes import plan_mesh
 from freqbias.problem import build, load
 from tests.batch import attempt
-from tests.fuzz.mutations import NAMES, run_file, write_data
+from tests.fuzz.mutations import NAMES, run_file
+from tests.fuzz.valid_run_files import write_data
 from tests.fuzz.verdicts import TOO_LONG, Verdict, at_most, fault, judge_all, names
 from tests.launch import Answer
 from tests.problem.run_files import table
@@ -20,7 +21,9 @@ from tests.problem.run_files import table
 LONGEST = 5.0  # seconds
 LARGE_NETWORK, LARGE_MESH = 10**7, 10**6  # samples times neurons; unknowns
 SECTIONS = ("density", "data", "network", "time", "mesh", "pde", "training", "compare")
-UNREADABLE = re.compile(r"line \d+|end of document|not valid TOML|cannot be read|the file has|unknown key|nested too deeply")
+UNREADABLE = re.compile(
+    r"line \d+|end of document|not valid TOML|cannot be read|the file has|unknown key|nested too deeply"
+)
 
 
 def judge(answer: Answer, changed: str = "") -> Verdict:

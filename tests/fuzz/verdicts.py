@@ -73,17 +73,22 @@ def names(message: str, *words: str) -> bool:
     return any(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", message) for word in words)
 
 
-def judge_all(what: str, judge: Callable[[int], Verdict], first: int, count: int) -> bool:
-    """Judge `count` cases, print every failure and the counts, and return whether there was a failure."""
+def judge_all(what: str, judge: Callable[[int], Verdict], first: int, count: int, *, long: bool = False) -> bool:
+    """Judge `count` cases, print every failure and the counts, and return whether there was a failure.
+
+    long: print every case, because each needs seconds.
+    """
     outcomes, failures, slowest = Counter[str](), 0, (0.0, first)
     for number in range(first, first + count):
         began = time.monotonic()
         verdict = judge(number)
         slowest = max(slowest, (time.monotonic() - began, number))
         outcomes[verdict.outcome] += 1
-        if verdict.failure:
-            failures += 1
-            print(f"case {number}, {verdict.outcome}: {verdict.failure}", flush=True)
+        failures += bool(verdict.failure)
+        if verdict.failure or long:
+            print(f"case {number}, {verdict.outcome}: {verdict.failure or 'right'}", flush=True)
     counts = ", ".join(f"{number:,} {outcome}" for outcome, number in outcomes.most_common())
-    print(f"{count:,} {what}: {counts}; slowest {slowest[0]:.1f} s (case {slowest[1]}); {failures} failures", flush=True)
+    print(
+        f"{count:,} {what}: {counts}; slowest {slowest[0]:.1f} s (case {slowest[1]}); {failures} failures", flush=True
+    )
     return failures > 0
