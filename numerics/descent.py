@@ -49,7 +49,7 @@ def gradient_descent(
     """
     lanczos = Lanczos(apply, start, saved_basis=saved_basis)
     if lanczos.norm == 0:
-        return Evolution(np.zeros((len(schedule.step_counts), len(start))), 0, 0.0)
+        return Evolution(np.zeros((len(schedule.output_steps) - 1, len(start))), 0, 0.0)
     bound, limit = np.inf, stability_limit(taylor)
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
         eigenvalues = np.maximum(ritz_values, 1e-200)  # rounding may make Ritz values negative
@@ -66,7 +66,8 @@ def gradient_descent(
         target = tolerance / beta if beta else np.inf
         bound = beta * _residual_sum(schedule, taylor, z, decay, weights, target=target)
         if bound <= tolerance:
-            values = lanczos.norm * lanczos.combine((after * vectors[0]) @ vectors.T)
+            at_outputs = after[schedule.output_intervals[1:] - 1]
+            values = lanczos.norm * lanczos.combine((at_outputs * vectors[0]) @ vectors.T)
             return Evolution(values, len(eigenvalues), float(bound))
     raise ComputationError(
         f"Lanczos: error bound {bound:.1e} after {max_steps} steps is above the tolerance {tolerance:.1e}; "
@@ -89,8 +90,8 @@ def _residual_sum(
 ) -> float:
     """Return the sum over all steps of eta sum_i g_i |e_m^T (eta T_m)^i y|.
 
-    z: eta lambda for each interval and eigenvalue, (T - 1, m). decay: 1 - R(z), (T - 1, m).
-    weights: the terms of e_m^T y at the beginning of each interval, (T - 1, m).
+    z: eta lambda for each of I intervals and each eigenvalue, (I, m). decay: 1 - R(z), (I, m).
+    weights: the terms of e_m^T y at the beginning of each interval, (I, m).
 
     The modulus of the sum over an interval is at most the sum of the moduli, and is a geometric sum. Both are equal for
     gradient descent if every eta lambda <= 1: the entries of 1 - eta T_m have alternating signs, so e_m^T y does not
@@ -102,7 +103,7 @@ def _residual_sum(
             -np.expm1(schedule.step_counts[:, None] * np.log1p(-decay)),
             1 - (1 - decay) ** schedule.step_counts[:, None],
         )
-    geometric = total_decay / decay  # sum_s R^s, (T - 1, m)
+    geometric = total_decay / decay  # sum_s R^s, (I, m)
     g = [_taylor_remainder(taylor, i, z.max(axis=1)) for i in range(len(taylor) - 1)]
     total = sum(
         float((schedule.step_sizes * g_i * np.abs(np.sum(weights * z**i * geometric, axis=1))).sum())
@@ -117,12 +118,12 @@ def _residual_sum(
 
 
 def _taylor_remainder(taylor: Sequence[float], i: int, largest: np.ndarray) -> np.ndarray:
-    """g_i = sum_{j > i} |taylor_j| largest^(j - 1 - i), (T - 1,)."""
+    """g_i = sum_{j > i} |taylor_j| largest^(j - 1 - i), (I,)."""
     return sum(abs(taylor[j]) * largest ** (j - 1 - i) for j in range(i + 1, len(taylor)))  # type: ignore[return-value]
 
 
 def _sum_of_moduli(schedule: Schedule, factors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """sum_s |sum_k weights_k factors_k^s| over the steps of each interval, (T - 1,)."""
+    """sum_s |sum_k weights_k factors_k^s| over the steps of each interval, (I,)."""
     totals = np.zeros(len(weights))
     for interval, count in enumerate(schedule.step_counts):
         for first in range(0, count, BLOCK):

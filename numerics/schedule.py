@@ -10,8 +10,9 @@ class Schedule:
     """Time steps that reach every output time exactly.
 
     Each interval between two output times is cut into ceil(interval / max_step_size) equal steps.
-    times (T,): the output times, ascending. step_counts, step_sizes (T - 1,): the number and the size of the steps in
-    each interval. `replan` adds intervals. output_steps (T,): the number of steps before each output time.
+    times (T,): the output times, ascending. step_counts, step_sizes (I,): the number and the size of the steps in each
+    of I intervals. `replan` adds intervals. output_intervals, output_steps (T,): the numbers of intervals and of steps
+    before each output time.
     Raises OverflowError if there are more than `MAX_STEPS` steps.
     """
 
@@ -53,7 +54,8 @@ class Schedule:
         self.step_counts = step_counts.astype(int)
         self.step_sizes = np.diff(knots) / self.step_counts
         self._knot_steps = np.concatenate([[0], np.cumsum(self.step_counts)])  # number of steps before each knot
-        self.output_steps = self._knot_steps[np.searchsorted(knots, self._times)]
+        self.output_intervals = np.searchsorted(knots, self._times)
+        self.output_steps = self._knot_steps[self.output_intervals]
 
     @property
     def steps(self) -> int:

@@ -10,6 +10,7 @@ from freqbias import nn, numerics
 from freqbias import problem as statement
 from freqbias.errors import InputError, StoppedEarly, UsageError
 from freqbias.nn.ntk_stage import run_ntk
+from freqbias.nn.stage import run_nn
 from freqbias.problem import ErrorHistory
 from freqbias.runtime import StopRequest, Store
 from tests import oracle
@@ -55,6 +56,24 @@ def test_stage_writes_flows_and_steps(whole):
     trained, scale = nn.train(problem, run.training).error, np.linalg.norm(exact[0])
     apart = {name: np.linalg.norm(each.error - trained) / scale for name, each in found.items()}
     assert apart["empirical-steps"] < 0.5 * apart["infinite-width-steps"]
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_steps_change_between_output_times(tmp_path, trained):
+    """With step = "auto" the steps grow, in the training and in its prediction."""
+    training = {"precision": "double"}
+    run = statement.parse(TABLES | {"training": training})
+    problem = statement.build(run)
+    if trained:
+        run_nn(run, problem, Store(tmp_path), resume=False, overwrite=False, stop=StopRequest())
+    run_in(tmp_path, training=training)
+    steps = read(tmp_path)["empirical-steps"]
+    assert steps.error.shape == (len(problem.times), 1, 48) and np.isin(problem.times, steps.step_time).all()
+    first = np.diff(steps.step_time[steps.step_time <= problem.times[1]])
+    assert first.max() > 5 * first.min()  # steps change within one interval
+    flow = read(tmp_path)["empirical"]
+    apart = np.linalg.norm(steps.error - flow.error, axis=(1, 2)).max() / np.linalg.norm(flow.error[0])
+    assert 1e-7 < apart < 1e-3  # the tolerance
 
 
 def test_finished_stage_is_kept(whole):

@@ -94,5 +94,18 @@ def test_too_few_products():
         gradient_descent(lambda v: matrix @ v, np.ones(100), Schedule(TIMES, 0.5), 1e-8, max_steps=3)
 
 
-def test_zero_stays_zero():
-    assert not gradient_descent(lambda v: v, np.zeros(4), Schedule(TIMES, 0.5), 1e-3).values.any()
+def test_steps_that_change_between_outputs():
+    matrix, start = semidefinite(60, 0.1), np.random.default_rng(5).normal(size=60)
+    schedule = Schedule(TIMES, 0.5).replan(3, 0.2).replan(20, 1.1)
+    assert len(schedule.step_counts) > len(TIMES)
+    result = gradient_descent(lambda v: matrix @ v, start, schedule, 1e-10, taylor=RK4)
+    exact = stepped(matrix, start, schedule, RK4)[schedule.output_intervals[1:] - 1]
+    np.testing.assert_allclose(result.values, exact, rtol=0, atol=1e-9 * np.linalg.norm(start))
+    ends = np.concatenate([[0], np.cumsum(schedule.step_counts)])[schedule.output_intervals]
+    np.testing.assert_allclose(schedule.step_times()[ends], TIMES, rtol=1e-12)
+
+
+@pytest.mark.parametrize("schedule", [Schedule(TIMES, 0.5), Schedule(TIMES, 0.5).replan(3, 0.2)])
+def test_zero_stays_zero(schedule):
+    values = gradient_descent(lambda v: v, np.zeros(4), schedule, 1e-3).values
+    assert values.shape == (len(TIMES) - 1, 4) and not values.any()
