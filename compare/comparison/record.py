@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from freqbias.compare.style import percent
 from freqbias.problem import ErrorHistory, counted, save_netcdf, time_range
 
 
@@ -40,11 +41,11 @@ class Comparison:
     initial: np.ndarray | None = None
 
     def __repr__(self) -> str:
-        worst = 100 * np.nanmax(self.metrics["error_over_initial"])
+        worst = percent(np.nanmax(self.metrics["error_over_initial"]))
         nodes, dimension = self.frequency.shape
         return (
             f"Comparison({self.name!r}: {time_range(self.time)}, {counted(nodes, 'node')} in {dimension}-D, "
-            f"error relative to v(0) at most {worst:.2g} %)"
+            f"error relative to v(0) at most {worst})"
         )
 
     @property
