@@ -61,8 +61,8 @@ def draw_maps(comparison: Comparison) -> Figure:
         top = max(*largest[:-1], np.finfo(float).tiny / MIN_FLOOR, MIN_FLOOR * smallest_error(comparison) * start)
         floor = float(np.clip(FLOOR * min(largest[:-1]), MIN_FLOOR * top, MAX_FLOOR * top))
         difference = max(largest[-1], smallest_error(comparison) * top)
-        _draw_column(triangulation, values[:-1], panels[:-1], LogNorm(floor, top))
-        _draw_column(triangulation, values[-1:], panels[-1:], LogNorm(FLOOR * difference, difference))
+        _draw_column(triangulation, values[:-1], panels[:-1], (floor, top))
+        _draw_column(triangulation, values[-1:], panels[-1:], (FLOOR * difference, difference))
         panels[0].set_title(panel_title(comparison, shown[k]))
         panels[-1].set_xlabel(r"$\xi_1$")
     axes[0, 0].set(xlim=(-reach[0], reach[0]), ylim=(-reach[1], reach[1]))
@@ -78,12 +78,13 @@ def draw_maps(comparison: Comparison) -> Figure:
 
 
 def _draw_column(
-    triangulation: Triangulation, values: Sequence[np.ndarray], panels: Sequence[Axes], norm: LogNorm
+    triangulation: Triangulation, values: Sequence[np.ndarray], panels: Sequence[Axes], limits: tuple[float, float]
 ) -> None:
-    """Draw maps on one colour scale, and the colour bar of this scale below them."""
+    """Draw maps on one colour scale with these limits, and the colour bar of this scale below the maps."""
+    norm = LogNorm(*limits)
     for value, panel in zip(values, panels, strict=True):
         image = panel.tripcolor(
-            triangulation, np.maximum(value, norm.vmin), norm=norm, shading="gouraud", rasterized=True
+            triangulation, np.maximum(value, limits[0]), norm=norm, shading="gouraud", rasterized=True
         )
         panel.set_aspect("equal")
     bar = panels[-1].figure.colorbar(image, ax=list(panels), location="bottom", extend="min", aspect=18, pad=0.01)

@@ -241,6 +241,29 @@ def test_causes_figure(tmp_path):
         draw_causes(comparison(problem_1d()))
 
 
+def test_causes_too_small_to_matter():
+    """The axis covers three decades. The legend says which causes are below it, here the rounding errors of the step."""
+    record = comparison(problem_1d(times=(0.0, 0.5, 2.5, 70.0)), kernels=True)
+    largest = max(values[1:].max() for name, values in record.metrics.items() if name in record.causes)
+    record = replace(record, metrics=record.metrics | {"step_size": 1e-10 * record.metrics["finite_width"]})
+    figure = draw_causes(record)
+    (panel,) = figure.axes
+    low, high = panel.get_ylim()
+    assert 2e-4 * largest < low <= 1e-3 * largest and largest < high < 2 * largest
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["the whole distance", "feature learning", f"step size (below {low:.0e})", "finite width", "mesh"]
+    assert_apart(figure)
+    falling = np.array([0.0, 0.1, 1e-3, 1e-7])
+    for tolerance, contained in ((1e-8, 1e-7), (1e-5, 1e-5)):  # the whole distance is shown down to the tolerance
+        whole = replace(
+            record,
+            metrics=record.metrics | {"error_over_initial": falling},
+            attributes=record.attributes | {"tolerance": tolerance},
+        )
+        low, _ = draw_causes(whole).axes[0].get_ylim()
+        assert 0.4 * contained < low <= contained
+
+
 def test_tall_maps_fit_on_a_page():
     """Two waves at 300 random positions, whose leakage is a tenth of the signal."""
     problem = problem_2d()
