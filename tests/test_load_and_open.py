@@ -40,7 +40,7 @@ def test_load_states_the_problem(folder):
 
 
 def test_tree_has_a_node_for_each_stage(tree):
-    assert {node.path for node in tree.leaves} == {"/pde", "/nn", "/ntk/infinite-width", "/compare"}
+    assert {node.path for node in tree.leaves} == {"/pde", "/nn", "/ntk/infinite-width", "/compare/learned"}
 
 
 def test_spectrum_is_complex(tree, folder):

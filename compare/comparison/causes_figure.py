@@ -25,8 +25,8 @@ LOG_TIME_RATIO = 30.0  # last output time / first one after 0; the time axis is 
 def draw_causes(comparison: Comparison, *paths: Path) -> Figure:
     """Draw each cause of the distance relative to ||v_pde(0)||, as a curve over time.
 
-    The axis begins at 1e-3 of the largest distance, or at the smallest distance if that is smaller and still larger than
-    the tolerance of the equation. The legend names causes that are below the axis at all times.
+    The axis begins at 1e-3 of the largest distance, or at the smallest distance if that is smaller and still larger
+    than the tolerance of the equation. The legend names causes that are below the axis at all times.
     Save the figure to `paths` (.png at 300 dpi, .pdf) and return it. Raises ValueError if the comparison has no
     predictions, and so no causes.
     """

@@ -72,7 +72,10 @@ def draw_maps(comparison: Comparison) -> Figure:
         panel.set_ylabel(fill(name, NAME_WIDTH) + "\n" + r"$\xi_2$")
     labels = [axis_label(comparison, symbol) for symbol in ("v", r"v_\mathrm{nn} - v_\mathrm{pde}")]
     label_frequency(
-        figure, comparison, f"colours: {labels[0]} and {labels[1]} {DATA_UNIT}, with scales of their own at each time"
+        figure,
+        comparison,
+        f"colours: {labels[0]} and {labels[1]} {DATA_UNIT},",
+        "with scales of their own at each time",
     )
     return figure
 

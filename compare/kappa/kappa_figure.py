@@ -1,8 +1,8 @@
 """Draw the figure of frequency learning rates.
 
 One panel shows the fitted rates in bands of |xi|, with standard errors, and the theory without diffusion as a thin
-line. In one dimension, this panel also shows the fits at every frequency. In more dimensions, a second panel shows the fits by
-direction. If there are too few times for a fit, the figure shows mean rates instead.
+line. In one dimension, this panel also shows the fits at every frequency. In more dimensions, a second panel shows the
+fits by direction. If there are too few times for a fit, the figure shows mean rates instead.
 """
 
 from collections.abc import Iterator

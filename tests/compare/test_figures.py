@@ -242,7 +242,7 @@ def test_causes_figure(tmp_path):
 
 
 def test_causes_too_small_to_matter():
-    """The axis covers three decades. The legend says which causes are below it, here the rounding errors of the step."""
+    """The axis covers three decades. The legend says which causes are below it, here the step size."""
     record = comparison(problem_1d(times=(0.0, 0.5, 2.5, 70.0)), kernels=True)
     largest = max(values[1:].max() for name, values in record.metrics.items() if name in record.causes)
     record = replace(record, metrics=record.metrics | {"step_size": 1e-10 * record.metrics["finite_width"]})
