@@ -91,7 +91,7 @@ def draw_rates(panel: Axes, kappa: Kappa) -> None:
         xlim=(0, bands.high[-1]),
         xlabel=frequency_label(kappa.attributes.get("unit"), r"|\xi|"),
         ylabel="learning rate $\\kappa$ (1/time),\n"
-        + rf"{estimate} over ${kappa.time[0]:.4g} \leq t \leq {kappa.time[-1]:.4g}$",
+        + rf"{estimate} over {kappa.time[0]:.4g} $\leq t \leq$ {kappa.time[-1]:.4g}",
     )
     round_ticks(panel.xaxis, 5)
     open_frame(panel)

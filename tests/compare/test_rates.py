@@ -1,5 +1,6 @@
 """The learning rates of a result: tables and figure."""
 
+import re
 from dataclasses import replace
 from itertools import combinations
 
@@ -204,6 +205,8 @@ def test_figure_shows_all_rates(dimension, tmp_path):
             assert bars.get_zorder() > marker.get_zorder() and all(cap.get_visible() for cap in caps)
     panel = figure.axes[0]
     assert "cycles" in panel.get_xlabel() and "1/time" in panel.get_ylabel()
+    late = replace(rates, time=rates.time * 1e6)
+    assert "+" not in re.findall(r"\$[^$]*\$", draw_kappa(late).axes[0].get_ylabel())[-1]  # 7e+06 is no formula
     theory = panel.lines[0]
     if dimension == 1:
         expected = problem.density.density(theory.get_xdata()[:, None])
