@@ -101,7 +101,8 @@ def test_planned_steps_are_those_of_a_wide_network(integrator):
     plan = plan_training(problem, Training(precision="double", integrator=integrator))
     kernel, taken = EmpiricalKernel(problem), train(problem, plan.settings)
     planned = planned_schedule(plan, kernel, kernel.start)
-    assert planned.steps == planned_schedule(plan, InfiniteWidthKernel(problem), kernel.start).steps
+    at_infinite_width = planned_schedule(plan, InfiniteWidthKernel(problem), kernel.start)
+    assert at_infinite_width.steps == pytest.approx(planned.steps, rel=0.1)
     assert taken.attributes["steps"] == pytest.approx(planned.steps, rel=0.05)
     assert planned.steps < 0.6 * plan.schedule.steps
     shared = min(planned.steps, taken.attributes["steps"]) // 4
