@@ -1,4 +1,4 @@
-from .comparison import Comparison, compare, draw_causes, draw_comparison
+from .comparison import Comparison, Learned, compare, draw_causes, draw_comparison, draw_learned
 from .kappa import (
     band_energy,
     direction_energy,
@@ -15,6 +15,7 @@ from .view import View, animate_view, draw_view, load_view
 
 __all__ = [
     "Comparison",
+    "Learned",
     "MassNorm",
     "View",
     "animate_view",
@@ -25,6 +26,7 @@ __all__ = [
     "draw_causes",
     "draw_comparison",
     "draw_kappa",
+    "draw_learned",
     "draw_view",
     "fitted_rate",
     "instant_rate",

@@ -100,7 +100,7 @@ def _steps(run: RunFile, store: Store, plan: TrainingPlan, kernel: EmpiricalKern
         return Schedule.through(taken, plan.problem.times)
     if plan.local_error is not None:
         log.info("ntk: the training is not finished, so its steps are those that the linearised training would take")
-    return planned_schedule(plan, kernel)
+    return planned_schedule(plan, kernel, kernel.start)
 
 
 def _predict(

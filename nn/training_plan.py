@@ -177,7 +177,9 @@ def plan_training(
         z_max = integrator.largest_step(tolerance)
         step = z_max / lambda_max
         remedy = "use a smaller [time] end, a larger tolerance, or a smaller [network] sigma_a"
-        if isinstance(integrator, RungeKutta) and (estimate := integrator.estimate) is not None:
+        # The gradient of a relu network jumps. At a jump no step is short enough for a small tolerance.
+        smooth = network.activation != "relu"
+        if smooth and isinstance(integrator, RungeKutta) and (estimate := integrator.estimate) is not None:
             step *= FIRST_SHARE
             z_max, accurate = STABLE_SHARE * integrator.stability_limit, step
             local_error = LocalErrorControl(

@@ -71,9 +71,9 @@ class GridSubset(Sites):
         return np.stack([axis[column] for axis, column in zip(self.grid.axes(), columns, strict=True)], axis=-1)
 
     def peak_density(self, frequency: float, *, exclude_coincident: bool = False) -> float:
-        """As on the whole grid, with N samples, or PEAK_SHARE of `closest_density` if that is larger."""
-        single = 0.0 if exclude_coincident else frequency**self.dimension / self.size
-        return max(1 / self.volume, single, PEAK_SHARE * self.closest_density)
+        """As on the whole grid, or PEAK_SHARE of `closest_density` if that is larger."""
+        whole = self.grid.peak_density(frequency, exclude_coincident=exclude_coincident)
+        return max(whole, PEAK_SHARE * self.closest_density)
 
     def embed(self, values: np.ndarray) -> np.ndarray:
         """Return values on the whole grid, (..., N) -> (..., grid.size), with 0 at the other points."""

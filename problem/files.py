@@ -23,6 +23,7 @@ from freqbias.problem.tiff import read_tiff
 from freqbias.problem.volumes import read_nifti, read_nrrd
 
 SAMPLE_SCHEME = "matplotlib:"
+LONG_PATH = 256
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 TABLES = (".csv", ".tsv", ".txt")
 ARRAYS = (".npy", ".npz", ".dat", ".mat", ".h5", ".hdf5")
@@ -45,7 +46,8 @@ def resolve(
         found = _matplotlib_sample(path) if path.startswith(SAMPLE_SCHEME) else _expand(path, folder)
         if not _test(Path.is_file, found):
             problem = "this is a folder, not a file" if _test(Path.is_dir, found) else "no such file"
-            raise InputError(f"{problem} ({found}); give a path relative to the run file")
+            where = f" ({found})" if len(str(found)) < LONG_PATH else ""  # not twice, because long messages are cut
+            raise InputError(f"{problem}{where}; give a path relative to the run file")
         if endings is not None and ending(found) not in endings:
             raise InputError(
                 f"cannot read {ending(found) or 'a file without an ending'}; use one of {' '.join(endings)}"

@@ -71,7 +71,7 @@ def test_numbers_of_any_type(number):
         (lambda: Table(np.ones(3), 1.0), "Table: half_width = 1.0 is of type float; give a tuple"),
         (lambda: waves((64,), [[3.0]]), r"waves: grid = \(64,\) is of type tuple; give a Grid"),
         (lambda: Samples(SAMPLES.values, SAMPLES.sites), "Samples: sites = .*; give Samples"),
-        (lambda: Samples(Grid((2,), (1.0,)), [[1.0, 2.0]]), "Samples: values = .* is of type list; give Samples"),
+        (lambda: Samples(Grid((2,), (1.0,)), [["a", "b"]]), "the values have the type <U1; give real numbers"),
         (lambda: Problem(SAMPLES, Gaussian(1.0), NETWORK, [0, 1]), "Problem: density = Samples"),
         (lambda: Problem(Gaussian(1.0), SAMPLES, 100, [0, 1]), "Problem: network = 100 is of type int; give Problem"),
         (lambda: pde.solve("x"), "solve: problem = 'x' is of type str; give a Problem, for example freqbias.load"),

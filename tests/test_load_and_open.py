@@ -6,6 +6,7 @@ from shutil import copytree, rmtree
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.figure import Figure
 
 import freqbias
 from freqbias import compare
@@ -42,7 +43,7 @@ def test_load_states_the_problem(folder):
 
 
 def test_tree_has_a_node_for_each_stage(tree):
-    assert {node.path for node in tree.leaves} == {"/pde", "/nn", "/ntk/infinite-width", "/compare"}
+    assert {node.path for node in tree.leaves} == {"/pde", "/nn", "/ntk/infinite-width", "/compare/learned"}
 
 
 def test_spectrum_is_complex(tree, folder):
@@ -182,3 +183,21 @@ def test_files_of_an_earlier_version_open_too(folder, tree, tmp_path):
             earlier.to_netcdf(path, engine="h5netcdf")
         stage.finish()
     xr.testing.assert_identical(freqbias.open(store.root)["pde"].to_dataset(), tree["pde"].to_dataset())
+
+
+def test_plots_have_names_and_units(tree):
+    """A plot by xarray labels its axes, with cycles/m and not the number of a node."""
+    panel = Figure().subplots()
+    abs(tree["pde"].v.isel(time=-1, channel=0)).plot(x="frequency", ax=panel)
+    assert panel.get_xlabel() == "frequency of a node [cycles/m]" and "unit of the data" in label_of(panel)
+    panel = Figure().subplots()
+    tree["compare"].relative_l2_error.plot(ax=panel)
+    assert panel.get_xlabel() == "time [gradient-flow time]" and label_of(panel).endswith("[1]")
+    panel = Figure().subplots()
+    tree["compare/learned"].nn.isel(time=-1, channel=0).plot(ax=panel)
+    assert panel.get_xlabel().replace("\n", " ") == "position of a sample on axis 1 [unit length]"
+    assert label_of(panel) == "what the network has learnt, f(x, t) [unit of the file]"
+
+
+def label_of(panel):
+    return panel.get_ylabel().replace("\n", " ")

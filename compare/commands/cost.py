@@ -22,7 +22,7 @@ from freqbias.nn import (
     training_memory,
     trajectory,
 )
-from freqbias.numerics import exponential, make_tensor_transform, make_transform
+from freqbias.numerics import Schedule, exponential, make_tensor_transform, make_transform
 from freqbias.pde import AdaptiveIntegrator, ThetaMethod, choose_integrator, memory_needed, transform_accuracy
 from freqbias.problem import Pde, Problem, initial_errors, squared_loss
 from freqbias.runtime import threads
@@ -35,6 +35,7 @@ MOST_PRODUCTS = 500  # largest number of Lanczos products; also the guess where 
 FACTORISATIONS = 12  # in an adaptive run; one of them with its solves costs SHIFT_INVERT
 CG_PRODUCTS = 10  # products per implicit step of the data operator
 SHORTER = 2.0  # ratio of planned and actual first steps above which the network is far from its linearisation
+WIDE = 1000  # neurons; for wider networks the steps are planned with the kernel at infinite width
 IMPORT_SECONDS = 3.0
 WRITING = 1.2e-6  # seconds per dof, channel and output time, ParaView files included
 
@@ -116,11 +117,18 @@ def training_cost(plan: TrainingPlan) -> Cost:
         last = next(snapshots, last)
         seconds = time.perf_counter() - start
     memory = training_memory(plan.problem, precision=plan.settings.precision, backend=plan.backend)
-    kernel = EmpiricalKernel(plan.problem, device=plan.device, backend=plan.backend)
-    planned, begun = planned_schedule(plan, kernel), last.step_control.schedule(plan.problem.times)
+    planned, begun = _planned_schedule(plan), last.step_control.schedule(plan.problem.times)
     shorter = planned.step_size(0) > SHORTER * begun.step_size(last.step - 1)
     steps = begun.steps if shorter else planned.steps
     return Cost(steps, seconds * steps, memory, is_lower_bound=shorter)
+
+
+def _planned_schedule(plan: TrainingPlan) -> Schedule:
+    problem = plan.problem
+    if problem.network.width > WIDE:
+        return planned_schedule(plan, InfiniteWidthKernel(problem), initial_errors(problem))
+    kernel = EmpiricalKernel(problem, device=plan.device, backend=plan.backend)
+    return planned_schedule(plan, kernel, kernel.start)
 
 
 def _seconds_of_transforms(problem: Problem, settings: Pde, plan: MeshPlan) -> float:

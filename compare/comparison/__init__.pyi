@@ -1,5 +1,7 @@
 from .causes import cause_title, is_cause
 from .causes_figure import draw_causes
+from .learned import Learned
+from .learned_figure import draw_learned
 from .metrics import compare
 from .record import Comparison, network_attributes
 from .spectra_figure import draw_comparison
@@ -8,12 +10,14 @@ from .times import common_times
 
 __all__ = [
     "Comparison",
+    "Learned",
     "cause_title",
     "check_start",
     "common_times",
     "compare",
     "draw_causes",
     "draw_comparison",
+    "draw_learned",
     "is_cause",
     "network_attributes",
 ]

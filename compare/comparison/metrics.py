@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from freqbias.compare.comparison.causes import causes
+from freqbias.compare.comparison.learned import Learned
 from freqbias.compare.comparison.record import Comparison, network_attributes
 from freqbias.compare.comparison.start_check import check_start
 from freqbias.compare.comparison.times import common_times
@@ -40,6 +41,8 @@ def compare(
         loss_nn             loss 1/2 mean_j u_j^2 of the network's errors u, summed over channels
         loss_held_out       loss of the network on the held-out samples, if the history contains this loss
         loss_pde            loss of the finite-element solution; by `parseval_loss` if the spectrum has no loss
+        psnr_nn, psnr_pde   for samples on a grid, `psnr` of what network and equation have learnt, in the user's units
+        ssim_nn, ssim_pde   `ssim` of the same, for images of at least 7 x 7 samples
 
     Warns if times are left out, because only one of errors and finite-element solution has them, and if the errors do
     not start where the equation does.
@@ -91,6 +94,11 @@ def compare(
     if history.held_out_loss is not None:
         metrics["loss_held_out"] = history.held_out_loss[nn_index]
 
+    solved = None if spectrum.sample_error is None else spectrum.sample_error[pde_index]
+    learned = Learned.on_grid(problem, spectrum.time[pde_index], {"nn": error[nn_index], "pde": solved})
+    if learned is not None:
+        metrics |= learned.metrics()
+
     predictions = predictions or {}
     settings = {key: spectrum.attributes[key] for key in ("operator", "tolerance") if key in spectrum.attributes}
     neighbours = causes(
@@ -123,6 +131,7 @@ def compare(
         predictions=kernels,
         causes=neighbours,
         initial=solution[0],
+        learned=learned,
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from freqbias.compare.comparison.learned import Learned
+from freqbias.compare.style import percent
 from freqbias.problem import ErrorHistory, counted, save_netcdf, time_range
 
 
@@ -23,6 +25,7 @@ class Comparison:
     predictions: the predicted spectra (T, C, n), by the name of the prediction's file.
     causes: the two neighbouring spectra of each metric that is a cause (`freqbias.compare.comparison.causes`).
     initial: v_pde(0) (C, n), even if `time` begins later.
+    learned: what network and equation have learnt, for samples on a grid.
     """
 
     time: np.ndarray
@@ -38,13 +41,14 @@ class Comparison:
     predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
     causes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     initial: np.ndarray | None = None
+    learned: Learned | None = None
 
     def __repr__(self) -> str:
-        worst = 100 * np.nanmax(self.metrics["error_over_initial"])
+        worst = percent(np.nanmax(self.metrics["error_over_initial"]))
         nodes, dimension = self.frequency.shape
         return (
             f"Comparison({self.name!r}: {time_range(self.time)}, {counted(nodes, 'node')} in {dimension}-D, "
-            f"error relative to v(0) at most {worst:.2g} %)"
+            f"error relative to v(0) at most {worst})"
         )
 
     @property

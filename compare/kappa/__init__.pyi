@@ -1,6 +1,6 @@
 from .bands import band_energy, direction_energy, directions
 from .estimators import FLOOR, fitted_rate, instant_rate, mean_rate, theory_rate, window
-from .kappa_figure import draw_kappa, draw_rates, legend_handles, rate_range
+from .kappa_figure import draw_kappa, draw_rates, legend_handles, note_rates_outside, rate_range
 from .measurement import BANDS, comparison_rates, measure
 from .rates import Kappa
 
@@ -19,6 +19,7 @@ __all__ = [
     "legend_handles",
     "mean_rate",
     "measure",
+    "note_rates_outside",
     "rate_range",
     "theory_rate",
     "window",

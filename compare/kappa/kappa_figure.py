@@ -1,8 +1,8 @@
 """Draw the figure of frequency learning rates.
 
-One panel shows the fitted rates in bands of |xi|, with standard errors, and the theory as a thin line. In one
-dimension, this panel also shows the fits at every frequency. In more dimensions, a second panel shows the fits by
-direction. If there are too few times for a fit, the figure shows mean rates instead.
+One panel shows the fitted rates in bands of |xi|, with standard errors, and the theory without diffusion as a thin
+line. In one dimension, this panel also shows the fits at every frequency. In more dimensions, a second panel shows the
+fits by direction. If there are too few times for a fit, the figure shows mean rates instead.
 """
 
 from collections.abc import Iterator
@@ -31,19 +31,22 @@ from freqbias.compare.style import (
     save_figure,
 )
 
-OFFSET = 0.12  # between the markers of different sources, as a fraction of a band; not used in 1-D
+OFFSET = 0.2  # between the markers of different sources, as a fraction of a band, so that no marker hides an error bar
 HEADROOM = 1.08
-# Colour, marker, marker size, line width and dashes, by source. Overlapping markers of these sizes can be told apart.
-SOURCES: dict[str, tuple[str, str, float, float, Any]] = {
-    "pde": (PDE_COLOUR, "s", 6.0, 1.7, "-"),
-    "nn": (NN_COLOUR, "x", 3.0, 0.6, (0, (3, 1.5))),
-    **{
-        name: (kernel.colour, kernel.marker, size, 0.0, "none")
-        for kernel, size in zip(KERNELS, (4.0, 5.5), strict=True)
-        for name in kernel.names
-    },
+MOST_OF_LINES = 1.5  # upper end of the axis relative to the rates in bands, if single frequencies have larger rates
+# Colour, marker, line width and dashes, by source.
+SOURCES: dict[str, tuple[str, str, float, Any]] = {
+    "pde": (PDE_COLOUR, "s", 1.7, "-"),
+    "nn": (NN_COLOUR, "x", 0.6, (0, (3, 1.5))),
+    **{name: (kernel.colour, kernel.marker, 0.0, "none") for kernel in KERNELS for name in kernel.names},
 }
-MARKERS: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 0.7}
+MARKERS: dict[str, Any] = {"markersize": 3.2, "markerfacecolor": "none", "markeredgewidth": 0.7}
+BARS: dict[str, Any] = {
+    "elinewidth": 0.8,
+    "capsize": 2.6,
+    "capthick": 0.8,
+    "barsabove": True,
+}  # caps wider than markers
 THEORY: dict[str, Any] = {"color": "#404040", "linewidth": 0.6, "zorder": 2.5}  # above the lines, below the markers
 
 
@@ -60,10 +63,11 @@ def draw_kappa(kappa: Kappa, *paths: Path) -> Figure:
         ratios = [2, 1][: len(kappa.regions)]
         panel, *others = figure.subplots(1, len(ratios), sharey=True, squeeze=False, width_ratios=ratios)[0]
         draw_rates(panel, kappa)
-        panel.set_title("bands, ± standard error" if kappa.fitted else "bands")
+        panel.set_title("bands (side by side), ± standard error" if kappa.fitted else "bands (side by side)")
         for regions, other in zip(directions, others, strict=True):
             _draw_directions(other, kappa, regions)
         panel.set_ylim(rate_range(kappa))
+        note_rates_outside(panel, kappa)
         figure.legend(handles=legend_handles(kappa), loc="outside upper center", ncols=2 + len(directions), fontsize=7)
         save_figure(figure, paths, kappa.name)
     return figure
@@ -79,7 +83,6 @@ def draw_rates(panel: Axes, kappa: Kappa) -> None:
     middle, width = (bands.low + bands.high) / 2, bands.high - bands.low
     if kappa.frequency.shape[1] == 1:
         _draw_frequencies(panel, kappa)
-        width = np.zeros_like(width)
     else:
         panel.plot(middle, bands.theory.best, **THEORY)
     _draw_regions(panel, kappa, bands, middle, width)
@@ -88,7 +91,7 @@ def draw_rates(panel: Axes, kappa: Kappa) -> None:
         xlim=(0, bands.high[-1]),
         xlabel=frequency_label(kappa.attributes.get("unit"), r"|\xi|"),
         ylabel="learning rate $\\kappa$ (1/time),\n"
-        + rf"{estimate} over ${kappa.time[0]:.4g} \leq t \leq {kappa.time[-1]:.4g}$",
+        + rf"{estimate} over {kappa.time[0]:.4g} $\leq t \leq$ {kappa.time[-1]:.4g}",
     )
     round_ticks(panel.xaxis, 5)
     open_frame(panel)
@@ -96,26 +99,56 @@ def draw_rates(panel: Axes, kappa: Kappa) -> None:
 
 def legend_handles(kappa: Kappa) -> list[Line2D]:
     """Return the entries of the legend: the theory, then the sources that are drawn."""
-    handles = [Line2D([], [], **THEORY, label="theory: damping / volume")]
+    theory = "theory without diffusion,\n" + r"damping / volume ($\sigma_a \to 0$)"
+    handles = [Line2D([], [], **THEORY, label=theory)]
     for source, label in _drawn_sources(kappa):
-        colour, marker, size, width, dashes = SOURCES[source]
+        colour, marker, width, dashes = SOURCES[source]
         line = {"linestyle": dashes, "linewidth": width} if kappa.frequency.shape[1] == 1 else {"linestyle": "none"}
-        handles.append(Line2D([], [], color=colour, marker=marker, markersize=size, label=label, **line, **MARKERS))
+        handles.append(Line2D([], [], color=colour, marker=marker, label=label, **line, **MARKERS))
     return handles
 
 
 def rate_range(*kappas: Kappa) -> tuple[float, float]:
-    """Return the range of the rate axis. The range contains all drawn rates, but may cut standard errors off."""
-    values = [0.0]
+    """Return the range of the rate axis.
+
+    The range contains the theory, all rates in bands and directions, and their standard errors up to the size of these
+    rates. The rates of single frequencies may be much larger where |v| is small, and lie outside this range.
+    """
+    values, errors, lines = [0.0], [0.0], [0.0]
     for kappa in kappas:
         drawn = [source for source, _ in _drawn_sources(kappa)]
         for regions in kappa.regions:
-            values += [*regions.theory.best, *(rate for source in drawn for rate in regions.measured[source].best)]
-        if kappa.frequency.shape[1] == 1:
-            values += [rate for source in drawn if SOURCES[source][3] for rate in kappa.measured[source].best]
+            values += regions.theory.best.tolist()
+            for rates in (regions.measured[source] for source in drawn):
+                values += rates.best.tolist()
+                errors += [*(rates.best - rates.standard_error), *(rates.best + rates.standard_error)]
+        lines += _line_rates(kappa).tolist()
     low, high = np.nanmin(values), np.nanmax(values)
+    size = high - low
+    low, high = max(low - size, np.nanmin([low, *errors])), min(high + size, np.nanmax([high, *errors]))
+    size = high - low
+    low = min(low, max(np.nanmin(lines), low - (MOST_OF_LINES - 1) * size))
+    high = max(high, min(np.nanmax(lines), low + MOST_OF_LINES * size))
     margin = (HEADROOM - 1) * (high - low)
     return low - (margin if low < 0 else 0.0), high + margin
+
+
+def note_rates_outside(panel: Axes, kappa: Kappa) -> None:
+    """Add to the title of the panel, whose range is set, how large the rates of single frequencies outside it are."""
+    low, high = panel.get_ylim()
+    rates = _line_rates(kappa)
+    ends = [f"{end:.2g}" for end in (rates.min(initial=0), rates.max(initial=0)) if not low <= end <= high]
+    if ends:
+        panel.set_title(f"{panel.get_title()}\nlines outside the axes reach {' and '.join(ends)}".strip())
+
+
+def _line_rates(kappa: Kappa) -> np.ndarray:
+    """Return all rates of single frequencies that are drawn as lines, which are those in one dimension."""
+    if kappa.frequency.shape[1] > 1:
+        return np.zeros(0)
+    drawn = [kappa.measured[source].best for source, _ in _drawn_sources(kappa) if SOURCES[source][2]]
+    rates = np.concatenate(drawn)
+    return rates[np.isfinite(rates)]
 
 
 def _draw_frequencies(panel: Axes, kappa: Kappa) -> None:
@@ -134,7 +167,7 @@ def _draw_frequencies(panel: Axes, kappa: Kappa) -> None:
 
     plot(kappa.theory, **THEORY)
     for source, _ in _drawn_sources(kappa):
-        colour, _, _, width, dashes = SOURCES[source]
+        colour, _, width, dashes = SOURCES[source]
         if width:
             plot(kappa.measured[source].best, color=colour, linewidth=width, linestyle=dashes)
 
@@ -157,11 +190,10 @@ def _draw_regions(panel: Axes, kappa: Kappa, regions: Regions, middle: np.ndarra
     sources = [source for source, _ in _drawn_sources(kappa)]
     for number, source in enumerate(sources):
         rates = regions.measured[source]
-        colour, marker, size, *_ = SOURCES[source]
+        colour, marker, *_ = SOURCES[source]
         x = middle + OFFSET * width * (number - (len(sources) - 1) / 2)
         panel.errorbar(
-            x, rates.best, yerr=rates.standard_error, color=colour, fmt=marker, markersize=size, zorder=3,
-            elinewidth=0.8, capsize=1.5, **MARKERS,
+            x, rates.best, yerr=rates.standard_error, color=colour, fmt=marker, zorder=3, **BARS, **MARKERS
         )  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def draw(results: list[Result]) -> dict[str, Figure]:
     panels[0].set_ylabel(r"mean learning rate $\kappa$ (1/time)")
     black: dict[str, Any] = {"color": "black", "linestyle": "none"}
     handles = [
-        Line2D([], [], color="black", linewidth=0.5, label=r"theory, $\rho_w$ / extent"),
+        Line2D([], [], color="black", linewidth=0.5, label=r"theory, $\rho_w$ / extent ($\sigma_a \to 0$)"),
         Line2D([], [], **black, **MARKERS["pde"], label="finite elements"),
         Line2D([], [], **black, **MARKERS["infinite-width"], label="kernel at infinite width"),
         Patch(color="0.8", linewidth=0, label=f"sampling error of {results[0].run.network.width:,} neurons (95 %)"),

@@ -5,7 +5,15 @@ The thin line is damping / prod extent, which ignores diffusion and the edge of 
 
 from matplotlib.figure import Figure
 
-from freqbias.compare.kappa import BANDS, Kappa, comparison_rates, draw_rates, legend_handles, rate_range
+from freqbias.compare.kappa import (
+    BANDS,
+    Kappa,
+    comparison_rates,
+    draw_rates,
+    legend_handles,
+    note_rates_outside,
+    rate_range,
+)
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
 
 QUICK_NETWORK = {"width": 256, "hidden_width": 256}
@@ -24,6 +32,8 @@ def draw(results: list[Result]) -> dict[str, Figure]:
         draw_rates(panel, measured)
         panel.set_title(f"{result.run.network.depth} layers")
     panels[0].set_ylim(rate_range(*rates))
+    for panel, measured in zip(panels, rates, strict=True):
+        note_rates_outside(panel, measured)
     panels[1].set_ylabel("")
     handles = legend_handles(rates[0])
     handles[2].set_label(f"network, all layers {results[0].run.network.width:,} wide")

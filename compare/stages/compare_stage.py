@@ -1,6 +1,7 @@
 """The stage `compare`, which compares the results of the stages `pde` and `nn`, and of `ntk` if they exist.
 
-The stage writes spectra.nc, fields.pvd, metrics.csv, kappa.csv and the figures figure4, split and kappa.
+The stage writes spectra.nc, fields.pvd, metrics.csv, kappa.csv and the figures figure4, split and kappa. For samples
+on a grid, the stage also writes what has been learnt: learned.nc, a figure, and .wav files of sounds.
 """
 
 from pathlib import Path
@@ -90,7 +91,7 @@ def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
 
 def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequest) -> None:
     """Write all files of the stage."""
-    from freqbias.compare.comparison import draw_causes, draw_comparison
+    from freqbias.compare.comparison import draw_causes, draw_comparison, draw_learned
     from freqbias.pde import write_fields
 
     with stage.writing("spectra.nc") as path:
@@ -113,6 +114,14 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
     if comparison.causes:
         with stage.writing("split.pdf") as path:
             draw_causes(comparison, path.with_suffix(".png"), path)
+    if comparison.learned is not None:
+        with stage.writing("learned.nc") as path:
+            comparison.learned.save(path)
+        with stage.writing("learned.pdf") as path:
+            draw_learned(comparison.learned, path.with_suffix(".png"), path)
+        for name in comparison.learned.fields if comparison.learned.is_sound else ():
+            with stage.writing(f"learned-{name}.wav") as path:
+                comparison.learned.save_sound(path, name)
     if comparison.frequency.shape[1] > 2:
         log.info("compare: figure4 is drawn only in one and two dimensions; open fields.pvd in ParaView instead")
         return

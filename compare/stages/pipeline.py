@@ -23,6 +23,8 @@ FILES = {
     "compare/figure4.png": "the comparison as a figure (also figure4.pdf)",
     "compare/split.png": "the causes of the distance (also split.pdf)",
     "compare/kappa.png": "the learning rate of each frequency (also kappa.pdf)",
+    "compare/learned.png": "what network and equation have learnt (also learned.pdf, learned.nc)",
+    "compare/learned-nn.wav": "the sound that the network has learnt (also learned-pde.wav)",
     "compare/metrics.csv": "errors and losses at each time",
     "compare/fields.pvd": "both spectra, for ParaView",
     "pde/fields.pvd": "the finite-element solution, for ParaView",

@@ -1,6 +1,9 @@
 """Text tables and percentages."""
 
+import re
 from collections.abc import Sequence
+
+import numpy as np
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> str:
@@ -11,5 +14,12 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def percent(ratio: float) -> str:
-    """Return a ratio in per cent with two significant digits, or rounded to whole per cent from 100 % on."""
-    return f"{100 * ratio:.2g} %" if 100 * ratio < 99.5 else f"{100 * ratio:.0f} %"
+    """Return a ratio in words: in per cent with two significant digits, or in whole per cent from 100 % on.
+
+    Ratios from 10 on are multiples, such as "56 times" and "1.8e6 times", because nobody reads 182259911 %.
+    """
+    if 100 * ratio < 99.5:
+        return f"{100 * ratio:.2g} %"
+    if ratio < 9.995 or np.isnan(ratio):
+        return f"{100 * ratio:.0f} %"
+    return re.sub(r"e\+0*", "e", f"{ratio:.2g}" if ratio >= 9999.5 else f"{ratio:.0f}") + " times"

@@ -40,7 +40,8 @@ CURVES = {  # colour, line width and dashes
     "nn": (NN_COLOUR, 0.7, (0, (3, 1.5))),
     "difference": (VERMILION, 0.9, (0, (1, 1))),
 }
-DECADES = 3  # the logarithmic scale covers this many decades below the largest |v|
+DECADES, MOST_DECADES = 3, 6  # the logarithmic scale covers so many decades below the largest |v|
+LATE = 0.03  # fraction of the smallest spectrum's largest |v| down to which the scale reaches, up to MOST_DECADES
 
 
 def draw_view(view: View, *paths: Path) -> Figure:
@@ -67,9 +68,15 @@ def axis_limits(view: View) -> np.ndarray:
 
 
 def magnitude_range(view: View) -> tuple[float, float]:
-    """Return both ends of the logarithmic scale of |v|."""
+    """Return both ends of the logarithmic scale of |v|, which shows network and finite elements at all times."""
     largest = max(float(values[:, view.inside].max()) for values in view.magnitudes.values())
-    return 10.0**-DECADES * largest, largest
+    late = min(
+        float(values[:, view.inside].max(axis=1).min())
+        for name, values in view.magnitudes.items()
+        if name != "difference"
+    )
+    low = float(np.clip(LATE * late, 10.0**-MOST_DECADES * largest, 10.0**-DECADES * largest))
+    return low, largest
 
 
 def make_scene(view: View) -> Scene:

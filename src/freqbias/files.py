@@ -38,6 +38,7 @@ def open(folder: Path | str) -> xr.DataTree:
     nn              error (time, channel, sample), loss (time); for held-out samples held_out_error, held_out_loss
     ntk/KERNEL      the variables of nn as a kernel predicts them
     compare         pde, nn and predictions (time, channel, node), complex; metrics (time)
+    compare/learned target, and what nn and pde have learnt, on a grid in your units (time, channel, x1, x2, x3)
     kappa           frequency learning rates
 
     Every variable has `units` and a `long_name`. In one dimension `frequency` and `position` are indexes:
@@ -68,6 +69,8 @@ def open(folder: Path | str) -> xr.DataTree:
         raise UsageError(f"{store.root} is the folder of one stage; give the folder above, {store.root.parent}")
     if not nodes:
         raise UsageError(f"{store.root} holds no finished stage; run `freqbias run RUN.toml` to compute the stages")
+    if "compare" in nodes and (learned := store.root / "compare" / "learned.nc").is_file():
+        nodes["compare/learned"] = _dataset(learned)
     if "compare" in nodes:
         unit = str(nodes["compare"].attrs.get("unit", ""))
         nodes["compare"] = nodes["compare"].merge(_metrics(store.root / "compare" / "metrics.csv", unit))

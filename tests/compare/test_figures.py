@@ -1,4 +1,4 @@
-"""Figure 4 and the figure of causes: legible text, common scales, provenance in the files."""
+"""Figure 4 and the figure of causes: legible text, scales that show what there is, provenance in the files."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -12,6 +12,8 @@ from PIL import Image
 
 from freqbias.compare import compare, draw_causes, draw_comparison
 from freqbias.compare.style import STYLE, panel_times
+from freqbias.compare.view import View
+from freqbias.compare.view.view_figure import magnitude_range
 from freqbias.numerics import Scattered, transform
 from freqbias.problem import ErrorHistory, Samples
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
@@ -59,26 +61,80 @@ def texts(figure):
 
 def test_text_is_legible(drawn):
     _, figure = drawn
-    found = texts(figure)
-    assert len(found) > 20
+    assert len(texts(figure)) > 20
+    assert_apart(figure)
+
+
+def assert_apart(figure):
+    """No text overlaps another, and all text is on the page."""
+    with matplotlib.style.context(STYLE):
+        FigureCanvasAgg(figure).draw()
+    found, page = texts(figure), figure.bbox
     for text, box in found:
-        page = figure.bbox
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 and box.y1 <= page.y1, text
     for (one, a), (two, b) in combinations(found, 2):
         assert not a.overlaps(b), (one, two)
 
 
-def test_one_scale_for_all_panels(drawn):
+def test_scales_follow_what_is_shown(drawn):
+    """Each curve panel has a scale of its own. The maps of a time share one, and their difference has another."""
     record, figure = drawn
+    shown = panel_times(record.metrics["loss_nn"])
     if record.frequency.shape[1] == 1:
-        upper, lower = np.array(figure.axes).reshape(2, -1)
-        assert len({axes.get_ylim() for axes in upper}) == len({axes.get_ylim() for axes in lower}) == 1
-        assert upper[0].get_ylim() != lower[0].get_ylim()
+        assert "each panel has a scale of its own" in figure.get_supxlabel()
+        for panel in figure.axes:
+            largest = max(np.nanmax(line.get_ydata()) for line in panel.lines)
+            assert 0.85 < largest / panel.get_ylim()[1] < 1
         return
-    maps = [axes.collections[0] for axes in figure.axes[:-1]]
     rows = 5 if record.predictions else 3
-    assert len(figure.axes) == rows * len(panel_times(record.metrics["loss_nn"])) + 1  # one bar
-    assert len({id(image.norm) for image in maps}) == 1 and len({image.cmap.name for image in maps}) == 1
+    maps = [panel.collections[0] for panel in figure.axes[: rows * len(shown)]]
+    bars = figure.axes[rows * len(shown) :]
+    assert len(bars) == 2 * len(shown) and "scales of their own" in figure.get_supxlabel()
+    columns = np.array(maps).reshape(rows, len(shown)).T
+    for column in columns:
+        assert len({id(image.norm) for image in column[:-1]}) == 1 and column[-1].norm is not column[0].norm
+    assert len({image.norm.vmax for image in columns[:, 0]}) == len(shown)
+    for image in maps:
+        colours = image.norm(image.get_array())
+        assert colours.max() > 0.85 and (colours > 0).mean() > 0.1 and colours.std() > 0.05
+
+
+@pytest.mark.parametrize("problem", [problem_1d(), problem_2d()], ids=["1d", "2d"])
+def test_enormous_errors(problem):
+    """The network has learnt a million times more than the equation says."""
+    spectrum, history = fabricated(problem)
+    history = replace(history, error=history.error * np.where(problem.times > 0, 5.5e-7, 1.0)[:, None, None])
+    record = compare(spectrum, history, problem)
+    figure = draw_comparison(record)
+    titles = [panel.get_title() for panel in figure.axes if panel.get_title()]
+    assert titles[-1].endswith(r"error 1.8e6 times $\Vert v_\mathrm{nn} \Vert$")
+    assert_apart(figure)
+    if problem.dimension == 1:
+        assert record.metrics["relative_l2_error"][-1] == pytest.approx(1 / 5.5e-7, rel=1e-3)
+        far = replace(record, metrics=record.metrics | {"error_over_initial": np.array([0.0, 1.8e6, 1, 1])})
+        assert repr(far).endswith("at most 1.8e6 times)")
+
+
+@pytest.mark.parametrize("problem", [problem_1d(), problem_2d((32, 32))], ids=["1d", "2d"])
+def test_axes_contain_the_largest_difference(problem):
+    """The difference is a wave that is far from the signal and 1 % of its size."""
+    spectrum, history = fabricated(problem)
+    frequency = 0.9 * problem.grid.nyquist[0]
+    wave = np.cos(2 * np.pi * frequency * problem.grid.positions()[:, 0])
+    amplitude = 0.01 * np.abs(history.error).max() * (problem.times > 0)
+    near = draw_comparison(compare(spectrum, history, problem)).axes[0].get_xlim()[1]
+    record = compare(spectrum, replace(history, error=history.error + amplitude[:, None, None] * wave), problem)
+    figure = draw_comparison(record)
+    assert near < 0.8 * frequency
+    panel = figure.axes[0]
+    limits = np.array([panel.get_xlim()[1], panel.get_ylim()[1]])[: problem.dimension]
+    if problem.dimension == 1:
+        limits = limits[:1]
+    difference = np.linalg.norm(record.nn - record.pde, axis=1)
+    for index in panel_times(record.metrics["loss_nn"])[1:]:
+        inside = (np.abs(record.frequency) <= record.limit).all(axis=1)
+        largest = np.abs(record.frequency[inside][difference[index, inside].argmax()])
+        assert (largest <= limits).all() and largest[0] > near
 
 
 def test_titles_give_time_and_error(drawn):
@@ -187,6 +243,29 @@ def test_causes_figure(tmp_path):
         draw_causes(comparison(problem_1d()))
 
 
+def test_causes_too_small_to_matter():
+    """The axis covers three decades. The legend says which causes are below it, here the step size."""
+    record = comparison(problem_1d(times=(0.0, 0.5, 2.5, 70.0)), kernels=True)
+    largest = max(values[1:].max() for name, values in record.metrics.items() if name in record.causes)
+    record = replace(record, metrics=record.metrics | {"step_size": 1e-10 * record.metrics["finite_width"]})
+    figure = draw_causes(record)
+    (panel,) = figure.axes
+    low, high = panel.get_ylim()
+    assert 2e-4 * largest < low <= 1e-3 * largest and largest < high < 2 * largest
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert words == ["the whole distance", "feature learning", f"step size (below {low:.0e})", "finite width", "mesh"]
+    assert_apart(figure)
+    falling = np.array([0.0, 0.1, 1e-3, 1e-7])
+    for tolerance, contained in ((1e-8, 1e-7), (1e-5, 1e-5)):  # the whole distance is shown down to the tolerance
+        whole = replace(
+            record,
+            metrics=record.metrics | {"error_over_initial": falling},
+            attributes=record.attributes | {"tolerance": tolerance},
+        )
+        low, _ = draw_causes(whole).axes[0].get_ylim()
+        assert 0.4 * contained < low <= contained
+
+
 def test_tall_maps_fit_on_a_page():
     """Two waves at 300 random positions, whose leakage is a tenth of the signal."""
     problem = problem_2d()
@@ -204,13 +283,21 @@ def test_tall_maps_fit_on_a_page():
         attributes={},
     )
     figure = draw_comparison(compare(spectrum, history, problem, predictions=predicted(history, 1.01, 1.1, 1.2)))
-    with matplotlib.style.context(STYLE):
-        FigureCanvasAgg(figure).draw()
     (left, right), (low, high) = figure.axes[0].get_xlim(), figure.axes[0].get_ylim()
     assert 2 < right < 6 and 4 < high < 9 and high > right  # the mesh reaches 12
     assert figure.get_figheight() < 10 and (left, low) == (-right, -high)
-    found = texts(figure)
-    for text, box in found:
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
-    for (one, a), (two, b) in combinations(found, 2):
-        assert not a.overlaps(b), (one, two)
+    assert_apart(figure)
+
+
+@pytest.mark.parametrize(("decay", "end"), [(0.1, 1e-3), (2.0, 0.03 * np.exp(-14.0)), (0.0, 1e-3)])
+def test_scale_of_a_view_reaches_its_last_time(decay, end):
+    """The scale covers three decades, and more for a spectrum that falls to exp(-14), but at most six."""
+    problem = problem_1d()  # until t = 7
+    spectrum, _ = fabricated(problem, decay=decay)
+    view = View(
+        spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree,
+        {"pde": spectrum.error, "difference": 1e-9 * spectrum.error}, {}, problem.sites.nyquist, 1.0, "", "", 0.0, 0.0,
+    )  # fmt: skip
+    low, high = magnitude_range(view)
+    assert high == np.abs(spectrum.error).max()
+    assert low / high == pytest.approx(max(end, 1e-6), rel=1e-9)

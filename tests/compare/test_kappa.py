@@ -111,7 +111,7 @@ def test_window_ends_to_rounding():
 
 def test_theory_is_damping_over_volume():
     """rho_w = 1 / (2 R)^2 on a box, over 0.5 x 2; two deep layers of sine: between rho_w g_1 and all of it."""
-    samples = problem_2d(extent=(0.5, 3.0)).samples
+    samples = problem_2d(points=(24, 40), extent=(0.5, 3.0)).samples
     xi = np.array([[0.0, 0.0], [3.9, -3.9], [4.1, 0.0]])
     for sigma_a in (0.01, 1.0):
         problem = Problem(Uniform(4.0), samples, Network(width=2, sigma_a=sigma_a), np.array([0.0, 1.0]))

@@ -1,5 +1,6 @@
 """The learning rates of a result: tables and figure."""
 
+import re
 from dataclasses import replace
 from itertools import combinations
 
@@ -196,8 +197,16 @@ def test_figure_shows_all_rates(dimension, tmp_path):
         assert len(fits) == 4
         for fit in fits:
             np.testing.assert_allclose(fit[0].get_ydata(), 0.3, rtol=1e-6)
+        places = [panel.transData.transform(fit[0].get_xydata())[:, 0] for fit in fits]
+        apart = np.diff(places, axis=0).min() * 72 / figure.dpi  # points
+        for marker, caps, (bars,) in fits:
+            assert marker.get_markersize() < apart
+            assert all(cap.get_markersize() > 1.5 * marker.get_markersize() for cap in caps)
+            assert bars.get_zorder() > marker.get_zorder() and all(cap.get_visible() for cap in caps)
     panel = figure.axes[0]
     assert "cycles" in panel.get_xlabel() and "1/time" in panel.get_ylabel()
+    late = replace(rates, time=rates.time * 1e6)
+    assert "+" not in re.findall(r"\$[^$]*\$", draw_kappa(late).axes[0].get_ylabel())[-1]  # 7e+06 is no formula
     theory = panel.lines[0]
     if dimension == 1:
         expected = problem.density.density(theory.get_xdata()[:, None])
@@ -205,7 +214,8 @@ def test_figure_shows_all_rates(dimension, tmp_path):
         np.testing.assert_allclose(panel.lines[1].get_ydata()[1:], 0.3, rtol=1e-6)  # no error at xi = 0
     reach = np.linalg.norm(record.limit)  # into the corners of the Nyquist box
     assert all(np.nanmax(line.get_xdata()) <= reach for line in panel.lines) and panel.get_xlim()[1] <= reach * 1.001
-    assert len(figure.legends[0].get_texts()) == 5
+    words = [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
+    assert len(words) == 5 and words[0] == r"theory without diffusion, damping / volume ($\sigma_a \to 0$)"
     found = texts(figure)
     for text, box in found:
         assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
@@ -227,3 +237,19 @@ def test_rate_lines_break_at_mesh_gaps():
         xi = line.get_xdata()
         (gap,) = np.flatnonzero(np.isnan(xi))
         assert xi[gap - 1] == pytest.approx(2.0, abs=0.7) and xi[gap + 1] == pytest.approx(5.0, abs=0.7)
+
+
+def test_rates_of_single_frequencies_do_not_flatten_the_rest():
+    problem = problem_1d()
+    spectrum, _ = fabricated(problem)
+    rates = measure(spectrum, spectrum.time, {"pde": spectrum.error}, problem, bands=6)
+    assert "outside" not in draw_kappa(rates).axes[0].get_title()
+    pde = rates.measured["pde"]
+    fit = pde.fit.copy()
+    fit[np.flatnonzero(np.isfinite(fit))[5]] = 40.0
+    figure = draw_kappa(replace(rates, measured={"pde": replace(pde, fit=fit)}))
+    (panel,) = figure.axes
+    assert 0.3 < panel.get_ylim()[1] < 0.6 and panel.get_title().endswith("lines outside the axes reach 40")
+    (fits,) = [container for container in panel.containers if container.has_yerr]
+    errors = fits[2][0].get_segments()
+    assert max(segment[:, 1].max() for segment in errors) <= panel.get_ylim()[1]

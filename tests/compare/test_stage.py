@@ -23,7 +23,10 @@ TABLES = {
     "time": {"times": [1.0, 5.0]},
 }
 RUN = parse(TABLES)
-FILES = {"spectra.nc", "fields.pvd", "metrics.csv", "figure4.png", "figure4.pdf", "manifest.json"}
+FILES = {
+    "spectra.nc", "fields.pvd", "metrics.csv", "figure4.png", "figure4.pdf", "learned.nc", "learned.png", "learned.pdf",
+    "manifest.json",
+}  # fmt: skip
 
 
 @pytest.fixture

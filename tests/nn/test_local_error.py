@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freqbias.errors import ComputationError
-from freqbias.nn import RUNGE_KUTTA, EmpiricalKernel, plan_training, planned_schedule, train, trajectory
+from freqbias.nn import (
+    RUNGE_KUTTA,
+    EmpiricalKernel,
+    InfiniteWidthKernel,
+    plan_training,
+    planned_schedule,
+    train,
+    trajectory,
+)
 from freqbias.numerics import Grid, Scattered, Schedule
 from freqbias.problem import Gaussian, Network, Problem, Samples, Training
 from tests.fuzz.trainings import Case, converged_errors, distance, random_case
@@ -91,7 +99,10 @@ def test_no_accurate_step_is_a_divergence(monkeypatch):
 def test_planned_steps_are_those_of_a_wide_network(integrator):
     problem = sine(1.0, width=20_000, end=300.0)
     plan = plan_training(problem, Training(precision="double", integrator=integrator))
-    planned, taken = planned_schedule(plan, EmpiricalKernel(problem)), train(problem, plan.settings)
+    kernel, taken = EmpiricalKernel(problem), train(problem, plan.settings)
+    planned = planned_schedule(plan, kernel, kernel.start)
+    at_infinite_width = planned_schedule(plan, InfiniteWidthKernel(problem), kernel.start)
+    assert at_infinite_width.steps == pytest.approx(planned.steps, rel=0.1)
     assert taken.attributes["steps"] == pytest.approx(planned.steps, rel=0.05)
     assert planned.steps < 0.6 * plan.schedule.steps
     shared = min(planned.steps, taken.attributes["steps"]) // 4

@@ -27,7 +27,7 @@ def test_a_part_has_the_box_of_its_grid():
     np.testing.assert_allclose(GRID.nyquist, [1.25, 2.0])
     np.testing.assert_allclose(GRID.span, [1.6, 0.75])
     assert part.closest_density == pytest.approx(1 / (3 * 0.4 * 0.25))
-    assert part.peak_density(1e3) == 1 / 2.0
+    assert part.peak_density(1.0) == 1 / 2.0 and part.peak_density(1e3) == GRID.peak_density(1e3)
     assert GridSubset(Grid((100,), (2.0,)), np.arange(4)).peak_density(1.0) == pytest.approx(0.05 / (4 * 0.02))
 
 

@@ -270,7 +270,7 @@ def test_wrong_shapes(tmp_path, shape, dimension, message):
     ],
 )
 def test_missing_files(tmp_path, path, what):
-    with pytest.raises(InputError, match=rf"\[data\] path = .*: {what} .*; give a path relative to the run file"):
+    with pytest.raises(InputError, match=rf"\[data\] path = .*: {what}.*; give a path relative to the run file"):
         files.resolve(path, tmp_path)
 
 

@@ -1,0 +1,118 @@
+"""What the network and the equation have learnt: f(x, t) = f*(x) + u(x, t) on a grid, in the user's units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freqbias.numerics import Grid
+from freqbias.problem import Problem, save_netcdf
+
+SSIM_WINDOW = 7  # points on each side
+SOUND_SAMPLES = 1000  # fewer samples are no sound
+
+
+@dataclass(frozen=True, repr=False)
+class Learned:
+    """The target and what has been learnt of it, on a grid with shape n_1, ..., n_d.
+
+    time (T,): gradient-flow time. axes: the coordinates x_i (n_i,) of the user on each axis [length].
+    target: f* (C, n_1, ..., n_d), in the units of the user's file.
+    fields: f(x, t) (T, C, n_1, ..., n_d) of the network ("nn") and, if known on the samples, of the equation ("pde").
+    """
+
+    time: np.ndarray
+    axes: tuple[np.ndarray, ...]
+    target: np.ndarray
+    fields: Mapping[str, np.ndarray]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def on_grid(cls, problem: Problem, time: np.ndarray, errors: Mapping[str, np.ndarray | None]) -> "Learned | None":
+        """Return what was learnt, or None if the samples are not a grid.
+
+        errors: u (T, C, N) on the samples, by source; None if unknown.
+        """
+        samples = problem.samples
+        if not isinstance(samples.sites, Grid):
+            return None
+        shape, shift = samples.sites.shape, samples.normalisation.position_shift
+        return cls(
+            time,
+            tuple(axis + offset for axis, offset in zip(samples.sites.axes(), shift, strict=True)),
+            samples.restore(samples.values).reshape(-1, *shape),
+            {
+                name: samples.prediction(error).reshape(len(time), -1, *shape)
+                for name, error in errors.items()
+                if error is not None
+            },
+            {"name": problem.name, "unit": problem.unit, "seed": problem.seed},
+        )
+
+    @property
+    def dimension(self) -> int:
+        return len(self.axes)
+
+    @property
+    def name(self) -> str:
+        return str(self.attributes.get("name", ""))
+
+    def metrics(self) -> dict[str, np.ndarray]:
+        """Return `psnr` of each source, and `ssim` in two dimensions with at least 7 points on each axis, (T,) each."""
+        found = {f"psnr_{name}": psnr(values, self.target) for name, values in self.fields.items()}
+        if self.dimension == 2 and min(self.target.shape[1:]) >= SSIM_WINDOW:
+            found |= {f"ssim_{name}": ssim(values, self.target) for name, values in self.fields.items()}
+        return found
+
+    def save(self, path: Path) -> None:
+        """Write `learned.nc`, with the dimensions time, channel, x1, x2, x3."""
+        dims = tuple(f"x{i + 1}" for i in range(self.dimension))
+        variables: dict[str, Any] = {dim: ((dim,), axis) for dim, axis in zip(dims, self.axes, strict=True)}
+        variables["target"] = (("channel", *dims), self.target)
+        variables |= {name: (("time", "channel", *dims), values) for name, values in self.fields.items()}
+        save_netcdf(path, variables, self.time, dict(self.attributes))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the samples are a sound: many samples over time in seconds."""
+        return self.dimension == 1 and self.attributes.get("unit") == "s" and len(self.axes[0]) >= SOUND_SAMPLES
+
+    def save_sound(self, path: Path, name: str) -> None:
+        """Write f(x, T) of a source at the last time T as a .wav file, in which the largest |f*| is 1."""
+        from scipy.io import wavfile
+
+        rate = round((len(self.axes[0]) - 1) / float(self.axes[0][-1] - self.axes[0][0]))
+        values = self.fields[name][-1] / (np.abs(self.target).max() or 1.0)
+        wavfile.write(path, max(1, rate), values.T.astype(np.float32))
+
+
+def psnr(values: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the peak signal-to-noise ratio 10 log10(R^2 / mean (f - f*)^2), (T,) [dB].
+
+    values: f (T, C, ...). target: f* (C, ...). R = max f* - min f* and the mean run over all channels and samples. The
+    ratio is infinite for f = f*, and NaN for a constant target.
+    """
+    error = np.mean((values - target) ** 2, axis=tuple(range(1, values.ndim)))
+    peak = np.ptp(target)
+    if not peak:
+        return np.full(len(values), np.nan)
+    with np.errstate(divide="ignore"):
+        return np.asarray(20 * np.log10(peak) - 10 * np.log10(error))
+
+
+def ssim(values: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the structural similarity of images, averaged over the image and the channels, (T,).
+
+    values: f (T, C, n_1, n_2). target: f* (C, n_1, n_2). The windows have 7 x 7 points, and the dynamic range is
+    max f* - min f* over all channels. NaN for a constant target. Source: Wang, Bovik, Sheikh, Simoncelli, Image quality
+    assessment, IEEE Transactions on Image Processing 13 (2004).
+    """
+    from skimage.metrics import structural_similarity
+
+    if not (peak := float(np.ptp(target))):
+        return np.full(len(values), np.nan)
+    return np.array(
+        [structural_similarity(target, each, win_size=SSIM_WINDOW, data_range=peak, channel_axis=0) for each in values]
+    )
