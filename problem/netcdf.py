@@ -110,7 +110,7 @@ def open_netcdf(path: Path) -> "xr.Dataset":
         if engine == "h5netcdf":
             check_hdf5(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of pandas, for times in half precision
+            warnings.simplefilter("ignore")  # of half precision, of names and attributes that nothing here reads
             # Decoded, the unit "s" would make dates. Plain HDF5 files have no names of dimensions. A damaged netCDF-3
             # file that is mapped into memory cannot be closed, of which SciPy warns.
             options: dict[str, Any] = {"phony_dims": "access"} if engine == "h5netcdf" else {"mmap": False}
