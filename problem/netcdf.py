@@ -111,8 +111,9 @@ def open_netcdf(path: Path) -> "xr.Dataset":
             check_hdf5(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of pandas, for times in half precision
-            # Decoded, the unit "s" would make dates. Plain HDF5 files have no names of dimensions.
-            options: dict[str, Any] = {"phony_dims": "access"} if engine == "h5netcdf" else {}
+            # Decoded, the unit "s" would make dates. Plain HDF5 files have no names of dimensions. A damaged netCDF-3
+            # file that is mapped into memory cannot be closed, of which SciPy warns.
+            options: dict[str, Any] = {"phony_dims": "access"} if engine == "h5netcdf" else {"mmap": False}
             return xr.open_dataset(path, engine=engine, decode_times=False, **options)
     except InputError as failure:
         raise InputError(f"{path}: {failure}") from None

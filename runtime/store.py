@@ -5,6 +5,7 @@ Readers see either a finished stage or none. Without --overwrite, no finished re
 """
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -107,6 +108,10 @@ class Store:
         `keys` has changed.
         """
         return StageFolders(self.root, stage).verify(keys, needs)
+
+    def has(self, stage: str) -> bool:
+        """Whether anything is in the place of a finished stage: also a link in a loop, which `verify` refuses."""
+        return os.path.lexists(self.root / stage)
 
     def manifest(self, stage: str) -> dict[str, Any]:
         """Return the manifest of a finished stage. Raises UsageError if the manifest is missing or cannot be read."""

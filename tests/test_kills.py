@@ -1,10 +1,12 @@
-"""Some trials of `tests.kills`: a run that is killed at a random instant and resumed gives the same result."""
+"""Some trials of `tests.fuzz.kills`: a run that is killed at a random instant and resumed gives the same result."""
 
+import signal
 from random import Random
 
 import pytest
 
-from tests.kills import Bench, Job
+from tests.fuzz.jobs import Job
+from tests.fuzz.kills import Bench
 
 pytestmark = pytest.mark.xdist_group("ranks")
 
@@ -19,5 +21,5 @@ pytestmark = pytest.mark.xdist_group("ranks")
     ids=str,
 )
 def test_resume_after_random_kill(job, ranks, tmp_path):
-    outcome = Bench(tmp_path, Random(0)).trial(job, ranks)
+    outcome = Bench(tmp_path).trial(job, ranks, signal.SIGKILL, Random(0))
     assert outcome.passed and outcome.phase != "start-up", outcome

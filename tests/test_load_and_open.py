@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 import freqbias
 from freqbias import compare
 from freqbias.compare.kappa import comparison_rates
-from freqbias.problem import Spectrum, build, parse
+from freqbias.compare.stages.sources import find_sources
+from freqbias.compare.view import view_sources
+from freqbias.problem import Spectrum, build, parse, stage_keys
 from freqbias.runtime import Store
 from tests.compare.build import fabricated, problem_2d
 from tests.compare.test_stage import RUN, TABLES, compare_stage, put
@@ -85,6 +87,30 @@ def test_a_damaged_file_is_refused(tmp_path):
     path.write_bytes(content)
     with pytest.raises(freqbias.UsageError, match=r"spectrum\.nc"):
         freqbias.open(tmp_path)
+
+
+@pytest.mark.parametrize("stage", ["nn", "ntk", "compare"])
+@pytest.mark.parametrize("target", ["self", "nowhere", "/dev/null"])
+def test_a_link_in_the_place_of_a_stage_is_no_missing_stage(folder, tmp_path, stage, target):
+    """Without the stage, results look complete and lack its part."""
+    store = Store(tmp_path / "linked")
+    copytree(folder, store.root)
+    rmtree(store.root / stage)
+    (store.root / stage).symlink_to(stage if target == "self" else target)
+    refused = pytest.raises(freqbias.UsageError, match=f"there is no {stage} result in .*linked")
+    with refused:
+        freqbias.open(store.root)
+    if stage == "compare":
+        with store.open("pde", keys=stage_keys(RUN, "pde"), overwrite=True) as pde:
+            for name in ("spectrum.nc", "fields_000000.vtu"):
+                with pde.writing(name) as path:
+                    path.write_text("not read")
+            pde.finish()
+        with refused:
+            view_sources(store)
+    else:
+        with refused:
+            find_sources(RUN, store, error_file=None, trained=False)
 
 
 def test_a_folder_without_results_is_refused(tmp_path):

@@ -45,9 +45,9 @@ def find_sources(run: RunFile, store: Store, *, error_file: Path | None, trained
                 f"--error {error_file}: no such file; give an existing netCDF file in the format of error.nc"
             )
         return Sources(paths | {"error": error_file})
-    if trained or (store.root / "nn").is_dir():
+    if trained or store.has("nn"):
         paths["nn"] = store.verify("nn", keys=stage_keys(run, "nn"), needs=["error.nc"]) / "error.nc"
-    if (store.root / "ntk").is_dir():
+    if store.has("ntk"):
         folder = store.verify("ntk", keys=stage_keys(run, "ntk"))
         names = [name for name in sorted(store.manifest("ntk")["files"]) if name.endswith(".nc")]
         paths |= {name.removesuffix(".nc"): folder / name for name in names}

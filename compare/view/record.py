@@ -98,7 +98,7 @@ def view_sources(store: Store) -> dict[str, str]:
         raise UsageError(f"{store.root} {problem}: give the folder that `freqbias run` wrote, such as out/NAME")
     store.verify("pde", needs=["spectrum.nc", "fields_000000.vtu"])
     sources = {"pde": store.manifest("pde")["files"]["spectrum.nc"]["sha256"]}
-    if (store.root / "compare").is_dir():
+    if store.has("compare"):
         store.verify("compare", needs=["spectra.nc"])
         manifest = store.manifest("compare")
         if manifest.get("sources", {}).get("pde") != sources["pde"]:
@@ -117,7 +117,7 @@ def read_view(root: Path) -> View:
     spectrum = Spectrum.load(root / "pde" / "spectrum.nc")
     attributes = spectrum.attributes
     time, spectra = spectrum.time, {"pde": spectrum.error}
-    if (root / "compare").is_dir():
+    if Store(root).has("compare"):
         with open_netcdf(root / "compare" / "spectra.nc") as data:
             time = data["time"].values
             spectra = {name: data[f"{name}_real"].values + 1j * data[f"{name}_imag"].values for name in ("pde", "nn")}

@@ -57,7 +57,7 @@ def open(folder: Path | str) -> xr.DataTree:
         raise UsageError(f"{store.root}: no such folder; give the folder that `freqbias run` wrote, such as out/NAME")
     nodes: dict[str, xr.Dataset] = {}
     for stage, pattern in FILES.items():
-        if not (store.root / stage).exists():
+        if not store.has(stage):
             continue
         store.verify(stage, needs=[] if "*" in pattern else [Path(pattern).name])
         listed = {store.root / stage / name for name in store.manifest(stage)["files"]}

@@ -1,5 +1,7 @@
 """netCDF files from anywhere: those of version 3 are read, and those that bring in other files are refused."""
 
+import gc
+
 import h5py
 import numpy as np
 import pytest
@@ -43,6 +45,25 @@ def test_damaged_netcdf_3_is_refused(path):
         path.write_bytes(cut)
         with pytest.raises(InputError, match=r"error\.nc: the file cannot be read as netCDF"):
             ErrorHistory.load(path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_netcdf_3_with_other_lengths_warns_of_nothing(path):
+    """SciPy warned, when the file was freed, that it could not be closed."""
+    HISTORY.save(path)
+    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as data:
+        data.load()
+    data.to_netcdf(path, engine="scipy")
+    content = path.read_bytes()
+    refused = 0
+    for position in range(7, 400, 4):
+        path.write_bytes(content[:position] + b"\x09" + content[position + 1 :])
+        try:
+            ErrorHistory.load(path)
+        except InputError:
+            refused += 1
+            gc.collect()
+    assert refused > 20
 
 
 def linked(file, values):
