@@ -19,6 +19,7 @@ from freqbias.runtime.exit_codes import exit_code_of
 from freqbias.runtime.launcher import rank
 from freqbias.runtime.signal_watch import watch_signals
 from freqbias.runtime.signals import RESUME_COMMAND, StopRequest, parse_walltime
+from freqbias.runtime.standard_streams import open_closed_streams
 from freqbias.runtime.store import Store
 from freqbias.runtime.thread_count import limit_threads
 
@@ -137,6 +138,7 @@ def start_work(
 
 def main(app: typer.Typer, name: str) -> NoReturn:
     """Run an app as the program `name`, and exit with the same code on all ranks."""
+    open_closed_streams()
     watch_signals()
     limit_threads()
     if rank() > 0:

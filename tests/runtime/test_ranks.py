@@ -94,6 +94,20 @@ def test_thread_count_of_the_user(no_launcher):
     assert "OPENBLAS_NUM_THREADS" not in os.environ
 
 
+@pytest.mark.parametrize(
+    ("given", "number"),
+    [("2,1", 2), (" 3 ", 3), ("2(x3)", 2), ("", 4), ("0", 4), ("-1", 4), ("many", 4), ("9" * 20, 4), ("4294967297", 4)],
+)
+def test_odd_thread_counts(given, number, no_launcher, monkeypatch):
+    """Lists are valid in OpenMP, but finufft's FFT aborts. Libraries must never see a value that is no number."""
+    monkeypatch.setattr(thread_count, "_cores", lambda: 4)
+    monkeypatch.setattr(thread_count, "_THREAD_VARIABLES", ("OMP_NUM_THREADS",))
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    thread_count.limit_threads()
+    assert os.environ["OMP_NUM_THREADS"] == str(number)
+    assert threads() == threads_alone() == number
+
+
 def test_limit_threads(no_launcher):
     no_launcher.setenv("PMI_RANK", "0")
     no_launcher.setenv("PMI_SIZE", "2")
