@@ -153,7 +153,7 @@ def test_steps_are_those_of_torch_optim(name, dtype):
     stepper = make_optimiser(Training(integrator=name, step=0.1, **keys)).make_stepper()
     for h in (0.1, 0.1, 0.05, 0.2):
         gradient = torch.randn(50, dtype=dtype, generator=generator)
-        state = stepper.advance(None, state, h, -gradient)
+        state = stepper.advance(None, state, h, -gradient).state
         expected.grad = gradient
         optimiser.param_groups[0]["lr"] = (1 - 0.9) * h if name == "momentum" else h
         optimiser.step()
