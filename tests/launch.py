@@ -178,11 +178,12 @@ def write_placeholder(_figure: object, path: Path, **_settings: object) -> None:
 
 def kill(pid: int) -> None:
     """Send SIGKILL to a process and all its descendants. Under mpirun these have their own process groups."""
-    family = [pid, *descendants(pid)]
+    family = {member: _start_time(member) for member in (pid, *descendants(pid))}
     for member in family:
         with suppress(ProcessLookupError):
             os.kill(member, signal.SIGKILL)
-    while any(_runs(member) for member in family):
+    # The system may soon give the number of a dead process to another process, which starts later.
+    while any(started and _start_time(member) == started for member, started in family.items()):
         time.sleep(0.005)
 
 
@@ -193,7 +194,9 @@ def descendants(pid: int) -> Iterator[int]:
             yield from descendants(child)
 
 
-def _runs(pid: int) -> bool:
+def _start_time(pid: int) -> str:
+    """Return when a process started, in the words of the system; empty if it has ended."""
     with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
-    return False
+        state, *fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return "" if state == "Z" else fields[18]
+    return ""
