@@ -10,7 +10,7 @@ from freqbias.compare.comparison.record import Comparison, network_attributes
 from freqbias.compare.spectra import MassNorm, errors_on_mesh, leakage, match_positions, solution_on_mesh
 from freqbias.errors import InputError
 from freqbias.numerics import Grid
-from freqbias.problem import ErrorHistory, Problem, Spectrum, squared_loss
+from freqbias.problem import ErrorHistory, Problem, Spectrum, counted, squared_loss
 from freqbias.runtime import version_of
 
 TIME_TOLERANCE = 1e-9  # relative
@@ -125,8 +125,8 @@ def errors_in_order(history: ErrorHistory, problem: Problem) -> np.ndarray:
     order = match_positions(history.position, problem.sites)
     if channels != expected:
         raise InputError(
-            f"the network's errors have {channels} channels, but the data have {expected}; give errors on the "
-            "data of the run file"
+            f"the network's errors have {counted(channels, 'channel')}, but the data have {expected}; give errors "
+            "on the data of the run file"
         )
     return history.error[:, :, order]
 
