@@ -1,6 +1,7 @@
 """Ranks and threads, alone and under mpirun."""
 
 import os
+import platform
 
 import pytest
 
@@ -271,3 +272,19 @@ def test_launcher_of_another_mpi():
     """
     done = run_code(code, OMPI_COMM_WORLD_RANK="1", OMPI_COMM_WORLD_SIZE="4")
     assert "started 4 processes, but MPI sees 1" in done.stdout and "uv run mpirun" in done.stdout
+
+
+def test_log_file_names_the_process_of_each_rank(tmp_path):
+    """mpirun names only the process of a rank that is killed."""
+    code = """
+        import os, sys
+        from pathlib import Path
+        from freqbias.runtime import commandline, configure, rank
+        configure(log_file=Path(sys.argv[1]))
+        commandline.log_processes()
+        sys.stdout.write(f"rank {rank()} is process {os.getpid()}\\n")
+    """
+    done = run_code(code, tmp_path / "log", ranks=2)
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = f"on {platform.node()}, {', '.join(sorted(done.stdout.splitlines()))}\n"
+    assert (tmp_path / "log").read_text().endswith(expected)
