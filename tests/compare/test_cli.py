@@ -221,4 +221,4 @@ def test_check_of_a_loss_that_hardly_falls(tmp_path):
         r"warning: the loss falls by only ([\d.e-]+) % until the last output time; use", done.stdout
     )
     assert 0 < float(warning) < 0.1
-    assert "2 samples held out" in done.stdout
+    assert "3 samples held out" in done.stdout
