@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
 from freqbias.nn.runge_kutta import RUNGE_KUTTA, NegativeGradient, Step, solve_for_step
 from freqbias.problem import Training
@@ -25,18 +27,28 @@ from freqbias.problem import Training
 MOMENTUM = 0.9  # default of [training] momentum
 
 
-class TorchStepper:
-    """A torch optimiser. The state of the network is its only parameter."""
+Buffers = dict[str, torch.Tensor]
+Update = Callable[[torch.Tensor, torch.Tensor, Buffers, float], None]
 
-    def __init__(self, make: Callable[[torch.Tensor], torch.optim.Optimizer], rate: float) -> None:
-        """make: returns the optimiser of a parameter. rate: the learning rate divided by the step size in time."""
-        self._make, self._rate = make, rate
-        self._optimiser: torch.optim.Optimizer | None = None
-        self._loaded: Mapping[str, torch.Tensor] = {}
+
+class TorchStepper:
+    """A torch optimiser. The state of the network is its only parameter.
+
+    The functions of torch.optim are called, and not its classes: the first use of a class imports torch's compiler,
+    which takes longer than a whole `freqbias check`.
+    """
+
+    def __init__(self, update: Update, rate: float) -> None:
+        """update: changes a parameter and the buffers, given the gradient and the learning rate.
+
+        rate: the learning rate divided by the step size in time.
+        """
+        self._update, self._rate = update, rate
+        self._buffers: Buffers = {}
 
     def load_buffers(self, buffers: Mapping[str, torch.Tensor]) -> None:
-        """Set the buffers with which the optimiser begins, for example those of an earlier optimiser."""
-        self._loaded = buffers
+        """Set the buffers with which the next step begins, for example those of an earlier optimiser."""
+        self._buffers = {name: value.clone() for name, value in buffers.items()}
 
     def advance(
         self,
@@ -48,23 +60,38 @@ class TorchStepper:
         estimate: bool = False,
     ) -> Step:
         """Do one step of size h in time, without an estimate of the local error. first: -grad L at the given state."""
-        if self._optimiser is None:
-            self._parameter = torch.empty_like(state)
-            self._optimiser = self._make(self._parameter)
-            if self._loaded:
-                self._optimiser.state[self._parameter] = {name: each.clone() for name, each in self._loaded.items()}
-        self._parameter.copy_(state)
-        self._parameter.grad = -first
-        self._optimiser.param_groups[0]["lr"] = self._rate * h
-        self._optimiser.step()
-        return Step(self._parameter.clone())
+        parameter = state.clone()
+        self._update(parameter, -first, self._buffers, self._rate * h)
+        return Step(parameter)
 
-    def buffers(self) -> dict[str, torch.Tensor]:
-        """Return a copy of the optimiser's buffers. Before the first step these are the loaded buffers."""
-        if self._optimiser is None:
-            return dict(self._loaded)
-        buffers = self._optimiser.state[self._parameter].items()
-        return {name: value.clone() for name, value in buffers if torch.is_tensor(value)}
+    def buffers(self) -> Buffers:
+        """Return a copy of the optimiser's buffers."""
+        return {name: value.clone() for name, value in self._buffers.items()}
+
+
+def _descend(momentum: float) -> Update:
+    def update(parameter: torch.Tensor, gradient: torch.Tensor, buffers: Buffers, rate: float) -> None:
+        velocity = [buffers.get("momentum_buffer")]
+        sgd(
+            [parameter], [gradient], velocity,
+            foreach=False, weight_decay=0.0, momentum=momentum, lr=rate, dampening=0.0, nesterov=False, maximize=False,
+        )  # fmt: skip
+        if velocity[0] is not None:
+            buffers["momentum_buffer"] = velocity[0]
+
+    return update
+
+
+def _adam(parameter: torch.Tensor, gradient: torch.Tensor, buffers: Buffers, rate: float) -> None:
+    """Update by Adam with the default parameters of torch.optim.Adam."""
+    if not buffers:
+        buffers |= {"step": torch.tensor(0.0)} | {
+            name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")
+        }
+    adam(
+        [parameter], [gradient], [buffers["exp_avg"]], [buffers["exp_avg_sq"]], [], [buffers["step"]],
+        foreach=False, amsgrad=False, beta1=0.9, beta2=0.999, lr=rate, weight_decay=0.0, eps=1e-8, maximize=False,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +102,7 @@ class Momentum:
     taylor: None = None
 
     def make_stepper(self) -> TorchStepper:
-        return TorchStepper(lambda state: torch.optim.SGD([state], momentum=self.mu, foreach=False), 1 - self.mu)
+        return TorchStepper(_descend(self.mu), 1 - self.mu)
 
     def is_stable(self, z: float) -> bool:
         """Return True if no mode with h lambda <= z grows. The condition is (1 - mu) z <= 2 (1 + mu)."""
@@ -109,7 +136,7 @@ class MinibatchDescent:
     taylor: None = None
 
     def make_stepper(self) -> TorchStepper:
-        return TorchStepper(lambda state: torch.optim.SGD([state], foreach=False), 1.0)
+        return TorchStepper(_descend(0.0), 1.0)
 
     def is_stable(self, z: float) -> bool:
         return RUNGE_KUTTA["gradient-descent"].is_stable(z)
@@ -123,7 +150,7 @@ class Adam:
     taylor: None = None
 
     def make_stepper(self) -> TorchStepper:
-        return TorchStepper(lambda state: torch.optim.Adam([state], foreach=False), 1.0)
+        return TorchStepper(_adam, 1.0)
 
     def is_stable(self, z: float) -> bool:
         """Return True, because the learning rate bounds the change of each weight for every lambda_max."""

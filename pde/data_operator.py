@@ -42,7 +42,8 @@ class DataOperator:
         self.problem, self.plan, self.comm = problem, plan, comm
         self._accuracy, self._threads = accuracy, threads
         space = forms.lagrange(build(plan, comm, half=plan.symmetric), plan.degree)
-        form = forms.operator_form(space, *forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan))
+        degree = forms.quadrature_degree(problem, plan)
+        form = forms.operator_integral(space, *forms.laws_on(problem, plan), degree).form()
         self._stiffness = ElementMatrices(space, form)
         self._transform = self._transform_to(self._stiffness.nodes)
 

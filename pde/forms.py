@@ -12,8 +12,9 @@ damping(xi) and diffusion(xi) are the laws of the network. A is real and symmetr
 positive semidefinite.
 """
 
-from mpi4py import MPI  # noqa: F401  # isort: skip
+from mpi4py import MPI  # isort: skip
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import basix.ufl
 import dolfinx
@@ -25,23 +26,52 @@ from freqbias.meshes import MeshPlan
 from freqbias.pde.form_compiler import JIT_OPTIONS
 from freqbias.problem import Problem, fold
 
+WORK_PER_PART = 1.4e9  # entries of the cells' matrices times quadrature points; 7e-10 s each, measured on one core
+
 LawFunction = Callable[[np.ndarray], np.ndarray]  # xi (n, d) [cycles/length] -> values (n,)
 
 
-def operator_form(space: fem.FunctionSpace, damping: LawFunction, diffusion: LawFunction, degree: int) -> fem.Form:
-    """Return the form a(v, w). The laws are evaluated at the points of a quadrature of the given degree."""
+@dataclass(frozen=True)
+class Integral:
+    """integral integrand dxi, with a quadrature of the given degree."""
+
+    space: fem.FunctionSpace
+    integrand: ufl.core.expr.Expr
+    degree: int
+
+    def form(self, cells: np.ndarray | None = None) -> fem.Form:
+        """Return the compiled form, an integral over these cells of this rank, by default over all cells."""
+        where = {} if cells is None else {"subdomain_id": 1, "subdomain_data": [(1, cells)]}
+        dxi = ufl.Measure("dx", domain=self.space.mesh, metadata={"quadrature_degree": self.degree}, **where)
+        return fem.form(self.integrand * dxi, jit_options=JIT_OPTIONS)
+
+    def parts(self) -> tuple[fem.Form, list[fem.Form]]:
+        """Return the form on all cells, and on parts of the cells that take about a second to assemble. Collective.
+
+        Python runs between the parts, so that the program obeys signals. The cells keep their order, so on one rank the
+        sum of the parts has the same bits as the whole. All ranks have the same number of parts, because assembly is
+        collective.
+        """
+        topology = self.space.mesh.topology
+        cells = np.arange(topology.index_map(topology.dim).size_local, dtype=np.int32)
+        work = len(cells) * self.space.dofmap.list.shape[1] ** 2 * (self.degree / 2 + 1) ** topology.dim
+        count = self.space.mesh.comm.allreduce(round(work / WORK_PER_PART), MPI.MAX)
+        if count <= 1:
+            whole = self.form()
+            return whole, [whole]
+        return self.form(cells), [self.form(part) for part in np.array_split(cells, count)]
+
+
+def operator_integral(space: fem.FunctionSpace, damping: LawFunction, diffusion: LawFunction, degree: int) -> Integral:
+    """Return a(v, w). The laws are evaluated at the points of a quadrature of the given degree."""
     v, w = ufl.TrialFunction(space), ufl.TestFunction(space)
-    dxi = ufl.Measure("dx", domain=space.mesh, metadata={"quadrature_degree": degree})
     damping_q, diffusion_q = (at_quadrature_points(space.mesh, law, degree) for law in (damping, diffusion))
-    a = (damping_q * v * w + diffusion_q * ufl.inner(ufl.grad(v), ufl.grad(w))) * dxi
-    return fem.form(a, jit_options=JIT_OPTIONS)
+    return Integral(space, damping_q * v * w + diffusion_q * ufl.inner(ufl.grad(v), ufl.grad(w)), degree)
 
 
-def mass_form(space: fem.FunctionSpace, degree: int) -> fem.Form:
-    """Return the form m(v, w), with a quadrature of the given degree."""
-    v, w = ufl.TrialFunction(space), ufl.TestFunction(space)
-    m = v * w * ufl.dx(metadata={"quadrature_degree": degree})
-    return fem.form(m, jit_options=JIT_OPTIONS)
+def mass_integral(space: fem.FunctionSpace, degree: int) -> Integral:
+    """Return m(v, w), with a quadrature of the given degree."""
+    return Integral(space, ufl.TrialFunction(space) * ufl.TestFunction(space), degree)
 
 
 def lagrange(mesh: dolfinx.mesh.Mesh, degree: int) -> fem.FunctionSpace:

@@ -14,11 +14,11 @@ import h5py  # noqa: F401  # isort: skip
 # visible to all libraries that are loaded later. h5py needs another HDF5 library and then fails with "Not a datatype".
 
 import numpy as np
-from dolfinx import fem
 from dolfinx.fem.petsc import assemble_matrix, create_matrix
 from petsc4py import PETSc
 
 from freqbias.errors import ComputationError
+from freqbias.pde.forms import Integral
 from freqbias.pde.petsc_options import DIRECT_SOLVER_DOFS, PREFIX
 
 
@@ -28,9 +28,11 @@ class Matrix:
     like: a matrix on the same space. The new matrix has the same sparsity pattern.
     """
 
-    def __init__(self, form: fem.Form, *, scale: float = 1.0, like: "Matrix | None" = None) -> None:
+    def __init__(self, integral: Integral, *, scale: float = 1.0, like: "Matrix | None" = None) -> None:
+        form, parts = integral.parts()
         self.petsc: PETSc.Mat = create_matrix(form) if like is None else like.petsc.duplicate()
-        assemble_matrix(self.petsc, form)  # type: ignore[arg-type]  # dispatched on the first argument
+        for part in parts:
+            assemble_matrix(self.petsc, part)  # type: ignore[arg-type]  # dispatched on the first argument
         self.petsc.assemble()
         self.petsc.scale(scale)
         self._right, self._result = self.petsc.createVecs()

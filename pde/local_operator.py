@@ -59,8 +59,8 @@ class LocalOperator:
         self.space = forms.lagrange(mesh or build(plan, comm), plan.degree)
         laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)
         exact = 2 * plan.degree if plan.affine else degree
-        self._mass = Matrix(forms.mass_form(self.space, exact))
-        operator = forms.operator_form(self.space, *laws, degree)
+        self._mass = Matrix(forms.mass_integral(self.space, exact))
+        operator = forms.operator_integral(self.space, *laws, degree)
         self._stiffness = Matrix(operator, scale=1 / problem.grid.volume, like=self._mass)
         self._solver: ShiftedSolver | None = None
         self._accuracy = accuracy

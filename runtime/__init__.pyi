@@ -13,6 +13,7 @@ from .progress import Progress, duration
 from .signal_watch import watch_signals
 from .signals import StopRequest, parse_walltime
 from .stage import Stage
+from .standard_streams import open_closed_streams
 from .store import Store
 from .thread_count import limit_threads, threads, threads_alone
 from .torch_world import TORCH_TIMEOUT, torch_backend
@@ -50,6 +51,7 @@ __all__ = [
     "new_app",
     "on_all",
     "on_root",
+    "open_closed_streams",
     "parse_walltime",
     "rank",
     "sha256_of",

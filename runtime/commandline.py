@@ -4,9 +4,11 @@ Options of a single command are defined in the module of that command.
 """
 
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Protocol
 
@@ -15,10 +17,12 @@ import typer
 from freqbias.errors import UsageError
 from freqbias.runtime import logs
 from freqbias.runtime.collective import on_root
+from freqbias.runtime.communicator import world
 from freqbias.runtime.exit_codes import exit_code_of
-from freqbias.runtime.launcher import rank
+from freqbias.runtime.launcher import rank, size
 from freqbias.runtime.signal_watch import watch_signals
 from freqbias.runtime.signals import RESUME_COMMAND, StopRequest, parse_walltime
+from freqbias.runtime.standard_streams import open_closed_streams
 from freqbias.runtime.store import Store
 from freqbias.runtime.thread_count import limit_threads
 
@@ -112,7 +116,18 @@ def open_run[Run: Named, Problem](
         on_root(stop.check)
         if log_file is not None:
             logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
+        log_processes()
         yield run, problem, Store(out or Path("out") / run.name), stop
+
+
+def log_processes() -> None:
+    """Write the process of each rank to the log file: if one is killed, mpirun names only its process. Collective."""
+    if size() == 1:
+        return
+    processes = world().gather((platform.node(), os.getpid()))
+    for node, ranks in groupby(enumerate(processes or []), key=lambda entry: entry[1][0]):
+        named = ", ".join(f"rank {number} is process {pid}" for number, (_, pid) in ranks)
+        logs.log.info("on %s, %s", node, named, extra=logs.FILE_ONLY)
 
 
 @contextmanager
@@ -137,6 +152,7 @@ def start_work(
 
 def main(app: typer.Typer, name: str) -> NoReturn:
     """Run an app as the program `name`, and exit with the same code on all ranks."""
+    open_closed_streams()
     watch_signals()
     limit_threads()
     if rank() > 0:

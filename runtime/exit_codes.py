@@ -29,6 +29,7 @@ from freqbias.runtime.signal_watch import INTERRUPTED, main_ended
 ABORT_TIMEOUT = 10.0
 """Seconds for which a failed rank waits for the other ranks before it aborts the job."""
 
+_BROKEN_PIPE = 141  # 128 + SIGPIPE, as in a shell, for other programs too
 _RECORD = struct.Struct("=i?32s")  # code, raised, digest of the message
 
 
@@ -99,7 +100,7 @@ def _outcome_of(error: BaseException) -> _Outcome:
         case BrokenPipeError():
             # The reader has closed the pipe (`| head`). Python must not fail again when it flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            return _Outcome(1, error)
+            return _Outcome(_BROKEN_PIPE, error)
         case OSError(errno=number, filename=None) if number in OUT_OF_SPACE:
             # stdout is full. Python must not fail again when it flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

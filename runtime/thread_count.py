@@ -5,6 +5,7 @@ import os
 from freqbias.runtime.launcher import integer_variable, local_size
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+MOST_THREADS = 2**16  # a larger OMP_NUM_THREADS is ignored, like one that is no number
 _limited_by_us = False  # True if `limit_threads`, and not the user, has set OMP_NUM_THREADS
 
 
@@ -13,7 +14,8 @@ def _cores() -> int:
 
 
 def _chosen_by_user() -> int | None:
-    return None if _limited_by_us else integer_variable("OMP_NUM_THREADS") or None
+    number = None if _limited_by_us else integer_variable("OMP_NUM_THREADS")
+    return number if number is not None and 1 <= number <= MOST_THREADS else None
 
 
 def threads() -> int:
@@ -35,10 +37,12 @@ def threads_alone() -> int:
 def limit_threads() -> None:
     """Set the thread count of the numerical libraries to `threads()`, unless the user has set OMP_NUM_THREADS.
 
-    Call this function before these libraries are imported. Later calls have no effect on them.
+    OpenMP allows lists such as "2,1", one number for each level of nesting. Some libraries refuse a list, so its first
+    number replaces it. Call this function before these libraries are imported. Later calls have no effect on them.
     """
     global _limited_by_us  # noqa: PLW0603
-    if _chosen_by_user() is not None:
+    if (chosen := _chosen_by_user()) is not None:
+        os.environ["OMP_NUM_THREADS"] = str(chosen)
         return
     allowed = threads()
     _limited_by_us = True

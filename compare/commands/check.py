@@ -5,12 +5,12 @@ from pathlib import Path
 
 from freqbias.compare.commands import cost
 from freqbias.compare.spectra import target_outside_mesh
-from freqbias.compare.style import aligned, frequency_unit
+from freqbias.compare.style import aligned, frequency_unit, percent
 from freqbias.meshes import MeshPlan, cells_in_words, tail_half_width
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
 from freqbias.pde import INTEGRATION_SHARE, format_bytes, plan_within_memory
-from freqbias.problem import Network, Problem, RunFile
+from freqbias.problem import Network, Problem, RunFile, counted
 from freqbias.runtime import available_memory, duration
 
 WIDE = 1000  # neurons; the infinite-width equation describes narrower networks poorly
@@ -69,7 +69,10 @@ def _loss_warnings(flow: cost.KernelFlow | None) -> list[str]:
     remaining = flow.loss[-1] / flow.loss[0]
     if remaining <= 0.5:
         return []
-    return [f"the loss falls only to {remaining:.0%} of the initial loss; use a later [time] end"]
+    return [
+        f"the loss falls by only {percent(1 - remaining)} until the last output time; use a later [time] end, or a "
+        "[density] that contains the frequencies of the data"
+    ]
 
 
 def _mesh_warnings(problem: Problem, mesh: MeshPlan, tolerance: float) -> list[str]:
@@ -130,7 +133,7 @@ def _samples(sites: Sites) -> str:
 
 
 def _held_out_and_noise(problem: Problem, noise: float) -> list[tuple[str, str]]:
-    words = [] if problem.held_out is None else [f"{problem.held_out.sites.size:,} samples held out"]
+    words = [] if problem.held_out is None else [f"{counted(problem.held_out.sites.size, 'sample')} held out"]
     words += [f"noise of standard deviation {noise:g} on the training samples"] if noise else []
     return [("", ", ".join(words))] if words else []
 

@@ -50,8 +50,6 @@ FigureNumbers = Annotated[
     list[int] | None,
     typer.Argument(
         metavar="[N]...",
-        min=1,
-        max=6,
         help="The figures to draw, for example 2 4; by default all figures.",
         show_default=False,
     ),

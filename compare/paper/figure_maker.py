@@ -64,8 +64,7 @@ def make_figures(numbers: Sequence[int], paper_runs: PaperRuns, stop: StopReques
     the stages, and UsageError if a result in `out`/NAME was computed with other keys.
     """
     paths: list[Path] = []
-    for number in numbers:
-        figure = figure_module(number)
+    for number, figure in [(number, figure_module(number)) for number in numbers]:
         results = [compute(figure_run, paper_runs, stop) for figure_run in figure.runs(paper_runs)]
         stop.check(world())  # on all ranks together: if one rank stopped alone, the others would wait forever
         paths += on_root(_save, number, figure, results, paper_runs)

@@ -6,12 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from freqbias.compare.commands import app, doctor, run_files
 from freqbias.errors import UsageError
 from freqbias.problem import load
 from freqbias.runtime.commandline import invoke
+from tests.batch import attempt
 from tests.launch import run_code
+from tests.problem.run_files import table
 
 RUN = """
 name = "small"
@@ -199,3 +202,23 @@ def test_doctor_names_missing_and_remedy(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "_examine", lambda: [missing])
     assert freqbias("doctor") == 2
     assert "install it" in (printed := capsys.readouterr().out) and "cannot work here" in printed
+
+
+@pytest.mark.parametrize("number", ["0", "9", "99"])
+def test_figures_that_do_not_exist(number, tmp_path):
+    """Refused before another figure is drawn."""
+    done = attempt("figures", "1", number, "--out", tmp_path / "out")
+    expected = f"error: figure {number} does not exist; choose from 1, 2, 3, 4, 5, 6\n"
+    assert (done.returncode, done.stderr) == (2, expected)
+    assert not (tmp_path / "out").exists()
+
+
+def test_check_of_a_loss_that_hardly_falls(tmp_path):
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(table(time={"end": 1e-4}, data={"held_out": 0.04})))
+    done = attempt("check", tmp_path / "run.toml")
+    assert done.returncode == 0
+    (warning,) = re.findall(
+        r"warning: the loss falls by only ([\d.e-]+) % until the last output time; use", done.stdout
+    )
+    assert 0 < float(warning) < 0.1
+    assert "3 samples held out" in done.stdout

@@ -198,7 +198,7 @@ def test_dofs_and_nonzeros_of_the_matrix():
     problem = problem_of(Gaussian(0.8), shape=(16, 12), extent=(1.0, 0.7))
     plan = plan_mesh(problem, Pde(degree=4, tolerance=0.1))
     space = forms.lagrange(build(plan, MPI.COMM_SELF), plan.degree)
-    matrix = fem.assemble_matrix(forms.mass_form(space, 8))
+    matrix = fem.assemble_matrix(forms.mass_integral(space, 8).form())
     assert len(matrix.indptr) - 1 == plan.dofs
     assert len(matrix.indices) == plan.nonzeros
     assert f"{plan.dofs:,}" in describe(problem, plan)

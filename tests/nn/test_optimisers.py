@@ -10,9 +10,10 @@ import torch
 from freqbias.errors import InputError
 from freqbias.nn import FourierNetwork, plan_training, trajectory
 from freqbias.nn.nufft import NufftTransforms
-from freqbias.nn.optimisers import Momentum, batch_weights
+from freqbias.nn.optimisers import Momentum, batch_weights, make_optimiser
 from freqbias.numerics import Grid
 from freqbias.problem import Gaussian, Network, Problem, Samples, Training, draw
+from tests.launch import run_code
 
 N = 24
 SETTINGS = {
@@ -137,3 +138,41 @@ def test_resume_restores_the_buffers(name):
 def test_too_large_batch_is_refused():
     with pytest.raises(InputError, match=r"\[training\] batch = 25: .* number of samples, 24; use batch = 24 or less"):
         plan_training(tiny(), Training(integrator="sgd", batch=25))
+
+
+@pytest.mark.parametrize("name", ["momentum", "sgd", "adam"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_steps_are_those_of_torch_optim(name, dtype):
+    """To the last bit, over steps whose size changes; the buffers have the same names."""
+    generator = torch.Generator().manual_seed(0)
+    state = torch.randn(50, dtype=dtype, generator=generator)
+    expected = torch.nn.Parameter(state.clone())
+    settings = {"momentum": 0.9} if name == "momentum" else {}
+    optimiser = (torch.optim.Adam if name == "adam" else torch.optim.SGD)([expected], lr=1.0, foreach=False, **settings)
+    keys = {"batch": 2} if name == "sgd" else {}
+    stepper = make_optimiser(Training(integrator=name, step=0.1, **keys)).make_stepper()
+    for h in (0.1, 0.1, 0.05, 0.2):
+        gradient = torch.randn(50, dtype=dtype, generator=generator)
+        state = stepper.advance(None, state, h, -gradient).state
+        expected.grad = gradient
+        optimiser.param_groups[0]["lr"] = (1 - 0.9) * h if name == "momentum" else h
+        optimiser.step()
+        assert torch.equal(state, expected)
+        buffers = {key: value for key, value in optimiser.state[expected].items() if torch.is_tensor(value)}
+        assert stepper.buffers().keys() == buffers.keys()
+
+
+def test_training_does_not_import_the_compiler():
+    """`check` times two steps of a training. The import took longer than everything else."""
+    code = """
+        import sys, torch
+        from freqbias.nn.optimisers import make_optimiser
+        from freqbias.problem import Training
+        for keys in ({"integrator": "momentum"}, {"integrator": "sgd", "batch": 2}, {"integrator": "adam"}):
+            stepper, state = make_optimiser(Training(step=0.1, **keys)).make_stepper(), torch.ones(3)
+            stepper.advance(None, state, 0.1, state)
+            stepper.advance(None, state, 0.1, state)
+        print("torch._dynamo" in sys.modules)
+    """
+    done = run_code(code)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr

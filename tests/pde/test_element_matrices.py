@@ -13,7 +13,8 @@ from freqbias.pde.element_matrices import ElementMatrices
 @pytest.mark.parametrize("cells, degree", [((8,), 6), ((4, 6), 1), ((4, 2), 4), ((2, 4, 2), 3)])
 def test_products_of_the_assembled_matrix(cells, degree):
     space = forms.lagrange(build(BoxPlan.uniform((1.0, 2.0, 0.5)[: len(cells)], cells, degree), MPI.COMM_SELF), degree)
-    form = forms.operator_form(space, lambda xi: 1 + xi[:, 0] ** 2, lambda xi: np.exp(xi[:, -1]), 2 * degree + 2)
+    damping, diffusion = (lambda xi: 1 + xi[:, 0] ** 2), (lambda xi: np.exp(xi[:, -1]))
+    form = forms.operator_integral(space, damping, diffusion, 2 * degree + 2).form()
     elements, rng = ElementMatrices(space, form), np.random.default_rng(0)
     assert (elements.nodes == space.tabulate_dof_coordinates()[:, : len(cells)]).all()
     v = rng.normal(size=len(elements.nodes)) + 1j * rng.normal(size=len(elements.nodes))

@@ -14,7 +14,7 @@ from petsc4py import PETSc
 from freqbias.errors import ComputationError, UsageError
 from freqbias.meshes import BoxPlan, LayeredPlan
 from freqbias.numerics import Grid
-from freqbias.pde import LocalOperator, linear_algebra, refuse_torchrun
+from freqbias.pde import LocalOperator, forms, linear_algebra, refuse_torchrun
 from freqbias.problem import Ball, Gaussian, Network, Problem, waves
 
 BOXES = {2: BoxPlan.uniform((9.0, 9.0), (20, 20), 2), 3: BoxPlan.uniform((9.0,) * 3, (6, 6, 6), 2)}
@@ -107,3 +107,17 @@ def test_other_threads_run_during_a_call_of_petsc():
         thread.join()
     assert len(seen) > 3 and not any(seen)
     assert gc.isenabled()
+
+
+def test_assembly_in_parts(monkeypatch):
+    """On one rank to the last bit. Long assemblies are cut, so that the program obeys signals."""
+    operator = operator_of(BOXES[3])
+    integral = forms.operator_integral(
+        operator.space, lambda xi: 1 + xi[:, 0] ** 2, lambda xi: np.exp(-(xi[:, 1] ** 2)), 8
+    )
+    whole = linear_algebra.Matrix(integral).petsc.getValuesCSR()
+    monkeypatch.setattr(forms, "WORK_PER_PART", 2e6)
+    _, parts = integral.parts()
+    assert len(parts) == round(6**3 * 27**2 * 5**3 / 2e6)
+    for found, expected in zip(linear_algebra.Matrix(integral).petsc.getValuesCSR(), whole, strict=True):
+        assert np.array_equal(found, expected)

@@ -45,7 +45,7 @@ def run(main, *, ranks=1, setup="", **extra):
         ("raise ComputationError('step 7')", 3, "error: step 7\n"),
         ("raise StoppedEarly('go on')", 75, "stopped early: go on\n"),
         ("raise KeyboardInterrupt", 130, "error: interrupted\n"),
-        ("raise BrokenPipeError", 1, ""),
+        ("raise BrokenPipeError", 141, ""),
     ],
 )
 def test_exit_codes_of_one_process(main, code, message):
@@ -86,7 +86,7 @@ def test_broken_pipe_is_silent():
     process.stdout.close()
     assert process.stderr.read() == ""
     process.stderr.close()
-    assert process.wait(10) == 1
+    assert process.wait(10) == 141
 
 
 @pytest.mark.parametrize("ranks", [2, 3])
@@ -170,3 +170,31 @@ def test_sigterm_exits_with_75(ranks):
     _, printed = process.communicate(timeout=20)
     assert process.returncode == 75
     assert printed.count("stopped early: received SIGTERM") == 1 and "--resume" in printed
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams(closed, tmp_path):
+    """A file that the program opens must not get the number of a closed stream: it would receive what is printed."""
+    program = """
+        import os, sys
+        from freqbias.runtime import main, new_app, open_closed_streams
+        open_closed_streams()
+        file = open(sys.argv[1], "w")
+        app = new_app()
+
+        @app.command()
+        def command(path: str) -> None:
+            print("to stdout", flush=True)
+            os.write(1, b"a library writes"), os.write(2, b"a library writes")
+            sys.stderr.write("to stderr"), sys.stderr.flush()
+            file.write("result"), file.close()
+
+        main(app, "program")
+    """
+    words = [*command(*code(program)), str(tmp_path / "file")]
+    redirected = ["sh", "-c", f'exec "$@" {closed}', "sh", *words]
+    done = subprocess.run(redirected, capture_output=True, text=True, env=environment(), timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ("" if "2>&-" in closed else "a library writesto stderr")
+    assert done.stdout == ("" if " >&-" in f" {closed}" else "to stdout\na library writes")
+    assert (tmp_path / "file").read_text() == "result"

@@ -1,6 +1,7 @@
 """Ranks and threads, alone and under mpirun."""
 
 import os
+import platform
 
 import pytest
 
@@ -92,6 +93,20 @@ def test_thread_count_of_the_user(no_launcher):
     thread_count.limit_threads()
     assert (threads(), threads_alone()) == (3, 3)
     assert "OPENBLAS_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("given", "number"),
+    [("2,1", 2), (" 3 ", 3), ("2(x3)", 2), ("", 4), ("0", 4), ("-1", 4), ("many", 4), ("9" * 20, 4), ("4294967297", 4)],
+)
+def test_odd_thread_counts(given, number, no_launcher, monkeypatch):
+    """Lists are valid in OpenMP, but finufft's FFT aborts. Libraries must never see a value that is no number."""
+    monkeypatch.setattr(thread_count, "_cores", lambda: 4)
+    monkeypatch.setattr(thread_count, "_THREAD_VARIABLES", ("OMP_NUM_THREADS",))
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    thread_count.limit_threads()
+    assert os.environ["OMP_NUM_THREADS"] == str(number)
+    assert threads() == threads_alone() == number
 
 
 def test_limit_threads(no_launcher):
@@ -257,3 +272,19 @@ def test_launcher_of_another_mpi():
     """
     done = run_code(code, OMPI_COMM_WORLD_RANK="1", OMPI_COMM_WORLD_SIZE="4")
     assert "started 4 processes, but MPI sees 1" in done.stdout and "uv run mpirun" in done.stdout
+
+
+def test_log_file_names_the_process_of_each_rank(tmp_path):
+    """mpirun names only the process of a rank that is killed."""
+    code = """
+        import os, sys
+        from pathlib import Path
+        from freqbias.runtime import commandline, configure, rank
+        configure(log_file=Path(sys.argv[1]))
+        commandline.log_processes()
+        sys.stdout.write(f"rank {rank()} is process {os.getpid()}\\n")
+    """
+    done = run_code(code, tmp_path / "log", ranks=2)
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = f"on {platform.node()}, {', '.join(sorted(done.stdout.splitlines()))}\n"
+    assert (tmp_path / "log").read_text().endswith(expected)
