@@ -9,6 +9,7 @@
 A reader of `<root>/<stage>/` sees the earlier result until the new result is complete.
 """
 
+import os
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -226,4 +227,4 @@ def _is_file(path: Path) -> bool:
 def _has_visible_files(folder: Path) -> bool:
     if folder.is_dir():
         return any(not path.name.startswith(".") for path in folder.iterdir())
-    return folder.exists()
+    return os.path.lexists(folder)  # also a link to nothing

@@ -60,7 +60,7 @@ def hdf5(path: Path, random: Random) -> Odd:
     with h5py.File(path, "w", libver=random.choice(["earliest", "latest"])) as file:
         file.create_dataset("group/a", data=values, **options)
         file["b"] = h5py.SoftLink("/group/a")
-    return {"key": random.choice(["group/a", "b"])}, values
+    return {"key": random.choice(["group/a", "/group/a"])}, values
 
 
 def mat(path: Path, random: Random) -> Odd:
@@ -125,7 +125,7 @@ def table(path: Path, random: Random) -> Odd:
         writer.writerow([form.format(number).replace(".", decimal) for number in row])
     content = text.getvalue() + random.choice(["", "\n", "\n\n"])
     path.write_bytes(content.encode(random.choice(["utf-8", "utf-8-sig", "latin-1", "utf-16"])))
-    keys = {"delimiter": delimiter, "decimal": decimal} if random.random() < 0.5 else {}
+    keys = {"delimiter": delimiter, "decimal": decimal} if decimal == "," or random.random() < 0.5 else {}
     return keys | {"dimension": 2 if columns > 1 else 1}, values if columns > 1 else values[:, 0]
 
 

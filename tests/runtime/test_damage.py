@@ -142,6 +142,17 @@ def test_manifest_replaced(store, kind):
             read()
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop", "dangling link"])
+@pytest.mark.parametrize("name", ["pde", "pde.partial"])
+@pytest.mark.parametrize("flags", [{}, {"resume": True}, {"overwrite": True}], ids=str)
+def test_folder_replaced(store, name, kind, flags):
+    store.root.mkdir()
+    in_the_place_of(store.root / name)[kind]()
+    for begin in (store.check, store.open):
+        with pytest.raises(UsageError, match=rf"out/{name} is not a result of freqbias: move this folder away"):
+            begin("pde", keys=KEYS, **flags)
+
+
 @OBSTACLES
 @pytest.mark.parametrize("name", [".pde.old", ".pde.trash", ".overwrite.json", "pde.partial/.tmp"])
 def test_leftovers_replaced(store, name, kind):
