@@ -3,6 +3,7 @@
 import logging
 import pickle
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,12 @@ def test_a_long_value_loses_its_middle():
     short = str(InputError(f"[data] path = {'a' * 10_000_000!r}: no such file; give a path"))
     assert short.startswith("[data] path = 'aaa") and short.endswith("aaa': no such file; give a path")
     assert short.count("…") == 1
+
+
+@pytest.mark.parametrize("letter", ["\0", "\t", "\r", "\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\u202e", "\u2069"])
+def test_control_characters_are_escaped(letter):
+    """A name inside a data file must not reach the terminal as a command."""
+    assert str(InputError(f"key a{letter}[31m\n  and b")) == f"key a{ascii(letter)[1:-1]}[31m\n  and b"
 
 
 def test_lines_that_do_not_fit_are_counted():

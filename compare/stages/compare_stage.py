@@ -81,7 +81,7 @@ def read_comparison(run: RunFile, problem: Problem, store: Store) -> Comparison:
 
 
 def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
-    history, predictions = load_histories(sources)
+    history, predictions = load_histories(sources, problem.samples)
     assert history is not None  # otherwise find_sources would have raised an error
     spectrum = Spectrum.load(sources.paths["pde"])
     return compare(

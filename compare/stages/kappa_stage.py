@@ -105,7 +105,7 @@ def _run_kappa(
 def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Options) -> Kappa:
     """Measure the rates of all sources at their common times. The noise is the tolerance of the spectrum."""
     spectrum = Spectrum.load(sources.paths["pde"])
-    network, predictions = load_histories(sources)
+    network, predictions = load_histories(sources, problem.samples)
     histories = ({} if network is None else {"nn": network}) | predictions
     time = spectrum.time
     for name, history in histories.items():

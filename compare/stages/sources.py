@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from freqbias.errors import InputError, UsageError
-from freqbias.problem import ErrorHistory, RunFile, stage_keys
+from freqbias.problem import ErrorHistory, RunFile, Samples, errors_in_order, stage_keys
 from freqbias.runtime import Store, changed_keys, log, sha256_of
 
 STEP_TOLERANCE = 0.01  # relative
@@ -54,14 +54,21 @@ def find_sources(run: RunFile, store: Store, *, error_file: Path | None, trained
     return Sources(paths)
 
 
-def load_histories(sources: Sources) -> tuple[ErrorHistory | None, dict[str, ErrorHistory]]:
+def load_histories(sources: Sources, samples: Samples) -> tuple[ErrorHistory | None, dict[str, ErrorHistory]]:
     """Load the network's errors (None if no source has them), and the predictions of the stage ntk by name.
 
     The prediction "empirical-steps" is left out if it was made for steps of another size.
+
+    Raises InputError, which names the file, if a user's own errors do not belong to the samples.
     """
     paths = sources.paths
     path = paths.get("error") or paths.get("nn")
     history = None if path is None else ErrorHistory.load(path)
+    if history is not None and "error" in paths:
+        try:
+            errors_in_order(history, samples)
+        except InputError as failure:
+            raise InputError(f"--error {path}: {failure}") from failure
     predictions = {name: ErrorHistory.load(path) for name, path in paths.items() if path.parent.name == "ntk"}
     if "empirical-steps" in predictions and history is not None:
         taken, predicted = history.step_time, predictions["empirical-steps"].step_time

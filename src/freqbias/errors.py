@@ -7,14 +7,17 @@ import re
 from typing import Any
 
 LONGEST_LINE, LONGEST_MESSAGE = 800, 1900  # bytes
+# all but the line end: control characters of terminals, other line ends, and those that turn the direction of writing
+_CONTROL = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def shortened(message: str) -> str:
     """Return the message with at most `LONGEST_MESSAGE` bytes, and each line with at most `LONGEST_LINE` bytes.
 
     A long line loses its middle, so that the key at its start and the remedy at its end remain. Lines that do not fit
-    are counted.
+    are counted. Control characters, which a name inside a file may contain, are written as escapes.
     """
+    message = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), message)
     lines, left_out = message.split("\n"), 0
     if already := re.fullmatch(r"  … and ([\d,]+) more lines?", lines[-1]):  # shortened before it got a prefix
         lines, left_out = lines[:-1], int(already[1].replace(",", ""))
