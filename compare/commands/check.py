@@ -10,7 +10,7 @@ from freqbias.meshes import MeshPlan, cells_in_words, tail_half_width
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
 from freqbias.pde import INTEGRATION_SHARE, format_bytes, plan_within_memory
-from freqbias.problem import Network, Problem, RunFile, counted
+from freqbias.problem import Network, Problem, RunFile
 from freqbias.runtime import available_memory, duration
 
 WIDE = 1000  # neurons; the infinite-width equation describes narrower networks poorly
@@ -133,7 +133,7 @@ def _samples(sites: Sites) -> str:
 
 
 def _held_out_and_noise(problem: Problem, noise: float) -> list[tuple[str, str]]:
-    words = [] if problem.held_out is None else [f"{counted(problem.held_out.sites.size, 'sample')} held out"]
+    words = [] if problem.held_out is None else [f"{problem.held_out.sites.size:,} samples held out"]
     words += [f"noise of standard deviation {noise:g} on the training samples"] if noise else []
     return [("", ", ".join(words))] if words else []
 
