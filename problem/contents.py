@@ -1,4 +1,4 @@
-"""What a data file contains, and the size that a file may have."""
+"""The content of a data file, and the largest size of the content."""
 
 from dataclasses import dataclass
 from math import prod

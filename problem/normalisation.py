@@ -16,7 +16,7 @@ DIMENSIONS = {"value_mean": "channel", "value_scale": "channel", "position_shift
 
 @dataclass(frozen=True)
 class Normalisation:
-    """What `standardize` and `center` did: value = value_mean + value_scale v,  position = position_shift + x.
+    """The change by `standardize` and `center`: value = value_mean + value_scale v,  position = position_shift + x.
 
     v and x are the values and positions that the network sees.
     value_mean, value_scale: one number for each of C channels. position_shift: one number for each axis [length].

@@ -1,4 +1,4 @@
-"""What the network and the equation have learnt: f(x, t) = f*(x) + u(x, t) on a grid, in the user's units."""
+"""The output f(x, t) = f*(x) + u(x, t) of network and equation on a grid, in the user's units."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

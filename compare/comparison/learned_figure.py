@@ -1,4 +1,4 @@
-"""Draw what has been learnt at up to four times: lines in one dimension, pictures in two, middle slices in three."""
+"""Draw the output of network and equation at up to four times: lines in one dimension, pictures in two, middle slices in three."""
 
 from pathlib import Path
 
@@ -8,12 +8,21 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from freqbias.compare.comparison.learned import Learned, psnr
-from freqbias.compare.style import NN_COLOUR, PDE_COLOUR, STYLE, open_frame, panel_times, round_ticks, save_figure
+from freqbias.compare.style import (
+    DATA_UNIT,
+    NN_COLOUR,
+    PDE_COLOUR,
+    STYLE,
+    open_frame,
+    panel_times,
+    round_ticks,
+    save_figure,
+)
 
 NAMES = {"nn": "network", "pde": "equation"}
 CHANNELS = 3  # channels with panels of their own
 TARGET_COLOUR = "#b0b0b0"
-VALUE = "value (unit of the file)"
+VALUE = f"value {DATA_UNIT}"
 
 
 def draw_learned(learned: Learned, *paths: Path) -> Figure:

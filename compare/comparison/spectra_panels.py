@@ -1,4 +1,4 @@
-"""What the panels of figure 4 share: their titles, the range of their axes, and the smallest errors they show."""
+"""Titles, axis ranges and smallest visible errors of the panels of figure 4."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Figure 4 and the figure of causes: legible text, scales that show what there is, provenance in the files."""
+"""Figure 4 and the figure of causes: legible text, scales that fit the values, provenance in the files."""
 
 from dataclasses import replace
 from itertools import combinations

@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 
 from freqbias.errors import InputError
 from freqbias.problem import files
-from tests.problem.test_tiff import ORIENTATIONS, RNG, upright
+from tests.problem.tiff_files import ORIENTATIONS, RNG, upright
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6  # colour types of PNG
 BANDS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
