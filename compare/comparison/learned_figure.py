@@ -1,4 +1,4 @@
-"""Draw the output of network and equation at up to four times: lines in one dimension, pictures in two, middle slices in three."""
+"""Draw the output of network and equation at up to four times: lines in 1-D, pictures in 2-D, middle slices in 3-D."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from freqbias.compare.style import (
 NAMES = {"nn": "network", "pde": "equation"}
 CHANNELS = 3  # channels with panels of their own
 TARGET_COLOUR = "#b0b0b0"
-VALUE = f"value {DATA_UNIT}"
+VALUE = "value (unit of the file)"
 
 
 def draw_learned(learned: Learned, *paths: Path) -> Figure:

@@ -92,7 +92,7 @@ def test_file_has_positions_and_units(shape, tmp_path):
         np.testing.assert_array_equal(data["target"], record.target)
         np.testing.assert_array_equal(data["pde"], record.fields["pde"])
         np.testing.assert_allclose(data["x1"], Grid(shape, (2.0,) * len(shape)).axes()[0], rtol=1e-12)
-        assert data["x1"].attrs["units"] == "km" and data["nn"].attrs["units"] == "unit of the data"
+        assert data["x1"].attrs["units"] == "km" and data["nn"].attrs["units"] == "unit of the file"
 
 
 def test_sound(tmp_path):
@@ -110,9 +110,9 @@ def test_sound(tmp_path):
 @pytest.mark.parametrize(
     ("values", "units"),
     [
-        (image(shape=(40,)), "position $x$ (km); $f$: value (unit of the data); PSNR of the network"),
+        (image(shape=(40,)), "position $x$ (km); $f$: value (unit of the file); PSNR of the network"),
         (image(4, (40,)), "position $x$ (km)"),
-        (1e5 * image(shape=(9, 16)), "position $(x_1, x_2)$ (km); colours: value (unit of the data)"),
+        (1e5 * image(shape=(9, 16)), "position $(x_1, x_2)$ (km); colours: value (unit of the file)"),
         (image(3), "position $(x_1, x_2)$ (km)"),
         (2 * image(2, (16, 8)), "colours: value"),
         (image(shape=(7, 6, 5)), "slice $x_3$ = 0"),
