@@ -9,7 +9,6 @@ from matplotlib.image import AxesImage
 
 from freqbias.compare.comparison.learned import Learned, psnr
 from freqbias.compare.style import (
-    DATA_UNIT,
     NN_COLOUR,
     PDE_COLOUR,
     STYLE,
