@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
@@ -21,6 +22,7 @@ from freqbias.runtime.launcher import rank
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 GRACE = 8.0  # seconds from SIGTERM to the end of the process
 INTERRUPT_GRACE = 1.0  # seconds from the second Ctrl-C
+MESSAGE_TIME = 1.0  # seconds: mpirun kills rank 0 when another rank ends, so rank 0 prints the message first
 INTERRUPTED = 130  # exit code: 128 + SIGINT, as in a shell
 _NO_PETSC_HANDLER = "-no_signal_handler"  # PETSc's handlers abort, and PETSc installs them when it starts
 _SHOW_CURSOR = b"\x1b[?25h"  # a progress bar hides it
@@ -89,6 +91,8 @@ def _end(message: str, code: int) -> NoReturn:
     if rank() == 0:
         with suppress(OSError):
             os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + message.encode() + b"\n")
+    else:
+        time.sleep(MESSAGE_TIME)
     os._exit(code)
 
 

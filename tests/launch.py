@@ -164,10 +164,11 @@ def run_code(
 
 
 def start_code(text: str, *arguments: object, ranks: int = 1) -> subprocess.Popen[str]:
-    """Start an indented program, and return once it has printed its first line."""
+    """Start an indented program, and return once each rank has printed its first line."""
     process = start(*code(text), *arguments, ranks=ranks)
     assert process.stdout is not None
-    process.stdout.readline()
+    for _ in range(ranks):
+        process.stdout.readline()
     return process
 
 

@@ -152,8 +152,7 @@ STOPPING = """
         comm = world()
         with StopRequest() as stop:
             comm.allgather(None)
-            if comm.rank == 0:
-                print("ready", flush=True)
+            print("ready", flush=True)
             while True:
                 time.sleep(0.02)
                 stop.check(comm)
