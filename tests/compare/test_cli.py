@@ -164,6 +164,16 @@ def test_check_warns_of_narrow_and_long(small, capsys):
     assert re.search(r"the training would take \d+ d .*use a shorter \[time\] end", printed)
 
 
+def test_check_warns_of_values_that_are_large_for_the_width(tmp_path):
+    """The first steps are much shorter than those of the linearised network, which are all that can be planned."""
+    changes = {"data": {"offset": 1e4}, "time": {"end": 10.0}}
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(table(**changes)))
+    done = attempt("check", tmp_path / "run.toml")
+    assert done.returncode == 0
+    assert re.search(r"rk4, at least [\d,]+ steps\n", done.stdout), done.stdout
+    assert "the values are large for the width" in done.stdout
+
+
 def test_check_refuses_before_slow_imports(small):
     (small / "small.toml").write_text(RUN.replace("width = 500,", "width = 500, hidden_width = 20,"))
     answer = run_code(

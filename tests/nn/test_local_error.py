@@ -42,9 +42,12 @@ def far_away() -> Problem:
 @pytest.mark.parametrize("integrator", ["heun", "rk4"])
 @pytest.mark.parametrize("problem", [sine(100.0), far_away()], ids=["large values", "far from 0"])
 def test_tolerance_if_the_kernel_changes(problem, integrator):
-    """With two steps of Runge-Kutta 4 for the large values, as lambda_max alone allows, the error would be 0.1."""
+    """With two steps of Runge-Kutta 4 for the large values, as lambda_max alone allows, the error would be 0.1.
+
+    With a tolerance of 3e-2 and a first step of ten times the length, it would be 0.14.
+    """
     exact = converged_errors(problem)
-    for tolerance in (1e-2, 1e-3, 1e-4):
+    for tolerance in (3e-2, 1e-2, 1e-3, 1e-4):
         error = Case(problem, tolerance, integrator).history().error - exact
         assert 0 < np.linalg.norm(error, axis=(1, 2)).max() <= tolerance * np.linalg.norm(exact[0])
 
@@ -107,6 +110,18 @@ def test_planned_steps_are_those_of_a_wide_network(integrator):
     assert planned.steps < 0.6 * plan.schedule.steps
     shared = min(planned.steps, taken.attributes["steps"]) // 4
     np.testing.assert_allclose(taken.step_time[:shared], planned.step_times()[:shared], rtol=0.1)
+
+
+def test_planned_steps_are_repeated_if_they_are_too_long():
+    problem = sine(1.0, width=20_000)
+    plan = plan_training(problem, Training(precision="double"))
+    assert plan.local_error is not None
+    strict = replace(plan, local_error=replace(plan.local_error, tolerance=1e-6 * plan.local_error.tolerance))
+    kernel = InfiniteWidthKernel(problem)
+    start = EmpiricalKernel(problem).start
+    first, strict_first = (planned_schedule(each, kernel, start).step_times()[1] for each in (plan, strict))
+    assert first == pytest.approx(plan.step, rel=0.15)
+    assert strict_first < 0.3 * plan.step
 
 
 def test_step_time():

@@ -76,6 +76,19 @@ def test_steps_change_between_output_times(tmp_path, trained):
     assert 1e-7 < apart < 1e-3  # the tolerance
 
 
+def test_steps_of_a_finished_training(tmp_path):
+    """A narrow network with large values takes other steps than its linearisation, whose steps are predicted before."""
+    changes = {"training": {"precision": "double"}, "network": TABLES["network"] | {"width": 20, "sigma_a": 0.1}}
+    run = statement.parse(TABLES | changes)
+    run_in(tmp_path / "before", **changes)
+    run_nn(run, statement.build(run), Store(tmp_path / "after"), resume=False, overwrite=False, stop=StopRequest())
+    run_in(tmp_path / "after", **changes)
+    before, after = (read(tmp_path / name)["empirical-steps"].step_time for name in ("before", "after"))
+    taken = ErrorHistory.load(tmp_path / "after" / "nn" / "error.nc").step_time
+    np.testing.assert_allclose(after, taken, rtol=1e-12)
+    assert after.size > before.size
+
+
 def test_finished_stage_is_kept(whole):
     before = (whole / "ntk" / "manifest.json").read_bytes()
     with pytest.raises(UsageError, match=r"--resume.*--overwrite"):
