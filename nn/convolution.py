@@ -51,11 +51,13 @@ def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
     axes = tuple(range(-grid.dimension, 0))
     padded = [fft.next_fast_len(2 * n - 1, real=True) for n in grid.shape]
     lags = [fft.fftfreq(n, 1 / n) * h for n, h in zip(padded, grid.spacing, strict=True)]
-    symbol = fft.rfftn(law.transform(np.stack(np.meshgrid(*lags, indexing="ij"), axis=-1)) + atom)
+    workers = threads_alone()
+    symbol = fft.rfftn(law.transform(np.stack(np.meshgrid(*lags, indexing="ij"), axis=-1)) + atom, workers=workers)
 
     def convolve(values: np.ndarray) -> np.ndarray:
-        spectrum = fft.rfftn(values.reshape(*values.shape[:-1], *grid.shape), s=padded, axes=axes)
-        whole = fft.irfftn(symbol * spectrum, s=padded, axes=axes)
+        samples = values.reshape(*values.shape[:-1], *grid.shape)
+        spectrum = fft.rfftn(samples, s=padded, axes=axes, workers=workers)
+        whole = fft.irfftn(symbol * spectrum, s=padded, axes=axes, workers=workers)
         return np.asarray(whole[(..., *(slice(n) for n in grid.shape))].reshape(values.shape))
 
     return convolve

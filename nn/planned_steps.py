@@ -15,7 +15,7 @@ from freqbias.nn.runge_kutta import RungeKutta
 from freqbias.nn.training_plan import TrainingPlan
 from freqbias.numerics import Lanczos, Schedule
 
-PRODUCTS = 20  # products with the kernel; 15 and 60 gave the same number of steps in 40 random trainings
+PRODUCTS = 15  # products with the kernel; 20 and 60 gave the same number of steps in 40 random trainings
 MOST_STEPS = 3000  # the later steps are taken to be as long as the last of these; each needs 0.05 ms
 
 
