@@ -8,6 +8,7 @@ With n samples per axis, each frequency costs at least n multiplications. If n i
 cost is below that of FINUFFT at any accuracy.
 """
 
+from contextlib import suppress
 from math import prod
 
 import numpy as np
@@ -21,15 +22,13 @@ COORDINATE_TOLERANCE = 1e-9  # relative to the largest coordinate; coordinates t
 MAX_POINTS_PER_FREQUENCY = 4  # of the tensor grid; with more, most of its points are missing
 
 
-def make_tensor_transform(sites: Sites, frequencies: np.ndarray, *, eps: float, threads: int) -> SiteTransform:
-    """Return the fastest transform for frequencies (n, d) [cycles/length] on a tensor grid.
-
-    The choice depends only on the sites, so that the result does not depend on the partition of the frequencies.
-    """
+def make_tensor_transform(sites: Sites, frequencies: np.ndarray, *, eps: float, threads: int = 1) -> SiteTransform:
+    """Return the fastest transform for frequencies (n, d) [cycles/length] that may form a tensor grid."""
     if isinstance(sites, GridSubset):
         return SubsetTransform(sites, make_tensor_transform(sites.grid, frequencies, eps=eps, threads=threads))
     if len(frequencies) and isinstance(sites, Grid) and sites.dimension > 1 and max(sites.shape) <= MAX_POINTS_PER_AXIS:
-        return TensorTransform(sites, frequencies)
+        with suppress(ValueError):
+            return TensorTransform(sites, frequencies)
     return make_transform(sites, frequencies, eps=eps, threads=threads)
 
 

@@ -23,7 +23,8 @@ from freqbias.errors import ComputationError
 from freqbias.meshes import BoxPlan, MeshPlan, build
 from freqbias.numerics import SiteTransform, make_tensor_transform, make_transform
 from freqbias.pde import forms
-from freqbias.pde.element_matrices import ElementMatrices
+from freqbias.pde.box_matrices import box_matrices
+from freqbias.pde.element_matrices import ElementMatrices, cell_matrices
 from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.problem import Problem
 
@@ -42,9 +43,12 @@ class DataOperator:
         self.problem, self.plan, self.comm = problem, plan, comm
         self._accuracy, self._threads = accuracy, threads
         space = forms.lagrange(build(plan, comm, half=plan.symmetric), plan.degree)
-        degree = forms.quadrature_degree(problem, plan)
-        form = forms.operator_integral(space, *forms.laws_on(problem, plan), degree).form()
-        self._stiffness = ElementMatrices(space, form)
+        laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)
+        if isinstance(plan, BoxPlan) and not plan.simplices:
+            matrices = box_matrices(space, *laws, degree)
+        else:
+            matrices = cell_matrices(space, forms.operator_integral(space, *laws, degree).form())
+        self._stiffness = ElementMatrices(space, matrices)
         self._transform = self._transform_to(self._stiffness.nodes)
 
     @property

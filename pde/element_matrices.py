@@ -15,23 +15,17 @@ from dolfinx import cpp, fem
 class ElementMatrices:
     """The matrices of a bilinear form on this rank's cells.
 
-    nodes: the distinct nodes of these cells, (n, d) [cycles/length].
+    matrices: (c, n, n), from `box_matrices` or `cell_matrices`. nodes: the distinct nodes of these cells, (n, d)
+    [cycles/length].
     """
 
-    def __init__(self, space: fem.FunctionSpace, form: fem.Form) -> None:
+    def __init__(self, space: fem.FunctionSpace, matrices: np.ndarray) -> None:
         topology, geometry = space.mesh.topology, space.mesh.geometry
         cells = space.dofmap.list[: topology.index_map(topology.dim).size_local]
         dofs, indices = np.unique(cells, return_inverse=True)
         self.nodes = space.tabulate_dof_coordinates()[dofs, : geometry.dim]
         self._cells = indices.reshape(cells.shape)
-        self._matrices = np.empty((*cells.shape, cells.shape[1]))
-        next_matrix = iter(self._matrices)
-
-        def keep(_rows: np.ndarray, _columns: np.ndarray, matrix: np.ndarray) -> int:
-            next(next_matrix)[:] = matrix
-            return 0
-
-        cpp.fem.assemble_matrix(keep, form._cpp_object, [])  # calls `keep` once for each cell, in order
+        self._matrices = matrices
 
     def apply(self, v: np.ndarray) -> np.ndarray:
         """Return sum_c P_c^T A_c P_c v over this rank's cells, (n,) complex -> (n,) complex."""
@@ -39,3 +33,18 @@ class ElementMatrices:
         products = (self._matrices @ on_cells).reshape(-1, 2)
         real, imaginary = (np.bincount(self._cells.ravel(), part, len(v)) for part in products.T)
         return real + 1j * imaginary
+
+
+def cell_matrices(space: fem.FunctionSpace, form: fem.Form) -> np.ndarray:
+    """Return the matrices (c, n, n) of a bilinear form on this rank's cells, which may have any shape."""
+    topology = space.mesh.topology
+    cells = topology.index_map(topology.dim).size_local
+    matrices = np.empty((cells, *[space.dofmap.list.shape[1]] * 2))
+    next_matrix = iter(matrices)
+
+    def keep(_rows: np.ndarray, _columns: np.ndarray, matrix: np.ndarray) -> int:
+        next(next_matrix)[:] = matrix
+        return 0
+
+    cpp.fem.assemble_matrix(keep, form._cpp_object, [])  # calls `keep` once for each cell, in order
+    return matrices

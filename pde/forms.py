@@ -28,6 +28,8 @@ from freqbias.problem import Problem, fold
 
 WORK_PER_PART = 1.4e9  # entries of the cells' matrices times quadrature points; 7e-10 s each, measured on one core
 
+LAGRANGE_VARIANT = basix.LagrangeVariant.gll_warped  # Gauss-Lobatto nodes
+
 LawFunction = Callable[[np.ndarray], np.ndarray]  # xi (n, d) [cycles/length] -> values (n,)
 
 
@@ -76,8 +78,8 @@ def mass_integral(space: fem.FunctionSpace, degree: int) -> Integral:
 
 def lagrange(mesh: dolfinx.mesh.Mesh, degree: int) -> fem.FunctionSpace:
     """Return the space V_h of continuous Lagrange elements with Gauss-Lobatto nodes."""
-    variant, dtype = basix.LagrangeVariant.gll_warped, mesh.geometry.x.dtype
-    element = basix.ufl.element("Lagrange", mesh.basix_cell(), degree, lagrange_variant=variant, dtype=dtype)
+    dtype = mesh.geometry.x.dtype
+    element = basix.ufl.element("Lagrange", mesh.basix_cell(), degree, lagrange_variant=LAGRANGE_VARIANT, dtype=dtype)
     return fem.functionspace(mesh, element)
 
 

@@ -29,6 +29,7 @@ from freqbias.runtime import threads
 
 PRODUCT = 1e-9  # seconds per entry of the element matrices, for one product with a complex vector
 ASSEMBLY = 7e-10  # seconds per entry of the element matrices and quadrature point of its cell
+BOX_ASSEMBLY = 2e-8  # seconds per entry of the element matrices of boxes
 SHIFT_INVERT = 7e-7  # seconds per nonzero, for one factorisation and its solves
 DIRECT_STEP = 3e-8  # seconds per nonzero, for one step with a factorisation in memory
 MOST_PRODUCTS = 500  # largest number of Lanczos products; also the guess where the number is unknown
@@ -82,7 +83,7 @@ def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow |
     """Return the cost of the stage pde. flow: the result of `kernel_flow`, None if unknown."""
     outputs, channels = len(problem.times), problem.samples.channels
     memory = memory_needed(problem, settings, plan)
-    assembly = ASSEMBLY * plan.entries * (plan.degree + 3) ** plan.dimension
+    points = (plan.degree + 3) ** plan.dimension  # of the quadrature of a cell
     overhead = IMPORT_SECONDS + WRITING * outputs * channels * plan.dofs
     integrator = choose_integrator(problem, settings, folded=plan.folded)
     steps: int | None = None
@@ -97,10 +98,11 @@ def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow |
             solving, products = SHIFT_INVERT, steps or MOST_PRODUCTS
     if settings.operator == "local":
         steps = steps if isinstance(integrator, ThetaMethod) else None
-        return Cost(steps, overhead + assembly + channels * solving * plan.nonzeros, memory)
+        return Cost(steps, overhead + points * ASSEMBLY * plan.entries + channels * solving * plan.nonzeros, memory)
     transforms = _seconds_of_transforms(problem, settings, plan)
     product = transforms + 0.5 * PRODUCT * plan.entries
     outputs_on_mesh = 2 * transforms * outputs * channels
+    assembly = (BOX_ASSEMBLY if isinstance(plan, BoxPlan) else points * ASSEMBLY) * plan.entries
     return Cost(steps, overhead + 0.5 * assembly + channels * products * product + outputs_on_mesh, memory)
 
 

@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tomli_w
 
@@ -166,12 +167,21 @@ def test_check_warns_of_narrow_and_long(small, capsys):
 
 def test_check_warns_of_values_that_are_large_for_the_width(tmp_path):
     """The first steps are much shorter than those of the linearised network, which are all that can be planned."""
-    changes = {"data": {"offset": 1e4}, "time": {"end": 10.0}}
-    (tmp_path / "run.toml").write_text(tomli_w.dumps(table(**changes)))
-    done = attempt("check", tmp_path / "run.toml")
-    assert done.returncode == 0
-    assert re.search(r"rk4, at least [\d,]+ steps\n", done.stdout), done.stdout
-    assert "the values are large for the width" in done.stdout
+    run = table(data=None, network={"width": 400}) | {"data": {"kind": "file", "path": "sine.npy"}}
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(run))
+
+    def check(scale: float) -> str:
+        np.save(tmp_path / "sine.npy", scale * np.sin(6 * np.pi * (np.arange(32) + 0.5) / 32))
+        done = attempt("check", tmp_path / "run.toml")
+        assert done.returncode == 0
+        return done.stdout
+
+    large, small = check(1e4), check(1.0)
+    at_least = re.search(r"rk4, at least ([\d,]+) steps\n", large)[1]
+    planned = re.search(r"rk4, ([\d,]+) steps\n", small)[1]
+    assert int(at_least.replace(",", "")) > 10 * int(planned)
+    assert "the values are large for the width" in large
+    assert "the values are large for the width" not in small
 
 
 def test_check_refuses_before_slow_imports(small):

@@ -41,6 +41,7 @@ def test_not_a_tensor_grid():
     grid, rng = Grid((8, 8), (1.0, 1.0)), np.random.default_rng(4)
     with pytest.raises(ValueError, match="no tensor grid"):
         TensorTransform(grid, rng.normal(size=(30, 2)))
+    assert isinstance(make_tensor_transform(grid, rng.normal(size=(30, 2)), eps=1e-6), GridTransform)
     with pytest.raises(FloatingPointError, match="NaN or infinite"):
         TensorTransform(grid, np.array([[0.0, np.nan]]))
 
