@@ -27,7 +27,7 @@ from freqbias.nn.planned_steps import planned_schedule
 from freqbias.nn.training_plan import NETWORK_ATTRIBUTES, TrainingPlan, plan_training
 from freqbias.numerics import Basis, Lanczos, Schedule
 from freqbias.problem import ErrorHistory, Problem, RunFile, every_stage_keys, resolved, squared_loss, stage_keys
-from freqbias.runtime import Stage, StopRequest, Store, log, on_root, version_of
+from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root, version_of
 
 KERNELS = ("infinite-width", "empirical")
 # Relative to the tolerance of the training. Used if rounding errors of the kernel prevent `linearised.TOLERANCE`.
@@ -77,8 +77,9 @@ def _run_ntk(
         if stage.finished:  # another job finished the stage while this job waited for the lock
             return
         store.save_run_file(resolved(run), every_stage_keys(run))
-        empirical = EmpiricalKernel(problem, device=plan.device, backend=plan.backend)
-        plan = replace(plan, schedule=_steps(run, store, plan, empirical))
+        with announced("ntk: planning the steps of the training"):
+            empirical = EmpiricalKernel(problem, device=plan.device, backend=plan.backend)
+            plan = replace(plan, schedule=_steps(run, store, plan, empirical))
         for name in KERNELS:
             if name not in stage.checkpoints():
                 kernel = empirical if name == "empirical" else InfiniteWidthKernel(problem)
@@ -110,6 +111,7 @@ def _predict(
 
     def callback(lanczos: Lanczos) -> None:
         nonlocal saved_at
+        progress.advance(lanczos.steps - progress.done)
         stopping = stop.requested()
         if lanczos.steps and (stopping or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
             stage.save_checkpoint(part, asdict(lanczos.saved_basis()))
@@ -123,11 +125,12 @@ def _predict(
     if (taylor := plan.integrator.taylor) is not None:
         kinds["steps"] = partial(training.steps, plan.schedule, taylor)
     errors: dict[str, np.ndarray] = {}
-    for kind, predict in kinds.items():
-        try:
-            errors[kind] = _with_fallback_tolerance(predict, tolerance)
-        except ComputationError as failure:
-            log.warning("ntk: %s: %s is skipped: %s", name, _file(name, kind), failure)
+    with Progress(f"ntk: {name}", unit="products", done=training.products) as progress:
+        for kind, predict in kinds.items():
+            try:
+                errors[kind] = _with_fallback_tolerance(predict, tolerance)
+            except ComputationError as failure:
+                log.warning("ntk: %s: %s is skipped: %s", name, _file(name, kind), failure)
     message = "ntk: %s: %d products, the error is at most %.1e relative to the initial error"
     log.info(message, name, training.products, training.error)
     return errors, {"products": training.products, "error_bound": training.error}

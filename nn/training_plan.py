@@ -20,7 +20,7 @@ from freqbias.nn.sharding import Shards
 from freqbias.nn.step_control import StepControl
 from freqbias.numerics import Schedule, check_kind
 from freqbias.problem import ErrorHistory, Problem, Training
-from freqbias.runtime import log, on_root, version_of
+from freqbias.runtime import announced, log, on_root, version_of
 
 TIME_DEFINITION = {
     "momentum": "gradient-flow time: t = s step, step = rate / (1 - momentum)",
@@ -167,9 +167,10 @@ def plan_training(
     check_training_memory(problem, precision=precision, device=device, fraction=fraction)
     backend, backend_choice = choose_backend(problem, settings.backend, precision=precision, device=device)
     check_training_memory(problem, precision=precision, device=device, backend=backend, fraction=fraction)
-    kernel = EmpiricalKernel(problem, device=device, backend=backend, shards=shards)
-    drawn, eigenvector = shards.comm.bcast(kernel.largest_eigenpair())
-    lambda_max = max(on_root(largest_eigenvalue, problem, comm=shards.comm), drawn)
+    with announced("nn: computing the largest eigenvalue of the kernels"):
+        kernel = EmpiricalKernel(problem, device=device, backend=backend, shards=shards)
+        drawn, eigenvector = shards.comm.bcast(kernel.largest_eigenpair())
+        lambda_max = max(on_root(largest_eigenvalue, problem, comm=shards.comm), drawn)
     integrator = _make_integrator(settings)
     local_error, z_max, accurate = None, None, inf
     if settings.step == "auto":

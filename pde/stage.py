@@ -22,7 +22,7 @@ from freqbias.pde.protocols import IntegrationHooks, IntegrationRecord
 from freqbias.pde.snapshot import SpectrumSnapshot
 from freqbias.pde.solver import Solver
 from freqbias.problem import Problem, RunFile, counted, every_stage_keys, resolved, stage_keys
-from freqbias.runtime import Progress, Stage, StopRequest, Store, log, on_root
+from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
 
 
 def run_pde(
@@ -52,10 +52,12 @@ def run_pde(
         log.info("pde: %d dofs, degree %d, half-width %s", plan.dofs, plan.degree, half_width)
         if run.mesh.adaptive and on_root(lambda: stage is not None and stage.resumed):
             log.info("pde: [mesh] adaptive = true: an adaptive run cannot be continued, so it starts again")
-        solver = Solver(problem, run.pde, run.mesh, comm, on_round=lambda: stop.check(comm))
+        with announced("pde: assembling the operator"):
+            solver = Solver(problem, run.pde, run.mesh, comm, on_round=lambda: stop.check(comm))
         snapshots = _solve(solver, stage, stop)
         report_unused(petsc)
-        on_root(_finish, solver, stage, snapshots, petsc)
+        with announced("pde: writing the results"):
+            on_root(_finish, solver, stage, snapshots, petsc)
     finally:
         if stage is not None:
             stage.close()

@@ -9,7 +9,7 @@ from .launcher import local_size, rank, size, under_torchrun
 from .logs import configure, log, log_findings
 from .manifest import version_of
 from .memory import available_memory
-from .progress import Progress, duration
+from .progress import Progress, announced, duration
 from .signal_watch import watch_signals
 from .signals import StopRequest, parse_walltime
 from .stage import Stage
@@ -34,6 +34,7 @@ __all__ = [
     "StopRequest",
     "Store",
     "Verbose",
+    "announced",
     "atomic_write",
     "available_memory",
     "changed_keys",

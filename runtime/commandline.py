@@ -20,6 +20,7 @@ from freqbias.runtime.collective import on_root
 from freqbias.runtime.communicator import world
 from freqbias.runtime.exit_codes import exit_code_of
 from freqbias.runtime.launcher import rank, size
+from freqbias.runtime.progress import announced
 from freqbias.runtime.signal_watch import watch_signals
 from freqbias.runtime.signals import RESUME_COMMAND, StopRequest, parse_walltime
 from freqbias.runtime.standard_streams import open_closed_streams
@@ -112,7 +113,8 @@ def open_run[Run: Named, Problem](
     """
     with start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet, resume_command=resume_command) as stop:
         run = on_root(load, path)
-        problem = on_root(build, run)
+        with announced("reading the data"):
+            problem = on_root(build, run)
         on_root(stop.check)
         if log_file is not None:
             logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)

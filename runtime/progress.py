@@ -1,9 +1,12 @@
-"""The display of progress: a bar on a terminal, otherwise a line every ten seconds.
+"""The display of progress: a bar on a terminal, otherwise a line after two seconds and then every ten seconds.
 
 Nothing is shown until `freqbias.runtime.configure` is called.
 """
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -13,7 +16,7 @@ from freqbias.runtime.logs import FILE_ONLY, log, on_terminal
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-LINE_EVERY = 10.0  # seconds
+FIRST_LINE, LINE_EVERY = 2.0, 10.0  # seconds
 _REDRAW_EVERY = 0.1  # seconds
 
 
@@ -44,7 +47,8 @@ class Progress:
         self._bar: Bar | None = None
 
     def __enter__(self) -> Self:
-        self._started = self._last_line = self._last_draw = time.monotonic()
+        self._started = self._last_draw = time.monotonic()
+        self._next_line = self._started + FIRST_LINE
         if on_terminal() and not Progress._bar_shown:
             self._bar = _new_bar()
             self._task = self._bar.add_task(self.name, total=self.total, text="")
@@ -67,8 +71,8 @@ class Progress:
         if self._bar is not None and now - self._last_draw >= _REDRAW_EVERY:
             self._last_draw = now
             self._bar.update(self._task, completed=self.done, total=self.total, text=self._text(now))
-        if rank() == 0 and now - self._last_line >= LINE_EVERY:
-            self._last_line = now
+        if rank() == 0 and now >= self._next_line:
+            self._next_line = now + LINE_EVERY
             log.info("%s: %s", self.name, self._text(now), extra=FILE_ONLY if self._bar is not None else None)
 
     def _text(self, now: float) -> str:
@@ -85,6 +89,22 @@ class Progress:
         if self._note:
             parts.append(self._note)
         return ", ".join(parts)
+
+
+@contextmanager
+def announced(text: str) -> Iterator[None]:
+    """Print `text` on rank 0 once the work of the `with` statement has taken two seconds.
+
+    This is for work that has no parts to count. A library call that holds Python's global lock delays the line.
+    """
+    timer = threading.Timer(FIRST_LINE, log.info, ("%s", text))
+    timer.daemon = True
+    if rank() == 0:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _new_bar() -> "Bar":

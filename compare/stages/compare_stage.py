@@ -14,7 +14,7 @@ from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
 from freqbias.pde import start_petsc
 from freqbias.problem import Problem, RunFile, Spectrum, stage_keys
-from freqbias.runtime import Stage, StopRequest, Store, log, on_root, threads_alone
+from freqbias.runtime import Stage, StopRequest, Store, announced, log, on_root, threads_alone
 
 
 def run_compare(
@@ -67,8 +67,12 @@ def _run_compare(
     sources, keys = find_sources(run, store, error_file=error_file), stage_keys(run, "compare")
     if is_finished(store, "compare", keys, resume=resume, overwrite=overwrite, sources=sources, renew=renew):
         return
-    comparison = _comparison(run, problem, sources)
-    with new_stage(store, "compare", keys, overwrite=resume or overwrite, run=run, sources=sources) as stage:
+    with announced("compare: computing the spectra of the errors"):
+        comparison = _comparison(run, problem, sources)
+    with (
+        new_stage(store, "compare", keys, overwrite=resume or overwrite, run=run, sources=sources) as stage,
+        announced("compare: drawing the figures"),
+    ):
         write(stage, comparison, problem, stop)
 
 

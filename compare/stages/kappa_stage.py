@@ -15,7 +15,7 @@ from freqbias.compare.stages.sources import Sources, find_sources, load_historie
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
 from freqbias.problem import Problem, RunFile, Spectrum, errors_in_order, match_times, stage_keys
-from freqbias.runtime import Stage, Store, on_root, threads_alone, version_of
+from freqbias.runtime import Stage, Store, announced, on_root, threads_alone, version_of
 
 MAX_REGIONS = 1000
 
@@ -97,8 +97,12 @@ def _run_kappa(
     keys = stage_keys(run, "compare").with_options("kappa", asdict(options), defaults=asdict(Options()))
     if is_finished(store, "kappa", keys, resume=resume, overwrite=overwrite, sources=sources):
         return
-    rates = measure_all(run, problem, sources, options)
-    with new_stage(store, "kappa", keys, overwrite=resume or overwrite, run=run, sources=sources) as stage:
+    with announced("kappa: measuring the learning rates"):
+        rates = measure_all(run, problem, sources, options)
+    with (
+        new_stage(store, "kappa", keys, overwrite=resume or overwrite, run=run, sources=sources) as stage,
+        announced("kappa: drawing the figures"),
+    ):
         write(stage, rates)
 
 

@@ -3,7 +3,7 @@
 from freqbias.meshes import CELL_TYPES, MeshPlan, describe, vertices
 from freqbias.pde import plan_within_memory
 from freqbias.problem import Problem, RunFile, stage_keys
-from freqbias.runtime import Store, on_root
+from freqbias.runtime import Store, announced, on_root
 
 
 def run_mesh(run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool) -> str:
@@ -20,7 +20,10 @@ def run_mesh(run: RunFile, problem: Problem, store: Store, *, resume: bool, over
 def _run_mesh(run: RunFile, plan: MeshPlan, store: Store, *, resume: bool, overwrite: bool) -> None:
     import meshio
 
-    with store.open("mesh", keys=stage_keys(run, "mesh"), resume=resume, overwrite=overwrite) as stage:
+    with (
+        store.open("mesh", keys=stage_keys(run, "mesh"), resume=resume, overwrite=overwrite) as stage,
+        announced("mesh: writing the mesh"),
+    ):
         if stage.finished:
             return
         points, cells = vertices(plan)

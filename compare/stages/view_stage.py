@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.pde import start_petsc
-from freqbias.runtime import Stage, StopRequest, Store, log, on_root
+from freqbias.runtime import Stage, StopRequest, Store, announced, log, on_root
 
 if TYPE_CHECKING:
     from freqbias.compare.view import View
@@ -35,7 +35,10 @@ def _run_view(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest 
         log.info(
             "view: the network is not shown, because there is no comparison; run `freqbias compare RUN.toml` first"
         )
-    with new_stage(store, "view", keys, overwrite=resume or overwrite) as stage:
+    with (
+        new_stage(store, "view", keys, overwrite=resume or overwrite) as stage,
+        announced("view: drawing the pictures"),
+    ):
         _write_fields(stage, view, stop)
         with stage.writing("open_in_paraview.py") as path:
             path.write_text(paraview_script(view, store.root / "view"), encoding="utf-8")

@@ -3,11 +3,12 @@
 import logging
 import re
 import sys
+import time
 
 import pytest
 
 from freqbias.errors import UsageError
-from freqbias.runtime import Progress, configure, duration, log
+from freqbias.runtime import Progress, announced, configure, duration, log
 from freqbias.runtime import progress as progress_module
 from tests.launch import run_code
 
@@ -108,9 +109,9 @@ def test_progress_lines_without_terminal(clock, capsys):
             clock.now += 0.125
             progress.advance(note=f"loss {1 / (step + 1):.0e}")
     assert capsys.readouterr().err.splitlines() == [
-        "training: 80/5000 steps (2 %), 8 steps/s, 10 min left, loss 1e-02",
-        "training: 160/5000 steps (3 %), 8 steps/s, 10 min left, loss 6e-03",
-        "training: 240/5000 steps (5 %), 8 steps/s, 10 min left, loss 4e-03",
+        "training: 16/5000 steps (0 %), 8 steps/s, 10 min left, loss 6e-02",
+        "training: 96/5000 steps (2 %), 8 steps/s, 10 min left, loss 1e-02",
+        "training: 176/5000 steps (4 %), 8 steps/s, 10 min left, loss 6e-03",
     ]
 
 
@@ -128,6 +129,17 @@ def test_progress_without_total(clock, capsys):
         clock.now += 10
         progress.advance(5)
     assert capsys.readouterr().err == "search: 5 trials, 0.5 trials/s\n"
+
+
+def test_slow_work_is_announced_once(capsys, monkeypatch):
+    monkeypatch.setattr(progress_module, "FIRST_LINE", 0.05)
+    configure()
+    with announced("drawing"):
+        time.sleep(0.2)
+    with announced("quick work"):
+        pass
+    time.sleep(0.1)
+    assert capsys.readouterr().err == "drawing\n"
 
 
 @pytest.mark.parametrize("how", [None, {"quiet": True}])
