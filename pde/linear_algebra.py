@@ -18,8 +18,9 @@ from dolfinx.fem.petsc import assemble_matrix, create_matrix
 from petsc4py import PETSc
 
 from freqbias.errors import ComputationError
+from freqbias.meshes import MeshPlan
 from freqbias.pde.forms import Integral
-from freqbias.pde.petsc_options import DIRECT_SOLVER_DOFS, PREFIX
+from freqbias.pde.petsc_options import PREFIX, uses_factorisation
 
 
 class Matrix:
@@ -58,18 +59,18 @@ MAX_ITERATIONS = 1000
 
 
 class ShiftedSolver:
-    """The map b -> (M + shift B)^-1 b on a mesh of the given dimension. All methods are collective.
+    """The map b -> (M + shift B)^-1 b on the mesh of a plan. All methods are collective.
 
-    If the mesh has at most DIRECT_SOLVER_DOFS dofs, the solver is one sparse Cholesky factorisation (MUMPS). On larger
-    meshes the solver is conjugate gradients with algebraic multigrid (GAMG), to the tolerance `rtol` in the energy
-    norm. MUMPS uses nested dissection in three dimensions only, where it saves a third of the time. In measurements in
-    one and two dimensions, nested dissection took 3 times as long as the factorisation itself and saved nothing.
+    Below `DIRECT_SOLVER_DOFS` dofs, the solver is one sparse Cholesky factorisation (MUMPS). On larger meshes it is
+    conjugate gradients with algebraic multigrid (GAMG), to the tolerance `rtol` in the energy norm. MUMPS uses nested
+    dissection in three dimensions only, where it saves a third of the time. In measurements in one and two dimensions,
+    nested dissection took 3 times as long as the factorisation itself and saved nothing.
 
     PETSc's options with the prefix pde_ take precedence (-pde_ksp_type, -pde_pc_type, ...). Raises ComputationError
     with PETSc's reason if the factorisation or a solve fails.
     """
 
-    def __init__(self, mass: Matrix, shift: float, stiffness: Matrix, *, dimension: int, rtol: float) -> None:
+    def __init__(self, mass: Matrix, shift: float, stiffness: Matrix, *, plan: MeshPlan, rtol: float) -> None:
         self._matrix = mass.petsc.copy()
         self._matrix.axpy(shift, stiffness.petsc, structure=PETSc.Mat.Structure.SAME)
         self._matrix.setOption(PETSc.Mat.Option.SPD, True)
@@ -78,7 +79,7 @@ class ShiftedSolver:
         self._solver.setOptionsPrefix(PREFIX)
         self._solver.setOperators(self._matrix)
         preconditioner = self._solver.getPC()
-        if self._matrix.getSize()[0] <= DIRECT_SOLVER_DOFS[dimension]:
+        if uses_factorisation(self._matrix.getSize()[0], dimension=plan.dimension, degree=plan.degree):
             self._solver.setType(PETSc.KSP.Type.PREONLY)
             preconditioner.setType(PETSc.PC.Type.CHOLESKY)
             preconditioner.setFactorSolverType(PETSc.Mat.SolverType.MUMPS)
@@ -91,7 +92,7 @@ class ShiftedSolver:
         if preconditioner.getType() == PETSc.PC.Type.CHOLESKY:
             self._run("prepare", preconditioner.setFactorSetUpSolverType)
             if preconditioner.getFactorSolverType() == PETSc.Mat.SolverType.MUMPS:
-                ordering = FILL_ORDERING if dimension < 3 else AUTOMATIC_ORDERING
+                ordering = FILL_ORDERING if plan.dimension < 3 else AUTOMATIC_ORDERING
                 preconditioner.getFactorMatrix().setMumpsIcntl(7, ordering)
         self._run("prepare", _call, _library.KSPSetUp, self._solver)
 

@@ -93,8 +93,8 @@ class LocalOperator:
         """Return the map b -> (M + shift B)^-1 b. The solver of an earlier shift is destroyed."""
         if self._solver is not None:
             self._solver.destroy()
-        rtol, dimension = SOLVER_SHARE * self._accuracy, self.plan.dimension
-        self._solver = ShiftedSolver(self._mass, shift, self._stiffness, dimension=dimension, rtol=rtol)
+        rtol = SOLVER_SHARE * self._accuracy
+        self._solver = ShiftedSolver(self._mass, shift, self._stiffness, plan=self.plan, rtol=rtol)
         return self._solver
 
     def destroy(self) -> None:

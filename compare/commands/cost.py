@@ -37,7 +37,7 @@ FACTORISATIONS = 12  # in an adaptive run; one of them with its solves costs SHI
 CG_PRODUCTS = 10  # products per implicit step of the data operator
 SHORTER = 2.0  # ratio of planned and actual first steps above which the network is far from its linearisation
 WIDE = 1000  # neurons; for wider networks the steps are planned with the kernel at infinite width
-IMPORT_SECONDS = 3.0
+IMPORT_SECONDS = {"pde": 1.5, "nn": 2.5}
 WRITING = 1.2e-6  # seconds per dof, channel and output time, ParaView files included
 
 
@@ -84,7 +84,7 @@ def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow |
     outputs, channels = len(problem.times), problem.samples.channels
     memory = memory_needed(problem, settings, plan)
     points = (plan.degree + 3) ** plan.dimension  # of the quadrature of a cell
-    overhead = IMPORT_SECONDS + WRITING * outputs * channels * plan.dofs
+    overhead = IMPORT_SECONDS["pde"] + WRITING * outputs * channels * plan.dofs
     integrator = choose_integrator(problem, settings, folded=plan.folded)
     steps: int | None = None
     match integrator:
@@ -122,7 +122,7 @@ def training_cost(plan: TrainingPlan) -> Cost:
     planned, begun = _planned_schedule(plan), last.step_control.schedule(plan.problem.times)
     shorter = planned.step_size(0) > SHORTER * begun.step_size(last.step - 1)
     steps = begun.steps if shorter else planned.steps
-    return Cost(steps, seconds * steps, memory, is_lower_bound=shorter)
+    return Cost(steps, IMPORT_SECONDS["nn"] + seconds * steps, memory, is_lower_bound=shorter)
 
 
 def _planned_schedule(plan: TrainingPlan) -> Schedule:

@@ -14,7 +14,7 @@ from petsc4py import PETSc
 from freqbias.errors import ComputationError, UsageError
 from freqbias.meshes import BoxPlan, LayeredPlan
 from freqbias.numerics import Grid
-from freqbias.pde import LocalOperator, forms, linear_algebra, refuse_torchrun
+from freqbias.pde import LocalOperator, forms, linear_algebra, petsc_options, refuse_torchrun
 from freqbias.problem import Ball, Gaussian, Network, Problem, waves
 
 BOXES = {2: BoxPlan.uniform((9.0, 9.0), (20, 20), 2), 3: BoxPlan.uniform((9.0,) * 3, (6, 6, 6), 2)}
@@ -53,7 +53,7 @@ def test_multigrid_against_the_factor(plan, shift, monkeypatch):
     operator = operator_of(plan)
     right, direct = solved(operator, shift)
     np.testing.assert_allclose(operator.mass(direct) + shift * operator.apply(direct), right, atol=1e-12)
-    monkeypatch.setattr(linear_algebra, "DIRECT_SOLVER_DOFS", {1: 0, 2: 0, 3: 0})
+    monkeypatch.setattr(petsc_options, "DIRECT_SOLVER_DOFS", {1: 0, 2: 0, 3: 0})
     _, iterated = solved(operator, shift)
     assert not np.array_equal(iterated, direct)
     assert np.linalg.norm(iterated - direct) < 1e-7 * np.linalg.norm(direct)
