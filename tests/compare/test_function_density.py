@@ -66,7 +66,7 @@ def test_equation(name):
 
 def test_deeper_network():
     """The laws of relu from the transform of a density of scipy.stats."""
-    problem = problem_of(CASES["logistic"][0], (64,), width=100, depth=3, hidden_width=8, activation="relu")
+    problem = problem_of(CASES["logistic"][0], (24,), width=100, depth=3, hidden_width=8, activation="relu")
     spectrum = pde.solve(problem, Pde(tolerance=1e-3))
     points = problem.sites.positions()
     kernel = oracle.deep_kernel(points, logistic(2.0), 1.0, "relu", 3)
