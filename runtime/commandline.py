@@ -4,11 +4,9 @@ Options of a single command are defined in the module of that command.
 """
 
 import os
-import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Protocol
 
@@ -17,9 +15,9 @@ import typer
 from freqbias.errors import UsageError
 from freqbias.runtime import logs
 from freqbias.runtime.collective import on_root
-from freqbias.runtime.communicator import world
 from freqbias.runtime.exit_codes import exit_code_of
-from freqbias.runtime.launcher import rank, size
+from freqbias.runtime.launcher import rank
+from freqbias.runtime.processes import gather_processes
 from freqbias.runtime.progress import announced
 from freqbias.runtime.signal_watch import watch_signals
 from freqbias.runtime.signals import RESUME_COMMAND, StopRequest, parse_walltime
@@ -118,18 +116,8 @@ def open_run[Run: Named, Problem](
         on_root(stop.check)
         if log_file is not None:
             logs.configure(verbosity=verbose, quiet=quiet, log_file=log_file)
-        log_processes()
+        gather_processes()
         yield run, problem, Store(out or Path("out") / run.name), stop
-
-
-def log_processes() -> None:
-    """Write the process of each rank to the log file: if one is killed, mpirun names only its process. Collective."""
-    if size() == 1:
-        return
-    processes = world().gather((platform.node(), os.getpid()))
-    for node, ranks in groupby(enumerate(processes or []), key=lambda entry: entry[1][0]):
-        named = ", ".join(f"rank {number} is process {pid}" for number, (_, pid) in ranks)
-        logs.log.info("on %s, %s", node, named, extra=logs.FILE_ONLY)
 
 
 @contextmanager

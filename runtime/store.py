@@ -16,6 +16,7 @@ from freqbias.runtime.files import atomic_write, read_file, writable
 from freqbias.runtime.keys import changed_keys, key_hash
 from freqbias.runtime.logs import log
 from freqbias.runtime.manifest import MANIFEST, write_json
+from freqbias.runtime.processes import log_processes
 from freqbias.runtime.stage import Stage
 from freqbias.runtime.stage_folders import StageFolders
 
@@ -59,6 +60,8 @@ class Store:
                 raise
         if state == "finished":
             lock.release()
+        else:
+            log_processes()
         return Stage(stage, folder, keys=keys, finished=state == "finished", resumed=state == "unfinished", lock=lock)
 
     def check(self, stage: str, *, keys: Mapping[str, Any], resume: bool = False, overwrite: bool = False) -> bool:
