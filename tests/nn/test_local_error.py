@@ -90,8 +90,9 @@ def test_much_too_long_first_step():
     assert begun[3].loss < begun[2].loss < begun[1].loss < begun[0].loss
 
 
-def test_no_accurate_step_is_a_divergence(monkeypatch):
-    monkeypatch.setattr("freqbias.nn.local_error.LocalErrorControl.excess", lambda *arguments: 2.0)
+@pytest.mark.parametrize("excess", [2.0, np.nan, np.inf])
+def test_no_accurate_step_is_a_divergence(excess, monkeypatch):
+    monkeypatch.setattr("freqbias.nn.local_error.LocalErrorControl.excess", lambda *arguments: excess)
     with pytest.raises(
         ComputationError, match=r"diverged at step 0 of .*needs .* steps; .*use a smaller \[training\] step"
     ):
