@@ -140,7 +140,7 @@ class Trainer:
         estimate = self.network.jvp(self.theta, self._local_error(slope)).norm()
         excess = rule.excess(float(estimate), float((error - self.accepted.error).norm()), size)
         longest = rule.accurate_step(size, excess)
-        if excess > 1:
+        if not excess <= 1:  # true for NaN
             self._go_back(self.step_control.after_rejection(self.accepted.step, longest))
             return True
         self._follow(self.step_control.with_accurate_step(self.step, longest))

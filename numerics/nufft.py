@@ -22,16 +22,19 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from math import ceil
 from typing import Any
 
 import finufft
 import numpy as np
+from scipy.fft import next_fast_len
 
 from freqbias.numerics import SIGN, Grid, Sites
 
 PRECISIONS = {"single": (np.float32, np.complex64), "double": (np.float64, np.complex128)}
 MAX_UNSORTED = 2**24  # bytes; with a larger fine grid of FINUFFT, its points are sorted
-FEW_POINTS = 100  # along an axis; the FFT of fewer points is quick on every fine grid
+GRID_UPSAMPLING = (2.0, 1.95, 1.9, 1.85)  # single precision; each gives powers of two for other numbers of points
+SLOW_LENGTH = 256  # the shortest power of two of which FFTW's transforms in single precision are slow
 MIN_CHUNK = 20_000  # smallest number of frequencies per thread; large grids need more, because their FFT dominates
 
 
@@ -50,14 +53,26 @@ def plan_options(grid: Grid, eps: float, complex: type) -> dict[str, Any]:
 
     In single precision, FFTW's transforms of 256 x 256 and larger powers of two are slow. A transform of a grid of
     512 x 512 took 55 ms with a fine grid of 1024 x 1024, and 14 ms with one of 1000 x 1000. For 128 x 128 x 128 points
-    it was 1.3 s and 0.3 s. A slightly smaller upsampling avoids powers of two.
+    it was 1.3 s and 0.3 s. So the upsampling is the largest for which no axis has such a power of two.
     """
     fine = 2**grid.dimension * grid.size * np.dtype(complex).itemsize
     sort = grid.dimension == 3 or fine > MAX_UNSORTED
-    upsampling = 1.95 if complex is np.complex64 and max(grid.shape) >= FEW_POINTS else 2.0
+    factors = GRID_UPSAMPLING if complex is np.complex64 else GRID_UPSAMPLING[:1]
+    upsampling = next(
+        (factor for factor in factors if not any(_is_slow(_fine_length(n, factor)) for n in grid.shape)), factors[0]
+    )
     return {
         "eps": eps, "dtype": np.dtype(complex).name, "nthreads": 1, "upsampfac": upsampling, "spread_sort": int(sort)
     }  # fmt: skip
+
+
+def _fine_length(points: int, upsampling: float) -> int:
+    """Return the length of FINUFFT's fine grid: the next even number that has no prime factors but 2, 3 and 5."""
+    return 2 * next_fast_len(ceil(upsampling * points / 2), real=True)
+
+
+def _is_slow(length: int) -> bool:
+    return length >= SLOW_LENGTH and length.bit_count() == 1
 
 
 def radians(cycles: np.ndarray, dtype: type) -> np.ndarray:

@@ -18,7 +18,7 @@ from dolfinx import fem
 
 from freqbias.pde.forms import LAGRANGE_VARIANT, LawFunction
 
-BLOCK_ENTRIES = 2**22  # largest number of intermediate results in memory: 32 MiB
+BLOCK_ENTRIES = 2**22  # of the largest intermediate array, 32 MiB; two or three such arrays exist at a time
 
 
 def box_matrices(space: fem.FunctionSpace, damping: LawFunction, diffusion: LawFunction, degree: int) -> np.ndarray:

@@ -61,7 +61,7 @@ MAX_ITERATIONS = 1000
 class ShiftedSolver:
     """The map b -> (M + shift B)^-1 b on the mesh of a plan. All methods are collective.
 
-    Below `DIRECT_SOLVER_DOFS` dofs, the solver is one sparse Cholesky factorisation (MUMPS). On larger meshes it is
+    Where `uses_factorisation` says so, the solver is one sparse Cholesky factorisation (MUMPS). On larger meshes it is
     conjugate gradients with algebraic multigrid (GAMG), to the tolerance `rtol` in the energy norm. MUMPS uses nested
     dissection in three dimensions only, where it saves a third of the time. In measurements in one and two dimensions,
     nested dissection took 3 times as long as the factorisation itself and saved nothing.

@@ -10,11 +10,11 @@ from freqbias.errors import InputError, UsageError
 from freqbias.runtime import log, size, under_torchrun
 
 PREFIX = "pde_"
-# The largest number of dofs for which MUMPS is faster than CG + GAMG, by dimension; in three dimensions for each degree
-# of the elements. The times below were measured with about 20 solves per factorisation. Two dimensions: MUMPS took 81 s
-# and CG + GAMG 185 s for 1,000,000 dofs of degree 2. For 58,000 dofs of degrees 4 and 6, MUMPS was ten times as fast.
-# Three dimensions, MUMPS and CG + GAMG: 17 s and 4 s for 149,000 dofs of degree 2; 46 s and 18 s for 227,000 of degree
-# 3; 10 s and 15 s for 118,000 of degree 4; 12 s and 36 s for 118,000 of degree 6.
+# The largest number of dofs for which MUMPS is faster than CG + GAMG, by dimension. In three dimensions it is this
+# number times the degree of the elements. The times below were measured with about 20 solves per factorisation. Two
+# dimensions: MUMPS took 81 s and CG + GAMG 185 s for 1,000,000 dofs of degree 2. For 58,000 dofs of degrees 4 and 6,
+# MUMPS was ten times as fast. Three dimensions, MUMPS and CG + GAMG: 17 s and 4 s for 149,000 dofs of degree 2; 46 s
+# and 18 s for 227,000 of degree 3; 10 s and 15 s for 118,000 of degree 4; 12 s and 36 s for 118,000 of degree 6.
 DIRECT_SOLVER_DOFS = {1: 10**9, 2: 2 * 10**6, 3: 3 * 10**4}
 OPTION_NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
 

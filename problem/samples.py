@@ -20,8 +20,8 @@ class Samples:
     values: (C, N), in the order of the sites. The equation treats each channel separately.
     held_out: whether these samples are used only for the held-out error. If so, all values may be 0.
     normalisation: how values and positions differ from those of the user. By default they do not.
-    Raises InputError if the values have another shape, are not real numbers, or contain NaN or infinity, or if training
-    values are all 0, too small or too large.
+    Raises InputError if an axis of the grid has a single point, if the values have another shape, are not real numbers,
+    or contain NaN or infinity, or if training values are all 0, too small or too large.
     """
 
     sites: Sites
@@ -32,6 +32,12 @@ class Samples:
     def __post_init__(self) -> None:
         remedy = "Samples(sites, values), with a Grid or Scattered sites, and an array (channels, samples)"
         check_kind("Samples: sites", self.sites, Sites, remedy=remedy)
+        if (lattice := self.sites.lattice) is not None and min(lattice.shape) < 2:
+            # Cell sizes and folded laws are relative to the width of the samples, which would be 0.
+            raise InputError(
+                f"samples: the grid has the shape {lattice.shape}; give at least 2 points on every axis, or leave the "
+                "axis out"
+            )
         values = np.asarray(self.values)
         if values.dtype.kind not in "fiub":
             raise InputError(f"samples: the values have the type {values.dtype}; give real numbers")

@@ -19,6 +19,7 @@ from freqbias.nn import (
     train,
     trajectory,
 )
+from freqbias.nn.local_error import LocalErrorControl
 from freqbias.numerics import Grid, Scattered, Schedule
 from freqbias.problem import Gaussian, Network, Problem, Samples, Training
 from tests.fuzz.trainings import Case, converged_errors, distance, random_case
@@ -85,6 +86,13 @@ def test_order_of_the_estimate(name, order):
         assert abs(fine) > 10 * abs(error)
 
 
+@pytest.mark.parametrize("change, progress", [(2.0, 2.0), (0.1, 0.5)])
+def test_largest_accepted_estimate(change, progress):
+    """It follows the change of u, or the mean change |u(0)| h / t_end if this is larger, and rounding is added."""
+    rule = LocalErrorControl(tolerance=1e-3, scale=3.0, order=4, rounding=1e-4, start=5.0, end=10.0)
+    assert rule.excess(3e-3 * progress + 5e-4, change, size=1.0) == pytest.approx(1, rel=1e-12)
+
+
 def test_much_too_long_first_step():
     """The first step of the plan would move the frequencies far away. It is repeated until it is shorter."""
     plan = plan_training(sine(1e6), Training(precision="double"))
@@ -94,8 +102,9 @@ def test_much_too_long_first_step():
     assert begun[3].loss < begun[2].loss < begun[1].loss < begun[0].loss
 
 
-def test_no_accurate_step_is_a_divergence(monkeypatch):
-    monkeypatch.setattr("freqbias.nn.local_error.LocalErrorControl.excess", lambda *arguments: 2.0)
+@pytest.mark.parametrize("excess", [2.0, np.nan, np.inf])
+def test_no_accurate_step_is_a_divergence(excess, monkeypatch):
+    monkeypatch.setattr("freqbias.nn.local_error.LocalErrorControl.excess", lambda *arguments: excess)
     with pytest.raises(
         ComputationError, match=r"diverged at step 0 of .*needs .* steps; .*use a smaller \[training\] step"
     ):

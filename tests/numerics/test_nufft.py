@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from freqbias.numerics import Grid, GridTransform, phase
+from freqbias.numerics import Grid, GridTransform, phase, plan_options
 from freqbias.problem import Gaussian, Network, draw, network_values
 
 GRIDS = [
@@ -78,3 +78,29 @@ def test_threads_repeat_to_the_last_bit():
 def test_infinite_frequency_is_refused():
     with pytest.raises(FloatingPointError, match="NaN or infinite"):
         GridTransform(Grid((8,), (1.0,)), np.array([[0.0], [np.inf]]))
+
+
+def fine_length(points: int, upsampling: float) -> int:
+    """FINUFFT's fine grid: the next even number without prime factors above 5."""
+    length = 2 * int(np.ceil(upsampling * points / 2))
+    while any(length % prime == 0 for prime in range(7, length + 1) if all(prime % k for k in range(2, prime))):
+        length += 2
+    return length
+
+
+@pytest.mark.parametrize("shape", [(512, 512), (260, 260), (256, 520), (128, 130, 133), (64, 100)], ids=str)
+def test_no_slow_fine_grid_in_single_precision(shape):
+    """FFTW transforms powers of two from 256 on slowly, so the upsampling is slightly smaller where 2 gives one."""
+    grid = Grid(shape, (1.0,) * len(shape))
+    upsampling = plan_options(grid, 1e-6, np.complex64)["upsampfac"]
+    assert not {fine_length(n, upsampling) for n in shape} & {256, 512, 1024}
+    assert (upsampling == 2) == (not {fine_length(n, 2) for n in shape} & {256, 512, 1024})
+    assert plan_options(grid, 1e-6, np.complex128)["upsampfac"] == 2
+
+
+@pytest.mark.parametrize("points", [256, 260, 267])
+def test_accuracy_with_smaller_upsampling(points):
+    grid, rng = Grid((points, 4), (1.0, 1.0)), np.random.default_rng(5)
+    frequencies, values = rng.normal(size=(57, 2)) * grid.nyquist, rng.normal(size=grid.size)
+    transform = GridTransform(grid, frequencies, precision="single", eps=1e-4)
+    assert distance(transform.to_frequencies(values), phase(frequencies, grid.positions()) @ values) < 1e-4

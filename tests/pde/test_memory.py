@@ -3,12 +3,14 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from freqbias.errors import InputError
-from freqbias.meshes import plan_mesh
+from freqbias.meshes import BoxPlan, plan_mesh
+from freqbias.numerics import Grid
 from freqbias.pde import memory
-from freqbias.problem import build, parse
+from freqbias.problem import Gaussian, Network, Pde, Problem, build, parse, waves
 from tests import launch
 from tests.interrupted import here, run_text
 
@@ -49,6 +51,22 @@ def settings(operator, size, **pde):
         "mesh": {"size": size},
         "pde": {"operator": operator, "degree": 2, "tolerance": 1e-3, **pde},
     }
+
+
+@pytest.mark.parametrize(
+    "operator, degree, cells, measured",
+    [
+        ("local", 2, 26, 1257), ("local", 3, 20, 3200), ("local", 4, 12, 2053), ("local", 4, 18, 10163),
+        ("local", 6, 8, 3803), ("data", 4, 8, 334), ("data", 6, 8, 608),
+    ],
+)  # fmt: skip
+def test_measured_peaks_in_three_dimensions(operator, degree, cells, measured):
+    """In MiB, from the table of `memory`. Runs of this size are too long for a test."""
+    samples = waves(Grid((16,) * 3, (1.0,) * 3), [[2.0] * 3], window=0.15)
+    problem = Problem(Gaussian(1.0), samples, Network(width=2, sigma_a=1.0), np.linspace(0, 100, 11))
+    plan = BoxPlan.uniform((6.0,) * 3, (cells,) * 3, degree)
+    estimate = memory.memory_needed(problem, Pde(operator=operator), plan) / 2**20
+    assert measured <= estimate <= 1.4 * measured
 
 
 @pytest.mark.parametrize(("operator", "size"), [("local", 0.12), ("data", 0.08)])

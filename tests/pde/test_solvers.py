@@ -59,6 +59,17 @@ def test_multigrid_against_the_factor(plan, shift, monkeypatch):
     assert np.linalg.norm(iterated - direct) < 1e-7 * np.linalg.norm(direct)
 
 
+FASTER_WITH_FACTOR = [(2, 2, 1_000_000), (2, 6, 58_000), (3, 4, 118_000), (3, 6, 118_000)]
+FASTER_WITH_MULTIGRID = [(3, 2, 149_000), (3, 3, 227_000)]
+
+
+@pytest.mark.parametrize("dimension, degree, dofs", FASTER_WITH_FACTOR + FASTER_WITH_MULTIGRID)
+def test_the_faster_solver_is_chosen(dimension, degree, dofs):
+    """As measured; see `DIRECT_SOLVER_DOFS`."""
+    expected = (dimension, degree, dofs) in FASTER_WITH_FACTOR
+    assert petsc_options.uses_factorisation(dofs, dimension=dimension, degree=degree) is expected
+
+
 def test_petsc_options(option, monkeypatch):
     operator = operator_of(BOXES[2])
     _, direct = solved(operator, 100.0)

@@ -156,3 +156,10 @@ def test_wrong_shapes_and_zeros():
         Samples(Grid((4, 3), (1.0, 1.0)), np.ones((1, 11)))
     with pytest.raises(InputError, match="every value is 0"):
         Samples(Grid((4,), (1.0,)), np.zeros((1, 4)))
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 8), (8, 1), (2, 1, 3)])
+def test_axis_with_a_single_point(shape):
+    """The equation would be wrong: the solution for one sample did not change, although the sample is learnt."""
+    with pytest.raises(InputError, match=r"samples: the grid has the shape .*give at least 2 points on every axis"):
+        Samples(Grid(shape, (1.0,) * len(shape)), np.ones((1, np.prod(shape))))
