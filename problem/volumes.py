@@ -19,6 +19,7 @@ from freqbias.problem.contents import Contents, check_size
 _SILENT = logging.Logger("nibabel")  # what nibabel cannot mend is an error
 _SILENT.addHandler(logging.NullHandler())
 LENGTH_UNITS = {"meter": "m", "mm": "mm", "micron": "um", "unknown": ""}  # of NIfTI
+MOST_BEHIND = 2**20  # bytes behind the values, which are not used
 WIDEST = 16  # bytes of the largest number type
 
 
@@ -38,7 +39,8 @@ def read_nifti(path: Path) -> Contents:
                 f"path = {str(path)!r}: the values are in another file; save header and values as one file"
             )
         values = np.asarray(header.data_from_fileobj(file))
-        file.read(1)  # at the end of the file, gzip compares the checksum
+        if len(file.read(MOST_BEHIND)) == MOST_BEHIND:  # at the end of the file, gzip compares the checksum
+            raise InputError(f"path = {str(path)!r}: the file has far more values than its header states")
     spacing = tuple(float(h) for h in header.get_zooms()[:3])
     return _volume(values, list(range(min(len(shape), 3))), spacing, LENGTH_UNITS.get(header.get_xyzt_units()[0], ""))
 

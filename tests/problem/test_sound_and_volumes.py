@@ -183,6 +183,17 @@ def test_a_wrong_byte_in_a_packed_volume(tmp_path):
         files.read(tmp_path / "a.nii.gz")
 
 
+@pytest.mark.parametrize(("behind", "message"), [(100, "cannot be read as"), (2**20, "far more values than")])
+def test_bytes_behind_a_packed_volume(behind, message, tmp_path):
+    """The checksum stands at the end of the file, so what is behind the values is read too."""
+    nifti(tmp_path / "a.nii", VOLUME, (1.0, 1.0, 1.0))
+    content = bytearray(gzip.compress((tmp_path / "a.nii").read_bytes() + bytes(behind)))
+    content[-8] ^= 1  # of the checksum
+    (tmp_path / "a.nii.gz").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        files.read(tmp_path / "a.nii.gz")
+
+
 def run_file(folder, **data):
     path = folder / "run.toml"
     path.write_text(tomli_w.dumps(table(unit=None, data={"kind": "file", **data}, replace=True)))
