@@ -133,31 +133,21 @@ def test_nifti_of_more_and_fewer_axes(tmp_path):
     assert contents.spacing == (1.0, 2.0)
 
 
-@pytest.mark.parametrize("encoding", ["raw", "gzip", "bzip2", "ascii"])
-@pytest.mark.parametrize("endian", ["little", "big"])
-def test_nrrd(tmp_path, encoding, endian):
-    header = {"spacings": [0.5, 0.75, 2.0], "units": ["mm", "mm", "mm"], "encoding": encoding, "endian": endian}
-    nrrd.write(str(tmp_path / "a.nrrd"), VOLUME, header)
-    contents = files.read_contents(tmp_path / "a.nrrd")
-    np.testing.assert_array_equal(contents.values[..., 0], VOLUME)
-    assert (contents.spacing, contents.unit) == ((0.5, 0.75, 2.0), "mm")
+@pytest.mark.parametrize("name", ["a.nii", "a.nrrd"])
+def test_slices_as_channels(tmp_path, name):
+    if name == "a.nii":
+        nifti(tmp_path / name, VOLUME, (0.5, 0.75, 2.0))
+    else:
+        nrrd.write(str(tmp_path / name), VOLUME, {"spacings": [0.5, 0.75, 2.0], "units": ["mm", "mm", "s"]})
+    problem = problem_of(tmp_path / name, dimension=2)
+    np.testing.assert_array_equal(problem.samples.values, VOLUME.reshape(20, 3).T)
+    assert problem.grid.extent == ((2.5, 3.0) if name == "a.nii" else (1.0, 1.0))
 
 
-def test_nrrd_with_channels_first(tmp_path):
-    colours = RNG.normal(size=(3, 5, 4))
-    directions = [[np.nan, np.nan], [0.3, 0.4], [0.0, 2.0]]
-    header = {"space dimension": 2, "space directions": directions, "kinds": ["vector", "domain", "domain"]}
-    nrrd.write(str(tmp_path / "a.nrrd"), colours, header)
-    contents = files.read_contents(tmp_path / "a.nrrd")
-    np.testing.assert_array_equal(contents.values, np.moveaxis(colours, 0, -1))
-    assert contents.spacing == (0.5, 2.0)
-
-
-def test_nrrd_whose_values_are_elsewhere(tmp_path):
-    nrrd.write(str(tmp_path / "a.nhdr"), VOLUME, {"encoding": "raw"})
-    (tmp_path / "a.nhdr").rename(tmp_path / "a.nrrd")
-    with pytest.raises(InputError, match="the header has data file; save header and values as one file"):
-        files.read(tmp_path / "a.nrrd")
+def test_a_series_at_one_point_is_refused(tmp_path):
+    nifti(tmp_path / "a.nii", RNG.normal(size=(1, 1, 1, 9)), (1.0, 1.0, 1.0, 0.1))
+    with pytest.raises(InputError, match=r"the array has shape \(1,\); give at least 2 points along every axis"):
+        problem_of(tmp_path / "a.nii")
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd"])
