@@ -157,7 +157,7 @@ def _read_array(path: Path, key: str | None, dtype: str | None, dimension: int |
         case ".mat":
             return Contents(read_mat(path, key, dimension))
         case ".h5" | ".hdf5":
-            return Contents(read_hdf5(path, key, dimension))
+            return read_hdf5(path, key, dimension)
         case ".nii" | ".nii.gz":
             return read_nifti(path)
         case ".nrrd":
