@@ -19,6 +19,7 @@ from freqbias.problem.contents import Contents, check_size
 _SILENT = logging.Logger("nibabel")  # what nibabel cannot mend is an error
 _SILENT.addHandler(logging.NullHandler())
 LENGTH_UNITS = {"meter": "m", "mm": "mm", "micron": "um", "unknown": ""}  # of NIfTI
+LARGEST_OFFSET = 2**26  # bytes of header and extensions of NIfTI
 WIDEST = 16  # bytes of the largest number type
 TEXT = ("ascii", "text", "txt")  # encodings of NRRD
 OPENERS: dict[str, Any] = {name: lambda file: file for name in (*TEXT, "raw")} | {
@@ -44,6 +45,8 @@ def read_nifti(path: Path) -> Contents:
             raise InputError(
                 f"path = {str(path)!r}: the values are in another file; save header and values as one file"
             )
+        if header.get_data_offset() > LARGEST_OFFSET:  # gzip would unpack all bytes before
+            raise ValueError(f"the header states that the values begin at byte {header.get_data_offset():,}")
         values = np.asarray(header.data_from_fileobj(file))
         file.read(1)  # at the end of the file, gzip compares the checksum
     spacing = tuple(float(h) for h in header.get_zooms()[:3])

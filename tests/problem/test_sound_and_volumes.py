@@ -122,6 +122,16 @@ def test_slope_and_intercept(tmp_path):
     np.testing.assert_array_equal(files.read(tmp_path / "a.nii")[..., 0], 0.5 * VOLUME - 3)
 
 
+def test_values_far_behind_the_header_are_refused(tmp_path):
+    """A packed file of zeros would be unpacked for minutes."""
+    nifti(tmp_path / "a.nii", VOLUME, (1.0, 1.0, 1.0))
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[108:112] = np.array(1e9, dtype="<f4").tobytes()  # vox_offset
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(content))
+    with pytest.raises(InputError, match="the header states that the values begin at byte 1,000,000,000; write the"):
+        files.read(tmp_path / "a.nii.gz")
+
+
 def test_nifti_of_more_and_fewer_axes(tmp_path):
     """Axes after the third are channels; an axis of length 1 is no axis."""
     series = RNG.normal(size=(5, 4, 3, 2)).astype(np.float32)
