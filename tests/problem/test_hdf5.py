@@ -54,7 +54,7 @@ def test_a_single_array_needs_no_key(tmp_path, version):
 
 def test_only_numbers_of_matlab_are_read(tmp_path):
     objects = np.array([MAP, "text"], dtype=object)
-    arrays = {"text": "abc", "cell": objects, "struct": {"map": MAP}, "sparse": csc_array(MAP)}
+    arrays = {"text": "abc", "cell": objects, "struct": {"map": MAP}, "sparse": csc_array(MAP), "complex": 1j * MAP}
     matlab(tmp_path / "a.mat", "7", map=MAP, **arrays)
     np.testing.assert_array_equal(files.read(tmp_path / "a.mat")[..., 0], MAP)
     for name in arrays:
@@ -143,6 +143,10 @@ def declare_more(file):
     file.create_dataset("huge", (2**16, 2**16), "u1", chunks=(2**10, 2**10), compression="gzip")
 
 
+def leave_holes(file):
+    file.create_dataset("huge", (2**32,), "u1")[-1] = 1  # the file system stores the last block only
+
+
 @pytest.mark.parametrize("name", ["a.h5", "a.mat"])
 @pytest.mark.parametrize(
     ("harm", "message"),
@@ -150,6 +154,7 @@ def declare_more(file):
         (link, "group/link is a link to the file 'other.h5'; write all data into one file"),
         (store_elsewhere, "stored is stored in the file 'secret.bin'; write all data into one file"),
         (make_virtual, "virtual is a virtual dataset, which reads other datasets; write all data into one file"),
+        (leave_holes, r"huge, of shape \(4294967296,\), brings the data to 4.3e\+09 bytes, but the file has only"),
         (declare_more, r"huge, of shape \(65536, 65536\), brings the data to 4.3e\+09 bytes, but the file has only"),
     ],
 )

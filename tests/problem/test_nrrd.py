@@ -49,6 +49,19 @@ def test_encodings_in_capital_letters(tmp_path, encoding):
     assert files.read(tmp_path / "a.nrrd")[:, 0].tolist() == [1, 2, 3]
 
 
+def test_axes_after_the_third_are_channels(tmp_path):
+    series = RNG.normal(size=(5, 4, 3, 2))
+    nrrd.write(str(tmp_path / "a.nrrd"), series, {})
+    np.testing.assert_array_equal(files.read(tmp_path / "a.nrrd"), series)
+
+
+def test_nrrd_of_too_many_channels(tmp_path):
+    head = "NRRD0004\ntype: uint8\ndimension: 2\nsizes: 900000000 2\nkinds: vector domain\nencoding: raw\n\n"
+    (tmp_path / "a.nrrd").write_bytes(head.encode())
+    with pytest.raises(InputError, match=r"the array has 900,000,000 x 2 values, which need 13\.4 GiB of memory"):
+        files.read(tmp_path / "a.nrrd")
+
+
 def test_nrrd_without_an_axis_in_space(tmp_path):
     nrrd.write(str(tmp_path / "a.nrrd"), VOLUME[0], {"kinds": ["list", "vector"]})
     with pytest.raises(InputError, match="no axis lies in space, because the kinds of the axes are list, vector"):

@@ -122,6 +122,25 @@ def test_slope_and_intercept(tmp_path):
     np.testing.assert_array_equal(files.read(tmp_path / "a.nii")[..., 0], 0.5 * VOLUME - 3)
 
 
+def test_nifti_of_two_files_is_refused(tmp_path):
+    nifti(tmp_path / "a.nii", VOLUME, (1.0, 1.0, 1.0))
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    content[344:347] = b"ni1"
+    (tmp_path / "a.nii").write_bytes(content)
+    with pytest.raises(InputError, match="the values are in another file; save header and values as one file"):
+        files.read(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize("length", [3, 10_000])  # Python reads up to 128 KiB beyond the values
+def test_a_wrong_checksum_of_a_packed_volume(tmp_path, length):
+    nifti(tmp_path / "a.nii.gz", np.zeros((5, 4, length)), (1.0, 1.0, 1.0))
+    content = bytearray((tmp_path / "a.nii.gz").read_bytes())
+    content[-5] ^= 1
+    (tmp_path / "a.nii.gz").write_bytes(content)
+    with pytest.raises(InputError, match="CRC check failed"):
+        files.read(tmp_path / "a.nii.gz")
+
+
 def test_values_far_behind_the_header_are_refused(tmp_path):
     """A packed file of zeros would be unpacked for minutes."""
     nifti(tmp_path / "a.nii", VOLUME, (1.0, 1.0, 1.0))

@@ -85,6 +85,7 @@ def test_numbers(read, content, values):
         ("name;T\nParis;\nRome;2\n", {"columns": ["T"]}, [[NAN], [2]]),  # Paris is no unit
         ("name;lat;T\nParis;48;n.a.\nRome;41;2\n", {"columns": ["T"]}, [[NAN], [2]]),
         ("# x y\n1 2\n3 4\n", {"columns": ["y"]}, [[2], [4]]),
+        ("# x y\n1 2\n# y x\n3 4\n", {"columns": ["y"]}, [[2], [4]]),
     ],
 )
 def test_given_keys(read, content, options, values):

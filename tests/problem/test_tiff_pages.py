@@ -123,6 +123,7 @@ def nodata(text):
         ("u1", "0", 0),
         ("f4", "-3.4028234663852886e+38", np.finfo("f4").min),
         ("f8", "1e20", 1e20),
+        ("f4", "0.1", 0.1),
         ("f4", "nan", np.nan),
         ("i4", "-9999,0 ", -9999),
     ],
@@ -162,11 +163,14 @@ def test_a_mask_marks_missing_data(tmp_path):
     [
         ({"compression": "png"}, "the compression PNG is not supported; use LZW"),
         ({"photometric": "cfa"}, "the colours are CFA; save the image as grey or RGB"),
+        ({"photometric": "ycbcr", "bands": 3}, "the colours are YCBCR; save the image as grey or RGB"),
+        ({"photometric": "separated", "bands": 4, "compression": "jpeg"}, "the colours are SEPARATED; save the image"),
     ],
 )
 def test_what_is_not_supported(tmp_path, options, message):
+    shape = (*SHAPE, options.pop("bands")) if "bands" in options else SHAPE
     with pytest.raises(InputError, match=message):
-        files.read(written(tmp_path, numbers("u1"), **options))
+        files.read(written(tmp_path, numbers("u1", shape), **options))
 
 
 def test_complex_values(tmp_path):
