@@ -157,6 +157,14 @@ def test_columns_that_do_not_exist(read, columns, message):
         read("x,y,x\n1,2,3\n", columns=columns)
 
 
+def test_fewer_names_than_columns(read):
+    """As R writes them if the rows have names."""
+    with pytest.raises(
+        InputError, match="row 1 has 2 names, but most rows have 3 cells; give each column a name, or begin"
+    ):
+        read("x y\na 1 2\nb 3 4\n", columns=["x", "y"])
+
+
 def test_names_without_rows(read):
     with pytest.raises(InputError, match="names of columns, but no rows; add a row of numbers"):
         read("x;y\n", columns=["x"])
