@@ -53,7 +53,8 @@ def detect(
         if len(first) != best.width and any(name in first for name in columns or ()):
             raise InputError(
                 f"row {lines.numbers[0]} has {counted(len(first), 'name')}, but most rows have "
-                f"{counted(best.width, 'cell')}; give each column a name, or begin this line with # and use numbers from 1"
+                f"{counted(best.width, 'cell')}; give each column a name, or begin this line with # and use numbers "
+                "from 1"
             )
         names = column_names(best, sample[0]) or column_names(best, lines.comment)
         raise InputError(explain_missing_columns(replace(best, names=names), columns or ()))
