@@ -134,9 +134,15 @@ def test_nifti_of_two_files_is_refused(tmp_path):
 @pytest.mark.parametrize("length", [3, 10_000])  # Python reads up to 128 KiB beyond the values
 def test_a_wrong_checksum_of_a_packed_volume(tmp_path, length):
     nifti(tmp_path / "a.nii.gz", np.zeros((5, 4, length)), (1.0, 1.0, 1.0))
-    content = bytearray((tmp_path / "a.nii.gz").read_bytes())
+    whole = (tmp_path / "a.nii.gz").read_bytes()
+    content = bytearray(whole)
     content[-5] ^= 1
     (tmp_path / "a.nii.gz").write_bytes(content)
+    with pytest.raises(InputError, match="CRC check failed"):
+        files.read(tmp_path / "a.nii.gz")
+    longer = bytearray(gzip.compress(gzip.decompress(whole) + bytes(6)))
+    longer[-5] ^= 1
+    (tmp_path / "a.nii.gz").write_bytes(longer)
     with pytest.raises(InputError, match="CRC check failed"):
         files.read(tmp_path / "a.nii.gz")
 
