@@ -19,7 +19,7 @@ from freqbias.problem.contents import Contents, check_size
 _SILENT = logging.Logger("nibabel")  # what nibabel cannot mend is an error
 _SILENT.addHandler(logging.NullHandler())
 LENGTH_UNITS = {"meter": "m", "mm": "mm", "micron": "um", "unknown": ""}  # of NIfTI
-LARGEST_EXTRA = 2**26  # bytes before and after the values of NIfTI, such as extensions
+LONGEST_HEADER, LONGEST_REST = 2**26, 2**20  # bytes before and after the values of NIfTI
 WIDEST = 16  # bytes of the largest number type
 TEXT = ("ascii", "text", "txt")  # encodings of NRRD
 OPENERS: dict[str, Any] = {name: lambda file: file for name in (*TEXT, "raw")} | {
@@ -45,11 +45,11 @@ def read_nifti(path: Path) -> Contents:
             raise InputError(
                 f"path = {str(path)!r}: the values are in another file; save header and values as one file"
             )
-        if header.get_data_offset() > LARGEST_EXTRA:  # gzip would unpack all bytes before
+        if header.get_data_offset() > LONGEST_HEADER:  # gzip would unpack all bytes before
             raise ValueError(f"the header states that the values begin at byte {header.get_data_offset():,}")
         values = np.asarray(header.data_from_fileobj(file))
-        if len(file.read(LARGEST_EXTRA)) == LARGEST_EXTRA:  # at the end of the file, gzip compares the checksum
-            raise ValueError(f"more than {LARGEST_EXTRA:,} bytes follow the values")
+        if len(file.read(LONGEST_REST)) == LONGEST_REST:  # at the end of the file, gzip compares the checksum
+            raise ValueError(f"more than {LONGEST_REST:,} bytes follow the values")
     spacing = tuple(float(h) for h in header.get_zooms()[:3])
     unit = LENGTH_UNITS.get(header.get_xyzt_units()[0], "")
     return _volume(path, values, list(range(len(spacing))), spacing, [unit] * len(spacing))
