@@ -62,4 +62,7 @@ def _read_array(path: Path, file: IO[bytes], dimension: int | None) -> np.ndarra
         raise InputError(f"path = {str(path)!r}: the file holds {dtype} values; convert them to real numbers")
     check_size(path, shape, dimension)
     file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
+    values: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    if file.read(1):  # at the end of the file, zipfile compares the checksum
+        raise ValueError("more bytes follow the array; save a single array")
+    return values

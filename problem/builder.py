@@ -23,6 +23,13 @@ from freqbias.problem.settings import per_axis
 from freqbias.problem.summary import are, counted
 from freqbias.problem.tables import Columns, read_columns
 
+METHODS = {  # key: the method of Samples
+    "center": "centered()",
+    "standardize": "standardized()",
+    "held_out": "split(fraction, seed)",
+    "noise": "with_noise(deviation, seed)",
+}
+
 
 @dataclass(frozen=True)
 class _Data:
@@ -73,10 +80,12 @@ def load_samples(path: Path | str, **keys: Any) -> Samples:
     """Read a data file as the section [data] with `kind = "file"` does, for example
     `load_samples("map.tif", spacing=30.0)`.
 
-    path: the path of the file, or "matplotlib:NAME". keys: keys of this section that concern reading: key, dtype,
-    layout, dimension, points, extent and spacing.
+    path: the path of the file, or "matplotlib:NAME". keys: the keys of this section, except those for which Samples
+    has methods: center, standardize, held_out and noise.
     Raises InputError, which names the key and the remedy.
     """
+    for name in METHODS.keys() & keys.keys():
+        raise InputError(f"[data] {name} = {keys[name]}: load_samples only reads; use Samples.{METHODS[name]}")
     try:
         data = FileSection(kind="file", path=str(path), **keys)
     except ValidationError as failure:

@@ -18,6 +18,7 @@ from freqbias.problem.column_choice import (
     explain_missing_columns,
 )
 from freqbias.problem.dialect import BLANKS, DELIMITERS, Dialect
+from freqbias.problem.summary import counted
 from freqbias.problem.text_lines import TextLines
 
 SAMPLE_LINES, SAMPLE_LETTERS = 400, 1_000_000  # of the sample from which the dialect is detected
@@ -48,6 +49,13 @@ def detect(
     ways = [found for way in candidates if (found := choose_columns(way, columns, lines.comment, sample))]
     if not ways:
         best = max(candidates, key=lambda way: _score(way, sample))
+        first = cells_of(best, sample[0])
+        if len(first) != best.width and any(name in first for name in columns or ()):
+            raise InputError(
+                f"row {lines.numbers[0]} has {counted(len(first), 'name')}, but most rows have "
+                f"{counted(best.width, 'cell')}; give each column a name, or begin this line with # and use numbers "
+                "from 1"
+            )
         names = column_names(best, sample[0]) or column_names(best, lines.comment)
         raise InputError(explain_missing_columns(replace(best, names=names), columns or ()))
     if all(way.headers == len(lines.text) for way in ways):

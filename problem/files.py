@@ -157,7 +157,7 @@ def _read_array(path: Path, key: str | None, dtype: str | None, dimension: int |
         case ".mat":
             return Contents(read_mat(path, key, dimension))
         case ".h5" | ".hdf5":
-            return Contents(read_hdf5(path, key, dimension))
+            return read_hdf5(path, key, dimension)
         case ".nii" | ".nii.gz":
             return read_nifti(path)
         case ".nrrd":
@@ -175,6 +175,7 @@ def _with_channels(contents: Contents, dimension: int | None, path: Path) -> Con
         raise InputError(f"path = {str(path)!r}: the file contains no values; give a file that is not empty")
     if own == 3 and dimension == 2 and values.shape[3:] in ((), (1,)):  # the slices of a volume as channels
         values, own = values.reshape(values.shape[:3]), 2
+        contents = replace(contents, spacing=contents.spacing and contents.spacing[:2])
     if own is not None and dimension not in (None, own):
         what = "an image" if own == 2 and ending(path) in IMAGES else "an array"
         raise InputError(

@@ -20,6 +20,7 @@ from freqbias.problem.summary import counted
 from freqbias.problem.text_lines import TextLines, read_lines
 
 WIDE, MOST_COLUMNS = 10_000, 100_000  # columns; pandas needs minutes for a million columns
+TRUTH_VALUES = ("true", "True", "TRUE", "false", "False", "FALSE")  # pandas takes them for the numbers 1 and 0
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,11 @@ def read_columns(path: Path, options: TableFormat, *, fewest: int = 1) -> Column
             f"the table has more than {MOST_COLUMNS:,} columns; write one row for each sample, or a .npy file"
         )
     way = detect(lines, options.columns, options.delimiter, options.decimal, fewest=fewest)
+    if options.columns is None and way.width > 1 and way.names and not way.names[0]:
+        raise InputError(
+            "column 1 has no name, so it may only count the rows; choose columns, for example "
+            f"columns = {list(range(2, way.width + 1))[:6]}, or give column 1 a name"
+        )
     _check_widths(way, lines)
     values = _read_with_pandas(way, lines)
     if values is None:
@@ -136,13 +142,14 @@ def _read_with_pandas(way: Dialect, lines: TextLines) -> np.ndarray | None:
     """Return the values, or None if the table contains a cell that pandas does not read as a number or as missing."""
     import pandas as pd
 
-    if way.width > WIDE:
+    text = "\n".join(lines.text[way.headers :])
+    if way.width > WIDE or any(word in text for word in TRUTH_VALUES):
         return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # pandas only warns of some cells
             frame = pd.read_csv(
-                io.StringIO("\n".join(lines.text[way.headers :])),
+                io.StringIO(text),
                 sep=r"\s+" if way.delimiter == BLANKS else way.delimiter,
                 decimal=way.decimal,
                 header=None,
@@ -176,8 +183,9 @@ def _read_cells(way: Dialect, lines: TextLines) -> np.ndarray:
             value = number(cells[column], way.decimal)
             if value is None:
                 reason = fault(cells[column], way.decimal)
-                names = index == 0 and not way.headers and is_word(cells[column])
-                comment = "; if this line contains names, begin the line with #" if names else ""
+                words = "units" if way.headers else "names"
+                is_header = index == 0 and is_word(cells[column])
+                comment = f"; if this line contains {words}, begin the line with #" if is_header else ""
                 row = lines.numbers[way.headers + index]
                 raise InputError(f"row {row}, column {way.label(column)}: {reason}{comment}")
             values[index, place] = value

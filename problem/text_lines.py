@@ -15,7 +15,9 @@ MARKS = (  # a UTF-32 mark begins with a UTF-16 mark, so the longer marks come f
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # characters that no text contains
-REMARK = re.compile(r"^[\s\d.,;|+\-eEdDnNaA/]*#")  # numbers and missing values, then a comment
+FAULT_OF_EXCEL = r"#(N/A|DIV/0!|VALUE!|REF!|NAME\?|NUM!|NULL!)"  # a cell, not a comment
+COMMENT = re.compile(rf"\s*(?!{FAULT_OF_EXCEL})[#%]")
+REMARK = re.compile(rf"[\s\d.,;|+\-eEdDnNaA/]*(?!{FAULT_OF_EXCEL})#")  # numbers and missing values, then a comment
 EXCEL_DELIMITER = re.compile(r"sep=(.)", re.IGNORECASE)  # a first line that Excel reads and writes
 
 
@@ -53,7 +55,7 @@ def read_lines(path: Path) -> TextLines:
         bare = line.strip(" \n\v\f")  # a tab is kept, because an empty cell may stand beside the tab
         if not bare.strip() or (number == 1 and found):
             continue
-        if bare.lstrip()[0] in "#%":
+        if COMMENT.match(bare):
             comment = comment if text else bare.strip().lstrip("#% ")
             continue
         if "#" in bare and (remark := REMARK.match(bare)):

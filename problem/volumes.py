@@ -19,8 +19,15 @@ from freqbias.problem.contents import Contents, check_size
 _SILENT = logging.Logger("nibabel")  # what nibabel cannot mend is an error
 _SILENT.addHandler(logging.NullHandler())
 LENGTH_UNITS = {"meter": "m", "mm": "mm", "micron": "um", "unknown": ""}  # of NIfTI
-MOST_BEHIND = 2**20  # bytes behind the values, which are not used
+LONGEST_HEADER, LONGEST_REST = 2**26, 2**20  # bytes before and after the values of NIfTI
 WIDEST = 16  # bytes of the largest number type
+TEXT = ("ascii", "text", "txt")  # encodings of NRRD
+OPENERS: dict[str, Any] = {name: lambda file: file for name in (*TEXT, "raw")} | {
+    "gzip": gzip.open,
+    "gz": gzip.open,
+    "bzip2": bz2.open,
+    "bz2": bz2.open,
+}
 
 
 def read_nifti(path: Path) -> Contents:
@@ -38,11 +45,14 @@ def read_nifti(path: Path) -> Contents:
             raise InputError(
                 f"path = {str(path)!r}: the values are in another file; save header and values as one file"
             )
+        if header.get_data_offset() > LONGEST_HEADER:  # gzip would unpack all bytes before
+            raise ValueError(f"the header states that the values begin at byte {header.get_data_offset():,}")
         values = np.asarray(header.data_from_fileobj(file))
-        if len(file.read(MOST_BEHIND)) == MOST_BEHIND:  # at the end of the file, gzip compares the checksum
-            raise InputError(f"path = {str(path)!r}: the file has far more values than its header states")
+        if len(file.read(LONGEST_REST)) == LONGEST_REST:  # at the end of the file, gzip compares the checksum
+            raise ValueError(f"more than {LONGEST_REST:,} bytes follow the values")
     spacing = tuple(float(h) for h in header.get_zooms()[:3])
-    return _volume(values, list(range(min(len(shape), 3))), spacing, LENGTH_UNITS.get(header.get_xyzt_units()[0], ""))
+    unit = LENGTH_UNITS.get(header.get_xyzt_units()[0], "")
+    return _volume(path, values, list(range(len(spacing))), spacing, [unit] * len(spacing))
 
 
 def read_nrrd(path: Path) -> Contents:
@@ -58,16 +68,16 @@ def read_nrrd(path: Path) -> Contents:
         inner, spacing = _space(header, len(shape))
         check_size(path, tuple(shape[axis] for axis in inner), len(inner))
         check_size(path, shape, len(shape) - (len(inner) < len(shape)))
-        open_packed: Any = {"gzip": gzip.open, "gz": gzip.open, "bzip2": bz2.open, "bz2": bz2.open}.get(
-            header["encoding"]
-        )
-        unpacked = open_packed(file) if open_packed else file
-        text = header["encoding"].lower() in ("ascii", "text", "txt")
-        content = file.read() if text else unpacked.read(WIDEST * prod(shape))
-        raw = header if text else {**header, "encoding": "raw"}
-        values = nrrd.read_data(raw, io.BytesIO(content))
-    units = header.get("space units", header.get("units", [""]))
-    return _volume(values, inner, spacing, str(units[inner[0] if len(units) == len(shape) else 0]))
+        encoding = header["encoding"].lower()
+        if encoding not in OPENERS:
+            raise InputError(
+                f"path = {str(path)!r}: the encoding {encoding!r} is not supported; save the file with the encoding "
+                "raw, gzip, bzip2 or ascii"
+            )
+        content = OPENERS[encoding](file).read(-1 if encoding in TEXT else WIDEST * prod(shape))
+        unpacked = {**header, "encoding": "ascii" if encoding in TEXT else "raw"}
+        values = nrrd.read_data(unpacked, io.BytesIO(content))
+    return _volume(path, values, inner, spacing, _units(header, inner))
 
 
 def _unpacked(path: Path) -> IO[bytes]:
@@ -86,16 +96,29 @@ def _space(header: Any, dimension: int) -> tuple[list[int], tuple[float, ...]]:
     inner = [axis for axis, kind in enumerate(kinds) if kind in ("domain", "space", "time", "???", "none")]
     if np.isfinite(steps).any():
         inner = [axis for axis in inner if np.isfinite(steps[axis])]
-    inner = inner[:3] if len(inner) > 3 else inner
+    if not inner:
+        raise ValueError(f"no axis lies in space, because the kinds of the axes are {', '.join(map(str, kinds))}")
+    inner = inner[:3]
     return inner, tuple(float(steps[axis]) for axis in inner)
 
 
-def _volume(values: np.ndarray, inner: list[int], spacing: tuple[float, ...], unit: str) -> Contents:
+def _units(header: Any, inner: list[int]) -> list[str]:
+    """Return the unit of each of these axes. `space units` belong to the directions of space, `units` to the axes."""
+    if (space := header.get("space units")) is not None:
+        return [str(space[0])] * len(inner) if len(set(space)) == 1 else [*map(str, space)]
+    units = header.get("units")
+    return [""] * len(inner) if units is None else [str(units[axis]) for axis in inner]
+
+
+def _volume(path: Path, values: np.ndarray, inner: list[int], spacing: tuple[float, ...], units: list[str]) -> Contents:
     """Return the contents with the axes `inner` first, without those of length 1, and all other axes as channels."""
-    kept = [(axis, h) for axis, h in zip(inner, spacing, strict=True) if values.shape[axis] > 1]
-    rest = [axis for axis in range(values.ndim) if axis not in [axis for axis, _ in kept]]
-    shape = [values.shape[axis] for axis, _ in kept]
-    ordered = values.transpose([axis for axis, _ in kept] + rest).reshape(*shape, -1)
-    distances = tuple(h for _, h in kept)
-    known = all(np.isfinite(h) and h > 0 for h in distances)
-    return Contents(ordered, len(kept), distances if known else None, unit if known else "")
+    kept = [place for place, axis in enumerate(inner) if values.shape[axis] > 1] or [0]
+    axes = [inner[place] for place in kept]
+    ordered = np.moveaxis(values, axes, range(len(axes))).reshape(*(values.shape[axis] for axis in axes), -1)
+    distances, found = tuple(spacing[place] for place in kept), {units[place] for place in kept}
+    if not all(np.isfinite(h) and h > 0 for h in distances):
+        return Contents(ordered, len(kept))
+    if len(found) > 1:
+        note = f"{path.name}: the spacing is not used, because its units differ: {', '.join(sorted(found))}"
+        return Contents(ordered, len(kept), notes=(note,))
+    return Contents(ordered, len(kept), distances, found.pop())

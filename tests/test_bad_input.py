@@ -136,6 +136,7 @@ def test_every_message_has_a_row(serial, module):
     elsewhere = {
         "; use mesh, pde, nn, ntk or compare",
         "; use fewer points",
+        ": load_samples only reads; use Samples.",
         ", not a file; give a text file in TOML format",
     }
     assert message_pieces(module)

@@ -94,6 +94,9 @@ def test_samples_of_a_file_in_python(tmp_path):
         load_samples(tmp_path / "a.npz", spacing=-1.0)
     with pytest.raises(InputError, match=r"^\[data\] spacing = 1.0 contradicts extent = 2.0; give only one of them"):
         load_samples(tmp_path / "a.npz", spacing=1.0, extent=2.0)
+    for name, value in {"center": True, "standardize": True, "held_out": 0.5, "noise": 1.0}.items():
+        with pytest.raises(InputError, match=rf"^\[data\] {name} = {value}: load_samples only reads; use Samples\."):
+            load_samples(tmp_path / "a.npz", **keys, **{name: value})
 
 
 def test_a_file_for_which_the_memory_is_too_small(tmp_path, monkeypatch):

@@ -225,6 +225,20 @@ def test_one_wrong_byte_in_an_npz(tmp_path):
         read(tmp_path / "a.npz")
 
 
+def test_bytes_behind_an_array_are_refused(tmp_path):
+    """A second array of a .npy file, and the rest of an array in a .npz file whose shape is damaged."""
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.save(file, MAP)
+        np.save(file, MAP)
+    with pytest.raises(InputError, match="more bytes follow the array; save a single array"):
+        read(tmp_path / "a.npy")
+    np.savez(tmp_path / "a.npz", np.zeros((400, 400)))
+    content = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(content.replace(b"(400, 400)", b"(400,   4)"))
+    with pytest.raises(InputError, match=r"cannot be read as \.npz: "):
+        read(tmp_path / "a.npz")
+
+
 def test_wrong_endings(tmp_path):
     for content, name in ((whole_file(".npz"), "a.npy"), (whole_file(".npy"), "a.npz"), (whole_file(".npy"), "a.png")):
         (tmp_path / name).write_bytes(content)

@@ -5,6 +5,7 @@ import struct
 import h5py
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.io import savemat
 from scipy.sparse import csc_array
 
@@ -53,12 +54,53 @@ def test_a_single_array_needs_no_key(tmp_path, version):
 
 def test_only_numbers_of_matlab_are_read(tmp_path):
     objects = np.array([MAP, "text"], dtype=object)
-    arrays = {"text": "abc", "cell": objects, "struct": {"map": MAP}, "sparse": csc_array(MAP)}
+    arrays = {"text": "abc", "cell": objects, "struct": {"map": MAP}, "sparse": csc_array(MAP), "complex": 1j * MAP}
     matlab(tmp_path / "a.mat", "7", map=MAP, **arrays)
     np.testing.assert_array_equal(files.read(tmp_path / "a.mat")[..., 0], MAP)
     for name in arrays:
         with pytest.raises(InputError, match=rf"key = '{name}' is not in a.mat; use one of map"):
             files.read(tmp_path / "a.mat", key=name)
+
+
+def test_texts_and_sparse_matrices_of_version_7_3_are_not_read(tmp_path):
+    """They are stored as numbers."""
+    matlab(tmp_path / "a.mat", "7.3", map=MAP, text=[[104, 105]])
+    with h5py.File(tmp_path / "a.mat", "a") as file:
+        file["text"].attrs["MATLAB_class"] = np.bytes_("char")
+        file["sparse/data"], file["sparse/ir"], file["sparse/jc"] = MAP[0], np.arange(5), np.arange(6)
+        file["sparse"].attrs["MATLAB_sparse"] = 4
+    np.testing.assert_array_equal(files.read(tmp_path / "a.mat")[..., 0], MAP)
+    for name in ("text", "sparse/data"):
+        with pytest.raises(InputError, match=rf"key = '{name}' is not in a.mat; use one of map"):
+            files.read(tmp_path / "a.mat", key=name)
+
+
+@pytest.mark.filterwarnings("ignore:variable 'map' has multiple fill values")
+def test_attributes_of_netcdf(tmp_path):
+    """The same as xarray, which reads them in single precision."""
+    numbers = np.array([[100, -999, 300], [1, -1, 3]], dtype="i2")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["map"] = numbers
+        file["map"].attrs.update({"_FillValue": np.int16([-999]), "missing_value": np.int16(-1)})
+        file["map"].attrs.update({"scale_factor": 0.01, "add_offset": 273.15})
+    contents = files.read_contents(tmp_path / "a.h5")
+    with xr.open_dataset(tmp_path / "a.h5", engine="h5netcdf", phony_dims="access") as other:
+        np.testing.assert_allclose(contents.values[..., 0], other["map"].values, rtol=1e-6)
+    np.testing.assert_allclose(
+        contents.values[..., 0], [[274.15, np.nan, 276.15], [273.16, np.nan, 273.18]], rtol=1e-15
+    )
+    assert contents.notes == ("a.h5: value = 0.01 x + 273.15 for a number x in the file, as its attributes say",)
+    with pytest.raises(
+        InputError, match=r"2 values are missing \(-999 or -1\), NaN or infinite, the first at index \[0, 1"
+    ):
+        build(parse(table(data={"kind": "file", "path": str(tmp_path / "a.h5")}, replace=True)))
+
+
+def test_a_mark_in_single_precision(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["map"] = np.array([0.5, 9.96921e36, 1.5], dtype="f4")
+        file["map"].attrs["_FillValue"] = 9.96921e36
+    np.testing.assert_array_equal(files.read(tmp_path / "a.h5")[:, 0], [0.5, np.nan, 1.5])
 
 
 @pytest.mark.parametrize("name", ["a.h5", "a.hdf5"])
@@ -101,6 +143,10 @@ def declare_more(file):
     file.create_dataset("huge", (2**16, 2**16), "u1", chunks=(2**10, 2**10), compression="gzip")
 
 
+def leave_holes(file):
+    file.create_dataset("huge", (2**32,), "u1")[-1] = 1  # the file system stores the last block only
+
+
 @pytest.mark.parametrize("name", ["a.h5", "a.mat"])
 @pytest.mark.parametrize(
     ("harm", "message"),
@@ -108,6 +154,7 @@ def declare_more(file):
         (link, "group/link is a link to the file 'other.h5'; write all data into one file"),
         (store_elsewhere, "stored is stored in the file 'secret.bin'; write all data into one file"),
         (make_virtual, "virtual is a virtual dataset, which reads other datasets; write all data into one file"),
+        (leave_holes, r"huge, of shape \(4294967296,\), brings the data to 4.3e\+09 bytes, but the file has only"),
         (declare_more, r"huge, of shape \(65536, 65536\), brings the data to 4.3e\+09 bytes, but the file has only"),
     ],
 )

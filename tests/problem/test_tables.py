@@ -56,6 +56,7 @@ PLAIN = {
     "missing values": ("x;y\n1;NA\n;2\nnan;--\n", [[1, NAN], [NAN, 2], [NAN, NAN]]),
     "tabs around nothing": ("1\t\t3\n4\t5\t6\n", [[1, NAN, 3], [4, 5, 6]]),
     "a column with a name but no values": ("x,y,z\n1,2,\n3,4,\n", [[1, 2, NAN], [3, 4, NAN]]),
+    "missing values of Excel": ("1,2\n#N/A,3\n4,#N/A\n5,6 # last\n", [[1, 2], [NAN, 3], [4, NAN], [5, 6]]),
     "negative numbers after commas": ("-1,-5\n-2,-6\n", [[-1, -5], [-2, -6]]),
 }
 
@@ -84,6 +85,7 @@ def test_numbers(read, content, values):
         ("name;T\nParis;\nRome;2\n", {"columns": ["T"]}, [[NAN], [2]]),  # Paris is no unit
         ("name;lat;T\nParis;48;n.a.\nRome;41;2\n", {"columns": ["T"]}, [[NAN], [2]]),
         ("# x y\n1 2\n3 4\n", {"columns": ["y"]}, [[2], [4]]),
+        ("# x y\n1 2\n# y x\n3 4\n", {"columns": ["y"]}, [[2], [4]]),
     ],
 )
 def test_given_keys(read, content, options, values):
@@ -109,6 +111,15 @@ REFUSED = {
     "infinity": ("1,2\n3,-inf\n", r"row 2, column 2: '-inf' is infinite"),
     "beyond double precision": ("1,2\n3,1e999\n", r"row 2, column 2: '1e999' is infinite"),
     "words": ("x,y\n1,2\n3,two\n", r"row 3, column 2 \(y\): 'two' is not a number; correct the cell, write NA"),
+    "truth values": ("x,y\n1,True\n3,False\n", r"row 2, column 2 \(y\): 'True' is not a number"),
+    "faults of Excel": ("1,2\n#DIV/0!,3\n4,5\n", r"row 2, column 1: '#DIV/0!' is not a number; correct the cell"),
+    "faults of Excel in the last cell": ("1,2\n3,#VALUE!\n", r"row 2, column 2: '#VALUE!' is not a number"),
+    "units that are no words": (
+        "x;y\nm;1\n1;2\n3;4\n",
+        r"row 2, column 1 \(x\): 'm' .* contains units, begin the line",
+    ),
+    "numbers of the rows": (",x,y\n0,1,2\n1,3,4\n", r"column 1 has no name, .*; choose .* columns = \[2, 3\], or give"),
+    "numbers of the rows, by R": ('"";"x"\n"1";2\n', r"column 1 has no name, .*; choose .* columns = \[2\], or give"),
     "underscores": ("1.5,2\n1_000,2\n", r"row 2, column 1: '1_000' is not a number"),
     "names that are numbers": (
         "depth,2019,2020\n1,2,3\n",
@@ -144,6 +155,14 @@ def test_refused_tables(read, content, message):
 def test_columns_that_do_not_exist(read, columns, message):
     with pytest.raises(InputError, match=message):
         read("x,y,x\n1,2,3\n", columns=columns)
+
+
+def test_fewer_names_than_columns(read):
+    """As R writes them if the rows have names."""
+    with pytest.raises(
+        InputError, match="row 1 has 2 names, but most rows have 3 cells; give each column a name, or begin"
+    ):
+        read("x y\na 1 2\nb 3 4\n", columns=["x", "y"])
 
 
 def test_names_without_rows(read):

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from freqbias.errors import InputError
-from freqbias.problem import build, files, parse
+from freqbias.problem import build, files, parse, tiff_pages
 from tests.problem.run_files import table
 from tests.problem.tiff_files import RNG, SHAPE, numbers, upright, written
 
@@ -26,6 +26,42 @@ def test_pages_are_the_third_axis(tmp_path):
     np.testing.assert_array_equal(files.read(path)[:, :, 2], upright(coloured[2]) / 255)
     with pytest.raises(InputError, match=r"dimension = 2: a.tif is an array, which has 3 dimensions"):
         files.read(path, dimension=2)
+
+
+def test_pages_written_one_after_the_other(tmp_path):
+    """tifffile describes each of them as an image."""
+    pages = numbers("i2", (5, *SHAPE))
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        for page in pages:
+            tiff.write(page, contiguous=False)
+    values = files.read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(values[..., 0], np.stack([upright(page) for page in pages], axis=-1))
+
+
+@pytest.mark.parametrize("count", [3, 20])
+@pytest.mark.parametrize(
+    ("dtype", "options", "message"),
+    [
+        ("u1", {"photometric": "miniswhite"}, r"2 images of different shape, type or colours"),
+        ("i1", {}, r"2 images of different shape, type or colours"),
+        ("u1", {"extratags": [(274, "H", 1, 3, True)]}, "page 3 has another orientation than page 1; save one page"),
+        ("u1", {"extratags": [(42113, "s", 0, "5", True)]}, "page 3 has another mark of missing data than page 1"),
+        (
+            "u1",
+            {"photometric": "palette", "colormap": np.ones((3, 256), "u2")},
+            "page 3 has another palette than page 1",
+        ),
+    ],
+)
+def test_no_page_is_read_as_another(tmp_path, count, dtype, options, message):
+    """Of many pages, tifffile compares only some with the first."""
+    first = {"photometric": "palette", "colormap": np.zeros((3, 256), "u2")} if "colormap" in options else {}
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        for page in range(count):
+            kind, own = (dtype, options) if page == 2 else ("u1", first)
+            tiff.write(np.zeros(SHAPE, kind), metadata=None, **{"photometric": "minisblack", **own})
+    with pytest.raises(InputError, match=message):
+        files.read(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("kind", ["imagej", "ome"])
@@ -59,7 +95,9 @@ def test_images_of_unequal_shape_are_refused(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
         tiff.write(numbers("u1", (8, 10)), metadata=None)
         tiff.write(numbers("u1", (5, 7)), metadata=None)
-    with pytest.raises(InputError, match=r"2 images of different shape or type \(8 x 10, 5 x 7\); save one image"):
+    with pytest.raises(
+        InputError, match=r"2 images of different shape, type or colours \(8 x 10, 5 x 7\); save one image"
+    ):
         files.read(tmp_path / "a.tif")
 
 
@@ -85,6 +123,7 @@ def nodata(text):
         ("u1", "0", 0),
         ("f4", "-3.4028234663852886e+38", np.finfo("f4").min),
         ("f8", "1e20", 1e20),
+        ("f4", "0.1", 0.1),
         ("f4", "nan", np.nan),
         ("i4", "-9999,0 ", -9999),
     ],
@@ -124,11 +163,14 @@ def test_a_mask_marks_missing_data(tmp_path):
     [
         ({"compression": "png"}, "the compression PNG is not supported; use LZW"),
         ({"photometric": "cfa"}, "the colours are CFA; save the image as grey or RGB"),
+        ({"photometric": "ycbcr", "bands": 3}, "the colours are YCBCR; save the image as grey or RGB"),
+        ({"photometric": "separated", "bands": 4, "compression": "jpeg"}, "the colours are SEPARATED; save the image"),
     ],
 )
 def test_what_is_not_supported(tmp_path, options, message):
+    shape = (*SHAPE, options.pop("bands")) if "bands" in options else SHAPE
     with pytest.raises(InputError, match=message):
-        files.read(written(tmp_path, numbers("u1"), **options))
+        files.read(written(tmp_path, numbers("u1", shape), **options))
 
 
 def test_complex_values(tmp_path):
@@ -159,6 +201,15 @@ def test_pages_in_a_circle(tmp_path, count):
     content[place : place + 4] = struct.pack("<I", starts[0])
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"the page at byte {starts[0]} follows itself; write the file again"):
+        files.read(path)
+
+
+def test_too_many_pages(tmp_path, monkeypatch):
+    monkeypatch.setattr(tiff_pages, "MOST_PAGES", 4)
+    path = written(tmp_path, numbers("u1", (4, *SHAPE)), photometric="minisblack")
+    assert files.read(path).shape == (6, 4, 4, 1)
+    path = written(tmp_path, numbers("u1", (5, *SHAPE)), photometric="minisblack")
+    with pytest.raises(InputError, match=r"the file has more than 4 pages; save the array as a \.npy file"):
         files.read(path)
 
 
