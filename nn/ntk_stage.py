@@ -151,7 +151,7 @@ def _file(name: str, kind: str) -> str:
 def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
     errors, meta = stage.load_checkpoint(name)
     problem, network = plan.problem, plan.problem.network
-    about = {"kernel": name, "seed": problem.seed, **meta, "freqbias": version_of("freqbias")}
+    about = {"kernel": name, "seed": problem.seed, "unit": problem.unit, **meta, "freqbias": version_of("freqbias")}
     if name == "empirical":
         about |= network.model_dump(include=NETWORK_ATTRIBUTES, exclude_none=True)
     steps = {"integrator": plan.settings.integrator, "step": plan.step, "steps": plan.schedule.steps}

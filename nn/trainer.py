@@ -238,10 +238,15 @@ class Trainer:
         return self._plan.integrator.is_stable(self.step_control.max_step * self.step_control.lambda_max)
 
     def _log_plan(self) -> None:
-        plan, message = self._plan, "nn: %s, %d steps of at most %.3g, lambda_max %.4g"
+        plan, method = self._plan, self._plan.settings.integrator
         log.info("nn: device %s", plan.device_choice)
         log.info("nn: backend %s", plan.backend_choice)
-        log.info(message, plan.settings.integrator, self.schedule.steps, self.step_control.max_step, plan.lambda_max)
+        if plan.local_error is not None:
+            message = "nn: %s, first step %.3g, later steps as long as the error allows, lambda_max %.4g"
+            log.info(message, method, self.schedule.step_size(self.step), plan.lambda_max)
+        else:
+            message = "nn: %s, %d steps of at most %.3g, lambda_max %.4g"
+            log.info(message, method, self.schedule.steps, self.schedule.max_step_size, plan.lambda_max)
         plan.log_warnings()
 
     def log_outcome(self) -> None:

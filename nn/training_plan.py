@@ -31,6 +31,7 @@ TIME_DEFINITION = {
 # tolerances, because the estimate of the local error is right only for steps in which the network changes little.
 STABLE_SHARE, FIRST_SHARE = 0.9, 0.1
 ROUNDING = {"single": 1e-6, "double": 1e-12}  # error of u by rounding, over |u(0)|; the accuracy of `NufftTransforms`
+SHORTENED = 0.1  # relative shortening of a step above which users are warned
 NETWORK_ATTRIBUTES = {"width", "depth", "hidden_width", "activation", "sampling"}
 
 
@@ -68,7 +69,13 @@ class TrainingPlan:
         return None if batch is None else batch_weights(samples, batch, seed=self.problem.seed, step=step)
 
     def log_warnings(self) -> None:
-        """Warn if the step size is unstable, or if the integrator is Adam, which does not follow the gradient flow."""
+        """Warn if the steps are shorter than asked for, if they are unstable, or if the integrator is Adam."""
+        shortest = float(self.schedule.step_sizes.min())
+        if self.settings.step != "auto" and shortest < (1 - SHORTENED) * self.step:
+            log.warning(
+                "nn: [training] step = %.6g: steps are as short as %.6g, because a step ends at each output time; use "
+                "a step that divides the intervals between the output times", self.step, shortest,
+            )  # fmt: skip
         z = self.schedule.max_step_size * self.lambda_max
         if not self.integrator.is_stable(z):
             unstable = (
@@ -97,10 +104,10 @@ class TrainingPlan:
             "seed": self.problem.seed,
             "integrator": settings.integrator,
             "step": self.step,
-            # "first_step" differs from "step" if the first step was rejected, or if a diverged run was resumed with
-            # another step.
-            "first_step": step_control.step_limits[0][1],
-            "last_step": step_control.max_step,
+            # The first step is shorter than "step" if it was rejected, or if an output time follows earlier. It is
+            # longer if a diverged run was resumed with a shorter step.
+            "first_step": schedule.step_size(0),
+            "last_step": schedule.step_size(schedule.steps - 1),
             "steps": schedule.steps,
             "lambda_max": self.lambda_max,
             "last_lambda_max": step_control.lambda_max,
@@ -108,6 +115,7 @@ class TrainingPlan:
             "precision": settings.precision,
             "device": str(self.device),
             "backend": self.backend,
+            "unit": self.problem.unit,
             "freqbias": version_of("freqbias"),
         }
         errors = {name: np.stack([each[name] for each in reached]) for name in reached[0]}

@@ -59,6 +59,8 @@ class RunFile(Section):
     @field_validator("unit")
     @classmethod
     def _check_unit(cls, unit: str) -> str:
+        if not unit.isprintable():
+            raise ValueError(f"= {unit!r} has characters that cannot be printed; use letters, digits, signs and spaces")
         if unit.replace(r"\$", "").count("$") and not _is_formula(unit):
             raise ValueError(
                 f"= {unit!r} cannot be drawn, because matplotlib reads text between two dollar signs as a formula; "

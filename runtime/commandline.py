@@ -26,9 +26,24 @@ from freqbias.runtime.store import Store
 from freqbias.runtime.thread_count import limit_threads
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.", show_default=False)]
+
+
+def folder(text: str) -> Path:
+    """Return a path. An empty text, as from an unset variable of a job script, would be the current folder."""
+    if not text:
+        raise UsageError('--out "": the name of the folder is empty; give a folder, or leave --out out')
+    return Path(text)
+
+
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="Write the results to DIR instead of out/NAME.", show_default=False),
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        parser=folder,
+        help="Write the results to DIR instead of out/NAME.",
+        show_default=False,
+    ),
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Continue an unfinished result. A finished result is left unchanged.")
@@ -147,7 +162,10 @@ def main(app: typer.Typer, name: str) -> NoReturn:
     limit_threads()
     if rank() > 0:
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  (never closed: only rank 0 prints)
-    sys.exit(exit_code_of(lambda: invoke(app, name, sys.argv[1:])))
+    arguments = sys.argv[1:]
+    # DOLFINx reads sys.argv when it is imported, and needs text without the surrogates of bytes that are not UTF-8.
+    sys.argv = [argument.encode(errors="replace").decode() for argument in sys.argv]
+    sys.exit(exit_code_of(lambda: invoke(app, name, arguments)))
 
 
 def invoke(app: typer.Typer, name: str, arguments: list[str]) -> int:

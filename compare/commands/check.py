@@ -44,7 +44,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
             f"{_network(problem.network)} on {training.device}, {training.backend}, "
             f"{training.settings.integrator}{_steps(nn.steps, at_least=nn.is_lower_bound)}",
         ),
-        ("", f"first step {training.step:.3g}, lambda_max {training.lambda_max:.4g}"),
+        ("", f"first step {training.schedule.step_size(0):.3g}, lambda_max {training.lambda_max:.4g}"),
         ("", f"{_seconds(nn.seconds, at_least=nn.is_lower_bound)}, {format_bytes(nn.memory)}"),
         ("", ""),
         ("results", f"{root} ({_stages_in(root)})"),

@@ -55,7 +55,13 @@ FigureNumbers = Annotated[
     ),
 ]
 FiguresOut = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="The folder for runs (DIR/NAME) and figures (DIR/figures).")
+    Path,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        parser=commandline.folder,
+        help="The folder for runs (DIR/NAME) and figures (DIR/figures).",
+    ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="Use narrower networks, so that the figures take only minutes.")]
 ResultFolder = Annotated[

@@ -4,6 +4,8 @@ The stage writes spectra.nc, fields.pvd, metrics.csv, kappa.csv and the figures 
 on a grid, the stage also writes what has been learnt: learned.nc, a figure, and .wav files of sounds.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,10 +71,7 @@ def _run_compare(
         return
     with announced("compare: computing the spectra of the errors"):
         comparison = _comparison(run, problem, sources)
-    with (
-        new_stage(store, "compare", keys, overwrite=resume or overwrite, run=run, sources=sources) as stage,
-        announced("compare: drawing the figures"),
-    ):
+    with new_stage(store, "compare", keys, overwrite=resume or overwrite, run=run, sources=sources) as stage:
         write(stage, comparison, problem, stop)
 
 
@@ -103,7 +102,7 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
     with stage.writing("metrics.csv") as path:
         comparison.save_metrics(path)
     if len(comparison.time) > 1:
-        _write_rates(stage, comparison, problem)
+        _write_rates(stage, comparison, problem, stop)
     stop.check()
     with stage.writing("fields.pvd") as path:
         write_fields(
@@ -116,24 +115,28 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
         )
     stop.check()
     if comparison.causes:
-        with stage.writing("split.pdf") as path:
-            draw_causes(comparison, path.with_suffix(".png"), path)
+        _draw(stage, stop, "split", partial(draw_causes, comparison))
     if comparison.learned is not None:
         with stage.writing("learned.nc") as path:
             comparison.learned.save(path)
-        with stage.writing("learned.pdf") as path:
-            draw_learned(comparison.learned, path.with_suffix(".png"), path)
+        _draw(stage, stop, "learned", partial(draw_learned, comparison.learned))
         for name in comparison.learned.fields if comparison.learned.is_sound else ():
             with stage.writing(f"learned-{name}.wav") as path:
                 comparison.learned.save_sound(path, name)
     if comparison.frequency.shape[1] > 2:
         log.info("compare: figure4 is drawn only in one and two dimensions; open fields.pvd in ParaView instead")
         return
-    with stage.writing("figure4.pdf") as path:
-        draw_comparison(comparison, path.with_suffix(".png"), path)
+    _draw(stage, stop, "figure4", partial(draw_comparison, comparison))
 
 
-def _write_rates(stage: Stage, comparison: Comparison, problem: Problem) -> None:
+def _draw(stage: Stage, stop: StopRequest, name: str, draw: Callable[[Path, Path], object]) -> None:
+    """Write NAME.png and NAME.pdf."""
+    stop.check()
+    with announced(f"compare: drawing {name}"), stage.writing(f"{name}.pdf") as path:
+        draw(path.with_suffix(".png"), path)
+
+
+def _write_rates(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequest) -> None:
     from freqbias.compare.kappa import BANDS, comparison_rates, draw_kappa
 
     try:
@@ -144,8 +147,7 @@ def _write_rates(stage: Stage, comparison: Comparison, problem: Problem) -> None
     with stage.writing("kappa.csv") as path:
         rates.save_table(path)
     if rates.regions:
-        with stage.writing("kappa.pdf") as path:
-            draw_kappa(rates, path.with_suffix(".png"), path)
+        _draw(stage, stop, "kappa", partial(draw_kappa, rates))
 
 
 def magnitude_fields(comparison: Comparison) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ def save_figure(figure: Figure, paths: Iterable[Path], title: str) -> None:
     """Save a figure to all paths (.png at 300 dpi, .pdf)."""
     for path in paths:
         figure.savefig(path, metadata=figure_metadata(title, path.suffix))
+        figure.set_layout_engine("none")  # keeps the layout, which takes as long as the drawing
 
 
 def figure_metadata(title: str, suffix: str, source: str = "") -> dict[str, str]:

@@ -14,6 +14,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"unit": r"$\micro m$"},
         ("unit = '$\\\\micro m$' cannot be drawn", "correct the formula", r"write \$ for a dollar sign"),
     ),
+    "a unit with a zero byte": ({"unit": "s\0"}, ("unit = 's\\x00' has characters that cannot be printed",)),
     "a unit with one dollar sign": ({"unit": "US$"}, ("unit = 'US$' cannot be drawn", r"write \$ for a dollar sign")),
     "points against dimension": (
         {"data": {"points": [64, 64]}},

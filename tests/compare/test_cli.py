@@ -184,6 +184,14 @@ def test_check_warns_of_values_that_are_large_for_the_width(tmp_path):
     assert "the values are large for the width" not in small
 
 
+@pytest.mark.parametrize("command", ["run", "pde", "figures"])
+def test_an_empty_folder_is_refused(command, small):
+    """As from an unset variable of a job script. It would be the current folder."""
+    done = attempt(command, *(["small.toml"] if command != "figures" else []), "--out", "")
+    assert done.returncode == 2 and '--out "": the name of the folder is empty' in done.stderr
+    assert {path.name for path in small.iterdir()} == {"small.toml"}
+
+
 def test_check_refuses_before_slow_imports(small):
     (small / "small.toml").write_text(RUN.replace("width = 500,", "width = 500, hidden_width = 20,"))
     answer = run_code(

@@ -187,6 +187,17 @@ def test_unstable_step_warns(integrator, limit, caplog):
         assert len(found) == warnings and all(integrator in message for message in found)
 
 
+def test_a_step_longer_than_the_time_between_outputs(caplog):
+    problem = small(times=np.array([0.0, 5.0, 10.0]))
+    history = train(problem, Training(integrator="gradient-descent", step=50.0))
+    assert [history.attributes[name] for name in ("step", "first_step", "last_step", "steps")] == [50.0, 5.0, 5.0, 2]
+    assert np.diff(history.step_time).tolist() == [5.0, 5.0]
+    assert "[training] step = 50: steps are as short as 5, because a step ends at each output time" in caplog.text
+    caplog.clear()
+    train(problem, Training(integrator="gradient-descent", step=0.3))
+    assert "as short as" not in caplog.text
+
+
 def test_missing_gpu_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for device in ("cuda", "cuda:3"):

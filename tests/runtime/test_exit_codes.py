@@ -171,6 +171,22 @@ def test_sigterm_exits_with_75(ranks):
     assert printed.count("stopped early: received SIGTERM") == 1 and "--resume" in printed
 
 
+def test_names_that_are_not_utf_8():
+    """DOLFINx reads sys.argv when it is imported. The command gets the name as it is."""
+    program = """
+        import os, sys
+        from freqbias.runtime import main, new_app
+        app = new_app()
+
+        @app.command()
+        def show(name: str):
+            print(os.fsencode(name), sys.argv[1])
+
+        main(app, "show")
+    """
+    assert run_code(program, "lat\udcfc").stdout == "b'lat\\xfc' lat?\n"
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"])
 def test_closed_standard_streams(closed, tmp_path):
     """A file that the program opens must not get the number of a closed stream: it would receive what is printed."""
