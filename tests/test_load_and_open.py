@@ -68,7 +68,6 @@ def test_every_variable_has_units_and_a_long_name(tree):
     variables = [(node.path, name, each) for node in tree.leaves for name, each in node.variables.items()]
     assert [(path, name) for path, name, each in variables if not each.attrs.keys() >= {"units", "long_name"}] == []
     assert tree["pde"].frequency.attrs["units"] == "cycles/m"
-    assert tree["nn"].position.attrs["units"] == "m"
 
 
 def test_frequencies_stay_vectors_in_two_dimensions(tmp_path):

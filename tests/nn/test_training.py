@@ -1,6 +1,7 @@
 """Training as a whole: start, record, tolerance, resumption, and refusals."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from freqbias.errors import ComputationError, InputError
 from freqbias.nn import RUNGE_KUTTA, FourierNetwork, InfiniteWidthKernel, plan_training, train, trajectory
 from freqbias.nn.nufft import NufftTransforms
 from freqbias.numerics import Grid, Scattered
-from freqbias.problem import Gaussian, Network, Problem, Samples, Training, draw, network_values, waves
+from freqbias.problem import Gaussian, Network, Problem, Samples, Training, draw, network_values, open_netcdf, waves
 from tests import oracle
 
 TIMES = np.array([0.0, 3.0, 4.5, 20.0])
@@ -185,6 +186,12 @@ def test_unstable_step_warns(integrator, limit, caplog):
         next(trajectory(plan_training(problem, Training(integrator=integrator, step=factor * limit / lambda_max))))
         found = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
         assert len(found) == warnings and all(integrator in message for message in found)
+
+
+def test_positions_have_the_unit_of_the_problem(tmp_path):
+    train(replace(small(), unit="mm")).save(tmp_path / "error.nc")
+    with open_netcdf(tmp_path / "error.nc") as data:
+        assert data.position.attrs["units"] == "mm"
 
 
 def test_a_step_longer_than_the_time_between_outputs(caplog):
