@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from freqbias.compare.comparison import Comparison, compare
+from freqbias.compare.comparison import Comparison, Learned, compare
 from freqbias.compare.stages.sources import Sources, find_sources, load_histories
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
@@ -123,14 +123,23 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
             comparison.learned.save(path)
         with stage.writing("learned.pdf") as path:
             draw_learned(comparison.learned, path.with_suffix(".png"), path)
-        for name in comparison.learned.fields if comparison.learned.is_sound else ():
-            with stage.writing(f"learned-{name}.wav") as path:
-                comparison.learned.save_sound(path, name)
+        _write_sounds(stage, comparison.learned)
     if comparison.frequency.shape[1] > 2:
         log.info("compare: figure4 is drawn only in one and two dimensions; open fields.pvd in ParaView instead")
         return
     with stage.writing("figure4.pdf") as path:
         draw_comparison(comparison, path.with_suffix(".png"), path)
+
+
+def _write_sounds(stage: Stage, learned: Learned) -> None:
+    if learned.is_sound and not learned.is_whole:
+        log.info(
+            "compare: no .wav files are written, because some samples were not used for training ([data] held_out)"
+        )
+        return
+    for name in learned.fields if learned.is_sound else ():
+        with stage.writing(f"learned-{name}.wav") as path:
+            learned.save_sound(path, name)
 
 
 def _write_rates(stage: Stage, comparison: Comparison, problem: Problem) -> None:
