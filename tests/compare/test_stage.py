@@ -250,4 +250,6 @@ def test_own_errors_of_other_data(tmp_path, store):
         compare_stage(store, error_file=tmp_path / "text.nc")
     with pytest.raises(InputError, match=r"--error .*absent.nc: no such file"):
         compare_stage(store, error_file=tmp_path / "absent.nc")
+    with pytest.raises(InputError, match=r"--error .*: this is a folder, not a file"):
+        compare_stage(store, error_file=tmp_path)
     assert not list(store.root.glob("compare*"))
