@@ -93,7 +93,11 @@ def gallery() -> str:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Replace the comments in a page by text. ProperDocs calls this hook for every page."""
+    """Replace the comments in a page by text, and remove the note on the plain file, which only others need.
+
+    ProperDocs calls this hook for every page.
+    """
+    markdown = re.sub(r"^> As a plain file,.*\n(>.*\n)*\n", "", markdown, flags=re.MULTILINE)
     markdown = re.sub(r"^<!-- keys: (\w+) -->$", lambda found: keys(found[1]), markdown, flags=re.MULTILINE)
     for name, make in (("commands", commands), ("gallery", gallery)):
         comment = f"<!-- {name} -->"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from freqbias.errors import InputError
+from freqbias.problem import why_no_file
 
 MPI_VARIABLES = ("PMI", "PMIX", "MPI", "HYDRA", "OMPI")
 WIDE_TERMINAL = {"COLUMNS": str(2**16)}  # meshio prints its messages with rich, which breaks lines, even in a path
@@ -26,10 +27,8 @@ class MeshFile(NamedTuple):
 
 def read_mesh(path: Path) -> MeshFile:
     """Return the points and the cells of a mesh file. Raises InputError if the file cannot be read."""
-    if not path.exists():
-        raise InputError("no such file; give the path of a mesh file")
     if not path.is_file():  # to open a pipe would wait for ever
-        raise InputError("this is not a file; give the path of a mesh file")
+        raise InputError(f"{why_no_file(path)}; give the path of a mesh file")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(MPI_VARIABLES)} | WIDE_TERMINAL
     path = path.absolute()
     done = subprocess.run(  # noqa: S603  # our own module

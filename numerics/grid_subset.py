@@ -75,14 +75,14 @@ class GridSubset(Sites):
         whole = self.grid.peak_density(frequency, exclude_coincident=exclude_coincident)
         return max(whole, PEAK_SHARE * self.closest_density)
 
-    def embed(self, values: np.ndarray) -> np.ndarray:
-        """Return values on the whole grid, (..., N) -> (..., grid.size), with 0 at the other points."""
-        whole: np.ndarray = np.zeros((*values.shape[:-1], self.grid.size), dtype=values.dtype)
+    def embed(self, values: np.ndarray, fill: float = 0.0) -> np.ndarray:
+        """Return values on the whole grid, (..., N) -> (..., grid.size), with `fill` at the other points."""
+        whole: np.ndarray = np.full((*values.shape[:-1], self.grid.size), fill, dtype=values.dtype)
         whole[..., self.indices] = values
         return whole
 
     def restrict(self, values: np.ndarray) -> np.ndarray:
-        """Return the values at these points, (..., grid.size) -> (..., N). This is the adjoint of `embed`."""
+        """Return the values at these points, (..., grid.size) -> (..., N). This is the adjoint of `embed` with 0."""
         return values[..., self.indices]
 
 

@@ -5,6 +5,7 @@ from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .error_history import ErrorHistory
+from .files import why_no_file
 from .folding import fold
 from .function_density import FunctionDensity
 from .hdf5 import check_hdf5
@@ -94,4 +95,5 @@ __all__ = [
     "time_range",
     "two_layer_laws",
     "waves",
+    "why_no_file",
 ]

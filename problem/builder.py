@@ -53,7 +53,7 @@ def build(run: RunFile) -> Problem:
         held_out = held_out and held_out.centered(reference=samples)
         samples = samples.centered()
         shift = ", ".join(f"{shift:.6g}" for shift in samples.normalisation.position_shift)
-        notes.append(f"shifted the positions by -({shift}), so that their box is centred at x = 0")
+        notes.append(f"shifted the positions so that the centre of their box, ({shift}), is at x = 0")
     if data.standardize:
         with error_prefix(f"[data] {_source(data)}: "):
             held_out = held_out and held_out.standardized(reference=samples)

@@ -30,13 +30,11 @@ def choose_columns(way: Dialect, columns: Columns | None, comment: str, sample: 
     if (
         not headers
         and len(rows) > 1
-        and _has_words(rows[0])
+        and has_words(rows[0])
         and any(is_word(rows[0][column]) for column in chosen if column < len(rows[0]))
     ):
         headers = 1
-    while (
-        headers and headers < len(rows) - 1 and _has_words(rows[headers]) and _has_units(way, rows[headers], rows[-1])
-    ):
+    while headers and headers < len(rows) - 1 and has_words(rows[headers]) and _has_units(way, rows[headers], rows[-1]):
         headers += 1
     return replace(way, columns=tuple(chosen), headers=headers, names=names if headers else commented)
 
@@ -47,7 +45,7 @@ def column_names(way: Dialect, line: str) -> tuple[str, ...]:
     return cells if len(cells) == way.width and any(map(is_word, cells)) else ()
 
 
-def _has_words(cells: list[str]) -> bool:
+def has_words(cells: list[str]) -> bool:
     """Return whether the cells of a line are words or empty."""
     return all(not cell or is_word(cell) for cell in cells)
 

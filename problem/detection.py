@@ -11,11 +11,13 @@ from dataclasses import replace
 from freqbias.errors import InputError
 from freqbias.problem.cells import number
 from freqbias.problem.column_choice import (
+    MOST_HEADERS,
     Columns,
     cells_of,
     choose_columns,
     column_names,
     explain_missing_columns,
+    has_words,
 )
 from freqbias.problem.dialect import BLANKS, DELIMITERS, Dialect
 from freqbias.problem.summary import counted
@@ -58,7 +60,8 @@ def detect(
             )
         names = column_names(best, sample[0]) or column_names(best, lines.comment)
         raise InputError(explain_missing_columns(replace(best, names=names), columns or ()))
-    if all(way.headers == len(lines.text) for way in ways):
+    only_words = all(has_words(cells_of(way, line)) for way in candidates for line in lines.text[: MOST_HEADERS + 1])
+    if all(way.headers == len(lines.text) for way in ways) or (only_words and len(lines.text) <= MOST_HEADERS):
         raise InputError("the table has names of columns, but no rows; add a row of numbers for each sample")
     ways = [way for way in ways if way.headers < len(lines.text)]
     ways = [way for way in ways if len(way.columns) >= fewest] or ways

@@ -45,14 +45,20 @@ def resolve(
     with error_prefix(f"[{section}] {key} = {path!r}: "):
         found = _matplotlib_sample(path) if path.startswith(SAMPLE_SCHEME) else _expand(path, folder)
         if not _test(Path.is_file, found):
-            problem = "this is a folder, not a file" if _test(Path.is_dir, found) else "no such file"
             where = f" ({found})" if len(str(found)) < LONG_PATH else ""  # not twice, because long messages are cut
-            raise InputError(f"{problem}{where}; give a path relative to the run file")
+            raise InputError(f"{why_no_file(found)}{where}; give a path relative to the run file")
         if endings is not None and ending(found) not in endings:
             raise InputError(
                 f"cannot read {ending(found) or 'a file without an ending'}; use one of {' '.join(endings)}"
             )
         return found
+
+
+def why_no_file(path: Path) -> str:
+    """Return why a path names no file."""
+    if _test(Path.is_dir, path):
+        return "this is a folder, not a file"
+    return "this is a pipe or a device, not a file" if _test(Path.exists, path) else "no such file"
 
 
 def ending(path: Path) -> str:

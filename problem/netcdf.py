@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from freqbias.errors import InputError
+from freqbias.problem.files import why_no_file
 from freqbias.problem.hdf5 import check_hdf5
 from freqbias.problem.variables import describe_variable
 
@@ -103,7 +104,7 @@ def open_netcdf(path: Path) -> "xr.Dataset":
     import xarray as xr
 
     if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; give the path of a netCDF file")
+        raise InputError(f"{path}: {why_no_file(Path(path))}; give the path of a netCDF file")
     try:
         with Path(path).open("rb") as file:
             engine: Literal["scipy", "h5netcdf"] = "scipy" if file.read(3) == NETCDF_3 else "h5netcdf"

@@ -16,7 +16,7 @@ from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
 from freqbias.problem.normalisation import DIMENSIONS, Normalisation
 from freqbias.problem.origin import origin_warning
 from freqbias.problem.samples import Samples
-from freqbias.problem.settings import Network
+from freqbias.problem.settings import Network, increase
 from freqbias.problem.summary import counted, time_range
 
 NORMALISATION = dict.fromkeys(DIMENSIONS, 1)  # one axis each
@@ -59,13 +59,7 @@ class Problem:
         for name, kind in (("density", Density), ("samples", Samples), ("network", Network)):
             check_kind(f"Problem: {name}", getattr(self, name), kind, remedy=remedy)
         times = np.asarray(self.times, dtype=float)
-        if (
-            times.ndim != 1
-            or len(times) < 2
-            or times[0] != 0
-            or not (np.diff(times) > 0).all()
-            or not np.isfinite(times).all()
-        ):
+        if times.ndim != 1 or len(times) < 2 or times[0] != 0 or not increase(times) or not np.isfinite(times).all():
             raise InputError(f"times = {self.times}; give at least two finite times that increase from 0")
         object.__setattr__(self, "times", times)
         if self.dimension not in self.density.dimensions:

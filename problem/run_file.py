@@ -1,5 +1,6 @@
 """The model of the run file: the sections, and the checks that involve several sections."""
 
+from functools import cached_property
 from typing import Any
 
 import tomli_w
@@ -121,6 +122,11 @@ class RunFile(Section):
                 'symmetric does not start at 0; use initial = "network" or "auto"'
             )
         return self
+
+    @cached_property
+    def contents_at_start(self) -> dict[str, str]:
+        """The SHA-256 of the content of each file when `stage_keys` first read the file, by path."""
+        return {}
 
     @property
     def training_tolerance(self) -> float:

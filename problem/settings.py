@@ -6,6 +6,7 @@ The functions of `pde`, `nn` and `compare` accept these models as settings. docs
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from freqbias.numerics import LARGEST, SMALLEST
@@ -13,6 +14,7 @@ from freqbias.problem.section import Section, Settings
 
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
 NetcdfPath = Annotated[str, Field(pattern=r"(?i)\.nc$")]
+CLOSEST_TIMES = 1e-12  # relative distance of output times; closer times differ only by rounding
 
 
 def positive(description: str, **extra: Any) -> Any:
@@ -140,6 +142,12 @@ class Network(Settings):
         return self
 
 
+def increase(times: Sequence[float] | np.ndarray) -> bool:
+    """Return whether each time is later than the one before, by more than CLOSEST_TIMES of itself."""
+    times = np.asarray(times, dtype=float)
+    return bool((np.diff(times) > CLOSEST_TIMES * times[1:]).all())
+
+
 class Time(Settings):
     """Output times, in gradient-flow time. t = 0 is always one of them."""
 
@@ -166,8 +174,10 @@ class Time(Settings):
             return self
         if self.outputs is not None:
             raise ValueError(f"outputs = {self.outputs} contradicts times = {self.times}; give only one of them")
-        if any(later <= earlier for earlier, later in zip(self.times, self.times[1:], strict=False)):
-            raise ValueError(f"times = {self.times} do not increase; sort them and remove repeated times")
+        if not increase(self.times):
+            raise ValueError(
+                f"times = {self.times} do not increase by more than rounding; sort them and remove repeated times"
+            )
         if self.end not in (None, self.times[-1]):
             raise ValueError(f"end = {self.end} contradicts the last entry of times, {self.times[-1]}; leave end out")
         return self

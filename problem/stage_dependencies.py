@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from freqbias.errors import InputError
 from freqbias.problem import files
 from freqbias.problem.run_file import RunFile
 
@@ -20,15 +21,19 @@ class StageKeys(dict[str, Any]):
     """The keys that a stage depends on, as a nested dict.
 
     `if_absent` says which values count for keys that are absent in the manifest of an earlier version.
+    files: the names of the files whose content the keys stand for, by the dotted names of the keys.
     """
 
-    def __init__(self, keys: Mapping[str, Any], run: RunFile, stage: str, defaults: Mapping[str, Any]) -> None:
+    def __init__(
+        self, keys: Mapping[str, Any], run: RunFile, stage: str, defaults: Mapping[str, Any], files: Mapping[str, str]
+    ) -> None:
         super().__init__(keys)
-        self._run, self._stage, self._defaults = run, stage, defaults
+        self._run, self._stage, self._defaults, self.files = run, stage, defaults, files
 
     def with_options(self, name: str, options: Mapping[str, Any], *, defaults: Mapping[str, Any]) -> "StageKeys":
         """Return these keys and the options of a command, as the table `name`."""
-        return StageKeys({**self, name: options}, self._run, self._stage, {**self._defaults, name: defaults})
+        all_defaults = {**self._defaults, name: defaults}
+        return StageKeys({**self, name: options}, self._run, self._stage, all_defaults, self.files)
 
     def if_absent(self, names: Collection[str]) -> dict[str, Any]:
         """Return the keys of a run file that lacks these keys, so that their defaults hold.
@@ -62,10 +67,13 @@ def stage_keys(run: RunFile, stage: str) -> StageKeys:
 
     A stage must be computed again if, and only if, these keys have changed. In place of the path of a file, the keys
     contain the SHA-256 of the file's content.
+
+    Raises InputError if one of the files has changed since the first call for these settings: the data in memory are
+    those of the earlier file.
     """
     tables = _tables_of(run)
-    _replace_paths_by_hashes(tables, run.pde.initial_file)
-    return StageKeys(_select_keys(run, tables, stage), run, stage, {})
+    names = _replace_paths_by_hashes(tables, run)
+    return StageKeys(_select_keys(run, tables, stage), run, stage, {}, names)
 
 
 def _tables_of(run: RunFile) -> dict[str, Any]:
@@ -115,15 +123,26 @@ def every_stage_keys(run: RunFile) -> dict[str, StageKeys]:
     return {stage: stage_keys(run, stage) for stage in STAGES}
 
 
-def _replace_paths_by_hashes(keys: dict[str, Any], initial_file: str | None) -> None:
-    densities = (keys["density"], *keys["density"].get("parts", []))
-    for name, table in (("data", keys["data"]), ("mesh", keys["mesh"]), *(("density", part) for part in densities)):
-        if "path" in table:
-            file = files.resolve(table["path"], Path(), section=name, endings=None)
-            table["path"] = hashlib.sha256(file.read_bytes()).hexdigest()
-    if initial_file is not None:
-        file = files.resolve(initial_file, Path(), section="pde", key="initial", endings=None)
-        keys["pde"]["initial"] = hashlib.sha256(file.read_bytes()).hexdigest()
+def _replace_paths_by_hashes(tables: dict[str, Any], run: RunFile) -> dict[str, str]:
+    """Replace the paths in the tables, and return the names of the files by the dotted names of the keys."""
+    places = [(name, tables[name], "path") for name in ("density", "data", "mesh")]
+    parts = enumerate(tables["density"].get("parts", []))
+    places += [(f"density.parts.{index}", part, "path") for index, part in parts]
+    places += [] if run.pde.initial_file is None else [("pde", tables["pde"], "initial")]
+    names = dict[str, str]()
+    for table, keys, key in places:
+        if key not in keys:
+            continue
+        section = table.partition(".")[0]
+        file = files.resolve(keys[key], Path(), section=section, key=key, endings=None)
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        if run.contents_at_start.setdefault(str(file), content) != content:
+            raise InputError(
+                f"[{section}] {key} = {keys[key]!r}: the file has changed since this command started; restore the file "
+                "and continue with --resume, or start again with --overwrite"
+            )
+        keys[key], names[f"{table}.{key}"] = content, file.name
+    return names
 
 
 def _pick(table: dict[str, Any], *names: str) -> dict[str, Any]:

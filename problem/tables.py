@@ -182,6 +182,7 @@ def _read_cells(way: Dialect, lines: TextLines) -> np.ndarray:
         for place, column in enumerate(way.columns):
             value = number(cells[column], way.decimal)
             if value is None:
+                _refuse_words(way, lines)
                 reason = fault(cells[column], way.decimal)
                 words = "units" if way.headers else "names"
                 is_header = index == 0 and is_word(cells[column])
@@ -190,3 +191,19 @@ def _read_cells(way: Dialect, lines: TextLines) -> np.ndarray:
                 raise InputError(f"row {row}, column {way.label(column)}: {reason}{comment}")
             values[index, place] = value
     return values
+
+
+def _refuse_words(way: Dialect, lines: TextLines) -> None:
+    """Raise InputError if a chosen column holds words in every row, and other columns hold numbers."""
+    rows = [way.cells(line) for line in lines.text[way.headers :]]
+    words = [column for column in way.columns if all(row[column] in MISSING or is_word(row[column]) for row in rows)]
+    words = [column for column in words if any(is_word(row[column]) for row in rows)]
+    numbers = [column + 1 for column in way.columns if column not in words]
+    if words and numbers:
+        column = words[0]
+        index, example = next((index, row[column]) for index, row in enumerate(rows) if is_word(row[column]))
+        raise InputError(
+            f"row {lines.numbers[way.headers + index]}, column {way.label(column)}: {example[:40]!r} is not a number, "
+            "and neither is any other cell of this column; choose the columns with numbers with the key columns, for "
+            f"example columns = {numbers[:6]}"
+        )

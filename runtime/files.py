@@ -46,6 +46,10 @@ def writable(path: Path, *, only: tuple[int, ...] = ()) -> Iterator[None]:
         where = Path(error.filename2 or error.filename or path)
         if where.name.startswith(".") and error.errno not in _OBSTACLES:
             where = where.parent
+        if error.errno in (errno.EEXIST, errno.ENOENT) and where.is_symlink() and not where.exists():
+            raise UsageError(
+                f"cannot write {where}: this link leads to nothing; move this link away or choose another --out"
+            ) from error
         remedy = _REMEDIES.get(error.errno or 0, "choose another --out, or make the folder writable")
         raise UsageError(f"cannot write {where}: {error.strerror or error}; {remedy}") from error
 

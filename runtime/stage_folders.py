@@ -19,7 +19,7 @@ from typing import Any, Literal, NoReturn
 
 from freqbias.errors import UsageError
 from freqbias.runtime.files import FileLock, readable, remove, sha256_of, try_to_remove, writable
-from freqbias.runtime.keys import canonical, changed_keys, key_hash
+from freqbias.runtime.keys import canonical, changes, changes_since, key_hash
 from freqbias.runtime.logs import log
 from freqbias.runtime.manifest import CHECKPOINTS, FORMAT_VERSION, MANIFEST, UNFINISHED, publish, read_json, write_json
 
@@ -208,11 +208,12 @@ class StageFolders:
 
 
 def _check_keys(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any], *, allowed: Collection[str] = ()) -> None:
-    changes = [change for change in changed_keys(old, new) if change.partition(":")[0] not in allowed]
-    if changes:
+    found = [change for change in changes(old, new) if change.name not in allowed]
+    if found:
+        restore = "restore the file" if all(change.file for change in found) else "set these keys back"
         raise UsageError(
-            f"{folder} was computed with other keys ({'; '.join(changes)}): "
-            "set these keys back, choose another --out, or compute the result again with --overwrite"
+            f"{changes_since(folder, found)}: {restore}, choose another --out, or compute the result again with "
+            "--overwrite"
         )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from freqbias.errors import UsageError
 from freqbias.runtime.files import atomic_write, read_file, writable
-from freqbias.runtime.keys import changed_keys, key_hash
+from freqbias.runtime.keys import changes, changes_since, key_hash
 from freqbias.runtime.logs import log
 from freqbias.runtime.manifest import MANIFEST, write_json
 from freqbias.runtime.processes import log_processes
@@ -131,9 +131,9 @@ class Store:
             if folders.partial.exists() or not folders.is_finished:
                 continue
             with suppress(UsageError):  # commands that read a damaged manifest report the damage
-                changes = changed_keys(folders.read_json(folders.final / MANIFEST)["keys"], expected)
-                if changes:
-                    log.warning("%s was computed with other keys (%s)", folders.final, "; ".join(changes))
+                found = changes(folders.read_json(folders.final / MANIFEST)["keys"], expected)
+                if found:
+                    log.warning("%s", changes_since(folders.final, found))
         with atomic_write(self.root / "run.toml") as temporary:
             temporary.write_text(text, encoding="utf-8")
 

@@ -138,6 +138,8 @@ def test_every_message_has_a_row(serial, module):
         "; use fewer points",
         ": load_samples only reads; use Samples.",
         ", not a file; give a text file in TOML format",
+        ": the file has changed since this command started; restore the file and continue with --resume, or start "
+        "again with --overwrite",
     }
     assert message_pieces(module)
     assert [piece for piece in message_pieces(module) if piece not in printed and piece not in elsewhere] == []

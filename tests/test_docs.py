@@ -12,7 +12,7 @@ import xarray as xr
 import freqbias
 from freqbias.compare import Comparison
 from freqbias.compare.commands import build_app
-from freqbias.problem import ErrorHistory, Spectrum, match_positions, parse
+from freqbias.problem import ErrorHistory, Spectrum, load, match_positions, parse
 from tests.problem.run_files import models, variant
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +56,24 @@ def test_every_key_of_the_run_file_has_its_row(section, model):
 def test_every_command_is_there():
     commands = re.findall(r"^## `freqbias (\w+)`$", page("commands.md"), flags=re.MULTILINE)
     assert commands == [command.name for command in build_app().registered_commands] != []
+
+
+def test_plain_files_say_where_the_rest_is():
+    """A page whose tables the hooks insert says so to readers of the file, and not on the site."""
+    note = r"\A# .*\n\n(> .*\n)*> .*`uv run properdocs"
+    filled = [path for path in DOCS.glob("*.md") if re.search(r"^<!-- ", path.read_text(), flags=re.MULTILINE)]
+    assert {path.name for path in filled} == {"run-file.md", "commands.md", "gallery.md"}
+    for path in filled:
+        assert re.search(note, path.read_text()) and "plain file" not in page(path.name)
+        assert re.match(r"# .*\n\n\w", page(path.name))
+
+
+def test_the_result_folder_of_an_odd_name(tmp_path):
+    """docs/commands.md gives this example."""
+    assert "the results of `q ü.toml` are in `out/q-ü/`" in page("commands.md")
+    text = (ROOT / "runs" / "figure4.toml").read_text()
+    (tmp_path / "q ü.toml").write_text(text.replace('name = "figure4"', "", 1))
+    assert load(tmp_path / "q ü.toml").name == "q-ü"
 
 
 def test_every_example_is_in_the_gallery():

@@ -131,7 +131,7 @@ def test_the_commands(case, undrawn):
     for command in ("pde", "nn", "ntk", "compare"):
         done = attempt(command, path, "--out", out, "--resume")
         assert done.returncode == 2, command
-        assert "was computed with other keys (pde.initial" in done.stderr
+        assert "the file mine.nc ([pde] initial) has changed since" in done.stderr
 
 
 def test_a_comparison_with_the_own_start(case):

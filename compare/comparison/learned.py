@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from freqbias.numerics import Grid
+from freqbias.numerics import GridSubset
 from freqbias.problem import Problem, save_netcdf
 
 SSIM_WINDOW = 7  # points on each side
@@ -21,6 +22,7 @@ class Learned:
     time (T,): gradient-flow time. axes: the coordinates x_i (n_i,) of the user on each axis [length].
     target: f* (C, n_1, ..., n_d), in the units of the user's file.
     fields: f(x, t) (T, C, n_1, ..., n_d) of the network ("nn") and, if known on the samples, of the equation ("pde").
+    target and fields are NaN at the points of the grid that were not used for training, such as held-out samples.
     """
 
     time: np.ndarray
@@ -31,23 +33,25 @@ class Learned:
 
     @classmethod
     def on_grid(cls, problem: Problem, time: np.ndarray, errors: Mapping[str, np.ndarray | None]) -> "Learned | None":
-        """Return what was learnt, or None if the samples are not a grid.
+        """Return what was learnt, or None if the samples are neither a grid nor a part of one.
 
         errors: u (T, C, N) on the samples, by source; None if unknown.
         """
         samples = problem.samples
-        if not isinstance(samples.sites, Grid):
+        if (grid := samples.sites.lattice) is None:
             return None
-        shape, shift = samples.sites.shape, samples.normalisation.position_shift
+
+        def on_axes(values: np.ndarray) -> np.ndarray:
+            """Return values on the whole grid, (..., N) -> (..., n_1, ..., n_d)."""
+            whole = samples.sites.embed(values, np.nan) if isinstance(samples.sites, GridSubset) else values
+            return whole.reshape(*values.shape[:-1], *grid.shape)
+
+        shift = samples.normalisation.position_shift
         return cls(
             time,
-            tuple(axis + offset for axis, offset in zip(samples.sites.axes(), shift, strict=True)),
-            samples.restore(samples.values).reshape(-1, *shape),
-            {
-                name: samples.prediction(error).reshape(len(time), -1, *shape)
-                for name, error in errors.items()
-                if error is not None
-            },
+            tuple(axis + offset for axis, offset in zip(grid.axes(), shift, strict=True)),
+            on_axes(samples.restore(samples.values)),
+            {name: on_axes(samples.prediction(error)) for name, error in errors.items() if error is not None},
             {"name": problem.name, "unit": problem.unit, "seed": problem.seed},
         )
 
@@ -59,15 +63,29 @@ class Learned:
     def name(self) -> str:
         return str(self.attributes.get("name", ""))
 
+    @cached_property
+    def used(self) -> np.ndarray:
+        """Whether each point of the grid was used for training, (n_1, ..., n_d)."""
+        return ~np.isnan(self.target[0])
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every point of the grid was used for training."""
+        return bool(self.used.all())
+
+    def psnr(self, name: str) -> np.ndarray:
+        """Return `psnr` of a source over the points that were used for training, (T,) [dB]."""
+        return psnr(self.fields[name][..., self.used], self.target[..., self.used])
+
     def metrics(self) -> dict[str, np.ndarray]:
-        """Return `psnr` of each source, and `ssim` in two dimensions with at least 7 points on each axis, (T,) each."""
-        found = {f"psnr_{name}": psnr(values, self.target) for name, values in self.fields.items()}
-        if self.dimension == 2 and min(self.target.shape[1:]) >= SSIM_WINDOW:
+        """Return `psnr` of each source, and `ssim` of whole images with at least 7 points on each axis, (T,) each."""
+        found = {f"psnr_{name}": self.psnr(name) for name in self.fields}
+        if self.is_whole and self.dimension == 2 and min(self.target.shape[1:]) >= SSIM_WINDOW:
             found |= {f"ssim_{name}": ssim(values, self.target) for name, values in self.fields.items()}
         return found
 
     def save(self, path: Path) -> None:
-        """Write `learned.nc`, with the dimensions time, channel, x1, x2, x3."""
+        """Write `learned.nc`, with the dimensions time, channel, x1, x2, x3, and NaN where `used` is false."""
         dims = tuple(f"x{i + 1}" for i in range(self.dimension))
         variables: dict[str, Any] = {dim: ((dim,), axis) for dim, axis in zip(dims, self.axes, strict=True)}
         variables["target"] = (("channel", *dims), self.target)
@@ -80,7 +98,10 @@ class Learned:
         return self.dimension == 1 and self.attributes.get("unit") == "s" and len(self.axes[0]) >= SOUND_SAMPLES
 
     def save_sound(self, path: Path, name: str) -> None:
-        """Write f(x, T) of a source at the last time T as a .wav file, in which the largest |f*| is 1."""
+        """Write f(x, T) of a source at the last time T as a .wav file, in which the largest |f*| is 1.
+
+        All points must have been used for training (`is_whole`).
+        """
         from scipy.io import wavfile
 
         rate = round((len(self.axes[0]) - 1) / float(self.axes[0][-1] - self.axes[0][0]))

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from freqbias.compare.comparison.learned import Learned, psnr
+from freqbias.compare.comparison.learned import Learned
 from freqbias.compare.style import (
     NN_COLOUR,
     PDE_COLOUR,
@@ -22,15 +22,18 @@ NAMES = {"nn": "network", "pde": "equation"}
 CHANNELS = 3  # channels with panels of their own
 TARGET_COLOUR = "#b0b0b0"
 VALUE = "value (unit of the file)"
+UNUSED_COLOUR = "#d8d8d8"  # of points without a value
+UNUSED = "not used for training"
 
 
 def draw_learned(learned: Learned, *paths: Path) -> Figure:
     """Draw the target and f(x, t). Save the figure to all paths (.png at 300 dpi, .pdf) and return the figure.
 
     Three channels with values from 0 to 1 are an image in red, green and blue. Of other channels, the first three are
-    drawn separately.
+    drawn separately. Points that were not used for training are grey in pictures and gaps in lines.
     """
-    shown = panel_times(np.array([np.mean((values - learned.target) ** 2) for values in learned.fields["nn"]]))
+    used = learned.used
+    shown = panel_times(np.mean((learned.fields["nn"] - learned.target)[..., used] ** 2, axis=(1, 2)))
     with matplotlib.style.context(STYLE):
         figure = _lines(learned, shown) if learned.dimension == 1 else _pictures(learned, shown)
         figure.draw_without_rendering()  # the layout needs two passes
@@ -40,7 +43,7 @@ def draw_learned(learned: Learned, *paths: Path) -> Figure:
 
 def is_rgb(learned: Learned) -> bool:
     """Return whether the target is an image in red, green and blue."""
-    target = learned.target
+    target = learned.target[..., learned.used]
     return bool(learned.dimension == 2 and len(target) == 3 and target.min() >= 0 and target.max() <= 1)
 
 
@@ -49,14 +52,18 @@ def _lines(learned: Learned, shown: list[int]) -> Figure:
     figure = Figure(figsize=(7.1, 1.0 + 1.5 * channels))
     axes = figure.subplots(channels, len(shown), sharex=True, sharey="row", squeeze=False)
     (x,) = learned.axes
+    marker = "" if learned.is_whole else "."  # no line shows a point between two gaps
     for channel, panels in enumerate(axes):
         for panel, index in zip(panels, shown, strict=True):
-            panel.plot(x, learned.target[channel], color=TARGET_COLOUR, linewidth=2.2, label="target")
+            panel.plot(x, learned.target[channel], color=TARGET_COLOUR, linewidth=2.2, marker=marker, label="target")
             for name, style in (("pde", (PDE_COLOUR, 1.2, "-")), ("nn", (NN_COLOUR, 0.6, (0, (3, 1.5))))):
                 if name in learned.fields:
                     colour, width, dashes = style
                     values = learned.fields[name][index, channel]
-                    panel.plot(x, values, color=colour, linewidth=width, linestyle=dashes, label=NAMES[name])
+                    panel.plot(
+                        x, values, color=colour, linewidth=width, linestyle=dashes, marker=marker, markersize=1.5,
+                        label=NAMES[name],
+                    )  # fmt: skip
             open_frame(panel)
             round_ticks(panel.yaxis, 4)
         panels[0].set_ylabel(_label(learned, "$f$", channel))
@@ -65,7 +72,8 @@ def _lines(learned: Learned, shown: list[int]) -> Figure:
     for panel, index in zip(axes[0], shown, strict=True):
         panel.set_title(f"{_time(learned, index)}\n{_quality(learned, 'nn', index)}")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    figure.supxlabel(f"{_position(learned, 0)}; $f$: {VALUE}; PSNR of the network", fontsize=8)
+    words = f"{_position(learned, 0)}; $f$: {VALUE}; PSNR of the network"
+    figure.supxlabel(words if learned.is_whole else f"{words}; gaps: {UNUSED}", fontsize=8)
     return figure
 
 
@@ -88,9 +96,10 @@ def _pictures(learned: Learned, shown: list[int]) -> Figure:
             """Return the colours or values of an image, with x_1 to the right and x_2 up."""
             if learned.dimension == 3:
                 values = values[..., values.shape[-1] // 2]
-            return np.clip(values.transpose(2, 1, 0), 0, 1) if rgb else values[channel].T
+            return _colours(values.transpose(2, 1, 0)) if rgb else values[channel].T
 
-        limits = (None, None) if rgb else (learned.target[channel].min(), learned.target[channel].max())
+        known = learned.target[channel, learned.used]
+        limits = (None, None) if rgb else (known.min(), known.max())
         images = [learned.target, *(learned.fields[name][index] for index in shown)]
         drawn: list[AxesImage] = []
         for panel, values in zip(panels, images, strict=True):
@@ -100,6 +109,7 @@ def _pictures(learned: Learned, shown: list[int]) -> Figure:
                     vmin=limits[0], vmax=limits[1], interpolation="nearest",
                 )
             )  # fmt: skip
+            panel.set_facecolor(UNUSED_COLOUR)  # shines through where a picture has no value
             round_ticks(panel.xaxis, 3)
             round_ticks(panel.yaxis, 3)
         panels[0].set_title("target" if not row else "")
@@ -117,8 +127,15 @@ def _pictures(learned: Learned, shown: list[int]) -> Figure:
     if learned.dimension == 3:
         middle = learned.axes[2][len(learned.axes[2]) // 2]
         words += f"; slice $x_3$ = {middle:.3g}"
-    figure.supxlabel(words, fontsize=8)
+    figure.supxlabel(words if learned.is_whole else f"{words}; grey: {UNUSED}", fontsize=8)
     return figure
+
+
+def _colours(values: np.ndarray) -> np.ndarray:
+    """Return the colours of an image, (n, m, 3), and transparent colours, (n, m, 4), if values are missing."""
+    missing = np.isnan(values).any(axis=-1, keepdims=True)
+    colours = np.clip(np.where(missing, 0.0, values), 0, 1)
+    return np.concatenate([colours, 1.0 - missing], axis=-1) if missing.any() else colours
 
 
 def _edges(axis: np.ndarray) -> tuple[float, float]:
@@ -132,7 +149,7 @@ def _time(learned: Learned, index: int) -> str:
 
 
 def _quality(learned: Learned, name: str, index: int) -> str:
-    ratio = psnr(learned.fields[name][index : index + 1], learned.target)[0]
+    ratio = learned.psnr(name)[index]
     return f"PSNR {ratio:.1f} dB" if np.isfinite(ratio) else ""
 
 

@@ -41,8 +41,9 @@ def compare(
         loss_nn             loss 1/2 mean_j u_j^2 of the network's errors u, summed over channels
         loss_held_out       loss of the network on the held-out samples, if the history contains this loss
         loss_pde            loss of the finite-element solution; by `parseval_loss` if the spectrum has no loss
-        psnr_nn, psnr_pde   for samples on a grid, `psnr` of what network and equation have learnt, in the user's units
-        ssim_nn, ssim_pde   `ssim` of the same, for images of at least 7 x 7 samples
+        psnr_nn, psnr_pde   for training samples on a grid, `psnr` of what network and equation have learnt, in the
+                            user's units
+        ssim_nn, ssim_pde   `ssim` of the same, for images of at least 7 x 7 samples without held-out samples
 
     Warns if times are left out, because only one of errors and finite-element solution has them, and if the errors do
     not start where the equation does.

@@ -25,7 +25,7 @@ class Comparison:
     predictions: the predicted spectra (T, C, n), by the name of the prediction's file.
     causes: the two neighbouring spectra of each metric that is a cause (`freqbias.compare.comparison.causes`).
     initial: v_pde(0) (C, n), even if `time` begins later.
-    learned: what network and equation have learnt, for samples on a grid.
+    learned: what network and equation have learnt, for samples on a grid or on a part of a grid.
     """
 
     time: np.ndarray

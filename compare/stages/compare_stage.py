@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from freqbias.compare.comparison import Comparison, compare
+from freqbias.compare.comparison import Comparison, Learned, compare
 from freqbias.compare.stages.sources import Sources, find_sources, load_histories
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
@@ -120,9 +120,7 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
         with stage.writing("learned.nc") as path:
             comparison.learned.save(path)
         _draw(stage, stop, "learned", partial(draw_learned, comparison.learned))
-        for name in comparison.learned.fields if comparison.learned.is_sound else ():
-            with stage.writing(f"learned-{name}.wav") as path:
-                comparison.learned.save_sound(path, name)
+        _write_sounds(stage, comparison.learned)
     if comparison.frequency.shape[1] > 2:
         log.info("compare: figure4 is drawn only in one and two dimensions; open fields.pvd in ParaView instead")
         return
@@ -134,6 +132,17 @@ def _draw(stage: Stage, stop: StopRequest, name: str, draw: Callable[[Path, Path
     stop.check()
     with announced(f"compare: drawing {name}"), stage.writing(f"{name}.pdf") as path:
         draw(path.with_suffix(".png"), path)
+
+
+def _write_sounds(stage: Stage, learned: Learned) -> None:
+    if learned.is_sound and not learned.is_whole:
+        log.info(
+            "compare: no .wav files are written, because some samples were not used for training ([data] held_out)"
+        )
+        return
+    for name in learned.fields if learned.is_sound else ():
+        with stage.writing(f"learned-{name}.wav") as path:
+            learned.save_sound(path, name)
 
 
 def _write_rates(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequest) -> None:

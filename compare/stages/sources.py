@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from freqbias.errors import InputError, UsageError
-from freqbias.problem import ErrorHistory, RunFile, Samples, errors_in_order, stage_keys
+from freqbias.problem import ErrorHistory, RunFile, Samples, errors_in_order, stage_keys, why_no_file
 from freqbias.runtime import Store, changed_keys, log, sha256_of
 
 STEP_TOLERANCE = 0.01  # relative
@@ -42,7 +42,8 @@ def find_sources(run: RunFile, store: Store, *, error_file: Path | None, trained
     if error_file is not None:
         if not error_file.is_file():
             raise InputError(
-                f"--error {error_file}: no such file; give an existing netCDF file in the format of error.nc"
+                f"--error {error_file}: {why_no_file(error_file)}; give an existing netCDF file in the format of "
+                "error.nc"
             )
         return Sources(paths | {"error": error_file})
     if trained or store.has("nn"):

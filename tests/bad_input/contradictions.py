@@ -161,6 +161,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"time": {"times": [1.0, 1.0, 5.0], "outputs": None}},
         ("[time] times = [1.0, 1.0, 5.0] do not increase", "sort them and remove repeated times"),
     ),
+    "times that differ by rounding": (
+        {"time": {"times": [1.0, 1.0000000000000002, 5.0], "outputs": None}},
+        ("[time] times = [1.0, 1.0000000000000002, 5.0] do not increase", "sort them and remove repeated times"),
+    ),
     "end against times": (
         {"time": {"times": [1.0, 4.0], "outputs": None}},
         ("[time] end = 5.0 contradicts the last entry of times, 4.0", "leave end out"),

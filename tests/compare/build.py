@@ -63,14 +63,14 @@ def problem_2d(points=(24, 20), extent=(1.0, 1.0), channels=1):
 
 def fabricated(problem, *, half_width=None, cells=None, degree=4, decay=0.3):
     """A spectrum and a history of the same errors u = -f* exp(-decay t), at distance 0 until a test changes one."""
-    half_width = half_width or float(problem.grid.nyquist.max())
+    half_width = half_width or float(problem.sites.nyquist.max())
     cells = cells or {1: (96,), 2: (24, 24)}[problem.dimension]
     nodes, connectivity = box_mesh(half_width, cells, degree)
     factor = np.exp(-decay * problem.times)[:, None, None]
     error = -problem.samples.values * factor
-    v = transform(error, problem.grid.positions(), nodes)
+    v = transform(error, problem.sites.positions(), nodes)
     spectrum = Spectrum(problem.times, nodes, v, connectivity, CELL[problem.dimension], degree)
-    return spectrum, ErrorHistory(problem.times, problem.grid.positions(), error, squared_loss(error))
+    return spectrum, ErrorHistory(problem.times, problem.sites.positions(), error, squared_loss(error))
 
 
 def predicted(history, *factors, names=FLOW[-1:1:-2]):

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+import freqbias
 from freqbias.problem import ErrorHistory
 from tests.batch import attempt
 
@@ -31,3 +32,9 @@ def test_colour_image_with_held_out_samples(tmp_path, undrawn):
     assert metrics["loss_held_out"][-1] < 0.6 * metrics["loss_held_out"][0]
     assert metrics["error_over_initial"].max() < 0.05  # for 4000 neurons; 0.005 for 40,000
     assert metrics["mesh"].max() < 2e-3
+    assert (out / "compare" / "learned.png").is_file()
+    learned = freqbias.open(out)["compare/learned"]
+    assert learned.nn.shape == (3, 3, 12, 10) and int(np.isnan(learned.nn[-1, 0]).sum()) == 30
+    used = ~np.isnan(learned.target.values[0])
+    assert np.abs(learned.nn.values[-1] - learned.pde.values[-1])[:, used].max() < 0.05  # colours from 0 to 1
+    assert metrics["psnr_nn"][-1] > metrics["psnr_nn"][0] and "ssim_nn" not in metrics.dtype.names

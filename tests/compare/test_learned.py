@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.colors import to_rgba
 from matplotlib.image import AxesImage
 from scipy.io import wavfile
 from scipy.ndimage import uniform_filter
 
 from freqbias.compare import Learned, compare, draw_learned
 from freqbias.compare.comparison.learned import psnr, ssim
+from freqbias.compare.comparison.learned_figure import UNUSED_COLOUR
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import Gaussian, Network, Problem, Samples, waves
 from tests.compare.build import fabricated, problem_1d, problem_2d
@@ -19,10 +21,11 @@ from tests.compare.test_figures import assert_apart
 TIMES = np.array([0.0, 1.0, 5.0])
 
 
-def learned(values, unit="km", standardize=False):
+def learned(values, unit="km", standardize=False, held_out=0.0):
     """The output for a target (C, n_1, ..., n_d). The errors are exp(-t) f* (network) and exp(-2 t) f* (equation)."""
     shape = values.shape[1:]
     samples = Samples(Grid(shape, (2.0,) * len(shape)), values.reshape(len(values), -1))
+    samples = samples.split(held_out, 0)[0] if held_out else samples
     samples = samples.standardized() if standardize else samples
     problem = Problem(Gaussian(2.0), samples, Network(width=2, sigma_a=1.0), TIMES, unit=unit, name="picture")
     left = [-samples.values * np.exp(-rate * TIMES)[:, None, None] for rate in (1.0, 2.0)]
@@ -80,6 +83,47 @@ def test_comparison_has_columns_for_grids_only():
     record = compare(replace(spectrum, loss=history.loss), history, scattered)
     assert record.learned is None and not {"psnr_nn", "ssim_nn"} & record.metrics.keys()
     assert "ssim_nn" not in learned(image(shape=(6, 8))).metrics()
+
+
+@pytest.mark.parametrize(("channels", "shape"), [(1, (40,)), (1, (9, 8)), (3, (9, 8)), (1, (3, 4, 5))])
+def test_held_out_samples_have_no_output(shape, channels):
+    """The other samples are on the whole grid, and they alone count for PSNR, range and colours."""
+    values = image(channels, shape)
+    samples = Samples(Grid(shape, (2.0,) * len(shape)), values.reshape(channels, -1))
+    training, held_out = samples.split(0.3, 0)
+    values.reshape(channels, -1)[:, held_out.sites.indices] *= 100  # may not count
+    record = learned(values, held_out=0.3, standardize=True)
+    used = np.zeros(shape, dtype=bool)
+    used.flat[training.sites.indices] = True
+    np.testing.assert_array_equal(record.used, used)
+    assert not record.is_whole and record.target.shape == values.shape and len(record.axes[0]) == shape[0]
+    np.testing.assert_array_equal(np.isnan(record.target), np.broadcast_to(~used, values.shape))
+    np.testing.assert_allclose(record.target[..., used], values[..., used], rtol=1e-12)
+    known = values[..., used]
+    left = np.exp(-5) * (known - known.mean(axis=1, keepdims=True))
+    np.testing.assert_allclose(record.fields["nn"][-1][..., used], known - left, rtol=1e-9)
+    assert np.isnan(record.fields["nn"][..., ~used]).all()
+    metrics = record.metrics()
+    assert "ssim_nn" not in metrics and "ssim_nn" in learned(image(1, (9, 8))).metrics()
+    expected = 20 * np.log10(np.ptp(known) / np.sqrt(np.mean(left**2)))
+    assert metrics["psnr_nn"][-1] == pytest.approx(expected, rel=1e-9)
+
+    figure = draw_learned(record)
+    assert_apart(figure)
+    assert f"{'gaps' if len(shape) == 1 else 'grey'}: not used for training" in figure.get_supxlabel()
+    assert f"PSNR {expected:.1f} dB" in " ".join(panel.get_title() for panel in figure.axes)
+    if len(shape) == 1:
+        lines = figure.axes[0].lines
+        assert all(np.isnan(line.get_ydata()[~used]).all() and line.get_marker() == "." for line in lines)
+        return
+    picture = figure.axes[0].images[0]
+    assert figure.axes[0].get_facecolor() == to_rgba(UNUSED_COLOUR)
+    shown = used.T if len(shape) == 2 else used[..., shape[-1] // 2].T
+    if channels == 3 and len(shape) == 2:
+        np.testing.assert_array_equal(picture.get_array()[..., 3], shown)
+    else:
+        np.testing.assert_array_equal(~np.ma.getmaskarray(np.ma.masked_invalid(picture.get_array())), shown)
+        assert picture.get_clim() == pytest.approx((known[0].min(), known[0].max()), rel=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(9,), (9, 8), (3, 4, 5)])

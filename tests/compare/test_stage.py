@@ -68,6 +68,22 @@ def test_stage_writes_its_files(store):
     np.testing.assert_allclose(fields["difference_magnitude"], 0.1 * fields["pde_magnitude"], rtol=0, atol=1e-12)
 
 
+def test_sound_with_held_out_samples_is_not_written(tmp_path, undrawn, caplog):
+    """A sound with gaps is none: the log says so, and file and figure exist."""
+    data = TABLES["data"] | {"points": 1500, "held_out": 0.2}
+    run, store = parse(TABLES | {"data": data, "unit": "s"}), Store(tmp_path / "out")
+    spectrum, history = fabricated(build(run), cells=(32,), half_width=20.0)
+    put(store, "pde", "spectrum.nc", spectrum, run=run)
+    put(store, "nn", "error.nc", history, run=run)
+    with caplog.at_level("INFO", logger="freqbias"):
+        compare_stage(store, run)
+    folder = store.root / "compare"
+    assert {path.name for path in folder.iterdir()} >= FILES and not list(folder.glob("*.wav"))
+    assert "no .wav files are written" in caplog.text
+    with xr.open_dataset(folder / "learned.nc") as learned:
+        assert learned["nn"].shape == (3, 1, 1500) and int(np.isnan(learned["target"]).sum()) == 300
+
+
 def test_predictions_are_optional(store, undrawn, tmp_path):
     compare_stage(store)
     assert "mesh" not in metrics(store).dtype.names and not (store.root / "compare" / "split.png").exists()
@@ -234,4 +250,6 @@ def test_own_errors_of_other_data(tmp_path, store):
         compare_stage(store, error_file=tmp_path / "text.nc")
     with pytest.raises(InputError, match=r"--error .*absent.nc: no such file"):
         compare_stage(store, error_file=tmp_path / "absent.nc")
+    with pytest.raises(InputError, match=r"--error .*: this is a folder, not a file"):
+        compare_stage(store, error_file=tmp_path)
     assert not list(store.root.glob("compare*"))

@@ -36,6 +36,9 @@ def test_embed_is_the_adjoint_of_restrict():
     values, whole = rng.normal(size=(2, 3)), rng.normal(size=(2, 20))
     np.testing.assert_array_equal(part.restrict(part.embed(values)), values)
     assert part.embed(values).shape == (2, 20) and np.count_nonzero(part.embed(values)) == 6
+    filled = part.embed(values, np.nan)
+    np.testing.assert_array_equal(part.restrict(filled), values)
+    assert np.isnan(filled).sum() == 34
     assert np.sum(part.embed(values) * whole) == pytest.approx(np.sum(values * part.restrict(whole)))
 
 

@@ -105,8 +105,8 @@ def test_damaged_files_are_refused(tmp_path, record):
         path.write_bytes(damaged)
         with pytest.raises(InputError, match=r"a\.nc: the file cannot be read as netCDF"):
             type(record).load(path)
-    for missing in (tmp_path, tmp_path / "none.nc"):
-        with pytest.raises(InputError, match="no such file"):
+    for missing, message in ((tmp_path, "this is a folder, not a file"), (tmp_path / "none.nc", "no such file")):
+        with pytest.raises(InputError, match=message):
             type(record).load(missing)
 
 

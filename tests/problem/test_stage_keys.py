@@ -1,13 +1,15 @@
 """The stages that must be computed again when a key changes: one row for every key of the run file."""
 
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from freqbias.errors import InputError, UsageError
 from freqbias.problem import parse, stage_keys
-from freqbias.runtime import changed_keys
+from freqbias.runtime import Store, changed_keys
 from tests.problem.run_files import every_key, table
 
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
@@ -33,6 +35,7 @@ TEXT = {"density": TABLE["density"] | {"path": "a.csv"}}
 RAW = {"density": TABLE["density"] | {"path": "a.dat"}}
 PARTS = [{"kind": "ball", "radius": 2.0}, {"kind": "gaussian", "sigma": 1.0}]
 MIXTURE = {"density": {"kind": "mixture", "weights": [1.0, 2.0], "parts": PARTS, "sigma": None}}
+PART = {"kind": "table", "path": "a.npz", "half_width": 2.0}
 PLANE = {"data": {"dimension": 2, "frequencies": [[3.0, 0.0]]}}
 FILE = {"kind": "file", "path": "a.npz"}
 STATIONS = {"kind": "file", "path": "a.csv", "layout": "scattered", "dimension": 1}
@@ -227,3 +230,36 @@ def test_added_keys_at_their_defaults_do_not_change_older_results():
 def test_unknown_stage():
     with pytest.raises(ValueError, match="stage = 'mush'; use mesh, pde, nn, ntk or compare"):
         stage_keys(parse(table()), "mush")
+
+
+@pytest.mark.parametrize(
+    ("tables", "file", "key"),
+    [
+        ({"data": FILE}, "a.npz", "[data] path"),
+        (TABLE, "a.npz", "[density] path"),
+        ({"density": MIXTURE["density"] | {"parts": [PARTS[0], PART]}}, "a.npz", "[density.parts 2] path"),
+        ({"mesh": {"path": "a.csv"}}, "a.csv", "[mesh] path"),
+        ({"pde": {"initial": "start.nc"}}, "start.nc", "[pde] initial"),
+    ],
+)
+def test_a_changed_file_is_named(tables, file, key, tmp_path, caplog):
+    """The message names the file and its key, and no hash. A change while a command runs is refused at once."""
+    run, store = parse(full(tables)), Store(tmp_path / "out")
+    with store.open("pde", keys=stage_keys(run, "pde")) as stage:
+        stage.finish()
+    Path(file).write_bytes(b"other content")
+    with pytest.raises(InputError, match=rf"{re.escape(key.split()[-1])}.*'{file}': .* since this command started"):
+        stage_keys(run, "nn")
+    later = stage_keys(parse(full(tables)), "pde")
+    with pytest.raises(UsageError) as failure:
+        store.verify("pde", keys=later)
+    assert str(failure.value) == (
+        f"the file {file} ({key}) has changed since {store.root / 'pde'} was computed: restore the file, choose "
+        "another --out, or compute the result again with --overwrite"
+    )
+    store.save_run_file("", {"pde": later})
+    assert caplog.messages == [f"the file {file} ({key}) has changed since {store.root / 'pde'} was computed"]
+    seed = {"network": {"sigma_a": 3.0}}
+    with pytest.raises(UsageError, match=r"other keys \(.*sigma_a.*\): set these keys back") as failure:
+        store.verify("pde", keys=stage_keys(parse(full(tables | seed)), "pde"))
+    assert f"the file {file} ({key}) has changed" in str(failure.value)

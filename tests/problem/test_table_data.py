@@ -44,7 +44,7 @@ def test_centred_positions(tmp_path):
         atol=1e-13,
     )
     assert problem.sites.positions().min() == -problem.sites.positions().max()
-    assert problem.notes == (f"shifted the positions by -({shift:.6g}), so that their box is centred at x = 0",)
+    assert problem.notes == (f"shifted the positions so that the centre of their box, ({shift:.6g}), is at x = 0",)
     assert problem.warnings == []
     assert samples(tmp_path, text, layout="scattered", dimension=1).warnings
 

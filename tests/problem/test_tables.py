@@ -1,5 +1,7 @@
 """Text tables as people have them: what is detected, what is refused, and in which words."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -168,6 +170,25 @@ def test_fewer_names_than_columns(read):
 def test_names_without_rows(read):
     with pytest.raises(InputError, match="names of columns, but no rows; add a row of numbers"):
         read("x;y\n", columns=["x"])
+    for text in ("a;b\n", "a\n", "a;b\n;°\n"):
+        with pytest.raises(InputError, match="names of columns, but no rows; add a row of numbers"):
+            read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "example", "columns"),
+    [
+        ("name;lon;lat\n;°;°\nS0;1,5;2,5\nS1;2,5;3,5\n", "1 (name)", "S0", "[2, 3]"),
+        ("name;lon;lat\nS0;1.5;2.5\nS1;2.5;3.5\n", "1 (name)", "S0", "[2, 3]"),
+        ("1 Paris 2\n3 Rome 4\n", "2", "Paris", "[1, 3]"),
+    ],
+)
+def test_a_column_of_words_is_named(read, text, label, example, columns):
+    with pytest.raises(InputError) as failure:
+        read(text)
+    assert f"column {label}: '{example}' is not a number, and neither is any other cell" in str(failure.value)
+    assert f"columns = {columns}" in str(failure.value)
+    assert read(text, columns=json.loads(columns)).values.shape == (2, 2)
 
 
 CELLS = [

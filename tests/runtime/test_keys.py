@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -65,6 +66,27 @@ def test_changed_keys_text():
     old = {"density": {"kind": "gaussian", "sigma": 10.0}, "time": {"end": 200}, "seed": 0}
     new = {"density": {"kind": "gaussian", "sigma": 12.5}, "time": {"end": 200.0, "outputs": 20}}
     assert changed_keys(old, new) == ["density.sigma: 10 -> 12.5", "seed: 0 -> absent", "time.outputs: absent -> 20"]
+
+
+class WithFiles(dict):
+    files: ClassVar[dict[str, str]] = {"data.path": "pc.png", "density.parts.1.path": "rho.npz", "mesh.path": "no.vtu"}
+
+
+def test_changed_files_are_named():
+    def keys(data, part, weight=1, sigma=4):
+        parts = [{"sigma": sigma}, {"path": part * 64, "weight": weight}]
+        return WithFiles({"data": {"path": data * 64}, "density": {"parts": parts}})
+
+    old = keys("a", "b")
+    image, table = "the file pc.png ([data] path) has changed", "the file rho.npz ([density.parts 2] path) has changed"
+    assert changed_keys(old, keys("a", "b")) == []
+    assert changed_keys(old, keys("c", "b")) == [image]
+    assert changed_keys(dict(old), keys("c", "d")) == [image, table]
+    assert changed_keys(old, dict(keys("c", "b"))) == ["data.path: the content of the file has changed"]
+    other = changed_keys(old, keys("a", "d", sigma=5))  # a list of parts is one key; its other changes are shown
+    assert other[1] == table and other[0].startswith('density.parts: [{"sigma":4}') and '"sigma":5' in other[0]
+    waves = WithFiles({**old, "data": {"kind": "waves"}})
+    assert changed_keys(waves, old)[1].startswith('data.path: absent -> "aaa')  # another key, not another content
 
 
 @pytest.mark.parametrize(

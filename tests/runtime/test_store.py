@@ -217,6 +217,13 @@ def test_file_in_place_of_the_folder(tmp_path, below):
     assert (tmp_path / "out").read_text() == "mine"
 
 
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_link_to_nothing_in_place_of_the_folder(tmp_path, below):
+    (tmp_path / "out").symlink_to("nowhere")
+    with pytest.raises(UsageError, match=r"cannot write .*out: this link leads to nothing; move this link away"):
+        Store(tmp_path / "out" / below).open("pde", keys=KEYS)
+
+
 def test_folder_without_permission(store):
     store.root.mkdir()
     store.root.chmod(0o555)
