@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("ranks")
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("run") / "disk.toml"
-    path.write_text(run_text(step=0.5, training_step=1.0))
+    path.write_text(run_text(step=0.5, training_step=0.625))
     return path
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from freqbias.compare.commands import cost
 from freqbias.compare.spectra import target_outside_mesh
 from freqbias.compare.style import aligned, frequency_unit, percent
-from freqbias.meshes import MeshPlan, cells_in_words, tail_half_width
+from freqbias.meshes import BoxPlan, MeshPlan, cells_in_words, tail_half_width
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
 from freqbias.pde import INTEGRATION_SHARE, format_bytes, plan_within_memory
@@ -56,7 +56,9 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         *_network_warnings(problem.network),
         *_cost_warnings(pde, nn),
     ]
-    closing = "The run file is valid. The first run also compiles forms, which takes some seconds."
+    closing = "The run file is valid."
+    if run.pde.operator == "local" or not isinstance(mesh, BoxPlan):
+        closing += " The first run also compiles forms, which takes some seconds."
     return "\n".join([aligned(rows), "", *(f"warning: {text}" for text in warnings), closing])
 
 

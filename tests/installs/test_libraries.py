@@ -43,7 +43,9 @@ def test_what_is_missing_and_the_remedy_are_said(error, message, capsys):
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_a_missing_compiler_is_said_once(ranks, tmp_path):
-    (tmp_path / "small.toml").write_text(RUN)
+    (tmp_path / "small.toml").write_text(
+        RUN.replace("points = 32", "points = 48").replace("pde = {", 'pde = { operator = "local",')
+    )
     arguments = ("-m", "freqbias.pde", tmp_path / "small.toml", "--out", tmp_path / "out")
     answer = run(
         *arguments, ranks=ranks, CC="/no/compiler", XDG_CACHE_HOME=str(tmp_path / "forms"), MPLCONFIGDIR=get_cachedir()

@@ -255,7 +255,7 @@ def test_share_outside_at_the_start():
 
 @pytest.mark.parametrize("integrator", ["adaptive", "crank-nicolson", "backward-euler"])
 def test_data_operator_with_time_stepping(integrator):
-    problem = problem_of(Gaussian(6.0), (32,), (1.0,), [[3.0], [5.0]], None, 50.0)
+    problem = problem_of(Gaussian(6.0), (24,), (1.0,), [[3.0], [5.0]], None, 15.0)
     error, _ = worst_error(problem, pde.solve(problem, Pde(integrator=integrator, tolerance=1e-2)))
     assert error <= 1e-2
 

@@ -51,7 +51,11 @@ def tables(draw):
     sections = {
         "name": draw(st.from_regex(r"[a-zä0-9_.-]{0,5}[A-Z0-9]", fullmatch=True)),
         "seed": draw(st.integers(0, 2**63 - 1)),
-        "unit": draw(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="$"), max_size=20)),
+        "unit": draw(
+            st.text(
+                st.characters(exclude_categories=["Cs"], exclude_characters="$").filter(str.isprintable), max_size=20
+            )
+        ),
         "density": draw(
             st.fixed_dictionaries({"kind": st.just("gaussian"), "sigma": POSITIVE})
             | st.fixed_dictionaries({"kind": st.sampled_from(["uniform", "ball"]), "radius": POSITIVE})
