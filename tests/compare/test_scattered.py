@@ -107,7 +107,7 @@ def test_commands_name_the_cause_of_a_stiff_problem(tmp_path):
         for code, out, err in outcomes:
             assert code == 0, err
             assert ("use [data] center = true" in out + err) == (not center)
-            assert ("their box is centred at x = 0" in out + err) == center
+            assert ("the centre of their box, (50.5), is at x = 0" in out + err) == center
         lambda_max.append(float(outcomes[0][1].partition("lambda_max ")[2].split()[0]))
     assert lambda_max[0] > 10 * lambda_max[1]
     history = ErrorHistory.load(tmp_path / "True" / "nn" / "error.nc")

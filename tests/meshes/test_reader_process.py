@@ -178,5 +178,5 @@ def test_no_program_is_started_and_no_file_written(tmp_path):
 
 def test_only_files_are_opened(tmp_path):
     os.mkfifo(tmp_path / "mesh.vtu")
-    refused(tmp_path / "mesh.vtu", "this is not a file")
-    refused(tmp_path, "this is not a file")
+    refused(tmp_path / "mesh.vtu", "not a file")
+    refused(tmp_path, "not a file")
