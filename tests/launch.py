@@ -196,8 +196,12 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def _start_time(pid: int) -> str:
-    """Return when a process started, in the words of the system; empty if it has ended."""
+    """Return when a process started, in the words of the system; empty if it has ended.
+
+    A zombie with other threads has not ended: they still hold its locks.
+    """
     with suppress(OSError):
         state, *fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        return "" if state == "Z" else fields[18]
+        threads = len(os.listdir(f"/proc/{pid}/task"))
+        return "" if state == "Z" and threads == 1 else fields[18]
     return ""
