@@ -202,6 +202,6 @@ def _start_time(pid: int) -> str:
     """
     with suppress(OSError):
         state, *fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        threads = len(os.listdir(f"/proc/{pid}/task"))
+        threads = len([*Path(f"/proc/{pid}/task").iterdir()])
         return "" if state == "Z" and threads == 1 else fields[18]
     return ""
