@@ -45,7 +45,7 @@ def test_psnr_of_known_errors():
 
 
 def test_ssim_is_the_mean_over_windows():
-    """Of an image that is brighter by a constant, only the means differ."""
+    """If a constant is added to an image, the variances stay the same and only the means change."""
     target = image(2, (12, 10))
     peak, shift = np.ptp(target), 0.3
     mean = np.array([uniform_filter(channel, 7)[3:-3, 3:-3] for channel in target])

@@ -1,4 +1,4 @@
-"""What the program noted while it read the data is printed by the commands."""
+"""The commands print the notes that the program makes while it reads the data."""
 
 import numpy as np
 import soundfile

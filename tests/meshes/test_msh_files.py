@@ -50,7 +50,7 @@ def test_the_line_outside_of_sections_is_named(mesh_text):
 
 @pytest.mark.parametrize("name", ["Comments", "PhysicalNames", "Entities", "Parametrizations", "Periodic"])
 def test_other_sections_are_left_out(name, mesh_text):
-    """What stands in a section that freqbias does not need reaches no reader."""
+    """freqbias skips the sections that it does not need, so no reader sees their content."""
     section = f'${name}\n1\n2 1 "a"; {COMMAND}$End{name}\n'.encode()
     for text in (section + mesh_text, mesh_text.replace(b"$Nodes\n", section + b"$Nodes\n"), mesh_text + section):
         kept = mesh_sections(text)

@@ -156,7 +156,7 @@ def test_a_reader_that_does_not_end(tmp_path, monkeypatch):
 
 
 def test_no_program_is_started_and_no_file_written(tmp_path):
-    """What would happen if meshio, or a library under it, did."""
+    """The reader process may not start programs or write files, even if meshio tried to."""
     path = tmp_path / "mesh.vtu"
     MESH.write(path)
     attempts = [

@@ -77,7 +77,7 @@ def test_texts_and_sparse_matrices_of_version_7_3_are_not_read(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:variable 'map' has multiple fill values")
 def test_attributes_of_netcdf(tmp_path):
-    """The same as xarray, which reads them in single precision."""
+    """The values are those of xarray, which reads them in single precision."""
     numbers = np.array([[100, -999, 300], [1, -1, 3]], dtype="i2")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["map"] = numbers
