@@ -18,6 +18,7 @@ from freqbias.numerics import Grid
 from freqbias.problem import ErrorHistory, squared_loss
 from freqbias.problem.files import SUFFIXES
 from tests.bad_input.contradictions import CONTRADICTIONS, MESH_CONTRADICTIONS
+from tests.bad_input.data_contradictions import DATA_CONTRADICTIONS
 from tests.bad_input.densities import DENSITIES
 from tests.bad_input.files import DATA_FILES, RUN_FILES
 from tests.bad_input.ranges import OUT_OF_RANGE
@@ -69,7 +70,7 @@ def _single_keys() -> Iterator[Case]:
 
 
 def _combinations() -> Iterator[Case]:
-    for name, (changes, expected) in CONTRADICTIONS.items():
+    for name, (changes, expected) in (CONTRADICTIONS | DATA_CONTRADICTIONS).items():
         yield Case(name, _changed(changes), expected)
     for name, (changes, expected) in DENSITIES.items():
         yield Case(f"density: {name}", _changed(changes), expected)

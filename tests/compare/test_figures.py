@@ -12,8 +12,6 @@ from PIL import Image
 
 from freqbias.compare import compare, draw_causes, draw_comparison
 from freqbias.compare.style import STYLE, panel_times
-from freqbias.compare.view import View
-from freqbias.compare.view.view_figure import magnitude_range
 from freqbias.numerics import Scattered, transform
 from freqbias.problem import ErrorHistory, Samples
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
@@ -287,17 +285,3 @@ def test_tall_maps_fit_on_a_page():
     assert 2 < right < 6 and 4 < high < 9 and high > right  # the mesh reaches 12
     assert figure.get_figheight() < 10 and (left, low) == (-right, -high)
     assert_apart(figure)
-
-
-@pytest.mark.parametrize(("decay", "end"), [(0.1, 1e-3), (2.0, 0.03 * np.exp(-14.0)), (0.0, 1e-3)])
-def test_scale_of_a_view_reaches_its_last_time(decay, end):
-    """The scale covers three decades, and more for a spectrum that falls to exp(-14), but at most six."""
-    problem = problem_1d()  # until t = 7
-    spectrum, _ = fabricated(problem, decay=decay)
-    view = View(
-        spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree,
-        {"pde": spectrum.error, "difference": 1e-9 * spectrum.error}, {}, problem.sites.nyquist, 1.0, "", "", 0.0, 0.0,
-    )  # fmt: skip
-    low, high = magnitude_range(view)
-    assert high == np.abs(spectrum.error).max()
-    assert low / high == pytest.approx(max(end, 1e-6), rel=1e-9)
