@@ -192,6 +192,14 @@ def test_an_empty_folder_is_refused(command, small):
     assert {path.name for path in small.iterdir()} == {"small.toml"}
 
 
+def test_check_states_the_first_step_that_is_taken(tmp_path):
+    """A step ends at each output time, here every 1."""
+    training = {"integrator": "gradient-descent", "step": 5.0}
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(table(training=training)))
+    done = attempt("check", tmp_path / "run.toml")
+    assert done.returncode == 0 and "first step 1, lambda_max" in done.stdout
+
+
 def test_check_refuses_before_slow_imports(small):
     (small / "small.toml").write_text(RUN.replace("width = 500,", "width = 500, hidden_width = 20,"))
     answer = run_code(

@@ -17,7 +17,7 @@ WATCHED = """
     from freqbias.runtime.commandline import start_work
     from freqbias.runtime.signal_watch import watch_signals
 
-    signal_watch.GRACE = signal_watch.INTERRUPT_GRACE = 0.3
+    signal_watch.GRACE = signal_watch.INTERRUPT_GRACE = 0.6 if rank() == 0 else 0.3  # rank 0 must still print
     watch_signals()
 
     def main():
