@@ -22,7 +22,9 @@ COORDINATE_TOLERANCE = 1e-9  # relative to the largest coordinate; coordinates t
 MAX_POINTS_PER_FREQUENCY = 4  # of the tensor grid; with more, most of its points are missing
 
 
-def make_tensor_transform(sites: Sites, frequencies: np.ndarray, *, eps: float, threads: int = 1) -> SiteTransform:
+def make_tensor_transform(
+    sites: Sites, frequencies: np.ndarray, *, eps: float = 1e-13, threads: int = 1
+) -> SiteTransform:
     """Return the fastest transform for frequencies (n, d) [cycles/length] that may form a tensor grid."""
     if isinstance(sites, GridSubset):
         return SubsetTransform(sites, make_tensor_transform(sites.grid, frequencies, eps=eps, threads=threads))

@@ -7,7 +7,6 @@ import numpy as np
 from freqbias.numerics import Grid, Sites, flat_top, make_tensor_transform
 from freqbias.problem.laws import Law
 
-ACCURACY = 1e-13  # of the transform
 MARGIN = 1.5  # smallest lattice size, relative to the extent of the sites; the window falls to 0 in the margin
 MARGIN_STEPS = 16  # smallest number of lattice steps in the margin; fewer do not resolve the window
 
@@ -37,4 +36,4 @@ def fold(law: Law, sites: Sites, half_width: tuple[float, ...]) -> Callable[[np.
     windows = [flat_top(z / length, end) for z, length, end in zip(lattice.axes(), extent, ends, strict=True)]
     for window in np.ix_(*windows):
         series = series * window
-    return lambda xi: make_tensor_transform(lattice, xi, eps=ACCURACY).to_frequencies(series.ravel()).real
+    return lambda xi: make_tensor_transform(lattice, xi).to_frequencies(series.ravel()).real

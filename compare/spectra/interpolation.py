@@ -4,7 +4,6 @@ import numpy as np
 
 from freqbias.numerics import Sites, make_tensor_transform
 
-ACCURACY = 1e-13  # of the transform
 BATCH_ENTRIES = 2**22  # largest number of complex numbers transformed at once: 64 MiB
 
 
@@ -13,7 +12,7 @@ def project(error: np.ndarray, sites: Sites, frequency: np.ndarray, *, threads: 
 
     error: u (..., N) at the sites x_j. frequency: xi_i (n, d) [cycles/length].
     """
-    transform = make_tensor_transform(sites, frequency, eps=ACCURACY, threads=threads)
+    transform = make_tensor_transform(sites, frequency, threads=threads)
     rows = error.reshape(-1, sites.size)
     batch = max(1, BATCH_ENTRIES // max(sites.size, len(frequency)))
     spectra = [transform.to_frequencies(rows[first : first + batch]) for first in range(0, len(rows), batch)]
