@@ -51,7 +51,8 @@ class Lanczos:
         S V_m = V_m T_m + beta_m v_{m+1} e_m^T,    V_m^T M V_m = I,    T_m = tridiag(beta_{k-1}, alpha_k, beta_k).
 
     apply: maps M v to S v. start: the vector with the direction of v_1, (n,). mass: maps v to M v; by default M = I.
-    M V_m is stored beside V_m, so that each step needs one product with M only.
+    M V_m is stored beside V_m. Each of its rows is a product with a row of V_m, so that a saved basis determines both to
+    the last bit.
     saved_basis: the Krylov space of an earlier run with the same `start`, which this object extends.
     Source: Golub and Van Loan, Matrix Computations, section 10.1.
     """
@@ -75,7 +76,7 @@ class Lanczos:
             self._mass_basis = self.basis if mass is None else np.array([mass(v) for v in self.basis])
         elif self.norm != 0:
             self.basis = start[None, :] / self.norm
-            self._mass_basis = self.basis if mass is None else mass_start[None, :] / self.norm
+            self._mass_basis = self.basis if mass is None else mass(self.basis[0])[None, :]
 
     def step(self) -> None:
         """Make one step of the recurrence, with one product with S:
@@ -105,8 +106,11 @@ class Lanczos:
         self.alpha.append(alpha)
         self.beta.append(beta if beta > BREAKDOWN * scale else 0.0)
         if self.beta[-1] > 0:
-            self.basis = _with_row(self.basis, m + 1, r / beta)
-            self._mass_basis = self.basis if self._mass is None else _with_row(self._mass_basis, m + 1, Mr / beta)
+            v = r / beta
+            self.basis = _with_row(self.basis, m + 1, v)
+            self._mass_basis = (
+                self.basis if self._mass is None else _with_row(self._mass_basis, m + 1, self._mass(v))
+            )
 
     @property
     def steps(self) -> int:

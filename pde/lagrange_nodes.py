@@ -55,5 +55,8 @@ class LagrangeNodes:
         return whole
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:
-        """Return the values at the local dofs, (..., n_local). Inverse of `gather`. Collective."""
-        return self.comm.bcast(whole)[..., self.owned]
+        """Return the values at the local dofs, (..., n_local). Inverse of `gather`. Collective.
+
+        The result is contiguous, because rounding errors of later products depend on the order in memory.
+        """
+        return np.ascontiguousarray(self.comm.bcast(whole)[..., self.owned])

@@ -133,12 +133,12 @@ class Bench:
     def _prepare(self, job: Job, out: Path) -> None:
         """Copy the results that the stage reads."""
         for stage in BEFORE.get(job.stage, ()):
-            before = Job("nn", "", "rk4") if stage == "nn" else Job(stage, job.operator, job.integrator)
-            if not self._reference(before, 1).exists():
+            before = self.folder / f"before-{job.stage}"
+            if not (before / stage).exists():
                 path = write_run_file(job, self.folder)
-                (done,) = launch.run_all([[stage, path, "--out", self._reference(before, 1), "-q"]], ranks=1)
+                (done,) = launch.run_all([[stage, path, "--out", before, "-q"]], ranks=1)
                 assert done.returncode == 0, done.stderr
-            shutil.copytree(self._reference(before, 1) / stage, out / stage)
+            shutil.copytree(before / stage, out / stage)
 
     def _undisturbed(self, job: Job, ranks: int) -> tuple[float, float]:
         """Seconds of the reference run until its first file and from there to its end; runs it if necessary.
