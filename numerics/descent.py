@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from freqbias.errors import ComputationError
-from freqbias.numerics.lanczos import Apply, Basis, Callback, Evolution, Lanczos
+from freqbias.numerics.lanczos import Apply, Basis, Callback, Evolution, Integral, Lanczos
 from freqbias.numerics.schedule import Schedule
 
 BLOCK = 4096  # steps per block of the explicit sum of residuals
 GRADIENT_DESCENT = (1.0, 1.0)  # R(z) = 1 - z
+SUM_FACTOR = 2.0
 
 
 def gradient_descent(
@@ -23,6 +24,7 @@ def gradient_descent(
     tolerance: float,
     *,
     taylor: Sequence[float] = GRADIENT_DESCENT,
+    integrate: bool = False,
     saved_basis: Basis | None = None,
     callback: Callback = lambda lanczos: None,
     max_steps: int = 500,
@@ -34,6 +36,10 @@ def gradient_descent(
     schedule: the output times and the step sizes eta.
     taylor: coefficients of R(z) = sum_j taylor_j (-z)^j, with taylor_0 = taylor_1 = 1. The default is gradient
     descent, u <- u - eta A u.
+    integrate: whether the result contains the sum w over the steps with u(0) - u = A w. For gradient descent, w is the
+    sum of eta u. Its error |A^(1/2) dw| is at most SUM_FACTOR sqrt(t) times the bound below, because the norm of
+    A^(-1/2) (1 - R(eta A)^s) is at most 2 sqrt(t), and at most sqrt(t) for Heun and Runge-Kutta, of which each step
+    adds as much again.
 
     After m products with A, each step becomes y <- R(eta T_m) y. Here y holds the coefficients of u / |u(0)| in the
     basis of the Krylov space, and T_m is the tridiagonal matrix of `Lanczos`. The error that each step adds is at most
@@ -49,7 +55,8 @@ def gradient_descent(
     """
     lanczos = Lanczos(apply, start, saved_basis=saved_basis)
     if lanczos.norm == 0:
-        return Evolution(np.zeros((len(schedule.output_steps) - 1, len(start))), 0, 0.0)
+        zero = np.zeros((len(schedule.output_steps) - 1, len(start)))
+        return Evolution(zero, 0, 0.0, Integral(zero, np.zeros(len(zero))) if integrate else None)
     bound, limit = np.inf, stability_limit(taylor)
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
         eigenvalues = np.maximum(ritz_values, 1e-200)  # rounding may make Ritz values negative
@@ -66,9 +73,13 @@ def gradient_descent(
         target = tolerance / beta if beta else np.inf
         bound = beta * _residual_sum(schedule, taylor, z, decay, weights, target=target)
         if bound <= tolerance:
-            at_outputs = after[schedule.output_intervals[1:] - 1]
-            values = lanczos.norm * lanczos.combine((at_outputs * vectors[0]) @ vectors.T)
-            return Evolution(values, len(eigenvalues), float(bound))
+            outputs = schedule.output_intervals[1:] - 1
+            integral = None
+            if integrate:
+                sums = np.cumsum(before * _total_decay(schedule, decay) / eigenvalues, axis=0)
+                elapsed = np.cumsum(schedule.step_counts * schedule.step_sizes)[outputs]
+                integral = Integral(lanczos.combine_modes(sums[outputs]), SUM_FACTOR * np.sqrt(elapsed) * bound)
+            return Evolution(lanczos.combine_modes(after[outputs]), len(eigenvalues), float(bound), integral)
     raise ComputationError(
         f"Lanczos: error bound {bound:.1e} after {max_steps} steps is above the tolerance {tolerance:.1e}; "
         "use earlier output times or a larger tolerance"
@@ -97,13 +108,7 @@ def _residual_sum(
     gradient descent if every eta lambda <= 1: the entries of 1 - eta T_m have alternating signs, so e_m^T y does not
     change sign. In all other cases, the moduli are summed step by step once the geometric sum is at most `target`.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):  # log 0 at decay = 1; exp makes it the correct 0
-        total_decay = np.where(
-            decay < 1,
-            -np.expm1(schedule.step_counts[:, None] * np.log1p(-decay)),
-            1 - (1 - decay) ** schedule.step_counts[:, None],
-        )
-    geometric = total_decay / decay  # sum_s R^s, (I, m)
+    geometric = _total_decay(schedule, decay) / decay  # sum_s R^s, (I, m)
     g = [_taylor_remainder(taylor, i, z.max(axis=1)) for i in range(len(taylor) - 1)]
     total = sum(
         float((schedule.step_sizes * g_i * np.abs(np.sum(weights * z**i * geometric, axis=1))).sum())
@@ -115,6 +120,16 @@ def _residual_sum(
         float(np.sum(schedule.step_sizes * g_i * _sum_of_moduli(schedule, 1 - decay, weights * z**i)))
         for i, g_i in enumerate(g)
     )
+
+
+def _total_decay(schedule: Schedule, decay: np.ndarray) -> np.ndarray:
+    """Return 1 - R^s for the s steps of each interval, without cancellation. decay: 1 - R, (I, m)."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # log 0 at decay = 1; exp makes it the correct 0
+        return np.where(
+            decay < 1,
+            -np.expm1(schedule.step_counts[:, None] * np.log1p(-decay)),
+            1 - (1 - decay) ** schedule.step_counts[:, None],
+        )
 
 
 def _taylor_remainder(taylor: Sequence[float], i: int, largest: np.ndarray) -> np.ndarray:

@@ -20,6 +20,9 @@ Callback = Callable[["Lanczos"], None]  # called before each product; an excepti
 BREAKDOWN = 1e-14  # if beta_m < BREAKDOWN |S v_m|, the Krylov space is invariant and the result is exact
 
 
+INTEGRAL_FACTOR = 0.6382  # max of (1 - exp(-y)) / sqrt(y)
+
+
 @dataclass(frozen=True)
 class Evolution:
     """The result of an evolution.
@@ -31,6 +34,19 @@ class Evolution:
     values: np.ndarray
     steps: int
     error: float
+    integral: "Integral | None" = None
+
+
+@dataclass(frozen=True)
+class Integral:
+    """The integral w of u from time 0 to the output times, for which u(0) - u = A w.
+
+    values: w at the output times, (T, n). error: a bound of the error |A^(1/2) dw| relative to |u(0)|, (T,).
+    For a vector k, the error of k.w is at most |A^(-1/2) k| |A^(1/2) dw|.
+    """
+
+    values: np.ndarray
+    error: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -137,6 +153,11 @@ class Lanczos:
         """The Krylov space, for a later `Lanczos` to extend."""
         return Basis(self.basis[: self.steps + 1], np.array(self.alpha), np.array(self.beta))
 
+    def combine_modes(self, weights: np.ndarray) -> np.ndarray:
+        """Return sum_k g_k (s_k, v) s_k for v = |v| v_1 and Ritz vectors s_k, (T, n). weights: g, (T, m)."""
+        _, vectors = self.ritz_pairs(weights.shape[1])
+        return self.norm * self.combine((weights * vectors[0]) @ vectors.T)
+
     def combine(self, coefficients: np.ndarray) -> np.ndarray:
         """sum_i c_i v_i: (T, m) -> (T, n)."""
         return coefficients @ self.basis[: coefficients.shape[1]]
@@ -156,6 +177,7 @@ def exponential(
     times: np.ndarray,
     tolerance: float,
     *,
+    integrate: bool = False,
     saved_basis: Basis | None = None,
     callback: Callback = lambda lanczos: None,
     max_steps: int = 500,
@@ -163,6 +185,9 @@ def exponential(
     """Return exp(-t A) u at each of `times` (T,), for a positive semidefinite matrix A.
 
     apply: the product with A. start: u, (n,).
+    integrate: whether the result contains the integral w = t phi_1(-t A) u of exp(-s A) u over 0 < s < t. The residual
+    of u at time s adds at most sqrt(lambda) (1 - exp(-(t - s) lambda)) / lambda <= INTEGRAL_FACTOR sqrt(t - s) times
+    its norm to the error |A^(1/2) dw|.
     The iteration stops when this bound of the error relative to |u| is at most `tolerance` at every output time:
 
         beta_m |e_m^T t phi_1(-t T_m) e_1|,    phi_1(z) = (e^z - 1) / z.
@@ -172,15 +197,19 @@ def exponential(
     """
     lanczos = Lanczos(apply, start, saved_basis=saved_basis)
     if lanczos.norm == 0:
-        return Evolution(np.zeros((len(times), len(start))), 0, 0.0)
+        zero = np.zeros((len(times), len(start)))
+        return Evolution(zero, 0, 0.0, Integral(zero, np.zeros(len(times))) if integrate else None)
     bound = np.inf
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
         eigenvalues = np.maximum(ritz_values, np.finfo(float).tiny)  # rounding may make Ritz values negative
         t_phi_1 = -np.expm1(-np.outer(times, eigenvalues)) / eigenvalues  # t phi_1(-t lambda), (T, m)
-        bound = beta * np.abs(t_phi_1 @ (vectors[-1] * vectors[0])).max()
+        bounds = beta * np.abs(t_phi_1 @ (vectors[-1] * vectors[0]))
+        bound = bounds.max()
         if bound <= tolerance:
-            coefficients = (np.exp(-np.outer(times, eigenvalues)) * vectors[0]) @ vectors.T
-            return Evolution(lanczos.norm * lanczos.combine(coefficients), len(eigenvalues), float(bound))
+            values, integral = lanczos.combine_modes(np.exp(-np.outer(times, eigenvalues))), None
+            if integrate:
+                integral = Integral(lanczos.combine_modes(t_phi_1), INTEGRAL_FACTOR * np.sqrt(times) * bounds)
+            return Evolution(values, len(eigenvalues), float(bound), integral)
     raise ComputationError(
         f"Lanczos: error bound {bound:.1e} after {max_steps} steps is above the tolerance {tolerance:.1e}; "
         "use earlier output times or a larger tolerance"

@@ -7,7 +7,7 @@ import pytest
 
 from freqbias.errors import ComputationError
 from freqbias.numerics import Lanczos, Schedule, gradient_descent
-from tests.numerics.test_lanczos import semidefinite
+from tests.numerics.test_lanczos import energy_norms, semidefinite
 
 TIMES = np.array([0.0, 0.6, 5.0, 5.5, 300.0])
 HEUN, RK4 = (1, 1, 1 / 2), (1, 1, 1 / 2, 1 / 6, 1 / 24)
@@ -51,6 +51,22 @@ def test_bound_of_heun_and_runge_kutta(taylor, step, tolerance, decay, slack):
     assert error <= result.error + 1e-12 <= tolerance + 1e-12
     assert result.error <= slack * error + 1e-12
     assert result.steps < 120
+
+
+@pytest.mark.parametrize("taylor, step", [((1, 1), 0.7), ((1, 1), 1.99), (HEUN, 0.3), (HEUN, 1.9), (RK4, 2.5)])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
+@pytest.mark.parametrize("decay", [0.02, 0.3])
+def test_sum_over_the_steps_and_its_bound(taylor, step, tolerance, decay):
+    matrix, start = semidefinite(120, decay), np.random.default_rng(5).normal(size=120)
+    schedule = Schedule(TIMES, step)
+    result = gradient_descent(matrix.__matmul__, start, schedule, tolerance, taylor=taylor, integrate=True)
+    values, vectors = np.linalg.eigh(matrix)
+    values = np.maximum(values, 1e-15)
+    factors = np.array([sum(c * (-h * values) ** j for j, c in enumerate(taylor)) for h in schedule.step_sizes])
+    decays = np.cumprod(factors ** schedule.step_counts[:, None], axis=0)
+    exact = ((1 - decays) / values * (start @ vectors)) @ vectors.T
+    errors = energy_norms(matrix, result.integral.values - exact) / np.linalg.norm(start)
+    assert (errors <= result.integral.error + 1e-12).all() and errors.max() > result.integral.error.max() / 1000
 
 
 @pytest.mark.parametrize("taylor, step", [((1, 1), 0.7), ((1, 1), 1.99), (HEUN, 1.9), (RK4, 2.5)])

@@ -33,6 +33,25 @@ def test_bound_holds_and_is_sharp(tolerance, decay):
     assert shorter.steps < result.steps < 120
 
 
+def energy_norms(matrix, rows):
+    """|A^(1/2) w| of each row w."""
+    return np.sqrt(np.maximum(0.0, np.einsum("ti,ij,tj->t", rows, matrix, rows)))
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-5])
+@pytest.mark.parametrize("decay", [0.02, 0.3])
+def test_integral_and_its_bound(tolerance, decay):
+    matrix, start = semidefinite(120, decay), np.random.default_rng(5).normal(size=120)
+    result = exponential(matrix.__matmul__, start, TIMES, tolerance, integrate=True)
+    values, vectors = np.linalg.eigh(matrix)
+    weights = [[-np.expm1(-t * max(x, 1e-15)) / max(x, 1e-15) for x in values] for t in TIMES]
+    exact = (np.array(weights) * (start @ vectors)) @ vectors.T
+    errors = energy_norms(matrix, result.integral.values - exact) / np.linalg.norm(start)
+    assert (errors <= result.integral.error + 1e-12).all() and errors.max() > result.integral.error.max() / 500
+    residual = (start - result.values - result.integral.values @ matrix) / np.linalg.norm(start)
+    assert np.abs(residual).max() < 2 * tolerance
+
+
 def test_basis_is_orthonormal_and_tridiagonal():
     matrix = semidefinite(60, 0.2)
     lanczos = Lanczos(lambda v: matrix @ v, np.ones(60))
