@@ -3,9 +3,9 @@ from .cli import nn_command, ntk_command
 from .deep import DeepNetwork
 from .device import training_memory
 from .fourier_sum import FourierSum
-from .linearised import LinearisedTraining
+from .linearised import LinearisedTraining, PointPrediction
 from .network import FourierNetwork
-from .ntk import EmpiricalKernel, InfiniteWidthKernel, largest_eigenvalue
+from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenvalue
 from .ntk_stage import run_ntk
 from .planned_steps import planned_schedule
 from .runge_kutta import RUNGE_KUTTA
@@ -21,7 +21,9 @@ __all__ = [
     "FourierNetwork",
     "FourierSum",
     "InfiniteWidthKernel",
+    "KernelAt",
     "LinearisedTraining",
+    "PointPrediction",
     "TrainingPlan",
     "TrainingSnapshot",
     "choose_backend",

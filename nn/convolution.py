@@ -1,12 +1,13 @@
-"""Sums over samples, sum_j G(x_q - x_j) u_j, for an even function G that is the transform of a law.
+"""Sums over samples, sum_j G(y_q - x_j) u_j, for an even function G that is the transform of a law.
 
-On a grid the sum is a product with a Toeplitz matrix along every axis. On a part of a grid, u is 0 at the other points.
+The targets y_q are the samples themselves or other sites. If both lie on one grid, the sum is a product with a Toeplitz
+matrix along every axis. On a part of a grid, u is 0 at the other points.
 
-For scattered samples, G is replaced by a function with period P that falls smoothly to 0. The period is larger than all
-differences x_q - x_j, and for these differences the function equals G. So G(z) = sum_n c_n cos(2 pi n.z / P) there, a
+For all other sites, G is replaced by a function with period P that falls smoothly to 0. The period is larger than all
+differences y_q - x_j, and for these differences the function equals G. So G(z) = sum_n c_n cos(2 pi n.z / P) there, a
 Fourier series, and the sum over samples is a product with the coefficients c_n between two non-uniform transforms:
 
-    sum_j G(x_q - x_j) u_j = Re sum_n c_n exp(2 pi i n.x_q / P) sum_j u_j exp(-2 pi i n.x_j / P).
+    sum_j G(y_q - x_j) u_j = Re sum_n c_n exp(2 pi i n.y_q / P) sum_j u_j exp(-2 pi i n.x_j / P).
 
 Source: Potts, Steidl, Nieslony, Fast convolution with radial kernels at nonequispaced knots, Numer. Math. 98 (2004).
 """
@@ -20,7 +21,7 @@ from freqbias.numerics import Grid, GridSubset, GridTransform, Sites, flat_top
 from freqbias.problem import Law
 from freqbias.runtime import available_memory, log, threads_alone
 
-Convolution = Callable[[np.ndarray], np.ndarray]  # (..., N) -> (..., N)
+Convolution = Callable[[np.ndarray], np.ndarray]  # (..., N) -> (..., P)
 
 ACCURACY = 1e-10  # error of G, relative to G(0)
 PERIOD = 3.0  # P divided by the extent of the samples; the cut-off function falls to 0 in the rest of the period
@@ -34,16 +35,26 @@ SAMPLE = {1: 1.5e-7, 2: 4e-7, 3: 2e-6}  # for each sample, in both transforms, b
 ENTRY = 8e-10 + 6e-8 / 100  # for each matrix entry: one product, and the assembly divided by about 100 products
 
 
-def convolution(law: Law, sites: Sites, *, atom: float = 0.0) -> Convolution | None:
-    """Return the map of u, (..., N), to sum_j (G(x_q - x_j) + atom) u_j, (..., N).
+def convolution(law: Law, sites: Sites, *, targets: Sites | None = None, atom: float = 0.0) -> Convolution | None:
+    """Return the map of u, (..., N), to sum_j (G(y_q - x_j) + atom) u_j, (..., P).
 
-    G is the inverse Fourier transform of the law. atom: a constant to add to G.
-    Returns None for scattered samples if the matrix of all pairs is cheaper and fits into the memory.
+    G is the inverse Fourier transform of the law. targets: the P sites y_q; by default the N samples. atom: a constant
+    to add to G.
+    Returns None if there is no common grid, and the matrix of all pairs is cheaper and fits into the memory.
     """
-    if isinstance(sites, GridSubset):
-        whole = _toeplitz(law, sites.grid, atom)
-        return lambda values: sites.restrict(whole(sites.embed(values)))
-    return _toeplitz(law, sites, atom) if isinstance(sites, Grid) else _series(law, sites, atom)
+    targets = targets or sites
+    if sites.lattice is None or sites.lattice != targets.lattice:
+        return _series(law, sites, targets, atom)
+    whole = _toeplitz(law, sites.lattice, atom)
+    return lambda values: _restrict(targets, whole(_embed(sites, values)))
+
+
+def _embed(sites: Sites, values: np.ndarray) -> np.ndarray:
+    return sites.embed(values) if isinstance(sites, GridSubset) else values
+
+
+def _restrict(sites: Sites, values: np.ndarray) -> np.ndarray:
+    return sites.restrict(values) if isinstance(sites, GridSubset) else values
 
 
 def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
@@ -63,22 +74,22 @@ def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
     return convolve
 
 
-def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
-    """Return the map for scattered samples, by a Fourier series with enough frequencies for ACCURACY.
+def _series(law: Law, sites: Sites, targets: Sites, atom: float) -> Convolution | None:
+    """Return the map for any sites, by a Fourier series with enough frequencies for ACCURACY.
 
     Returns None if the matrix is cheaper. If the matrix does not fit into the memory and a series of MOST_MODES
     frequencies does not reach ACCURACY, the map uses that series, and a warning names the accuracy.
     """
-    matrix_fits = 8 * sites.size**2 <= MATRIX_SHARE * available_memory()
-    most = min(MOST_MODES, _break_even_modes(sites)) if matrix_fits else MOST_MODES
+    matrix_fits = 8 * sites.size * targets.size <= MATRIX_SHARE * available_memory()
+    most = min(MOST_MODES, _break_even_modes(sites, targets)) if matrix_fits else MOST_MODES
     modes = 16
     if matrix_fits and (2 * modes + 1) ** sites.dimension > most:
         return None
-    x = sites.positions()
-    centre = (x.min(axis=0) + x.max(axis=0)) / 2
-    extent = sites.span
+    x, y = sites.positions(), targets.positions()
+    lower, upper = np.minimum(x.min(axis=0), y.min(axis=0)), np.maximum(x.max(axis=0), y.max(axis=0))
+    centre, extent = (lower + upper) / 2, upper - lower
     rng = np.random.default_rng(0)
-    differences = x[rng.integers(len(x), size=PROBES)] - x[rng.integers(len(x), size=PROBES)]
+    differences = y[rng.integers(len(y), size=PROBES)] - x[rng.integers(len(x), size=PROBES)]
     differences[0] = 0  # G has its peak at 0, and may have a kink there
     exact, scale = law.transform(differences), law.integral
     while True:
@@ -96,18 +107,21 @@ def _series(law: Law, sites: Sites, atom: float) -> Convolution | None:
             "slowly and the series is limited to %d frequencies", error / scale, grid.size,
         )  # fmt: skip
     transform = GridTransform(grid, x - centre, eps=ACCURACY / 100, threads=threads_alone())
+    at_targets = transform
+    if targets is not sites:
+        at_targets = GridTransform(grid, y - centre, eps=ACCURACY / 100, threads=threads_alone())
     coefficients[grid.size // 2] += atom  # the middle coefficient belongs to frequency 0
 
     def convolve(values: np.ndarray) -> np.ndarray:
-        return transform.to_frequencies(coefficients * transform.to_samples(values)).real
+        return at_targets.to_frequencies(coefficients * transform.to_samples(values)).real
 
     return convolve
 
 
-def _break_even_modes(sites: Sites) -> float:
+def _break_even_modes(sites: Sites, targets: Sites) -> float:
     """Return the number of frequencies for which a kernel product takes as long by 1 + d series as by the matrix."""
-    matrix = ENTRY * sites.size**2
-    return (matrix / (1 + sites.dimension) - SAMPLE[sites.dimension] * sites.size) / FREQUENCY
+    matrix = ENTRY * sites.size * targets.size
+    return (matrix / (1 + sites.dimension) - SAMPLE[sites.dimension] * (sites.size + targets.size) / 2) / FREQUENCY
 
 
 def _coefficients(law: Law, extent: np.ndarray, modes: int) -> tuple[Grid, np.ndarray]:

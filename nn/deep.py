@@ -5,6 +5,7 @@ state is always in double precision, because single precision would lose small s
 the time and are in `precision`.
 """
 
+from collections.abc import Callable
 from math import prod, sqrt
 
 import numpy as np
@@ -15,7 +16,7 @@ from freqbias.nn.deep_pass import Pass, forward
 from freqbias.nn.tensor_activations import TENSOR_ACTIVATIONS
 from freqbias.nn.trainable import TrainableNetwork, loss, training_target
 from freqbias.nn.transforms import CHUNK, PRECISIONS
-from freqbias.numerics import Apply
+from freqbias.numerics import Apply, Sites
 from freqbias.problem import ACTIVATIONS, Problem, draw_deep
 
 
@@ -25,7 +26,7 @@ class DeepNetwork(TrainableNetwork):
     def __init__(self, problem: Problem, *, precision: str = "single", device: torch.device | str = "cpu") -> None:
         samples, network = problem.samples, problem.network
         assert network.activation is not None  # filled in by the settings
-        self.layout, self._held_out = DeepLayout.of(problem), problem.held_out
+        self.layout = DeepLayout.of(problem)
         self._activation = TENSOR_ACTIVATIONS[network.activation]
         self._moment = ACTIVATIONS[network.activation].second_moment
         self._real, _ = PRECISIONS[precision]
@@ -90,13 +91,21 @@ class DeepNetwork(TrainableNetwork):
         assert state is not None  # deep networks are never sharded
         return torch.from_numpy(state).to(self.start.device)
 
-    def held_out_error(self, state: torch.Tensor) -> np.ndarray | None:
-        if self._held_out is None:
-            return None
-        positions = torch.tensor(self._held_out.sites.positions().T, device=state.device)
+    def values_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
+        return self._by_parts(state, sites, lambda part: part.values)
+
+    def jvp_at(self, state: torch.Tensor, sites: Sites, change: torch.Tensor) -> np.ndarray:
+        return self._by_parts(state, sites, lambda part: part.jvp(self.layout.split(change)))
+
+    def kernel_diagonal_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
+        return self._by_parts(state, sites, Pass.kernel_diagonal)
+
+    def _by_parts(self, state: torch.Tensor, sites: Sites, compute: Callable[[Pass], torch.Tensor]) -> np.ndarray:
+        """Return the results (C, P) of forward passes in double precision, for a few sites at a time to save memory."""
+        positions = torch.tensor(sites.positions().T, device=state.device)
         chunk = max(1, CHUNK // max(prod(shape[:2]) for shape in self.layout.shapes))
-        parts = [self._forward(state, part, torch.float64).values for part in positions.split(chunk, dim=1)]
-        return torch.cat(parts, dim=1).cpu().numpy() - self._held_out.values
+        parts = [compute(self._forward(state, part, torch.float64)) for part in positions.split(chunk, dim=1)]
+        return torch.cat(parts, dim=1).cpu().numpy()
 
     def _at(self, state: torch.Tensor) -> Pass:
         """Return the forward pass at this state. The last pass is reused if it was at the same state."""

@@ -98,6 +98,23 @@ class Pass:
         add(phases, _phase_gradient(self.inputs[0][:, :, None], back))
         return matrix
 
+    def kernel_diagonal(self) -> torch.Tensor:
+        """Return the diagonal of J J^T, (C, N), in double precision."""
+        samples = self.positions.shape[1]
+        diagonal = (self.inputs[-1] ** 2).sum(dim=1).mean(dim=0).expand(self.output.shape[1], samples).double()
+        back = self.output.mT[..., None]
+        for layer in reversed(range(len(self.hidden))):
+            back = back * self.derivatives[layer][:, :, None]
+            diagonal = diagonal + _squares(self.inputs[layer], back)
+            back = (self.hidden[layer].mT @ back.flatten(2)).unflatten(2, (-1, samples))
+        phases = (2 * pi * self.positions).expand(len(self.output), -1, -1)
+        return diagonal + _squares(phases, _phase_gradient(self.inputs[0][:, :, None], back))
+
+
+def _squares(inputs: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
+    """Return sum_s |x^q|^2 |d^cq|^2, (C, N). inputs: x, (S, k, N). back: d, (S, n, C, N)."""
+    return ((inputs**2).sum(dim=1)[:, None] * (back**2).sum(dim=1)).sum(dim=0).double()
+
 
 def forward(
     weights: Weights,

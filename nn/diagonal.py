@@ -10,11 +10,14 @@ Jeong and Han, Robust Fourier Neural Networks, arXiv 2409.02052.
 The state contains c as pairs (a, -b), then w, then the pairs (p, q), (m, 2). The channels share w, p and q.
 """
 
+import numpy as np
 import torch
 
+from freqbias.nn.fourier_sum import FourierSum
 from freqbias.nn.network import FourierNetwork
 from freqbias.nn.sharding import Shards
 from freqbias.nn.transforms import Transforms
+from freqbias.numerics import Sites
 from freqbias.problem import Neurons, Problem
 
 
@@ -41,11 +44,22 @@ class DiagonalNetwork(FourierNetwork):
         pair_cotangent, frequency_cotangent = self._plain_parts(cotangent)
         return _joined(gains * pair_cotangent, frequency_cotangent, (pairs * pair_cotangent).sum(dim=0))
 
-    def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    def _jvp(self, fourier: FourierSum, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         pairs, frequencies, gains = self._parts(state)
         pair_change, frequency_change, gain_change = self._parts(change)
         plain = _joined(gains * pair_change + gain_change * pairs, frequency_change)
-        return super().jvp(_joined(gains * pairs, frequencies), plain)
+        return super()._jvp(fourier, _joined(gains * pairs, frequencies), plain)
+
+    def kernel_diagonal_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
+        """Return mean_k max(p^2, q^2) + mean_k max(a^2, b^2) + 4 pi^2 |x|^2 mean_k ((a p)^2 + (b q)^2)."""
+        pairs, frequencies, gains = self._parts(state)
+        plain = super().kernel_diagonal_at(_joined(gains * pairs, frequencies), sites)
+        by_amplitudes = (gains**2).amax(dim=-1).mean() - 1
+        by_gains = (pairs**2).amax(dim=-1).mean(dim=-1, keepdim=True)
+        return plain + (by_amplitudes + by_gains).cpu().numpy()
+
+    def _frequencies(self, state: torch.Tensor) -> torch.Tensor:
+        return super()._frequencies(state[: self.layout.size])
 
     def neurons(self, state: torch.Tensor) -> Neurons:
         pairs, frequencies, gains = self._parts(state)

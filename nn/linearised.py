@@ -3,16 +3,36 @@
 K is a kernel, eta the step size, and R the stability function of the integrator. With the kernel at infinite width,
 linearised training is the training of infinitely many neurons. With the kernel of a drawn network, it is the training
 of the network linearised about the initial parameters. The actual training differs by feature learning.
+
+At a position y without a sample, the network learns
+
+    f(y, t) = f(y, 0) - mean_j K(y, x_j) w(x_j, t),
+
+where w is the integral of u over time: w = phi_t(K) u(0) with phi_t(lambda) = (1 - exp(-t lambda)) / lambda for the
+flow, and (1 - R(eta lambda)^s) / lambda for s steps. By the Cauchy-Schwarz inequality of the kernel, an error dw of w
+changes f(y, t) by at most sqrt(K(y, y) / N) |K^(1/2) dw|.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from freqbias.nn.ntk import Kernel
+from freqbias.nn.ntk import Kernel, KernelAt
 from freqbias.numerics import Basis, Callback, Evolution, Lanczos, Schedule, exponential, gradient_descent
 
 TOLERANCE = 1e-8  # bound of |u - u_exact| / |u(0)|, far below the differences to compare; needs 50 % more products
+
+
+@dataclass(frozen=True)
+class PointPrediction:
+    """The predicted values of a network at P positions.
+
+    values: f, (T, C, P). bound: a bound of their error by Lanczos at each time, in the units of f, (T,).
+    """
+
+    values: np.ndarray
+    bound: np.ndarray
 
 
 class LinearisedTraining:
@@ -43,16 +63,7 @@ class LinearisedTraining:
 
         Raises ComputationError if Lanczos does not reach the tolerance.
         """
-        return self._with_start(
-            exponential(
-                self._apply,
-                self._start.ravel(),
-                times[1:],
-                tolerance,
-                saved_basis=self._basis(),
-                callback=self._before_product,
-            )
-        )
+        return self._with_start(self._flow(times, tolerance))
 
     def steps(self, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE) -> np.ndarray:
         """Return u at the schedule's output times, (T, C, N), after steps u <- R(eta K) u.
@@ -60,12 +71,37 @@ class LinearisedTraining:
         R(z) = sum_j taylor_j (-z)^j. Raises ComputationError if the steps diverge, or if Lanczos does not reach the
         tolerance.
         """
-        return self._with_start(
-            gradient_descent(
-                self._apply, self._start.ravel(), schedule, tolerance,
-                taylor=taylor, saved_basis=self._basis(), callback=self._before_product,
-            )
+        return self._with_start(self._steps(schedule, taylor, tolerance))
+
+    def flow_at(self, at: KernelAt, times: np.ndarray, *, tolerance: float = TOLERANCE) -> PointPrediction:
+        """Return the values of the network at other positions, for the flow. at: `Kernel.at(sites)` of this kernel."""
+        return self._at(at, self._flow(times, tolerance))
+
+    def steps_at(
+        self, at: KernelAt, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE
+    ) -> PointPrediction:
+        """Return the values of the network at other positions, for steps. at: `Kernel.at(sites)` of this kernel."""
+        return self._at(at, self._steps(schedule, taylor, tolerance))
+
+    def _flow(self, times: np.ndarray, tolerance: float) -> Evolution:
+        return exponential(
+            self._apply, self._start.ravel(), times[1:], tolerance,
+            integrate=True, saved_basis=self._basis(), callback=self._before_product,
         )  # fmt: skip
+
+    def _steps(self, schedule: Schedule, taylor: Sequence[float], tolerance: float) -> Evolution:
+        return gradient_descent(
+            self._apply, self._start.ravel(), schedule, tolerance,
+            taylor=taylor, integrate=True, saved_basis=self._basis(), callback=self._before_product,
+        )  # fmt: skip
+
+    def _at(self, at: KernelAt, evolution: Evolution) -> PointPrediction:
+        self.error = max(self.error, evolution.error)
+        integral = evolution.integral
+        assert integral is not None
+        change = at.apply(integral.values.reshape(-1, *self._start.shape))
+        bound = np.sqrt(at.diagonal.max() / self._start.shape[-1]) * np.linalg.norm(self._start) * integral.error
+        return PointPrediction(np.concatenate([at.start[None], at.start - change]), np.concatenate([[0.0], bound]))
 
     def _apply(self, values: np.ndarray) -> np.ndarray:
         self.products += 1

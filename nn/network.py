@@ -20,16 +20,18 @@ most of the time.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
+from math import pi, sqrt
 
 import numpy as np
 import torch
 
+from freqbias.nn.backends import choose_backend, make_transforms
 from freqbias.nn.fourier_sum import FourierSum
 from freqbias.nn.sharding import Shards
 from freqbias.nn.trainable import TrainableNetwork, loss, training_target
 from freqbias.nn.transforms import Transforms
-from freqbias.problem import Neurons, Problem, draw, network_values
+from freqbias.numerics import Sites
+from freqbias.problem import Neurons, Problem, draw, network_values, problem_at
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,9 @@ class FourierNetwork(TrainableNetwork):
         )  # fmt: skip
         self.layout = StateLayout(neurons.width, samples.channels, problem.dimension)
         self.start = self.layout.join(neurons).to(device)
-        self._fourier = FourierSum(transforms, problem.sites, device=device)
+        self._problem, self._fourier = problem, FourierSum(transforms, problem.sites, device=device)
+        self._elsewhere: tuple[torch.Tensor, Sites, FourierSum] | None = None  # the last arguments of `jvp_at`
         self.target = torch.as_tensor(samples.values, device=device)
-        self._held_out = problem.held_out
         start = self._uncorrected_values(self.start)
         # subtracted, so that f is exactly 0 at t = 0
         self._rounding = start if network.symmetric else torch.zeros_like(start)
@@ -135,8 +137,11 @@ class FourierNetwork(TrainableNetwork):
         return cotangent
 
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        amplitudes, _ = self.layout.split(state)
-        return self._all_reduce(lambda: self._fourier.jvp(amplitudes, *self.layout.split(change)))
+        return self._all_reduce(lambda: self._jvp(self._fourier, state, change))
+
+    def _jvp(self, fourier: FourierSum, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        """Return sqrt(m) times the jvp of this process's neurons. fourier: a sum with the frequencies of `state`."""
+        return fourier.jvp(self.layout.split(state)[0], *self.layout.split(change))
 
     def gather(self, state: torch.Tensor) -> np.ndarray | None:
         if not state.ndim:  # a scalar belongs to all neurons, for example the step count of Adam
@@ -167,17 +172,42 @@ class FourierNetwork(TrainableNetwork):
         """Return the neurons in a state of this process."""
         return self.layout.neurons(state)
 
-    def held_out_error(self, state: torch.Tensor) -> np.ndarray | None:
-        if self._held_out is None:
-            return None
-        sites, target = self._held_out.sites, torch.as_tensor(self._held_out.values, device=state.device)
-
+    def values_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
         def part() -> torch.Tensor:
             neurons = self.neurons(state)
             values = network_values(neurons, sites, threads=self._shards.threads) * sqrt(neurons.width)
             return torch.from_numpy(values).to(state.device)
 
-        return (self._shards.all_reduce(part, target) / sqrt(self._width) - target).cpu().numpy()
+        return self._all_reduce(part, self._zeros_at(sites)).cpu().numpy()
+
+    def jvp_at(self, state: torch.Tensor, sites: Sites, change: torch.Tensor) -> np.ndarray:
+        def part() -> torch.Tensor:
+            return self._jvp(self._fourier_at(state, sites), state, change)
+
+        return self._all_reduce(part, self._zeros_at(sites)).cpu().numpy()
+
+    def kernel_diagonal_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
+        """Return 1 + 4 pi^2 |x|^2 mean_k (a_ck^2 + b_ck^2)."""
+        amplitudes = self.layout.split(state)[0].cpu().numpy()
+        moments, distances = (np.abs(amplitudes) ** 2).mean(axis=1), (sites.positions() ** 2).sum(axis=1)
+        return 1 + 4 * pi**2 * moments[:, None] * distances
+
+    def _fourier_at(self, state: torch.Tensor, sites: Sites) -> FourierSum:
+        """Return the sum on other sites, with the frequencies of a state."""
+        last = self._elsewhere
+        if last is None or last[0] is not state or last[1] is not sites:
+            device, problem = state.device, problem_at(self._problem, sites)
+            backend, _ = choose_backend(problem, "auto", precision="double", device=device)
+            transforms = make_transforms(backend, sites, "double", device, threads=self._shards.threads)
+            last = self._elsewhere = state, sites, FourierSum(transforms, sites, device=device)
+            last[2].set_frequencies(self._frequencies(state))
+        return last[2]
+
+    def _frequencies(self, state: torch.Tensor) -> torch.Tensor:
+        return self.layout.split(state)[1]
+
+    def _zeros_at(self, sites: Sites) -> torch.Tensor:
+        return self.target.new_zeros((len(self.target), sites.size))
 
     def _uncorrected_values(self, state: torch.Tensor) -> torch.Tensor:
         """Return f, (C, N). If the network is symmetric, the rounding error of f = 0 at t = 0 is not yet subtracted."""
@@ -189,6 +219,6 @@ class FourierNetwork(TrainableNetwork):
 
         return self._all_reduce(part)
 
-    def _all_reduce(self, part: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """Return 1/sqrt(m) times the sum over the neurons of all processes."""
-        return self._shards.all_reduce(part, self.target) / sqrt(self._width)
+    def _all_reduce(self, part: Callable[[], torch.Tensor], like: torch.Tensor | None = None) -> torch.Tensor:
+        """Return 1/sqrt(m) times the sum over the neurons of all processes. like: as in `Shards.all_reduce`."""
+        return self._shards.all_reduce(part, self.target if like is None else like) / sqrt(self._width)

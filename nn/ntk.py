@@ -7,10 +7,12 @@ the diffusion (`problem.Laws`). For two layers G = k and H = sigma_a^2 k, with k
 a drawn network close to t = 0,  K = J J^T,  where J is the derivative of the network's values with respect to the
 state. Source: Jacot, Gabriel, Hongler, Neural Tangent Kernel, NeurIPS 2018; arXiv 2405.14957.
 
-Both classes have a method `apply`, (C, N) -> (C, N), which returns mean_j K(x_q, x_j) u(x_j). The kernel of the drawn
-network couples the channels, because the channels share the frequencies w.
+Both classes have a method `apply`, (C, N) -> (C, N), which returns mean_j K(x_q, x_j) u(x_j). Their method `at` gives
+the same sums at other positions. The kernel of the drawn network couples the channels, because the channels share the
+frequencies w.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Protocol
 
@@ -23,12 +25,27 @@ from freqbias.nn.device import report_out_of_memory, torch_threads
 from freqbias.nn.eigenvalue import largest_eigenpair, random_start
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.sharding import Shards
+from freqbias.numerics import Apply, Sites
 from freqbias.problem import Laws, Problem
 
 
 class Kernel(Protocol):
     def apply(self, values: np.ndarray) -> np.ndarray: ...
     def largest_eigenvalue(self) -> float: ...
+    def at(self, sites: Sites) -> "KernelAt": ...
+
+
+@dataclass(frozen=True, eq=False)
+class KernelAt:
+    """A kernel between P positions y and the N samples x_j.
+
+    apply: returns mean_j K(y_p, x_j) u(x_j), (..., C, N) -> (..., C, P). diagonal: an upper bound of K(y_p, y_p), (P,),
+    the largest over the channels. start: f(y_p) at t = 0, (C, P).
+    """
+
+    apply: Apply
+    diagonal: np.ndarray
+    start: np.ndarray
 
 
 class InfiniteWidthKernel:
@@ -39,18 +56,23 @@ class InfiniteWidthKernel:
     """
 
     def __init__(self, problem: Problem) -> None:
-        laws, sites = problem.laws, problem.sites
-        self._size = sites.size
-        plain, moment = convolution(laws.damping, sites, atom=laws.atom), convolution(laws.diffusion, sites)
-        if plain is None or moment is None:
-            matrix = _matrix(laws, sites.positions())
-            self._sum: Convolution = lambda values: values @ matrix
-        else:
-            self._sum = partial(_sum, plain, moment, sites.positions().T)
+        self._problem, self._size = problem, problem.sites.size
+        self._sum = _kernel_sum(problem.laws, problem.sites, problem.sites)
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Return mean_j K(x_q, x_j) u(x_j), (..., N) -> (..., N)."""
         return self._sum(values) / self._size
+
+    def at(self, sites: Sites) -> KernelAt:
+        """Return the kernel between other sites and the samples."""
+        problem, laws, y = self._problem, self._problem.laws, sites.positions()
+        kernel_sum, origin = _kernel_sum(laws, problem.sites, sites), np.zeros((1, problem.dimension))
+        moment = 4 * np.pi**2 * (y**2).sum(axis=1) * laws.diffusion.transform(origin)
+        return KernelAt(
+            lambda values: kernel_sum(values) / self._size,
+            laws.damping.transform(origin) + laws.atom + moment,
+            np.zeros((problem.samples.channels, sites.size)),
+        )
 
     def largest_eigenvalue(self) -> float:
         """Return an upper estimate of lambda_max, the largest eigenvalue of the kernel."""
@@ -66,21 +88,36 @@ def largest_eigenvalue(problem: Problem) -> float:
     return InfiniteWidthKernel(problem).largest_eigenvalue()
 
 
-def _sum(plain: Convolution, moment: Convolution, positions: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return sum_j K(x_q, x_j) u_j = G * u + 4 pi^2 sum_i x_i (H * (x_i u)). positions: x, (d, N)."""
+def _kernel_sum(laws: Laws, sites: Sites, targets: Sites) -> Convolution:
+    """Return the map of u (..., N) to sum_j K(y_q, x_j) u_j = G * u + 4 pi^2 sum_i y_i (H * (x_i u)), (..., P).
+
+    sites: the samples x_j. targets: y_q.
+    """
+    plain = convolution(laws.damping, sites, targets=targets, atom=laws.atom)
+    moment = convolution(laws.diffusion, sites, targets=targets)
+    if plain is None or moment is None:
+        matrix = _matrix(laws, sites.positions(), targets.positions())
+        return lambda values: values @ matrix
+    return partial(_sum, plain, moment, sites.positions().T, targets.positions().T)
+
+
+def _sum(plain: Convolution, moment: Convolution, x: np.ndarray, y: np.ndarray, values: np.ndarray) -> np.ndarray:
     result = plain(values)
-    for x in positions:
-        result = result + 4 * np.pi**2 * x * moment(x * values)
+    for x_i, y_i in zip(x, y, strict=True):
+        result = result + 4 * np.pi**2 * y_i * moment(x_i * values)
     return result
 
 
-def _matrix(laws: Laws, x: np.ndarray) -> np.ndarray:
-    """Return the matrix K(x_q, x_j), (N, N). x: the positions of the samples, (N, d)."""
-    matrix = np.empty((len(x), len(x)))
+def _matrix(laws: Laws, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the matrix K(x_j, y_q), (N, P), for positions x (N, d) and y (P, d). For y = x it is symmetric."""
+    matrix, symmetric = np.empty((len(x), len(y))), x is y or np.array_equal(x, y)
     for j, x_j in enumerate(x):
-        z = x[j:] - x_j
-        moment = 4 * np.pi**2 * (x[j:] @ x_j) * laws.diffusion.transform(z)
-        matrix[j, j:] = matrix[j:, j] = laws.damping.transform(z) + laws.atom + moment
+        first = j if symmetric else 0
+        z = y[first:] - x_j
+        moment = 4 * np.pi**2 * (y[first:] @ x_j) * laws.diffusion.transform(z)
+        matrix[j, first:] = laws.damping.transform(z) + laws.atom + moment
+        if symmetric:
+            matrix[j:, j] = matrix[j, j:]
     return matrix
 
 
@@ -106,13 +143,32 @@ class EmpiricalKernel:
         with torch_threads(self._backend, shards.threads), report_out_of_memory(problem, self._device):
             network = make_network(problem, self._backend, precision="double", device=self._device, shards=shards)
             error = network.values(network.start) - network.target
-            self._kernel = network.kernel_at(network.start)
+            self._network, self._kernel = network, network.kernel_at(network.start)
         self.start: np.ndarray = error.cpu().numpy()
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Return J J^T u / N, (C, N) -> (C, N)."""
         with torch_threads(self._backend, self._threads), report_out_of_memory(self._problem, self._device):
             return self._kernel(values.ravel()).reshape(values.shape)
+
+    def at(self, sites: Sites) -> KernelAt:
+        """Return the kernel between other sites and the samples. A product needs one vjp and one jvp."""
+        network, state = self._network, self._network.start
+
+        def push(values: np.ndarray) -> np.ndarray:
+            change = network.vjp(state, torch.from_numpy(values / values.shape[-1]).to(state.device))
+            return network.jvp_at(state, sites, change)
+
+        def apply(values: np.ndarray) -> np.ndarray:
+            with torch_threads(self._backend, self._threads), report_out_of_memory(self._problem, self._device):
+                rows = values.reshape(-1, *values.shape[-2:])
+                pushed = [push(np.ascontiguousarray(row)) for row in rows]
+            return np.reshape(pushed, (*values.shape[:-1], sites.size))
+
+        start = np.zeros((len(self.start), sites.size))
+        if not self._problem.network.symmetric:
+            start = network.values_at(state, sites)
+        return KernelAt(apply, network.kernel_diagonal_at(state, sites).max(axis=0), start)
 
     def largest_eigenvalue(self) -> float:
         """Return an upper estimate of lambda_max, the largest eigenvalue of the kernel."""

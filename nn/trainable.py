@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 
-from freqbias.numerics import Apply
+from freqbias.numerics import Apply, Sites
 from freqbias.problem import Problem
 
 
@@ -50,8 +50,16 @@ class TrainableNetwork(ABC):
         """Return the state of this process's neurons, from the vector on rank 0. Inverse of `gather`."""
 
     @abstractmethod
-    def held_out_error(self, state: torch.Tensor) -> np.ndarray | None:
-        """Return u on the held-out samples, (C, N'), in double precision, or None if no samples are held out."""
+    def values_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
+        """Return f at any P sites, (C, P), in double precision."""
+
+    @abstractmethod
+    def jvp_at(self, state: torch.Tensor, sites: Sites, change: torch.Tensor) -> np.ndarray:
+        """Return the derivative of f at any P sites times a change of the state, (C, P), in double precision."""
+
+    @abstractmethod
+    def kernel_diagonal_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
+        """Return an upper bound of |df_c(x)/d(state)|^2 at any P sites, (C, P). It is the diagonal of the kernel."""
 
     def error_and_negative_gradient(
         self, state: torch.Tensor, weights: np.ndarray | None = None

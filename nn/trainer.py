@@ -210,10 +210,13 @@ class Trainer:
     def snapshot(self, error: torch.Tensor) -> TrainingSnapshot:
         """Accept the state after `step` steps, and return its snapshot. error: u at this state, (C, N)."""
         output = self.schedule.output_index(self.step)
-        held_out = None if output is None else self.network.held_out_error(self.theta)
+        held_out = self._plan.problem.held_out
+        held_out_error = None
+        if output is not None and held_out is not None:
+            held_out_error = self.network.values_at(self.theta, held_out.sites) - held_out.values
         self.accepted = TrainingSnapshot(
             self.step, self.schedule.time(self.step), output, self.theta, error, self._loss,
-            self.step_control, self.stepper.buffers(), self.network, held_out,
+            self.step_control, self.stepper.buffers(), self.network, held_out_error,
         )  # fmt: skip
         self._rejections, self._local_error = 0, None
         return self.accepted

@@ -2,7 +2,7 @@ from .arguments import TINY, check_kind, check_number
 from .descent import gradient_descent, stability_limit
 from .fourier import SIGN, flat_top, phase, transform
 from .grid_subset import GridSubset, subset
-from .lanczos import Apply, Basis, Callback, Evolution, Lanczos, exponential, shift_invert_exponential
+from .lanczos import Apply, Basis, Callback, Evolution, Integral, Lanczos, exponential, shift_invert_exponential
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
 from .precision import rounding
 from .scattered import Scattered
@@ -25,6 +25,7 @@ __all__ = [
     "Grid",
     "GridSubset",
     "GridTransform",
+    "Integral",
     "Lanczos",
     "NonUniformTransform",
     "Scattered",

@@ -67,8 +67,8 @@ class Lanczos:
         S V_m = V_m T_m + beta_m v_{m+1} e_m^T,    V_m^T M V_m = I,    T_m = tridiag(beta_{k-1}, alpha_k, beta_k).
 
     apply: maps M v to S v. start: the vector with the direction of v_1, (n,). mass: maps v to M v; by default M = I.
-    M V_m is stored beside V_m. Each of its rows is a product with a row of V_m, so that a saved basis determines both to
-    the last bit.
+    M V_m is stored beside V_m. Each of its rows is a product with a row of V_m, so a saved basis determines both to the
+    last bit.
     saved_basis: the Krylov space of an earlier run with the same `start`, which this object extends.
     Source: Golub and Van Loan, Matrix Computations, section 10.1.
     """
@@ -124,9 +124,7 @@ class Lanczos:
         if self.beta[-1] > 0:
             v = r / beta
             self.basis = _with_row(self.basis, m + 1, v)
-            self._mass_basis = (
-                self.basis if self._mass is None else _with_row(self._mass_basis, m + 1, self._mass(v))
-            )
+            self._mass_basis = self.basis if self._mass is None else _with_row(self._mass_basis, m + 1, self._mass(v))
 
     @property
     def steps(self) -> int:

@@ -20,7 +20,7 @@ from .neurons import Neurons, draw
 from .node_order import canonical_order
 from .normalisation import Normalisation
 from .radial_density import RadialDensity
-from .records import Problem, Spectrum
+from .records import Problem, Spectrum, problem_at
 from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
 from .scipy_laws import Elliptical, from_scipy
@@ -88,6 +88,7 @@ __all__ = [
     "ntk_recursion",
     "open_netcdf",
     "parse",
+    "problem_at",
     "resolved",
     "save_netcdf",
     "squared_loss",

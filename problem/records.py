@@ -1,7 +1,7 @@
 """The records that the packages of freqbias exchange, and the netCDF files of these records."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,12 @@ class Problem:
     def reach(self) -> float:
         """X, an upper bound of max_j |x_j| [length]."""
         return float(np.linalg.norm(self.sites.reach))
+
+
+def problem_at(problem: Problem, sites: Sites) -> Problem:
+    """Return the problem with other sites. The target there is unknown, so all values are 0."""
+    samples = Samples(sites, np.zeros((problem.samples.channels, sites.size)), held_out=True)
+    return replace(problem, samples=samples, held_out=None, initial_error=None)
 
 
 @dataclass(frozen=True, repr=False)

@@ -173,6 +173,21 @@ def deep_kernel(positions, k, sigma_a, activation, depth):
     return tangent / len(positions)
 
 
+def prediction(joint, count, start, at, function):
+    """f(y) - f(y, 0) = -K(y, X) w at the positions y, (T, C, P), and u on the samples, (T, C, N).
+
+    joint: the kernel between all positions, of which the first `count` are the samples X, not divided by N. start:
+    u(0), (C, N). function: lambda (n,), t -> exp(-t lambda) or its like; w has its integral (1 - .) / lambda.
+    at: the times t.
+    """
+    values, vectors = np.linalg.eigh(joint[:count, :count] / count)
+    values = np.maximum(values, 1e-16 * values[-1])
+    modes = start @ vectors
+    u = np.array([(modes * function(values, t)) @ vectors.T for t in at])
+    w = np.array([(modes * (1 - function(values, t)) / values) @ vectors.T for t in at])
+    return -w @ joint[:count, count:] / count, u
+
+
 def toeplitz_kernel(shape, extent, k, sigma_a):
     """u -> K u / N on a grid, (N,) -> (N,), K as in `dense_kernel`: k(x - x') by FFTs on twice the grid."""
     lags = [np.fft.fftfreq(2 * n, 1 / (2 * n)) * length / n for n, length in zip(shape, extent, strict=True)]

@@ -148,17 +148,15 @@ def test_initial_values_of_the_equation(monkeypatch, activation):
     assert distance(torch.from_numpy(initial_values(problem)), network.values(network.start)) < 1e-12
 
 
-def test_held_out_error(monkeypatch):
+def test_values_at_other_positions(monkeypatch):
     monkeypatch.setattr("freqbias.nn.deep.CHUNK", 50)
     problem = problem_of("sine", 3, True, 2, 2)
     points = np.random.default_rng(1).uniform(-1, 1, (11, 2))
     apart = Samples(Scattered(points), np.stack([points[:, 0], points[:, 1]]))
     there = Problem(Gaussian(2.0), apart, problem.network, problem.times, seed=3)
-    both = Problem(Gaussian(2.0), problem.samples, problem.network, problem.times, seed=3, held_out=apart)
-    network = DeepNetwork(both)
+    network = DeepNetwork(problem)
     state = away_from(network)
-    error = network.held_out_error(state)
-    assert distance(torch.from_numpy(error), definition(state, there) - torch.from_numpy(apart.values)) < 1e-12
+    assert distance(torch.from_numpy(network.values_at(state, apart.sites)), definition(state, there)) < 1e-12
 
 
 def test_non_finite_weights_are_refused():

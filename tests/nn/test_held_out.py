@@ -94,7 +94,7 @@ def test_both_errors_follow_the_exact_ntk(tmp_path):
 
 
 @pytest.mark.parametrize("diagonal", [False, True])
-def test_held_out_error_of_the_network(diagonal):
+def test_values_on_held_out_samples(diagonal):
     """Away from its start, against a network whose training and held-out samples are exchanged."""
     problem = of(held_out=0.2)
     problem = replace(
@@ -104,8 +104,9 @@ def test_held_out_error_of_the_network(diagonal):
     networks = [make_network(each, "dense", precision="double") for each in (problem, mirrored)]
     state = networks[0].start
     state += 0.1 * torch.randn(state.shape, generator=torch.Generator().manual_seed(0), dtype=state.dtype)
-    expected, _ = networks[1].error_and_negative_gradient(state)
-    np.testing.assert_allclose(networks[0].held_out_error(state), expected.numpy(), rtol=0, atol=1e-10)
+    expected = networks[1].values(state)
+    found = networks[0].values_at(state, problem.held_out.sites)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=1e-10)
 
 
 def half_of_an_image(**network):

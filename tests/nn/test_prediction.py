@@ -1,0 +1,216 @@
+"""Predictions at positions without samples: against the oracle at infinite width, and against linearised training."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from freqbias import nn
+from freqbias.numerics import Grid, GridSubset, Scattered, Schedule
+from freqbias.problem import Gaussian, Network, Problem, Samples, Training, draw, draw_deep
+from tests import oracle
+from tests.fuzz.predictions import STABILITY, joint_kernel, kernel_prediction
+from tests.nn.test_deep import PHI, SECOND_MOMENT
+
+TIMES = np.array([0.0, 0.7, 5.0, 60.0])
+
+
+def half_of(grid):
+    """Two parts of a grid: the samples and the rest."""
+    order = np.random.default_rng(0).permutation(grid.size)
+    return GridSubset(grid, np.sort(order[: grid.size // 2])), GridSubset(grid, np.sort(order[grid.size // 2 :]))
+
+
+def random_points(count, dimension, seed=1):
+    return Scattered(np.random.default_rng(seed).uniform(-0.6, 0.6, (count, dimension)))
+
+
+PLACES = {  # samples and targets
+    "parts of a grid, 1-D": half_of(Grid((41,), (1.0,))),
+    "parts of a grid, 2-D": half_of(Grid((8, 9), (1.0, 0.5))),
+    "parts of a grid, 3-D": half_of(Grid((4, 5, 4), (1.0, 0.5, 1.0))),
+    "off the grid, 1-D": (Grid((40,), (1.0,)), random_points(30, 1)),
+    "off the grid, 2-D": (Grid((7, 8), (1.0, 1.0)), random_points(30, 2)),
+    "finer grid": (Grid((32,), (1.0,)), Grid((75,), (1.0,))),
+    "scattered, 2-D": (random_points(60, 2), random_points(25, 2, seed=2)),
+    "scattered, 3-D": (random_points(60, 3), random_points(25, 3, seed=2)),
+}
+
+
+DENSITY = Gaussian(3.0)
+
+
+def problem_on(sites, *, density=DENSITY, channels=2, **network):
+    values = np.random.default_rng(5).normal(size=(channels, sites.size))
+    settings = Network(**{"width": 40, "sigma_a": 1.0} | network)
+    return Problem(density, Samples(sites, values), settings, TIMES, seed=2)
+
+
+def distance(one, other):
+    return np.abs(one - other).max()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_flow_at_infinite_width(place):
+    sites, targets = PLACES[place]
+    problem = problem_on(sites)
+    kernel, start = nn.InfiniteWidthKernel(problem), -problem.samples.values
+    joint = joint_kernel(problem, targets, oracle.gaussian(3.0))
+    exact, _ = oracle.prediction(joint, sites.size, start, TIMES, lambda values, t: np.exp(-t * values))
+    found = nn.LinearisedTraining(kernel, start).flow_at(kernel.at(targets), TIMES, tolerance=1e-12)
+    assert distance(found.values, exact) < 1e-9 * np.abs(exact).max()
+    assert np.abs(exact[-1]).max() > 0.1
+
+
+NETWORKS = {
+    "two layers": {},
+    "diagonal": {"diagonal": True},
+    "sigma_a": {"sigma_a": 0.3},
+    "sine": {"depth": 3, "activation": "sine"},
+    "relu": {"depth": 3, "activation": "relu"},
+    "tanh": {"depth": 4, "activation": "tanh", "sigma_a": 2.0},
+}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("place", ["parts of a grid, 2-D", "off the grid, 1-D"])
+def test_networks_at_infinite_width(network, place):
+    sites, targets = PLACES[place]
+    problem = problem_on(sites, density=Gaussian(2.0), **NETWORKS[network])
+    kernel, start = nn.InfiniteWidthKernel(problem), -problem.samples.values
+    joint = joint_kernel(problem, targets, oracle.gaussian(2.0))
+    exact, _ = oracle.prediction(joint, sites.size, start, TIMES, lambda values, t: np.exp(-t * values))
+    found = nn.LinearisedTraining(kernel, start).flow_at(kernel.at(targets), TIMES, tolerance=1e-12)
+    assert distance(found.values, exact) < 1e-8 * np.abs(exact).max()
+    diagonal = np.diag(joint)[sites.size :]
+    np.testing.assert_allclose(kernel.at(targets).diagonal, diagonal, rtol=1e-9)
+
+
+@pytest.mark.parametrize("integrator", STABILITY)
+def test_steps_at_infinite_width(integrator):
+    sites, targets = PLACES["parts of a grid, 2-D"]
+    problem = problem_on(sites)
+    kernel, start = nn.InfiniteWidthKernel(problem), -problem.samples.values
+    joint = joint_kernel(problem, targets, oracle.gaussian(3.0))
+    step = 0.9 / np.linalg.eigvalsh(joint[: sites.size, : sites.size] / sites.size)[-1]
+    schedule = Schedule(TIMES, step)
+
+    def factor(values, t):
+        growth = np.ones_like(values)
+        for size, count, end in zip(schedule.step_sizes, schedule.step_counts, TIMES[1:], strict=True):
+            if end <= t:
+                growth = growth * np.polyval(STABILITY[integrator][::-1], -size * values) ** count
+        return growth
+
+    exact, _ = oracle.prediction(joint, sites.size, start, TIMES, factor)
+    training = nn.LinearisedTraining(kernel, start)
+    found = training.steps_at(kernel.at(targets), schedule, STABILITY[integrator], tolerance=1e-12)
+    assert distance(found.values, exact) < 1e-9 * np.abs(exact).max()
+    assert distance(found.values, training.flow_at(kernel.at(targets), TIMES).values) > 1e-5
+
+
+def jacobians(problem, *places):
+    """df/d(parameters) at each place, (C P, parameters), by automatic differentiation of the definition."""
+    network, channels, size = problem.network, problem.samples.channels, {"dimension": problem.dimension}
+    if network.depth == 2:
+        neurons = draw(problem.density, network, **size, channels=channels, seed=problem.seed)
+        parts = [neurons.cosine, neurons.sine, neurons.frequencies]
+        if network.diagonal:
+            parts += [np.ones_like(neurons.cosine[0])] * 2
+
+        def f(a, b, w, *gains, x):
+            p, q = gains or (1.0, 1.0)
+            angle = 2 * math.pi * w @ x.T
+            return ((p * a) @ torch.cos(angle) + (q * b) @ torch.sin(angle)) / math.sqrt(len(w))
+
+    else:
+        weights = draw_deep(problem.density, network, **size, channels=channels, seed=problem.seed)
+        copies = 2 if network.symmetric else 1
+        parts = [weights.frequencies, *weights.hidden, weights.output] * copies
+        phi, moment = PHI[network.activation], SECOND_MOMENT[network.activation]
+
+        def one(w, *layers, x):
+            angle = 2 * math.pi * w @ x.T
+            h = torch.cat([torch.cos(angle), torch.sin(angle)]) / math.sqrt(len(w))
+            for layer in layers[:-1]:
+                h = phi(layer @ h) / math.sqrt(moment * len(layer))
+            return layers[-1] @ h
+
+        def f(*parameters, x):
+            each = len(parameters) // copies
+            if copies == 1:
+                return one(*parameters, x=x)
+            return (one(*parameters[:each], x=x) - one(*parameters[each:], x=x)) / math.sqrt(2)
+
+    parameters = tuple(torch.tensor(part) for part in parts)
+    found = []
+    for place in places:
+        x = torch.tensor(place.positions())
+        rows = torch.autograd.functional.jacobian(lambda *each: f(*each, x=x), parameters)  # noqa: B023
+        values = f(*parameters, x=x).numpy()
+        found.append((values, torch.cat([row.reshape(values.size, -1) for row in rows], dim=1).numpy()))
+    return found
+
+
+DRAWN = {
+    "one channel": ("parts of a grid, 1-D", {"channels": 1}),
+    "channels": ("parts of a grid, 2-D", {}),
+    "volume": ("parts of a grid, 3-D", {"channels": 1}),
+    "not symmetric": ("off the grid, 2-D", {"symmetric": False}),
+    "scattered": ("scattered, 2-D", {"sampling": "sobol"}),
+    "diagonal": ("off the grid, 1-D", {"diagonal": True}),
+    "three layers": ("parts of a grid, 2-D", {"depth": 3, "activation": "relu", "hidden_width": 20}),
+    "four layers": ("scattered, 3-D", {"depth": 4, "activation": "sine", "hidden_width": 12, "symmetric": False}),
+}
+
+
+@pytest.mark.parametrize("case", DRAWN)
+@pytest.mark.parametrize("integrator", ["gradient-descent", "rk4"])
+def test_drawn_kernel_predicts_linearised_training(case, integrator):
+    """Steps of theta <- theta - eta J^T u / N for f + J (theta - theta_0), on samples and at the targets."""
+    place, keys = DRAWN[case]
+    sites, targets = PLACES[place]
+    problem = problem_on(sites, density=Gaussian(2.0), **keys)
+    kernel = nn.EmpiricalKernel(problem)
+    (values, at_samples), (values_at, at_targets) = jacobians(problem, sites, targets)
+    if problem.network.symmetric:
+        values, values_at = 0 * values, 0 * values_at
+    size = values.shape[1]
+    eta = 0.8 / np.linalg.eigvalsh(at_samples @ at_samples.T / size)[-1]
+    times = np.array([0.0, 3.0, 40.0]) * eta
+    error = (values - problem.samples.values).ravel()
+    moved, expected = np.zeros(at_samples.shape[1]), [values_at]
+    for step in range(1, 41):
+        stage, taylor = moved, STABILITY[integrator]
+        for j in range(len(taylor) - 1, 0, -1):  # Horner's scheme of the stability polynomial
+            stage = moved - eta / j * at_samples.T @ (error + at_samples @ stage) / size
+        moved = stage
+        if step in (3, 40):
+            expected.append(values_at + (at_targets @ moved).reshape(values_at.shape))
+    training = nn.LinearisedTraining(kernel, kernel.start)
+    at = kernel.at(targets)
+    found = training.steps_at(at, Schedule(times, eta), STABILITY[integrator], tolerance=1e-12)
+    assert distance(found.values, expected) < 1e-9 * np.abs(expected).max()
+    exact = (at_targets**2).sum(axis=1).reshape(values_at.shape).max(axis=0)
+    assert (at.diagonal >= exact * (1 - 1e-9)).all() and (at.diagonal <= 3 * exact + 1).all()
+
+
+def test_wide_network_learns_what_is_predicted():
+    """At width 100,000 the drawn kernel's prediction is closer to the training than that at infinite width."""
+    sites, targets = PLACES["parts of a grid, 1-D"]
+    problem = replace(problem_on(sites, channels=1, width=100_000), times=np.array([0.0, 20.0]))
+    *_, last = nn.trajectory(nn.plan_training(problem, Training(precision="double"), tolerance=1e-3))
+    trained = last.network.values_at(last.state, targets)
+    distances = []
+    for kernel in (nn.EmpiricalKernel(problem), nn.InfiniteWidthKernel(problem)):
+        training = nn.LinearisedTraining(kernel, -problem.samples.values)
+        predicted = training.flow_at(kernel.at(targets), problem.times).values[-1]
+        distances.append(np.linalg.norm(predicted - trained) / np.linalg.norm(trained))
+    assert distances[0] < 1e-3 and 2e-3 < distances[1] < 0.02
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_bound_is_never_below_the_error(number):
+    assert not kernel_prediction(number).failure
