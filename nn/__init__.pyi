@@ -3,7 +3,7 @@ from .cli import nn_command, ntk_command
 from .deep import DeepNetwork
 from .device import training_memory
 from .fourier_sum import FourierSum
-from .linearised import LinearisedTraining, PointPrediction
+from .linearised import LinearisedPath, LinearisedTraining, PointPrediction
 from .network import FourierNetwork
 from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenvalue
 from .ntk_stage import run_ntk
@@ -22,6 +22,7 @@ __all__ = [
     "FourierSum",
     "InfiniteWidthKernel",
     "KernelAt",
+    "LinearisedPath",
     "LinearisedTraining",
     "PointPrediction",
     "TrainingPlan",

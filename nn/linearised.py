@@ -25,6 +25,24 @@ TOLERANCE = 1e-8  # bound of |u - u_exact| / |u(0)|, far below the differences t
 
 
 @dataclass(frozen=True)
+class LinearisedPath:
+    """The errors of a linearised training, and the values at other positions.
+
+    error: u, (T, C, N). integral: the integral w of u, (T, C, N). integral_error: a bound of |K^(1/2) dw|, (T,).
+    """
+
+    error: np.ndarray
+    integral: np.ndarray
+    integral_error: np.ndarray
+
+    def at(self, kernel: KernelAt) -> "PointPrediction":
+        """Return the values at other positions. kernel: `Kernel.at(sites)` of the kernel of this training."""
+        values = kernel.start - kernel.apply(self.integral)
+        bound = np.sqrt(kernel.diagonal.max() / self.error.shape[-1]) * self.integral_error
+        return PointPrediction(values, bound)
+
+
+@dataclass(frozen=True)
 class PointPrediction:
     """The predicted values of a network at P positions.
 
@@ -42,8 +60,9 @@ class LinearisedTraining:
     called before every product with K. An exception of the callback stops the work. products: the number of products so
     far, including those in `saved_basis`. error: the largest error bound so far, relative to |u(0)|.
 
-    `flow` and `steps` have a parameter tolerance, which bounds the error relative to |u(0)|. If the tolerance is not
-    reached, a second call with a larger tolerance repeats no product.
+    All methods have a parameter tolerance, which bounds the error relative to |u(0)|. If the tolerance is not reached,
+    a second call with a larger tolerance repeats no product. They raise ComputationError if Lanczos does not reach the
+    tolerance, or if the steps diverge.
     """
 
     def __init__(
@@ -59,49 +78,45 @@ class LinearisedTraining:
         self.products, self.error = 0 if saved_basis is None else len(saved_basis.alpha), 0.0
 
     def flow(self, times: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
-        """Return exp(-t K) u(0) at the times, (T, C, N). times: (T,), beginning with 0.
-
-        Raises ComputationError if Lanczos does not reach the tolerance.
-        """
-        return self._with_start(self._flow(times, tolerance))
+        """Return exp(-t K) u(0) at the times, (T, C, N). times: (T,), beginning with 0."""
+        return self.follow_flow(times, tolerance=tolerance).error
 
     def steps(self, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE) -> np.ndarray:
         """Return u at the schedule's output times, (T, C, N), after steps u <- R(eta K) u.
 
-        R(z) = sum_j taylor_j (-z)^j. Raises ComputationError if the steps diverge, or if Lanczos does not reach the
-        tolerance.
+        R(z) = sum_j taylor_j (-z)^j.
         """
-        return self._with_start(self._steps(schedule, taylor, tolerance))
+        return self.follow_steps(schedule, taylor, tolerance=tolerance).error
 
-    def flow_at(self, at: KernelAt, times: np.ndarray, *, tolerance: float = TOLERANCE) -> PointPrediction:
-        """Return the values of the network at other positions, for the flow. at: `Kernel.at(sites)` of this kernel."""
-        return self._at(at, self._flow(times, tolerance))
-
-    def steps_at(
-        self, at: KernelAt, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE
-    ) -> PointPrediction:
-        """Return the values of the network at other positions, for steps. at: `Kernel.at(sites)` of this kernel."""
-        return self._at(at, self._steps(schedule, taylor, tolerance))
-
-    def _flow(self, times: np.ndarray, tolerance: float) -> Evolution:
-        return exponential(
-            self._apply, self._start.ravel(), times[1:], tolerance,
-            integrate=True, saved_basis=self._basis(), callback=self._before_product,
+    def follow_flow(self, times: np.ndarray, *, tolerance: float = TOLERANCE) -> LinearisedPath:
+        """As `flow`, but the result also gives the values at other positions."""
+        return self._path(
+            exponential(
+                self._apply, self._start.ravel(), times[1:], tolerance,
+                integrate=True, saved_basis=self._basis(), callback=self._before_product,
+            )
         )  # fmt: skip
 
-    def _steps(self, schedule: Schedule, taylor: Sequence[float], tolerance: float) -> Evolution:
-        return gradient_descent(
-            self._apply, self._start.ravel(), schedule, tolerance,
-            taylor=taylor, integrate=True, saved_basis=self._basis(), callback=self._before_product,
+    def follow_steps(
+        self, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE
+    ) -> LinearisedPath:
+        """As `steps`, but the result also gives the values at other positions."""
+        return self._path(
+            gradient_descent(
+                self._apply, self._start.ravel(), schedule, tolerance,
+                taylor=taylor, integrate=True, saved_basis=self._basis(), callback=self._before_product,
+            )
         )  # fmt: skip
 
-    def _at(self, at: KernelAt, evolution: Evolution) -> PointPrediction:
+    def _path(self, evolution: Evolution) -> LinearisedPath:
         self.error = max(self.error, evolution.error)
-        integral = evolution.integral
+        integral, start = evolution.integral, self._start
         assert integral is not None
-        change = at.apply(integral.values.reshape(-1, *self._start.shape))
-        bound = np.sqrt(at.diagonal.max() / self._start.shape[-1]) * np.linalg.norm(self._start) * integral.error
-        return PointPrediction(np.concatenate([at.start[None], at.start - change]), np.concatenate([[0.0], bound]))
+        return LinearisedPath(
+            np.concatenate([start[None], evolution.values.reshape(-1, *start.shape)]),
+            np.concatenate([np.zeros_like(start)[None], integral.values.reshape(-1, *start.shape)]),
+            np.linalg.norm(start) * np.concatenate([[0.0], integral.error]),
+        )
 
     def _apply(self, values: np.ndarray) -> np.ndarray:
         self.products += 1
@@ -113,7 +128,3 @@ class LinearisedTraining:
     def _before_product(self, lanczos: Lanczos) -> None:
         self._krylov = lanczos
         self._callback(lanczos)
-
-    def _with_start(self, evolution: Evolution) -> np.ndarray:
-        self.error = max(self.error, evolution.error)
-        return np.concatenate([self._start[None], evolution.values.reshape(-1, *self._start.shape)])

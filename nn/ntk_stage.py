@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from freqbias.errors import ComputationError, InputError, UsageError
-from freqbias.nn.linearised import LinearisedTraining
+from freqbias.nn.linearised import LinearisedPath, LinearisedTraining
 from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
 from freqbias.nn.planned_steps import planned_schedule
 from freqbias.nn.training_plan import NETWORK_ATTRIBUTES, TrainingPlan, plan_training
@@ -121,22 +121,32 @@ def _predict(
 
     saved_basis = Basis(**stage.load_checkpoint(part)[0]) if part in stage.checkpoints() else None
     training = LinearisedTraining(kernel, start, saved_basis=saved_basis, callback=callback)
-    kinds = {"flow": partial(training.flow, plan.problem.times)}
+    kinds: dict[str, Callable[..., LinearisedPath]] = {"flow": partial(training.follow_flow, plan.problem.times)}
     if (taylor := plan.integrator.taylor) is not None:
-        kinds["steps"] = partial(training.steps, plan.schedule, taylor)
-    errors: dict[str, np.ndarray] = {}
+        kinds["steps"] = partial(training.follow_steps, plan.schedule, taylor)
+    found: dict[str, np.ndarray] = {}
     with Progress(f"ntk: {name}", unit="products", done=training.products) as progress:
         for kind, predict in kinds.items():
             try:
-                errors[kind] = _with_fallback_tolerance(predict, tolerance)
+                path = _with_fallback_tolerance(predict, tolerance)
             except ComputationError as failure:
                 log.warning("ntk: %s: %s is skipped: %s", name, _file(name, kind), failure)
+                continue
+            found[kind] = path.error
+            found |= {f"{kind}.{key}": values for key, values in _at_targets(path, kernel, plan.problem).items()}
     message = "ntk: %s: %d products, the error is at most %.1e relative to the initial error"
     log.info(message, name, training.products, training.error)
-    return errors, {"products": training.products, "error_bound": training.error}
+    return found, {"products": training.products, "error_bound": training.error}
 
 
-def _with_fallback_tolerance(predict: Callable[..., np.ndarray], tolerance: float) -> np.ndarray:
+def _at_targets(path: LinearisedPath, kernel: Kernel, problem: Problem) -> dict[str, np.ndarray]:
+    """Return the values at the targets by name, and the largest of their bounds at each time as `bound`."""
+    points = {name: path.at(kernel.at(sites)) for name, sites in problem.targets.items()}
+    bound = {"bound": np.max([point.bound for point in points.values()], axis=0)} if points else {}
+    return {name: point.values for name, point in points.items()} | bound
+
+
+def _with_fallback_tolerance(predict: Callable[..., LinearisedPath], tolerance: float) -> LinearisedPath:
     """Predict with the default tolerance, or with FALLBACK_TOLERANCE * tolerance if the default is not reached."""
     try:
         return predict()
@@ -149,17 +159,22 @@ def _file(name: str, kind: str) -> str:
 
 
 def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
-    errors, meta = stage.load_checkpoint(name)
+    arrays, meta = stage.load_checkpoint(name)
     problem, network = plan.problem, plan.problem.network
     about = {"kernel": name, "seed": problem.seed, "unit": problem.unit, **meta, "freqbias": version_of("freqbias")}
     if name == "empirical":
         about |= network.model_dump(include=NETWORK_ATTRIBUTES, exclude_none=True)
     steps = {"integrator": plan.settings.integrator, "step": plan.step, "steps": plan.schedule.steps}
-    for kind, error in errors.items():
+    for kind in ("flow", "steps"):
+        if kind not in arrays:
+            continue
+        error, prefix = arrays[kind], f"{kind}."
+        values = {key.removeprefix(prefix): each for key, each in arrays.items() if key.startswith(prefix)}
+        bound = values.pop("bound", None)
         history = ErrorHistory(
             problem.times, problem.sites.positions(), error, squared_loss(error), about,
             normalisation=problem.samples.normalisation,
-        )  # fmt: skip
+        ).with_targets(problem, values, bound)  # fmt: skip
         if kind == "steps":
             history = replace(history, attributes=about | steps, step_time=plan.schedule.step_times())
         with stage.writing(_file(name, kind)) as path:

@@ -1,6 +1,7 @@
 """The records of a training: a snapshot after each step, and the checkpoint from which a later run continues."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,8 @@ class TrainingSnapshot:
 
     time: the gradient-flow time. output: the index of the output time if this time is one, else None. state: the
     parameters of the network as one flat vector. error: u on the samples, (C, N). step_control: the step control of the
-    following steps. buffers: the buffers of the optimiser, empty for Runge-Kutta methods. held_out_error: at output
-    times, u on the held-out samples, (C, N').
+    following steps. buffers: the buffers of the optimiser, empty for Runge-Kutta methods. at_targets: at output times,
+    f at the targets of the problem, (C, n), by the names of the targets.
     """
 
     step: int
@@ -58,12 +59,11 @@ class TrainingSnapshot:
     step_control: StepControl
     buffers: dict[str, torch.Tensor]
     network: TrainableNetwork
-    held_out_error: np.ndarray | None = None
+    at_targets: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def errors(self) -> dict[str, np.ndarray]:
-        """Return the arrays to store at an output time: `error`, and `held_out_error` if samples are held out."""
-        errors = {"error": self.error.cpu().numpy()}
-        return errors if self.held_out_error is None else errors | {"held_out_error": self.held_out_error}
+        """Return the arrays to store at an output time: `error`, and the values `at_targets`."""
+        return {"error": self.error.cpu().numpy(), **self.at_targets}
 
     def checkpoint(self) -> TrainingCheckpoint | None:
         """Return a checkpoint of all neurons on the CPU of rank 0, and None on other ranks.

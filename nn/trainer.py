@@ -210,13 +210,11 @@ class Trainer:
     def snapshot(self, error: torch.Tensor) -> TrainingSnapshot:
         """Accept the state after `step` steps, and return its snapshot. error: u at this state, (C, N)."""
         output = self.schedule.output_index(self.step)
-        held_out = self._plan.problem.held_out
-        held_out_error = None
-        if output is not None and held_out is not None:
-            held_out_error = self.network.values_at(self.theta, held_out.sites) - held_out.values
+        targets = {} if output is None else self._plan.problem.targets
+        at_targets = {name: self.network.values_at(self.theta, sites) for name, sites in targets.items()}
         self.accepted = TrainingSnapshot(
             self.step, self.schedule.time(self.step), output, self.theta, error, self._loss,
-            self.step_control, self.stepper.buffers(), self.network, held_out_error,
+            self.step_control, self.stepper.buffers(), self.network, at_targets,
         )  # fmt: skip
         self._rejections, self._local_error = 0, None
         return self.accepted
@@ -258,8 +256,10 @@ class Trainer:
         seconds = (time.monotonic() - self._began) / max(1, self.step - self._first_step)
         outcome = "nn: trained %d neurons: %d steps, %.3g s for each step, loss %.3g -> %.3g"
         log.info(outcome, width, self.step, seconds, start, self.accepted.loss)
-        if (held_out := self.accepted.held_out_error) is not None:
-            log.info("nn: loss %.3g on the held-out samples", loss(torch.from_numpy(held_out)))
+        held_out = self._plan.problem.held_out
+        if held_out is not None and "held_out" in self.accepted.at_targets:
+            error = self.accepted.at_targets["held_out"] - held_out.values
+            log.info("nn: loss %.3g on the held-out samples", loss(torch.from_numpy(error)))
 
     def _divergence(self, reason: str) -> ComputationError:
         """Return a ComputationError that names the step, the time, the reason, the step size and a remedy."""

@@ -119,12 +119,11 @@ class TrainingPlan:
             "freqbias": version_of("freqbias"),
         }
         errors = {name: np.stack([each[name] for each in reached]) for name in reached[0]}
-        if self.problem.held_out is not None:
-            errors["held_out_position"] = self.problem.held_out.sites.positions()
-        return ErrorHistory(
-            self.problem.times, self.problem.sites.positions(), loss=losses, attributes=attributes,
-            step_time=schedule.step_times(), normalisation=self.problem.samples.normalisation, **errors,
+        history = ErrorHistory(
+            self.problem.times, self.problem.sites.positions(), errors.pop("error"), losses, attributes,
+            step_time=schedule.step_times(), normalisation=self.problem.samples.normalisation,
         )  # fmt: skip
+        return history.with_targets(self.problem, errors)
 
 
 def plan_training(

@@ -5,7 +5,7 @@ from .grid_subset import GridSubset, subset
 from .lanczos import Apply, Basis, Callback, Evolution, Integral, Lanczos, exponential, shift_invert_exponential
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
 from .precision import rounding
-from .scattered import Scattered
+from .scattered import Positions, Scattered
 from .scattered_nufft import UPSAMPLING, ScatteredTransform, fine_grid_size, make_transform
 from .schedule import Schedule
 from .sites import LARGEST, SMALLEST, Grid, Sites
@@ -28,6 +28,7 @@ __all__ = [
     "Integral",
     "Lanczos",
     "NonUniformTransform",
+    "Positions",
     "Scattered",
     "ScatteredTransform",
     "Schedule",

@@ -24,8 +24,22 @@ class Scattered(Sites):
         points = np.array(self.points, dtype=float)
         if points.ndim != 2 or not 1 <= points.shape[1] <= 3:
             raise InputError(f"positions have shape {points.shape}; expected (samples, axes) with 1 to 3 axes")
+        self._check(points)
+        points.flags.writeable = False
+        object.__setattr__(self, "points", points)
+
+    def _check(self, points: np.ndarray) -> None:
         if len(points) < 2:
             raise InputError(f"there is {len(points)} sample; at least 2 are needed")
+        self._check_coordinates(points)
+        if (flat := np.ptp(points, axis=0) < SMALLEST).any():
+            axis = int(flat.argmax())
+            raise InputError(
+                f"all positions have x_{axis + 1} = {points[0, axis]:.6g} to within {SMALLEST:.0e}; leave that axis "
+                "out, or choose a unit in which the positions differ by more"
+            )
+
+    def _check_coordinates(self, points: np.ndarray) -> None:
         if not np.isfinite(points).all():
             first = int(np.argmin(np.isfinite(points).all(axis=1)))
             raise InputError(f"the position of sample {first} is {points[first].tolist()}; leave that sample out")
@@ -33,14 +47,6 @@ class Scattered(Sites):
             raise InputError(
                 f"a position has the coordinate {far:.3g}; choose a unit in which no coordinate exceeds {LARGEST:.0e}"
             )
-        if (flat := np.ptp(points, axis=0) < SMALLEST).any():
-            axis = int(flat.argmax())
-            raise InputError(
-                f"all positions have x_{axis + 1} = {points[0, axis]:.6g} to within {SMALLEST:.0e}; leave that axis "
-                "out, or choose a unit in which the positions differ by more"
-            )
-        points.flags.writeable = False
-        object.__setattr__(self, "points", points)
 
     @property
     def dimension(self) -> int:
@@ -90,3 +96,15 @@ class Scattered(Sites):
             np.minimum.at(fewest, cell, weights)
             counts -= fewest  # the sample with the fewest coincident samples has the most others in its cell
         return max(1 / self.volume, counts.max() / self.size * frequency**self.dimension)
+
+
+class Positions(Scattered):
+    """Positions at which a network is evaluated, not trained: there may be one only, and all may lie on a line.
+
+    Raises InputError if there are none, or if a coordinate is NaN, infinite or above LARGEST.
+    """
+
+    def _check(self, points: np.ndarray) -> None:
+        if not len(points):
+            raise InputError("there are no positions; give at least one")
+        self._check_coordinates(points)

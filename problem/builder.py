@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 from pydantic import ValidationError
 
 from freqbias.errors import InputError
-from freqbias.numerics import Grid, Scattered
+from freqbias.numerics import Grid, Positions, Scattered, Sites
 from freqbias.problem import files
 from freqbias.problem.contents import Contents
-from freqbias.problem.data_settings import FileSection, WavesSection
+from freqbias.problem.data_settings import MOST_SAMPLES, FileSection, WavesSection
 from freqbias.problem.error_history import ErrorHistory
+from freqbias.problem.held_out import choose_held_out
 from freqbias.problem.matching import errors_in_order
 from freqbias.problem.records import Problem
 from freqbias.problem.run_file import OUTPUTS, RunFile
@@ -21,8 +23,9 @@ from freqbias.problem.samples import Samples, area_average, waves
 from freqbias.problem.section import error_prefix, input_error
 from freqbias.problem.settings import per_axis
 from freqbias.problem.summary import are, counted
-from freqbias.problem.tables import Columns, read_columns
+from freqbias.problem.tables import Columns, TableFormat, read_columns
 
+POSITION_FILES = (*files.TABLES, ".npy")
 METHODS = {  # key: the method of Samples
     "center": "centered()",
     "standardize": "standardized()",
@@ -48,7 +51,9 @@ def build(run: RunFile) -> Problem:
     samples, notes = read.samples, [*read.notes]
     if data.held_out:
         with error_prefix(f"[data] held_out = {data.held_out}: "):
-            samples, held_out = samples.split(data.held_out, run.seed)
+            samples, held_out = samples.split_at(
+                choose_held_out(data.held_out, samples.sites, run.seed, read_mask=_read_mask)
+            )
     if isinstance(data, FileSection) and data.center:
         held_out = held_out and held_out.centered(reference=samples)
         samples = samples.centered()
@@ -70,6 +75,7 @@ def build(run: RunFile) -> Problem:
         run.name,
         run.unit or read.unit,
         held_out=held_out,
+        predict_at=_prediction_sites(data, samples),
         notes=tuple(notes),
         data_warnings=tuple(read.warnings),
     )
@@ -99,6 +105,46 @@ def output_times(run: RunFile) -> np.ndarray:
         return np.array([0.0, *run.time.times])
     assert run.time.end is not None  # checked with the run file
     return np.linspace(0.0, run.time.end, (run.time.outputs or OUTPUTS) + 1)
+
+
+def _read_mask(path: str) -> np.ndarray:
+    return files.read_contents(files.resolve(path, Path(), section="data", key="held_out")).values
+
+
+def _prediction_sites(data: WavesSection | FileSection, samples: Samples) -> Sites | None:
+    """Return the positions of [data] predict_at or predict_points, as the network sees them."""
+    if data.predict_at is not None:
+        file = files.resolve(data.predict_at, Path(), key="predict_at", endings=POSITION_FILES)
+        shift = np.array(samples.normalisation.position_shift)
+        with error_prefix(f"[data] predict_at = {data.predict_at!r}: "):
+            return Positions(_read_positions(file, samples.sites.dimension) - shift)
+    if data.predict_points is None:
+        return None
+    dimension, lattice = samples.sites.dimension, samples.sites.lattice
+    if isinstance(data.predict_points, list) and len(data.predict_points) != dimension:
+        raise InputError(
+            f"[data] predict_points = {data.predict_points}; give one number, or one for each of the {dimension} axes"
+        )
+    shape = per_axis(data.predict_points, dimension)
+    if prod(shape) > MOST_SAMPLES:
+        raise InputError(f"[data] predict_points = {data.predict_points}; use at most {MOST_SAMPLES:,} points")
+    if lattice is not None:
+        return Grid(shape, lattice.extent)
+    x = samples.sites.positions()
+    return Positions(Grid(shape, tuple(np.ptp(x, axis=0))).positions() + (x.min(axis=0) + x.max(axis=0)) / 2)
+
+
+def _read_positions(file: Path, dimension: int) -> np.ndarray:
+    """Return the positions in a table, (P, d). Raises InputError unless the table has d columns of numbers."""
+    if files.ending(file) in files.TABLES:
+        table = read_columns(file, TableFormat(), fewest=dimension)
+    else:
+        table = Columns.of_array(files.read(file, dimension=1), None)
+    if table.values.shape[1] != dimension:
+        raise InputError(
+            f"{file.name} has {counted(table.values.shape[1], 'column')}; give one for each of the {dimension} axes"
+        )
+    return table.complete("correct the cell").values
 
 
 def _with_initial_error(problem: Problem, path: str) -> Problem:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from freqbias.numerics import LARGEST
+from freqbias.problem.held_out import Choice
 from freqbias.problem.section import Section
 from freqbias.problem.settings import (
     COLUMNS,
@@ -42,7 +43,17 @@ POINTS = "a whole number from 2 to 10^9, or one per axis: the number of grid poi
 STANDARDIZE = "true or false: shift and scale each channel to mean 0 and variance 1 over the training samples"
 HELD_OUT = (
     "a number from 0 to 0.9: the fraction of the samples, drawn at random, that is used only to measure the held-out "
-    'error; with held_out > 0, the equation needs [pde] operator = "data"'
+    "error; or, on a grid, { every = 2 } (train on every second point along each axis), { block = 8, share = 0.5 } "
+    "(hold out half of all blocks of 8 points along each axis), or { mask = 'm.png' } (hold out the points where the "
+    'file is not 0); with held_out, the equation needs [pde] operator = "data"'
+)
+PREDICT_AT = (
+    "the path of a table with one position per row (.csv .tsv .txt .npy), relative to the run file: the program "
+    'predicts what the network learns at these positions, with [pde] operator = "data"'
+)
+PREDICT_POINTS = (
+    "a whole number from 2 to 10^9, or one per axis, instead of predict_at: the number of points of a grid over the "
+    "box of the data, for example predict_points = 256, at which the program predicts what the network learns"
 )
 NOISE = (
     "a number of at least 0, in units of the values: the standard deviation of the normal noise that is added to the "
@@ -75,11 +86,14 @@ class WavesSection(Section):
         default=None,
     )
     standardize: bool = Field(False, description=STANDARDIZE)
-    held_out: float = Field(0.0, ge=0, le=0.9, description=HELD_OUT)
+    held_out: Choice = Field(0.0, description=HELD_OUT)
     noise: float = Field(0.0, ge=0, le=LARGEST, description=NOISE)
+    predict_at: str | None = Field(None, min_length=1, description=PREDICT_AT)
+    predict_points: Points | None = Field(None, description=PREDICT_POINTS)
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "WavesSection":
+        _check_prediction(self.predict_at, self.predict_points)
         for name, value in (("points", self.points), ("extent", self.extent)):
             if isinstance(value, list) and len(value) != self.dimension:
                 raise ValueError(
@@ -117,8 +131,10 @@ class FileSection(Section):
     extent: Extent = Field(1.0, description=EXTENT + "; files that state a spacing need no extent")
     spacing: Extent | None = Field(None, description=SPACING)
     standardize: bool = Field(False, description=STANDARDIZE)
-    held_out: float = Field(0.0, ge=0, le=0.9, description=HELD_OUT)
+    held_out: Choice = Field(0.0, description=HELD_OUT)
     noise: float = Field(0.0, ge=0, le=LARGEST, description=NOISE)
+    predict_at: str | None = Field(None, min_length=1, description=PREDICT_AT)
+    predict_points: Points | None = Field(None, description=PREDICT_POINTS)
     key: str | None = Field(None, description=KEY)
     dtype: DataType | None = Field(None, description=DTYPE)
     layout: Literal["grid", "scattered"] = Field(
@@ -137,6 +153,7 @@ class FileSection(Section):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "FileSection":
+        _check_prediction(self.predict_at, self.predict_points)
         scattered = self.layout == "scattered"
         if scattered:
             self._check_scattered()
@@ -191,6 +208,13 @@ class FileSection(Section):
         if self.layout == "scattered" or self.spacing is not None or from_file:
             del fields["extent"]
         return fields
+
+
+def _check_prediction(predict_at: str | None, predict_points: int | list[int] | None) -> None:
+    if predict_at is not None and predict_points is not None:
+        raise ValueError(
+            f"predict_at = {predict_at!r} contradicts predict_points = {predict_points}; give only one of them"
+        )
 
 
 DataSection = Annotated[WavesSection | FileSection, Field(discriminator="kind")]

@@ -10,6 +10,7 @@ from freqbias.numerics import LARGEST
 from freqbias.problem.netcdf import check_shapes, load_netcdf
 from freqbias.problem.normalisation import DIMENSIONS
 from freqbias.problem.summary import counted
+from freqbias.problem.targets import TARGET_DIMENSIONS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,12 +24,14 @@ def load_errors(path: Path) -> "xr.Dataset":
     Raises InputError if the file is not in this format, if values are too large or not finite, or if the times are not
     increasing numbers from 0 on.
     """
-    optional = {"held_out_position": 2, "held_out_error": 3, "step_time": 1} | dict.fromkeys(DIMENSIONS, 1)
+    optional = {name: len(dims) for name, dims in TARGET_DIMENSIONS.items()}
+    optional |= {"step_time": 1} | dict.fromkeys(DIMENSIONS, 1)
     data = load_netcdf(path, {"position": 2, "error": 3}, optional=optional)
     _check_times(path, data)
     data = _in_order(data)
     check_shapes(path, data, {"error": ("time", None, "position")})
-    _check_held_out(path, data)
+    for names in (("held_out_position", "held_out_error"), ("point_position", "prediction")):
+        _check_targets(path, data, *names)
     if not (peak := float(np.abs(data["error"].values.astype(float)).max())) <= LARGEST:
         raise InputError(
             f"{path}: variable error reaches {peak:.3g}, above {LARGEST:.0e}; write it from a run that converged"
@@ -36,20 +39,17 @@ def load_errors(path: Path) -> "xr.Dataset":
     return data
 
 
-def _check_held_out(path: Path, data: "xr.Dataset") -> None:
-    names = [name for name in ("held_out_position", "held_out_error") if name in data]
-    if len(names) == 1:
-        raise InputError(
-            f"{path}: {names[0]} is the only held-out variable; give held_out_position and held_out_error, or neither"
-        )
-    if not names:
+def _check_targets(path: Path, data: "xr.Dataset", position: str, values: str) -> None:
+    found = [name for name in (position, values) if name in data]
+    if len(found) == 1:
+        raise InputError(f"{path}: {found[0]} is there alone; give {position} and {values}, or neither")
+    if not found:
         return
-    check_shapes(path, data, {"held_out_error": ("time", None, "held_out_position")})
-    channels, expected = data["held_out_error"].shape[1], data["error"].shape[1]
+    check_shapes(path, data, {values: ("time", None, position)})
+    channels, expected = data[values].shape[1], data["error"].shape[1]
     if channels != expected:
         raise InputError(
-            f"{path}: held_out_error has {counted(channels, 'channel')}, but error has {expected}; give the same "
-            "channels"
+            f"{path}: {values} has {counted(channels, 'channel')}, but error has {expected}; give the same channels"
         )
 
 
@@ -57,10 +57,11 @@ def _in_order(data: "xr.Dataset") -> "xr.Dataset":
     """Return the data with the dimensions (time, channel, sample) of `error`, and (sample, axis) of `position`.
 
     The names tell which dimension is which: `error` shares one with `time` and one with `position`. The same holds for
-    `held_out_error` and `held_out_position`. Dimensions without common names stay as they are.
+    the values and positions of `Targets`. Dimensions without common names stay as they are.
     """
-    for prefix in ("", "held_out_"):
-        error, position = f"{prefix}error", f"{prefix}position"
+    for error, position in (
+        ("error", "position"), ("held_out_error", "held_out_position"), ("prediction", "point_position"),
+    ):  # fmt: skip
         if error not in data or position not in data:
             continue
         (time,), names = data["time"].dims, data[error].dims

@@ -12,16 +12,16 @@ from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import save_netcdf
 from freqbias.problem.normalisation import Normalisation
 from freqbias.problem.summary import counted, time_range
+from freqbias.problem.targets import TARGET_DIMENSIONS, Targets
 
 
 @dataclass(frozen=True, repr=False)
-class ErrorHistory:
-    """A network's error u = f - f* on the samples, at the output times.
+class ErrorHistory(Targets):
+    """A network's error u = f - f* on the samples, at the output times, and what `Targets` holds.
 
     time: gradient-flow time, (T,). position: x_j, (N, d) [length]. Both keep the number type of the source, which says
     how precise they are. error: u, (T, C, N), for C channels.
     loss: 1/2 mean_j u_j^2, summed over channels, (T,). attributes: facts about the run.
-    held_out_position, held_out_error: positions (N', d) and errors (T, C, N') of N' held-out samples, or None.
     step_time: the time before and after each step of the training, (S + 1,), or None if unknown.
     normalisation: how positions and values differ from those of the user. `Samples.prediction` undoes this.
     """
@@ -31,8 +31,6 @@ class ErrorHistory:
     error: np.ndarray
     loss: np.ndarray
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    held_out_position: np.ndarray | None = None
-    held_out_error: np.ndarray | None = None
     step_time: np.ndarray | None = None
     normalisation: Normalisation = None  # type: ignore[assignment]  # __post_init__ fills it in
 
@@ -48,25 +46,17 @@ class ErrorHistory:
             f"{self.position.shape[1]}-D, loss {self.loss[0]:.3g} -> {self.loss[-1]:.3g})"
         )
 
-    @property
-    def held_out_loss(self) -> np.ndarray | None:
-        """Half the mean square of the held-out error, summed over channels, (T,)."""
-        return None if self.held_out_error is None else squared_loss(self.held_out_error)
-
     def save(self, path: Path) -> None:
-        """Write `error.nc` with dims time, channel, sample, axis, and held_out and step if they are known."""
+        """Write `error.nc` with dims time, channel, sample, axis, and held_out, point and step if they are known."""
         variables: dict[str, Any] = {
             "position": (("sample", "axis"), self.position),
             "error": (("time", "channel", "sample"), self.error),
             "loss": (("time",), self.loss),
+            **self.target_variables(),
             **self.normalisation.variables(),
         }
-        if self.held_out_error is not None:
-            variables |= {
-                "held_out_position": (("held_out", "axis"), self.held_out_position),
-                "held_out_error": (("time", "channel", "held_out"), self.held_out_error),
-                "held_out_loss": (("time",), self.held_out_loss),
-            }
+        if self.held_out_loss is not None:
+            variables["held_out_loss"] = (("time",), self.held_out_loss)
         if self.step_time is not None:
             variables["step_time"] = (("step",), self.step_time)
         save_netcdf(path, variables, self.time, dict(self.attributes))
@@ -79,7 +69,7 @@ class ErrorHistory:
         """
         data = load_errors(path)
         error = data["error"].values.astype(float)
-        held_out = {name: data[name].values for name in ("held_out_position", "held_out_error") if name in data}
+        targets = {name: data[name].values for name in TARGET_DIMENSIONS if name in data}
         loss = data["loss"].values if "loss" in data else squared_loss(error)
         step_time = data["step_time"].values if "step_time" in data else None
         return cls(
@@ -89,6 +79,6 @@ class ErrorHistory:
             loss,
             dict(data.attrs),
             step_time=step_time,
-            **held_out,
+            **targets,
             normalisation=Normalisation.of_file(path, data, error.shape[1], data["position"].shape[1]),
         )

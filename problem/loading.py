@@ -12,6 +12,7 @@ from freqbias.errors import InputError
 from freqbias.problem import files
 from freqbias.problem.data_settings import DataSection
 from freqbias.problem.density_settings import DensitySection, MixtureSection, Part
+from freqbias.problem.held_out import HeldOut
 from freqbias.problem.run_file import RunFile
 from freqbias.problem.section import Section, error_prefix, explain
 from freqbias.problem.settings import Compare, Mesh, Network, Pde, Time, models_by_kind
@@ -47,6 +48,7 @@ def load(path: Path) -> RunFile:
             raise InputError(f"the file cannot be read: {failure}; give a text file in TOML format") from failure
         run = parse({"name": re.sub(r"[^\w.-]+", "-", path.stem), **tables})
     folder = path.parent.resolve()
+    run = run.model_copy(update={"data": _with_absolute_targets(run.data, folder)})
     sections = {name: _with_absolute_path(getattr(run, name), folder, name) for name in ("density", "data", "mesh")}
     if run.pde.initial_file:
         initial = files.resolve(run.pde.initial_file, folder, section="pde", key="initial", endings=None)
@@ -114,6 +116,20 @@ def _with_absolute_path(section: Section, folder: Path, name: str) -> Section:
         return section
     endings = None if name == "mesh" else files.SUFFIXES
     return section.model_copy(update={"path": str(files.resolve(path, folder, section=name, endings=endings))})
+
+
+def _with_absolute_targets(data: DataSection, folder: Path) -> Section:
+    """Return the section [data] with absolute paths of the files in held_out and predict_at."""
+
+    def absolute(path: str, key: str) -> str:
+        return str(files.resolve(path, folder, section="data", key=key, endings=None))
+
+    changed: dict[str, Any] = {}
+    if data.predict_at is not None:
+        changed["predict_at"] = absolute(data.predict_at, "predict_at")
+    if isinstance(data.held_out, HeldOut) and data.held_out.mask is not None:
+        changed["held_out"] = data.held_out.model_copy(update={"mask": absolute(data.held_out.mask, "held_out")})
+    return data.model_copy(update=changed)
 
 
 _MODELS_BY_KIND: dict[str, dict[str, type[Section]]] = {

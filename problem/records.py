@@ -18,6 +18,7 @@ from freqbias.problem.origin import origin_warning
 from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network, increase
 from freqbias.problem.summary import counted, time_range
+from freqbias.problem.targets import TARGET_DIMENSIONS, Targets
 
 NORMALISATION = dict.fromkeys(DIMENSIONS, 1)  # one axis each
 
@@ -33,6 +34,7 @@ class Problem:
     seed: the seed of the random initial network. name: the name of the run. unit: the unit of x, for labels only.
     laws: damping and diffusion of the equation. By default they are those of the network at infinite width.
     held_out: samples that are not used for training. The error on these samples is reported separately.
+    predict_at: positions at which the kernels and the equation predict what the network learns.
     initial_error: the error u(0) on the training samples, (C, N), from which the equation, the network and the kernels
     start. By default u(0) = f - f*, where f is the drawn initial network, which is 0 if the network is symmetric.
     notes: in words, what the reading of the data left out or changed. data_warnings: what the user should change.
@@ -50,6 +52,7 @@ class Problem:
     unit: str = ""
     laws: Laws = None  # type: ignore[assignment]  # __post_init__ fills it in
     held_out: Samples | None = None
+    predict_at: Sites | None = None
     initial_error: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     data_warnings: tuple[str, ...] = ()
@@ -62,6 +65,11 @@ class Problem:
         if times.ndim != 1 or len(times) < 2 or times[0] != 0 or not increase(times) or not np.isfinite(times).all():
             raise InputError(f"times = {self.times}; give at least two finite times that increase from 0")
         object.__setattr__(self, "times", times)
+        if self.predict_at is not None and self.predict_at.dimension != self.dimension:
+            raise InputError(
+                f"predict_at has {counted(self.predict_at.dimension, 'coordinate')} for each position, but the data "
+                f"have {self.dimension}; give {self.dimension}"
+            )
         if self.dimension not in self.density.dimensions:
             defined = " or ".join(map(str, self.density.dimensions)) or "no"
             raise InputError(
@@ -69,8 +77,9 @@ class Problem:
                 "give a density in this dimension, for example tables with one axis for each axis of the data"
             )
         if self.initial_error is not None:
-            if self.held_out is not None:
-                raise InputError("initial_error gives no error on the held-out samples; leave held_out out")
+            for name in ("held_out", "predict_at"):
+                if getattr(self, name) is not None:
+                    raise InputError(f"initial_error is known on the training samples only; leave {name} out")
             object.__setattr__(self, "initial_error", self._checked_initial_error())
         if self.laws is None:
             network = self.network
@@ -126,19 +135,43 @@ class Problem:
         return self.sites.dimension
 
     @property
+    def targets(self) -> dict[str, Sites]:
+        """The sites without training samples at which values are predicted: "held_out" and "predict_at", if given."""
+        held_out = {} if self.held_out is None else {"held_out": self.held_out.sites}
+        return held_out if self.predict_at is None else held_out | {"predict_at": self.predict_at}
+
+    @property
+    def lattice(self) -> Grid | None:
+        """The grid that contains all samples and all targets, or None."""
+        lattice = self.sites.lattice
+        return lattice if all(each.lattice == lattice for each in self.targets.values()) else None
+
+    @property
+    def reaches(self) -> np.ndarray:
+        """The largest |x_i| of all samples and targets on each axis, (d,) [length]."""
+        return np.max([each.reach for each in (self.sites, *self.targets.values())], axis=0)
+
+    @property
     def reach(self) -> float:
-        """X, an upper bound of max_j |x_j| [length]."""
-        return float(np.linalg.norm(self.sites.reach))
+        """X, an upper bound of |x| over all samples and targets [length]."""
+        return float(np.linalg.norm(self.reaches))
+
+    @property
+    def span(self) -> np.ndarray:
+        """The width of the box around all samples and targets on each axis, (d,) [length]."""
+        if self.predict_at is None:
+            return self.sites.span
+        return np.ptp(np.concatenate([self.sites.positions(), self.predict_at.positions()]), axis=0)
 
 
 def problem_at(problem: Problem, sites: Sites) -> Problem:
     """Return the problem with other sites. The target there is unknown, so all values are 0."""
     samples = Samples(sites, np.zeros((problem.samples.channels, sites.size)), held_out=True)
-    return replace(problem, samples=samples, held_out=None, initial_error=None)
+    return replace(problem, samples=samples, held_out=None, predict_at=None, initial_error=None)
 
 
 @dataclass(frozen=True, repr=False)
-class Spectrum:
+class Spectrum(Targets):
     """The spectrum v of the error on the nodes of a frequency mesh, at the output times.
 
     time: gradient-flow time, (T,).
@@ -151,6 +184,7 @@ class Spectrum:
     loss: 1/2 mean_j u_j^2 on the samples, summed over channels, (T,), or None if unknown.
     sample_error: the error u on the problem's samples, (T, C, N). Its transform is v at any frequency. None for the
     local operator. normalisation: how the samples differ from those of the user.
+    Values at held-out samples and other positions are in `Targets`.
     """
 
     time: np.ndarray
@@ -190,6 +224,7 @@ class Spectrum:
                 "error_imag": (("time", "channel", "node"), self.error.imag),
                 "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
                 **{name: value for name, value in optional.items() if value[1] is not None},
+                **self.target_variables(),
                 **self.normalisation.variables(),
             },
             self.time,
@@ -199,14 +234,14 @@ class Spectrum:
     @classmethod
     def load(cls, path: Path) -> "Spectrum":
         """Read `spectrum.nc`. Raises InputError if the file is not a spectrum."""
-        data = load_netcdf(
-            path, {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2}, {"sample_error": 3, **NORMALISATION}
-        )
+        expected = {"frequency": 2, "error_real": 3, "error_imag": 3, "cells": 2}
+        targets = {name: len(dims) for name, dims in TARGET_DIMENSIONS.items()}
+        data = load_netcdf(path, expected, {"sample_error": 3, **targets, **NORMALISATION})
         attributes = dict(data.attrs)
         if missing := {"cell_type", "degree"} - attributes.keys():
             raise InputError(f"{path}: the attribute {min(missing)} is missing; run `freqbias pde` again")
         check_shapes(path, data, {"error_real": ("time", None, "frequency"), "error_imag": ("time", None, "frequency")})
-        optional = {name: data[name].values for name in ("loss", "sample_error") if name in data}
+        optional = {name: data[name].values for name in ("loss", "sample_error", *TARGET_DIMENSIONS) if name in data}
         if "sample_error" in optional:
             check_shapes(path, data, {"sample_error": ("time",)})
         error = data["error_real"].values + 1j * data["error_imag"].values

@@ -111,11 +111,12 @@ class RunFile(Section):
                 f"[data] held_out = {data.held_out} makes the training samples scattered, but [training] backend = "
                 '"separable" needs a grid; use backend = "auto", or leave held_out out'
             )
-        if data.held_out and pde.initial_file:
-            raise ValueError(
-                f"[pde] initial = {pde.initial!r} gives no initial error for the samples of [data] held_out = "
-                f"{data.held_out}; leave held_out out"
-            )
+        for name in ("held_out", "predict_at", "predict_points"):
+            if (value := getattr(data, name)) and pde.initial_file:
+                raise ValueError(
+                    f"[pde] initial = {pde.initial!r} gives the initial error on the training samples only, but [data] "
+                    f"{name} = {value} needs it elsewhere; leave {name} out"
+                )
         if pde.initial == "target" and not self.network.symmetric:
             raise ValueError(
                 '[pde] initial = "target" contradicts [network] symmetric = false, because a network that is not '

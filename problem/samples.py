@@ -7,9 +7,10 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites, check_kind, subset
+from freqbias.problem.held_out import choose_held_out
 from freqbias.problem.normalisation import Normalisation
 
-SPLIT_STREAM, NOISE_STREAM = 1, 2  # random streams that are independent of the stream for the network
+NOISE_STREAM = 2  # a random stream that is independent of the streams for the network and the held-out samples
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,10 @@ class Samples:
         fraction: the fraction of the samples that is held out. The seed determines which samples these are.
         Raises InputError if one of the two sets has fewer than two samples.
         """
-        held_out = np.zeros(self.sites.size, dtype=bool)
-        chosen = np.random.default_rng([seed, SPLIT_STREAM]).permutation(self.sites.size)
-        held_out[chosen[: round(fraction * self.sites.size)]] = True
+        return self.split_at(choose_held_out(fraction, self.sites, seed))
+
+    def split_at(self, held_out: np.ndarray) -> tuple["Samples", "Samples"]:
+        """Return the training samples and the held-out samples. held_out: whether each sample is held out, (N,)."""
         return self.subset(np.flatnonzero(~held_out)), self.subset(np.flatnonzero(held_out), held_out=True)
 
     def subset(self, indices: np.ndarray, *, held_out: bool = False) -> "Samples":

@@ -73,12 +73,12 @@ def kernel_prediction(number: int) -> Verdict:
     for kind, taylor in {"flow": None, **STABILITY}.items():
         tolerance = 10 ** rng.uniform(-7, -2)
         if taylor is None:
-            found = training.flow_at(at, times, tolerance=tolerance)
+            found = training.follow_flow(times, tolerance=tolerance).at(at)
             exact, _ = oracle.prediction(joint, count, start, times, lambda values, t: np.exp(-t * values))
         else:
             step = rng.uniform(0.2, 1.9) / largest
             schedule = Schedule(np.arange(4) * 30 * step, step)
-            found = training.steps_at(at, schedule, taylor, tolerance=tolerance)
+            found = training.follow_steps(schedule, taylor, tolerance=tolerance).at(at)
             exact, _ = oracle.prediction(
                 joint, count, start, range(0, 120, 30),
                 lambda values, s: np.polyval(taylor[::-1], -step * values) ** s,  # noqa: B023

@@ -11,7 +11,7 @@ from freqbias.nn import InfiniteWidthKernel, train
 from freqbias.nn.network_choice import make_network
 from freqbias.numerics import Grid, GridSubset, Scattered
 from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, Samples, Training, build, parse
-from freqbias.problem.samples import SPLIT_STREAM
+from freqbias.problem.held_out import SPLIT_STREAM
 from tests import oracle
 from tests.problem.run_files import table
 

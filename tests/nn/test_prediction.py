@@ -59,7 +59,7 @@ def test_flow_at_infinite_width(place):
     kernel, start = nn.InfiniteWidthKernel(problem), -problem.samples.values
     joint = joint_kernel(problem, targets, oracle.gaussian(3.0))
     exact, _ = oracle.prediction(joint, sites.size, start, TIMES, lambda values, t: np.exp(-t * values))
-    found = nn.LinearisedTraining(kernel, start).flow_at(kernel.at(targets), TIMES, tolerance=1e-12)
+    found = nn.LinearisedTraining(kernel, start).follow_flow(TIMES, tolerance=1e-12).at(kernel.at(targets))
     assert distance(found.values, exact) < 1e-9 * np.abs(exact).max()
     assert np.abs(exact[-1]).max() > 0.1
 
@@ -82,7 +82,7 @@ def test_networks_at_infinite_width(network, place):
     kernel, start = nn.InfiniteWidthKernel(problem), -problem.samples.values
     joint = joint_kernel(problem, targets, oracle.gaussian(2.0))
     exact, _ = oracle.prediction(joint, sites.size, start, TIMES, lambda values, t: np.exp(-t * values))
-    found = nn.LinearisedTraining(kernel, start).flow_at(kernel.at(targets), TIMES, tolerance=1e-12)
+    found = nn.LinearisedTraining(kernel, start).follow_flow(TIMES, tolerance=1e-12).at(kernel.at(targets))
     assert distance(found.values, exact) < 1e-8 * np.abs(exact).max()
     diagonal = np.diag(joint)[sites.size :]
     np.testing.assert_allclose(kernel.at(targets).diagonal, diagonal, rtol=1e-9)
@@ -106,9 +106,9 @@ def test_steps_at_infinite_width(integrator):
 
     exact, _ = oracle.prediction(joint, sites.size, start, TIMES, factor)
     training = nn.LinearisedTraining(kernel, start)
-    found = training.steps_at(kernel.at(targets), schedule, STABILITY[integrator], tolerance=1e-12)
+    found = training.follow_steps(schedule, STABILITY[integrator], tolerance=1e-12).at(kernel.at(targets))
     assert distance(found.values, exact) < 1e-9 * np.abs(exact).max()
-    assert distance(found.values, training.flow_at(kernel.at(targets), TIMES).values) > 1e-5
+    assert distance(found.values, training.follow_flow(TIMES).at(kernel.at(targets)).values) > 1e-5
 
 
 def jacobians(problem, *places):
@@ -191,7 +191,7 @@ def test_drawn_kernel_predicts_linearised_training(case, integrator):
             expected.append(values_at + (at_targets @ moved).reshape(values_at.shape))
     training = nn.LinearisedTraining(kernel, kernel.start)
     at = kernel.at(targets)
-    found = training.steps_at(at, Schedule(times, eta), STABILITY[integrator], tolerance=1e-12)
+    found = training.follow_steps(Schedule(times, eta), STABILITY[integrator], tolerance=1e-12).at(at)
     assert distance(found.values, expected) < 1e-9 * np.abs(expected).max()
     exact = (at_targets**2).sum(axis=1).reshape(values_at.shape).max(axis=0)
     assert (at.diagonal >= exact * (1 - 1e-9)).all() and (at.diagonal <= 3 * exact + 1).all()
@@ -206,7 +206,7 @@ def test_wide_network_learns_what_is_predicted():
     distances = []
     for kernel in (nn.EmpiricalKernel(problem), nn.InfiniteWidthKernel(problem)):
         training = nn.LinearisedTraining(kernel, -problem.samples.values)
-        predicted = training.flow_at(kernel.at(targets), problem.times).values[-1]
+        predicted = training.follow_flow(problem.times).at(kernel.at(targets)).values[-1]
         distances.append(np.linalg.norm(predicted - trained) / np.linalg.norm(trained))
     assert distances[0] < 1e-3 and 2e-3 < distances[1] < 0.02
 

@@ -183,5 +183,5 @@ def test_held_out_samples_need_both_position_and_error(tmp_path, missing):
     replace(HISTORY, **given).save(tmp_path / "a.nc")
     with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as opened:
         opened.load().drop_vars(missing).to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
-    with pytest.raises(InputError, match="is the only held-out variable; give held_out_position and"):
+    with pytest.raises(InputError, match=r"is there alone; give held_out_position and held_out_error"):
         ErrorHistory.load(tmp_path / "b.nc")

@@ -79,6 +79,8 @@ ROWS = {
     "data.waves.standardize": ({}, {"data": {"standardize": True}}, VALUES),
     "data.waves.held_out": ({}, {"data": {"held_out": 0.2}}, ALL),
     "data.waves.noise": ({}, {"data": {"noise": 0.1}}, VALUES),
+    "data.waves.predict_at": ({}, {"data": {"predict_at": "a.csv"}}, ALL),
+    "data.waves.predict_points": ({}, {"data": {"predict_points": 40}}, ALL),
     "data.file.kind": ({"data": FILE}, {"data": {}}, ALL),
     "data.file.path": ({"data": FILE}, {"data": FILE | {"path": "other.npz"}}, ALL),
     "data.file.dimension": ({"data": FILE}, {"data": FILE | {"dimension": 1}}, ALL),
@@ -88,6 +90,8 @@ ROWS = {
     "data.file.standardize": ({"data": FILE}, {"data": FILE | {"standardize": True}}, VALUES),
     "data.file.held_out": ({"data": FILE}, {"data": FILE | {"held_out": 0.2}}, ALL),
     "data.file.noise": ({"data": FILE}, {"data": FILE | {"noise": 0.1}}, VALUES),
+    "data.file.predict_at": ({"data": FILE}, {"data": FILE | {"predict_at": "a.csv"}}, ALL),
+    "data.file.predict_points": ({"data": FILE}, {"data": FILE | {"predict_points": 40}}, ALL),
     "data.file.key": ({"data": FILE}, {"data": FILE | {"key": "a"}}, ALL),
     "data.file.dtype": ({"data": FILE | {"path": "a.dat"}}, {"data": FILE | {"path": "a.dat", "dtype": "int16"}}, ALL),
     "data.file.layout": (
