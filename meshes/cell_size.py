@@ -2,8 +2,8 @@
 
     h_i = degree / (nu X_i),    X_i = max_j |x_j,i|,
 
-where h_i is the cell size along axis i, x_j are the samples, and nu is the number of nodes per length 1/X_i. The values
-of nu are measured.
+where h_i is the cell size along axis i, x_j are the samples and the targets of predictions, and nu is the number of
+nodes per length 1/X_i. The values of nu are measured.
 """
 
 from math import exp, log
@@ -38,7 +38,7 @@ def choose_cell_size(
     else:
         jumps = jumps_inside_cells(problem, half_width, folded=folded)
         nodes = nodes_per_reach(settings) * (JUMP_FACTOR if jumps else 1.0)
-    return settings.degree / (nodes * problem.sites.reach)
+    return settings.degree / (nodes * problem.reaches)
 
 
 def nodes_per_reach(settings: Pde) -> float:
@@ -71,6 +71,6 @@ def narrow_peaks(problem: Problem, size: np.ndarray, *, folded: bool) -> list[tu
     1 / (width of the data).
     """
     widths = {width for law in laws_of(problem) for width in law.widths}
-    least = 1 / problem.sites.span if folded else np.zeros(problem.dimension)
+    least = 1 / problem.span if folded else np.zeros(problem.dimension)
     wide = [{max(width, w) for width in widths if width < h} for w, h in zip(least, size, strict=True)]
     return [tuple(sorted(PEAK_WIDTHS * width for width in axis)) for axis in wide]

@@ -4,10 +4,10 @@ If the laws have a bounded support, the half-width is that of the support. Other
 
     T sup_{|xi| > R} (damping + (2 pi X)^2 diffusion) sup rho_data <= TAIL_SHARE tolerance,
 
-where T is the last output time, X = max_j |x_j| over the samples x_j, and rho_data the density of the samples. On a
-grid, sup rho_data = 1 / prod_i extent_i. The laws of deeper networks are known only by their Fourier transforms. They
-are folded onto the box for every half-width. The laws of relu fall only as |xi|^-(d+1), so for scattered samples
-MAX_NODES limits the half-width.
+where T is the last output time, X = max_j |x_j| over the samples x_j and the targets of predictions, and rho_data the
+density of the samples. On a grid, sup rho_data = 1 / prod_i extent_i. The laws of deeper networks are known only by
+their Fourier transforms. They are folded onto the box for every half-width. The laws of relu fall only as |xi|^-(d+1),
+so for scattered samples MAX_NODES limits the half-width.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def choose_half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list
     [mesh] half_width takes precedence. Raises InputError if [mesh] half_width leaves out too much of the density, or if
     the mesh of the local operator would extend beyond the Nyquist frequency.
     """
-    nyquist, narrow = problem.sites.nyquist, is_narrow(problem)
+    nyquist, narrow = problem.nyquist, is_narrow(problem)
     radius = tail_half_width(problem, settings.tolerance)
     if mesh.half_width:
         within_support = settings.operator == "local" and all(law.compact for law in laws_of(problem))
@@ -75,16 +75,16 @@ def _box_of_narrow(problem: Problem, radius: float) -> np.ndarray:
     radius: that of the tail rule. A folded law is wider than the law by about 1 / (width of the data). If a wide part
     has an edge, only the Nyquist box of a grid gives the exact kernel.
     """
-    if problem.sites.lattice is not None:
+    if problem.lattice is not None:
         edges = [b for law in laws_of(problem) for b in (*law.break_radii, *sum(law.break_planes, ()))]
         if any(b * problem.reach >= NARROW for b in edges):
-            return problem.sites.nyquist
+            return problem.nyquist
     return radius + _resolution(problem)
 
 
 def _resolution(problem: Problem) -> np.ndarray:
     """Return 1 / (width of the data) for each axis, (d,) [cycles/length]."""
-    return np.asarray(1 / problem.sites.span)
+    return np.asarray(1 / problem.span)
 
 
 def tail_half_width(problem: Problem, tolerance: float) -> float:
@@ -127,8 +127,8 @@ def refuse_aliases(problem: Problem, settings: Pde, radius: float, key: str) -> 
 
 
 def _node_limit(problem: Problem, settings: Pde) -> float:
-    """Return the half-width of a box with MAX_NODES nodes for scattered samples, or infinity for a grid."""
-    if problem.sites.lattice is not None:
+    """Return the half-width of a box with MAX_NODES nodes, or infinity if all samples and targets lie on a grid."""
+    if problem.lattice is not None:
         return float("inf")
-    nodes = 2 * nodes_per_reach(settings) * problem.sites.reach
+    nodes = 2 * nodes_per_reach(settings) * problem.reaches
     return float((MAX_NODES / nodes.prod()) ** (1 / problem.dimension))

@@ -59,8 +59,8 @@ def plan_mesh(problem: Problem, settings: Pde | None = None, mesh: Mesh | None =
     half_width, folded = choose_half_width(problem, settings, mesh)
     radii = [] if folded else _spheres_inside(problem, half_width)
     if radii and problem.dimension > 1 and planes_inside(problem, half_width):  # no mesh plan follows both
-        if settings.operator == "data" and problem.sites.lattice is not None and mesh.half_width is None:
-            half_width, folded, radii = problem.sites.nyquist.tolist(), True, []
+        if settings.operator == "data" and problem.lattice is not None and mesh.half_width is None:
+            half_width, folded, radii = problem.nyquist.tolist(), True, []
         elif settings.operator == "local" and mesh.size is None:
             raise InputError(
                 '[pde] operator = "local": [density] jumps on spheres and on planes, but cells can be aligned with '

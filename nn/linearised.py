@@ -79,44 +79,56 @@ class LinearisedTraining:
 
     def flow(self, times: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
         """Return exp(-t K) u(0) at the times, (T, C, N). times: (T,), beginning with 0."""
-        return self.follow_flow(times, tolerance=tolerance).error
+        return self._with_start(self._flow(times, tolerance, integrate=False).values, self._start)
 
     def steps(self, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE) -> np.ndarray:
         """Return u at the schedule's output times, (T, C, N), after steps u <- R(eta K) u.
 
         R(z) = sum_j taylor_j (-z)^j.
         """
-        return self.follow_steps(schedule, taylor, tolerance=tolerance).error
+        return self._with_start(self._steps(schedule, taylor, tolerance, integrate=False).values, self._start)
 
     def follow_flow(self, times: np.ndarray, *, tolerance: float = TOLERANCE) -> LinearisedPath:
         """As `flow`, but the result also gives the values at other positions."""
-        return self._path(
-            exponential(
-                self._apply, self._start.ravel(), times[1:], tolerance,
-                integrate=True, saved_basis=self._basis(), callback=self._before_product,
-            )
-        )  # fmt: skip
+        return self._path(self._flow(times, tolerance, integrate=True))
 
     def follow_steps(
         self, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE
     ) -> LinearisedPath:
         """As `steps`, but the result also gives the values at other positions."""
-        return self._path(
-            gradient_descent(
-                self._apply, self._start.ravel(), schedule, tolerance,
-                taylor=taylor, integrate=True, saved_basis=self._basis(), callback=self._before_product,
+        return self._path(self._steps(schedule, taylor, tolerance, integrate=True))
+
+    def _flow(self, times: np.ndarray, tolerance: float, *, integrate: bool) -> Evolution:
+        return self._recorded(
+            exponential(
+                self._apply, self._start.ravel(), times[1:], tolerance,
+                integrate=integrate, saved_basis=self._basis(), callback=self._before_product,
             )
         )  # fmt: skip
 
-    def _path(self, evolution: Evolution) -> LinearisedPath:
+    def _steps(self, schedule: Schedule, taylor: Sequence[float], tolerance: float, *, integrate: bool) -> Evolution:
+        return self._recorded(
+            gradient_descent(
+                self._apply, self._start.ravel(), schedule, tolerance,
+                taylor=taylor, integrate=integrate, saved_basis=self._basis(), callback=self._before_product,
+            )
+        )  # fmt: skip
+
+    def _recorded(self, evolution: Evolution) -> Evolution:
         self.error = max(self.error, evolution.error)
+        return evolution
+
+    def _path(self, evolution: Evolution) -> LinearisedPath:
         integral, start = evolution.integral, self._start
         assert integral is not None
         return LinearisedPath(
-            np.concatenate([start[None], evolution.values.reshape(-1, *start.shape)]),
-            np.concatenate([np.zeros_like(start)[None], integral.values.reshape(-1, *start.shape)]),
+            self._with_start(evolution.values, start),
+            self._with_start(integral.values, np.zeros_like(start)),
             np.linalg.norm(start) * np.concatenate([[0.0], integral.error]),
         )
+
+    def _with_start(self, later: np.ndarray, start: np.ndarray) -> np.ndarray:
+        return np.concatenate([start[None], later.reshape(-1, *start.shape)])
 
     def _apply(self, values: np.ndarray) -> np.ndarray:
         self.products += 1

@@ -1,8 +1,18 @@
 from .arguments import TINY, check_kind, check_number
-from .descent import gradient_descent, stability_limit
+from .descent import SUM_FACTOR, gradient_descent, stability_limit
 from .fourier import SIGN, flat_top, phase, transform
 from .grid_subset import GridSubset, subset
-from .lanczos import Apply, Basis, Callback, Evolution, Integral, Lanczos, exponential, shift_invert_exponential
+from .lanczos import (
+    INTEGRAL_FACTOR,
+    Apply,
+    Basis,
+    Callback,
+    Evolution,
+    Integral,
+    Lanczos,
+    exponential,
+    shift_invert_exponential,
+)
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
 from .precision import rounding
 from .scattered import Positions, Scattered
@@ -13,9 +23,11 @@ from .subset_transform import SiteTransform, SubsetTransform
 from .tensor_grid import TensorTransform, make_tensor_transform
 
 __all__ = [
+    "INTEGRAL_FACTOR",
     "LARGEST",
     "SIGN",
     "SMALLEST",
+    "SUM_FACTOR",
     "TINY",
     "UPSAMPLING",
     "Apply",

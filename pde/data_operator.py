@@ -15,13 +15,14 @@ numbers over the ranks.
 
 from mpi4py import MPI  # isort: skip
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from freqbias.errors import ComputationError
 from freqbias.meshes import BoxPlan, MeshPlan, build
-from freqbias.numerics import SiteTransform, make_tensor_transform, make_transform
+from freqbias.numerics import Sites, SiteTransform, make_tensor_transform, make_transform
 from freqbias.pde import forms
 from freqbias.pde.box_matrices import box_matrices
 from freqbias.pde.element_matrices import ElementMatrices, cell_matrices
@@ -60,9 +61,16 @@ class DataOperator:
 
         sides is 2 if the mesh is the half xi_1 >= 0, else 1. atom is the point mass of the damping at frequency 0.
         """
+        return self._apply(u, self._transform)
+
+    def at(self, sites: Sites) -> Callable[[np.ndarray], np.ndarray]:
+        """Return the product with the rows of K_h for other sites, (N,) -> (P,). The product is collective."""
+        return partial(self._apply, to=self._transform_to(self._stiffness.nodes, sites))
+
+    def _apply(self, u: np.ndarray, to: SiteTransform) -> np.ndarray:
         sides = 2 if self.plan.symmetric else 1
         v = self._transform.to_frequencies(u)
-        result = (sides / len(u)) * self._transform.to_samples(self._stiffness.apply(v)).real
+        result = (sides / len(u)) * to.to_samples(self._stiffness.apply(v)).real
         if self.comm.size > 1:
             local, result = result, np.empty_like(result)
             self.comm.Reduce(local, result)
@@ -114,7 +122,7 @@ class DataOperator:
         transform = self._transform_to(nodes.frequency)
         return np.array([transform.to_frequencies(u) for u in states]) / states.shape[-1]
 
-    def _transform_to(self, frequencies: np.ndarray) -> SiteTransform:
-        """Return the transform E from the samples to the frequencies (n, d)."""
+    def _transform_to(self, frequencies: np.ndarray, sites: Sites | None = None) -> SiteTransform:
+        """Return the transform E from the sites to the frequencies (n, d). By default the sites are the samples."""
         transform = make_tensor_transform if isinstance(self.plan, BoxPlan) else make_transform
-        return transform(self.problem.sites, frequencies, eps=self._accuracy, threads=self._threads)
+        return transform(sites or self.problem.sites, frequencies, eps=self._accuracy, threads=self._threads)

@@ -87,7 +87,7 @@ def laws_on(problem: Problem, plan: MeshPlan) -> tuple[LawFunction, LawFunction]
     """Return damping and diffusion as functions of xi. If plan.folded, both are folded onto the box of the mesh."""
     laws = problem.laws
     if plan.folded:
-        damping, diffusion = (fold(law, problem.sites, plan.half_width) for law in (laws.damping, laws.diffusion))
+        damping, diffusion = (fold(law, problem.span, plan.half_width) for law in (laws.damping, laws.diffusion))
         return damping, diffusion
     return laws.damping.value, laws.diffusion.value
 

@@ -26,9 +26,9 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integ
     match settings.integrator:
         case "lanczos" if settings.dynamics == "gradient-descent":
             assert settings.step != "auto"  # checked with the settings
-            return GradientDescentIntegrator(tolerance, settings.step)
+            return GradientDescentIntegrator(tolerance, settings.step, bool(problem.targets))
         case "lanczos" if settings.operator == "data":
-            return LanczosIntegrator(tolerance)
+            return LanczosIntegrator(tolerance, bool(problem.targets))
         case "lanczos":
             return ShiftInvertIntegrator(tolerance, fastest)
         case "adaptive":

@@ -1,9 +1,9 @@
-"""A measurement of the error that folded laws cause in the kernel.
+"""Measurements of the error of the kernel K_h on the mesh.
 
-Laws folded onto the Nyquist box of a grid give the exact kernel K on the samples. On another box, and for scattered
-samples, folded laws give an approximation K_h. Its error depends on the size of the laws outside the mesh. The laws of
-relu fall only as |xi|^-(d+1). For relu, a mesh that is large enough may be too expensive, or may exceed
-[mesh] half_width. The solution u_h of du_h/dt = -K_h u_h then has the error
+Laws folded onto the Nyquist box of a grid give the exact kernel K on the samples, up to the error of the elements. On
+another box, and for scattered samples, folded laws give an approximation. Its error depends on the size of the laws
+outside the mesh. The laws of relu fall only as |xi|^-(d+1). For relu, a mesh that is large enough may be too expensive,
+or may exceed [mesh] half_width. The solution u_h of du_h/dt = -K_h u_h then has the error
 
     |u_h(T) - u(T)| <= integral_0^T |(K_h - K) u_h(t)| dt,
 
@@ -23,37 +23,56 @@ PROBES, MIN_PROBES = 100, 10
 MAX_ENTRIES = 2**24  # most entries in the rows of K at the probes; MIN_PROBES rows are used even if they have more
 
 
-class KernelDefect:
-    """An estimate of |(K_h - K) u| / |u(0)| from P random samples.
+class ExactRows:
+    """Rows of K for some random positions. They are computed once.
 
-    The rows of K for these samples, (P, N), are computed once.
+    probes: the indices of the positions, (P,). share: P divided by the number of positions.
     """
 
-    def __init__(self, operator: DataOperator, problem: Problem) -> None:
-        self._operator, self._start_norm = operator, float(np.linalg.norm(operator.start))
+    def __init__(self, problem: Problem, positions: np.ndarray) -> None:
         x, laws = problem.sites.positions(), problem.laws
         count = min(PROBES, max(MIN_PROBES, MAX_ENTRIES // len(x)))
-        self._probes = np.random.default_rng(0).permutation(len(x))[:count]
-        self._share = len(self._probes) / len(x)
+        self.probes = np.random.default_rng(0).permutation(len(positions))[:count]
+        self.share = len(self.probes) / len(positions)
         rows = []
-        for probe in x[self._probes]:
+        for probe in positions[self.probes]:
             z = x - probe
             moment = 4 * pi**2 * (x @ probe) * laws.diffusion.transform(z)
             rows.append((laws.damping.transform(z) + laws.atom + moment) / len(x))
         self._rows = np.array(rows)
 
+    def apply(self, u: np.ndarray) -> np.ndarray:
+        """Return K u at the probes, (..., N) -> (..., P)."""
+        return np.asarray(u @ self._rows.T)
+
+
+class KernelDefect:
+    """An estimate of |(K_h - K) u| / |u(0)| from random samples."""
+
+    def __init__(self, operator: DataOperator, problem: Problem) -> None:
+        self._operator, self._start_norm = operator, float(np.linalg.norm(operator.start))
+        self._exact = ExactRows(problem, problem.sites.positions())
+
+    @property
+    def sampled(self) -> bool:
+        """Whether some samples are left out, so that the estimate is not exact."""
+        return self._exact.share < 1
+
     def __call__(self, u: np.ndarray) -> float:
         """Return the estimate for u, (C, N), which must be the same on every rank. Collective."""
         if not self._start_norm:
             return 0.0
-        defects = [self._operator.apply(channel)[self._probes] - self._rows @ channel for channel in u]
-        return float(np.linalg.norm(defects) / (np.sqrt(self._share) * self._start_norm))
+        defects = [self._operator.apply(channel)[self._exact.probes] - self._exact.apply(channel) for channel in u]
+        return float(np.linalg.norm(defects) / (np.sqrt(self._exact.share) * self._start_norm))
 
 
-def integrated_defect(times: np.ndarray, defects: np.ndarray) -> float:
-    """Return integral_0^T defect dt. Between two output times the defect is treated as exponential in t."""
-    total = 0.0
+def integrated_defects(times: np.ndarray, defects: np.ndarray) -> np.ndarray:
+    """Return integral_0^t defect dt at each output time, (T,).
+
+    Between two output times the defect is treated as exponential in t.
+    """
+    total = [0.0]
     for (t, next_t), (a, b) in zip(pairwise(times), pairwise(defects), strict=True):
         mean = (a - b) / log(a / b) if min(a, b) > 0 and abs(a - b) > 1e-6 * a else (a + b) / 2
-        total += (next_t - t) * mean
-    return total
+        total.append(total[-1] + (next_t - t) * mean)
+    return np.array(total)

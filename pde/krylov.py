@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.numerics import Evolution, Lanczos, Schedule, exponential, gradient_descent, shift_invert_exponential
+from freqbias.numerics import (
+    Evolution,
+    Integral,
+    Lanczos,
+    Schedule,
+    exponential,
+    gradient_descent,
+    shift_invert_exponential,
+)
 from freqbias.pde.protocols import NO_HOOKS, IntegrationHooks, IntegrationRecord, Operator, Solve
 
 MAX_TIME_RATIO = 100.0  # largest ratio of two output times that are computed with the same shift
@@ -19,9 +27,10 @@ MAX_TIME_RATIO = 100.0  # largest ratio of two output times that are computed wi
 
 @dataclass(frozen=True)
 class LanczosIntegrator:
-    """u(t) = exp(-t B) u(0) by Lanczos on B, for M = identity."""
+    """u(t) = exp(-t B) u(0) by Lanczos on B, for M = identity. integrate: whether the record gets the integral of u."""
 
     tolerance: float
+    integrate: bool = False
 
     def evolve(
         self,
@@ -32,9 +41,12 @@ class LanczosIntegrator:
         hooks: IntegrationHooks = NO_HOOKS,
     ) -> Iterator[np.ndarray]:
         channels = [
-            exponential(operator.apply, u, times[1:] - times[0], self.tolerance, **_hooks_of(hooks, run))
+            exponential(
+                operator.apply, u, times[1:] - times[0], self.tolerance,
+                integrate=self.integrate, **_hooks_of(hooks, run),
+            )
             for run, u in enumerate(start)
-        ]
+        ]  # fmt: skip
         yield from _collect(channels, record)
 
 
@@ -42,11 +54,13 @@ class LanczosIntegrator:
 class GradientDescentIntegrator:
     """u_s = (1 - step B)^s u_0 by Lanczos on B, for M = identity.
 
-    Every output time is the end of a step. The training of the network has the same steps.
+    Every output time is the end of a step. The training of the network has the same steps. integrate: whether the
+    record gets the integral of u.
     """
 
     tolerance: float
     step: float
+    integrate: bool = False
 
     def evolve(
         self,
@@ -58,7 +72,9 @@ class GradientDescentIntegrator:
     ) -> Iterator[np.ndarray]:
         schedule = Schedule(times, self.step)
         channels = [
-            gradient_descent(operator.apply, u, schedule, self.tolerance, **_hooks_of(hooks, run))
+            gradient_descent(
+                operator.apply, u, schedule, self.tolerance, integrate=self.integrate, **_hooks_of(hooks, run)
+            )
             for run, u in enumerate(start)
         ]
         yield from _collect(channels, record)
@@ -131,7 +147,11 @@ def _hooks_of(hooks: IntegrationHooks, run: int) -> dict[str, Any]:
 
 
 def _collect(channels: list[Evolution], record: IntegrationRecord) -> np.ndarray:
-    """Return the states of all channels, (T, C, n), and add the steps and the error to the record."""
+    """Return the states of all channels, (T, C, n), and add the steps, the error and the integrals to the record."""
     record.steps += max(channel.steps for channel in channels)
     record.error = max(record.error, *(channel.error for channel in channels))
+    integrals = [channel.integral for channel in channels if channel.integral is not None]
+    if integrals:
+        values, errors = np.stack([each.values for each in integrals], axis=1), [each.error for each in integrals]
+        record.integral = Integral(values, np.max(errors, axis=0))
     return np.stack([channel.values for channel in channels], axis=1)

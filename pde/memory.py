@@ -112,7 +112,7 @@ def _first_that_fits(problem: Problem, name: str, candidates: list[Candidate]) -
 
 def _no_remedy(problem: Problem, plan: MeshPlan) -> str:
     """Return the advice for the case that no setting helps. The advice says why the mesh is so large."""
-    reach, half_width = problem.sites.reach.max(), max(plan.half_width)
+    reach, half_width = problem.reaches.max(), max(plan.half_width)
     return (
         "no setting of [pde] or [mesh] makes the mesh small enough: the spectrum v varies over a length of 1/|x_i|, "
         f"the samples extend to |x_i| = {reach:.4g}, and [density] needs a mesh up to |xi_i| = {half_width:.4g}; check "

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from freqbias.numerics import Basis, Lanczos
+from freqbias.numerics import Basis, Integral, Lanczos
 
 SAME_SHIFT = 1e-12  # relative; the lengths of equal intervals between output times differ by rounding errors
 
@@ -61,7 +61,7 @@ class IntegrationRecord:
     number of solves with M + shift B, summed over all channels. factorisations: the number of shifts for which a solver
     was prepared. error: a bound or an estimate of the integration error, relative to |u(0)|. step: the size of the last
     adaptive step. scale: |u(0)| of each channel. shift: that of the last solver, which a resumed run must use again to
-    the last bit.
+    the last bit. integral: that of u at the output times, (T, C, n), if all of them are computed together.
     """
 
     steps: int = 0
@@ -74,6 +74,7 @@ class IntegrationRecord:
 
     def __post_init__(self) -> None:
         self._solver: tuple[Operator, Solve] | None = None
+        self.integral: Integral | None = None  # not a field, because a checkpoint has no place for it
 
     def begin(self, operator: Operator, start: np.ndarray) -> None:
         """Set `scale` from the initial state `start`, unless `scale` is set by an earlier run. Collective."""

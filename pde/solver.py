@@ -14,14 +14,17 @@ from freqbias.meshes import is_narrow
 from freqbias.numerics import check_kind
 from freqbias.pde.data_operator import DataOperator
 from freqbias.pde.integrators import choose_integrator, transform_accuracy
-from freqbias.pde.kernel_defect import KernelDefect, integrated_defect
+from freqbias.pde.kernel_defect import KernelDefect, integrated_defects
+from freqbias.pde.krylov import GradientDescentIntegrator, LanczosIntegrator
 from freqbias.pde.local_operator import LocalOperator
 from freqbias.pde.memory import plan_within_memory
+from freqbias.pde.prediction import predict_at_targets
 from freqbias.pde.protocols import NO_HOOKS, IntegrationRecord, all_finite
 from freqbias.pde.refinement import refine_mesh
 from freqbias.pde.snapshot import SpectrumSnapshot
 from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_errors, squared_loss
 
+DATA_LANCZOS = (LanczosIntegrator, GradientDescentIntegrator)  # they give the integral of u, which predictions need
 LEAKED = 0.01  # the error that left the box of the data, relative to the initial error, above which users are warned
 
 
@@ -77,9 +80,12 @@ class Solver:
         self._integrator = choose_integrator(problem, self.settings, folded=self.plan.folded)
         self._defect: KernelDefect | None = None
         self._narrow = is_narrow(problem)
-        exact = problem.sites.lattice is not None and (mesh is None or mesh.half_width is None) and not self._narrow
-        if isinstance(self.operator, DataOperator) and self.plan.folded and not exact:
+        exact = problem.lattice is not None and (mesh is None or mesh.half_width is None) and not self._narrow
+        self._has_floor = isinstance(self.operator, DataOperator) and self.plan.folded and not exact
+        self._predicts = bool(problem.targets) and isinstance(self._integrator, DATA_LANCZOS)
+        if isinstance(self.operator, DataOperator) and (self._has_floor or self._predicts):
             self._defect = KernelDefect(self.operator, problem)
+        self._targets: tuple[dict[str, np.ndarray], np.ndarray | None] = {}, None
 
     def trajectory(self, after: int = 0, state: np.ndarray | None = None) -> Iterator[SpectrumSnapshot]:
         """Yield a snapshot at every output time. Collective.
@@ -87,10 +93,10 @@ class Solver:
         To resume a run, give `after`, the index of an output time, and `state`, the whole state at this time on rank 0.
         Then the snapshots begin with the next output time.
         """
-        times = self.problem.times
+        times, defects = self.problem.times, list[float]()
         if after == 0:
             u = self.operator.start
-            yield self._snapshot(0, u)
+            yield self._snapshot(0, u, defects)
         else:
             u = self.operator.scatter(state)
         evolution = self._integrator.evolve(self.operator, u, times[after:], self.record, self.hooks)
@@ -99,13 +105,19 @@ class Solver:
                 raise ComputationError(
                     f"t = {times[index]:.6g}: the solution is not finite; use a smaller [pde] tolerance"
                 )
-            yield self._snapshot(index, u_t)
+            yield self._snapshot(index, u_t, defects)
+        if self._predicts:
+            assert isinstance(self.operator, DataOperator) and self._defect and self.record.integral
+            self._targets = predict_at_targets(
+                self.operator, self.record.integral, self._defect, np.array(defects),
+                in_steps=isinstance(self._integrator, GradientDescentIntegrator),
+            )  # fmt: skip
 
     def spectrum(self, snapshots: list[SpectrumSnapshot]) -> Spectrum:
         """Return the Spectrum, from the snapshots at all output times. Call this on rank 0 only."""
         nodes = self.operator.nodes()
         states = np.array([snapshot.state for snapshot in snapshots])
-        return Spectrum(
+        spectrum = Spectrum(
             self.problem.times,
             nodes.frequency,
             self.operator.spectra(states, nodes),
@@ -117,6 +129,7 @@ class Solver:
             sample_error=states if isinstance(self.operator, DataOperator) else None,
             normalisation=self.problem.samples.normalisation,
         )
+        return spectrum.with_targets(self.problem, *self._targets)
 
     def _attributes(self, snapshots: list[SpectrumSnapshot]) -> dict[str, Any]:
         """Return the attributes of spectrum.nc, and warn if the kernel defect exceeds the tolerance."""
@@ -138,8 +151,9 @@ class Solver:
         }
         if (grid := self.problem.sites.lattice) is not None:
             attributes |= {"points": np.array(grid.shape), "extent": np.array(grid.extent)}
-        if self._defect is not None:
-            floor = integrated_defect(self.problem.times, np.array([snapshot.defect for snapshot in snapshots]))
+        if self._has_floor:
+            defects = np.array([snapshot.defect for snapshot in snapshots])
+            floor = float(integrated_defects(self.problem.times, defects)[-1])
             attributes["floor"] = floor
             if floor > self.settings.tolerance and self._narrow:
                 runtime.log.warning(
@@ -179,11 +193,12 @@ class Solver:
                 "solution is wrong by about as much",
             )
 
-    def _snapshot(self, index: int, state: np.ndarray) -> SpectrumSnapshot:
+    def _snapshot(self, index: int, state: np.ndarray, defects: list[float]) -> SpectrumSnapshot:
         errors = self.operator.errors(state)
         loss = float(squared_loss(errors))
         outside = self.operator.outside(state, errors) if isinstance(self.operator, LocalOperator) else 0.0
         defect = self._defect(errors) if self._defect is not None else 0.0
+        defects.append(defect)
         return SpectrumSnapshot(index, self.operator.gather(state), loss, outside, asdict(self.record), defect)
 
 

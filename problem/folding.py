@@ -4,20 +4,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from freqbias.numerics import Grid, Sites, flat_top, make_tensor_transform
+from freqbias.numerics import Grid, flat_top, make_tensor_transform
 from freqbias.problem.laws import Law
 
 MARGIN = 1.5  # smallest lattice size, relative to the extent of the sites; the window falls to 0 in the margin
 MARGIN_STEPS = 16  # smallest number of lattice steps in the margin; fewer do not resolve the window
 
 
-def fold(law: Law, sites: Sites, half_width: tuple[float, ...]) -> Callable[[np.ndarray], np.ndarray]:
+def fold(law: Law, span: np.ndarray, half_width: tuple[float, ...]) -> Callable[[np.ndarray], np.ndarray]:
     """Return the folded law, a function of frequencies (n, d) [cycles/length]:
 
         folded(xi) = prod_i h_i * sum_z G(z) c(z) cos(2 pi xi.z),   h_i = 1 / (2 half_width_i),   z_i = h_i j.
 
-    The sum is over the integer vectors j. G is the transform of the law. c is a smooth window, which is 1 at all
-    differences z = x - x' of the sites.
+    span: the largest difference of two positions along each axis, (d,) [length]. The sum is over the integer vectors j.
+    G is the transform of the law. c is a smooth window, which is 1 at all differences z = x - x' of the positions.
 
     The integral of the folded law times exp(2 pi i xi.z) over |xi_i| <= half_width_i is exactly G(z), if z is a
     difference of sites and on the lattice h j. If the sites are a grid or a part of a grid, and half_width is the
@@ -28,7 +28,7 @@ def fold(law: Law, sites: Sites, half_width: tuple[float, ...]) -> Callable[[np.
     that ends well inside the box, the error of a truncated series was 100 times larger (measured).
     """
     spacing = 1 / (2 * np.asarray(half_width))
-    extent = sites.span
+    extent = span
     ends = np.maximum(MARGIN, 1 + MARGIN_STEPS * spacing / extent)
     shape = 2 * np.ceil(ends * extent / spacing - 1e-9).astype(int) + 1
     lattice = Grid(tuple(shape.tolist()), tuple((shape * spacing).tolist()))

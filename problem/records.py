@@ -147,6 +147,11 @@ class Problem:
         return lattice if all(each.lattice == lattice for each in self.targets.values()) else None
 
     @property
+    def nyquist(self) -> np.ndarray:
+        """The frequency above which samples and targets alias, (d,) [cycles/length]; infinite without a `lattice`."""
+        return self.sites.nyquist if self.lattice is not None else np.full(self.dimension, np.inf)
+
+    @property
     def reaches(self) -> np.ndarray:
         """The largest |x_i| of all samples and targets on each axis, (d,) [length]."""
         return np.max([each.reach for each in (self.sites, *self.targets.values())], axis=0)

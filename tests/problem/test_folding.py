@@ -51,7 +51,7 @@ def test_inverse_transform_is_the_kernel(density, dimension, activation, depth):
     laws = make(density, dimension, activation, depth)
     exact = ntk_recursion(density.transform(z), ACTIVATIONS[activation], SIGMA_A, depth - 2)
     wave = np.cos(2 * np.pi * z @ xi.T) / len(xi) / np.prod(grid.spacing)
-    damping, diffusion = (wave @ fold(law, grid, grid.nyquist)(xi) for law in (laws.damping, laws.diffusion))
+    damping, diffusion = (wave @ fold(law, grid.span, grid.nyquist)(xi) for law in (laws.damping, laws.diffusion))
     np.testing.assert_allclose(damping + laws.atom, exact[0], rtol=0, atol=1e-11)
     np.testing.assert_allclose(diffusion, exact[1], rtol=0, atol=1e-11)
 
@@ -67,5 +67,5 @@ def test_sum_of_shifted_copies(activation, dimension):
     laws = make(Gaussian(3.0), dimension, activation)
     for law in (laws.damping, laws.diffusion):
         values = law.value((xi + shifts).reshape(-1, dimension)).reshape(-1, len(xi))
-        folded = fold(law, grid, grid.nyquist)(xi)
+        folded = fold(law, grid.span, grid.nyquist)(xi)
         np.testing.assert_allclose(values.sum(axis=0), folded, rtol=0, atol=1e-11 * law.maximum)
