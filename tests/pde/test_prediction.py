@@ -39,7 +39,8 @@ def problem_on(sites, sigma=3.0, **network):
 def test_flow(place):
     sites, targets = PLACES[place]
     sigma = 3.0 if sites.dimension < 3 else 0.7
-    assert_predicts(problem_on(sites, sigma), targets, oracle.gaussian(sigma), Pde(tolerance=1e-3))
+    settings = Pde(tolerance=1e-3) if sites.dimension < 3 else Pde(tolerance=1e-2, degree=4)
+    assert_predicts(problem_on(sites, sigma), targets, oracle.gaussian(sigma), settings)
 
 
 def test_folded_laws_between_the_points_of_a_grid():
@@ -49,10 +50,10 @@ def test_folded_laws_between_the_points_of_a_grid():
 
 
 def test_positions_outside_the_box_refine_the_mesh():
-    sites, targets = Grid((20,), (1.0,)), Positions(np.array([[0.8]]))
-    problem = problem_on(sites, 1.0)
-    found = assert_predicts(problem, targets, oracle.gaussian(1.0), Pde(tolerance=1e-3))
-    assert len(found.frequency) > 1.3 * len(solve(problem, Pde(tolerance=1e-3)).frequency)
+    sites, targets = Grid((20,), (1.0,)), Positions(np.array([[0.7]]))
+    problem = problem_on(sites, 2.0)
+    found = assert_predicts(problem, targets, oracle.gaussian(2.0), Pde(tolerance=1e-3))
+    assert len(found.frequency) > 1.2 * len(solve(problem, Pde(tolerance=1e-3)).frequency)
 
 
 @pytest.mark.parametrize("activation, depth", [("relu", 3), ("sine", 4)])
