@@ -30,6 +30,7 @@ from .stage_dependencies import every_stage_keys, stage_keys
 from .summary import counted, time_range
 from .supports import Annulus, Ball, Uniform
 from .table import Table
+from .targets import Targets
 from .training_settings import Training
 from .variables import describe_variable
 
@@ -63,6 +64,7 @@ __all__ = [
     "Spectrum",
     "StudentT",
     "Table",
+    "Targets",
     "Training",
     "Uniform",
     "area_average",

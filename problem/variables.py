@@ -22,6 +22,8 @@ VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x.
     "position_shift": ("{length}", "shift of the positions, which center has subtracted; 0 if it has not"),
     "x([123])": ("{length}", "position of a sample on axis {1}"),
     "target": ("unit of the file", "target f*(x)"),
+    "used": ("1", "1 at the points used for training"),
+    "held_out": ("1", "1 at the held-out samples"),
     "nn": ("unit of the file", "what the network has learnt, f(x, t)"),
     "pde": ("unit of the file", "what the equation has learnt, f(x, t)"),
     "frequency": ("cycles/{length}", "frequency of a node"),

@@ -30,7 +30,7 @@ def draw_learned(learned: Learned, *paths: Path) -> Figure:
     """Draw the target and f(x, t). Save the figure to all paths (.png at 300 dpi, .pdf) and return the figure.
 
     Three channels with values from 0 to 1 are an image in red, green and blue. Of other channels, the first three are
-    drawn separately. Points that were not used for training are grey in pictures and gaps in lines.
+    drawn separately. Points without a known value, which were not used for training, are grey or gaps.
     """
     used = learned.used
     shown = panel_times(np.mean((learned.fields["nn"] - learned.target)[..., used] ** 2, axis=(1, 2)))
@@ -52,7 +52,7 @@ def _lines(learned: Learned, shown: list[int]) -> Figure:
     figure = Figure(figsize=(7.1, 1.0 + 1.5 * channels))
     axes = figure.subplots(channels, len(shown), sharex=True, sharey="row", squeeze=False)
     (x,) = learned.axes
-    marker = "" if learned.is_whole else "."  # no line shows a point between two gaps
+    marker = "." if learned.has_gaps else ""  # no line shows a point between two gaps
     for channel, panels in enumerate(axes):
         for panel, index in zip(panels, shown, strict=True):
             panel.plot(x, learned.target[channel], color=TARGET_COLOUR, linewidth=2.2, marker=marker, label="target")
@@ -73,7 +73,7 @@ def _lines(learned: Learned, shown: list[int]) -> Figure:
         panel.set_title(f"{_time(learned, index)}\n{_quality(learned, 'nn', index)}")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     words = f"{_position(learned, 0)}; $f$: {VALUE}; PSNR of the network"
-    figure.supxlabel(words if learned.is_whole else f"{words}; gaps: {UNUSED}", fontsize=8)
+    figure.supxlabel(f"{words}; gaps: {UNUSED}" if learned.has_gaps else words, fontsize=8)
     return figure
 
 
@@ -127,7 +127,7 @@ def _pictures(learned: Learned, shown: list[int]) -> Figure:
     if learned.dimension == 3:
         middle = learned.axes[2][len(learned.axes[2]) // 2]
         words += f"; slice $x_3$ = {middle:.3g}"
-    figure.supxlabel(words if learned.is_whole else f"{words}; grey: {UNUSED}", fontsize=8)
+    figure.supxlabel(f"{words}; grey: {UNUSED}" if learned.has_gaps else words, fontsize=8)
     return figure
 
 
@@ -149,8 +149,9 @@ def _time(learned: Learned, index: int) -> str:
 
 
 def _quality(learned: Learned, name: str, index: int) -> str:
-    ratio = learned.psnr(name)[index]
-    return f"PSNR {ratio:.1f} dB" if np.isfinite(ratio) else ""
+    ratio, held_out = learned.psnr(name)[index], learned.psnr_held_out(name)[index]
+    words = [f"PSNR {ratio:.1f} dB"] if np.isfinite(ratio) else []
+    return "\n".join([*words, f"held out {held_out:.1f} dB"] if np.isfinite(held_out) else words)
 
 
 def _label(learned: Learned, name: str, channel: int) -> str:

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from freqbias.compare.comparison.causes import causes
+from freqbias.compare.comparison.held_out import held_out_errors, held_out_metrics
 from freqbias.compare.comparison.learned import Learned
 from freqbias.compare.comparison.record import Comparison, network_attributes
 from freqbias.compare.comparison.start_check import check_start
@@ -39,7 +40,6 @@ def compare(
         error_over_initial  ||v_nn - v_pde|| / ||v_pde(0)||
         norm_pde, norm_nn   ||v_pde||, ||v_nn||
         loss_nn             loss 1/2 mean_j u_j^2 of the network's errors u, summed over channels
-        loss_held_out       loss of the network on the held-out samples, if the history contains this loss
         loss_pde            loss of the finite-element solution; by `parseval_loss` if the spectrum has no loss
         psnr_nn, psnr_pde   for training samples on a grid, `psnr` of what network and equation have learnt, in the
                             user's units
@@ -47,6 +47,9 @@ def compare(
 
     Warns if times are left out, because only one of errors and finite-element solution has them, and if the errors do
     not start where the equation does.
+
+    If samples are held out, metrics also contains `freqbias.compare.comparison.held_out.held_out_metrics`, and
+    psnr_held_out_nn and psnr_held_out_pde for samples on a grid.
 
     With predictions, metrics also contains each cause of `freqbias.compare.comparison.causes`: the distance between the
     cause's two neighbouring spectra, divided by ||v_pde(0)||.
@@ -92,15 +95,16 @@ def compare(
         "norm_pde": norm_pde,
         "norm_nn": norm_nn,
     }
-    if history.held_out_loss is not None:
-        metrics["loss_held_out"] = history.held_out_loss[nn_index]
+    predictions = predictions or {}
+    indices = {"nn": nn_index, "pde": pde_index}
+    indices |= {name: _times_of(history.time[nn_index], each) for name, each in predictions.items()}
+    held_out = held_out_errors(problem, history, spectrum, predictions, indices)
 
     solved = None if spectrum.sample_error is None else spectrum.sample_error[pde_index]
-    learned = Learned.on_grid(problem, spectrum.time[pde_index], {"nn": error[nn_index], "pde": solved})
+    learned = Learned.on_grid(problem, spectrum.time[pde_index], {"nn": error[nn_index], "pde": solved}, held_out)
     if learned is not None:
         metrics |= learned.metrics()
 
-    predictions = predictions or {}
     settings = {key: spectrum.attributes[key] for key in ("operator", "tolerance") if key in spectrum.attributes}
     neighbours = causes(
         predictions.keys(),
@@ -108,11 +112,12 @@ def compare(
         operator=settings.get("operator", "data"),
     )
     kernels = {
-        name: project(_prediction_at(history.time[nn_index], predictions[name], problem))
+        name: project(errors_in_order(predictions[name], problem.samples)[indices[name]])
         for name in sorted({end for _, end in neighbours.values()} - {"pde"})
     }
     spectra = {"network": nn, "pde": pde, **kernels}
     metrics |= {cause: total(spectra[a] - spectra[b]) / norm_initial for cause, (a, b) in neighbours.items()}
+    metrics |= held_out_metrics(held_out, neighbours)
 
     attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}
     attributes |= settings | network_attributes(history)
@@ -136,15 +141,15 @@ def compare(
     )
 
 
-def _prediction_at(time: np.ndarray, prediction: ErrorHistory, problem: Problem) -> np.ndarray:
-    """Return the predicted errors at these times. Raises InputError if the prediction lacks one of the times."""
+def _times_of(time: np.ndarray, prediction: ErrorHistory) -> np.ndarray:
+    """Return the indices of these times in a prediction. Raises InputError if the prediction lacks one of the times."""
     found, index = match_times(time, prediction.time)
     if len(found) < len(time):
         raise InputError(
             f"a prediction has {_range(prediction.time)}, but the comparison needs {_range(time)}; "
             "predict again with `freqbias ntk RUN.toml --overwrite`"
         )
-    return errors_in_order(prediction, problem.samples)[index]
+    return index
 
 
 def parseval_loss(norm: np.ndarray, sites: Sites) -> np.ndarray:

@@ -135,10 +135,8 @@ def _draw(stage: Stage, stop: StopRequest, name: str, draw: Callable[[Path, Path
 
 
 def _write_sounds(stage: Stage, learned: Learned) -> None:
-    if learned.is_sound and not learned.is_whole:
-        log.info(
-            "compare: no .wav files are written, because some samples were not used for training ([data] held_out)"
-        )
+    if learned.is_sound and learned.has_gaps:
+        log.info("compare: no .wav files are written, because the held-out samples are not known at all times")
         return
     for name in learned.fields if learned.is_sound else ():
         with stage.writing(f"learned-{name}.wav") as path:
