@@ -3,11 +3,13 @@ from .cli import nn_command, ntk_command
 from .deep import DeepNetwork
 from .device import training_memory
 from .fourier_sum import FourierSum
+from .joint_kernel import JointInfiniteKernel, JointKernel
 from .linearised import LinearisedPath, LinearisedTraining, PointPrediction
 from .network import FourierNetwork
 from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenvalue
 from .ntk_stage import run_ntk
 from .planned_steps import planned_schedule
+from .predicted_curve import Budget, PredictedCurve, TraceEstimate
 from .runge_kutta import RUNGE_KUTTA
 from .snapshot import TrainingSnapshot
 from .stage import run_nn
@@ -16,15 +18,20 @@ from .training_plan import TrainingPlan, plan_training
 
 __all__ = [
     "RUNGE_KUTTA",
+    "Budget",
     "DeepNetwork",
     "EmpiricalKernel",
     "FourierNetwork",
     "FourierSum",
     "InfiniteWidthKernel",
+    "JointInfiniteKernel",
+    "JointKernel",
     "KernelAt",
     "LinearisedPath",
     "LinearisedTraining",
     "PointPrediction",
+    "PredictedCurve",
+    "TraceEstimate",
     "TrainingPlan",
     "TrainingSnapshot",
     "choose_backend",

@@ -1,7 +1,7 @@
 from .arguments import TINY, check_kind, check_number
 from .descent import SUM_FACTOR, gradient_descent, stability_limit
 from .fourier import SIGN, flat_top, phase, transform
-from .grid_subset import GridSubset, subset
+from .grid_subset import GridSubset, lattice_indices, subset
 from .lanczos import (
     INTEGRAL_FACTOR,
     Apply,
@@ -55,6 +55,7 @@ __all__ = [
     "fine_grid_size",
     "flat_top",
     "gradient_descent",
+    "lattice_indices",
     "make_tensor_transform",
     "make_transform",
     "phase",

@@ -86,6 +86,12 @@ class GridSubset(Sites):
         return values[..., self.indices]
 
 
+def lattice_indices(sites: Sites) -> np.ndarray:
+    """Return the numbers of the sites on their `lattice` in C order, (N,)."""
+    assert sites.lattice is not None
+    return sites.indices if isinstance(sites, GridSubset) else np.arange(sites.lattice.size)
+
+
 def subset(sites: Sites, indices: np.ndarray) -> Sites:
     """Return the sites with these indices, (N',), in this order: on a lattice a `GridSubset`, else `Scattered` sites.
 

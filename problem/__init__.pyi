@@ -4,6 +4,7 @@ from .deep_law import deep_laws, ntk_recursion
 from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
+from .design_settings import Design
 from .error_history import ErrorHistory
 from .files import why_no_file
 from .folding import fold
@@ -42,6 +43,7 @@ __all__ = [
     "Compare",
     "DeepWeights",
     "Density",
+    "Design",
     "Elliptical",
     "ErrorHistory",
     "FunctionDensity",

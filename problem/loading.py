@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from freqbias.errors import InputError
 from freqbias.problem import files
 from freqbias.problem.data_settings import DataSection
 from freqbias.problem.density_settings import DensitySection, MixtureSection, Part
+from freqbias.problem.design_settings import Design
 from freqbias.problem.held_out import HeldOut
 from freqbias.problem.run_file import RunFile
 from freqbias.problem.section import Section, error_prefix, explain
@@ -30,9 +31,10 @@ _UNREADABLE = {
 }
 
 
-def load(path: Path) -> RunFile:
+def load(path: Path, *, density: Mapping[str, Any] | None = None) -> RunFile:
     """Read and check a run file, and make the paths of its files absolute.
 
+    density: the section [density] of a run file that has none.
     Raises InputError with one line for each faulty key.
     """
     path = Path(path)
@@ -46,7 +48,8 @@ def load(path: Path) -> RunFile:
             ) from failure
         except (OSError, UnicodeDecodeError) as failure:
             raise InputError(f"the file cannot be read: {failure}; give a text file in TOML format") from failure
-        run = parse({"name": re.sub(r"[^\w.-]+", "-", path.stem), **tables})
+        defaults = {"name": re.sub(r"[^\w.-]+", "-", path.stem)} | ({} if density is None else {"density": density})
+        run = parse({**defaults, **tables})
     folder = path.parent.resolve()
     run = run.model_copy(update={"data": _with_absolute_targets(run.data, folder)})
     sections = {name: _with_absolute_path(getattr(run, name), folder, name) for name in ("density", "data", "mesh")}
@@ -144,6 +147,7 @@ _MODELS: dict[str, type[Section]] = {
     "pde": Pde,
     "training": Training,
     "compare": Compare,
+    "design": Design,
 }
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from freqbias.problem.data_settings import DataSection
 from freqbias.problem.density_settings import DensitySection
+from freqbias.problem.design_settings import Design
 from freqbias.problem.section import Section
 from freqbias.problem.settings import Compare, Mesh, Network, Pde, Time
 from freqbias.problem.training_settings import Training
@@ -22,8 +23,8 @@ class RunFile(Section):
     the settings describe. `resolved` writes the settings as TOML, with every default filled in.
 
     The sections [density] (the density rho_w), [data] (the samples), [network] and [time] (the output times) are
-    required. In the sections [mesh], [pde], [training] and [compare], every key has a default. An instance cannot be
-    changed.
+    required, but `freqbias design` can do without [density]. In the sections [mesh], [pde], [training], [compare] and
+    [design], every key has a default. An instance cannot be changed.
     """
 
     name: str = Field(
@@ -47,6 +48,7 @@ class RunFile(Section):
     pde: Pde = Pde()
     training: Training = Training()
     compare: Compare = Compare()
+    design: Design | None = None
 
     @field_validator("name")
     @classmethod

@@ -32,6 +32,7 @@ A network trained by gradient descent learns low frequencies first. freqbias sol
 \b
   freqbias run runs/figure4.toml            run everything for one run file
   freqbias check my.toml                    check a run file, predict time and memory
+  freqbias design my.toml                   choose density and width by predicted loss
   uv run mpirun -n 4 freqbias pde my.toml   solve the PDE on four ranks
   freqbias view out/my                      make pictures, a movie and ParaView files
   freqbias figures --quick                  draw the figures of the paper
@@ -41,6 +42,8 @@ times. Results go to out/NAME/, or to the folder given by --out. Each stage writ
 that lists run-file keys, file hashes and versions. --resume continues an unfinished run. Only --overwrite replaces a
 finished result.
 """
+
+ANY_DENSITY = {"kind": "gaussian", "sigma": 1.0}  # of a run file without [density], which `design` ignores
 
 OptionalRunPath = Annotated[
     Path | None,
@@ -106,6 +109,44 @@ def check_command(path: RunPath) -> None:
             raise
 
 
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Train the best candidate and its neighbours, and report the regret.")
+]
+
+
+def design_command(
+    path: RunPath,
+    out: Out = None,
+    verify: Verify = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    max_walltime: MaxWalltime = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    log_file: LogFile = None,
+) -> None:
+    """Choose the density and the width by the predicted loss.
+
+    Compares densities, widths and numbers of steps without training: the kernel of each drawn network predicts the loss
+    on held-out samples ([data] held_out), or by cross-validation. The section [design] of the run file says what to
+    compare. The section [density] may be missing. Writes design.csv, design.png, design.pdf and run.toml, the run file
+    of the best candidate, to the folder design/ of the results.
+    """
+    from freqbias.problem import build, load
+    from freqbias.runtime import log_findings
+
+    with commandline.open_run(
+        path, load=lambda path: load(path, density=ANY_DENSITY), build=build, out=out,
+        max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
+    ) as (run, problem, store, stop):  # fmt: skip
+        log_findings(problem.notes, problem.warnings)
+        from freqbias.compare.stages import run_design  # slow to import
+
+        text = run_design(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, train=verify)
+        if not quiet and text is not None:
+            print(text)
+
+
 def mesh_command(
     path: RunPath,
     out: Out = None,
@@ -166,6 +207,7 @@ def build_app() -> typer.Typer:
     app.callback(help=TEACHING)(_options)
     app.command("run")(run_command)
     app.command("check")(check_command)
+    app.command("design")(design_command)
     app.command("mesh")(mesh_command)
     app.command("pde")(pde_command)
     app.command("nn")(nn_command)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.numerics import Grid, GridSubset, Sites
+from freqbias.numerics import Grid, GridSubset, Sites, lattice_indices
 from freqbias.problem import Problem, save_netcdf
 
 SSIM_WINDOW = 7  # points on each side
@@ -146,7 +146,7 @@ class Learned:
 
 def _mask(sites: Sites, grid: Grid) -> np.ndarray:
     mask = np.zeros(grid.shape, dtype=bool)
-    mask.flat[sites.indices if isinstance(sites, GridSubset) else slice(None)] = True
+    mask.flat[lattice_indices(sites)] = True
     return mask
 
 

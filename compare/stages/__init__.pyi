@@ -1,4 +1,5 @@
 from .compare_stage import read_comparison, run_compare
+from .design_stage import run_design
 from .kappa_stage import Options, run_kappa
 from .mesh_stage import run_mesh
 from .pipeline import print_summary, run_all
@@ -10,6 +11,7 @@ __all__ = [
     "read_comparison",
     "run_all",
     "run_compare",
+    "run_design",
     "run_kappa",
     "run_mesh",
     "run_view",

@@ -1,0 +1,19 @@
+from .candidates import Candidate
+from .figure import draw_design
+from .result import DesignResult, check_design, design, result_of
+from .search import Prediction, Search
+from .verify import verify
+from .words import summary
+
+__all__ = [
+    "Candidate",
+    "DesignResult",
+    "Prediction",
+    "Search",
+    "check_design",
+    "design",
+    "draw_design",
+    "result_of",
+    "summary",
+    "verify",
+]

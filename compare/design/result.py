@@ -1,0 +1,198 @@
+"""The result of a design: all predictions, the winner, and the file design.csv."""
+
+import csv
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freqbias.compare.design.candidates import Candidate
+from freqbias.compare.design.search import Prediction, Search, criterion_value, first_draw, within_noise
+from freqbias.errors import InputError
+from freqbias.numerics import check_kind
+from freqbias.problem import Design, Problem
+
+GAIN = 0.05  # of twice the width; below it more neurons are not worth their cost
+UNLEARNT = 0.9  # share of the start; a target with a larger loss is not learnt
+NARROW_WEIGHTS, LONG_STEP = 1.0, 0.2  # sigma_a below and step * lambda_max above which training leaves the prediction
+
+
+@dataclass(frozen=True, repr=False)
+class DesignResult:
+    """All predictions of a design.
+
+    problem: the problem whose network is chosen. criterion: "held-out", "gcv" or "training-loss".
+    limits: at infinite width, the criterion (budgets, scales) by family, and the scales; empty if not computed.
+    """
+
+    problem: Problem
+    settings: Design
+    criterion: str
+    predictions: tuple[Prediction, ...]
+    limits: "dict[str, tuple[np.ndarray, np.ndarray]]"
+
+    def __repr__(self) -> str:
+        return f"DesignResult({self.problem.name!r}: {len(self.predictions)} predictions, winner {self.winner})"
+
+    @cached_property
+    def choices(self) -> dict[tuple[int, float], tuple[Candidate, dict[Candidate, bool]]]:
+        """For each width and amount: the best candidate, and whether each candidate is as good up to noise."""
+        groups: dict[tuple[int, float], list[Prediction]] = {}
+        for each in self.predictions:
+            groups.setdefault((each.candidate.width, each.amount), []).append(each)
+        return {key: within_noise(group, self.criterion) for key, group in sorted(groups.items())}
+
+    @cached_property
+    def best(self) -> Prediction:
+        """The first draw of the winner, with the budget for which it wins."""
+        means = {(width, amount): self.mean(best, amount) for (width, amount), (best, _) in self.choices.items()}
+        width, amount = min(means, key=means.__getitem__)
+        winner = self.choices[width, amount][0]
+        return next(each for each in self.predictions if each.candidate == winner and each.amount == amount)
+
+    @property
+    def winner(self) -> Candidate:
+        return self.best.candidate
+
+    @property
+    def equals(self) -> list[Candidate]:
+        """All candidates that are as good as the winner up to the noise of a draw, by scale."""
+        _, equal = self.choices[self.winner.width, self.best.amount]
+        return sorted((each for each, good in equal.items() if good), key=lambda each: (each.family, each.scale))
+
+    def draws(self, candidate: Candidate, amount: float) -> list[Prediction]:
+        """Return the predictions of all draws of a candidate."""
+        return [
+            each for each in self.predictions
+            if first_draw(each.candidate) == first_draw(candidate) and each.amount == amount
+        ]  # fmt: skip
+
+    def mean(self, candidate: Candidate, amount: float) -> float:
+        """Return the mean of the criterion over the draws of a candidate."""
+        return float(np.mean([criterion_value(each, self.criterion) for each in self.draws(candidate, amount)]))
+
+    def psnr(self, prediction: Prediction) -> float:
+        """Return the predicted peak signal-to-noise ratio on unseen samples [dB], in the values that the network sees.
+
+        Without held-out samples it is that of the criterion.
+        """
+        samples = self.problem.samples if self.problem.held_out is None else self.problem.held_out
+        loss = prediction.held_out if self.problem.held_out is not None else criterion_value(prediction, self.criterion)
+        peak = float(np.ptp(samples.values))
+        return float(10 * np.log10(peak**2 * samples.channels / (2 * loss))) if loss > 0 and peak else np.nan
+
+    @property
+    def in_steps(self) -> bool:
+        return self.settings.times is None
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """What the user should change, in words."""
+        found, best = [], self.best
+        group = [each.candidate.scale for each in self.predictions if each.candidate.family == self.winner.family]
+        at_edge = self.winner.scale in (min(group), max(group))
+        if at_edge:
+            end = "smallest" if self.winner.scale == min(group) else "largest"
+            found.append(
+                f"the best scale, {self.winner.scale:.4g}, is the {end} that was tried; give a wider [design] scale"
+            )
+        start = 0.5 * float((self.problem.samples.values**2).sum(axis=0).mean())
+        reached = criterion_value(best, self.criterion)
+        if reached > UNLEARNT * start:
+            found.append(
+                f"no candidate learns the target: the best loss is {reached:.3g}, and it is {start:.3g} at the start; "
+                "use more steps, a wider [design] scale or more samples"
+            )
+        if self.in_steps and self.winner.sigma_a < NARROW_WEIGHTS and self.settings.step_factor > LONG_STEP:
+            found.append(
+                f"sigma_a = {self.winner.sigma_a:g} with long steps: the kernel changes during the training, which the "
+                f"prediction leaves out; use step_factor = {LONG_STEP:g}, or sigma_a = 1"
+            )
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of design.csv."""
+        amount, best = ("steps", "best_step") if self.in_steps else ("time", "best_time")
+        rows = []
+        for each in self.predictions:
+            candidate = each.candidate
+            _, equal = self.choices[candidate.width, each.amount]
+            rows.append(
+                {
+                    "family": candidate.family,
+                    "scale": candidate.scale,
+                    "width": candidate.width,
+                    "sigma_a": candidate.sigma_a,
+                    amount: int(each.amount) if self.in_steps else each.amount,
+                    "draw": candidate.draw,
+                    "predicted_held_out": each.held_out,
+                    "predicted_training": each.training,
+                    "gcv": each.gcv,
+                    "psnr": self.psnr(each),
+                    best: int(each.best_amount) if self.in_steps else each.best_amount,
+                    "within_noise": int(equal[first_draw(candidate)]),
+                }
+            )
+        return rows
+
+    def save(self, path: Path) -> None:
+        """Write design.csv: a header, and one row for each candidate, draw and budget."""
+        rows = self.rows()
+        with path.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, rows[0].keys())
+            table.writeheader()
+            table.writerows(rows)
+
+    def sufficient_width(self) -> int | None:
+        """Return the width at which twice as many neurons gain less than GAIN, or None if it is not known.
+
+        The loss is taken to be that at infinite width plus c / width.
+        """
+        if self.winner.family not in self.limits:
+            return None
+        scales, losses = self.limits[self.winner.family]
+        amounts = sorted({each.amount for each in self.predictions})
+        limit = float(np.interp(np.log(self.winner.scale), np.log(scales), losses[amounts.index(self.best.amount)]))
+        excess = self.mean(self.winner, self.best.amount) - limit
+        if excess <= 0 or limit <= 0:
+            return None
+        return max(2, round((0.5 - GAIN) / GAIN * excess * self.winner.width / limit))
+
+
+def design(problem: Problem, settings: Design | None = None) -> DesignResult:
+    """Choose the density, the width and sigma_a of a network by the predicted loss.
+
+    problem: its density is ignored, and its network is the default for widths and sigma_a. Held-out samples of the
+    problem judge the candidates, unless settings.criterion says otherwise.
+    Raises InputError if the criterion needs held-out samples and there are none, or if a width does not fit.
+    """
+    check_kind("design: problem", problem, Problem, remedy='a Problem, for example freqbias.load("RUN.toml")')
+    check_kind("design: settings", settings, Design, type(None), remedy="settings of [design], for example Design()")
+    settings = settings or Design()
+    check_design(problem, settings)
+    search = Search(problem, settings)
+    return result_of(search, search.run())
+
+
+def result_of(search: Search, predictions: list[Prediction]) -> DesignResult:
+    """Return the result of a finished search, with the losses at infinite width."""
+    families = dict.fromkeys(each.candidate.family for each in predictions)
+    limits = {family: limit for family in families if (limit := search.limit(family)) is not None}
+    return DesignResult(search.problem, search.settings, search.criterion, tuple(predictions), limits)
+
+
+def check_design(problem: Problem, settings: Design) -> None:
+    """Raise InputError if the settings contradict the problem."""
+    if settings.criterion == "held-out" and problem.held_out is None:
+        raise InputError(
+            '[design] criterion = "held-out": no samples are held out; set [data] held_out, or use criterion = "gcv"'
+        )
+    if problem.network.symmetric:
+        for width in settings.widths or ():
+            if width % 2:
+                raise InputError(
+                    f"[design] widths: {width} is odd, but [network] symmetric = true needs an even width; use an even "
+                    "width"
+                )

@@ -1,0 +1,194 @@
+"""Find the density, among candidates, for which the linearised training of the drawn network predicts the least loss.
+
+Each candidate needs one Krylov space, which serves all budgets. A scan over the scales is refined around the best of
+each budget. The three best candidates are judged by several draws. All candidates of a draw share the random numbers,
+so their difference is less random than their losses.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from freqbias.compare.design.candidates import Candidate, default_scales, scale_grid
+from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, TraceEstimate
+from freqbias.problem import Design, Problem
+
+REFINEMENTS = 2  # rounds; each tries the scales between the best and its neighbours
+PROMISING = 1.2  # a family is refined if its best is at most this much worse than the best of all
+BEST = 3  # candidates that are judged by several draws
+NOISE = 2.0  # standard errors within which a candidate is as good as the best
+MOST_SCATTERED = 2000  # samples for which the kernel at infinite width is cheap although they are on no grid
+BUDGETS_PER_CURVE = 60  # to find the best stopping point
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one draw of a candidate is predicted to reach with one budget.
+
+    amount: the number of steps, or the time. held_out, training: losses, half the mean square of the error, summed over
+    channels; held_out is NaN without held-out samples. gcv: the estimate of the loss on unseen samples; NaN unless it
+    is the criterion. best_amount: the number of steps, or the time, at which the held-out loss is least.
+    largest: lambda_max of the kernel.
+    """
+
+    candidate: Candidate
+    amount: float
+    held_out: float
+    training: float
+    gcv: float
+    best_amount: float
+    largest: float
+
+
+Evaluate = Callable[[Candidate], list[Prediction]]
+
+
+class Search:
+    """The predictions of all candidates that have been tried.
+
+    evaluate: returns the predictions of a candidate for all budgets. By default they are computed.
+    """
+
+    def __init__(self, problem: Problem, settings: Design, evaluate: Evaluate | None = None) -> None:
+        self.problem, self.settings = problem, settings
+        self.budgets = budgets_of(settings)
+        self.criterion = criterion_of(problem, settings)
+        self.evaluate = evaluate or self.compute
+        self._tried: dict[Candidate, list[Prediction]] = {}
+
+    def run(self) -> list[Prediction]:
+        """Return all predictions, in the order in which they were made."""
+        settings, network = self.settings, self.problem.network
+        lower, upper = settings.scale or default_scales(self.problem.sites)
+        scales = scale_grid(lower, upper, settings.scales)
+        for width in settings.widths or [network.width]:
+            for sigma_a in settings.sigma_a or [network.sigma_a]:
+                self._try(Candidate(family, scale, width, sigma_a) for family in settings.families for scale in scales)
+        for _ in range(REFINEMENTS):
+            self._try([each for group in self._groups() for each in self._between(group)])
+        for group in self._groups():
+            for index in range(len(self.budgets)):
+                best = sorted(group, key=lambda each: self.value(each, index))[:BEST]
+                self._try(replace(each, draw=draw) for each in best for draw in range(1, settings.draws))
+        return [prediction for predictions in self._tried.values() for prediction in predictions]
+
+    def value(self, candidate: Candidate, index: int) -> float:
+        """Return the criterion of a candidate for the budget of this index."""
+        return criterion_value(self._tried[candidate][index], self.criterion)
+
+    def compute(self, candidate: Candidate, *, callback: Callable[[], None] = lambda: None) -> list[Prediction]:
+        """Predict all budgets of a candidate. callback: called before every product with its kernel."""
+        kernel = JointKernel(candidate.problem(self.problem), precision="single")
+        curve = PredictedCurve(kernel, self.budgets, callback=callback)
+        trace = None
+        if self.criterion == "gcv":
+            probes, seed = self.settings.probes, self.problem.seed
+            trace = TraceEstimate(kernel, products=curve.products, probes=probes, seed=seed, callback=callback)
+        found = []
+        for budget in self.budgets:
+            training, gcv = curve.training(budget), np.nan
+            if trace is not None:
+                gcv = training / trace(budget.decay(curve.largest)) ** 2
+            has_held_out = self.problem.held_out is not None
+            best = curve.best(budget, BUDGETS_PER_CURVE) if has_held_out else budget
+            held_out = curve.held_out(budget) if has_held_out else np.nan
+            found.append(
+                Prediction(candidate, budget.amount, held_out, training, float(gcv), best.amount, curve.largest)
+            )
+        return found
+
+    def limit(self, family: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the scales of a family and the losses at infinite width (budgets, scales), or None if too expensive.
+
+        The losses are those of the criterion "held-out" or "training-loss".
+        """
+        if self.criterion == "gcv" or (self.problem.lattice is None and self.problem.sites.size > MOST_SCATTERED):
+            return None
+        tried = [candidate for candidate in self._tried if candidate.family == family and candidate.draw == 0]
+        scales = sorted({candidate.scale for candidate in tried})
+        losses = []
+        for scale in scales:
+            problem = Candidate(family, scale, tried[0].width, tried[0].sigma_a).problem(self.problem)
+            curve = PredictedCurve(JointInfiniteKernel(problem), self.budgets)
+            loss = curve.training if self.criterion == "training-loss" else curve.held_out
+            losses.append([loss(budget) for budget in self.budgets])
+        return np.array(scales), np.array(losses).T
+
+    def _try(self, candidates: Iterable[Candidate]) -> None:
+        for candidate in candidates:
+            if candidate not in self._tried:
+                self._tried[candidate] = self.evaluate(candidate)
+
+    def _groups(self) -> list[list[Candidate]]:
+        """Return the first draws of all candidates with the same width."""
+        first = [candidate for candidate in self._tried if candidate.draw == 0]
+        return [
+            [each for each in first if each.width == width] for width in dict.fromkeys(each.width for each in first)
+        ]
+
+    def _between(self, group: list[Candidate]) -> list[Candidate]:
+        """Return candidates between the best scale and its neighbours, for every promising family and budget."""
+        found = dict[Candidate, None]()
+        for index in range(len(self.budgets)):
+            limit = PROMISING * min(self.value(each, index) for each in group)
+            for kind in dict.fromkeys((each.family, each.sigma_a) for each in group):
+                row = sorted(
+                    (each for each in group if (each.family, each.sigma_a) == kind), key=lambda each: each.scale
+                )
+                best = min(range(len(row)), key=lambda k: self.value(row[k], index))
+                if self.value(row[best], index) > limit:
+                    continue
+                for neighbour in row[max(0, best - 1) : best] + row[best + 1 : best + 2]:
+                    scale = float(f"{np.sqrt(row[best].scale * neighbour.scale):.4g}")
+                    found[Candidate(*kind[:1], scale, row[best].width, kind[1])] = None
+        return list(found)
+
+
+def budgets_of(settings: Design) -> list[Budget]:
+    """Return the budgets that the settings name."""
+    if settings.times is not None:
+        return [Budget(time=time) for time in sorted(settings.times)]
+    return [Budget(steps=steps, factor=settings.step_factor) for steps in sorted(settings.steps or (100, 300))]
+
+
+def criterion_of(problem: Problem, settings: Design) -> str:
+    """Return the criterion that "auto" means."""
+    if settings.criterion != "auto":
+        return settings.criterion
+    return "gcv" if problem.held_out is None else "held-out"
+
+
+def criterion_value(prediction: Prediction, criterion: str) -> float:
+    """Return the number that the search makes as small as possible."""
+    return {"held-out": prediction.held_out, "gcv": prediction.gcv, "training-loss": prediction.training}[criterion]
+
+
+def first_draw(candidate: Candidate) -> Candidate:
+    return replace(candidate, draw=0)
+
+
+def within_noise(predictions: list[Prediction], criterion: str) -> tuple[Candidate, dict[Candidate, bool]]:
+    """Return the best candidate, and for each candidate whether it is as good as the best up to the noise of a draw.
+
+    predictions: those of one budget. Candidates are compared by log(value / value of the best) in the draws that both
+    have. A candidate with fewer draws counts with the scatter of those that have several.
+    """
+    values: dict[Candidate, dict[int, float]] = {}
+    for each in predictions:
+        values.setdefault(first_draw(each.candidate), {})[each.candidate.draw] = float(
+            np.log(criterion_value(each, criterion))
+        )
+    most = max(len(draws) for draws in values.values())
+    judged = [candidate for candidate, draws in values.items() if len(draws) == most]
+    best = min(judged, key=lambda candidate: float(np.mean(list(values[candidate].values()))))
+    differences = {
+        candidate: np.array([draws[draw] - values[best][draw] for draw in draws if draw in values[best]])
+        for candidate, draws in values.items()
+    }
+    several = [np.var(each, ddof=1) for candidate, each in differences.items() if len(each) > 1 and candidate != best]
+    scatter = float(np.sqrt(np.mean(several))) if several else 0.0
+    equal = {
+        candidate: bool(each.mean() <= NOISE * scatter / np.sqrt(len(each))) for candidate, each in differences.items()
+    }
+    return best, equal

@@ -1,0 +1,84 @@
+"""A design in words, also in those of other programs."""
+
+from math import log2, pi, sqrt
+
+import numpy as np
+
+from freqbias.compare.design.candidates import FAMILIES, FREEDOM, Candidate
+from freqbias.compare.design.result import DesignResult
+from freqbias.compare.style import aligned, frequency_unit
+from freqbias.numerics import Sites
+
+# Standard deviation along an axis, divided by the parameter of the family, in d dimensions.
+DEVIATION = {
+    "gaussian": lambda d: 1.0,
+    "laplace": lambda d: sqrt(2),
+    "uniform": lambda d: 1 / sqrt(3),
+    "ball": lambda d: 1 / sqrt(d + 2),
+    "student-t": lambda d: sqrt(FREEDOM / (FREEDOM - 2)),
+}
+NAMES = {"held-out": "held-out loss", "gcv": "loss by cross-validation (gcv)", "training-loss": "training loss"}
+
+
+def summary(result: DesignResult) -> str:
+    """Return the winner, what is as good, when to stop, and the choices for each width and amount of training."""
+    best, criterion = result.best, NAMES[result.criterion]
+    unit = "steps" if result.in_steps else "time"
+    rows = [("width", unit, "best", f"predicted {criterion}", "PSNR", "stop at")]
+    for (width, amount), (candidate, _) in result.choices.items():
+        first = next(each for each in result.draws(candidate, amount) if each.candidate == candidate)
+        ratio, loss = result.psnr(first), result.mean(candidate, amount)
+        stop = f"{first.best_amount:.4g}" if first.best_amount < amount else "the end"
+        rows.append(
+            (f"{width:,}", f"{amount:.6g}", _candidate(result, candidate), f"{loss:.4g}", f"{ratio:.1f} dB", stop)
+        )
+    lines = [aligned(rows), "", f"best: {_candidate(result, best.candidate)}, width {best.candidate.width:,}"]
+    lines += [f"as good: {_ranges(result.equals)}"]
+    if (sufficient := result.sufficient_width()) is not None:
+        lines.append(f"twice as many neurons gain less than 5 % from a width of about {_rounded(sufficient):,} on")
+    lines.append(f"in other programs: {'; '.join(translations(best.candidate, result.problem.sites))}")
+    return "\n".join(lines)
+
+
+def translations(candidate: Candidate, sites: Sites) -> list[str]:
+    """Return the density in the words of other programs. Their coordinates have their own unit of length.
+
+    Tancik et al., NeurIPS 2020: features cos(2 pi B x) with B = sigma N(0, 1), for x in [0, 1] along the longest side.
+    SIREN (Sitzmann et al., NeurIPS 2020): frequencies uniform on |xi_i| <= omega_0 / (2 pi d), for x in [-1, 1].
+    Positional encoding (NeRF): octaves cos(2^k pi x), k = 0 .. L - 1, for x in [-1, 1]; the highest is near two
+    standard deviations.
+    """
+    extent = max(sites.lattice.extent) if sites.lattice is not None else float(sites.span.max())
+    deviation = candidate.scale * DEVIATION[candidate.family](sites.dimension) * extent  # cycles per longest side
+    omega_0 = 2 * pi * sites.dimension * sqrt(3) * deviation / 2
+    octaves = max(1, round(2 + log2(max(deviation, 0.5))))
+    return [
+        f"sigma = {deviation:.3g} of B = sigma N(0, 1) (Tancik et al., x in [0, 1])",
+        f"omega_0 = {omega_0:.3g} (SIREN, x in [-1, 1])",
+        f"{octaves} octaves (positional encoding, x in [-1, 1])",
+    ]
+
+
+def _candidate(result: DesignResult, candidate: Candidate) -> str:
+    several = len({each.candidate.sigma_a for each in result.predictions}) > 1
+    return f"{candidate}{f', sigma_a = {candidate.sigma_a:g}' if several else ''}"
+
+
+def _ranges(candidates: list[Candidate]) -> str:
+    """Return each family with the range of its scales."""
+    found = []
+    for family in dict.fromkeys(each.family for each in candidates):
+        scales = [each.scale for each in candidates if each.family == family]
+        key, (low, high) = FAMILIES[family].key, (min(scales), max(scales))
+        found.append(f"{family} {key} = {low:.4g}" + (f" to {high:.4g}" if high > low else ""))
+    return ", ".join(found)
+
+
+def _rounded(width: int) -> int:
+    """Return a width with two digits."""
+    power = 10 ** max(0, int(np.log10(width)) - 1)
+    return round(width / power) * power
+
+
+def scale_label(unit: str) -> str:
+    return f"scale of the density ({frequency_unit(unit)})"

@@ -1,0 +1,138 @@
+"""The stage `design`, which chooses density and width by predicted loss: design.csv, design.png, .pdf and run.toml.
+
+With --verify, the best candidate and its neighbours are trained, and verify.csv compares them with the predictions.
+While the stage runs, it stores a checkpoint for each candidate.
+"""
+
+import csv
+from functools import partial
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from freqbias.compare.design import (
+    Candidate,
+    DesignResult,
+    Prediction,
+    Search,
+    check_design,
+    draw_design,
+    result_of,
+    summary,
+    verify,
+)
+from freqbias.problem import Design, Problem, RunFile, stage_keys
+from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
+
+
+def run_design(
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    train: bool = False,
+) -> str | None:
+    """Run the stage, and return the summary on rank 0. Collective. Rank 0 works while the other ranks sleep.
+
+    train: whether to train the best candidate and its neighbours.
+    Raises InputError, UsageError (a result exists already), and StoppedEarly after storing the candidates so far.
+    """
+    return on_root(
+        _run_design, run, problem, store, resume=resume, overwrite=overwrite, stop=stop, train=train, broadcast=False
+    )
+
+
+def _run_design(
+    run: RunFile, problem: Problem, store: Store, *, resume: bool, overwrite: bool, stop: StopRequest, train: bool
+) -> str:
+    settings = run.design or Design()
+    check_design(problem, settings)
+    keys = stage_keys(run, "design").with_options("options", {"verify": train}, defaults={"verify": False})
+    if store.check("design", keys=keys, resume=resume, overwrite=overwrite):
+        log.info("design: finished already, in %s", store.root / "design")
+        return (store.root / "design" / "summary.txt").read_text("utf-8")
+    with store.open("design", keys=keys, resume=resume, overwrite=overwrite) as stage:
+        if stage.finished:
+            return (stage.folder / "summary.txt").read_text("utf-8")
+        search = Search(problem, settings)
+        with Progress("design", unit="candidates") as progress:
+            search.evaluate = partial(_stored, stage, search, stop, progress)
+            predictions = search.run()
+        with announced("design: the kernel at infinite width"):
+            result = result_of(search, predictions)
+        for warning in result.warnings:
+            log.warning("design: %s", warning)
+        text = _write(stage, run, result, stop)
+        if train:
+            text += "\n" + _verify(stage, result, stop)
+        with stage.writing("summary.txt") as path:
+            path.write_text(text, "utf-8")
+        stage.finish()
+    log.info("design: wrote %s", stage.folder)
+    return text
+
+
+def _stored(
+    stage: Stage, search: Search, stop: StopRequest, progress: Progress, candidate: Candidate
+) -> list[Prediction]:
+    """Return the predictions of a candidate, from the checkpoint of an earlier run if there is one."""
+    name = f"{candidate.family}-{candidate.scale!r}-{candidate.width}-{candidate.sigma_a!r}-{candidate.draw}"
+    fields = ("amount", "held_out", "training", "gcv", "best_amount", "largest")
+    if name in stage.checkpoints():
+        arrays, _ = stage.load_checkpoint(name)
+        rows = np.where(arrays["predictions"] < 0, np.nan, arrays["predictions"])
+        return [Prediction(candidate, *row) for row in rows.tolist()]
+    predictions = search.compute(candidate, callback=stop.check)
+    rows = np.array([[getattr(each, field) for field in fields] for each in predictions])
+    stage.save_checkpoint(name, {"predictions": np.nan_to_num(rows, nan=-1.0)})  # a checkpoint must be finite
+    progress.advance(note=str(candidate))
+    return predictions
+
+
+def _write(stage: Stage, run: RunFile, result: DesignResult, stop: StopRequest) -> str:
+    with stage.writing("design.csv") as path:
+        result.save(path)
+    with stage.writing("run.toml") as path:
+        path.write_text(tomli_w.dumps(winning_run(run, result)), "utf-8")
+    stop.check()
+    with announced("design: drawing the figure"), stage.writing("design.pdf") as path:
+        draw_design(result, path.with_suffix(".png"), path)
+    return summary(result)
+
+
+def winning_run(run: RunFile, result: DesignResult) -> dict[str, Any]:
+    """Return the tables of the run file that trains the winner: for steps by gradient descent with their step size."""
+    best, tables = result.best, run.model_dump(exclude_none=True)
+    tables.pop("design", None)
+    tables["name"] = f"{run.name}-design"
+    tables["density"] = best.candidate.section()
+    tables["network"] |= {"width": best.candidate.width, "sigma_a": best.candidate.sigma_a}
+    if run.network.hidden_width == run.network.width:
+        tables["network"]["hidden_width"] = best.candidate.width
+    outputs = tables["time"].get("outputs", 20)
+    if not result.in_steps:
+        tables["time"] = {"end": best.amount, "outputs": outputs}
+        return tables
+    step = result.settings.step_factor / best.largest
+    outputs = max(each for each in range(1, int(min(outputs, best.amount)) + 1) if best.amount % each == 0)
+    tables["time"] = {"end": best.amount * step, "outputs": outputs}
+    tables["training"] |= {"integrator": "gradient-descent", "step": step}
+    for name in ("momentum", "batch"):
+        tables["training"].pop(name, None)
+    if run.pde.operator == "data" and run.pde.integrator == "lanczos":
+        tables["pde"] |= {"dynamics": "gradient-descent", "step": step}
+    return tables
+
+
+def _verify(stage: Stage, result: DesignResult, stop: StopRequest) -> str:
+    """Train the winner and its neighbours, write verify.csv, and return the regret in words."""
+    rows, text = verify(result, callback=stop.check)
+    with stage.writing("verify.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, rows[0].keys())
+        table.writeheader()
+        table.writerows(rows)
+    return text

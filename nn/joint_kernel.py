@@ -1,0 +1,74 @@
+"""Products with the kernel of a drawn network, on the training samples and on the held-out samples at once.
+
+One product needs one vjp and one jvp on the union of both, as for `freqbias.nn.ntk.EmpiricalKernel` on the samples
+alone. If both lie on one grid, the union costs no more than the samples.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from freqbias.nn.backends import choose_backend
+from freqbias.nn.device import report_out_of_memory, torch_threads
+from freqbias.nn.network_choice import make_network
+from freqbias.nn.ntk import InfiniteWidthKernel
+from freqbias.numerics import Scattered, Sites, lattice_indices, subset
+from freqbias.problem import Problem, Samples
+from freqbias.runtime import threads_alone
+
+
+class JointKernel:
+    """J_all J^T / N for a problem's drawn network at t = 0, where J_all has the rows of all samples.
+
+    start: u(0) on the training samples, (C, N). held_out_start: the same on the held-out samples, (C, N'), where N' = 0
+    if there are none. precision: of the transforms. Raises InputError if the memory is not sufficient.
+    """
+
+    def __init__(self, problem: Problem, *, device: torch.device | str = "cpu", precision: str = "double") -> None:
+        held_out = problem.held_out
+        values = problem.samples.values
+        sites = problem.sites
+        if held_out is not None:
+            values = np.concatenate([values, held_out.values], axis=1)
+            sites = _union(sites, held_out.sites)
+        joint = replace(problem, samples=Samples(sites, values), held_out=None, predict_at=None)
+        self._problem, self._device = problem, torch.device(device)
+        self._size, self._total = problem.sites.size, values.shape[1]
+        self._backend, _ = choose_backend(joint, "auto", precision=precision, device=self._device)
+        with torch_threads(self._backend, threads_alone()), report_out_of_memory(problem, self._device):
+            network = make_network(joint, self._backend, precision=precision, device=self._device)
+            error = (network.values(network.start) - network.target).cpu().numpy()
+        self._network = network
+        self.start, self.held_out_start = error[:, : self._size], error[:, self._size :]
+
+    def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return K u on the training samples, (C, N), and on the held-out samples, (C, N'). values: u, (C, N)."""
+        padded = np.zeros((len(values), self._total))
+        padded[:, : self._size] = values / self._size
+        state = self._network.start
+        with torch_threads(self._backend, threads_alone()), report_out_of_memory(self._problem, self._device):
+            change = self._network.vjp(state, torch.from_numpy(padded).to(state.device))
+            product = self._network.jvp(state, change).cpu().numpy()
+        return product[:, : self._size], product[:, self._size :]
+
+
+class JointInfiniteKernel:
+    """The same with the kernel at infinite width. The start is minus the target."""
+
+    def __init__(self, problem: Problem) -> None:
+        kernel, held_out, channels = InfiniteWidthKernel(problem), problem.held_out, problem.samples.channels
+        self._apply, self._at = kernel.apply, None if held_out is None else kernel.at(held_out.sites).apply
+        self.start = -problem.samples.values
+        self.held_out_start = np.empty((channels, 0)) if held_out is None else -held_out.values
+
+    def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return K u on the training samples, (C, N), and on the held-out samples, (C, N'). values: u, (C, N)."""
+        return self._apply(values), values[:, :0] if self._at is None else self._at(values)
+
+
+def _union(one: Sites, other: Sites) -> Sites:
+    """Return all sites, in order."""
+    if one.lattice is not None and one.lattice == other.lattice:
+        return subset(one.lattice, np.concatenate([lattice_indices(one), lattice_indices(other)]))
+    return Scattered(np.concatenate([one.positions(), other.positions()]))

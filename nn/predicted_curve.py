@@ -1,0 +1,174 @@
+"""The loss of a linearised training as a function of the number of steps or of time, from one Krylov space.
+
+With the kernel K of a network, its Krylov space K_m(K, u(0)) = span V, and the Ritz pairs (lambda_k, s_k) of T,
+
+    u(t) = |u(0)| V sum_k q(lambda_k) (s_k)_1 s_k                    on the training samples,
+    u(y, t) = u(y, 0) - |u(0)| K(y, X) V sum_k phi(lambda_k) (s_k)_1 s_k,   phi = (1 - q) / lambda,    elsewhere,
+
+where q(lambda) = exp(-t lambda) for the flow, and (1 - eta lambda)^s for s steps of gradient descent. K(y, X) V comes
+with the products that build V. So every number of steps and every time costs only small dense products.
+
+Generalised cross-validation estimates the loss on unseen samples from the training samples alone:
+
+    GCV = loss / (tr q(K) / n)^2,    n = C N,
+
+with the trace by stochastic Lanczos quadrature: the mean of z^T q(K) z over random signs z, each in a Krylov space of
+its own. Source: Golub, Heath, Wahba, Technometrics 21 (1979); Ubaru, Chen, Saad, SIAM J. Matrix Anal. Appl. 38 (2017).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from freqbias.numerics import Lanczos
+
+CHECK_EVERY = 4  # products between two tests of convergence
+ACCURACY = 2e-3  # change of a loss over CHECK_EVERY products, relative to the loss
+FLOOR = 1e-5  # a loss below this share of the start counts as this share
+MOST_PRODUCTS = 400
+TINY = 1e-200
+
+Decay = Callable[[np.ndarray], np.ndarray]  # eigenvalues (m,) -> q, (m,)
+
+
+class ProductPair(Protocol):
+    """A kernel K between the training samples, and from them to the held-out samples. start: u(0) on both."""
+
+    start: np.ndarray
+    held_out_start: np.ndarray
+
+    def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+@dataclass(frozen=True)
+class Budget:
+    """An amount of training: steps of gradient descent of size factor / lambda_max, or a time of the flow."""
+
+    steps: int | None = None
+    time: float | None = None
+    factor: float = 1.0
+
+    @property
+    def amount(self) -> float:
+        """The number of steps, or the time."""
+        return float(self.steps if self.time is None else self.time)  # type: ignore[arg-type]  # one of them is given
+
+    def decay(self, largest: float) -> Decay:
+        """Return q for the largest eigenvalue lambda_max."""
+        if self.steps is not None:
+            eta, steps = self.factor / largest, self.steps
+            return lambda eigenvalues: (1 - eta * eigenvalues) ** steps
+        assert self.time is not None
+        time = self.time
+        return lambda eigenvalues: np.exp(-time * eigenvalues)
+
+    def up_to(self, count: int) -> "list[Budget]":
+        """Return about `count` budgets, evenly spaced on a logarithmic scale, up to this one."""
+        if self.steps is not None:
+            steps = np.unique(np.geomspace(1, self.steps, count).round().astype(int))
+            return [Budget(steps=int(each), factor=self.factor) for each in steps]
+        assert self.time is not None
+        return [Budget(time=float(each)) for each in self.time * np.geomspace(1e-3, 1, count)]
+
+
+class PredictedCurve:
+    """Losses on the training samples and on the held-out samples, for a kernel and its u(0).
+
+    budgets: the losses at these budgets are converged when the constructor returns. callback: called before every
+    product. products: the number of products. largest: lambda_max, from below, to much better than 1 %.
+    A loss is half the mean square of the error, summed over channels.
+    """
+
+    def __init__(
+        self, kernel: ProductPair, budgets: Sequence[Budget], *, callback: Callable[[], None] = lambda: None
+    ) -> None:
+        self._shape, self._held_out_start = kernel.start.shape, kernel.held_out_start
+        self._start_loss = _loss(kernel.start)
+        pushed: list[np.ndarray] = []
+
+        def apply(values: np.ndarray) -> np.ndarray:
+            callback()
+            product, elsewhere = kernel.apply(values.reshape(self._shape))
+            pushed.append(elsewhere.ravel())
+            return product.ravel()
+
+        self._pushed = pushed
+        self._lanczos = Lanczos(apply, kernel.start.ravel())
+        previous = np.full((len(budgets), 2), np.inf)
+        while self.products < min(MOST_PRODUCTS, kernel.start.size):
+            self._lanczos.step()
+            exhausted = self._lanczos.beta[-1] == 0
+            if self.products % CHECK_EVERY and not exhausted:
+                continue
+            self._prepare()
+            losses = np.array([[self.training(each), self.held_out(each)] for each in budgets])
+            scale = np.maximum(losses, FLOOR * self._start_loss)
+            if exhausted or (np.abs(losses - previous) <= ACCURACY * scale).all():
+                break
+            previous = losses
+        self._prepare()
+
+    @property
+    def products(self) -> int:
+        return self._lanczos.steps
+
+    @property
+    def largest(self) -> float:
+        return float(self._eigenvalues[-1])
+
+    def training(self, budget: Budget) -> float:
+        """Return the loss on the training samples."""
+        kept = budget.decay(self.largest)(self._eigenvalues) * self._vectors[0]
+        return self._start_loss * float(kept @ kept)
+
+    def held_out(self, budget: Budget) -> float:
+        """Return the loss on the held-out samples; 0 if there are none."""
+        if not self._held_out_start.size:
+            return 0.0
+        weights = (1 - budget.decay(self.largest)(self._eigenvalues)) / self._eigenvalues * self._vectors[0]
+        c = self._lanczos.norm * (self._vectors @ weights)
+        square = self._square - 2 * c @ self._projected + c @ self._gram @ c
+        return 0.5 * float(max(square, 0.0)) / self._held_out_start.shape[1]
+
+    def best(self, budget: Budget, count: int = 60) -> Budget:
+        """Return the budget up to the given one at which the held-out loss is least."""
+        return min(budget.up_to(count), key=self.held_out)
+
+    def _prepare(self) -> None:
+        values, self._vectors = self._lanczos.ritz_pairs()
+        self._eigenvalues = np.maximum(values, TINY)
+        rows, start = np.array(self._pushed[: self.products]), self._held_out_start.ravel()
+        self._gram, self._projected, self._square = rows @ rows.T, rows @ start, float(start @ start)
+
+
+def _loss(error: np.ndarray) -> float:
+    return 0.5 * float((error**2).sum()) / error.shape[1]
+
+
+class TraceEstimate:
+    """tr q(K) / n for a kernel, from random signs. probes: their number. products: as many as a curve needed."""
+
+    def __init__(
+        self, kernel: ProductPair, *, products: int, probes: int, seed: int, callback: Callable[[], None] = lambda: None
+    ) -> None:
+        rng, shape = np.random.default_rng(seed), kernel.start.shape
+        self._quadratures = []
+
+        def apply(values: np.ndarray) -> np.ndarray:
+            callback()
+            return kernel.apply(values.reshape(shape))[0].ravel()
+
+        for _ in range(probes):
+            lanczos = Lanczos(apply, rng.choice([-1.0, 1.0], kernel.start.size))
+            for _ in range(min(products, kernel.start.size)):
+                lanczos.step()
+                if lanczos.beta[-1] == 0:
+                    break
+            values, vectors = lanczos.ritz_pairs()
+            self._quadratures.append((np.maximum(values, TINY), vectors[0] ** 2))
+
+    def __call__(self, decay: Decay) -> float:
+        """Return the estimate of tr q(K) / n."""
+        return float(np.mean([weights @ decay(values) for values, weights in self._quadratures]))

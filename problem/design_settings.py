@@ -1,0 +1,85 @@
+"""The section [design] of the run file: which densities and networks `freqbias design` compares."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from freqbias.numerics import LARGEST
+from freqbias.problem.section import Settings
+from freqbias.problem.settings import Positive
+
+Family = Literal["gaussian", "laplace", "uniform", "ball", "student-t"]
+Width = Annotated[int, Field(ge=2, le=10**9)]
+Steps = Annotated[int, Field(ge=1, le=10**9)]
+SigmaA = Annotated[float, Field(gt=0, le=LARGEST)]
+MOST_SCALES = 1000
+
+
+class Design(Settings):
+    """The settings of `freqbias design`."""
+
+    families: Annotated[list[Family], Field(min_length=1)] = Field(
+        ["gaussian", "laplace"],
+        description='a list of kinds of densities to compare: "gaussian", "laplace", "uniform", "ball" or "student-t" '
+        "(with freedom = 5)",
+    )
+    scale: Annotated[list[Positive], Field(min_length=2, max_length=2)] | None = Field(
+        None,
+        description="a list of two increasing positive numbers, in cycles per unit length: the range of the parameter "
+        "of each density (sigma, scale or radius), for example scale = [1.0, 24.0]; the default follows from the "
+        "extent and the spacing of the samples",
+    )
+    scales: int = Field(
+        10,
+        ge=2,
+        le=MOST_SCALES,
+        description="a whole number from 2 to 1000: the number of scales in the range, before the search refines them",
+    )
+    widths: Annotated[list[Width], Field(min_length=1)] | None = Field(
+        None, description="a list of whole numbers: the widths to compare; default: [network] width"
+    )
+    sigma_a: Annotated[list[SigmaA], Field(min_length=1)] | None = Field(
+        None, description="a list of positive numbers: the values of sigma_a to compare; default: [network] sigma_a"
+    )
+    steps: Annotated[list[Steps], Field(min_length=1)] | None = Field(
+        None,
+        description="a list of whole numbers: the numbers of steps of gradient descent to decide for, for example "
+        "steps = [100, 300]; the default is [100, 300], unless times is given",
+    )
+    times: Annotated[list[Positive], Field(min_length=1)] | None = Field(
+        None, description="a list of positive numbers, instead of steps: the gradient-flow times to decide for"
+    )
+    step_factor: float = Field(
+        1.0,
+        gt=0,
+        lt=2,
+        description="a number between 0 and 2: the step size of gradient descent, as a multiple of 1/lambda_max",
+    )
+    criterion: Literal["auto", "held-out", "gcv", "training-loss"] = Field(
+        "auto",
+        description='"held-out" (the loss on held-out samples), "gcv" (generalised cross-validation, which needs no '
+        'held-out samples), "training-loss" (misleading, to see why), or "auto" ("held-out" if there are held-out '
+        'samples, else "gcv")',
+    )
+    draws: int = Field(
+        3,
+        ge=1,
+        le=1000,
+        description="a whole number from 1 to 1000: the number of random networks for the three best candidates; all "
+        "others are judged by one",
+    )
+    probes: int = Field(
+        2, ge=1, le=1000, description='a whole number from 1 to 1000: the number of random vectors of "gcv"'
+    )
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> "Design":
+        if self.scale is not None and self.scale[0] >= self.scale[1]:
+            raise ValueError(f"scale = {self.scale} does not increase; give the smallest and the largest scale")
+        if self.steps is not None and self.times is not None:
+            raise ValueError(f"steps = {self.steps} contradicts times = {self.times}; give only one of them")
+        for name in ("families", "widths", "sigma_a", "steps", "times"):
+            values = getattr(self, name)
+            if values is not None and len(set(values)) < len(values):
+                raise ValueError(f"{name} = {values} names a value twice; name each value once")
+        return self
