@@ -1,0 +1,271 @@
+"""`freqbias design`: its choice against real trainings, its files, its warnings, and what happens if it is stopped."""
+
+import csv
+import re
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import tomli_w
+
+from freqbias.compare.design import Candidate, Prediction, Search, design, draw_design, summary, verify
+from freqbias.compare.design.candidates import default_scales
+from freqbias.compare.design.search import within_noise
+from freqbias.compare.design.words import translations
+from freqbias.compare.stages import run_design
+from freqbias.errors import InputError, StoppedEarly
+from freqbias.nn import train
+from freqbias.numerics import Grid, Scattered
+from freqbias.problem import Design, Gaussian, Laplace, Network, Problem, Samples, Training, build, load, parse
+from freqbias.runtime import StopRequest, Store
+from tests.batch import attempt
+from tests.launch import write_placeholder
+from tests.pde.test_stage import StopAt
+from tests.problem.run_files import table
+
+SETTINGS = Design(families=["gaussian"], scale=[1.0, 30.0], scales=6, widths=[1000], steps=[20, 100], draws=2)
+
+
+def signal(*, held_out=0.5, noise=0.1, points=80, width=1000):
+    """A wave packet with frequencies around 6 on a grid."""
+    grid = Grid((points,), (1.0,))
+    (x,) = grid.axes()
+    values = np.sin(2 * np.pi * 6 * x) * np.exp(-10 * x**2) + np.cos(2 * np.pi * 2 * x)
+    samples = Samples(grid, values[None] + noise * np.random.default_rng(3).normal(size=(1, points)))
+    training, rest = samples.split(held_out, seed=1) if held_out else (samples, None)
+    return Problem(Gaussian(1.0), training, Network(width=width, sigma_a=1.0), np.array([0.0, 1.0]), held_out=rest)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return design(signal(), SETTINGS)
+
+
+def test_choice_is_that_of_real_trainings(result):
+    problem, trained = result.problem, {}
+    first = [each for each in result.predictions if each.candidate.draw == 0 and each.amount == 100]
+    for each in first:
+        step = 1 / each.largest
+        timed = replace(each.candidate.problem(problem), times=np.array([0.0, 100 * step]))
+        trained[each.candidate] = train(timed, Training(integrator="gradient-descent", step=step)).held_out_loss[-1]
+        if each.candidate.scale < 15:
+            assert trained[each.candidate] == pytest.approx(each.held_out, rel=0.12)
+    assert len(first) >= 8
+    assert trained[result.winner] <= 1.06 * min(trained.values())
+    assert max(trained.values()) > 3 * min(trained.values())
+
+
+def test_equal_candidates_surround_the_winner(result):
+    scales = [each.scale for each in result.equals]
+    assert result.winner.scale in scales and len(scales) < len({each.candidate for each in result.predictions})
+    assert not result.warnings
+
+
+def test_training_loss_misleads():
+    """It chooses a wider density than the held-out loss."""
+    by_training = design(signal(), SETTINGS.model_copy(update={"criterion": "training-loss"}))
+    assert by_training.winner.scale > 1.5 * design(signal(), SETTINGS).winner.scale
+
+
+def test_cross_validation_needs_no_held_out_samples(result):
+    """It is nearly as good as held-out samples."""
+    without = design(replace(signal(), held_out=None), SETTINGS)
+    assert without.criterion == "gcv" and np.isnan(without.best.held_out)
+    losses = {each.candidate.scale: each.held_out for each in result.predictions if each.amount == 100}
+    scales = np.array(sorted(losses))
+    reached = np.interp(np.log(without.winner.scale), np.log(scales), [losses[scale] for scale in scales])
+    assert reached <= 1.3 * min(losses.values())
+    assert "gcv" in summary(without)
+
+
+def prediction(scale, draw, loss):
+    return Prediction(Candidate("gaussian", scale, 10, 1.0, draw), 1.0, loss, loss, np.nan, 1.0, 1.0)
+
+
+def test_noise_of_a_draw():
+    draws = {1.0: [1.0, 1.2, 0.8], 2.0: [1.05, 1.15, 0.9], 3.0: [2.0, 2.4, 1.7], 4.0: [1.05], 5.0: [4.0]}
+    best, equal = within_noise(
+        [prediction(scale, draw, loss) for scale, losses in draws.items() for draw, loss in enumerate(losses)],
+        "held-out",
+    )
+    assert best.scale == 1.0
+    assert {candidate.scale for candidate, good in equal.items() if good} == {1.0, 2.0, 4.0}
+
+
+def test_families_widths_and_output_weights():
+    settings = Design(
+        families=["laplace", "uniform", "ball", "student-t"], scale=[4.0, 8.0], scales=2, widths=[60, 200],
+        sigma_a=[0.5, 1.0], times=[3.0, 30.0], draws=1,
+    )  # fmt: skip
+    found = design(signal(), settings)
+    tried = {each.candidate for each in found.predictions}
+    assert {(each.family, each.width, each.sigma_a) for each in tried} == {
+        (family, width, sigma_a) for family in settings.families for width in (60, 200) for sigma_a in (0.5, 1.0)
+    }
+    assert sorted({each.amount for each in found.predictions}) == [3.0, 30.0]
+    assert list(found.choices) == [(60, 3.0), (60, 30.0), (200, 3.0), (200, 30.0)]
+    assert found.winner.width == 200
+    assert found.rows()[0].keys() >= {"time", "best_time"}
+
+
+def test_warnings():
+    edge = design(signal(), SETTINGS.model_copy(update={"scale": [1.0, 3.0], "scales": 3}))
+    assert edge.winner.scale == 3.0 and "is the largest that was tried" in edge.warnings[0]
+    noise = Samples(Grid((80,), (1.0,)), np.random.default_rng(0).normal(size=(1, 80)))
+    training, held_out = noise.split(0.5, seed=1)
+    unlearnt = design(replace(signal(), samples=training, held_out=held_out), SETTINGS)
+    assert any("no candidate learns the target" in warning for warning in unlearnt.warnings)
+    weak = design(signal(), SETTINGS.model_copy(update={"sigma_a": [0.1]}))
+    assert any("sigma_a = 0.1 with long steps" in warning for warning in weak.warnings)
+    careful = design(signal(), SETTINGS.model_copy(update={"sigma_a": [0.1], "step_factor": 0.2}))
+    assert not any("long steps" in warning for warning in careful.warnings)
+
+
+def test_verification(result):
+    rows, text = verify(result)
+    assert [row["winner"] for row in rows].count(1) == 1 and len(rows) == 3
+    winner = next(row for row in rows if row["winner"])
+    assert winner["trained"] == pytest.approx(winner["predicted"], rel=0.1)
+    assert f"{winner['trained'] / min(row['trained'] for row in rows):.3f} times" in text
+
+
+def test_words_of_other_programs():
+    """A Gaussian of standard deviation 3 cycles per unit length, on a box of length 2."""
+    sites = Grid((8, 8), (2.0, 1.0))
+    tancik, siren, octaves = translations(Candidate("gaussian", 3.0, 10, 1.0), sites)
+    assert "sigma = 6 of B" in tancik  # 6 cycles over the box
+    radius = np.sqrt(3) * 3  # of the uniform density with the same standard deviation, for x in [-1, 1]
+    assert f"omega_0 = {2 * np.pi * 2 * radius:.3g}" in siren
+    assert octaves.startswith("5 octaves")  # the highest has 2^3 = 8 cycles over the half of the box, 2.6 deviations
+    uniform, *_ = translations(Candidate("uniform", 3.0, 10, 1.0), sites)
+    assert f"sigma = {6 / np.sqrt(3):.3g} of B" in uniform
+
+
+def test_default_scales():
+    assert default_scales(Grid((40, 20), (2.0, 2.0))) == (0.25, 7.5)
+    points = Scattered(np.stack(np.meshgrid(np.linspace(0, 2, 30), np.linspace(0, 2, 30)), axis=-1).reshape(-1, 2))
+    assert default_scales(points) == pytest.approx((0.25, 0.75 * 7.5))
+
+
+def test_more_neurons_gain_little(result):
+    """Doubling the width: the loss is that at infinite width plus c / width."""
+    width, (scales, limits) = result.sufficient_width(), result.limits["gaussian"]
+    limit = np.interp(np.log(result.winner.scale), np.log(scales), limits[[20.0, 100.0].index(result.best.amount)])
+    c = (result.mean(result.winner, result.best.amount) - limit) * result.winner.width
+    gain = (c / width - c / (2 * width)) / (limit + c / width)
+    assert gain == pytest.approx(0.05, rel=0.02)
+
+
+def test_figure(result, tmp_path):
+    figure = draw_design(result, tmp_path / "design.png")
+    (panel,) = figure.axes
+    labels = [line.get_label() for line in panel.get_lines()]
+    assert "20 steps" in labels and "100 steps" in labels and "infinite width" in labels
+    assert panel.get_xscale() == "log" and "held-out loss" in panel.get_ylabel()
+
+
+RUN = table(
+    density=None,
+    data={"frequencies": [[2.0], [6.0]], "points": 64, "held_out": 0.5},
+    network={"width": 1000},
+    design=SETTINGS.model_dump(exclude_none=True),
+)
+
+
+@pytest.fixture
+def run_file(tmp_path):
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(RUN))
+    return tmp_path / "run.toml"
+
+
+def test_command_and_files(run_file, tmp_path):
+    answer = attempt("design", run_file, "--out", tmp_path / "out", "--verify")
+    assert answer.returncode == 0, answer.stderr
+    assert "best: gaussian sigma = " in answer.stdout and "times the least loss of 3 trained networks" in answer.stdout
+    folder = tmp_path / "out" / "design"
+    assert {path.name for path in folder.iterdir()} == {
+        "design.csv", "design.png", "design.pdf", "run.toml", "summary.txt", "verify.csv", "manifest.json",
+    }  # fmt: skip
+    with (folder / "design.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [
+        "family", "scale", "width", "sigma_a", "steps", "draw", "predicted_held_out", "predicted_training", "gcv",
+        "psnr", "best_step", "within_noise",
+    ]  # fmt: skip
+    run = load(folder / "run.toml")
+    best = min((row for row in rows if row["draw"] == "0"), key=lambda row: float(row["predicted_held_out"]))
+    assert run.density.kind == "gaussian" and run.design is None
+    assert run.time.end == pytest.approx(int(best["steps"]) * run.training.step, rel=0.5)
+    again = attempt("design", run_file, "--out", tmp_path / "out")
+    assert again.returncode == 2 and "--overwrite" in again.stderr
+    trained = attempt("nn", folder / "run.toml", "--out", tmp_path / "trained", "-q")
+    assert trained.returncode == 0, trained.stderr
+
+
+def test_winning_run_trains_as_predicted(run_file, tmp_path):
+    run = load(run_file, density={"kind": "gaussian", "sigma": 1.0})
+    flags = {"resume": False, "overwrite": False, "stop": StopRequest(), "train": False}
+    text = run_design(run, build(run), Store(tmp_path / "out"), **flags)
+    run = load(tmp_path / "out" / "design" / "run.toml")
+    history = train(build(run), run.training)
+    with (tmp_path / "out" / "design" / "design.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if float(row["scale"]) == run.density.sigma and row["draw"] == "0"]
+    predicted = min(float(row["predicted_held_out"]) for row in rows)
+    assert history.held_out_loss[-1] == pytest.approx(predicted, rel=0.1)
+    assert f"sigma = {run.density.sigma:.4g}" in text
+
+
+def test_stop_and_resume(run_file, tmp_path):
+    run = load(run_file, density={"kind": "gaussian", "sigma": 1.0})
+    problem, flags = build(run), {"overwrite": False, "train": False}
+    with patch("matplotlib.figure.Figure.savefig", write_placeholder):
+        run_design(run, problem, Store(tmp_path / "whole"), resume=False, stop=StopRequest(), **flags)
+        with pytest.raises(StoppedEarly):
+            run_design(run, problem, Store(tmp_path / "part"), resume=False, stop=StopAt(60), **flags)
+        counted = []
+        with patch.object(Search, "compute", autospec=True, side_effect=counting(Search.compute, counted)):
+            run_design(run, problem, Store(tmp_path / "part"), resume=True, stop=StopRequest(), **flags)
+    whole, part = ((tmp_path / name / "design" / "design.csv").read_text() for name in ("whole", "part"))
+    assert whole == part
+    candidates = {(row["scale"], row["draw"]) for row in csv.DictReader(whole.splitlines())}
+    assert 0 < len(counted) < len(candidates)
+
+
+def counting(compute, counted):
+    def counts(*arguments, **options):
+        counted.append(arguments)
+        return compute(*arguments, **options)
+
+    return counts
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"design": {"criterion": "held-out"}, "data": {"held_out": 0.0}}, r'criterion = "held-out": no samples are held'),
+    ({"design": {"widths": [101]}}, r"\[design\] widths: 101 is odd"),
+    ({"design": {"scale": [3.0, 2.0]}}, r"\[design\] scale = \[3.0, 2.0\] does not increase"),
+    ({"design": {"steps": [3], "times": [3.0]}}, "contradicts times"),
+    ({"design": {"families": ["normal"]}}, r"\[design\] families = .*expected a list of kinds"),
+    ({"design": {"step_factor": 2.0}}, r"\[design\] step_factor = 2.0; expected a number between 0 and 2"),
+    ({"design": {"budget": 2.0}}, r"\[design\] budget = 2.0: unknown key"),
+    ({"design": {"widths": [100, 100]}}, "names a value twice"),
+])  # fmt: skip
+def test_bad_settings(change, message, tmp_path):
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(table(**{**{"data": {"held_out": 0.5}}, **change})))
+    answer = attempt("design", tmp_path / "run.toml", "--out", tmp_path / "out")
+    assert answer.returncode == 2 and not (tmp_path / "out").exists()
+    assert re.search(message, answer.stderr), answer.stderr
+
+
+def test_other_commands_need_a_density(run_file, tmp_path):
+    answer = attempt("check", run_file)
+    assert answer.returncode == 2 and "density is missing" in answer.stderr.replace("[density]", "density")
+    with pytest.raises(InputError):
+        parse(table(density=None))
+
+
+def test_draws_of_a_candidate_are_networks_of_their_own():
+    problem = signal()
+    one, two = (Candidate("laplace", 4.0, 60, 0.5, draw).problem(problem) for draw in (0, 1))
+    assert (one.seed, two.seed) == (0, 1) and one.network.width == 60 and one.network.sigma_a == 0.5
+    assert one.density == Laplace(4.0) and one.laws is not problem.laws
