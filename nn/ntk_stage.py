@@ -174,7 +174,7 @@ def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
         history = ErrorHistory(
             problem.times, problem.sites.positions(), error, squared_loss(error), about,
             normalisation=problem.samples.normalisation,
-        ).with_targets(problem, values, bound)  # fmt: skip
+        ).with_targets(values, bound, held_out=problem.held_out, predict_at=problem.predict_at)  # fmt: skip
         if kind == "steps":
             history = replace(history, attributes=about | steps, step_time=plan.schedule.step_times())
         with stage.writing(_file(name, kind)) as path:

@@ -123,7 +123,7 @@ class TrainingPlan:
             self.problem.times, self.problem.sites.positions(), errors.pop("error"), losses, attributes,
             step_time=schedule.step_times(), normalisation=self.problem.samples.normalisation,
         )  # fmt: skip
-        return history.with_targets(self.problem, errors)
+        return history.with_targets(errors, held_out=self.problem.held_out, predict_at=self.problem.predict_at)
 
 
 def plan_training(

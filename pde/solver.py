@@ -129,7 +129,7 @@ class Solver:
             sample_error=states if isinstance(self.operator, DataOperator) else None,
             normalisation=self.problem.samples.normalisation,
         )
-        return spectrum.with_targets(self.problem, *self._targets)
+        return spectrum.with_targets(*self._targets, held_out=self.problem.held_out, predict_at=self.problem.predict_at)
 
     def _attributes(self, snapshots: list[SpectrumSnapshot]) -> dict[str, Any]:
         """Return the attributes of spectrum.nc, and warn if the kernel defect exceeds the tolerance."""

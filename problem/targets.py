@@ -1,14 +1,14 @@
 """What a network, a kernel or the equation gives away from the training samples, in records and result files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
+from freqbias.numerics import Sites
 from freqbias.problem.loss import squared_loss
-
-if TYPE_CHECKING:
-    from freqbias.problem.records import Problem
+from freqbias.problem.samples import Samples
 
 TARGET_DIMENSIONS = {
     "held_out_position": ("held_out", "axis"),
@@ -45,12 +45,22 @@ class Targets:
         variables = {name: (dims, getattr(self, name)) for name, dims in TARGET_DIMENSIONS.items()}
         return {name: variable for name, variable in variables.items() if variable[1] is not None}
 
-    def with_targets(self, problem: "Problem", values: dict[str, np.ndarray], bound: np.ndarray | None = None) -> Self:
-        """Return this record with values f at the targets of a problem. values: (T, C, n) by name of the targets."""
+    def with_targets(
+        self,
+        values: Mapping[str, np.ndarray],
+        bound: np.ndarray | None = None,
+        *,
+        held_out: Samples | None,
+        predict_at: Sites | None,
+    ) -> Self:
+        """Return this record with values f at the targets of a problem.
+
+        values: (T, C, n) by the names of `Problem.targets`. held_out, predict_at: those of the problem.
+        """
         changes: dict[str, np.ndarray | None] = {"prediction_bound": bound if values else None}
-        if problem.held_out is not None and "held_out" in values:
-            changes["held_out_position"] = problem.held_out.sites.positions()
-            changes["held_out_error"] = values["held_out"] - problem.held_out.values
-        if problem.predict_at is not None and "predict_at" in values:
-            changes |= {"point_position": problem.predict_at.positions(), "prediction": values["predict_at"]}
+        if held_out is not None and "held_out" in values:
+            changes["held_out_position"] = held_out.sites.positions()
+            changes["held_out_error"] = values["held_out"] - held_out.values
+        if predict_at is not None and "predict_at" in values:
+            changes |= {"point_position": predict_at.positions(), "prediction": values["predict_at"]}
         return replace(self, **changes)

@@ -17,6 +17,7 @@ VALID: dict[str, Any] = {
     "pde": {},
     "training": {},
     "compare": {},
+    "design": {},
 }
 
 

@@ -137,6 +137,17 @@ ROWS = {
     "training.checkpoint": ({}, {"training": {"checkpoint": 0.0}}, set()),
     "training.tensorboard": ({}, {"training": {"tensorboard": True}}, set()),
     "compare.projection": ({}, {"compare": {"projection": "l2"}}, {"compare"}),
+    "design.families": ({}, {"design": {"families": ["ball"]}}, set()),
+    "design.scale": ({}, {"design": {"scale": [1.0, 2.0]}}, set()),
+    "design.scales": ({}, {"design": {"scales": 4}}, set()),
+    "design.widths": ({}, {"design": {"widths": [4]}}, set()),
+    "design.sigma_a": ({}, {"design": {"sigma_a": [4.0]}}, set()),
+    "design.steps": ({}, {"design": {"steps": [4]}}, set()),
+    "design.times": ({}, {"design": {"times": [4.0]}}, set()),
+    "design.step_factor": ({}, {"design": {"step_factor": 0.5}}, set()),
+    "design.criterion": ({}, {"design": {"criterion": "gcv"}}, set()),
+    "design.draws": ({}, {"design": {"draws": 4}}, set()),
+    "design.probes": ({}, {"design": {"probes": 4}}, set()),
 }
 MORE = [
     ("seed of the initial network in pde", OWN_START, {"seed": 4}, VALUES),
@@ -232,7 +243,7 @@ def test_added_keys_at_their_defaults_do_not_change_older_results():
 
 
 def test_unknown_stage():
-    with pytest.raises(ValueError, match="stage = 'mush'; use mesh, pde, nn, ntk or compare"):
+    with pytest.raises(ValueError, match="stage = 'mush'; use mesh, pde, nn, ntk, compare or design"):
         stage_keys(parse(table()), "mush")
 
 
