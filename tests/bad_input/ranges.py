@@ -86,6 +86,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.integrator": ["euler"],
     "training.momentum": [-0.1, 1.0],
     "training.batch": [0, -5],
+    "training.rates": [{"frequencies": -1.0}, {"output": 1e200}, {"frequencies": True}, {"frequency": 0.0}],
     "training.step": [0.0, -0.1, "small", *TOO_SMALL_OR_LARGE],
     "training.tolerance": [0.0, -1e-3, 1e-9, 0.2, *TOO_SMALL_OR_LARGE],
     "training.precision": ["half"],

@@ -1,0 +1,73 @@
+"""The learning rates of the groups of parameters, as `[training] rates` states them."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from freqbias.errors import InputError
+from freqbias.numerics import LARGEST
+from freqbias.problem.section import Settings
+from freqbias.problem.settings import Network
+
+RATES = (
+    "a table with numbers of at least 0 for any of the groups frequencies, hidden, output and biases, for example "
+    "{ frequencies = 0.0 } for frozen frequencies: the learning rates of these groups of parameters, relative to that "
+    "of the training; default 1 for each group"
+)
+
+
+def _rate(parameters: str) -> Any:
+    description = f"a number of at least 0: the relative learning rate of {parameters}"
+    return Field(1.0, ge=0, le=LARGEST, description=description)
+
+
+class Rates(Settings):
+    """The learning rate r_g of each group g of parameters, relative to that of the training:
+
+        d(theta_g)/dt = -r_g dL/d(theta_g).
+
+    A group with r_g = 0 is frozen.
+    """
+
+    frequencies: float = _rate("the frequencies w")
+    hidden: float = _rate("the hidden layers V_l, or of the diagonal layer (p, q)")
+    output: float = _rate("the output weights")
+    biases: float = _rate("the biases")
+
+    def __str__(self) -> str:
+        changed = {name: rate for name, rate in self.model_dump().items() if rate != 1}
+        return f"{{ {', '.join(f'{name} = {rate}' for name, rate in changed.items())} }}"
+
+
+DEFAULT_RATES = Rates()
+
+
+def check_rates(rates: Rates, network: Network) -> None:
+    """Raise InputError if a rate is for a group that the network lacks, or if nothing would be trained."""
+    lacking = {"biases": "the network has no biases"}
+    if network.depth == 2 and not network.diagonal:
+        lacking["hidden"] = "a network with [network] depth = 2 and diagonal = false has no hidden layer"
+    for name, reason in lacking.items():
+        if getattr(rates, name) != 1:
+            raise InputError(f"[training] rates = {rates}: {reason}; leave {name} out")
+    trained = [name for name, rate in rates.model_dump().items() if rate > 0 and name not in lacking]
+    if not trained:
+        raise InputError(f"[training] rates = {rates} trains nothing; give a group a rate above 0")
+    if network.sigma_a == 0 and rates.output == 0:
+        raise InputError(
+            f"[training] rates = {rates} freezes the output weights, which are 0 because [network] sigma_a = 0, so the "
+            "network would stay 0; use output > 0 or sigma_a > 0"
+        )
+
+
+def _parse(value: Any) -> Any:
+    """Return the Rates of a table. The message for a faulty table names the whole table."""
+    if not isinstance(value, dict):
+        return value
+    try:
+        return Rates(**value)
+    except InputError:
+        raise ValueError(f"= {value}; expected {RATES}") from None
+
+
+RatesTable = Annotated[Rates, BeforeValidator(_parse)]
