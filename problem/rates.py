@@ -34,9 +34,13 @@ class Rates(Settings):
     output: float = _rate("the output weights")
     biases: float = _rate("the biases")
 
+    @property
+    def largest(self) -> float:
+        return max(rate for _, rate in self)
+
     def __str__(self) -> str:
-        changed = {name: rate for name, rate in self.model_dump().items() if rate != 1}
-        return f"{{ {', '.join(f'{name} = {rate}' for name, rate in changed.items())} }}"
+        changed = [f"{name} = {rate}" for name, rate in self if rate != 1]
+        return f"{{ {', '.join(changed)} }}" if changed else "{}"
 
 
 DEFAULT_RATES = Rates()
@@ -50,7 +54,7 @@ def check_rates(rates: Rates, network: Network) -> None:
     for name, reason in lacking.items():
         if getattr(rates, name) != 1:
             raise InputError(f"[training] rates = {rates}: {reason}; leave {name} out")
-    trained = [name for name, rate in rates.model_dump().items() if rate > 0 and name not in lacking]
+    trained = [name for name, rate in rates if rate > 0 and name not in lacking]
     if not trained:
         raise InputError(f"[training] rates = {rates} trains nothing; give a group a rate above 0")
     if network.sigma_a == 0 and rates.output == 0:
