@@ -5,7 +5,8 @@
 At infinite width  K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x').  G and H are the Fourier transforms of the damping and
 the diffusion (`problem.Laws`). For two layers G = k and H = sigma_a^2 k, with k the transform of the density rho_w. For
 a drawn network close to t = 0,  K = J R J^T,  where J is the derivative of the network's values with respect to the
-state, and R contains the learning rates of the groups of parameters (`problem.Rates`), 1 by default. Source: Jacot, Gabriel, Hongler, Neural Tangent Kernel, NeurIPS 2018; arXiv 2405.14957.
+state, and R contains the learning rates of the groups of parameters (`problem.Rates`), 1 by default. Source: Jacot,
+Gabriel, Hongler, Neural Tangent Kernel, NeurIPS 2018; arXiv 2405.14957.
 
 Both classes have a method `apply`, (C, N) -> (C, N), which returns mean_j K(x_q, x_j) u(x_j). Their method `at` gives
 the same sums at other positions. The kernel of the drawn network couples the channels, because the channels share the
