@@ -2,23 +2,32 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from freqbias.errors import InputError
-from freqbias.numerics import LARGEST
+from freqbias.numerics import LARGEST, SMALLEST
 from freqbias.problem.section import Settings
 from freqbias.problem.settings import Network
 
+NUMBER = "0 or a number from 1e-12 to 1e12"
 RATES = (
-    "a table with numbers of at least 0 for any of the groups frequencies, hidden, output and biases, for example "
+    f"a table with {NUMBER} for any of the groups frequencies, hidden, output and biases, for example "
     "{ frequencies = 0.0 } for frozen frequencies: the learning rates of these groups of parameters, relative to that "
     "of the training; default 1 for each group"
 )
 
 
+def _check_range(rate: float) -> float:
+    if rate != 0 and not SMALLEST <= rate <= LARGEST:
+        raise ValueError(f"= {rate}; expected {NUMBER}")
+    return rate
+
+
+Rate = Annotated[float, AfterValidator(_check_range)]
+
+
 def _rate(parameters: str) -> Any:
-    description = f"a number of at least 0: the relative learning rate of {parameters}"
-    return Field(1.0, ge=0, le=LARGEST, description=description)
+    return Field(1.0, description=f"{NUMBER}: the learning rate of {parameters}, relative to that of the training")
 
 
 class Rates(Settings):
@@ -29,10 +38,10 @@ class Rates(Settings):
     A group with r_g = 0 is frozen.
     """
 
-    frequencies: float = _rate("the frequencies w")
-    hidden: float = _rate("the hidden layers V_l, or of the diagonal layer (p, q)")
-    output: float = _rate("the output weights")
-    biases: float = _rate("the biases")
+    frequencies: Rate = _rate("the frequencies w")
+    hidden: Rate = _rate("the hidden layers V_l, or of the diagonal layer (p, q)")
+    output: Rate = _rate("the output weights")
+    biases: Rate = _rate("the biases")
 
     @property
     def largest(self) -> float:
