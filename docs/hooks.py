@@ -58,6 +58,8 @@ def default(field: FieldInfo) -> str:
     """Return "required" or the default in TOML. Return an empty string for a key without a default."""
     if field.is_required():
         return "required"
+    if isinstance(field.default, Section):
+        return f"`{{ {', '.join(f'{key} = {json.dumps(value)}' for key, value in field.default)} }}`"
     return "" if field.default in (None, "") else f"`{json.dumps(field.default)}`"
 
 

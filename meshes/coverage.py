@@ -15,9 +15,9 @@ def check_coverage(problem: Problem, missing: float) -> None:
     """Raise InputError if the share `missing` of the drawn frequencies outside a mesh is larger than MAX_MISSING."""
     if missing <= MAX_MISSING:
         return
-    damping = problem.laws.damping
-    if damping.compact:
-        needed = damping.tail_radius(1e-12 * damping.maximum)
+    laws = problem.laws.damping, problem.laws.diffusion
+    if all(law.compact for law in laws):
+        needed = max(law.tail_radius(1e-12 * law.maximum) for law in laws)
     else:
         needed = float(np.quantile(_drawn(problem), ADVISED_SHARE))
     raise InputError(

@@ -5,7 +5,7 @@ state is always in double precision, because single precision would lose small s
 the time and are in `precision`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import prod, sqrt
 
 import numpy as np
@@ -24,7 +24,7 @@ class DeepNetwork(TrainableNetwork):
     """The drawn network of a problem, on the samples of the problem."""
 
     def __init__(self, problem: Problem, *, precision: str = "single", device: torch.device | str = "cpu") -> None:
-        samples, network = problem.samples, problem.network
+        samples, network, self.rates = problem.samples, problem.network, problem.rates
         assert network.activation is not None  # filled in by the settings
         self.layout = DeepLayout.of(problem)
         self._activation = TENSOR_ACTIVATIONS[network.activation]
@@ -59,11 +59,16 @@ class DeepNetwork(TrainableNetwork):
         self._at(state).vjp(values.to(self._real), self.layout.split(cotangent))
         return cotangent
 
+    def groups(self, state: torch.Tensor) -> Iterable[tuple[float, torch.Tensor]]:
+        frequencies, hidden, output = self.layout.split(state)
+        rates = self.rates
+        return [(rates.frequencies, frequencies), *((rates.hidden, each) for each in hidden), (rates.output, output)]
+
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         return self._at(state).jvp(self.layout.split(change))
 
     def kernel_matrix(self, state: torch.Tensor) -> torch.Tensor:
-        """Return J J^T, (C N, C N), in the precision of the products.
+        """Return J R J^T, (C N, C N), in the precision of the products.
 
         The matrix is a sum over the layers. J is not stored.
         """
@@ -72,7 +77,7 @@ class DeepNetwork(TrainableNetwork):
     def kernel_at(self, state: torch.Tensor) -> Apply:
         """Return `kernel` as a map of flat vectors (C N,).
 
-        The map uses the matrix J J^T if the matrix is cheaper than products with J and J^T.
+        The map uses the matrix J R J^T if the matrix is cheaper than products with J and J^T.
         """
         samples = self.target.shape[1]
         if not self.layout.matrix_is_cheaper(samples):
@@ -116,4 +121,6 @@ class DeepNetwork(TrainableNetwork):
 
     def _forward(self, state: torch.Tensor, positions: torch.Tensor, real: torch.dtype) -> Pass:
         weights = self.layout.split(state)
-        return forward(weights, positions, self._signs, self._activation, moment=self._moment, real=real)
+        return forward(
+            weights, positions, self._signs, self._activation, moment=self._moment, real=real, rates=self.rates
+        )

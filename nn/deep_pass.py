@@ -11,12 +11,16 @@ g = sign c^T r:
     dc = sign r x_{L+1}^T;    d_l = g s_l,  dV_l = d_l x_l^T,  g = V_l^T d_l    for l = L, ..., 1;
     dW = D x^T,    D = 2 pi (cos g_sin - sin g_cos) / sqrt(m).
 
-The Jacobian-vector product (jvp) is J times a change of W, V, c. The kernel J J^T is computed without J. Let d_l and D
-be the results of a backward pass for one channel c and one sample q. For each layer, J J^T contains an inner product of
-inputs times an inner product of d_l:
+The Jacobian-vector product (jvp) is J times a change of W, V, c. The kernel J R J^T is computed without J. R contains
+the learning rates r of the groups of parameters (`problem.Rates`). Let d_l and D be the results of a backward pass for
+one channel c and one sample q. For each layer, J R J^T contains an inner product of inputs times an inner product of
+d_l:
 
-    (J J^T)_(cq)(c'q') = 1_cc' / S sum_s x_{L+1}^q.x_{L+1}^q' + sum_s,l (x_l^q.x_l^q') (d_l^cq.d_l^c'q')
-                         + sum_s (x_q.x_q') (D^cq.D^c'q').
+    (J R J^T)_(cq)(c'q') = r_output 1_cc' / S sum_s x_{L+1}^q.x_{L+1}^q'
+                           + r_hidden sum_s,l (x_l^q.x_l^q') (d_l^cq.d_l^c'q')
+                           + r_frequencies sum_s (x_q.x_q') (D^cq.D^c'q').
+
+The derivative with respect to frozen frequencies, r_frequencies = 0, is not computed.
 """
 
 from dataclasses import dataclass
@@ -26,6 +30,7 @@ import torch
 
 from freqbias.nn.tensor_activations import TensorActivation
 from freqbias.nn.transforms import waves
+from freqbias.problem import Rates
 
 Weights = tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]  # W (S, m, d), V_l (S, n, 2m) or (S, n, n), c (S, C, n)
 
@@ -35,7 +40,7 @@ class Pass:
     """The results of a forward pass. All tensors are in the precision of the products.
 
     positions: (d, N). signs: (S, 1, 1). hidden: V_1, ..., V_L. output: sign c. inputs: x_1, ..., x_{L+1}, each
-    (S, k, N), where k is the width of the layer. derivatives: s_1, ..., s_L, each (S, n, N).
+    (S, k, N), where k is the width of the layer. derivatives: s_1, ..., s_L, each (S, n, N). rates: r.
     """
 
     positions: torch.Tensor
@@ -44,6 +49,7 @@ class Pass:
     output: torch.Tensor
     inputs: list[torch.Tensor]
     derivatives: list[torch.Tensor]
+    rates: Rates
 
     @property
     def values(self) -> torch.Tensor:
@@ -51,64 +57,72 @@ class Pass:
         return (self.output @ self.inputs[-1]).double().sum(dim=0)
 
     def vjp(self, values: torch.Tensor, into: Weights) -> None:
-        """Write J^T r into the tensors `into`. values: r, (C, N)."""
+        """Write J^T r into the tensors `into`, with 0 for frozen frequencies. values: r, (C, N)."""
         frequencies, hidden, output = into
         output.copy_(self.signs * (values @ self.inputs[-1].mT))
         back = self.output.mT @ values
         for layer in reversed(range(len(self.hidden))):
             back *= self.derivatives[layer]
             hidden[layer].copy_(back @ self.inputs[layer].mT)
+            if layer == 0 and self.rates.frequencies == 0:
+                frequencies.zero_()
+                return
             back = self.hidden[layer].mT @ back
         frequencies.copy_(_phase_gradient(self.inputs[0], back) @ self.positions.T * (2 * pi))
 
     def jvp(self, change: Weights) -> torch.Tensor:
-        """Return J times a change of W, V, c, (C, N), in double precision."""
+        """Return J times a change of W, V, c, (C, N), in double precision. The change of a frozen W must be 0."""
         real = self.output.dtype
         frequencies, hidden, output = change
-        cos, sin = self.inputs[0].chunk(2, dim=1)
-        phase_change = 2 * pi * (frequencies.to(real) @ self.positions)
-        tangent = torch.cat([-sin * phase_change, cos * phase_change], dim=1)
-        for layer, weight_change in enumerate(hidden):
-            tangent = self.hidden[layer] @ tangent + weight_change.to(real) @ self.inputs[layer]
+        tangent = hidden[0].to(real) @ self.inputs[0]
+        if self.rates.frequencies > 0:
+            cos, sin = self.inputs[0].chunk(2, dim=1)
+            phase_change = 2 * pi * (frequencies.to(real) @ self.positions)
+            tangent += self.hidden[0] @ torch.cat([-sin * phase_change, cos * phase_change], dim=1)
+        tangent *= self.derivatives[0]
+        for layer in range(1, len(hidden)):
+            tangent = self.hidden[layer] @ tangent + hidden[layer].to(real) @ self.inputs[layer]
             tangent *= self.derivatives[layer]
         return (self.output @ tangent + self.signs * output.to(real) @ self.inputs[-1]).double().sum(dim=0)
 
     def kernel(self) -> torch.Tensor:
-        """Return J J^T, (C, N, C, N)."""
-        (copies, channels, _), samples = self.output.shape, self.positions.shape[1]
+        """Return J R J^T, (C, N, C, N)."""
+        (copies, channels, _), samples, rates = self.output.shape, self.positions.shape[1], self.rates
         matrix = self.positions.new_zeros((channels, samples, channels, samples))
 
-        def add(inputs: torch.Tensor, back: torch.Tensor) -> None:
-            """Add the sum of (x^q.x^q') (d^cq.d^c'q') over the copies to the matrix.
+        def add(rate: float, inputs: torch.Tensor, back: torch.Tensor) -> None:
+            """Add the sum of r (x^q.x^q') (d^cq.d^c'q') over the copies to the matrix.
 
-            inputs: x, (S, k, N). back: d, (S, n, C, N).
+            rate: r. inputs: x, (S, k, N). back: d, (S, n, C, N).
             """
             for x, d in zip(inputs, back.flatten(2), strict=True):
-                matrix.addcmul_((d.T @ d).view(matrix.shape), (x.T @ x)[:, None, :])
+                matrix.addcmul_((d.T @ d).view(matrix.shape), (x.T @ x)[:, None, :], value=rate)
 
         last = (self.inputs[-1].mT @ self.inputs[-1]).mean(dim=0)
         for channel in range(channels):
-            matrix[channel, :, channel] += last
+            matrix[channel, :, channel] += rates.output * last
         back = self.output.mT[..., None]
         for layer in reversed(range(len(self.hidden))):
             back = back * self.derivatives[layer][:, :, None]
-            add(self.inputs[layer], back)
+            add(rates.hidden, self.inputs[layer], back)
             back = (self.hidden[layer].mT @ back.flatten(2)).unflatten(2, (channels, samples))
         phases = (2 * pi * self.positions).expand(copies, -1, -1)
-        add(phases, _phase_gradient(self.inputs[0][:, :, None], back))
+        add(rates.frequencies, phases, _phase_gradient(self.inputs[0][:, :, None], back))
         return matrix
 
     def kernel_diagonal(self) -> torch.Tensor:
-        """Return the diagonal of J J^T, (C, N), in double precision."""
-        samples = self.positions.shape[1]
-        diagonal = (self.inputs[-1] ** 2).sum(dim=1).mean(dim=0).expand(self.output.shape[1], samples).double()
+        """Return the diagonal of J R J^T, (C, N), in double precision."""
+        samples, rates = self.positions.shape[1], self.rates
+        diagonal = (
+            rates.output * (self.inputs[-1] ** 2).sum(dim=1).mean(dim=0).expand(self.output.shape[1], samples).double()
+        )
         back = self.output.mT[..., None]
         for layer in reversed(range(len(self.hidden))):
             back = back * self.derivatives[layer][:, :, None]
-            diagonal = diagonal + _squares(self.inputs[layer], back)
+            diagonal = diagonal + rates.hidden * _squares(self.inputs[layer], back)
             back = (self.hidden[layer].mT @ back.flatten(2)).unflatten(2, (-1, samples))
         phases = (2 * pi * self.positions).expand(len(self.output), -1, -1)
-        return diagonal + _squares(phases, _phase_gradient(self.inputs[0][:, :, None], back))
+        return diagonal + rates.frequencies * _squares(phases, _phase_gradient(self.inputs[0][:, :, None], back))
 
 
 def _squares(inputs: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
@@ -124,11 +138,12 @@ def forward(
     *,
     moment: float,
     real: torch.dtype,
+    rates: Rates,
 ) -> Pass:
     """Compute the forward pass for weights and positions (d, N), both in double precision.
 
     moment: p(1). real: the type of the numbers in the products. The phases W x are reduced in double precision before
-    the products.
+    the products. rates: r.
     """
     frequencies, in_double, output = weights
     width, hidden = frequencies.shape[1], [each.to(real) for each in in_double]
@@ -137,7 +152,7 @@ def forward(
         z, scale = matrix @ inputs[-1], 1 / sqrt(moment * matrix.shape[1])
         inputs.append(activation.value(z).mul_(scale))
         derivatives.append(activation.derivative(z).mul_(scale))
-    return Pass(positions.to(real), signs.to(real), hidden, (signs * output).to(real), inputs, derivatives)
+    return Pass(positions.to(real), signs.to(real), hidden, (signs * output).to(real), inputs, derivatives, rates)
 
 
 def _phase_gradient(features: torch.Tensor, back: torch.Tensor) -> torch.Tensor:

@@ -7,8 +7,12 @@ Jacobian of the network without the diagonal layer, and D is the derivative of t
 (da, dp) to p da + a dp. D^T maps a cotangent s to (p s, sum_c a_c s_c). With this layer, training favours few features:
 Jeong and Han, Robust Fourier Neural Networks, arXiv 2409.02052.
 
+The learning rate of p and q is that of the hidden layers.
+
 The state contains c as pairs (a, -b), then w, then the pairs (p, q), (m, 2). The channels share w, p and q.
 """
+
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -44,6 +48,10 @@ class DiagonalNetwork(FourierNetwork):
         pair_cotangent, frequency_cotangent = self._plain_parts(cotangent)
         return _joined(gains * pair_cotangent, frequency_cotangent, (pairs * pair_cotangent).sum(dim=0))
 
+    def groups(self, state: torch.Tensor) -> Iterable[tuple[float, torch.Tensor]]:
+        plain, gains = state.split([self.layout.size, 2 * self.layout.width])
+        return [*super().groups(plain), (self.rates.hidden, gains)]
+
     def _jvp(self, fourier: FourierSum, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         pairs, frequencies, gains = self._parts(state)
         pair_change, frequency_change, gain_change = self._parts(change)
@@ -51,11 +59,14 @@ class DiagonalNetwork(FourierNetwork):
         return super()._jvp(fourier, _joined(gains * pairs, frequencies), plain)
 
     def kernel_diagonal_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
-        """Return mean_k max(p^2, q^2) + mean_k max(a^2, b^2) + 4 pi^2 |x|^2 mean_k ((a p)^2 + (b q)^2)."""
+        """Return mean_k max(p^2, q^2) + mean_k max(a^2, b^2) + 4 pi^2 |x|^2 mean_k ((a p)^2 + (b q)^2).
+
+        The terms are multiplied by the learning rates of output, hidden and frequencies.
+        """
         pairs, frequencies, gains = self._parts(state)
         plain = super().kernel_diagonal_at(_joined(gains * pairs, frequencies), sites)
-        by_amplitudes = (gains**2).amax(dim=-1).mean() - 1
-        by_gains = (pairs**2).amax(dim=-1).mean(dim=-1, keepdim=True)
+        by_amplitudes = self.rates.output * ((gains**2).amax(dim=-1).mean() - 1)
+        by_gains = self.rates.hidden * (pairs**2).amax(dim=-1).mean(dim=-1, keepdim=True)
         return plain + (by_amplitudes + by_gains).cpu().numpy()
 
     def _frequencies(self, state: torch.Tensor) -> torch.Tensor:

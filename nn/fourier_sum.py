@@ -46,6 +46,10 @@ class FourierSum:
         """Return F, (C, N), in double precision."""
         return self._transforms.to_samples(amplitudes).double()
 
+    def amplitude_vjp(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the vjp with respect to c alone, (C, m) complex. values: r, (C, N)."""
+        return self._transforms.to_frequencies(values)
+
     def vjp(self, amplitudes: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the vjp with respect to c, (C, m) complex, and with respect to w, (d, m).
 

@@ -19,7 +19,7 @@ from freqbias.runtime import threads_alone
 
 
 class JointKernel:
-    """J_all J^T / N for a problem's drawn network at t = 0, where J_all has the rows of all samples.
+    """J_all R J^T / N for a problem's drawn network at t = 0, where J_all has the rows of all samples.
 
     start: u(0) on the training samples, (C, N). held_out_start: the same on the held-out samples, (C, N'), where N' = 0
     if there are none. precision: of the transforms. Raises InputError if the memory is not sufficient.
@@ -48,7 +48,7 @@ class JointKernel:
         padded[:, : self._size] = values / self._size
         state = self._network.start
         with torch_threads(self._backend, threads_alone()), report_out_of_memory(self._problem, self._device):
-            change = self._network.vjp(state, torch.from_numpy(padded).to(state.device))
+            change = self._network.scaled_vjp(state, torch.from_numpy(padded).to(state.device))
             product = self._network.jvp(state, change).cpu().numpy()
         return product[:, : self._size], product[:, self._size :]
 

@@ -9,7 +9,9 @@ changes a, b and w. The channels share w. With E_kq = exp(-2 pi i w_k.x_q) and r
 is
 
     dc/dt   = -(dL/da - i dL/db) = E r,
-    dw_i/dt = -dL/dw_i           = Im sum_c conj(c_c) E(2 pi x_i r_c).
+    dw_i/dt = -dL/dw_i           = Im sum_c conj(c_c) E(2 pi x_i r_c),
+
+each multiplied by the learning rate of its group of parameters (`problem.Rates`).
 
 The Jacobian J of f maps (dc, dw) to 1/sqrt(m) Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
 
@@ -18,7 +20,7 @@ because single precision would lose small steps. [training] precision is the pre
 most of the time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import pi, sqrt
 
@@ -108,7 +110,7 @@ class FourierNetwork(TrainableNetwork):
         device: torch.device | str = "cpu",
         shards: Shards | None = None,
     ) -> None:
-        samples, network = problem.samples, problem.network
+        samples, network, self.rates = problem.samples, problem.network, problem.rates
         self._shards, self._width = shards or Shards(), network.width
         neurons = draw(
             problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed,
@@ -131,17 +133,27 @@ class FourierNetwork(TrainableNetwork):
 
     def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         cotangent = torch.empty_like(state)
-        parts = self._fourier.vjp(self.layout.split(state)[0], values / sqrt(self._width))
+        amplitudes, residual = self.layout.split(state)[0], values / sqrt(self._width)
+        if self.rates.frequencies == 0:
+            parts = self._fourier.amplitude_vjp(residual), torch.zeros((), device=state.device)
+        else:
+            parts = self._fourier.vjp(amplitudes, residual)
         for part, found in zip(self.layout.split(cotangent), parts, strict=True):
             part.copy_(found)
         return cotangent
+
+    def groups(self, state: torch.Tensor) -> Iterable[tuple[float, torch.Tensor]]:
+        return zip((self.rates.output, self.rates.frequencies), self.layout.split(state), strict=True)
 
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         return self._all_reduce(lambda: self._jvp(self._fourier, state, change))
 
     def _jvp(self, fourier: FourierSum, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         """Return sqrt(m) times the jvp of this process's neurons. fourier: a sum with the frequencies of `state`."""
-        return fourier.jvp(self.layout.split(state)[0], *self.layout.split(change))
+        amplitude_change, frequency_change = self.layout.split(change)
+        if self.rates.frequencies == 0:
+            return fourier.values(amplitude_change)
+        return fourier.jvp(self.layout.split(state)[0], amplitude_change, frequency_change)
 
     def gather(self, state: torch.Tensor) -> np.ndarray | None:
         if not state.ndim:  # a scalar belongs to all neurons, for example the step count of Adam
@@ -187,10 +199,10 @@ class FourierNetwork(TrainableNetwork):
         return self._all_reduce(part, self._zeros_at(sites)).cpu().numpy()
 
     def kernel_diagonal_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
-        """Return 1 + 4 pi^2 |x|^2 mean_k (a_ck^2 + b_ck^2)."""
+        """Return r_output + r_frequencies 4 pi^2 |x|^2 mean_k (a_ck^2 + b_ck^2), with the learning rates r."""
         amplitudes = self.layout.split(state)[0].cpu().numpy()
         moments, distances = (np.abs(amplitudes) ** 2).mean(axis=1), (sites.positions() ** 2).sum(axis=1)
-        return 1 + 4 * pi**2 * moments[:, None] * distances
+        return self.rates.output + self.rates.frequencies * 4 * pi**2 * moments[:, None] * distances
 
     def _fourier_at(self, state: torch.Tensor, sites: Sites) -> FourierSum:
         """Return the sum on other sites, with the frequencies of a state."""

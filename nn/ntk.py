@@ -4,8 +4,9 @@
 
 At infinite width  K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x').  G and H are the Fourier transforms of the damping and
 the diffusion (`problem.Laws`). For two layers G = k and H = sigma_a^2 k, with k the transform of the density rho_w. For
-a drawn network close to t = 0,  K = J J^T,  where J is the derivative of the network's values with respect to the
-state. Source: Jacot, Gabriel, Hongler, Neural Tangent Kernel, NeurIPS 2018; arXiv 2405.14957.
+a drawn network close to t = 0,  K = J R J^T,  where J is the derivative of the network's values with respect to the
+state, and R contains the learning rates of the groups of parameters (`problem.Rates`), 1 by default. Source: Jacot,
+Gabriel, Hongler, Neural Tangent Kernel, NeurIPS 2018; arXiv 2405.14957.
 
 Both classes have a method `apply`, (C, N) -> (C, N), which returns mean_j K(x_q, x_j) u(x_j). Their method `at` gives
 the same sums at other positions. The kernel of the drawn network couples the channels, because the channels share the
@@ -122,10 +123,10 @@ def _matrix(laws: Laws, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 class EmpiricalKernel:
-    """Products with the kernel J J^T of a problem's drawn network at t = 0.
+    """Products with the kernel J R J^T of a problem's drawn network at t = 0.
 
-    A product needs two pairs of transforms. For a network with hidden layers, a product uses the matrix J J^T, or J and
-    J^T, whichever is cheaper. The precision is always double, because a product contains the square of the output
+    A product needs two pairs of transforms. For a network with hidden layers, a product uses the matrix J R J^T, or J
+    and R J^T, whichever is cheaper. The precision is always double, because a product contains the square of the output
     weights. start: the error u at t = 0, (C, N). Raises InputError if the device has not enough memory.
     """
 
@@ -147,7 +148,7 @@ class EmpiricalKernel:
         self.start: np.ndarray = error.cpu().numpy()
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """Return J J^T u / N, (C, N) -> (C, N)."""
+        """Return J R J^T u / N, (C, N) -> (C, N)."""
         with torch_threads(self._backend, self._threads), report_out_of_memory(self._problem, self._device):
             return self._kernel(values.ravel()).reshape(values.shape)
 
@@ -156,7 +157,7 @@ class EmpiricalKernel:
         network, state = self._network, self._network.start
 
         def push(values: np.ndarray) -> np.ndarray:
-            change = network.vjp(state, torch.from_numpy(values / values.shape[-1]).to(state.device))
+            change = network.scaled_vjp(state, torch.from_numpy(values / values.shape[-1]).to(state.device))
             return network.jvp_at(state, sites, change)
 
         def apply(values: np.ndarray) -> np.ndarray:

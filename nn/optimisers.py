@@ -7,7 +7,8 @@ momentum  theta <- theta - eta v,  v <- mu v + grad L  (Polyak's heavy ball). t 
 sgd       theta <- theta - eta grad L_B,  L_B the loss on a random minibatch. t = s eta. As long as the network stays
           close to its initial parameters, the mean over all minibatches follows the steps of gradient descent.
 adam      Kingma and Ba, arXiv 1412.6980. t = s eta is not the time of a gradient flow, because Adam rescales the
-          gradient of every weight. The equation does not describe this training.
+          gradient of every weight. The equation does not describe this training. The learning rate of a group of
+          parameters multiplies the steps, as those of the parameter groups of torch.optim do.
 
 If the exact flow of a mode is y = exp(-lambda t), momentum gives the values y_s of the two-term recursion
 y_{s+1} = (1 + mu - (1 - mu) z) y_s - mu y_{s-1},  z = h lambda,  y_1 = (1 - (1 - mu) z) y_0.

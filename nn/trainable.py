@@ -1,27 +1,33 @@
 """The interface of a network on samples, for training, step control and kernels, and the loss.
 
-u = f - f*,    loss L = 1/2 mean_q sum_c u_cq^2,    d(state)/dt = -dL/d(state) = J^T (-u / N),    J = df/d(state).
+    u = f - f*,    loss L = 1/2 mean_q sum_c u_cq^2,
+    d(state)/dt = -R dL/d(state) = R J^T (-u / N),    J = df/d(state).
+
+R is diagonal and contains the learning rate of the group of each parameter (`problem.Rates`), which is 1 by default.
+The kernel is K = J R J^T.
 
 f (C, N) are the values of the network for C channels and N samples, and f* is the target. The state is one flat real
 vector of all parameters, in double precision. Integrators need not know the layout of the state.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 
 from freqbias.numerics import Apply, Sites
-from freqbias.problem import Problem
+from freqbias.problem import Problem, Rates
 
 
 class TrainableNetwork(ABC):
     """A network on samples.
 
     start: the state at t = 0. start_loss: the loss at t = 0. target: `training_target`, (C, N), on the
-    device of the states.
+    device of the states. rates: the learning rates of the groups of parameters.
     """
 
+    rates: Rates
     start: torch.Tensor
     start_loss: float
     target: torch.Tensor
@@ -32,11 +38,21 @@ class TrainableNetwork(ABC):
 
     @abstractmethod
     def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """Return J^T r at the state of the last call of `values`. values: r, (C, N)."""
+        """Return J^T r at the state of the last call of `values`. values: r, (C, N).
+
+        The entries of frozen parameters may be 0 instead, which saves time.
+        """
+
+    @abstractmethod
+    def groups(self, state: torch.Tensor) -> Iterable[tuple[float, torch.Tensor]]:
+        """Return the learning rate and a view of each group of parameters in a vector with the layout of the state."""
 
     @abstractmethod
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        """Return J times a change of the state, (C, N), at the state of the last call of `values`."""
+        """Return J times a change of the state, (C, N), at the state of the last call of `values`.
+
+        The change of frozen parameters must be 0.
+        """
 
     @abstractmethod
     def gather(self, state: torch.Tensor) -> np.ndarray | None:
@@ -55,35 +71,51 @@ class TrainableNetwork(ABC):
 
     @abstractmethod
     def jvp_at(self, state: torch.Tensor, sites: Sites, change: torch.Tensor) -> np.ndarray:
-        """Return the derivative of f at any P sites times a change of the state, (C, P), in double precision."""
+        """Return the derivative of f at any P sites times a change of the state, (C, P), in double precision.
+
+        The change of frozen parameters must be 0.
+        """
 
     @abstractmethod
     def kernel_diagonal_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
-        """Return an upper bound of |df_c(x)/d(state)|^2 at any P sites, (C, P). It is the diagonal of the kernel."""
+        """Return an upper bound of |R^(1/2) df_c(x)/d(state)|^2 at any P sites, (C, P), the diagonal of the kernel."""
+
+    def scale(self, change: torch.Tensor) -> torch.Tensor:
+        """Return R times a change of the state, which is overwritten."""
+        for rate, part in self.groups(change):
+            if rate != 1:
+                part.mul_(rate)
+        return change
+
+    def scaled_vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Return R J^T r at the state of the last call of `values`. values: r, (C, N)."""
+        return self.scale(self.vjp(state, values))
 
     def error_and_negative_gradient(
-        self, state: torch.Tensor, weights: np.ndarray | None = None
+        self, state: torch.Tensor, weights: np.ndarray | None = None, *, scaled: bool = True
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return u, (C, N), and -dL/d(state) = J^T (-u / N). Raises FloatingPointError if the state is not finite.
+        """Return u, (C, N), and -R dL/d(state) = R J^T (-u / N).
 
         weights: the weights of the samples in the loss L for the gradient, (N,), with mean 1. By default all are 1.
+        scaled: whether to multiply by R.
+        Raises FloatingPointError if the state is not finite.
         """
         error = self.values(state) - self.target
         residual = error / -error.shape[1]
         if weights is not None:
             residual *= torch.from_numpy(weights).to(residual.device)
-        return error, self.vjp(state, residual)
+        return error, self.scaled_vjp(state, residual) if scaled else self.vjp(state, residual)
 
     def negative_gradient(self, state: torch.Tensor) -> torch.Tensor:
-        """Return -dL/d(state) = d(state)/dt."""
+        """Return -R dL/d(state) = d(state)/dt."""
         return self.error_and_negative_gradient(state)[1]
 
     def kernel(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """Return J J^T u / N at the state of the last call of `values`, (C, N) -> (C, N).
+        """Return J R J^T u / N at the state of the last call of `values`, (C, N) -> (C, N).
 
-        The gradient flow is du/dt = -J J^T u / N.
+        The gradient flow is du/dt = -J R J^T u / N.
         """
-        return self.jvp(state, self.vjp(state, values / values.shape[1]))
+        return self.jvp(state, self.scaled_vjp(state, values / values.shape[1]))
 
     def kernel_at(self, state: torch.Tensor) -> Apply:
         """Return `kernel` as a function of flat NumPy vectors (C N,), for Lanczos."""

@@ -12,11 +12,13 @@ from freqbias.errors import ComputationError
 from freqbias.nn.device import report_out_of_memory, torch_threads
 from freqbias.nn.local_error import MOST_SHRINKAGE
 from freqbias.nn.network_choice import make_network
-from freqbias.nn.runge_kutta import LocalError, RungeKutta
+from freqbias.nn.optimisers import Adam
+from freqbias.nn.runge_kutta import LocalError, RungeKutta, Step
 from freqbias.nn.snapshot import TrainingCheckpoint, TrainingSnapshot
 from freqbias.nn.step_control import StepControl
 from freqbias.nn.trainable import TrainableNetwork, loss
 from freqbias.nn.training_plan import TrainingPlan
+from freqbias.problem import Rates
 from freqbias.runtime import Progress, log
 
 DIVERGED = 2.0  # largest loss, relative to the loss at t = 0; the exact flow never increases the loss
@@ -89,10 +91,20 @@ class Trainer:
         buffers = {} if last is None else last.buffers
         self.stepper.load_buffers({name: self.network.scatter(buffers.get(name)) for name in self._buffer_names})
 
+    @property
+    def _scales_steps(self) -> bool:
+        """True for Adam, whose step hardly depends on the size of the gradient: R multiplies the step instead."""
+        return isinstance(self._plan.integrator, Adam)
+
+    def error_and_negative_gradient(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return u, (C, N), and -R dL/d(theta) at theta. For Adam, the gradient is not multiplied by R."""
+        weights = self._plan.sample_weights(self.step)
+        return self.network.error_and_negative_gradient(self.theta, weights, scaled=not self._scales_steps)
+
     def rejects_step(self, error: torch.Tensor, slope: torch.Tensor) -> bool:
         """Adapt the step size. Return True if the last step was too long. Then theta is that before this step.
 
-        error, slope: u and -dL/d(theta) at theta. The last evaluation of the network must be at theta. Raises
+        error, slope: u and -R dL/d(theta) at theta. The last evaluation of the network must be at theta. Raises
         ComputationError if the training has diverged.
         """
         self._loss = loss(error)
@@ -224,7 +236,7 @@ class Trainer:
         self._progress.advance(self.step - self._progress.done, note=f"loss {self._loss:.3g}")
 
     def advance(self, negative_gradient: torch.Tensor) -> None:
-        """Do one step of the integrator. negative_gradient: -dL/d(theta) at theta."""
+        """Do one step of the integrator. negative_gradient: the result of `error_and_negative_gradient`."""
         size, estimate = self.schedule.step_size(self.step), self._plan.local_error is not None
         gradient = self.network.negative_gradient
         try:
@@ -232,6 +244,8 @@ class Trainer:
         except FloatingPointError as failure:
             self.repeat_or_fail(str(failure))
             return
+        if self._scales_steps and self._plan.problem.rates != Rates():
+            step = Step(self.theta + self.network.scale(step.state - self.theta))
         self.theta, self._local_error = step.state, step.local_error
         self.step += 1
 

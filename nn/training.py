@@ -1,8 +1,9 @@
 """Training in gradient-flow time: plan the training, then follow the trajectory.
 
-    d(theta)/dt = -dL/d(theta),    L = 1/2 mean_q sum_c u_cq^2,    u = f - f*.
+    d(theta)/dt = -R dL/d(theta),    L = 1/2 mean_q sum_c u_cq^2,    u = f - f*.
 
-theta are the parameters of the network f, u is the error, and f* is the target.
+theta are the parameters of the network f, u is the error, and f* is the target. R contains the learning rates of the
+groups of parameters, which are 1 by default.
 
 plan = plan_training(problem, settings)    choose device, backend, step size and schedule, without training
 for snapshot in trajectory(plan): ...      train, with a snapshot after every step
@@ -29,11 +30,9 @@ def trajectory(plan: TrainingPlan, *, last: TrainingCheckpoint | None = None) ->
     trainer = Trainer(plan, last)
     with trainer.running():
         while True:
-            # Forward and backward pass: the error u (C, N) and -dL/d(theta).
+            # Forward and backward pass: the error u (C, N) and -R dL/d(theta).
             try:
-                error, negative_gradient = trainer.network.error_and_negative_gradient(
-                    trainer.theta, plan.sample_weights(trainer.step)
-                )
+                error, negative_gradient = trainer.error_and_negative_gradient()
             except FloatingPointError as failure:
                 trainer.repeat_or_fail(str(failure))
                 continue

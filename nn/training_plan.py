@@ -19,7 +19,7 @@ from freqbias.nn.runge_kutta import RUNGE_KUTTA, RungeKutta
 from freqbias.nn.sharding import Shards
 from freqbias.nn.step_control import StepControl
 from freqbias.numerics import Schedule, check_kind
-from freqbias.problem import ErrorHistory, Problem, Training
+from freqbias.problem import ErrorHistory, Problem, Rates, Training
 from freqbias.runtime import announced, log, on_root, version_of
 
 TIME_DEFINITION = {
@@ -137,14 +137,19 @@ def plan_training(
     infinite width, and the kernel of the drawn network. For narrow networks the eigenvalues of the second kernel can be
     many times larger. Methods that control the local error begin with shorter steps.
 
-    Raises InputError if TensorBoard or the device is missing, if the memory is too small, if the backend does not fit
-    the problem, if there are too many steps, if the batch is larger than the number of samples, or if the processes
-    cannot share the neurons.
+    Raises InputError if TensorBoard or the device is missing, if the rates are not those of the problem, if the memory
+    is too small, if the backend does not fit the problem, if there are too many steps, if the batch is larger than the
+    number of samples, or if the processes cannot share the neurons.
     """
     check_kind("train: problem", problem, Problem, remedy='a Problem, for example freqbias.load("RUN.toml")')
     remedy = "settings of [training], for example Training(step=0.1)"
     check_kind("train: settings", settings, Training, type(None), remedy=remedy)
     settings = settings or Training()
+    if settings.rates not in (Rates(), problem.rates):
+        raise InputError(
+            f"[training] rates = {settings.rates}, but the problem has rates = {problem.rates}; give the rates to the "
+            "problem, as Problem(..., rates=...), because the equation depends on them too"
+        )
     if settings.tensorboard and find_spec("tensorboard") is None:
         raise InputError(
             "[training] tensorboard = true: TensorBoard is not installed; install TensorBoard with `uv sync --extra "
@@ -184,7 +189,8 @@ def plan_training(
         tolerance = settings.tolerance or tolerance
         z_max = integrator.largest_step(tolerance)
         step = z_max / lambda_max
-        remedy = "use a smaller [time] end, a larger tolerance, or a smaller [network] sigma_a"
+        faster = "smaller [training] rates" if problem.rates.largest > 1 else "a smaller [network] sigma_a"
+        remedy = f"use a smaller [time] end, a larger tolerance, or {faster}"
         # The gradient of a relu network jumps. At a jump no step is short enough for a small tolerance.
         smooth = network.activation != "relu"
         if smooth and isinstance(integrator, RungeKutta) and (estimate := integrator.estimate) is not None:

@@ -21,6 +21,7 @@ from .neurons import Neurons, draw
 from .node_order import canonical_order
 from .normalisation import Normalisation
 from .radial_density import RadialDensity
+from .rates import Rates
 from .records import Problem, Spectrum, problem_at
 from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
@@ -59,6 +60,7 @@ __all__ = [
     "Pde",
     "Problem",
     "RadialDensity",
+    "Rates",
     "RunFile",
     "Samples",
     "ScaledDensity",

@@ -74,6 +74,7 @@ def build(run: RunFile) -> Problem:
         run.seed,
         run.name,
         run.unit or read.unit,
+        rates=run.training.rates,
         held_out=held_out,
         predict_at=_prediction_sites(data, samples),
         notes=tuple(notes),

@@ -9,6 +9,12 @@ functions P and Q of the activation (`freqbias.problem.activations`) and L = dep
 
 G and H are power series in k without negative coefficients, and k^n is the transform of the n-fold convolution of
 rho_w with itself. So both laws, damping = F[G] and diffusion = F[H], are non-negative.
+
+Each term belongs to one layer: S_L to the output weights, the term of S_l to the hidden layer l + 1, and H to the
+frequencies. With the learning rates r of these groups of parameters,
+
+    G = r_output S_L + r_hidden sigma_a^2 sum_{l=0}^{L-1} S_l prod_{j=l+1}^{L} D_j,
+    H = r_frequencies sigma_a^2 k prod_{j=1}^{L} D_j.
 """
 
 from collections.abc import Callable
@@ -22,48 +28,51 @@ from freqbias.problem.activations import ACTIVATIONS, Activation
 from freqbias.problem.density import Density, Planes, invert_tail
 from freqbias.problem.inverse_transform import InverseTransform
 from freqbias.problem.laws import Law, Laws, ScaledDensity
+from freqbias.problem.rates import DEFAULT_RATES, Rates
 from freqbias.problem.settings import Network
 
 
 def ntk_recursion(
-    k: np.ndarray, activation: Activation, sigma_a: float, hidden_layers: int
+    k: np.ndarray, activation: Activation, sigma_a: float, hidden_layers: int, rates: Rates = DEFAULT_RATES
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return G(k) and H(k), each with the shape of k, for |k| <= 1.
 
-    hidden_layers: L. For L = 0 the results are exactly k and sigma_a^2 k.
+    hidden_layers: L. For L = 0 the results are exactly k and sigma_a^2 k, if all rates are 1.
     """
     s, weighted_sum, product = np.asarray(k, dtype=float), np.zeros(np.shape(k)), np.ones(np.shape(k))
     for _ in range(hidden_layers):
         d = activation.dual_derivative(s)
         weighted_sum, product = (weighted_sum + s) * d, product * d  # sum_l S_l prod_{j>l} D_j,  prod_j D_j
         s = activation.dual(s)
-    return s + sigma_a**2 * weighted_sum, sigma_a**2 * k * product
+    variance = sigma_a**2
+    g = rates.output * s + rates.hidden * variance * weighted_sum
+    return g, rates.frequencies * variance * k * product
 
 
-def _g(activation: Activation, sigma_a: float, hidden_layers: int, k: np.ndarray) -> np.ndarray:
-    return ntk_recursion(k, activation, sigma_a, hidden_layers)[0]
+def _g(activation: Activation, sigma_a: float, hidden_layers: int, rates: Rates, k: np.ndarray) -> np.ndarray:
+    return ntk_recursion(k, activation, sigma_a, hidden_layers, rates)[0]
 
 
-def _h(activation: Activation, sigma_a: float, hidden_layers: int, k: np.ndarray) -> np.ndarray:
-    return ntk_recursion(k, activation, sigma_a, hidden_layers)[1]
+def _h(activation: Activation, sigma_a: float, hidden_layers: int, rates: Rates, k: np.ndarray) -> np.ndarray:
+    return ntk_recursion(k, activation, sigma_a, hidden_layers, rates)[1]
 
 
-def deep_laws(density: Density, network: Network, dimension: int) -> Laws:
+def deep_laws(density: Density, network: Network, dimension: int, rates: Rates = DEFAULT_RATES) -> Laws:
     """Return damping = F[G - G_inf], diffusion = F[H], and the atom G_inf.
 
     G_inf is G at k = 0, and is 0 for odd activations.
-    density: rho_w. network: only depth, activation and sigma_a are used.
+    density: rho_w. network: only depth, activation and sigma_a are used. rates: all are 1 by default.
     """
     assert network.activation is not None  # the settings fill it in
     activation = ACTIVATIONS[network.activation]
-    arguments = activation, network.sigma_a, network.depth - 2
-    damping = DeepLaw(density, partial(_g, *arguments), dimension, activation.smooth)
-    diffusion = (
-        DeepLaw(density, partial(_h, *arguments), dimension, activation.smooth)
-        if network.sigma_a > 0
+    arguments = activation, network.sigma_a, network.depth - 2, rates
+    damping, diffusion = (
+        DeepLaw(density, partial(series, *arguments), dimension, activation.smooth)
+        if partial(series, *arguments)(np.ones(1)) > 0
         else ScaledDensity(density, 0.0, dimension)
+        for series in (_g, _h)
     )
-    return Laws(damping, diffusion, float(damping.series(np.zeros(1))[0]))
+    return Laws(damping, diffusion, float(_g(*arguments, np.zeros(1))[0]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from math import pi
 import numpy as np
 
 from freqbias.problem.density import PEAK_LEVEL, Density, Planes
+from freqbias.problem.rates import DEFAULT_RATES, Rates
 
 
 class Law(ABC):
@@ -144,7 +145,7 @@ class Laws:
     @property
     def numerical(self) -> bool:
         """Whether the values are computed numerically from the transforms, which are exact."""
-        return self.damping.numerical
+        return self.damping.numerical or self.diffusion.numerical
 
     def local_rate_bound(self, volume: float, reach: float) -> float:
         """Return an upper bound of the decay rates of the local operator [1/time]:
@@ -165,16 +166,21 @@ class Laws:
         return max(law.tail_radius(relative_level * law.maximum) for law in (self.damping, self.diffusion))
 
 
-def two_layer_laws(density: Density, sigma_a: float, dimension: int, *, diagonal: bool = False) -> Laws:
+def two_layer_laws(
+    density: Density, sigma_a: float, dimension: int, *, diagonal: bool = False, rates: Rates = DEFAULT_RATES
+) -> Laws:
     """Return the laws of the two-layer network of arXiv 2405.14957.
 
     The kernel of this network has G = k and H = sigma_a^2 k. So damping = rho_w, diffusion = sigma_a^2 rho_w, and there
-    is no atom.
+    is no atom. With the learning rates r of the groups of parameters, damping = r_output rho_w and
+    diffusion = r_frequencies sigma_a^2 rho_w.
 
     sigma_a: the standard deviation of the output weights.
     diagonal: whether a trained diagonal layer (p, q) follows the Fourier features. The derivatives with respect to p
     and q are a cos and b sin. These derivatives add E[a^2 cos cos' + b^2 sin sin'] = sigma_a^2 k to G. So
-    damping = (1 + sigma_a^2) rho_w.
+    damping = (r_output + r_hidden sigma_a^2) rho_w.
+    rates: r. All are 1 by default.
     """
-    factor = 1 + sigma_a**2 if diagonal else 1.0
-    return Laws(ScaledDensity(density, factor, dimension), ScaledDensity(density, sigma_a**2, dimension))
+    damping = rates.output + (rates.hidden * sigma_a**2 if diagonal else 0.0)
+    diffusion = rates.frequencies * sigma_a**2
+    return Laws(ScaledDensity(density, damping, dimension), ScaledDensity(density, diffusion, dimension))

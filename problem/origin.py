@@ -3,15 +3,16 @@
 import numpy as np
 
 from freqbias.numerics import Sites
+from freqbias.problem.laws import Laws
 
 FAR = 2.0  # distance of the mean position from 0, in units of the spread
 LARGER = 2.0  # factor by which the kernel grows
 
 
-def origin_warning(sites: Sites, sigma_a: float) -> str:
+def origin_warning(sites: Sites, laws: Laws) -> str:
     """Return a warning if the samples are far from x = 0, compared with their spread, otherwise an empty text.
 
-    The kernel K(x, x') = (1 + 4 pi^2 sigma_a^2 x.x') k(x - x') and its eigenvalues grow with the distance from 0.
+    The kernel K(x, x) = G(0) + 4 pi^2 |x|^2 H(0) of the laws and its eigenvalues grow with the distance from 0.
     """
     if sites.lattice is not None:  # centred
         return ""
@@ -19,8 +20,7 @@ def origin_warning(sites: Sites, sigma_a: float) -> str:
     mean = positions.mean(axis=0)
     distance = float(np.linalg.norm(mean))
     spread = float(np.sqrt(((positions - mean) ** 2).sum(axis=1).mean()))
-    weight = (2 * np.pi * sigma_a) ** 2
-    growth = (1 + weight * (distance**2 + spread**2)) / (1 + weight * spread**2)
+    growth = laws.kernel_rate_bound(np.hypot(distance, spread)) / laws.kernel_rate_bound(spread)
     if distance <= FAR * spread or growth <= LARGER:
         return ""
     return (

@@ -15,6 +15,7 @@ from freqbias.problem.laws import Laws, two_layer_laws
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
 from freqbias.problem.normalisation import DIMENSIONS, Normalisation
 from freqbias.problem.origin import origin_warning
+from freqbias.problem.rates import DEFAULT_RATES, Rates, check_rates
 from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network, increase
 from freqbias.problem.summary import counted, time_range
@@ -32,6 +33,7 @@ class Problem:
     network: width, depth, and the variance of the weights.
     times: output times, (T,), increasing from times[0] = 0, in gradient-flow time (step number times step size).
     seed: the seed of the random initial network. name: the name of the run. unit: the unit of x, for labels only.
+    rates: the relative learning rates of the groups of parameters, for example Rates(frequencies=0.0).
     laws: damping and diffusion of the equation. By default they are those of the network at infinite width.
     held_out: samples that are not used for training. The error on these samples is reported separately.
     predict_at: positions at which the kernels and the equation predict what the network learns.
@@ -39,8 +41,8 @@ class Problem:
     start. By default u(0) = f - f*, where f is the drawn initial network, which is 0 if the network is symmetric.
     notes: in words, what the reading of the data left out or changed. data_warnings: what the user should change.
     Raises InputError if the times do not increase from 0, if the density is not defined in the dimension of the data,
-    if the initial error has another shape, is 0 everywhere, too small or too large, or not finite, or if samples are
-    held out although the initial error is given.
+    if the network lacks the group of a rate, if nothing would be trained, if the initial error has another shape, is 0
+    everywhere, too small or too large, or not finite, or if samples are held out although the initial error is given.
     """
 
     density: Density
@@ -50,6 +52,7 @@ class Problem:
     seed: int = 0
     name: str = "run"
     unit: str = ""
+    rates: Rates = DEFAULT_RATES
     laws: Laws = None  # type: ignore[assignment]  # __post_init__ fills it in
     held_out: Samples | None = None
     predict_at: Sites | None = None
@@ -59,7 +62,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         remedy = "Problem(density, samples, network, times), as freqbias.load builds it"
-        for name, kind in (("density", Density), ("samples", Samples), ("network", Network)):
+        for name, kind in (("density", Density), ("samples", Samples), ("network", Network), ("rates", Rates)):
             check_kind(f"Problem: {name}", getattr(self, name), kind, remedy=remedy)
         times = np.asarray(self.times, dtype=float)
         if times.ndim != 1 or len(times) < 2 or times[0] != 0 or not increase(times) or not np.isfinite(times).all():
@@ -76,6 +79,7 @@ class Problem:
                 f"[density] is defined in {defined} dimension(s), but the data have {self.dimension} dimension(s); "
                 "give a density in this dimension, for example tables with one axis for each axis of the data"
             )
+        check_rates(self.rates, self.network)
         if self.initial_error is not None:
             for name in ("held_out", "predict_at"):
                 if getattr(self, name) is not None:
@@ -84,9 +88,11 @@ class Problem:
         if self.laws is None:
             network = self.network
             laws = (
-                two_layer_laws(self.density, network.sigma_a, self.dimension, diagonal=network.diagonal)
+                two_layer_laws(
+                    self.density, network.sigma_a, self.dimension, diagonal=network.diagonal, rates=self.rates
+                )
                 if network.depth == 2
-                else deep_laws(self.density, network, self.dimension)
+                else deep_laws(self.density, network, self.dimension, self.rates)
             )
             object.__setattr__(self, "laws", laws)
 
@@ -114,7 +120,7 @@ class Problem:
     @property
     def warnings(self) -> list[str]:
         """Properties of the data that the user should change, in words."""
-        origin = origin_warning(self.sites, self.network.sigma_a)
+        origin = origin_warning(self.sites, self.laws)
         return [*self.data_warnings, *([origin] if origin else [])]
 
     @property

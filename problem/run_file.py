@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from freqbias.problem.data_settings import DataSection
 from freqbias.problem.density_settings import DensitySection
 from freqbias.problem.design_settings import Design
+from freqbias.problem.rates import check_rates
 from freqbias.problem.section import Section
 from freqbias.problem.settings import Compare, Mesh, Network, Pde, Time
 from freqbias.problem.training_settings import Training
@@ -88,6 +89,7 @@ class RunFile(Section):
     @model_validator(mode="after")
     def _check_consistency(self) -> "RunFile":
         data, pde, training = self.data, self.pde, self.training
+        check_rates(training.rates, self.network)
         if training.tolerance is None and training.precision == "single" and pde.tolerance < 1e-5:
             raise ValueError(
                 f"[pde] tolerance = {pde.tolerance} is also the default of [training] tolerance, but is below "

@@ -43,7 +43,10 @@ class StageKeys(dict[str, Any]):
         """
         tables = self._run.model_dump(exclude_none=True)
         for name in names:
-            _remove(tables, name.split("."))
+            table = self.get(name)
+            # The stage may depend on a few keys of an absent section only. The others may be required.
+            for each in [f"{name}.{key}" for key in table] if isinstance(table, dict) else [name]:
+                _remove(tables, each.split("."))
         try:
             run = RunFile.model_validate(tables)
         except ValidationError:
@@ -91,6 +94,7 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
     common = _pick(keys, "density", "data", "network", "time")
     laws = {name: value for name, value in keys["network"].items() if name in LAW_KEYS}
     training = _drop(keys["training"], MONITORING_KEYS)
+    rates = {"training": _pick(training, "rates")}  # they also determine damping and diffusion
     match stage:
         case "mesh":
             own = {
@@ -100,15 +104,15 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
                 "mesh": keys["mesh"],
                 "pde": _pick(keys["pde"], "operator", "degree", "tolerance"),
             }
-            own |= seed if run.data.held_out else {}  # the seed chooses the samples
+            own |= rates | (seed if run.data.held_out else {})  # the seed chooses the samples
         case "pde":
             network = _pick(keys, "network", "seed") if run.starts_from_network else {"network": laws}
-            own = network | _pick(keys, "mesh", "pde")
+            own = network | rates | _pick(keys, "mesh", "pde")
             own |= seed if run.data.held_out or run.data.noise else {}
         case "nn":
             own = seed | {"training": training}
         case "ntk":  # precision and device do not matter: a kernel is always computed in double precision
-            own = seed | {"training": _pick(training, "integrator", "step", "tolerance")}
+            own = seed | {"training": _pick(training, "integrator", "step", "tolerance", "rates")}
         case "compare":  # the figures show the unit
             own = _pick(keys, "seed", "mesh", "pde", "unit", "compare") | {"training": training}
         case "design":  # the density is what it chooses

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from freqbias.numerics import LARGEST
+from freqbias.problem.rates import DEFAULT_RATES, RATES, RatesTable
 from freqbias.problem.section import Settings
 from freqbias.problem.settings import Positive
 
@@ -29,6 +30,7 @@ class Training(Settings):
         description='a whole number of at least 1: the number of samples, drawn at random, in each step of "sgd", '
         '"momentum" or "adam"',
     )
+    rates: RatesTable = Field(DEFAULT_RATES, description=RATES)
     step: Literal["auto"] | Positive = Field(
         "auto",
         description='"auto" (chosen from the tolerance), or a positive number in gradient-flow time: the step size',

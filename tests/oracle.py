@@ -2,7 +2,8 @@
 
 K(x, x') = (1 + 4 pi^2 sigma_a^2 x.x') k(x - x'),    du/dt(x_i) = -mean_j K(x_i, x_j) u(x_j),
 
-and of deeper networks the recursion from layer to layer, Jacot, Gabriel, Hongler (2018).
+and of deeper networks the recursion from layer to layer, Jacot, Gabriel, Hongler (2018). The kernel is a sum over the
+parameters; `frequencies`, `hidden` and `output` multiply the terms of the parameters in these groups.
 """
 
 from functools import cache
@@ -98,16 +99,17 @@ def grid(shape, extent):
     return np.array(np.meshgrid(*axes, indexing="ij")).reshape(len(shape), -1).T
 
 
-def dense_kernel(positions, k, sigma_a):
+def dense_kernel(positions, k, sigma_a, *, frequencies=1.0, output=1.0):
     """The matrix K(x_i, x_j) / N, (N, N)."""
     differences = positions[:, None, :] - positions[None, :, :]
-    return (1 + (2 * np.pi * sigma_a) ** 2 * positions @ positions.T) * k(differences) / len(positions)
+    moments = frequencies * (2 * np.pi * sigma_a) ** 2 * positions @ positions.T
+    return (output + moments) * k(differences) / len(positions)
 
 
-def diagonal_kernel(positions, k, sigma_a):
+def diagonal_kernel(positions, k, sigma_a, *, hidden=1.0, **rates):
     """The same with a trained diagonal layer p, q: E[a^2 cos cos' + b^2 sin sin'] = sigma_a^2 k(x - x') is added."""
     differences = positions[:, None, :] - positions[None, :, :]
-    return dense_kernel(positions, k, sigma_a) + sigma_a**2 * k(differences) / len(positions)
+    return dense_kernel(positions, k, sigma_a, **rates) + hidden * sigma_a**2 * k(differences) / len(positions)
 
 
 def bell(y):
@@ -152,7 +154,7 @@ def correlations(activation):
     ]
 
 
-def deep_kernel(positions, k, sigma_a, activation, depth):
+def deep_kernel(positions, k, sigma_a, activation, depth, *, frequencies=1.0, hidden=1.0, output=1.0):
     """The matrix K(x_i, x_j) / N, (N, N), of a network of depth - 2 hidden layers on Fourier Features: `dense_kernel`
     at depth 2.
 
@@ -162,14 +164,14 @@ def deep_kernel(positions, k, sigma_a, activation, depth):
     """
     value, negative_gradient = correlations(activation)
     covariance = k(positions[:, None, :] - positions[None, :, :])
-    tangent = (1 + 4 * np.pi**2 * positions @ positions.T) * covariance
+    tangent = (hidden + frequencies * 4 * np.pi**2 * positions @ positions.T) * covariance
     if depth == 2:
-        return dense_kernel(positions, k, sigma_a)
+        return dense_kernel(positions, k, sigma_a, frequencies=frequencies, output=output)
     for layer in range(depth - 2):
         theta = np.arccos(np.clip(covariance, -1, 1))
         covariance = value(theta)
-        variance = sigma_a**2 if layer == depth - 3 else 1.0
-        tangent = covariance + variance * negative_gradient(theta) * tangent
+        variance, rate = (sigma_a**2, output) if layer == depth - 3 else (1.0, hidden)
+        tangent = rate * covariance + variance * negative_gradient(theta) * tangent
     return tangent / len(positions)
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 import freqbias
 from freqbias.compare import Comparison
 from freqbias.compare.commands import build_app
-from freqbias.problem import ErrorHistory, Spectrum, load, match_positions, parse
+from freqbias.problem import ErrorHistory, Section, Spectrum, load, match_positions, parse
 from tests.problem.run_files import models, variant
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +48,9 @@ def test_every_key_of_the_run_file_has_its_row(section, model):
         if fields[name].is_required():
             assert default == "required"
         elif default:
-            assert tomllib.loads(f"default = {default.strip('`')}")["default"] == fields[name].default
+            expected = fields[name].default
+            expected = dict(expected) if isinstance(expected, Section) else expected
+            assert tomllib.loads(f"default = {default.strip('`')}")["default"] == expected
         else:
             assert fields[name].default in (None, "")
 

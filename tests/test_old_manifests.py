@@ -143,6 +143,17 @@ def test_old_results_are_read_and_resumed(stage, tmp_path):
         assert opened.checkpoints() == ["part"]
 
 
+@pytest.mark.parametrize("stage", ["mesh", "pde"])
+def test_a_section_of_which_the_stage_has_one_key_may_be_absent(stage):
+    """Older meshes and solutions know nothing of [training] rates; [training] step must stay where it is."""
+    keys = keys_of(parse(table(**RUNS["descent"])), stage)
+    assert changed_keys(without(keys, ("training",)), keys) == []
+    frozen = deepcopy(RUNS["descent"])
+    frozen["training"]["rates"] = {"frequencies": 0.0}
+    keys = keys_of(parse(table(**frozen)), stage)
+    assert changed_keys(without(keys, ("training",)), keys) == ["training.rates.frequencies: 1 -> 0"]
+
+
 def test_another_value_than_the_default_is_refused(tmp_path):
     store, run = Store(tmp_path), parse(table(pde={"degree": 4}))
     finish(store, "pde", stage_keys(run, "pde"))

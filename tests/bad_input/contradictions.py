@@ -108,6 +108,30 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"training": {"integrator": "adam"}},
         ('[training] integrator = "adam" needs a number for step, the learning rate', "add for example step = 0.001"),
     ),
+    "rate of biases": (
+        {"training": {"rates": {"biases": 0.5}}},
+        ("[training] rates = { biases = 0.5 }: the network has no biases", "leave biases out"),
+    ),
+    "rate of hidden layers of two layers": (
+        {"training": {"rates": {"frequencies": 0.0, "hidden": 2.0}}},
+        (
+            "[training] rates = { frequencies = 0.0, hidden = 2.0 }",
+            "depth = 2 and diagonal = false has no hidden layer",
+            "leave hidden out",
+        ),
+    ),
+    "nothing is trained": (
+        {"training": {"rates": {"frequencies": 0.0, "output": 0.0}}},
+        ("[training] rates = { frequencies = 0.0, output = 0.0 } trains nothing", "give a group a rate above 0"),
+    ),
+    "output weights of 0 are frozen": (
+        {"network": {"sigma_a": 0.0}, "training": {"rates": {"output": 0.0}}},
+        (
+            "[training] rates = { output = 0.0 } freezes the output weights",
+            "[network] sigma_a = 0",
+            "use output > 0 or sigma_a > 0",
+        ),
+    ),
     "tolerance against precision": (
         {"training": {"tolerance": 1e-6}},
         ("[training] tolerance = 1e-06", 'precision = "single"', 'use precision = "double"'),

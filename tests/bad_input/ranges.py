@@ -86,6 +86,13 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.integrator": ["euler"],
     "training.momentum": [-0.1, 1.0],
     "training.batch": [0, -5],
+    "training.rates": [
+        {"frequencies": -1.0},
+        {"output": 2e12},
+        {"output": 1e-13},
+        {"frequencies": True},
+        {"frequency": 0.0},
+    ],
     "training.step": [0.0, -0.1, "small", *TOO_SMALL_OR_LARGE],
     "training.tolerance": [0.0, -1e-3, 1e-9, 0.2, *TOO_SMALL_OR_LARGE],
     "training.precision": ["half"],

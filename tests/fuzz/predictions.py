@@ -22,11 +22,14 @@ ROUNDING = 1e-8  # of the transforms and of the oracle's eigenvectors
 def joint_kernel(problem: Problem, targets: Sites, k) -> np.ndarray:
     """The kernel of the oracle between samples and targets, not divided by N. k: the transform of the density."""
     positions, network = np.concatenate([problem.sites.positions(), targets.positions()]), problem.network
+    rates = problem.rates.model_dump(exclude={"biases"})
     if network.depth > 2:
-        matrix = oracle.deep_kernel(positions, k, network.sigma_a, network.activation, network.depth)
+        matrix = oracle.deep_kernel(positions, k, network.sigma_a, network.activation, network.depth, **rates)
+    elif network.diagonal:
+        matrix = oracle.diagonal_kernel(positions, k, network.sigma_a, **rates)
     else:
-        kernel = oracle.diagonal_kernel if network.diagonal else oracle.dense_kernel
-        matrix = kernel(positions, k, network.sigma_a)
+        rates.pop("hidden")
+        matrix = oracle.dense_kernel(positions, k, network.sigma_a, **rates)
     return matrix * len(positions)
 
 

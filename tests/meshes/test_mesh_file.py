@@ -1,5 +1,6 @@
 """The user's own meshes: every format gives the same mesh, and invalid ones are refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import meshio
@@ -12,7 +13,7 @@ from freqbias.meshes.cell_types import BOX_CELLS, CELL_TYPES
 from freqbias.meshes.mesh_file import SUPPORTED, cell_quadrature
 from freqbias.meshes.node_order import vtk_nodes
 from freqbias.numerics import Grid
-from freqbias.problem import Ball, Gaussian, Mesh, Network, Pde, Problem, Uniform, waves
+from freqbias.problem import Ball, Gaussian, Mesh, Network, Pde, Problem, Rates, Uniform, waves
 
 
 def problem_of(density, dimension=2):
@@ -222,3 +223,15 @@ def test_cells_with_too_many_points(tmp_path):
     (tmp_path / "mesh.h5").write_bytes((tmp_path / "four.h5").read_bytes())
     with pytest.raises(InputError, match=r"the cells of type triangle \(128, 4\); give .* 3 points for each cell"):
         plan_mesh(problem_of(Uniform(1.0)), Pde(degree=2), mesh)
+
+
+@pytest.mark.parametrize("rates", [Rates(frequencies=0.0), Rates(output=0.0)], ids=["damping", "diffusion"])
+def test_coverage_if_only_one_law_is_there(tmp_path, rates):
+    for density, covered in ((Gaussian(1.2), True), (Gaussian(4.0), False), (Ball(3.9), True), (Ball(6.0), False)):
+        problem = replace(problem_of(density), rates=rates, laws=None)
+        mesh = written(tmp_path, *square(cells=32))
+        if covered:
+            assert abs(plan_mesh(problem, Pde(degree=2), mesh).missing) < 0.01
+            continue
+        with pytest.raises(InputError, match=r"leaves out .* must cover about \|xi_i\| <= (6|1\d)"):
+            plan_mesh(problem, Pde(degree=2), mesh)

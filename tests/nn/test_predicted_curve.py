@@ -8,7 +8,7 @@ from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import Gaussian, Network, Problem, Samples
 from tests import oracle
-from tests.nn.test_prediction import jacobians
+from tests.nn.definition import jacobians
 
 TIMES = np.array([0.0, 1.0])
 BUDGETS = [Budget(steps=5), Budget(steps=60, factor=0.5), Budget(time=30.0)]

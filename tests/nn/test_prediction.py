@@ -1,18 +1,16 @@
 """Predictions at positions without samples: against the oracle at infinite width, and against linearised training."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from freqbias import nn
 from freqbias.numerics import Grid, GridSubset, Scattered, Schedule
-from freqbias.problem import Gaussian, Network, Problem, Samples, Training, draw, draw_deep
+from freqbias.problem import Gaussian, Network, Problem, Samples, Training
 from tests import oracle
 from tests.fuzz.predictions import STABILITY, joint_kernel, kernel_prediction
-from tests.nn.test_deep import PHI, SECOND_MOMENT
+from tests.nn.definition import jacobians
 
 TIMES = np.array([0.0, 0.7, 5.0, 60.0])
 
@@ -109,49 +107,6 @@ def test_steps_at_infinite_width(integrator):
     found = training.follow_steps(schedule, STABILITY[integrator], tolerance=1e-12).at(kernel.at(targets))
     assert distance(found.values, exact) < 1e-9 * np.abs(exact).max()
     assert distance(found.values, training.follow_flow(TIMES).at(kernel.at(targets)).values) > 1e-5
-
-
-def jacobians(problem, *places):
-    """df/d(parameters) at each place, (C P, parameters), by automatic differentiation of the definition."""
-    network, channels, size = problem.network, problem.samples.channels, {"dimension": problem.dimension}
-    if network.depth == 2:
-        neurons = draw(problem.density, network, **size, channels=channels, seed=problem.seed)
-        parts = [neurons.cosine, neurons.sine, neurons.frequencies]
-        if network.diagonal:
-            parts += [np.ones_like(neurons.cosine[0])] * 2
-
-        def f(a, b, w, *gains, x):
-            p, q = gains or (1.0, 1.0)
-            angle = 2 * math.pi * w @ x.T
-            return ((p * a) @ torch.cos(angle) + (q * b) @ torch.sin(angle)) / math.sqrt(len(w))
-
-    else:
-        weights = draw_deep(problem.density, network, **size, channels=channels, seed=problem.seed)
-        copies = 2 if network.symmetric else 1
-        parts = [weights.frequencies, *weights.hidden, weights.output] * copies
-        phi, moment = PHI[network.activation], SECOND_MOMENT[network.activation]
-
-        def one(w, *layers, x):
-            angle = 2 * math.pi * w @ x.T
-            h = torch.cat([torch.cos(angle), torch.sin(angle)]) / math.sqrt(len(w))
-            for layer in layers[:-1]:
-                h = phi(layer @ h) / math.sqrt(moment * len(layer))
-            return layers[-1] @ h
-
-        def f(*parameters, x):
-            each = len(parameters) // copies
-            if copies == 1:
-                return one(*parameters, x=x)
-            return (one(*parameters[:each], x=x) - one(*parameters[each:], x=x)) / math.sqrt(2)
-
-    parameters = tuple(torch.tensor(part) for part in parts)
-    found = []
-    for place in places:
-        x = torch.tensor(place.positions())
-        rows = torch.autograd.functional.jacobian(lambda *each: f(*each, x=x), parameters)  # noqa: B023
-        values = f(*parameters, x=x).numpy()
-        found.append((values, torch.cat([row.reshape(values.size, -1) for row in rows], dim=1).numpy()))
-    return found
 
 
 DRAWN = {

@@ -132,7 +132,8 @@ def torchrun_command(*words: object, ranks: int) -> list[str]:
 def test_stopped_on_two_processes_resumes_on_three(tmp_path, monkeypatch):
     """mpirun starts the two, torchrun the three."""
     run_file = tmp_path / "run.toml"  # a diagonal layer, adam's memory and the error held out are shared out too
-    text = RUN.format(step=0.5).replace("[training]", '[training]\nintegrator = "adam"').replace("end = 20", "end = 8")
+    training = '[training]\nintegrator = "adam"\nrates = { frequencies = 0.3, hidden = 2.0 }'
+    text = RUN.format(step=0.5).replace("[training]", training).replace("end = 20", "end = 8")
     run_file.write_text(text.replace("[network]", "held_out = 0.1\n[network]\ndiagonal = true"))
     run = statement.load(run_file)
     alone = nn.train(statement.build(run), run.training)

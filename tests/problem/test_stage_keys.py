@@ -129,6 +129,7 @@ ROWS = {
     "training.integrator": ({}, {"training": {"integrator": "heun"}}, NETWORK),
     "training.momentum": (MOMENTUM, {"training": MOMENTUM["training"] | {"momentum": 0.5}}, TRAINED),
     "training.batch": (MOMENTUM, {"training": MOMENTUM["training"] | {"batch": 8}}, TRAINED),
+    "training.rates": ({}, {"training": {"rates": {"frequencies": 0.0}}}, ALL),
     "training.step": ({}, {"training": {"step": 0.1}}, NETWORK),
     "training.tolerance": ({}, {"training": {"tolerance": 1e-2}}, NETWORK),
     "training.precision": ({}, {"training": {"precision": "double"}}, TRAINED),
@@ -160,6 +161,7 @@ MORE = [
     ("seed of the noise", {"data": {"noise": 0.1}}, {"seed": 4}, VALUES),
     ("separate training tolerance", {"training": {"tolerance": 1e-2}}, {"pde": {"tolerance": 1e-2}}, MESH),
     ("default training tolerance given", {}, {"training": {"tolerance": 1e-3}}, set()),
+    ("rates of 1", {}, {"training": {"rates": {"frequencies": 1, "hidden": 1.0, "biases": 1.0}}}, set()),
     ("last output time", {"time": {"times": [1.0, 5.0], "end": None, "outputs": None}},
      {"time": {"times": [1.0, 6.0], "end": None, "outputs": None}}, ALL),
 ]  # fmt: skip
