@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from freqbias.numerics import LARGEST
-from freqbias.problem.held_out import Choice
+from freqbias.problem.held_out import HELD_OUT, Choice
 from freqbias.problem.section import Section
 from freqbias.problem.settings import (
     COLUMNS,
@@ -41,12 +41,6 @@ SPACING = (
 )
 POINTS = "a whole number from 2 to 10^9, or one per axis: the number of grid points, for example points = [128, 96]"
 STANDARDIZE = "true or false: shift and scale each channel to mean 0 and variance 1 over the training samples"
-HELD_OUT = (
-    "a number from 0 to 0.9: the fraction of the samples, drawn at random, that is used only to measure the held-out "
-    "error; or, on a grid, { every = 2 } (train on every second point along each axis), { block = 8, share = 0.5 } "
-    "(hold out half of all blocks of 8 points along each axis), or { mask = 'm.png' } (hold out the points where the "
-    'file is not 0); with held_out, the equation needs [pde] operator = "data"'
-)
 PREDICT_AT = (
     "the path of a table with one position per row (.csv .tsv .txt .npy), relative to the run file: the program "
     'predicts what the network learns at these positions, with [pde] operator = "data"'

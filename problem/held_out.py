@@ -44,7 +44,12 @@ class HeldOut(Section):
         return f"{{ {', '.join(f'{key} = {value!r}' for key, value in keys)} }}"
 
 
-FORMS = "{ every = 2 }, { block = 8, share = 0.5 } or { mask = 'm.png' }"
+HELD_OUT = (
+    "a number from 0 to 0.9: the fraction of the samples, drawn at random, that is used only to measure the held-out "
+    "error; or, on a grid, { every = 2 } (train on every second point along each axis), { block = 8, share = 0.5 } "
+    "(hold out half of all blocks of 8 points along each axis), or { mask = 'm.png' } (hold out the points where the "
+    'file is not 0); with held_out, the equation needs [pde] operator = "data"'
+)
 
 
 def _parse(value: Any) -> Any:
@@ -57,7 +62,7 @@ def _parse(value: Any) -> Any:
         error = failure.errors()[0]
         name = ".".join(str(part) for part in error["loc"])
         reason = error["ctx"]["error"] if error["type"] == "value_error" else error["msg"]
-        raise ValueError(f"= {value}: {f'{name}: ' if name else ''}{reason}; use for example {FORMS}") from None
+        raise ValueError(f"= {value}: {f'{name}: ' if name else ''}{reason}; expected {HELD_OUT}") from None
 
 
 Choice = Annotated[Annotated[float, Field(ge=0, le=MOST)] | HeldOut, BeforeValidator(_parse)]

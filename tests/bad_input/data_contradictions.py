@@ -24,6 +24,42 @@ DATA_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             "use more points or lower",
         ),
     ),
+    "predict_at against predict_points": (
+        {"data": {"predict_at": "data/line.npy", "predict_points": 5}},
+        ("[data] predict_at = 'data/line.npy' contradicts predict_points = 5", "give only one of them"),
+    ),
+    "predict_points against dimension": (
+        {"data": {"predict_points": [5, 5]}},
+        ("[data] predict_points = [5, 5]; give one number, or one for each of the 1 axes",),
+    ),
+    "too many positions to predict at": (
+        {"data": {"dimension": 3, "points": 10, "frequencies": [[1, 1, 1]], "predict_points": 1000}},
+        ("[data] predict_points = 1000; use at most 100,000,000 points",),
+    ),
+    "positions without a file": (
+        {"data": {"predict_at": "data/none.csv"}},
+        ("[data] predict_at = 'data/none.csv': no such file", "give a path relative to the run file"),
+    ),
+    "positions with too many coordinates": (
+        {"data": {"predict_at": "data/sample.npy"}},
+        ("[data] predict_at = ", "sample.npy has", "give one for each of the 1 axes"),
+    ),
+    "a mask of another shape": (
+        {"data": {"held_out": {"mask": "data/line.npy"}}},
+        ("[data] held_out = { mask = ", "line.npy has", "give one point for each sample"),
+    ),
+    "scales of a design that do not increase": (
+        {"design": {"scale": [3.0, 2.0]}},
+        ("[design] scale = [3.0, 2.0] does not increase", "give the smallest and the largest scale"),
+    ),
+    "steps against times of a design": (
+        {"design": {"steps": [3], "times": [3.0]}},
+        ("[design] steps = [3] contradicts times = [3.0]", "give only one of them"),
+    ),
+    "a repeated width of a design": (
+        {"design": {"widths": [4, 4]}},
+        ("[design] widths = [4, 4] names a value twice", "name each value once"),
+    ),
     "too many samples": (
         {"data": {"dimension": 3, "points": 1000, "frequencies": [[1, 1, 1]]}},
         ("[data] points = 1000 gives 1,000,000,000 samples", "use at most 100,000,000"),

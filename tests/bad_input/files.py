@@ -121,6 +121,10 @@ DATA_FILES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"file": "flat.npy", "layout": "scattered", "dimension": 2},
         ("flat.npy'", "all positions have x_2 = 7 to within 1e-12; leave that axis out"),
     ),
+    "scattered, with a choice for grids": (
+        {"file": "table.csv", "layout": "scattered", "dimension": 2, "held_out": {"every": 2}},
+        ("held_out = { every = 2 }: this choice needs samples on a grid", "give a fraction, such as 0.5"),
+    ),
     "scattered, far away": (
         {"file": "far.npy", "layout": "scattered", "dimension": 2},
         ("far.npy'", "a position has the coordinate 3e+15", "no coordinate exceeds 1e+12"),

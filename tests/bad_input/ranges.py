@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 TOO_SMALL_OR_LARGE = (1e-320, 1e200)
+HELD_OUT = ({"every": 1}, {"block": 3}, {"block": 3, "share": 1.0}, {"every": 2, "mask": "a"})
 
 # Values out of range, for every key. A pair (value, met): the message shows only the faulty entry `met`.
 OUT_OF_RANGE: dict[str, list[Any]] = {
@@ -42,8 +43,18 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "data.waves.frequencies": [[], ([[]], []), ([[math.nan]], math.nan)],
     "data.waves.window": [0.0, -0.2, *TOO_SMALL_OR_LARGE],
     "data.waves.standardize": [],
-    "data.waves.held_out": [-0.1, 0.91, 1.0],
+    "data.waves.held_out": [
+        -0.1,
+        0.91,
+        1.0,
+        {"every": 1},
+        {"block": 3},
+        {"block": 3, "share": 1.0},
+        {"every": 2, "mask": "a"},
+    ],
     "data.waves.noise": [-0.1, math.inf, 1e200],
+    "data.waves.predict_at": [""],
+    "data.waves.predict_points": [1, 0, -5, 10**9 + 1, [], [1]],
     "data.file.kind": ["folder"],
     "data.file.path": [""],
     "data.file.dimension": [0, 4],
@@ -51,8 +62,18 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "data.file.extent": [0.0, -1.0, [], [-1.0], *TOO_SMALL_OR_LARGE],
     "data.file.spacing": [0.0, -1.0, [], [-1.0], *TOO_SMALL_OR_LARGE],
     "data.file.standardize": [],
-    "data.file.held_out": [-0.1, 0.91, 1.0],
+    "data.file.held_out": [
+        -0.1,
+        0.91,
+        1.0,
+        {"every": 1},
+        {"block": 3},
+        {"block": 3, "share": 1.0},
+        {"every": 2, "mask": "a"},
+    ],
     "data.file.noise": [-0.1, math.inf, 1e200],
+    "data.file.predict_at": [""],
+    "data.file.predict_points": [1, 0, -5, 10**9 + 1, [], [1]],
     "data.file.key": [],
     "data.file.dtype": ["float16", "object", ""],
     "data.file.layout": ["columns"],
@@ -101,4 +122,15 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.checkpoint": [-1.0, math.inf, 1e200],
     "training.tensorboard": [],
     "compare.projection": ["nearest", ""],
+    "design.families": [[], (["normal"], "normal")],
+    "design.scale": [[], [1.0], [1.0, 2.0, 3.0], ([0.0, 1.0], 0.0)],
+    "design.scales": [1, 1001],
+    "design.widths": [[], ([1], 1)],
+    "design.sigma_a": [[], ([0.0], 0.0)],
+    "design.steps": [[], ([0], 0)],
+    "design.times": [[], ([0.0], 0.0)],
+    "design.step_factor": [0.0, 2.0],
+    "design.criterion": ["loss", ""],
+    "design.draws": [0, 1001],
+    "design.probes": [0, 1001],
 }
