@@ -26,7 +26,17 @@ from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
 from freqbias.nn.planned_steps import planned_schedule
 from freqbias.nn.training_plan import NETWORK_ATTRIBUTES, TrainingPlan, plan_training
 from freqbias.numerics import Basis, Lanczos, Schedule
-from freqbias.problem import ErrorHistory, Problem, RunFile, every_stage_keys, resolved, squared_loss, stage_keys
+from freqbias.problem import (
+    ErrorHistory,
+    Problem,
+    RunFile,
+    every_stage_keys,
+    held_out_in_words,
+    held_out_warning,
+    resolved,
+    squared_loss,
+    stage_keys,
+)
 from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root, version_of
 
 KERNELS = ("infinite-width", "empirical")
@@ -179,3 +189,8 @@ def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
             history = replace(history, attributes=about | steps, step_time=plan.schedule.step_times())
         with stage.writing(_file(name, kind)) as path:
             history.save(path)
+        if kind == "flow" and problem.held_out is not None and history.held_out_error is not None:
+            words = held_out_in_words(problem.held_out, problem.times, history.held_out_error)
+            log.info("ntk: %s: %s", name, words)
+            if name == "empirical" and (warning := held_out_warning(problem.times, history.held_out_error)):
+                log.warning("ntk: %s", warning)

@@ -21,7 +21,16 @@ from freqbias.pde.petsc_options import report_unused
 from freqbias.pde.protocols import IntegrationHooks, IntegrationRecord
 from freqbias.pde.snapshot import SpectrumSnapshot
 from freqbias.pde.solver import Solver
-from freqbias.problem import Problem, RunFile, counted, every_stage_keys, resolved, stage_keys
+from freqbias.problem import (
+    Problem,
+    RunFile,
+    counted,
+    every_stage_keys,
+    held_out_in_words,
+    held_out_warning,
+    resolved,
+    stage_keys,
+)
 from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
 
 
@@ -120,6 +129,11 @@ def _finish(solver: Solver, stage: Stage, snapshots: list[SpectrumSnapshot], pet
     spectrum = solver.spectrum(snapshots)
     with stage.writing("spectrum.nc") as path:
         spectrum.save(path)
+    held_out = solver.problem.held_out
+    if held_out is not None and spectrum.held_out_error is not None:
+        log.info("pde: %s", held_out_in_words(held_out, spectrum.time, spectrum.held_out_error))
+        if warning := held_out_warning(spectrum.time, spectrum.held_out_error):
+            log.warning("pde: %s", warning)
     with stage.writing("fields.pvd") as path:
         fields = spectrum_fields(solver.problem, spectrum, solver.plan)
         write_fields(path.parent, spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)

@@ -10,10 +10,11 @@ from .files import why_no_file
 from .folding import fold
 from .function_density import FunctionDensity
 from .hdf5 import check_hdf5
+from .held_out_loss import held_out_in_words, held_out_warning
 from .initial_network import initial_errors, initial_values, network_values
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
 from .loading import load, parse
-from .loss import squared_loss
+from .loss import psnr, squared_loss
 from .matching import errors_in_order, match_positions, match_times
 from .mixture import Mixture
 from .netcdf import open_netcdf, save_netcdf
@@ -84,6 +85,8 @@ __all__ = [
     "every_stage_keys",
     "fold",
     "from_scipy",
+    "held_out_in_words",
+    "held_out_warning",
     "initial_errors",
     "initial_values",
     "load",
@@ -95,6 +98,7 @@ __all__ = [
     "open_netcdf",
     "parse",
     "problem_at",
+    "psnr",
     "resolved",
     "save_netcdf",
     "squared_loss",

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from freqbias.compare.commands import cost
 from freqbias.compare.spectra import target_outside_mesh
 from freqbias.compare.style import aligned, frequency_unit, percent
@@ -10,7 +12,7 @@ from freqbias.meshes import BoxPlan, MeshPlan, cells_in_words, tail_half_width
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
 from freqbias.pde import INTEGRATION_SHARE, format_bytes, plan_within_memory
-from freqbias.problem import Network, Problem, RunFile
+from freqbias.problem import Network, Problem, RunFile, held_out_in_words, held_out_warning
 from freqbias.runtime import available_memory, duration
 
 WIDE = 1000  # neurons; the infinite-width equation describes narrower networks poorly
@@ -25,7 +27,9 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     flow = cost.kernel_flow(problem, INTEGRATION_SHARE * run.pde.tolerance)
     pde = cost.pde_cost(problem, run.pde, mesh, flow)
     nn = cost.training_cost(training)
-    unit = frequency_unit(problem.unit)
+    unit, held_out = frequency_unit(problem.unit), None
+    if flow is not None:
+        held_out = cost.held_out_errors(problem, INTEGRATION_SHARE * run.pde.tolerance, nn, flow.steps)
     loss = "not predicted" if flow is None else f"{flow.loss[0]:.3g} -> {flow.loss[-1]:.3g} at infinite width"
     rows = [
         ("data", f"{_samples(problem.sites)} {problem.unit}".rstrip() + _channels(problem.samples.channels)),
@@ -33,6 +37,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         *_held_out_and_noise(problem, run.data.noise),
         ("time", f"{len(problem.times) - 1} output times up to {problem.times[-1]:g}"),
         ("loss", loss),
+        *_held_out_loss(problem, held_out),
         ("", ""),
         ("mesh", f"{cells_in_words(mesh)}, degree {mesh.degree}, {mesh.dofs:,} dofs"),
         ("", f"half-width {_numbers(mesh.half_width)}, cell size {_numbers(mesh.size)} {unit}{_folded(mesh)}"),
@@ -52,6 +57,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     warnings = [
         *problem.warnings,
         *_loss_warnings(flow),
+        *_held_out_warnings(problem, held_out),
         *_mesh_warnings(problem, mesh, run.pde.tolerance),
         *_network_warnings(problem.network),
         *_cost_warnings(pde, nn),
@@ -60,6 +66,18 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     if run.pde.operator == "local" or not isinstance(mesh, BoxPlan):
         closing += " The first run also compiles forms, which takes some seconds."
     return "\n".join([aligned(rows), "", *(f"warning: {text}" for text in warnings), closing])
+
+
+def _held_out_loss(problem: Problem, predicted: tuple[np.ndarray, str] | None) -> list[tuple[str, str]]:
+    if predicted is None or problem.held_out is None:
+        return []
+    errors, kernel = predicted
+    return [("", f"{held_out_in_words(problem.held_out, problem.times, errors)}, by {kernel}")]
+
+
+def _held_out_warnings(problem: Problem, predicted: tuple[np.ndarray, str] | None) -> list[str]:
+    warning = None if predicted is None else held_out_warning(problem.times, predicted[0])
+    return [] if warning is None else [warning]
 
 
 def _loss_warnings(flow: cost.KernelFlow | None) -> list[str]:

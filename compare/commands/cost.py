@@ -17,6 +17,7 @@ from freqbias.meshes import BoxPlan, MeshPlan
 from freqbias.nn import (
     EmpiricalKernel,
     InfiniteWidthKernel,
+    LinearisedTraining,
     TrainingPlan,
     planned_schedule,
     training_memory,
@@ -38,6 +39,7 @@ CG_PRODUCTS = 10  # products per implicit step of the data operator
 SHORTER = 2.0  # ratio of planned and actual first steps above which the network is far from its linearisation
 WIDE = 1000  # neurons; for wider networks the steps are planned with the kernel at infinite width
 IMPORT_SECONDS = {"pde": 1.5, "nn": 2.5}
+LONGEST_PREDICTION = 5.0  # seconds for the prediction of the held-out loss by the kernel of the drawn network
 WRITING = 1.2e-6  # seconds per dof, channel and output time, ParaView files included
 
 
@@ -77,6 +79,29 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
         return None
     loss = squared_loss(np.stack([flow.values for flow in flows], axis=1))
     return KernelFlow(loss, max(flow.steps for flow in flows))
+
+
+def held_out_errors(problem: Problem, tolerance: float, nn: Cost, steps: int) -> tuple[np.ndarray, str] | None:
+    """Return the predicted errors on the held-out samples, (T, C, N'), and the name of the kernel that predicts them.
+
+    This is the kernel of the drawn network, or that at infinite width if the former needs too long.
+    nn: the cost of the training. steps: the number of products with the kernel.
+    Return None if no samples are held out, or if Lanczos does not reach the tolerance.
+    """
+    if (held_out := problem.held_out) is None:
+        return None
+    step_seconds = (nn.seconds - IMPORT_SECONDS["nn"]) / max(1, nn.steps or 1)
+    quick = 3 * step_seconds * (steps + 2 * len(problem.times)) <= LONGEST_PREDICTION
+    kernel: EmpiricalKernel | InfiniteWidthKernel = (
+        EmpiricalKernel(problem) if quick and problem.initial_error is None else InfiniteWidthKernel(problem)
+    )
+    start = kernel.start if isinstance(kernel, EmpiricalKernel) else initial_errors(problem)
+    try:
+        path = LinearisedTraining(kernel, start).follow_flow(problem.times, tolerance=tolerance)
+    except ComputationError:
+        return None
+    name = "the kernel of the drawn network" if quick else "the kernel at infinite width"
+    return path.at(kernel.at(held_out.sites)).values - held_out.values, name
 
 
 def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow | None) -> Cost:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from freqbias.numerics import Grid, GridSubset, Sites, lattice_indices
-from freqbias.problem import Problem, save_netcdf
+from freqbias.problem import Problem, psnr, save_netcdf
 
 SSIM_WINDOW = 7  # points on each side
 SOUND_SAMPLES = 1000  # fewer samples are no sound
@@ -148,22 +148,6 @@ def _mask(sites: Sites, grid: Grid) -> np.ndarray:
     mask = np.zeros(grid.shape, dtype=bool)
     mask.flat[lattice_indices(sites)] = True
     return mask
-
-
-def psnr(values: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the peak signal-to-noise ratio 10 log10(R^2 / mean (f - f*)^2), (T,) [dB].
-
-    values: f (T, C, ...). target: f* (C, ...). R = max f* - min f* and the mean run over all channels and samples. The
-    ratio is infinite for f = f*, and NaN for a constant target.
-    """
-    if not target.size:
-        return np.full(len(values), np.nan)
-    error = np.mean((values - target) ** 2, axis=tuple(range(1, values.ndim)))
-    peak = np.ptp(target)
-    if not peak:
-        return np.full(len(values), np.nan)
-    with np.errstate(divide="ignore"):
-        return np.asarray(20 * np.log10(peak) - 10 * np.log10(error))
 
 
 def ssim(values: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -1,0 +1,39 @@
+"""The loss on held-out samples over time, in words, and the best time to stop."""
+
+import numpy as np
+
+from freqbias.problem.loss import psnr, squared_loss
+from freqbias.problem.samples import Samples
+
+RISE = 0.05  # relative rise of the held-out loss after its minimum, above which users are warned
+
+
+def held_out_in_words(samples: Samples, time: np.ndarray, error: np.ndarray) -> str:
+    """Return the held-out loss at the start, at the end and where it is least, with the peak signal-to-noise ratio.
+
+    samples: the held-out samples. time: (T,). error: u on these samples, (T, C, N').
+    """
+    loss, ratio = squared_loss(error), psnr(samples.prediction(error), samples.restore(samples.values))
+    best = int(loss.argmin())
+    words = f"held-out loss {loss[0]:.3g} -> {loss[-1]:.3g}{_psnr(ratio[-1])}"
+    return (
+        words
+        if best == len(time) - 1
+        else f"{words}, least {loss[best]:.3g}{_psnr(ratio[best])} at t = {time[best]:.4g}"
+    )
+
+
+def held_out_warning(time: np.ndarray, error: np.ndarray) -> str | None:
+    """Return a warning if the held-out loss rises again by more than RISE. Arguments as in `held_out_in_words`."""
+    loss = squared_loss(error)
+    best = int(loss.argmin())
+    if loss[-1] <= (1 + RISE) * loss[best]:
+        return None
+    return (
+        f"the held-out loss rises again, from {loss[best]:.3g} at t = {time[best]:.4g} to {loss[-1]:.3g} at t = "
+        f"{time[-1]:.4g}; stop the training earlier with [time] end, or use a narrower [density]"
+    )
+
+
+def _psnr(ratio: float) -> str:
+    return f" (PSNR {ratio:.1f} dB)" if np.isfinite(ratio) else ""
