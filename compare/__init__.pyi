@@ -1,4 +1,5 @@
 from .comparison import Comparison, Learned, compare, draw_causes, draw_comparison, draw_learned
+from .design import Candidate, DesignResult, design, draw_design
 from .kappa import (
     band_energy,
     direction_energy,
@@ -14,17 +15,21 @@ from .spectra import MassNorm, l2_project, project
 from .view import View, animate_view, draw_view, load_view
 
 __all__ = [
+    "Candidate",
     "Comparison",
+    "DesignResult",
     "Learned",
     "MassNorm",
     "View",
     "animate_view",
     "band_energy",
     "compare",
+    "design",
     "direction_energy",
     "directions",
     "draw_causes",
     "draw_comparison",
+    "draw_design",
     "draw_kappa",
     "draw_learned",
     "draw_view",

@@ -9,6 +9,7 @@ from .network import FourierNetwork
 from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenvalue
 from .ntk_stage import run_ntk
 from .planned_steps import planned_schedule
+from .predict import PredictedValues, predict
 from .predicted_curve import Budget, PredictedCurve, TraceEstimate
 from .runge_kutta import RUNGE_KUTTA
 from .snapshot import TrainingSnapshot
@@ -31,6 +32,7 @@ __all__ = [
     "LinearisedTraining",
     "PointPrediction",
     "PredictedCurve",
+    "PredictedValues",
     "TraceEstimate",
     "TrainingPlan",
     "TrainingSnapshot",
@@ -41,6 +43,7 @@ __all__ = [
     "ntk_command",
     "plan_training",
     "planned_schedule",
+    "predict",
     "run_nn",
     "run_ntk",
     "train",

@@ -2,6 +2,8 @@
 
     problem = freqbias.load("RUN.toml")      the problem that a run file states
     results = freqbias.open("out/NAME")      the results of a run, an xarray DataTree with a node for each stage
+    found = freqbias.predict(problem, y)     what the network learns at positions y, without training
+    choice = freqbias.design(problem)        the density and the width with the least predicted loss
 
 Names are imported when they are first used, so `import freqbias` is fast.
 """

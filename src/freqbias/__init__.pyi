@@ -1,6 +1,8 @@
 from . import compare, meshes, nn, numerics, pde, problem, runtime
+from .compare import design
 from .errors import ComputationError, InputError, NotFiniteError, StoppedEarly, UsageError
 from .files import load, open
+from .nn import predict
 
 __all__ = [
     "ComputationError",
@@ -9,12 +11,14 @@ __all__ = [
     "StoppedEarly",
     "UsageError",
     "compare",
+    "design",
     "load",
     "meshes",
     "nn",
     "numerics",
     "open",
     "pde",
+    "predict",
     "problem",
     "runtime",
 ]

@@ -10,6 +10,7 @@ ROOMS = (
     "comparison",
     "kappa",
     "view",
+    "design",
     "stages",
     "paper",
     "commands",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from freqbias import nn
+from freqbias.errors import InputError
 from freqbias.numerics import Grid, GridSubset, Scattered, Schedule
 from freqbias.problem import Gaussian, Network, Problem, Samples, Training
 from tests import oracle
@@ -169,3 +170,37 @@ def test_wide_network_learns_what_is_predicted():
 @pytest.mark.parametrize("number", range(20))
 def test_bound_is_never_below_the_error(number):
     assert not kernel_prediction(number).failure
+
+
+def test_predict_in_the_units_of_the_user():
+    """Standardised values and centred positions: the same f as without them, if f* and x are the same."""
+    rng = np.random.default_rng(1)
+    x, values = rng.uniform(-0.5, 0.5, (40, 2)), rng.normal(size=(2, 40))
+    shift = (x.min(axis=0) + x.max(axis=0)) / 2
+    plain = Samples(Scattered(x - shift), values)
+    scale = np.array([[3.0], [7.0]])
+    moved = Samples(Scattered(x + 5), 4 + scale * values)
+    network, times = Network(width=40, sigma_a=1.0), np.array([0.0, 5.0])
+    standardized = Problem(Gaussian(2.0), moved.centered().standardized(), network, times)
+    mean, deviation = values.mean(axis=1, keepdims=True), values.std(axis=1, keepdims=True)
+    reference = Problem(Gaussian(2.0), replace(plain, values=(values - mean) / deviation), network, times)
+    y = rng.uniform(-0.5, 0.5, (7, 2))
+    found = nn.predict(standardized, y + 5)
+    expected = nn.predict(reference, y - shift)
+    np.testing.assert_allclose(found.values, 4 + scale * (mean + deviation * expected.values), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found.bound, expected.bound * (scale * deviation)[:, 0], rtol=1e-6)
+    np.testing.assert_array_equal(found.positions, y + 5)
+    infinite = nn.predict(standardized, y + 5, kernel="infinite-width")
+    assert 0.01 < distance(infinite.values, found.values) / np.abs(found.values).max() < 1
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ({"positions": np.zeros((3, 2))}, r"shape \(3, 2\); give \(P, 1\)"),
+    ({"positions": np.zeros(3)}, r"shape \(3,\)"),
+    ({"positions": np.zeros((0, 1))}, "there are no positions"),
+    ({"positions": np.array([[np.nan]])}, "leave that sample out"),
+    ({"positions": np.zeros((3, 1)), "kernel": "ntk"}, 'use "empirical" or "infinite-width"'),
+])  # fmt: skip
+def test_bad_positions(arguments, message):
+    with pytest.raises(InputError, match=message):
+        nn.predict(problem_on(PLACES["off the grid, 1-D"][0]), **arguments)
