@@ -31,7 +31,7 @@ class JointKernel:
         sites = problem.sites
         if held_out is not None:
             values = np.concatenate([values, held_out.values], axis=1)
-            sites = _union(sites, held_out.sites)
+            sites = union(sites, held_out.sites)
         joint = replace(problem, samples=Samples(sites, values), held_out=None, predict_at=None)
         self._problem, self._device = problem, torch.device(device)
         self._size, self._total = problem.sites.size, values.shape[1]
@@ -67,7 +67,7 @@ class JointInfiniteKernel:
         return self._apply(values), values[:, :0] if self._at is None else self._at(values)
 
 
-def _union(one: Sites, other: Sites) -> Sites:
+def union(one: Sites, other: Sites) -> Sites:
     """Return all sites, in order."""
     if one.lattice is not None and one.lattice == other.lattice:
         return subset(one.lattice, np.concatenate([lattice_indices(one), lattice_indices(other)]))
