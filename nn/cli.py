@@ -15,8 +15,18 @@ from freqbias.runtime import (
     Verbose,
     commandline,
     log_findings,
+    on_root,
 )
 
+DrawCount = Annotated[
+    int | None,
+    typer.Option(
+        "--draws",
+        metavar="N",
+        help="Also predict N random networks with other seeds; 39 give a band of 95 %.",
+        show_default=False,
+    ),
+]
 Shard = Annotated[bool, typer.Option("--shard", help="Divide the neurons among all processes.")]
 
 
@@ -53,6 +63,7 @@ def nn_command(
 def ntk_command(
     path: RunPath,
     out: Out = None,
+    draws: DrawCount = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     max_walltime: MaxWalltime = None,
@@ -64,7 +75,8 @@ def ntk_command(
 
     Writes ntk/infinite-width.nc and ntk/empirical.nc to the result folder. Both contain a predicted error on the
     samples at every output time. The first uses the kernel at infinite width, the second the kernel of the drawn
-    network. The command takes seconds and needs no training.
+    network. The command takes seconds and needs no training. With --draws N, draws/draws.nc contains the predictions
+    for N random networks. They give a band for the network that is trained, which figure 4 of `compare` shows.
     """
     from freqbias.problem import build, load
 
@@ -73,6 +85,13 @@ def ntk_command(
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)
+        from freqbias.nn.draws_stage import check_draws, run_draws
         from freqbias.nn.ntk_stage import run_ntk
 
-        run_ntk(run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
+        if draws is None:
+            run_ntk(run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
+            return
+        check_draws(problem, draws)
+        finished = on_root(store.has, "ntk") and not overwrite
+        run_ntk(run, problem, store, resume=resume or finished, overwrite=overwrite, stop=stop)
+        run_draws(run, problem, store, count=draws, resume=resume, overwrite=overwrite, stop=stop)

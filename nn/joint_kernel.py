@@ -44,13 +44,29 @@ class JointKernel:
 
     def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return K u on the training samples, (C, N), and on the held-out samples, (C, N'). values: u, (C, N)."""
+        state = self._network.start
+        with torch_threads(self._backend, threads_alone()), report_out_of_memory(self._problem, self._device):
+            product = self._network.jvp(state, self._pulled(values)).cpu().numpy()
+        return product[:, : self._size], product[:, self._size :]
+
+    def error_after(self, values: np.ndarray) -> np.ndarray:
+        """Return u on the training samples, (C, N), after the parameters have moved by R J^T values / N.
+
+        values: (C, N). The network itself is evaluated, not its linearisation.
+        """
+        state = self._network.start
+        with torch_threads(self._backend, threads_alone()), report_out_of_memory(self._problem, self._device):
+            change = self._pulled(values)
+            error = (self._network.values(state + change) - self._network.target).cpu().numpy()
+            self._network.values(state)  # later products are at the start again
+        return error[:, : self._size]
+
+    def _pulled(self, values: np.ndarray) -> torch.Tensor:
+        """Return R J^T values / N."""
         padded = np.zeros((len(values), self._total))
         padded[:, : self._size] = values / self._size
         state = self._network.start
-        with torch_threads(self._backend, threads_alone()), report_out_of_memory(self._problem, self._device):
-            change = self._network.scaled_vjp(state, torch.from_numpy(padded).to(state.device))
-            product = self._network.jvp(state, change).cpu().numpy()
-        return product[:, : self._size], product[:, self._size :]
+        return self._network.scaled_vjp(state, torch.from_numpy(padded).to(state.device))
 
 
 class JointInfiniteKernel:

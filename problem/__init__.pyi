@@ -5,6 +5,7 @@ from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .design_settings import Design
+from .draws import Band, Draws
 from .error_history import ErrorHistory
 from .files import why_no_file
 from .folding import fold
@@ -42,10 +43,12 @@ __all__ = [
     "Activation",
     "Annulus",
     "Ball",
+    "Band",
     "Compare",
     "DeepWeights",
     "Density",
     "Design",
+    "Draws",
     "Elliptical",
     "ErrorHistory",
     "FunctionDensity",

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from freqbias.compare.comparison.causes import causes
+from freqbias.compare.comparison.draw_band import band_metrics, draw_band, report
 from freqbias.compare.comparison.held_out import held_out_errors, held_out_metrics
 from freqbias.compare.comparison.learned import Learned
 from freqbias.compare.comparison.record import Comparison, network_attributes
@@ -14,7 +15,7 @@ from freqbias.compare.comparison.times import common_times
 from freqbias.compare.spectra import MassNorm, errors_on_mesh, leakage, solution_on_mesh
 from freqbias.errors import InputError
 from freqbias.numerics import Sites, check_kind
-from freqbias.problem import ErrorHistory, Problem, Spectrum, errors_in_order, match_times, squared_loss
+from freqbias.problem import Draws, ErrorHistory, Problem, Spectrum, errors_in_order, match_times, squared_loss
 from freqbias.runtime import version_of
 
 
@@ -24,6 +25,7 @@ def compare(
     problem: Problem,
     *,
     predictions: Mapping[str, ErrorHistory] | None = None,
+    draws: Draws | None = None,
     projection: str = "interpolation",
     threads: int = 1,
 ) -> Comparison:
@@ -31,6 +33,9 @@ def compare(
 
     history: the network's errors at the samples of problem.sites, in any order.
     predictions: the errors that kernels predict for the same training, by the names of their files in the stage ntk.
+    draws: the predictions for several draws of the network. metrics then contains the ends of the bands of the losses,
+    loss_low, loss_high and loss_held_out_low, loss_held_out_high, and whether the network lies inside, loss_in_band and
+    loss_held_out_in_band (1 or 0).
     projection: "interpolation" or "l2". This is the projection of all errors onto the mesh. The finite-element solution
     is projected as well if it is a transform of errors.
 
@@ -118,6 +123,10 @@ def compare(
     spectra = {"network": nn, "pde": pde, **kernels}
     metrics |= {cause: total(spectra[a] - spectra[b]) / norm_initial for cause, (a, b) in neighbours.items()}
     metrics |= held_out_metrics(held_out, neighbours)
+    band = None if draws is None else draw_band(draws, history.time[nn_index], project)
+    if band is not None:
+        metrics |= band_metrics(band, metrics)
+        report(band, metrics, spectrum.time[pde_index])
 
     attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}
     attributes |= settings | network_attributes(history)
@@ -138,6 +147,7 @@ def compare(
         causes=neighbours,
         initial=solution[0],
         learned=learned,
+        band=band,
     )
 
 

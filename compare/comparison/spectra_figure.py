@@ -36,6 +36,7 @@ from freqbias.compare.style import (
     save_figure,
 )
 
+BAND_COLOUR = "#e0e0e0"
 MARKERS = 12  # number of markers of a prediction along the axis; lines would hide one another
 HEADROOM = 1.08  # upper end of a magnitude axis, relative to the largest value
 
@@ -58,7 +59,10 @@ def draw_comparison(comparison: Comparison, *paths: Path) -> Figure:
 def _curves(comparison: Comparison) -> Figure:
     shown = panel_times(comparison.metrics["loss_nn"])
     kernels = list(drawn_predictions(comparison.predictions))
-    xi, *spectra = spectra_on_line(comparison, shown, [comparison.predictions[name] for name, _ in kernels])
+    band = [] if comparison.band is None else [comparison.band.magnitude.low, comparison.band.magnitude.high]
+    extra = [comparison.predictions[name] for name, _ in kernels] + [each[:, None] for each in band]
+    xi, *spectra = spectra_on_line(comparison, shown, extra)
+    spectra, ends = spectra[: len(spectra) - len(band)], spectra[len(spectra) - len(band) :]
     pde, nn, *predicted = map(magnitude, spectra)
     difference, *predicted_differences = (magnitude(values - spectra[0]) for values in spectra[1:])
     node = np.isfinite(xi)  # the others are gaps of the mesh
@@ -73,6 +77,10 @@ def _curves(comparison: Comparison) -> Figure:
     axes = figure.subplots(2, len(shown), sharex=True, squeeze=False, gridspec_kw={"height_ratios": [3, 2]})
     network = network_label(comparison.attributes)
     for k, (upper, lower) in enumerate(axes.T):
+        if ends:
+            low, high = (np.maximum(each[k, 0], 0) for each in ends)
+            label = f"{100 * comparison.band.level:.0f} % of draws" if comparison.band else ""
+            upper.fill_between(xi, low, high, color=BAND_COLOUR, linewidth=0, label=label)
         upper.plot(xi, pde[k], color=PDE_COLOUR, linewidth=1.7, label="finite elements")
         upper.plot(xi, nn[k], color=NN_COLOUR, linewidth=0.6, linestyle=(0, (3, 1.5)), label=network)
         upper.set_title(panel_title(comparison, shown[k]))
@@ -96,7 +104,9 @@ def _curves(comparison: Comparison) -> Figure:
     round_ticks(axes[0, 0].xaxis, 4)
     for panel, symbol in zip(axes[:, 0], ("v", r"v - v_\mathrm{pde}"), strict=True):
         panel.set_ylabel(f"{axis_label(comparison, symbol)}\n{DATA_UNIT}", linespacing=1.4)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2 + len(kernels))
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2 + len(kernels) + bool(ends)
+    )
     label_frequency(figure, comparison, "each panel has a scale of its own")
     return figure
 

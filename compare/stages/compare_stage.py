@@ -15,7 +15,7 @@ from freqbias.compare.stages.sources import Sources, find_sources, load_historie
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
 from freqbias.pde import start_petsc
-from freqbias.problem import Problem, RunFile, Spectrum, stage_keys
+from freqbias.problem import Draws, Problem, RunFile, Spectrum, stage_keys
 from freqbias.runtime import Stage, StopRequest, Store, announced, log, on_root, threads_alone
 
 
@@ -87,9 +87,11 @@ def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
     history, predictions = load_histories(sources, problem.samples)
     assert history is not None  # otherwise find_sources would have raised an error
     spectrum = Spectrum.load(sources.paths["pde"])
+    draws = Draws.load(sources.paths["draws"]) if "draws" in sources.paths else None
     return compare(
-        spectrum, history, problem, predictions=predictions, projection=run.compare.projection, threads=threads_alone()
-    )
+        spectrum, history, problem,
+        predictions=predictions, draws=draws, projection=run.compare.projection, threads=threads_alone(),
+    )  # fmt: skip
 
 
 def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequest) -> None:

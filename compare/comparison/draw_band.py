@@ -1,0 +1,75 @@
+"""The band of what a draw of the network may do, and whether the trained network lies in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from freqbias.errors import InputError
+from freqbias.problem import Band, Draws, match_times
+from freqbias.runtime import log
+
+Project = Callable[[np.ndarray], np.ndarray]  # errors (T, C, N) -> spectra (T, C, n)
+
+
+@dataclass(frozen=True)
+class DrawBand:
+    """The bands over draws at the compared times, each for a further draw with probability `level`.
+
+    magnitude: of |v| at the nodes, (T, n). loss, held_out_loss: (T,), the latter None if unknown.
+    feature_learning: as in `problem.Draws`.
+    """
+
+    magnitude: Band
+    loss: Band
+    held_out_loss: Band | None
+    feature_learning: float
+
+    @property
+    def level(self) -> float:
+        return self.loss.level
+
+
+def draw_band(draws: Draws, time: np.ndarray, project: Project) -> DrawBand:
+    """Return the bands at these times. project: the projection of errors onto the mesh.
+
+    Raises InputError if the draws lack one of the times.
+    """
+    found, index = match_times(time, draws.time)
+    if len(found) < len(time):
+        raise InputError(
+            "the draws lack some of the compared times; predict them again with `freqbias ntk --draws N --overwrite`"
+        )
+    magnitudes = np.array([np.linalg.norm(project(error[index].astype(float)), axis=1) for error in draws.error])
+    held_out = draws.held_out_loss
+    return DrawBand(
+        Band.of(magnitudes),
+        Band.of(draws.loss[:, index]),
+        None if held_out is None else Band.of(held_out[:, index]),
+        draws.feature_learning,
+    )
+
+
+def band_metrics(band: DrawBand, metrics: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the ends of the bands of the losses, and whether the network lies inside, (T,) each."""
+    found: dict[str, np.ndarray] = {}
+    for name, each in (("loss", band.loss), ("loss_held_out", band.held_out_loss)):
+        network = metrics.get("loss_nn" if name == "loss" else name)
+        if each is not None and network is not None:
+            found |= {f"{name}_low": each.low, f"{name}_high": each.high}
+            found[f"{name}_in_band"] = each.contains(network).astype(float)
+    return found
+
+
+def report(band: DrawBand, metrics: dict[str, np.ndarray], time: np.ndarray) -> None:
+    """Say whether the trained network lies in the bands."""
+    for name, words in (("loss", "loss"), ("loss_held_out", "held-out loss")):
+        inside = metrics.get(f"{name}_in_band")
+        if inside is None:
+            continue
+        outside = time[(inside == 0) & (time > 0)]
+        where = "at all times" if not len(outside) else f"except at {len(outside)} of {len(time) - 1} times"
+        log.info(
+            "compare: the %s of the trained network lies in the band of the draws (%.0f %%) %s",
+            words, 100 * band.level, where,
+        )  # fmt: skip
