@@ -10,6 +10,7 @@ import numpy as np
 from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
 
+ROUNDING = 1e-6
 LEVEL = 0.95  # of the band, if there are enough draws
 
 
@@ -33,8 +34,8 @@ class Band:
         return cls(ordered[order - 1], ordered[-order], 1 - 2 * order / (count + 1))
 
     def contains(self, values: np.ndarray) -> np.ndarray:
-        """Return whether values lie in the band, up to rounding."""
-        room = 1e-9 * np.maximum(np.abs(self.low), np.abs(self.high))
+        """Return whether values lie in the band, up to the rounding of single precision."""
+        room = ROUNDING * np.maximum(np.abs(self.low), np.abs(self.high))
         return np.asarray((values >= self.low - room) & (values <= self.high + room))
 
 

@@ -93,7 +93,8 @@ def _curves(comparison: Comparison) -> Figure:
             }  # fmt: skip
             upper.plot(xi, predicted[i][k], **line)
             lower.plot(xi, predicted_differences[i][k], **line)
-        top = max(float(values[k, visible].max()) for values in (pde, nn, *predicted)) or float(pde[0, visible].max())
+        highest = [values[k, visible] for values in (pde, nn, *predicted)] + [end[k, 0, visible] for end in ends[1:]]
+        top = max(float(values.max()) for values in highest) or float(pde[0, visible].max())
         apart = max(float(values[k, visible].max()) for values in (difference, *predicted_differences))
         upper.set_ylim(0, HEADROOM * top)
         lower.set_ylim(0, HEADROOM * max(apart, smallest_error(comparison) * top))
