@@ -32,12 +32,12 @@ class _OnSamples:
 
 def predict_draw(
     problem: Problem, draw: int, schedule: Schedule | None = None, *, callback: Callable[[], None] = lambda: None
-) -> tuple[np.ndarray, np.ndarray, float]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the errors of a draw on the training samples (T, C, N) and on the held-out samples (T, C, N').
 
     draw: 0, 1, ...; its seed is that of the problem plus this number. Without held-out samples, N' = 0. schedule: the
     steps of gradient descent; by default the gradient flow. callback: called before every product.
-    The third value is |f_1 - f_0|, the change of the network's output by feature learning, see `problem.Draws`.
+    The third value is |f_1 - f_0|, (T,), the change of the network's output by feature learning, see `problem.Draws`.
     """
     drawn = replace(problem, seed=problem.seed + draw)
     kernel = JointKernel(drawn, precision="single")
@@ -53,7 +53,7 @@ def predict_draw(
     return path.error, held_out, _feature_learning(kernel, path)
 
 
-def _feature_learning(kernel: JointKernel, path: LinearisedPath) -> float:
-    """Return |f_1 - f_0| at the last time, the root mean square over the samples, summed over channels."""
-    reached = kernel.error_after(-path.integral[-1])
-    return float(np.sqrt(((reached - path.error[-1]) ** 2).sum(axis=0).mean()))
+def _feature_learning(kernel: JointKernel, path: LinearisedPath) -> np.ndarray:
+    """Return |f_1 - f_0| at each time, the root mean square over the samples, summed over channels, (T,)."""
+    reached = np.array([kernel.error_after(-integral) for integral in path.integral])
+    return np.asarray(np.sqrt(((reached - path.error) ** 2).sum(axis=1).mean(axis=-1)))

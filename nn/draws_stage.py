@@ -63,7 +63,7 @@ def _run_draws(
                 if _name(draw) not in stage.checkpoints():
                     error, held_out, change = predict_draw(problem, draw, schedule, callback=stop.check)
                     arrays = {"error": error.astype(np.float32), "held_out": held_out.astype(np.float32)}
-                    stage.save_checkpoint(_name(draw), arrays, change=change)
+                    stage.save_checkpoint(_name(draw), arrays | {"change": change})
                 progress.advance()
         draws = _collect(stage, problem, count)
         with stage.writing("draws.nc") as path:
@@ -77,16 +77,21 @@ def _collect(stage: Stage, problem: Problem, count: int) -> Draws:
     parts = [stage.load_checkpoint(_name(draw)) for draw in range(count)]
     error = np.array([arrays["error"] for arrays, _ in parts])
     held_out = np.array([arrays["held_out"] for arrays, _ in parts])
-    last = error[:, -1].astype(float)
-    spread = np.sqrt(((last - last.mean(axis=0)) ** 2).sum(axis=(0, 1)).mean() / (count - 1))
+    spread = np.array([_spread(each) for each in np.moveaxis(error.astype(float), 1, 0)])
+    change = parts[0][0]["change"]
     return Draws(
         problem.times,
         error,
         held_out if held_out.size else None,
         problem.seed + np.arange(count),
-        parts[0][1]["change"] / spread if spread else 0.0,
+        np.divide(change, spread, out=np.zeros_like(change), where=spread > 0),
         {"unit": problem.unit, "freqbias": version_of("freqbias")},
     )
+
+
+def _spread(error: np.ndarray) -> float:
+    """Return the standard deviation over draws (n, C, N), the root mean square over samples, summed over channels."""
+    return float(np.sqrt(error.var(axis=0, ddof=1).sum(axis=0).mean()))
 
 
 def _report(draws: Draws) -> None:
@@ -95,10 +100,13 @@ def _report(draws: Draws) -> None:
             band = Band.of(values[:, -1])
             message = "draws: %s at t = %.4g: %.3g to %.3g, for %.0f %% of further draws as linearised networks"
             log.info(message, name, draws.time[-1], band.low, band.high, 100 * band.level)
-    if draws.feature_learning > SMALL:
+    large = draws.time[draws.feature_learning > SMALL]
+    if len(large):
         log.warning(
-            "draws: feature learning is %.2g times the spread of the draws, so trained networks may lie outside the "
-            "band; use a larger [network] width, or an earlier [time] end", draws.feature_learning,
+            "draws: from t = %.4g on, feature learning is more than %g times the spread of the draws (%.2g times at "
+            "the end), so "
+            "trained networks may lie outside the band; use a larger [network] width, or an earlier [time] end",
+            large[0], SMALL, draws.feature_learning[-1],
         )  # fmt: skip
 
 

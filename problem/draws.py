@@ -45,15 +45,15 @@ class Draws:
 
     time: (T,). error: on the training samples, (n, T, C, N). held_out_error: on the held-out samples, (n, T, C, N'), or
     None. seed: of each draw, (n,). Both errors are in single precision, and in the order of the problem's samples.
-    feature_learning: |f_1 - f_0| over the spread of the draws at the last time, where f_0 is the linearised network of
-    the first draw, and f_1 the network itself with the parameters that the linearised training reaches.
+    feature_learning: |f_1 - f_0| over the spread of the draws at each time, (T,). f_0 is the linearised network of the
+    first draw, and f_1 the network itself with the parameters that the linearised training reaches.
     """
 
     time: np.ndarray
     error: np.ndarray
     held_out_error: np.ndarray | None
     seed: np.ndarray
-    feature_learning: float
+    feature_learning: np.ndarray
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -77,17 +77,17 @@ class Draws:
             "draw_error": (("draw", "time", "channel", "sample"), self.error),
             "draw_loss": (("draw", "time"), self.loss),
             "seed": (("draw",), self.seed),
+            "feature_learning": (("time",), self.feature_learning),
         }
         if self.held_out_error is not None and self.held_out_loss is not None:
             variables["draw_held_out_error"] = (("draw", "time", "channel", "held_out"), self.held_out_error)
             variables["draw_held_out_loss"] = (("draw", "time"), self.held_out_loss)
-        attributes = {**self.attributes, "feature_learning": self.feature_learning}
-        save_netcdf(path, variables, self.time, attributes)
+        save_netcdf(path, variables, self.time, dict(self.attributes))
 
     @classmethod
     def load(cls, path: Path) -> "Draws":
         """Read `draws.nc`. Raises InputError if the file is not in this format."""
-        data = load_netcdf(path, {"draw_error": 4, "seed": 1}, {"draw_held_out_error": 4})
+        data = load_netcdf(path, {"draw_error": 4, "seed": 1, "feature_learning": 1}, {"draw_held_out_error": 4})
         check_shapes(path, data, {"draw_error": ("seed", "time", None, None)})
         held_out = data["draw_held_out_error"].values if "draw_held_out_error" in data else None
         attributes = dict(data.attrs)

@@ -19,6 +19,7 @@ VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x.
     "draw_held_out_error": (DATA, "predicted error of a draw of the network on a held-out sample, f - f*"),
     "draw_loss": (f"({DATA})^2", "half the mean squared error of a draw, summed over channels"),
     "draw_held_out_loss": (f"({DATA})^2", "half the mean squared error of a draw on held-out samples"),
+    "feature_learning": ("1", "feature learning of the first draw, relative to the spread of the draws"),
     "seed": ("1", "seed of a draw of the network"),
     "loss": (f"({DATA})^2", "half the mean squared error, summed over channels"),
     "held_out_loss": (f"({DATA})^2", "half the mean squared error on held-out samples, summed over channels"),

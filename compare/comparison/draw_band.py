@@ -17,13 +17,13 @@ class DrawBand:
     """The bands over draws at the compared times, each for a further draw with probability `level`.
 
     magnitude: of |v| at the nodes, (T, n). loss, held_out_loss: (T,), the latter None if unknown.
-    feature_learning: as in `problem.Draws`.
+    feature_learning: as in `problem.Draws`, (T,).
     """
 
     magnitude: Band
     loss: Band
     held_out_loss: Band | None
-    feature_learning: float
+    feature_learning: np.ndarray
 
     @property
     def level(self) -> float:
@@ -46,19 +46,19 @@ def draw_band(draws: Draws, time: np.ndarray, project: Project) -> DrawBand:
         Band.of(magnitudes),
         Band.of(draws.loss[:, index]),
         None if held_out is None else Band.of(held_out[:, index]),
-        draws.feature_learning,
+        draws.feature_learning[index],
     )
 
 
 def band_metrics(band: DrawBand, metrics: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the ends of the bands of the losses, and whether the network lies inside, (T,) each."""
+    """Return the ends of the bands of the losses, whether the network lies inside, and the flag, (T,) each."""
     found: dict[str, np.ndarray] = {}
     for name, each in (("loss", band.loss), ("loss_held_out", band.held_out_loss)):
         network = metrics.get("loss_nn" if name == "loss" else name)
         if each is not None and network is not None:
             found |= {f"{name}_low": each.low, f"{name}_high": each.high}
             found[f"{name}_in_band"] = each.contains(network).astype(float)
-    return found
+    return found | {"feature_learning_over_spread": band.feature_learning}
 
 
 def report(band: DrawBand, metrics: dict[str, np.ndarray], time: np.ndarray) -> None:

@@ -35,7 +35,7 @@ def compare(
     predictions: the errors that kernels predict for the same training, by the names of their files in the stage ntk.
     draws: the predictions for several draws of the network. metrics then contains the ends of the bands of the losses,
     loss_low, loss_high and loss_held_out_low, loss_held_out_high, and whether the network lies inside, loss_in_band and
-    loss_held_out_in_band (1 or 0).
+    loss_held_out_in_band (1 or 0), and feature_learning_over_spread of `problem.Draws`.
     projection: "interpolation" or "l2". This is the projection of all errors onto the mesh. The finite-element solution
     is projected as well if it is a transform of errors.
 
