@@ -91,9 +91,10 @@ def test_every_variable_and_column_is_described(tmp_path):
     xi, cells, time = np.array([[-1.0], [1.0]]), np.array([[0, 1]]), np.array([0.0, 1.0])
     v, x, u = np.ones((2, 1, 2), complex), np.zeros((3, 1)), np.zeros((2, 1, 3))
     attributes = {"cell_type": "interval", "degree": 1}
-    targets = {"held_out_position": x, "held_out_error": u, "point_position": x, "prediction": u, "prediction_bound": time}
-    Spectrum(time, xi, v, cells, **attributes, loss=time, **targets).save(tmp_path / "spectrum.nc")
-    ErrorHistory(time, x, u, time, **targets).save(tmp_path / "error.nc")
+    targets = {"held_out_position": x, "held_out_error": u, "point_position": x, "prediction": u}
+    spectrum = Spectrum(time, xi, v, cells, **attributes, loss=time, **targets, prediction_bound=time)
+    spectrum.save(tmp_path / "spectrum.nc")
+    ErrorHistory(time, x, u, time, **targets, prediction_bound=time).save(tmp_path / "error.nc")
     metrics = {"error_over_initial": time}
     Comparison(time, xi, v, v, cells, **attributes, limit=np.ones(1), metrics=metrics).save(tmp_path / "spectra.nc")
     text = (DOCS / "formats.md").read_text(encoding="utf-8")
