@@ -109,6 +109,12 @@ def test_the_run_file_of_the_tutorial_is_valid():
     assert parse(tomllib.loads(text)).network.width == 50_000
 
 
+def test_the_run_file_of_the_page_on_sigma_is_valid():
+    (text,) = blocks("choosing-sigma.md", "toml")
+    run = parse({"density": {"kind": "gaussian", "sigma": 1.0}, **tomllib.loads(text)})
+    assert run.design is not None and run.data.held_out.every == 2
+
+
 def test_own_errors_have_the_format_of_compare(tmp_path, monkeypatch):
     def my_network(x, t):
         return np.exp(-t)[:, None, None] * np.stack([x[:, 0], x[:, 1], x[:, 0] * x[:, 1]])
