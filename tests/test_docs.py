@@ -91,8 +91,10 @@ def test_every_variable_and_column_is_described(tmp_path):
     xi, cells, time = np.array([[-1.0], [1.0]]), np.array([[0, 1]]), np.array([0.0, 1.0])
     v, x, u = np.ones((2, 1, 2), complex), np.zeros((3, 1)), np.zeros((2, 1, 3))
     attributes = {"cell_type": "interval", "degree": 1}
-    Spectrum(time, xi, v, cells, **attributes, loss=time).save(tmp_path / "spectrum.nc")
-    ErrorHistory(time, x, u, time, held_out_position=x, held_out_error=u).save(tmp_path / "error.nc")
+    targets = {"held_out_position": x, "held_out_error": u, "point_position": x, "prediction": u}
+    spectrum = Spectrum(time, xi, v, cells, **attributes, loss=time, **targets, prediction_bound=time)
+    spectrum.save(tmp_path / "spectrum.nc")
+    ErrorHistory(time, x, u, time, **targets, prediction_bound=time).save(tmp_path / "error.nc")
     metrics = {"error_over_initial": time}
     Comparison(time, xi, v, v, cells, **attributes, limit=np.ones(1), metrics=metrics).save(tmp_path / "spectra.nc")
     text = (DOCS / "formats.md").read_text(encoding="utf-8")
@@ -105,6 +107,12 @@ def test_every_variable_and_column_is_described(tmp_path):
 def test_the_run_file_of_the_tutorial_is_valid():
     (text,) = blocks("tutorial.md", "toml")
     assert parse(tomllib.loads(text)).network.width == 50_000
+
+
+def test_the_run_file_of_the_page_on_sigma_is_valid():
+    (text,) = blocks("choosing-sigma.md", "toml")
+    run = parse({"density": {"kind": "gaussian", "sigma": 1.0}, **tomllib.loads(text)})
+    assert run.design is not None and run.data.held_out.every == 2
 
 
 def test_own_errors_have_the_format_of_compare(tmp_path, monkeypatch):
@@ -122,12 +130,17 @@ def test_own_errors_have_the_format_of_compare(tmp_path, monkeypatch):
 
 
 def test_examples_on_the_python_page(capsys):
-    _, example, densities, differentiated = blocks("python.md", "python")
-    exec(example, {})  # noqa: S102  (our own text)
+    _, example, choice, densities, differentiated = blocks("python.md", "python")
+    names: dict = {}
+    exec(example, names)  # noqa: S102  (our own text)
     printed = np.array(capsys.readouterr().out.strip(" []\n").split(), float)
     stated = np.array(re.findall(r"per cent: (.*)", example)[0].split(), float)
     np.testing.assert_allclose(printed, stated, rtol=0.02, atol=0.005)  # two decimals
-    names: dict = {}
+    exec(choice, names)  # noqa: S102  (our own text)
+    winner, loss = re.findall(r"# (gaussian sigma = .*) loss (.*)", choice)[0]
+    best = names["result"].best
+    assert (str(best.candidate), f"{best.held_out:.4f}") == (winner, loss) and names["chosen"].density.sigma > 1
+    assert capsys.readouterr().out.strip() == f"{winner} loss {loss}"
     exec(densities, names)  # noqa: S102  (our own text)
     assert f"k(z) at z = 0.01: {capsys.readouterr().out.strip()}" in densities
     exec(differentiated, names)  # noqa: S102  (our own text)
