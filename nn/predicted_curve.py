@@ -27,6 +27,8 @@ from freqbias.numerics import Lanczos
 CHECK_EVERY = 4  # products between two tests of convergence
 ACCURACY = 2e-3  # change of a loss over CHECK_EVERY products, relative to the loss
 FLOOR = 1e-5  # a loss below this share of the start counts as this share
+ROUNDING = 1e-10  # share of the start below which a loss of a kernel in single precision is rounding
+FLOOR_TRACE = 1e-12
 MOST_PRODUCTS = 400
 TINY = 1e-200
 
@@ -121,16 +123,29 @@ class PredictedCurve:
     def training(self, budget: Budget) -> float:
         """Return the loss on the training samples."""
         kept = budget.decay(self.largest)(self._eigenvalues) * self._vectors[0]
-        return self._start_loss * float(kept @ kept)
+        return max(self._start_loss * float(kept @ kept), ROUNDING * self._start_loss)
 
     def held_out(self, budget: Budget) -> float:
         """Return the loss on the held-out samples; 0 if there are none."""
-        if not self._held_out_start.size:
-            return 0.0
+        return float(self.held_out_by_channel(budget).sum())
+
+    def held_out_by_channel(self, budget: Budget) -> np.ndarray:
+        """Return the part of each channel of the loss on the held-out samples, (C,)."""
+        count = self._held_out_start.shape[1]
+        if not count:
+            return np.zeros(self._shape[0])
+        c = self._coefficients(budget)
+        squares = self._squares - 2 * self._projected @ c + np.einsum("i,cij,j->c", c, self._gram, c)
+        return 0.5 * np.maximum(squares, ROUNDING * self._squares) / count
+
+    def integral(self, budget: Budget) -> np.ndarray:
+        """Return the integral w of u over time on the training samples, (C, N), with u(0) - u = K w."""
+        return self._lanczos.combine(self._coefficients(budget)[None]).reshape(self._shape)
+
+    def _coefficients(self, budget: Budget) -> np.ndarray:
+        """Return the coefficients of w in V, (m,)."""
         weights = (1 - budget.decay(self.largest)(self._eigenvalues)) / self._eigenvalues * self._vectors[0]
-        c = self._lanczos.norm * (self._vectors @ weights)
-        square = self._square - 2 * c @ self._projected + c @ self._gram @ c
-        return 0.5 * float(max(square, 0.0)) / self._held_out_start.shape[1]
+        return self._lanczos.norm * (self._vectors @ weights)
 
     def best(self, budget: Budget, count: int = 60) -> Budget:
         """Return the budget up to the given one at which the held-out loss is least."""
@@ -139,8 +154,10 @@ class PredictedCurve:
     def _prepare(self) -> None:
         values, self._vectors = self._lanczos.ritz_pairs()
         self._eigenvalues = np.maximum(values, TINY)
-        rows, start = np.array(self._pushed[: self.products]), self._held_out_start.ravel()
-        self._gram, self._projected, self._square = rows @ rows.T, rows @ start, float(start @ start)
+        start = self._held_out_start
+        rows = np.array(self._pushed[: self.products]).reshape(self.products, *start.shape)
+        self._gram = np.einsum("icn,jcn->cij", rows, rows, optimize=True)
+        self._projected, self._squares = np.einsum("icn,cn->ci", rows, start), (start**2).sum(axis=1)
 
 
 def _loss(error: np.ndarray) -> float:
@@ -171,4 +188,4 @@ class TraceEstimate:
 
     def __call__(self, decay: Decay) -> float:
         """Return the estimate of tr q(K) / n."""
-        return float(np.mean([weights @ decay(values) for values, weights in self._quadratures]))
+        return max(float(np.mean([weights @ decay(values) for values, weights in self._quadratures])), FLOOR_TRACE)

@@ -61,6 +61,11 @@ def run_pde(
         log.info("pde: %d dofs, degree %d, half-width %s", plan.dofs, plan.degree, half_width)
         if run.mesh.adaptive and on_root(lambda: stage is not None and stage.resumed):
             log.info("pde: [mesh] adaptive = true: an adaptive run cannot be continued, so it starts again")
+        if problem.targets and not (run.pde.operator == "data" and run.pde.integrator == "lanczos"):
+            log.warning(
+                'pde: values at %s are predicted only with [pde] operator = "data" and integrator = "lanczos"; '
+                "`freqbias ntk` predicts them too", " and ".join(problem.targets),
+            )  # fmt: skip
         with announced("pde: assembling the operator"):
             solver = Solver(problem, run.pde, run.mesh, comm, on_round=lambda: stop.check(comm))
         snapshots = _solve(solver, stage, stop)

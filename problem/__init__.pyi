@@ -11,6 +11,7 @@ from .files import why_no_file
 from .folding import fold
 from .function_density import FunctionDensity
 from .hdf5 import check_hdf5
+from .held_out import HeldOut, choose_held_out
 from .held_out_loss import held_out_in_words, held_out_warning
 from .initial_network import initial_errors, initial_values, network_values
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
@@ -53,6 +54,7 @@ __all__ = [
     "ErrorHistory",
     "FunctionDensity",
     "Gaussian",
+    "HeldOut",
     "Laplace",
     "Law",
     "Laws",
@@ -79,6 +81,7 @@ __all__ = [
     "build",
     "canonical_order",
     "check_hdf5",
+    "choose_held_out",
     "counted",
     "deep_laws",
     "describe_variable",

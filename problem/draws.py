@@ -90,8 +90,5 @@ class Draws:
         data = load_netcdf(path, {"draw_error": 4, "seed": 1, "feature_learning": 1}, {"draw_held_out_error": 4})
         check_shapes(path, data, {"draw_error": ("seed", "time", None, None)})
         held_out = data["draw_held_out_error"].values if "draw_held_out_error" in data else None
-        attributes = dict(data.attrs)
-        feature_learning = float(attributes.pop("feature_learning", np.nan))
-        return cls(
-            data["time"].values, data["draw_error"].values, held_out, data["seed"].values, feature_learning, attributes
-        )
+        learned, attributes = data["feature_learning"].values, dict(data.attrs)
+        return cls(data["time"].values, data["draw_error"].values, held_out, data["seed"].values, learned, attributes)

@@ -55,8 +55,6 @@ class ErrorHistory(Targets):
             **self.target_variables(),
             **self.normalisation.variables(),
         }
-        if self.held_out_loss is not None:
-            variables["held_out_loss"] = (("time",), self.held_out_loss)
         if self.step_time is not None:
             variables["step_time"] = (("step",), self.step_time)
         save_netcdf(path, variables, self.time, dict(self.attributes))

@@ -41,7 +41,7 @@ class RunFile(Section):
     unit: str = Field(
         "", max_length=20, description='at most 20 characters: the unit of x, for labels only, for example "m"'
     )
-    density: DensitySection = Field(description="a section [density] with a kind")
+    density: DensitySection = Field(description="a section [density] with a kind; `freqbias design` chooses one")
     data: DataSection = Field(description="a section [data] with a kind")
     network: Network = Field(description="a section [network] with width and sigma_a")
     time: Time = Field(description="a section [time] with end or times")

@@ -42,7 +42,8 @@ class Targets:
 
     def target_variables(self) -> dict[str, Any]:
         """Return the variables for `save_netcdf`."""
-        variables = {name: (dims, getattr(self, name)) for name, dims in TARGET_DIMENSIONS.items()}
+        variables: dict[str, Any] = {name: (dims, getattr(self, name)) for name, dims in TARGET_DIMENSIONS.items()}
+        variables["held_out_loss"] = (("time",), self.held_out_loss)
         return {name: variable for name, variable in variables.items() if variable[1] is not None}
 
     def with_targets(

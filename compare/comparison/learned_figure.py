@@ -23,6 +23,7 @@ CHANNELS = 3  # channels with panels of their own
 TARGET_COLOUR = "#b0b0b0"
 VALUE = "value (unit of the file)"
 UNUSED_COLOUR = "#d8d8d8"  # of points without a value
+ROUNDING = 1e-9  # of values that standardize has scaled and the comparison scales back
 UNUSED = "not used for training"
 
 
@@ -44,7 +45,9 @@ def draw_learned(learned: Learned, *paths: Path) -> Figure:
 def is_rgb(learned: Learned) -> bool:
     """Return whether the target is an image in red, green and blue."""
     target = learned.target[..., learned.used]
-    return bool(learned.dimension == 2 and len(target) == 3 and target.min() >= 0 and target.max() <= 1)
+    return bool(
+        learned.dimension == 2 and len(target) == 3 and target.min() >= -ROUNDING and target.max() <= 1 + ROUNDING
+    )
 
 
 def _lines(learned: Learned, shown: list[int]) -> Figure:

@@ -1,7 +1,7 @@
 """The result of a design: all predictions, the winner, and the file design.csv."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from freqbias.numerics import check_kind
 from freqbias.problem import Design, Problem
 
 GAIN = 0.05  # of twice the width; below it more neurons are not worth their cost
+LEAVES = 0.5  # feature learning, relative to the error, above which the prediction is uncertain
 UNLEARNT = 0.9  # share of the start; a target with a larger loss is not learnt
 NARROW_WEIGHTS, LONG_STEP = 1.0, 0.2  # sigma_a below and step * lambda_max above which training leaves the prediction
 
@@ -24,6 +25,7 @@ class DesignResult:
     """All predictions of a design.
 
     problem: the problem whose network is chosen. criterion: "held-out", "gcv" or "training-loss".
+    feature_learning: of the winner, see `Search.feature_learning`.
     limits: at infinite width, the criterion (budgets, scales) by family, and the scales; empty if not computed.
     """
 
@@ -32,6 +34,7 @@ class DesignResult:
     criterion: str
     predictions: tuple[Prediction, ...]
     limits: "dict[str, tuple[np.ndarray, np.ndarray]]"
+    feature_learning: float = 0.0
 
     def __repr__(self) -> str:
         return f"DesignResult({self.problem.name!r}: {len(self.predictions)} predictions, winner {self.winner})"
@@ -73,15 +76,9 @@ class DesignResult:
         """Return the mean of the criterion over the draws of a candidate."""
         return float(np.mean([criterion_value(each, self.criterion) for each in self.draws(candidate, amount)]))
 
-    def psnr(self, prediction: Prediction) -> float:
-        """Return the predicted peak signal-to-noise ratio on unseen samples [dB], in the values that the network sees.
-
-        Without held-out samples it is that of the criterion.
-        """
-        samples = self.problem.samples if self.problem.held_out is None else self.problem.held_out
-        loss = prediction.held_out if self.problem.held_out is not None else criterion_value(prediction, self.criterion)
-        peak = float(np.ptp(samples.values))
-        return float(10 * np.log10(peak**2 * samples.channels / (2 * loss))) if loss > 0 and peak else np.nan
+    def psnr(self, candidate: Candidate, amount: float) -> float:
+        """Return the mean of the predicted peak signal-to-noise ratio over the draws of a candidate [dB]."""
+        return float(np.mean([each.psnr for each in self.draws(candidate, amount)]))
 
     @property
     def in_steps(self) -> bool:
@@ -110,6 +107,12 @@ class DesignResult:
                 f"sigma_a = {self.winner.sigma_a:g} with long steps: the kernel changes during the training, which the "
                 f"prediction leaves out; use step_factor = {LONG_STEP:g}, or sigma_a = 1"
             )
+        if self.feature_learning > LEAVES:
+            found.append(
+                f"the network leaves its linearisation: its output changes by {self.feature_learning:.2g} times the "
+                "error that the prediction leaves, so trained losses may differ; use a larger width, step_factor = "
+                f"{LONG_STEP:g}, or --verify"
+            )
         return found
 
     def rows(self) -> list[dict[str, Any]]:
@@ -130,7 +133,7 @@ class DesignResult:
                     "predicted_held_out": each.held_out,
                     "predicted_training": each.training,
                     "gcv": each.gcv,
-                    "psnr": self.psnr(each),
+                    "psnr": each.psnr,
                     best: int(each.best_amount) if self.in_steps else each.best_amount,
                     "within_noise": int(equal[first_draw(candidate)]),
                 }
@@ -150,7 +153,7 @@ class DesignResult:
 
         The loss is taken to be that at infinite width plus c / width.
         """
-        if self.winner.family not in self.limits:
+        if self.criterion != "held-out" or self.winner.family not in self.limits:
             return None
         scales, losses = self.limits[self.winner.family]
         amounts = sorted({each.amount for each in self.predictions})
@@ -180,7 +183,8 @@ def result_of(search: Search, predictions: list[Prediction]) -> DesignResult:
     """Return the result of a finished search, with the losses at infinite width."""
     families = dict.fromkeys(each.candidate.family for each in predictions)
     limits = {family: limit for family in families if (limit := search.limit(family)) is not None}
-    return DesignResult(search.problem, search.settings, search.criterion, tuple(predictions), limits)
+    result = DesignResult(search.problem, search.settings, search.criterion, tuple(predictions), limits)
+    return replace(result, feature_learning=search.feature_learning(result.best))
 
 
 def check_design(problem: Problem, settings: Design) -> None:

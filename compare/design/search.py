@@ -17,6 +17,7 @@ from freqbias.problem import Design, Problem
 REFINEMENTS = 2  # rounds; each tries the scales between the best and its neighbours
 PROMISING = 1.2  # a family is refined if its best is at most this much worse than the best of all
 BEST = 3  # candidates that are judged by several draws
+TINY = 1e-200
 NOISE = 2.0  # standard errors within which a candidate is as good as the best
 MOST_SCATTERED = 2000  # samples for which the kernel at infinite width is cheap although they are on no grid
 BUDGETS_PER_CURVE = 60  # to find the best stopping point
@@ -29,7 +30,8 @@ class Prediction:
     amount: the number of steps, or the time. held_out, training: losses, half the mean square of the error, summed over
     channels; held_out is NaN without held-out samples. gcv: the estimate of the loss on unseen samples; NaN unless it
     is the criterion. best_amount: the number of steps, or the time, at which the held-out loss is least.
-    largest: lambda_max of the kernel.
+    largest: lambda_max of the kernel. psnr: the peak signal-to-noise ratio on unseen samples, in the user's units [dB]:
+    on the held-out samples, or without them as the criterion estimates it.
     """
 
     candidate: Candidate
@@ -39,6 +41,7 @@ class Prediction:
     gcv: float
     best_amount: float
     largest: float
+    psnr: float
 
 
 Evaluate = Callable[[Candidate], list[Prediction]]
@@ -90,13 +93,41 @@ class Search:
             training, gcv = curve.training(budget), np.nan
             if trace is not None:
                 gcv = training / trace(budget.decay(curve.largest)) ** 2
-            has_held_out = self.problem.held_out is not None
-            best = curve.best(budget, BUDGETS_PER_CURVE) if has_held_out else budget
-            held_out = curve.held_out(budget) if has_held_out else np.nan
-            found.append(
-                Prediction(candidate, budget.amount, held_out, training, float(gcv), best.amount, curve.largest)
+            held_out, best = np.nan, budget
+            by_channel = np.full(self.problem.samples.channels, (training if trace is None else gcv)) / len(
+                kernel.start
             )
+            if self.problem.held_out is not None:
+                best, by_channel = curve.best(budget, BUDGETS_PER_CURVE), curve.held_out_by_channel(budget)
+                held_out = float(by_channel.sum())
+            found.append(
+                Prediction(
+                    candidate, budget.amount, held_out, training, float(gcv), best.amount, curve.largest,
+                    self._psnr(by_channel),
+                )
+            )  # fmt: skip
         return found
+
+    def _psnr(self, losses: np.ndarray) -> float:
+        """Return the peak signal-to-noise ratio for the losses of the channels, (C,)."""
+        samples = self.problem.held_out or self.problem.samples
+        scale, peak = np.array(samples.normalisation.value_scale), np.ptp(samples.restore(samples.values))
+        error = float(np.mean(2 * losses * scale**2))
+        return float(20 * np.log10(peak) - 10 * np.log10(error)) if peak and error else np.nan
+
+    def feature_learning(self, prediction: Prediction) -> float:
+        """Return |f_1 - f_0| / |u| on the training samples at the end of a budget.
+
+        f_0 is the linearised network, f_1 the network with the parameters that the linearised training reaches, and u
+        the error of the linearised network.
+        """
+        kernel = JointKernel(prediction.candidate.problem(self.problem), precision="single")
+        (budget,) = [each for each in self.budgets if each.amount == prediction.amount]
+        curve = PredictedCurve(kernel, [budget])
+        integral = curve.integral(budget)
+        linearised = kernel.start - kernel.apply(integral)[0]
+        reached = kernel.error_after(-integral)
+        return float(np.linalg.norm(reached - linearised) / max(np.linalg.norm(linearised), TINY))
 
     def limit(self, family: str) -> tuple[np.ndarray, np.ndarray] | None:
         """Return the scales of a family and the losses at infinite width (budgets, scales), or None if too expensive.

@@ -27,7 +27,7 @@ def summary(result: DesignResult) -> str:
     rows = [("width", unit, "best", f"predicted {criterion}", "PSNR", "stop at")]
     for (width, amount), (candidate, _) in result.choices.items():
         first = next(each for each in result.draws(candidate, amount) if each.candidate == candidate)
-        ratio, loss = result.psnr(first), result.mean(candidate, amount)
+        ratio, loss = result.psnr(candidate, amount), result.mean(candidate, amount)
         stop = f"{first.best_amount:.4g}" if first.best_amount < amount else "the end"
         rows.append(
             (f"{width:,}", f"{amount:.6g}", _candidate(result, candidate), f"{loss:.4g}", f"{ratio:.1f} dB", stop)

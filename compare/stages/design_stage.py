@@ -25,6 +25,8 @@ from freqbias.compare.design import (
 from freqbias.problem import Design, Problem, RunFile, stage_keys
 from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
 
+MISSING = -1e300  # stands for NaN in a checkpoint
+
 
 def run_design(
     run: RunFile,
@@ -81,14 +83,14 @@ def _stored(
 ) -> list[Prediction]:
     """Return the predictions of a candidate, from the checkpoint of an earlier run if there is one."""
     name = f"{candidate.family}-{candidate.scale!r}-{candidate.width}-{candidate.sigma_a!r}-{candidate.draw}"
-    fields = ("amount", "held_out", "training", "gcv", "best_amount", "largest")
+    fields = ("amount", "held_out", "training", "gcv", "best_amount", "largest", "psnr")
     if name in stage.checkpoints():
         arrays, _ = stage.load_checkpoint(name)
-        rows = np.where(arrays["predictions"] < 0, np.nan, arrays["predictions"])
+        rows = np.where(arrays["predictions"] == MISSING, np.nan, arrays["predictions"])
         return [Prediction(candidate, *row) for row in rows.tolist()]
     predictions = search.compute(candidate, callback=stop.check)
     rows = np.array([[getattr(each, field) for field in fields] for each in predictions])
-    stage.save_checkpoint(name, {"predictions": np.nan_to_num(rows, nan=-1.0)})  # a checkpoint must be finite
+    stage.save_checkpoint(name, {"predictions": np.nan_to_num(rows, nan=MISSING)})  # a checkpoint must be finite
     progress.advance(note=str(candidate))
     return predictions
 

@@ -21,9 +21,12 @@ FILES = {  # node of the tree: the netCDF files of the stage
     "ntk": "ntk/*.nc",
     "compare": "compare/spectra.nc",
     "kappa": "kappa/kappa.nc",
+    "draws": "draws/draws.nc",
 }
 
-SOURCES = {"pde": ("pde", "spectrum.nc"), "nn": ("nn", "error.nc")}  # source in a manifest: its stage and file
+SOURCES = {  # source in a manifest: its stage and file
+    "pde": ("pde", "spectrum.nc"), "nn": ("nn", "error.nc"), "draws": ("draws", "draws.nc"),
+}  # fmt: skip
 
 
 def load(path: Path | str) -> problem.Problem:
@@ -40,6 +43,7 @@ def open(folder: Path | str) -> xr.DataTree:
     compare         pde, nn and predictions (time, channel, node), complex; metrics (time)
     compare/learned target, and what nn and pde have learnt, on a grid in your units (time, channel, x1, x2, x3)
     kappa           frequency learning rates
+    draws           predicted errors of several draws of the network, draw_error (draw, time, channel, sample)
 
     Every variable has `units` and a `long_name`. In one dimension `frequency` and `position` are indexes:
     `tree["pde"].v.sel(frequency=3.0, method="nearest")`. In two or three dimensions, `frequency` has the dimensions
@@ -109,7 +113,7 @@ def _dataset(path: Path) -> xr.Dataset:
         attributes = {"units": parts[0].attrs["units"], "long_name": parts[0].attrs["long_name"].rpartition(",")[0]}
         values = (parts[0] + 1j * parts[1]).assign_attrs(attributes)
         data = data.drop_vars([part.name for part in parts]).assign({"v" if name == "error" else name: values})
-    for name in ("frequency", "position", "held_out_position"):
+    for name in ("frequency", "position", "held_out_position", "point_position"):
         if name in data:
             if data.sizes["axis"] == 1:
                 data[name] = data[name].isel(axis=0)

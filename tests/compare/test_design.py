@@ -80,7 +80,7 @@ def test_cross_validation_needs_no_held_out_samples(result):
 
 
 def prediction(scale, draw, loss):
-    return Prediction(Candidate("gaussian", scale, 10, 1.0, draw), 1.0, loss, loss, np.nan, 1.0, 1.0)
+    return Prediction(Candidate("gaussian", scale, 10, 1.0, draw), 1.0, loss, loss, np.nan, 1.0, 1.0, np.nan)
 
 
 def test_noise_of_a_draw():
