@@ -15,7 +15,7 @@ from freqbias.numerics import check_kind
 from freqbias.problem import Design, Problem
 
 GAIN = 0.05  # of twice the width; below it more neurons are not worth their cost
-LEAVES = 0.5  # feature learning, relative to the error, above which the prediction is uncertain
+LEAVES = 0.5  # feature learning, relative to the predicted error, above which the prediction is uncertain
 UNLEARNT = 0.9  # share of the start; a target with a larger loss is not learnt
 NARROW_WEIGHTS, LONG_STEP = 1.0, 0.2  # sigma_a below and step * lambda_max above which training leaves the prediction
 
@@ -107,11 +107,11 @@ class DesignResult:
                 f"sigma_a = {self.winner.sigma_a:g} with long steps: the kernel changes during the training, which the "
                 f"prediction leaves out; use step_factor = {LONG_STEP:g}, or sigma_a = 1"
             )
-        if self.feature_learning > LEAVES:
+        ratio = self.feature_learning / float(np.sqrt(2 * reached)) if reached > 0 else 0.0
+        if ratio > LEAVES:
             found.append(
-                f"the network leaves its linearisation: its output changes by {self.feature_learning:.2g} times the "
-                "error that the prediction leaves, so trained losses may differ; use a larger width, step_factor = "
-                f"{LONG_STEP:g}, or --verify"
+                f"the network leaves its linearisation: its output changes by {ratio:.2g} times the predicted error, so "
+                f"trained losses may differ; use a larger width, step_factor = {LONG_STEP:g}, or --verify"
             )
         return found
 

@@ -17,7 +17,6 @@ from freqbias.problem import Design, Problem
 REFINEMENTS = 2  # rounds; each tries the scales between the best and its neighbours
 PROMISING = 1.2  # a family is refined if its best is at most this much worse than the best of all
 BEST = 3  # candidates that are judged by several draws
-TINY = 1e-200
 NOISE = 2.0  # standard errors within which a candidate is as good as the best
 MOST_SCATTERED = 2000  # samples for which the kernel at infinite width is cheap although they are on no grid
 BUDGETS_PER_CURVE = 60  # to find the best stopping point
@@ -116,10 +115,9 @@ class Search:
         return float(20 * np.log10(peak) - 10 * np.log10(error)) if peak and error else np.nan
 
     def feature_learning(self, prediction: Prediction) -> float:
-        """Return |f_1 - f_0| / |u| on the training samples at the end of a budget.
+        """Return |f_1 - f_0| at the end of a budget, the root mean square over the samples, summed over channels.
 
-        f_0 is the linearised network, f_1 the network with the parameters that the linearised training reaches, and u
-        the error of the linearised network.
+        f_0 is the linearised network, and f_1 the network with the parameters that the linearised training reaches.
         """
         kernel = JointKernel(prediction.candidate.problem(self.problem), precision="single")
         (budget,) = [each for each in self.budgets if each.amount == prediction.amount]
@@ -127,7 +125,7 @@ class Search:
         integral = curve.integral(budget)
         linearised = kernel.start - kernel.apply(integral)[0]
         reached = kernel.error_after(-integral)
-        return float(np.linalg.norm(reached - linearised) / max(np.linalg.norm(linearised), TINY))
+        return float(np.sqrt(((reached - linearised) ** 2).sum(axis=0).mean()))
 
     def limit(self, family: str) -> tuple[np.ndarray, np.ndarray] | None:
         """Return the scales of a family and the losses at infinite width (budgets, scales), or None if too expensive.
