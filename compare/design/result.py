@@ -110,8 +110,8 @@ class DesignResult:
         ratio = self.feature_learning / float(np.sqrt(2 * reached)) if reached > 0 else 0.0
         if ratio > LEAVES:
             found.append(
-                f"the network leaves its linearisation: its output changes by {ratio:.2g} times the predicted error, so "
-                f"trained losses may differ; use a larger width, step_factor = {LONG_STEP:g}, or --verify"
+                f"the network leaves its linearisation: its output changes by {ratio:.2g} times the predicted error, "
+                f"so trained losses may differ; use a larger width, step_factor = {LONG_STEP:g}, or --verify"
             )
         return found
 
