@@ -4,11 +4,12 @@ import gc
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from tests.launch import write_placeholder
+from tests import launch
 
 # This must precede the imports of NumPy and torch, whose threads spin while they wait.
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
@@ -58,9 +59,10 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save figures as placeholder files: drawing one takes up to a second."""
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", write_placeholder)
+def undrawn() -> Iterator[None]:
+    """Save figures as placeholder files, for tests that do not look at them."""
+    with launch.undrawn():
+        yield
 
 
 @pytest.fixture
