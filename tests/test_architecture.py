@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def package_of(path: Path) -> tuple[str, ...]:
     return folder[1:] if folder[0] == "src" else ("freqbias", *folder)
 
 
+@cache
 def imports_of(path: Path) -> list[tuple[str, str]]:
     return imports(path.read_text(encoding="utf-8"), package_of(path))
 
@@ -85,6 +87,7 @@ def folder_of(package: str) -> Path:
     return ROOT.joinpath(*package.split(".")[1:]) if "." in package else ROOT / "src" / "freqbias"
 
 
+@cache
 def face(package: str) -> dict[str, str]:
     """The public names of a package, by its stub, each with the module that the stub takes it from."""
     stub = folder_of(package) / "__init__.pyi"
