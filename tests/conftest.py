@@ -58,6 +58,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def quick_disk() -> Iterator[None]:
+    with launch.quick_disk():
+        yield
+
+
 @pytest.fixture
 def undrawn() -> Iterator[None]:
     """Save figures as placeholder files, for tests that do not look at them."""

@@ -8,7 +8,6 @@ import signal
 from itertools import count
 
 import numpy as np
-import pytest
 
 from freqbias.errors import UsageError
 from freqbias.runtime import Store
@@ -79,13 +78,7 @@ def checked(store):
     return finished
 
 
-@pytest.fixture
-def quick_disk(monkeypatch):
-    """fsync does nothing: only a power cut, not the death of a process, loses data that the kernel holds."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-def test_kill_at_every_step_of_an_overwrite(tmp_path, quick_disk):
+def test_kill_at_every_step_of_an_overwrite(tmp_path):
     seen = []
     for call in count():
         store = Store(tmp_path / str(call))
@@ -105,7 +98,7 @@ def test_kill_at_every_step_of_an_overwrite(tmp_path, quick_disk):
     assert seen == sorted(seen, key=lambda result: result == {"new"}), "once complete, the new result remains"
 
 
-def test_kill_at_every_step_of_a_first_run(tmp_path, quick_disk):
+def test_kill_at_every_step_of_a_first_run(tmp_path):
     for call in count():
         store = Store(tmp_path / str(call))
         if not killed_computing(store, call):
@@ -125,7 +118,7 @@ def test_kill_at_every_step_of_a_first_run(tmp_path, quick_disk):
     assert call > 20
 
 
-def test_kill_at_every_step_of_begin_overwrite(tmp_path, quick_disk):
+def test_kill_at_every_step_of_begin_overwrite(tmp_path):
     stages, markers = {"pde": KEYS, "nn": KEYS}, 0
     for call in count():
         store = Store(tmp_path / str(call))
