@@ -23,7 +23,7 @@ sys.dont_write_bytecode = False
 settings.register_profile("freqbias", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("freqbias")
 
-LONG = ("test_oracle.py", "test_view.py", "test_examples.py")  # measured: 20 s and more
+LONG = ("test_oracle.py", "test_view.py", "test_examples.py", "test_densities.py", "test_gradients.py")  # measured
 
 
 def pytest_configure(config: pytest.Config) -> None:

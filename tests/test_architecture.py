@@ -3,11 +3,14 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from tests.each import check_each
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,7 +45,16 @@ def files(room: str) -> list[Path]:
 
 
 SOURCES = [path for room in ("src/freqbias", *ALLOWED) for path in files(room)]
-each_file = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def each_file(check: Callable[[Path], None]) -> Callable[[], None]:
+    """Make a test that calls check(path) for the source files of all rooms."""
+
+    def test() -> None:
+        check_each(check, SOURCES, lambda path: str(path.relative_to(ROOT)))
+
+    test.__doc__ = check.__doc__
+    return test
 
 
 def imports(source: str, package: tuple[str, ...] = ()) -> list[tuple[str, str]]:
