@@ -25,7 +25,7 @@ import typer
 from freqbias.compare.commands import build_app
 from freqbias.runtime import exit_code_of, on_root, world
 from freqbias.runtime.commandline import invoke
-from tests.launch import ANSWER, Answer
+from tests.launch import ANSWER, Answer, quick_disk
 
 APP = build_app()
 typer.main.get_command = cache(typer.main.get_command)  # building it some 500 times would take most of the time
@@ -105,4 +105,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with quick_disk():
+        main()

@@ -4,11 +4,12 @@ import gc
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from tests.launch import write_placeholder
+from tests import launch
 
 # This must precede the imports of NumPy and torch, whose threads spin while they wait.
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
@@ -22,7 +23,7 @@ sys.dont_write_bytecode = False
 settings.register_profile("freqbias", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("freqbias")
 
-LONG = ("test_oracle.py", "test_view.py", "test_examples.py")  # measured: 20 s and more
+LONG = ("test_oracle.py", "test_view.py", "test_examples.py", "test_densities.py", "test_gradients.py")  # measured
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,10 +58,17 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def quick_disk() -> Iterator[None]:
+    with launch.quick_disk():
+        yield
+
+
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save figures as placeholder files: drawing one takes up to a second."""
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", write_placeholder)
+def undrawn() -> Iterator[None]:
+    """Save figures as placeholder files, for tests that do not look at them."""
+    with launch.undrawn():
+        yield
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 ROOT = Path(__file__).parents[1]
 MPIRUN = Path(sys.executable).parent / "mpirun"
@@ -173,8 +174,25 @@ def start_code(text: str, *arguments: object, ranks: int = 1) -> subprocess.Pope
 
 
 def write_placeholder(_figure: object, path: Path, **_settings: object) -> None:
-    """Replace matplotlib's `Figure.savefig` in tests that do not look at the figure: drawing takes up to a second."""
     path.write_bytes(b"figure")
+
+
+@contextmanager
+def quick_disk() -> Iterator[None]:
+    """Wait for no disk: only a power cut, not the death of a process, loses data that the kernel holds."""
+    with patch("os.fsync", lambda descriptor: None):
+        yield
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Save figures as placeholder files, without layout and drawing, which take a second for each figure."""
+    with (
+        patch("matplotlib.figure.Figure.savefig", write_placeholder),
+        patch("matplotlib.figure.Figure.draw_without_rendering"),
+        patch("matplotlib.backends.backend_agg.FigureCanvasAgg.draw", lambda canvas: canvas.get_renderer()),
+    ):
+        yield
 
 
 def kill(pid: int) -> None:

@@ -3,10 +3,14 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from tests.each import check_each
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,7 +45,16 @@ def files(room: str) -> list[Path]:
 
 
 SOURCES = [path for room in ("src/freqbias", *ALLOWED) for path in files(room)]
-each_file = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def each_file(check: Callable[[Path], None]) -> Callable[[], None]:
+    """Make a test that calls check(path) for the source files of all rooms."""
+
+    def test() -> None:
+        check_each(check, SOURCES, lambda path: str(path.relative_to(ROOT)))
+
+    test.__doc__ = check.__doc__
+    return test
 
 
 def imports(source: str, package: tuple[str, ...] = ()) -> list[tuple[str, str]]:
@@ -66,6 +79,7 @@ def package_of(path: Path) -> tuple[str, ...]:
     return folder[1:] if folder[0] == "src" else ("freqbias", *folder)
 
 
+@cache
 def imports_of(path: Path) -> list[tuple[str, str]]:
     return imports(path.read_text(encoding="utf-8"), package_of(path))
 
@@ -85,6 +99,7 @@ def folder_of(package: str) -> Path:
     return ROOT.joinpath(*package.split(".")[1:]) if "." in package else ROOT / "src" / "freqbias"
 
 
+@cache
 def face(package: str) -> dict[str, str]:
     """The public names of a package, by its stub, each with the module that the stub takes it from."""
     stub = folder_of(package) / "__init__.pyi"

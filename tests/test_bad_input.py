@@ -18,13 +18,13 @@ from tests.bad_input.driver import attempt
 from tests.bad_input.ranges import OUT_OF_RANGE
 from tests.bad_input.table import DATA, Case, cases, write
 from tests.batch import APP
+from tests.each import check_each
 from tests.launch import MPIRUN, ROOT, environment, run_all, run_together
 from tests.problem.run_files import every_key, table
 
 pytestmark = pytest.mark.xdist_group("ranks")
 
 CASES = cases()
-ROWS = pytest.mark.parametrize("index", range(len(CASES)), ids=[case.name.replace("\n", " ") for case in CASES])
 SCRIPT = str(Path(sys.executable).parent / "freqbias")
 
 
@@ -89,19 +89,24 @@ def test_every_key_has_its_rows():
     assert len(set(names)) == len(names)
 
 
-@ROWS
-def test_on_one_rank(serial, index):
-    check(CASES[index], serial[index])
-    assert serial[index]["written"] == []
+def test_on_one_rank(serial):
+    def on_one_rank(index):
+        check(CASES[index], serial[index])
+        assert serial[index]["written"] == []
+
+    check_each(on_one_rank, range(len(CASES)), lambda index: CASES[index].name)
 
 
-@ROWS
-def test_on_two_ranks(parallel, serial, index):
+def test_on_two_ranks(parallel, serial):
     """Both ranks exit with code 2; only the first prints the message."""
-    first, second = (rank[index] for rank in parallel)
-    check(CASES[index], first)
-    assert first["err"] == serial[index]["err"]
-    assert second == {"code": 2, "err": "", "out": ""}
+
+    def on_two_ranks(index):
+        first, second = (rank[index] for rank in parallel)
+        check(CASES[index], first)
+        assert first["err"] == serial[index]["err"]
+        assert second == {"code": 2, "err": "", "out": ""}
+
+    check_each(on_two_ranks, range(len(CASES)), lambda index: CASES[index].name)
 
 
 def message_pieces(module: str) -> list[str]:

@@ -219,7 +219,14 @@ def test_an_exception_on_one_rank_ends_all_and_names_it(run_file, tmp_path):
 def test_compare_under_mpirun_where_pde_is_finished(run_file, whole, tmp_path):
     """PETSc starts on all ranks at the same time or never: no stage before this one has started it here."""
     shutil.copytree(whole, tmp_path / "out")
-    arguments = ["-m", "freqbias.compare", run_file, "--out", tmp_path / "out", "--overwrite", "-q"]
-    done = launch.run(*arguments, ranks=2, timeout=100)
+    program = """
+        from freqbias.compare.commands.app import main
+        from tests.launch import undrawn
+
+        with undrawn():
+            main()
+    """
+    arguments = ["compare", run_file, "--out", tmp_path / "out", "--overwrite", "-q"]
+    done = launch.run_code(program, *arguments, ranks=2, timeout=100)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "compare" / "manifest.json").is_file()

@@ -21,5 +21,5 @@ pytestmark = pytest.mark.xdist_group("ranks")
     ids=str,
 )
 def test_resume_after_random_kill(job, ranks, tmp_path):
-    outcome = Bench(tmp_path).trial(job, ranks, signal.SIGKILL, Random(0))
+    outcome = Bench(tmp_path, warm=True).trial(job, ranks, signal.SIGKILL, Random(0))
     assert outcome.passed and outcome.phase != "start-up", outcome

@@ -17,6 +17,7 @@ from freqbias.problem import Spectrum, build, parse, stage_keys
 from freqbias.runtime import Store
 from tests.compare.build import fabricated, problem_2d
 from tests.compare.test_stage import RUN, TABLES, compare_stage, put
+from tests.launch import undrawn
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,8 @@ def folder(tmp_path_factory):
     put(store, "pde", "spectrum.nc", replace(spectrum, attributes={"unit": "m"}))
     put(store, "nn", "error.nc", replace(history, error=1.1 * history.error))
     put(store, "ntk", "infinite-width.nc", history)
-    compare_stage(store)
+    with undrawn():
+        compare_stage(store)
     return store.root
 
 

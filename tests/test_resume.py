@@ -3,7 +3,6 @@
 The output times are not exact in binary, so the lengths of equal intervals between them differ in the last bit.
 """
 
-import os
 from unittest.mock import patch
 
 import numpy as np
@@ -22,12 +21,6 @@ TRAININGS = {
     "adam": {"training_step": 0.001, "end": 0.02},
     "sgd": {"training_step": 0.05, "training_keys": "batch = 20"},
 }
-
-
-@pytest.fixture(autouse=True)
-def quick_disk(monkeypatch):
-    """A training saves a checkpoint after each step. Only a power cut loses data that the kernel holds."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 def stopping_after(checkpoints):

@@ -64,7 +64,7 @@ def problem_2d(points=(24, 20), extent=(1.0, 1.0), channels=1):
 def fabricated(problem, *, half_width=None, cells=None, degree=4, decay=0.3):
     """A spectrum and a history of the same errors u = -f* exp(-decay t), at distance 0 until a test changes one."""
     half_width = half_width or float(problem.sites.nyquist.max())
-    cells = cells or {1: (96,), 2: (24, 24)}[problem.dimension]
+    cells = cells or {1: (96,), 2: (12, 12)}[problem.dimension]
     nodes, connectivity = box_mesh(half_width, cells, degree)
     factor = np.exp(-decay * problem.times)[:, None, None]
     error = -problem.samples.values * factor

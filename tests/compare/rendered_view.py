@@ -22,7 +22,7 @@ from freqbias.compare.view.record import spectrum_fields
 from freqbias.errors import UsageError
 from freqbias.pde import write_fields
 from tests.compare.view_results import DECAY, TIMES, result
-from tests.launch import run_all
+from tests.launch import run_together
 
 pytestmark = pytest.mark.usefixtures("small_images")
 
@@ -165,9 +165,20 @@ def test_undefined_rates_have_no_panel(dimension, tmp_path):
 
 def test_view_under_mpirun(tmp_path):
     result(tmp_path / "out", 1)
-    done, again = run_all([["view", tmp_path / "out"]] * 2, ranks=2)
-    assert done.returncode == 0 and done.stderr.count("wrote") == 1, done.stderr
-    assert again.returncode == 2 and again.stderr.count("--overwrite") == 1, again.stderr
+    program = """
+        import sys
+        from tests.batch import attempt
+        from tests.launch import undrawn
+
+        with undrawn():
+            done, again = (attempt("view", sys.argv[1]) for _ in range(2))
+        sys.stdout.write(done.stderr)
+        sys.stderr.write(again.stderr)
+        assert (done.returncode, again.returncode) == (0, 2), (done, again)
+    """
+    done = run_together(program, tmp_path / "out", ranks=2)
+    assert done.returncode == 0 and done.stdout.count("wrote") == 1, done
+    assert done.stderr.count("--overwrite") == 1, done
     assert not list((tmp_path / "out").glob("*.partial")) and (tmp_path / "out" / "view" / "view.gif").exists()
 
 

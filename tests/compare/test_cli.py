@@ -94,13 +94,23 @@ def test_usage_errors_name_remedy(small, arguments, message):
 
 
 def test_one_message_under_mpirun(small):
-    code = "import sys; sys.argv = ['freqbias', 'nn', *{}]; from freqbias.compare.commands.app import main; main()"
-    for arguments in (["--fast"], ["absent.toml"]):
-        answer = run_code(code.format(arguments), ranks=2)
-        assert answer.returncode == 2
-        assert answer.stderr.count("error: ") == 1 and "Traceback" not in answer.stderr
-    helped = run_code(code.format(["--help"]), ranks=2)
-    assert helped.returncode == 0 and helped.stdout.count("Usage:") == 1
+    code = """
+        import sys
+        from freqbias.compare.commands.app import main
+
+        codes = []
+        for word in ("--fast", "absent.toml", "--help"):
+            sys.argv = ["freqbias", "nn", word]
+            try:
+                main()
+            except SystemExit as ended:
+                codes.append(ended.code)
+        sys.exit(codes != [2, 2, 0])
+    """
+    answer = run_code(code, ranks=2)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.count("error: ") == 2 and "Traceback" not in answer.stderr
+    assert answer.stdout.count("Usage:") == 1
 
 
 def test_run_under_mpirun(small):

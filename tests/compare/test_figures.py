@@ -31,10 +31,7 @@ def drawn(request):
     kind, *more = request.param.split(", ")
     problem = problem_1d() if kind == "1d" else problem_2d(channels=3 if "three channels" in more else 1)
     record = comparison(problem, kernels="kernels" in more)
-    figure = draw_comparison(record)
-    with matplotlib.style.context(STYLE):
-        FigureCanvasAgg(figure).draw()
-    return record, figure
+    return record, draw_comparison(record)
 
 
 def texts(figure):
@@ -59,12 +56,11 @@ def texts(figure):
 
 def test_text_is_legible(drawn):
     _, figure = drawn
-    assert len(texts(figure)) > 20
-    assert_apart(figure)
+    assert len(assert_apart(figure)) > 20
 
 
 def assert_apart(figure):
-    """No text overlaps another, and all text is on the page."""
+    """No text overlaps another, and all text is on the page. Return the text with its boxes."""
     with matplotlib.style.context(STYLE):
         FigureCanvasAgg(figure).draw()
     found, page = texts(figure), figure.bbox
@@ -72,6 +68,7 @@ def assert_apart(figure):
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 and box.y1 <= page.y1, text
     for (one, a), (two, b) in combinations(found, 2):
         assert not a.overlaps(b), (one, two)
+    return found
 
 
 def test_scales_follow_what_is_shown(drawn):
@@ -114,7 +111,7 @@ def test_enormous_errors(problem):
 
 
 @pytest.mark.parametrize("problem", [problem_1d(), problem_2d((32, 32))], ids=["1d", "2d"])
-def test_axes_contain_the_largest_difference(problem):
+def test_axes_contain_the_largest_difference(problem, undrawn):
     """The difference is a wave that is far from the signal and 1 % of its size."""
     spectrum, history = fabricated(problem)
     frequency = 0.9 * problem.grid.nyquist[0]
@@ -164,7 +161,7 @@ def test_network_label_has_its_layers():
     assert handles.x0 >= 0 and handles.x1 <= figure.bbox.x1
 
 
-def test_curves_pass_through_the_nodes():
+def test_curves_pass_through_the_nodes(undrawn):
     record = compare(*fabricated(problem_1d()), problem_1d())
     figure = draw_comparison(record)
     xi, magnitude = figure.axes[0].lines[0].get_data()
@@ -187,7 +184,7 @@ def test_panel_times_follow_the_loss():
     assert panel_times(np.array([1.0, 1.0])) == [0, 1]
 
 
-def test_zero_error_is_drawn():
+def test_zero_error_is_drawn(undrawn):
     problem = problem_1d()
     spectrum, history = fabricated(problem)
     error = history.error.copy()
@@ -197,7 +194,7 @@ def test_zero_error_is_drawn():
     assert sum(title.endswith("no error left") for title in titles) == 1
 
 
-def test_lines_break_at_mesh_gaps():
+def test_lines_break_at_mesh_gaps(undrawn):
     """The mesh of an annulus in one dimension consists of two intervals."""
     problem = problem_1d()
     spectrum, history = fabricated(problem)
@@ -212,7 +209,7 @@ def test_lines_break_at_mesh_gaps():
         assert xi[gap - 1] == pytest.approx(-hole) and xi[gap + 1] == pytest.approx(hole)
 
 
-def test_kernel_markers_on_curves():
+def test_kernel_markers_on_curves(undrawn):
     record = comparison(problem_1d(), kernels=True)
     figure = draw_comparison(record)
     words = [text.get_text() for text in figure.legends[0].get_texts()]

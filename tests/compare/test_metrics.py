@@ -65,7 +65,7 @@ def test_l2_needs_sample_errors():
 @pytest.mark.parametrize("problem", [problem_1d(), problem_2d(channels=2)], ids=["1d", "2d, two channels"])
 def test_metrics_of_a_known_distance(problem):
     """u_nn = s(t) u_pde: relative error |1 - 1/s|, error relative to v(0) |s - 1| exp(-decay t)."""
-    spectrum, history = fabricated(problem, decay=0.3)
+    spectrum, history = fabricated(problem, decay=0.3, degree=6)
     s = 1 + 0.1 * np.arange(len(problem.times))
     history = replace(history, error=history.error * s[:, None, None], loss=history.loss * s**2)
     metrics = compare(spectrum, history, problem).metrics

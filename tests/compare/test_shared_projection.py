@@ -26,7 +26,7 @@ STAGES = """
     from freqbias.compare.stages import run_compare, run_kappa
     from freqbias.problem import build, load
     from freqbias.runtime import StopRequest, Store, rank, exit_code_of
-    from tests.launch import write_placeholder
+    from tests.launch import undrawn
 
     shares = []
 
@@ -42,8 +42,7 @@ STAGES = """
         run_kappa(run, build(run), store, resume=False, overwrite=False)
         sys.stdout.write(f"{[rank(), *shares]}\\n")
 
-    undrawn = patch("matplotlib.figure.Figure.savefig", write_placeholder)
-    with patch.object(l2_projection, "Quadrature", Counted), undrawn:
+    with patch.object(l2_projection, "Quadrature", Counted), undrawn():
         sys.exit(exit_code_of(main))
 """
 

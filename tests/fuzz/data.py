@@ -22,7 +22,7 @@ import xarray as xr
 from freqbias.problem import ErrorHistory, build, files, load
 from tests.batch import attempt
 from tests.fuzz import odd_files
-from tests.fuzz.hostile_files import HOSTILE, odd_places
+from tests.fuzz.hostile_files import HOSTILE, hostile, odd_places
 from tests.fuzz.verdicts import Verdict, at_most, fault, judge_all
 from tests.launch import Answer
 from tests.problem.run_files import table
@@ -132,7 +132,7 @@ class Bench:
                 places = odd_places(path)
                 what = random.choice([*HOSTILE, *places])
                 if what in HOSTILE:
-                    path.write_bytes(HOSTILE[what])
+                    path.write_bytes(hostile(what))
                 else:
                     places[what]()
             case _:

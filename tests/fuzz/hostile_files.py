@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -21,12 +22,14 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+@cache
 def _png(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
     packed = zlib.compress(b"\0" * 10**7, 9)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
 
 
+@cache
 def _zip_bomb() -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.npy", "w", force_zip64=True) as a:
@@ -63,12 +66,17 @@ def _linked_hdf5() -> bytes:
     return file.getvalue()
 
 
+@cache
+def _gzip_bomb() -> bytes:
+    return zlib.compress(zlib.compress(b"\0" * 10**8, 9), 9, wbits=31)
+
+
 def _xml_bomb() -> bytes:
     entities = "".join(f'<!ENTITY {x} "{f"&{y};" * 10}">' for x, y in zip("bcdefghij", "abcdefghi", strict=True))
     return f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">{entities}]><VTKFile>&j;</VTKFile>'.encode()
 
 
-HOSTILE: dict[str, bytes] = {
+HOSTILE: dict[str, bytes | Callable[[], bytes]] = {  # what takes long to write is written once it is needed
     "empty": b"",
     "zeros": b"\0" * 10_000,
     "blanks": b" " * 10**6,
@@ -86,12 +94,12 @@ HOSTILE: dict[str, bytes] = {
     "npy of records": _npy_header("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2,)}") + b"\0" * 16,
     "npy of times": _npy_header("{'descr': '<M8[s]', 'fortran_order': False, 'shape': (2,)}") + b"\1" * 16,
     "npy nested": _npy_header("{'descr': '<f8', 'fortran_order': False, 'shape': " + "(" * 9000 + ")" * 9000 + "}"),
-    "zip bomb": _zip_bomb(),
-    "png bomb": _png(30_000, 30_000),
-    "png of width 0": _png(0, 1),
+    "zip bomb": _zip_bomb,
+    "png bomb": lambda: _png(30_000, 30_000),
+    "png of width 0": lambda: _png(0, 1),
     "hdf5 bomb": _huge_hdf5(),
     "hdf5 of links": _linked_hdf5(),
-    "gzip bomb": zlib.compress(zlib.compress(b"\0" * 10**8, 9), 9, wbits=31),
+    "gzip bomb": _gzip_bomb,
     "netcdf-3 of 2^31 times": b"CDF\x01\x7f\xff\xff\xff" + b"\0" * 200,
     "nrrd beside": b"NRRD0004\ntype: double\ndimension: 1\nsizes: 4\nencoding: raw\ndata file: /etc/passwd\n\n",
     "nrrd bomb": b"NRRD0004\ntype: double\ndimension: 2\nsizes: 1000000 1000000\nencoding: gzip\n\n\x1f\x8b",
@@ -110,6 +118,11 @@ HOSTILE: dict[str, bytes] = {
     "formulas": b"=1+1,=cmd|' /C calc'!A0\n1,2\n",
     "columns that differ": b"1,2\n3\n4,5,6\n",
 }  # fmt: skip
+
+
+def hostile(name: str) -> bytes:
+    content = HOSTILE[name]
+    return content if isinstance(content, bytes) else content()
 
 
 def odd_places(path: Path) -> dict[str, Callable[[], None]]:

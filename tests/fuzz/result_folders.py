@@ -12,8 +12,8 @@ import tomli_w
 
 from freqbias.problem import open_netcdf
 from freqbias.runtime import StopRequest
+from tests import launch
 from tests.batch import attempt
-from tests.launch import write_placeholder
 from tests.problem.run_files import table
 
 PDES = {
@@ -29,9 +29,9 @@ ROUNDING = 1e-10  # of a resumed result, relative to the largest value
 def undrawn() -> Iterator[None]:
     """Save pictures and movies as placeholders: drawing takes most of the time."""
     with ExitStack() as stack:
-        stack.enter_context(patch("matplotlib.figure.Figure.savefig", write_placeholder))
+        stack.enter_context(launch.undrawn())
         for name in ("draw_view", "animate_view"):
-            stack.enter_context(patch(f"freqbias.compare.view.{name}", write_placeholder))
+            stack.enter_context(patch(f"freqbias.compare.view.{name}", launch.write_placeholder))
         yield
 
 

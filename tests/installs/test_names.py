@@ -16,6 +16,7 @@ PROGRAM = """
     from freqbias import compare, meshes, nn, numerics, pde, problem, runtime
     from freqbias.compare.commands.app import build_app
     from freqbias.runtime.commandline import invoke
+    from tests.launch import undrawn
 
     def freqbias(*arguments):
         printed = StringIO()
@@ -29,7 +30,8 @@ PROGRAM = """
     for command in commands:
         assert f"freqbias {command}" in freqbias(command, "--help")
     Path("small.toml").write_text(RUN)
-    freqbias("run", "small.toml", "--out", "out", "-q")
+    with undrawn():
+        freqbias("run", "small.toml", "--out", "out", "-q")
     run = problem.load("small.toml")
     statement = problem.build(run)
     mesh = meshes.plan_mesh(statement, run.pde, run.mesh)

@@ -173,7 +173,7 @@ def test_memory_of_kernel_in_many_channels():
             return (peak() - before + 8 * 8 * deep.layout.size) / deep.layout.memory(64, precision="double")
 
         taken(1, 100)  # loads the libraries first
-        print(taken(10, 32_000))
+        print(taken(10, 16_000))
     """
     done = launch.run_code(code)
     assert done.returncode == 0, done.stderr

@@ -51,7 +51,7 @@ def test_stage_writes_flows_and_steps(whole):
     np.testing.assert_allclose(flow.loss, 0.5 * (flow.error**2).mean(axis=2).sum(axis=1), rtol=1e-12)
     assert flow.attributes["kernel"] == "infinite-width" and "width" not in flow.attributes
     steps = found["empirical-steps"]
-    assert [steps.attributes[key] for key in ("width", "integrator", "step", "steps")] == [1000, "rk4", 0.5, 160]
+    assert [steps.attributes[key] for key in ("width", "integrator", "step", "steps")] == [200, "rk4", 0.5, 160]
 
     trained, scale = nn.train(problem, run.training).error, np.linalg.norm(exact[0])
     apart = {name: np.linalg.norm(each.error - trained) / scale for name, each in found.items()}

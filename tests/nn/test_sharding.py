@@ -130,7 +130,7 @@ def torchrun_command(*words: object, ranks: int) -> list[str]:
 
 
 def test_stopped_on_two_processes_resumes_on_three(tmp_path, monkeypatch):
-    """mpirun starts the two, torchrun the three."""
+    """Under mpirun, and on two processes under torchrun."""
     run_file = tmp_path / "run.toml"  # a diagonal layer, adam's memory and the error held out are shared out too
     training = '[training]\nintegrator = "adam"\nrates = { frequencies = 0.3, hidden = 2.0 }'
     text = RUN.format(step=0.5).replace("[training]", training).replace("end = 20", "end = 8")
@@ -144,9 +144,9 @@ def test_stopped_on_two_processes_resumes_on_three(tmp_path, monkeypatch):
     ]  # fmt: skip
     shutil.copytree(tmp_path, tmp_path / "copy")
     flags = ["-q", "--shard", "--resume"]
-    (resumed,) = launch.run_all([["nn", run_file, "--out", tmp_path, *flags]], ranks=2)
+    (resumed,) = launch.run_all([["nn", run_file, "--out", tmp_path, *flags]], ranks=3)
     monkeypatch.setattr(launch, "command", torchrun_command)
-    by_torchrun = launch.run("-m", "freqbias.nn", run_file, "--out", tmp_path / "copy", *flags, ranks=3)
+    by_torchrun = launch.run("-m", "freqbias.nn", run_file, "--out", tmp_path / "copy", *flags, ranks=2)
     for out, done in ((tmp_path, resumed), (tmp_path / "copy", by_torchrun)):
         assert done.returncode == 0, done.stderr
         history = ErrorHistory.load(out / "nn" / "error.nc")

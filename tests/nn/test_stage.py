@@ -23,7 +23,7 @@ TABLES = {
     "name": "small",
     "density": {"kind": "gaussian", "sigma": 5.0},
     "data": {"kind": "waves", "dimension": 1, "points": 48, "frequencies": [[2.0], [7.0]], "window": 0.15},
-    "network": {"width": 1000, "sigma_a": 1.0},
+    "network": {"width": 200, "sigma_a": 1.0},
     "time": {"end": 80.0, "outputs": 8},
     "training": {"step": 0.5, "checkpoint": 0.0},
 }
@@ -145,15 +145,15 @@ def test_resume_keeps_the_step_sizes(tmp_path, monkeypatch):
     np.testing.assert_array_equal(history_in(tmp_path / "parts").error, history_in(tmp_path / "whole").error)
 
 
-LONG = {"end": 1000.0, "outputs": 5}
+LONG = {"time": {"end": 1000.0, "outputs": 5}, "network": {"width": 1000, "sigma_a": 1.0}}  # its kernel hardly changes
 
 
 def diverge(folder: Path, checkpoint: float = 0.0) -> dict[str, object]:
     """Train until the fastest mode diverges; before, the loss falls for a while. Returns the training settings."""
-    lambda_max = plan_training(statement.build(statement.parse(TABLES))).lambda_max
+    lambda_max = plan_training(statement.build(statement.parse(TABLES | LONG))).lambda_max
     training = {"step": 2.5 / lambda_max, "integrator": "gradient-descent", "checkpoint": checkpoint}
     with pytest.raises(ComputationError, match="diverged at step"):
-        run_in(folder, training=training, time=LONG)
+        run_in(folder, training=training, **LONG)
     return training
 
 
@@ -163,14 +163,14 @@ def test_resume_after_divergence(tmp_path, checkpoint, caplog):
     diverge(tmp_path / "mended", checkpoint)
     assert not (tmp_path / "mended" / "nn").exists()
     with pytest.raises(UsageError, match="seed"):
-        run_in(tmp_path / "mended", resume=True, training=finer, time=LONG, seed=1)
+        run_in(tmp_path / "mended", resume=True, training=finer, **LONG, seed=1)
     with caplog.at_level("INFO", "freqbias"):
-        store = run_in(tmp_path / "mended", resume=True, training=finer, time=LONG)
+        store = run_in(tmp_path / "mended", resume=True, training=finer, **LONG)
     (resuming,) = [text for text in caplog.messages if "resuming after step" in text]
     assert int(resuming.split()[4]) >= 3
     assert [text for text in caplog.messages if "--overwrite computes all output times with the new step" in text]
     assert store.manifest("nn")["keys"]["training"]["step"] == 0.5
-    run_in(tmp_path / "whole", training=finer, time=LONG)
+    run_in(tmp_path / "whole", training=finer, **LONG)
     mended, whole = history_in(tmp_path / "mended"), history_in(tmp_path / "whole")
     assert mended.attributes["steps"] < whole.attributes["steps"] and mended.attributes["last_step"] == 0.5
     assert mended.attributes["first_step"] > mended.attributes["step"] == whole.attributes["first_step"] == 0.5
@@ -181,8 +181,8 @@ def test_resume_after_divergence(tmp_path, checkpoint, caplog):
 def test_auto_step_after_divergence(tmp_path):
     training = diverge(tmp_path)
     with pytest.raises(ComputationError, match="diverged at step"):
-        run_in(tmp_path, resume=True, training=training, time=LONG)
-    run_in(tmp_path, resume=True, training={"integrator": "gradient-descent", "tolerance": 0.1}, time=LONG)
+        run_in(tmp_path, resume=True, training=training, **LONG)
+    run_in(tmp_path, resume=True, training={"integrator": "gradient-descent", "tolerance": 0.1}, **LONG)
     assert (np.diff(history_in(tmp_path).loss) < 0).all()
 
 

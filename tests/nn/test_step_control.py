@@ -27,7 +27,7 @@ def test_tolerance_with_a_changing_kernel():
     """With the step size that a tolerance of 1e-3 allows for the first kernel, the error would be 30 %."""
     problem = large(200.0)
     followed = train(problem, Training(precision="double"), tolerance=1e-3)
-    fine = train(problem, Training(precision="double", step=0.02))
+    fine = train(problem, Training(precision="double", step=0.04))
     assert followed.attributes["last_lambda_max"] > 8 * followed.attributes["lambda_max"]
     sizes = np.diff(followed.step_time)
     assert sizes.max() > 3 * sizes.min()

@@ -212,16 +212,16 @@ def test_errors_and_loss_of_the_exact_flow():
 @pytest.mark.parametrize("integrator", ["lanczos", "adaptive", "crank-nicolson", "backward-euler"])
 def test_local_operator_windowed_gaussian_1d(integrator):
     problem = problem_of(Gaussian(10.0), (128,), (1.0,), [[3.0], [10.0], [20.0]], 0.08, 200.0)
-    tolerance = 1e-2 if integrator == "backward-euler" else 1e-3
+    tolerance, bound = (5e-2, 1e-2) if integrator == "backward-euler" else (1e-3, 1e-3)  # first order: many steps
     spectrum = pde.solve(problem, Pde(operator="local", integrator=integrator, tolerance=tolerance))
     error, left = worst_error(problem, spectrum)
     assert left < 0.3
-    assert error <= tolerance
+    assert error <= bound
     assert spectrum.attributes["outside"] < 1e-4
 
 
 def test_local_operator_windowed_gaussian_2d():
-    problem = problem_of(Gaussian(4.0), (42, 44), (1.0, 1.05), [[3.0, 2.0], [5.0, -4.0]], 0.09, 1000.0)
+    problem = problem_of(Gaussian(3.0), (34, 36), (1.0, 1.05), [[3.0, 2.0], [5.0, -4.0]], 0.09, 1000.0)
     error, left = worst_error(problem, pde.solve(problem, Pde(operator="local", tolerance=1e-3)))
     assert left < 0.3
     assert error <= 1e-3
@@ -256,7 +256,8 @@ def test_share_outside_at_the_start():
 @pytest.mark.parametrize("integrator", ["adaptive", "crank-nicolson", "backward-euler"])
 def test_data_operator_with_time_stepping(integrator):
     problem = problem_of(Gaussian(6.0), (24,), (1.0,), [[3.0], [5.0]], None, 15.0)
-    error, _ = worst_error(problem, pde.solve(problem, Pde(integrator=integrator, tolerance=1e-2)))
+    tolerance = 5e-2 if integrator == "backward-euler" else 1e-2  # first order: many steps
+    error, _ = worst_error(problem, pde.solve(problem, Pde(integrator=integrator, tolerance=tolerance)))
     assert error <= 1e-2
 
 

@@ -24,7 +24,7 @@ width = 100
 sigma_a = 1.0
 symmetric = {symmetric}
 [time]
-times = [1.0, 20.0]
+times = [1.0, 6.0]
 [pde]
 operator = "{operator}"
 integrator = "{integrator}"

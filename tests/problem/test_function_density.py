@@ -1,6 +1,7 @@
 """Densities from functions and from scipy.stats: against closed forms, and wrong densities with their messages."""
 
 import pickle
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -26,42 +27,50 @@ LAGS = np.concatenate([[0.0], np.geomspace(1e-5, 30, 30), [1e3, 1e8, 1e16]])
 
 
 def shells(law, breaks=()):
-    """The law as a function of the radius, in 2 and 3 dimensions."""
-    return {d: RadialDensity(lambda r, d=d: law.density(r[:, None] * np.eye(d)[0]), d, breaks) for d in (2, 3)}
+    """The law as a function of the radius, in 2 and 3 dimensions: for each, a function that makes it."""
+    return {d: partial(RadialDensity, lambda r, d=d: law.density(r[:, None] * np.eye(d)[0]), d, breaks) for d in (2, 3)}
 
 
 def cases():
-    """Name, density, closed form, dimension."""
+    """Name, function that makes the density, closed form, dimension."""
     for d in (1, 2, 3):
-        yield f"normal {d}", from_scipy(stats.norm(scale=3.0)), Gaussian(3.0), d
-    yield "laplace 2", from_scipy(stats.laplace(scale=3.0)), Laplace(3.0), 2
-    yield "uniform 2", from_scipy(stats.uniform(-3.0, 6.0)), Uniform(3.0), 2
+        yield f"normal {d}", lambda: from_scipy(stats.norm(scale=3.0)), Gaussian(3.0), d
+    yield "laplace 2", lambda: from_scipy(stats.laplace(scale=3.0)), Laplace(3.0), 2
+    yield "uniform 2", lambda: from_scipy(stats.uniform(-3.0, 6.0)), Uniform(3.0), 2
     for freedom in (1.0, 3.0, 4.5):  # from the heaviest tail
-        yield f"t {freedom}", from_scipy(stats.t(freedom, scale=3.0)), StudentT(3.0, freedom), 1
+        yield f"t {freedom}", partial(from_scipy, stats.t(freedom, scale=3.0)), StudentT(3.0, freedom), 1
     yield (
         "mixture",
-        FunctionDensity(lambda x: 0.25 * NORMAL(x, scale=3.0) + 0.75 * stats.uniform.pdf(x, -4.0, 8.0), (4.0,)),
+        lambda: FunctionDensity(lambda x: 0.25 * NORMAL(x, scale=3.0) + 0.75 * stats.uniform.pdf(x, -4.0, 8.0), (4.0,)),
         Mixture((1.0, 3.0), (Gaussian(3.0), Uniform(4.0))),
         1,
     )
-    yield "hollow", FunctionDensity(lambda x: ((abs(x) > 2) & (abs(x) <= 3)) / 2, (2.0, 3.0)), Annulus(2.0, 3.0), 1
-    yield "far and narrow", FunctionDensity(lambda x: NORMAL(abs(x), 10.0, 0.01) / 2), None, 1
+    yield (
+        "hollow",
+        lambda: FunctionDensity(lambda x: ((abs(x) > 2) & (abs(x) <= 3)) / 2, (2.0, 3.0)),
+        Annulus(2.0, 3.0),
+        1,
+    )
+    yield "far and narrow", lambda: FunctionDensity(lambda x: NORMAL(abs(x), 10.0, 0.01) / 2), None, 1
     for law, breaks in ((Gaussian(3.0), ()), (StudentT(3.0, 3.0), ()), (Annulus(2.0, 3.0), (2.0, 3.0))):
-        for d, density in shells(law, breaks).items():
-            yield f"radial {type(law).__name__} {d}", density, law, d
+        for d, make in shells(law, breaks).items():
+            yield f"radial {type(law).__name__} {d}", make, law, d
     for d in (1, 2, 3):
-        yield f"round normal {d}", from_scipy(stats.multivariate_normal(np.zeros(d), 9.0 * np.eye(d))), Gaussian(3.0), d
-    yield "round t", from_scipy(stats.multivariate_t(np.zeros(2), 9.0 * np.eye(2), df=3)), StudentT(3.0, 3.0), 2
+        round_normal = stats.multivariate_normal(np.zeros(d), 9.0 * np.eye(d))
+        yield f"round normal {d}", partial(from_scipy, round_normal), Gaussian(3.0), d
+    round_t = stats.multivariate_t(np.zeros(2), 9.0 * np.eye(2), df=3)
+    yield "round t", partial(from_scipy, round_t), StudentT(3.0, 3.0), 2
 
 
-CASES = {name: (density, law, d) for name, density, law, d in cases()}
+CASES = {name: (cache(make), law, d) for name, make, law, d in cases()}  # made at first use: some need a second
 KNOWN = [name for name, (_, law, _) in CASES.items() if law is not None]
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_transform_and_values(name):
     """At few lags by the sum over all panels, and at many lags by the FFT."""
-    density, law, d = CASES[name]
+    make, law, d = CASES[name]
+    density = make()
     direction = np.ones(d) / np.sqrt(d)
     many = np.concatenate([LAGS, np.linspace(0, 20, 1000)])
     for lags in (LAGS, many):
@@ -74,7 +83,8 @@ def test_transform_and_values(name):
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_tail_and_edges(name):
-    density, law, d = CASES[name]
+    make, law, d = CASES[name]
+    density = make()
     assert density.maximum(d) == pytest.approx(law.maximum(d), rel=1e-12)
     for fraction in (0.9, 0.1, 1e-3, 1e-9):
         level = fraction * law.maximum(d)
@@ -89,7 +99,8 @@ def test_tail_and_edges(name):
 @pytest.mark.parametrize("name", CASES)
 def test_samples_follow_the_density(name):
     """The empirical characteristic function of Sobol points, and the support."""
-    density, _, d = CASES[name]
+    make, _, d = CASES[name]
+    density = make()
     unit = stats.qmc.Sobol(d, scramble=True, rng=np.random.default_rng(0)).random(2**13)
     xi = density.from_unit_cube(unit)
     z = np.random.default_rng(1).normal(scale=0.1, size=(6, d))

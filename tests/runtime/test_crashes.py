@@ -1,20 +1,19 @@
 """After a kill at any instant, the store has intact checkpoints and results, and the run can continue."""
 
 import logging
-import os
 import random
-import signal
 import time
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from freqbias.errors import UsageError
 from freqbias.runtime import Store
-from tests.launch import start_code
+from tests.launch import run, start_code
+from tests.runtime.killed_stages import KEYS, compute, contents
 
-KEYS = {"seed": 0}
 STEPS = """
     import sys
     import numpy as np
@@ -55,135 +54,10 @@ def test_sigkill_leaves_intact_checkpoints(tmp_path, caplog):
     assert not caplog.records, "a checkpoint was damaged, although its write was atomic"
 
 
-def die_at(call):
-    """From now on SIGKILL ends this process at its `call`-th change of the file system."""
-    calls = count()
-
-    def dying(change):
-        def changed(*args, **kwargs):
-            if next(calls) == call:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return change(*args, **kwargs)
-
-        return changed
-
-    for name in ("replace", "rename", "mkdir", "rmdir", "unlink", "fsync"):
-        setattr(os, name, dying(getattr(os, name)))
-
-
-def compute(store, content, **how):
-    with store.open("pde", keys=KEYS, **how) as stage:
-        stage.save_checkpoint("step-1", {"v": np.arange(3)})
-        with stage.writing("a.txt") as path:
-            path.write_text(content)
-        with stage.writing("sub/b.txt") as path:
-            path.write_text(content)
-        stage.finish()
-
-
-def interrupted(store, **how):
-    with store.open("pde", keys=KEYS, **how) as stage:
-        stage.save_checkpoint("step-1", {"v": np.arange(3)})
-        with stage.writing("a.txt") as path:
-            path.write_text("half")
-
-
-def killed(call, work):
-    """Run `work` in a child process that dies at its `call`-th change. True if it died."""
-    child = os.fork()
-    if child == 0:
-        try:
-            die_at(call)
-            work()
-        finally:
-            os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
-
-
-def killed_computing(store, call, **how):
-    """Compute a new result in such a child process."""
-    return killed(call, lambda: compute(store, "new", **how))
-
-
-def contents(folder):
-    return {(folder / name).read_text() for name in ("a.txt", "sub/b.txt")}
-
-
-def checked(store):
-    """True if `check` finds the stage finished; asserts that it writes nothing."""
-    before = sorted(store.root.rglob("*"))
-    assert not store.check("pde", keys=KEYS, overwrite=True)
-    finished = store.check("pde", keys=KEYS, resume=True)
-    assert sorted(store.root.rglob("*")) == before
-    return finished
-
-
-@pytest.fixture
-def quick_disk(monkeypatch):
-    """fsync does nothing: only a power cut, not the death of a process, loses data that the kernel holds."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
-def test_kill_at_every_step_of_an_overwrite(tmp_path, quick_disk):
-    seen = []
-    for call in count():
-        store = Store(tmp_path / str(call))
-        compute(store, "old")
-        interrupted(store, overwrite=True)
-        if not killed_computing(store, call, overwrite=True):
-            break
-        finished = checked(store)
-        result = contents(store.verify("pde", keys=KEYS))
-        assert finished or result == {"old"}, "only a finished result replaces the old one"
-        assert result in ({"old"}, {"new"})
-        seen.append(result)
-        compute(store, "newer", overwrite=True)
-        assert contents(store.verify("pde", keys=KEYS)) == {"newer"}
-        assert [path.name for path in store.root.iterdir()] == ["pde"]
-    assert {"old"} in seen and {"new"} in seen
-    assert seen == sorted(seen, key=lambda result: result == {"new"}), "once complete, the new result remains"
-
-
-@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
-def test_kill_at_every_step_of_a_first_run(tmp_path, quick_disk):
-    for call in count():
-        store = Store(tmp_path / str(call))
-        if not killed_computing(store, call):
-            break
-        finished = checked(store)
-        try:
-            assert contents(store.verify("pde", keys=KEYS)) == {"new"}
-            assert finished
-        except UsageError:
-            assert not finished
-            with store.open("pde", keys=KEYS, resume=True) as stage:
-                assert stage.checkpoints() in ([], ["step-1"])
-            compute(store, "new", resume=True)
-        assert store.open("pde", keys=KEYS, resume=True).finished
-        assert contents(store.verify("pde", keys=KEYS)) == {"new"}
-        assert [path.name for path in store.root.iterdir()] == ["pde"]
-    assert call > 20
-
-
-@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
-def test_kill_at_every_step_of_begin_overwrite(tmp_path, quick_disk):
-    stages, markers = {"pde": KEYS, "nn": KEYS}, 0
-    for call in count():
-        store = Store(tmp_path / str(call))
-        for stage in stages:
-            store.open(stage, keys=KEYS).finish()
-        if not killed(call, lambda store=store: store.begin_overwrite(stages)):
-            break
-        unfinished = [(store.root / f"{stage}.partial" / "unfinished.json").exists() for stage in stages]
-        marked = store.overwrite_interrupted(stages)
-        assert marked or len(set(unfinished)) == 1
-        assert not store.overwrite_interrupted({"pde": KEYS, "nn": {"seed": 1}}), "the marker of another run file"
-        markers += marked
-        store.begin_overwrite(stages)
-        assert not store.overwrite_interrupted(stages)
-        assert not any(store.check(stage, keys=KEYS, resume=True) for stage in stages)
-    assert markers > 5 and call > 8
+def test_kill_at_every_step():
+    """In a process of its own: a fork takes long in a process that has loaded all libraries."""
+    done = run("-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", Path(__file__).with_name("killed_stages.py"))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_displaced_result_comes_back(tmp_path):
