@@ -66,8 +66,9 @@ class FourierSum:
     ) -> torch.Tensor:
         """Return the jvp, (C, N). amplitude_change: dc, (C, m) complex. frequency_change: dw, (d, m)."""
         rotated = 1j * frequency_change[:, None] * amplitudes  # i c_k dw_k, (d, C, m)
-        by_amplitudes, *by_frequencies = (self.values(each) for each in (amplitude_change, *rotated))
-        return by_amplitudes + sum(x * each for x, each in zip(self._turns, by_frequencies, strict=True))
+        terms = torch.cat([amplitude_change[None], rotated])
+        values = self.values(terms.flatten(0, 1)).view(*terms.shape[:2], -1)
+        return values[0] + (self._turns * values[1:]).sum(dim=0)
 
 
 class _FourierSum(torch.autograd.Function):
