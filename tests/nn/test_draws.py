@@ -101,7 +101,7 @@ def test_finished_draws_of_another_kind_are_refused(problem, tmp_path):
     (tmp_path / "draws").rename(tmp_path / "draws.partial")
     run_draws(run, problem, store, count=2, resume=True, **flags)
     assert (tmp_path / "draws" / "draws.nc").exists()
-    with pytest.raises(UsageError, match="--draws 3: .* holds 2 draws"):
+    with pytest.raises(UsageError, match=r"--draws 3: .* holds 2 draws"):
         run_draws(run, problem, store, count=3, resume=True, **flags)
     descent = {"integrator": "gradient-descent", "step": 0.1}
     stepped = parse({**RUN, "training": descent, "pde": {**RUN["pde"], "dynamics": "gradient-descent"}})
