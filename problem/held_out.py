@@ -107,4 +107,6 @@ def _mask(values: np.ndarray, path: str, grid: Grid) -> np.ndarray:
         raise InputError(
             f"{Path(path).name} has {met} points, but the data have {wanted}; give one point for each sample"
         )
+    if not np.isfinite(values).all():
+        raise InputError(f"{Path(path).name} has values that are not finite; write 0 or 1 at each point")
     return np.asarray((values != 0).any(axis=-1).ravel())

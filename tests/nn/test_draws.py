@@ -89,6 +89,9 @@ def test_stage_stops_and_resumes(problem, tmp_path):
     np.testing.assert_array_equal(whole.held_out_error, part.held_out_error)
     np.testing.assert_array_equal(whole.feature_learning, part.feature_learning)
     assert (np.diff(whole.feature_learning) > 0).all()
+    spread = np.sqrt(np.var(whole.error, axis=0, ddof=1).sum(axis=1).mean(axis=1))
+    change = predict_draw(problem, 0)[2]
+    np.testing.assert_allclose(whole.feature_learning[1:], change[1:] / spread[1:], rtol=1e-3)
     np.testing.assert_array_equal(whole.seed, problem.seed + np.arange(4))
     np.testing.assert_array_equal(whole.error_over_start[:, 0], np.ones(4))
 
