@@ -17,7 +17,19 @@ from freqbias.compare.stages import run_design
 from freqbias.errors import InputError, StoppedEarly
 from freqbias.nn import JointInfiniteKernel, JointKernel, train
 from freqbias.numerics import Grid, Scattered
-from freqbias.problem import Design, Gaussian, Laplace, Network, Problem, Samples, Training, build, load, parse, squared_loss
+from freqbias.problem import (
+    Design,
+    Gaussian,
+    Laplace,
+    Network,
+    Problem,
+    Samples,
+    Training,
+    build,
+    load,
+    parse,
+    squared_loss,
+)
 from freqbias.runtime import StopRequest, Store
 from tests.batch import attempt
 from tests.launch import write_placeholder
@@ -65,6 +77,9 @@ def test_equal_candidates_surround_the_winner(result):
 def test_training_loss_misleads():
     """It chooses a wider density than the held-out loss."""
     by_training = design(signal(), SETTINGS.model_copy(update={"criterion": "training-loss"}))
+    scales, limits = by_training.limits["gaussian"]
+    limit = limits[-1, list(scales).index(by_training.winner.scale)]
+    assert limit < 1e-3 * by_training.best.held_out  # the curve at infinite width has the same criterion
     assert by_training.winner.scale > 1.5 * design(signal(), SETTINGS).winner.scale
 
 
