@@ -15,7 +15,7 @@ from freqbias.compare.design.search import within_noise
 from freqbias.compare.design.words import translations
 from freqbias.compare.stages import run_design
 from freqbias.errors import InputError, StoppedEarly
-from freqbias.nn import JointInfiniteKernel, JointKernel, train
+from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, train
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import (
     Design,
@@ -72,6 +72,21 @@ def test_equal_candidates_surround_the_winner(result):
     scales = [each.scale for each in result.equals]
     assert result.winner.scale in scales and len(scales) < len({each.candidate for each in result.predictions})
     assert not result.warnings
+
+
+def test_signal_to_noise_ratio_is_in_the_units_of_the_user():
+    problem = signal(width=60)
+    values = np.concatenate([problem.samples.values, 10 * problem.samples.values + 3])
+    held_out = np.concatenate([problem.held_out.values, 10 * problem.held_out.values + 3])
+    plain = Samples(problem.samples.sites, values)
+    kept = Samples(problem.held_out.sites, held_out, held_out=True).standardized(reference=plain)
+    problem = replace(problem, samples=plain.standardized(), held_out=kept)
+    settings = Design(families=["gaussian"], scale=[4.0, 8.0], scales=2, steps=[30], draws=1)
+    best = design(problem, settings).best
+    curve = PredictedCurve(JointKernel(best.candidate.problem(problem), precision="single"), [Budget(steps=30)])
+    scale = plain.values.std(axis=1)
+    error = np.mean(2 * curve.held_out_by_channel(Budget(steps=30)) * scale**2)
+    assert best.psnr == pytest.approx(10 * np.log10(np.ptp(held_out) ** 2 / error), abs=0.01)
 
 
 def test_training_loss_misleads():
