@@ -6,7 +6,7 @@ While the stage runs, it stores a checkpoint for each draw.
 import numpy as np
 import torch
 
-from freqbias.errors import InputError
+from freqbias.errors import InputError, UsageError
 from freqbias.nn.draws import predict_draw
 from freqbias.numerics import Schedule
 from freqbias.problem import Band, Draws, Problem, RunFile, every_stage_keys, resolved, stage_keys
@@ -46,8 +46,15 @@ def check_draws(problem: Problem, count: int) -> None:
 def _run_draws(
     run: RunFile, problem: Problem, store: Store, count: int, *, resume: bool, overwrite: bool, stop: StopRequest
 ) -> None:
-    keys = stage_keys(run, "ntk")
+    keys = stage_keys(run, "draws")
     if store.check("draws", keys=keys, resume=resume, overwrite=overwrite):
+        store.repair("draws")
+        found = len(Draws.load(store.verify("draws") / "draws.nc").seed)
+        if found != count:
+            raise UsageError(
+                f"--draws {count}: {store.root / 'draws'} holds {found} draws; keep them with --draws {found}, or "
+                "compute them again with --overwrite"
+            )
         log.info("draws: finished already, in %s", store.root / "draws")
         return
     schedule = None

@@ -14,7 +14,7 @@ from freqbias.nn.device import report_out_of_memory, torch_threads
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.ntk import InfiniteWidthKernel
 from freqbias.numerics import Scattered, Sites, lattice_indices, subset
-from freqbias.problem import Problem, Samples
+from freqbias.problem import Problem, Samples, initial_errors
 from freqbias.runtime import threads_alone
 
 
@@ -70,13 +70,15 @@ class JointKernel:
 
 
 class JointInfiniteKernel:
-    """The same with the kernel at infinite width. The start is minus the target."""
+    """The same with the kernel at infinite width. It starts where the drawn network does."""
 
     def __init__(self, problem: Problem) -> None:
         kernel, held_out, channels = InfiniteWidthKernel(problem), problem.held_out, problem.samples.channels
-        self._apply, self._at = kernel.apply, None if held_out is None else kernel.at(held_out.sites).apply
-        self.start = -problem.samples.values
-        self.held_out_start = np.empty((channels, 0)) if held_out is None else -held_out.values
+        self._apply, at = kernel.apply, None if held_out is None else kernel.at(held_out.sites)
+        self._at = None if at is None else at.apply
+        self.start, self.held_out_start = initial_errors(problem), np.empty((channels, 0))
+        if at is not None and held_out is not None:
+            self.held_out_start = at.start - held_out.values
 
     def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return K u on the training samples, (C, N), and on the held-out samples, (C, N'). values: u, (C, N)."""

@@ -27,7 +27,7 @@ from freqbias.nn.eigenvalue import largest_eigenpair, random_start
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.sharding import Shards
 from freqbias.numerics import Apply, Sites
-from freqbias.problem import Laws, Problem
+from freqbias.problem import Laws, Problem, initial_values, problem_at
 
 
 class Kernel(Protocol):
@@ -72,7 +72,7 @@ class InfiniteWidthKernel:
         return KernelAt(
             lambda values: kernel_sum(values) / self._size,
             laws.damping.transform(origin) + laws.atom + moment,
-            np.zeros((problem.samples.channels, sites.size)),
+            initial_values(problem_at(problem, sites)),
         )
 
     def largest_eigenvalue(self) -> float:

@@ -75,7 +75,7 @@ def choose_held_out(
 
     choice: a fraction, which is drawn at random, or a HeldOut. seed: determines random choices. read_mask: returns the
     values in a file, (n_1, ..., n_d, C).
-    Raises InputError if the choice needs a grid and the samples are scattered, or if the mask has another shape.
+    Raises InputError if the choice needs a grid and the samples are scattered, or if the mask has another shape or NaN.
     """
     rng = np.random.default_rng([seed, SPLIT_STREAM])
     if not isinstance(choice, HeldOut):
@@ -102,6 +102,8 @@ def _drawn(rng: np.random.Generator, count: int, share: float) -> np.ndarray:
 
 
 def _mask(values: np.ndarray, path: str, grid: Grid) -> np.ndarray:
+    if not np.isfinite(values).all():
+        raise InputError(f"{Path(path).name} has values that are not finite; write 0 or 1 at each point")
     if values.shape[:-1] != grid.shape:
         met, wanted = (" x ".join(map(str, shape)) for shape in (values.shape[:-1], grid.shape))
         raise InputError(

@@ -170,9 +170,10 @@ class Problem:
     @property
     def span(self) -> np.ndarray:
         """The width of the box around all samples and targets on each axis, (d,) [length]."""
-        if self.predict_at is None:
+        if not self.targets:
             return self.sites.span
-        return np.ptp(np.concatenate([self.sites.positions(), self.predict_at.positions()]), axis=0)
+        positions = [each.positions() for each in (self.sites, *self.targets.values())]
+        return np.maximum(self.sites.span, np.ptp(np.concatenate(positions), axis=0))
 
 
 def problem_at(problem: Problem, sites: Sites) -> Problem:

@@ -9,6 +9,7 @@ from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, SMALLEST, Grid, Scattered, Sites, check_kind, subset
 from freqbias.problem.held_out import choose_held_out
 from freqbias.problem.normalisation import Normalisation
+from freqbias.problem.summary import counted
 
 NOISE_STREAM = 2  # a random stream that is independent of the streams for the network and the held-out samples
 
@@ -133,6 +134,11 @@ class Samples:
 
     def split_at(self, held_out: np.ndarray) -> tuple["Samples", "Samples"]:
         """Return the training samples and the held-out samples. held_out: whether each sample is held out, (N,)."""
+        for chosen, purpose in ((~held_out, "training"), (held_out, "the held-out error")):
+            if (count := int(chosen.sum())) < 2:
+                raise InputError(
+                    f"{counted(count, 'sample')} of {held_out.size} would be left for {purpose}; at least 2 are needed"
+                )
         return self.subset(np.flatnonzero(~held_out)), self.subset(np.flatnonzero(held_out), held_out=True)
 
     def subset(self, indices: np.ndarray, *, held_out: bool = False) -> "Samples":

@@ -66,7 +66,7 @@ def _remove(tables: Any, names: list[str]) -> None:
 
 
 def stage_keys(run: RunFile, stage: str) -> StageKeys:
-    """Return the keys that a stage ("mesh", "pde", "nn", "ntk", "compare" or "design") depends on.
+    """Return the keys that a stage ("mesh", "pde", "nn", "ntk", "draws", "compare" or "design") depends on.
 
     A stage must be computed again if, and only if, these keys have changed. In place of the path of a file, the keys
     contain the SHA-256 of the file's content.
@@ -113,13 +113,15 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
             own = seed | {"training": training}
         case "ntk":  # precision and device do not matter: a kernel is always computed in double precision
             own = seed | {"training": _pick(training, "integrator", "step", "tolerance", "rates")}
+        case "draws":
+            own = seed | {"training": _pick(training, "step", "rates"), "pde": _pick(keys["pde"], "dynamics")}
         case "compare":  # the figures show the unit
             own = _pick(keys, "seed", "mesh", "pde", "unit", "compare") | {"training": training}
         case "design":  # the density is what it chooses
             del common["density"]
-            own = seed | _pick(keys, "unit") | {"design": keys.get("design", {})}
+            own = seed | rates | _pick(keys, "unit") | {"design": keys.get("design", {})}
         case _:
-            raise ValueError(f"stage = {stage!r}; use mesh, pde, nn, ntk, compare or design")
+            raise ValueError(f"stage = {stage!r}; use mesh, pde, nn, ntk, draws, compare or design")
     if run.pde.initial_file is not None and stage in ("nn", "ntk"):  # they start where the equation does
         own["pde"] = _pick(keys["pde"], "initial")
     return common | own

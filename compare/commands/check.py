@@ -17,7 +17,7 @@ from freqbias.runtime import available_memory, duration
 
 WIDE = 1000  # neurons; the infinite-width equation describes narrower networks poorly
 LONG_TRAINING = 86400.0  # seconds
-STAGES = ("mesh", "pde", "nn", "ntk", "compare")
+STAGES = ("mesh", "pde", "nn", "ntk", "draws", "compare", "design")
 
 
 def report(run: RunFile, problem: Problem, root: Path) -> str:

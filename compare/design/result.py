@@ -12,7 +12,7 @@ from freqbias.compare.design.candidates import Candidate
 from freqbias.compare.design.search import Prediction, Search, criterion_value, first_draw, within_noise
 from freqbias.errors import InputError
 from freqbias.numerics import check_kind
-from freqbias.problem import Design, Problem
+from freqbias.problem import Design, Problem, squared_loss
 
 GAIN = 0.05  # of twice the width; below it more neurons are not worth their cost
 LEAVES = 0.5  # feature learning, relative to the predicted error, above which the prediction is uncertain
@@ -26,7 +26,8 @@ class DesignResult:
 
     problem: the problem whose network is chosen. criterion: "held-out", "gcv" or "training-loss".
     feature_learning: of the winner, see `Search.feature_learning`.
-    limits: at infinite width, the criterion (budgets, scales) by family, and the scales; empty if not computed.
+    limits: at infinite width, with the sigma_a of the winner: the scales and the criterion (budgets, scales) by family;
+    empty if not computed.
     """
 
     problem: Problem
@@ -95,7 +96,9 @@ class DesignResult:
             found.append(
                 f"the best scale, {self.winner.scale:.4g}, is the {end} that was tried; give a wider [design] scale"
             )
-        start = 0.5 * float((self.problem.samples.values**2).sum(axis=0).mean())
+        judged = self.problem.held_out if self.criterion == "held-out" else self.problem.samples
+        assert judged is not None  # checked by check_design
+        start = float(squared_loss(judged.values))
         reached = criterion_value(best, self.criterion)
         if reached > UNLEARNT * start:
             found.append(
@@ -109,9 +112,10 @@ class DesignResult:
             )
         ratio = self.feature_learning / float(np.sqrt(2 * reached)) if reached > 0 else 0.0
         if ratio > LEAVES:
+            remedy = f"step_factor = {LONG_STEP:g}, " if self.in_steps else "earlier times, "
             found.append(
                 f"the network leaves its linearisation: its output changes by {ratio:.2g} times the predicted error, "
-                f"so trained losses may differ; use a larger width, step_factor = {LONG_STEP:g}, or --verify"
+                f"so trained losses may differ; use a larger width, {remedy}or --verify"
             )
         return found
 
@@ -181,10 +185,11 @@ def design(problem: Problem, settings: Design | None = None) -> DesignResult:
 
 def result_of(search: Search, predictions: list[Prediction]) -> DesignResult:
     """Return the result of a finished search, with the losses at infinite width."""
+    result = DesignResult(search.problem, search.settings, search.criterion, tuple(predictions), {})
     families = dict.fromkeys(each.candidate.family for each in predictions)
-    limits = {family: limit for family in families if (limit := search.limit(family)) is not None}
-    result = DesignResult(search.problem, search.settings, search.criterion, tuple(predictions), limits)
-    return replace(result, feature_learning=search.feature_learning(result.best))
+    found = {family: search.limit(family, result.winner.sigma_a) for family in families}
+    limits = {family: limit for family, limit in found.items() if limit is not None}
+    return replace(result, limits=limits, feature_learning=search.feature_learning(result.best))
 
 
 def check_design(problem: Problem, settings: Design) -> None:

@@ -127,18 +127,20 @@ class Search:
         reached = kernel.error_after(-integral)
         return float(np.sqrt(((reached - linearised) ** 2).sum(axis=0).mean()))
 
-    def limit(self, family: str) -> tuple[np.ndarray, np.ndarray] | None:
+    def limit(self, family: str, sigma_a: float) -> tuple[np.ndarray, np.ndarray] | None:
         """Return the scales of a family and the losses at infinite width (budgets, scales), or None if too expensive.
 
-        The losses are those of the criterion "held-out" or "training-loss".
+        The losses are those of the criterion "held-out" or "training-loss", for this sigma_a.
         """
         if self.criterion == "gcv" or (self.problem.lattice is None and self.problem.sites.size > MOST_SCATTERED):
             return None
-        tried = [candidate for candidate in self._tried if candidate.family == family and candidate.draw == 0]
+        tried = [
+            each for each in self._tried if (each.family, each.sigma_a) == (family, sigma_a) and each.draw == 0
+        ]  # fmt: skip
         scales = sorted({candidate.scale for candidate in tried})
         losses = []
         for scale in scales:
-            problem = Candidate(family, scale, tried[0].width, tried[0].sigma_a).problem(self.problem)
+            problem = Candidate(family, scale, tried[0].width, sigma_a).problem(self.problem)
             curve = PredictedCurve(JointInfiniteKernel(problem), self.budgets)
             loss = curve.training if self.criterion == "training-loss" else curve.held_out
             losses.append([loss(budget) for budget in self.budgets])

@@ -55,6 +55,7 @@ def _run_design(
     check_design(problem, settings)
     keys = stage_keys(run, "design").with_options("options", {"verify": train}, defaults={"verify": False})
     if store.check("design", keys=keys, resume=resume, overwrite=overwrite):
+        store.repair("design")
         log.info("design: finished already, in %s", store.root / "design")
         return (store.root / "design" / "summary.txt").read_text("utf-8")
     with store.open("design", keys=keys, resume=resume, overwrite=overwrite) as stage:

@@ -53,7 +53,7 @@ def find_sources(run: RunFile, store: Store, *, error_file: Path | None, trained
         names = [name for name in sorted(store.manifest("ntk")["files"]) if name.endswith(".nc")]
         paths |= {name.removesuffix(".nc"): folder / name for name in names}
     if store.has("draws"):
-        paths["draws"] = store.verify("draws", keys=stage_keys(run, "ntk"), needs=["draws.nc"]) / "draws.nc"
+        paths["draws"] = store.verify("draws", keys=stage_keys(run, "draws"), needs=["draws.nc"]) / "draws.nc"
     return Sources(paths)
 
 

@@ -150,7 +150,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "too few samples held out": (
         {"data": {"held_out": 0.01}},
-        ("[data] held_out = 0.01: there is 1 sample; at least 2 are needed",),
+        ("[data] held_out = 0.01: 1 sample of 64 would be left for the held-out error; at least 2",),
     ),
     "noise beyond measure": (
         {"data": {"noise": 1e12}},

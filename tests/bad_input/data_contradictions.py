@@ -48,6 +48,10 @@ DATA_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"data": {"held_out": {"mask": "data/line.npy"}}},
         ("[data] held_out = { mask = ", "line.npy has", "give one point for each sample"),
     ),
+    "a mask with NaN": (
+        {"data": {"held_out": {"mask": "data/nan.npy"}}},
+        ("[data] held_out = { mask = ", "nan.npy has values that are not finite; write 0 or 1 at each point"),
+    ),
     "scales of a design that do not increase": (
         {"design": {"scale": [3.0, 2.0]}},
         ("[design] scale = [3.0, 2.0] does not increase", "give the smallest and the largest scale"),

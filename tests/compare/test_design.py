@@ -15,9 +15,21 @@ from freqbias.compare.design.search import within_noise
 from freqbias.compare.design.words import translations
 from freqbias.compare.stages import run_design
 from freqbias.errors import InputError, StoppedEarly
-from freqbias.nn import train
+from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, train
 from freqbias.numerics import Grid, Scattered
-from freqbias.problem import Design, Gaussian, Laplace, Network, Problem, Samples, Training, build, load, parse
+from freqbias.problem import (
+    Design,
+    Gaussian,
+    Laplace,
+    Network,
+    Problem,
+    Samples,
+    Training,
+    build,
+    load,
+    parse,
+    squared_loss,
+)
 from freqbias.runtime import StopRequest, Store
 from tests.batch import attempt
 from tests.launch import write_placeholder
@@ -62,9 +74,27 @@ def test_equal_candidates_surround_the_winner(result):
     assert not result.warnings
 
 
+def test_signal_to_noise_ratio_is_in_the_units_of_the_user():
+    problem = signal(width=60)
+    values = np.concatenate([problem.samples.values, 10 * problem.samples.values + 3])
+    held_out = np.concatenate([problem.held_out.values, 10 * problem.held_out.values + 3])
+    plain = Samples(problem.samples.sites, values)
+    kept = Samples(problem.held_out.sites, held_out, held_out=True).standardized(reference=plain)
+    problem = replace(problem, samples=plain.standardized(), held_out=kept)
+    settings = Design(families=["gaussian"], scale=[4.0, 8.0], scales=2, steps=[30], draws=1)
+    best = design(problem, settings).best
+    curve = PredictedCurve(JointKernel(best.candidate.problem(problem), precision="single"), [Budget(steps=30)])
+    scale = plain.values.std(axis=1)
+    error = np.mean(2 * curve.held_out_by_channel(Budget(steps=30)) * scale**2)
+    assert best.psnr == pytest.approx(10 * np.log10(np.ptp(held_out) ** 2 / error), abs=0.01)
+
+
 def test_training_loss_misleads():
     """It chooses a wider density than the held-out loss."""
     by_training = design(signal(), SETTINGS.model_copy(update={"criterion": "training-loss"}))
+    scales, limits = by_training.limits["gaussian"]
+    limit = limits[-1, list(scales).index(by_training.winner.scale)]
+    assert limit < 1e-3 * by_training.best.held_out  # the curve at infinite width has the same criterion
     assert by_training.winner.scale > 1.5 * design(signal(), SETTINGS).winner.scale
 
 
@@ -155,6 +185,32 @@ def test_more_neurons_gain_little(result):
     c = (result.mean(result.winner, result.best.amount) - limit) * result.winner.width
     gain = (c / width - c / (2 * width)) / (limit + c / width)
     assert gain == pytest.approx(0.05, rel=0.02)
+
+
+def test_infinite_width_has_the_output_weights_of_the_winner():
+    """Not those that were tried first; and it starts where a network that is not symmetric does."""
+    settings = Design(families=["gaussian"], scale=[4.0, 8.0], scales=2, sigma_a=[1.0, 0.01], steps=[30], draws=1)
+    found = design(signal(width=60), settings)
+    assert found.winner.sigma_a == 0.01
+    alone = design(signal(width=60), settings.model_copy(update={"sigma_a": [0.01]}))
+    for one, other in zip(found.limits["gaussian"], alone.limits["gaussian"], strict=True):
+        np.testing.assert_array_equal(one, other)
+    problem = signal(width=60)
+    problem = replace(problem, network=problem.network.model_copy(update={"symmetric": False}))
+    limit, drawn = JointInfiniteKernel(problem), JointKernel(problem)
+    np.testing.assert_allclose(limit.start, drawn.start, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(limit.held_out_start, drawn.held_out_start, rtol=0, atol=1e-10)
+    assert np.abs(limit.start + problem.samples.values).max() > 0.1
+
+
+def test_start_is_that_of_the_criterion(result):
+    """A warning that nothing is learnt compares losses on the same samples."""
+    problem = result.problem
+    loud = replace(problem.held_out, values=100 * problem.held_out.values)
+    (warning,) = replace(result, problem=replace(problem, held_out=loud), predictions=tuple(
+        replace(each, held_out=0.95 * squared_loss(loud.values)) for each in result.predictions
+    )).warnings[-1:]  # fmt: skip
+    assert f"it is {squared_loss(loud.values):.3g} at the start" in warning
 
 
 def test_figure(result, tmp_path):

@@ -8,7 +8,7 @@ import tomli_w
 
 from freqbias import nn
 from freqbias.compare import compare, draw_comparison
-from freqbias.errors import InputError, StoppedEarly
+from freqbias.errors import InputError, StoppedEarly, UsageError
 from freqbias.nn.draws import predict_draw
 from freqbias.nn.draws_stage import check_draws, run_draws
 from freqbias.numerics import Schedule
@@ -89,8 +89,27 @@ def test_stage_stops_and_resumes(problem, tmp_path):
     np.testing.assert_array_equal(whole.held_out_error, part.held_out_error)
     np.testing.assert_array_equal(whole.feature_learning, part.feature_learning)
     assert (np.diff(whole.feature_learning) > 0).all()
+    spread = np.sqrt(np.var(whole.error, axis=0, ddof=1).sum(axis=1).mean(axis=1))
+    change = predict_draw(problem, 0)[2]
+    np.testing.assert_allclose(whole.feature_learning[1:], change[1:] / spread[1:], rtol=1e-3)
     np.testing.assert_array_equal(whole.seed, problem.seed + np.arange(4))
     np.testing.assert_array_equal(whole.error_over_start[:, 0], np.ones(4))
+
+
+def test_finished_draws_of_another_kind_are_refused(problem, tmp_path):
+    """Their number, or flow in place of steps. A folder whose last rename was killed counts as finished."""
+    run, store = parse(RUN), Store(tmp_path)
+    flags = {"overwrite": False, "stop": StopRequest()}
+    run_draws(run, problem, store, count=2, resume=False, **flags)
+    (tmp_path / "draws").rename(tmp_path / "draws.partial")
+    run_draws(run, problem, store, count=2, resume=True, **flags)
+    assert (tmp_path / "draws" / "draws.nc").exists()
+    with pytest.raises(UsageError, match=r"--draws 3: .* holds 2 draws"):
+        run_draws(run, problem, store, count=3, resume=True, **flags)
+    descent = {"integrator": "gradient-descent", "step": 0.1}
+    stepped = parse({**RUN, "training": descent, "pde": {**RUN["pde"], "dynamics": "gradient-descent"}})
+    with pytest.raises(UsageError, match="dynamics"):
+        run_draws(stepped, problem, store, count=2, resume=True, **flags)
 
 
 def test_comparison_with_the_band(problem, tmp_path):

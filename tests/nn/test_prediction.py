@@ -63,6 +63,20 @@ def test_flow_at_infinite_width(place):
     assert np.abs(exact[-1]).max() > 0.1
 
 
+@pytest.mark.parametrize("network", [{}, {"depth": 3, "activation": "tanh", "hidden_width": 20}])
+@pytest.mark.parametrize("place", ["parts of a grid, 2-D", "off the grid, 1-D"])
+def test_infinite_width_starts_where_a_network_that_is_not_symmetric_does(place, network):
+    sites, targets = PLACES[place]
+    problem = problem_on(sites, symmetric=False, **network)
+    kernel, drawn = nn.InfiniteWidthKernel(problem), nn.EmpiricalKernel(problem)
+    joint = joint_kernel(problem, targets, oracle.gaussian(3.0))
+    exact, _ = oracle.prediction(joint, sites.size, drawn.start, TIMES, lambda values, t: np.exp(-t * values))
+    found = nn.LinearisedTraining(kernel, drawn.start).follow_flow(TIMES, tolerance=1e-12).at(kernel.at(targets))
+    start = drawn.at(targets).start
+    np.testing.assert_allclose(found.values, start + exact, rtol=0, atol=1e-8 * np.abs(exact).max())
+    assert np.abs(start).max() > 0.1
+
+
 NETWORKS = {
     "two layers": {},
     "diagonal": {"diagonal": True},

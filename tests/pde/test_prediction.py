@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from freqbias.numerics import Grid, Positions
+from freqbias.numerics import Grid, Positions, Scattered
 from freqbias.pde import solve
 from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, Spectrum
 from tests import launch, oracle
@@ -54,6 +54,18 @@ def test_positions_outside_the_box_refine_the_mesh():
     problem = problem_on(sites, 2.0)
     found = assert_predicts(problem, targets, oracle.gaussian(2.0), Pde(tolerance=1e-3))
     assert len(found.frequency) > 1.2 * len(solve(problem, Pde(tolerance=1e-3)).frequency)
+
+
+def test_held_out_samples_outside_the_box_of_scattered_samples():
+    """The laws of relu are folded, so the fold must be exact at the distances to the held-out samples too."""
+    x = np.random.default_rng(0).uniform(-0.05, 0.05, (30, 1))
+    sites, targets = Scattered(x), Scattered(np.array([[-0.9], [0.7], [0.9]]))
+    problem = problem_on(sites, 0.3, depth=3, activation="relu")
+    assert_predicts(problem, targets, oracle.gaussian(0.3), Pde(tolerance=1e-3))
+    held_out = Samples(targets, np.zeros((2, 3)), held_out=True)
+    found = solve(replace(problem, held_out=held_out), Pde(tolerance=1e-3))
+    as_positions = solve(replace(problem, predict_at=targets), Pde(tolerance=1e-3))
+    np.testing.assert_allclose(found.held_out_error, as_positions.prediction, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("activation, depth", [("relu", 3), ("sine", 4)])

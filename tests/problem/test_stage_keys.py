@@ -244,8 +244,28 @@ def test_added_keys_at_their_defaults_do_not_change_older_results():
     assert changed_keys(old, keys(STATIONS | {"center": True})) == ["data.center: false -> true"]
 
 
+BOTH = {"draws", "design"}
+OPTIONAL = [  # change that makes the base, change, which of these stages must be computed again
+    ({}, {"training": {"rates": {"frequencies": 0.0}}}, BOTH),
+    ({}, {"seed": 4}, BOTH),
+    ({}, {"data": {"held_out": 0.2}}, BOTH),
+    ({}, {"network": {"width": 66}}, BOTH),
+    ({}, {"density": {"sigma": 4.5}}, {"draws"}),
+    ({}, {"design": {"scales": 5}}, {"design"}),
+    (DESCENT, {"pde": {"dynamics": "gradient-descent"}, **DESCENT}, {"draws"}),
+    (DESCENT, {"training": DESCENT["training"] | {"step": 0.2}}, {"draws"}),
+    ({}, {"pde": {"tolerance": 1e-2}, "training": {"tolerance": 1e-2}}, set()),
+]
+
+
+@pytest.mark.parametrize(("base", "change", "expected"), OPTIONAL)
+def test_stages_that_few_runs_have(base, change, expected):
+    one, other = parse(full(base)), parse(full({**base, **change}))
+    assert {stage for stage in BOTH if stage_keys(one, stage) != stage_keys(other, stage)} == expected
+
+
 def test_unknown_stage():
-    with pytest.raises(ValueError, match="stage = 'mush'; use mesh, pde, nn, ntk, compare or design"):
+    with pytest.raises(ValueError, match="stage = 'mush'; use mesh, pde, nn, ntk, draws, compare or design"):
         stage_keys(parse(table()), "mush")
 
 
