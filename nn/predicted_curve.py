@@ -78,8 +78,9 @@ class Budget:
 class PredictedCurve:
     """Losses on the training samples and on the held-out samples, for a kernel and its u(0).
 
-    budgets: the losses at these budgets are converged when the constructor returns. callback: called before every
-    product. products: the number of products. largest: lambda_max, from below, to much better than 1 %.
+    budgets: the losses at these budgets are `converged` when the constructor returns, unless they need more than
+    MOST_PRODUCTS. callback: called before every product. products: the number of products. largest: lambda_max, from
+    below, to much better than 1 %.
     A loss is half the mean square of the error, summed over channels.
     """
 
@@ -98,17 +99,17 @@ class PredictedCurve:
 
         self._pushed = pushed
         self._lanczos = Lanczos(apply, kernel.start.ravel())
-        previous = np.full((len(budgets), 2), np.inf)
-        while self.products < min(MOST_PRODUCTS, kernel.start.size):
+        previous, self.converged = np.full((len(budgets), 2), np.inf), False
+        most = min(MOST_PRODUCTS, kernel.start.size)
+        while self.products < most and not self.converged:
             self._lanczos.step()
-            exhausted = self._lanczos.beta[-1] == 0
+            exhausted = self._lanczos.beta[-1] == 0 or self.products == kernel.start.size
             if self.products % CHECK_EVERY and not exhausted:
                 continue
             self._prepare()
             losses = np.array([[self.training(each), self.held_out(each)] for each in budgets])
             scale = np.maximum(losses, FLOOR * self._start_loss)
-            if exhausted or (np.abs(losses - previous) <= ACCURACY * scale).all():
-                break
+            self.converged = exhausted or bool((np.abs(losses - previous) <= ACCURACY * scale).all())
             previous = losses
         self._prepare()
 

@@ -92,9 +92,7 @@ def held_out_errors(problem: Problem, tolerance: float, nn: Cost, steps: int) ->
         return None
     step_seconds = (nn.seconds - IMPORT_SECONDS["nn"]) / max(1, nn.steps or 1)
     quick = 3 * step_seconds * (steps + 2 * len(problem.times)) <= LONGEST_PREDICTION
-    kernel: EmpiricalKernel | InfiniteWidthKernel = (
-        EmpiricalKernel(problem) if quick and problem.initial_error is None else InfiniteWidthKernel(problem)
-    )
+    kernel: EmpiricalKernel | InfiniteWidthKernel = EmpiricalKernel(problem) if quick else InfiniteWidthKernel(problem)
     start = kernel.start if isinstance(kernel, EmpiricalKernel) else initial_errors(problem)
     try:
         path = LinearisedTraining(kernel, start).follow_flow(problem.times, tolerance=tolerance)

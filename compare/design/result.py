@@ -194,6 +194,10 @@ def result_of(search: Search, predictions: list[Prediction]) -> DesignResult:
 
 def check_design(problem: Problem, settings: Design) -> None:
     """Raise InputError if the settings contradict the problem."""
+    if problem.initial_error is not None:
+        raise InputError(
+            "[pde] initial gives the initial error of one network, but the design compares others; leave initial out"
+        )
     if settings.criterion == "held-out" and problem.held_out is None:
         raise InputError(
             '[design] criterion = "held-out": no samples are held out; set [data] held_out, or use criterion = "gcv"'

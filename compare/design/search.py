@@ -13,6 +13,7 @@ import numpy as np
 from freqbias.compare.design.candidates import Candidate, default_scales, scale_grid
 from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, TraceEstimate
 from freqbias.problem import Design, Problem
+from freqbias.runtime import log
 
 REFINEMENTS = 2  # rounds; each tries the scales between the best and its neighbours
 PROMISING = 1.2  # a family is refined if its best is at most this much worse than the best of all
@@ -83,6 +84,11 @@ class Search:
         """Predict all budgets of a candidate. callback: called before every product with its kernel."""
         kernel = JointKernel(candidate.problem(self.problem), precision="single")
         curve = PredictedCurve(kernel, self.budgets, callback=callback)
+        if not curve.converged:
+            log.warning(
+                "design: %s: the loss has not converged after %d products with the kernel; use fewer steps, or an "
+                "earlier time", candidate, curve.products,
+            )  # fmt: skip
         trace = None
         if self.criterion == "gcv":
             probes, seed = self.settings.probes, self.problem.seed

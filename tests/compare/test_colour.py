@@ -34,7 +34,12 @@ def test_colour_image_with_held_out_samples(tmp_path, undrawn):
     assert metrics["mesh"].max() < 2e-3
     assert (out / "compare" / "learned.png").is_file()
     learned = freqbias.open(out)["compare/learned"]
-    assert learned.nn.shape == (3, 3, 12, 10) and int(np.isnan(learned.nn[-1, 0]).sum()) == 30
-    used = ~np.isnan(learned.target.values[0])
+    assert learned.nn.shape == (3, 3, 12, 10) and not np.isnan(learned.nn).any()  # also at the held-out samples
+    assert int(learned.held_out.sum()) == 30 and int(learned.used.sum()) == 90
+    used = learned.used.values.astype(bool)
+    outside = np.abs(learned.nn.values[-1] - learned.target.values)[:, ~used]
+    scale = np.array(history.normalisation.value_scale)[:, None]
+    expected = np.sort(np.abs(scale * history.held_out_error[-1]), axis=None)
+    np.testing.assert_allclose(np.sort(outside, axis=None), expected, rtol=0, atol=1e-9)
     assert np.abs(learned.nn.values[-1] - learned.pde.values[-1])[:, used].max() < 0.05  # colours from 0 to 1
     assert metrics["psnr_nn"][-1] > metrics["psnr_nn"][0] and "ssim_nn" not in metrics.dtype.names

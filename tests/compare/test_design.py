@@ -15,7 +15,7 @@ from freqbias.compare.design.search import within_noise
 from freqbias.compare.design.words import translations
 from freqbias.compare.stages import run_design
 from freqbias.errors import InputError, StoppedEarly
-from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, train
+from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, plan_training, train
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import (
     Design,
@@ -325,3 +325,26 @@ def test_draws_of_a_candidate_are_networks_of_their_own():
     one, two = (Candidate("laplace", 4.0, 60, 0.5, draw).problem(problem) for draw in (0, 1))
     assert (one.seed, two.seed) == (0, 1) and one.network.width == 60 and one.network.sigma_a == 0.5
     assert one.density == Laplace(4.0) and one.laws is not problem.laws
+
+
+def test_hidden_layers_are_as_wide_as_the_first():
+    network = Network(width=60, sigma_a=1.0, depth=3)
+    narrow = Candidate("gaussian", 4.0, 20, 1.0).problem(replace(signal(), network=network, laws=None))
+    assert (narrow.network.width, narrow.network.hidden_width) == (20, 20)
+    own = Network(width=60, hidden_width=30, sigma_a=1.0, depth=3)
+    kept = Candidate("gaussian", 4.0, 20, 1.0).problem(replace(signal(), network=own, laws=None))
+    assert (kept.network.width, kept.network.hidden_width) == (20, 30)
+
+
+def test_neighbours_are_verified_with_their_own_steps(result):
+    with patch("freqbias.compare.design.verify.plan_training", side_effect=plan_training) as planned:
+        verify(result)
+    found = {(call.args[0].density.sigma, round(call.args[1].step, 12)) for call in planned.call_args_list}
+    expected = {(each.candidate.scale, round(1 / each.largest, 12)) for each in result.predictions}
+    assert len(found) == 3 and found <= expected
+
+
+def test_initial_errors_of_one_network_are_refused():
+    problem = signal(held_out=0)
+    with pytest.raises(InputError, match=r"\[pde\] initial gives the initial error of one network"):
+        design(replace(problem, initial_error=-problem.samples.values), SETTINGS)

@@ -12,6 +12,8 @@ from tests import launch, oracle
 from tests.fuzz.predictions import joint_kernel, pde_prediction
 from tests.nn.test_prediction import PLACES
 
+pytestmark = pytest.mark.xdist_group("ranks")
+
 TIMES = np.array([0.0, 0.7, 5.0, 60.0])
 
 
