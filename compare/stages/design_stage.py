@@ -25,6 +25,7 @@ from freqbias.compare.design import (
 from freqbias.problem import Design, Problem, RunFile, stage_keys
 from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
 
+FLOWS = ("rk4", "heun")  # integrators that follow the gradient flow
 MISSING = -1e300  # stands for NaN in a checkpoint
 
 
@@ -108,7 +109,10 @@ def _write(stage: Stage, run: RunFile, result: DesignResult, stop: StopRequest) 
 
 
 def winning_run(run: RunFile, result: DesignResult) -> dict[str, Any]:
-    """Return the tables of the run file that trains the winner: for steps by gradient descent with their step size."""
+    """Return the tables of the run file that trains the winner.
+
+    Steps are those of gradient descent with the step size of the winner, times are those of the gradient flow.
+    """
     best, tables = result.best, run.model_dump(exclude_none=True)
     tables.pop("design", None)
     tables["name"] = f"{run.name}-design"
@@ -117,15 +121,18 @@ def winning_run(run: RunFile, result: DesignResult) -> dict[str, Any]:
     if run.network.hidden_width == run.network.width:
         tables["network"]["hidden_width"] = best.candidate.width
     outputs = tables["time"].get("outputs", 20)
+    for name in ("momentum", "batch"):
+        tables["training"].pop(name, None)
     if not result.in_steps:
         tables["time"] = {"end": best.amount, "outputs": outputs}
+        if run.training.integrator not in FLOWS:
+            tables["training"] |= {"integrator": "rk4", "step": "auto"}
+            tables["pde"] |= {"dynamics": "flow", "step": "auto"}
         return tables
     step = result.settings.step_factor / best.largest
     outputs = max(each for each in range(1, int(min(outputs, best.amount)) + 1) if best.amount % each == 0)
     tables["time"] = {"end": best.amount * step, "outputs": outputs}
     tables["training"] |= {"integrator": "gradient-descent", "step": step}
-    for name in ("momentum", "batch"):
-        tables["training"].pop(name, None)
     if run.pde.operator == "data" and run.pde.integrator == "lanczos":
         tables["pde"] |= {"dynamics": "gradient-descent", "step": step}
     return tables

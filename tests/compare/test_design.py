@@ -14,6 +14,7 @@ from freqbias.compare.design.candidates import default_scales
 from freqbias.compare.design.search import within_noise
 from freqbias.compare.design.words import translations
 from freqbias.compare.stages import run_design
+from freqbias.compare.stages.design_stage import winning_run
 from freqbias.errors import InputError, StoppedEarly
 from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, plan_training, train
 from freqbias.numerics import Grid, Scattered
@@ -348,3 +349,20 @@ def test_initial_errors_of_one_network_are_refused():
     problem = signal(held_out=0)
     with pytest.raises(InputError, match=r"\[pde\] initial gives the initial error of one network"):
         design(replace(problem, initial_error=-problem.samples.values), SETTINGS)
+
+
+@pytest.mark.parametrize("training", [{"integrator": "gradient-descent", "step": 0.5}, {"integrator": "heun"}])
+@pytest.mark.parametrize("budget", [{"times": [2.0, 9.0]}, {"steps": [12]}])
+def test_run_file_of_the_winner_trains_what_was_predicted(training, budget):
+    tables = {**RUN, "density": {"kind": "gaussian", "sigma": 1.0}, "training": training}
+    tables["design"] = {"families": ["gaussian"], "scale": [4.0, 8.0], "scales": 2, "draws": 1, **budget}
+    run = parse(tables)
+    result = design(build(run), run.design)
+    winning = parse(winning_run(run, result))
+    if "steps" in budget:
+        assert (winning.training.integrator, winning.pde.dynamics) == ("gradient-descent", "gradient-descent")
+        assert winning.time.end == pytest.approx(12 * winning.training.step)
+        assert winning.training.step == pytest.approx(1 / result.best.largest)
+    else:
+        assert winning.training.integrator == ("heun" if training["integrator"] == "heun" else "rk4")
+        assert (winning.training.step, winning.pde.dynamics, winning.time.end) == ("auto", "flow", result.best.amount)
