@@ -141,7 +141,7 @@ def test_every_message_has_a_row(serial, module):
     printed = "".join(outcome["err"] for outcome in serial)
     # No run file causes these errors; tests/problem tests them.
     elsewhere = {
-        "; use mesh, pde, nn, ntk, compare or design",
+        "; use mesh, pde, nn, ntk, draws, compare or design",
         "; use fewer points",
         ": load_samples only reads; use Samples.",
         ", not a file; give a text file in TOML format",
