@@ -55,6 +55,9 @@ class Design(Settings):
         lt=2,
         description="a number between 0 and 2: the step size of gradient descent, as a multiple of 1/lambda_max",
     )
+    purpose: Literal["held-out"] = Field(
+        "held-out", description='"held-out": the least loss on samples that the network has not seen'
+    )
     criterion: Literal["auto", "held-out", "gcv", "training-loss"] = Field(
         "auto",
         description='"held-out" (the loss on held-out samples), "gcv" (generalised cross-validation, which needs no '

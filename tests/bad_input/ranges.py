@@ -130,6 +130,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "design.steps": [[], ([0], 0)],
     "design.times": [[], ([0.0], 0.0)],
     "design.step_factor": [0.0, 2.0],
+    "design.purpose": ["balanced", ""],
     "design.criterion": ["loss", ""],
     "design.draws": [0, 1001],
     "design.probes": [0, 1001],

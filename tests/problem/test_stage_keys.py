@@ -146,6 +146,7 @@ ROWS = {
     "design.steps": ({}, {"design": {"steps": [4]}}, set()),
     "design.times": ({}, {"design": {"times": [4.0]}}, set()),
     "design.step_factor": ({}, {"design": {"step_factor": 0.5}}, set()),
+    "design.purpose": ({}, {"design": {"purpose": "held-out"}}, set()),
     "design.criterion": ({}, {"design": {"criterion": "gcv"}}, set()),
     "design.draws": ({}, {"design": {"draws": 4}}, set()),
     "design.probes": ({}, {"design": {"probes": 4}}, set()),
