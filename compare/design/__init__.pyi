@@ -1,7 +1,8 @@
 from .candidates import Candidate
 from .figure import draw_design
+from .prediction import Prediction
 from .result import DesignResult, check_design, design, result_of
-from .search import Prediction, Search
+from .search import Search
 from .verify import verify
 from .words import summary
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from freqbias.compare.design.candidates import FAMILIES
+from freqbias.compare.design.prediction import criterion_value, first_draw
 from freqbias.compare.design.result import DesignResult
-from freqbias.compare.design.search import criterion_value, first_draw
 from freqbias.compare.design.words import NAMES
 from freqbias.compare.style import (
     BLUE,

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from freqbias.compare.design.candidates import Candidate
-from freqbias.compare.design.search import Prediction, Search, criterion_value, first_draw, within_noise
+from freqbias.compare.design.prediction import Prediction, criterion_value, first_draw, within_noise
+from freqbias.compare.design.search import Search
 from freqbias.errors import InputError
 from freqbias.numerics import check_kind
 from freqbias.problem import Design, Problem, squared_loss

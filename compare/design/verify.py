@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from freqbias.compare.design.prediction import criterion_value
 from freqbias.compare.design.result import DesignResult
-from freqbias.compare.design.search import criterion_value
 from freqbias.nn import plan_training, trajectory
 from freqbias.problem import Training, squared_loss
 from freqbias.runtime import log

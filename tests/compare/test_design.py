@@ -11,7 +11,7 @@ import tomli_w
 
 from freqbias.compare.design import Candidate, Prediction, Search, design, draw_design, summary, verify
 from freqbias.compare.design.candidates import default_scales
-from freqbias.compare.design.search import within_noise
+from freqbias.compare.design.prediction import within_noise
 from freqbias.compare.design.words import translations
 from freqbias.compare.stages import run_design
 from freqbias.compare.stages.design_stage import winning_run
