@@ -70,7 +70,7 @@ class JointKernel:
 
 
 class JointInfiniteKernel:
-    """The same with the kernel at infinite width. It starts where the drawn network does."""
+    """The products of `JointKernel` with the kernel at infinite width. u(0) is that of the drawn network."""
 
     def __init__(self, problem: Problem) -> None:
         kernel, held_out, channels = InfiniteWidthKernel(problem), problem.held_out, problem.samples.channels

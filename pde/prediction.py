@@ -1,4 +1,4 @@
-"""What the network learns at positions without samples, as the equation predicts it.
+"""Predictions of the equation at positions without samples.
 
     f(y, t) = f(y, 0) - K_h(y, X) w(t),    K_h(y, X) = Re(E_y^H A_h E) / N,
 

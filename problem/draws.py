@@ -63,7 +63,7 @@ class Draws:
 
     @property
     def held_out_loss(self) -> np.ndarray | None:
-        """The same on the held-out samples, (n, T)."""
+        """Half the mean square of the held-out error, summed over channels, (n, T); None without held-out samples."""
         return None if self.held_out_error is None else squared_loss(self.held_out_error.astype(float))
 
     @property

@@ -1,4 +1,4 @@
-"""What a network, a kernel or the equation gives away from the training samples, in records and result files."""
+"""Values of networks, kernels and the equation at positions that are not training samples: records and files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a candidate is predicted to reach, and which candidates are as good as the best."""
+"""The predicted losses of a candidate, and the candidates whose losses differ from the best only by noise."""
 
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ NOISE = 2.0  # standard errors within which a candidate is as good as the best
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one draw of a candidate is predicted to reach with one budget.
+    """The predicted losses of one draw of a candidate for one budget.
 
     amount: the number of steps, or the time. held_out, training: losses, half the mean square of the error, summed over
     channels; held_out is NaN without held-out samples. gcv: the estimate of the loss on unseen samples; NaN unless it

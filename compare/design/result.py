@@ -88,7 +88,7 @@ class DesignResult:
 
     @cached_property
     def warnings(self) -> list[str]:
-        """What the user should change, in words."""
+        """Warnings for the user. Each names the remedy."""
         found, best = [], self.best
         group = [each.candidate.scale for each in self.predictions if each.candidate.family == self.winner.family]
         at_edge = self.winner.scale in (min(group), max(group))
