@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from freqbias.nn.joint_kernel import JointKernel
-from freqbias.nn.linearised import LinearisedPath, LinearisedTraining
+from freqbias.nn.linearised import LinearisedTraining
 from freqbias.nn.ntk import KernelAt
 from freqbias.numerics import Schedule, Sites
 from freqbias.problem import Problem
@@ -50,10 +50,5 @@ def predict_draw(
     held_out = np.repeat(kernel.held_out_start[None], len(path.error), axis=0)
     if held_out.size:
         held_out -= np.array([kernel.apply(integral)[1] for integral in path.integral])
-    return path.error, held_out, _feature_learning(kernel, path)
-
-
-def _feature_learning(kernel: JointKernel, path: LinearisedPath) -> np.ndarray:
-    """Return |f_1 - f_0| at each time, the root mean square over the samples, summed over channels, (T,)."""
-    reached = np.array([kernel.error_after(-integral) for integral in path.integral])
-    return np.asarray(np.sqrt(((reached - path.error) ** 2).sum(axis=1).mean(axis=-1)))
+    pairs = zip(path.integral, path.error, strict=True)
+    return path.error, held_out, np.array([kernel.feature_learning(integral, error) for integral, error in pairs])

@@ -61,6 +61,15 @@ class JointKernel:
             self._network.values(state)  # later products are at the start again
         return error[:, : self._size]
 
+    def feature_learning(self, integral: np.ndarray, error: np.ndarray) -> float:
+        """Return |f_1 - f_0|, the root mean square over the training samples, summed over channels.
+
+        f_0 is the linearised network with the error u and the integral w of u over time, both (C, N), and f_1 the
+        network with the same parameters.
+        """
+        change = self.error_after(-integral) - error
+        return float(np.sqrt((change**2).sum(axis=0).mean()))
+
     def _pulled(self, values: np.ndarray) -> torch.Tensor:
         """Return R J^T values / N."""
         padded = np.zeros((len(values), self._total))

@@ -108,9 +108,7 @@ class Search:
         (budget,) = [each for each in self.budgets if each.amount == prediction.amount]
         curve = PredictedCurve(kernel, [budget])
         integral = curve.integral(budget)
-        linearised = kernel.start - kernel.apply(integral)[0]
-        reached = kernel.error_after(-integral)
-        return float(np.sqrt(((reached - linearised) ** 2).sum(axis=0).mean()))
+        return kernel.feature_learning(integral, kernel.start - kernel.apply(integral)[0])
 
     def limit(self, family: str, sigma_a: float) -> tuple[np.ndarray, np.ndarray] | None:
         """Return the scales of a family and the losses at infinite width (budgets, scales), or None if too expensive.
