@@ -1,4 +1,5 @@
 from .backends import choose_backend, make_transforms
+from .band_curve import BandCurve, BandSpectra, halving, resolved_frequencies
 from .cli import nn_command, ntk_command
 from .deep import DeepNetwork
 from .device import training_memory
@@ -19,6 +20,8 @@ from .training_plan import TrainingPlan, plan_training
 
 __all__ = [
     "RUNGE_KUTTA",
+    "BandCurve",
+    "BandSpectra",
     "Budget",
     "DeepNetwork",
     "EmpiricalKernel",
@@ -37,6 +40,7 @@ __all__ = [
     "TrainingPlan",
     "TrainingSnapshot",
     "choose_backend",
+    "halving",
     "largest_eigenvalue",
     "make_transforms",
     "nn_command",
@@ -44,6 +48,7 @@ __all__ = [
     "plan_training",
     "planned_schedule",
     "predict",
+    "resolved_frequencies",
     "run_nn",
     "run_ntk",
     "train",

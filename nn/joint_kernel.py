@@ -13,7 +13,7 @@ from freqbias.nn.backends import choose_backend
 from freqbias.nn.device import report_out_of_memory, torch_threads
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.ntk import InfiniteWidthKernel
-from freqbias.numerics import Scattered, Sites, lattice_indices, subset
+from freqbias.numerics import Apply, Scattered, Sites, lattice_indices, subset
 from freqbias.problem import Problem, Samples, initial_errors
 from freqbias.runtime import threads_alone
 
@@ -82,16 +82,19 @@ class JointInfiniteKernel:
     """The products of `JointKernel` with the kernel at infinite width. u(0) is that of the drawn network."""
 
     def __init__(self, problem: Problem) -> None:
-        kernel, held_out, channels = InfiniteWidthKernel(problem), problem.held_out, problem.samples.channels
-        self._apply, at = kernel.apply, None if held_out is None else kernel.at(held_out.sites)
-        self._at = None if at is None else at.apply
-        self.start, self.held_out_start = initial_errors(problem), np.empty((channels, 0))
-        if at is not None and held_out is not None:
-            self.held_out_start = at.start - held_out.values
+        kernel, held_out = InfiniteWidthKernel(problem), problem.held_out
+        self.start, self._size = initial_errors(problem), problem.sites.size
+        self.held_out_start = self.start[:, :0]
+        self._apply: Apply = kernel.apply
+        if held_out is not None:
+            everywhere = kernel.at(union(problem.sites, held_out.sites))
+            self._apply = everywhere.apply
+            self.held_out_start = everywhere.start[:, self._size :] - held_out.values
 
     def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return K u on the training samples, (C, N), and on the held-out samples, (C, N'). values: u, (C, N)."""
-        return self._apply(values), values[:, :0] if self._at is None else self._at(values)
+        product = self._apply(values)
+        return product[:, : self._size], product[:, self._size :]
 
 
 def union(one: Sites, other: Sites) -> Sites:

@@ -22,14 +22,12 @@ from typing import Protocol
 
 import numpy as np
 
+from freqbias.nn.krylov_growth import ACCURACY, grow
 from freqbias.numerics import Lanczos
 
-CHECK_EVERY = 4  # products between two tests of convergence
-ACCURACY = 2e-3  # change of a loss over CHECK_EVERY products, relative to the loss
 FLOOR = 1e-5  # a loss below this share of the start counts as this share
 ROUNDING = 1e-10  # share of the start below which a loss of a kernel in single precision is rounding
 FLOOR_TRACE = 1e-12
-MOST_PRODUCTS = 400
 TINY = 1e-200
 
 Decay = Callable[[np.ndarray], np.ndarray]  # eigenvalues (m,) -> q, (m,)
@@ -78,14 +76,19 @@ class Budget:
 class PredictedCurve:
     """Losses on the training samples and on the held-out samples, for a kernel and its u(0).
 
-    budgets: the losses at these budgets are `converged` when the constructor returns, unless they need more than
-    MOST_PRODUCTS. callback: called before every product. products: the number of products. largest: lambda_max, from
-    below, to much better than 1 %.
+    budgets: the losses at these budgets are `converged` to about `accuracy` when the constructor returns, unless they
+    need more than MOST_PRODUCTS. callback: called before every product. products: the number of products.
+    largest: lambda_max, from below, to much better than 1 %.
     A loss is half the mean square of the error, summed over channels.
     """
 
     def __init__(
-        self, kernel: ProductPair, budgets: Sequence[Budget], *, callback: Callable[[], None] = lambda: None
+        self,
+        kernel: ProductPair,
+        budgets: Sequence[Budget],
+        *,
+        accuracy: float = ACCURACY,
+        callback: Callable[[], None] = lambda: None,
     ) -> None:
         self._shape, self._held_out_start = kernel.start.shape, kernel.held_out_start
         self._start_loss = _loss(kernel.start)
@@ -97,21 +100,14 @@ class PredictedCurve:
             pushed.append(elsewhere.ravel())
             return product.ravel()
 
-        self._pushed = pushed
-        self._lanczos = Lanczos(apply, kernel.start.ravel())
-        previous, self.converged = np.full((len(budgets), 2), np.inf), False
-        most = min(MOST_PRODUCTS, kernel.start.size)
-        while self.products < most and not self.converged:
-            self._lanczos.step()
-            exhausted = self._lanczos.beta[-1] == 0 or self.products == kernel.start.size
-            if self.products % CHECK_EVERY and not exhausted:
-                continue
+        def measure() -> tuple[np.ndarray, np.ndarray]:
             self._prepare()
             losses = np.array([[self.training(each), self.held_out(each)] for each in budgets])
-            scale = np.maximum(losses, FLOOR * self._start_loss)
-            self.converged = exhausted or bool((np.abs(losses - previous) <= ACCURACY * scale).all())
-            previous = losses
-        self._prepare()
+            return losses, np.maximum(losses, FLOOR * self._start_loss)
+
+        self._pushed = pushed
+        self._lanczos = Lanczos(apply, kernel.start.ravel())
+        self.converged = grow(self._lanczos, kernel.start.size, measure, accuracy=accuracy)
 
     @property
     def products(self) -> int:

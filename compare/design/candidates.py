@@ -1,22 +1,21 @@
 """The candidates of a design: densities of some families, widths and output weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from freqbias.numerics import Sites
-from freqbias.problem import Ball, Density, Gaussian, Laplace, Problem, StudentT, Uniform
+from freqbias.problem import Annulus, Ball, Density, Gaussian, Laplace, Mixture, Problem, StudentT, Uniform
 
 FREEDOM = 5.0  # degrees of freedom of Student's t
 
 
 class Family(NamedTuple):
-    """key: the parameter in the section [density]. make: the density with this parameter."""
+    """key: the parameter in the section [density]. make: the density with this parameter. fixed: the other keys."""
 
     key: str
     make: Callable[[float], Density]
+    fixed: Mapping[str, float] = MappingProxyType({})
 
 
 FAMILIES = {
@@ -24,19 +23,45 @@ FAMILIES = {
     "laplace": Family("scale", Laplace),
     "uniform": Family("radius", Uniform),
     "ball": Family("radius", Ball),
-    "student-t": Family("sigma", lambda sigma: StudentT(sigma, FREEDOM)),
+    "student-t": Family("sigma", lambda sigma: StudentT(sigma, FREEDOM), {"freedom": FREEDOM}),
 }
+ANNULUS = "annulus"
+PLUS = " + "  # between the families of a mixture
+MIXTURE_SHAPES = tuple((ratio, weight) for ratio in (2.0, 4.0) for weight in (0.2, 0.5))
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network that could be trained. scale: the parameter of the density [cycles/length]. draw: 0, 1, ..."""
+    """A network that could be trained.
+
+    scale: the parameter of the density [cycles/length]. draw: 0, 1, ...
+    shape: for a mixture of two families, the scale of the second over that of the first, and the weight of the second;
+    for an annulus, its inner radius over its radius.
+    """
 
     family: str
     scale: float
     width: int
     sigma_a: float
     draw: int = 0
+    shape: tuple[float, ...] = ()
+
+    @property
+    def kind(self) -> tuple[str, tuple[float, ...], float]:
+        """What candidates have in common that differ in scale only, apart from the width."""
+        return self.family, self.shape, self.sigma_a
+
+    def density(self) -> Density:
+        if self.family == ANNULUS:
+            return Annulus(self.shape[0] * self.scale, self.scale)
+        parts = [FAMILIES[family].make(scale) for family, scale in self.parts]
+        return parts[0] if len(parts) == 1 else Mixture((1 - self.shape[1], self.shape[1]), tuple(parts))
+
+    @property
+    def parts(self) -> list[tuple[str, float]]:
+        """The families and scales of the parts of a mixture, or of the density itself."""
+        scales = (self.scale, self.scale * self.shape[0]) if PLUS in self.family else (self.scale,)
+        return list(zip(self.family.split(PLUS), scales, strict=True))
 
     def problem(self, problem: Problem) -> Problem:
         """Return the problem with this network. Draw number k has the seed of the problem plus k."""
@@ -45,7 +70,7 @@ class Candidate:
             update["hidden_width"] = self.width
         return replace(
             problem,
-            density=FAMILIES[self.family].make(self.scale),
+            density=self.density(),
             network=problem.network.model_copy(update=update),
             laws=None,  # type: ignore[arg-type]  # those of the density
             seed=problem.seed + self.draw,
@@ -53,25 +78,25 @@ class Candidate:
 
     def section(self) -> dict[str, Any]:
         """Return the section [density] of the run file."""
-        freedom = {"freedom": FREEDOM} if self.family == "student-t" else {}
-        return {"kind": self.family, FAMILIES[self.family].key: self.scale, **freedom}
+        if self.family == ANNULUS:
+            return {"kind": ANNULUS, "inner": self.shape[0] * self.scale, "radius": self.scale}
+        parts = [
+            {"kind": family, FAMILIES[family].key: scale, **FAMILIES[family].fixed} for family, scale in self.parts
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return {"kind": "mixture", "weights": [1 - self.shape[1], self.shape[1]], "parts": parts}
 
     def __str__(self) -> str:
-        return f"{self.family} {FAMILIES[self.family].key} = {self.scale:.4g}"
+        if self.family == ANNULUS:
+            return f"annulus inner = {self.shape[0] * self.scale:.4g}, radius = {self.scale:.4g}"
+        parts = [f"{family} {FAMILIES[family].key} = {scale:.4g}" for family, scale in self.parts]
+        return parts[0] if len(parts) == 1 else f"{parts[0]} + {parts[1]} (weight {self.shape[1]:g})"
 
 
-def default_scales(sites: Sites) -> tuple[float, float]:
-    """Return the range of scales for some samples [cycles/length].
-
-    The smallest is half a cycle over the extent, the largest three quarters of the Nyquist frequency. Scattered samples
-    count as evenly spread.
-    """
-    if sites.lattice is not None:
-        return 0.5 / max(sites.lattice.extent), 0.75 * float(sites.nyquist.max())
-    nyquist = 0.5 * (sites.size / sites.volume) ** (1 / sites.dimension)
-    return float(0.5 / sites.span.max()), 0.75 * nyquist
-
-
-def scale_grid(lower: float, upper: float, count: int) -> list[float]:
-    """Return scales with a constant ratio, rounded to four digits."""
-    return sorted({float(f"{scale:.4g}") for scale in np.geomspace(lower, upper, count)})
+def shapes(family: str, band: tuple[float, float] | None) -> list[tuple[float, ...]]:
+    """Return the shapes to try. band: the frequencies to learn [cycles/length], which an annulus covers."""
+    if family == ANNULUS:
+        assert band is not None  # checked with the settings
+        return [(float(f"{band[0] / band[1]:.4g}"),)]
+    return list(MIXTURE_SHAPES) if PLUS in family else [()]

@@ -1,6 +1,8 @@
-"""Draw the predicted loss over the scale of the density, with a curve for each budget."""
+"""Draw the predicted loss over the scale of the density, with a curve for each budget, or the predicted rates."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib.style
 import numpy as np
@@ -8,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from freqbias.compare.design.candidates import FAMILIES
-from freqbias.compare.design.prediction import criterion_value, first_draw
+from freqbias.compare.design.candidates import ANNULUS, FAMILIES, Candidate
+from freqbias.compare.design.prediction import Prediction, first_draw
 from freqbias.compare.design.result import DesignResult
 from freqbias.compare.design.words import NAMES
 from freqbias.compare.style import (
@@ -26,64 +28,102 @@ from freqbias.compare.style import (
 )
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION)
-PANELS = 4  # most columns (widths) and most rows (families)
+PANELS = 4  # most columns (widths) and most rows (kinds of densities)
+
+
+class _Curve(NamedTuple):
+    """label: in the legend. amount: the budget. of: the number that a prediction contributes. row: of the limit."""
+
+    label: str
+    amount: float
+    of: Callable[[Prediction], float]
+    row: int
 
 
 def draw_design(result: DesignResult, *paths: Path) -> Figure:
-    """Draw a panel for each width and family: the predicted loss over the scale, a curve for each budget.
+    """Draw a panel for each width and kind of density: the prediction over the scale, a curve for each budget.
 
+    For the purposes "balanced" and "order", the curves are the slowest and the fastest learning rate in the band.
     A band shows the range over draws, a dashed line the kernel at infinite width. Filled markers are as good as the
-    best of this width and budget up to the noise of a draw, and a star is the best. The best family comes first.
+    best of this width and budget up to the noise of a draw, and a star is the best. The best kind comes first.
     Save the figure to all paths (.png at 300 dpi, .pdf) and return the figure.
     """
     widths = sorted({each.candidate.width for each in result.predictions})[-PANELS:]
-    tried = [each.candidate.family for each in result.predictions]
-    families = list(dict.fromkeys([result.winner.family, *tried]))[:PANELS]
+    candidates = sorted(result.predictions, key=lambda each: each.value)
+    kinds = [each.candidate for each in [result.best, *candidates] if each.candidate.sigma_a == result.winner.sigma_a]
+    rows = list({each.kind: each for each in reversed(kinds)}.values())[::-1][:PANELS]
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(0.9 + 2.5 * len(widths) + 0.8 * (len(widths) == 1), 0.9 + 2.1 * len(families)))
-        axes = figure.subplots(len(families), len(widths), sharey=True, sharex="row", squeeze=False)
-        for row, family in zip(axes, families, strict=True):
+        figure = Figure(figsize=(0.9 + 2.5 * len(widths) + 0.8 * (len(widths) == 1), 0.9 + 2.1 * len(rows)))
+        axes = figure.subplots(len(rows), len(widths), sharey=True, sharex="row", squeeze=False)
+        for row, candidate in zip(axes, rows, strict=True):
             for panel, width in zip(row, widths, strict=True):
-                _draw_panel(panel, result, family, width)
-                panel.set_title(f"{family}, width {width:,}")
-                panel.set_xlabel(f"{FAMILIES[family].key} ({frequency_unit(result.problem.unit)})")
-            row[0].set_ylabel(f"predicted {NAMES[result.criterion]}")
+                _draw_panel(panel, result, candidate, width)
+                panel.set_title(f"{_name(candidate)}, width {width:,}")
+                panel.set_xlabel(f"{_parameter(candidate)} ({frequency_unit(result.problem.unit)})")
+            row[0].set_ylabel(_value(result))
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(handles)))
         save_figure(figure, paths, result.problem.name)
     return figure
 
 
-def _draw_panel(panel: Axes, result: DesignResult, family: str, width: int) -> None:
-    """Draw the sigma_a of the winner."""
-    group = [
-        each for each in result.predictions
-        if (each.candidate.family, each.candidate.width) == (family, width)
-        and each.candidate.sigma_a == result.winner.sigma_a
-    ]  # fmt: skip
-    unit = "steps" if result.in_steps else "time"
-    for index, amount in enumerate(sorted({each.amount for each in group})):
-        colour = COLOURS[index % len(COLOURS)]
-        best, equal = result.choices[width, amount]
+def _name(candidate: Candidate) -> str:
+    if candidate.family == ANNULUS:
+        return f"annulus from {candidate.shape[0]:.2g} radius"
+    if candidate.shape:
+        return f"{candidate.family}\n({candidate.shape[1]:g} at {candidate.shape[0]:g} times the scale)"
+    return candidate.family
+
+
+def _parameter(candidate: Candidate) -> str:
+    return "radius" if candidate.family == ANNULUS else FAMILIES[candidate.parts[0][0]].key
+
+
+def _value(result: DesignResult) -> str:
+    if result.band is None:
+        return f"predicted {NAMES[result.criterion]}"
+    return "predicted steps to half\nthe error in the band" if result.criterion == "band" else "predicted learning rate"
+
+
+def _curves(result: DesignResult) -> list[_Curve]:
+    amounts = sorted({each.amount for each in result.predictions})
+    if result.criterion in ("balanced", "order"):
+        return [
+            _Curve("slowest rate in the band", amounts[0], lambda each: each.slowest, 0),
+            _Curve("fastest rate in the band", amounts[0], lambda each: each.fastest, 0),
+        ]
+    if result.criterion == "band":
+        return [_Curve("", amounts[0], lambda each: each.value, 0)]
+    names = [f"{amount:g} steps" if result.in_steps else f"$t$ = {amount:g}" for amount in amounts]
+    return [
+        _Curve(name, amount, lambda each: each.value, index)
+        for index, (name, amount) in enumerate(zip(names, amounts, strict=True))
+    ]
+
+
+def _draw_panel(panel: Axes, result: DesignResult, like: Candidate, width: int) -> None:
+    """Draw the candidates of this width that differ from the given one in scale only."""
+    group = [each for each in result.predictions if (each.candidate.kind, each.candidate.width) == (like.kind, width)]
+    limit = None if like.shape else result.limits.get(like.family)
+    for curve, colour in zip(_curves(result), COLOURS * 20, strict=False):
+        best, equal = result.choices[width, curve.amount]
         draws: dict[float, list[float]] = {}
         for each in group:
-            if each.amount == amount:
-                draws.setdefault(each.candidate.scale, []).append(criterion_value(each, result.criterion))
+            if each.amount == curve.amount:
+                draws.setdefault(each.candidate.scale, []).append(curve.of(each))
         scales = np.array(sorted(draws))
         mean, low, high = (np.array([f(draws[scale]) for scale in scales]) for f in (np.mean, np.min, np.max))
-        label = f"{amount:g} {unit}" if result.in_steps else f"$t$ = {amount:g}"
-        panel.plot(scales, mean, color=colour, linewidth=1.1, label=label, zorder=3)
+        panel.plot(scales, mean, color=colour, linewidth=1.1, label=curve.label, zorder=3)
         panel.fill_between(scales, low, high, color=colour, alpha=0.25, linewidth=0)
-        good = {each.scale for each, same in equal.items() if same and each.family == family}
+        good = {each.scale for each, same in equal.items() if same and each.kind == like.kind}
         filled = np.array([scale in good for scale in scales])
         panel.plot(scales[~filled], mean[~filled], "o", color=colour, markerfacecolor="white", markersize=3, zorder=4)
         panel.plot(scales[filled], mean[filled], "o", color=colour, markersize=3, zorder=4)
-        if first_draw(best).family == family:
+        if first_draw(best).kind == like.kind:
             panel.plot(best.scale, mean[scales == best.scale], "*", color=colour, markersize=9, zorder=5)
-        if family in result.limits:
-            x, losses = result.limits[family]
-            panel.plot(x, losses[index], color=colour, linestyle=(0, (4, 2)), linewidth=0.8)
-    if family in result.limits:
+        if limit is not None:
+            panel.plot(limit[0], limit[1][curve.row], color=colour, linestyle=(0, (4, 2)), linewidth=0.8)
+    if limit is not None:
         panel.plot([], [], color="black", linestyle=(0, (4, 2)), linewidth=0.8, label="infinite width")
     panel.set(xscale="log", yscale="log")
     for axis in (panel.xaxis, panel.yaxis):

@@ -1,4 +1,4 @@
-"""The predicted losses of a candidate, and the candidates whose losses differ from the best only by noise."""
+"""The prediction for a candidate, and the candidates that differ from the best only by noise."""
 
 from dataclasses import dataclass, replace
 
@@ -7,39 +7,44 @@ import numpy as np
 from freqbias.compare.design.candidates import Candidate
 
 NOISE = 2.0  # standard errors within which a candidate is as good as the best
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The predicted losses of one draw of a candidate for one budget.
+    """What is predicted for one draw of a candidate and one budget. Numbers that are not predicted are NaN.
 
-    amount: the number of steps, or the time. held_out, training: losses, half the mean square of the error, summed over
-    channels; held_out is NaN without held-out samples. gcv: the estimate of the loss on unseen samples; NaN unless it
-    is the criterion. best_amount: the number of steps, or the time, at which the held-out loss is least.
-    largest: lambda_max of the kernel. psnr: the peak signal-to-noise ratio on unseen samples, in the user's units [dB]:
-    on the held-out samples, or without them as the criterion estimates it.
+    amount: the number of steps, or the time. value: what the search makes as small as possible.
+    largest: lambda_max of the kernel. best_amount: the number of steps, or the time, at which the held-out loss is
+    least; for other purposes the number of steps that halve the error in the band, or in its slowest part.
+
+    For the purpose "held-out": losses are half the mean square of the error, summed over channels. gcv: the estimate of
+    the loss on unseen samples. psnr: the peak signal-to-noise ratio on unseen samples, in the user's units [dB]: on the
+    held-out samples, or without them as the criterion estimates it.
+
+    For the other purposes: slowest, fastest: the least and the largest learning rate in the parts of the band
+    [1/time]. ratio: the rate in the first part over that in the last.
     """
 
     candidate: Candidate
     amount: float
-    held_out: float
-    training: float
-    gcv: float
-    best_amount: float
+    value: float
     largest: float
-    psnr: float
-
-
-def criterion_value(prediction: Prediction, criterion: str) -> float:
-    """Return the number that the search makes as small as possible."""
-    return {"held-out": prediction.held_out, "gcv": prediction.gcv, "training-loss": prediction.training}[criterion]
+    best_amount: float
+    held_out: float = NAN
+    training: float = NAN
+    gcv: float = NAN
+    psnr: float = NAN
+    slowest: float = NAN
+    fastest: float = NAN
+    ratio: float = NAN
 
 
 def first_draw(candidate: Candidate) -> Candidate:
     return replace(candidate, draw=0)
 
 
-def within_noise(predictions: list[Prediction], criterion: str) -> tuple[Candidate, dict[Candidate, bool]]:
+def within_noise(predictions: list[Prediction]) -> tuple[Candidate, dict[Candidate, bool]]:
     """Return the best candidate, and for each candidate whether it is as good as the best up to the noise of a draw.
 
     predictions: those of one budget. Candidates are compared by log(value / value of the best) in the draws that both
@@ -47,9 +52,7 @@ def within_noise(predictions: list[Prediction], criterion: str) -> tuple[Candida
     """
     values: dict[Candidate, dict[int, float]] = {}
     for each in predictions:
-        values.setdefault(first_draw(each.candidate), {})[each.candidate.draw] = float(
-            np.log(criterion_value(each, criterion))
-        )
+        values.setdefault(first_draw(each.candidate), {})[each.candidate.draw] = float(np.log(each.value))
     most = max(len(draws) for draws in values.values())
     judged = [candidate for candidate, draws in values.items() if len(draws) == most]
     best = min(judged, key=lambda candidate: float(np.mean(list(values[candidate].values()))))

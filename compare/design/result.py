@@ -9,23 +9,23 @@ from typing import Any
 import numpy as np
 
 from freqbias.compare.design.candidates import Candidate
-from freqbias.compare.design.prediction import Prediction, criterion_value, first_draw, within_noise
+from freqbias.compare.design.losses import Losses
+from freqbias.compare.design.prediction import Prediction, first_draw, within_noise
 from freqbias.compare.design.search import Search
+from freqbias.compare.design.warnings import design_warnings
 from freqbias.errors import InputError
 from freqbias.numerics import check_kind
-from freqbias.problem import Design, Problem, squared_loss
+from freqbias.problem import Design, Problem
 
 GAIN = 0.05  # of twice the width; below it more neurons are not worth their cost
-LEAVES = 0.5  # feature learning, relative to the predicted error, above which the prediction is uncertain
-UNLEARNT = 0.9  # share of the start; a target with a larger loss is not learnt
-NARROW_WEIGHTS, LONG_STEP = 1.0, 0.2  # sigma_a below and step * lambda_max above which training leaves the prediction
 
 
 @dataclass(frozen=True, repr=False)
 class DesignResult:
     """All predictions of a design.
 
-    problem: the problem whose network is chosen. criterion: "held-out", "gcv" or "training-loss".
+    problem: the problem whose network is chosen. criterion: "held-out", "gcv" or "training-loss"; for other purposes
+    than "held-out" the purpose. band: the frequencies of such a purpose [cycles/length].
     feature_learning: of the winner, see `Search.feature_learning`.
     limits: at infinite width, with the sigma_a of the winner: the scales and the criterion (budgets, scales) by family;
     empty if not computed.
@@ -37,6 +37,7 @@ class DesignResult:
     predictions: tuple[Prediction, ...]
     limits: "dict[str, tuple[np.ndarray, np.ndarray]]"
     feature_learning: float = 0.0
+    band: tuple[float, float] | None = None
 
     def __repr__(self) -> str:
         return f"DesignResult({self.problem.name!r}: {len(self.predictions)} predictions, winner {self.winner})"
@@ -47,7 +48,7 @@ class DesignResult:
         groups: dict[tuple[int, float], list[Prediction]] = {}
         for each in self.predictions:
             groups.setdefault((each.candidate.width, each.amount), []).append(each)
-        return {key: within_noise(group, self.criterion) for key, group in sorted(groups.items())}
+        return {key: within_noise(group) for key, group in sorted(groups.items())}
 
     @cached_property
     def best(self) -> Prediction:
@@ -76,49 +77,20 @@ class DesignResult:
 
     def mean(self, candidate: Candidate, amount: float) -> float:
         """Return the mean of the criterion over the draws of a candidate."""
-        return float(np.mean([criterion_value(each, self.criterion) for each in self.draws(candidate, amount)]))
+        return float(np.mean([each.value for each in self.draws(candidate, amount)]))
 
     def psnr(self, candidate: Candidate, amount: float) -> float:
         """Return the mean of the predicted peak signal-to-noise ratio over the draws of a candidate [dB]."""
         return float(np.mean([each.psnr for each in self.draws(candidate, amount)]))
 
-    @property
-    def in_steps(self) -> bool:
-        return self.settings.times is None
-
     @cached_property
     def warnings(self) -> list[str]:
         """Warnings for the user. Each names the remedy."""
-        found, best = [], self.best
-        group = [each.candidate.scale for each in self.predictions if each.candidate.family == self.winner.family]
-        at_edge = self.winner.scale in (min(group), max(group))
-        if at_edge:
-            end = "smallest" if self.winner.scale == min(group) else "largest"
-            found.append(
-                f"the best scale, {self.winner.scale:.4g}, is the {end} that was tried; give a wider [design] scale"
-            )
-        judged = self.problem.held_out if self.criterion == "held-out" else self.problem.samples
-        assert judged is not None  # checked by check_design
-        start = float(squared_loss(judged.values))
-        reached = criterion_value(best, self.criterion)
-        if reached > UNLEARNT * start:
-            found.append(
-                f"no candidate learns the target: the best loss is {reached:.3g}, and it is {start:.3g} at the start; "
-                "use more steps, a wider [design] scale or more samples"
-            )
-        if self.in_steps and self.winner.sigma_a < NARROW_WEIGHTS and self.settings.step_factor > LONG_STEP:
-            found.append(
-                f"sigma_a = {self.winner.sigma_a:g} with long steps: the kernel changes during the training, which the "
-                f"prediction leaves out; use step_factor = {LONG_STEP:g}, or sigma_a = 1"
-            )
-        ratio = self.feature_learning / float(np.sqrt(2 * reached)) if reached > 0 else 0.0
-        if ratio > LEAVES:
-            remedy = f"step_factor = {LONG_STEP:g}, " if self.in_steps else "earlier times, "
-            found.append(
-                f"the network leaves its linearisation: its output changes by {ratio:.2g} times the predicted error, "
-                f"so trained losses may differ; use a larger width, {remedy}or --verify"
-            )
-        return found
+        return design_warnings(self)
+
+    @property
+    def in_steps(self) -> bool:
+        return self.settings.times is None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of design.csv."""
@@ -139,8 +111,12 @@ class DesignResult:
                     "predicted_training": each.training,
                     "gcv": each.gcv,
                     "psnr": each.psnr,
-                    best: int(each.best_amount) if self.in_steps else each.best_amount,
+                    best: int(np.ceil(each.best_amount)) if self.in_steps else each.best_amount,
                     "within_noise": int(equal[first_draw(candidate)]),
+                    "shape": " ".join(f"{number:g}" for number in candidate.shape),
+                    "slowest_rate": each.slowest,
+                    "fastest_rate": each.fastest,
+                    "rate_ratio": each.ratio,
                 }
             )
         return rows
@@ -173,7 +149,7 @@ def design(problem: Problem, settings: Design | None = None) -> DesignResult:
     """Choose the density, the width and sigma_a of a network by the predicted loss.
 
     problem: its density is ignored, and its network is the default for widths and sigma_a. Held-out samples of the
-    problem judge the candidates, unless settings.criterion says otherwise.
+    problem judge the candidates, unless settings.criterion or settings.purpose says otherwise.
     Raises InputError if the criterion needs held-out samples and there are none, or if a width does not fit.
     """
     check_kind("design: problem", problem, Problem, remedy='a Problem, for example freqbias.load("RUN.toml")')
@@ -190,7 +166,8 @@ def result_of(search: Search, predictions: list[Prediction]) -> DesignResult:
     families = dict.fromkeys(each.candidate.family for each in predictions)
     found = {family: search.limit(family, result.winner.sigma_a) for family in families}
     limits = {family: limit for family, limit in found.items() if limit is not None}
-    return replace(result, limits=limits, feature_learning=search.feature_learning(result.best))
+    band = None if isinstance(search.purpose, Losses) else search.purpose.band
+    return replace(result, limits=limits, feature_learning=search.feature_learning(result.best), band=band)
 
 
 def check_design(problem: Problem, settings: Design) -> None:

@@ -6,20 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.compare.design.prediction import criterion_value
+from freqbias.compare.design.prediction import Prediction
+from freqbias.compare.design.rates import CONDITIONAL, LearningRates
 from freqbias.compare.design.result import DesignResult
 from freqbias.nn import plan_training, trajectory
 from freqbias.problem import Training, squared_loss
 from freqbias.runtime import log
 
+OUTPUTS = 60  # at which learning rates are measured
+LONGEST = 3.0  # times the predicted number of steps that halve an error; training stops there
+
 
 def verify(result: DesignResult, *, callback: Callable[[], None] = lambda: None) -> tuple[list[dict[str, Any]], str]:
     """Return a row for the winner and for both neighbours among the scales, and the regret in words.
 
-    The trained loss is that of the held-out samples, or of the training samples if none are held out. The regret is the
-    trained loss of the winner over the smallest of these. callback: called after every step.
+    The trained value is what the purpose makes small. For "held-out", it is the loss of the held-out samples, or of
+    the training samples if none are held out. The regret is the trained value of the winner over the smallest of these.
+    For "balanced" and "order", the trained value is the slowest learning rate, and the words give the rates instead.
+    callback: called after every step.
     """
-    best, problem = result.best, result.problem
+    best = result.best
     winner = best.candidate
     candidates = {
         each.candidate: each for each in result.predictions
@@ -27,26 +33,60 @@ def verify(result: DesignResult, *, callback: Callable[[], None] = lambda: None)
     }  # fmt: skip
     ordered = sorted(candidates, key=lambda each: each.scale)
     place = ordered.index(winner)
-    rows, losses = list[dict[str, Any]](), list[float]()
+    rows, values = list[dict[str, Any]](), list[float]()
+    train = _train_losses if result.band is None else _train_rates
+    conditional = result.criterion in CONDITIONAL
+
+    def of(prediction: Prediction) -> float:
+        return prediction.slowest if conditional else prediction.value
+
     for candidate in ordered[max(0, place - 1) : place + 2]:
         prediction = candidates[candidate]
-        end, settings = best.amount, Training()
-        if result.in_steps:
-            step = result.settings.step_factor / prediction.largest
-            end, settings = best.amount * step, Training(integrator="gradient-descent", step=step)
-        trained = replace(candidate.problem(problem), times=np.array([0.0, end]))
-        for snapshot in trajectory(plan_training(trained, settings)):
-            callback()
-            last = snapshot
-        loss = last.loss
-        if problem.held_out is not None:
-            loss = float(squared_loss(last.at_targets["held_out"] - problem.held_out.values))
-        predicted = criterion_value(prediction, result.criterion)
-        log.info("design: trained %s: loss %.4g, predicted %.4g", candidate, loss, predicted)
-        losses.append(loss)
-        rows.append(
-            {"family": candidate.family, "scale": candidate.scale, "width": candidate.width, "predicted": predicted,
-             "trained": loss, "winner": int(candidate == winner)}
-        )  # fmt: skip
-    regret = losses[min(place, 1)] / min(losses)
-    return rows, f"trained: the best has {regret:.3f} times the least loss of {len(rows)} trained networks"
+        trained = train(result, prediction, callback)
+        log.info("design: trained %s: %.4g, predicted %.4g", candidate, of(trained), of(prediction))
+        values.append(of(trained))
+        row = {
+            "family": candidate.family, "scale": candidate.scale, "width": candidate.width,
+            "predicted": of(prediction), "trained": of(trained), "winner": int(candidate == winner),
+        }  # fmt: skip
+        if result.band is not None:
+            row |= {"slowest_rate": trained.slowest, "fastest_rate": trained.fastest, "rate_ratio": trained.ratio}
+        rows.append(row)
+    own = rows[min(place, 1)]
+    if conditional:
+        return rows, (
+            f"trained: the best has learning rates from {own['slowest_rate']:.3g} to {own['fastest_rate']:.3g} in the "
+            f"band, and a ratio of the first to the last of {own['rate_ratio']:.3g}"
+        )
+    what = "number of steps" if result.criterion == "band" else "loss"
+    regret = f"{own['trained'] / min(values):.3f} times the least {what}"
+    return rows, f"trained: the best has {regret} of {len(rows)} trained networks"
+
+
+def _train_losses(result: DesignResult, prediction: Prediction, callback: Callable[[], None]) -> Prediction:
+    problem, end, settings = result.problem, prediction.amount, Training()
+    if result.in_steps:
+        step = result.settings.step_factor / prediction.largest
+        end, settings = prediction.amount * step, Training(integrator="gradient-descent", step=step)
+    trained = replace(prediction.candidate.problem(problem), times=np.array([0.0, end]))
+    for snapshot in trajectory(plan_training(trained, settings)):
+        callback()
+        last = snapshot
+    loss = last.loss
+    if problem.held_out is not None:
+        loss = float(squared_loss(last.at_targets["held_out"] - problem.held_out.values))
+    return replace(prediction, value=loss)
+
+
+def _train_rates(result: DesignResult, prediction: Prediction, callback: Callable[[], None]) -> Prediction:
+    rates = LearningRates(result.problem, result.settings)
+    step = result.settings.step_factor / prediction.largest
+    most = max(1, int(LONGEST * min(result.best.best_amount, prediction.amount)))
+    steps = np.unique([0, *np.geomspace(1, most, OUTPUTS).round().astype(int)])
+    problem = replace(prediction.candidate.problem(result.problem), held_out=None, times=steps * step)
+    errors = []
+    for snapshot in trajectory(plan_training(problem, Training(integrator="gradient-descent", step=step))):
+        callback()
+        if snapshot.output is not None:
+            errors.append(snapshot.error)
+    return rates.measured(steps, np.array(errors), prediction)

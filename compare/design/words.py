@@ -4,7 +4,7 @@ from math import log2, pi, sqrt
 
 import numpy as np
 
-from freqbias.compare.design.candidates import FAMILIES, FREEDOM, Candidate
+from freqbias.compare.design.candidates import FREEDOM, Candidate
 from freqbias.compare.design.result import DesignResult
 from freqbias.compare.style import aligned, frequency_unit
 from freqbias.numerics import Sites
@@ -18,13 +18,29 @@ DEVIATION = {
     "student-t": lambda d: sqrt(FREEDOM / (FREEDOM - 2)),
 }
 NAMES = {"held-out": "held-out loss", "gcv": "loss by cross-validation (gcv)", "training-loss": "training loss"}
+PURPOSES = {
+    "balanced": "equal learning rates",
+    "band": "fewest steps to half the error",
+    "order": "learning rates in this ratio",
+}
 
 
 def summary(result: DesignResult) -> str:
     """Return the winner, what is as good, when to stop, and the choices for each width and amount of training."""
-    best, criterion = result.best, NAMES[result.criterion]
+    best = result.best
+    lines = _losses(result) if result.band is None else _rates(result, result.band)
+    lines += ["", f"best: {_candidate(result, best.candidate)}, width {best.candidate.width:,}"]
+    lines += [f"as good: {_ranges(result.equals)}"]
+    if (sufficient := result.sufficient_width()) is not None:
+        lines.append(f"twice as many neurons gain less than 5 % from a width of about {_rounded(sufficient):,} on")
+    if others := translations(best.candidate, result.problem.sites):
+        lines.append(f"in other programs: {'; '.join(others)}")
+    return "\n".join(lines)
+
+
+def _losses(result: DesignResult) -> list[str]:
     unit = "steps" if result.in_steps else "time"
-    rows = [("width", unit, "best", f"predicted {criterion}", "PSNR", "stop at")]
+    rows = [("width", unit, "best", f"predicted {NAMES[result.criterion]}", "PSNR", "stop at")]
     for (width, amount), (candidate, _) in result.choices.items():
         first = next(each for each in result.draws(candidate, amount) if each.candidate == candidate)
         ratio, loss = result.psnr(candidate, amount), result.mean(candidate, amount)
@@ -32,12 +48,23 @@ def summary(result: DesignResult) -> str:
         rows.append(
             (f"{width:,}", f"{amount:.6g}", _candidate(result, candidate), f"{loss:.4g}", f"{ratio:.1f} dB", stop)
         )
-    lines = [aligned(rows), "", f"best: {_candidate(result, best.candidate)}, width {best.candidate.width:,}"]
-    lines += [f"as good: {_ranges(result.equals)}"]
-    if (sufficient := result.sufficient_width()) is not None:
-        lines.append(f"twice as many neurons gain less than 5 % from a width of about {_rounded(sufficient):,} on")
-    lines.append(f"in other programs: {'; '.join(translations(best.candidate, result.problem.sites))}")
-    return "\n".join(lines)
+    return [aligned(rows)]
+
+
+def _rates(result: DesignResult, band: tuple[float, float]) -> list[str]:
+    unit = frequency_unit(result.problem.unit)
+    rows = [("width", "best", "steps to half the error", "learning rates (1/time)", "first / last")]
+    for (width, amount), (candidate, _) in result.choices.items():
+        draws = result.draws(candidate, amount)
+        steps, slowest, fastest, ratio = (
+            float(np.mean([getattr(each, name) for each in draws]))
+            for name in ("best_amount", "slowest", "fastest", "ratio")
+        )
+        rows.append(
+            (f"{width:,}", _candidate(result, candidate), f"{steps:.4g}", f"{slowest:.3g} to {fastest:.3g}",
+             f"{ratio:.3g}")
+        )  # fmt: skip
+    return [f"{PURPOSES[result.criterion]} for |xi| from {band[0]:.4g} to {band[1]:.4g} {unit}", "", aligned(rows)]
 
 
 def translations(candidate: Candidate, sites: Sites) -> list[str]:
@@ -47,7 +74,10 @@ def translations(candidate: Candidate, sites: Sites) -> list[str]:
     SIREN (Sitzmann et al., NeurIPS 2020): frequencies uniform on |xi_i| <= omega_0 / (2 pi d), for x in [-1, 1].
     Positional encoding (NeRF): octaves cos(2^k pi x), k = 0 .. L - 1, for x in [-1, 1]; the highest is near two
     standard deviations.
+    Annuli and mixtures have no such words.
     """
+    if candidate.shape:
+        return []
     extent = max(sites.lattice.extent) if sites.lattice is not None else float(sites.span.max())
     deviation = candidate.scale * DEVIATION[candidate.family](sites.dimension) * extent  # cycles per longest side
     omega_0 = 2 * pi * sites.dimension * sqrt(3) * deviation / 2
@@ -67,10 +97,11 @@ def _candidate(result: DesignResult, candidate: Candidate) -> str:
 def _ranges(candidates: list[Candidate]) -> str:
     """Return each family with the range of its scales."""
     found = []
-    for family in dict.fromkeys(each.family for each in candidates):
-        scales = [each.scale for each in candidates if each.family == family]
-        key, (low, high) = FAMILIES[family].key, (min(scales), max(scales))
-        found.append(f"{family} {key} = {low:.4g}" + (f" to {high:.4g}" if high > low else ""))
+    for kind in dict.fromkeys(each.kind for each in candidates):
+        group = sorted((each for each in candidates if each.kind == kind), key=lambda each: each.scale)
+        low, high = group[0], group[-1]
+        more = "" if low is high else f" to {high}" if high.shape else f" to {high.scale:.4g}"
+        found.append(f"{low}{more}")
     return ", ".join(found)
 
 
@@ -78,7 +109,3 @@ def _rounded(width: int) -> int:
     """Return a width with two digits."""
     power = 10 ** max(0, int(np.log10(width)) - 1)
     return round(width / power) * power
-
-
-def scale_label(unit: str) -> str:
-    return f"scale of the density ({frequency_unit(unit)})"

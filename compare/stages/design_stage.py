@@ -5,6 +5,7 @@ While the stage runs, it stores a checkpoint for each candidate.
 """
 
 import csv
+import dataclasses
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from freqbias.compare.design import (
     summary,
     verify,
 )
+from freqbias.compare.design.candidates import PLUS
 from freqbias.problem import Design, Problem, RunFile, stage_keys
 from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
 
@@ -84,8 +86,9 @@ def _stored(
     stage: Stage, search: Search, stop: StopRequest, progress: Progress, candidate: Candidate
 ) -> list[Prediction]:
     """Return the predictions of a candidate, from the checkpoint of an earlier run if there is one."""
-    name = f"{candidate.family}-{candidate.scale!r}-{candidate.width}-{candidate.sigma_a!r}-{candidate.draw}"
-    fields = ("amount", "held_out", "training", "gcv", "best_amount", "largest", "psnr")
+    family = "-".join([*candidate.family.split(PLUS), *map(repr, candidate.shape)])
+    name = f"{family}-{candidate.scale!r}-{candidate.width}-{candidate.sigma_a!r}-{candidate.draw}"
+    fields = [field.name for field in dataclasses.fields(Prediction) if field.name != "candidate"]
     if name in stage.checkpoints():
         arrays, _ = stage.load_checkpoint(name)
         rows = np.where(arrays["predictions"] == MISSING, np.nan, arrays["predictions"])

@@ -1,0 +1,105 @@
+"""The predicted learning rates of a candidate in a band of |xi|, for the purposes "balanced", "band" and "order".
+
+The band is divided into parts of equal width. The rate of a part is kappa = log 2 / t, where t is the time after which
+the predicted error in the part is half of its start. The value that the search makes as small as possible is
+
+    "band"      the number of steps that halve the error in the whole band,
+    "balanced"  1 / the slowest rate, if the fastest is at most BALANCED times as large,
+    "order"     1 / the slowest rate, if the first rate is `ratio` times the last, up to the factor ORDERED.
+
+If the condition does not hold, the value grows with the power PENALTY of the factor by which it fails: an exact penalty
+(Nocedal and Wright, Numerical Optimization, section 17.2).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from freqbias.compare.design.candidates import Candidate
+from freqbias.compare.design.prediction import Prediction
+from freqbias.errors import InputError
+from freqbias.nn import BandCurve, BandSpectra, Budget, JointKernel, halving, resolved_frequencies
+from freqbias.numerics import make_tensor_transform
+from freqbias.problem import Design, Problem
+
+MOST_STEPS = 1000  # by default
+PARTS = 6  # at most
+FEWEST_FREQUENCIES = 2  # 1/extent is the width of one
+ENERGY = 0.95  # of the target, in the default band
+FLOOR = 1e-5  # share of the largest part's energy below which a part has no rate
+BALANCED, ORDERED, PENALTY = 2.0, 1.1, 10.0
+CONDITIONAL = ("balanced", "order")  # purposes with a condition
+
+
+class LearningRates:
+    """Predicts the learning rates of candidates. band: its ends. edges: of its parts, (B + 1,) [cycles/length]."""
+
+    def __init__(self, problem: Problem, settings: Design) -> None:
+        self.problem, self.settings, self.criterion = problem, settings, settings.purpose
+        steps = MOST_STEPS if settings.steps is None else settings.steps[0]
+        self.budgets = [Budget(steps=steps, factor=settings.step_factor)]
+        self.band = target_band(problem) if settings.band is None else (settings.band[0], settings.band[1])
+        self.edges = np.array(self.band) if settings.purpose == "band" else self._parts()
+
+    def __call__(
+        self, candidate: Candidate, *, callback: Callable[[], None] = lambda: None
+    ) -> tuple[list[Prediction], bool]:
+        """Return the prediction, and whether it has converged."""
+        (budget,), sites = self.budgets, self.problem.sites
+        kernel = JointKernel(replace(candidate.problem(self.problem), held_out=None), precision="single")
+        curve = BandCurve(kernel, sites, self.edges, most=int(budget.amount), factor=budget.factor, callback=callback)
+        steps = curve.halving()[curve.energy >= FLOOR * curve.energy.max()]
+        return [self._prediction(candidate, steps, curve.largest)], curve.converged
+
+    def measured(self, steps: np.ndarray, error: np.ndarray, prediction: Prediction) -> Prediction:
+        """Return the numbers of a prediction as measured in a training. steps: (T,). error: u, (T, C, N)."""
+        amplitude = BandSpectra(self.problem.sites, self.edges).amplitudes(error)
+        kept = amplitude[0] ** 2 >= FLOOR * (amplitude[0] ** 2).max()
+        halved = np.array([halving(steps, each) for each in (amplitude / amplitude[0]).T[kept]])
+        return self._prediction(prediction.candidate, halved, prediction.largest)
+
+    def _prediction(self, candidate: Candidate, steps: np.ndarray, largest: float) -> Prediction:
+        """steps: the numbers of steps that halve the error in the parts of the band."""
+        (budget,) = self.budgets
+        rates = np.log(2) * largest / (budget.factor * steps)
+        value = float(steps.max() if self.criterion == "band" else np.exp(self._penalty(rates)) / rates.min())
+        slowest, fastest, ratio = float(rates.min()), float(rates.max()), float(rates[0] / rates[-1])
+        return Prediction(
+            candidate, budget.amount, value, largest, float(steps.max()), slowest=slowest, fastest=fastest, ratio=ratio
+        )
+
+    def limit(self, candidate: Candidate) -> None:
+        """The width matters: the value at infinite width is not of interest."""
+
+    def _penalty(self, rates: np.ndarray) -> float:
+        if self.criterion == "balanced":
+            excess = np.log(rates.max() / rates.min() / BALANCED)
+        else:
+            assert self.settings.ratio is not None  # checked with the settings
+            excess = abs(np.log(rates[0] / rates[-1] / self.settings.ratio)) - np.log(ORDERED)
+        return PENALTY * max(0.0, float(excess))
+
+    def _parts(self) -> np.ndarray:
+        low, high = self.band
+        sites = self.problem.sites
+        extent = sites.span if sites.lattice is None else sites.lattice.extent
+        spacing = 1 / float(np.max(extent))
+        count = int((high - low) / (FEWEST_FREQUENCIES * spacing))
+        if count < 2:
+            raise InputError(
+                f'[design] band = [{low:.4g}, {high:.4g}] has too few frequencies for purpose = "{self.criterion}", '
+                f"which compares two parts of it; give a band at least {2 * FEWEST_FREQUENCIES * spacing:.4g} wide"
+            )
+        return np.linspace(low, high, min(PARTS, count) + 1)
+
+
+def target_band(problem: Problem) -> tuple[float, float]:
+    """Return the band from 0 that contains the share ENERGY of the target's energy [cycles/length]."""
+    xi = resolved_frequencies(problem.sites)
+    values = problem.samples.values - problem.samples.values.mean(axis=1, keepdims=True)
+    energy = (np.abs(make_tensor_transform(problem.sites, xi).to_frequencies(values)) ** 2).sum(axis=0)
+    radius = np.linalg.norm(xi, axis=1)
+    order = np.argsort(radius, kind="stable")
+    share = np.cumsum(energy[order]) / energy.sum()
+    return 0.0, float(radius[order][np.searchsorted(share, ENERGY)])

@@ -1,0 +1,35 @@
+"""The scales of the densities that a design tries."""
+
+import numpy as np
+
+from freqbias.numerics import Sites
+
+ROUNDED = ".4g"
+
+
+def default_scales(sites: Sites, band: tuple[float, float] | None = None) -> tuple[float, float]:
+    """Return the range of scales for some samples [cycles/length].
+
+    The smallest is half a cycle over the extent, the largest three quarters of the Nyquist frequency. Scattered samples
+    count as evenly spread. To learn a band of frequencies, the range is a quarter to twice the largest of them.
+    """
+    if band is not None:
+        return band[1] / 4, 2 * band[1]
+    if sites.lattice is not None:
+        return 0.5 / max(sites.lattice.extent), 0.75 * float(sites.nyquist.max())
+    nyquist = 0.5 * (sites.size / sites.volume) ** (1 / sites.dimension)
+    return float(0.5 / sites.span.max()), 0.75 * nyquist
+
+
+def scale_grid(lower: float, upper: float, count: int) -> list[float]:
+    """Return scales with a constant ratio, rounded to four digits."""
+    return sorted({rounded(scale) for scale in np.geomspace(lower, upper, count)})
+
+
+def between(scale: float, other: float) -> float:
+    """Return the geometric mean, rounded to four digits."""
+    return rounded(np.sqrt(scale * other))
+
+
+def rounded(scale: float) -> float:
+    return float(format(scale, ROUNDED))

@@ -1,0 +1,158 @@
+"""The training error in bands of |xi| as a function of the number of steps, from one Krylov space.
+
+    E_b(s) = sum over the frequencies xi of band b of |v(xi)|^2,    v(xi) = mean_j u(x_j) exp(-2 pi i xi.x_j),
+
+on the frequencies k / L that the samples resolve, where L is their extent. With the Krylov space span V of the kernel
+and the spectra F V of its basis, E_b(s) = y^T G_b y, where u = V y after s steps of gradient descent
+(`freqbias.nn.predicted_curve`), and G_b = Re (F_b V)^H F_b V. So every number of steps costs only small dense products.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from freqbias.nn.krylov_growth import grow
+from freqbias.nn.predicted_curve import TINY, Budget, ProductPair
+from freqbias.numerics import Lanczos, Sites, make_tensor_transform
+
+FARTHEST = 1e3  # times the largest number of steps: a band that is not learnt counts as halved then
+
+
+class BandCurve:
+    """The error in bands of |xi|, relative to its start, for a kernel and its u(0).
+
+    sites: the training samples. edges: of the bands, (B + 1,) [cycles/length], increasing; each must contain a
+    frequency. most: the number of steps up to which the curve is needed. factor: eta lambda_max.
+    callback: called before every product. largest: lambda_max. converged: whether `halving` has converged.
+    """
+
+    def __init__(
+        self,
+        kernel: ProductPair,
+        sites: Sites,
+        edges: np.ndarray,
+        *,
+        most: int,
+        factor: float = 1.0,
+        callback: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._shape, self._most, self._factor = kernel.start.shape, most, factor
+        self._bands = BandSpectra(sites, edges)
+        self._gram = np.empty((len(edges) - 1, 0, 0))
+        self._spectra: list[np.ndarray] = []  # of each vector of the basis, (C, n)
+
+        def apply(values: np.ndarray) -> np.ndarray:
+            callback()
+            return kernel.apply(values.reshape(self._shape))[0].ravel()
+
+        self._lanczos = Lanczos(apply, kernel.start.ravel())
+        self.converged = grow(self._lanczos, kernel.start.size, self._measure)
+
+    @property
+    def products(self) -> int:
+        return self._lanczos.steps
+
+    @property
+    def largest(self) -> float:
+        return float(self._eigenvalues[-1])
+
+    @property
+    def energy(self) -> np.ndarray:
+        """E_b at the start, (B,), up to a common factor."""
+        return self._gram[:, 0, 0] * self._lanczos.norm**2
+
+    def amplitude(self, steps: int) -> np.ndarray:
+        """Return sqrt(E_b(s) / E_b(0)) after s steps, (B,)."""
+        decay = Budget(steps=steps, factor=self._factor).decay(self.largest)(self._eigenvalues)
+        y = self._vectors @ (decay * self._vectors[0])
+        energy = np.einsum("i,bij,j->b", y, self._gram, y)
+        return np.sqrt(np.maximum(energy, 0) / np.maximum(self._gram[:, 0, 0], TINY))
+
+    def halving(self) -> np.ndarray:
+        """Return the number of steps after which the error in each band is half of its start, (B,).
+
+        It is interpolated between whole numbers. If the error is more than half after the largest number of steps,
+        the number is extrapolated from the mean rate until then.
+        """
+        return np.array([self._halving(band) for band in range(len(self._gram))])
+
+    def _halving(self, band: int) -> float:
+        low, high = 0, 1
+        while high < self._most and self.amplitude(high)[band] > 0.5:
+            low, high = high, min(2 * high, self._most)
+        while high - low > 1 and self.amplitude(high)[band] <= 0.5:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.amplitude(middle)[band] > 0.5 else (low, middle)
+        return halving(np.array([low, high]), np.array([self.amplitude(low)[band], self.amplitude(high)[band]]))
+
+    def _measure(self) -> tuple[np.ndarray, np.ndarray]:
+        values, self._vectors = self._lanczos.ritz_pairs()
+        self._eigenvalues = np.maximum(values, TINY)
+        known, count = len(self._spectra), self.products
+        rows = self._lanczos.basis[known:count].reshape(count - known, *self._shape)
+        self._spectra += list(self._bands.transform(rows))
+        self._gram = np.array([_gram(part) for part in self._bands.parts(np.array(self._spectra))])
+        halving = self.halving()
+        return halving, halving
+
+
+def _gram(spectra: np.ndarray) -> np.ndarray:
+    """Return Re sum conj(F v_i) F v_j over channels and frequencies, (m, m), from (m, C, n)."""
+    rows = spectra.reshape(len(spectra), -1)
+    return np.asarray((rows.conj() @ rows.T).real)
+
+
+class BandSpectra:
+    """Spectra of errors on some sites, in bands of |xi|.
+
+    edges: of the bands, (B + 1,) [cycles/length], increasing.
+    """
+
+    def __init__(self, sites: Sites, edges: np.ndarray) -> None:
+        xi = resolved_frequencies(sites)
+        radius = np.linalg.norm(xi, axis=1)
+        inside = (radius >= edges[0]) & (radius <= edges[-1])
+        self._band = np.clip(np.searchsorted(edges, radius[inside], side="right") - 1, 0, len(edges) - 2)
+        self._count, self._sites, self._transform = len(edges) - 1, sites, make_tensor_transform(sites, xi[inside])
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Return v at the frequencies of all bands, (..., N) -> (..., n)."""
+        rows = self._transform.to_frequencies(values.reshape(-1, self._sites.size)) / self._sites.size
+        return rows.reshape(*values.shape[:-1], -1)
+
+    def parts(self, spectra: np.ndarray) -> list[np.ndarray]:
+        """Return the spectra in each band, (..., n) -> B arrays."""
+        return [spectra[..., self._band == band] for band in range(self._count)]
+
+    def amplitudes(self, error: np.ndarray) -> np.ndarray:
+        """Return sqrt(E_b), (T, B), for errors u (T, C, N)."""
+        return np.array([np.linalg.norm(part, axis=(1, 2)) for part in self.parts(self.transform(error))]).T
+
+
+def halving(steps: np.ndarray, amplitude: np.ndarray) -> float:
+    """Return the number of steps after which an error is half of its start.
+
+    steps: (T,), increasing. amplitude: of the error, relative to its start, (T,). The logarithm of the error is
+    interpolated. If the last error is more than half, the number is extrapolated from the mean rate until then.
+    """
+    if amplitude[-1] > 0.5:
+        return float(steps[-1] * np.log(2) / max(-np.log(amplitude[-1]), np.log(2) / FARTHEST))
+    after = int(np.argmax(amplitude <= 0.5))
+    low, high = np.log(np.maximum(amplitude[after - 1 : after + 1], TINY))
+    return float(steps[after - 1] + (steps[after] - steps[after - 1]) * (low + np.log(2)) / (low - high))
+
+
+def resolved_frequencies(sites: Sites) -> np.ndarray:
+    """Return the frequencies k / L below the Nyquist frequency, one of xi and -xi, (n, d) [cycles/length].
+
+    L is the extent of the grid. Scattered samples count as evenly spread over their span.
+    """
+    if sites.lattice is not None:
+        extent, nyquist = np.array(sites.lattice.extent), sites.nyquist
+    else:
+        extent = sites.span
+        nyquist = np.full(sites.dimension, 0.5 * (sites.size / sites.volume) ** (1 / sites.dimension))
+    counts = np.ceil(nyquist * extent - 1e-9).astype(int) - 1
+    axes = [np.arange(-count, count + 1) / length for count, length in zip(counts, extent, strict=True)]
+    xi = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
+    return xi[len(xi) // 2 :]  # the others are their negatives
