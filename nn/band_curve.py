@@ -10,6 +10,7 @@ and the spectra F V of its basis, E_b(s) = y^T G_b y, where u = V y after s step
 from collections.abc import Callable
 
 import numpy as np
+from numpy.fft import fftfreq, fftshift
 
 from freqbias.nn.krylov_growth import grow
 from freqbias.nn.predicted_curve import TINY, Budget, ProductPair
@@ -143,16 +144,14 @@ def halving(steps: np.ndarray, amplitude: np.ndarray) -> float:
 
 
 def resolved_frequencies(sites: Sites) -> np.ndarray:
-    """Return the frequencies k / L below the Nyquist frequency, one of xi and -xi, (n, d) [cycles/length].
+    """Return the frequencies k / L up to the Nyquist frequency, (n, d) [cycles/length].
 
-    L is the extent of the grid. Scattered samples count as evenly spread over their span.
+    On a grid of extent L these are the discrete frequencies. Scattered samples count as evenly spread over their span.
     """
     if sites.lattice is not None:
-        extent, nyquist = np.array(sites.lattice.extent), sites.nyquist
+        axes = [fftshift(fftfreq(n, h)) for n, h in zip(sites.lattice.shape, sites.lattice.spacing, strict=True)]
     else:
-        extent = sites.span
-        nyquist = np.full(sites.dimension, 0.5 * (sites.size / sites.volume) ** (1 / sites.dimension))
-    counts = np.ceil(nyquist * extent - 1e-9).astype(int) - 1
-    axes = [np.arange(-count, count + 1) / length for count, length in zip(counts, extent, strict=True)]
-    xi = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
-    return xi[len(xi) // 2 :]  # the others are their negatives
+        nyquist = 0.5 * (sites.size / sites.volume) ** (1 / sites.dimension)
+        counts = np.floor(nyquist * sites.span).astype(int)
+        axes = [np.arange(-count, count + 1) / length for count, length in zip(counts, sites.span, strict=True)]
+    return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)

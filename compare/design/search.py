@@ -63,7 +63,7 @@ class Search:
             self._try([each for group in self._groups() for each in self._refined(group)])
         for group in self._groups():
             for index in range(len(self.purpose.budgets)):
-                best = sorted(group, key=lambda each: self.value(each, index))[:BEST]
+                best = self._best(group, index)
                 self._try(replace(each, draw=draw) for each in best for draw in range(1, settings.draws))
         return [prediction for predictions in self._tried.values() for prediction in predictions]
 
@@ -124,6 +124,13 @@ class Search:
         return [
             [each for each in first if each.width == width] for width in dict.fromkeys(each.width for each in first)
         ]
+
+    def _best(self, group: list[Candidate], index: int) -> list[Candidate]:
+        """Return the best of every promising kind, and then the next best, BEST in all."""
+        ordered = sorted(group, key=lambda each: self.value(each, index))
+        limit = PROMISING * self.value(ordered[0], index)
+        firsts = {each.kind: each for each in reversed(ordered) if self.value(each, index) <= limit}.values()
+        return sorted(ordered, key=lambda each: each not in firsts)[:BEST]
 
     def _refined(self, group: list[Candidate]) -> list[Candidate]:
         """Return candidates between the best scale and its neighbours, or the better of them.
