@@ -6,6 +6,8 @@ from .fourier_sum import FourierSum
 from .joint_kernel import JointInfiniteKernel, JointKernel
 from .linearised import LinearisedPath, LinearisedTraining, PointPrediction
 from .network import FourierNetwork
+from .noise_level import estimate_noise_level, with_noise_level
+from .noise_response import NoiseResponse
 from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenvalue
 from .ntk_stage import run_ntk
 from .planned_steps import planned_schedule
@@ -30,6 +32,7 @@ __all__ = [
     "KernelAt",
     "LinearisedPath",
     "LinearisedTraining",
+    "NoiseResponse",
     "PointPrediction",
     "PredictedCurve",
     "PredictedValues",
@@ -37,6 +40,7 @@ __all__ = [
     "TrainingPlan",
     "TrainingSnapshot",
     "choose_backend",
+    "estimate_noise_level",
     "largest_eigenvalue",
     "make_transforms",
     "nn_command",
@@ -49,4 +53,5 @@ __all__ = [
     "train",
     "training_memory",
     "trajectory",
+    "with_noise_level",
 ]

@@ -16,6 +16,7 @@ from freqbias.problem.contents import Contents
 from freqbias.problem.data_settings import MOST_SAMPLES, FileSection, WavesSection
 from freqbias.problem.error_history import ErrorHistory
 from freqbias.problem.held_out import choose_held_out
+from freqbias.problem.label_noise import LabelNoise
 from freqbias.problem.matching import errors_in_order
 from freqbias.problem.records import Problem
 from freqbias.problem.run_file import OUTPUTS, RunFile
@@ -63,9 +64,11 @@ def build(run: RunFile) -> Problem:
         with error_prefix(f"[data] {_source(data)}: "):
             held_out = held_out and held_out.standardized(reference=samples)
             samples = samples.standardized()
+    noise = _label_noise(data, samples)
     if data.noise:
         with error_prefix(f"[data] noise = {data.noise}: "):
-            samples = samples.with_noise(data.noise, run.seed)
+            clean, samples = samples, samples.with_noise(data.noise, run.seed)
+            noise = replace(noise, added=samples.values - clean.values, added_level=data.noise)
     problem = Problem(
         run.density.build(),
         samples,
@@ -77,10 +80,24 @@ def build(run: RunFile) -> Problem:
         rates=run.training.rates,
         held_out=held_out,
         predict_at=_prediction_sites(data, samples),
+        noise=noise if noise.is_there else None,
         notes=tuple(notes),
         data_warnings=tuple(read.warnings),
     )
     return problem if run.pde.initial_file is None else _with_initial_error(problem, run.pde.initial_file)
+
+
+def _label_noise(data: WavesSection | FileSection, samples: Samples) -> LabelNoise:
+    """Return the noise that the values of the file contain, by [data] noise_level."""
+    level = data.noise_level if isinstance(data, FileSection) else 0.0
+    if level == "estimate":
+        return LabelNoise(None)
+    if isinstance(level, list) and len(level) != samples.channels:
+        raise InputError(
+            f"[data] noise_level = {level}; give one number, or one for each of the "
+            f"{counted(samples.channels, 'channel')}"
+        )
+    return LabelNoise(np.broadcast_to(level, samples.channels) / np.array(samples.normalisation.value_scale))
 
 
 def load_samples(path: Path | str, **keys: Any) -> Samples:
