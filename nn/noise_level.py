@@ -25,7 +25,7 @@ import numpy as np
 from freqbias.errors import ComputationError
 from freqbias.nn.linearised import LinearisedTraining
 from freqbias.nn.ntk import InfiniteWidthKernel
-from freqbias.numerics import Grid, Lanczos, Scattered
+from freqbias.numerics import SMALLEST, Grid, Lanczos, Scattered
 from freqbias.problem import Gaussian, Network, Problem, Rates, Samples
 
 MOST_SAMPLES = 4096  # used; they determine s to about 2 %
@@ -93,24 +93,24 @@ def _cross_validation(
 
 
 def _central_part(samples: Samples) -> Samples:
-    """Return the samples, or about MOST_SAMPLES of them in a box in the centre: a grid if they are a whole grid."""
-    sites, size = samples.sites, samples.sites.size
-    if size <= MOST_SAMPLES:
-        return replace(samples, held_out=True)  # a constant channel is allowed
+    """Return about MOST_SAMPLES samples, or all if there are fewer, in a box around x = 0.
+
+    Those of a whole grid are a whole grid.
+    """
+    sites, size, share = samples.sites, samples.sites.size, min(1.0, MOST_SAMPLES / samples.sites.size)
     if isinstance(sites, Grid):
-        share = (MOST_SAMPLES / size) ** (1 / sites.dimension)
-        counts = [min(n, max(3, round(share * n))) for n in sites.shape]
+        counts = [min(n, max(3, round(share ** (1 / sites.dimension) * n))) for n in sites.shape]
         firsts = [(n - count) // 2 for n, count in zip(sites.shape, counts, strict=True)]
         box = tuple(slice(first, first + count) for first, count in zip(firsts, counts, strict=True))
         values = samples.values.reshape(-1, *sites.shape)[(slice(None), *box)]
         extent = tuple(length * count / n for length, count, n in zip(sites.extent, counts, sites.shape, strict=True))
         return Samples(Grid(tuple(counts), extent), values.reshape(len(values), -1), held_out=True)
-    positions = sites.positions()
-    span = np.where(sites.span > 0, sites.span, 1.0)
-    distance = np.abs((positions - np.median(positions, axis=0)) / span).max(axis=1)
-    closest = np.sort(np.argpartition(distance, MOST_SAMPLES)[:MOST_SAMPLES])
-    centred = positions[closest] - np.median(positions, axis=0)
-    return Samples(Scattered(centred), samples.values[:, closest], held_out=True)
+    x = sites.positions()
+    x = x - (x.min(axis=0) + x.max(axis=0)) / 2
+    if size > MOST_SAMPLES:
+        closest = np.argsort(np.abs(x / np.maximum(np.ptp(x, axis=0), SMALLEST)).max(axis=1))[:MOST_SAMPLES]
+        return Samples(Scattered(x[closest]), samples.values[:, closest], held_out=True)
+    return replace(samples, held_out=True) if sites.lattice is not None else Samples(Scattered(x), samples.values, True)
 
 
 def _scales(samples: Samples) -> np.ndarray:

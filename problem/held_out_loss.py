@@ -41,7 +41,7 @@ def clean_loss_in_words(time: np.ndarray, noise: NoisePrediction, scale: np.ndar
 
     time: (T,). scale: `Normalisation.value_scale`, (C,), for the level in the units of the user.
     """
-    loss, levels = noise.clean_loss, np.unique([f"{level:.3g}" for level in noise.noise_level * scale])
+    loss, levels = noise.clean_loss, dict.fromkeys(f"{level:.3g}" for level in noise.noise_level * scale)
     best = int(loss.argmin())
     words = f"with noise of standard deviation {', '.join(levels)} in the labels, the expected loss without noise is "
     words += f"{loss[0]:.3g} -> {loss[-1]:.3g}"
