@@ -28,13 +28,13 @@ from freqbias.nn.ntk import InfiniteWidthKernel
 from freqbias.numerics import SMALLEST, Grid, Lanczos, Scattered
 from freqbias.problem import Gaussian, Network, Problem, Rates, Samples
 
-MOST_SAMPLES = 4096  # used; they determine s to about 2 %
+MOST_SAMPLES = 2048  # used; they determine s to about 2 %
 SCALES = 6
 TIMES = 24  # between 1 and LATEST, in units of 1/lambda_max
 LATEST = 1e3
 PROBES = 4
 LEAST_FREE = 0.1  # least tr q / n; below, the kernel fits the noise, and GCV divides two small numbers
-TOLERANCE = 3e-4
+TOLERANCE = 1e-4
 NORMAL_MEDIAN = 0.6745  # of |z| for a standard normal z
 
 Callback = Callable[[Lanczos], None]
@@ -58,38 +58,38 @@ def estimate_noise_level(samples: Samples, *, seed: int = 0, callback: Callback 
     """
     part = _central_part(samples)
     values = part.values - part.values.mean(axis=1, keepdims=True)
-    variance, least = np.zeros(len(values)), np.full(len(values), np.inf)
+    size = values.std(axis=1)
+    values = values / np.where(size > 0, size, 1.0)[:, None]
+    variance, least = values.var(axis=1), np.full(len(values), np.inf)
     for scale in _scales(part):
         gcv, found = _cross_validation(part, values, scale, seed, callback)
         variance, least = np.where(gcv < least, found, variance), np.minimum(gcv, least)
-    level = np.sqrt(variance)
+    level = size * np.sqrt(variance)
     return np.minimum(level, _median_of_differences(part)) if isinstance(part.sites, Grid) else level
 
 
 def _cross_validation(
     part: Samples, values: np.ndarray, scale: float, seed: int, callback: Callback
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least GCV of each channel over t, and s^2 at this t, both (C,)."""
+    """Return the least GCV of each channel over t, and s^2 at this t, both (C,). values: of mean 0 and variance 1."""
     network = Network(width=2, sigma_a=1.0)
     problem = Problem(Gaussian(scale), part, network, np.array([0.0, 1.0]), rates=Rates(frequencies=0.0))
-    kernel, size = InfiniteWidthKernel(problem), part.sites.size
+    kernel, channels = InfiniteWidthKernel(problem), len(values)
     times = np.concatenate([[0.0], np.geomspace(1, LATEST, TIMES) / kernel.largest_eigenvalue()])
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (PROBES, 1, size))
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (PROBES, part.sites.size))
+    # One Krylov space for all: a product with several vectors costs little more than with one.
+    training = LinearisedTraining(kernel, np.concatenate([values, signs]), callback=callback)
     for last in range(len(times), 1, -6):
         try:
-            residual = LinearisedTraining(kernel, values, callback=callback).flow(times[:last], tolerance=TOLERANCE)
-            probes = [
-                LinearisedTraining(kernel, z, callback=callback).flow(times[:last], tolerance=TOLERANCE) for z in signs
-            ]
+            error = training.flow(times[:last], tolerance=TOLERANCE)
         except ComputationError:
             continue
-        free = np.mean([(u * z).mean(axis=(1, 2)) for u, z in zip(probes, signs, strict=True)], axis=0)
-        allowed = np.maximum(free, LEAST_FREE)[:, None]
-        mean_square = (residual**2).mean(axis=2)
-        gcv = np.where(free[:, None] >= LEAST_FREE, mean_square / allowed**2, np.inf)
-        best, channels = gcv.argmin(axis=0), np.arange(len(values))
-        return gcv[best, channels], (mean_square / allowed)[best, channels]
-    return np.full(len(values), np.inf), np.zeros(len(values))
+        free = (error[:, channels:] * signs).mean(axis=(1, 2))[:, None]
+        allowed, mean_square = np.maximum(free, LEAST_FREE), (error[:, :channels] ** 2).mean(axis=2)
+        gcv = np.where(free >= LEAST_FREE, mean_square / allowed**2, np.inf)
+        best, each = gcv.argmin(axis=0), np.arange(channels)
+        return gcv[best, each], (mean_square / allowed)[best, each]
+    return np.full(channels, np.inf), np.zeros(channels)
 
 
 def _central_part(samples: Samples) -> Samples:

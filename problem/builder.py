@@ -27,11 +27,14 @@ from freqbias.problem.summary import are, counted
 from freqbias.problem.tables import Columns, TableFormat, read_columns
 
 POSITION_FILES = (*files.TABLES, ".npy")
-METHODS = {  # key: the method of Samples
-    "center": "centered()",
-    "standardize": "standardized()",
-    "held_out": "split(fraction, seed)",
-    "noise": "with_noise(deviation, seed)",
+ELSEWHERE = {  # key: what does the same in Python
+    "center": "Samples.centered()",
+    "standardize": "Samples.standardized()",
+    "held_out": "Samples.split(fraction, seed)",
+    "noise": "Samples.with_noise(deviation, seed)",
+    "noise_level": "Problem(..., noise=LabelNoise(level))",
+    "predict_at": "Problem(..., predict_at=Positions(positions))",
+    "predict_points": "Problem(..., predict_at=Grid(shape, extent))",
 }
 
 
@@ -104,12 +107,11 @@ def load_samples(path: Path | str, **keys: Any) -> Samples:
     """Read a data file as the section [data] with `kind = "file"` does, for example
     `load_samples("map.tif", spacing=30.0)`.
 
-    path: the path of the file, or "matplotlib:NAME". keys: the keys of this section, except those for which Samples
-    has methods: center, standardize, held_out and noise.
+    path: the path of the file, or "matplotlib:NAME". keys: the keys of this section, except those in ELSEWHERE.
     Raises InputError, which names the key and the remedy.
     """
-    for name in METHODS.keys() & keys.keys():
-        raise InputError(f"[data] {name} = {keys[name]}: load_samples only reads; use Samples.{METHODS[name]}")
+    for name in ELSEWHERE.keys() & keys.keys():
+        raise InputError(f"[data] {name} = {keys[name]}: load_samples only reads; use {ELSEWHERE[name]}")
     try:
         data = FileSection(kind="file", path=str(path), **keys)
     except ValidationError as failure:

@@ -67,6 +67,13 @@ def test_no_noise():
     assert level[0] < 0.01 and level[1] < 1e-12
 
 
+def test_repeated_positions():
+    """Twenty measurements at each of fifty places."""
+    x, rng = np.repeat(np.linspace(-0.5, 0.5, 50), 20)[:, None], np.random.default_rng(1)
+    samples = Samples(Scattered(x), np.sin(9 * x.T) + 0.2 * rng.normal(size=(1, 1000)))
+    assert estimate_noise_level(samples)[0] == pytest.approx(0.2, rel=0.08)
+
+
 def test_estimate_contains_noise_that_the_program_adds():
     sites, clean = line(200)
     rng = np.random.default_rng(0)
