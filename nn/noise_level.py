@@ -12,7 +12,7 @@ On a grid, the median of the second differences D y along all axes, |D| = 1, is 
 
 Both count what the signal does between neighbouring samples as noise, the first at edges, the second where few samples
 resolve a wave. So the smaller one is returned.
-Source: Wahba, Spline Models for Observational Data (1990), section 4.9; Donoho and Johnstone, Biometrika 81 (1994);
+Source: Wahba, Spline Models for Observational Data (1990), chapter 4; Donoho and Johnstone, Biometrika 81 (1994);
 Immerkaer, Computer Vision and Image Understanding 64 (1996).
 """
 

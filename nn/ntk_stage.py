@@ -5,7 +5,8 @@ format of `nn/error.nc`. `infinite-width.nc` and `empirical.nc` contain the grad
 and `empirical-steps.nc` contain the predictions for the steps of the training. They are written if a step is a function
 of the kernel and if no mode grows. If the stage nn is finished, these are the steps that the training has taken.
 Otherwise they are the steps that the linearised training would take (`planned_steps`). If Lanczos does not reach the
-tolerance of a file, the file is skipped with a warning.
+tolerance of a file, the file is skipped with a warning. For noisy labels, all files also contain a
+`problem.NoisePrediction` (`freqbias.nn.noise_response`).
 
 While the stage runs, it stores checkpoints as parts. The part of a finished kernel has the name of the kernel. The part
 `krylov-KERNEL` contains the Krylov basis of an unfinished kernel. It is written at most once a minute, and when the

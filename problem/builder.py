@@ -16,7 +16,7 @@ from freqbias.problem.contents import Contents
 from freqbias.problem.data_settings import MOST_SAMPLES, FileSection, WavesSection
 from freqbias.problem.error_history import ErrorHistory
 from freqbias.problem.held_out import choose_held_out
-from freqbias.problem.label_noise import LabelNoise
+from freqbias.problem.label_noise import noise_in
 from freqbias.problem.matching import errors_in_order
 from freqbias.problem.records import Problem
 from freqbias.problem.run_file import OUTPUTS, RunFile
@@ -67,7 +67,7 @@ def build(run: RunFile) -> Problem:
         with error_prefix(f"[data] {_source(data)}: "):
             held_out = held_out and held_out.standardized(reference=samples)
             samples = samples.standardized()
-    noise = _label_noise(data, samples)
+    noise = noise_in(samples, data.noise_level if isinstance(data, FileSection) else 0.0)
     if data.noise:
         with error_prefix(f"[data] noise = {data.noise}: "):
             clean, samples = samples, samples.with_noise(data.noise, run.seed)
@@ -88,19 +88,6 @@ def build(run: RunFile) -> Problem:
         data_warnings=tuple(read.warnings),
     )
     return problem if run.pde.initial_file is None else _with_initial_error(problem, run.pde.initial_file)
-
-
-def _label_noise(data: WavesSection | FileSection, samples: Samples) -> LabelNoise:
-    """Return the noise that the values of the file contain, by [data] noise_level."""
-    level = data.noise_level if isinstance(data, FileSection) else 0.0
-    if level == "estimate":
-        return LabelNoise(None)
-    if isinstance(level, list) and len(level) != samples.channels:
-        raise InputError(
-            f"[data] noise_level = {level}; give one number, or one for each of the "
-            f"{counted(samples.channels, 'channel')}"
-        )
-    return LabelNoise(np.broadcast_to(level, samples.channels) / np.array(samples.normalisation.value_scale))
 
 
 def load_samples(path: Path | str, **keys: Any) -> Samples:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from freqbias.errors import InputError
+from freqbias.problem.samples import Samples
+from freqbias.problem.summary import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,3 +56,18 @@ class LabelNoise:
     def with_level(self, level: np.ndarray) -> "LabelNoise":
         """Return the noise with this estimated standard deviation of all noise of the training samples, (C,)."""
         return replace(self, contained=np.sqrt(np.maximum(np.square(level) - self.added_level**2, 0.0)))
+
+
+def noise_in(samples: Samples, level: float | list[float] | str) -> LabelNoise:
+    """Return the noise that the values of the user contain. level: [data] noise_level, in the units of the user.
+
+    Raises InputError if there are not as many levels as channels.
+    """
+    if isinstance(level, str):
+        return LabelNoise(None)
+    if isinstance(level, list) and len(level) != samples.channels:
+        raise InputError(
+            f"[data] noise_level = {level}; give one number, or one for each of the "
+            f"{counted(samples.channels, 'channel')}"
+        )
+    return LabelNoise(np.broadcast_to(level, samples.channels) / np.array(samples.normalisation.value_scale))
