@@ -1,5 +1,5 @@
 from .backends import choose_backend, make_transforms
-from .band_curve import BandCurve, BandSpectra, halving, resolved_frequencies
+from .band_curve import BandCurve, BandSpectra, halving
 from .cli import nn_command, ntk_command
 from .deep import DeepNetwork
 from .device import training_memory
@@ -7,6 +7,8 @@ from .fourier_sum import FourierSum
 from .joint_kernel import JointInfiniteKernel, JointKernel
 from .linearised import LinearisedPath, LinearisedTraining, PointPrediction
 from .network import FourierNetwork
+from .noise_level import estimate_noise_level, with_noise_level
+from .noise_response import NoiseResponse
 from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenvalue
 from .ntk_stage import run_ntk
 from .planned_steps import planned_schedule
@@ -33,6 +35,7 @@ __all__ = [
     "KernelAt",
     "LinearisedPath",
     "LinearisedTraining",
+    "NoiseResponse",
     "PointPrediction",
     "PredictedCurve",
     "PredictedValues",
@@ -40,6 +43,7 @@ __all__ = [
     "TrainingPlan",
     "TrainingSnapshot",
     "choose_backend",
+    "estimate_noise_level",
     "halving",
     "largest_eigenvalue",
     "make_transforms",
@@ -48,10 +52,10 @@ __all__ = [
     "plan_training",
     "planned_schedule",
     "predict",
-    "resolved_frequencies",
     "run_nn",
     "run_ntk",
     "train",
     "training_memory",
     "trajectory",
+    "with_noise_level",
 ]

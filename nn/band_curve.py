@@ -10,11 +10,10 @@ and the spectra F V of its basis, E_b(s) = y^T G_b y, where u = V y after s step
 from collections.abc import Callable
 
 import numpy as np
-from numpy.fft import fftfreq, fftshift
 
 from freqbias.nn.krylov_growth import grow
 from freqbias.nn.predicted_curve import TINY, Budget, ProductPair
-from freqbias.numerics import Lanczos, Sites, make_tensor_transform
+from freqbias.numerics import Lanczos, Sites, make_tensor_transform, resolved_frequencies
 
 FARTHEST = 1e3  # times the largest number of steps: a band that is not learnt counts as halved then
 
@@ -141,17 +140,3 @@ def halving(steps: np.ndarray, amplitude: np.ndarray) -> float:
     after = int(np.argmax(amplitude <= 0.5))
     low, high = np.log(np.maximum(amplitude[after - 1 : after + 1], TINY))
     return float(steps[after - 1] + (steps[after] - steps[after - 1]) * (low + np.log(2)) / (low - high))
-
-
-def resolved_frequencies(sites: Sites) -> np.ndarray:
-    """Return the frequencies k / L up to the Nyquist frequency, (n, d) [cycles/length].
-
-    On a grid of extent L these are the discrete frequencies. Scattered samples count as evenly spread over their span.
-    """
-    if sites.lattice is not None:
-        axes = [fftshift(fftfreq(n, h)) for n, h in zip(sites.lattice.shape, sites.lattice.spacing, strict=True)]
-    else:
-        nyquist = 0.5 * (sites.size / sites.volume) ** (1 / sites.dimension)
-        counts = np.floor(nyquist * sites.span).astype(int)
-        axes = [np.arange(-count, count + 1) / length for count, length in zip(counts, sites.span, strict=True)]
-    return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)

@@ -5,7 +5,8 @@ format of `nn/error.nc`. `infinite-width.nc` and `empirical.nc` contain the grad
 and `empirical-steps.nc` contain the predictions for the steps of the training. They are written if a step is a function
 of the kernel and if no mode grows. If the stage nn is finished, these are the steps that the training has taken.
 Otherwise they are the steps that the linearised training would take (`planned_steps`). If Lanczos does not reach the
-tolerance of a file, the file is skipped with a warning.
+tolerance of a file, the file is skipped with a warning. For noisy labels, all files also contain a
+`problem.NoisePrediction` (`freqbias.nn.noise_response`).
 
 While the stage runs, it stores checkpoints as parts. The part of a finished kernel has the name of the kernel. The part
 `krylov-KERNEL` contains the Krylov basis of an unfinished kernel. It is written at most once a minute, and when the
@@ -13,7 +14,7 @@ stage is stopped.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -22,14 +23,19 @@ import torch
 
 from freqbias.errors import ComputationError, InputError, UsageError
 from freqbias.nn.linearised import LinearisedPath, LinearisedTraining
+from freqbias.nn.noise_level import with_noise_level
+from freqbias.nn.noise_response import Follow, NoiseResponse
 from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
 from freqbias.nn.planned_steps import planned_schedule
 from freqbias.nn.training_plan import NETWORK_ATTRIBUTES, TrainingPlan, plan_training
 from freqbias.numerics import Basis, Lanczos, Schedule
 from freqbias.problem import (
     ErrorHistory,
+    NoisePrediction,
     Problem,
     RunFile,
+    clean_loss_in_words,
+    clean_loss_warning,
     every_stage_keys,
     held_out_in_words,
     held_out_warning,
@@ -43,6 +49,7 @@ KERNELS = ("infinite-width", "empirical")
 # Relative to the tolerance of the training. Used if rounding errors of the kernel prevent `linearised.TOLERANCE`.
 FALLBACK_TOLERANCE = 0.1
 
+NOISE = "noise."  # names of the arrays of a NoisePrediction in a checkpoint begin with this
 CHECKPOINT_SECONDS = 60.0  # least time between two checkpoints of the Krylov basis
 
 
@@ -90,6 +97,8 @@ def _run_ntk(
         with announced("ntk: planning the steps of the training"):
             empirical = EmpiricalKernel(problem, device=plan.device, backend=plan.backend)
             plan = replace(plan, schedule=_steps(run, store, plan, empirical))
+        with announced("ntk: estimating the noise level"):
+            plan = replace(plan, problem=with_noise_level(problem, callback=lambda lanczos: stop.check()))
         for name in KERNELS:
             if name not in stage.checkpoints():
                 kernel = empirical if name == "empirical" else InfiniteWidthKernel(problem)
@@ -117,10 +126,11 @@ def _steps(run: RunFile, store: Store, plan: TrainingPlan, kernel: EmpiricalKern
 def _predict(
     stage: Stage, plan: TrainingPlan, name: str, kernel: Kernel, start: np.ndarray, tolerance: float, stop: StopRequest
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    part, saved_at = f"krylov-{name}", time.monotonic()
+    part, saved_at, last = f"krylov-{name}", time.monotonic(), list[Lanczos]()
 
     def callback(lanczos: Lanczos) -> None:
         nonlocal saved_at
+        last[:] = [lanczos]
         progress.advance(lanczos.steps - progress.done)
         stopping = stop.requested()
         if lanczos.steps and (stopping or time.monotonic() - saved_at > CHECKPOINT_SECONDS):
@@ -131,19 +141,25 @@ def _predict(
 
     saved_basis = Basis(**stage.load_checkpoint(part)[0]) if part in stage.checkpoints() else None
     training = LinearisedTraining(kernel, start, saved_basis=saved_basis, callback=callback)
-    kinds: dict[str, Callable[..., LinearisedPath]] = {"flow": partial(training.follow_flow, plan.problem.times)}
+    kinds: dict[str, Follow] = {"flow": lambda each, **options: each.follow_flow(plan.problem.times, **options)}
     if (taylor := plan.integrator.taylor) is not None:
-        kinds["steps"] = partial(training.follow_steps, plan.schedule, taylor)
+        kinds["steps"] = lambda each, **options: each.follow_steps(plan.schedule, taylor, **options)
     found: dict[str, np.ndarray] = {}
     with Progress(f"ntk: {name}", unit="products", done=training.products) as progress:
-        for kind, predict in kinds.items():
+        for kind, follow in kinds.items():
             try:
-                path = _with_fallback_tolerance(predict, tolerance)
+                path = _with_fallback_tolerance(partial(follow, training), tolerance)
             except ComputationError as failure:
                 log.warning("ntk: %s: %s is skipped: %s", name, _file(name, kind), failure)
                 continue
             found[kind] = path.error
             found |= {f"{kind}.{key}": values for key, values in _at_targets(path, kernel, plan.problem).items()}
+        if plan.problem.noise is not None:
+            response = NoiseResponse(
+                kernel, plan.problem.noise, plan.problem.sites.size,
+                seed=plan.problem.seed, callback=lambda probe: callback(last[0]) if last else stop.check(),
+            )  # fmt: skip
+            found |= _noise_of(found, response, kinds, kernel, plan.problem, name)
     message = "ntk: %s: %d products, the error is at most %.1e relative to the initial error"
     log.info(message, name, training.products, training.error)
     return found, {"products": training.products, "error_bound": training.error}
@@ -154,6 +170,29 @@ def _at_targets(path: LinearisedPath, kernel: Kernel, problem: Problem) -> dict[
     points = {name: path.at(kernel.at(sites)) for name, sites in problem.targets.items()}
     bound = {"bound": np.max([point.bound for point in points.values()], axis=0)} if points else {}
     return {name: point.values for name, point in points.items()} | bound
+
+
+def _noise_of(
+    found: Mapping[str, np.ndarray],
+    response: NoiseResponse,
+    kinds: Mapping[str, Follow],
+    kernel: Kernel,
+    problem: Problem,
+    name: str,
+) -> dict[str, np.ndarray]:
+    """Return the arrays of the `NoisePrediction` of each kind that was found."""
+    arrays, targets = dict[str, np.ndarray](), {each: kernel.at(sites) for each, sites in problem.targets.items()}
+    for kind in found.keys() & kinds.keys():
+        held_out = None
+        if problem.held_out is not None:
+            held_out = squared_loss(found[f"{kind}.held_out"] - problem.held_out.values)
+        try:
+            prediction = response.predict(kinds[kind], squared_loss(found[kind]), held_out, targets)
+        except ComputationError as failure:
+            log.warning("ntk: %s: %s has no expected loss without noise: %s", name, _file(name, kind), failure)
+            continue
+        arrays |= {f"{kind}.{NOISE}{key}": each for key, each in prediction.arrays().items()}
+    return arrays
 
 
 def _with_fallback_tolerance(predict: Callable[..., LinearisedPath], tolerance: float) -> LinearisedPath:
@@ -181,9 +220,10 @@ def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
         error, prefix = arrays[kind], f"{kind}."
         values = {key.removeprefix(prefix): each for key, each in arrays.items() if key.startswith(prefix)}
         bound = values.pop("bound", None)
+        noise = {key.removeprefix(NOISE): values.pop(key) for key in list(values) if key.startswith(NOISE)}
         history = ErrorHistory(
             problem.times, problem.sites.positions(), error, squared_loss(error), about,
-            normalisation=problem.samples.normalisation,
+            normalisation=problem.samples.normalisation, noise=NoisePrediction(**noise) if noise else None,
         ).with_targets(values, bound, held_out=problem.held_out, predict_at=problem.predict_at)  # fmt: skip
         if kind == "steps":
             history = replace(history, attributes=about | steps, step_time=plan.schedule.step_times())
@@ -193,4 +233,9 @@ def _write(stage: Stage, plan: TrainingPlan, name: str) -> None:
             words = held_out_in_words(problem.held_out, problem.times, history.held_out_error)
             log.info("ntk: %s: %s", name, words)
             if name == "empirical" and (warning := held_out_warning(problem.times, history.held_out_error)):
+                log.warning("ntk: %s", warning)
+        if kind == "flow" and history.noise is not None:
+            scale = np.array(problem.samples.normalisation.value_scale)
+            log.info("ntk: %s: %s", name, clean_loss_in_words(problem.times, history.noise, scale))
+            if name == "empirical" and (warning := clean_loss_warning(problem.times, history.noise)):
                 log.warning("ntk: %s", warning)

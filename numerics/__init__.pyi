@@ -15,6 +15,7 @@ from .lanczos import (
 )
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
 from .precision import rounding
+from .resolved import mean_nyquist, resolved_frequencies, scale_range
 from .scattered import Positions, Scattered
 from .scattered_nufft import UPSAMPLING, ScatteredTransform, fine_grid_size, make_transform
 from .schedule import Schedule
@@ -58,9 +59,12 @@ __all__ = [
     "lattice_indices",
     "make_tensor_transform",
     "make_transform",
+    "mean_nyquist",
     "phase",
     "plan_options",
+    "resolved_frequencies",
     "rounding",
+    "scale_range",
     "shift_invert_exponential",
     "stability_limit",
     "subset",

@@ -12,8 +12,9 @@ from .folding import fold
 from .function_density import FunctionDensity
 from .hdf5 import check_hdf5
 from .held_out import HeldOut, choose_held_out
-from .held_out_loss import held_out_in_words, held_out_warning
+from .held_out_loss import clean_loss_in_words, clean_loss_warning, held_out_in_words, held_out_warning
 from .initial_network import initial_errors, initial_values, network_values
+from .label_noise import LabelNoise
 from .laws import Law, Laws, ScaledDensity, two_layer_laws
 from .loading import load, parse
 from .loss import psnr, squared_loss
@@ -22,6 +23,7 @@ from .mixture import Mixture
 from .netcdf import open_netcdf, save_netcdf
 from .neurons import Neurons, draw
 from .node_order import canonical_order
+from .noise_prediction import NoisePrediction
 from .normalisation import Normalisation
 from .radial_density import RadialDensity
 from .rates import Rates
@@ -55,6 +57,7 @@ __all__ = [
     "FunctionDensity",
     "Gaussian",
     "HeldOut",
+    "LabelNoise",
     "Laplace",
     "Law",
     "Laws",
@@ -62,6 +65,7 @@ __all__ = [
     "Mixture",
     "Network",
     "Neurons",
+    "NoisePrediction",
     "Normalisation",
     "Pde",
     "Problem",
@@ -82,6 +86,8 @@ __all__ = [
     "canonical_order",
     "check_hdf5",
     "choose_held_out",
+    "clean_loss_in_words",
+    "clean_loss_warning",
     "counted",
     "deep_laws",
     "describe_variable",

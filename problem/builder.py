@@ -16,6 +16,7 @@ from freqbias.problem.contents import Contents
 from freqbias.problem.data_settings import MOST_SAMPLES, FileSection, WavesSection
 from freqbias.problem.error_history import ErrorHistory
 from freqbias.problem.held_out import choose_held_out
+from freqbias.problem.label_noise import noise_in
 from freqbias.problem.matching import errors_in_order
 from freqbias.problem.records import Problem
 from freqbias.problem.run_file import OUTPUTS, RunFile
@@ -26,11 +27,14 @@ from freqbias.problem.summary import are, counted
 from freqbias.problem.tables import Columns, TableFormat, read_columns
 
 POSITION_FILES = (*files.TABLES, ".npy")
-METHODS = {  # key: the method of Samples
-    "center": "centered()",
-    "standardize": "standardized()",
-    "held_out": "split(fraction, seed)",
-    "noise": "with_noise(deviation, seed)",
+ELSEWHERE = {  # key: what does the same in Python
+    "center": "Samples.centered()",
+    "standardize": "Samples.standardized()",
+    "held_out": "Samples.split(fraction, seed)",
+    "noise": "Samples.with_noise(deviation, seed)",
+    "noise_level": "Problem(..., noise=LabelNoise(level))",
+    "predict_at": "Problem(..., predict_at=Positions(positions))",
+    "predict_points": "Problem(..., predict_at=Grid(shape, extent))",
 }
 
 
@@ -63,9 +67,11 @@ def build(run: RunFile) -> Problem:
         with error_prefix(f"[data] {_source(data)}: "):
             held_out = held_out and held_out.standardized(reference=samples)
             samples = samples.standardized()
+    noise = noise_in(samples, data.noise_level if isinstance(data, FileSection) else 0.0)
     if data.noise:
         with error_prefix(f"[data] noise = {data.noise}: "):
-            samples = samples.with_noise(data.noise, run.seed)
+            clean, samples = samples, samples.with_noise(data.noise, run.seed)
+            noise = replace(noise, added=samples.values - clean.values, added_level=data.noise)
     problem = Problem(
         run.density.build(),
         samples,
@@ -77,6 +83,7 @@ def build(run: RunFile) -> Problem:
         rates=run.training.rates,
         held_out=held_out,
         predict_at=_prediction_sites(data, samples),
+        noise=noise if noise.is_there else None,
         notes=tuple(notes),
         data_warnings=tuple(read.warnings),
     )
@@ -87,12 +94,11 @@ def load_samples(path: Path | str, **keys: Any) -> Samples:
     """Read a data file as the section [data] with `kind = "file"` does, for example
     `load_samples("map.tif", spacing=30.0)`.
 
-    path: the path of the file, or "matplotlib:NAME". keys: the keys of this section, except those for which Samples
-    has methods: center, standardize, held_out and noise.
+    path: the path of the file, or "matplotlib:NAME". keys: the keys of this section, except those in ELSEWHERE.
     Raises InputError, which names the key and the remedy.
     """
-    for name in METHODS.keys() & keys.keys():
-        raise InputError(f"[data] {name} = {keys[name]}: load_samples only reads; use Samples.{METHODS[name]}")
+    for name in ELSEWHERE.keys() & keys.keys():
+        raise InputError(f"[data] {name} = {keys[name]}: load_samples only reads; use {ELSEWHERE[name]}")
     try:
         data = FileSection(kind="file", path=str(path), **keys)
     except ValidationError as failure:

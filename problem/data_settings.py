@@ -31,6 +31,8 @@ from freqbias.problem.tables import TableFormat
 MOST_SAMPLES = 10**8  # these need about 10 GB of memory, including positions
 AxisPoints = Annotated[int, Field(ge=2, le=10**9)]
 Points = AxisPoints | Annotated[list[AxisPoints], Field(min_length=1, max_length=3)]
+Deviation = Annotated[float, Field(ge=0, le=LARGEST)]
+NoiseLevel = Deviation | Annotated[list[Deviation], Field(min_length=1)] | Literal["estimate"]
 Extent = Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)]
 SPACED_SUFFIXES = (".wav", ".flac", ".ogg", ".nii", ".nii.gz", ".nrrd")  # formats that state a spacing
 TABLE_SUFFIXES = (".npy", ".npz", *TEXT_TABLES, ".mat", ".h5", ".hdf5")  # formats of scattered samples
@@ -52,6 +54,11 @@ PREDICT_POINTS = (
 NOISE = (
     "a number of at least 0, in units of the values: the standard deviation of the normal noise that is added to the "
     "training samples"
+)
+
+NOISE_LEVEL = (
+    "a number of at least 0, or one per channel: the standard deviation of the noise that the values contain, in units "
+    'of the file, or "estimate"; for a known level the program predicts the loss without noise and when to stop'
 )
 
 MISSING = (
@@ -127,6 +134,7 @@ class FileSection(Section):
     standardize: bool = Field(False, description=STANDARDIZE)
     held_out: Choice = Field(0.0, description=HELD_OUT)
     noise: float = Field(0.0, ge=0, le=LARGEST, description=NOISE)
+    noise_level: NoiseLevel = Field(0.0, description=NOISE_LEVEL)
     predict_at: str | None = Field(None, min_length=1, description=PREDICT_AT)
     predict_points: Points | None = Field(None, description=PREDICT_POINTS)
     key: str | None = Field(None, description=KEY)

@@ -8,6 +8,7 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.numerics import LARGEST
 from freqbias.problem.netcdf import check_shapes, load_netcdf
+from freqbias.problem.noise_prediction import NOISE_DIMENSIONS
 from freqbias.problem.normalisation import DIMENSIONS
 from freqbias.problem.summary import counted
 from freqbias.problem.targets import TARGET_DIMENSIONS
@@ -26,10 +27,13 @@ def load_errors(path: Path) -> "xr.Dataset":
     """
     optional = {name: len(dims) for name, dims in TARGET_DIMENSIONS.items()}
     optional |= {"step_time": 1} | dict.fromkeys(DIMENSIONS, 1)
+    optional |= {name: len(dims) for name, dims in NOISE_DIMENSIONS.items()}
     data = load_netcdf(path, {"position": 2, "error": 3}, optional=optional)
     _check_times(path, data)
     data = _in_order(data)
     check_shapes(path, data, {"error": ("time", None, "position")})
+    timed = [name for name, dims in NOISE_DIMENSIONS.items() if name in data and dims[0] == "time"]
+    check_shapes(path, data, {name: ("time", None)[: data[name].ndim] for name in timed})
     for names in (("held_out_position", "held_out_error"), ("point_position", "prediction")):
         _check_targets(path, data, *names)
     if not (peak := float(np.abs(data["error"].values.astype(float)).max())) <= LARGEST:

@@ -10,6 +10,7 @@ import numpy as np
 from freqbias.problem.error_file import load_errors
 from freqbias.problem.loss import squared_loss
 from freqbias.problem.netcdf import save_netcdf
+from freqbias.problem.noise_prediction import NoisePrediction
 from freqbias.problem.normalisation import Normalisation
 from freqbias.problem.summary import counted, time_range
 from freqbias.problem.targets import TARGET_DIMENSIONS, Targets
@@ -23,6 +24,7 @@ class ErrorHistory(Targets):
     how precise they are. error: u, (T, C, N), for C channels.
     loss: 1/2 mean_j u_j^2, summed over channels, (T,). attributes: facts about the run.
     step_time: the time before and after each step of the training, (S + 1,), or None if unknown.
+    noise: what the noise of the labels does to a predicted training, or None if it is not known.
     normalisation: how positions and values differ from those of the user. `Samples.prediction` undoes this.
     """
 
@@ -32,6 +34,7 @@ class ErrorHistory(Targets):
     loss: np.ndarray
     attributes: Mapping[str, Any] = field(default_factory=dict)
     step_time: np.ndarray | None = None
+    noise: NoisePrediction | None = None
     normalisation: Normalisation = None  # type: ignore[assignment]  # __post_init__ fills it in
 
     def __post_init__(self) -> None:
@@ -54,6 +57,7 @@ class ErrorHistory(Targets):
             "loss": (("time",), self.loss),
             **self.target_variables(),
             **self.normalisation.variables(),
+            **(self.noise.variables() if self.noise is not None else {}),
         }
         if self.step_time is not None:
             variables["step_time"] = (("step",), self.step_time)
@@ -77,6 +81,7 @@ class ErrorHistory(Targets):
             loss,
             dict(data.attrs),
             step_time=step_time,
+            noise=NoisePrediction.of_file(data),
             **targets,
             normalisation=Normalisation.of_file(path, data, error.shape[1], data["position"].shape[1]),
         )

@@ -11,6 +11,7 @@ from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites, check_kind
 from freqbias.problem.deep_law import deep_laws
 from freqbias.problem.density import Density
+from freqbias.problem.label_noise import LabelNoise
 from freqbias.problem.laws import Laws, two_layer_laws
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
 from freqbias.problem.normalisation import DIMENSIONS, Normalisation
@@ -39,6 +40,7 @@ class Problem:
     predict_at: positions at which the kernels and the equation predict what the network learns.
     initial_error: the error u(0) on the training samples, (C, N), from which the equation, the network and the kernels
     start. By default u(0) = f - f*, where f is the drawn initial network, which is 0 if the network is symmetric.
+    noise: the noise of the labels, if it is known or to be estimated.
     notes: in words, what the reading of the data left out or changed. data_warnings: what the user should change.
     Raises InputError if the times do not increase from 0, if the density is not defined in the dimension of the data,
     if the network lacks the group of a rate, if nothing would be trained, if the initial error has another shape, is 0
@@ -57,6 +59,7 @@ class Problem:
     held_out: Samples | None = None
     predict_at: Sites | None = None
     initial_error: np.ndarray | None = None
+    noise: LabelNoise | None = None
     notes: tuple[str, ...] = ()
     data_warnings: tuple[str, ...] = ()
 
@@ -80,6 +83,12 @@ class Problem:
                 "give a density in this dimension, for example tables with one axis for each axis of the data"
             )
         check_rates(self.rates, self.network)
+        levels = None if self.noise is None else self.noise.contained
+        if levels is not None and len(levels) != self.samples.channels:
+            raise InputError(
+                f"noise: there are {counted(len(levels), 'level')}; give one for each of the "
+                f"{counted(self.samples.channels, 'channel')}"
+            )
         if self.initial_error is not None:
             for name in ("held_out", "predict_at"):
                 if getattr(self, name) is not None:

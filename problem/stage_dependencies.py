@@ -13,7 +13,7 @@ from freqbias.problem.run_file import RunFile
 
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation")  # of [network]: these determine damping and diffusion
-VALUE_KEYS = ("frequencies", "window", "standardize", "noise")  # of [data]: these change values, not positions
+VALUE_KEYS = ("frequencies", "window", "standardize", "noise", "noise_level")  # of [data]: not the positions
 MONITORING_KEYS = ("checkpoint", "tensorboard")  # of [training]: these do not change the result of the training
 
 
@@ -92,6 +92,8 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
     """Return the keys that the stage depends on. keys: all tables."""
     seed = _pick(keys, "seed")
     common = _pick(keys, "density", "data", "network", "time")
+    if stage not in ("ntk", "compare"):  # the other stages do not predict the loss without noise
+        common["data"] = _drop(common["data"], ("noise_level",))
     laws = {name: value for name, value in keys["network"].items() if name in LAW_KEYS}
     training = _drop(keys["training"], MONITORING_KEYS)
     rates = {"training": _pick(training, "rates")}  # they also determine damping and diffusion

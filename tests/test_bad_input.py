@@ -143,7 +143,7 @@ def test_every_message_has_a_row(serial, module):
     elsewhere = {
         "; use mesh, pde, nn, ntk, draws, compare or design",
         "; use fewer points",
-        ": load_samples only reads; use Samples.",
+        ": load_samples only reads; use ",
         ", not a file; give a text file in TOML format",
         ": the file has changed since this command started; restore the file and continue with --resume, or start "
         "again with --overwrite",

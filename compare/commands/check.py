@@ -12,7 +12,15 @@ from freqbias.meshes import BoxPlan, MeshPlan, cells_in_words, tail_half_width
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
 from freqbias.pde import INTEGRATION_SHARE, format_bytes, plan_within_memory
-from freqbias.problem import Network, Problem, RunFile, held_out_in_words, held_out_warning
+from freqbias.problem import (
+    Network,
+    Problem,
+    RunFile,
+    clean_loss_in_words,
+    clean_loss_warning,
+    held_out_in_words,
+    held_out_warning,
+)
 from freqbias.runtime import available_memory, duration
 
 WIDE = 1000  # neurons; the infinite-width equation describes narrower networks poorly
@@ -38,6 +46,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("time", f"{len(problem.times) - 1} output times up to {problem.times[-1]:g}"),
         ("loss", loss),
         *_held_out_loss(problem, held_out),
+        *_clean_loss(problem, flow),
         ("", ""),
         ("mesh", f"{cells_in_words(mesh)}, degree {mesh.degree}, {mesh.dofs:,} dofs"),
         ("", f"half-width {_numbers(mesh.half_width)}, cell size {_numbers(mesh.size)} {unit}{_folded(mesh)}"),
@@ -58,6 +67,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         *problem.warnings,
         *_loss_warnings(flow),
         *_held_out_warnings(problem, held_out),
+        *_noise_warnings(problem, flow),
         *_mesh_warnings(problem, mesh, run.pde.tolerance),
         *_network_warnings(problem.network),
         *_cost_warnings(pde, nn),
@@ -77,6 +87,20 @@ def _held_out_loss(problem: Problem, predicted: tuple[np.ndarray, str] | None) -
 
 def _held_out_warnings(problem: Problem, predicted: tuple[np.ndarray, str] | None) -> list[str]:
     warning = None if predicted is None else held_out_warning(problem.times, predicted[0])
+    return [] if warning is None else [warning]
+
+
+def _clean_loss(problem: Problem, flow: cost.KernelFlow | None) -> list[tuple[str, str]]:
+    if flow is None or flow.noise is None:
+        return []
+    scale = np.array(problem.samples.normalisation.value_scale)
+    return [("", clean_loss_in_words(problem.times, flow.noise, scale))]
+
+
+def _noise_warnings(problem: Problem, flow: cost.KernelFlow | None) -> list[str]:
+    if flow is None or flow.noise is None:
+        return []
+    warning = clean_loss_warning(problem.times, flow.noise)
     return [] if warning is None else [warning]
 
 

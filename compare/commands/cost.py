@@ -18,14 +18,16 @@ from freqbias.nn import (
     EmpiricalKernel,
     InfiniteWidthKernel,
     LinearisedTraining,
+    NoiseResponse,
     TrainingPlan,
     planned_schedule,
     training_memory,
     trajectory,
+    with_noise_level,
 )
 from freqbias.numerics import Schedule, exponential, make_tensor_transform, make_transform
 from freqbias.pde import AdaptiveIntegrator, ThetaMethod, choose_integrator, memory_needed, transform_accuracy
-from freqbias.problem import Pde, Problem, initial_errors, squared_loss
+from freqbias.problem import NoisePrediction, Pde, Problem, initial_errors, squared_loss
 from freqbias.runtime import threads
 
 PRODUCT = 1e-9  # seconds per entry of the element matrices, for one product with a complex vector
@@ -58,10 +60,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class KernelFlow:
-    """The loss (T,) at the output times, as the infinite-width kernel predicts, and the number of Lanczos steps."""
+    """The loss (T,) at the output times, as the infinite-width kernel predicts, and the number of Lanczos steps.
+
+    noise: the prediction for noisy labels, or None.
+    """
 
     loss: np.ndarray
     steps: int
+    noise: NoisePrediction | None = None
 
 
 def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
@@ -78,7 +84,18 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
     except ComputationError:
         return None
     loss = squared_loss(np.stack([flow.values for flow in flows], axis=1))
-    return KernelFlow(loss, max(flow.steps for flow in flows))
+    return KernelFlow(loss, max(flow.steps for flow in flows), _noise_prediction(problem, kernel, loss))
+
+
+def _noise_prediction(problem: Problem, kernel: InfiniteWidthKernel, loss: np.ndarray) -> NoisePrediction | None:
+    """Return the prediction for noisy labels. Return None if they have no noise, or if Lanczos needs too long."""
+    if (noise := with_noise_level(problem).noise) is None:
+        return None
+    response = NoiseResponse(kernel, noise, problem.sites.size, seed=problem.seed)
+    try:
+        return response.predict(lambda each, **options: each.follow_flow(problem.times, **options), loss, None, {})
+    except ComputationError:
+        return None
 
 
 def held_out_errors(problem: Problem, tolerance: float, nn: Cost, steps: int) -> tuple[np.ndarray, str] | None:

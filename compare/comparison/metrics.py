@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from freqbias.compare.comparison.causes import causes
+from freqbias.compare.comparison.clean_loss import clean_loss_metrics
 from freqbias.compare.comparison.draw_band import band_metrics, draw_band, report
 from freqbias.compare.comparison.held_out import held_out_errors, held_out_metrics
 from freqbias.compare.comparison.learned import Learned
@@ -55,6 +56,8 @@ def compare(
 
     If samples are held out, metrics also contains `freqbias.compare.comparison.held_out.held_out_metrics`, and
     psnr_held_out_nn and psnr_held_out_pde for samples on a grid.
+
+    If the labels have noise, metrics also contains `freqbias.compare.comparison.clean_loss.clean_loss_metrics`.
 
     With predictions, metrics also contains each cause of `freqbias.compare.comparison.causes`: the distance between the
     cause's two neighbouring spectra, divided by ||v_pde(0)||.
@@ -106,6 +109,10 @@ def compare(
     held_out = held_out_errors(problem, history, spectrum, predictions, indices)
 
     solved = None if spectrum.sample_error is None else spectrum.sample_error[pde_index]
+    errors = {"nn": error[nn_index]} | ({} if solved is None else {"pde": solved})
+    losses = {name: metrics[f"loss_{name}"] for name in ("nn", "pde")}
+    dynamics = spectrum.attributes.get("dynamics", "flow")
+    metrics |= clean_loss_metrics(problem, errors, losses, predictions, indices, dynamics=dynamics)
     learned = Learned.on_grid(problem, spectrum.time[pde_index], {"nn": error[nn_index], "pde": solved}, held_out)
     if learned is not None:
         metrics |= learned.metrics()
@@ -113,7 +120,7 @@ def compare(
     settings = {key: spectrum.attributes[key] for key in ("operator", "tolerance") if key in spectrum.attributes}
     neighbours = causes(
         predictions.keys(),
-        dynamics=spectrum.attributes.get("dynamics", "flow"),
+        dynamics=dynamics,
         operator=settings.get("operator", "data"),
     )
     kernels = {

@@ -19,8 +19,8 @@ import numpy as np
 from freqbias.compare.design.candidates import Candidate
 from freqbias.compare.design.prediction import Prediction
 from freqbias.errors import InputError
-from freqbias.nn import BandCurve, BandSpectra, Budget, JointKernel, halving, resolved_frequencies
-from freqbias.numerics import make_tensor_transform
+from freqbias.nn import BandCurve, BandSpectra, Budget, JointKernel, halving
+from freqbias.numerics import make_tensor_transform, resolved_frequencies
 from freqbias.problem import Design, Problem
 
 MOST_STEPS = 1000  # by default

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from freqbias.numerics import Sites
+from freqbias.numerics import Sites, scale_range
 
 ROUNDED = ".4g"
 
@@ -10,15 +10,11 @@ ROUNDED = ".4g"
 def default_scales(sites: Sites, band: tuple[float, float] | None = None) -> tuple[float, float]:
     """Return the range of scales for some samples [cycles/length].
 
-    The smallest is half a cycle over the extent, the largest three quarters of the Nyquist frequency. Scattered samples
-    count as evenly spread. To learn a band of frequencies, the range is a quarter to twice the largest of them.
+    To learn a band of frequencies, the range is a quarter to twice the largest of them.
     """
     if band is not None:
         return band[1] / 4, 2 * band[1]
-    if sites.lattice is not None:
-        return 0.5 / max(sites.lattice.extent), 0.75 * float(sites.nyquist.max())
-    nyquist = 0.5 * (sites.size / sites.volume) ** (1 / sites.dimension)
-    return float(0.5 / sites.span.max()), 0.75 * nyquist
+    return scale_range(sites)
 
 
 def scale_grid(lower: float, upper: float, count: int) -> list[float]:

@@ -44,6 +44,10 @@ DATA_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"data": {"predict_at": "data/sample.npy"}},
         ("[data] predict_at = ", "sample.npy has", "give one for each of the 1 axes"),
     ),
+    "noise levels of other channels": (
+        {"data": {"kind": "file", "path": "data/line.npy", "noise_level": [0.1, 0.2]}},
+        ("[data] noise_level = [0.1, 0.2]; give one number, or one for each of the 1 channel",),
+    ),
     "a mask of another shape": (
         {"data": {"held_out": {"mask": "data/line.npy"}}},
         ("[data] held_out = { mask = ", "line.npy has", "give one point for each sample"),

@@ -72,6 +72,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
         {"every": 2, "mask": "a"},
     ],
     "data.file.noise": [-0.1, math.inf, 1e200],
+    "data.file.noise_level": [-0.1, math.inf, 1e200, [], [-1.0], "guess"],
     "data.file.predict_at": [""],
     "data.file.predict_points": [1, 0, -5, 10**9 + 1, [], [1]],
     "data.file.key": [],

@@ -158,11 +158,24 @@ def test_check_predicts_the_run(small, capsys, undrawn):
 
 
 def test_check_reports_held_out_and_noise(small, capsys):
-    (small / "small.toml").write_text(RUN.replace("data = {", "data = { held_out = 0.25, noise = 0.05,"))
+    run = RUN.replace("data = {", "data = { held_out = 0.25, noise = 0.05,").replace("[10.0, 40.0]", "[100.0, 1e4]")
+    (small / "small.toml").write_text(run)
     assert freqbias("check", "small.toml") == 0
     printed = capsys.readouterr().out
     assert "48 of the 64 points over 1" in printed
     assert "16 samples held out, noise of standard deviation 0.05 on the training samples" in printed
+    words = r"with noise of standard deviation 0.05 in the labels, the expected loss without noise is \S+ -> \S+, least"
+    assert re.search(words, printed) and "the training learns the noise of the labels" in printed
+
+
+def test_check_estimates_the_noise_level(small, capsys):
+    x = np.linspace(-0.5, 0.5, 200, endpoint=False)
+    np.save("a.npy", 20 * np.sin(20 * x) + 4 * np.random.default_rng(0).normal(size=200))
+    data = 'data = { kind = "file", path = "a.npy", standardize = true, noise_level = "estimate" }'
+    (small / "small.toml").write_text(re.sub("data = .*", data, RUN))
+    assert freqbias("check", "small.toml") == 0
+    found = re.search(r"with noise of standard deviation (\S+) in the labels", capsys.readouterr().out)
+    assert float(found[1]) == pytest.approx(4, rel=0.1)
 
 
 def test_check_warns_of_narrow_and_long(small, capsys):

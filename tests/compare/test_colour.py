@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 import freqbias
-from freqbias.problem import ErrorHistory
+from freqbias.problem import ErrorHistory, squared_loss
 from tests.batch import attempt
 
 RUN = """
@@ -42,4 +42,8 @@ def test_colour_image_with_held_out_samples(tmp_path, undrawn):
     expected = np.sort(np.abs(scale * history.held_out_error[-1]), axis=None)
     np.testing.assert_allclose(np.sort(outside, axis=None), expected, rtol=0, atol=1e-9)
     assert np.abs(learned.nn.values[-1] - learned.pde.values[-1])[:, used].max() < 0.05  # colours from 0 to 1
+    clean = squared_loss(history.error + freqbias.load(tmp_path / "run.toml").noise.added)
+    np.testing.assert_allclose(metrics["true_clean_loss_nn"], clean, rtol=1e-12)
+    spread = 0.05 * np.sqrt(2 * history.loss / 90)  # of the product of u and the noise
+    assert (np.abs(metrics["clean_loss_nn"] - clean) < 3 * spread).all()
     assert metrics["psnr_nn"][-1] > metrics["psnr_nn"][0] and "ssim_nn" not in metrics.dtype.names

@@ -94,8 +94,10 @@ def test_samples_of_a_file_in_python(tmp_path):
         load_samples(tmp_path / "a.npz", spacing=-1.0)
     with pytest.raises(InputError, match=r"^\[data\] spacing = 1.0 contradicts extent = 2.0; give only one of them"):
         load_samples(tmp_path / "a.npz", spacing=1.0, extent=2.0)
-    for name, value in {"center": True, "standardize": True, "held_out": 0.5, "noise": 1.0}.items():
-        with pytest.raises(InputError, match=rf"^\[data\] {name} = {value}: load_samples only reads; use Samples\."):
+    methods = {"center": True, "standardize": True, "held_out": 0.5, "noise": 1.0}
+    for name, value in (methods | {"noise_level": 1.0, "predict_at": "b.csv", "predict_points": 5}).items():
+        use = rf"{'Samples' if name in methods else 'Problem'}[.(]"
+        with pytest.raises(InputError, match=rf"^\[data\] {name} = {value}: load_samples only reads; use {use}"):
             load_samples(tmp_path / "a.npz", **keys, **{name: value})
 
 

@@ -90,6 +90,7 @@ ROWS = {
     "data.file.standardize": ({"data": FILE}, {"data": FILE | {"standardize": True}}, VALUES),
     "data.file.held_out": ({"data": FILE}, {"data": FILE | {"held_out": 0.2}}, ALL),
     "data.file.noise": ({"data": FILE}, {"data": FILE | {"noise": 0.1}}, VALUES),
+    "data.file.noise_level": ({"data": FILE}, {"data": FILE | {"noise_level": 0.1}}, {"ntk", "compare"}),
     "data.file.predict_at": ({"data": FILE}, {"data": FILE | {"predict_at": "a.csv"}}, ALL),
     "data.file.predict_points": ({"data": FILE}, {"data": FILE | {"predict_points": 40}}, ALL),
     "data.file.key": ({"data": FILE}, {"data": FILE | {"key": "a"}}, ALL),

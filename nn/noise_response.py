@@ -1,0 +1,79 @@
+"""The response of a linearised training to noise of its labels.
+
+Labels y = f* + e with independent noise e of variance s_c^2 in channel c start the training at u(0) = f(0) - f* - e. So
+the noise adds -q(K) e to u(t), and K(y, X) phi_t(K) e to the value at a position y, with q and phi_t as in
+`freqbias.nn.linearised`. With S = diag(s_c), the loss against the labels without noise is on average
+
+    E 1/2 mean_j |f - f*|^2 = E loss + 1/2 sum_c s_c^2 - tr(S q(K) S) / N,
+
+and the variance of f(y) is the mean of (K(y, X) phi_t(K) S z)^2 over random vectors z of signs. The trace is the mean
+of z^T S q(K) S z. For one channel and H = 1 - q, the loss is half of mean u^2 - s^2 + 2 s^2 tr H / N: Stein's unbiased
+risk estimate, or Mallows' C_p.
+Source: Stein, Annals of Statistics 9 (1981); Mallows, Technometrics 15 (1973); Hutchinson, Communications in
+Statistics 19 (1990).
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from freqbias.nn.linearised import LinearisedPath, LinearisedTraining
+from freqbias.nn.ntk import Kernel, KernelAt
+from freqbias.numerics import Lanczos
+from freqbias.problem import LabelNoise, NoisePrediction
+
+PROBES = 8
+TARGET_PROBES = 4  # of them, for the values at other positions, which need one product for each output time
+PROBE_STREAM = 3  # a random stream that is independent of those for the network, the held-out samples and the noise
+TOLERANCE = 1e-3  # of q(K) S z, relative to |S z|; far below the sampling error of the trace
+
+Follow = Callable[..., LinearisedPath]  # of a LinearisedTraining, with the keyword tolerance
+
+
+class NoiseResponse:
+    """The response to noise, by random vectors S z, each in a Krylov space that serves flow and steps.
+
+    noise: its level must be known. size: N. seed: of the run. callback: called before every product.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        noise: LabelNoise,
+        size: int,
+        *,
+        seed: int,
+        probes: int = PROBES,
+        callback: Callable[[Lanczos], None] = lambda lanczos: None,
+    ) -> None:
+        self._noise = noise
+        signs = np.random.default_rng([seed, PROBE_STREAM]).choice([-1.0, 1.0], (probes, len(noise.level), size))
+        self._starts = noise.level[:, None] * signs
+        self._trainings = [LinearisedTraining(kernel, start, callback=callback) for start in self._starts]
+
+    def predict(
+        self, follow: Follow, loss: np.ndarray, held_out_loss: np.ndarray | None, targets: Mapping[str, KernelAt]
+    ) -> NoisePrediction:
+        """Return the expected loss without noise, and the noise at the targets.
+
+        follow: returns the `LinearisedPath` of a training at the output times. loss, held_out_loss: those of the
+        predicted training, (T,). targets: the kernel at the positions, by the names of `Problem.targets`.
+        Raises ComputationError if Lanczos does not reach TOLERANCE.
+        """
+        traces, squares = [], {name: list[np.ndarray]() for name in targets}
+        for index, (start, training) in enumerate(zip(self._starts, self._trainings, strict=True)):
+            path = follow(training, tolerance=TOLERANCE)
+            traces.append((start * path.error).mean(axis=2).sum(axis=1))
+            for name, kernel in targets.items() if index < TARGET_PROBES else ():
+                squares[name].append((kernel.apply(path.integral) ** 2).mean(axis=2))
+        level, held_out_level = self._noise.level, self._noise.held_out_level
+        spread = np.std(traces, axis=0, ddof=1) / np.sqrt(len(traces))
+        noise_at = {name: np.sqrt(np.mean(each, axis=0)) for name, each in squares.items()}
+        return NoisePrediction(
+            noise_level=level,
+            clean_loss=loss + 0.5 * (level**2).sum() - np.mean(traces, axis=0),
+            clean_loss_standard_error=spread,
+            held_out_clean_loss=None if held_out_loss is None else held_out_loss - 0.5 * (held_out_level**2).sum(),
+            held_out_noise=noise_at.get("held_out"),
+            prediction_noise=noise_at.get("predict_at"),
+        )
