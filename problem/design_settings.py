@@ -80,8 +80,8 @@ class Design(Settings):
     )
     ratio: Annotated[float, Field(gt=0, le=LARGEST)] | None = Field(
         None,
-        description='a positive number: for the purpose "order", the learning rate at the lower end of the band over that '
-        "at the upper end, for example ratio = 4.0",
+        description='a positive number: for the purpose "order", the learning rate at the lower end of the band over '
+        "that at its upper end, for example ratio = 4.0",
     )
     criterion: Literal["auto", "held-out", "gcv", "training-loss"] = Field(
         "auto",

@@ -4,6 +4,7 @@ from .prediction import Prediction
 from .result import DesignResult, check_design, design, result_of
 from .search import Search
 from .verify import verify
+from .warnings import design_warnings
 from .words import summary
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Search",
     "check_design",
     "design",
+    "design_warnings",
     "draw_design",
     "result_of",
     "summary",

@@ -76,6 +76,12 @@ class Candidate:
             seed=problem.seed + self.draw,
         )
 
+    @property
+    def identifier(self) -> str:
+        """A name for files."""
+        numbers = (*self.shape, self.scale, self.width, self.sigma_a, self.draw)
+        return "-".join([*self.family.split(PLUS), *map(repr, numbers)])
+
     def section(self) -> dict[str, Any]:
         """Return the section [density] of the run file."""
         if self.family == ANNULUS:

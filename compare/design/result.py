@@ -12,7 +12,6 @@ from freqbias.compare.design.candidates import Candidate
 from freqbias.compare.design.losses import Losses
 from freqbias.compare.design.prediction import Prediction, first_draw, within_noise
 from freqbias.compare.design.search import Search
-from freqbias.compare.design.warnings import design_warnings
 from freqbias.errors import InputError
 from freqbias.numerics import check_kind
 from freqbias.problem import Design, Problem
@@ -82,11 +81,6 @@ class DesignResult:
     def psnr(self, candidate: Candidate, amount: float) -> float:
         """Return the mean of the predicted peak signal-to-noise ratio over the draws of a candidate [dB]."""
         return float(np.mean([each.psnr for each in self.draws(candidate, amount)]))
-
-    @cached_property
-    def warnings(self) -> list[str]:
-        """Warnings for the user. Each names the remedy."""
-        return design_warnings(self)
 
     @property
     def in_steps(self) -> bool:

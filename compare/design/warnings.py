@@ -1,16 +1,10 @@
 """What users should know about a design before they trust it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from freqbias.compare.design.rates import BALANCED, ORDERED
+from freqbias.compare.design.result import DesignResult
 from freqbias.problem import squared_loss
-
-if TYPE_CHECKING:
-    from freqbias.compare.design.result import DesignResult
 
 LEAVES = 0.5  # feature learning, relative to the predicted error, above which the prediction is uncertain
 UNLEARNT = 0.9  # share of the start; a target with a larger loss is not learnt

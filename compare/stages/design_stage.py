@@ -18,12 +18,12 @@ from freqbias.compare.design import (
     Prediction,
     Search,
     check_design,
+    design_warnings,
     draw_design,
     result_of,
     summary,
     verify,
 )
-from freqbias.compare.design.candidates import PLUS
 from freqbias.problem import Design, Problem, RunFile, stage_keys
 from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
 
@@ -70,7 +70,7 @@ def _run_design(
             predictions = search.run()
         with announced("design: the kernel at infinite width"):
             result = result_of(search, predictions)
-        for warning in result.warnings:
+        for warning in design_warnings(result):
             log.warning("design: %s", warning)
         text = _write(stage, run, result, stop)
         if train:
@@ -86,8 +86,7 @@ def _stored(
     stage: Stage, search: Search, stop: StopRequest, progress: Progress, candidate: Candidate
 ) -> list[Prediction]:
     """Return the predictions of a candidate, from the checkpoint of an earlier run if there is one."""
-    family = "-".join([*candidate.family.split(PLUS), *map(repr, candidate.shape)])
-    name = f"{family}-{candidate.scale!r}-{candidate.width}-{candidate.sigma_a!r}-{candidate.draw}"
+    name = candidate.identifier
     fields = [field.name for field in dataclasses.fields(Prediction) if field.name != "candidate"]
     if name in stage.checkpoints():
         arrays, _ = stage.load_checkpoint(name)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tomli_w
 
-from freqbias.compare.design import Candidate, Prediction, Search, design, draw_design, summary, verify
+from freqbias.compare.design import Candidate, Prediction, Search, design, design_warnings, draw_design, summary, verify
 from freqbias.compare.design.prediction import within_noise
 from freqbias.compare.design.scales import default_scales
 from freqbias.compare.design.words import translations
@@ -72,7 +72,7 @@ def test_choice_is_that_of_real_trainings(result):
 def test_equal_candidates_surround_the_winner(result):
     scales = [each.scale for each in result.equals]
     assert result.winner.scale in scales and len(scales) < len({each.candidate for each in result.predictions})
-    assert not result.warnings
+    assert not design_warnings(result)
 
 
 def test_signal_to_noise_ratio_is_in_the_units_of_the_user():
@@ -140,15 +140,15 @@ def test_families_widths_and_output_weights():
 
 def test_warnings():
     edge = design(signal(), SETTINGS.model_copy(update={"scale": [1.0, 3.0], "scales": 3}))
-    assert edge.winner.scale == 3.0 and "is the largest that was tried" in edge.warnings[0]
+    assert edge.winner.scale == 3.0 and "is the largest that was tried" in design_warnings(edge)[0]
     noise = Samples(Grid((80,), (1.0,)), np.random.default_rng(0).normal(size=(1, 80)))
     training, held_out = noise.split(0.5, seed=1)
     unlearnt = design(replace(signal(), samples=training, held_out=held_out), SETTINGS)
-    assert any("no candidate learns the target" in warning for warning in unlearnt.warnings)
+    assert any("no candidate learns the target" in warning for warning in design_warnings(unlearnt))
     weak = design(signal(), SETTINGS.model_copy(update={"sigma_a": [0.1]}))
-    assert any("sigma_a = 0.1 with long steps" in warning for warning in weak.warnings)
+    assert any("sigma_a = 0.1 with long steps" in warning for warning in design_warnings(weak))
     careful = design(signal(), SETTINGS.model_copy(update={"sigma_a": [0.1], "step_factor": 0.2}))
-    assert not any("long steps" in warning for warning in careful.warnings)
+    assert not any("long steps" in warning for warning in design_warnings(careful))
 
 
 def test_verification(result):
@@ -206,9 +206,9 @@ def test_start_is_that_of_the_criterion(result):
     """A warning that nothing is learnt compares losses on the same samples."""
     problem = result.problem
     loud = replace(problem.held_out, values=100 * problem.held_out.values)
-    (warning,) = replace(result, problem=replace(problem, held_out=loud), predictions=tuple(
-        replace(each, value=0.95 * squared_loss(loud.values)) for each in result.predictions
-    )).warnings[-1:]  # fmt: skip
+    predictions = tuple(replace(each, value=0.95 * squared_loss(loud.values)) for each in result.predictions)
+    changed = replace(result, problem=replace(problem, held_out=loud), predictions=predictions)
+    (warning,) = design_warnings(changed)[-1:]
     assert f"it is {squared_loss(loud.values):.3g} at the start" in warning
 
 
