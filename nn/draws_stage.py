@@ -7,13 +7,21 @@ import numpy as np
 import torch
 
 from freqbias.errors import InputError, UsageError
-from freqbias.nn.draws import predict_draw
+from freqbias.nn.draws import DrawPrediction
 from freqbias.numerics import Schedule
-from freqbias.problem import Band, Draws, Problem, RunFile, every_stage_keys, resolved, stage_keys
+from freqbias.problem import (
+    Band,
+    Draws,
+    Problem,
+    RunFile,
+    every_stage_keys,
+    feature_learning_warning,
+    resolved,
+    stage_keys,
+)
 from freqbias.runtime import Progress, Stage, StopRequest, Store, available_memory, log, on_root, version_of
 
 MEMORY_SHARE = 0.25  # largest share of the memory for the errors of all draws
-SMALL = 0.3  # feature learning, relative to the spread of the draws, that the band may ignore
 
 
 def run_draws(
@@ -68,9 +76,7 @@ def _run_draws(
         with Progress("draws", total=count, unit="draws") as progress:
             for draw in range(count):
                 if _name(draw) not in stage.checkpoints():
-                    error, held_out, change = predict_draw(problem, draw, schedule, callback=stop.check)
-                    arrays = {"error": error.astype(np.float32), "held_out": held_out.astype(np.float32)}
-                    stage.save_checkpoint(_name(draw), arrays | {"change": change})
+                    stage.save_checkpoint(_name(draw), _predict(problem, draw, schedule, stop))
                 progress.advance()
         draws = _collect(stage, problem, count)
         with stage.writing("draws.nc") as path:
@@ -80,25 +86,25 @@ def _run_draws(
     log.info("draws: wrote %s", stage.folder)
 
 
+def _predict(problem: Problem, draw: int, schedule: Schedule | None, stop: StopRequest) -> dict[str, np.ndarray]:
+    found = DrawPrediction(problem, draw, schedule, callback=stop.check)
+    arrays = {"error": found.error.astype(np.float32), "held_out": found.held_out_error.astype(np.float32)}
+    return arrays if draw else arrays | {"log_error_change": found.change_of_log_error()}
+
+
 def _collect(stage: Stage, problem: Problem, count: int) -> Draws:
     parts = [stage.load_checkpoint(_name(draw)) for draw in range(count)]
     error = np.array([arrays["error"] for arrays, _ in parts])
     held_out = np.array([arrays["held_out"] for arrays, _ in parts])
-    spread = np.array([_spread(each) for each in np.moveaxis(error.astype(float), 1, 0)])
-    change = parts[0][0]["change"]
+    unknown = np.full(len(problem.times), np.nan)
     return Draws(
         problem.times,
         error,
         held_out if held_out.size else None,
         problem.seed + np.arange(count),
-        np.divide(change, spread, out=np.zeros_like(change), where=spread > 0),
+        parts[0][0].get("log_error_change", unknown),
         {"unit": problem.unit, "freqbias": version_of("freqbias")},
     )
-
-
-def _spread(error: np.ndarray) -> float:
-    """Return the standard deviation over draws (n, C, N), the root mean square over samples, summed over channels."""
-    return float(np.sqrt(error.var(axis=0, ddof=1).sum(axis=0).mean()))
 
 
 def _report(draws: Draws) -> None:
@@ -107,14 +113,8 @@ def _report(draws: Draws) -> None:
             band = Band.of(values[:, -1])
             message = "draws: %s at t = %.4g: %.3g to %.3g, for %.0f %% of further draws as linearised networks"
             log.info(message, name, draws.time[-1], band.low, band.high, 100 * band.level)
-    large = draws.time[draws.feature_learning > SMALL]
-    if len(large):
-        log.warning(
-            "draws: from t = %.4g on, feature learning is more than %g times the spread of the draws (%.2g times at "
-            "the end), so "
-            "trained networks may lie outside the band; use a larger [network] width, or an earlier [time] end",
-            large[0], SMALL, draws.feature_learning[-1],
-        )  # fmt: skip
+    if warning := feature_learning_warning(draws.time, draws.feature_learning):
+        log.warning("draws: %s", warning)
 
 
 def _name(draw: int) -> str:

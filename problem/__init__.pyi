@@ -5,7 +5,7 @@ from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .design_settings import Design
-from .draws import Band, Draws
+from .draws import DRAW_ACCURACY, SMALL_FEATURE_LEARNING, Band, Draws, feature_learning_warning
 from .error_history import ErrorHistory
 from .files import why_no_file
 from .folding import fold
@@ -41,6 +41,8 @@ from .variables import describe_variable
 
 __all__ = [
     "ACTIVATIONS",
+    "DRAW_ACCURACY",
+    "SMALL_FEATURE_LEARNING",
     "Activation",
     "Annulus",
     "Ball",
@@ -89,6 +91,7 @@ __all__ = [
     "draw_deep",
     "errors_in_order",
     "every_stage_keys",
+    "feature_learning_warning",
     "fold",
     "from_scipy",
     "held_out_in_words",

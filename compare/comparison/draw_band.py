@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.problem import Band, Draws, match_times
+from freqbias.problem import DRAW_ACCURACY, Band, Draws, feature_learning_warning, match_times
 from freqbias.runtime import log
 
 Project = Callable[[np.ndarray], np.ndarray]  # errors (T, C, N) -> spectra (T, C, n)
@@ -57,12 +57,14 @@ def band_metrics(band: DrawBand, metrics: dict[str, np.ndarray]) -> dict[str, np
         network = metrics.get("loss_nn" if name == "loss" else name)
         if each is not None and network is not None:
             found |= {f"{name}_low": each.low, f"{name}_high": each.high}
-            found[f"{name}_in_band"] = each.contains(network).astype(float)
+            errors = Band(np.sqrt(each.low), np.sqrt(each.high), each.level)
+            accuracy = DRAW_ACCURACY * np.sqrt(each.high[0])
+            found[f"{name}_in_band"] = errors.contains(np.sqrt(network), accuracy=accuracy).astype(float)
     return found | {"feature_learning_over_spread": band.feature_learning}
 
 
 def report(band: DrawBand, metrics: dict[str, np.ndarray], time: np.ndarray) -> None:
-    """Say whether the trained network lies in the bands."""
+    """Say whether the trained network lies in the bands, and warn if feature learning may move it out."""
     for name, words in (("loss", "loss"), ("loss_held_out", "held-out loss")):
         inside = metrics.get(f"{name}_in_band")
         if inside is None:
@@ -73,3 +75,5 @@ def report(band: DrawBand, metrics: dict[str, np.ndarray], time: np.ndarray) -> 
             "compare: the %s of the trained network lies in the band of the draws (%.0f %%) %s",
             words, 100 * band.level, where,
         )  # fmt: skip
+    if warning := feature_learning_warning(time, band.feature_learning):
+        log.warning("compare: %s", warning)
