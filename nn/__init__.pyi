@@ -2,6 +2,7 @@ from .backends import choose_backend, make_transforms
 from .cli import nn_command, ntk_command
 from .deep import DeepNetwork
 from .device import training_memory
+from .draws import predict_draws
 from .fourier_sum import FourierSum
 from .joint_kernel import JointInfiniteKernel, JointKernel
 from .linearised import LinearisedPath, LinearisedTraining, PointPrediction
@@ -44,6 +45,7 @@ __all__ = [
     "plan_training",
     "planned_schedule",
     "predict",
+    "predict_draws",
     "run_nn",
     "run_ntk",
     "train",

@@ -5,6 +5,7 @@ from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .design_settings import Design
+from .draw_distance import distance_in_words, upper_quantile, width_for_distance
 from .draws import DRAW_ACCURACY, SMALL_FEATURE_LEARNING, Band, Draws, feature_learning_warning
 from .error_history import ErrorHistory
 from .files import why_no_file
@@ -87,6 +88,7 @@ __all__ = [
     "counted",
     "deep_laws",
     "describe_variable",
+    "distance_in_words",
     "draw",
     "draw_deep",
     "errors_in_order",
@@ -114,6 +116,8 @@ __all__ = [
     "stage_keys",
     "time_range",
     "two_layer_laws",
+    "upper_quantile",
     "waves",
     "why_no_file",
+    "width_for_distance",
 ]

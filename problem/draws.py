@@ -48,6 +48,8 @@ class Draws:
     time: (T,). error: on the training samples, (n, T, C, N). held_out_error: on the held-out samples, (n, T, C, N'), or
     None. seed: of each draw, (n,). Both errors are in single precision, and in the order of the problem's samples.
     log_error_change: the change of ln |u| of the first draw by feature learning, (T,); NaN in files that lack it.
+    distance: |u - u_inf| / |u(0)| of each draw at each time, (n, T), where u_inf is the error at infinite width with
+    the same start; None in files that lack it.
     """
 
     time: np.ndarray
@@ -55,6 +57,7 @@ class Draws:
     held_out_error: np.ndarray | None
     seed: np.ndarray
     log_error_change: np.ndarray
+    distance: np.ndarray | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -90,6 +93,8 @@ class Draws:
             "seed": (("draw",), self.seed),
             "log_error_change": (("time",), self.log_error_change),
         }
+        if self.distance is not None:
+            variables["distance_from_infinite_width"] = (("draw", "time"), self.distance)
         if self.held_out_error is not None and self.held_out_loss is not None:
             variables["draw_held_out_error"] = (("draw", "time", "channel", "held_out"), self.held_out_error)
             variables["draw_held_out_loss"] = (("draw", "time"), self.held_out_loss)
@@ -98,12 +103,21 @@ class Draws:
     @classmethod
     def load(cls, path: Path) -> "Draws":
         """Read `draws.nc`. Raises InputError if the file is not in this format."""
-        data = load_netcdf(path, {"draw_error": 4, "seed": 1}, {"draw_held_out_error": 4, "log_error_change": 1})
+        optional = {"draw_held_out_error": 4, "log_error_change": 1, "distance_from_infinite_width": 2}
+        data = load_netcdf(path, {"draw_error": 4, "seed": 1}, optional)
         check_shapes(path, data, {"draw_error": ("seed", "time", None, None)})
-        held_out = data["draw_held_out_error"].values if "draw_held_out_error" in data else None
-        time, error = data["time"].values, data["draw_error"].values
-        change = data["log_error_change"].values if "log_error_change" in data else np.full(len(time), np.nan)
-        return cls(time, error, held_out, data["seed"].values, change, dict(data.attrs))
+        held_out, change, distance = (data[name].values if name in data else None for name in optional)
+        time = data["time"].values
+        change = np.full(len(time), np.nan) if change is None else change
+        return cls(
+            time,
+            data["draw_error"].values,
+            held_out,
+            data["seed"].values,
+            change,
+            distance,
+            attributes=dict(data.attrs),
+        )
 
 
 def feature_learning_warning(time: np.ndarray, feature_learning: np.ndarray) -> str | None:

@@ -19,6 +19,7 @@ VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x.
     "draw_held_out_error": (DATA, "predicted error of a draw of the network on a held-out sample, f - f*"),
     "draw_loss": (f"({DATA})^2", "half the mean squared error of a draw, summed over channels"),
     "draw_held_out_loss": (f"({DATA})^2", "half the mean squared error of a draw on held-out samples"),
+    "distance_from_infinite_width": ("1", "|u - u_inf| / |u(0)| of a draw, u_inf at infinite width"),
     "log_error_change": ("1", "change of ln |u| of the first draw by feature learning"),
     "seed": ("1", "seed of a draw of the network"),
     "loss": (f"({DATA})^2", "half the mean squared error, summed over channels"),

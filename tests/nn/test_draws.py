@@ -10,8 +10,8 @@ from freqbias import nn
 from freqbias.compare import compare, draw_comparison
 from freqbias.compare.comparison.draw_band import DrawBand, band_metrics
 from freqbias.errors import InputError, StoppedEarly, UsageError
-from freqbias.nn.draws import DrawPrediction
-from freqbias.nn.draws_stage import check_draws, run_draws
+from freqbias.nn.draws import DrawPrediction, check_draws
+from freqbias.nn.draws_stage import run_draws
 from freqbias.numerics import Schedule
 from freqbias.pde import solve
 from freqbias.problem import (
