@@ -22,6 +22,7 @@ from freqbias.nn.linearised import LinearisedTraining
 from freqbias.problem import DRAW_ACCURACY
 
 STEPS = 22  # of the quadrature; the first begins at 0
+MOST_BYTES = 2**28  # for the flow at all times that the quadrature needs; otherwise the times are divided into blocks
 GROWTH = 2**0.5  # of the time from one step to the next
 
 
@@ -43,9 +44,13 @@ def change_of_log_error(
     path = training.follow_flow(np.sort(np.concatenate([ends, middles])), tolerance=DRAW_ACCURACY)
     forcing = kernel.kernel_changes(path.integral[::2], path.integral[1::2], callback=callback)
     size, changes = float((kernel.start**2).sum()), [0.0]
-    for step, end in enumerate(ends[1:], 1):
-        later = np.concatenate([[0.0, end], 2 * end - middles[:step][::-1]])
-        _, error, *flow = training.flow(later, tolerance=DRAW_ACCURACY)
-        integral = float((np.array(flow)[::-1] * forcing[:step]).sum())
-        changes.append(-integral / (float((error**2).sum()) + DRAW_ACCURACY**2 * size))
+    blocks = max(1, min(STEPS, forcing.nbytes * STEPS // MOST_BYTES))
+    for steps in np.array_split(np.arange(1, STEPS + 1), blocks):
+        later = [2 * ends[step] - middles[:step] for step in steps]
+        times_needed = np.unique(np.concatenate([[0.0], ends[steps], *later]))
+        flow = training.flow(times_needed, tolerance=DRAW_ACCURACY)
+        for step, each in zip(steps, later, strict=True):
+            at = np.searchsorted(times_needed, [ends[step], *each])
+            integral = float((flow[at[1:]] * forcing[:step]).sum())
+            changes.append(-integral / (float((flow[at[0]] ** 2).sum()) + DRAW_ACCURACY**2 * size))
     return np.interp(times, ends, changes)

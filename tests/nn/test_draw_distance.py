@@ -98,7 +98,7 @@ def test_command_says_the_width_also_of_finished_draws(tmp_path):
 
 def test_a_distance_needs_draws():
     check_distance(None, None)
-    with pytest.raises(InputError, match="--distance 0.1 .* add --draws 40"):
+    with pytest.raises(InputError, match=r"--distance 0.1 .* add --draws 40"):
         check_distance(0.1, None)
 
 

@@ -190,3 +190,9 @@ def test_errors_below_the_accuracy_of_the_prediction_count_as_inside():
 def test_too_few_draws(problem):
     with pytest.raises(InputError, match="--draws 1: a band needs at least 2 draws"):
         check_draws(problem, 1)
+
+
+def test_blocks_of_times_do_not_change_feature_learning(problem, monkeypatch):
+    whole = DrawPrediction(problem, 0).change_of_log_error()
+    monkeypatch.setattr("freqbias.nn.feature_learning.MOST_BYTES", 10_000)
+    np.testing.assert_allclose(DrawPrediction(problem, 0).change_of_log_error(), whole, rtol=2e-3)
