@@ -62,9 +62,10 @@ def measure(number: int, width: int) -> list[dict[str, float]]:
     problem = replace(problem, times=times)
     history = train(problem, Training(precision="single"), tolerance=DRAW_ACCURACY)
     trained = np.linalg.norm(history.error[:, 0], axis=-1)
-    predictions = [DrawPrediction(problem, draw) for draw in range(DRAWS + 1)]
-    errors = np.array([each.error for each in predictions], dtype=np.float32)
-    draws = Draws(times, errors[1:], None, np.arange(1, DRAWS + 1), predictions[0].change_of_log_error())
+    prediction = DrawPrediction(problem, 0)
+    further = [DrawPrediction(problem, draw).error for draw in range(1, DRAWS + 1)]
+    errors = np.array([prediction.error, *further], dtype=np.float32)
+    draws = Draws(times, errors[1:], None, np.arange(1, DRAWS + 1), prediction.change_of_log_error())
     band, first = Band.of(draws.error_over_start), np.linalg.norm(errors[0, :, 0], axis=-1)
     value, linearised = trained / trained[0], first / first[0]
     return [
