@@ -5,12 +5,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tomli_w
+import xarray as xr
 
 from freqbias import nn
 from freqbias.errors import InputError
 from freqbias.nn.draws import check_distance
 from freqbias.numerics import Schedule
-from freqbias.problem import Network, build, distance_in_words, parse, upper_quantile, width_for_distance
+from freqbias.problem import (
+    Draws,
+    Network,
+    build,
+    distance_in_words,
+    feature_learning_warning,
+    parse,
+    upper_quantile,
+    width_for_distance,
+)
 from tests import oracle
 from tests.batch import attempt
 from tests.nn.test_draws import RUN
@@ -105,3 +115,20 @@ def test_a_distance_needs_draws():
 def test_no_width_has_the_distance_zero():
     with pytest.raises(InputError, match="distance = 0"):
         width_for_distance(0.1, 100, 0.0)
+
+
+def test_draws_of_an_older_version_are_read(problem, tmp_path):
+    """Their file has another measure of feature learning, and no distance."""
+    draws = nn.predict_draws(problem, 2)
+    draws.save(tmp_path / "new.nc")
+    with xr.open_dataset(tmp_path / "new.nc") as file:
+        old = file.load().drop_vars(["log_error_change", "distance_from_infinite_width"])
+    old["feature_learning"] = ("time", np.full(len(draws.time), 7.0))
+    old.to_netcdf(tmp_path / "old.nc", engine="h5netcdf")
+    loaded = Draws.load(tmp_path / "old.nc")
+    np.testing.assert_array_equal(loaded.error, draws.error)
+    assert loaded.distance is None and np.isnan(loaded.feature_learning[1:]).all()
+    assert feature_learning_warning(loaded.time, loaded.feature_learning) is None
+    again = Draws.load(tmp_path / "new.nc")
+    np.testing.assert_array_equal(again.distance, draws.distance)
+    np.testing.assert_array_equal(again.log_error_change, draws.log_error_change)
