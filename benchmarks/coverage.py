@@ -5,7 +5,7 @@
 Each case draws a target, a density, sigma_a between 0.3 and 1 and samples in one or two dimensions. The band comes from
 draws 1 to 39, as linearised networks. The trained network is draw 0. It counts as inside if |u(t)|/|u(0)| on the
 samples lies in the band, at t lambda_max = 3, 30 and 300. FILE keeps one row for each case, width and time, so that a
-stopped benchmark continues. A row is without a warning if feature learning is at most 0.3 of the spread of the draws.
+stopped benchmark continues. A row is without a warning if feature learning is at most `SMALL_FEATURE_LEARNING`.
 """
 
 import argparse
@@ -19,13 +19,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from freqbias.nn import EmpiricalKernel, train
-from freqbias.nn.draws import predict_draw
+from freqbias.nn.draws import DrawPrediction
 from freqbias.numerics import Grid, Scattered
-from freqbias.problem import Band, Gaussian, Laplace, Network, Problem, Samples, Training
+from freqbias.problem import (
+    DRAW_ACCURACY,
+    SMALL_FEATURE_LEARNING,
+    Band,
+    Draws,
+    Gaussian,
+    Laplace,
+    Network,
+    Problem,
+    Samples,
+    Training,
+)
 
 MOMENTS = (3.0, 30.0, 300.0)  # t lambda_max
 DRAWS = 39
-SMALL = 0.3
 
 
 def random_problem(number: int, width: int) -> Problem:
@@ -50,22 +60,24 @@ def measure(number: int, width: int) -> list[dict[str, float]]:
     problem = random_problem(number, width)
     times = np.array([0.0, *MOMENTS]) / (EmpiricalKernel(problem).largest_eigenvalue() / 1.05)
     problem = replace(problem, times=times)
-    history = train(problem, Training(precision="double"), tolerance=1e-4)
+    history = train(problem, Training(precision="single"), tolerance=DRAW_ACCURACY)
     trained = np.linalg.norm(history.error[:, 0], axis=-1)
-    predictions = [predict_draw(problem, draw) for draw in range(DRAWS + 1)]
-    rows, errors = [], np.array([error[:, 0] for error, _, _ in predictions])
-    norms = np.linalg.norm(errors, axis=-1)
-    for index, moment in enumerate(MOMENTS, 1):
-        spread = float(np.sqrt(errors[1:, index].var(axis=0, ddof=1).mean()))
-        ratios = norms[:, index] / norms[:, 0]
-        band = Band.of(ratios[1:])
-        value = trained[index] / trained[0]
-        rows.append(
-            {"case": number, "width": width, "moment": moment, "value": value, "low": float(band.low),
-             "high": float(band.high), "linearised": ratios[0],
-             "feature_learning": predictions[0][2][index] / spread}
-        )  # fmt: skip
-    return rows
+    prediction = DrawPrediction(problem, 0)
+    further = [DrawPrediction(problem, draw).error for draw in range(1, DRAWS + 1)]
+    errors = np.array([prediction.error, *further], dtype=np.float32)
+    draws = Draws(times, errors[1:], None, np.arange(1, DRAWS + 1), prediction.change_of_log_error())
+    band, first = Band.of(draws.error_over_start), np.linalg.norm(errors[0, :, 0], axis=-1)
+    value, linearised = trained / trained[0], first / first[0]
+    return [
+        {
+            "case": number, "width": width, "moment": moment,
+            "value": float(value[i]), "linearised": float(linearised[i]),
+            "low": float(band.low[i]), "high": float(band.high[i]),
+            "change_of_log_error": float(draws.log_error_change[i]),
+            "feature_learning": float(draws.feature_learning[i]),
+        }
+        for i, moment in enumerate(MOMENTS, 1)
+    ]  # fmt: skip
 
 
 def main() -> None:
@@ -95,9 +107,12 @@ def main() -> None:
                 continue
 
             def inside(name: str, group: list[dict[str, str]]) -> int:
-                return sum(float(row["low"]) <= float(row[name]) <= float(row["high"]) for row in group)
+                bands = [Band(float(row["low"]), float(row["high"]), 0.95) for row in group]
+                values = [float(row[name]) for row in group]
+                pairs = zip(bands, values, strict=True)
+                return sum(bool(band.contains(value, accuracy=DRAW_ACCURACY)) for band, value in pairs)
 
-            quiet = [row for row in chosen if float(row["feature_learning"]) <= SMALL]
+            quiet = [row for row in chosen if abs(float(row["feature_learning"])) <= SMALL_FEATURE_LEARNING]
             print(
                 f"{width:>7,} {moment:>8g} {inside('value', chosen):>5} of {len(chosen):<4}"
                 f" {inside('linearised', chosen):>10} of {len(chosen):<4} {inside('value', quiet):>8} of {len(quiet)}"

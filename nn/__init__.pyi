@@ -3,6 +3,7 @@ from .band_curve import BandCurve, BandSpectra, halving
 from .cli import nn_command, ntk_command
 from .deep import DeepNetwork
 from .device import training_memory
+from .draws import predict_draws
 from .fourier_sum import FourierSum
 from .joint_kernel import JointInfiniteKernel, JointKernel
 from .linearised import LinearisedPath, LinearisedTraining, PointPrediction
@@ -52,6 +53,7 @@ __all__ = [
     "plan_training",
     "planned_schedule",
     "predict",
+    "predict_draws",
     "run_nn",
     "run_ntk",
     "train",

@@ -27,6 +27,16 @@ DrawCount = Annotated[
         show_default=False,
     ),
 ]
+Distance = Annotated[
+    float | None,
+    typer.Option(
+        "--distance",
+        metavar="RATIO",
+        help="With --draws, say which width keeps 95 % of networks this near to infinite width, relative to the "
+        "initial error.",
+        show_default=False,
+    ),
+]
 Shard = Annotated[bool, typer.Option("--shard", help="Divide the neurons among all processes.")]
 
 
@@ -64,6 +74,7 @@ def ntk_command(
     path: RunPath,
     out: Out = None,
     draws: DrawCount = None,
+    distance: Distance = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     max_walltime: MaxWalltime = None,
@@ -76,7 +87,8 @@ def ntk_command(
     Writes ntk/infinite-width.nc and ntk/empirical.nc to the result folder. Both contain a predicted error on the
     samples at every output time. The first uses the kernel at infinite width, the second the kernel of the drawn
     network. The command takes seconds and needs no training. With --draws N, draws/draws.nc contains the predictions
-    for N random networks. They give a band for the network that is trained, which figure 4 of `compare` shows.
+    for N random networks. They give a band for the network that is trained, which figure 4 of `compare` shows, and the
+    width for a given distance from infinite width.
     """
     from freqbias.problem import build, load
 
@@ -85,13 +97,15 @@ def ntk_command(
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)
-        from freqbias.nn.draws_stage import check_draws, run_draws
+        from freqbias.nn.draws import check_distance, check_draws
+        from freqbias.nn.draws_stage import run_draws
         from freqbias.nn.ntk_stage import run_ntk
 
+        check_distance(distance, draws)
         if draws is None:
             run_ntk(run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
             return
         check_draws(problem, draws)
         finished = on_root(store.has, "ntk") and not overwrite
         run_ntk(run, problem, store, resume=resume or finished, overwrite=overwrite, stop=stop)
-        run_draws(run, problem, store, count=draws, resume=resume, overwrite=overwrite, stop=stop)
+        run_draws(run, problem, store, count=draws, resume=resume, overwrite=overwrite, stop=stop, distance=distance)

@@ -4,6 +4,7 @@ One product needs one vjp and one jvp on the union of both, as for `freqbias.nn.
 alone. If both lie on one grid, the union costs no more than the samples.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -46,7 +47,7 @@ class JointKernel:
         """Return K u on the training samples, (C, N), and on the held-out samples, (C, N'). values: u, (C, N)."""
         state = self._network.start
         with torch_threads(self._backend, threads_alone()), report_out_of_memory(self._problem, self._device):
-            product = self._network.jvp(state, self._pulled(values)).cpu().numpy()
+            product = self._network.jvp(state, self._pulled(values, state)).cpu().numpy()
         return product[:, : self._size], product[:, self._size :]
 
     def error_after(self, values: np.ndarray) -> np.ndarray:
@@ -56,7 +57,7 @@ class JointKernel:
         """
         state = self._network.start
         with torch_threads(self._backend, threads_alone()), report_out_of_memory(self._problem, self._device):
-            change = self._pulled(values)
+            change = self._pulled(values, state)
             error = (self._network.values(state + change) - self._network.target).cpu().numpy()
             self._network.values(state)  # later products are at the start again
         return error[:, : self._size]
@@ -70,11 +71,33 @@ class JointKernel:
         change = self.error_after(-integral) - error
         return float(np.sqrt((change**2).sum(axis=0).mean()))
 
-    def _pulled(self, values: np.ndarray) -> torch.Tensor:
-        """Return R J^T values / N."""
+    def kernel_changes(
+        self, ends: np.ndarray, middles: np.ndarray, *, callback: Callable[[], None] = lambda: None
+    ) -> np.ndarray:
+        """Return (K_j - K) (w_j+1 - w_j) on the training samples for each of J steps, (J, C, N).
+
+        The parameters move as an error u drives them, d theta / dt = -R J(theta)^T u / N, by the midpoint rule. K_j is
+        the kernel in the middle of a step. ends: w, the integral of u over time, at the ends of the steps,
+        (J + 1, C, N). middles: w in the middle of the steps, (J, C, N). callback: called before every step.
+        """
+        state, changes = self._network.start, np.empty(middles.shape)
+        for j, (before, middle, after) in enumerate(zip(ends[:-1], middles, ends[1:], strict=True)):
+            callback()
+            with torch_threads(self._backend, threads_alone()), report_out_of_memory(self._problem, self._device):
+                self._network.values(state)  # prepares the products at this state
+                halfway = state - self._pulled(middle - before, state)
+                self._network.values(halfway)
+                move = self._pulled(after - before, halfway)
+                product = self._network.jvp(halfway, move).cpu().numpy()
+                state = state - move
+                self._network.values(self._network.start)
+            changes[j] = product[:, : self._size] - self.apply(after - before)[0]
+        return changes
+
+    def _pulled(self, values: np.ndarray, state: torch.Tensor) -> torch.Tensor:
+        """Return R J^T values / N, with J at a state."""
         padded = np.zeros((len(values), self._total))
         padded[:, : self._size] = values / self._size
-        state = self._network.start
         return self._network.scaled_vjp(state, torch.from_numpy(padded).to(state.device))
 
 

@@ -5,7 +5,8 @@ from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .design_settings import Design
-from .draws import Band, Draws
+from .draw_distance import distance_in_words, upper_quantile, width_for_distance
+from .draws import DRAW_ACCURACY, SMALL_FEATURE_LEARNING, Band, Draws, feature_learning_warning
 from .error_history import ErrorHistory
 from .files import why_no_file
 from .folding import fold
@@ -43,6 +44,8 @@ from .variables import describe_variable
 
 __all__ = [
     "ACTIVATIONS",
+    "DRAW_ACCURACY",
+    "SMALL_FEATURE_LEARNING",
     "Activation",
     "Annulus",
     "Ball",
@@ -91,10 +94,12 @@ __all__ = [
     "counted",
     "deep_laws",
     "describe_variable",
+    "distance_in_words",
     "draw",
     "draw_deep",
     "errors_in_order",
     "every_stage_keys",
+    "feature_learning_warning",
     "fold",
     "from_scipy",
     "held_out_in_words",
@@ -117,6 +122,8 @@ __all__ = [
     "stage_keys",
     "time_range",
     "two_layer_laws",
+    "upper_quantile",
     "waves",
     "why_no_file",
+    "width_for_distance",
 ]

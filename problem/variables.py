@@ -25,7 +25,8 @@ VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x.
     "draw_held_out_error": (DATA, "predicted error of a draw of the network on a held-out sample, f - f*"),
     "draw_loss": (f"({DATA})^2", "half the mean squared error of a draw, summed over channels"),
     "draw_held_out_loss": (f"({DATA})^2", "half the mean squared error of a draw on held-out samples"),
-    "feature_learning": ("1", "feature learning of the first draw, relative to the spread of the draws"),
+    "distance_from_infinite_width": ("1", "|u - u_inf| / |u(0)| of a draw, u_inf at infinite width"),
+    "log_error_change": ("1", "change of ln |u| of the first draw by feature learning"),
     "seed": ("1", "seed of a draw of the network"),
     "loss": (f"({DATA})^2", "half the mean squared error, summed over channels"),
     "held_out_loss": (f"({DATA})^2", "half the mean squared error on held-out samples, summed over channels"),
@@ -53,7 +54,10 @@ VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x.
     "loss_held_out_(low|high)": (f"({DATA})^2", "end of the band over draws of the held-out loss, {1}"),
     "loss_(low|high)": (f"({DATA})^2", "end of the band over draws of the loss, {1}"),
     "loss(?:_held_out)?_in_band": ("1", "1 if the network lies in the band over draws"),
-    "feature_learning_over_spread": ("1", "feature learning, relative to the spread of the draws"),
+    "feature_learning_over_spread": (
+        "1",
+        "change of ln |u| by feature learning, over its standard deviation over draws",
+    ),
     "loss_held_out_(.+)": (f"({DATA})^2", "half the mean squared error on held-out samples, {1}"),
     "psnr_held_out_(pde|nn)": ("dB", "peak signal-to-noise ratio on held-out samples, {1}"),
     f"held_out_({CAUSE}(?:_and_{CAUSE})*)": (

@@ -130,7 +130,7 @@ def test_own_errors_have_the_format_of_compare(tmp_path, monkeypatch):
 
 
 def test_examples_on_the_python_page(capsys):
-    _, example, choice, densities, differentiated = blocks("python.md", "python")
+    _, example, choice, several, densities, differentiated = blocks("python.md", "python")
     names: dict = {}
     exec(example, names)  # noqa: S102  (our own text)
     printed = np.array(capsys.readouterr().out.strip(" []\n").split(), float)
@@ -141,6 +141,8 @@ def test_examples_on_the_python_page(capsys):
     best = names["result"].best
     assert (str(best.candidate), f"{best.held_out:.4f}") == (winner, loss) and names["chosen"].density.sigma > 1
     assert capsys.readouterr().out.strip() == f"{winner} loss {loss}"
+    exec(several, names)  # noqa: S102  (our own text)
+    assert f"# {capsys.readouterr().out.splitlines()[-1]}" in several
     exec(densities, names)  # noqa: S102  (our own text)
     assert f"k(z) at z = 0.01: {capsys.readouterr().out.strip()}" in densities
     exec(differentiated, names)  # noqa: S102  (our own text)

@@ -36,7 +36,8 @@ def compare(
     predictions: the errors that kernels predict for the same training, by the names of their files in the stage ntk.
     draws: the predictions for several draws of the network. metrics then contains the ends of the bands of the losses,
     loss_low, loss_high and loss_held_out_low, loss_held_out_high, and whether the network lies inside, loss_in_band and
-    loss_held_out_in_band (1 or 0), and feature_learning_over_spread of `problem.Draws`.
+    loss_held_out_in_band (1 or 0), and feature_learning_over_spread of `problem.Draws`. `Comparison.band` also has the
+    errors in bands of |xi|.
     projection: "interpolation" or "l2". This is the projection of all errors onto the mesh. The finite-element solution
     is projected as well if it is a transform of errors.
 
@@ -130,8 +131,9 @@ def compare(
     spectra = {"network": nn, "pde": pde, **kernels}
     metrics |= {cause: total(spectra[a] - spectra[b]) / norm_initial for cause, (a, b) in neighbours.items()}
     metrics |= held_out_metrics(held_out, neighbours)
-    band = None if draws is None else draw_band(draws, history.time[nn_index], project)
-    if band is not None:
+    band = None
+    if draws is not None:
+        band = draw_band(draws, history.time[nn_index], project, spectrum, (solution[0], pde, nn), limit)
         metrics |= band_metrics(band, metrics)
         report(band, metrics, spectrum.time[pde_index])
 

@@ -24,6 +24,7 @@ from freqbias.compare.comparison.spectra_panels import (
 )
 from freqbias.compare.spectra import inside_nyquist, lagrange_element, mesh_gaps
 from freqbias.compare.style import (
+    BAND_COLOUR,
     DATA_UNIT,
     NN_COLOUR,
     PDE_COLOUR,
@@ -36,7 +37,6 @@ from freqbias.compare.style import (
     save_figure,
 )
 
-BAND_COLOUR = "#e0e0e0"
 MARKERS = 12  # number of markers of a prediction along the axis; lines would hide one another
 HEADROOM = 1.08  # upper end of a magnitude axis, relative to the largest value
 

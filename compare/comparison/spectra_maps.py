@@ -15,6 +15,7 @@ from matplotlib.ticker import LogLocator
 from matplotlib.tri import Triangulation
 from scipy.spatial import Delaunay
 
+from freqbias.compare.comparison.band_profiles import draw_profiles
 from freqbias.compare.comparison.record import Comparison
 from freqbias.compare.comparison.spectra_panels import (
     axes_reach,
@@ -32,6 +33,7 @@ MIN_FLOOR, MAX_FLOOR = 1e-5, 1e-3  # bounds on the lower end of the colour scale
 MIN_MAP_SIDE = 1.4  # inches; a narrower map has no space for its title
 MAPS_HEIGHT = 8.2  # inches; the largest height of all rows of maps and colour bars together
 BARS_HEIGHT = 0.9  # inches; two rows of colour bars
+PROFILE_HEIGHT = 1.2  # inches; a row of profiles over |xi| with the band over draws
 NAME_WIDTH = 16  # letters in a line of a name beside a map; longer lines would overlap
 
 
@@ -52,8 +54,16 @@ def draw_maps(comparison: Comparison) -> Figure:
     aspect = min(1.6, reach[1] / reach[0])
     side = min(5.6 / len(shown), max(MIN_MAP_SIDE, (MAPS_HEIGHT - BARS_HEIGHT) / (len(rows) * aspect)))
     height = min(MAPS_HEIGHT, len(rows) * side * aspect + BARS_HEIGHT)
-    figure = Figure(figsize=(1.1 + len(shown) * side, 0.9 + height))
-    axes = figure.subplots(len(rows), len(shown), sharex=True, sharey=True, squeeze=False)
+    profile = None if comparison.band is None else comparison.band.profile
+    more = 0.0 if profile is None else PROFILE_HEIGHT
+    figure = Figure(figsize=(1.1 + len(shown) * side, 0.9 + height + more))
+    ratios = [(height - BARS_HEIGHT) / len(rows)] * len(rows) + [more] * bool(more)
+    grid = figure.add_gridspec(len(ratios), len(shown), height_ratios=ratios)
+    axes = grid[: len(rows), :].subgridspec(len(rows), len(shown)).subplots(sharex=True, sharey=True, squeeze=False)
+    if profile is not None:
+        draw_profiles(
+            comparison, profile, shown, float(reach.max()), [figure.add_subplot(grid[-1, k]) for k in range(len(shown))]
+        )
     for k, panels in enumerate(axes.T):
         values = [row[k] for row in rows]
         largest = [float(value[visible].max()) for value in values]

@@ -1,7 +1,8 @@
 """The stage `compare`, which compares the results of the stages `pde` and `nn`, and of `ntk` if they exist.
 
-The stage writes spectra.nc, fields.pvd, metrics.csv, kappa.csv and the figures figure4, split and kappa. For samples
-on a grid, the stage also writes what has been learnt: learned.nc, a figure, and .wav files of sounds.
+The stage writes spectra.nc, fields.pvd, metrics.csv, kappa.csv and the figures figure4, split and kappa. With draws,
+the stage also writes draw_bands.csv. For samples on a grid, it also writes what has been learnt: learned.nc, a figure,
+and .wav files of sounds.
 """
 
 from collections.abc import Callable
@@ -103,6 +104,9 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
         comparison.save(path)
     with stage.writing("metrics.csv") as path:
         comparison.save_metrics(path)
+    if comparison.band is not None and comparison.band.bands is not None:
+        with stage.writing("draw_bands.csv") as path:
+            comparison.band.bands.save(path, comparison.time)
     if len(comparison.time) > 1:
         _write_rates(stage, comparison, problem, stop)
     stop.check()

@@ -1,6 +1,7 @@
 from .figure_files import figure_metadata, save_figure
 from .labels import DATA_UNIT, frequency_label, frequency_unit, magnitude_label, network_label
 from .palette import (
+    BAND_COLOUR,
     BLACK,
     BLUE,
     GREEN,
@@ -18,6 +19,7 @@ from .panels import open_frame, panel_times, round_ticks
 from .words import aligned, percent
 
 __all__ = [
+    "BAND_COLOUR",
     "BLACK",
     "BLUE",
     "DATA_UNIT",

@@ -9,6 +9,7 @@ STYLE = Path(__file__).with_name("freqbias.mplstyle")
 BLACK, ORANGE, SKY_BLUE, GREEN = "#000000", "#e69f00", "#56b4e9", "#009e73"
 BLUE, VERMILION, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
 PDE_COLOUR, NN_COLOUR = SKY_BLUE, BLACK
+BAND_COLOUR = "#e0e0e0"  # of the band over draws
 
 
 class KernelStyle(NamedTuple):

@@ -13,24 +13,35 @@ from PIL import Image
 from freqbias.compare import compare, draw_causes, draw_comparison
 from freqbias.compare.style import STYLE, panel_times
 from freqbias.numerics import Scattered, transform
-from freqbias.problem import ErrorHistory, Samples
+from freqbias.problem import Draws, ErrorHistory, Samples
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 
 
-def comparison(problem, *, kernels=False):
+def some_draws(history):
+    """The errors of a history, which decay at other rates."""
+    factors = np.exp(np.linspace(-0.1, 0.1, 39)[:, None] * history.time)[:, :, None, None]
+    error = (factors * history.error).astype(np.float32)
+    return Draws(history.time, error, None, np.arange(39), np.zeros(len(history.time)))
+
+
+def comparison(problem, *, kernels=False, draws=False):
     spectrum, history = fabricated(problem)
     rng = np.random.default_rng(0)
     history = replace(
         history, error=history.error + 0.02 * rng.normal(size=history.error.shape), attributes={"width": 100_000}
     )
-    return compare(spectrum, history, problem, predictions=predicted(history, 1.01, 1.1, 1.2) if kernels else None)
+    return compare(
+        spectrum, history, problem,
+        predictions=predicted(history, 1.01, 1.1, 1.2) if kernels else None,
+        draws=some_draws(history) if draws else None,
+    )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["1d", "1d, kernels", "2d", "2d, three channels, kernels"])
+@pytest.fixture(scope="module", params=["1d", "1d, kernels", "2d, draws", "2d, three channels, kernels, draws"])
 def drawn(request):
     kind, *more = request.param.split(", ")
     problem = problem_1d() if kind == "1d" else problem_2d(channels=3 if "three channels" in more else 1)
-    record = comparison(problem, kernels="kernels" in more)
+    record = comparison(problem, kernels="kernels" in more, draws="draws" in more)
     return record, draw_comparison(record)
 
 
@@ -83,7 +94,7 @@ def test_scales_follow_what_is_shown(drawn):
         return
     rows = 5 if record.predictions else 3
     maps = [panel.collections[0] for panel in figure.axes[: rows * len(shown)]]
-    bars = figure.axes[rows * len(shown) :]
+    bars = [panel for panel in figure.axes if panel.get_label() == "<colorbar>"]
     assert len(bars) == 2 * len(shown) and "scales of their own" in figure.get_supxlabel()
     columns = np.array(maps).reshape(rows, len(shown)).T
     for column in columns:

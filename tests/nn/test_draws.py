@@ -8,12 +8,23 @@ import tomli_w
 
 from freqbias import nn
 from freqbias.compare import compare, draw_comparison
+from freqbias.compare.comparison.draw_band import DrawBand, band_metrics
 from freqbias.errors import InputError, StoppedEarly, UsageError
-from freqbias.nn.draws import predict_draw
-from freqbias.nn.draws_stage import check_draws, run_draws
+from freqbias.nn.draws import DrawPrediction, check_draws
+from freqbias.nn.draws_stage import run_draws
 from freqbias.numerics import Schedule
 from freqbias.pde import solve
-from freqbias.problem import Band, Draws, Network, build, parse
+from freqbias.problem import (
+    DRAW_ACCURACY,
+    Band,
+    Draws,
+    Network,
+    Rates,
+    Training,
+    build,
+    feature_learning_warning,
+    parse,
+)
 from freqbias.runtime import StopRequest, Store
 from tests.batch import attempt
 from tests.pde.test_stage import StopAt
@@ -56,25 +67,51 @@ def test_errors_are_those_of_the_draws_own_kernel(problem, draw):
     drawn = replace(problem, seed=problem.seed + draw)
     kernel = nn.EmpiricalKernel(drawn)
     training = nn.LinearisedTraining(kernel, kernel.start)
-    error, held_out, _ = predict_draw(problem, draw)
+    predicted = DrawPrediction(problem, draw)
     path = training.follow_flow(problem.times)
     expected = path.at(kernel.at(problem.held_out.sites)).values - problem.held_out.values
-    np.testing.assert_allclose(error, path.error, rtol=0, atol=1e-3)
-    np.testing.assert_allclose(held_out, expected, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(predicted.error, path.error, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(predicted.held_out_error, expected, rtol=0, atol=1e-3)
     schedule = Schedule(problem.times, 1.0)
-    stepped, _, _ = predict_draw(problem, draw, schedule)
+    stepped = DrawPrediction(problem, draw, schedule).error
     np.testing.assert_allclose(stepped, training.steps(schedule, (1, 1)), rtol=0, atol=1e-3)
-    assert np.abs(stepped - error).max() > 1e-2
+    assert np.abs(stepped - predicted.error).max() > 1e-2
 
 
-def test_feature_learning_falls_with_the_width(problem):
-    """The change of the output by second-order terms, against the parameters moved by hand."""
-    changes = []
-    for width in (100, 10_000):
-        network = Network(width=width, sigma_a=1.0)
-        wide = replace(problem, network=network)
-        changes.append(predict_draw(wide, 0)[2][-1])
-    assert 30 < changes[0] / changes[1] < 300  # as 1 / width
+NETWORKS = {  # with the part of the change that is of second order
+    "two layers": ({"width": 400}, 0.06),
+    "f(0) not 0": ({"width": 4000, "symmetric": False}, 0.07),
+    "diagonal": ({"width": 1200, "diagonal": True}, 0.03),
+    "hidden layer": ({"width": 200, "depth": 3, "activation": "sine"}, 0.04),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_change_of_the_error_by_feature_learning(name, problem):
+    """Against training: the difference of ln |u| of the network and of the linearised network."""
+    settings, second_order = NETWORKS[name]
+    each = replace(problem, network=Network(sigma_a=1.0, **settings))
+    trained = nn.train(each, Training(precision="double"), tolerance=1e-4)
+    prediction = DrawPrediction(each, 0)
+    expected = log_error(trained.error) - log_error(prediction.error)
+    np.testing.assert_allclose(prediction.change_of_log_error()[2:], expected[2:], rtol=second_order, atol=2e-6)
+
+
+def log_error(error):
+    return np.log(np.linalg.norm(error.reshape(len(error), -1), axis=1))
+
+
+def test_frozen_frequencies_learn_no_features(problem):
+    frozen = replace(problem, rates=Rates(frequencies=0.0))
+    np.testing.assert_allclose(DrawPrediction(frozen, 0).change_of_log_error(), 0, atol=1e-6)
+
+
+def test_warning_of_feature_learning():
+    time = np.array([0.0, 1.0, 2.0, 3.0])
+    assert feature_learning_warning(time, np.array([0.0, 0.5, -0.5, np.nan])) is None
+    warning = feature_learning_warning(time, np.array([0.0, 0.51, -2.0, -1.0]))
+    assert "from t = 1 on" in warning and "lowers the error by 2 standard deviations" in warning
+    assert "raises" in feature_learning_warning(time, np.array([0.0, 0.0, 0.0, 0.6]))
 
 
 def test_stage_stops_and_resumes(problem, tmp_path):
@@ -87,11 +124,10 @@ def test_stage_stops_and_resumes(problem, tmp_path):
     whole, part = (Draws.load(tmp_path / name / "draws" / "draws.nc") for name in ("whole", "part"))
     np.testing.assert_array_equal(whole.error, part.error)
     np.testing.assert_array_equal(whole.held_out_error, part.held_out_error)
-    np.testing.assert_array_equal(whole.feature_learning, part.feature_learning)
-    assert (np.diff(whole.feature_learning) > 0).all()
-    spread = np.sqrt(np.var(whole.error, axis=0, ddof=1).sum(axis=1).mean(axis=1))
-    change = predict_draw(problem, 0)[2]
-    np.testing.assert_allclose(whole.feature_learning[1:], change[1:] / spread[1:], rtol=1e-3)
+    np.testing.assert_array_equal(whole.log_error_change, part.log_error_change)
+    np.testing.assert_array_equal(whole.log_error_change, DrawPrediction(problem, 0).change_of_log_error())
+    spread = np.std([log_error(error) for error in whole.error], axis=0, ddof=1)
+    np.testing.assert_allclose(whole.feature_learning[1:], whole.log_error_change[1:] / spread[1:], rtol=1e-5)
     np.testing.assert_array_equal(whole.seed, problem.seed + np.arange(4))
     np.testing.assert_array_equal(whole.error_over_start[:, 0], np.ones(4))
 
@@ -142,6 +178,21 @@ def test_command(tmp_path):
     assert again.returncode == 2 and "--overwrite" in again.stderr
 
 
+def test_errors_below_the_accuracy_of_the_prediction_count_as_inside():
+    start, largest = 2.0, 2.0 * 1e-9
+    loss = Band(np.array([start, 1e-30]), np.array([start, largest]), 0.95)
+    band, limit = DrawBand(loss, loss, None, np.zeros(2)), np.sqrt(largest) + DRAW_ACCURACY * np.sqrt(start)
+    for factor, inside in ((0.999, 1), (1.001, 0)):
+        metrics = {"loss_nn": np.array([start, (factor * limit) ** 2])}
+        np.testing.assert_array_equal(band_metrics(band, metrics)["loss_in_band"], [1, inside])
+
+
 def test_too_few_draws(problem):
     with pytest.raises(InputError, match="--draws 1: a band needs at least 2 draws"):
         check_draws(problem, 1)
+
+
+def test_blocks_of_times_do_not_change_feature_learning(problem, monkeypatch):
+    whole = DrawPrediction(problem, 0).change_of_log_error()
+    monkeypatch.setattr("freqbias.nn.feature_learning.MOST_BYTES", 10_000)
+    np.testing.assert_allclose(DrawPrediction(problem, 0).change_of_log_error(), whole, rtol=2e-3)
