@@ -12,7 +12,7 @@ import argparse
 import os
 from dataclasses import replace
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from freqbias.numerics import Grid
 from freqbias.problem import Design, Gaussian, Network, Problem, Samples, Training, load_samples
 
 FIRST_SEED = 1000  # of the draws that judge
-LONGEST = 400  # steps
+LONGEST = 120  # steps
 
 
 def elevation(points: int) -> Samples:

@@ -64,6 +64,34 @@ DATA_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"design": {"steps": [3], "times": [3.0]}},
         ("[design] steps = [3] contradicts times = [3.0]", "give only one of them"),
     ),
+    "a band of a design that does not increase": (
+        {"design": {"purpose": "band", "band": [3.0, 2.0]}},
+        ("[design] band = [3.0, 2.0] does not increase", "give the smallest and the largest |xi|"),
+    ),
+    "a design for no band": (
+        {"design": {"purpose": "band"}},
+        ('[design] purpose = "band" needs band', "give it, for example band = [4.0, 12.0]"),
+    ),
+    "a ratio of a design without order": (
+        {"design": {"purpose": "balanced", "ratio": 2.0}},
+        ('[design] ratio = 2.0 has no meaning for purpose = "balanced"', "leave ratio out"),
+    ),
+    "times of a design for rates": (
+        {"design": {"purpose": "balanced", "times": [2.0]}},
+        ('[design] times = [2.0] has no meaning for purpose = "balanced"', "use steps"),
+    ),
+    "several steps of a design for rates": (
+        {"design": {"purpose": "balanced", "steps": [2, 3]}},
+        ('[design] steps = [2, 3]: purpose = "balanced" takes one number, the largest number of steps',),
+    ),
+    "a criterion of a design for rates": (
+        {"design": {"purpose": "balanced", "criterion": "gcv"}},
+        ('[design] criterion = "gcv" has no meaning for purpose = "balanced"', "leave criterion out"),
+    ),
+    "an annulus of a design without a band": (
+        {"design": {"families": ["annulus"]}},
+        ('[design] families: "annulus" needs purpose = "band" and a band that begins above 0', 'leave "annulus" out'),
+    ),
     "a repeated width of a design": (
         {"design": {"widths": [4, 4]}},
         ("[design] widths = [4, 4] names a value twice", "name each value once"),

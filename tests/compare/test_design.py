@@ -304,6 +304,16 @@ def counting(compute, counted):
     ({"design": {"step_factor": 2.0}}, r"\[design\] step_factor = 2.0; expected a number between 0 and 2"),
     ({"design": {"budget": 2.0}}, r"\[design\] budget = 2.0: unknown key"),
     ({"design": {"widths": [100, 100]}}, "names a value twice"),
+    ({"design": {"families": ["gaussian + annulus"]}}, r"\[design\] families = .*expected a list of kinds"),
+    ({"design": {"families": ["annulus"]}}, '"annulus" needs purpose = "band"'),
+    ({"design": {"purpose": "band"}}, r"needs band; give it, for example band = \[4.0, 12.0\]"),
+    ({"design": {"purpose": "band", "band": [3.0, 3.0]}}, r"band = \[3.0, 3.0\] does not increase"),
+    ({"design": {"band": [2.0, 3.0]}}, 'has no meaning for purpose = "held-out"; leave band out'),
+    ({"design": {"purpose": "order"}}, "needs ratio; give it, for example ratio = 4.0"),
+    ({"design": {"purpose": "balanced", "ratio": 2.0}}, 'ratio = 2.0 has no meaning for purpose = "balanced"'),
+    ({"design": {"purpose": "balanced", "times": [2.0]}}, 'times = .* has no meaning for purpose = "balanced"'),
+    ({"design": {"purpose": "balanced", "steps": [2, 3]}}, "takes one number, the largest number of steps"),
+    ({"design": {"purpose": "balanced", "criterion": "gcv"}}, 'criterion = "gcv" has no meaning'),
 ])  # fmt: skip
 def test_bad_settings(change, message, tmp_path):
     (tmp_path / "run.toml").write_text(tomli_w.dumps(table(**{**{"data": {"held_out": 0.5}}, **change})))

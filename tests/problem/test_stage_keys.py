@@ -147,7 +147,17 @@ ROWS = {
     "design.steps": ({}, {"design": {"steps": [4]}}, set()),
     "design.times": ({}, {"design": {"times": [4.0]}}, set()),
     "design.step_factor": ({}, {"design": {"step_factor": 0.5}}, set()),
-    "design.purpose": ({}, {"design": {"purpose": "held-out"}}, set()),
+    "design.purpose": ({}, {"design": {"purpose": "balanced"}}, set()),
+    "design.band": (
+        {"design": {"purpose": "balanced"}},
+        {"design": {"purpose": "balanced", "band": [0.0, 4.0]}},
+        set(),
+    ),
+    "design.ratio": (
+        {"design": {"purpose": "order", "ratio": 2.0}},
+        {"design": {"purpose": "order", "ratio": 4.0}},
+        set(),
+    ),
     "design.criterion": ({}, {"design": {"criterion": "gcv"}}, set()),
     "design.draws": ({}, {"design": {"draws": 4}}, set()),
     "design.probes": ({}, {"design": {"probes": 4}}, set()),
