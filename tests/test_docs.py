@@ -110,9 +110,11 @@ def test_the_run_file_of_the_tutorial_is_valid():
 
 
 def test_the_run_file_of_the_page_on_sigma_is_valid():
-    (text,) = blocks("choosing-sigma.md", "toml")
-    run = parse({"density": {"kind": "gaussian", "sigma": 1.0}, **tomllib.loads(text)})
+    text, purpose = blocks("choosing-sigma.md", "toml")
+    tables = {"density": {"kind": "gaussian", "sigma": 1.0}, **tomllib.loads(text)}
+    run = parse(tables)
     assert run.design is not None and run.data.held_out.every == 2
+    assert parse({**tables, **tomllib.loads(purpose)}).design.purpose == "balanced"
 
 
 def test_own_errors_have_the_format_of_compare(tmp_path, monkeypatch):
