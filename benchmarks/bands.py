@@ -80,7 +80,7 @@ def figure6(width: int, draws: int) -> None:
     (low,), high = energy_edges(problem, (0.5,)), np.linalg.norm(problem.grid.nyquist)  # low belongs to the lower half
     settings = Design(
         purpose="band", band=[1.001 * float(low), float(high)], scale=[4.0, 32.0], steps=[LONGEST],
-        step_factor=STEP_LAMBDA, draws=5,
+        step_factor=STEP_LAMBDA, draws=10,
     )  # fmt: skip
     winner = design(problem, settings).winner
     for candidate in [winner, *(Candidate("gaussian", sigma, width, 0.3) for sigma in SIGMAS)]:

@@ -28,7 +28,8 @@ from freqbias.compare.style import (
 )
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION)
-PANELS = 4  # most columns (widths) and most rows (kinds of densities)
+PANELS = 4  # most widths and most kinds of densities
+REACH = 30.0  # times the best rate or number of steps, which are drawn
 
 
 class _Curve(NamedTuple):
@@ -49,22 +50,45 @@ def draw_design(result: DesignResult, *paths: Path) -> Figure:
     Save the figure to all paths (.png at 300 dpi, .pdf) and return the figure.
     """
     widths = sorted({each.candidate.width for each in result.predictions})[-PANELS:]
-    candidates = sorted(result.predictions, key=lambda each: each.value)
-    kinds = [each.candidate for each in [result.best, *candidates] if each.candidate.sigma_a == result.winner.sigma_a]
-    rows = list({each.kind: each for each in reversed(kinds)}.values())[::-1][:PANELS]
+    kinds = _kinds(result)
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(0.9 + 2.5 * len(widths) + 0.8 * (len(widths) == 1), 0.9 + 2.1 * len(rows)))
-        axes = figure.subplots(len(rows), len(widths), sharey=True, sharex="row", squeeze=False)
-        for row, candidate in zip(axes, rows, strict=True):
+        if len(widths) == 1:  # in one row
+            figure = Figure(figsize=(1.0 + 2.1 * max(len(kinds), 1.5), 3.0))
+            axes = figure.subplots(1, len(kinds), sharey=True, squeeze=False).T
+        else:
+            figure = Figure(figsize=(0.9 + 2.5 * len(widths), 0.9 + 2.1 * len(kinds)))
+            axes = figure.subplots(len(kinds), len(widths), sharey=True, sharex="row", squeeze=False)
+        for row, candidate in zip(axes, kinds, strict=True):
             for panel, width in zip(row, widths, strict=True):
                 _draw_panel(panel, result, candidate, width)
                 panel.set_title(f"{_name(candidate)}, width {width:,}")
                 panel.set_xlabel(f"{_parameter(candidate)} ({frequency_unit(result.problem.unit)})")
-            row[0].set_ylabel(_value(result))
+        for panel in axes[:1, 0] if len(widths) == 1 else axes[:, 0]:
+            panel.set_ylabel(_value(result))
+        axes[0, 0].set_ylim(*_limits(result))
         handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(handles)))
+        if handles:
+            figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(handles)))
         save_figure(figure, paths, result.problem.name)
     return figure
+
+
+def _kinds(result: DesignResult) -> list[Candidate]:
+    """Return a candidate of each kind with the sigma_a of the winner, the best kinds first."""
+    found = {result.winner.kind: result.winner}
+    for each in sorted(result.predictions, key=lambda each: each.value):
+        if each.candidate.sigma_a == result.winner.sigma_a:
+            found.setdefault(each.candidate.kind, each.candidate)
+    return list(found.values())[:PANELS]
+
+
+def _limits(result: DesignResult) -> tuple[float | None, float | None]:
+    """Return the ends of the y axis, None for all that is drawn. Rates far from the best are of no interest."""
+    if result.band is None:
+        return None, None
+    if result.criterion == "band":
+        return None, REACH * result.best.value
+    return result.best.slowest / REACH, result.best.fastest * REACH
 
 
 def _name(candidate: Candidate) -> str:
@@ -93,7 +117,7 @@ def _curves(result: DesignResult) -> list[_Curve]:
             _Curve("fastest rate in the band", amounts[0], lambda each: each.fastest, 0),
         ]
     if result.criterion == "band":
-        return [_Curve("", amounts[0], lambda each: each.value, 0)]
+        return [_Curve("_", amounts[0], lambda each: each.value, 0)]
     names = [f"{amount:g} steps" if result.in_steps else f"$t$ = {amount:g}" for amount in amounts]
     return [
         _Curve(name, amount, lambda each: each.value, index)

@@ -21,7 +21,7 @@ from freqbias.runtime import log
 
 REFINEMENTS = {"held-out": 3, "balanced": 3, "band": 3, "order": 5}  # rounds; each halves an interval of scales
 PROMISING = 1.2  # a kind of candidate is refined if its best is at most this much worse than the best of all
-BEST = 3  # candidates that are judged by several draws
+BEST = {"held-out": 3, "balanced": 8, "band": 8, "order": 8}  # candidates that are judged by several draws
 FAMILIES = {
     "held-out": ("gaussian", "laplace"),
     "balanced": ("gaussian", "laplace", "ball"),
@@ -126,11 +126,11 @@ class Search:
         ]
 
     def _best(self, group: list[Candidate], index: int) -> list[Candidate]:
-        """Return the best of every promising kind, and then the next best, BEST in all."""
+        """Return the best of every promising kind, and then the next best, in all BEST."""
         ordered = sorted(group, key=lambda each: self.value(each, index))
         limit = PROMISING * self.value(ordered[0], index)
         firsts = {each.kind: each for each in reversed(ordered) if self.value(each, index) <= limit}.values()
-        return sorted(ordered, key=lambda each: each not in firsts)[:BEST]
+        return sorted(ordered, key=lambda each: each not in firsts)[: BEST[self.settings.purpose]]
 
     def _refined(self, group: list[Candidate]) -> list[Candidate]:
         """Return candidates between the best scale and its neighbours, or the better of them.

@@ -21,7 +21,14 @@ def design_warnings(result: DesignResult) -> list[str]:
             f"prediction leaves out; use step_factor = {LONG_STEP:g}, or sigma_a = 1"
         )
     if result.feature_learning > LEAVES:
-        remedy = f"step_factor = {LONG_STEP:g}, " if result.in_steps else "earlier times, "
+        long_steps = result.in_steps and result.settings.step_factor > LONG_STEP
+        remedy = (
+            f"step_factor = {LONG_STEP:g}, "
+            if long_steps
+            else "fewer steps, "
+            if result.in_steps
+            else "earlier times, "
+        )
         found.append(
             f"the network leaves its linearisation: its output changes by {result.feature_learning:.2g} times the "
             f"predicted error, so trained losses may differ; use a larger width, {remedy}or --verify"

@@ -53,17 +53,19 @@ def _losses(result: DesignResult) -> list[str]:
 
 def _rates(result: DesignResult, band: tuple[float, float]) -> list[str]:
     unit = frequency_unit(result.problem.unit)
-    rows = [("width", "best", "steps to half the error", "learning rates (1/time)", "first / last")]
+    whole = result.criterion == "band"
+    rows: list[tuple[str, ...]] = [
+        ("width", "best", "steps to half the error", "learning rates (1/time)", "first / last")
+    ]
     for (width, amount), (candidate, _) in result.choices.items():
         draws = result.draws(candidate, amount)
         steps, slowest, fastest, ratio = (
             float(np.mean([getattr(each, name) for each in draws]))
             for name in ("best_amount", "slowest", "fastest", "ratio")
         )
-        rows.append(
-            (f"{width:,}", _candidate(result, candidate), f"{steps:.4g}", f"{slowest:.3g} to {fastest:.3g}",
-             f"{ratio:.3g}")
-        )  # fmt: skip
+        rates = f"{slowest:.3g}" if whole else f"{slowest:.3g} to {fastest:.3g}"
+        rows.append((f"{width:,}", _candidate(result, candidate), f"{steps:.4g}", rates, f"{ratio:.3g}"))
+    rows = [row[:-1] for row in rows] if whole else rows  # a whole band has one rate
     return [f"{PURPOSES[result.criterion]} for |xi| from {band[0]:.4g} to {band[1]:.4g} {unit}", "", aligned(rows)]
 
 
