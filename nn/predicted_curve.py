@@ -76,9 +76,9 @@ class Budget:
 class PredictedCurve:
     """Losses on the training samples and on the held-out samples, for a kernel and its u(0).
 
-    budgets: the losses at these budgets are `converged` to about `accuracy` when the constructor returns, unless they
-    need more than MOST_PRODUCTS. callback: called before every product. products: the number of products.
-    largest: lambda_max, from below, to much better than 1 %.
+    budgets: the losses at these budgets are `converged` to about `accuracy` (by default ACCURACY) when the constructor
+    returns, unless they need more than MOST_PRODUCTS. callback: called before every product.
+    products: the number of products. largest: lambda_max, from below, to much better than 1 %.
     A loss is half the mean square of the error, summed over channels.
     """
 
@@ -87,7 +87,7 @@ class PredictedCurve:
         kernel: ProductPair,
         budgets: Sequence[Budget],
         *,
-        accuracy: float = ACCURACY,
+        accuracy: float | None = None,
         callback: Callable[[], None] = lambda: None,
     ) -> None:
         self._shape, self._held_out_start = kernel.start.shape, kernel.held_out_start
@@ -107,7 +107,7 @@ class PredictedCurve:
 
         self._pushed = pushed
         self._lanczos = Lanczos(apply, kernel.start.ravel())
-        self.converged = grow(self._lanczos, kernel.start.size, measure, accuracy=accuracy)
+        self.converged = grow(self._lanczos, kernel.start.size, measure, accuracy=accuracy or ACCURACY)
 
     @property
     def products(self) -> int:

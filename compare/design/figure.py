@@ -50,7 +50,7 @@ def draw_design(result: DesignResult, *paths: Path) -> Figure:
     Save the figure to all paths (.png at 300 dpi, .pdf) and return the figure.
     """
     widths = sorted({each.candidate.width for each in result.predictions})[-PANELS:]
-    kinds = _kinds(result)
+    kinds, joint = _kinds(result), ", " if len(widths) > 1 else "\n"
     with matplotlib.style.context(STYLE):
         if len(widths) == 1:  # in one row
             figure = Figure(figsize=(1.0 + 2.1 * max(len(kinds), 1.5), 3.0))
@@ -61,7 +61,7 @@ def draw_design(result: DesignResult, *paths: Path) -> Figure:
         for row, candidate in zip(axes, kinds, strict=True):
             for panel, width in zip(row, widths, strict=True):
                 _draw_panel(panel, result, candidate, width)
-                panel.set_title(f"{_name(candidate)}, width {width:,}")
+                panel.set_title(f"{_name(candidate)}{joint}width {width:,}")
                 panel.set_xlabel(f"{_parameter(candidate)} ({frequency_unit(result.problem.unit)})")
         for panel in axes[:1, 0] if len(widths) == 1 else axes[:, 0]:
             panel.set_ylabel(_value(result))
@@ -88,7 +88,7 @@ def _limits(result: DesignResult) -> tuple[float | None, float | None]:
         return None, None
     if result.criterion == "band":
         return None, REACH * result.best.value
-    return result.best.slowest / REACH, result.best.fastest * REACH
+    return result.best.slowest / REACH, None
 
 
 def _name(candidate: Candidate) -> str:
@@ -106,7 +106,11 @@ def _parameter(candidate: Candidate) -> str:
 def _value(result: DesignResult) -> str:
     if result.band is None:
         return f"predicted {NAMES[result.criterion]}"
-    return "predicted steps to half\nthe error in the band" if result.criterion == "band" else "predicted learning rate"
+    return (
+        "predicted steps to half\nthe error in the band"
+        if result.criterion == "band"
+        else "predicted learning rate (1/time)"
+    )
 
 
 def _curves(result: DesignResult) -> list[_Curve]:

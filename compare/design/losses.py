@@ -10,7 +10,7 @@ from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve
 from freqbias.problem import Design, Problem
 
 BUDGETS_PER_CURVE = 60  # to find the best stopping point
-ROUGH = 2e-2  # accuracy of the losses at infinite width, which only the figure and the sufficient width need
+ROUGH = 2e-2  # accuracy of losses for the figure
 MOST_SCATTERED = 2000  # samples for which the kernel at infinite width is cheap although they are on no grid
 
 
@@ -63,12 +63,16 @@ class Losses:
         error = float(np.mean(2 * losses * scale**2))
         return float(20 * np.log10(peak) - 10 * np.log10(error)) if peak and error else NAN
 
-    def limit(self, candidate: Candidate) -> list[float] | None:
-        """Return the value of a candidate at infinite width for each budget, or None if it is too expensive."""
+    def limit(self, candidate: Candidate, *, rough: bool) -> list[float] | None:
+        """Return the value of a candidate at infinite width for each budget, or None if it is too expensive.
+
+        rough: whether a value for the figure is sufficient.
+        """
         problem = self.problem
         if self.criterion == "gcv" or (problem.lattice is None and problem.sites.size > MOST_SCATTERED):
             return None
-        curve = PredictedCurve(JointInfiniteKernel(candidate.problem(problem)), self.budgets, accuracy=ROUGH)
+        accuracy = ROUGH if rough else None
+        curve = PredictedCurve(JointInfiniteKernel(candidate.problem(problem)), self.budgets, accuracy=accuracy)
         loss = curve.training if self.criterion == "training-loss" else curve.held_out
         return [loss(budget) for budget in self.budgets]
 

@@ -69,7 +69,7 @@ class LearningRates:
             candidate, budget.amount, value, largest, float(steps.max()), slowest=slowest, fastest=fastest, ratio=ratio
         )
 
-    def limit(self, candidate: Candidate) -> None:
+    def limit(self, candidate: Candidate, *, rough: bool) -> None:
         """The width matters: the value at infinite width is not of interest."""
 
     def _penalty(self, rates: np.ndarray) -> float:

@@ -158,7 +158,7 @@ def result_of(search: Search, predictions: list[Prediction]) -> DesignResult:
     """Return the result of a finished search, with the losses at infinite width."""
     result = DesignResult(search.problem, search.settings, search.criterion, tuple(predictions), {})
     families = dict.fromkeys(each.candidate.family for each in predictions)
-    found = {family: search.limit(family, result.winner.sigma_a) for family in families}
+    found = {family: search.limit(family, result.winner) for family in families}
     limits = {family: limit for family, limit in found.items() if limit is not None}
     band = None if isinstance(search.purpose, Losses) else search.purpose.band
     return replace(result, limits=limits, feature_learning=search.feature_learning(result.best), band=band)

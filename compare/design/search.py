@@ -97,18 +97,18 @@ class Search:
         loss = prediction.value if isinstance(self.purpose, Losses) else float(squared_loss(error))
         return kernel.feature_learning(integral, error) / float(np.sqrt(2 * loss)) if loss > 0 else 0.0
 
-    def limit(self, family: str, sigma_a: float) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the scales of the first scan and the values at infinite width (budgets, scales) of a family.
+    def limit(self, family: str, winner: Candidate) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return scales of a family and its values at infinite width (budgets, scales), for the winner's sigma_a.
 
-        The values are those of the criterion "held-out" or "training-loss". For other criteria, for mixtures and if
-        they are too expensive, return None.
+        The scales are those of the first scan, and that of the winner. The values are those of the criterion "held-out"
+        or "training-loss". For other criteria, for mixtures and if they are too expensive, return None.
         """
         candidates = {
             each.scale: each for each in self._tried
-            if (each.family, each.sigma_a, each.shape) == (family, sigma_a, ()) and each.scale in self._scales
+            if each.kind == (family, (), winner.sigma_a) and (each.scale in self._scales or each == winner)
         }  # fmt: skip
         scales = sorted(candidates)
-        values = [self.purpose.limit(candidates[scale]) for scale in scales]
+        values = [self.purpose.limit(each, rough=each != winner) for _, each in sorted(candidates.items())]
         if not values or None in values:
             return None
         return np.array(scales), np.array(values).T
