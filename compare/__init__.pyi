@@ -1,9 +1,6 @@
 from .comparison import Comparison, Learned, compare, draw_causes, draw_comparison, draw_learned
 from .design import Candidate, DesignResult, design, draw_design
 from .kappa import (
-    band_energy,
-    direction_energy,
-    directions,
     draw_kappa,
     fitted_rate,
     instant_rate,
@@ -11,7 +8,7 @@ from .kappa import (
     theory_rate,
     window,
 )
-from .spectra import MassNorm, l2_project, project
+from .spectra import MassNorm, band_energy, direction_energy, directions, l2_project, project
 from .view import View, animate_view, draw_view, load_view
 
 __all__ = [

@@ -74,7 +74,7 @@ def imports(source: str, package: tuple[str, ...] = ()) -> list[tuple[str, str]]
 
 
 def package_of(path: Path) -> tuple[str, ...]:
-    """("freqbias", "compare", "kappa") for compare/kappa/bands.py."""
+    """("freqbias", "compare", "kappa") for compare/kappa/rates.py."""
     folder = path.relative_to(ROOT).parent.parts
     return folder[1:] if folder[0] == "src" else ("freqbias", *folder)
 

@@ -15,8 +15,7 @@ from freqbias.compare.comparison.draw_bands import (
     ring_edges,
     ring_means,
 )
-from freqbias.compare.kappa import band_energy
-from freqbias.compare.spectra import FrequencyMesh
+from freqbias.compare.spectra import FrequencyMesh, band_energy
 from freqbias.errors import InputError
 from freqbias.problem import DRAW_ACCURACY, Band, Draws, feature_learning_warning, match_times
 from freqbias.runtime import log

@@ -2,7 +2,7 @@
 
     r_b(t) = sqrt(E_b(t) / E_b(0)),    E_b(t) = integral over band b of |v(xi, t)|^2 dxi,
 
-with the energies of `freqbias.compare.kappa.band_energy`. E_b(0) of network and equation is that of v_pde(0).
+with the energies of `freqbias.compare.spectra.band_energy`. E_b(0) of network and equation is that of v_pde(0).
 """
 
 import csv
@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from freqbias.compare.kappa import band_energy
-from freqbias.compare.spectra import FrequencyMesh, inside_nyquist
+from freqbias.compare.spectra import FrequencyMesh, band_energy, inside_nyquist
 from freqbias.problem import DRAW_ACCURACY, Band
 
 Energy = Callable[[np.ndarray], np.ndarray]  # spectra (T, C, n) -> energies (T, B)

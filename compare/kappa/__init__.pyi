@@ -1,4 +1,3 @@
-from .bands import band_energy, direction_energy, directions
 from .estimators import FLOOR, fitted_rate, instant_rate, mean_rate, theory_rate, window
 from .kappa_figure import draw_kappa, draw_rates, legend_handles, note_rates_outside, rate_range
 from .measurement import BANDS, comparison_rates, measure
@@ -8,10 +7,7 @@ __all__ = [
     "BANDS",
     "FLOOR",
     "Kappa",
-    "band_energy",
     "comparison_rates",
-    "direction_energy",
-    "directions",
     "draw_kappa",
     "draw_rates",
     "fitted_rate",

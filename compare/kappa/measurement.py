@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from freqbias.compare.comparison import Comparison
-from freqbias.compare.kappa.bands import amplitude, band_energy, direction_energy
 from freqbias.compare.kappa.estimators import (
     FLOOR,
     MIN_FIT_TIMES,
@@ -17,7 +16,7 @@ from freqbias.compare.kappa.estimators import (
     window,
 )
 from freqbias.compare.kappa.rates import REFERENCE, Kappa, Rates, Regions
-from freqbias.compare.spectra import FrequencyMesh, has_signal, signal_floor
+from freqbias.compare.spectra import FrequencyMesh, amplitude, band_energy, direction_energy, has_signal, signal_floor
 from freqbias.errors import InputError
 from freqbias.problem import Problem, counted
 

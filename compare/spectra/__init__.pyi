@@ -1,3 +1,4 @@
+from .bands import amplitude, band_energy, bands, direction_energy, directions
 from .frequency_mesh import FrequencyMesh, mesh_gaps
 from .interpolation import project
 from .l2_projection import errors_on_mesh, l2_project, solution_on_mesh
@@ -12,7 +13,12 @@ __all__ = [
     "FrequencyMesh",
     "MassNorm",
     "Quadrature",
+    "amplitude",
+    "band_energy",
+    "bands",
     "chunks",
+    "direction_energy",
+    "directions",
     "errors_on_mesh",
     "has_signal",
     "inside_nyquist",

@@ -8,7 +8,7 @@ from scipy.integrate import dblquad
 from scipy.special import erf
 
 from freqbias.compare import band_energy, direction_energy, fitted_rate, mean_rate
-from freqbias.compare.kappa.bands import amplitude, bands, directions
+from freqbias.compare.spectra import amplitude, bands, directions
 from tests.compare.build import CELL, box_mesh
 
 # The mean of xi_1^2 / |xi|^2 where |xi_1| is the largest coordinate: over the face of a cube, seen from its middle.

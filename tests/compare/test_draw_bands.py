@@ -7,7 +7,7 @@ import pytest
 
 from freqbias.compare import compare, draw_comparison
 from freqbias.compare.comparison.draw_bands import energy_edges, ring_edges, ring_means
-from freqbias.compare.kappa import band_energy
+from freqbias.compare.spectra import band_energy
 from freqbias.problem import Draws
 from tests.compare.build import fabricated, problem_1d, problem_2d
 

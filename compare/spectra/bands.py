@@ -15,7 +15,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from freqbias.compare.spectra import Box, FrequencyMesh, Quadrature, chunks, symmetric_box, weighted_squares
+from freqbias.compare.spectra.frequency_mesh import FrequencyMesh
+from freqbias.compare.spectra.mass_norm import chunks, symmetric_box, weighted_squares
+from freqbias.compare.spectra.quadrature import Box, Quadrature
 
 Labels = Callable[[np.ndarray], np.ndarray]
 
