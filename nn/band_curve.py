@@ -11,19 +11,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from freqbias.nn.krylov_growth import grow
-from freqbias.nn.predicted_curve import TINY, Budget, ProductPair
-from freqbias.numerics import Lanczos, Sites, make_tensor_transform, resolved_frequencies
+from freqbias.nn.krylov_curve import TINY, KrylovCurve, ProductPair
+from freqbias.nn.predicted_curve import Budget
+from freqbias.numerics import Sites, make_tensor_transform, resolved_frequencies
 
 FARTHEST = 1e3  # times the largest number of steps: a band that is not learnt counts as halved then
 
 
-class BandCurve:
+class BandCurve(KrylovCurve):
     """The error in bands of |xi|, relative to its start, for a kernel and its u(0).
 
     sites: the training samples. edges: of the bands, (B + 1,) [cycles/length], increasing; each must contain a
     frequency. most: the number of steps up to which the curve is needed. factor: eta lambda_max.
-    callback: called before every product. largest: lambda_max. converged: whether `halving` has converged.
+    callback: called before every product. converged: whether `halving` has converged.
     """
 
     def __init__(
@@ -36,25 +36,10 @@ class BandCurve:
         factor: float = 1.0,
         callback: Callable[[], None] = lambda: None,
     ) -> None:
-        self._shape, self._most, self._factor = kernel.start.shape, most, factor
-        self._bands = BandSpectra(sites, edges)
-        self._gram = np.empty((len(edges) - 1, 0, 0))
+        super().__init__(kernel, callback)
+        self._most, self._factor, self._bands = most, factor, BandSpectra(sites, edges)
         self._spectra: list[np.ndarray] = []  # of each vector of the basis, (C, n)
-
-        def apply(values: np.ndarray) -> np.ndarray:
-            callback()
-            return kernel.apply(values.reshape(self._shape))[0].ravel()
-
-        self._lanczos = Lanczos(apply, kernel.start.ravel())
-        self.converged = grow(self._lanczos, kernel.start.size, self._measure)
-
-    @property
-    def products(self) -> int:
-        return self._lanczos.steps
-
-    @property
-    def largest(self) -> float:
-        return float(self._eigenvalues[-1])
+        self.converged = self._grow(self._measure)
 
     @property
     def energy(self) -> np.ndarray:
@@ -86,8 +71,6 @@ class BandCurve:
         return halving(np.array([low, high]), np.array([self.amplitude(low)[band], self.amplitude(high)[band]]))
 
     def _measure(self) -> tuple[np.ndarray, np.ndarray]:
-        values, self._vectors = self._lanczos.ritz_pairs()
-        self._eigenvalues = np.maximum(values, TINY)
         known, count = len(self._spectra), self.products
         rows = self._lanczos.basis[known:count].reshape(count - known, *self._shape)
         self._spectra += list(self._bands.transform(rows))

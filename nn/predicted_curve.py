@@ -18,28 +18,17 @@ its own. Source: Golub, Heath, Wahba, Technometrics 21 (1979); Ubaru, Chen, Saad
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-from freqbias.nn.krylov_growth import ACCURACY, grow
+from freqbias.nn.krylov_curve import ACCURACY, TINY, KrylovCurve, ProductPair
 from freqbias.numerics import Lanczos
 
 FLOOR = 1e-5  # a loss below this share of the start counts as this share
 ROUNDING = 1e-10  # share of the start below which a loss of a kernel in single precision is rounding
 FLOOR_TRACE = 1e-12
-TINY = 1e-200
 
 Decay = Callable[[np.ndarray], np.ndarray]  # eigenvalues (m,) -> q, (m,)
-
-
-class ProductPair(Protocol):
-    """A kernel K between the training samples, and from them to the held-out samples. start: u(0) on both."""
-
-    start: np.ndarray
-    held_out_start: np.ndarray
-
-    def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 @dataclass(frozen=True)
@@ -73,12 +62,11 @@ class Budget:
         return [Budget(time=float(each)) for each in self.time * np.geomspace(1e-3, 1, count)]
 
 
-class PredictedCurve:
+class PredictedCurve(KrylovCurve):
     """Losses on the training samples and on the held-out samples, for a kernel and its u(0).
 
-    budgets: the losses at these budgets are `converged` to about `accuracy` (by default ACCURACY) when the constructor
-    returns, unless they need more than MOST_PRODUCTS. callback: called before every product.
-    products: the number of products. largest: lambda_max, from below, to much better than 1 %.
+    budgets: the losses at these budgets are `converged` to about `accuracy` when the constructor returns, unless they
+    need too many products. callback: called before every product.
     A loss is half the mean square of the error, summed over channels.
     """
 
@@ -87,35 +75,18 @@ class PredictedCurve:
         kernel: ProductPair,
         budgets: Sequence[Budget],
         *,
-        accuracy: float | None = None,
+        accuracy: float = ACCURACY,
         callback: Callable[[], None] = lambda: None,
     ) -> None:
-        self._shape, self._held_out_start = kernel.start.shape, kernel.held_out_start
-        self._start_loss = _loss(kernel.start)
-        pushed: list[np.ndarray] = []
-
-        def apply(values: np.ndarray) -> np.ndarray:
-            callback()
-            product, elsewhere = kernel.apply(values.reshape(self._shape))
-            pushed.append(elsewhere.ravel())
-            return product.ravel()
+        super().__init__(kernel, callback)
+        self._held_out_start, self._start_loss = kernel.held_out_start, _loss(kernel.start)
 
         def measure() -> tuple[np.ndarray, np.ndarray]:
             self._prepare()
             losses = np.array([[self.training(each), self.held_out(each)] for each in budgets])
             return losses, np.maximum(losses, FLOOR * self._start_loss)
 
-        self._pushed = pushed
-        self._lanczos = Lanczos(apply, kernel.start.ravel())
-        self.converged = grow(self._lanczos, kernel.start.size, measure, accuracy=accuracy or ACCURACY)
-
-    @property
-    def products(self) -> int:
-        return self._lanczos.steps
-
-    @property
-    def largest(self) -> float:
-        return float(self._eigenvalues[-1])
+        self.converged = self._grow(measure, accuracy)
 
     def training(self, budget: Budget) -> float:
         """Return the loss on the training samples."""
@@ -149,10 +120,7 @@ class PredictedCurve:
         return min(budget.up_to(count), key=self.held_out)
 
     def _prepare(self) -> None:
-        values, self._vectors = self._lanczos.ritz_pairs()
-        self._eigenvalues = np.maximum(values, TINY)
-        start = self._held_out_start
-        rows = np.array(self._pushed[: self.products]).reshape(self.products, *start.shape)
+        start, rows = self._held_out_start, np.array(self._pushed)
         self._gram = np.einsum("icn,jcn->cij", rows, rows, optimize=True)
         self._projected, self._squares = np.einsum("icn,cn->ci", rows, start), (start**2).sum(axis=1)
 

@@ -74,7 +74,7 @@ class Design(Settings):
     )
     band: Annotated[list[NonNegative], Field(min_length=2, max_length=2)] | None = Field(
         None,
-        description="a list of two increasing numbers, in cycles per unit length: the smallest and the largest |xi| of "
+        description="a list of two increasing numbers, in cycles per unit length: the smallest and the largest |xi| in "
         'the band, for example band = [4.0, 12.0]; "balanced" and "order" take by default the frequencies with 95 % of '
         "the energy of the target",
     )

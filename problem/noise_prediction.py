@@ -1,4 +1,4 @@
-"""What the noise of the labels does to a predicted training, and its variables in result files."""
+"""The effect of label noise on a predicted training, and the variables that store it in result files."""
 
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self

@@ -48,7 +48,7 @@ class Candidate:
 
     @property
     def kind(self) -> tuple[str, tuple[float, ...], float]:
-        """What candidates have in common that differ in scale only, apart from the width."""
+        """Family, shape and sigma_a. Candidates of one kind form a curve over the scale, for each width."""
         return self.family, self.shape, self.sigma_a
 
     def density(self) -> Density:

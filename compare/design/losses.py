@@ -20,6 +20,8 @@ class Losses:
     criterion: "held-out", "gcv" or "training-loss", the loss that the search makes as small as possible.
     """
 
+    band: tuple[float, float] | None = None  # that of other purposes
+
     def __init__(self, problem: Problem, settings: Design) -> None:
         self.problem, self.settings = problem, settings
         self.budgets = budgets_of(settings)
@@ -71,8 +73,8 @@ class Losses:
         problem = self.problem
         if self.criterion == "gcv" or (problem.lattice is None and problem.sites.size > MOST_SCATTERED):
             return None
-        accuracy = ROUGH if rough else None
-        curve = PredictedCurve(JointInfiniteKernel(candidate.problem(problem)), self.budgets, accuracy=accuracy)
+        kernel = JointInfiniteKernel(candidate.problem(problem))
+        curve = PredictedCurve(kernel, self.budgets, accuracy=ROUGH) if rough else PredictedCurve(kernel, self.budgets)
         loss = curve.training if self.criterion == "training-loss" else curve.held_out
         return [loss(budget) for budget in self.budgets]
 

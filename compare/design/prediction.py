@@ -12,7 +12,7 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is predicted for one draw of a candidate and one budget. Numbers that are not predicted are NaN.
+    """The prediction for one draw of a candidate and one budget. NaN stands for a number that is not predicted.
 
     amount: the number of steps, or the time. value: what the search makes as small as possible.
     largest: lambda_max of the kernel. best_amount: the number of steps, or the time, at which the held-out loss is

@@ -28,6 +28,7 @@ PARTS = 6  # at most
 FEWEST_FREQUENCIES = 2  # 1/extent is the width of one
 ENERGY = 0.95  # of the target, in the default band
 FLOOR = 1e-5  # share of the largest part's energy below which a part has no rate
+ROUNDING = 1e-20  # share of the energy of the samples that is rounding
 BALANCED, ORDERED, PENALTY = 2.0, 1.1, 10.0
 CONDITIONAL = ("balanced", "order")  # purposes with a condition
 
@@ -41,6 +42,7 @@ class LearningRates:
         self.budgets = [Budget(steps=steps, factor=settings.step_factor)]
         self.band = target_band(problem) if settings.band is None else (settings.band[0], settings.band[1])
         self.edges = np.array(self.band) if settings.purpose == "band" else self._parts()
+        self._check_energy()
 
     def __call__(
         self, candidate: Candidate, *, callback: Callable[[], None] = lambda: None
@@ -69,9 +71,6 @@ class LearningRates:
             candidate, budget.amount, value, largest, float(steps.max()), slowest=slowest, fastest=fastest, ratio=ratio
         )
 
-    def limit(self, candidate: Candidate, *, rough: bool) -> None:
-        """The width matters: the value at infinite width is not of interest."""
-
     def _penalty(self, rates: np.ndarray) -> float:
         if self.criterion == "balanced":
             excess = np.log(rates.max() / rates.min() / BALANCED)
@@ -93,12 +92,33 @@ class LearningRates:
             )
         return np.linspace(low, high, min(PARTS, count) + 1)
 
+    def _check_energy(self) -> None:
+        """Raise InputError if the target has no energy in the band, or in only one of its parts."""
+        values = _varying(self.problem)
+        energy = BandSpectra(self.problem.sites, self.edges).amplitudes(values[None])[0] ** 2
+        least = max(FLOOR * energy.max(), ROUNDING * (values**2).mean(axis=1).sum())
+        with_rate = int((energy > least).sum())
+        if with_rate == 0 or (self.criterion in CONDITIONAL and with_rate == 1):
+            low, high = self.band
+            where = "none" if with_rate == 0 else "only one part"
+            raise InputError(
+                f'[design] purpose = "{self.criterion}": {where} of the band from {low:.4g} to {high:.4g} has energy '
+                "of the target at frequencies that the samples resolve; give another band"
+            )
+
+
+def _varying(problem: Problem) -> np.ndarray:
+    """Return the values of the samples without their mean, (C, N)."""
+    return problem.samples.values - problem.samples.values.mean(axis=1, keepdims=True)
+
 
 def target_band(problem: Problem) -> tuple[float, float]:
     """Return the band from 0 that contains the share ENERGY of the target's energy [cycles/length]."""
     xi = resolved_frequencies(problem.sites)
-    values = problem.samples.values - problem.samples.values.mean(axis=1, keepdims=True)
-    energy = (np.abs(make_tensor_transform(problem.sites, xi).to_frequencies(values)) ** 2).sum(axis=0)
+    spectra = make_tensor_transform(problem.sites, xi).to_frequencies(_varying(problem)) / problem.sites.size
+    energy = (np.abs(spectra) ** 2).sum(axis=0)
+    if energy.sum() <= ROUNDING * (problem.samples.values**2).mean(axis=1).sum():
+        raise InputError("[data]: the target is constant, so it has no band; give [design] band, or other data")
     radius = np.linalg.norm(xi, axis=1)
     order = np.argsort(radius, kind="stable")
     share = np.cumsum(energy[order]) / energy.sum()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from freqbias.compare.design.candidates import Candidate
-from freqbias.compare.design.losses import Losses
 from freqbias.compare.design.prediction import Prediction, first_draw, within_noise
+from freqbias.compare.design.rates import LearningRates
 from freqbias.compare.design.search import Search
 from freqbias.errors import InputError
 from freqbias.numerics import check_kind
@@ -160,8 +160,8 @@ def result_of(search: Search, predictions: list[Prediction]) -> DesignResult:
     families = dict.fromkeys(each.candidate.family for each in predictions)
     found = {family: search.limit(family, result.winner) for family in families}
     limits = {family: limit for family, limit in found.items() if limit is not None}
-    band = None if isinstance(search.purpose, Losses) else search.purpose.band
-    return replace(result, limits=limits, feature_learning=search.feature_learning(result.best), band=band)
+    learnt = search.feature_learning(result.best)
+    return replace(result, limits=limits, feature_learning=learnt, band=search.purpose.band)
 
 
 def check_design(problem: Problem, settings: Design) -> None:
@@ -174,6 +174,8 @@ def check_design(problem: Problem, settings: Design) -> None:
         raise InputError(
             '[design] criterion = "held-out": no samples are held out; set [data] held_out, or use criterion = "gcv"'
         )
+    if settings.purpose != "held-out":
+        LearningRates(problem, settings)  # checks the band
     if problem.network.symmetric:
         for width in settings.widths or ():
             if width % 2:

@@ -51,7 +51,7 @@ class Search:
     def run(self) -> list[Prediction]:
         """Return all predictions, in the order in which they were made."""
         settings, network = self.settings, self.problem.network
-        band = None if isinstance(self.purpose, Losses) else self.purpose.band
+        band = self.purpose.band
         lower, upper = settings.scale or default_scales(self.problem.sites, band)
         self._scales = scale_grid(lower, upper, settings.scales)
         for width in settings.widths or [network.width]:
@@ -103,6 +103,8 @@ class Search:
         The scales are those of the first scan, and that of the winner. The values are those of the criterion "held-out"
         or "training-loss". For other criteria, for mixtures and if they are too expensive, return None.
         """
+        if isinstance(self.purpose, LearningRates):  # the width matters for them
+            return None
         candidates = {
             each.scale: each for each in self._tried
             if each.kind == (family, (), winner.sigma_a) and (each.scale in self._scales or each == winner)
@@ -126,7 +128,7 @@ class Search:
         ]
 
     def _best(self, group: list[Candidate], index: int) -> list[Candidate]:
-        """Return the best of every promising kind, and then the next best, in all BEST."""
+        """Return the best of every promising kind and then the next best, BEST of them in all."""
         ordered = sorted(group, key=lambda each: self.value(each, index))
         limit = PROMISING * self.value(ordered[0], index)
         firsts = {each.kind: each for each in reversed(ordered) if self.value(each, index) <= limit}.values()

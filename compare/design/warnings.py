@@ -1,4 +1,4 @@
-"""What users should know about a design before they trust it."""
+"""Warnings about a design that may not be trusted."""
 
 import numpy as np
 

@@ -1,6 +1,7 @@
 """The purposes "balanced", "band" and "order" of `freqbias design`, against trained networks; mixtures."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,6 +108,29 @@ def test_band_of_the_target():
 def test_narrow_band_is_refused():
     with pytest.raises(InputError, match=r"band = \[4, 6\] has too few frequencies .* at least 4 wide"):
         design(signal(), Design(purpose="order", ratio=2.0, band=[4.0, 6.0]))
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"purpose": "band", "band": [12.6, 13.4]}, r"none of the band from 12.6 to 13.4 has energy"),
+    ({"purpose": "band", "band": [40.0, 50.0]}, r"none of the band from 40 to 50 has energy"),
+    ({"purpose": "balanced", "band": [0.0, 0.9]}, r"band = \[0, 0.9\] has too few frequencies"),
+    ({"purpose": "balanced", "band": [33.0, 45.0]}, r"none of the band from 33 to 45 has energy"),
+])  # fmt: skip
+def test_bands_without_energy_are_refused(settings, message):
+    """Before anything is computed: they have no rate."""
+    with pytest.raises(InputError, match=message):
+        design(signal(), Design(**settings))
+
+
+def test_only_one_part_with_energy_is_refused():
+    grid = Grid((64,), (1.0,))
+    (x,) = grid.axes()
+    problem = replace(signal(), samples=Samples(grid, np.cos(2 * np.pi * 5 * x)[None]), laws=None)
+    with pytest.raises(InputError, match="only one part of the band from 0 to 12 has energy"):
+        design(problem, Design(purpose="balanced", band=[0.0, 12.0]))
+    constant = replace(problem, samples=Samples(grid, np.full((1, 64), 3.0)), laws=None)
+    with pytest.raises(InputError, match="the target is constant, so it has no band"):
+        design(constant, Design(purpose="balanced"))
 
 
 def test_mixtures_of_two_families():

@@ -1,0 +1,72 @@
+"""A Krylov space of a kernel, extended until what is computed from it has converged."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from freqbias.numerics import Lanczos
+
+CHECK_EVERY = 4  # products between two tests of convergence
+ACCURACY = 2e-3  # change of a quantity over CHECK_EVERY products, relative to its scale
+MOST_PRODUCTS = 400
+TINY = 1e-200
+
+Measure = Callable[[], tuple[np.ndarray, np.ndarray]]  # -> the quantities and the scale of each, in any shape
+
+
+class ProductPair(Protocol):
+    """A kernel K between the training samples, and from them to the held-out samples. start: u(0) on both."""
+
+    start: np.ndarray
+    held_out_start: np.ndarray
+
+    def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+class KrylovCurve:
+    """The Krylov space K_m(K, u(0)), with the Ritz pairs of K in it.
+
+    callback: called before every product.
+    """
+
+    def __init__(self, kernel: ProductPair, callback: Callable[[], None]) -> None:
+        self._shape = kernel.start.shape
+        self._pushed: list[np.ndarray] = []  # K(Y, X) v for each vector v of the basis and the held-out samples Y
+
+        def apply(values: np.ndarray) -> np.ndarray:
+            callback()
+            product, elsewhere = kernel.apply(values.reshape(self._shape))
+            self._pushed.append(elsewhere)
+            return product.ravel()
+
+        self._lanczos = Lanczos(apply, kernel.start.ravel())
+
+    def _grow(self, measure: Measure, accuracy: float = ACCURACY) -> bool:
+        """Extend the Krylov space, and return whether the quantities have converged after at most MOST_PRODUCTS.
+
+        measure: called after every CHECK_EVERY products, with the Ritz pairs up to date.
+        """
+        previous, size = None, int(np.prod(self._shape))
+        while self.products < min(MOST_PRODUCTS, size):
+            self._lanczos.step()
+            exhausted = self._lanczos.beta[-1] == 0 or self.products == size
+            if self.products % CHECK_EVERY and not exhausted:
+                continue
+            eigenvalues, self._vectors = self._lanczos.ritz_pairs()
+            self._eigenvalues = np.maximum(eigenvalues, TINY)
+            values, scale = measure()
+            if exhausted or (previous is not None and bool((np.abs(values - previous) <= accuracy * scale).all())):
+                return True
+            previous = values
+        return False
+
+    @property
+    def products(self) -> int:
+        """The number of products with the kernel, m."""
+        return self._lanczos.steps
+
+    @property
+    def largest(self) -> float:
+        """lambda_max, from below, to much better than 1 %."""
+        return float(self._eigenvalues[-1])
