@@ -21,13 +21,14 @@ from freqbias.compare.design.prediction import Prediction
 from freqbias.errors import InputError
 from freqbias.nn import BandCurve, BandSpectra, Budget, JointKernel, halving
 from freqbias.numerics import make_tensor_transform, resolved_frequencies
-from freqbias.problem import Design, Problem
+from freqbias.problem import Design, Problem, counted
 
 MOST_STEPS = 1000  # by default
 PARTS = 6  # at most
 FEWEST_FREQUENCIES = 2  # 1/extent is the width of one
 ENERGY = 0.95  # of the target, in the default band
 FLOOR = 1e-5  # share of the largest part's energy below which a part has no rate
+ROUNDING = 1e-12  # share of the target's energy below which the energy of a part is rounding
 BALANCED, ORDERED, PENALTY = 2.0, 1.1, 10.0
 CONDITIONAL = ("balanced", "order")  # purposes with a condition
 
@@ -41,6 +42,7 @@ class LearningRates:
         self.budgets = [Budget(steps=steps, factor=settings.step_factor)]
         self.band = target_band(problem) if settings.band is None else (settings.band[0], settings.band[1])
         self.edges = np.array(self.band) if settings.purpose == "band" else self._parts()
+        self._check_energy()
 
     def __call__(
         self, candidate: Candidate, *, callback: Callable[[], None] = lambda: None
@@ -93,6 +95,24 @@ class LearningRates:
             )
         return np.linspace(low, high, min(PARTS, count) + 1)
 
+    def _check_energy(self) -> None:
+        """Raise InputError if the samples do not resolve the band, or if too few parts of it have energy."""
+        band, values = f"[design] band = [{self.band[0]:.4g}, {self.band[1]:.4g}]", self.problem.samples.values
+        largest = float(np.linalg.norm(resolved_frequencies(self.problem.sites), axis=1).max())
+        if self.band[1] > largest * (1 + 1e-9):
+            raise InputError(
+                f"{band}: the samples resolve |xi| up to {largest:.4g}; give a band that ends there or below"
+            )
+        (amplitude,) = BandSpectra(self.problem.sites, self.edges).amplitudes(values[None])
+        energy = amplitude**2
+        kept = (energy >= FLOOR * energy.max()) & (energy > ROUNDING * (values**2).mean(axis=1).sum())
+        if kept.sum() < min(2, len(kept)):
+            raise InputError(
+                f"{band}: the target has energy in {kept.sum()} of {counted(len(kept), 'part')} of the band, and purpose "
+                f'= "{self.criterion}" needs {min(2, len(kept))}; give a band with more of its frequencies, or set '
+                "[data] standardize = true"
+            )
+
 
 def target_band(problem: Problem) -> tuple[float, float]:
     """Return the band from 0 that contains the share ENERGY of the target's energy [cycles/length]."""
@@ -101,5 +121,7 @@ def target_band(problem: Problem) -> tuple[float, float]:
     energy = (np.abs(make_tensor_transform(problem.sites, xi).to_frequencies(values)) ** 2).sum(axis=0)
     radius = np.linalg.norm(xi, axis=1)
     order = np.argsort(radius, kind="stable")
+    if not energy.any():
+        raise InputError("[design] band: the target is constant; give a target with frequencies above 0")
     share = np.cumsum(energy[order]) / energy.sum()
     return 0.0, float(radius[order][np.searchsorted(share, ENERGY)])

@@ -1,13 +1,14 @@
 """The purposes "balanced", "band" and "order" of `freqbias design`, against trained networks; mixtures."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tomli_w
 
 from freqbias.compare.design import Candidate, design, design_warnings, draw_design, summary, verify
-from freqbias.compare.design.rates import target_band
+from freqbias.compare.design.rates import LearningRates, target_band
 from freqbias.errors import InputError
 from freqbias.numerics import Grid
 from freqbias.problem import Design, Gaussian, Laplace, Mixture, Network, Problem, Samples, parse
@@ -107,6 +108,29 @@ def test_band_of_the_target():
 def test_narrow_band_is_refused():
     with pytest.raises(InputError, match=r"band = \[4, 6\] has too few frequencies .* at least 4 wide"):
         design(signal(), Design(purpose="order", ratio=2.0, band=[4.0, 6.0]))
+
+
+@pytest.mark.parametrize("purpose, band, message", [
+    ("band", [30.0, 40.0], r"band = \[30, 40\]: the samples resolve \|xi\| up to 32; give a band that ends there"),
+    ("band", [4.1, 4.9], "the target has energy in 0 of 1 part of the band"),
+    ("band", [14.5, 20.5], "the target has energy in 0 of 1 part of the band"),
+    ("balanced", [12.5, 20.5], 'energy in 0 of 4 parts of the band, and purpose = "balanced" needs 2'),
+    ("balanced", [8.5, 20.5], None),
+    ("order", [11.5, 23.5], 'energy in 1 of 6 parts of the band, and purpose = "order" needs 2'),
+])  # fmt: skip
+def test_bands_without_energy_are_refused(purpose, band, message):
+    settings = Design(purpose=purpose, band=band, ratio=2.0 if purpose == "order" else None)
+    if message is None:
+        assert len(LearningRates(signal(), settings).edges) == 7
+        return
+    with pytest.raises(InputError, match=message):
+        design(signal(), settings)
+
+
+def test_a_constant_has_no_band():
+    constant = Samples(Grid((64,), (1.0,)), np.full((1, 64), 2.0))
+    with pytest.raises(InputError, match="the target is constant"):
+        design(replace(signal(), samples=constant), Design(purpose="balanced"))
 
 
 def test_mixtures_of_two_families():
