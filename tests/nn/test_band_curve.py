@@ -84,6 +84,15 @@ def test_measured_amplitudes_count_each_frequency_once():
     np.testing.assert_allclose(amplitudes, [[0.0, np.sqrt(0.5)], [1.0, 0.0]], atol=1e-12)
 
 
+def test_edges_at_frequencies_that_are_no_floats():
+    """On an extent of 10, the frequency 0.7 is 0.7000000000000001; it belongs to the band above an inner edge."""
+    sites = Grid((64,), (10.0,))
+    (x,) = sites.axes()
+    for edges, expected in (([0.3, 0.7], [1]), ([0.1, 0.7, 1.0], [0, 1]), ([0.7, 1.0], [1])):
+        error = np.sqrt(2) * np.cos(2 * np.pi * 0.7 * x)[None, None]
+        np.testing.assert_allclose(BandSpectra(sites, np.array(edges)).amplitudes(error), [expected], atol=1e-12)
+
+
 def test_resolved_frequencies():
     xi = resolved_frequencies(Grid((8, 4), (2.0, 1.0)))
     assert xi.shape == (32, 2) and xi[:, 0].min() == -2.0 and xi[:, 1].max() == 1.0
