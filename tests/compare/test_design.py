@@ -3,7 +3,7 @@
 import csv
 import re
 from dataclasses import replace
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from freqbias.compare.design.prediction import within_noise
 from freqbias.compare.design.scales import default_scales
 from freqbias.compare.design.words import translations
 from freqbias.compare.stages import run_design
-from freqbias.compare.stages.design_stage import winning_run
+from freqbias.compare.stages.design_stage import _stored, winning_run
 from freqbias.errors import InputError, StoppedEarly
 from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, plan_training, train
 from freqbias.numerics import Grid, Scattered
@@ -188,6 +188,25 @@ def test_more_neurons_gain_little(result):
     assert gain == pytest.approx(0.05, rel=0.02)
 
 
+def test_infinite_width_is_that_of_the_winner():
+    """Of its draw, its width and the full accuracy, although other widths and draws have the same scale."""
+    problem = signal(width=60)
+    problem = replace(problem, network=problem.network.model_copy(update={"symmetric": False}))
+    search = Search(problem, SETTINGS.model_copy(update={"scale": [3.0, 9.0], "scales": 3, "widths": [60, 80]}))
+    for width in (60, 80):
+        search._scales = [3.0, 9.0]
+        search._try(Candidate("gaussian", scale, width, 1.0, draw) for scale in (3.0, 9.0) for draw in (0, 1))
+    winner = Candidate("gaussian", 3.0, 60, 1.0)
+    scales, values = search.limit("gaussian", winner)
+    assert scales.tolist() == [3.0, 9.0]
+    assert values[:, 0].tolist() == search.purpose.limit(winner, rough=False)
+
+
+def test_a_single_scale():
+    found = design(signal(width=60), SETTINGS.model_copy(update={"scale": [5.0, 5.0001], "widths": [60]}))
+    assert {each.candidate.scale for each in found.predictions} == {5.0}
+
+
 def test_infinite_width_has_the_output_weights_of_the_winner():
     """Not those that were tried first; and it starts where a network that is not symmetric does."""
     settings = Design(families=["gaussian"], scale=[4.0, 8.0], scales=2, sigma_a=[1.0, 0.01], steps=[30], draws=1)
@@ -287,6 +306,17 @@ def test_stop_and_resume(run_file, tmp_path):
     assert whole == part
     candidates = {(row["scale"], row["draw"]) for row in csv.DictReader(whole.splitlines())}
     assert 0 < len(counted) < len(candidates)
+
+
+def test_resume_computes_the_numbers_of_other_versions_again(run_file, tmp_path):
+    run = load(run_file, density={"kind": "gaussian", "sigma": 1.0})
+    search, candidate = Search(build(run), run.design), Candidate("gaussian", 4.0, 100, 1.0)
+    keys = {"keys": {}, "resume": False, "overwrite": False}
+    with Store(tmp_path).open("design", **keys) as stage:
+        stage.save_checkpoint(candidate.identifier, {"predictions": np.ones((2, 7))})
+        first, again = (_stored(stage, search, StopRequest(), Mock(), candidate) for _ in range(2))
+    assert first[0].amount == search.purpose.budgets[0].amount
+    assert str(again) == str(first)
 
 
 def counting(compute, counted):
