@@ -108,9 +108,9 @@ class LearningRates:
         kept = (energy >= FLOOR * energy.max()) & (energy > ROUNDING * (values**2).mean(axis=1).sum())
         if kept.sum() < min(2, len(kept)):
             raise InputError(
-                f"{band}: the target has energy in {kept.sum()} of {counted(len(kept), 'part')} of the band, and purpose "
-                f'= "{self.criterion}" needs {min(2, len(kept))}; give a band with more of its frequencies, or set '
-                "[data] standardize = true"
+                f"{band}: the target has energy in {kept.sum()} of {counted(len(kept), 'part')} of the band, and "
+                f'purpose = "{self.criterion}" needs {min(2, len(kept))}; give a band with more of its frequencies, or '
+                "set [data] standardize = true"
             )
 
 

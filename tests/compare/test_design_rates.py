@@ -110,6 +110,27 @@ def test_narrow_band_is_refused():
         design(signal(), Design(purpose="order", ratio=2.0, band=[4.0, 6.0]))
 
 
+def test_rates_do_not_depend_on_the_step():
+    candidate, found = Candidate("gaussian", 6.0, 500, 0.3), []
+    for factor in (0.05, 0.1):
+        (prediction,), _ = LearningRates(signal(), Design(purpose="balanced", step_factor=factor))(candidate)
+        found.append([prediction.slowest, prediction.fastest])
+    np.testing.assert_allclose(*found, rtol=0.06)
+
+
+def test_parts_without_energy_have_no_rate():
+    """Their error only grows, from rounding."""
+    grid = Grid((64,), (1.0,))
+    values = sum(np.cos(2 * np.pi * k * grid.axes()[0]) for k in (3, 9))
+    problem = replace(signal(), samples=Samples(grid, values[None]))
+    settings = Design(purpose="balanced", band=[0.0, 12.0], **{**COMMON, "draws": 1, "families": ["gaussian"]})
+    found = design(problem, settings)
+    assert len(LearningRates(problem, settings).edges) == 7 and found.best.slowest > 0.01
+    (row,) = [row for row in verify(found)[0] if row["winner"]]
+    assert row["trained"] == pytest.approx(found.best.slowest, rel=0.1)
+    assert row["fastest_rate"] == pytest.approx(found.best.fastest, rel=0.1)
+
+
 @pytest.mark.parametrize("purpose, band, message", [
     ("band", [30.0, 40.0], r"band = \[30, 40\]: the samples resolve \|xi\| up to 32; give a band that ends there"),
     ("band", [4.1, 4.9], "the target has energy in 0 of 1 part of the band"),

@@ -65,6 +65,8 @@ def test_halving_is_where_the_amplitude_is_a_half():
     for band, count in enumerate(curve.halving()):
         assert 2 < count < 1000
         assert curve.amplitude(int(count))[band] > 0.5 >= curve.amplitude(int(count) + 1)[band]
+        steps = np.arange(int(count) + 2)
+        assert count == pytest.approx(halving(steps, np.array([curve.amplitude(int(s))[band] for s in steps])))
 
 
 def test_halving_of_a_series():
