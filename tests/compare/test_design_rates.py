@@ -77,6 +77,12 @@ def test_annulus_learns_its_band_first():
     assert outside.winner.scale < 0.7 * found.winner.scale and inside < 40
 
 
+def test_annulus_of_a_single_frequency():
+    """Thinner annuli than the density allows are not tried."""
+    settings = Design(purpose="band", band=[8.9999, 9.0], families=["annulus"], **{**COMMON, "draws": 1})
+    assert design(signal(200), settings).winner.shape == (0.99,)
+
+
 def test_order_of_the_rates():
     found = design(signal(), Design(purpose="order", ratio=5.0, **COMMON))
     assert found.best.ratio == pytest.approx(5.0, rel=0.1)
