@@ -15,6 +15,7 @@ from freqbias.nn.krylov_curve import TINY, KrylovCurve, ProductPair
 from freqbias.nn.predicted_curve import Budget
 from freqbias.numerics import Sites, make_tensor_transform, resolved_frequencies
 
+ROUNDING = 1e-9  # of a frequency
 FARTHEST = 1e3  # times the largest number of steps: a band that is not learnt counts as halved then
 
 
@@ -94,6 +95,7 @@ class BandSpectra:
     def __init__(self, sites: Sites, edges: np.ndarray) -> None:
         xi = resolved_frequencies(sites)
         radius = np.linalg.norm(xi, axis=1)
+        edges = np.asarray(edges) * (1 + ROUNDING * np.r_[-np.ones(len(edges) - 1), 1])  # an edge like 0.3 is no float
         inside = (radius >= edges[0]) & (radius <= edges[-1])
         self._band = np.clip(np.searchsorted(edges, radius[inside], side="right") - 1, 0, len(edges) - 2)
         self._count, self._sites, self._transform = len(edges) - 1, sites, make_tensor_transform(sites, xi[inside])

@@ -26,6 +26,7 @@ FAMILIES = {
     "student-t": Family("sigma", lambda sigma: StudentT(sigma, FREEDOM), {"freedom": FREEDOM}),
 }
 ANNULUS = "annulus"
+THINNEST = 0.99  # inner radius of an annulus over its radius
 PLUS = " + "  # between the families of a mixture
 MIXTURE_SHAPES = tuple((ratio, weight) for ratio in (2.0, 4.0) for weight in (0.2, 0.5))
 
@@ -104,5 +105,5 @@ def shapes(family: str, band: tuple[float, float] | None) -> list[tuple[float, .
     """Return the shapes to try. band: the frequencies to learn [cycles/length], which an annulus covers."""
     if family == ANNULUS:
         assert band is not None  # checked with the settings
-        return [(float(f"{band[0] / band[1]:.4g}"),)]
+        return [(min(float(f"{band[0] / band[1]:.4g}"), THINNEST),)]
     return list(MIXTURE_SHAPES) if PLUS in family else [()]

@@ -21,14 +21,14 @@ from freqbias.compare.design.prediction import Prediction
 from freqbias.errors import InputError
 from freqbias.nn import BandCurve, BandSpectra, Budget, JointKernel, halving
 from freqbias.numerics import make_tensor_transform, resolved_frequencies
-from freqbias.problem import Design, Problem
+from freqbias.problem import Design, Problem, counted
 
 MOST_STEPS = 1000  # by default
 PARTS = 6  # at most
 FEWEST_FREQUENCIES = 2  # 1/extent is the width of one
 ENERGY = 0.95  # of the target, in the default band
 FLOOR = 1e-5  # share of the largest part's energy below which a part has no rate
-ROUNDING = 1e-20  # share of the energy of the samples that is rounding
+ROUNDING = 1e-12  # share of the target's energy below which the energy of a part is rounding
 BALANCED, ORDERED, PENALTY = 2.0, 1.1, 10.0
 CONDITIONAL = ("balanced", "order")  # purposes with a condition
 
@@ -93,33 +93,33 @@ class LearningRates:
         return np.linspace(low, high, min(PARTS, count) + 1)
 
     def _check_energy(self) -> None:
-        """Raise InputError if the target has no energy in the band, or in only one of its parts."""
-        values = _varying(self.problem)
-        energy = BandSpectra(self.problem.sites, self.edges).amplitudes(values[None])[0] ** 2
-        least = max(FLOOR * energy.max(), ROUNDING * (values**2).mean(axis=1).sum())
-        with_rate = int((energy > least).sum())
-        if with_rate == 0 or (self.criterion in CONDITIONAL and with_rate == 1):
-            low, high = self.band
-            where = "none" if with_rate == 0 else "only one part"
+        """Raise InputError if the samples do not resolve the band, or if too few parts of it have energy."""
+        band, values = f"[design] band = [{self.band[0]:.4g}, {self.band[1]:.4g}]", self.problem.samples.values
+        largest = float(np.linalg.norm(resolved_frequencies(self.problem.sites), axis=1).max())
+        if self.band[1] > largest * (1 + 1e-9):
             raise InputError(
-                f'[design] purpose = "{self.criterion}": {where} of the band from {low:.4g} to {high:.4g} has energy '
-                "of the target at frequencies that the samples resolve; give another band"
+                f"{band}: the samples resolve |xi| up to {largest:.4g}; give a band that ends there or below"
             )
-
-
-def _varying(problem: Problem) -> np.ndarray:
-    """Return the values of the samples without their mean, (C, N)."""
-    return problem.samples.values - problem.samples.values.mean(axis=1, keepdims=True)
+        (amplitude,) = BandSpectra(self.problem.sites, self.edges).amplitudes(values[None])
+        energy = amplitude**2
+        kept = (energy >= FLOOR * energy.max()) & (energy > ROUNDING * (values**2).mean(axis=1).sum())
+        if kept.sum() < min(2, len(kept)):
+            raise InputError(
+                f"{band}: the target has energy in {kept.sum()} of {counted(len(kept), 'part')} of the band, and "
+                f'purpose = "{self.criterion}" needs {min(2, len(kept))}; give a band with more of its frequencies, or '
+                "set [data] standardize = true"
+            )
 
 
 def target_band(problem: Problem) -> tuple[float, float]:
     """Return the band from 0 that contains the share ENERGY of the target's energy [cycles/length]."""
     xi = resolved_frequencies(problem.sites)
-    spectra = make_tensor_transform(problem.sites, xi).to_frequencies(_varying(problem)) / problem.sites.size
+    values = problem.samples.values - problem.samples.values.mean(axis=1, keepdims=True)
+    spectra = make_tensor_transform(problem.sites, xi).to_frequencies(values) / problem.sites.size
     energy = (np.abs(spectra) ** 2).sum(axis=0)
-    if energy.sum() <= ROUNDING * (problem.samples.values**2).mean(axis=1).sum():
-        raise InputError("[data]: the target is constant, so it has no band; give [design] band, or other data")
     radius = np.linalg.norm(xi, axis=1)
     order = np.argsort(radius, kind="stable")
+    if energy.sum() <= ROUNDING * (problem.samples.values**2).mean(axis=1).sum():
+        raise InputError("[design] band: the target is constant; give a target with frequencies above 0")
     share = np.cumsum(energy[order]) / energy.sum()
     return 0.0, float(radius[order][np.searchsorted(share, ENERGY)])

@@ -107,7 +107,8 @@ class Search:
             return None
         candidates = {
             each.scale: each for each in self._tried
-            if each.kind == (family, (), winner.sigma_a) and (each.scale in self._scales or each == winner)
+            if (each.kind, each.width, each.draw) == ((family, (), winner.sigma_a), winner.width, winner.draw)
+            and (each.scale in self._scales or each == winner)
         }  # fmt: skip
         scales = sorted(candidates)
         values = [self.purpose.limit(each, rough=each != winner) for _, each in sorted(candidates.items())]
@@ -149,7 +150,9 @@ class Search:
                 if self.value(row[best], index) > limit:
                     continue
                 others = row[max(0, best - 1) : best] + row[best + 1 : best + 2]
-                if self.settings.purpose == "held-out":  # for the others, the value jumps at the edge of the band
+                if (
+                    others and self.settings.purpose == "held-out"
+                ):  # for the others, the value jumps at the edge of the band
                     others = [min(others, key=lambda each: self.value(each, index))]
                 for other in others:
                     found[replace(row[best], scale=between(row[best].scale, other.scale))] = None

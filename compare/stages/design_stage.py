@@ -88,13 +88,14 @@ def _stored(
     """Return the predictions of a candidate, from the checkpoint of an earlier run if there is one."""
     name = candidate.identifier
     fields = [field.name for field in dataclasses.fields(Prediction) if field.name != "candidate"]
-    if name in stage.checkpoints():
-        arrays, _ = stage.load_checkpoint(name)
-        rows = np.where(arrays["predictions"] == MISSING, np.nan, arrays["predictions"])
+    arrays = stage.load_checkpoint(name)[0] if name in stage.checkpoints() else {}
+    if arrays.keys() == set(fields):  # older versions stored other numbers
+        rows = np.stack([np.where(arrays[field] == MISSING, np.nan, arrays[field]) for field in fields], axis=1)
         return [Prediction(candidate, *row) for row in rows.tolist()]
     predictions = search.compute(candidate, callback=stop.check)
-    rows = np.array([[getattr(each, field) for field in fields] for each in predictions])
-    stage.save_checkpoint(name, {"predictions": np.nan_to_num(rows, nan=MISSING)})  # a checkpoint must be finite
+    columns = {field: np.array([getattr(each, field) for each in predictions]) for field in fields}
+    # A checkpoint must be finite.
+    stage.save_checkpoint(name, {field: np.nan_to_num(column, nan=MISSING) for field, column in columns.items()})
     progress.advance(note=str(candidate))
     return predictions
 

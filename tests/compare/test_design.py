@@ -175,6 +175,25 @@ def test_more_neurons_gain_little(result):
     assert gain == pytest.approx(0.05, rel=0.02)
 
 
+def test_infinite_width_is_that_of_the_winner():
+    """Of its draw, its width and the full accuracy, although other widths and draws have the same scale."""
+    problem = signal(width=60)
+    problem = replace(problem, network=problem.network.model_copy(update={"symmetric": False}))
+    search = Search(problem, SETTINGS.model_copy(update={"scale": [3.0, 9.0], "scales": 3, "widths": [60, 80]}))
+    for width in (60, 80):
+        search._scales = [3.0, 9.0]
+        search._try(Candidate("gaussian", scale, width, 1.0, draw) for scale in (3.0, 9.0) for draw in (0, 1))
+    winner = Candidate("gaussian", 3.0, 60, 1.0)
+    scales, values = search.limit("gaussian", winner)
+    assert scales.tolist() == [3.0, 9.0]
+    assert values[:, 0].tolist() == search.purpose.limit(winner, rough=False)
+
+
+def test_a_single_scale():
+    found = design(signal(width=60), SETTINGS.model_copy(update={"scale": [5.0, 5.0001], "widths": [60]}))
+    assert {each.candidate.scale for each in found.predictions} == {5.0}
+
+
 def test_infinite_width_has_the_output_weights_of_the_winner():
     """Not those that were tried first; and it starts where a network that is not symmetric does."""
     settings = Design(families=["gaussian"], scale=[4.0, 8.0], scales=2, sigma_a=[1.0, 0.01], steps=[30], draws=1)

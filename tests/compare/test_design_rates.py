@@ -8,7 +8,7 @@ import pytest
 import tomli_w
 
 from freqbias.compare.design import Candidate, design, design_warnings, draw_design, summary, verify
-from freqbias.compare.design.rates import target_band
+from freqbias.compare.design.rates import LearningRates, target_band
 from freqbias.errors import InputError
 from freqbias.numerics import Grid
 from freqbias.problem import Design, Gaussian, Laplace, Mixture, Network, Problem, Samples, parse
@@ -77,6 +77,12 @@ def test_annulus_learns_its_band_first():
     assert outside.winner.scale < 0.7 * found.winner.scale and inside < 40
 
 
+def test_annulus_of_a_single_frequency():
+    """Thinner annuli than the density allows are not tried."""
+    settings = Design(purpose="band", band=[8.9999, 9.0], families=["annulus"], **{**COMMON, "draws": 1})
+    assert design(signal(200), settings).winner.shape == (0.99,)
+
+
 def test_order_of_the_rates():
     found = design(signal(), Design(purpose="order", ratio=5.0, **COMMON))
     assert found.best.ratio == pytest.approx(5.0, rel=0.1)
@@ -110,27 +116,48 @@ def test_narrow_band_is_refused():
         design(signal(), Design(purpose="order", ratio=2.0, band=[4.0, 6.0]))
 
 
-@pytest.mark.parametrize("settings, message", [
-    ({"purpose": "band", "band": [12.6, 13.4]}, r"none of the band from 12.6 to 13.4 has energy"),
-    ({"purpose": "band", "band": [40.0, 50.0]}, r"none of the band from 40 to 50 has energy"),
-    ({"purpose": "balanced", "band": [0.0, 0.9]}, r"band = \[0, 0.9\] has too few frequencies"),
-    ({"purpose": "balanced", "band": [33.0, 45.0]}, r"none of the band from 33 to 45 has energy"),
-])  # fmt: skip
-def test_bands_without_energy_are_refused(settings, message):
-    """Before anything is computed: they have no rate."""
-    with pytest.raises(InputError, match=message):
-        design(signal(), Design(**settings))
+def test_rates_do_not_depend_on_the_step():
+    candidate, found = Candidate("gaussian", 6.0, 500, 0.3), []
+    for factor in (0.05, 0.1):
+        (prediction,), _ = LearningRates(signal(), Design(purpose="balanced", step_factor=factor))(candidate)
+        found.append([prediction.slowest, prediction.fastest])
+    np.testing.assert_allclose(*found, rtol=0.06)
 
 
-def test_only_one_part_with_energy_is_refused():
+def test_parts_without_energy_have_no_rate():
+    """Their error only grows, from rounding."""
     grid = Grid((64,), (1.0,))
-    (x,) = grid.axes()
-    problem = replace(signal(), samples=Samples(grid, np.cos(2 * np.pi * 5 * x)[None]), laws=None)
-    with pytest.raises(InputError, match="only one part of the band from 0 to 12 has energy"):
-        design(problem, Design(purpose="balanced", band=[0.0, 12.0]))
-    constant = replace(problem, samples=Samples(grid, np.full((1, 64), 3.0)), laws=None)
-    with pytest.raises(InputError, match="the target is constant, so it has no band"):
-        design(constant, Design(purpose="balanced"))
+    values = sum(np.cos(2 * np.pi * k * grid.axes()[0]) for k in (3, 9))
+    problem = replace(signal(), samples=Samples(grid, values[None]))
+    settings = Design(purpose="balanced", band=[0.0, 12.0], **{**COMMON, "draws": 1, "families": ["gaussian"]})
+    found = design(problem, settings)
+    assert len(LearningRates(problem, settings).edges) == 7 and found.best.slowest > 0.01
+    (row,) = [row for row in verify(found)[0] if row["winner"]]
+    assert row["trained"] == pytest.approx(found.best.slowest, rel=0.1)
+    assert row["fastest_rate"] == pytest.approx(found.best.fastest, rel=0.1)
+
+
+@pytest.mark.parametrize("purpose, band, message", [
+    ("band", [30.0, 40.0], r"band = \[30, 40\]: the samples resolve \|xi\| up to 32; give a band that ends there"),
+    ("band", [4.1, 4.9], "the target has energy in 0 of 1 part of the band"),
+    ("band", [14.5, 20.5], "the target has energy in 0 of 1 part of the band"),
+    ("balanced", [12.5, 20.5], 'energy in 0 of 4 parts of the band, and purpose = "balanced" needs 2'),
+    ("balanced", [8.5, 20.5], None),
+    ("order", [11.5, 23.5], 'energy in 1 of 6 parts of the band, and purpose = "order" needs 2'),
+])  # fmt: skip
+def test_bands_without_energy_are_refused(purpose, band, message):
+    settings = Design(purpose=purpose, band=band, ratio=2.0 if purpose == "order" else None)
+    if message is None:
+        assert len(LearningRates(signal(), settings).edges) == 7
+        return
+    with pytest.raises(InputError, match=message):
+        design(signal(), settings)
+
+
+def test_a_constant_has_no_band():
+    constant = Samples(Grid((64,), (1.0,)), np.full((1, 64), 2.0))
+    with pytest.raises(InputError, match="the target is constant"):
+        design(replace(signal(), samples=constant), Design(purpose="balanced"))
 
 
 def test_mixtures_of_two_families():

@@ -2,14 +2,15 @@
 
 import csv
 import re
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
+import numpy as np
 import pytest
 import tomli_w
 
-from freqbias.compare.design import Search, design
+from freqbias.compare.design import Candidate, Search, design
 from freqbias.compare.stages import run_design
-from freqbias.compare.stages.design_stage import winning_run
+from freqbias.compare.stages.design_stage import _stored, winning_run
 from freqbias.errors import InputError, StoppedEarly
 from freqbias.nn import train
 from freqbias.problem import build, load, parse
@@ -85,6 +86,17 @@ def test_stop_and_resume(run_file, tmp_path):
     assert whole == part
     candidates = {(row["scale"], row["draw"]) for row in csv.DictReader(whole.splitlines())}
     assert 0 < len(counted) < len(candidates)
+
+
+def test_resume_computes_the_numbers_of_other_versions_again(run_file, tmp_path):
+    run = load(run_file, density={"kind": "gaussian", "sigma": 1.0})
+    search, candidate = Search(build(run), run.design), Candidate("gaussian", 4.0, 100, 1.0)
+    keys = {"keys": {}, "resume": False, "overwrite": False}
+    with Store(tmp_path).open("design", **keys) as stage:
+        stage.save_checkpoint(candidate.identifier, {"predictions": np.ones((2, 7))})
+        first, again = (_stored(stage, search, StopRequest(), Mock(), candidate) for _ in range(2))
+    assert first[0].amount == search.purpose.budgets[0].amount
+    assert str(again) == str(first)
 
 
 def counting(compute, counted):

@@ -65,6 +65,8 @@ def test_halving_is_where_the_amplitude_is_a_half():
     for band, count in enumerate(curve.halving()):
         assert 2 < count < 1000
         assert curve.amplitude(int(count))[band] > 0.5 >= curve.amplitude(int(count) + 1)[band]
+        steps = np.arange(int(count) + 2)
+        assert count == pytest.approx(halving(steps, np.array([curve.amplitude(int(s))[band] for s in steps])))
 
 
 def test_halving_of_a_series():
@@ -82,6 +84,15 @@ def test_measured_amplitudes_count_each_frequency_once():
     error = np.array([[np.cos(2 * np.pi * 3 * x)], [np.ones(32)]])
     amplitudes = BandSpectra(sites, np.array([0.0, 1.0, 5.0])).amplitudes(error)
     np.testing.assert_allclose(amplitudes, [[0.0, np.sqrt(0.5)], [1.0, 0.0]], atol=1e-12)
+
+
+def test_edges_at_frequencies_that_are_no_floats():
+    """On an extent of 10, the frequency 0.7 is 0.7000000000000001; it belongs to the band above an inner edge."""
+    sites = Grid((64,), (10.0,))
+    (x,) = sites.axes()
+    for edges, expected in (([0.3, 0.7], [1]), ([0.1, 0.7, 1.0], [0, 1]), ([0.7, 1.0], [1])):
+        error = np.sqrt(2) * np.cos(2 * np.pi * 0.7 * x)[None, None]
+        np.testing.assert_allclose(BandSpectra(sites, np.array(edges)).amplitudes(error), [expected], atol=1e-12)
 
 
 def test_resolved_frequencies():
