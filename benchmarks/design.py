@@ -13,7 +13,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,17 +79,23 @@ def measure_rules(name: str) -> dict[str, Any]:
 def measure_cost(name: str, width: int) -> dict[str, float]:
     """CPU seconds of a design over those of the sweep of ten scales, for 300 and 3000 steps."""
     trained, choosing, _ = split(signal(name))
-    problem, found = problem_of(trained, choosing, width, 0), {}
-    for steps in (300, 3000):
-        began = time.process_time()
-        result = design(problem, Design(families=["gaussian"], scale=[1.0, 24.0], steps=[steps]))
-        designed, timed = time.process_time() - began, min(steps, 300)
-        times = np.array([0.0, timed / result.best.largest])
-        began = time.process_time()
-        winner = replace(result.best.candidate.problem(problem), times=times)
-        train(winner, Training(integrator="gradient-descent", step=1 / result.best.largest))
-        found[str(steps)] = designed / (len(SCALES) * (time.process_time() - began) * steps / timed)
-    return found
+    problem = problem_of(trained, choosing, width, 0)
+    settings = [Design(families=["gaussian"], scale=[1.0, 24.0], steps=[steps]) for steps in (300, 3000)]
+    sweep = sum(cpu_seconds(train_steps, problem, float(scale), 300) for scale in SCALES)
+    return {str(each.steps[0]): cpu_seconds(design, problem, each) / (sweep * each.steps[0] / 300) for each in settings}
+
+
+def train_steps(problem: Problem, scale: float, steps: int) -> None:
+    """Train with one density by gradient descent. The size of the steps does not change the cost."""
+    step = 1e-6
+    times = np.array([0.0, steps * step])
+    train(replace(with_sigma(problem, scale), times=times), Training(integrator="gradient-descent", step=step))
+
+
+def cpu_seconds(work: Callable[..., Any], *arguments: Any) -> float:
+    began = time.process_time()
+    work(*arguments)
+    return time.process_time() - began
 
 
 def joined(one: Samples, other: Samples) -> Samples:

@@ -14,7 +14,7 @@ frequencies w.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Protocol
 
 import numpy as np
@@ -58,7 +58,10 @@ class InfiniteWidthKernel:
 
     def __init__(self, problem: Problem) -> None:
         self._problem, self._size = problem, problem.sites.size
-        self._sum = _kernel_sum(problem.laws, problem.sites, problem.sites)
+
+    @cached_property
+    def _sum(self) -> Convolution:
+        return _kernel_sum(self._problem.laws, self._problem.sites, self._problem.sites)
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Return mean_j K(x_q, x_j) u(x_j), (..., N) -> (..., N)."""
@@ -103,10 +106,8 @@ def _kernel_sum(laws: Laws, sites: Sites, targets: Sites) -> Convolution:
 
 
 def _sum(plain: Convolution, moment: Convolution, x: np.ndarray, y: np.ndarray, values: np.ndarray) -> np.ndarray:
-    result = plain(values)
-    for x_i, y_i in zip(x, y, strict=True):
-        result = result + 4 * np.pi**2 * y_i * moment(x_i * values)
-    return result
+    moments = moment(np.einsum("ij,...j->...ij", x, values))
+    return plain(values) + 4 * np.pi**2 * np.einsum("ip,...ip->...p", y, moments)
 
 
 def _matrix(laws: Laws, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ class Density(ABC):
 
 def squared(x: np.ndarray) -> np.ndarray:
     """|x|^2, shape (...)."""
-    return np.sum(np.square(x), axis=-1)
+    return np.einsum("...i,...i->...", x, x)
 
 
 def polar(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from freqbias.nn import JointKernel, PredictedCurve
 from freqbias.problem import Design, Problem, squared_loss
 from freqbias.runtime import log
 
-REFINEMENTS = {"held-out": 3, "balanced": 3, "band": 3, "order": 5}  # rounds; each halves an interval of scales
+REFINEMENTS = {"held-out": 2, "balanced": 3, "band": 3, "order": 5}  # rounds; each halves an interval of scales
 PROMISING = 1.2  # a kind of candidate is refined if its best is at most this much worse than the best of all
 BEST = {"held-out": 3, "balanced": 8, "band": 8, "order": 8}  # candidates that are judged by several draws
 FAMILIES = {
