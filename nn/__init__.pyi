@@ -14,10 +14,11 @@ from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenva
 from .ntk_stage import run_ntk
 from .planned_steps import planned_schedule
 from .predict import PredictedValues, predict
-from .predicted_curve import Budget, PredictedCurve, TraceEstimate
+from .predicted_curve import Budget, PredictedCurve
 from .runge_kutta import RUNGE_KUTTA
 from .snapshot import TrainingSnapshot
 from .stage import run_nn
+from .trace import Trace
 from .training import train, trajectory
 from .training_plan import TrainingPlan, plan_training
 
@@ -40,7 +41,7 @@ __all__ = [
     "PointPrediction",
     "PredictedCurve",
     "PredictedValues",
-    "TraceEstimate",
+    "Trace",
     "TrainingPlan",
     "TrainingSnapshot",
     "choose_backend",

@@ -12,8 +12,7 @@ Generalised cross-validation estimates the loss on unseen samples from the train
 
     GCV = loss / (tr q(K) / n)^2,    n = C N,
 
-with the trace by stochastic Lanczos quadrature: the mean of z^T q(K) z over random signs z, each in a Krylov space of
-its own. Source: Golub, Heath, Wahba, Technometrics 21 (1979); Ubaru, Chen, Saad, SIAM J. Matrix Anal. Appl. 38 (2017).
+with the trace of `freqbias.nn.trace`. Source: Golub, Heath, Wahba, Technometrics 21 (1979).
 """
 
 from collections.abc import Callable, Sequence
@@ -21,14 +20,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from freqbias.nn.krylov_curve import ACCURACY, TINY, KrylovCurve, ProductPair
-from freqbias.numerics import Lanczos
+from freqbias.nn.krylov_curve import ACCURACY, KrylovCurve, ProductPair
+from freqbias.nn.trace import Decay
 
 FLOOR = 1e-5  # a loss below this share of the start counts as this share
 ROUNDING = 1e-10  # share of the start below which a loss of a kernel in single precision is rounding
-FLOOR_TRACE = 1e-12
-
-Decay = Callable[[np.ndarray], np.ndarray]  # eigenvalues (m,) -> q, (m,)
 
 
 @dataclass(frozen=True)
@@ -127,30 +123,3 @@ class PredictedCurve(KrylovCurve):
 
 def _loss(error: np.ndarray) -> float:
     return 0.5 * float((error**2).sum()) / error.shape[1]
-
-
-class TraceEstimate:
-    """tr q(K) / n for a kernel, from random signs. probes: their number. products: as many as a curve needed."""
-
-    def __init__(
-        self, kernel: ProductPair, *, products: int, probes: int, seed: int, callback: Callable[[], None] = lambda: None
-    ) -> None:
-        rng, shape = np.random.default_rng(seed), kernel.start.shape
-        self._quadratures = []
-
-        def apply(values: np.ndarray) -> np.ndarray:
-            callback()
-            return kernel.apply(values.reshape(shape))[0].ravel()
-
-        for _ in range(probes):
-            lanczos = Lanczos(apply, rng.choice([-1.0, 1.0], kernel.start.size))
-            for _ in range(min(products, kernel.start.size)):
-                lanczos.step()
-                if lanczos.beta[-1] == 0:
-                    break
-            values, vectors = lanczos.ritz_pairs()
-            self._quadratures.append((np.maximum(values, TINY), vectors[0] ** 2))
-
-    def __call__(self, decay: Decay) -> float:
-        """Return the estimate of tr q(K) / n."""
-        return max(float(np.mean([weights @ decay(values) for values, weights in self._quadratures])), FLOOR_TRACE)

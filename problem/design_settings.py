@@ -96,8 +96,12 @@ class Design(Settings):
         description="a whole number from 1 to 1000: the number of random networks for the three best candidates; all "
         "others are judged by one",
     )
-    probes: int = Field(
-        2, ge=1, le=1000, description='a whole number from 1 to 1000: the number of random vectors of "gcv"'
+    probes: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description='a whole number from 1 to 1000: the number of random vectors of "gcv"; by default 16384 divided by '
+        "the number of values, at least 2, and for up to 512 values none, because the trace is then exact",
     )
 
     @model_validator(mode="after")

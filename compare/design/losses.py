@@ -6,7 +6,7 @@ import numpy as np
 
 from freqbias.compare.design.candidates import Candidate
 from freqbias.compare.design.prediction import NAN, Prediction
-from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, TraceEstimate
+from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, Trace
 from freqbias.problem import Design, Problem
 
 BUDGETS_PER_CURVE = 60  # to find the best stopping point
@@ -38,7 +38,7 @@ class Losses:
         trace = None
         if self.criterion == "gcv":
             probes, seed = self.settings.probes, self.problem.seed
-            trace = TraceEstimate(kernel, products=curve.products, probes=probes, seed=seed, callback=callback)
+            trace = Trace(kernel, products=curve.products, probes=probes, seed=seed, callback=callback)
         found = []
         for budget in self.budgets:
             training, gcv, held_out, best = curve.training(budget), NAN, NAN, budget

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from freqbias import nn
-from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, TraceEstimate
+from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import Gaussian, Network, Problem, Samples
 from tests import oracle
@@ -96,16 +96,6 @@ def test_infinite_width(kind):
     curve = PredictedCurve(JointInfiniteKernel(problem), [budget])
     assert curve.training(budget) == pytest.approx(0.5 * np.mean(left**2), rel=5e-3)
     assert curve.held_out(budget) == pytest.approx(0.5 * np.mean((change[0] - problem.held_out.values) ** 2), rel=5e-3)
-
-
-def test_trace_by_random_signs():
-    problem = problem_of("grid")
-    kernel = JointKernel(problem)
-    curve = PredictedCurve(kernel, BUDGETS)
-    trace = TraceEstimate(kernel, products=curve.products, probes=200, seed=0)
-    for budget in BUDGETS:
-        _, _, exact = exact_losses(problem, budget, curve.largest)
-        assert trace(budget.decay(curve.largest)) == pytest.approx(exact, rel=0.03)
 
 
 def test_training_follows_the_prediction():

@@ -1,0 +1,49 @@
+"""tr q(K) / n against the eigenvalues of the network's own kernel matrix."""
+
+import numpy as np
+import pytest
+
+from freqbias.nn import Budget, JointKernel, PredictedCurve, Trace
+from freqbias.nn import trace as module
+from tests.nn.test_predicted_curve import BUDGETS, exact_losses, problem_of
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    return JointKernel(problem_of("grid"))
+
+
+def exact(budget):
+    problem = problem_of("grid")
+    largest = PredictedCurve(JointKernel(problem), BUDGETS).largest
+    return budget.decay(largest), exact_losses(problem, budget, largest)[2]
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_exact_for_few_samples(kernel, budget):
+    decay, expected = exact(budget)
+    assert Trace(kernel, products=1)(decay) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_random_signs(kernel, budget):
+    decay, expected = exact(budget)
+    assert Trace(kernel, products=40, probes=200)(decay) == pytest.approx(expected, rel=0.03)
+
+
+def test_noise_falls_with_the_number_of_signs(kernel):
+    decay, expected = exact(Budget(steps=60, factor=0.5))
+    spread = {}
+    for probes in (2, 32):
+        found = [Trace(kernel, products=40, probes=probes, seed=seed)(decay) for seed in range(20)]
+        spread[probes] = np.sqrt(np.mean((np.array(found) - expected) ** 2))
+    assert 2 < spread[2] / spread[32] < 8  # 4 is expected
+
+
+@pytest.mark.parametrize("signs_per_value, probes", [(0.1, 2), (12, 12), (20.5, 21)])
+def test_number_of_signs(kernel, monkeypatch, signs_per_value, probes):
+    monkeypatch.setattr(module, "EXACT_SIZE", 0)
+    monkeypatch.setattr(module, "SIGNS", signs_per_value * kernel.start.size)
+    products = []
+    Trace(kernel, products=3, callback=lambda: products.append(1))
+    assert len(products) == 3 * probes
