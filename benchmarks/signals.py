@@ -68,3 +68,15 @@ def signal(name: str) -> Samples:
         jitter = np.random.default_rng(1).uniform(-0.5, 0.5, (2000, 2)) / GREY
         return Samples(Scattered(samples.sites.positions()[chosen] + jitter), samples.values[:, chosen])
     return samples
+
+
+def small_signal(name: str, side: int) -> Samples:
+    """The mean over the channels of a signal, averaged to side x side points, or side^2 of its samples off a grid."""
+    if name in NOISY:
+        return small_signal(name.removeprefix("noisy "), side).with_noise(NOISY[name], seed=0)
+    samples = signal(name)
+    grey = samples.values.mean(axis=0)
+    if isinstance(samples.sites, Grid) and samples.sites.dimension == 2:
+        return on_grid(grey.reshape(*samples.sites.shape, 1), side).standardized()
+    chosen = np.linspace(0, samples.sites.size - 1, min(side**2, samples.sites.size)).astype(int)
+    return samples.subset(chosen)
