@@ -5,7 +5,7 @@ standard deviation falls as 1 / sqrt(n probes), so many samples need few random 
 that all eigenvalues of K cost no more. Source: Ubaru, Chen, Saad, SIAM J. Matrix Anal. Appl. 38 (2017).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 
 import numpy as np
@@ -35,7 +35,7 @@ class Trace:
         *,
         products: int,
         probes: int | None = None,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         callback: Callable[[], None] = lambda: None,
     ) -> None:
         shape, size = kernel.start.shape, kernel.start.size

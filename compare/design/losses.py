@@ -37,7 +37,7 @@ class Losses:
         curve = PredictedCurve(kernel, self.budgets, callback=callback)
         trace = None
         if self.criterion == "gcv":
-            probes, seed = self.settings.probes, self.problem.seed
+            probes, seed = self.settings.probes, [self.problem.seed, candidate.draw]  # the mean over draws averages both
             trace = Trace(kernel, products=curve.products, probes=probes, seed=seed, callback=callback)
         found = []
         for budget in self.budgets:
