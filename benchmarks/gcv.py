@@ -23,7 +23,6 @@ import numpy as np
 from scipy.linalg import eigh
 
 from benchmarks.design import BUDGETS, SCALES
-from benchmarks.rules import with_sigma
 from benchmarks.signals import GREY, IMAGES, NOISY, signal
 from freqbias.compare.design import Candidate
 from freqbias.nn import Budget, JointKernel
