@@ -37,7 +37,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     nn = cost.training_cost(training)
     unit, held_out = frequency_unit(problem.unit), None
     if flow is not None:
-        held_out = cost.held_out_errors(problem, INTEGRATION_SHARE * run.pde.tolerance, nn, flow.steps)
+        held_out = cost.held_out_errors(training, INTEGRATION_SHARE * run.pde.tolerance, nn, flow.steps)
     loss = "not predicted" if flow is None else f"{flow.loss[0]:.3g} -> {flow.loss[-1]:.3g} at infinite width"
     rows = [
         ("data", f"{_samples(problem.sites)} {problem.unit}".rstrip() + _channels(problem.samples.channels)),

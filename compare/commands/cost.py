@@ -98,21 +98,27 @@ def _noise_prediction(problem: Problem, kernel: InfiniteWidthKernel, loss: np.nd
         return None
 
 
-def held_out_errors(problem: Problem, tolerance: float, nn: Cost, steps: int) -> tuple[np.ndarray, str] | None:
+def held_out_errors(plan: TrainingPlan, tolerance: float, nn: Cost, products: int) -> tuple[np.ndarray, str] | None:
     """Return the predicted errors on the held-out samples, (T, C, N'), and the name of the kernel that predicts them.
 
-    This is the kernel of the drawn network, or that at infinite width if the former needs too long.
-    nn: the cost of the training. steps: the number of products with the kernel.
+    This is the kernel of the drawn network, or that at infinite width if the former needs too long. The errors are
+    those of the planned steps, or of the flow for optimisers whose steps are not predicted.
+    nn: the cost of the training. products: the expected number of products with the kernel.
     Return None if no samples are held out, or if Lanczos does not reach the tolerance.
     """
+    problem, taylor = plan.problem, plan.integrator.taylor
     if (held_out := problem.held_out) is None:
         return None
     step_seconds = (nn.seconds - IMPORT_SECONDS["nn"]) / max(1, nn.steps or 1)
-    quick = 3 * step_seconds * (steps + 2 * len(problem.times)) <= LONGEST_PREDICTION
+    quick = 3 * step_seconds * (products + 2 * len(problem.times)) <= LONGEST_PREDICTION
     kernel: EmpiricalKernel | InfiniteWidthKernel = EmpiricalKernel(problem) if quick else InfiniteWidthKernel(problem)
     start = kernel.start if isinstance(kernel, EmpiricalKernel) else initial_errors(problem)
     try:
-        path = LinearisedTraining(kernel, start).follow_flow(problem.times, tolerance=tolerance)
+        training = LinearisedTraining(kernel, start)
+        if taylor is None:
+            path = training.follow_flow(problem.times, tolerance=tolerance)
+        else:
+            path = training.follow_steps(planned_schedule(plan, kernel, start), taylor, tolerance=tolerance)
     except ComputationError:
         return None
     name = "the kernel of the drawn network" if quick else "the kernel at infinite width"

@@ -37,7 +37,8 @@ class Losses:
         curve = PredictedCurve(kernel, self.budgets, callback=callback)
         trace = None
         if self.criterion == "gcv":
-            probes, seed = self.settings.probes, [self.problem.seed, candidate.draw]  # the mean over draws averages both
+            # Draws have random vectors of their own, so the mean over draws also averages the noise of the trace.
+            probes, seed = self.settings.probes, [self.problem.seed, candidate.draw]
             trace = Trace(kernel, products=curve.products, probes=probes, seed=seed, callback=callback)
         found = []
         for budget in self.budgets:
