@@ -7,13 +7,14 @@ from freqbias.compare.design.result import DesignResult
 from freqbias.problem import squared_loss
 
 LEAVES = 0.5  # feature learning, relative to the predicted error, above which the prediction is uncertain
+COARSE = 2.0  # ratio of neighbouring scales above which a better one may lie between them
 UNLEARNT = 0.9  # share of the start; a target with a larger loss is not learnt
 NARROW_WEIGHTS, LONG_STEP = 1.0, 0.2  # sigma_a below and step * lambda_max above which training leaves the prediction
 
 
 def design_warnings(result: DesignResult) -> list[str]:
     """Return warnings for the user. Each names the remedy."""
-    found, winner = _at_edge(result), result.winner
+    found, winner = _scales_missed(result), result.winner
     found += _unlearnt(result) if result.band is None else _rates_missed(result)
     if result.in_steps and winner.sigma_a < NARROW_WEIGHTS and result.settings.step_factor > LONG_STEP:
         found.append(
@@ -36,12 +37,20 @@ def design_warnings(result: DesignResult) -> list[str]:
     return found
 
 
-def _at_edge(result: DesignResult) -> list[str]:
+def _scales_missed(result: DesignResult) -> list[str]:
     winner = result.winner
-    tried = [each.candidate.scale for each in result.predictions if each.candidate.kind == winner.kind]
-    if winner.scale not in (min(tried), max(tried)):
-        return []
-    end = "smallest" if winner.scale == min(tried) else "largest"
+    candidates = {each.candidate for each in result.predictions if each.candidate.width == winner.width}
+    tried = sorted({each.scale for each in candidates if each.kind == winner.kind})
+    if winner.scale not in (tried[0], tried[-1]):
+        k = tried.index(winner.scale)
+        gap = min(winner.scale / tried[k - 1], tried[k + 1] / winner.scale)
+        if gap <= COARSE:
+            return []
+        return [
+            f"the scales are far apart: the nearest to the best, {winner.scale:.4g}, differs by a factor of {gap:.3g}; "
+            f"give a narrower [design] scale around it, or more than {result.settings.scales} scales"
+        ]
+    end = "smallest" if winner.scale == tried[0] else "largest"
     return [f"the best scale, {winner.scale:.4g}, is the {end} that was tried; give a wider [design] scale"]
 
 

@@ -128,6 +128,8 @@ def test_families_widths_and_output_weights():
 def test_warnings():
     edge = design(signal(), SETTINGS.model_copy(update={"scale": [1.0, 3.0], "scales": 3}))
     assert edge.winner.scale == 3.0 and "is the largest that was tried" in design_warnings(edge)[0]
+    coarse = design(signal(), SETTINGS.model_copy(update={"scale": [1e-6, 1e6]}))
+    assert "the scales are far apart" in design_warnings(coarse)[0]
     noise = Samples(Grid((80,), (1.0,)), np.random.default_rng(0).normal(size=(1, 80)))
     training, held_out = noise.split(0.5, seed=1)
     unlearnt = design(replace(signal(), samples=training, held_out=held_out), SETTINGS)
