@@ -15,7 +15,7 @@ from freqbias.numerics import Lanczos
 
 Decay = Callable[[np.ndarray], np.ndarray]  # eigenvalues (m,) -> q, (m,)
 
-EXACT_SIZE = 512  # C N; a matrix up to this size costs no more than its random vectors
+EXACT_SIZE = 1024  # C N; the eigenvalues of a matrix up to this size cost about as much as its random vectors
 SIGNS = 2**14  # C N times the number of random vectors; see benchmarks/gcv.py
 LEAST_PROBES = 2
 FLOOR = 1e-12

@@ -101,7 +101,7 @@ class Design(Settings):
         ge=1,
         le=1000,
         description='a whole number from 1 to 1000: the number of random vectors of "gcv"; by default 16384 divided by '
-        "the number of values, at least 2, and for up to 512 values none, because the trace is then exact",
+        "the number of values, at least 2, and for up to 1024 values none, because the trace is then exact",
     )
 
     @model_validator(mode="after")
