@@ -109,6 +109,12 @@ class LearningRates:
                 f'purpose = "{self.criterion}" needs {min(2, len(kept))}; give a band with more of its frequencies, or '
                 "set [data] standardize = true"
             )
+        if self.criterion == "order" and not (kept[0] and kept[-1]):
+            part = self.edges[:2] if not kept[0] else self.edges[-2:]
+            raise InputError(
+                f"{band}: the target has no energy at an end of the band, from {part[0]:.4g} to {part[1]:.4g}, and "
+                'purpose = "order" compares the ends; give a band that begins and ends where the target has energy'
+            )
 
 
 def target_band(problem: Problem) -> tuple[float, float]:

@@ -144,6 +144,7 @@ def test_parts_without_energy_have_no_rate():
     ("balanced", [12.5, 20.5], 'energy in 0 of 4 parts of the band, and purpose = "balanced" needs 2'),
     ("balanced", [8.5, 20.5], None),
     ("order", [11.5, 23.5], 'energy in 1 of 6 parts of the band, and purpose = "order" needs 2'),
+    ("order", [0.5, 20.5], "no energy at an end of the band, from 17.17 to 20.5"),
 ])  # fmt: skip
 def test_bands_without_energy_are_refused(purpose, band, message):
     settings = Design(purpose=purpose, band=band, ratio=2.0 if purpose == "order" else None)
