@@ -71,13 +71,14 @@ class BandCurve(KrylovCurve):
             low, high = (middle, high) if self.amplitude(middle)[band] > 0.5 else (low, middle)
         return halving(np.array([low, high]), np.array([self.amplitude(low)[band], self.amplitude(high)[band]]))
 
-    def _measure(self) -> tuple[np.ndarray, np.ndarray]:
+    def _measure(self) -> tuple[np.ndarray, np.ndarray, bool]:
         known, count = len(self._spectra), self.products
         rows = self._lanczos.basis[known:count].reshape(count - known, *self._shape)
         self._spectra += list(self._bands.transform(rows))
         self._gram = np.array([_gram(part) for part in self._bands.parts(np.array(self._spectra))])
         halving = self.halving()
-        return halving, halving
+        last = Budget(steps=min(self._most, int(np.ceil(halving.max()))), factor=self._factor)
+        return halving, halving, self._is_plausible(last.decay(self.largest))
 
 
 def _gram(spectra: np.ndarray) -> np.ndarray:

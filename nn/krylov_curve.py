@@ -9,10 +9,14 @@ from freqbias.numerics import Lanczos
 
 CHECK_EVERY = 4  # products between two tests of convergence
 ACCURACY = 2e-3  # change of a quantity over CHECK_EVERY products, relative to its scale
+MOST_DEFECT = 0.1  # of the error, relative to its size
 MOST_PRODUCTS = 400
 TINY = 1e-200
 
-Measure = Callable[[], tuple[np.ndarray, np.ndarray]]  # -> the quantities and the scale of each, in any shape
+Measure = Callable[
+    [], tuple[np.ndarray, np.ndarray, bool]
+]  # -> quantities, the scale of each, and if they may be right
+Decay = Callable[[np.ndarray], np.ndarray]  # eigenvalues (m,) -> q, (m,)
 
 
 class ProductPair(Protocol):
@@ -55,11 +59,23 @@ class KrylovCurve:
                 continue
             eigenvalues, self._vectors = self._lanczos.ritz_pairs()
             self._eigenvalues = np.maximum(eigenvalues, TINY)
-            values, scale = measure()
-            if exhausted or (previous is not None and bool((np.abs(values - previous) <= accuracy * scale).all())):
+            values, scale, plausible = measure()
+            settled = previous is not None and bool((np.abs(values - previous) <= accuracy * scale).all())
+            if exhausted or (settled and plausible):
                 return True
             previous = values
         return False
+
+    def _is_plausible(self, decay: Decay, floor: float = 0.0) -> bool:
+        """Return whether the error u(t) = q(K) u(0) in the Krylov space nearly is u(0) - K w, w its integral over time.
+
+        The difference has the norm |u(0)| beta_m |phi(T)_m1|, phi = (1 - q) / lambda. A small space has large Ritz
+        values only, so u(t) seems to vanish, and stays so in the next products. floor: |u(t)| / |u(0)| below which u(t)
+        is not needed.
+        """
+        q = decay(self._eigenvalues)
+        defect = self._lanczos.beta[-1] * abs(self._vectors[-1] @ ((1 - q) / self._eigenvalues * self._vectors[0]))
+        return bool(defect <= MOST_DEFECT * max(float(np.linalg.norm(q * self._vectors[0])), floor))
 
     @property
     def products(self) -> int:

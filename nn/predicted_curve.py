@@ -20,8 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from freqbias.nn.krylov_curve import ACCURACY, KrylovCurve, ProductPair
-from freqbias.nn.trace import Decay
+from freqbias.nn.krylov_curve import ACCURACY, Decay, KrylovCurve, ProductPair
 
 FLOOR = 1e-5  # a loss below this share of the start counts as this share
 ROUNDING = 1e-10  # share of the start below which a loss of a kernel in single precision is rounding
@@ -77,10 +76,11 @@ class PredictedCurve(KrylovCurve):
         super().__init__(kernel, callback)
         self._held_out_start, self._start_loss = kernel.held_out_start, _loss(kernel.start)
 
-        def measure() -> tuple[np.ndarray, np.ndarray]:
+        def measure() -> tuple[np.ndarray, np.ndarray, bool]:
             self._prepare()
             losses = np.array([[self.training(each), self.held_out(each)] for each in budgets])
-            return losses, np.maximum(losses, FLOOR * self._start_loss)
+            plausible = all(self._is_plausible(each.decay(self.largest), np.sqrt(FLOOR)) for each in budgets)
+            return losses, np.maximum(losses, FLOOR * self._start_loss), plausible
 
         self.converged = self._grow(measure, accuracy)
 

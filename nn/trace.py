@@ -10,15 +10,13 @@ from math import ceil
 
 import numpy as np
 
-from freqbias.nn.krylov_curve import TINY, ProductPair
+from freqbias.nn.krylov_curve import TINY, Decay, ProductPair
 from freqbias.numerics import Lanczos
-
-Decay = Callable[[np.ndarray], np.ndarray]  # eigenvalues (m,) -> q, (m,)
 
 EXACT_SIZE = 1024  # C N; the eigenvalues of a matrix up to this size cost about as much as its random vectors
 SIGNS = 2**14  # C N times the number of random vectors; see benchmarks/gcv.py
 LEAST_PROBES = 2
-FLOOR = 1e-12
+FLOOR = 1e-5  # below, both the loss and the trace are rounding; the square is the share at which the loss is cut off
 
 
 class Trace:

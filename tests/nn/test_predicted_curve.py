@@ -65,6 +65,21 @@ def test_losses_equal_the_exact_ones(kind, network):
         assert curve.training(budget) < 0.9 * curve.training(Budget(steps=1))
 
 
+@pytest.mark.parametrize("kind", [JointKernel, JointInfiniteKernel])
+def test_long_training_on_noise_without_held_out_samples(kind):
+    """A few products see only large eigenvalues, for which the error seems to vanish at once."""
+    rng = np.random.default_rng(0)
+    x = (np.arange(200) - 99.5) / 200
+    values = np.sin(2 * np.pi * x) + 0.5 * np.sin(8 * np.pi * x) + 0.3 * rng.normal(size=(1, 200))
+    problem = Problem(Gaussian(20.0), Samples(Grid((200,), (1.0,)), values), Network(width=200, sigma_a=1.0), TIMES)
+    kernel, u = kind(problem), -values
+    curve = PredictedCurve(kernel, [Budget(steps=3000)])
+    for _ in range(3000):
+        u = u - kernel.apply(u)[0] / curve.largest
+    assert curve.converged and curve.training(Budget(steps=3000)) == pytest.approx(0.5 * np.mean(u**2), rel=5e-3)
+    assert curve.training(Budget(steps=3000)) > 0.05 * curve.training(Budget(steps=1))
+
+
 def test_single_precision_is_enough():
     problem = problem_of("grid")
     curves = [PredictedCurve(JointKernel(problem, precision=each), BUDGETS) for each in ("single", "double")]
