@@ -40,7 +40,7 @@ class Design(Settings):
         "extent and the spacing of the samples",
     )
     scales: int = Field(
-        8,
+        7,
         ge=2,
         le=MOST_SCALES,
         description="a whole number from 2 to 1000: the number of scales in the range, before the search refines them",

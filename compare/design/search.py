@@ -59,8 +59,11 @@ class Search:
                 for family in settings.families or self._default_families(band):
                     for shape in shapes(family, band):
                         self._try(Candidate(family, scale, width, sigma_a, shape=shape) for scale in self._scales)
-        for _ in range(REFINEMENTS[settings.purpose]):
-            self._try([each for group in self._groups() for each in self._refined(group)])
+        for k in range(REFINEMENTS[settings.purpose]):
+            # The loss is smooth, so after the first round its minimum is nearer to the better neighbour. The values of
+            # other purposes jump where a condition begins to hold.
+            both = k == 0 or settings.purpose != "held-out"
+            self._try([each for group in self._groups() for each in self._refined(group, both=both)])
         for group in self._groups():
             for index in range(len(self.purpose.budgets)):
                 best = self._best(group, index)
@@ -135,8 +138,8 @@ class Search:
         firsts = {each.kind: each for each in reversed(ordered) if self.value(each, index) <= limit}.values()
         return sorted(ordered, key=lambda each: each not in firsts)[: BEST[self.settings.purpose]]
 
-    def _refined(self, group: list[Candidate]) -> list[Candidate]:
-        """Return candidates between the best scale and its neighbours, or the better of them.
+    def _refined(self, group: list[Candidate], *, both: bool) -> list[Candidate]:
+        """Return candidates between the best scale and both neighbours, or the better of them.
 
         Every promising kind of candidate and every budget has a best scale of its own.
         """
@@ -150,9 +153,7 @@ class Search:
                 if self.value(row[best], index) > limit:
                     continue
                 others = row[max(0, best - 1) : best] + row[best + 1 : best + 2]
-                if (
-                    others and self.settings.purpose == "held-out"
-                ):  # for the others, the value jumps at the edge of the band
+                if others and not both:
                     others = [min(others, key=lambda each: self.value(each, index))]
                 for other in others:
                     found[replace(row[best], scale=between(row[best].scale, other.scale))] = None
