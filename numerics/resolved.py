@@ -1,8 +1,12 @@
-"""The frequencies that samples resolve. Scattered samples count as evenly spread over their span."""
+"""The frequencies that samples resolve. Scattered samples count as evenly spread over their span.
+
+If the samples are every k-th point of a grid along an axis, they count as a grid with k times the spacing.
+"""
 
 import numpy as np
 from numpy.fft import fftfreq, fftshift
 
+from freqbias.numerics.grid_subset import lattice_indices
 from freqbias.numerics.sites import Sites
 
 HIGHEST = 0.75  # of the Nyquist frequency: the largest scale of a density
@@ -11,7 +15,7 @@ HIGHEST = 0.75  # of the Nyquist frequency: the largest scale of a density
 def mean_nyquist(sites: Sites) -> np.ndarray:
     """Return the Nyquist frequency along each axis, (d,) [cycles/length]."""
     if sites.lattice is not None:
-        return sites.nyquist
+        return sites.nyquist / _strides(sites)
     return np.full(sites.dimension, 0.5 * (sites.size / sites.volume) ** (1 / sites.dimension))
 
 
@@ -30,8 +34,18 @@ def resolved_frequencies(sites: Sites) -> np.ndarray:
     On a grid of extent L these are the discrete frequencies.
     """
     if sites.lattice is not None:
-        axes = [fftshift(fftfreq(n, h)) for n, h in zip(sites.lattice.shape, sites.lattice.spacing, strict=True)]
+        axes = [
+            fftshift(fftfreq(-(-n // k), k * h))
+            for n, h, k in zip(sites.lattice.shape, sites.lattice.spacing, _strides(sites), strict=True)
+        ]
     else:
         counts = np.floor(mean_nyquist(sites) * sites.span).astype(int)
         axes = [np.arange(-count, count + 1) / length for count, length in zip(counts, sites.span, strict=True)]
     return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
+
+
+def _strides(sites: Sites) -> np.ndarray:
+    """Return the largest k for each axis such that the samples are among every k-th point of their grid, (d,)."""
+    assert sites.lattice is not None
+    places = np.unravel_index(lattice_indices(sites), sites.lattice.shape)
+    return np.array([max(1, np.gcd.reduce(np.diff(np.unique(axis)))) for axis in places])

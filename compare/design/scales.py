@@ -7,13 +7,16 @@ from freqbias.numerics import Sites, scale_range
 ROUNDED = ".4g"
 
 
-def default_scales(sites: Sites, band: tuple[float, float] | None = None) -> tuple[float, float]:
+def default_scales(
+    sites: Sites, band: tuple[float, float] | None = None, *, ordered: bool = False
+) -> tuple[float, float]:
     """Return the range of scales for some samples [cycles/length].
 
-    To learn a band of frequencies, the range is a quarter to twice the largest of them.
+    To learn a band of frequencies, the range is a quarter to twice the largest of them. Learning rates in a given order
+    also need narrower densities.
     """
     if band is not None:
-        return band[1] / 4, 2 * band[1]
+        return band[1] / (16 if ordered else 4), 2 * band[1]
     return scale_range(sites)
 
 

@@ -52,7 +52,7 @@ class Search:
         """Return all predictions, in the order in which they were made."""
         settings, network = self.settings, self.problem.network
         band = self.purpose.band
-        lower, upper = settings.scale or default_scales(self.problem.sites, band)
+        lower, upper = settings.scale or default_scales(self.problem.sites, band, ordered=settings.purpose == "order")
         self._scales = scale_grid(lower, upper, settings.scales)
         for width in settings.widths or [network.width]:
             for sigma_a in settings.sigma_a or [network.sigma_a]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from freqbias.compare.design.prediction import Prediction
-from freqbias.compare.design.rates import CONDITIONAL, LearningRates
+from freqbias.compare.design.rates import BALANCED, CONDITIONAL, ORDERED, LearningRates
 from freqbias.compare.design.result import DesignResult
 from freqbias.nn import plan_training, trajectory
 from freqbias.problem import Training, squared_loss
@@ -20,9 +20,10 @@ LONGEST = 3.0  # times the predicted number of steps that halve an error; traini
 def verify(result: DesignResult, *, callback: Callable[[], None] = lambda: None) -> tuple[list[dict[str, Any]], str]:
     """Return a row for the winner and for both neighbours among the scales, and the regret in words.
 
-    The trained value is what the purpose makes small. For "held-out", it is the loss of the held-out samples, or of
-    the training samples if none are held out. The regret is the trained value of the winner over the smallest of these.
-    For "balanced" and "order", the trained value is the slowest learning rate, and the words give the rates instead.
+    The trained value is what the purpose makes small. For "held-out", it is the loss of the held-out samples. If none
+    are held out, it is the loss of the training samples, for the criterion "gcv" divided by the predicted
+    (tr q(K) / n)^2. The regret is the trained value of the winner over the smallest of these. For "balanced" and
+    "order", the trained value is the slowest learning rate, and the words give the rates instead.
     callback: called after every step.
     """
     best = result.best
@@ -56,11 +57,26 @@ def verify(result: DesignResult, *, callback: Callable[[], None] = lambda: None)
     if conditional:
         return rows, (
             f"trained: the best has learning rates from {own['slowest_rate']:.3g} to {own['fastest_rate']:.3g} in the "
-            f"band, and a ratio of the first to the last of {own['rate_ratio']:.3g}"
+            f"band, and a ratio of the first to the last of {own['rate_ratio']:.3g}{_missed(result, own)}"
         )
-    what = "number of steps" if result.criterion == "band" else "loss"
+    what = {"band": "number of steps", "gcv": "loss by cross-validation"}.get(result.criterion, "loss")
     regret = f"{own['trained'] / min(values):.3f} times the least {what}"
     return rows, f"trained: the best has {regret} of {len(rows)} trained networks"
+
+
+def _missed(result: DesignResult, trained: dict[str, Any]) -> str:
+    """Return what to do if the trained network does not have the learning rates of the purpose."""
+    if result.criterion == "balanced":
+        missed, limit = trained["fastest_rate"] / trained["slowest_rate"], BALANCED
+    else:
+        missed, limit = float(np.exp(abs(np.log(trained["rate_ratio"] / result.settings.ratio)))), ORDERED
+    if missed <= limit:
+        return ""
+    smaller = f"{result.settings.step_factor / 2:g}"
+    return (
+        f"; these rates miss the purpose, which allows a factor of {limit:g}, so the training has left the prediction; "
+        f"use a larger width, or step_factor = {smaller}"
+    )
 
 
 def _train_losses(result: DesignResult, prediction: Prediction, callback: Callable[[], None]) -> Prediction:
@@ -73,6 +89,8 @@ def _train_losses(result: DesignResult, prediction: Prediction, callback: Callab
         callback()
         last = snapshot
     loss = last.loss
+    if problem.held_out is None and result.criterion == "gcv":
+        loss *= prediction.gcv / prediction.training  # 1 / (tr q(K) / n)^2
     if problem.held_out is not None:
         loss = float(squared_loss(last.at_targets["held_out"] - problem.held_out.values))
     return replace(prediction, value=loss)

@@ -21,7 +21,7 @@ NAMES = {"held-out": "held-out loss", "gcv": "loss by cross-validation (gcv)", "
 PURPOSES = {
     "balanced": "equal learning rates",
     "band": "fewest steps to half the error",
-    "order": "learning rates in this ratio",
+    "order": "learning rates in the ratio",
 }
 
 
@@ -66,7 +66,12 @@ def _rates(result: DesignResult, band: tuple[float, float]) -> list[str]:
         rates = f"{slowest:.3g}" if whole else f"{slowest:.3g} to {fastest:.3g}"
         rows.append((f"{width:,}", _candidate(result, candidate), f"{steps:.4g}", rates, f"{ratio:.3g}"))
     rows = [row[:-1] for row in rows] if whole else rows  # a whole band has one rate
-    return [f"{PURPOSES[result.criterion]} for |xi| from {band[0]:.4g} to {band[1]:.4g} {unit}", "", aligned(rows)]
+    wanted = "" if result.settings.ratio is None else f" {result.settings.ratio:g}"
+    return [
+        f"{PURPOSES[result.criterion]}{wanted} for |xi| from {band[0]:.4g} to {band[1]:.4g} {unit}",
+        "",
+        aligned(rows),
+    ]
 
 
 def translations(candidate: Candidate, sites: Sites) -> list[str]:

@@ -125,6 +125,16 @@ def test_families_widths_and_output_weights():
     assert found.rows()[0].keys() >= {"time", "best_time"}
 
 
+def test_verified_cross_validation_is_that_of_the_trained_network():
+    """A wide network trains as predicted, so the trained value is the predicted one, and not the training loss."""
+    settings = Design(families=["gaussian"], scale=[3.0, 12.0], scales=3, steps=[20], draws=1, criterion="gcv")
+    wide = replace(signal(width=10_000), held_out=None)
+    rows, text = verify(design(wide, settings))
+    for row in rows:
+        assert row["trained"] == pytest.approx(row["predicted"], rel=0.05)
+    assert "the least loss by cross-validation of" in text
+
+
 def test_warnings():
     edge = design(signal(), SETTINGS.model_copy(update={"scale": [1.0, 3.0], "scales": 3}))
     assert edge.winner.scale == 3.0 and "is the largest that was tried" in design_warnings(edge)[0]

@@ -10,7 +10,7 @@ import tomli_w
 from freqbias.compare.design import Candidate, design, design_warnings, draw_design, summary, verify
 from freqbias.compare.design.rates import LearningRates, target_band
 from freqbias.errors import InputError
-from freqbias.numerics import Grid
+from freqbias.numerics import Grid, subset
 from freqbias.problem import Design, Gaussian, Laplace, Mixture, Network, Problem, Samples, parse
 from tests.batch import attempt
 from tests.problem.run_files import table
@@ -90,7 +90,7 @@ def test_order_of_the_rates():
     (row,) = [row for row in rows if row["winner"]]
     assert row["rate_ratio"] == pytest.approx(5.0, rel=0.25)
     assert "a ratio of the first to the last of" in text
-    assert "learning rates in this ratio" in summary(found)
+    assert "learning rates in the ratio 5 for |xi|" in summary(found)
 
 
 def test_rates_that_no_candidate_has():
@@ -109,6 +109,23 @@ def test_band_of_the_target():
     values = 3 + np.cos(2 * np.pi * 1.5 * x) + np.cos(2 * np.pi * 4 * y) + 0.2 * np.cos(2 * np.pi * 9 * x)
     problem = Problem(Gaussian(1.0), Samples(grid, values[None]), Network(width=10, sigma_a=1.0), np.array([0.0, 1.0]))
     assert target_band(problem) == (0.0, 4.0)  # the mean does not count, and the fast wave has 2 % of the energy
+
+
+def test_every_second_sample_resolves_half_the_frequencies():
+    grid = Grid((64,), (1.0,))
+    samples = Samples(subset(grid, np.arange(0, 64, 2)), signal().samples.values[:, ::2])
+    with pytest.raises(InputError, match=r"the samples resolve \|xi\| up to 16"):
+        design(replace(signal(), samples=samples), Design(purpose="band", band=[14.0, 20.0]))
+
+
+def test_trained_rates_that_miss_the_purpose():
+    """A narrow network with small output weights leaves the prediction."""
+    settings = Design(purpose="balanced", **{**COMMON, "sigma_a": [0.05], "step_factor": 1.0, "draws": 1})
+    rows, text = verify(design(signal(100), settings))
+    (row,) = [row for row in rows if row["winner"]]
+    missed = row["fastest_rate"] > 2 * row["slowest_rate"]
+    assert missed == ("these rates miss the purpose, which allows a factor of 2" in text)
+    assert missed and "step_factor = 0.5" in text
 
 
 def test_narrow_band_is_refused():
