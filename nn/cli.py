@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from freqbias.runtime import (
+    Changes,
     LogFile,
     MaxWalltime,
     Out,
@@ -42,6 +43,7 @@ Shard = Annotated[bool, typer.Option("--shard", help="Divide the neurons among a
 
 def nn_command(
     path: RunPath,
+    changes: Changes = None,
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -60,7 +62,7 @@ def nn_command(
     from freqbias.problem import build, load
 
     with commandline.open_run(
-        path, load=load, build=build, out=out,
+        path, changes, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)
@@ -72,6 +74,7 @@ def nn_command(
 
 def ntk_command(
     path: RunPath,
+    changes: Changes = None,
     out: Out = None,
     draws: DrawCount = None,
     distance: Distance = None,
@@ -93,7 +96,7 @@ def ntk_command(
     from freqbias.problem import build, load
 
     with commandline.open_run(
-        path, load=load, build=build, out=out,
+        path, changes, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)

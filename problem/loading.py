@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from freqbias.errors import InputError
 from freqbias.problem import files
+from freqbias.problem.changes import with_changes
 from freqbias.problem.data_settings import DataSection
 from freqbias.problem.density_settings import DensitySection, MixtureSection, Part
 from freqbias.problem.design_settings import Design
@@ -31,16 +32,17 @@ _UNREADABLE = {
 }
 
 
-def load(path: Path, *, density: Mapping[str, Any] | None = None) -> RunFile:
+def load(path: Path, changes: Sequence[str] = (), *, density: Mapping[str, Any] | None = None) -> RunFile:
     """Read and check a run file, and make the paths of its files absolute.
 
-    density: the section [density] of a run file that has none.
+    changes: keys to change, as KEY=VALUE, see `freqbias.problem.changes`. density: the section [density] of a run file
+    that has none.
     Raises InputError with one line for each faulty key.
     """
     path = Path(path)
-    with error_prefix(f"{path}: "):
+    with error_prefix(f"{path}{' with ' if changes else ''}{' '.join(changes)}: "):
         try:
-            tables = _tables(_text(path))
+            tables = with_changes(_tables(_text(path)), changes)
         except FileNotFoundError as failure:
             raise InputError(
                 "no such run file; copy the run file in README.md, or run `freqbias run` without a file and edit "

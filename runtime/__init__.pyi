@@ -1,6 +1,19 @@
 from . import commandline
 from .collective import on_all, on_root
-from .commandline import LogFile, MaxWalltime, Out, Overwrite, Petsc, Quiet, Resume, RunPath, Verbose, main, new_app
+from .commandline import (
+    Changes,
+    LogFile,
+    MaxWalltime,
+    Out,
+    Overwrite,
+    Petsc,
+    Quiet,
+    Resume,
+    RunPath,
+    Verbose,
+    main,
+    new_app,
+)
 from .communicator import SerialWorld, world
 from .exit_codes import exit_code_of
 from .files import atomic_write, sha256_of, writable
@@ -20,6 +33,7 @@ from .torch_world import TORCH_TIMEOUT, torch_backend
 
 __all__ = [
     "TORCH_TIMEOUT",
+    "Changes",
     "LogFile",
     "MaxWalltime",
     "Out",

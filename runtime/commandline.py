@@ -5,7 +5,7 @@ Options of a single command are defined in the module of that command.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, Protocol
@@ -26,6 +26,14 @@ from freqbias.runtime.store import Store
 from freqbias.runtime.thread_count import limit_threads
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.", show_default=False)]
+Changes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Keys of the run file to change, for example density.sigma=12 network.width=8000.",
+        show_default=False,
+    ),
+]
 
 
 def folder(text: str) -> Path:
@@ -108,8 +116,9 @@ def new_app(help: str | None = None) -> typer.Typer:
 @contextmanager
 def open_run[Run: Named, Problem](
     path: Path,
+    changes: Sequence[str] | None = None,
     *,
-    load: Callable[[Path], Run],
+    load: Callable[[Path, Sequence[str]], Run],
     build: Callable[[Run], Problem],
     out: Path | None = None,
     max_walltime: str | None = None,
@@ -120,12 +129,13 @@ def open_run[Run: Named, Problem](
 ) -> Iterator[tuple[Run, Problem, Store, StopRequest]]:
     """Start a command that needs a run file; yield the run file, problem, result store and stop request. Collective.
 
+    changes: keys of the run file to change, as KEY=VALUE.
     load, build: functions that run on rank 0. Their exceptions are raised on every rank.
     out: the result folder, out/NAME by default. The other arguments are the options above.
     Nothing is written except the log file, and that only if the run file is valid.
     """
     with start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet, resume_command=resume_command) as stop:
-        run = on_root(load, path)
+        run = on_root(load, path, changes or ())
         with announced("reading the data"):
             problem = on_root(build, run)
         on_root(stop.check)

@@ -1,5 +1,6 @@
 """The `freqbias` command. This module imports no heavy library, so that `freqbias --help` answers at once."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from freqbias.compare.commands.run_files import shipped_run_file
 from freqbias.nn import nn_command, ntk_command
 from freqbias.pde import pde_command
 from freqbias.runtime import (
+    Changes,
     LogFile,
     MaxWalltime,
     Out,
@@ -32,6 +34,7 @@ A network trained by gradient descent learns low frequencies first. freqbias sol
 \b
   freqbias run runs/figure4.toml            run everything for one run file
   freqbias check my.toml                    check a run file, predict time and memory
+  freqbias run my.toml density.sigma=12     run it with another value of a key
   freqbias design my.toml                   choose density and width by predicted loss
   uv run mpirun -n 4 freqbias pde my.toml   solve the PDE on four ranks
   freqbias view out/my                      make pictures, a movie and ParaView files
@@ -55,6 +58,7 @@ OptionalRunPath = Annotated[
 
 def run_command(
     path: OptionalRunPath = None,
+    changes: Changes = None,
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -73,8 +77,10 @@ def run_command(
     from freqbias.problem import build, load
     from freqbias.runtime import on_root
 
+    if path is not None and "=" in path.name and not path.exists():  # a change of the run file that ships with freqbias
+        path, changes = None, [str(path), *(changes or [])]
     with commandline.open_run(
-        path or shipped_run_file(), load=load, build=build, out=out,
+        path or shipped_run_file(), changes, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         run_all(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])
@@ -82,7 +88,7 @@ def run_command(
             on_root(print_summary, store, broadcast=False)
 
 
-def check_command(path: RunPath) -> None:
+def check_command(path: RunPath, changes: Changes = None) -> None:
     """Check a run file and predict the cost of the run.
 
     Prints the mesh, the number of steps, the memory and the computing time. Warns of settings that rarely make sense.
@@ -92,7 +98,7 @@ def check_command(path: RunPath) -> None:
     from freqbias.problem import build, load
     from freqbias.runtime import log_findings, on_root
 
-    with commandline.open_run(path, load=load, build=build, quiet=True, resume_command="the same command") as (
+    with commandline.open_run(path, changes, load=load, build=build, quiet=True, resume_command="the same command") as (
         run,
         problem,
         store,
@@ -116,6 +122,7 @@ Verify = Annotated[
 
 def design_command(
     path: RunPath,
+    changes: Changes = None,
     out: Out = None,
     verify: Verify = False,
     resume: Resume = False,
@@ -136,7 +143,7 @@ def design_command(
     from freqbias.runtime import log_findings
 
     with commandline.open_run(
-        path, load=lambda path: load(path, density=ANY_DENSITY), build=build, out=out,
+        path, changes, load=partial(load, density=ANY_DENSITY), build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)
@@ -149,6 +156,7 @@ def design_command(
 
 def mesh_command(
     path: RunPath,
+    changes: Changes = None,
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -166,7 +174,7 @@ def mesh_command(
     from freqbias.runtime import log_findings
 
     with commandline.open_run(
-        path, load=load, build=build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
+        path, changes, load=load, build=build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
     ) as (run, problem, store, _):
         log_findings(problem.notes, problem.warnings)
         description = run_mesh(run, problem, store, resume=resume, overwrite=overwrite)

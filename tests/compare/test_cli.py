@@ -10,7 +10,7 @@ import pytest
 import tomli_w
 
 from freqbias.compare.commands import app, doctor, run_files
-from freqbias.errors import UsageError
+from freqbias.errors import InputError, UsageError
 from freqbias.problem import load
 from freqbias.runtime.commandline import invoke
 from tests.batch import attempt
@@ -281,3 +281,18 @@ def test_check_of_a_loss_that_hardly_falls(tmp_path):
     )
     assert 0 < float(warning) < 0.1
     assert "3 samples held out" in done.stdout
+
+
+def test_changes_of_keys_are_recorded(small):
+    """For every command: the result is that of a run file with these values."""
+    assert freqbias("nn", "small.toml", "density.sigma=1.5", "name=narrow") == 0
+    assert "sigma = 1.5" in (small / "out" / "narrow" / "run.toml").read_text()
+    assert freqbias("check", "small.toml", "density.sigma=1.5") == 0
+    with pytest.raises(InputError, match=r"small.toml with density.sigma=0: \[density\] sigma = 0"):
+        freqbias("pde", "small.toml", "density.sigma=0")
+    assert not (small / "out" / "small").exists()
+
+
+def test_changes_of_the_run_file_that_ships(small):
+    with pytest.raises(InputError, match=r"figure4.toml with network.width=0: \[network\] width = 0"):
+        freqbias("run", "network.width=0")

@@ -1,0 +1,55 @@
+"""Keys of a run file that are changed on the command line, as KEY=VALUE: density.sigma=12, network.width=8000."""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from freqbias.errors import InputError
+from freqbias.problem.files import SAMPLE_SCHEME
+
+PATHS = ("density.path", "data.path", "data.predict_at", "data.held_out.mask", "mesh.path")
+_BARE = re.compile(r"[A-Za-z_~/.][\w~/.:+ -]*")  # text that needs no quotes
+_KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
+
+
+def with_changes(tables: dict[str, Any], changes: Iterable[str]) -> dict[str, Any]:
+    """Return the tables of a run file with some keys changed.
+
+    changes: texts KEY=VALUE. The parts of a key are separated by dots. A value is written as in TOML, but text needs no
+    quotes. Paths are relative to the current folder. The last of several changes of a key counts.
+    Raises InputError if a text is no change, or if a key lies inside a value that is no table.
+    """
+    result = tables
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals or not _KEY.fullmatch(key.strip()):
+            raise InputError(f"{change!r} changes no key; write KEY=VALUE, for example density.sigma=12")
+        result = _with_value(result, key.strip().split("."), _value(key.strip(), text.strip()), key.strip())
+    return result
+
+
+def _value(key: str, text: str) -> Any:
+    try:
+        tables = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        tables = {}
+    value = tables.get("value")
+    if tables.keys() != {"value"}:
+        if not _BARE.fullmatch(text):
+            raise InputError(f"{key} = {text!r} is no value; write one number, word or list, or text in quotes")
+        value = text
+    if key in PATHS and isinstance(value, str) and not value.startswith(SAMPLE_SCHEME):
+        return str(Path.cwd() / Path(value).expanduser())
+    return value
+
+
+def _with_value(tables: dict[str, Any], parts: list[str], value: Any, key: str) -> dict[str, Any]:
+    first, *others = parts
+    if not others:
+        return tables | {first: value}
+    inner = tables.get(first, {})
+    if not isinstance(inner, dict):
+        raise InputError(f"{key}: the run file has {first} = {inner!r}, which is no table; change {first} as a whole")
+    return tables | {first: _with_value(inner, others, value, key)}
