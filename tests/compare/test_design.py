@@ -268,3 +268,16 @@ def test_initial_errors_of_one_network_are_refused():
     problem = signal(held_out=0)
     with pytest.raises(InputError, match=r"\[pde\] initial gives the initial error of one network"):
         design(replace(problem, initial_error=-problem.samples.values), SETTINGS)
+
+
+def test_both_sides_of_the_best_scale_are_tried():
+    """The loss is steep on the side of the minimum, so the other neighbour is the better one."""
+
+    def evaluate(candidate):
+        loss = float(np.interp(candidate.scale, [1.0, 2.0, 2.83, 4.0], [1.1, 1.0, 0.8, 3.0]))
+        return [Prediction(candidate, 20.0, loss, 1.0, 20.0)]
+
+    settings = Design(families=["gaussian"], scale=[1.0, 4.0], scales=3, steps=[20], draws=1)
+    found = Search(signal(), settings, evaluate).run()
+    assert min(found, key=lambda each: each.value).candidate.scale == pytest.approx(2.828, rel=1e-3)
+    assert len(found) == 3 + 2 + 1

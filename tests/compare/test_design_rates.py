@@ -9,6 +9,7 @@ import tomli_w
 
 from freqbias.compare.design import Candidate, design, design_warnings, draw_design, summary, verify
 from freqbias.compare.design.rates import LearningRates, target_band
+from freqbias.compare.design.scales import default_scales
 from freqbias.errors import InputError
 from freqbias.numerics import Grid, subset
 from freqbias.problem import Design, Gaussian, Laplace, Mixture, Network, Problem, Samples, parse
@@ -116,6 +117,13 @@ def test_every_second_sample_resolves_half_the_frequencies():
     samples = Samples(subset(grid, np.arange(0, 64, 2)), signal().samples.values[:, ::2])
     with pytest.raises(InputError, match=r"the samples resolve \|xi\| up to 16"):
         design(replace(signal(), samples=samples), Design(purpose="band", band=[14.0, 20.0]))
+
+
+def test_scales_for_every_kth_sample():
+    grid = Grid((12, 30), (2.0, 3.0))
+    every = subset(grid, np.arange(360).reshape(12, 30)[1::3, ::5].ravel())
+    assert default_scales(every) == pytest.approx((1 / 6, 0.75 * 1.0))  # 4 points on 2, and 6 points on 3
+    assert default_scales(subset(grid, np.array([0, 1, 2, 30, 60]))) == default_scales(grid)
 
 
 def test_trained_rates_that_miss_the_purpose():
