@@ -31,8 +31,8 @@ def design_warnings(result: DesignResult) -> list[str]:
             else "earlier times, "
         )
         found.append(
-            f"the network leaves its linearisation: its output changes by {result.feature_learning:.2g} times the "
-            f"predicted error, so trained losses may differ; use a larger width, {remedy}or --verify"
+            "training changes the kernel, which the prediction leaves out: the output may differ from it by "
+            f"{result.feature_learning:.2g} times the predicted error; use a larger width, {remedy}or --verify"
         )
     return found
 

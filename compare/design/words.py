@@ -8,6 +8,7 @@ from freqbias.compare.design.candidates import FREEDOM, Candidate
 from freqbias.compare.design.result import DesignResult
 from freqbias.compare.style import aligned, frequency_unit
 from freqbias.numerics import Sites
+from freqbias.problem import counted
 
 # Standard deviation along an axis, divided by the parameter of the family, in d dimensions.
 DEVIATION = {
@@ -92,7 +93,7 @@ def translations(candidate: Candidate, sites: Sites) -> list[str]:
     return [
         f"sigma = {deviation:.3g} of B = sigma N(0, 1) (Tancik et al., x in [0, 1])",
         f"omega_0 = {omega_0:.3g} (SIREN, x in [-1, 1])",
-        f"{octaves} octaves (positional encoding, x in [-1, 1])",
+        f"{counted(octaves, 'octave')} (positional encoding, x in [-1, 1])",
     ]
 
 
