@@ -61,7 +61,8 @@ class PredictedCurve(KrylovCurve):
     """Losses on the training samples and on the held-out samples, for a kernel and its u(0).
 
     budgets: the losses at these budgets are `converged` to about `accuracy` when the constructor returns, unless they
-    need too many products. callback: called before every product.
+    need too many products. A loss below `floor` times that at the start counts as this. callback: called before every
+    product.
     A loss is half the mean square of the error, summed over channels.
     """
 
@@ -71,6 +72,7 @@ class PredictedCurve(KrylovCurve):
         budgets: Sequence[Budget],
         *,
         accuracy: float = ACCURACY,
+        floor: float = FLOOR,
         callback: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(kernel, callback)
@@ -79,8 +81,8 @@ class PredictedCurve(KrylovCurve):
         def measure() -> tuple[np.ndarray, np.ndarray, bool]:
             self._prepare()
             losses = np.array([[self.training(each), self.held_out(each)] for each in budgets])
-            plausible = all(self._is_plausible(each.decay(self.largest), np.sqrt(FLOOR)) for each in budgets)
-            return losses, np.maximum(losses, FLOOR * self._start_loss), plausible
+            plausible = all(self._is_plausible(each.decay(self.largest), np.sqrt(floor)) for each in budgets)
+            return losses, np.maximum(losses, floor * self._start_loss), plausible
 
         self.converged = self._grow(measure, accuracy)
 

@@ -7,9 +7,11 @@ import numpy as np
 from freqbias.compare.design.candidates import Candidate
 from freqbias.compare.design.prediction import NAN, Prediction
 from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, Trace
+from freqbias.nn.predicted_curve import FLOOR, ROUNDING
 from freqbias.problem import Design, Problem
 
 BUDGETS_PER_CURVE = 60  # to find the best stopping point
+TRACE_STREAM = 4  # a random stream that is independent of those for network, held-out samples, noise and its response
 ROUGH = 2e-2  # accuracy of losses for the figure
 MOST_SCATTERED = 2000  # samples for which the kernel at infinite width is cheap although they are on no grid
 
@@ -34,11 +36,13 @@ class Losses:
     ) -> tuple[list[Prediction], bool]:
         """Return the prediction for each budget, and whether all have converged."""
         kernel = JointKernel(candidate.problem(self.problem), precision="single")
-        curve = PredictedCurve(kernel, self.budgets, callback=callback)
+        # Cross-validation divides the training loss by a small number, so small losses matter.
+        floor = FLOOR if self.criterion == "held-out" else ROUNDING
+        curve = PredictedCurve(kernel, self.budgets, floor=floor, callback=callback)
         trace = None
         if self.criterion == "gcv":
             # Draws have random vectors of their own, so the mean over draws also averages the noise of the trace.
-            probes, seed = self.settings.probes, [self.problem.seed, candidate.draw]
+            probes, seed = self.settings.probes, [self.problem.seed, TRACE_STREAM, candidate.draw]
             trace = Trace(kernel, products=curve.products, probes=probes, seed=seed, callback=callback)
         found = []
         for budget in self.budgets:

@@ -59,7 +59,9 @@ def verify(result: DesignResult, *, callback: Callable[[], None] = lambda: None)
             f"trained: the best has learning rates from {own['slowest_rate']:.3g} to {own['fastest_rate']:.3g} in the "
             f"band, and a ratio of the first to the last of {own['rate_ratio']:.3g}{_missed(result, own)}"
         )
-    what = {"band": "number of steps", "gcv": "loss by cross-validation"}.get(result.criterion, "loss")
+    what = "number of steps" if result.criterion == "band" else "loss"
+    if result.criterion == "gcv":
+        what = "loss by cross-validation" if result.problem.held_out is None else "held-out loss"
     regret = f"{own['trained'] / min(values):.3f} times the least {what}"
     return rows, f"trained: the best has {regret} of {len(rows)} trained networks"
 

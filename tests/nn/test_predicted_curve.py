@@ -125,3 +125,19 @@ def test_training_follows_the_prediction():
     history = nn.train(trained, settings)
     assert curve.training(Budget(steps=50)) == pytest.approx(history.loss[-1], rel=0.02)
     assert curve.held_out(Budget(steps=50)) == pytest.approx(history.held_out_loss[-1], rel=0.02)
+
+
+@pytest.mark.parametrize("floor, right", [(1e-10, True), (1e-5, False)])
+def test_a_small_loss_needs_a_small_floor(floor, right):
+    """Cross-validation needs losses that are far below the default floor."""
+    x = (np.arange(200) - 99.5) / 200
+    values = np.exp(-20 * x**2)[None]
+    samples = Samples(Grid((200,), (1.0,)), values)
+    kernel = JointKernel(Problem(Gaussian(1.363), samples, Network(width=2000, sigma_a=1.0), TIMES))
+    budget = Budget(steps=10_000)
+    curve = PredictedCurve(kernel, [budget], floor=floor)
+    eigenvalues, vectors = np.linalg.eigh(np.array([kernel.apply(row[None])[0][0] for row in np.eye(200)]))
+    left = budget.decay(eigenvalues[-1])(eigenvalues) * (vectors.T @ kernel.start[0])
+    exact = 0.5 * np.mean(left**2)
+    assert exact < 1e-6 * 0.5 * np.mean(values**2)
+    assert (curve.training(budget) == pytest.approx(exact, rel=0.02)) == right
