@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from freqbias.runtime import (
-    Changes,
     LogFile,
     MaxWalltime,
     Out,
+    Overrides,
     Overwrite,
     Quiet,
     Resume,
@@ -43,7 +43,7 @@ Shard = Annotated[bool, typer.Option("--shard", help="Divide the neurons among a
 
 def nn_command(
     path: RunPath,
-    changes: Changes = None,
+    overrides: Overrides = None,
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -62,7 +62,7 @@ def nn_command(
     from freqbias.problem import build, load
 
     with commandline.open_run(
-        path, changes, load=load, build=build, out=out,
+        path, overrides, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)
@@ -74,7 +74,7 @@ def nn_command(
 
 def ntk_command(
     path: RunPath,
-    changes: Changes = None,
+    overrides: Overrides = None,
     out: Out = None,
     draws: DrawCount = None,
     distance: Distance = None,
@@ -96,7 +96,7 @@ def ntk_command(
     from freqbias.problem import build, load
 
     with commandline.open_run(
-        path, changes, load=load, build=build, out=out,
+        path, overrides, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)

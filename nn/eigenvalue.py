@@ -14,10 +14,7 @@ def largest_eigenpair(kernel: Apply, start: np.ndarray, *, products: int = PRODU
     start: the first Lanczos vector, (n,). products: the number of Lanczos steps.
     """
     lanczos = Lanczos(kernel, start)
-    for _ in range(min(products, start.size)):
-        lanczos.step()
-        if lanczos.beta[-1] == 0:
-            break
+    lanczos.extend(products)
     values, vectors = lanczos.ritz_pairs()
     return MARGIN * float(values[-1]), lanczos.combine(vectors[:, -1:].T)[0]
 

@@ -66,7 +66,7 @@ class KrylovCurve:
             previous = values
         return False
 
-    def _is_plausible(self, decay: Decay, floor: float = 0.0) -> bool:
+    def _is_plausible(self, decay: Decay, floor: float) -> bool:
         """Return whether the error u(t) = q(K) u(0) in the Krylov space nearly is u(0) - K w, w its integral over time.
 
         The difference has the norm |u(0)| beta_m |phi(T)_m1|, phi = (1 - q) / lambda. A small space has large Ritz

@@ -46,9 +46,6 @@ def planned_schedule(plan: TrainingPlan, kernel: Kernel, start: np.ndarray) -> S
 def _modes(kernel: Kernel, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return eigenvalues of the kernel, and the coefficients of u(0) in the eigenvectors, (m,) each."""
     lanczos = Lanczos(lambda u: kernel.apply(u.reshape(start.shape)).ravel(), start.ravel())
-    for _ in range(min(PRODUCTS, start.size)):
-        lanczos.step()
-        if lanczos.beta[-1] == 0:
-            break
+    lanczos.extend(PRODUCTS)
     values, vectors = lanczos.ritz_pairs()
     return np.maximum(values, 0.0), lanczos.norm * vectors[0]

@@ -126,6 +126,11 @@ class Lanczos:
             self.basis = _with_row(self.basis, m + 1, v)
             self._mass_basis = self.basis if self._mass is None else _with_row(self._mass_basis, m + 1, self._mass(v))
 
+    def extend(self, steps: int) -> None:
+        """Make steps until there are `steps`, or until the Krylov space is invariant under S."""
+        while self.steps < min(steps, self.basis.shape[1]) and not (self.beta and self.beta[-1] == 0):
+            self.step()
+
     @property
     def steps(self) -> int:
         """m, the number of steps so far."""

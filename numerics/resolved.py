@@ -15,7 +15,7 @@ HIGHEST = 0.75  # of the Nyquist frequency: the largest scale of a density
 def mean_nyquist(sites: Sites) -> np.ndarray:
     """Return the Nyquist frequency along each axis, (d,) [cycles/length]."""
     if sites.lattice is not None:
-        return sites.nyquist / _strides(sites)
+        return sites.nyquist / _every_kth(sites)[1]
     return np.full(sites.dimension, 0.5 * (sites.size / sites.volume) ** (1 / sites.dimension))
 
 
@@ -31,12 +31,12 @@ def scale_range(sites: Sites) -> tuple[float, float]:
 def resolved_frequencies(sites: Sites) -> np.ndarray:
     """Return the frequencies k / L up to the Nyquist frequency, (n, d) [cycles/length].
 
-    On a grid of extent L these are the discrete frequencies.
+    On a grid, of extent L, these are the discrete frequencies.
     """
     if sites.lattice is not None:
         axes = [
-            fftshift(fftfreq(-(-n // k), k * h))
-            for n, h, k in zip(sites.lattice.shape, sites.lattice.spacing, _strides(sites), strict=True)
+            fftshift(fftfreq(len(range(first, n, k)), k * h))
+            for n, h, first, k in zip(sites.lattice.shape, sites.lattice.spacing, *_every_kth(sites), strict=True)
         ]
     else:
         counts = np.floor(mean_nyquist(sites) * sites.span).astype(int)
@@ -44,8 +44,9 @@ def resolved_frequencies(sites: Sites) -> np.ndarray:
     return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
 
 
-def _strides(sites: Sites) -> np.ndarray:
-    """Return the largest k for each axis such that the samples are among every k-th point of their grid, (d,)."""
+def _every_kth(sites: Sites) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first place and the largest k along each axis for which the samples are among every k-th, (d,)."""
     assert sites.lattice is not None
-    places = np.unravel_index(lattice_indices(sites), sites.lattice.shape)
-    return np.array([max(1, np.gcd.reduce(np.diff(np.unique(axis)))) for axis in places])
+    places = [np.unique(axis) for axis in np.unravel_index(lattice_indices(sites), sites.lattice.shape)]
+    k = [max(1, int(np.gcd.reduce(np.diff(axis)))) for axis in places]
+    return np.array([axis[0] % k_i for axis, k_i in zip(places, k, strict=True)]), np.array(k)

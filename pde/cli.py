@@ -1,10 +1,10 @@
 """The command `freqbias pde` (also `python -m freqbias.pde`)."""
 
 from freqbias.runtime import (
-    Changes,
     LogFile,
     MaxWalltime,
     Out,
+    Overrides,
     Overwrite,
     Petsc,
     Quiet,
@@ -18,7 +18,7 @@ from freqbias.runtime import (
 
 def pde_command(
     path: RunPath,
-    changes: Changes = None,
+    overrides: Overrides = None,
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -36,7 +36,7 @@ def pde_command(
     from freqbias.problem import build, load
 
     with commandline.open_run(
-        path, changes, load=load, build=build, out=out,
+        path, overrides, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from freqbias.errors import InputError
 from freqbias.problem import files
-from freqbias.problem.changes import with_changes
 from freqbias.problem.data_settings import DataSection
 from freqbias.problem.density_settings import DensitySection, MixtureSection, Part
 from freqbias.problem.design_settings import Design
 from freqbias.problem.held_out import HeldOut
+from freqbias.problem.overrides import with_overrides
 from freqbias.problem.run_file import RunFile
 from freqbias.problem.section import Section, error_prefix, explain
 from freqbias.problem.settings import Compare, Mesh, Network, Pde, Time, models_by_kind
@@ -32,17 +32,17 @@ _UNREADABLE = {
 }
 
 
-def load(path: Path, changes: Sequence[str] = (), *, density: Mapping[str, Any] | None = None) -> RunFile:
+def load(path: Path, overrides: Sequence[str] = (), *, density: Mapping[str, Any] | None = None) -> RunFile:
     """Read and check a run file, and make the paths of its files absolute.
 
-    changes: keys to change, as KEY=VALUE, see `freqbias.problem.changes`. density: the section [density] of a run file
+    overrides: keys to set, as KEY=VALUE, see `freqbias.problem.overrides`. density: the section [density] of a run file
     that has none.
     Raises InputError with one line for each faulty key.
     """
     path = Path(path)
-    with error_prefix(f"{path}{' with ' if changes else ''}{' '.join(changes)}: "):
+    with error_prefix(f"{path}{' with ' if overrides else ''}{' '.join(overrides)}: "):
         try:
-            tables = with_changes(_tables(_text(path)), changes)
+            tables = with_overrides(_tables(_text(path)), overrides)
         except FileNotFoundError as failure:
             raise InputError(
                 "no such run file; copy the run file in README.md, or run `freqbias run` without a file and edit "

@@ -1,10 +1,10 @@
 from . import commandline
 from .collective import on_all, on_root
 from .commandline import (
-    Changes,
     LogFile,
     MaxWalltime,
     Out,
+    Overrides,
     Overwrite,
     Petsc,
     Quiet,
@@ -33,10 +33,10 @@ from .torch_world import TORCH_TIMEOUT, torch_backend
 
 __all__ = [
     "TORCH_TIMEOUT",
-    "Changes",
     "LogFile",
     "MaxWalltime",
     "Out",
+    "Overrides",
     "Overwrite",
     "Petsc",
     "Progress",

@@ -26,11 +26,11 @@ from freqbias.runtime.store import Store
 from freqbias.runtime.thread_count import limit_threads
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN.toml", help="The run file.", show_default=False)]
-Changes = Annotated[
+Overrides = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[KEY=VALUE]...",
-        help="Keys of the run file to change, for example density.sigma=12 network.width=8000.",
+        help="Keys of the run file to override, for example density.sigma=12 network.width=8000.",
         show_default=False,
     ),
 ]
@@ -116,7 +116,7 @@ def new_app(help: str | None = None) -> typer.Typer:
 @contextmanager
 def open_run[Run: Named, Problem](
     path: Path,
-    changes: Sequence[str] | None = None,
+    overrides: Sequence[str] | None = None,
     *,
     load: Callable[[Path, Sequence[str]], Run],
     build: Callable[[Run], Problem],
@@ -129,13 +129,13 @@ def open_run[Run: Named, Problem](
 ) -> Iterator[tuple[Run, Problem, Store, StopRequest]]:
     """Start a command that needs a run file; yield the run file, problem, result store and stop request. Collective.
 
-    changes: keys of the run file to change, as KEY=VALUE.
+    overrides: keys of the run file to set, as KEY=VALUE.
     load, build: functions that run on rank 0. Their exceptions are raised on every rank.
     out: the result folder, out/NAME by default. The other arguments are the options above.
     Nothing is written except the log file, and that only if the run file is valid.
     """
     with start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet, resume_command=resume_command) as stop:
-        run = on_root(load, path, changes or ())
+        run = on_root(load, path, overrides or ())
         with announced("reading the data"):
             problem = on_root(build, run)
         on_root(stop.check)

@@ -11,10 +11,10 @@ from freqbias.compare.commands.run_files import shipped_run_file
 from freqbias.nn import nn_command, ntk_command
 from freqbias.pde import pde_command
 from freqbias.runtime import (
-    Changes,
     LogFile,
     MaxWalltime,
     Out,
+    Overrides,
     Overwrite,
     Petsc,
     Quiet,
@@ -58,7 +58,7 @@ OptionalRunPath = Annotated[
 
 def run_command(
     path: OptionalRunPath = None,
-    changes: Changes = None,
+    overrides: Overrides = None,
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -77,10 +77,10 @@ def run_command(
     from freqbias.problem import build, load
     from freqbias.runtime import on_root
 
-    if path is not None and "=" in path.name and not path.exists():  # a change of the run file that ships with freqbias
-        path, changes = None, [str(path), *(changes or [])]
+    if path is not None and "=" in path.name and not path.exists():  # of the shipped run file
+        path, overrides = None, [str(path), *(overrides or [])]
     with commandline.open_run(
-        path or shipped_run_file(), changes, load=load, build=build, out=out,
+        path or shipped_run_file(), overrides, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         run_all(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])
@@ -88,7 +88,7 @@ def run_command(
             on_root(print_summary, store, broadcast=False)
 
 
-def check_command(path: RunPath, changes: Changes = None) -> None:
+def check_command(path: RunPath, overrides: Overrides = None) -> None:
     """Check a run file and predict the cost of the run.
 
     Prints the mesh, the number of steps, the memory and the computing time. Warns of settings that rarely make sense.
@@ -98,7 +98,9 @@ def check_command(path: RunPath, changes: Changes = None) -> None:
     from freqbias.problem import build, load
     from freqbias.runtime import log_findings, on_root
 
-    with commandline.open_run(path, changes, load=load, build=build, quiet=True, resume_command="the same command") as (
+    with commandline.open_run(
+        path, overrides, load=load, build=build, quiet=True, resume_command="the same command"
+    ) as (
         run,
         problem,
         store,
@@ -122,7 +124,7 @@ Verify = Annotated[
 
 def design_command(
     path: RunPath,
-    changes: Changes = None,
+    overrides: Overrides = None,
     out: Out = None,
     verify: Verify = False,
     resume: Resume = False,
@@ -143,7 +145,7 @@ def design_command(
     from freqbias.runtime import log_findings
 
     with commandline.open_run(
-        path, changes, load=partial(load, density=ANY_DENSITY), build=build, out=out,
+        path, overrides, load=partial(load, density=ANY_DENSITY), build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)
@@ -156,7 +158,7 @@ def design_command(
 
 def mesh_command(
     path: RunPath,
-    changes: Changes = None,
+    overrides: Overrides = None,
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -174,7 +176,7 @@ def mesh_command(
     from freqbias.runtime import log_findings
 
     with commandline.open_run(
-        path, changes, load=load, build=build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
+        path, overrides, load=load, build=build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
     ) as (run, problem, store, _):
         log_findings(problem.notes, problem.warnings)
         description = run_mesh(run, problem, store, resume=resume, overwrite=overwrite)

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from freqbias.compare.commands.run_files import shipped_run_files
-from freqbias.runtime import Changes, LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose, commandline
+from freqbias.runtime import (
+    LogFile,
+    MaxWalltime,
+    Out,
+    Overrides,
+    Overwrite,
+    Quiet,
+    Resume,
+    RunPath,
+    Verbose,
+    commandline,
+)
 
 ErrorFile = Annotated[
     Path | None,
@@ -71,7 +82,7 @@ ResultFolder = Annotated[
 
 def compare_command(
     path: RunPath,
-    changes: Changes = None,
+    overrides: Overrides = None,
     error: ErrorFile = None,
     out: Out = None,
     resume: Resume = False,
@@ -91,7 +102,7 @@ def compare_command(
     from freqbias.problem import build, load
 
     with commandline.open_run(
-        path, changes, load=load, build=build, out=out,
+        path, overrides, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         from freqbias.compare.stages import run_compare
@@ -101,7 +112,7 @@ def compare_command(
 
 def kappa_command(
     path: RunPath,
-    changes: Changes = None,
+    overrides: Overrides = None,
     error: ErrorFile = None,
     start: WindowStart = None,
     end: WindowEnd = None,
@@ -132,7 +143,7 @@ def kappa_command(
     from freqbias.problem import build, load
 
     with commandline.open_run(
-        path, changes, load=load, build=build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
+        path, overrides, load=load, build=build, out=out, verbose=verbose, quiet=quiet, log_file=log_file
     ) as (run, problem, store, _):
         from freqbias.compare.stages import Options, run_kappa
 

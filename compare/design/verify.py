@@ -20,10 +20,10 @@ LONGEST = 3.0  # times the predicted number of steps that halve an error; traini
 def verify(result: DesignResult, *, callback: Callable[[], None] = lambda: None) -> tuple[list[dict[str, Any]], str]:
     """Return a row for the winner and for both neighbours among the scales, and the regret in words.
 
-    The trained value is what the purpose makes small. For "held-out", it is the loss of the held-out samples. If none
-    are held out, it is the loss of the training samples, for the criterion "gcv" divided by the predicted
+    A network is judged by what the purpose makes small. For "held-out", this is the loss of the held-out samples. If
+    none are held out, it is the loss of the training samples, for the criterion "gcv" divided by the predicted
     (tr q(K) / n)^2. The regret is the trained value of the winner over the smallest of these. For "balanced" and
-    "order", the trained value is the slowest learning rate, and the words give the rates instead.
+    "order", networks are judged by the slowest learning rate, and the words give the rates instead.
     callback: called after every step.
     """
     best = result.best
@@ -36,10 +36,12 @@ def verify(result: DesignResult, *, callback: Callable[[], None] = lambda: None)
     place = ordered.index(winner)
     rows, values = list[dict[str, Any]](), list[float]()
     train = _train_losses if result.band is None else _train_rates
-    conditional = result.criterion in CONDITIONAL
+    conditional, held_out = result.criterion in CONDITIONAL, result.problem.held_out is not None
 
     def of(prediction: Prediction) -> float:
-        return prediction.slowest if conditional else prediction.value
+        if conditional:
+            return prediction.slowest
+        return prediction.held_out if result.band is None and held_out else prediction.value
 
     for candidate in ordered[max(0, place - 1) : place + 2]:
         prediction = candidates[candidate]
@@ -57,16 +59,15 @@ def verify(result: DesignResult, *, callback: Callable[[], None] = lambda: None)
     if conditional:
         return rows, (
             f"trained: the best has learning rates from {own['slowest_rate']:.3g} to {own['fastest_rate']:.3g} in the "
-            f"band, and a ratio of the first to the last of {own['rate_ratio']:.3g}{_missed(result, own)}"
+            f"band, and a ratio of the first to the last of {own['rate_ratio']:.3g}{missed_purpose(result, own)}"
         )
-    what = "number of steps" if result.criterion == "band" else "loss"
-    if result.criterion == "gcv":
-        what = "loss by cross-validation" if result.problem.held_out is None else "held-out loss"
+    names = {"band": "number of steps", "gcv": "loss by cross-validation", "training-loss": "training loss"}
+    what = "held-out loss" if result.band is None and held_out else names[result.criterion]
     regret = f"{own['trained'] / min(values):.3f} times the least {what}"
     return rows, f"trained: the best has {regret} of {len(rows)} trained networks"
 
 
-def _missed(result: DesignResult, trained: dict[str, Any]) -> str:
+def missed_purpose(result: DesignResult, trained: dict[str, Any]) -> str:
     """Return what to do if the trained network does not have the learning rates of the purpose."""
     if result.criterion == "balanced":
         missed, limit = trained["fastest_rate"] / trained["slowest_rate"], BALANCED
@@ -90,12 +91,11 @@ def _train_losses(result: DesignResult, prediction: Prediction, callback: Callab
     for snapshot in trajectory(plan_training(trained, settings)):
         callback()
         last = snapshot
-    loss = last.loss
-    if problem.held_out is None and result.criterion == "gcv":
-        loss *= prediction.gcv / prediction.training  # 1 / (tr q(K) / n)^2
     if problem.held_out is not None:
         loss = float(squared_loss(last.at_targets["held_out"] - problem.held_out.values))
-    return replace(prediction, value=loss)
+        return replace(prediction, held_out=loss)
+    divisor = prediction.training / prediction.gcv if result.criterion == "gcv" else 1.0  # (tr q(K) / n)^2
+    return replace(prediction, value=last.loss / divisor)
 
 
 def _train_rates(result: DesignResult, prediction: Prediction, callback: Callable[[], None]) -> Prediction:

@@ -283,7 +283,7 @@ def test_check_of_a_loss_that_hardly_falls(tmp_path):
     assert "3 samples held out" in done.stdout
 
 
-def test_changes_of_keys_are_recorded(small):
+def test_overrides_are_recorded(small):
     """For every command: the result is that of a run file with these values."""
     assert freqbias("nn", "small.toml", "density.sigma=1.5", "name=narrow") == 0
     assert "sigma = 1.5" in (small / "out" / "narrow" / "run.toml").read_text()
@@ -293,6 +293,6 @@ def test_changes_of_keys_are_recorded(small):
     assert not (small / "out" / "small").exists()
 
 
-def test_changes_of_the_run_file_that_ships(small):
+def test_overrides_of_the_run_file_that_ships(small):
     with pytest.raises(InputError, match=r"figure4.toml with network.width=0: \[network\] width = 0"):
         freqbias("run", "network.width=0")

@@ -1,17 +1,29 @@
 """`freqbias.design`: its choice against real trainings, its warnings, its figure, and its words."""
 
+import sys
 from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 
-from freqbias.compare.design import Candidate, Prediction, Search, design, design_warnings, draw_design, summary, verify
+from freqbias.compare.design import (
+    Candidate,
+    DesignResult,
+    Prediction,
+    Search,
+    design,
+    design_warnings,
+    draw_design,
+    summary,
+    verify,
+)
+from freqbias.compare.design.losses import Losses
 from freqbias.compare.design.prediction import within_noise
 from freqbias.compare.design.scales import default_scales
 from freqbias.compare.design.words import translations
 from freqbias.errors import InputError
-from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, plan_training, train
+from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, Trace, plan_training, train
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import (
     Design,
@@ -281,3 +293,37 @@ def test_both_sides_of_the_best_scale_are_tried():
     found = Search(signal(), settings, evaluate).run()
     assert min(found, key=lambda each: each.value).candidate.scale == pytest.approx(2.828, rel=1e-3)
     assert len(found) == 3 + 2 + 1
+
+
+def test_draws_have_signs_of_their_own(monkeypatch):
+    """All scales of a draw share them, and no other random numbers of the run are the same."""
+    seeds = {}
+
+    def trace(kernel, *, seed, **options):
+        seeds.setdefault(candidate.draw, set()).add(tuple(seed))
+        return Trace(kernel, seed=seed, **options)
+
+    monkeypatch.setattr(sys.modules[Losses.__module__], "Trace", trace)
+    losses = Losses(replace(signal(width=50), seed=7), Design(criterion="gcv", steps=[5]))
+    for draw in (0, 1):
+        for scale in (3.0, 6.0):
+            candidate = Candidate("gaussian", scale, 50, 1.0, draw)
+            losses(candidate)
+    assert seeds == {0: {(7, 4, 0)}, 1: {(7, 4, 1)}}
+
+
+def test_scales_of_another_width_are_not_next_to_the_best():
+    predictions = [
+        Prediction(Candidate("gaussian", scale, width, 1.0), 20.0, loss, 1.0, 20.0)
+        for width, scale, loss in ((60, 1.0, 0.3), (60, 9.0, 0.1), (60, 81.0, 0.3), (80, 8.0, 0.2), (80, 10.0, 0.2))
+    ]
+    found = DesignResult(signal(), Design(steps=[20]), "held-out", tuple(predictions), {})
+    assert "the nearest to the best, 9, differs by a factor of 9" in design_warnings(found)[0]
+
+
+def test_verify_compares_held_out_losses_whatever_the_criterion():
+    settings = Design(families=["gaussian"], scale=[3.0, 12.0], scales=3, steps=[20], draws=1, criterion="gcv")
+    rows, text = verify(design(signal(width=10_000), settings))
+    for row in rows:
+        assert row["trained"] == pytest.approx(row["predicted"], rel=0.05)
+    assert "the least held-out loss of" in text

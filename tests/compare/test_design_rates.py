@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import tomli_w
 from freqbias.compare.design import Candidate, design, design_warnings, draw_design, summary, verify
 from freqbias.compare.design.rates import LearningRates, target_band
 from freqbias.compare.design.scales import default_scales
+from freqbias.compare.design.verify import missed_purpose
 from freqbias.errors import InputError
-from freqbias.numerics import Grid, subset
+from freqbias.numerics import Grid, resolved_frequencies, subset
 from freqbias.problem import Design, Gaussian, Laplace, Mixture, Network, Problem, Samples, parse
 from tests.batch import attempt
 from tests.problem.run_files import table
@@ -126,6 +128,26 @@ def test_scales_for_every_kth_sample():
     assert default_scales(subset(grid, np.array([0, 1, 2, 30, 60]))) == default_scales(grid)
 
 
+@pytest.mark.parametrize("first, count", [(0, 6), (1, 5)])
+def test_frequencies_of_every_second_of_eleven_points(first, count):
+    sites = subset(Grid((11,), (1.1,)), np.arange(first, 11, 2))
+    assert sites.size == count
+    expected = np.fft.fftshift(np.fft.fftfreq(count, 0.2))
+    np.testing.assert_allclose(resolved_frequencies(sites)[:, 0], expected, rtol=1e-12)
+
+
+def test_default_scales_of_a_band():
+    assert default_scales(signal().sites, (2.0, 8.0)) == (2.0, 16.0)
+    assert default_scales(signal().sites, (2.0, 8.0), ordered=True) == (0.5, 16.0)
+
+
+@pytest.mark.parametrize("ratio, missed", [(2.0, True), (3.8, False), (4.3, False), (8.0, True)])
+def test_trained_ratio_that_misses_the_wanted_one(ratio, missed):
+    settings = Design(purpose="order", ratio=4.0, step_factor=0.2)
+    text = missed_purpose(SimpleNamespace(criterion="order", settings=settings), {"rate_ratio": ratio})
+    assert ("use a larger width, or step_factor = 0.1" in text) == missed and bool(text) == missed
+
+
 def test_trained_rates_that_miss_the_purpose():
     """A narrow network with small output weights leaves the prediction."""
     settings = Design(purpose="balanced", **{**COMMON, "sigma_a": [0.05], "step_factor": 1.0, "draws": 1})
@@ -170,14 +192,20 @@ def test_parts_without_energy_have_no_rate():
     ("balanced", [8.5, 20.5], None),
     ("order", [11.5, 23.5], 'energy in 1 of 6 parts of the band, and purpose = "order" needs 2'),
     ("order", [0.5, 20.5], "no energy at an end of the band, from 17.17 to 20.5"),
+    ("order", [12.5, 30.5], "no energy at an end of the band, from 12.5 to 15.5"),
 ])  # fmt: skip
 def test_bands_without_energy_are_refused(purpose, band, message):
+    problem = signal()
+    if band == [12.5, 30.5]:
+        (x,) = problem.sites.axes()
+        waves = sum(np.cos(2 * np.pi * k * x) for k in (20, 29))
+        problem = replace(problem, samples=Samples(problem.sites, waves[None]))
     settings = Design(purpose=purpose, band=band, ratio=2.0 if purpose == "order" else None)
     if message is None:
-        assert len(LearningRates(signal(), settings).edges) == 7
+        assert len(LearningRates(problem, settings).edges) == 7
         return
     with pytest.raises(InputError, match=message):
-        design(signal(), settings)
+        design(problem, settings)
 
 
 def test_a_constant_has_no_band():

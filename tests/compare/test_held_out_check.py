@@ -8,7 +8,7 @@ import pytest
 from freqbias import nn
 from freqbias.compare.commands import cost
 from freqbias.numerics import Grid
-from freqbias.problem import Gaussian, Network, Problem, Samples, Training
+from freqbias.problem import Gaussian, Network, Problem, Samples, Training, initial_errors
 
 STEPS = 12
 
@@ -36,3 +36,26 @@ def test_steps_of_gradient_descent(step_factor):
     errors, name = cost.held_out_errors(plan, 1e-9, quick, 20)
     assert name == "the kernel of the drawn network"
     assert errors[-1] == pytest.approx(expected, abs=1e-6 * np.abs(expected).max())
+
+
+def test_runge_kutta_at_infinite_width_with_planned_steps():
+    """The errors of the linearised training decide the steps, which differ from those that the plan begins with."""
+    plan, _, _ = plan_of(0.1)
+    problem = replace(plan.problem, times=np.array([0.0, 5.0]))
+    plan = nn.plan_training(problem, Training(integrator="rk4"), tolerance=1e-7)
+    kernel = nn.InfiniteWidthKernel(problem)
+    across, u, w = kernel.at(problem.held_out.sites), initial_errors(problem), 0.0
+    schedule = nn.planned_schedule(plan, kernel, u)
+    assert schedule.steps < 0.5 * plan.schedule.steps
+    for step in range(schedule.steps):
+        h = schedule.step_size(step)
+        k1 = -kernel.apply(u)
+        k2 = -kernel.apply(u + h / 2 * k1)
+        k3 = -kernel.apply(u + h / 2 * k2)
+        stages = (u, u + h / 2 * k1, u + h / 2 * k2, u + h * k3)
+        w = w + h / 6 * (stages[0] + 2 * stages[1] + 2 * stages[2] + stages[3])
+        u = u - kernel.apply(h / 6 * (stages[0] + 2 * stages[1] + 2 * stages[2] + stages[3]))
+    expected = across.start - across.apply(w) - problem.held_out.values
+    errors, name = cost.held_out_errors(plan, 1e-9, cost.Cost(1, 1e6, 0.0), 20)
+    assert name == "the kernel at infinite width"
+    assert errors[-1] == pytest.approx(expected, abs=1e-7 * np.abs(expected).max())

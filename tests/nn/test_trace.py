@@ -47,3 +47,21 @@ def test_number_of_signs(kernel, monkeypatch, signs_per_value, probes):
     products = []
     Trace(kernel, products=3, callback=lambda: products.append(1))
     assert len(products) == 3 * probes
+
+
+class Diagonal:
+    """A kernel that multiplies each value."""
+
+    def __init__(self, size):
+        self.eigenvalues, self.start = np.linspace(0.1, 1.0, size), np.ones((1, size))
+
+    def apply(self, values):
+        return values * self.eigenvalues, values[:, :0]
+
+
+@pytest.mark.parametrize("size, products", [(1024, 1024), (1025, 16), (2048, 8), (10_000, 2)])
+def test_default_for_a_number_of_values(size, products):
+    kernel, done = Diagonal(size), []
+    found = Trace(kernel, products=1, callback=lambda: done.append(1))(lambda eigenvalues: eigenvalues)
+    assert len(done) == products
+    assert found == pytest.approx(0.55, rel=1e-9)  # z^T K z has no noise for a diagonal K

@@ -1,4 +1,4 @@
-"""Keys of a run file that are changed on the command line, as KEY=VALUE: density.sigma=12, network.width=8000."""
+"""Overrides: keys of a run file that the command line sets, as KEY=VALUE: density.sigma=12, network.width=8000."""
 
 import re
 import tomllib
@@ -14,18 +14,18 @@ _BARE = re.compile(r"[A-Za-z_~/.][\w~/.:+ -]*")  # text that needs no quotes
 _KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
-def with_changes(tables: dict[str, Any], changes: Iterable[str]) -> dict[str, Any]:
-    """Return the tables of a run file with some keys changed.
+def with_overrides(tables: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    """Return the tables of a run file with some keys overridden.
 
-    changes: texts KEY=VALUE. The parts of a key are separated by dots. A value is written as in TOML, but text needs no
-    quotes. Paths are relative to the current folder. The last of several changes of a key counts.
-    Raises InputError if a text is no change, or if a key lies inside a value that is no table.
+    overrides: texts KEY=VALUE. The parts of a key are separated by dots. A value is written as in TOML, but text needs
+    no quotes. Paths are relative to the current folder. The last of several overrides of a key counts.
+    Raises InputError if a text is no override, or if a key lies inside a value that is no table.
     """
     result = tables
-    for change in changes:
-        key, equals, text = change.partition("=")
+    for override in overrides:
+        key, equals, text = override.partition("=")
         if not equals or not _KEY.fullmatch(key.strip()):
-            raise InputError(f"{change!r} changes no key; write KEY=VALUE, for example density.sigma=12")
+            raise InputError(f"{override!r} sets no key; write KEY=VALUE, for example density.sigma=12")
         result = _with_value(result, key.strip().split("."), _value(key.strip(), text.strip()), key.strip())
     return result
 
@@ -51,5 +51,5 @@ def _with_value(tables: dict[str, Any], parts: list[str], value: Any, key: str) 
         return tables | {first: value}
     inner = tables.get(first, {})
     if not isinstance(inner, dict):
-        raise InputError(f"{key}: the run file has {first} = {inner!r}, which is no table; change {first} as a whole")
+        raise InputError(f"{key}: the run file has {first} = {inner!r}, which is no table; set {first} as a whole")
     return tables | {first: _with_value(inner, others, value, key)}
