@@ -323,7 +323,21 @@ def test_scales_of_another_width_are_not_next_to_the_best():
 
 def test_verify_compares_held_out_losses_whatever_the_criterion():
     settings = Design(families=["gaussian"], scale=[3.0, 12.0], scales=3, steps=[20], draws=1, criterion="gcv")
-    rows, text = verify(design(signal(width=10_000), settings))
+    found = design(signal(width=10_000), settings)
+    rows, text = verify(found)
+    predicted = {each.candidate.scale: each.held_out for each in found.predictions}
     for row in rows:
-        assert row["trained"] == pytest.approx(row["predicted"], rel=0.05)
+        assert row["predicted"] == predicted[row["scale"]]
+        assert row["trained"] == pytest.approx(row["predicted"], rel=0.05) and row["trained"] != row["predicted"]
     assert "the least held-out loss of" in text
+
+
+def test_cross_validation_resolves_small_losses():
+    """It divides by a small number, so the training loss must be right far below the loss at the start."""
+    grid = Grid((200,), (1.0,))
+    smooth = Samples(grid, np.exp(-20 * grid.axes()[0] ** 2)[None])
+    problem = replace(signal(width=2000), samples=smooth, held_out=None)
+    candidate, budget = Candidate("gaussian", 1.363, 2000, 1.0), Budget(steps=10_000)
+    (found,), converged = Losses(problem, Design(criterion="gcv", steps=[10_000]))(candidate)
+    exact = PredictedCurve(JointKernel(candidate.problem(problem)), [budget], floor=1e-10).training(budget)
+    assert converged and found.training == pytest.approx(exact, rel=0.1)

@@ -119,3 +119,16 @@ def test_shift_and_invert_tolerance(tolerance):
     error = np.sqrt(np.einsum("ti,ij,tj->t", difference, mass, difference)).max() / np.sqrt(start @ mass @ start)
     assert error <= tolerance
     assert result.steps < 60
+
+
+def test_extend_stops_when_the_space_is_invariant():
+    """A start with parts in three eigenspaces has a Krylov space of dimension 3."""
+    eigenvalues = np.repeat([1.0, 2.0, 5.0], 4)
+    lanczos = Lanczos(lambda v: eigenvalues * v, np.ones(12))
+    lanczos.extend(2)
+    assert lanczos.steps == 2
+    lanczos.extend(10)
+    assert lanczos.steps == 3 and lanczos.beta[-1] == 0
+    np.testing.assert_allclose(lanczos.ritz_pairs()[0], [1.0, 2.0, 5.0], rtol=1e-12)
+    lanczos.extend(20)
+    assert lanczos.steps == 3
