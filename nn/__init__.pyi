@@ -14,7 +14,7 @@ from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenva
 from .ntk_stage import run_ntk
 from .planned_steps import planned_schedule
 from .predict import PredictedValues, predict
-from .predicted_curve import Budget, PredictedCurve
+from .predicted_curve import LOSS_FLOOR, LOSS_ROUNDING, Budget, PredictedCurve
 from .runge_kutta import RUNGE_KUTTA
 from .snapshot import TrainingSnapshot
 from .stage import run_nn
@@ -23,6 +23,8 @@ from .training import train, trajectory
 from .training_plan import TrainingPlan, plan_training
 
 __all__ = [
+    "LOSS_FLOOR",
+    "LOSS_ROUNDING",
     "RUNGE_KUTTA",
     "BandCurve",
     "BandSpectra",

@@ -22,8 +22,8 @@ import numpy as np
 
 from freqbias.nn.krylov_curve import ACCURACY, Decay, KrylovCurve, ProductPair
 
-FLOOR = 1e-5  # a loss below this share of the start counts as this share
-ROUNDING = 1e-10  # share of the start below which a loss of a kernel in single precision is rounding
+LOSS_FLOOR = 1e-5  # a loss below this share of the start counts as this share
+LOSS_ROUNDING = 1e-10  # share of the start below which a loss of a kernel in single precision is rounding
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class PredictedCurve(KrylovCurve):
         budgets: Sequence[Budget],
         *,
         accuracy: float = ACCURACY,
-        floor: float = FLOOR,
+        floor: float = LOSS_FLOOR,
         callback: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(kernel, callback)
@@ -89,7 +89,7 @@ class PredictedCurve(KrylovCurve):
     def training(self, budget: Budget) -> float:
         """Return the loss on the training samples."""
         kept = budget.decay(self.largest)(self._eigenvalues) * self._vectors[0]
-        return max(self._start_loss * float(kept @ kept), ROUNDING * self._start_loss)
+        return max(self._start_loss * float(kept @ kept), LOSS_ROUNDING * self._start_loss)
 
     def held_out(self, budget: Budget) -> float:
         """Return the loss on the held-out samples; 0 if there are none."""
@@ -102,7 +102,7 @@ class PredictedCurve(KrylovCurve):
             return np.zeros(self._shape[0])
         c = self._coefficients(budget)
         squares = self._squares - 2 * self._projected @ c + np.einsum("i,cij,j->c", c, self._gram, c)
-        return 0.5 * np.maximum(squares, ROUNDING * self._squares) / count
+        return 0.5 * np.maximum(squares, LOSS_ROUNDING * self._squares) / count
 
     def integral(self, budget: Budget) -> np.ndarray:
         """Return the integral w of u over time on the training samples, (C, N), with u(0) - u = K w."""

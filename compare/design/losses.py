@@ -6,8 +6,7 @@ import numpy as np
 
 from freqbias.compare.design.candidates import Candidate
 from freqbias.compare.design.prediction import NAN, Prediction
-from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve, Trace
-from freqbias.nn.predicted_curve import FLOOR, ROUNDING
+from freqbias.nn import LOSS_FLOOR, LOSS_ROUNDING, Budget, JointInfiniteKernel, JointKernel, PredictedCurve, Trace
 from freqbias.problem import Design, Problem
 
 BUDGETS_PER_CURVE = 60  # to find the best stopping point
@@ -37,7 +36,7 @@ class Losses:
         """Return the prediction for each budget, and whether all have converged."""
         kernel = JointKernel(candidate.problem(self.problem), precision="single")
         # Cross-validation divides the training loss by a small number, so small losses matter.
-        floor = FLOOR if self.criterion == "held-out" else ROUNDING
+        floor = LOSS_FLOOR if self.criterion == "held-out" else LOSS_ROUNDING
         curve = PredictedCurve(kernel, self.budgets, floor=floor, callback=callback)
         trace = None
         if self.criterion == "gcv":
