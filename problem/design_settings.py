@@ -46,15 +46,15 @@ class Design(Settings):
         description="a whole number from 2 to 1000: the number of scales in the range, before the search refines them",
     )
     widths: Annotated[list[Width], Field(min_length=1)] | None = Field(
-        None, description="a list of whole numbers: the widths to compare; default: [network] width"
+        None, description="a list of positive whole numbers: the widths to compare; default: [network] width"
     )
     sigma_a: Annotated[list[SigmaA], Field(min_length=1)] | None = Field(
         None, description="a list of positive numbers: the values of sigma_a to compare; default: [network] sigma_a"
     )
     steps: Annotated[list[Steps], Field(min_length=1)] | None = Field(
         None,
-        description="a list of whole numbers: the numbers of steps of gradient descent to decide for, for example "
-        'steps = [100, 300]; the default is [100, 300], unless times is given. Purposes other than "held-out" take one '
+        description="a list of positive whole numbers: the numbers of steps of gradient descent to decide for, for "
+        'example steps = [100, 300]; the default is [100, 300], unless times is given. Purposes other than "held-out" take one '
         "number, the largest number of steps, by default 1000",
     )
     times: Annotated[list[Positive], Field(min_length=1)] | None = Field(

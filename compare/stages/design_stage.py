@@ -28,6 +28,7 @@ from freqbias.problem import Design, Problem, RunFile, stage_keys
 from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
 
 FLOWS = ("rk4", "heun")  # integrators that follow the gradient flow
+METHOD = 2  # of search and cross-validation; results of another method are not continued
 MISSING = -1e300  # stands for NaN in a checkpoint
 
 
@@ -56,7 +57,8 @@ def _run_design(
 ) -> str:
     settings = run.design or Design()
     check_design(problem, settings)
-    keys = stage_keys(run, "design").with_options("options", {"verify": train}, defaults={"verify": False})
+    options, old = {"verify": train, "method": METHOD}, {"verify": False, "method": 1}
+    keys = stage_keys(run, "design").with_options("options", options, defaults=old)
     if store.check("design", keys=keys, resume=resume, overwrite=overwrite):
         store.repair("design")
         log.info("design: finished already, in %s", store.root / "design")

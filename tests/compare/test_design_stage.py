@@ -11,7 +11,7 @@ import tomli_w
 from freqbias.compare.design import Candidate, Search, design
 from freqbias.compare.stages import run_design
 from freqbias.compare.stages.design_stage import _stored, winning_run
-from freqbias.errors import InputError, StoppedEarly
+from freqbias.errors import InputError, StoppedEarly, UsageError
 from freqbias.nn import train
 from freqbias.problem import build, load, parse
 from freqbias.runtime import StopRequest, Store
@@ -38,7 +38,10 @@ def run_file(tmp_path):
 def test_command_and_files(run_file, tmp_path):
     answer = attempt("design", run_file, "--out", tmp_path / "out", "--verify")
     assert answer.returncode == 0, answer.stderr
-    assert "best: gaussian sigma = " in answer.stdout and "times the least loss of 3 trained networks" in answer.stdout
+    assert (
+        "best: gaussian sigma = " in answer.stdout
+        and "times the least held-out loss of 3 trained networks" in answer.stdout
+    )
     folder = tmp_path / "out" / "design"
     assert {path.name for path in folder.iterdir()} == {
         "design.csv", "design.png", "design.pdf", "run.toml", "summary.txt", "verify.csv", "manifest.json",
@@ -156,3 +159,14 @@ def test_run_file_of_the_winner_trains_what_was_predicted(training, budget):
     else:
         assert winning.training.integrator == ("heun" if training["integrator"] == "heun" else "rk4")
         assert (winning.training.step, winning.pde.dynamics, winning.time.end) == ("auto", "flow", result.best.amount)
+
+
+def test_results_of_another_method_are_not_continued(run_file, tmp_path, monkeypatch):
+    """With the same keys, an earlier version searched in another way and estimated other traces."""
+    run, store = load(run_file, density={"kind": "gaussian", "sigma": 1.0}), Store(tmp_path / "out")
+    monkeypatch.setattr("freqbias.compare.stages.design_stage.METHOD", 1)
+    with StopRequest(None) as stop:
+        run_design(run, build(run), store, resume=False, overwrite=False, stop=stop)
+        monkeypatch.undo()
+        with pytest.raises(UsageError, match=r"options.method: 1 -> 2.*--overwrite"):
+            run_design(run, build(run), store, resume=True, overwrite=False, stop=stop)
