@@ -54,8 +54,8 @@ class Design(Settings):
     steps: Annotated[list[Steps], Field(min_length=1)] | None = Field(
         None,
         description="a list of positive whole numbers: the numbers of steps of gradient descent to decide for, for "
-        'example steps = [100, 300]; the default is [100, 300], unless times is given. Purposes other than "held-out" take one '
-        "number, the largest number of steps, by default 1000",
+        "example steps = [100, 300]; the default is [100, 300], unless times is given. Purposes other than "
+        '"held-out" take one number, the largest number of steps, by default 1000',
     )
     times: Annotated[list[Positive], Field(min_length=1)] | None = Field(
         None, description="a list of positive numbers, instead of steps: the gradient-flow times to decide for"
