@@ -13,9 +13,7 @@ MOST_DEFECT = 0.1  # of the error, relative to its size
 MOST_PRODUCTS = 400
 TINY = 1e-200
 
-Measure = Callable[
-    [], tuple[np.ndarray, np.ndarray, bool]
-]  # -> quantities, the scale of each, and if they may be right
+Measure = Callable[[], tuple[np.ndarray, np.ndarray, bool]]  # -> quantities, their scales, and if they may be right
 Decay = Callable[[np.ndarray], np.ndarray]  # eigenvalues (m,) -> q, (m,)
 
 

@@ -72,13 +72,13 @@ def missed_purpose(result: DesignResult, trained: dict[str, Any]) -> str:
     if result.criterion == "balanced":
         missed, limit = trained["fastest_rate"] / trained["slowest_rate"], BALANCED
     else:
-        missed, limit = float(np.exp(abs(np.log(trained["rate_ratio"] / result.settings.ratio)))), ORDERED
+        factor = trained["rate_ratio"] / result.settings.ratio
+        missed, limit = max(factor, 1 / factor), ORDERED
     if missed <= limit:
         return ""
-    smaller = f"{result.settings.step_factor / 2:g}"
     return (
-        f"; these rates miss the purpose, which allows a factor of {limit:g}, so the training has left the prediction; "
-        f"use a larger width, or step_factor = {smaller}"
+        f"; these rates miss the purpose, which allows a factor of {limit:g}; use a larger width, or step_factor = "
+        f"{result.settings.step_factor / 2:g}"
     )
 
 
