@@ -31,7 +31,7 @@ from freqbias.problem import (
     resolved,
     stage_keys,
 )
-from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
+from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, mpi_world, on_root
 
 
 def run_pde(
@@ -44,12 +44,12 @@ def run_pde(
     stop: StopRequest,
     petsc: Sequence[str] = (),
 ) -> None:
-    """Solve the equation, and write `pde/spectrum.nc` and `pde/fields.pvd`. Collective over COMM_WORLD.
+    """Solve the equation, and write `pde/spectrum.nc` and `pde/fields.pvd`. Collective over `mpi_world()`.
 
     petsc: the options that PETSc was started with. Options that PETSc does not use are reported. Raises InputError,
     ComputationError, UsageError (a result exists already), and StoppedEarly after storing the output times reached.
     """
-    comm = MPI.COMM_WORLD
+    comm = mpi_world()
     stop.install()  # after the start of PETSc, which installs another handler for SIGTERM
     plan = on_root(plan_within_memory, problem, run.pde, run.mesh)  # may refuse the settings before a file is written
     stage = on_root(_open, run, store, resume, overwrite, broadcast=False)  # None on the other ranks
@@ -139,9 +139,10 @@ def _finish(solver: Solver, stage: Stage, snapshots: list[SpectrumSnapshot], pet
         log.info("pde: %s", held_out_in_words(held_out, spectrum.time, spectrum.held_out_error))
         if warning := held_out_warning(spectrum.time, spectrum.held_out_error):
             log.warning("pde: %s", warning)
-    with stage.writing("fields.pvd") as path:
-        fields = spectrum_fields(solver.problem, spectrum, solver.plan)
-        write_fields(path.parent, spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
+    if solver.settings.fields:
+        with stage.writing("fields.pvd") as path:
+            fields = spectrum_fields(solver.problem, spectrum, solver.plan)
+            write_fields(path.parent, spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
     versions = {"dolfinx": dolfinx.__version__, "petsc": ".".join(map(str, PETSc.Sys.getVersion()))}
     stage.finish(versions=versions, ranks=solver.comm.size, petsc_options=list(petsc))
 

@@ -1,5 +1,6 @@
 from .activations import ACTIVATIONS, Activation
 from .builder import build, load_samples
+from .compare_settings import Compare
 from .deep_law import deep_laws, ntk_recursion
 from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
@@ -33,10 +34,12 @@ from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
 from .scipy_laws import Elliptical, from_scipy
 from .section import Section
-from .settings import Compare, Mesh, Network, Pde
-from .stage_dependencies import every_stage_keys, stage_keys
+from .settings import Mesh, Network, Pde
+from .stage_dependencies import StageKeys, every_stage_keys, stage_keys
 from .summary import counted, time_range
 from .supports import Annulus, Ball, Uniform
+from .sweep_loading import SweepPlan, in_words, load_sweep
+from .sweep_settings import SWEEP_STAGES, Sweep
 from .table import Table
 from .targets import Targets
 from .training_settings import Training
@@ -46,6 +49,7 @@ __all__ = [
     "ACTIVATIONS",
     "DRAW_ACCURACY",
     "SMALL_FEATURE_LEARNING",
+    "SWEEP_STAGES",
     "Activation",
     "Annulus",
     "Ball",
@@ -79,7 +83,10 @@ __all__ = [
     "ScaledDensity",
     "Section",
     "Spectrum",
+    "StageKeys",
     "StudentT",
+    "Sweep",
+    "SweepPlan",
     "Table",
     "Targets",
     "Training",
@@ -104,10 +111,12 @@ __all__ = [
     "from_scipy",
     "held_out_in_words",
     "held_out_warning",
+    "in_words",
     "initial_errors",
     "initial_values",
     "load",
     "load_samples",
+    "load_sweep",
     "match_positions",
     "match_times",
     "network_values",

@@ -10,14 +10,16 @@ from pydantic import ValidationError
 
 from freqbias.errors import InputError
 from freqbias.problem import files
+from freqbias.problem.compare_settings import Compare
 from freqbias.problem.data_settings import DataSection
 from freqbias.problem.density_settings import DensitySection, MixtureSection, Part
 from freqbias.problem.design_settings import Design
 from freqbias.problem.held_out import HeldOut
-from freqbias.problem.overrides import with_overrides
+from freqbias.problem.overrides import parse_overrides, with_values
 from freqbias.problem.run_file import RunFile
 from freqbias.problem.section import Section, error_prefix, explain
-from freqbias.problem.settings import Compare, Mesh, Network, Pde, Time, models_by_kind
+from freqbias.problem.settings import Mesh, Network, Pde, Time, models_by_kind
+from freqbias.problem.sweep_settings import Sweep
 from freqbias.problem.training_settings import Training
 
 LARGEST_FILE = 4_000_000  # bytes; larger files need more than some seconds
@@ -35,23 +37,20 @@ _UNREADABLE = {
 def load(path: Path, overrides: Sequence[str] = (), *, density: Mapping[str, Any] | None = None) -> RunFile:
     """Read and check a run file, and make the paths of its files absolute.
 
-    overrides: keys to set, as KEY=VALUE, see `freqbias.problem.overrides`. density: the section [density] of a run file
+    overrides: keys to set, as KEY=VALUE (`parse_overrides`). density: the section [density] of a run file
     that has none.
     Raises InputError with one line for each faulty key.
     """
     path = Path(path)
     with error_prefix(f"{path}{' with ' if overrides else ''}{' '.join(overrides)}: "):
-        try:
-            tables = with_overrides(_tables(_text(path)), overrides)
-        except FileNotFoundError as failure:
-            raise InputError(
-                "no such run file; copy the run file in README.md, or run `freqbias run` without a file and edit "
-                "out/figure4/run.toml"
-            ) from failure
-        except (OSError, UnicodeDecodeError) as failure:
-            raise InputError(f"the file cannot be read: {failure}; give a text file in TOML format") from failure
-        defaults = {"name": re.sub(r"[^\w.-]+", "-", path.stem)} | ({} if density is None else {"density": density})
-        run = parse({**defaults, **tables})
+        tables = with_values(read_tables(path), parse_overrides(overrides))
+        return from_tables(tables, path, density=density)
+
+
+def from_tables(tables: dict[str, Any], path: Path, *, density: Mapping[str, Any] | None = None) -> RunFile:
+    """Check the tables of the run file at `path`, and make the paths of its files absolute. Raises as `load` does."""
+    defaults = {"name": re.sub(r"[^\w.-]+", "-", path.stem)} | ({} if density is None else {"density": density})
+    run = parse({**defaults, **tables})
     folder = path.parent.resolve()
     run = run.model_copy(update={"data": _with_absolute_targets(run.data, folder)})
     sections = {name: _with_absolute_path(getattr(run, name), folder, name) for name in ("density", "data", "mesh")}
@@ -59,6 +58,19 @@ def load(path: Path, overrides: Sequence[str] = (), *, density: Mapping[str, Any
         initial = files.resolve(run.pde.initial_file, folder, section="pde", key="initial", endings=None)
         sections["pde"] = run.pde.model_copy(update={"initial": str(initial)})
     return run.model_copy(update=sections)
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """Return the tables of a run file, unchecked. Raises InputError if the file cannot be read or is not TOML."""
+    try:
+        return _tables(_text(path))
+    except FileNotFoundError as failure:
+        raise InputError(
+            "no such run file; copy the run file in README.md, or run `freqbias run` without a file and edit "
+            "out/figure4/run.toml"
+        ) from failure
+    except (OSError, UnicodeDecodeError) as failure:
+        raise InputError(f"the file cannot be read: {failure}; give a text file in TOML format") from failure
 
 
 def _text(path: Path) -> str:
@@ -150,6 +162,7 @@ _MODELS: dict[str, type[Section]] = {
     "training": Training,
     "compare": Compare,
     "design": Design,
+    "sweep": Sweep,
 }
 
 

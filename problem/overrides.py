@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,35 @@ _BARE = re.compile(r"[A-Za-z_~/.][\w~/.:+ -]*")  # text that needs no quotes
 _KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
-def with_overrides(tables: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """Return the tables of a run file with some keys overridden.
+def parse_overrides(overrides: Iterable[str]) -> dict[str, Any]:
+    """Return the values of keys in texts KEY=VALUE, by dotted name. The last of several values of a key counts.
 
-    overrides: texts KEY=VALUE. The parts of a key are separated by dots. A value is written as in TOML, but text needs
-    no quotes. Paths are relative to the current folder. The last of several overrides of a key counts.
-    Raises InputError if a text is no override, or if a key lies inside a value that is no table.
+    The parts of a key are separated by dots. A value is written as in TOML, but text needs no quotes. Paths are
+    relative to the current folder. Raises InputError if a text is no override.
     """
-    result = tables
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals or not _KEY.fullmatch(key.strip()):
-            raise InputError(f"{override!r} sets no key; write KEY=VALUE, for example density.sigma=12")
-        result = _with_value(result, key.strip().split("."), _value(key.strip(), text.strip()), key.strip())
-    return result
+    return {key: parse_value(key, text) for key, text in map(split_override, overrides)}
 
 
-def _value(key: str, text: str) -> Any:
+def split_override(override: str) -> tuple[str, str]:
+    """Return key and text of KEY=VALUE. Raises InputError for any other text."""
+    key, equals, text = override.partition("=")
+    if not equals or not _KEY.fullmatch(key.strip()):
+        raise InputError(f"{override!r} sets no key; write KEY=VALUE, for example density.sigma=12")
+    return key.strip(), text.strip()
+
+
+def with_values(tables: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tables of a run file with the values of some keys, given by dotted names, in this order.
+
+    Raises InputError if a key lies inside a value that is no table.
+    """
+    for key, value in values.items():
+        tables = _with_value(tables, key.split("."), value, key)
+    return tables
+
+
+def parse_value(key: str, text: str) -> Any:
+    """Return the value that a text stands for. Raises InputError if it stands for none."""
     try:
         tables = tomllib.loads(f"value = {text}")
     except (tomllib.TOMLDecodeError, RecursionError):

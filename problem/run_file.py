@@ -6,12 +6,14 @@ from typing import Any
 import tomli_w
 from pydantic import Field, field_validator, model_validator
 
+from freqbias.problem.compare_settings import Compare
 from freqbias.problem.data_settings import DataSection
 from freqbias.problem.density_settings import DensitySection
 from freqbias.problem.design_settings import Design
 from freqbias.problem.rates import check_rates
 from freqbias.problem.section import Section
-from freqbias.problem.settings import Compare, Mesh, Network, Pde, Time
+from freqbias.problem.settings import Mesh, Network, Pde, Time
+from freqbias.problem.sweep_settings import Sweep
 from freqbias.problem.training_settings import Training
 
 OUTPUTS = 20  # default number of evenly spaced output times
@@ -50,6 +52,7 @@ class RunFile(Section):
     training: Training = Training()
     compare: Compare = Compare()
     design: Design | None = None
+    sweep: Sweep | None = None
 
     @field_validator("name")
     @classmethod

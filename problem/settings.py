@@ -247,6 +247,9 @@ class Pde(Settings):
         le=0.1,
         description="a number from 1e-8 to 0.1: the largest error |v - v_exact| / |v(0)| at any output time",
     )
+    fields: bool = Field(
+        True, description="true or false: write ParaView files, fields.pvd, in the stages pde and compare"
+    )
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Pde":
@@ -272,16 +275,6 @@ class Pde(Settings):
     def initial_file(self) -> str | None:
         """The path of the file with the initial error, or None."""
         return None if self.initial in ("auto", "target", "network") else self.initial
-
-
-class Compare(Settings):
-    """The settings of the comparison of the network with the finite-element solution."""
-
-    projection: Literal["interpolation", "l2"] = Field(
-        "interpolation",
-        description='"interpolation" (compare spectra at the nodes of the mesh) or "l2" (compare their L2 projections '
-        "onto the finite elements; the solution of the local operator needs no projection)",
-    )
 
 
 def models_by_kind(union: Any) -> dict[str, type[Section]]:

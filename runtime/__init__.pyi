@@ -14,12 +14,12 @@ from .commandline import (
     main,
     new_app,
 )
-from .communicator import SerialWorld, world
+from .communicator import SerialWorld, divide, mpi_world, world
 from .exit_codes import exit_code_of
-from .files import atomic_write, sha256_of, writable
+from .files import FileLock, atomic_write, remove, sha256_of, writable
 from .keys import changed_keys, common_changes, key_hash
 from .launcher import local_size, rank, size, under_torchrun
-from .logs import configure, log, log_findings
+from .logs import configure, log, log_findings, logged_to
 from .manifest import version_of
 from .memory import available_memory
 from .progress import Progress, announced, duration
@@ -33,6 +33,7 @@ from .torch_world import TORCH_TIMEOUT, torch_backend
 
 __all__ = [
     "TORCH_TIMEOUT",
+    "FileLock",
     "LogFile",
     "MaxWalltime",
     "Out",
@@ -55,6 +56,7 @@ __all__ = [
     "commandline",
     "common_changes",
     "configure",
+    "divide",
     "duration",
     "exit_code_of",
     "key_hash",
@@ -62,13 +64,16 @@ __all__ = [
     "local_size",
     "log",
     "log_findings",
+    "logged_to",
     "main",
+    "mpi_world",
     "new_app",
     "on_all",
     "on_root",
     "open_closed_streams",
     "parse_walltime",
     "rank",
+    "remove",
     "sha256_of",
     "size",
     "threads",

@@ -4,7 +4,7 @@ import pickle
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any, Literal, overload
 
 from freqbias.runtime.communicator import SerialWorld, sleep_until_complete, world
@@ -14,10 +14,17 @@ _active_comm: Any = None
 """On rank 0 within `on_root`: the communicator on which the other ranks wait for messages. Otherwise None."""
 
 
-@cache
+_private: tuple[Any, Any] | None = None
+"""The communicator of all processes, or of a group, and its copy."""
+
+
 def _private_communicator() -> Any:
     """Return a communicator for `on_root` alone, so that pending collectives of the caller cannot interfere."""
-    return world().Dup()
+    global _private  # noqa: PLW0603
+    everyone = world()
+    if _private is None or _private[0] is not everyone:
+        _private = everyone, everyone.Dup()
+    return _private[1]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from freqbias.errors import UsageError
+from freqbias.runtime import launcher
 from freqbias.runtime.launcher import size, under_torchrun
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1e-4, 1e-2  # seconds
@@ -32,8 +33,44 @@ class SerialWorld:
         return values[0]
 
 
-@cache
+_group: Any = None
+"""The communicator of the processes of this group, after `divide`."""
+
+
 def world() -> Any:
+    """Return the communicator of all processes, or after `divide` of the processes of this group."""
+    return _all_processes() if _group is None else _group
+
+
+def mpi_world() -> Any:
+    """Return `world()` as an MPI communicator, also for one process."""
+    from mpi4py import MPI
+
+    return MPI.COMM_SELF if isinstance(world(), SerialWorld) else world()
+
+
+def divide(ranks: int) -> int:
+    """Divide the processes into groups of `ranks` processes, and return the number of this group. Collective.
+
+    From now on this group is the world: `world`, `rank`, `size` and all that is collective mean this group only.
+    Raises UsageError if the processes do not divide evenly.
+    """
+    global _group  # noqa: PLW0603
+    everyone = _all_processes()
+    if everyone.size % ranks:
+        raise UsageError(
+            f"--ranks-per-run {ranks}: {everyone.size} ranks do not divide into groups of {ranks}; start mpirun with a "
+            f"multiple of {ranks}, or use another --ranks-per-run"
+        )
+    number = everyone.rank // ranks
+    if everyone.size > 1:
+        _group = SerialWorld() if ranks == 1 else everyone.Split(number, everyone.rank)
+        launcher.set_group(_group.rank, _group.size)
+    return number
+
+
+@cache
+def _all_processes() -> Any:
     """Return the communicator of all processes.
 
     It is a `SerialWorld` for one process, a `TorchWorld` under torchrun, and otherwise `mpi4py.MPI.COMM_WORLD`.

@@ -38,14 +38,28 @@ def under_torchrun() -> bool:
     )
 
 
+_group: tuple[int, int] | None = None  # rank and size in the group of this process
+
+
+def set_group(rank: int, size: int) -> None:
+    """Let `rank` and `size` mean the place of this process in a group of processes (`freqbias.runtime.divide`)."""
+    global _group  # noqa: PLW0603
+    _group = rank, size
+
+
+def divided() -> bool:
+    """Whether the processes work in groups."""
+    return _group is not None
+
+
 def rank() -> int:
-    """The number of this process, counted from 0. Without a launcher, 0."""
-    return _from_environment()[0]
+    """The number of this process in its group, counted from 0. Without a launcher, 0."""
+    return _group[0] if _group else _from_environment()[0]
 
 
 def size() -> int:
-    """The number of processes that the launcher started. Without a launcher, 1."""
-    return _from_environment()[1]
+    """The number of processes in the group of this process: by default all that the launcher started, or 1."""
+    return _group[1] if _group else _from_environment()[1]
 
 
 def local_size() -> int:

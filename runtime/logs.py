@@ -6,7 +6,8 @@ stamps.
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from freqbias.errors import UsageError, shortened
@@ -90,6 +91,26 @@ def _log_file(path: Path, level: int) -> logging.Handler:
     handler.setLevel(level)
     handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
     return handler
+
+
+@contextmanager
+def logged_to(path: Path, name: str) -> Iterator[None]:
+    """Append all messages to a file, each with a time stamp and `name`, and print none on the terminal.
+
+    Several processes may write to the same file. Raises UsageError if it cannot be opened.
+    """
+    handlers = log.handlers[:]
+    file_handler = _log_file(path, logging.INFO)
+    file_handler.setFormatter(_Formatter(f"%(asctime)s {name.replace('%', '%%')} %(levelname)s %(message)s"))
+    level = log.level
+    log.handlers[:] = [file_handler]
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.handlers[:] = handlers
+        log.setLevel(level)
+        file_handler.close()
 
 
 def on_terminal() -> bool:

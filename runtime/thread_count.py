@@ -2,7 +2,7 @@
 
 import os
 
-from freqbias.runtime.launcher import integer_variable, local_size
+from freqbias.runtime.launcher import divided, integer_variable, local_size, size
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 MOST_THREADS = 2**16  # a larger OMP_NUM_THREADS is ignored, like one that is no number
@@ -29,9 +29,10 @@ def threads() -> int:
 def threads_alone() -> int:
     """Return the number of threads of rank 0 while the other ranks sleep.
 
-    It is the user's OMP_NUM_THREADS, or else the number of usable cores.
+    It is the user's OMP_NUM_THREADS, or else the number of usable cores. If groups of ranks work on their own
+    (`freqbias.runtime.divide`), these cores are shared by the groups.
     """
-    return _chosen_by_user() or _cores()
+    return _chosen_by_user() or max(1, _cores() * size() // local_size() if divided() else _cores())
 
 
 def limit_threads() -> None:

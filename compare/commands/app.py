@@ -8,6 +8,7 @@ import typer
 
 from freqbias.compare.commands.result_commands import compare_command, figures_command, kappa_command, view_command
 from freqbias.compare.commands.run_files import shipped_run_file
+from freqbias.compare.commands.sweep_command import sweep_command
 from freqbias.nn import nn_command, ntk_command
 from freqbias.pde import pde_command
 from freqbias.runtime import (
@@ -36,6 +37,7 @@ A network trained by gradient descent learns low frequencies first. freqbias sol
   freqbias check my.toml                    check a run file, predict time and memory
   freqbias run my.toml density.sigma=12     run it with another value of a key
   freqbias design my.toml                   choose density and width by predicted loss
+  freqbias sweep my.toml density.sigma=4,8  run it with several values of keys, and collect the results
   uv run mpirun -n 4 freqbias pde my.toml   solve the PDE on four ranks
   freqbias view out/my                      make pictures, a movie and ParaView files
   freqbias figures --quick                  draw the figures of the paper
@@ -218,6 +220,7 @@ def build_app() -> typer.Typer:
     app.command("run")(run_command)
     app.command("check")(check_command)
     app.command("design")(design_command)
+    app.command("sweep")(sweep_command)
     app.command("mesh")(mesh_command)
     app.command("pde")(pde_command)
     app.command("nn")(nn_command)

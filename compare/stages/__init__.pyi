@@ -1,12 +1,13 @@
 from .compare_stage import read_comparison, run_compare
-from .design_stage import run_design
+from .design_stage import design_keys, run_design
 from .kappa_stage import Options, run_kappa
 from .mesh_stage import run_mesh
-from .pipeline import print_summary, run_all
+from .pipeline import print_summary, run_all, stage_function
 from .view_stage import run_view
 
 __all__ = [
     "Options",
+    "design_keys",
     "print_summary",
     "read_comparison",
     "run_all",
@@ -15,4 +16,5 @@ __all__ = [
     "run_kappa",
     "run_mesh",
     "run_view",
+    "stage_function",
 ]

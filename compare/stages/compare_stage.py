@@ -8,6 +8,7 @@ and .wav files of sounds.
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from freqbias.errors import InputError
 from freqbias.pde import start_petsc
 from freqbias.problem import Draws, Problem, RunFile, Spectrum, stage_keys
 from freqbias.runtime import Stage, StopRequest, Store, announced, log, on_root, threads_alone
+
+if TYPE_CHECKING:
+    from freqbias.compare.kappa import Kappa
 
 
 def run_compare(
@@ -73,7 +77,7 @@ def _run_compare(
     with announced("compare: computing the spectra of the errors"):
         comparison = _comparison(run, problem, sources)
     with new_stage(store, "compare", keys, overwrite=resume or overwrite, run=run, sources=sources) as stage:
-        write(stage, comparison, problem, stop)
+        write(stage, comparison, run, problem, stop)
 
 
 def read_comparison(run: RunFile, problem: Problem, store: Store) -> Comparison:
@@ -95,11 +99,8 @@ def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
     )  # fmt: skip
 
 
-def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequest) -> None:
+def write(stage: Stage, comparison: Comparison, run: RunFile, problem: Problem, stop: StopRequest) -> None:
     """Write all files of the stage."""
-    from freqbias.compare.comparison import draw_causes, draw_comparison, draw_learned
-    from freqbias.pde import write_fields
-
     with stage.writing("spectra.nc") as path:
         comparison.save(path)
     with stage.writing("metrics.csv") as path:
@@ -107,9 +108,21 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
     if comparison.band is not None and comparison.band.bands is not None:
         with stage.writing("draw_bands.csv") as path:
             comparison.band.bands.save(path, comparison.time)
-    if len(comparison.time) > 1:
-        _write_rates(stage, comparison, problem, stop)
+    rates = _write_rates(stage, comparison, problem) if len(comparison.time) > 1 else None
+    if comparison.learned is not None:
+        with stage.writing("learned.nc") as path:
+            comparison.learned.save(path)
+        _write_sounds(stage, comparison.learned)
     stop.check()
+    if run.pde.fields:
+        _write_fields(stage, comparison)
+    if run.compare.figures:
+        _draw_figures(stage, comparison, rates, stop)
+
+
+def _write_fields(stage: Stage, comparison: Comparison) -> None:
+    from freqbias.pde import write_fields
+
     with stage.writing("fields.pvd") as path:
         write_fields(
             path.parent,
@@ -119,14 +132,18 @@ def write(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequ
             cell_type=comparison.cell_type,
             point_data=magnitude_fields(comparison),
         )
-    stop.check()
+
+
+def _draw_figures(stage: Stage, comparison: Comparison, rates: "Kappa | None", stop: StopRequest) -> None:
+    from freqbias.compare.comparison import draw_causes, draw_comparison, draw_learned
+    from freqbias.compare.kappa import draw_kappa
+
+    if rates is not None and rates.regions:
+        _draw(stage, stop, "kappa", partial(draw_kappa, rates))
     if comparison.causes:
         _draw(stage, stop, "split", partial(draw_causes, comparison))
     if comparison.learned is not None:
-        with stage.writing("learned.nc") as path:
-            comparison.learned.save(path)
         _draw(stage, stop, "learned", partial(draw_learned, comparison.learned))
-        _write_sounds(stage, comparison.learned)
     if comparison.frequency.shape[1] > 2:
         log.info("compare: figure4 is drawn only in one and two dimensions; open fields.pvd in ParaView instead")
         return
@@ -149,18 +166,18 @@ def _write_sounds(stage: Stage, learned: Learned) -> None:
             learned.save_sound(path, name)
 
 
-def _write_rates(stage: Stage, comparison: Comparison, problem: Problem, stop: StopRequest) -> None:
-    from freqbias.compare.kappa import BANDS, comparison_rates, draw_kappa
+def _write_rates(stage: Stage, comparison: Comparison, problem: Problem) -> "Kappa | None":
+    """Write kappa.csv, and return the rates, if there are any."""
+    from freqbias.compare.kappa import BANDS, comparison_rates
 
     try:
         rates = comparison_rates(comparison, problem, bands=BANDS if problem.dimension == 1 else 0)
     except InputError as error:  # a user's errors may begin when nothing is left to learn
         log.warning("compare: no kappa.csv is written, because no learning rate is defined: %s", error)
-        return
+        return None
     with stage.writing("kappa.csv") as path:
         rates.save_table(path)
-    if rates.regions:
-        _draw(stage, stop, "kappa", partial(draw_kappa, rates))
+    return rates
 
 
 def magnitude_fields(comparison: Comparison) -> dict[str, np.ndarray]:

@@ -24,7 +24,7 @@ from freqbias.compare.design import (
     summary,
     verify,
 )
-from freqbias.problem import Design, Problem, RunFile, stage_keys
+from freqbias.problem import Design, Problem, RunFile, StageKeys, stage_keys
 from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
 
 FLOWS = ("rk4", "heun")  # integrators that follow the gradient flow
@@ -57,8 +57,7 @@ def _run_design(
 ) -> str:
     settings = run.design or Design()
     check_design(problem, settings)
-    options, old = {"verify": train, "method": METHOD}, {"verify": False, "method": 1}
-    keys = stage_keys(run, "design").with_options("options", options, defaults=old)
+    keys = design_keys(run, train=train)
     if store.check("design", keys=keys, resume=resume, overwrite=overwrite):
         store.repair("design")
         log.info("design: finished already, in %s", store.root / "design")
@@ -82,6 +81,12 @@ def _run_design(
         stage.finish()
     log.info("design: wrote %s", stage.folder)
     return text
+
+
+def design_keys(run: RunFile, *, train: bool = False) -> StageKeys:
+    """Return the keys that the stage depends on."""
+    options, old = {"verify": train, "method": METHOD}, {"verify": False, "method": 1}
+    return stage_keys(run, "design").with_options("options", options, defaults=old)
 
 
 def _stored(
@@ -120,6 +125,7 @@ def winning_run(run: RunFile, result: DesignResult) -> dict[str, Any]:
     """
     best, tables = result.best, run.model_dump(exclude_none=True)
     tables.pop("design", None)
+    tables.pop("sweep", None)
     tables["name"] = f"{run.name}-design"
     tables["density"] = best.candidate.section()
     tables["network"] |= {"width": best.candidate.width, "sigma_a": best.candidate.sigma_a}

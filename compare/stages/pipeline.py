@@ -74,7 +74,7 @@ def run_all(
         run_stage(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, **options[name])
 
 
-def stage_function(name: str) -> Callable[..., None]:
+def stage_function(name: str) -> Callable[..., object]:
     """Return the function that runs a stage. The import of the stage's libraries takes seconds."""
     match name:
         case "pde":
@@ -83,6 +83,10 @@ def stage_function(name: str) -> Callable[..., None]:
             return nn.run_nn
         case "ntk":
             return nn.run_ntk
+        case "design":
+            from freqbias.compare.stages.design_stage import run_design
+
+            return run_design
     from freqbias.compare.stages.compare_stage import run_compare
 
     return run_compare

@@ -6,7 +6,7 @@ import pytest
 
 from freqbias.errors import InputError
 from freqbias.problem import load
-from freqbias.problem.overrides import with_overrides
+from freqbias.problem.overrides import parse_overrides, with_values
 
 RUN = """
 [density]
@@ -49,9 +49,9 @@ def test_paths_are_relative_to_the_current_folder(path, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "a b.csv").write_text("0.1\n0.2\n0.4\n")
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert with_overrides({}, ["data.path=a b.csv"]) == {"data": {"path": str(tmp_path / "elsewhere" / "a b.csv")}}
-    assert with_overrides({}, ["data.path=matplotlib:membrane.dat"]) == {"data": {"path": "matplotlib:membrane.dat"}}
-    assert with_overrides({}, ["data.path=~/x.csv"]) == {"data": {"path": str(Path.home() / "x.csv")}}
+    assert with_values({}, parse_overrides(["data.path=a b.csv"])) == {"data": {"path": str(tmp_path / "elsewhere" / "a b.csv")}}
+    assert with_values({}, parse_overrides(["data.path=matplotlib:membrane.dat"])) == {"data": {"path": "matplotlib:membrane.dat"}}
+    assert with_values({}, parse_overrides(["data.path=~/x.csv"])) == {"data": {"path": str(Path.home() / "x.csv")}}
 
 
 @pytest.mark.parametrize("override, message", [
@@ -74,4 +74,4 @@ def test_wrong_overrides_are_refused(path, override, message):
 
 
 def test_an_override_may_replace_a_table():
-    assert with_overrides({"a": {"b": 1, "c": 2}}, ["a={b = 3}", 'd="x, y"']) == {"a": {"b": 3}, "d": "x, y"}
+    assert with_values({"a": {"b": 1, "c": 2}}, parse_overrides(["a={b = 3}", 'd="x, y"'])) == {"a": {"b": 3}, "d": "x, y"}

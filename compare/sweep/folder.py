@@ -1,0 +1,171 @@
+"""The folder of a sweep: the state of each task, links between runs that share a stage, and records of failures."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from freqbias.compare.sweep.tasks import Task, find_tasks, identifiers
+from freqbias.errors import UsageError
+from freqbias.problem import SweepPlan, every_stage_keys, resolved
+from freqbias.runtime import FileLock, Store, atomic_write, key_hash, log, remove, writable
+
+State = Literal["finished", "failed", "waiting", "busy", "ready"]
+
+
+class SweepFolder:
+    """The runs of a sweep below the folder `root`. Any number of processes may work with the same folder.
+
+    old_failures: the times of failures of earlier commands. Such a stage is computed again.
+    """
+
+    def __init__(self, root: Path, plan: SweepPlan) -> None:
+        self.root, self.plan = root, plan
+        self.runs = root / "runs"
+        self.ids = identifiers(plan)
+        self.tasks = find_tasks(plan, self.runs)
+        self.old_failures = self._failures()
+        self._finished = set[int]()
+
+    def store(self, task: Task) -> Store:
+        """Return the store in which the result of a task lies."""
+        return Store(self.runs / task.home)
+
+    def claim(self, task: Task) -> FileLock:
+        """Return the lock that a process holds while it computes a task. The lock is not yet acquired."""
+        return FileLock(self.runs / task.home / f".{task.stage}.task")
+
+    def check(self, *, resume: bool, overwrite: bool) -> int:
+        """Return how many tasks are finished, without writing.
+
+        Raises UsageError if results exist but neither flag is given, and if a result was computed with other keys.
+        """
+        begun = sum(self._begun(task) for task in self.tasks)
+        if begun and not (resume or overwrite):
+            raise UsageError(
+                f"{self.runs} has results of {begun} of {len(self.tasks)} stages: continue or extend the sweep with "
+                "--resume, or compute all again with --overwrite"
+            )
+        if overwrite:
+            for task in self.tasks:
+                self.store(task).check(task.stage, keys=task.keys, overwrite=True)
+            return 0
+        return sum(
+            self._begun(task) and self.store(task).check(task.stage, keys=task.keys, resume=True) for task in self.tasks
+        )
+
+    def _begun(self, task: Task) -> bool:
+        stage = self.runs / task.home / task.stage
+        return stage.exists() or stage.with_name(f"{task.stage}.partial").exists()
+
+    def prepare(self, *, overwrite: bool) -> None:
+        """Make the folders of the runs, each with its run file. overwrite: make all stages unfinished."""
+        with writable(self.runs):
+            self.runs.mkdir(parents=True, exist_ok=True)
+        for name, run in zip(self.ids, self.plan.runs, strict=True):
+            folder, text = self.runs / name, resolved(run)
+            with writable(folder):
+                folder.mkdir(exist_ok=True)
+            if not _has_text(folder / "run.toml", text):
+                Store(folder).save_run_file(text, every_stage_keys(run))
+        if overwrite:
+            for task in self.tasks:
+                self.store(task).begin_overwrite({task.stage: task.keys})
+
+    def state(self, index: int) -> State:
+        """Return the state of a task: whether it can be computed, and why not."""
+        if self.is_finished(index):
+            return "finished"
+        task = self.tasks[index]
+        if self.failure(task) is not None or any(self.has_failed(need) for need in task.needs):
+            return "failed"
+        if not all(self.is_finished(need) for need in task.needs):
+            return "waiting"
+        return "busy" if self.claim(task).is_held() else "ready"
+
+    def is_finished(self, index: int) -> bool:
+        """Whether a task is finished. Links its result to the other runs that need it."""
+        if index in self._finished:
+            return True
+        task = self.tasks[index]
+        folder = self.runs / task.home / task.stage
+        if folder.with_name(f"{task.stage}.partial").exists():
+            self.store(task).repair(task.stage)  # after a kill before the last rename
+        if folder.with_name(f"{task.stage}.partial").exists() or _key_hash(folder) != key_hash(task.keys):
+            return False
+        self._link(task)
+        self._finished.add(index)
+        return True
+
+    def _link(self, task: Task) -> None:
+        for user in task.users:
+            link = self.runs / self.ids[user] / task.stage
+            target = Path("..") / task.home / task.stage
+            if self.ids[user] == task.home or (link.is_symlink() and link.readlink() == target):
+                continue
+            if link.is_symlink() or not link.exists():
+                aside = link.with_name(f".{task.stage}.{os.getpid()}.link")
+                with writable(link):
+                    remove(aside)
+                    aside.symlink_to(target, target_is_directory=True)
+                    aside.replace(link)
+
+    def has_failed(self, index: int) -> bool:
+        """Whether a task failed during this command, or needs one that failed."""
+        task = self.tasks[index]
+        return self.failure(task) is not None or any(self.has_failed(need) for need in task.needs)
+
+    def failure(self, task: Task) -> Mapping[str, Any] | None:
+        """Return the record of a failure during this command, or None."""
+        found = _read_failure(self._failure_path(task))
+        return None if found is None or self.old_failures.get(str(task)) == found["when"] else found
+
+    def record_failure(self, task: Task, error: Exception) -> None:
+        """Write down why a task failed."""
+        record = {
+            "message": str(error) if hasattr(error, "exit_code") else f"{type(error).__name__}: {error}",
+            "exit_code": getattr(error, "exit_code", 1),
+            "when": datetime.now(UTC).isoformat(),
+            "key_hash": key_hash(task.keys),
+        }
+        log.error("%s: %s", task, record["message"])
+        with atomic_write(self._failure_path(task)) as temporary:
+            temporary.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+
+    def forget_failure(self, task: Task) -> None:
+        """Remove the record of an earlier failure."""
+        with suppress(OSError):
+            self._failure_path(task).unlink(missing_ok=True)
+
+    def _failure_path(self, task: Task) -> Path:
+        return self.runs / task.home / f"{task.stage}.failed"
+
+    def _failures(self) -> dict[str, str]:
+        found = {str(task): _read_failure(self._failure_path(task)) for task in self.tasks}
+        return {name: record["when"] for name, record in found.items() if record is not None}
+
+
+def _read_failure(path: Path) -> Mapping[str, Any] | None:
+    try:
+        record = json.loads(path.read_bytes())
+        return record if isinstance(record["when"], str) and isinstance(record["message"], str) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _key_hash(folder: Path) -> str:
+    """Return the hash of the keys of a finished stage, or an empty text."""
+    try:
+        return str(json.loads((folder / "manifest.json").read_bytes())["key_hash"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _has_text(path: Path, text: str) -> bool:
+    try:
+        return path.read_text("utf-8") == text
+    except (OSError, ValueError):
+        return False

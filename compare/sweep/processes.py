@@ -1,0 +1,122 @@
+"""The processes of a sweep: this process alone, several processes of this machine, or groups of ranks under mpirun."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from freqbias.compare.sweep.folder import SweepFolder
+from freqbias.compare.sweep.work import Worker
+from freqbias.errors import StoppedEarly
+from freqbias.runtime import Progress, StopRequest, configure, exit_code_of, limit_threads, log, watch_signals
+
+LOOK_EVERY = 0.5  # seconds
+GRACE = 12.0  # seconds from the request to stop until a process is killed; a process ends itself after 8 seconds
+THREAD_VARIABLE = "OMP_NUM_THREADS"
+
+
+def work_alone(sweep: SweepFolder, stop: StopRequest, *, tasks: Sequence[int]) -> None:
+    """Compute the tasks in this process, or in this group of ranks. Collective. Raises StoppedEarly."""
+    with Progress("sweep", total=len(tasks), unit="stages") as progress:
+
+        def show(ended: int) -> None:
+            progress.advance(ended - progress.done)
+
+        Worker(sweep, stop, tasks=tasks, on_change=show).work()
+
+
+def work_with(jobs: int, threads: int, sweep: SweepFolder, stop: StopRequest, *, tasks: Sequence[int]) -> None:
+    """Compute the tasks in several new processes, and show their progress.
+
+    threads: the number of threads of each process. Raises StoppedEarly after all processes have saved their work, and
+    RuntimeError if all processes were killed.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would copy threads and MPI
+    before = os.environ.get(THREAD_VARIABLE)
+    os.environ[THREAD_VARIABLE] = str(threads)
+    processes = [context.Process(target=_work_in_process, args=(sweep, list(tasks))) for _ in range(jobs)]
+    try:
+        for process in processes:
+            process.start()
+        _wait(processes, sweep, stop, tasks)
+    finally:
+        _end(processes)
+        if before is None:
+            del os.environ[THREAD_VARIABLE]
+        else:
+            os.environ[THREAD_VARIABLE] = before
+
+
+def _wait(processes: list[BaseProcess], sweep: SweepFolder, stop: StopRequest, tasks: Sequence[int]) -> None:
+    still_open, told = list(tasks), set[int]()
+    with Progress("sweep", total=len(tasks), unit="stages") as progress:
+        while any(process.is_alive() for process in processes):
+            stop.check()
+            time.sleep(LOOK_EVERY)
+            still_open = [index for index in still_open if sweep.state(index) not in ("finished", "failed")]
+            progress.advance(len(tasks) - len(still_open) - progress.done)
+            for process in processes:
+                if (code := process.exitcode) and process.pid not in told:
+                    told.add(process.pid or 0)
+                    if code == StoppedEarly.exit_code:
+                        raise StoppedEarly("a process was asked to stop; to continue, run the same command with --resume")
+                    log.warning("process %d ended with exit code %d; the others take over its work", process.pid, code)
+    if any(sweep.state(index) not in ("finished", "failed") for index in still_open):
+        raise RuntimeError(
+            "all processes of the sweep ended before their work, perhaps because the memory is too small; use a "
+            "smaller --jobs, and continue with --resume"
+        )
+
+
+def _end(processes: list[BaseProcess]) -> None:
+    """Ask the processes to stop, and kill those that do not."""
+    for process in processes:
+        if process.is_alive():
+            process.terminate()
+    deadline = time.monotonic() + GRACE
+    for process in processes:
+        if process.pid is not None:
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+
+def _work_in_process(sweep: SweepFolder, tasks: list[int]) -> None:
+    """Work until no task is left. This is the main function of a process that `work_with` starts."""
+    watch_signals()
+    limit_threads()
+    configure(quiet=True)
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    sys.exit(exit_code_of(_quietly(lambda: _work(sweep, tasks))))
+
+
+def _work(sweep: SweepFolder, tasks: list[int]) -> None:
+    with StopRequest() as stop:
+        Worker(sweep, stop, tasks=tasks).work()
+
+
+def _quietly(work: Callable[[], None]) -> Callable[[], int]:
+    """Return a function that returns the exit code of an early stop, about which the first process speaks."""
+
+    def quiet() -> int:
+        try:
+            work()
+        except StoppedEarly as early:
+            return early.exit_code
+        return 0
+
+    return quiet
+
+
+def _stop_with_parent() -> None:
+    """Stop this process when the process that started it has ended."""
+    parent: Any = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,111 @@
+"""Read a sweep: the run files of all its runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from freqbias.errors import InputError
+from freqbias.problem.loading import from_tables, read_tables
+from freqbias.problem.overrides import with_values
+from freqbias.problem.run_file import RunFile
+from freqbias.problem.section import error_prefix, input_error
+from freqbias.problem.sweep_settings import SWEEP_STAGES, Point, Sweep, axes_of_words, points
+
+QUIET_RUNS = {"compare.figures": False, "pde.fields": False}
+"""What the runs of a sweep do not write unless the user asks for it: a thousand runs would have 50,000 files."""
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """The runs of a sweep, and the stages of each.
+
+    axes: the swept keys in their order. zipped: keys that go together. points: the values of the swept keys in each
+    run. runs: the run file of each run.
+    """
+
+    name: str
+    stages: tuple[str, ...]
+    axes: tuple[str, ...]
+    zipped: tuple[tuple[str, ...], ...]
+    points: tuple[Point, ...]
+    runs: tuple[RunFile, ...]
+
+
+def load_sweep(
+    path: Path, words: Sequence[str] = (), *, zipped: Sequence[Sequence[str]] = (), stages: Sequence[str] = (),
+    density: Mapping[str, Any] | None = None,
+) -> SweepPlan:  # fmt: skip
+    """Read the run file, with its section [sweep], and check every run.
+
+    words: KEY=VALUE,VALUE,... as on the command line, in place of the same keys in [sweep]. A key with one value is
+    set in every run. zipped, stages: in addition to [sweep] zip, and in place of [sweep] stages.
+    density: the section [density] of a run file that has none, if `design` is the only stage.
+    Raises InputError, which names the run.
+    """
+    path = Path(path)
+    with error_prefix(f"{path}: "):
+        tables = read_tables(path)
+        sweep = _section(tables.pop("sweep", {}))
+        given = axes_of_words(words)
+        tables = with_values(tables, {key: values[0] for key, values in given.items() if len(values) == 1})
+        axes = {key: values for key, values in {**sweep.axes, **given}.items() if len(given.get(key, [0, 0])) > 1}
+        together = [list(keys) for keys in [*sweep.zip, *zipped]]
+        found = points(axes, zipped=together, include=sweep.include, exclude=sweep.exclude)
+        chosen = _stages(stages or sweep.stages)
+    tables = reduce(_with_default, QUIET_RUNS.items(), tables)
+    default_density = density if chosen == ("design",) else None
+    runs = []
+    for point in found:
+        with error_prefix(f"{path} with {in_words(point)}: " if point else f"{path}: "):
+            runs.append(from_tables(with_values(tables, point), path, density=default_density))
+    keys = list(dict.fromkeys([*axes, *(key for point in found for key in point)]))
+    groups = tuple(map(tuple, together))
+    return SweepPlan(runs[0].name, chosen, tuple(keys), groups, tuple(found), tuple(runs))
+
+
+def in_words(point: Point) -> str:
+    """Return the values of the swept keys as they are written on the command line."""
+    return " ".join(f"{key}={_text(value)}" for key, value in point.items())
+
+
+def _text(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+        case dict():
+            return "{" + ",".join(f"{key}={_text(each)}" for key, each in value.items()) + "}"
+        case list():
+            return "[" + ",".join(map(_text, value)) + "]"
+    return str(value)
+
+
+def _section(table: Any) -> Sweep:
+    if not isinstance(table, dict):
+        raise InputError(f"sweep = {table!r}; expected a section [sweep] with a list of values for each swept key")
+    try:
+        return Sweep.model_validate(table)
+    except ValidationError as failure:
+        raise input_error(failure, "sweep", Sweep) from None
+
+
+def _stages(chosen: Sequence[str]) -> tuple[str, ...]:
+    """Return the stages in the order in which they run."""
+    for stage in chosen:
+        if stage not in SWEEP_STAGES:
+            raise InputError(f"--stages {','.join(chosen)}: {stage!r} is no stage; use {', '.join(SWEEP_STAGES)}")
+    if "compare" in chosen and not {"pde", "nn"} <= set(chosen):
+        raise InputError(f"stages = {list(chosen)}: compare needs the results of pde and nn; add them, or leave compare out")
+    return tuple(stage for stage in SWEEP_STAGES if stage in chosen)
+
+
+def _with_default(tables: dict[str, Any], default: tuple[str, Any]) -> dict[str, Any]:
+    key, value = default
+    section, _, name = key.partition(".")
+    table = tables.get(section, {})
+    return tables if not isinstance(table, dict) or name in table else with_values(tables, {key: value})
