@@ -18,6 +18,10 @@ PREFIX = "pde_"
 DIRECT_SOLVER_DOFS = {1: 10**9, 2: 2 * 10**6, 3: 3 * 10**4}
 OPTION_NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
 
+_started = False
+"""Whether `init` was called. Each call adds a collective call at the end of the program, also if PETSc runs already.
+Groups of ranks that call it unequally often would wait for each other there."""
+
 
 def uses_factorisation(dofs: float, *, dimension: int, degree: int) -> bool:
     """Whether systems of this size are solved by a factorisation (MUMPS), and not by CG + GAMG."""
@@ -39,10 +43,13 @@ def start_petsc(options: Sequence[str] = ()) -> None:
     """
     if options and not OPTION_NAME.fullmatch(options[0]):
         raise InputError(f"-- {' '.join(options)}: PETSc's options begin with '-', for example -- -pde_ksp_rtol 1e-9")
+    global _started  # noqa: PLW0603
     from mpi4py import MPI  # noqa: F401  # isort: skip
     import petsc4py
 
-    petsc4py.init(["freqbias", *options])  # PETSc reads some options, for example -log_view, only in this call
+    if not _started:
+        petsc4py.init(["freqbias", *options])  # PETSc reads some options, for example -log_view, only in this call
+        _started = True
     from petsc4py import PETSc
 
     PETSc.Options().insertString(" ".join(options))
