@@ -39,7 +39,7 @@ from .stage_dependencies import StageKeys, every_stage_keys, stage_keys
 from .summary import counted, time_range
 from .supports import Annulus, Ball, Uniform
 from .sweep_loading import SweepPlan, in_words, load_sweep
-from .sweep_settings import SWEEP_STAGES, Sweep
+from .sweep_settings import SWEEP_STAGES, Sweep, flatten
 from .table import Table
 from .targets import Targets
 from .training_settings import Training
@@ -107,6 +107,7 @@ __all__ = [
     "errors_in_order",
     "every_stage_keys",
     "feature_learning_warning",
+    "flatten",
     "fold",
     "from_scipy",
     "held_out_in_words",

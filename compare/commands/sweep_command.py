@@ -1,12 +1,15 @@
 """The command `freqbias sweep`: many runs of one run file with other values of some keys."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from freqbias.errors import UsageError
 from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose, commandline, on_root
+
+if TYPE_CHECKING:
+    from freqbias.compare.sweep import SweepFolder
 
 Axes = Annotated[
     list[str] | None,
@@ -91,7 +94,18 @@ def sweep_command(
             plan, out or Path("out") / plan.name, resume=resume, overwrite=overwrite, stop=stop, jobs=jobs,
             ranks_per_run=ranks_per_run, share=share,
         )  # fmt: skip
-        return 0
+        return 0 if sweep is None else on_root(_end, sweep, quiet)
+
+
+def _end(sweep: "SweepFolder", quiet: bool) -> int:
+    """Collect the results if no other command is still working on the sweep, and return the exit code."""
+    from freqbias.compare.sweep import collect_sweep, end_table
+
+    if sweep.is_complete:
+        data = collect_sweep(sweep)
+        if not quiet:
+            print(end_table(data))
+    return sweep.exit_code
 
 
 def _share(task: str | None) -> tuple[int, int]:

@@ -123,6 +123,23 @@ class SweepFolder:
         found = _read_failure(self._failure_path(task))
         return None if found is None or self.old_failures.get(str(task)) == found["when"] else found
 
+    def failure_of(self, name: str) -> str:
+        """Return why the run with this ID failed, or an empty text."""
+        index = self.ids.index(name)
+        found = {task.stage: self.failure(task) for task in self.tasks if index in task.users}
+        return "; ".join(f"{stage}: {record['message']}" for stage, record in found.items() if record is not None)
+
+    @property
+    def exit_code(self) -> int:
+        """The largest exit code of the tasks that failed during this command, or 0."""
+        records = map(self.failure, self.tasks)
+        return max((int(record["exit_code"]) for record in records if record is not None), default=0)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no task is left to compute."""
+        return all(self.state(index) in ("finished", "failed") for index in range(len(self.tasks)))
+
     def record_failure(self, task: Task, error: Exception) -> None:
         """Write down why a task failed."""
         record = {

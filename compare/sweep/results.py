@@ -1,0 +1,64 @@
+"""The files sweep.nc and sweep.csv."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from freqbias.compare.sweep.collect import collect, save_dataset, save_table
+from freqbias.compare.sweep.folder import SweepFolder
+from freqbias.compare.sweep.run_table import RunRecord, read_run
+from freqbias.errors import UsageError
+from freqbias.runtime import Progress, atomic_write, log
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+NETCDF, TABLE = "sweep.nc", "sweep.csv"
+
+
+def collect_sweep(sweep: SweepFolder) -> "xr.Dataset":
+    """Collect all runs in the folder of a sweep, and write sweep.nc and sweep.csv. Return the dataset.
+
+    Runs of earlier commands in the same folder are collected too. Of runs with equal keys, those of this command count.
+    """
+    earlier = sorted(path.parent.name for path in sweep.runs.glob("*/run.toml"))
+    names = list(dict.fromkeys([*sweep.ids, *earlier]))
+    records = _read([(sweep.runs / name, name) for name in names])
+    for record in records[: len(sweep.ids)]:
+        record.failure = sweep.failure_of(record.name)
+    return write(collect(records, sweep.plan.axes), sweep.root)
+
+
+def collect_folders(folders: Sequence[Path], out: Path) -> "xr.Dataset":
+    """Collect any result folders, and sweeps with all their runs. Write sweep.nc and sweep.csv to `out`."""
+    found = dict[Path, str]()
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: no such folder; give result folders, such as out/NAME")
+        runs = sorted(path.parent for path in folder.glob("runs/*/run.toml"))
+        if not runs and not (folder / "run.toml").is_file():
+            raise UsageError(f"{folder} holds no run.toml; give result folders as `freqbias run` writes them")
+        for run in runs or [folder]:
+            found.setdefault(run.resolve(), str(run))
+    return write(collect(_read([(Path(name), name) for name in found.values()])), out)
+
+
+def write(data: "xr.Dataset", root: Path) -> "xr.Dataset":
+    """Write sweep.nc and sweep.csv, each complete or not at all."""
+    root.mkdir(parents=True, exist_ok=True)
+    with atomic_write(root / NETCDF) as path:
+        save_dataset(data, path)
+    with atomic_write(root / TABLE) as path:
+        save_table(data, path)
+    log.info("wrote %s and %s", root / NETCDF, root / TABLE)
+    return data
+
+
+def _read(folders: Iterable[tuple[Path, str]]) -> list[RunRecord]:
+    folders = list(folders)
+    with Progress("collecting", total=len(folders), unit="runs") as progress:
+        records = []
+        for folder, name in folders:
+            records.append(read_run(folder, name))
+            progress.advance()
+    return records
