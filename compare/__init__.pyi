@@ -9,6 +9,7 @@ from .kappa import (
     window,
 )
 from .spectra import MassNorm, band_energy, direction_energy, directions, l2_project, project
+from .sweep import collect, collect_folders
 from .view import View, animate_view, draw_view, load_view
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "View",
     "animate_view",
     "band_energy",
+    "collect",
+    "collect_folders",
     "compare",
     "design",
     "direction_energy",

@@ -6,7 +6,6 @@ the basis of Lanczos run R (`freqbias.pde.basis_checkpoint`). With --resume the 
 number of ranks.
 """
 
-from mpi4py import MPI  # isort: skip
 from collections.abc import Sequence
 from dataclasses import asdict
 from math import isnan

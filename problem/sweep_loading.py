@@ -100,7 +100,9 @@ def _stages(chosen: Sequence[str]) -> tuple[str, ...]:
         if stage not in SWEEP_STAGES:
             raise InputError(f"--stages {','.join(chosen)}: {stage!r} is no stage; use {', '.join(SWEEP_STAGES)}")
     if "compare" in chosen and not {"pde", "nn"} <= set(chosen):
-        raise InputError(f"stages = {list(chosen)}: compare needs the results of pde and nn; add them, or leave compare out")
+        raise InputError(
+            f"stages = {list(chosen)}: compare needs the results of pde and nn; add them, or leave compare out"
+        )
     return tuple(stage for stage in SWEEP_STAGES if stage in chosen)
 
 

@@ -107,9 +107,10 @@ def _expanded(key: str, text: str) -> list[Any]:
         match call[1]:
             case "range":
                 values: list[Any] = list(range(*arguments))
-            case name:
-                numbers = {"linspace": np.linspace, "geomspace": np.geomspace}[name](*arguments)
-                values = [float(f"{number:.6g}") for number in numbers]
+            case "linspace":
+                values = [float(f"{number:.6g}") for number in np.linspace(*arguments)]
+            case _:
+                values = [float(f"{number:.6g}") for number in np.geomspace(*arguments)]
     except (TypeError, ValueError, MemoryError) as failure:
         raise InputError(
             f"{key} = {text}: {failure}; write for example range(5), linspace(1, 9, 5) or geomspace(1, 64, 7)"
@@ -150,7 +151,9 @@ def points(
     excluded = [dict(flatten(table)) for table in exclude]
     for table in excluded:
         if unknown := table.keys() - axes.keys():
-            raise InputError(f"[sweep] exclude: {unknown.pop()} is not swept; name only keys that have a list of values")
+            raise InputError(
+                f"[sweep] exclude: {unknown.pop()} is not swept; name only keys that have a list of values"
+            )
     found = list[Point]()
     for indices in product(*map(range, sizes)):
         point = {key: axes[key][index] for keys, index in zip(groups, indices, strict=True) for key in keys}

@@ -48,7 +48,10 @@ VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x.
     "kappa_(.+)": ("1/time", "learning rate between two output times, {1}"),
     "relative_l2_error": ("1", "difference of network and equation, relative to the network"),
     "error_over_initial": ("1", "difference of network and equation, relative to v(0)"),
-    "loss_(pde|nn|held_out|empirical|infinite_width|empirical_steps|infinite_width_steps)": (f"({DATA})^2", "half the mean squared error, {1}"),
+    "loss_(pde|nn|held_out|empirical|infinite_width|empirical_steps|infinite_width_steps)": (
+        f"({DATA})^2",
+        "half the mean squared error, {1}",
+    ),
     "clean_loss_(.+)": (f"({DATA})^2", "expected loss against the labels without noise, {1}"),
     "true_clean_loss_(.+)": (f"({DATA})^2", "loss against the labels without noise, {1}"),
     "loss_held_out_(low|high)": (f"({DATA})^2", "end of the band over draws of the held-out loss, {1}"),

@@ -8,7 +8,7 @@ import typer
 
 from freqbias.compare.commands.result_commands import compare_command, figures_command, kappa_command, view_command
 from freqbias.compare.commands.run_files import shipped_run_file
-from freqbias.compare.commands.sweep_command import sweep_command
+from freqbias.compare.commands.sweep_command import collect_command, sweep_command
 from freqbias.nn import nn_command, ntk_command
 from freqbias.pde import pde_command
 from freqbias.runtime import (
@@ -221,6 +221,7 @@ def build_app() -> typer.Typer:
     app.command("check")(check_command)
     app.command("design")(design_command)
     app.command("sweep")(sweep_command)
+    app.command("collect")(collect_command)
     app.command("mesh")(mesh_command)
     app.command("pde")(pde_command)
     app.command("nn")(nn_command)

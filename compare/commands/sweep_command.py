@@ -1,15 +1,42 @@
 """The command `freqbias sweep`: many runs of one run file with other values of some keys."""
 
+import shlex
+import sys
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from freqbias.errors import UsageError
-from freqbias.runtime import LogFile, MaxWalltime, Out, Overwrite, Quiet, Resume, RunPath, Verbose, commandline, on_root
+from freqbias.runtime import (
+    LogFile,
+    MaxWalltime,
+    Out,
+    Overwrite,
+    Quiet,
+    Resume,
+    RunPath,
+    Verbose,
+    commandline,
+    on_root,
+    parse_walltime,
+    size,
+)
 
 if TYPE_CHECKING:
     from freqbias.compare.sweep import SweepFolder
+
+SCRIPT = """#!/usr/bin/env bash
+#SBATCH --job-name=freqbias-sweep
+#SBATCH --array=1-{tasks}
+#SBATCH --ntasks=1
+#SBATCH --cpus-per-task=4
+#SBATCH --time={time}
+#SBATCH --signal=USR1@120
+#SBATCH --output=freqbias-%A-%a.log
+exec {freqbias} {words} --task "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
+"""
 
 Axes = Annotated[
     list[str] | None,
@@ -51,6 +78,26 @@ Share = Annotated[
         help="Compute share K of N only, for the task K of a job array with N tasks.",
     ),
 ]  # fmt: skip
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what is left to compute, with time and memory. Write nothing.")
+]
+Submit = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=1, show_default=False,
+        help="Print a batch script for Slurm that computes the sweep as an array of N jobs. Write nothing.",
+    ),
+]  # fmt: skip
+CollectOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="DIR", parser=commandline.folder, show_default=False,
+        help="The folder for sweep.nc, sweep.csv and sweep.png. The default is OUT, if this is the folder of a sweep.",
+    ),
+]  # fmt: skip
+Folders = Annotated[
+    list[Path], typer.Argument(metavar="OUT...", help="Result folders, or folders of sweeps.", show_default=False)
+]
 
 
 def sweep_command(
@@ -62,6 +109,8 @@ def sweep_command(
     jobs: Jobs = None,
     ranks_per_run: RanksPerRun = 1,
     task: Share = None,
+    dry_run: DryRun = False,
+    submit: Submit = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     max_walltime: MaxWalltime = None,
@@ -79,22 +128,52 @@ def sweep_command(
     that fails is written down and does not stop the others. --resume continues a sweep, extends it by more values, and
     lets several commands work on the same sweep at once.
     """
-    from freqbias.compare.sweep import run_sweep
+    from freqbias.compare.sweep import SweepFolder, process_count, run_sweep
     from freqbias.problem import load_sweep
 
     share = _share(task)
-    with commandline.start_work(
-        max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file
-    ) as stop:
-        plan = on_root(
-            load_sweep, path, axes or (),
-            zipped=[keys.split(",") for keys in zipped or ()], stages=stages.split(",") if stages else (),
-        )  # fmt: skip
+    with commandline.start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file) as stop:
+        together = [keys.split(",") for keys in zipped or ()]
+        plan = on_root(load_sweep, path, axes or (), zipped=together, stages=stages.split(",") if stages else ())
+        root = out or Path("out") / plan.name
+        if submit is not None:
+            on_root(lambda: print(_script(submit, max_walltime), end=""), broadcast=False)
+            return 0
+        if dry_run:
+            from freqbias.compare.commands.sweep_cost import dry_run as estimate
+
+            processes = size() // ranks_per_run if size() > 1 else process_count(plan, jobs)
+            on_root(lambda: print(estimate(SweepFolder(root, plan), processes)), broadcast=False)
+            return 0
         sweep = run_sweep(
-            plan, out or Path("out") / plan.name, resume=resume, overwrite=overwrite, stop=stop, jobs=jobs,
-            ranks_per_run=ranks_per_run, share=share,
+            plan, root, resume=resume, overwrite=overwrite, stop=stop, jobs=jobs, ranks_per_run=ranks_per_run,
+            share=share,
         )  # fmt: skip
         return 0 if sweep is None else on_root(_end, sweep, quiet)
+
+
+def collect_command(
+    folders: Folders, out: CollectOut = None, overwrite: Overwrite = False, verbose: Verbose = 0, quiet: Quiet = False
+) -> None:
+    """Collect any finished results in one table.
+
+    \b
+      freqbias collect out/a out/b out/c --out out/all
+
+    Writes sweep.nc, sweep.csv and sweep.png. The table has a dimension for each key of the run files that differs.
+    """
+    from freqbias.compare.sweep import collect_folders, end_table
+
+    with commandline.start_work(verbose=verbose, quiet=quiet):
+        own = len(folders) == 1 and (folders[0] / "runs").is_dir()
+        if out is None and not own:
+            raise UsageError("--out is missing; give the folder for the table, for example --out out/all")
+        target = out or folders[0]
+        if out is not None and (out / "sweep.nc").exists() and not overwrite:
+            raise UsageError(f"{out / 'sweep.nc'} exists already: choose another --out, or replace it with --overwrite")
+        data = on_root(collect_folders, folders, target, broadcast=False)
+        if data is not None and not quiet:
+            print(end_table(data))
 
 
 def _end(sweep: "SweepFolder", quiet: bool) -> int:
@@ -106,6 +185,21 @@ def _end(sweep: "SweepFolder", quiet: bool) -> int:
         if not quiet:
             print(end_table(data))
     return sweep.exit_code
+
+
+def _script(tasks: int, max_walltime: str | None) -> str:
+    """Return a batch script that computes this sweep as a job array."""
+    words = [word for word in sys.argv[1:] if not word.startswith("--submit")]
+    if "--submit" in sys.argv:
+        words.remove(sys.argv[sys.argv.index("--submit") + 1])
+    words += [] if "--resume" in words else ["--resume"]
+    time = "04:00:00" if max_walltime is None else _clock(parse_walltime(max_walltime) + 300)
+    return SCRIPT.format(tasks=tasks, time=time, freqbias=Path(sys.argv[0]).resolve(), words=shlex.join(words))
+
+
+def _clock(seconds: float) -> str:
+    minutes = ceil(seconds / 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:00"
 
 
 def _share(task: str | None) -> tuple[int, int]:

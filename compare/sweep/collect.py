@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,19 @@ BANDS = 8  # of |xi|, for the learning rates
 MOST_EMPTY = 20  # cells for each run; beyond, the dataset has one dimension, run
 FORMAT_VERSION = 1
 IGNORED = {"name"}  # it says where the results lie, and not what they are
+
+Cell = tuple[int, ...]
+"""The place of a run in the dataset, by the index on each dimension."""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where each run lies in the dataset. dims, shape: of its keys. runs: the run in each cell."""
+
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    runs: dict[Cell, RunRecord]
+    coordinates: dict[str, Any]
 
 
 def collect(records: Sequence[RunRecord], axes: Sequence[str] = ()) -> "xr.Dataset":
@@ -43,70 +57,114 @@ def collect(records: Sequence[RunRecord], axes: Sequence[str] = ()) -> "xr.Datas
 
     if not records:
         raise UsageError("there are no runs to collect; give result folders as `freqbias run` writes them")
+    layout, unit = _layout(records, axes), str(records[0].keys.get("unit", ""))
+    variables = {
+        name: (*content, _attributes(name, unit))
+        for part in (_over_time, _over_bands, _of_runs) for name, content in part(layout).items()
+    }  # fmt: skip
+    attributes = {"format_version": FORMAT_VERSION, "freqbias": version_of("freqbias"), "unit": unit}
+    data = xr.Dataset(variables, attrs=attributes)
+    data = data.assign_coords({
+        name: (*content, _attributes(name, unit))
+        for name, content in (layout.coordinates | _axes_of(layout)).items()
+    })  # fmt: skip
+    for name in _names(record.rates for record in records):
+        long_name = f"mean over the nodes of a band of the mean learning rate, {name.replace('_', ' ')}"
+        data[f"kappa_{name}"].attrs["long_name"] = long_name
+    return data
+
+
+def _layout(records: Sequence[RunRecord], axes: Sequence[str]) -> _Layout:
+    """Choose the dimensions. Of runs with equal keys, the first counts."""
     keys = varying_keys(records, axes)
     values = {key: [record.keys.get(key) for record in records] for key in keys}
-    axis_values = {key: _distinct(values[key]) for key in keys}
-    groups = _groups(keys, values, axis_values)
-    shape = tuple(len(axis_values[group[0]]) for group in groups)
-    unit = str(records[0].keys.get("unit", ""))
-    coordinates: dict[str, Any] = {}
+    distinct = {key: _distinct(values[key]) for key in keys}
+    groups = _groups(keys, values, distinct)
+    shape = tuple(len(distinct[group[0]]) for group in groups)
     if np.prod(shape, dtype=float) > MOST_EMPTY * len(records):
-        dims, shape = ("run",), (len(records),)
-        cells = [(index,) for index in range(len(records))]
-        coordinates |= {key: ("run", _coordinate(values[key])) for key in keys}
-    else:
-        dims = tuple(group[0] for group in groups)
-        places = {key: {_text(value): index for index, value in enumerate(axis_values[key])} for key in keys}
-        cells = [tuple(places[name][_text(record.keys.get(name))] for name in dims) for record in records]
-        coordinates |= {key: (group[0], _coordinate(axis_values[key])) for group in groups for key in group}
-    chosen = dict(zip(reversed(cells), reversed(records), strict=True))  # of equal runs, the first counts
-    variables: dict[str, Any] = {}
+        coordinates: dict[str, Any] = {key: ("run", _coordinate(values[key])) for key in keys}
+        coordinates["run"] = ("run", np.array([record.name for record in records]))
+        return _Layout(("run",), (len(records),), {(i,): record for i, record in enumerate(records)}, coordinates)
+    dims = tuple(group[0] for group in groups)
+    places = {key: {_text(value): index for index, value in enumerate(distinct[key])} for key in dims}
+    runs = dict[Cell, RunRecord]()
+    for record in records:
+        runs.setdefault(tuple(places[key][_text(record.keys.get(key))] for key in dims), record)
+    coordinates = {key: (group[0], _coordinate(distinct[key])) for group in groups for key in group}
+    return _Layout(dims, shape, runs, coordinates)
 
-    def add(name: str, extra: tuple[str, ...], length: tuple[int, ...], of: Mapping[tuple[int, ...], Any]) -> None:
-        text = any(isinstance(value, str) for value in of.values())
-        array = np.full(shape + length, "" if text else np.nan, dtype=object if text else float)
-        for cell, value in of.items():
-            array[cell] = value
-        variables[name] = (dims + extra, array, _attributes(name, unit))
 
-    times = [record.time for record in chosen.values() if record.time.size]
-    along = "time" if all(np.array_equal(time, times[0]) for time in times) else "output"
-    length = (max((len(time) for time in times), default=0),)
-    if times and along == "time":
+def _axes_of(layout: _Layout) -> dict[str, Any]:
+    """Return the coordinates other than the keys: time, bands and stages."""
+    coordinates = dict[str, Any]()
+    times, edges = _times(layout), _band_edges(layout)
+    if times and _same(times):
         coordinates["time"] = ("time", times[0])
-    elif times:
-        add("time", (along,), length, {cell: _padded(each.time, length) for cell, each in chosen.items()})
-    for name in _names(record.columns for record in chosen.values()):
-        columns = {cell: _padded(each.columns[name], length) for cell, each in chosen.items() if name in each.columns}
-        add(name, (along,), length, columns)
-    edges = _band_edges(chosen.values())
     if edges.size:
         coordinates |= {"band_low": ("band", edges[:-1]), "band_high": ("band", edges[1:])}
-    for name in _names(record.rates for record in chosen.values()):
-        rates = {
-            cell: _band_means(each.frequency, each.rates[name], edges)
-            for cell, each in chosen.items() if name in each.rates
-        }  # fmt: skip
-        add(f"kappa_{name}", ("band",), (BANDS,), rates)
-        long_name = f"mean over the nodes of a band of the mean learning rate, {name.replace('_', ' ')}"
-        variables[f"kappa_{name}"][2]["long_name"] = long_name
-    for name in _names(record.scalars for record in chosen.values()):
-        add(name, (), (), {cell: each.scalars[name] for cell, each in chosen.items() if name in each.scalars})
-    stages = _names(record.seconds for record in chosen.values())
-    if stages:
+    if stages := _names(record.seconds for record in layout.runs.values()):
         coordinates["stage"] = ("stage", np.array(stages))
-        seconds = {cell: [each.seconds.get(stage, np.nan) for stage in stages] for cell, each in chosen.items()}
-        add("seconds", ("stage",), (len(stages),), seconds)
-    if dims != ("run",):
-        add("run", (), (), {cell: each.name for cell, each in chosen.items()})
-    else:
-        coordinates["run"] = ("run", np.array([record.name for record in records]))
-    add("failure", (), (), {cell: each.failure for cell, each in chosen.items()})
-    attributes = {"format_version": FORMAT_VERSION, "freqbias": version_of("freqbias"), "unit": unit}
-    data = xr.Dataset(variables, coordinates, attributes)
-    for name in data.coords:
-        data[name].attrs = _attributes(str(name), unit)
-    return data
+    return coordinates
+
+
+def _over_time(layout: _Layout) -> dict[str, Any]:
+    """Return the variables with the dimension of the output times."""
+    times = _times(layout)
+    count = max((len(time) for time in times), default=0)
+    along = "time" if _same(times) else "output"
+    variables = {}
+    if times and along == "output":
+        found = {cell: _padded(each.time, count) for cell, each in layout.runs.items()}
+        variables["time"] = _variable(layout, found, along, count)
+    for name in _names(record.columns for record in layout.runs.values()):
+        found = {cell: _padded(each.columns[name], count) for cell, each in layout.runs.items() if name in each.columns}
+        variables[name] = _variable(layout, found, along, count)
+    return variables
+
+
+def _over_bands(layout: _Layout) -> dict[str, Any]:
+    """Return the learning rates in bands of |xi|."""
+    edges, variables = _band_edges(layout), {}
+    for name in _names(record.rates for record in layout.runs.values()):
+        found = {
+            cell: _band_means(each.frequency, each.rates[name], edges)
+            for cell, each in layout.runs.items() if name in each.rates
+        }  # fmt: skip
+        variables[f"kappa_{name}"] = _variable(layout, found, "band", BANDS)
+    return variables
+
+
+def _of_runs(layout: _Layout) -> dict[str, Any]:
+    """Return the variables with one value for each run, and the seconds of the stages."""
+    runs, variables = layout.runs, {}
+    for name in _names(record.scalars for record in runs.values()):
+        found = {cell: each.scalars[name] for cell, each in runs.items() if name in each.scalars}
+        variables[name] = _variable(layout, found)
+    if stages := _names(record.seconds for record in runs.values()):
+        seconds = {cell: [each.seconds.get(stage, np.nan) for stage in stages] for cell, each in runs.items()}
+        variables["seconds"] = _variable(layout, seconds, "stage", len(stages))
+    if layout.dims != ("run",):
+        variables["run"] = _variable(layout, {cell: each.name for cell, each in runs.items()})
+    variables["failure"] = _variable(layout, {cell: each.failure for cell, each in runs.items()})
+    return variables
+
+
+def _variable(layout: _Layout, values: Mapping[Cell, Any], along: str = "", length: int = 0) -> tuple[Any, ...]:
+    """Return the dimensions and the array of a variable, with NaN or an empty text where there is no value."""
+    text = any(isinstance(value, str) for value in values.values())
+    shape = (*layout.shape, length) if along else layout.shape
+    array = np.full(shape, "" if text else np.nan, dtype=object if text else float)
+    for cell, value in values.items():
+        array[cell] = value
+    return (*layout.dims, along) if along else layout.dims, array
+
+
+def _times(layout: _Layout) -> list[np.ndarray]:
+    return [record.time for record in layout.runs.values() if record.time.size]
+
+
+def _same(times: Sequence[np.ndarray]) -> bool:
+    return all(np.array_equal(time, times[0]) for time in times)
 
 
 def save_dataset(data: "xr.Dataset", path: Path) -> None:
@@ -118,17 +176,13 @@ def save_dataset(data: "xr.Dataset", path: Path) -> None:
 
 def save_table(data: "xr.Dataset", path: Path) -> None:
     """Write a tidy table: one row for each run and output time, with the keys, and NaN as an empty cell."""
-    along = "time" if "time" in data.dims else "output"
-    keep = [name for name in data.data_vars if not {"band", "stage"} & set(data[name].dims)]
-    table = data[keep].drop_vars(["band_low", "band_high", "stage"], errors="ignore").to_dataframe()
-    drop = {"run", "failure"} & set(table.columns)
-    rows = table.reset_index()
+    inner = {"band", "stage"}
+    rows = data.drop_dims(inner & set(data.dims)).to_dataframe().reset_index()
     rows = rows[rows["run"] != ""]
-    first = [str(name) for name in data.dims if name not in (along, "band", "stage")]
-    first += [str(name) for name in data.coords if name not in first and name in rows.columns and name != along]
-    order = [*dict.fromkeys([*first, *(drop & {"run"}), *([along] if along in rows else [])])]
-    rest = [name for name in rows.columns if name not in order and name != "failure"]
-    rows[[*order, *rest, "failure"]].to_csv(path, index=False)
+    keys = [str(name) for name, values in data.coords.items() if not {"time", *inner} & set(values.dims)]
+    first = [name for name in dict.fromkeys([*keys, "run", "time"]) if name in rows]
+    rest = [name for name in rows if name not in (*first, "output", "failure")]
+    rows[[*first, *rest, "failure"]].to_csv(path, index=False)
 
 
 def varying_keys(records: Sequence[RunRecord], axes: Sequence[str]) -> list[str]:
@@ -182,13 +236,13 @@ def _names(tables: Iterable[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for table in tables for name in table))
 
 
-def _padded(values: np.ndarray, length: tuple[int, ...]) -> np.ndarray:
-    return np.concatenate([values, np.full(length[0] - len(values), np.nan)])
+def _padded(values: np.ndarray, count: int) -> np.ndarray:
+    return np.concatenate([values, np.full(count - len(values), np.nan)])
 
 
-def _band_edges(records: Iterable[RunRecord]) -> np.ndarray:
+def _band_edges(layout: _Layout) -> np.ndarray:
     """Return the edges of the bands of |xi|, which all runs share, or an empty array if no run has rates."""
-    largest = [record.frequency.max() for record in records if record.frequency.size]
+    largest = [record.frequency.max() for record in layout.runs.values() if record.frequency.size]
     return np.linspace(0, max(largest) * (1 + 1e-9), BANDS + 1) if largest else np.empty(0)
 
 

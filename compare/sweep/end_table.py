@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from freqbias.compare.style import aligned, percent
+from freqbias.compare.sweep.losses import TITLES, last_value, ordering_loss
 from freqbias.problem import counted
 
 if TYPE_CHECKING:
@@ -12,13 +13,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 MOST_ROWS = 20
-ORDER = ("loss_held_out", "loss_nn", "loss_pde", "loss_empirical", "loss_infinite_width")
-"""Losses by which runs are ordered: the first that the dataset has. Held-out samples come first: they decide."""
-
-
-def ordering_loss(data: "xr.Dataset") -> str | None:
-    """Return the name of the loss by which runs are ordered, or None if the dataset has no loss."""
-    return next((name for name in ORDER if name in data), None)
 
 
 def summary(data: "xr.Dataset") -> "pd.DataFrame":
@@ -35,27 +29,31 @@ def summary(data: "xr.Dataset") -> "pd.DataFrame":
     columns = {}
     if loss := ordering_loss(data):
         along = str(data[loss].dims[-1])
-        columns["last"] = _last(data[loss], along)
+        columns["last"] = last_value(data[loss])
         columns["lowest"] = data[loss].min(along)
         time = data["time"]
         where = data[loss].fillna(np.inf).argmin(along)
         columns["at"] = (time.isel({along: where}) if time.ndim > 1 else time[where]).where(columns["lowest"].notnull())
         psnr = "psnr_held_out_nn" if loss == "loss_held_out" else "psnr_nn"
         if psnr in data:
-            columns["psnr"] = _last(data[psnr], along)
+            columns["psnr"] = last_value(data[psnr])
     if "error_over_initial" in data:
         columns["error"] = data["error_over_initial"].max(str(data["error_over_initial"].dims[-1]))
     columns["seconds"] = data["seconds"].sum("stage") if "seconds" in data else data["failure"].astype(bool) * np.nan
     columns["failed"] = data["failure"] != ""
     columns["there"] = data["run"].astype(str) != ""
     table = pd.DataFrame({name: values.values.ravel() for name, values in _broadcast(columns, data["failure"]).items()})
-    grid = np.meshgrid(*(data[key].values if key in data.coords else np.arange(data.sizes[key]) for key in keys), indexing="ij")
+    grid = np.meshgrid(
+        *(data[key].values if key in data.coords else np.arange(data.sizes[key]) for key in keys), indexing="ij"
+    )
     for key, values in zip(keys, grid, strict=True):
         table[key] = values.ravel()
     for name in extra:
-        table[name] = table[data[name].dims[0]].map(dict(zip(data[data[name].dims[0]].values, data[name].values, strict=True)))
+        table[name] = table[data[name].dims[0]].map(
+            dict(zip(data[data[name].dims[0]].values, data[name].values, strict=True))
+        )
     table = table[table["there"]].drop(columns="there")
-    shown = [key for key in [*keys, *extra] if key != "run" or len(keys) == 1 and not extra]
+    shown = [key for key in [*keys, *extra] if key != "run" or (len(keys) == 1 and not extra)]
     return _over_seeds(table, shown)
 
 
@@ -75,12 +73,6 @@ def _over_seeds(table: "pd.DataFrame", keys: list[str]) -> "pd.DataFrame":
     return table.sort_values(order, na_position="last", kind="stable").reset_index(drop=True)
 
 
-def _last(values: "xr.DataArray", along: str) -> "xr.DataArray":
-    """Return the last value that is not NaN."""
-    from_end = np.isfinite(values.values[..., ::-1]).argmax(axis=-1)
-    return values.isel({along: values.isel({along: 0}, drop=True).copy(data=values.sizes[along] - 1 - from_end)})
-
-
 def _broadcast(columns: "dict[str, xr.DataArray]", like: "xr.DataArray") -> "dict[str, xr.DataArray]":
     return {name: values.transpose(*like.dims) for name, values in columns.items()}
 
@@ -88,16 +80,19 @@ def _broadcast(columns: "dict[str, xr.DataArray]", like: "xr.DataArray") -> "dic
 def end_table(data: "xr.Dataset") -> str:
     """Return the table as text: at most `MOST_ROWS` rows, and what the user should know of the others."""
     table, loss = summary(data), ordering_loss(data)
-    units = {"error": lambda value: percent(value), "seconds": lambda value: f"{value:.1f} s"}
+    units = {"error": percent, "seconds": lambda value: f"{value:.1f} s"}
     titles = {
-        "last": f"{_title(loss)} at the end", "lowest": "lowest", "at": "at t", "psnr": "PSNR [dB]",
+        "last": f"{TITLES.get(loss or '', 'loss')} at the end", "lowest": "lowest", "at": "at t", "psnr": "PSNR [dB]",
         "error": "largest error / v(0)", "seconds": "time", "spread": "± over seeds",
     }  # fmt: skip
     numbers = [name for name in ("last", "spread", "lowest", "at", "psnr", "error", "seconds") if name in table]
     keys = [name for name in table if name not in (*numbers, "runs", "failed")]
     rows = [(*keys, *(titles[name] for name in numbers), "")]
     for _, row in table.head(MOST_ROWS).iterrows():
-        cells = [units.get(name, lambda value: f"{value:.4g}")(row[name]) if np.isfinite(row[name]) else "" for name in numbers]
+        cells = [
+            units.get(name, lambda value: f"{value:.4g}")(row[name]) if np.isfinite(row[name]) else ""
+            for name in numbers
+        ]
         rows.append((*(_cell(row[key]) for key in keys), *cells, _state(row)))
     text = aligned(rows)
     if len(table) > MOST_ROWS:
@@ -115,7 +110,3 @@ def _state(row: "pd.Series") -> str:
     if failed and finished:
         return f"{failed} of {failed + finished} failed"
     return "failed" if failed else ""
-
-
-def _title(loss: str | None) -> str:
-    return {"loss_held_out": "held-out loss", "loss_nn": "loss"}.get(loss or "", (loss or "").replace("_", " "))

@@ -58,8 +58,7 @@ class SweepFolder:
         )
 
     def _begun(self, task: Task) -> bool:
-        stage = self.runs / task.home / task.stage
-        return stage.exists() or stage.with_name(f"{task.stage}.partial").exists()
+        return (self.runs / task.home / task.stage).exists() or self._partial(task).exists()
 
     def prepare(self, *, overwrite: bool) -> None:
         """Make the folders of the runs, each with its run file. overwrite: make all stages unfinished."""
@@ -91,14 +90,21 @@ class SweepFolder:
         if index in self._finished:
             return True
         task = self.tasks[index]
-        folder = self.runs / task.home / task.stage
-        if folder.with_name(f"{task.stage}.partial").exists():
+        if self._partial(task).exists():
             self.store(task).repair(task.stage)  # after a kill before the last rename
-        if folder.with_name(f"{task.stage}.partial").exists() or _key_hash(folder) != key_hash(task.keys):
+        if not self.has_result(index):
             return False
         self._link(task)
         self._finished.add(index)
         return True
+
+    def has_result(self, index: int) -> bool:
+        """Whether the result of a task is in its place and complete."""
+        task = self.tasks[index]
+        return not self._partial(task).exists() and _key_hash(self.runs / task.home / task.stage) == key_hash(task.keys)
+
+    def _partial(self, task: Task) -> Path:
+        return self.runs / task.home / f"{task.stage}.partial"
 
     def _link(self, task: Task) -> None:
         for user in task.users:

@@ -52,7 +52,7 @@ def work_with(jobs: int, threads: int, sweep: SweepFolder, stop: StopRequest, *,
             os.environ[THREAD_VARIABLE] = before
 
 
-def _wait(processes: list[BaseProcess], sweep: SweepFolder, stop: StopRequest, tasks: Sequence[int]) -> None:
+def _wait(processes: Sequence[BaseProcess], sweep: SweepFolder, stop: StopRequest, tasks: Sequence[int]) -> None:
     still_open, told = list(tasks), set[int]()
     with Progress("sweep", total=len(tasks), unit="stages") as progress:
         while any(process.is_alive() for process in processes):
@@ -64,7 +64,9 @@ def _wait(processes: list[BaseProcess], sweep: SweepFolder, stop: StopRequest, t
                 if (code := process.exitcode) and process.pid not in told:
                     told.add(process.pid or 0)
                     if code == StoppedEarly.exit_code:
-                        raise StoppedEarly("a process was asked to stop; to continue, run the same command with --resume")
+                        raise StoppedEarly(
+                            "a process was asked to stop; to continue, run the same command with --resume"
+                        )
                     log.warning("process %d ended with exit code %d; the others take over its work", process.pid, code)
     if any(sweep.state(index) not in ("finished", "failed") for index in still_open):
         raise RuntimeError(
@@ -73,7 +75,7 @@ def _wait(processes: list[BaseProcess], sweep: SweepFolder, stop: StopRequest, t
         )
 
 
-def _end(processes: list[BaseProcess]) -> None:
+def _end(processes: Sequence[BaseProcess]) -> None:
     """Ask the processes to stop, and kill those that do not."""
     for process in processes:
         if process.is_alive():

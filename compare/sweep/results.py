@@ -1,11 +1,13 @@
-"""The files sweep.nc and sweep.csv."""
+"""The files of a sweep: sweep.nc, sweep.csv and the picture sweep.png, sweep.pdf."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freqbias.compare.sweep.collect import collect, save_dataset, save_table
 from freqbias.compare.sweep.folder import SweepFolder
+from freqbias.compare.sweep.losses import ordering_loss
 from freqbias.compare.sweep.run_table import RunRecord, read_run
 from freqbias.errors import UsageError
 from freqbias.runtime import Progress, atomic_write, log
@@ -13,7 +15,7 @@ from freqbias.runtime import Progress, atomic_write, log
 if TYPE_CHECKING:
     import xarray as xr
 
-NETCDF, TABLE = "sweep.nc", "sweep.csv"
+NETCDF, TABLE, PICTURES = "sweep.nc", "sweep.csv", ("sweep.png", "sweep.pdf")
 
 
 def collect_sweep(sweep: SweepFolder) -> "xr.Dataset":
@@ -44,12 +46,17 @@ def collect_folders(folders: Sequence[Path], out: Path) -> "xr.Dataset":
 
 
 def write(data: "xr.Dataset", root: Path) -> "xr.Dataset":
-    """Write sweep.nc and sweep.csv, each complete or not at all."""
+    """Write the files of a sweep, each complete or not at all."""
+    from freqbias.compare.sweep.figure import draw_sweep
+
     root.mkdir(parents=True, exist_ok=True)
     with atomic_write(root / NETCDF) as path:
         save_dataset(data, path)
     with atomic_write(root / TABLE) as path:
         save_table(data, path)
+    with ExitStack() as stack:
+        if ordering_loss(data) is not None:
+            draw_sweep(data, *(stack.enter_context(atomic_write(root / name)) for name in PICTURES), title=root.name)
     log.info("wrote %s and %s", root / NETCDF, root / TABLE)
     return data
 

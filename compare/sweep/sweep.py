@@ -49,13 +49,17 @@ def run_sweep(
         first = divide(ranks_per_run) == 0
         work_alone(sweep, stop, tasks=chosen)
         return sweep if first else None
-    cores = threads_alone()
-    jobs = jobs or min(cores, len(plan.runs))
+    jobs = process_count(plan, jobs)
     if jobs == 1:
         work_alone(sweep, stop, tasks=chosen)
     else:
-        work_with(jobs, max(1, cores // jobs), sweep, stop, tasks=chosen)
+        work_with(jobs, max(1, threads_alone() // jobs), sweep, stop, tasks=chosen)
     return sweep
+
+
+def process_count(plan: SweepPlan, jobs: int | None = None) -> int:
+    """Return the number of processes: `jobs`, or one for each core, but not more than runs."""
+    return jobs or max(1, min(threads_alone(), len(plan.runs)))
 
 
 def _in_share(users: tuple[int, ...], share: tuple[int, int]) -> bool:

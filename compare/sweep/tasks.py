@@ -94,7 +94,11 @@ def find_tasks(plan: SweepPlan, folder: Path) -> list[Task]:
             if home in index_of and name not in of_run[index_of[home]]:  # an old result, to be refused or replaced
                 home = ""
             home = home or names[users[name][0]]
-            needs = [positions[each] for each in names_of_run if each[0] in ("pde", "nn", "ntk")] if name[0] == "compare" else []
+            needs = (
+                [positions[each] for each in names_of_run if each[0] in ("pde", "nn", "ntk")]
+                if name[0] == "compare"
+                else []
+            )
             positions[name] = len(tasks)
             run_index = index_of.get(home, users[name][0])
             tasks.append(Task(name[0], home, run_index, tuple(users[name]), keys[name], tuple(needs)))

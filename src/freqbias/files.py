@@ -34,8 +34,11 @@ def load(path: Path | str) -> problem.Problem:
     return problem.build(problem.load(Path(path)))
 
 
-def open(folder: Path | str) -> xr.DataTree:
+def open(folder: Path | str) -> xr.DataTree | xr.Dataset:
     """Read the results in a folder, such as out/NAME, into a tree with a node for each finished stage.
+
+    For the folder of a sweep, return the dataset of sweep.nc, with a dimension for each swept key
+    (`freqbias.compare.collect`).
 
     pde             v (time, channel, node), complex, the spectrum of the error; loss (time)
     nn              error (time, channel, sample), loss (time); for held-out samples held_out_error, held_out_loss
@@ -59,6 +62,9 @@ def open(folder: Path | str) -> xr.DataTree:
         raise UsageError(f"{store.root} is a file; give the folder of the results, such as out/NAME")
     if not store.root.is_dir():
         raise UsageError(f"{store.root}: no such folder; give the folder that `freqbias run` wrote, such as out/NAME")
+    if (sweep := store.root / "sweep.nc").is_file():
+        with problem.open_netcdf(sweep) as file:
+            return file.load()
     nodes: dict[str, xr.Dataset] = {}
     for stage, pattern in FILES.items():
         if not store.has(stage):

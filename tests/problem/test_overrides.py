@@ -49,8 +49,12 @@ def test_paths_are_relative_to_the_current_folder(path, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "a b.csv").write_text("0.1\n0.2\n0.4\n")
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert with_values({}, parse_overrides(["data.path=a b.csv"])) == {"data": {"path": str(tmp_path / "elsewhere" / "a b.csv")}}
-    assert with_values({}, parse_overrides(["data.path=matplotlib:membrane.dat"])) == {"data": {"path": "matplotlib:membrane.dat"}}
+    assert with_values({}, parse_overrides(["data.path=a b.csv"])) == {
+        "data": {"path": str(tmp_path / "elsewhere" / "a b.csv")}
+    }
+    assert with_values({}, parse_overrides(["data.path=matplotlib:membrane.dat"])) == {
+        "data": {"path": "matplotlib:membrane.dat"}
+    }
     assert with_values({}, parse_overrides(["data.path=~/x.csv"])) == {"data": {"path": str(Path.home() / "x.csv")}}
 
 
@@ -74,4 +78,7 @@ def test_wrong_overrides_are_refused(path, override, message):
 
 
 def test_an_override_may_replace_a_table():
-    assert with_values({"a": {"b": 1, "c": 2}}, parse_overrides(["a={b = 3}", 'd="x, y"'])) == {"a": {"b": 3}, "d": "x, y"}
+    assert with_values({"a": {"b": 1, "c": 2}}, parse_overrides(["a={b = 3}", 'd="x, y"'])) == {
+        "a": {"b": 3},
+        "d": "x, y",
+    }
