@@ -1,11 +1,15 @@
 from .collect import collect
 from .end_table import end_table, summary
 from .folder import SweepFolder
+from .losses import TITLES, last_value, ordering_loss
 from .results import collect_folders, collect_sweep
+from .run_table import RunRecord, read_run
 from .sweep import process_count, run_sweep
 from .tasks import Task, identifiers
 
 __all__ = [
+    "TITLES",
+    "RunRecord",
     "SweepFolder",
     "Task",
     "collect",
@@ -13,7 +17,10 @@ __all__ = [
     "collect_sweep",
     "end_table",
     "identifiers",
+    "last_value",
+    "ordering_loss",
     "process_count",
+    "read_run",
     "run_sweep",
     "summary",
 ]

@@ -13,6 +13,8 @@ ROOMS = (
     "design",
     "stages",
     "paper",
+    "sweep",
+    "report",
     "commands",
 )  # each may import those before it
 
