@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,16 +35,22 @@ _UNREADABLE = {
 }
 
 
-def load(path: Path, overrides: Sequence[str] = (), *, density: Mapping[str, Any] | None = None) -> RunFile:
+def load(
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    keys: Mapping[str, Any] = MappingProxyType({}),
+    density: Mapping[str, Any] | None = None,
+) -> RunFile:
     """Read and check a run file, and make the paths of its files absolute.
 
-    overrides: keys to set, as KEY=VALUE (`parse_overrides`). density: the section [density] of a run file
+    overrides: keys to set, as KEY=VALUE (`parse_overrides`). keys: values of keys by dotted name. density: the section [density] of a run file
     that has none.
     Raises InputError with one line for each faulty key.
     """
     path = Path(path)
     with error_prefix(f"{path}{' with ' if overrides else ''}{' '.join(overrides)}: "):
-        tables = with_values(read_tables(path), parse_overrides(overrides))
+        tables = with_values(read_tables(path), {**keys, **parse_overrides(overrides)})
         return from_tables(tables, path, density=density)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,35 +37,40 @@ class SweepPlan:
 
 
 def load_sweep(
-    path: Path, words: Sequence[str] = (), *, zipped: Sequence[Sequence[str]] = (), stages: Sequence[str] = (),
+    path: Path,
+    words: Sequence[str] = (),
+    *,
+    axes: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+    zipped: Sequence[Sequence[str]] = (),
+    stages: Sequence[str] = (),
     density: Mapping[str, Any] | None = None,
-) -> SweepPlan:  # fmt: skip
+) -> SweepPlan:
     """Read the run file, with its section [sweep], and check every run.
 
-    words: KEY=VALUE,VALUE,... as on the command line, in place of the same keys in [sweep]. A key with one value is
-    set in every run. zipped, stages: in addition to [sweep] zip, and in place of [sweep] stages.
-    density: the section [density] of a run file that has none, if `design` is the only stage.
+    words: KEY=VALUE,VALUE,... as on the command line, in place of the same keys in [sweep]. axes: the same as lists of
+    values. A key with one value is set in every run. zipped: in addition to [sweep] zip. stages: in place of [sweep]
+    stages. density: the section [density] of a run file that has none, if `design` is the only stage.
     Raises InputError, which names the run.
     """
     path = Path(path)
     with error_prefix(f"{path}: "):
         tables = read_tables(path)
-        sweep = _section(tables.pop("sweep", {}))
-        given = axes_of_words(words)
+        section = _section(tables.pop("sweep", {}))
+        given = {key: list(values) for key, values in axes.items()} | axes_of_words(words)
         tables = with_values(tables, {key: values[0] for key, values in given.items() if len(values) == 1})
-        axes = {key: values for key, values in {**sweep.axes, **given}.items() if len(given.get(key, [0, 0])) > 1}
-        together = [list(keys) for keys in [*sweep.zip, *zipped]]
-        found = points(axes, zipped=together, include=sweep.include, exclude=sweep.exclude)
-        chosen = _stages(stages or sweep.stages)
+        fixed = [key for key, values in given.items() if len(values) == 1]
+        swept = {key: values for key, values in {**section.axes, **given}.items() if key not in fixed}
+        groups = [keys for keys in map(tuple, [*section.zip, *zipped]) if not set(keys) & set(fixed)]
+        found = points(swept, zipped=groups, include=section.include, exclude=section.exclude)
+        chosen = _stages(stages or section.stages)
     tables = reduce(_with_default, QUIET_RUNS.items(), tables)
     default_density = density if chosen == ("design",) else None
     runs = []
     for point in found:
         with error_prefix(f"{path} with {in_words(point)}: " if point else f"{path}: "):
             runs.append(from_tables(with_values(tables, point), path, density=default_density))
-    keys = list(dict.fromkeys([*axes, *(key for point in found for key in point)]))
-    groups = tuple(map(tuple, together))
-    return SweepPlan(runs[0].name, chosen, tuple(keys), groups, tuple(found), tuple(runs))
+    keys = dict.fromkeys([*swept, *(key for point in found for key in point)])
+    return SweepPlan(runs[0].name, chosen, tuple(keys), tuple(groups), tuple(found), tuple(runs))
 
 
 def in_words(point: Point) -> str:

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from freqbias.compare.commands.result_commands import compare_command, figures_command, kappa_command, view_command
+from freqbias.compare.commands.result_commands import (
+    compare_command,
+    figures_command,
+    kappa_command,
+    report_command,
+    view_command,
+)
 from freqbias.compare.commands.run_files import shipped_run_file
 from freqbias.compare.commands.sweep_command import collect_command, sweep_command
 from freqbias.nn import nn_command, ntk_command
@@ -39,6 +45,7 @@ A network trained by gradient descent learns low frequencies first. freqbias sol
   freqbias design my.toml                   choose density and width by predicted loss
   freqbias sweep my.toml density.sigma=4,8  run it with several values of keys, and collect the results
   uv run mpirun -n 4 freqbias pde my.toml   solve the PDE on four ranks
+  freqbias report out/my                    write an interactive report, one HTML file
   freqbias view out/my                      make pictures, a movie and ParaView files
   freqbias figures --quick                  draw the figures of the paper
 
@@ -230,6 +237,7 @@ def build_app() -> typer.Typer:
     app.command("kappa")(kappa_command)
     app.command("figures")(figures_command)
     app.command("view")(view_command)
+    app.command("report")(report_command)
     app.command("doctor")(doctor_command)
     return app
 

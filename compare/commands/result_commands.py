@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from freqbias.compare.commands.run_files import shipped_run_files
+from freqbias.errors import UsageError
 from freqbias.runtime import (
     LogFile,
     MaxWalltime,
@@ -17,6 +18,7 @@ from freqbias.runtime import (
     RunPath,
     Verbose,
     commandline,
+    on_root,
 )
 
 ErrorFile = Annotated[
@@ -77,6 +79,16 @@ FiguresOut = Annotated[
 Quick = Annotated[bool, typer.Option("--quick", help="Use narrower networks, so that the figures take only minutes.")]
 ResultFolder = Annotated[
     Path, typer.Argument(metavar="OUT", help="The result folder, such as out/NAME.", show_default=False)
+]
+
+ReportFolders = Annotated[
+    list[Path], typer.Argument(metavar="OUT...", help="Result folders, or folders of sweeps.", show_default=False)
+]
+ReportOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE.html", help="The file to write; by default OUT/report.html.", show_default=False
+    ),
 ]
 
 
@@ -172,6 +184,31 @@ def figures_command(
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file, resume_command="the same command"
     ) as stop:
         make_figures(numbers or FIGURES, PaperRuns(shipped_run_files(), out, quick), stop)
+
+
+def report_command(
+    folders: ReportFolders,
+    out: ReportOut = None,
+    overwrite: Overwrite = False,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Write an interactive report of results: one HTML file that opens offline.
+
+    \b
+      freqbias report out/my                           of a run: OUT/report.html
+      freqbias report out/sweep                        of a sweep: a table that sorts and filters
+      freqbias report out/a out/b --out both.html      of several runs, to compare them
+
+    The figures answer to the mouse and follow a slider over time. The report also contains the run file, versions and
+    hashes. An earlier report in OUT is replaced.
+    """
+    from freqbias.compare.report import write_report
+
+    with commandline.start_work(verbose=verbose, quiet=quiet):
+        if out is not None and out.exists() and not overwrite:
+            raise UsageError(f"{out} exists already: choose another --out, or replace it with --overwrite")
+        on_root(write_report, folders, out)
 
 
 def view_command(

@@ -35,7 +35,9 @@ class Blobs:
         if log:
             floor = (largest or 1.0) * 10.0**-DECADES
             values = np.log10(np.maximum(np.where(known, values, floor), floor))
-        low, high = (float(function(values[known], initial=limit)) for function, limit in ((np.min, np.inf), (np.max, -np.inf)))
+        low, high = (
+            float(function(values[known], initial=limit)) for function, limit in ((np.min, np.inf), (np.max, -np.inf))
+        )
         if not known.any():
             low = high = 0.0
         scale = (high - low) / LEVELS or 1.0

@@ -29,7 +29,9 @@ def spectra_figure(root: Path, record: RunRecord, blobs: Blobs) -> list[dict[str
         spectra["difference"] = spectra["nn"] - spectra["pde"]
     sizes = {name: np.linalg.norm(values, axis=1) for name, values in spectra.items()}
     inside = inside_nyquist(frequency, limit)
-    largest = np.maximum(*(sizes[name] for name in ("nn", "pde"))) if "difference" in sizes else next(iter(sizes.values()))
+    largest = (
+        np.maximum(*(sizes[name] for name in ("nn", "pde"))) if "difference" in sizes else next(iter(sizes.values()))
+    )
     reach = signal_reach(frequency, largest, limit, leakage=0.0)
     unit, dimension = frequency_unit(str(record.keys.get("unit", ""))), frequency.shape[1]
     common = {"id": "spectrum", "times": time[chosen], "yTitle": "|v|", "log": True}
@@ -42,7 +44,17 @@ def spectra_figure(root: Path, record: RunRecord, blobs: Blobs) -> list[dict[str
             {"name": _name(name), "colour": _colour(name), "field": blobs.add(values[:, order], log=True)}
             for name, values in sizes.items()
         ]
-        return [{**common, "kind": "profiles", "title": "Spectrum of the error", "text": text, "x": xi[order], "xTitle": f"ξ ({unit})", "series": series}]
+        return [
+            {
+                **common,
+                "kind": "profiles",
+                "title": "Spectrum of the error",
+                "text": text,
+                "x": xi[order],
+                "xTitle": f"ξ ({unit})",
+                "series": series,
+            }
+        ]
     axes = [np.linspace(-each, each, POINTS) for each in reach]
     centre = frequency[int(np.where(inside, next(iter(sizes.values()))[0], 0).argmax())] if dimension == 3 else None
     planes = []
@@ -61,7 +73,16 @@ def spectra_figure(root: Path, record: RunRecord, blobs: Blobs) -> list[dict[str
     text += " Choose a line of the maps: below them stand the values along it."
     if dimension == 3:
         text += " The planes go through the frequency with the largest |v(0)|."
-    return [{**common, "kind": "maps", "title": "Spectrum of the error", "text": text, "planes": planes, "valueTitle": "|v|"}]
+    return [
+        {
+            **common,
+            "kind": "maps",
+            "title": "Spectrum of the error",
+            "text": text,
+            "planes": planes,
+            "valueTitle": "|v|",
+        }
+    ]
 
 
 def _read_spectra(root: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
@@ -85,7 +106,9 @@ def _on_grid(frequency: np.ndarray, sizes: np.ndarray, points: np.ndarray) -> np
     """Interpolate values (T, n, S) at nodes (n, d) to points (..., d). Return (T, ..., S)."""
     nodes = np.moveaxis(sizes, 1, 0)
     kind = LinearNDInterpolator if frequency.shape[1] == 2 else NearestNDInterpolator
-    return np.moveaxis(kind(frequency, nodes.reshape(len(nodes), -1))(points).reshape(*points.shape[:-1], *nodes.shape[1:]), -2, 0)
+    return np.moveaxis(
+        kind(frequency, nodes.reshape(len(nodes), -1))(points).reshape(*points.shape[:-1], *nodes.shape[1:]), -2, 0
+    )
 
 
 def learned_figure(root: Path, blobs: Blobs) -> list[dict[str, Any]]:
@@ -93,8 +116,8 @@ def learned_figure(root: Path, blobs: Blobs) -> list[dict[str, Any]]:
     path = root / "compare" / "learned.nc"
     if not path.is_file():
         return []
-    with open_netcdf(path) as data:
-        data = data.load()
+    with open_netcdf(path) as file:
+        data = file.load()
     axes = [data[f"x{i + 1}"].values for i in range(3) if f"x{i + 1}" in data.coords or f"x{i + 1}" in data]
     chosen = _chosen(data.sizes["time"])
     unit = str(data.attrs.get("unit", "")) or "unit length"
@@ -109,7 +132,17 @@ def learned_figure(root: Path, blobs: Blobs) -> list[dict[str, Any]]:
              "field": blobs.add(values[:, channel])}
             for name, values in fields.items() for channel in range(channels)
         ]  # fmt: skip
-        return [{**common, "kind": "profiles", "text": text, "x": axes[0], "xTitle": f"x ({unit})", "yTitle": "f", "series": series}]
+        return [
+            {
+                **common,
+                "kind": "profiles",
+                "text": text,
+                "x": axes[0],
+                "xTitle": f"x ({unit})",
+                "yTitle": "f",
+                "series": series,
+            }
+        ]
     planes = []
     for channel in range(channels):
         for first, second in ((0, 1), (0, 2), (1, 2))[: 1 if len(axes) == 2 else 3]:

@@ -93,8 +93,11 @@ function drawLines(figure, node, content) {
   const shapes = figure.xTitle.startsWith("gradient-flow") && content.time && content.time.length > 1
     ? [{ type: "line", x0: now(content), x1: now(content), yref: "paper", y0: 0, y1: 1, line: { color: colour("soft"), width: 1, dash: "dot" } }]
     : [];
+  const positive = figure.series.flatMap((series) => Array.from(series.y)).filter((value) => value > 0);
+  const top = positive.reduce((a, b) => Math.max(a, b), 0), bottom = Math.max(positive.reduce((a, b) => Math.min(a, b), Infinity), top * 1e-5);
+  const range = log && top ? { range: [Math.log10(bottom) - 0.1, Math.log10(top) + 0.1], autorange: false } : {};
   return Plotly.react(node, traces, layout({
-    height: 420, shapes, xaxis: axis(figure.xTitle), yaxis: axis(figure.yTitle, { type: log ? "log" : "linear" }),
+    height: 420, shapes, xaxis: axis(figure.xTitle), yaxis: axis(figure.yTitle, { type: log ? "log" : "linear", ...range }),
   }), options);
 }
 

@@ -12,7 +12,7 @@ from freqbias.compare.report.page import page
 from freqbias.compare.style import frequency_unit, percent
 from freqbias.compare.sweep import RunRecord, read_run
 from freqbias.errors import UsageError
-from freqbias.problem import describe_variable
+from freqbias.problem import describe_variable, in_words
 from freqbias.runtime import Store, duration
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, GREY = "#2f8fd3", "#e69f00", "#009e73", "#d55e00", "#b8639b", "#8a8a8a"
@@ -47,7 +47,11 @@ def run_page(root: Path) -> str:
         "name": name,
         "summary": _summary(record),
         "time": record.time,
-        "metrics": {"names": list(columns), "titles": [_title(each) for each in columns], "columns": list(columns.values())},
+        "metrics": {
+            "names": list(columns),
+            "titles": [_title(each) for each in columns],
+            "columns": list(columns.values()),
+        },
         "figures": figures,
         "runFile": (root / "run.toml").read_text("utf-8"),
         "stages": [_provenance(Store(root).manifest(stage)) for stage in record.seconds],
@@ -63,13 +67,13 @@ def repeat_commands(record: RunRecord, root: Path) -> list[str]:
 
 
 def _summary(record: RunRecord) -> list[tuple[str, str]]:
-    keys, columns = record.keys, record.columns
-    rows = [
-        ("density", ", ".join(f"{key.split('.', 1)[1]} = {value}" for key, value in keys.items() if key.startswith("density."))),
-        ("data", ", ".join(f"{key.split('.', 1)[1]} = {value}" for key, value in keys.items() if key.startswith("data.") and key.count(".") == 1)[:300]),
-        ("network", ", ".join(f"{key.split('.', 1)[1]} = {value}" for key, value in keys.items() if key.startswith("network."))),
-    ]  # fmt: skip
-    for name, title in (("loss_nn", "loss of the network"), ("loss_held_out", "held-out loss"), ("loss_pde", "loss of the equation")):
+    columns = record.columns
+    rows = [(section, _section(record, section)) for section in ("density", "data", "network")]
+    for name, title in (
+        ("loss_nn", "loss of the network"),
+        ("loss_held_out", "held-out loss"),
+        ("loss_pde", "loss of the equation"),
+    ):
         if name in columns:
             rows.append((title, f"{columns[name][0]:.3g} to {columns[name][-1]:.3g}{_lowest(record, name)}"))
     if "psnr_held_out_nn" in columns:
@@ -77,12 +81,22 @@ def _summary(record: RunRecord) -> list[tuple[str, str]]:
     if "error_over_initial" in columns:
         values = columns["error_over_initial"]
         worst = int(np.nanargmax(values))
-        rows.append(("network against equation", f"at most {percent(values[worst])} of v(0), at t = {record.time[worst]:g}"))
-    times = ", ".join(f"{stage} {duration(value) if value >= 90 else f'{value:.1f} s'}" for stage, value in record.seconds.items())
+        rows.append(
+            ("network against equation", f"at most {percent(values[worst])} of v(0), at t = {record.time[worst]:g}")
+        )
+    times = ", ".join(
+        f"{stage} {duration(value) if value >= 90 else f'{value:.1f} s'}" for stage, value in record.seconds.items()
+    )
     rows.append(("time", times))
     if record.failure:
         rows.append(("failed", record.failure))
     return rows
+
+
+def _section(record: RunRecord, section: str) -> str:
+    """Return the keys of a section of the run file that are not empty, in words."""
+    found = {key.partition(".")[2]: value for key, value in record.keys.items() if key.startswith(f"{section}.")}
+    return in_words({key: value for key, value in found.items() if value not in (False, 0, "", [])})
 
 
 def _lowest(record: RunRecord, name: str) -> str:
@@ -119,8 +133,8 @@ def _losses(record: RunRecord) -> list[dict[str, Any]]:
     if not series:
         return []
     text = (
-        "Half the mean squared error over time, on the training samples and on the held-out samples. Where the held-out "
-        "loss rises while the training loss falls, stop earlier."
+        "Half the mean squared error over time, on the training samples and on the held-out samples. Where the "
+        "held-out loss rises while the training loss falls, stop earlier."
     )
     return [_lines("loss", "Loss", text, "loss", series)]
 
@@ -129,7 +143,13 @@ def _distance(record: RunRecord) -> list[dict[str, Any]]:
     if "error_over_initial" not in record.columns:
         return []
     series = [
-        {"name": "whole distance", "x": record.time, "y": record.columns["error_over_initial"], "colour": GREY, "dash": "solid"}
+        {
+            "name": "whole distance",
+            "x": record.time,
+            "y": record.columns["error_over_initial"],
+            "colour": GREY,
+            "dash": "solid",
+        }
     ]
     for name, values in record.columns.items():
         if is_cause(name) and not name.startswith("held_out_"):
@@ -162,7 +182,15 @@ def _rates(record: RunRecord) -> list[dict[str, Any]]:
         "enough to measure it."
     )
     return [
-        _lines("kappa", "Learning rate of each frequency", text, "kappa [1/time]", series, xTitle=f"|ξ| ({unit})", log=False)
+        _lines(
+            "kappa",
+            "Learning rate of each frequency",
+            text,
+            "kappa [1/time]",
+            series,
+            xTitle=f"|ξ| ({unit})",
+            log=False,
+        )
     ]
 
 

@@ -1,8 +1,8 @@
-from .collect import collect
+from .collect import collect, varying_keys
 from .end_table import end_table, summary
 from .folder import SweepFolder
 from .losses import TITLES, last_value, ordering_loss
-from .results import collect_folders, collect_sweep
+from .results import collect_folders, collect_sweep, read_folders
 from .run_table import RunRecord, read_run
 from .sweep import process_count, run_sweep
 from .tasks import Task, identifiers
@@ -20,7 +20,9 @@ __all__ = [
     "last_value",
     "ordering_loss",
     "process_count",
+    "read_folders",
     "read_run",
     "run_sweep",
     "summary",
+    "varying_keys",
 ]

@@ -32,7 +32,15 @@ def collect_sweep(sweep: SweepFolder) -> "xr.Dataset":
 
 
 def collect_folders(folders: Sequence[Path], out: Path) -> "xr.Dataset":
-    """Collect any result folders, and sweeps with all their runs. Write sweep.nc and sweep.csv to `out`."""
+    """Collect any result folders, and sweeps with all their runs. Write sweep.nc and sweep.csv to `out`.
+
+    Raises UsageError if a folder holds no results or a file is damaged.
+    """
+    return write(collect(read_folders(folders)), out)
+
+
+def read_folders(folders: Sequence[Path]) -> list[RunRecord]:
+    """Read result folders, and sweeps with all their runs. The name of a run is its path. Raises as above."""
     found = dict[Path, str]()
     for folder in folders:
         if not folder.is_dir():
@@ -42,7 +50,7 @@ def collect_folders(folders: Sequence[Path], out: Path) -> "xr.Dataset":
             raise UsageError(f"{folder} holds no run.toml; give result folders as `freqbias run` writes them")
         for run in runs or [folder]:
             found.setdefault(run.resolve(), str(run))
-    return write(collect(_read([(Path(name), name) for name in found.values()])), out)
+    return _read([(Path(name), name) for name in found.values()])
 
 
 def write(data: "xr.Dataset", root: Path) -> "xr.Dataset":

@@ -1,7 +1,9 @@
 """The frequency bias of neural networks as a PDE in frequency space.
 
     problem = freqbias.load("RUN.toml")      the problem that a run file states
+    results = freqbias.run("RUN.toml")       compute all stages, and return the results
     results = freqbias.open("out/NAME")      the results of a run, an xarray DataTree with a node for each stage
+    table = freqbias.sweep("RUN.toml", {"density.sigma": [4, 8]})    many runs, an xarray Dataset
     found = freqbias.predict(problem, y)     what the network learns at positions y, without training
     choice = freqbias.design(problem)        the density and the width with the least predicted loss
 

@@ -3,6 +3,7 @@ from .compare import design
 from .errors import ComputationError, InputError, NotFiniteError, StoppedEarly, UsageError
 from .files import load, open
 from .nn import predict
+from .runs import run, sweep
 
 __all__ = [
     "ComputationError",
@@ -20,5 +21,7 @@ __all__ = [
     "pde",
     "predict",
     "problem",
+    "run",
     "runtime",
+    "sweep",
 ]

@@ -50,7 +50,7 @@ class Bench:
 
         return run_stage
 
-    def write(self, stage, comparison, problem, stop):
+    def write(self, stage, comparison, run, problem, stop):
         self.interrupted("compare")
         with stage.writing("metrics.csv") as path:
             comparison.save_metrics(path)
