@@ -44,8 +44,8 @@ def load(
 ) -> RunFile:
     """Read and check a run file, and make the paths of its files absolute.
 
-    overrides: keys to set, as KEY=VALUE (`parse_overrides`). keys: values of keys by dotted name. density: the section [density] of a run file
-    that has none.
+    overrides: keys to set, as KEY=VALUE (`parse_overrides`). keys: values of keys by dotted name. density: the section
+    [density] of a run file that has none.
     Raises InputError with one line for each faulty key.
     """
     path = Path(path)

@@ -14,7 +14,7 @@ from freqbias.problem.loading import from_tables, read_tables
 from freqbias.problem.overrides import with_values
 from freqbias.problem.run_file import RunFile
 from freqbias.problem.section import error_prefix, input_error
-from freqbias.problem.sweep_settings import SWEEP_STAGES, Point, Sweep, axes_of_words, points
+from freqbias.problem.sweep_settings import SWEEP_STAGES, Point, Sweep, axes_of_words, flatten, points
 
 QUIET_RUNS = {"compare.figures": False, "pde.fields": False}
 """What the runs of a sweep do not write unless the user asks for it: a thousand runs would have 50,000 files."""
@@ -56,12 +56,13 @@ def load_sweep(
     with error_prefix(f"{path}: "):
         tables = read_tables(path)
         section = _section(tables.pop("sweep", {}))
-        given = {key: list(values) for key, values in axes.items()} | axes_of_words(words)
-        tables = with_values(tables, {key: values[0] for key, values in given.items() if len(values) == 1})
-        fixed = [key for key, values in given.items() if len(values) == 1]
+        given = {key: list(map(_plain, values)) for key, values in axes.items()} | axes_of_words(words)
+        fixed = {key: values[0] for key, values in given.items() if len(values) == 1}
+        tables = with_values(tables, fixed)
         swept = {key: values for key, values in {**section.axes, **given}.items() if key not in fixed}
-        groups = [keys for keys in map(tuple, [*section.zip, *zipped]) if not set(keys) & set(fixed)]
-        found = points(swept, zipped=groups, include=section.include, exclude=section.exclude)
+        groups = [keys for keys in map(tuple, [*section.zip, *zipped]) if not set(keys) & fixed.keys()]
+        excluded = list(filter(None, (_without(dict(flatten(table)), fixed) for table in section.exclude)))
+        found = points(swept, zipped=groups, include=section.include, exclude=excluded)
         chosen = _stages(stages or section.stages)
     tables = reduce(_with_default, QUIET_RUNS.items(), tables)
     default_density = density if chosen == ("design",) else None
@@ -71,6 +72,17 @@ def load_sweep(
             runs.append(from_tables(with_values(tables, point), path, density=default_density))
     keys = dict.fromkeys([*swept, *(key for point in found for key in point)])
     return SweepPlan(runs[0].name, chosen, tuple(keys), tuple(groups), tuple(found), tuple(runs))
+
+
+def _without(excluded: Point, fixed: Mapping[str, Any]) -> Point:
+    """Return what a table of [sweep] exclude says of the other keys, and nothing if it does not fit the fixed keys."""
+    fits = all(fixed[key] == value for key, value in excluded.items() if key in fixed)
+    return {key: value for key, value in excluded.items() if key not in fixed} if fits else {}
+
+
+def _plain(value: Any) -> Any:
+    """Return a NumPy number as a number of Python, which run files have."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def in_words(point: Point) -> str:

@@ -55,16 +55,21 @@ def open(folder: Path | str) -> xr.DataTree | xr.Dataset:
     Raises UsageError if the folder has no finished stage, if a file is damaged, or if the stages belong to different
     problems, for example because one of them was computed again with another run file.
     """
+    if (sweep := Path(folder) / "sweep.nc").is_file():
+        with problem.open_netcdf(sweep) as file:
+            return file.load()
+    return open_run(Path(folder))
+
+
+def open_run(folder: Path) -> xr.DataTree:
+    """Read the results of one run into a tree, see `open`."""
     import xarray as xr
 
-    store = Store(Path(folder))
+    store = Store(folder)
     if store.root.is_file():
         raise UsageError(f"{store.root} is a file; give the folder of the results, such as out/NAME")
     if not store.root.is_dir():
         raise UsageError(f"{store.root}: no such folder; give the folder that `freqbias run` wrote, such as out/NAME")
-    if (sweep := store.root / "sweep.nc").is_file():
-        with problem.open_netcdf(sweep) as file:
-            return file.load()
     nodes: dict[str, xr.Dataset] = {}
     for stage, pattern in FILES.items():
         if not store.has(stage):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freqbias import problem
-from freqbias.files import open as open_results
+from freqbias.files import open_run
 from freqbias.runtime import StopRequest, Store
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run(
         run_all(
             loaded, problem.build(loaded), store, resume=resume, overwrite=overwrite, stop=stop, stages=tuple(stages)
         )
-    return open_results(store.root)
+    return open_run(store.root)
 
 
 def sweep(

@@ -1,0 +1,266 @@
+"""`freqbias sweep`: stages that runs share, failures, --resume, --overwrite, shares of a job array, and the results."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import freqbias
+from freqbias.compare.sweep import SweepFolder, collect_sweep, end_table, run_sweep, summary
+from freqbias.compare.sweep.work import Worker
+from freqbias.errors import StoppedEarly, UsageError
+from freqbias.problem import load_sweep
+from freqbias.runtime import FileLock, StopRequest
+
+RUN = """
+[density]
+kind = "gaussian"
+sigma = 4.0
+[data]
+kind = "waves"
+dimension = 1
+points = 32
+extent = 1.0
+frequencies = [[3.0]]
+window = 0.2
+[network]
+width = 100
+sigma_a = 1.0
+[time]
+times = [1.0, 4.0]
+[pde]
+tolerance = 1e-2
+"""
+AXES = ["density.sigma=3,6", "network.width=100,200", "seed=0,1"]
+
+
+def sweep_in(root, words, *, text=RUN, resume=False, overwrite=False, stages=(), share=(1, 1)):
+    """Run a sweep in this process and return its folder."""
+    path = root.parent / "my.toml"
+    path.write_text(text)
+    with StopRequest() as stop:
+        return run_sweep(
+            load_sweep(path, words, stages=stages),
+            root,
+            resume=resume,
+            overwrite=overwrite,
+            stop=stop,
+            jobs=1,
+            share=share,
+        )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A finished sweep with all stages, and its dataset."""
+    sweep = sweep_in(tmp_path_factory.mktemp("sweep") / "out", AXES)
+    return sweep, collect_sweep(sweep)
+
+
+def metrics(folder):
+    with (folder / "compare" / "metrics.csv").open() as file:
+        header, *rows = csv.reader(file)
+    return dict(zip(header, np.array(rows, dtype=float).T, strict=True))
+
+
+def changed_files(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name != "sweep.log"}
+
+
+def test_a_stage_that_the_swept_keys_do_not_affect_runs_once(whole):
+    sweep, _ = whole
+    assert len(sweep.tasks) == 2 + 3 * 8  # pde depends on sigma only
+    folders = [sweep.runs / name for name in sweep.ids]
+    assert sum(not (folder / "pde").is_symlink() for folder in folders) == 2
+    assert {(folder / "pde").resolve().parent.name for folder in folders} == {
+        f"density.sigma={sigma},network.width=100,seed=0" for sigma in (3, 6)
+    }
+    for folder in folders:
+        assert not any((folder / stage).is_symlink() for stage in ("nn", "ntk", "compare"))
+
+
+def test_each_run_is_a_result_folder_like_that_of_a_single_run(whole, tmp_path):
+    sweep, _ = whole
+    name = "density.sigma=6,network.width=200,seed=1"
+    alone = freqbias.run(
+        sweep.root.parent / "my.toml",
+        {"density.sigma": 6, "network.width": 200, "seed": 1, "compare.figures": False, "pde.fields": False},
+        out=tmp_path / "alone",
+    )
+    assert (tmp_path / "alone" / "run.toml").read_text() == (sweep.runs / name / "run.toml").read_text()
+    tree = freqbias.open(sweep.runs / name)
+    assert np.array_equal(tree["nn"].error, alone["nn"].error) and np.array_equal(tree["pde"].v, alone["pde"].v)
+    for column, values in metrics(tmp_path / "alone").items():
+        np.testing.assert_array_equal(metrics(sweep.runs / name)[column], values, err_msg=column)
+
+
+def test_the_dataset_has_the_numbers_of_each_run(whole):
+    sweep, data = whole
+    assert data.loss_nn.dims == ("density.sigma", "network.width", "seed", "time")
+    assert data["density.sigma"].values.tolist() == [3, 6] and data.time.values.tolist() == [0, 1, 4]
+    for sigma in (3, 6):
+        for width in (100, 200):
+            for seed in (0, 1):
+                cell = data.sel({"density.sigma": sigma, "network.width": width, "seed": seed})
+                name = f"density.sigma={sigma},network.width={width},seed={seed}"
+                assert str(cell.run.values) == name and str(cell.failure.values) == ""
+                for column, values in metrics(sweep.runs / name).items():
+                    if column != "time":
+                        np.testing.assert_array_equal(cell[column], values, err_msg=column)
+                for stage in ("pde", "nn", "ntk", "compare"):
+                    manifest = json.loads((sweep.runs / name / stage / "manifest.json").read_text())
+                    assert float(cell.seconds.sel(stage=stage)) == manifest["seconds"]
+    stored = freqbias.open(sweep.root)
+    assert stored.equals(data) and all("long_name" in variable.attrs for variable in stored.variables.values())
+
+
+def test_the_learning_rates_are_means_over_bands(whole):
+    sweep, data = whole
+    cell = data.sel({"density.sigma": 6, "network.width": 100, "seed": 0})
+    with (sweep.runs / "density.sigma=6,network.width=100,seed=0" / "compare" / "kappa.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for band in range(data.sizes["band"]):
+        low, high = float(data.band_low[band]), float(data.band_high[band])
+        inside = [float(row["nn_mean"] or "nan") for row in rows if low <= abs(float(row["xi_1"])) < high]
+        known = [value for value in inside if np.isfinite(value)]
+        expected = sum(known) / len(known) if known else np.nan
+        np.testing.assert_allclose(cell.kappa_nn[band], expected, rtol=1e-12)
+    assert np.isfinite(data.kappa_nn).any() and np.isfinite(data.kappa_theory).any()
+
+
+def test_the_table_is_tidy(whole):
+    sweep, data = whole
+    with (sweep.root / "sweep.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8 * 3 and list(rows[0])[:5] == ["density.sigma", "network.width", "seed", "run", "time"]
+    for row in rows:
+        cell = data.sel({key: float(row[key]) for key in ("density.sigma", "network.width", "seed", "time")})
+        assert float(row["loss_nn"]) == float(cell.loss_nn)
+
+
+def test_the_end_table_is_over_the_seeds_and_the_best_is_first(whole):
+    _, data = whole
+    table = summary(data)
+    assert len(table) == 4 and list(table["last"]) == sorted(table["last"])
+    mean = data.loss_nn.isel(time=-1).mean("seed").sel({"density.sigma": 6, "network.width": 200})
+    (row,) = [row for _, row in table.iterrows() if (row["density.sigma"], row["network.width"]) == (6, 200)]
+    assert row["last"] == pytest.approx(float(mean)) and row["runs"] == 2
+    assert "± over seeds" in end_table(data)
+
+
+def test_resume_computes_nothing_again_and_new_values_only_what_is_new(whole, tmp_path):
+    root = tmp_path / "out"
+    shutil.copytree(whole[0].root, root, symlinks=True)
+    before = changed_files(root / "runs")
+    with pytest.raises(UsageError, match="has results of 26 of 26 stages: continue or extend the sweep with --resume"):
+        sweep_in(root, AXES)
+    sweep_in(root, AXES, resume=True)
+    assert changed_files(root / "runs") == before
+    sweep = sweep_in(root, ["density.sigma=3,6", "network.width=100,200", "seed=0,1,2"], resume=True)
+    assert changed_files(root / "runs").items() >= before.items()
+    new = [path for path in changed_files(root / "runs") if path not in before and path.name == "manifest.json"]
+    assert len(new) == 3 * 4  # nn, ntk and compare of four runs with the new seed
+    assert collect_sweep(sweep).sizes["seed"] == 3
+    sweep = sweep_in(root, ["density.sigma=3", "network.width=100", "seed=5,0"], resume=True)
+    assert (sweep.runs / "seed=0" / "nn").is_symlink()  # the same run as before under another name
+    data = collect_sweep(sweep)
+    assert dict(data.sizes) | {"seed": 4, "density.sigma": 2} == dict(data.sizes)  # earlier runs are in the table too
+
+
+def test_a_changed_run_file_is_refused_and_overwrite_computes_again(whole, tmp_path):
+    root = tmp_path / "out"
+    shutil.copytree(whole[0].root, root, symlinks=True)
+    changed = RUN.replace("sigma_a = 1.0", "sigma_a = 2.0")
+    before = changed_files(root)
+    with pytest.raises(UsageError, match=r"network.sigma_a: 1 -> 2"):
+        sweep_in(root, AXES, text=changed, resume=True)
+    assert changed_files(root) == before
+    sweep = sweep_in(root, AXES, text=changed, overwrite=True)
+    assert all(path.stat().st_mtime_ns != before.get(path) for path in root.glob("runs/*/*/manifest.json"))
+    assert not np.isclose(collect_sweep(sweep).loss_nn, whole[1].loss_nn)[..., 1:].any()
+
+
+def test_a_run_that_fails_is_recorded_and_does_not_stop_the_others(tmp_path):
+    text = RUN.replace("[1.0, 4.0]", "[40.0, 400.0]") + "[training]\nintegrator = 'gradient-descent'\n"
+    words = ["training.step=1.0,20.0", "seed=0,1"]
+    sweep = sweep_in(tmp_path / "out", words, text=text)
+    data = collect_sweep(sweep)
+    assert sweep.exit_code == 3
+    assert np.isfinite(data.loss_nn.sel({"training.step": 1})).all()
+    assert np.isfinite(data.loss_pde).all()  # the stages that do not fail are there
+    assert np.isnan(data.loss_nn.sel({"training.step": 20})).all()
+    for text_of_failure in data.failure.sel({"training.step": 20}).values:
+        assert text_of_failure.startswith("nn: ") and "diverge" in text_of_failure
+    assert "4 runs" not in end_table(data) and "2 runs failed; sweep.csv says why" in end_table(data)
+    begun = {path: path.read_text() for path in sweep.runs.glob("*/nn.failed")}
+    sweep = sweep_in(tmp_path / "out", words, text=text, resume=True)  # tries again
+    assert sweep.exit_code == 3 and all(path.read_text() != old for path, old in begun.items())
+
+
+def test_a_failure_ends_when_its_cause_does(tmp_path, monkeypatch):
+    from freqbias.compare.sweep import work
+
+    real = work.stage_function
+
+    def failing(name):
+        def stage(*args, **kwargs):
+            raise MemoryError("no space")
+
+        return stage if name == "nn" else real(name)
+
+    monkeypatch.setattr(work, "stage_function", failing)
+    sweep = sweep_in(tmp_path / "out", [], stages=["pde", "nn", "compare"])
+    assert sweep.exit_code == 1 and collect_sweep(sweep).failure.item() == "nn: MemoryError: no space"
+    monkeypatch.setattr(work, "stage_function", real)
+    sweep = sweep_in(tmp_path / "out", [], stages=["pde", "nn", "compare"], resume=True)
+    assert sweep.exit_code == 0 and collect_sweep(sweep).failure.item() == ""
+    assert not list(sweep.runs.rglob("*.failed"))
+
+
+def test_the_tasks_of_an_array_share_the_runs(tmp_path):
+    first = sweep_in(tmp_path / "out", AXES, stages=["pde", "nn"], share=(1, 3))
+    assert len(list(first.runs.glob("*/nn/manifest.json"))) == 3 and not first.is_complete
+    for number in (2, 3):
+        last = sweep_in(tmp_path / "out", AXES, stages=["pde", "nn"], share=(number, 3), resume=True)
+    assert last.is_complete and len(list(last.runs.glob("*/nn/manifest.json"))) == 8
+    with pytest.raises(UsageError, match="--overwrite contradicts --task"):
+        sweep_in(tmp_path / "out", AXES, share=(1, 2), overwrite=True)
+
+
+def test_a_stage_that_another_process_computes_is_left_to_it(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(RUN)
+    sweep = SweepFolder(tmp_path / "out", load_sweep(path, ["seed=0,1"], stages=["nn"]))
+    sweep.prepare(overwrite=False)
+    claims = [sweep.claim(task) for task in sweep.tasks]
+    assert claims[0].acquire()
+    with StopRequest() as stop:
+        worker = Worker(sweep, stop)
+        assert worker._next() == 1
+        worker._release()
+        sweep.record_failure(sweep.tasks[1], ValueError("on purpose"))
+        assert worker._next() == -1  # nothing now, but the first task is not finished
+        claims[0].release()
+        assert worker._next() == 0
+        worker._release()
+    assert isinstance(claims[0], FileLock)
+
+
+def test_a_stop_leaves_a_sweep_that_resume_continues(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(RUN)
+    plan = load_sweep(path, ["seed=0,1,2"], stages=["nn"])
+    with StopRequest() as stop:
+        sweep = SweepFolder(tmp_path / "out", plan)
+        sweep.prepare(overwrite=False)
+
+        def on_change(ended):
+            if ended == 1:
+                stop.max_walltime = 0.0
+
+        with pytest.raises(StoppedEarly):
+            Worker(sweep, stop, on_change=on_change).work()
+    assert len(list(sweep.runs.glob("*/nn/manifest.json"))) == 1 and not list(sweep.runs.glob("*/.nn.task"))
+    assert sweep_in(tmp_path / "out", ["seed=0,1,2"], stages=["nn"], resume=True).is_complete
