@@ -1,18 +1,20 @@
 """The section [sweep] of the run file: which keys take several values, and which combinations are run."""
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from freqbias.errors import InputError
 from freqbias.problem.overrides import parse_value, split_override
 from freqbias.problem.section import Section
 
 SWEEP_STAGES = ("pde", "nn", "ntk", "compare", "design")
+SWEPT = ("seed", "density", "data", "network", "time", "mesh", "pde", "training", "compare", "design", "unit")
 MOST_RUNS = 100_000
 _FUNCTION = re.compile(r"(range|linspace|geomspace)\((.*)\)")
 _OPENING, _CLOSING = "[{(", "]})"
@@ -45,6 +47,17 @@ class Sweep(Section):
         description="a list of tables: combinations with these values are not run, for example "
         'exclude = [{ "density.sigma" = 4.0, "network.width" = 10000 }]',
     )
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> "Sweep":
+        for key, value in flatten(self.model_extra or {}):
+            if key.partition(".")[0] not in SWEPT:
+                known = [*type(self).model_fields, *SWEPT]
+                close = difflib.get_close_matches(key, known, n=1)
+                remedy = f"did you mean {close[0]}?" if close else f"the known keys are {', '.join(known)}"
+                raise ValueError(f"{key} = {value!r}: unknown key; {remedy}")
+        _ = self.axes  # which refuses a key without a list of values
+        return self
 
     @property
     def axes(self) -> dict[str, list[Any]]:

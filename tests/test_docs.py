@@ -132,8 +132,9 @@ def test_own_errors_have_the_format_of_compare(tmp_path, monkeypatch):
 
 
 def test_examples_on_the_python_page(capsys):
-    _, example, choice, several, densities, differentiated = blocks("python.md", "python")
+    _, runs, example, choice, several, densities, differentiated = blocks("python.md", "python")
     names: dict = {}
+    compile(runs, "python.md", "exec")
     exec(example, names)  # noqa: S102  (our own text)
     printed = np.array(capsys.readouterr().out.strip(" []\n").split(), float)
     stated = np.array(re.findall(r"per cent: (.*)", example)[0].split(), float)

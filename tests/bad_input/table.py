@@ -118,7 +118,7 @@ def _base(section: str, kind: str, change: dict[str, Any]) -> dict[str, Any]:
         ("density", "mixture"): {"kind": "mixture", "weights": [1.0], "parts": [{"kind": "ball", "radius": 4.0}]},
         ("data", "file"): {"kind": "file", "path": f"{DATA}/line.npy"},
     }
-    content = {**models_of_section.get((section, kind), table()[section]), **change}
+    content = {**models_of_section.get((section, kind), table().get(section, {})), **change}
     return {**table(), section: {key: value for key, value in content.items() if value is not None}}
 
 

@@ -115,6 +115,7 @@ ROWS = {
     "pde.step": (STEPPING, {"pde": STEPPING["pde"] | {"step": 0.1}}, SOLVER),
     "pde.degree": ({}, {"pde": {"degree": 4}}, MESH),
     "pde.tolerance": ({}, {"pde": {"tolerance": 1e-2}}, ALL),
+    "pde.fields": ({}, {"pde": {"fields": False}}, SOLVER),
     "training.integrator": ({}, {"training": {"integrator": "heun"}}, NETWORK),
     "training.momentum": (MOMENTUM, {"training": MOMENTUM["training"] | {"momentum": 0.5}}, TRAINED),
     "training.batch": (MOMENTUM, {"training": MOMENTUM["training"] | {"batch": 8}}, TRAINED),
@@ -127,6 +128,7 @@ ROWS = {
     "training.checkpoint": ({}, {"training": {"checkpoint": 0.0}}, set()),
     "training.tensorboard": ({}, {"training": {"tensorboard": True}}, set()),
     "compare.projection": ({}, {"compare": {"projection": "l2"}}, {"compare"}),
+    "compare.figures": ({}, {"compare": {"figures": False}}, {"compare"}),
     "design.families": ({}, {"design": {"families": ["ball"]}}, set()),
     "design.scale": ({}, {"design": {"scale": [1.0, 2.0]}}, set()),
     "design.scales": ({}, {"design": {"scales": 4}}, set()),
@@ -149,6 +151,10 @@ ROWS = {
     "design.criterion": ({}, {"design": {"criterion": "gcv"}}, set()),
     "design.draws": ({}, {"design": {"draws": 4}}, set()),
     "design.probes": ({}, {"design": {"probes": 4}}, set()),
+    "sweep.stages": ({}, {"sweep": {"stages": ["nn"]}}, set()),
+    "sweep.zip": ({}, {"sweep": {"zip": [["seed", "network.width"]]}}, set()),
+    "sweep.include": ({}, {"sweep": {"include": [{"seed": 3}]}}, set()),
+    "sweep.exclude": ({}, {"sweep": {"exclude": [{"seed": 3}]}}, set()),
 }
 MORE = [
     ("seed of the initial network in pde", OWN_START, {"seed": 4}, VALUES),

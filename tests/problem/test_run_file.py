@@ -111,14 +111,14 @@ def test_every_default_is_stored():
     stored = tomllib.loads(resolved(parse(table(time={"end": 5.0}, replace=True))))
     assert stored["pde"] == {
         "operator": "data", "integrator": "lanczos", "dynamics": "flow", "initial": "auto", "step": "auto",
-        "degree": 6, "tolerance": 1e-3,
+        "degree": 6, "tolerance": 1e-3, "fields": True,
     }  # fmt: skip
     assert stored["training"] == {
         "integrator": "rk4", "step": "auto", "tolerance": 1e-3, "precision": "single", "device": "auto",
         "backend": "auto", "checkpoint": 30.0, "tensorboard": False,
         "rates": {"frequencies": 1.0, "hidden": 1.0, "output": 1.0, "biases": 1.0},
     }  # fmt: skip
-    assert stored["compare"] == {"projection": "interpolation"}
+    assert stored["compare"] == {"projection": "interpolation", "figures": True}
     assert stored["network"] == {
         "width": 64, "sigma_a": 1.0, "sampling": "iid", "symmetric": True, "diagonal": False, "depth": 2,
     }  # fmt: skip
