@@ -140,7 +140,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "design.draws": [0, 1001],
     "design.probes": [0, 1001],
     "sweep.stages": [[], (["view"], "view")],
-    "sweep.zip": [[["seed"]]],
+    "sweep.zip": [([["seed"]], ["seed"])],
     "sweep.include": [],
     "sweep.exclude": [],
 }

@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and torch, whose t
 
 KINDS = {
     "trainings": 300, "runfiles": 10_000, "commands": 300, "damage": 1000, "data": 500,
-    "kills": 200, "pairs": 40, "predictions": 300,
+    "kills": 200, "pairs": 40, "predictions": 300, "sweeps": 30,
 }  # module: default count  # fmt: skip
 
 
