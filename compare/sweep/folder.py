@@ -83,6 +83,8 @@ class SweepFolder:
             return "failed"
         if not all(self.is_finished(need) for need in task.needs):
             return "waiting"
+        if not all(self.is_finished(each) or self.has_failed(each) for each in task.after):
+            return "waiting"
         return "busy" if self.claim(task).is_held() else "ready"
 
     def is_finished(self, index: int) -> bool:

@@ -39,7 +39,9 @@ def run_sweep(
         raise UsageError(f"--ranks-per-run {ranks_per_run} needs mpirun: uv run mpirun -n 4 freqbias sweep ...")
     sweep = on_root(_open, plan, root, resume=resume, overwrite=overwrite)
     chosen = [index for index, task in enumerate(sweep.tasks) if _in_share(task.users, share)]
-    chosen = sorted({need for index in chosen for need in (*sweep.tasks[index].needs, index)})
+    chosen = sorted(
+        {need for index in chosen for need in (*sweep.tasks[index].needs, *sweep.tasks[index].after, index)}
+    )
     log.info(
         "%s: %d runs, %d stages; results go to %s", plan.name, len(plan.runs), len(sweep.tasks), sweep.root
     )  # fmt: skip

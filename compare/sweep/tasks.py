@@ -30,7 +30,8 @@ class Task:
 
     stage: the name of the stage. home: the ID of the run in whose folder the result lies. run: the index of the run
     file to compute it with. users: the indices of the runs that need the result. keys: the keys of the stage. needs:
-    the positions of the tasks that must finish before this one starts.
+    the positions of the tasks that must finish before this one starts. after: those that must have ended, also by a
+    failure: `ntk` predicts the steps that `nn` took, if it has taken them.
     """
 
     stage: str
@@ -39,6 +40,7 @@ class Task:
     users: tuple[int, ...]
     keys: Mapping[str, Any]
     needs: tuple[int, ...]
+    after: tuple[int, ...]
 
     def __str__(self) -> str:
         return f"{self.home}/{self.stage}"
@@ -99,9 +101,10 @@ def find_tasks(plan: SweepPlan, folder: Path) -> list[Task]:
                 if name[0] == "compare"
                 else []
             )
+            after = [positions[each] for each in names_of_run if (each[0], name[0]) == ("nn", "ntk")]
             positions[name] = len(tasks)
             run_index = index_of.get(home, users[name][0])
-            tasks.append(Task(name[0], home, run_index, tuple(users[name]), keys[name], tuple(needs)))
+            tasks.append(Task(name[0], home, run_index, tuple(users[name]), keys[name], tuple(needs), tuple(after)))
     return tasks
 
 

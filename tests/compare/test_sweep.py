@@ -264,3 +264,16 @@ def test_a_stop_leaves_a_sweep_that_resume_continues(tmp_path):
             Worker(sweep, stop, on_change=on_change).work()
     assert len(list(sweep.runs.glob("*/nn/manifest.json"))) == 1 and not list(sweep.runs.glob("*/.nn.task"))
     assert sweep_in(tmp_path / "out", ["seed=0,1,2"], stages=["nn"], resume=True).is_complete
+
+
+def test_the_prediction_waits_for_the_training_whose_steps_it_predicts(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(RUN)
+    sweep = SweepFolder(tmp_path / "out", load_sweep(path, stages=["nn", "ntk"]))
+    sweep.prepare(overwrite=False)
+    assert [(task.stage, sweep.state(index)) for index, task in enumerate(sweep.tasks)] == [
+        ("nn", "ready"),
+        ("ntk", "waiting"),
+    ]
+    sweep.record_failure(sweep.tasks[0], ValueError("on purpose"))
+    assert sweep.state(1) == "ready"  # it then predicts the steps that were planned

@@ -86,7 +86,12 @@ class Bench:
         done = self._start(mode, out, resume=True)
         assert self._end(done) == 0, f"{mode}, resumed: {self._printed(done)}"
         found = freqbias.open(out)
-        assert found.drop_vars("seconds").equals(expected.drop_vars("seconds")), f"{mode}: the results differ"
+        different = [
+            str(name) for name in found.variables if name != "seconds" and not found[name].equals(expected[name])
+        ]
+        assert not different and found.sizes == expected.sizes, (
+            f"{', '.join(different) or 'sizes'} differ: {found.sizes}"
+        )
         left = [path.name for path in out.glob("runs/*/.*")] + [path.name for path in out.glob("runs/*/*.partial")]
         assert not left, f"{mode}: left {left}"
         return Outcome(mode, finished, codes)
@@ -127,7 +132,7 @@ class Bench:
         try:
             outcome = self.trial(mode, random)
         except AssertionError as failure:
-            return Verdict(mode, f"{mode}: {failure}")
+            return Verdict(f"{mode} failed", str(failure))
         return Verdict(f"{mode}, {'some' if outcome.finished else 'no'} stages finished")
 
 
