@@ -35,6 +35,7 @@ from freqbias.compare.style import (
     panel_times,
     round_ticks,
     save_figure,
+    use_plain_text,
 )
 
 MARKERS = 12  # number of markers of a prediction along the axis; lines would hide one another
@@ -51,6 +52,7 @@ def draw_comparison(comparison: Comparison, *paths: Path) -> Figure:
         raise ValueError("figure4 is drawn only in one and two dimensions; open fields.pvd in ParaView instead")
     with matplotlib.style.context(STYLE):
         figure = _curves(comparison) if dimension == 1 else draw_maps(comparison)
+        use_plain_text(figure)
         figure.draw_without_rendering()  # the layout needs two passes
         save_figure(figure, paths, comparison.name)
     return figure
@@ -103,12 +105,14 @@ def _curves(comparison: Comparison) -> Figure:
             round_ticks(panel.yaxis, count)
     axes[0, 0].set_xlim(-reach, reach)
     round_ticks(axes[0, 0].xaxis, 4)
-    for panel, symbol in zip(axes[:, 0], ("v", r"v - v_\mathrm{pde}"), strict=True):
+    for panel, symbol in zip(axes[:, 0], ("v", r"\Delta v"), strict=True):
         panel.set_ylabel(f"{axis_label(comparison, symbol)}\n{DATA_UNIT}", linespacing=1.4)
     figure.legend(
         *axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2 + len(kernels) + bool(ends)
     )
-    label_frequency(figure, comparison, "each panel has a scale of its own")
+    label_frequency(
+        figure, comparison, r"$\Delta v$: distance from the finite elements; each panel has a scale of its own"
+    )
     return figure
 
 

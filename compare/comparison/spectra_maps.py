@@ -80,11 +80,11 @@ def draw_maps(comparison: Comparison) -> Figure:
     round_ticks(axes[0, 0].yaxis, 4)
     for panel, name in zip(axes[:, 0], names, strict=True):
         panel.set_ylabel(fill(name, NAME_WIDTH) + "\n" + r"$\xi_2$")
-    labels = [axis_label(comparison, symbol) for symbol in ("v", r"v_\mathrm{nn} - v_\mathrm{pde}")]
+    labels = [axis_label(comparison, symbol) for symbol in ("v", r"\Delta v")]
     label_frequency(
         figure,
         comparison,
-        f"colours: {labels[0]} and {labels[1]} {DATA_UNIT},",
+        f"colours: {labels[0]}, and {labels[1]} for the difference, {DATA_UNIT},",
         "with scales of their own at each time",
     )
     return figure

@@ -16,6 +16,7 @@ from .palette import (
     drawn_predictions,
 )
 from .panels import open_frame, panel_times, round_ticks
+from .plain_text import plain, use_plain_text
 from .words import aligned, percent
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "open_frame",
     "panel_times",
     "percent",
+    "plain",
     "round_ticks",
     "save_figure",
+    "use_plain_text",
 ]

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from freqbias.compare.style.plain_text import use_plain_text
 from freqbias.runtime import version_of
 
 
 def save_figure(figure: Figure, paths: Iterable[Path], title: str) -> None:
     """Save a figure to all paths (.png at 300 dpi, .pdf)."""
+    use_plain_text(figure)
     for path in paths:
         figure.savefig(path, metadata=figure_metadata(title, path.suffix))
         figure.set_layout_engine("none")  # keeps the layout, which takes as long as the drawing
