@@ -30,12 +30,12 @@ from freqbias.compare.style import (
     PDE_COLOUR,
     STYLE,
     drawn_predictions,
+    lay_out,
     network_label,
     open_frame,
     panel_times,
     round_ticks,
     save_figure,
-    use_plain_text,
 )
 
 MARKERS = 12  # number of markers of a prediction along the axis; lines would hide one another
@@ -52,8 +52,7 @@ def draw_comparison(comparison: Comparison, *paths: Path) -> Figure:
         raise ValueError("figure4 is drawn only in one and two dimensions; open fields.pvd in ParaView instead")
     with matplotlib.style.context(STYLE):
         figure = _curves(comparison) if dimension == 1 else draw_maps(comparison)
-        use_plain_text(figure)
-        figure.draw_without_rendering()  # the layout needs two passes
+        lay_out(figure)
         save_figure(figure, paths, comparison.name)
     return figure
 

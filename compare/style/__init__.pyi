@@ -1,4 +1,4 @@
-from .figure_files import figure_metadata, save_figure
+from .figure_files import figure_metadata, lay_out, save_figure
 from .labels import DATA_UNIT, frequency_label, frequency_unit, magnitude_label, network_label
 from .palette import (
     BAND_COLOUR,
@@ -38,6 +38,7 @@ __all__ = [
     "figure_metadata",
     "frequency_label",
     "frequency_unit",
+    "lay_out",
     "magnitude_label",
     "network_label",
     "open_frame",

@@ -9,6 +9,12 @@ from freqbias.compare.style.plain_text import use_plain_text
 from freqbias.runtime import version_of
 
 
+def lay_out(figure: Figure) -> None:
+    """Compute the layout of a figure, which is right only after two passes. Drawing does the second."""
+    use_plain_text(figure)
+    figure.draw_without_rendering()
+
+
 def save_figure(figure: Figure, paths: Iterable[Path], title: str) -> None:
     """Save a figure to all paths (.png at 300 dpi, .pdf)."""
     use_plain_text(figure)

@@ -24,6 +24,7 @@ from freqbias.compare.style import (
     STYLE,
     VERMILION,
     frequency_label,
+    lay_out,
     magnitude_label,
     open_frame,
     panel_times,
@@ -56,7 +57,7 @@ def draw_view(view: View, *paths: Path) -> Figure:
             columns, rows = [time_title(view, index) for index in shown], [LABELS[name] for name in view.spectra]
             figure, _ = draw_maps(view, scene, panels, columns, rows)
             scene.close()
-        figure.draw_without_rendering()  # the layout needs two passes
+        lay_out(figure)
         save_figure(figure, paths, view.name)
     return figure
 

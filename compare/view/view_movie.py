@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from freqbias.compare.style import STYLE, figure_metadata
+from freqbias.compare.style import STYLE, figure_metadata, lay_out
 from freqbias.compare.view.record import View
 from freqbias.compare.view.view_figure import LABELS, draw_curves, draw_maps, make_scene, polynomials, time_title
 
@@ -55,7 +55,7 @@ def _fix_layout(figure: Figure) -> None:
     """Fix the layout of the first frame for all frames, so that only the data and the time change."""
     figure.set_dpi(FRAME_DPI)
     for _ in range(2):  # the layout needs two passes
-        figure.draw_without_rendering()
+        lay_out(figure)
     figure.set_layout_engine("none")
 
 
