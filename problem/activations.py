@@ -16,7 +16,6 @@ from math import e, pi
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import erf, ndtr
 
 ROUNDING = 1e-12  # the most by which rounding may increase a correlation beyond 1
 ALMOST_ONE = 1 - 4 * np.finfo(float).eps  # treated as 1, since arccos in relu amplifies rounding near 1 to 1e-8
@@ -101,6 +100,8 @@ class Erf(Activation):
     odd: ClassVar[bool] = True
 
     def value(self, y: np.ndarray) -> np.ndarray:
+        from scipy.special import erf
+
         return np.asarray(erf(y))
 
     def derivative(self, y: np.ndarray) -> np.ndarray:
@@ -118,10 +119,10 @@ class Gelu(Activation):
     p = c/4 + c arcsin(c/2) / (2 pi) + 1 / (2 pi r),  q = 1/4 + arcsin(c/2) / (2 pi) + c (5 - c^2) / (2 pi r^3)."""
 
     def value(self, y: np.ndarray) -> np.ndarray:
-        return y * np.asarray(ndtr(y))
+        return y * _normal_cdf(y)
 
     def derivative(self, y: np.ndarray) -> np.ndarray:
-        return np.asarray(ndtr(y)) + y * np.exp(-(y**2) / 2) / np.sqrt(2 * pi)
+        return _normal_cdf(y) + y * np.exp(-(y**2) / 2) / np.sqrt(2 * pi)
 
     def product(self, c: np.ndarray) -> np.ndarray:
         return c / 4 + (c * np.arcsin(c / 2) + 1 / np.sqrt(4 - c**2)) / (2 * pi)
@@ -157,6 +158,12 @@ class Tanh(Activation):
     def derivative_product(self, c: np.ndarray) -> np.ndarray:
         n = 1 + 2 * np.arange(len(self._squares))
         return np.asarray(np.polynomial.polynomial.polyval(c**2, n * self._squares))
+
+
+def _normal_cdf(y: np.ndarray) -> np.ndarray:
+    from scipy.special import ndtr  # imported late, because this takes half a second, and few networks need it
+
+    return np.asarray(ndtr(y))
 
 
 ACTIVATIONS: dict[str, Activation] = {"relu": Relu(), "sine": Sine(), "tanh": Tanh(), "erf": Erf(), "gelu": Gelu()}

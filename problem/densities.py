@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import exp, expm1, lgamma, log, pi, sqrt
 
 import numpy as np
-from scipy.special import fdtri, kve, ndtri
 
 from freqbias.numerics import check_number
 from freqbias.problem.density import Density, Planes, polar, squared
@@ -29,6 +28,8 @@ class Gaussian(Density):
         return np.exp(-2 * (pi * self.sigma) ** 2 * squared(z))
 
     def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
+        from scipy.special import ndtri  # takes half a second, which only drawing a network needs
+
         return self.sigma * ndtri(unit)
 
     def maximum(self, dimension: int) -> float:
@@ -91,6 +92,8 @@ class StudentT(Density):
         v = self.freedom / 2
         s = 2 * pi * sqrt(self.freedom) * self.sigma * np.sqrt(squared(z))
         t = np.where(s > 0, np.minimum(s, LARGEST_ARGUMENT), 1.0)
+        from scipy.special import kve
+
         bessel = kve(v, t)  # exp(t) K_v(t); if it overflows, k = 1 - s^2 / (4 (v-1)) + ...
         large = (s > 0) & np.isfinite(bessel)
         closed = v * np.log(t) - t + np.log(np.where(large, bessel, 1.0)) - lgamma(v) - (v - 1) * log(2)
@@ -99,6 +102,8 @@ class StudentT(Density):
     def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:
         probability, direction = polar(unit)
         d = unit.shape[-1]
+        from scipy.special import fdtri
+
         return self.sigma * np.sqrt(d * fdtri(d, self.freedom, probability))[..., None] * direction
 
     def maximum(self, dimension: int) -> float:

@@ -9,7 +9,6 @@ from math import gamma, pi
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import j1
 
 from freqbias.errors import InputError
 from freqbias.problem.density import Density, Planes, polar, squared
@@ -93,6 +92,8 @@ class Ball(ConstantOnSupport):
             case 1:
                 return np.sinc(s / pi)
             case 2:
+                from scipy.special import j1
+
                 return np.where(small, 1 - s**2 / 8 + s**4 / 192, 2 * j1(t) / t)
             case _:
                 return np.where(small, 1 - s**2 / 10 + s**4 / 280, 3 * (np.sin(t) - t * np.cos(t)) / t**3)

@@ -62,7 +62,8 @@ def exit_code_of(main: Callable[[], int | None]) -> int:
     if size() == 1:
         outcome = _run(main)
         _report(outcome, "")
-        _free(outcome.error)
+        if outcome.error is not None or "petsc4py.PETSc" in sys.modules:
+            _free(outcome.error)
         return outcome.code
     try:
         comm = world().Dup()
