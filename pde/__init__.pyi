@@ -1,6 +1,6 @@
 from .adaptive import AdaptiveIntegrator
 from .cli import pde_command
-from .fields import write_collection, write_fields
+from .fields import law_values, write_collection, write_fields
 from .integrators import INTEGRATION_SHARE, TRANSFORM_SHARE, choose_integrator, fastest_rate, transform_accuracy
 from .krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
 from .local_operator import LocalOperator
@@ -29,6 +29,7 @@ __all__ = [
     "fastest_rate",
     "format_bytes",
     "initial_errors",
+    "law_values",
     "memory_needed",
     "pde_command",
     "plan_within_memory",

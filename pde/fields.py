@@ -99,6 +99,12 @@ def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> dic
         v = spectrum.error[:, channel]
         parts = {"real": v.real, "imaginary": v.imag, "magnitude": np.abs(v), "phase": np.angle(v)}
         fields |= {name + suffix: values for name, values in parts.items()}
+    return fields | law_values(problem, spectrum.frequency, plan)
+
+
+def law_values(problem: Problem, frequency: np.ndarray, plan: MeshPlan) -> dict[str, np.ndarray]:
+    """Return rho_w, damping and diffusion at frequencies (n, d), as `spectrum_fields` does, (n,) each."""
     damping, diffusion = laws_on(problem, plan)
-    xi = spectrum.frequency
-    return fields | {"damping": damping(xi), "diffusion": diffusion(xi), "rho_w": problem.density.density(xi)}
+    return {
+        "damping": damping(frequency), "diffusion": diffusion(frequency), "rho_w": problem.density.density(frequency),
+    }  # fmt: skip

@@ -91,6 +91,11 @@ ReportOut = Annotated[
     ),
 ]
 
+Runs = Annotated[
+    list[str] | None,
+    typer.Option("--run", metavar="ID", help="Of a sweep: a run to show. Repeat it for more runs.", show_default=False),
+]
+
 
 def compare_command(
     path: RunPath,
@@ -213,6 +218,7 @@ def report_command(
 
 def view_command(
     folder: ResultFolder,
+    run: Runs = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     max_walltime: MaxWalltime = None,
@@ -232,8 +238,18 @@ def view_command(
 
     A 1-D result is drawn as curves over frequency, and a 2-D result as maps. A 3-D result is drawn on three planes
     through the frequency with the largest |v(0)|. The command opens no window.
+
+    For the folder of a sweep, writes ID.pvd for the runs of --run, by default for the six with the lowest loss, and
+    open_in_paraview.py, which shows them side by side.
     """
     from freqbias.compare.stages import run_view
 
     with commandline.start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file) as stop:
+        if (folder / "runs").is_dir():
+            from freqbias.compare.sweep import view_sweep
+
+            on_root(view_sweep, folder, run or (), resume=resume, overwrite=overwrite, stop=stop)
+            return
+        if run:
+            raise UsageError(f"--run {run[0]}: {folder} is not the folder of a sweep; leave --run out")
         run_view(folder, resume=resume, overwrite=overwrite, stop=stop)

@@ -46,7 +46,7 @@ def draw_causes(comparison: Comparison, *paths: Path) -> Figure:
                 label=fill(cause_title(cause) + (f" (below {low:.0e})" if (metrics[cause] < low).all() else ""), 32),
             )  # fmt: skip
         panel.set(yscale="log", ylim=(low, high), xlabel="gradient-flow time $t$")
-        panel.set_ylabel(r"distance relative to $\Vert v(0) \Vert$")
+        panel.set_ylabel(r"distance relative to $\Vert v(0)\Vert$")
         if time[-1] > LOG_TIME_RATIO * time[0]:
             panel.set_xscale("log")
         open_frame(panel)

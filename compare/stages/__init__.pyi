@@ -3,7 +3,7 @@ from .design_stage import design_keys, run_design
 from .kappa_stage import Options, run_kappa
 from .mesh_stage import run_mesh
 from .pipeline import print_summary, run_all, stage_function
-from .view_stage import run_view
+from .view_stage import run_view, write_spectra
 
 __all__ = [
     "Options",
@@ -17,4 +17,5 @@ __all__ = [
     "run_mesh",
     "run_view",
     "stage_function",
+    "write_spectra",
 ]

@@ -1,14 +1,17 @@
 """The stage `view`, which writes fields for ParaView, a picture and a movie of a result."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.pde import start_petsc
 from freqbias.runtime import Stage, StopRequest, Store, announced, log, on_root
 
 if TYPE_CHECKING:
-    from freqbias.compare.view import View
+    from freqbias.compare.view import LinearCells, View
 
 
 def run_view(folder: Path, *, resume: bool = False, overwrite: bool = False, stop: StopRequest | None = None) -> None:
@@ -52,20 +55,34 @@ def _run_view(store: Store, *, resume: bool, overwrite: bool, stop: StopRequest 
 
 def _write_fields(stage: Stage, view: "View", stop: StopRequest | None) -> None:
     """Write spectra.pvd, with a frame for each output time, and laws.pvd, with one frame."""
-    from freqbias.compare.view import LinearCells, law_fields, spectrum_fields
-    from freqbias.pde import write_collection
+    from freqbias.compare.view import LinearCells, law_fields
+
+    write_spectra(stage, view, "spectra")
+    if stop is not None:
+        stop.check()
+    cells = LinearCells(view)
+    _write_collection(stage, view, "laws", [law_fields(view, cells)], cells)
+
+
+def write_spectra(stage: Stage, view: "View", name: str) -> None:
+    """Write NAME.pvd with the spectra of a view, a frame for each output time."""
+    from freqbias.compare.view import LinearCells, spectrum_fields
 
     cells = LinearCells(view)
-    spectra = (
+    frames = (
         spectrum_fields({name: cells.evaluate(v[index]) for name, v in view.spectra.items()})
         for index in range(len(view.time))
     )
-    for name, time, frames in (("spectra", view.time, spectra), ("laws", view.time[:1], [law_fields(view, cells)])):
-        grid = cells.grid()
-        fields = [field for field in view.units if (field in view.static) == (name == "laws")]
-        units = [f"{field}: {view.units[field]}" for field in fields]
-        grid.field_data["units"] = [*units, f"coordinates: {view.per_unit}"]
-        with stage.writing(f"{name}.pvd") as path:
-            write_collection(path.parent, time, grid, frames, name=name)
-        if stop is not None:
-            stop.check()
+    _write_collection(stage, view, name, frames, cells)
+
+
+def _write_collection(
+    stage: Stage, view: "View", name: str, frames: Iterable[Mapping[str, np.ndarray]], cells: "LinearCells"
+) -> None:
+    from freqbias.pde import write_collection
+
+    laws, grid = name == "laws", cells.grid()
+    units = [f"{field}: {view.units[field]}" for field in view.units if (field in view.static) == laws]
+    grid.field_data["units"] = [*units, f"coordinates: {view.per_unit}"]
+    with stage.writing(f"{name}.pvd") as path:
+        write_collection(path.parent, view.time[:1] if laws else view.time, grid, frames, name=name)

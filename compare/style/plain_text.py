@@ -17,8 +17,16 @@ SYMBOLS = {
 }  # fmt: skip
 RAISED = dict(zip("0123456789+\N{MINUS SIGN}=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ", strict=True))
 LOWERED = dict(zip("0123456789+\N{MINUS SIGN}=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
+
+
+def _pattern(name: str) -> str:
+    word = name[-1].isalpha()
+    return re.escape(name) + "(?![A-Za-z])" * word + r"\s*" * (word and SYMBOLS[name] not in RELATIONS)
+
+
 _FORMULA = re.compile(r"(?<!\\)\$([^$]*)\$")
-_COMMAND = re.compile("|".join(re.escape(name) + (r"(?![A-Za-z])" if name[-1].isalpha() else "") for name in SYMBOLS))
+RELATIONS = "≤≥→×·∝∼"  # with space around; behind other commands, TeX ignores it
+_COMMAND = re.compile("|".join(_pattern(name) for name in SYMBOLS))
 _WRAPPED = re.compile(r"\\math(?:default|rm|regular)\{((?:[^{}]|\{[^{}]*\})*)\}")
 _SCRIPT = re.compile(r"([_^])(?:\{([^{}]*)\}|([^\\{}]))")
 _SUBSCRIPT_IN_WORDS = re.compile(r"[_^]\s*\\math")
@@ -33,7 +41,7 @@ def _plain_formula(formula: str) -> str | None:
     """Return a formula in Unicode, or None if Unicode lacks a sign or the formula has more structure."""
     if _SUBSCRIPT_IN_WORDS.search(formula):
         return None
-    text = _COMMAND.sub(lambda found: SYMBOLS[found[0]], _WRAPPED.sub(r"\1", formula))
+    text = _COMMAND.sub(lambda found: SYMBOLS[found[0].rstrip()], _WRAPPED.sub(r"\1", formula))
     try:
         text = _SCRIPT.sub(lambda found: _shifted(found[2] if found[2] is not None else found[3], found[1]), text)
     except KeyError:

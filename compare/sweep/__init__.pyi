@@ -5,6 +5,7 @@ from .losses import TITLES, last_value, ordering_loss
 from .results import collect_folders, collect_sweep, read_folders
 from .run_table import RunRecord, read_run
 from .sweep import process_count, run_sweep
+from .sweep_view import view_sweep
 from .tasks import Task, identifiers
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "run_sweep",
     "summary",
     "varying_keys",
+    "view_sweep",
 ]

@@ -1,5 +1,5 @@
 from .linear_cells import LinearCells, law_fields
-from .paraview import paraview_script
+from .paraview import paraview_script, paraview_sweep_script
 from .record import View, load_view, read_view, spectrum_fields, view_sources
 from .view_figure import draw_view
 from .view_movie import animate_view
@@ -12,6 +12,7 @@ __all__ = [
     "law_fields",
     "load_view",
     "paraview_script",
+    "paraview_sweep_script",
     "read_view",
     "spectrum_fields",
     "view_sources",

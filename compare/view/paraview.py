@@ -34,11 +34,51 @@ def paraview_script(view: View, folder: Path) -> str:
     settings = {
         "made_in": str(folder.resolve()),
         "name": view.name,
+        "sources": {name: f"{name}.pvd" for name in ("spectra", "laws")},
         "limits": [float(limit) for limit in axis_limits(view)],
         "peak": [float(xi) for xi in peak(view)],
         "unit": view.per_unit,
         "rows": [[panel for title, fields in row.items() for panel in _panels(view, title, fields)] for row in PANELS],
     }
+    return _script(settings)
+
+
+def paraview_sweep_script(views: Mapping[str, View], folder: Path) -> str:
+    """Return the text of `open_in_paraview.py` for several results side by side: a column for each, on one scale.
+
+    views: the views, by the name of their .pvd file. All have the same dimension.
+    """
+    first, reach = next(iter(views.values())), np.max([axis_limits(view) for view in views.values()], axis=0)
+    ends = np.array([magnitude_range(view) for view in views.values()])
+    scale = {"log": True, "range": [float(ends[:, 0].min()), float(ends[:, 1].max())]}
+    rows = []
+    for title, fields in PANELS[0].items():
+        for shown in [fields] if first.dimension == 1 else [{name: label} for name, label in fields.items()]:
+            known = {
+                name: {each: label for each, label in shown.items() if each in view.units}
+                for name, view in views.items()
+            }
+            words = title if first.dimension == 1 else next(iter(shown.values()))
+            row = [
+                {"fields": each, "title": f"{words}, {name}", "source": name, **scale}
+                for name, each in known.items()
+                if each
+            ]
+            rows += [row] if row else []
+    return _script(
+        {
+            "made_in": str(folder.resolve()),
+            "name": folder.resolve().parent.name,
+            "sources": {name: f"{name}.pvd" for name in views},
+            "limits": [float(limit) for limit in reach],
+            "peak": [float(xi) for xi in peak(first)],
+            "unit": first.per_unit,
+            "rows": rows,
+        }
+    )
+
+
+def _script(settings: Mapping[str, Any]) -> str:
     text = TEMPLATE.read_text(encoding="utf-8")
     if PLACEHOLDER not in text:
         raise RuntimeError(f"{TEMPLATE} does not contain the line {PLACEHOLDER!r}")

@@ -3,7 +3,7 @@
     paraview --script=open_in_paraview.py           open the result in the window
     pvpython open_in_paraview.py picture.png        save a picture of all views at the last time, without a window
 
-freqbias wrote this script. The script reads spectra.pvd and laws.pvd from the same folder. You may change the script.
+freqbias wrote this script. The script reads .pvd files from the same folder. You may change the script.
 """
 
 import sys
@@ -17,7 +17,7 @@ SETTINGS: dict[str, Any] = {}
 # pvpython sets __file__ to the path of the script, but the ParaView window does not. Then try the folder to which
 # freqbias wrote the script, and the current folder.
 FOLDERS = [Path(globals().get("__file__") or "").resolve().parent, Path(SETTINGS["made_in"]), Path.cwd()]
-HERE = next(folder for folder in FOLDERS if (folder / "spectra.pvd").is_file())
+HERE = next(folder for folder in FOLDERS if (folder / next(iter(SETTINGS["sources"].values()))).is_file())
 DIMENSION = len(SETTINGS["limits"])
 COLOURS = (["0.34", "0.71", "0.91"], ["0", "0", "0"])  # Okabe and Ito 2008
 LINE_STYLES = ("1", "2")  # solid, dashed
@@ -165,9 +165,11 @@ def set_axes_and_camera(view):
 def main():
     pv._DisableFirstRenderCameraReset()
     sources = {
-        name: pv.PVDReader(registrationName=name, FileName=str(HERE / f"{name}.pvd")) for name in ("spectra", "laws")
+        name: pv.PVDReader(registrationName=name, FileName=str(HERE / file))
+        for name, file in SETTINGS["sources"].items()
     }
-    times = list(sources["spectra"].TimestepValues)
+    first = next(iter(sources.values()))
+    times = list(first.TimestepValues)
     draw = draw_curves if DIMENSION == 1 else draw_map
     views = []
     for panel, layout, cell in arrange(SETTINGS["rows"]):
@@ -175,7 +177,7 @@ def main():
         if DIMENSION > 1 and len(views) > 1:
             pv.AddCameraLink(views[0], views[-1], f"camera {len(views)}")
     if DIMENSION > 1:
-        time = pv.AnnotateTimeFilter(registrationName="time", Input=sources["spectra"], Format="t = {time:g}")
+        time = pv.AnnotateTimeFilter(registrationName="time", Input=first, Format="t = {time:g}")
         shown = pv.Show(time, views[0])
         shown.WindowLocation, shown.Color, shown.FontSize = "Lower Left Corner", [0, 0, 0], 14
         add_text(f"xi in {SETTINGS['unit']}", views[0], "Lower Right Corner")

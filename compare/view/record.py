@@ -10,9 +10,11 @@ from freqbias.compare.kappa import FLOOR, mean_rate
 from freqbias.compare.spectra import has_signal, inside_nyquist, leakage, signal_floor
 from freqbias.compare.style import frequency_unit
 from freqbias.errors import UsageError
-from freqbias.problem import Spectrum, counted, open_netcdf, time_range
+from freqbias.meshes import plan_mesh
+from freqbias.problem import Spectrum, build, counted, load, open_netcdf, time_range
 from freqbias.runtime import Store
 
+FIELDS = "fields_000000.vtu"
 LAWS = ("damping", "diffusion", "rho_w")
 
 
@@ -96,7 +98,7 @@ def view_sources(store: Store) -> dict[str, str]:
     if not store.root.is_dir():
         problem = "is a file" if store.root.exists() else "does not exist"
         raise UsageError(f"{store.root} {problem}: give the folder that `freqbias run` wrote, such as out/NAME")
-    store.verify("pde", needs=["spectrum.nc", "fields_000000.vtu"])
+    store.verify("pde", needs=["spectrum.nc"])
     sources = {"pde": store.manifest("pde")["files"]["spectrum.nc"]["sha256"]}
     if store.has("compare"):
         store.verify("compare", needs=["spectra.nc"])
@@ -112,8 +114,6 @@ def view_sources(store: Store) -> dict[str, str]:
 
 def read_view(root: Path) -> View:
     """Read the view of the result folder root, whose files `view_sources` has verified."""
-    import pyvista
-
     spectrum = Spectrum.load(root / "pde" / "spectrum.nc")
     attributes = spectrum.attributes
     time, spectra = spectrum.time, {"pde": spectrum.error}
@@ -125,7 +125,7 @@ def read_view(root: Path) -> View:
     limit = np.full(spectrum.frequency.shape[1], np.inf)
     if "points" in attributes:  # samples on a grid
         limit = attributes["points"] / (2 * attributes["extent"]) * np.ones_like(limit)
-    laws = pyvista.read(root / "pde" / "fields_000000.vtu").point_data
+    laws = _laws(root, spectrum)
     inside = has_signal(spectrum.frequency, spectrum.error[0], limit)
     view = View(
         time, spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, spectra,
@@ -135,6 +135,19 @@ def read_view(root: Path) -> View:
         float(attributes.get("tolerance", 0.0)), leakage(spectrum),
     )  # fmt: skip
     return view if len(time) < 2 else with_rates(view)
+
+
+def _laws(root: Path, spectrum: Spectrum) -> Mapping[str, np.ndarray]:
+    """Return damping, diffusion and rho_w at the nodes: from the fields of the stage pde, or from the run file."""
+    if (root / "pde" / FIELDS).is_file():
+        import pyvista
+
+        return pyvista.read(root / "pde" / FIELDS).point_data
+    from freqbias.pde import law_values
+
+    run = load(root / "run.toml")
+    problem = build(run)
+    return law_values(problem, spectrum.frequency, plan_mesh(problem, run.pde, run.mesh))
 
 
 def with_rates(view: View) -> View:

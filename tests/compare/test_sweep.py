@@ -277,3 +277,32 @@ def test_the_prediction_waits_for_the_training_whose_steps_it_predicts(tmp_path)
     ]
     sweep.record_failure(sweep.tasks[0], ValueError("on purpose"))
     assert sweep.state(1) == "ready"  # it then predicts the steps that were planned
+
+
+def test_the_view_of_a_sweep_has_the_fields_of_its_best_runs(whole, tmp_path):
+    import pyvista
+
+    from freqbias.compare.sweep import view_sweep
+
+    root = tmp_path / "out"
+    shutil.copytree(whole[0].root, root, symlinks=True)
+    with StopRequest() as stop:
+        view_sweep(root, resume=False, overwrite=False, stop=stop)
+        with pytest.raises(UsageError, match="--run seed=9: no such run"):
+            view_sweep(root, ["seed=9"], resume=False, overwrite=True, stop=stop)
+    shown = sorted(path.stem for path in (root / "view").glob("*.pvd"))
+    ends = whole[1].loss_nn.isel(time=-1).values.ravel()
+    names = whole[1].run.values.ravel()
+    assert shown == sorted(names[np.argsort(ends)[:6]])
+    reader = pyvista.get_reader(root / "view" / f"{shown[0]}.pvd")
+    assert reader.time_values == [0.0, 1.0, 4.0]
+    reader.set_active_time_point(2)
+    grid = reader.read()[0]
+    spectrum = freqbias.open(root / "runs" / shown[0])["pde"].v.isel(time=2, channel=0)
+    nearest = spectrum.sel(frequency=grid.points[:, 0], method="nearest")
+    on_nodes = np.abs(nearest.frequency.values - grid.points[:, 0]) < 1e-9
+    assert on_nodes.sum() > 20
+    np.testing.assert_allclose(grid["pde_magnitude"][on_nodes], np.abs(nearest.values)[on_nodes], rtol=1e-6, atol=1e-9)
+    script = (root / "view" / "open_in_paraview.py").read_text()
+    compile(script, "open_in_paraview.py", "exec")
+    assert all(f"{name}.pvd" in script for name in shown)
