@@ -18,18 +18,19 @@ SYMBOLS = {
 RAISED = dict(zip("0123456789+\N{MINUS SIGN}=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ", strict=True))
 LOWERED = dict(zip("0123456789+\N{MINUS SIGN}=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True))
 
+_FORMULA = re.compile(r"(?<!\\)\$([^$]*)\$")
+RELATIONS = "≤≥→×·∝∼"  # with space around; behind other commands, TeX ignores it
+_WRAPPED = re.compile(r"\\math(?:default|rm|regular)\{((?:[^{}]|\{[^{}]*\})*)\}")
+_SCRIPT = re.compile(r"([_^])(?:\{([^{}]*)\}|([^\\{}]))")
+_SUBSCRIPT_IN_WORDS = re.compile(r"[_^]\s*\\math")
+
 
 def _pattern(name: str) -> str:
     word = name[-1].isalpha()
     return re.escape(name) + "(?![A-Za-z])" * word + r"\s*" * (word and SYMBOLS[name] not in RELATIONS)
 
 
-_FORMULA = re.compile(r"(?<!\\)\$([^$]*)\$")
-RELATIONS = "≤≥→×·∝∼"  # with space around; behind other commands, TeX ignores it
 _COMMAND = re.compile("|".join(_pattern(name) for name in SYMBOLS))
-_WRAPPED = re.compile(r"\\math(?:default|rm|regular)\{((?:[^{}]|\{[^{}]*\})*)\}")
-_SCRIPT = re.compile(r"([_^])(?:\{([^{}]*)\}|([^\\{}]))")
-_SUBSCRIPT_IN_WORDS = re.compile(r"[_^]\s*\\math")
 
 
 def plain(text: str) -> str:

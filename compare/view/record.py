@@ -142,7 +142,7 @@ def _laws(root: Path, spectrum: Spectrum) -> Mapping[str, np.ndarray]:
     if (root / "pde" / FIELDS).is_file():
         import pyvista
 
-        return pyvista.read(root / "pde" / FIELDS).point_data
+        return dict(pyvista.read(root / "pde" / FIELDS).point_data)
     from freqbias.pde import law_values
 
     run = load(root / "run.toml")
