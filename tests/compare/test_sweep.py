@@ -288,7 +288,7 @@ def test_the_view_of_a_sweep_has_the_fields_of_its_best_runs(whole, tmp_path):
     shutil.copytree(whole[0].root, root, symlinks=True)
     with StopRequest() as stop:
         view_sweep(root, resume=False, overwrite=False, stop=stop)
-        with pytest.raises(UsageError, match="--run seed=9: no such run"):
+        with pytest.raises(UsageError, match="--run seed=9: there is no such run"):
             view_sweep(root, ["seed=9"], resume=False, overwrite=True, stop=stop)
     shown = sorted(path.stem for path in (root / "view").glob("*.pvd"))
     ends = whole[1].loss_nn.isel(time=-1).values.ravel()
