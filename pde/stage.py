@@ -6,6 +6,7 @@ the basis of Lanczos run R (`freqbias.pde.basis_checkpoint`). With --resume the 
 number of ranks.
 """
 
+from mpi4py import MPI  # noqa: F401  # isort: skip
 from collections.abc import Sequence
 from dataclasses import asdict
 from math import isnan

@@ -98,7 +98,7 @@ def test_profiles_below_the_maps(tmp_path):
     np.testing.assert_allclose(profile.draws.low[-1, visible], last * np.exp((DECAY - RATES.max()) * time), rtol=1e-4)
     figure = draw_comparison(comparison)
     assert "95 % of draws" in [text.get_text() for text in figure.legends[0].get_texts()]
-    *_, panel = (panel for panel in figure.axes if panel.get_xlabel() == r"$|\xi|$")
+    *_, panel = (panel for panel in figure.axes if panel.get_xlabel() == "|ξ|")
     drawn = panel.lines[1].get_ydata()
     np.testing.assert_array_equal(drawn, profile.network[-1, : len(drawn)])
     assert comparison.band.profile is not None and compared(problem_1d(), RATES).band.profile is None
