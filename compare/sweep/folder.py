@@ -70,6 +70,10 @@ class SweepFolder:
                 folder.mkdir(exist_ok=True)
             if not _has_text(folder / "run.toml", text):
                 Store(folder).save_run_file(text, every_stage_keys(run))
+        for task in self.tasks:
+            stage = self.runs / task.home / task.stage
+            if stage.is_symlink() and not stage.exists():  # the run that had the result was deleted
+                remove(stage)
         if overwrite:
             for task in self.tasks:
                 self.store(task).begin_overwrite({task.stage: task.keys})

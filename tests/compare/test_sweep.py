@@ -148,36 +148,36 @@ def test_the_end_table_is_over_the_seeds_and_the_best_is_first(whole):
     assert "± over seeds" in end_table(data)
 
 
-def test_resume_computes_nothing_again_and_new_values_only_what_is_new(whole, tmp_path):
-    root = tmp_path / "out"
-    shutil.copytree(whole[0].root, root, symlinks=True)
+def test_resume_computes_nothing_again_and_new_values_only_what_is_new(tmp_path):
+    root, stages = tmp_path / "out", ["pde", "nn"]
+    sweep_in(root, AXES, stages=stages)
     before = changed_files(root / "runs")
-    with pytest.raises(UsageError, match="has results of 14 of 14 stages: continue or extend the sweep with --resume"):
-        sweep_in(root, AXES)
-    sweep_in(root, AXES, resume=True)
+    with pytest.raises(UsageError, match="has results of 6 of 6 stages: continue or extend the sweep with --resume"):
+        sweep_in(root, AXES, stages=stages)
+    sweep_in(root, AXES, resume=True, stages=stages)
     assert changed_files(root / "runs") == before
-    sweep = sweep_in(root, ["density.sigma=3,6", "seed=0,1,2"], resume=True)
+    sweep = sweep_in(root, ["density.sigma=3,6", "seed=0,1,2"], resume=True, stages=stages)
     assert changed_files(root / "runs").items() >= before.items()
     new = [path for path in changed_files(root / "runs") if path not in before and path.name == "manifest.json"]
-    assert len(new) == 3 * 2  # nn, ntk and compare of two runs with the new seed
+    assert len(new) == 2  # nn of two runs with the new seed
     assert collect_sweep(sweep).sizes["seed"] == 3
-    sweep = sweep_in(root, ["density.sigma=3", "seed=5,0"], resume=True)
+    sweep = sweep_in(root, ["density.sigma=3", "seed=5,0"], resume=True, stages=stages)
     assert (sweep.runs / "seed=0" / "nn").is_symlink()  # the same run as before under another name
     data = collect_sweep(sweep)
     assert dict(data.sizes) | {"seed": 4, "density.sigma": 2} == dict(data.sizes)  # earlier runs are in the table too
 
 
-def test_a_changed_run_file_is_refused_and_overwrite_computes_again(whole, tmp_path):
-    root = tmp_path / "out"
-    shutil.copytree(whole[0].root, root, symlinks=True)
+def test_a_changed_run_file_is_refused_and_overwrite_computes_again(tmp_path):
+    root, stages = tmp_path / "out", ["pde", "nn"]
+    first = collect_sweep(sweep_in(root, AXES, stages=stages))
     changed = RUN.replace("sigma_a = 1.0", "sigma_a = 2.0")
     before = changed_files(root)
     with pytest.raises(UsageError, match=r"network.sigma_a: 1 -> 2"):
-        sweep_in(root, AXES, text=changed, resume=True)
+        sweep_in(root, AXES, text=changed, resume=True, stages=stages)
     assert changed_files(root) == before
-    sweep = sweep_in(root, AXES, text=changed, overwrite=True)
+    sweep = sweep_in(root, AXES, text=changed, overwrite=True, stages=stages)
     assert all(path.stat().st_mtime_ns != before.get(path) for path in root.glob("runs/*/*/manifest.json"))
-    assert not np.isclose(collect_sweep(sweep).loss_nn, whole[1].loss_nn)[..., 1:].any()
+    assert not np.isclose(collect_sweep(sweep).loss_nn, first.loss_nn)[..., 1:].any()
 
 
 def test_a_run_that_fails_is_recorded_and_does_not_stop_the_others(tmp_path):
@@ -215,6 +215,21 @@ def test_a_failure_ends_when_its_cause_does(tmp_path, monkeypatch):
     sweep = sweep_in(tmp_path / "out", [], stages=["pde", "nn", "compare"], resume=True)
     assert sweep.exit_code == 0 and collect_sweep(sweep).failure.item() == ""
     assert not list(sweep.runs.rglob("*.failed"))
+
+
+def test_a_deleted_run_that_owned_a_shared_stage_is_computed_again(tmp_path):
+    root = tmp_path / "out"
+    words = ["seed=0,1,2"]
+    sweep = sweep_in(root, words, stages=["pde", "nn"])
+    before = (sweep.runs / "seed=0" / "pde" / "spectrum.nc").read_bytes()
+    shutil.rmtree(sweep.runs / "seed=0")
+    assert (sweep.runs / "seed=1" / "pde").is_symlink() and not (sweep.runs / "seed=1" / "pde").exists()
+    sweep = sweep_in(root, words, resume=True, stages=["pde", "nn"])
+    assert sweep.is_complete
+    assert all((sweep.runs / name / "pde" / "spectrum.nc").read_bytes() == before for name in sweep.ids)
+    shutil.rmtree(sweep.runs / "seed=0")
+    sweep = sweep_in(root, ["seed=1,2"], resume=True, stages=["pde", "nn"])
+    assert sweep.is_complete and not (sweep.runs / "seed=1" / "pde").is_symlink()
 
 
 def test_the_tasks_of_an_array_share_the_runs(tmp_path):
