@@ -60,9 +60,15 @@ def load_sweep(
         fixed = {key: values[0] for key, values in given.items() if len(values) == 1}
         tables = with_values(tables, fixed)
         swept = {key: values for key, values in {**section.axes, **given}.items() if key not in fixed}
-        groups = [keys for keys in map(tuple, [*section.zip, *zipped]) if not set(keys) & fixed.keys()]
-        excluded = list(filter(None, (_without(dict(flatten(table)), fixed) for table in section.exclude)))
-        found = points(swept, zipped=groups, include=section.include, exclude=excluded)
+        groups = [tuple(key for key in keys if key not in fixed) for keys in [*section.zip, *zipped]]
+        groups = [keys for keys in groups if len(keys) > 1]
+        excluded = [
+            table for table in (_without(dict(flatten(each)), fixed) for each in section.exclude) if table != {}
+        ]
+        included = [{key: value for key, value in flatten(each) if key not in fixed} for each in section.include]
+        if None in excluded:
+            raise InputError("[sweep] exclude leaves no run; exclude fewer combinations")
+        found = points(swept, zipped=groups, include=included, exclude=[table for table in excluded if table])
         chosen = _stages(stages or section.stages)
     tables = reduce(_with_default, QUIET_RUNS.items(), tables)
     default_density = density if chosen == ("design",) else None
@@ -74,10 +80,14 @@ def load_sweep(
     return SweepPlan(runs[0].name, chosen, tuple(keys), tuple(groups), tuple(found), tuple(runs))
 
 
-def _without(excluded: Point, fixed: Mapping[str, Any]) -> Point:
-    """Return what a table of [sweep] exclude says of the other keys, and nothing if it does not fit the fixed keys."""
-    fits = all(fixed[key] == value for key, value in excluded.items() if key in fixed)
-    return {key: value for key, value in excluded.items() if key not in fixed} if fits else {}
+def _without(excluded: Point, fixed: Mapping[str, Any]) -> Point | None:
+    """Return what a table of [sweep] exclude says of the keys that are not fixed.
+
+    Return an empty table if it does not fit the fixed keys, and None if it excludes all runs.
+    """
+    if any(fixed[key] != value for key, value in excluded.items() if key in fixed):
+        return {}
+    return {key: value for key, value in excluded.items() if key not in fixed} or None
 
 
 def _plain(value: Any) -> Any:

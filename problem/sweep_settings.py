@@ -119,18 +119,30 @@ def _expanded(key: str, text: str) -> list[Any]:
         arguments = [parse_value(key, part) for part in split_list(call[2])]
         match call[1]:
             case "range":
-                values: list[Any] = list(range(*arguments))
-            case "linspace":
-                values = [float(f"{number:.6g}") for number in np.linspace(*arguments)]
-            case _:
-                values = [float(f"{number:.6g}") for number in np.geomspace(*arguments)]
+                found: Sequence[Any] = range(*arguments)
+            case name:
+                start, stop, count = arguments
+                function = np.linspace if name == "linspace" else np.geomspace
+                found = range(count) if count > MOST_RUNS else _rounded(function(start, stop, count))
+        values = list(found[: MOST_RUNS + 1])
     except (TypeError, ValueError, MemoryError) as failure:
         raise InputError(
             f"{key} = {text}: {failure}; write for example range(5), linspace(1, 9, 5) or geomspace(1, 64, 7)"
         ) from None
     if not values or len(values) > MOST_RUNS:
-        raise InputError(f"{key} = {text} has {len(values)} values; use from 1 to {MOST_RUNS:,}")
+        raise InputError(f"{key} = {text} has {len(found)} values; use from 1 to {MOST_RUNS:,}")
     return values
+
+
+def _rounded(numbers: np.ndarray) -> list[int | float]:
+    """Return numbers without the noise of the last digits. Whole numbers are integers, which widths and seeds need."""
+    rounded = [float(f"{number:.12g}") for number in numbers]
+    return [int(number) if number.is_integer() else number for number in rounded]
+
+
+def _canonical(value: Any) -> Any:
+    """Return a value in which 4.0 and 4 are the same."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def points(
@@ -176,7 +188,7 @@ def points(
     distinct = list[Point]()
     seen = set[str]()
     for point in found:
-        if (text := repr(sorted(point.items()))) not in seen:
+        if (text := repr(sorted((key, _canonical(value)) for key, value in point.items()))) not in seen:
             seen.add(text)
             distinct.append(point)
     if not distinct:

@@ -64,8 +64,18 @@ class Store:
             log_processes()
         return Stage(stage, folder, keys=keys, finished=state == "finished", resumed=state == "unfinished", lock=lock)
 
-    def check(self, stage: str, *, keys: Mapping[str, Any], resume: bool = False, overwrite: bool = False) -> bool:
+    def check(
+        self,
+        stage: str,
+        *,
+        keys: Mapping[str, Any],
+        resume: bool = False,
+        overwrite: bool = False,
+        in_work: bool = False,
+    ) -> bool:
         """Return whether the stage is finished, without writing.
+
+        in_work: whether another process may be working on the stage.
 
         If a process was killed before the last rename, the stage is finished, but not in the final place until
         `repair`. Raises the exceptions that `open` would raise for these keys and flags.
@@ -73,7 +83,7 @@ class Store:
         _check_flags(resume, overwrite)
         folders = StageFolders(self.root, stage)
         lock = folders.new_lock()
-        if lock.is_held():
+        if lock.is_held() and not in_work:
             folders.raise_locked(lock)
         return folders.state(keys, resume=resume, overwrite=overwrite) == "finished"
 

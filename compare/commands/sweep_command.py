@@ -33,7 +33,7 @@ SCRIPT = """#!/usr/bin/env bash
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=4
 #SBATCH --time={time}
-#SBATCH --signal=USR1@120
+#SBATCH --signal=B:USR1@120
 #SBATCH --output=freqbias-%A-%a.log
 exec {freqbias} {words} --task "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
 """
@@ -136,13 +136,15 @@ def sweep_command(
         together = [keys.split(",") for keys in zipped or ()]
         plan = on_root(load_sweep, path, axes or (), zipped=together, stages=stages.split(",") if stages else ())
         root = out or Path("out") / plan.name
+        if submit is not None and overwrite:
+            raise UsageError("--overwrite contradicts --submit: each job would delete what the others compute")
         if submit is not None:
             on_root(lambda: print(_script(submit, max_walltime), end=""), broadcast=False)
             return 0
         if dry_run:
             from freqbias.compare.commands.sweep_cost import dry_run as estimate
 
-            processes = size() // ranks_per_run if size() > 1 else process_count(plan, jobs)
+            processes = max(1, size() // ranks_per_run) if size() > 1 else process_count(plan, jobs)
             on_root(lambda: print(estimate(SweepFolder(root, plan), processes)), broadcast=False)
             return 0
         sweep = run_sweep(
@@ -189,9 +191,10 @@ def _end(sweep: "SweepFolder", quiet: bool) -> int:
 
 def _script(tasks: int, max_walltime: str | None) -> str:
     """Return a batch script that computes this sweep as a job array."""
-    words = [word for word in sys.argv[1:] if not word.startswith("--submit")]
-    if "--submit" in sys.argv:
-        words.remove(sys.argv[sys.argv.index("--submit") + 1])
+    words = sys.argv[1:]
+    if "--submit" in words:
+        del words[words.index("--submit") : words.index("--submit") + 2]
+    words = [word for word in words if not word.startswith("--submit=")]
     words += [] if "--resume" in words else ["--resume"]
     time = "04:00:00" if max_walltime is None else _clock(parse_walltime(max_walltime) + 300)
     return SCRIPT.format(tasks=tasks, time=time, freqbias=Path(sys.argv[0]).resolve(), words=shlex.join(words))

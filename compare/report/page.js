@@ -322,11 +322,16 @@ function tableNode(content) {
       element("table", {}, element("thead", {}, head), element("tbody", { id: "rows" }))));
 }
 
+// The keys of the runs are exact, the results have four digits.
+function cellText(content, cell, column) {
+  return typeof cell === "number" && column >= content.keys ? number(cell) : String(cell ?? "");
+}
+
 function matches(content, run) {
   return state.filter.trim().toLowerCase().split(/\s+/).filter(Boolean).every((word) => {
     const [key, value] = word.includes("=") ? word.split("=") : [null, word];
     return run.cells.some((cell, i) => {
-      const text = String(typeof cell === "number" ? number(cell) : cell ?? "").toLowerCase();
+      const text = cellText(content, cell, i).toLowerCase();
       return key === null ? text.includes(value) : content.columns[i].toLowerCase().endsWith(key) && text === value;
     });
   });
@@ -348,7 +353,7 @@ function showRows(content) {
     const chosen = state.chosen.has(run.name);
     const button = element("button", { type: "button", "aria-pressed": String(chosen), "aria-label": `Choose the run ${run.label}`, onclick: () => choose(content, run) }, chosen ? "✓" : "show");
     return element("tr", { "data-chosen": String(chosen) }, element("td", {}, button),
-      ...run.cells.map((cell) => element("td", {}, typeof cell === "number" ? number(cell) : String(cell ?? ""))));
+      ...run.cells.map((cell, i) => element("td", {}, cellText(content, cell, i))));
   }));
 }
 

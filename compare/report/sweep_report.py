@@ -70,15 +70,17 @@ def sweep_page(
     total = sum(sum(record.seconds.values()) for record in records)
     summary.append(("time of all stages", duration(total)))
     content = {
-        "kind": "sweep", "name": name, "summary": summary, "columns": columns, "runs": runs,
+        "kind": "sweep", "name": name, "summary": summary, "columns": columns, "keys": len(keys), "runs": runs,
         "figures": _over_keys(records, keys, loss) if loss else [], "repeat": list(repeat),
     }  # fmt: skip
     return page(f"{name}: {counted(len(records), 'run')}", content, Blobs())
 
 
 def label(record: RunRecord, keys: Sequence[str]) -> str:
-    """Return the values of the varying keys of a run, in words."""
-    return in_words({key.rpartition(".")[2]: record.keys.get(key) for key in keys}) or record.name
+    """Return the values of the varying keys of a run, in words. A key is shortened where its last part is unique."""
+    last = [key.rpartition(".")[2] for key in keys]
+    names = [short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)]
+    return in_words({name: record.keys.get(key) for name, key in zip(names, keys, strict=True)}) or record.name
 
 
 def _over_keys(records: Sequence[RunRecord], keys: Sequence[str], loss: str) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ def _layout(records: Sequence[RunRecord], axes: Sequence[str]) -> _Layout:
     distinct = {key: _distinct(values[key]) for key in keys}
     groups = _groups(keys, values, distinct)
     shape = tuple(len(distinct[group[0]]) for group in groups)
-    if np.prod(shape, dtype=float) > MOST_EMPTY * len(records):
+    if not groups or np.prod(shape, dtype=float) > MOST_EMPTY * len(records):
         coordinates: dict[str, Any] = {key: ("run", _coordinate(values[key])) for key in keys}
         coordinates["run"] = ("run", np.array([record.name for record in records]))
         return _Layout(("run",), (len(records),), {(i,): record for i, record in enumerate(records)}, coordinates)
@@ -188,11 +188,15 @@ def save_table(data: "xr.Dataset", path: Path) -> None:
 def varying_keys(records: Sequence[RunRecord], axes: Sequence[str]) -> list[str]:
     """Return the swept keys, and the other keys whose values differ among the runs, in the order of the run file."""
     names = dict.fromkeys([*axes, *(key for record in records for key in record.keys)])
-    return [
+    varying = [
         key
         for key in names
         if key in axes or (key not in IGNORED and len({_text(record.keys.get(key)) for record in records}) > 1)
     ]
+    # A table such as data.held_out and its keys vary together: keep the swept one, or else the table.
+    inside = {key for key in varying if any(key.startswith(f"{other}.") for other in varying if other != key)}
+    around = {key for key in varying if any(other.startswith(f"{key}.") for other in axes)}
+    return [key for key in varying if key in axes or key not in inside | around]
 
 
 def _groups(

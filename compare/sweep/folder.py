@@ -2,32 +2,31 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
 from freqbias.compare.sweep.tasks import Task, find_tasks, identifiers
 from freqbias.errors import UsageError
 from freqbias.problem import SweepPlan, every_stage_keys, resolved
-from freqbias.runtime import FileLock, Store, atomic_write, key_hash, log, remove, writable
+from freqbias.runtime import FileLock, Store, atomic_write, changed_keys, key_hash, log, remove, writable
 
 State = Literal["finished", "failed", "waiting", "busy", "ready"]
 
 
 class SweepFolder:
-    """The runs of a sweep below the folder `root`. Any number of processes may work with the same folder.
-
-    old_failures: the times of failures of earlier commands. Such a stage is computed again.
-    """
+    """The runs of a sweep below the folder `root`. Any number of processes may work with the same folder."""
 
     def __init__(self, root: Path, plan: SweepPlan) -> None:
         self.root, self.plan = root, plan
         self.runs = root / "runs"
         self.ids = identifiers(plan)
         self.tasks = find_tasks(plan, self.runs)
-        self.old_failures = self._failures()
+        self.chosen = tuple(range(len(self.tasks)))  # the tasks of this command
+        self._old_failures = dict[str, str]()
         self._finished = set[int]()
 
     def store(self, task: Task) -> Store:
@@ -54,7 +53,8 @@ class SweepFolder:
                 self.store(task).check(task.stage, keys=task.keys, overwrite=True)
             return 0
         return sum(
-            self._begun(task) and self.store(task).check(task.stage, keys=task.keys, resume=True) for task in self.tasks
+            self._begun(task) and self.store(task).check(task.stage, keys=task.keys, resume=True, in_work=True)
+            for task in self.tasks
         )
 
     def _begun(self, task: Task) -> bool:
@@ -107,7 +107,13 @@ class SweepFolder:
     def has_result(self, index: int) -> bool:
         """Whether the result of a task is in its place and complete."""
         task = self.tasks[index]
-        return not self._partial(task).exists() and _key_hash(self.runs / task.home / task.stage) == key_hash(task.keys)
+        folder = self.runs / task.home / task.stage
+        manifest = {} if self._partial(task).exists() else _manifest(folder)
+        if not manifest:
+            return False
+        if manifest.get("key_hash") != key_hash(task.keys) and changed_keys(manifest["keys"], task.keys):
+            return False
+        return task.stage != "compare" or manifest.get("sources") == _sources(folder.parent)
 
     def _partial(self, task: Task) -> Path:
         return self.runs / task.home / f"{task.stage}.partial"
@@ -125,15 +131,23 @@ class SweepFolder:
                     aside.symlink_to(target, target_is_directory=True)
                     aside.replace(link)
 
+    def retry(self, tasks: Iterable[int]) -> None:
+        """Let earlier failures of these tasks not count, so that they are computed again."""
+        for task in (self.tasks[index] for index in tasks):
+            if (record := self.failure(task)) is not None:
+                self._old_failures[str(task)] = record["when"]
+
     def has_failed(self, index: int) -> bool:
-        """Whether a task failed during this command, or needs one that failed."""
+        """Whether a task failed, or needs one that failed."""
         task = self.tasks[index]
         return self.failure(task) is not None or any(self.has_failed(need) for need in task.needs)
 
     def failure(self, task: Task) -> Mapping[str, Any] | None:
-        """Return the record of a failure during this command, or None."""
-        found = _read_failure(self._failure_path(task))
-        return None if found is None or self.old_failures.get(str(task)) == found["when"] else found
+        """Return the record of a failure, or None. A failure that is to be tried again does not count."""
+        found = _read_failure(self._failure_paths(task)[0])
+        if found is None or found["key_hash"] != key_hash(task.keys):
+            return None
+        return None if self._old_failures.get(str(task)) == found["when"] else found
 
     def failure_of(self, name: str) -> str:
         """Return why the run with this ID failed, or an empty text."""
@@ -143,8 +157,8 @@ class SweepFolder:
 
     @property
     def exit_code(self) -> int:
-        """The largest exit code of the tasks that failed during this command, or 0."""
-        records = map(self.failure, self.tasks)
+        """The largest exit code of the tasks of this command that failed, or 0."""
+        records = (self.failure(self.tasks[index]) for index in self.chosen)
         return max((int(record["exit_code"]) for record in records if record is not None), default=0)
 
     @property
@@ -161,36 +175,46 @@ class SweepFolder:
             "key_hash": key_hash(task.keys),
         }
         log.error("%s: %s", task, record["message"])
-        with atomic_write(self._failure_path(task)) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        for path in self._failure_paths(task):
+            with atomic_write(path) as temporary:
+                temporary.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
     def forget_failure(self, task: Task) -> None:
         """Remove the record of an earlier failure."""
-        with suppress(OSError):
-            self._failure_path(task).unlink(missing_ok=True)
+        for path in self._failure_paths(task):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
-    def _failure_path(self, task: Task) -> Path:
-        return self.runs / task.home / f"{task.stage}.failed"
-
-    def _failures(self) -> dict[str, str]:
-        found = {str(task): _read_failure(self._failure_path(task)) for task in self.tasks}
-        return {name: record["when"] for name, record in found.items() if record is not None}
+    def _failure_paths(self, task: Task) -> list[Path]:
+        """Return where the failure of a task is written down: in the folders of all runs that need it."""
+        return [self.runs / self.ids[user] / f"{task.stage}.failed" for user in task.users]
 
 
 def _read_failure(path: Path) -> Mapping[str, Any] | None:
     try:
         record = json.loads(path.read_bytes())
-        return record if isinstance(record["when"], str) and isinstance(record["message"], str) else None
+        return record if all(isinstance(record[key], str) for key in ("when", "message", "key_hash")) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _key_hash(folder: Path) -> str:
-    """Return the hash of the keys of a finished stage, or an empty text."""
+def _manifest(folder: Path) -> Mapping[str, Any]:
+    """Return the manifest of a finished stage, or an empty table."""
     try:
-        return str(json.loads((folder / "manifest.json").read_bytes())["key_hash"])
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        return manifest if isinstance(manifest["keys"], dict) and isinstance(manifest["files"], dict) else {}
     except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        return {}
+
+
+def _sources(run: Path) -> dict[str, str]:
+    """Return the hashes of the files that a comparison in this folder is made from."""
+    found = {}
+    for stage, pattern in (("pde", "spectrum.nc"), ("nn", "error.nc"), ("ntk", "*.nc"), ("draws", "draws.nc")):
+        for name, file in _manifest(run / stage).get("files", {}).items():
+            if fnmatch(name, pattern):
+                found[stage if stage != "ntk" else name.removesuffix(".nc")] = file["sha256"]
+    return found
 
 
 def _has_text(path: Path, text: str) -> bool:

@@ -17,7 +17,7 @@ from freqbias.runtime import Progress, StopRequest, configure, exit_code_of, lim
 
 LOOK_EVERY = 0.5  # seconds
 GRACE = 12.0  # seconds from the request to stop until a process is killed; a process ends itself after 8 seconds
-THREAD_VARIABLE = "OMP_NUM_THREADS"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def work_alone(sweep: SweepFolder, stop: StopRequest, *, tasks: Sequence[int]) -> None:
@@ -37,8 +37,8 @@ def work_with(jobs: int, threads: int, sweep: SweepFolder, stop: StopRequest, *,
     RuntimeError if all processes were killed.
     """
     context = multiprocessing.get_context("spawn")  # a fork would copy threads and MPI
-    before = os.environ.get(THREAD_VARIABLE)
-    os.environ[THREAD_VARIABLE] = str(threads)
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     processes = [context.Process(target=_work_in_process, args=(sweep, list(tasks))) for _ in range(jobs)]
     try:
         for process in processes:
@@ -46,10 +46,11 @@ def work_with(jobs: int, threads: int, sweep: SweepFolder, stop: StopRequest, *,
         _wait(processes, sweep, stop, tasks)
     finally:
         _end(processes)
-        if before is None:
-            del os.environ[THREAD_VARIABLE]
-        else:
-            os.environ[THREAD_VARIABLE] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _wait(processes: Sequence[BaseProcess], sweep: SweepFolder, stop: StopRequest, tasks: Sequence[int]) -> None:

@@ -26,8 +26,9 @@ def collect_sweep(sweep: SweepFolder) -> "xr.Dataset":
     earlier = sorted(path.parent.name for path in sweep.runs.glob("*/run.toml"))
     names = list(dict.fromkeys([*sweep.ids, *earlier]))
     records = _read([(sweep.runs / name, name) for name in names])
-    for record in records[: len(sweep.ids)]:
-        record.failure = sweep.failure_of(record.name)
+    for record in records:
+        if record.name in sweep.ids:
+            record.failure = sweep.failure_of(record.name)
     return write(collect(records, sweep.plan.axes), sweep.root)
 
 

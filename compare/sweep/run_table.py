@@ -50,10 +50,30 @@ def read_run(folder: Path, name: str) -> RunRecord:
         if not (folder / stage / "manifest.json").is_file():
             continue
         store.verify(stage)
-        record.seconds[stage] = store.manifest(stage)["seconds"]
+        manifest = store.manifest(stage)
+        _check_keys(folder / stage, manifest["keys"], record.keys)
+        record.seconds[stage] = manifest["seconds"]
         _READERS[stage](record, folder / stage)
     record.failure = "; ".join(failures(folder))
     return record
+
+
+def _check_keys(stage: Path, computed: Mapping[str, Any], keys: Mapping[str, Any]) -> None:
+    """Raise UsageError if a stage was computed with other numbers than run.toml has now.
+
+    Words are not compared: run.toml has "auto" where the keys of a stage have its meaning, and paths of files.
+    """
+    for key, value in flatten(computed):
+        now = keys.get(key, value)
+        if _is_number(value) and _is_number(now) and value != now:
+            raise UsageError(
+                f"{stage} was computed with {key} = {value}, but run.toml beside it has {now}: compute the stage again "
+                "with --overwrite, or restore run.toml"
+            )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def read_keys(folder: Path) -> dict[str, Any]:
@@ -68,12 +88,19 @@ def read_keys(folder: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is damaged ({error}): restore the file, or leave this folder out") from None
     tables.pop("sweep", None)
-    return dict(flatten(tables))
+    inner = {
+        f"{section}.{key}": value
+        for section, table in tables.items() if isinstance(table, dict)
+        for key, value in table.items() if isinstance(value, dict)
+    }  # fmt: skip
+    return {**dict(flatten(tables)), **inner}  # such as data.held_out, which may be a number or a table
 
 
 def failures(folder: Path) -> Iterator[str]:
     """Yield why stages of a run failed."""
     for path in sorted(folder.glob("*.failed")):
+        if (folder / path.stem / "manifest.json").is_file():  # computed since, for example by `freqbias run`
+            continue
         try:
             yield f"{path.stem}: {json.loads(path.read_bytes())['message']}"
         except (OSError, ValueError, KeyError, TypeError):

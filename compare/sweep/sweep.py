@@ -37,6 +37,13 @@ def run_sweep(
         raise UsageError(f"--jobs {jobs} contradicts mpirun, which started {ranks} processes; leave --jobs out")
     if ranks == 1 and ranks_per_run > 1:
         raise UsageError(f"--ranks-per-run {ranks_per_run} needs mpirun: uv run mpirun -n 4 freqbias sweep ...")
+    if ranks % ranks_per_run:
+        raise UsageError(
+            f"--ranks-per-run {ranks_per_run}: {ranks} ranks do not divide evenly; start mpirun with a multiple of "
+            f"{ranks_per_run} ranks, or use another --ranks-per-run"
+        )
+    if ranks > 1:
+        refuse_torchrun()
     sweep = on_root(_open, plan, root, resume=resume, overwrite=overwrite)
     chosen = [index for index, task in enumerate(sweep.tasks) if _in_share(task.users, share)]
     chosen = sorted(
@@ -45,8 +52,9 @@ def run_sweep(
     log.info(
         "%s: %d runs, %d stages; results go to %s", plan.name, len(plan.runs), len(sweep.tasks), sweep.root
     )  # fmt: skip
+    sweep.retry(chosen)
+    sweep.chosen = tuple(chosen)
     if ranks > 1:
-        refuse_torchrun()
         start_petsc()  # collective over all ranks, before they divide
         first = divide(ranks_per_run) == 0
         work_alone(sweep, stop, tasks=chosen)

@@ -12,7 +12,7 @@ from typing import Any
 from freqbias.compare.stages import stage_function
 from freqbias.compare.sweep.folder import SweepFolder
 from freqbias.compare.sweep.tasks import Task
-from freqbias.errors import StoppedEarly
+from freqbias.errors import StoppedEarly, UsageError
 from freqbias.pde import start_petsc
 from freqbias.problem import build
 from freqbias.runtime import FileLock, StopRequest, log, logged_to, on_root, size
@@ -46,9 +46,9 @@ class Worker:
                 time.sleep(PAUSE)
                 continue
             try:
-                self._compute(self.sweep.tasks[index])
+                self._compute(index)
             finally:
-                on_root(self._release)
+                self._release()  # the first rank of the group holds the claim; a collective call could hang here
 
     def _next(self) -> int:
         """Claim the first task that is ready, and return its position."""
@@ -74,21 +74,37 @@ class Worker:
         if self._claim is not None:
             self._claim.release()
 
-    def _compute(self, task: Task) -> None:
+    def _compute(self, index: int) -> None:
         """Compute a task. An error is written down and does not end the work."""
+        task = self.sweep.tasks[index]
         try:
             with logged_to(self.sweep.root / LOG, str(task)):
-                self._run(task)
+                self._run_logged(task)
         except StoppedEarly:
             raise
         except Exception as error:
             if size() > 1 and not hasattr(error, "exit_code"):  # the other ranks may wait forever
                 raise
-            if not hasattr(error, "exit_code"):
-                log.debug("%s", task, exc_info=True)
             on_root(self.sweep.record_failure, task, error)
         else:
-            on_root(self.sweep.forget_failure, task)
+            on_root(self._check, index)
+
+    def _check(self, index: int) -> None:
+        """Forget an earlier failure of a task that is finished now. One that is not would be computed for ever."""
+        task = self.sweep.tasks[index]
+        if self.sweep.has_result(index):
+            self.sweep.forget_failure(task)
+        else:
+            self.sweep.record_failure(task, UsageError("the result has other keys; compute it again with --overwrite"))
+
+    def _run_logged(self, task: Task) -> None:
+        """Run a task, and write the traceback of an unexpected error to the log."""
+        try:
+            self._run(task)
+        except Exception as error:
+            if not hasattr(error, "exit_code"):
+                log.exception("unexpected error")
+            raise
 
     def _run(self, task: Task) -> None:
         run, store = self.sweep.plan.runs[task.run], self.sweep.store(task)
