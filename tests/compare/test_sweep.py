@@ -210,10 +210,10 @@ def test_a_failure_ends_when_its_cause_does(tmp_path, monkeypatch):
 
     monkeypatch.setattr(work, "stage_function", failing)
     sweep = sweep_in(tmp_path / "out", [], stages=["pde", "nn", "compare"])
-    assert sweep.exit_code == 1 and collect_sweep(sweep).failure.item() == "nn: MemoryError: no space"
+    assert sweep.exit_code == 1 and collect_sweep(sweep).failure.values.tolist() == ["nn: MemoryError: no space"]
     monkeypatch.setattr(work, "stage_function", real)
     sweep = sweep_in(tmp_path / "out", [], stages=["pde", "nn", "compare"], resume=True)
-    assert sweep.exit_code == 0 and collect_sweep(sweep).failure.item() == ""
+    assert sweep.exit_code == 0 and collect_sweep(sweep).failure.values.tolist() == [""]
     assert not list(sweep.runs.rglob("*.failed"))
 
 
@@ -230,6 +230,70 @@ def test_a_deleted_run_that_owned_a_shared_stage_is_computed_again(tmp_path):
     shutil.rmtree(sweep.runs / "seed=0")
     sweep = sweep_in(root, ["seed=1,2"], resume=True, stages=["pde", "nn"])
     assert sweep.is_complete and not (sweep.runs / "seed=1" / "pde").is_symlink()
+
+
+def test_a_second_command_may_start_while_the_first_computes(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(RUN)
+    sweep = SweepFolder(tmp_path / "out", load_sweep(path, ["seed=0,1"], stages=["nn"]))
+    sweep.prepare(overwrite=False)
+    task = sweep.tasks[0]
+    with sweep.store(task).open("nn", keys=task.keys):  # as the first command does
+        again = SweepFolder(tmp_path / "out", load_sweep(path, ["seed=0,1"], stages=["nn"]))
+        assert again.check(resume=True, overwrite=False) == 0
+        with pytest.raises(UsageError, match="is working on"):
+            again.check(resume=False, overwrite=True)
+
+
+def test_a_failure_of_another_share_counts_and_is_not_tried_again(tmp_path):
+    text = RUN.replace("[1.0, 4.0]", "[40.0, 400.0]") + "[training]\nintegrator = 'gradient-descent'\n"
+    words = ["training.step=1.0,20.0"]
+    second = sweep_in(tmp_path / "out", words, text=text, stages=["nn"], share=(2, 2))
+    assert second.exit_code == 3 and not second.is_complete
+    first = sweep_in(tmp_path / "out", words, text=text, stages=["nn"], share=(1, 2), resume=True)
+    assert first.is_complete and first.exit_code == 0
+    assert [text[:3] for text in collect_sweep(first).failure.values] == ["", "nn:"]
+
+
+def test_a_comparison_is_renewed_when_its_sources_change(tmp_path):
+    words, stages = ["seed=0"], ["pde", "nn", "compare"]
+    sweep = sweep_in(tmp_path / "out", words, stages=stages)
+    assert "finite_width" not in metrics(sweep.runs / "run")
+    sweep = sweep_in(tmp_path / "out", words, stages=["pde", "nn", "ntk", "compare"], resume=True)
+    assert "finite_width" in metrics(sweep.runs / "run") and sweep.is_complete
+
+
+def test_a_failed_shared_stage_fails_in_each_run(tmp_path, monkeypatch):
+    from freqbias.compare.sweep import collect, read_folders, work
+
+    def failing(name):
+        def stage(*args, **kwargs):
+            raise MemoryError("no space")
+
+        return stage
+
+    monkeypatch.setattr(work, "stage_function", failing)
+    sweep = sweep_in(tmp_path / "out", ["seed=0,1"], stages=["pde"])
+    expected = ["pde: MemoryError: no space"] * 2
+    assert collect_sweep(sweep).failure.values.tolist() == expected
+    assert collect(read_folders([sweep.root]), ["seed"]).failure.values.tolist() == expected
+    assert "Traceback" in (sweep.root / "sweep.log").read_text()
+
+
+def test_a_stage_under_other_keys_is_not_collected(tmp_path):
+    sweep = sweep_in(tmp_path / "out", ["seed=0"], stages=["nn"])
+    run_file = sweep.runs / "run" / "run.toml"
+    run_file.write_text(run_file.read_text().replace("width = 100", "width = 150"))
+    with pytest.raises(UsageError, match=r"nn was computed with network.width = 100, but run.toml beside it has 150"):
+        collect_sweep(sweep)
+
+
+def test_tables_are_texts_on_an_axis_and_one_run_has_a_dimension(tmp_path):
+    sweep = sweep_in(tmp_path / "out", ["data.held_out={every = 2},0.5"], stages=["nn"])
+    data = collect_sweep(sweep)
+    assert data["data.held_out"].values.tolist() == ["{every=2}", "0.5"] and data.loss_held_out.shape == (2, 3)
+    one = collect_sweep(sweep_in(tmp_path / "one", [], stages=["nn"]))
+    assert one.loss_nn.dims == ("run", "time") and "loss" in end_table(one)
 
 
 def test_the_tasks_of_an_array_share_the_runs(tmp_path):

@@ -110,6 +110,33 @@ def test_the_section_sweep_says_the_same_as_the_command_line(path):
     assert load(path).sweep is not None  # other commands read the file too
 
 
+def test_a_fixed_key_leaves_its_zip_and_its_tables(path):
+    path.write_text(
+        RUN + "[sweep]\ndensity.sigma = [4, 8]\nnetwork.width = [100, 200]\nseed = [1, 2]\n"
+        'zip = [["density.sigma", "network.width", "seed"]]\ninclude = [{ density.sigma = 32, seed = 9 }]\n'
+    )
+    runs = load_sweep(path, ["seed=7"]).runs
+    assert [(run.density.sigma, run.network.width, run.seed) for run in runs] == [
+        (4, 100, 7),
+        (8, 200, 7),
+        (32, 100, 7),
+    ]
+    path.write_text(RUN + "[sweep]\nseed = [1, 2]\nexclude = [{ seed = 1 }]\n")
+    with pytest.raises(InputError, match="exclude leaves no run"):
+        load_sweep(path, ["seed=1"])
+    assert len(load_sweep(path, ["seed=2", "density.sigma=4,8"]).runs) == 2
+
+
+def test_equal_numbers_are_one_run_and_whole_numbers_are_integers(path):
+    plan = load_sweep(path, ["density.sigma=4,linspace(2,6,3)"])
+    assert [run.density.sigma for run in plan.runs] == [4, 2, 6]
+    assert axes_of_words(["network.width=linspace(1000000,1000004,5)"])["network.width"] == [*range(1000000, 1000005)]
+    with pytest.raises(InputError, match="has 1000000000 values"):
+        axes_of_words(["seed=range(1000000000)"])
+    with pytest.raises(InputError, match="has 1000000000 values"):
+        axes_of_words(["seed=linspace(0,1,1000000000)"])
+
+
 def test_python_gives_axes_as_lists_also_of_numpy(path):
     plan = load_sweep(
         path, axes={"density.sigma": np.array([4.0, 8.0]), "seed": range(2), "network.width": np.arange(100, 101)}
