@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -16,6 +17,7 @@ from freqbias.errors import StoppedEarly
 from freqbias.runtime import Progress, StopRequest, configure, exit_code_of, limit_threads, log, watch_signals
 
 LOOK_EVERY = 0.5  # seconds
+MOST_DEATHS = 2  # of processes by one task
 GRACE = 12.0  # seconds from the request to stop until a process is killed; a process ends itself after 8 seconds
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -34,16 +36,21 @@ def work_with(jobs: int, threads: int, sweep: SweepFolder, stop: StopRequest, *,
     """Compute the tasks in several new processes, and show their progress.
 
     threads: the number of threads of each process. Raises StoppedEarly after all processes have saved their work, and
-    RuntimeError if all processes were killed.
+    RuntimeError if processes end before they have begun to work.
     """
     context = multiprocessing.get_context("spawn")  # a fork would copy threads and MPI
+
+    def start() -> BaseProcess:
+        process = context.Process(target=_work_in_process, args=(sweep, list(tasks)))
+        process.start()
+        return process
+
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ |= dict.fromkeys(THREAD_VARIABLES, str(threads))
-    processes = [context.Process(target=_work_in_process, args=(sweep, list(tasks))) for _ in range(jobs)]
+    processes = list[BaseProcess]()
     try:
-        for process in processes:
-            process.start()
-        _wait(processes, sweep, stop, tasks)
+        processes += [start() for _ in range(jobs)]
+        _wait(processes, start, sweep, stop, tasks)
     finally:
         _end(processes)
         for name, value in before.items():
@@ -53,27 +60,60 @@ def work_with(jobs: int, threads: int, sweep: SweepFolder, stop: StopRequest, *,
                 os.environ[name] = value
 
 
-def _wait(processes: Sequence[BaseProcess], sweep: SweepFolder, stop: StopRequest, tasks: Sequence[int]) -> None:
-    still_open, told = list(tasks), set[int]()
+def _wait(
+    processes: list[BaseProcess],
+    start: Callable[[], BaseProcess],
+    sweep: SweepFolder,
+    stop: StopRequest,
+    tasks: Sequence[int],
+) -> None:
+    """Wait until all processes have ended. Another process takes the place of one that was killed."""
+    still_open, deaths = list(tasks), Deaths(sweep)
     with Progress("sweep", total=len(tasks), unit="stages") as progress:
         while any(process.is_alive() for process in processes):
             stop.check()
             time.sleep(LOOK_EVERY)
             still_open = [index for index in still_open if sweep.state(index) not in ("finished", "failed")]
             progress.advance(len(tasks) - len(still_open) - progress.done)
-            for process in processes:
-                if (code := process.exitcode) and process.pid not in told:
-                    told.add(process.pid or 0)
-                    if code == StoppedEarly.exit_code:
-                        raise StoppedEarly(
-                            "a process was asked to stop; to continue, run the same command with --resume"
-                        )
-                    log.warning("process %d ended with exit code %d; the others take over its work", process.pid, code)
-    if any(sweep.state(index) not in ("finished", "failed") for index in still_open):
-        raise RuntimeError(
-            "all processes of the sweep ended before their work, perhaps because the memory is too small; use a "
-            "smaller --jobs, and continue with --resume"
-        )
+            for process in [each for each in processes if each.exitcode]:
+                processes.remove(process)
+                if process.exitcode == StoppedEarly.exit_code:
+                    raise StoppedEarly("a process was asked to stop; to continue, run the same command with --resume")
+                deaths.note(process.pid or 0, process.exitcode or 0, still_open)
+                if still_open:
+                    processes.append(start())
+
+
+class Deaths:
+    """Processes that were killed, for example because the memory was too small.
+
+    A task that ends two processes has failed: the next process would die of it too.
+    """
+
+    def __init__(self, sweep: SweepFolder) -> None:
+        self._sweep, self._of_task = sweep, Counter[int]()
+
+    def note(self, pid: int, code: int, still_open: Sequence[int]) -> None:
+        """Note that a process ended with an exit code before its work was done.
+
+        still_open: the tasks that are not finished. Raises RuntimeError if processes end before they have a task.
+        """
+        index = next((each for each in still_open if self._claimed_by(each) == str(pid)), -1)
+        self._of_task[index] += 1
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        if index < 0:
+            if self._of_task[index] > MOST_DEATHS:
+                raise RuntimeError(f"the processes of the sweep end before they work; the last one {how}")
+            return
+        task = self._sweep.tasks[index]
+        if self._of_task[index] < MOST_DEATHS:
+            log.warning("%s: process %d %s; another one tries again", task, pid, how)
+            return
+        remedy = "perhaps the memory is too small; use fewer --jobs, and run again with --resume"
+        self._sweep.record_failure(task, RuntimeError(f"{MOST_DEATHS} processes ended, the last one {how}: {remedy}"))
+
+    def _claimed_by(self, index: int) -> str:
+        return self._sweep.claim(self._sweep.tasks[index]).owner()
 
 
 def _end(processes: Sequence[BaseProcess]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import freqbias
 from freqbias.compare.sweep import SweepFolder, collect_sweep, end_table, run_sweep, summary
+from freqbias.compare.sweep.processes import Deaths
 from freqbias.compare.sweep.work import Worker
 from freqbias.errors import StoppedEarly, UsageError
 from freqbias.problem import load_sweep
@@ -294,6 +295,25 @@ def test_tables_are_texts_on_an_axis_and_one_run_has_a_dimension(tmp_path):
     assert data["data.held_out"].values.tolist() == ["{every=2}", "0.5"] and data.loss_held_out.shape == (2, 3)
     one = collect_sweep(sweep_in(tmp_path / "one", [], stages=["nn"]))
     assert one.loss_nn.dims == ("run", "time") and "loss" in end_table(one)
+
+
+def test_a_stage_that_kills_two_processes_has_failed(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(RUN)
+    sweep = SweepFolder(tmp_path / "out", load_sweep(path, ["seed=0,1"], stages=["nn"]))
+    sweep.prepare(overwrite=False)
+    deaths, claim = Deaths(sweep), sweep.runs / "seed=1" / ".nn.task"
+    claim.write_text("123\n")  # as a killed process leaves it
+    deaths.note(123, -9, [0, 1])
+    assert sweep.state(1) == "ready"
+    claim.write_text("124\n")
+    deaths.note(124, -9, [0, 1])
+    assert sweep.state(1) == "failed" and sweep.state(0) == "ready" and sweep.exit_code == 1
+    assert "killed by signal 9" in sweep.failure_of("seed=1") and "use fewer --jobs" in sweep.failure_of("seed=1")
+    deaths.note(125, 1, [0])
+    deaths.note(126, 1, [0])
+    with pytest.raises(RuntimeError, match="end before they work; the last one ended with exit code 1"):
+        deaths.note(127, 1, [0])
 
 
 def test_the_tasks_of_an_array_share_the_runs(tmp_path):
