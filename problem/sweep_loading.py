@@ -60,6 +60,8 @@ def load_sweep(
         fixed = {key: values[0] for key, values in given.items() if len(values) == 1}
         tables = with_values(tables, fixed)
         swept = {key: values for key, values in {**section.axes, **given}.items() if key not in fixed}
+        if "name" in swept:
+            raise InputError("name names the folder of the whole sweep; give it one value, or use --out")
         groups = [tuple(key for key in keys if key not in fixed) for keys in [*section.zip, *zipped]]
         groups = [keys for keys in groups if len(keys) > 1]
         excluded = [

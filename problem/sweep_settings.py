@@ -75,13 +75,15 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def axes_of_words(words: Sequence[str]) -> dict[str, list[Any]]:
-    """Return the values of each key in KEY=VALUE,VALUE,... of the command line. Later words count.
+    """Return the values of each key in KEY=VALUE,VALUE,... of the command line.
 
     Raises InputError if a word is not of this form.
     """
     axes = dict[str, list[Any]]()
     for word in words:
         key, text = split_override(word)
+        if key in axes:
+            raise InputError(f"{key} is given twice; write all its values in one word, {key}=VALUE,VALUE")
         axes[key] = [value for part in split_list(text) for value in _expanded(key, part)]
     return axes
 

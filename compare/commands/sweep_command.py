@@ -19,6 +19,7 @@ from freqbias.runtime import (
     RunPath,
     Verbose,
     commandline,
+    configure,
     on_root,
     parse_walltime,
     size,
@@ -144,6 +145,7 @@ def sweep_command(
         if dry_run:
             from freqbias.compare.commands.sweep_cost import dry_run as estimate
 
+            configure(quiet=True)  # of the plans of all timed runs
             processes = max(1, size() // ranks_per_run) if size() > 1 else process_count(plan, jobs)
             on_root(lambda: print(estimate(SweepFolder(root, plan), processes)), broadcast=False)
             return 0

@@ -50,7 +50,7 @@ def dry_run(sweep: SweepFolder, processes: int) -> str:
     return "\n".join([
         f"{counted(len(sweep.plan.runs), 'run')}, {counted(len(left), 'stage')} left; results would go to {sweep.root}",
         "", aligned(rows), "",
-        f"pde and nn take about {duration(seconds / processes)} with {processes} process(es), which need "
+        f"pde and nn take about {duration(seconds / processes)} with {counted(processes, 'worker')}, which need"
         f" about {format_bytes(memory * processes)} of memory",
     ])  # fmt: skip
 

@@ -143,7 +143,9 @@ def _largest(record: RunRecord, name: str) -> float | None:
 
 
 def _values(records: Sequence[RunRecord], key: str) -> str:
-    texts = dict.fromkeys(in_words({"": record.keys.get(key)})[1:] for record in records)
+    values = [record.keys.get(key) for record in records]
+    ordered = sorted(values) if all(map(_is_number, values)) else values
+    texts = dict.fromkeys(in_words({"": value})[1:] for value in ordered)
     return ", ".join(texts) if len(texts) <= 12 else f"{len(texts)} values"
 
 

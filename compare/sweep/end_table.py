@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 MOST_ROWS = 20
+RISEN = 1.05  # of the lowest loss; a smaller rise does not matter
 
 
 def summary(data: "xr.Dataset") -> "pd.DataFrame":
@@ -34,6 +35,8 @@ def summary(data: "xr.Dataset") -> "pd.DataFrame":
         time = data["time"]
         where = data[loss].fillna(np.inf).argmin(along)
         columns["at"] = (time.isel({along: where}) if time.ndim > 1 else time[where]).where(columns["lowest"].notnull())
+        if f"{loss}_pde" in data:
+            columns["equation"] = last_value(data[f"{loss}_pde"])
         psnr = "psnr_held_out_nn" if loss == "loss_held_out" else "psnr_nn"
         if psnr in data:
             columns["psnr"] = last_value(data[psnr])
@@ -82,10 +85,12 @@ def end_table(data: "xr.Dataset") -> str:
     table, loss = summary(data), ordering_loss(data)
     units = {"error": percent, "seconds": lambda value: f"{value:.1f} s"}
     titles = {
-        "last": f"{TITLES.get(loss or '', 'loss')} at the end", "lowest": "lowest", "at": "at t", "psnr": "PSNR [dB]",
+        "last": f"{TITLES.get(loss or '', 'loss')} at the end", "lowest": "lowest", "at": "at t", "psnr": "PSNR [dB]", "equation": "by the equation",
         "error": "largest error / v(0)", "seconds": "time", "spread": "± over seeds",
     }  # fmt: skip
-    numbers = [name for name in ("last", "spread", "lowest", "at", "psnr", "error", "seconds") if name in table]
+    numbers = [
+        name for name in ("last", "spread", "lowest", "at", "equation", "psnr", "error", "seconds") if name in table
+    ]
     keys = [name for name in table if name not in (*numbers, "runs", "failed")]
     rows = [(*keys, *(titles[name] for name in numbers), "")]
     for _, row in table.head(MOST_ROWS).iterrows():
@@ -97,8 +102,23 @@ def end_table(data: "xr.Dataset") -> str:
     text = aligned(rows)
     if len(table) > MOST_ROWS:
         text += f"\n... and {len(table) - MOST_ROWS} more rows in sweep.csv"
+    if "last" in table and np.isfinite(table["last"].iloc[0]):
+        text += _advice(table)
     failed = int(table["failed"].sum())
     return text + (f"\n{counted(failed, 'run')} failed; sweep.csv says why" if failed else "")
+
+
+def _advice(table: "pd.DataFrame") -> str:
+    """Return what the best run should have done otherwise, if its loss has risen again."""
+    best = table.iloc[0]
+    if best["last"] <= RISEN * best["lowest"]:
+        return ""
+    if not (table["at"] > 0).any():
+        return (
+            "\nno run is better at the end than at the start; use more neurons, another density, or see the column of the "
+            "equation for networks of infinite width"
+        )
+    return f"\nthe loss of the first row is lowest at t = {best['at']:.4g} and rises again; stop there"
 
 
 def _cell(value: object) -> str:

@@ -66,7 +66,7 @@ def write(data: "xr.Dataset", root: Path) -> "xr.Dataset":
     with ExitStack() as stack:
         if ordering_loss(data) is not None:
             draw_sweep(data, *(stack.enter_context(atomic_write(root / name)) for name in PICTURES), title=root.name)
-    log.info("wrote %s and %s", root / NETCDF, root / TABLE)
+    log.info("wrote %s, %s and %s", root / NETCDF, TABLE, PICTURES[0])
     return data
 
 

@@ -51,6 +51,14 @@ def test_a_word_that_gives_no_values_is_refused(word, message):
         axes_of_words([word])
 
 
+def test_a_key_is_given_once_and_the_name_is_not_swept(path):
+    with pytest.raises(InputError, match="seed is given twice; write all its values in one word, seed=VALUE,VALUE"):
+        axes_of_words(["seed=1,2", "seed=3"])
+    with pytest.raises(InputError, match="name names the folder of the whole sweep"):
+        load_sweep(path, ["name=a,b"])
+    assert axes_of_words(["unit=é,ü"]) == {"unit": ["é", "ü"]}
+
+
 AXES = {"a": [1, 2], "b": ["x", "y"], "c": [5, 6]}
 
 
