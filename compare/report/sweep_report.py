@@ -143,7 +143,7 @@ def _largest(record: RunRecord, name: str) -> float | None:
 
 
 def _values(records: Sequence[RunRecord], key: str) -> str:
-    values = [record.keys.get(key) for record in records]
+    values: list[Any] = [record.keys.get(key) for record in records]
     ordered = sorted(values) if all(map(_is_number, values)) else values
     texts = dict.fromkeys(in_words({"": value})[1:] for value in ordered)
     return ", ".join(texts) if len(texts) <= 12 else f"{len(texts)} values"

@@ -85,7 +85,8 @@ def end_table(data: "xr.Dataset") -> str:
     table, loss = summary(data), ordering_loss(data)
     units = {"error": percent, "seconds": lambda value: f"{value:.1f} s"}
     titles = {
-        "last": f"{TITLES.get(loss or '', 'loss')} at the end", "lowest": "lowest", "at": "at t", "psnr": "PSNR [dB]", "equation": "by the equation",
+        "last": f"{TITLES.get(loss or '', 'loss')} at the end", "lowest": "lowest", "at": "at t", "psnr": "PSNR [dB]",
+        "equation": "by the equation",
         "error": "largest error / v(0)", "seconds": "time", "spread": "± over seeds",
     }  # fmt: skip
     numbers = [
@@ -115,8 +116,8 @@ def _advice(table: "pd.DataFrame") -> str:
         return ""
     if not (table["at"] > 0).any():
         return (
-            "\nno run is better at the end than at the start; use more neurons, another density, or see the column of the "
-            "equation for networks of infinite width"
+            "\nno run is better at the end than at the start; use more neurons, which come closer to the column of the "
+            "equation, or another density"
         )
     return f"\nthe loss of the first row is lowest at t = {best['at']:.4g} and rises again; stop there"
 
