@@ -39,7 +39,7 @@ from .stage_dependencies import StageKeys, every_stage_keys, stage_keys
 from .summary import counted, time_range
 from .supports import Annulus, Ball, Uniform
 from .sweep_loading import SweepPlan, in_words, load_sweep
-from .sweep_settings import SWEEP_STAGES, Sweep, flatten
+from .sweep_settings import flatten
 from .table import Table
 from .targets import Targets
 from .training_settings import Training
@@ -49,7 +49,6 @@ __all__ = [
     "ACTIVATIONS",
     "DRAW_ACCURACY",
     "SMALL_FEATURE_LEARNING",
-    "SWEEP_STAGES",
     "Activation",
     "Annulus",
     "Ball",
@@ -85,7 +84,6 @@ __all__ = [
     "Spectrum",
     "StageKeys",
     "StudentT",
-    "Sweep",
     "SweepPlan",
     "Table",
     "Targets",

@@ -16,22 +16,21 @@ from freqbias.problem.run_file import RunFile
 from freqbias.problem.section import error_prefix, input_error
 from freqbias.problem.sweep_settings import SWEEP_STAGES, Point, Sweep, axes_of_words, flatten, points
 
-QUIET_RUNS = {"compare.figures": False, "pde.fields": False}
-"""What the runs of a sweep do not write unless the user asks for it: a thousand runs would have 50,000 files."""
+DEFAULTS = {"compare.figures": False, "pde.fields": False}
+"""Defaults of a sweep: its runs draw no figures and write no ParaView files, which are most of the files of a run."""
 
 
 @dataclass(frozen=True)
 class SweepPlan:
     """The runs of a sweep, and the stages of each.
 
-    axes: the swept keys in their order. zipped: keys that go together. points: the values of the swept keys in each
-    run. runs: the run file of each run.
+    axes: the swept keys in their order. points: the values of the swept keys in each run. runs: the run file of each
+    run.
     """
 
     name: str
     stages: tuple[str, ...]
     axes: tuple[str, ...]
-    zipped: tuple[tuple[str, ...], ...]
     points: tuple[Point, ...]
     runs: tuple[RunFile, ...]
 
@@ -72,14 +71,14 @@ def load_sweep(
             raise InputError("[sweep] exclude leaves no run; exclude fewer combinations")
         found = points(swept, zipped=groups, include=included, exclude=[table for table in excluded if table])
         chosen = _stages(stages or section.stages)
-    tables = reduce(_with_default, QUIET_RUNS.items(), tables)
+    tables = reduce(_with_default, DEFAULTS.items(), tables)
     default_density = density if chosen == ("design",) else None
     runs = []
     for point in found:
         with error_prefix(f"{path} with {in_words(point)}: " if point else f"{path}: "):
             runs.append(from_tables(with_values(tables, point), path, density=default_density))
     keys = dict.fromkeys([*swept, *(key for point in found for key in point)])
-    return SweepPlan(runs[0].name, chosen, tuple(keys), tuple(groups), tuple(found), tuple(runs))
+    return SweepPlan(runs[0].name, chosen, tuple(keys), tuple(found), tuple(runs))
 
 
 def _without(excluded: Point, fixed: Mapping[str, Any]) -> Point | None:

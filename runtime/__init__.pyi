@@ -28,7 +28,7 @@ from .signals import StopRequest, parse_walltime
 from .stage import Stage
 from .standard_streams import open_closed_streams
 from .store import Store
-from .thread_count import limit_threads, threads, threads_alone
+from .thread_count import limit_threads, processes_alone, threads, threads_alone, threads_beside
 from .torch_world import TORCH_TIMEOUT, torch_backend
 
 __all__ = [
@@ -72,12 +72,14 @@ __all__ = [
     "on_root",
     "open_closed_streams",
     "parse_walltime",
+    "processes_alone",
     "rank",
     "remove",
     "sha256_of",
     "size",
     "threads",
     "threads_alone",
+    "threads_beside",
     "torch_backend",
     "under_torchrun",
     "version_of",

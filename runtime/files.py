@@ -8,6 +8,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -121,7 +122,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Raises UsageError if the folder cannot be written or the disk is full. `path` is then unchanged.
     """
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".{_unique()}-{path.name}")
     with writable(path):
         temporary.touch()
     try:
@@ -132,6 +133,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _unique() -> str:
+    """Return a text that no other process has, also on another machine that shares the disk."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _open_no_link(path: str, flags: int) -> int:

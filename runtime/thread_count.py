@@ -18,6 +18,19 @@ def _chosen_by_user() -> int | None:
     return number if number is not None and 1 <= number <= MOST_THREADS else None
 
 
+def processes_alone() -> int:
+    """Return how many processes can share the cores of this machine, with the user's OMP_NUM_THREADS or one thread."""
+    return max(1, _cores() // (_chosen_by_user() or 1))
+
+
+def threads_beside(processes: int) -> int:
+    """Return the number of threads of each of several processes.
+
+    It is the user's OMP_NUM_THREADS, or else an equal share of the usable cores.
+    """
+    return _chosen_by_user() or max(1, _cores() // processes)
+
+
 def threads() -> int:
     """Return the number of threads per rank while all ranks work.
 

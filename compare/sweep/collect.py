@@ -11,7 +11,7 @@ import numpy as np
 from freqbias.compare.sweep.run_table import RunRecord
 from freqbias.errors import UsageError
 from freqbias.problem import describe_variable, in_words
-from freqbias.runtime import version_of
+from freqbias.runtime import log, version_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -89,7 +89,9 @@ def _layout(records: Sequence[RunRecord], axes: Sequence[str]) -> _Layout:
     places = {key: {_text(value): index for index, value in enumerate(distinct[key])} for key in dims}
     runs = dict[Cell, RunRecord]()
     for record in records:
-        runs.setdefault(tuple(places[key][_text(record.keys.get(key))] for key in dims), record)
+        cell = tuple(places[key][_text(record.keys.get(key))] for key in dims)
+        if runs.setdefault(cell, record) is not record:
+            log.info("%s has the same keys as %s, and is left out", record.name, runs[cell].name)
     coordinates = {key: (group[0], _coordinate(distinct[key])) for group in groups for key in group}
     return _Layout(dims, shape, runs, coordinates)
 

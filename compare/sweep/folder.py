@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import Any, Literal
 from freqbias.compare.sweep.tasks import Task, find_tasks, identifiers
 from freqbias.errors import UsageError
 from freqbias.problem import SweepPlan, every_stage_keys, resolved
-from freqbias.runtime import FileLock, Store, atomic_write, changed_keys, key_hash, log, remove, writable
+from freqbias.runtime import FileLock, Store, atomic_write, changed_keys, log, remove, writable
 
 State = Literal["finished", "failed", "waiting", "busy", "ready"]
 
@@ -49,6 +50,7 @@ class SweepFolder:
                 "--resume, or compute all again with --overwrite"
             )
         if overwrite:
+            self._refuse_foreign_users()
             for task in self.tasks:
                 self.store(task).check(task.stage, keys=task.keys, overwrite=True)
             return 0
@@ -56,6 +58,16 @@ class SweepFolder:
             self._begun(task) and self.store(task).check(task.stage, keys=task.keys, resume=True, in_work=True)
             for task in self.tasks
         )
+
+    def _refuse_foreign_users(self) -> None:
+        """Raise UsageError if a run of another command has a link to a result of this command."""
+        homes = {(self.runs / task.home / task.stage).resolve() for task in self.tasks}
+        for link in self.runs.glob("*/*"):
+            if link.is_symlink() and link.parent.name not in self.ids and link.resolve() in homes:
+                raise UsageError(
+                    f"--overwrite would also replace {link.name} of the run {link.parent.name}, which this command "
+                    f"does not compute: add its values, choose another --out, or delete {link.parent}"
+                )
 
     def _begun(self, task: Task) -> bool:
         return (self.runs / task.home / task.stage).exists() or self._partial(task).exists()
@@ -111,7 +123,7 @@ class SweepFolder:
         manifest = {} if self._partial(task).exists() else _manifest(folder)
         if not manifest:
             return False
-        if manifest.get("key_hash") != key_hash(task.keys) and changed_keys(manifest["keys"], task.keys):
+        if manifest.get("key_hash") != task.key_hash and changed_keys(manifest["keys"], task.keys):
             return False
         return task.stage != "compare" or manifest.get("sources") == _sources(folder.parent)
 
@@ -125,9 +137,8 @@ class SweepFolder:
             if self.ids[user] == task.home or (link.is_symlink() and link.readlink() == target):
                 continue
             if link.is_symlink() or not link.exists():
-                aside = link.with_name(f".{task.stage}.{os.getpid()}.link")
+                aside = link.with_name(f".{task.stage}.{os.getpid()}-{secrets.token_hex(4)}.link")
                 with writable(link):
-                    remove(aside)
                     aside.symlink_to(target, target_is_directory=True)
                     aside.replace(link)
 
@@ -145,7 +156,7 @@ class SweepFolder:
     def failure(self, task: Task) -> Mapping[str, Any] | None:
         """Return the record of a failure, or None. A failure that is to be tried again does not count."""
         found = _read_failure(self._failure_paths(task)[0])
-        if found is None or found["key_hash"] != key_hash(task.keys):
+        if found is None or found["key_hash"] != task.key_hash:
             return None
         return None if self._old_failures.get(str(task)) == found["when"] else found
 
@@ -172,7 +183,7 @@ class SweepFolder:
             "message": str(error) if hasattr(error, "exit_code") else f"{type(error).__name__}: {error}",
             "exit_code": getattr(error, "exit_code", 1),
             "when": datetime.now(UTC).isoformat(),
-            "key_hash": key_hash(task.keys),
+            "key_hash": task.key_hash,
         }
         log.error("%s: %s", task, record["message"])
         for path in self._failure_paths(task):

@@ -68,12 +68,14 @@ def _wait(
     tasks: Sequence[int],
 ) -> None:
     """Wait until all processes have ended. Another process takes the place of one that was killed."""
-    still_open, deaths = list(tasks), Deaths(sweep)
+    still_open, deaths, looked = list(tasks), Deaths(sweep), 0.0
     with Progress("sweep", total=len(tasks), unit="stages") as progress:
         while any(process.is_alive() for process in processes):
             stop.check()
-            time.sleep(LOOK_EVERY)
+            time.sleep(max(LOOK_EVERY, 10 * looked))
+            began = time.monotonic()
             still_open = [index for index in still_open if sweep.state(index) not in ("finished", "failed")]
+            looked = time.monotonic() - began
             progress.advance(len(tasks) - len(still_open) - progress.done)
             for process in [each for each in processes if each.exitcode]:
                 processes.remove(process)

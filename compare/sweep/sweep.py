@@ -8,7 +8,7 @@ from freqbias.errors import UsageError
 from freqbias.meshes import plan_mesh
 from freqbias.pde import check_memory, refuse_torchrun, start_petsc
 from freqbias.problem import SweepPlan, build
-from freqbias.runtime import StopRequest, divide, log, on_root, size, threads_alone
+from freqbias.runtime import StopRequest, divide, log, on_root, processes_alone, size, threads_beside
 
 
 def run_sweep(
@@ -63,13 +63,13 @@ def run_sweep(
     if jobs == 1:
         work_alone(sweep, stop, tasks=chosen)
     else:
-        work_with(jobs, max(1, threads_alone() // jobs), sweep, stop, tasks=chosen)
+        work_with(jobs, threads_beside(jobs), sweep, stop, tasks=chosen)
     return sweep
 
 
 def process_count(plan: SweepPlan, jobs: int | None = None) -> int:
     """Return the number of processes: `jobs`, or one for each core, but not more than runs."""
-    return jobs or max(1, min(threads_alone(), len(plan.runs)))
+    return jobs or min(processes_alone(), len(plan.runs))
 
 
 def _in_share(users: tuple[int, ...], share: tuple[int, int]) -> bool:

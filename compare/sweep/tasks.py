@@ -20,6 +20,8 @@ from freqbias.compare.stages import design_keys
 from freqbias.problem import RunFile, SweepPlan, in_words, stage_keys
 from freqbias.runtime import key_hash
 
+NEEDS = {"compare": ("pde", "nn", "ntk")}  # the stages that must finish before a stage
+AFTER = {"ntk": ("nn",)}  # those that must have ended, also by a failure
 LONGEST_ID = 200  # bytes
 _PLAIN = re.compile(r"[\w.+-]+")
 
@@ -29,9 +31,9 @@ class Task:
     """A stage to compute.
 
     stage: the name of the stage. home: the ID of the run in whose folder the result lies. run: the index of the run
-    file to compute it with. users: the indices of the runs that need the result. keys: the keys of the stage. needs:
-    the positions of the tasks that must finish before this one starts. after: those that must have ended, also by a
-    failure: `ntk` predicts the steps that `nn` took, if it has taken them.
+    file to compute it with. users: the indices of the runs that need the result. keys, key_hash: the keys of the stage,
+    and their hash. needs: the positions of the tasks that must finish before this one starts. after: those that must
+    have ended, also by a failure: `ntk` predicts the steps that `nn` took, if it has taken them.
     """
 
     stage: str
@@ -39,6 +41,7 @@ class Task:
     run: int
     users: tuple[int, ...]
     keys: Mapping[str, Any]
+    key_hash: str
     needs: tuple[int, ...]
     after: tuple[int, ...]
 
@@ -96,15 +99,13 @@ def find_tasks(plan: SweepPlan, folder: Path) -> list[Task]:
             if home in index_of and name not in of_run[index_of[home]]:  # an old result, to be refused or replaced
                 home = ""
             home = home or names[users[name][0]]
-            needs = (
-                [positions[each] for each in names_of_run if each[0] in ("pde", "nn", "ntk")]
-                if name[0] == "compare"
-                else []
-            )
-            after = [positions[each] for each in names_of_run if (each[0], name[0]) == ("nn", "ntk")]
+            needs = [positions[each] for each in names_of_run if each[0] in NEEDS.get(name[0], ())]
+            after = [positions[each] for each in names_of_run if each[0] in AFTER.get(name[0], ())]
             positions[name] = len(tasks)
             run_index = index_of.get(home, users[name][0])
-            tasks.append(Task(name[0], home, run_index, tuple(users[name]), keys[name], tuple(needs), tuple(after)))
+            tasks.append(
+                Task(name[0], home, run_index, tuple(users[name]), keys[name], name[1], tuple(needs), tuple(after))
+            )
     return tasks
 
 
