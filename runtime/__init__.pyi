@@ -22,6 +22,7 @@ from .launcher import local_size, rank, size, under_torchrun
 from .logs import configure, log, log_findings, logged_to
 from .manifest import version_of
 from .memory import available_memory
+from .processes import seconds_since_start
 from .progress import Progress, announced, duration
 from .signal_watch import watch_signals
 from .signals import StopRequest, parse_walltime
@@ -75,6 +76,7 @@ __all__ = [
     "processes_alone",
     "rank",
     "remove",
+    "seconds_since_start",
     "sha256_of",
     "size",
     "threads",

@@ -2,13 +2,21 @@
 
 import os
 import platform
+import time
 from itertools import groupby
+from pathlib import Path
 
 from freqbias.runtime.communicator import world
 from freqbias.runtime.launcher import size
 from freqbias.runtime.logs import log
 
 _lines: list[str] = []
+
+
+def seconds_since_start() -> float:
+    """Return the seconds since the system started this process."""
+    fields = Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def gather_processes() -> None:

@@ -92,9 +92,9 @@ def run_command(
         path or shipped_run_file(), overrides, load=load, build=build, out=out,
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
-        run_all(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])
+        seconds = run_all(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, petsc=petsc or [])
         if not quiet:
-            on_root(print_summary, store, broadcast=False)
+            on_root(print_summary, store, seconds, broadcast=False)
 
 
 def check_command(path: RunPath, overrides: Overrides = None) -> None:

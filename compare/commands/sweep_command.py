@@ -20,6 +20,7 @@ from freqbias.runtime import (
     Verbose,
     commandline,
     configure,
+    log,
     on_root,
     parse_walltime,
     size,
@@ -182,12 +183,14 @@ def collect_command(
 
 def _end(sweep: "SweepFolder", quiet: bool) -> int:
     """Collect the results if no other command is still working on the sweep, and return the exit code."""
-    from freqbias.compare.sweep import collect_sweep, end_table
+    from freqbias.compare.sweep import collect_sweep, end_table, log_warnings
 
     if sweep.is_complete:
         data = collect_sweep(sweep)
         if not quiet:
             print(end_table(data))
+    for warning in log_warnings(sweep.log, sweep.log_begin):
+        log.warning("%s", warning)
     return sweep.exit_code
 
 

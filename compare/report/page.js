@@ -47,6 +47,9 @@ function element(name, attributes = {}, ...children) {
   return node;
 }
 
+// Plotly reads < and & in names and titles as markup.
+const safe = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;");
+
 const number = (value, digits = 4) =>
   value === null || value === undefined || Number.isNaN(value) ? "" : Number(value.toPrecision(digits)).toString();
 
@@ -58,7 +61,7 @@ function colour(name) {
 
 function axis(title, more = {}) {
   return {
-    title: { text: title }, gridcolor: colour("grid"), linecolor: colour("line"), zerolinecolor: colour("grid"),
+    title: { text: safe(title) }, gridcolor: colour("grid"), linecolor: colour("line"), zerolinecolor: colour("grid"),
     automargin: true, exponentformat: "power", ...more,
   };
 }
@@ -86,7 +89,7 @@ function now(content) {
 function drawLines(figure, node, content) {
   const log = state.log[figure.id];
   const traces = figure.series.map((series) => ({
-    type: "scatter", mode: series.points ? "markers" : series.marker ? "lines+markers" : "lines", name: series.name,
+    type: "scatter", mode: series.points ? "markers" : series.marker ? "lines+markers" : "lines", name: safe(series.name),
     x: series.x, y: series.y, line: { color: series.colour, dash: series.dash, width: 1.8 },
     marker: { color: series.colour, size: 5 }, hovertemplate: "%{x:.4~g}: %{y:.5~g}<extra>%{fullData.name}</extra>",
   }));
@@ -109,7 +112,7 @@ async function drawProfiles(figure, node, content) {
     const values = await load(series.field);
     if (log) for (const value of values) if (value > 0) { low = Math.min(low, value); high = Math.max(high, value); }
     traces.push({
-      type: "scatter", mode: "lines", name: series.name, x: figure.x, y: Array.from(slice(values, series.field.shape, time)),
+      type: "scatter", mode: "lines", name: safe(series.name), x: figure.x, y: Array.from(slice(values, series.field.shape, time)),
       line: { color: series.colour, width: series.name === "network" ? 1.2 : 2 },
       hovertemplate: "%{x:.4~g}: %{y:.5~g}<extra>%{fullData.name}</extra>",
     });

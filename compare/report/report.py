@@ -31,12 +31,7 @@ def write_report(folders: Sequence[Path], out: Path | None = None) -> Path:
         if not any(record.seconds for record in records):
             raise UsageError(f"{folder}: no run has a finished stage; continue the sweep with --resume")
         name = folder.resolve().name if len(folders) == 1 else "comparison"
-        repeat = [
-            f"freqbias run {record.name}/run.toml --out again/{index}" for index, record in enumerate(records[:1])
-        ]
-        text = sweep_page(
-            records, {record.name: Path(record.name) for record in records}, name=name, out=path, repeat=repeat
-        )
+        text = sweep_page(records, {record.name: Path(record.name) for record in records}, name=name, out=path)
     with atomic_write(path) as temporary:
         temporary.write_text(text, "utf-8")
     log.info("wrote %s", path)

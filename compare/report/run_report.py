@@ -1,5 +1,6 @@
 """The report of one run."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +56,9 @@ def run_page(root: Path) -> str:
         "figures": figures,
         "runFile": (root / "run.toml").read_text("utf-8"),
         "stages": [_provenance(Store(root).manifest(stage)) for stage in record.seconds],
-        "repeat": repeat_commands(record, root),
+        "repeat": [shlex.join(["freqbias", "run", str(root / "run.toml"), "--out", f"{root.resolve().name}-again"])],
     }
     return page(f"{name}: frequency bias", content, blobs)
-
-
-def repeat_commands(record: RunRecord, root: Path) -> list[str]:
-    """Return the commands that compute this result again from the run file in its folder."""
-    del record
-    return [f"freqbias run {root / 'run.toml'} --out {root.name}-again"]
 
 
 def _summary(record: RunRecord) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -22,13 +23,11 @@ CURVES = {  # column: its name in the legend, and dashes
 MOST_SERIES = 12
 
 
-def sweep_page(
-    records: Sequence[RunRecord], folders: Mapping[str, Path], *, name: str, out: Path, repeat: Sequence[str]
-) -> str:
+def sweep_page(records: Sequence[RunRecord], folders: Mapping[str, Path], *, name: str, out: Path) -> str:
     """Return the report of runs as HTML.
 
     records: the runs. folders: the folder of each run, by its name. out: where the file will lie, for links to the
-    reports of the runs. repeat: the commands that compute the results again.
+    reports of the runs.
     """
     keys = varying_keys(records, ())
     loss = next((title for title in TITLES if any(title in record.columns for record in records)), None)
@@ -58,7 +57,7 @@ def sweep_page(
                 for column, (title, dash) in CURVES.items() if column in record.columns
             ],
             "failure": record.failure, "folder": str(folder), "runFile": (folder / "run.toml").read_text("utf-8"),
-            "report": relpath(report, out.parent) if report.is_file() else None,
+            "report": quote(relpath(report, out.parent)) if report.is_file() else None,
         })  # fmt: skip
     failed = [record for record in records if record.failure]
     summary = [("runs", f"{len(records)}" + (f", of which {len(failed)} failed" if failed else ""))]
@@ -69,9 +68,10 @@ def sweep_page(
         )
     total = sum(sum(record.seconds.values()) for record in records)
     summary.append(("time of all stages", duration(total)))
+    commands = list(dict.fromkeys(command for record in records for command in record.commands))
     content = {
         "kind": "sweep", "name": name, "summary": summary, "columns": columns, "keys": len(keys), "runs": runs,
-        "figures": _over_keys(records, keys, loss) if loss else [], "repeat": list(repeat),
+        "figures": _over_keys(records, keys, loss) if loss else [], "repeat": commands,
     }  # fmt: skip
     return page(f"{name}: {counted(len(records), 'run')}", content, Blobs())
 

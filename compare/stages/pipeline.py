@@ -1,6 +1,7 @@
 """Run all stages of one run file in order, and print a summary."""
 
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from freqbias.compare.style import aligned, percent
 from freqbias.meshes import plan_mesh
 from freqbias.pde import check_memory, refuse_torchrun, start_petsc
 from freqbias.problem import Problem, RunFile, open_netcdf, stage_keys
-from freqbias.runtime import StopRequest, Store, duration, log, log_findings, on_root
+from freqbias.runtime import StopRequest, Store, duration, log, log_findings, on_root, seconds_since_start
 
 if TYPE_CHECKING:
     from freqbias.nn import TrainingPlan
@@ -42,8 +43,10 @@ def run_all(
     stop: StopRequest,
     petsc: Sequence[str] = (),
     stages: Sequence[str] = STAGES,
-) -> None:
+) -> dict[str, float]:
     """Run the stages pde, nn, ntk and compare, or some of these stages, in this order. Collective.
+
+    Return the seconds that each stage took, with the import of its libraries. A stage that was finished takes none.
 
     petsc: command-line options for PETSc. Raises the errors of the stages. Errors that can be found early are raised
     before the first stage starts. The libraries of a finished stage are not imported.
@@ -65,13 +68,17 @@ def run_all(
     options: dict[str, dict[str, Any]] = {
         "pde": {"petsc": petsc}, "nn": {"plan": plan}, "ntk": {"plan": plan}, "compare": {"renew": resume},
     }  # fmt: skip
+    seconds = dict[str, float]()
     for name in stages:
         if name in finished:
             on_root(store.repair, name)
             log.info("%s: finished already, in %s", name, store.root / name)
             continue
+        began = time.monotonic()
         run_stage = stage_function(name)
         run_stage(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, **options[name])
+        seconds[name] = time.monotonic() - began
+    return seconds
 
 
 def stage_function(name: str) -> Callable[..., object]:
@@ -122,8 +129,10 @@ def _plan_training(run: RunFile, problem: Problem) -> "TrainingPlan":
     return plan
 
 
-def print_summary(store: Store) -> None:
+def print_summary(store: Store, seconds: Mapping[str, float]) -> None:
     """Print times, sizes and errors of a finished run. On rank 0 only.
+
+    seconds: what `run_all` returned.
 
     On a terminal, the summary is a table. Otherwise, the summary is plain lines.
     """
@@ -141,7 +150,7 @@ def print_summary(store: Store) -> None:
         print()
         print(aligned(rows))
     print()
-    print(aligned([*_error_rows(store), ("results", str(store.root))]))
+    print(aligned([*_error_rows(store), ("time", _times(seconds)), ("results", str(store.root))]))
     print(aligned([(f"  {name}", what) for name, what in FILES.items() if (store.root / name).is_file()]))
 
 
@@ -149,9 +158,7 @@ def _run_rows(store: Store) -> list[tuple[str, ...]]:
     spectrum, spectrum_sizes = _read(store.root / "pde" / "spectrum.nc")
     history, _ = _read(store.root / "nn" / "error.nc")
     metrics = _metrics(store)
-    seconds = [store.manifest(stage).get("seconds", 0.0) for stage in ("pde", "nn")]
     return [
-        ("time", *map(_seconds, seconds)),
         ("size", f"{spectrum_sizes['node']:,} dofs", f"{history['width']:,} neurons"),
         (
             "method",
@@ -162,6 +169,13 @@ def _run_rows(store: Store) -> list[tuple[str, ...]]:
         ("error estimate", f"{spectrum['error_estimate']:.1e} relative to v(0)", ""),
         ("loss", *(f"{loss[0]:.3g} -> {loss[-1]:.3g}" for loss in (metrics["loss_pde"], metrics["loss_nn"]))),
     ]
+
+
+def _times(seconds: Mapping[str, float]) -> str:
+    """Return the seconds of all stages and of the rest, which add up to the time since the start of the process."""
+    total = seconds_since_start()
+    parts = {"start": total - sum(seconds.values()), **seconds}
+    return f"{_seconds(total)} = " + " + ".join(f"{_seconds(value)} {name}" for name, value in parts.items())
 
 
 def _solves(spectrum: Mapping[str, Any]) -> str:

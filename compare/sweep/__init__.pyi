@@ -1,6 +1,7 @@
 from .collect import collect, varying_keys
 from .end_table import end_table, summary
 from .folder import SweepFolder
+from .log_warnings import log_warnings
 from .losses import TITLES, last_value, ordering_loss
 from .results import collect_folders, collect_sweep, read_folders
 from .run_table import RunRecord, read_run
@@ -19,6 +20,7 @@ __all__ = [
     "end_table",
     "identifiers",
     "last_value",
+    "log_warnings",
     "ordering_loss",
     "process_count",
     "read_folders",

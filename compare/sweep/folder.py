@@ -23,7 +23,8 @@ class SweepFolder:
 
     def __init__(self, root: Path, plan: SweepPlan) -> None:
         self.root, self.plan = root, plan
-        self.runs = root / "runs"
+        self.runs, self.log = root / "runs", root / "sweep.log"
+        self.log_begin = self.log.stat().st_size if self.log.is_file() else 0
         self.ids = identifiers(plan)
         self.tasks = find_tasks(plan, self.runs)
         self.chosen = tuple(range(len(self.tasks)))  # the tasks of this command

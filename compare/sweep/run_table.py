@@ -25,7 +25,7 @@ class RunRecord:
     name: the name of the folder. keys: the values of all keys of the run file, by dotted name. time (T,): the output
     times. columns: quantities at these times, (T,). scalars: numbers and texts. frequency (n,): |xi| of the nodes at
     which the learning rates `rates` (n,) were measured, by source. seconds: the time that each stage took.
-    failure: why a stage failed, or an empty text.
+    commands: the command lines that computed the stages. failure: why a stage failed, or an empty text.
     """
 
     name: str
@@ -36,6 +36,7 @@ class RunRecord:
     frequency: np.ndarray = field(default_factory=lambda: np.empty(0))
     rates: dict[str, np.ndarray] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    commands: list[str] = field(default_factory=list)
     failure: str = ""
 
 
@@ -53,6 +54,7 @@ def read_run(folder: Path, name: str) -> RunRecord:
         manifest = store.manifest(stage)
         _check_keys(folder / stage, manifest["keys"], record.keys)
         record.seconds[stage] = manifest["seconds"]
+        record.commands.append(manifest["command"])
         _READERS[stage](record, folder / stage)
     record.failure = "; ".join(failures(folder))
     return record

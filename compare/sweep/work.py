@@ -18,7 +18,6 @@ from freqbias.problem import build
 from freqbias.runtime import FileLock, StopRequest, log, logged_to, on_root, size
 
 PAUSE = 0.2  # seconds between two looks at what other processes have finished
-LOG = "sweep.log"
 NOTHING_NOW, NOTHING_LEFT = -1, -2
 
 
@@ -78,7 +77,7 @@ class Worker:
         """Compute a task. An error is written down and does not end the work."""
         task = self.sweep.tasks[index]
         try:
-            with logged_to(self.sweep.root / LOG, str(task)):
+            with logged_to(self.sweep.log, str(task)):
                 self._run_logged(task)
         except StoppedEarly:
             raise

@@ -1,7 +1,6 @@
 """`freqbias report`: what the page contains, and how it behaves in a real browser."""
 
 import base64
-import csv
 import gzip
 import json
 import re
@@ -16,7 +15,7 @@ from freqbias.compare.report.report import write_report
 from freqbias.compare.sweep import collect_sweep
 from freqbias.errors import UsageError
 from freqbias.problem import open_netcdf
-from tests.compare.test_sweep import AXES, RUN, sweep_in
+from tests.compare.sweeps import AXES, RUN, metrics, sweep_in
 
 CHROMIUM = shutil.which("chromium")
 LONGEST = 6_000_000  # bytes of a report
@@ -57,12 +56,6 @@ def values(arrays, field):
     levels = raw[: raw.size // 2] + 256 * raw[raw.size // 2 :]
     found = np.where(levels == 65535, np.nan, field["low"] + levels * field["scale"]).reshape(field["shape"])
     return 10.0**found if field["log"] else found
-
-
-def metrics(folder):
-    with (folder / "compare" / "metrics.csv").open() as file:
-        header, *rows = csv.reader(file)
-    return dict(zip(header, np.array(rows, dtype=float).T, strict=True))
 
 
 @pytest.mark.parametrize("log", [False, True])

@@ -1,78 +1,32 @@
-"""`freqbias sweep`: stages that runs share, failures, --resume, --overwrite, shares of a job array, and the results."""
+"""`freqbias sweep`: stages that runs share, failures, --resume, --overwrite, and shares of a job array."""
 
-import csv
-import json
 import shutil
-from itertools import product
 
 import numpy as np
 import pytest
 
 import freqbias
-from freqbias.compare.sweep import SweepFolder, collect_sweep, end_table, run_sweep, summary
+from freqbias.compare.sweep import SweepFolder, collect_sweep, end_table
 from freqbias.compare.sweep.processes import Deaths
 from freqbias.compare.sweep.work import Worker
 from freqbias.errors import StoppedEarly, UsageError
 from freqbias.problem import load_sweep
 from freqbias.runtime import FileLock, StopRequest
-
-RUN = """
-[density]
-kind = "gaussian"
-sigma = 4.0
-[data]
-kind = "waves"
-dimension = 1
-points = 32
-extent = 1.0
-frequencies = [[3.0]]
-window = 0.2
-[network]
-width = 100
-sigma_a = 1.0
-[time]
-times = [1.0, 4.0]
-[pde]
-tolerance = 1e-2
-"""
-AXES = ["density.sigma=3,6", "seed=0,1"]
-
-
-def sweep_in(root, words, *, text=RUN, resume=False, overwrite=False, stages=(), share=(1, 1)):
-    """Run a sweep in this process and return its folder."""
-    path = root.parent / "my.toml"
-    path.write_text(text)
-    with StopRequest() as stop:
-        return run_sweep(
-            load_sweep(path, words, stages=stages),
-            root,
-            resume=resume,
-            overwrite=overwrite,
-            stop=stop,
-            jobs=1,
-            share=share,
-        )
+from tests.compare.sweeps import AXES, RUN, metrics, sweep_in
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A finished sweep with all stages, and its dataset."""
-    sweep = sweep_in(tmp_path_factory.mktemp("sweep") / "out", AXES)
-    return sweep, collect_sweep(sweep)
-
-
-def metrics(folder):
-    with (folder / "compare" / "metrics.csv").open() as file:
-        header, *rows = csv.reader(file)
-    return dict(zip(header, np.array(rows, dtype=float).T, strict=True))
+def finished(tmp_path_factory):
+    """A finished sweep with all stages."""
+    return sweep_in(tmp_path_factory.mktemp("sweep") / "out", AXES)
 
 
 def changed_files(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name != "sweep.log"}
 
 
-def test_a_stage_that_the_swept_keys_do_not_affect_runs_once(whole):
-    sweep, _ = whole
+def test_a_stage_that_the_swept_keys_do_not_affect_runs_once(finished):
+    sweep = finished
     assert len(sweep.tasks) == 2 + 3 * 4  # pde depends on sigma only
     folders = [sweep.runs / name for name in sweep.ids]
     assert sum(not (folder / "pde").is_symlink() for folder in folders) == 2
@@ -83,8 +37,8 @@ def test_a_stage_that_the_swept_keys_do_not_affect_runs_once(whole):
         assert not any((folder / stage).is_symlink() for stage in ("nn", "ntk", "compare"))
 
 
-def test_each_run_is_a_result_folder_like_that_of_a_single_run(whole, tmp_path):
-    sweep, _ = whole
+def test_each_run_is_a_result_folder_like_that_of_a_single_run(finished, tmp_path):
+    sweep = finished
     name = "density.sigma=6,seed=1"
     alone = freqbias.run(
         sweep.root.parent / "my.toml",
@@ -96,57 +50,6 @@ def test_each_run_is_a_result_folder_like_that_of_a_single_run(whole, tmp_path):
     assert np.array_equal(tree["nn"].error, alone["nn"].error) and np.array_equal(tree["pde"].v, alone["pde"].v)
     for column, values in metrics(tmp_path / "alone").items():
         np.testing.assert_array_equal(metrics(sweep.runs / name)[column], values, err_msg=column)
-
-
-def test_the_dataset_has_the_numbers_of_each_run(whole):
-    sweep, data = whole
-    assert data.loss_nn.dims == ("density.sigma", "seed", "time")
-    assert data["density.sigma"].values.tolist() == [3, 6] and data.time.values.tolist() == [0, 1, 4]
-    for sigma, seed in product((3, 6), (0, 1)):
-        cell, name = data.sel({"density.sigma": sigma, "seed": seed}), f"density.sigma={sigma},seed={seed}"
-        assert str(cell.run.values) == name and str(cell.failure.values) == ""
-        for column, values in metrics(sweep.runs / name).items():
-            if column != "time":
-                np.testing.assert_array_equal(cell[column], values, err_msg=column)
-        for stage in ("pde", "nn", "ntk", "compare"):
-            manifest = json.loads((sweep.runs / name / stage / "manifest.json").read_text())
-            assert float(cell.seconds.sel(stage=stage)) == manifest["seconds"]
-    stored = freqbias.open(sweep.root)
-    assert stored.equals(data) and all("long_name" in variable.attrs for variable in stored.variables.values())
-
-
-def test_the_learning_rates_are_means_over_bands(whole):
-    sweep, data = whole
-    cell = data.sel({"density.sigma": 6, "seed": 0})
-    with (sweep.runs / "density.sigma=6,seed=0" / "compare" / "kappa.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    for band in range(data.sizes["band"]):
-        low, high = float(data.band_low[band]), float(data.band_high[band])
-        inside = [float(row["nn_mean"] or "nan") for row in rows if low <= abs(float(row["xi_1"])) < high]
-        known = [value for value in inside if np.isfinite(value)]
-        expected = sum(known) / len(known) if known else np.nan
-        np.testing.assert_allclose(cell.kappa_nn[band], expected, rtol=1e-12)
-    assert np.isfinite(data.kappa_nn).any() and np.isfinite(data.kappa_theory).any()
-
-
-def test_the_table_is_tidy(whole):
-    sweep, data = whole
-    with (sweep.root / "sweep.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 4 * 3 and list(rows[0])[:4] == ["density.sigma", "seed", "run", "time"]
-    for row in rows:
-        cell = data.sel({key: float(row[key]) for key in ("density.sigma", "seed", "time")})
-        assert float(row["loss_nn"]) == float(cell.loss_nn)
-
-
-def test_the_end_table_is_over_the_seeds_and_the_best_is_first(whole):
-    _, data = whole
-    table = summary(data)
-    assert len(table) == 2 and list(table["last"]) == sorted(table["last"])
-    mean = data.loss_nn.isel(time=-1).mean("seed").sel({"density.sigma": 6})
-    (row,) = [row for _, row in table.iterrows() if row["density.sigma"] == 6]
-    assert row["last"] == pytest.approx(float(mean)) and row["runs"] == 2
-    assert "± over seeds" in end_table(data)
 
 
 def test_resume_computes_nothing_again_and_new_values_only_what_is_new(tmp_path):
@@ -264,39 +167,6 @@ def test_a_comparison_is_renewed_when_its_sources_change(tmp_path):
     assert "finite_width" in metrics(sweep.runs / "run") and sweep.is_complete
 
 
-def test_a_failed_shared_stage_fails_in_each_run(tmp_path, monkeypatch):
-    from freqbias.compare.sweep import collect, read_folders, work
-
-    def failing(name):
-        def stage(*args, **kwargs):
-            raise MemoryError("no space")
-
-        return stage
-
-    monkeypatch.setattr(work, "stage_function", failing)
-    sweep = sweep_in(tmp_path / "out", ["seed=0,1"], stages=["pde"])
-    expected = ["pde: MemoryError: no space"] * 2
-    assert collect_sweep(sweep).failure.values.tolist() == expected
-    assert collect(read_folders([sweep.root]), ["seed"]).failure.values.tolist() == expected
-    assert "Traceback" in (sweep.root / "sweep.log").read_text()
-
-
-def test_a_stage_under_other_keys_is_not_collected(tmp_path):
-    sweep = sweep_in(tmp_path / "out", ["seed=0"], stages=["nn"])
-    run_file = sweep.runs / "run" / "run.toml"
-    run_file.write_text(run_file.read_text().replace("width = 100", "width = 150"))
-    with pytest.raises(UsageError, match=r"nn was computed with network.width = 100, but run.toml beside it has 150"):
-        collect_sweep(sweep)
-
-
-def test_tables_are_texts_on_an_axis_and_one_run_has_a_dimension(tmp_path):
-    sweep = sweep_in(tmp_path / "out", ["data.held_out={every = 2},0.5"], stages=["nn"])
-    data = collect_sweep(sweep)
-    assert data["data.held_out"].values.tolist() == ["{every=2}", "0.5"] and data.loss_held_out.shape == (2, 3)
-    one = collect_sweep(sweep_in(tmp_path / "one", [], stages=["nn"]))
-    assert one.loss_nn.dims == ("run", "time") and "loss" in end_table(one)
-
-
 def test_a_stage_that_kills_two_processes_has_failed(tmp_path):
     path = tmp_path / "my.toml"
     path.write_text(RUN)
@@ -376,30 +246,10 @@ def test_the_prediction_waits_for_the_training_whose_steps_it_predicts(tmp_path)
     assert sweep.state(1) == "ready"  # it then predicts the steps that were planned
 
 
-def test_the_view_of_a_sweep_has_the_fields_of_its_best_runs(whole, tmp_path):
-    import pyvista
-
-    from freqbias.compare.sweep import view_sweep
-
-    root = tmp_path / "out"
-    shutil.copytree(whole[0].root, root, symlinks=True)
-    with StopRequest() as stop:
-        view_sweep(root, resume=False, overwrite=False, stop=stop)
-        with pytest.raises(UsageError, match="--run seed=9: there is no such run"):
-            view_sweep(root, ["seed=9"], resume=False, overwrite=True, stop=stop)
-    shown = sorted(path.stem for path in (root / "view").glob("*.pvd"))
-    ends = whole[1].loss_nn.isel(time=-1).values.ravel()
-    names = whole[1].run.values.ravel()
-    assert shown == sorted(names[np.argsort(ends)])
-    reader = pyvista.get_reader(root / "view" / f"{shown[0]}.pvd")
-    assert reader.time_values == [0.0, 1.0, 4.0]
-    reader.set_active_time_point(2)
-    grid = reader.read()[0]
-    spectrum = freqbias.open(root / "runs" / shown[0])["pde"].v.isel(time=2, channel=0)
-    nearest = spectrum.sel(frequency=grid.points[:, 0], method="nearest")
-    on_nodes = np.abs(nearest.frequency.values - grid.points[:, 0]) < 1e-9
-    assert on_nodes.sum() > 20
-    np.testing.assert_allclose(grid["pde_magnitude"][on_nodes], np.abs(nearest.values)[on_nodes], rtol=1e-6, atol=1e-9)
-    script = (root / "view" / "open_in_paraview.py").read_text()
-    compile(script, "open_in_paraview.py", "exec")
-    assert all(f"{name}.pvd" in script for name in shown)
+def test_overwrite_leaves_the_results_of_other_commands_alone(tmp_path):
+    root, stages = tmp_path / "out", ["pde"]
+    sweep_in(root, ["seed=0,1"], stages=stages)
+    before = changed_files(root / "runs")
+    with pytest.raises(UsageError, match="--overwrite would also replace pde of the run seed=1"):
+        sweep_in(root, ["seed=0,2"], stages=stages, overwrite=True)
+    assert changed_files(root / "runs") == before

@@ -22,28 +22,9 @@ import xarray as xr
 
 import freqbias
 from tests import launch
+from tests.compare.sweeps import AXES, RUN
 from tests.fuzz.verdicts import Verdict, judge_all
 
-RUN = """
-[density]
-kind = "gaussian"
-sigma = 4.0
-[data]
-kind = "waves"
-dimension = 1
-points = 32
-extent = 1.0
-frequencies = [[3.0]]
-window = 0.2
-[network]
-width = 100
-sigma_a = 1.0
-[time]
-times = [1.0, 4.0]
-[pde]
-tolerance = 1e-2
-"""
-AXES = ("density.sigma=3,6", "seed=0,1")
 COMMAND = "from freqbias.compare.program import main; main()"
 MODES = {"two processes": 1, "four ranks": 4, "groups of ranks": 4, "two jobs": 1}  # ranks
 OPTIONS = {"two processes": ["--jobs", "2"], "groups of ranks": ["--ranks-per-run", "2"], "two jobs": ["--jobs", "1"]}

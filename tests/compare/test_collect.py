@@ -1,0 +1,172 @@
+"""The results of a sweep: sweep.nc, sweep.csv, the table and picture at the end, and the view in ParaView."""
+
+import csv
+import json
+import shutil
+from itertools import product
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import freqbias
+from freqbias.compare.sweep import collect_sweep, end_table, log_warnings, summary
+from freqbias.errors import UsageError
+from freqbias.runtime import StopRequest
+from tests.compare.sweeps import AXES, metrics, sweep_in
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A finished sweep with all stages, and its dataset."""
+    sweep = sweep_in(tmp_path_factory.mktemp("sweep") / "out", AXES)
+    return sweep, collect_sweep(sweep)
+
+
+def test_the_dataset_has_the_numbers_of_each_run(whole):
+    sweep, data = whole
+    assert data.loss_nn.dims == ("density.sigma", "seed", "time")
+    assert data["density.sigma"].values.tolist() == [3, 6] and data.time.values.tolist() == [0, 1, 4]
+    for sigma, seed in product((3, 6), (0, 1)):
+        cell, name = data.sel({"density.sigma": sigma, "seed": seed}), f"density.sigma={sigma},seed={seed}"
+        assert str(cell.run.values) == name and str(cell.failure.values) == ""
+        for column, values in metrics(sweep.runs / name).items():
+            if column != "time":
+                np.testing.assert_array_equal(cell[column], values, err_msg=column)
+        for stage in ("pde", "nn", "ntk", "compare"):
+            manifest = json.loads((sweep.runs / name / stage / "manifest.json").read_text())
+            assert float(cell.seconds.sel(stage=stage)) == manifest["seconds"]
+    stored = freqbias.open(sweep.root)
+    assert stored.equals(data) and all("long_name" in variable.attrs for variable in stored.variables.values())
+
+
+def test_the_learning_rates_are_means_over_bands(whole):
+    sweep, data = whole
+    cell = data.sel({"density.sigma": 6, "seed": 0})
+    with (sweep.runs / "density.sigma=6,seed=0" / "compare" / "kappa.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for band in range(data.sizes["band"]):
+        low, high = float(data.band_low[band]), float(data.band_high[band])
+        inside = [float(row["nn_mean"] or "nan") for row in rows if low <= abs(float(row["xi_1"])) < high]
+        known = [value for value in inside if np.isfinite(value)]
+        expected = sum(known) / len(known) if known else np.nan
+        np.testing.assert_allclose(cell.kappa_nn[band], expected, rtol=1e-12)
+    assert np.isfinite(data.kappa_nn).any() and np.isfinite(data.kappa_theory).any()
+
+
+def test_the_table_is_tidy(whole):
+    sweep, data = whole
+    with (sweep.root / "sweep.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 * 3 and list(rows[0])[:4] == ["density.sigma", "seed", "run", "time"]
+    for row in rows:
+        cell = data.sel({key: float(row[key]) for key in ("density.sigma", "seed", "time")})
+        assert float(row["loss_nn"]) == float(cell.loss_nn)
+
+
+def test_the_end_table_is_over_the_seeds_and_the_best_is_first(whole):
+    _, data = whole
+    table = summary(data)
+    assert len(table) == 2 and list(table["last"]) == sorted(table["last"])
+    mean = data.loss_nn.isel(time=-1).mean("seed").sel({"density.sigma": 6})
+    (row,) = [row for _, row in table.iterrows() if row["density.sigma"] == 6]
+    assert row["last"] == pytest.approx(float(mean)) and row["runs"] == 2
+    assert "± over seeds" in end_table(data)
+
+
+def test_a_failed_shared_stage_fails_in_each_run(tmp_path, monkeypatch):
+    from freqbias.compare.sweep import collect, read_folders, work
+
+    def failing(name):
+        def stage(*args, **kwargs):
+            raise MemoryError("no space")
+
+        return stage
+
+    monkeypatch.setattr(work, "stage_function", failing)
+    sweep = sweep_in(tmp_path / "out", ["seed=0,1"], stages=["pde"])
+    expected = ["pde: MemoryError: no space"] * 2
+    assert collect_sweep(sweep).failure.values.tolist() == expected
+    assert collect(read_folders([sweep.root]), ["seed"]).failure.values.tolist() == expected
+    assert "Traceback" in (sweep.root / "sweep.log").read_text()
+
+
+def test_a_stage_under_other_keys_is_not_collected(tmp_path):
+    sweep = sweep_in(tmp_path / "out", ["seed=0"], stages=["nn"])
+    run_file = sweep.runs / "run" / "run.toml"
+    run_file.write_text(run_file.read_text().replace("width = 100", "width = 150"))
+    with pytest.raises(UsageError, match=r"nn was computed with network.width = 100, but run.toml beside it has 150"):
+        collect_sweep(sweep)
+
+
+def test_tables_are_texts_on_an_axis_and_one_run_has_a_dimension(tmp_path):
+    sweep = sweep_in(tmp_path / "out", ["data.held_out={every = 2},0.5"], stages=["nn"])
+    data = collect_sweep(sweep)
+    assert data["data.held_out"].values.tolist() == ["{every=2}", "0.5"] and data.loss_held_out.shape == (2, 3)
+    one = collect_sweep(sweep_in(tmp_path / "one", [], stages=["nn"]))
+    assert one.loss_nn.dims == ("run", "time") and "loss" in end_table(one)
+
+
+def test_the_view_of_a_sweep_has_the_fields_of_its_best_runs(whole, tmp_path):
+    import pyvista
+
+    from freqbias.compare.sweep import view_sweep
+
+    root = tmp_path / "out"
+    shutil.copytree(whole[0].root, root, symlinks=True)
+    with StopRequest() as stop:
+        view_sweep(root, resume=False, overwrite=False, stop=stop)
+        with pytest.raises(UsageError, match="--run seed=9: there is no such run"):
+            view_sweep(root, ["seed=9"], resume=False, overwrite=True, stop=stop)
+    shown = sorted(path.stem for path in (root / "view").glob("*.pvd"))
+    ends = whole[1].loss_nn.isel(time=-1).values.ravel()
+    names = whole[1].run.values.ravel()
+    assert shown == sorted(names[np.argsort(ends)])
+    reader = pyvista.get_reader(root / "view" / f"{shown[0]}.pvd")
+    assert reader.time_values == [0.0, 1.0, 4.0]
+    reader.set_active_time_point(2)
+    grid = reader.read()[0]
+    spectrum = freqbias.open(root / "runs" / shown[0])["pde"].v.isel(time=2, channel=0)
+    nearest = spectrum.sel(frequency=grid.points[:, 0], method="nearest")
+    on_nodes = np.abs(nearest.frequency.values - grid.points[:, 0]) < 1e-9
+    assert on_nodes.sum() > 20
+    np.testing.assert_allclose(grid["pde_magnitude"][on_nodes], np.abs(nearest.values)[on_nodes], rtol=1e-6, atol=1e-9)
+    script = (root / "view" / "open_in_paraview.py").read_text()
+    compile(script, "open_in_paraview.py", "exec")
+    assert all(f"{name}.pvd" in script for name in shown)
+
+
+def test_the_picture_shows_the_keys_that_were_swept(whole, tmp_path):
+    from freqbias.compare.sweep.figure import draw_sweep
+
+    _, data = whole
+    curve = draw_sweep(data, tmp_path / "a.png")
+    panel, over_time = curve.axes
+    assert panel.get_xlabel() == "density.sigma" and len(over_time.lines) == 2 and (tmp_path / "a.png").is_file()
+    ends = data.loss_nn.isel(time=-1)
+    np.testing.assert_array_equal(panel.lines[0].get_ydata(), ends.median("seed"))
+    best = int(ends.median("seed").argmin())
+    assert panel.lines[1].get_xdata().tolist() == [float(data["density.sigma"][best])]
+    second = data.assign_coords({"network.width": 200}).expand_dims("network.width", axis=1)
+    wide = second.copy(deep=True).assign_coords({"network.width": [400]})
+    wide["loss_nn"] = 2 * wide["loss_nn"]
+    mapped = draw_sweep(xr.concat([second, wide], "network.width"))
+    image = mapped.axes[0].images[0].get_array()
+    np.testing.assert_allclose(image, np.stack([ends.mean("seed"), 2 * ends.mean("seed")], axis=1))
+    assert draw_sweep(data.drop_vars(["loss_nn", "loss_pde", "loss_empirical", "loss_infinite_width"])) is None
+
+
+def test_warnings_of_the_runs_are_said_once_a_kind(tmp_path):
+    log = tmp_path / "sweep.log"
+    log.write_text("2026-01-01 10:00:00,000 seed=0/nn WARNING an old one\n")
+    begin = log.stat().st_size
+    with log.open("a") as file:
+        for seed in (1, 2):
+            file.write(f"2026-01-01 10:00:00,000 seed={seed}/nn WARNING the loss rises at t = {seed}\n")
+            file.write(f"2026-01-01 10:00:00,000 seed={seed}/nn INFO wrote something\n")
+        for kind in "abc":
+            file.write(f"2026-01-01 10:00:00,000 seed=3/nn WARNING {kind}\n")
+    assert log_warnings(log, begin) == [
+        "the loss rises at t = 1 (2 stages)", "a (1 stage)", "b (1 stage)", f"1 more kind of warnings in {log}",
+    ]  # fmt: skip
+    assert log_warnings(tmp_path / "none.log") == []
