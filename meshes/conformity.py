@@ -7,7 +7,6 @@ facet that lies on another single facet and is not a corner of the other facet.
 
 import basix
 import numpy as np
-from scipy.spatial import KDTree
 
 from freqbias.errors import InputError
 
@@ -22,6 +21,8 @@ def check_conforming(points: np.ndarray, cells: np.ndarray, element: basix.finit
     """
     if points.shape[1] == 1:
         return
+    from scipy.spatial import KDTree  # slow to import
+
     facets, corners, owners, facet_type = _single_facets(cells, element)
     used = np.unique(corners)
     nodes = points[facets]

@@ -27,7 +27,6 @@ from typing import Any
 
 import finufft
 import numpy as np
-from scipy.fft import next_fast_len
 
 from freqbias.numerics import SIGN, Grid, Sites
 
@@ -57,17 +56,22 @@ def plan_options(grid: Grid, eps: float, complex: type) -> dict[str, Any]:
     """
     fine = 2**grid.dimension * grid.size * np.dtype(complex).itemsize
     sort = grid.dimension == 3 or fine > MAX_UNSORTED
-    factors = GRID_UPSAMPLING if complex is np.complex64 else GRID_UPSAMPLING[:1]
-    upsampling = next(
-        (factor for factor in factors if not any(_is_slow(_fine_length(n, factor)) for n in grid.shape)), factors[0]
-    )
+    upsampling = _single_upsampling(grid) if complex is np.complex64 else GRID_UPSAMPLING[0]
     return {
         "eps": eps, "dtype": np.dtype(complex).name, "nthreads": 1, "upsampfac": upsampling, "spread_sort": int(sort)
     }  # fmt: skip
 
 
+def _single_upsampling(grid: Grid) -> float:
+    """Return the largest upsampling in single precision for which no axis of the fine grid is slow."""
+    fast = (factor for factor in GRID_UPSAMPLING if not any(_is_slow(_fine_length(n, factor)) for n in grid.shape))
+    return next(fast, GRID_UPSAMPLING[0])
+
+
 def _fine_length(points: int, upsampling: float) -> int:
     """Return the length of FINUFFT's fine grid: the next even number that has no prime factors but 2, 3 and 5."""
+    from scipy.fft import next_fast_len  # this import takes a third of a second
+
     return 2 * next_fast_len(ceil(upsampling * points / 2), real=True)
 
 

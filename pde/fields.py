@@ -10,7 +10,9 @@ from xml.etree import ElementTree
 
 import dolfinx
 import numpy as np
-import pyvista
+from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
+from vtkmodules.vtkCommonCore import vtkPoints
+from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkUnstructuredGrid
 from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
 from freqbias.meshes import CELL_TYPES, MeshPlan
@@ -40,7 +42,7 @@ def write_fields(
 def write_collection(
     folder: Path,
     time: np.ndarray,
-    grid: pyvista.UnstructuredGrid,
+    grid: vtkUnstructuredGrid,
     frames: Iterable[Mapping[str, np.ndarray]],
     *,
     name: str,
@@ -53,14 +55,16 @@ def write_collection(
     datasets = ElementTree.SubElement(collection, "Collection")
     for index, (t, frame) in enumerate(zip(time, frames, strict=True)):
         for key, values in frame.items():
-            grid.point_data[key] = values
+            array = numpy_to_vtk(values, deep=True)
+            array.SetName(key)
+            grid.GetPointData().AddArray(array)
         file = f"{name}_{index:06d}.vtu"
         (folder / file).write_bytes(_vtu(grid))
         ElementTree.SubElement(datasets, "DataSet", timestep=repr(float(t)), part="0", file=file)
     ElementTree.ElementTree(collection).write(folder / f"{name}.pvd", xml_declaration=True, encoding="utf-8")
 
 
-def _vtu(grid: pyvista.UnstructuredGrid) -> bytes:
+def _vtu(grid: vtkUnstructuredGrid) -> bytes:
     """Return the bytes of a `.vtu` file.
 
     Python writes the bytes to the file, because VTK would end the process if the disk were full.
@@ -77,14 +81,18 @@ def _vtu(grid: pyvista.UnstructuredGrid) -> bytes:
     return content.encode() if isinstance(content, str) else bytes(content)
 
 
-def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> pyvista.UnstructuredGrid:
+def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> vtkUnstructuredGrid:
     """Return the mesh as VTK's Lagrange cells. The points of a cell are its Lagrange nodes, of any degree."""
     order = np.argsort(dolfinx.cpp.io.perm_vtk(dolfinx.mesh.to_type(cell_type), cells.shape[1]))
-    points = np.zeros((len(frequency), 3))
-    points[:, : frequency.shape[1]] = frequency
-    with_sizes = np.column_stack([np.full(len(cells), cells.shape[1]), cells[:, order]])
-    types = np.full(len(cells), CELL_TYPES[cell_type].vtk_lagrange)
-    return pyvista.UnstructuredGrid(with_sizes.ravel(), types, points)
+    nodes = np.zeros((len(frequency), 3))
+    nodes[:, : frequency.shape[1]] = frequency
+    points, connectivity = vtkPoints(), vtkCellArray()
+    points.SetData(numpy_to_vtk(nodes, deep=True))
+    connectivity.SetData(cells.shape[1], numpy_to_vtkIdTypeArray(cells[:, order].ravel().astype(np.int64), deep=True))
+    grid = vtkUnstructuredGrid()
+    grid.SetPoints(points)
+    grid.SetCells(CELL_TYPES[cell_type].vtk_lagrange, connectivity)
+    return grid
 
 
 def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> dict[str, np.ndarray]:

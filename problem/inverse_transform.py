@@ -5,7 +5,6 @@ from collections.abc import Callable
 from functools import cache, cached_property
 
 import numpy as np
-from scipy import fft
 
 from freqbias.numerics import Grid, GridTransform
 from freqbias.problem.density import Density
@@ -83,7 +82,7 @@ class InverseTransform:
     @cached_property
     def _tail_profiles(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each axis i, the frequencies b from 0 to the cutoff, and the largest value over all |xi_i| >= b."""
-        spectrum = np.maximum(fft.fftn(fft.ifftshift(self._samples)).real, 0)
+        spectrum = np.maximum(np.fft.fftn(np.fft.ifftshift(self._samples)).real, 0)
         profiles = []
         for axis, (h, cutoff) in enumerate(zip(self._spacing, self._cutoff, strict=True)):
             planes = spectrum.max(axis=tuple(other for other in range(self._dimension) if other != axis))
@@ -108,7 +107,7 @@ class InverseTransform:
         transform.
         """
         max_product = MAX_POINTS[self._dimension] / (4 * OVERSAMPLING * MARGIN)  # of extent and cutoff
-        lags = fft.rfftfreq(2 * MAX_POINTS[self._dimension], 1 / (2 * MARGIN))
+        lags = np.fft.rfftfreq(2 * MAX_POINTS[self._dimension], 1 / (2 * MARGIN))
 
         @cache  # the transforms of some densities are slow
         def truncate(level: float) -> tuple[float, np.ndarray]:
@@ -141,7 +140,7 @@ def _section_cutoff(section: np.ndarray, level: float) -> float:
     1/extent. It is infinite if the lags are too coarse to determine the cutoff.
     """
     section = np.concatenate([section, section[-2:0:-1]])  # the transform is even
-    spectrum = np.abs(fft.rfft(section))
+    spectrum = np.abs(np.fft.rfft(section))
     above = int(np.flatnonzero(spectrum > level * spectrum.max()).max()) + 1
     return above / (2 * MARGIN) if above <= len(section) / 4 else np.inf
 

@@ -45,13 +45,15 @@ def match_positions(position: np.ndarray, sites: Sites) -> np.ndarray:
     belongs to the nearest site, up to the `rounding` of the positions.
     Raises InputError for the first sample that is not at a site, and for the first site with too many samples.
     """
-    from scipy.spatial import KDTree  # slow to import
-
     if position.shape != (sites.size, sites.dimension):
         raise InputError(
             f"position has shape {position.shape}, but the data of the run file are {sites.size} samples "
             f"in {sites.dimension} dimensions; give the errors at the run file's own samples"
         )
+    if np.array_equal(position, sites.positions()):
+        return np.arange(sites.size)
+    from scipy.spatial import KDTree  # slow to import
+
     points, site_point = np.unique(sites.positions(), axis=0, return_inverse=True)
     scale = sites.span / sites.size ** (1 / sites.dimension)
     _, point = KDTree(points / scale).query(position / scale, p=np.inf)

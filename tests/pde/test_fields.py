@@ -52,7 +52,7 @@ def test_node_numbering_for_vtk(dimension, degree):
     """Inside a cell, VTK's i-th parameter moves the i-th coordinate only; a wrong node order would fold the cell."""
     _, spectrum = solved(dimension, degree)
     grid = lagrange_grid(spectrum.frequency, spectrum.cells, spectrum.cell_type)
-    cell = grid.GetCell(grid.n_cells // 3)
+    cell = grid.GetCell(grid.GetNumberOfCells() // 3)
     parameters = np.linspace(0, 1, 9)
     for axis in range(dimension):
         for other in ([0.2] * 3, [0.7] * 3):
