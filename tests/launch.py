@@ -189,7 +189,7 @@ def undrawn() -> Iterator[None]:
     """Save figures as placeholder files, without layout and drawing, which take a second for each figure."""
     with (
         patch("matplotlib.figure.Figure.savefig", write_placeholder),
-        patch("matplotlib.figure.Figure.draw_without_rendering"),
+        patch("matplotlib.layout_engine.ConstrainedLayoutEngine.execute"),
         patch("matplotlib.backends.backend_agg.FigureCanvasAgg.draw", lambda canvas: canvas.get_renderer()),
     ):
         yield

@@ -12,7 +12,6 @@ from freqbias.compare.style import (
     NN_COLOUR,
     PDE_COLOUR,
     STYLE,
-    lay_out,
     open_frame,
     panel_times,
     round_ticks,
@@ -38,7 +37,6 @@ def draw_learned(learned: Learned, *paths: Path) -> Figure:
     shown = panel_times(np.mean((learned.fields["nn"] - learned.target)[..., used] ** 2, axis=(1, 2)))
     with matplotlib.style.context(STYLE):
         figure = _lines(learned, shown) if learned.dimension == 1 else _pictures(learned, shown)
-        lay_out(figure)
         save_figure(figure, paths, learned.name)
     return figure
 

@@ -30,7 +30,6 @@ from freqbias.compare.style import (
     PDE_COLOUR,
     STYLE,
     drawn_predictions,
-    lay_out,
     network_label,
     open_frame,
     panel_times,
@@ -52,7 +51,6 @@ def draw_comparison(comparison: Comparison, *paths: Path) -> Figure:
         raise ValueError("figure4 is drawn only in one and two dimensions; open fields.pvd in ParaView instead")
     with matplotlib.style.context(STYLE):
         figure = _curves(comparison) if dimension == 1 else draw_maps(comparison)
-        lay_out(figure)
         save_figure(figure, paths, comparison.name)
     return figure
 

@@ -3,24 +3,30 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import matplotlib
 from matplotlib.figure import Figure
 
 from freqbias.compare.style.plain_text import use_plain_text
 from freqbias.runtime import version_of
 
+PASSES = 2  # of the layout, which depends on the ticks, which depend on the layout
 
-def lay_out(figure: Figure) -> None:
-    """Compute the layout of a figure, which is right only after two passes. Drawing does the second."""
+
+def lay_out(figure: Figure, dpi: float) -> None:
+    """Compute the layout of a figure for a resolution [dots/inch], and keep it: it takes as long as the drawing."""
     use_plain_text(figure)
-    figure.draw_without_rendering()
+    figure.set_dpi(dpi)  # the size of text depends on it
+    if engine := figure.get_layout_engine():
+        for _ in range(PASSES):
+            engine.execute(figure)
+    figure.set_layout_engine("none")
 
 
 def save_figure(figure: Figure, paths: Iterable[Path], title: str) -> None:
     """Save a figure to all paths (.png at 300 dpi, .pdf)."""
-    use_plain_text(figure)
+    lay_out(figure, matplotlib.rcParams["savefig.dpi"])
     for path in paths:
         figure.savefig(path, metadata=figure_metadata(title, path.suffix))
-        figure.set_layout_engine("none")  # keeps the layout, which takes as long as the drawing
 
 
 def figure_metadata(title: str, suffix: str, source: str = "") -> dict[str, str]:

@@ -24,7 +24,6 @@ from freqbias.compare.style import (
     STYLE,
     VERMILION,
     frequency_label,
-    lay_out,
     magnitude_label,
     open_frame,
     panel_times,
@@ -57,7 +56,6 @@ def draw_view(view: View, *paths: Path) -> Figure:
             columns, rows = [time_title(view, index) for index in shown], [LABELS[name] for name in view.spectra]
             figure, _ = draw_maps(view, scene, panels, columns, rows)
             scene.close()
-        lay_out(figure)
         save_figure(figure, paths, view.name)
     return figure
 

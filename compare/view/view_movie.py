@@ -32,7 +32,7 @@ def _map_frames(view: View) -> Iterator[Image.Image]:
     names = list(view.spectra)
     figure, images = draw_maps(view, scene, [[(name, 0) for name in names]], [LABELS[name] for name in names], [""])
     title = figure.suptitle(time_title(view, 0), fontsize=8)
-    _fix_layout(figure)
+    lay_out(figure, FRAME_DPI)
     for index in range(len(view.time)):
         title.set_text(time_title(view, index))
         for name, image in zip(names, images, strict=True):
@@ -43,20 +43,12 @@ def _map_frames(view: View) -> Iterator[Image.Image]:
 
 def _curve_frames(view: View) -> Iterator[Image.Image]:
     figure, lines = draw_curves(view, [0])
-    _fix_layout(figure)
+    lay_out(figure, FRAME_DPI)
     for index in range(len(view.time)):
         figure.axes[0].set_title(time_title(view, index))
         for name, line in zip(view.spectra, lines, strict=True):
             line.set_data(*polynomials(view, view.spectra[name][index]))
         yield _frame(figure)
-
-
-def _fix_layout(figure: Figure) -> None:
-    """Fix the layout of the first frame for all frames, so that only the data and the time change."""
-    figure.set_dpi(FRAME_DPI)
-    for _ in range(2):  # the layout needs two passes
-        lay_out(figure)
-    figure.set_layout_engine("none")
 
 
 def _frame(figure: Figure) -> Image.Image:
