@@ -135,8 +135,8 @@ async function drawMaps(figure, node, content) {
   for (const value of known) { top = Math.max(top, value); bottom = Math.min(bottom, value); }
   if (log) bottom = Math.max(bottom, top * 1e-4);
   const scale = (value) => (log ? Math.log10(Math.max(value, bottom)) : value);
-  const narrow = node.clientWidth < 620, gap = 0.04;
-  const domain = (i) => narrow ? [0, 0.9] : [i / count + (i ? gap / 2 : 0), (i + 1) / count - (i < count - 1 ? gap / 2 : 0)];
+  const narrow = node.clientWidth < 620, gap = 0.04, share = (1 - gap * (count - 1)) / count;
+  const domain = (i) => narrow ? [0, 0.9] : [i * (share + gap), i * (share + gap) + share];
   const extra = {}, notes = [];
   maps.forEach((map, i) => {
     const values = rows(map, plane.x.length), name = i ? i + 1 : "";

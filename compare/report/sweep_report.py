@@ -93,17 +93,17 @@ def _over_keys(records: Sequence[RunRecord], keys: Sequence[str], loss: str) -> 
     for number, key in enumerate(numeric[:3]):
         others = [each for each in keys if each not in (key, "seed")]
         groups: dict[str, dict[float, list[float]]] = {}
-        for record in records:
+        for record in sorted(records, key=lambda record: _order(record, others)):
             if np.isfinite(value := _end(record, loss)):
                 group = groups.setdefault(label(record, others) if others else "all runs", {})
                 group.setdefault(record.keys[key], []).append(value)
-        ranked = sorted(groups.items(), key=lambda item: min(np.mean(values) for values in item[1].values()))
+        best = sorted(groups, key=lambda title: min(np.mean(values) for values in groups[title].values()))[:MOST_SERIES]
         series = [
             {
                 "name": title, "x": sorted(points), "y": [float(np.mean(points[x])) for x in sorted(points)],
                 "colour": PALETTE[index % len(PALETTE)], "dash": "solid", "marker": True,
             }
-            for index, (title, points) in enumerate(ranked[:MOST_SERIES])
+            for index, (title, points) in enumerate((title, groups[title]) for title in groups if title in best)
         ]  # fmt: skip
         if series:
             text = f"The {TITLES[loss]} at the last output time over {key}" + (
@@ -151,6 +151,15 @@ def _values(records: Sequence[RunRecord], key: str) -> str:
 
 def _cell(value: Any) -> Any:
     return value if _is_number(value) or isinstance(value, str) else in_words({"": value})[1:]
+
+
+def _order(record: RunRecord, keys: Sequence[str]) -> list[tuple[bool, float, str]]:
+    """Return the place of a run among others: by number, then by text."""
+    places = []
+    for value in map(record.keys.get, keys):
+        number = float(value) if isinstance(value, int | float) else np.inf
+        places.append((np.isinf(number), number, str(value)))
+    return places
 
 
 def _is_number(value: Any) -> bool:
