@@ -188,7 +188,8 @@ def quick_disk() -> Iterator[None]:
 def undrawn() -> Iterator[None]:
     """Save figures as placeholder files, without layout and drawing, which take a second for each figure."""
     with (
-        patch("matplotlib.figure.Figure.savefig", write_placeholder),
+        patch("matplotlib.backends.backend_agg.FigureCanvasAgg.print_png", write_placeholder),
+        patch("matplotlib.backends.backend_pdf.FigureCanvasPdf.print_pdf", write_placeholder),
         patch("matplotlib.layout_engine.ConstrainedLayoutEngine.execute"),
         patch("matplotlib.backends.backend_agg.FigureCanvasAgg.draw", lambda canvas: canvas.get_renderer()),
     ):

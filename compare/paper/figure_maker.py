@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from freqbias.compare.paper.paper_runs import FigureRun, PaperRuns, Result
 from freqbias.compare.stages import run_all
-from freqbias.compare.style import STYLE, figure_metadata
+from freqbias.compare.style import STYLE, save_figure
 from freqbias.errors import UsageError
 from freqbias.problem import RunFile, build, stage_keys
 from freqbias.runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, world, writable
@@ -96,7 +96,7 @@ def _save(number: int, paper_figure: PaperFigure, results: list[Result], paper_r
             for suffix in (".png", ".pdf"):
                 path = folder / f"{paper_runs.name(name)}{suffix}"
                 with atomic_write(path) as partial:
-                    figure.savefig(partial, metadata=figure_metadata(name, suffix, source))
+                    save_figure(figure, [partial], name, source)
                 paths.append(path)
     log.info("figure %d: wrote %s", number, ", ".join(str(path) for path in paths if path.suffix == ".png"))
     return paths

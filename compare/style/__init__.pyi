@@ -1,4 +1,4 @@
-from .figure_files import figure_metadata, lay_out, save_figure
+from .figure_files import figure_metadata, fix_layout, lay_out, save_figure
 from .labels import DATA_UNIT, frequency_label, frequency_unit, magnitude_label, network_label
 from .palette import (
     BAND_COLOUR,
@@ -16,7 +16,7 @@ from .palette import (
     drawn_predictions,
 )
 from .panels import open_frame, panel_times, round_ticks
-from .plain_text import plain, use_plain_text
+from .plain_text import plain
 from .words import aligned, percent
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "aligned",
     "drawn_predictions",
     "figure_metadata",
+    "fix_layout",
     "frequency_label",
     "frequency_unit",
     "lay_out",
@@ -47,5 +48,4 @@ __all__ = [
     "plain",
     "round_ticks",
     "save_figure",
-    "use_plain_text",
 ]

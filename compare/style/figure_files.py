@@ -4,29 +4,56 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from freqbias.compare.style.plain_text import use_plain_text
 from freqbias.runtime import version_of
 
-PASSES = 2  # of the layout, which depends on the ticks, which depend on the layout
 
+def lay_out(figure: Figure) -> None:
+    """Write formulas as plain text, and do the first pass of the layout, which is right only after two passes.
 
-def lay_out(figure: Figure, dpi: float) -> None:
-    """Compute the layout of a figure for a resolution [dots/inch], and keep it: it takes as long as the drawing."""
+    Drawing the figure does the second pass, unless `fix_layout` did it.
+    """
     use_plain_text(figure)
+    _arrange(figure)
+
+
+def fix_layout(figure: Figure, dpi: float) -> None:
+    """Do the second pass of the layout at a resolution [dots/inch], and keep the layout for all later drawings."""
     figure.set_dpi(dpi)  # the size of text depends on it
-    if engine := figure.get_layout_engine():
-        for _ in range(PASSES):
-            engine.execute(figure)
+    _arrange(figure)
     figure.set_layout_engine("none")
 
 
-def save_figure(figure: Figure, paths: Iterable[Path], title: str) -> None:
-    """Save a figure to all paths (.png at 300 dpi, .pdf)."""
-    lay_out(figure, matplotlib.rcParams["savefig.dpi"])
+def _arrange(figure: Figure) -> None:
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+
+
+def save_figure(figure: Figure, paths: Iterable[Path], title: str, source: str = "") -> None:
+    """Save a figure to all paths (.png at 300 dpi, .pdf), with its title and the source of the data as metadata."""
+    lay_out(figure)
+    dpi, printed = figure.dpi, matplotlib.rcParams["savefig.dpi"]
     for path in paths:
-        figure.savefig(path, metadata=figure_metadata(title, path.suffix))
+        fix_layout(figure, dpi if printed == "figure" else printed)
+        # Figure.savefig would draw the figure once more, for a layout that is there already.
+        _PRINTERS[path.suffix](figure, path, figure_metadata(title, path.suffix, source))
+    figure.set_dpi(dpi)
+
+
+def _print_png(figure: Figure, path: Path, metadata: dict[str, str]) -> None:
+    FigureCanvasAgg(figure).print_png(path, metadata=metadata)
+
+
+def _print_pdf(figure: Figure, path: Path, metadata: dict[str, str]) -> None:
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf  # slow to import
+
+    FigureCanvasPdf(figure).print_pdf(path, metadata=metadata)
+
+
+_PRINTERS = {".png": _print_png, ".pdf": _print_pdf}
 
 
 def figure_metadata(title: str, suffix: str, source: str = "") -> dict[str, str]:

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from freqbias.compare.style import STYLE, figure_metadata, lay_out
+from freqbias.compare.style import STYLE, figure_metadata, fix_layout, lay_out
 from freqbias.compare.view.record import View
 from freqbias.compare.view.view_figure import LABELS, draw_curves, draw_maps, make_scene, polynomials, time_title
 
@@ -32,7 +32,8 @@ def _map_frames(view: View) -> Iterator[Image.Image]:
     names = list(view.spectra)
     figure, images = draw_maps(view, scene, [[(name, 0) for name in names]], [LABELS[name] for name in names], [""])
     title = figure.suptitle(time_title(view, 0), fontsize=8)
-    lay_out(figure, FRAME_DPI)
+    lay_out(figure)
+    fix_layout(figure, FRAME_DPI)
     for index in range(len(view.time)):
         title.set_text(time_title(view, index))
         for name, image in zip(names, images, strict=True):
@@ -43,7 +44,8 @@ def _map_frames(view: View) -> Iterator[Image.Image]:
 
 def _curve_frames(view: View) -> Iterator[Image.Image]:
     figure, lines = draw_curves(view, [0])
-    lay_out(figure, FRAME_DPI)
+    lay_out(figure)
+    fix_layout(figure, FRAME_DPI)
     for index in range(len(view.time)):
         figure.axes[0].set_title(time_title(view, index))
         for name, line in zip(view.spectra, lines, strict=True):

@@ -17,7 +17,7 @@ from freqbias.problem import build, load, parse
 from freqbias.runtime import StopRequest, Store
 from tests.batch import attempt
 from tests.compare.test_design import SETTINGS
-from tests.launch import write_placeholder
+from tests.launch import undrawn
 from tests.pde.test_stage import StopAt
 from tests.problem.run_files import table
 
@@ -78,7 +78,7 @@ def test_winning_run_trains_as_predicted(run_file, tmp_path):
 def test_stop_and_resume(run_file, tmp_path):
     run = load(run_file, density={"kind": "gaussian", "sigma": 1.0})
     problem, flags = build(run), {"overwrite": False, "train": False}
-    with patch("matplotlib.figure.Figure.savefig", write_placeholder):
+    with undrawn():
         run_design(run, problem, Store(tmp_path / "whole"), resume=False, stop=StopRequest(), **flags)
         with pytest.raises(StoppedEarly):
             run_design(run, problem, Store(tmp_path / "part"), resume=False, stop=StopAt(60), **flags)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from freqbias.compare.style import plain, save_figure, use_plain_text
+from freqbias.compare.style import lay_out, plain, save_figure
 
 
 @pytest.mark.parametrize("text, expected", [
@@ -37,7 +37,7 @@ def test_no_formula_is_left_for_the_parser(tmp_path):
     small = figure.add_axes((0.7, 0.2, 0.2, 0.2))
     small.ticklabel_format(useMathText=True)
     small.plot(np.arange(3.0), 1e9 + np.arange(3.0))
-    use_plain_text(figure)
+    lay_out(figure)
     figure.draw_without_rendering()
     texts = [text.get_text() for text in figure.findobj(lambda each: hasattr(each, "get_text"))]
     assert not [text for text in texts if "$" in text]
