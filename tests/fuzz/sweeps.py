@@ -54,7 +54,9 @@ class Bench:
         expected, duration = self._reference(mode)
         out = self._fresh("disturbed")
         jobs = [self._start(mode, out, resume=mode == "two jobs") for _ in range(1 + (mode == "two jobs"))]
-        time.sleep(random.uniform(0.1, 1.0) * duration)
+        if random.random() < 0.7:  # while stages are computed; else at any time, also while the processes start
+            self._wait_for_a_stage(out, jobs)
+        time.sleep(random.uniform(0.0, 0.5) * duration)
         family = [pid for job in jobs for pid in (job.pid, *launch.descendants(job.pid))]
         finished = len(list(out.glob("runs/*/*/manifest.json")))
         if random.random() < 0.3:
@@ -76,6 +78,11 @@ class Bench:
         left = [path.name for path in out.glob("runs/*/.*")] + [path.name for path in out.glob("runs/*/*.partial")]
         assert not left, f"{mode}: left {left}"
         return Outcome(mode, finished, codes)
+
+    def _wait_for_a_stage(self, out: Path, jobs: list[subprocess.Popen[str]]) -> None:
+        """Return once a stage is finished, or all jobs have ended."""
+        while not any(out.glob("runs/*/*/manifest.json")) and any(job.poll() is None for job in jobs):
+            time.sleep(0.02)
 
     def _reference(self, mode: str) -> tuple[xr.Dataset, float]:
         """Return the dataset of an undisturbed sweep on as many ranks a run, and the seconds that this mode takes."""
