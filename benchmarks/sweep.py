@@ -157,7 +157,7 @@ def report(name: str, cpu: float, wall: float, bare: float, single: float = 0.0)
 def thousand(folder: Path) -> None:
     """Print the files, bytes, seconds and memory of a sweep with 1,000 runs."""
     path = folder / "small.toml"
-    path.write_text(RUN.format(points=32, end=10.0, outputs=2).replace("width = 1000", "width = 100"))
+    path.write_text(RUN.format(points=64, end=10.0, outputs=2).replace("width = 1000", "width = 100"))
     out = folder / "out"
     words = ["sweep", path, "seed=range(500)", "density.sigma=4,8", "-q", "--out", out]
     cpu, wall = spent([PROGRAM, *words, "--stages", "pde,nn,ntk,compare"])
