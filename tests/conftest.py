@@ -2,6 +2,7 @@
 
 import gc
 import os
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests import launch
+from tests.forked_reader import forked_reader
 
 # This must precede the imports of NumPy and torch, whose threads spin while they wait.
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
@@ -22,6 +24,8 @@ sys.dont_write_bytecode = False
 # Run the same examples every time. Set no deadline: machines are shared, and a first call may import libraries.
 settings.register_profile("freqbias", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("freqbias")
+
+gc.disable()  # until all tests are collected: the imports make many objects, and no garbage
 
 LONG = ("test_oracle.py", "test_view.py", "test_examples.py", "test_densities.py", "test_gradients.py")  # measured
 
@@ -46,7 +50,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(config.rootpath).as_posix()))
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     if hasattr(config, "workerinput"):
         tests = Counter(item.path for item in items)
         items.sort(key=lambda item: (group_of(item) != "ranks", item.path.name not in LONG, tests[item.path]))
@@ -56,12 +60,25 @@ def pytest_collection_finish() -> None:
     """Exclude the imported libraries from garbage collection: scanning them took a sixth of the suite's time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")
 def quick_disk() -> Iterator[None]:
     with launch.quick_disk():
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_reader() -> Iterator[None]:
+    with forked_reader():
+        yield
+
+
+@pytest.fixture
+def new_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read each mesh file in a new process, as users do."""
+    monkeypatch.setattr("freqbias.meshes.mesh_readers.subprocess", subprocess)
 
 
 @pytest.fixture

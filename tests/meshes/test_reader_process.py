@@ -38,7 +38,7 @@ def refused(path, message):
         read_mesh(path)
 
 
-def test_xdmf_and_the_data_file_beside_it(tmp_path, monkeypatch):
+def test_xdmf_and_the_data_file_beside_it(tmp_path, monkeypatch, new_reader):
     monkeypatch.chdir(tmp_path.parent)
     for data_format in ("HDF", "Binary"):
         path = tmp_path / f"{data_format}.xdmf"
@@ -136,7 +136,7 @@ def test_a_compressed_file_that_would_fill_the_memory(tmp_path):
         ("mesh.mesh", b"Vertices\n4", b"Vertices\n400000000000"),
     ],
 )
-def test_a_header_that_declares_too_much(name, before, after, tmp_path):
+def test_a_header_that_declares_too_much(name, before, after, tmp_path, new_reader):
     path = tmp_path / name
     MESH.write(path)
     path.write_bytes(path.read_bytes().replace(before, after))
@@ -150,7 +150,8 @@ def test_a_reader_that_does_not_end(tmp_path, monkeypatch):
     ended = with_limit("SECONDS = 1", tmp_path / "mesh.node")
     assert ended.returncode == -signal.SIGXCPU
     monkeypatch.setattr(
-        subprocess, "run", lambda *args, **options: SimpleNamespace(returncode=ended.returncode, stderr=b"")
+        "freqbias.meshes.mesh_readers.subprocess.run",
+        lambda *args, **options: SimpleNamespace(returncode=ended.returncode, stderr=b""),
     )
     refused(tmp_path / "mesh.node", "it did not end in the time that is enough for a file of this size")
 
