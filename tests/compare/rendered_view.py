@@ -8,23 +8,54 @@ import os
 import shutil
 import subprocess
 from dataclasses import replace
+from functools import cache
+from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import pyvista
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from scipy.spatial import KDTree
 
-from freqbias.compare import load_view
+from freqbias.compare import draw_view, load_view
 from freqbias.compare.stages import run_view
 from freqbias.compare.view.paraview import paraview_script
 from freqbias.compare.view.record import spectrum_fields
+from freqbias.compare.view.view_figure import LABELS
 from freqbias.errors import UsageError
 from freqbias.pde import write_fields
+from tests.compare.test_figures import texts
 from tests.compare.view_results import DECAY, TIMES, result
-from tests.launch import run_together
 
 pytestmark = pytest.mark.usefixtures("small_images")
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """A function of the dimension: a result folder with its view, and the figure in view.png. Made at first use."""
+
+    @cache
+    def made(dimension):
+        root, figures = tmp_path_factory.mktemp("shown"), []
+        more = [root / "view.pdf"] if dimension == 3 else []  # it embeds fonts, which takes a second
+        store, problem, spectrum, comparison = result(root, dimension)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("freqbias.compare.view.scene.PIXELS", 160)
+            patch.setattr("freqbias.compare.view.view_movie.FRAME_DPI", 50)
+            patch.setattr(
+                "freqbias.compare.view.draw_view", lambda view, *paths: figures.append(draw_view(view, *more, *paths))
+            )
+            run_view(root)
+        (figure,) = figures
+        FigureCanvasAgg(figure)
+        figure.set_dpi(300)  # as it was drawn
+        return SimpleNamespace(
+            root=root, store=store, problem=problem, spectrum=spectrum, comparison=comparison, figure=figure
+        )
+
+    return made
 
 
 def nodes_among(points, nodes) -> np.ndarray:
@@ -45,10 +76,9 @@ def read(path) -> list[pyvista.UnstructuredGrid]:
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3])
-def test_fields_equal_results(dimension, tmp_path):
-    store, problem, spectrum, comparison = result(tmp_path, dimension)
-    run_view(tmp_path)
-    folder = tmp_path / "view"
+def test_fields_equal_results(dimension, shown):
+    made = shown(dimension)
+    problem, spectrum, comparison, folder = made.problem, made.spectrum, made.comparison, made.root / "view"
     assert pyvista.get_reader(folder / "spectra.pvd").time_values == TIMES.tolist()
     for grid, pde, nn in zip(read(folder / "spectra.pvd"), comparison.pde[:, 0], comparison.nn[:, 0], strict=True):
         node = nodes_among(grid.points, spectrum.frequency)
@@ -73,7 +103,19 @@ def test_fields_equal_results(dimension, tmp_path):
     with Image.open(folder / "view.gif") as movie:
         assert movie.n_frames == len(TIMES) and b"freqbias" in movie.info["comment"]
     compile((folder / "open_in_paraview.py").read_text(), "script", "exec")
-    assert store.manifest("view")["keys"]["sources"].keys() == {"pde", "compare"}
+    assert made.store.manifest("view")["keys"]["sources"].keys() == {"pde", "compare"}
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+def test_text_is_legible(dimension, shown):
+    figure = shown(dimension).figure
+    found = texts(figure)
+    assert {*LABELS.values()} <= {line for text, _ in found for line in text.get_text().splitlines()}
+    assert "cycles/mm" in figure.get_supxlabel()
+    for text, box in found:
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
+    for (one, a), (two, b) in combinations(found, 2):
+        assert not a.overlaps(b), (one, two)
 
 
 def test_result_without_network(tmp_path, undrawn):
@@ -136,9 +178,8 @@ def test_fields_of_several_channels():
     assert len(fields) == 3 + 8
 
 
-def test_outlier_rate_does_not_set_scale(tmp_path):
-    result(tmp_path, 2)
-    view = load_view(tmp_path)
+def test_outlier_rate_does_not_set_scale(shown, tmp_path):
+    view = load_view(shown(2).root)
     rates = {name: view.static[name].copy() for name in ("kappa_pde", "kappa_nn")}
     rates["kappa_nn"][view.magnitudes["pde"][0].argmax()] = 1e3
     text = paraview_script(replace(view, static={**view.static, **rates}), tmp_path)
@@ -153,33 +194,13 @@ def test_outlier_rate_does_not_set_scale(tmp_path):
 
 
 @pytest.mark.parametrize("dimension", [1, 2])
-def test_undefined_rates_have_no_panel(dimension, tmp_path):
-    result(tmp_path, dimension)
-    view = load_view(tmp_path)
+def test_undefined_rates_have_no_panel(dimension, shown, tmp_path):
+    view = load_view(shown(dimension).root)
     static = {**view.static, "kappa_pde": np.full(len(view.frequency), np.nan)}
     text = paraview_script(replace(view, static=static), tmp_path)
     assert "nan" not in text and "'kappa_nn'" in text and "'kappa_pde'" not in text
     static["kappa_nn"] = static["kappa_pde"]
     assert "mean learning rate" not in paraview_script(replace(view, static=static), tmp_path)
-
-
-def test_view_under_mpirun(tmp_path):
-    result(tmp_path / "out", 1)
-    program = """
-        import sys
-        from tests.batch import attempt
-        from tests.launch import undrawn
-
-        with undrawn():
-            done, again = (attempt("view", sys.argv[1]) for _ in range(2))
-        sys.stdout.write(done.stderr)
-        sys.stderr.write(again.stderr)
-        assert (done.returncode, again.returncode) == (0, 2), (done, again)
-    """
-    done = run_together(program, tmp_path / "out", ranks=2)
-    assert done.returncode == 0 and done.stdout.count("wrote") == 1, done
-    assert done.stderr.count("--overwrite") == 1, done
-    assert not list((tmp_path / "out").glob("*.partial")) and (tmp_path / "out" / "view" / "view.gif").exists()
 
 
 XVFB = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"]
