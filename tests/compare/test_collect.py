@@ -13,18 +13,13 @@ import freqbias
 from freqbias.compare.sweep import collect_sweep, end_table, log_warnings, summary
 from freqbias.errors import UsageError
 from freqbias.runtime import StopRequest
-from tests.compare.sweeps import AXES, metrics, sweep_in
+from tests.compare.sweeps import metrics, sweep_in
+
+pytestmark = pytest.mark.xdist_group("sweeps")  # one worker, for the sweep that these files share
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A finished sweep with all stages, and its dataset."""
-    sweep = sweep_in(tmp_path_factory.mktemp("sweep") / "out", AXES)
-    return sweep, collect_sweep(sweep)
-
-
-def test_the_dataset_has_the_numbers_of_each_run(whole):
-    sweep, data = whole
+def test_the_dataset_has_the_numbers_of_each_run(finished_sweep):
+    sweep, data = finished_sweep
     assert data.loss_nn.dims == ("density.sigma", "seed", "time")
     assert data["density.sigma"].values.tolist() == [3, 6] and data.time.values.tolist() == [0, 1, 4]
     for sigma, seed in product((3, 6), (0, 1)):
@@ -40,8 +35,8 @@ def test_the_dataset_has_the_numbers_of_each_run(whole):
     assert stored.equals(data) and all("long_name" in variable.attrs for variable in stored.variables.values())
 
 
-def test_the_learning_rates_are_means_over_bands(whole):
-    sweep, data = whole
+def test_the_learning_rates_are_means_over_bands(finished_sweep):
+    sweep, data = finished_sweep
     cell = data.sel({"density.sigma": 6, "seed": 0})
     with (sweep.runs / "density.sigma=6,seed=0" / "compare" / "kappa.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -54,8 +49,8 @@ def test_the_learning_rates_are_means_over_bands(whole):
     assert np.isfinite(data.kappa_nn).any() and np.isfinite(data.kappa_theory).any()
 
 
-def test_the_table_is_tidy(whole):
-    sweep, data = whole
+def test_the_table_is_tidy(finished_sweep):
+    sweep, data = finished_sweep
     with (sweep.root / "sweep.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4 * 3 and list(rows[0])[:4] == ["density.sigma", "seed", "run", "time"]
@@ -64,8 +59,8 @@ def test_the_table_is_tidy(whole):
         assert float(row["loss_nn"]) == float(cell.loss_nn)
 
 
-def test_the_end_table_is_over_the_seeds_and_the_best_is_first(whole):
-    _, data = whole
+def test_the_end_table_is_over_the_seeds_and_the_best_is_first(finished_sweep):
+    _, data = finished_sweep
     table = summary(data)
     assert len(table) == 2 and list(table["last"]) == sorted(table["last"])
     mean = data.loss_nn.isel(time=-1).mean("seed").sel({"density.sigma": 6})
@@ -107,20 +102,20 @@ def test_tables_are_texts_on_an_axis_and_one_run_has_a_dimension(tmp_path):
     assert one.loss_nn.dims == ("run", "time") and "loss" in end_table(one)
 
 
-def test_the_view_of_a_sweep_has_the_fields_of_its_best_runs(whole, tmp_path):
+def test_the_view_of_a_sweep_has_the_fields_of_its_best_runs(finished_sweep, tmp_path):
     import pyvista
 
     from freqbias.compare.sweep import view_sweep
 
     root = tmp_path / "out"
-    shutil.copytree(whole[0].root, root, symlinks=True)
+    shutil.copytree(finished_sweep[0].root, root, symlinks=True)
     with StopRequest() as stop:
         view_sweep(root, resume=False, overwrite=False, stop=stop)
         with pytest.raises(UsageError, match="--run seed=9: there is no such run"):
             view_sweep(root, ["seed=9"], resume=False, overwrite=True, stop=stop)
     shown = sorted(path.stem for path in (root / "view").glob("*.pvd"))
-    ends = whole[1].loss_nn.isel(time=-1).values.ravel()
-    names = whole[1].run.values.ravel()
+    ends = finished_sweep[1].loss_nn.isel(time=-1).values.ravel()
+    names = finished_sweep[1].run.values.ravel()
     assert shown == sorted(names[np.argsort(ends)])
     reader = pyvista.get_reader(root / "view" / f"{shown[0]}.pvd")
     assert reader.time_values == [0.0, 1.0, 4.0]
@@ -136,10 +131,10 @@ def test_the_view_of_a_sweep_has_the_fields_of_its_best_runs(whole, tmp_path):
     assert all(f"{name}.pvd" in script for name in shown)
 
 
-def test_the_picture_shows_the_keys_that_were_swept(whole, tmp_path):
+def test_the_picture_shows_the_keys_that_were_swept(finished_sweep, tmp_path):
     from freqbias.compare.sweep.figure import draw_sweep
 
-    _, data = whole
+    _, data = finished_sweep
     curve = draw_sweep(data, tmp_path / "a.png")
     panel, over_time = curve.axes
     assert panel.get_xlabel() == "density.sigma" and len(over_time.lines) == 2 and (tmp_path / "a.png").is_file()

@@ -12,20 +12,20 @@ import pytest
 
 from freqbias.compare.report.blobs import Blobs
 from freqbias.compare.report.report import write_report
-from freqbias.compare.sweep import collect_sweep
 from freqbias.errors import UsageError
 from freqbias.problem import open_netcdf
-from tests.compare.sweeps import AXES, RUN, metrics, sweep_in
+from tests.compare.sweeps import RUN, metrics, sweep_in
+
+pytestmark = pytest.mark.xdist_group("sweeps")  # one worker, for the sweep that these files share
 
 CHROMIUM = shutil.which("chromium")
 LONGEST = 6_000_000  # bytes of a report
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory):
+def sweep(finished_sweep):
     """A finished sweep in 1-D, with its report and that of one run."""
-    folder = sweep_in(tmp_path_factory.mktemp("report") / "out", AXES)
-    collect_sweep(folder)
+    folder, _ = finished_sweep
     write_report([folder.root])
     write_report([folder.runs / folder.ids[0]])
     return folder

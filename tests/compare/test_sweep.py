@@ -14,11 +14,12 @@ from freqbias.problem import load_sweep
 from freqbias.runtime import FileLock, StopRequest
 from tests.compare.sweeps import AXES, RUN, metrics, sweep_in
 
+pytestmark = pytest.mark.xdist_group("sweeps")  # one worker, for the sweep that these files share
+
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A finished sweep with all stages."""
-    return sweep_in(tmp_path_factory.mktemp("sweep") / "out", AXES)
+def finished(finished_sweep):
+    return finished_sweep[0]
 
 
 def changed_files(folder):
