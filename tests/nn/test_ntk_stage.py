@@ -25,8 +25,8 @@ def run_in(folder: Path, *, resume=False, overwrite=False, stop=None, **changes)
     return store
 
 
-def read(folder: Path) -> dict[str, ErrorHistory]:
-    return {path.stem: ErrorHistory.load(path) for path in (folder / "ntk").glob("*.nc")}
+def read(folder: Path, name: str = "*") -> dict[str, ErrorHistory]:
+    return {path.stem: ErrorHistory.load(path) for path in (folder / "ntk").glob(f"{name}.nc")}
 
 
 @pytest.fixture(scope="module")
@@ -36,25 +36,29 @@ def whole(tmp_path_factory) -> Path:
     return folder
 
 
-def test_stage_writes_flows_and_steps(whole):
+@pytest.fixture(scope="module")
+def predicted(whole) -> dict[str, ErrorHistory]:
+    return read(whole)
+
+
+def test_stage_writes_flows_and_steps(whole, predicted):
     run = statement.parse(TABLES)
     problem = statement.build(run)
     assert {path.name for path in Store(whole).verify("ntk").iterdir()} == FILES | {"manifest.json"}
     assert Store(whole).manifest("ntk")["keys"] == statement.stage_keys(run, "ntk")
     assert (whole / "run.toml").read_text() == statement.resolved(run)
 
-    found = read(whole)
     matrix = oracle.dense_kernel(oracle.grid((48,), (1.0,)), oracle.gaussian(5.0), 1.0)
     exact = oracle.flow(matrix, -problem.samples.values, problem.times)
-    flow = found["infinite-width"]
+    flow = predicted["infinite-width"]
     np.testing.assert_allclose(flow.error, exact, rtol=0, atol=2e-8 * np.linalg.norm(exact[0]))
     np.testing.assert_allclose(flow.loss, 0.5 * (flow.error**2).mean(axis=2).sum(axis=1), rtol=1e-12)
     assert flow.attributes["kernel"] == "infinite-width" and "width" not in flow.attributes
-    steps = found["empirical-steps"]
+    steps = predicted["empirical-steps"]
     assert [steps.attributes[key] for key in ("width", "integrator", "step", "steps")] == [200, "rk4", 0.5, 160]
 
     trained, scale = nn.train(problem, run.training).error, np.linalg.norm(exact[0])
-    apart = {name: np.linalg.norm(each.error - trained) / scale for name, each in found.items()}
+    apart = {name: np.linalg.norm(each.error - trained) / scale for name, each in predicted.items()}
     assert apart["empirical-steps"] < 0.5 * apart["infinite-width-steps"]
 
 
@@ -67,11 +71,11 @@ def test_steps_change_between_output_times(tmp_path, trained):
     if trained:
         run_nn(run, problem, Store(tmp_path), resume=False, overwrite=False, stop=StopRequest())
     run_in(tmp_path, training=training)
-    steps = read(tmp_path)["empirical-steps"]
+    found = read(tmp_path)
+    steps, flow = found["empirical-steps"], found["empirical"]
     assert steps.error.shape == (len(problem.times), 1, 48) and np.isin(problem.times, steps.step_time).all()
     first = np.diff(steps.step_time[steps.step_time <= problem.times[1]])
     assert first.max() > 5 * first.min()  # steps change within one interval
-    flow = read(tmp_path)["empirical"]
     apart = np.linalg.norm(steps.error - flow.error, axis=(1, 2)).max() / np.linalg.norm(flow.error[0])
     assert 1e-7 < apart < 1e-3  # the tolerance
 
@@ -83,7 +87,9 @@ def test_steps_of_a_finished_training(tmp_path):
     run_in(tmp_path / "before", **changes)
     run_nn(run, statement.build(run), Store(tmp_path / "after"), resume=False, overwrite=False, stop=StopRequest())
     run_in(tmp_path / "after", **changes)
-    before, after = (read(tmp_path / name)["empirical-steps"].step_time for name in ("before", "after"))
+    before, after = (
+        read(tmp_path / name, "empirical-steps")["empirical-steps"].step_time for name in ("before", "after")
+    )
     taken = ErrorHistory.load(tmp_path / "after" / "nn" / "error.nc").step_time
     np.testing.assert_allclose(after, taken, rtol=1e-12)
     assert after.size > before.size
@@ -111,7 +117,7 @@ class Counting:
 
 
 @pytest.mark.parametrize("asked", [1, 5, 25])
-def test_resume_repeats_no_product(tmp_path, whole, asked, monkeypatch):
+def test_resume_repeats_no_product(tmp_path, predicted, asked, monkeypatch):
     made = []
     monkeypatch.setattr(
         "freqbias.nn.ntk_stage.LinearisedTraining",
@@ -124,10 +130,12 @@ def test_resume_repeats_no_product(tmp_path, whole, asked, monkeypatch):
     assert (tmp_path / "ntk.partial" / "infinite-width.nc").is_file() == kept
     assert len(made) == asked - 1
     run_in(tmp_path, resume=True)
-    for name, history in read(tmp_path).items():
-        np.testing.assert_array_equal(history.error, read(whole)[name].error)
-        assert history.attributes == read(whole)[name].attributes
-    assert len(made) == sum(read(whole)[name].attributes["products"] for name in ("infinite-width", "empirical"))
+    resumed = read(tmp_path)
+    assert resumed.keys() == predicted.keys()
+    for name, history in resumed.items():
+        np.testing.assert_array_equal(history.error, predicted[name].error)
+        assert history.attributes == predicted[name].attributes
+    assert len(made) == sum(predicted[name].attributes["products"] for name in ("infinite-width", "empirical"))
 
 
 def test_resume_after_kill_while_publishing(tmp_path, monkeypatch):
@@ -141,7 +149,7 @@ def test_resume_after_kill_while_publishing(tmp_path, monkeypatch):
 
 def test_diverging_steps_are_skipped(tmp_path, caplog):
     run_in(tmp_path, training={"step": 25.0, "integrator": "gradient-descent"})
-    assert read(tmp_path).keys() == {"infinite-width", "empirical"}
+    assert {path.stem for path in (tmp_path / "ntk").glob("*.nc")} == {"infinite-width", "empirical"}
     assert "empirical: empirical-steps.nc is skipped: the steps diverge" in caplog.text
 
 
@@ -156,7 +164,7 @@ def test_limited_products(tmp_path, most, left, monkeypatch, caplog):
     skipped = {name for name in FILES if f": {name} is skipped: Lanczos: error bound" in caplog.text}
     assert skipped == FILES - left
     if left:
-        flow = read(tmp_path)["infinite-width"]
+        flow = read(tmp_path, "infinite-width")["infinite-width"]
         matrix = oracle.dense_kernel(oracle.grid((48,), (1.0,)), oracle.gaussian(5.0), 1.0)
         exact = oracle.flow(matrix, flow.error[0], flow.time)
         apart = np.linalg.norm(flow.error - exact, axis=(1, 2)).max() / np.linalg.norm(exact[0])

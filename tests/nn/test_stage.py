@@ -27,6 +27,7 @@ TABLES = {
     "time": {"end": 80.0, "outputs": 8},
     "training": {"step": 0.5, "checkpoint": 0.0},
 }
+SHORT = {"time": {"end": 10.0, "outputs": 4}}  # 20 steps, 5 before each output time
 
 
 class StopAfter(StopRequest):
@@ -44,7 +45,7 @@ class StopAfter(StopRequest):
 
 
 def run_in(folder: Path, *, resume=False, overwrite=False, stop=None, **changes) -> Store:
-    run, store = statement.parse(TABLES | changes), Store(folder)
+    run, store = statement.parse(TABLES | SHORT | changes), Store(folder)
     run_nn(run, statement.build(run), store, resume=resume, overwrite=overwrite, stop=stop or StopRequest())
     return store
 
@@ -70,7 +71,7 @@ def test_stage_writes_result_and_run_file(tmp_path, uninterrupted):
     store = run_in(tmp_path)
     assert sorted(path.name for path in store.verify("nn").iterdir()) == ["error.nc", "manifest.json"]
     assert_same(history_in(tmp_path), uninterrupted)
-    run = statement.parse(TABLES)
+    run = statement.parse(TABLES | SHORT)
     np.testing.assert_array_equal(uninterrupted.error, train(statement.build(run), run.training).error)
     assert (tmp_path / "run.toml").read_text() == statement.resolved(run)
     assert store.manifest("nn")["keys"] == statement.stage_keys(run, "nn")
@@ -98,7 +99,7 @@ def test_finished_stage_is_not_planned_again(tmp_path, monkeypatch):
         run_in(tmp_path)
 
 
-@pytest.mark.parametrize("asked", [1, 2, 77, 160, 161])
+@pytest.mark.parametrize("asked", [1, 2, 12, 20, 21])
 def test_resume_after_stop_is_bit_identical(tmp_path, uninterrupted, asked):
     with pytest.raises(StoppedEarly, match="--resume"):
         run_in(tmp_path, stop=StopAfter(asked))
@@ -110,10 +111,10 @@ def test_resume_after_stop_is_bit_identical(tmp_path, uninterrupted, asked):
 @pytest.mark.parametrize("integrator", TRAININGS)
 def test_resume_of_each_integrator(tmp_path, integrator):
     training = {"integrator": integrator, "step": 0.5} | TRAINING_KEYS.get(integrator, {})
-    time = {"end": 160 * training["step"], "outputs": 8}
+    time = {"end": 20 * training["step"], "outputs": 4}
     run_in(tmp_path / "whole", training=training, time=time)
     with pytest.raises(StoppedEarly):
-        run_in(tmp_path / "parts", training=training, time=time, stop=StopAfter(77))
+        run_in(tmp_path / "parts", training=training, time=time, stop=StopAfter(12))
     run_in(tmp_path / "parts", training=training, time=time, resume=True)
     assert_same(history_in(tmp_path / "parts"), history_in(tmp_path / "whole"))
 
@@ -125,7 +126,7 @@ def test_resume_of_each_integrator(tmp_path, integrator):
 )  # fmt: skip
 def test_damaged_part_is_recomputed(tmp_path, uninterrupted, damaged, message, caplog):
     with pytest.raises(StoppedEarly):
-        run_in(tmp_path, stop=StopAfter(90))
+        run_in(tmp_path, stop=StopAfter(18))
     part = tmp_path / "nn.partial" / "parts" / f"{damaged}.safetensors"
     part.write_bytes(part.read_bytes()[:-8])
     with caplog.at_level("INFO", "freqbias"):
@@ -135,23 +136,24 @@ def test_damaged_part_is_recomputed(tmp_path, uninterrupted, damaged, message, c
 
 
 def test_resume_keeps_the_step_sizes(tmp_path, monkeypatch):
-    run_in(tmp_path / "whole", training={})
+    auto = {"training": {}, "time": TABLES["time"]}
+    run_in(tmp_path / "whole", **auto)
     with pytest.raises(StoppedEarly):
-        run_in(tmp_path / "parts", training={}, stop=StopAfter(20))
+        run_in(tmp_path / "parts", **auto, stop=StopAfter(20))
     monkeypatch.setattr(
         "freqbias.nn.runge_kutta.RungeKutta.largest_step", lambda *_: 0.1
     )  # as if another version decided
-    run_in(tmp_path / "parts", training={}, resume=True)
+    run_in(tmp_path / "parts", **auto, resume=True)
     np.testing.assert_array_equal(history_in(tmp_path / "parts").error, history_in(tmp_path / "whole").error)
 
 
-LONG = {"time": {"end": 1000.0, "outputs": 5}, "network": {"width": 1000, "sigma_a": 1.0}}  # its kernel hardly changes
+LONG = {"time": {"end": 400.0, "outputs": 5}, "network": {"width": 1000, "sigma_a": 1.0}}  # its kernel hardly changes
 
 
 def diverge(folder: Path, checkpoint: float = 0.0) -> dict[str, object]:
     """Train until the fastest mode diverges; before, the loss falls for a while. Returns the training settings."""
     lambda_max = plan_training(statement.build(statement.parse(TABLES | LONG))).lambda_max
-    training = {"step": 2.5 / lambda_max, "integrator": "gradient-descent", "checkpoint": checkpoint}
+    training = {"step": 2.6 / lambda_max, "integrator": "gradient-descent", "checkpoint": checkpoint}
     with pytest.raises(ComputationError, match="diverged at step"):
         run_in(folder, training=training, **LONG)
     return training
@@ -159,7 +161,7 @@ def diverge(folder: Path, checkpoint: float = 0.0) -> dict[str, object]:
 
 @pytest.mark.parametrize("checkpoint", [0.0, 30.0], ids=["states near the divergence", "no states"])
 def test_resume_after_divergence(tmp_path, checkpoint, caplog):
-    finer = {"step": 0.5, "integrator": "gradient-descent"}
+    finer = {"step": 2.0, "integrator": "gradient-descent"}
     diverge(tmp_path / "mended", checkpoint)
     assert not (tmp_path / "mended" / "nn").exists()
     with pytest.raises(UsageError, match="seed"):
@@ -169,11 +171,11 @@ def test_resume_after_divergence(tmp_path, checkpoint, caplog):
     (resuming,) = [text for text in caplog.messages if "resuming after step" in text]
     assert int(resuming.split()[4]) >= 3
     assert [text for text in caplog.messages if "--overwrite computes all output times with the new step" in text]
-    assert store.manifest("nn")["keys"]["training"]["step"] == 0.5
+    assert store.manifest("nn")["keys"]["training"]["step"] == 2.0
     run_in(tmp_path / "whole", training=finer, **LONG)
     mended, whole = history_in(tmp_path / "mended"), history_in(tmp_path / "whole")
-    assert mended.attributes["steps"] < whole.attributes["steps"] and mended.attributes["last_step"] == 0.5
-    assert mended.attributes["first_step"] > mended.attributes["step"] == whole.attributes["first_step"] == 0.5
+    assert mended.attributes["steps"] < whole.attributes["steps"] and mended.attributes["last_step"] == 2.0
+    assert mended.attributes["first_step"] > mended.attributes["step"] == whole.attributes["first_step"] == 2.0
     np.testing.assert_allclose(mended.loss, whole.loss, rtol=0.05)
     assert (np.diff(mended.loss) < 0).all()
 
@@ -188,7 +190,7 @@ def test_auto_step_after_divergence(tmp_path):
 
 def test_stopped_training_keeps_its_step(tmp_path):
     with pytest.raises(StoppedEarly):
-        run_in(tmp_path, stop=StopAfter(90))
+        run_in(tmp_path, stop=StopAfter(18))
     with pytest.raises(UsageError, match=r"training.step: 0.5 -> 0.25"):
         run_in(tmp_path, resume=True, training={"step": 0.25})
 
@@ -231,9 +233,9 @@ def test_tensorboard_logs_each_step_once(tmp_path, monkeypatch):
     run_in(tmp_path / "whole", training=watched)
     shown = scalars(tmp_path / "whole")
     assert sorted(shown) == ["lambda_max", "loss", "seconds a step", "step"]
-    assert [step for step, _ in shown["loss"]] == list(range(161))
+    assert [step for step, _ in shown["loss"]] == list(range(21))
     history = history_in(tmp_path / "whole")
-    np.testing.assert_allclose([loss for _, loss in shown["loss"]][::20], history.loss, rtol=1e-6)
+    np.testing.assert_allclose([loss for _, loss in shown["loss"]][::5], history.loss, rtol=1e-6)
     assert {value for _, value in shown["step"]} == {0.5}
     np.testing.assert_allclose(shown["lambda_max"][0][1], history.attributes["lambda_max"], rtol=1e-6)
 
@@ -241,8 +243,8 @@ def test_tensorboard_logs_each_step_once(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(StoppedEarly):
-        run_in(tmp_path / "parts", training=watched, stop=StopAfter(30))
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # 11 more steps, without a checkpoint
+        run_in(tmp_path / "parts", training=watched, stop=StopAfter(12))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):  # 4 more steps, without a checkpoint
         patch.setattr(Stage, "save_checkpoint", interrupt)
         run_in(tmp_path / "parts", training=watched, resume=True)
     run_in(tmp_path / "parts", training=watched, resume=True)
