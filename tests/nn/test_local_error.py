@@ -37,7 +37,7 @@ def far_away() -> Problem:
     rng = np.random.default_rng(0)
     x = rng.uniform(100, 101, (24, 1))
     samples = Samples(Scattered(x), np.cos(5 * x.T))
-    return Problem(Gaussian(2.0), samples, Network(width=200, sigma_a=0.01), np.array([0.0, 0.3, 1.0]))
+    return Problem(Gaussian(2.0), samples, Network(width=200, sigma_a=0.01), np.array([0.0, 0.1, 0.3]))
 
 
 @pytest.fixture(scope="module", params=[sine(100.0), far_away()], ids=["large values", "far from 0"])

@@ -47,7 +47,7 @@ def test_asymmetric_network_starts_from_its_draw():
 
 
 def test_asymmetric_network_follows_exact_ntk():
-    problem = small(symmetric=False, width=100_000)
+    problem = small(symmetric=False, width=20_000)
     history = train(problem)
     flow = oracle.flow(
         oracle.dense_kernel(problem.grid.positions(), oracle.gaussian(5.0), 1.0), history.error[0], TIMES
@@ -59,7 +59,7 @@ def test_asymmetric_network_follows_exact_ntk():
 def test_scattered_samples_follow_exact_ntk(backend):
     points = np.random.default_rng(4).beta(0.5, 1.0, (60, 2)) - 0.3
     samples = Samples(Scattered(points), np.stack([np.sin(9 * points[:, 0]), points[:, 1]]))
-    network = Network(width=30_000, sigma_a=1.0, sampling="sobol")
+    network = Network(width=10_000, sigma_a=1.0, sampling="sobol")
     history = train(Problem(Gaussian(2.0), samples, network, TIMES), Training(backend=backend))
     flow = oracle.flow(oracle.dense_kernel(points, oracle.gaussian(2.0), 1.0), -samples.values, TIMES)
     np.testing.assert_array_equal(history.position, points)
