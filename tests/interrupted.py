@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 
-from freqbias.problem import ErrorHistory, Spectrum
 from freqbias.runtime.commandline import invoke
 from tests.batch import APP, logger_as_it_was
 
@@ -58,8 +58,11 @@ def here(*arguments: object) -> None:
 
 
 def error_of(out: Path, stage: str) -> np.ndarray:
-    path = out / STAGES[stage]
-    return Spectrum.load(path).error if stage == "pde" else ErrorHistory.load(path).error
+    """The error in the result of a stage. `Spectrum.load` would need fifteen times as long."""
+    with h5py.File(out / STAGES[stage]) as file:
+        if stage == "pde":
+            return file["error_real"][...] + 1j * file["error_imag"][...]
+        return file["error"][...]
 
 
 def finished(run_file: Path, out: Path) -> Path:
