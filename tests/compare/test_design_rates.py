@@ -227,7 +227,7 @@ def test_mixtures_of_two_families():
     assert "in other programs" not in summary(found) and "gaussian sigma = " in summary(found)
 
 
-def test_figures(balanced, band, tmp_path):
+def test_figures(balanced, band, tmp_path, undrawn):
     labels = [line.get_label() for line in draw_design(balanced, tmp_path / "a.png").axes[0].get_lines()]
     assert "slowest rate in the band" in labels and "fastest rate in the band" in labels
     figure = draw_design(band, tmp_path / "b.png")

@@ -46,7 +46,7 @@ def kappa_stage(store, *, resume=False, overwrite=False, **how):
     run_kappa(RUN, build(RUN), store, resume=resume, overwrite=overwrite, options=options, **how)
 
 
-def test_stage_measures_finished_results(store):
+def test_stage_measures_finished_results(store, undrawn):
     kappa_stage(store, bands=4, start=1.0)
     names = {path.name for path in (store.root / "kappa").iterdir()}
     assert {"kappa.nc", "kappa.csv", "bands.csv", "kappa.png", "kappa.pdf", "manifest.json"} <= names

@@ -55,7 +55,7 @@ def metrics(store):
     return np.genfromtxt(store.root / "compare" / "metrics.csv", delimiter=",", names=True)
 
 
-def test_stage_writes_its_files(store):
+def test_stage_writes_its_files(store, undrawn):
     compare_stage(store)
     assert {path.name for path in (store.root / "compare").iterdir()} >= FILES
     assert (store.root / "run.toml").is_file()

@@ -1,12 +1,14 @@
 """`freqbias sweep`: stages that runs share, failures, --resume, --overwrite, and shares of a job array."""
 
 import shutil
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import freqbias
-from freqbias.compare.sweep import SweepFolder, collect_sweep, end_table
+from freqbias.compare.sweep import SweepFolder, collect_sweep, end_table, processes
 from freqbias.compare.sweep.processes import Deaths
 from freqbias.compare.sweep.work import Worker
 from freqbias.errors import StoppedEarly, UsageError
@@ -74,19 +76,20 @@ def test_resume_computes_nothing_again_and_new_values_only_what_is_new(tmp_path)
 
 def test_a_changed_run_file_is_refused_and_overwrite_computes_again(tmp_path):
     root, stages = tmp_path / "out", ["pde", "nn"]
-    first = collect_sweep(sweep_in(root, AXES, stages=stages))
+    words = ["seed=0,1"]  # which share pde
+    first = collect_sweep(sweep_in(root, words, stages=stages))
     changed = RUN.replace("sigma_a = 1.0", "sigma_a = 2.0")
     before = changed_files(root)
     with pytest.raises(UsageError, match=r"network.sigma_a: 1 -> 2"):
-        sweep_in(root, AXES, text=changed, resume=True, stages=stages)
+        sweep_in(root, words, text=changed, resume=True, stages=stages)
     assert changed_files(root) == before
-    sweep = sweep_in(root, AXES, text=changed, overwrite=True, stages=stages)
+    sweep = sweep_in(root, words, text=changed, overwrite=True, stages=stages)
     assert all(path.stat().st_mtime_ns != before.get(path) for path in root.glob("runs/*/*/manifest.json"))
     assert not np.isclose(collect_sweep(sweep).loss_nn, first.loss_nn)[..., 1:].any()
 
 
 def test_a_run_that_fails_is_recorded_and_does_not_stop_the_others(tmp_path):
-    text = RUN.replace("[1.0, 4.0]", "[40.0, 400.0]") + "[training]\nintegrator = 'gradient-descent'\n"
+    text = RUN.replace("[1.0, 4.0]", "[20.0, 100.0]") + "[training]\nintegrator = 'gradient-descent'\n"
     words = ["training.step=1.0,20.0", "seed=0,1"]
     sweep = sweep_in(tmp_path / "out", words, text=text)
     data = collect_sweep(sweep)
@@ -151,7 +154,7 @@ def test_a_second_command_may_start_while_the_first_computes(tmp_path):
 
 
 def test_a_failure_of_another_share_counts_and_is_not_tried_again(tmp_path):
-    text = RUN.replace("[1.0, 4.0]", "[40.0, 400.0]") + "[training]\nintegrator = 'gradient-descent'\n"
+    text = RUN.replace("[1.0, 4.0]", "[20.0, 100.0]") + "[training]\nintegrator = 'gradient-descent'\n"
     words = ["training.step=1.0,20.0"]
     second = sweep_in(tmp_path / "out", words, text=text, stages=["nn"], share=(2, 2))
     assert second.exit_code == 3 and not second.is_complete
@@ -254,3 +257,38 @@ def test_overwrite_leaves_the_results_of_other_commands_alone(tmp_path):
     with pytest.raises(UsageError, match="--overwrite would also replace pde of the run seed=1"):
         sweep_in(root, ["seed=0,2"], stages=stages, overwrite=True)
     assert changed_files(root / "runs") == before
+
+
+def test_overwrite_leaves_stages_in_the_folders_of_other_commands_alone(tmp_path):
+    root, stages = tmp_path / "out", ["pde"]
+    sweep_in(root, ["seed=0,1"], stages=stages)  # `pde` lies in the folder of seed=0
+    before = changed_files(root / "runs")
+    with pytest.raises(UsageError, match="--overwrite would also replace pde of the run seed=0"):
+        sweep_in(root, ["seed=1,2"], stages=stages, overwrite=True)
+    assert changed_files(root / "runs") == before
+
+
+class SlowSweep:
+    """A sweep whose states take long to find."""
+
+    looks = 0
+
+    def state(self, index):
+        self.looks += 1
+        time.sleep(0.05)
+        return "ready"
+
+
+def test_long_looks_do_not_delay_a_stop(monkeypatch):
+    monkeypatch.setattr(processes, "LOOK_EVERY", 0.001)
+    sweep, checks = SlowSweep(), []
+
+    def check():
+        checks.append(sweep.looks)
+        if len(checks) == 100:
+            raise StoppedEarly("stop")
+
+    worker = SimpleNamespace(is_alive=lambda: True, exitcode=None)
+    with pytest.raises(StoppedEarly):
+        processes._wait([worker], lambda: worker, sweep, SimpleNamespace(check=check), [0])
+    assert sweep.looks < 10, "it looks a tenth of the time"
