@@ -55,9 +55,13 @@ def write_collection(
     datasets = ElementTree.SubElement(collection, "Collection")
     for index, (t, frame) in enumerate(zip(time, frames, strict=True)):
         for key, values in frame.items():
+            if len(values) != grid.GetNumberOfPoints():
+                raise ValueError(f"{key} has {len(values)} values, but the grid has {grid.GetNumberOfPoints()} points")
             array = numpy_to_vtk(values, deep=True)
             array.SetName(key)
             grid.GetPointData().AddArray(array)
+        coloured = next((key for key in frame if key.endswith("magnitude")), next(iter(frame)))
+        grid.GetPointData().SetActiveScalars(coloured)  # what programs show first
         file = f"{name}_{index:06d}.vtu"
         (folder / file).write_bytes(_vtu(grid))
         ElementTree.SubElement(datasets, "DataSet", timestep=repr(float(t)), part="0", file=file)

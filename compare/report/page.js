@@ -260,7 +260,8 @@ function showMetrics(content) {
 }
 
 function provenance(content) {
-  const parts = [element("h2", {}, "How to repeat it"), ...content.repeat.map((command) => element("pre", { tabindex: "0" }, command))];
+  const commands = content.repeat.map((command) => element("pre", { tabindex: "0" }, command));
+  const parts = commands.length ? [element("h2", {}, content.repeatTitle), ...commands] : [];
   if (content.runFile) parts.push(element("h2", {}, "Run file"), element("pre", { tabindex: "0" }, content.runFile));
   if (content.stages && content.stages.length) {
     parts.push(element("h2", {}, "Stages, versions and hashes"));

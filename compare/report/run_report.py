@@ -56,6 +56,7 @@ def run_page(root: Path) -> str:
         "figures": figures,
         "runFile": (root / "run.toml").read_text("utf-8"),
         "stages": [_provenance(Store(root).manifest(stage)) for stage in record.seconds],
+        "repeatTitle": "How to repeat it",
         "repeat": [shlex.join(["freqbias", "run", str(root / "run.toml"), "--out", f"{root.resolve().name}-again"])],
     }
     return page(f"{name}: frequency bias", content, blobs)

@@ -21,6 +21,7 @@ CURVES = {  # column: its name in the legend, and dashes
     "loss_pde": ("finite elements", "dot"),
 }
 MOST_SERIES = 12
+MOST_COMMANDS = 5
 
 
 def sweep_page(records: Sequence[RunRecord], folders: Mapping[str, Path], *, name: str, out: Path) -> str:
@@ -68,10 +69,12 @@ def sweep_page(records: Sequence[RunRecord], folders: Mapping[str, Path], *, nam
         )
     total = sum(sum(record.seconds.values()) for record in records)
     summary.append(("time of all stages", duration(total)))
-    commands = list(dict.fromkeys(command for record in records for command in record.commands))
+    commands = dict.fromkeys(command for record in records for command in record.commands)
+    typed = [command for command in commands if command.startswith("freqbias ")]  # others were scripts
     content = {
         "kind": "sweep", "name": name, "summary": summary, "columns": columns, "keys": len(keys), "runs": runs,
-        "figures": _over_keys(records, keys, loss) if loss else [], "repeat": commands,
+        "figures": _over_keys(records, keys, loss) if loss else [], "repeatTitle": "Commands that computed it",
+        "repeat": typed[:MOST_COMMANDS],
     }  # fmt: skip
     return page(f"{name}: {counted(len(records), 'run')}", content, Blobs())
 

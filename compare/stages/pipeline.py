@@ -150,7 +150,7 @@ def print_summary(store: Store, seconds: Mapping[str, float]) -> None:
         print()
         print(aligned(rows))
     print()
-    print(aligned([*_error_rows(store), ("time", _times(seconds)), ("results", str(store.root))]))
+    print(aligned([*_error_rows(store), ("time", _times(store, seconds)), ("results", str(store.root))]))
     print(aligned([(f"  {name}", what) for name, what in FILES.items() if (store.root / name).is_file()]))
 
 
@@ -171,11 +171,20 @@ def _run_rows(store: Store) -> list[tuple[str, ...]]:
     ]
 
 
-def _times(seconds: Mapping[str, float]) -> str:
-    """Return the seconds of all stages and of the rest, which add up to the time since the start of the process."""
+def _times(store: Store, seconds: Mapping[str, float]) -> str:
+    """Return the seconds of the stages of this process and of the rest, which add up to the time since its start.
+
+    The seconds of stages that were finished earlier are behind them.
+    """
     total = seconds_since_start()
-    parts = {"start": total - sum(seconds.values()), **seconds}
-    return f"{_seconds(total)} = " + " + ".join(f"{_seconds(value)} {name}" for name, value in parts.items())
+    parts = {"start and checks": total - sum(seconds.values()), **seconds}
+    earlier = {name: store.manifest(name)["seconds"] for name in STAGES if name not in seconds}
+    text = f"{_seconds(total)} = " + " + ".join(_named(parts))
+    return f"{text}; earlier: {', '.join(_named(earlier))}" if earlier else text
+
+
+def _named(seconds: Mapping[str, float]) -> list[str]:
+    return [f"{_seconds(value)} {name}" for name, value in seconds.items()]
 
 
 def _solves(spectrum: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from freqbias.compare.style.plain_text import use_plain_text
+from freqbias.errors import UsageError
 from freqbias.runtime import version_of
 
 
@@ -33,10 +34,15 @@ def _arrange(figure: Figure) -> None:
 
 
 def save_figure(figure: Figure, paths: Iterable[Path], title: str, source: str = "") -> None:
-    """Save a figure to all paths (.png at 300 dpi, .pdf), with its title and the source of the data as metadata."""
+    """Save a figure to all paths (.png at 300 dpi, .pdf), with its title and the source of the data as metadata.
+
+    Raises UsageError for other formats.
+    """
     lay_out(figure)
     dpi, printed = figure.dpi, matplotlib.rcParams["savefig.dpi"]
     for path in paths:
+        if path.suffix not in _PRINTERS:
+            raise UsageError(f"{path}: figures have the formats .png and .pdf; choose a name that ends so")
         fix_layout(figure, dpi if printed == "figure" else printed)
         # Figure.savefig would draw the figure once more, for a layout that is there already.
         _PRINTERS[path.suffix](figure, path, figure_metadata(title, path.suffix, source))

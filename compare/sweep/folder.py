@@ -61,13 +61,13 @@ class SweepFolder:
         )
 
     def _refuse_foreign_users(self) -> None:
-        """Raise UsageError if a run of another command has a link to a result of this command."""
+        """Raise UsageError if a run of another command has a result of this command, or a link to it."""
         homes = {(self.runs / task.home / task.stage).resolve() for task in self.tasks}
-        for link in self.runs.glob("*/*"):
-            if link.is_symlink() and link.parent.name not in self.ids and link.resolve() in homes:
+        for result in self.runs.glob("*/*"):
+            if result.parent.name not in self.ids and result.resolve() in homes:
                 raise UsageError(
-                    f"--overwrite would also replace {link.name} of the run {link.parent.name}, which this command "
-                    f"does not compute: add its values, choose another --out, or delete {link.parent}"
+                    f"--overwrite would also replace {result.name} of the run {result.parent.name}, which this command "
+                    f"does not compute: add its values, choose another --out, or delete {result.parent}"
                 )
 
     def _begun(self, task: Task) -> bool:

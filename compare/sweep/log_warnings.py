@@ -1,13 +1,13 @@
 """The warnings of the runs of a sweep, which are in its log."""
 
 import re
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 from freqbias.problem import counted
 
 MOST_KINDS = 3
-_NUMBER = re.compile(r"[-+.\d]+")
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:e[-+]?\d+)?")
 
 
 def log_warnings(log: Path, begin: int = 0) -> list[str]:
@@ -21,9 +21,13 @@ def log_warnings(log: Path, begin: int = 0) -> list[str]:
     with log.open("rb") as file:
         file.seek(begin)
         lines = [line.split(" ", 4) for line in file.read().decode(errors="replace").splitlines()]
-    texts = [line[4] for line in lines if len(line) == 5 and line[3] == "WARNING"]  # date, time, stage, level, text
-    first = {_NUMBER.sub("", text): text for text in reversed(texts)}
-    kinds = Counter(_NUMBER.sub("", text) for text in texts).most_common()
-    shown = [f"{first[kind]} ({counted(count, 'stage')})" for kind, count in kinds[:MOST_KINDS]]
-    more = len(kinds) - len(shown)
+    kinds, first = defaultdict[str, set[str]](set), dict[str, str]()
+    for _, _, stage, level, text in (line for line in lines if len(line) == 5):
+        if level == "WARNING":
+            kind = _NUMBER.sub("", text)
+            kinds[kind].add(stage)
+            first.setdefault(kind, text)
+    ordered = sorted(kinds, key=lambda kind: -len(kinds[kind]))
+    shown = [f"{first[kind]} ({counted(len(kinds[kind]), 'stage')})" for kind in ordered[:MOST_KINDS]]
+    more = len(ordered) - len(shown)
     return [*shown, f"{counted(more, 'more kind')} of warnings in {log}"] if more > 0 else shown

@@ -17,6 +17,7 @@ from freqbias.errors import StoppedEarly
 from freqbias.runtime import Progress, StopRequest, configure, exit_code_of, limit_threads, log, watch_signals
 
 LOOK_EVERY = 0.5  # seconds
+LOOK_SHARE = 10  # time between two looks at the states of all stages, relative to the time of a look
 MOST_DEATHS = 2  # of processes by one task
 GRACE = 12.0  # seconds from the request to stop until a process is killed; a process ends itself after 8 seconds
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -68,16 +69,19 @@ def _wait(
     tasks: Sequence[int],
 ) -> None:
     """Wait until all processes have ended. Another process takes the place of one that was killed."""
-    still_open, deaths, looked = list(tasks), Deaths(sweep), 0.0
+    still_open, deaths, next_look = list(tasks), Deaths(sweep), 0.0
     with Progress("sweep", total=len(tasks), unit="stages") as progress:
         while any(process.is_alive() for process in processes):
             stop.check()
-            time.sleep(max(LOOK_EVERY, 10 * looked))
-            began = time.monotonic()
-            still_open = [index for index in still_open if sweep.state(index) not in ("finished", "failed")]
-            looked = time.monotonic() - began
-            progress.advance(len(tasks) - len(still_open) - progress.done)
-            for process in [each for each in processes if each.exitcode]:
+            time.sleep(LOOK_EVERY)
+            ended = [each for each in processes if each.exitcode]
+            if ended or time.monotonic() > next_look:
+                began = time.monotonic()
+                still_open = [index for index in still_open if sweep.state(index) not in ("finished", "failed")]
+                looked = time.monotonic() - began
+                next_look = began + LOOK_SHARE * looked
+                progress.advance(len(tasks) - len(still_open) - progress.done)
+            for process in ended:
                 processes.remove(process)
                 if process.exitcode == StoppedEarly.exit_code:
                     raise StoppedEarly("a process was asked to stop; to continue, run the same command with --resume")

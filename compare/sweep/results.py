@@ -63,9 +63,13 @@ def write(data: "xr.Dataset", root: Path) -> "xr.Dataset":
         save_dataset(data, path)
     with atomic_write(root / TABLE) as path:
         save_table(data, path)
+    if ordering_loss(data) is None:
+        for name in PICTURES:
+            (root / name).unlink(missing_ok=True)  # of earlier runs
+        log.info("wrote %s and %s", root / NETCDF, TABLE)
+        return data
     with ExitStack() as stack:
-        if ordering_loss(data) is not None:
-            draw_sweep(data, *(stack.enter_context(atomic_write(root / name)) for name in PICTURES), title=root.name)
+        draw_sweep(data, *(stack.enter_context(atomic_write(root / name)) for name in PICTURES), title=root.name)
     log.info("wrote %s, %s and %s", root / NETCDF, TABLE, PICTURES[0])
     return data
 

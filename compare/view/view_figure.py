@@ -162,7 +162,7 @@ def _label_edges(panel: Axes, scene: Scene) -> None:
 
 def time_title(view: View, index: int) -> str:
     """Return the title of the time with this index."""
-    return f"$t$ = {view.time[index]:.6g}"
+    return f"t = {view.time[index]:.6g}"
 
 
 def _magnitude_label(view: View) -> str:

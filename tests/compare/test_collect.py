@@ -11,6 +11,7 @@ import xarray as xr
 
 import freqbias
 from freqbias.compare.sweep import collect_sweep, end_table, log_warnings, summary
+from freqbias.compare.sweep.results import write
 from freqbias.errors import UsageError
 from freqbias.runtime import StopRequest
 from tests.compare.sweeps import metrics, sweep_in
@@ -158,6 +159,7 @@ def test_warnings_of_the_runs_are_said_once_a_kind(tmp_path):
     with log.open("a") as file:
         for seed in (1, 2):
             file.write(f"2026-01-01 10:00:00,000 seed={seed}/nn WARNING the loss rises at t = {seed}\n")
+            file.write(f"2026-01-01 10:00:00,000 seed={seed}/nn WARNING the loss rises at t = {seed}e-05\n")
             file.write(f"2026-01-01 10:00:00,000 seed={seed}/nn INFO wrote something\n")
         for kind in "abc":
             file.write(f"2026-01-01 10:00:00,000 seed=3/nn WARNING {kind}\n")
@@ -165,3 +167,10 @@ def test_warnings_of_the_runs_are_said_once_a_kind(tmp_path):
         "the loss rises at t = 1 (2 stages)", "a (1 stage)", "b (1 stage)", f"1 more kind of warnings in {log}",
     ]  # fmt: skip
     assert log_warnings(tmp_path / "none.log") == []
+
+
+def test_without_any_loss_no_picture_of_earlier_runs_is_left(tmp_path, finished_sweep):
+    _, data = finished_sweep
+    (tmp_path / "sweep.png").write_bytes(b"of earlier runs")
+    write(data.drop_vars([name for name in data if str(name).startswith("loss")]), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.csv", "sweep.nc"]

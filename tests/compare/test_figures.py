@@ -7,11 +7,13 @@ import matplotlib.style
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
 from freqbias.compare import compare, draw_causes, draw_comparison
-from freqbias.compare.style import STYLE, panel_times
+from freqbias.compare.style import STYLE, panel_times, save_figure
+from freqbias.errors import UsageError
 from freqbias.numerics import Scattered, transform
 from freqbias.problem import Draws, ErrorHistory, Samples
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
@@ -293,3 +295,9 @@ def test_tall_maps_fit_on_a_page():
     assert 2 < right < 6 and 4 < high < 9 and high > right  # the mesh reaches 12
     assert figure.get_figheight() < 10 and (left, low) == (-right, -high)
     assert_apart(figure)
+
+
+def test_other_formats_are_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"a\.svg: figures have the formats \.png and \.pdf"):
+        save_figure(Figure(), [tmp_path / "a.svg"], "title")
+    assert not list(tmp_path.iterdir())

@@ -6,12 +6,15 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
+from itertools import product
 
 import numpy as np
 import pytest
 
 from freqbias.compare.report.blobs import Blobs
 from freqbias.compare.report.report import write_report
+from freqbias.compare.report.sweep_report import PALETTE, sweep_page
+from freqbias.compare.sweep import RunRecord
 from freqbias.errors import UsageError
 from freqbias.problem import open_netcdf
 from tests.compare.sweeps import RUN, metrics, sweep_in
@@ -108,6 +111,28 @@ def test_the_report_of_a_sweep_has_a_row_for_each_run(sweep):
         assert [curve["y"] for curve in row["curves"] if curve["name"] == "training"] == [loss.tolist()]
     ends = [row["cells"][page["columns"].index("at the end")] for row in page["runs"]]
     assert ends == sorted(ends)
+
+
+def test_lines_have_the_order_of_their_keys_and_commands_are_those_that_were_typed(tmp_path):
+    records = []
+    for width, sigma in product((1000, 200), (8, 4)):
+        name = f"{width}-{sigma}"
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.toml").write_text(name)
+        keys = {"network.width": width, "density.sigma": sigma}
+        commands = [f"freqbias sweep my.toml density.sigma={sigma}", "a_script.py"]
+        loss = np.array([1.0, sigma / width])
+        records.append(RunRecord(name, keys, np.arange(2.0), {"loss_nn": loss}, commands=commands))
+    path = tmp_path / "report.html"
+    folders = {record.name: tmp_path / record.name for record in records}
+    path.write_text(sweep_page(records, folders, name="all", out=path))
+    page, _ = content(path)
+    assert page["repeat"] == [f"freqbias sweep my.toml density.sigma={sigma}" for sigma in (8, 4)]
+    names = {figure["title"]: [line["name"] for line in figure["series"]] for figure in page["figures"]}
+    assert sorted(names.values()) == [["sigma=4", "sigma=8"], ["width=200", "width=1000"]]
+    for figure in page["figures"]:
+        assert [line["colour"] for line in figure["series"]] == list(PALETTE[:2])
+        assert all(line["x"] == sorted(line["x"]) for line in figure["series"])
 
 
 class Links(HTMLParser):

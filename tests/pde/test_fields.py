@@ -40,7 +40,7 @@ def test_pyvista_reads_fields(dimension, degree, tmp_path):
     for index, t in enumerate(reader.time_values):
         reader.set_active_time_value(t)
         grid = reader.read()[0]
-        assert set(grid.point_data.keys()) == NAMES
+        assert set(grid.point_data.keys()) == NAMES and grid.active_scalars_name == "magnitude"
         np.testing.assert_allclose(grid.points[:, :dimension], spectrum.frequency, atol=1e-6)
         np.testing.assert_allclose(grid["real"] + 1j * grid["imaginary"], spectrum.error[index, 0], atol=1e-12)
         np.testing.assert_allclose(grid["magnitude"], np.abs(spectrum.error[index, 0]), atol=1e-12)
