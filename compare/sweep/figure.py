@@ -57,7 +57,7 @@ def _at_best(values: "xr.DataArray", keys: list[str]) -> "tuple[xr.DataArray, st
     """Return the values over the first two keys, with the others where the lowest loss is, and a note that says so."""
     squeezed = values.squeeze([name for name in values.dims if values.sizes[name] == 1], drop=True)
     mean = squeezed.mean("seed") if "seed" in squeezed.dims else squeezed
-    best = mean.argmin(list(mean.dims))
+    best = mean.argmin(list(mean.dims)) if mean.dims else {}
     others = keys[2:]
     where = {key: int(best[key]) for key in others}
     note = ", ".join(f"{key} = {_value(values, key, index)}" for key, index in where.items())

@@ -39,7 +39,7 @@ def test_bands_cut_intervals_exactly():
 
 @pytest.mark.parametrize(
     ("cells", "cell_type", "accuracy"),
-    [((48, 40), None, 4e-3), ((40, 40), "triangle", 2e-3), ((16, 16, 16), None, 1e-2)],
+    [((48, 40), None, 4e-3), ((40, 40), "triangle", 2e-3), ((12, 12, 12), None, 1e-2)],
 )
 def test_bands_are_shells_of_the_whole(cells, cell_type, accuracy):
     """2-D: integral of exp(-r^2) over a ring = pi (exp(-a^2) - exp(-b^2)); 3-D: 4 pi times that of r^2 exp(-r^2)."""

@@ -1,6 +1,7 @@
 """`run`: interruption and --resume, with and without --overwrite, for any finished stages."""
 
 import logging
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -65,12 +66,22 @@ class Bench:
         return metrics(self.store)["relative_l2_error"][-1]
 
 
-@pytest.fixture
-def bench(tmp_path, monkeypatch):
-    bench = Bench(tmp_path / "out", monkeypatch)
-    bench.run()
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A result folder with all stages."""
+    root = tmp_path_factory.mktemp("finished") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        bench = Bench(root, patch)
+        bench.run()
     assert bench.made == list(pipeline.STAGES)
-    return bench
+    return root
+
+
+@pytest.fixture
+def bench(finished, tmp_path, monkeypatch):
+    """A copy of the finished results."""
+    shutil.copytree(finished, tmp_path / "out")
+    return Bench(tmp_path / "out", monkeypatch)
 
 
 @pytest.mark.parametrize("run", [RUN, OTHER], ids=["same keys", "other keys"])
@@ -153,3 +164,14 @@ def test_unlearnable_target_warning(tmp_path, monkeypatch, caplog):
     low = parse({**TABLES, "density": {"kind": "gaussian", "sigma": 0.05}})
     bench.run(low, overwrite=True)
     assert "of the target lies outside the mesh" in caplog.text
+
+
+def test_the_seconds_of_all_stages_add_up(bench, monkeypatch):
+    bench.run()
+    monkeypatch.setattr(pipeline, "seconds_since_start", lambda: 10.0)
+    assert pipeline._times(bench.store, {"pde": 1.0, "nn": 2.0, "ntk": 0.5, "compare": 4.0}) == (
+        "10.0 s = 2.5 s start and checks + 1.0 s pde + 2.0 s nn + 0.5 s ntk + 4.0 s compare"
+    )
+    now, earlier = pipeline._times(bench.store, {"compare": 4.0}).split("; earlier: ")
+    assert now == "10.0 s = 6.0 s start and checks + 4.0 s compare"
+    assert [part.split(" s ")[1] for part in earlier.split(", ")] == ["pde", "nn", "ntk"]

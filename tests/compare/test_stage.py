@@ -23,6 +23,7 @@ TABLES = {
     "time": {"times": [1.0, 5.0]},
 }
 RUN = parse(TABLES)
+PLAIN = parse({**TABLES, "compare": {"figures": False}})  # for tests that need no figures
 FILES = {
     "spectra.nc", "fields.pvd", "metrics.csv", "figure4.png", "figure4.pdf", "learned.nc", "learned.png", "learned.pdf",
     "manifest.json",
@@ -46,7 +47,7 @@ def put(store: Store, stage: str, name: str, record: Spectrum | ErrorHistory, *,
         opened.finish()
 
 
-def compare_stage(store, run=RUN, *, resume=False, overwrite=False, **how):
+def compare_stage(store, run=PLAIN, *, resume=False, overwrite=False, **how):
     with StopRequest() as stop:
         run_compare(run, build(run), store, resume=resume, overwrite=overwrite, stop=stop, **how)
 
@@ -56,7 +57,7 @@ def metrics(store):
 
 
 def test_stage_writes_its_files(store, undrawn):
-    compare_stage(store)
+    compare_stage(store, RUN)
     assert {path.name for path in (store.root / "compare").iterdir()} >= FILES
     assert (store.root / "run.toml").is_file()
     np.testing.assert_allclose(metrics(store)["relative_l2_error"], 0.1 / 1.1, rtol=1e-9)
@@ -85,7 +86,7 @@ def test_sound_with_held_out_samples_is_not_written(tmp_path, undrawn, caplog):
 
 
 def test_predictions_are_optional(store, undrawn, tmp_path):
-    compare_stage(store)
+    compare_stage(store, RUN)
     assert "mesh" not in metrics(store).dtype.names and not (store.root / "compare" / "split.png").exists()
     _, history = fabricated(build(RUN), cells=(32,))
     with store.open("ntk", keys=stage_keys(RUN, "ntk")) as opened:
@@ -95,7 +96,7 @@ def test_predictions_are_optional(store, undrawn, tmp_path):
         opened.finish()
     with pytest.raises(UsageError, match=r"sources\.empirical.*--overwrite"):
         compare_stage(store, resume=True)
-    compare_stage(store, resume=True, renew=True)
+    compare_stage(store, RUN, resume=True, renew=True)
     assert {"split.png", "split.pdf"} <= {path.name for path in (store.root / "compare").iterdir()}
     found = metrics(store)
     for name, share in {"feature_learning": 0.04, "step_size": 0.03, "finite_width": 0.02, "mesh": 0.01}.items():
@@ -130,7 +131,7 @@ def test_projection_key_is_obeyed(store, undrawn):
     history = ErrorHistory.load(store.root / "nn" / "error.nc")
     found = {}
     for projection in ("interpolation", "l2"):
-        run = parse({**TABLES, "compare": {"projection": projection}})
+        run = parse({**TABLES, "compare": {"projection": projection, "figures": False}})
         compare_stage(store, run, overwrite=True)
         with xr.open_dataset(store.root / "compare" / "spectra.nc") as data:
             found[projection] = (data["nn_real"] + 1j * data["nn_imag"]).values

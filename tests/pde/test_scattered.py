@@ -1,5 +1,7 @@
 """The data operator on scattered samples of any density against the exact NTK, on one rank and under mpirun."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,7 +71,7 @@ def test_2d(density, places, tolerance):
 
 
 def test_3d():
-    error, left = worst_error(problem_of(Gaussian(0.8), two_clusters(120, 3)), Pde(tolerance=1e-2, degree=4))
+    error, left = worst_error(problem_of(Gaussian(0.5), two_clusters(120, 3)), Pde(tolerance=1e-2, degree=4))
     assert left < 0.95
     assert error <= 1e-2
 
@@ -88,6 +90,7 @@ def test_half_width_for_crowded_samples():
 
 def test_steps_by_conjugate_gradients():
     problem = problem_of(Gaussian(6.0), two_clusters(40, 1), end=30.0)
+    problem = replace(problem, times=problem.times[[0, 2, -1]])  # an early time would make many steps
     error, _ = worst_error(problem, Pde(integrator="crank-nicolson", tolerance=1e-2))
     assert error <= 1e-2
 
@@ -120,7 +123,7 @@ pde = {{ tolerance = 0.1, degree = {degree} }}
 
 CASES = {
     2: {"sigma": 4.0, "depth": 2, "degree": 4},
-    3: {"sigma": 0.5, "depth": 2, "degree": 2},
+    3: {"sigma": 0.25, "depth": 2, "degree": 2},
     1: {"sigma": 4.0, "depth": 3, "degree": 4},
 }
 
