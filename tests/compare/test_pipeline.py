@@ -167,7 +167,6 @@ def test_unlearnable_target_warning(tmp_path, monkeypatch, caplog):
 
 
 def test_the_seconds_of_all_stages_add_up(bench, monkeypatch):
-    bench.run()
     monkeypatch.setattr(pipeline, "seconds_since_start", lambda: 10.0)
     assert pipeline._times(bench.store, {"pde": 1.0, "nn": 2.0, "ntk": 0.5, "compare": 4.0}) == (
         "10.0 s = 2.5 s start and checks + 1.0 s pde + 2.0 s nn + 0.5 s ntk + 4.0 s compare"
