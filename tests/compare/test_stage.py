@@ -95,7 +95,7 @@ def test_predictions_are_optional(store, undrawn, tmp_path):
                 prediction.save(path)
         opened.finish()
     with pytest.raises(UsageError, match=r"sources\.empirical.*--overwrite"):
-        compare_stage(store, resume=True)
+        compare_stage(store, RUN, resume=True)
     compare_stage(store, RUN, resume=True, renew=True)
     assert {"split.png", "split.pdf"} <= {path.name for path in (store.root / "compare").iterdir()}
     found = metrics(store)
@@ -103,7 +103,7 @@ def test_predictions_are_optional(store, undrawn, tmp_path):
         np.testing.assert_allclose(found[name], share / 0.1 * found["error_over_initial"], rtol=1e-9)
     mended = replace(history, error=1.1 * history.error, attributes={"step": 1.0, "first_step": 5.0})
     put(store, "nn", "error.nc", mended, overwrite=True)
-    compare_stage(store, resume=True, renew=True)
+    compare_stage(store, RUN, resume=True, renew=True)
     assert {"feature_learning_and_step_size", "mesh"} <= set(metrics(store).dtype.names)  # other steps than predicted
     history.save(tmp_path / "mine.nc")
     compare_stage(store, overwrite=True, error_file=tmp_path / "mine.nc")
@@ -119,7 +119,7 @@ def test_late_errors_have_no_rates(store, undrawn, tmp_path, caplog):
     put(store, "pde", "spectrum.nc", spectrum, overwrite=True)
     late = replace(history, time=history.time[1:], error=1.1 * history.error[1:], loss=history.loss[1:])
     late.save(tmp_path / "late.nc")
-    compare_stage(store, error_file=tmp_path / "late.nc")
+    compare_stage(store, RUN, error_file=tmp_path / "late.nc")
     np.testing.assert_allclose(metrics(store)["relative_l2_error"], 0.1 / 1.1, rtol=1e-9)
     assert "no kappa.csv" in caplog.text and not list((store.root / "compare").glob("kappa*"))
 
@@ -166,7 +166,7 @@ def test_comparison_of_old_results(store, undrawn):
 
 
 def test_unfinished_comparison_is_replaced(store, undrawn):
-    with store.open("compare", keys=stage_keys(RUN, "compare")) as stage, stage.writing("fields_9.vtu") as path:
+    with store.open("compare", keys=stage_keys(PLAIN, "compare")) as stage, stage.writing("fields_9.vtu") as path:
         path.write_text("of a comparison at more times")
     compare_stage(store, resume=True)
     assert not (store.root / "compare" / "fields_9.vtu").exists()
