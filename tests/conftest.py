@@ -27,7 +27,14 @@ settings.load_profile("freqbias")
 
 gc.disable()  # until all tests are collected: the imports make many objects, and no garbage
 
-LONG = ("test_oracle.py", "test_view.py", "test_examples.py", "test_densities.py", "test_gradients.py")  # measured
+LONG = (
+    "test_sweep.py",
+    "test_oracle.py",
+    "test_view.py",
+    "test_examples.py",
+    "test_densities.py",
+    "test_gradients.py",
+)  # measured
 
 
 def pytest_configure(config: pytest.Config) -> None:
