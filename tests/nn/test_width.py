@@ -13,7 +13,7 @@ from tests import oracle
 
 RUN = statement.load(Path(__file__).parents[2] / "runs" / "figure4.toml")
 PROBLEM = statement.build(RUN)
-SEEDS = range(6)
+SEEDS = range(10)
 KERNEL = oracle.dense_kernel(oracle.grid((512,), (1.0,)), oracle.gaussian(10.0), 1.0)
 
 
