@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROUNDS = 5
-BARE = [sys.executable, "-c", "import torch, dolfinx.fem, xarray"]
+BARE = [sys.executable, "-c", "from mpi4py import MPI; import torch, dolfinx.fem, xarray"]  # MPI first, for its library
 PROGRAM = Path(sys.executable).parent / "freqbias"
 RUN_FILE = Path(__file__).parent.parent / "runs" / "figure4.toml"
 COMMANDS = ("run", "pde", "ntk", "compare", "check")  # the first writes the results that the others replace
