@@ -26,7 +26,7 @@ from freqbias.compare.view.record import spectrum_fields
 from freqbias.compare.view.view_figure import LABELS
 from freqbias.errors import UsageError
 from freqbias.pde import write_fields
-from tests.compare.test_figures import texts
+from tests.compare.legibility import texts
 from tests.compare.view_results import DECAY, TIMES, result
 
 pytestmark = pytest.mark.usefixtures("small_images")

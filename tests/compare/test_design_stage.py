@@ -16,7 +16,7 @@ from freqbias.nn import train
 from freqbias.problem import build, load, parse
 from freqbias.runtime import StopRequest, Store
 from tests.batch import attempt
-from tests.compare.test_design import SETTINGS
+from tests.compare.design_problems import SETTINGS
 from tests.launch import undrawn
 from tests.pde.test_stage import StopAt
 from tests.problem.run_files import table

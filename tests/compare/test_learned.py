@@ -16,7 +16,7 @@ from freqbias.compare.comparison.learned_figure import UNUSED_COLOUR
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import Gaussian, Network, Problem, Samples, waves
 from tests.compare.build import fabricated, problem_1d, problem_2d
-from tests.compare.test_figures import assert_apart
+from tests.compare.legibility import assert_apart
 
 TIMES = np.array([0.0, 1.0, 5.0])
 

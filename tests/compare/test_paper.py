@@ -31,7 +31,7 @@ from freqbias.runtime import StopRequest
 from freqbias.runtime.commandline import invoke
 from tests import launch
 from tests.compare.build import fabricated, predicted
-from tests.compare.test_figures import texts
+from tests.compare.legibility import texts
 
 RUN_FILES = run_files.shipped_run_files()
 DECAY = 0.3  # rate of the fabricated errors [1/time]

@@ -17,7 +17,7 @@ from freqbias.compare.view.record import View, with_rates
 from freqbias.numerics import Scattered, transform
 from freqbias.problem import ErrorHistory, Samples
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
-from tests.compare.test_figures import texts
+from tests.compare.legibility import texts
 
 
 def decaying(problem, history, rate):

@@ -1,5 +1,6 @@
 """`freqbias sweep`: stages that runs share, failures, --resume, --overwrite, and shares of a job array."""
 
+import json
 import shutil
 import time
 from types import SimpleNamespace
@@ -292,3 +293,15 @@ def test_long_looks_do_not_delay_a_stop(monkeypatch):
     with pytest.raises(StoppedEarly):
         processes._wait([worker], lambda: worker, sweep, SimpleNamespace(check=check), [0])
     assert sweep.looks < 10, "it looks a tenth of the time"
+
+
+def test_results_with_other_keys_are_not_finished(tmp_path):
+    sweep = sweep_in(tmp_path / "out", ["seed=0"], stages=["nn"])
+    path = sweep.runs / sweep.ids[0] / "nn" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    assert sweep.has_result(0)
+    path.write_text(json.dumps(manifest | {"key_hash": "that of an older version"}))
+    assert sweep.has_result(0), "the keys are the same"
+    other = manifest["keys"] | {"seed": 5}
+    path.write_text(json.dumps(manifest | {"keys": other, "key_hash": "another"}))
+    assert not sweep.has_result(0)

@@ -29,7 +29,7 @@ from freqbias.problem import (
     Uniform,
 )
 from tests import oracle
-from tests.pde.test_oracle import KERNELS
+from tests.pde.against_ntk import KERNELS
 
 GRIDS = {
     1: Grid((40,), (1.0,)),
