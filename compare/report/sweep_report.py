@@ -96,7 +96,7 @@ def _over_keys(records: Sequence[RunRecord], keys: Sequence[str], loss: str) -> 
     for number, key in enumerate(numeric[:3]):
         others = [each for each in keys if each not in (key, "seed")]
         groups: dict[str, dict[float, list[float]]] = {}
-        for record in sorted(records, key=lambda record: _order(record, others)):
+        for record in sorted(records, key=lambda record: [_place(record.keys.get(each)) for each in others]):
             if np.isfinite(value := _end(record, loss)):
                 group = groups.setdefault(label(record, others) if others else "all runs", {})
                 group.setdefault(record.keys[key], []).append(value)
@@ -146,8 +146,7 @@ def _largest(record: RunRecord, name: str) -> float | None:
 
 
 def _values(records: Sequence[RunRecord], key: str) -> str:
-    values: list[Any] = [record.keys.get(key) for record in records]
-    ordered = sorted(values) if all(map(_is_number, values)) else values
+    ordered = sorted((record.keys.get(key) for record in records), key=_place)
     texts = dict.fromkeys(in_words({"": value})[1:] for value in ordered)
     return ", ".join(texts) if len(texts) <= 12 else f"{len(texts)} values"
 
@@ -156,13 +155,9 @@ def _cell(value: Any) -> Any:
     return value if _is_number(value) or isinstance(value, str) else in_words({"": value})[1:]
 
 
-def _order(record: RunRecord, keys: Sequence[str]) -> list[tuple[bool, float, str]]:
-    """Return the place of a run among others: by number, then by text."""
-    places = []
-    for value in map(record.keys.get, keys):
-        number = float(value) if isinstance(value, int | float) else np.inf
-        places.append((np.isinf(number), number, str(value)))
-    return places
+def _place(value: Any) -> tuple[float, str]:
+    """Return the place of a value among others: numbers first."""
+    return (value if isinstance(value, int | float) else np.inf), str(value)
 
 
 def _is_number(value: Any) -> bool:

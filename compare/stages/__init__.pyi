@@ -3,6 +3,7 @@ from .design_stage import design_keys, run_design
 from .kappa_stage import Options, run_kappa
 from .mesh_stage import run_mesh
 from .pipeline import print_summary, run_all, stage_function
+from .sources import recorded_sources
 from .view_stage import run_view, write_spectra
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "design_keys",
     "print_summary",
     "read_comparison",
+    "recorded_sources",
     "run_all",
     "run_compare",
     "run_design",

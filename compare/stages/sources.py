@@ -1,8 +1,11 @@
 """The finished results that the stages compare and kappa read."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +58,19 @@ def find_sources(run: RunFile, store: Store, *, error_file: Path | None, trained
     if store.has("draws"):
         paths["draws"] = store.verify("draws", keys=stage_keys(run, "draws"), needs=["draws.nc"]) / "draws.nc"
     return Sources(paths)
+
+
+def recorded_sources(manifest_of: Callable[[str], Mapping[str, Any]]) -> dict[str, str]:
+    """Return the hashes that `find_sources` would find, as the manifests of the stages record them.
+
+    manifest_of: the manifest of a stage, empty if the stage is not finished.
+    """
+    found = {}
+    for stage, pattern in (("pde", "spectrum.nc"), ("nn", "error.nc"), ("ntk", "*.nc"), ("draws", "draws.nc")):
+        for name, file in manifest_of(stage).get("files", {}).items():
+            if fnmatch(name, pattern):
+                found[name.removesuffix(".nc") if stage == "ntk" else stage] = file["sha256"]
+    return found
 
 
 def load_histories(sources: Sources, samples: Samples) -> tuple[ErrorHistory | None, dict[str, ErrorHistory]]:

@@ -6,10 +6,10 @@ import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
+from freqbias.compare.stages import recorded_sources
 from freqbias.compare.sweep.tasks import Task, find_tasks, identifiers
 from freqbias.errors import UsageError
 from freqbias.problem import SweepPlan, every_stage_keys, resolved
@@ -126,7 +126,9 @@ class SweepFolder:
             return False
         if manifest.get("key_hash") != task.key_hash and changed_keys(manifest["keys"], task.keys):
             return False
-        return task.stage != "compare" or manifest.get("sources") == _sources(folder.parent)
+        if task.stage != "compare":
+            return True
+        return manifest.get("sources") == recorded_sources(lambda stage: _manifest(folder.parent / stage))
 
     def _partial(self, task: Task) -> Path:
         return self.runs / task.home / f"{task.stage}.partial"
@@ -217,16 +219,6 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
         return manifest if isinstance(manifest["keys"], dict) and isinstance(manifest["files"], dict) else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-
-
-def _sources(run: Path) -> dict[str, str]:
-    """Return the hashes of the files that a comparison in this folder is made from."""
-    found = {}
-    for stage, pattern in (("pde", "spectrum.nc"), ("nn", "error.nc"), ("ntk", "*.nc"), ("draws", "draws.nc")):
-        for name, file in _manifest(run / stage).get("files", {}).items():
-            if fnmatch(name, pattern):
-                found[stage if stage != "ntk" else name.removesuffix(".nc")] = file["sha256"]
-    return found
 
 
 def _has_text(path: Path, text: str) -> bool:
