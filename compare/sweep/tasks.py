@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from freqbias.compare.stages import design_keys
 from freqbias.problem import RunFile, SweepPlan, in_words, stage_keys
 from freqbias.runtime import key_hash
 
@@ -67,7 +66,11 @@ def _short_hash(text: str) -> str:
 
 
 def stage_keys_of(run: RunFile, stage: str) -> Mapping[str, Any]:
-    return design_keys(run) if stage == "design" else stage_keys(run, stage)
+    if stage != "design":
+        return stage_keys(run, stage)
+    from freqbias.compare.stages import design_keys  # imports torch, which a sweep of other stages may not need
+
+    return design_keys(run)
 
 
 def find_tasks(plan: SweepPlan, folder: Path) -> list[Task]:
