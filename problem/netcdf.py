@@ -1,8 +1,7 @@
-"""netCDF files with variables over output times, written and read with xarray and h5netcdf."""
+"""netCDF files with variables over output times: those of this program, and those of others, which xarray reads."""
 
-import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +11,7 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.problem.files import why_no_file
 from freqbias.problem.hdf5 import check_hdf5
+from freqbias.problem.netcdf4 import Variable, netcdf4_image, read_netcdf4
 from freqbias.problem.variables import describe_variable
 
 if TYPE_CHECKING:
@@ -29,14 +29,12 @@ def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attribu
     The file is first made in memory, because HDF5 crashes the process if it cannot write. Raises OSError if the disk is
     full.
     """
-    import xarray as xr
-
-    data = xr.Dataset(variables, {"time": ("time", time)}, {**attributes, "format_version": FORMAT_VERSION})
-    for name, variable in data.variables.items():
-        variable.attrs = describe_variable(str(name), str(attributes.get("unit", "")))
-    file = io.BytesIO()
-    data.to_netcdf(file, engine="h5netcdf")
-    path.write_bytes(file.getbuffer())
+    unit = str(attributes.get("unit", ""))
+    described = {
+        name: Variable(dims, np.asarray(values), describe_variable(name, unit))
+        for name, (dims, values) in {**variables, "time": (("time",), time)}.items()
+    }
+    path.write_bytes(netcdf4_image(described, {**attributes, "format_version": FORMAT_VERSION}))
 
 
 def load_netcdf(
@@ -48,7 +46,7 @@ def load_netcdf(
     increasing variable `time`, and may have `loss`.
     Raises InputError if the file is not netCDF, lacks a variable, or has values that are not finite numbers.
     """
-    with open_netcdf(path) as file:
+    with open_netcdf(path, {"time", "loss", *expected, *optional}) as file:
         present = {name: dims for name, dims in {"loss": 1, **optional}.items() if name in file.variables}
         wanted = {"time": 1, **expected, **present}
         for name, dims in wanted.items():
@@ -95,10 +93,12 @@ def _where_not_finite(data: "xr.Dataset", name: str) -> str:
     return f", the first at t = {data['time'].values[int(np.argwhere(bad)[0, 0])]:.6g}"
 
 
-def open_netcdf(path: Path) -> "xr.Dataset":
+def open_netcdf(path: Path, names: Collection[str] | None = None) -> "xr.Dataset":
     """Open a netCDF file from anywhere: netCDF-4, which is HDF5, or netCDF-3. Times stay numbers.
 
-    Use it in a `with` statement. The values of a variable are read at their first use.
+    Use it in a `with` statement.
+    names: the variables that the caller needs; None stands for all. They are read at once from a file of this program,
+    and at their first use from others.
     Raises InputError if the file is not netCDF, brings in other files, or declares far more data than it holds.
     """
     import xarray as xr
@@ -110,6 +110,8 @@ def open_netcdf(path: Path) -> "xr.Dataset":
             engine: Literal["scipy", "h5netcdf"] = "scipy" if file.read(3) == NETCDF_3 else "h5netcdf"
         if engine == "h5netcdf":
             check_hdf5(path)
+            if (own := read_netcdf4(path, names)) is not None:
+                return own
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of half precision, of names and attributes that nothing here reads
             # Decoded, the unit "s" would make dates. Plain HDF5 files have no names of dimensions. A damaged netCDF-3

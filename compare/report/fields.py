@@ -93,7 +93,8 @@ def _read_spectra(root: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.nda
         path, names = root / "pde" / "spectrum.nc", {"pde": "error"}
     else:
         return {}, np.empty((0, 1)), np.empty(1), np.empty(0)
-    with open_netcdf(path) as data:
+    parts = {f"{prefix}_{part}" for prefix in names.values() for part in ("real", "imag")}
+    with open_netcdf(path, {"time", "frequency", "nyquist", *parts}) as data:
         frequency = data["frequency"].values
         limit = data["nyquist"].values if "nyquist" in data else np.full(frequency.shape[1], np.inf)
         spectra = {

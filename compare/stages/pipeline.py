@@ -212,8 +212,8 @@ def _metrics(store: Store) -> np.ndarray:
 
 
 def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[Any, int]]:
-    """Return the attributes and the dimension sizes of a netCDF file."""
-    with open_netcdf(path) as data:
+    """Return the attributes of a netCDF file, and the lengths of the dimensions of times and frequencies."""
+    with open_netcdf(path, {"time", "frequency"}) as data:
         return dict(data.attrs), dict(data.sizes)
 
 

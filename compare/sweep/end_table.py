@@ -33,7 +33,7 @@ def summary(data: "xr.Dataset") -> "pd.DataFrame":
         columns["last"] = last_value(data[loss])
         columns["lowest"] = data[loss].min(along)
         time = data["time"]
-        where = data[loss].fillna(np.inf).argmin(along)
+        where = data[loss].fillna(np.inf).argmin(dim=along)
         columns["at"] = (time.isel({along: where}) if time.ndim > 1 else time[where]).where(columns["lowest"].notnull())
         if f"{loss}_pde" in data:
             columns["equation"] = last_value(data[f"{loss}_pde"])

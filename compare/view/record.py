@@ -118,7 +118,8 @@ def read_view(root: Path) -> View:
     attributes = spectrum.attributes
     time, spectra = spectrum.time, {"pde": spectrum.error}
     if Store(root).has("compare"):
-        with open_netcdf(root / "compare" / "spectra.nc") as data:
+        parts = {f"{name}_{part}" for name in ("pde", "nn") for part in ("real", "imag")}
+        with open_netcdf(root / "compare" / "spectra.nc", {"time", *parts}) as data:
             time = data["time"].values
             spectra = {name: data[f"{name}_real"].values + 1j * data[f"{name}_imag"].values for name in ("pde", "nn")}
         spectra["difference"] = spectra["nn"] - spectra["pde"]

@@ -141,7 +141,7 @@ def test_the_picture_shows_the_keys_that_were_swept(finished_sweep, tmp_path):
     assert panel.get_xlabel() == "density.sigma" and len(over_time.lines) == 2 and (tmp_path / "a.png").is_file()
     ends = data.loss_nn.isel(time=-1)
     np.testing.assert_array_equal(panel.lines[0].get_ydata(), ends.median("seed"))
-    best = int(ends.median("seed").argmin())
+    best = int(ends.median("seed").values.argmin())
     assert panel.lines[1].get_xdata().tolist() == [float(data["density.sigma"][best])]
     second = data.assign_coords({"network.width": 200}).expand_dims("network.width", axis=1)
     wide = second.copy(deep=True).assign_coords({"network.width": [400]})

@@ -1,0 +1,108 @@
+"""netCDF-4 files of this program, written and read with h5py: for small files in a fifth of the time of xarray.
+
+A netCDF-4 file is an HDF5 file in which dimensions are dimension scales. Source: "NetCDF-4 Format" in the NetCDF User's
+Guide, appendix B.
+"""
+
+from collections.abc import Collection, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import h5py
+    import xarray as xr
+
+PROVENANCE = "_NCProperties"  # attribute of the file that names the program that wrote it
+DIMENSION_ID, DIMENSION_IDS = "_Netcdf4Dimid", "_Netcdf4Coordinates"  # of a dimension; of all dimensions of a variable
+NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable."
+HIDDEN = {"CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", DIMENSION_ID, DIMENSION_IDS, "_FillValue"}
+DECODED = {"scale_factor", "add_offset", "missing_value", "_Unsigned"}  # they change the meaning of the values
+
+
+class Variable(NamedTuple):
+    dims: tuple[str, ...]
+    values: np.ndarray
+    attributes: Mapping[str, str]
+
+
+def netcdf4_image(variables: Mapping[str, Variable], attributes: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a netCDF-4 file. NaN is the fill value of variables of floating-point numbers.
+
+    Raises ValueError if a dimension has two lengths.
+    """
+    import h5py
+
+    sizes: dict[str, int] = {}
+    for name, variable in variables.items():
+        for dim, size in zip(variable.dims, variable.values.shape, strict=True):
+            if sizes.setdefault(dim, size) != size:
+                raise ValueError(f"dimension {dim} of variable {name} has length {size}, elsewhere {sizes[dim]}")
+    ids = {dim: np.int32(number) for number, dim in enumerate(sizes)}
+    with h5py.File("in memory", "w", driver="core", backing_store=False, track_order=True) as file:
+        provenance = f"version=2,freqbias={version('freqbias')},hdf5={h5py.version.hdf5_version}"
+        file.attrs[PROVENANCE] = np.bytes_(provenance)
+        _set(file, attributes)
+        for dim, size in sizes.items():
+            if dim not in variables:
+                file.create_dataset(dim, (size,), ">f4", track_order=True)
+                file[dim].make_scale(f"{NO_VARIABLE}{size:10d}")
+        for name, (dims, values, texts) in variables.items():
+            is_float = values.dtype.kind == "f"
+            dataset = file.create_dataset(name, data=values, fillvalue=np.nan if is_float else None, track_order=True)
+            _set(dataset, {**({"_FillValue": values.dtype.type(np.nan)} if is_float else {}), **texts})
+            if name in sizes:
+                dataset.make_scale(name)
+            dataset.attrs[DIMENSION_IDS] = np.array([ids[dim] for dim in dims], np.int32)
+        for dim, number in ids.items():
+            file[dim].attrs[DIMENSION_ID] = number
+        for name, variable in variables.items():
+            for axis, dim in enumerate(variable.dims):
+                if dim != name:
+                    file[name].dims[axis].attach_scale(file[dim])
+        file.flush()
+        return file.id.get_file_image()
+
+
+def _set(item: "h5py.HLObject", attributes: Mapping[str, Any]) -> None:
+    """Set attributes: texts, numbers, or lists of either. A number is an array of length 1, as in all netCDF files."""
+    for name, value in attributes.items():
+        array = np.asarray(value)
+        if array.dtype.kind == "U":
+            array = array.astype(object)
+        item.attrs[name] = value if isinstance(value, str) else np.atleast_1d(array)
+
+
+def read_netcdf4(path: Path, names: Collection[str] | None = None) -> "xr.Dataset | None":
+    """Return the variables `names`, as far as they are in the file, or all. Return None for a file of another program.
+
+    Also returns None if another program has added variables, or attributes that change the meaning of values. Raises
+    exceptions of any type for damaged files.
+    """
+    import h5py
+    import xarray as xr
+
+    with h5py.File(path, "r") as file:
+        if not file.attrs.get(PROVENANCE, b"").startswith(b"version=2,freqbias="):
+            return None
+        datasets = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
+        ids = {name: item.attrs.get(DIMENSION_ID) for name, item in datasets.items()}
+        dims = {int(number): name for name, number in ids.items() if number is not None}
+        variables = {}
+        for name, dataset in datasets.items():
+            found = set(dataset.attrs)
+            is_bare_dimension = DIMENSION_ID in found and DIMENSION_IDS not in found
+            if is_bare_dimension or (names is not None and name not in names):
+                continue
+            fill = dataset.attrs.get("_FillValue", np.nan)
+            if DIMENSION_IDS not in found or DECODED & found or not np.isnan(fill).all():
+                return None
+            texts = {key: dataset.attrs[key] for key in dataset.attrs if key not in HIDDEN}
+            variables[name] = ([dims[number] for number in dataset.attrs[DIMENSION_IDS].tolist()], dataset[...], texts)
+        return xr.Dataset(variables, attrs={name: _get(file.attrs[name]) for name in file.attrs if name != PROVENANCE})
+
+
+def _get(value: Any) -> Any:
+    return value[0] if isinstance(value, np.ndarray) and value.shape == (1,) else value
