@@ -84,7 +84,9 @@ class StageFolders:
             return self._state_of_unfinished(keys)
         if finished:
             folder = self.partial if complete else self.final
-            self._verify(folder, self.read_json(folder / MANIFEST), keys)
+            manifest = self.read_json(folder / MANIFEST)
+            _check_keys(folder, manifest["keys"], keys)
+            self._check_files(folder, manifest)
             return "finished"
         return "new"
 
@@ -154,19 +156,20 @@ class StageFolders:
             f"there is no {self.stage} result in {self.root}: first compute one with `freqbias {self.stage} RUN.toml`"
         )
 
-    def verify(self, keys: Mapping[str, Any] | None = None, needs: Collection[str] = ()) -> Path:
-        """Check the SHA-256 of every file, the files that are needed and, if given, the keys. Return the final folder.
+    def verify(self, keys: Mapping[str, Any] | None = None, needs: Collection[str] = ()) -> dict[str, Any]:
+        """Check the SHA-256 of every file, the files that are needed and, if given, the keys. Return the manifest.
 
         needs: the names of files that the manifest must list.
         """
         manifest = self.manifest()
-        self._verify(self.final, manifest, manifest["keys"] if keys is None else keys)
+        if keys is not None:
+            _check_keys(self.final, manifest["keys"], keys)
+        self._check_files(self.final, manifest)
         if missing := [name for name in needs if name not in manifest["files"]]:
             raise self._damaged(self.final / MANIFEST, f"it does not list {missing[0]}")
-        return self.final
+        return manifest
 
-    def _verify(self, folder: Path, manifest: Mapping[str, Any], keys: Mapping[str, Any]) -> None:
-        _check_keys(folder, manifest["keys"], keys)
+    def _check_files(self, folder: Path, manifest: Mapping[str, Any]) -> None:
         files = {folder / name: expected for name, expected in manifest["files"].items()}
         if not files and any(not path.name.startswith(".") and path.name != MANIFEST for path in folder.iterdir()):
             raise self._damaged(folder / MANIFEST, "it lists no files")

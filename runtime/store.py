@@ -120,7 +120,13 @@ class Store:
         Raises UsageError if the stage is missing or unfinished, a file is damaged or not in the manifest, or one of the
         `keys` has changed.
         """
-        return StageFolders(self.root, stage).verify(keys, needs)
+        folders = StageFolders(self.root, stage)
+        folders.verify(keys, needs)
+        return folders.final
+
+    def verified_manifest(self, stage: str) -> dict[str, Any]:
+        """Check the files of a finished stage as `verify` does, and return the manifest."""
+        return StageFolders(self.root, stage).verify()
 
     def has(self, stage: str) -> bool:
         """Whether anything is in the place of a finished stage: also a link in a loop, which `verify` refuses."""

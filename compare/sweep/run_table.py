@@ -50,8 +50,7 @@ def read_run(folder: Path, name: str) -> RunRecord:
     for stage in STAGES:
         if not (folder / stage / "manifest.json").is_file():
             continue
-        store.verify(stage)
-        manifest = store.manifest(stage)
+        manifest = store.verified_manifest(stage)
         _check_keys(folder / stage, manifest["keys"], record.keys)
         record.seconds[stage] = manifest["seconds"]
         record.commands.append(manifest["command"])
