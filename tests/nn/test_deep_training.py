@@ -16,10 +16,11 @@ from freqbias.nn.sharding import Shards
 from freqbias.numerics import Grid, Scattered
 from freqbias.pde.solver import initial_errors
 from freqbias.problem import Gaussian, Network, Problem, Samples, Training, initial_values, waves
-from tests import launch, oracle
+from tests import oracle
 from tests.nn.test_ntk_stage import read
 from tests.nn.test_ntk_stage import run_in as run_ntk_in
 from tests.nn.test_stage import StopAfter, assert_same, history_in, run_in
+from tests.peak_memory import memory_taken
 
 TIMES = np.array([0.0, 2.0, 4.0, 9.0])
 GRID = Grid((24,), (1.0,))
@@ -150,34 +151,23 @@ def test_too_large_network_is_refused(monkeypatch):
 
 
 def test_memory_of_kernel_in_many_channels():
-    """The peak memory of the process, plus the other eight states of a training by Runge-Kutta 4."""
-    code = """
-        import re
-        from pathlib import Path
-        import numpy as np
-        from freqbias.nn.deep import DeepNetwork
-        from freqbias.numerics import Grid
-        from freqbias.problem import Gaussian, Network, Problem, Samples
+    """The memory that the kernel takes, plus the other eight states of a training by Runge-Kutta 4."""
 
-        def peak():  # of this process only; getrusage would include the parent's
-            return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+    def deep_network(channels, width):
+        values = np.random.default_rng(0).normal(size=(channels, 64))
+        network = Network(width=width, sigma_a=1.0, depth=3, hidden_width=100, activation="relu")
+        samples = Samples(Grid((8, 8), (1.0, 1.0)), values)
+        return DeepNetwork(Problem(Gaussian(4.0), samples, network, np.array([0.0, 1.0])), precision="double")
 
-        def taken(channels, width):
-            values = np.random.default_rng(0).normal(size=(channels, 64))
-            network = Network(width=width, sigma_a=1.0, depth=3, hidden_width=100, activation="relu")
-            problem = Problem(Gaussian(4.0), Samples(Grid((8, 8), (1.0, 1.0)), values), network, np.array([0.0, 1.0]))
-            before = peak()
-            deep = DeepNetwork(problem, precision="double")
-            assert deep.layout.matrix_is_cheaper(64)
-            deep.kernel_matrix(deep.start)
-            return (peak() - before + 8 * 8 * deep.layout.size) / deep.layout.memory(64, precision="double")
+    def compute(channels, width):
+        deep = deep_network(channels, width)
+        deep.kernel_matrix(deep.start)
 
-        taken(1, 100)  # loads the libraries first
-        print(taken(10, 16_000))
-    """
-    done = launch.run_code(code)
-    assert done.returncode == 0, done.stderr
-    assert 0.7 < float(done.stdout) < 1.05
+    compute(1, 100)  # loads the libraries first
+    layout = deep_network(10, 16_000).layout
+    assert layout.matrix_is_cheaper(64)
+    taken = memory_taken(lambda: compute(10, 16_000)) + 8 * 8 * layout.size
+    assert 0.7 < taken / layout.memory(64, precision="double") < 1.05
 
 
 def test_step_size_bounds_both_kernels():

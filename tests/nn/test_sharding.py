@@ -2,7 +2,6 @@
 on another number of processes."""
 
 import ast
-import shutil
 import sys
 from pathlib import Path
 
@@ -50,19 +49,19 @@ STOPPED = """
     from freqbias import problem
     from freqbias.nn.stage import run_nn
     from freqbias.errors import StoppedEarly
-    from freqbias.runtime import StopRequest, Store, rank
+    from freqbias.runtime import StopRequest, Store, rank, size
 
     class AtTheSeventhStep(StopRequest):
         asked = 0
         def requested(self, comm=None):
-            self.asked += rank() == 1  # one process gets the request, and all stop
+            self.asked += rank() == size() - 1  # one process gets the request, and all stop
             if self.asked > 6:
                 self._reason = "enough"
             return super().requested(comm)
 
     run = problem.load(Path(sys.argv[1]))
     try:
-        run_nn(run, problem.build(run), Store(Path(sys.argv[2])), resume=False, overwrite=False,
+        run_nn(run, problem.build(run), Store(Path(sys.argv[2])), resume="--resume" in sys.argv, overwrite=False,
                   stop=AtTheSeventhStep(), shard=True)
     except StoppedEarly:
         sys.stdout.write("stopped\\n")
@@ -129,29 +128,26 @@ def torchrun_command(*words: object, ranks: int) -> list[str]:
     return [*TORCHRUN, str(ranks), *map(str, words)]
 
 
-def test_stopped_on_two_processes_resumes_on_three(tmp_path, monkeypatch):
-    """Under mpirun, and on two processes under torchrun."""
+def test_stop_and_resume_on_another_number_of_processes(tmp_path, monkeypatch):
+    """On two processes under mpirun, then on one, then on two processes under torchrun."""
     run_file = tmp_path / "run.toml"  # a diagonal layer, adam's memory and the error held out are shared out too
     training = '[training]\nintegrator = "adam"\nrates = { frequencies = 0.3, hidden = 2.0 }'
     text = RUN.format(step=0.5).replace("[training]", training).replace("end = 20", "end = 8")
     run_file.write_text(text.replace("[network]", "held_out = 0.1\n[network]\ndiagonal = true"))
     run = statement.load(run_file)
     alone = nn.train(statement.build(run), run.training)
-    done = launch.run_together(STOPPED, run_file, tmp_path, ranks=2)
-    assert done.stdout.split() == ["stopped"] * 2, done.stderr
-    assert sorted(path.name for path in (tmp_path / "nn.partial/parts").glob("state-*")) == [
-        "state-0.safetensors", "state-1.safetensors",
-    ]  # fmt: skip
-    shutil.copytree(tmp_path, tmp_path / "copy")
-    flags = ["-q", "--shard", "--resume"]
-    (resumed,) = launch.run_all([["nn", run_file, "--out", tmp_path, *flags]], ranks=3)
+    for ranks, flags in ((2, []), (1, ["--resume"])):
+        done = launch.run_together(STOPPED, run_file, tmp_path, *flags, ranks=ranks)
+        assert done.stdout.split() == ["stopped"] * ranks, done.stderr
+        assert sorted(path.name for path in (tmp_path / "nn.partial/parts").glob("state-*")) == [
+            "state-0.safetensors", "state-1.safetensors",
+        ]  # fmt: skip
     monkeypatch.setattr(launch, "command", torchrun_command)
-    by_torchrun = launch.run("-m", "freqbias.nn", run_file, "--out", tmp_path / "copy", *flags, ranks=2)
-    for out, done in ((tmp_path, resumed), (tmp_path / "copy", by_torchrun)):
-        assert done.returncode == 0, done.stderr
-        history = ErrorHistory.load(out / "nn" / "error.nc")
-        for found, expected in ((history.error, alone.error), (history.held_out_error, alone.held_out_error)):
-            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected[0]).max())
+    done = launch.run("-m", "freqbias.nn", run_file, "--out", tmp_path, "-q", "--shard", "--resume", ranks=2)
+    assert done.returncode == 0, done.stderr
+    history = ErrorHistory.load(tmp_path / "nn" / "error.nc")
+    for found, expected in ((history.error, alone.error), (history.held_out_error, alone.held_out_error)):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected[0]).max())
 
 
 def test_divergence_ends_all_processes(on_two):

@@ -1,6 +1,5 @@
 """The memory of the stage pde: it is predicted, and a run that needs too much is refused with settings that fit."""
 
-import json
 import re
 
 import numpy as np
@@ -9,37 +8,14 @@ import pytest
 from freqbias.errors import InputError
 from freqbias.meshes import BoxPlan, plan_mesh
 from freqbias.numerics import Grid
-from freqbias.pde import memory
+from freqbias.pde import memory, run_pde
 from freqbias.problem import Gaussian, Network, Pde, Problem, build, parse, waves
+from freqbias.runtime import StopRequest, Store
 from tests import launch
 from tests.interrupted import here, run_text
+from tests.peak_memory import memory_taken
 
 pytestmark = pytest.mark.xdist_group("ranks")
-
-MEASURED = """
-    import json
-    import sys
-    from pathlib import Path
-
-    from freqbias.pde import run_pde
-    from freqbias.problem import build, parse
-    from freqbias.runtime import StopRequest, Store
-    from tests.pde.test_memory import settings
-
-    def peak():
-        return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024
-
-    def solve(keys, out):
-        run = parse(keys)
-        with StopRequest() as stop:
-            run_pde(run, build(run), Store(Path(out)), resume=False, overwrite=False, stop=stop)
-
-    operator, size = sys.argv[1], float(sys.argv[2])
-    solve(settings(operator, 3.0), sys.argv[3] + "/small")
-    libraries = peak()
-    solve(settings(operator, size), sys.argv[3] + "/large")
-    print(json.dumps(peak() - libraries))
-"""
 
 
 def settings(operator, size, **pde):
@@ -71,12 +47,17 @@ def test_measured_peaks_in_three_dimensions(operator, degree, cells, measured):
 
 @pytest.mark.parametrize(("operator", "size"), [("local", 0.12), ("data", 0.08)])
 def test_predicted_peak(operator, size, tmp_path):
+    def run_in(folder, run):
+        with StopRequest() as stop:
+            run_pde(run, build(run), Store(folder), resume=False, overwrite=False, stop=stop)
+
     run = parse(settings(operator, size))
     problem = build(run)
     predicted = memory.memory_needed(problem, run.pde, plan_mesh(problem, run.pde, run.mesh)) - memory.LIBRARY_BYTES
     assert predicted > 2e8
-    done = launch.run_code(MEASURED, operator, size, tmp_path, timeout=120)
-    assert 0.6 < json.loads(done.stdout) / predicted < 1.1, done.stderr
+    run_in(tmp_path / "small", parse(settings(operator, 3.0)))  # loads the libraries first
+    taken = memory_taken(lambda: run_in(tmp_path / "large", run))
+    assert 0.6 < taken / predicted < 1.1
 
 
 @pytest.fixture
@@ -149,7 +130,7 @@ ONE_RANK = """
 
     from freqbias import pde
     from freqbias.meshes import mesh_rule
-    from freqbias.pde import memory
+    from freqbias.pde import memory, run_pde
     from freqbias.errors import InputError
     from freqbias.problem import Mesh, build, parse
     from tests.pde.test_memory import settings
