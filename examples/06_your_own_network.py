@@ -14,7 +14,7 @@ from freqbias import compare, pde
 from freqbias.numerics import Grid
 from freqbias.problem import ErrorHistory, Gaussian, Network, Problem, waves
 
-WIDTH, STEP, SIGMA_A = 4000, 0.05, 1.0
+WIDTH, STEP, SIGMA_A = 4000, 0.25, 1.0
 samples = waves(Grid(shape=(64,), extent=(1.0,)), [[3.0], [8.0]], window=0.12)
 times = np.linspace(0.0, 30.0, 7)
 problem = Problem(Gaussian(6.0), samples, Network(width=WIDTH, sigma_a=SIGMA_A), times)
