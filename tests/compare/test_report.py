@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import shutil
+from functools import cache
 from html.parser import HTMLParser
 from itertools import product
 
@@ -38,8 +39,8 @@ def sweep(finished_sweep):
 def plane(tmp_path_factory):
     """The report of a run in 2-D with 64 x 64 points, half of them held out."""
     text = RUN.replace("dimension = 1", "dimension = 2\nheld_out = 0.5").replace("[[3.0]]", "[[3.0, 1.0]]")
-    text = text.replace("points = 32", "points = 64").replace("times = [1.0, 4.0]", "end = 40.0\noutputs = 20")
-    folder = sweep_in(tmp_path_factory.mktemp("plane") / "out", [], text=text)
+    text = text.replace("points = 32", "points = 64").replace("times = [1.0, 4.0]", "end = 4.0\noutputs = 20")
+    folder = sweep_in(tmp_path_factory.mktemp("plane") / "out", [], text=text, stages=["pde", "nn", "compare"])
     (run,) = folder.runs.iterdir()
     return write_report([run])
 
@@ -171,24 +172,21 @@ def test_folders_without_results_are_refused(tmp_path, sweep):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def open_page(sweep, plane):
+    """A function of "run", "sweep" or "plane": the page of this report, and what it has printed or asked for.
+
+    A page takes seconds to load. So each is loaded once, the first two in the dark, and a test finds a page as the
+    tests before have left it.
+    """
     if CHROMIUM is None:
         pytest.skip("needs Debian's chromium: apt install chromium")
     sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    paths = {"run": sweep.runs / sweep.ids[0] / "report.html", "sweep": sweep.root / "report.html", "plane": plane}
 
-
-@pytest.fixture
-def opened(browser):
-    """A function that opens a report. At the end, the page must have printed no warnings or errors."""
-    said, pages = [], []
-
-    def open_page(path, **options):
-        page = browser.new_page(**options)
-        pages.append(page)
+    @cache
+    def opened(name):
+        said = []
+        page = chromium.new_page(color_scheme="light" if name == "plane" else "dark")
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on(
@@ -197,19 +195,33 @@ def opened(browser):
                 said.append(request.url) if not request.url.startswith(("file:", "blob:", "data:")) else None
             ),
         )
-        page.goto(path.resolve().as_uri())
+        page.goto(paths[name].resolve().as_uri())
         page.wait_for_selector("main[aria-busy=false]")
+        return page, said
+
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        chromium.close()
+
+
+@pytest.fixture
+def opened(open_page):
+    """A function of the name that returns the page. At the end, the pages must have printed no warnings or errors."""
+    used = []
+
+    def page_of(name):
+        page, said = open_page(name)
+        used.append(said)
         return page
 
-    yield open_page
-    for page in pages:
-        page.close()
-    assert not said
+    yield page_of
+    assert not any(used)
 
 
 def test_the_slider_moves_numbers_and_curves(opened, sweep):
     run = sweep.runs / sweep.ids[0]
-    page = opened(run / "report.html")
+    page = opened("run")
     expected = metrics(run)
     drawn = "document.getElementById('plot-spectrum').data.map(each => each.y.slice(0, 40))"
     before = page.evaluate(drawn)
@@ -223,8 +235,8 @@ def test_the_slider_moves_numbers_and_curves(opened, sweep):
     page.wait_for_function(f"JSON.stringify({drawn}) !== {json.dumps(json.dumps(before, separators=(',', ':')))}")
 
 
-def test_log_and_linear_and_dark(opened, sweep):
-    page = opened(sweep.runs / sweep.ids[0] / "report.html", color_scheme="dark")
+def test_log_and_linear_and_dark(opened):
+    page = opened("run")
     scale = "document.getElementById('plot-loss').layout.yaxis.type"
     assert page.evaluate(scale) == "log"
     page.click("section:has(#plot-loss) button")
@@ -235,22 +247,23 @@ def test_log_and_linear_and_dark(opened, sweep):
     page.wait_for_function(f"{background} === '#ffffff'")
 
 
-@pytest.mark.parametrize("width", [390, 800, 1400])
-def test_maps_show_the_chosen_line_at_any_width(opened, plane, width):
-    page = opened(plane, viewport={"width": width, "height": 900})
-    profile = "document.querySelector('#plot-spectrum').children[1]"
-    for line in (10, 60):
+def test_maps_show_the_chosen_line_at_any_width(opened):
+    page = opened("plane")
+    picture, profile = (f"document.querySelector('#plot-spectrum').children[{part}]" for part in (0, 1))
+    for width, line in ((390, 10), (800, 60), (1400, 10)):
+        page.set_viewport_size({"width": width, "height": 900})
         page.eval_on_selector("#cut-spectrum", f"e => {{ e.value = {line}; e.dispatchEvent(new Event('input')); }}")
         page.wait_for_function(
-            f"JSON.stringify({profile}.data[0].y) === "
-            f"JSON.stringify(document.querySelector('#plot-spectrum').children[0].data[0].customdata[{line}])"
+            "[...document.querySelectorAll('.js-plotly-plot')].every(e => e._fullLayout.width === e.clientWidth) && "
+            f"({picture}.layout.xaxis.domain[1] === 0.9) === {json.dumps(width < 620)} && "  # one map below another
+            f"JSON.stringify({profile}.data[0].y) === JSON.stringify({picture}.data[0].customdata[{line}])"
         )
-    assert page.evaluate("document.documentElement.scrollWidth") <= width + 1
-    assert page.evaluate("document.querySelector('#plot-learned').children[0].data.length") == 3
+        assert page.evaluate("document.documentElement.scrollWidth") <= width + 1
+        assert page.evaluate("document.querySelector('#plot-learned').children[0].data.length") == 3
 
 
-def test_the_table_sorts_filters_and_opens_runs(opened, sweep):
-    page = opened(sweep.root / "report.html")
+def test_the_table_sorts_filters_and_opens_runs(opened):
+    page = opened("sweep")
     column = "[...document.querySelectorAll('#rows tr')].map(row => Number(row.cells[2].textContent))"
     page.click("thead th:nth-child(3) button")
     assert page.evaluate(column) == [3, 3, 6, 6]
@@ -266,8 +279,8 @@ def test_the_table_sorts_filters_and_opens_runs(opened, sweep):
     assert "sigma" in page.text_content("#chosen pre")
 
 
-def test_there_are_no_faults_of_accessibility(opened, sweep, plane):
+@pytest.mark.parametrize("name", ["sweep", "plane"])  # dark and light
+def test_there_are_no_faults_of_accessibility(name, opened):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    for path, scheme in ((sweep.root / "report.html", "dark"), (plane, "light")):
-        found = axe.run(opened(path, color_scheme=scheme)).response["violations"]
-        assert not found, [fault["id"] for fault in found]
+    found = axe.run(opened(name)).response["violations"]
+    assert not found, [fault["id"] for fault in found]
