@@ -1,6 +1,6 @@
 """Bad input ends with exit code 2 and one message that names key, value and remedy, before anything is written.
 
-Every row of `tests.bad_input.table` runs in this process and on two ranks; some also run as separate programs.
+Every row of `tests.bad_input.table` runs in this process, many also on two ranks, and some as separate programs.
 """
 
 import ast
@@ -16,7 +16,7 @@ from freqbias.runtime import exit_code_of
 from freqbias.runtime.commandline import invoke
 from tests.bad_input.driver import attempt
 from tests.bad_input.ranges import OUT_OF_RANGE
-from tests.bad_input.table import DATA, Case, cases, write
+from tests.bad_input.table import DATA, Case, cases, shared, write
 from tests.batch import APP
 from tests.each import check_each
 from tests.launch import MPIRUN, ROOT, environment, run_all, run_together
@@ -65,7 +65,7 @@ def serial(folder):
 
 @pytest.fixture(scope="module")
 def parallel(folder, tmp_path_factory):
-    """The outcome of each row on each of two ranks."""
+    """The outcome of each row of `shared` on each of two ranks."""
     before, report = content(folder), tmp_path_factory.mktemp("report") / "report.json"
     done = run_together("from tests.bad_input.driver import main; main()", folder, report, ranks=2, timeout=300)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
@@ -102,13 +102,13 @@ def test_on_one_rank(serial):
 def test_on_two_ranks(parallel, serial):
     """Both ranks exit with code 2; only the first prints the message."""
 
-    def on_two_ranks(index):
-        first, second = (rank[index] for rank in parallel)
+    def on_two_ranks(row):
+        index, first, second = row
         check(CASES[index], first)
         assert first["err"] == serial[index]["err"]
         assert second == {"code": 2, "err": "", "out": ""}
 
-    check_each(on_two_ranks, range(len(CASES)), lambda index: CASES[index].name)
+    check_each(on_two_ranks, zip(shared(), *parallel, strict=True), lambda row: CASES[row[0]].name)
 
 
 def message_pieces(module: str) -> list[str]:
@@ -161,10 +161,8 @@ def find(name: str) -> int:
 @pytest.mark.parametrize(
     ("ranks", "program", "name"),
     [
-        (1, [SCRIPT, "run"], "density.gaussian.sigma = -1.0"),
         (2, [SCRIPT, "run"], "density.gaussian.sigma = -1.0"),
         (1, [SCRIPT, "check"], "data with NaN"),
-        (2, [SCRIPT, "check"], "data with NaN"),
         (1, [sys.executable, "-m", "freqbias.nn"], "run file missing"),
         (2, [sys.executable, "-m", "freqbias.pde"], "end against times"),
         (2, [SCRIPT, "mesh"], "degree without a rule"),

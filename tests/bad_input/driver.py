@@ -1,4 +1,4 @@
-"""Run every row of the table of bad input on all ranks, and write the outcome on each rank as JSON.
+"""Run the rows `shared` of the table of bad input on all ranks, and write the outcome on each rank as JSON.
 
 mpirun -n 2 python -m tests.bad_input.driver FOLDER REPORT.json
 """
@@ -10,21 +10,20 @@ from pathlib import Path
 
 from freqbias.runtime import world
 from tests import batch
-from tests.bad_input.table import COMMANDS, cases
+from tests.bad_input.table import cases, command_of, shared
 
 
 def attempt(index: int) -> dict[str, object]:
     """The exit code and the printed text of row `index`; the current folder holds the run files."""
     case = cases()[index]
-    command = case.command or COMMANDS[index % len(COMMANDS)]
-    code, out, err = batch.attempt(command, f"{index}.toml", *case.options)
+    code, out, err = batch.attempt(command_of(index), f"{index}.toml", *case.options)
     return {"code": code, "err": err, "out": out}
 
 
 def main() -> None:
     folder, report = Path(sys.argv[1]), Path(sys.argv[2]).resolve()
     os.chdir(folder)
-    mine = [attempt(index) for index in range(len(cases()))]
+    mine = [attempt(index) for index in shared()]
     ranks = world().gather(mine)
     if ranks is not None:
         report.write_text(json.dumps(ranks))

@@ -33,6 +33,7 @@ class Case:
     """A run file, as tables or bytes, and the parts that the error message must contain.
 
     command: None takes a different command for each row, in turn.
+    fault: of a single key: unknown, value or missing.
     """
 
     name: str
@@ -40,11 +41,28 @@ class Case:
     expected: tuple[str, ...]
     command: str | None = None
     options: tuple[str, ...] = field(default=())
+    fault: str = ""
 
 
 @cache
 def cases() -> list[Case]:
     return [*_single_keys(), *_combinations()]
+
+
+def command_of(index: int) -> str:
+    return cases()[index].command or COMMANDS[index % len(COMMANDS)]
+
+
+@cache
+def shared() -> list[int]:
+    """The rows for several ranks: of the single keys one for each fault and command.
+
+    All other single keys are refused at the same place, on rank 0, and their messages differ only in the text.
+    """
+    chosen = dict[tuple[str, ...], int]()
+    for index, case in enumerate(cases()):
+        chosen.setdefault((case.fault, command_of(index)) if case.fault else ("", case.name), index)
+    return [*chosen.values()]
 
 
 def _single_keys() -> Iterator[Case]:
@@ -60,13 +78,16 @@ def _single_keys() -> Iterator[Case]:
                 f"{name} unknown",
                 _base(section, kind, {key + key[-1]: 1}),
                 (f"{label}{key[-1]} = 1: unknown key; did you mean {key}?",),
+                fault="unknown",
             )
             wrong: list[Any] = [{"a": 1}, "yes" if described.annotation is bool else True, math.nan]
             for entry in [*wrong, *OUT_OF_RANGE.get(name, [])]:
                 value, met = entry if isinstance(entry, tuple) else (entry, entry)
-                yield Case(f"{name} = {value!r}", _base(section, kind, {key: value}), (f"{label} = {met!r}", remedy))
+                expected = f"{label} = {met!r}", remedy
+                yield Case(f"{name} = {value!r}", _base(section, kind, {key: value}), expected, fault="value")
             if described.is_required():
-                yield Case(f"{name} missing", _base(section, kind, {key: None}), (f"{label} is missing", remedy))
+                expected = f"{label} is missing", remedy
+                yield Case(f"{name} missing", _base(section, kind, {key: None}), expected, fault="missing")
 
 
 def _combinations() -> Iterator[Case]:
