@@ -11,13 +11,12 @@ from .network import FourierNetwork
 from .noise_level import estimate_noise_level, with_noise_level
 from .noise_response import NoiseResponse
 from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenvalue
-from .ntk_stage import run_ntk
 from .planned_steps import planned_schedule
 from .predict import PredictedValues, predict
 from .predicted_curve import LOSS_FLOOR, LOSS_ROUNDING, Budget, PredictedCurve
+from .run import run_nn, run_ntk
 from .runge_kutta import RUNGE_KUTTA
 from .snapshot import TrainingSnapshot
-from .stage import run_nn
 from .trace import Trace
 from .training import train, trajectory
 from .training_plan import TrainingPlan, plan_training

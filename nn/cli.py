@@ -66,8 +66,7 @@ def nn_command(
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)
-        # This import takes seconds, so it comes after the check of the run file.
-        from freqbias.nn.stage import run_nn
+        from freqbias.nn.run import run_nn
 
         run_nn(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, shard=shard)
 
@@ -102,7 +101,7 @@ def ntk_command(
         log_findings(problem.notes, problem.warnings)
         from freqbias.nn.draws import check_distance, check_draws
         from freqbias.nn.draws_stage import run_draws
-        from freqbias.nn.ntk_stage import run_ntk
+        from freqbias.nn.run import run_ntk
 
         check_distance(distance, draws)
         if draws is None:

@@ -43,7 +43,7 @@ from freqbias.problem import (
     squared_loss,
     stage_keys,
 )
-from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root, version_of
+from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, version_of
 
 KERNELS = ("infinite-width", "empirical")
 # Relative to the tolerance of the training. Used if rounding errors of the kernel prevent `linearised.TOLERANCE`.
@@ -53,27 +53,7 @@ NOISE = "noise."  # names of the arrays of a NoisePrediction in a checkpoint beg
 CHECKPOINT_SECONDS = 60.0  # least time between two checkpoints of the Krylov basis
 
 
-def run_ntk(
-    run: RunFile,
-    problem: Problem,
-    store: Store,
-    *,
-    resume: bool,
-    overwrite: bool,
-    stop: StopRequest,
-    plan: TrainingPlan | None = None,
-) -> None:
-    """Predict the training, and write the folder `ntk/`. Collective. Rank 0 works while the other ranks sleep.
-
-    plan: the result of `plan_training` for this problem. By default it is computed.
-    Raises InputError, ComputationError, UsageError (a result exists already), and StoppedEarly after storing the Krylov
-    basis.
-    """
-    flags = {"resume": resume, "overwrite": overwrite, "stop": stop, "plan": plan}
-    on_root(_run_ntk, run, problem, store, broadcast=False, **flags)
-
-
-def _run_ntk(
+def predict_on_root(
     run: RunFile,
     problem: Problem,
     store: Store,
@@ -83,6 +63,7 @@ def _run_ntk(
     stop: StopRequest,
     plan: TrainingPlan | None,
 ) -> None:
+    """Run the stage (`freqbias.nn.run`). On rank 0 only."""
     keys = stage_keys(run, "ntk")
     if store.check("ntk", keys=keys, resume=resume, overwrite=overwrite):
         store.repair("ntk")

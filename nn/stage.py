@@ -9,14 +9,13 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from freqbias.errors import ComputationError
-from freqbias.nn.sharding import Shards, make_shards
+from freqbias.nn.sharding import Shards
 from freqbias.nn.snapshot import TrainingCheckpoint, TrainingSnapshot
 from freqbias.nn.step_control import StepControl
 from freqbias.nn.tensorboard_log import tensorboard_callback
@@ -28,31 +27,7 @@ from freqbias.runtime import Stage, StopRequest, Store, log, on_root
 STATES = ("state-0", "state-1")
 
 
-def run_nn(
-    run: RunFile,
-    problem: Problem,
-    store: Store,
-    *,
-    resume: bool,
-    overwrite: bool,
-    stop: StopRequest,
-    shard: bool = False,
-    plan: TrainingPlan | None = None,
-) -> None:
-    """Train the network, and write `nn/error.nc`. Collective.
-
-    shard: if True, all processes share the neurons. Otherwise rank 0 trains while the other ranks sleep.
-    plan: the result of `plan_training` for this problem and one process. By default it is computed.
-    Raises InputError, ComputationError, UsageError (a result exists already), and StoppedEarly after storing the state.
-    """
-    work = partial(_run_nn, run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
-    if shard:
-        work(make_shards())
-    else:
-        on_root(work, Shards(), broadcast=False, plan=plan)
-
-
-def _run_nn(
+def run_on_shards(
     run: RunFile,
     problem: Problem,
     store: Store,
@@ -63,7 +38,10 @@ def _run_nn(
     stop: StopRequest,
     plan: TrainingPlan | None = None,
 ) -> None:
-    """Train on the processes of `shards`. Only rank 0 opens the stage. On other ranks `stage` is None."""
+    """Run the stage on the processes of `shards` (`freqbias.nn.run`). Collective over these processes.
+
+    Only rank 0 opens the stage. On other ranks `stage` is None.
+    """
     comm = shards.comm
     flags: dict[str, Any] = {"keys": stage_keys(run, "nn"), "resume": resume, "overwrite": overwrite}
     if on_root(store.check, "nn", comm=comm, **flags):

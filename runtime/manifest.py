@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def _file_hashes(folder: Path) -> dict[str, dict[str, Any]]:
     return files
 
 
+@cache  # to read it takes as long as all else in a small result
 def version_of(distribution: str) -> str:
     """Return the installed version of a distribution, or "unknown" if the distribution is not installed."""
     from importlib.metadata import PackageNotFoundError, version

@@ -23,6 +23,7 @@ from unittest.mock import patch
 import typer
 
 from freqbias.compare.commands import build_app
+from freqbias.compare.program import FEW_COLLECTIONS
 from freqbias.runtime import exit_code_of, on_root, world
 from freqbias.runtime.commandline import invoke
 from tests.launch import ANSWER, Answer, quick_disk
@@ -98,6 +99,7 @@ def perform(request: dict[str, Any]) -> list[Answer]:
 
 
 def main() -> None:
+    gc.set_threshold(*FEW_COLLECTIONS)
     while request := on_root(sys.stdin.readline):
         answers = world().gather(perform(json.loads(request)))
         if answers is not None:

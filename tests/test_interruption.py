@@ -8,6 +8,7 @@ import shutil
 import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from tests.interrupted import STAGES, assert_same, finished, here, run_text
 from tests.pde.test_stage import stop_at
 
 pytestmark = pytest.mark.xdist_group("ranks")
+
+PROGRAM = "from freqbias.compare.program import main; main()"
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +88,17 @@ def stop_once(condition, *arguments):
         signal.signal(signal.SIGTERM, old)
 
 
+def has_torch(pid):
+    return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+
+
 def stopped_on_two_ranks(stage, run_file, out):
     """Start a stage on two ranks, stop it by SIGTERM through mpirun, and return its arguments."""
-    arguments = ["-m", f"freqbias.{stage}", run_file, "--out", out]
+    arguments = ["-c", PROGRAM, stage, run_file, "--out", out]
     process = launch.start(*arguments, ranks=2)
     wait_for(process, lambda: outputs(out, stage) >= 3)
+    if stage == "nn":
+        assert sum(map(has_torch, launch.descendants(process.pid))) == 1, "the sleeping rank has no use for torch"
     process.send_signal(signal.SIGTERM)
     _, printed = process.communicate(timeout=60)
     assert process.returncode == 75, printed
@@ -140,7 +149,7 @@ def test_compare_killed_and_resumed_is_the_same(run_file, whole, tmp_path, undra
     shutil.copytree(whole, out)
     shutil.copytree(whole, undisturbed)
     here("compare", run_file, "--out", undisturbed)
-    process = launch.start("-m", "freqbias.compare", run_file, "--out", out)
+    process = launch.start("-c", PROGRAM, "compare", run_file, "--out", out)
     wait_for(process, (out / "compare.partial" / "spectra.nc").exists)
     kill_worker(process, out, "compare")
     assert process.returncode == -signal.SIGKILL

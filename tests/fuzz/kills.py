@@ -31,7 +31,7 @@ PATIENCE = 90.0  # seconds; a job on a machine that does other work may need thi
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 # of the program, of a process without handlers, and of mpirun, which reports signals in its own ways
 CODES = {signal.SIGKILL: (-9, 9, 137), signal.SIGTERM: (75, -15, 15, 143), signal.SIGINT: (75, 130, -2, 2)}
-COMMAND = "from freqbias.compare.commands.app import main; main()"
+COMMAND = "from freqbias.compare.program import main; main()"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 
 from freqbias import problem as statement
 from freqbias.errors import InputError, StoppedEarly
-from freqbias.nn.ntk_stage import run_ntk
+from freqbias.nn.run import run_ntk
 from freqbias.problem import ErrorHistory
 from freqbias.runtime import StopRequest, Store
 from tests import oracle

@@ -9,8 +9,7 @@ import pytest
 from freqbias import nn, numerics
 from freqbias import problem as statement
 from freqbias.errors import InputError, StoppedEarly, UsageError
-from freqbias.nn.ntk_stage import run_ntk
-from freqbias.nn.stage import run_nn
+from freqbias.nn.run import run_nn, run_ntk
 from freqbias.problem import ErrorHistory
 from freqbias.runtime import StopRequest, Store
 from tests import oracle

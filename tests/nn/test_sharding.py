@@ -47,7 +47,7 @@ STOPPED = """
     import sys
     from pathlib import Path
     from freqbias import problem
-    from freqbias.nn.stage import run_nn
+    from freqbias.nn.run import run_nn
     from freqbias.errors import StoppedEarly
     from freqbias.runtime import StopRequest, Store, rank, size
 

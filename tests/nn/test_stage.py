@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from freqbias import problem as statement
 from freqbias.errors import ComputationError, InputError, StoppedEarly, UsageError
 from freqbias.nn import plan_training, train
-from freqbias.nn.stage import run_nn
+from freqbias.nn.run import run_nn
 from freqbias.problem import ErrorHistory, Training
 from freqbias.runtime import Stage, StopRequest, Store
 

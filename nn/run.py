@@ -1,0 +1,67 @@
+"""The stages `nn` and `ntk` on all ranks. Only ranks that work import torch, which takes seconds and 0.4 GB each."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from freqbias.problem import Problem, RunFile
+from freqbias.runtime import StopRequest, Store, on_root
+
+if TYPE_CHECKING:
+    from freqbias.nn.training_plan import TrainingPlan
+
+
+def run_nn(
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    shard: bool = False,
+    plan: "TrainingPlan | None" = None,
+) -> None:
+    """Train the network, and write `nn/error.nc`. Collective.
+
+    shard: if True, all processes share the neurons. Otherwise rank 0 trains while the other ranks sleep.
+    plan: the result of `plan_training` for this problem and one process. By default it is computed.
+    Raises InputError, ComputationError, UsageError (a result exists already), and StoppedEarly after storing the state.
+    """
+    work = partial(_train, run, problem, store, shard, resume=resume, overwrite=overwrite, stop=stop)
+    if shard:
+        work()
+    else:
+        on_root(work, broadcast=False, plan=plan)
+
+
+def run_ntk(
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    plan: "TrainingPlan | None" = None,
+) -> None:
+    """Predict the training, and write the folder `ntk/`. Collective. Rank 0 works while the other ranks sleep.
+
+    plan: the result of `plan_training` for this problem. By default it is computed.
+    Raises InputError, ComputationError, UsageError (a result exists already), and StoppedEarly after storing the Krylov
+    basis.
+    """
+    flags = {"resume": resume, "overwrite": overwrite, "stop": stop, "plan": plan}
+    on_root(_predict, run, problem, store, broadcast=False, **flags)
+
+
+def _train(run: RunFile, problem: Problem, store: Store, shard: bool, **flags: Any) -> None:
+    from freqbias.nn.sharding import Shards, make_shards
+    from freqbias.nn.stage import run_on_shards
+
+    run_on_shards(run, problem, store, make_shards() if shard else Shards(), **flags)
+
+
+def _predict(run: RunFile, problem: Problem, store: Store, **flags: Any) -> None:
+    from freqbias.nn.ntk_stage import predict_on_root
+
+    predict_on_root(run, problem, store, **flags)
