@@ -22,7 +22,7 @@ from .loading import load, parse
 from .loss import psnr, squared_loss
 from .matching import errors_in_order, match_positions, match_times
 from .mixture import Mixture
-from .netcdf import open_netcdf, save_netcdf
+from .netcdf import open_netcdf, read_netcdf, save_netcdf
 from .neurons import Neurons, draw
 from .node_order import canonical_order
 from .noise_prediction import NoisePrediction
@@ -124,6 +124,7 @@ __all__ = [
     "parse",
     "problem_at",
     "psnr",
+    "read_netcdf",
     "resolved",
     "save_netcdf",
     "squared_loss",

@@ -1,25 +1,22 @@
 """Files with the errors of a network, in the format of `error.nc`, which users also write themselves."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.numerics import LARGEST
 from freqbias.problem.netcdf import check_shapes, load_netcdf
+from freqbias.problem.netcdf4 import Contents
 from freqbias.problem.noise_prediction import NOISE_DIMENSIONS
 from freqbias.problem.normalisation import DIMENSIONS
 from freqbias.problem.summary import counted
 from freqbias.problem.targets import TARGET_DIMENSIONS
 
-if TYPE_CHECKING:
-    import xarray as xr
-
 UNNAMED = "phony_dim"  # h5netcdf names the dimensions of plain HDF5 files by their lengths, which says nothing
 
 
-def load_errors(path: Path) -> "xr.Dataset":
+def load_errors(path: Path) -> Contents:
     """Read and check a file with the format of `error.nc`. Named dimensions may have any order.
 
     Raises InputError if the file is not in this format, if values are too large or not finite, or if the times are not
@@ -43,7 +40,7 @@ def load_errors(path: Path) -> "xr.Dataset":
     return data
 
 
-def _check_targets(path: Path, data: "xr.Dataset", position: str, values: str) -> None:
+def _check_targets(path: Path, data: Contents, position: str, values: str) -> None:
     found = [name for name in (position, values) if name in data]
     if len(found) == 1:
         raise InputError(f"{path}: {found[0]} is there alone; give {position} and {values}, or neither")
@@ -57,12 +54,13 @@ def _check_targets(path: Path, data: "xr.Dataset", position: str, values: str) -
         )
 
 
-def _in_order(data: "xr.Dataset") -> "xr.Dataset":
-    """Return the data with the dimensions (time, channel, sample) of `error`, and (sample, axis) of `position`.
+def _in_order(data: Contents) -> Contents:
+    """Return the contents with the dimensions (time, channel, sample) of `error`, and (sample, axis) of `position`.
 
     The names tell which dimension is which: `error` shares one with `time` and one with `position`. The same holds for
     the values and positions of `Targets`. Dimensions without common names stay as they are.
     """
+    variables = dict(data.variables)
     for error, position in (
         ("error", "position"), ("held_out_error", "held_out_position"), ("prediction", "point_position"),
     ):  # fmt: skip
@@ -73,12 +71,12 @@ def _in_order(data: "xr.Dataset") -> "xr.Dataset":
             continue
         samples = [name for name in data[position].dims if name in names and name != time]
         if time in names and len(samples) == 1:
-            data[error] = data[error].transpose(time, ..., samples[0])
-            data[position] = data[position].transpose(samples[0], ...)
-    return data
+            variables[error] = data[error].ordered(time, samples[0])
+            variables[position] = data[position].ordered(samples[0])
+    return Contents(variables, data.attrs)
 
 
-def _check_times(path: Path, data: "xr.Dataset") -> None:
+def _check_times(path: Path, data: Contents) -> None:
     """Raise InputError if the times are dates or durations, or begin before 0.
 
     Libraries write dates with a calendar, and durations with a type. A number with any other unit is a number.
@@ -90,5 +88,5 @@ def _check_times(path: Path, data: "xr.Dataset") -> None:
             f"{path}: time has the unit {unit!r}, so its values are dates or durations; give gradient-flow times as "
             "plain numbers without this unit: step s of size eta is at t = s eta"
         )
-    if time[0] < 0:
-        raise InputError(f"{path}: time begins at {float(time[0]):.6g}; gradient-flow time begins at 0")
+    if (start := float(time.values[0])) < 0:
+        raise InputError(f"{path}: time begins at {start:.6g}; gradient-flow time begins at 0")

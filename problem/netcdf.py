@@ -1,7 +1,8 @@
 """netCDF files with variables over output times: those of this program, and those of others, which xarray reads."""
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +12,7 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.problem.files import why_no_file
 from freqbias.problem.hdf5 import check_hdf5
-from freqbias.problem.netcdf4 import Variable, netcdf4_image, read_netcdf4
+from freqbias.problem.netcdf4 import Contents, Variable, netcdf4_image, read_netcdf4
 from freqbias.problem.variables import describe_variable
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attribu
 
 def load_netcdf(
     path: Path, expected: Mapping[str, int], optional: Mapping[str, int] = MappingProxyType({})
-) -> "xr.Dataset":
+) -> Contents:
     """Read a file with the format of `save_netcdf`.
 
     expected, optional: the names of the variables, each with the number of dimensions. Every file must also have the
     increasing variable `time`, and may have `loss`.
     Raises InputError if the file is not netCDF, lacks a variable, or has values that are not finite numbers.
     """
-    with open_netcdf(path, {"time", "loss", *expected, *optional}) as file:
+    with closing(_opened(path, {"time", "loss", *expected, *optional})) as file:
         present = {name: dims for name, dims in {"loss": 1, **optional}.items() if name in file.variables}
         wanted = {"time": 1, **expected, **present}
         for name, dims in wanted.items():
@@ -58,7 +59,7 @@ def load_netcdf(
             if not file[name].size:
                 raise InputError(f"{path}: variable {name} is empty: it has shape {file[name].shape}; {FORMAT}")
         try:
-            data = file[list(wanted)].load()
+            data = _contents(file, wanted)
         except Exception as failure:
             raise _unreadable(path, failure) from failure
     for name in wanted:
@@ -80,29 +81,53 @@ def load_netcdf(
     return data
 
 
-def _described(variable: "xr.DataArray") -> str:
+def _contents(file: "xr.Dataset | Contents", names: Iterable[str]) -> Contents:
+    variables = {name: file[name] for name in names}
+    return Contents(
+        {name: Variable(tuple(map(str, each.dims)), each.values, dict(each.attrs)) for name, each in variables.items()},
+        dict(file.attrs),
+    )
+
+
+def _described(variable: "xr.DataArray | Variable") -> str:
     return f"the dimension(s) {', '.join(map(str, variable.dims)) or 'none'} and values of type {variable.dtype}"
 
 
-def _where_not_finite(data: "xr.Dataset", name: str) -> str:
+def _where_not_finite(data: Contents, name: str) -> str:
     """Return in words the first time at which a variable has NaN or infinity, if it depends on time."""
     (time,) = data["time"].dims
     if name == "time" or time not in data[name].dims:
         return ""
-    bad = ~np.isfinite(data[name].transpose(time, ...).values)
+    bad = ~np.isfinite(data[name].ordered(time).values)
     return f", the first at t = {data['time'].values[int(np.argwhere(bad)[0, 0])]:.6g}"
 
 
-def open_netcdf(path: Path, names: Collection[str] | None = None) -> "xr.Dataset":
+def read_netcdf(path: Path, names: Collection[str]) -> Contents:
+    """Read those variables `names` that are in a netCDF file. Raises InputError as `open_netcdf` does."""
+    with closing(_opened(path, names)) as file:
+        return _contents(file, [name for name in names if name in file.variables])
+
+
+def open_netcdf(path: Path) -> "xr.Dataset":
     """Open a netCDF file from anywhere: netCDF-4, which is HDF5, or netCDF-3. Times stay numbers.
 
-    Use it in a `with` statement.
-    names: the variables that the caller needs; None stands for all. They are read at once from a file of this program,
-    and at their first use from others.
+    Use it in a `with` statement, because the values in files of other programs are read at their first use.
     Raises InputError if the file is not netCDF, brings in other files, or declares far more data than it holds.
     """
     import xarray as xr
 
+    file = _opened(path, None)
+    if isinstance(file, xr.Dataset):
+        return file
+    variables = {name: (each.dims, each.values, each.attrs) for name, each in file.variables.items()}
+    return xr.Dataset(variables, attrs=file.attrs)
+
+
+def _opened(path: Path, names: Collection[str] | None) -> "xr.Dataset | Contents":
+    """Open a netCDF file: one of this program with the values of the variables `names`, another with xarray.
+
+    names: None stands for all variables.
+    """
     if not Path(path).is_file():
         raise InputError(f"{path}: {why_no_file(Path(path))}; give the path of a netCDF file")
     try:
@@ -112,6 +137,8 @@ def open_netcdf(path: Path, names: Collection[str] | None = None) -> "xr.Dataset
             check_hdf5(path)
             if (own := read_netcdf4(path, names)) is not None:
                 return own
+        import xarray as xr  # slow to import
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of half precision, of names and attributes that nothing here reads
             # Decoded, the unit "s" would make dates. Plain HDF5 files have no names of dimensions. A damaged netCDF-3
@@ -128,7 +155,7 @@ def _unreadable(path: Path, failure: Exception) -> InputError:
     return InputError(f"{path}: the file cannot be read as netCDF: {failure}; give a netCDF file")
 
 
-def check_shapes(path: Path, data: "xr.Dataset", leading: dict[str, tuple[str | None, ...]]) -> None:
+def check_shapes(path: Path, data: Contents, leading: dict[str, tuple[str | None, ...]]) -> None:
     """Check the lengths of the axes of variables.
 
     leading: for each variable and axis, the variable whose first axis must have the same length, or None.

@@ -5,27 +5,70 @@ Guide, appendix B.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     import h5py
-    import xarray as xr
 
-PROVENANCE = "_NCProperties"  # attribute of the file that names the program that wrote it
+PROVENANCE, OWN = "_NCProperties", "version=2,freqbias="  # the attribute that names the program that wrote the file
 DIMENSION_ID, DIMENSION_IDS = "_Netcdf4Dimid", "_Netcdf4Coordinates"  # of a dimension; of all dimensions of a variable
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable."
 HIDDEN = {"CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", DIMENSION_ID, DIMENSION_IDS, "_FillValue"}
 DECODED = {"scale_factor", "add_offset", "missing_value", "_Unsigned"}  # they change the meaning of the values
 
 
-class Variable(NamedTuple):
+@dataclass(frozen=True)
+class Variable:
+    """A variable of a netCDF file. The attributes have the names that they have in xarray, whose import takes long."""
+
     dims: tuple[str, ...]
     values: np.ndarray
-    attributes: Mapping[str, str]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ndim(self) -> int:
+        return self.values.ndim
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    @property
+    def size(self) -> int:
+        return self.values.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.values.dtype
+
+    def ordered(self, first: str, last: str = "") -> "Variable":
+        """Return the variable with one dimension in the first place, and one in the last if it is named."""
+        inner = [dim for dim in self.dims if dim not in (first, last)]
+        dims = (first, *inner, *([last] if last else []))
+        return Variable(dims, self.values.transpose([self.dims.index(dim) for dim in dims]), self.attrs)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Variables and attributes of a netCDF file."""
+
+    variables: dict[str, Variable]
+    attrs: dict[str, Any]
+
+    def close(self) -> None:
+        """Do nothing: no file is open. A file that xarray has opened must be closed."""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.variables
+
+    def __getitem__(self, name: str) -> Variable:
+        return self.variables[name]
 
 
 def netcdf4_image(variables: Mapping[str, Variable], attributes: Mapping[str, Any]) -> bytes:
@@ -37,25 +80,24 @@ def netcdf4_image(variables: Mapping[str, Variable], attributes: Mapping[str, An
 
     sizes: dict[str, int] = {}
     for name, variable in variables.items():
-        for dim, size in zip(variable.dims, variable.values.shape, strict=True):
+        for dim, size in zip(variable.dims, variable.shape, strict=True):
             if sizes.setdefault(dim, size) != size:
                 raise ValueError(f"dimension {dim} of variable {name} has length {size}, elsewhere {sizes[dim]}")
     ids = {dim: np.int32(number) for number, dim in enumerate(sizes)}
     with h5py.File("in memory", "w", driver="core", backing_store=False, track_order=True) as file:
-        provenance = f"version=2,freqbias={version('freqbias')},hdf5={h5py.version.hdf5_version}"
-        file.attrs[PROVENANCE] = np.bytes_(provenance)
+        file.attrs[PROVENANCE] = np.bytes_(f"{OWN}{_version()},hdf5={h5py.version.hdf5_version}")
         _set(file, attributes)
         for dim, size in sizes.items():
             if dim not in variables:
                 file.create_dataset(dim, (size,), ">f4", track_order=True)
                 file[dim].make_scale(f"{NO_VARIABLE}{size:10d}")
-        for name, (dims, values, texts) in variables.items():
-            is_float = values.dtype.kind == "f"
+        for name, variable in variables.items():
+            values, is_float = variable.values, variable.dtype.kind == "f"
             dataset = file.create_dataset(name, data=values, fillvalue=np.nan if is_float else None, track_order=True)
-            _set(dataset, {**({"_FillValue": values.dtype.type(np.nan)} if is_float else {}), **texts})
+            _set(dataset, {**({"_FillValue": values.dtype.type(np.nan)} if is_float else {}), **variable.attrs})
             if name in sizes:
                 dataset.make_scale(name)
-            dataset.attrs[DIMENSION_IDS] = np.array([ids[dim] for dim in dims], np.int32)
+            dataset.attrs[DIMENSION_IDS] = np.array([ids[dim] for dim in variable.dims], np.int32)
         for dim, number in ids.items():
             file[dim].attrs[DIMENSION_ID] = number
         for name, variable in variables.items():
@@ -75,17 +117,21 @@ def _set(item: "h5py.HLObject", attributes: Mapping[str, Any]) -> None:
         item.attrs[name] = value if isinstance(value, str) else np.atleast_1d(array)
 
 
-def read_netcdf4(path: Path, names: Collection[str] | None = None) -> "xr.Dataset | None":
+@cache
+def _version() -> str:
+    return version("freqbias")
+
+
+def read_netcdf4(path: Path, names: Collection[str] | None = None) -> Contents | None:
     """Return the variables `names`, as far as they are in the file, or all. Return None for a file of another program.
 
     Also returns None if another program has added variables, or attributes that change the meaning of values. Raises
     exceptions of any type for damaged files.
     """
     import h5py
-    import xarray as xr
 
     with h5py.File(path, "r") as file:
-        if not file.attrs.get(PROVENANCE, b"").startswith(b"version=2,freqbias="):
+        if not file.attrs.get(PROVENANCE, b"").startswith(OWN.encode()):
             return None
         datasets = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
         ids = {name: item.attrs.get(DIMENSION_ID) for name, item in datasets.items()}
@@ -99,9 +145,12 @@ def read_netcdf4(path: Path, names: Collection[str] | None = None) -> "xr.Datase
             fill = dataset.attrs.get("_FillValue", np.nan)
             if DIMENSION_IDS not in found or DECODED & found or not np.isnan(fill).all():
                 return None
-            texts = {key: dataset.attrs[key] for key in dataset.attrs if key not in HIDDEN}
-            variables[name] = ([dims[number] for number in dataset.attrs[DIMENSION_IDS].tolist()], dataset[...], texts)
-        return xr.Dataset(variables, attrs={name: _get(file.attrs[name]) for name in file.attrs if name != PROVENANCE})
+            variables[name] = Variable(
+                tuple(dims[number] for number in dataset.attrs[DIMENSION_IDS].tolist()),
+                dataset[...],
+                {key: _get(dataset.attrs[key]) for key in dataset.attrs if key not in HIDDEN},
+            )
+        return Contents(variables, {name: _get(file.attrs[name]) for name in file.attrs if name != PROVENANCE})
 
 
 def _get(value: Any) -> Any:

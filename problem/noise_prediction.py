@@ -1,12 +1,11 @@
 """The effect of label noise on a predicted training, and the variables that store it in result files."""
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import xarray as xr
+from freqbias.problem.netcdf4 import Contents
 
 NOISE_DIMENSIONS = {
     "noise_level": ("channel",),
@@ -54,7 +53,7 @@ class NoisePrediction:
         return {name: (NOISE_DIMENSIONS[name], array) for name, array in self.arrays().items()}
 
     @classmethod
-    def of_file(cls, data: "xr.Dataset") -> Self | None:
+    def of_file(cls, data: Contents) -> Self | None:
         """Return the prediction in a result file, or None if the file has none."""
         names = [name for name in NOISE_DIMENSIONS if name in data]
         required = {"noise_level", "clean_loss", "clean_loss_standard_error"}

@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from freqbias.errors import InputError
-
-if TYPE_CHECKING:
-    import xarray as xr
+from freqbias.problem.netcdf4 import Contents
 
 DIMENSIONS = {"value_mean": "channel", "value_scale": "channel", "position_shift": "axis"}  # in result files
 
@@ -45,7 +43,7 @@ class Normalisation:
         return {name: ((axis,), np.array(getattr(self, name))) for name, axis in DIMENSIONS.items()}
 
     @classmethod
-    def of_file(cls, path: Path, data: "xr.Dataset", channels: int, dimension: int) -> "Normalisation":
+    def of_file(cls, path: Path, data: Contents, channels: int, dimension: int) -> "Normalisation":
         """Return the normalisation in a result file. A file of an earlier version has none, so nothing was changed.
 
         Raises InputError if a variable has another length than the channels or the axes.

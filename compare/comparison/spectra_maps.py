@@ -13,7 +13,6 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from matplotlib.tri import Triangulation
-from scipy.spatial import Delaunay
 
 from freqbias.compare.comparison.band_profiles import draw_profiles
 from freqbias.compare.comparison.record import Comparison
@@ -107,6 +106,8 @@ def _draw_column(
 
 def _triangulation(comparison: Comparison, reach: np.ndarray) -> Triangulation:
     """Divide the cells into triangles between their nodes. Keep the triangles within the axes and the Nyquist box."""
+    from scipy.spatial import Delaunay  # slow to import
+
     points = np.asarray(lagrange_element(comparison.cell_type, comparison.degree).points)
     pieces = Delaunay(points).simplices
     edges = points[pieces[:, 1:]] - points[pieces[:, :1]]

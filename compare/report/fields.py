@@ -10,7 +10,7 @@ from freqbias.compare.report.blobs import Blobs
 from freqbias.compare.spectra import inside_nyquist, signal_reach
 from freqbias.compare.style import frequency_unit
 from freqbias.compare.sweep import RunRecord
-from freqbias.problem import open_netcdf
+from freqbias.problem import open_netcdf, read_netcdf
 
 POINTS = 97  # on each axis of a map
 MOST_POINTS = 256  # on each axis of a picture of what was learnt; larger ones are thinned
@@ -94,13 +94,13 @@ def _read_spectra(root: Path) -> tuple[dict[str, np.ndarray], np.ndarray, np.nda
     else:
         return {}, np.empty((0, 1)), np.empty(1), np.empty(0)
     parts = {f"{prefix}_{part}" for prefix in names.values() for part in ("real", "imag")}
-    with open_netcdf(path, {"time", "frequency", "nyquist", *parts}) as data:
-        frequency = data["frequency"].values
-        limit = data["nyquist"].values if "nyquist" in data else np.full(frequency.shape[1], np.inf)
-        spectra = {
-            name: data[f"{prefix}_real"].values + 1j * data[f"{prefix}_imag"].values for name, prefix in names.items()
-        }
-        return spectra, frequency, limit, data["time"].values
+    data = read_netcdf(path, {"time", "frequency", "nyquist", *parts})
+    frequency = data["frequency"].values
+    limit = data["nyquist"].values if "nyquist" in data else np.full(frequency.shape[1], np.inf)
+    spectra = {
+        name: data[f"{prefix}_real"].values + 1j * data[f"{prefix}_imag"].values for name, prefix in names.items()
+    }
+    return spectra, frequency, limit, data["time"].values
 
 
 def _on_grid(frequency: np.ndarray, sizes: np.ndarray, points: np.ndarray) -> np.ndarray:

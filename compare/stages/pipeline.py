@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from freqbias.compare.comparison import cause_title, is_cause
 from freqbias.compare.style import aligned, percent
 from freqbias.meshes import plan_mesh
 from freqbias.pde import check_memory, refuse_torchrun, start_petsc
-from freqbias.problem import Problem, RunFile, open_netcdf, stage_keys
+from freqbias.problem import Problem, RunFile, read_netcdf, stage_keys
 from freqbias.runtime import StopRequest, Store, duration, log, log_findings, on_root, seconds_since_start
 
 if TYPE_CHECKING:
@@ -155,11 +154,11 @@ def print_summary(store: Store, seconds: Mapping[str, float]) -> None:
 
 
 def _run_rows(store: Store) -> list[tuple[str, ...]]:
-    spectrum, spectrum_sizes = _read(store.root / "pde" / "spectrum.nc")
-    history, _ = _read(store.root / "nn" / "error.nc")
+    solution = read_netcdf(store.root / "pde" / "spectrum.nc", {"frequency"})
+    spectrum, history = solution.attrs, read_netcdf(store.root / "nn" / "error.nc", ()).attrs
     metrics = _metrics(store)
     return [
-        ("size", f"{spectrum_sizes['node']:,} dofs", f"{history['width']:,} neurons"),
+        ("size", f"{len(solution['frequency'].values):,} dofs", f"{history['width']:,} neurons"),
         (
             "method",
             f"{spectrum['operator']} operator, {spectrum['integrator']}",
@@ -209,12 +208,6 @@ def _error_rows(store: Store) -> list[tuple[str, str]]:
 
 def _metrics(store: Store) -> np.ndarray:
     return np.atleast_1d(np.genfromtxt(store.root / "compare" / "metrics.csv", delimiter=",", names=True))
-
-
-def _read(path: Path) -> tuple[Mapping[str, Any], Mapping[Any, int]]:
-    """Return the attributes of a netCDF file, and the lengths of the dimensions of times and frequencies."""
-    with open_netcdf(path, {"time", "frequency"}) as data:
-        return dict(data.attrs), dict(data.sizes)
 
 
 def _seconds(seconds: float) -> str:

@@ -10,7 +10,6 @@ from itertools import product
 import basix
 import numpy as np
 import pyvista
-from scipy.spatial import Delaunay
 
 from freqbias.compare.spectra import lagrange_element
 from freqbias.compare.view.record import LAWS, View, with_rates
@@ -56,6 +55,8 @@ class LinearCells:
 
 def lattice_cells(cell_type: str, lattice: np.ndarray) -> np.ndarray:
     """Return the linear cells between the lattice points (k, d) of the reference cell, as indices (cells, corners)."""
+    from scipy.spatial import Delaunay  # slow to import
+
     d = lattice.shape[1]
     if CELL_TYPES[cell_type].is_box:
         parts = round(len(lattice) ** (1 / d)) - 1

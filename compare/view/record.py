@@ -11,7 +11,7 @@ from freqbias.compare.spectra import has_signal, inside_nyquist, leakage, signal
 from freqbias.compare.style import frequency_unit
 from freqbias.errors import UsageError
 from freqbias.meshes import plan_mesh
-from freqbias.problem import Spectrum, build, counted, load, open_netcdf, time_range
+from freqbias.problem import Spectrum, build, counted, load, read_netcdf, time_range
 from freqbias.runtime import Store
 
 FIELDS = "fields_000000.vtu"
@@ -119,9 +119,9 @@ def read_view(root: Path) -> View:
     time, spectra = spectrum.time, {"pde": spectrum.error}
     if Store(root).has("compare"):
         parts = {f"{name}_{part}" for name in ("pde", "nn") for part in ("real", "imag")}
-        with open_netcdf(root / "compare" / "spectra.nc", {"time", *parts}) as data:
-            time = data["time"].values
-            spectra = {name: data[f"{name}_real"].values + 1j * data[f"{name}_imag"].values for name in ("pde", "nn")}
+        data = read_netcdf(root / "compare" / "spectra.nc", {"time", *parts})
+        time = data["time"].values
+        spectra = {name: data[f"{name}_real"].values + 1j * data[f"{name}_imag"].values for name in ("pde", "nn")}
         spectra["difference"] = spectra["nn"] - spectra["pde"]
     limit = np.full(spectrum.frequency.shape[1], np.inf)
     if "points" in attributes:  # samples on a grid

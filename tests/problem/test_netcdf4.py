@@ -40,18 +40,21 @@ def path(tmp_path):
 
 
 def test_xarray_and_the_quick_reader_agree(path):
-    expected, found = xr.load_dataset(path, engine="h5netcdf", decode_times=False), read_netcdf4(path)
-    assert found is not None
-    assert found.identical(expected)
-    assert set(found.variables) == set(VARIABLES)
-    for name, (dims, values, attributes) in VARIABLES.items():
-        assert found[name].dims == dims
-        assert found[name].dtype == expected[name].dtype == values.dtype
-        assert found[name].attrs == expected[name].attrs == attributes
-        np.testing.assert_array_equal(found[name].values, values)
-    assert set(found.attrs) == set(ATTRIBUTES)
+    """xr.load_dataset reads with h5netcdf, which shares nothing with the quick reader."""
+    expected, quick = xr.load_dataset(path, engine="h5netcdf", decode_times=False), read_netcdf4(path)
+    with open_netcdf(path) as found:
+        assert found.identical(expected)
+    assert quick is not None
+    assert quick.variables.keys() == set(expected.variables) == set(VARIABLES)
+    for name, variable in VARIABLES.items():
+        for read in (quick[name], expected[name]):
+            assert read.dims == variable.dims
+            assert read.dtype == variable.dtype
+            assert read.attrs == variable.attrs
+            np.testing.assert_array_equal(read.values, variable.values)
+    assert quick.attrs.keys() == set(ATTRIBUTES)
     for name, value in ATTRIBUTES.items():
-        np.testing.assert_array_equal(found.attrs[name], value)
+        np.testing.assert_array_equal(quick.attrs[name], value)
 
 
 @pytest.mark.skipif(shutil.which("ncdump") is None, reason="ncdump is not installed; apt-get install netcdf-bin")
@@ -66,7 +69,14 @@ def test_chosen_variables(path):
     found = read_netcdf4(path, {"used", "cells", "nothing"})
     assert found is not None
     assert set(found.variables) == {"used", "cells"}
-    assert dict(found.sizes) == {"cell": 2, "sample": 4, "channel": 3}
+    assert found["cells"].dims == ("cell", "sample")
+
+
+def test_order_of_dimensions():
+    turned = VARIABLES["error"].ordered("sample", "time")
+    assert turned.dims == ("sample", "channel", "time")
+    np.testing.assert_array_equal(turned.values, VALUES.T)
+    assert VARIABLES["error"].ordered("channel").dims == ("channel", "time", "sample")
 
 
 def test_one_dimension_of_two_lengths():
