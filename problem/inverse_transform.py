@@ -108,10 +108,12 @@ class InverseTransform:
         """
         max_product = MAX_POINTS[self._dimension] / (4 * OVERSAMPLING * MARGIN)  # of extent and cutoff
         lags = np.fft.rfftfreq(2 * MAX_POINTS[self._dimension], 1 / (2 * MARGIN))
+        length, size = self._decay(scales)
 
         @cache  # the transforms of some densities are slow
         def truncate(level: float) -> tuple[float, np.ndarray]:
-            extent = self._extent(scales, level)
+            above = np.flatnonzero(size > level * self._function(np.zeros(self._dimension)))
+            extent = float(length[min(int(above.max(initial=0)) + 1, len(length) - 1)])
             sections = [self._function(extent * lags[:, None] * axis) for axis in np.diag(scales)]
             return extent, np.array([_section_cutoff(section, level) for section in sections]) / extent
 
@@ -123,13 +125,11 @@ class InverseTransform:
         extent, cutoff = truncate(level)
         return level, extent, np.minimum(cutoff, max_product / extent)
 
-    def _extent(self, scales: np.ndarray, level: float) -> float:
-        """Return the length beyond which r(k) <= level * r(1) on the axes and a diagonal, in units of the scales."""
+    def _decay(self, scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return lengths in units of the scales, and the largest |r(k)| there on the axes and a diagonal."""
         length = np.geomspace(1, 1e8, 2000)
         rays = np.concatenate([np.diag(scales), scales[None]])
-        size = np.abs(self._function(length[:, None, None] * rays)).max(axis=1)
-        above = np.flatnonzero(size > level * self._function(np.zeros(self._dimension)))
-        return float(length[min(int(above.max(initial=0)) + 1, len(length) - 1)])
+        return length, np.abs(self._function(length[:, None, None] * rays)).max(axis=1)
 
 
 def _section_cutoff(section: np.ndarray, level: float) -> float:

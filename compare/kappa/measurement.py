@@ -84,13 +84,17 @@ def measure(
     theory_spectrum = spectra[REFERENCE][0] * np.exp(-theory * (within - within[0])[:, None, None])
 
     def regions(kind: str, low: np.ndarray, high: np.ndarray, energy: Callable[[np.ndarray], np.ndarray]) -> Regions:
-        initial_energy = energy(initial[None])[0]
-        volume = energy(np.ones_like(initial[None, :1]))[0]
+        one = np.zeros_like(initial[None])
+        one[:, 0] = 1.0
+        parts = {"theory": theory_spectrum, **spectra}
+        # All in one call, because the quadrature takes longer than its use.
+        energies = energy(np.concatenate([initial[None], one, *parts.values()]))
+        initial_energy, volume = energies[:2]
+        of_part = dict(zip(parts, np.split(energies[2:], len(parts)), strict=True))
         least = floor * np.sqrt(initial_energy.max())
         region_noise = noise * np.sqrt(np.minimum(largest**2 * volume, initial_energy.sum()))
         measured = {
-            name: _rates(within, amplitude(energy(values)), floor=least, noise=region_noise)
-            for name, values in {"theory": theory_spectrum, **spectra}.items()
+            name: _rates(within, amplitude(values), floor=least, noise=region_noise) for name, values in of_part.items()
         }
         return Regions(kind, low, high, measured.pop("theory"), measured)
 

@@ -32,7 +32,7 @@ def texts(figure):
 def assert_apart(figure):
     """No text overlaps another, and all text is on the page. Return the text with its boxes."""
     with matplotlib.style.context(STYLE):
-        FigureCanvasAgg(figure).draw()
+        FigureCanvasAgg(figure).figure.draw_without_rendering()
     found, page = texts(figure), figure.bbox
     for text, box in found:
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= page.x1 and box.y1 <= page.y1, text

@@ -1,6 +1,8 @@
 """Figure 4 and the figure of causes: legible text, scales that fit the values, provenance in the files."""
 
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
 
 import matplotlib.style
@@ -17,6 +19,7 @@ from freqbias.numerics import Scattered, transform
 from freqbias.problem import Draws, ErrorHistory, Samples
 from tests.compare.build import fabricated, predicted, problem_1d, problem_2d
 from tests.compare.legibility import assert_apart, texts
+from tests.launch import undrawn
 
 
 def some_draws(history):
@@ -39,16 +42,27 @@ def comparison(problem, *, kernels=False, draws=False):
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["1d", "1d, kernels", "2d, draws", "2d, three channels, kernels, draws"])
-def drawn(request):
-    kind, *more = request.param.split(", ")
-    problem = problem_1d() if kind == "1d" else problem_2d(channels=3 if "three channels" in more else 1)
+KINDS = ["1d", "1d, kernels", "2d, draws", "2d, three channels, kernels, draws"]
+UNDRAWN = "2d, draws"  # test_enormous_errors draws such a figure, with longer titles
+
+
+@cache
+def made(kind):
+    dimension, *more = kind.split(", ")
+    problem = problem_1d() if dimension == "1d" else problem_2d(channels=3 if "three channels" in more else 1)
     record = comparison(problem, kernels="kernels" in more, draws="draws" in more)
-    return record, draw_comparison(record)
+    with undrawn() if kind == UNDRAWN else nullcontext():
+        return record, draw_comparison(record)
 
 
-def test_text_is_legible(drawn):
-    _, figure = drawn
+@pytest.fixture(params=KINDS)
+def drawn(request):
+    return made(request.param)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != UNDRAWN])
+def test_text_is_legible(kind):
+    _, figure = made(kind)
     assert len(assert_apart(figure)) > 20
 
 
@@ -80,11 +94,11 @@ def test_enormous_errors(problem):
     """The network has learnt a million times more than the equation says."""
     spectrum, history = fabricated(problem)
     history = replace(history, error=history.error * np.where(problem.times > 0, 5.5e-7, 1.0)[:, None, None])
-    record = compare(spectrum, history, problem)
+    record = compare(spectrum, history, problem, draws=some_draws(history) if problem.dimension == 2 else None)
     figure = draw_comparison(record)
     titles = [panel.get_title() for panel in figure.axes if panel.get_title()]
     assert titles[-1].endswith(r"error 1.8e6 times $\Vert v_\mathrm{nn} \Vert$")
-    assert_apart(figure)
+    assert len(assert_apart(figure)) > 20
     if problem.dimension == 1:
         assert record.metrics["relative_l2_error"][-1] == pytest.approx(1 / 5.5e-7, rel=1e-3)
         far = replace(record, metrics=record.metrics | {"error_over_initial": np.array([0.0, 1.8e6, 1, 1])})
@@ -134,7 +148,7 @@ def test_network_label_has_its_layers():
     history = replace(history, attributes={"width": 4000, "depth": 3})
     figure = draw_comparison(compare(spectrum, history, problem, predictions=predicted(history, 1.0, 1.0, 1.0)))
     with matplotlib.style.context(STYLE):
-        FigureCanvasAgg(figure).draw()
+        FigureCanvasAgg(figure).figure.draw_without_rendering()
     words = figure.legends[0].get_texts()
     assert "network of 3 layers, width 4,000" in [text.get_text() for text in words]
     assert all(box.x0 > 0 and box.x1 < figure.bbox.x1 for box in [text.get_window_extent() for text in words])
@@ -205,7 +219,7 @@ def test_causes_figure(tmp_path):
     record = comparison(problem_1d(times=(0.0, 0.5, 2.5, 70.0)), kernels=True)
     figure = draw_causes(record, tmp_path / "split.png")
     with matplotlib.style.context(STYLE):
-        FigureCanvasAgg(figure).draw()
+        FigureCanvasAgg(figure).figure.draw_without_rendering()
     (panel,) = figure.axes
     assert panel.get_xscale() == panel.get_yscale() == "log"
     for line, name in zip(panel.lines, ["error_over_initial", *record.causes], strict=True):
