@@ -1,4 +1,4 @@
-"""The stages `nn` and `ntk` on all ranks. Only ranks that work import torch, which takes seconds and 0.4 GB each."""
+"""The stages `nn` and `ntk` on all ranks. Only ranks that work import torch, which takes seconds and 0.5 GB each."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any

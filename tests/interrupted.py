@@ -8,6 +8,7 @@ import numpy as np
 from freqbias.runtime.commandline import invoke
 from tests.batch import APP, logger_as_it_was
 
+PROGRAM = "from freqbias.compare.program import main; main()"  # the command `freqbias`
 RUN = """
 name = "interrupted"
 [density]

@@ -10,7 +10,7 @@ import pytest
 
 from freqbias.runtime import Store
 from tests import launch
-from tests.interrupted import assert_same, finished, here, run_text
+from tests.interrupted import PROGRAM, assert_same, finished, here, run_text
 
 pytestmark = pytest.mark.xdist_group("ranks")
 
@@ -60,10 +60,10 @@ def disk(tmp_path):
 def assert_refused(*arguments, ranks, words, fresh=False):
     """The command exits with 2 and prints one message, with these words.
 
-    fresh: start new processes, so that their exit is tested too.
+    fresh: start a new process, so that its exit, with files of HDF5 or VTK, is tested too.
     """
     if fresh:
-        done = launch.run("-m", f"freqbias.{arguments[0]}", *arguments[1:], "-q", ranks=ranks)
+        done = launch.run("-c", PROGRAM, *arguments, "-q", ranks=ranks)
     else:
         (done,) = launch.run_all([[*arguments, "-q"]], ranks=ranks)
     assert done.returncode == 2, done.stderr
@@ -72,15 +72,14 @@ def assert_refused(*arguments, ranks, words, fresh=False):
 
 
 @pytest.mark.parametrize(
-    ("stage", "kilobytes", "writing", "ranks"),
-    [("pde", 76, "parts/output-", 2), ("pde", 216, "spectrum.nc", 1), ("pde", 416, "fields.pvd", 2),
-     ("nn", 116, "parts/", 1)],
+    ("stage", "kilobytes", "writing", "ranks", "fresh"),
+    [("pde", 76, "parts/output-", 2, False), ("pde", 216, "spectrum.nc", 1, True), ("pde", 416, "fields.pvd", 1, True),
+     ("pde", 416, "fields.pvd", 2, False), ("nn", 116, "parts/", 1, False)],
 )  # fmt: skip
-def test_resume_after_full_disk(stage, kilobytes, writing, ranks, run_file, whole, disk):
+def test_resume_after_full_disk(stage, kilobytes, writing, ranks, fresh, run_file, whole, disk):
     disk.mount(f"size={kilobytes}k")
     out = disk.folder / "out"
     words = ("No space left on device; free some", writing)
-    fresh = not writing.startswith("parts/")  # files by HDF5 and VTK
     assert_refused(stage, run_file, "--out", out, ranks=ranks, words=words, fresh=fresh)
     assert not (out / stage).exists(), "no incomplete result is visible"
     assert {path.name for path in out.iterdir()} == {"run.toml", f"{stage}.partial"}, "neither lock nor leftover"

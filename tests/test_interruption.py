@@ -17,12 +17,10 @@ import xarray as xr
 from freqbias.errors import StoppedEarly, UsageError
 from tests import launch
 from tests.batch import attempt
-from tests.interrupted import STAGES, assert_same, finished, here, run_text
+from tests.interrupted import PROGRAM, STAGES, assert_same, finished, here, run_text
 from tests.pde.test_stage import stop_at
 
 pytestmark = pytest.mark.xdist_group("ranks")
-
-PROGRAM = "from freqbias.compare.program import main; main()"
 
 
 @pytest.fixture(scope="module")

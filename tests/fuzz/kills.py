@@ -23,6 +23,7 @@ from tests import launch
 from tests.fuzz.jobs import BEFORE, JOBS, RESULTS, Job, phase_of, write_run_file
 from tests.fuzz.result_folders import numbers
 from tests.fuzz.verdicts import Verdict, judge_all
+from tests.interrupted import PROGRAM
 
 RANKS = (1, 2, 3)
 IN_START_UP = 0.2  # fraction of signals before the first file is written
@@ -31,7 +32,6 @@ PATIENCE = 90.0  # seconds; a job on a machine that does other work may need thi
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 # of the program, of a process without handlers, and of mpirun, which reports signals in its own ways
 CODES = {signal.SIGKILL: (-9, 9, 137), signal.SIGTERM: (75, -15, 15, 143), signal.SIGINT: (75, 130, -2, 2)}
-COMMAND = "from freqbias.compare.program import main; main()"
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Bench:
         return [job.stage, *what, "-q", *["--shard"] * job.shard]
 
     def _start(self, job: Job, out: Path, ranks: int):
-        return launch.start("-c", COMMAND, *self._command(job, out), ranks=ranks)
+        return launch.start("-c", PROGRAM, *self._command(job, out), ranks=ranks)
 
     def _wait(self, process, out: Path, job: Job) -> None:
         """Wait until the stage begins to write or the process ends."""

@@ -3,7 +3,6 @@
 import sys
 
 import pytest
-from matplotlib import get_cachedir
 
 from freqbias import libraries
 from freqbias.compare.commands import doctor
@@ -11,7 +10,9 @@ from freqbias.errors import MissingLibraryError
 from freqbias.libraries import explanation
 from freqbias.runtime.exit_codes import exit_code_of
 from tests.installs.test_names import RUN
-from tests.launch import ROOT, run, run_code
+from tests.launch import ROOT, run_code, run_together
+
+pytestmark = pytest.mark.xdist_group("ranks")
 
 NO_LIBMPI = RuntimeError("cannot load MPI library\nlibmpi.so.12: cannot open shared object file")
 
@@ -46,10 +47,20 @@ def test_a_missing_compiler_is_said_once(ranks, tmp_path):
     (tmp_path / "small.toml").write_text(
         RUN.replace("points = 32", "points = 48").replace("pde = {", 'pde = { operator = "local",')
     )
-    arguments = ("-m", "freqbias.pde", tmp_path / "small.toml", "--out", tmp_path / "out")
-    answer = run(
-        *arguments, ranks=ranks, CC="/no/compiler", XDG_CACHE_HOME=str(tmp_path / "forms"), MPLCONFIGDIR=get_cachedir()
-    )  # its fonts are known
+    program = """
+        import os, sys
+        from pathlib import Path
+        from unittest.mock import patch
+        from freqbias.pde.form_compiler import JIT_OPTIONS
+        from freqbias.runtime import exit_code_of
+        from freqbias.runtime.commandline import invoke
+        from tests.batch import APP
+
+        path, out, empty = sys.argv[1:]
+        with patch.dict(JIT_OPTIONS, cache_dir=Path(empty)), patch.dict(os.environ, CC="/no/compiler"):
+            sys.exit(exit_code_of(lambda: invoke(APP, "freqbias", ["pde", path, "--out", out])))
+    """
+    answer = run_together(program, tmp_path / "small.toml", tmp_path / "out", tmp_path / "forms", ranks=ranks)
     assert answer.returncode == 2 and "Traceback" not in answer.stderr, answer.stderr
     (printed,) = [line for line in answer.stderr.splitlines() if "error" in line]
     assert printed.startswith("error: DOLFINx cannot compile its forms") and libraries.COMPILER in printed
