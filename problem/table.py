@@ -78,7 +78,8 @@ class Table(Density):
                                          + i h b(s) (values_n exp(-2 pi i r z) - values_1 exp(2 pi i r z)),
 
         where Sum contains half of the first value and half of the last value. For d axes, the product of the d
-        expressions is expanded. In each term, an axis contributes all nodes, the first node or the last node.
+        expressions is expanded. In each term, an axis contributes all nodes, the first node or the last node. Since the
+        values are even, exchanging first and last nodes gives the complex conjugate, so one of both is computed.
         """
         h, r = np.array(self.spacing), np.array(self.half_width)
         last = 1j * h * _end_correction(2 * np.pi * h * z) * np.exp(-2j * np.pi * r * z)
@@ -90,10 +91,12 @@ class Table(Density):
         total = np.zeros(len(z))
         for choice in product(choices, repeat=z.shape[1]):
             values = self.values[tuple(nodes for nodes, _ in choice)]
-            if values.any():
+            ends = [nodes for nodes, _ in choice if not isinstance(nodes, slice)]
+            if values.any() and (not ends or ends[0] == 0):
                 inner = [axis for axis, (nodes, _) in enumerate(choice) if isinstance(nodes, slice)]
                 factor = prod(factors[:, axis] for axis, (_, factors) in enumerate(choice))
-                total += (factor * _sum_over_nodes(_halved_at_ends(values), z[:, inner], h[inner])).real
+                term = (factor * _sum_over_nodes(_halved_at_ends(values), z[:, inner], h[inner])).real
+                total += 2 * term if ends else term
         return total
 
     def from_unit_cube(self, unit: np.ndarray) -> np.ndarray:

@@ -148,13 +148,13 @@ def test_finished_draws_of_another_kind_are_refused(problem, tmp_path):
         run_draws(stepped, problem, store, count=2, resume=True, **flags)
 
 
-def test_comparison_with_the_band(problem, tmp_path):
-    run_draws(parse(RUN), problem, Store(tmp_path), count=39, resume=False, overwrite=False, stop=StopRequest())
+def test_comparison_with_the_band(problem, tmp_path, undrawn):
+    run_draws(parse(RUN), problem, Store(tmp_path), count=9, resume=False, overwrite=False, stop=StopRequest())
     draws = Draws.load(tmp_path / "draws" / "draws.nc")
     history, spectrum = nn.train(problem), solve(problem, parse(RUN).pde)
     comparison = compare(spectrum, history, problem, draws=draws)
     metrics = comparison.metrics
-    assert comparison.band.level == pytest.approx(0.95)
+    assert comparison.band.level == pytest.approx(0.8)
     low, high = np.sort(draws.loss, axis=0)[[0, -1]]
     np.testing.assert_array_equal(metrics["loss_low"], low)
     np.testing.assert_array_equal(metrics["loss_high"], high)
@@ -164,7 +164,7 @@ def test_comparison_with_the_band(problem, tmp_path):
     outside = compare(spectrum, doubled, problem, draws=draws).metrics["loss_held_out_in_band"]
     assert not outside[1:].any()
     figure = draw_comparison(comparison, tmp_path / "figure.png")
-    assert "95 % of draws" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "80 % of draws" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_command(tmp_path):

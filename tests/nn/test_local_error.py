@@ -64,7 +64,7 @@ def test_random_trainings(number):
 
 def test_reference_agrees_with_short_steps():
     problem = sine(100.0)
-    fine = train(problem, Training(precision="double", step=0.002)).error
+    fine = train(problem, Training(precision="double", step=0.004)).error
     np.testing.assert_allclose(converged_errors(problem), fine, rtol=0, atol=1e-7 * np.abs(fine).max())
 
 

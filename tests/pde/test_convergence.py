@@ -45,7 +45,7 @@ class Mode:
         solution.x.scatter_forward()
         x = ufl.SpatialCoordinate(self.operator.space.mesh)
         coordinates = [x[i] for i in range(len(self.wavenumbers))]
-        dx = ufl.dx(metadata={"quadrature_degree": 20})
+        dx = ufl.dx(metadata={"quadrature_degree": 12})
         norms = [
             fem.assemble_scalar(fem.form(f**2 * dx))
             for f in (solution - self(coordinates, t, ufl), self(coordinates, 0.0, ufl))
@@ -105,9 +105,9 @@ class BallMode:
     def error(self, state, t):
         """|v_h - v| / |v(0)| in L2, v at the points of a quadrature."""
         space = self.operator.space
-        solution, exact = fem.Function(space), at_quadrature_points(space.mesh, self, 12)
+        solution, exact = fem.Function(space), at_quadrature_points(space.mesh, self, 8)
         solution.x.array[: state.shape[1]] = state[0]
-        dx, decay = ufl.dx(domain=space.mesh, metadata={"quadrature_degree": 12}), float(np.exp(-self.rate * t))
+        dx, decay = ufl.dx(domain=space.mesh, metadata={"quadrature_degree": 8}), float(np.exp(-self.rate * t))
         norms = [fem.assemble_scalar(fem.form(f**2 * dx)) for f in (solution - decay * exact, exact)]
         return np.sqrt(norms[0] / norms[1])
 
