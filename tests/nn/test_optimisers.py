@@ -13,7 +13,6 @@ from freqbias.nn.nufft import NufftTransforms
 from freqbias.nn.optimisers import Momentum, batch_weights, make_optimiser
 from freqbias.numerics import Grid
 from freqbias.problem import Gaussian, Network, Problem, Samples, Training, draw
-from tests.launch import run_code
 
 N = 24
 SETTINGS = {
@@ -161,19 +160,3 @@ def test_steps_are_those_of_torch_optim(name, dtype):
         assert torch.equal(state, expected)
         buffers = {key: value for key, value in optimiser.state[expected].items() if torch.is_tensor(value)}
         assert stepper.buffers().keys() == buffers.keys()
-
-
-def test_training_does_not_import_the_compiler():
-    """`check` times two steps of a training. The import took longer than everything else."""
-    code = """
-        import sys, torch
-        from freqbias.nn.optimisers import make_optimiser
-        from freqbias.problem import Training
-        for keys in ({"integrator": "momentum"}, {"integrator": "sgd", "batch": 2}, {"integrator": "adam"}):
-            stepper, state = make_optimiser(Training(step=0.1, **keys)).make_stepper(), torch.ones(3)
-            stepper.advance(None, state, 0.1, state)
-            stepper.advance(None, state, 0.1, state)
-        print("torch._dynamo" in sys.modules)
-    """
-    done = run_code(code)
-    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr

@@ -198,6 +198,25 @@ def test_floating_point_error_reaches_all():
     assert done.stdout.split() == ["raised"] * 2, done.stderr
 
 
+def test_training_does_not_import_the_compiler():
+    """`check` times two steps of a training. The import took longer than everything else.
+
+    The test's own process may have imported the compiler with torch.optim, so this runs where no test imports it.
+    """
+    code = """
+        import sys, torch
+        from freqbias.nn.optimisers import make_optimiser
+        from freqbias.problem import Training
+        for keys in ({"integrator": "momentum"}, {"integrator": "sgd", "batch": 2}, {"integrator": "adam"}):
+            stepper, state = make_optimiser(Training(step=0.1, **keys)).make_stepper(), torch.ones(3)
+            stepper.advance(None, state, 0.1, state)
+            stepper.advance(None, state, 0.1, state)
+        sys.stdout.write(f"{'torch._dynamo' in sys.modules}\\n")
+    """
+    done = launch.run_together(code, ranks=2)
+    assert (done.returncode, done.stdout) == (0, "False\n" * 2), done.stderr
+
+
 @pytest.mark.parametrize("more", [0, 2], ids=["plain", "with a diagonal layer"])
 def test_rows_of_the_state(more):
     whole, part, state = StateLayout(5, 3, 2), StateLayout(2, 3, 2), torch.arange(40.0 + 5 * more, dtype=torch.float64)

@@ -63,10 +63,9 @@ def test_held_out_samples_outside_the_box_of_scattered_samples():
     x = np.random.default_rng(0).uniform(-0.05, 0.05, (30, 1))
     sites, targets = Scattered(x), Scattered(np.array([[-0.9], [0.7], [0.9]]))
     problem = problem_on(sites, 0.3, depth=3, activation="relu")
-    assert_predicts(problem, targets, oracle.gaussian(0.3), Pde(tolerance=1e-3))
+    as_positions = assert_predicts(problem, targets, oracle.gaussian(0.3), Pde(tolerance=1e-3))
     held_out = Samples(targets, np.zeros((2, 3)), held_out=True)
     found = solve(replace(problem, held_out=held_out), Pde(tolerance=1e-3))
-    as_positions = solve(replace(problem, predict_at=targets), Pde(tolerance=1e-3))
     np.testing.assert_allclose(found.held_out_error, as_positions.prediction, rtol=0, atol=1e-12)
 
 
@@ -104,7 +103,7 @@ def test_stepping_integrators_predict_nothing():
     assert found.prediction is None and found.prediction_bound is None
 
 
-@pytest.mark.parametrize("number", [1, 2, 5, 6])
+@pytest.mark.parametrize("number", [1, 6, 22, 32])
 def test_bound_is_never_below_the_error(number):
     assert not pde_prediction(number).failure
 
