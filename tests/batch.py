@@ -12,8 +12,11 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
+import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -66,6 +69,38 @@ def attempt(*arguments: object) -> Answer:
     ):
         code = exit_code_of(lambda: invoke(APP, "freqbias", [*map(str, arguments)]))
     return Answer(code, out.getvalue(), err.getvalue())
+
+
+class Fork:
+    """A copy of this process that runs one command line of freqbias, for tests of SIGKILL: it starts without imports.
+
+    Of `subprocess.Popen`, it has what such tests use.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        self.returncode: int | None = None
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # threads, which hold no lock here
+            self.pid = os.fork()
+        if self.pid == 0:
+            code = 1
+            try:
+                code = attempt(*arguments).returncode
+            finally:
+                os._exit(code)
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if ended else None
+        return self.returncode
+
+    def communicate(self, timeout: float = 60.0) -> tuple[str, str]:
+        end = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired("fork", timeout)
+            time.sleep(0.005)
+        return "", ""
 
 
 def run_program(text: str, arguments: list[str]) -> Answer:

@@ -16,7 +16,7 @@ import xarray as xr
 
 from freqbias.errors import StoppedEarly, UsageError
 from tests import launch
-from tests.batch import attempt
+from tests.batch import Fork, attempt
 from tests.interrupted import PROGRAM, STAGES, assert_same, finished, here, run_text
 from tests.pde.test_stage import stop_at
 
@@ -50,7 +50,7 @@ def outputs(out, stage):
 
 
 def kill_worker(process, out, stage):
-    """Kill rank 0, whose process number is in the lock file. mpirun then ends the other ranks and itself."""
+    """Kill the process whose number is in the lock file."""
     os.kill(int((out / f".{stage}.lock").read_text()), signal.SIGKILL)
     process.communicate(timeout=60)
 
@@ -91,9 +91,8 @@ def has_torch(pid):
 
 
 def stopped_on_two_ranks(stage, run_file, out):
-    """Start a stage on two ranks, stop it by SIGTERM through mpirun, and return its arguments."""
-    arguments = ["-c", PROGRAM, stage, run_file, "--out", out]
-    process = launch.start(*arguments, ranks=2)
+    """Start a stage on two ranks, and stop it by SIGTERM through mpirun."""
+    process = launch.start("-c", PROGRAM, stage, run_file, "--out", out, ranks=2)
     wait_for(process, lambda: outputs(out, stage) >= 3)
     if stage == "nn":
         assert sum(map(has_torch, launch.descendants(process.pid))) == 1, "the sleeping rank has no use for torch"
@@ -101,13 +100,13 @@ def stopped_on_two_ranks(stage, run_file, out):
     _, printed = process.communicate(timeout=60)
     assert process.returncode == 75, printed
     assert printed.count("--resume") == 1
-    return arguments
 
 
 def test_an_equation_stopped_then_killed_then_resumed_is_the_same(run_file, whole, tmp_path):
-    arguments = stopped_on_two_ranks("pde", run_file, tmp_path)
+    """Stopped on two ranks, killed on one; tests/test_kills.py kills two ranks."""
+    stopped_on_two_ranks("pde", run_file, tmp_path)
     reached = outputs(tmp_path, "pde")
-    process = launch.start(*arguments, "--resume", ranks=2)
+    process = Fork("pde", run_file, "--out", tmp_path, "--resume")
     wait_for(process, lambda: outputs(tmp_path, "pde") >= reached + 3)
     kill_worker(process, tmp_path, "pde")
     assert not (tmp_path / STAGES["pde"]).exists(), "a reader sees a complete file or none"
@@ -147,7 +146,7 @@ def test_compare_killed_and_resumed_is_the_same(run_file, whole, tmp_path, undra
     shutil.copytree(whole, out)
     shutil.copytree(whole, undisturbed)
     here("compare", run_file, "--out", undisturbed)
-    process = launch.start("-c", PROGRAM, "compare", run_file, "--out", out)
+    process = Fork("compare", run_file, "--out", out)
     wait_for(process, (out / "compare.partial" / "spectra.nc").exists)
     kill_worker(process, out, "compare")
     assert process.returncode == -signal.SIGKILL

@@ -51,7 +51,7 @@ def write_run_file(job: Job, folder: Path) -> Path:
     """Write the run file of a job, and return its path."""
     path = folder / f"{job}.toml".replace(" ", "-")
     if job.stage == "nn":
-        settings = {"training_integrator": job.integrator, "training_step": 0.1, "checkpoint": 0.0, "end": 20.0}
+        settings = {"training_integrator": job.integrator, "training_step": 0.1, "checkpoint": 0.0, "end": 10.0}
         settings |= TRAINING_KEYS.get(job.integrator, {})
     elif job.stage == "ntk":  # wide, for products that take some seconds
         settings = {"training_integrator": job.integrator, "width": 200_000}

@@ -20,6 +20,7 @@ import numpy as np
 
 from freqbias.runtime import Store
 from tests import launch
+from tests.batch import Fork
 from tests.fuzz.jobs import BEFORE, JOBS, RESULTS, Job, phase_of, write_run_file
 from tests.fuzz.result_folders import numbers
 from tests.fuzz.verdicts import Verdict, judge_all
@@ -54,7 +55,7 @@ class Bench:
     """Trials in a folder, with the undisturbed runs of all jobs as they are needed.
 
     warm: these run in the resident processes, which saves a start but makes signals come earlier: a warm process needs
-    less time than the job to disturb.
+    less time than the job to disturb. Single processes to disturb are forks of this one, only for SIGKILL.
     """
 
     def __init__(self, folder: Path, *, warm: bool = False) -> None:
@@ -123,6 +124,8 @@ class Bench:
         return [job.stage, *what, "-q", *["--shard"] * job.shard]
 
     def _start(self, job: Job, out: Path, ranks: int):
+        if self._warm and ranks == 1:
+            return Fork(*self._command(job, out))
         return launch.start("-c", PROGRAM, *self._command(job, out), ranks=ranks)
 
     def _wait(self, process, out: Path, job: Job) -> None:

@@ -4,6 +4,7 @@ tests/runtime/test_crashes.py runs these tests in a process of their own.
 """
 
 import os
+import shutil
 import signal
 from itertools import count
 
@@ -79,11 +80,13 @@ def checked(store):
 
 
 def test_kill_at_every_step_of_an_overwrite(tmp_path):
+    before = Store(tmp_path / "before")
+    compute(before, "old")
+    interrupted(before, overwrite=True)
     seen = []
     for call in count():
         store = Store(tmp_path / str(call))
-        compute(store, "old")
-        interrupted(store, overwrite=True)
+        shutil.copytree(before.root, store.root)
         if not killed_computing(store, call, overwrite=True):
             break
         finished = checked(store)
