@@ -2,20 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from freqbias.compare.comparison.draw_bands import (
     DrawBands,
+    RingMeans,
     RingProfile,
     draw_bands,
     energy_edges,
     error_ratios,
     ring_edges,
-    ring_means,
 )
-from freqbias.compare.spectra import FrequencyMesh, band_energy
+from freqbias.compare.spectra import FrequencyMesh, energy_in_bands
 from freqbias.errors import InputError
 from freqbias.problem import DRAW_ACCURACY, Band, Draws, feature_learning_warning, match_times
 from freqbias.runtime import log
@@ -60,8 +59,8 @@ def draw_band(
         )
     initial, pde, nn = spectra
     edges, rings = energy_edges(mesh, initial, limit), ring_edges(mesh, limit)
-    energy = partial(band_energy, mesh, edges=edges, limit=limit)
-    profile = partial(ring_means, mesh, edges=rings, limit=limit) if mesh.frequency.shape[1] == 2 else None
+    energy = energy_in_bands(mesh, edges, limit=limit)
+    profile = RingMeans(mesh, rings, limit=limit) if mesh.frequency.shape[1] == 2 else None
     magnitudes, ratios, profiles = [], [], []
     for error in draws.error:
         values = project(error[[0, *index]].astype(float))

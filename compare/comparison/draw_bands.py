@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from freqbias.compare.spectra import FrequencyMesh, band_energy, inside_nyquist
+from freqbias.compare.spectra import FrequencyMesh, band_energy, energy_in_bands, inside_nyquist
 from freqbias.problem import DRAW_ACCURACY, Band
 
 Energy = Callable[[np.ndarray], np.ndarray]  # spectra (T, C, n) -> energies (T, B)
@@ -81,11 +81,19 @@ def ring_edges(mesh: FrequencyMesh, limit: np.ndarray, count: int = RINGS) -> np
     return np.linspace(0, np.linalg.norm(mesh.frequency[visible], axis=1).max() * (1 + 1e-9), count + 1)
 
 
-def ring_means(mesh: FrequencyMesh, values: np.ndarray, edges: np.ndarray, *, limit: np.ndarray) -> np.ndarray:
-    """Return the root mean square of |v| over each ring, (T, R); NaN without a part of the mesh. values: (T, C, n)."""
-    area = band_energy(mesh, np.ones((1, 1, values.shape[-1])), edges, limit=limit)
-    energy = band_energy(mesh, values, edges, limit=limit)
-    return np.sqrt(np.divide(energy, area, out=np.full_like(energy, np.nan), where=area > 0))
+class RingMeans:
+    """The root mean square of |v| over each ring, (T, R), as a function of spectra (T, C, n).
+
+    It is NaN without a part of the mesh.
+    """
+
+    def __init__(self, mesh: FrequencyMesh, edges: np.ndarray, *, limit: np.ndarray) -> None:
+        self._energy = energy_in_bands(mesh, edges, limit=limit)
+        self._area = self._energy(np.ones((1, 1, len(mesh.frequency))))
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        energy = self._energy(values)
+        return np.sqrt(np.divide(energy, self._area, out=np.full_like(energy, np.nan), where=self._area > 0))
 
 
 def error_ratios(energy: np.ndarray, start: np.ndarray) -> np.ndarray:

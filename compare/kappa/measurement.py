@@ -16,7 +16,14 @@ from freqbias.compare.kappa.estimators import (
     window,
 )
 from freqbias.compare.kappa.rates import REFERENCE, Kappa, Rates, Regions
-from freqbias.compare.spectra import FrequencyMesh, amplitude, band_energy, direction_energy, has_signal, signal_floor
+from freqbias.compare.spectra import (
+    FrequencyMesh,
+    amplitude,
+    energy_in_bands,
+    energy_in_directions,
+    has_signal,
+    signal_floor,
+)
 from freqbias.errors import InputError
 from freqbias.problem import Problem, counted
 
@@ -84,29 +91,23 @@ def measure(
     theory_spectrum = spectra[REFERENCE][0] * np.exp(-theory * (within - within[0])[:, None, None])
 
     def regions(kind: str, low: np.ndarray, high: np.ndarray, energy: Callable[[np.ndarray], np.ndarray]) -> Regions:
-        one = np.zeros_like(initial[None])
-        one[:, 0] = 1.0
-        parts = {"theory": theory_spectrum, **spectra}
-        # All in one call, because the quadrature takes longer than its use.
-        energies = energy(np.concatenate([initial[None], one, *parts.values()]))
-        initial_energy, volume = energies[:2]
-        of_part = dict(zip(parts, np.split(energies[2:], len(parts)), strict=True))
+        initial_energy = energy(initial[None])[0]
+        volume = energy(np.ones_like(initial[None, :1]))[0]
         least = floor * np.sqrt(initial_energy.max())
         region_noise = noise * np.sqrt(np.minimum(largest**2 * volume, initial_energy.sum()))
         measured = {
-            name: _rates(within, amplitude(values), floor=least, noise=region_noise) for name, values in of_part.items()
+            name: _rates(within, amplitude(energy(values)), floor=least, noise=region_noise)
+            for name, values in {"theory": theory_spectrum, **spectra}.items()
         }
         return Regions(kind, low, high, measured.pop("theory"), measured)
 
     all_regions = []
     if bands:
         edges = np.linspace(0, np.linalg.norm(mesh.frequency[defined], axis=1).max() * (1 + 1e-9), bands + 1)
-        all_regions.append(
-            regions("band", edges[:-1], edges[1:], lambda values: band_energy(mesh, values, edges, limit=limit))
-        )
+        all_regions.append(regions("band", edges[:-1], edges[1:], energy_in_bands(mesh, edges, limit=limit)))
     if count := DIRECTIONS[problem.dimension] if directions is None else directions:
         kind, low, high = _directions(problem.dimension, count)
-        all_regions.append(regions(kind, low, high, lambda values: direction_energy(mesh, values, count, limit=limit)))
+        all_regions.append(regions(kind, low, high, energy_in_directions(mesh, count, limit=limit)))
     measured = {
         name: _rates(within, values, defined=defined, floor=floor * largest, noise=noise * largest)
         for name, values in spectra.items()

@@ -1,4 +1,12 @@
-from .bands import amplitude, band_energy, bands, direction_energy, directions
+from .bands import (
+    amplitude,
+    band_energy,
+    bands,
+    direction_energy,
+    directions,
+    energy_in_bands,
+    energy_in_directions,
+)
 from .frequency_mesh import FrequencyMesh, mesh_gaps
 from .interpolation import project
 from .l2_projection import errors_on_mesh, l2_project, solution_on_mesh
@@ -19,6 +27,8 @@ __all__ = [
     "chunks",
     "direction_energy",
     "directions",
+    "energy_in_bands",
+    "energy_in_directions",
     "errors_on_mesh",
     "has_signal",
     "inside_nyquist",

@@ -55,21 +55,31 @@ def band_energy(
     error (T, C, n): spectra v on the nodes of the mesh.
     limit (d,) [cycles/length]: integrate over the box |xi_i| <= limit_i; None for the whole mesh.
     """
-    edges = np.asarray(edges, dtype=float)
-    low, high = symmetric_box(limit, mesh.frequency.shape[1])
-    boxes = [(low, high)]
-    if mesh.frequency.shape[1] == 1:
-        cuts = np.unique(np.clip([*-edges, *edges], low, high))
-        boxes = [(np.array([left]), np.array([right])) for left, right in pairwise(cuts)]
-    return _energy(mesh, error, partial(bands, edges=edges), len(edges) - 1, boxes)
+    return energy_in_bands(mesh, edges, limit=limit)(error)
 
 
 def direction_energy(
     mesh: FrequencyMesh, error: np.ndarray, count: int, *, limit: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the energies (T, count) in the `directions`. For error and limit, see `band_energy`."""
+    return energy_in_directions(mesh, count, limit=limit)(error)
+
+
+def energy_in_bands(mesh: FrequencyMesh, edges: np.ndarray, *, limit: np.ndarray | None = None) -> "Energy":
+    """Return the function of error that `band_energy` computes, for many spectra on one mesh."""
+    edges = np.asarray(edges, dtype=float)
+    low, high = symmetric_box(limit, mesh.frequency.shape[1])
+    boxes = [(low, high)]
+    if mesh.frequency.shape[1] == 1:
+        cuts = np.unique(np.clip([*-edges, *edges], low, high))
+        boxes = [(np.array([left]), np.array([right])) for left, right in pairwise(cuts)]
+    return Energy(mesh, partial(bands, edges=edges), len(edges) - 1, boxes)
+
+
+def energy_in_directions(mesh: FrequencyMesh, count: int, *, limit: np.ndarray | None = None) -> "Energy":
+    """Return the function of error that `direction_energy` computes, for many spectra on one mesh."""
     boxes = [symmetric_box(limit, mesh.frequency.shape[1])]
-    return _energy(mesh, error, partial(directions, count=count), count, boxes)
+    return Energy(mesh, partial(directions, count=count), count, boxes)
 
 
 def amplitude(energy: np.ndarray) -> np.ndarray:
@@ -77,25 +87,29 @@ def amplitude(energy: np.ndarray) -> np.ndarray:
     return np.sqrt(energy)[:, None, :]
 
 
-def _energy(mesh: FrequencyMesh, error: np.ndarray, labels_of: Labels, count: int, boxes: Sequence[Box]) -> np.ndarray:
-    """Return the energy (T, count) of each label.
+class Energy:
+    """The energy (T, count) of each label, as a function of spectra v (T, C, n) on the nodes of a mesh.
 
     In more than one dimension, cells whose nodes have several labels get more quadrature points.
     """
 
-    def crossed(nodes: np.ndarray) -> np.ndarray:
-        labels = labels_of(nodes)
-        return np.asarray((labels != labels[:, :1]).any(axis=1))
+    def __init__(self, mesh: FrequencyMesh, labels_of: Labels, count: int, boxes: Sequence[Box]) -> None:
+        def crossed(nodes: np.ndarray) -> np.ndarray:
+            labels = labels_of(nodes)
+            return np.asarray((labels != labels[:, :1]).any(axis=1))
 
-    quadrature = Quadrature(
-        mesh.frequency, mesh.cells, mesh.cell_type, mesh.degree, boxes=boxes,
-        crossed=crossed if mesh.frequency.shape[1] > 1 else None,
-    )  # fmt: skip
-    energy = np.zeros((len(error), count + 1))  # the last column: outside all bands
-    rows = error.reshape(-1, error.shape[-1])
-    for block, part in chunks(quadrature):
-        labels = labels_of(quadrature.points(block, part)).ravel()
-        labels[labels < 0] = count
-        for i, squares in enumerate(weighted_squares(quadrature, block, part, rows)):
-            energy[i // error.shape[1]] += np.bincount(labels, squares.ravel(), count + 1)
-    return energy[:, :count]
+        self._labels_of, self._count = labels_of, count
+        self._quadrature = Quadrature(
+            mesh.frequency, mesh.cells, mesh.cell_type, mesh.degree, boxes=boxes,
+            crossed=crossed if mesh.frequency.shape[1] > 1 else None,
+        )  # fmt: skip
+
+    def __call__(self, error: np.ndarray) -> np.ndarray:
+        energy = np.zeros((len(error), self._count + 1))  # the last column: outside all bands
+        rows = error.reshape(-1, error.shape[-1])
+        for block, part in chunks(self._quadrature):
+            labels = self._labels_of(self._quadrature.points(block, part)).ravel()
+            labels[labels < 0] = self._count
+            for i, squares in enumerate(weighted_squares(self._quadrature, block, part, rows)):
+                energy[i // error.shape[1]] += np.bincount(labels, squares.ravel(), self._count + 1)
+        return energy[:, : self._count]

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.compare.sweeps import AXES, sweep_in
+from tests.launch import undrawn
 
 
 @pytest.fixture(scope="session")
@@ -11,4 +12,5 @@ def finished_sweep(tmp_path_factory):
     from freqbias.compare.sweep import collect_sweep
 
     sweep = sweep_in(tmp_path_factory.mktemp("sweep") / "out", AXES)
-    return sweep, collect_sweep(sweep)
+    with undrawn():
+        return sweep, collect_sweep(sweep)

@@ -70,7 +70,7 @@ def test_the_end_table_is_over_the_seeds_and_the_best_is_first(finished_sweep):
     assert "± over seeds" in end_table(data)
 
 
-def test_a_failed_shared_stage_fails_in_each_run(tmp_path, monkeypatch):
+def test_a_failed_shared_stage_fails_in_each_run(tmp_path, monkeypatch, undrawn):
     from freqbias.compare.sweep import collect, read_folders, work
 
     def failing(name):
@@ -95,7 +95,7 @@ def test_a_stage_under_other_keys_is_not_collected(tmp_path):
         collect_sweep(sweep)
 
 
-def test_tables_are_texts_on_an_axis_and_one_run_has_a_dimension(tmp_path):
+def test_tables_are_texts_on_an_axis_and_one_run_has_a_dimension(tmp_path, undrawn):
     sweep = sweep_in(tmp_path / "out", ["data.held_out={every = 2},0.5"], stages=["nn"])
     data = collect_sweep(sweep)
     assert data["data.held_out"].values.tolist() == ["{every=2}", "0.5"] and data.loss_held_out.shape == (2, 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from freqbias.compare import compare, draw_comparison
-from freqbias.compare.comparison.draw_bands import energy_edges, ring_edges, ring_means
+from freqbias.compare.comparison.draw_bands import RingMeans, energy_edges, ring_edges
 from freqbias.compare.spectra import band_energy
 from freqbias.problem import Draws
 from tests.compare.build import fabricated, problem_1d, problem_2d
@@ -88,7 +88,7 @@ def test_means_over_rings():
     radius = np.linalg.norm(spectrum.frequency, axis=1)
     assert edges[-1] == pytest.approx(np.linalg.norm(limit))
     values = np.array([[3 + 0 * radius, 4j + 0 * radius], [radius, 0 * radius]])  # (T, C, n)
-    constant, growing = ring_means(spectrum, values, edges, limit=limit)
+    constant, growing = RingMeans(spectrum, edges, limit=limit)(values)
     np.testing.assert_allclose(constant, 5.0, rtol=1e-9)
     middles = (edges[1:] + edges[:-1]) / 2
     np.testing.assert_allclose(growing[2:-3], middles[2:-3], rtol=0.02)

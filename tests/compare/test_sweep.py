@@ -17,7 +17,10 @@ from freqbias.problem import load_sweep
 from freqbias.runtime import FileLock, StopRequest
 from tests.compare.sweeps import AXES, RUN, metrics, sweep_in
 
-pytestmark = pytest.mark.xdist_group("sweeps")  # one worker, for the sweep that these files share
+pytestmark = [  # one worker, for the sweep that these files share
+    pytest.mark.xdist_group("sweeps"),
+    pytest.mark.usefixtures("undrawn"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +94,8 @@ def test_a_changed_run_file_is_refused_and_overwrite_computes_again(tmp_path):
 
 def test_a_run_that_fails_is_recorded_and_does_not_stop_the_others(tmp_path):
     text = RUN.replace("[1.0, 4.0]", "[20.0, 100.0]") + "[training]\nintegrator = 'gradient-descent'\n"
-    words = ["training.step=1.0,20.0", "seed=0,1"]
-    sweep = sweep_in(tmp_path / "out", words, text=text)
+    words, stages = ["training.step=1.0,20.0", "seed=0,1"], ["pde", "nn", "compare"]
+    sweep = sweep_in(tmp_path / "out", words, text=text, stages=stages)
     data = collect_sweep(sweep)
     assert sweep.exit_code == 3
     assert np.isfinite(data.loss_nn.sel({"training.step": 1})).all()
@@ -102,7 +105,7 @@ def test_a_run_that_fails_is_recorded_and_does_not_stop_the_others(tmp_path):
         assert text_of_failure.startswith("nn: ") and "diverge" in text_of_failure
     assert "4 runs" not in end_table(data) and "2 runs failed; sweep.csv says why" in end_table(data)
     begun = {path: path.read_text() for path in sweep.runs.glob("*/nn.failed")}
-    sweep = sweep_in(tmp_path / "out", words, text=text, resume=True)  # tries again
+    sweep = sweep_in(tmp_path / "out", words, text=text, resume=True, stages=stages)  # tries again
     assert sweep.exit_code == 3 and all(path.read_text() != old for path, old in begun.items())
 
 
