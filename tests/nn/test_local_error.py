@@ -113,7 +113,7 @@ def test_no_accurate_step_is_a_divergence(excess, monkeypatch):
 
 @pytest.mark.parametrize("integrator", ["heun", "rk4"])
 def test_planned_steps_are_those_of_a_wide_network(integrator):
-    problem = sine(1.0, width=10_000, end=200.0)
+    problem = sine(1.0, width=10_000, end=100.0)
     plan = plan_training(problem, Training(precision="double", integrator=integrator))
     kernel, taken = EmpiricalKernel(problem), train(problem, plan.settings)
     planned = planned_schedule(plan, kernel, kernel.start)
