@@ -27,7 +27,8 @@ def signal(tmp_path, monkeypatch):
 
 
 def run_in(folder, *, resume=False, stop=None, **data):
-    tables = TABLES | {"data": {"kind": "file", "path": "a.npy", "dimension": 1} | data}
+    data = {"kind": "file", "path": "a.npy", "dimension": 1} | data
+    tables = TABLES | {"time": {"end": 20.0, "outputs": 8}, "data": data}
     run, store = statement.parse(tables), Store(Path(folder))
     problem = statement.build(run)
     run_ntk(run, problem, store, resume=resume, overwrite=False, stop=stop or StopRequest())
