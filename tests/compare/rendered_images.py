@@ -20,7 +20,7 @@ from tests.compare.view_results import result
 pytestmark = pytest.mark.usefixtures("small_images")
 
 
-def test_gap_in_mesh_is_drawn(tmp_path):
+def test_gap_in_mesh_is_drawn(tmp_path, undrawn):
     result(tmp_path, 1, compared=False)
     whole = load_view(tmp_path)
     hole = np.abs(whole.frequency[whole.cells, 0]).max(axis=1) < 1.5

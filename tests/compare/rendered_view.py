@@ -39,13 +39,12 @@ def shown(tmp_path_factory):
     @cache
     def made(dimension):
         root, figures = tmp_path_factory.mktemp("shown"), []
-        more = [root / "view.pdf"] if dimension == 3 else []  # it embeds fonts, which takes a second
         store, problem, spectrum, comparison = result(root, dimension)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("freqbias.compare.view.scene.PIXELS", 160)
             patch.setattr("freqbias.compare.view.view_movie.FRAME_DPI", 50)
             patch.setattr(
-                "freqbias.compare.view.draw_view", lambda view, *paths: figures.append(draw_view(view, *more, *paths))
+                "freqbias.compare.view.draw_view", lambda view, *paths: figures.append(draw_view(view, *paths))
             )
             run_view(root)
         (figure,) = figures

@@ -132,15 +132,16 @@ def test_verified_cross_validation_is_that_of_the_trained_network():
 def test_warnings():
     edge = design(signal(), SETTINGS.model_copy(update={"scale": [1.0, 3.0], "scales": 3}))
     assert edge.winner.scale == 3.0 and "is the largest that was tried" in design_warnings(edge)[0]
-    coarse = design(signal(), SETTINGS.model_copy(update={"scale": [1e-6, 1e6]}))
+    few = SETTINGS.model_copy(update={"scales": 3, "draws": 1})
+    coarse = design(signal(), few.model_copy(update={"scale": [1e-6, 1e6]}))
     assert "the scales are far apart" in design_warnings(coarse)[0]
     noise = Samples(Grid((80,), (1.0,)), np.random.default_rng(0).normal(size=(1, 80)))
     training, held_out = noise.split(0.5, seed=1)
-    unlearnt = design(replace(signal(), samples=training, held_out=held_out), SETTINGS)
+    unlearnt = design(replace(signal(), samples=training, held_out=held_out), few)
     assert any("no candidate learns the target" in warning for warning in design_warnings(unlearnt))
-    weak = design(signal(), SETTINGS.model_copy(update={"sigma_a": [0.1]}))
+    weak = design(signal(), few.model_copy(update={"sigma_a": [0.1]}))
     assert any("sigma_a = 0.1 with long steps" in warning for warning in design_warnings(weak))
-    careful = design(signal(), SETTINGS.model_copy(update={"sigma_a": [0.1], "step_factor": 0.2}))
+    careful = design(signal(), few.model_copy(update={"sigma_a": [0.1], "step_factor": 0.2}))
     assert not any("long steps" in warning for warning in design_warnings(careful))
 
 
