@@ -55,7 +55,7 @@ class Bench:
     """Trials in a folder, with the undisturbed runs of all jobs as they are needed.
 
     warm: these run in the resident processes, which saves a start but makes signals come earlier: a warm process needs
-    less time than the job to disturb. Single processes to disturb are forks of this one, only for SIGKILL.
+    less time than the job to disturb. Single processes are forks of this one, only for SIGKILL.
     """
 
     def __init__(self, folder: Path, *, warm: bool = False) -> None:
@@ -150,14 +150,12 @@ class Bench:
     def _undisturbed(self, job: Job, ranks: int) -> tuple[float, float]:
         """Seconds of the reference run until its first file and from there to its end; runs it if necessary."""
         if (job, ranks) not in self._seconds:
+            if self._warm and ranks > 1:
+                self._seconds[job, ranks] = 0.0, self._warm_seconds(job, ranks)
+                return self._seconds[job, ranks]
             out = self._fresh(self._reference(job, ranks).name)
             self._prepare(job, out)
             began = time.monotonic()
-            if self._warm:
-                (done,) = launch.run_all([self._command(job, out)], ranks=ranks)
-                assert done.returncode == 0, f"{job} on {ranks} ranks: {done.stderr}"
-                self._seconds[job, ranks] = 0.0, time.monotonic() - began
-                return self._seconds[job, ranks]
             process = self._start(job, out, ranks)
             self._wait(process, out, job)
             wrote = time.monotonic()
@@ -165,6 +163,15 @@ class Bench:
             assert process.returncode == 0, f"{job} on {ranks} ranks: {printed}"
             self._seconds[job, ranks] = wrote - began, time.monotonic() - wrote
         return self._seconds[job, ranks]
+
+    def _warm_seconds(self, job: Job, ranks: int) -> float:
+        for _ in range(2):  # the first run may import libraries
+            out = self._fresh(self._reference(job, ranks).name)
+            self._prepare(job, out)
+            began = time.monotonic()
+            (done,) = launch.run_all([self._command(job, out)], ranks=ranks)
+            assert done.returncode == 0, f"{job} on {ranks} ranks: {done.stderr}"
+        return time.monotonic() - began
 
     def judge(self, number: int) -> Verdict:
         random = Random(number)
