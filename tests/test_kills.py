@@ -25,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("ranks")
 )
 def test_resume_after_random_kill(job, ranks, tmp_path):
     bench = Bench(tmp_path, warm=True)
-    for number in (0, 2, 3, 4):  # signals after the start; on a busy machine the job may have ended before one
+    for number in (3, 7, 9, 10):  # signals after the start; on a busy machine the job may have ended before one
         outcome = bench.trial(job, ranks, signal.SIGKILL, Random(number))
         assert outcome.passed and outcome.phase != "start-up", outcome
         if outcome.phase != "end":
