@@ -131,7 +131,8 @@ def read_netcdf4(path: Path, names: Collection[str] | None = None) -> Contents |
     import h5py
 
     with h5py.File(path, "r") as file:
-        if not file.attrs.get(PROVENANCE, b"").startswith(OWN.encode()):
+        provenance = file.attrs.get(PROVENANCE)  # some programs write a text of variable length, which h5py decodes
+        if not isinstance(provenance, bytes) or not provenance.startswith(OWN.encode()):
             return None
         datasets = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
         ids = {name: item.attrs.get(DIMENSION_ID) for name, item in datasets.items()}

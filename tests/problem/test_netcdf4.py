@@ -96,3 +96,14 @@ def test_files_of_other_programs_and_changed_files_go_to_xarray(path):
     assert read_netcdf4(path) is None
     xr.Dataset({"error": ("time", np.ones(2))}).to_netcdf(path, engine="h5netcdf")
     assert read_netcdf4(path) is None
+
+
+@pytest.mark.parametrize("provenance", ["version=2,netcdf=4.9.2", 5, None])
+def test_files_name_the_program_that_wrote_them_in_any_way_or_not_at_all(provenance, path):
+    with h5py.File(path, "a") as file:
+        del file.attrs["_NCProperties"]
+        if provenance is not None:
+            file.attrs["_NCProperties"] = provenance
+    assert read_netcdf4(path) is None
+    with open_netcdf(path) as data:
+        np.testing.assert_array_equal(data["error"], VALUES)
