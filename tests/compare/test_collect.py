@@ -87,11 +87,18 @@ def test_a_failed_shared_stage_fails_in_each_run(tmp_path, monkeypatch, undrawn)
     assert "Traceback" in (sweep.root / "sweep.log").read_text()
 
 
-def test_a_stage_under_other_keys_is_not_collected(tmp_path):
+def test_a_stage_under_other_keys_or_damaged_is_not_collected(tmp_path):
     sweep = sweep_in(tmp_path / "out", ["seed=0"], stages=["nn"])
-    run_file = sweep.runs / "run" / "run.toml"
-    run_file.write_text(run_file.read_text().replace("width = 100", "width = 150"))
+    run_file, errors = (sweep.runs / "run" / name for name in ("run.toml", "nn/error.nc"))
+    text = run_file.read_text()
+    run_file.write_text(text.replace("width = 100", "width = 150"))
     with pytest.raises(UsageError, match=r"nn was computed with network.width = 100, but run.toml beside it has 150"):
+        collect_sweep(sweep)
+    run_file.write_text(text)
+    content = bytearray(errors.read_bytes())
+    content[len(content) // 2] ^= 1  # a bit of the numbers: the file can still be read
+    errors.write_bytes(content)
+    with pytest.raises(UsageError, match=r"error\.nc has changed since it was written"):
         collect_sweep(sweep)
 
 

@@ -52,6 +52,10 @@ def test_xarray_and_the_quick_reader_agree(path):
             assert read.dtype == variable.dtype
             assert read.attrs == variable.attrs
             np.testing.assert_array_equal(read.values, variable.values)
+        is_float = variable.dtype.kind == "f"
+        assert np.isnan(expected[name].encoding.get("_FillValue", 0.0)) == is_float
+        with h5py.File(path) as file:  # the netCDF library takes the fill value from here
+            assert np.isnan(file[name].fillvalue) == is_float
     assert quick.attrs.keys() == set(ATTRIBUTES)
     for name, value in ATTRIBUTES.items():
         np.testing.assert_array_equal(quick.attrs[name], value)
