@@ -111,8 +111,8 @@ def failures(folder: Path) -> Iterator[str]:
 def _read_losses(record: RunRecord, path: Path, source: str) -> None:
     """Read the losses of an error.nc, or of a file with the same variables.
 
-    Reads with h5py alone: `read_netcdf`, which expects files from anywhere, takes several times as long, and a sweep may
-    have thousands of files, whose hashes are checked.
+    Reads with h5py alone: `read_netcdf`, which expects files from anywhere, takes several times as long, and a sweep
+    may have thousands of files, whose hashes are checked.
     """
     import h5py
 
