@@ -17,8 +17,8 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from freqbias.nn.fourier_sum import FourierSum
 from freqbias.nn.network import FourierNetwork
+from freqbias.nn.neuron_sum import NeuronSum
 from freqbias.nn.sharding import Shards
 from freqbias.nn.transforms import Transforms
 from freqbias.numerics import Sites
@@ -52,7 +52,7 @@ class DiagonalNetwork(FourierNetwork):
         plain, gains = state.split([self.layout.size, 2 * self.layout.width])
         return [*super().groups(plain), (self.rates.hidden, gains)]
 
-    def _jvp(self, fourier: FourierSum, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    def _jvp(self, fourier: NeuronSum, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         pairs, frequencies, gains = self._parts(state)
         pair_change, frequency_change, gain_change = self._parts(change)
         plain = _joined(gains * pair_change + gain_change * pairs, frequency_change)

@@ -1,90 +1,170 @@
-"""The sum of a Fourier Features network and the derivatives of the sum, with a torch autograd function.
+"""The sum of a Fourier Features network as a torch function, which autograd differentiates to any order.
 
-    F_c(x_q) = Re sum_k c_ck exp(2 pi i w_k.x_q).
+    F_c(x_q) = Re sum_k c_ck exp(2 pi i w_k.x_q)
 
-With E_kq = exp(-2 pi i w_k.x_q), the vector-Jacobian product (vjp) of r (C, N) is
+With E_kq = exp(-2 pi i w_k.x_q), the sum is F = Re E^H c, and all derivatives of both E^H and E are again products with
+E and E^H. Let <.,.> be the real inner product, and 2 pi x_i the diagonal matrix of the turns of the samples. Then
 
-    E r  with respect to c  (Re c + i Im c),        2 pi Im sum_c conj(c_c) E(x_i r_c)  with respect to w_i.
+    F = Re E^H c:    <r, dF> = <E r, dc> + sum_i <Im sum_c conj(c_c) E(2 pi x_i r_c), dw_i>
+    A = E u:         <g, dA> = <Re E^H g, du> + sum_i <Im sum_b conj(g_b) E(2 pi x_i u_b), dw_i>
 
-The Jacobian-vector product (jvp) of (dc, dw) is  Re sum_k [dc_k + 2 pi i c_k (x.dw_k)] exp(2 pi i w_k.x).
+Derivatives in x are sums with other amplitudes: df/dx_i has 2 pi i w_i c, and the Laplacian has -4 pi^2 |w|^2 c.
 """
 
+from collections.abc import Callable
 from math import pi
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from freqbias.nn.transforms import Transforms
 from freqbias.numerics import Sites
 
+InDims = tuple[int | None, ...]
+
 
 class FourierSum:
-    """F on the samples, for frequencies w (d, m) [cycles/length] and complex amplitudes c (C, m).
-
-    `set_frequencies` sets w for `values`, `vjp` and `jvp`. A call of the object with w and c in double precision can be
-    differentiated once with respect to w and c by torch's autograd:
+    """F and its derivatives in x at the samples, for frequencies w (d, m) [cycles/length] and amplitudes c (C, m).
 
         f = FourierSum(transforms, sites)(frequencies, amplitudes)
+
+    With a_k and b_k as in `problem.Neurons`, c_k = a_k - i b_k, and the network is F / sqrt(m). w is in double
+    precision and c in complex double precision, on the device of the transforms. All results are in double precision.
+    torch differentiates them with respect to w and c, to any order, also in forward mode and with `torch.func`. `vmap`
+    over c costs one batched transform, and over w one transform for each w. The precision is that of the transforms.
+    All methods raise FloatingPointError if a frequency is NaN or infinite.
     """
 
     def __init__(self, transforms: Transforms, sites: Sites, *, device: torch.device | str = "cpu") -> None:
-        self._transforms = transforms
-        self._turns = 2 * pi * torch.tensor(sites.positions().T, device=device)[:, None, :]  # 2 pi x_i, (d, 1, N)
-        self.version = 0
+        turns = 2 * pi * torch.tensor(sites.positions().T, device=device)[:, None, :]  # 2 pi x_i, (d, 1, N)
+        self._waves = _Waves(transforms, turns)
 
     def __call__(self, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
-        """Return F, (C, N), in double precision. Raises FloatingPointError if a frequency is not finite."""
-        return _FourierSum.apply(self, frequencies, amplitudes)
+        """Return F, (C, N)."""
+        return self.values(frequencies, amplitudes)
 
-    def set_frequencies(self, frequencies: torch.Tensor) -> None:
-        """Use the frequencies (d, m) from now on. Raises FloatingPointError if one is NaN or infinite."""
-        self._transforms.set_frequencies(frequencies)
-        self.version += 1
+    def values(self, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
+        """Return F, (C, N)."""
+        return _ToSamples.apply(self._waves, frequencies, amplitudes)
 
-    def values(self, amplitudes: torch.Tensor) -> torch.Tensor:
-        """Return F, (C, N), in double precision."""
-        return self._transforms.to_samples(amplitudes).double()
+    def gradient(self, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
+        """Return dF/dx_i, (d, C, N) [1/length]."""
+        terms = 2j * pi * frequencies[:, None, :] * amplitudes  # (d, C, m)
+        return self.values(frequencies, terms.flatten(0, 1)).unflatten(0, terms.shape[:2])
 
-    def amplitude_vjp(self, values: torch.Tensor) -> torch.Tensor:
-        """Return the vjp with respect to c alone, (C, m) complex. values: r, (C, N)."""
-        return self._transforms.to_frequencies(values)
-
-    def vjp(self, amplitudes: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the vjp with respect to c, (C, m) complex, and with respect to w, (d, m).
-
-        amplitudes: c. values: r, (C, N).
-        """
-        channels, samples = values.shape
-        moments = torch.cat([values[None], self._turns * values]).view(-1, samples)  # r and 2 pi x_i r, ((1 + d) C, N)
-        spectra = self._transforms.to_frequencies(moments).view(-1, channels, amplitudes.shape[1])
-        waves = amplitudes.to(spectra.dtype)
-        return spectra[0], sum(c.conj() * s for c, s in zip(waves, spectra[1:].unbind(1), strict=True)).imag
-
-    def jvp(
-        self, amplitudes: torch.Tensor, amplitude_change: torch.Tensor, frequency_change: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the jvp, (C, N). amplitude_change: dc, (C, m) complex. frequency_change: dw, (d, m)."""
-        rotated = 1j * frequency_change[:, None] * amplitudes  # i c_k dw_k, (d, C, m)
-        terms = torch.cat([amplitude_change[None], rotated])
-        values = self.values(terms.flatten(0, 1)).view(*terms.shape[:2], -1)
-        return values[0] + (self._turns * values[1:]).sum(dim=0)
+    def laplacian(self, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
+        """Return sum_i d^2F/dx_i^2, (C, N) [1/length^2]."""
+        return self.values(frequencies, -4 * pi**2 * frequencies.square().sum(dim=0) * amplitudes)
 
 
-class _FourierSum(torch.autograd.Function):
+class _Waves:
+    """The waves E at the samples, with the frequencies for which the transforms are prepared.
+
+    turns: 2 pi x_i, (d, 1, N).
+    """
+
+    def __init__(self, transforms: Transforms, turns: torch.Tensor) -> None:
+        self._transforms, self.turns = transforms, turns
+        self._frequencies: torch.Tensor | None = None
+
+    def at(self, frequencies: torch.Tensor) -> Transforms:
+        """Return the transforms, prepared for these frequencies. A backward pass may need earlier ones again."""
+        frequencies = frequencies.detach()
+        if self._frequencies is None or not torch.equal(frequencies, self._frequencies):
+            self._frequencies = None  # stays so if the frequencies are refused
+            self._transforms.set_frequencies(frequencies)
+            self._frequencies = frequencies.clone()
+        return self._transforms
+
+    def moments(self, values: torch.Tensor) -> torch.Tensor:
+        """Return u and 2 pi x_i u, ((1 + d) B, N), for u (B, N)."""
+        return torch.cat([values[None], self.turns * values]).flatten(0, 1)
+
+
+class _ToSamples(torch.autograd.Function):
+    """F = Re E^H c: (waves, w, c) -> (C, N)."""
+
     @staticmethod
-    def forward(ctx: Any, fourier: FourierSum, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
-        fourier.set_frequencies(frequencies.detach())
-        ctx.fourier, ctx.version = fourier, fourier.version
-        ctx.save_for_backward(frequencies, amplitudes)
-        return fourier.values(amplitudes.detach())
+    def forward(waves: _Waves, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
+        return waves.at(frequencies).to_samples(_plain(amplitudes)).double()
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, values: torch.Tensor) -> tuple[None, torch.Tensor, torch.Tensor]:
-        frequencies, amplitudes = ctx.saved_tensors
-        if ctx.version != ctx.fourier.version:  # `set_frequencies` was called after `forward`
-            ctx.fourier.set_frequencies(frequencies)
-            ctx.version = ctx.fourier.version
-        by_amplitudes, by_frequencies = ctx.fourier.vjp(amplitudes, values.contiguous())
-        return None, by_frequencies.to(frequencies.dtype), by_amplitudes.to(amplitudes.dtype)
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        _save(ctx, *inputs)
+
+    @staticmethod
+    def backward(ctx: Any, r: torch.Tensor) -> tuple[None, torch.Tensor, torch.Tensor]:
+        waves, (frequencies, amplitudes) = ctx.waves, ctx.saved_tensors
+        spectra = _ToFrequencies.apply(waves, frequencies, waves.moments(r)).unflatten(0, (-1, len(r)))
+        return None, (amplitudes.conj() * spectra[1:]).imag.sum(dim=1), spectra[0]
+
+    @staticmethod
+    def jvp(ctx: Any, _: None, frequency_change: torch.Tensor, amplitude_change: torch.Tensor) -> torch.Tensor:
+        waves, (frequencies, amplitudes) = ctx.waves, ctx.saved_tensors
+        terms = torch.cat([amplitude_change[None], 1j * frequency_change[:, None, :] * amplitudes])
+        sums = _ToSamples.apply(waves, frequencies, terms.flatten(0, 1)).unflatten(0, terms.shape[:2])
+        return sums[0] + (waves.turns * sums[1:]).sum(dim=0)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: InDims, *arguments: Any) -> tuple[torch.Tensor, int]:
+        return _batched(_ToSamples.apply, info.batch_size, in_dims, *arguments), 0
+
+
+class _ToFrequencies(torch.autograd.Function):
+    """A = E u: (waves, w, u) -> (B, m) complex, for real u (B, N)."""
+
+    @staticmethod
+    def forward(waves: _Waves, frequencies: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        return waves.at(frequencies).to_frequencies(_plain(values)).to(torch.complex128)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        _save(ctx, *inputs)
+
+    @staticmethod
+    def backward(ctx: Any, g: torch.Tensor) -> tuple[None, torch.Tensor, torch.Tensor]:
+        waves, (frequencies, values) = ctx.waves, ctx.saved_tensors
+        spectra = _ToFrequencies.apply(waves, frequencies, (waves.turns * values).flatten(0, 1))
+        by_frequencies = (g.conj() * spectra.unflatten(0, (-1, len(values)))).imag.sum(dim=1)
+        return None, by_frequencies, _ToSamples.apply(waves, frequencies, g)
+
+    @staticmethod
+    def jvp(ctx: Any, _: None, frequency_change: torch.Tensor, value_change: torch.Tensor) -> torch.Tensor:
+        waves, (frequencies, values) = ctx.waves, ctx.saved_tensors
+        terms = torch.cat([value_change[None], waves.turns * values])
+        spectra = _ToFrequencies.apply(waves, frequencies, terms.flatten(0, 1)).unflatten(0, terms.shape[:2])
+        return spectra[0] - 1j * (frequency_change[:, None, :] * spectra[1:]).sum(dim=0)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: InDims, *arguments: Any) -> tuple[torch.Tensor, int]:
+        return _batched(_ToFrequencies.apply, info.batch_size, in_dims, *arguments), 0
+
+
+def _save(ctx: Any, waves: _Waves, frequencies: torch.Tensor, operand: torch.Tensor) -> None:
+    ctx.waves = waves
+    ctx.save_for_backward(frequencies, operand)
+    ctx.save_for_forward(frequencies, operand)
+
+
+def _batched(
+    apply: Callable[..., torch.Tensor],
+    size: int,
+    in_dims: InDims,
+    waves: _Waves,
+    frequencies: torch.Tensor,
+    operand: torch.Tensor,
+) -> torch.Tensor:
+    """Return `apply` for a batch, (size, ...). A batch of operands (size, B, n) is one transform of size B rows."""
+    _, by_frequencies, by_operand = in_dims
+    if by_operand is not None:
+        operand = operand.movedim(by_operand, 0)
+    if by_frequencies is None:
+        return apply(waves, frequencies, operand.flatten(0, 1)).unflatten(0, operand.shape[:2])
+    operands = operand if by_operand is not None else [operand] * size
+    pairs = zip(frequencies.movedim(by_frequencies, 0), operands, strict=True)
+    return torch.stack([apply(waves, each, of_it) for each, of_it in pairs])
+
+
+def _plain(operand: torch.Tensor) -> torch.Tensor:
+    """Return the operand in memory as the backends read it: without a pending conjugation, and contiguous."""
+    return operand.detach().resolve_conj().resolve_neg().contiguous()

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 from freqbias.nn.backends import choose_backend, make_transforms
-from freqbias.nn.fourier_sum import FourierSum
+from freqbias.nn.neuron_sum import NeuronSum
 from freqbias.nn.sharding import Shards
 from freqbias.nn.trainable import TrainableNetwork, loss, training_target
 from freqbias.nn.transforms import Transforms
@@ -118,8 +118,8 @@ class FourierNetwork(TrainableNetwork):
         )  # fmt: skip
         self.layout = StateLayout(neurons.width, samples.channels, problem.dimension)
         self.start = self.layout.join(neurons).to(device)
-        self._problem, self._fourier = problem, FourierSum(transforms, problem.sites, device=device)
-        self._elsewhere: tuple[torch.Tensor, Sites, FourierSum] | None = None  # the last arguments of `jvp_at`
+        self._problem, self._fourier = problem, NeuronSum(transforms, problem.sites, device=device)
+        self._elsewhere: tuple[torch.Tensor, Sites, NeuronSum] | None = None  # the last arguments of `jvp_at`
         self.target = torch.as_tensor(samples.values, device=device)
         start = self._uncorrected_values(self.start)
         # subtracted, so that f is exactly 0 at t = 0
@@ -148,7 +148,7 @@ class FourierNetwork(TrainableNetwork):
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         return self._all_reduce(lambda: self._jvp(self._fourier, state, change))
 
-    def _jvp(self, fourier: FourierSum, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    def _jvp(self, fourier: NeuronSum, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         """Return sqrt(m) times the jvp of this process's neurons. fourier: a sum with the frequencies of `state`."""
         amplitude_change, frequency_change = self.layout.split(change)
         if self.rates.frequencies == 0:
@@ -204,14 +204,14 @@ class FourierNetwork(TrainableNetwork):
         moments, distances = (np.abs(amplitudes) ** 2).mean(axis=1), (sites.positions() ** 2).sum(axis=1)
         return self.rates.output + self.rates.frequencies * 4 * pi**2 * moments[:, None] * distances
 
-    def _fourier_at(self, state: torch.Tensor, sites: Sites) -> FourierSum:
+    def _fourier_at(self, state: torch.Tensor, sites: Sites) -> NeuronSum:
         """Return the sum on other sites, with the frequencies of a state."""
         last = self._elsewhere
         if last is None or last[0] is not state or last[1] is not sites:
             device, problem = state.device, problem_at(self._problem, sites)
             backend, _ = choose_backend(problem, "auto", precision="double", device=device)
             transforms = make_transforms(backend, sites, "double", device, threads=self._shards.threads)
-            last = self._elsewhere = state, sites, FourierSum(transforms, sites, device=device)
+            last = self._elsewhere = state, sites, NeuronSum(transforms, sites, device=device)
             last[2].set_frequencies(self._frequencies(state))
         return last[2]
 
