@@ -6,8 +6,10 @@ from .device import training_memory
 from .draws import predict_draws
 from .fourier_sum import FourierSum
 from .joint_kernel import JointInfiniteKernel, JointKernel
+from .kept_network import KeptNetwork
 from .linearised import LinearisedPath, LinearisedTraining, PointPrediction
 from .network import FourierNetwork
+from .network_files import load, save
 from .noise_level import estimate_noise_level, with_noise_level
 from .noise_response import NoiseResponse
 from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenvalue
@@ -35,6 +37,7 @@ __all__ = [
     "InfiniteWidthKernel",
     "JointInfiniteKernel",
     "JointKernel",
+    "KeptNetwork",
     "KernelAt",
     "LinearisedPath",
     "LinearisedTraining",
@@ -49,6 +52,7 @@ __all__ = [
     "estimate_noise_level",
     "halving",
     "largest_eigenvalue",
+    "load",
     "make_transforms",
     "nn_command",
     "ntk_command",
@@ -58,6 +62,7 @@ __all__ = [
     "predict_draws",
     "run_nn",
     "run_ntk",
+    "save",
     "train",
     "training_memory",
     "trajectory",

@@ -65,6 +65,10 @@ class TrainingSnapshot:
         """Return the arrays to store at an output time: `error`, and the values `at_targets`."""
         return {"error": self.error.cpu().numpy(), **self.at_targets}
 
+    def whole_state(self) -> np.ndarray | None:
+        """Return the state of all neurons on rank 0, and None on other ranks. Collective."""
+        return self.network.gather(self.state)
+
     def checkpoint(self) -> TrainingCheckpoint | None:
         """Return a checkpoint of all neurons on the CPU of rank 0, and None on other ranks.
 

@@ -1,8 +1,9 @@
-"""The stage `nn` of a result: train the network, store checkpoints of the training, and write `error.nc` at the end.
+"""The stage `nn` of a result: train, store checkpoints of the training, and write `error.nc` and the network.
 
 The checkpoints are parts. Part `output-K` contains the error and the loss at output time K. Parts `state-0` and
 `state-1` contain the state of the training. Every [training] checkpoint seconds, one of the two is written, in turn. So
-if the disk damages one state, the other remains.
+if the disk damages one state, the other remains. With [training] keep = "outputs", part `network-K` contains the
+weights at output time K.
 """
 
 import time
@@ -15,10 +16,12 @@ import numpy as np
 import torch
 
 from freqbias.errors import ComputationError
+from freqbias.nn.network_files import write_network
 from freqbias.nn.sharding import Shards
 from freqbias.nn.snapshot import TrainingCheckpoint, TrainingSnapshot
 from freqbias.nn.step_control import StepControl
 from freqbias.nn.tensorboard_log import tensorboard_callback
+from freqbias.nn.trained_module import trained_module
 from freqbias.nn.training import trajectory
 from freqbias.nn.training_plan import TrainingPlan, plan_training
 from freqbias.problem import Problem, RunFile, every_stage_keys, resolved, stage_keys
@@ -56,17 +59,20 @@ def run_on_shards(
         if comm.bcast(stage is not None and stage.finished):
             return
         on_root(store.save_run_file, resolved(run), every_stage_keys(run), comm=comm)
-        step_control = _train(stage, plan, stop)
-        on_root(_write_result, stage, plan, step_control, comm=comm)
+        step_control, state = _train(stage, plan, stop)
+        on_root(_write_result, stage, plan, step_control, state, comm=comm)
     finally:
         if stage is not None:
             stage.close()
     log.info("nn: wrote %s", store.root / "nn" / "error.nc")
 
 
-def _train(stage: Stage | None, plan: TrainingPlan, stop: StopRequest) -> StepControl:
-    """Train to the end, from the last checkpoint if there is one, and return the last step control."""
-    comm = plan.shards.comm
+def _train(stage: Stage | None, plan: TrainingPlan, stop: StopRequest) -> tuple[StepControl, np.ndarray | None]:
+    """Train to the end, from the last checkpoint if there is one.
+
+    Return the last step control, and on rank 0 the state of the trained network if it is to be kept.
+    """
+    comm, keep = plan.shards.comm, plan.settings.keep
     # broadcast=False: a checkpoint is too large to send to every rank
     last, oldest = on_root(_last_checkpoint, stage, plan, comm=comm, broadcast=False) or (None, 0)
     saved_at, best = time.monotonic(), None
@@ -78,6 +84,8 @@ def _train(stage: Stage | None, plan: TrainingPlan, stop: StopRequest) -> StepCo
                     best = snapshot
                 if snapshot.output is not None:
                     on_root(_save_output, stage, snapshot, comm=comm)
+                    if keep == "outputs":
+                        _save_network(stage, snapshot, comm)
                 stopping = stop.requested(comm)
                 if stopping or comm.bcast(time.monotonic() - saved_at >= plan.settings.checkpoint):
                     _save_state(stage, STATES[oldest], snapshot, comm)
@@ -88,7 +96,7 @@ def _train(stage: Stage | None, plan: TrainingPlan, stop: StopRequest) -> StepCo
         if best is not None:
             _save_best(stage, best, comm, newest=1 - oldest)
         raise
-    return snapshot.step_control
+    return snapshot.step_control, None if keep == "none" else snapshot.whole_state()
 
 
 def _tensorboard(
@@ -102,6 +110,16 @@ def _tensorboard(
 def _save_output(stage: Stage, snapshot: TrainingSnapshot) -> None:
     assert snapshot.output is not None
     stage.save_checkpoint(_output(snapshot.output), snapshot.errors(), loss=snapshot.loss)
+
+
+def _save_network(stage: Stage | None, snapshot: TrainingSnapshot, comm: Any) -> None:
+    state = snapshot.whole_state()
+
+    def save() -> None:
+        assert stage is not None and state is not None and snapshot.output is not None  # on rank 0
+        stage.save_checkpoint(_network(snapshot.output), {"state": state})
+
+    on_root(save, comm=comm)
 
 
 def _save_state(stage: Stage | None, name: str, snapshot: TrainingSnapshot, comm: Any, **meta: Any) -> None:
@@ -144,7 +162,8 @@ def _last_checkpoint(stage: Stage, plan: TrainingPlan) -> tuple[TrainingCheckpoi
         last = _with_another_step(states[index], plan)
         schedule = last.step_control.schedule(plan.problem.times)
         reached = np.searchsorted(schedule.output_steps, last.step, side="right")
-        if all(_output(k) in parts for k in range(reached)):
+        needed = [_output, _network] if plan.settings.keep == "outputs" else [_output]
+        if all(name(k) in parts for k in range(reached) for name in needed):
             log.info("nn: resuming after step %d of %d", last.step, schedule.steps)
             return last, 1 - index
     if states:
@@ -169,15 +188,31 @@ def _with_another_step(last: TrainingCheckpoint, plan: TrainingPlan) -> Training
     return TrainingCheckpoint(last.arrays, last.meta | step_control.to_checkpoint()[1])
 
 
-def _write_result(stage: Stage, plan: TrainingPlan, step_control: StepControl) -> None:
+def _write_result(stage: Stage, plan: TrainingPlan, step_control: StepControl, state: np.ndarray | None) -> None:
     outputs = [stage.load_checkpoint(_output(k)) for k in range(len(plan.problem.times))]
     history = plan.history(
         [arrays for arrays, _ in outputs], np.array([meta["loss"] for _, meta in outputs]), step_control
     )
     with stage.writing("error.nc") as path:
         history.save(path)
+    times = plan.problem.times
+    if state is not None:
+        _write_network(stage, plan, state, times[-1], "network")
+    if plan.settings.keep == "outputs":
+        for index, reached in enumerate(times):
+            arrays, _ = stage.load_checkpoint(_network(index))
+            _write_network(stage, plan, arrays["state"], reached, f"networks/{index:06d}")
     stage.finish(versions={"torch": torch.__version__})
+
+
+def _write_network(stage: Stage, plan: TrainingPlan, state: np.ndarray, time: float, name: str) -> None:
+    with stage.writing(f"{name}.json") as path:
+        write_network(trained_module(plan, state, time), path.with_suffix(".safetensors"), path)
 
 
 def _output(index: int) -> str:
     return f"output-{index:06d}"
+
+
+def _network(index: int) -> str:
+    return f"network-{index:06d}"

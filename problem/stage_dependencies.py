@@ -118,7 +118,7 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
         case "draws":
             own = seed | {"training": _pick(training, "step", "rates"), "pde": _pick(keys["pde"], "dynamics")}
         case "compare":  # the figures show the unit
-            own = _pick(keys, "seed", "mesh", "pde", "unit", "compare") | {"training": training}
+            own = _pick(keys, "seed", "mesh", "pde", "unit", "compare") | {"training": _drop(training, ("keep",))}
         case "design":  # the density is what it chooses
             del common["density"]
             own = seed | rates | _pick(keys, "unit") | {"design": keys.get("design", {})}

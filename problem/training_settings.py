@@ -60,6 +60,11 @@ class Training(Settings):
         description="a number of at least 0, in seconds: the time between two checkpoints, so that a killed job loses "
         "at most the work of this time; with 0, every step writes a checkpoint",
     )
+    keep: Literal["end", "outputs", "none"] = Field(
+        "end",
+        description='"end" (the trained network), "outputs" (the network at each output time, and the trained network) '
+        'or "none": the networks that are written to nn/network.safetensors and nn/networks',
+    )
     tensorboard: bool = Field(
         False,
         description="true or false: write loss, step size, lambda_max and seconds per step to nn/tensorboard",

@@ -16,7 +16,7 @@ from .commandline import (
 )
 from .communicator import SerialWorld, divide, mpi_world, world
 from .exit_codes import exit_code_of
-from .files import FileLock, atomic_write, remove, sha256_of, writable
+from .files import FileLock, atomic_write, read_file, remove, sha256_of, writable
 from .keys import changed_keys, common_changes, key_hash
 from .launcher import local_size, rank, size, under_torchrun
 from .logs import configure, log, log_findings, logged_to
@@ -75,6 +75,7 @@ __all__ = [
     "parse_walltime",
     "processes_alone",
     "rank",
+    "read_file",
     "remove",
     "seconds_since_start",
     "sha256_of",

@@ -10,9 +10,23 @@ import pytest
 import xarray as xr
 
 import freqbias
+from freqbias import nn
 from freqbias.compare import Comparison
 from freqbias.compare.commands import build_app
-from freqbias.problem import ErrorHistory, Section, Spectrum, load, match_positions, parse
+from freqbias.nn.trained_module import trained_module
+from freqbias.numerics import Grid
+from freqbias.problem import (
+    ErrorHistory,
+    Gaussian,
+    Network,
+    Problem,
+    Section,
+    Spectrum,
+    load,
+    match_positions,
+    parse,
+    waves,
+)
 from tests.problem.run_files import models, variant
 
 ROOT = Path(__file__).parents[1]
@@ -131,8 +145,15 @@ def test_own_errors_have_the_format_of_compare(tmp_path, monkeypatch):
     np.testing.assert_allclose(history.error, f - problem.samples.values, atol=1e-14)
 
 
-def test_examples_on_the_python_page(capsys):
-    _, runs, example, choice, several, densities, differentiated = blocks("python.md", "python")
+def small_network() -> nn.KeptNetwork:
+    samples = waves(Grid((4, 4), (1.0, 1.0)), [[1.0, 0.0]])
+    plan = nn.plan_training(Problem(Gaussian(1.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 1.0])))
+    *_, last = nn.trajectory(plan)
+    return trained_module(plan, last.whole_state(), 1.0)
+
+
+def test_examples_on_the_python_page(capsys, tmp_path, monkeypatch):
+    _, runs, example, choice, trained, several, densities, differentiated = blocks("python.md", "python")
     names: dict = {}
     compile(runs, "python.md", "exec")
     exec(example, names)  # noqa: S102  (our own text)
@@ -144,6 +165,11 @@ def test_examples_on_the_python_page(capsys):
     best = names["result"].best
     assert (str(best.candidate), f"{best.held_out:.4f}") == (winner, loss) and names["chosen"].density.sigma > 1
     assert capsys.readouterr().out.strip() == f"{winner} loss {loss}"
+    monkeypatch.chdir(tmp_path)
+    nn.save(small_network(), "out/NAME")
+    exec(trained, names)  # noqa: S102  (our own text)
+    assert names["values"].shape == (1000, 1) and names["fine"].shape == (1, 1024**2)
+    assert nn.load("my-network").description == nn.load("out/NAME").description
     exec(several, names)  # noqa: S102  (our own text)
     assert f"# {capsys.readouterr().out.splitlines()[-1]}" in several
     exec(densities, names)  # noqa: S102  (our own text)

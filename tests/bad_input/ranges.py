@@ -122,6 +122,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.device": ["gpu", "cuda:", "cuda:-1", ""],
     "training.backend": ["fft", ""],
     "training.checkpoint": [-1.0, math.inf, 1e200],
+    "training.keep": ["all", "", "output"],
     "training.tensorboard": [],
     "compare.projection": ["nearest", ""],
     "compare.figures": [],

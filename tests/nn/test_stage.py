@@ -69,7 +69,8 @@ def uninterrupted(tmp_path_factory) -> ErrorHistory:
 
 def test_stage_writes_result_and_run_file(tmp_path, uninterrupted):
     store = run_in(tmp_path)
-    assert sorted(path.name for path in store.verify("nn").iterdir()) == ["error.nc", "manifest.json"]
+    names = ["error.nc", "manifest.json", "network.json", "network.safetensors"]
+    assert sorted(path.name for path in store.verify("nn").iterdir()) == names
     assert_same(history_in(tmp_path), uninterrupted)
     run = statement.parse(TABLES | SHORT)
     np.testing.assert_array_equal(uninterrupted.error, train(statement.build(run), run.training).error)

@@ -126,6 +126,7 @@ ROWS = {
     "training.device": ({}, {"training": {"device": "cpu"}}, TRAINED),
     "training.backend": ({}, {"training": {"backend": "dense"}}, TRAINED),
     "training.checkpoint": ({}, {"training": {"checkpoint": 0.0}}, set()),
+    "training.keep": ({}, {"training": {"keep": "outputs"}}, {"nn"}),
     "training.tensorboard": ({}, {"training": {"tensorboard": True}}, set()),
     "compare.projection": ({}, {"compare": {"projection": "l2"}}, {"compare"}),
     "compare.figures": ({}, {"compare": {"figures": False}}, {"compare"}),

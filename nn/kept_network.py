@@ -1,0 +1,171 @@
+"""Kept networks as torch modules. `freqbias.nn.network_description` has their formulas."""
+
+from collections.abc import Mapping
+from math import pi, sqrt
+
+import numpy as np
+import torch
+
+from freqbias.errors import InputError
+from freqbias.nn.network_description import NetworkDescription
+from freqbias.nn.tensor_activations import TENSOR_ACTIVATIONS
+from freqbias.nn.transforms import CHUNK
+from freqbias.numerics import Positions, Sites
+from freqbias.problem import ACTIVATIONS, Neurons, network_values
+from freqbias.runtime import threads_alone
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+class KeptNetwork(torch.nn.Module):
+    """A network with its weights: positions (n, d) of the user -> values (n, C) in the unit of the data.
+
+    The weights are parameters in double precision, unless you convert the module; positions may be of any type. The
+    module can be trained further, exported by `torch.export` and `torch.onnx.export`, and written by `nn.save`.
+    description: what the network is, and where it comes from.
+    """
+
+    value_mean: torch.Tensor
+    value_scale: torch.Tensor
+    position_shift: torch.Tensor
+    turn: torch.Tensor  # 2 pi
+    frequencies: torch.Tensor
+
+    def __init__(self, description: NetworkDescription) -> None:
+        super().__init__()
+        self.description = description
+        for name in ("value_mean", "value_scale", "position_shift"):
+            self._constant(name, getattr(description, name))
+        self._constant("turn", 2 * pi)
+
+    def forward(self, positions: torch.Tensor) -> torch.Tensor:
+        """Return the values (n, C) at positions (n, d)."""
+        y = positions.to(self.frequencies.dtype) - self.position_shift
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            values = self._values(y)
+        else:  # a few positions at a time save memory
+            values = torch.cat([self._values(part) for part in y.split(max(1, CHUNK // self._numbers()))])
+        return self.value_mean + self.value_scale * values
+
+    def _constant(self, name: str, value: float | list[float]) -> None:
+        """Add a tensor that follows the type of the module, because ONNX has single precision for plain numbers."""
+        self.register_buffer(name, torch.tensor(value, dtype=torch.float64), persistent=False)
+
+    def values_at(self, sites: Sites) -> np.ndarray:
+        """Return the values at sites, (C, P), in double precision. The positions of the sites are those of the user."""
+        with torch.no_grad():
+            return self(torch.tensor(sites.positions(), device=self.frequencies.device)).double().cpu().numpy().T
+
+    def _values(self, y: torch.Tensor) -> torch.Tensor:
+        """Return what the network computes before the units are restored, (n, C), at shifted positions y (n, d)."""
+        raise NotImplementedError
+
+    def _numbers(self) -> int:
+        """Return how many numbers `_values` holds for each position."""
+        raise NotImplementedError
+
+
+class _TwoLayerNetwork(KeptNetwork):
+    """frequencies: (m, d). cosine, sine: (C, m). gains: (2, m), with a diagonal layer."""
+
+    cosine: torch.Tensor
+    sine: torch.Tensor
+    gains: torch.Tensor | None
+    scale: torch.Tensor  # 1 / sqrt(m)
+
+    def __init__(self, description: NetworkDescription, weights: Mapping[str, torch.Tensor]) -> None:
+        super().__init__(description)
+        self.gains = None
+        self._constant("scale", 1 / sqrt(description.network.width))
+        for name in shapes(description):
+            setattr(self, name, torch.nn.Parameter(weights[name]))
+
+    def _values(self, y: torch.Tensor) -> torch.Tensor:
+        angle = self.turn * y @ self.frequencies.T
+        cosine, sine = angle.cos(), angle.sin()
+        if self.gains is not None:
+            cosine, sine = self.gains[0] * cosine, self.gains[1] * sine
+        return self.scale * (cosine @ self.cosine.T + sine @ self.sine.T)
+
+    def _numbers(self) -> int:
+        return 3 * len(self.frequencies)
+
+    def values_at(self, sites: Sites) -> np.ndarray:
+        """Return the values at sites, (C, P), by a non-uniform FFT in time O(m + P log P)."""
+        w, a, b = (each.detach().double().cpu().numpy() for each in (self.frequencies, self.cosine, self.sine))
+        if self.gains is not None:
+            p, q = self.gains.detach().double().cpu().numpy()
+            a, b = p * a, q * b
+        shift = np.array(self.description.position_shift)
+        shifted = Positions(sites.positions() - shift) if shift.any() else sites
+        values = network_values(Neurons(w, a, b), shifted, threads=threads_alone())
+        mean, scale = (each.double().cpu().numpy()[:, None] for each in (self.value_mean, self.value_scale))
+        return np.asarray(mean + scale * values)
+
+
+class _DeepNetwork(KeptNetwork):
+    """frequencies: W, (S, m, d). hidden: V_1 (S, n, 2m), V_2, ... (S, n, n). output: c, (S, C, n)."""
+
+    output: torch.Tensor
+    input_scale: torch.Tensor  # 1 / sqrt(m)
+    hidden_scale: torch.Tensor  # 1 / sqrt(n E phi(z)^2)
+    signs: torch.Tensor  # of the copies, (S,)
+
+    def __init__(self, description: NetworkDescription, weights: Mapping[str, torch.Tensor]) -> None:
+        super().__init__(description)
+        network = description.network
+        assert network.activation is not None  # the settings fill it in
+        self._phi, moment = TENSOR_ACTIVATIONS[network.activation].value, ACTIVATIONS[network.activation].second_moment
+        self.frequencies, self.output = (torch.nn.Parameter(weights[name]) for name in ("frequencies", "output"))
+        hidden = [torch.nn.Parameter(weights[f"hidden.{layer}"]) for layer in range(network.depth - 2)]
+        self.hidden = torch.nn.ParameterList(hidden)
+        self._constant("input_scale", 1 / sqrt(self.frequencies.shape[1]))
+        self._constant("hidden_scale", 1 / sqrt(moment * self.output.shape[-1]))
+        self._constant("signs", [sqrt(0.5), -sqrt(0.5)] if network.symmetric else [1.0])
+
+    def _values(self, y: torch.Tensor) -> torch.Tensor:
+        copies = [self.signs[s] * self._copy(s, y) for s in range(len(self.frequencies))]
+        return torch.stack(copies).sum(dim=0)
+
+    def _copy(self, s: int, y: torch.Tensor) -> torch.Tensor:
+        angle = self.turn * y @ self.frequencies[s].T
+        x = self.input_scale * torch.cat([angle.cos(), angle.sin()], dim=1)
+        for matrices in self.hidden:
+            x = self.hidden_scale * self._phi(x @ matrices[s].T)
+        return x @ self.output[s].T
+
+    def _numbers(self) -> int:
+        return 4 * max(2 * self.frequencies.shape[1], self.output.shape[-1])
+
+
+def shapes(description: NetworkDescription) -> Shapes:
+    """Return the shape of each tensor of weights, by its name in the state dict."""
+    network, d, channels = description.network, description.dimension, description.channels
+    if network.depth == 2:
+        m = network.width
+        plain: Shapes = {"frequencies": (m, d), "cosine": (channels, m), "sine": (channels, m)}
+        return plain | {"gains": (2, m)} if network.diagonal else plain
+    assert network.hidden_width is not None  # the settings fill it in
+    copies = 2 if network.symmetric else 1
+    m, n = network.width // copies, network.hidden_width // copies
+    inputs = [2 * m, *[n] * (network.depth - 3)]
+    hidden: Shapes = {f"hidden.{layer}": (copies, n, count) for layer, count in enumerate(inputs)}
+    return {"frequencies": (copies, m, d), **hidden, "output": (copies, channels, n)}
+
+
+def make_module(description: NetworkDescription, weights: Mapping[str, torch.Tensor]) -> KeptNetwork:
+    """Return the module with these weights. Raises InputError if they are not those that the description demands."""
+    expected = shapes(description)
+    if unknown := sorted(set(weights) ^ set(expected)):
+        state = "missing" if unknown[0] in expected else "unknown"
+        raise InputError(f"the tensor {unknown[0]} is {state}; the network has the tensors {', '.join(expected)}")
+    for name, shape in expected.items():
+        given = weights[name]
+        if tuple(given.shape) != shape or given.dtype not in (torch.float32, torch.float64):
+            raise InputError(
+                f"{name} has shape {tuple(given.shape)} and type {given.dtype}; the network has shape {shape} and "
+                "floating-point numbers"
+            )
+        if not torch.isfinite(given).all():
+            raise InputError(f"{name} has NaN or infinity")
+    return (_TwoLayerNetwork if description.network.depth == 2 else _DeepNetwork)(description, weights)

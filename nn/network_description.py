@@ -1,0 +1,75 @@
+"""What a kept network is: architecture, convention, units, and where it comes from. `network.json` holds it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from freqbias.errors import InputError
+from freqbias.problem import Network, Section
+
+TWO_LAYERS = (
+    "f_c(x) = value_mean_c + value_scale_c / sqrt(m) sum_k [cosine_ck cos(2 pi w_k.y) + sine_ck sin(2 pi w_k.y)], "
+    "y = x - position_shift, w = frequencies [cycles/length], m = width"
+)
+DIAGONAL = "; the waves cos and sin of neuron k are multiplied by gains_0k and gains_1k"
+DEEP = (
+    "f_c(x) = value_mean_c + value_scale_c sum_s sign_s output_sc.x_(L+1), x_1 = [cos(2 pi W y), sin(2 pi W y)] / "
+    "sqrt(m), x_(l+1) = phi(V_l x_l) / sqrt(n E phi(z)^2) for normal z, y = x - position_shift, W = frequencies_s "
+    "[cycles/length], V_l = hidden.(l-1)_s, phi = activation; if symmetric, two copies s with signs +-1/sqrt(2), and m "
+    "and n are half of width and hidden_width; else one copy with sign 1, m = width and n = hidden_width"
+)
+Numbers = Annotated[list[float], Field(min_length=1)]
+
+
+class NetworkDescription(Section):
+    """The description of a kept network.
+
+    network: width, depth and the rest of the section [network]. dimension: d. channels: C. value_mean, value_scale:
+    (C,), and position_shift: (d,): `Normalisation`. box_lower, box_upper: corners of the box of the training samples,
+    (d,). Positions and the box are those of the user, in `unit`. time: the gradient-flow time of the weights.
+    convention: the formula of the network in words of mathematics. provenance: facts about the training.
+    sha256: the SHA-256 of the file with the weights, "" if there is no file.
+    """
+
+    format_version: Literal[1] = 1
+    network: Network
+    dimension: int = Field(ge=1, le=3)
+    channels: int = Field(ge=1, le=10**6)
+    value_mean: Numbers
+    value_scale: Numbers
+    position_shift: Numbers
+    box_lower: Numbers
+    box_upper: Numbers
+    unit: str = ""
+    time: float = Field(ge=0)
+    convention: str = ""
+    provenance: dict[str, str | int | float] = Field(default_factory=dict)
+    sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> "NetworkDescription":
+        lengths = dict.fromkeys(("value_mean", "value_scale"), self.channels)
+        lengths |= dict.fromkeys(("position_shift", "box_lower", "box_upper"), self.dimension)
+        for name, length in lengths.items():
+            if len(numbers := getattr(self, name)) != length:
+                raise ValueError(f"{name} has {len(numbers)} numbers; give {length}")
+        return self
+
+
+def convention(network: Network) -> str:
+    """Return the formula of a network, with the names of its tensors."""
+    if network.depth > 2:
+        return DEEP
+    return TWO_LAYERS + (DIAGONAL if network.diagonal else "")
+
+
+def parse_description(text: bytes, source: str) -> NetworkDescription:
+    """Return the description in a JSON text. Raises InputError, which names the source, if the text is not one."""
+    try:
+        return NetworkDescription.model_validate_json(text)
+    except ValidationError as failure:
+        first = failure.errors()[0]
+        place, reason = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        raise InputError(
+            f"{source}: {place + ': ' if place else ''}{reason}; give a description that freqbias wrote"
+        ) from None
