@@ -99,15 +99,12 @@ def ntk_command(
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)
-        from freqbias.nn.draws import check_distance, check_draws
-        from freqbias.nn.draws_stage import run_draws
-        from freqbias.nn.run import run_ntk
+        from freqbias.nn.run import check_draws, run_draws, run_ntk
 
-        check_distance(distance, draws)
+        check_draws(problem, draws, distance)
         if draws is None:
             run_ntk(run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
             return
-        check_draws(problem, draws)
         finished = on_root(store.has, "ntk") and not overwrite
         run_ntk(run, problem, store, resume=resume or finished, overwrite=overwrite, stop=stop)
         run_draws(run, problem, store, count=draws, resume=resume, overwrite=overwrite, stop=stop, distance=distance)

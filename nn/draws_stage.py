@@ -19,32 +19,10 @@ from freqbias.problem import (
     resolved,
     stage_keys,
 )
-from freqbias.runtime import Progress, StopRequest, Store, log, on_root
+from freqbias.runtime import Progress, StopRequest, Store, log
 
 
-def run_draws(
-    run: RunFile,
-    problem: Problem,
-    store: Store,
-    *,
-    count: int,
-    resume: bool,
-    overwrite: bool,
-    stop: StopRequest,
-    distance: float | None = None,
-) -> None:
-    """Predict `count` draws, and write the folder `draws/`. Collective. Rank 0 works while the other ranks sleep.
-
-    The draws follow the gradient flow, or the steps of gradient descent if [pde] dynamics says so.
-    distance: from infinite width, relative to |u(0)|, for which the needed width is reported.
-    Raises UsageError (a result exists already), and StoppedEarly after
-    storing the draws so far.
-    """
-    flags = {"resume": resume, "overwrite": overwrite, "stop": stop, "distance": distance}
-    on_root(_run_draws, run, problem, store, count, broadcast=False, **flags)
-
-
-def _run_draws(
+def predict_draws_on_root(
     run: RunFile,
     problem: Problem,
     store: Store,
@@ -55,6 +33,7 @@ def _run_draws(
     stop: StopRequest,
     distance: float | None,
 ) -> None:
+    """Run the stage (`freqbias.nn.run.run_draws`)."""
     keys = stage_keys(run, "draws")
     if store.check("draws", keys=keys, resume=resume, overwrite=overwrite):
         store.repair("draws")

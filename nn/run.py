@@ -1,4 +1,4 @@
-"""The stages `nn` and `ntk` on all ranks. Only ranks that work import torch, which takes seconds and 0.5 GB each."""
+"""The stages `nn`, `ntk` and `draws` on all ranks. Only ranks that work import torch, which takes time and memory."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,33 @@ def run_ntk(
     on_root(_predict, run, problem, store, broadcast=False, **flags)
 
 
+def check_draws(problem: Problem, draws: int | None, distance: float | None) -> None:
+    """Raise InputError if --draws or --distance has a value that cannot be computed. Collective."""
+    if draws is not None or distance is not None:
+        on_root(_check_draws, problem, draws, distance)
+
+
+def run_draws(
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    count: int,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+    distance: float | None = None,
+) -> None:
+    """Predict `count` draws, and write the folder `draws/`. Collective. Rank 0 works while the other ranks sleep.
+
+    The draws follow the gradient flow, or the steps of gradient descent if [pde] dynamics says so.
+    distance: from infinite width, relative to |u(0)|, for which the needed width is reported.
+    Raises UsageError (a result exists already), and StoppedEarly after storing the draws so far.
+    """
+    flags = {"resume": resume, "overwrite": overwrite, "stop": stop, "distance": distance}
+    on_root(_predict_draws, run, problem, store, count, broadcast=False, **flags)
+
+
 def _train(run: RunFile, problem: Problem, store: Store, shard: bool, **flags: Any) -> None:
     from freqbias.nn.sharding import Shards, make_shards
     from freqbias.nn.stage import run_on_shards
@@ -65,3 +92,17 @@ def _predict(run: RunFile, problem: Problem, store: Store, **flags: Any) -> None
     from freqbias.nn.ntk_stage import predict_on_root
 
     predict_on_root(run, problem, store, **flags)
+
+
+def _check_draws(problem: Problem, draws: int | None, distance: float | None) -> None:
+    from freqbias.nn.draws import check_distance, check_draws
+
+    check_distance(distance, draws)
+    if draws is not None:
+        check_draws(problem, draws)
+
+
+def _predict_draws(run: RunFile, problem: Problem, store: Store, count: int, **flags: Any) -> None:
+    from freqbias.nn.draws_stage import predict_draws_on_root
+
+    predict_draws_on_root(run, problem, store, count, **flags)

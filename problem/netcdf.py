@@ -58,10 +58,7 @@ def load_netcdf(
                 )
             if not file[name].size:
                 raise InputError(f"{path}: variable {name} is empty: it has shape {file[name].shape}; {FORMAT}")
-        try:
-            data = _contents(file, wanted)
-        except Exception as failure:
-            raise _unreadable(path, failure) from failure
+        data = _contents(path, file, wanted)
     for name in wanted:
         if not np.isfinite(data[name].values).all():
             raise InputError(
@@ -81,12 +78,14 @@ def load_netcdf(
     return data
 
 
-def _contents(file: "xr.Dataset | Contents", names: Iterable[str]) -> Contents:
-    variables = {name: file[name] for name in names}
-    return Contents(
-        {name: Variable(tuple(map(str, each.dims)), each.values, dict(each.attrs)) for name, each in variables.items()},
-        dict(file.attrs),
-    )
+def _contents(path: Path, file: "xr.Dataset | Contents", names: Iterable[str]) -> Contents:
+    """Read the values of these variables, which xarray does only now. Raises InputError if the file is damaged."""
+    try:
+        found = {name: file[name] for name in names}
+        variables = {name: Variable(tuple(map(str, v.dims)), v.values, dict(v.attrs)) for name, v in found.items()}
+    except Exception as failure:
+        raise _unreadable(path, failure) from failure
+    return Contents(variables, dict(file.attrs))
 
 
 def _described(variable: "xr.DataArray | Variable") -> str:
@@ -105,7 +104,7 @@ def _where_not_finite(data: Contents, name: str) -> str:
 def read_netcdf(path: Path, names: Collection[str]) -> Contents:
     """Read those variables `names` that are in a netCDF file. Raises InputError as `open_netcdf` does."""
     with closing(_opened(path, names)) as file:
-        return _contents(file, [name for name in names if name in file.variables])
+        return _contents(path, file, [name for name in names if name in file.variables])
 
 
 def open_netcdf(path: Path) -> "xr.Dataset":

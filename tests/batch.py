@@ -84,7 +84,9 @@ class Fork:
         if self.pid == 0:
             code = 1
             try:
-                code = attempt(*arguments).returncode
+                answer = attempt(*arguments)
+                code = answer.returncode
+                os.write(2, answer.stderr.encode())  # pytest shows it if the test fails
             finally:
                 os._exit(code)
 

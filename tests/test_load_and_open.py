@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 import freqbias
 from freqbias import compare
 from freqbias.compare.kappa import comparison_rates
-from freqbias.compare.stages.sources import find_sources
+from freqbias.compare.stages.sources import find_sources, recorded_sources
 from freqbias.compare.view import view_sources
 from freqbias.problem import Spectrum, build, parse, stage_keys
 from freqbias.runtime import Store
@@ -113,6 +113,26 @@ def test_a_link_in_the_place_of_a_stage_is_no_missing_stage(folder, tmp_path, st
     else:
         with refused:
             find_sources(RUN, store, error_file=None, trained=False)
+
+
+def test_the_sources_of_a_comparison_as_manifests_record_them(tmp_path):
+    """A sweep asks the manifests, and `compare` the files."""
+    store = Store(tmp_path)
+    files = {
+        "pde": ["spectrum.nc", "fields.pvd"],
+        "nn": ["error.nc", "network.json"],
+        "ntk": ["empirical.nc", "infinite-width.nc"],
+        "draws": ["draws.nc"],
+    }
+    for stage, names in files.items():
+        with store.open(stage, keys=stage_keys(RUN, stage)) as opened:
+            for name in names:
+                with opened.writing(name) as path:
+                    path.write_text(f"{stage} {name}")
+            opened.finish()
+    found = find_sources(RUN, store, error_file=None).hashes
+    assert recorded_sources(store.manifest) == found
+    assert found.keys() == {"pde", "nn", "empirical", "infinite-width", "draws"}
 
 
 def test_a_folder_without_results_is_refused(tmp_path):

@@ -6,7 +6,6 @@ with the energies of `freqbias.compare.spectra.band_energy`. E_b(0) of network a
 """
 
 import csv
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +13,6 @@ import numpy as np
 
 from freqbias.compare.spectra import FrequencyMesh, band_energy, energy_in_bands, inside_nyquist
 from freqbias.problem import DRAW_ACCURACY, Band
-
-Energy = Callable[[np.ndarray], np.ndarray]  # spectra (T, C, n) -> energies (T, B)
 
 PARTS = 4  # bands with equal energy at the start
 RINGS = 96  # of a profile

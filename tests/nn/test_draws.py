@@ -1,5 +1,7 @@
 """Predictions for several draws, and the band of a further one."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,7 @@ from freqbias.compare import compare, draw_comparison
 from freqbias.compare.comparison.draw_band import DrawBand, band_metrics
 from freqbias.errors import InputError, StoppedEarly, UsageError
 from freqbias.nn.draws import DrawPrediction, check_draws
-from freqbias.nn.draws_stage import run_draws
+from freqbias.nn.run import run_draws
 from freqbias.numerics import Schedule
 from freqbias.pde import solve
 from freqbias.problem import (
@@ -196,3 +198,14 @@ def test_blocks_of_times_do_not_change_feature_learning(problem, monkeypatch):
     whole = DrawPrediction(problem, 0).change_of_log_error()
     monkeypatch.setattr("freqbias.nn.feature_learning.MOST_BYTES", 10_000)
     np.testing.assert_allclose(DrawPrediction(problem, 0).change_of_log_error(), whole, rtol=2e-3)
+
+
+def test_ranks_that_sleep_do_not_import_torch():
+    program = """
+import sys
+from freqbias.nn.cli import nn_command, ntk_command
+from freqbias.nn.run import check_draws, run_draws, run_nn, run_ntk
+check_draws(None, None, None)
+sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

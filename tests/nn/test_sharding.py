@@ -4,6 +4,7 @@ on another number of processes."""
 import ast
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,6 +67,15 @@ STOPPED = """
     except StoppedEarly:
         sys.stdout.write("stopped\\n")
 """
+
+
+@pytest.mark.parametrize(("width", "size"), [(101, 3), (7, 5), (1, 4), (12, 1)])
+def test_the_slices_of_all_processes_are_the_neurons_once(width, size):
+    shards = Shards()
+    shards.comm = SimpleNamespace(rank=0, size=size)
+    slices = [shards.local_slice(width, rank) for rank in range(size)]
+    assert [neuron for each in slices for neuron in range(*each.indices(width))] == list(range(width))
+    assert max(each.stop - each.start for each in slices) <= -(-width // size)
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,7 @@ ONE_RANK = """
 
     from freqbias import pde
     from freqbias.meshes import mesh_rule
-    from freqbias.pde import memory, run_pde
+    from freqbias.pde import memory
     from freqbias.errors import InputError
     from freqbias.problem import Mesh, build, parse
     from tests.pde.test_memory import settings

@@ -2,12 +2,14 @@
 
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
+from freqbias.errors import InputError
 from freqbias.problem import open_netcdf
 from freqbias.problem.netcdf4 import Variable, netcdf4_image, read_netcdf4
 
@@ -88,18 +90,87 @@ def test_one_dimension_of_two_lengths():
         netcdf4_image({**VARIABLES, "other": Variable(("sample",), np.ones(5), {})}, {})
 
 
-def test_files_of_other_programs_and_changed_files_go_to_xarray(path):
+CHANGED = {
+    "scale_factor": 3.0,
+    "add_offset": 2.0,
+    "missing_value": 2.0,
+    "_Unsigned": "true",
+    "dtype": "bool",
+    "_FillValue": np.float32(5.0),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_attributes_that_change_the_values_are_left_to_xarray(name, path):
     with h5py.File(path, "a") as file:
-        file["single"].attrs["scale_factor"] = 3.0
+        file["single"].attrs[name] = CHANGED[name]
     assert read_netcdf4(path) is None
-    with open_netcdf(path) as data:
-        np.testing.assert_array_equal(data["single"], 3 * VARIABLES["single"].values)
-    with h5py.File(path, "a") as file:
-        del file["single"].attrs["scale_factor"]
-        file["more"] = np.ones(2)
-    assert read_netcdf4(path) is None
+    with open_netcdf(path) as found:
+        assert found["single"].dims == ("sample",)
+        if name in ("scale_factor", "add_offset", "missing_value"):
+            assert not np.array_equal(found["single"], VARIABLES["single"].values, equal_nan=True)
+
+
+def test_other_programs_files_are_left_to_xarray(path):
     xr.Dataset({"error": ("time", np.ones(2))}).to_netcdf(path, engine="h5netcdf")
     assert read_netcdf4(path) is None
+
+
+ADDED = {
+    "texts": xr.DataArray(["ä", "b"], dims="time"),
+    "truth": xr.DataArray([True, False], dims="time"),
+    "numbers": xr.DataArray([1.0, 2.0], dims="time"),
+}
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_variables_that_xarray_added(name, path):
+    added = ADDED[name]
+    added.to_dataset(name=name).to_netcdf(path, mode="a", engine="h5netcdf")
+    with open_netcdf(path) as found, xr.open_dataset(path, engine="h5netcdf", decode_times=False) as expected:
+        assert found.identical(expected)
+        np.testing.assert_array_equal(found[name], added)
+
+
+def test_a_plain_dataset_that_h5py_added(path):
+    with h5py.File(path, "a") as file:
+        file["more"] = np.ones(2)
+    assert read_netcdf4(path) is None
+
+
+def test_texts_of_fixed_length(path):
+    with h5py.File(path, "a") as file:
+        file.attrs["unit"] = np.bytes_("m")
+    assert read_netcdf4(path).attrs["unit"] == "m"
+
+
+def test_values_of_another_byte_order(path):
+    with h5py.File(path, "a") as file:
+        kept = dict(file["used"].attrs)
+        del file["used"]
+        file["used"] = np.array([1, 0, 1], ">i4")
+        file["used"].attrs["_Netcdf4Coordinates"] = kept["_Netcdf4Coordinates"]
+    values = read_netcdf4(path)["used"].values
+    assert values.dtype == np.dtype("int32") and values.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(("name", "ids"), [("error", [0, 0, 2]), ("time", [0, 1]), ("error", [0, 1]), ("error", [])])
+def test_dimensions_that_do_not_fit(name, ids, path):
+    with h5py.File(path, "a") as file:
+        file[name].attrs["_Netcdf4Coordinates"] = np.array(ids, np.int32)
+    with pytest.raises(InputError, match=f"cannot be read as netCDF: variable {name} has shape"):
+        open_netcdf(path)
+
+
+def test_a_variable_with_the_name_of_a_dimension_has_this_dimension():
+    with pytest.raises(ValueError, match=r"variable time has the dimensions \('time', 'axis'\)"):
+        netcdf4_image({"time": Variable(("time", "axis"), np.ones((2, 3)), {})}, {})
+
+
+def test_many_threads_can_write():
+    with ThreadPoolExecutor(4) as pool:
+        images = list(pool.map(lambda _: bytes(netcdf4_image(VARIABLES, ATTRIBUTES)), range(20)))
+    assert len({len(image) for image in images}) == 1
 
 
 @pytest.mark.parametrize("provenance", ["version=2,netcdf=4.9.2", 5, None])
