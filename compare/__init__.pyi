@@ -1,5 +1,6 @@
 from .comparison import Comparison, Learned, compare, draw_causes, draw_comparison, draw_learned
 from .design import Candidate, DesignResult, design, draw_design
+from .evaluation import evaluate
 from .kappa import (
     draw_kappa,
     fitted_rate,
@@ -33,6 +34,7 @@ __all__ = [
     "draw_kappa",
     "draw_learned",
     "draw_view",
+    "evaluate",
     "fitted_rate",
     "instant_rate",
     "l2_project",

@@ -26,7 +26,8 @@ class NetworkDescription(Section):
 
     network: width, depth and the rest of the section [network]. dimension: d. channels: C. value_mean, value_scale:
     (C,), and position_shift: (d,): `Normalisation`. box_lower, box_upper: corners of the box of the training samples,
-    (d,). Positions and the box are those of the user, in `unit`. time: the gradient-flow time of the weights.
+    (d,). value_lower, value_upper: the range of the training values, (C,). Positions and values are those of the user,
+    positions in `unit`. time: the gradient-flow time of the weights.
     convention: the formula of the network in words of mathematics. provenance: facts about the training.
     sha256: the SHA-256 of the file with the weights, "" if there is no file.
     """
@@ -40,6 +41,8 @@ class NetworkDescription(Section):
     position_shift: Numbers
     box_lower: Numbers
     box_upper: Numbers
+    value_lower: Numbers
+    value_upper: Numbers
     unit: str = ""
     time: float = Field(ge=0)
     convention: str = ""
@@ -48,7 +51,7 @@ class NetworkDescription(Section):
 
     @model_validator(mode="after")
     def _check_lengths(self) -> "NetworkDescription":
-        lengths = dict.fromkeys(("value_mean", "value_scale"), self.channels)
+        lengths = dict.fromkeys(("value_mean", "value_scale", "value_lower", "value_upper"), self.channels)
         lengths |= dict.fromkeys(("position_shift", "box_lower", "box_upper"), self.dimension)
         for name, length in lengths.items():
             if len(numbers := getattr(self, name)) != length:

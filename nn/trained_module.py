@@ -17,6 +17,7 @@ def trained_module(plan: TrainingPlan, state: np.ndarray, time: float) -> KeptNe
     problem, settings = plan.problem, plan.settings
     shift = problem.samples.normalisation
     lower, upper = _box(problem)
+    values = shift.restore(problem.samples.values)
     description = NetworkDescription(
         network=problem.network,
         dimension=problem.dimension,
@@ -26,6 +27,8 @@ def trained_module(plan: TrainingPlan, state: np.ndarray, time: float) -> KeptNe
         position_shift=[*shift.position_shift],
         box_lower=lower.tolist(),
         box_upper=upper.tolist(),
+        value_lower=values.min(axis=1).tolist(),
+        value_upper=values.max(axis=1).tolist(),
         unit=problem.unit,
         time=float(time),
         convention=convention(problem.network),

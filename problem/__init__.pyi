@@ -27,6 +27,7 @@ from .neurons import Neurons, draw
 from .node_order import canonical_order
 from .noise_prediction import NoisePrediction
 from .normalisation import Normalisation
+from .position_files import POSITION_FILES, read_positions
 from .radial_density import RadialDensity
 from .rates import Rates
 from .records import Problem, Spectrum, problem_at
@@ -48,6 +49,7 @@ from .variables import describe_variable
 __all__ = [
     "ACTIVATIONS",
     "DRAW_ACCURACY",
+    "POSITION_FILES",
     "SMALL_FEATURE_LEARNING",
     "Activation",
     "Annulus",
@@ -125,6 +127,7 @@ __all__ = [
     "problem_at",
     "psnr",
     "read_netcdf",
+    "read_positions",
     "resolved",
     "save_netcdf",
     "squared_loss",

@@ -18,15 +18,15 @@ from freqbias.problem.error_history import ErrorHistory
 from freqbias.problem.held_out import choose_held_out
 from freqbias.problem.label_noise import noise_in
 from freqbias.problem.matching import errors_in_order
+from freqbias.problem.position_files import POSITION_FILES, read_positions
 from freqbias.problem.records import Problem
 from freqbias.problem.run_file import OUTPUTS, RunFile
 from freqbias.problem.samples import Samples, area_average, waves
 from freqbias.problem.section import error_prefix, input_error
 from freqbias.problem.settings import per_axis
 from freqbias.problem.summary import are, counted
-from freqbias.problem.tables import Columns, TableFormat, read_columns
+from freqbias.problem.tables import Columns, read_columns
 
-POSITION_FILES = (*files.TABLES, ".npy")
 ELSEWHERE = {  # key: what does the same in Python
     "center": "Samples.centered()",
     "standardize": "Samples.standardized()",
@@ -124,7 +124,7 @@ def _prediction_sites(data: WavesSection | FileSection, samples: Samples) -> Sit
         file = files.resolve(data.predict_at, Path(), key="predict_at", endings=POSITION_FILES)
         shift = np.array(samples.normalisation.position_shift)
         with error_prefix(f"[data] predict_at = {data.predict_at!r}: "):
-            return Positions(_read_positions(file, samples.sites.dimension) - shift)
+            return Positions(read_positions(file, samples.sites.dimension) - shift)
     if data.predict_points is None:
         return None
     dimension, lattice = samples.sites.dimension, samples.sites.lattice
@@ -139,19 +139,6 @@ def _prediction_sites(data: WavesSection | FileSection, samples: Samples) -> Sit
         return Grid(shape, lattice.extent)
     x = samples.sites.positions()
     return Positions(Grid(shape, tuple(np.ptp(x, axis=0))).positions() + (x.min(axis=0) + x.max(axis=0)) / 2)
-
-
-def _read_positions(file: Path, dimension: int) -> np.ndarray:
-    """Return the positions in a table, (P, d). Raises InputError unless the table has d columns of numbers."""
-    if files.ending(file) in files.TABLES:
-        table = read_columns(file, TableFormat(), fewest=dimension)
-    else:
-        table = Columns.of_array(files.read(file, dimension=1), None)
-    if table.values.shape[1] != dimension:
-        raise InputError(
-            f"{file.name} has {counted(table.values.shape[1], 'column')}; give one for each of the {dimension} axes"
-        )
-    return table.complete("correct the cell").values
 
 
 def _with_initial_error(problem: Problem, path: str) -> Problem:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from freqbias.compare.commands.evaluate_command import evaluate_command
 from freqbias.compare.commands.result_commands import (
     compare_command,
     figures_command,
@@ -46,6 +47,7 @@ A network trained by gradient descent learns low frequencies first. freqbias sol
   freqbias sweep my.toml density.sigma=4,8  run it with several values of keys, and collect the results
   uv run mpirun -n 4 freqbias pde my.toml   solve the PDE on four ranks
   freqbias report out/my                    write an interactive report, one HTML file
+  freqbias evaluate out/my --points 512     evaluate the trained network on a finer grid
   freqbias view out/my                      make pictures, a movie and ParaView files
   freqbias figures --quick                  draw the figures of the paper
 
@@ -235,6 +237,7 @@ def build_app() -> typer.Typer:
     app.command("ntk")(ntk_command)
     app.command("compare")(compare_command)
     app.command("kappa")(kappa_command)
+    app.command("evaluate")(evaluate_command)
     app.command("figures")(figures_command)
     app.command("view")(view_command)
     app.command("report")(report_command)

@@ -1,5 +1,5 @@
 from . import compare, meshes, nn, numerics, pde, problem, runtime
-from .compare import design
+from .compare import design, evaluate
 from .errors import ComputationError, InputError, NotFiniteError, StoppedEarly, UsageError
 from .files import load, open
 from .nn import predict
@@ -13,6 +13,7 @@ __all__ = [
     "UsageError",
     "compare",
     "design",
+    "evaluate",
     "load",
     "meshes",
     "nn",
