@@ -252,13 +252,17 @@ class Trainer:
     def _is_stable(self) -> bool:
         return self._plan.integrator.is_stable(self.step_control.max_step * self.step_control.lambda_max)
 
+    def _next_step_size(self) -> float:
+        """Return the size of the next step, or of the last if there is none: a stop may follow the last step."""
+        return self.schedule.step_size(min(self.step, self.schedule.steps - 1))
+
     def _log_plan(self) -> None:
         plan, method = self._plan, self._plan.settings.integrator
         log.info("nn: device %s", plan.device_choice)
         log.info("nn: backend %s", plan.backend_choice)
         if plan.local_error is not None:
             message = "nn: %s, first step %.3g, later steps as long as the error allows, lambda_max %.4g"
-            log.info(message, method, self.schedule.step_size(self.step), plan.lambda_max)
+            log.info(message, method, self._next_step_size(), plan.lambda_max)
         else:
             message = "nn: %s, %d steps of at most %.3g, lambda_max %.4g"
             log.info(message, method, self.schedule.steps, self.schedule.max_step_size, plan.lambda_max)
@@ -278,7 +282,7 @@ class Trainer:
     def _divergence(self, reason: str) -> ComputationError:
         """Return a ComputationError that names the step, the time, the reason, the step size and a remedy."""
         settings, schedule, step = self._plan.settings, self.schedule, self.step
-        size = schedule.step_size(min(step, schedule.steps - 1))
+        size = self._next_step_size()
         if settings.step == "auto":
             origin = ', chosen by step = "auto"'
             remedy = "use a smaller [training] step or tolerance, or a larger [network] width"

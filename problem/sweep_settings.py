@@ -125,11 +125,13 @@ def _expanded(key: str, text: str) -> list[Any]:
             case name:
                 start, stop, count = arguments
                 function = np.linspace if name == "linspace" else np.geomspace
-                found = range(count) if count > MOST_RUNS else _rounded(function(start, stop, count))
+                with np.errstate(all="raise"):
+                    found = range(count) if count > MOST_RUNS else _rounded(function(start, stop, count))
         values = list(found[: MOST_RUNS + 1])
-    except (TypeError, ValueError, MemoryError) as failure:
+    except (TypeError, ValueError, ArithmeticError, MemoryError):
         raise InputError(
-            f"{key} = {text}: {failure}; write for example range(5), linspace(1, 9, 5) or geomspace(1, 64, 7)"
+            f"{key} = {text}: {call[1]} cannot take these arguments; write for example range(5), linspace(1, 9, 5) or "
+            "geomspace(1, 64, 7)"
         ) from None
     if not values or len(values) > MOST_RUNS:
         raise InputError(f"{key} = {text} has {len(found)} values; use from 1 to {MOST_RUNS:,}")

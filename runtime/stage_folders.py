@@ -11,6 +11,7 @@ A reader of `<root>/<stage>/` sees the earlier result until the new result is co
 
 import os
 import re
+import shlex
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -204,7 +205,10 @@ class StageFolders:
 
     @property
     def _remedy(self) -> str:
-        return f"compute again with `freqbias {self.stage} RUN.toml --overwrite`"
+        if not (self.root / "run.toml").is_file():
+            return f"compute again with `freqbias {self.stage} RUN.toml --overwrite`"
+        command = ["freqbias", self.stage, str(self.root / "run.toml"), "--out", str(self.root), "--overwrite"]
+        return f"compute again with `{shlex.join(command)}`"
 
     def _damaged(self, path: Path, reason: str) -> UsageError:
         return UsageError(f"{path} is damaged ({reason}): {self._remedy}")

@@ -136,10 +136,10 @@ def sweep_command(
     share = _share(task)
     with commandline.start_work(max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file) as stop:
         together = [keys.split(",") for keys in zipped or ()]
-        plan = on_root(load_sweep, path, axes or (), zipped=together, stages=stages.split(",") if stages else ())
+        chosen = () if stages is None else stages.split(",")
+        plan = on_root(load_sweep, path, axes or (), zipped=together, stages=chosen)
         root = out or Path("out") / plan.name
-        if submit is not None and overwrite:
-            raise UsageError("--overwrite contradicts --submit: each job would delete what the others compute")
+        _refuse_contradictions(submit, overwrite=overwrite, dry_run=dry_run, task=task)
         if submit is not None:
             on_root(lambda: print(_script(submit, max_walltime), end=""), broadcast=False)
             return 0
@@ -148,7 +148,9 @@ def sweep_command(
 
             configure(quiet=True)  # of the plans of all timed runs
             processes = max(1, size() // ranks_per_run) if size() > 1 else process_count(plan, jobs)
-            on_root(lambda: print(estimate(SweepFolder(root, plan), processes)), broadcast=False)
+            sweep_folder = SweepFolder(root, plan)
+            on_root(sweep_folder.check, resume=not overwrite, overwrite=overwrite)
+            on_root(lambda: print(estimate(sweep_folder, processes)), broadcast=False)
             return 0
         sweep = run_sweep(
             plan, root, resume=resume, overwrite=overwrite, stop=stop, jobs=jobs, ranks_per_run=ranks_per_run,
@@ -192,6 +194,17 @@ def _end(sweep: "SweepFolder", quiet: bool) -> int:
     for warning in log_warnings(sweep.log, sweep.log_begin):
         log.warning("%s", warning)
     return sweep.exit_code
+
+
+def _refuse_contradictions(submit: int | None, *, overwrite: bool, dry_run: bool, task: str | None) -> None:
+    if submit is None:
+        return
+    if overwrite:
+        raise UsageError("--overwrite contradicts --submit: each job would delete what the others compute")
+    if dry_run:
+        raise UsageError("--dry-run contradicts --submit, which only prints a script: give one of them")
+    if task is not None:
+        raise UsageError(f"--task {task} contradicts --submit, whose script gives each job its task: leave --task out")
 
 
 def _script(tasks: int, max_walltime: str | None) -> str:

@@ -14,7 +14,8 @@ from freqbias.problem import build, counted
 from freqbias.runtime import Progress, duration
 
 MOST_TIMED = 6  # tasks of each stage; the others are expected to take as long
-OTHERS = {"ntk": "not predicted", "compare": "about 1 s each", "design": "not predicted"}
+OTHERS = {"ntk": "not predicted", "compare": "about 1 s", "design": "not predicted"}
+COMPARE_SECONDS = 1.0  # without figures
 
 
 def dry_run(sweep: SweepFolder, processes: int) -> str:
@@ -30,7 +31,10 @@ def dry_run(sweep: SweepFolder, processes: int) -> str:
             if not (tasks := open_tasks[stage]):
                 rows.append((stage, f"0 of {total[stage]}", "", "", ""))
             elif stage in OTHERS:
-                rows.append((stage, f"{len(tasks)} of {total[stage]}", OTHERS[stage], "", ""))
+                others = COMPARE_SECONDS * len(tasks) if stage == "compare" else 0.0
+                seconds += others
+                count = f"{len(tasks)} of {total[stage]}"
+                rows.append((stage, count, OTHERS[stage], duration(others) if others else "", ""))
             else:
                 timed = tasks[:: -(-len(tasks) // MOST_TIMED)]
                 costs = [_cost(sweep, task) for task in timed]
@@ -50,8 +54,8 @@ def dry_run(sweep: SweepFolder, processes: int) -> str:
     return "\n".join([
         f"{counted(len(sweep.plan.runs), 'run')}, {counted(len(left), 'stage')} left; results would go to {sweep.root}",
         "", aligned(rows), "",
-        f"pde and nn take about {duration(seconds / processes)} with {counted(processes, 'worker')}, which need"
-        f" about {format_bytes(memory * processes)} of memory",
+        f"all but ntk and design take about {duration(seconds / processes)} with {counted(processes, 'worker')}, which "
+        f"need about {format_bytes(memory * processes)} of memory",
     ])  # fmt: skip
 
 

@@ -144,7 +144,7 @@ async function drawMaps(figure, node, content) {
     traces.push({
       type: "heatmap", x: plane.x, y: plane.y, z: values.map((row) => row.map(scale)), customdata: values, name: panel.name,
       xaxis: `x${name}`, yaxis: `y${name}`, zmin: scale(bottom), zmax: scale(top), colorscale: figure.grey ? "Greys" : "Viridis",
-      reversescale: Boolean(figure.grey), showscale: i === 0, hoverongaps: false,
+      showscale: i === 0, hoverongaps: false,
       colorbar: { thickness: 12, x: 1.01, title: { text: figure.valueTitle }, ...(log ? ticks(bottom, top) : {}) },
       hovertemplate: `%{x:.4~g}, %{y:.4~g}: %{customdata:.5~g}<extra>${panel.name}</extra>`,
     });

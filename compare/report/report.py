@@ -27,7 +27,7 @@ def write_report(folders: Sequence[Path], out: Path | None = None) -> Path:
             raise UsageError(f"{folder} holds no run.toml; give result folders as `freqbias run` writes them")
         text = run_page(folder)
     else:
-        records = read_folders(folders)
+        records = read_folders(folders, own=True)
         if not any(record.seconds for record in records):
             raise UsageError(f"{folder}: no run has a finished stage; continue the sweep with --resume")
         name = folder.resolve().name if len(folders) == 1 else "comparison"

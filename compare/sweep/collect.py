@@ -92,8 +92,17 @@ def _layout(records: Sequence[RunRecord], axes: Sequence[str]) -> _Layout:
         cell = tuple(places[key][_text(record.keys.get(key))] for key in dims)
         if runs.setdefault(cell, record) is not record:
             log.info("%s has the same keys as %s, and is left out", record.name, runs[cell].name)
-    coordinates = {key: (group[0], _coordinate(distinct[key])) for group in groups for key in group}
+    coordinates = {
+        key: (group[0], _coordinate(_along(values[key], values[group[0]], distinct[group[0]])))
+        for group in groups for key in group
+    }  # fmt: skip
     return _Layout(dims, shape, runs, coordinates)
+
+
+def _along(values: Sequence[Any], first: Sequence[Any], order: Sequence[Any]) -> list[Any]:
+    """Return the value of a key for each value of the first key of its group. values, first: one for each run."""
+    value_of = {_text(one): value for one, value in zip(first, values, strict=True)}
+    return [value_of[_text(one)] for one in order]
 
 
 def _axes_of(layout: _Layout) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def summary(data: "xr.Dataset") -> "pd.DataFrame":
         )
     table = table[table["there"]].drop(columns="there")
     shown = [key for key in [*keys, *extra] if key != "run" or (len(keys) == 1 and not extra)]
-    return _over_seeds(table, shown)
+    return _over_seeds(table.drop(columns=[key for key in [*keys, *extra] if key not in shown]), shown)
 
 
 def _over_seeds(table: "pd.DataFrame", keys: list[str]) -> "pd.DataFrame":

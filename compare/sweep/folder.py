@@ -15,6 +15,7 @@ from freqbias.errors import UsageError
 from freqbias.problem import SweepPlan, every_stage_keys, resolved
 from freqbias.runtime import FileLock, Store, atomic_write, changed_keys, log, remove, writable
 
+RESULT_FILES = ("sweep.nc", "sweep.csv", "sweep.png", "sweep.pdf")
 State = Literal["finished", "failed", "waiting", "busy", "ready"]
 
 
@@ -44,6 +45,7 @@ class SweepFolder:
 
         Raises UsageError if results exist but neither flag is given, and if a result was computed with other keys.
         """
+        self._refuse_foreign_files(overwrite=overwrite)
         begun = sum(self._begun(task) for task in self.tasks)
         if begun and not (resume or overwrite):
             raise UsageError(
@@ -59,6 +61,15 @@ class SweepFolder:
             self._begun(task) and self.store(task).check(task.stage, keys=task.keys, resume=True, in_work=True)
             for task in self.tasks
         )
+
+    def _refuse_foreign_files(self, *, overwrite: bool) -> None:
+        """Raise UsageError if the folder has a file that the sweep would write, but no sweep."""
+        there = [name for name in RESULT_FILES if (self.root / name).exists()]
+        if there and not overwrite and not self.runs.is_dir():
+            raise UsageError(
+                f"{self.root / there[0]} exists already, but no sweep in this folder: choose another --out, or replace "
+                "the file with --overwrite"
+            )
 
     def _refuse_foreign_users(self) -> None:
         """Raise UsageError if a run of another command has a result of this command, or a link to it."""

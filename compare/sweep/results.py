@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freqbias.compare.sweep.collect import collect, save_dataset, save_table
-from freqbias.compare.sweep.folder import SweepFolder
+from freqbias.compare.sweep.folder import RESULT_FILES, SweepFolder
 from freqbias.compare.sweep.losses import ordering_loss
 from freqbias.compare.sweep.run_table import RunRecord, read_run
 from freqbias.errors import UsageError
-from freqbias.runtime import Progress, atomic_write, log
+from freqbias.runtime import Progress, atomic_write, log, writable
 
 if TYPE_CHECKING:
     import xarray as xr
 
-NETCDF, TABLE, PICTURES = "sweep.nc", "sweep.csv", ("sweep.png", "sweep.pdf")
+NETCDF, TABLE, *PICTURES = RESULT_FILES
 
 
 def collect_sweep(sweep: SweepFolder) -> "xr.Dataset":
@@ -27,7 +27,7 @@ def collect_sweep(sweep: SweepFolder) -> "xr.Dataset":
     names = list(dict.fromkeys([*sweep.ids, *earlier]))
     records = _read([(sweep.runs / name, name) for name in names])
     for record in records:
-        if record.name in sweep.ids:
+        if record.name in sweep.ids and not record.failure:
             record.failure = sweep.failure_of(record.name)
     return write(collect(records, sweep.plan.axes), sweep.root)
 
@@ -40,8 +40,11 @@ def collect_folders(folders: Sequence[Path], out: Path) -> "xr.Dataset":
     return write(collect(read_folders(folders)), out)
 
 
-def read_folders(folders: Sequence[Path]) -> list[RunRecord]:
-    """Read result folders, and sweeps with all their runs. The name of a run is its path. Raises as above."""
+def read_folders(folders: Sequence[Path], *, own: bool = False) -> list[RunRecord]:
+    """Read result folders, and sweeps with all their runs. The name of a run is its path. Raises as above.
+
+    own: whether to read also the results of a run that lie in the folder of a sweep itself.
+    """
     found = dict[Path, str]()
     for folder in folders:
         if not folder.is_dir():
@@ -49,7 +52,8 @@ def read_folders(folders: Sequence[Path]) -> list[RunRecord]:
         runs = sorted(path.parent for path in folder.glob("runs/*/run.toml"))
         if not runs and not (folder / "run.toml").is_file():
             raise UsageError(f"{folder} holds no run.toml; give result folders as `freqbias run` writes them")
-        for run in runs or [folder]:
+        beside = [folder] if own and runs and any(folder.glob("*/manifest.json")) else []
+        for run in [*runs, *beside] or [folder]:
             found.setdefault(run.resolve(), str(run))
     return _read([(Path(name), name) for name in found.values()])
 
@@ -58,8 +62,9 @@ def write(data: "xr.Dataset", root: Path) -> "xr.Dataset":
     """Write the files of a sweep, each complete or not at all."""
     from freqbias.compare.sweep.figure import draw_sweep
 
-    root.mkdir(parents=True, exist_ok=True)
-    with atomic_write(root / NETCDF) as path:
+    with writable(root):
+        root.mkdir(parents=True, exist_ok=True)
+    with writable(root / NETCDF), atomic_write(root / NETCDF) as path:
         save_dataset(data, path)
     with atomic_write(root / TABLE) as path:
         save_table(data, path)

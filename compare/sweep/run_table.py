@@ -12,7 +12,7 @@ import numpy as np
 
 from freqbias.errors import UsageError
 from freqbias.problem import flatten
-from freqbias.runtime import Store
+from freqbias.runtime import Store, log
 
 STAGES = ("pde", "nn", "ntk", "compare", "design")
 LOSSES = {"loss": "loss", "held_out_loss": "loss_held_out"}  # name in error.nc: name in the table
@@ -43,19 +43,26 @@ class RunRecord:
 def read_run(folder: Path, name: str) -> RunRecord:
     """Read the finished stages of a result folder.
 
-    Raises UsageError if the folder has no run file or a file is damaged.
+    A stage that is damaged, or was computed with other keys than run.toml has, counts as failed: a sweep has others.
+    Raises UsageError if the folder has no run file.
     """
     record = RunRecord(name, read_keys(folder))
-    store = Store(folder)
+    store, damages = Store(folder), []
     for stage in STAGES:
         if not (folder / stage / "manifest.json").is_file():
             continue
-        manifest = store.verified_manifest(stage)
-        _check_keys(folder / stage, manifest["keys"], record.keys)
+        try:
+            manifest = store.verified_manifest(stage)
+            _check_keys(folder / stage, manifest["keys"], record.keys)
+        except UsageError as damage:
+            damages.append(f"{stage}: {damage}")
+            continue
         record.seconds[stage] = manifest["seconds"]
         record.commands.append(manifest["command"])
         _READERS[stage](record, folder / stage)
-    record.failure = "; ".join(failures(folder))
+    for text in damages:
+        log.warning("%s: %s", name, text)
+    record.failure = "; ".join([*damages, *failures(folder)])
     return record
 
 

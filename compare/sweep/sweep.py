@@ -7,7 +7,7 @@ from freqbias.compare.sweep.processes import work_alone, work_with
 from freqbias.errors import UsageError
 from freqbias.meshes import plan_mesh
 from freqbias.pde import check_memory, refuse_torchrun, start_petsc
-from freqbias.problem import SweepPlan, build
+from freqbias.problem import SweepPlan, build, counted
 from freqbias.runtime import StopRequest, divide, log, on_root, processes_alone, size, threads_beside
 
 
@@ -50,7 +50,8 @@ def run_sweep(
         {need for index in chosen for need in (*sweep.tasks[index].needs, *sweep.tasks[index].after, index)}
     )
     log.info(
-        "%s: %d runs, %d stages; results go to %s", plan.name, len(plan.runs), len(sweep.tasks), sweep.root
+        "%s: %s, %s; results go to %s",
+        plan.name, counted(len(plan.runs), "run"), counted(len(sweep.tasks), "stage"), sweep.root,
     )  # fmt: skip
     sweep.retry(chosen)
     sweep.chosen = tuple(chosen)

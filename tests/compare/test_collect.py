@@ -10,11 +10,14 @@ import pytest
 import xarray as xr
 
 import freqbias
-from freqbias.compare.sweep import collect_sweep, end_table, log_warnings, summary
+from freqbias.compare.sweep import collect, collect_sweep, end_table, log_warnings, read_folders, summary
+from freqbias.compare.sweep.collect import save_table
 from freqbias.compare.sweep.results import write
+from freqbias.compare.sweep.run_table import RunRecord
 from freqbias.errors import UsageError
 from freqbias.runtime import StopRequest
-from tests.compare.sweeps import metrics, sweep_in
+from tests.batch import attempt
+from tests.compare.sweeps import RUN, metrics, sweep_in
 
 pytestmark = pytest.mark.xdist_group("sweeps")  # one worker, for the sweep that these files share
 
@@ -71,7 +74,7 @@ def test_the_end_table_is_over_the_seeds_and_the_best_is_first(finished_sweep):
 
 
 def test_a_failed_shared_stage_fails_in_each_run(tmp_path, monkeypatch, undrawn):
-    from freqbias.compare.sweep import collect, read_folders, work
+    from freqbias.compare.sweep import work
 
     def failing(name):
         def stage(*args, **kwargs):
@@ -87,19 +90,88 @@ def test_a_failed_shared_stage_fails_in_each_run(tmp_path, monkeypatch, undrawn)
     assert "Traceback" in (sweep.root / "sweep.log").read_text()
 
 
-def test_a_stage_under_other_keys_or_damaged_is_not_collected(tmp_path):
-    sweep = sweep_in(tmp_path / "out", ["seed=0"], stages=["nn"])
-    run_file, errors = (sweep.runs / "run" / name for name in ("run.toml", "nn/error.nc"))
+def record(name: str, last: float, **keys) -> RunRecord:
+    """A run with the losses 1 and `last`."""
+    losses = {"loss_nn": np.array([1.0, last])}
+    return RunRecord(name, {key.replace("__", "."): each for key, each in keys.items()}, np.array([0.0, 1.0]), losses)
+
+
+@pytest.mark.parametrize(
+    ("sigmas", "others"),
+    [((4, 9), (600, 500)), ((9, 4), (500, 600)), ((9, 4), ([[3]], [[4]])), ((4, 9, 6), ("b", "c", "a"))],
+)
+def test_keys_that_go_together_keep_their_values(sigmas, others, tmp_path):
+    """In every order: the values of the second key are in the order of the first."""
+    runs = [
+        record(f"run{index}", sigma / 100, density__sigma=sigma, data__other=other)
+        for index, (sigma, other) in enumerate(zip(sigmas, others, strict=True))
+    ]
+    data = collect(runs)
+    assert data.loss_nn.dims == ("density.sigma", "time") and data["data.other"].dims == ("density.sigma",)
+    table = summary(data)
+    save_table(data, tmp_path / "sweep.csv")
+    with (tmp_path / "sweep.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for run, sigma, other in zip(runs, sigmas, others, strict=True):
+        cell, text = data.sel({"density.sigma": sigma}), str(other)
+        assert str(cell.run.values) == run.name and str(cell["data.other"].values) == text
+        (row,) = [row for _, row in table.iterrows() if row["density.sigma"] == sigma]
+        assert str(row["data.other"]) == text and row["last"] == sigma / 100
+        assert {row["data.other"] for row in rows if row["run"] == run.name} == {text}
+
+
+def test_the_end_table_of_many_runs_off_a_grid():
+    """With a dimension of runs, it is over the seeds too."""
+    runs = [
+        record(
+            f"{sigma}-{seed}", sigma / 100 + seed / 1000,
+            density__sigma=sigma, network__width=(7 * sigma) % 50, seed=seed,
+        )
+        for sigma in range(1, 46) for seed in (0, 1)
+    ]  # fmt: skip
+    runs += [record("last", 1.0, density__sigma=45, network__width=3, seed=0)]
+    data = collect(runs)
+    assert data.loss_nn.dims == ("run", "time")
+    table = summary(data)
+    assert len(table) == 46 and table["runs"].iloc[0] == 2 and table["last"].iloc[0] == pytest.approx(0.0105)
+    assert "run" not in table and "± over seeds" in end_table(data)
+
+
+def test_a_stage_under_other_keys_or_damaged_is_not_collected(tmp_path, caplog, undrawn):
+    """It counts as failed, and the other runs are collected."""
+    sweep = sweep_in(tmp_path / "out", ["seed=0,1"], stages=["nn"])
+    run_file, errors = (sweep.runs / "seed=0" / name for name in ("run.toml", "nn/error.nc"))
     text = run_file.read_text()
     run_file.write_text(text.replace("width = 100", "width = 150"))
-    with pytest.raises(UsageError, match=r"nn was computed with network.width = 100, but run.toml beside it has 150"):
-        collect_sweep(sweep)
+    data = collect(read_folders([sweep.root]), ["seed"])
+    assert "nn was computed with network.width = 100, but run.toml beside it has 150" in str(data.failure.values[0])
     run_file.write_text(text)
     content = bytearray(errors.read_bytes())
     content[len(content) // 2] ^= 1  # a bit of the numbers: the file can still be read
     errors.write_bytes(content)
-    with pytest.raises(UsageError, match=r"error\.nc has changed since it was written"):
-        collect_sweep(sweep)
+    data = collect_sweep(sweep)
+    first, second = data.failure.values
+    assert "error.nc has changed since it was written: compute again with `freqbias nn" in first and second == ""
+    assert f"--out {sweep.runs / 'seed=0'} --overwrite`" in first and first in caplog.text
+    assert np.isnan(data.loss_nn.values[0]).all() and np.isfinite(data.loss_nn.values[1]).all()
+
+
+def test_a_folder_that_cannot_be_written(finished_sweep, tmp_path):
+    (tmp_path / "file").write_text("")
+    answer = attempt("collect", finished_sweep[0].root, "--out", tmp_path / "file" / "all")
+    assert answer.returncode == 2 and "Traceback" not in answer.stderr and "all" in answer.stderr
+
+
+def test_files_of_others_are_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_file = tmp_path / "small.toml"
+    run_file.write_text(RUN)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "sweep.csv").write_text("mine")
+    answer = attempt("sweep", run_file, "seed=0,1", "--stages", "nn", "--out", out)
+    assert answer.returncode == 2 and "sweep.csv exists already, but no sweep in this folder" in answer.stderr
+    assert [path.name for path in out.iterdir()] == ["sweep.csv"] and (out / "sweep.csv").read_text() == "mine"
 
 
 def test_tables_are_texts_on_an_axis_and_one_run_has_a_dimension(tmp_path, undrawn):
@@ -181,3 +253,28 @@ def test_without_any_loss_no_picture_of_earlier_runs_is_left(tmp_path, finished_
     (tmp_path / "sweep.png").write_bytes(b"of earlier runs")
     write(data.drop_vars([name for name in data if str(name).startswith("loss")]), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.csv", "sweep.nc"]
+
+
+def test_a_dry_run_refuses_what_the_sweep_would(tmp_path):
+    sweep_in(tmp_path / "out", ["seed=0,1"], stages=["nn"])
+    words = ["sweep", tmp_path / "my.toml", "--stages", "nn", "--out", tmp_path / "out", "--dry-run"]
+    other = attempt(*words, "seed=0,1", "network.sigma_a=0.5")
+    assert other.returncode == 2 and "network.sigma_a: 1 -> 0.5" in other.stderr
+    more = attempt(*words, "seed=0,1,2")
+    assert more.returncode == 0 and "3 runs, 1 stage left" in more.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--dry-run", "--submit", "4"], "--dry-run contradicts --submit"),
+        (["--task", "1/2", "--submit", "4"], "--task 1/2 contradicts --submit"),
+        (["--stages", ""], "stages"),
+        (["seed=range(abc)"], "seed = range(abc): range cannot take these arguments; write for example range(5)"),
+        (["density.sigma=geomspace(-1,9,3)"], "geomspace cannot take these arguments"),
+    ],
+)
+def test_options_that_contradict(words, message, tmp_path):
+    (tmp_path / "my.toml").write_text(RUN)
+    answer = attempt("sweep", tmp_path / "my.toml", *words, "--out", tmp_path / "out")
+    assert answer.returncode == 2 and message in answer.stderr and not (tmp_path / "out").exists()

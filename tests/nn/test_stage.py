@@ -100,6 +100,17 @@ def test_finished_stage_is_not_planned_again(tmp_path, monkeypatch):
         run_in(tmp_path)
 
 
+def test_resume_after_a_stop_at_the_last_of_automatic_steps(tmp_path):
+    """Then no step is left, and only the result is to be written."""
+    automatic = {"training": {"checkpoint": 0.0, "tolerance": 1e-2}}
+    run_in(tmp_path / "whole", **automatic)
+    steps = history_in(tmp_path / "whole").attributes["steps"]
+    with pytest.raises(StoppedEarly):
+        run_in(tmp_path / "part", stop=StopAfter(steps + 1), **automatic)
+    run_in(tmp_path / "part", resume=True, **automatic)
+    assert_same(history_in(tmp_path / "part"), history_in(tmp_path / "whole"))
+
+
 @pytest.mark.parametrize("asked", [1, 2, 12, 20, 21])
 def test_resume_after_stop_is_bit_identical(tmp_path, uninterrupted, asked):
     with pytest.raises(StoppedEarly, match="--resume"):
