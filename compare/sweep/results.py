@@ -84,6 +84,6 @@ def _read(folders: Iterable[tuple[Path, str]]) -> list[RunRecord]:
     with Progress("collecting", total=len(folders), unit="runs") as progress:
         records = []
         for folder, name in folders:
-            records.append(read_run(folder, name))
+            records.append(read_run(folder, name, alone=False))
             progress.advance()
     return records

@@ -40,11 +40,11 @@ class RunRecord:
     failure: str = ""
 
 
-def read_run(folder: Path, name: str) -> RunRecord:
+def read_run(folder: Path, name: str, *, alone: bool = True) -> RunRecord:
     """Read the finished stages of a result folder.
 
-    A stage that is damaged, or was computed with other keys than run.toml has, counts as failed: a sweep has others.
-    Raises UsageError if the folder has no run file.
+    Raises UsageError if the folder has no run file, a stage is damaged, or a stage was computed with other keys than
+    run.toml has. alone: False for one run of many, in which such a stage counts as failed.
     """
     record = RunRecord(name, read_keys(folder))
     store, damages = Store(folder), []
@@ -55,6 +55,8 @@ def read_run(folder: Path, name: str) -> RunRecord:
             manifest = store.verified_manifest(stage)
             _check_keys(folder / stage, manifest["keys"], record.keys)
         except UsageError as damage:
+            if alone:
+                raise
             damages.append(f"{stage}: {damage}")
             continue
         record.seconds[stage] = manifest["seconds"]
