@@ -135,6 +135,12 @@ def test_the_sources_of_a_comparison_as_manifests_record_them(tmp_path):
     assert found.keys() == {"pde", "nn", "empirical", "infinite-width", "draws"}
 
 
+def test_a_sweep_that_is_not_collected(tmp_path):
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(freqbias.UsageError, match=r"but no sweep\.nc; run `freqbias collect .*--resume"):
+        freqbias.open(tmp_path)
+
+
 def test_a_folder_without_results_is_refused(tmp_path):
     with pytest.raises(freqbias.UsageError, match="no finished stage"):
         freqbias.open(tmp_path)

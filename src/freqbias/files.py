@@ -82,6 +82,11 @@ def open_run(folder: Path) -> xr.DataTree:
     _refuse_mixture(store)
     if not nodes and (store.root / "manifest.json").is_file():
         raise UsageError(f"{store.root} is the folder of one stage; give the folder above, {store.root.parent}")
+    if not nodes and (store.root / "runs").is_dir():
+        raise UsageError(
+            f"{store.root} has runs of a sweep, but no sweep.nc; run `freqbias collect {store.root}`, or continue the "
+            "sweep with --resume"
+        )
     if not nodes:
         raise UsageError(f"{store.root} holds no finished stage; run `freqbias run RUN.toml` to compute the stages")
     if "compare" in nodes and (learned := store.root / "compare" / "learned.nc").is_file():
