@@ -14,6 +14,7 @@ from freqbias.problem.section import Section, Settings
 
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
 NetcdfPath = Annotated[str, Field(pattern=r"(?i)\.nc$")]
+DEEPEST = 8  # layers of weights
 CLOSEST_TIMES = 1e-12  # relative distance of output times; closer times differ only by rounding
 
 
@@ -95,23 +96,29 @@ class Network(Settings):
         True, description="true or false: pair every neuron with its negative, so that f = 0 at t = 0"
     )
     diagonal: bool = Field(False, description="true or false: add a trained diagonal layer after the Fourier features")
-    depth: Literal[2, 3, 4] = Field(2, description="2, 3 or 4: the number of layers of weights")
+    depth: int = Field(
+        2, ge=2, le=DEEPEST, description=f"a whole number from 2 to {DEEPEST}: the number of layers of weights"
+    )
     hidden_width: int | None = Field(
         None,
         ge=1,
         le=10**6,
-        description="a whole number from 1 to 10^6, only with depth = 3 or 4: the number of neurons in each layer "
+        description="a whole number from 1 to 10^6, only with depth >= 3: the number of neurons in each layer "
         "after the Fourier features, for example hidden_width = 4000",
     )
     activation: Literal["relu", "sine", "tanh", "erf", "gelu"] | None = Field(
-        None, description='"relu", "sine", "tanh", "erf" or "gelu", only with depth = 3 or 4'
+        None, description='"relu", "sine", "tanh", "erf" or "gelu", only with depth >= 3'
     )
 
     @model_validator(mode="before")
     @classmethod
     def _fill_defaults(cls, table: Any) -> Any:
         """By default hidden layers are as wide as the first layer and use relu."""
-        if isinstance(table, dict) and table.get("depth") in (3, 4) and isinstance(table.get("width"), int):
+        if (
+            isinstance(table, dict)
+            and table.get("depth") in range(3, DEEPEST + 1)
+            and isinstance(table.get("width"), int)
+        ):
             given = {name: value for name, value in table.items() if value is not None}
             return {"hidden_width": table["width"], "activation": "relu", **given}
         return table
@@ -121,7 +128,7 @@ class Network(Settings):
         for name, value in (("hidden_width", self.hidden_width), ("activation", self.activation)):
             if self.depth == 2 and value is not None:
                 raise ValueError(
-                    f"{name} = {value!r} is for networks of depth 3 or 4, but depth = 2; use depth = 3 or 4, or leave "
+                    f"{name} = {value!r} is for networks of depth 3 or more, but depth = 2; use depth >= 3, or leave "
                     f"{name} out"
                 )
         if self.depth > 2 and self.diagonal:

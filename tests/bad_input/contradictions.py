@@ -24,15 +24,15 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "hidden width of two layers": (
         {"network": {"hidden_width": 64}},
         (
-            "[network] hidden_width = 64 is for networks of depth 3 or 4, but depth = 2",
-            "use depth = 3 or 4, or leave hidden_width out",
+            "[network] hidden_width = 64 is for networks of depth 3 or more, but depth = 2",
+            "use depth >= 3, or leave hidden_width out",
         ),
     ),
     "activation of two layers": (
         {"network": {"activation": "relu"}},
         (
-            "[network] activation = 'relu' is for networks of depth 3 or 4, but depth = 2",
-            "use depth = 3 or 4, or leave activation out",
+            "[network] activation = 'relu' is for networks of depth 3 or more, but depth = 2",
+            "use depth >= 3, or leave activation out",
         ),
     ),
     "diagonal layer of a deep network": (

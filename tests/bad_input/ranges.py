@@ -88,7 +88,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "network.sampling": ["halton"],
     "network.symmetric": [],
     "network.diagonal": [],
-    "network.depth": [1, 5],
+    "network.depth": [1, 9, 2.5],
     "network.hidden_width": [0, -2, 10**6 + 2],
     "network.activation": ["softmax", ""],
     "time.end": [0.0, -5.0, math.inf, *TOO_SMALL_OR_LARGE],

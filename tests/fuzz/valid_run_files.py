@@ -28,8 +28,8 @@ DATA: list[Tables] = [
     {"kind": "file", "path": "table.csv", "layout": "scattered", "dimension": 2, "columns": [1, 2, 3]},
 ]
 OTHERS: dict[str, list[Tables]] = {
-    "network": [{}, {"depth": 3, "hidden_width": 64, "activation": "sine"}, {"symmetric": False},
-                {"sampling": "sobol"}],
+    "network": [{}, {"depth": 3, "hidden_width": 64, "activation": "sine"}, {"depth": 7, "hidden_width": 16},
+                {"symmetric": False}, {"sampling": "sobol"}],
     "time": [{}, {"times": [0.5, 1.0, 4.0], "end": None, "outputs": None}],
     "mesh": [{}, {}, {"half_width": 12.0, "size": 1.0}],
     "pde": [{}, {"degree": 4, "tolerance": 1e-2}, {"operator": "local"}, {"integrator": "crank-nicolson", "step": 0.1}],

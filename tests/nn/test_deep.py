@@ -28,7 +28,7 @@ SECOND_MOMENT = {
     "gelu": integrate.quad(lambda y: (y * special.ndtr(y)) ** 2 * stats.norm.pdf(y), -12, 12, epsabs=1e-14)[0],
 }
 SITES = {1: Grid((9,), (1.5,)), 2: Scattered(np.random.default_rng(0).uniform(-0.5, 2.0, (8, 2)))}
-CASES = list(product(PHI, (3, 4), (False, True), (1, 2), (1, 2)))
+CASES = [*product(PHI, (3, 4), (False, True), (1, 2), (1, 2)), *(("tanh", 5, True, 1, 1), ("sine", 8, True, 2, 2))]
 BOUNDS = {"double": 1e-10, "single": 2e-5}
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
 

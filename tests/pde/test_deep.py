@@ -90,6 +90,14 @@ def test_on_grids(dimension, activation, depth, window):
     assert error <= 1e-3
 
 
+@pytest.mark.parametrize(("activation", "depth"), [("relu", 8), ("gelu", 6)])
+def test_many_layers(activation, depth):
+    problem = on_a_grid(1, activation, depth, None)
+    error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-3)))
+    assert left < 0.2
+    assert error <= 1e-3
+
+
 @pytest.mark.parametrize("dimension", [1, 2])
 def test_atom_is_needed(dimension):
     problem = on_a_grid(dimension, "relu", 3, None)

@@ -33,7 +33,7 @@ def test_explicit_formulas(phi):
     np.testing.assert_allclose(h, 2.25 * K * q(K) * q(p(K)), rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("depth", [3, 4])
+@pytest.mark.parametrize("depth", [3, 4, 8])
 @pytest.mark.parametrize("name", list(ACTIVATIONS))
 def test_atom_and_transforms(name, depth):
     density, z = Gaussian(2.0), np.random.default_rng(0).normal(size=(3, 7, 2)) / 5
