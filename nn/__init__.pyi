@@ -5,9 +5,11 @@ from .deep import DeepNetwork
 from .device import training_memory
 from .draws import predict_draws
 from .fourier_sum import FourierSum
+from .jacobian_products import ModuleKernel, module_kernel
 from .joint_kernel import JointInfiniteKernel, JointKernel
 from .kept_network import KeptNetwork
 from .linearised import LinearisedPath, LinearisedTraining, PointPrediction
+from .module_prediction import predict_module
 from .network import FourierNetwork
 from .network_files import load, save
 from .noise_level import estimate_noise_level, with_noise_level
@@ -41,6 +43,7 @@ __all__ = [
     "KernelAt",
     "LinearisedPath",
     "LinearisedTraining",
+    "ModuleKernel",
     "NoiseResponse",
     "PointPrediction",
     "PredictedCurve",
@@ -54,12 +57,14 @@ __all__ = [
     "largest_eigenvalue",
     "load",
     "make_transforms",
+    "module_kernel",
     "nn_command",
     "ntk_command",
     "plan_training",
     "planned_schedule",
     "predict",
     "predict_draws",
+    "predict_module",
     "run_nn",
     "run_ntk",
     "save",

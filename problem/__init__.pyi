@@ -35,7 +35,7 @@ from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
 from .scipy_laws import Elliptical, from_scipy
 from .section import Section
-from .settings import Mesh, Network, Pde
+from .settings import Mesh, Network, Pde, increase
 from .stage_dependencies import StageKeys, every_stage_keys, stage_keys
 from .summary import counted, time_range
 from .supports import Annulus, Ball, Uniform
@@ -113,6 +113,7 @@ __all__ = [
     "held_out_in_words",
     "held_out_warning",
     "in_words",
+    "increase",
     "initial_errors",
     "initial_values",
     "load",

@@ -153,7 +153,7 @@ def small_network() -> nn.KeptNetwork:
 
 
 def test_examples_on_the_python_page(capsys, tmp_path, monkeypatch):
-    _, runs, example, choice, trained, several, densities, differentiated = blocks("python.md", "python")
+    _, runs, example, choice, trained, several, densities, any_module, differentiated = blocks("python.md", "python")
     names: dict = {}
     compile(runs, "python.md", "exec")
     exec(example, names)  # noqa: S102  (our own text)
@@ -174,6 +174,8 @@ def test_examples_on_the_python_page(capsys, tmp_path, monkeypatch):
     assert f"# {capsys.readouterr().out.splitlines()[-1]}" in several
     exec(densities, names)  # noqa: S102  (our own text)
     assert f"k(z) at z = 0.01: {capsys.readouterr().out.strip()}" in densities
+    exec(any_module, names)  # noqa: S102  (our own text)
+    assert names["history"].loss[-1] < 0.5 * names["history"].loss[0] and (tmp_path / "mine.nc").is_file()
     exec(differentiated, names)  # noqa: S102  (our own text)
     assert names["w"].grad.abs().max() > 0 and names["c"].grad.abs().max() > 0
 
