@@ -5,6 +5,7 @@ import pytest
 from tests.test_architecture import files, imports_of
 
 ROOMS = (
+    "evaluation",
     "style",
     "spectra",
     "comparison",
