@@ -5,7 +5,10 @@ matplotlib sets a formula between dollar signs with a parser, which takes most o
 """
 
 import re
+from collections.abc import Iterator
 
+from matplotlib.artist import Artist
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import Formatter, LogFormatterMathtext, ScalarFormatter
@@ -80,7 +83,7 @@ class _PlainFormatter(Formatter):
 
 def use_plain_text(figure: Figure) -> None:
     """Write all simple formulas in a figure as plain text: labels, titles, legends, and the numbers on the axes."""
-    for text in figure.findobj(Text):
+    for text in _texts(figure):
         if "$" in (found := text.get_text()):
             text.set_text(plain(found))
     for axes in figure.axes:
@@ -91,3 +94,15 @@ def use_plain_text(figure: Figure) -> None:
             ):
                 if isinstance(formatter := get(), LogFormatterMathtext | ScalarFormatter):
                     set_formatter(_PlainFormatter(formatter))
+
+
+def _texts(artist: Artist) -> Iterator[Text]:
+    """All text in an artist, except the numbers on an axis, which each drawing writes anew.
+
+    `Artist.findobj` would make all ticks first, which took a fifth of the time of a figure.
+    """
+    if isinstance(artist, Text):
+        yield artist
+    children = [artist.label, artist.offsetText] if isinstance(artist, Axis) else artist.get_children()
+    for child in children:
+        yield from _texts(child)
