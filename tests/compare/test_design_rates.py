@@ -234,7 +234,7 @@ def test_figures(balanced, band, tmp_path, undrawn):
     assert len(figure.axes) == 4 and "steps to half" in figure.axes[0].get_ylabel()
 
 
-def test_command(tmp_path):
+def test_command(tmp_path, undrawn):
     run = table(
         density=None, data={"frequencies": [[2.0], [6.0]], "points": 64}, network={"width": 500},
         design={**COMMON, "purpose": "order", "ratio": 3.0, "families": ["gaussian"], "draws": 1, "band": [0.0, 8.0]},
