@@ -43,15 +43,17 @@ class InverseTransform:
         self._cutoff = cutoff / scales
         self._spacing = 1 / (2 * OVERSAMPLING * self._cutoff)
         modes = int(np.ceil(MARGIN * extent * 2 * OVERSAMPLING * cutoff.max()))
-        self._samples = self._sample(modes)
+        self._half = self._sample(modes)
 
     def value(self, xi: np.ndarray) -> np.ndarray:
         """Return F[r(k)](xi), (n,), at frequencies xi (n, d) [cycles/length]."""
         beyond = np.maximum(np.abs(xi / self._cutoff).max(axis=1), 1.0)
-        shape = self._samples.shape
-        lattice = Grid(shape, tuple((self._spacing * shape).tolist()))
-        sums = GridTransform(lattice, xi / beyond[:, None]).to_frequencies(self._samples.ravel())
-        return np.maximum(sums.real, 0) * beyond**-self._power
+        shape = self._half.shape
+        lattice = Grid(shape, tuple((self._spacing * shape).tolist()))  # z_1 is counted from the middle of the half
+        inside = xi / beyond[:, None]
+        sums = GridTransform(lattice, inside).to_frequencies(self._half.ravel())
+        middle = self._spacing[0] * (shape[0] - 1) / 2
+        return np.maximum((sums * np.exp(-2j * np.pi * middle * inside[:, 0])).real, 0) * beyond**-self._power
 
     def tail_maximum(self, radius: float) -> float:
         """sup of value(xi) over all xi with some |xi_i| > radius."""
@@ -82,7 +84,9 @@ class InverseTransform:
     @cached_property
     def _tail_profiles(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each axis i, the frequencies b from 0 to the cutoff, and the largest value over all |xi_i| >= b."""
-        spectrum = np.maximum(np.fft.fftn(np.fft.ifftshift(self._samples)).real, 0)
+        ahead = self._half[1:] / 2
+        samples = np.concatenate([np.flip(ahead), self._half[:1], ahead])
+        spectrum = np.maximum(np.fft.fftn(np.fft.ifftshift(samples)).real, 0)
         profiles = []
         for axis, (h, cutoff) in enumerate(zip(self._spacing, self._cutoff, strict=True)):
             planes = spectrum.max(axis=tuple(other for other in range(self._dimension) if other != axis))
@@ -92,12 +96,16 @@ class InverseTransform:
         return profiles
 
     def _sample(self, modes: int) -> np.ndarray:
-        """Return r(k(z)) times the volume of a cell, on the lattice z = h j, |j_i| <= modes, as complex numbers."""
+        """Return r(k(z)) times the volume of a cell, on the half j_1 >= 0 of the lattice z = h j, |j_i| <= modes.
+
+        The function is even. So the sum is the real part of the sum over this half, whose values with j_1 > 0 are
+        doubled.
+        """
         lags = [h * np.arange(-modes, modes + 1) for h in self._spacing]
         half = np.stack(np.meshgrid(lags[0][modes:], *lags[1:], indexing="ij"), axis=-1)
         values = self._function(half) * np.prod(self._spacing)
-        values = np.concatenate([np.flip(values[1:]), values])  # the function is even
-        return values.astype(complex)
+        values[1:] *= 2
+        return values
 
     def _choose_level(self, scales: np.ndarray) -> tuple[float, float, np.ndarray]:
         """Return the smallest truncation level that MAX_POINTS allow, and the extent and cutoffs for this level.
