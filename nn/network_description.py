@@ -1,4 +1,4 @@
-"""What a kept network is: architecture, convention, units, and where it comes from. `network.json` holds it."""
+"""The content of `network.json`: architecture, formula, units and provenance of a kept network."""
 
 from typing import Annotated, Literal
 

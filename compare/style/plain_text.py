@@ -97,7 +97,7 @@ def use_plain_text(figure: Figure) -> None:
 
 
 def _texts(artist: Artist) -> Iterator[Text]:
-    """All text in an artist, except the numbers on an axis, which each drawing writes anew.
+    """Yield all text in an artist, except the numbers on an axis. Each drawing writes these numbers again.
 
     `Artist.findobj` would make all ticks first, which took a fifth of the time of a figure.
     """
