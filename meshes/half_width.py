@@ -8,6 +8,8 @@ where T is the last output time, X = max_j |x_j| over the samples x_j and the ta
 density of the samples. On a grid, sup rho_data = 1 / prod_i extent_i. The laws of deeper networks are known only by
 their Fourier transforms. They are folded onto the box for every half-width. The laws of relu fall only as |xi|^-(d+1),
 so for scattered samples MAX_NODES limits the half-width.
+
+Discrete laws need no mesh: theirs contains the point masses, within the Nyquist frequency.
 """
 
 import numpy as np
@@ -20,6 +22,7 @@ from freqbias.problem import Mesh, Pde, Problem
 
 TAIL_SHARE = 0.25  # share of the tolerance for the laws outside the mesh
 NARROW = 1e-2  # a width, relative to 1/X
+SURROUNDINGS = 4  # widths 1/extent around a point mass
 MAX_NODES = 10**6  # most nodes of a box for folded laws and scattered samples; [mesh] half_width overrides this limit
 RADIUS_RTOL = 1e-2  # the fixed-point iteration ends when the relative change of the radius is smaller
 
@@ -30,6 +33,8 @@ def choose_half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list
     [mesh] half_width takes precedence. Raises InputError if [mesh] half_width leaves out too much of the density, or if
     the mesh of the local operator would extend beyond the Nyquist frequency.
     """
+    if problem.laws.discrete:
+        return _box_of_points(problem, settings, mesh).tolist(), False
     nyquist, narrow = problem.nyquist, is_narrow(problem)
     radius = tail_half_width(problem, settings.tolerance)
     if mesh.half_width:
@@ -53,6 +58,18 @@ def choose_half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list
         except InputError as failure:
             raise InputError(f"[mesh] half_width = {mesh.half_width:.6g}: {failure}") from None
     return [float(radius)] * problem.dimension, folded
+
+
+def _box_of_points(problem: Problem, settings: Pde, mesh: Mesh) -> np.ndarray:
+    """Return the half-width of the box around the point masses of discrete laws, (d,).
+
+    The operator does not need a mesh. The mesh has the values of v that are written, and contains the surroundings of
+    the point masses in which v decays.
+    """
+    if mesh.half_width:
+        return np.full(problem.dimension, mesh.half_width)
+    radius = max(law.tail_radius(0.0) for law in laws_of(problem)) + SURROUNDINGS * _resolution(problem)
+    return np.minimum(np.minimum(radius, _node_limit(problem, settings)), problem.nyquist)
 
 
 def is_narrow(problem: Problem) -> bool:

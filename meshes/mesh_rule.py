@@ -88,6 +88,8 @@ def _check_operator(problem: Problem, settings: Pde, mesh: Mesh) -> None:
             f'[pde] operator = "local" needs data that fill a box evenly, but [data] {reason}; use operator = '
             f'"data"{remedy}'
         )
+    if problem.laws.discrete:
+        _check_discrete(problem, settings)
     narrowest = min((width for law in laws_of(problem) for width in law.widths), default=np.inf)
     if settings.operator == "local" and narrowest * max(problem.grid.extent) < LOCAL_WIDTH:
         raise InputError(
@@ -100,6 +102,20 @@ def _check_operator(problem: Problem, settings: Pde, mesh: Mesh) -> None:
             f'[pde] operator = "local": the damping has an atom of {problem.laws.atom:.3g} (a point mass) at frequency '
             '0, but a function on the mesh cannot represent an atom; use operator = "data", or an odd [network] '
             "activation"
+        )
+
+
+def _check_discrete(problem: Problem, settings: Pde) -> None:
+    if settings.operator == "local":
+        raise InputError(
+            '[pde] operator = "local": damping and diffusion are sums of point masses, because [density] is a set of '
+            'frequencies, and a function on the mesh cannot represent point masses; use operator = "data"'
+        )
+    if problem.lattice is None and not all(law.compact for law in laws_of(problem)):
+        raise InputError(
+            f"[network] depth = {problem.network.depth}: with {problem.density}, the equation can be solved only for "
+            "samples and predictions on one grid, because the point masses of deeper networks are too many to list; "
+            "`freqbias ntk` predicts the training on any samples"
         )
 
 

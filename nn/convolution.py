@@ -9,6 +9,8 @@ Fourier series, and the sum over samples is a product with the coefficients c_n 
 
     sum_j G(y_q - x_j) u_j = Re sum_n c_n exp(2 pi i n.y_q / P) sum_j u_j exp(-2 pi i n.x_j / P).
 
+If G is a sum of a few waves, cos(2 pi xi_q.z), the sum is such a product with these xi_q, for all sites.
+
 Source: Potts, Steidl, Nieslony, Fast convolution with radial kernels at nonequispaced knots, Numer. Math. 98 (2004).
 """
 
@@ -17,8 +19,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import fft
 
-from freqbias.numerics import Grid, GridSubset, GridTransform, Sites, flat_top
-from freqbias.problem import Law
+from freqbias.numerics import Grid, GridSubset, GridTransform, Sites, flat_top, make_transform
+from freqbias.problem import DiscreteLaw, Law
 from freqbias.runtime import available_memory, log, threads_alone
 
 Convolution = Callable[[np.ndarray], np.ndarray]  # (..., N) -> (..., P)
@@ -43,6 +45,8 @@ def convolution(law: Law, sites: Sites, *, targets: Sites | None = None, atom: f
     Returns None if there is no common grid, and the matrix of all pairs is cheaper and fits into the memory.
     """
     targets = targets or sites
+    if isinstance(law, DiscreteLaw) and law.linear:
+        return _point_sum(law, sites, targets)
     if sites.lattice is None or sites.lattice != targets.lattice:
         return _series(law, sites, targets, atom)
     whole = _toeplitz(law, sites.lattice, atom)
@@ -72,6 +76,14 @@ def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
         return np.asarray(whole[(..., *(slice(n) for n in grid.shape))].reshape(values.shape))
 
     return convolve
+
+
+def _point_sum(law: DiscreteLaw, sites: Sites, targets: Sites) -> Convolution:
+    """Return the map for G(z) = sum_q weight_q cos(2 pi xi_q.z), whose atom is 0."""
+    frequencies, weights = law.point_masses(sites)
+    samples = make_transform(sites, frequencies, threads=threads_alone())
+    to = samples if targets is sites else make_transform(targets, frequencies, threads=threads_alone())
+    return lambda values: to.to_samples(weights * samples.to_frequencies(values)).real
 
 
 def _series(law: Law, sites: Sites, targets: Sites, atom: float) -> Convolution | None:

@@ -14,8 +14,10 @@ numbers over the ranks.
 """
 
 from mpi4py import MPI  # isort: skip
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
@@ -29,8 +31,10 @@ from freqbias.pde.element_matrices import ElementMatrices, cell_matrices
 from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.problem import Problem
 
+Product = Callable[[np.ndarray], np.ndarray]
 
-class DataOperator:
+
+class DataOperator(ABC):
     """The operator B = K_h, with mass matrix M = identity.
 
     A state is u, (C, N) for C channels, and is the same on every rank. start: u(0).
@@ -43,34 +47,30 @@ class DataOperator:
         self.start = np.array(errors, dtype=float)
         self.problem, self.plan, self.comm = problem, plan, comm
         self._accuracy, self._threads = accuracy, threads
-        space = forms.lagrange(build(plan, comm, half=plan.symmetric), plan.degree)
-        laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)
-        if isinstance(plan, BoxPlan) and not plan.simplices:
-            matrices = box_matrices(space, *laws, degree)
-        else:
-            matrices = cell_matrices(space, forms.operator_integral(space, *laws, degree).form())
-        self._stiffness = ElementMatrices(space, matrices)
-        self._transform = self._transform_to(self._stiffness.nodes)
+
+    @abstractmethod
+    def _rows(self, sites: Sites) -> Product:
+        """Return this rank's part of the product with the rows of K_h - atom for these sites, (N,) -> (P,)."""
 
     @property
     def state_comm(self) -> MPI.Comm:
         return MPI.COMM_SELF
 
     def apply(self, u: np.ndarray) -> np.ndarray:
-        """Return K_h u = sides Re(E^H A_h E u) / N + atom mean(u), (N,) -> (N,). Collective.
+        """Return K_h u, (N,) -> (N,). Collective."""
+        return self._sum(self._own_rows, u)
 
-        sides is 2 if the mesh is the half xi_1 >= 0, else 1. atom is the point mass of the damping at frequency 0.
-        """
-        return self._apply(u, self._transform)
-
-    def at(self, sites: Sites) -> Callable[[np.ndarray], np.ndarray]:
+    def at(self, sites: Sites) -> Product:
         """Return the product with the rows of K_h for other sites, (N,) -> (P,). The product is collective."""
-        return partial(self._apply, to=self._transform_to(self._stiffness.nodes, sites))
+        return partial(self._sum, self._rows(sites))
 
-    def _apply(self, u: np.ndarray, to: SiteTransform) -> np.ndarray:
-        sides = 2 if self.plan.symmetric else 1
-        v = self._transform.to_frequencies(u)
-        result = (sides / len(u)) * to.to_samples(self._stiffness.apply(v)).real
+    @cached_property
+    def _own_rows(self) -> Product:
+        return self._rows(self.problem.sites)
+
+    def _sum(self, rows: Product, u: np.ndarray) -> np.ndarray:
+        """Return the sum over all ranks, plus atom mean(u). atom is the point mass of the damping at frequency 0."""
+        result = rows(u)
         if self.comm.size > 1:
             local, result = result, np.empty_like(result)
             self.comm.Reduce(local, result)
@@ -126,3 +126,29 @@ class DataOperator:
         """Return the transform E from the sites to the frequencies (n, d). By default the sites are the samples."""
         transform = make_tensor_transform if isinstance(self.plan, BoxPlan) else make_transform
         return transform(sites or self.problem.sites, frequencies, eps=self._accuracy, threads=self._threads)
+
+
+class ElementOperator(DataOperator):
+    """K_h = sides Re(E^H A_h E) / N + atom. sides is 2 if the mesh is the half xi_1 >= 0, else 1."""
+
+    def __init__(self, problem: Problem, plan: MeshPlan, comm: MPI.Comm, errors: np.ndarray, **keys: Any) -> None:
+        super().__init__(problem, plan, comm, errors, **keys)
+        space = forms.lagrange(build(plan, comm, half=plan.symmetric), plan.degree)
+        laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)
+        if isinstance(plan, BoxPlan) and not plan.simplices:
+            matrices = box_matrices(space, *laws, degree)
+        else:
+            matrices = cell_matrices(space, forms.operator_integral(space, *laws, degree).form())
+        self._stiffness = ElementMatrices(space, matrices)
+        self._transform = self._transform_to(self._stiffness.nodes)
+
+    def _rows(self, sites: Sites) -> Product:
+        own = sites is self.problem.sites
+        transform = self._transform if own else self._transform_to(self._stiffness.nodes, sites)
+        sides = 2 if self.plan.symmetric else 1
+
+        def product(u: np.ndarray) -> np.ndarray:
+            v = self._transform.to_frequencies(u)
+            return (sides / len(u)) * transform.to_samples(self._stiffness.apply(v)).real
+
+        return product

@@ -17,7 +17,7 @@ from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
 from freqbias.meshes import CELL_TYPES, MeshPlan
 from freqbias.pde.forms import laws_on
-from freqbias.problem import Problem, Spectrum
+from freqbias.problem import Problem, Spectrum, resolved_law, scaled
 
 
 def write_fields(
@@ -104,6 +104,7 @@ def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> dic
 
     Arrays (T, n), for each channel: real part, imaginary part, magnitude and phase of the spectrum v. Arrays (n,): the
     density rho_w, and the damping and the diffusion of the solution, folded onto the box of the mesh if plan.folded.
+    Point masses are smoothed as the samples resolve them.
     """
     fields: dict[str, np.ndarray] = {}
     for channel in range(spectrum.error.shape[1]):
@@ -116,6 +117,12 @@ def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> dic
 
 def law_values(problem: Problem, frequency: np.ndarray, plan: MeshPlan) -> dict[str, np.ndarray]:
     """Return rho_w, damping and diffusion at frequencies (n, d), as `spectrum_fields` does, (n,) each."""
+    if problem.laws.discrete:
+        laws = problem.laws.damping, problem.laws.diffusion, scaled(problem.density, 1.0, problem.dimension)
+        return {
+            name: resolved_law(law, problem.sites, frequency)
+            for name, law in zip(("damping", "diffusion", "rho_w"), laws, strict=True)
+        }
     damping, diffusion = laws_on(problem, plan)
     return {
         "damping": damping(frequency), "diffusion": diffusion(frequency), "rho_w": problem.density.density(frequency),

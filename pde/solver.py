@@ -12,12 +12,13 @@ from freqbias import runtime
 from freqbias.errors import ComputationError
 from freqbias.meshes import is_narrow
 from freqbias.numerics import check_kind
-from freqbias.pde.data_operator import DataOperator
+from freqbias.pde.data_operator import DataOperator, ElementOperator
 from freqbias.pde.integrators import choose_integrator, transform_accuracy
 from freqbias.pde.kernel_defect import KernelDefect, integrated_defects
 from freqbias.pde.krylov import GradientDescentIntegrator, LanczosIntegrator
 from freqbias.pde.local_operator import LocalOperator
 from freqbias.pde.memory import plan_within_memory
+from freqbias.pde.point_operator import PointOperator
 from freqbias.pde.prediction import predict_at_targets
 from freqbias.pde.protocols import NO_HOOKS, IntegrationRecord, all_finite
 from freqbias.pde.refinement import refine_mesh
@@ -71,7 +72,8 @@ class Solver:
         self.mesh_error, refined = float("nan"), None
         if mesh is not None and mesh.adaptive:
             refined, self.mesh_error = refine_mesh(problem, self.settings, self.plan, comm, errors, on_round)
-        operator = DataOperator if self.settings.operator == "data" else partial(LocalOperator, mesh=refined)
+        kind = PointOperator if problem.laws.discrete else ElementOperator
+        operator = kind if self.settings.operator == "data" else partial(LocalOperator, mesh=refined)
         accuracy = transform_accuracy(problem, self.settings, folded=self.plan.folded)
         self.operator: DataOperator | LocalOperator = operator(
             problem, self.plan, comm, errors, accuracy=accuracy, threads=runtime.threads()

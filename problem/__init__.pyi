@@ -6,6 +6,8 @@ from .deep_weights import DeepWeights, draw_deep
 from .densities import Gaussian, Laplace, StudentT
 from .density import Density
 from .design_settings import Design
+from .discrete_density import DiscreteDensity, Octaves, Points
+from .discrete_law import DiscreteLaw, resolved_law
 from .draw_distance import distance_in_words, upper_quantile, width_for_distance
 from .draws import DRAW_ACCURACY, SMALL_FEATURE_LEARNING, Band, Draws, feature_learning_warning
 from .error_history import ErrorHistory
@@ -17,7 +19,7 @@ from .held_out import HeldOut, choose_held_out
 from .held_out_loss import clean_loss_in_words, clean_loss_warning, held_out_in_words, held_out_warning
 from .initial_network import initial_errors, initial_values, network_values
 from .label_noise import LabelNoise
-from .laws import Law, Laws, ScaledDensity, two_layer_laws
+from .laws import Law, Laws
 from .loading import load, parse
 from .loss import psnr, squared_loss
 from .matching import errors_in_order, match_positions, match_times
@@ -44,6 +46,7 @@ from .sweep_settings import flatten
 from .table import Table
 from .targets import Targets
 from .training_settings import Training
+from .two_layer_law import ScaledDensity, scaled, two_layer_laws
 from .variables import describe_variable
 
 __all__ = [
@@ -59,6 +62,8 @@ __all__ = [
     "DeepWeights",
     "Density",
     "Design",
+    "DiscreteDensity",
+    "DiscreteLaw",
     "Draws",
     "Elliptical",
     "ErrorHistory",
@@ -75,7 +80,9 @@ __all__ = [
     "Neurons",
     "NoisePrediction",
     "Normalisation",
+    "Octaves",
     "Pde",
+    "Points",
     "Problem",
     "RadialDensity",
     "Rates",
@@ -130,7 +137,9 @@ __all__ = [
     "read_netcdf",
     "read_positions",
     "resolved",
+    "resolved_law",
     "save_netcdf",
+    "scaled",
     "squared_loss",
     "stage_keys",
     "time_range",

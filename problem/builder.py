@@ -18,14 +18,13 @@ from freqbias.problem.error_history import ErrorHistory
 from freqbias.problem.held_out import choose_held_out
 from freqbias.problem.label_noise import noise_in
 from freqbias.problem.matching import errors_in_order
-from freqbias.problem.position_files import POSITION_FILES, read_positions
+from freqbias.problem.position_files import POSITION_FILES, read_positions, read_rows
 from freqbias.problem.records import Problem
 from freqbias.problem.run_file import OUTPUTS, RunFile
 from freqbias.problem.samples import Samples, area_average, waves
 from freqbias.problem.section import error_prefix, input_error
 from freqbias.problem.settings import per_axis
 from freqbias.problem.summary import are, counted
-from freqbias.problem.tables import Columns, read_columns
 
 ELSEWHERE = {  # key: what does the same in Python
     "center": "Samples.centered()",
@@ -178,10 +177,7 @@ def _read_file(data: FileSection) -> _Data:
 def _read_scattered(path: Path, data: FileSection) -> _Data:
     assert data.dimension is not None  # checked with the run file
     with error_prefix(f"[data] path = {data.path!r}: "):
-        if files.ending(path) in files.TABLES:
-            table = read_columns(path, data.table_format, fewest=data.dimension + 1)
-        else:
-            table = Columns.of_array(files.read(path, key=data.key, dimension=1), data.columns)
+        table = read_rows(path, data.table_format, fewest=data.dimension + 1, key=data.key)
     columns, total = table.values.shape[1], len(table.values)
     if columns <= data.dimension:
         raise InputError(

@@ -15,6 +15,7 @@ from freqbias.problem.settings import (
     DTYPE,
     KEY,
     PATH,
+    TABLE_SUFFIXES,
     TEXT_TABLES,
     ColumnList,
     DataType,
@@ -35,7 +36,6 @@ Deviation = Annotated[float, Field(ge=0, le=LARGEST)]
 NoiseLevel = Deviation | Annotated[list[Deviation], Field(min_length=1)] | Literal["estimate"]
 Extent = Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)]
 SPACED_SUFFIXES = (".wav", ".flac", ".ogg", ".nii", ".nii.gz", ".nrrd")  # formats that state a spacing
-TABLE_SUFFIXES = (".npy", ".npz", *TEXT_TABLES, ".mat", ".h5", ".hdf5")  # formats of scattered samples
 EXTENT = "a positive number, or one per axis: the side lengths of the box of data, for example extent = 1.0"
 SPACING = (
     "a positive number, or one per axis, instead of extent: the distance between neighbouring points of the file, for "

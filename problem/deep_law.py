@@ -26,10 +26,13 @@ import numpy as np
 
 from freqbias.problem.activations import ACTIVATIONS, Activation
 from freqbias.problem.density import Density, Planes, invert_tail
+from freqbias.problem.discrete_density import DiscreteDensity
+from freqbias.problem.discrete_law import DiscreteLaw
 from freqbias.problem.inverse_transform import InverseTransform
-from freqbias.problem.laws import Law, Laws, ScaledDensity
+from freqbias.problem.laws import Law, Laws
 from freqbias.problem.rates import DEFAULT_RATES, Rates
 from freqbias.problem.settings import Network
+from freqbias.problem.two_layer_law import scaled
 
 
 def ntk_recursion(
@@ -66,12 +69,15 @@ def deep_laws(density: Density, network: Network, dimension: int, rates: Rates =
     assert network.activation is not None  # the settings fill it in
     activation = ACTIVATIONS[network.activation]
     arguments = activation, network.sigma_a, network.depth - 2, rates
-    damping, diffusion = (
-        DeepLaw(density, partial(series, *arguments), dimension, activation.smooth)
-        if partial(series, *arguments)(np.ones(1)) > 0
-        else ScaledDensity(density, 0.0, dimension)
-        for series in (_g, _h)
-    )
+
+    def law(series: Callable[[np.ndarray], np.ndarray]) -> Law:
+        if series(np.ones(1)) == 0:
+            return scaled(density, 0.0, dimension)
+        if isinstance(density, DiscreteDensity):
+            return DiscreteLaw(density, series, dimension)
+        return DeepLaw(density, series, dimension, activation.smooth)
+
+    damping, diffusion = (law(partial(series, *arguments)) for series in (_g, _h))
     return Laws(damping, diffusion, float(_g(*arguments, np.zeros(1))[0]))
 
 

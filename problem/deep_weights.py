@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from freqbias.problem.density import Density
-from freqbias.problem.neurons import unit_cube_points
+from freqbias.problem.neurons import frequencies_from, unit_cube_points
 from freqbias.problem.settings import Network
 
 
@@ -38,7 +38,7 @@ def draw_deep(density: Density, network: Network, *, dimension: int, channels: i
     copies = 2 if network.symmetric else 1
     m, n = network.width // copies, network.hidden_width // copies
     rng = np.random.default_rng(seed)
-    frequencies = density.from_unit_cube(unit_cube_points(rng, network.sampling, m, dimension))
+    frequencies = frequencies_from(density, unit_cube_points(rng, network.sampling, m, dimension), range(m), m)
     inputs = [2 * m, *[n] * (network.depth - 3)]
     hidden = tuple(rng.standard_normal((n, count)) for count in inputs)
     return DeepWeights(frequencies, hidden, network.sigma_a * rng.standard_normal((channels, n)))

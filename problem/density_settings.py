@@ -9,7 +9,9 @@ from freqbias.errors import InputError
 from freqbias.problem import files
 from freqbias.problem.densities import FREEDOM, Gaussian, Laplace, StudentT
 from freqbias.problem.density import Density
+from freqbias.problem.discrete_density import MOST_OCTAVES, Octaves, Points
 from freqbias.problem.mixture import Mixture
+from freqbias.problem.position_files import read_rows
 from freqbias.problem.section import Section, error_prefix
 from freqbias.problem.settings import (
     COLUMNS,
@@ -18,6 +20,7 @@ from freqbias.problem.settings import (
     DTYPE,
     KEY,
     PATH,
+    TABLE_SUFFIXES,
     ColumnList,
     DataType,
     Decimal,
@@ -147,6 +150,49 @@ class TableSection(Section):
             return Table(values[..., 0], per_axis(self.half_width, axes))
 
 
+class OctavesSection(Section):
+    kind: Literal["octaves"]
+    scale: float = positive(
+        "a positive number: the lowest frequency of a positional encoding, in cycles per unit length, for example "
+        "scale = 0.5 for NeRF's features sin(2^j pi x) and cos(2^j pi x)"
+    )
+    count: int = Field(
+        ge=1,
+        le=MOST_OCTAVES,
+        description=f"a whole number from 1 to {MOST_OCTAVES}: the number of octaves; the frequencies are scale 2^j "
+        "with j = 0, ..., count - 1, for example count = 10",
+    )
+    directions: Literal["axes", "all"] = Field(
+        "axes", description='"axes" (each frequency along each axis), or "all" (along the diagonals too)'
+    )
+
+    def build(self) -> Density:
+        with error_prefix("[density] "):
+            return Octaves(self.scale, self.count, self.directions)
+
+
+class PointsSection(Section):
+    kind: Literal["points"]
+    path: str = Field(min_length=1, description=PATH)
+    key: str | None = Field(None, description=KEY)
+    columns: ColumnList | None = Field(None, description=COLUMNS)
+    delimiter: Delimiter | None = Field(None, description=DELIMITER)
+    decimal: Decimal | None = Field(None, description=DECIMAL)
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> "PointsSection":
+        check_ending(self.path, key=self.key, dtype=None)
+        check_table_keys(self.path, self.columns, self.delimiter, self.decimal, column_files=TABLE_SUFFIXES)
+        return self
+
+    def build(self) -> Density:
+        path = files.resolve(self.path, Path(), section="density")
+        with error_prefix(f"[density] path = {self.path!r}: "):
+            table = TableFormat(self.columns, self.delimiter, self.decimal)
+            rows = read_rows(path, table, key=self.key, section="density")
+            return Points(rows.complete("correct the cell").values)
+
+
 Part = Annotated[
     GaussianSection | UniformSection | BallSection | AnnulusSection | LaplaceSection | StudentTSection | TableSection,
     Field(discriminator="kind"),
@@ -183,6 +229,8 @@ DensitySection = Annotated[
     | LaplaceSection
     | StudentTSection
     | TableSection
+    | OctavesSection
+    | PointsSection
     | MixtureSection,
     Field(discriminator="kind"),
 ]

@@ -12,8 +12,7 @@ from math import pi
 
 import numpy as np
 
-from freqbias.problem.density import PEAK_LEVEL, Density, Planes
-from freqbias.problem.rates import DEFAULT_RATES, Rates
+from freqbias.problem.density import PEAK_LEVEL, Planes
 
 
 class Law(ABC):
@@ -60,6 +59,11 @@ class Law(ABC):
         return False
 
     @property
+    def discrete(self) -> bool:
+        """Whether the law is a sum of point masses, so that it has no values, and is known by its transform."""
+        return False
+
+    @property
     @abstractmethod
     def compact(self) -> bool:
         """Whether the law vanishes outside a bounded support. If so, break_planes and break_radii give the boundary."""
@@ -82,55 +86,6 @@ class Law(ABC):
 
 
 @dataclass(frozen=True)
-class ScaledDensity(Law):
-    """value = factor rho_w(xi),  transform = factor k(z)."""
-
-    density: Density
-    factor: float
-    dimension: int
-
-    def value(self, xi: np.ndarray) -> np.ndarray:
-        return self.factor * self.density.density(xi)
-
-    def transform(self, z: np.ndarray) -> np.ndarray:
-        return self.factor * self.density.transform(z)
-
-    @property
-    def maximum(self) -> float:
-        return self.factor * self.density.maximum(self.dimension)
-
-    @property
-    def integral(self) -> float:
-        return self.factor
-
-    def tail_radius(self, level: float) -> float:
-        if self.factor == 0:
-            return 0.0
-        # The density accepts only levels below its maximum.
-        return self.density.tail_radius(min(level, self.maximum / 2) / self.factor, self.dimension)
-
-    @property
-    def widths(self) -> tuple[float, ...]:
-        return self.density.widths(self.dimension) if self.factor > 0 else ()
-
-    @property
-    def constant(self) -> bool:
-        return self.density.constant
-
-    @property
-    def compact(self) -> bool:
-        return self.density.compact(self.dimension)
-
-    @property
-    def break_planes(self) -> Planes:
-        return self.density.break_planes(self.dimension)
-
-    @property
-    def break_radii(self) -> tuple[float, ...]:
-        return self.density.break_radii(self.dimension)
-
-
-@dataclass(frozen=True)
 class Laws:
     """The laws of a network with the kernel K(x, x') = G(x - x') + 4 pi^2 x.x' H(x - x').
 
@@ -146,6 +101,11 @@ class Laws:
     def numerical(self) -> bool:
         """Whether the values are computed numerically from the transforms, which are exact."""
         return self.damping.numerical or self.diffusion.numerical
+
+    @property
+    def discrete(self) -> bool:
+        """Whether the laws are sums of point masses."""
+        return self.damping.discrete
 
     def local_rate_bound(self, volume: float, reach: float) -> float:
         """Return an upper bound of the decay rates of the local operator [1/time]:
@@ -164,23 +124,3 @@ class Laws:
         """Return R such that damping + (2 pi reach)^2 diffusion <= level if some |xi_i| > R [cycles/length]."""
         relative_level = level / (self.damping.maximum + (2 * pi * reach) ** 2 * self.diffusion.maximum)
         return max(law.tail_radius(relative_level * law.maximum) for law in (self.damping, self.diffusion))
-
-
-def two_layer_laws(
-    density: Density, sigma_a: float, dimension: int, *, diagonal: bool = False, rates: Rates = DEFAULT_RATES
-) -> Laws:
-    """Return the laws of the two-layer network of arXiv 2405.14957.
-
-    The kernel of this network has G = k and H = sigma_a^2 k. So damping = rho_w, diffusion = sigma_a^2 rho_w, and there
-    is no atom. With the learning rates r of the groups of parameters, damping = r_output rho_w and
-    diffusion = r_frequencies sigma_a^2 rho_w.
-
-    sigma_a: the standard deviation of the output weights.
-    diagonal: whether a trained diagonal layer (p, q) follows the Fourier features. The derivatives with respect to p
-    and q are a cos and b sin. These derivatives add E[a^2 cos cos' + b^2 sin sin'] = sigma_a^2 k to G. So
-    damping = (r_output + r_hidden sigma_a^2) rho_w.
-    rates: r. All are 1 by default.
-    """
-    damping = rates.output + (rates.hidden * sigma_a**2 if diagonal else 0.0)
-    diffusion = rates.frequencies * sigma_a**2
-    return Laws(ScaledDensity(density, damping, dimension), ScaledDensity(density, diffusion, dimension))

@@ -8,6 +8,7 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.numerics import TINY, check_kind, check_number
 from freqbias.problem.density import Density, Planes, invert_tail
+from freqbias.problem.discrete_density import DiscreteDensity
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Mixture(Density):
             check_number("Mixture: a weight", weight, TINY, remedy=remedy)
         for part in self.parts:
             check_kind("Mixture: a part", part, Density, remedy="densities as parts, such as Gaussian(10.0)")
+            if isinstance(part, DiscreteDensity):
+                raise InputError(f"Mixture: the part {part} is a set of frequencies; give parts that are densities")
         if not self.weights or len(self.weights) != len(self.parts):
             raise InputError(
                 f"Mixture: there are {len(self.weights)} weights and {len(self.parts)} parts; give one weight for each "

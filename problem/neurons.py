@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from freqbias.problem.density import Density
+from freqbias.problem.discrete_density import DiscreteDensity
 from freqbias.problem.settings import Network
 
 ALL = slice(None)
@@ -64,10 +65,22 @@ def draw(
         unit = unit_cube_points(rng, "iid", count, dimension, kept)
         rows = [_draw_rows(rng.standard_normal, count, kept) for _ in range(2 * channels)]
         weights = network.sigma_a * np.stack(rows).reshape(2, channels, -1)
-    frequencies = density.from_unit_cube(unit[:, :dimension])
+    frequencies = frequencies_from(density, unit[:, :dimension], range(kept.start, kept.stop), count)
     places = [(sign, slice(first - kept.start, last - kept.start)) for sign, first, last in pieces]
     cosine, sine = np.concatenate([sign * weights[:, :, place] for sign, place in places], axis=2)
     return Neurons(np.concatenate([frequencies[place] for _, place in places]), cosine, sine)
+
+
+def frequencies_from(density: Density, unit: np.ndarray, neurons: range, count: int) -> np.ndarray:
+    """Return the frequencies of these neurons out of `count`, (len(neurons), d), from points of the unit cube.
+
+    The frequencies of a discrete density are not random: each belongs to the same number of neurons, up to one.
+    """
+    if isinstance(density, DiscreteDensity):
+        strata = np.zeros_like(unit)
+        strata[:, 0] = (np.array(neurons) + 0.5) / count
+        unit = strata
+    return density.from_unit_cube(unit)
 
 
 def unit_cube_points(

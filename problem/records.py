@@ -12,7 +12,7 @@ from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites, check_kind
 from freqbias.problem.deep_law import deep_laws
 from freqbias.problem.density import Density
 from freqbias.problem.label_noise import LabelNoise
-from freqbias.problem.laws import Laws, two_layer_laws
+from freqbias.problem.laws import Laws
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
 from freqbias.problem.normalisation import DIMENSIONS, Normalisation
 from freqbias.problem.origin import origin_warning
@@ -21,6 +21,7 @@ from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network, increase
 from freqbias.problem.summary import counted, time_range
 from freqbias.problem.targets import TARGET_DIMENSIONS, Targets
+from freqbias.problem.two_layer_law import two_layer_laws
 
 NORMALISATION = dict.fromkeys(DIMENSIONS, 1)  # one axis each
 

@@ -44,6 +44,7 @@ ColumnList = Annotated[list[ColumnName], Field(min_length=1)]
 Delimiter = Literal[",", ";", "|", "\t", " "]
 Decimal = Literal[".", ","]
 TEXT_TABLES = (".csv", ".tsv", ".txt")
+TABLE_SUFFIXES = (".npy", ".npz", *TEXT_TABLES, ".mat", ".h5", ".hdf5")  # formats of scattered samples
 
 
 def check_ending(path: str, *, key: str | None, dtype: str | None) -> None:

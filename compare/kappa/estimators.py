@@ -11,7 +11,7 @@ To measure rates in a time window, pass the part of each array that `window` sel
 
 import numpy as np
 
-from freqbias.problem import Problem, match_times
+from freqbias.problem import Problem, match_times, resolved_law
 
 FLOOR = 0.01  # fraction of the largest |v(0)|; at frequencies with less, a rate is not meaningful
 MIN_FIT_TIMES = 3  # a line through two points has no uncertainty
@@ -131,6 +131,9 @@ def theory_rate(problem: Problem, frequency: np.ndarray) -> np.ndarray:
 
     frequency (n, d) [cycles/length]. This kappa is the rate of the local operator without diffusion, sigma_a -> 0. For
     two layers, kappa is rho_w / prod extent. An atom of the damping at xi = 0 is left out. For scattered samples, prod
-    extent is the volume of their bounding box. This volume is right if the samples fill the box evenly.
+    extent is the volume of their bounding box. This volume is right if the samples fill the box evenly. Laws that are
+    point masses are smoothed as the samples resolve them.
     """
+    if problem.laws.discrete:
+        return resolved_law(problem.laws.damping, problem.sites, frequency) / problem.sites.volume
     return problem.laws.damping.value(frequency) / problem.sites.volume
