@@ -181,6 +181,11 @@ class PointsSection(Section):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "PointsSection":
+        if not self.path.lower().endswith(TABLE_SUFFIXES):
+            raise ValueError(
+                f"path = {self.path!r} is not a table of frequencies; give a file with one of the endings "
+                f"{' '.join(TABLE_SUFFIXES)}"
+            )
         check_ending(self.path, key=self.key, dtype=None)
         check_table_keys(self.path, self.columns, self.delimiter, self.decimal, column_files=TABLE_SUFFIXES)
         return self

@@ -11,6 +11,7 @@ from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites, check_kind
 from freqbias.problem.deep_law import deep_laws
 from freqbias.problem.density import Density
+from freqbias.problem.discrete_width import check_width, uneven_warning
 from freqbias.problem.label_noise import LabelNoise
 from freqbias.problem.laws import Laws
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
@@ -84,6 +85,7 @@ class Problem:
                 "give a density in this dimension, for example tables with one axis for each axis of the data"
             )
         check_rates(self.rates, self.network)
+        check_width(self.density, self.network, self.dimension)
         levels = None if self.noise is None else self.noise.contained
         if levels is not None and len(levels) != self.samples.channels:
             raise InputError(
@@ -131,7 +133,8 @@ class Problem:
     def warnings(self) -> list[str]:
         """Properties of the data that the user should change, in words."""
         origin = origin_warning(self.sites, self.laws)
-        return [*self.data_warnings, *([origin] if origin else [])]
+        uneven = uneven_warning(self.density, self.network, self.dimension)
+        return [*self.data_warnings, *(warning for warning in (origin, uneven) if warning)]
 
     @property
     def sites(self) -> Sites:

@@ -64,6 +64,11 @@ def annulus(inner, radius):
     return kernel
 
 
+def points(w):
+    """k(z) of the frequencies w (n, d), each with the same probability."""
+    return lambda z: np.mean([np.cos(2 * np.pi * (z @ each)) for each in np.asarray(w, dtype=float)], axis=0)
+
+
 def mixture(weights, kernels):
     """k(z) of a mixture."""
     return lambda z: sum(w * k(z) for w, k in zip(weights, kernels, strict=True)) / sum(weights)

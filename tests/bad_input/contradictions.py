@@ -200,6 +200,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 # Contradictions that only the commands that make the mesh can detect.
 MESH_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "point masses of the local operator": (
+        {"density": {"kind": "octaves", "sigma": None, "scale": 1.0, "count": 4}, "pde": {"operator": "local"}},
+        ('[pde] operator = "local": damping and diffusion are sums of point masses', 'use operator = "data"'),
+    ),
     "local operator and a narrow density": (
         {"pde": {"operator": "local"}, "density": {"sigma": 1e-9}},
         ('[pde] operator = "local"', "half-width of only 3.03e-09", 'use operator = "data"'),

@@ -15,6 +15,11 @@ def table_file(file: str, **keys: Any) -> dict[str, Any]:
     return {"density": {"kind": "table", "sigma": None, "path": f"data/{file}", "half_width": 9.0, **keys}}
 
 
+def points_file(file: str, **keys: Any) -> dict[str, Any]:
+    """The change that makes the density the frequencies in this file."""
+    return {"density": {"kind": "points", "sigma": None, "path": f"data/{file}", **keys}}
+
+
 DENSITIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "an annulus inside out": (
         {"density": {"kind": "annulus", "sigma": None, "inner": 5.0, "radius": 5.0}},
@@ -80,5 +85,23 @@ DENSITIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "the ending of a table": (
         table_file("line.npy", dtype="int16"),
         ("[density] dtype = 'int16' is for .dat files only",),
+    ),
+    "octaves beyond the largest frequency": (
+        {"density": {"kind": "octaves", "sigma": None, "scale": 1e9, "count": 20}},
+        ("[density] ", "the highest frequency, scale 2^(count - 1) = 5.24e+14", "use a smaller scale or count"),
+    ),
+    "an image of frequencies": (
+        points_file("colour.png"),
+        ("[density] path = 'data/colour.png' is not a table of frequencies", "one of the endings .npy"),
+    ),
+    "missing frequencies": (points_file("none.npy"), ("[density] path = ", "none.npy'", "no such file")),
+    "frequencies with NaN": (points_file("nan.npy"), ("[density] path = ", "row 4, column 1 has no value; correct")),
+    "frequencies of another dimension": (
+        points_file("line.npy", columns=[1, 1]),
+        ("[density] columns = [1, 1] names a column twice",),
+    ),
+    "more frequencies than neurons": (
+        {"density": {"kind": "octaves", "sigma": None, "scale": 1.0, "count": 40}},
+        ("[network] width = 64: [density] has 40 frequencies", "use at least width = 80"),
     ),
 }

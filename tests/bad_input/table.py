@@ -136,6 +136,8 @@ def _base(section: str, kind: str, change: dict[str, Any]) -> dict[str, Any]:
         ("density", "laplace"): {"kind": "laplace", "scale": 4.0},
         ("density", "student-t"): {"kind": "student-t", "sigma": 4.0, "freedom": 5.0},
         ("density", "table"): {"kind": "table", "path": f"{DATA}/constant.npy", "half_width": 4.0},
+        ("density", "octaves"): {"kind": "octaves", "scale": 0.5, "count": 3},
+        ("density", "points"): {"kind": "points", "path": f"{DATA}/line.npy"},
         ("density", "mixture"): {"kind": "mixture", "weights": [1.0], "parts": [{"kind": "ball", "radius": 4.0}]},
         ("data", "file"): {"kind": "file", "path": f"{DATA}/line.npy"},
     }

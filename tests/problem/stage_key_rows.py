@@ -19,6 +19,9 @@ ANNULUS = {"density": {"kind": "annulus", "inner": 1.0, "radius": 2.0, "sigma": 
 LAPLACE = {"density": {"kind": "laplace", "scale": 2.0, "sigma": None}}
 STUDENT_T = {"density": {"kind": "student-t", "sigma": 2.0, "freedom": 5.0}}
 TABLE = {"density": {"kind": "table", "path": "a.npz", "half_width": 2.0, "sigma": None}}
+OCTAVES = {"density": {"kind": "octaves", "scale": 0.5, "count": 3, "sigma": None}}
+POINTS = {"density": {"kind": "points", "path": "a.npz", "sigma": None}}
+POINT_TEXT = {"density": POINTS["density"] | {"path": "a.csv"}}
 TEXT = {"density": TABLE["density"] | {"path": "a.csv"}}
 RAW = {"density": TABLE["density"] | {"path": "a.dat"}}
 PARTS = [{"kind": "ball", "radius": 2.0}, {"kind": "gaussian", "sigma": 1.0}]
@@ -55,6 +58,16 @@ ROWS = {
     "density.table.columns": (TEXT, {"density": {"columns": [1]}}, ALL),
     "density.table.delimiter": (TEXT, {"density": {"delimiter": ","}}, ALL),
     "density.table.decimal": (TEXT, {"density": {"decimal": "."}}, ALL),
+    "density.octaves.kind": ({}, OCTAVES, ALL),
+    "density.octaves.scale": (OCTAVES, {"density": {"scale": 0.6}}, ALL),
+    "density.octaves.count": (OCTAVES, {"density": {"count": 4}}, ALL),
+    "density.octaves.directions": (OCTAVES, {"density": {"directions": "all"}}, ALL),
+    "density.points.kind": ({}, POINTS, ALL),
+    "density.points.path": (POINTS, {"density": {"path": "other.npz"}}, ALL),
+    "density.points.key": (POINTS, {"density": {"key": "a"}}, ALL),
+    "density.points.columns": (POINT_TEXT, {"density": {"columns": [1]}}, ALL),
+    "density.points.delimiter": (POINT_TEXT, {"density": {"delimiter": ","}}, ALL),
+    "density.points.decimal": (POINT_TEXT, {"density": {"decimal": "."}}, ALL),
     "density.mixture.kind": ({}, MIXTURE, ALL),
     "density.mixture.weights": (MIXTURE, {"density": {"weights": [2.0, 1.0]}}, ALL),
     "density.mixture.parts": (MIXTURE, {"density": {"parts": [PARTS[0], PARTS[0]]}}, ALL),

@@ -19,7 +19,7 @@ POSITIVE = st.floats(1e-12, 1e12)
 TOLERANCE = st.floats(1e-5, 0.1)
 PARTS = [{"kind": "annulus", "inner": 1.0, "radius": 2.0}, {"kind": "student-t", "sigma": 1.0, "freedom": 5.0}]
 MIXTURE = {"kind": "mixture", "weights": [1.0, 2.5], "parts": PARTS}
-KINDS = "gaussian, uniform, ball, annulus, laplace, student-t, table, mixture"
+KINDS = "gaussian, uniform, ball, annulus, laplace, student-t, table, octaves, points, mixture"
 STEP = st.just("auto") | POSITIVE
 
 
