@@ -18,6 +18,7 @@ from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenva
 from .planned_steps import planned_schedule
 from .predict import PredictedValues, predict
 from .predicted_curve import LOSS_FLOOR, LOSS_ROUNDING, Budget, PredictedCurve
+from .recorder import Recorder
 from .run import run_nn, run_ntk
 from .runge_kutta import RUNGE_KUTTA
 from .snapshot import TrainingSnapshot
@@ -48,6 +49,7 @@ __all__ = [
     "PointPrediction",
     "PredictedCurve",
     "PredictedValues",
+    "Recorder",
     "Trace",
     "TrainingPlan",
     "TrainingSnapshot",
