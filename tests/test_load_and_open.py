@@ -112,7 +112,7 @@ def test_a_link_in_the_place_of_a_stage_is_no_missing_stage(folder, tmp_path, st
             view_sources(store)
     else:
         with refused:
-            find_sources(RUN, store, error_file=None, trained=False)
+            find_sources(RUN, store, trained=False)
 
 
 def test_the_sources_of_a_comparison_as_manifests_record_them(tmp_path):
@@ -130,7 +130,7 @@ def test_the_sources_of_a_comparison_as_manifests_record_them(tmp_path):
                 with opened.writing(name) as path:
                     path.write_text(f"{stage} {name}")
             opened.finish()
-    found = find_sources(RUN, store, error_file=None).hashes
+    found = find_sources(RUN, store).hashes
     assert recorded_sources(store.manifest) == found
     assert found.keys() == {"pde", "nn", "empirical", "infinite-width", "draws"}
 

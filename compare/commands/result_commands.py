@@ -1,7 +1,7 @@
 """The commands that turn results into figures and tables: compare, kappa, figures and view."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,23 @@ ErrorFile = Annotated[
         help="A file with the errors of your own network, in the format of error.nc. By default, the errors that "
         "`freqbias nn` wrote.",
         show_default=False,
+    ),
+]
+ErrorFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--error",
+        metavar="FILE.nc",
+        help="A file with the errors of your own network, in the format of error.nc, as freqbias.Recorder writes it. "
+        "Repeat it for more trainings. By default, the errors that `freqbias nn` wrote.",
+        show_default=False,
+    ),
+]
+Match = Annotated[
+    Literal["time", "loss"],
+    typer.Option(
+        help="Compare your own errors with the equation at equal time or at equal loss. The time of Adam, for example, "
+        "is not that of the equation."
     ),
 ]
 WindowStart = Annotated[
@@ -100,7 +117,8 @@ Runs = Annotated[
 def compare_command(
     path: RunPath,
     overrides: Overrides = None,
-    error: ErrorFile = None,
+    error: ErrorFiles = None,
+    match: Match = "time",
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -112,9 +130,9 @@ def compare_command(
     """Compare the trained network with the PDE solution.
 
     Reads the results of `freqbias pde` and `freqbias nn` in the result folder, and the predictions of `freqbias ntk` if
-    they exist. A file given by --error replaces the results of nn and ntk. Writes to the folder compare: spectra.nc,
+    they exist. Files given by --error replace the results of nn and ntk. Writes to the folder compare: spectra.nc,
     metrics.csv, kappa.csv, fields.pvd (for ParaView) and the pictures figure4 and kappa. With predictions, the command
-    also draws the picture split.
+    also draws the picture split. With several files, trainings.csv and the picture trainings show all of them.
     """
     from freqbias.problem import build, load
 
@@ -124,7 +142,9 @@ def compare_command(
     ) as (run, problem, store, stop):  # fmt: skip
         from freqbias.compare.stages import run_compare
 
-        run_compare(run, problem, store, resume=resume, overwrite=overwrite, stop=stop, error_file=error)
+        run_compare(
+            run, problem, store, resume=resume, overwrite=overwrite, stop=stop, error_files=error or [], match=match
+        )
 
 
 def kappa_command(

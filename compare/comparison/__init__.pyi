@@ -7,10 +7,13 @@ from .record import Comparison, network_attributes
 from .spectra_figure import draw_comparison
 from .start_check import check_start
 from .times import common_times
+from .trainings import Trainings
+from .trainings_figure import draw_trainings
 
 __all__ = [
     "Comparison",
     "Learned",
+    "Trainings",
     "cause_title",
     "check_start",
     "common_times",
@@ -18,6 +21,7 @@ __all__ = [
     "draw_causes",
     "draw_comparison",
     "draw_learned",
+    "draw_trainings",
     "is_cause",
     "network_attributes",
 ]

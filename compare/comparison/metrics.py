@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
 from freqbias.compare.comparison.causes import causes
 from freqbias.compare.comparison.clean_loss import clean_loss_metrics
 from freqbias.compare.comparison.draw_band import band_metrics, draw_band, report
+from freqbias.compare.comparison.equal_loss import equal_losses
 from freqbias.compare.comparison.held_out import held_out_errors, held_out_metrics
 from freqbias.compare.comparison.learned import Learned
 from freqbias.compare.comparison.record import Comparison, network_attributes
@@ -29,6 +31,7 @@ def compare(
     draws: Draws | None = None,
     projection: str = "interpolation",
     threads: int = 1,
+    match: Literal["time", "loss"] = "time",
 ) -> Comparison:
     """Compare a network's errors with the finite-element solution of the same problem.
 
@@ -41,10 +44,15 @@ def compare(
     projection: "interpolation" or "l2". This is the projection of all errors onto the mesh. The finite-element solution
     is projected as well if it is a transform of errors.
 
+    match: "time" compares errors and solution at equal time, "loss" at equal loss
+    (`freqbias.compare.comparison.equal_loss`), for trainings such as Adam's, whose time is not that of the equation.
+    The times of the comparison are those of the equation; metrics has those of the errors as time_nn.
+
     All norms are L2 norms on the mesh within the Nyquist box, and squared norms are summed over channels. metrics:
 
         relative_l2_error   ||v_nn - v_pde|| / ||v_nn||; NaN if v_nn is 0
         error_over_initial  ||v_nn - v_pde|| / ||v_pde(0)||
+        time_nn             the time of the network's errors, only with match = "loss"
         norm_pde, norm_nn   ||v_pde||, ||v_nn||
         loss_nn             loss 1/2 mean_j u_j^2 of the network's errors u, summed over channels
         loss_pde            loss of the finite-element solution; by `parseval_loss` if the spectrum has no loss
@@ -69,6 +77,8 @@ def compare(
         - the errors at t = 0 have the opposite sign;
         - errors and finite-element solution have no time in common but t = 0 (compare does not interpolate in time);
         - v_pde(0) is 0;
+        - errors and finite-element solution have no loss in common but the first, with match = "loss";
+        - predictions or draws are given with match = "loss", because they have times of their own;
         - a prediction lacks a time that errors and finite-element solution have in common;
         - the projection needs errors on the samples that the spectrum does not contain.
     """
@@ -79,17 +89,23 @@ def compare(
         check_kind(f"compare: {name}", value, kind, remedy=remedy)
     error = errors_in_order(history, problem.samples)
     check_start(error, history, problem, spectrum)
-    pde_index, nn_index = common_times(spectrum.time, history.time)
+    if match == "loss" and (predictions or draws is not None):
+        raise InputError('compare: match = "loss" compares errors only; leave out predictions and draws')
     limit = problem.sites.nyquist
     norm = MassNorm(spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, limit=limit)
     project = partial(errors_on_mesh, sites=problem.sites, mesh=spectrum, projection=projection, threads=threads)
     solution = solution_on_mesh(spectrum, problem.sites, projection=projection, threads=threads)
-    pde, nn = solution[pde_index], project(error[nn_index])
 
     def total(values: np.ndarray) -> np.ndarray:
         """Return the norm over all channels, (..., C, n) -> (...)."""
         return np.linalg.norm(norm(values), axis=-1)
 
+    loss = parseval_loss(total(solution), problem.sites) if spectrum.loss is None else spectrum.loss
+    if match == "loss":
+        pde_index, nn_index = equal_losses(loss, squared_loss(error))
+    else:
+        pde_index, nn_index = common_times(spectrum.time, history.time)
+    pde, nn = solution[pde_index], project(error[nn_index])
     distance, norm_pde, norm_nn, norm_initial = total(nn - pde), total(pde), total(nn), total(solution[0])
     if not norm_initial:
         raise InputError(
@@ -99,11 +115,13 @@ def compare(
     metrics = {
         "relative_l2_error": np.divide(distance, norm_nn, out=np.full_like(norm_nn, np.nan), where=norm_nn > 0),
         "error_over_initial": distance / norm_initial,
-        "loss_pde": parseval_loss(norm_pde, problem.sites) if spectrum.loss is None else spectrum.loss[pde_index],
+        "loss_pde": loss[pde_index],
         "loss_nn": squared_loss(error[nn_index]),
         "norm_pde": norm_pde,
         "norm_nn": norm_nn,
     }
+    if match == "loss":
+        metrics["time_nn"] = history.time[nn_index]
     predictions = predictions or {}
     indices = {"nn": nn_index, "pde": pde_index}
     indices |= {name: _times_of(history.time[nn_index], each) for name, each in predictions.items()}

@@ -1,19 +1,21 @@
 """The stage `compare`, which compares the results of the stages `pde` and `nn`, and of `ntk` if they exist.
 
+With several trainings of a user's own, it writes trainings.csv and the figure trainings.
+
 The stage writes spectra.nc, fields.pvd, metrics.csv, kappa.csv and the figures figure4, split and kappa. With draws,
 the stage also writes draw_bands.csv. For samples on a grid, it also writes what has been learnt: learned.nc, a figure,
 and .wav files of sounds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from freqbias.compare.comparison import Comparison, Learned, compare
-from freqbias.compare.stages.sources import Sources, find_sources, load_histories
+from freqbias.compare.comparison import Comparison, Learned, Trainings, compare
+from freqbias.compare.stages.sources import Sources, find_sources, load_histories, load_own_errors
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
 from freqbias.pde import start_petsc
@@ -32,13 +34,16 @@ def run_compare(
     resume: bool,
     overwrite: bool,
     stop: StopRequest,
-    error_file: Path | None = None,
+    error_files: Sequence[Path] = (),
+    match: Literal["time", "loss"] = "time",
     renew: bool = False,
 ) -> None:
     """Run the stage and write the folder `compare/`. Collective. Rank 0 works, but all ranks share an L2 projection.
 
-    error_file: a user's own errors in the format of error.nc. The stage then ignores the results of `nn`, and those of
-    `ntk`, which predict the errors of `nn`.
+    error_files: a user's own errors in the format of error.nc. The stage then ignores the results of `nn`, and those of
+    `ntk`, which predict the errors of `nn`. The figures show the first file. trainings.csv and the figure trainings
+    show all of them, if there are several or if they are matched at equal loss.
+    match: whether the user's own errors are compared with the equation at equal time or at equal loss.
     renew: with resume, repeat a finished comparison whose sources have changed.
 
     Raises UsageError if the result of an earlier stage is missing, damaged, or from another run file, and if `compare/`
@@ -54,7 +59,8 @@ def run_compare(
         resume=resume,
         overwrite=overwrite,
         stop=stop,
-        error_file=error_file,
+        error_files=error_files,
+        match=match,
         renew=renew,
         broadcast=False,
     )
@@ -68,16 +74,22 @@ def _run_compare(
     resume: bool,
     overwrite: bool,
     stop: StopRequest,
-    error_file: Path | None,
+    error_files: Sequence[Path],
+    match: Literal["time", "loss"],
     renew: bool,
 ) -> None:
-    sources, keys = find_sources(run, store, error_file=error_file), stage_keys(run, "compare")
+    if match == "loss" and not error_files:
+        raise InputError("--match loss is for errors of your own; give --error FILE.nc, or leave --match out")
+    sources, keys = find_sources(run, store, error_files=error_files, match=match), stage_keys(run, "compare")
     if is_finished(store, "compare", keys, resume=resume, overwrite=overwrite, sources=sources, renew=renew):
         return
     with announced("compare: computing the spectra of the errors"):
         comparison = _comparison(run, problem, sources)
+        trainings = _trainings(run, problem, sources, comparison)
     with new_stage(store, "compare", keys, overwrite=resume or overwrite, run=run, sources=sources) as stage:
         write(stage, comparison, run, problem, stop)
+        if trainings is not None:
+            _write_trainings(stage, trainings, run, stop)
 
 
 def read_comparison(run: RunFile, problem: Problem, store: Store) -> Comparison:
@@ -85,7 +97,7 @@ def read_comparison(run: RunFile, problem: Problem, store: Store) -> Comparison:
 
     Raises UsageError if a result is missing, damaged, or from another run file.
     """
-    return _comparison(run, problem, find_sources(run, store, error_file=None))
+    return _comparison(run, problem, find_sources(run, store))
 
 
 def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
@@ -96,7 +108,32 @@ def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
     return compare(
         spectrum, history, problem,
         predictions=predictions, draws=draws, projection=run.compare.projection, threads=threads_alone(),
+        match=sources.match,
     )  # fmt: skip
+
+
+def _trainings(run: RunFile, problem: Problem, sources: Sources, first: Comparison) -> Trainings | None:
+    """Return the comparisons of all of the user's own errors, or None if the first comparison says it all."""
+    files = sources.own_errors
+    if len(files) < 2 and sources.match == "time":
+        return None
+    spectrum, (name, *others) = Spectrum.load(sources.paths["pde"]), files
+    return Trainings({name: first} | {
+        other: compare(
+            spectrum, load_own_errors(files[other], problem.samples), problem,
+            projection=run.compare.projection, threads=threads_alone(), match=sources.match,
+        )
+        for other in others
+    })  # fmt: skip
+
+
+def _write_trainings(stage: Stage, trainings: Trainings, run: RunFile, stop: StopRequest) -> None:
+    with stage.writing("trainings.csv") as path:
+        trainings.save(path)
+    if run.compare.figures:
+        from freqbias.compare.comparison import draw_trainings
+
+        _draw(stage, stop, "trainings", partial(draw_trainings, trainings))
 
 
 def write(stage: Stage, comparison: Comparison, run: RunFile, problem: Problem, stop: StopRequest) -> None:
@@ -108,7 +145,8 @@ def write(stage: Stage, comparison: Comparison, run: RunFile, problem: Problem, 
     if comparison.band is not None and comparison.band.bands is not None:
         with stage.writing("draw_bands.csv") as path:
             comparison.band.bands.save(path, comparison.time)
-    rates = _write_rates(stage, comparison, problem) if len(comparison.time) > 1 else None
+    at_equal_time = "time_nn" not in comparison.metrics  # otherwise a rate in time has no meaning
+    rates = _write_rates(stage, comparison, problem) if len(comparison.time) > 1 and at_equal_time else None
     if comparison.learned is not None:
         with stage.writing("learned.nc") as path:
             comparison.learned.save(path)

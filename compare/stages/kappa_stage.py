@@ -93,7 +93,7 @@ def _run_kappa(
     overwrite: bool,
     error_file: Path | None,
 ) -> None:
-    sources = find_sources(run, store, error_file=error_file, trained=False)
+    sources = find_sources(run, store, error_files=[] if error_file is None else [error_file], trained=False)
     keys = stage_keys(run, "compare").with_options("kappa", asdict(options), defaults=asdict(Options()))
     if is_finished(store, "kappa", keys, resume=resume, overwrite=overwrite, sources=sources):
         return

@@ -1,11 +1,11 @@
 """The finished results that the stages compare and kappa read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,41 +14,52 @@ from freqbias.problem import ErrorHistory, RunFile, Samples, errors_in_order, st
 from freqbias.runtime import Store, changed_keys, log, sha256_of
 
 STEP_TOLERANCE = 0.01  # relative
+OWN = "error"  # the first letters of the names of a user's own errors
 
 
 @dataclass(frozen=True)
 class Sources:
     """The source files, by name.
 
-    "pde" is the spectrum, "nn" the network's errors, and "error" a user's own errors. The files of the stage ntk have
-    the names of their predictions.
+    "pde" is the spectrum, "nn" the network's errors, and "error", "error-2", ... a user's own errors. The files of the
+    stage ntk have the names of their predictions. match: whether errors and spectrum are compared at equal "time" or
+    "loss".
     """
 
     paths: dict[str, Path]
+    match: Literal["time", "loss"] = "time"
 
     @cached_property
     def hashes(self) -> dict[str, str]:
-        """The SHA-256 of each file."""
-        return {name: sha256_of(path) for name, path in self.paths.items()}
+        """The SHA-256 of each file, and how trainings are matched with the equation unless at equal time."""
+        hashes = {name: sha256_of(path) for name, path in self.paths.items()}
+        return hashes if self.match == "time" else hashes | {"match": self.match}
+
+    @property
+    def own_errors(self) -> dict[str, Path]:
+        """The user's own errors, by the name of the file without its ending."""
+        return {path.stem: path for name, path in self.paths.items() if name.startswith(OWN)}
 
 
-def find_sources(run: RunFile, store: Store, *, error_file: Path | None, trained: bool = True) -> Sources:
+def find_sources(
+    run: RunFile,
+    store: Store,
+    *,
+    error_files: Sequence[Path] = (),
+    trained: bool = True,
+    match: Literal["time", "loss"] = "time",
+) -> Sources:
     """Find the finished results of this run file.
 
-    error_file: a user's own errors. The results of `nn`, and of `ntk`, which predict the errors of `nn`, are then
-    ignored. trained: whether the network's errors are required.
+    error_files: a user's own errors, from one or several trainings. The results of `nn`, and of `ntk`, which predict
+    the errors of `nn`, are then ignored. trained: whether the network's errors are required. match: "time" or "loss".
 
     Raises UsageError if the result of a stage is missing, damaged, or from another run file. Raises InputError if
-    error_file is missing.
+    an error file is missing, or given twice.
     """
     paths = {"pde": store.verify("pde", keys=stage_keys(run, "pde"), needs=["spectrum.nc"]) / "spectrum.nc"}
-    if error_file is not None:
-        if not error_file.is_file():
-            raise InputError(
-                f"--error {error_file}: {why_no_file(error_file)}; give an existing netCDF file in the format of "
-                "error.nc"
-            )
-        return Sources(paths | {"error": error_file})
+    if error_files:
+        return Sources(paths | {name: _existing(file) for name, file in _named(error_files).items()}, match)
     if trained or store.has("nn"):
         paths["nn"] = store.verify("nn", keys=stage_keys(run, "nn"), needs=["error.nc"]) / "error.nc"
     if store.has("ntk"):
@@ -58,6 +69,24 @@ def find_sources(run: RunFile, store: Store, *, error_file: Path | None, trained
     if store.has("draws"):
         paths["draws"] = store.verify("draws", keys=stage_keys(run, "draws"), needs=["draws.nc"]) / "draws.nc"
     return Sources(paths)
+
+
+def _named(error_files: Sequence[Path]) -> dict[str, Path]:
+    """Return the names of a user's own errors as sources. Raises InputError if two files have the same name."""
+    stems = [file.stem for file in error_files]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise InputError(
+                f"--error: {stems.count(stem)} files have the name {stem}, which names a training in the results; give "
+                "each training once, in a file with a name of its own"
+            )
+    return {OWN if k == 1 else f"{OWN}-{k}": file for k, file in enumerate(error_files, 1)}
+
+
+def _existing(file: Path) -> Path:
+    if not file.is_file():
+        raise InputError(f"--error {file}: {why_no_file(file)}; give an existing netCDF file in the format of error.nc")
+    return file
 
 
 def recorded_sources(manifest_of: Callable[[str], Mapping[str, Any]]) -> dict[str, str]:
@@ -81,13 +110,9 @@ def load_histories(sources: Sources, samples: Samples) -> tuple[ErrorHistory | N
     Raises InputError, which names the file, if a user's own errors do not belong to the samples.
     """
     paths = sources.paths
-    path = paths.get("error") or paths.get("nn")
-    history = None if path is None else ErrorHistory.load(path)
-    if history is not None and "error" in paths:
-        try:
-            errors_in_order(history, samples)
-        except InputError as failure:
-            raise InputError(f"--error {path}: {failure}") from failure
+    history = ErrorHistory.load(paths["nn"]) if "nn" in paths else None
+    if OWN in paths:
+        history = load_own_errors(paths[OWN], samples)
     predictions = {name: ErrorHistory.load(path) for name, path in paths.items() if path.parent.name == "ntk"}
     if "empirical-steps" in predictions and history is not None:
         taken, predicted = history.step_time, predictions["empirical-steps"].step_time
@@ -105,6 +130,16 @@ def load_histories(sources: Sources, samples: Samples) -> tuple[ErrorHistory | N
                 taken.size - 1,
             )  # fmt: skip
     return history, predictions
+
+
+def load_own_errors(path: Path, samples: Samples) -> ErrorHistory:
+    """Load a user's own errors. Raises InputError, which names the file, if they do not belong to the samples."""
+    history = ErrorHistory.load(path)
+    try:
+        errors_in_order(history, samples)
+    except InputError as failure:
+        raise InputError(f"--error {path}: {failure}") from failure
+    return history
 
 
 def _as_planned(history: ErrorHistory) -> bool:

@@ -123,7 +123,7 @@ def test_own_errors_give_way_to_the_network(bench, tmp_path, caplog):
     replace(history, error=2.0 * history.error).save(tmp_path / "mine.nc")
     with StopRequest() as stop:
         run_compare(
-            RUN, build(RUN), bench.store, resume=False, overwrite=True, stop=stop, error_file=tmp_path / "mine.nc"
+            RUN, build(RUN), bench.store, resume=False, overwrite=True, stop=stop, error_files=[tmp_path / "mine.nc"]
         )
     assert bench.error == pytest.approx(0.5)
     with caplog.at_level("INFO", "freqbias"):

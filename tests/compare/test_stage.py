@@ -106,7 +106,7 @@ def test_predictions_are_optional(store, undrawn, tmp_path):
     compare_stage(store, RUN, resume=True, renew=True)
     assert {"feature_learning_and_step_size", "mesh"} <= set(metrics(store).dtype.names)  # other steps than predicted
     history.save(tmp_path / "mine.nc")
-    compare_stage(store, overwrite=True, error_file=tmp_path / "mine.nc")
+    compare_stage(store, overwrite=True, error_files=[tmp_path / "mine.nc"])
     assert "mesh" not in metrics(store).dtype.names  # they predict another network
     other = parse({**TABLES, "training": {"tolerance": 1e-4}})
     put(store, "nn", "error.nc", history, run=other, overwrite=True)
@@ -119,7 +119,7 @@ def test_late_errors_have_no_rates(store, undrawn, tmp_path, caplog):
     put(store, "pde", "spectrum.nc", spectrum, overwrite=True)
     late = replace(history, time=history.time[1:], error=1.1 * history.error[1:], loss=history.loss[1:])
     late.save(tmp_path / "late.nc")
-    compare_stage(store, RUN, error_file=tmp_path / "late.nc")
+    compare_stage(store, RUN, error_files=[tmp_path / "late.nc"])
     np.testing.assert_allclose(metrics(store)["relative_l2_error"], 0.1 / 1.1, rtol=1e-9)
     assert "no kappa.csv" in caplog.text and not list((store.root / "compare").glob("kappa*"))
 
@@ -202,7 +202,7 @@ def test_own_errors_in_any_order(tmp_path, store, undrawn):
     own = replace(history, error=1.3 / 1.1 * history.error[1:, :, order], time=history.time[1:], loss=history.loss[1:])
     attributes = {"first_step": "small", "step": 0.0, "width": "many", "depth": 2.5}  # of no meaning to us
     replace(own, position=history.position[order], attributes=attributes).save(tmp_path / "mine.nc")
-    compare_stage(store, error_file=tmp_path / "mine.nc")
+    compare_stage(store, error_files=[tmp_path / "mine.nc"])
     np.testing.assert_array_equal(metrics(store)["time"], [1.0, 5.0])
     np.testing.assert_allclose(metrics(store)["relative_l2_error"], 0.3 / 1.3, rtol=1e-9)
 
@@ -239,18 +239,18 @@ def test_own_errors_of_other_data(tmp_path, store):
     history = ErrorHistory.load(store.root / "nn" / "error.nc")
     replace(history, position=history.position + 0.003).save(tmp_path / "shifted.nc")
     with pytest.raises(InputError, match=r"--error .*shifted.nc: .* 64 of 64 samples do not match the data"):
-        compare_stage(store, error_file=tmp_path / "shifted.nc")
+        compare_stage(store, error_files=[tmp_path / "shifted.nc"])
     replace(history, error=-history.error / 1.1).save(tmp_path / "negative.nc")
     with pytest.raises(InputError, match="have the opposite sign"):
-        compare_stage(store, error_file=tmp_path / "negative.nc")
+        compare_stage(store, error_files=[tmp_path / "negative.nc"])
     replace(history, time=history.time * 1.01).save(tmp_path / "other.nc")
     with pytest.raises(InputError, match="only t = 0 in common"):
-        compare_stage(store, error_file=tmp_path / "other.nc")
+        compare_stage(store, error_files=[tmp_path / "other.nc"])
     (tmp_path / "text.nc").write_text("no netCDF")
     with pytest.raises(InputError, match=r"text.nc"):
-        compare_stage(store, error_file=tmp_path / "text.nc")
+        compare_stage(store, error_files=[tmp_path / "text.nc"])
     with pytest.raises(InputError, match=r"--error .*absent.nc: no such file"):
-        compare_stage(store, error_file=tmp_path / "absent.nc")
+        compare_stage(store, error_files=[tmp_path / "absent.nc"])
     with pytest.raises(InputError, match=r"--error .*: this is a folder, not a file"):
-        compare_stage(store, error_file=tmp_path)
+        compare_stage(store, error_files=[tmp_path])
     assert not list(store.root.glob("compare*"))

@@ -1,0 +1,60 @@
+"""Draw several trainings and the equation: the amplitudes of bands of |xi| at a few times."""
+
+from pathlib import Path
+
+import matplotlib.style
+import numpy as np
+from matplotlib.figure import Figure
+
+from freqbias.compare.comparison.trainings import Trainings
+from freqbias.compare.style import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PDE_COLOUR,
+    PURPLE,
+    STYLE,
+    VERMILION,
+    frequency_label,
+    magnitude_label,
+    open_frame,
+    panel_times,
+    save_figure,
+)
+
+LINES = [(VERMILION, "o"), (BLUE, "s"), (GREEN, "^"), (PURPLE, "D"), (ORANGE, "v")]  # in turn
+PANELS = 3
+RANGE = 1e-4  # the axis begins at this fraction of the largest amplitude
+
+
+def draw_trainings(trainings: Trainings, *paths: Path) -> Figure:
+    """Draw a panel for each of up to three times after the start of the first comparison, with the start in grey.
+
+    A training without a partner at one of these times is left out of its panel. Save the figure to `paths` (.png at 300
+    dpi, .pdf) and return it.
+    """
+    first, edges = trainings.first, trainings.edges
+    middle, start = (edges[1:] + edges[:-1]) / 2, next(iter(trainings.amplitudes.values()))[0][0]
+    shown = panel_times(first.metrics["loss_pde"], PANELS + 1)[1:]
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(2.3 * len(shown), 2.9))
+        panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+        for panel, k in zip(panels, shown, strict=True):
+            time = first.time[k]
+            panel.plot(middle, start, color="0.6", linewidth=0.9, label="start")
+            equation = next(iter(trainings.amplitudes.values()))[0][k]
+            panel.plot(middle, equation, color=PDE_COLOUR, linewidth=2.4, label="finite elements")
+            for index, (name, comparison) in enumerate(trainings.comparisons.items()):
+                colour, marker = LINES[index % len(LINES)]
+                for own in np.flatnonzero(comparison.time == time):
+                    values = trainings.amplitudes[name][1][own]
+                    panel.plot(middle, values, color=colour, linewidth=0.8, marker=marker, markersize=2.5, label=name)
+            top = float(np.nanmax(start))
+            panel.set(yscale="log", ylim=(RANGE * top, 2 * top))
+            panel.set_title(f"$t$ = {time:.3g}\nloss {first.metrics['loss_pde'][k]:.3g}")
+            open_frame(panel)
+        panels[0].set_ylabel(f"{magnitude_label(first.pde.shape[1])} in bands,\nroot mean square", linespacing=1.4)
+        figure.supxlabel(frequency_label(first.attributes.get("unit"), r"|\xi|"), fontsize="medium")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+        save_figure(figure, paths, first.name)
+    return figure
