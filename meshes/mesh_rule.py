@@ -101,7 +101,7 @@ def _check_operator(problem: Problem, settings: Pde, mesh: Mesh) -> None:
         raise InputError(
             f'[pde] operator = "local": the damping has an atom of {problem.laws.atom:.3g} (a point mass) at frequency '
             '0, but a function on the mesh cannot represent an atom; use operator = "data", or an odd [network] '
-            "activation"
+            "activation without bias"
         )
 
 

@@ -1,8 +1,8 @@
 """The network with hidden layers on the samples of a problem. `freqbias.nn.deep_pass` contains the formulas.
 
-The state is one flat vector: W (S, m, d), V_1 (S, n, 2m), the other V_l (S, n, n), and c (S, C, n), in this order. The
-state is always in double precision, because single precision would lose small steps. The matrix products need most of
-the time and are in `precision`.
+The state is one flat vector: W (S, m, d), V_1 (S, n, 2m), the other V_l (S, n, n), c (S, C, n), and b (S, L, n) with
+biases, in this order. The state is always in double precision, because single precision would lose small steps. The
+matrix products need most of the time and are in `precision`.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,6 +29,7 @@ class DeepNetwork(TrainableNetwork):
         self.layout = DeepLayout.of(problem)
         self._activation = TENSOR_ACTIVATIONS[network.activation]
         self._moment = ACTIVATIONS[network.activation].second_moment
+        self._bias = network.bias or 0.0
         self._real, _ = PRECISIONS[precision]
         signs = [sqrt(0.5), -sqrt(0.5)] if network.symmetric else [1.0]
         self._signs = torch.tensor(signs, dtype=torch.float64, device=device).view(-1, 1, 1)
@@ -60,9 +61,10 @@ class DeepNetwork(TrainableNetwork):
         return cotangent
 
     def groups(self, state: torch.Tensor) -> Iterable[tuple[float, torch.Tensor]]:
-        frequencies, hidden, output = self.layout.split(state)
-        rates = self.rates
-        return [(rates.frequencies, frequencies), *((rates.hidden, each) for each in hidden), (rates.output, output)]
+        weights, rates = self.layout.split(state), self.rates
+        groups = [(rates.frequencies, weights.frequencies), *((rates.hidden, each) for each in weights.hidden)]
+        groups += [(rates.output, weights.output)]
+        return groups if weights.biases is None else [*groups, (rates.biases, weights.biases)]
 
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         return self._at(state).jvp(self.layout.split(change))
@@ -122,5 +124,6 @@ class DeepNetwork(TrainableNetwork):
     def _forward(self, state: torch.Tensor, positions: torch.Tensor, real: torch.dtype) -> Pass:
         weights = self.layout.split(state)
         return forward(
-            weights, positions, self._signs, self._activation, moment=self._moment, real=real, rates=self.rates
-        )
+            weights, positions, self._signs, self._activation,
+            moment=self._moment, real=real, rates=self.rates, bias=self._bias,
+        )  # fmt: skip

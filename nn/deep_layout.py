@@ -5,6 +5,7 @@ from math import prod
 
 import torch
 
+from freqbias.nn.deep_pass import Weights
 from freqbias.nn.transforms import PRECISIONS
 from freqbias.problem import DeepWeights, Problem
 
@@ -14,10 +15,10 @@ FEW_PRODUCTS = 3  # the matrix must be cheaper than this many kernel products, b
 
 @dataclass(frozen=True)
 class DeepLayout:
-    """The weights in the order W, V_1, ..., V_L, c. Each is stored for all copies.
+    """The weights in the order W, V_1, ..., V_L, c, and then b, if there are biases. Each is stored for all copies.
 
     copies: the number S of networks. Each network has m = width frequencies and L = layers hidden layers of
-    n = hidden_width neurons.
+    n = hidden_width neurons. biased: whether the hidden layers have biases.
     """
 
     copies: int
@@ -26,6 +27,7 @@ class DeepLayout:
     layers: int
     channels: int
     dimension: int
+    biased: bool = False
 
     @classmethod
     def of(cls, problem: Problem) -> "DeepLayout":
@@ -33,31 +35,43 @@ class DeepLayout:
         assert network.hidden_width is not None  # the settings fill it in
         copies = 2 if network.symmetric else 1
         widths = network.width // copies, network.hidden_width // copies
-        return cls(copies, *widths, network.depth - 2, problem.samples.channels, problem.dimension)
+        channels, biased = problem.samples.channels, network.bias is not None
+        return cls(copies, *widths, network.depth - 2, channels, problem.dimension, biased)
+
+    @property
+    def hidden_shapes(self) -> list[tuple[int, int, int]]:
+        """The shapes of V_1, ..., V_L."""
+        s, m, n = self.copies, self.width, self.hidden_width
+        return [(s, n, 2 * m), *[(s, n, n)] * (self.layers - 1)]
 
     @property
     def shapes(self) -> list[tuple[int, int, int]]:
-        """The shapes of W, V_1, ..., V_L, c."""
-        s, m, n = self.copies, self.width, self.hidden_width
-        return [(s, m, self.dimension), (s, n, 2 * m), *[(s, n, n)] * (self.layers - 1), (s, self.channels, n)]
+        """The shapes of W, V_1, ..., V_L, c, and of b (S, L, n)."""
+        s, n = self.copies, self.hidden_width
+        biases = [(s, self.layers, n)] if self.biased else []
+        return [(s, self.width, self.dimension), *self.hidden_shapes, (s, self.channels, n), *biases]
 
     @property
     def size(self) -> int:
         return sum(map(prod, self.shapes))
 
-    def split(self, state: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
-        """Return views of W, of [V_1, ..., V_L], and of c."""
+    def split(self, state: torch.Tensor) -> Weights:
+        """Return views of the weights."""
         parts = state.split([prod(shape) for shape in self.shapes])
-        frequencies, *hidden, output = (part.view(shape) for part, shape in zip(parts, self.shapes, strict=True))
-        return frequencies, hidden, output
+        frequencies, *rest = (part.view(shape) for part, shape in zip(parts, self.shapes, strict=True))
+        hidden, output = rest[: self.layers], rest[self.layers]
+        return Weights(frequencies, hidden, output, rest[-1] if self.biased else None)
 
     def join(self, weights: DeepWeights) -> torch.Tensor:
         """Return the state with these weights in every copy, (size,), on the CPU."""
         state = torch.empty(self.size, dtype=torch.float64)
-        frequencies, hidden, output = self.split(state)
-        drawn = weights.frequencies, *weights.hidden, weights.output
-        for part, each in zip((frequencies, *hidden, output), drawn, strict=True):
-            part.copy_(torch.from_numpy(each))
+        parts = self.split(state)
+        pairs = [(parts.frequencies, weights.frequencies), *zip(parts.hidden, weights.hidden, strict=True)]
+        pairs += [(parts.output, weights.output)]
+        if parts.biases is not None and weights.biases is not None:
+            pairs += [(parts.biases, weights.biases)]
+        for part, drawn in pairs:
+            part.copy_(torch.from_numpy(drawn))
         return state
 
     def matrix_is_cheaper(self, samples: int) -> bool:
@@ -66,8 +80,8 @@ class DeepLayout:
         A kernel product is one product with J and one with J^T.
         """
         rows = self.channels * samples
-        weights = sum(n * k for _, n, k in self.shapes[1:-1])
-        inner_products = sum(samples**2 * k + rows**2 * n for _, n, k in self.shapes[1:-1])
+        weights = sum(n * k for _, n, k in self.hidden_shapes)
+        inner_products = sum(samples**2 * k + rows**2 * n for _, n, k in self.hidden_shapes)
         return rows**2 <= LARGEST_MATRIX and rows * weights + inner_products < 4 * FEW_PRODUCTS * samples * weights
 
     def memory(self, samples: int, *, precision: str) -> float:

@@ -104,12 +104,15 @@ class _TwoLayerNetwork(KeptNetwork):
 
 
 class _DeepNetwork(KeptNetwork):
-    """frequencies: W, (S, m, d). hidden: V_1 (S, n, 2m), V_2, ... (S, n, n). output: c, (S, C, n)."""
+    """frequencies: W, (S, m, d). hidden: V_1 (S, n, 2m), V_2, ... (S, n, n). output: c, (S, C, n). biases (S, L, n)."""
 
     output: torch.Tensor
     input_scale: torch.Tensor  # 1 / sqrt(m)
     hidden_scale: torch.Tensor  # 1 / sqrt(n E phi(z)^2)
     signs: torch.Tensor  # of the copies, (S,)
+    biases: torch.Tensor | None
+    bias: torch.Tensor  # beta
+    deviation: torch.Tensor  # sqrt(1 + beta^2)
 
     def __init__(self, description: NetworkDescription, weights: Mapping[str, torch.Tensor]) -> None:
         super().__init__(description)
@@ -119,6 +122,9 @@ class _DeepNetwork(KeptNetwork):
         self.frequencies, self.output = (torch.nn.Parameter(weights[name]) for name in ("frequencies", "output"))
         hidden = [torch.nn.Parameter(weights[f"hidden.{layer}"]) for layer in range(network.depth - 2)]
         self.hidden = torch.nn.ParameterList(hidden)
+        self.biases = torch.nn.Parameter(weights["biases"]) if network.bias is not None else None
+        self._constant("bias", network.bias or 0.0)
+        self._constant("deviation", sqrt(1 + (network.bias or 0.0) ** 2))
         self._constant("input_scale", 1 / sqrt(self.frequencies.shape[1]))
         self._constant("hidden_scale", 1 / sqrt(moment * self.output.shape[-1]))
         self._constant("signs", [sqrt(0.5), -sqrt(0.5)] if network.symmetric else [1.0])
@@ -130,8 +136,11 @@ class _DeepNetwork(KeptNetwork):
     def _copy(self, s: int, y: torch.Tensor) -> torch.Tensor:
         angle = self.turn * y @ self.frequencies[s].T
         x = self.input_scale * torch.cat([angle.cos(), angle.sin()], dim=1)
-        for matrices in self.hidden:
-            x = self.hidden_scale * self._phi(x @ matrices[s].T)
+        for layer, matrices in enumerate(self.hidden):
+            z = x @ matrices[s].T
+            if self.biases is not None:
+                z = (z + self.bias * self.biases[s, layer]) / self.deviation
+            x = self.hidden_scale * self._phi(z)
         return x @ self.output[s].T
 
     def _numbers(self) -> int:
@@ -150,7 +159,8 @@ def shapes(description: NetworkDescription) -> Shapes:
     m, n = network.width // copies, network.hidden_width // copies
     inputs = [2 * m, *[n] * (network.depth - 3)]
     hidden: Shapes = {f"hidden.{layer}": (copies, n, count) for layer, count in enumerate(inputs)}
-    return {"frequencies": (copies, m, d), **hidden, "output": (copies, channels, n)}
+    plain = {"frequencies": (copies, m, d), **hidden, "output": (copies, channels, n)}
+    return plain if network.bias is None else plain | {"biases": (copies, network.depth - 2, n)}
 
 
 def make_module(description: NetworkDescription, weights: Mapping[str, torch.Tensor]) -> KeptNetwork:

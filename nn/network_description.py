@@ -14,7 +14,8 @@ TWO_LAYERS = (
 DIAGONAL = "; the waves cos and sin of neuron k are multiplied by gains_0k and gains_1k"
 DEEP = (
     "f_c(x) = value_mean_c + value_scale_c sum_s sign_s output_sc.x_(L+1), x_1 = [cos(2 pi W y), sin(2 pi W y)] / "
-    "sqrt(m), x_(l+1) = phi(V_l x_l) / sqrt(n E phi(z)^2) for normal z, y = x - position_shift, W = frequencies_s "
+    "sqrt(m), x_(l+1) = phi(V_l x_l) / sqrt(n E phi(z)^2) for normal z, with biases phi((V_l x_l + bias "
+    "biases_s(l-1)) / sqrt(1 + bias^2)) in place of phi(V_l x_l), y = x - position_shift, W = frequencies_s "
     "[cycles/length], V_l = hidden.(l-1)_s, phi = activation; if symmetric, two copies s with signs +-1/sqrt(2), and m "
     "and n are half of width and hidden_width; else one copy with sign 1, m = width and n = hidden_width"
 )

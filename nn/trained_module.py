@@ -49,9 +49,10 @@ def trained_module(plan: TrainingPlan, state: np.ndarray, time: float) -> KeptNe
 def _weights(problem: Problem, state: torch.Tensor) -> dict[str, torch.Tensor]:
     network = problem.network
     if network.depth > 2:
-        frequencies, hidden, output = DeepLayout.of(problem).split(state)
-        layers = {f"hidden.{layer}": matrix for layer, matrix in enumerate(hidden)}
-        return {"frequencies": frequencies, **layers, "output": output}
+        parts = DeepLayout.of(problem).split(state)
+        layers = {f"hidden.{layer}": matrix for layer, matrix in enumerate(parts.hidden)}
+        biases = {} if parts.biases is None else {"biases": parts.biases}
+        return {"frequencies": parts.frequencies, **layers, "output": parts.output, **biases}
     layout = StateLayout(network.width, problem.samples.channels, problem.dimension)
     amplitudes, frequencies = layout.split(state[: layout.size])
     weights = {

@@ -15,6 +15,10 @@ frequencies. With the learning rates r of these groups of parameters,
 
     G = r_output S_L + r_hidden sigma_a^2 sum_{l=0}^{L-1} S_l prod_{j=l+1}^{L} D_j,
     H = r_frequencies sigma_a^2 k prod_{j=1}^{L} D_j.
+
+With biases of standard deviation beta, hidden layer l sees the correlation C_l = (S_{l-1} + beta^2) / (1 + beta^2).
+Then S_l = P(C_l) and D_l = Q(C_l) / (1 + beta^2), and r_hidden S_l + r_biases beta^2 takes the place of r_hidden S_l in
+the sum. G does not tend to 0 with k, even for odd activations.
 """
 
 from collections.abc import Callable
@@ -36,39 +40,49 @@ from freqbias.problem.two_layer_law import scaled
 
 
 def ntk_recursion(
-    k: np.ndarray, activation: Activation, sigma_a: float, hidden_layers: int, rates: Rates = DEFAULT_RATES
+    k: np.ndarray,
+    activation: Activation,
+    sigma_a: float,
+    hidden_layers: int,
+    rates: Rates = DEFAULT_RATES,
+    bias: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return G(k) and H(k), each with the shape of k, for |k| <= 1.
 
-    hidden_layers: L. For L = 0 the results are exactly k and sigma_a^2 k, if all rates are 1.
+    hidden_layers: L. For L = 0 the results are exactly k and sigma_a^2 k, if all rates are 1. bias: beta.
     """
     s, weighted_sum, product = np.asarray(k, dtype=float), np.zeros(np.shape(k)), np.ones(np.shape(k))
     for _ in range(hidden_layers):
-        d = activation.dual_derivative(s)
-        weighted_sum, product = (weighted_sum + s) * d, product * d  # sum_l S_l prod_{j>l} D_j,  prod_j D_j
-        s = activation.dual(s)
+        c = (s + bias**2) / (1 + bias**2)
+        d = activation.dual_derivative(c) / (1 + bias**2)
+        own = rates.hidden * s + rates.biases * bias**2  # the terms of this layer's weights and biases
+        weighted_sum, product = (weighted_sum + own) * d, product * d  # sum_l own_l prod_{j>l} D_j,  prod_j D_j
+        s = activation.dual(c)
     variance = sigma_a**2
-    g = rates.output * s + rates.hidden * variance * weighted_sum
-    return g, rates.frequencies * variance * k * product
+    return rates.output * s + variance * weighted_sum, rates.frequencies * variance * k * product
 
 
-def _g(activation: Activation, sigma_a: float, hidden_layers: int, rates: Rates, k: np.ndarray) -> np.ndarray:
-    return ntk_recursion(k, activation, sigma_a, hidden_layers, rates)[0]
+def _g(
+    activation: Activation, sigma_a: float, hidden_layers: int, rates: Rates, bias: float, k: np.ndarray
+) -> np.ndarray:
+    return ntk_recursion(k, activation, sigma_a, hidden_layers, rates, bias)[0]
 
 
-def _h(activation: Activation, sigma_a: float, hidden_layers: int, rates: Rates, k: np.ndarray) -> np.ndarray:
-    return ntk_recursion(k, activation, sigma_a, hidden_layers, rates)[1]
+def _h(
+    activation: Activation, sigma_a: float, hidden_layers: int, rates: Rates, bias: float, k: np.ndarray
+) -> np.ndarray:
+    return ntk_recursion(k, activation, sigma_a, hidden_layers, rates, bias)[1]
 
 
 def deep_laws(density: Density, network: Network, dimension: int, rates: Rates = DEFAULT_RATES) -> Laws:
     """Return damping = F[G - G_inf], diffusion = F[H], and the atom G_inf.
 
-    G_inf is G at k = 0, and is 0 for odd activations.
-    density: rho_w. network: only depth, activation and sigma_a are used. rates: all are 1 by default.
+    G_inf is G at k = 0, and is 0 for odd activations without biases.
+    density: rho_w. network: only depth, activation, sigma_a and bias are used. rates: all are 1 by default.
     """
     assert network.activation is not None  # the settings fill it in
     activation = ACTIVATIONS[network.activation]
-    arguments = activation, network.sigma_a, network.depth - 2, rates
+    arguments = activation, network.sigma_a, network.depth - 2, rates, network.bias or 0.0
 
     def law(series: Callable[[np.ndarray], np.ndarray]) -> Law:
         if series(np.ones(1)) == 0:

@@ -16,14 +16,17 @@ class DeepWeights:
         x_1 = [cos 2 pi W x, sin 2 pi W x] / sqrt(m),    x_{l+1} = phi(V_l x_l) / sqrt(p(1) n),    f = c x_{L+1},
 
     with p(1) = E phi(y)^2 for unit normal y. Each layer divides its output by sqrt(n). So V_l x_l has variance |x_l|^2,
-    which is close to 1, in every layer.
+    which is close to 1, in every layer. With biases of standard deviation beta, (V_l x_l + beta b_l) / sqrt(1 + beta^2)
+    takes the place of V_l x_l.
 
     frequencies: W, (m, d) [cycles/length]. hidden: V_1 (n, 2m), V_2 (n, n), ... output: c, (C, n), for C channels.
+    biases: b_1, ..., b_L, (L, n), unit normal, or None.
     """
 
     frequencies: np.ndarray
     hidden: tuple[np.ndarray, ...]
     output: np.ndarray
+    biases: np.ndarray | None = None
 
 
 def draw_deep(density: Density, network: Network, *, dimension: int, channels: int = 1, seed: int = 0) -> DeepWeights:
@@ -41,4 +44,6 @@ def draw_deep(density: Density, network: Network, *, dimension: int, channels: i
     frequencies = frequencies_from(density, unit_cube_points(rng, network.sampling, m, dimension), range(m), m)
     inputs = [2 * m, *[n] * (network.depth - 3)]
     hidden = tuple(rng.standard_normal((n, count)) for count in inputs)
-    return DeepWeights(frequencies, hidden, network.sigma_a * rng.standard_normal((channels, n)))
+    output = network.sigma_a * rng.standard_normal((channels, n))
+    biases = None if network.bias is None else rng.standard_normal((network.depth - 2, n))
+    return DeepWeights(frequencies, hidden, output, biases)

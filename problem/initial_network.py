@@ -22,19 +22,28 @@ def network_values(neurons: Neurons, sites: Sites, *, eps: float = 1e-13, thread
     return transform.to_samples(neurons.cosine - 1j * neurons.sine).real / np.sqrt(neurons.width)
 
 
-def deep_network_values(weights: DeepWeights, activation: Activation, positions: np.ndarray) -> np.ndarray:
-    """Return f (C, N) of the network of `DeepWeights` at positions (N, d) [length], in chunks of positions."""
+def deep_network_values(
+    weights: DeepWeights, activation: Activation, positions: np.ndarray, bias: float = 0.0
+) -> np.ndarray:
+    """Return f (C, N) of the network of `DeepWeights` at positions (N, d) [length], in chunks of positions.
+
+    bias: beta, the standard deviation of the biases.
+    """
     count = max(1, CHUNK // max(len(weights.frequencies), *map(len, weights.hidden)))
     chunks = [positions[first : first + count] for first in range(0, len(positions), count)]
-    return np.concatenate([_forward(weights, activation, chunk) for chunk in chunks], axis=1)
+    return np.concatenate([_forward(weights, activation, chunk, bias) for chunk in chunks], axis=1)
 
 
-def _forward(weights: DeepWeights, activation: Activation, positions: np.ndarray) -> np.ndarray:
-    """x_1 = [cos 2 pi W x, sin 2 pi W x] / sqrt(m),  x_{l+1} = phi(V_l x_l) / sqrt(p(1) n),  f = c x_{L+1}."""
+def _forward(weights: DeepWeights, activation: Activation, positions: np.ndarray, bias: float) -> np.ndarray:
+    """x_1 = [cos 2 pi W x, sin 2 pi W x] / sqrt(m),  x_{l+1} = phi(z_l) / sqrt(p(1) n),  f = c x_{L+1},
+    z_l = (V_l x_l + beta b_l) / sqrt(1 + beta^2)."""
     angle = 2 * np.pi * weights.frequencies @ positions.T
     x = np.concatenate([np.cos(angle), np.sin(angle)]) / np.sqrt(len(angle))
-    for matrix in weights.hidden:
-        x = activation.value(matrix @ x) / np.sqrt(activation.second_moment * len(matrix))
+    for layer, matrix in enumerate(weights.hidden):
+        z = matrix @ x
+        if weights.biases is not None:
+            z = (z + bias * weights.biases[layer, :, None]) / np.sqrt(1 + bias**2)
+        x = activation.value(z) / np.sqrt(activation.second_moment * len(matrix))
     return weights.output @ x
 
 
@@ -46,7 +55,8 @@ def initial_values(problem: Problem) -> np.ndarray:
     if network.depth > 2:
         assert network.activation is not None  # the settings fill it in
         deep = draw_deep(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
-        return deep_network_values(deep, ACTIVATIONS[network.activation], problem.sites.positions())
+        activation, x = ACTIVATIONS[network.activation], problem.sites.positions()
+        return deep_network_values(deep, activation, x, network.bias or 0.0)
     neurons = draw(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
     return network_values(neurons, problem.sites)
 

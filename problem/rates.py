@@ -41,7 +41,7 @@ class Rates(Settings):
     frequencies: Rate = _rate("the frequencies w")
     hidden: Rate = _rate("the hidden layers V_l, or of the diagonal layer (p, q)")
     output: Rate = _rate("the output weights")
-    biases: Rate = _rate("the biases")
+    biases: Rate = _rate("the biases of the hidden layers")
 
     @property
     def largest(self) -> float:
@@ -57,7 +57,9 @@ DEFAULT_RATES = Rates()
 
 def check_rates(rates: Rates, network: Network) -> None:
     """Raise InputError if a rate is for a group that the network lacks, or if nothing would be trained."""
-    lacking = {"biases": "the network has no biases"}
+    lacking = dict[str, str]()
+    if network.bias is None:
+        lacking["biases"] = "the network has no biases, which [network] bias adds to the hidden layers"
     if network.depth == 2 and not network.diagonal:
         lacking["hidden"] = "a network with [network] depth = 2 and diagonal = false has no hidden layer"
     for name, reason in lacking.items():

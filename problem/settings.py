@@ -111,6 +111,12 @@ class Network(Settings):
         None, description='"relu", "sine", "tanh", "erf" or "gelu", only with depth >= 3'
     )
 
+    bias: Positive | None = Field(
+        None,
+        description="a positive number, only with depth >= 3: the standard deviation of trained biases of the hidden "
+        "layers, which have no biases by default, for example bias = 1.0",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _fill_defaults(cls, table: Any) -> Any:
@@ -126,7 +132,9 @@ class Network(Settings):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Network":
-        for name, value in (("hidden_width", self.hidden_width), ("activation", self.activation)):
+        for name, value in (
+            ("hidden_width", self.hidden_width), ("activation", self.activation), ("bias", self.bias),
+        ):  # fmt: skip
             if self.depth == 2 and value is not None:
                 raise ValueError(
                     f"{name} = {value!r} is for networks of depth 3 or more, but depth = 2; use depth >= 3, or leave "

@@ -12,7 +12,7 @@ from freqbias.problem import files
 from freqbias.problem.run_file import RunFile
 
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
-LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation")  # of [network]: these determine damping and diffusion
+LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation", "bias")  # of [network]: these determine damping and diffusion
 VALUE_KEYS = ("frequencies", "window", "standardize", "noise", "noise_level")  # of [data]: not the positions
 MONITORING_KEYS = ("checkpoint", "tensorboard")  # of [training]: these do not change the result of the training
 

@@ -161,24 +161,29 @@ def correlations(activation):
     ]
 
 
-def deep_kernel(positions, k, sigma_a, activation, depth, *, frequencies=1.0, hidden=1.0, output=1.0):
+def deep_kernel(
+    positions, k, sigma_a, activation, depth, *, frequencies=1.0, hidden=1.0, output=1.0, biases=1.0, bias=0.0
+):
     """The matrix K(x_i, x_j) / N, (N, N), of a network of depth - 2 hidden layers on Fourier Features: `dense_kernel`
     at depth 2.
 
     covariance: of the values that a layer is given; tangent: the NTK of its sums. Above the features tangent =
     (1 + 4 pi^2 x.x') k; above a layer of weights of variance v,
-    tangent' = covariance' + v E phi' phi' tangent.
+    tangent' = covariance' + v E phi' phi' tangent. Biases of standard deviation `bias` add bias^2 to the covariance and
+    to the tangent of a hidden layer's sums, which are then divided by their standard deviation.
     """
     value, negative_gradient = correlations(activation)
     covariance = k(positions[:, None, :] - positions[None, :, :])
-    tangent = (hidden + frequencies * 4 * np.pi**2 * positions @ positions.T) * covariance
+    tangent = (hidden + frequencies * 4 * np.pi**2 * positions @ positions.T) * covariance + biases * bias**2
     if depth == 2:
         return dense_kernel(positions, k, sigma_a, frequencies=frequencies, output=output)
     for layer in range(depth - 2):
-        theta = np.arccos(np.clip(covariance, -1, 1))
+        last = layer == depth - 3
+        theta = np.arccos(np.clip((covariance + bias**2) / (1 + bias**2), -1, 1))
         covariance = value(theta)
-        variance, rate = (sigma_a**2, output) if layer == depth - 3 else (1.0, hidden)
-        tangent = rate * covariance + variance * negative_gradient(theta) * tangent
+        variance, rate = (sigma_a**2, output) if last else (1.0, hidden)
+        tangent = rate * covariance + variance * negative_gradient(theta) * tangent / (1 + bias**2)
+        tangent = tangent if last else tangent + biases * bias**2
     return tangent / len(positions)
 
 

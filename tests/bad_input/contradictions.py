@@ -35,6 +35,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             "use depth >= 3, or leave activation out",
         ),
     ),
+    "biases of two layers": (
+        {"network": {"bias": 0.5}},
+        ("[network] bias = 0.5 is for networks of depth 3 or more, but depth = 2", "use depth >= 3, or leave bias out"),
+    ),
     "diagonal layer of a deep network": (
         {"network": {"depth": 4, "diagonal": True}},
         ("[network] diagonal = true is for depth = 2 only, but depth = 4", "leave diagonal out, or use depth = 2"),
@@ -110,7 +114,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "rate of biases": (
         {"training": {"rates": {"biases": 0.5}}},
-        ("[training] rates = { biases = 0.5 }: the network has no biases", "leave biases out"),
+        ("[training] rates = { biases = 0.5 }: the network has no biases", "[network] bias adds", "leave biases out"),
     ),
     "rate of hidden layers of two layers": (
         {"training": {"rates": {"frequencies": 0.0, "hidden": 2.0}}},

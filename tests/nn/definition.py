@@ -29,16 +29,25 @@ def definition(problem):
     else:
         weights = draw_deep(problem.density, network, **size, channels=channels, seed=problem.seed)
         copies = 2 if network.symmetric else 1
-        parts = [weights.frequencies, *weights.hidden, weights.output] * copies
-        groups = ["frequencies", *["hidden"] * len(weights.hidden), "output"] * copies
+        beta = network.bias or 0.0
+        biases = [] if weights.biases is None else list(weights.biases)
+        parts = [weights.frequencies, *weights.hidden, weights.output, *biases] * copies
+        layers_of_groups = ["hidden"] * len(weights.hidden), ["biases"] * len(biases)
+        groups = ["frequencies", *layers_of_groups[0], "output", *layers_of_groups[1]] * copies
         phi, moment = PHI[network.activation], SECOND_MOMENT[network.activation]
 
         def one(w, *layers, x):
             angle = 2 * math.pi * w @ x.T
             h = torch.cat([torch.cos(angle), torch.sin(angle)]) / math.sqrt(len(w))
-            for layer in layers[:-1]:
-                h = phi(layer @ h) / math.sqrt(moment * len(layer))
-            return layers[-1] @ h
+            matrices, output, shifts = (
+                layers[: network.depth - 2],
+                layers[network.depth - 2],
+                layers[network.depth - 1 :],
+            )
+            for index, layer in enumerate(matrices):
+                shift = beta * shifts[index][:, None] if shifts else 0.0
+                h = phi((layer @ h + shift) / math.sqrt(1 + beta**2)) / math.sqrt(moment * len(layer))
+            return output @ h
 
         def f(*parameters, x):
             each = len(parameters) // copies

@@ -50,16 +50,22 @@ def away_from(network: DeepNetwork) -> torch.Tensor:
 
 
 def one(state: torch.Tensor, problem: Problem, m: int, n: int) -> torch.Tensor:
-    """f (C, N) of one network, from its definition; state: W, the V_l, c."""
+    """f (C, N) of one network, from its definition; state: W, the V_l, c, and the biases if there are any."""
     network, (d, channels) = problem.network, (problem.dimension, problem.samples.channels)
     phi, x = PHI[network.activation], torch.tensor(problem.sites.positions()).T
-    sizes = [m * d, n * 2 * m, *[n * n] * (network.depth - 3), channels * n]
-    w, first, *later, c = state.split(sizes)
+    layers, beta = network.depth - 2, network.bias or 0.0
+    sizes = [m * d, n * 2 * m, *[n * n] * (layers - 1), channels * n, layers * n if beta else 0]
+    w, first, *later, c, biases = state.split(sizes)
+    b = biases.view(layers, n, 1) if beta else torch.zeros(layers, n, 1)
+
+    def biased(layer: int, z: torch.Tensor) -> torch.Tensor:
+        return (z + beta * b[layer]) / math.sqrt(1 + beta**2)
+
     turns = w.view(m, d) @ x
     h = torch.cat([torch.cos(2 * math.pi * turns), torch.sin(2 * math.pi * turns)]) / math.sqrt(m)
-    h = phi(first.view(n, 2 * m) @ h) / math.sqrt(SECOND_MOMENT[network.activation])
-    for matrix in later:
-        h = phi(matrix.view(n, n) @ h / math.sqrt(n)) / math.sqrt(SECOND_MOMENT[network.activation])
+    h = phi(biased(0, first.view(n, 2 * m) @ h)) / math.sqrt(SECOND_MOMENT[network.activation])
+    for layer, matrix in enumerate(later, 1):
+        h = phi(biased(layer, matrix.view(n, n) @ h / math.sqrt(n))) / math.sqrt(SECOND_MOMENT[network.activation])
     return c.view(channels, n) @ h / math.sqrt(n)
 
 
@@ -68,7 +74,9 @@ def definition(state: torch.Tensor, problem: Problem) -> torch.Tensor:
     if not network.symmetric:
         return one(state, problem, network.width, network.hidden_width)
     m, n = network.width // 2, network.hidden_width // 2
-    sizes = [m * problem.dimension, n * 2 * m, *[n * n] * (network.depth - 3), problem.samples.channels * n]
+    layers = network.depth - 2
+    sizes = [m * problem.dimension, n * 2 * m, *[n * n] * (layers - 1), problem.samples.channels * n]
+    sizes += [layers * n] if network.bias else []
     halves = [part.view(2, -1) for part in state.split([2 * size for size in sizes])]
     plus, minus = (one(torch.cat([part[half] for part in halves]), problem, m, n) for half in (0, 1))
     return (plus - minus) / math.sqrt(2)
@@ -97,6 +105,19 @@ def assert_equal_to_definition(problem: Problem, network: DeepNetwork, bound: fl
 def test_derivatives_equal_autograd(activation, depth, symmetric, channels, dimension):
     problem = problem_of(activation, depth, symmetric, channels, dimension)
     assert_equal_to_definition(problem, DeepNetwork(problem, precision="double"), BOUNDS["double"])
+
+
+@pytest.mark.parametrize("activation, depth, symmetric", [("relu", 3, False), ("sine", 4, True), ("gelu", 5, True)])
+def test_biases(activation, depth, symmetric):
+    problem = problem_of(activation, depth, symmetric, 2, 2, bias=1.3)
+    network = DeepNetwork(problem, precision="double")
+    assert_equal_to_definition(problem, network, BOUNDS["double"])
+    np.testing.assert_allclose(
+        network.kernel_diagonal_at(network.start, problem.sites).ravel(),
+        network.kernel_matrix(network.start).diagonal(), rtol=1e-10,
+    )  # fmt: skip
+    start = 0.0 if symmetric else definition(network.start, problem).numpy()
+    np.testing.assert_allclose(initial_values(problem), start, atol=1e-12)
 
 
 @pytest.mark.parametrize("activation", PHI)

@@ -15,6 +15,7 @@ GRID = Grid((12,), (1.0,))
 PLANE = Scattered(np.random.default_rng(0).random((12, 2)) - 0.5)
 OWN = Points(2.0 * np.random.default_rng(1).normal(size=(5, 2)))
 ENCODING = oracle.points(Octaves(0.5, 5).frequencies(1))
+BIASED = {"biases": 2.0, "hidden": 0.5}
 FROZEN = {"frequencies": 0.0}
 
 # name: (sites, density, k, network, rates, multiples of the smallest width)
@@ -32,6 +33,7 @@ DEEP = {
     "octaves, relu, frozen": (GRID, Octaves(0.5, 5), ENCODING, {"depth": 3, "activation": "relu"}, FROZEN),
     "sine": (GRID, Uniform(3.0), oracle.uniform(3.0), {"depth": 3, "activation": "sine"}, {"hidden": 0.5}),
     "tanh, 5 layers": (GRID, Gaussian(2.0), oracle.gaussian(2.0), {"depth": 5, "activation": "tanh"}, {}),
+    "sine, biases": (GRID, Uniform(3.0), oracle.uniform(3.0), {"depth": 4, "activation": "sine", "bias": 1.2}, BIASED),
     "relu, 8 layers": (GRID, Gaussian(2.0), oracle.gaussian(2.0), {"depth": 8, "activation": "relu"}, {}),
 }
 
@@ -46,7 +48,7 @@ def distance(case, width, seed):
     kernel, x = EmpiricalKernel(problem), sites.positions()
     drawn = np.array([kernel.apply(row[None])[0] for row in np.eye(sites.size)])
     if settings.depth > 2:
-        exact = oracle.deep_kernel(x, k, 0.7, settings.activation, settings.depth, **rates)
+        exact = oracle.deep_kernel(x, k, 0.7, settings.activation, settings.depth, bias=settings.bias or 0.0, **rates)
     elif settings.diagonal:
         exact = oracle.diagonal_kernel(x, k, 0.7, **rates)
     else:

@@ -33,6 +33,7 @@ CASES = {
     "with a diagonal layer": (CLOUD.centered(), {"diagonal": True}, "double"),
     "three layers": (CLOUD.centered().standardized(), DEEP, "double"),
     "five layers": (LINE, DEEP | {"depth": 4, "activation": "gelu", "symmetric": False}, "double"),
+    "with biases": (LINE, DEEP | {"depth": 4, "activation": "sine", "bias": 0.8}, "double"),
     "deep in single precision": (LINE, DEEP | {"depth": 4, "activation": "tanh"}, "single"),
 }
 
@@ -88,7 +89,7 @@ def test_forward_without_gradients_takes_little_memory(monkeypatch):
         torch.testing.assert_close(module(x), whole.detach(), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("case", ["scattered, centred, standardised", "three layers"])
+@pytest.mark.parametrize("case", ["scattered, centred, standardised", "three layers", "with biases"])
 def test_export(case, tmp_path):
     """torch.export and ONNX Runtime, for any number of positions."""
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

@@ -29,8 +29,9 @@ def make_network(activation, depth, sigma_a):
 
 
 def matrix_of(density, network, positions):
+    k = KERNELS[type(density)](density)
     return oracle.deep_kernel(
-        positions, KERNELS[type(density)](density), network.sigma_a, network.activation, network.depth
+        positions, k, network.sigma_a, network.activation, network.depth, bias=network.bias or 0.0
     )
 
 
@@ -85,6 +86,18 @@ def on_a_grid(dimension, activation, depth, window):
 @pytest.mark.parametrize("dimension", [1, 2])
 def test_on_grids(dimension, activation, depth, window):
     problem = on_a_grid(dimension, activation, depth, window)
+    error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-3)))
+    assert left < 0.2
+    assert error <= 1e-3
+
+
+@pytest.mark.parametrize(("activation", "depth", "bias"), [("sine", 3, 0.7), ("relu", 4, 1.5)])
+def test_biases(activation, depth, bias):
+    """They leave an atom at 0 even for odd activations."""
+    network = Network(width=2, sigma_a=1.0, depth=depth, hidden_width=2, activation=activation, bias=bias)
+    sites = GRIDS[1]
+    problem = problem_of(DENSITIES[1], network, sites, target(sites.positions(), None))
+    assert problem.laws.atom > 0.01
     error, left = worst_error(problem, pde.solve(problem, Pde(tolerance=1e-3)))
     assert left < 0.2
     assert error <= 1e-3

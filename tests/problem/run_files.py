@@ -1,5 +1,6 @@
 """Run files for tests, and the list of all their keys, read from the models."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -23,7 +24,7 @@ VALID: dict[str, Any] = {
 
 def table(*, replace: bool = False, **sections: Any) -> dict[str, Any]:
     """VALID with keys changed, or with whole sections replaced; keys and sections that are None are left out."""
-    merged = dict(VALID)
+    merged = copy.deepcopy(VALID)  # callers change what they get
     for name, content in sections.items():
         keep = VALID[name] if isinstance(content, dict) and not replace and name in VALID else {}
         merged[name] = {**keep, **content} if isinstance(content, dict) else content

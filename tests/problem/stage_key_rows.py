@@ -114,6 +114,7 @@ ROWS = {
     "network.depth": ({}, {"network": {"depth": 3}}, ALL),
     "network.hidden_width": (DEEP, {"network": {"hidden_width": 32}}, NETWORK),
     "network.activation": (DEEP, {"network": {"activation": "sine"}}, ALL),
+    "network.bias": (DEEP, {"network": {"bias": 1.0}}, ALL),
     "time.end": ({}, {"time": {"end": 6.0}}, ALL),
     "time.outputs": ({}, {"time": {"outputs": 6}}, VALUES),
     "time.times": ({}, {"time": {"times": [1.0, 5.0], "outputs": None}}, VALUES),
