@@ -33,7 +33,7 @@ CASES = {
     "with a diagonal layer": (CLOUD.centered(), {"diagonal": True}, "double"),
     "three layers": (CLOUD.centered().standardized(), DEEP, "double"),
     "five layers": (LINE, DEEP | {"depth": 4, "activation": "gelu", "symmetric": False}, "double"),
-    "with biases": (LINE, DEEP | {"depth": 4, "activation": "sine", "bias": 0.8}, "double"),
+    "with biases": (CLOUD.centered(), DEEP | {"depth": 4, "activation": "sine", "bias": 0.8}, "double"),
     "deep in single precision": (LINE, DEEP | {"depth": 4, "activation": "tanh"}, "single"),
 }
 
