@@ -24,6 +24,7 @@ from .loading import load, parse
 from .loss import psnr, squared_loss
 from .matching import errors_in_order, match_positions, match_times
 from .mixture import Mixture
+from .mlp_law import mlp_laws
 from .netcdf import open_netcdf, read_netcdf, save_netcdf
 from .neurons import Neurons, draw
 from .node_order import canonical_order
@@ -128,6 +129,7 @@ __all__ = [
     "load_sweep",
     "match_positions",
     "match_times",
+    "mlp_laws",
     "network_values",
     "ntk_recursion",
     "open_netcdf",
