@@ -39,6 +39,7 @@ from .samples import Samples, area_average, waves
 from .scipy_laws import Elliptical, from_scipy
 from .section import Section
 from .settings import Mesh, Network, Pde, increase
+from .siren_law import siren_laws
 from .stage_dependencies import StageKeys, every_stage_keys, stage_keys
 from .summary import counted, time_range
 from .supports import Annulus, Ball, Uniform
@@ -142,6 +143,7 @@ __all__ = [
     "resolved_law",
     "save_netcdf",
     "scaled",
+    "siren_laws",
     "squared_loss",
     "stage_keys",
     "time_range",
