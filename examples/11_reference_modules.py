@@ -3,14 +3,14 @@
 Four networks for images, in plain PyTorch: Tancik's random Fourier features (arXiv 2006.10739) and NeRF's positional
 encoding (arXiv 2003.08934), each with relu layers on top; SIREN (arXiv 2006.09661); and a relu network of the plain
 coordinates. Gradient descent trains each of them. `nn.predict_module` predicts the training from the kernel of the
-network at its start. For the first two networks `problem.mlp_laws` gives the kernel at infinite width, so the equation
-predicts the training without a network. The plain relu network has no such law. With 256 neurons a layer, all of them
-soon learn features, and then they learn faster than their kernels predict.
+network at its start. For the first three, `problem.mlp_laws` and `problem.siren_laws` give the kernel at infinite
+width, so the equation predicts the training without a network. The plain relu network has no such law. With 256 neurons
+a layer, all of them soon learn features, and then they learn faster than their kernels predict.
 
 Prints: after 13 steps, training and prediction differ by this part of the error at the start
 Tancik: 1.8 % by its kernel, 5.6 % by its law
 NeRF: 0.3 % by its kernel, 2.3 % by its law
-SIREN: 8.6 % by its kernel
+SIREN: 8.6 % by its kernel, 10.6 % by its law
 relu: 0.4 % by its kernel
 """
 
@@ -23,7 +23,7 @@ import torch
 
 from freqbias import nn, pde
 from freqbias.numerics import Grid
-from freqbias.problem import Density, Gaussian, Network, Octaves, Pde, Problem, mlp_laws, waves
+from freqbias.problem import Gaussian, Laws, Network, Octaves, Pde, Problem, mlp_laws, siren_laws, waves
 
 WIDTH, LAYERS, FEATURES, STEPS = 256, 2, 128, 100
 EARLY = 13  # a recorded step at which the networks have hardly changed
@@ -71,11 +71,18 @@ def siren() -> torch.nn.Module:
 torch.manual_seed(0)
 tancik, nerf = Gaussian(1.0), Octaves(0.5, 4)
 drawn = tancik.from_unit_cube(np.random.default_rng(0).random((FEATURES, 2)))
-networks: dict[str, tuple[torch.nn.Module, Density | None, int]] = {
-    "Tancik": (torch.nn.Sequential(FourierFeatures(drawn), *relu_layers(2 * FEATURES)), tancik, FEATURES),
-    "NeRF": (torch.nn.Sequential(FourierFeatures(nerf.frequencies(2)), *relu_layers(16)), nerf, 8),
-    "SIREN": (siren(), None, 0),
-    "relu": (torch.nn.Sequential(*relu_layers(2)), None, 0),
+relu = {"width": WIDTH, "hidden_layers": LAYERS}
+networks: dict[str, tuple[torch.nn.Module, Laws | None]] = {
+    "Tancik": (
+        torch.nn.Sequential(FourierFeatures(drawn), *relu_layers(2 * FEATURES)),
+        mlp_laws(tancik, 2, features=FEATURES, **relu),
+    ),
+    "NeRF": (
+        torch.nn.Sequential(FourierFeatures(nerf.frequencies(2)), *relu_layers(16)),
+        mlp_laws(nerf, 2, features=8, **relu),
+    ),
+    "SIREN": (siren(), siren_laws(2, width=WIDTH, sine_layers=1 + LAYERS)),
+    "relu": (torch.nn.Sequential(*relu_layers(2)), None),
 }
 x, y = torch.tensor(grid.positions()), torch.tensor(samples.values.T)
 records = np.unique([*np.geomspace(1, STEPS, 8).astype(int), EARLY])
@@ -93,22 +100,22 @@ def trained_errors(module: torch.nn.Module, step: float) -> np.ndarray:
     return np.array(errors)
 
 
-def by_the_law(density: Density, features: int, time: np.ndarray, start: np.ndarray) -> np.ndarray:
+def by_the_law(laws: Laws, time: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Return u at the times by the equation, from the errors `start`, (T, 1, N)."""
-    laws = mlp_laws(density, 2, features=features, width=WIDTH, hidden_layers=LAYERS)
-    network = Network(width=2 * features, sigma_a=1.0)  # a Problem has a network, but the equation needs the laws only
+    network = Network(width=WIDTH, sigma_a=1.0)  # a Problem has a network, but the equation needs the laws only
+    density = laws.damping.density  # type: ignore[attr-defined]
     problem = Problem(density, samples, network, time, laws=laws, initial_error=start)
     return pde.solve(problem, Pde(tolerance=1e-2)).sample_error
 
 
 errors: dict[str, dict[str, np.ndarray]] = {}  # u at the start and at the records, by network and source
-for name, (module, density, features) in networks.items():
+for name, (module, laws) in networks.items():
     module.double()
     step = 0.5 / nn.module_kernel(module, x).largest_eigenvalue()
     kernel = nn.predict_module(module, x, y, steps=[0, *records], step=step)
     errors[name] = {"kernel": kernel.error}
-    if density is not None:
-        errors[name]["law"] = by_the_law(density, features, kernel.time, kernel.error[0])
+    if laws is not None:
+        errors[name]["law"] = by_the_law(laws, kernel.time, kernel.error[0])
     errors[name]["trained"] = np.concatenate([kernel.error[:1], trained_errors(module, step)])
 
 

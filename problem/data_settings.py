@@ -6,9 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from freqbias.numerics import LARGEST
-from freqbias.problem.held_out import HELD_OUT, Choice
-from freqbias.problem.section import Section
-from freqbias.problem.settings import (
+from freqbias.problem.file_keys import (
     COLUMNS,
     DECIMAL,
     DELIMITER,
@@ -21,12 +19,12 @@ from freqbias.problem.settings import (
     DataType,
     Decimal,
     Delimiter,
-    Positive,
     check_ending,
     check_table_keys,
-    per_axis,
-    positive,
 )
+from freqbias.problem.held_out import HELD_OUT, Choice
+from freqbias.problem.section import Section
+from freqbias.problem.settings import Positive, per_axis, positive
 from freqbias.problem.tables import TableFormat
 
 MOST_SAMPLES = 10**8  # these need about 10 GB of memory, including positions

@@ -10,10 +10,7 @@ from freqbias.problem import files
 from freqbias.problem.densities import FREEDOM, Gaussian, Laplace, StudentT
 from freqbias.problem.density import Density
 from freqbias.problem.discrete_density import MOST_OCTAVES, Octaves, Points
-from freqbias.problem.mixture import Mixture
-from freqbias.problem.position_files import read_rows
-from freqbias.problem.section import Section, error_prefix
-from freqbias.problem.settings import (
+from freqbias.problem.file_keys import (
     COLUMNS,
     DECIMAL,
     DELIMITER,
@@ -25,12 +22,13 @@ from freqbias.problem.settings import (
     DataType,
     Decimal,
     Delimiter,
-    Positive,
     check_ending,
     check_table_keys,
-    per_axis,
-    positive,
 )
+from freqbias.problem.mixture import Mixture
+from freqbias.problem.position_files import read_rows
+from freqbias.problem.section import Section, error_prefix
+from freqbias.problem.settings import Positive, per_axis, positive
 from freqbias.problem.supports import THICKEST_INNER, Annulus, Ball, Uniform
 from freqbias.problem.table import Table
 from freqbias.problem.tables import TableFormat

@@ -129,6 +129,7 @@ def message_pieces(module: str) -> list[str]:
         "settings.py",
         "data_settings.py",
         "density_settings.py",
+        "file_keys.py",
         "training_settings.py",
         "table.py",
         "run_file.py",
