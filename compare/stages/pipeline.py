@@ -28,6 +28,7 @@ FILES = {
     "compare/metrics.csv": "errors and losses at each time",
     "compare/fields.pvd": "both spectra, for ParaView",
     "pde/fields.pvd": "the finite-element solution, for ParaView",
+    "nn/network.safetensors": "the trained network, for `freqbias evaluate` and freqbias.nn.load",
     "run.toml": "the run file with every default filled in",
 }
 

@@ -1,6 +1,6 @@
 """The kernel of wide torch modules against values of neural-tangents, a library that shares nothing with freqbias.
 
-The values were computed with neural-tangents 0.6.5 and jax 0.4.30, because newer versions of jax lack modules that it imports:
+The values were computed with neural-tangents 0.6.5 and jax 0.4.30, because it cannot be imported with newer jax:
 
     stax.serial(*[stax.Dense(1, W_std=1.3, b_std=0.4), phi] * (depth - 1), stax.Dense(1, W_std=1.3, b_std=0.4))
 
