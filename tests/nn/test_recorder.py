@@ -37,6 +37,8 @@ def trained(path, optimizer_class, steps=6, **options):
     [
         (torch.optim.SGD, {}, 0.01),
         (torch.optim.SGD, {"momentum": 0.75}, 0.04),
+        (torch.optim.SGD, {"momentum": 0.75, "dampening": 0.5}, 0.02),
+        (type("Own", (torch.optim.SGD,), {}), {"momentum": 0.75}, 0.04),
         (torch.optim.Adam, {}, 0.01),
     ],
 )
@@ -49,7 +51,7 @@ def test_file(tmp_path, optimizer, options, step_time):
     np.testing.assert_allclose(history.loss, 0.5 * np.mean(history.error[:, 0] ** 2, axis=1))
     assert recorder.times == history.time.tolist()
     assert ("not the time of a gradient flow" in history.attributes["time_definition"]) == (
-        optimizer != torch.optim.SGD
+        optimizer is torch.optim.Adam
     )
 
 
@@ -88,17 +90,43 @@ def test_functions_and_modes(tmp_path):
     np.testing.assert_array_equal(recorder.history().error[0, 0], expected)
 
 
+def test_schedules(tmp_path):
+    """Each step counts with its own learning rate; steps without learning leave no record."""
+    model = module()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: [0.0, 1.0, 0.5, 0.25, 0.0, 0.0][k])
+    with freqbias.Recorder(X, Y, tmp_path / "mine.nc") as recorder:
+        for step in range(6):
+            if step != 2:
+                recorder.record(model, step=step, optimizer=optimizer)
+            optimizer.zero_grad()
+            (model(X) - Y).square().mean().backward()
+            optimizer.step()
+            schedule.step() if step < 5 else None
+    np.testing.assert_allclose(recorder.times, [0.0, 0.15, 0.175], rtol=1e-12)  # not after steps 1 and 5
+    assert not optimizer._optimizer_step_post_hooks
+
+
+def test_modes_of_parts_stay(tmp_path):
+    model = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Dropout(0.5), torch.nn.Dropout(0.5)).double()
+    model[1].eval()
+    freqbias.Recorder(X, Y, tmp_path / "a.nc").record(model, step=0, lr=1.0)
+    assert [part.training for part in model.modules()] == [True, True, False, True]
+
+
 def test_end_of_the_block(tmp_path):
-    with pytest.raises(KeyboardInterrupt), freqbias.Recorder(X, Y, tmp_path / "a.nc") as recorder:
-        recorder.record(module(), step=0, lr=1.0)
-        raise KeyboardInterrupt
-    assert len(ErrorHistory.load(tmp_path / "a.nc").time) == 1
+    """What was recorded is written, whatever ends the block."""
+    for name, raised in (("a.nc", KeyboardInterrupt), ("d.nc", RuntimeError)):
+        with pytest.raises(raised), freqbias.Recorder(X, Y, tmp_path / name) as recorder:
+            recorder.record(module(), step=0, lr=1.0)
+            raise raised
+        assert len(ErrorHistory.load(tmp_path / name).time) == 1
     with pytest.raises(NotFiniteError, match="step 1"), freqbias.Recorder(X, Y, tmp_path / "b.nc") as recorder:
         recorder.record(module(), step=0, lr=1.0)
         recorder.record(lambda x: np.nan * x, step=1, lr=1.0)
     with pytest.raises(UsageError, match="nothing was recorded"), freqbias.Recorder(X, Y, tmp_path / "c.nc"):
         pass
-    assert [path.name for path in tmp_path.iterdir()] == ["a.nc"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.nc", "b.nc", "d.nc"]
     with pytest.raises(UsageError, match="overwrite=True"):
         freqbias.Recorder(X, Y, tmp_path / "a.nc")
     freqbias.Recorder(X, Y, tmp_path / "a.nc", overwrite=True)
@@ -109,7 +137,10 @@ def test_end_of_the_block(tmp_path):
     [
         ({"step": 1, "lr": 1.0}, "give 0 for the first record"),
         ({"step": 0}, "give either lr"),
-        ({"step": 0, "lr": 0.0}, "lr = 0.0"),
+        ({"step": 0, "lr": -1.0}, "lr = -1.0"),
+        ({"step": 0, "lr": "a"}, "lr = 'a'"),
+        ({"step": 0.5, "lr": 1.0}, "step = 0.5"),
+        ({"step": 0, "optimizer": torch.optim.SGD([Y], lr=1.0, weight_decay=0.1)}, "weight_decay"),
         ({"step": 0, "lr": 1.0, "momentum": 1.0}, "momentum = 1.0"),
         ({"step": 0, "lr": 1.0, "model": lambda x: x[1:]}, r"shape \(8, 1\)"),
         ({"step": 0, "lr": 1.0, "optimizer": torch.optim.SGD([Y], lr=1.0)}, "give either lr"),
@@ -138,6 +169,11 @@ def test_steps_increase(tmp_path):
         (X, Y[1:], "a.nc", {}, r"\(9, 1\) and y \(8, 1\)"),
         (X, Y, "a.nc", {"loss": "mse"}, 'use "half", "mean" or "sum"'),
         (X, Y, "none/a.nc", {}, "there is no folder"),
+        (X, Y, ".", {"overwrite": True}, "is a folder"),
+        (X, np.nan * Y, "a.nc", {}, "y has values that are NaN"),
+        (X, [["a"]] * 9, "a.nc", {}, "y is not an array of numbers"),
+        (np.zeros((4, 4, 2)), np.zeros((4, 4, 3)), "a.nc", {}, "one row for each sample"),
+        (np.zeros((9, 4)), Y, "a.nc", {}, "one to three coordinates"),
     ],
 )
 def test_refused_at_the_start(tmp_path, x, y, path, options, message):
