@@ -6,6 +6,7 @@ DATA = "unit of the data"
 CAUSE = "(?:feature_learning|step_size|finite_width|mesh|operator)"
 VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x. {1}, {2}: the groups of the pattern
     "time": ("gradient-flow time", "time"),
+    "time_nn": ("gradient-flow time", "own time of the training, matched with the equation at equal loss"),
     "step_time": ("gradient-flow time", "time before and after each step of the training"),
     "position": ("{length}", "position of a sample"),
     "held_out_position": ("{length}", "position of a held-out sample"),

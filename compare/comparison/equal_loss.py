@@ -34,9 +34,11 @@ def equal_losses(pde_loss: np.ndarray, nn_loss: np.ndarray) -> tuple[np.ndarray,
         )
     missing = np.delete(pde_loss, pde)
     if missing.size:
+        beyond = (missing > nn_loss.max()) | (missing < nn_loss.min())
+        remedy = "the training did not have such losses" if beyond.all() else "record the errors more often"
         log.warning(
-            "compare: losses of the equation that no record has, within %.0f %%, are left out: %s; record the errors "
-            "more often", 100 * CLOSE, _listed(missing),
+            "compare: losses of the equation that no record has, within %.0f %%, are left out: %s; %s",
+            100 * CLOSE, _listed(missing), remedy,
         )  # fmt: skip
     return np.array(pde), np.array(nn)
 

@@ -89,6 +89,8 @@ def compare(
         check_kind(f"compare: {name}", value, kind, remedy=remedy)
     error = errors_in_order(history, problem.samples)
     check_start(error, history, problem, spectrum)
+    if match not in ("time", "loss"):
+        raise InputError(f'compare: match = {match!r}; use "time" or "loss"')
     if match == "loss" and (predictions or draws is not None):
         raise InputError('compare: match = "loss" compares errors only; leave out predictions and draws')
     limit = problem.sites.nyquist
@@ -156,7 +158,7 @@ def compare(
         report(band, metrics, spectrum.time[pde_index])
 
     attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}
-    attributes |= settings | network_attributes(history)
+    attributes |= settings | network_attributes(history) | ({"match": match} if match == "loss" else {})
     if size := leakage(spectrum):
         attributes["leakage"] = size
     return Comparison(

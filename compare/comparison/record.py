@@ -72,6 +72,8 @@ class Comparison:
             "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
             "nyquist": (("axis",), self.limit),
         }
+        if "time_nn" in self.metrics:
+            variables["time_nn"] = (("time",), self.metrics["time_nn"])
         save_netcdf(path, variables, self.time, {**self.attributes, "cell_type": self.cell_type, "degree": self.degree})
 
     def save_metrics(self, path: Path) -> None:

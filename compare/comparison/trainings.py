@@ -10,7 +10,7 @@ import numpy as np
 
 from freqbias.compare.comparison.draw_bands import ring_edges
 from freqbias.compare.comparison.record import Comparison
-from freqbias.compare.spectra import energy_in_bands
+from freqbias.compare.spectra import Energy, energy_in_bands
 
 BANDS = 16
 METRICS = ("loss_pde", "loss_nn", "error_over_initial")
@@ -35,11 +35,22 @@ class Trainings:
         return ring_edges(self.first, self.first.limit, BANDS)
 
     @cached_property
+    def start(self) -> np.ndarray:
+        """The amplitudes of v(0) of the equation, (B,). NaN outside the mesh."""
+        initial = self.first.pde[0] if self.first.initial is None else self.first.initial
+        energy = energy_in_bands(self.first, self.edges, limit=self.first.limit)
+        return np.asarray(np.sqrt(energy(initial[None])[0] / self._volume(energy)))
+
+    def _volume(self, energy: Energy) -> np.ndarray:
+        """Return the volume of each band in the mesh, (B,), NaN in place of 0."""
+        volume = energy(np.ones((1, 1, len(self.first.frequency))))[0]
+        return np.where(volume > 0, volume, np.nan)
+
+    @cached_property
     def amplitudes(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """The amplitudes of the equation and of the training, (T, B) each, by training. NaN outside the mesh."""
         energy = energy_in_bands(self.first, self.edges, limit=self.first.limit)
-        volume = energy(np.ones((1, 1, len(self.first.frequency))))[0]
-        volume[volume <= 0] = np.nan
+        volume = self._volume(energy)
         return {
             name: (np.sqrt(energy(each.pde) / volume), np.sqrt(energy(each.nn) / volume))
             for name, each in self.comparisons.items()

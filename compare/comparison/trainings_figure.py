@@ -34,8 +34,9 @@ def draw_trainings(trainings: Trainings, *paths: Path) -> Figure:
     dpi, .pdf) and return it.
     """
     first, edges = trainings.first, trainings.edges
-    middle, start = (edges[1:] + edges[:-1]) / 2, next(iter(trainings.amplitudes.values()))[0][0]
-    shown = panel_times(first.metrics["loss_pde"], PANELS + 1)[1:]
+    middle, start = (edges[1:] + edges[:-1]) / 2, trainings.start
+    later = np.flatnonzero(first.time > 0)
+    shown = later[panel_times(first.metrics["loss_pde"][later], PANELS)]
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(2.3 * len(shown), 2.9))
         panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]

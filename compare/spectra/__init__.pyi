@@ -1,4 +1,5 @@
 from .bands import (
+    Energy,
     amplitude,
     band_energy,
     bands,
@@ -18,6 +19,7 @@ from .target import target_outside_mesh
 __all__ = [
     "VISIBLE",
     "Box",
+    "Energy",
     "FrequencyMesh",
     "MassNorm",
     "Quadrature",

@@ -16,7 +16,7 @@ def target_outside_mesh(problem: Problem, plan: MeshPlan) -> str:
     """Return a warning if a part of the target lies at frequencies outside the mesh, otherwise an empty text."""
     # Parseval's identity does not hold on scattered samples. On a part of a grid, the gaps between the samples spread
     # the energy of the target over all frequencies.
-    if not isinstance(problem.sites, Grid):
+    if not isinstance(problem.sites, Grid) or problem.laws.discrete:  # discrete laws do not need the mesh
         return ""
     outside = energy_outside(problem, plan.half_width)
     if outside <= NEGLIGIBLE:

@@ -33,6 +33,8 @@ class Sources:
     def hashes(self) -> dict[str, str]:
         """The SHA-256 of each file, and how trainings are matched with the equation unless at equal time."""
         hashes = {name: sha256_of(path) for name, path in self.paths.items()}
+        if len(self.own_errors) > 1 or self.match == "loss":
+            hashes["trainings"] = ", ".join(self.own_errors)  # their names are in the results
         return hashes if self.match == "time" else hashes | {"match": self.match}
 
     @property

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from freqbias.compare import compare
 from freqbias.compare.comparison import Trainings, draw_trainings
@@ -132,6 +133,36 @@ def test_refused(store, files, how, message):
     with pytest.raises(InputError, match=message):
         stage(store, files, **how)
     assert not (store.root / "compare").exists()
+
+
+def test_without_the_start(store):
+    """A training that starts elsewhere has no record with the loss of the start, and may have a single match."""
+    problem = build(PLAIN)
+    spectrum, history = fabricated(problem, cells=(32,))
+    other = with_error(history, history.error * np.array([2.0, 0.5, 1.0])[:, None, None])
+    comparison = compare(spectrum, other, problem, match="loss")
+    assert comparison.time.tolist() == [5.0]
+    trainings = Trainings({"a": comparison})
+    whole = Trainings({"a": compare(spectrum, history, problem)})
+    np.testing.assert_allclose(trainings.start, whole.amplitudes["a"][0][0], rtol=1e-12)
+    assert len(draw_trainings(trainings).axes) == 1
+
+
+def test_the_match_is_recorded(store):
+    stage(store, ["adam.nc"], match="loss")
+    spectra = xr.open_dataset(store.root / "compare" / "spectra.nc")
+    assert spectra.attrs["match"] == "loss"
+    np.testing.assert_allclose(spectra["time_nn"], 0.1 * spectra["time"], rtol=1e-12)
+    (store.root.parent / "adam.nc").rename(store.root.parent / "renamed.nc")
+    with pytest.raises(UsageError, match=r"sources\.trainings"):
+        stage(store, ["renamed.nc"], match="loss", resume=True)
+
+
+def test_unknown_match():
+    problem = build(PLAIN)
+    spectrum, history = fabricated(problem, cells=(32,))
+    with pytest.raises(InputError, match="match = 'los'"):
+        compare(spectrum, history, problem, match="los")
 
 
 def test_predictions_have_times_of_their_own():
