@@ -22,6 +22,7 @@ from freqbias.problem import Mesh, Pde, Problem
 
 TAIL_SHARE = 0.25  # share of the tolerance for the laws outside the mesh
 NARROW = 1e-2  # a width, relative to 1/X
+POINT_NODES = 10**5  # the same for discrete laws, whose mesh only shows v
 SURROUNDINGS = 4  # widths 1/extent around a point mass
 MAX_NODES = 10**6  # most nodes of a box for folded laws and scattered samples; [mesh] half_width overrides this limit
 RADIUS_RTOL = 1e-2  # the fixed-point iteration ends when the relative change of the radius is smaller
@@ -69,7 +70,7 @@ def _box_of_points(problem: Problem, settings: Pde, mesh: Mesh) -> np.ndarray:
     if mesh.half_width:
         return np.full(problem.dimension, mesh.half_width)
     radius = max(law.tail_radius(0.0) for law in laws_of(problem)) + SURROUNDINGS * _resolution(problem)
-    return np.minimum(np.minimum(radius, _node_limit(problem, settings)), problem.nyquist)
+    return np.minimum(np.minimum(radius, _node_limit(problem, settings, POINT_NODES)), problem.nyquist)
 
 
 def is_narrow(problem: Problem) -> bool:
@@ -143,9 +144,9 @@ def refuse_aliases(problem: Problem, settings: Pde, radius: float, key: str) -> 
         )
 
 
-def _node_limit(problem: Problem, settings: Pde) -> float:
-    """Return the half-width of a box with MAX_NODES nodes, or infinity if all samples and targets lie on a grid."""
+def _node_limit(problem: Problem, settings: Pde, most: int = MAX_NODES) -> float:
+    """Return the half-width of a box with `most` nodes, or infinity if all samples and targets lie on a grid."""
     if problem.lattice is not None:
         return float("inf")
     nodes = 2 * nodes_per_reach(settings) * problem.reaches
-    return float((MAX_NODES / nodes.prod()) ** (1 / problem.dimension))
+    return float((most / nodes.prod()) ** (1 / problem.dimension))

@@ -102,7 +102,14 @@ class Points(DiscreteDensity):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        w = np.array(self.w, dtype=float)
+        try:
+            if np.iscomplexobj(self.w):
+                raise InputError("Points: the frequencies are complex; give real numbers, in cycles/length")
+            w = np.array(self.w, dtype=float)
+        except InputError:
+            raise
+        except (TypeError, ValueError) as failure:
+            raise InputError(f"Points: the frequencies are not an array of numbers: {failure}") from failure
         if w.ndim != 2 or not 1 <= len(w) <= MOST_FREQUENCIES or w.shape[1] not in super().dimensions:
             raise InputError(
                 f"Points: the frequencies have shape {w.shape}; give one row for each frequency, at most "
@@ -113,6 +120,7 @@ class Points(DiscreteDensity):
                 f"Points: the frequencies reach {np.abs(w).max():.3g}; give finite numbers up to {LARGEST:.0e}, "
                 "not all of them 0"
             )
+        w.setflags(write=False)
         object.__setattr__(self, "w", w)
 
     def __repr__(self) -> str:

@@ -21,6 +21,7 @@ from functools import partial
 
 import numpy as np
 
+from freqbias.errors import InputError
 from freqbias.numerics import check_kind, check_number
 from freqbias.problem.activations import ACTIVATIONS
 from freqbias.problem.deep_law import DeepLaw
@@ -41,6 +42,9 @@ def mlp_laws(density: Density, dimension: int, *, features: int, width: int, hid
     The laws are for the loss 1/2 mean_q sum_c u_cq^2 and times t = (number of steps) (step size). For use in
     `Problem(..., laws=...)`. Raises InputError unless the numbers are whole and positive.
     """
+    check_kind("mlp_laws: density", density, Density, remedy="a density, such as Gaussian(10.0)")
+    if dimension not in density.dimensions:
+        raise InputError(f"mlp_laws: dimension = {dimension!r}; {density} is defined in {density.dimensions}")
     for name, number in (("features", features), ("width", width), ("hidden_layers", hidden_layers)):
         check_kind(f"mlp_laws: {name}", number, int, np.integer, remedy="a whole number")
         check_number(f"mlp_laws: {name}", number, 1, remedy="a positive number")

@@ -10,7 +10,7 @@ import torch
 from freqbias.errors import InputError
 from freqbias.nn import module_kernel
 from freqbias.numerics import Grid
-from freqbias.problem import Gaussian, Octaves, mlp_laws
+from freqbias.problem import Gaussian, Octaves, Points, mlp_laws
 
 X = Grid((10,), (1.0,)).positions()
 
@@ -79,6 +79,12 @@ def test_mean_over_draws_of_three_layers():
     found, exact = matrices(density, lambda _: density.frequencies(1), 512, 3, 16)
     assert np.linalg.norm(found.mean(axis=0) - exact) < 0.03 * np.linalg.norm(exact)
     assert spread(found, exact) < 0.12
+
+
+def test_refused_densities():
+    for density, dimension in ((Octaves(0.5, 3), 0), ("x", 1), (Points([[1.0, 2.0]]), 1)):
+        with pytest.raises(InputError, match="mlp_laws"):
+            mlp_laws(density, dimension, features=4, width=4, hidden_layers=1)
 
 
 @pytest.mark.parametrize("key", ["features", "width", "hidden_layers"])

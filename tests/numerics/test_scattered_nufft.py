@@ -12,6 +12,7 @@ from freqbias.numerics import (
     make_transform,
     phase,
 )
+from freqbias.numerics.dense_transform import DenseTransform
 
 
 def distance(found, exact):
@@ -65,7 +66,20 @@ def test_far_positions_in_single_precision():
 
 
 def test_transform_chosen_by_sites():
-    grid, sites, frequencies = Grid((8, 8), (1.0, 1.0)), clustered(8, 2), np.zeros((1, 2))
+    grid, sites, frequencies = Grid((8, 8), (1.0, 1.0)), clustered(8, 2), np.zeros((2000, 2))
     assert isinstance(make_transform(grid, frequencies), GridTransform)
     assert isinstance(make_transform(sites, frequencies), ScatteredTransform)
     assert isinstance(make_tensor_transform(sites, frequencies, eps=1e-6, threads=1), ScatteredTransform)
+    assert isinstance(make_transform(sites, frequencies[:1]), DenseTransform)
+
+
+@pytest.mark.parametrize("dimension, count", [(1, 40), (3, 10)])
+def test_few_frequencies_far_apart(dimension, count):
+    """The octaves of a positional encoding. FINUFFT's fine grid for them would have up to 10^12 points."""
+    w = np.concatenate([0.5 * 2.0**j * np.eye(dimension) for j in range(count)])
+    sites = Scattered(np.random.default_rng(0).random((50, dimension)) - 0.5)
+    e = np.exp(-2j * np.pi * w @ sites.positions().T)
+    u, c = np.random.default_rng(1).normal(size=(2, 50)), np.random.default_rng(2).normal(size=len(w)) + 1j
+    found = make_transform(sites, w)
+    np.testing.assert_allclose(found.to_frequencies(u), u @ e.T, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.to_samples(c), c @ e.conj(), rtol=0, atol=1e-12)
