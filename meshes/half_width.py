@@ -22,9 +22,9 @@ from freqbias.problem import Mesh, Pde, Problem
 
 TAIL_SHARE = 0.25  # share of the tolerance for the laws outside the mesh
 NARROW = 1e-2  # a width, relative to 1/X
-POINT_NODES = 10**5  # the same for discrete laws, whose mesh only shows v
 SURROUNDINGS = 4  # widths 1/extent around a point mass
 MAX_NODES = 10**6  # most nodes of a box for folded laws and scattered samples; [mesh] half_width overrides this limit
+POINT_NODES = 10**5  # the same for discrete laws, whose mesh only shows v
 RADIUS_RTOL = 1e-2  # the fixed-point iteration ends when the relative change of the radius is smaller
 
 
