@@ -190,10 +190,13 @@ class PointsSection(Section):
 
     def build(self) -> Density:
         path = files.resolve(self.path, Path(), section="density")
-        with error_prefix(f"[density] path = {self.path!r}: "):
-            table = TableFormat(self.columns, self.delimiter, self.decimal)
-            rows = read_rows(path, table, key=self.key, section="density")
-            return Points(rows.complete("correct the cell").values)
+        table = TableFormat(self.columns, self.delimiter, self.decimal)
+        try:
+            return Points(read_rows(path, table, key=self.key, section="density").complete("correct the cell").values)
+        except InputError as failure:
+            if str(failure).startswith("[density]"):  # it names the file
+                raise
+            raise InputError(f"[density] path = {self.path!r}: {failure}") from failure
 
 
 Part = Annotated[

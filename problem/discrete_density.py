@@ -103,13 +103,10 @@ class Points(DiscreteDensity):
     def __post_init__(self) -> None:
         super().__post_init__()
         try:
-            if np.iscomplexobj(self.w):
-                raise InputError("Points: the frequencies are complex; give real numbers, in cycles/length")
-            w = np.array(self.w, dtype=float)
-        except InputError:
-            raise
+            w = np.asarray(self.w)
+            w = w.astype(float, casting="safe" if w.dtype.kind == "c" else "unsafe")
         except (TypeError, ValueError) as failure:
-            raise InputError(f"Points: the frequencies are not an array of numbers: {failure}") from failure
+            raise InputError(f"Points: the frequencies are not an array of real numbers: {failure}") from failure
         if w.ndim != 2 or not 1 <= len(w) <= MOST_FREQUENCIES or w.shape[1] not in super().dimensions:
             raise InputError(
                 f"Points: the frequencies have shape {w.shape}; give one row for each frequency, at most "

@@ -115,7 +115,7 @@ def test_modes_of_parts_stay(tmp_path):
 
 
 def test_end_of_the_block(tmp_path):
-    """What was recorded is written, whatever ends the block."""
+    """The file is written even if an exception ends the block."""
     for name, raised in (("a.nc", KeyboardInterrupt), ("d.nc", RuntimeError)):
         with pytest.raises(raised), freqbias.Recorder(X, Y, tmp_path / name) as recorder:
             recorder.record(module(), step=0, lr=1.0)
