@@ -32,4 +32,7 @@ def read_rows(
     """
     if files.ending(file) in files.TABLES:
         return read_columns(file, table, fewest=fewest)
-    return Columns.of_array(files.read(file, key=key, dimension=1, section=section), table.columns)
+    values = files.read(file, key=key, section=section)[..., 0]  # every axis counts as one of positions
+    if values.ndim > 2:
+        raise InputError(f"{file.name} has an array of shape {values.shape}; give an array of rows and columns")
+    return Columns.of_array(values.reshape(len(values), -1), table.columns)

@@ -95,6 +95,10 @@ DENSITIES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("[density] path = 'data/colour.png' is not a table of frequencies", "one of the endings .npy"),
     ),
     "missing frequencies": (points_file("none.npy"), ("[density] path = ", "none.npy'", "no such file")),
+    "frequencies in a cube": (
+        points_file("cube.npy"),
+        ("[density] path = ", "cube.npy has an array of shape (2, 2, 2); give an array of rows and columns"),
+    ),
     "frequencies with NaN": (points_file("nan.npy"), ("[density] path = ", "row 4, column 1 has no value; correct")),
     "frequencies of another dimension": (
         points_file("line.npy", columns=[1, 1]),

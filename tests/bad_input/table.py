@@ -208,6 +208,7 @@ def _write_data(folder: Path) -> None:
         history.save(folder / f"{name}.nc")
     Image.fromarray(np.eye(4, dtype=np.uint8)).save(folder / "image.png")
     Image.fromarray(np.full((4, 4, 3), 9, dtype=np.uint8)).save(folder / "colour.png")
+    np.save(folder / "cube.npy", np.ones((2, 2, 2)))
     for name in ("line", "line.doc"):
         (folder / name).write_bytes(b"1 2 3")
     for suffix in (*SUFFIXES, ".msh", ".nc"):
