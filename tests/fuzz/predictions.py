@@ -22,9 +22,10 @@ ROUNDING = 1e-8  # of the transforms and of the oracle's eigenvectors
 def joint_kernel(problem: Problem, targets: Sites, k) -> np.ndarray:
     """The kernel of the oracle between samples and targets, not divided by N. k: the transform of the density."""
     positions, network = np.concatenate([problem.sites.positions(), targets.positions()]), problem.network
-    rates = problem.rates.model_dump(exclude={"biases"})
+    rates = problem.rates.model_dump()
+    biases = {"biases": rates.pop("biases"), "bias": network.bias or 0.0}
     if network.depth > 2:
-        matrix = oracle.deep_kernel(positions, k, network.sigma_a, network.activation, network.depth, **rates)
+        matrix = oracle.deep_kernel(positions, k, network.sigma_a, network.activation, network.depth, **rates, **biases)
     elif network.diagonal:
         matrix = oracle.diagonal_kernel(positions, k, network.sigma_a, **rates)
     else:

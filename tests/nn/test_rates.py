@@ -40,6 +40,14 @@ CASES = {  # keys of the network, and rates
     ),
     "four layers": ({"depth": 4, "activation": "relu", "hidden_width": 12}, Rates(frequencies=0.3, hidden=2.5)),
     "four layers, frozen": ({"depth": 4, "activation": "sine", "hidden_width": 8, "symmetric": False}, FROZEN),
+    "four layers, biases": (
+        {"depth": 4, "activation": "sine", "hidden_width": 8, "bias": 0.9},
+        Rates(frequencies=0.5, hidden=0.3, biases=2.5),
+    ),
+    "three layers, only biases": (
+        {"depth": 3, "activation": "sine", "hidden_width": 8, "bias": 0.9, "symmetric": False},
+        Rates(frequencies=0.0, hidden=0.0, output=0.0, biases=2.0),
+    ),
     "four layers, hidden ones": (
         {"depth": 4, "activation": "sine", "hidden_width": 8},
         Rates(frequencies=0.0, output=0.0),
