@@ -66,4 +66,6 @@ def axis_label(comparison: Comparison, symbol: str) -> str:
 def label_frequency(figure: Figure, comparison: Comparison, *more: str) -> None:
     """Write the label of all frequency axes below the figure, and more lines below this label."""
     label = frequency_label(comparison.attributes.get("unit"), limit=comparison.limit)
+    if comparison.attributes.get("match") == "loss":
+        more = (*more, "network and equation at equal loss; t is the time of the equation")
     figure.supxlabel("\n".join([label, *more]), fontsize=8, linespacing=1.5)

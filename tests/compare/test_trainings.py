@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from freqbias.compare import compare
-from freqbias.compare.comparison import Trainings, draw_trainings
+from freqbias.compare.comparison import Trainings, draw_comparison, draw_trainings
 from freqbias.compare.comparison.equal_loss import equal_losses
 from freqbias.compare.stages import run_compare
 from freqbias.errors import InputError, UsageError
@@ -156,6 +156,14 @@ def test_the_match_is_recorded(store):
     (store.root.parent / "adam.nc").rename(store.root.parent / "renamed.nc")
     with pytest.raises(UsageError, match=r"sources\.trainings"):
         stage(store, ["renamed.nc"], match="loss", resume=True)
+
+
+def test_figure_4_says_that_the_losses_are_equal():
+    problem = build(PLAIN)
+    spectrum, history = fabricated(problem, cells=(32,))
+    for match, said in (("loss", True), ("time", False)):
+        figure = draw_comparison(compare(spectrum, history, problem, match=match))
+        assert ("at equal loss" in figure.get_supxlabel()) == said
 
 
 def test_unknown_match():
