@@ -11,7 +11,7 @@ import torch
 from freqbias.nn import EmpiricalKernel, InfiniteWidthKernel
 from freqbias.nn.convolution import convolution
 from freqbias.numerics import Grid, Scattered
-from freqbias.problem import Ball, Gaussian, Laplace, Network, Problem, Samples, StudentT, Uniform, draw
+from freqbias.problem import Ball, Gaussian, Laplace, Network, Octaves, Problem, Samples, StudentT, Uniform, draw
 from tests import oracle
 
 CASES = [
@@ -63,6 +63,8 @@ SCATTERED = [
     (Ball(6.0), oracle.disc(6.0), 2),
     (Laplace(2.0), oracle.laplace(2.0), 2),
     (Gaussian(0.5), oracle.gaussian(0.5), 3),
+    (Octaves(0.5, 8), oracle.points(Octaves(0.5, 8).frequencies(1)), 1),
+    (Octaves(0.7, 5, "all"), oracle.points(Octaves(0.7, 5, "all").frequencies(2)), 2),
 ]
 
 
@@ -72,7 +74,7 @@ def scattered(density, dimension, count=150, sigma_a=1.0):
     points = 2 + rng.beta(0.5, 2.0, (count, dimension)) * [1.0, 0.4, 1.5][:dimension]
     points[17] = points[4]
     samples = Samples(Scattered(points), rng.normal(size=(2, count)))
-    return Problem(density, samples, Network(width=2, sigma_a=sigma_a), np.array([0.0, 1.0]))
+    return Problem(density, samples, Network(width=100, sigma_a=sigma_a), np.array([0.0, 1.0]))
 
 
 NO_MATRIX, NO_SERIES = {"MATRIX_SHARE": 0.0}, {"MOST_MODES": 0}

@@ -69,6 +69,19 @@ def test_mean_over_draws_of_the_paper_s_network():
     assert spread(found, exact) < 0.16
 
 
+def test_diffusion():
+    """If only W of the first layer is trained, K = 4 pi^2 x.x' H."""
+    x, laws = SITES[2].copy(), siren_laws(2, width=256, sine_layers=3)
+    exact = 4 * np.pi**2 * (x @ x.T) * laws.diffusion.transform(x[:, None] - x) / len(x)
+    kernels = []
+    for seed in range(8):
+        module = drawn(2, 256, 3, 30.0, seed).requires_grad_(False)
+        module[0].linear.weight.requires_grad_()
+        kernel = module_kernel(module, x)
+        kernels.append([kernel.apply(row[None])[0] for row in np.eye(len(x))])
+    assert np.linalg.norm(np.mean(kernels, axis=0) - exact) < 0.1 * np.linalg.norm(exact)
+
+
 def test_frozen_hidden_layers_are_the_paper_s_law():
     """Without hidden layers: G = n k / 2 + 1 + k and 4 pi^2 H = k."""
     laws, z = siren_laws(1, width=50, sine_layers=1, omega_0=10.0), np.linspace(-0.4, 0.4, 5)[:, None]
