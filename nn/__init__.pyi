@@ -21,6 +21,7 @@ from .predicted_curve import LOSS_FLOOR, LOSS_ROUNDING, Budget, PredictedCurve
 from .recorder import Recorder
 from .run import run_nn, run_ntk
 from .runge_kutta import RUNGE_KUTTA
+from .siren import SirenNetwork
 from .snapshot import TrainingSnapshot
 from .trace import Trace
 from .training import train, trajectory
@@ -50,6 +51,7 @@ __all__ = [
     "PredictedCurve",
     "PredictedValues",
     "Recorder",
+    "SirenNetwork",
     "Trace",
     "TrainingPlan",
     "TrainingSnapshot",

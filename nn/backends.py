@@ -65,8 +65,10 @@ def choose_backend(problem: Problem, requested: str, *, precision: str, device: 
 
 def _obstacle(backend: str, problem: Problem, device: torch.device) -> str:
     """Return why a backend cannot be used, and a remedy. Return "" if the backend can be used."""
-    if problem.network.depth > 2 and backend != "dense":
-        return f'is for two layers, but [network] depth = {problem.network.depth}; use backend = "dense" or "auto"'
+    network = problem.network
+    if not network.fourier_sum and backend != "dense":
+        key = "depth" if network.omega_0 is None else "omega_0"
+        return f'is for sums of waves, but [network] {key} = {getattr(network, key)}; use backend = "dense" or "auto"'
     if backend == "nufft" and device.type != "cpu":
         return f'runs on the CPU, but the device is {device}; use device = "cpu", or backend = "auto"'
     if backend == "cufinufft" and device.type == "cpu":

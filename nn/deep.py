@@ -5,7 +5,7 @@ biases, in this order. The state is always in double precision, because single p
 matrix products need most of the time and are in `precision`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import prod, sqrt
 
 import numpy as np
@@ -14,17 +14,17 @@ import torch
 from freqbias.nn.deep_layout import DeepLayout
 from freqbias.nn.deep_pass import Pass, forward
 from freqbias.nn.tensor_activations import TENSOR_ACTIVATIONS
-from freqbias.nn.trainable import TrainableNetwork, loss, training_target
-from freqbias.nn.transforms import CHUNK, PRECISIONS
+from freqbias.nn.transforms import PRECISIONS
+from freqbias.nn.unsharded import UnshardedNetwork
 from freqbias.numerics import Apply, Sites
 from freqbias.problem import ACTIVATIONS, Problem, draw_deep
 
 
-class DeepNetwork(TrainableNetwork):
+class DeepNetwork(UnshardedNetwork):
     """The drawn network of a problem, on the samples of the problem."""
 
     def __init__(self, problem: Problem, *, precision: str = "single", device: torch.device | str = "cpu") -> None:
-        samples, network, self.rates = problem.samples, problem.network, problem.rates
+        network = problem.network
         assert network.activation is not None  # filled in by the settings
         self.layout = DeepLayout.of(problem)
         self._activation = TENSOR_ACTIVATIONS[network.activation]
@@ -33,27 +33,16 @@ class DeepNetwork(TrainableNetwork):
         self._real, _ = PRECISIONS[precision]
         signs = [sqrt(0.5), -sqrt(0.5)] if network.symmetric else [1.0]
         self._signs = torch.tensor(signs, dtype=torch.float64, device=device).view(-1, 1, 1)
-        self._positions = torch.tensor(problem.sites.positions().T, device=device)
-        self.target = torch.as_tensor(samples.values, device=device)
-        weights = draw_deep(
-            problem.density, network, dimension=problem.dimension, channels=samples.channels, seed=problem.seed
-        )
-        self.start = self.layout.join(weights).to(device)
         self._last: tuple[torch.Tensor, Pass] | None = None
-        self._rounding = torch.zeros_like(self.target)
-        if network.symmetric:
-            self._rounding = self.values(self.start)  # subtracted, so that f is exactly 0 at t = 0
-        start = self.values(self.start)
-        self.target = training_target(problem, start)
-        self.start_loss = loss(start - self.target)
+        weights = draw_deep(
+            problem.density, network, dimension=problem.dimension, channels=problem.samples.channels, seed=problem.seed
+        )
+        super().__init__(problem, self.layout.join(weights), device=device)
 
-    def values(self, state: torch.Tensor) -> torch.Tensor:
+    def _uncorrected_values(self, state: torch.Tensor) -> torch.Tensor:
         self._last = None  # free the memory for the next pass
         self._last = state, self._forward(state, self._positions, self._real)
-        values = self._last[1].values
-        if not torch.isfinite(values).all():
-            raise FloatingPointError("a weight is NaN or infinite, or too large for the precision")
-        return values - self._rounding
+        return self._last[1].values
 
     def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         cotangent = torch.empty_like(state)
@@ -91,28 +80,18 @@ class DeepNetwork(TrainableNetwork):
 
         return apply
 
-    def gather(self, state: torch.Tensor) -> np.ndarray:
-        return state.cpu().numpy()
-
-    def scatter(self, state: np.ndarray | None) -> torch.Tensor:
-        assert state is not None  # deep networks are never sharded
-        return torch.from_numpy(state).to(self.start.device)
-
     def values_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
-        return self._by_parts(state, sites, lambda part: part.values)
+        return self._by_parts(sites, lambda part: self._forward(state, part, torch.float64).values)
 
     def jvp_at(self, state: torch.Tensor, sites: Sites, change: torch.Tensor) -> np.ndarray:
-        return self._by_parts(state, sites, lambda part: part.jvp(self.layout.split(change)))
+        weights = self.layout.split(change)
+        return self._by_parts(sites, lambda part: self._forward(state, part, torch.float64).jvp(weights))
 
     def kernel_diagonal_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
-        return self._by_parts(state, sites, Pass.kernel_diagonal)
+        return self._by_parts(sites, lambda part: self._forward(state, part, torch.float64).kernel_diagonal())
 
-    def _by_parts(self, state: torch.Tensor, sites: Sites, compute: Callable[[Pass], torch.Tensor]) -> np.ndarray:
-        """Return the results (C, P) of forward passes in double precision, for a few sites at a time to save memory."""
-        positions = torch.tensor(sites.positions().T, device=state.device)
-        chunk = max(1, CHUNK // max(prod(shape[:2]) for shape in self.layout.shapes))
-        parts = [compute(self._forward(state, part, torch.float64)) for part in positions.split(chunk, dim=1)]
-        return torch.cat(parts, dim=1).cpu().numpy()
+    def _widest(self) -> int:
+        return max(prod(shape[:2]) for shape in self.layout.shapes)
 
     def _at(self, state: torch.Tensor) -> Pass:
         """Return the forward pass at this state. The last pass is reused if it was at the same state."""

@@ -8,6 +8,7 @@ import torch
 from freqbias.errors import InputError
 from freqbias.nn.backends import work_memory
 from freqbias.nn.deep_layout import DeepLayout
+from freqbias.nn.siren_layout import SirenLayout
 from freqbias.nn.transforms import PRECISIONS
 from freqbias.problem import Problem
 from freqbias.runtime import available_memory, threads_alone
@@ -56,7 +57,7 @@ def torch_threads(backend: str, threads: int | None = None) -> Iterator[None]:
 
 def training_memory(problem: Problem, *, precision: str, backend: str) -> float:
     """Return an upper bound of the peak memory of a training, in bytes: the network and the work space of the sums."""
-    if problem.network.depth > 2:
+    if not problem.network.fourier_sum:
         return _network_memory(problem, precision)
     return _network_memory(problem, precision) + ALLOWANCE * work_memory(problem, precision=precision, backend=backend)
 
@@ -65,10 +66,12 @@ def _network_memory(problem: Problem, precision: str) -> float:
     """Return the bytes of the network.
 
     For the neurons these are about nine states at once in Runge-Kutta 4, and the points, strengths and results of the
-    transforms. For the samples these are the moments r and 2 pi x_i r. For hidden layers see `DeepLayout.memory`.
+    transforms. For the samples these are the moments r and 2 pi x_i r. For hidden layers see `DeepLayout.memory`, and
+    for SIREN `SirenLayout.memory`.
     """
-    if problem.network.depth > 2:
-        return ALLOWANCE * DeepLayout.of(problem).memory(problem.sites.size, precision=precision)
+    if not problem.network.fourier_sum:
+        layout = (DeepLayout if problem.network.omega_0 is None else SirenLayout).of(problem)
+        return ALLOWANCE * layout.memory(problem.sites.size, precision=precision)
     m, d, channels = problem.network.width, problem.dimension, problem.samples.channels
     samples = (problem.sites.lattice or problem.sites).size  # the sums for a part of a grid use the whole grid
     batch, number = channels * (1 + d), PRECISIONS[precision][1].itemsize
@@ -123,5 +126,5 @@ REMEDY = "use a smaller [network] width, fewer [data] points, or another [traini
 
 def _too_large(problem: Problem) -> str:
     network = problem.network
-    hidden = f", hidden_width = {network.hidden_width}" if network.depth > 2 else ""
+    hidden = "" if network.hidden_width is None else f", hidden_width = {network.hidden_width}"
     return f"[network] width = {network.width}{hidden} with {problem.sites.size} samples: the training needs"

@@ -8,6 +8,8 @@ import torch
 
 from freqbias.errors import InputError
 from freqbias.nn.network_description import NetworkDescription
+from freqbias.nn.siren import siren_output, sine_layers
+from freqbias.nn.siren_layout import SirenParts, siren_shapes
 from freqbias.nn.tensor_activations import TENSOR_ACTIVATIONS
 from freqbias.nn.transforms import CHUNK
 from freqbias.numerics import Positions, Sites
@@ -29,7 +31,6 @@ class KeptNetwork(torch.nn.Module):
     value_scale: torch.Tensor
     position_shift: torch.Tensor
     turn: torch.Tensor  # 2 pi
-    frequencies: torch.Tensor
 
     def __init__(self, description: NetworkDescription) -> None:
         super().__init__()
@@ -40,7 +41,7 @@ class KeptNetwork(torch.nn.Module):
 
     def forward(self, positions: torch.Tensor) -> torch.Tensor:
         """Return the values (n, C) at positions (n, d)."""
-        y = positions.to(self.frequencies.dtype) - self.position_shift
+        y = positions.to(self.turn.dtype) - self.position_shift
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
             values = self._values(y)
         else:  # a few positions at a time save memory
@@ -54,7 +55,7 @@ class KeptNetwork(torch.nn.Module):
     def values_at(self, sites: Sites) -> np.ndarray:
         """Return the values at sites, (C, P), in double precision. The positions of the sites are those of the user."""
         with torch.no_grad():
-            return self(torch.tensor(sites.positions(), device=self.frequencies.device)).double().cpu().numpy().T
+            return self(torch.tensor(sites.positions(), device=self.turn.device)).double().cpu().numpy().T
 
     def _values(self, y: torch.Tensor) -> torch.Tensor:
         """Return what the network computes before the units are restored, (n, C), at shifted positions y (n, d)."""
@@ -68,6 +69,7 @@ class KeptNetwork(torch.nn.Module):
 class _TwoLayerNetwork(KeptNetwork):
     """frequencies: (m, d). cosine, sine: (C, m). gains: (2, m), with a diagonal layer."""
 
+    frequencies: torch.Tensor
     cosine: torch.Tensor
     sine: torch.Tensor
     gains: torch.Tensor | None
@@ -106,6 +108,7 @@ class _TwoLayerNetwork(KeptNetwork):
 class _DeepNetwork(KeptNetwork):
     """frequencies: W, (S, m, d). hidden: V_1 (S, n, 2m), V_2, ... (S, n, n). output: c, (S, C, n). biases (S, L, n)."""
 
+    frequencies: torch.Tensor
     output: torch.Tensor
     input_scale: torch.Tensor  # 1 / sqrt(m)
     hidden_scale: torch.Tensor  # 1 / sqrt(n E phi(z)^2)
@@ -147,9 +150,37 @@ class _DeepNetwork(KeptNetwork):
         return 4 * max(2 * self.frequencies.shape[1], self.output.shape[-1])
 
 
+class _SirenNetwork(KeptNetwork):
+    """first: W, (S, n, d). hidden: V_2, ... (S, n, n). output: c, (S, C, n). biases (S, L, n). output_bias (S, C)."""
+
+    signs: torch.Tensor  # of the copies, (S,)
+    omega_0: torch.Tensor
+
+    def __init__(self, description: NetworkDescription, weights: Mapping[str, torch.Tensor]) -> None:
+        super().__init__(description)
+        network = description.network
+        assert network.omega_0 is not None  # the choice of this class
+        for name in ("first", "output", "biases", "output_bias"):
+            setattr(self, name, torch.nn.Parameter(weights[name]))
+        hidden = [torch.nn.Parameter(weights[f"hidden.{layer}"]) for layer in range(network.depth - 2)]
+        self.hidden = torch.nn.ParameterList(hidden)
+        self._constant("omega_0", network.omega_0)
+        self._constant("signs", [sqrt(0.5), -sqrt(0.5)] if network.symmetric else [1.0])
+
+    def _values(self, y: torch.Tensor) -> torch.Tensor:
+        weights = SirenParts(self.first, [*self.hidden], self.output, self.biases, self.output_bias)
+        _, sines = sine_layers(weights, y.T, self.omega_0, y.dtype)
+        return siren_output(weights, sines[-1], self.signs).T
+
+    def _numbers(self) -> int:
+        return 4 * self.first.shape[0] * self.first.shape[1]
+
+
 def shapes(description: NetworkDescription) -> Shapes:
     """Return the shape of each tensor of weights, by its name in the state dict."""
     network, d, channels = description.network, description.dimension, description.channels
+    if network.omega_0 is not None:
+        return siren_shapes(network, channels=channels, dimension=d)
     if network.depth == 2:
         m = network.width
         plain: Shapes = {"frequencies": (m, d), "cosine": (channels, m), "sine": (channels, m)}
@@ -178,4 +209,6 @@ def make_module(description: NetworkDescription, weights: Mapping[str, torch.Ten
             )
         if not torch.isfinite(given).all():
             raise InputError(f"{name} has NaN or infinity")
+    if description.network.omega_0 is not None:
+        return _SirenNetwork(description, weights)
     return (_TwoLayerNetwork if description.network.depth == 2 else _DeepNetwork)(description, weights)

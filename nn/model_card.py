@@ -8,7 +8,7 @@ tags: [coordinate-network, fourier-features]
 ---
 # {name}
 
-A Fourier Features network of {size}. It maps {dimension} {coordinates}{unit} to {channels} {values}.
+{kind}. It maps {dimension} {coordinates}{unit} to {channels} {values}.
 
     {convention}
 
@@ -27,10 +27,14 @@ values = network(torch.zeros(1, {dimension}))  # positions (n, {dimension}) -> v
 def model_card(description: NetworkDescription) -> str:
     """Return the text of README.md."""
     network, provenance = description.network, description.provenance
-    deep = f", and {network.depth - 2} hidden layers of {network.hidden_width} ({network.activation})"
+    kind = f"A Fourier Features network of {network.width} frequencies"
+    if network.omega_0 is not None:
+        kind = f"SIREN with {network.depth - 1} layers of {network.width} sines and omega_0 = {network.omega_0:g}"
+    elif network.depth > 2:
+        kind += f", and {network.depth - 2} hidden layers of {network.hidden_width} ({network.activation})"
     return CARD.format(
         name=provenance.get("name", "network"),
-        size=f"{network.width} frequencies" + (deep if network.depth > 2 else ""),
+        kind=kind,
         dimension=description.dimension,
         coordinates="coordinate" if description.dimension == 1 else "coordinates",
         unit=f" [{description.unit}]" if description.unit else "",

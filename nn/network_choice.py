@@ -1,4 +1,4 @@
-"""The choice of the network class: two layers, two layers with a diagonal layer between them, or hidden layers."""
+"""The choice of the network class: two layers, two layers with a diagonal layer between them, hidden layers, or SIREN."""
 
 import torch
 
@@ -7,6 +7,7 @@ from freqbias.nn.deep import DeepNetwork
 from freqbias.nn.diagonal import DiagonalNetwork
 from freqbias.nn.network import FourierNetwork
 from freqbias.nn.sharding import Shards
+from freqbias.nn.siren import SirenNetwork
 from freqbias.nn.trainable import TrainableNetwork
 from freqbias.problem import Problem
 
@@ -20,6 +21,8 @@ def make_network(
     shards: Shards | None = None,
 ) -> TrainableNetwork:
     """Return the network of a problem, on the problem's samples. backend: a name that `choose_backend` returns."""
+    if problem.network.omega_0 is not None:
+        return SirenNetwork(problem, precision=precision, device=device)
     if problem.network.depth > 2:
         return DeepNetwork(problem, precision=precision, device=device)
     shards = shards or Shards()

@@ -19,6 +19,11 @@ DEEP = (
     "[cycles/length], V_l = hidden.(l-1)_s, phi = activation; if symmetric, two copies s with signs +-1/sqrt(2), and m "
     "and n are half of width and hidden_width; else one copy with sign 1, m = width and n = hidden_width"
 )
+SIREN = (
+    "f_c(x) = value_mean_c + value_scale_c sum_s sign_s (output_sc.y_L + output_bias_sc), y_1 = sin(omega_0 (first_s y + "
+    "biases_s0)), y_l = sin(omega_0 (hidden.(l-2)_s y_(l-1) + biases_s(l-1))), y = x - position_shift; if symmetric, two "
+    "copies s with signs +-1/sqrt(2) and half the width; else one copy with sign 1"
+)
 Numbers = Annotated[list[float], Field(min_length=1)]
 
 
@@ -62,6 +67,8 @@ class NetworkDescription(Section):
 
 def convention(network: Network) -> str:
     """Return the formula of a network, with the names of its tensors."""
+    if network.omega_0 is not None:
+        return SIREN
     if network.depth > 2:
         return DEEP
     return TWO_LAYERS + (DIAGONAL if network.diagonal else "")

@@ -7,6 +7,7 @@ from freqbias.nn.deep_layout import DeepLayout
 from freqbias.nn.kept_network import KeptNetwork, make_module
 from freqbias.nn.network import StateLayout
 from freqbias.nn.network_description import NetworkDescription, convention
+from freqbias.nn.siren_layout import SirenLayout
 from freqbias.nn.training_plan import TrainingPlan
 from freqbias.problem import Problem
 from freqbias.runtime import version_of
@@ -48,6 +49,8 @@ def trained_module(plan: TrainingPlan, state: np.ndarray, time: float) -> KeptNe
 
 def _weights(problem: Problem, state: torch.Tensor) -> dict[str, torch.Tensor]:
     network = problem.network
+    if network.omega_0 is not None:
+        return SirenLayout.of(problem).by_name(state)
     if network.depth > 2:
         parts = DeepLayout.of(problem).split(state)
         layers = {f"hidden.{layer}": matrix for layer, matrix in enumerate(parts.hidden)}

@@ -32,7 +32,7 @@ TIME_DEFINITION = {
 STABLE_SHARE, FIRST_SHARE = 0.9, 0.1
 ROUNDING = {"single": 1e-6, "double": 1e-12}  # error of u by rounding, over |u(0)|; the accuracy of `NufftTransforms`
 SHORTENED = 0.1  # relative shortening of a step above which users are warned
-NETWORK_ATTRIBUTES = {"width", "depth", "hidden_width", "activation", "sampling"}
+NETWORK_ATTRIBUTES = {"width", "depth", "hidden_width", "activation", "omega_0", "sampling"}
 
 
 @dataclass(frozen=True)
@@ -162,10 +162,11 @@ def plan_training(
             f"batch = {samples} or less"
         )
     shards = shards or Shards()
-    if network.depth > 2 and shards.comm.size > 1:
+    if not network.fourier_sum and shards.comm.size > 1:
+        key, kind = ("depth", "a network with hidden layers") if network.omega_0 is None else ("omega_0", "SIREN")
         raise InputError(
-            f"[network] depth = {network.depth}: {shards.comm.size} processes cannot share the neurons of a network "
-            "with hidden layers; leave --shard out"
+            f"[network] {key} = {getattr(network, key)}: {shards.comm.size} processes cannot share the neurons of "
+            f"{kind}; leave --shard out"
         )
     if network.width < shards.comm.size:
         raise InputError(

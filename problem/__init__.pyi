@@ -40,6 +40,7 @@ from .scipy_laws import Elliptical, from_scipy
 from .section import Section
 from .settings import Mesh, Network, Pde, increase
 from .siren_law import siren_laws
+from .siren_weights import SirenWeights, draw_siren, siren_density
 from .stage_dependencies import StageKeys, every_stage_keys, stage_keys
 from .summary import counted, time_range
 from .supports import Annulus, Ball, Uniform
@@ -92,6 +93,7 @@ __all__ = [
     "Samples",
     "ScaledDensity",
     "Section",
+    "SirenWeights",
     "Spectrum",
     "StageKeys",
     "StudentT",
@@ -113,6 +115,7 @@ __all__ = [
     "distance_in_words",
     "draw",
     "draw_deep",
+    "draw_siren",
     "errors_in_order",
     "every_stage_keys",
     "feature_learning_warning",
@@ -143,6 +146,7 @@ __all__ = [
     "resolved_law",
     "save_netcdf",
     "scaled",
+    "siren_density",
     "siren_laws",
     "squared_loss",
     "stage_keys",

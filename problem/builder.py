@@ -14,6 +14,7 @@ from freqbias.numerics import Grid, Positions, Scattered, Sites
 from freqbias.problem import files
 from freqbias.problem.contents import Contents
 from freqbias.problem.data_settings import MOST_SAMPLES, FileSection, WavesSection
+from freqbias.problem.density import Density
 from freqbias.problem.error_history import ErrorHistory
 from freqbias.problem.held_out import choose_held_out
 from freqbias.problem.label_noise import noise_in
@@ -24,6 +25,7 @@ from freqbias.problem.run_file import OUTPUTS, RunFile
 from freqbias.problem.samples import Samples, area_average, waves
 from freqbias.problem.section import error_prefix, input_error
 from freqbias.problem.settings import per_axis
+from freqbias.problem.siren_weights import siren_density
 from freqbias.problem.summary import are, counted
 
 ELSEWHERE = {  # key: what does the same in Python
@@ -72,7 +74,7 @@ def build(run: RunFile) -> Problem:
             clean, samples = samples, samples.with_noise(data.noise, run.seed)
             noise = replace(noise, added=samples.values - clean.values, added_level=data.noise)
     problem = Problem(
-        run.density.build(),
+        _density(run, samples.sites.dimension),
         samples,
         run.network,
         output_times(run),
@@ -87,6 +89,13 @@ def build(run: RunFile) -> Problem:
         data_warnings=tuple(read.warnings),
     )
     return problem if run.pde.initial_file is None else _with_initial_error(problem, run.pde.initial_file)
+
+
+def _density(run: RunFile, dimension: int) -> Density:
+    if run.density is not None:
+        return run.density.build()
+    assert run.network.omega_0 is not None  # checked with the run file
+    return siren_density(run.network.omega_0, dimension)
 
 
 def load_samples(path: Path | str, **keys: Any) -> Samples:

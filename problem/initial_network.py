@@ -8,6 +8,7 @@ from freqbias.problem.activations import ACTIVATIONS, Activation
 from freqbias.problem.deep_weights import DeepWeights, draw_deep
 from freqbias.problem.neurons import Neurons, draw
 from freqbias.problem.records import Problem
+from freqbias.problem.siren_weights import draw_siren, siren_values
 
 CHUNK = 2**23  # numbers in memory for the values of one layer
 
@@ -52,6 +53,9 @@ def initial_values(problem: Problem) -> np.ndarray:
     network, values = problem.network, problem.samples.values
     if network.symmetric:
         return np.zeros_like(values)
+    if network.omega_0 is not None:
+        siren = draw_siren(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
+        return siren_values(siren, network.omega_0, problem.sites.positions())
     if network.depth > 2:
         assert network.activation is not None  # the settings fill it in
         deep = draw_deep(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)

@@ -130,7 +130,7 @@ def _entries(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value
 
 
-def _with_absolute_path(section: Section, folder: Path, name: str) -> Section:
+def _with_absolute_path(section: Section | None, folder: Path, name: str) -> Section | None:
     """Return the section with an absolute `path`. For a mixture, the paths of all parts become absolute."""
     if isinstance(section, MixtureSection):
         parts = [_with_absolute_path(part, folder, name) for part in section.parts]

@@ -38,10 +38,10 @@ class Rates(Settings):
     A group with r_g = 0 is frozen.
     """
 
-    frequencies: Rate = _rate("the frequencies w")
+    frequencies: Rate = _rate("the frequencies w, or of SIREN's first layer W")
     hidden: Rate = _rate("the hidden layers V_l, or of the diagonal layer (p, q)")
     output: Rate = _rate("the output weights")
-    biases: Rate = _rate("the biases of the hidden layers")
+    biases: Rate = _rate("the biases of the hidden layers, or of all biases of SIREN")
 
     @property
     def largest(self) -> float:
@@ -58,7 +58,7 @@ DEFAULT_RATES = Rates()
 def check_rates(rates: Rates, network: Network) -> None:
     """Raise InputError if a rate is for a group that the network lacks, or if nothing would be trained."""
     lacking = dict[str, str]()
-    if network.bias is None:
+    if network.bias is None and network.omega_0 is None:
         lacking["biases"] = "the network has no biases, which [network] bias adds to the hidden layers"
     if network.depth == 2 and not network.diagonal:
         lacking["hidden"] = "a network with [network] depth = 2 and diagonal = false has no hidden layer"

@@ -9,12 +9,12 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites, check_kind
-from freqbias.problem.deep_law import deep_laws
 from freqbias.problem.density import Density
 from freqbias.problem.discrete_width import check_width, uneven_warning
 from freqbias.problem.label_noise import LabelNoise
 from freqbias.problem.laws import Laws
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
+from freqbias.problem.network_laws import network_laws
 from freqbias.problem.normalisation import DIMENSIONS, Normalisation
 from freqbias.problem.origin import origin_warning
 from freqbias.problem.rates import DEFAULT_RATES, Rates, check_rates
@@ -22,7 +22,6 @@ from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network, increase
 from freqbias.problem.summary import counted, time_range
 from freqbias.problem.targets import TARGET_DIMENSIONS, Targets
-from freqbias.problem.two_layer_law import two_layer_laws
 
 NORMALISATION = dict.fromkeys(DIMENSIONS, 1)  # one axis each
 
@@ -98,15 +97,7 @@ class Problem:
                     raise InputError(f"initial_error is known on the training samples only; leave {name} out")
             object.__setattr__(self, "initial_error", self._checked_initial_error())
         if self.laws is None:
-            network = self.network
-            laws = (
-                two_layer_laws(
-                    self.density, network.sigma_a, self.dimension, diagonal=network.diagonal, rates=self.rates
-                )
-                if network.depth == 2
-                else deep_laws(self.density, network, self.dimension, self.rates)
-            )
-            object.__setattr__(self, "laws", laws)
+            object.__setattr__(self, "laws", network_laws(self.density, self.network, self.dimension, self.rates))
 
     def _checked_initial_error(self) -> np.ndarray:
         error = np.asarray(self.initial_error, dtype=float)

@@ -26,8 +26,8 @@ class RunFile(Section):
     the settings describe. `resolved` writes the settings as TOML, with every default filled in.
 
     The sections [density] (the density rho_w), [data] (the samples), [network] and [time] (the output times) are
-    required, but `freqbias design` can do without [density]. In the sections [mesh], [pde], [training], [compare] and
-    [design], every key has a default. An instance cannot be changed.
+    required, but `freqbias design` and SIREN, a [network] with omega_0, can do without [density]. In the sections
+    [mesh], [pde], [training], [compare] and [design], every key has a default. An instance cannot be changed.
     """
 
     name: str = Field(
@@ -43,7 +43,9 @@ class RunFile(Section):
     unit: str = Field(
         "", max_length=20, description='at most 20 characters: the unit of x, for labels only, for example "m"'
     )
-    density: DensitySection = Field(description="a section [density] with a kind; `freqbias design` chooses one")
+    density: DensitySection | None = Field(
+        description="a section [density] with a kind; `freqbias design` chooses one, and [network] omega_0 implies one"
+    )
     data: DataSection = Field(description="a section [data] with a kind")
     network: Network = Field(description="a section [network] with width and sigma_a")
     time: Time = Field(description="a section [time] with end or times")
@@ -81,6 +83,8 @@ class RunFile(Section):
         """Fill in the defaults of keys that depend on other keys."""
         if not isinstance(tables, dict):
             return tables
+        if "omega_0" in (tables.get("network") or {}):
+            tables = {"density": None, **tables}
         time = tables.get("time")
         if isinstance(time, dict) and not {"times", "outputs"} & time.keys():
             tables = {**tables, "time": {**time, "outputs": OUTPUTS}}

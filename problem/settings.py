@@ -34,11 +34,14 @@ class Network(Settings):
     sigma_a: float = Field(
         ge=0,
         le=LARGEST,
-        description="a number of at least 0: the standard deviation of the output weights, for example sigma_a = 1.0",
+        description="a number of at least 0: the standard deviation of the output weights, for example sigma_a = 1.0; "
+        "default with omega_0: 1 / omega_0",
     )
     sampling: Literal["iid", "sobol"] = Field("iid", description='"iid", or "sobol" for a smaller sampling error')
     symmetric: bool = Field(
-        True, description="true or false: pair every neuron with its negative, so that f = 0 at t = 0"
+        True,
+        description="true or false: pair every neuron with its negative, so that f = 0 at t = 0; default with omega_0: "
+        "false",
     )
     diagonal: bool = Field(False, description="true or false: add a trained diagonal layer after the Fourier features")
     depth: int = Field(
@@ -60,25 +63,36 @@ class Network(Settings):
         description="a positive number, only with depth >= 3: the standard deviation of trained biases of the hidden "
         "layers, which have no biases by default, for example bias = 1.0",
     )
+    omega_0: Positive | None = Field(
+        None,
+        description="a positive number: the network is SIREN, depth - 1 layers of `width` sines with the factor omega_0, "
+        "for example omega_0 = 30.0",
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _fill_defaults(cls, table: Any) -> Any:
-        """By default hidden layers are as wide as the first layer and use relu."""
-        if (
-            isinstance(table, dict)
-            and table.get("depth") in range(3, DEEPEST + 1)
-            and isinstance(table.get("width"), int)
-        ):
-            given = {name: value for name, value in table.items() if value is not None}
-            return {"hidden_width": table["width"], "activation": "relu", **given}
-        return table
+        """By default hidden layers are as wide as the first layer and use relu. SIREN starts as its authors draw it."""
+        if not isinstance(table, dict):
+            return table
+        given, defaults = {name: value for name, value in table.items() if value is not None}, {}
+        if "omega_0" in given:
+            positive = isinstance(given["omega_0"], int | float) and given["omega_0"] > 0
+            defaults = {"sigma_a": 1 / given["omega_0"] if positive else 1.0, "symmetric": False}
+        elif table.get("depth") in range(3, DEEPEST + 1) and isinstance(table.get("width"), int):
+            defaults = {"hidden_width": table["width"], "activation": "relu"}
+        return {**defaults, **given} if defaults else table
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Network":
-        for name, value in (
-            ("hidden_width", self.hidden_width), ("activation", self.activation), ("bias", self.bias),
-        ):  # fmt: skip
+        hidden = {"hidden_width": self.hidden_width, "activation": self.activation, "bias": self.bias}
+        for name, value in {**hidden, "diagonal": self.diagonal or None}.items():
+            if self.omega_0 is not None and value is not None:
+                raise ValueError(
+                    f"{name} = {value!r} contradicts omega_0 = {self.omega_0}: SIREN has layers of sines of the same "
+                    f"width, with biases; leave {name} or omega_0 out"
+                )
+        for name, value in hidden.items():
             if self.depth == 2 and value is not None:
                 raise ValueError(
                     f"{name} = {value!r} is for networks of depth 3 or more, but depth = 2; use depth >= 3, or leave "
@@ -100,6 +114,11 @@ class Network(Settings):
                 "symmetric = true"
             )
         return self
+
+    @property
+    def fourier_sum(self) -> bool:
+        """Whether the network has the paper's two layers, so that non-uniform FFTs compute its sums."""
+        return self.depth == 2 and self.omega_0 is None
 
 
 def increase(times: Sequence[float] | np.ndarray) -> bool:

@@ -12,7 +12,7 @@ from freqbias.problem import files
 from freqbias.problem.run_file import RunFile
 
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
-LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation", "bias")  # of [network]: these determine damping and diffusion
+LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation", "bias", "omega_0")  # of [network]: these determine damping and diffusion
 VALUE_KEYS = ("frequencies", "window", "standardize", "noise", "noise_level")  # of [data]: not the positions
 MONITORING_KEYS = ("checkpoint", "tensorboard")  # of [training]: these do not change the result of the training
 
@@ -91,10 +91,11 @@ def _tables_of(run: RunFile) -> dict[str, Any]:
 def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, Any]:
     """Return the keys that the stage depends on. keys: all tables."""
     seed = _pick(keys, "seed")
-    common = _pick(keys, "density", "data", "network", "time")
+    common = {name: keys[name] for name in ("density", "data", "network", "time") if name in keys}
     if stage not in ("ntk", "compare"):  # the other stages do not predict the loss without noise
         common["data"] = _drop(common["data"], ("noise_level",))
-    laws = {name: value for name, value in keys["network"].items() if name in LAW_KEYS}
+    law_keys = LAW_KEYS if run.network.omega_0 is None else (*LAW_KEYS, "width", "symmetric")
+    laws = {name: value for name, value in keys["network"].items() if name in law_keys}
     training = _drop(keys["training"], MONITORING_KEYS)
     rates = {"training": _pick(training, "rates")}  # they also determine damping and diffusion
     match stage:
@@ -120,7 +121,7 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
         case "compare":  # the figures show the unit
             own = _pick(keys, "seed", "mesh", "pde", "unit", "compare") | {"training": _drop(training, ("keep",))}
         case "design":  # the density is what it chooses
-            del common["density"]
+            common.pop("density", None)
             own = seed | rates | _pick(keys, "unit") | {"design": keys.get("design", {})}
         case _:
             raise ValueError(f"stage = {stage!r}; use mesh, pde, nn, ntk, draws, compare or design")
@@ -136,8 +137,9 @@ def every_stage_keys(run: RunFile) -> dict[str, StageKeys]:
 
 def _replace_paths_by_hashes(tables: dict[str, Any], run: RunFile) -> dict[str, str]:
     """Replace the paths in the tables, and return the names of the files by the dotted names of the keys."""
-    places = [(name, tables[name], "path") for name in ("density", "data", "mesh")]
-    parts = enumerate(tables["density"].get("parts", []))
+    density = tables.get("density", {})
+    places = [("density", density, "path"), *((name, tables[name], "path") for name in ("data", "mesh"))]
+    parts = enumerate(density.get("parts", []))
     places += [(f"density.parts.{index}", part, "path") for index, part in parts]
     places += [] if run.pde.initial_file is None else [("pde", tables["pde"], "initial")]
     places += [("data", tables["data"], "predict_at")]

@@ -163,6 +163,8 @@ def _cost_warnings(pde: cost.Cost, nn: cost.Cost) -> list[str]:
 
 
 def _network(network: Network) -> str:
+    if network.omega_0 is not None:
+        return f"SIREN with {network.depth - 1} x {network.width:,} sines, omega_0 = {network.omega_0:g}"
     if network.depth == 2:
         return f"{network.width:,} neurons"
     return f"{network.width:,} neurons and {network.depth - 2} x {network.hidden_width:,} of {network.activation}"

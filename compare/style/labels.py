@@ -37,4 +37,6 @@ def network_label(attributes: Mapping[str, Any]) -> str:
     width, depth = attributes.get("width"), attributes.get("depth", 2)
     if width is None:
         return "network"
+    if "omega_0" in attributes:
+        return f"SIREN, {depth} layers, width {width:,}"
     return f"network, {width:,} neurons" if depth == 2 else f"network of {depth} layers, width {width:,}"

@@ -170,7 +170,7 @@ def test_initial_values_of_the_equation(monkeypatch, activation):
 
 
 def test_values_at_other_positions(monkeypatch):
-    monkeypatch.setattr("freqbias.nn.deep.CHUNK", 50)
+    monkeypatch.setattr("freqbias.nn.unsharded.CHUNK", 50)
     problem = problem_of("sine", 3, True, 2, 2)
     points = np.random.default_rng(1).uniform(-1, 1, (11, 2))
     apart = Samples(Scattered(points), np.stack([points[:, 0], points[:, 1]]))
