@@ -18,14 +18,14 @@ from pydantic.fields import FieldInfo
 
 from freqbias.compare.commands import build_app
 from freqbias.problem import RunFile, Section
+from freqbias.problem.settings import models_in
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def models(section: str) -> list[type[Section]]:
     """Return the models of a section of the run file, one for each kind. For a key outside the sections, return []."""
-    annotation = RunFile.model_fields[section].annotation
-    return [model for model in get_args(annotation) or (annotation,) if issubclass(model, Section)]
+    return models_in(RunFile.model_fields[section].annotation)
 
 
 def keys(section: str) -> str:

@@ -23,7 +23,7 @@ import torch
 
 from freqbias import nn, pde
 from freqbias.numerics import Grid
-from freqbias.problem import Gaussian, Laws, Network, Octaves, Pde, Problem, mlp_laws, siren_laws, waves
+from freqbias.problem import Gaussian, Laws, Network, Octaves, Pde, Problem, mlp_laws, siren_density, siren_laws, waves
 
 WIDTH, LAYERS, FEATURES, STEPS = 256, 2, 128, 100
 EARLY = 13  # a recorded step at which the networks have hardly changed
@@ -81,7 +81,7 @@ networks: dict[str, tuple[torch.nn.Module, Laws | None]] = {
         torch.nn.Sequential(FourierFeatures(nerf.frequencies(2)), *relu_layers(16)),
         mlp_laws(nerf, 2, features=8, **relu),
     ),
-    "SIREN": (siren(), siren_laws(2, width=WIDTH, sine_layers=1 + LAYERS)),
+    "SIREN": (siren(), siren_laws(siren_density(30.0, 2), Network(width=WIDTH, depth=2 + LAYERS, omega_0=30.0), 2)),
     "relu": (torch.nn.Sequential(*relu_layers(2)), None),
 }
 x, y = torch.tensor(grid.positions()), torch.tensor(samples.values.T)

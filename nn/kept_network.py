@@ -8,7 +8,7 @@ import torch
 
 from freqbias.errors import InputError
 from freqbias.nn.network_description import NetworkDescription
-from freqbias.nn.siren import siren_output, sine_layers
+from freqbias.nn.siren import sine_layers, siren_output
 from freqbias.nn.siren_layout import SirenParts, siren_shapes
 from freqbias.nn.tensor_activations import TENSOR_ACTIVATIONS
 from freqbias.nn.transforms import CHUNK
@@ -153,6 +153,10 @@ class _DeepNetwork(KeptNetwork):
 class _SirenNetwork(KeptNetwork):
     """first: W, (S, n, d). hidden: V_2, ... (S, n, n). output: c, (S, C, n). biases (S, L, n). output_bias (S, C)."""
 
+    first: torch.Tensor
+    output: torch.Tensor
+    biases: torch.Tensor
+    output_bias: torch.Tensor
     signs: torch.Tensor  # of the copies, (S,)
     omega_0: torch.Tensor
 

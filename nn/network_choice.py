@@ -1,4 +1,4 @@
-"""The choice of the network class: two layers, two layers with a diagonal layer between them, hidden layers, or SIREN."""
+"""The choice of the network class: two layers, with or without a diagonal layer between, hidden layers, or SIREN."""
 
 import torch
 

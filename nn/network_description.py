@@ -20,9 +20,9 @@ DEEP = (
     "and n are half of width and hidden_width; else one copy with sign 1, m = width and n = hidden_width"
 )
 SIREN = (
-    "f_c(x) = value_mean_c + value_scale_c sum_s sign_s (output_sc.y_L + output_bias_sc), y_1 = sin(omega_0 (first_s y + "
-    "biases_s0)), y_l = sin(omega_0 (hidden.(l-2)_s y_(l-1) + biases_s(l-1))), y = x - position_shift; if symmetric, two "
-    "copies s with signs +-1/sqrt(2) and half the width; else one copy with sign 1"
+    "f_c(x) = value_mean_c + value_scale_c sum_s sign_s (output_sc.y_L + output_bias_sc), y_1 = sin(omega_0 (first_s y "
+    "+ biases_s0)), y_l = sin(omega_0 (hidden.(l-2)_s y_(l-1) + biases_s(l-1))), y = x - position_shift; if symmetric, "
+    "two copies s with signs +-1/sqrt(2) and half the width; else one copy with sign 1"
 )
 Numbers = Annotated[list[float], Field(min_length=1)]
 

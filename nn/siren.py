@@ -50,7 +50,8 @@ class SirenNetwork(UnshardedNetwork):
         network = problem.network
         assert network.omega_0 is not None
         self.layout, self._omega_0, self._real = SirenLayout.of(problem), network.omega_0, PRECISIONS[precision][0]
-        self._signs = torch.tensor([sqrt(0.5), -sqrt(0.5)] if network.symmetric else [1.0], dtype=torch.float64, device=device)
+        signs = [sqrt(0.5), -sqrt(0.5)] if network.symmetric else [1.0]
+        self._signs = torch.tensor(signs, dtype=torch.float64, device=device)
         self._last: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
         weights = draw_siren(
             problem.density, network, dimension=problem.dimension, channels=problem.samples.channels, seed=problem.seed

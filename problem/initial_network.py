@@ -50,18 +50,18 @@ def _forward(weights: DeepWeights, activation: Activation, positions: np.ndarray
 
 def initial_values(problem: Problem) -> np.ndarray:
     """Return the values f (C, N) of the problem's initial network on the training samples."""
-    network, values = problem.network, problem.samples.values
+    network, density, channels, seed = problem.network, problem.density, problem.samples.channels, problem.seed
     if network.symmetric:
-        return np.zeros_like(values)
+        return np.zeros_like(problem.samples.values)
     if network.omega_0 is not None:
-        siren = draw_siren(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
+        siren = draw_siren(density, network, dimension=problem.dimension, channels=channels, seed=seed)
         return siren_values(siren, network.omega_0, problem.sites.positions())
     if network.depth > 2:
         assert network.activation is not None  # the settings fill it in
-        deep = draw_deep(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
+        deep = draw_deep(density, network, dimension=problem.dimension, channels=channels, seed=seed)
         activation, x = ACTIVATIONS[network.activation], problem.sites.positions()
         return deep_network_values(deep, activation, x, network.bias or 0.0)
-    neurons = draw(problem.density, network, dimension=problem.dimension, channels=len(values), seed=problem.seed)
+    neurons = draw(density, network, dimension=problem.dimension, channels=channels, seed=seed)
     return network_values(neurons, problem.sites)
 
 

@@ -136,7 +136,7 @@ def _with_absolute_path(section: Section | None, folder: Path, name: str) -> Sec
         parts = [_with_absolute_path(part, folder, name) for part in section.parts]
         return section.model_copy(update={"parts": parts})
     path = getattr(section, "path", None)
-    if path is None or path.startswith(files.SAMPLE_SCHEME):
+    if section is None or path is None or path.startswith(files.SAMPLE_SCHEME):
         return section
     endings = None if name == "mesh" else files.SUFFIXES
     return section.model_copy(update={"path": str(files.resolve(path, folder, section=name, endings=endings))})

@@ -34,14 +34,14 @@ class Network(Settings):
     sigma_a: float = Field(
         ge=0,
         le=LARGEST,
-        description="a number of at least 0: the standard deviation of the output weights, for example sigma_a = 1.0; "
-        "default with omega_0: 1 / omega_0",
+        description="a number of at least 0: the standard deviation of the output weights, by default 1 / omega_0 for "
+        "SIREN, for example sigma_a = 1.0",
     )
     sampling: Literal["iid", "sobol"] = Field("iid", description='"iid", or "sobol" for a smaller sampling error')
     symmetric: bool = Field(
         True,
-        description="true or false: pair every neuron with its negative, so that f = 0 at t = 0; default with omega_0: "
-        "false",
+        description="true or false: pair every neuron with its negative, so that f = 0 at t = 0; by default false for "
+        "SIREN",
     )
     diagonal: bool = Field(False, description="true or false: add a trained diagonal layer after the Fourier features")
     depth: int = Field(
@@ -65,8 +65,8 @@ class Network(Settings):
     )
     omega_0: Positive | None = Field(
         None,
-        description="a positive number: the network is SIREN, depth - 1 layers of `width` sines with the factor omega_0, "
-        "for example omega_0 = 30.0",
+        description="a positive number: the network is SIREN, with depth - 1 layers of sines and this factor of their "
+        "arguments, for example omega_0 = 30.0",
     )
 
     @model_validator(mode="before")
@@ -256,10 +256,16 @@ class Pde(Settings):
         return None if self.initial in ("auto", "target", "network") else self.initial
 
 
+def models_in(annotation: Any) -> list[type[Section]]:
+    """The models in the annotation of a section, which may be a union, with None or annotated."""
+    if isinstance(annotation, type):
+        return [annotation] if issubclass(annotation, Section) else []
+    return [model for part in get_args(annotation) for model in models_in(part)]
+
+
 def models_by_kind(union: Any) -> dict[str, type[Section]]:
     """The models of a section, by their `kind`."""
-    models = get_args(get_args(union)[0])
-    return {get_args(model.model_fields["kind"].annotation)[0]: model for model in models}
+    return {get_args(model.model_fields["kind"].annotation)[0]: model for model in models_in(union)}
 
 
 def per_axis(value: Any, dimension: int) -> tuple[Any, ...]:

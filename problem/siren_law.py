@@ -42,8 +42,9 @@ def siren_laws(density: Density, network: Network, dimension: int, rates: Rates 
 
     def law(part: int) -> Law:
         series = partial(_kernel, *arguments, part)
-        if series(np.ones(1)) == 0:
-            return scaled(density, 0.0, dimension)
+        none, one = series(np.array([0.0, 1.0]))
+        if network.depth == 2 or one == 0:  # linear in k
+            return scaled(density, float(one - none), dimension)
         if isinstance(density, DiscreteDensity):
             return DiscreteLaw(density, series, dimension)
         return DeepLaw(density, series, dimension, smooth=True)

@@ -4,9 +4,9 @@ representations with periodic activation functions, NeurIPS 2020, arXiv 2006.096
     y_1 = sin(omega_0 (W x + b_1)),    y_l = sin(omega_0 (V_l y_{l-1} + b_l)),  l = 2, ..., L,    f = c y_L + b,
 
 with L = depth - 1 layers of n = width sines. Training changes all parameters as they stand here. The frequencies
-omega_0 W / (2 pi) of the first layer are drawn from rho_w. V_l is uniform on (-sqrt(6 / n), sqrt(6 / n)) / omega_0, and c
-on sigma_a (-sqrt(6 / n), sqrt(6 / n)), with sigma_a = 1 / omega_0 by default. Biases of layers with F inputs are uniform
-on (-F^(-1/2), F^(-1/2)), as in torch's Linear layers.
+omega_0 W / (2 pi) of the first layer are drawn from rho_w. V_l is uniform on (-sqrt(6 / n), sqrt(6 / n)) / omega_0, and
+c on sigma_a (-sqrt(6 / n), sqrt(6 / n)), with sigma_a = 1 / omega_0 by default. Biases of layers with F inputs are
+uniform on (-F^(-1/2), F^(-1/2)), as in torch's Linear layers.
 """
 
 from dataclasses import dataclass
@@ -59,9 +59,7 @@ def draw_siren(density: Density, network: Network, *, dimension: int, channels: 
     frequencies = frequencies_from(density, unit[:, :dimension], range(n), n)
     hidden = tuple(sqrt(6 / n) / network.omega_0 * rng.uniform(-1, 1, (n, n)) for _ in range(layers - 1))
     output = sqrt(6 / n) * network.sigma_a * rng.uniform(-1, 1, (channels, n))
-    biases = np.vstack(
-        [(2 * unit[:, dimension] - 1) / sqrt(dimension), rng.uniform(-1, 1, (layers - 1, n)) / sqrt(n)]
-    )
+    biases = np.vstack([(2 * unit[:, dimension] - 1) / sqrt(dimension), rng.uniform(-1, 1, (layers - 1, n)) / sqrt(n)])
     output_bias = rng.uniform(-1, 1, channels) / sqrt(n)
     return SirenWeights(2 * pi / network.omega_0 * frequencies, hidden, output, biases, output_bias)
 

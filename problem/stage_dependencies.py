@@ -12,7 +12,8 @@ from freqbias.problem import files
 from freqbias.problem.run_file import RunFile
 
 STAGES = ("mesh", "pde", "nn", "ntk", "compare")
-LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation", "bias", "omega_0")  # of [network]: these determine damping and diffusion
+LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation", "bias", "omega_0")  # of [network]: for damping and diffusion
+SIREN_LAW_KEYS = ("width", "symmetric")  # in addition, because the width scales SIREN's kernel
 VALUE_KEYS = ("frequencies", "window", "standardize", "noise", "noise_level")  # of [data]: not the positions
 MONITORING_KEYS = ("checkpoint", "tensorboard")  # of [training]: these do not change the result of the training
 
@@ -94,7 +95,7 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
     common = {name: keys[name] for name in ("density", "data", "network", "time") if name in keys}
     if stage not in ("ntk", "compare"):  # the other stages do not predict the loss without noise
         common["data"] = _drop(common["data"], ("noise_level",))
-    law_keys = LAW_KEYS if run.network.omega_0 is None else (*LAW_KEYS, "width", "symmetric")
+    law_keys = LAW_KEYS if run.network.omega_0 is None else (*LAW_KEYS, *SIREN_LAW_KEYS)
     laws = {name: value for name, value in keys["network"].items() if name in law_keys}
     training = _drop(keys["training"], MONITORING_KEYS)
     rates = {"training": _pick(training, "rates")}  # they also determine damping and diffusion

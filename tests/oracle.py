@@ -187,6 +187,41 @@ def deep_kernel(
     return tangent / len(positions)
 
 
+def siren_kernel(
+    positions, k, width, sine_layers, omega_0, *, frequencies=1.0, hidden=1.0, output=1.0, biases=1.0, sigma_a=None
+):
+    """The matrix K(x_i, x_j) / N, (N, N), of SIREN, with the phases of the first layer uniform on the circle.
+
+    products: y.y' of the sines of a layer; tangent: the NTK of one of them. The means over normal sums and the uniform
+    biases of a layer are by quadrature.
+    """
+    sigma_a = 1 / omega_0 if sigma_a is None else sigma_a
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    bias, share = np.polynomial.legendre.leggauss(60)
+    g, h, b = np.meshgrid(nodes, nodes, omega_0 / np.sqrt(width) * bias, indexing="ij")
+    weight = weights[:, None, None] * weights[:, None] * share / (2 * weights.sum() ** 2)
+
+    def mean(f, variance, covariance):
+        """E f(u + b) f(v + b), by interpolation in the covariance of u and v."""
+
+        def at(c):
+            u, v = np.sqrt(variance) * g, np.sqrt(variance) * (c * g + np.sqrt(1 - c**2) * h)
+            return np.sum(weight * f(u + b) * f(v + b))
+
+        return Chebyshev.interpolate(np.vectorize(at), 40, [-1, 1])(np.clip(covariance / variance, -1, 1))
+
+    differences = positions[:, None, :] - positions[None, :, :]
+    products = width / 2 * k(differences)
+    tangent = omega_0**2 / 2 * (frequencies * positions @ positions.T + biases) * k(differences)
+    for _ in range(sine_layers - 1):
+        covariance = 2 * products / width  # V has the variance 2 / (n omega_0^2)
+        variance = covariance[0, 0]
+        tangent = omega_0**2 * (hidden * products + biases) + 2 * tangent
+        tangent = tangent * mean(np.cos, variance, covariance)
+        products = width * mean(np.sin, variance, covariance)
+    return (output * products + biases + 2 * sigma_a**2 * tangent) / len(positions)
+
+
 def prediction(joint, count, start, at, function):
     """f(y) - f(y, 0) = -K(y, X) w at the positions y, (T, C, P), and u on the samples, (T, C, N).
 

@@ -16,7 +16,8 @@ def design_warnings(result: DesignResult) -> list[str]:
     """Return warnings for the user. Each names the remedy."""
     found, winner = _scales_missed(result), result.winner
     found += _unlearnt(result) if result.band is None else _rates_missed(result)
-    if result.in_steps and winner.sigma_a < NARROW_WEIGHTS and result.settings.step_factor > LONG_STEP:
+    small = winner.sigma_a < NARROW_WEIGHTS and result.problem.network.omega_0 is None  # SIREN has its own scaling
+    if result.in_steps and small and result.settings.step_factor > LONG_STEP:
         found.append(
             f"sigma_a = {winner.sigma_a:g} with long steps: the kernel changes during the training, which the "
             f"prediction leaves out; use step_factor = {LONG_STEP:g}, or sigma_a = 1"

@@ -64,7 +64,7 @@ def run_page(root: Path) -> str:
 
 def _summary(record: RunRecord) -> list[tuple[str, str]]:
     columns = record.columns
-    rows = [(section, _section(record, section)) for section in ("density", "data", "network")]
+    rows = [(section, words) for section in ("density", "data", "network") if (words := _section(record, section))]
     for name, title in (
         ("loss_nn", "loss of the network"),
         ("loss_held_out", "held-out loss"),

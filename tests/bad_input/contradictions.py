@@ -39,6 +39,18 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"network": {"bias": 0.5}},
         ("[network] bias = 0.5 is for networks of depth 3 or more, but depth = 2", "use depth >= 3, or leave bias out"),
     ),
+    "own activation of SIREN": (
+        {"network": {"omega_0": 30.0, "depth": 3, "activation": "relu"}},
+        ("[network] activation = 'relu' contradicts omega_0 = 30.0", "leave activation or omega_0 out"),
+    ),
+    "diagonal layer of SIREN": (
+        {"network": {"omega_0": 30.0, "diagonal": True}},
+        ("[network] diagonal = True contradicts omega_0 = 30.0", "leave diagonal or omega_0 out"),
+    ),
+    "no density without omega_0": (
+        {"density": None},
+        ("[density] is missing", "expected a section [density] with a kind"),
+    ),
     "diagonal layer of a deep network": (
         {"network": {"depth": 4, "diagonal": True}},
         ("[network] diagonal = true is for depth = 2 only, but depth = 4", "leave diagonal out, or use depth = 2"),

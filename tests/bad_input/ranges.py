@@ -102,6 +102,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "network.hidden_width": [0, -2, 10**6 + 2],
     "network.activation": ["softmax", ""],
     "network.bias": [0.0, -1.0, *TOO_SMALL_OR_LARGE],
+    "network.omega_0": [0.0, -1.0, *TOO_SMALL_OR_LARGE],
     "time.end": [0.0, -5.0, math.inf, *TOO_SMALL_OR_LARGE],
     "time.outputs": [0, -5, 10**6 + 1],
     "time.times": [[], ([0.0, 1.0], 0.0), ([1.0, -1.0], -1.0), ([1e-320, 1.0], 1e-320), ([1.0, 1e200], 1e200)],

@@ -23,6 +23,10 @@ def joint_kernel(problem: Problem, targets: Sites, k) -> np.ndarray:
     """The kernel of the oracle between samples and targets, not divided by N. k: the transform of the density."""
     positions, network = np.concatenate([problem.sites.positions(), targets.positions()]), problem.network
     rates = problem.rates.model_dump()
+    if network.omega_0 is not None:
+        width = network.width // (2 if network.symmetric else 1)
+        keys = {"sigma_a": network.sigma_a, **rates}
+        return oracle.siren_kernel(positions, k, width, network.depth - 1, network.omega_0, **keys) * len(positions)
     biases = {"biases": rates.pop("biases"), "bias": network.bias or 0.0}
     if network.depth > 2:
         matrix = oracle.deep_kernel(positions, k, network.sigma_a, network.activation, network.depth, **rates, **biases)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from freqbias.problem import draw, draw_deep
+from freqbias.problem import draw, draw_deep, draw_siren
 from tests.nn.test_deep import PHI, SECOND_MOMENT
 
 GROUPS = ["output", "output", "frequencies", "hidden", "hidden"]  # of a, b, w, p, q
@@ -14,7 +14,20 @@ GROUPS = ["output", "output", "frequencies", "hidden", "hidden"]  # of a, b, w, 
 def definition(problem):
     """The drawn parameters, the names of their groups, and f(*parameters, x=x), (C, N)."""
     network, channels, size = problem.network, problem.samples.channels, {"dimension": problem.dimension}
-    if network.depth == 2:
+    if network.omega_0 is not None:
+        weights = draw_siren(problem.density, network, **size, channels=channels, seed=problem.seed)
+        copies, layers = 2 if network.symmetric else 1, network.depth - 1
+        parts = [weights.first, *weights.hidden, *weights.biases, weights.output, weights.output_bias] * copies
+        groups = ["frequencies", *["hidden"] * (layers - 1), *["biases"] * layers, "output", "biases"] * copies
+
+        def siren(*parameters, x):
+            y = x.T
+            for matrix, bias in zip(parameters[:layers], parameters[layers : 2 * layers], strict=True):
+                y = torch.sin(network.omega_0 * (matrix @ y + bias[:, None]))
+            return parameters[-2] @ y + parameters[-1][:, None]
+
+        f = of_copies(siren, copies)
+    elif network.depth == 2:
         neurons = draw(problem.density, network, **size, channels=channels, seed=problem.seed)
         parts = [neurons.cosine, neurons.sine, neurons.frequencies]
         if network.diagonal:
@@ -49,13 +62,21 @@ def definition(problem):
                 h = phi((layer @ h + shift) / math.sqrt(1 + beta**2)) / math.sqrt(moment * len(layer))
             return output @ h
 
-        def f(*parameters, x):
-            each = len(parameters) // copies
-            if copies == 1:
-                return one(*parameters, x=x)
-            return (one(*parameters[:each], x=x) - one(*parameters[each:], x=x)) / math.sqrt(2)
+        f = of_copies(one, copies)
 
     return [torch.tensor(part) for part in parts], groups, f
+
+
+def of_copies(one, copies):
+    """The network, or the difference of two networks over sqrt(2)."""
+
+    def f(*parameters, x):
+        each = len(parameters) // copies
+        if copies == 1:
+            return one(*parameters, x=x)
+        return (one(*parameters[:each], x=x) - one(*parameters[each:], x=x)) / math.sqrt(2)
+
+    return f
 
 
 def jacobians(problem, *places):

@@ -8,10 +8,22 @@ import pytest
 
 from freqbias.nn import EmpiricalKernel
 from freqbias.numerics import Grid, Scattered
-from freqbias.problem import Ball, Gaussian, Network, Octaves, Points, Problem, Rates, Samples, StudentT, Uniform
+from freqbias.problem import (
+    Ball,
+    Gaussian,
+    Network,
+    Octaves,
+    Points,
+    Problem,
+    Rates,
+    Samples,
+    StudentT,
+    Uniform,
+    siren_density,
+)
 from tests import oracle
 
-GRID = Grid((12,), (1.0,))
+GRID, LONG = Grid((12,), (1.0,)), Grid((12,), (2.0,))
 PLANE = Scattered(np.random.default_rng(0).random((12, 2)) - 0.5)
 OWN = Points(2.0 * np.random.default_rng(1).normal(size=(5, 2)))
 ENCODING = oracle.points(Octaves(0.5, 5).frequencies(1))
@@ -27,6 +39,8 @@ LAWS = {
     "frozen": (GRID, Gaussian(3.0), oracle.gaussian(3.0), {}, FROZEN),
     "octaves": (GRID, Octaves(0.5, 5), ENCODING, {}, {}),
     "own features": (PLANE, OWN, oracle.points(OWN.w), {}, {}),
+    # omega_0 = 10.5 pi, for which uniform biases of the first layer are uniform on the circle
+    "SIREN": (LONG, siren_density(10.5 * np.pi, 1), oracle.uniform(5.25), {"omega_0": 10.5 * np.pi}, {"biases": 0.5}),
 }
 DEEP = {
     "relu": (GRID, Gaussian(3.0), oracle.gaussian(3.0), {"depth": 3, "activation": "relu"}, {}),
@@ -34,6 +48,7 @@ DEEP = {
     "sine": (GRID, Uniform(3.0), oracle.uniform(3.0), {"depth": 3, "activation": "sine"}, {"hidden": 0.5}),
     "tanh, 5 layers": (GRID, Gaussian(2.0), oracle.gaussian(2.0), {"depth": 5, "activation": "tanh"}, {}),
     "sine, biases": (GRID, Uniform(3.0), oracle.uniform(3.0), {"depth": 4, "activation": "sine", "bias": 1.2}, BIASED),
+    "SIREN, 4 layers": (LONG, siren_density(2 * np.pi, 1), oracle.uniform(1), {"omega_0": 2 * np.pi, "depth": 4}, {}),
     "relu, 8 layers": (GRID, Gaussian(2.0), oracle.gaussian(2.0), {"depth": 8, "activation": "relu"}, {}),
 }
 
@@ -41,13 +56,16 @@ DEEP = {
 def distance(case, width, seed):
     """|K_width - K| / |K| in the Frobenius norm, for one drawn network."""
     sites, density, k, network, rates = case
-    deep = {"hidden_width": width} if "depth" in network else {}
-    settings = Network(width=width, sigma_a=0.7, symmetric=False, **network, **deep)
+    deep = {"hidden_width": width} if "activation" in network else {}
+    sigma_a = {} if "omega_0" in network else {"sigma_a": 0.7}
+    settings = Network(width=width, symmetric=False, **network, **deep, **sigma_a)
     samples = Samples(sites, np.zeros((1, sites.size)), held_out=True)
     problem = Problem(density, samples, settings, np.array([0.0, 1.0]), seed=seed, rates=Rates(**rates))
     kernel, x = EmpiricalKernel(problem), sites.positions()
     drawn = np.array([kernel.apply(row[None])[0] for row in np.eye(sites.size)])
-    if settings.depth > 2:
+    if settings.omega_0 is not None:
+        exact = oracle.siren_kernel(x, k, width, settings.depth - 1, settings.omega_0, **rates)
+    elif settings.depth > 2:
         exact = oracle.deep_kernel(x, k, 0.7, settings.activation, settings.depth, bias=settings.bias or 0.0, **rates)
     elif settings.diagonal:
         exact = oracle.diagonal_kernel(x, k, 0.7, **rates)

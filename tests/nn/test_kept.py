@@ -34,6 +34,8 @@ CASES = {
     "three layers": (CLOUD.centered().standardized(), DEEP, "double"),
     "five layers": (LINE, DEEP | {"depth": 4, "activation": "gelu", "symmetric": False}, "double"),
     "with biases": (CLOUD.centered(), DEEP | {"depth": 4, "activation": "sine", "bias": 0.8}, "double"),
+    "SIREN": (CLOUD.centered().standardized(), {"depth": 4, "omega_0": 5.0, "sigma_a": 0.2}, "double"),
+    "symmetric SIREN in single precision": (LINE, {"omega_0": 9.0, "sigma_a": 0.1, "symmetric": True}, "single"),
     "deep in single precision": (LINE, DEEP | {"depth": 4, "activation": "tanh"}, "single"),
 }
 
@@ -41,7 +43,7 @@ CASES = {
 def trained(case: str) -> tuple[Problem, KeptNetwork, np.ndarray]:
     """A trained network, and what error.nc says that it gives on the samples in the units of the user, (C, N)."""
     samples, settings, precision = CASES[case]
-    problem = Problem(Gaussian(3.0), samples, Network(width=40, sigma_a=1.0, **settings), TIMES, unit="km")
+    problem = Problem(Gaussian(3.0), samples, Network(**{"width": 40, "sigma_a": 1.0} | settings), TIMES, unit="km")
     plan = plan_training(problem, Training(integrator="gradient-descent", step=0.25, precision=precision))
     *_, last = trajectory(plan)
     values = samples.normalisation.restore(last.error.numpy() + samples.values)
@@ -89,7 +91,7 @@ def test_forward_without_gradients_takes_little_memory(monkeypatch):
         torch.testing.assert_close(module(x), whole.detach(), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("case", ["scattered, centred, standardised", "three layers", "with biases"])
+@pytest.mark.parametrize("case", ["scattered, centred, standardised", "three layers", "with biases", "SIREN"])
 def test_export(case, tmp_path):
     """torch.export and ONNX Runtime, for any number of positions."""
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")

@@ -21,6 +21,7 @@ from tests.nn.definition import definition, jacobians
 GRID = Grid((6, 5), (1.0, 0.7))
 POINTS = Scattered(np.random.default_rng(1).uniform(-0.6, 0.6, (7, 2)))
 FROZEN = Rates(frequencies=0.0)
+SIREN = {"omega_0": 4.0, "sigma_a": 0.2, "depth": 4}
 CASES = {  # keys of the network, and rates
     "frozen": ({}, FROZEN),
     "frozen, not symmetric": ({"symmetric": False}, FROZEN),
@@ -52,6 +53,10 @@ CASES = {  # keys of the network, and rates
         {"depth": 4, "activation": "sine", "hidden_width": 8},
         Rates(frequencies=0.0, output=0.0),
     ),
+    "SIREN": (SIREN, Rates(frequencies=0.3, hidden=2.5, output=0.5, biases=0.7)),
+    "SIREN, symmetric, frozen": (SIREN | {"symmetric": True}, FROZEN),
+    "SIREN of two layers": (SIREN | {"depth": 2}, Rates(output=0.0, biases=2.0)),
+    "SIREN, only hidden ones": (SIREN, Rates(frequencies=0.0, output=0.0, biases=0.0)),
 }
 every_case = pytest.mark.parametrize("case", CASES)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from freqbias.problem import RunFile, Section
+from freqbias.problem.settings import models_in
 
 VALID: dict[str, Any] = {
     "name": "trial",
@@ -37,9 +38,7 @@ def models() -> Iterator[tuple[str, type[Section]]]:
     """Each section of the run file with each of its models; the top level has the name ""."""
     yield "", RunFile
     for name, field in RunFile.model_fields.items():
-        for model in get_args(field.annotation) or (field.annotation,):
-            if isinstance(model, type) and issubclass(model, Section):
-                yield name, model
+        yield from ((name, model) for model in models_in(field.annotation))
 
 
 def variant(model: type[Section]) -> str:

@@ -12,6 +12,7 @@ STEPPING = {"pde": {"integrator": "crank-nicolson"}}
 DESCENT = {"training": {"integrator": "gradient-descent", "step": 0.1}}
 MOMENTUM = {"training": {"integrator": "momentum"}}
 DEEP = {"network": {"depth": 3}}
+SIREN = {"network": {"omega_0": 10.0, "symmetric": True}}
 OWN_START = {"network": {"symmetric": False}}
 UNIFORM = {"density": {"kind": "uniform", "radius": 2.0, "sigma": None}}
 BALL = {"density": {"kind": "ball", "radius": 2.0, "sigma": None}}
@@ -115,6 +116,7 @@ ROWS = {
     "network.hidden_width": (DEEP, {"network": {"hidden_width": 32}}, NETWORK),
     "network.activation": (DEEP, {"network": {"activation": "sine"}}, ALL),
     "network.bias": (DEEP, {"network": {"bias": 1.0}}, ALL),
+    "network.omega_0": (SIREN, {"network": {"omega_0": 20.0}}, ALL),
     "time.end": ({}, {"time": {"end": 6.0}}, ALL),
     "time.outputs": ({}, {"time": {"outputs": 6}}, VALUES),
     "time.times": ({}, {"time": {"times": [1.0, 5.0], "outputs": None}}, VALUES),
@@ -173,6 +175,8 @@ ROWS = {
 }
 MORE = [
     ("seed of the initial network in pde", OWN_START, {"seed": 4}, VALUES),
+    ("width of SIREN", SIREN, {"network": {"width": 66}}, ALL),
+    ("symmetry of SIREN", SIREN, {"network": {"symmetric": False}}, ALL),
     ("width of the initial network in pde", OWN_START, {"network": {"width": 66}}, VALUES),
     ("seed of held-out samples", {"data": {"held_out": 0.2}}, {"seed": 4}, ALL),
     ("file of initial errors", {}, {"pde": {"initial": "start.nc"}}, VALUES),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freqbias.errors import InputError
-from freqbias.problem import Table, build, load, parse, resolved
+from freqbias.problem import Gaussian, Network, Table, Uniform, build, load, parse, resolved, siren_density
 from freqbias.problem.run_file import OUTPUTS
 from tests.problem.run_files import table
 
@@ -134,6 +134,18 @@ def test_defaults_of_hidden_layers():
     assert parse(tomllib.loads(resolved(own))) == filled(own)
 
 
+def test_defaults_of_siren():
+    """No density, because omega_0 has one; the authors' output weights; not symmetric."""
+    run = parse(table(network={"omega_0": 40.0, "depth": 3, "sigma_a": None}, density=None))
+    assert run.density is None and run.starts_from_network
+    assert run.network == Network(width=64, depth=3, omega_0=40.0, sigma_a=1 / 40, symmetric=False)
+    assert parse(tomllib.loads(resolved(run))) == filled(run)
+    assert build(run).density == siren_density(40.0, 1) == Uniform(40.0 / (2 * np.pi))
+    own = parse(table(network={"omega_0": 40.0, "sigma_a": 1.0, "symmetric": True}))
+    assert own.network.symmetric and own.network.sigma_a == 1.0
+    assert build(own).density == Gaussian(4.0)
+
+
 def test_step_of_gradient_descent():
     training = {"integrator": "gradient-descent", "step": 0.25}
     run = parse(table(pde={"dynamics": "gradient-descent"}, training=training))
@@ -210,7 +222,8 @@ def test_one_line_for_each_faulty_key():
     lines = str(failure.value).splitlines()
     assert [line.strip().split(" = ")[0] for line in lines] == [
         "[density] sigma", "[network] width", "[network] sigma_a is missing; expected a number of at least 0: "
-        "the standard deviation of the output weights, for example sigma_a", "[pde] degree", "[pde] ordre",
+        "the standard deviation of the output weights, by default 1 / omega_0 for SIREN, for example sigma_a",
+            "[pde] degree", "[pde] ordre",
     ]  # fmt: skip
 
 

@@ -1,0 +1,81 @@
+"""The initial weights of SIREN: shapes, distributions, seeds, and its density."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from freqbias.nn import SirenNetwork
+from freqbias.numerics import Scattered
+from freqbias.problem import Gaussian, Network, Problem, Samples, draw_siren, initial_values, siren_density
+
+OMEGA_0 = 30.0
+
+
+def drawn(*, density=None, seed=0, width=600, depth=4, **network):
+    network = Network(width=width, depth=depth, omega_0=OMEGA_0, **network)
+    return draw_siren(density or siren_density(OMEGA_0, 2), network, dimension=2, channels=300, seed=seed)
+
+
+def arrays(weights):
+    return [weights.first, *weights.hidden, weights.output, weights.biases, weights.output_bias]
+
+
+@pytest.mark.parametrize("sampling", ["iid", "sobol"])
+def test_layers_are_uniform_as_the_authors_say(sampling):
+    n, weights = 600, drawn(sampling=sampling)
+    assert [each.shape for each in arrays(weights)] == [(n, 2), (n, n), (n, n), (300, n), (3, n), (300,)]
+    hidden = np.sqrt(6 / n) / OMEGA_0
+    parts = [*arrays(weights)[:4], weights.biases[0], weights.biases[1:], weights.output_bias]
+    bounds = [1 / 2, hidden, hidden, hidden, 1 / np.sqrt(2), 1 / np.sqrt(n), 1 / np.sqrt(n)]
+    for each, bound in zip(parts, bounds, strict=True):
+        assert stats.kstest(each.ravel(), stats.uniform(-bound, 2 * bound).cdf).pvalue > 1e-3
+        assert np.abs(each).max() < bound
+
+
+def test_other_densities_and_output_weights():
+    weights = drawn(density=Gaussian(3.0), sigma_a=2.0)
+    assert (OMEGA_0 * weights.first / (2 * np.pi)).std() == pytest.approx(3.0, rel=0.1)
+    assert weights.output.std() == pytest.approx(2.0 * np.sqrt(2 / 600), rel=0.02)
+
+
+def test_symmetric_network_has_half_the_width():
+    for half, whole in zip(arrays(drawn(symmetric=True)), arrays(drawn(width=300)), strict=True):
+        np.testing.assert_array_equal(half, whole)
+
+
+def test_seeds():
+    for one, same, other in zip(arrays(drawn(seed=1)), arrays(drawn(seed=1)), arrays(drawn(seed=2)), strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert not (one == other).any()
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_values(monkeypatch, symmetric):
+    """Of the equation's start and of torch's network, against the formula, for several chunks of positions."""
+    monkeypatch.setattr("freqbias.problem.siren_weights.CHUNK", 50)
+    monkeypatch.setattr("freqbias.nn.unsharded.CHUNK", 50)
+    rng = np.random.default_rng(0)
+    x, network = rng.uniform(-1, 1, (11, 2)), Network(width=20, depth=3, omega_0=OMEGA_0, symmetric=symmetric)
+    problem = Problem(
+        siren_density(OMEGA_0, 2), Samples(Scattered(x), rng.normal(size=(2, 11))), network, np.array([0.0, 1.0])
+    )
+    weights = draw_siren(problem.density, network, dimension=2, channels=2)
+    first = np.sin(OMEGA_0 * (x @ weights.first.T + weights.biases[0]))
+    second = np.sin(OMEGA_0 * (first @ weights.hidden[0].T + weights.biases[1]))
+    expected = 0 if symmetric else (second @ weights.output.T + weights.output_bias).T
+    np.testing.assert_allclose(initial_values(problem), expected, rtol=0, atol=1e-12)
+    for precision, rounding in (("double", 1e-12), ("single", 1e-6)):
+        trained = SirenNetwork(problem, precision=precision)
+        np.testing.assert_allclose(trained.values(trained.start).numpy(), expected, rtol=0, atol=rounding)
+        np.testing.assert_allclose(trained.values_at(trained.start, problem.sites), expected, rtol=0, atol=1e-12)
+
+
+def test_weights_that_are_not_finite_are_refused():
+    samples = Samples(Scattered(np.array([[0.0], [0.5]])), np.ones((1, 2)))
+    problem = Problem(siren_density(3.0, 1), samples, Network(width=4, omega_0=3.0), np.array([0.0, 1.0]))
+    trained = SirenNetwork(problem)
+    state = trained.start.clone()
+    state[0] = torch.nan
+    with pytest.raises(FloatingPointError, match="NaN"):
+        trained.values(state)
