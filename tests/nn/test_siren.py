@@ -1,0 +1,53 @@
+"""Trainings of SIREN: memory, sharding, backends, and the comparison with torch's own modules."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from freqbias import nn
+from freqbias.errors import InputError
+from freqbias.nn import SirenNetwork, choose_backend
+from freqbias.nn.device import training_memory
+from freqbias.nn.sharding import Shards
+from freqbias.numerics import Grid
+from freqbias.problem import Network, Problem, Samples, Training, siren_density
+from tests.peak_memory import memory_taken
+
+
+def problem_of(samples=40, *, width=16, depth=3, channels=1, **network):
+    values = np.random.default_rng(0).normal(size=(channels, samples))
+    network = Network(width=width, depth=depth, omega_0=9.0, **network)
+    sites = Grid((samples,), (2.0,))
+    return Problem(siren_density(9.0, 1), Samples(sites, values), network, np.array([0.0, 1e-4]))
+
+
+@pytest.mark.parametrize("samples, width", [(20, 900), (4000, 100)], ids=["weights", "samples"])
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_memory(samples, width, precision):
+    settings = Training(integrator="rk4", step=2e-5, precision=precision)
+    nn.train(problem_of(), settings)  # loads the libraries first
+    problem = problem_of(samples, width=width, depth=4, symmetric=True)
+    taken = memory_taken(lambda: nn.train(problem, settings))
+    assert 0.3 < taken / training_memory(problem, precision=precision, backend="dense") < 1
+
+
+@pytest.mark.parametrize("backend", ["nufft", "separable"])
+def test_fast_sums_are_refused(backend):
+    with pytest.raises(InputError, match=rf'backend = "{backend}" .* omega_0 = 9.0; use backend = "dense" or "auto"'):
+        choose_backend(problem_of(), backend, precision="single", device=torch.device("cpu"))
+
+
+def test_sharding_is_refused():
+    shards = Shards()
+    shards.comm = SimpleNamespace(size=2)
+    with pytest.raises(InputError, match=r"\[network\] omega_0 = 9.0: 2 processes .* SIREN; leave --shard out"):
+        nn.plan_training(problem_of(), shards=shards)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_start_is_exact(symmetric):
+    problem = problem_of(symmetric=symmetric)
+    network = SirenNetwork(problem)
+    assert network.values(network.start).any() != symmetric
