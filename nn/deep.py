@@ -16,7 +16,7 @@ from freqbias.nn.deep_pass import Pass, forward
 from freqbias.nn.tensor_activations import TENSOR_ACTIVATIONS
 from freqbias.nn.transforms import PRECISIONS
 from freqbias.nn.unsharded import UnshardedNetwork
-from freqbias.numerics import Apply, Sites
+from freqbias.numerics import Sites
 from freqbias.problem import ACTIVATIONS, Problem, draw_deep
 
 
@@ -59,26 +59,10 @@ class DeepNetwork(UnshardedNetwork):
         return self._at(state).jvp(self.layout.split(change))
 
     def kernel_matrix(self, state: torch.Tensor) -> torch.Tensor:
-        """Return J R J^T, (C N, C N), in the precision of the products.
-
-        The matrix is a sum over the layers. J is not stored.
-        """
         return self._at(state).kernel().view(self.target.numel(), -1)
 
-    def kernel_at(self, state: torch.Tensor) -> Apply:
-        """Return `kernel` as a map of flat vectors (C N,).
-
-        The map uses the matrix J R J^T if the matrix is cheaper than products with J and J^T.
-        """
-        samples = self.target.shape[1]
-        if not self.layout.matrix_is_cheaper(samples):
-            return super().kernel_at(state)
-        matrix = self.kernel_matrix(state) / samples
-
-        def apply(values: np.ndarray) -> np.ndarray:
-            return (matrix @ torch.from_numpy(values).to(matrix)).double().cpu().numpy()
-
-        return apply
+    def _matrix_is_cheaper(self) -> bool:
+        return self.layout.matrix_is_cheaper(self.target.shape[1])
 
     def values_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
         return self._by_parts(sites, lambda part: self._forward(state, part, torch.float64).values)

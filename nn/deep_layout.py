@@ -6,11 +6,9 @@ from math import prod
 import torch
 
 from freqbias.nn.deep_pass import Weights
+from freqbias.nn.kernel_cost import matrix_is_cheaper
 from freqbias.nn.transforms import PRECISIONS
 from freqbias.problem import DeepWeights, Problem
-
-LARGEST_MATRIX = 2**27  # entries of a kernel matrix
-FEW_PRODUCTS = 3  # the matrix must be cheaper than this many kernel products, because every caller needs at least 3
 
 
 @dataclass(frozen=True)
@@ -75,14 +73,8 @@ class DeepLayout:
         return state
 
     def matrix_is_cheaper(self, samples: int) -> bool:
-        """Return True if the kernel's matrix is not too large and needs fewer operations than FEW_PRODUCTS products.
-
-        A kernel product is one product with J and one with J^T.
-        """
-        rows = self.channels * samples
-        weights = sum(n * k for _, n, k in self.hidden_shapes)
-        inner_products = sum(samples**2 * k + rows**2 * n for _, n, k in self.hidden_shapes)
-        return rows**2 <= LARGEST_MATRIX and rows * weights + inner_products < 4 * FEW_PRODUCTS * samples * weights
+        """Return True if the kernel's matrix needs fewer operations than a few products with the kernel."""
+        return matrix_is_cheaper((shape[1:] for shape in self.hidden_shapes), channels=self.channels, samples=samples)
 
     def memory(self, samples: int, *, precision: str) -> float:
         """Return an upper bound of the peak memory of a training, in bytes.

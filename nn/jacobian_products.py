@@ -64,7 +64,7 @@ class ModuleKernel:
 
     def values_at(self, inputs: torch.Tensor | np.ndarray) -> np.ndarray:
         """Return f on P inputs, (C, P)."""
-        with torch.no_grad(), differentiable():
+        with torch.no_grad(), _differentiable():
             parts = [self._call(self.parameters, part) for part in self._parts(self._tensor(inputs))]
         return torch.cat(parts, dim=1).double().cpu().numpy()
 
@@ -83,7 +83,7 @@ class ModuleKernel:
         total = {name: torch.zeros_like(each) for name, each in self.parameters.items()}
         names = list(total)
         for part, cotangent in zip(self._parts(self.inputs), cotangents, strict=True):
-            with torch.enable_grad(), differentiable():
+            with torch.enable_grad(), _differentiable():
                 leaves = {name: each.requires_grad_() for name, each in _copies(self.parameters).items()}
                 found = torch.autograd.grad(
                     self._call(leaves, part), [leaves[name] for name in names], cotangent, allow_unused=True
@@ -110,7 +110,7 @@ class ModuleKernel:
         def values(parameters: Tensors) -> torch.Tensor:
             return self._call(parameters, inputs)
 
-        with differentiable():
+        with _differentiable():
             try:
                 return torch.func.jvp(values, (self.parameters,), (change,))[1]
             except (NotImplementedError, RuntimeError):  # an operation of the module has no forward mode
@@ -136,7 +136,7 @@ class ModuleKernel:
         if len(few) < 2 * PROBES:
             return True
         self.chunk = len(self.inputs)
-        with torch.no_grad(), differentiable():
+        with torch.no_grad(), _differentiable():
             try:
                 together, alone = (
                     self._call(self.parameters, few)[:, :PROBES],
@@ -220,7 +220,7 @@ def _jvp_by_two_vjps(values: Callable[[Tensors], torch.Tensor], parameters: Tens
 
 
 @contextmanager
-def differentiable() -> Iterator[Any]:
+def _differentiable() -> Iterator[Any]:
     """Let attention use the implementation that has all derivatives, and hide what torch says of its own code."""
     with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
         warnings.filterwarnings("ignore", message=".*torch.jit.script", category=FutureWarning)

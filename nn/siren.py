@@ -1,4 +1,4 @@
-"""SIREN on the samples of a problem, with derivatives by automatic differentiation.
+"""SIREN on the samples of a problem.
 
     y_1 = sin(omega_0 (W x + b_1)),    y_l = sin(omega_0 (V_l y_{l-1} + b_l)),  l = 2, ..., L,
     f = sum_s sign_s (c_s y_L + b_s),
@@ -9,21 +9,33 @@ of all parameters, as `freqbias.nn.siren_layout` orders them. `freqbias.problem.
 
 from collections.abc import Iterable
 from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from freqbias.nn.jacobian_products import differentiable
 from freqbias.nn.siren_layout import SirenLayout, SirenParts
 from freqbias.nn.transforms import PRECISIONS
 from freqbias.nn.unsharded import UnshardedNetwork
 from freqbias.numerics import Sites
 from freqbias.problem import Problem, Rates, draw_siren
 
+Layers = tuple[list[torch.Tensor], list[torch.Tensor]]
+
+
+class Pass(NamedTuple):
+    """A forward pass on the samples, with its graph: from leaf, a copy of the state, to output f, (C, N)."""
+
+    state: torch.Tensor
+    leaf: torch.Tensor
+    phases: list[torch.Tensor]
+    sines: list[torch.Tensor]
+    output: torch.Tensor
+
 
 def sine_layers(
     weights: SirenParts, positions: torch.Tensor, omega_0: float | torch.Tensor, real: torch.dtype
-) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+) -> Layers:
     """Return the phases omega_0 (V_l y_{l-1} + b_l) and the sines y_l of the layers l = 1, ..., L, each (S, n, N).
 
     positions: (d, N). The phases of the first layer are in the precision of the weights, all else is in `real`, because
@@ -52,7 +64,7 @@ class SirenNetwork(UnshardedNetwork):
         self.layout, self._omega_0, self._real = SirenLayout.of(problem), network.omega_0, PRECISIONS[precision][0]
         signs = [sqrt(0.5), -sqrt(0.5)] if network.symmetric else [1.0]
         self._signs = torch.tensor(signs, dtype=torch.float64, device=device)
-        self._last: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+        self._last: Pass | None = None
         weights = draw_siren(
             problem.density, network, dimension=problem.dimension, channels=problem.samples.channels, seed=problem.seed
         )
@@ -62,35 +74,41 @@ class SirenNetwork(UnshardedNetwork):
         self._last = None  # free the memory for the next pass
         with torch.enable_grad():
             leaf = state.detach().requires_grad_()
-            output = self._output(self._trained(leaf), self._positions, self._real)
-        self._last = state, leaf, output
-        return output.detach().double()
+            weights = self._trained(leaf)
+            phases, sines = sine_layers(weights, self._positions, self._omega_0, self._real)
+            self._last = Pass(state, leaf, phases, sines, siren_output(weights, sines[-1], self._signs))
+        return self._last.output.detach().double()
 
     def vjp(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        if self._last is None or self._last[0] is not state:
-            self.values(state)
-        assert self._last is not None
-        _, leaf, output = self._last
-        return torch.autograd.grad(output, leaf, values.to(output.dtype), retain_graph=True)[0]
+        last = self._at(state)
+        return torch.autograd.grad(last.output, last.leaf, values.to(last.output.dtype), retain_graph=True)[0]
 
     def jvp(self, state: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        return self._jvp(state, change, self._positions, self._real)
+        last = self._at(state)
+        return self._jvp(state, change, self._positions, (last.phases, last.sines))
 
     def groups(self, state: torch.Tensor) -> Iterable[tuple[float, torch.Tensor]]:
         return by_group(self.layout.split(state), self.rates)
 
     def values_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
         weights = self.layout.split(state)
-        return self._by_parts(sites, lambda part: self._output(weights, part, torch.float64))
+
+        def values(part: torch.Tensor) -> torch.Tensor:
+            _, sines = sine_layers(weights, part, self._omega_0, torch.float64)
+            return siren_output(weights, sines[-1], self._signs)
+
+        return self._by_parts(sites, values)
 
     def jvp_at(self, state: torch.Tensor, sites: Sites, change: torch.Tensor) -> np.ndarray:
-        return self._by_parts(sites, lambda part: self._jvp(state, change, part, torch.float64))
+        weights = self.layout.split(state)
+
+        def push(part: torch.Tensor) -> torch.Tensor:
+            return self._jvp(state, change, part, sine_layers(weights, part, self._omega_0, torch.float64))
+
+        return self._by_parts(sites, push)
 
     def kernel_diagonal_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
         return self._by_parts(sites, lambda part: self._kernel_diagonal(state, part))
-
-    def _output(self, weights: SirenParts, positions: torch.Tensor, real: torch.dtype) -> torch.Tensor:
-        return siren_output(weights, sine_layers(weights, positions, self._omega_0, real)[1][-1], self._signs)
 
     def _trained(self, state: torch.Tensor) -> SirenParts:
         """Return the weights, those of frozen groups without derivatives, which saves time."""
@@ -102,44 +120,79 @@ class SirenNetwork(UnshardedNetwork):
             *(each if rates.biases else each.detach() for each in (parts.biases, parts.output_bias)),
         )
 
-    def _jvp(
-        self, state: torch.Tensor, change: torch.Tensor, positions: torch.Tensor, real: torch.dtype
-    ) -> torch.Tensor:
-        def output(weights: torch.Tensor) -> torch.Tensor:
-            return self._output(self.layout.split(weights), positions, real)
+    def _at(self, state: torch.Tensor) -> Pass:
+        """Return the forward pass at this state. The last pass is reused if it was at the same state."""
+        if self._last is None or self._last.state is not state:
+            self.values(state)
+        assert self._last is not None
+        return self._last
 
-        with differentiable():
-            return torch.func.jvp(output, (state,), (change,))[1].double()
+    def _jvp(self, state: torch.Tensor, change: torch.Tensor, positions: torch.Tensor, layers: Layers) -> torch.Tensor:
+        """Return J times a change of the state, (C, P), in double precision. layers: phases z_l and sines y_l.
+
+        The changes are z_l' = omega_0 (V_l' y_{l-1} + V_l y_{l-1}' + b_l') and y_l' = cos(z_l) z_l'.
+        """
+        real, weights, changes = layers[1][0].dtype, self.layout.split(state), self.layout.split(change)
+        inputs = [positions.to(real), *(each.detach() for each in layers[1])]
+        matrices = zip([weights.first, *weights.hidden], [changes.first, *changes.hidden], strict=True)
+        tangent = torch.zeros_like(inputs[0])  # y_0', since y_0 = x
+        for layer, (matrix, by_matrix) in enumerate(matrices):
+            push = by_matrix.to(real) @ inputs[layer] + changes.biases[:, layer, :, None].to(real)
+            if layer > 0:
+                push += matrix.to(real) @ tangent
+            tangent = self._omega_0 * layers[0][layer].detach().to(real).cos() * push
+        by_output = changes.output.to(real) @ inputs[-1] + changes.output_bias.to(real)[..., None]
+        signs = self._signs.to(real)[:, None, None]
+        return (signs * (weights.output.to(real) @ tangent + by_output)).sum(dim=0).double()
+
+    def kernel_matrix(self, state: torch.Tensor) -> torch.Tensor:
+        inputs, slopes = self._inputs_and_slopes(state, self._positions, self._real)
+        channels, samples = self.target.shape
+        matrix = inputs[0].new_zeros((channels, samples, channels, samples))
+        last = self.rates.output * (inputs[-1].mT @ inputs[-1]).mean(dim=0) + self.rates.biases
+        for channel in range(channels):
+            matrix[channel, :, channel] += last
+        for rate, layer, slope in zip(self._rates_of_layers(), inputs[:-1], slopes, strict=True):
+            for x, d in zip(layer, slope.flatten(2), strict=True):
+                factor = self._omega_0**2 * (rate * (x.T @ x) + self.rates.biases)
+                matrix.addcmul_((d.T @ d).view(matrix.shape), factor[:, None, :])
+        return matrix.view(self.target.numel(), -1)
+
+    def _matrix_is_cheaper(self) -> bool:
+        return self.layout.matrix_is_cheaper(self.target.shape[1])
 
     def _kernel_diagonal(self, state: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Return the diagonal of J R J^T, (C, P). For one channel and sample, with d_l the derivative of f with respect
-        to the phases of layer l and y_0 = x, it is
+        """Return the diagonal of J R J^T, (C, P)."""
+        inputs, slopes = self._inputs_and_slopes(state, positions, torch.float64)
+        squares = [(each**2).sum(dim=1)[:, None] for each in inputs]  # |y_l|^2, (S, 1, P)
+        diagonal = self.rates.output * squares[-1].mean(dim=0) + self.rates.biases
+        for rate, square, slope in zip(self._rates_of_layers(), squares[:-1], slopes, strict=True):
+            factor = self._omega_0**2 * (rate * square + self.rates.biases)
+            diagonal = diagonal + (factor * (slope**2).sum(dim=1)).sum(dim=0)
+        return diagonal
 
-            r_output |y_L|^2 / S sum_s 1 + r_biases + omega_0^2 sum_l (r_l |y_{l-1}|^2 + r_biases) |d_l|^2,
+    def _inputs_and_slopes(
+        self, state: torch.Tensor, positions: torch.Tensor, real: torch.dtype
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Return y_0 = x, y_1, ..., y_L, each (S, k, N), and d_1, ..., d_L, each (S, n, C, N), where d_l is the
+        derivative of f with respect to the phases of layer l. With these, J R J^T at (cq)(c'q') is
 
-        summed over the copies, where r_l is r_frequencies for l = 1, and r_hidden for l > 1.
+            1_cc' (r_output / S sum_s y_L.y_L' + r_biases)
+            + omega_0^2 sum_s,l (r_l y_{l-1}.y_{l-1}' + r_biases) d_l.d_l'.
         """
-        rates, parts = self.rates, self.layout.split(state)
+        parts = self.layout.split(state)
         with torch.enable_grad():
             weights = parts._replace(first=parts.first.detach().requires_grad_())
-            phases, sines = sine_layers(weights, positions, self._omega_0, torch.float64)
+            phases, sines = sine_layers(weights, positions, self._omega_0, real)
             output = siren_output(weights, sines[-1], self._signs)
-            slopes = [torch.autograd.grad(row.sum(), phases, retain_graph=True) for row in output]  # d_l by channel
-        inputs = [positions.expand(len(phases[0]), -1, -1), *(each.detach() for each in sines)]
-        squares = [(each**2).sum(dim=1) for each in inputs]  # |y_l|^2, (S, P)
-        factors = [rates.frequencies, *[rates.hidden] * len(parts.hidden)]
-        last = rates.output * squares[-1].mean(dim=0) + rates.biases
-        return torch.stack(
-            [
-                last
-                + self._omega_0**2
-                * sum(
-                    ((rate * square + rates.biases) * (slope**2).sum(dim=1)).sum(dim=0)
-                    for rate, square, slope in zip(factors, squares[:-1], each, strict=True)
-                )
-                for each in slopes
-            ]
-        )
+            by_channel = [torch.autograd.grad(row.sum(), phases, retain_graph=True) for row in output]
+        slopes = [torch.stack(each, dim=2).to(real) for each in zip(*by_channel, strict=True)]
+        x = positions.to(real).expand(len(self._signs), -1, -1)
+        return [x, *(each.detach() for each in sines)], slopes
+
+    def _rates_of_layers(self) -> list[float]:
+        """Return r_l: r_frequencies for l = 1, and r_hidden for the others."""
+        return [self.rates.frequencies, *[self.rates.hidden] * (self.layout.shapes["biases"][1] - 1)]
 
     def _widest(self) -> int:
         return self.layout.shapes["first"][0] * self.layout.shapes["first"][1]

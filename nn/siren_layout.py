@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from freqbias.nn.kernel_cost import matrix_is_cheaper
 from freqbias.nn.transforms import PRECISIONS
 from freqbias.problem import Network, Problem, SirenWeights
 
@@ -63,12 +64,23 @@ class SirenLayout:
             part.copy_(torch.from_numpy(each))
         return state
 
+    def matrix_is_cheaper(self, samples: int) -> bool:
+        """Return True if the kernel's matrix needs fewer operations than a few products with the kernel."""
+        layers = [shape[1:] for name, shape in self.shapes.items() if name == "first" or name.startswith("hidden")]
+        return matrix_is_cheaper(((n, k) for n, k in layers), channels=self.shapes["output"][1], samples=samples)
+
     def memory(self, samples: int, *, precision: str) -> float:
         """Return an upper bound of the peak memory of a training, in bytes.
 
-        The bound includes about nine states for Runge-Kutta 4, the weights in the precision of the products, and one
-        forward and one backward pass.
+        The bound includes about nine states for Runge-Kutta 4, the weights in the precision of the products, one
+        forward and one backward pass, which are in double precision for the kernel at the start, and the matrix of this
+        kernel, if it is cheaper than products.
         """
         number = PRECISIONS[precision][0].itemsize
         copies, layers, n = self.shapes["biases"]
-        return (9 * 8 + 2 * number) * self.size + samples * copies * n * (6 * 8 + 4 * number * layers)
+        channels = self.shapes["output"][1]
+        passes, matrix = 6 + 4 * layers, 0.0
+        if self.matrix_is_cheaper(samples):
+            passes = max(passes, 2 * layers * (1 + channels))
+            matrix = 8 * (2 + copies) * (channels * samples) ** 2
+        return (9 * 8 + 2 * number) * self.size + 8 * samples * copies * n * passes + matrix

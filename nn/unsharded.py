@@ -8,7 +8,7 @@ import torch
 
 from freqbias.nn.trainable import TrainableNetwork, loss, training_target
 from freqbias.nn.transforms import CHUNK
-from freqbias.numerics import Sites
+from freqbias.numerics import Apply, Sites
 from freqbias.problem import Problem
 
 
@@ -39,6 +39,31 @@ class UnshardedNetwork(TrainableNetwork):
     @abstractmethod
     def _uncorrected_values(self, state: torch.Tensor) -> torch.Tensor:
         """Return f, (C, N), in double precision, and keep what the derivatives at this state need."""
+
+    @abstractmethod
+    def kernel_matrix(self, state: torch.Tensor) -> torch.Tensor:
+        """Return J R J^T, (C N, C N), in the precision of the products.
+
+        The matrix is a sum over the layers. J is not stored.
+        """
+
+    @abstractmethod
+    def _matrix_is_cheaper(self) -> bool:
+        """Return whether the matrix J R J^T is cheaper than a few products with J and J^T."""
+
+    def kernel_at(self, state: torch.Tensor) -> Apply:
+        """Return `kernel` as a map of flat vectors (C N,).
+
+        The map uses the matrix J R J^T if the matrix is cheaper than products with J and J^T.
+        """
+        if not self._matrix_is_cheaper():
+            return super().kernel_at(state)
+        matrix = self.kernel_matrix(state) / self.target.shape[1]
+
+        def apply(values: np.ndarray) -> np.ndarray:
+            return (matrix @ torch.from_numpy(values).to(matrix)).double().cpu().numpy()
+
+        return apply
 
     @abstractmethod
     def _widest(self) -> int:

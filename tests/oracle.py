@@ -196,8 +196,8 @@ def siren_kernel(
     biases of a layer are by quadrature.
     """
     sigma_a = 1 / omega_0 if sigma_a is None else sigma_a
-    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
-    bias, share = np.polynomial.legendre.leggauss(60)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(24)
+    bias, share = np.polynomial.legendre.leggauss(24)
     g, h, b = np.meshgrid(nodes, nodes, omega_0 / np.sqrt(width) * bias, indexing="ij")
     weight = weights[:, None, None] * weights[:, None] * share / (2 * weights.sum() ** 2)
 
@@ -208,7 +208,7 @@ def siren_kernel(
             u, v = np.sqrt(variance) * g, np.sqrt(variance) * (c * g + np.sqrt(1 - c**2) * h)
             return np.sum(weight * f(u + b) * f(v + b))
 
-        return Chebyshev.interpolate(np.vectorize(at), 40, [-1, 1])(np.clip(covariance / variance, -1, 1))
+        return Chebyshev.interpolate(np.vectorize(at), 24, [-1, 1])(np.clip(covariance / variance, -1, 1))
 
     differences = positions[:, None, :] - positions[None, :, :]
     products = width / 2 * k(differences)

@@ -89,7 +89,7 @@ def test_two_layers(name):
 
 @pytest.mark.parametrize("name", DEEP)
 def test_hidden_layers(name):
-    power, last = slope(DEEP[name], (100, 1600), seeds=8)
+    power, last = slope(DEEP[name], (100, 1200), seeds=8)
     assert power == pytest.approx(-0.5, abs=0.15)
     assert last < 0.15
 

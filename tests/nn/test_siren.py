@@ -23,8 +23,7 @@ def problem_of(samples=40, *, width=16, depth=3, channels=1, **network):
     return Problem(siren_density(9.0, 1), Samples(sites, values), network, np.array([0.0, 1e-4]))
 
 
-@pytest.mark.parametrize("samples, width", [(20, 900), (4000, 100)], ids=["weights", "samples"])
-@pytest.mark.parametrize("precision", ["single", "double"])
+@pytest.mark.parametrize("samples, width, precision", [(20, 900, "double"), (2000, 80, "single")])
 def test_memory(samples, width, precision):
     settings = Training(integrator="rk4", step=2e-5, precision=precision)
     nn.train(problem_of(), settings)  # loads the libraries first

@@ -63,7 +63,7 @@ def test_octaves_in_the_first_layer(depth, left):
 
 def test_training_of_a_wide_network():
     """The distance to the equation, while the features hardly change, is that of a random draw."""
-    problem, exact = problem_of(SITES["line"], 2, width=20_000, left=0.3)
+    problem, exact = problem_of(SITES["line"], 2, width=5_000, left=0.3)
     history = nn.train(problem, Training(precision="double"))
     distances = np.linalg.norm(history.error - exact, axis=(1, 2)) / np.linalg.norm(exact[0])
-    assert distances[0] < 1e-12 < distances[-1] < 0.02
+    assert distances[0] < 1e-12 < distances[-1] < 0.04
