@@ -38,7 +38,8 @@ def bare(network: DeepNetwork, samples: int) -> Callable[[], object]:
     """The products of the hidden layers in one gradient."""
     single = torch.float32
     cases = []
-    for copies, n, k in network.layout.shapes[1:-1]:
+    copies = network.layout.copies
+    for n, k in network.layout.layers:
         v, x, d = (torch.randn(copies, *shape, dtype=single) for shape in ((n, k), (k, samples), (n, samples)))
         cases += [(v, x, torch.empty_like(d)), (v.mT, d, torch.empty_like(x)), (d, x.mT, torch.empty_like(v))]
 

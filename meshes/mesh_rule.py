@@ -100,8 +100,8 @@ def _check_operator(problem: Problem, settings: Pde, mesh: Mesh) -> None:
     if settings.operator == "local" and problem.laws.atom:
         raise InputError(
             f'[pde] operator = "local": the damping has an atom of {problem.laws.atom:.3g} (a point mass) at frequency '
-            '0, but a function on the mesh cannot represent an atom; use operator = "data", or an odd [network] '
-            "activation without bias"
+            '0, but a function on the mesh cannot represent an atom; use operator = "data"'
+            + ("" if problem.network.omega_0 else ", or an odd [network] activation without bias")
         )
 
 

@@ -46,7 +46,7 @@ def convolution(law: Law, sites: Sites, *, targets: Sites | None = None, atom: f
     """
     targets = targets or sites
     if isinstance(law, DiscreteLaw) and law.linear:
-        return _point_sum(law, sites, targets)
+        return _point_sum(law, sites, targets, atom)
     if sites.lattice is None or sites.lattice != targets.lattice:
         return _series(law, sites, targets, atom)
     whole = _toeplitz(law, sites.lattice, atom)
@@ -78,12 +78,17 @@ def _toeplitz(law: Law, grid: Grid, atom: float) -> Convolution:
     return convolve
 
 
-def _point_sum(law: DiscreteLaw, sites: Sites, targets: Sites) -> Convolution:
-    """Return the map for G(z) = sum_q weight_q cos(2 pi xi_q.z), whose atom is 0."""
+def _point_sum(law: DiscreteLaw, sites: Sites, targets: Sites, atom: float) -> Convolution:
+    """Return the map for G(z) = sum_q weight_q cos(2 pi xi_q.z)."""
     frequencies, weights = law.point_masses(sites)
     samples = make_transform(sites, frequencies, threads=threads_alone())
     to = samples if targets is sites else make_transform(targets, frequencies, threads=threads_alone())
-    return lambda values: to.to_samples(weights * samples.to_frequencies(values)).real
+
+    def convolve(values: np.ndarray) -> np.ndarray:
+        waves = to.to_samples(weights * samples.to_frequencies(values)).real
+        return np.asarray(waves + atom * values.sum(axis=-1, keepdims=True))
+
+    return convolve
 
 
 def _series(law: Law, sites: Sites, targets: Sites, atom: float) -> Convolution | None:

@@ -6,7 +6,7 @@ matrix products need most of the time and are in `precision`.
 """
 
 from collections.abc import Iterable
-from math import prod, sqrt
+from math import sqrt
 
 import numpy as np
 import torch
@@ -74,8 +74,8 @@ class DeepNetwork(UnshardedNetwork):
     def kernel_diagonal_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
         return self._by_parts(sites, lambda part: self._forward(state, part, torch.float64).kernel_diagonal())
 
-    def _widest(self) -> int:
-        return max(prod(shape[:2]) for shape in self.layout.shapes)
+    def _numbers(self) -> int:
+        return 2 * self.layout.copies * sum(n + k for n, k in self.layout.layers)
 
     def _at(self, state: torch.Tensor) -> Pass:
         """Return the forward pass at this state. The last pass is reused if it was at the same state."""

@@ -61,6 +61,10 @@ class ModuleKernel:
         self.inputs = self._tensor(inputs)
         self.chunk = chunk or (CHUNK if self._is_separable() else len(self.inputs))
         self.values = self.values_at(self.inputs)
+        first = self.inputs[: self.chunk]
+        again, largest = self.values_at(first), np.abs(self.values).max(initial=0.0)
+        if np.abs(again - self.values[:, : len(first)]).max(initial=0.0) > SAME * largest:
+            raise InputError("module_kernel: the outputs of the module are random; freeze it with module.eval()")
 
     def values_at(self, inputs: torch.Tensor | np.ndarray) -> np.ndarray:
         """Return f on P inputs, (C, P)."""
@@ -84,7 +88,7 @@ class ModuleKernel:
         names = list(total)
         for part, cotangent in zip(self._parts(self.inputs), cotangents, strict=True):
             with torch.enable_grad(), _differentiable():
-                leaves = {name: each.requires_grad_() for name, each in _copies(self.parameters).items()}
+                leaves = _leaves(self.parameters)
                 found = torch.autograd.grad(
                     self._call(leaves, part), [leaves[name] for name in names], cotangent, allow_unused=True
                 )
@@ -135,7 +139,6 @@ class ModuleKernel:
         few = self.inputs[: 2 * PROBES]
         if len(few) < 2 * PROBES:
             return True
-        self.chunk = len(self.inputs)
         with torch.no_grad(), _differentiable():
             try:
                 together, alone = (
@@ -164,8 +167,8 @@ def module_kernel(
     """Return the neural tangent kernel of a module at its current parameters, as an operator.
 
     module: maps inputs (n, ...) to (n, C) or (n,). Parameters with requires_grad = False are frozen. positions: the
-    inputs, (n, ...). rates: relative learning rates of parameters by name, or by the beginning of names such as "0.";
-    1 by default. chunk: inputs at a time; by default 4096, or all if outputs depend on other inputs.
+    inputs, (n, ...). rates: relative learning rates of parameters by name, or of a part of the module by its name such
+    as "0"; 1 by default. chunk: inputs at a time; by default 4096, or all if outputs depend on other inputs.
 
         kernel = module_kernel(module, x)
         kernel.apply(u)                  J R J^T u / n, (C, n) -> (C, n)
@@ -192,7 +195,7 @@ def _check_frozen(module: torch.nn.Module) -> None:
 def _scales(rates: Mapping[str, float], parameters: Tensors) -> dict[str, float]:
     scales = dict.fromkeys(parameters, 1.0)
     for prefix, rate in rates.items():
-        matching = [name for name in parameters if name == prefix or name.startswith(prefix)]
+        matching = [name for name in parameters if name == prefix or name.startswith(f"{prefix.removesuffix('.')}.")]
         if not matching:
             raise InputError(f"rates: no trained parameter is named {prefix!r}; the names are {', '.join(parameters)}")
         if not 0 <= rate < float("inf"):
@@ -201,15 +204,16 @@ def _scales(rates: Mapping[str, float], parameters: Tensors) -> dict[str, float]
     return scales
 
 
-def _copies(parameters: Tensors) -> Tensors:
-    return {name: each.detach() for name, each in parameters.items()}
+def _leaves(parameters: Tensors) -> Tensors:
+    """Return tensors that share the memory of the parameters, and for which autograd computes gradients."""
+    return {name: each.detach().requires_grad_() for name, each in parameters.items()}
 
 
 def _jvp_by_two_vjps(values: Callable[[Tensors], torch.Tensor], parameters: Tensors, change: Tensors) -> torch.Tensor:
     """Return the jvp as the derivative in r of <J^T r, change>, which is linear in r."""
     names = list(parameters)
     with torch.enable_grad():
-        leaves = {name: each.requires_grad_() for name, each in _copies(parameters).items()}
+        leaves = _leaves(parameters)
         output = values(leaves)
         r = torch.zeros_like(output, requires_grad=True)
         pulled = torch.autograd.grad(output, [leaves[name] for name in names], r, create_graph=True, allow_unused=True)

@@ -9,14 +9,14 @@ import torch
 from freqbias.errors import InputError
 from freqbias.nn.network_description import NetworkDescription
 from freqbias.nn.siren import sine_layers, siren_output
-from freqbias.nn.siren_layout import SirenParts, siren_shapes
+from freqbias.nn.siren_layout import SirenParts
 from freqbias.nn.tensor_activations import TENSOR_ACTIVATIONS
 from freqbias.nn.transforms import CHUNK
 from freqbias.numerics import Positions, Sites
-from freqbias.problem import ACTIVATIONS, Neurons, network_values
+from freqbias.problem import ACTIVATIONS, Neurons, WeightShapes, network_values, weight_shapes
 from freqbias.runtime import threads_alone
 
-Shapes = dict[str, tuple[int, ...]]
+PRECISE = (torch.float32, torch.float64)  # types of weights
 
 
 class KeptNetwork(torch.nn.Module):
@@ -180,22 +180,9 @@ class _SirenNetwork(KeptNetwork):
         return 4 * self.first.shape[0] * self.first.shape[1]
 
 
-def shapes(description: NetworkDescription) -> Shapes:
+def shapes(description: NetworkDescription) -> WeightShapes:
     """Return the shape of each tensor of weights, by its name in the state dict."""
-    network, d, channels = description.network, description.dimension, description.channels
-    if network.omega_0 is not None:
-        return siren_shapes(network, channels=channels, dimension=d)
-    if network.depth == 2:
-        m = network.width
-        plain: Shapes = {"frequencies": (m, d), "cosine": (channels, m), "sine": (channels, m)}
-        return plain | {"gains": (2, m)} if network.diagonal else plain
-    assert network.hidden_width is not None  # the settings fill it in
-    copies = 2 if network.symmetric else 1
-    m, n = network.width // copies, network.hidden_width // copies
-    inputs = [2 * m, *[n] * (network.depth - 3)]
-    hidden: Shapes = {f"hidden.{layer}": (copies, n, count) for layer, count in enumerate(inputs)}
-    plain = {"frequencies": (copies, m, d), **hidden, "output": (copies, channels, n)}
-    return plain if network.bias is None else plain | {"biases": (copies, network.depth - 2, n)}
+    return weight_shapes(description.network, channels=description.channels, dimension=description.dimension)
 
 
 def make_module(description: NetworkDescription, weights: Mapping[str, torch.Tensor]) -> KeptNetwork:
@@ -206,13 +193,17 @@ def make_module(description: NetworkDescription, weights: Mapping[str, torch.Ten
         raise InputError(f"the tensor {unknown[0]} is {state}; the network has the tensors {', '.join(expected)}")
     for name, shape in expected.items():
         given = weights[name]
-        if tuple(given.shape) != shape or given.dtype not in (torch.float32, torch.float64):
+        if tuple(given.shape) != shape or given.dtype not in PRECISE:
             raise InputError(
                 f"{name} has shape {tuple(given.shape)} and type {given.dtype}; the network has shape {shape} and "
-                "floating-point numbers"
+                "numbers in single or double precision"
             )
         if not torch.isfinite(given).all():
             raise InputError(f"{name} has NaN or infinity")
-    if description.network.omega_0 is not None:
-        return _SirenNetwork(description, weights)
-    return (_TwoLayerNetwork if description.network.depth == 2 else _DeepNetwork)(description, weights)
+    types = {given.dtype for given in weights.values()}
+    if len(types) > 1:
+        raise InputError("some weights are in single and some in double precision; use one of the two")
+    network = description.network
+    kind = _SirenNetwork if network.omega_0 is not None else _TwoLayerNetwork if network.depth == 2 else _DeepNetwork
+    module: KeptNetwork = kind(description, weights)
+    return module.to(types.pop())  # the constants have the type of the weights

@@ -19,6 +19,7 @@ from freqbias.numerics import Schedule, exponential, gradient_descent
 from freqbias.problem import ErrorHistory, increase, squared_loss
 from freqbias.runtime import version_of
 
+MOST_STEPS = 10**8  # whose times fit into the memory
 Array = np.ndarray | torch.Tensor
 
 
@@ -120,6 +121,8 @@ def _times(
         return given, None
     if step is None or not 0 < step < np.inf or (given % 1).any():
         raise InputError(f"predict_module: steps = {given.tolist()}, step = {step}; give whole numbers and a step size")
+    if given[-1] > MOST_STEPS:
+        raise InputError(f"predict_module: steps = {given.tolist()}; give at most {MOST_STEPS:,} steps, or times")
     time = given * step
     knots = np.arange(given[-1] + 1) * step
     knots[given.astype(int)] = time

@@ -35,7 +35,7 @@ class NetworkDescription(Section):
     (d,). value_lower, value_upper: the range of the training values, (C,). Positions and values are those of the user,
     positions in `unit`. time: the gradient-flow time of the weights.
     convention: the formula of the network in words of mathematics. provenance: facts about the training.
-    sha256: the SHA-256 of the file with the weights, "" if there is no file.
+    sha256: the SHA-256 of the file with the weights and of this description, "" if there is no file.
     """
 
     format_version: Literal[1] = 1

@@ -15,7 +15,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from freqbias.errors import InputError, UsageError
-from freqbias.nn.kept_network import KeptNetwork, make_module
+from freqbias.nn.kept_network import PRECISE, KeptNetwork, make_module
 from freqbias.nn.model_card import model_card
 from freqbias.nn.network_description import NetworkDescription, parse_description
 from freqbias.runtime import Store, read_file, writable
@@ -30,8 +30,10 @@ SAME_TIME = 1e-9  # relative difference of a time that the user gives in decimal
 def write_network(module: KeptNetwork, tensors: Path, description: Path) -> None:
     """Write the two files of a network."""
     weights = {name: each.detach().cpu().contiguous() for name, each in module.state_dict().items()}
+    if any(each.dtype not in PRECISE for each in weights.values()):
+        raise InputError("the weights are in half precision; convert the network with network.float() or .double()")
     packed = save_tensors(weights, metadata={"format": "pt"})
-    content = module.description.model_copy(update={"sha256": hashlib.sha256(packed).hexdigest()})
+    content = module.description.model_copy(update={"sha256": _digest(packed, module.description)})
     tensors.write_bytes(packed)
     text = json.dumps(content.model_dump(exclude_none=True), indent=1, allow_nan=False, ensure_ascii=False)
     description.write_text(text + "\n", encoding="utf-8")
@@ -89,13 +91,21 @@ def _read_description(path: Path) -> NetworkDescription:
     return parse_description(read_file(path), str(path))
 
 
+def _digest(packed: bytes, description: NetworkDescription) -> str:
+    """Return the SHA-256 of the file with the weights, followed by the description as JSON, without the hash."""
+    return hashlib.sha256(packed + description.model_dump_json(exclude={"sha256"}).encode()).hexdigest()
+
+
 def _read(tensors: Path, description: Path) -> KeptNetwork:
     try:
         packed, content = read_file(tensors), _read_description(description)
     except OSError as failure:
         raise UsageError(f"{tensors.parent}: {failure.strerror}: {failure.filename}; restore the file") from None
-    if hashlib.sha256(packed).hexdigest() != content.sha256:
-        raise UsageError(f"{tensors} is damaged or has changed: its SHA-256 is not the one in {description.name}")
+    if _digest(packed, content) != content.sha256:
+        raise UsageError(
+            f"{tensors} or {description.name} is damaged or has changed: their SHA-256 is not the one in "
+            f"{description.name}"
+        )
     try:
         return make_module(content, load_tensors(packed))
     except SafetensorError as failure:

@@ -194,8 +194,9 @@ class SirenNetwork(UnshardedNetwork):
         """Return r_l: r_frequencies for l = 1, and r_hidden for the others."""
         return [self.rates.frequencies, *[self.rates.hidden] * (self.layout.shapes["biases"][1] - 1)]
 
-    def _widest(self) -> int:
-        return self.layout.shapes["first"][0] * self.layout.shapes["first"][1]
+    def _numbers(self) -> int:
+        copies, layers, n = self.layout.shapes["biases"]
+        return 4 * copies * layers * n
 
 
 def by_group(parts: SirenParts, rates: Rates) -> Iterable[tuple[float, torch.Tensor]]:

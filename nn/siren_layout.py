@@ -1,14 +1,12 @@
 """The layout of SIREN's weights in the state vector, and the memory that a training needs."""
 
-from dataclasses import dataclass
-from math import prod
 from typing import NamedTuple
 
 import torch
 
-from freqbias.nn.kernel_cost import matrix_is_cheaper
 from freqbias.nn.transforms import PRECISIONS
-from freqbias.problem import Network, Problem, SirenWeights
+from freqbias.nn.weight_layout import WeightLayout
+from freqbias.problem import SirenWeights
 
 
 class SirenParts(NamedTuple):
@@ -21,35 +19,8 @@ class SirenParts(NamedTuple):
     output_bias: torch.Tensor
 
 
-def siren_shapes(network: Network, *, channels: int, dimension: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of W, V_2, ..., V_L, c, the biases and the output bias, by their names in kept networks."""
-    s, d, layers = 2 if network.symmetric else 1, dimension, network.depth - 1
-    n = network.width // s
-    hidden = {f"hidden.{layer}": (s, n, n) for layer in range(layers - 1)}
-    return {
-        "first": (s, n, d), **hidden, "output": (s, channels, n),
-        "biases": (s, layers, n), "output_bias": (s, channels),
-    }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class SirenLayout:
-    """The weights in the order of `SirenParts`. shapes: `siren_shapes`."""
-
-    shapes: dict[str, tuple[int, ...]]
-
-    @classmethod
-    def of(cls, problem: Problem) -> "SirenLayout":
-        return cls(siren_shapes(problem.network, channels=problem.samples.channels, dimension=problem.dimension))
-
-    @property
-    def size(self) -> int:
-        return sum(map(prod, self.shapes.values()))
-
-    def by_name(self, state: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return views of the weights, by their names in kept networks."""
-        parts = state.split([prod(shape) for shape in self.shapes.values()])
-        return {name: part.view(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+class SirenLayout(WeightLayout):
+    """The weights in the order of `SirenParts`."""
 
     def split(self, state: torch.Tensor) -> SirenParts:
         """Return views of the weights."""
@@ -58,16 +29,7 @@ class SirenLayout:
 
     def join(self, weights: SirenWeights) -> torch.Tensor:
         """Return the state with these weights in every copy, (size,), on the CPU."""
-        state = torch.empty(self.size, dtype=torch.float64)
-        drawn = [weights.first, *weights.hidden, weights.output, weights.biases, weights.output_bias]
-        for part, each in zip(self.by_name(state).values(), drawn, strict=True):
-            part.copy_(torch.from_numpy(each))
-        return state
-
-    def matrix_is_cheaper(self, samples: int) -> bool:
-        """Return True if the kernel's matrix needs fewer operations than a few products with the kernel."""
-        layers = [shape[1:] for name, shape in self.shapes.items() if name == "first" or name.startswith("hidden")]
-        return matrix_is_cheaper(((n, k) for n, k in layers), channels=self.shapes["output"][1], samples=samples)
+        return self._join([weights.first, *weights.hidden, weights.output, weights.biases, weights.output_bias])
 
     def memory(self, samples: int, *, precision: str) -> float:
         """Return an upper bound of the peak memory of a training, in bytes.
@@ -78,9 +40,8 @@ class SirenLayout:
         """
         number = PRECISIONS[precision][0].itemsize
         copies, layers, n = self.shapes["biases"]
-        channels = self.shapes["output"][1]
         passes, matrix = 6 + 4 * layers, 0.0
         if self.matrix_is_cheaper(samples):
-            passes = max(passes, 2 * layers * (1 + channels))
-            matrix = 8 * (2 + copies) * (channels * samples) ** 2
+            passes = max(passes, 2 * layers * (1 + self.channels))
+            matrix = 8 * (2 + copies) * (self.channels * samples) ** 2
         return (9 * 8 + 2 * number) * self.size + 8 * samples * copies * n * passes + matrix

@@ -3,12 +3,11 @@
 import numpy as np
 import torch
 
-from freqbias.nn.deep_layout import DeepLayout
 from freqbias.nn.kept_network import KeptNetwork, make_module
 from freqbias.nn.network import StateLayout
 from freqbias.nn.network_description import NetworkDescription, convention
-from freqbias.nn.siren_layout import SirenLayout
 from freqbias.nn.training_plan import TrainingPlan
+from freqbias.nn.weight_layout import WeightLayout
 from freqbias.problem import Problem
 from freqbias.runtime import version_of
 
@@ -49,13 +48,8 @@ def trained_module(plan: TrainingPlan, state: np.ndarray, time: float) -> KeptNe
 
 def _weights(problem: Problem, state: torch.Tensor) -> dict[str, torch.Tensor]:
     network = problem.network
-    if network.omega_0 is not None:
-        return SirenLayout.of(problem).by_name(state)
-    if network.depth > 2:
-        parts = DeepLayout.of(problem).split(state)
-        layers = {f"hidden.{layer}": matrix for layer, matrix in enumerate(parts.hidden)}
-        biases = {} if parts.biases is None else {"biases": parts.biases}
-        return {"frequencies": parts.frequencies, **layers, "output": parts.output, **biases}
+    if not network.fourier_sum:
+        return WeightLayout.of(problem).by_name(state)
     layout = StateLayout(network.width, problem.samples.channels, problem.dimension)
     amplitudes, frequencies = layout.split(state[: layout.size])
     weights = {

@@ -18,7 +18,7 @@ from freqbias.nn.snapshot import TrainingCheckpoint, TrainingSnapshot
 from freqbias.nn.step_control import StepControl
 from freqbias.nn.trainable import TrainableNetwork, loss
 from freqbias.nn.training_plan import TrainingPlan
-from freqbias.problem import Rates
+from freqbias.problem import Rates, network_size
 from freqbias.runtime import Progress, log
 
 DIVERGED = 2.0  # largest loss, relative to the loss at t = 0; the exact flow never increases the loss
@@ -270,10 +270,11 @@ class Trainer:
 
     def log_outcome(self) -> None:
         assert self.accepted is not None
-        width, start = self._plan.problem.network.width, self.network.start_loss
+        network, start = self._plan.problem.network, self.network.start_loss
         seconds = (time.monotonic() - self._began) / max(1, self.step - self._first_step)
-        outcome = "nn: trained %d neurons: %d steps, %.3g s for each step, loss %.3g -> %.3g"
-        log.info(outcome, width, self.step, seconds, start, self.accepted.loss)
+        outcome = "nn: trained %s: %d steps, %.3g s for each step, loss %.3g -> %.3g"
+        size = network_size(network.width, network.depth, siren=network.omega_0 is not None)
+        log.info(outcome, size, self.step, seconds, start, self.accepted.loss)
         held_out = self._plan.problem.held_out
         if held_out is not None and "held_out" in self.accepted.at_targets:
             error = self.accepted.at_targets["held_out"] - held_out.values

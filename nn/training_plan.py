@@ -190,7 +190,8 @@ def plan_training(
         tolerance = settings.tolerance or tolerance
         z_max = integrator.largest_step(tolerance)
         step = z_max / lambda_max
-        faster = "smaller [training] rates" if problem.rates.largest > 1 else "a smaller [network] sigma_a"
+        slower = "sigma_a" if network.omega_0 is None else "width"  # makes the kernel smaller
+        faster = "smaller [training] rates" if problem.rates.largest > 1 else f"a smaller [network] {slower}"
         remedy = f"use a smaller [time] end, a larger tolerance, or {faster}"
         # The gradient of a relu network jumps. At a jump no step is short enough for a small tolerance.
         smooth = network.activation != "relu"

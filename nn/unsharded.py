@@ -66,8 +66,8 @@ class UnshardedNetwork(TrainableNetwork):
         return apply
 
     @abstractmethod
-    def _widest(self) -> int:
-        """Return how many numbers the largest layer has for each position."""
+    def _numbers(self) -> int:
+        """Return how many numbers the derivatives at one position hold at a time."""
 
     def gather(self, state: torch.Tensor) -> np.ndarray:
         return state.cpu().numpy()
@@ -79,5 +79,5 @@ class UnshardedNetwork(TrainableNetwork):
     def _by_parts(self, sites: Sites, compute: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         """Return compute(positions (d, P)), (C, P), for a few sites at a time to save memory."""
         positions = torch.tensor(sites.positions().T, device=self.start.device)
-        parts = [compute(part) for part in positions.split(max(1, CHUNK // self._widest()), dim=1)]
+        parts = [compute(part) for part in positions.split(max(1, CHUNK // self._numbers()), dim=1)]
         return torch.cat(parts, dim=1).cpu().numpy()

@@ -31,7 +31,7 @@ from math import log2
 from freqbias.errors import InputError
 from freqbias.meshes import MeshPlan, plan_mesh
 from freqbias.pde.petsc_options import uses_factorisation
-from freqbias.problem import Mesh, Pde, Problem
+from freqbias.problem import Mesh, Pde, Problem, drawing_memory
 from freqbias.runtime import available_memory, local_size, size
 
 Candidate = tuple[float, Pde, Mesh]  # a value of one key, and the settings with this value
@@ -131,6 +131,8 @@ def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: fl
     else:  # the mesh is half of the box, and every rank holds all samples
         shared = 0.5 * SPACE_BYTES[plan.dimension] * dofs + 4.0 * plan.entries
         per_rank = 8.0 * problem.samples.values[0].size * (KRYLOV_VECTORS + channels * outputs)
+    if problem.initial_error is None and settings.initial in ("auto", "network"):  # every rank draws the network
+        per_rank += drawing_memory(problem.network, channels=channels, dimension=problem.dimension)
     on_root = channels * dofs * (OUTPUT_BYTES[0] + OUTPUT_BYTES[1] * outputs)
     return local_size() * (LIBRARY_BYTES + per_rank + shared / size()) + on_root
 

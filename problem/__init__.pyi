@@ -42,7 +42,7 @@ from .settings import Mesh, Network, Pde, increase
 from .siren_law import siren_laws
 from .siren_weights import SirenWeights, draw_siren, siren_density
 from .stage_dependencies import StageKeys, every_stage_keys, stage_keys
-from .summary import counted, time_range
+from .summary import counted, network_size, time_range
 from .supports import Annulus, Ball, Uniform
 from .sweep_loading import SweepPlan, in_words, load_sweep
 from .sweep_settings import flatten
@@ -51,6 +51,7 @@ from .targets import Targets
 from .training_settings import Training
 from .two_layer_law import ScaledDensity, scaled, two_layer_laws
 from .variables import describe_variable
+from .weight_shapes import WeightShapes, drawing_memory, weight_shapes
 
 __all__ = [
     "ACTIVATIONS",
@@ -102,6 +103,7 @@ __all__ = [
     "Targets",
     "Training",
     "Uniform",
+    "WeightShapes",
     "area_average",
     "build",
     "canonical_order",
@@ -116,6 +118,7 @@ __all__ = [
     "draw",
     "draw_deep",
     "draw_siren",
+    "drawing_memory",
     "errors_in_order",
     "every_stage_keys",
     "feature_learning_warning",
@@ -134,6 +137,7 @@ __all__ = [
     "match_positions",
     "match_times",
     "mlp_laws",
+    "network_size",
     "network_values",
     "ntk_recursion",
     "open_netcdf",
@@ -154,6 +158,7 @@ __all__ = [
     "two_layer_laws",
     "upper_quantile",
     "waves",
+    "weight_shapes",
     "why_no_file",
     "width_for_distance",
 ]

@@ -45,7 +45,7 @@ def distance_in_words(distance: np.ndarray, network: Network, wanted: float | No
     """
     found, level = upper_quantile(distance)
     words = f"{100 * level:.0f} % of draws stay within {_percent(found)} of infinite width"
-    if not found:
+    if not found or network.omega_0 is not None:  # the width of SIREN changes its speed, not only its distance
         return words
     if wanted is None:
         wanted = 10.0 ** (math.ceil(math.log10(found)) - 1)

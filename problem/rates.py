@@ -68,7 +68,7 @@ def check_rates(rates: Rates, network: Network) -> None:
     trained = [name for name, rate in rates if rate > 0 and name not in lacking]
     if not trained:
         raise InputError(f"[training] rates = {rates} trains nothing; give a group a rate above 0")
-    if network.sigma_a == 0 and rates.output == 0:
+    if network.sigma_a == 0 and rates.output == 0 and network.omega_0 is None:  # SIREN has an output bias
         raise InputError(
             f"[training] rates = {rates} freezes the output weights, which are 0 because [network] sigma_a = 0, so the "
             "network would stay 0; use output > 0 or sigma_a > 0"

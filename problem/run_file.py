@@ -83,7 +83,8 @@ class RunFile(Section):
         """Fill in the defaults of keys that depend on other keys."""
         if not isinstance(tables, dict):
             return tables
-        if "omega_0" in (tables.get("network") or {}):
+        network = tables.get("network")
+        if isinstance(network, dict) and network.get("omega_0") is not None:
             tables = {"density": None, **tables}
         time = tables.get("time")
         if isinstance(time, dict) and not {"times", "outputs"} & time.keys():

@@ -29,13 +29,14 @@ class Network(Settings):
     width: int = Field(
         ge=1,
         le=10**9,
-        description="a whole number from 1 to 10^9: the number of neurons, for example width = 100000",
+        description="a whole number from 1 to 10^9: the number of neurons, of SIREN in each layer, for example "
+        "width = 100000",
     )
     sigma_a: float = Field(
         ge=0,
         le=LARGEST,
-        description="a number of at least 0: the standard deviation of the output weights, by default 1 / omega_0 for "
-        "SIREN, for example sigma_a = 1.0",
+        description="a number of at least 0: the standard deviation of the output weights (of SIREN, times sqrt(2 / "
+        "width), and by default 1 / omega_0), for example sigma_a = 1.0",
     )
     sampling: Literal["iid", "sobol"] = Field("iid", description='"iid", or "sobol" for a smaller sampling error')
     symmetric: bool = Field(
@@ -75,10 +76,12 @@ class Network(Settings):
         """By default hidden layers are as wide as the first layer and use relu. SIREN starts as its authors draw it."""
         if not isinstance(table, dict):
             return table
-        given, defaults = {name: value for name, value in table.items() if value is not None}, {}
+        given = {name: value for name, value in table.items() if value is not None}
+        defaults: dict[str, Any] = {}
         if "omega_0" in given:
-            positive = isinstance(given["omega_0"], int | float) and given["omega_0"] > 0
-            defaults = {"sigma_a": 1 / given["omega_0"] if positive else 1.0, "symmetric": False}
+            omega_0 = given["omega_0"]
+            usable = isinstance(omega_0, int | float | np.number) and omega_0 > 0  # if not, pydantic says so
+            defaults = {"sigma_a": 1 / float(omega_0) if usable else 1.0, "symmetric": False}
         elif table.get("depth") in range(3, DEEPEST + 1) and isinstance(table.get("width"), int):
             defaults = {"hidden_width": table["width"], "activation": "relu"}
         return {**defaults, **given} if defaults else table

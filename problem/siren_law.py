@@ -20,6 +20,8 @@ from functools import partial
 
 import numpy as np
 
+from freqbias.errors import InputError
+from freqbias.numerics import check_kind
 from freqbias.problem.deep_law import DeepLaw
 from freqbias.problem.density import Density
 from freqbias.problem.discrete_density import DiscreteDensity
@@ -29,14 +31,19 @@ from freqbias.problem.rates import DEFAULT_RATES, Rates
 from freqbias.problem.settings import Network
 from freqbias.problem.two_layer_law import scaled
 
+MOST_NEGLECTED = 0.05  # of the kernel of the first layer, by phases that are not uniform on the circle
+
 
 def siren_laws(density: Density, network: Network, dimension: int, rates: Rates = DEFAULT_RATES) -> Laws:
     """Return the laws of SIREN, at infinite width for the kernel's fluctuations; the width also scales the kernel.
 
     density: rho_w, by default of the run file `siren_density(omega_0, dimension)`. network: with omega_0.
-    rates: all are 1 by default.
+    rates: all are 1 by default. Raises InputError if the network is not SIREN, or if the density has other dimensions.
     """
-    assert network.omega_0 is not None  # for other networks see `network_laws`
+    check_kind("siren_laws: [network] omega_0", network.omega_0, float, remedy="a network with omega_0, such as 30.0")
+    assert network.omega_0 is not None
+    if dimension not in density.dimensions:
+        raise InputError(f"siren_laws: dimension = {dimension!r}; {density} is defined in {density.dimensions}")
     width = network.width // 2 if network.symmetric else network.width
     arguments = width, network.depth - 1, network.omega_0, network.sigma_a, rates
 
@@ -50,6 +57,17 @@ def siren_laws(density: Density, network: Network, dimension: int, rates: Rates 
         return DeepLaw(density, series, dimension, smooth=True)
 
     return Laws(law(0), law(1), float(_kernel(*arguments, 0, np.zeros(1))[0]))
+
+
+def phase_warning(network: Network, dimension: int) -> str | None:
+    """Return a warning if the phases of SIREN's first layer are not nearly uniform on the circle, otherwise None."""
+    if network.omega_0 is None or (neglected := np.sqrt(dimension) / (2 * network.omega_0)) <= MOST_NEGLECTED:
+        return None
+    return (
+        f"[network] omega_0 = {network.omega_0:g}: the law takes the phases omega_0 b of the first layer as uniform on "
+        f"the circle, which neglects up to about {100 * neglected:.2g} % of its kernel; with an omega_0 of at least "
+        f"{np.ceil(np.sqrt(dimension) / (2 * MOST_NEGLECTED)):g} it is less than {100 * MOST_NEGLECTED:g} %"
+    )
 
 
 def _kernel(

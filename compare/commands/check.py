@@ -136,7 +136,7 @@ def _network_warnings(network: Network) -> list[str]:
     widths = {key: getattr(network, key) for key in ("width", "hidden_width")}
     return [
         f"[network] {key} = {width}: the equation describes wide networks; the distance between network and equation "
-        "falls as 1/sqrt(width)"
+        f"falls as 1/sqrt(width){' at equal loss' if network.omega_0 else ''}"
         for key, width in widths.items()
         if width and width < WIDE
     ]
@@ -164,7 +164,8 @@ def _cost_warnings(pde: cost.Cost, nn: cost.Cost) -> list[str]:
 
 def _network(network: Network) -> str:
     if network.omega_0 is not None:
-        return f"SIREN with {network.depth - 1} x {network.width:,} sines, omega_0 = {network.omega_0:g}"
+        weights = "" if np.isclose(network.sigma_a * network.omega_0, 1) else f", sigma_a = {network.sigma_a:g}"
+        return f"SIREN with {network.depth - 1} x {network.width:,} sines, omega_0 = {network.omega_0:g}{weights}"
     if network.depth == 2:
         return f"{network.width:,} neurons"
     return f"{network.width:,} neurons and {network.depth - 2} x {network.hidden_width:,} of {network.activation}"

@@ -1,10 +1,13 @@
 """Draw several trainings and the equation: the amplitudes of bands of |xi| at a few times."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.style
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from freqbias.compare.comparison.trainings import Trainings
 from freqbias.compare.style import (
@@ -56,6 +59,17 @@ def draw_trainings(trainings: Trainings, *paths: Path) -> Figure:
             open_frame(panel)
         panels[0].set_ylabel(f"{magnitude_label(first.pde.shape[1])} in bands,\nroot mean square", linespacing=1.4)
         figure.supxlabel(frequency_label(first.attributes.get("unit"), r"|\xi|"), fontsize="medium")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+        figure.legend(*_drawn_lines(panels), loc="outside upper center", ncols=3)
         save_figure(figure, paths, first.name)
     return figure
+
+
+def _drawn_lines(panels: Sequence[Axes]) -> tuple[list[Line2D], list[str]]:
+    """Return a line of each training in any of the panels, and its name.
+
+    A panel leaves out trainings without a partner. By itself a legend leaves out names that begin with an underscore.
+    """
+    lines = {str(line.get_label()): line for panel in reversed(panels) for line in panel.lines}
+    order = [str(line.get_label()) for panel in panels for line in panel.lines]
+    names = list(dict.fromkeys(order))
+    return [lines[name] for name in names], names

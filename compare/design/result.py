@@ -126,9 +126,11 @@ class DesignResult:
     def sufficient_width(self) -> int | None:
         """Return the width at which twice as many neurons gain less than GAIN, or None if it is not known.
 
-        The loss is taken to be that at infinite width plus c / width.
+        The loss is taken to be that at infinite width plus c / width. A wider SIREN is also faster, so its losses at
+        given times say nothing of this.
         """
-        if self.criterion != "held-out" or self.winner.family not in self.limits:
+        faster = self.problem.network.omega_0 is not None and not self.in_steps
+        if self.criterion != "held-out" or self.winner.family not in self.limits or faster:
             return None
         scales, losses = self.limits[self.winner.family]
         amounts = sorted({each.amount for each in self.predictions})

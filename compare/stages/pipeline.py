@@ -12,7 +12,7 @@ from freqbias.compare.comparison import cause_title, is_cause
 from freqbias.compare.style import aligned, percent
 from freqbias.meshes import plan_mesh
 from freqbias.pde import check_memory, refuse_torchrun, start_petsc
-from freqbias.problem import Problem, RunFile, read_netcdf, stage_keys
+from freqbias.problem import Problem, RunFile, network_size, read_netcdf, stage_keys
 from freqbias.runtime import StopRequest, Store, duration, log, log_findings, on_root, seconds_since_start
 
 if TYPE_CHECKING:
@@ -154,12 +154,17 @@ def print_summary(store: Store, seconds: Mapping[str, float]) -> None:
     print(aligned([(f"  {name}", what) for name, what in FILES.items() if (store.root / name).is_file()]))
 
 
+def _size(history: Mapping[str, Any]) -> str:
+    """Return the size of the network in words, from the attributes of its training."""
+    return network_size(int(history["width"]), int(history["depth"]), siren="omega_0" in history)
+
+
 def _run_rows(store: Store) -> list[tuple[str, ...]]:
     solution = read_netcdf(store.root / "pde" / "spectrum.nc", {"frequency"})
     spectrum, history = solution.attrs, read_netcdf(store.root / "nn" / "error.nc", ()).attrs
     metrics = _metrics(store)
     return [
-        ("size", f"{len(solution['frequency'].values):,} dofs", f"{history['width']:,} neurons"),
+        ("size", f"{len(solution['frequency'].values):,} dofs", _size(history)),
         (
             "method",
             f"{spectrum['operator']} operator, {spectrum['integrator']}",

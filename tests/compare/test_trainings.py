@@ -121,6 +121,18 @@ def test_figure(store):
     np.testing.assert_array_equal(lines["sgd"], Trainings({"sgd": comparison}).amplitudes["sgd"][1][1])
 
 
+def test_every_training_has_its_line_in_the_legend():
+    """Also one without a record at the first time, and one whose name matplotlib would leave out."""
+    problem = build(PLAIN)
+    spectrum, history = fabricated(problem, cells=(32,))
+    first = compare(spectrum, history, problem)
+    last = [0, len(history.time) - 1]
+    late = replace(history, time=history.time[last], error=history.error[last], loss=history.loss[last])
+    comparisons = {"sgd": first, "_late": compare(spectrum, late, problem)}
+    figure = draw_trainings(Trainings(comparisons))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["start", "finite elements", "sgd", "_late"]
+
+
 @pytest.mark.parametrize(
     "files, how, message",
     [

@@ -81,6 +81,7 @@ WORDS = [
     ({"width": 1000}, 0.01, None, "0.1 % needs a width of about 100,000"),
     ({"width": 1000, "sampling": "sobol"}, 0.02, 0.01, "1 % needs a width of at most about 4,000"),
     ({"width": 1000, "depth": 3, "hidden_width": 200}, 0.02, 0.01, "about 4,000 and a hidden_width of about 800"),
+    ({"width": 1000, "omega_0": 30.0}, 0.031, None, "stay within 3.1 % of infinite width"),
     ({"width": 10**6}, 0.5, 0.001, "0.1 % needs a width of more than 10^9"),
 ]
 

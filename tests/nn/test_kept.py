@@ -14,6 +14,7 @@ from freqbias import problem as statement
 from freqbias.errors import InputError, StoppedEarly, UsageError
 from freqbias.nn import plan_training, trajectory
 from freqbias.nn.kept_network import KeptNetwork, make_module
+from freqbias.nn.network_description import NetworkDescription
 from freqbias.nn.trained_module import trained_module
 from freqbias.numerics import Grid, Positions, Scattered
 from freqbias.problem import Gaussian, Network, Problem, Samples, Training
@@ -105,6 +106,19 @@ def test_export(case, tmp_path):
     np.testing.assert_allclose(values, module(x).detach().numpy(), rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("case", ["a line", "three layers", "SIREN"])
+def test_networks_in_single_precision_are_kept_as_such(case, tmp_path):
+    problem, module, _ = trained(case)
+    module, x = module.float(), torch.tensor(user_positions(problem))
+    nn.save(module, tmp_path / "single")
+    loaded = nn.load(tmp_path / "single")
+    assert loaded(x).dtype == torch.float32
+    torch.testing.assert_close(loaded(x), module(x), rtol=0, atol=0)
+    with pytest.raises(InputError, match=r"half precision; convert the network with network.float\(\)"):
+        nn.save(module.half(), tmp_path / "half")
+    assert not (tmp_path / "half" / "model.safetensors").exists()
+
+
 def test_state_dict_and_further_training():
     _, module, _ = trained("three layers")
     other = make_module(module.description, {k: torch.zeros_like(v) for k, v in module.state_dict().items()})
@@ -139,7 +153,21 @@ def put_tensors(folder, **tensors: torch.Tensor) -> None:
     """Replace tensors, with the right SHA-256."""
     path = folder / "model.safetensors"
     save_file({name: each for name, each in (load_file(path) | tensors).items() if each is not None}, path)
-    changed(folder / "config.json", lambda content: content.update(sha256=sha256(path.read_bytes()).hexdigest()))
+    sign(folder)
+
+
+def sign(folder) -> None:
+    """Write the SHA-256 of the weights and of the description without it."""
+    path = folder / "config.json"
+    description = NetworkDescription.model_validate_json(path.read_text())
+    signed = (folder / "model.safetensors").read_bytes() + description.model_dump_json(exclude={"sha256"}).encode()
+    changed(path, lambda content: content.update(sha256=sha256(signed).hexdigest()))
+
+
+def widen(folder, *, signed: bool = True) -> None:
+    changed(folder / "config.json", lambda content: content["network"].update(width=10**9))
+    if signed:
+        sign(folder)
 
 
 ONES = torch.ones(1, 40, dtype=torch.float64)
@@ -153,7 +181,8 @@ DAMAGES = {
     r"config\.json: network: \[network\] width = 0": lambda f: changed(
         f / "config.json", lambda c: c["network"].update(width=0)
     ),
-    r"frequencies has shape": lambda f: changed(f / "config.json", lambda c: c["network"].update(width=10**9)),
+    r"frequencies has shape": widen,
+    r"config\.json is damaged or has changed": lambda f: widen(f, signed=False),
     r"config\.json: .*value_mean has 2 numbers; give 1": lambda f: changed(
         f / "config.json", lambda c: c.update(value_mean=[0.0, 0.0])
     ),

@@ -184,6 +184,15 @@ def test_rates_of_groups():
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
 
 
+def test_rates_of_a_part_are_not_those_of_its_namesakes():
+    """ "1" is the second part, and not also the eleventh."""
+    module = torch.nn.Sequential(*[torch.nn.Linear(2, 2) for _ in range(11)]).double()
+    x, u = torch.randn(12, 2).double(), np.ones((2, 12))
+    found = module_kernel(module, x, rates={"1": 0.0}).apply(u)
+    module[1].requires_grad_(False)
+    np.testing.assert_allclose(found, module_kernel(module, x).apply(u), rtol=1e-12)
+
+
 def test_the_module_is_left_as_it_was():
     module, x = make("relu")
     before = {name: each.clone() for name, each in module.state_dict().items()}
@@ -205,6 +214,7 @@ def test_the_module_is_left_as_it_was():
             {},
             "1 is BatchNorm1d in training mode, whose output depends on the other",
         ),
+        (mlp(layers.RReLU()), {}, "the outputs of the module are random; freeze it with"),
         (mlp().requires_grad_(False), {}, "nothing to train"),
         (mlp(), {"rates": {"9.": 1.0}}, "no trained parameter is named '9.'; the names are 0.weight, 0.bias"),
         (mlp(), {"rates": {"0.": -1.0}}, "0. = -1.0; use 0 or a positive number"),

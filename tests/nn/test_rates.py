@@ -57,6 +57,7 @@ CASES = {  # keys of the network, and rates
     "SIREN": (SIREN, Rates(frequencies=0.3, hidden=2.5, output=0.5, biases=0.7)),
     "SIREN, symmetric, frozen": (SIREN | {"symmetric": True}, FROZEN),
     "SIREN of two layers": (SIREN | {"depth": 2}, Rates(output=0.0, biases=2.0)),
+    "SIREN, only biases": (SIREN | {"depth": 2}, Rates(frequencies=0.0, output=0.0, biases=2.0)),
     "SIREN, only hidden ones": (SIREN, Rates(frequencies=0.0, output=0.0, biases=0.0)),
 }
 every_case = pytest.mark.parametrize("case", CASES)

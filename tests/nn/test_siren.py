@@ -11,8 +11,9 @@ from freqbias.errors import InputError
 from freqbias.nn import SirenNetwork, choose_backend
 from freqbias.nn.device import training_memory
 from freqbias.nn.sharding import Shards
-from freqbias.numerics import Grid
-from freqbias.problem import Network, Problem, Samples, Training, siren_density
+from freqbias.numerics import Grid, Scattered
+from freqbias.problem import Network, Octaves, Problem, Samples, Training, siren_density
+from tests import oracle
 from tests.peak_memory import memory_taken
 
 
@@ -50,3 +51,32 @@ def test_start_is_exact(symmetric):
     problem = problem_of(symmetric=symmetric)
     network = SirenNetwork(problem)
     assert network.values(network.start).any() != symmetric
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+@pytest.mark.parametrize("sites", [Grid((20,), (2.0,)), Scattered(np.random.default_rng(1).uniform(-1, 1, (20, 1)))])
+def test_kernel_of_octaves_with_the_atom_of_biases(depth, sites):
+    """The output bias leaves a constant in the kernel, also where the damping is a sum of few waves."""
+    density, network = Octaves(0.5, 3), Network(width=240, depth=depth, omega_0=30.0)
+    problem = Problem(density, Samples(sites, np.ones((1, 20))), network, np.array([0.0, 1.0]))
+    matrix = oracle.siren_kernel(sites.positions(), oracle.points(density.frequencies(1)), 240, depth - 1, 30.0)
+    found = np.array([nn.InfiniteWidthKernel(problem).apply(row[None])[0] for row in np.eye(20)])
+    np.testing.assert_allclose(found, matrix, rtol=0, atol=1e-9 * np.abs(matrix).max())
+
+
+def test_values_elsewhere_take_little_memory(monkeypatch):
+    """The derivatives of all layers at a few positions at a time, which are the same."""
+    problem, sites = problem_of(depth=8, channels=2), Grid((60_000,), (2.0,))
+    network = SirenNetwork(problem, precision="double")
+    change = torch.ones_like(network.start)
+    work = [
+        lambda: network.values_at(network.start, sites),
+        lambda: network.jvp_at(network.start, sites, change),
+        lambda: network.kernel_diagonal_at(network.start, sites),
+    ]
+    whole = [each() for each in work]
+    monkeypatch.setattr("freqbias.nn.unsharded.CHUNK", 2**20)
+    for each, expected in zip(work, whole, strict=True):
+        results = []
+        assert memory_taken(lambda each=each, results=results: results.append(each())) < 40e6
+        np.testing.assert_allclose(results[0], expected, rtol=1e-9, atol=1e-12)

@@ -1,13 +1,30 @@
 """The initial weights of SIREN: shapes, distributions, seeds, and its density."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
+from freqbias.errors import InputError
+from freqbias.meshes import plan_mesh
 from freqbias.nn import SirenNetwork
-from freqbias.numerics import Scattered
-from freqbias.problem import Gaussian, Network, Problem, Samples, draw_siren, initial_values, siren_density
+from freqbias.numerics import Grid, Scattered
+from freqbias.pde.memory import memory_needed
+from freqbias.problem import (
+    Gaussian,
+    Network,
+    Pde,
+    Problem,
+    Samples,
+    draw_siren,
+    drawing_memory,
+    initial_values,
+    siren_density,
+    siren_laws,
+)
+from tests.peak_memory import memory_taken
 
 OMEGA_0 = 30.0
 
@@ -79,3 +96,51 @@ def test_weights_that_are_not_finite_are_refused():
     state[0] = torch.nan
     with pytest.raises(FloatingPointError, match="NaN"):
         trained.values(state)
+
+
+@pytest.mark.parametrize("omega_0", [30, 30.0, np.float32(30), np.int64(30)])
+def test_any_number_as_omega_0(omega_0):
+    assert Network(width=4, omega_0=omega_0).sigma_a == pytest.approx(1 / 30)
+
+
+@pytest.mark.parametrize(
+    "dimension, omega_0, warned", [(1, 9.9, True), (1, 10.0, False), (2, 14.0, True), (2, 14.2, False)]
+)
+def test_warning_of_phases_that_are_not_uniform(dimension, omega_0, warned):
+    x = np.random.default_rng(0).uniform(-1, 1, (5, dimension))
+    network, density = Network(width=4, omega_0=omega_0), siren_density(omega_0, dimension)
+    problem = Problem(density, Samples(Scattered(x), np.ones((1, 5))), network, np.array([0.0, 1.0]))
+    assert any("phases omega_0 b" in warning for warning in problem.warnings) == warned
+
+
+def test_laws_of_other_networks_are_refused():
+    with pytest.raises(InputError, match="omega_0"):
+        siren_laws(Gaussian(1.0), Network(width=4, sigma_a=1.0), 1)
+    with pytest.raises(InputError, match="dimension = 4"):
+        siren_laws(Gaussian(1.0), Network(width=4, omega_0=30.0), 4)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [{"width": 1000, "depth": 4, "omega_0": 30.0}, {"width": 700, "depth": 3}, {"width": 400_000}],
+    ids=["SIREN", "hidden layer", "two layers"],
+)
+def test_memory_of_the_drawn_start(network):
+    """The equation checks this memory before it draws."""
+    network = Network(**{"sigma_a": 1.0} | network, symmetric=False)
+    samples = Samples(Scattered(np.array([[0.0], [0.5]])), np.ones((1, 2)))
+    problem = Problem(Gaussian(3.0), samples, network, np.array([0.0, 1.0]))
+    initial_values(replace(problem, network=network.model_copy(update={"width": 4})))  # loads the libraries first
+    taken = memory_taken(lambda: initial_values(problem))
+    assert 0.2 < taken / drawing_memory(network, channels=1, dimension=1) < 1.05
+    assert drawing_memory(network.model_copy(update={"symmetric": True}), channels=1, dimension=1) == 0
+
+
+def test_the_equation_counts_the_memory_of_the_drawn_start():
+    network = Network(width=100_000, depth=3, omega_0=30.0)
+    problem = Problem(
+        siren_density(30.0, 1), Samples(Grid((20,), (2.0,)), np.ones((1, 20))), network, np.array([0.0, 1e-6])
+    )
+    plan = plan_mesh(problem, Pde())
+    assert memory_needed(problem, Pde(), plan) > 80e9
+    assert memory_needed(problem, Pde(initial="target"), plan) < 1e9
