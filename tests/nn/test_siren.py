@@ -24,13 +24,13 @@ def problem_of(samples=40, *, width=16, depth=3, channels=1, **network):
     return Problem(siren_density(9.0, 1), Samples(sites, values), network, np.array([0.0, 1e-4]))
 
 
-@pytest.mark.parametrize("samples, width, precision", [(20, 900, "double"), (2000, 80, "single")])
+@pytest.mark.parametrize("samples, width, precision", [(20, 900, "double"), (4000, 80, "single")])
 def test_memory(samples, width, precision):
     settings = Training(integrator="rk4", step=2e-5, precision=precision)
     nn.train(problem_of(), settings)  # loads the libraries first
     problem = problem_of(samples, width=width, depth=4, symmetric=True)
     taken = memory_taken(lambda: nn.train(problem, settings))
-    assert 0.3 < taken / training_memory(problem, precision=precision, backend="dense") < 1
+    assert 0.2 < taken / training_memory(problem, precision=precision, backend="dense") < 1
 
 
 @pytest.mark.parametrize("backend", ["nufft", "separable"])

@@ -224,8 +224,8 @@ def test_one_line_for_each_faulty_key():
     lines = str(failure.value).splitlines()
     assert [line.strip().split(" = ")[0] for line in lines] == [
         "[density] sigma", "[network] width", "[network] sigma_a is missing; expected a number of at least 0: "
-        "the standard deviation of the output weights, by default 1 / omega_0 for SIREN, for example sigma_a",
-            "[pde] degree", "[pde] ordre",
+        "the standard deviation of the output weights (of SIREN, times sqrt(2 / width), and by default 1 / omega_0), "
+        "for example sigma_a", "[pde] degree", "[pde] ordre",
     ]  # fmt: skip
 
 
