@@ -93,8 +93,10 @@ class _ToSamples(torch.autograd.Function):
         _save(ctx, *inputs)
 
     @staticmethod
-    def backward(ctx: Any, r: torch.Tensor) -> tuple[None, torch.Tensor, torch.Tensor]:
+    def backward(ctx: Any, r: torch.Tensor) -> tuple[None, torch.Tensor | None, torch.Tensor]:
         waves, (frequencies, amplitudes) = ctx.waves, ctx.saved_tensors
+        if not ctx.needs_input_grad[1]:  # frozen frequencies save the transforms of the moments
+            return None, None, _ToFrequencies.apply(waves, frequencies, r)
         spectra = _ToFrequencies.apply(waves, frequencies, waves.moments(r)).unflatten(0, (-1, len(r)))
         return None, (amplitudes.conj() * spectra[1:]).imag.sum(dim=1), spectra[0]
 
@@ -122,8 +124,10 @@ class _ToFrequencies(torch.autograd.Function):
         _save(ctx, *inputs)
 
     @staticmethod
-    def backward(ctx: Any, g: torch.Tensor) -> tuple[None, torch.Tensor, torch.Tensor]:
+    def backward(ctx: Any, g: torch.Tensor) -> tuple[None, torch.Tensor | None, torch.Tensor]:
         waves, (frequencies, values) = ctx.waves, ctx.saved_tensors
+        if not ctx.needs_input_grad[1]:
+            return None, None, _ToSamples.apply(waves, frequencies, g)
         spectra = _ToFrequencies.apply(waves, frequencies, (waves.turns * values).flatten(0, 1))
         by_frequencies = (g.conj() * spectra.unflatten(0, (-1, len(values)))).imag.sum(dim=1)
         return None, by_frequencies, _ToSamples.apply(waves, frequencies, g)

@@ -84,15 +84,19 @@ def deep_laws(density: Density, network: Network, dimension: int, rates: Rates =
     activation = ACTIVATIONS[network.activation]
     arguments = activation, network.sigma_a, network.depth - 2, rates, network.bias or 0.0
 
-    def law(series: Callable[[np.ndarray], np.ndarray]) -> Law:
-        if series(np.ones(1)) == 0:
-            return scaled(density, 0.0, dimension)
-        if isinstance(density, DiscreteDensity):
-            return DiscreteLaw(density, series, dimension)
-        return DeepLaw(density, series, dimension, activation.smooth)
-
-    damping, diffusion = (law(partial(series, *arguments)) for series in (_g, _h))
+    damping, diffusion = (
+        law_of_series(density, partial(series, *arguments), dimension, smooth=activation.smooth) for series in (_g, _h)
+    )
     return Laws(damping, diffusion, float(_g(*arguments, np.zeros(1))[0]))
+
+
+def law_of_series(density: Density, series: Callable[[np.ndarray], np.ndarray], dimension: int, *, smooth: bool) -> Law:
+    """Return the law with transform = g(k) - g(0) for a power series g: see `DeepLaw` for series and smooth."""
+    if series(np.ones(1)) == 0:
+        return scaled(density, 0.0, dimension)
+    if isinstance(density, DiscreteDensity):
+        return DiscreteLaw(density, series, dimension)
+    return DeepLaw(density, series, dimension, smooth)
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,11 +24,9 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.numerics import check_kind, check_number
 from freqbias.problem.activations import ACTIVATIONS
-from freqbias.problem.deep_law import DeepLaw
+from freqbias.problem.deep_law import law_of_series
 from freqbias.problem.density import Density
-from freqbias.problem.discrete_density import DiscreteDensity
-from freqbias.problem.discrete_law import DiscreteLaw
-from freqbias.problem.laws import Law, Laws
+from freqbias.problem.laws import Laws
 from freqbias.problem.two_layer_law import scaled
 
 DRAWN = 1 / 3  # F times the variance of weights and biases
@@ -49,11 +47,7 @@ def mlp_laws(density: Density, dimension: int, *, features: int, width: int, hid
         check_kind(f"mlp_laws: {name}", number, int, np.integer, remedy="a whole number")
         check_number(f"mlp_laws: {name}", number, 1, remedy="a positive number")
     series = partial(_kernel, features, width, hidden_layers)
-    damping: Law = (
-        DiscreteLaw(density, series, dimension)
-        if isinstance(density, DiscreteDensity)
-        else DeepLaw(density, series, dimension, smooth=False)
-    )
+    damping = law_of_series(density, series, dimension, smooth=False)
     return Laws(damping, scaled(density, 0.0, dimension), float(series(np.zeros(1))[0]))
 
 

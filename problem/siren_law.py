@@ -22,10 +22,8 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.numerics import check_kind
-from freqbias.problem.deep_law import DeepLaw
+from freqbias.problem.deep_law import law_of_series
 from freqbias.problem.density import Density
-from freqbias.problem.discrete_density import DiscreteDensity
-from freqbias.problem.discrete_law import DiscreteLaw
 from freqbias.problem.laws import Law, Laws
 from freqbias.problem.rates import DEFAULT_RATES, Rates
 from freqbias.problem.settings import Network
@@ -49,12 +47,10 @@ def siren_laws(density: Density, network: Network, dimension: int, rates: Rates 
 
     def law(part: int) -> Law:
         series = partial(_kernel, *arguments, part)
-        none, one = series(np.array([0.0, 1.0]))
-        if network.depth == 2 or one == 0:  # linear in k
+        if network.depth == 2:  # linear in k
+            none, one = series(np.array([0.0, 1.0]))
             return scaled(density, float(one - none), dimension)
-        if isinstance(density, DiscreteDensity):
-            return DiscreteLaw(density, series, dimension)
-        return DeepLaw(density, series, dimension, smooth=True)
+        return law_of_series(density, series, dimension, smooth=True)
 
     return Laws(law(0), law(1), float(_kernel(*arguments, 0, np.zeros(1))[0]))
 
