@@ -24,11 +24,14 @@ from freqbias.nn import Budget, JointInfiniteKernel, JointKernel, PredictedCurve
 from freqbias.numerics import Grid
 from freqbias.problem import (
     Design,
+    Network,
     Samples,
     Training,
     squared_loss,
 )
 from tests.compare.design_problems import SETTINGS, signal
+
+SIREN = Network(width=100, omega_0=30.0)
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +144,8 @@ def test_warnings():
     assert any("no candidate learns the target" in warning for warning in design_warnings(unlearnt))
     weak = design(signal(), few.model_copy(update={"sigma_a": [0.1]}))
     assert any("sigma_a = 0.1 with long steps" in warning for warning in design_warnings(weak))
+    siren = replace(weak, problem=replace(weak.problem, network=SIREN, laws=None))
+    assert not any("sigma_a" in warning for warning in design_warnings(siren))  # its authors choose it small
     careful = design(signal(), few.model_copy(update={"sigma_a": [0.1], "step_factor": 0.2}))
     assert not any("long steps" in warning for warning in design_warnings(careful))
 
@@ -174,6 +179,10 @@ def test_more_neurons_gain_little(result):
     c = (result.mean(result.winner, result.best.amount) - limit) * result.winner.width
     gain = (c / width - c / (2 * width)) / (limit + c / width)
     assert gain == pytest.approx(0.05, rel=0.02)
+    siren = replace(result, problem=replace(result.problem, network=SIREN, laws=None))
+    assert siren.sufficient_width() == width  # steps are as long as the kernel allows
+    timed = siren.settings.model_copy(update={"steps": None, "times": [20.0, 100.0]})
+    assert replace(siren, settings=timed).sufficient_width() is None  # a wider SIREN learns faster
 
 
 def test_infinite_width_is_that_of_the_winner():

@@ -126,6 +126,21 @@ def test_vmap_over_amplitudes_is_one_transform():
     assert calls == [14]
 
 
+@pytest.mark.parametrize("trained, rows", [(True, 2 * (1 + 2)), (False, 2)])
+def test_frozen_frequencies_take_one_transform_for_each_channel(trained, rows, monkeypatch):
+    transformed, original = [], DenseTransforms.to_frequencies
+    monkeypatch.setattr(
+        DenseTransforms,
+        "to_frequencies",
+        lambda self, values: transformed.append(len(values)) or original(self, values),
+    )
+    w, c = parameters(2)
+    fourier_sum(DenseTransforms, CLOUD)(w.detach().requires_grad_(trained), c).square().sum().backward()
+    assert sum(transformed) == rows
+    expected = torch.autograd.grad(dense(w, c, positions(CLOUD)).square().sum(), c)[0]
+    torch.testing.assert_close(c.grad, expected, **CLOSE)
+
+
 def test_backward_at_its_own_frequencies():
     """Even after the transforms were set to other frequencies."""
     (w, a), (other, _) = parameters(2), parameters(2, scale=0.7)
