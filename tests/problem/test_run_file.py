@@ -141,6 +141,8 @@ def test_defaults_of_siren():
     assert run.network == Network(width=64, depth=3, omega_0=40.0, sigma_a=1 / 40, symmetric=False)
     assert parse(tomllib.loads(resolved(run))) == filled(run)
     assert build(run).density == siren_density(40.0, 1) == Uniform(40.0 / (2 * np.pi))
+    plane = parse(table(network={"omega_0": 40.0}, density=None, data={"dimension": 2, "frequencies": [[1.0, 2.0]]}))
+    assert build(plane).density == siren_density(40.0, 2) == Uniform(40.0 / (4 * np.pi))
     with pytest.raises(InputError, match=r"\[density\] is missing"):
         parse(table(network={"omega_0": None}, density=None) | {"network": {"width": 2, "sigma_a": 1, "omega_0": None}})
     own = parse(table(network={"omega_0": 40.0, "sigma_a": 1.0, "symmetric": True}))
