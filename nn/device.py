@@ -10,6 +10,7 @@ from freqbias.nn.backends import work_memory
 from freqbias.nn.deep_layout import DeepLayout
 from freqbias.nn.siren_layout import SirenLayout
 from freqbias.nn.transforms import PRECISIONS
+from freqbias.nn.weight_layout import WeightLayout
 from freqbias.problem import Problem
 from freqbias.runtime import available_memory, threads_alone
 
@@ -41,18 +42,26 @@ def choose_device(requested: str, backend: str = "auto") -> tuple[torch.device, 
 
 
 @contextmanager
-def torch_threads(backend: str, threads: int | None = None) -> Iterator[None]:
-    """Set the number of torch's threads: 1 with backend "nufft", and `threads` or `threads_alone()` otherwise.
+def torch_threads(problem: Problem, backend: str, threads: int | None = None) -> Iterator[None]:
+    """Set the number of torch's threads: 1 with backend "nufft" or small layers, else `threads` or `threads_alone()`.
 
     Waiting threads of torch keep the cores busy. In measurements on two cores, this made a training step with FINUFFT
-    up to seven times slower.
+    up to seven times slower. The products of small layers gain nothing from threads, and lose much on busy cores.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if backend == "nufft" else threads or threads_alone())
+    alone = backend == "nufft" or _has_small_layers(problem)
+    torch.set_num_threads(1 if alone else threads or threads_alone())
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _has_small_layers(problem: Problem) -> bool:
+    if problem.network.fourier_sum:
+        return False
+    layers = WeightLayout.of(problem).layers
+    return max((n * k for n, k in layers), default=0) * problem.sites.size < SMALL_PRODUCT
 
 
 def training_memory(problem: Problem, *, precision: str, backend: str) -> float:
@@ -120,6 +129,14 @@ def report_out_of_memory(problem: Problem, device: torch.device) -> Iterator[Non
         raise InputError(f"{_too_large(problem)} more memory than {device} has left; {REMEDY}") from failure
 
 
+@contextmanager
+def on_device(problem: Problem, device: torch.device, backend: str, threads: int | None = None) -> Iterator[None]:
+    """Compute with the threads of `torch_threads`, and turn torch.OutOfMemoryError into InputError."""
+    with torch_threads(problem, backend, threads), report_out_of_memory(problem, device):
+        yield
+
+
+SMALL_PRODUCT = 2**21  # multiplications in the product of a layer with its inputs; more are quicker on two cores
 ALLOWANCE = 1.6  # factor of the estimates; measured peaks were 1.1 to 1.5 times the estimates without this factor
 REMEDY = "use a smaller [network] width, fewer [data] points, or another [training] device or backend"
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from freqbias.nn.backends import choose_backend
-from freqbias.nn.device import report_out_of_memory, torch_threads
+from freqbias.nn.device import on_device
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.ntk import InfiniteWidthKernel
 from freqbias.numerics import Apply, Scattered, Sites, lattice_indices, subset
@@ -37,7 +37,7 @@ class JointKernel:
         self._problem, self._device = problem, torch.device(device)
         self._size, self._total = problem.sites.size, values.shape[1]
         self._backend, _ = choose_backend(joint, "auto", precision=precision, device=self._device)
-        with torch_threads(self._backend, threads_alone()), report_out_of_memory(problem, self._device):
+        with on_device(problem, self._device, self._backend, threads_alone()):
             network = make_network(joint, self._backend, precision=precision, device=self._device)
             error = (network.values(network.start) - network.target).cpu().numpy()
         self._network = network
@@ -46,7 +46,7 @@ class JointKernel:
     def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return K u on the training samples, (C, N), and on the held-out samples, (C, N'). values: u, (C, N)."""
         state = self._network.start
-        with torch_threads(self._backend, threads_alone()), report_out_of_memory(self._problem, self._device):
+        with on_device(self._problem, self._device, self._backend, threads_alone()):
             product = self._network.jvp(state, self._pulled(values, state)).cpu().numpy()
         return product[:, : self._size], product[:, self._size :]
 
@@ -56,7 +56,7 @@ class JointKernel:
         values: (C, N). The network itself is evaluated, not its linearisation.
         """
         state = self._network.start
-        with torch_threads(self._backend, threads_alone()), report_out_of_memory(self._problem, self._device):
+        with on_device(self._problem, self._device, self._backend, threads_alone()):
             change = self._pulled(values, state)
             error = (self._network.values(state + change) - self._network.target).cpu().numpy()
             self._network.values(state)  # later products are at the start again
@@ -83,7 +83,7 @@ class JointKernel:
         state, changes = self._network.start, np.empty(middles.shape)
         for j, (before, middle, after) in enumerate(zip(ends[:-1], middles, ends[1:], strict=True)):
             callback()
-            with torch_threads(self._backend, threads_alone()), report_out_of_memory(self._problem, self._device):
+            with on_device(self._problem, self._device, self._backend, threads_alone()):
                 self._network.values(state)  # prepares the products at this state
                 halfway = state - self._pulled(middle - before, state)
                 self._network.values(halfway)

@@ -40,7 +40,11 @@ class KeptNetwork(torch.nn.Module):
         self._constant("turn", 2 * pi)
 
     def forward(self, positions: torch.Tensor) -> torch.Tensor:
-        """Return the values (n, C) at positions (n, d)."""
+        """Return the values (n, C) at positions (n, d). Raises InputError if they have another shape."""
+        if positions.ndim != 2 or positions.shape[1] != self.description.dimension:
+            raise InputError(
+                f"positions have shape {tuple(positions.shape)}; give (n, {self.description.dimension}), a row for each"
+            )
         y = positions.to(self.turn.dtype) - self.position_shift
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
             values = self._values(y)
@@ -206,4 +210,4 @@ def make_module(description: NetworkDescription, weights: Mapping[str, torch.Ten
     network = description.network
     kind = _SirenNetwork if network.omega_0 is not None else _TwoLayerNetwork if network.depth == 2 else _DeepNetwork
     module: KeptNetwork = kind(description, weights)
-    return module.to(types.pop())  # the constants have the type of the weights
+    return module.to(types.pop()).eval()  # the constants have the type of the weights

@@ -4,7 +4,7 @@ from freqbias.nn.network_description import NetworkDescription
 
 CARD = """---
 library_name: freqbias
-tags: [coordinate-network, fourier-features]
+tags: [coordinate-network, {tag}]
 ---
 # {name}
 
@@ -35,6 +35,7 @@ def model_card(description: NetworkDescription) -> str:
     return CARD.format(
         name=provenance.get("name", "network"),
         kind=kind,
+        tag="fourier-features" if network.omega_0 is None else "siren",
         dimension=description.dimension,
         coordinates="coordinate" if description.dimension == 1 else "coordinates",
         unit=f" [{description.unit}]" if description.unit else "",

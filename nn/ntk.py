@@ -22,7 +22,7 @@ import torch
 
 from freqbias.nn.backends import choose_backend
 from freqbias.nn.convolution import Convolution, convolution
-from freqbias.nn.device import report_out_of_memory, torch_threads
+from freqbias.nn.device import on_device
 from freqbias.nn.eigenvalue import largest_eigenpair, random_start
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.sharding import Shards
@@ -142,7 +142,7 @@ class EmpiricalKernel:
         shards = shards or Shards()
         self._problem, self._device, self._threads = problem, torch.device(device), shards.threads
         self._backend, _ = choose_backend(problem, backend, precision="double", device=self._device)
-        with torch_threads(self._backend, shards.threads), report_out_of_memory(problem, self._device):
+        with on_device(problem, self._device, self._backend, shards.threads):
             network = make_network(problem, self._backend, precision="double", device=self._device, shards=shards)
             error = network.values(network.start) - network.target
             self._network, self._kernel = network, network.kernel_at(network.start)
@@ -150,7 +150,7 @@ class EmpiricalKernel:
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Return J R J^T u / N, (C, N) -> (C, N)."""
-        with torch_threads(self._backend, self._threads), report_out_of_memory(self._problem, self._device):
+        with on_device(self._problem, self._device, self._backend, self._threads):
             return self._kernel(values.ravel()).reshape(values.shape)
 
     def at(self, sites: Sites) -> KernelAt:
@@ -162,7 +162,7 @@ class EmpiricalKernel:
             return network.jvp_at(state, sites, change)
 
         def apply(values: np.ndarray) -> np.ndarray:
-            with torch_threads(self._backend, self._threads), report_out_of_memory(self._problem, self._device):
+            with on_device(self._problem, self._device, self._backend, self._threads):
                 rows = values.reshape(-1, *values.shape[-2:])
                 pushed = [push(np.ascontiguousarray(row)) for row in rows]
             return np.reshape(pushed, (*values.shape[:-1], sites.size))

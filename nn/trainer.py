@@ -69,7 +69,7 @@ class Trainer:
         try:
             with (
                 report_out_of_memory(plan.problem, plan.device),
-                torch_threads(plan.backend, plan.shards.threads),
+                torch_threads(plan.problem, plan.backend, plan.shards.threads),
                 Progress("training", total=self.schedule.steps, unit="steps", done=self.step) as self._progress,
             ):
                 self.network = make_network(

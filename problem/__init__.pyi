@@ -37,7 +37,7 @@ from .records import Problem, Spectrum, problem_at
 from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
 from .scipy_laws import Elliptical, from_scipy
-from .section import Section
+from .section import Section, error_prefix
 from .settings import Mesh, Network, Pde, increase
 from .siren_law import siren_laws
 from .siren_weights import SirenWeights, draw_siren, siren_density
@@ -119,6 +119,7 @@ __all__ = [
     "draw_deep",
     "draw_siren",
     "drawing_memory",
+    "error_prefix",
     "errors_in_order",
     "every_stage_keys",
     "feature_learning_warning",

@@ -91,8 +91,9 @@ class Network(Settings):
         hidden = {"hidden_width": self.hidden_width, "activation": self.activation, "bias": self.bias}
         for name, value in {**hidden, "diagonal": self.diagonal or None}.items():
             if self.omega_0 is not None and value is not None:
+                given = "true" if value is True else repr(value)
                 raise ValueError(
-                    f"{name} = {value!r} contradicts omega_0 = {self.omega_0}: SIREN has layers of sines of the same "
+                    f"{name} = {given} contradicts omega_0 = {self.omega_0}: SIREN has layers of sines of the same "
                     f"width, with biases; leave {name} or omega_0 out"
                 )
         for name, value in hidden.items():

@@ -57,12 +57,15 @@ def siren_laws(density: Density, network: Network, dimension: int, rates: Rates 
 
 def phase_warning(network: Network, dimension: int) -> str | None:
     """Return a warning if the phases of SIREN's first layer are not nearly uniform on the circle, otherwise None."""
-    if network.omega_0 is None or (neglected := np.sqrt(dimension) / (2 * network.omega_0)) <= MOST_NEGLECTED:
+    if network.omega_0 is None:
+        return None
+    neglected, least = np.sqrt(dimension) / (2 * network.omega_0), np.sqrt(dimension) / (2 * MOST_NEGLECTED)
+    if neglected <= MOST_NEGLECTED:
         return None
     return (
         f"[network] omega_0 = {network.omega_0:g}: the law takes the phases omega_0 b of the first layer as uniform on "
-        f"the circle, which neglects up to about {100 * neglected:.2g} % of its kernel; with an omega_0 of at least "
-        f"{np.ceil(np.sqrt(dimension) / (2 * MOST_NEGLECTED)):g} it is less than {100 * MOST_NEGLECTED:g} %"
+        f"the circle, which neglects up to about {100 * min(neglected, 1):.2g} % of its kernel; with an omega_0 of at "
+        f"least {np.ceil(least):g} it is less than {100 * MOST_NEGLECTED:g} %"
     )
 
 

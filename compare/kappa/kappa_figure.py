@@ -200,7 +200,13 @@ def _draw_regions(panel: Axes, kappa: Kappa, regions: Regions, middle: np.ndarra
 def _drawn_sources(kappa: Kappa) -> Iterator[tuple[str, str]]:
     """Yield the name and the label of each source to draw."""
     yield "pde", "finite elements"
-    if "nn" in kappa.measured:
+    if "nn" in kappa.measured and _has_rates(kappa, "nn"):
         yield "nn", network_label(kappa.attributes)
     for name, kernel in drawn_predictions(kappa.measured):
         yield name, kernel.label
+
+
+def _has_rates(kappa: Kappa, source: str) -> bool:
+    """Whether a rate is known. A network that learns all before the second output time has none."""
+    rates = [kappa.measured[source], *(regions.measured[source] for regions in kappa.regions)]
+    return any(np.isfinite(each.best).any() for each in rates)

@@ -7,7 +7,8 @@ the stage also writes draw_bands.csv. For samples on a grid, it also writes what
 and .wav files of sounds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,7 +20,7 @@ from freqbias.compare.stages.sources import Sources, find_sources, load_historie
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
 from freqbias.pde import start_petsc
-from freqbias.problem import Draws, Problem, RunFile, Spectrum, stage_keys
+from freqbias.problem import Draws, Problem, RunFile, Spectrum, error_prefix, stage_keys
 from freqbias.runtime import Stage, StopRequest, Store, announced, log, on_root, threads_alone
 
 if TYPE_CHECKING:
@@ -105,11 +106,23 @@ def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
     assert history is not None  # otherwise find_sources would have raised an error
     spectrum = Spectrum.load(sources.paths["pde"])
     draws = Draws.load(sources.paths["draws"]) if "draws" in sources.paths else None
-    return compare(
-        spectrum, history, problem,
-        predictions=predictions, draws=draws, projection=run.compare.projection, threads=threads_alone(),
-        match=sources.match,
-    )  # fmt: skip
+    with _named(sources, next(iter(sources.own_errors), "")):
+        return compare(
+            spectrum, history, problem,
+            predictions=predictions, draws=draws, projection=run.compare.projection, threads=threads_alone(),
+            match=sources.match,
+        )  # fmt: skip
+
+
+@contextmanager
+def _named(sources: Sources, name: str) -> Iterator[None]:
+    """If there are several files of a user's errors, name this one before its warnings and in its errors."""
+    if len(sources.own_errors) < 2:
+        yield
+        return
+    log.info("compare: %s", sources.own_errors[name])
+    with error_prefix(f"--error {sources.own_errors[name]}: "):
+        yield
 
 
 def _trainings(run: RunFile, problem: Problem, sources: Sources, first: Comparison) -> Trainings | None:
@@ -118,13 +131,14 @@ def _trainings(run: RunFile, problem: Problem, sources: Sources, first: Comparis
     if len(files) < 2 and sources.match == "time":
         return None
     spectrum, (name, *others) = Spectrum.load(sources.paths["pde"]), files
-    return Trainings({name: first} | {
-        other: compare(
-            spectrum, load_own_errors(files[other], problem.samples), problem,
-            projection=run.compare.projection, threads=threads_alone(), match=sources.match,
-        )
-        for other in others
-    })  # fmt: skip
+    comparisons = {name: first}
+    for other in others:
+        with _named(sources, other):
+            comparisons[other] = compare(
+                spectrum, load_own_errors(files[other], problem.samples), problem,
+                projection=run.compare.projection, threads=threads_alone(), match=sources.match,
+            )  # fmt: skip
+    return Trainings(comparisons)
 
 
 def _write_trainings(stage: Stage, trainings: Trainings, run: RunFile, stop: StopRequest) -> None:

@@ -45,7 +45,7 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "diagonal layer of SIREN": (
         {"network": {"omega_0": 30.0, "diagonal": True}},
-        ("[network] diagonal = True contradicts omega_0 = 30.0", "leave diagonal or omega_0 out"),
+        ("[network] diagonal = true contradicts omega_0 = 30.0", "leave diagonal or omega_0 out"),
     ),
     "no density without omega_0": (
         {"density": None},
