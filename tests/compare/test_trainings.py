@@ -99,9 +99,7 @@ def test_one_training_at_equal_time_has_no_table(store):
 
 
 def test_at_equal_time(store):
-    with pytest.raises(
-        InputError, match=r"--error .*adam\.nc: .*only t = 0"
-    ):  # other times
+    with pytest.raises(InputError, match=r"--error .*adam\.nc: .*only t = 0"):  # other times
         stage(store, ["sgd.nc", "adam.nc"])
     assert not (store.root / "compare").exists()
     _, history = fabricated(build(RUN), cells=(32,))
