@@ -65,7 +65,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     ]
     warnings = [
         *problem.warnings,
-        *_loss_warnings(flow),
+        *_loss_warnings(problem.network, flow),
         *_held_out_warnings(problem, held_out),
         *_noise_warnings(problem, flow),
         *_mesh_warnings(problem, mesh, run.pde.tolerance),
@@ -104,7 +104,7 @@ def _noise_warnings(problem: Problem, flow: cost.KernelFlow | None) -> list[str]
     return [] if warning is None else [warning]
 
 
-def _loss_warnings(flow: cost.KernelFlow | None) -> list[str]:
+def _loss_warnings(network: Network, flow: cost.KernelFlow | None) -> list[str]:
     if flow is None:
         return [
             f"Lanczos needs more than {cost.MOST_PRODUCTS} products with the kernel to reach the last output time; use "
@@ -113,9 +113,10 @@ def _loss_warnings(flow: cost.KernelFlow | None) -> list[str]:
     remaining = flow.loss[-1] / flow.loss[0]
     if remaining <= 0.5:
         return []
+    wider = "a [density] that contains the frequencies of the data" if network.omega_0 is None else "a larger omega_0"
     return [
-        f"the loss falls by only {percent(1 - remaining)} until the last output time; use a later [time] end, or a "
-        "[density] that contains the frequencies of the data"
+        f"the loss falls by only {percent(1 - remaining)} until the last output time; use a later [time] end, or "
+        f"{wider}"
     ]
 
 
