@@ -20,7 +20,7 @@ PLAIN = parse({**TABLES, "compare": {"figures": False}})
 
 
 def slower(history, factor):
-    """The same errors, with every time multiplied by the factor."""
+    """The errors stay the same, and all times are multiplied by the factor."""
     return replace(history, time=np.asarray(history.time) * factor)
 
 

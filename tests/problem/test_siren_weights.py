@@ -69,7 +69,7 @@ def test_seeds():
 
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_values(monkeypatch, symmetric):
-    """Of the equation's start and of torch's network, against the formula, for several chunks of positions."""
+    """The equation starts from these values, and so does the network of torch. A chunk holds few positions here."""
     monkeypatch.setattr("freqbias.problem.siren_weights.CHUNK", 50)
     monkeypatch.setattr("freqbias.nn.unsharded.CHUNK", 50)
     rng = np.random.default_rng(0)
