@@ -21,7 +21,7 @@ from freqbias.compare.style import (
 NAMES = {"nn": "network", "pde": "equation"}
 CHANNELS = 3  # channels with panels of their own
 TARGET_COLOUR = "#b0b0b0"
-VALUE = "value (unit of the file)"
+VALUE = "value (unit of the data)"
 UNUSED_COLOUR = "#d8d8d8"  # of points without a value
 ROUNDING = 1e-9  # of values that standardize has scaled and the comparison scales back
 UNUSED = "not used for training"

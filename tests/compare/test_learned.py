@@ -154,9 +154,9 @@ def test_sound(tmp_path):
 @pytest.mark.parametrize(
     ("values", "units"),
     [
-        (image(shape=(40,)), "position x (km); f: value (unit of the file); PSNR of the network"),
+        (image(shape=(40,)), "position x (km); f: value (unit of the data); PSNR of the network"),
         (image(4, (40,)), "position x (km)"),
-        (1e5 * image(shape=(9, 16)), "position (x₁, x₂) (km); colours: value (unit of the file)"),
+        (1e5 * image(shape=(9, 16)), "position (x₁, x₂) (km); colours: value (unit of the data)"),
         (image(3), "position (x₁, x₂) (km)"),
         (2 * image(2, (16, 8)), "colours: value"),
         (image(shape=(7, 6, 5)), "slice x₃ = 0"),

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from freqbias.compare import compare, draw_kappa
-from freqbias.compare.kappa import FLOOR, comparison_rates, measure
+from freqbias.compare.kappa import FLOOR, comparison_rates, legend_handles, measure
 from freqbias.compare.spectra import leakage, signal_floor, signal_reach
 from freqbias.compare.style import STYLE
 from freqbias.compare.view.record import View, with_rates
@@ -216,6 +216,8 @@ def test_figure_shows_all_rates(dimension, tmp_path):
     assert all(np.nanmax(line.get_xdata()) <= reach for line in panel.lines) and panel.get_xlim()[1] <= reach * 1.001
     words = [text.get_text().replace("\n", " ") for text in figure.legends[0].get_texts()]
     assert len(words) == 5 and words[0] == r"theory without diffusion, damping / volume (σₐ → 0)"
+    siren = legend_handles(replace(rates, attributes={**rates.attributes, "omega_0": 30.0}))
+    assert siren[0].get_label().endswith("damping / volume")  # which depends on sigma_a
     found = texts(figure)
     for text, box in found:
         assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
