@@ -9,7 +9,7 @@ import torch
 from freqbias import nn
 from freqbias.errors import InputError
 from freqbias.nn import SirenNetwork, choose_backend
-from freqbias.nn.device import training_memory
+from freqbias.nn.device import torch_threads, training_memory
 from freqbias.nn.sharding import Shards
 from freqbias.numerics import Grid, Scattered
 from freqbias.problem import Network, Octaves, Problem, Samples, Training, siren_density
@@ -80,3 +80,9 @@ def test_values_elsewhere_take_little_memory(monkeypatch):
         results = []
         assert memory_taken(lambda each=each, results=results: results.append(each())) < 40e6
         np.testing.assert_allclose(results[0], expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("width, samples, threads", [(16, 40, 1), (300, 40, 2)])
+def test_small_layers_use_one_thread(width, samples, threads):
+    with torch_threads(problem_of(samples, width=width), "dense", 2):
+        assert torch.get_num_threads() == threads
