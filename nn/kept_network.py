@@ -13,7 +13,7 @@ from freqbias.nn.siren_layout import SirenParts
 from freqbias.nn.tensor_activations import TENSOR_ACTIVATIONS
 from freqbias.nn.transforms import CHUNK
 from freqbias.numerics import Positions, Sites
-from freqbias.problem import ACTIVATIONS, Neurons, WeightShapes, network_values, weight_shapes
+from freqbias.problem import ACTIVATIONS, Neurons, WeightShapes, counted, network_size, network_values, weight_shapes
 from freqbias.runtime import threads_alone
 
 PRECISE = (torch.float32, torch.float64)  # types of weights
@@ -38,6 +38,15 @@ class KeptNetwork(torch.nn.Module):
         for name in ("value_mean", "value_scale", "position_shift"):
             self._constant(name, getattr(description, name))
         self._constant("turn", 2 * pi)
+
+    def _get_name(self) -> str:
+        return "KeptNetwork"
+
+    def extra_repr(self) -> str:
+        """Return size, data and time in words."""
+        about, network = self.description, self.description.network
+        size = network_size(network.width, network.depth, siren=network.omega_0 is not None)
+        return f"{size}, {about.dimension}-D, {counted(about.channels, 'channel')}, t = {about.time:.6g}"
 
     def forward(self, positions: torch.Tensor) -> torch.Tensor:
         """Return the values (n, C) at positions (n, d). Raises InputError if they have another shape."""

@@ -129,9 +129,10 @@ def feature_learning_warning(time: np.ndarray, feature_learning: np.ndarray) -> 
     if not (size > SMALL_FEATURE_LEARNING).any():
         return None
     first, most = int((size > SMALL_FEATURE_LEARNING).argmax()), int(np.nanargmax(size))
+    deviations = f"{float(f'{size[most]:.2g}'):,g}"
     verb = "raises" if feature_learning[most] > 0 else "lowers"
     return (
         f"from t = {time[first]:.4g} on, fewer trained networks lie in the band than its level says: feature learning "
-        f"{verb} the error by {size[most]:.2g} standard deviations of the draws at t = {time[most]:.4g}, and more than "
+        f"{verb} the error by {deviations} standard deviations of the draws at t = {time[most]:.4g}, and more than "
         f"{SMALL_FEATURE_LEARNING:g} is too much; use a larger [network] width, or an earlier [time] end"
     )

@@ -20,7 +20,7 @@ from freqbias.problem.origin import origin_warning
 from freqbias.problem.rates import DEFAULT_RATES, Rates, check_rates
 from freqbias.problem.samples import Samples
 from freqbias.problem.settings import Network, increase
-from freqbias.problem.siren_law import phase_warning
+from freqbias.problem.siren_law import coordinate_warning, phase_warning
 from freqbias.problem.summary import counted, time_range
 from freqbias.problem.targets import TARGET_DIMENSIONS, Targets
 
@@ -127,7 +127,8 @@ class Problem:
         origin = origin_warning(self.sites, self.laws)
         uneven = uneven_warning(self.density, self.network, self.dimension)
         phases = phase_warning(self.network, self.dimension)
-        return [*self.data_warnings, *(warning for warning in (origin, uneven, phases) if warning)]
+        coordinates = coordinate_warning(self.density, self.network, self.sites)
+        return [*self.data_warnings, *(warning for warning in (origin, uneven, phases, coordinates) if warning)]
 
     @property
     def sites(self) -> Sites:

@@ -1,7 +1,7 @@
 """The base classes of all sections of the run file, and the wording of their errors."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, time
 from typing import Any
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, SMALLEST
+
+UNKNOWN = ": unknown key; "
 
 
 class Section(BaseModel):
@@ -34,7 +36,12 @@ def input_error(failure: ValidationError, section: str, model: type[BaseModel]) 
     for error in failure.errors():
         key = str(error["loc"][0]) if error["loc"] else ""
         lines.setdefault(key, explain(error, f"[{section}] {key}".strip(), key, model))
-    return InputError("\n  ".join(lines.values()))
+    return InputError(joined(lines.values()))
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Join the lines of an error. Unknown keys come first: a misspelt key is often the one that is missing."""
+    return "\n  ".join(sorted(lines, key=lambda line: UNKNOWN not in line))
 
 
 def explain(error: Any, name: str, key: str, model: type[BaseModel]) -> str:
@@ -49,7 +56,7 @@ def explain(error: Any, name: str, key: str, model: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(key, fields, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"the known keys are {', '.join(fields)}"
-        return f"{name} = {value}: unknown key; {remedy}"
+        return f"{name} = {value}{UNKNOWN}{remedy}"
     field = fields.get(key)
     expected = (field and field.description) or f"a section {name}"
     if error["type"] == "missing":

@@ -80,7 +80,7 @@ class Network(Settings):
         defaults: dict[str, Any] = {}
         if "omega_0" in given:
             omega_0 = given["omega_0"]
-            usable = isinstance(omega_0, int | float | np.number) and omega_0 > 0  # if not, pydantic says so
+            usable = isinstance(omega_0, int | float | np.number) and SMALLEST <= omega_0 <= LARGEST  # else an error
             defaults = {"sigma_a": 1 / float(omega_0) if usable else 1.0, "symmetric": False}
         elif table.get("depth") in range(3, DEEPEST + 1) and isinstance(table.get("width"), int):
             defaults = {"hidden_width": table["width"], "activation": "relu"}

@@ -21,14 +21,16 @@ from functools import partial
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.numerics import check_kind
+from freqbias.numerics import Sites, check_kind
 from freqbias.problem.deep_law import law_of_series
 from freqbias.problem.density import Density
 from freqbias.problem.laws import Law, Laws
 from freqbias.problem.rates import DEFAULT_RATES, Rates
 from freqbias.problem.settings import Network
+from freqbias.problem.siren_weights import siren_density
 from freqbias.problem.two_layer_law import scaled
 
+OTHER_SCALE = 2.0  # ratio of the largest |x_i| to 1 from which positions have another scale than SIREN's
 MOST_NEGLECTED = 0.05  # of the kernel of the first layer, by phases that are not uniform on the circle
 
 
@@ -66,6 +68,20 @@ def phase_warning(network: Network, dimension: int) -> str | None:
         f"[network] omega_0 = {network.omega_0:g}: the law takes the phases omega_0 b of the first layer as uniform on "
         f"the circle, which neglects up to about {100 * min(neglected, 1):.2g} % of its kernel; with an omega_0 of at "
         f"least {np.ceil(least):g} it is less than {100 * MOST_NEGLECTED:g} %"
+    )
+
+
+def coordinate_warning(density: Density, network: Network, sites: Sites) -> str | None:
+    """Return a warning if SIREN's own density is for positions of another scale, otherwise None."""
+    if network.omega_0 is None or density != siren_density(network.omega_0, sites.dimension):
+        return None
+    if 1 / OTHER_SCALE <= (reach := float(sites.reach.max())) <= OTHER_SCALE:
+        return None
+    scaled_to = "scale your positions to [-1, 1]" if sites.lattice is None else "use [data] extent = 2.0"
+    return (
+        f"[network] omega_0 = {network.omega_0:g}: without a section [density], the frequencies are those of SIREN's "
+        f"authors for |x_i| up to 1, but the positions reach {reach:.3g}; {scaled_to}, or give a [density] with the "
+        "frequencies of your data"
     )
 
 

@@ -55,6 +55,11 @@ def user_positions(problem: Problem) -> np.ndarray:
     return problem.samples.normalisation.restore_positions(problem.sites.positions())
 
 
+def test_a_module_says_what_it_is():
+    assert repr(trained("a line")[1]) == "KeptNetwork(40 neurons, 1-D, 1 channel, t = 4)"
+    assert "4 layers of width 40, 2-D, 2 channels, t = 4" in repr(trained("SIREN")[1])
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_saved_networks_give_the_training_s_values_back(case, tmp_path):
     problem, module, expected = trained(case)

@@ -225,10 +225,23 @@ def test_one_line_for_each_faulty_key():
         parse(table(density={"sigma": -1.0}, network={"width": 1.5, "sigma_a": None}, pde={"ordre": 3, "degree": 9}))
     lines = str(failure.value).splitlines()
     assert [line.strip().split(" = ")[0] for line in lines] == [
-        "[density] sigma", "[network] width", "[network] sigma_a is missing; expected a number of at least 0: "
-        "the standard deviation of the output weights (of SIREN, times sqrt(2 / width), and by default 1 / omega_0), "
-        "for example sigma_a", "[pde] degree", "[pde] ordre",
+        "[pde] ordre", "[pde] degree", "[density] sigma", "[network] width", "[network] sigma_a is missing; expected a "
+        "number of at least 0: the standard deviation of the output weights (of SIREN, times sqrt(2 / width), and by default 1 / "
+        "omega_0), for example sigma_a",
     ]  # fmt: skip
+
+
+def test_a_misspelt_key_comes_first():
+    with pytest.raises(InputError) as failure:
+        parse(table(density=None, network={"sigma_a": None, "omega0": 30.0}))
+    assert str(failure.value).startswith("[network] omega0 = 30.0: unknown key; did you mean omega_0?")
+
+
+@pytest.mark.parametrize("omega_0", [1e-300, 1e300])
+def test_an_omega_0_out_of_range_is_the_only_error(omega_0):
+    with pytest.raises(InputError) as failure:
+        parse(table(network={"sigma_a": None, "omega_0": omega_0}))
+    assert str(failure.value).startswith(f"[network] omega_0 = {omega_0}; expected a positive number")
 
 
 @pytest.mark.parametrize(

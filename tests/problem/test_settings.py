@@ -14,9 +14,9 @@ from freqbias.problem.settings import Time
             Network,
             {"width": 0, "sigma": 1.0},
             [
+                r"\[network\] sigma = 1.0: unknown key; did you mean sigma_a\?",
                 r"\[network\] width = 0; expected a whole number from 1 .* for example width = 100000",
                 r"\[network\] sigma_a is missing; expected a number .* for example sigma_a = 1.0",
-                r"\[network\] sigma = 1.0: unknown key; did you mean sigma_a\?",
             ],
         ),
         (

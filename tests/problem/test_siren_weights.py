@@ -1,5 +1,6 @@
 """The initial weights of SIREN: shapes, distributions, seeds, and its density."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -111,6 +112,23 @@ def test_warning_of_phases_that_are_not_uniform(dimension, omega_0, warned):
     network, density = Network(width=4, omega_0=omega_0), siren_density(omega_0, dimension)
     problem = Problem(density, Samples(Scattered(x), np.ones((1, 5))), network, np.array([0.0, 1.0]))
     assert any("phases omega_0 b" in warning for warning in problem.warnings) == warned
+
+
+@pytest.mark.parametrize(
+    "sites, density, remedy",
+    [
+        (Scattered(np.array([[0.0], [1.9]])), siren_density(30.0, 1), None),
+        (Scattered(np.array([[0.0], [2.1]])), siren_density(30.0, 1), r"reach 2.1; scale your positions to \[-1, 1\]"),
+        (Grid((100,), (2.0,)), siren_density(30.0, 1), None),
+        (Grid((100,), (0.8,)), siren_density(30.0, 1), r"reach 0.396; use \[data\] extent = 2.0"),
+        (Grid((100,), (0.9,)), Gaussian(30.0), None),
+    ],
+)
+def test_warning_of_positions_of_another_scale(sites, density, remedy):
+    samples = Samples(sites, np.ones((1, sites.size)))
+    warnings = Problem(density, samples, Network(width=4, omega_0=30.0), np.array([0.0, 1.0])).warnings
+    found = [warning for warning in warnings if "of SIREN's authors" in warning]
+    assert found == [] if remedy is None else re.search(remedy, found[0])
 
 
 def test_laws_of_other_networks_are_refused():
