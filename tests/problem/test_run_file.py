@@ -225,9 +225,9 @@ def test_one_line_for_each_faulty_key():
         parse(table(density={"sigma": -1.0}, network={"width": 1.5, "sigma_a": None}, pde={"ordre": 3, "degree": 9}))
     lines = str(failure.value).splitlines()
     assert [line.strip().split(" = ")[0] for line in lines] == [
-        "[pde] ordre", "[pde] degree", "[density] sigma", "[network] width", "[network] sigma_a is missing; expected a "
-        "number of at least 0: the standard deviation of the output weights (of SIREN, times sqrt(2 / width), and by default 1 / "
-        "omega_0), for example sigma_a",
+        "[pde] ordre", "[pde] degree", "[density] sigma", "[network] width",
+        "[network] sigma_a is missing; expected a number of at least 0: the standard deviation of the output weights "
+        "(of SIREN, times sqrt(2 / width), and by default 1 / omega_0), for example sigma_a",
     ]  # fmt: skip
 
 
