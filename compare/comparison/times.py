@@ -46,9 +46,9 @@ def common_times(
 
 
 def _of(time: np.ndarray) -> str:
-    return f"t = {_listed(time)}" if time.size else "none"
+    return f"(t = {_listed(time)})" if time.size else "none"
 
 
 def _listed(time: np.ndarray) -> str:
     shown = ", ".join(f"{t:.9g}" for t in time[:SHOWN].astype(float))
-    return shown if len(time) <= SHOWN else f"{shown}, ... {time[-1]:.9g}, {len(time)} in all"
+    return shown if len(time) <= SHOWN else f"{shown}, ... {time[-1]:.9g}; {len(time)} times"
