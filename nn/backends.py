@@ -15,7 +15,7 @@ from freqbias.nn.nufft import NufftTransforms
 from freqbias.nn.separable import SeparableTransforms
 from freqbias.nn.subset import SubsetTransforms
 from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms
-from freqbias.numerics import Grid, GridSubset, Sites, chunk_count, fine_grid_size
+from freqbias.numerics import Grid, GridSubset, Sites, check_kind, chunk_count, fine_grid_size
 from freqbias.problem import Problem, draw
 from freqbias.runtime import threads_alone
 
@@ -26,10 +26,12 @@ KERNEL_WIDTH = {"single": 7, "double": 13}  # width of FINUFFT's spreading kerne
 def make_transforms(
     backend: str, sites: Sites, precision: str, device: torch.device, *, threads: int | None = None
 ) -> Transforms:
-    """Return the transforms of a backend. backend: a name that `choose_backend` returns.
+    """Return the transforms of a backend. backend: a name in BACKENDS. precision: "single" or "double".
 
     threads: the number of threads that this process may use. The default is `threads_alone()`.
+    Raises InputError if a name is unknown, or if the backend needs a grid or another device.
     """
+    _check_arguments(backend, sites, precision, device)
     if isinstance(sites, GridSubset) and backend != "dense":  # the dense backend saves the other points
         return SubsetTransforms(
             sites, make_transforms(backend, sites.grid, precision, device, threads=threads), device=device
@@ -39,9 +41,22 @@ def make_transforms(
     if backend == "cufinufft":
         return CufinufftTransforms(sites, precision=precision, device=device)
     if backend == "separable":
-        assert isinstance(sites, Grid)  # checked by choose_backend
+        assert isinstance(sites, Grid)  # checked above
         return SeparableTransforms(sites, precision=precision, device=device)
     return DenseTransforms(sites, precision=precision, device=device)
+
+
+def _check_arguments(backend: str, sites: Sites, precision: str, device: torch.device) -> None:
+    check_kind("make_transforms: sites", sites, Sites, remedy="a Grid or Scattered positions")
+    for name, value, known in (("backend", backend, BACKENDS), ("precision", precision, PRECISIONS)):
+        if value not in known:
+            raise InputError(f"make_transforms: {name} = {value!r}; use one of {', '.join(known)}")
+    if backend == "separable" and sites.lattice is None:
+        raise InputError('make_transforms: backend = "separable" needs samples on a grid; use "nufft" or "dense"')
+    if backend == "nufft" and device.type != "cpu":
+        raise InputError(f'make_transforms: backend = "nufft" runs on the CPU, not on {device}; use "cufinufft"')
+    if backend == "cufinufft" and device.type == "cpu":
+        raise InputError('make_transforms: backend = "cufinufft" runs on a CUDA GPU, not on cpu; use "nufft"')
 
 
 def choose_backend(problem: Problem, requested: str, *, precision: str, device: torch.device) -> tuple[str, str]:

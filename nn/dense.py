@@ -19,6 +19,7 @@ class DenseTransforms(Transforms):
         self, sites: Sites, *, precision: str = "single", device: torch.device | str = "cpu", chunk: int = CHUNK
     ) -> None:
         self._real, self._complex = PRECISIONS[precision]
+        self.sites = sites
         self._positions = torch.tensor(sites.positions().T, device=device)  # (d, N)
         self._neurons = max(1, chunk // sites.size)
 

@@ -15,10 +15,12 @@ from collections.abc import Callable
 from math import pi
 from typing import Any
 
+import numpy as np
 import torch
 
+from freqbias.errors import InputError
 from freqbias.nn.transforms import Transforms
-from freqbias.numerics import Sites
+from freqbias.numerics import Sites, check_kind
 
 InDims = tuple[int | None, ...]
 
@@ -32,10 +34,16 @@ class FourierSum:
     precision and c in complex double precision, on the device of the transforms. All results are in double precision.
     torch differentiates them with respect to w and c, to any order, also in forward mode and with `torch.func`. `vmap`
     over c costs one batched transform, and over w one transform for each w. The precision is that of the transforms.
-    All methods raise FloatingPointError if a frequency is NaN or infinite.
+    All methods raise InputError if w and c do not fit, and FloatingPointError if a frequency is NaN or infinite.
     """
 
     def __init__(self, transforms: Transforms, sites: Sites, *, device: torch.device | str = "cpu") -> None:
+        if transforms.sites is not sites and not _equal(transforms.sites.positions(), sites.positions()):
+            raise InputError(
+                f"FourierSum: the transforms are for other positions ({transforms.sites.size:,}) than the sites "
+                f"({sites.size:,}); make the transforms with the same sites"
+            )
+        self._dimension = sites.dimension
         turns = 2 * pi * torch.tensor(sites.positions().T, device=device)[:, None, :]  # 2 pi x_i, (d, 1, N)
         self._waves = _Waves(transforms, turns)
 
@@ -45,16 +53,35 @@ class FourierSum:
 
     def values(self, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
         """Return F, (C, N)."""
+        self._check(frequencies, amplitudes)
         return _ToSamples.apply(self._waves, frequencies, amplitudes)
 
     def gradient(self, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
         """Return dF/dx_i, (d, C, N) [1/length]."""
+        self._check(frequencies, amplitudes)
         terms = 2j * pi * frequencies[:, None, :] * amplitudes  # (d, C, m)
         return self.values(frequencies, terms.flatten(0, 1)).unflatten(0, terms.shape[:2])
 
     def laplacian(self, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
         """Return sum_i d^2F/dx_i^2, (C, N) [1/length^2]."""
+        self._check(frequencies, amplitudes)
         return self.values(frequencies, -4 * pi**2 * frequencies.square().sum(dim=0) * amplitudes)
+
+    def _check(self, frequencies: torch.Tensor, amplitudes: torch.Tensor) -> None:
+        for name, tensor in (("frequencies", frequencies), ("amplitudes", amplitudes)):
+            check_kind(f"FourierSum: {name}", tensor, torch.Tensor, remedy="a torch tensor")
+        w, c = tuple(frequencies.shape), tuple(amplitudes.shape)
+        if len(w) != 2 or w[0] != self._dimension or len(c) != 2 or c[1] != w[1]:
+            raise InputError(
+                f"FourierSum: frequencies have shape {w} and amplitudes {c}; give ({self._dimension}, m) and (C, m), "
+                "one column for each neuron"
+            )
+        if not amplitudes.is_complex():
+            raise InputError(f"FourierSum: the amplitudes are {amplitudes.dtype}; give complex ones, c = a - i b")
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and bool((one == other).all())
 
 
 class _Waves:

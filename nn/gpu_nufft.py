@@ -33,6 +33,7 @@ class CufinufftTransforms(Transforms):
         import cufinufft
 
         self._new_plan, self._eps = cufinufft.Plan, ACCURACY[precision]
+        self.sites = sites
         self._gpu = torch.device(device).index or 0
         self._real, self._complex = PRECISIONS[precision]
         self._grid = sites if isinstance(sites, Grid) else None

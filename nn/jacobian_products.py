@@ -59,8 +59,19 @@ class ModuleKernel:
         self._scales = _scales(rates or {}, self.parameters)
         self._like = next(iter(self.parameters.values()))
         self.inputs = self._tensor(inputs)
+        if not self.inputs.numel():
+            raise InputError(
+                f"module_kernel: the inputs have shape {tuple(self.inputs.shape)}; give at least one, (n, ...)"
+            )
+        if not torch.isfinite(self.inputs).all():
+            raise InputError("module_kernel: some inputs are NaN or infinite; leave them out")
         self.chunk = chunk or (CHUNK if self._is_separable() else len(self.inputs))
-        self.values = self.values_at(self.inputs)
+        try:
+            self.values = self.values_at(self.inputs)
+        except RuntimeError as failure:
+            raise InputError(
+                f"module_kernel: the module refuses inputs of shape {tuple(self.inputs.shape)}: {failure}"
+            ) from failure
         first = self.inputs[: self.chunk]
         again, largest = self.values_at(first), np.abs(self.values).max(initial=0.0)
         if np.abs(again - self.values[:, : len(first)]).max(initial=0.0) > SAME * largest:
@@ -175,8 +186,8 @@ def module_kernel(
         kernel.at(y)(u)                  the same at other inputs, (C, n) -> (C, P)
         kernel.largest_eigenvalue()      an upper estimate of lambda_max
 
-    Raises InputError if the module has dropout or batch norm in training mode, nothing to train, or other outputs, and
-    if a rate has no parameter.
+    Raises InputError if the module has dropout or batch norm in training mode, nothing to train, or other outputs, if
+    it refuses the inputs or one is not finite, and if a rate has no parameter.
     """
     return ModuleKernel(module, positions, rates=rates, chunk=chunk)
 
@@ -184,7 +195,8 @@ def module_kernel(
 def _check_frozen(module: torch.nn.Module) -> None:
     """Raise InputError if the module is random, or mixes samples, as it does in training mode."""
     for name, each in module.named_modules():
-        if each.training and isinstance(each, (*MIXING, *RANDOM)):
+        without_effect = isinstance(each, RANDOM) and each.p == 0
+        if each.training and isinstance(each, (*MIXING, *RANDOM)) and not without_effect:
             raise InputError(
                 f"module_kernel: {name or 'the module'} is {type(each).__name__} in training mode, whose output "
                 f"{'depends on the other samples' if isinstance(each, MIXING) else 'is random'}; freeze it with "

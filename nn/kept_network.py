@@ -12,7 +12,7 @@ from freqbias.nn.siren import sine_layers, siren_output
 from freqbias.nn.siren_layout import SirenParts
 from freqbias.nn.tensor_activations import TENSOR_ACTIVATIONS
 from freqbias.nn.transforms import CHUNK
-from freqbias.numerics import Positions, Sites
+from freqbias.numerics import Positions, Sites, check_kind
 from freqbias.problem import ACTIVATIONS, Neurons, WeightShapes, counted, network_size, network_values, weight_shapes
 from freqbias.runtime import threads_alone
 
@@ -31,6 +31,7 @@ class KeptNetwork(torch.nn.Module):
     value_scale: torch.Tensor
     position_shift: torch.Tensor
     turn: torch.Tensor  # 2 pi
+    loaded: str | None = None  # the fingerprint of the weights that were loaded from a file
 
     def __init__(self, description: NetworkDescription) -> None:
         super().__init__()
@@ -45,11 +46,13 @@ class KeptNetwork(torch.nn.Module):
     def extra_repr(self) -> str:
         """Return size, data and time in words."""
         about, network = self.description, self.description.network
+        when = "trained further" if about.time is None else f"t = {about.time:.6g}"
         size = network_size(network.width, network.depth, siren=network.omega_0 is not None)
-        return f"{size}, {about.dimension}-D, {counted(about.channels, 'channel')}, t = {about.time:.6g}"
+        return f"{size}, {about.dimension}-D, {counted(about.channels, 'channel')}, {when}"
 
     def forward(self, positions: torch.Tensor) -> torch.Tensor:
         """Return the values (n, C) at positions (n, d). Raises InputError if they have another shape."""
+        check_kind("positions", positions, torch.Tensor, remedy="a torch tensor, for example torch.from_numpy(x)")
         if positions.ndim != 2 or positions.shape[1] != self.description.dimension:
             raise InputError(
                 f"positions have shape {tuple(positions.shape)}; give (n, {self.description.dimension}), a row for each"

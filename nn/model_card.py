@@ -1,6 +1,7 @@
 """The README.md of a network's folder, with the front matter that model hubs read."""
 
 from freqbias.nn.network_description import NetworkDescription
+from freqbias.problem import counted
 
 CARD = """---
 library_name: freqbias
@@ -31,7 +32,7 @@ def model_card(description: NetworkDescription) -> str:
     if network.omega_0 is not None:
         kind = f"SIREN with {network.depth - 1} layers of {network.width} sines and omega_0 = {network.omega_0:g}"
     elif network.depth > 2:
-        kind += f", and {network.depth - 2} hidden layers of {network.hidden_width} ({network.activation})"
+        kind += f", and {counted(network.depth - 2, 'hidden layer')} of {network.hidden_width} ({network.activation})"
     return CARD.format(
         name=provenance.get("name", "network"),
         kind=kind,

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from freqbias.errors import InputError
@@ -33,7 +34,7 @@ class NetworkDescription(Section):
     network: width, depth and the rest of the section [network]. dimension: d. channels: C. value_mean, value_scale:
     (C,), and position_shift: (d,): `Normalisation`. box_lower, box_upper: corners of the box of the training samples,
     (d,). value_lower, value_upper: the range of the training values, (C,). Positions and values are those of the user,
-    positions in `unit`. time: the gradient-flow time of the weights.
+    positions in `unit`. time: the gradient-flow time of the weights, or None after further training.
     convention: the formula of the network in words of mathematics. provenance: facts about the training.
     sha256: the SHA-256 of the file with the weights and of this description, "" if there is no file.
     """
@@ -50,10 +51,16 @@ class NetworkDescription(Section):
     value_lower: Numbers
     value_upper: Numbers
     unit: str = ""
-    time: float = Field(ge=0)
+    time: float | None = Field(None, ge=0)
     convention: str = ""
     provenance: dict[str, str | int | float] = Field(default_factory=dict)
     sha256: str = Field("", pattern="^([0-9a-f]{64})?$")
+
+    def contains(self, positions: np.ndarray) -> np.ndarray:
+        """Return whether positions (P, d) lie in the box of the training samples, (P,)."""
+        lower, upper = np.array(self.box_lower), np.array(self.box_upper)
+        slack = 1e-9 * (upper - lower)  # rounding of the user's table
+        return np.asarray(((positions >= lower - slack) & (positions <= upper + slack)).all(axis=1))
 
     @model_validator(mode="after")
     def _check_lengths(self) -> "NetworkDescription":

@@ -12,7 +12,7 @@ class NufftTransforms(Transforms):
     """Sums by FINUFFT. Each sum takes time O(m + N log N). FINUFFT and torch use the same arrays in memory."""
 
     def __init__(self, sites: Sites, *, precision: str = "single", threads: int = 1) -> None:
-        eps = ACCURACY[precision]
+        self.sites, eps = sites, ACCURACY[precision]
         self._transform: NonUniformTransform
         if isinstance(sites, Grid):
             self._transform = GridTransform(sites, eps=eps, precision=precision, threads=threads)

@@ -102,7 +102,9 @@ class Recorder:
             raise InputError("Recorder: give either lr, with or without momentum, or optimizer")
         last = self._steps[-1] if self._steps else 0
         if (not self._steps and step != 0) or (self._steps and step <= last):
-            expected = "0 for the first record" if not self._steps else f"more than {last}, the step of the last record"
+            expected = (
+                "0 for the first record" if not self._steps else f"a number above {last}, which was recorded last"
+            )
             raise InputError(f"Recorder: step = {step}; give {expected}")
         values = _evaluated(model, self._x)
         if values.size != self._targets.size or len(values) != self._targets.shape[1]:
@@ -165,6 +167,8 @@ class Recorder:
         A hook reads the learning rate at each step, because a schedule may change it between two records.
         """
         if self._hook is None:
+            if not hasattr(optimizer, "register_step_post_hook"):
+                raise InputError(f"Recorder: optimizer = {optimizer!r}; give a torch optimizer, or lr")
             self._hook = optimizer.register_step_post_hook(lambda used, *_: self._count(used))
             self._note(SGD if _is_sgd(optimizer) else type(optimizer).__name__)
             self._time_of_step(optimizer)  # refuses what has no time before the training

@@ -23,6 +23,7 @@ class SeparableTransforms(Transforms):
         self, grid: Grid, *, precision: str = "single", device: torch.device | str = "cpu", chunk: int = CHUNK
     ) -> None:
         self._real, self._complex = PRECISIONS[precision]
+        self.sites = grid
         self._axes = [torch.as_tensor(axis, dtype=torch.float64, device=device) for axis in grid.axes()]
         self._first, self._rest = grid.shape[0], prod(grid.shape[1:])
         self._chunk = chunk

@@ -14,7 +14,7 @@ class SubsetTransforms(Transforms):
     """
 
     def __init__(self, sites: GridSubset, whole: Transforms, *, device: torch.device | str = "cpu") -> None:
-        self._whole, self._size = whole, sites.grid.size
+        self.sites, self._whole, self._size = sites, whole, sites.grid.size
         self._indices = torch.tensor(sites.indices, device=device)
 
     def set_frequencies(self, frequencies: torch.Tensor) -> None:

@@ -11,12 +11,16 @@ from abc import ABC, abstractmethod
 
 import torch
 
+from freqbias.numerics import Sites
+
 PRECISIONS = {"single": (torch.float32, torch.complex64), "double": (torch.float64, torch.complex128)}
 CHUNK = 2**24  # most complex numbers in memory at one time, for backends that store exp(2 pi i w_k.x_q)
 
 
 class Transforms(ABC):
-    """The two sums for a set of frequencies. Call `set_frequencies` before the first sum."""
+    """The two sums for a set of frequencies. Call `set_frequencies` before the first sum. sites: the x_q."""
+
+    sites: Sites
 
     @abstractmethod
     def set_frequencies(self, frequencies: torch.Tensor) -> None:

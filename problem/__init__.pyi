@@ -8,6 +8,7 @@ from .density import Density
 from .design_settings import Design
 from .discrete_density import DiscreteDensity, Octaves, Points
 from .discrete_law import DiscreteLaw, resolved_law
+from .discrete_width import has_exact_kernel
 from .draw_distance import distance_in_words, upper_quantile, width_for_distance
 from .draws import DRAW_ACCURACY, SMALL_FEATURE_LEARNING, Band, Draws, feature_learning_warning
 from .error_history import ErrorHistory
@@ -126,6 +127,7 @@ __all__ = [
     "flatten",
     "fold",
     "from_scipy",
+    "has_exact_kernel",
     "held_out_in_words",
     "held_out_warning",
     "in_words",

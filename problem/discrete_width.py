@@ -1,9 +1,15 @@
 """The widths of networks with a discrete set of frequencies: each frequency needs the same number of neurons."""
 
+import numpy as np
+
 from freqbias.errors import InputError
+from freqbias.numerics import Sites
 from freqbias.problem.density import Density
 from freqbias.problem.discrete_density import DiscreteDensity
+from freqbias.problem.rates import Rates
 from freqbias.problem.settings import Network
+
+BEYOND = 1 + 1e-9  # times the Nyquist limit
 
 
 def check_width(density: Density, network: Network, dimension: int) -> None:
@@ -26,6 +32,30 @@ def uneven_warning(density: Density, network: Network, dimension: int) -> str:
         f"[network] width = {network.width:,}: some frequencies of [density] get one neuron more than others, so the "
         f"network differs from the equation by up to {step / network.width:.1e}; use a multiple of {step}, such as "
         f"width = {network.width // step * step:,}"
+    )
+
+
+def has_exact_kernel(density: Density, network: Network, rates: Rates) -> bool:
+    """Return whether the network is linear in its trained parameters, with the kernel of infinite width.
+
+    This is so for two layers with frozen discrete frequencies, if each frequency has the same number of neurons.
+    """
+    frozen = rates.frequencies == 0 and (not network.diagonal or rates.hidden == 0)
+    return isinstance(density, DiscreteDensity) and network.fourier_sum and frozen
+
+
+def aliasing_warning(density: Density, sites: Sites) -> str:
+    """Return a warning if frequencies of a discrete density lie beyond the Nyquist limit of the data, or ""."""
+    if not isinstance(density, DiscreteDensity) or sites.lattice is None:
+        return ""
+    frequencies = np.abs(density.frequencies(sites.dimension))
+    beyond = int((frequencies > BEYOND * sites.nyquist).any(axis=1).sum())
+    if not beyond:
+        return ""
+    return (
+        f"[density]: {beyond} of the {len(frequencies)} frequencies lie beyond the Nyquist limit of the data, "
+        f"{sites.nyquist.min():.4g}, where the samples cannot tell them from lower ones; use smaller frequencies, or "
+        "more samples"
     )
 
 

@@ -35,7 +35,7 @@ def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attribu
         name: Variable(dims, np.asarray(values), describe_variable(name, unit))
         for name, (dims, values) in {**variables, "time": (("time",), time)}.items()
     }
-    path.write_bytes(netcdf4_image(described, {**attributes, "format_version": FORMAT_VERSION}))
+    Path(path).write_bytes(netcdf4_image(described, {**attributes, "format_version": FORMAT_VERSION}))
 
 
 def load_netcdf(

@@ -10,7 +10,7 @@ from freqbias.errors import InputError
 from freqbias.problem.files import SAMPLE_SCHEME
 
 PATHS = ("density.path", "data.path", "data.predict_at", "data.held_out.mask", "mesh.path")
-_BARE = re.compile(r"(?:[^\W\d]|[~/.])[\w~/.:+ -]*")  # text that needs no quotes
+_BARE = re.compile(r"(?:[^\W\d]|[~/.])[\w~/.:+ -]*|[,;|]")  # text that needs no quotes
 _KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites, check_kind
 from freqbias.problem.density import Density
-from freqbias.problem.discrete_width import check_width, uneven_warning
+from freqbias.problem.discrete_density import DiscreteDensity
+from freqbias.problem.discrete_width import aliasing_warning, check_width, uneven_warning
 from freqbias.problem.label_noise import LabelNoise
 from freqbias.problem.laws import Laws
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
@@ -80,9 +81,11 @@ class Problem:
             )
         if self.dimension not in self.density.dimensions:
             defined = " or ".join(map(str, self.density.dimensions)) or "no"
+            discrete = isinstance(self.density, DiscreteDensity)
+            fitting = "frequencies with one column" if discrete else "tables with one axis"
             raise InputError(
                 f"[density] is defined in {defined} dimension(s), but the data have {self.dimension} dimension(s); "
-                "give a density in this dimension, for example tables with one axis for each axis of the data"
+                f"give a density in this dimension, for example {fitting} for each axis of the data"
             )
         check_rates(self.rates, self.network)
         check_width(self.density, self.network, self.dimension)
@@ -126,9 +129,13 @@ class Problem:
         """Properties of the data that the user should change, in words."""
         origin = origin_warning(self.sites, self.laws)
         uneven = uneven_warning(self.density, self.network, self.dimension)
+        aliasing = aliasing_warning(self.density, self.sites)
         phases = phase_warning(self.network, self.dimension)
         coordinates = coordinate_warning(self.density, self.network, self.sites)
-        return [*self.data_warnings, *(warning for warning in (origin, uneven, phases, coordinates) if warning)]
+        return [
+            *self.data_warnings,
+            *(warning for warning in (origin, uneven, aliasing, phases, coordinates) if warning),
+        ]
 
     @property
     def sites(self) -> Sites:

@@ -197,5 +197,6 @@ def invoke(app: typer.Typer, name: str, arguments: list[str]) -> int:
             raise
         failed = getattr(error, "ctx", None)
         command_path = failed.command_path if failed is not None else name
-        raise UsageError(f"{error.format_message().rstrip('.')}; `{command_path} --help` shows the usage") from None
+        message = error.format_message().rstrip(".").replace("Value error, ", "")  # pydantic's words
+        raise UsageError(f"{message}; `{command_path} --help` shows the usage") from None
     return result or 0

@@ -22,7 +22,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # Run the same examples every time. Set no deadline: machines are shared, and a first call may import libraries.
-settings.register_profile("freqbias", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("freqbias", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("freqbias")
 
 gc.disable()  # until all tests are collected: the imports make many objects, and no garbage

@@ -18,6 +18,7 @@ from freqbias.problem import (
     RunFile,
     clean_loss_in_words,
     clean_loss_warning,
+    has_exact_kernel,
     held_out_in_words,
     held_out_warning,
 )
@@ -69,7 +70,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         *_held_out_warnings(problem, held_out),
         *_noise_warnings(problem, flow),
         *_mesh_warnings(problem, mesh, run.pde.tolerance),
-        *_network_warnings(problem.network),
+        *_network_warnings(problem),
         *_cost_warnings(pde, nn),
     ]
     closing = "The run file is valid."
@@ -133,7 +134,10 @@ def _mesh_warnings(problem: Problem, mesh: MeshPlan, tolerance: float) -> list[s
     return warnings
 
 
-def _network_warnings(network: Network) -> list[str]:
+def _network_warnings(problem: Problem) -> list[str]:
+    if has_exact_kernel(problem.density, problem.network, problem.rates):
+        return []
+    network = problem.network
     widths = {key: getattr(network, key) for key in ("width", "hidden_width")}
     return [
         f"[network] {key} = {width}: the equation describes wide networks; the distance between network and equation "

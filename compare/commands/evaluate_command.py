@@ -86,11 +86,16 @@ def _evaluate(
         raise InputError(f"--out {out}: the ending {ending!r} is unknown; use {', '.join(ENDINGS)}")
     if (positions is None) == (points is None):
         raise UsageError("give either a file of positions or --points N, for example --points 512")
+    network, numbers = load(folder, time=time), None if points is None else _numbers(points)
+    at = None if positions is None else _read(positions, network.description.dimension)
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists already: choose another --out, or replace it with --overwrite")
-    network = load(folder, time=time)
-    at = None if positions is None else _read(positions, network.description.dimension)
-    data = evaluate(network, at, points=None if points is None else _numbers(points))
+    data = evaluate(network, at, points=numbers)
+    if at is not None and (outside := int((~network.description.contains(at)).sum())):
+        log.warning(
+            "%s of the %s positions lie outside the box of the training data, where the network has learnt nothing",
+            f"{outside:,}", f"{len(at):,}",
+        )  # fmt: skip
     with writable(out), atomic_write(out) as temporary:
         write_values(data, temporary, ending)
     log.info("wrote %s", out)

@@ -86,7 +86,9 @@ class Comparison:
             )
 
 
-def network_attributes(history: ErrorHistory) -> dict[str, int]:
-    """Return width and depth of the network, if the history has them as integers. A user's file may lack them."""
+def network_attributes(history: ErrorHistory) -> dict[str, int | float]:
+    """Return width, depth and omega_0 of the network, if the history has them. A user's file may lack them."""
     attributes = {key: history.attributes.get(key) for key in ("width", "depth")}
-    return {key: int(number) for key, number in attributes.items() if isinstance(number, int | np.integer)}
+    found: dict[str, int | float] = {key: int(n) for key, n in attributes.items() if isinstance(n, int | np.integer)}
+    omega_0 = history.attributes.get("omega_0")
+    return found | ({"omega_0": float(omega_0)} if isinstance(omega_0, int | float | np.number) else {})

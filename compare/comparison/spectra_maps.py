@@ -83,7 +83,7 @@ def draw_maps(comparison: Comparison) -> Figure:
     label_frequency(
         figure,
         comparison,
-        f"colours: {labels[0]}, and {labels[1]} for the difference, {DATA_UNIT},",
+        f"colours: {labels[0]}, and {labels[1]} for the difference {DATA_UNIT},",
         "with scales of their own at each time",
     )
     return figure

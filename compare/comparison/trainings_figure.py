@@ -54,7 +54,7 @@ def draw_trainings(trainings: Trainings, *paths: Path) -> Figure:
                     values = trainings.amplitudes[name][1][own]
                     panel.plot(middle, values, color=colour, linewidth=0.8, marker=marker, markersize=2.5, label=name)
             top = float(np.nanmax(start))
-            panel.set(yscale="log", ylim=(RANGE * top, 2 * top))
+            panel.set(yscale="log", ylim=(max(RANGE * top, 0.5 * _least(trainings)), 2 * top))
             panel.set_title(f"$t$ = {time:.3g}\nloss {first.metrics['loss_pde'][k]:.3g}")
             open_frame(panel)
         panels[0].set_ylabel(f"{magnitude_label(first.pde.shape[1])} in bands,\nroot mean square", linespacing=1.4)
@@ -62,6 +62,12 @@ def draw_trainings(trainings: Trainings, *paths: Path) -> Figure:
         figure.legend(*_drawn_lines(panels), loc="outside upper center", ncols=3)
         save_figure(figure, paths, first.name)
     return figure
+
+
+def _least(trainings: Trainings) -> float:
+    """Return the least amplitude of a training, or 0."""
+    values = np.concatenate([each[1].ravel() for each in trainings.amplitudes.values()])
+    return float(np.nanmin(values, initial=np.inf))
 
 
 def _drawn_lines(panels: Sequence[Axes]) -> tuple[list[Line2D], list[str]]:

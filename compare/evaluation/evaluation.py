@@ -49,8 +49,10 @@ def evaluate(
         dims = ["channel", *(f"x_{axis + 1}" for axis in range(d))]
         coordinates = {dim: (dim, axis + c) for dim, axis, c in zip(dims[1:], grid.axes(), centre, strict=True)}
         values = network.values_at(sites).reshape(-1, *shape)
-    dataset = xr.Dataset({"value": (dims, values)}, coordinates, {"time": description.time, "unit": description.unit})
+    dataset = xr.Dataset({"value": (dims, values)}, coordinates, {"unit": description.unit})
     dataset.attrs |= {name: str(description.provenance.get(name, "")) for name in ("name", "freqbias")}
+    if description.time is not None:
+        dataset.attrs["time"] = description.time
     for axis in range(d):
         dataset[f"x_{axis + 1}"].attrs["units"] = description.unit
     dataset["value"].attrs["valid_range"] = [min(description.value_lower), max(description.value_upper)]

@@ -100,8 +100,9 @@ def draw_rates(panel: Axes, kappa: Kappa) -> None:
 def legend_handles(kappa: Kappa) -> list[Line2D]:
     """Return the entries of the legend: the theory, then the sources that are drawn."""
     two_layers = kappa.attributes.get("depth", 2) == 2 and "omega_0" not in kappa.attributes
-    limit = r" ($\sigma_a \to 0$)" if two_layers else ""  # the damping of other networks depends on sigma_a
-    theory = f"theory without diffusion,\ndamping / volume{limit}"
+    frozen = kappa.attributes.get("diffusion") == 0
+    limit = r" ($\sigma_a \to 0$)" if two_layers and not frozen else ""  # other dampings depend on sigma_a
+    theory = f"theory{'' if frozen else ' without diffusion'},\ndamping / volume{limit}"
     handles = [Line2D([], [], **THEORY, label=theory)]
     for source, label in _drawn_sources(kappa):
         colour, marker, width, dashes = SOURCES[source]

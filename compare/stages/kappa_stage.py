@@ -127,6 +127,7 @@ def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Optio
     attributes = {
         "name": problem.name, "unit": problem.unit, "freqbias": version_of("freqbias"),
         **({} if network is None else network_attributes(network)),
+        **({"diffusion": 0} if problem.rates.frequencies == 0 else {}),
     }  # fmt: skip
     return measure(
         spectrum, time, spectra, problem, start=options.start, end=options.end, initial=solution[0],

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-DATA_UNIT = "(unit of the data)"  # the unit of v, which is a mean over samples
+DATA_UNIT = "(unit of the error)"  # of v, a mean over samples; after [data] standardize, standard deviations
 
 
 def frequency_unit(unit: str | None) -> str:

@@ -100,6 +100,13 @@ def test_files_of_all_kinds(folder, tmp_path):
         np.testing.assert_allclose(data["value"], values, atol=1e-12)
 
 
+def test_positions_outside_the_data_cause_a_warning(folder, tmp_path):
+    """The box is 9 to 12 and 19 to 22."""
+    (tmp_path / "at.csv").write_text("9,19\n12,22\n12.1,20\n10,18.9\n")
+    done = attempt("evaluate", folder, tmp_path / "at.csv", "--out", tmp_path / "at.nc")
+    assert "2 of the 4 positions lie outside the box of the training data" in done.stderr
+
+
 def test_a_table_of_a_grid(folder, tmp_path):
     assert attempt("evaluate", folder, "--points", "3,2", "--out", tmp_path / "grid.csv").returncode == 0
     table = np.loadtxt(tmp_path / "grid.csv", delimiter=",", skiprows=1)
@@ -133,7 +140,8 @@ def test_a_picture_of_other_values_has_colours(tmp_path):
     ("words", "message"),
     [
         ([], "give either a file of positions or --points N"),
-        (["missing.csv", "--out", "a.csv"], "missing.csv: "),
+        (["missing.csv", "--out", "there.nc"], "missing.csv: "),
+        (["--points", "x", "--out", "there.nc"], "--points x: give a whole number"),
         (["--points", "x"], "--points x: give a whole number"),
         (["--points", "3", "--out", "a.txt"], "the ending '.txt' is unknown; use .nc, .csv, .npy, .png"),
         (["--points", "3", "--out", "a.png"], "one or three channels; write .nc, .csv or .npy"),

@@ -79,3 +79,19 @@ def test_auto_on_a_gpu(sites, width, fastest, otherwise, installed, monkeypatch)
 def test_transforms_by_name(backend):
     made = make_transforms(backend, Grid((8, 8), (1.0, 1.0)), "single", CPU)
     assert backend in type(made).__name__.lower()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("bogus", Grid((8,), (1.0,)), "single", CPU), "backend = 'bogus'; use one of cufinufft, nufft"),
+        (("dense", Grid((8,), (1.0,)), "quad", CPU), "precision = 'quad'; use one of single, double"),
+        (("dense", np.zeros((8, 1)), "single", CPU), "sites"),
+        (("separable", Scattered(np.eye(2)), "single", CPU), "needs samples on a grid"),
+        (("nufft", Grid((8,), (1.0,)), "single", CUDA), "runs on the CPU, not on cuda"),
+        (("cufinufft", Grid((8,), (1.0,)), "single", CPU), "runs on a CUDA GPU, not on cpu"),
+    ],
+)
+def test_transforms_that_do_not_exist(arguments, message):
+    with pytest.raises(InputError, match=message):
+        make_transforms(*arguments)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from freqbias.errors import InputError
 from freqbias.nn import FourierSum
 from freqbias.nn.dense import DenseTransforms
 from freqbias.nn.nufft import NufftTransforms
@@ -167,3 +168,28 @@ def test_frequencies_that_are_not_finite():
     with pytest.raises(FloatingPointError):
         f(w * float("nan"), c)
     torch.testing.assert_close(f(w, c), dense(w, c, positions(CLOUD)), **CLOSE)
+
+
+@pytest.mark.parametrize("other", [Grid((4, 3), (1.0, 2.5)), Grid((3, 3), (1.0, 2.0)), CLOUD])
+def test_transforms_of_other_sites_are_refused(other):
+    sites = Grid((4, 3), (1.0, 2.0))
+    with pytest.raises(InputError, match="make the transforms with the same sites"):
+        FourierSum(DenseTransforms(other, precision="double"), sites)
+    FourierSum(DenseTransforms(Grid((4, 3), (1.0, 2.0)), precision="double"), sites)
+
+
+@pytest.mark.parametrize("method", ["values", "gradient", "laplacian"])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda w, c: (w.T, c), r"shape \(5, 2\) and amplitudes \(2, 5\); give \(2, m\)"),
+        (lambda w, c: (w, c[:, :4]), r"amplitudes \(2, 4\)"),
+        (lambda w, c: (w, c[0]), r"amplitudes \(5,\)"),
+        (lambda w, c: (w, c.real), "give complex ones"),
+        (lambda w, c: (w.detach().numpy(), c), "frequencies = .* torch tensor"),
+    ],
+)
+def test_arguments_that_do_not_fit(method, change, message):
+    f = fourier_sum(NufftTransforms, CLOUD)
+    with pytest.raises(InputError, match=message):
+        getattr(f, method)(*change(*parameters(2)))

@@ -1,6 +1,7 @@
 """The fast sums and the hand-written gradient flow against the dense sum, differentiated by torch in double."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -112,8 +113,11 @@ def test_scattered_transforms_follow_frequencies(backend):
         assert_equal_to_dense(problem, network, 1e-9)
 
 
-def dense_start_kernel(problem: Problem, network: FourierNetwork) -> np.ndarray:
+@cache
+def dense_start_kernel(sites: Sites) -> np.ndarray:
     """J J^T / N as a matrix (C N, C N), J by automatic differentiation of the dense sum."""
+    problem = problem_on(sites)
+    network = FourierNetwork(problem, DenseTransforms(sites, precision="double"))
     neurons = network.layout.neurons(network.start)
     positions = torch.tensor(problem.sites.positions())
 
@@ -131,7 +135,7 @@ def test_kernel_equals_autograd(sites, backend):
     problem = problem_on(sites)
     network = FourierNetwork(problem, BACKENDS[backend](sites, "double"))
     values = np.random.default_rng(8).normal(size=(2, sites.size))
-    expected = (dense_start_kernel(problem, network) @ values.ravel()).reshape(values.shape)
+    expected = (dense_start_kernel(sites) @ values.ravel()).reshape(values.shape)
     assert distance(network.kernel(network.start, torch.tensor(values)), expected) < 1e-10
 
 

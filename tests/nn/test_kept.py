@@ -134,6 +134,26 @@ def test_state_dict_and_further_training():
     assert all(parameter.grad.abs().max() > 0 for parameter in other.parameters())
 
 
+def test_networks_that_were_trained_further_have_no_time(tmp_path):
+    nn.save(trained("SIREN")[1], tmp_path / "first")
+    for change, name in ((lambda module: module.float(), "converted"), (lambda module: module, "copied")):
+        nn.save(change(nn.load(tmp_path / "first")), tmp_path / name)
+        assert nn.load(tmp_path / name).description.time == 4.0
+    module = nn.load(tmp_path / "first")
+    with torch.no_grad():
+        next(module.parameters()).flatten()[3] += 1e-3
+    nn.save(module, tmp_path / "further")
+    again = nn.load(tmp_path / "further")
+    assert again.description.time is None
+    assert again.description.provenance["weights"] == "trained further from t = 4"
+    assert repr(again).splitlines()[1].endswith("trained further")
+
+
+def test_forward_takes_tensors():
+    with pytest.raises(InputError, match="torch tensor"):
+        trained("a line")[1](np.zeros((3, 1)))
+
+
 def test_save_overwrites_nothing(tmp_path):
     _, module, _ = trained("a line")
     (tmp_path / "README.md").write_text("mine")

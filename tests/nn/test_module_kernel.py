@@ -228,3 +228,21 @@ def test_the_module_is_left_as_it_was():
 def test_modules_that_have_no_kernel(module, keys, message):
     with pytest.raises(InputError, match=message):
         module_kernel(module, torch.randn(12, 2), **keys)
+
+
+def test_dropout_of_nothing_is_no_dropout():
+    assert module_kernel(mlp(layers.Dropout(0.0)), torch.randn(12, 2)).values.shape == (2, 12)
+
+
+@pytest.mark.parametrize(
+    "inputs, message",
+    [
+        (torch.zeros(0, 2), r"shape \(0, 2\); give at least one"),
+        (torch.tensor([[0.0, float("nan")]]), "some inputs are NaN"),
+        (torch.zeros(12), r"refuses inputs of shape \(12,\)"),
+        (torch.zeros(12, 5), r"refuses inputs of shape \(12, 5\)"),
+    ],
+)
+def test_inputs_that_do_not_fit(inputs, message):
+    with pytest.raises(InputError, match=message):
+        module_kernel(mlp(), inputs)

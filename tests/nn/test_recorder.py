@@ -138,6 +138,7 @@ def test_end_of_the_block(tmp_path):
         ({"step": 1, "lr": 1.0}, "give 0 for the first record"),
         ({"step": 0}, "give either lr"),
         ({"step": 0, "lr": -1.0}, "lr = -1.0"),
+        ({"step": 0, "optimizer": "adam"}, "optimizer = 'adam'; give a torch optimizer"),
         ({"step": 0, "lr": "a"}, "lr = 'a'"),
         ({"step": 0.5, "lr": 1.0}, "step = 0.5"),
         ({"step": 0, "optimizer": torch.optim.SGD([Y], lr=1.0, weight_decay=0.1)}, "weight_decay"),
@@ -159,7 +160,7 @@ def test_refused(tmp_path, arguments, message):
 def test_steps_increase(tmp_path):
     recorder = freqbias.Recorder(X, Y, tmp_path / "a.nc")
     recorder.record(module(), step=0, lr=1.0)
-    with pytest.raises(InputError, match="more than 0"):
+    with pytest.raises(InputError, match="a number above 0, which was recorded last"):
         recorder.record(module(), step=0, lr=1.0)
 
 

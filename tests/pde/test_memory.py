@@ -45,7 +45,7 @@ def test_measured_peaks_in_three_dimensions(operator, degree, cells, measured):
     assert measured <= estimate <= 1.4 * measured
 
 
-@pytest.mark.parametrize(("operator", "size"), [("local", 0.12), ("data", 0.08)])
+@pytest.mark.parametrize(("operator", "size"), [("local", 0.17), ("data", 0.11)])
 def test_predicted_peak(operator, size, tmp_path):
     def run_in(folder, run):
         with StopRequest() as stop:
@@ -54,7 +54,7 @@ def test_predicted_peak(operator, size, tmp_path):
     run = parse(settings(operator, size))
     problem = build(run)
     predicted = memory.memory_needed(problem, run.pde, plan_mesh(problem, run.pde, run.mesh)) - memory.LIBRARY_BYTES
-    assert predicted > 2e8
+    assert predicted > 1e8
     run_in(tmp_path / "small", parse(settings(operator, 3.0)))  # loads the libraries first
     taken = memory_taken(lambda: run_in(tmp_path / "large", run))
     assert 0.6 < taken / predicted < 1.1

@@ -103,7 +103,7 @@ def test_stepping_integrators_predict_nothing():
     assert found.prediction is None and found.prediction_bound is None
 
 
-@pytest.mark.parametrize("number", [1, 6, 22, 32])
+@pytest.mark.parametrize("number", [6, 22])
 def test_bound_is_never_below_the_error(number):
     assert not pde_prediction(number).failure
 

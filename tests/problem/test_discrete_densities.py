@@ -82,6 +82,13 @@ def test_warning_of_unequal_numbers_of_neurons():
     assert "multiple of 10, such as width = 1,000" in warning
 
 
+def test_warning_of_frequencies_beyond_the_nyquist_limit():
+    limit = problem(Octaves(0.5, 5), width=1000).sites.nyquist[0]
+    at, beyond = (problem(Octaves(limit / 4 * factor, 3), width=600).warnings for factor in (1.0, 1.1))
+    assert at == []
+    assert "1 of the 3 frequencies lie beyond the Nyquist limit" in beyond[0]
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
@@ -100,7 +107,7 @@ def test_warning_of_unequal_numbers_of_neurons():
         (lambda: Points(np.ones((2, 1)) * 1j), "not an array of real numbers"),
         (lambda: Mixture((1.0, 1.0), (Gaussian(1.0), Octaves(1.0, 2))), "set of frequencies"),
         (lambda: Octaves(1.0, 2).density(np.zeros((1, 1))), "no values"),
-        (lambda: problem(Points([[1.0, 2.0]]), width=4), r"defined in 2 dimension\(s\)"),
+        (lambda: problem(Points([[1.0, 2.0]]), width=4), r"defined in 2 dimension\(s\).* frequencies with one column"),
     ],
 )
 def test_refused(make, message):

@@ -143,9 +143,9 @@ def test_tail_radius(activation, density, dimension):
     law, rng = laws(density, dimension, activation).damping, np.random.default_rng(0)
     levels = np.array([0.4, 1e-2, 1e-4]) * law.maximum
     radii = np.array([law.tail_radius(level) for level in levels])
-    directions = rng.normal(size=(200, dimension))
+    directions = rng.normal(size=(60, dimension))
     directions /= np.abs(directions).max(axis=1, keepdims=True)
-    beyond = directions * rng.uniform(1.0001, 2, size=(200, 1))
+    beyond = directions * rng.uniform(1.0001, 2, size=(60, 1))
     on_axes = np.eye(dimension)[:1]
     values = law.value(np.concatenate([r * x for r in radii for x in (beyond, on_axes)])).reshape(3, -1)
     assert values.min() >= 0
