@@ -48,15 +48,18 @@ def make_transforms(
 
 def _check_arguments(backend: str, sites: Sites, precision: str, device: torch.device) -> None:
     check_kind("make_transforms: sites", sites, Sites, remedy="a Grid or Scattered positions")
-    for name, value, known in (("backend", backend, BACKENDS), ("precision", precision, PRECISIONS)):
+    check_kind("make_transforms: device", device, torch.device, remedy='a device, such as torch.device("cpu")')
+    for name, value, known in (("backend", backend, BACKENDS), ("precision", precision, tuple(PRECISIONS))):
         if value not in known:
             raise InputError(f"make_transforms: {name} = {value!r}; use one of {', '.join(known)}")
     if backend == "separable" and sites.lattice is None:
         raise InputError('make_transforms: backend = "separable" needs samples on a grid; use "nufft" or "dense"')
     if backend == "nufft" and device.type != "cpu":
-        raise InputError(f'make_transforms: backend = "nufft" runs on the CPU, not on {device}; use "cufinufft"')
-    if backend == "cufinufft" and device.type == "cpu":
-        raise InputError('make_transforms: backend = "cufinufft" runs on a CUDA GPU, not on cpu; use "nufft"')
+        raise InputError(
+            f'make_transforms: backend = "nufft" runs on the CPU, not on {device}; use "dense", or "cufinufft" on CUDA'
+        )
+    if backend == "cufinufft" and device.type != "cuda":
+        raise InputError(f'make_transforms: backend = "cufinufft" runs on a CUDA GPU, not on {device}; use "dense"')
 
 
 def choose_backend(problem: Problem, requested: str, *, precision: str, device: torch.device) -> tuple[str, str]:

@@ -38,6 +38,7 @@ class FourierSum:
     """
 
     def __init__(self, transforms: Transforms, sites: Sites, *, device: torch.device | str = "cpu") -> None:
+        check_kind("FourierSum: sites", sites, Sites, remedy="the sites of the transforms")
         if transforms.sites is not sites and not _equal(transforms.sites.positions(), sites.positions()):
             raise InputError(
                 f"FourierSum: the transforms are for other positions ({transforms.sites.size:,}) than the sites "
@@ -71,17 +72,19 @@ class FourierSum:
         for name, tensor in (("frequencies", frequencies), ("amplitudes", amplitudes)):
             check_kind(f"FourierSum: {name}", tensor, torch.Tensor, remedy="a torch tensor")
         w, c = tuple(frequencies.shape), tuple(amplitudes.shape)
-        if len(w) != 2 or w[0] != self._dimension or len(c) != 2 or c[1] != w[1]:
+        if len(w) != 2 or w[0] != self._dimension or len(c) != 2 or c[1] != w[1] or 0 in c:
             raise InputError(
                 f"FourierSum: frequencies have shape {w} and amplitudes {c}; give ({self._dimension}, m) and (C, m), "
                 "one column for each neuron"
             )
+        if frequencies.is_complex():
+            raise InputError(f"FourierSum: the frequencies are {frequencies.dtype}; give real ones")
         if not amplitudes.is_complex():
             raise InputError(f"FourierSum: the amplitudes are {amplitudes.dtype}; give complex ones, c = a - i b")
 
 
 def _equal(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.shape == other.shape and bool((one == other).all())
+    return one.shape == other.shape and np.allclose(one, other, rtol=0, atol=1e-12 * np.abs(one).max())
 
 
 class _Waves:

@@ -59,16 +59,12 @@ class ModuleKernel:
         self._scales = _scales(rates or {}, self.parameters)
         self._like = next(iter(self.parameters.values()))
         self.inputs = self._tensor(inputs)
-        if not self.inputs.numel():
-            raise InputError(
-                f"module_kernel: the inputs have shape {tuple(self.inputs.shape)}; give at least one, (n, ...)"
-            )
-        if not torch.isfinite(self.inputs).all():
-            raise InputError("module_kernel: some inputs are NaN or infinite; leave them out")
-        self.chunk = chunk or (CHUNK if self._is_separable() else len(self.inputs))
         try:
+            self.chunk = chunk or (CHUNK if self._is_separable() else len(self.inputs))
             self.values = self.values_at(self.inputs)
-        except RuntimeError as failure:
+        except (InputError, torch.OutOfMemoryError):
+            raise
+        except (RuntimeError, IndexError, TypeError, ValueError) as failure:
             raise InputError(
                 f"module_kernel: the module refuses inputs of shape {tuple(self.inputs.shape)}: {failure}"
             ) from failure
@@ -162,6 +158,10 @@ class ModuleKernel:
 
     def _tensor(self, inputs: torch.Tensor | np.ndarray) -> torch.Tensor:
         tensor = torch.as_tensor(inputs, device=self._like.device)
+        if not tensor.ndim or not tensor.numel():
+            raise InputError(f"module_kernel: the inputs have shape {tuple(tensor.shape)}; give at least one, (n, ...)")
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise InputError("module_kernel: some inputs are NaN or infinite; leave them out")
         return tensor.to(self._like.dtype) if tensor.is_floating_point() else tensor
 
     def _values_tensor(self, values: np.ndarray) -> torch.Tensor:

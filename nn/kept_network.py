@@ -1,5 +1,6 @@
 """Kept networks as torch modules. `freqbias.nn.network_description` has their formulas."""
 
+import hashlib
 from collections.abc import Mapping
 from math import pi, sqrt
 
@@ -31,7 +32,7 @@ class KeptNetwork(torch.nn.Module):
     value_scale: torch.Tensor
     position_shift: torch.Tensor
     turn: torch.Tensor  # 2 pi
-    loaded: str | None = None  # the fingerprint of the weights that were loaded from a file
+    original: str  # the fingerprint of the weights that belong to the description
 
     def __init__(self, description: NetworkDescription) -> None:
         super().__init__()
@@ -40,13 +41,21 @@ class KeptNetwork(torch.nn.Module):
             self._constant(name, getattr(description, name))
         self._constant("turn", 2 * pi)
 
+    def current_description(self) -> NetworkDescription:
+        """Return the description of the weights as they are now: without a time if they have changed."""
+        about = self.description
+        if about.time is None or _fingerprint(self) == self.original:
+            return about
+        changed = f"after t = {about.time:.6g}"
+        return about.model_copy(update={"time": None, "provenance": {**about.provenance, "weights_changed": changed}})
+
     def _get_name(self) -> str:
         return "KeptNetwork"
 
     def extra_repr(self) -> str:
         """Return size, data and time in words."""
-        about, network = self.description, self.description.network
-        when = "trained further" if about.time is None else f"t = {about.time:.6g}"
+        about, network = self.current_description(), self.description.network
+        when = "changed weights" if about.time is None else f"t = {about.time:.6g}"
         size = network_size(network.width, network.depth, siren=network.omega_0 is not None)
         return f"{size}, {about.dimension}-D, {counted(about.channels, 'channel')}, {when}"
 
@@ -222,4 +231,13 @@ def make_module(description: NetworkDescription, weights: Mapping[str, torch.Ten
     network = description.network
     kind = _SirenNetwork if network.omega_0 is not None else _TwoLayerNetwork if network.depth == 2 else _DeepNetwork
     module: KeptNetwork = kind(description, weights)
+    module.original = _fingerprint(module)
     return module.to(types.pop()).eval()  # the constants have the type of the weights
+
+
+def _fingerprint(module: KeptNetwork) -> str:
+    """Return the SHA-256 of the weights in single precision, so that conversion to it is no change."""
+    digest = hashlib.sha256()
+    for each in module.state_dict().values():
+        digest.update(each.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -59,7 +59,8 @@ class NetworkDescription(Section):
     def contains(self, positions: np.ndarray) -> np.ndarray:
         """Return whether positions (P, d) lie in the box of the training samples, (P,)."""
         lower, upper = np.array(self.box_lower), np.array(self.box_upper)
-        slack = 1e-9 * (upper - lower)  # rounding of the user's table
+        single = np.finfo(np.float32).eps  # positions in a table may be rounded to single precision
+        slack = single * np.maximum(np.abs(lower), np.abs(upper))
         return np.asarray(((positions >= lower - slack) & (positions <= upper + slack)).all(axis=1))
 
     @model_validator(mode="after")

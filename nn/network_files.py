@@ -33,8 +33,8 @@ def write_network(module: KeptNetwork, tensors: Path, description: Path) -> None
     if any(each.dtype not in PRECISE for each in weights.values()):
         raise InputError("the weights are in half precision; convert the network with network.float() or .double()")
     packed = save_tensors(weights, metadata={"format": "pt"})
-    description_now = _description(module)
-    content = description_now.model_copy(update={"sha256": _digest(packed, description_now)})
+    about = module.current_description()
+    content = about.model_copy(update={"sha256": _digest(packed, about)})
     tensors.write_bytes(packed)
     text = json.dumps(content.model_dump(exclude_none=True), indent=1, allow_nan=False, ensure_ascii=False)
     description.write_text(text + "\n", encoding="utf-8")
@@ -43,7 +43,8 @@ def write_network(module: KeptNetwork, tensors: Path, description: Path) -> None
 def save(module: KeptNetwork, folder: Path | str) -> None:
     """Write a network to a folder of its own, as model hubs expect it. Raises UsageError if it has one already.
 
-    If a loaded network was trained further, the description has no time, and its provenance says so.
+    If the weights have changed, for example by further training, the description has no time, and its provenance says
+    so.
     """
     folder = Path(folder)
     names = (*HUB, CARD)
@@ -52,7 +53,7 @@ def save(module: KeptNetwork, folder: Path | str) -> None:
     with writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         write_network(module, *(folder / name for name in HUB))
-        (folder / CARD).write_text(model_card(_description(module)), encoding="utf-8")
+        (folder / CARD).write_text(model_card(module.description), encoding="utf-8")
 
 
 def load(folder: Path | str, *, time: float | None = None) -> KeptNetwork:
@@ -82,30 +83,13 @@ def _load_result(store: Store, time: float | None) -> KeptNetwork:
     if time is None:
         return _read(folder / RESULT[0], last)
     kept = [last, *(folder / name for name in files if name.startswith(f"{OUTPUTS}/") and name.endswith(".json"))]
-    times = {path: _read_description(path).time or 0.0 for path in kept}
+    times = {path: t for path in kept if (t := _read_description(path).time) is not None}
     for path, each in times.items():
         if np.isclose(each, time, rtol=SAME_TIME, atol=0):
             return _read(path.with_suffix(".safetensors"), path)
     known = ", ".join(f"{each:.6g}" for each in sorted(set(times.values())))
     remedy = "" if len(times) > 1 else '; with [training] keep = "outputs" the training keeps one for each output time'
     raise InputError(f"time = {time:g}: {store.root} has the network at t = {known}{remedy}")
-
-
-def _description(module: KeptNetwork) -> NetworkDescription:
-    """Return the description of the weights as they are now."""
-    about = module.description
-    if module.loaded is None or module.loaded == fingerprint(module):
-        return about
-    before = "trained further" if about.time is None else f"trained further from t = {about.time:.6g}"
-    return about.model_copy(update={"time": None, "provenance": {**about.provenance, "weights": before}})
-
-
-def fingerprint(module: KeptNetwork) -> str:
-    """Return the SHA-256 of the weights in single precision, which networks in double precision can be converted to."""
-    digest = hashlib.sha256()
-    for each in module.state_dict().values():
-        digest.update(each.detach().cpu().float().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _read_description(path: Path) -> NetworkDescription:
@@ -128,9 +112,7 @@ def _read(tensors: Path, description: Path) -> KeptNetwork:
             f"{description.name}"
         )
     try:
-        module = make_module(content, load_tensors(packed))
-        module.loaded = fingerprint(module)
-        return module
+        return make_module(content, load_tensors(packed))
     except SafetensorError as failure:
         raise InputError(f"{tensors}: {failure}; give a file that freqbias wrote") from None
     except InputError as failure:

@@ -102,9 +102,7 @@ class Recorder:
             raise InputError("Recorder: give either lr, with or without momentum, or optimizer")
         last = self._steps[-1] if self._steps else 0
         if (not self._steps and step != 0) or (self._steps and step <= last):
-            expected = (
-                "0 for the first record" if not self._steps else f"a number above {last}, which was recorded last"
-            )
+            expected = "0 for the first record" if not self._steps else f"a step above {last}, the last recorded one"
             raise InputError(f"Recorder: step = {step}; give {expected}")
         values = _evaluated(model, self._x)
         if values.size != self._targets.size or len(values) != self._targets.shape[1]:

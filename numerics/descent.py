@@ -15,7 +15,7 @@ from freqbias.numerics.schedule import Schedule
 BLOCK = 4096  # steps per block of the explicit sum of residuals
 GRADIENT_DESCENT = (1.0, 1.0)  # R(z) = 1 - z
 SUM_FACTOR = 2.0
-SETTLED = 1e-3  # relative growth of the largest Ritz value below which it is close to lambda_max
+SETTLED = 1e-6  # relative residual of the largest Ritz value, below which it is close to lambda_max
 
 
 def gradient_descent(
@@ -63,9 +63,9 @@ def gradient_descent(
         eigenvalues = np.maximum(ritz_values, 1e-200)  # rounding may make Ritz values negative
         z = np.outer(schedule.step_sizes, eigenvalues)
         if z.max() > limit * (1 + 1e-12):
-            if eigenvalues[-1] <= (1 + SETTLED) * largest:
-                break
             largest = eigenvalues[-1]
+            if beta * abs(vectors[-1, -1]) <= SETTLED * largest:
+                break
             continue  # more products show how long the steps may be
         decay = z * np.polyval(taylor[:0:-1], -z)  # 1 - R(z), without cancellation at small z
         after = np.cumprod((1 - decay) ** schedule.step_counts[:, None], axis=0)  # at the end of each interval
@@ -83,8 +83,8 @@ def gradient_descent(
             return Evolution(lanczos.combine_modes(after[outputs]), len(eigenvalues), float(bound), integral)
     if largest:
         raise ComputationError(
-            f"the steps diverge: step * lambda_max is {schedule.step_sizes.max() * largest:.4g}, and the limit is "
-            f"{limit:.4g}; use a shorter step than {limit / largest:.3g}"
+            f"the steps diverge: step * lambda_max is at least {schedule.step_sizes.max() * largest:.4g}, the limit "
+            f"is {limit:.4g}; use a shorter step than {limit / largest:.3g}"
         )
     raise ComputationError(
         f"Lanczos: error bound {bound:.1e} after {max_steps} steps is above the tolerance {tolerance:.1e}; "

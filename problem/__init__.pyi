@@ -8,7 +8,7 @@ from .density import Density
 from .design_settings import Design
 from .discrete_density import DiscreteDensity, Octaves, Points
 from .discrete_law import DiscreteLaw, resolved_law
-from .discrete_width import has_exact_kernel
+from .discrete_width import is_linear
 from .draw_distance import distance_in_words, upper_quantile, width_for_distance
 from .draws import DRAW_ACCURACY, SMALL_FEATURE_LEARNING, Band, Draws, feature_learning_warning
 from .error_history import ErrorHistory
@@ -127,13 +127,13 @@ __all__ = [
     "flatten",
     "fold",
     "from_scipy",
-    "has_exact_kernel",
     "held_out_in_words",
     "held_out_warning",
     "in_words",
     "increase",
     "initial_errors",
     "initial_values",
+    "is_linear",
     "load",
     "load_samples",
     "load_sweep",

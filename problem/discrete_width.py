@@ -35,16 +35,16 @@ def uneven_warning(density: Density, network: Network, dimension: int) -> str:
     )
 
 
-def has_exact_kernel(density: Density, network: Network, rates: Rates) -> bool:
-    """Return whether the network is linear in its trained parameters, with the kernel of infinite width.
+def is_linear(density: Density, network: Network, rates: Rates) -> bool:
+    """Return whether the network is linear in its trained parameters: two layers with frozen discrete frequencies.
 
-    This is so for two layers with frozen discrete frequencies, if each frequency has the same number of neurons.
+    If each frequency has the same number of neurons, its kernel is that of infinite width.
     """
     frozen = rates.frequencies == 0 and (not network.diagonal or rates.hidden == 0)
     return isinstance(density, DiscreteDensity) and network.fourier_sum and frozen
 
 
-def aliasing_warning(density: Density, sites: Sites) -> str:
+def aliasing_warning(density: Density, sites: Sites, unit: str) -> str:
     """Return a warning if frequencies of a discrete density lie beyond the Nyquist limit of the data, or ""."""
     if not isinstance(density, DiscreteDensity) or sites.lattice is None:
         return ""
@@ -52,10 +52,11 @@ def aliasing_warning(density: Density, sites: Sites) -> str:
     beyond = int((frequencies > BEYOND * sites.nyquist).any(axis=1).sum())
     if not beyond:
         return ""
+    limit = " x ".join(f"{each:.4g}" for each in sites.nyquist)
     return (
-        f"[density]: {beyond} of the {len(frequencies)} frequencies lie beyond the Nyquist limit of the data, "
-        f"{sites.nyquist.min():.4g}, where the samples cannot tell them from lower ones; use smaller frequencies, or "
-        "more samples"
+        f"[density]: {beyond} of the {len(frequencies)} frequencies lie beyond the Nyquist limit of the data, {limit} "
+        f"cycles/{unit or 'unit length'}, where the samples cannot tell them from lower ones; use lower frequencies, "
+        "or more samples"
     )
 
 

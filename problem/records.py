@@ -129,7 +129,7 @@ class Problem:
         """Properties of the data that the user should change, in words."""
         origin = origin_warning(self.sites, self.laws)
         uneven = uneven_warning(self.density, self.network, self.dimension)
-        aliasing = aliasing_warning(self.density, self.sites)
+        aliasing = aliasing_warning(self.density, self.sites, self.unit)
         phases = phase_warning(self.network, self.dimension)
         coordinates = coordinate_warning(self.density, self.network, self.sites)
         return [

@@ -30,7 +30,7 @@ from freqbias.problem.settings import Network
 from freqbias.problem.siren_weights import siren_density
 from freqbias.problem.two_layer_law import scaled
 
-OTHER_SCALE = 2.0  # ratio of the largest |x_i| to 1 from which positions have another scale than SIREN's
+OTHER_SCALE = 2.0  # positions have SIREN's scale if the largest |x_i| of each axis is 1 up to this factor
 MOST_NEGLECTED = 0.05  # of the kernel of the first layer, by phases that are not uniform on the circle
 
 
@@ -72,16 +72,16 @@ def phase_warning(network: Network, dimension: int) -> str | None:
 
 
 def coordinate_warning(density: Density, network: Network, sites: Sites) -> str | None:
-    """Return a warning if SIREN's own density is for positions of another scale, otherwise None."""
+    """Return a warning if the frequencies are those of SIREN's authors, but the positions have another scale."""
     if network.omega_0 is None or density != siren_density(network.omega_0, sites.dimension):
         return None
-    if 1 / OTHER_SCALE <= (reach := float(sites.reach.max())) <= OTHER_SCALE:
+    if ((sites.reach >= 1 / OTHER_SCALE) & (sites.reach <= OTHER_SCALE)).all():
         return None
-    scaled_to = "scale your positions to [-1, 1]" if sites.lattice is None else "use [data] extent = 2.0"
+    reach = " x ".join(f"{each:.3g}" for each in sites.reach)
+    remedy = "scale your positions to [-1, 1]" if sites.lattice is None else "use [data] extent = 2.0 without spacing"
     return (
-        f"[network] omega_0 = {network.omega_0:g}: without a section [density], the frequencies are those of SIREN's "
-        f"authors for |x_i| up to 1, but the positions reach {reach:.3g}; {scaled_to}, or give a [density] with the "
-        "frequencies of your data"
+        f"[network] omega_0 = {network.omega_0:g}: the frequencies are those of SIREN's authors, who scale |x_i| to 1, "
+        f"but the positions reach {reach}; {remedy}, or give a [density] with the frequencies of your data"
     )
 
 

@@ -42,7 +42,7 @@ class Change:
 
     def __str__(self) -> str:
         if not (SHA256.fullmatch(self.before) and SHA256.fullmatch(self.after)):
-            before, after = (SHA256.sub("a file", each) for each in (self.before, self.after))
+            before, after = ("a file" if SHA256.fullmatch(each) else each for each in (self.before, self.after))
             return f"{self.name}: {before} -> {after}"
         if not self.file:
             return f"{self.name}: the content of the file has changed"

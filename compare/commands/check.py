@@ -18,9 +18,9 @@ from freqbias.problem import (
     RunFile,
     clean_loss_in_words,
     clean_loss_warning,
-    has_exact_kernel,
     held_out_in_words,
     held_out_warning,
+    is_linear,
 )
 from freqbias.runtime import available_memory, duration
 
@@ -135,7 +135,7 @@ def _mesh_warnings(problem: Problem, mesh: MeshPlan, tolerance: float) -> list[s
 
 
 def _network_warnings(problem: Problem) -> list[str]:
-    if has_exact_kernel(problem.density, problem.network, problem.rates):
+    if is_linear(problem.density, problem.network, problem.rates):
         return []
     network = problem.network
     widths = {key: getattr(network, key) for key in ("width", "hidden_width")}

@@ -5,7 +5,7 @@ from math import e
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.problem import match_times
+from freqbias.problem import counted, match_times
 from freqbias.runtime import log
 
 WORTH_SAYING = 1e-6  # relative difference of two times; single precision has less
@@ -32,7 +32,7 @@ def common_times(
     missing = np.delete(pde_time, pde), np.delete(nn_time, nn)
     if missing[0].size or missing[1].size:
         log.warning(
-            "compare: times that have no partner are left out: %s of the finite-element solution, and %s of %s",
+            "compare: these have no partner and are left out: %s of the finite-element solution, and %s of %s",
             *map(_of, missing), whose,
         )  # fmt: skip
     one, other = pde_time[pde], nn_time[nn].astype(float)
@@ -46,9 +46,9 @@ def common_times(
 
 
 def _of(time: np.ndarray) -> str:
-    return f"(t = {_listed(time)})" if time.size else "none"
+    return f"{counted(len(time), 'time')} (t = {_listed(time)})" if time.size else "none"
 
 
 def _listed(time: np.ndarray) -> str:
     shown = ", ".join(f"{t:.9g}" for t in time[:SHOWN].astype(float))
-    return shown if len(time) <= SHOWN else f"{shown}, ... {time[-1]:.9g}; {len(time)} times"
+    return shown if len(time) <= SHOWN else f"{shown}, ... {time[-1]:.9g}"

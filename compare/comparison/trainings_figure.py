@@ -65,9 +65,10 @@ def draw_trainings(trainings: Trainings, *paths: Path) -> Figure:
 
 
 def _least(trainings: Trainings) -> float:
-    """Return the least amplitude of a training, or 0."""
-    values = np.concatenate([each[1].ravel() for each in trainings.amplitudes.values()])
-    return float(np.nanmin(values, initial=np.inf))
+    """Return the least positive amplitude of the equation and the trainings, or 0 without one."""
+    values = np.concatenate([part.ravel() for pair in trainings.amplitudes.values() for part in pair])
+    positive = values[np.isfinite(values) & (values > 0)]
+    return float(positive.min()) if positive.size else 0.0
 
 
 def _drawn_lines(panels: Sequence[Axes]) -> tuple[list[Line2D], list[str]]:

@@ -31,7 +31,7 @@ def evaluate(
     Raises InputError if the arguments contradict each other or the network, and as `nn.load` does.
     """
     network = network if isinstance(network, KeptNetwork) else load(network, time=time)
-    description = network.description
+    description = network.current_description()
     d = description.dimension
     if (positions is None) == (points is None):
         raise InputError("give either positions or points, the number of points of a grid")

@@ -185,6 +185,15 @@ def test_check_warns_of_narrow_and_long(small, capsys):
     assert re.search(r"the training would take \d+ d .*use a shorter \[time\] end", printed)
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_check_of_a_positional_encoding(frozen, small, capsys):
+    """With frozen frequencies, the network has the kernel of infinite width at any width."""
+    text = RUN.replace('kind = "gaussian", sigma = 10.0', 'kind = "octaves", scale = 1.0, count = 5')
+    (small / "small.toml").write_text(text + "training = { rates = { frequencies = 0.0 } }\n" * frozen)
+    assert freqbias("check", "small.toml") == 0
+    assert ("the equation describes wide networks" in capsys.readouterr().out) == (not frozen)
+
+
 def test_check_warns_of_values_that_are_large_for_the_width(tmp_path):
     """The first steps are much shorter than those of the linearised network, which are all that can be planned."""
     run = table(data=None, network={"width": 400}) | {"data": {"kind": "file", "path": "sine.npy"}}

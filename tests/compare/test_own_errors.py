@@ -29,13 +29,12 @@ def test_times_in_single_precision_are_compared(kind):
 def test_times_left_out_are_named(caplog):
     found = common_times(np.array([0.0, 0.1, 0.2, 0.3]), np.array([0.0, 0.1, 0.15, 0.30003]))
     assert [index.tolist() for index in found] == [[0, 1], [0, 1]]
-    assert (
-        "left out: (t = 0.2, 0.3) of the finite-element solution, and (t = 0.15, 0.30003) of the network's errors"
-        in (caplog.text)
+    assert "left out: 2 times (t = 0.2, 0.3) of the finite-element solution, and 2 times (t = 0.15, 0.30003)" in (
+        caplog.text
     )
     caplog.clear()
     common_times(np.arange(10.0), np.arange(0, 10, 9.0))
-    assert "(t = 1, 2, 3, 4, 5, ... 8; 8 times) of the finite-element solution, and none of" in caplog.text
+    assert "8 times (t = 1, 2, 3, 4, 5, ... 8) of the finite-element solution, and none of" in caplog.text
     caplog.clear()
     common_times(HISTORY.time, HISTORY.time.astype(np.float32))
     assert not caplog.text

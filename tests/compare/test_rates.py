@@ -223,6 +223,8 @@ def test_figure_shows_all_rates(dimension, tmp_path):
         assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
     for (one, a), (two, b) in combinations(found, 2):
         assert not a.overlaps(b), (one, two)
+    frozen = legend_handles(replace(rates, attributes={**rates.attributes, "diffusion": 0}))
+    assert frozen[0].get_label() == "theory,\ndamping / volume"
 
 
 def test_rate_lines_break_at_mesh_gaps():

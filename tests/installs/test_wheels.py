@@ -86,7 +86,7 @@ def share_bytecode(environment: Path) -> None:
     for cache in ours.glob("**/__pycache__"):
         other = theirs / cache.relative_to(ours)
         if other.parent.is_dir():
-            shutil.copytree(cache, other, dirs_exist_ok=True)
+            shutil.copytree(cache, other, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.pyc.*"))
 
 
 def test_sdist_contains_all_files_of_the_wheel(wheel, tmp_path):

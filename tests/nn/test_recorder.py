@@ -160,7 +160,7 @@ def test_refused(tmp_path, arguments, message):
 def test_steps_increase(tmp_path):
     recorder = freqbias.Recorder(X, Y, tmp_path / "a.nc")
     recorder.record(module(), step=0, lr=1.0)
-    with pytest.raises(InputError, match="a number above 0, which was recorded last"):
+    with pytest.raises(InputError, match="a step above 0, the last recorded one"):
         recorder.record(module(), step=0, lr=1.0)
 
 

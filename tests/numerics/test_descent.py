@@ -93,7 +93,8 @@ def test_bound_is_the_sum_of_residuals(taylor, step):
 def test_stability_limit_of_runge_kutta():
     matrix = semidefinite(60, 0.1)
     with pytest.raises(
-        ComputationError, match=r"lambda_max is 2\.\d+, and the limit is 2\.785; use a shorter step than 2\.7\d"
+        ComputationError,
+        match=r"at least 2\.\d+, the limit is 2\.785; use a shorter step than 2\.7\d",
     ):
         gradient_descent(lambda v: matrix @ v, np.ones(60), Schedule(np.array([0.0, 28.0]), 2.8), 1e-6, taylor=RK4)
 
@@ -106,7 +107,24 @@ def test_diverging_steps_name_a_stable_one():
         with pytest.raises(ComputationError, match="the steps diverge") as failure:
             gradient_descent(lambda v: matrix @ v, np.ones(60), Schedule(np.array([0.0, 20 * step]), step), 1e-6)
         advice = float(str(failure.value).rsplit(" ", 1)[1])
-        assert advice == pytest.approx(2 / largest, rel=0.01)
+        assert advice == pytest.approx(2 / largest, rel=0.002)
+
+
+@pytest.mark.parametrize(
+    "eigenvalues, start",
+    [
+        ([1.0] * 5, np.ones(5)),
+        ([1.0, 0.5, 0.3], np.ones(3)),
+        ([0.7], np.ones(1)),
+        ([1.0, *np.linspace(0.49, 0.51, 20), 1e-3], np.array([1e-4, *np.ones(21)])),
+    ],
+    ids=["an eigenvector", "few eigenvalues", "one sample", "a small part in the fastest mode"],
+)
+def test_diverging_steps_in_small_krylov_spaces(eigenvalues, start):
+    values = np.array(eigenvalues)
+    with pytest.raises(ComputationError, match="the steps diverge") as failure:
+        gradient_descent(lambda v: values * v, start, Schedule(np.array([0.0, 200.0]), 10.0), 1e-6)
+    assert float(str(failure.value).rsplit(" ", 1)[1]) == pytest.approx(2 / values.max(), rel=0.002)
 
 
 def test_too_few_products():

@@ -87,6 +87,10 @@ def test_warning_of_frequencies_beyond_the_nyquist_limit():
     at, beyond = (problem(Octaves(limit / 4 * factor, 3), width=600).warnings for factor in (1.0, 1.1))
     assert at == []
     assert "1 of the 3 frequencies lie beyond the Nyquist limit" in beyond[0]
+    samples = Samples(Grid((8, 64), (1.0, 1.0)), np.ones((1, 512)))
+    own = Points([[1.0, 40.0], [3.0, 30.0], [5.0, 1.0]])
+    (warning,) = Problem(own, samples, Network(width=6, sigma_a=1.0), np.array([0.0, 1.0]), unit="km").warnings
+    assert "2 of the 3 frequencies lie beyond the Nyquist limit of the data, 4 x 32 cycles/km" in warning
 
 
 @pytest.mark.parametrize(

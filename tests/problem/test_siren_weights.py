@@ -121,6 +121,7 @@ def test_warning_of_phases_that_are_not_uniform(dimension, omega_0, warned):
         (Scattered(np.array([[0.0], [2.1]])), siren_density(30.0, 1), r"reach 2.1; scale your positions to \[-1, 1\]"),
         (Grid((100,), (2.0,)), siren_density(30.0, 1), None),
         (Grid((100,), (0.8,)), siren_density(30.0, 1), r"reach 0.396; use \[data\] extent = 2.0"),
+        (Grid((9, 9), (2.0, 0.02)), siren_density(30.0, 2), "reach 0.889 x 0.00889"),
         (Grid((100,), (0.9,)), Gaussian(30.0), None),
     ],
 )
