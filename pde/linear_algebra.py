@@ -6,7 +6,7 @@ memory until a collective clean-up.
 
 import ctypes
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import h5py  # noqa: F401  # isort: skip
@@ -20,7 +20,7 @@ from petsc4py import PETSc
 from freqbias.errors import ComputationError
 from freqbias.meshes import MeshPlan
 from freqbias.pde.forms import Integral
-from freqbias.pde.petsc_options import PREFIX, uses_factorisation
+from freqbias.pde.petsc_options import PREFIX, default_options, has_hierarchy, uses_factorisation
 
 
 class Matrix:
@@ -58,28 +58,55 @@ MIN_RTOL = 1e-13  # the smallest rtol that conjugate gradients can reach
 MAX_ITERATIONS = 1000
 
 
+# By dimension: the degree of the Chebyshev polynomial of a smoother, and the lower end of the interval on which it is
+# small, as a fraction of the largest eigenvalue. Measured in benchmarks/README.md.
+SMOOTHING = {1: (2, 0.2), 2: (2, 0.2), 3: (3, 0.1)}
+
+
+def smoothing(dimension: int) -> dict[str, str | int]:
+    """Return PETSc's options for the smoothers of geometric multigrid."""
+    degree, lowest = SMOOTHING[dimension]
+    options: dict[str, str | int] = {"ksp_type": "chebyshev", "ksp_max_it": degree, "pc_type": "jacobi"}
+    options["ksp_chebyshev_esteig"] = f"0,{lowest},0,1.1"
+    return {f"{PREFIX}mg_levels_{name}": value for name, value in options.items()}
+
+
 class ShiftedSolver:
     """The map b -> (M + shift B)^-1 b on the mesh of a plan. All methods are collective.
 
     Where `uses_factorisation` says so, the solver is one sparse Cholesky factorisation (MUMPS). On larger meshes it is
-    conjugate gradients with algebraic multigrid (GAMG), to the tolerance `rtol` in the energy norm. MUMPS uses nested
-    dissection in three dimensions only, where it saves a third of the time. In measurements in one and two dimensions,
-    nested dissection took 3 times as long as the factorisation itself and saved nothing.
+    conjugate gradients, to the tolerance `rtol` in the energy norm, preconditioned by a V-cycle of multigrid: geometric
+    if `interpolations` are given, with Chebyshev polynomials in the Jacobi-preconditioned matrix as smoothers, and
+    algebraic (GAMG) otherwise. MUMPS uses nested dissection in three dimensions only, where it saves a third of the
+    time. In measurements in one and two dimensions, nested dissection took 3 times as long as the factorisation itself
+    and saved nothing.
 
     PETSc's options with the prefix pde_ take precedence (-pde_ksp_type, -pde_pc_type, ...). Raises ComputationError
     with PETSc's reason if the factorisation or a solve fails.
     """
 
-    def __init__(self, mass: Matrix, shift: float, stiffness: Matrix, *, plan: MeshPlan, rtol: float) -> None:
+    def __init__(
+        self,
+        mass: Matrix,
+        shift: float,
+        stiffness: Matrix,
+        *,
+        plan: MeshPlan,
+        rtol: float,
+        interpolations: Sequence[PETSc.Mat] = (),
+    ) -> None:
+        """interpolations: from each space to the next finer one, of which the last is that of the matrices."""
         self._matrix = mass.petsc.copy()
         self._matrix.axpy(shift, stiffness.petsc, structure=PETSc.Mat.Structure.SAME)
         self._matrix.setOption(PETSc.Mat.Option.SPD, True)
         self._right, self._solution = self._matrix.createVecs()
+        self._coarse: list[PETSc.Mat] = []
         self._solver = PETSc.KSP().create(self._matrix.getComm())
         self._solver.setOptionsPrefix(PREFIX)
         self._solver.setOperators(self._matrix)
         preconditioner = self._solver.getPC()
-        if uses_factorisation(self._matrix.getSize()[0], dimension=plan.dimension, degree=plan.degree):
+        dofs, nested = self._matrix.getSize()[0], has_hierarchy(plan)
+        if uses_factorisation(dofs, dimension=plan.dimension, degree=plan.degree, nested=nested):
             self._solver.setType(PETSc.KSP.Type.PREONLY)
             preconditioner.setType(PETSc.PC.Type.CHOLESKY)
             preconditioner.setFactorSolverType(PETSc.Mat.SolverType.MUMPS)
@@ -87,14 +114,31 @@ class ShiftedSolver:
             self._solver.setType(PETSc.KSP.Type.CG)
             self._solver.setNormType(PETSc.KSP.NormType.NATURAL)
             self._solver.setTolerances(rtol=max(rtol, MIN_RTOL), max_it=MAX_ITERATIONS)
-            preconditioner.setType(PETSc.PC.Type.GAMG)
+            if interpolations:
+                self._add_levels(preconditioner, interpolations)
+            else:
+                preconditioner.setType(PETSc.PC.Type.GAMG)
         self._run("set the options for", self._solver.setFromOptions)
         if preconditioner.getType() == PETSc.PC.Type.CHOLESKY:
             self._run("prepare", preconditioner.setFactorSetUpSolverType)
             if preconditioner.getFactorSolverType() == PETSc.Mat.SolverType.MUMPS:
                 ordering = FILL_ORDERING if plan.dimension < 3 else AUTOMATIC_ORDERING
                 preconditioner.getFactorMatrix().setMumpsIcntl(7, ordering)
-        self._run("prepare", _call, _library.KSPSetUp, self._solver)
+        geometric = self._coarse and preconditioner.getType() == PETSc.PC.Type.MG
+        with default_options(smoothing(plan.dimension) if geometric else {}):
+            self._run("prepare", _call, _library.KSPSetUp, self._solver)
+
+    def _add_levels(self, preconditioner: PETSc.PC, interpolations: Sequence[PETSc.Mat]) -> None:
+        """Add the coarser levels, with the Galerkin matrices P^T A P."""
+        preconditioner.setType(PETSc.PC.Type.MG)
+        preconditioner.setMGLevels(len(interpolations) + 1)
+        matrix = self._matrix
+        for level in range(len(interpolations), 0, -1):
+            preconditioner.setMGInterpolation(level, interpolations[level - 1])
+            preconditioner.getMGSmoother(level).setOperators(matrix)
+            matrix = matrix.ptap(interpolations[level - 1])
+            self._coarse.append(matrix)
+            preconditioner.getMGSmoother(level - 1).setOperators(matrix)
 
     def __call__(self, b: np.ndarray) -> np.ndarray:
         self._right.array[:] = b
@@ -106,7 +150,7 @@ class ShiftedSolver:
 
     def destroy(self) -> None:
         """Free PETSc's objects. Collective, so Python's garbage collector cannot do it."""
-        for owned in (self._solver, self._matrix, self._right, self._solution):
+        for owned in (self._solver, self._matrix, self._right, self._solution, *self._coarse):
             owned.destroy()
 
     def _run(self, action: str, call: Callable[..., object], *arguments: object) -> None:

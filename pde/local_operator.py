@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 from dolfinx.mesh import Mesh
+from petsc4py import PETSc
 
 from freqbias.meshes import BoxPlan, MeshPlan, build
 from freqbias.numerics import GridTransform
@@ -24,9 +25,11 @@ from freqbias.pde import forms
 from freqbias.pde.fourier_integral import FourierIntegral
 from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.linear_algebra import Matrix, ShiftedSolver
+from freqbias.pde.multigrid import interpolations
+from freqbias.pde.petsc_options import has_hierarchy, uses_factorisation
 from freqbias.problem import Problem
 
-SOLVER_SHARE = 1e-3  # rtol of a solve, relative to the accuracy of the transforms; small because a run has many solves
+SOLVER_SHARE = 0.1  # rtol of a solve, relative to the accuracy of the transforms; errors of many solves do not add up
 # The nodes of curved cells depend on the partition in the last bit. With this accuracy of the transforms, v does not.
 CURVED_MESH_EPS = 1e-10
 
@@ -94,12 +97,23 @@ class LocalOperator:
         if self._solver is not None:
             self._solver.destroy()
         rtol = SOLVER_SHARE * self._accuracy
-        self._solver = ShiftedSolver(self._mass, shift, self._stiffness, plan=self.plan, rtol=rtol)
+        self._solver = ShiftedSolver(
+            self._mass, shift, self._stiffness, plan=self.plan, rtol=rtol, interpolations=self._interpolations
+        )
         return self._solver
+
+    @cached_property
+    def _interpolations(self) -> list[PETSc.Mat]:
+        """The interpolations of multigrid, if the solver uses it and the mesh is a box."""
+        plan = self.plan
+        if not isinstance(plan, BoxPlan) or not has_hierarchy(plan):
+            return []
+        direct = uses_factorisation(plan.dofs, dimension=plan.dimension, degree=plan.degree, nested=True)
+        return [] if direct else interpolations(self.space, plan)
 
     def destroy(self) -> None:
         """Free matrices and factors. Collective, so Python's garbage collector cannot do it."""
-        for owned in (self._mass, self._stiffness, self._solver):
+        for owned in (self._mass, self._stiffness, self._solver, *self.__dict__.get("_interpolations", [])):
             if owned is not None:
                 owned.destroy()
 

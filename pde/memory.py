@@ -8,14 +8,14 @@ MiB, on one rank, for 10 output times unless stated otherwise:
     local     2       2   62,001        431     468
     local     2       2  246,015        889    1037
     local     2       4  439,565       1674    1951
+    local     2       2  1,442,401     3036    3333  (geometric multigrid)
     local     2       6   90,601        682     703
     local     2       6  251,995       1406    1470
     local     3       2   31,713        519     553
-    local     3       2   62,361        792     878
-    local     3       2  148,877       1257    1690
-    local     3       3  226,981       3200    4031
+    local     3       2  148,877        770    1025  (geometric multigrid)
+    local     3       3  226,981       1469    1998  (geometric multigrid)
     local     3       4  117,649       2053    2382
-    local     3       4  389,017      10163   10844
+    local     3       4  389,017       3559    4731  (geometric multigrid)
     local     3       6  117,649       3803    3889
     data      2       2  608,399        798     867
     data      2       6  139,129        409     448
@@ -30,7 +30,7 @@ from math import log2
 
 from freqbias.errors import InputError
 from freqbias.meshes import MeshPlan, plan_mesh
-from freqbias.pde.petsc_options import uses_factorisation
+from freqbias.pde.petsc_options import has_hierarchy, uses_factorisation
 from freqbias.problem import Mesh, Pde, Problem, drawing_memory
 from freqbias.runtime import available_memory, local_size, size
 
@@ -39,6 +39,7 @@ Candidate = tuple[float, Pde, Mesh]  # a value of one key, and the settings with
 LIBRARY_BYTES = 300e6  # for each rank: Python and the modules that it imports
 SPACE_BYTES = {1: 500, 2: 500, 3: 1400}  # for each dof, by dimension: mesh, numbering and nodes
 MULTIGRID_BYTES = 90.0  # for each nonzero: GAMG in three dimensions
+NESTED_BYTES = 10.0  # for each nonzero: geometric multigrid
 KRYLOV_VECTORS = 40
 OUTPUT_BYTES = (264, 36)  # on rank 0 at the end, for each dof and channel: a fixed part, and one for each output time
 PETSC_MAX_ENTRIES = 2**31 - 1  # on one rank
@@ -152,18 +153,18 @@ def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -
 def _local_operator_bytes(plan: MeshPlan, growth: float) -> float:
     """Return the bytes of the local operator on all ranks: mesh, matrices, solver and Krylov space."""
     dofs, nonzeros, dimension = growth * plan.dofs, growth * plan.nonzeros, plan.dimension
-    solver = _solver_bytes(dimension, plan.degree, dofs, nonzeros)
+    solver = _solver_bytes(dimension, plan.degree, dofs, nonzeros, nested=has_hierarchy(plan))
     return SPACE_BYTES[dimension] * dofs + 36.0 * nonzeros + solver + 8.0 * KRYLOV_VECTORS * dofs
 
 
-def _solver_bytes(dimension: int, degree: int, n: float, nonzeros: float) -> float:
-    """Return the bytes of the solver for n dofs.
+def _solver_bytes(dimension: int, degree: int, n: float, nonzeros: float, *, nested: bool) -> float:
+    """Return the bytes of the solver for n dofs. nested: whether coarser spaces are known.
 
     With nested dissection, a Cholesky factor has of the order of n log n entries in 2-D and n^(4/3) in 3-D. Large
-    meshes in 3-D use multigrid.
+    meshes use multigrid.
     """
-    if dimension == 3 and not uses_factorisation(n, dimension=dimension, degree=degree):
-        return MULTIGRID_BYTES * nonzeros
+    if not uses_factorisation(n, dimension=dimension, degree=degree, nested=nested):
+        return (NESTED_BYTES if nested else MULTIGRID_BYTES) * nonzeros
     return 8.0 * {1: 3 * nonzeros, 2: 8 * n * log2(n + 1), 3: 17 * n ** (4 / 3) + 1.5 * nonzeros}[dimension]
 
 

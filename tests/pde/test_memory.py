@@ -32,7 +32,7 @@ def settings(operator, size, **pde):
 @pytest.mark.parametrize(
     "operator, degree, cells, measured",
     [
-        ("local", 2, 26, 1257), ("local", 3, 20, 3200), ("local", 4, 12, 2053), ("local", 4, 18, 10163),
+        ("local", 2, 26, 770), ("local", 3, 20, 1469), ("local", 4, 12, 2053), ("local", 4, 18, 3559),
         ("local", 6, 8, 3803), ("data", 4, 8, 334), ("data", 6, 8, 608),
     ],
 )  # fmt: skip

@@ -53,7 +53,8 @@ def test_multigrid_against_the_factor(plan, shift, monkeypatch):
     operator = operator_of(plan)
     right, direct = solved(operator, shift)
     np.testing.assert_allclose(operator.mass(direct) + shift * operator.apply(direct), right, atol=1e-12)
-    monkeypatch.setattr(petsc_options, "DIRECT_SOLVER_DOFS", {1: 0, 2: 0, 3: 0})
+    for name in ("DIRECT_SOLVER_DOFS", "DIRECT_WITH_HIERARCHY"):
+        monkeypatch.setattr(petsc_options, name, {1: 0, 2: 0, 3: 0})
     _, iterated = solved(operator, shift)
     assert not np.array_equal(iterated, direct)
     assert np.linalg.norm(iterated - direct) < 1e-7 * np.linalg.norm(direct)
@@ -68,6 +69,26 @@ def test_the_faster_solver_is_chosen(dimension, degree, dofs):
     """As measured; see `DIRECT_SOLVER_DOFS`."""
     expected = (dimension, degree, dofs) in FASTER_WITH_FACTOR
     assert petsc_options.uses_factorisation(dofs, dimension=dimension, degree=degree) is expected
+
+
+@pytest.mark.parametrize(
+    "dimension, degree, dofs, direct",
+    [(2, 2, 1_000_000, True), (2, 2, 2_000_000, False), (3, 2, 36_000, False), (3, 4, 118_000, True)],
+)
+def test_the_faster_solver_on_boxes(dimension, degree, dofs, direct):
+    """As measured; see `DIRECT_WITH_HIERARCHY`."""
+    assert petsc_options.uses_factorisation(dofs, dimension=dimension, degree=degree, nested=True) is direct
+
+
+def test_options_of_the_smoothers(option, monkeypatch):
+    """Those of the user count, and those of the program do not stay in PETSc's database."""
+    monkeypatch.setattr(petsc_options, "DIRECT_WITH_HIERARCHY", {2: 0})
+    operator = operator_of(BOXES[2])
+    option("pde_mg_levels_ksp_max_it", 5)
+    solver = operator.solver(10.0)._solver
+    smoother = solver.getPC().getMGSmoother(1)
+    assert (smoother.getType(), smoother.getPC().getType(), smoother.getTolerances()[3]) == ("chebyshev", "jacobi", 5)
+    assert [name for name in PETSc.Options().getAll() if "mg_levels" in name] == ["pde_mg_levels_ksp_max_it"]
 
 
 def test_petsc_options(option, monkeypatch):

@@ -1,0 +1,141 @@
+"""Geometric multigrid on boxes: exact interpolation, iterations that depend on nothing, and any number of ranks."""
+
+from mpi4py import MPI  # isort: skip
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from petsc4py import PETSc
+
+from freqbias.meshes import BoxPlan, build
+from freqbias.numerics import Grid
+from freqbias.pde import LocalOperator, forms, petsc_options
+from freqbias.pde.multigrid import interpolations
+from freqbias.problem import Gaussian, Network, Problem, Uniform, waves
+from tests import launch
+
+MOST_ITERATIONS = 12
+EVEN = {1: ((9.0, 40),), 2: ((9.0, 16),), 3: ((9.0, 4),)}
+# An axis with odd numbers of cells between two edges of a law, and cells of different sides.
+GRADED = ((3.0, 7), (9.0, 5))
+PLANS = {
+    "interval": BoxPlan((EVEN[1],), 3),
+    "square": BoxPlan((EVEN[2],) * 2, 2),
+    "edges": BoxPlan((GRADED, GRADED), 2),
+    "flat cells": BoxPlan((((9.0, 40),), ((9.0, 5),)), 2),
+    "cube": BoxPlan((EVEN[3],) * 3, 2),
+    "degree 1": BoxPlan((EVEN[2],) * 2, 1),
+    "degree 5": BoxPlan((((9.0, 6),), ((3.0, 2), (9.0, 4))), 5),
+}
+
+
+def dense(matrix):
+    return matrix.convert("dense").getDenseArray()
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_interpolation_is_exact_for_linear_functions(name):
+    """Each space contains the coarser ones, and all contain the functions that are linear along each axis."""
+    plan = PLANS[name]
+    space = forms.lagrange(build(plan, MPI.COMM_SELF), plan.degree)
+    matrices, x = interpolations(space, plan), space.tabulate_dof_coordinates()[:, : plan.dimension]
+    functions, whole = np.stack([*x.T, np.prod(x, axis=1)], axis=1), np.eye(len(x))
+    for matrix in reversed(matrices):
+        whole = whole @ dense(matrix)
+        np.testing.assert_allclose(whole.sum(axis=1), 1.0, rtol=1e-12)
+        np.testing.assert_allclose(
+            whole @ np.linalg.lstsq(whole, functions, rcond=None)[0], functions, rtol=0, atol=1e-10 * np.abs(x).max()
+        )
+    sizes = [matrix.getSize() for matrix in matrices]
+    assert sizes[-1][0] == plan.dofs and sizes[0][1] <= 200
+    assert all(fine[1] == coarse[0] for coarse, fine in pairwise(sizes))
+
+
+@pytest.mark.parametrize("degree", [4, 5, 8])
+def test_interpolation_is_exact_for_half_the_degree(degree):
+    plan = BoxPlan.uniform((9.0, 9.0), (6, 6), degree)
+    space = forms.lagrange(build(plan, MPI.COMM_SELF), degree)
+    matrix, (x, y, _) = dense(interpolations(space, plan)[-1]), space.tabulate_dof_coordinates().T
+    power = degree // 2
+    functions = np.stack([x**power, x**power * y**power, np.abs(x) ** power], axis=1)  # a mesh line is at 0
+    found = matrix @ np.linalg.lstsq(matrix, functions, rcond=None)[0]
+    np.testing.assert_allclose(found, functions, rtol=0, atol=1e-10 * np.abs(functions).max())
+
+
+def operator_of(plan, density, *, points=24):
+    dimension = plan.dimension
+    samples = waves(Grid((points,) * dimension, (1.0,) * dimension), [[2.0] * dimension], window=0.15)
+    problem = Problem(density, samples, Network(width=2, sigma_a=1.0), np.array([0.0, 100.0]))
+    return LocalOperator(problem, plan, MPI.COMM_SELF, -samples.values, accuracy=1e-8)
+
+
+@pytest.fixture
+def no_factorisation(monkeypatch):
+    monkeypatch.setattr(petsc_options, "DIRECT_WITH_HIERARCHY", {1: 0, 2: 0, 3: 0})
+
+
+def iterations(operator, shift):
+    """Solve for random values to 1e-10, check the residual, and count."""
+    solver = operator.solver(shift)
+    solver._solver.setTolerances(rtol=1e-10)
+    assert solver._solver.getPC().getType() == PETSc.PC.Type.MG
+    right = np.random.default_rng(0).normal(size=operator.start.shape[1])
+    found = solver(right)
+    residual = operator.mass(found) + shift * operator.apply(found) - right
+    assert np.linalg.norm(residual) < 1e-7 * np.linalg.norm(right)
+    return solver._solver.getIterationNumber()
+
+
+@pytest.mark.parametrize("shift", [1e-2, 1.0, 1e2, 1e5])
+@pytest.mark.parametrize("name", ["square", "edges", "flat cells", "cube", "degree 1", "degree 5"])
+def test_iterations_do_not_grow_with_the_shift(name, shift, no_factorisation):
+    density = Uniform(3.0) if name == "edges" else Gaussian(2.0)
+    assert iterations(operator_of(PLANS[name], density), shift) <= MOST_ITERATIONS
+
+
+@pytest.mark.parametrize("degree", range(1, 9))
+def test_iterations_do_not_grow_with_the_degree(degree, no_factorisation):
+    plan = BoxPlan.uniform((10.0, 10.0), (16, 16), degree)  # 5 sigma, where the law has fallen to 4e-6
+    assert iterations(operator_of(plan, Gaussian(2.0)), 300.0) <= MOST_ITERATIONS
+
+
+def test_iterations_do_not_grow_with_the_mesh(no_factorisation):
+    counts = [
+        iterations(operator_of(BoxPlan.uniform((10.0, 10.0), (n, n), 2), Gaussian(2.0)), 300.0) for n in (10, 40, 160)
+    ]
+    assert max(counts) <= min(counts) + 2 and max(counts) <= MOST_ITERATIONS
+
+
+ON_RANKS = """
+import sys
+import numpy as np
+from mpi4py import MPI
+from freqbias.numerics import Grid
+from freqbias.pde import LocalOperator, petsc_options
+from freqbias.meshes import BoxPlan
+from freqbias.problem import Gaussian, Network, Problem, waves
+
+largest, petsc_options.DIRECT_WITH_HIERARCHY = petsc_options.DIRECT_WITH_HIERARCHY, {2: 0}
+samples = waves(Grid((24, 24), (1.0, 1.0)), [[2.0, 2.0]], window=0.15)
+problem = Problem(Gaussian(2.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 100.0]))
+plan = BoxPlan((((4.0, 7), (9.0, 5)), ((9.0, 11),)), 3)
+operator = LocalOperator(problem, plan, MPI.COMM_WORLD, -samples.values, accuracy=1e-10)
+solver = operator.solver(30.0)
+solver._solver.setTolerances(rtol=1e-13)
+found = operator.gather(solver(operator.mass(operator.start[0]))[None])
+petsc_options.DIRECT_WITH_HIERARCHY = largest  # one rank is the process of the tests
+if MPI.COMM_WORLD.rank == 0:
+    np.save(sys.argv[1], found)
+    print(solver._solver.getIterationNumber())
+"""
+
+
+@pytest.mark.xdist_group("ranks")
+def test_any_number_of_ranks(tmp_path):
+    found = {}
+    for ranks in (1, 2, 3, 5):
+        done = launch.run_together(ON_RANKS, tmp_path / f"{ranks}.npy", ranks=ranks)
+        assert int(done.stdout) <= 20, done.stderr
+        found[ranks] = np.load(tmp_path / f"{ranks}.npy")
+    for ranks in (2, 3, 5):
+        np.testing.assert_allclose(found[ranks], found[1], rtol=0, atol=1e-10 * np.abs(found[1]).max())
