@@ -1,4 +1,4 @@
-"""Geometric multigrid on boxes: exact interpolation, iterations that depend on nothing, and any number of ranks."""
+"""Geometric multigrid on boxes: exact interpolation, and iterations that depend on nothing."""
 
 from mpi4py import MPI  # isort: skip
 from itertools import pairwise
@@ -12,7 +12,6 @@ from freqbias.numerics import Grid
 from freqbias.pde import LocalOperator, forms, petsc_options
 from freqbias.pde.multigrid import interpolations
 from freqbias.problem import Gaussian, Network, Problem, Uniform, waves
-from tests import launch
 
 MOST_ITERATIONS = 12
 EVEN = {1: ((9.0, 40),), 2: ((9.0, 16),), 3: ((9.0, 4),)}
@@ -93,7 +92,7 @@ def test_iterations_do_not_grow_with_the_shift(name, shift, no_factorisation):
     assert iterations(operator_of(PLANS[name], density), shift) <= MOST_ITERATIONS
 
 
-@pytest.mark.parametrize("degree", range(1, 9))
+@pytest.mark.parametrize("degree", [1, 3, 6, 8])
 def test_iterations_do_not_grow_with_the_degree(degree, no_factorisation):
     plan = BoxPlan.uniform((10.0, 10.0), (16, 16), degree)  # 5 sigma, where the law has fallen to 4e-6
     assert iterations(operator_of(plan, Gaussian(2.0)), 300.0) <= MOST_ITERATIONS
@@ -104,38 +103,3 @@ def test_iterations_do_not_grow_with_the_mesh(no_factorisation):
         iterations(operator_of(BoxPlan.uniform((10.0, 10.0), (n, n), 2), Gaussian(2.0)), 300.0) for n in (10, 40, 160)
     ]
     assert max(counts) <= min(counts) + 2 and max(counts) <= MOST_ITERATIONS
-
-
-ON_RANKS = """
-import sys
-import numpy as np
-from mpi4py import MPI
-from freqbias.numerics import Grid
-from freqbias.pde import LocalOperator, petsc_options
-from freqbias.meshes import BoxPlan
-from freqbias.problem import Gaussian, Network, Problem, waves
-
-largest, petsc_options.DIRECT_WITH_HIERARCHY = petsc_options.DIRECT_WITH_HIERARCHY, {2: 0}
-samples = waves(Grid((24, 24), (1.0, 1.0)), [[2.0, 2.0]], window=0.15)
-problem = Problem(Gaussian(2.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 100.0]))
-plan = BoxPlan((((4.0, 7), (9.0, 5)), ((9.0, 11),)), 3)
-operator = LocalOperator(problem, plan, MPI.COMM_WORLD, -samples.values, accuracy=1e-10)
-solver = operator.solver(30.0)
-solver._solver.setTolerances(rtol=1e-13)
-found = operator.gather(solver(operator.mass(operator.start[0]))[None])
-petsc_options.DIRECT_WITH_HIERARCHY = largest  # one rank is the process of the tests
-if MPI.COMM_WORLD.rank == 0:
-    np.save(sys.argv[1], found)
-    print(solver._solver.getIterationNumber())
-"""
-
-
-@pytest.mark.xdist_group("ranks")
-def test_any_number_of_ranks(tmp_path):
-    found = {}
-    for ranks in (1, 2, 3, 5):
-        done = launch.run_together(ON_RANKS, tmp_path / f"{ranks}.npy", ranks=ranks)
-        assert int(done.stdout) <= 20, done.stderr
-        found[ranks] = np.load(tmp_path / f"{ranks}.npy")
-    for ranks in (2, 3, 5):
-        np.testing.assert_allclose(found[ranks], found[1], rtol=0, atol=1e-10 * np.abs(found[1]).max())

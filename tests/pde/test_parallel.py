@@ -95,3 +95,37 @@ def test_three_ranks_equal_one(case, answers, folder):
     np.testing.assert_array_equal(together.cells, alone.cells)
     np.testing.assert_allclose(together.error, alone.error, rtol=0, atol=1e-8 * np.abs(alone.error).max())
     np.testing.assert_allclose(together.loss, alone.loss, rtol=1e-8)
+
+
+MULTIGRID = """
+import sys
+import numpy as np
+from mpi4py import MPI
+from freqbias.numerics import Grid
+from freqbias.pde import LocalOperator, petsc_options
+from freqbias.meshes import BoxPlan
+from freqbias.problem import Gaussian, Network, Problem, waves
+
+largest, petsc_options.DIRECT_WITH_HIERARCHY = petsc_options.DIRECT_WITH_HIERARCHY, {2: 0}
+samples = waves(Grid((24, 24), (1.0, 1.0)), [[2.0, 2.0]], window=0.15)
+problem = Problem(Gaussian(2.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 100.0]))
+plan = BoxPlan((((4.0, 7), (9.0, 5)), ((9.0, 11),)), 3)
+operator = LocalOperator(problem, plan, MPI.COMM_WORLD, -samples.values, accuracy=1e-10)
+solver = operator.solver(30.0)
+solver._solver.setTolerances(rtol=1e-13)
+found = operator.gather(solver(operator.mass(operator.start[0]))[None])
+petsc_options.DIRECT_WITH_HIERARCHY = largest  # one rank is the process of the tests
+if MPI.COMM_WORLD.rank == 0:
+    np.save(sys.argv[1], found)
+    print(solver._solver.getIterationNumber())
+"""
+
+
+def test_multigrid_on_any_number_of_ranks(tmp_path):
+    found = {}
+    for ranks in (1, 2, 3, 5):
+        done = launch.run_together(MULTIGRID, tmp_path / f"{ranks}.npy", ranks=ranks)
+        assert int(done.stdout) <= 20, done.stderr
+        found[ranks] = np.load(tmp_path / f"{ranks}.npy")
+    for ranks in (2, 3, 5):
+        np.testing.assert_allclose(found[ranks], found[1], rtol=0, atol=1e-10 * np.abs(found[1]).max())
