@@ -18,10 +18,11 @@ PREFIX = "pde_"
 # MUMPS was ten times as fast. Three dimensions, MUMPS and CG + GAMG: 17 s and 4 s for 149,000 dofs of degree 2; 46 s
 # and 18 s for 227,000 of degree 3; 10 s and 15 s for 118,000 of degree 4; 12 s and 36 s for 118,000 of degree 6.
 DIRECT_SOLVER_DOFS = {1: 10**9, 2: 2 * 10**6, 3: 3 * 10**4}
-# The largest number of dofs for which MUMPS is faster than CG + geometric multigrid, by dimension. For elements of degree
-# p, it is this number times p in two dimensions, and times p^2 in three. Whole runs to 1e-4 took, in microseconds per dof:
-# two dimensions, degree 2: MUMPS 26 and multigrid 30 for 1,000,000 dofs; MUMPS 53 and multigrid 27 for 2,000,000.
-# three dimensions: MUMPS 191 and multigrid 182 for 36,000 dofs of degree 2; 235 and 322 for 118,000 of degree 4.
+# The largest number of dofs for which MUMPS is faster than CG + geometric multigrid, by dimension. For elements of
+# degree p it is this number times p in two dimensions, and times p^2 in three. Measured, in microseconds per dof of a
+# whole run to 1e-4. Two dimensions, degree 2: MUMPS 26 and multigrid 30 for 1,000,000 dofs; MUMPS 53 and multigrid 27
+# for 2,000,000. Three dimensions: MUMPS 191 and multigrid 182 for 36,000 dofs of degree 2; MUMPS 235 and multigrid 322
+# for 118,000 of degree 4.
 DIRECT_WITH_HIERARCHY = {1: 10**9, 2: 6 * 10**5, 3: 8 * 10**3}
 OPTION_NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
 
