@@ -132,6 +132,8 @@ def rate_range(*kappas: Kappa) -> tuple[float, float]:
     size = high - low
     low = min(low, max(np.nanmin(lines), low - (MOST_OF_LINES - 1) * size))
     high = max(high, min(np.nanmax(lines), low + MOST_OF_LINES * size))
+    if low == high:  # no rate is known
+        return 0.0, 1.0
     margin = (HEADROOM - 1) * (high - low)
     return low - (margin if low < 0 else 0.0), high + margin
 

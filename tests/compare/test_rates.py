@@ -10,7 +10,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from freqbias.compare import compare, draw_kappa
-from freqbias.compare.kappa import FLOOR, comparison_rates, legend_handles, measure
+from freqbias.compare.kappa import FLOOR, comparison_rates, legend_handles, measure, rate_range
 from freqbias.compare.spectra import leakage, signal_floor, signal_reach
 from freqbias.compare.style import STYLE
 from freqbias.compare.view.record import View, with_rates
@@ -257,3 +257,7 @@ def test_rates_of_single_frequencies_do_not_flatten_the_rest():
     (fits,) = [container for container in panel.containers if container.has_yerr]
     errors = fits[2][0].get_segments()
     assert max(segment[:, 1].max() for segment in errors) <= panel.get_ylim()[1]
+
+
+def test_axis_without_rates():
+    assert rate_range() == (0.0, 1.0)
