@@ -10,6 +10,7 @@ from .lanczos import (
     Evolution,
     Integral,
     Lanczos,
+    Trajectory,
     exponential,
     shift_invert_exponential,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "Sites",
     "SubsetTransform",
     "TensorTransform",
+    "Trajectory",
     "check_kind",
     "check_number",
     "chunk_count",

@@ -13,6 +13,7 @@ from scipy.linalg import eigh_tridiagonal
 from freqbias.errors import ComputationError
 
 Apply = Callable[[np.ndarray], np.ndarray]  # (n,) -> (n,)
+Solve = Callable[[np.ndarray, float], np.ndarray]  # (n,), looseness -> (n,)
 Dot = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (k, n), (n,) -> (k,)
 
 Callback = Callable[["Lanczos"], None]  # called before each product; an exception stops the iteration
@@ -50,6 +51,24 @@ class Integral:
 
 
 @dataclass(frozen=True)
+class Trajectory:
+    """The result of `shift_invert_exponential`, whose states are computed one by one because they may be large.
+
+    coefficients: those of the states in the Krylov space, relative to |u(0)|, (T, m). steps, error: see `Evolution`.
+    """
+
+    krylov: "Lanczos"
+    coefficients: np.ndarray
+    steps: int
+    error: float
+
+    def states(self) -> Iterator[np.ndarray]:
+        """Yield u at the output times, (n,)."""
+        for coefficients in self.coefficients:
+            yield self.krylov.norm * self.krylov.combine(coefficients)
+
+
+@dataclass(frozen=True)
 class Basis:
     """A Krylov space that a later `Lanczos` can extend.
 
@@ -67,8 +86,7 @@ class Lanczos:
         S V_m = V_m T_m + beta_m v_{m+1} e_m^T,    V_m^T M V_m = I,    T_m = tridiag(beta_{k-1}, alpha_k, beta_k).
 
     apply: maps M v to S v. start: the vector with the direction of v_1, (n,). mass: maps v to M v; by default M = I.
-    M V_m is stored beside V_m. Each of its rows is a product with a row of V_m, so a saved basis determines both to the
-    last bit.
+    Only V_m is stored. M v_m is a product with a row of V_m, so a saved basis determines the next step to the last bit.
     saved_basis: the Krylov space of an earlier run with the same `start`, which this object extends.
     Source: Golub and Van Loan, Matrix Computations, section 10.1.
     """
@@ -87,12 +105,9 @@ class Lanczos:
         self.norm = float(np.sqrt(dot(mass_start[None, :], start)[0]))
         self.alpha: list[float] = [] if saved_basis is None else saved_basis.alpha.tolist()
         self.beta: list[float] = [] if saved_basis is None else saved_basis.beta.tolist()
-        if saved_basis is not None:
-            self.basis = saved_basis.vectors
-            self._mass_basis = self.basis if mass is None else np.array([mass(v) for v in self.basis])
-        elif self.norm != 0:
-            self.basis = start[None, :] / self.norm
-            self._mass_basis = self.basis if mass is None else mass(self.basis[0])[None, :]
+        self.basis = np.zeros((0, len(start))) if saved_basis is None else saved_basis.vectors
+        if saved_basis is None and self.norm != 0:
+            self.basis = _with_row(self.basis, 0, start / self.norm)
 
     def step(self) -> None:
         """Make one step of the recurrence, with one product with S:
@@ -103,16 +118,16 @@ class Lanczos:
         Raises ComputationError if S gives NaN or infinity.
         """
         m = len(self.alpha)  # from 0: V[m] is v_{m+1} of the formulas
-        V, MV = self.basis[: m + 1], self._mass_basis[: m + 1]
-        r = self._apply(MV[m])
-        alpha = float(self._dot(MV[m:], r)[0])
+        V = self.basis[: m + 1]
+        Mv = self._mass_product(V[m])
+        r = self._apply(Mv)
+        alpha = float(self._dot(Mv[None, :], r)[0])
         r = r - alpha * V[m]
         if m > 0:
             r -= self.beta[-1] * V[m - 1]
-        corrections = self._dot(MV, r)
+        corrections = self._dot(V, self._mass_product(r))
         r -= corrections @ V
-        Mr = r if self._mass is None else self._mass(r)
-        beta = float(np.sqrt(self._dot(Mr[None, :], r)[0]))
+        beta = float(np.sqrt(self._dot(self._mass_product(r)[None, :], r)[0]))
         if not np.isfinite(alpha + beta):
             raise ComputationError(
                 f"Lanczos step {m + 1}: the operator gave NaN or infinity; check the data and the run file"
@@ -122,9 +137,10 @@ class Lanczos:
         self.alpha.append(alpha)
         self.beta.append(beta if beta > BREAKDOWN * scale else 0.0)
         if self.beta[-1] > 0:
-            v = r / beta
-            self.basis = _with_row(self.basis, m + 1, v)
-            self._mass_basis = self.basis if self._mass is None else _with_row(self._mass_basis, m + 1, self._mass(v))
+            self.basis = _with_row(self.basis, m + 1, r / beta)
+
+    def _mass_product(self, v: np.ndarray) -> np.ndarray:
+        return v if self._mass is None else self._mass(v)
 
     def extend(self, steps: int) -> None:
         """Make steps until there are `steps`, or until the Krylov space is invariant under S."""
@@ -162,14 +178,17 @@ class Lanczos:
         return self.norm * self.combine((weights * vectors[0]) @ vectors.T)
 
     def combine(self, coefficients: np.ndarray) -> np.ndarray:
-        """sum_i c_i v_i: (T, m) -> (T, n)."""
-        return coefficients @ self.basis[: coefficients.shape[1]]
+        """sum_i c_i v_i: (..., m) -> (..., n)."""
+        return coefficients @ self.basis[: coefficients.shape[-1]]
 
 
 def _with_row(rows: np.ndarray, index: int, row: np.ndarray) -> np.ndarray:
-    """Return `rows` (k, n) with `row` at this index. If `rows` is full, the result has more rows."""
+    """Return `rows` (k, n) with `row` at this index. If `rows` is full, the result has more rows.
+
+    The operating system gives memory to a row only when it is written.
+    """
     if index == len(rows):
-        rows = np.concatenate([rows, np.empty((max(16, index), len(row)))])
+        rows = np.concatenate([rows, np.empty((max(32, index), len(row)))])
     rows[index] = row
     return rows
 
@@ -220,7 +239,7 @@ def exponential(
 
 
 def shift_invert_exponential(
-    solve: Apply,
+    solve: Solve,
     start: np.ndarray,
     times: np.ndarray,
     tolerance: float,
@@ -231,31 +250,33 @@ def shift_invert_exponential(
     saved_basis: Basis | None = None,
     callback: Callback = lambda lanczos: None,
     max_steps: int = 100,
-) -> Evolution:
-    """Return exp(-t M^-1 A) w at each of `times` (T,), for a positive semidefinite matrix A.
+) -> Trajectory:
+    """Compute exp(-t M^-1 A) w at each of `times` (T,), for a positive semidefinite matrix A.
 
-    solve: maps b to (M + shift A)^-1 b. start: w, (n,). mass: maps v to M v.
+    solve: maps b to (M + shift A)^-1 b. Its second argument is a factor by which the error of the solve may be larger
+    than that of the first one: the inverse of the change that stops the iteration, because later vectors of the basis
+    have smaller coefficients. start: w, (n,). mass: maps v to M v.
     The Lanczos recurrence is that of S = (M + shift A)^-1 M in the inner product of M. An eigenvalue lambda of M^-1 A
     becomes the eigenvalue theta = 1 / (1 + shift lambda) of S. The iteration stops when the coefficients of steps m and
     m - 3 differ by at most `tolerance`, relative to |w|_M, at every output time.
     Raises ComputationError if they still differ by more after `max_steps` solves.
-    Source: van den Eshof and Hochbruck, SIAM J. Sci. Comput. 27 (2006).
+    Source: van den Eshof and Hochbruck, SIAM J. Sci. Comput. 27 (2006); Simoncini and Szyld, SIAM J. Sci. Comput. 25
+    (2003), for solves with growing errors.
     """
-    lanczos = Lanczos(solve, start, mass=mass, dot=dot, saved_basis=saved_basis)
+    change = 1.0
+    lanczos = Lanczos(lambda b: solve(b, 1 / change), start, mass=mass, dot=dot, saved_basis=saved_basis)
     if lanczos.norm == 0:
-        return Evolution(np.zeros((len(times), len(start))), 0, 0.0)
+        return Trajectory(lanczos, np.zeros((len(times), 0)), 0, 0.0)
     history: list[np.ndarray] = []  # the coefficients of each step
-    change = np.inf
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
         theta = np.clip(ritz_values, np.finfo(float).tiny, 1.0)
         coefficients = (np.exp(-np.outer(times, (1 / theta - 1) / shift)) * vectors[0]) @ vectors.T
         history.append(coefficients)
         if len(theta) > 3:
             earlier = np.pad(history[-4], ((0, 0), (0, 3)))
-            change = float(np.linalg.norm(coefficients - earlier, axis=1).max())
+            change = min(1.0, float(np.linalg.norm(coefficients - earlier, axis=1).max()))
         if change <= tolerance or beta == 0:
-            values = lanczos.norm * lanczos.combine(coefficients)
-            return Evolution(values, len(theta), 0.0 if beta == 0 else change)
+            return Trajectory(lanczos, coefficients, len(theta), 0.0 if beta == 0 else change)
     raise ComputationError(
         f"shift-and-invert Lanczos: the last change is {change:.1e} after {max_steps} solves, above the tolerance "
         f"{tolerance:.1e}; use a larger tolerance"

@@ -60,12 +60,15 @@ class TensorTransform:
         return axes.reshape(*values.shape[:-1], -1)[..., self._index]
 
     def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
-        """sum_i c_i exp(+2 pi i xi_i.x_q): (..., n) -> (..., N) complex."""
-        axes = np.zeros((*amplitudes.shape[:-1], np.prod(self.shape)), dtype=complex)
+        """sum_i c_i exp(+2 pi i xi_i.x_q): (..., n) real or complex -> (..., N) complex."""
+        axes = np.zeros((*amplitudes.shape[:-1], prod(self.shape)), dtype=amplitudes.dtype)
         axes[..., self._index] = amplitudes
         axes = axes.reshape(-1, *self.shape)
         for matrix in self._matrices:
-            axes = np.tensordot(axes, matrix.conj(), axes=(1, 0))
+            if np.iscomplexobj(axes):
+                axes = np.tensordot(axes, matrix.conj(), axes=(1, 0))
+            else:  # half the multiplications
+                axes = np.tensordot(axes, matrix.conj().view(float), axes=(1, 0)).view(complex)
         return axes.reshape(*amplitudes.shape[:-1], -1)
 
 

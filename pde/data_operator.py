@@ -26,9 +26,10 @@ from freqbias.errors import ComputationError
 from freqbias.meshes import BoxPlan, MeshPlan, build
 from freqbias.numerics import Sites, SiteTransform, make_tensor_transform, make_transform
 from freqbias.pde import forms
-from freqbias.pde.box_matrices import box_matrices
-from freqbias.pde.element_matrices import ElementMatrices, cell_matrices
+from freqbias.pde.box_products import BoxCells, BoxProducts
+from freqbias.pde.element_matrices import ElementMatrices, cell_matrices, cell_nodes
 from freqbias.pde.lagrange_nodes import LagrangeNodes
+from freqbias.pde.protocols import Solve
 from freqbias.problem import Problem
 
 Product = Callable[[np.ndarray], np.ndarray]
@@ -83,7 +84,7 @@ class DataOperator(ABC):
     def dot(self, rows: np.ndarray, u: np.ndarray) -> np.ndarray:
         return rows @ u
 
-    def solver(self, shift: float) -> Callable[[np.ndarray], np.ndarray]:
+    def solver(self, shift: float) -> Solve:
         """Return the map b -> (I + shift K_h)^-1 b, by conjugate gradients.
 
         The map raises ComputationError if conjugate gradients do not converge.
@@ -91,8 +92,8 @@ class DataOperator(ABC):
         size = self.problem.sites.size
         system = LinearOperator((size, size), matvec=lambda u: u + shift * self.apply(u.ravel()), dtype=float)
 
-        def solve(right: np.ndarray) -> np.ndarray:
-            solution, failure = cg(system, right, rtol=max(1e-3 * self._accuracy, 1e-14), maxiter=1000)
+        def solve(b: np.ndarray, looseness: float = 1.0) -> np.ndarray:
+            solution, failure = cg(system, b, rtol=max(1e-3 * self._accuracy * looseness, 1e-14), maxiter=1000)
             if failure:
                 raise ComputationError(
                     "conjugate gradients did not converge in 1000 iterations; use a smaller [pde] step"
@@ -134,17 +135,20 @@ class ElementOperator(DataOperator):
     def __init__(self, problem: Problem, plan: MeshPlan, comm: MPI.Comm, errors: np.ndarray, **keys: Any) -> None:
         super().__init__(problem, plan, comm, errors, **keys)
         space = forms.lagrange(build(plan, comm, half=plan.symmetric), plan.degree)
-        laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)
+        laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(plan)
+        self._nodes, cells = cell_nodes(space)
+        self._stiffness: BoxProducts | ElementMatrices
         if isinstance(plan, BoxPlan) and not plan.simplices:
-            matrices = box_matrices(space, *laws, degree)
+            boxes = BoxCells(space, *laws, degree)
+            self._stiffness = BoxProducts(boxes, [plan.degree] * plan.dimension, cells[:, boxes.order])
         else:
-            matrices = cell_matrices(space, forms.operator_integral(space, *laws, degree).form())
-        self._stiffness = ElementMatrices(space, matrices)
-        self._transform = self._transform_to(self._stiffness.nodes)
+            form = forms.operator_integral(space, *laws, degree).form()
+            self._stiffness = ElementMatrices(cells, cell_matrices(space, form))
+        self._transform = self._transform_to(self._nodes)
 
     def _rows(self, sites: Sites) -> Product:
         own = sites is self.problem.sites
-        transform = self._transform if own else self._transform_to(self._stiffness.nodes, sites)
+        transform = self._transform if own else self._transform_to(self._nodes, sites)
         sides = 2 if self.plan.symmetric else 1
 
         def product(u: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Products with the matrix A_h of a bilinear form, cell by cell.
+"""Products with the matrix A_h of a bilinear form, cell by cell, where the cells may have any shape.
 
 A_h = sum_c P_c^T A_c P_c, where P_c selects the nodes of cell c, and A_c is the dense matrix of this cell. For degree 4
 and above, in two and three dimensions, these products need no more memory than the assembled sparse matrix. Assembly is
@@ -13,26 +13,28 @@ from dolfinx import cpp, fem
 
 
 class ElementMatrices:
-    """The matrices of a bilinear form on this rank's cells.
+    """The matrices of a bilinear form on cells.
 
-    matrices: (c, n, n), from `box_matrices` or `cell_matrices`. nodes: the distinct nodes of these cells, (n, d)
-    [cycles/length].
+    matrices: (c, n, n), from `cell_matrices`. cells: the numbers of the cells' nodes, (c, n).
     """
 
-    def __init__(self, space: fem.FunctionSpace, matrices: np.ndarray) -> None:
-        topology, geometry = space.mesh.topology, space.mesh.geometry
-        cells = space.dofmap.list[: topology.index_map(topology.dim).size_local]
-        dofs, indices = np.unique(cells, return_inverse=True)
-        self.nodes = space.tabulate_dof_coordinates()[dofs, : geometry.dim]
-        self._cells = indices.reshape(cells.shape)
-        self._matrices = matrices
+    def __init__(self, cells: np.ndarray, matrices: np.ndarray) -> None:
+        self._cells, self._matrices = cells, matrices
 
     def apply(self, v: np.ndarray) -> np.ndarray:
-        """Return sum_c P_c^T A_c P_c v over this rank's cells, (n,) complex -> (n,) complex."""
+        """Return sum_c P_c^T A_c P_c v, (n,) complex -> (n,) complex."""
         on_cells = v[self._cells].view(float).reshape(*self._cells.shape, 2)
         products = (self._matrices @ on_cells).reshape(-1, 2)
         real, imaginary = (np.bincount(self._cells.ravel(), part, len(v)) for part in products.T)
         return real + 1j * imaginary
+
+
+def cell_nodes(space: fem.FunctionSpace) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct nodes of this rank's cells, (n, d) [cycles/length], and their indices for each cell."""
+    topology, geometry = space.mesh.topology, space.mesh.geometry
+    cells = space.dofmap.list[: topology.index_map(topology.dim).size_local]
+    dofs, indices = np.unique(cells, return_inverse=True)
+    return space.tabulate_dof_coordinates()[dofs, : geometry.dim], indices.reshape(cells.shape)
 
 
 def cell_matrices(space: fem.FunctionSpace, form: fem.Form) -> np.ndarray:

@@ -4,7 +4,7 @@ LanczosIntegrator is for the flow of the data operator, and ShiftInvertIntegrato
 GradientDescentIntegrator computes the steps of gradient descent in place of the flow of the data operator.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -16,6 +16,7 @@ from freqbias.numerics import (
     Integral,
     Lanczos,
     Schedule,
+    Trajectory,
     exponential,
     gradient_descent,
     shift_invert_exponential,
@@ -102,14 +103,16 @@ class ShiftInvertIntegrator:
         for index, group in enumerate(self.groups(times[1:] - times[0])):
             gamma = sqrt(max(group[0], 1 / self.fastest) * group[-1]) / 10
             solve = _lazy_solver(operator, gamma, record)
-            channels = [
+            channels: list[Trajectory] = [
                 shift_invert_exponential(
                     solve, w, group, self.tolerance, shift=gamma, mass=operator.mass, dot=operator.dot,
                     **_hooks_of(hooks, run),
                 )
                 for run, w in enumerate(start, index * len(start))
             ]  # fmt: skip
-            yield from _collect(channels, record)
+            _note(channels, record)
+            for states in zip(*(channel.states() for channel in channels), strict=True):
+                yield np.stack(states)
 
     def groups(self, times: np.ndarray) -> list[np.ndarray]:
         """Return the output times, split into groups with T / t_e <= MAX_TIME_RATIO."""
@@ -129,10 +132,10 @@ def _lazy_solver(operator: Operator, shift: float, record: IntegrationRecord) ->
     """
     solve: Solve | None = None
 
-    def call(b: np.ndarray) -> np.ndarray:
+    def call(b: np.ndarray, looseness: float = 1.0) -> np.ndarray:
         nonlocal solve
         solve = solve or record.solver(operator, shift)
-        return solve(b)
+        return solve(b, looseness)
 
     return call
 
@@ -146,10 +149,15 @@ def _hooks_of(hooks: IntegrationHooks, run: int) -> dict[str, Any]:
     return {"saved_basis": hooks.saved_basis(run), "callback": callback}
 
 
-def _collect(channels: list[Evolution], record: IntegrationRecord) -> np.ndarray:
-    """Return the states of all channels, (T, C, n), and add the steps, the error and the integrals to the record."""
+def _note(channels: Sequence[Evolution | Trajectory], record: IntegrationRecord) -> None:
+    """Add the steps and the error to the record."""
     record.steps += max(channel.steps for channel in channels)
     record.error = max(record.error, *(channel.error for channel in channels))
+
+
+def _collect(channels: list[Evolution], record: IntegrationRecord) -> np.ndarray:
+    """Return the states of all channels, (T, C, n), and add steps, error and integrals to the record."""
+    _note(channels, record)
     integrals = [channel.integral for channel in channels if channel.integral is not None]
     if integrals:
         values, errors = np.stack([each.values for each in integrals], axis=1), [each.error for each in integrals]

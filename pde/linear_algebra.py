@@ -20,7 +20,7 @@ from petsc4py import PETSc
 from freqbias.errors import ComputationError
 from freqbias.meshes import MeshPlan
 from freqbias.pde.forms import Integral
-from freqbias.pde.petsc_options import PREFIX, default_options, has_hierarchy, uses_factorisation
+from freqbias.pde.petsc_options import PREFIX, default_options, uses_factorisation
 
 
 class Matrix:
@@ -55,6 +55,7 @@ _library = ctypes.CDLL(PETSc.__file__)  # ctypes releases Python's global lock d
 FILL_ORDERING = 2  # approximate minimum fill
 AUTOMATIC_ORDERING = 7  # an automatic choice, here always nested dissection
 MIN_RTOL = 1e-13  # the smallest rtol that conjugate gradients can reach
+MAX_RTOL = 1e-2  # the largest one, so that a solve is never a single V-cycle
 MAX_ITERATIONS = 1000
 
 
@@ -72,11 +73,11 @@ def smoothing(dimension: int) -> dict[str, str | int]:
 
 
 class ShiftedSolver:
-    """The map b -> (M + shift B)^-1 b on the mesh of a plan. All methods are collective.
+    """The map b -> A^-1 b for A = M + shift B on the mesh of a plan. All methods are collective.
 
     Where `uses_factorisation` says so, the solver is one sparse Cholesky factorisation (MUMPS). On larger meshes it is
     conjugate gradients, to the tolerance `rtol` in the energy norm, preconditioned by a V-cycle of multigrid: geometric
-    if `interpolations` are given, with Chebyshev polynomials in the Jacobi-preconditioned matrix as smoothers, and
+    if there are coarser levels, with Chebyshev polynomials in the Jacobi-preconditioned matrix as smoothers, and
     algebraic (GAMG) otherwise. MUMPS uses nested dissection in three dimensions only, where it saves a third of the
     time. In measurements in one and two dimensions, nested dissection took 3 times as long as the factorisation itself
     and saved nothing.
@@ -86,61 +87,53 @@ class ShiftedSolver:
     """
 
     def __init__(
-        self,
-        mass: Matrix,
-        shift: float,
-        stiffness: Matrix,
-        *,
-        plan: MeshPlan,
-        rtol: float,
-        interpolations: Sequence[PETSc.Mat] = (),
+        self, matrices: Sequence[PETSc.Mat], interpolations: Sequence[PETSc.Mat], *, plan: MeshPlan, rtol: float
     ) -> None:
-        """interpolations: from each space to the next finer one, of which the last is that of the matrices."""
-        self._matrix = mass.petsc.copy()
-        self._matrix.axpy(shift, stiffness.petsc, structure=PETSc.Mat.Structure.SAME)
-        self._matrix.setOption(PETSc.Mat.Option.SPD, True)
-        self._right, self._solution = self._matrix.createVecs()
-        self._coarse: list[PETSc.Mat] = []
-        self._solver = PETSc.KSP().create(self._matrix.getComm())
+        """matrices: A on each level, from the finest to the coarsest; `destroy` frees them. interpolations: from each
+        level but the finest to the next finer one.
+        """
+        self._matrices = matrices
+        matrix = matrices[0]
+        matrix.setOption(PETSc.Mat.Option.SPD, True)
+        self._right, self._solution = matrix.createVecs()
+        self._solver = PETSc.KSP().create(matrix.getComm())
         self._solver.setOptionsPrefix(PREFIX)
-        self._solver.setOperators(self._matrix)
+        self._solver.setOperators(matrix)
         preconditioner = self._solver.getPC()
-        dofs, nested = self._matrix.getSize()[0], has_hierarchy(plan)
-        if uses_factorisation(dofs, dimension=plan.dimension, degree=plan.degree, nested=nested):
+        if interpolations or not uses_factorisation(matrix.getSize()[0], dimension=plan.dimension, degree=plan.degree):
+            self._solver.setType(PETSc.KSP.Type.CG)
+            self._solver.setNormType(PETSc.KSP.NormType.NATURAL)
+            self._solver.setTolerances(max_it=MAX_ITERATIONS)
+            preconditioner.setType(PETSc.PC.Type.MG if interpolations else PETSc.PC.Type.GAMG)
+            if interpolations:
+                self._set_levels(preconditioner, interpolations)
+        else:
             self._solver.setType(PETSc.KSP.Type.PREONLY)
             preconditioner.setType(PETSc.PC.Type.CHOLESKY)
             preconditioner.setFactorSolverType(PETSc.Mat.SolverType.MUMPS)
-        else:
-            self._solver.setType(PETSc.KSP.Type.CG)
-            self._solver.setNormType(PETSc.KSP.NormType.NATURAL)
-            self._solver.setTolerances(rtol=max(rtol, MIN_RTOL), max_it=MAX_ITERATIONS)
-            if interpolations:
-                self._add_levels(preconditioner, interpolations)
-            else:
-                preconditioner.setType(PETSc.PC.Type.GAMG)
+        self._rtol = None if PETSc.Options().hasName(f"{PREFIX}ksp_rtol") else rtol
         self._run("set the options for", self._solver.setFromOptions)
         if preconditioner.getType() == PETSc.PC.Type.CHOLESKY:
             self._run("prepare", preconditioner.setFactorSetUpSolverType)
             if preconditioner.getFactorSolverType() == PETSc.Mat.SolverType.MUMPS:
                 ordering = FILL_ORDERING if plan.dimension < 3 else AUTOMATIC_ORDERING
                 preconditioner.getFactorMatrix().setMumpsIcntl(7, ordering)
-        geometric = self._coarse and preconditioner.getType() == PETSc.PC.Type.MG
+        geometric = interpolations and preconditioner.getType() == PETSc.PC.Type.MG
         with default_options(smoothing(plan.dimension) if geometric else {}):
             self._run("prepare", _call, _library.KSPSetUp, self._solver)
 
-    def _add_levels(self, preconditioner: PETSc.PC, interpolations: Sequence[PETSc.Mat]) -> None:
-        """Add the coarser levels, with the Galerkin matrices P^T A P."""
-        preconditioner.setType(PETSc.PC.Type.MG)
-        preconditioner.setMGLevels(len(interpolations) + 1)
-        matrix = self._matrix
-        for level in range(len(interpolations), 0, -1):
-            preconditioner.setMGInterpolation(level, interpolations[level - 1])
-            preconditioner.getMGSmoother(level).setOperators(matrix)
-            matrix = matrix.ptap(interpolations[level - 1])
-            self._coarse.append(matrix)
-            preconditioner.getMGSmoother(level - 1).setOperators(matrix)
+    def _set_levels(self, preconditioner: PETSc.PC, interpolations: Sequence[PETSc.Mat]) -> None:
+        preconditioner.setMGLevels(len(self._matrices))
+        finest = len(interpolations)
+        for step, matrix in enumerate(self._matrices):
+            preconditioner.getMGSmoother(finest - step).setOperators(matrix)
+        for step, interpolation in enumerate(interpolations):
+            preconditioner.setMGInterpolation(finest - step, interpolation)
 
-    def __call__(self, b: np.ndarray) -> np.ndarray:
+    def __call__(self, b: np.ndarray, looseness: float = 1.0) -> np.ndarray:
+        """Return A^-1 b. looseness: a factor of `rtol`, unless PETSc's options give another tolerance."""
+        if self._rtol is not None:
+            self._solver.setTolerances(rtol=min(max(self._rtol * looseness, MIN_RTOL), max(self._rtol, MAX_RTOL)))
         self._right.array[:] = b
         self._run("solve with", _call, _library.KSPSolve, self._solver, self._right, self._solution)
         reason = self._solver.getConvergedReason()
@@ -150,7 +143,7 @@ class ShiftedSolver:
 
     def destroy(self) -> None:
         """Free PETSc's objects. Collective, so Python's garbage collector cannot do it."""
-        for owned in (self._solver, self._matrix, self._right, self._solution, *self._coarse):
+        for owned in (self._solver, self._right, self._solution, *self._matrices):
             owned.destroy()
 
     def _run(self, action: str, call: Callable[..., object], *arguments: object) -> None:
@@ -160,7 +153,7 @@ class ShiftedSolver:
             raise self._failure(action, petsc_message(failure)) from failure
 
     def _failure(self, action: str, reason: str) -> ComputationError:
-        kind, size = f"{self._solver.getType()} + {self._solver.getPC().getType()}", self._matrix.getSize()[0]
+        kind, size = f"{self._solver.getType()} + {self._solver.getPC().getType()}", self._matrices[0].getSize()[0]
         return ComputationError(
             f"PETSc ({kind}) could not {action} M + shift B with {size} dofs: {reason}; use a coarser mesh, "
             "more memory, or other PETSc options"

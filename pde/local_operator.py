@@ -17,16 +17,16 @@ from functools import cached_property
 
 import numpy as np
 from dolfinx.mesh import Mesh
-from petsc4py import PETSc
 
 from freqbias.meshes import BoxPlan, MeshPlan, build
-from freqbias.numerics import GridTransform
+from freqbias.numerics import GridTransform, make_tensor_transform
 from freqbias.pde import forms
+from freqbias.pde.assembled_operator import AssembledOperator
+from freqbias.pde.box_operator import BoxOperator
 from freqbias.pde.fourier_integral import FourierIntegral
 from freqbias.pde.lagrange_nodes import LagrangeNodes
-from freqbias.pde.linear_algebra import Matrix, ShiftedSolver
-from freqbias.pde.multigrid import interpolations
-from freqbias.pde.petsc_options import has_hierarchy, uses_factorisation
+from freqbias.pde.linear_algebra import ShiftedSolver
+from freqbias.pde.petsc_options import uses_geometric_multigrid
 from freqbias.problem import Problem
 
 SOLVER_SHARE = 0.1  # rtol of a solve, relative to the accuracy of the transforms; errors of many solves do not add up
@@ -60,18 +60,17 @@ class LocalOperator:
         self.problem, self.plan, self.comm = problem, plan, comm
         self._hartley = plan.symmetric
         self.space = forms.lagrange(mesh or build(plan, comm), plan.degree)
-        laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(problem, plan)
-        exact = 2 * plan.degree if plan.affine else degree
-        self._mass = Matrix(forms.mass_integral(self.space, exact))
-        operator = forms.operator_integral(self.space, *laws, degree)
-        self._stiffness = Matrix(operator, scale=1 / problem.grid.volume, like=self._mass)
+        laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(plan)
+        matrices = BoxOperator if isinstance(plan, BoxPlan) and uses_geometric_multigrid(plan) else AssembledOperator
+        self._matrices = matrices(self.space, plan, laws, degree, 1 / problem.grid.volume)  # type: ignore[arg-type]
         self._solver: ShiftedSolver | None = None
         self._accuracy = accuracy
         self._threads = threads
         self._nodes = LagrangeNodes.of(self.space)
         frequencies = self._nodes.frequency[self._nodes.owned]
         eps = accuracy if isinstance(plan, BoxPlan) else min(accuracy, CURVED_MESH_EPS)
-        self._transform = GridTransform(problem.grid, frequencies, eps=eps, threads=threads)
+        transform = make_tensor_transform if isinstance(plan, BoxPlan) else GridTransform
+        self._transform = transform(problem.grid, frequencies, eps=eps, threads=threads)
         v = self._transform.to_frequencies(errors) / errors.shape[1]
         self.start = v.real + v.imag if self._hartley else np.concatenate([v.real, v.imag])
         self._start_errors = errors
@@ -82,11 +81,11 @@ class LocalOperator:
 
     def apply(self, w: np.ndarray) -> np.ndarray:
         """Return B w, (n_local,). Collective."""
-        return self._stiffness.multiply(w)
+        return self._matrices.apply(w)
 
     def mass(self, w: np.ndarray) -> np.ndarray:
         """Return M w, (n_local,). Collective."""
-        return self._mass.multiply(w)
+        return self._matrices.mass(w)
 
     def dot(self, rows: np.ndarray, w: np.ndarray) -> np.ndarray:
         """Return the product of rows (k, n_local) and w (n_local,), summed over the ranks, (k,). Collective."""
@@ -96,24 +95,12 @@ class LocalOperator:
         """Return the map b -> (M + shift B)^-1 b. The solver of an earlier shift is destroyed."""
         if self._solver is not None:
             self._solver.destroy()
-        rtol = SOLVER_SHARE * self._accuracy
-        self._solver = ShiftedSolver(
-            self._mass, shift, self._stiffness, plan=self.plan, rtol=rtol, interpolations=self._interpolations
-        )
+        self._solver = self._matrices.solver(shift, rtol=SOLVER_SHARE * self._accuracy)
         return self._solver
-
-    @cached_property
-    def _interpolations(self) -> list[PETSc.Mat]:
-        """The interpolations of multigrid, if the solver uses it and the mesh is a box."""
-        plan = self.plan
-        if not isinstance(plan, BoxPlan) or not has_hierarchy(plan):
-            return []
-        direct = uses_factorisation(plan.dofs, dimension=plan.dimension, degree=plan.degree, nested=True)
-        return [] if direct else interpolations(self.space, plan)
 
     def destroy(self) -> None:
         """Free matrices and factors. Collective, so Python's garbage collector cannot do it."""
-        for owned in (self._mass, self._stiffness, self._solver, *self.__dict__.get("_interpolations", [])):
+        for owned in (self._matrices, self._solver):
             if owned is not None:
                 owned.destroy()
 

@@ -5,23 +5,20 @@ MiB, on one rank, for 10 output times unless stated otherwise:
 
     operator  d  degree     dofs   measured  estimate
     local     1       4  325,849        681     858
-    local     2       2   62,001        431     468
-    local     2       2  246,015        889    1037
-    local     2       4  439,565       1674    1951
-    local     2       2  1,442,401     3036    3333  (geometric multigrid)
-    local     2       6   90,601        682     703
-    local     2       6  251,995       1406    1470
-    local     3       2   31,713        519     553
-    local     3       2  148,877        770    1025  (geometric multigrid)
-    local     3       3  226,981       1469    1998  (geometric multigrid)
-    local     3       4  117,649       2053    2382
-    local     3       4  389,017       3559    4731  (geometric multigrid)
-    local     3       6  117,649       3803    3889
-    data      2       2  608,399        798     867
-    data      2       6  139,129        409     448
-    data      2       6  139,129        557     595  (40 output times)
-    data      3       4   35,937        334     369
-    data      3       6  117,649        608     674
+    local     2       2  251,001        586     631  (geometric multigrid)
+    local     2       2  641,601       1045    1165  (geometric multigrid)
+    local     2       2  641,601       1842    1898  (geometric multigrid, 40 output times)
+    local     2       6  255,025        578     602  (geometric multigrid)
+    local     3       1  531,441       2050    2080  (geometric multigrid)
+    local     3       2  148,877        471     510  (geometric multigrid)
+    local     3       2  531,441        936    1085  (geometric multigrid)
+    local     3       3  226,981        527     585  (geometric multigrid)
+    local     3       4  389,017        704     779  (geometric multigrid)
+    data      2       2  251,001        452     498
+    data      2       6  167,281        392     427
+    data      2       6  167,281        566     638  (40 output times)
+    data      3       4  531,441        630     730
+    data      3       6  1,295,029     1115    1358
 """
 
 from contextlib import suppress
@@ -39,9 +36,10 @@ Candidate = tuple[float, Pde, Mesh]  # a value of one key, and the settings with
 LIBRARY_BYTES = 300e6  # for each rank: Python and the modules that it imports
 SPACE_BYTES = {1: 500, 2: 500, 3: 1400}  # for each dof, by dimension: mesh, numbering and nodes
 MULTIGRID_BYTES = 90.0  # for each nonzero: GAMG in three dimensions
-NESTED_BYTES = 10.0  # for each nonzero: geometric multigrid
-KRYLOV_VECTORS = 40
-OUTPUT_BYTES = (264, 36)  # on rank 0 at the end, for each dof and channel: a fixed part, and one for each output time
+BOX_BYTES = 320.0  # for each dof of a mesh of boxes: mesh, numbering, nodes and interpolation
+ASSEMBLED_BYTES = 35.0  # for each entry of the cells' matrices of degree 1, from which geometric multigrid begins
+KRYLOV_VECTORS = 30
+OUTPUT_BYTES = (220, 44)  # on rank 0 at the end, for each dof and channel: a fixed part, and one for each output time
 PETSC_MAX_ENTRIES = 2**31 - 1  # on one rank
 TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # the tolerances that a remedy may name
 
@@ -96,9 +94,9 @@ def exceeded_limit(
         needed = max(needed, memory_to_refine(problem, plan, growth=growth))
     if needed > available:
         return f"needs about {format_bytes(needed)} of memory, but this machine has only {format_bytes(available)}"
-    if settings.operator == "local" and growth * plan.nonzeros > PETSC_MAX_ENTRIES * size():
-        entries = f"{growth * plan.nonzeros:,.0f} matrix entries"
-        return f"needs {entries}, but PETSc allows at most {PETSC_MAX_ENTRIES:,} on each rank"
+    entries = growth * (4**plan.dimension * plan.cell_count if _matrix_free(plan, growth) else plan.nonzeros)
+    if settings.operator == "local" and entries > PETSC_MAX_ENTRIES * size():
+        return f"needs {entries:,.0f} matrix entries, but PETSc allows at most {PETSC_MAX_ENTRIES:,} on each rank"
     return None
 
 
@@ -130,7 +128,7 @@ def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: fl
     if settings.operator == "local":
         shared, per_rank = _local_operator_bytes(plan, growth), 0.0
     else:  # the mesh is half of the box, and every rank holds all samples
-        shared = 0.5 * SPACE_BYTES[plan.dimension] * dofs + 4.0 * plan.entries
+        shared = 0.5 * _data_operator_bytes(plan, growth)
         per_rank = 8.0 * problem.samples.values[0].size * (KRYLOV_VECTORS + channels * outputs)
     if problem.initial_error is None and settings.initial in ("auto", "network"):  # every rank draws the network
         per_rank += drawing_memory(problem.network, channels=channels, dimension=problem.dimension)
@@ -153,18 +151,42 @@ def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -
 def _local_operator_bytes(plan: MeshPlan, growth: float) -> float:
     """Return the bytes of the local operator on all ranks: mesh, matrices, solver and Krylov space."""
     dofs, nonzeros, dimension = growth * plan.dofs, growth * plan.nonzeros, plan.dimension
-    solver = _solver_bytes(dimension, plan.degree, dofs, nonzeros, nested=has_hierarchy(plan))
-    return SPACE_BYTES[dimension] * dofs + 36.0 * nonzeros + solver + 8.0 * KRYLOV_VECTORS * dofs
+    krylov = 8.0 * KRYLOV_VECTORS * dofs
+    if _matrix_free(plan, growth):
+        return _box_bytes(plan, growth) + ASSEMBLED_BYTES * 4**dimension * growth * plan.cell_count + krylov
+    return (
+        SPACE_BYTES[dimension] * dofs + 36.0 * nonzeros + _solver_bytes(dimension, plan.degree, dofs, nonzeros) + krylov
+    )
 
 
-def _solver_bytes(dimension: int, degree: int, n: float, nonzeros: float, *, nested: bool) -> float:
-    """Return the bytes of the solver for n dofs. nested: whether coarser spaces are known.
+def _matrix_free(plan: MeshPlan, growth: float) -> bool:
+    """Return whether the local operator uses geometric multigrid, where only the matrices of degree 1 are assembled."""
+    dofs = growth * plan.dofs
+    return has_hierarchy(plan) and not uses_factorisation(
+        dofs, dimension=plan.dimension, degree=plan.degree, nested=True
+    )
 
-    With nested dissection, a Cholesky factor has of the order of n log n entries in 2-D and n^(4/3) in 3-D. Large
-    meshes use multigrid.
+
+def _data_operator_bytes(plan: MeshPlan, growth: float) -> float:
+    """Return the bytes of the data operator on the whole mesh, without vectors."""
+    if has_hierarchy(plan):
+        return _box_bytes(plan, growth)
+    return SPACE_BYTES[plan.dimension] * growth * plan.dofs + 8.0 * growth * plan.entries
+
+
+def _box_bytes(plan: MeshPlan, growth: float) -> float:
+    """Return the bytes of a mesh of boxes and of the laws at its quadrature points."""
+    points = (plan.degree + (4 if plan.folded else 1)) ** plan.dimension
+    return growth * (BOX_BYTES * plan.dofs + 16.0 * points * plan.cell_count)
+
+
+def _solver_bytes(dimension: int, degree: int, n: float, nonzeros: float) -> float:
+    """Return the bytes of a factor, or of GAMG on large meshes, for n dofs.
+
+    With nested dissection, a Cholesky factor has of the order of n log n entries in 2-D and n^(4/3) in 3-D.
     """
-    if not uses_factorisation(n, dimension=dimension, degree=degree, nested=nested):
-        return (NESTED_BYTES if nested else MULTIGRID_BYTES) * nonzeros
+    if not uses_factorisation(n, dimension=dimension, degree=degree):
+        return MULTIGRID_BYTES * nonzeros
     return 8.0 * {1: 3 * nonzeros, 2: 8 * n * log2(n + 1), 3: 17 * n ** (4 / 3) + 1.5 * nonzeros}[dimension]
 
 

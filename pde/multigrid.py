@@ -1,13 +1,13 @@
-"""Geometric multigrid on box meshes: the interpolation from coarse to fine spaces.
+"""Geometric multigrid on box meshes: the levels, and the interpolation from coarse to fine ones.
 
-A box mesh is the product of its axes, and so are its Lagrange nodes. Along each axis, a coarser space has half the
+A box mesh is the product of its axes, and so are its Lagrange nodes. Along each axis, a coarser level has half the
 degree on the same cells, or, from degree 1 on, every second mesh line. Axes whose nodes are much farther apart than
 those of others stay as they are, so that all levels have similar distances along all axes. The ends of the plan's
 segments stay mesh lines as long as possible, because the laws may jump there. Cells of very unequal sides that lie
 beside other cells need more iterations: 14 to 1e-10 at a ratio of 5.
 
-The matrix P of the interpolation is the product of those of the axes. The matrices of coarse spaces are the Galerkin
-products P^T A P, so coarse spaces need no mesh. Each rank owns the coarse nodes that belong to fine nodes of its own.
+The matrix P of the interpolation is the product of those of the axes. Each rank owns the coarse nodes that belong to
+fine nodes of its own.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -99,26 +99,61 @@ class AxisInterpolation:
         return cls(columns, weights, partner)
 
 
-def interpolations(space: fem.FunctionSpace, plan: BoxPlan) -> list[PETSc.Mat]:
-    """Return the matrices P from each space to the next finer one; the last is that to `space`. Collective."""
-    comm, axes = space.mesh.comm, _axes(plan)
-    owned = space.dofmap.index_map.size_local
-    x = space.tabulate_dof_coordinates()[:owned]
-    points = np.stack([_nearest(axis.nodes, x[:, i]) for i, axis in enumerate(axes)], axis=1)
-    matrices = []
-    while (coarse := _coarser(axes)) is not None:
-        steps = [AxisInterpolation.between(*pair) for pair in zip(coarse, axes, strict=True)]
-        matrix, points = _interpolation(comm, steps, points)
-        matrices.append(matrix)
-        axes = coarse
-    return matrices[::-1]
+@dataclass(frozen=True)
+class Level:
+    """The nodes of a level.
+
+    points: the nodes of this rank, by their numbers along the axes, (n_local, d). interpolation: P, from this level to
+    the next finer one, or None on the finest level. numbering: from the nodes of the whole box, in lexicographic order,
+    to PETSc's global numbers, or None on the finest level.
+    """
+
+    axes: list[Axis]
+    points: np.ndarray
+    interpolation: PETSc.Mat | None = None
+    numbering: PETSc.AO | None = None
+
+    @property
+    def first(self) -> int:
+        """PETSc's global number of this rank's first node."""
+        assert self.interpolation is not None
+        return int(self.interpolation.getOwnershipRangeColumn()[0])
+
+    @property
+    def degrees(self) -> list[int]:
+        return [axis.degree for axis in self.axes]
+
+    def has_cells_of(self, other: "Level") -> bool:
+        """Return whether both levels have the same cells."""
+        return all(a.lines is b.lines for a, b in zip(self.axes, other.axes, strict=True))
+
+    def numbers(self, points: np.ndarray) -> np.ndarray:
+        """Return PETSc's global numbers of nodes, (..., d) -> (...). Collective."""
+        assert self.numbering is not None
+        flat = _flat(points, [len(axis.nodes) for axis in self.axes])
+        return self.numbering.app2petsc(flat.ravel()).reshape(flat.shape)
+
+    def destroy(self) -> None:
+        for owned in (self.interpolation, self.numbering):
+            if owned is not None:
+                owned.destroy()
+
+
+def levels(space: fem.FunctionSpace, plan: BoxPlan) -> list[Level]:
+    """Return the levels, from that of `space` to the coarsest. Collective."""
+    axes = _axes(plan)
+    x = space.tabulate_dof_coordinates()[: space.dofmap.index_map.size_local]
+    found = [Level(axes, np.stack([nearest(axis.nodes, x[:, i]) for i, axis in enumerate(axes)], axis=1))]
+    while (coarse := _coarser(found[-1].axes)) is not None:
+        found.append(_coarse_level(space.mesh.comm, coarse, found[-1]))
+    return found
 
 
 def _axes(plan: BoxPlan) -> list[Axis]:
     axes = []
     for lines, segments in zip(plan.lines, plan.segments, strict=True):
         ends = np.array([0.0, *(end for end, _ in segments)])
-        axes.append(Axis(lines, plan.degree, lines[_nearest(lines, np.concatenate([-ends[:0:-1], ends]))]))
+        axes.append(Axis(lines, plan.degree, lines[nearest(lines, np.concatenate([-ends[:0:-1], ends]))]))
     return axes
 
 
@@ -130,10 +165,9 @@ def _coarser(axes: Sequence[Axis]) -> list[Axis] | None:
     return [axis.coarser() if axis.divisible and axis.spacing <= SIMILAR * least else axis for axis in axes]
 
 
-def _interpolation(
-    comm: MPI.Comm, steps: Sequence[AxisInterpolation], points: np.ndarray
-) -> tuple[PETSc.Mat, np.ndarray]:
-    """Return P, and the coarse nodes of this rank. points: its fine nodes, by their numbers along the axes, (n, d)."""
+def _coarse_level(comm: MPI.Comm, axes: list[Axis], fine: Level) -> Level:
+    """Return the level with these axes below a finer one."""
+    points, steps = fine.points, [AxisInterpolation.between(*pair) for pair in zip(axes, fine.axes, strict=True)]
     shape = [len(step.partner) for step in steps]
     coarse_of = [np.full(len(step.weights), -1) for step in steps]  # the coarse node of each partner
     for numbers, step in zip(coarse_of, steps, strict=True):
@@ -149,20 +183,20 @@ def _interpolation(
     present = weights != 0
     starts = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(PETSc.IntType)
     numbers = numbering.app2petsc(columns[present].astype(PETSc.IntType))
-    numbering.destroy()
     sizes = (len(points), None), (len(own), None)
     matrix = PETSc.Mat().createAIJ(sizes, csr=(starts, numbers, weights[present]), comm=comm)
-    return matrix, own
+    return Level(axes, own, matrix, numbering)
 
 
 def _flat(points: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    flat = np.zeros(len(points), dtype=PETSc.IntType)
+    """Return the numbers of nodes in lexicographic order, (..., d) -> (...)."""
+    flat = np.zeros(points.shape[:-1], dtype=PETSc.IntType)
     for i, count in enumerate(shape):
-        flat = flat * count + points[:, i]
+        flat = flat * count + points[..., i]
     return flat.astype(PETSc.IntType)
 
 
-def _nearest(nodes: np.ndarray, x: np.ndarray) -> np.ndarray:
+def nearest(nodes: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Return the index of the node nearest to each x."""
     middles = (nodes[1:] + nodes[:-1]) / 2
     return np.searchsorted(middles, x)

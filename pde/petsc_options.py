@@ -18,12 +18,11 @@ PREFIX = "pde_"
 # MUMPS was ten times as fast. Three dimensions, MUMPS and CG + GAMG: 17 s and 4 s for 149,000 dofs of degree 2; 46 s
 # and 18 s for 227,000 of degree 3; 10 s and 15 s for 118,000 of degree 4; 12 s and 36 s for 118,000 of degree 6.
 DIRECT_SOLVER_DOFS = {1: 10**9, 2: 2 * 10**6, 3: 3 * 10**4}
-# The largest number of dofs for which MUMPS is faster than CG + geometric multigrid, by dimension. For elements of
-# degree p it is this number times p in two dimensions, and times p^2 in three. Measured, in microseconds per dof of a
-# whole run to 1e-4. Two dimensions, degree 2: MUMPS 26 and multigrid 30 for 1,000,000 dofs; MUMPS 53 and multigrid 27
-# for 2,000,000. Three dimensions: MUMPS 191 and multigrid 182 for 36,000 dofs of degree 2; MUMPS 235 and multigrid 322
-# for 118,000 of degree 4.
-DIRECT_WITH_HIERARCHY = {1: 10**9, 2: 6 * 10**5, 3: 8 * 10**3}
+# The largest number of dofs for which MUMPS is faster than CG + geometric multigrid, by dimension. Measured, in
+# microseconds per dof of a whole run to 1e-4, MUMPS and multigrid. Two dimensions: 10 and 12 for 10,000 dofs of degree
+# 2; 11 and 10 for 40,000; 19 and 12 for 15,000 of degree 6. Three dimensions: 49 and 34 for 5,000 of degree 2; 56 and
+# 18 for 36,000; 87 and 68 for 5,000 of degree 4; 176 and 15 for 118,000.
+DIRECT_WITH_HIERARCHY = {1: 10**9, 2: 2 * 10**4, 3: 4 * 10**3}
 OPTION_NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
 
 _started = False
@@ -42,8 +41,17 @@ def uses_factorisation(dofs: float, *, dimension: int, degree: int, nested: bool
     nested: whether the multigrid is geometric, and not GAMG.
     """
     if nested:
-        return dofs <= DIRECT_WITH_HIERARCHY[dimension] * degree ** (dimension - 1)
+        return dofs <= DIRECT_WITH_HIERARCHY[dimension]
     return dofs <= DIRECT_SOLVER_DOFS[dimension] * (degree if dimension == 3 else 1)
+
+
+def uses_geometric_multigrid(plan: MeshPlan) -> bool:
+    """Return whether systems on the mesh are solved by geometric multigrid, unless the user chose a preconditioner."""
+    from petsc4py import PETSc
+
+    if not has_hierarchy(plan) or PETSc.Options().getString(f"{PREFIX}pc_type", "mg") != "mg":
+        return False
+    return not uses_factorisation(plan.dofs, dimension=plan.dimension, degree=plan.degree, nested=True)
 
 
 @contextmanager

@@ -15,7 +15,10 @@ from freqbias.numerics import Basis, Integral, Lanczos
 
 SAME_SHIFT = 1e-12  # relative; the lengths of equal intervals between output times differ by rounding errors
 
-Solve = Callable[[np.ndarray], np.ndarray]
+
+class Solve(Protocol):
+    def __call__(self, b: np.ndarray, looseness: float = 1.0) -> np.ndarray:
+        """Return (M + shift B)^-1 b. An iterative solver may use `looseness` times its tolerance."""
 
 
 class Operator(Protocol):
@@ -100,9 +103,9 @@ class IntegrationRecord:
         solve = operator.solver(self.shift)
         self.factorisations += 1
 
-        def counted(b: np.ndarray) -> np.ndarray:
+        def counted(b: np.ndarray, looseness: float = 1.0) -> np.ndarray:
             self.solves += 1
-            return solve(b)
+            return solve(b, looseness)
 
         self._solver = operator, counted
         return counted

@@ -1,4 +1,4 @@
-"""Element matrices against the assembled matrix of the same form."""
+"""Products cell by cell against the assembled matrix of the same form."""
 
 from mpi4py import MPI  # isort: skip
 import numpy as np
@@ -7,10 +7,10 @@ from dolfinx import fem
 
 from freqbias.meshes import BoxPlan, build
 from freqbias.pde import forms
-from freqbias.pde.box_matrices import box_matrices
-from freqbias.pde.element_matrices import ElementMatrices, cell_matrices
+from freqbias.pde.box_products import BoxCells, BoxProducts
+from freqbias.pde.element_matrices import ElementMatrices, cell_matrices, cell_nodes
 
-CELLS = [((8,), 6), ((4, 6), 1), ((4, 2), 4), ((2, 4, 2), 3)]
+CELLS = [((8,), 6), ((4, 6), 1), ((4, 2), 4), ((2, 4, 2), 3), ((2, 2), 11)]
 
 
 def laws(half_width):
@@ -23,23 +23,39 @@ def uneven(cells: tuple[int, ...], degree: int) -> BoxPlan:
     return BoxPlan(tuple(((0.3 * end, n // 2), (end, 1)) for end, n in zip(ends, cells, strict=True)), degree)
 
 
+def complex_values(count):
+    return np.random.default_rng(0).normal(size=(count, 2)).view(complex)[:, 0]
+
+
 @pytest.mark.parametrize("cells, degree", CELLS)
 def test_products_of_the_assembled_matrix(cells, degree):
     space = forms.lagrange(build(uneven(cells, degree), MPI.COMM_SELF), degree)
     form = forms.operator_integral(space, *laws(1.0), 2 * degree + 2).form()
-    elements, rng = ElementMatrices(space, cell_matrices(space, form)), np.random.default_rng(0)
-    assert (elements.nodes == space.tabulate_dof_coordinates()[:, : len(cells)]).all()
-    v = rng.normal(size=len(elements.nodes)) + 1j * rng.normal(size=len(elements.nodes))
+    nodes, indices = cell_nodes(space)
+    assert (nodes == space.tabulate_dof_coordinates()[:, : len(cells)]).all()
+    v = complex_values(len(nodes))
     expected = fem.assemble_matrix(form).to_scipy() @ v
-    assert np.linalg.norm(elements.apply(v) - expected) < 1e-13 * np.linalg.norm(expected)
+    found = ElementMatrices(indices, cell_matrices(space, form)).apply(v)
+    assert np.linalg.norm(found - expected) < 1e-13 * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("more", [1, 4])
 @pytest.mark.parametrize("cells, degree", CELLS)
-def test_sum_factorisation(cells, degree, half, monkeypatch):
+def test_sum_factorisation(cells, degree, more, half, monkeypatch):
     """The factorised sums have the points and weights of DOLFINx's quadrature, so they agree to rounding."""
-    monkeypatch.setattr("freqbias.pde.box_matrices.BLOCK_ENTRIES", 5000)
+    monkeypatch.setattr("freqbias.pde.box_products.BLOCK", 1)
     space = forms.lagrange(build(uneven(cells, degree), MPI.COMM_SELF, half=half), degree)
-    expected = cell_matrices(space, forms.operator_integral(space, *laws(1.0), 2 * degree + 2).form())
-    found = box_matrices(space, *laws(1.0), 2 * degree + 2)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+    nodes, indices = cell_nodes(space)
+    boxes = BoxCells(space, *laws(1.0), 2 * degree + more)
+    products = BoxProducts(boxes, [degree] * len(cells), indices[:, boxes.order])
+    matrix = fem.assemble_matrix(forms.operator_integral(space, *laws(1.0), 2 * degree + more).form()).to_scipy()
+    mass = fem.assemble_matrix(forms.mass_integral(space, 2 * degree).form()).to_scipy()
+    v = complex_values(len(nodes))
+    np.testing.assert_allclose(products.apply(v), matrix @ v, rtol=0, atol=1e-12 * np.abs(matrix @ v).max())
+
+    whole, found, diagonal = 0.3 * mass + 0.7 * matrix, np.ones(len(nodes)), np.ones(len(nodes))
+    products.add(v.real.copy(), found, mass=0.3, stiffness=0.7)
+    np.testing.assert_allclose(found, 1 + whole @ v.real, rtol=0, atol=1e-12 * np.abs(found).max())
+    products.add_diagonal(diagonal, mass=0.3, stiffness=0.7)
+    np.testing.assert_allclose(diagonal, 1 + whole.diagonal(), rtol=1e-12)

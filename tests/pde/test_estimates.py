@@ -37,7 +37,7 @@ class Dense:
     def solver(self, shift):
         self.solvers += 1
         factors = scipy.linalg.cho_factor(self._mass + shift * self._matrix)
-        return lambda b: scipy.linalg.cho_solve(factors, b)
+        return lambda b, looseness=1.0: scipy.linalg.cho_solve(factors, b)
 
     def exact(self, factors):
         """The start with its modes multiplied by factors (T, n), as (T, C, n)."""

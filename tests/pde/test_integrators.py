@@ -53,7 +53,7 @@ class Decaying:
         return rows @ u
 
     def solver(self, shift):
-        def solve(b):
+        def solve(b, looseness=1.0):
             self.solves += 1
             return b * (np.nan if self.solves > 4 and not self.elsewhere else 1 / (1 + shift))
 

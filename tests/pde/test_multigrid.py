@@ -10,7 +10,9 @@ from petsc4py import PETSc
 from freqbias.meshes import BoxPlan, build
 from freqbias.numerics import Grid
 from freqbias.pde import LocalOperator, forms, petsc_options
-from freqbias.pde.multigrid import interpolations
+from freqbias.pde.assembled_operator import AssembledOperator
+from freqbias.pde.box_operator import BoxOperator
+from freqbias.pde.multigrid import levels
 from freqbias.problem import Gaussian, Network, Problem, Uniform, waves
 
 MOST_ITERATIONS = 12
@@ -30,6 +32,42 @@ PLANS = {
 
 def dense(matrix):
     return matrix.convert("dense").getDenseArray()
+
+
+def interpolations(space, plan):
+    """From the coarsest level to the finest."""
+    return [level.interpolation for level in levels(space, plan)[:0:-1]]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_coarse_matrices_are_galerkin_products(name):
+    """So are those of coarse levels on the cells of the mesh, which are not computed from finer ones."""
+    plan = PLANS[name]
+    space = forms.lagrange(build(plan, MPI.COMM_SELF), plan.degree)
+    laws = (lambda xi: 1 + xi[:, 0] ** 2), (lambda xi: np.exp(xi[:, -1] / 9))
+    operator = BoxOperator(space, plan, laws, 2 * plan.degree + 1, 0.5)
+    solver = operator.solver(3.0, rtol=1e-8)
+    matrices, (*finer, last) = solver._matrices, interpolations(space, plan)
+    assert len(matrices) == len(finer) + 2
+    assembled = AssembledOperator(space, plan, laws, 2 * plan.degree + 1, 0.5).solver(3.0, rtol=1e-8)._matrices[0]
+    expected = dense(assembled)
+    for matrix, interpolation in zip(matrices, [None, last, *reversed(finer)], strict=True):
+        if interpolation is not None:
+            expected = dense(interpolation).T @ expected @ dense(interpolation)
+        columns = [matrix * column for column in unit_vectors(matrix)]
+        found = np.stack([column.array for column in columns], axis=1)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+        diagonal = matrix.getDiagonal().array
+        np.testing.assert_allclose(diagonal, expected.diagonal(), rtol=1e-11)
+
+
+def unit_vectors(matrix):
+    vector = matrix.createVecRight()
+    for k in range(vector.getSize()):
+        vector.set(0.0)
+        vector.setValue(k, 1.0)
+        vector.assemble()
+        yield vector
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -103,3 +141,15 @@ def test_iterations_do_not_grow_with_the_mesh(no_factorisation):
         iterations(operator_of(BoxPlan.uniform((10.0, 10.0), (n, n), 2), Gaussian(2.0)), 300.0) for n in (10, 40, 160)
     ]
     assert max(counts) <= min(counts) + 2 and max(counts) <= MOST_ITERATIONS
+
+
+@pytest.mark.parametrize("density", [Gaussian(0.2), Uniform(3.1)])
+def test_laws_that_the_cells_do_not_resolve_are_factorised(density, no_factorisation):
+    """Multigrid would need hundreds of iterations, or would not converge."""
+    operator = operator_of(BoxPlan.uniform((9.0, 9.0), (16, 16), 6), density)
+    solver = operator.solver(1e4)
+    assert solver._solver.getPC().getType() == PETSc.PC.Type.CHOLESKY
+    found = solver(right := operator.mass(operator.start[0]))
+    np.testing.assert_allclose(
+        operator.mass(found) + 1e4 * operator.apply(found), right, atol=1e-8 * np.abs(right).max()
+    )
