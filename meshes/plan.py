@@ -49,6 +49,11 @@ class MeshPlan(ABC):
         return False
 
     @property
+    def cubical(self) -> bool:
+        """True if the cells are images of cubes: intervals, quadrilaterals or hexahedra."""
+        return self.dimension == 1 or not CELL_TYPES[self.cell_type].is_simplex
+
+    @property
     def dimension(self) -> int:
         return len(self.half_width)
 

@@ -20,15 +20,15 @@ from freqbias.errors import ComputationError
 from freqbias.pde.form_compiler import JIT_OPTIONS, vector_flags
 
 
-def call(name: str, declaration: str, *arguments: int | float | np.ndarray) -> None:
-    """Call the function `name` of the file name.c. Arrays are passed as pointers, and must be contiguous.
+def call(file: str, declarations: str, function: str, *arguments: int | float | np.ndarray) -> None:
+    """Call a function of the file file.c. Arrays are passed as pointers, and must be contiguous.
 
-    declaration: the function in C. Python's global lock is not held during the call. Raises ComputationError if the
-    function cannot be compiled.
+    declarations: those of the functions of this file. Python's global lock is not held during the call. Raises
+    ComputationError if the file cannot be compiled.
     """
-    module = _module(name, declaration)
+    module = _module(file, declarations)
     pointers = [_pointer(module, each) if isinstance(each, np.ndarray) else each for each in arguments]
-    getattr(module.lib, name)(*pointers)
+    getattr(module.lib, function)(*pointers)
 
 
 def _pointer(module: ModuleType, array: np.ndarray) -> object:
@@ -37,17 +37,17 @@ def _pointer(module: ModuleType, array: np.ndarray) -> object:
 
 
 @cache
-def _module(name: str, declaration: str) -> ModuleType:
+def _module(file: str, declarations: str) -> ModuleType:
     """Return the compiled module. Its name has a hash of all that determines its machine code."""
-    source = Path(__file__).with_name(f"{name}.c").read_text(encoding="utf-8")
+    source = Path(__file__).with_name(f"{file}.c").read_text(encoding="utf-8")
     flags = ["-std=c17", *JIT_OPTIONS["cffi_extra_compile_args"], *vector_flags()]
-    key = hashlib.sha256("\n".join([declaration, source, *flags]).encode()).hexdigest()[:16]
-    module_name = f"libfreqbias_{name}_{key}"
+    key = hashlib.sha256("\n".join([declarations, source, *flags]).encode()).hexdigest()[:16]
+    module_name = f"libfreqbias_{file}_{key}"
     folder = Path(get_options()["cache_dir"])
     path = folder / f"{module_name}{importlib.machinery.EXTENSION_SUFFIXES[0]}"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _compile(path, module_name, declaration, source, flags)
+        _compile(path, module_name, declarations, source, flags)
     specification = importlib.util.spec_from_file_location(module_name, path)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
@@ -55,10 +55,10 @@ def _module(name: str, declaration: str) -> ModuleType:
     return module
 
 
-def _compile(path: Path, module_name: str, declaration: str, source: str, flags: list[str]) -> None:
+def _compile(path: Path, module_name: str, declarations: str, source: str, flags: list[str]) -> None:
     """Compile in a folder of its own. The result gets its name at the end, so that other processes find it complete."""
     builder = cffi.FFI()
-    builder.cdef(declaration)
+    builder.cdef(declarations)
     builder.set_source(module_name, source, extra_compile_args=flags)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         try:

@@ -26,7 +26,9 @@ from freqbias.errors import ComputationError
 from freqbias.meshes import BoxPlan, MeshPlan, build
 from freqbias.numerics import Sites, SiteTransform, make_tensor_transform, make_transform
 from freqbias.pde import forms
-from freqbias.pde.box_products import BoxCells, BoxProducts
+from freqbias.pde.box_cells import BoxCells
+from freqbias.pde.cell_products import CellProducts, lexicographic
+from freqbias.pde.curved_cells import CurvedCells
 from freqbias.pde.element_matrices import ElementMatrices, cell_matrices, cell_nodes
 from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.protocols import Solve
@@ -136,14 +138,15 @@ class ElementOperator(DataOperator):
         super().__init__(problem, plan, comm, errors, **keys)
         space = forms.lagrange(build(plan, comm, half=plan.symmetric), plan.degree)
         laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(plan)
-        self._nodes, cells = cell_nodes(space)
-        self._stiffness: BoxProducts | ElementMatrices
-        if isinstance(plan, BoxPlan) and not plan.simplices:
-            boxes = BoxCells(space, *laws, degree)
-            self._stiffness = BoxProducts(boxes, [plan.degree] * plan.dimension, cells[:, boxes.order])
+        self._nodes, numbers = cell_nodes(space)
+        self._stiffness: CellProducts | ElementMatrices
+        if plan.cubical:
+            cells = (BoxCells if isinstance(plan, BoxPlan) else CurvedCells)(space, *laws, degree)
+            degrees, order = [plan.degree] * plan.dimension, lexicographic(space, cells.axes)
+            self._stiffness = CellProducts(cells, degrees, numbers[:, order])
         else:
             form = forms.operator_integral(space, *laws, degree).form()
-            self._stiffness = ElementMatrices(cells, cell_matrices(space, form))
+            self._stiffness = ElementMatrices(numbers, cell_matrices(space, form))
         self._transform = self._transform_to(self._nodes)
 
     def _rows(self, sites: Sites) -> Product:

@@ -22,7 +22,7 @@ import numpy as np
 import ufl
 from dolfinx import fem
 
-from freqbias.meshes import BoxPlan, MeshPlan
+from freqbias.meshes import MeshPlan
 from freqbias.pde.form_compiler import JIT_OPTIONS
 from freqbias.problem import Problem, fold
 
@@ -96,12 +96,12 @@ def quadrature_degree(plan: MeshPlan) -> int:
     """Return the degree of the quadrature for elements of degree p.
 
     The degree is 2p + 6 for folded laws, which vary as fast as the waves exp(2 pi i xi.z) of the largest differences z
-    of two samples. On boxes it is 2p + 1, which is p + 1 points along an axis, and 2p + 4 on other meshes. In
-    measurements, higher degrees did not change the error of the solution.
+    of two samples. On images of cubes, straight or curved, it is 2p + 1, which is p + 1 points along an axis, and
+    2p + 4 on simplices. In measurements, higher degrees did not change the error of the solution.
     """
     if plan.folded:
         return 2 * plan.degree + 6
-    return 2 * plan.degree + (1 if isinstance(plan, BoxPlan) and not plan.simplices else 4)
+    return 2 * plan.degree + (1 if plan.cubical else 4)
 
 
 def at_quadrature_points(mesh: dolfinx.mesh.Mesh, law: LawFunction, degree: int) -> fem.Function:

@@ -59,17 +59,28 @@ MAX_RTOL = 1e-2  # the largest one, so that a solve is never a single V-cycle
 MAX_ITERATIONS = 1000
 
 
-# By dimension: the degree of the Chebyshev polynomial of a smoother, and the lower end of the interval on which it is
-# small, as a fraction of the largest eigenvalue. Measured in benchmarks/README.md.
-SMOOTHING = {1: (2, 0.2), 2: (2, 0.2), 3: (3, 0.1)}
+# The degree of the Chebyshev polynomial of a smoother, and the lower end of the interval on which it is small, as a
+# fraction of the largest eigenvalue. Measured in benchmarks/README.md.
+SMOOTHING_OF_RECTANGLES = (2, 0.2)
+SMOOTHING = (3, 0.1)
+SMALL = 1000  # dofs; smaller coarsest levels are solved by PETSc's default, a factorisation on each rank
 
 
-def smoothing(dimension: int) -> dict[str, str | int]:
-    """Return PETSc's options for the smoothers of geometric multigrid."""
-    degree, lowest = SMOOTHING[dimension]
-    options: dict[str, str | int] = {"ksp_type": "chebyshev", "ksp_max_it": degree, "pc_type": "jacobi"}
-    options["ksp_chebyshev_esteig"] = f"0,{lowest},0,1.1"
-    return {f"{PREFIX}mg_levels_{name}": value for name, value in options.items()}
+def multigrid_options(plan: MeshPlan, coarsest: int) -> dict[str, str | int]:
+    """Return PETSc's options for geometric multigrid. coarsest: the number of dofs of the coarsest level."""
+    degree, lowest = SMOOTHING_OF_RECTANGLES if plan.affine and plan.dimension == 2 else SMOOTHING
+    smoother: dict[str, str | int] = {"ksp_type": "chebyshev", "ksp_max_it": degree, "pc_type": "jacobi"}
+    smoother["ksp_chebyshev_esteig"] = f"0,{lowest},0,1.1"
+    options = {f"{PREFIX}mg_levels_{name}": value for name, value in smoother.items()}
+    if coarsest > SMALL:
+        direct = uses_factorisation(coarsest, dimension=plan.dimension, degree=1)
+        options[f"{PREFIX}mg_coarse_pc_type"] = "cholesky" if direct else "gamg"
+        if direct:
+            options[f"{PREFIX}mg_coarse_pc_factor_mat_solver_type"] = "mumps"
+            options[f"{PREFIX}mg_coarse_mat_mumps_icntl_7"] = (
+                FILL_ORDERING if plan.dimension < 3 else AUTOMATIC_ORDERING
+            )
+    return options
 
 
 class ShiftedSolver:
@@ -119,7 +130,8 @@ class ShiftedSolver:
                 ordering = FILL_ORDERING if plan.dimension < 3 else AUTOMATIC_ORDERING
                 preconditioner.getFactorMatrix().setMumpsIcntl(7, ordering)
         geometric = interpolations and preconditioner.getType() == PETSc.PC.Type.MG
-        with default_options(smoothing(plan.dimension) if geometric else {}):
+        options = multigrid_options(plan, matrices[-1].getSize()[0]) if geometric else {}
+        with default_options(options):
             self._run("prepare", _call, _library.KSPSetUp, self._solver)
 
     def _set_levels(self, preconditioner: PETSc.PC, interpolations: Sequence[PETSc.Mat]) -> None:

@@ -22,10 +22,10 @@ from freqbias.meshes import BoxPlan, MeshPlan, build
 from freqbias.numerics import GridTransform, make_tensor_transform
 from freqbias.pde import forms
 from freqbias.pde.assembled_operator import AssembledOperator
-from freqbias.pde.box_operator import BoxOperator
 from freqbias.pde.fourier_integral import FourierIntegral
 from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.linear_algebra import ShiftedSolver
+from freqbias.pde.matrix_free_operator import MatrixFreeOperator
 from freqbias.pde.petsc_options import uses_geometric_multigrid
 from freqbias.problem import Problem
 
@@ -61,8 +61,8 @@ class LocalOperator:
         self._hartley = plan.symmetric
         self.space = forms.lagrange(mesh or build(plan, comm), plan.degree)
         laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(plan)
-        matrices = BoxOperator if isinstance(plan, BoxPlan) and uses_geometric_multigrid(plan) else AssembledOperator
-        self._matrices = matrices(self.space, plan, laws, degree, 1 / problem.grid.volume)  # type: ignore[arg-type]
+        matrices = MatrixFreeOperator if mesh is None and uses_geometric_multigrid(plan) else AssembledOperator
+        self._matrices = matrices(self.space, plan, laws, degree, 1 / problem.grid.volume)
         self._solver: ShiftedSolver | None = None
         self._accuracy = accuracy
         self._threads = threads

@@ -27,7 +27,8 @@ from math import log2
 
 from freqbias.errors import InputError
 from freqbias.meshes import MeshPlan, plan_mesh
-from freqbias.pde.petsc_options import has_hierarchy, uses_factorisation
+from freqbias.pde.forms import quadrature_degree
+from freqbias.pde.petsc_options import uses_factorisation, uses_geometric_multigrid
 from freqbias.problem import Mesh, Pde, Problem, drawing_memory
 from freqbias.runtime import available_memory, local_size, size
 
@@ -36,7 +37,7 @@ Candidate = tuple[float, Pde, Mesh]  # a value of one key, and the settings with
 LIBRARY_BYTES = 300e6  # for each rank: Python and the modules that it imports
 SPACE_BYTES = {1: 500, 2: 500, 3: 1400}  # for each dof, by dimension: mesh, numbering and nodes
 MULTIGRID_BYTES = 90.0  # for each nonzero: GAMG in three dimensions
-BOX_BYTES = 320.0  # for each dof of a mesh of boxes: mesh, numbering, nodes and interpolation
+CELL_BYTES = 320.0  # for each dof of a mesh without matrices: mesh, numbering, nodes and interpolation
 ASSEMBLED_BYTES = 35.0  # for each entry of the cells' matrices of degree 1, from which geometric multigrid begins
 KRYLOV_VECTORS = 30
 OUTPUT_BYTES = (220, 44)  # on rank 0 at the end, for each dof and channel: a fixed part, and one for each output time
@@ -94,7 +95,9 @@ def exceeded_limit(
         needed = max(needed, memory_to_refine(problem, plan, growth=growth))
     if needed > available:
         return f"needs about {format_bytes(needed)} of memory, but this machine has only {format_bytes(available)}"
-    entries = growth * (4**plan.dimension * plan.cell_count if _matrix_free(plan, growth) else plan.nonzeros)
+    entries = growth * (
+        4**plan.dimension * plan.cell_count if uses_geometric_multigrid(plan, growth=growth) else plan.nonzeros
+    )
     if settings.operator == "local" and entries > PETSC_MAX_ENTRIES * size():
         return f"needs {entries:,.0f} matrix entries, but PETSc allows at most {PETSC_MAX_ENTRIES:,} on each rank"
     return None
@@ -152,32 +155,25 @@ def _local_operator_bytes(plan: MeshPlan, growth: float) -> float:
     """Return the bytes of the local operator on all ranks: mesh, matrices, solver and Krylov space."""
     dofs, nonzeros, dimension = growth * plan.dofs, growth * plan.nonzeros, plan.dimension
     krylov = 8.0 * KRYLOV_VECTORS * dofs
-    if _matrix_free(plan, growth):
-        return _box_bytes(plan, growth) + ASSEMBLED_BYTES * 4**dimension * growth * plan.cell_count + krylov
+    if uses_geometric_multigrid(plan, growth=growth):
+        return _cell_bytes(plan, growth) + ASSEMBLED_BYTES * 4**dimension * growth * plan.cell_count + krylov
     return (
         SPACE_BYTES[dimension] * dofs + 36.0 * nonzeros + _solver_bytes(dimension, plan.degree, dofs, nonzeros) + krylov
     )
 
 
-def _matrix_free(plan: MeshPlan, growth: float) -> bool:
-    """Return whether the local operator uses geometric multigrid, where only the matrices of degree 1 are assembled."""
-    dofs = growth * plan.dofs
-    return has_hierarchy(plan) and not uses_factorisation(
-        dofs, dimension=plan.dimension, degree=plan.degree, nested=True
-    )
-
-
 def _data_operator_bytes(plan: MeshPlan, growth: float) -> float:
     """Return the bytes of the data operator on the whole mesh, without vectors."""
-    if has_hierarchy(plan):
-        return _box_bytes(plan, growth)
+    if plan.cubical:
+        return _cell_bytes(plan, growth)
     return SPACE_BYTES[plan.dimension] * growth * plan.dofs + 8.0 * growth * plan.entries
 
 
-def _box_bytes(plan: MeshPlan, growth: float) -> float:
-    """Return the bytes of a mesh of boxes and of the laws at its quadrature points."""
-    points = (plan.degree + (4 if plan.folded else 1)) ** plan.dimension
-    return growth * (BOX_BYTES * plan.dofs + 16.0 * points * plan.cell_count)
+def _cell_bytes(plan: MeshPlan, growth: float) -> float:
+    """Return the bytes of a mesh and of the laws, and where cells are curved the metric, at its quadrature points."""
+    points = (quadrature_degree(plan) // 2 + 1) ** plan.dimension
+    numbers = 2 if plan.affine else 2 + plan.dimension * (plan.dimension + 1) // 2
+    return growth * (CELL_BYTES * plan.dofs + 8.0 * numbers * points * plan.cell_count)
 
 
 def _solver_bytes(dimension: int, degree: int, n: float, nonzeros: float) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from freqbias.errors import InputError, UsageError
-from freqbias.meshes import BoxPlan, MeshPlan
+from freqbias.meshes import MeshPlan
 from freqbias.runtime import log, size, under_torchrun
 
 PREFIX = "pde_"
@@ -18,11 +18,11 @@ PREFIX = "pde_"
 # MUMPS was ten times as fast. Three dimensions, MUMPS and CG + GAMG: 17 s and 4 s for 149,000 dofs of degree 2; 46 s
 # and 18 s for 227,000 of degree 3; 10 s and 15 s for 118,000 of degree 4; 12 s and 36 s for 118,000 of degree 6.
 DIRECT_SOLVER_DOFS = {1: 10**9, 2: 2 * 10**6, 3: 3 * 10**4}
-# The largest number of dofs for which MUMPS is faster than CG + geometric multigrid, by dimension. Measured, in
-# microseconds per dof of a whole run to 1e-4, MUMPS and multigrid. Two dimensions: 10 and 12 for 10,000 dofs of degree
-# 2; 11 and 10 for 40,000; 19 and 12 for 15,000 of degree 6. Three dimensions: 49 and 34 for 5,000 of degree 2; 56 and
-# 18 for 36,000; 87 and 68 for 5,000 of degree 4; 176 and 15 for 118,000.
-DIRECT_WITH_HIERARCHY = {1: 10**9, 2: 2 * 10**4, 3: 4 * 10**3}
+# The number of dofs above which CG + geometric multigrid is faster than MUMPS, by dimension. Measured, in microseconds
+# per dof of a whole run to 1e-4, MUMPS and multigrid. Two dimensions: 10 and 12 for 10,000 dofs of degree 2; 11 and 10
+# for 40,000; 19 and 12 for 15,000 of degree 6. Three dimensions: 49 and 34 for 5,000 of degree 2; 56 and 18 for 36,000;
+# 87 and 68 for 5,000 of degree 4; 176 and 15 for 118,000.
+MULTIGRID_DOFS = {1: 10**9, 2: 2 * 10**4, 3: 4 * 10**3}
 OPTION_NAME = re.compile(r"-{1,2}[A-Za-z]\w*")
 
 _started = False
@@ -30,28 +30,21 @@ _started = False
 Groups of ranks that call it unequally often would wait for each other there."""
 
 
-def has_hierarchy(plan: MeshPlan) -> bool:
-    """Return whether geometric multigrid knows coarser spaces of the mesh, which is so for boxes of boxes."""
-    return isinstance(plan, BoxPlan) and not plan.simplices
+def uses_geometric_multigrid(plan: MeshPlan, *, growth: float = 1.0) -> bool:
+    """Return whether systems on the mesh are solved by geometric multigrid, unless the user chose a preconditioner.
 
-
-def uses_factorisation(dofs: float, *, dimension: int, degree: int, nested: bool = False) -> bool:
-    """Return whether systems of this size are solved by a factorisation (MUMPS), and not by CG with multigrid.
-
-    nested: whether the multigrid is geometric, and not GAMG.
+    growth: the number of cells of the mesh, divided by that of the plan.
     """
-    if nested:
-        return dofs <= DIRECT_WITH_HIERARCHY[dimension]
-    return dofs <= DIRECT_SOLVER_DOFS[dimension] * (degree if dimension == 3 else 1)
-
-
-def uses_geometric_multigrid(plan: MeshPlan) -> bool:
-    """Return whether systems on the mesh are solved by geometric multigrid, unless the user chose a preconditioner."""
     from petsc4py import PETSc
 
-    if not has_hierarchy(plan) or PETSc.Options().getString(f"{PREFIX}pc_type", "mg") != "mg":
+    if PETSc.Options().getString(f"{PREFIX}pc_type", "mg") != "mg":
         return False
-    return not uses_factorisation(plan.dofs, dimension=plan.dimension, degree=plan.degree, nested=True)
+    return plan.cubical and growth * plan.dofs > MULTIGRID_DOFS[plan.dimension]
+
+
+def uses_factorisation(dofs: float, *, dimension: int, degree: int) -> bool:
+    """Return whether systems with assembled matrices are solved by a factorisation (MUMPS), and not by CG + GAMG."""
+    return dofs <= DIRECT_SOLVER_DOFS[dimension] * (degree if dimension == 3 else 1)
 
 
 @contextmanager

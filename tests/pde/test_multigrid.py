@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from petsc4py import PETSc
 
-from freqbias.meshes import BoxPlan, build
+from freqbias.meshes import BoxPlan, LayeredPlan, build
 from freqbias.numerics import Grid
 from freqbias.pde import LocalOperator, forms, petsc_options
 from freqbias.pde.assembled_operator import AssembledOperator
-from freqbias.pde.box_operator import BoxOperator
-from freqbias.pde.multigrid import levels
-from freqbias.problem import Gaussian, Network, Problem, Uniform, waves
+from freqbias.pde.box_cells import BoxCells
+from freqbias.pde.box_levels import box_levels
+from freqbias.pde.matrix_free_operator import MatrixFreeOperator
+from freqbias.problem import Annulus, Ball, Gaussian, Network, Problem, Uniform, waves
 
 MOST_ITERATIONS = 12
 EVEN = {1: ((9.0, 40),), 2: ((9.0, 16),), 3: ((9.0, 4),)}
@@ -28,6 +29,12 @@ PLANS = {
     "degree 1": BoxPlan((EVEN[2],) * 2, 1),
     "degree 5": BoxPlan((((9.0, 6),), ((3.0, 2), (9.0, 4))), 5),
 }
+LAYERS = {
+    "disc": LayeredPlan(2, ((6.0, 4),), 6, 4),
+    "annulus": LayeredPlan(2, ((3.0, 0), (8.0, 6)), 10, 5, hollow=True),
+    "disc in a box": LayeredPlan(2, ((6.0, 4),), 6, 3, box=((9.0, 9.0), 2)),
+    "ball": LayeredPlan(3, ((6.0, 2),), 2, 2),
+}
 
 
 def dense(matrix):
@@ -36,18 +43,19 @@ def dense(matrix):
 
 def interpolations(space, plan):
     """From the coarsest level to the finest."""
-    return [level.interpolation for level in levels(space, plan)[:0:-1]]
+    cells = BoxCells(space, *[lambda xi: xi[:, 0]] * 2, 2 * plan.degree + 1)
+    return [level.interpolation for level in box_levels(space, plan, cells)[:0:-1]]
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", [*PLANS, *LAYERS])
 def test_coarse_matrices_are_galerkin_products(name):
     """So are those of coarse levels on the cells of the mesh, which are not computed from finer ones."""
-    plan = PLANS[name]
+    plan = (PLANS | LAYERS)[name]
     space = forms.lagrange(build(plan, MPI.COMM_SELF), plan.degree)
     laws = (lambda xi: 1 + xi[:, 0] ** 2), (lambda xi: np.exp(xi[:, -1] / 9))
-    operator = BoxOperator(space, plan, laws, 2 * plan.degree + 1, 0.5)
+    operator = MatrixFreeOperator(space, plan, laws, 2 * plan.degree + 1, 0.5)
     solver = operator.solver(3.0, rtol=1e-8)
-    matrices, (*finer, last) = solver._matrices, interpolations(space, plan)
+    matrices, (*finer, last) = solver._matrices, operator._interpolations[::-1]
     assert len(matrices) == len(finer) + 2
     assembled = AssembledOperator(space, plan, laws, 2 * plan.degree + 1, 0.5).solver(3.0, rtol=1e-8)._matrices[0]
     expected = dense(assembled)
@@ -108,7 +116,7 @@ def operator_of(plan, density, *, points=24):
 
 @pytest.fixture
 def no_factorisation(monkeypatch):
-    monkeypatch.setattr(petsc_options, "DIRECT_WITH_HIERARCHY", {1: 0, 2: 0, 3: 0})
+    monkeypatch.setattr(petsc_options, "MULTIGRID_DOFS", {1: 0, 2: 0, 3: 0})
 
 
 def iterations(operator, shift):
@@ -128,6 +136,15 @@ def iterations(operator, shift):
 def test_iterations_do_not_grow_with_the_shift(name, shift, no_factorisation):
     density = Uniform(3.0) if name == "edges" else Gaussian(2.0)
     assert iterations(operator_of(PLANS[name], density), shift) <= MOST_ITERATIONS
+
+
+@pytest.mark.parametrize("shift", [1.0, 1e2, 1e4])
+@pytest.mark.parametrize("name", LAYERS)
+def test_iterations_on_curved_cells(name, shift, no_factorisation):
+    assert (
+        iterations(operator_of(LAYERS[name], Annulus(3.0, 8.0) if name == "annulus" else Ball(6.0)), shift)
+        <= MOST_ITERATIONS
+    )
 
 
 @pytest.mark.parametrize("degree", [1, 3, 6, 8])

@@ -106,7 +106,7 @@ from freqbias.pde import LocalOperator, petsc_options
 from freqbias.meshes import BoxPlan
 from freqbias.problem import Gaussian, Network, Problem, waves
 
-largest, petsc_options.DIRECT_WITH_HIERARCHY = petsc_options.DIRECT_WITH_HIERARCHY, {2: 0}
+largest, petsc_options.MULTIGRID_DOFS = petsc_options.MULTIGRID_DOFS, {2: 0}
 samples = waves(Grid((24, 24), (1.0, 1.0)), [[2.0, 2.0]], window=0.15)
 problem = Problem(Gaussian(2.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 100.0]))
 plan = BoxPlan((((4.0, 7), (9.0, 5)), ((9.0, 11),)), 3)
@@ -114,7 +114,7 @@ operator = LocalOperator(problem, plan, MPI.COMM_WORLD, -samples.values, accurac
 solver = operator.solver(30.0)
 solver._solver.setTolerances(rtol=1e-13)
 found = operator.gather(solver(operator.mass(operator.start[0]))[None])
-petsc_options.DIRECT_WITH_HIERARCHY = largest  # one rank is the process of the tests
+petsc_options.MULTIGRID_DOFS = largest  # one rank is the process of the tests
 if MPI.COMM_WORLD.rank == 0:
     np.save(sys.argv[1], found)
     print(solver._solver.getIterationNumber())

@@ -53,11 +53,12 @@ def test_multigrid_against_the_factor(plan, shift, monkeypatch):
     operator = operator_of(plan)
     right, direct = solved(operator, shift)
     np.testing.assert_allclose(operator.mass(direct) + shift * operator.apply(direct), right, atol=1e-12)
-    for name in ("DIRECT_SOLVER_DOFS", "DIRECT_WITH_HIERARCHY"):
+    for name, kind in (("DIRECT_SOLVER_DOFS", PETSc.PC.Type.GAMG), ("MULTIGRID_DOFS", PETSc.PC.Type.MG)):
         monkeypatch.setattr(petsc_options, name, {1: 0, 2: 0, 3: 0})
-    _, iterated = solved(operator, shift)
-    assert not np.array_equal(iterated, direct)
-    assert np.linalg.norm(iterated - direct) < 1e-7 * np.linalg.norm(direct)
+        operator = operator_of(plan)
+        _, iterated = solved(operator, shift)
+        assert operator._solver._solver.getPC().getType() == kind
+        assert np.linalg.norm(iterated - direct) < 1e-7 * np.linalg.norm(direct)
 
 
 FASTER_WITH_FACTOR = [(2, 2, 1_000_000), (2, 6, 58_000), (3, 4, 118_000), (3, 6, 118_000)]
@@ -76,13 +77,13 @@ def test_the_faster_solver_is_chosen(dimension, degree, dofs):
     [(2, 2, 10_000, True), (2, 2, 40_000, False), (3, 2, 5_000, False), (3, 4, 118_000, False)],
 )
 def test_the_faster_solver_on_boxes(dimension, degree, dofs, direct):
-    """As measured; see `DIRECT_WITH_HIERARCHY`."""
-    assert petsc_options.uses_factorisation(dofs, dimension=dimension, degree=degree, nested=True) is direct
+    """As measured; see `MULTIGRID_DOFS`."""
+    assert (dofs <= petsc_options.MULTIGRID_DOFS[dimension]) is direct
 
 
 def test_options_of_the_smoothers(option, monkeypatch):
     """Those of the user count, and those of the program do not stay in PETSc's database."""
-    monkeypatch.setattr(petsc_options, "DIRECT_WITH_HIERARCHY", {2: 0})
+    monkeypatch.setattr(petsc_options, "MULTIGRID_DOFS", {2: 0})
     operator = operator_of(BOXES[2])
     option("pde_mg_levels_ksp_max_it", 5)
     solver = operator.solver(10.0)._solver

@@ -1,4 +1,4 @@
-"""Geometric multigrid on box meshes: the levels, and the interpolation from coarse to fine ones.
+"""The levels of multigrid on box meshes, with coarser cells as well as lower degrees.
 
 A box mesh is the product of its axes, and so are its Lagrange nodes. Along each axis, a coarser level has half the
 degree on the same cells, or, from degree 1 on, every second mesh line. Axes whose nodes are much farther apart than
@@ -21,7 +21,9 @@ from dolfinx import fem
 from petsc4py import PETSc
 
 from freqbias.meshes import BoxPlan
+from freqbias.pde.box_cells import BoxCells
 from freqbias.pde.forms import LAGRANGE_VARIANT
+from freqbias.pde.levels import Level, Nodes, nodes_of
 
 COARSEST = 100  # nodes; a space of this size needs no coarser one
 FEWEST = 2  # cells along an axis
@@ -100,52 +102,47 @@ class AxisInterpolation:
 
 
 @dataclass(frozen=True)
-class Level:
-    """The nodes of a level.
+class _Lattice:
+    """The nodes of a level as points of a lattice.
 
-    points: the nodes of this rank, by their numbers along the axes, (n_local, d). interpolation: P, from this level to
-    the next finer one, or None on the finest level. numbering: from the nodes of the whole box, in lexicographic order,
-    to PETSc's global numbers, or None on the finest level.
+    points: the nodes of this rank, by their numbers along the axes, (n_local, d). numbering: from the nodes of the
+    whole box, in lexicographic order, to PETSc's global numbers, or None on the finest level.
     """
 
     axes: list[Axis]
     points: np.ndarray
-    interpolation: PETSc.Mat | None = None
     numbering: PETSc.AO | None = None
 
-    @property
-    def first(self) -> int:
-        """PETSc's global number of this rank's first node."""
-        assert self.interpolation is not None
-        return int(self.interpolation.getOwnershipRangeColumn()[0])
-
-    @property
-    def degrees(self) -> list[int]:
-        return [axis.degree for axis in self.axes]
-
-    def has_cells_of(self, other: "Level") -> bool:
-        """Return whether both levels have the same cells."""
-        return all(a.lines is b.lines for a, b in zip(self.axes, other.axes, strict=True))
-
-    def numbers(self, points: np.ndarray) -> np.ndarray:
-        """Return PETSc's global numbers of nodes, (..., d) -> (...). Collective."""
+    def nodes(self, cells: BoxCells, first: int) -> Nodes:
+        """Return the nodes of the cells. first: PETSc's global number of this rank's first node. Collective."""
         assert self.numbering is not None
-        flat = _flat(points, [len(axis.nodes) for axis in self.axes])
-        return self.numbering.app2petsc(flat.ravel()).reshape(flat.shape)
+        middles, degrees = cells.corner + cells.sides / 2, [axis.degree for axis in self.axes]
+        at = [np.searchsorted(axis.lines, x) - 1 for axis, x in zip(self.axes, middles.T, strict=True)]
+        within = np.indices([degree + 1 for degree in degrees]).reshape(cells.dimension, -1).T
+        flat = _flat(np.stack(at, axis=1)[:, None] * degrees + within, [len(axis.nodes) for axis in self.axes])
+        local = self.numbering.app2petsc(flat.ravel()).reshape(flat.shape) - first
+        elsewhere = (local < 0) | (local >= len(self.points))
+        ghosts, index = np.unique(local[elsewhere] + first, return_inverse=True)
+        local[elsewhere] = len(self.points) + index
+        return Nodes(degrees, local, len(self.points), ghosts)
 
     def destroy(self) -> None:
-        for owned in (self.interpolation, self.numbering):
-            if owned is not None:
-                owned.destroy()
+        if self.numbering is not None:
+            self.numbering.destroy()
 
 
-def levels(space: fem.FunctionSpace, plan: BoxPlan) -> list[Level]:
+def box_levels(space: fem.FunctionSpace, plan: BoxPlan, cells: BoxCells) -> list[Level]:
     """Return the levels, from that of `space` to the coarsest. Collective."""
     axes = _axes(plan)
     x = space.tabulate_dof_coordinates()[: space.dofmap.index_map.size_local]
-    found = [Level(axes, np.stack([nearest(axis.nodes, x[:, i]) for i, axis in enumerate(axes)], axis=1))]
-    while (coarse := _coarser(found[-1].axes)) is not None:
-        found.append(_coarse_level(space.mesh.comm, coarse, found[-1]))
+    lattice = _Lattice(axes, np.stack([_nearest(axis.nodes, x[:, i]) for i, axis in enumerate(axes)], axis=1))
+    found = [Level(None, nodes_of(space, cells))]
+    while (coarse := _coarser(lattice.axes)) is not None:
+        lattice, interpolation = _coarse_lattice(space.mesh.comm, coarse, lattice)
+        same_cells = all(a.lines is b.lines for a, b in zip(coarse, axes, strict=True))
+        first = interpolation.getOwnershipRangeColumn()[0]
+        found.append(Level(interpolation, lattice.nodes(cells, first) if same_cells else None))
+        lattice.destroy()
     return found
 
 
@@ -153,7 +150,7 @@ def _axes(plan: BoxPlan) -> list[Axis]:
     axes = []
     for lines, segments in zip(plan.lines, plan.segments, strict=True):
         ends = np.array([0.0, *(end for end, _ in segments)])
-        axes.append(Axis(lines, plan.degree, lines[nearest(lines, np.concatenate([-ends[:0:-1], ends]))]))
+        axes.append(Axis(lines, plan.degree, lines[_nearest(lines, np.concatenate([-ends[:0:-1], ends]))]))
     return axes
 
 
@@ -165,8 +162,8 @@ def _coarser(axes: Sequence[Axis]) -> list[Axis] | None:
     return [axis.coarser() if axis.divisible and axis.spacing <= SIMILAR * least else axis for axis in axes]
 
 
-def _coarse_level(comm: MPI.Comm, axes: list[Axis], fine: Level) -> Level:
-    """Return the level with these axes below a finer one."""
+def _coarse_lattice(comm: MPI.Comm, axes: list[Axis], fine: _Lattice) -> tuple[_Lattice, PETSc.Mat]:
+    """Return the nodes with these axes below finer ones, and the interpolation to these."""
     points, steps = fine.points, [AxisInterpolation.between(*pair) for pair in zip(axes, fine.axes, strict=True)]
     shape = [len(step.partner) for step in steps]
     coarse_of = [np.full(len(step.weights), -1) for step in steps]  # the coarse node of each partner
@@ -185,7 +182,7 @@ def _coarse_level(comm: MPI.Comm, axes: list[Axis], fine: Level) -> Level:
     numbers = numbering.app2petsc(columns[present].astype(PETSc.IntType))
     sizes = (len(points), None), (len(own), None)
     matrix = PETSc.Mat().createAIJ(sizes, csr=(starts, numbers, weights[present]), comm=comm)
-    return Level(axes, own, matrix, numbering)
+    return _Lattice(axes, own, numbering), matrix
 
 
 def _flat(points: np.ndarray, shape: Sequence[int]) -> np.ndarray:
@@ -196,7 +193,7 @@ def _flat(points: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return flat.astype(PETSc.IntType)
 
 
-def nearest(nodes: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _nearest(nodes: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Return the index of the node nearest to each x."""
     middles = (nodes[1:] + nodes[:-1]) / 2
     return np.searchsorted(middles, x)

@@ -1,9 +1,9 @@
-"""The matrices M and B of a box mesh for solves by multigrid, of which only coarse levels are assembled.
+"""The matrices M and B for solves by multigrid, of which only coarse levels are assembled.
 
 The levels that have the cells of the mesh compute products from the laws at the quadrature points of these cells, so
 their matrices are the Galerkin products P^T A P of the finest one. The last of these levels is assembled from the
-matrices of the cells. There, every axis that multigrid coarsened has degree 1. Below it, the products P^T A P are
-computed.
+matrices of the cells. There, every axis that multigrid coarsened has degree 1. Below it, on boxes, the products P^T A P
+are computed.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -13,36 +13,43 @@ import numpy as np
 from dolfinx import fem
 from petsc4py import PETSc
 
-from freqbias.meshes import BoxPlan
+from freqbias.meshes import BoxPlan, MeshPlan
 from freqbias.pde.assembled_operator import AssembledOperator
-from freqbias.pde.box_products import BoxCells, BoxProducts
+from freqbias.pde.box_cells import BoxCells
+from freqbias.pde.box_levels import box_levels
+from freqbias.pde.cell_products import CellProducts, Cells
+from freqbias.pde.curved_cells import CurvedCells
 from freqbias.pde.forms import LawFunction
+from freqbias.pde.levels import Nodes, degree_levels
 from freqbias.pde.linear_algebra import ShiftedSolver
-from freqbias.pde.multigrid import Level, levels
 
 # The contrast of a cell above which multigrid is not used. The iterations to 1e-10 grow like its square root: at most
 # 12 for the meshes that freqbias plans, with contrasts up to 65, and 30 for a contrast of 1000.
 MAX_CONTRAST = 500.0
 
 
-class BoxOperator:
-    """M and B = scale A_h on a space of Lagrange elements on boxes. All methods are collective.
+class MatrixFreeOperator:
+    """M and B = scale A_h on a space of Lagrange elements on intervals, quadrilaterals or hexahedra.
 
-    The laws, damping and diffusion, are evaluated at the points of a Gauss quadrature of the given degree.
+    All methods are collective. The laws, damping and diffusion, are evaluated at the points of a Gauss quadrature of
+    the given degree.
     """
 
     def __init__(
-        self, space: fem.FunctionSpace, plan: BoxPlan, laws: tuple[LawFunction, LawFunction], degree: int, scale: float
+        self, space: fem.FunctionSpace, plan: MeshPlan, laws: tuple[LawFunction, LawFunction], degree: int, scale: float
     ) -> None:
         self._plan, self._scale, self._comm = plan, scale, space.mesh.comm
         self._assembled = partial(AssembledOperator, space, plan, laws, degree, scale)
-        self._levels = levels(space, plan)
-        self._cells = cells = BoxCells(space, *laws, degree)
-        dofs = space.dofmap.index_map
-        finest, *coarse = (level for level in self._levels if level.has_cells_of(self._levels[0]))
-        on_cells = BoxProducts(cells, finest.degrees, space.dofmap.list[: len(cells.corner)][:, cells.order])
-        self._products = [_LevelProducts(on_cells, len(finest.points), dofs.ghosts, space.mesh.comm)]
-        self._products += [_products_on(level, cells, space.mesh.comm) for level in coarse]
+        if isinstance(plan, BoxPlan):
+            self._cells: Cells = (cells := BoxCells(space, *laws, degree))
+            levels = box_levels(space, plan, cells)
+        else:
+            self._cells = CurvedCells(space, *laws, degree)
+            levels = degree_levels(space, self._cells)
+        self._interpolations = [level.interpolation for level in levels if level.interpolation is not None]
+        self._products = [
+            _LevelProducts(self._cells, level.nodes, self._comm) for level in levels if level.nodes is not None
+        ]
 
     def apply(self, v: np.ndarray) -> np.ndarray:
         """Return B v, (n_local,)."""
@@ -60,10 +67,9 @@ class BoxOperator:
         if self._comm.allreduce(contrast, MPI.MAX) > MAX_CONTRAST:
             return self._solver_of_assembled(shift, rtol)
         matrices = [products.shell(**factors) for products in matrix_free] + [assembled.assemble(**factors)]
-        interpolations = [level.interpolation for level in self._levels[1:]]
-        for interpolation in interpolations[len(matrices) - 1 :]:
+        for interpolation in self._interpolations[len(matrices) - 1 :]:
             matrices.append(matrices[-1].ptap(interpolation))
-        return ShiftedSolver(matrices, interpolations, plan=self._plan, rtol=rtol)
+        return ShiftedSolver(matrices, self._interpolations, plan=self._plan, rtol=rtol)
 
     def _solver_of_assembled(self, shift: float, rtol: float) -> ShiftedSolver:
         assembled = self._assembled()
@@ -73,24 +79,19 @@ class BoxOperator:
 
     def destroy(self) -> None:
         """Free PETSc's objects, which Python's garbage collector cannot do."""
-        for level in self._levels:
-            level.destroy()
+        for interpolation in self._interpolations:
+            interpolation.destroy()
         for products in self._products:
             products.destroy()
 
 
 class _LevelProducts:
-    """The products with M and A_h on a level, whose nodes are distributed. All methods are collective.
+    """The products with M and A_h on a level, whose nodes are distributed. All methods are collective."""
 
-    on_cells: the products over this rank's cells. They number first the nodes that this rank owns, then the ghosts,
-    whose global numbers are given.
-    """
-
-    def __init__(self, on_cells: BoxProducts, owned: int, ghosts: np.ndarray, comm: MPI.Comm) -> None:
-        self._on_cells, self._owned = on_cells, owned
-        self._right, self._result = (
-            PETSc.Vec().createGhost(ghosts.astype(PETSc.IntType), size=(owned, None), comm=comm) for _ in range(2)
-        )
+    def __init__(self, cells: Cells, nodes: Nodes, comm: MPI.Comm) -> None:
+        self._on_cells = CellProducts(cells, nodes.degrees, nodes.dofs)
+        ghosts, size = nodes.ghosts.astype(PETSc.IntType), (nodes.owned, None)
+        self._right, self._result = (PETSc.Vec().createGhost(ghosts, size=size, comm=comm) for _ in range(2))
 
     def multiply(self, v: np.ndarray, *, mass: float, stiffness: float) -> np.ndarray:
         """Return (mass M + stiffness A_h) v, (n_local,) -> (n_local,). The result is valid until the next call."""
@@ -145,17 +146,3 @@ class _Shell:
 
     def getDiagonal(self, _: PETSc.Mat, diagonal: PETSc.Vec) -> None:  # noqa: N802  # PETSc's name
         diagonal.array[:] = self._products.diagonal(**self._factors)
-
-
-def _products_on(level: Level, cells: BoxCells, comm: MPI.Comm) -> _LevelProducts:
-    """Return the products on a coarser level with the same cells."""
-    middles = cells.corner + cells.sides / 2
-    first = [np.searchsorted(axis.lines, x) - 1 for axis, x in zip(level.axes, middles.T, strict=True)]
-    within = np.indices([degree + 1 for degree in level.degrees]).reshape(cells.dimension, -1).T
-    numbers = level.numbers(np.stack(first, axis=1)[:, None] * level.degrees + within)
-    owned, start = len(level.points), level.first
-    local = numbers - start
-    elsewhere = (local < 0) | (local >= owned)
-    ghosts, at = np.unique(numbers[elsewhere], return_inverse=True)
-    local[elsewhere] = owned + at
-    return _LevelProducts(BoxProducts(cells, level.degrees, local), owned, ghosts, comm)
