@@ -67,7 +67,8 @@ class LocalOperator:
         self._accuracy = accuracy
         self._threads = threads
         self._nodes = LagrangeNodes.of(self.space)
-        frequencies = self._nodes.frequency[self._nodes.owned]
+        owned = self.space.dofmap.index_map.size_local
+        frequencies = self.space.tabulate_dof_coordinates()[:owned, : problem.dimension]
         eps = accuracy if isinstance(plan, BoxPlan) else min(accuracy, CURVED_MESH_EPS)
         transform = make_tensor_transform if isinstance(plan, BoxPlan) else GridTransform
         self._transform = transform(problem.grid, frequencies, eps=eps, threads=threads)

@@ -95,6 +95,10 @@ class _LevelProducts:
 
     def multiply(self, v: np.ndarray, *, mass: float, stiffness: float) -> np.ndarray:
         """Return (mass M + stiffness A_h) v, (n_local,) -> (n_local,). The result is valid until the next call."""
+        if self._right.getComm().size == 1:  # without ghosts
+            self._result.array[:] = 0.0
+            self._on_cells.add(np.ascontiguousarray(v), self._result.array, mass=mass, stiffness=stiffness)
+            return self._result.array
         self._right.array[:] = v
         self._right.ghostUpdate(PETSc.InsertMode.INSERT, PETSc.ScatterMode.FORWARD)
         with self._right.localForm() as right, self._result.localForm() as result:
