@@ -1,8 +1,8 @@
 """The data operator at size: a whole solution with two threads, in seconds and memory.
 
 1,000,000 scattered samples in 2-D, 128 x 128 x 128 samples on a grid, and 1024 x 1024 samples in three channels. The
-signal is a sum of waves, rho_w is a Gaussian that is about as wide as the spectrum of the signal, and T is such that the
-last loss is a small part of the first. Each case runs in its own process. The memory is the peak resident set.
+signal is a sum of waves, rho_w is a Gaussian that is about as wide as the spectrum of the signal, and T is such that
+the last loss is a small part of the first. Each case runs in its own process. The memory is the peak resident set.
 
 Usage: uv run python -m benchmarks.data_size
 """
@@ -36,7 +36,10 @@ def measure(case: int) -> None:
     waves = rng.normal(0.0, sigma / 2, (channels, 8, dimension))
     values = np.array([np.sum(np.cos(2 * np.pi * (x @ w.T)), axis=1) for w in waves])
     problem = Problem(
-        Gaussian(sigma), Samples(sites, values), Network(width=2, sigma_a=1.0), np.linspace(0.0, (2e4, 1e5, 1e5)[case], 11)
+        Gaussian(sigma),
+        Samples(sites, values),
+        Network(width=2, sigma_a=1.0),
+        np.linspace(0.0, (2e4, 1e5, 1e5)[case], 11),
     )
     start = time.perf_counter()
     solver = Solver(problem, Pde(tolerance=TOLERANCE))

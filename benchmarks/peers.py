@@ -19,7 +19,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
@@ -30,8 +29,9 @@ from petsc4py import PETSc
 from benchmarks.peers_case import DEGREE, Case, clock
 from freqbias.meshes import BoxPlan
 from freqbias.numerics import Grid
-from freqbias.pde import TRANSFORM_SHARE, IntegrationRecord, LocalOperator, ShiftInvertIntegrator, fastest_rate
-from freqbias.pde.linear_algebra import FILL_ORDERING
+from freqbias.pde import TRANSFORM_SHARE, IntegrationRecord, LocalOperator, ShiftInvertIntegrator, fastest_rate, forms
+from freqbias.pde.assembled_operator import AssembledOperator
+from freqbias.pde.linear_algebra import FILL_ORDERING, ShiftedSolver
 from freqbias.problem import Gaussian, Network, Problem, waves
 
 HERE = Path(__file__).parent
@@ -84,15 +84,14 @@ def build() -> Problem:
 class Recorded(LocalOperator):
     """The local operator, which keeps the matrix of its last shift."""
 
-    def solver(self, shift: float) -> Callable[[np.ndarray], np.ndarray]:
+    def solver(self, shift: float) -> ShiftedSolver:
         self.shift = shift
         return super().solver(shift)
 
     def shifted(self) -> PETSc.Mat:
-        matrix = self._mass.petsc.copy()
-        matrix.axpy(self.shift, self._stiffness.petsc, structure=PETSc.Mat.Structure.SAME)
-        matrix.setOption(PETSc.Mat.Option.SPD, True)
-        return matrix
+        laws, degree = forms.laws_on(self.problem, self.plan), forms.quadrature_degree(self.plan)
+        assembled = AssembledOperator(self.space, self.plan, laws, degree, 1 / self.problem.grid.volume)
+        return assembled.solver(self.shift, rtol=1e-6)._matrices[0]
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Trajectory:
     def states(self) -> Iterator[np.ndarray]:
         """Yield u at the output times, (n,)."""
         for coefficients in self.coefficients:
-            yield self.krylov.norm * self.krylov.combine(coefficients)
+            yield self.krylov.combine(self.krylov.norm * coefficients)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Lanczos:
         Mv = self._mass_product(V[m])
         r = self._apply(Mv)
         alpha = float(self._dot(Mv[None, :], r)[0])
-        r = r - alpha * V[m]
+        r = r - alpha * V[m]  # not in place: r may be an array of the caller
         if m > 0:
             r -= self.beta[-1] * V[m - 1]
         corrections = self._dot(V, self._mass_product(r))

@@ -108,6 +108,10 @@ class DataOperator(ABC):
         """Return u on the samples. The state is u itself."""
         return u
 
+    def observe(self, u: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return u on the samples, and the share of the error outside their box, which is 0 for this operator."""
+        return u, 0.0
+
     def gather(self, u: np.ndarray) -> np.ndarray:
         """Return the whole state, the argument of `spectra` and the content of a checkpoint. The state is u itself."""
         return u

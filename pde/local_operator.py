@@ -9,7 +9,7 @@ B is real, so Re v and Im v evolve independently. On a mesh that is symmetric un
 vector, the Hartley transform w = Re v + Im v. v(-xi) is the conjugate of v(xi), so Re v = (w(xi) + w(-xi))/2 and
 Im v = (w(xi) - w(-xi))/2.
 
-With the local operator, part of the error u leaves the box of the data. `outside` measures the share of this part.
+With the local operator, part of the error u leaves the box of the data. `observe` measures the share of this part.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -116,26 +116,34 @@ class LocalOperator:
         u = u(0) + volume integral dv exp(2 pi i xi.x) dxi. The change dv = v - v(0) is 0 outside the mesh.
         """
         change = w - self.start
+        return self._errors(change, self._weighted(change))
+
+    def observe(self, w: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return u on the samples, (C, N), and the share of integral |F^-1 v|^2 dx outside their box. Collective.
+
+        F^-1 is the inverse Fourier transform. At t = 0 the share is 0. At later times the integral outside the box is
+        computed from the change dv = v - v(0). It is the integral of |F^-1 dv|^2 over all x, minus the integral of
+        |F^-1 dv|^2 over the box, which is a sum over the samples.
+        """
+        change, cell = w - self.start, np.prod(self.problem.grid.spacing) / self.problem.grid.volume**2
+        weighted = self._weighted(change)
+        errors = self._errors(change, weighted)
+        changed = self.comm.allreduce(np.vdot(change, weighted))
+        leaked = max(0.0, changed - cell * np.sum((errors - self._start_errors) ** 2))
+        inside = cell * np.sum(errors**2)
+        return errors, float(leaked / (leaked + inside))
+
+    def _weighted(self, change: np.ndarray) -> np.ndarray:
+        """Return M dv, (S, n_local)."""
+        return np.array([self.mass(channel) for channel in change])
+
+    def _errors(self, change: np.ndarray, weighted: np.ndarray) -> np.ndarray:
         if self._hartley:
-            weighted = np.array([self.mass(channel) for channel in change])
             local = (1 + 1j) * self._transform.to_samples(weighted)  # Re[E^H M dv], as dv(-xi) = conj dv(xi)
         else:
             real, imaginary = np.split(change, 2)
             local = self._integral(real + 1j * imaginary)
         return self._start_errors + self.problem.grid.volume * self.comm.allreduce(local.real)
-
-    def outside(self, w: np.ndarray, errors: np.ndarray) -> float:
-        """Return the share of integral |F^-1 v|^2 dx outside the box of the data. Collective.
-
-        F^-1 is the inverse Fourier transform. errors: u on the samples, (C, N). At t = 0 the share is 0. At later times
-        the integral outside the box is computed from the change dv = v - v(0). It is the integral of |F^-1 dv|^2 over
-        all x, minus the integral of |F^-1 dv|^2 over the box, which is a sum over the samples.
-        """
-        change, cell = w - self.start, np.prod(self.problem.grid.spacing) / self.problem.grid.volume**2
-        changed = sum(self.dot(channel[None], self.mass(channel))[0] for channel in change)
-        leaked = max(0.0, changed - cell * np.sum((errors - self._start_errors) ** 2))
-        inside = cell * np.sum(errors**2)
-        return float(leaked / (leaked + inside))
 
     def gather(self, w: np.ndarray) -> np.ndarray | None:
         """Return the state of all ranks in canonical order, (S, n), on rank 0, and None on other ranks. Collective."""

@@ -11,8 +11,9 @@ class SpectrumSnapshot:
     """The state at one output time, and quantities computed from the state.
 
     index: the number of the output time. state: the whole state on rank 0, None on other ranks. loss: the loss of the
-    error on the samples. outside: the result of `LocalOperator.outside`, 0 for the data operator. counts: the fields of
-    the integration record at this time. defect: the `KernelDefect`, 0 if the folded laws are exact or no law is folded.
+    error on the samples. outside: the share of the error outside the box of the data, from `observe`. counts: the
+    fields of the integration record at this time. defect: the `KernelDefect`, 0 if the folded laws are exact or no law
+    is folded.
     """
 
     index: int

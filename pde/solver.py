@@ -196,9 +196,8 @@ class Solver:
             )
 
     def _snapshot(self, index: int, state: np.ndarray, defects: list[float]) -> SpectrumSnapshot:
-        errors = self.operator.errors(state)
+        errors, outside = self.operator.observe(state)
         loss = float(squared_loss(errors))
-        outside = self.operator.outside(state, errors) if isinstance(self.operator, LocalOperator) else 0.0
         defect = self._defect(errors) if self._defect is not None else 0.0
         defects.append(defect)
         return SpectrumSnapshot(index, self.operator.gather(state), loss, outside, asdict(self.record), defect)

@@ -36,7 +36,7 @@ class Mode:
 
     def start(self):
         nodes = self.operator.nodes()
-        return self(nodes.frequency[nodes.owned].T, 0.0)[None, :]
+        return nodes.scatter(self(nodes.frequency.T, 0.0)[None, :])
 
     def error(self, state, t):
         """|v_h - v| / |v(0)| in L2."""
@@ -100,7 +100,7 @@ class BallMode:
 
     def start(self):
         nodes = self.operator.nodes()
-        return self(nodes.frequency[nodes.owned])[None, :]
+        return nodes.scatter(self(nodes.frequency)[None, :])
 
     def error(self, state, t):
         """|v_h - v| / |v(0)| in L2, v at the points of a quadrature."""
