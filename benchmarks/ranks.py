@@ -1,8 +1,13 @@
-"""One rank against two at a million dofs, beside the memory bandwidth; and an estimate for 64 ranks from the measured
-communication.
+"""The local operator on 1 and 2 ranks, and a model of more ranks that is fitted to them.
 
-Local operator in two dimensions, degree 2, Gaussian rho_w, 30 output times, MUMPS. The bandwidth is that of a = b + c
-in arrays far larger than the caches, on all ranks at once (STREAM's add).
+Two dimensions, degree 2, Gaussian rho_w, 30 output times. The first table compares the times of one and two ranks with
+the memory bandwidth, that of a = b + c in arrays far larger than the caches, on all ranks at once (STREAM's add).
+
+The model: each of P ranks has 1/P of the work, at the speed of one of two ranks. A halo exchange sends one message to
+each neighbour: 1 of 2 ranks, 3 of 4, 5 of 8 and 8 of more. Its bytes are proportional to the longest boundary of a rank
+in a box of P = A x B equal rectangles. A reduction takes 2 log2(P) latencies. Rank 0 receives all states. The second
+table compares messages and bytes with those of 4 and 8 ranks, which may be more than there are cores. The third table
+is the model alone.
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.ranks [CELLS]
 """
@@ -12,14 +17,17 @@ import shutil
 import subprocess
 import sys
 import time
-from math import log2
+from math import log2, sqrt
 from pathlib import Path
 
 CELLS = 500  # along each axis; 1,002,001 dofs
 EVENTS = ("VecScatterBegin", "SFBcastBegin", "SFReduceBegin")
 REDUCTIONS = ("VecTDot", "VecDot", "VecNorm", "VecMDot")
+OUTPUTS = 31
+BESIDE = 5  # reductions of a Lanczos step, and of an output time, that PETSc does not count
 LATENCY, BANDWIDTH = 1.5e-6, 10e9  # of a network between machines: seconds a message, bytes a second
-FAR = 64
+NEIGHBOURS = {1: 0, 2: 1, 4: 3, 8: 5}  # of the rank with most; 8 on more ranks
+RANKS = (64, 256, 1024, 4096)
 
 
 def measure(cells: int) -> None:
@@ -47,10 +55,10 @@ def measure(cells: int) -> None:
 
     together = bandwidth()
     samples = waves(Grid((64, 64), (1.0, 1.0)), [[6.0, 0.0], [3.0, 9.0]], window=0.1)
-    times = np.linspace(0.0, 3000.0, 31)
+    times = np.linspace(0.0, 3000.0, OUTPUTS)
     problem = Problem(Gaussian(5.0), samples, Network(width=2, sigma_a=1.0), times)
     settings, mesh = Pde(operator="local", degree=2, tolerance=1e-4), Mesh(half_width=30.0, size=60.0 / cells)
-    Solver(problem, settings, Mesh(half_width=30.0, size=2.0))  # compiles the forms
+    Solver(problem, settings, Mesh(half_width=30.0, size=2.0))  # compiles what is compiled
     setup, solver = timed(lambda: Solver(problem, settings, mesh, comm))
     PETSc.Log.begin()
     solve, snapshots = timed(lambda: list(solver.trajectory()))
@@ -66,7 +74,7 @@ def measure(cells: int) -> None:
         "bandwidth": together,
         "messages": comm.allreduce(counted(EVENTS, "numMessages"), MPI.MAX),
         "bytes": comm.allreduce(counted(EVENTS, "messageLength"), MPI.MAX),
-        "reductions": counted(REDUCTIONS, "count"),
+        "reductions": counted(REDUCTIONS, "count") + BESIDE * (solver.record.steps + OUTPUTS),
         "loss": snapshots[-1].loss,
     }
     if comm.rank == 0:
@@ -80,11 +88,38 @@ def launched(ranks: int, cells: int) -> dict[str, float]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+def boundary(ranks: int) -> float:
+    """The longest boundary of a rank with other ranks, in a unit square of A x B equal rectangles."""
+    a = next(a for a in range(int(sqrt(ranks)), 0, -1) if ranks % a == 0)
+    b = ranks // a
+    return min(a - 1, 2) / b + min(b - 1, 2) / a
+
+
+def model(two: dict[str, float], ranks: int, dofs: float) -> dict[str, float]:
+    """Messages, bytes and seconds of one of `ranks` ranks, from the figures of two ranks."""
+    growth = dofs / two["dofs"]
+    levels = log2(two["dofs"]) / 2
+    messages = two["messages"] * NEIGHBOURS.get(ranks, 8) * (levels + log2(growth) / 2) / levels
+    volume = two["bytes"] * boundary(ranks) / boundary(2) * sqrt(growth)
+    work = 2 * (two["setup"] + two["solve"]) * growth / ranks
+    halo = messages * LATENCY + volume / BANDWIDTH
+    reductions = two["reductions"] * 2 * log2(ranks) * LATENCY
+    return {
+        "messages": messages,
+        "bytes": volume,
+        "work": work,
+        "halo": halo,
+        "reductions": reductions,
+        "gather": 8 * dofs * OUTPUTS / BANDWIDTH,
+    }
+
+
 def main() -> None:
     cells = int(sys.argv[1]) if len(sys.argv) > 1 else CELLS
-    one, two = launched(1, cells), launched(2, cells)
+    runs = {ranks: launched(ranks, cells) for ranks in (1, 2, 4, 8)}
+    one, two = runs[1], runs[2]
     allowed = two["bandwidth"] / one["bandwidth"]
-    apart = abs(two["loss"] / one["loss"] - 1)
+    apart = max(abs(run["loss"] / one["loss"] - 1) for run in runs.values())
     print(f"{one['dofs']:,} dofs, {one['solves']:.0f} solves; the losses differ by {apart:.0e}\n")
     print("| | one rank | two ranks | ratio | of the bandwidth's ratio |")
     print("|---|---|---|---|---|")
@@ -93,16 +128,27 @@ def main() -> None:
     for name, first, second, ratio in [*rows, ("whole", *whole, whole[0] / whole[1])]:
         print(f"| {name} | {first:.1f} s | {second:.1f} s | {ratio:.2f} | {100 * ratio / allowed:.0f} % |")
     print(f"| bandwidth | {one['bandwidth'] / 1e9:.1f} GB/s | {two['bandwidth'] / 1e9:.1f} GB/s | {allowed:.2f} | |\n")
-    # One of 8 x 8 ranks has four sides of an eighth and eight neighbours; one of two has one side, one neighbour.
-    volume, messages = two["bytes"] * 4 / 8, two["messages"] * 8
-    network = volume / BANDWIDTH + messages * LATENCY + two["reductions"] * 2 * log2(FAR) * LATENCY
-    work = 2 * whole[1] / FAR
+
+    print("| ranks | messages of a rank | model | MB of a rank | model | reductions |")
+    print("|---|---|---|---|---|---|")
+    for ranks in (2, 4, 8):
+        found, expected = runs[ranks], model(two, ranks, two["dofs"])
+        columns = [ranks, f"{found['messages']:,.0f}", f"{expected['messages']:,.0f}"]
+        columns += [f"{found['bytes'] / 1e6:.1f}", f"{expected['bytes'] / 1e6:.1f}", f"{found['reductions']:.0f}"]
+        print("| " + " | ".join(map(str, columns)) + " |")
+
     print(
-        f"Each of two ranks sends {two['bytes'] / 1e6:.0f} MB in {two['messages']:.0f} messages and joins in "
-        f"{two['reductions']:.0f} reductions. On {FAR} ranks, two to a machine: {volume / 1e6:.0f} MB in "
-        f"{messages:.0f} messages, {network:.2f} s beside {work:.2f} s of work: {whole[0] / (work + network):.0f} "
-        f"times as fast as one rank, {100 * work / (work + network):.0f} % of it work."
+        "\n| ranks | dofs | work | halo exchanges | reductions | states to rank 0 | times as fast as one rank | work |"
     )
+    print("|---|---|---|---|---|---|---|---|")
+    for dofs in (one["dofs"], 64 * one["dofs"]):
+        for ranks in RANKS:
+            parts = model(two, ranks, dofs)
+            seconds = [parts[part] for part in ("work", "halo", "reductions", "gather")]
+            faster = whole[0] * dofs / one["dofs"] / sum(seconds)
+            columns = [ranks, f"{dofs:,}", *(f"{part:.2f} s" for part in seconds)]
+            columns += [f"{faster:.0f}", f"{100 * parts['work'] / sum(seconds):.0f} %"]
+            print("| " + " | ".join(map(str, columns)) + " |")
 
 
 if __name__ == "__main__":
