@@ -5,7 +5,7 @@ from .integrators import INTEGRATION_SHARE, TRANSFORM_SHARE, choose_integrator, 
 from .krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
 from .local_operator import LocalOperator
 from .memory import check_memory, format_bytes, memory_needed, plan_within_memory
-from .petsc_options import refuse_torchrun, start_petsc
+from .petsc_options import refuse_torchrun, start_petsc, uses_geometric_multigrid
 from .protocols import IntegrationRecord
 from .snapshot import SpectrumSnapshot
 from .solver import Solver, initial_errors, solve
@@ -38,6 +38,7 @@ __all__ = [
     "solve",
     "start_petsc",
     "transform_accuracy",
+    "uses_geometric_multigrid",
     "write_collection",
     "write_fields",
 ]

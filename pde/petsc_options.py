@@ -4,6 +4,7 @@ The solvers of freqbias read options with the prefix `pde_`: -pde_ksp_rtol, -pde
 """
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -35,9 +36,8 @@ def uses_geometric_multigrid(plan: MeshPlan, *, growth: float = 1.0) -> bool:
 
     growth: the number of cells of the mesh, divided by that of the plan.
     """
-    from petsc4py import PETSc
-
-    if PETSc.Options().getString(f"{PREFIX}pc_type", "mg") != "mg":
+    petsc = sys.modules.get("petsc4py.PETSc")  # not loaded by commands that only predict costs
+    if petsc is not None and petsc.Options().getString(f"{PREFIX}pc_type", "mg") != "mg":
         return False
     return plan.cubical and growth * plan.dofs > MULTIGRID_DOFS[plan.dimension]
 

@@ -26,15 +26,26 @@ from freqbias.nn import (
     with_noise_level,
 )
 from freqbias.numerics import Schedule, exponential, make_tensor_transform, make_transform
-from freqbias.pde import AdaptiveIntegrator, ThetaMethod, choose_integrator, memory_needed, transform_accuracy
+from freqbias.pde import (
+    AdaptiveIntegrator,
+    ThetaMethod,
+    choose_integrator,
+    memory_needed,
+    transform_accuracy,
+    uses_geometric_multigrid,
+)
 from freqbias.problem import NoisePrediction, Pde, Problem, initial_errors, squared_loss
 from freqbias.runtime import threads
 
 PRODUCT = 1e-9  # seconds per entry of the element matrices, for one product with a complex vector
 ASSEMBLY = 7e-10  # seconds per entry of the element matrices and quadrature point of its cell
-BOX_ASSEMBLY = 2e-8  # seconds per entry of the element matrices of boxes
+SUMS = 1.2e-8  # seconds per quadrature point without these matrices, for one product with a complex vector
+LAWS = 1.5e-7  # seconds per quadrature point, for mesh and laws
 SHIFT_INVERT = 7e-7  # seconds per nonzero, for one factorisation and its solves
 DIRECT_STEP = 3e-8  # seconds per nonzero, for one step with a factorisation in memory
+# Seconds per dof for multigrid, by dimension: for its preparation and the solves of one Lanczos run, and for one step.
+MULTIGRID = {2: 9e-6, 3: 1.6e-5}
+MULTIGRID_STEP = {2: 6e-7, 3: 1.4e-6}
 MOST_PRODUCTS = 500  # largest number of Lanczos products; also the guess where the number is unknown
 FACTORISATIONS = 12  # in an adaptive run; one of them with its solves costs SHIFT_INVERT
 CG_PRODUCTS = 10  # products per implicit step of the data operator
@@ -127,29 +138,33 @@ def held_out_errors(plan: TrainingPlan, tolerance: float, nn: Cost, products: in
 
 def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow | None) -> Cost:
     """Return the cost of the stage pde. flow: the result of `kernel_flow`, None if unknown."""
-    outputs, channels = len(problem.times), problem.samples.channels
+    outputs, channels, dimension = len(problem.times), problem.samples.channels, plan.dimension
     memory = memory_needed(problem, settings, plan)
-    points = (plan.degree + 3) ** plan.dimension  # of the quadrature of a cell
+    local = settings.operator == "local"
+    multigrid = local and uses_geometric_multigrid(plan)
+    lanczos_run = MULTIGRID[dimension] * plan.dofs if multigrid else SHIFT_INVERT * plan.nonzeros
+    implicit_step = MULTIGRID_STEP[dimension] * plan.dofs if multigrid else DIRECT_STEP * plan.nonzeros
+    points = plan.cell_count * (plan.degree + (4 if plan.folded else 1)) ** dimension  # of the quadrature
+    per_point = LAWS if multigrid or (plan.cubical and not local) else ASSEMBLY * plan.entries / plan.cell_count
     overhead = IMPORT_SECONDS["pde"] + WRITING * outputs * channels * plan.dofs
     integrator = choose_integrator(problem, settings, folded=plan.folded)
     steps: int | None = None
     match integrator:
         case ThetaMethod():
             steps = sum(integrator.steps(problem.times))
-            solving, products = 2 * DIRECT_STEP * steps, CG_PRODUCTS * steps
+            solving, products = 2 * implicit_step * steps, CG_PRODUCTS * steps
         case AdaptiveIntegrator():
-            solving, products = FACTORISATIONS * SHIFT_INVERT, CG_PRODUCTS * MOST_PRODUCTS
+            solving, products = FACTORISATIONS * lanczos_run, CG_PRODUCTS * MOST_PRODUCTS
         case _:
             steps = flow.steps if flow else None
-            solving, products = SHIFT_INVERT, steps or MOST_PRODUCTS
-    if settings.operator == "local":
+            solving, products = lanczos_run, steps or MOST_PRODUCTS
+    if local:
         steps = steps if isinstance(integrator, ThetaMethod) else None
-        return Cost(steps, overhead + points * ASSEMBLY * plan.entries + channels * solving * plan.nonzeros, memory)
+        return Cost(steps, overhead + per_point * points + channels * solving, memory)
     transforms = _seconds_of_transforms(problem, settings, plan)
-    product = transforms + 0.5 * PRODUCT * plan.entries
+    product = transforms + 0.5 * (SUMS * points if plan.cubical else PRODUCT * plan.entries)
     outputs_on_mesh = 2 * transforms * outputs * channels
-    assembly = (BOX_ASSEMBLY if isinstance(plan, BoxPlan) else points * ASSEMBLY) * plan.entries
-    return Cost(steps, overhead + 0.5 * assembly + channels * products * product + outputs_on_mesh, memory)
+    return Cost(steps, overhead + 0.5 * per_point * points + channels * products * product + outputs_on_mesh, memory)
 
 
 def training_cost(plan: TrainingPlan) -> Cost:

@@ -122,7 +122,7 @@ def no_factorisation(monkeypatch):
 def iterations(operator, shift):
     """Solve for random values to 1e-10, check the residual, and count."""
     solver = operator.solver(shift)
-    solver._solver.setTolerances(rtol=1e-10)
+    solver._rtol = 1e-10
     assert solver._solver.getPC().getType() == PETSc.PC.Type.MG
     right = np.random.default_rng(0).normal(size=operator.start.shape[1])
     found = solver(right)
