@@ -99,24 +99,31 @@ def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> v
     return grid
 
 
-def spectrum_fields(problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> dict[str, np.ndarray]:
-    """Return the arrays of `pde/fields.pvd` by name.
+def write_spectrum(folder: Path, problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> None:
+    """Write `pde/fields.pvd` and its `.vtu` files into folder.
 
-    Arrays (T, n), for each channel: real part, imaginary part, magnitude and phase of the spectrum v. Arrays (n,): the
-    density rho_w, and the damping and the diffusion of the solution, folded onto the box of the mesh if plan.folded.
-    Point masses are smoothed as the samples resolve them.
+    Arrays of each time, for each channel: real part, imaginary part, magnitude and phase of the spectrum v. Arrays that
+    are the same at all times: the density rho_w, and the damping and the diffusion of the solution, folded onto the box
+    of the mesh if plan.folded. Point masses are smoothed as the samples resolve them.
     """
+    laws = law_values(problem, spectrum.frequency, plan)
+    grid = lagrange_grid(spectrum.frequency, spectrum.cells, spectrum.cell_type)
+    frames = (_parts(v) | laws for v in spectrum.error)
+    write_collection(folder, spectrum.time, grid, frames, name="fields")
+
+
+def _parts(v: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the arrays (n,) of v (C, n) by name."""
     fields: dict[str, np.ndarray] = {}
-    for channel in range(spectrum.error.shape[1]):
-        suffix = f"_{channel}" if spectrum.error.shape[1] > 1 else ""
-        v = spectrum.error[:, channel]
-        parts = {"real": v.real, "imaginary": v.imag, "magnitude": np.abs(v), "phase": np.angle(v)}
-        fields |= {name + suffix: values for name, values in parts.items()}
-    return fields | law_values(problem, spectrum.frequency, plan)
+    for channel, values in enumerate(v):
+        suffix = f"_{channel}" if len(v) > 1 else ""
+        parts = {"real": values.real, "imaginary": values.imag, "magnitude": np.abs(values), "phase": np.angle(values)}
+        fields |= {name + suffix: np.ascontiguousarray(part) for name, part in parts.items()}
+    return fields
 
 
 def law_values(problem: Problem, frequency: np.ndarray, plan: MeshPlan) -> dict[str, np.ndarray]:
-    """Return rho_w, damping and diffusion at frequencies (n, d), as `spectrum_fields` does, (n,) each."""
+    """Return rho_w, damping and diffusion at frequencies (n, d), as `write_spectrum` does, (n,) each."""
     if problem.laws.discrete:
         laws = problem.laws.damping, problem.laws.diffusion, scaled(problem.density, 1.0, problem.dimension)
         return {

@@ -161,8 +161,12 @@ class LocalOperator:
 
         For Hartley states the mesh is symmetric, and xi -> -xi reverses the canonical order.
         """
-        if not self._hartley:
-            real, imaginary = np.split(states, 2, axis=1)
-            return real + 1j * imaginary
-        mirrored = states[..., ::-1]
-        return (states + mirrored) / 2 + 0.5j * (states - mirrored)
+        real = states if self._hartley else states[:, : states.shape[1] // 2]
+        v = np.empty(real.shape, dtype=complex)  # at every output time, so without intermediate arrays
+        if self._hartley:
+            np.add(states, states[..., ::-1], out=v.real)
+            np.subtract(states, states[..., ::-1], out=v.imag)
+            v *= 0.5
+        else:
+            v.real, v.imag = real, states[:, real.shape[1] :]
+        return v

@@ -15,7 +15,7 @@ import dolfinx
 from petsc4py import PETSc
 
 from freqbias.pde.basis_checkpoint import BasisCheckpoint
-from freqbias.pde.fields import spectrum_fields, write_fields
+from freqbias.pde.fields import write_spectrum
 from freqbias.pde.memory import plan_within_memory
 from freqbias.pde.petsc_options import report_unused
 from freqbias.pde.protocols import IntegrationHooks, IntegrationRecord
@@ -141,8 +141,7 @@ def _finish(solver: Solver, stage: Stage, snapshots: list[SpectrumSnapshot], pet
             log.warning("pde: %s", warning)
     if solver.settings.fields:
         with stage.writing("fields.pvd") as path:
-            fields = spectrum_fields(solver.problem, spectrum, solver.plan)
-            write_fields(path.parent, spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
+            write_spectrum(path.parent, solver.problem, spectrum, solver.plan)
     versions = {"dolfinx": dolfinx.__version__, "petsc": ".".join(map(str, PETSc.Sys.getVersion()))}
     stage.finish(versions=versions, ranks=solver.comm.size, petsc_options=list(petsc))
 

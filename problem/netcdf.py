@@ -12,7 +12,7 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.problem.files import why_no_file
 from freqbias.problem.hdf5 import check_hdf5
-from freqbias.problem.netcdf4 import Contents, Variable, netcdf4_image, read_netcdf4
+from freqbias.problem.netcdf4 import Contents, Variable, read_netcdf4, write_netcdf4
 from freqbias.problem.variables import describe_variable
 
 if TYPE_CHECKING:
@@ -27,15 +27,14 @@ def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attribu
     """Write variables with units and long names, and the output times.
 
     variables: for each name, (dims, values). time: the output times, (T,).
-    The file is first made in memory, because HDF5 crashes the process if it cannot write. Raises OSError if the disk is
-    full.
+    Raises OSError if the disk is full.
     """
     unit = str(attributes.get("unit", ""))
     described = {
         name: Variable(dims, np.asarray(values), describe_variable(name, unit))
         for name, (dims, values) in {**variables, "time": (("time",), time)}.items()
     }
-    Path(path).write_bytes(netcdf4_image(described, {**attributes, "format_version": FORMAT_VERSION}))
+    write_netcdf4(path, described, {**attributes, "format_version": FORMAT_VERSION})
 
 
 def load_netcdf(

@@ -4,8 +4,7 @@ A netCDF-4 file is an HDF5 file in which dimensions are dimension scales. Source
 Guide, appendix B.
 """
 
-import io
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +21,9 @@ DIMENSION_ID, DIMENSION_IDS = "_Netcdf4Dimid", "_Netcdf4Coordinates"  # of a dim
 NO_VARIABLE = "This is a netCDF dimension but not a netCDF variable."
 HIDDEN = {"CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", DIMENSION_ID, DIMENSION_IDS, "_FillValue"}
 DECODED = {"scale_factor", "add_offset", "missing_value", "_Unsigned", "dtype"}  # they change the meaning of the values
+
+
+LARGE = 2**16  # entries
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,11 @@ class Contents:
         return self.variables[name]
 
 
-def netcdf4_image(variables: Mapping[str, Variable], attributes: Mapping[str, Any]) -> memoryview:
-    """Return the bytes of a netCDF-4 file. NaN is the fill value of variables of floating-point numbers.
+def write_netcdf4(path: Path, variables: Mapping[str, Variable], attributes: Mapping[str, Any]) -> None:
+    """Write a netCDF-4 file. NaN is the fill value of variables of floating-point numbers.
 
-    Raises ValueError if a dimension has two lengths, or a variable with its name has other dimensions.
+    No copy of the values is made. Raises ValueError if a dimension has two lengths, or a variable with its name has
+    other dimensions, and OSError if the disk is full.
     """
     import h5py
 
@@ -87,8 +90,7 @@ def netcdf4_image(variables: Mapping[str, Variable], attributes: Mapping[str, An
         if name in variable.dims and variable.dims != (name,):
             raise ValueError(f"variable {name} has the dimensions {variable.dims}, but it must have {name} only")
     ids = {dim: np.int32(number) for number, dim in enumerate(sizes)}
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w", track_order=True) as file:
+    with _Target(path) as target, h5py.File(target, "w", track_order=True) as file:
         file.attrs[PROVENANCE] = np.bytes_(f"{OWN}{_version()},hdf5={h5py.version.hdf5_version}")
         _set(file, attributes)
         for dim, size in sizes.items():
@@ -97,7 +99,10 @@ def netcdf4_image(variables: Mapping[str, Variable], attributes: Mapping[str, An
                 file[dim].make_scale(f"{NO_VARIABLE}{size:10d}")
         for name, variable in variables.items():
             values, is_float = variable.values, variable.dtype.kind == "f"
-            dataset = file.create_dataset(name, data=values, fillvalue=np.nan if is_float else None, track_order=True)
+            fill = np.nan if is_float else None
+            dataset = file.create_dataset(name, values.shape, values.dtype, fillvalue=fill, track_order=True)
+            for part in _parts(values):
+                dataset[part] = values[part]
             _set(dataset, {**({"_FillValue": values.dtype.type(np.nan)} if is_float else {}), **variable.attrs})
             if name in sizes:
                 dataset.make_scale(name)
@@ -108,7 +113,67 @@ def netcdf4_image(variables: Mapping[str, Variable], attributes: Mapping[str, An
             for axis, dim in enumerate(variable.dims):
                 if dim != name:
                     file[name].dims[axis].attach_scale(file[dim])
-    return buffer.getbuffer()
+
+
+def _parts(values: np.ndarray) -> Iterator[slice | tuple[()]]:
+    """Yield parts along the first axis of a large array that is not contiguous. h5py copies what it writes of it."""
+    if values.flags.c_contiguous or values.size <= LARGE:
+        yield ()
+        return
+    step = max(1, LARGE * len(values) // values.size)
+    for first in range(0, len(values), step):
+        yield slice(first, first + step)
+
+
+class _Target:
+    """A file for h5py. It raises the error of a failed write on leaving the `with` block.
+
+    HDF5 would end the process if it met this error.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = Path(path).open("w+b", buffering=0)  # noqa: SIM115  # closed by __exit__
+        self._failure: OSError | None = None
+
+    def __enter__(self) -> "_Target":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def write(self, data: memoryview) -> int:
+        try:
+            view = memoryview(data)
+            while self._failure is None and view:
+                view = view[self._file.write(view) :]
+        except OSError as failure:
+            self._failure = failure
+        return len(data)
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the bytes that follow. h5py takes this method as the sign of a file, and calls only `readinto`."""
+        return self._file.read(size)
+
+    def readinto(self, data: memoryview) -> int:
+        return self._file.readinto(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def truncate(self, size: int) -> int:
+        try:
+            return self._file.truncate(size)
+        except OSError as failure:
+            self._failure = self._failure or failure
+            return size
+
+    def flush(self) -> None:
+        """Do nothing: the file has no buffer."""
 
 
 def _set(item: "h5py.HLObject", attributes: Mapping[str, Any]) -> None:

@@ -11,8 +11,7 @@ import vtkmodules.vtkCommonCore
 from freqbias import pde
 from freqbias.meshes import plan_mesh
 from freqbias.numerics import Grid
-from freqbias.pde import write_fields
-from freqbias.pde.fields import lagrange_grid, spectrum_fields
+from freqbias.pde.fields import lagrange_grid, write_spectrum
 from freqbias.problem import Gaussian, Network, Pde, Problem, waves
 
 NAMES = {"real", "imaginary", "magnitude", "phase", "damping", "diffusion", "rho_w"}
@@ -27,8 +26,7 @@ def solved(dimension, degree):
 
 def written(folder, dimension, degree):
     problem, spectrum = solved(dimension, degree)
-    fields = spectrum_fields(problem, spectrum, plan_mesh(problem, Pde(tolerance=1e-2, degree=degree)))
-    write_fields(folder, spectrum.time, spectrum.frequency, spectrum.cells, spectrum.cell_type, fields)
+    write_spectrum(folder, problem, spectrum, plan_mesh(problem, Pde(tolerance=1e-2, degree=degree)))
     return problem, spectrum
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import h5py
@@ -11,7 +12,7 @@ import xarray as xr
 
 from freqbias.errors import InputError
 from freqbias.problem import open_netcdf
-from freqbias.problem.netcdf4 import Variable, netcdf4_image, read_netcdf4
+from freqbias.problem.netcdf4 import Variable, read_netcdf4, write_netcdf4
 
 VALUES = np.arange(24.0).reshape(2, 3, 4)
 VALUES[1, 2, 3] = np.nan
@@ -37,7 +38,7 @@ ATTRIBUTES = {
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "a.nc"
-    path.write_bytes(netcdf4_image(VARIABLES, ATTRIBUTES))
+    write_netcdf4(path, VARIABLES, ATTRIBUTES)
     return path
 
 
@@ -85,9 +86,37 @@ def test_order_of_dimensions():
     assert VARIABLES["error"].ordered("channel").dims == ("channel", "time", "sample")
 
 
-def test_one_dimension_of_two_lengths():
+def test_one_dimension_of_two_lengths(tmp_path):
     with pytest.raises(ValueError, match="dimension sample of variable other has length 5, elsewhere 4"):
-        netcdf4_image({**VARIABLES, "other": Variable(("sample",), np.ones(5), {})}, {})
+        write_netcdf4(tmp_path / "a.nc", {**VARIABLES, "other": Variable(("sample",), np.ones(5), {})}, {})
+
+
+@pytest.mark.parametrize("space", [0, 1_000, 30_000, 1_000_000])
+def test_a_full_disk_is_an_error(space, tmp_path):
+    """HDF5 would end the process. The child ends with code 0 if the OSError reached Python."""
+    program = f"""
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from freqbias.problem.netcdf4 import Variable, write_netcdf4
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({space}, {space}))
+values = np.random.default_rng(0).normal(size=(3, 100_000))
+try:
+    write_netcdf4(Path(sys.argv[1]), {{"v": Variable(("time", "node"), values)}}, {{}})
+except OSError as failure:
+    sys.exit(0 if failure.errno == 27 else 1)
+sys.exit(2)
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "a.nc")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_large_variables_are_written_part_by_part(tmp_path):
+    values = np.random.default_rng(0).normal(size=(5, 2, 20_000)).astype(complex).real  # not contiguous
+    write_netcdf4(tmp_path / "a.nc", {"v": Variable(("time", "channel", "node"), values)}, {})
+    np.testing.assert_array_equal(open_netcdf(tmp_path / "a.nc")["v"].values, values)
 
 
 CHANGED = {
@@ -162,15 +191,16 @@ def test_dimensions_that_do_not_fit(name, ids, path):
         open_netcdf(path)
 
 
-def test_a_variable_with_the_name_of_a_dimension_has_this_dimension():
+def test_a_variable_with_the_name_of_a_dimension_has_this_dimension(tmp_path):
     with pytest.raises(ValueError, match=r"variable time has the dimensions \('time', 'axis'\)"):
-        netcdf4_image({"time": Variable(("time", "axis"), np.ones((2, 3)), {})}, {})
+        write_netcdf4(tmp_path / "a.nc", {"time": Variable(("time", "axis"), np.ones((2, 3)), {})}, {})
 
 
-def test_many_threads_can_write():
+def test_many_threads_can_write(tmp_path):
+    paths = [tmp_path / f"{k}.nc" for k in range(20)]
     with ThreadPoolExecutor(4) as pool:
-        images = list(pool.map(lambda _: bytes(netcdf4_image(VARIABLES, ATTRIBUTES)), range(20)))
-    assert len({len(image) for image in images}) == 1
+        list(pool.map(lambda path: write_netcdf4(path, VARIABLES, ATTRIBUTES), paths))
+    assert len({path.stat().st_size for path in paths}) == 1
 
 
 @pytest.mark.parametrize("provenance", ["version=2,netcdf=4.9.2", 5, None])
