@@ -188,7 +188,8 @@ def _with_row(rows: np.ndarray, index: int, row: np.ndarray) -> np.ndarray:
     The operating system gives memory to a row only when it is written.
     """
     if index == len(rows):
-        rows = np.concatenate([rows, np.empty((max(32, index), len(row)))])
+        grown = np.empty((index + max(32, index), len(row)))
+        grown[:index], rows = rows, grown
     rows[index] = row
     return rows
 

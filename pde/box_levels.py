@@ -175,8 +175,9 @@ def _coarse_lattice(comm: MPI.Comm, axes: list[Axis], fine: _Lattice) -> tuple[_
 
     columns, weights = np.zeros((len(points), 1), dtype=np.int64), np.ones((len(points), 1))
     for i, step in enumerate(steps):
-        columns = (columns[:, :, None] * shape[i] + step.columns[points[:, i], None, :]).reshape(len(points), -1)
-        weights = (weights[:, :, None] * step.weights[points[:, i], None, :]).reshape(len(points), -1)
+        width = columns.shape[1] * step.columns.shape[1]
+        columns = (columns[:, :, None] * shape[i] + step.columns[points[:, i], None, :]).reshape(len(points), width)
+        weights = (weights[:, :, None] * step.weights[points[:, i], None, :]).reshape(len(points), width)
     present = weights != 0
     starts = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(PETSc.IntType)
     numbers = numbering.app2petsc(columns[present].astype(PETSc.IntType))

@@ -32,7 +32,7 @@ def call(file: str, declarations: str, function: str, *arguments: int | float | 
 
 
 def _pointer(module: ModuleType, array: np.ndarray) -> object:
-    kind = {"f": "double", "i": "int32_t"}[array.dtype.kind]
+    kind = {np.dtype(np.float64): "double", np.dtype(np.int32): "int32_t"}[array.dtype]
     return module.ffi.from_buffer(f"{kind} []", array)
 
 

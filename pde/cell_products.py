@@ -25,7 +25,7 @@ from dolfinx import fem
 from freqbias.pde.c_library import call
 from freqbias.pde.forms import LAGRANGE_VARIANT
 
-LANES = 8  # as in cell_products.c
+LANES, MOST = 8, 32  # as in cell_products.c
 BLOCK = 2**20  # points at which the laws are evaluated at once
 SHARED_ARGUMENTS = """int dimension, const int32_t *nodes, int points, int64_t batches, const double *basis,
     const double *slopes, const int32_t *dofs, double mass, double stiffness, const double *x, double *y"""
@@ -51,6 +51,7 @@ class Cells(ABC):
         topology = space.mesh.topology
         self.dimension, self.count = topology.dim, topology.index_map(topology.dim).size_local
         self.t, axis_weights = (np.ravel(part) for part in basix.make_quadrature(basix.CellType.interval, degree))
+        assert len(self.t) <= MOST, f"at most {MOST} points along an axis"
         self.weights = np.ones(1)
         for _ in range(self.dimension):
             self.weights = np.outer(self.weights, axis_weights).ravel()

@@ -31,7 +31,7 @@ class FourierIntegral:
         self._basis = np.asarray(element.tabulate(0, points))[0, :, :, 0]
         xi = fem.Expression(ufl.SpatialCoordinate(mesh), points).eval(mesh, np.arange(count))
         jacobian = fem.Expression(ufl.JacobianDeterminant(mesh), points).eval(mesh, np.arange(count))
-        self._weights = np.abs(jacobian).reshape(count, -1) * weights
+        self._weights = np.abs(jacobian).reshape(count, len(weights)) * weights
         self._dofs = space.dofmap.list[:count]
         self._function = fem.Function(space)
         self._transform = GridTransform(grid, xi.reshape(-1, dimension), eps=accuracy, threads=threads)

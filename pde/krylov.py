@@ -113,6 +113,7 @@ class ShiftInvertIntegrator:
             _note(channels, record)
             for states in zip(*(channel.states() for channel in channels), strict=True):
                 yield np.stack(states)
+            del channels, states  # the next Krylov spaces need the memory
 
     def groups(self, times: np.ndarray) -> list[np.ndarray]:
         """Return the output times, split into groups with T / t_e <= MAX_TIME_RATIO."""

@@ -105,7 +105,8 @@ class ShiftedSolver:
         """
         self._matrices = matrices
         matrix = matrices[0]
-        matrix.setOption(PETSc.Mat.Option.SPD, True)
+        for each in matrices:
+            each.setOption(PETSc.Mat.Option.SPD, True)
         self._right, self._solution = matrix.createVecs()
         self._solver = PETSc.KSP().create(matrix.getComm())
         self._solver.setOptionsPrefix(PREFIX)
@@ -182,6 +183,8 @@ def _call(function: Any, *objects: PETSc.Object) -> None:
     gc.disable()
     try:
         code = function(*(ctypes.c_void_p(each.handle) for each in objects))
+    except SystemError as failure:  # a product in Python raised an exception
+        raise failure.__cause__ or failure from None
     finally:
         if collecting:
             gc.enable()

@@ -131,7 +131,7 @@ class LocalOperator:
         changed = self.comm.allreduce(np.vdot(change, weighted))
         leaked = max(0.0, changed - cell * np.sum((errors - self._start_errors) ** 2))
         inside = cell * np.sum(errors**2)
-        return errors, float(leaked / (leaked + inside))
+        return errors, float(leaked / (leaked + inside)) if leaked + inside > 0 else 0.0
 
     def _weighted(self, change: np.ndarray) -> np.ndarray:
         """Return M dv, (S, n_local)."""

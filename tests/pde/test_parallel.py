@@ -111,15 +111,16 @@ from freqbias.problem import Ball, Gaussian, Network, Problem, waves
 largest, petsc_options.MULTIGRID_DOFS = petsc_options.MULTIGRID_DOFS, {2: 0}
 samples = waves(Grid((24, 24), (1.0, 1.0)), [[2.0, 2.0]], window=0.15)
 found, iterations = {}, []
-for density, plan in (
-    (Gaussian(2.0), BoxPlan((((4.0, 7), (9.0, 5)), ((9.0, 11),)), 3)),
-    (Ball(9.0), LayeredPlan(2, ((9.0, 4),), 6, 4)),
+for name, density, plan in (
+    ("box", Gaussian(2.0), BoxPlan((((4.0, 7), (9.0, 5)), ((9.0, 11),)), 3)),
+    ("few cells", Gaussian(4.0), BoxPlan.uniform((6.0, 6.0), (2, 2), 7)),  # a rank of 5 has no node of a coarse level
+    ("disc", Ball(9.0), LayeredPlan(2, ((9.0, 4),), 6, 4)),
 ):
     problem = Problem(density, samples, Network(width=2, sigma_a=1.0), np.array([0.0, 100.0]))
     operator = LocalOperator(problem, plan, MPI.COMM_WORLD, -samples.values, accuracy=1e-10)
     solver = operator.solver(30.0)
     solver._rtol = 1e-13
-    found[type(plan).__name__] = operator.gather(solver(operator.mass(operator.start[0]))[None])
+    found[name] = operator.gather(solver(operator.mass(operator.start[0]))[None])
     assert solver._solver.getPC().getType() == "mg"
     iterations.append(solver._solver.getIterationNumber())
 petsc_options.MULTIGRID_DOFS = largest  # one rank is the process of the tests

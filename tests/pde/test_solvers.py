@@ -78,7 +78,39 @@ def test_the_faster_solver_is_chosen(dimension, degree, dofs):
 )
 def test_the_faster_solver_on_boxes(dimension, degree, dofs, direct):
     """As measured; see `MULTIGRID_DOFS`."""
-    assert (dofs <= petsc_options.MULTIGRID_DOFS[dimension]) is direct
+    cells = 2 * round((dofs ** (1 / dimension) - 1) / (2 * degree))
+    plan = BoxPlan.uniform((9.0,) * dimension, (cells,) * dimension, degree)
+    assert plan.dofs == pytest.approx(dofs, rel=0.15)
+    assert petsc_options.uses_geometric_multigrid(plan) is not direct
+
+
+def test_the_users_preconditioner_needs_assembled_matrices(option, monkeypatch):
+    monkeypatch.setattr(petsc_options, "MULTIGRID_DOFS", {2: 0})
+    option("pde_pc_type", "gamg")
+    option("pde_ksp_type", "cg")
+    option("pde_ksp_rtol", 1e-12)
+    operator = operator_of(BOXES[2])
+    right, found = solved(operator, 10.0)
+    assert operator._solver._solver.getPC().getType() == "gamg"
+    np.testing.assert_allclose(
+        operator.mass(found) + 10 * operator.apply(found), right, atol=1e-8 * np.abs(right).max()
+    )
+
+
+def test_loose_solves(option, monkeypatch):
+    """The tolerance is multiplied, within limits, unless the user chose one."""
+    monkeypatch.setattr(petsc_options, "MULTIGRID_DOFS", {2: 0})
+    operator = operator_of(BOXES[2])
+    solver, right = operator.solver(10.0), operator.mass(operator.start[0])
+    tolerances = []
+    for looseness in (1.0, 100.0, 1e12):
+        solver(right, looseness)
+        tolerances.append(solver._solver.getTolerances()[0])
+    assert tolerances == pytest.approx([1e-9, 1e-7, 1e-2])
+    option("pde_ksp_rtol", 1e-5)
+    solver = operator.solver(10.0)
+    solver(right, 100.0)
+    assert solver._solver.getTolerances()[0] == 1e-5
 
 
 def test_options_of_the_smoothers(option, monkeypatch):
