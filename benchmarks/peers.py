@@ -89,7 +89,7 @@ class Recorded(LocalOperator):
         return super().solver(shift)
 
     def shifted(self) -> PETSc.Mat:
-        laws, degree = forms.laws_on(self.problem, self.plan), forms.quadrature_degree(self.plan)
+        laws, degree = forms.laws_on(self.problem, self.plan), self.plan.quadrature_degree
         assembled = AssembledOperator(self.space, self.plan, laws, degree, 1 / self.problem.grid.volume)
         return assembled.solver(self.shift, rtol=1e-6)._matrices[0]
 

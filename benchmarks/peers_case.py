@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-DEGREE, LAW_DEGREE = 2, 8  # of the elements, and of the quadrature
+DEGREE, LAW_DEGREE = 2, 5  # of the elements, and of the quadrature
 clock = time.process_time  # with one thread this is the wall time of an idle machine, also on a busy one
 
 

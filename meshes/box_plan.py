@@ -54,6 +54,11 @@ class BoxPlan(MeshPlan):
         return axes
 
     @property
+    def grading(self) -> float:
+        lengths = [np.diff(axis) for axis in self.lines]
+        return float(max(each.max() / each.min() for each in lengths))
+
+    @property
     def affine(self) -> bool:
         return True
 

@@ -30,6 +30,13 @@ class LayeredPlan(MeshPlan):
     adaptive: bool = False
 
     @property
+    def grading(self) -> float:
+        """That of the cells along the radius, without those of the core and of the box."""
+        radii = np.array([0.0, *(radius for radius, _ in self.layers)])
+        lengths = [length / count for length, (_, count) in zip(np.diff(radii), self.layers, strict=True) if count]
+        return float(max(lengths) / min(lengths)) if lengths else 1.0
+
+    @property
     def affine(self) -> bool:
         return self.axes == 1
 

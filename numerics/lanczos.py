@@ -254,9 +254,10 @@ def shift_invert_exponential(
 ) -> Trajectory:
     """Compute exp(-t M^-1 A) w at each of `times` (T,), for a positive semidefinite matrix A.
 
-    solve: maps b to (M + shift A)^-1 b. Its second argument is a factor by which the error of the solve may be larger
-    than that of the first one: the inverse of the change that stops the iteration, because later vectors of the basis
-    have smaller coefficients. start: w, (n,). mass: maps v to M v.
+    solve: maps b to (M + shift A)^-1 b. Its second argument is a factor of the relative error of the solve, in the
+    norm of M + shift A. The factor is at most 1 for the first solve, because an error of S changes exp(-t A) by up to
+    t / shift times as much, and it grows like the inverse of the change that stops the iteration, because later vectors
+    of the basis have smaller coefficients. start: w, (n,). mass: maps v to M v.
     The Lanczos recurrence is that of S = (M + shift A)^-1 M in the inner product of M. An eigenvalue lambda of M^-1 A
     becomes the eigenvalue theta = 1 / (1 + shift lambda) of S. The iteration stops when the coefficients of steps m and
     m - 3 differ by at most `tolerance`, relative to |w|_M, at every output time.
@@ -264,8 +265,10 @@ def shift_invert_exponential(
     Source: van den Eshof and Hochbruck, SIAM J. Sci. Comput. 27 (2006); Simoncini and Szyld, SIAM J. Sci. Comput. 25
     (2003), for solves with growing errors.
     """
-    change = 1.0
-    lanczos = Lanczos(lambda b: solve(b, 1 / change), start, mass=mass, dot=dot, saved_basis=saved_basis)
+    change, sensitivity = 1.0, max(1.0, times[-1] / (10 * shift))
+    lanczos = Lanczos(
+        lambda b: solve(b, 1 / (sensitivity * change)), start, mass=mass, dot=dot, saved_basis=saved_basis
+    )
     if lanczos.norm == 0:
         return Trajectory(lanczos, np.zeros((len(times), 0)), 0, 0.0)
     history: list[np.ndarray] = []  # the coefficients of each step

@@ -1,73 +1,23 @@
-"""The levels of multigrid on box meshes, with coarser cells as well as lower degrees.
+"""The levels of multigrid on box meshes, with larger cells as well as lower degrees. See `axes` for their choice.
 
-A box mesh is the product of its axes, and so are its Lagrange nodes. Along each axis, a coarser level has half the
-degree on the same cells, or, from degree 1 on, every second mesh line. Axes whose nodes are much farther apart than
-those of others stay as they are, so that all levels have similar distances along all axes. The ends of the plan's
-segments stay mesh lines as long as possible, because the laws may jump there. Cells of very unequal sides that lie
-beside other cells need more iterations: 14 to 1e-10 at a ratio of 5.
-
-The matrix P of the interpolation is the product of those of the axes. Each rank owns the coarse nodes that belong to
+A box mesh is the product of its axes, and so are its Lagrange nodes. Below the levels that have the cells of the mesh,
+the matrix P of the interpolation is the product of those of the axes. Each rank owns the coarse nodes that belong to
 fine nodes of its own.
 """
 
 from mpi4py import MPI  # isort: skip
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-import basix
 import numpy as np
 from dolfinx import fem
 from petsc4py import PETSc
 
 from freqbias.meshes import BoxPlan
+from freqbias.pde.axes import Axis, levels_of, nearest
 from freqbias.pde.box_cells import BoxCells
-from freqbias.pde.forms import LAGRANGE_VARIANT
-from freqbias.pde.levels import Level, Nodes, nodes_of
-
-COARSEST = 100  # nodes; a space of this size needs no coarser one
-FEWEST = 2  # cells along an axis
-SIMILAR = 1.5  # ratio of the distances of nodes up to which both axes are coarsened
-
-
-@dataclass(frozen=True)
-class Axis:
-    """The nodes of one axis: a degree on cells between mesh lines. ends: the lines that coarser axes keep, (k,)."""
-
-    lines: np.ndarray
-    degree: int
-    ends: np.ndarray
-
-    @property
-    def nodes(self) -> np.ndarray:
-        """The coordinates of the nodes, (cells * degree + 1,)."""
-        inner = _reference_nodes(self.degree)[:-1]
-        cells = self.lines[:-1, None] + np.diff(self.lines)[:, None] * inner
-        return np.append(cells.ravel(), self.lines[-1])
-
-    @property
-    def cells(self) -> int:
-        return len(self.lines) - 1
-
-    @property
-    def spacing(self) -> float:
-        """The mean distance of nodes."""
-        return float(np.ptp(self.lines)) / (self.cells * self.degree)
-
-    @property
-    def divisible(self) -> bool:
-        return self.degree > 1 or self.cells > FEWEST
-
-    def coarser(self) -> "Axis":
-        """Half the degree, or every second line between two ends, or every second end if there are no other lines."""
-        if self.degree > 1:
-            return Axis(self.lines, self.degree // 2, self.ends)
-        at = np.searchsorted(self.lines, self.ends)
-        kept = np.unique(np.concatenate([[*range(first, last, 2), last] for first, last in pairwise(at)]))
-        if len(kept) == len(self.lines):
-            kept = np.append(kept[:-1:2], kept[-1])
-        lines = self.lines[kept]
-        return Axis(lines, self.degree, self.ends[np.isin(self.ends, lines)])
+from freqbias.pde.cell_products import lagrange_basis, lagrange_nodes
+from freqbias.pde.levels import CellLevel
 
 
 @dataclass(frozen=True)
@@ -85,12 +35,12 @@ class AxisInterpolation:
     @classmethod
     def between(cls, coarse: Axis, fine: Axis) -> "AxisInterpolation":
         if coarse is fine:
-            every = np.arange(len(fine.nodes))
+            every = np.arange(fine.count)
             return cls(every[:, None], np.ones((len(every), 1)), every)
-        x, reference = fine.nodes, _reference_nodes(coarse.degree)
+        x = _coordinates(fine)
         cell = np.clip(np.searchsorted(coarse.lines, x, side="right") - 1, 0, coarse.cells - 1)
         share = (x - coarse.lines[cell]) / np.diff(coarse.lines)[cell]
-        weights = _lagrange_polynomials(reference, share)
+        weights = lagrange_basis(coarse.degree, share)
         weights[np.abs(weights) < 1e-14] = 0.0
         columns = cell[:, None] * coarse.degree + np.arange(coarse.degree + 1)
         if coarse.degree == fine.degree:
@@ -113,100 +63,83 @@ class _Lattice:
     points: np.ndarray
     numbering: PETSc.AO | None = None
 
-    def nodes(self, cells: BoxCells, first: int) -> Nodes:
-        """Return the nodes of the cells. first: PETSc's global number of this rank's first node. Collective."""
+    def below(self, axes: list[Axis], steps: Sequence[AxisInterpolation], comm: MPI.Comm) -> "_Lattice":
+        """Return the level with these axes. Collective."""
+        coarse_of = [np.full(len(step.weights), -1) for step in steps]  # the coarse node of each partner
+        for numbers, step in zip(coarse_of, steps, strict=True):
+            numbers[step.partner] = np.arange(len(step.partner))
+        own = np.stack([numbers[self.points[:, i]] for i, numbers in enumerate(coarse_of)], axis=1)
+        own = own[(own >= 0).all(axis=1)]
+        return _Lattice(axes, own, PETSc.AO().createMemoryScalable(_flat(own, axes), comm=comm))
+
+    def on_cells(self, cells: BoxCells, comm: MPI.Comm) -> CellLevel:
+        """Return the level with the cells of the mesh. Collective."""
         assert self.numbering is not None
         middles, degrees = cells.corner + cells.sides / 2, [axis.degree for axis in self.axes]
         at = [np.searchsorted(axis.lines, x) - 1 for axis, x in zip(self.axes, middles.T, strict=True)]
         within = np.indices([degree + 1 for degree in degrees]).reshape(cells.dimension, -1).T
-        flat = _flat(np.stack(at, axis=1)[:, None] * degrees + within, [len(axis.nodes) for axis in self.axes])
+        flat = _flat(np.stack(at, axis=1)[:, None] * degrees + within, self.axes)
+        owned = len(self.points)
+        first = sum(comm.allgather(owned)[: comm.rank])  # PETSc's global number of the first node
         local = self.numbering.app2petsc(flat.ravel()).reshape(flat.shape) - first
-        elsewhere = (local < 0) | (local >= len(self.points))
+        elsewhere = (local < 0) | (local >= owned)
         ghosts, index = np.unique(local[elsewhere] + first, return_inverse=True)
-        local[elsewhere] = len(self.points) + index
-        return Nodes(degrees, local, len(self.points), ghosts)
+        local[elsewhere] = owned + index
+        return CellLevel(cells, degrees, local, owned, ghosts, comm)
 
     def destroy(self) -> None:
         if self.numbering is not None:
             self.numbering.destroy()
 
 
-def box_levels(space: fem.FunctionSpace, plan: BoxPlan, cells: BoxCells) -> list[Level]:
-    """Return the levels, from that of `space` to the coarsest. Collective."""
-    axes = _axes(plan)
+def box_levels(space: fem.FunctionSpace, plan: BoxPlan, cells: BoxCells) -> tuple[list[CellLevel], list[PETSc.Mat]]:
+    """Return the levels that have the cells of the mesh, and P to each of them and to each level below. Collective.
+
+    Both are in the order from the finest to the coarsest level. P is that from the next coarser level.
+    """
+    comm, (axes, *coarser) = space.mesh.comm, levels_of(plan)
     x = space.tabulate_dof_coordinates()[: space.dofmap.index_map.size_local]
-    lattice = _Lattice(axes, np.stack([_nearest(axis.nodes, x[:, i]) for i, axis in enumerate(axes)], axis=1))
-    found = [Level(None, nodes_of(space, cells))]
-    while (coarse := _coarser(lattice.axes)) is not None:
-        lattice, interpolation = _coarse_lattice(space.mesh.comm, coarse, lattice)
-        same_cells = all(a.lines is b.lines for a, b in zip(coarse, axes, strict=True))
-        first = interpolation.getOwnershipRangeColumn()[0]
-        found.append(Level(interpolation, lattice.nodes(cells, first) if same_cells else None))
+    points = np.stack([nearest(_coordinates(axis), x[:, i]) for i, axis in enumerate(axes)], axis=1)
+    lattice, levels, interpolations = _Lattice(axes, points), [CellLevel.of(space, cells)], []
+    for coarse in coarser:
+        steps = [AxisInterpolation.between(*pair) for pair in zip(coarse, lattice.axes, strict=True)]
+        below = lattice.below(coarse, steps, comm)
+        if all(a.lines is b.lines for a, b in zip(coarse, axes, strict=True)):
+            levels.append(below.on_cells(cells, comm))
+            interpolations.append(levels[-1].interpolation_to(levels[-2]))
+        else:
+            interpolations.append(_interpolation(lattice, below, steps, comm))
         lattice.destroy()
-    return found
+        lattice = below
+    lattice.destroy()
+    return levels, interpolations
 
 
-def _axes(plan: BoxPlan) -> list[Axis]:
-    axes = []
-    for lines, segments in zip(plan.lines, plan.segments, strict=True):
-        ends = np.array([0.0, *(end for end, _ in segments)])
-        axes.append(Axis(lines, plan.degree, lines[_nearest(lines, np.concatenate([-ends[:0:-1], ends]))]))
-    return axes
-
-
-def _coarser(axes: Sequence[Axis]) -> list[Axis] | None:
-    """Return the axes of the next coarser space, or None if no space is coarser."""
-    if np.prod([float(len(axis.nodes)) for axis in axes]) <= COARSEST:
-        return None
-    least = min(axis.spacing for axis in axes if axis.divisible)
-    return [axis.coarser() if axis.divisible and axis.spacing <= SIMILAR * least else axis for axis in axes]
-
-
-def _coarse_lattice(comm: MPI.Comm, axes: list[Axis], fine: _Lattice) -> tuple[_Lattice, PETSc.Mat]:
-    """Return the nodes with these axes below finer ones, and the interpolation to these."""
-    points, steps = fine.points, [AxisInterpolation.between(*pair) for pair in zip(axes, fine.axes, strict=True)]
-    shape = [len(step.partner) for step in steps]
-    coarse_of = [np.full(len(step.weights), -1) for step in steps]  # the coarse node of each partner
-    for numbers, step in zip(coarse_of, steps, strict=True):
-        numbers[step.partner] = np.arange(len(step.partner))
-    own = np.stack([numbers[points[:, i]] for i, numbers in enumerate(coarse_of)], axis=1)
-    own = own[(own >= 0).all(axis=1)]
-    numbering = PETSc.AO().createMemoryScalable(_flat(own, shape), comm=comm)
-
-    columns, weights = np.zeros((len(points), 1), dtype=np.int64), np.ones((len(points), 1))
+def _interpolation(fine: _Lattice, coarse: _Lattice, steps: Sequence[AxisInterpolation], comm: MPI.Comm) -> PETSc.Mat:
+    """Return P as an assembled matrix."""
+    points, shape = fine.points, [axis.count for axis in coarse.axes]
+    columns, weights = np.zeros((len(points), 1), dtype=PETSc.IntType), np.ones((len(points), 1))
     for i, step in enumerate(steps):
         width = columns.shape[1] * step.columns.shape[1]
         columns = (columns[:, :, None] * shape[i] + step.columns[points[:, i], None, :]).reshape(len(points), width)
         weights = (weights[:, :, None] * step.weights[points[:, i], None, :]).reshape(len(points), width)
     present = weights != 0
     starts = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(PETSc.IntType)
-    numbers = numbering.app2petsc(columns[present].astype(PETSc.IntType))
-    sizes = (len(points), None), (len(own), None)
-    matrix = PETSc.Mat().createAIJ(sizes, csr=(starts, numbers, weights[present]), comm=comm)
-    return _Lattice(axes, own, numbering), matrix
+    assert coarse.numbering is not None
+    numbers = coarse.numbering.app2petsc(columns[present].astype(PETSc.IntType))
+    sizes = (len(points), None), (len(coarse.points), None)
+    return PETSc.Mat().createAIJ(sizes, csr=(starts, numbers, weights[present]), comm=comm)
 
 
-def _flat(points: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+def _flat(points: np.ndarray, axes: Sequence[Axis]) -> np.ndarray:
     """Return the numbers of nodes in lexicographic order, (..., d) -> (...)."""
-    flat = np.zeros(points.shape[:-1], dtype=PETSc.IntType)
-    for i, count in enumerate(shape):
-        flat = flat * count + points[..., i]
+    flat = np.zeros(points.shape[:-1], dtype=np.int64)
+    for i, axis in enumerate(axes):
+        flat = flat * axis.count + points[..., i]
     return flat.astype(PETSc.IntType)
 
 
-def _nearest(nodes: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return the index of the node nearest to each x."""
-    middles = (nodes[1:] + nodes[:-1]) / 2
-    return np.searchsorted(middles, x)
-
-
-def _reference_nodes(degree: int) -> np.ndarray:
-    """Return the nodes of a Lagrange element on [0, 1] in increasing order."""
-    element = basix.create_element(basix.ElementFamily.P, basix.CellType.interval, degree, LAGRANGE_VARIANT)
-    return np.sort(np.asarray(element.points)[:, 0])
-
-
-def _lagrange_polynomials(nodes: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return the values of the polynomials that are 1 at one node and 0 at the others, (len(x), len(nodes))."""
-    factors = [(x[:, None] - np.delete(nodes, k)) / (node - np.delete(nodes, k)) for k, node in enumerate(nodes)]
-    return np.stack([each.prod(axis=1) for each in factors], axis=1)
+def _coordinates(axis: Axis) -> np.ndarray:
+    """Return the coordinates of the nodes of an axis, (n,)."""
+    cells = axis.lines[:-1, None] + np.diff(axis.lines)[:, None] * lagrange_nodes(axis.degree)[:-1]
+    return np.append(cells.ravel(), axis.lines[-1])

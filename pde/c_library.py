@@ -46,8 +46,14 @@ def _module(file: str, declarations: str) -> ModuleType:
     folder = Path(get_options()["cache_dir"])
     path = folder / f"{module_name}{importlib.machinery.EXTENSION_SUFFIXES[0]}"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _compile(path, module_name, declarations, source, flags)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _compile(path, module_name, declarations, source, flags)
+        except OSError as failure:
+            raise ComputationError(
+                f"cannot write compiled functions to {folder}: {failure}; set XDG_CACHE_HOME to a folder that you can "
+                "write to"
+            ) from failure
     specification = importlib.util.spec_from_file_location(module_name, path)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)

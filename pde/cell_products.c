@@ -11,22 +11,21 @@
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
 typedef double stored __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double)))); /* NumPy's arrays */
 
-/* The tables of a cell. nodes: their number along each axis, at most `points`. n, q: the numbers of nodes and points.
-   basis: for each axis, the values of its functions at the points. slopes: the derivatives at the points of the
-   polynomials that are 1 at one point and 0 at the others. */
+/* The tables of a cell. nodes, points: their numbers along each axis; there are at least as many points as nodes. n, q:
+   the numbers of nodes and points. basis: for each axis, the values of its functions at the points. */
 typedef struct {
-  int dimension, points, n, q;
-  const int32_t *nodes;
-  const double *basis[3], *slopes;
+  int dimension, n, q;
+  const int32_t *nodes, *points;
+  const double *basis[3];
 } tables;
 
-static tables make_tables(int dimension, const int32_t *nodes, int points, const double *basis, const double *slopes)
+static tables make_tables(int dimension, const int32_t *nodes, const int32_t *points, const double *basis)
 {
-  tables t = {.dimension = dimension, .points = points, .n = 1, .q = 1, .nodes = nodes, .slopes = slopes};
+  tables t = {.dimension = dimension, .n = 1, .q = 1, .nodes = nodes, .points = points};
   for (int k = 0; k < dimension; ++k) {
     t.basis[k] = basis;
-    basis += points * nodes[k];
-    t.n *= nodes[k], t.q *= points;
+    basis += points[k] * nodes[k];
+    t.n *= nodes[k], t.q *= points[k];
   }
   return t;
 }
@@ -75,10 +74,10 @@ static lanes *to_points(const tables *t, const int32_t *cell, const double *x, l
   int before = 1, after = t->n;
   for (int k = 0; k < t->dimension; ++k) {
     after /= t->nodes[k];
-    contract(t->basis[k], t->points, t->nodes[k], t->nodes[k], 1, before, after, array, other, 0);
+    contract(t->basis[k], t->points[k], t->nodes[k], t->nodes[k], 1, before, after, array, other, 0);
     lanes *swap = array;
     array = other, other = swap;
-    before *= t->points;
+    before *= t->points[k];
   }
   return array;
 }
@@ -88,8 +87,8 @@ static void from_points(const tables *t, const int32_t *cell, lanes *array, lane
 {
   int before = t->q, after = 1;
   for (int k = t->dimension - 1; k >= 0; --k) {
-    before /= t->points;
-    contract(t->basis[k], t->nodes[k], t->points, 1, t->nodes[k], before, after, array, other, 0);
+    before /= t->points[k];
+    contract(t->basis[k], t->nodes[k], t->points[k], 1, t->nodes[k], before, after, array, other, 0);
     lanes *swap = array;
     array = other, other = swap;
     after *= t->nodes[k];
@@ -99,31 +98,30 @@ static void from_points(const tables *t, const int32_t *cell, lanes *array, lane
       y[cell[i * LANES + l]] += array[i][l];
 }
 
-static int power(int base, int exponent)
+/* The derivatives along axis k. slopes: at the points, of the polynomials that are 1 at one point and 0 at the others. */
+static void differentiate(const tables *t, const double *slopes, int k, const lanes *values, lanes *derivatives)
 {
-  return exponent ? base * power(base, exponent - 1) : 1;
-}
-
-/* The derivatives along axis k. */
-static void differentiate(const tables *t, int k, const lanes *values, lanes *derivatives)
-{
-  int p = t->points, before = power(p, k);
-  contract(t->slopes, p, p, p, 1, before, t->q / p / before, values, derivatives, 0);
+  int p = t->points[k], before = 1;
+  for (int l = 0; l < k; ++l)
+    before *= t->points[l];
+  contract(slopes, p, p, p, 1, before, t->q / p / before, values, derivatives, 0);
 }
 
 /* Add the transposed of differentiate. */
-static void add_divergence(const tables *t, int k, const lanes *flux, lanes *values)
+static void add_divergence(const tables *t, const double *slopes, int k, const lanes *flux, lanes *values)
 {
-  int p = t->points, before = power(p, k);
-  contract(t->slopes, p, p, 1, p, before, t->q / p / before, flux, values, 1);
+  int p = t->points[k], before = 1;
+  for (int l = 0; l < k; ++l)
+    before *= t->points[l];
+  contract(slopes, p, p, 1, p, before, t->q / p / before, flux, values, 1);
 }
 
-void box_products(int dimension, const int32_t *nodes, int points, int64_t batches, const double *basis,
+void box_products(int dimension, const int32_t *nodes, const int32_t *points, const double *basis, int64_t batches,
     const double *slopes, const int32_t *dofs, double mass, double stiffness, const double *x, double *y,
     const double *weights, const double *volume, const double *inverse_squares, const double *damping,
     const double *diffusion)
 {
-  const tables t = make_tables(dimension, nodes, points, basis, slopes);
+  const tables t = make_tables(dimension, nodes, points, basis);
   lanes arrays[3][t.q];
   for (int64_t batch = 0; batch < batches; ++batch) {
     const int32_t *cell = dofs + batch * t.n * LANES;
@@ -135,21 +133,21 @@ void box_products(int dimension, const int32_t *nodes, int points, int64_t batch
       result[i] = (weights[i] * density + stiffness * c[i]) * v[i];
     for (int k = 0; k < dimension && stiffness != 0; ++k) {
       const lanes scale = stiffness * ((const stored *)inverse_squares)[batch * dimension + k];
-      differentiate(&t, k, v, slope);
+      differentiate(&t, slopes, k, v, slope);
       for (int i = 0; i < t.q; ++i)
         slope[i] *= scale * d[i];
-      add_divergence(&t, k, slope, result);
+      add_divergence(&t, slopes, k, slope, result);
     }
     from_points(&t, cell, result, v, y);
   }
 }
 
 /* metric: its entries (k, l), k <= l, at all points, for each batch. */
-void curved_products(int dimension, const int32_t *nodes, int points, int64_t batches, const double *basis,
+void curved_products(int dimension, const int32_t *nodes, const int32_t *points, const double *basis, int64_t batches,
     const double *slopes, const int32_t *dofs, double mass, double stiffness, const double *x, double *y,
     const double *measure, const double *damping, const double *metric)
 {
-  const tables t = make_tables(dimension, nodes, points, basis, slopes);
+  const tables t = make_tables(dimension, nodes, points, basis);
   const int entries = dimension * (dimension + 1) / 2;
   lanes arrays[2][t.q], slope[3][t.q];
   for (int64_t batch = 0; batch < batches; ++batch) {
@@ -162,7 +160,7 @@ void curved_products(int dimension, const int32_t *nodes, int points, int64_t ba
       result[i] = (mass * w[i] + stiffness * c[i]) * v[i];
     if (stiffness != 0) {
       for (int k = 0; k < dimension; ++k)
-        differentiate(&t, k, v, slope[k]);
+        differentiate(&t, slopes, k, v, slope[k]);
       for (int i = 0; i < t.q; ++i) {
         lanes flux[3] = {{0}, {0}, {0}};
         const stored *entry = g + i;
@@ -176,8 +174,32 @@ void curved_products(int dimension, const int32_t *nodes, int points, int64_t ba
           slope[k][i] = stiffness * flux[k];
       }
       for (int k = 0; k < dimension; ++k)
-        add_divergence(&t, k, slope[k], result);
+        add_divergence(&t, slopes, k, slope[k], result);
     }
     from_points(&t, cell, result, v, y);
+  }
+}
+
+/* y += sum_c R_c^T T R'_c x, or its transposed. T interpolates between the nodes of a cell; R'_c and R_c select its coarse
+   and its fine nodes. cells: their number, which need not fill the last batch. */
+void interpolate(int dimension, const int32_t *coarse, const int32_t *fine, const double *basis, int64_t cells,
+    const int32_t *coarse_dofs, const int32_t *fine_dofs, int transposed, const double *x, double *y)
+{
+  const tables t = make_tables(dimension, coarse, fine, basis);
+  lanes arrays[2][t.q];
+  for (int64_t batch = 0; batch * LANES < cells; ++batch) {
+    const int used = cells - batch * LANES < LANES ? (int)(cells - batch * LANES) : LANES;
+    const int32_t *from = coarse_dofs + batch * t.n * LANES, *to = fine_dofs + batch * t.q * LANES;
+    if (transposed) {
+      for (int i = 0; i < t.q; ++i)
+        for (int l = 0; l < LANES; ++l)
+          arrays[0][i][l] = l < used ? x[to[i * LANES + l]] : 0;
+      from_points(&t, from, arrays[0], arrays[1], y);
+    } else {
+      const lanes *values = to_points(&t, from, x, arrays[0], arrays[1]);
+      for (int i = 0; i < t.q; ++i)
+        for (int l = 0; l < used; ++l)
+          y[to[i * LANES + l]] += values[i][l];
+    }
   }
 }

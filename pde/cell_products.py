@@ -27,12 +27,14 @@ from freqbias.pde.forms import LAGRANGE_VARIANT
 
 LANES, MOST = 8, 32  # as in cell_products.c
 BLOCK = 2**20  # points at which the laws are evaluated at once
-SHARED_ARGUMENTS = """int dimension, const int32_t *nodes, int points, int64_t batches, const double *basis,
+SHARED_ARGUMENTS = """int dimension, const int32_t *nodes, const int32_t *points, const double *basis, int64_t batches,
     const double *slopes, const int32_t *dofs, double mass, double stiffness, const double *x, double *y"""
 DECLARATIONS = f"""
 void box_products({SHARED_ARGUMENTS}, const double *weights, const double *volume, const double *inverse_squares,
     const double *damping, const double *diffusion);
 void curved_products({SHARED_ARGUMENTS}, const double *measure, const double *damping, const double *metric);
+void interpolate(int dimension, const int32_t *coarse, const int32_t *fine, const double *basis, int64_t cells,
+    const int32_t *coarse_dofs, const int32_t *fine_dofs, int transposed, const double *x, double *y);
 """
 Term = tuple[np.ndarray, tuple[int, int] | None]
 
@@ -91,23 +93,24 @@ class CellProducts:
     """The products with M and A_h, summed over cells.
 
     degrees: those of the elements along the axes, (d,). dofs: the numbers of the cells' nodes, (c, n), in lexicographic
-    order.
+    order; lanes: the same numbers `in_lanes`.
     """
 
     def __init__(self, cells: Cells, degrees: Sequence[int], dofs: np.ndarray) -> None:
-        self._cells = cells
-        self._basis = [_basis(degree, cells.t) for degree in degrees]
+        self._cells, self.degrees = cells, degrees
+        self._basis = [lagrange_basis(degree, cells.t) for degree in degrees]
         self._slopes = _slopes(cells.t)
-        self._dofs = in_lanes(dofs.astype(np.int32, copy=False))
+        self.lanes = in_lanes(dofs.astype(np.int32, copy=False))
         self._nodes = np.array(degrees, dtype=np.int32) + 1
+        self._points = np.full(cells.dimension, len(cells.t), dtype=np.int32)
         self._all_bases = np.concatenate([table.ravel() for table in self._basis])
 
     def add(self, x: np.ndarray, y: np.ndarray, *, mass: float, stiffness: float) -> None:
         """Add (mass M + stiffness A_h) x to y. Both are contiguous arrays of floats, (number of dofs,)."""
         cells = self._cells
         call(
-            "cell_products", DECLARATIONS, cells.function, cells.dimension, self._nodes, len(cells.t), len(self._dofs),
-            self._all_bases, self._slopes, self._dofs, mass, stiffness, x, y, *cells.arrays,
+            "cell_products", DECLARATIONS, cells.function, cells.dimension, self._nodes, self._points, self._all_bases,
+            len(self.lanes), self._slopes, self.lanes, mass, stiffness, x, y, *cells.arrays,
         )  # fmt: skip
 
     def apply(self, v: np.ndarray) -> np.ndarray:
@@ -121,12 +124,12 @@ class CellProducts:
     def add_diagonal(self, y: np.ndarray, *, mass: float, stiffness: float) -> None:
         """Add the diagonal of mass M + stiffness A_h to y, (number of dofs,)."""
         sums = self._sums(mass, stiffness, lambda v, w: v * w)
-        y += np.bincount(self._dofs.ravel(), sums.ravel(), len(y))
+        y += np.bincount(self.lanes.ravel(), sums.ravel(), len(y))
 
     @property
     def dofs(self) -> np.ndarray:
         """The numbers of the cells' nodes, (c, n)."""
-        return self._dofs.swapaxes(1, 2).reshape(-1, self._dofs.shape[1])[: self._cells.count]
+        return self.lanes.swapaxes(1, 2).reshape(-1, self.lanes.shape[1])[: self._cells.count]
 
     def matrices(self, *, mass: float, stiffness: float) -> np.ndarray:
         """Return the matrices mass M_c + stiffness A_c of the cells, (c, n, n)."""
@@ -155,6 +158,26 @@ class CellProducts:
         return total
 
 
+class CellInterpolation:
+    """The sums over cells of the interpolation between the nodes of two levels, and of its transposed.
+
+    A node that k cells share gets k times its value.
+    """
+
+    def __init__(self, coarse: CellProducts, fine: CellProducts) -> None:
+        self._coarse, self._fine = coarse, fine
+        self._shapes = [np.array(products.degrees, dtype=np.int32) + 1 for products in (coarse, fine)]
+        pairs = zip(coarse.degrees, fine.degrees, strict=True)
+        self._tables = np.concatenate([lagrange_basis(low, lagrange_nodes(high)).ravel() for low, high in pairs])
+
+    def add(self, x: np.ndarray, y: np.ndarray, *, transposed: bool = False) -> None:
+        """Add the result for x to y, from coarse to fine nodes, or from fine to coarse nodes if `transposed`."""
+        call(
+            "cell_products", DECLARATIONS, "interpolate", len(self._shapes[0]), *self._shapes, self._tables,
+            len(self._coarse.dofs), self._coarse.lanes, self._fine.lanes, transposed, x, y,
+        )  # fmt: skip
+
+
 def in_lanes(values: np.ndarray) -> np.ndarray:
     """Return the values of cells, (c, k), in batches of cells, (c / LANES rounded up, k, LANES), filled up with 0."""
     batches = -(-len(values) // LANES)
@@ -168,11 +191,19 @@ def lexicographic(space: fem.FunctionSpace, axes: Sequence[int]) -> np.ndarray:
     return np.lexsort(np.asarray(space.element.interpolation_points)[:, axes].round(12).T[::-1])
 
 
-def _basis(degree: int, t: np.ndarray) -> np.ndarray:
+def lagrange_nodes(degree: int) -> np.ndarray:
+    """Return the nodes on [0, 1] in increasing order, (p + 1,)."""
+    return np.sort(np.asarray(_interval(degree).points)[:, 0])
+
+
+def lagrange_basis(degree: int, t: np.ndarray) -> np.ndarray:
     """Return the Lagrange polynomials on [0, 1], in the order of their nodes, at t, (q, p + 1)."""
-    element = basix.create_element(basix.ElementFamily.P, basix.CellType.interval, degree, LAGRANGE_VARIANT)
-    order = np.argsort(np.asarray(element.points)[:, 0])
-    return np.ascontiguousarray(np.asarray(element.tabulate(0, t[:, None]))[0][:, order, 0])
+    order = np.argsort(np.asarray(_interval(degree).points)[:, 0])
+    return np.ascontiguousarray(np.asarray(_interval(degree).tabulate(0, t[:, None]))[0][:, order, 0])
+
+
+def _interval(degree: int) -> basix.finite_element.FiniteElement:
+    return basix.create_element(basix.ElementFamily.P, basix.CellType.interval, degree, LAGRANGE_VARIANT)
 
 
 def _slopes(t: np.ndarray) -> np.ndarray:

@@ -120,6 +120,9 @@ class DataOperator(ABC):
         """Return the state from the whole state on rank 0. Inverse of `gather`. Collective."""
         return self.comm.bcast(whole)
 
+    def destroy(self) -> None:  # noqa: B027  # not abstract
+        """Do nothing: this operator has no objects of PETSc."""
+
     def nodes(self) -> LagrangeNodes:
         """Return the nodes of both halves of the mesh. Call this on rank 0 only."""
         return LagrangeNodes.of(forms.lagrange(build(self.plan, MPI.COMM_SELF), self.plan.degree))
@@ -141,7 +144,7 @@ class ElementOperator(DataOperator):
     def __init__(self, problem: Problem, plan: MeshPlan, comm: MPI.Comm, errors: np.ndarray, **keys: Any) -> None:
         super().__init__(problem, plan, comm, errors, **keys)
         space = forms.lagrange(build(plan, comm, half=plan.symmetric), plan.degree)
-        laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(plan)
+        laws, degree = forms.laws_on(problem, plan), plan.quadrature_degree
         self._nodes, numbers = cell_nodes(space)
         self._stiffness: CellProducts | ElementMatrices
         if plan.cubical:

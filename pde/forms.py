@@ -92,18 +92,6 @@ def laws_on(problem: Problem, plan: MeshPlan) -> tuple[LawFunction, LawFunction]
     return laws.damping.value, laws.diffusion.value
 
 
-def quadrature_degree(plan: MeshPlan) -> int:
-    """Return the degree of the quadrature for elements of degree p.
-
-    The degree is 2p + 6 for folded laws, which vary as fast as the waves exp(2 pi i xi.z) of the largest differences z
-    of two samples. On images of cubes, straight or curved, it is 2p + 1, which is p + 1 points along an axis, and
-    2p + 4 on simplices. In measurements, higher degrees did not change the error of the solution.
-    """
-    if plan.folded:
-        return 2 * plan.degree + 6
-    return 2 * plan.degree + (1 if plan.cubical else 4)
-
-
 def at_quadrature_points(mesh: dolfinx.mesh.Mesh, law: LawFunction, degree: int) -> fem.Function:
     """Return a function that has the values of the law at the points of a quadrature of the given degree."""
     element = basix.ufl.quadrature_element(mesh.basix_cell(), degree=degree, dtype=mesh.geometry.x.dtype)

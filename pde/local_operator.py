@@ -60,7 +60,7 @@ class LocalOperator:
         self.problem, self.plan, self.comm = problem, plan, comm
         self._hartley = plan.symmetric
         self.space = forms.lagrange(mesh or build(plan, comm), plan.degree)
-        laws, degree = forms.laws_on(problem, plan), forms.quadrature_degree(plan)
+        laws, degree = forms.laws_on(problem, plan), plan.quadrature_degree
         matrices = MatrixFreeOperator if mesh is None and uses_geometric_multigrid(plan) else AssembledOperator
         self._matrices = matrices(self.space, plan, laws, degree, 1 / problem.grid.volume)
         self._solver: ShiftedSolver | None = None

@@ -8,6 +8,7 @@ are computed.
 
 from mpi4py import MPI  # isort: skip
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from dolfinx import fem
@@ -17,11 +18,13 @@ from freqbias.meshes import BoxPlan, MeshPlan
 from freqbias.pde.assembled_operator import AssembledOperator
 from freqbias.pde.box_cells import BoxCells
 from freqbias.pde.box_levels import box_levels
-from freqbias.pde.cell_products import CellProducts, Cells
+from freqbias.pde.cell_products import Cells
 from freqbias.pde.curved_cells import CurvedCells
 from freqbias.pde.forms import LawFunction
-from freqbias.pde.levels import Nodes, degree_levels
+from freqbias.pde.levels import degree_levels
 from freqbias.pde.linear_algebra import ShiftedSolver
+from freqbias.pde.memory import check_assembled
+from freqbias.runtime import on_root
 
 # The contrast of a cell above which multigrid is not used. The iterations to 1e-10 grow like its square root: at most
 # 12 for the meshes that freqbias plans, with contrasts up to 65, and 30 for a contrast of 1000.
@@ -42,33 +45,31 @@ class MatrixFreeOperator:
         self._assembled = partial(AssembledOperator, space, plan, laws, degree, scale)
         if isinstance(plan, BoxPlan):
             self._cells: Cells = (cells := BoxCells(space, *laws, degree))
-            levels = box_levels(space, plan, cells)
+            self._levels, self._interpolations = box_levels(space, plan, cells)
         else:
             self._cells = CurvedCells(space, *laws, degree)
-            levels = degree_levels(space, self._cells)
-        self._interpolations = [level.interpolation for level in levels if level.interpolation is not None]
-        self._products = [
-            _LevelProducts(self._cells, level.nodes, self._comm) for level in levels if level.nodes is not None
-        ]
+            self._levels = degree_levels(space, self._cells)
+            self._interpolations = [coarse.interpolation_to(fine) for fine, coarse in pairwise(self._levels)]
 
     def apply(self, v: np.ndarray) -> np.ndarray:
         """Return B v, (n_local,)."""
-        return self._products[0].multiply(v, mass=0.0, stiffness=self._scale).copy()
+        return self._levels[0].multiply(v, mass=0.0, stiffness=self._scale).copy()
 
     def mass(self, v: np.ndarray) -> np.ndarray:
         """Return M v, (n_local,)."""
-        return self._products[0].multiply(v, mass=1.0, stiffness=0.0).copy()
+        return self._levels[0].multiply(v, mass=1.0, stiffness=0.0).copy()
 
     def solver(self, shift: float, *, rtol: float) -> ShiftedSolver:
         """Return the map b -> (M + shift B)^-1 b, by multigrid unless the cells do not resolve the laws."""
-        *matrix_free, assembled = self._products
+        *matrix_free, last = self._levels
         factors = {"mass": 1.0, "stiffness": shift * self._scale}
         contrast = self._cells.contrast(degree=self._plan.degree, **factors)
         if self._comm.allreduce(contrast, MPI.MAX) > MAX_CONTRAST:
+            on_root(check_assembled, self._plan, comm=self._comm)
             return self._solver_of_assembled(shift, rtol)
-        matrices = [products.shell(**factors) for products in matrix_free] + [assembled.assemble(**factors)]
+        matrices = [level.matrix(**factors) for level in matrix_free] + [last.assembled(**factors)]
         for interpolation in self._interpolations[len(matrices) - 1 :]:
-            matrices.append(matrices[-1].ptap(interpolation))
+            matrices.append(_galerkin(matrices[-1], interpolation))
         return ShiftedSolver(matrices, self._interpolations, plan=self._plan, rtol=rtol)
 
     def _solver_of_assembled(self, shift: float, rtol: float) -> ShiftedSolver:
@@ -79,74 +80,14 @@ class MatrixFreeOperator:
 
     def destroy(self) -> None:
         """Free PETSc's objects, which Python's garbage collector cannot do."""
-        for interpolation in self._interpolations:
-            interpolation.destroy()
-        for products in self._products:
-            products.destroy()
+        for owned in (*self._interpolations, *self._levels):
+            owned.destroy()
 
 
-class _LevelProducts:
-    """The products with M and A_h on a level, whose nodes are distributed. All methods are collective."""
-
-    def __init__(self, cells: Cells, nodes: Nodes, comm: MPI.Comm) -> None:
-        self._on_cells = CellProducts(cells, nodes.degrees, nodes.dofs)
-        ghosts, size = nodes.ghosts.astype(PETSc.IntType), (nodes.owned, None)
-        self._right, self._result = (PETSc.Vec().createGhost(ghosts, size=size, comm=comm) for _ in range(2))
-
-    def multiply(self, v: np.ndarray, *, mass: float, stiffness: float) -> np.ndarray:
-        """Return (mass M + stiffness A_h) v, (n_local,) -> (n_local,). The result is valid until the next call."""
-        if self._right.getComm().size == 1:  # without ghosts
-            self._result.array[:] = 0.0
-            self._on_cells.add(np.ascontiguousarray(v), self._result.array, mass=mass, stiffness=stiffness)
-            return self._result.array
-        self._right.array[:] = v
-        self._right.ghostUpdate(PETSc.InsertMode.INSERT, PETSc.ScatterMode.FORWARD)
-        with self._right.localForm() as right, self._result.localForm() as result:
-            result.array[:] = 0.0
-            self._on_cells.add(right.array_r, result.array, mass=mass, stiffness=stiffness)
-        return self._sum_ghosts()
-
-    def diagonal(self, *, mass: float, stiffness: float) -> np.ndarray:
-        """Return the diagonal of mass M + stiffness A_h, (n_local,). The result is valid until the next call."""
-        with self._result.localForm() as result:
-            result.array[:] = 0.0
-            self._on_cells.add_diagonal(result.array, mass=mass, stiffness=stiffness)
-        return self._sum_ghosts()
-
-    def _sum_ghosts(self) -> np.ndarray:
-        self._result.ghostUpdate(PETSc.InsertMode.ADD, PETSc.ScatterMode.REVERSE)
-        return self._result.array
-
-    def shell(self, *, mass: float, stiffness: float) -> PETSc.Mat:
-        """Return mass M + stiffness A_h as a matrix that is not assembled."""
-        sizes = self._right.getSizes()
-        matrix = PETSc.Mat().createPython((sizes, sizes), _Shell(self, mass, stiffness), self._right.getComm())
-        matrix.setUp()
-        return matrix
-
-    def assemble(self, *, mass: float, stiffness: float) -> PETSc.Mat:
-        """Return the assembled matrix mass M + stiffness A_h."""
-        sizes, numbers, dofs = self._right.getSizes(), self._right.getLGMap(), self._on_cells.dofs
-        matrix = PETSc.Mat().createAIJ((sizes, sizes), comm=self._right.getComm())
-        matrix.setLGMap(numbers, numbers)
-        rows, columns = np.broadcast_arrays(dofs[:, :, None], dofs[:, None, :])
-        matrix.setPreallocationCOOLocal(rows.ravel(), columns.ravel())
-        matrix.setValuesCOO(self._on_cells.matrices(mass=mass, stiffness=stiffness).ravel())
-        return matrix
-
-    def destroy(self) -> None:
-        for vector in (self._right, self._result):
-            vector.destroy()
-
-
-class _Shell:
-    """The methods that PETSc calls of a matrix that is not assembled."""
-
-    def __init__(self, products: _LevelProducts, mass: float, stiffness: float) -> None:
-        self._products, self._factors = products, {"mass": mass, "stiffness": stiffness}
-
-    def mult(self, _: PETSc.Mat, right: PETSc.Vec, result: PETSc.Vec) -> None:
-        result.array[:] = self._products.multiply(right.array_r, **self._factors)
-
-    def getDiagonal(self, _: PETSc.Mat, diagonal: PETSc.Vec) -> None:  # noqa: N802  # PETSc's name
-        diagonal.array[:] = self._products.diagonal(**self._factors)
+def _galerkin(matrix: PETSc.Mat, interpolation: PETSc.Mat) -> PETSc.Mat:
+    """Return P^T A P. The sums of PETSc's MatPtAP have another order in every run on three ranks or more."""
+    transposed, product = interpolation.transpose(PETSc.Mat()), matrix.matMult(interpolation)
+    result = transposed.matMult(product)
+    for intermediate in (transposed, product):
+        intermediate.destroy()
+    return result

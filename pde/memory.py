@@ -23,11 +23,11 @@ MiB, on one rank, for 10 output times unless stated otherwise:
 
 from contextlib import suppress
 from dataclasses import replace
-from math import log2
+from math import log2, prod
 
-from freqbias.errors import InputError
+from freqbias.errors import ComputationError, InputError
 from freqbias.meshes import MeshPlan, plan_mesh
-from freqbias.pde.forms import quadrature_degree
+from freqbias.pde.axes import cell_degrees
 from freqbias.pde.petsc_options import uses_factorisation, uses_geometric_multigrid
 from freqbias.problem import Mesh, Pde, Problem, drawing_memory
 from freqbias.runtime import available_memory, local_size, size
@@ -37,8 +37,9 @@ Candidate = tuple[float, Pde, Mesh]  # a value of one key, and the settings with
 LIBRARY_BYTES = 300e6  # for each rank: Python and the modules that it imports
 SPACE_BYTES = {1: 500, 2: 500, 3: 1400}  # for each dof, by dimension: mesh, numbering and nodes
 MULTIGRID_BYTES = 90.0  # for each nonzero: GAMG in three dimensions
-CELL_BYTES = 320.0  # for each dof of a mesh without matrices: mesh, numbering, nodes and interpolation
-ASSEMBLED_BYTES = 37.0  # for each entry of the cells' matrices of degree 1, from which geometric multigrid begins
+CELL_BYTES = 200.0  # for each dof of a mesh without matrices: mesh, numbering and nodes
+LEVEL_BYTES = 120.0  # for each node of a level of geometric multigrid: numbering and vectors
+ASSEMBLED_BYTES = 37.0  # for each entry of the cells' matrices on the first level with assembled matrices
 KRYLOV_VECTORS = 30
 OUTPUT_BYTES = (250, 26)  # on rank 0 at the end, for each dof and channel: a fixed part, and one for each output time
 PETSC_MAX_ENTRIES = 2**31 - 1  # on one rank
@@ -95,9 +96,7 @@ def exceeded_limit(
         needed = max(needed, memory_to_refine(problem, plan, growth=growth))
     if needed > available:
         return f"needs about {format_bytes(needed)} of memory, but this machine has only {format_bytes(available)}"
-    entries = growth * (
-        4**plan.dimension * plan.cell_count if uses_geometric_multigrid(plan, growth=growth) else plan.nonzeros
-    )
+    entries = plan.cell_count * _last_entries(plan) if uses_geometric_multigrid(plan) else growth * plan.nonzeros
     if settings.operator == "local" and entries > PETSC_MAX_ENTRIES * size():
         return f"needs {entries:,.0f} matrix entries, but PETSc allows at most {PETSC_MAX_ENTRIES:,} on each rank"
     return None
@@ -129,7 +128,8 @@ def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: fl
     """
     channels, outputs, dofs = problem.samples.channels, len(problem.times), growth * plan.dofs
     if settings.operator == "local":
-        shared, per_rank = _local_operator_bytes(plan, growth), 0.0
+        parts = channels * (1 if plan.symmetric else 2)  # v, or Re v and Im v
+        shared, per_rank = _local_operator_bytes(plan, growth) + 8.0 * KRYLOV_VECTORS * parts * dofs, 0.0
     else:  # the mesh is half of the box, and every rank holds all samples
         shared = 0.5 * _data_operator_bytes(plan, growth)
         per_rank = 8.0 * problem.samples.values[0].size * (KRYLOV_VECTORS + channels * outputs)
@@ -151,15 +151,39 @@ def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -
     return local_size() * (LIBRARY_BYTES + shared / size())
 
 
+def check_assembled(plan: MeshPlan) -> None:
+    """Raise ComputationError if assembled matrices and their solver need more memory than is available now."""
+    needed, available = local_size() * _assembled_bytes(plan, 1.0) / size(), available_memory()
+    if needed > available:
+        raise ComputationError(
+            f"the laws vary by a large factor within one cell, so M + shift B must be assembled, which needs about "
+            f"{format_bytes(needed)} of memory, but this machine has only {format_bytes(available)}; use a smaller "
+            "[mesh] size, with which the cells resolve the laws"
+        )
+
+
 def _local_operator_bytes(plan: MeshPlan, growth: float) -> float:
-    """Return the bytes of the local operator on all ranks: mesh, matrices, solver and Krylov space."""
-    dofs, nonzeros, dimension = growth * plan.dofs, growth * plan.nonzeros, plan.dimension
-    krylov = 8.0 * KRYLOV_VECTORS * dofs
-    if uses_geometric_multigrid(plan, growth=growth):
-        return _cell_bytes(plan, growth) + ASSEMBLED_BYTES * 4**dimension * growth * plan.cell_count + krylov
-    return (
-        SPACE_BYTES[dimension] * dofs + 36.0 * nonzeros + _solver_bytes(dimension, plan.degree, dofs, nonzeros) + krylov
-    )
+    """Return the bytes of the local operator on all ranks: mesh, matrices and solver."""
+    if uses_geometric_multigrid(plan):
+        return _cell_bytes(plan, growth) + _multigrid_bytes(plan)
+    return SPACE_BYTES[plan.dimension] * growth * plan.dofs + _assembled_bytes(plan, growth)
+
+
+def _assembled_bytes(plan: MeshPlan, growth: float) -> float:
+    """Return the bytes of assembled matrices and of their solver."""
+    dofs, nonzeros = growth * plan.dofs, growth * plan.nonzeros
+    return 36.0 * nonzeros + _solver_bytes(plan.dimension, plan.degree, dofs, nonzeros)
+
+
+def _multigrid_bytes(plan: MeshPlan) -> float:
+    """Return the bytes of the levels of geometric multigrid."""
+    nodes = sum(prod(degrees) for degrees in cell_degrees(plan))  # of all levels, for each cell
+    return plan.cell_count * (LEVEL_BYTES * nodes + ASSEMBLED_BYTES * _last_entries(plan))
+
+
+def _last_entries(plan: MeshPlan) -> int:
+    """Return the number of entries of a cell's matrix on the level from which multigrid has assembled matrices."""
+    return prod(degree + 1 for degree in cell_degrees(plan)[-1]) ** 2
 
 
 def _data_operator_bytes(plan: MeshPlan, growth: float) -> float:
@@ -171,9 +195,8 @@ def _data_operator_bytes(plan: MeshPlan, growth: float) -> float:
 
 def _cell_bytes(plan: MeshPlan, growth: float) -> float:
     """Return the bytes of a mesh and of the laws, and where cells are curved the metric, at its quadrature points."""
-    points = (quadrature_degree(plan) // 2 + 1) ** plan.dimension
     numbers = 2 if plan.affine else 2 + plan.dimension * (plan.dimension + 1) // 2
-    return growth * (CELL_BYTES * plan.dofs + 8.0 * numbers * points * plan.cell_count)
+    return growth * (CELL_BYTES * plan.dofs + 8.0 * numbers * plan.quadrature_points)
 
 
 def _solver_bytes(dimension: int, degree: int, n: float, nonzeros: float) -> float:

@@ -45,7 +45,9 @@ def solve(
     check_kind("solve: mesh", mesh, Mesh, type(None), remedy="settings of [mesh], for example Mesh(half_width=20.0)")
     solver = Solver(problem, settings, mesh, comm)
     snapshots = list(solver.trajectory())
-    return solver.spectrum(snapshots) if comm.rank == 0 else None
+    spectrum = solver.spectrum(snapshots) if comm.rank == 0 else None
+    solver.operator.destroy()
+    return spectrum
 
 
 class Solver:

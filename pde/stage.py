@@ -72,6 +72,7 @@ def run_pde(
         report_unused(petsc)
         with announced("pde: writing the results"):
             on_root(_finish, solver, stage, snapshots, petsc)
+        solver.operator.destroy()
     finally:
         if stage is not None:
             stage.close()

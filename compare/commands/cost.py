@@ -144,7 +144,7 @@ def pde_cost(problem: Problem, settings: Pde, plan: MeshPlan, flow: KernelFlow |
     multigrid = local and uses_geometric_multigrid(plan)
     lanczos_run = MULTIGRID[dimension] * plan.dofs if multigrid else SHIFT_INVERT * plan.nonzeros
     implicit_step = MULTIGRID_STEP[dimension] * plan.dofs if multigrid else DIRECT_STEP * plan.nonzeros
-    points = plan.cell_count * (plan.degree + (4 if plan.folded else 1)) ** dimension  # of the quadrature
+    points = plan.quadrature_points
     per_point = LAWS if multigrid or (plan.cubical and not local) else ASSEMBLY * plan.entries / plan.cell_count
     overhead = IMPORT_SECONDS["pde"] + WRITING * outputs * channels * plan.dofs
     integrator = choose_integrator(problem, settings, folded=plan.folded)

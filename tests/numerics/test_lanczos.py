@@ -121,7 +121,8 @@ def test_shift_and_invert_tolerance(tolerance, inexact):
     error = np.sqrt(np.einsum("ti,ij,tj->t", difference, mass, difference)).max() / np.sqrt(start @ mass @ start)
     assert error <= tolerance
     assert result.steps < 60
-    assert factors[0] == 1 and 0.02 < factors[-1] * tolerance < 1
+    assert factors[0] == pytest.approx(10 * shift / times[-1])
+    assert 0.02 < factors[-1] / factors[0] * tolerance < 1
 
 
 def test_extend_stops_when_the_space_is_invariant():

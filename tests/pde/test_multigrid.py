@@ -1,18 +1,22 @@
 """Geometric multigrid on boxes: exact interpolation, and iterations that depend on nothing."""
 
 from mpi4py import MPI  # isort: skip
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from petsc4py import PETSc
 
+from freqbias.errors import ComputationError
 from freqbias.meshes import BoxPlan, LayeredPlan, build
 from freqbias.numerics import Grid
-from freqbias.pde import LocalOperator, forms, petsc_options
+from freqbias.pde import LocalOperator, forms, matrix_free_operator, petsc_options
 from freqbias.pde.assembled_operator import AssembledOperator
+from freqbias.pde.axes import cell_degrees
 from freqbias.pde.box_cells import BoxCells
 from freqbias.pde.box_levels import box_levels
+from freqbias.pde.curved_cells import CurvedCells
 from freqbias.pde.matrix_free_operator import MatrixFreeOperator
 from freqbias.problem import Annulus, Ball, Gaussian, Network, Problem, Uniform, waves
 
@@ -26,6 +30,7 @@ PLANS = {
     "edges": BoxPlan((GRADED, GRADED), 2),
     "flat cells": BoxPlan((((9.0, 40),), ((9.0, 5),)), 2),
     "cube": BoxPlan((EVEN[3],) * 3, 2),
+    "unequal sides": BoxPlan((((9.0, 4),), ((9.0, 20),)), 4),
     "degree 1": BoxPlan((EVEN[2],) * 2, 1),
     "degree 5": BoxPlan((((9.0, 6),), ((3.0, 2), (9.0, 4))), 5),
 }
@@ -38,13 +43,29 @@ LAYERS = {
 
 
 def dense(matrix):
-    return matrix.convert("dense").getDenseArray()
+    """The entries of a matrix, which need not be assembled."""
+    found = columns(matrix.mult, matrix.createVecRight(), matrix.createVecLeft())
+    if matrix.getSize()[0] != matrix.getSize()[1]:
+        rows = columns(matrix.multTranspose, matrix.createVecLeft(), matrix.createVecRight()).T
+        np.testing.assert_allclose(rows, found, rtol=0, atol=1e-14)
+    return found
+
+
+def columns(multiply, right, result):
+    found = []
+    for k in range(right.getSize()):
+        right.set(0.0)
+        right.setValue(k, 1.0)
+        right.assemble()
+        multiply(right, result)
+        found.append(result.array.copy())
+    return np.stack(found, axis=1)
 
 
 def interpolations(space, plan):
     """From the coarsest level to the finest."""
     cells = BoxCells(space, *[lambda xi: xi[:, 0]] * 2, 2 * plan.degree + 1)
-    return [level.interpolation for level in box_levels(space, plan, cells)[:0:-1]]
+    return box_levels(space, plan, cells)[1][::-1]
 
 
 @pytest.mark.parametrize("name", [*PLANS, *LAYERS])
@@ -62,20 +83,16 @@ def test_coarse_matrices_are_galerkin_products(name):
     for matrix, interpolation in zip(matrices, [None, last, *reversed(finer)], strict=True):
         if interpolation is not None:
             expected = dense(interpolation).T @ expected @ dense(interpolation)
-        columns = [matrix * column for column in unit_vectors(matrix)]
-        found = np.stack([column.array for column in columns], axis=1)
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+        np.testing.assert_allclose(dense(matrix), expected, rtol=0, atol=1e-12 * np.abs(expected).max())
         diagonal = matrix.getDiagonal().array
         np.testing.assert_allclose(diagonal, expected.diagonal(), rtol=1e-11)
 
 
-def unit_vectors(matrix):
-    vector = matrix.createVecRight()
-    for k in range(vector.getSize()):
-        vector.set(0.0)
-        vector.setValue(k, 1.0)
-        vector.assemble()
-        yield vector
+@pytest.mark.parametrize("cells, degree, last", [((4, 4, 40), 6, 3), ((5, 20), 4, 1), ((4, 80), 6, 6)])
+def test_degrees_before_lines(cells, degree, last):
+    """Matrices are assembled for the last level with the cells of the mesh, so its degrees should be small."""
+    plan = BoxPlan(tuple(((9.0, count),) for count in cells), degree)
+    assert max(cell_degrees(plan)[-1]) == last
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -132,7 +149,7 @@ def iterations(operator, shift):
 
 
 @pytest.mark.parametrize("shift", [1e-2, 1.0, 1e2, 1e5])
-@pytest.mark.parametrize("name", ["square", "edges", "flat cells", "cube", "degree 1", "degree 5"])
+@pytest.mark.parametrize("name", ["square", "edges", "flat cells", "cube", "unequal sides", "degree 1", "degree 5"])
 def test_iterations_do_not_grow_with_the_shift(name, shift, no_factorisation):
     density = Uniform(3.0) if name == "edges" else Gaussian(2.0)
     assert iterations(operator_of(PLANS[name], density), shift) <= MOST_ITERATIONS
@@ -160,13 +177,54 @@ def test_iterations_do_not_grow_with_the_mesh(no_factorisation):
     assert max(counts) <= min(counts) + 2 and max(counts) <= MOST_ITERATIONS
 
 
-@pytest.mark.parametrize("density", [Gaussian(0.2), Uniform(3.1)])
-def test_laws_that_the_cells_do_not_resolve_are_factorised(density, no_factorisation):
+UNRESOLVED = {
+    "narrow": (BoxPlan.uniform((9.0, 9.0), (16, 16), 6), Gaussian(0.2)),
+    "edge": (BoxPlan.uniform((9.0, 9.0), (16, 16), 6), Uniform(3.1)),
+    "curved": (LayeredPlan(2, ((9.0, 4),), 6, 4), Gaussian(0.5)),
+}
+
+
+@pytest.mark.parametrize("name", UNRESOLVED)
+def test_laws_that_the_cells_do_not_resolve_are_factorised(name, no_factorisation):
     """Multigrid would need hundreds of iterations, or would not converge."""
-    operator = operator_of(BoxPlan.uniform((9.0, 9.0), (16, 16), 6), density)
+    operator = operator_of(*UNRESOLVED[name])
     solver = operator.solver(1e4)
     assert solver._solver.getPC().getType() == PETSc.PC.Type.CHOLESKY
     found = solver(right := operator.mass(operator.start[0]))
     np.testing.assert_allclose(
         operator.mass(found) + 1e4 * operator.apply(found), right, atol=1e-8 * np.abs(right).max()
     )
+
+
+@pytest.mark.parametrize("make", [BoxCells, CurvedCells])
+@pytest.mark.parametrize("constant", [0.0, 2.0])
+def test_contrast(make, constant):
+    """With 2 x 2 cells of sides 3 and 1, the numbers at the points of a cell are known."""
+    plan = BoxPlan.uniform((3.0, 1.0), (2, 2), 2)
+    space = forms.lagrange(build(plan, MPI.COMM_SELF), 2)
+    laws = (lambda xi: np.full(len(xi), 5.0)), (lambda xi: constant + xi[:, 0] ** 2)
+    found = make(space, *laws, 5).contrast(mass=0.5, stiffness=0.1, degree=2)
+    t = 3 * (0.5 + 0.5 * np.array([-1, 1]) * np.sqrt(0.6))  # the first and the last of three Gauss points
+    least, largest = 0.5 + 0.1 * (5.0 + (constant + t**2) * 16 * (1 / 9 + 1))
+    assert found == pytest.approx(largest / least)
+
+
+def test_solvers_above_and_below_the_largest_contrast(monkeypatch, no_factorisation):
+    contrast = operator_of(PLANS["square"], Gaussian(2.0))._matrices._cells.contrast(mass=1.0, stiffness=10.0, degree=2)
+    for factor, kind in ((1.01, PETSc.PC.Type.MG), (0.99, PETSc.PC.Type.CHOLESKY)):
+        monkeypatch.setattr(matrix_free_operator, "MAX_CONTRAST", factor * contrast)
+        assert operator_of(PLANS["square"], Gaussian(2.0)).solver(10.0)._solver.getPC().getType() == kind
+
+
+def test_little_memory_for_assembled_matrices(monkeypatch, no_factorisation):
+    monkeypatch.setattr("freqbias.pde.memory.available_memory", lambda: 1e6)
+    with pytest.raises(ComputationError, match=r"M \+ shift B must be assembled, .*use a smaller \[mesh\] size"):
+        operator_of(*UNRESOLVED["narrow"]).solver(1e4)
+
+
+def test_graded_meshes_are_factorised(no_factorisation):
+    """Cells that are flat beside others that are not would need hundreds of iterations."""
+    plan = BoxPlan((((0.1, 4), (9.0, 14)),) * 2, 2)
+    assert plan.grading == pytest.approx(8.9 / 14 / (0.1 / 4))
+    assert not petsc_options.uses_geometric_multigrid(plan)
+    assert petsc_options.uses_geometric_multigrid(replace(plan, segments=(((1.0, 4), (9.0, 14)),) * 2))

@@ -3,8 +3,11 @@
 from mpi4py import MPI  # isort: skip
 import ctypes
 import gc
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +20,7 @@ from freqbias.numerics import Grid
 from freqbias.pde import LocalOperator, forms, linear_algebra, petsc_options, refuse_torchrun
 from freqbias.problem import Ball, Gaussian, Network, Problem, waves
 
+ROOT = Path(__file__).parents[2]
 BOXES = {2: BoxPlan.uniform((9.0, 9.0), (20, 20), 2), 3: BoxPlan.uniform((9.0,) * 3, (6, 6, 6), 2)}
 
 
@@ -145,6 +149,39 @@ def test_failed_solve(option):
         solved(operator, 1e4)
 
 
+def test_petscs_message_is_shown(option, monkeypatch):
+    monkeypatch.setattr(petsc_options, "MULTIGRID_DOFS", {2: 0})
+    option("pde_ksp_type", "gmres")
+    with pytest.raises(ComputationError, match=r"could not prepare .*: KSP gmres does not support norm type NATURAL"):
+        operator_of(BOXES[2]).solver(10.0)
+
+
+INTERRUPTED = """
+import os
+from freqbias.pde import petsc_options
+from freqbias.pde.cell_products import CellProducts
+from tests.pde.test_solvers import BOXES, operator_of
+
+petsc_options.MULTIGRID_DOFS = {2: 0}
+operator = operator_of(BOXES[2])
+solver, right = operator.solver(10.0), operator.mass(operator.start[0])
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt
+
+CellProducts.add = interrupted
+try:
+    solver(right)
+except KeyboardInterrupt:
+    os._exit(5)
+"""
+
+
+def test_an_exception_in_a_product_is_raised():
+    """It passes through PETSc's C. The process is its own, because PETSc cannot be used afterwards."""
+    assert subprocess.run([sys.executable, "-c", INTERRUPTED], check=False, cwd=ROOT).returncode == 5
+
+
 def test_torchrun_is_refused(monkeypatch):
     """Each process of torchrun would solve the whole problem."""
     for name, value in (("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_WORLD_SIZE", "2")):
@@ -165,7 +202,7 @@ def test_other_threads_run_during_a_call_of_petsc():
     thread.start()
     try:
         began = time.monotonic()
-        linear_algebra._call(ctypes.CDLL(None).usleep, SimpleNamespace(handle=300_000))
+        linear_algebra._call(ctypes.CDLL(None).usleep, lambda: None, SimpleNamespace(handle=300_000))
         seen = [collecting for when, collecting in ticks if began + 0.1 < when < began + 0.3]
     finally:
         ended.set()
