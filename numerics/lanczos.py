@@ -188,7 +188,7 @@ def _with_row(rows: np.ndarray, index: int, row: np.ndarray) -> np.ndarray:
     The operating system gives memory to a row only when it is written.
     """
     if index == len(rows):
-        grown = np.empty((index + max(32, index), len(row)))
+        grown = np.empty((index + max(64, index), len(row)))
         grown[:index], rows = rows, grown
     rows[index] = row
     return rows

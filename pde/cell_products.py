@@ -26,7 +26,7 @@ from freqbias.pde.c_library import call
 from freqbias.pde.forms import LAGRANGE_VARIANT
 
 LANES, MOST = 8, 32  # as in cell_products.c
-BLOCK = 2**20  # points at which the laws are evaluated at once
+BLOCK = 2**17  # points at which the laws are evaluated at once
 SHARED_ARGUMENTS = """int dimension, const int32_t *nodes, const int32_t *points, const double *basis, int64_t batches,
     const double *slopes, const int32_t *dofs, double mass, double stiffness, const double *x, double *y"""
 DECLARATIONS = f"""
