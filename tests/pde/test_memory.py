@@ -69,7 +69,7 @@ def test_channels_need_krylov_spaces_of_their_own():
         )
         for v in values
     )
-    assert needed[1] - needed[0] > 2 * 8 * 30 * plan.dofs
+    assert three - one > 2 * 8 * 30 * plan.dofs
 
 
 @pytest.mark.parametrize(("operator", "size"), [("local", 0.17), ("data", 0.11)])

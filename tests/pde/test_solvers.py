@@ -110,7 +110,7 @@ def test_loose_solves(option, monkeypatch):
     for looseness in (1.0, 100.0, 1e12):
         solver(right, looseness)
         tolerances.append(solver._solver.getTolerances()[0])
-    assert tolerances == pytest.approx([1e-9, 1e-7, 1e-2])
+    assert tolerances[1:] == pytest.approx([100 * tolerances[0], 1e-2])
     option("pde_ksp_rtol", 1e-5)
     solver = operator.solver(10.0)
     solver(right, 100.0)
