@@ -66,7 +66,7 @@ def test_kernel_of_octaves_with_the_atom_of_biases(depth, sites):
 
 def test_values_elsewhere_take_little_memory(monkeypatch):
     """The derivatives of all layers at a few positions at a time, which are the same."""
-    problem, sites = problem_of(depth=8, channels=2), Grid((60_000,), (2.0,))
+    problem, sites = problem_of(depth=8, channels=2), Grid((120_000,), (2.0,))
     network = SirenNetwork(problem, precision="double")
     change = torch.ones_like(network.start)
     work = [
@@ -78,7 +78,7 @@ def test_values_elsewhere_take_little_memory(monkeypatch):
     monkeypatch.setattr("freqbias.nn.unsharded.CHUNK", 2**20)
     for each, expected in zip(work, whole, strict=True):
         results = []
-        assert memory_taken(lambda each=each, results=results: results.append(each())) < 40e6
+        assert memory_taken(lambda each=each, results=results: results.append(each())) < 80e6
         np.testing.assert_allclose(results[0], expected, rtol=1e-9, atol=1e-12)
 
 
