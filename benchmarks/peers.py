@@ -128,7 +128,7 @@ def ours(problem: Problem, tolerance: float) -> Solution:
     integrator = ShiftInvertIntegrator(tolerance, fastest_rate(problem, operator="local", folded=False))
     evolution = integrator.evolve(operator, operator.start, problem.times, record)
     states = np.array([operator.gather(state) for state in (operator.start, *evolution)])
-    v = operator.spectra(states, operator.nodes())[:, 0]
+    v = np.array([operator.to_spectrum(operator.nodes())(state)[0] for state in states])
     return Solution(v, operator, prepared, clock() - began, record.steps)
 
 

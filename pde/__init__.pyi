@@ -11,6 +11,7 @@ from .snapshot import SpectrumSnapshot
 from .solver import Solver, initial_errors, solve
 from .stage import run_pde
 from .theta import ThetaMethod
+from .vtu import VtuGrid
 
 __all__ = [
     "INTEGRATION_SHARE",
@@ -24,6 +25,7 @@ __all__ = [
     "Solver",
     "SpectrumSnapshot",
     "ThetaMethod",
+    "VtuGrid",
     "check_memory",
     "choose_integrator",
     "fastest_rate",

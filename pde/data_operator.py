@@ -31,7 +31,7 @@ from freqbias.pde.cell_products import CellProducts, lexicographic
 from freqbias.pde.curved_cells import CurvedCells
 from freqbias.pde.element_matrices import ElementMatrices, cell_matrices, cell_nodes
 from freqbias.pde.lagrange_nodes import LagrangeNodes
-from freqbias.pde.protocols import Solve
+from freqbias.pde.protocols import Solve, ToSpectrum
 from freqbias.problem import Problem
 
 Product = Callable[[np.ndarray], np.ndarray]
@@ -127,10 +127,10 @@ class DataOperator(ABC):
         """Return the nodes of both halves of the mesh. Call this on rank 0 only."""
         return LagrangeNodes.of(forms.lagrange(build(self.plan, MPI.COMM_SELF), self.plan.degree))
 
-    def spectra(self, states: np.ndarray, nodes: LagrangeNodes) -> np.ndarray:
-        """Return v = E u / N at n nodes, (T, C, n) complex, for the states u at T times, (T, C, N)."""
+    def to_spectrum(self, nodes: LagrangeNodes) -> ToSpectrum:
+        """Return the map from a state u, (C, N), to v = E u / N at n nodes, (C, n) complex."""
         transform = self._transform_to(nodes.frequency)
-        return np.array([transform.to_frequencies(u) for u in states]) / states.shape[-1]
+        return lambda u: transform.to_frequencies(u) / u.shape[-1]
 
     def _transform_to(self, frequencies: np.ndarray, sites: Sites | None = None) -> SiteTransform:
         """Return the transform E from the sites to the frequencies (n, d). By default the sites are the samples."""

@@ -1,23 +1,22 @@
-"""Fields for ParaView: one `.vtu` file for each time, and a `.pvd` file that lists them.
+"""Fields for ParaView: `.vtu` files for each time, and a `.pvd` file that lists them.
 
-The cells are VTK's Lagrange cells of the mesh's degree.
+The cells are VTK's Lagrange cells of the mesh's degree. In parallel, each rank writes the files of a part of the mesh.
 """
 
-from mpi4py import MPI  # noqa: F401  # isort: skip
-from collections.abc import Iterable, Mapping
+from mpi4py import MPI  # isort: skip
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import dolfinx
 import numpy as np
-from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
-from vtkmodules.vtkCommonCore import vtkPoints
-from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkUnstructuredGrid
-from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 
 from freqbias.meshes import CELL_TYPES, MeshPlan
 from freqbias.pde.forms import laws_on
+from freqbias.pde.vtu import VtuGrid
 from freqbias.problem import Problem, Spectrum, resolved_law, scaled
+from freqbias.runtime import OUT_OF_SPACE, agreed, on_root, writable
 
 
 def write_fields(
@@ -35,81 +34,107 @@ def write_fields(
     time: (T,). frequency (n, d) and cells (c, k): as in `Spectrum`. point_data: arrays by name, (T, n) if the array
     changes in time, else (n,).
     """
-    frames = ({key: v[k] if v.ndim == 2 else v for key, v in point_data.items()} for k in range(len(time)))
-    write_collection(folder, time, lagrange_grid(frequency, cells, cell_type), frames, name=name)
+    static = {key: v for key, v in point_data.items() if v.ndim == 1}
+    frames = ({key: v[k] for key, v in point_data.items() if v.ndim == 2} for k in range(len(time)))
+    write_collection(folder, time, lagrange_grid(frequency, cells, cell_type, static), frames, name=name)
 
 
 def write_collection(
-    folder: Path,
-    time: np.ndarray,
-    grid: vtkUnstructuredGrid,
-    frames: Iterable[Mapping[str, np.ndarray]],
-    *,
-    name: str,
+    folder: Path, time: np.ndarray, grid: VtuGrid, frames: Iterable[Mapping[str, np.ndarray]], *, name: str
 ) -> None:
-    """Write NAME.pvd and one .vtu file for each time, on any grid of n points.
+    """Write NAME.pvd, and one .vtu file for each time. frames: for each time, the arrays (n,) by name."""
+    files = [[f"{name}_{index:06d}.vtu"] for index in range(len(time))]
+    for (file,), values in zip(files, frames, strict=True):
+        grid.write(folder / file, values)
+    _list(folder / f"{name}.pvd", time, files)
 
-    frames: for each time, the arrays (n,) by name.
-    """
+
+def _list(path: Path, time: np.ndarray, files: Sequence[Sequence[str]]) -> None:
+    """Write a .pvd file. files: for each time, the names of the files of all parts of the mesh."""
     collection = ElementTree.Element("VTKFile", type="Collection", version="0.1")
     datasets = ElementTree.SubElement(collection, "Collection")
-    for index, (t, frame) in enumerate(zip(time, frames, strict=True)):
-        for key, values in frame.items():
-            if len(values) != grid.GetNumberOfPoints():
-                raise ValueError(f"{key} has {len(values)} values, but the grid has {grid.GetNumberOfPoints()} points")
-            array = numpy_to_vtk(values, deep=True)
-            array.SetName(key)
-            grid.GetPointData().AddArray(array)
-        coloured = next((key for key in frame if key.endswith("magnitude")), next(iter(frame)))
-        grid.GetPointData().SetActiveScalars(coloured)  # what programs show first
-        file = f"{name}_{index:06d}.vtu"
-        (folder / file).write_bytes(_vtu(grid))
-        ElementTree.SubElement(datasets, "DataSet", timestep=repr(float(t)), part="0", file=file)
-    ElementTree.ElementTree(collection).write(folder / f"{name}.pvd", xml_declaration=True, encoding="utf-8")
+    for t, parts in zip(time, files, strict=True):
+        for part, file in enumerate(parts):
+            ElementTree.SubElement(datasets, "DataSet", timestep=repr(float(t)), part=str(part), file=file)
+    ElementTree.ElementTree(collection).write(path, xml_declaration=True, encoding="utf-8")
 
 
-def _vtu(grid: vtkUnstructuredGrid) -> bytes:
-    """Return the bytes of a `.vtu` file.
-
-    Python writes the bytes to the file, because VTK would end the process if the disk were full.
-    """
-    writer = vtkXMLUnstructuredGridWriter()
-    writer.SetInputData(grid)
-    writer.SetCompressorTypeToLZ4()  # 4 times faster than zlib, but the files are a quarter larger
-    writer.SetDataModeToAppended()
-    writer.EncodeAppendedDataOff()
-    writer.WriteToOutputStringOn()
-    if not writer.Write():
-        raise RuntimeError("VTK could not write a grid")
-    content = writer.GetOutputString()  # a str if the bytes are valid UTF-8, else bytes
-    return content.encode() if isinstance(content, str) else bytes(content)
-
-
-def lagrange_grid(frequency: np.ndarray, cells: np.ndarray, cell_type: str) -> vtkUnstructuredGrid:
+def lagrange_grid(
+    frequency: np.ndarray, cells: np.ndarray, cell_type: str, static: Mapping[str, np.ndarray]
+) -> VtuGrid:
     """Return the mesh as VTK's Lagrange cells. The points of a cell are its Lagrange nodes, of any degree."""
     order = np.argsort(dolfinx.cpp.io.perm_vtk(dolfinx.mesh.to_type(cell_type), cells.shape[1]))
-    nodes = np.zeros((len(frequency), 3))
-    nodes[:, : frequency.shape[1]] = frequency
-    points, connectivity = vtkPoints(), vtkCellArray()
-    points.SetData(numpy_to_vtk(nodes, deep=True))
-    connectivity.SetData(cells.shape[1], numpy_to_vtkIdTypeArray(cells[:, order].ravel().astype(np.int64), deep=True))
-    grid = vtkUnstructuredGrid()
-    grid.SetPoints(points)
-    grid.SetCells(CELL_TYPES[cell_type].vtk_lagrange, connectivity)
-    return grid
+    return VtuGrid(frequency, cells[:, order], CELL_TYPES[cell_type].vtk_lagrange, static)
 
 
-def write_spectrum(folder: Path, problem: Problem, spectrum: Spectrum, plan: MeshPlan) -> None:
-    """Write `pde/fields.pvd` and its `.vtu` files into folder.
+def write_spectrum(
+    folder: Path,
+    problem: Problem,
+    spectrum: Spectrum | None,
+    plan: MeshPlan,
+    comm: MPI.Comm = MPI.COMM_SELF,
+    *,
+    named: Path | None = None,
+) -> None:
+    """Write `fields.pvd` and its `.vtu` files into folder. Collective over comm.
 
+    spectrum: on rank 0, None on other ranks. named: the file that messages name, by default folder / "fields.pvd". Each
+    rank writes a part of the cells if all ranks see the folder, else rank 0 writes the whole.
     Arrays of each time, for each channel: real part, imaginary part, magnitude and phase of the spectrum v. Arrays that
     are the same at all times: the density rho_w, and the damping and the diffusion of the solution, folded onto the box
     of the mesh if plan.folded. Point masses are smoothed as the samples resolve them.
+    Raises UsageError on all ranks if a disk is full.
     """
-    laws = law_values(problem, spectrum.frequency, plan)
-    grid = lagrange_grid(spectrum.frequency, spectrum.cells, spectrum.cell_type)
-    frames = (_parts(v) | laws for v in spectrum.error)
-    write_collection(folder, spectrum.time, grid, frames, name="fields")
+    ranks = comm.size if all(comm.allgather(folder.is_dir())) else 1
+    pieces = on_root(_divided, spectrum, ranks, broadcast=False, comm=comm) or []
+    piece, parts = comm.scatter(_padded([(piece, len(pieces)) for piece in pieces], (None, len(pieces)), comm))
+    names = ["fields_{:06d}.vtu"] if parts == 1 else [f"fields_{{:06d}}_{part}.vtu" for part in range(parts)]
+    files = [[name.format(index) for name in names] for index in range(len(problem.times))]
+    grid = piece and piece.grid(problem, plan)
+    for index in range(len(problem.times)):
+        v = on_root(_frame, spectrum, index, broadcast=False, comm=comm)
+        own = comm.scatter(_padded([] if v is None else [v[:, each.nodes] for each in pieces], None, comm))
+        paths = [folder / file for file in files[index][comm.rank : comm.rank + 1]]
+        agreed(comm, _write, grid, paths, own, named or folder / "fields.pvd")
+    if comm.rank == 0:
+        _list(folder / "fields.pvd", problem.times, files)
+
+
+class _Piece(NamedTuple):
+    """A part of the cells of a mesh, and the places of its nodes in the whole mesh."""
+
+    frequency: np.ndarray
+    cells: np.ndarray
+    nodes: np.ndarray
+
+    def grid(self, problem: Problem, plan: MeshPlan) -> VtuGrid:
+        return lagrange_grid(self.frequency, self.cells, plan.cell_type, law_values(problem, self.frequency, plan))
+
+
+def _divided(spectrum: Spectrum, count: int) -> list[_Piece]:
+    """Return at most `count` parts of the mesh of a spectrum, each with cells."""
+    pieces = []
+    for cells in np.array_split(spectrum.cells, min(count, len(spectrum.cells))):
+        nodes, local = np.unique(cells, return_inverse=True)
+        pieces.append(_Piece(spectrum.frequency[nodes], local.reshape(cells.shape), nodes))
+    return pieces
+
+
+def _padded(items: list[Any], absent: Any, comm: MPI.Comm) -> list[Any]:
+    """Return one item for each rank."""
+    return items + [absent] * (comm.size - len(items))
+
+
+def _frame(spectrum: Spectrum, index: int) -> np.ndarray:
+    return spectrum.error[index]
+
+
+def _write(grid: VtuGrid | None, paths: Sequence[Path], v: np.ndarray, named: Path) -> None:
+    """Write the part of this rank at one time. paths: the path of its file, if there is one."""
+    for path in paths:
+        assert grid is not None
+        with writable(named, only=OUT_OF_SPACE):
+            grid.write(path, _parts(v))
 
 
 def _parts(v: np.ndarray) -> dict[str, np.ndarray]:
@@ -118,7 +143,7 @@ def _parts(v: np.ndarray) -> dict[str, np.ndarray]:
     for channel, values in enumerate(v):
         suffix = f"_{channel}" if len(v) > 1 else ""
         parts = {"real": values.real, "imaginary": values.imag, "magnitude": np.abs(values), "phase": np.angle(values)}
-        fields |= {name + suffix: np.ascontiguousarray(part) for name, part in parts.items()}
+        fields |= {name + suffix: part for name, part in parts.items()}
     return fields
 
 

@@ -27,6 +27,7 @@ from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.linear_algebra import ShiftedSolver
 from freqbias.pde.matrix_free_operator import MatrixFreeOperator
 from freqbias.pde.petsc_options import uses_geometric_multigrid
+from freqbias.pde.protocols import ToSpectrum
 from freqbias.problem import Problem
 
 SOLVER_SHARE = 0.2  # rtol of the first solve at most, relative to the accuracy of the transforms
@@ -156,17 +157,20 @@ class LocalOperator:
     def nodes(self) -> LagrangeNodes:
         return self._nodes
 
-    def spectra(self, states: np.ndarray, nodes: LagrangeNodes) -> np.ndarray:
-        """Return v at the nodes, (T, C, n) complex, for the states of all ranks (T, S, n) in canonical order.
+    def to_spectrum(self, nodes: LagrangeNodes) -> ToSpectrum:
+        """Return the map from a state of all ranks in canonical order, (S, n), to v at the nodes, (C, n) complex.
 
         For Hartley states the mesh is symmetric, and xi -> -xi reverses the canonical order.
         """
-        real = states if self._hartley else states[:, : states.shape[1] // 2]
-        v = np.empty(real.shape, dtype=complex)  # at every output time, so without intermediate arrays
-        if self._hartley:
-            np.add(states, states[..., ::-1], out=v.real)
-            np.subtract(states, states[..., ::-1], out=v.imag)
+
+        def spectrum(w: np.ndarray) -> np.ndarray:
+            if not self._hartley:
+                real, imaginary = np.split(w, 2)
+                return real + 1j * imaginary
+            v = np.empty(w.shape, dtype=complex)
+            np.add(w, w[:, ::-1], out=v.real)
+            np.subtract(w, w[:, ::-1], out=v.imag)
             v *= 0.5
-        else:
-            v.real, v.imag = real, states[:, real.shape[1] :]
-        return v
+            return v
+
+        return spectrum

@@ -4,7 +4,7 @@ from mpi4py import MPI  # isort: skip
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from freqbias.pde.prediction import predict_at_targets
 from freqbias.pde.protocols import NO_HOOKS, IntegrationRecord, all_finite
 from freqbias.pde.refinement import refine_mesh
 from freqbias.pde.snapshot import SpectrumSnapshot
-from freqbias.problem import Mesh, Pde, Problem, Spectrum, initial_errors, squared_loss
+from freqbias.problem import Frames, Mesh, Pde, Problem, Spectrum, initial_errors, squared_loss
 
 DATA_LANCZOS = (LanczosIntegrator, GradientDescentIntegrator)  # they give the integral of u, which predictions need
 LEAKED = 0.01  # the error that left the box of the data, relative to the initial error, above which users are warned
@@ -117,14 +117,26 @@ class Solver:
                 in_steps=isinstance(self._integrator, GradientDescentIntegrator),
             )  # fmt: skip
 
-    def spectrum(self, snapshots: list[SpectrumSnapshot]) -> Spectrum:
-        """Return the Spectrum, from the snapshots at all output times. Call this on rank 0 only."""
-        nodes = self.operator.nodes()
-        states = np.array([snapshot.state for snapshot in snapshots])
+    def spectrum(self, snapshots: list[SpectrumSnapshot], load: Callable[[int], np.ndarray] | None = None) -> Spectrum:
+        """Return the Spectrum, from the snapshots at all output times. Call this on rank 0 only.
+
+        load: returns the whole state at an output time, if the snapshots have none. Then the spectrum has `Frames`.
+        """
+        nodes, count, channels = self.operator.nodes(), len(snapshots), self.problem.samples.channels
+        to_spectrum = self.operator.to_spectrum(nodes)
+        if load is None:
+            states = np.array([snapshot.state for snapshot in snapshots])
+            v = np.empty((count, channels, len(nodes.frequency)), dtype=complex)
+            for state, result in zip(states, v, strict=True):
+                result[:] = to_spectrum(state)
+        else:
+            stored = Frames(load, count, (channels, self.problem.sites.size))
+            lazy = Frames(lambda index: to_spectrum(stored[index]), count, (channels, len(nodes.frequency)), complex)
+            states, v = cast("np.ndarray", stored), cast("np.ndarray", lazy)  # `Spectrum.save` needs no more
         spectrum = Spectrum(
             self.problem.times,
             nodes.frequency,
-            self.operator.spectra(states, nodes),
+            v,
             nodes.cells,
             self.plan.cell_type,
             self.plan.degree,

@@ -8,10 +8,13 @@ number of ranks.
 
 from mpi4py import MPI  # noqa: F401  # isort: skip
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import ExitStack
+from dataclasses import asdict, replace
 from math import isnan
+from pathlib import Path
 
 import dolfinx
+import numpy as np
 from petsc4py import PETSc
 
 from freqbias.pde.basis_checkpoint import BasisCheckpoint
@@ -24,6 +27,7 @@ from freqbias.pde.solver import Solver
 from freqbias.problem import (
     Problem,
     RunFile,
+    Spectrum,
     counted,
     every_stage_keys,
     held_out_in_words,
@@ -71,7 +75,10 @@ def run_pde(
         snapshots = _solve(solver, stage, stop)
         report_unused(petsc)
         with announced("pde: writing the results"):
-            on_root(_finish, solver, stage, snapshots, petsc)
+            spectrum = on_root(_write_spectrum, solver, stage, snapshots, broadcast=False)
+            if solver.settings.fields:
+                _write_fields(solver, stage, spectrum)
+            on_root(_finish, solver, stage, petsc)
         solver.operator.destroy()
     finally:
         if stage is not None:
@@ -110,9 +117,10 @@ def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Spect
         log.info("pde: continuing after t = %g", solver.problem.times[count - 1])
     total = len(solver.problem.times)
     with Progress("pde", total=total, unit="output times", done=count) as progress:
-        for snapshot in solver.trajectory(max(count - 1, 0), snapshots[-1].state if snapshots else None):
-            snapshots.append(snapshot)
+        last = on_root(_stored_state, stage, count - 1, broadcast=False) if count else None
+        for snapshot in solver.trajectory(max(count - 1, 0), last):
             on_root(_save, stage, snapshot)
+            snapshots.append(replace(snapshot, state=None))
             progress.advance(note=f"loss {snapshot.loss:.2e}")
     return snapshots
 
@@ -123,16 +131,17 @@ def _save(stage: Stage, snapshot: SpectrumSnapshot) -> None:
 
 
 def _stored_snapshots(stage: Stage) -> list[SpectrumSnapshot]:
-    """Return the stored snapshots from t = 0 up to the first missing output time."""
+    """Return the stored snapshots from t = 0 up to the first missing output time, without their states."""
     names, snapshots = set(stage.checkpoints()), list[SpectrumSnapshot]()
     while _part(len(snapshots)) in names:
-        arrays, meta = stage.load_checkpoint(_part(len(snapshots)))
-        snapshots.append(SpectrumSnapshot(state=arrays["state"], **meta))
+        _, meta = stage.load_checkpoint(_part(len(snapshots)))
+        snapshots.append(SpectrumSnapshot(state=None, **meta))
     return snapshots if len(snapshots) > 1 else []  # a snapshot at t = 0 alone saves no work
 
 
-def _finish(solver: Solver, stage: Stage, snapshots: list[SpectrumSnapshot], petsc: Sequence[str]) -> None:
-    spectrum = solver.spectrum(snapshots)
+def _write_spectrum(solver: Solver, stage: Stage, snapshots: list[SpectrumSnapshot]) -> Spectrum:
+    """Write `spectrum.nc`, one output time after the other, from the stored states."""
+    spectrum = solver.spectrum(snapshots, lambda index: _stored_state(stage, index))
     with stage.writing("spectrum.nc") as path:
         spectrum.save(path)
     held_out = solver.problem.held_out
@@ -140,11 +149,28 @@ def _finish(solver: Solver, stage: Stage, snapshots: list[SpectrumSnapshot], pet
         log.info("pde: %s", held_out_in_words(held_out, spectrum.time, spectrum.held_out_error))
         if warning := held_out_warning(spectrum.time, spectrum.held_out_error):
             log.warning("pde: %s", warning)
-    if solver.settings.fields:
-        with stage.writing("fields.pvd") as path:
-            write_spectrum(path.parent, solver.problem, spectrum, solver.plan)
+    return spectrum
+
+
+def _write_fields(solver: Solver, stage: Stage | None, spectrum: Spectrum | None) -> None:
+    """Write `fields.pvd`, each rank a part of the mesh. Collective. stage, spectrum: None on ranks other than 0."""
+    with ExitStack() as stack:
+        path, named = on_root(_enter, stack, stage, "fields.pvd")
+        write_spectrum(path.parent, solver.problem, spectrum, solver.plan, solver.comm, named=named)
+        on_root(stack.close)
+
+
+def _enter(stack: ExitStack, stage: Stage, name: str) -> tuple[Path, Path]:
+    return stack.enter_context(stage.writing(name)), stage.folder / name
+
+
+def _finish(solver: Solver, stage: Stage, petsc: Sequence[str]) -> None:
     versions = {"dolfinx": dolfinx.__version__, "petsc": ".".join(map(str, PETSc.Sys.getVersion()))}
     stage.finish(versions=versions, ranks=solver.comm.size, petsc_options=list(petsc))
+
+
+def _stored_state(stage: Stage, index: int) -> np.ndarray:
+    return stage.load_checkpoint(_part(index))[0]["state"]
 
 
 def _part(index: int) -> str:

@@ -14,6 +14,7 @@ from .draws import DRAW_ACCURACY, SMALL_FEATURE_LEARNING, Band, Draws, feature_l
 from .error_history import ErrorHistory
 from .files import why_no_file
 from .folding import fold
+from .frames import Frames
 from .function_density import FunctionDensity
 from .hdf5 import check_hdf5
 from .held_out import HeldOut, choose_held_out
@@ -72,6 +73,7 @@ __all__ = [
     "Draws",
     "Elliptical",
     "ErrorHistory",
+    "Frames",
     "FunctionDensity",
     "Gaussian",
     "HeldOut",

@@ -5,12 +5,13 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.problem.files import why_no_file
+from freqbias.problem.frames import Frames
 from freqbias.problem.hdf5 import check_hdf5
 from freqbias.problem.netcdf4 import Contents, Variable, read_netcdf4, write_netcdf4
 from freqbias.problem.variables import describe_variable
@@ -26,14 +27,14 @@ FORMAT = "docs/formats.md describes the format"
 def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attributes: dict[str, Any]) -> None:
     """Write variables with units and long names, and the output times.
 
-    variables: for each name, (dims, values). time: the output times, (T,).
+    variables: for each name, (dims, values), where values may be `Frames`. time: the output times, (T,).
     Raises OSError if the disk is full.
     """
     unit = str(attributes.get("unit", ""))
-    described = {
-        name: Variable(dims, np.asarray(values), describe_variable(name, unit))
-        for name, (dims, values) in {**variables, "time": (("time",), time)}.items()
-    }
+    described = {}
+    for name, (dims, given) in {**variables, "time": (("time",), time)}.items():
+        values = cast("np.ndarray", given) if isinstance(given, Frames) else np.asarray(given)
+        described[name] = Variable(dims, values, describe_variable(name, unit))
     write_netcdf4(path, described, {**attributes, "format_version": FORMAT_VERSION})
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from freqbias.problem.frames import Frames
+
 if TYPE_CHECKING:
     import h5py
 
@@ -78,7 +80,7 @@ def write_netcdf4(path: Path, variables: Mapping[str, Variable], attributes: Map
     """Write a netCDF-4 file. NaN is the fill value of variables of floating-point numbers.
 
     No copy of the values is made. Raises ValueError if a dimension has two lengths, or a variable with its name has
-    other dimensions, and OSError if the disk is full.
+    other dimensions, and OSError if the disk is full. Values may be `Frames`, all of the same number of times.
     """
     import h5py
 
@@ -89,6 +91,7 @@ def write_netcdf4(path: Path, variables: Mapping[str, Variable], attributes: Map
                 raise ValueError(f"dimension {dim} of variable {name} has length {size}, elsewhere {sizes[dim]}")
         if name in variable.dims and variable.dims != (name,):
             raise ValueError(f"variable {name} has the dimensions {variable.dims}, but it must have {name} only")
+    streams: list[tuple[h5py.Dataset, Frames]] = []
     ids = {dim: np.int32(number) for number, dim in enumerate(sizes)}
     with _Target(path) as target, h5py.File(target, "w", track_order=True) as file:
         file.attrs[PROVENANCE] = np.bytes_(f"{OWN}{_version()},hdf5={h5py.version.hdf5_version}")
@@ -101,12 +104,18 @@ def write_netcdf4(path: Path, variables: Mapping[str, Variable], attributes: Map
             values, is_float = variable.values, variable.dtype.kind == "f"
             fill = np.nan if is_float else None
             dataset = file.create_dataset(name, values.shape, values.dtype, fillvalue=fill, track_order=True)
-            for part in _parts(values):
-                dataset[part] = values[part]
+            if isinstance(values, Frames):
+                streams.append((dataset, values))
+            else:
+                for part in _parts(values):
+                    dataset[part] = values[part]
             _set(dataset, {**({"_FillValue": values.dtype.type(np.nan)} if is_float else {}), **variable.attrs})
             if name in sizes:
                 dataset.make_scale(name)
             dataset.attrs[DIMENSION_IDS] = np.array([ids[dim] for dim in variable.dims], np.int32)
+        for index in range(len(streams[0][1]) if streams else 0):  # all variables that share a frame, then the next
+            for dataset, frames in streams:
+                dataset[index] = frames[index]
         for dim, number in ids.items():
             file[dim].attrs[DIMENSION_ID] = number
         for name, variable in variables.items():

@@ -1,5 +1,5 @@
 from . import commandline
-from .collective import on_all, on_root
+from .collective import agreed, on_all, on_root
 from .commandline import (
     LogFile,
     MaxWalltime,
@@ -16,7 +16,7 @@ from .commandline import (
 )
 from .communicator import SerialWorld, divide, mpi_world, world
 from .exit_codes import exit_code_of
-from .files import FileLock, atomic_write, read_file, remove, sha256_of, writable
+from .files import OUT_OF_SPACE, FileLock, atomic_write, read_file, remove, sha256_of, writable
 from .keys import changed_keys, common_changes, key_hash
 from .launcher import local_size, rank, size, under_torchrun
 from .logs import configure, log, log_findings, logged_to
@@ -33,6 +33,7 @@ from .thread_count import limit_threads, processes_alone, threads, threads_alone
 from .torch_world import TORCH_TIMEOUT, torch_backend
 
 __all__ = [
+    "OUT_OF_SPACE",
     "TORCH_TIMEOUT",
     "FileLock",
     "LogFile",
@@ -50,6 +51,7 @@ __all__ = [
     "StopRequest",
     "Store",
     "Verbose",
+    "agreed",
     "announced",
     "atomic_write",
     "available_memory",

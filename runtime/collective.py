@@ -111,6 +111,25 @@ def on_all[T](function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         raise
 
 
+def agreed[T](comm: Any, function: Callable[..., T], *args: Any) -> T:
+    """Call `function` on every rank and return its result there. Collective over `comm`.
+
+    If it raises an exception with an `exit_code` on some ranks, every rank raises the one of the first of these ranks.
+    Any other exception ends the job (`exit_code_of`).
+    """
+    result, failure = None, None
+    try:
+        result = function(*args)
+    except Exception as caught:
+        if not hasattr(caught, "exit_code"):
+            raise
+        failure = _sendable(caught)
+    first = next((each for each in comm.allgather(failure) if each is not None), None)
+    if first is not None:
+        raise first.exception() if isinstance(first, _ExceptionSummary) else first
+    return result  # type: ignore[return-value]
+
+
 def _send(comm: Any, message: bytes) -> None:
     sleep_until_complete(comm.Ibarrier())
     comm.bcast(message)

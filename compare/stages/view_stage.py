@@ -79,10 +79,11 @@ def write_spectra(stage: Stage, view: "View", name: str) -> None:
 def _write_collection(
     stage: Stage, view: "View", name: str, frames: Iterable[Mapping[str, np.ndarray]], cells: "LinearCells"
 ) -> None:
-    from freqbias.pde import write_collection
+    from freqbias.pde import VtuGrid, write_collection
 
-    laws, grid = name == "laws", cells.grid()
+    laws = name == "laws"
     units = [f"{field}: {view.units[field]}" for field in view.units if (field in view.static) == laws]
-    grid.field_data["units"] = [*units, f"coordinates: {view.per_unit}"]
+    texts = {"units": [*units, f"coordinates: {view.per_unit}"]}
+    grid = VtuGrid(cells.frequency, cells.cells, cells.vtk_type, texts=texts)
     with stage.writing(f"{name}.pvd") as path:
         write_collection(path.parent, view.time[:1] if laws else view.time, grid, frames, name=name)

@@ -27,6 +27,7 @@ class LinearCells:
 
     frequency: the distinct corners of the linear cells, (m, d) [cycles/length], in the order of `merge_nodes`.
     cells: for each linear cell, the indices of its corners among these points, (cells, corners).
+    vtk_type: VTK's number of the type of these cells.
     """
 
     def __init__(self, view: View) -> None:
@@ -34,7 +35,7 @@ class LinearCells:
         parts = SUBDIVISIONS[view.dimension] * view.degree
         lattice = np.asarray(basix.create_lattice(element.cell_type, parts, basix.LatticeType.equispaced, True))
         self._basis = np.asarray(element.tabulate(0, lattice))[0, :, :, 0]
-        self._nodes, self._kind = view.cells, CELL_TYPES[view.cell_type].vtk
+        self._nodes, self.vtk_type = view.cells, CELL_TYPES[view.cell_type].vtk
         self.frequency, points = merge_nodes(self._basis @ view.frequency[view.cells])
         self._first = np.empty(len(self.frequency), dtype=np.int64)
         self._first[points.ravel()] = np.arange(points.size)
@@ -50,7 +51,7 @@ class LinearCells:
         """Return the linear cells as a VTK grid without fields."""
         points = np.pad(self.frequency, ((0, 0), (0, 3 - self.frequency.shape[1])))
         sized_cells = np.column_stack([np.full(len(self.cells), self.cells.shape[1]), self.cells])
-        return pyvista.UnstructuredGrid(sized_cells.ravel(), np.full(len(self.cells), self._kind), points)
+        return pyvista.UnstructuredGrid(sized_cells.ravel(), np.full(len(self.cells), self.vtk_type), points)
 
 
 def lattice_cells(cell_type: str, lattice: np.ndarray) -> np.ndarray:
