@@ -1,26 +1,24 @@
 """An estimate of the memory that the stage `pde` needs. If the machine has less, the command refuses to start.
 
 The estimate is a sum of measured parts. The table compares it with the measured peak of the resident set. Both are in
-MiB, on one rank, for 10 output times unless stated otherwise:
+MiB, on one rank, for any number of output times, because rank 0 has the states of one time only:
 
     operator  d  degree     dofs   measured  estimate
-    local     1       4  325,849        681     858
-    local     2       2  251,001        544     591  (geometric multigrid, as all below)
-    local     2       2  641,601        937    1063
-    local     2       2  641,601       1379    1541  (40 output times)
-    local     2       6  255,025        496     560
-    local     3       1  531,441       1909    2041
-    local     3       2  531,441        849     994
-    local     3       3  226,981        485     540
-    local     3       4  389,017        607     705
-    local     3       6  614,125        777     932
-    local     3       6  143,989        435     447  (a ball)
-    data      2       2  251,001        427     444
-    data      2       6  167,281        375     390
-    data      2       6  167,281        512     516  (40 output times)
-    data      3       4  531,441        574     620
-    data      3       6  1,295,029      973    1091
-    data      3       6  366,517        503     530  (a ball)
+    local     1       4  325,849        455     545
+    local     2       2  251,001        342     373  (geometric multigrid, as all below)
+    local     2       2  641,601        605     659
+    local     2       6  255,025        286     341
+    local     3       1  531,441       1835    1910
+    local     3       2  531,441        586     676
+    local     3       3  226,981        295     341
+    local     3       4  389,017        361     429
+    local     3       6  614,125        460     544
+    local     3       6  366,517        416     428  (a ball)
+    data      2       2  251,001        246     281
+    data      2       6  167,281        206     250
+    data      3       4  531,441        331     382
+    data      3       6  1,295,029      537     652
+    data      3       6  366,517        326     335  (a ball)
 """
 
 from contextlib import suppress
@@ -36,14 +34,17 @@ from freqbias.runtime import available_memory, local_size, size
 
 Candidate = tuple[float, Pde, Mesh]  # a value of one key, and the settings with this value
 
-LIBRARY_BYTES = 300e6  # for each rank: Python and the modules that it imports
+LIBRARY_BYTES = 200e6  # for each rank: Python and the modules that it imports
 SPACE_BYTES = {1: 500, 2: 500, 3: 1400}  # for each dof, by dimension: mesh, numbering and nodes
 MULTIGRID_BYTES = 90.0  # for each nonzero: GAMG in three dimensions
 CELL_BYTES = 200.0  # for each dof of a mesh without matrices: mesh, numbering and nodes
 LEVEL_BYTES = 80.0  # for each node of a level of geometric multigrid: numbering and vectors
-ASSEMBLED_BYTES = 37.0  # for each entry of the cells' matrices on the first level with assembled matrices
+ASSEMBLED_BYTES = 44.0  # for each entry of the cells' matrices on the first level with assembled matrices
 KRYLOV_VECTORS = 30
-OUTPUT_BYTES = (250, 26)  # on rank 0 at the end, for each dof and channel: a fixed part, and one for each output time
+# On rank 0 at the end, for each dof and channel: v at one output time and its files, and for the data operator also the
+# mesh of both halves.
+OUTPUT_BYTES = {"local": 40, "data": 260}
+SPECTRUM_BYTES = 26  # for each dof, channel and output time, where `solve` returns all of them together
 PETSC_MAX_ENTRIES = 2**31 - 1  # on one rank
 TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # the tolerances that a remedy may name
 
@@ -137,8 +138,9 @@ def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: fl
         per_rank = 8.0 * problem.samples.values[0].size * (KRYLOV_VECTORS + channels * outputs)
     if problem.initial_error is None and settings.initial in ("auto", "network"):  # every rank draws the network
         per_rank += drawing_memory(problem.network, channels=channels, dimension=problem.dimension)
-    on_root = channels * dofs * (OUTPUT_BYTES[0] + OUTPUT_BYTES[1] * outputs)
-    return local_size() * (LIBRARY_BYTES + per_rank + shared / size()) + on_root
+    return (
+        local_size() * (LIBRARY_BYTES + per_rank + shared / size()) + OUTPUT_BYTES[settings.operator] * channels * dofs
+    )
 
 
 def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -> float:
@@ -151,6 +153,18 @@ def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -
     states = 16.0 * problem.samples.channels * len(problem.times) * growth
     shared = sum(_local_operator_bytes(each, growth) + states * each.dofs for each in (plan, finer))
     return local_size() * (LIBRARY_BYTES + shared / size())
+
+
+def check_spectrum(problem: Problem, plan: MeshPlan) -> None:
+    """Raise InputError if v at all output times needs more memory than is available now."""
+    outputs = len(problem.times)
+    needed, available = SPECTRUM_BYTES * problem.samples.channels * plan.dofs * outputs, available_memory()
+    if needed > available:
+        raise InputError(
+            f"the spectrum of {plan.dofs:,} dofs at {outputs} output times needs about {format_bytes(needed)} of "
+            f"memory, but this machine has only {format_bytes(available)}; use fewer output times, or the command "
+            "`freqbias pde`, which writes one output time after the other"
+        )
 
 
 def check_assembled(plan: MeshPlan) -> None:

@@ -17,7 +17,7 @@ from freqbias.pde.integrators import choose_integrator, transform_accuracy
 from freqbias.pde.kernel_defect import KernelDefect, integrated_defects
 from freqbias.pde.krylov import GradientDescentIntegrator, LanczosIntegrator
 from freqbias.pde.local_operator import LocalOperator
-from freqbias.pde.memory import plan_within_memory
+from freqbias.pde.memory import check_spectrum, plan_within_memory
 from freqbias.pde.point_operator import PointOperator
 from freqbias.pde.prediction import predict_at_targets
 from freqbias.pde.protocols import NO_HOOKS, IntegrationRecord, all_finite
@@ -44,6 +44,7 @@ def solve(
     )
     check_kind("solve: mesh", mesh, Mesh, type(None), remedy="settings of [mesh], for example Mesh(half_width=20.0)")
     solver = Solver(problem, settings, mesh, comm)
+    runtime.on_root(check_spectrum, problem, solver.plan, comm=comm)
     snapshots = list(solver.trajectory())
     spectrum = solver.spectrum(snapshots) if comm.rank == 0 else None
     solver.operator.destroy()

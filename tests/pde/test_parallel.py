@@ -4,6 +4,8 @@ from itertools import product
 
 import numpy as np
 import pytest
+import pyvista
+from scipy.spatial import cKDTree
 
 from freqbias.problem import Spectrum
 from tests import launch
@@ -97,6 +99,51 @@ def test_three_ranks_equal_one(case, answers, folder):
     np.testing.assert_array_equal(together.cells, alone.cells)
     np.testing.assert_allclose(together.error, alone.error, rtol=0, atol=1e-8 * np.abs(alone.error).max())
     np.testing.assert_allclose(together.loss, alone.loss, rtol=1e-8)
+
+
+PARTS = """
+import sys
+from pathlib import Path
+import numpy as np
+from mpi4py import MPI
+from freqbias import pde
+from freqbias.meshes import plan_mesh
+from freqbias.numerics import Grid
+from freqbias.pde.fields import write_spectrum
+from freqbias.problem import Gaussian, Mesh, Network, Pde, Problem, waves
+
+comm, folder = MPI.COMM_WORLD, Path(sys.argv[1])
+samples = waves(Grid((16, 16), (1.0, 1.0)), [[2.0, 2.0]], window=0.15)
+problem = Problem(Gaussian(2.0), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 100.0]))
+settings = Pde(degree=4)
+for name, mesh in (("whole", Mesh()), ("few", Mesh(half_width=6.0, size=6.0)), ("unseen", Mesh())):
+    spectrum = pde.solve(problem, settings, mesh=mesh)
+    if comm.rank == 0:
+        spectrum.save(folder / f"{name}.nc")
+    if comm.rank == 0 or name != "unseen":
+        (folder / name).mkdir(exist_ok=True)
+    comm.Barrier()
+    seen = folder / name if name != "unseen" or comm.rank == 0 else folder / "elsewhere"
+    write_spectrum(seen, problem, spectrum, plan_mesh(problem, settings, mesh), comm)
+"""
+
+
+def test_each_rank_writes_a_part_of_the_fields(tmp_path):
+    """Ranks without cells write nothing, and if a rank does not see the folder, rank 0 writes everything."""
+    done = launch.run_together(PARTS, tmp_path, ranks=5)
+    assert done.returncode == 0, done.stderr
+    for name, parts in (("whole", 5), ("few", 4), ("unseen", 1)):
+        spectrum, reader = Spectrum.load(tmp_path / f"{name}.nc"), pyvista.get_reader(tmp_path / name / "fields.pvd")
+        assert reader.time_values == [0.0, 100.0]
+        for index, t in enumerate(reader.time_values):
+            reader.set_active_time_value(t)
+            blocks = list(reader.read())
+            assert len(blocks) == parts and sum(block.n_cells for block in blocks) == len(spectrum.cells)
+            points = np.concatenate([block.points[:, :2] for block in blocks])
+            v = np.concatenate([block["real"] + 1j * block["imaginary"] for block in blocks])
+            near = cKDTree(spectrum.frequency).query(points)
+            assert near[0].max() < 1e-5 and set(near[1]) == set(range(len(spectrum.frequency)))
+            np.testing.assert_allclose(v, spectrum.error[index, 0, near[1]], rtol=0, atol=1e-6 * np.abs(v).max())
 
 
 MULTIGRID = """

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from freqbias.errors import InputError
-from freqbias.problem import open_netcdf
+from freqbias.problem import Frames, open_netcdf
 from freqbias.problem.netcdf4 import Variable, read_netcdf4, write_netcdf4
 
 VALUES = np.arange(24.0).reshape(2, 3, 4)
@@ -33,6 +33,25 @@ ATTRIBUTES = {
     "kinds": ["a", "bc"],
     "version": np.int64(1),
 }
+
+
+def test_frames_are_computed_once(tmp_path):
+    """Real and imaginary parts of the same frame follow each other, and only one frame exists at a time."""
+    computed, whole = [], VALUES.reshape(4, 2, 3) * (1 + 2j)
+    whole[-1, -1, -1] = 0
+
+    def compute(index):
+        computed.append(index)
+        return whole[index]
+
+    frames = Frames(compute, 4, (2, 3), complex)
+    assert (len(frames), frames.shape, frames.ndim, frames.dtype) == (4, (4, 2, 3), 3, complex)
+    dims = ("time", "channel", "node")
+    write_netcdf4(tmp_path / "a.nc", {"a": Variable(dims, frames.real), "b": Variable(dims, frames.imag)}, {})
+    assert computed == [0, 1, 2, 3]
+    written = xr.load_dataset(tmp_path / "a.nc", engine="h5netcdf")
+    np.testing.assert_array_equal(written["a"].values + 1j * written["b"].values, whole)
+    np.testing.assert_array_equal(np.array(list(frames)), whole)
 
 
 @pytest.fixture

@@ -241,6 +241,36 @@ def test_on_all_with_one_failing_rank(failing):
     assert done.returncode and f"on rank {failing}: MemoryError: too much here" in done.stderr, done.stderr
 
 
+AGREED = """
+    import sys
+    from freqbias.runtime import agreed, exit_code_of, rank, world
+
+    class Refused(ValueError):
+        exit_code = 3
+
+    def refuse_on(ranks):
+        if rank() in ranks:
+            raise Refused(f"refused by {rank()}")
+        return rank()
+
+    def main():
+        assert agreed(world(), refuse_on, []) == rank()
+        try:
+            agreed(world(), refuse_on, [2, 1])
+        except Exception as refusal:
+            sys.stdout.write(f"{refusal}\\n")
+            raise
+
+    sys.exit(exit_code_of(main))
+"""
+
+
+def test_agreed_failures():
+    done = run_code(AGREED, ranks=3)
+    assert (done.returncode, done.stderr) == (3, "error: refused by 1\n")
+    assert done.stdout.splitlines() == ["refused by 1"] * 3
+
+
 WAITING = """
     import sys, time
     from freqbias.runtime import on_root, rank, world
