@@ -1,6 +1,8 @@
 from .arguments import TINY, check_kind, check_number
 from .descent import SUM_FACTOR, gradient_descent, stability_limit
 from .fourier import SIGN, flat_top, phase, transform
+from .gpu_plans import GpuPlans
+from .gpu_transform import cupy_on_gpu, gpu_memory, make_gpu_transform, to_host
 from .grid_subset import GridSubset, lattice_indices, subset
 from .lanczos import (
     INTEGRAL_FACTOR,
@@ -36,6 +38,7 @@ __all__ = [
     "Basis",
     "Callback",
     "Evolution",
+    "GpuPlans",
     "Grid",
     "GridSubset",
     "GridTransform",
@@ -54,11 +57,14 @@ __all__ = [
     "check_kind",
     "check_number",
     "chunk_count",
+    "cupy_on_gpu",
     "exponential",
     "fine_grid_size",
     "flat_top",
+    "gpu_memory",
     "gradient_descent",
     "lattice_indices",
+    "make_gpu_transform",
     "make_tensor_transform",
     "make_transform",
     "mean_nyquist",
@@ -70,5 +76,6 @@ __all__ = [
     "shift_invert_exponential",
     "stability_limit",
     "subset",
+    "to_host",
     "transform",
 ]

@@ -10,6 +10,7 @@ cost is below that of FINUFFT at any accuracy.
 
 from contextlib import suppress
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -38,37 +39,37 @@ class TensorTransform:
     """E and E^H between a grid and frequencies (n, d) [cycles/length], which are points of a tensor grid in any order.
 
     Raises FloatingPointError if a frequency is NaN or infinite, and ValueError if most points of the tensor grid are
-    missing.
+    missing. xp: the module of the arguments and the results, NumPy or CuPy.
     """
 
-    def __init__(self, grid: Grid, frequencies: np.ndarray) -> None:
+    def __init__(self, grid: Grid, frequencies: np.ndarray, xp: Any = np) -> None:
         if not np.isfinite(frequencies).all():
             raise FloatingPointError("a frequency is NaN or infinite")
-        self.grid = grid
+        self.grid, self._xp = grid, xp
         axes, indices = zip(*(_distinct(coordinate) for coordinate in frequencies.T), strict=True)
         self.shape = tuple(len(axis) for axis in axes)
         if prod(self.shape) > MAX_POINTS_PER_FREQUENCY * len(frequencies):
             raise ValueError(f"{len(frequencies)} frequencies form no tensor grid: {self.shape} distinct coordinates")
-        self._index = np.ravel_multi_index(indices, self.shape)
-        self._matrices = [phase(xi[:, None], x[:, None]) for xi, x in zip(axes, grid.axes(), strict=True)]
+        self._index = xp.asarray(np.ravel_multi_index(indices, self.shape))
+        self._matrices = [xp.asarray(phase(xi[:, None], x[:, None])) for xi, x in zip(axes, grid.axes(), strict=True)]
 
     def to_frequencies(self, values: np.ndarray) -> np.ndarray:
         """sum_q u_q exp(-2 pi i xi_i.x_q): (..., N) real or complex -> (..., n) complex."""
         axes = values.reshape(-1, *self.grid.shape)
         for matrix in self._matrices:
-            axes = np.tensordot(axes, matrix, axes=(1, 1))
+            axes = self._xp.tensordot(axes, matrix, axes=(1, 1))
         return axes.reshape(*values.shape[:-1], -1)[..., self._index]
 
     def to_samples(self, amplitudes: np.ndarray) -> np.ndarray:
         """sum_i c_i exp(+2 pi i xi_i.x_q): (..., n) real or complex -> (..., N) complex."""
-        axes = np.zeros((*amplitudes.shape[:-1], prod(self.shape)), dtype=amplitudes.dtype)
+        axes = self._xp.zeros((*amplitudes.shape[:-1], prod(self.shape)), dtype=amplitudes.dtype)
         axes[..., self._index] = amplitudes
         axes = axes.reshape(-1, *self.shape)
         for matrix in self._matrices:
-            if np.iscomplexobj(axes):
-                axes = np.tensordot(axes, matrix.conj(), axes=(1, 0))
+            if axes.dtype.kind == "c":
+                axes = self._xp.tensordot(axes, matrix.conj(), axes=(1, 0))
             else:  # half the multiplications
-                axes = np.tensordot(axes, matrix.conj().view(float), axes=(1, 0)).view(complex)
+                axes = self._xp.tensordot(axes, matrix.conj().view(float), axes=(1, 0)).view(complex)
         return axes.reshape(*amplitudes.shape[:-1], -1)
 
 

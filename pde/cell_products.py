@@ -99,7 +99,7 @@ class CellProducts:
     def __init__(self, cells: Cells, degrees: Sequence[int], dofs: np.ndarray) -> None:
         self._cells, self.degrees = cells, degrees
         self._basis = [lagrange_basis(degree, cells.t) for degree in degrees]
-        self._slopes = _slopes(cells.t)
+        self._slopes = point_slopes(cells.t)
         self.lanes = in_lanes(dofs.astype(np.int32, copy=False))
         self._nodes = np.array(degrees, dtype=np.int32) + 1
         self._points = np.full(cells.dimension, len(cells.t), dtype=np.int32)
@@ -206,7 +206,7 @@ def _interval(degree: int) -> basix.finite_element.FiniteElement:
     return basix.create_element(basix.ElementFamily.P, basix.CellType.interval, degree, LAGRANGE_VARIANT)
 
 
-def _slopes(t: np.ndarray) -> np.ndarray:
+def point_slopes(t: np.ndarray) -> np.ndarray:
     """Return the derivatives at t of the polynomials that are 1 at one of the points t and 0 at the others, (q, q)."""
     differences = t[:, None] - t + np.eye(len(t))
     scale = differences.prod(axis=1)

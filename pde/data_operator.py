@@ -24,17 +24,28 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from freqbias.errors import ComputationError
 from freqbias.meshes import BoxPlan, MeshPlan, build
-from freqbias.numerics import Sites, SiteTransform, make_tensor_transform, make_transform
+from freqbias.numerics import (
+    Sites,
+    SiteTransform,
+    cupy_on_gpu,
+    gpu_memory,
+    make_gpu_transform,
+    make_tensor_transform,
+    make_transform,
+    to_host,
+)
 from freqbias.pde import forms
 from freqbias.pde.box_cells import BoxCells
-from freqbias.pde.cell_products import CellProducts, lexicographic
+from freqbias.pde.cell_products import CellProducts, Cells, lexicographic
 from freqbias.pde.curved_cells import CurvedCells
 from freqbias.pde.element_matrices import ElementMatrices, cell_matrices, cell_nodes
+from freqbias.pde.gpu_products import DenseCells, FactorisedCells, Gathered
 from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.protocols import Solve, ToSpectrum
 from freqbias.problem import Problem
 
 Product = Callable[[np.ndarray], np.ndarray]
+Stiffness = CellProducts | ElementMatrices | Gathered
 
 
 class DataOperator(ABC):
@@ -44,9 +55,21 @@ class DataOperator(ABC):
     """
 
     def __init__(
-        self, problem: Problem, plan: MeshPlan, comm: MPI.Comm, errors: np.ndarray, *, accuracy: float, threads: int = 1
+        self,
+        problem: Problem,
+        plan: MeshPlan,
+        comm: MPI.Comm,
+        errors: np.ndarray,
+        *,
+        accuracy: float,
+        threads: int = 1,
+        device: str = "cpu",
     ) -> None:
-        """errors: u(0) on the samples, (C, N). accuracy: the relative accuracy of the transforms."""
+        """errors: u(0) on the samples, (C, N). accuracy: the relative accuracy of the transforms.
+
+        device: "cuda" computes the products on a GPU. Raises InputError if there is none.
+        """
+        self._xp = cupy_on_gpu(comm.rank) if device == "cuda" else None
         self.start = np.array(errors, dtype=float)
         self.problem, self.plan, self.comm = problem, plan, comm
         self._accuracy, self._threads = accuracy, threads
@@ -73,12 +96,21 @@ class DataOperator(ABC):
 
     def _sum(self, rows: Product, u: np.ndarray) -> np.ndarray:
         """Return the sum over all ranks, plus atom mean(u). atom is the point mass of the damping at frequency 0."""
-        result = rows(u)
+        result = rows(u) if self._xp is None else self._on_gpu(rows, u)
         if self.comm.size > 1:
             local, result = result, np.empty_like(result)
             self.comm.Reduce(local, result)
             self.comm.Bcast(result)  # Allreduce could give results that differ between ranks in the last bit
         return result + self.problem.laws.atom * u.mean()
+
+    def _on_device(self, values: np.ndarray) -> Any:
+        """Return an array for the products: on the GPU, if there is one."""
+        return values if self._xp is None else self._xp.asarray(values)
+
+    def _on_gpu(self, rows: Product, u: np.ndarray) -> np.ndarray:
+        assert self._xp is not None
+        with gpu_memory():
+            return to_host(rows(self._xp.asarray(u)))
 
     def mass(self, u: np.ndarray) -> np.ndarray:
         return u
@@ -132,6 +164,13 @@ class DataOperator(ABC):
         transform = self._transform_to(nodes.frequency)
         return lambda u: transform.to_frequencies(u) / u.shape[-1]
 
+    def _product_transform(self, frequencies: np.ndarray, sites: Sites) -> SiteTransform:
+        """Return the transform E for the products: on the GPU, if there is one."""
+        if self._xp is None:
+            return self._transform_to(frequencies, sites)
+        with gpu_memory():
+            return make_gpu_transform(sites, frequencies, eps=self._accuracy, xp=self._xp)
+
     def _transform_to(self, frequencies: np.ndarray, sites: Sites | None = None) -> SiteTransform:
         """Return the transform E from the sites to the frequencies (n, d). By default the sites are the samples."""
         transform = make_tensor_transform if isinstance(self.plan, BoxPlan) else make_transform
@@ -146,19 +185,32 @@ class ElementOperator(DataOperator):
         space = forms.lagrange(build(plan, comm, half=plan.symmetric), plan.degree)
         laws, degree = forms.laws_on(problem, plan), plan.quadrature_degree
         self._nodes, numbers = cell_nodes(space)
-        self._stiffness: CellProducts | ElementMatrices
         if plan.cubical:
             cells = (BoxCells if isinstance(plan, BoxPlan) else CurvedCells)(space, *laws, degree)
-            degrees, order = [plan.degree] * plan.dimension, lexicographic(space, cells.axes)
-            self._stiffness = CellProducts(cells, degrees, numbers[:, order])
+            numbers = numbers[:, lexicographic(space, cells.axes)]
+            self._stiffness = self._factorised(cells, numbers)
         else:
-            form = forms.operator_integral(space, *laws, degree).form()
-            self._stiffness = ElementMatrices(numbers, cell_matrices(space, form))
-        self._transform = self._transform_to(self._nodes)
+            matrices = cell_matrices(space, forms.operator_integral(space, *laws, degree).form())
+            self._stiffness = self._dense(matrices, numbers)
+        self._transform = self._product_transform(self._nodes, problem.sites)
+
+    def _factorised(self, cells: Cells, numbers: np.ndarray) -> Stiffness:
+        """Return A_h by sum factorisation. numbers: those of the cells' nodes, in lexicographic order, (c, n)."""
+        if self._xp is None:
+            return CellProducts(cells, [self.plan.degree] * self.plan.dimension, numbers)
+        with gpu_memory():
+            return Gathered(FactorisedCells(cells, self.plan.degree, self._xp), numbers, len(self._nodes), self._xp)
+
+    def _dense(self, matrices: np.ndarray, numbers: np.ndarray) -> Stiffness:
+        """Return A_h by the dense matrices of the cells."""
+        if self._xp is None:
+            return ElementMatrices(numbers, matrices)
+        with gpu_memory():
+            return Gathered(DenseCells(matrices, self._xp), numbers, len(self._nodes), self._xp)
 
     def _rows(self, sites: Sites) -> Product:
         own = sites is self.problem.sites
-        transform = self._transform if own else self._transform_to(self._nodes, sites)
+        transform = self._transform if own else self._product_transform(self._nodes, sites)
         sides = 2 if self.plan.symmetric else 1
 
         def product(u: np.ndarray) -> np.ndarray:

@@ -22,12 +22,12 @@ class PointOperator(DataOperator):
     """The exact kernel K of discrete laws."""
 
     def _rows(self, sites: Sites) -> Product:
-        laws, x, y = self.problem.laws, self.problem.sites.positions().T, sites.positions().T
+        laws, (x, y) = self.problem.laws, (self._on_device(each.positions().T) for each in (self.problem.sites, sites))
         damping, diffusion = self._convolution(laws.damping, sites), self._convolution(laws.diffusion, sites)
 
         def product(u: np.ndarray) -> np.ndarray:
             moments = [y_i * diffusion(x_i * u) for x_i, y_i in zip(x, y, strict=True)]
-            return damping(u) + 4 * np.pi**2 * np.sum(moments, axis=0)
+            return damping(u) + 4 * np.pi**2 * sum(moments)
 
         return product
 
@@ -35,7 +35,9 @@ class PointOperator(DataOperator):
         """Return u -> 1/N Re sum_q weight_q exp(2 pi i xi_q.y) sum_j exp(-2 pi i xi_q.x_j) u_j, on this rank."""
         assert isinstance(law, DiscreteLaw)
         if law.integral == 0:
-            return lambda u: np.zeros(sites.size)
+            zero = self._on_device(np.zeros(sites.size))
+            return lambda u: zero
         frequencies, weights = (part[self.comm.rank :: self.comm.size] for part in law.point_masses(self.problem.sites))
-        samples, targets = self._transform_to(frequencies), self._transform_to(frequencies, sites)
+        samples, targets = (self._product_transform(frequencies, each) for each in (self.problem.sites, sites))
+        weights = self._on_device(weights)
         return lambda u: targets.to_samples(weights * samples.to_frequencies(u)).real / len(u)

@@ -76,7 +76,11 @@ class Solver:
         if mesh is not None and mesh.adaptive:
             refined, self.mesh_error = refine_mesh(problem, self.settings, self.plan, comm, errors, on_round)
         kind = PointOperator if problem.laws.discrete else ElementOperator
-        operator = kind if self.settings.operator == "data" else partial(LocalOperator, mesh=refined)
+        operator = (
+            partial(kind, device=self.settings.device)
+            if self.settings.operator == "data"
+            else partial(LocalOperator, mesh=refined)
+        )
         accuracy = transform_accuracy(problem, self.settings, folded=self.plan.folded)
         self.operator: DataOperator | LocalOperator = operator(
             problem, self.plan, comm, errors, accuracy=accuracy, threads=runtime.threads()

@@ -230,6 +230,11 @@ class Pde(Settings):
         le=0.1,
         description="a number from 1e-8 to 0.1: the largest error |v - v_exact| / |v(0)| at any output time",
     )
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu",
+        description='"cpu", or "cuda" to compute the products of the data operator on a GPU, which needs CuPy and '
+        "cuFINUFFT",
+    )
     fields: bool = Field(
         True, description="true or false: write ParaView files, fields.pvd, in the stages pde and compare"
     )
@@ -247,7 +252,9 @@ class Pde(Settings):
                     'dynamics = "gradient-descent" takes its step size from [training] step; set [training] '
                     'integrator = "gradient-descent" and give step a number'
                 )
-        elif self.integrator in ("lanczos", "adaptive") and self.step != "auto":
+        if self.device == "cuda" and self.operator == "local":
+            raise ValueError('device = "cuda" is for operator = "data", not "local"; leave device out')
+        if self.dynamics == "flow" and self.integrator in ("lanczos", "adaptive") and self.step != "auto":
             raise ValueError(
                 f'step = {self.step} is for integrators of fixed step size, but integrator = "{self.integrator}" has '
                 f"no fixed step size; leave step out"

@@ -180,6 +180,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"training": {"backend": "cufinufft", "device": "cpu"}},
         ('[training] backend = "cufinufft" contradicts device = "cpu"', "leave one of the two keys out"),
     ),
+    "the local operator on a GPU": (
+        {"pde": {"operator": "local", "device": "cuda"}},
+        ('[pde] device = "cuda" is for operator = "data", not "local"', "leave device out"),
+    ),
     "initial against symmetric": (
         {"pde": {"initial": "target"}, "network": {"symmetric": False}},
         ('[pde] initial = "target" contradicts [network] symmetric = false', 'use initial = "network"'),

@@ -117,6 +117,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "pde.step": [0.0, -0.1, "small", *TOO_SMALL_OR_LARGE],
     "pde.degree": [0, 9],
     "pde.tolerance": [0.0, -1e-3, 1e-9, 0.2, *TOO_SMALL_OR_LARGE],
+    "pde.device": ["gpu", "cuda:0", "auto"],
     "pde.fields": [],
     "training.integrator": ["euler"],
     "training.momentum": [-0.1, 1.0],

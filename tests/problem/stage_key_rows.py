@@ -131,6 +131,7 @@ ROWS = {
     "pde.step": (STEPPING, {"pde": STEPPING["pde"] | {"step": 0.1}}, SOLVER),
     "pde.degree": ({}, {"pde": {"degree": 4}}, MESH),
     "pde.tolerance": ({}, {"pde": {"tolerance": 1e-2}}, ALL),
+    "pde.device": ({}, {"pde": {"device": "cuda"}}, SOLVER),
     "pde.fields": ({}, {"pde": {"fields": False}}, SOLVER),
     "training.integrator": ({}, {"training": {"integrator": "heun"}}, NETWORK),
     "training.momentum": (MOMENTUM, {"training": MOMENTUM["training"] | {"momentum": 0.5}}, TRAINED),

@@ -111,7 +111,7 @@ def test_every_default_is_stored():
     stored = tomllib.loads(resolved(parse(table(time={"end": 5.0}, replace=True))))
     assert stored["pde"] == {
         "operator": "data", "integrator": "lanczos", "dynamics": "flow", "initial": "auto", "step": "auto",
-        "degree": 6, "tolerance": 1e-3, "fields": True,
+        "degree": 6, "tolerance": 1e-3, "device": "cpu", "fields": True,
     }  # fmt: skip
     assert stored["training"] == {
         "integrator": "rk4", "step": "auto", "tolerance": 1e-3, "precision": "single", "device": "auto",
