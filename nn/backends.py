@@ -20,6 +20,7 @@ from freqbias.problem import Problem, draw
 from freqbias.runtime import threads_alone
 
 BACKENDS = ("cufinufft", "nufft", "separable", "dense")
+LAUNCHES = {"cufinufft": 1.2e-3, "dense": 1e-3, "separable": 1.3e-3}  # s to launch the work of a gradient on a GPU
 KERNEL_WIDTH = {"single": 7, "double": 13}  # width of FINUFFT's spreading kernel in grid points, for nufft.ACCURACY
 
 
@@ -130,14 +131,14 @@ def gpu_seconds(problem: Problem) -> dict[str, float]:
     """
     sites, m = problem.sites, problem.network.width
     batch, samples, grid = (2 + problem.dimension) * problem.samples.channels, sites.size, sites.lattice
-    start = 5e-3 if grid is None else 1.2e-3
+    start = 5e-3 if grid is None else LAUNCHES["cufinufft"]
     costs = {
         "cufinufft": start + batch * (5e-10 * m + 5e-11 * nufft_points(problem)),
-        "dense": 1e-3 + 8e-11 * m * samples,
+        "dense": LAUNCHES["dense"] + 8e-11 * m * samples,
     }
     if grid is not None:
         waves = grid.shape[0] + prod(grid.shape[1:])
-        costs["separable"] = 1.3e-3 + 1.2e-10 * m * waves + 2.5e-13 * batch * m * grid.size
+        costs["separable"] = LAUNCHES["separable"] + 1.2e-10 * m * waves + 2.5e-13 * batch * m * grid.size
     return costs
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from freqbias.errors import ComputationError
+from freqbias.nn.cuda_graph import inner_slope
 from freqbias.nn.device import report_out_of_memory, torch_threads
 from freqbias.nn.local_error import MOST_SHRINKAGE
 from freqbias.nn.network_choice import make_network
@@ -77,6 +78,7 @@ class Trainer:
                     precision=plan.settings.precision, device=plan.device, shards=plan.shards,
                 )  # fmt: skip
                 self.theta = self.network.start
+                self._inner_slope = inner_slope(plan, self.network)
                 self._load_checkpoint()
                 yield
         except FloatingPointError as failure:
@@ -238,9 +240,8 @@ class Trainer:
     def advance(self, negative_gradient: torch.Tensor) -> None:
         """Do one step of the integrator. negative_gradient: the result of `error_and_negative_gradient`."""
         size, estimate = self.schedule.step_size(self.step), self._plan.local_error is not None
-        gradient = self.network.negative_gradient
         try:
-            step = self.stepper.advance(gradient, self.theta, size, negative_gradient, estimate=estimate)
+            step = self.stepper.advance(self._inner_slope, self.theta, size, negative_gradient, estimate=estimate)
         except FloatingPointError as failure:
             self.repeat_or_fail(str(failure))
             return

@@ -36,7 +36,12 @@ class Transforms(ABC):
 
 
 def check_finite(frequencies: torch.Tensor) -> None:
-    """Raise FloatingPointError if a frequency is NaN or infinite."""
+    """Raise FloatingPointError if a frequency is NaN or infinite.
+
+    While a CUDA graph is recorded nothing may wait for the GPU. Then NaN reaches the result.
+    """
+    if frequencies.is_cuda and torch.cuda.is_current_stream_capturing():
+        return
     if not torch.isfinite(frequencies).all():
         raise FloatingPointError("a frequency is NaN or infinite")
 

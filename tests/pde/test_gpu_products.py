@@ -1,13 +1,13 @@
-"""The data operator on a GPU. Where there is none, NumPy stands for CuPy, and FINUFFT for cuFINUFFT."""
+"""The data operator on a GPU. `pytest -m cuda`; elsewhere NumPy stands for CuPy, and FINUFFT for cuFINUFFT."""
 
 import builtins
 import sys
-from importlib.util import find_spec
 from types import SimpleNamespace
 
 import finufft
 import numpy as np
 import pytest
+import torch
 from mpi4py import MPI
 
 from freqbias.errors import InputError
@@ -38,12 +38,17 @@ class PlanOnCpu(finufft.Plan):
         return super().execute(data if len(data) > 1 else data[0]).reshape(len(data), -1)
 
 
-@pytest.fixture
-def gpu(monkeypatch):
+@pytest.fixture(params=["stand-in", pytest.param("CuPy", marks=pytest.mark.cuda)])
+def gpu(request, monkeypatch):
     """CuPy and cuFINUFFT, or what stands for them."""
-    if find_spec("cupy") is None or find_spec("cufinufft") is None:
+    if request.param == "stand-in":
         monkeypatch.setitem(sys.modules, "cufinufft", SimpleNamespace(Plan=PlanOnCpu))
         monkeypatch.setattr(data_operator, "cupy_on_gpu", lambda rank: np)
+    else:
+        for name in ("cupy", "cufinufft"):
+            pytest.importorskip(name)
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA GPU here, or no -m cuda")
 
 
 def problem_on(sites, density):
