@@ -56,3 +56,8 @@ def every_key() -> list[str]:
         for key in model.model_fields
         if name or key not in sections
     ]
+
+
+def filled(run):
+    """The run with the default of training.tolerance, which is the value of another key, filled in."""
+    return run.model_copy(update={"training": run.training.model_copy(update={"tolerance": run.training_tolerance})})

@@ -1,19 +1,16 @@
 """The run file: round trip, defaults, relative paths, and error messages."""
 
-import os
 import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
-import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
 from freqbias.errors import InputError
-from freqbias.problem import Gaussian, Network, Table, Uniform, build, load, parse, resolved, siren_density
+from freqbias.problem import Gaussian, Network, Uniform, build, parse, resolved, siren_density
 from freqbias.problem.run_file import OUTPUTS
-from tests.problem.run_files import table
+from tests.problem.run_files import filled, table
 
 POSITIVE = st.floats(1e-12, 1e12)
 TOLERANCE = st.floats(1e-5, 0.1)
@@ -92,11 +89,6 @@ def tables(draw):
     }
     optional = draw(st.sets(st.sampled_from(["name", "seed", "unit", "mesh", "pde", "training"])))
     return table(replace=True, **sections | dict.fromkeys(optional))
-
-
-def filled(run):
-    """The run with the default of training.tolerance, which is the value of another key, filled in."""
-    return run.model_copy(update={"training": run.training.model_copy(update={"tolerance": run.training_tolerance})})
 
 
 @given(tables())
@@ -178,48 +170,6 @@ def test_starts_from_network(symmetric, initial, expected):
     assert run.starts_from_network is expected
 
 
-def test_name_and_relative_paths(tmp_path, monkeypatch):
-    (tmp_path / "deep").mkdir()
-    np.save(tmp_path / "signal.npy", np.arange(5.0))
-    sections = table(name=None, data={"kind": "file", "path": "../signal.npy"}, replace=True)
-    path = tmp_path / "deep" / "mine.toml"
-    path.write_text(tomli_w.dumps(sections), encoding="utf-8")
-    monkeypatch.chdir(tmp_path / "deep")
-    from_here, from_afar = load("mine.toml"), load(path)
-    monkeypatch.chdir("/")
-    assert from_here == from_afar == load(path)
-    assert from_afar.name == "mine"
-    (tmp_path / "copy.toml").write_text(resolved(from_afar))
-    assert load(tmp_path / "copy.toml") == filled(from_afar)
-
-
-@pytest.mark.parametrize("kind", ["table", "mixture"])
-def test_relative_paths_of_density_tables(tmp_path, kind):
-    np.save(tmp_path / "law.npy", [[1.0, 2.0], [2.0, 1.0]])
-    part = {"kind": "table", "path": "law.npy", "half_width": [3.0, 4.0]}
-    density = part if kind == "table" else {"kind": "mixture", "weights": [2.0], "parts": [part]}
-    data = {"dimension": 2, "frequencies": [[1.0, 2.0]]}
-    (tmp_path / "run.toml").write_text(tomli_w.dumps(table(density=density | {"sigma": None}, data=data)))
-    run = load(tmp_path / "run.toml")
-    (tmp_path / "copy").mkdir()
-    (tmp_path / "copy" / "run.toml").write_text(resolved(run))
-    assert load(tmp_path / "copy" / "run.toml") == filled(run)
-    law, xi = build(run).density, np.random.default_rng(0).uniform(-5, 5, size=(20, 2))
-    np.testing.assert_allclose(law.density(xi), Table(np.array([[1.0, 2.0], [2.0, 1.0]]), (3.0, 4.0)).density(xi))
-
-
-def test_symbolic_links_keep_their_name(tmp_path):
-    """Data managers make links to files without endings."""
-    np.save(tmp_path / "store.npy", np.arange(5.0))
-    (tmp_path / "store.npy").rename(tmp_path / "0a1b2c")
-    (tmp_path / "signal.npy").symlink_to("0a1b2c")
-    path = tmp_path / "run.toml"
-    path.write_text(tomli_w.dumps(table(data={"kind": "file", "path": "signal.npy"}, replace=True)))
-    run = load(path)
-    assert load(path).data.path == str(tmp_path.resolve() / "signal.npy")
-    assert parse(tomllib.loads(resolved(run))) == filled(run)
-
-
 def test_one_line_for_each_faulty_key():
     with pytest.raises(InputError) as failure:
         parse(table(density={"sigma": -1.0}, network={"width": 1.5, "sigma_a": None}, pde={"ordre": 3, "degree": 9}))
@@ -282,24 +232,6 @@ def test_limits_are_stated(sigma, limit):
     assert str(refused.value).endswith(f"for example sigma = 10.0{limit}")
 
 
-@pytest.mark.parametrize(("make", "what"), [(os.mkfifo, "a pipe or a device"), (Path.mkdir, "a folder")])
-def test_run_file_that_is_no_file(make, what, tmp_path):
-    """Nobody writes into the pipe: reading it would never end."""
-    make(tmp_path / "run.toml")
-    with pytest.raises(InputError, match=rf"run\.toml: this is {what}, not a file"):
-        load(tmp_path / "run.toml")
-    with pytest.raises(InputError, match="/dev/zero: this is a pipe or a device"):
-        load(Path("/dev/zero"))
-
-
 @pytest.mark.parametrize("unit", ["mm", "", r"$\mu$m", r"US\$", r"\$ and \$", "$10^3$ km"])
 def test_units_that_can_be_drawn(unit):
     assert parse(table(unit=unit)).unit == unit
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_text_of_any_system(encoding, newline, tmp_path):
-    text = tomli_w.dumps(table(name="größe")).replace("\n", newline)
-    (tmp_path / "run.toml").write_bytes(text.encode(encoding))
-    assert load(tmp_path / "run.toml").name == "größe"
