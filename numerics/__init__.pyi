@@ -20,11 +20,12 @@ from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
 from .precision import rounding
 from .resolved import mean_nyquist, resolved_frequencies, scale_range
 from .scattered import Positions, Scattered
-from .scattered_nufft import UPSAMPLING, ScatteredTransform, fine_grid_size, make_transform
+from .scattered_nufft import UPSAMPLING, ScatteredTransform, fine_grid_size
 from .schedule import Schedule
 from .sites import LARGEST, SMALLEST, Grid, Sites
+from .split_transform import SplitTransform, divides_sites, make_partial_transform, make_transform
 from .subset_transform import SiteTransform, SubsetTransform
-from .tensor_grid import TensorTransform, make_tensor_transform
+from .tensor_grid import TensorTransform, make_tensor_transform, suits_tensors
 
 __all__ = [
     "INTEGRAL_FACTOR",
@@ -51,6 +52,7 @@ __all__ = [
     "Schedule",
     "SiteTransform",
     "Sites",
+    "SplitTransform",
     "SubsetTransform",
     "TensorTransform",
     "Trajectory",
@@ -58,6 +60,7 @@ __all__ = [
     "check_number",
     "chunk_count",
     "cupy_on_gpu",
+    "divides_sites",
     "exponential",
     "fine_grid_size",
     "flat_top",
@@ -65,6 +68,7 @@ __all__ = [
     "gradient_descent",
     "lattice_indices",
     "make_gpu_transform",
+    "make_partial_transform",
     "make_tensor_transform",
     "make_transform",
     "mean_nyquist",
@@ -76,6 +80,7 @@ __all__ = [
     "shift_invert_exponential",
     "stability_limit",
     "subset",
+    "suits_tensors",
     "to_host",
     "transform",
 ]

@@ -224,7 +224,7 @@ class NonUniformTransform(ABC):
 class GridTransform(NonUniformTransform):
     """E and E^H for a grid, with FINUFFT's types 2 and 1.
 
-    eps: the relative accuracy that FINUFFT is asked for.
+    eps: the relative accuracy that FINUFFT is asked for. centre: that of the grid on axis 0; on the others it is 0.
     """
 
     def __init__(
@@ -235,12 +235,13 @@ class GridTransform(NonUniformTransform):
         eps: float = 1e-13,
         precision: str = "double",
         threads: int = 1,
+        centre: float = 0.0,
     ) -> None:
-        self._grid, self._eps = grid, eps
+        self._grid, self._eps, self._centre = grid, eps, centre
         super().__init__(grid, frequencies, precision=precision, threads=threads)
 
     def _new_chunk(self) -> Chunk:
-        return _GridChunk(self._grid, self._eps, self.real, self.complex)
+        return _GridChunk(self._grid, self._centre, self._eps, self.real, self.complex)
 
     @property
     def _sample_shape(self) -> tuple[int, ...]:
@@ -248,14 +249,15 @@ class GridTransform(NonUniformTransform):
 
 
 class _GridChunk(Chunk):
-    def __init__(self, grid: Grid, eps: float, real: type, complex: type) -> None:
+    def __init__(self, grid: Grid, centre: float, eps: float, real: type, complex: type) -> None:
         super().__init__(complex)
-        self._grid, self._real = grid, real
+        self._grid, self._centre, self._real = grid, centre, real
         self._options = plan_options(grid, eps, complex)
 
     def set_frequencies(self, frequencies: np.ndarray) -> None:
         h = self._grid.spacing
         offset = np.array([h_i / 2 if n % 2 == 0 else 0.0 for h_i, n in zip(h, self._grid.shape, strict=True)])
+        offset[0] += self._centre
         self._points = [radians(axis * h_i, self._real) for axis, h_i in zip(frequencies.T, h, strict=True)]
         self._phase = unit_wave(SIGN * (frequencies @ offset), self._complex)
         self._reset_points()

@@ -14,26 +14,11 @@ transforms depend on which frequencies are transformed together, that is, on the
 import finufft
 import numpy as np
 
-from freqbias.numerics import SIGN, Grid, GridSubset, Sites
-from freqbias.numerics.dense_transform import DenseTransform
-from freqbias.numerics.nufft import Chunk, GridTransform, NonUniformTransform, unit_wave
-from freqbias.numerics.subset_transform import SiteTransform, SubsetTransform
+from freqbias.numerics import SIGN, Sites
+from freqbias.numerics.nufft import Chunk, NonUniformTransform, unit_wave
 
 MAX_EPS = 1e-10  # in double precision, so that the errors do not matter; in 2-D half as fast as 1e-4 (measured)
 UPSAMPLING = 2.0
-DENSE_SHARE = 1.0  # entries of E, relative to the points of the fine grid, below which direct summation is used
-
-
-def make_transform(sites: Sites, frequencies: np.ndarray, *, eps: float = 1e-13, threads: int = 1) -> SiteTransform:
-    """Return E and E^H between these sites and frequencies (n, d) [cycles/length], in double precision."""
-    if isinstance(sites, GridSubset):
-        return SubsetTransform(sites, make_transform(sites.grid, frequencies, eps=eps, threads=threads))
-    if isinstance(sites, Grid):
-        return GridTransform(sites, frequencies, eps=eps, threads=threads)
-    reach = np.abs(frequencies).max(axis=0, initial=0.0)
-    if len(frequencies) * sites.size < DENSE_SHARE * fine_grid_size(sites, reach):
-        return DenseTransform(sites, frequencies)
-    return ScatteredTransform(sites, frequencies, eps=eps, threads=threads)
 
 
 def fine_grid_size(sites: Sites, reach: np.ndarray) -> float:

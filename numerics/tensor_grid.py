@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from freqbias.numerics import Grid, GridSubset, Sites, phase
-from freqbias.numerics.scattered_nufft import make_transform
+from freqbias.numerics.split_transform import make_transform
 from freqbias.numerics.subset_transform import SiteTransform, SubsetTransform
 
 MAX_POINTS_PER_AXIS = 256  # in 2-D and 3-D, measured
@@ -29,10 +29,16 @@ def make_tensor_transform(
     """Return the fastest transform for frequencies (n, d) [cycles/length] that may form a tensor grid."""
     if isinstance(sites, GridSubset):
         return SubsetTransform(sites, make_tensor_transform(sites.grid, frequencies, eps=eps, threads=threads))
-    if len(frequencies) and isinstance(sites, Grid) and sites.dimension > 1 and max(sites.shape) <= MAX_POINTS_PER_AXIS:
+    if len(frequencies) and suits_tensors(sites):
         with suppress(ValueError):
-            return TensorTransform(sites, frequencies)
+            return TensorTransform(sites, frequencies)  # type: ignore[arg-type]  # a grid, which is its own lattice
     return make_transform(sites, frequencies, eps=eps, threads=threads)
+
+
+def suits_tensors(sites: Sites) -> bool:
+    """Return whether dense matrices for each axis are faster than FINUFFT, for frequencies on a tensor grid."""
+    grid = sites.lattice
+    return grid is not None and grid.dimension > 1 and max(grid.shape) <= MAX_POINTS_PER_AXIS
 
 
 class TensorTransform:

@@ -9,8 +9,10 @@ So  exp(-t C A_h) v(0) = E exp(-t K_h) u(0) / N.  This solution needs no linear 
 A v(xi) and A v(-xi) are conjugate. So K_h is twice the real part of the K_h assembled on the half xi_1 >= 0, and no
 condition is needed at xi_1 = 0. The operator is exact for gridded and scattered samples, with or without a window.
 
-In parallel, the nodes are distributed, and every rank holds the whole u. Each product with K_h sums one vector of N
-numbers over the ranks.
+In parallel, the cells are distributed, and every rank holds the whole u. Each rank transforms to and from its own
+nodes, and each product with K_h sums one vector of N numbers over the ranks. But where a non-uniform FFT has more
+samples than nodes, each rank transforms its own samples to and from all nodes, because this divides most of the work.
+Then the vectors of all nodes are summed over the ranks as well.
 """
 
 from mpi4py import MPI  # isort: skip
@@ -20,6 +22,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from dolfinx import fem
 from scipy.sparse.linalg import LinearOperator, cg
 
 from freqbias.errors import ComputationError
@@ -28,17 +31,20 @@ from freqbias.numerics import (
     Sites,
     SiteTransform,
     cupy_on_gpu,
+    divides_sites,
     gpu_memory,
     make_gpu_transform,
+    make_partial_transform,
     make_tensor_transform,
     make_transform,
+    suits_tensors,
     to_host,
 )
 from freqbias.pde import forms
 from freqbias.pde.box_cells import BoxCells
 from freqbias.pde.cell_products import CellProducts, Cells, lexicographic
 from freqbias.pde.curved_cells import CurvedCells
-from freqbias.pde.element_matrices import ElementMatrices, cell_matrices, cell_nodes
+from freqbias.pde.element_matrices import ElementMatrices, all_nodes, cell_matrices, cell_nodes
 from freqbias.pde.gpu_products import DenseCells, FactorisedCells, Gathered
 from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.protocols import Solve, ToSpectrum
@@ -96,12 +102,16 @@ class DataOperator(ABC):
 
     def _sum(self, rows: Product, u: np.ndarray) -> np.ndarray:
         """Return the sum over all ranks, plus atom mean(u). atom is the point mass of the damping at frequency 0."""
-        result = rows(u) if self._xp is None else self._on_gpu(rows, u)
-        if self.comm.size > 1:
-            local, result = result, np.empty_like(result)
-            self.comm.Reduce(local, result)
-            self.comm.Bcast(result)  # Allreduce could give results that differ between ranks in the last bit
+        result = self._sum_over_ranks(rows(u) if self._xp is None else self._on_gpu(rows, u))
         return result + self.problem.laws.atom * u.mean()
+
+    def _sum_over_ranks(self, local: np.ndarray) -> np.ndarray:
+        if self.comm.size == 1:
+            return local
+        result = np.empty_like(local)
+        self.comm.Reduce(local, result)
+        self.comm.Bcast(result)  # Allreduce could give results that differ between ranks in the last bit
+        return result
 
     def _on_device(self, values: np.ndarray) -> Any:
         """Return an array for the products: on the GPU, if there is one."""
@@ -184,7 +194,8 @@ class ElementOperator(DataOperator):
         super().__init__(problem, plan, comm, errors, **keys)
         space = forms.lagrange(build(plan, comm, half=plan.symmetric), plan.degree)
         laws, degree = forms.laws_on(problem, plan), plan.quadrature_degree
-        self._nodes, numbers = cell_nodes(space)
+        self._partial = self._xp is None and _divides_samples(problem, plan, space, comm)
+        self._nodes, numbers = all_nodes(space) if self._partial else cell_nodes(space)
         if plan.cubical:
             cells = (BoxCells if isinstance(plan, BoxPlan) else CurvedCells)(space, *laws, degree)
             numbers = numbers[:, lexicographic(space, cells.axes)]
@@ -208,13 +219,30 @@ class ElementOperator(DataOperator):
         with gpu_memory():
             return Gathered(DenseCells(matrices, self._xp), numbers, len(self._nodes), self._xp)
 
+    def _product_transform(self, frequencies: np.ndarray, sites: Sites) -> SiteTransform:
+        if not self._partial:
+            return super()._product_transform(frequencies, sites)
+        part = {"rank": self.comm.rank, "ranks": self.comm.size}
+        return make_partial_transform(sites, frequencies, eps=self._accuracy, threads=self._threads, **part)
+
     def _rows(self, sites: Sites) -> Product:
         own = sites is self.problem.sites
         transform = self._transform if own else self._product_transform(self._nodes, sites)
         sides = 2 if self.plan.symmetric else 1
 
         def product(u: np.ndarray) -> np.ndarray:
-            v = self._transform.to_frequencies(u)
-            return (sides / len(u)) * transform.to_samples(self._stiffness.apply(v)).real
+            v = self._joined(self._transform.to_frequencies(u))
+            return (sides / len(u)) * transform.to_samples(self._joined(self._stiffness.apply(v))).real
 
         return product
+
+    def _joined(self, v: np.ndarray) -> np.ndarray:
+        """Return the sum over the ranks, if each has a part of v at all nodes."""
+        return self._sum_over_ranks(v) if self._partial else v
+
+
+def _divides_samples(problem: Problem, plan: MeshPlan, space: fem.FunctionSpace, comm: MPI.Comm) -> bool:
+    """Return whether each rank transforms its own samples, and not its own nodes."""
+    if isinstance(plan, BoxPlan) and suits_tensors(problem.sites):
+        return False
+    return divides_sites(problem.sites, space.dofmap.index_map.size_global, comm.size)

@@ -37,6 +37,18 @@ def cell_nodes(space: fem.FunctionSpace) -> tuple[np.ndarray, np.ndarray]:
     return space.tabulate_dof_coordinates()[dofs, : geometry.dim], indices.reshape(cells.shape)
 
 
+def all_nodes(space: fem.FunctionSpace) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nodes of all ranks, (n, d) [cycles/length], and their indices for each of this rank's cells.
+
+    Collective.
+    """
+    topology, dofs = space.mesh.topology, space.dofmap.index_map
+    x = space.tabulate_dof_coordinates()[: dofs.size_local, : space.mesh.geometry.dim]
+    cells = space.dofmap.list[: topology.index_map(topology.dim).size_local]
+    nodes = np.concatenate(space.mesh.comm.allgather(x))  # in the order of their global numbers
+    return nodes, dofs.local_to_global(cells.ravel()).reshape(cells.shape)
+
+
 def cell_matrices(space: fem.FunctionSpace, form: fem.Form) -> np.ndarray:
     """Return the matrices (c, n, n) of a bilinear form on this rank's cells, which may have any shape."""
     topology = space.mesh.topology

@@ -40,6 +40,7 @@ MULTIGRID_BYTES = 90.0  # for each nonzero: GAMG in three dimensions
 CELL_BYTES = 200.0  # for each dof of a mesh without matrices: mesh, numbering and nodes
 LEVEL_BYTES = 80.0  # for each node of a level of geometric multigrid: numbering and vectors
 ASSEMBLED_BYTES = 44.0  # for each entry of the cells' matrices on the first level with assembled matrices
+NODE_BYTES = 80  # for each node to which a rank transforms: its frequency, phase and values
 KRYLOV_VECTORS = 30
 # On rank 0 at the end, for each dof and channel: v at one output time and its files, and for the data operator also the
 # mesh of both halves.
@@ -136,6 +137,7 @@ def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: fl
     else:  # the mesh is half of the box, and every rank holds all samples
         shared = 0.5 * _data_operator_bytes(plan, growth)
         per_rank = 8.0 * problem.samples.values[0].size * (KRYLOV_VECTORS + channels * outputs)
+        per_rank += 0.5 * NODE_BYTES * dofs if size() > 1 else 0.0  # each rank may transform to all nodes
     if problem.initial_error is None and settings.initial in ("auto", "network"):  # every rank draws the network
         per_rank += drawing_memory(problem.network, channels=channels, dimension=problem.dimension)
     return (

@@ -146,6 +146,47 @@ def test_each_rank_writes_a_part_of_the_fields(tmp_path):
             np.testing.assert_allclose(v, spectrum.error[index, 0, near[1]], rtol=0, atol=1e-6 * np.abs(v).max())
 
 
+DIVIDED = """
+import sys
+import numpy as np
+from mpi4py import MPI
+from freqbias.meshes import BoxPlan, LayeredPlan
+from freqbias.numerics import Grid, GridSubset, Positions, Scattered, split_transform
+from freqbias.pde.data_operator import ElementOperator
+from freqbias.problem import Ball, Gaussian, Network, Problem, Samples
+
+smallest, split_transform.MIN_CHUNK = split_transform.MIN_CHUNK, 1
+rng, comm, found, divided = np.random.default_rng(0), MPI.COMM_WORLD, {}, []
+line, image = Grid((900,), (2.0,)), Grid((30, 30), (1.0, 1.0))
+for name, sites, density, plan in (
+    ("scattered", Scattered(rng.uniform(0, 1, (700, 2))), Gaussian(1.0), BoxPlan.uniform((4.0, 4.0), (4, 4), 4)),
+    ("line", line, Gaussian(2.0), BoxPlan.uniform((8.0,), (8,), 6)),
+    ("disc", GridSubset(image, rng.permutation(900)[:500]), Ball(4.0), LayeredPlan(2, ((4.0, 2),), 2, 4)),
+):
+    problem = Problem(density, Samples(sites, rng.normal(size=(1, sites.size))), Network(width=2, sigma_a=1.0),
+                      np.array([0.0, 1.0]))
+    operator = ElementOperator(problem, plan, comm, -problem.samples.values, accuracy=1e-12)
+    u, elsewhere = problem.samples.values[0], Positions(rng.uniform(0, 1, (2, sites.dimension)))
+    found[name], found[name + " at"] = operator.apply(u), operator.at(elsewhere)(u)
+    divided.append(operator._partial)
+split_transform.MIN_CHUNK = smallest  # one rank is the process of the tests
+if comm.rank == 0:
+    np.savez(sys.argv[1], **found)
+    print(*divided)
+"""
+
+
+def test_each_rank_transforms_its_own_samples(tmp_path):
+    found = {}
+    for ranks in (1, 2, 3):
+        done = launch.run_together(DIVIDED, tmp_path / f"{ranks}.npz", ranks=ranks)
+        assert done.stdout.split() == [str(ranks > 1)] * 3, done.stderr
+        found[ranks] = dict(np.load(tmp_path / f"{ranks}.npz"))
+    for ranks, name in product((2, 3), found[1]):
+        alone = found[1][name]
+        np.testing.assert_allclose(found[ranks][name], alone, rtol=0, atol=1e-9 * np.abs(alone).max())
+
+
 MULTIGRID = """
 import sys
 import numpy as np
