@@ -33,8 +33,9 @@ def make_transform(sites: Sites, frequencies: np.ndarray, *, eps: float = 1e-13,
             return DenseTransform(sites, frequencies)
     if divides_sites(sites, len(frequencies), threads):
         return SplitTransform(sites, frequencies, eps=eps, threads=threads)
-    whole = GridTransform if isinstance(sites, Grid) else ScatteredTransform
-    return whole(sites, frequencies, eps=eps, threads=threads)
+    if isinstance(sites, Grid):
+        return GridTransform(sites, frequencies, eps=eps, threads=threads)
+    return ScatteredTransform(sites, frequencies, eps=eps, threads=threads)
 
 
 def make_partial_transform(
