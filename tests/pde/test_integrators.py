@@ -1,6 +1,8 @@
 """The settings get the integrator they name. Other tests would not notice an accurate one of another name."""
 
 from mpi4py import MPI  # isort: skip
+import weakref
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from freqbias.pde import (
     ShiftInvertIntegrator,
     ThetaMethod,
     choose_integrator,
+    krylov,
 )
 from freqbias.problem import Gaussian, Network, Pde, Problem, waves
 
@@ -24,6 +27,40 @@ PROBLEM = Problem(
 @pytest.mark.parametrize("operator, kind", [("data", LanczosIntegrator), ("local", ShiftInvertIntegrator)])
 def test_lanczos_of_each_operator(operator, kind):
     assert isinstance(choose_integrator(PROBLEM, Pde(operator=operator), folded=False), kind)
+
+
+def test_each_shift_frees_its_krylov_space(monkeypatch):
+    """The space of one group of output times is gone before that of the next needs its memory."""
+    spaces, compute = [], krylov.shift_invert_exponential
+
+    def watched(*arguments, **keys):
+        assert all(space() is None for space in spaces)
+        trajectory = compute(*arguments, **keys)
+        spaces.append(weakref.ref(trajectory.krylov))
+        return trajectory
+
+    monkeypatch.setattr(krylov, "shift_invert_exponential", watched)
+    integrator = ShiftInvertIntegrator(1e-6, fastest=1.0)
+    times, record = np.array([0.0, 1.0, 1e3, 1e6]), IntegrationRecord()
+    states = list(integrator.evolve(Slow(), np.ones((1, 2)), times, record))
+    assert len(spaces) == record.factorisations == 3
+    np.testing.assert_allclose(np.array(states)[:, 0, 0], np.exp(-1e-6 * times[1:]), atol=1e-6)
+
+
+class Slow:
+    """M = 1 and B = 1e-6 on two values."""
+
+    def apply(self, u):
+        return 1e-6 * u
+
+    def mass(self, u):
+        return u
+
+    def dot(self, rows, u):
+        return rows @ u
+
+    def solver(self, shift):
+        return lambda b, looseness=1.0: b / (1 + 1e-6 * shift)
 
 
 @pytest.mark.parametrize("name, theta", [("crank-nicolson", 0.5), ("backward-euler", 1.0)])
