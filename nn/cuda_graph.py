@@ -22,19 +22,21 @@ class RecordedFunction:
     """A function of a tensor, recorded as a CUDA graph. It must not wait for the GPU. example: an argument."""
 
     def __init__(self, function: NegativeGradient, example: torch.Tensor) -> None:
-        self._argument, self._graph = example.clone(), torch.cuda.CUDAGraph()
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(WARM_UPS):
-                function(self._argument)
-        torch.cuda.current_stream().wait_stream(stream)
-        with torch.cuda.graph(self._graph):
-            self._result = function(self._argument)
+        self._argument = example.clone()
+        with torch.cuda.device(example.device):
+            self._graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                for _ in range(WARM_UPS):
+                    function(self._argument)
+            torch.cuda.current_stream().wait_stream(stream)
+            with torch.cuda.graph(self._graph):
+                self._result = function(self._argument)
 
     def __call__(self, argument: torch.Tensor) -> torch.Tensor:
         self._argument.copy_(argument)
-        self._graph.replay()
+        with torch.cuda.device(argument.device):
+            self._graph.replay()
         return self._result.clone()
 
 

@@ -2,7 +2,7 @@ from .arguments import TINY, check_kind, check_number
 from .descent import SUM_FACTOR, gradient_descent, stability_limit
 from .fourier import SIGN, flat_top, phase, transform
 from .gpu_plans import GpuPlans
-from .gpu_transform import cupy_on_gpu, gpu_memory, make_gpu_transform, to_host
+from .gpu_transform import cupy_on_gpu, gpu_failures, make_gpu_transform, release_gpu_memory, to_host
 from .grid_subset import GridSubset, lattice_indices, subset
 from .lanczos import (
     INTEGRAL_FACTOR,
@@ -64,7 +64,7 @@ __all__ = [
     "exponential",
     "fine_grid_size",
     "flat_top",
-    "gpu_memory",
+    "gpu_failures",
     "gradient_descent",
     "lattice_indices",
     "make_gpu_transform",
@@ -74,6 +74,7 @@ __all__ = [
     "mean_nyquist",
     "phase",
     "plan_options",
+    "release_gpu_memory",
     "resolved_frequencies",
     "rounding",
     "scale_range",

@@ -6,6 +6,7 @@
 Arguments and results are CuPy arrays. In the code, xp is the module of the arrays: CuPy, or NumPy in tests.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from math import prod
@@ -13,26 +14,31 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.errors import InputError
+from freqbias.errors import ComputationError, InputError
 from freqbias.numerics import SIGN, Grid, GridSubset, Sites
 from freqbias.numerics.gpu_plans import GpuPlans
 from freqbias.numerics.scattered_nufft import MAX_EPS
 from freqbias.numerics.subset_transform import SiteTransform
 from freqbias.numerics.tensor_grid import MAX_POINTS_PER_AXIS, TensorTransform
 
+OLDEST = (2, 5)  # of cuFINUFFT: older versions have no type 3, or keep every array of points
 REMEDY = 'install CuPy and cuFINUFFT for your version of CUDA, for example "cupy-cuda12x" and "cufinufft"'
 
 
 def cupy_on_gpu(number: int) -> Any:
     """Return the module cupy, which from now on uses one of the machine's GPUs: `number` modulo their number.
 
-    Raises InputError if CuPy or cuFINUFFT cannot be loaded, or if there is no GPU.
+    number: that of this process among those of the machine. Raises InputError if CuPy or cuFINUFFT cannot be loaded, if
+    cuFINUFFT is too old, or if there is no GPU.
     """
     try:
-        import cufinufft  # noqa: F401
+        import cufinufft
         import cupy
     except ImportError as failure:
         raise InputError(f'[pde] device = "cuda": {failure}; {REMEDY}, or use device = "cpu"') from failure
+    version = getattr(cufinufft, "__version__", "0")
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST:
+        raise InputError(f'[pde] device = "cuda": cufinufft {version} is too old; install 2.5 or later')
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as failure:
@@ -47,12 +53,23 @@ def to_host(values: Any) -> np.ndarray:
 
 
 @contextmanager
-def gpu_memory() -> Iterator[None]:
-    """Turn a lack of memory on the GPU into InputError."""
+def gpu_failures() -> Iterator[None]:
+    """Turn a lack of memory on the GPU into InputError, and other failures of the GPU into ComputationError."""
     try:
         yield
     except MemoryError as failure:
         raise InputError(f'[pde] device = "cuda": {failure}; use device = "cpu", or a larger [mesh] size') from failure
+    except RuntimeError as failure:  # of CUDA, and all that cuFINUFFT raises, also if memory is lacking
+        raise ComputationError(
+            f'[pde] device = "cuda": the GPU failed: {failure}; it may lack memory: use device = "cpu", or a larger '
+            "[mesh] size"
+        ) from failure
+
+
+def release_gpu_memory(xp: Any) -> None:
+    """Give memory that CuPy keeps for later arrays back to the GPU, for cuFINUFFT and torch."""
+    if hasattr(xp, "get_default_memory_pool"):
+        xp.get_default_memory_pool().free_all_blocks()
 
 
 def make_gpu_transform(sites: Sites, frequencies: np.ndarray, *, eps: float, xp: Any) -> SiteTransform:
@@ -69,10 +86,14 @@ class GpuTransform:
     """E and E^H for a grid or scattered sites, by cuFINUFFT. eps: the relative accuracy that it is asked for."""
 
     def __init__(self, sites: Sites, frequencies: np.ndarray, *, eps: float, xp: Any) -> None:
+        self._count, self._xp = len(frequencies), xp
         self._shape = sites.shape if isinstance(sites, Grid) else (sites.size,)
+        release_gpu_memory(xp)
         on_grid = sites.shape if isinstance(sites, Grid) else None
         gpu = 0 if xp is np else xp.cuda.runtime.getDevice()
         self._plans = GpuPlans(on_grid, sites.dimension, eps=eps, dtype="complex128", gpu=gpu)
+        if not self._count:
+            return
         if isinstance(sites, Grid):
             origin = np.array([axis[len(axis) // 2] for axis in sites.axes()])  # mode 0
             turns = frequencies * sites.spacing
@@ -86,11 +107,15 @@ class GpuTransform:
 
     def to_frequencies(self, values: Any) -> Any:
         """(..., N) real or complex -> (..., n) complex."""
+        if not self._count:  # cuFINUFFT needs a frequency
+            return self._xp.zeros((*values.shape[:-1], 0), dtype=complex)
         rows = values.astype(complex).reshape(-1, *self._shape)
         return (self._plans.execute(SIGN, rows) * self._shift).reshape(*values.shape[:-1], -1)
 
     def to_samples(self, amplitudes: Any) -> Any:
         """(..., n) -> (..., N) complex."""
+        if not self._count:
+            return self._xp.zeros((*amplitudes.shape[:-1], prod(self._shape)), dtype=complex)
         rows = (amplitudes * self._shift.conj()).reshape(-1, amplitudes.shape[-1])
         return self._plans.execute(-SIGN, rows).reshape(*amplitudes.shape[:-1], prod(self._shape))
 

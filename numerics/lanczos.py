@@ -175,7 +175,7 @@ class Lanczos:
     def combine_modes(self, weights: np.ndarray) -> np.ndarray:
         """Return sum_k g_k (s_k, v) s_k for v = |v| v_1 and Ritz vectors s_k, (T, n). weights: g, (T, m)."""
         _, vectors = self.ritz_pairs(weights.shape[1])
-        return self.norm * self.combine((weights * vectors[0]) @ vectors.T)
+        return self.combine(self.norm * (weights * vectors[0]) @ vectors.T)
 
     def combine(self, coefficients: np.ndarray) -> np.ndarray:
         """sum_i c_i v_i: (..., m) -> (..., n)."""

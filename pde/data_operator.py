@@ -32,11 +32,12 @@ from freqbias.numerics import (
     SiteTransform,
     cupy_on_gpu,
     divides_sites,
-    gpu_memory,
+    gpu_failures,
     make_gpu_transform,
     make_partial_transform,
     make_tensor_transform,
     make_transform,
+    release_gpu_memory,
     suits_tensors,
     to_host,
 )
@@ -49,6 +50,16 @@ from freqbias.pde.gpu_products import DenseCells, FactorisedCells, Gathered
 from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.protocols import Solve, ToSpectrum
 from freqbias.problem import Problem
+from freqbias.runtime import agreed
+
+
+def _rank_on_machine(comm: MPI.Comm) -> int:
+    """Return the number of this process among those of the same machine. Collective."""
+    machine = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    rank = machine.rank
+    machine.Free()
+    return rank
+
 
 Product = Callable[[np.ndarray], np.ndarray]
 Stiffness = CellProducts | ElementMatrices | Gathered
@@ -75,7 +86,7 @@ class DataOperator(ABC):
 
         device: "cuda" computes the products on a GPU. Raises InputError if there is none.
         """
-        self._xp = cupy_on_gpu(comm.rank) if device == "cuda" else None
+        self._xp = agreed(comm, cupy_on_gpu, _rank_on_machine(comm)) if device == "cuda" else None
         self.start = np.array(errors, dtype=float)
         self.problem, self.plan, self.comm = problem, plan, comm
         self._accuracy, self._threads = accuracy, threads
@@ -102,7 +113,8 @@ class DataOperator(ABC):
 
     def _sum(self, rows: Product, u: np.ndarray) -> np.ndarray:
         """Return the sum over all ranks, plus atom mean(u). atom is the point mass of the damping at frequency 0."""
-        result = self._sum_over_ranks(rows(u) if self._xp is None else self._on_gpu(rows, u))
+        result = rows(u) if self._xp is None else self._on_gpu(lambda: to_host(rows(self._on_device(u))))
+        result = self._sum_over_ranks(result)
         return result + self.problem.laws.atom * u.mean()
 
     def _sum_over_ranks(self, local: np.ndarray) -> np.ndarray:
@@ -117,10 +129,14 @@ class DataOperator(ABC):
         """Return an array for the products: on the GPU, if there is one."""
         return values if self._xp is None else self._xp.asarray(values)
 
-    def _on_gpu(self, rows: Product, u: np.ndarray) -> np.ndarray:
-        assert self._xp is not None
-        with gpu_memory():
-            return to_host(rows(self._xp.asarray(u)))
+    def _on_gpu[T](self, work: Callable[[], T]) -> T:
+        """Return the result of work on the GPU. If it fails on one rank, all ranks raise the failure. Collective."""
+
+        def guarded() -> T:
+            with gpu_failures():
+                return work()
+
+        return agreed(self.comm, guarded)
 
     def mass(self, u: np.ndarray) -> np.ndarray:
         return u
@@ -155,15 +171,19 @@ class DataOperator(ABC):
         return u, 0.0
 
     def gather(self, u: np.ndarray) -> np.ndarray:
-        """Return the whole state, the argument of `spectra` and the content of a checkpoint. The state is u itself."""
+        """Return the whole state, for the map of `to_spectrum` and for checkpoints. The state is u itself."""
         return u
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:
         """Return the state from the whole state on rank 0. Inverse of `gather`. Collective."""
         return self.comm.bcast(whole)
 
-    def destroy(self) -> None:  # noqa: B027  # not abstract
-        """Do nothing: this operator has no objects of PETSc."""
+    def destroy(self) -> None:
+        """Free memory of the GPU. There are no objects of PETSc. Products are no longer possible."""
+        if self._xp is not None:
+            for name in ("_own_rows", "_stiffness", "_transform"):
+                self.__dict__.pop(name, None)
+            release_gpu_memory(self._xp)
 
     def nodes(self) -> LagrangeNodes:
         """Return the nodes of both halves of the mesh. Call this on rank 0 only."""
@@ -178,8 +198,7 @@ class DataOperator(ABC):
         """Return the transform E for the products: on the GPU, if there is one."""
         if self._xp is None:
             return self._transform_to(frequencies, sites)
-        with gpu_memory():
-            return make_gpu_transform(sites, frequencies, eps=self._accuracy, xp=self._xp)
+        return self._on_gpu(lambda: make_gpu_transform(sites, frequencies, eps=self._accuracy, xp=self._xp))
 
     def _transform_to(self, frequencies: np.ndarray, sites: Sites | None = None) -> SiteTransform:
         """Return the transform E from the sites to the frequencies (n, d). By default the sites are the samples."""
@@ -209,15 +228,15 @@ class ElementOperator(DataOperator):
         """Return A_h by sum factorisation. numbers: those of the cells' nodes, in lexicographic order, (c, n)."""
         if self._xp is None:
             return CellProducts(cells, [self.plan.degree] * self.plan.dimension, numbers)
-        with gpu_memory():
-            return Gathered(FactorisedCells(cells, self.plan.degree, self._xp), numbers, len(self._nodes), self._xp)
+        xp, degree = self._xp, self.plan.degree
+        return self._on_gpu(lambda: Gathered(FactorisedCells(cells, degree, xp), numbers, len(self._nodes), xp))
 
     def _dense(self, matrices: np.ndarray, numbers: np.ndarray) -> Stiffness:
         """Return A_h by the dense matrices of the cells."""
         if self._xp is None:
             return ElementMatrices(numbers, matrices)
-        with gpu_memory():
-            return Gathered(DenseCells(matrices, self._xp), numbers, len(self._nodes), self._xp)
+        xp = self._xp
+        return self._on_gpu(lambda: Gathered(DenseCells(matrices, xp), numbers, len(self._nodes), xp))
 
     def _product_transform(self, frequencies: np.ndarray, sites: Sites) -> SiteTransform:
         if not self._partial:

@@ -5,6 +5,7 @@ The cells are VTK's Lagrange cells of the mesh's degree. In parallel, each rank 
 
 from mpi4py import MPI  # isort: skip
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -12,6 +13,7 @@ from xml.etree import ElementTree
 import dolfinx
 import numpy as np
 
+from freqbias.errors import UsageError
 from freqbias.meshes import CELL_TYPES, MeshPlan
 from freqbias.pde.forms import laws_on
 from freqbias.pde.vtu import VtuGrid
@@ -50,7 +52,13 @@ def write_collection(
 
 
 def _list(path: Path, time: np.ndarray, files: Sequence[Sequence[str]]) -> None:
-    """Write a .pvd file. files: for each time, the names of the files of all parts of the mesh."""
+    """Write a .pvd file. files: for each time, the names of the files of all parts of the mesh.
+
+    Raises UsageError if a file is missing, because another machine wrote it to another disk.
+    """
+    for file in chain(*files):
+        if not (path.parent / file).is_file():
+            raise UsageError(f"{path.parent / file} is missing; let all machines write to the same disk")
     collection = ElementTree.Element("VTKFile", type="Collection", version="0.1")
     datasets = ElementTree.SubElement(collection, "Collection")
     for t, parts in zip(time, files, strict=True):
@@ -90,14 +98,20 @@ def write_spectrum(
     piece, parts = comm.scatter(_padded([(piece, len(pieces)) for piece in pieces], (None, len(pieces)), comm))
     names = ["fields_{:06d}.vtu"] if parts == 1 else [f"fields_{{:06d}}_{part}.vtu" for part in range(parts)]
     files = [[name.format(index) for name in names] for index in range(len(problem.times))]
-    grid = piece and piece.grid(problem, plan)
+    grid = agreed(comm, _grid, piece, problem, plan)
     for index in range(len(problem.times)):
         v = on_root(_frame, spectrum, index, broadcast=False, comm=comm)
         own = comm.scatter(_padded([] if v is None else [v[:, each.nodes] for each in pieces], None, comm))
         paths = [folder / file for file in files[index][comm.rank : comm.rank + 1]]
         agreed(comm, _write, grid, paths, own, named or folder / "fields.pvd")
-    if comm.rank == 0:
-        _list(folder / "fields.pvd", problem.times, files)
+    on_root(_list, folder / "fields.pvd", problem.times, files, comm=comm)
+
+
+def _grid(piece: "_Piece | None", problem: Problem, plan: MeshPlan) -> VtuGrid | None:
+    if piece is None:
+        return None
+    laws = law_values(problem, piece.frequency, plan)
+    return lagrange_grid(piece.frequency, piece.cells, plan.cell_type, laws)
 
 
 class _Piece(NamedTuple):
@@ -106,9 +120,6 @@ class _Piece(NamedTuple):
     frequency: np.ndarray
     cells: np.ndarray
     nodes: np.ndarray
-
-    def grid(self, problem: Problem, plan: MeshPlan) -> VtuGrid:
-        return lagrange_grid(self.frequency, self.cells, plan.cell_type, law_values(problem, self.frequency, plan))
 
 
 def _divided(spectrum: Spectrum, count: int) -> list[_Piece]:

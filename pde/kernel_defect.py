@@ -23,6 +23,11 @@ PROBES, MIN_PROBES = 100, 10
 MAX_ENTRIES = 2**24  # most entries in the rows of K at the probes; MIN_PROBES rows are used even if they have more
 
 
+def probe_count(samples: int) -> int:
+    """Return the number of probes, if there are as many positions."""
+    return min(PROBES, max(MIN_PROBES, MAX_ENTRIES // samples))
+
+
 class ExactRows:
     """Rows of K for some random positions. They are computed once.
 
@@ -31,8 +36,7 @@ class ExactRows:
 
     def __init__(self, problem: Problem, positions: np.ndarray) -> None:
         x, laws = problem.sites.positions(), problem.laws
-        count = min(PROBES, max(MIN_PROBES, MAX_ENTRIES // len(x)))
-        self.probes = np.random.default_rng(0).permutation(len(positions))[:count]
+        self.probes = np.random.default_rng(0).permutation(len(positions))[: probe_count(len(x))]
         self.share = len(self.probes) / len(positions)
         rows = []
         for probe in positions[self.probes]:

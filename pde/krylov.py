@@ -156,11 +156,12 @@ def _note(channels: Sequence[Evolution | Trajectory], record: IntegrationRecord)
     record.error = max(record.error, *(channel.error for channel in channels))
 
 
-def _collect(channels: list[Evolution], record: IntegrationRecord) -> np.ndarray:
-    """Return the states of all channels, (T, C, n), and add steps, error and integrals to the record."""
+def _collect(channels: list[Evolution], record: IntegrationRecord) -> Iterator[np.ndarray]:
+    """Yield the states of all channels, (C, n), and add steps, error and integrals to the record."""
     _note(channels, record)
     integrals = [channel.integral for channel in channels if channel.integral is not None]
     if integrals:
         values, errors = np.stack([each.values for each in integrals], axis=1), [each.error for each in integrals]
         record.integral = Integral(values, np.max(errors, axis=0))
-    return np.stack([channel.values for channel in channels], axis=1)
+    for states in zip(*(channel.values for channel in channels), strict=True):
+        yield np.stack(states)

@@ -7,7 +7,6 @@ memory until a collective clean-up.
 import ctypes
 import gc
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import h5py  # noqa: F401  # isort: skip
@@ -134,7 +133,7 @@ class ShiftedSolver:
         geometric = interpolations and preconditioner.getType() == PETSc.PC.Type.MG
         options = multigrid_options(plan, matrices[-1].getSize()[0]) if geometric else {}
         with default_options(options):
-            self._run("prepare", _call, _library.KSPSetUp, self._solver.setUp, self._solver)
+            self._run("prepare", _call, _library.KSPSetUp, self._solver)
 
     def _set_levels(self, preconditioner: PETSc.PC, interpolations: Sequence[PETSc.Mat]) -> None:
         preconditioner.setMGLevels(len(self._matrices))
@@ -149,8 +148,7 @@ class ShiftedSolver:
         if self._rtol is not None:
             self._solver.setTolerances(rtol=min(max(self._rtol * looseness, MIN_RTOL), max(self._rtol, MAX_RTOL)))
         self._right.array[:] = b
-        again = partial(self._solver.solve, self._right, self._solution)
-        self._run("solve with", _call, _library.KSPSolve, again, self._solver, self._right, self._solution)
+        self._run("solve with", _call, _library.KSPSolve, self._solver, self._right, self._solution)
         reason = self._solver.getConvergedReason()
         if reason < 0:
             raise self._failure("solve with", reason_name(PETSc.KSP.ConvergedReason, reason))
@@ -164,6 +162,8 @@ class ShiftedSolver:
     def _run(self, action: str, call: Callable[..., object], *arguments: object) -> None:
         try:
             call(*arguments)
+        except _PetscError as failure:
+            raise self._failure(action, str(failure)) from failure
         except PETSc.Error as failure:
             raise self._failure(action, petsc_message(failure)) from failure
 
@@ -175,10 +175,12 @@ class ShiftedSolver:
         )
 
 
-def _call(function: Any, again: Callable[[], object], *objects: PETSc.Object) -> None:
-    """Call a function of PETSc that may take minutes, and raise PETSc.Error if it fails.
+class _PetscError(RuntimeError):
+    """An error code of PETSc, in PETSc's words."""
 
-    again: the same call in petsc4py, which is made after a failure, because it knows PETSc's message.
+
+def _call(function: Any, *objects: PETSc.Object) -> None:
+    """Call a function of PETSc that may take minutes. Raises _PetscError.
 
     petsc4py would keep Python's global lock. Without this lock, the thread that obeys SIGTERM can run
     (`freqbias.runtime.watch_signals`). Garbage collection is paused, because PETSc is not thread-safe.
@@ -193,8 +195,10 @@ def _call(function: Any, again: Callable[[], object], *objects: PETSc.Object) ->
         if collecting:
             gc.enable()
     if code:
-        again()
-        raise PETSc.Error(code)
+        general, specific = ctypes.c_char_p(), ctypes.c_char_p()
+        _library.PetscErrorMessage(code, ctypes.byref(general), ctypes.byref(specific))
+        texts = [text.decode() for text in (general.value, specific.value) if text]
+        raise _PetscError(": ".join(texts) or f"error code {code}")
 
 
 def reason_name(reasons: type, code: int) -> str:

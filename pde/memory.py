@@ -1,7 +1,8 @@
 """An estimate of the memory that the stage `pde` needs. If the machine has less, the command refuses to start.
 
 The estimate is a sum of measured parts. The table compares it with the measured peak of the resident set. Both are in
-MiB, on one rank, for any number of output times, because rank 0 has the states of one time only:
+MiB, on one rank, for 10 output times. With the local operator their number does not matter. With the data operator,
+every rank has u at all of them:
 
     operator  d  degree     dofs   measured  estimate
     local     1       4  325,849        455     545
@@ -28,6 +29,7 @@ from math import log2, prod
 from freqbias.errors import ComputationError, InputError
 from freqbias.meshes import MeshPlan, plan_mesh
 from freqbias.pde.axes import cell_degrees
+from freqbias.pde.kernel_defect import probe_count
 from freqbias.pde.petsc_options import uses_factorisation, uses_geometric_multigrid
 from freqbias.problem import Mesh, Pde, Problem, drawing_memory
 from freqbias.runtime import available_memory, local_size, size
@@ -45,7 +47,7 @@ KRYLOV_VECTORS = 30
 # On rank 0 at the end, for each dof and channel: v at one output time and its files, and for the data operator also the
 # mesh of both halves.
 OUTPUT_BYTES = {"local": 40, "data": 260}
-SPECTRUM_BYTES = 26  # for each dof, channel and output time, where `solve` returns all of them together
+V_BYTES = 16  # of v for each dof, channel and output time, where `solve` returns all of them together
 PETSC_MAX_ENTRIES = 2**31 - 1  # on one rank
 TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # the tolerances that a remedy may name
 
@@ -136,7 +138,10 @@ def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: fl
         shared, per_rank = _local_operator_bytes(plan, growth) + 8.0 * KRYLOV_VECTORS * parts * dofs, 0.0
     else:  # the mesh is half of the box, and every rank holds all samples
         shared = 0.5 * _data_operator_bytes(plan, growth)
-        per_rank = 8.0 * problem.samples.values[0].size * (KRYLOV_VECTORS + channels * outputs)
+        vectors = KRYLOV_VECTORS + channels * outputs * (3 if problem.targets else 1)
+        if problem.targets or plan.folded:  # rows of the exact kernel
+            vectors += probe_count(problem.sites.size) * (2 if problem.targets else 1)
+        per_rank = 8.0 * problem.sites.size * vectors
         per_rank += 0.5 * NODE_BYTES * dofs if size() > 1 else 0.0  # each rank may transform to all nodes
     if problem.initial_error is None and settings.initial in ("auto", "network"):  # every rank draws the network
         per_rank += drawing_memory(problem.network, channels=channels, dimension=problem.dimension)
@@ -157,10 +162,11 @@ def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -
     return local_size() * (LIBRARY_BYTES + shared / size())
 
 
-def check_spectrum(problem: Problem, plan: MeshPlan) -> None:
-    """Raise InputError if v at all output times needs more memory than is available now."""
-    outputs = len(problem.times)
-    needed, available = SPECTRUM_BYTES * problem.samples.channels * plan.dofs * outputs, available_memory()
+def check_spectrum(problem: Problem, settings: Pde, plan: MeshPlan) -> None:
+    """Raise InputError if v and the states at all output times need more memory than is available now."""
+    outputs, state = len(problem.times), 0 if settings.operator == "data" else 8 if plan.symmetric else 16
+    needed = (V_BYTES + state) * problem.samples.channels * plan.dofs * outputs
+    available = available_memory()
     if needed > available:
         raise InputError(
             f"the spectrum of {plan.dofs:,} dofs at {outputs} output times needs about {format_bytes(needed)} of "
@@ -177,6 +183,12 @@ def check_assembled(plan: MeshPlan) -> None:
             f"the laws vary by a large factor within one cell, so M + shift B must be assembled, which needs about "
             f"{format_bytes(needed)} of memory, but this machine has only {format_bytes(available)}; use a smaller "
             "[mesh] size, with which the cells resolve the laws"
+        )
+    if plan.nonzeros > PETSC_MAX_ENTRIES * size():
+        raise ComputationError(
+            f"the laws vary by a large factor within one cell, so M + shift B must be assembled, which needs "
+            f"{plan.nonzeros:,} matrix entries, but PETSc allows at most {PETSC_MAX_ENTRIES:,} on each rank; use a "
+            "smaller [mesh] size, with which the cells resolve the laws, or more ranks"
         )
 
 

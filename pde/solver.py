@@ -44,7 +44,7 @@ def solve(
     )
     check_kind("solve: mesh", mesh, Mesh, type(None), remedy="settings of [mesh], for example Mesh(half_width=20.0)")
     solver = Solver(problem, settings, mesh, comm)
-    runtime.on_root(check_spectrum, problem, solver.plan, comm=comm)
+    runtime.on_root(check_spectrum, problem, solver.settings, solver.plan, comm=comm)
     snapshots = list(solver.trajectory())
     spectrum = solver.spectrum(snapshots) if comm.rank == 0 else None
     solver.operator.destroy()
@@ -130,14 +130,16 @@ class Solver:
         nodes, count, channels = self.operator.nodes(), len(snapshots), self.problem.samples.channels
         to_spectrum = self.operator.to_spectrum(nodes)
         if load is None:
-            states = np.array([snapshot.state for snapshot in snapshots])
             v = np.empty((count, channels, len(nodes.frequency)), dtype=complex)
-            for state, result in zip(states, v, strict=True):
-                result[:] = to_spectrum(state)
+            for snapshot, result in zip(snapshots, v, strict=True):
+                assert snapshot.state is not None
+                result[:] = to_spectrum(snapshot.state)
+            states = np.array([each.state for each in snapshots]) if isinstance(self.operator, DataOperator) else None
         else:
             stored = Frames(load, count, (channels, self.problem.sites.size))
             lazy = Frames(lambda index: to_spectrum(stored[index]), count, (channels, len(nodes.frequency)), complex)
-            states, v = cast("np.ndarray", stored), cast("np.ndarray", lazy)  # `Spectrum.save` needs no more
+            v = cast("np.ndarray", lazy)  # `Spectrum.save` needs no more
+            states = cast("np.ndarray", stored) if isinstance(self.operator, DataOperator) else None
         spectrum = Spectrum(
             self.problem.times,
             nodes.frequency,
@@ -147,7 +149,7 @@ class Solver:
             self.plan.degree,
             self._attributes(snapshots),
             np.array([snapshot.loss for snapshot in snapshots]),
-            sample_error=states if isinstance(self.operator, DataOperator) else None,
+            sample_error=states,
             normalisation=self.problem.samples.normalisation,
         )
         return spectrum.with_targets(*self._targets, held_out=self.problem.held_out, predict_at=self.problem.predict_at)

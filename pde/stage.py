@@ -161,6 +161,8 @@ def _write_fields(solver: Solver, stage: Stage | None, spectrum: Spectrum | None
 
 
 def _enter(stack: ExitStack, stage: Stage, name: str) -> tuple[Path, Path]:
+    for leftover in stage.folder.glob("fields*"):  # of a killed command, perhaps on another number of ranks
+        leftover.unlink()
     return stack.enter_context(stage.writing(name)), stage.folder / name
 
 

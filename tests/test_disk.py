@@ -79,7 +79,7 @@ def assert_refused(*arguments, ranks, words, fresh=False):
 def test_resume_after_full_disk(stage, kilobytes, writing, ranks, fresh, run_file, whole, disk):
     disk.mount(f"size={kilobytes}k")
     out = disk.folder / "out"
-    words = ("No space left on device; free some", writing)
+    words = ("No space left on device; free some", f"{out / stage}.partial/{writing}")
     assert_refused(stage, run_file, "--out", out, ranks=ranks, words=words, fresh=fresh)
     assert not (out / stage).exists(), "no incomplete result is visible"
     assert {path.name for path in out.iterdir()} == {"run.toml", f"{stage}.partial"}, "neither lock nor leftover"

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from freqbias.nn import cuda_graph, plan_training, training, trajectory
 from freqbias.nn.cuda_graph import inner_slope
 from freqbias.nn.network_choice import make_network
+from freqbias.nn.sharding import Shards
 from freqbias.numerics import Grid
 from freqbias.problem import Gaussian, Network, Problem, Training, waves
 
@@ -59,19 +61,38 @@ def network_of(plan):
     return make_network(PROBLEM, plan.backend, precision="double")
 
 
-@pytest.mark.parametrize("fault", ["cannot be recorded", "differs by 1"])
+def constant(value):
+    return lambda argument: value
+
+
+FAULTS = {
+    "twice the gradient": lambda function, example: lambda argument: 2 * function(argument),
+    "always that of the recording": lambda function, example: constant(function(example)),
+    "NaN": lambda function, example: lambda argument: torch.nan * function(argument),
+}
+
+
+@pytest.mark.parametrize("fault", ["cannot be recorded", *FAULTS])
 def test_what_fails_is_not_used(fault, recorded, monkeypatch, caplog):
     def wrong(function, example):
         if fault == "cannot be recorded":
             raise RuntimeError("an operation cannot be recorded")
-        return lambda argument: 2 * function(argument)
+        return FAULTS[fault](function, example)
 
     monkeypatch.setattr(cuda_graph, "RecordedFunction", wrong)
     plan = plan_of()
     network = network_of(plan)
     with caplog.at_level(logging.DEBUG, logger="freqbias"):
         assert inner_slope(plan, network) == network.negative_gradient
-    assert fault in caplog.text
+    assert ("cannot be recorded" if fault == "cannot be recorded" else "differs by") in caplog.text
+
+
+def test_the_recorded_network_is_another_one(recorded):
+    """A replay does not tell a network that its state has changed."""
+    plan = plan_of()
+    network = network_of(plan)
+    assert inner_slope(plan, network) is recorded[0]
+    assert recorded[0].function.__self__ is not network
 
 
 def test_where_it_pays():
@@ -81,6 +102,9 @@ def test_where_it_pays():
     assert not cuda_graph._pays(replace(on_gpu, backend="dense"))
     descent = replace(plan_of(integrator="gradient-descent", step=0.01), device=on_gpu.device)
     assert not cuda_graph._pays(descent), "its steps have no inner slopes"
+    shared = Shards()
+    shared.comm = SimpleNamespace(size=2)
+    assert not cuda_graph._pays(replace(on_gpu, shards=shared)), "a sum over processes cannot be recorded"
     many = replace(PROBLEM, network=Network(width=2_000_000, sigma_a=1.0))
     assert not cuda_graph._pays(replace(on_gpu, problem=many)), "the work takes longer than its launch"
 

@@ -12,6 +12,7 @@ from freqbias import pde
 from freqbias.meshes import plan_mesh
 from freqbias.numerics import Grid
 from freqbias.pde.fields import write_spectrum
+from freqbias.pde.vtu import VtuGrid
 from freqbias.problem import Gaussian, Network, Pde, Problem, waves
 
 NAMES = {"real", "imaginary", "magnitude", "phase", "damping", "diffusion", "rho_w"}
@@ -66,6 +67,15 @@ def test_node_numbering_for_vtk(dimension, degree, tmp_path):
             assert np.count_nonzero(moved > 1e-9) == 1, "one parameter moves one coordinate"
             steps = np.diff(np.array(track)[:, moved.argmax()])
             assert (steps > 0).all() or (steps < 0).all()
+
+
+@pytest.mark.parametrize(("size", "kind"), [(1.0, "f4"), (0.0, "f4"), (1e35, "f8"), (1e-35, "f8")])
+def test_extreme_values_keep_their_digits(size, kind, tmp_path):
+    grid = VtuGrid(np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[0, 1]]), 3, {"static": size * np.array([0.5, 1.0])})
+    grid.write(tmp_path / "a.vtu", {"value": size * np.array([0.25, 1.0])})
+    found = pyvista.read(tmp_path / "a.vtu")
+    assert found["value"].dtype == found["static"].dtype == kind
+    np.testing.assert_allclose(found["value"], size * np.array([0.25, 1.0]), rtol=1e-6)
 
 
 @pytest.mark.skipif(shutil.which("pvpython") is None, reason="ParaView's pvpython is not installed")

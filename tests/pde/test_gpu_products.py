@@ -10,11 +10,12 @@ import pytest
 import torch
 from mpi4py import MPI
 
-from freqbias.errors import InputError
+from freqbias.errors import ComputationError, InputError
 from freqbias.meshes import BoxPlan, LayeredPlan, plan_mesh
-from freqbias.numerics import Grid, GridSubset, Scattered, cupy_on_gpu
+from freqbias.numerics import Grid, GridSubset, Scattered, TensorTransform, cupy_on_gpu, make_gpu_transform
 from freqbias.pde import data_operator, solve
 from freqbias.pde.data_operator import ElementOperator
+from freqbias.pde.gpu_products import Gathered
 from freqbias.pde.point_operator import PointOperator
 from freqbias.problem import Ball, Gaussian, Network, Octaves, Pde, Problem, Samples
 from tests.pde.test_meshes import simplices
@@ -38,17 +39,26 @@ class PlanOnCpu(finufft.Plan):
         return super().execute(data if len(data) > 1 else data[0]).reshape(len(data), -1)
 
 
+CUFINUFFT = SimpleNamespace(Plan=PlanOnCpu, __version__="2.5.1")
+
+
 @pytest.fixture(params=["stand-in", pytest.param("CuPy", marks=pytest.mark.cuda)])
 def gpu(request, monkeypatch):
     """CuPy and cuFINUFFT, or what stands for them."""
     if request.param == "stand-in":
-        monkeypatch.setitem(sys.modules, "cufinufft", SimpleNamespace(Plan=PlanOnCpu))
+        monkeypatch.setitem(sys.modules, "cufinufft", CUFINUFFT)
         monkeypatch.setattr(data_operator, "cupy_on_gpu", lambda rank: np)
     else:
         for name in ("cupy", "cufinufft"):
             pytest.importorskip(name)
         if not torch.cuda.is_available():
             pytest.skip("no CUDA GPU here, or no -m cuda")
+
+
+def assert_tensors_are_used(sites, plan):
+    if isinstance(sites, Grid) and sites.dimension > 1 and isinstance(plan, BoxPlan):
+        nodes = np.array([[0.0] * plan.dimension, [1.0] * plan.dimension])
+        assert isinstance(make_gpu_transform(sites, nodes, eps=1e-6, xp=np), TensorTransform)
 
 
 def problem_on(sites, density):
@@ -81,6 +91,7 @@ def test_products_equal_those_of_the_cpu(sites, density, plan, gpu, tmp_path):
     problem = problem_on(sites, density)
     if plan is None:
         plan = plan_mesh(problem, Pde(degree=3), simplices(tmp_path, 7.0, 5, 2))
+    assert_tensors_are_used(sites, plan)
     _, expected, elsewhere, there = products(ElementOperator, problem, plan, "cpu")
     operator, found, _, _ = products(ElementOperator, problem, plan, "cuda")
     assert isinstance(found, np.ndarray)
@@ -111,7 +122,7 @@ def test_without_a_gpu(monkeypatch):
             raise ImportError("no module cupy")
         return load(name, *arguments)
 
-    monkeypatch.setitem(sys.modules, "cufinufft", SimpleNamespace(Plan=PlanOnCpu))
+    monkeypatch.setitem(sys.modules, "cufinufft", CUFINUFFT)
     monkeypatch.setattr(builtins, "__import__", fail)
     with pytest.raises(InputError, match=r"no module cupy; install CuPy .* or use device = .cpu."):
         solve(problem, Pde(device="cuda"))
@@ -125,17 +136,39 @@ def test_an_unusable_gpu(monkeypatch):
         raise CUDARuntimeError("no CUDA-capable device is detected")
 
     runtime = SimpleNamespace(CUDARuntimeError=CUDARuntimeError, getDeviceCount=fail)
-    monkeypatch.setitem(sys.modules, "cufinufft", SimpleNamespace(Plan=PlanOnCpu))
+    monkeypatch.setitem(sys.modules, "cufinufft", CUFINUFFT)
     monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=SimpleNamespace(runtime=runtime)))
     with pytest.raises(InputError, match=r"no GPU can be used \(no CUDA-capable device is detected\); use device"):
         cupy_on_gpu(0)
 
 
-def test_lack_of_memory(monkeypatch):
+def test_an_old_cufinufft(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cufinufft", SimpleNamespace(__version__="2.4.2"))
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace())
+    with pytest.raises(InputError, match=r"cufinufft 2\.4\.2 is too old; install 2\.5"):
+        cupy_on_gpu(0)
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "message"),
+    [
+        (MemoryError("Out of memory allocating 512 bytes"), InputError, 'Out of memory .*; use device = "cpu"'),
+        (RuntimeError("Error creating plan."), ComputationError, "the GPU failed: Error creating plan.; it may lack"),
+    ],
+)
+def test_failures_of_the_gpu(failure, kind, message, monkeypatch):
     class Poor:
         def asarray(self, values):
-            raise MemoryError("Out of memory allocating 512 bytes")
+            raise failure
 
     monkeypatch.setattr(data_operator, "cupy_on_gpu", lambda rank: Poor())
-    with pytest.raises(InputError, match=r'\[pde\] device = "cuda": Out of memory .*; use device = "cpu"'):
+    with pytest.raises(kind, match=rf'\[pde\] device = "cuda": {message}'):
         solve(problem_on(GRID, Gaussian(2.0)), Pde(device="cuda"))
+
+
+def test_ranks_without_cells_or_point_masses(gpu):
+    transform = make_gpu_transform(CLOUD, np.empty((0, 2)), eps=1e-6, xp=np)
+    assert transform.to_frequencies(np.ones(CLOUD.size)).shape == (0,)
+    assert (transform.to_samples(np.empty(0, complex)) == np.zeros(CLOUD.size)).all()
+    nothing = Gathered(None, np.empty((0, 9), dtype=int), 4, np)
+    assert (nothing.apply(np.ones(4, complex)) == 0).all()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from freqbias import pde
-from freqbias.errors import InputError
+from freqbias.errors import ComputationError, InputError
 from freqbias.meshes import BoxPlan, plan_mesh
 from freqbias.numerics import Grid
 from freqbias.pde import memory, run_pde
@@ -138,6 +138,18 @@ def test_too_many_matrix_entries(monkeypatch):
     message = r"needs [\d,]+ matrix entries, but PETSc allows at most [\d,]+ on each rank; use size = 0.00"
     with pytest.raises(InputError, match=message):
         memory.check_memory(problem, run.pde, run.mesh, plan_mesh(problem, run.pde, run.mesh))
+
+
+def test_matrix_entries_of_multigrid(monkeypatch):
+    """Only the last levels have matrices. Where M + shift B must be assembled after all, its entries count."""
+    monkeypatch.setattr(memory, "available_memory", lambda: 1e15)
+    run = parse(settings("local", 0.3, degree=6))
+    problem = build(run)
+    plan = plan_mesh(problem, run.pde, run.mesh)
+    monkeypatch.setattr(memory, "PETSC_MAX_ENTRIES", plan.nonzeros // 2)
+    memory.check_memory(problem, run.pde, run.mesh, plan)
+    with pytest.raises(ComputationError, match=rf"needs {plan.nonzeros:,} matrix entries, but PETSc allows"):
+        memory.check_assembled(plan)
 
 
 def test_memory_on_several_ranks(monkeypatch):

@@ -228,3 +228,10 @@ def test_graded_meshes_are_factorised(no_factorisation):
     assert plan.grading == pytest.approx(8.9 / 14 / (0.1 / 4))
     assert not petsc_options.uses_geometric_multigrid(plan)
     assert petsc_options.uses_geometric_multigrid(replace(plan, segments=(((1.0, 4), (9.0, 14)),) * 2))
+
+
+def test_layers_of_very_unequal_cells_are_factorised():
+    even, uneven = (LayeredPlan(2, ((first, 10), (9.0, 10)), 40, 6) for first in (4.5, 0.5))
+    assert (even.grading, uneven.grading) == (1.0, 17.0)
+    chosen = petsc_options.uses_geometric_multigrid
+    assert chosen(even) and not chosen(uneven)

@@ -202,13 +202,26 @@ def test_other_threads_run_during_a_call_of_petsc():
     thread.start()
     try:
         began = time.monotonic()
-        linear_algebra._call(ctypes.CDLL(None).usleep, lambda: None, SimpleNamespace(handle=300_000))
+        linear_algebra._call(ctypes.CDLL(None).usleep, SimpleNamespace(handle=300_000))
         seen = [collecting for when, collecting in ticks if began + 0.1 < when < began + 0.3]
     finally:
         ended.set()
         thread.join()
     assert len(seen) > 3 and not any(seen)
     assert gc.isenabled()
+
+
+def test_a_failed_call_is_not_repeated():
+    """If one rank fails, the others may wait in the first call."""
+    calls = []
+
+    def fail(*objects):
+        calls.append(objects)
+        return 55
+
+    with pytest.raises(RuntimeError, match=r"(?i)memory"):
+        linear_algebra._call(fail)
+    assert len(calls) == 1
 
 
 def test_assembly_in_parts(monkeypatch):

@@ -168,3 +168,16 @@ def test_refined_run_restarts_on_resume(tmp_path, caplog):
     message = "[mesh] adaptive = true: an adaptive run cannot be continued, so it starts again"
     assert caplog.text.count(message) == 1
     assert Spectrum.load(tmp_path / "pde" / "spectrum.nc").attributes["mesh_error"] <= run.pde.tolerance / 2
+
+
+def test_fields_of_a_killed_command_are_gone(tmp_path):
+    """It may have written other parts, on another number of ranks."""
+    run, store = run_of("lanczos", "local"), Store(tmp_path / "out")
+    with StopAt(9) as stop, pytest.raises(StoppedEarly):
+        run_pde(run, build(run), store, resume=False, overwrite=False, stop=stop)
+    (tmp_path / "out" / "pde.partial" / "fields_000001_2.vtu").write_text("of rank 2")
+    with StopRequest() as stop:
+        run_pde(run, build(run), store, resume=True, overwrite=False, stop=stop)
+    assert sorted(path.name for path in (tmp_path / "out" / "pde").glob("fields*")) == [
+        "fields.pvd", *(f"fields_{index:06d}.vtu" for index in range(5))
+    ]  # fmt: skip

@@ -248,6 +248,10 @@ AGREED = """
     class Refused(ValueError):
         exit_code = 3
 
+    def unlike(ranks):
+        if rank() in ranks:
+            raise type("Unknown", (ValueError,), {"exit_code": 3, "held": lambda: None})("not for pickle")
+
     def refuse_on(ranks):
         if rank() in ranks:
             raise Refused(f"refused by {rank()}")
@@ -255,6 +259,10 @@ AGREED = """
 
     def main():
         assert agreed(world(), refuse_on, []) == rank()
+        try:
+            agreed(world(), unlike, [2])
+        except Exception as refusal:
+            assert (str(refusal), refusal.exit_code) == ("not for pickle", 3)
         try:
             agreed(world(), refuse_on, [2, 1])
         except Exception as refusal:
