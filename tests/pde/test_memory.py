@@ -74,18 +74,36 @@ def test_channels_need_krylov_spaces_of_their_own():
     assert three - one > 2 * 8 * 30 * plan.dofs
 
 
+def run_in(folder, run):
+    with StopRequest() as stop:
+        run_pde(run, build(run), Store(folder), resume=False, overwrite=False, stop=stop)
+
+
+def predicted_bytes(run):
+    problem = build(run)
+    return memory.memory_needed(problem, run.pde, plan_mesh(problem, run.pde, run.mesh)) - memory.LIBRARY_BYTES
+
+
 @pytest.mark.parametrize(("operator", "size"), [("local", 0.17), ("data", 0.11)])
 def test_predicted_peak(operator, size, tmp_path):
-    def run_in(folder, run):
-        with StopRequest() as stop:
-            run_pde(run, build(run), Store(folder), resume=False, overwrite=False, stop=stop)
-
     run = parse(settings(operator, size) | {"time": {"end": 100.0, "outputs": 40}})  # one of them at a time in memory
-    problem = build(run)
-    predicted = memory.memory_needed(problem, run.pde, plan_mesh(problem, run.pde, run.mesh)) - memory.LIBRARY_BYTES
+    predicted = predicted_bytes(run)
     assert predicted > 6e7
     run_in(tmp_path / "small", parse(settings(operator, 3.0)))  # loads the libraries first
     taken = memory_taken(lambda: run_in(tmp_path / "large", run))
+    assert 0.6 < taken / predicted < 1.1
+
+
+@pytest.mark.parametrize("held_out", [{}, {"held_out": 0.25}])
+def test_predicted_peak_of_many_output_times(held_out, tmp_path):
+    """With the data operator, every rank has u at all of them, and their integrals if values are predicted."""
+    run, small = (settings("data", 2.0, fields=False) for _ in range(2))
+    small["data"] |= held_out
+    run["data"] |= {"points": 96, **held_out}
+    run["time"]["outputs"] = 500
+    predicted = predicted_bytes(parse(run))
+    run_in(tmp_path / "small", parse(small))
+    taken = memory_taken(lambda: run_in(tmp_path / "large", parse(run)))
     assert 0.6 < taken / predicted < 1.1
 
 
