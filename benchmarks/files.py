@@ -2,8 +2,8 @@
 
 The problem of `benchmarks.size` in two dimensions: 1,002,001 dofs, 32 output times. "Computing" ends when the last
 state is known; what follows is spectrum.nc, the fields for ParaView, their SHA-256 and the end of the process. The
-states are stored while they are computed. Where writing is too short to be announced, it is not told apart. The last row writes and flushes as many bytes as the first run, in files of
-32 MiB.
+states are stored while they are computed. Where writing is too short to be announced, it is not told apart. The last
+row writes and flushes as many bytes as the first run, in files of 32 MiB.
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.files
 """
