@@ -28,6 +28,7 @@ from math import log2, prod
 
 from freqbias.errors import ComputationError, InputError
 from freqbias.meshes import MeshPlan, plan_mesh
+from freqbias.numerics import cupy_on_gpu
 from freqbias.pde.axes import cell_degrees
 from freqbias.pde.kernel_defect import probe_count
 from freqbias.pde.petsc_options import uses_factorisation, uses_geometric_multigrid
@@ -53,10 +54,12 @@ TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # the toler
 
 
 def plan_within_memory(problem: Problem, settings: Pde, mesh: Mesh) -> MeshPlan:
-    """Return the plan of the mesh. Raises InputError as `plan_mesh` and `check_memory` do.
+    """Return the plan of the mesh. Raises InputError as `plan_mesh` and `check_memory` do, and if a GPU is missing.
 
     Call this function through `on_root`, because ranks may see different files and different amounts of memory.
     """
+    if settings.device == "cuda":
+        cupy_on_gpu(0)
     plan = plan_mesh(problem, settings, mesh)
     check_memory(problem, settings, mesh, plan)
     return plan

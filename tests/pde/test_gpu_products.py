@@ -7,18 +7,21 @@ from types import SimpleNamespace
 import finufft
 import numpy as np
 import pytest
+import tomli_w
 import torch
 from mpi4py import MPI
 
 from freqbias.errors import ComputationError, InputError
 from freqbias.meshes import BoxPlan, LayeredPlan, plan_mesh
 from freqbias.numerics import Grid, GridSubset, Scattered, TensorTransform, cupy_on_gpu, make_gpu_transform
-from freqbias.pde import data_operator, solve
+from freqbias.pde import data_operator, memory, solve
 from freqbias.pde.data_operator import ElementOperator
 from freqbias.pde.gpu_products import Gathered
 from freqbias.pde.point_operator import PointOperator
 from freqbias.problem import Ball, Gaussian, Network, Octaves, Pde, Problem, Samples
+from tests.interrupted import here
 from tests.pde.test_meshes import simplices
+from tests.problem.run_files import table
 
 RNG = np.random.default_rng(0)
 GRID, LARGE = Grid((24, 20), (1.0, 0.9)), Grid((300,), (2.0,))
@@ -47,7 +50,8 @@ def gpu(request, monkeypatch):
     """CuPy and cuFINUFFT, or what stands for them."""
     if request.param == "stand-in":
         monkeypatch.setitem(sys.modules, "cufinufft", CUFINUFFT)
-        monkeypatch.setattr(data_operator, "cupy_on_gpu", lambda rank: np)
+        for module in (data_operator, memory):
+            monkeypatch.setattr(module, "cupy_on_gpu", lambda rank: np)
     else:
         for name in ("cupy", "cufinufft"):
             pytest.importorskip(name)
@@ -161,6 +165,7 @@ def test_failures_of_the_gpu(failure, kind, message, monkeypatch):
         def asarray(self, values):
             raise failure
 
+    monkeypatch.setattr(memory, "cupy_on_gpu", lambda rank: None)
     monkeypatch.setattr(data_operator, "cupy_on_gpu", lambda rank: Poor())
     with pytest.raises(kind, match=rf'\[pde\] device = "cuda": {message}'):
         solve(problem_on(GRID, Gaussian(2.0)), Pde(device="cuda"))
@@ -172,3 +177,13 @@ def test_ranks_without_cells_or_point_masses(gpu):
     assert (transform.to_samples(np.empty(0, complex)) == np.zeros(CLOUD.size)).all()
     nothing = Gathered(None, np.empty((0, 9), dtype=int), 4, np)
     assert (nothing.apply(np.ones(4, complex)) == 0).all()
+
+
+@pytest.mark.parametrize("command", ["check", "pde", "run"])
+def test_refusal_before_writing(command, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(table(pde={"device": "cuda"})))
+    with pytest.raises(InputError, match=r'device = "cuda": .*; install CuPy and cuFINUFFT'):
+        here(command, "run.toml")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.toml"]
