@@ -150,7 +150,8 @@ def test_memory_of_the_drawn_start(network):
     samples = Samples(Scattered(np.array([[0.0], [0.5]])), np.ones((1, 2)))
     problem = Problem(Gaussian(3.0), samples, network, np.array([0.0, 1.0]))
     initial_values(replace(problem, network=network.model_copy(update={"width": 4})))  # loads the libraries first
-    taken = memory_taken(lambda: initial_values(problem))
+    # Twice, because the system may take pages of libraries away meanwhile, and then the growth is not seen.
+    taken = max(memory_taken(lambda: initial_values(problem)) for _ in range(2))
     assert 0.2 < taken / drawing_memory(network, channels=1, dimension=1) < 1.05
     assert drawing_memory(network.model_copy(update={"symmetric": True}), channels=1, dimension=1) == 0
 
