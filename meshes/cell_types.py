@@ -49,14 +49,6 @@ class CellType:
         d = self.dimension
         return (degree + 1) ** d if self.is_box else comb(degree + d, d)
 
-    def dofs_per_cell(self, degree: int) -> int:
-        """Return the number of dofs per cell in a large regular mesh of degree p, where neighbours share nodes.
-
-        The number is p^d for boxes and about p^d / d! for simplices.
-        """
-        d = self.dimension
-        return degree**d if self.is_box else degree**d // len(BOX_CELLS[d].box_division) + 1
-
 
 SQUARE: tuple[Point, ...] = ((0, 0), (1, 0), (1, 1), (0, 1))
 SQUARE_EDGES = ((0, 1), (1, 2), (2, 3), (3, 0))

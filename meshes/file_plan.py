@@ -1,7 +1,9 @@
 """The plan of a mesh from the user's file."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
+import basix
 import numpy as np
 
 from freqbias.meshes.cell_types import CELL_TYPES
@@ -46,10 +48,17 @@ class FilePlan(MeshPlan):
     def affine(self) -> bool:
         return self.order == 1 and CELL_TYPES[self.kind].is_simplex
 
-    @property
+    @cached_property
     def dofs(self) -> int:
-        """An estimate of the number of Lagrange nodes, which holds for a large regular mesh."""
-        return self.cell_count * CELL_TYPES[self.kind].dofs_per_cell(self.degree)
+        """The number of Lagrange nodes: those inside each vertex, edge, face and cell."""
+        cell = basix.CellType[self.kind]
+        element = basix.create_element(basix.ElementFamily.P, cell, self.degree, basix.LagrangeVariant.gll_warped)
+        total = 0
+        for entities, nodes in zip(basix.topology(cell), element.num_entity_dofs, strict=True):
+            if nodes[0]:
+                corners = np.concatenate([self.cells[:, entity] for entity in entities])
+                total += nodes[0] * len(np.unique(np.sort(corners, axis=1), axis=0))
+        return total
 
     @property
     def size(self) -> tuple[float, ...]:

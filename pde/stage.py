@@ -115,13 +115,13 @@ def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[Spect
         solver.hooks = IntegrationHooks(checkpoint.on_step, checkpoint.saved_basis)
     if snapshots:
         log.info("pde: continuing after t = %g", solver.problem.times[count - 1])
-    total = len(solver.problem.times)
-    with Progress("pde", total=total, unit="output times", done=count) as progress:
+    total = len(solver.problem.times) - 1  # without t = 0
+    with Progress("pde", total=total, unit="output times", done=max(count - 1, 0), steady=stepping) as progress:
         last = on_root(_stored_state, stage, count - 1, broadcast=False) if count else None
         for snapshot in solver.trajectory(max(count - 1, 0), last):
             on_root(_save, stage, snapshot)
             snapshots.append(replace(snapshot, state=None))
-            progress.advance(note=f"loss {snapshot.loss:.2e}")
+            progress.advance(min(snapshot.index, 1), note=f"loss {snapshot.loss:.2e}")
     return snapshots
 
 

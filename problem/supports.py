@@ -13,6 +13,7 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.problem.density import Density, Planes, polar, squared
 
+SURFACE = 1e-10  # relative to the radius; nodes on the surface of a support belong to it, whatever their rounding
 THICKEST_INNER = 0.999  # of the radius; a thinner annulus suffers from rounding, and no mesh would resolve it
 
 
@@ -53,7 +54,7 @@ class Uniform(ConstantOnSupport):
     radius: float  # cycles/length
 
     def inside(self, xi: np.ndarray) -> np.ndarray:
-        return np.all(np.abs(xi) <= self.radius, axis=-1)
+        return np.all(np.abs(xi) <= self.radius * (1 + SURFACE), axis=-1)
 
     def volume(self, dimension: int) -> float:
         return (2 * self.radius) ** dimension
@@ -78,7 +79,7 @@ class Ball(ConstantOnSupport):
     radius: float  # cycles/length
 
     def inside(self, xi: np.ndarray) -> np.ndarray:
-        return squared(xi) <= self.radius**2
+        return squared(xi) <= (self.radius * (1 + SURFACE)) ** 2
 
     def volume(self, dimension: int) -> float:
         return pi ** (dimension / 2) / gamma(dimension / 2 + 1) * self.radius**dimension
@@ -111,7 +112,7 @@ class Ball(ConstantOnSupport):
 
 @dataclass(frozen=True)
 class Annulus(ConstantOnSupport):
-    """rho_w(xi) = 1 / (V_R - V_q) if q < |xi| <= R, else 0;  k(z) = (V_R k_R(z) - V_q k_q(z)) / (V_R - V_q).
+    """rho_w(xi) = 1 / (V_R - V_q) if q <= |xi| <= R, else 0;  k(z) = (V_R k_R(z) - V_q k_q(z)) / (V_R - V_q).
 
     V_r and k_r are the volume and the transform of the ball with radius r. q is `inner`, and R is `radius`.
     """
@@ -128,7 +129,7 @@ class Annulus(ConstantOnSupport):
             )
 
     def inside(self, xi: np.ndarray) -> np.ndarray:
-        return (squared(xi) > self.inner**2) & (squared(xi) <= self.radius**2)
+        return Ball(self.radius).inside(xi) & (squared(xi) >= (self.inner * (1 - SURFACE)) ** 2)
 
     def volume(self, dimension: int) -> float:
         return Ball(self.radius).volume(dimension) - Ball(self.inner).volume(dimension)

@@ -35,13 +35,16 @@ class Progress:
     """`with Progress("training", total=5000, unit="steps") as progress: progress.advance(10, note="loss 1e-3")`.
 
     total: the amount of work, measured in `unit`, or None if unknown. It may be changed later.
+    steady: whether each unit takes about as long as any other. If not, no speed and no remaining time are shown.
     done: the work of an earlier run. The progress includes this work, and the speed does not.
     """
 
     _bar_shown = False  # only one bar at a time
 
-    def __init__(self, name: str, *, total: float | None = None, unit: str = "steps", done: float = 0) -> None:
-        self.name, self.total, self.unit, self.done = name, total, unit, done
+    def __init__(
+        self, name: str, *, total: float | None = None, unit: str = "steps", done: float = 0, steady: bool = True
+    ) -> None:
+        self.name, self.total, self.unit, self.done, self._steady = name, total, unit, done, steady
         self._done_before = done
         self._note = ""
         self._bar: Bar | None = None
@@ -83,8 +86,9 @@ class Progress:
         else:
             share = f" ({100 * self.done / self.total:.0f} %)" if self.total > 0 else ""
             parts = [f"{self.done:.10g}/{self.total:.10g} {self.unit}{share}"]
-        parts.append(f"{rate:.3g} {self.unit}/s")
-        if self.total is not None and rate > 0:
+        if self._steady:
+            parts.append(f"{rate:.3g} {self.unit}/s")
+        if self._steady and self.total is not None and rate > 0:
             parts.append(f"{duration(max(0.0, self.total - self.done) / rate)} left")
         if self._note:
             parts.append(self._note)

@@ -85,6 +85,7 @@ def _examine() -> Iterator[Finding]:
     yield attempt("NUFFT", _transform, "reinstall finufft")
     yield attempt("MUMPS", _mumps, "only the local operator needs a PETSc with MUMPS", needed=False)
     yield attempt("GPU", _gpu, "the network trains on the CPU", needed=False)
+    yield attempt("CuPy", _cupy, "the equation is solved on the CPU", needed=False)
     yield Finding("ok", "ranks", "1; " + MORE_RANKS.format(libraries.mpirun()) if size() == 1 else str(size()))
     yield Finding("ok", "threads", f"{threads()} per rank, {threads_alone()} while one rank works alone")
     yield attempt("memory", _memory, "", needed=False)
@@ -216,6 +217,16 @@ def _gpu() -> str:
         raise RuntimeError(f"a sum on the GPU gave {total}, not 8")
     names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
     return f"{names}, CUDA {torch.version.cuda}"
+
+
+def _cupy() -> str:
+    from freqbias.numerics import cupy_on_gpu
+
+    cupy = cupy_on_gpu(0)
+    total = float(cupy.ones(8).sum())
+    if total != 8:
+        raise RuntimeError(f"a sum on the GPU gave {total:g}, not 8")
+    return f"{cupy.__version__}, a sum on the GPU is right"
 
 
 def _memory() -> str:

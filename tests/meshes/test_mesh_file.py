@@ -6,13 +6,15 @@ from pathlib import Path
 import meshio
 import numpy as np
 import pytest
+from mpi4py import MPI
 
 from freqbias.errors import InputError
-from freqbias.meshes import LayeredPlan, merge_nodes, plan_mesh, vertices
+from freqbias.meshes import LayeredPlan, build, merge_nodes, plan_mesh, vertices
 from freqbias.meshes.cell_types import BOX_CELLS, CELL_TYPES
 from freqbias.meshes.mesh_file import SUPPORTED, cell_quadrature
 from freqbias.meshes.node_order import vtk_nodes
 from freqbias.numerics import Grid
+from freqbias.pde.forms import lagrange
 from freqbias.problem import Ball, Gaussian, Mesh, Network, Pde, Problem, Rates, Uniform, waves
 
 
@@ -43,6 +45,20 @@ def test_round_trip(tmp_path):
     read = plan_mesh(problem_of(Ball(3.2), 3), Pde(degree=2), written(tmp_path, points, cells, kind="hexahedron"))
     assert (read.cell_type, read.cell_count, read.half_width) == ("hexahedron", plan.cell_count, (4.0, 4.0, 4.0))
     assert 0 < read.missing < 0.02  # the corners of the cells cut the ball
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 5])
+@pytest.mark.parametrize("kind", ["triangle", "quad", "tetra", "hexahedron"])
+def test_number_of_dofs(kind, degree, tmp_path):
+    """On small meshes many nodes lie on the boundary, and belong to fewer cells than those inside."""
+    cell = SUPPORTED[kind][0]
+    points, cells = vertices(LayeredPlan(cell.dimension, ((4.0, 1),), 2, 2))
+    if cell.is_simplex:
+        cells = np.concatenate([cells[:, corners] for corners in BOX_CELLS[cell.dimension].box_division])
+    mesh = written(tmp_path, points, cells, kind=kind)
+    plan = plan_mesh(problem_of(Gaussian(0.5), cell.dimension), Pde(degree=degree), mesh)
+    space = lagrange(build(plan, MPI.COMM_SELF), degree)
+    assert plan.dofs == space.dofmap.index_map.size_global
 
 
 @pytest.mark.parametrize("suffix", ["vtu", "xdmf", "msh"])

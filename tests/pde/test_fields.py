@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import pyvista
 import vtkmodules.vtkCommonCore
+from mpi4py import MPI
 
 from freqbias import pde
-from freqbias.meshes import plan_mesh
+from freqbias.meshes import LayeredPlan, build, plan_mesh
 from freqbias.numerics import Grid
-from freqbias.pde.fields import write_spectrum
+from freqbias.pde.fields import law_values, write_spectrum
+from freqbias.pde.forms import lagrange
+from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.vtu import VtuGrid
-from freqbias.problem import Gaussian, Network, Pde, Problem, waves
+from freqbias.problem import Annulus, Ball, Gaussian, Network, Pde, Problem, waves
 
 NAMES = {"real", "imaginary", "magnitude", "phase", "damping", "diffusion", "rho_w"}
 
@@ -67,6 +70,24 @@ def test_node_numbering_for_vtk(dimension, degree, tmp_path):
             assert np.count_nonzero(moved > 1e-9) == 1, "one parameter moves one coordinate"
             steps = np.diff(np.array(track)[:, moved.argmax()])
             assert (steps > 0).all() or (steps < 0).all()
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize("density", [Ball(6.0), Annulus(2.0, 6.0)], ids=["ball", "annulus"])
+def test_laws_on_the_surface_of_the_support(density, dimension):
+    """They have the value inside at all nodes there, some of which rounding puts outside."""
+    samples = waves(Grid((16,) * dimension, (1.0,) * dimension), [[1.0] * dimension])
+    problem = Problem(density, samples, Network(width=2, sigma_a=1.0), np.array([0.0, 10.0]))
+    hollow = isinstance(density, Annulus)
+    plan = LayeredPlan(dimension, ((2.0, 0 if hollow else 1), (6.0, 2)), 4, 4, hollow=hollow)
+    nodes = LagrangeNodes.of(lagrange(build(plan, MPI.COMM_SELF), plan.degree)).frequency
+    for radius in (2.0, 6.0):
+        distance = np.linalg.norm(nodes, axis=1) - radius
+        surface = distance[np.abs(distance) < 1e-6]
+        assert len(surface) > 20 and (surface < 0).any() and (surface > 0).any()
+    inside = law_values(problem, np.full((1, dimension), 4.0 / dimension**0.5), plan)
+    for name, values in law_values(problem, nodes, plan).items():
+        np.testing.assert_allclose(values, inside[name][0], rtol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize(("size", "kind"), [(1.0, "f4"), (0.0, "f4"), (1e35, "f8"), (1e-35, "f8")])
