@@ -52,15 +52,6 @@ from freqbias.pde.protocols import Solve, ToSpectrum
 from freqbias.problem import Problem
 from freqbias.runtime import agreed
 
-
-def _rank_on_machine(comm: MPI.Comm) -> int:
-    """Return the number of this process among those of the same machine. Collective."""
-    machine = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    rank = machine.rank
-    machine.Free()
-    return rank
-
-
 Product = Callable[[np.ndarray], np.ndarray]
 Stiffness = CellProducts | ElementMatrices | Gathered
 
@@ -265,3 +256,11 @@ def _divides_samples(problem: Problem, plan: MeshPlan, space: fem.FunctionSpace,
     if isinstance(plan, BoxPlan) and suits_tensors(problem.sites):
         return False
     return divides_sites(problem.sites, space.dofmap.index_map.size_global, comm.size)
+
+
+def _rank_on_machine(comm: MPI.Comm) -> int:
+    """Return the number of this process among those of the same machine. Collective."""
+    machine = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    rank = machine.rank
+    machine.Free()
+    return rank
