@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from freqbias.errors import StoppedEarly
+from freqbias.pde import stage
 from freqbias.pde.stage import run_pde
 from freqbias.problem import Mesh, Spectrum, build, parse, resolved
-from freqbias.runtime import StopRequest, Store
+from freqbias.runtime import Progress, StopRequest, Store
 from tests import launch
 
 pytestmark = pytest.mark.xdist_group("ranks")
@@ -181,3 +182,21 @@ def test_fields_of_a_killed_command_are_gone(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out" / "pde").glob("fields*")) == [
         "fields.pvd", *(f"fields_{index:06d}.vtu" for index in range(5))
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("integrator", ["crank-nicolson", "lanczos"])
+def test_progress_counts_the_output_times_after_the_start(integrator, tmp_path, monkeypatch):
+    """Lanczos computes all of them from one basis, so the first says nothing of the time that is left."""
+    shown = []
+
+    class Watched(Progress):
+        def __exit__(self, *failure):
+            shown.append((self.done, self.total, "left" in self._text(self._started + 1.0)))
+            super().__exit__(*failure)
+
+    monkeypatch.setattr(stage, "Progress", Watched)
+    run = run_of(integrator, "local")
+    with StopRequest() as stop:
+        run_pde(run, build(run), Store(tmp_path / "out"), resume=False, overwrite=False, stop=stop)
+    count = len(build(run).times) - 1
+    assert shown == [(count, count, integrator == "crank-nicolson")]
