@@ -127,8 +127,7 @@ def ours(problem: Problem, tolerance: float) -> Solution:
     began, record = clock(), IntegrationRecord()
     integrator = ShiftInvertIntegrator(tolerance, fastest_rate(problem, operator="local", folded=False))
     evolution = integrator.evolve(operator, operator.start, problem.times, record)
-    states = np.array([operator.gather(state) for state in (operator.start, *evolution)])
-    v = np.array([operator.to_spectrum(operator.nodes())(state)[0] for state in states])
+    v = np.array([operator.nodes.gather(operator.spectrum(state))[0] for state in (operator.start, *evolution)])
     return Solution(v, operator, prepared, clock() - began, record.steps)
 
 
@@ -180,7 +179,7 @@ def main() -> None:
 
     problem = build()
     reference = ours(problem, 1e-12)
-    start, nodes = reference.v[0], reference.operator.nodes().frequency
+    start, nodes = reference.v[0], reference.operator.nodes.gather_frequency()
     parts = np.stack([reference.v[1:].real, reference.v[1:].imag], axis=1)
     case = Case(
         HALF_WIDTH,

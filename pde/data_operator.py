@@ -48,7 +48,7 @@ from freqbias.pde.curved_cells import CurvedCells
 from freqbias.pde.element_matrices import ElementMatrices, all_nodes, cell_matrices, cell_nodes
 from freqbias.pde.gpu_products import DenseCells, FactorisedCells, Gathered
 from freqbias.pde.lagrange_nodes import LagrangeNodes
-from freqbias.pde.protocols import Solve, ToSpectrum
+from freqbias.pde.protocols import Solve
 from freqbias.problem import Problem
 from freqbias.runtime import agreed
 
@@ -176,14 +176,18 @@ class DataOperator(ABC):
                 self.__dict__.pop(name, None)
             release_gpu_memory(self._xp)
 
+    @cached_property
     def nodes(self) -> LagrangeNodes:
-        """Return the nodes of both halves of the mesh. Call this on rank 0 only."""
-        return LagrangeNodes.of(forms.lagrange(build(self.plan, MPI.COMM_SELF), self.plan.degree))
+        """The nodes of both halves of the mesh. The first use is collective."""
+        return LagrangeNodes(forms.lagrange(build(self.plan, self.comm), self.plan.degree))
 
-    def to_spectrum(self, nodes: LagrangeNodes) -> ToSpectrum:
-        """Return the map from a state u, (C, N), to v = E u / N at n nodes, (C, n) complex."""
-        transform = self._transform_to(nodes.frequency)
-        return lambda u: transform.to_frequencies(u) / u.shape[-1]
+    def spectrum(self, u: np.ndarray) -> np.ndarray:
+        """Return v = E u / N at the nodes of this rank, (C, n_local) complex, for a state (C, N). Collective."""
+        return self._to_nodes.to_frequencies(u) / u.shape[-1]
+
+    @cached_property
+    def _to_nodes(self) -> SiteTransform:
+        return self._transform_to(self.nodes.frequency)
 
     def _product_transform(self, frequencies: np.ndarray, sites: Sites) -> SiteTransform:
         """Return the transform E for the products: on the GPU, if there is one."""

@@ -3,22 +3,20 @@
 The cells are VTK's Lagrange cells of the mesh's degree. In parallel, each rank writes the files of a part of the mesh.
 """
 
-from mpi4py import MPI  # isort: skip
+from mpi4py import MPI  # noqa: F401  # isort: skip
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import dolfinx
 import numpy as np
 
-from freqbias.errors import UsageError
 from freqbias.meshes import CELL_TYPES, MeshPlan
 from freqbias.pde.forms import laws_on
+from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.vtu import VtuGrid
-from freqbias.problem import Problem, Spectrum, resolved_law, scaled
-from freqbias.runtime import OUT_OF_SPACE, agreed, on_root, writable
+from freqbias.problem import Problem, resolved_law, scaled
+from freqbias.runtime import Part, PartWriter
 
 
 def write_fields(
@@ -52,13 +50,7 @@ def write_collection(
 
 
 def _list(path: Path, time: np.ndarray, files: Sequence[Sequence[str]]) -> None:
-    """Write a .pvd file. files: for each time, the names of the files of all parts of the mesh.
-
-    Raises UsageError if a file is missing, because another machine wrote it to another disk.
-    """
-    for file in chain(*files):
-        if not (path.parent / file).is_file():
-            raise UsageError(f"{path.parent / file} is missing; let all machines write to the same disk")
+    """Write a .pvd file. files: for each time, the names of the files of all parts of the mesh."""
     collection = ElementTree.Element("VTKFile", type="Collection", version="0.1")
     datasets = ElementTree.SubElement(collection, "Collection")
     for t, parts in zip(time, files, strict=True):
@@ -75,80 +67,48 @@ def lagrange_grid(
     return VtuGrid(frequency, cells[:, order], CELL_TYPES[cell_type].vtk_lagrange, static)
 
 
-def write_spectrum(
-    folder: Path,
-    problem: Problem,
-    spectrum: Spectrum | None,
-    plan: MeshPlan,
-    comm: MPI.Comm = MPI.COMM_SELF,
-    *,
-    named: Path | None = None,
-) -> None:
-    """Write `fields.pvd` and its `.vtu` files into folder. Collective over comm.
+class FieldsWriter:
+    """Writes `fields.pvd` and its `.vtu` files, one output time after the other. Each rank writes its own cells.
 
-    spectrum: on rank 0, None on other ranks. named: the file that messages name, by default folder / "fields.pvd". Each
-    rank writes a part of the cells if all ranks see the folder, else rank 0 writes the whole.
     Arrays of each time, for each channel: real part, imaginary part, magnitude and phase of the spectrum v. Arrays that
     are the same at all times: the density rho_w, and the damping and the diffusion of the solution, folded onto the box
     of the mesh if plan.folded. Point masses are smoothed as the samples resolve them.
-    Raises UsageError on all ranks if a disk is full.
+    All methods are collective over the communicator of the nodes.
     """
-    ranks = comm.size if all(comm.allgather(folder.is_dir())) else 1
-    pieces = on_root(_divided, spectrum, ranks, broadcast=False, comm=comm) or []
-    piece, parts = comm.scatter(_padded([(piece, len(pieces)) for piece in pieces], (None, len(pieces)), comm))
-    names = ["fields_{:06d}.vtu"] if parts == 1 else [f"fields_{{:06d}}_{part}.vtu" for part in range(parts)]
-    files = [[name.format(index) for name in names] for index in range(len(problem.times))]
-    grid = agreed(comm, _grid, piece, problem, plan)
-    for index in range(len(problem.times)):
-        v = on_root(_frame, spectrum, index, broadcast=False, comm=comm)
-        own = comm.scatter(_padded([] if v is None else [v[:, each.nodes] for each in pieces], None, comm))
-        paths = [folder / file for file in files[index][comm.rank : comm.rank + 1]]
-        agreed(comm, _write, grid, paths, own, named or folder / "fields.pvd")
-    on_root(_list, folder / "fields.pvd", problem.times, files, comm=comm)
+
+    def __init__(
+        self, writer: PartWriter, folder: Path, problem: Problem, plan: MeshPlan, nodes: LagrangeNodes
+    ) -> None:
+        """writer: writes to `folder`."""
+        self._writer, self._folder, self._times = writer, folder, problem.times
+        cells = nodes.cells[np.argsort(nodes.cells.min(axis=1), kind="stable")]
+        indices, local = np.unique(cells, return_inverse=True)
+        self._exchange = nodes.exchange(indices)
+        frequency = self._exchange.from_blocks(nodes.to_block(nodes.frequency.T)).T
+        self._grid: VtuGrid | None = None
+        if len(cells):
+            laws = law_values(problem, frequency, plan)
+            self._grid = lagrange_grid(frequency, local.reshape(cells.shape), plan.cell_type, laws)
+        parts = [rank for rank, count in enumerate(nodes.comm.allgather(len(cells))) if count]
+        self._names = [f"_{part}" for part in range(len(parts))] if len(parts) > 1 else [""]
+        self._part = parts.index(nodes.comm.rank) if len(cells) else None
+
+    def write(self, index: int, block: np.ndarray) -> None:
+        """Write the files of an output time. block: v at this rank's block of nodes, (C, n of the block)."""
+        v, parts = self._exchange.from_blocks(block), list[Part]()
+        if self._grid is not None and self._part is not None:
+            parts.append((self._folder / self._files(index)[self._part], 0, self._grid.content(_fields(v))))
+        self._writer.write(*parts)
+
+    def finish(self) -> None:
+        """Write `fields.pvd`. Call this on rank 0 only."""
+        _list(self._folder / "fields.pvd", self._times, [self._files(index) for index in range(len(self._times))])
+
+    def _files(self, index: int) -> list[str]:
+        return [f"fields_{index:06d}{part}.vtu" for part in self._names]
 
 
-def _grid(piece: "_Piece | None", problem: Problem, plan: MeshPlan) -> VtuGrid | None:
-    if piece is None:
-        return None
-    laws = law_values(problem, piece.frequency, plan)
-    return lagrange_grid(piece.frequency, piece.cells, plan.cell_type, laws)
-
-
-class _Piece(NamedTuple):
-    """A part of the cells of a mesh, and the places of its nodes in the whole mesh."""
-
-    frequency: np.ndarray
-    cells: np.ndarray
-    nodes: np.ndarray
-
-
-def _divided(spectrum: Spectrum, count: int) -> list[_Piece]:
-    """Return at most `count` parts of the mesh of a spectrum, each with cells."""
-    pieces = []
-    for cells in np.array_split(spectrum.cells, min(count, len(spectrum.cells))):
-        nodes, local = np.unique(cells, return_inverse=True)
-        pieces.append(_Piece(spectrum.frequency[nodes], local.reshape(cells.shape), nodes))
-    return pieces
-
-
-def _padded(items: list[Any], absent: Any, comm: MPI.Comm) -> list[Any]:
-    """Return one item for each rank."""
-    return items + [absent] * (comm.size - len(items))
-
-
-def _frame(spectrum: Spectrum, index: int) -> np.ndarray:
-    return spectrum.error[index]
-
-
-def _write(grid: VtuGrid | None, paths: Sequence[Path], v: np.ndarray, named: Path) -> None:
-    """Write the part of this rank at one time. paths: the path of its file, if there is one."""
-    for path in paths:
-        assert grid is not None
-        with writable(named, only=OUT_OF_SPACE):
-            grid.write(path, _parts(v))
-
-
-def _parts(v: np.ndarray) -> dict[str, np.ndarray]:
+def _fields(v: np.ndarray) -> dict[str, np.ndarray]:
     """Return the arrays (n,) of v (C, n) by name."""
     fields: dict[str, np.ndarray] = {}
     for channel, values in enumerate(v):
@@ -159,7 +119,7 @@ def _parts(v: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def law_values(problem: Problem, frequency: np.ndarray, plan: MeshPlan) -> dict[str, np.ndarray]:
-    """Return rho_w, damping and diffusion at frequencies (n, d), as `write_spectrum` does, (n,) each."""
+    """Return rho_w, damping and diffusion at frequencies (n, d), as `FieldsWriter` does, (n,) each."""
     if problem.laws.discrete:
         laws = problem.laws.damping, problem.laws.diffusion, scaled(problem.density, 1.0, problem.dimension)
         return {

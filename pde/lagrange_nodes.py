@@ -1,84 +1,110 @@
 """The Lagrange nodes of a distributed space in canonical order, which does not depend on the partition of the mesh."""
 
 from mpi4py import MPI  # isort: skip
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from functools import cached_property
 
 import numpy as np
 from dolfinx import fem
 
-from freqbias.problem import canonical_order
+from freqbias.pde.block_exchange import BlockExchange, even_blocks
+from freqbias.pde.canonical_indices import canonical_indices
 
 
 @dataclass(frozen=True)
-class LagrangeNodes:
-    """The nodes of a space, and the maps between the local dofs and the canonical order.
+class CellBlock:
+    """A range of the cells of a mesh in canonical order, which sorts by the sorted nodes of each cell.
 
-    frequency: the nodes in canonical order, (n, d) [cycles/length]. cells: the k nodes of each cell as canonical
-    indices, (c, k). order: for each index, the place of the node among the dofs of all ranks, (n,). These three are
-    empty on all ranks but 0. counts: the number of dofs that each rank owns.
+    first: the index of its first cell. count: the number of cells of the whole mesh. nodes: canonical, (c, k).
     """
 
-    frequency: np.ndarray
-    cells: np.ndarray
-    order: np.ndarray
-    counts: tuple[int, ...]
-    comm: MPI.Comm
+    first: int
+    count: int
+    nodes: np.ndarray
 
-    @classmethod
-    def of(cls, space: fem.FunctionSpace) -> "LagrangeNodes":
-        """Return the nodes of a space. Collective over the communicator of the space."""
-        comm, dofs, topology = space.mesh.comm, space.dofmap.index_map, space.mesh.topology
-        x = space.tabulate_dof_coordinates()[: dofs.size_local, : space.mesh.geometry.dim]
-        local_cells = space.dofmap.list[: topology.index_map(topology.dim).size_local]
-        counts = comm.allgather(dofs.size_local)
-        nodes = _gather_rows(comm, x, counts)
-        cells = _gather_rows(comm, dofs.local_to_global(local_cells.ravel()).reshape(local_cells.shape))
-        order = canonical_order(nodes) if comm.rank == 0 else np.empty(0, dtype=np.int64)
-        index = np.empty_like(order)
-        index[order] = np.arange(len(order))
-        cells = index[cells]
-        cells = cells[np.lexsort(np.sort(cells, axis=1).T[::-1])]
-        return cls(nodes[order], cells, order, tuple(counts), comm)
+
+class LagrangeNodes:
+    """The nodes of a space, and the maps between the dofs that a rank owns, its block of nodes, and all nodes.
+
+    A block is a range of canonical indices. The blocks have equal sizes. No rank needs memory for all nodes, but for
+    `gather` and `scatter`. All methods are collective over the communicator of the space.
+
+    count: the number of nodes n. first: the index of the first node in the block of this rank. frequency: the nodes
+    that this rank owns, (n_local, d) [cycles/length]. cells: the k nodes of each cell that this rank owns, as canonical
+    indices, (c_local, k), in the order of Basix.
+    """
+
+    def __init__(self, space: fem.FunctionSpace) -> None:
+        dofs, topology = space.dofmap.index_map, space.mesh.topology
+        self.comm: MPI.Comm = space.mesh.comm
+        x = space.tabulate_dof_coordinates()
+        self.frequency = np.array(x[: dofs.size_local, : space.mesh.geometry.dim])
+        self.count = dofs.size_global
+        self._bounds = even_blocks(self.count, self.comm.size)
+        self.first = int(self._bounds[self.comm.rank])
+        self._own = canonical_indices(self.frequency, self.comm)
+        self._exchange = BlockExchange(self.comm, self._own, self._bounds)
+        cells = space.dofmap.list[: topology.index_map(topology.dim).size_local]
+        known, places = np.unique(cells, return_inverse=True)  # also ghosts, whose indices other ranks know
+        ranges = np.array([*self.comm.allgather(dofs.local_range[0]), self.count])
+        numbers = BlockExchange(self.comm, dofs.local_to_global(known), ranges).from_blocks(self._own)
+        self.cells = numbers[places].reshape(cells.shape)
+
+    def to_block(self, local: np.ndarray) -> np.ndarray:
+        """Return the values of this rank's block from values at the dofs, (..., n_local)."""
+        return self._exchange.to_blocks(local)
+
+    def mirrored(self, local: np.ndarray) -> np.ndarray:
+        """Return the values at -xi from values at the dofs, (..., n_local). The mesh must be symmetric."""
+        return self._mirror.from_blocks(self.to_block(local))
+
+    @cached_property
+    def _mirror(self) -> BlockExchange:
+        return BlockExchange(self.comm, self.count - 1 - self._own, self._bounds)
+
+    def exchange(self, indices: np.ndarray) -> BlockExchange:
+        """Return the exchange between the blocks and other canonical indices."""
+        return BlockExchange(self.comm, indices, self._bounds)
 
     def gather(self, local: np.ndarray) -> np.ndarray | None:
-        """Collect values at the local dofs, (..., n_local), on rank 0. Collective.
+        """Collect values at the dofs, (..., n_local), on rank 0.
 
         Returns the values in canonical order, (..., n), on rank 0, and None on other ranks.
         """
-        rows = local.reshape(prod(local.shape[:-1]), local.shape[-1])
-        together = [_gather_rows(self.comm, row, self.counts) for row in rows]
-        if self.comm.rank != 0:
-            return None
-        whole = np.empty((len(rows), len(self.order)), dtype=local.dtype)
-        for row, result in zip(together, whole, strict=True):
-            np.take(row, self.order, out=result, mode="clip")
-        return whole.reshape(*local.shape[:-1], len(self.order))
+        return self._gather_blocks(self.to_block(local))
+
+    def gather_frequency(self) -> np.ndarray | None:
+        """Return all nodes in canonical order, (n, d), on rank 0, and None on other ranks."""
+        whole = self.gather(self.frequency.T)
+        return None if whole is None else np.ascontiguousarray(whole.T)
+
+    def gather_cells(self) -> np.ndarray | None:
+        """Return all cells in canonical order, (c, k), on rank 0, and None on other ranks."""
+        parts = self.comm.gather(self.cell_block().nodes)
+        return None if parts is None else np.concatenate(parts)
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:
-        """Return the values at the local dofs, (..., n_local). Inverse of `gather`. Collective.
+        """Return the values at the dofs, (..., n_local). Inverse of `gather`."""
+        parts = None if whole is None else np.split(whole, self._bounds[1:-1], axis=-1)
+        return self._exchange.from_blocks(self.comm.scatter(parts))
 
-        The result is contiguous, because rounding errors of later products depend on the order in memory.
-        """
-        parts: list[np.ndarray] | None = None
-        if whole is not None:
-            together = np.empty_like(whole)
-            together[..., self.order] = whole
-            parts = np.split(together, np.cumsum(self.counts)[:-1], axis=-1)
-        return np.ascontiguousarray(self.comm.scatter(parts))
+    def cell_block(self) -> CellBlock:
+        """Return the cells whose first node is in this rank's block."""
+        owners = np.searchsorted(self._bounds, self.cells.min(axis=1), side="right") - 1
+        sent = [self.cells[owners == rank] for rank in range(self.comm.size)]
+        cells = np.concatenate(self.comm.alltoall(sent))
+        first = cells.min(axis=1)
+        by_first = len(np.unique(first)) == len(cells)  # then no second node matters
+        order = np.argsort(first) if by_first else np.lexsort(np.sort(cells, axis=1).T[::-1])
+        counts = self.comm.allgather(len(cells))
+        return CellBlock(sum(counts[: self.comm.rank]), sum(counts), cells[order])
 
-
-def _gather_rows(comm: MPI.Comm, rows: np.ndarray, counts: Sequence[int] | None = None) -> np.ndarray:
-    """Collect the rows (n_local, ...) of all ranks on rank 0, and return an empty array on other ranks.
-
-    counts: the number of rows of each rank, if it is known.
-    """
-    if comm.size == 1:
-        return rows
-    counts = counts or comm.allgather(len(rows))
-    whole = np.empty((sum(counts) if comm.rank == 0 else 0, *rows.shape[1:]), dtype=rows.dtype)
-    row = MPI.BYTE.Create_contiguous(rows.itemsize * prod(rows.shape[1:])).Commit()  # counts of rows fit into int
-    comm.Gatherv([np.ascontiguousarray(rows), len(rows), row], [whole, list(counts), row])
-    row.Free()
-    return whole
+    def _gather_blocks(self, block: np.ndarray) -> np.ndarray | None:
+        if self.comm.size == 1:
+            return block
+        rows = block.reshape(-1, block.shape[-1])
+        whole = np.empty((len(rows), self.count), dtype=block.dtype) if self.comm.rank == 0 else None
+        counts = np.diff(self._bounds).tolist()
+        for index, row in enumerate(rows):
+            self.comm.Gatherv(row, None if whole is None else [whole[index], counts])
+        return None if whole is None else whole.reshape(*block.shape[:-1], self.count)

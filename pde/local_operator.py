@@ -27,7 +27,6 @@ from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.linear_algebra import ShiftedSolver
 from freqbias.pde.matrix_free_operator import MatrixFreeOperator
 from freqbias.pde.petsc_options import uses_geometric_multigrid
-from freqbias.pde.protocols import ToSpectrum
 from freqbias.problem import Problem
 
 SOLVER_SHARE = 0.2  # rtol of the first solve at most, relative to the accuracy of the transforms
@@ -67,12 +66,10 @@ class LocalOperator:
         self._solver: ShiftedSolver | None = None
         self._accuracy = accuracy
         self._threads = threads
-        self._nodes = LagrangeNodes.of(self.space)
-        owned = self.space.dofmap.index_map.size_local
-        frequencies = self.space.tabulate_dof_coordinates()[:owned, : problem.dimension]
+        self.nodes = LagrangeNodes(self.space)
         eps = accuracy if isinstance(plan, BoxPlan) else min(accuracy, CURVED_MESH_EPS)
         transform = make_tensor_transform if isinstance(plan, BoxPlan) else GridTransform
-        self._transform = transform(problem.grid, frequencies, eps=eps, threads=threads)
+        self._transform = transform(problem.grid, self.nodes.frequency, eps=eps, threads=threads)
         v = self._transform.to_frequencies(errors) / errors.shape[1]
         self.start = v.real + v.imag if self._hartley else np.concatenate([v.real, v.imag])
         self._start_errors = errors
@@ -148,29 +145,19 @@ class LocalOperator:
 
     def gather(self, w: np.ndarray) -> np.ndarray | None:
         """Return the state of all ranks in canonical order, (S, n), on rank 0, and None on other ranks. Collective."""
-        return self._nodes.gather(w)
+        return self.nodes.gather(w)
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:
         """Return this rank's state, (S, n_local). Inverse of `gather`. Collective."""
-        return self._nodes.scatter(whole)
+        return self.nodes.scatter(whole)
 
-    def nodes(self) -> LagrangeNodes:
-        return self._nodes
-
-    def to_spectrum(self, nodes: LagrangeNodes) -> ToSpectrum:
-        """Return the map from a state of all ranks in canonical order, (S, n), to v at the nodes, (C, n) complex.
-
-        For Hartley states the mesh is symmetric, and xi -> -xi reverses the canonical order.
-        """
-
-        def spectrum(w: np.ndarray) -> np.ndarray:
-            if not self._hartley:
-                real, imaginary = np.split(w, 2)
-                return real + 1j * imaginary
-            v = np.empty(w.shape, dtype=complex)
-            np.add(w, w[:, ::-1], out=v.real)
-            np.subtract(w, w[:, ::-1], out=v.imag)
-            v *= 0.5
-            return v
-
-        return spectrum
+    def spectrum(self, w: np.ndarray) -> np.ndarray:
+        """Return v at the nodes of this rank, (C, n_local) complex, for a state (S, n_local). Collective."""
+        if not self._hartley:
+            real, imaginary = np.split(w, 2)
+            return real + 1j * imaginary
+        mirrored, v = self.nodes.mirrored(w), np.empty(w.shape, dtype=complex)
+        np.add(w, mirrored, out=v.real)
+        np.subtract(w, mirrored, out=v.imag)
+        v *= 0.5
+        return v

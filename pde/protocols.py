@@ -13,8 +13,6 @@ import numpy as np
 
 from freqbias.numerics import Basis, Integral, Lanczos
 
-ToSpectrum = Callable[[np.ndarray], np.ndarray]  # from a whole state to v at the nodes of a mesh, (C, n) complex
-
 SAME_SHIFT = 1e-12  # relative; the lengths of equal intervals between output times differ by rounding errors
 
 

@@ -10,10 +10,10 @@ import numpy as np
 class SpectrumSnapshot:
     """The state at one output time, and quantities computed from the state.
 
-    index: the number of the output time. state: the whole state on rank 0, and None on other ranks, or where it is
-    stored in a file. loss: the loss of the error on the samples. outside: the share of the error outside the box of the
-    data, from `observe`. counts: the fields of the integration record at this time. defect: the `KernelDefect`, 0 if
-    the folded laws are exact or no law is folded.
+    index: the number of the output time. state: that of this rank, or None where it is no longer needed. loss: the loss
+    of the error on the samples. outside: the share of the error outside the box of the data, from `observe`. counts:
+    the fields of the integration record at this time. defect: the `KernelDefect`, 0 if the folded laws are exact or no
+    law is folded.
     """
 
     index: int

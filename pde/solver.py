@@ -2,9 +2,9 @@
 
 from mpi4py import MPI  # isort: skip
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from freqbias.pde.prediction import predict_at_targets
 from freqbias.pde.protocols import NO_HOOKS, IntegrationRecord, all_finite
 from freqbias.pde.refinement import refine_mesh
 from freqbias.pde.snapshot import SpectrumSnapshot
-from freqbias.problem import Frames, Mesh, Pde, Problem, Spectrum, initial_errors, squared_loss
+from freqbias.problem import Mesh, Pde, Problem, Spectrum, Targets, initial_errors, squared_loss
 
 DATA_LANCZOS = (LanczosIntegrator, GradientDescentIntegrator)  # they give the integral of u, which predictions need
 LEAKED = 0.01  # the error that left the box of the data, relative to the initial error, above which users are warned
@@ -45,8 +45,7 @@ def solve(
     check_kind("solve: mesh", mesh, Mesh, type(None), remedy="settings of [mesh], for example Mesh(half_width=20.0)")
     solver = Solver(problem, settings, mesh, comm)
     runtime.on_root(check_spectrum, problem, solver.settings, solver.plan, comm=comm)
-    snapshots = list(solver.trajectory())
-    spectrum = solver.spectrum(snapshots) if comm.rank == 0 else None
+    spectrum = solver.spectrum(list(solver.trajectory()))
     solver.operator.destroy()
     return spectrum
 
@@ -99,15 +98,13 @@ class Solver:
     def trajectory(self, after: int = 0, state: np.ndarray | None = None) -> Iterator[SpectrumSnapshot]:
         """Yield a snapshot at every output time. Collective.
 
-        To resume a run, give `after`, the index of an output time, and `state`, the whole state at this time on rank 0.
-        Then the snapshots begin with the next output time.
+        To resume a run, give `after`, the index of an output time, and `state`, that of this rank at this time. Then
+        the snapshots begin with the next output time.
         """
         times, defects = self.problem.times, list[float]()
+        u = self.operator.start if state is None else state
         if after == 0:
-            u = self.operator.start
             yield self._snapshot(0, u, defects)
-        else:
-            u = self.operator.scatter(state)
         evolution = self._integrator.evolve(self.operator, u, times[after:], self.record, self.hooks)
         for index, u_t in enumerate(evolution, after + 1):
             if not all_finite(self.comm, u_t):
@@ -122,39 +119,40 @@ class Solver:
                 in_steps=isinstance(self._integrator, GradientDescentIntegrator),
             )  # fmt: skip
 
-    def spectrum(self, snapshots: list[SpectrumSnapshot], load: Callable[[int], np.ndarray] | None = None) -> Spectrum:
-        """Return the Spectrum, from the snapshots at all output times. Call this on rank 0 only.
-
-        load: returns the whole state at an output time, if the snapshots have none. Then the spectrum has `Frames`.
-        """
-        nodes, count, channels = self.operator.nodes(), len(snapshots), self.problem.samples.channels
-        to_spectrum = self.operator.to_spectrum(nodes)
-        if load is None:
-            v = np.empty((count, channels, len(nodes.frequency)), dtype=complex)
-            for snapshot, result in zip(snapshots, v, strict=True):
-                assert snapshot.state is not None
-                result[:] = to_spectrum(snapshot.state)
-            states = np.array([each.state for each in snapshots]) if isinstance(self.operator, DataOperator) else None
-        else:
-            stored = Frames(load, count, (channels, self.problem.sites.size))
-            lazy = Frames(lambda index: to_spectrum(stored[index]), count, (channels, len(nodes.frequency)), complex)
-            v = cast("np.ndarray", lazy)  # `Spectrum.save` needs no more
-            states = cast("np.ndarray", stored) if isinstance(self.operator, DataOperator) else None
+    def spectrum(self, snapshots: list[SpectrumSnapshot]) -> Spectrum | None:
+        """Return the Spectrum of snapshots at all output times on rank 0, and None on other ranks. Collective."""
+        nodes, shape = self.operator.nodes, (len(snapshots), self.problem.samples.channels, self.operator.nodes.count)
+        v = np.empty(shape, dtype=complex) if self.comm.rank == 0 else None
+        for index, snapshot in enumerate(snapshots):
+            assert snapshot.state is not None
+            whole = nodes.gather(self.operator.spectrum(snapshot.state))
+            if v is not None:
+                v[index] = whole
+        frequency, cells = nodes.gather_frequency(), nodes.gather_cells()
+        if v is None or frequency is None or cells is None:
+            return None
+        states = [snapshot.state for snapshot in snapshots]
         spectrum = Spectrum(
             self.problem.times,
-            nodes.frequency,
+            frequency,
             v,
-            nodes.cells,
+            cells,
             self.plan.cell_type,
             self.plan.degree,
-            self._attributes(snapshots),
+            self.attributes(snapshots),
             np.array([snapshot.loss for snapshot in snapshots]),
-            sample_error=states,
+            sample_error=np.array(states) if isinstance(self.operator, DataOperator) else None,
             normalisation=self.problem.samples.normalisation,
         )
-        return spectrum.with_targets(*self._targets, held_out=self.problem.held_out, predict_at=self.problem.predict_at)
+        return replace(spectrum, **asdict(self.targets()))
 
-    def _attributes(self, snapshots: list[SpectrumSnapshot]) -> dict[str, Any]:
+    def targets(self) -> Targets:
+        """Return the values at held-out samples and other positions, after the trajectory."""
+        return Targets().with_targets(
+            *self._targets, held_out=self.problem.held_out, predict_at=self.problem.predict_at
+        )
+
+    def attributes(self, snapshots: list[SpectrumSnapshot]) -> dict[str, Any]:
         """Return the attributes of spectrum.nc, and warn if the kernel defect exceeds the tolerance."""
         attributes: dict[str, Any] = {
             "operator": self.settings.operator,
@@ -221,7 +219,7 @@ class Solver:
         loss = float(squared_loss(errors))
         defect = self._defect(errors) if self._defect is not None else 0.0
         defects.append(defect)
-        return SpectrumSnapshot(index, self.operator.gather(state), loss, outside, asdict(self.record), defect)
+        return SpectrumSnapshot(index, state, loss, outside, asdict(self.record), defect)
 
 
 def leaked_error(snapshots: list[SpectrumSnapshot]) -> float:

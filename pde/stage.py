@@ -1,33 +1,32 @@
 """The stage `pde` of a result. Its result files are `spectrum.nc` and `fields.pvd`.
 
-While the stage runs, it stores checkpoints as parts. Part `output-K` contains the `SpectrumSnapshot` at output time K:
-the whole state, the loss, the share outside the box of the data, and the integration record. Part `krylov-R` contains
-the basis of Lanczos run R (`freqbias.pde.basis_checkpoint`). With --resume the stage continues from the parts, on any
-number of ranks.
+While the stage runs, it stores checkpoints as parts. Part `krylov-R` contains the basis of Lanczos run R
+(`freqbias.pde.basis_checkpoint`). With other integrators, part `output-K` contains the `SpectrumSnapshot` at output
+time K: the whole state, the loss, the share outside the box of the data, and the integration record. With --resume the
+stage continues from the parts, on any number of ranks.
 """
 
 from mpi4py import MPI  # noqa: F401  # isort: skip
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, replace
 from math import isnan
-from pathlib import Path
+from typing import Any
 
 import dolfinx
 import numpy as np
 from petsc4py import PETSc
 
 from freqbias.pde.basis_checkpoint import BasisCheckpoint
-from freqbias.pde.fields import write_spectrum
 from freqbias.pde.memory import plan_within_memory
 from freqbias.pde.petsc_options import report_unused
 from freqbias.pde.protocols import IntegrationHooks, IntegrationRecord
+from freqbias.pde.result_files import ResultFiles, result_files
 from freqbias.pde.snapshot import SpectrumSnapshot
 from freqbias.pde.solver import Solver
 from freqbias.problem import (
     Problem,
     RunFile,
-    Spectrum,
+    Targets,
     counted,
     every_stage_keys,
     held_out_in_words,
@@ -72,13 +71,12 @@ def run_pde(
             )  # fmt: skip
         with announced("pde: assembling the operator"):
             solver = Solver(problem, run.pde, run.mesh, comm, on_round=lambda: stop.check(comm))
-        snapshots = _solve(solver, stage, stop)
-        report_unused(petsc)
-        with announced("pde: writing the results"):
-            spectrum = on_root(_write_spectrum, solver, stage, snapshots, broadcast=False)
-            if solver.settings.fields:
-                _write_fields(solver, stage, spectrum)
-            on_root(_finish, solver, stage, petsc)
+        with result_files(solver, stage) as files:
+            snapshots = _solve(solver, stage, stop, files)
+            report_unused(petsc)
+            with announced("pde: completing the result"):
+                _report_held_out(problem, files.finish(snapshots))
+                on_root(_finish, solver, stage, petsc)
         solver.operator.destroy()
     finally:
         if stage is not None:
@@ -96,38 +94,59 @@ def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
     return stage
 
 
-def _solve(solver: Solver, stage: Stage | None, stop: StopRequest) -> list[SpectrumSnapshot]:
-    """Return all snapshots, and store each new snapshot. Collective.
+def _solve(solver: Solver, stage: Stage | None, stop: StopRequest, files: ResultFiles) -> list[SpectrumSnapshot]:
+    """Return all snapshots, without their states. Store and write each new one. Collective.
 
     The snapshots include those that an interrupted command stored.
     """
     same_mesh = isnan(solver.mesh_error)  # a refined mesh may depend on the number of ranks, so it cannot be resumed
     stepping = solver.settings.integrator != "lanczos"  # Lanczos computes all output times together
-    stored = on_root(_stored_snapshots, stage, broadcast=False) if stepping and same_mesh else []
-    count, counts = on_root(lambda: (len(stored or []), stored[-1].counts if stored else {}))
-    snapshots = (
-        stored if stored is not None else [SpectrumSnapshot(index, None, 0.0, 0.0, {}) for index in range(count)]
-    )
-    solver.record = IntegrationRecord(**counts)
+    snapshots, state = list[SpectrumSnapshot](), None
+    if stepping and same_mesh:
+        snapshots, state = _stored(solver, stage, files)
+    solver.record = IntegrationRecord(**(snapshots[-1].counts if snapshots else {}))
     solver.hooks = IntegrationHooks(on_step=lambda *_: stop.check(solver.comm))
     if same_mesh:
         checkpoint = BasisCheckpoint(solver.operator, stage, stop)
         solver.hooks = IntegrationHooks(checkpoint.on_step, checkpoint.saved_basis)
+    after = max(len(snapshots) - 1, 0)
     if snapshots:
-        log.info("pde: continuing after t = %g", solver.problem.times[count - 1])
+        log.info("pde: continuing after t = %g", solver.problem.times[after])
     total = len(solver.problem.times) - 1  # without t = 0
-    with Progress("pde", total=total, unit="output times", done=max(count - 1, 0), steady=stepping) as progress:
-        last = on_root(_stored_state, stage, count - 1, broadcast=False) if count else None
-        for snapshot in solver.trajectory(max(count - 1, 0), last):
-            on_root(_save, stage, snapshot)
+    with Progress("pde", total=total, unit="output times", done=after, steady=stepping) as progress:
+        for snapshot in solver.trajectory(after, state):
+            assert snapshot.state is not None
+            if stepping and same_mesh:
+                _save(solver, stage, snapshot)
+            files.write(snapshot.index, snapshot.state)
             snapshots.append(replace(snapshot, state=None))
             progress.advance(min(snapshot.index, 1), note=f"loss {snapshot.loss:.2e}")
     return snapshots
 
 
-def _save(stage: Stage, snapshot: SpectrumSnapshot) -> None:
-    content = asdict(snapshot)
-    stage.save_checkpoint(_part(snapshot.index), {"state": content.pop("state")}, **content)
+def _stored(
+    solver: Solver, stage: Stage | None, files: ResultFiles
+) -> tuple[list[SpectrumSnapshot], np.ndarray | None]:
+    """Write the output times that an interrupted command stored.
+
+    Returns their snapshots, without states, and the last state of this rank. Collective.
+    """
+    snapshots, state = on_root(_stored_snapshots, stage), None
+    for snapshot in snapshots:
+        state = solver.operator.scatter(on_root(_stored_state, stage, snapshot.index, broadcast=False))
+        files.write(snapshot.index, state)
+    return snapshots, state
+
+
+def _save(solver: Solver, stage: Stage | None, snapshot: SpectrumSnapshot) -> None:
+    assert snapshot.state is not None
+    state, facts = solver.operator.gather(snapshot.state), asdict(replace(snapshot, state=None))
+    del facts["state"]
+    on_root(_save_checkpoint, stage, snapshot.index, state, facts)
+
+
+def _save_checkpoint(stage: Stage, index: int, state: np.ndarray, facts: dict[str, Any]) -> None:
+    stage.save_checkpoint(_part(index), {"state": state}, **facts)
 
 
 def _stored_snapshots(stage: Stage) -> list[SpectrumSnapshot]:
@@ -139,31 +158,11 @@ def _stored_snapshots(stage: Stage) -> list[SpectrumSnapshot]:
     return snapshots if len(snapshots) > 1 else []  # a snapshot at t = 0 alone saves no work
 
 
-def _write_spectrum(solver: Solver, stage: Stage, snapshots: list[SpectrumSnapshot]) -> Spectrum:
-    """Write `spectrum.nc`, one output time after the other, from the stored states."""
-    spectrum = solver.spectrum(snapshots, lambda index: _stored_state(stage, index))
-    with stage.writing("spectrum.nc") as path:
-        spectrum.save(path)
-    held_out = solver.problem.held_out
-    if held_out is not None and spectrum.held_out_error is not None:
-        log.info("pde: %s", held_out_in_words(held_out, spectrum.time, spectrum.held_out_error))
-        if warning := held_out_warning(spectrum.time, spectrum.held_out_error):
+def _report_held_out(problem: Problem, targets: Targets | None) -> None:
+    if problem.held_out is not None and targets is not None and targets.held_out_error is not None:
+        log.info("pde: %s", held_out_in_words(problem.held_out, problem.times, targets.held_out_error))
+        if warning := held_out_warning(problem.times, targets.held_out_error):
             log.warning("pde: %s", warning)
-    return spectrum
-
-
-def _write_fields(solver: Solver, stage: Stage | None, spectrum: Spectrum | None) -> None:
-    """Write `fields.pvd`, each rank a part of the mesh. Collective. stage, spectrum: None on ranks other than 0."""
-    with ExitStack() as stack:
-        path, named = on_root(_enter, stack, stage, "fields.pvd")
-        write_spectrum(path.parent, solver.problem, spectrum, solver.plan, solver.comm, named=named)
-        on_root(stack.close)
-
-
-def _enter(stack: ExitStack, stage: Stage, name: str) -> tuple[Path, Path]:
-    for leftover in stage.folder.glob("fields*"):  # of a killed command, perhaps on another number of ranks
-        leftover.unlink()
-    return stack.enter_context(stage.writing(name)), stage.folder / name
 
 
 def _finish(solver: Solver, stage: Stage, petsc: Sequence[str]) -> None:

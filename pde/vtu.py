@@ -71,7 +71,12 @@ class VtuGrid:
         }
 
     def write(self, path: Path, values: Mapping[str, np.ndarray]) -> None:
-        """Write the grid with these values, (n,) each, and the static ones. Raises OSError if the disk is full.
+        """Write the grid with these values, (n,) each, and the static ones. Raises OSError if the disk is full."""
+        with path.open("wb") as target:
+            target.writelines(self.content(values))
+
+    def content(self, values: Mapping[str, np.ndarray]) -> list[bytes]:
+        """Return the bytes of the file with these values, (n,) each, and the static ones.
 
         Programs show the first array first whose name ends in "magnitude", else the first array.
         """
@@ -99,8 +104,7 @@ class VtuGrid:
                 blocks.append(array.block)
         ElementTree.SubElement(file, "AppendedData", encoding="raw").text = "_"
         head, tail = ElementTree.tostring(file).split(b"_</AppendedData>")
-        with path.open("wb") as target:
-            target.writelines((head + b"_", *blocks, b"</AppendedData>" + tail))
+        return [head + b"_", *blocks, b"</AppendedData>" + tail]
 
     def _values(self, name: str, values: np.ndarray, level: int) -> _Array:
         if values.shape != (self._size,):

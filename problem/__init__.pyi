@@ -14,7 +14,6 @@ from .draws import DRAW_ACCURACY, SMALL_FEATURE_LEARNING, Band, Draws, feature_l
 from .error_history import ErrorHistory
 from .files import why_no_file
 from .folding import fold
-from .frames import Frames
 from .function_density import FunctionDensity
 from .hdf5 import check_hdf5
 from .held_out import HeldOut, choose_held_out
@@ -29,7 +28,7 @@ from .mixture import Mixture
 from .mlp_law import mlp_laws
 from .netcdf import open_netcdf, read_netcdf, save_netcdf
 from .neurons import Neurons, draw
-from .node_order import canonical_order
+from .node_order import canonical_order, same_coordinate
 from .noise_prediction import NoisePrediction
 from .normalisation import Normalisation
 from .position_files import POSITION_FILES, read_positions
@@ -43,6 +42,7 @@ from .section import Section, error_prefix
 from .settings import Mesh, Network, Pde, increase
 from .siren_law import siren_laws
 from .siren_weights import SirenWeights, draw_siren, siren_density
+from .spectrum_file import create_spectrum_file, finish_spectrum_file
 from .stage_dependencies import StageKeys, every_stage_keys, stage_keys
 from .summary import counted, network_size, time_range
 from .supports import Annulus, Ball, Uniform
@@ -73,7 +73,6 @@ __all__ = [
     "Draws",
     "Elliptical",
     "ErrorHistory",
-    "Frames",
     "FunctionDensity",
     "Gaussian",
     "HeldOut",
@@ -115,6 +114,7 @@ __all__ = [
     "clean_loss_in_words",
     "clean_loss_warning",
     "counted",
+    "create_spectrum_file",
     "deep_laws",
     "describe_variable",
     "distance_in_words",
@@ -126,6 +126,7 @@ __all__ = [
     "errors_in_order",
     "every_stage_keys",
     "feature_learning_warning",
+    "finish_spectrum_file",
     "flatten",
     "fold",
     "from_scipy",
@@ -153,6 +154,7 @@ __all__ = [
     "read_positions",
     "resolved",
     "resolved_law",
+    "same_coordinate",
     "save_netcdf",
     "scaled",
     "siren_density",

@@ -3,17 +3,17 @@
 import warnings
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.problem.files import why_no_file
-from freqbias.problem.frames import Frames
 from freqbias.problem.hdf5 import check_hdf5
-from freqbias.problem.netcdf4 import Contents, Variable, read_netcdf4, write_netcdf4
+from freqbias.problem.netcdf4 import Contents, Reserved, Variable, extend_netcdf4, read_netcdf4, write_netcdf4
 from freqbias.problem.variables import describe_variable
 
 if TYPE_CHECKING:
@@ -24,18 +24,35 @@ NETCDF_3 = b"CDF"  # first bytes of such a file
 FORMAT = "docs/formats.md describes the format"
 
 
-def save_netcdf(path: Path, variables: dict[str, Any], time: np.ndarray, attributes: dict[str, Any]) -> None:
+def save_netcdf(
+    path: Path,
+    variables: Mapping[str, Any],
+    time: np.ndarray,
+    attributes: Mapping[str, Any],
+    reserved: Mapping[str, Reserved] = MappingProxyType({}),
+) -> dict[str, int]:
     """Write variables with units and long names, and the output times.
 
-    variables: for each name, (dims, values), where values may be `Frames`. time: the output times, (T,).
+    variables: for each name, (dims, values). time: the output times, (T,). reserved: variables whose values are written
+    later, at the places in the file that are returned, in bytes (`write_netcdf4`).
     Raises OSError if the disk is full.
     """
     unit = str(attributes.get("unit", ""))
-    described = {}
-    for name, (dims, given) in {**variables, "time": (("time",), time)}.items():
-        values = cast("np.ndarray", given) if isinstance(given, Frames) else np.asarray(given)
-        described[name] = Variable(dims, values, describe_variable(name, unit))
-    write_netcdf4(path, described, {**attributes, "format_version": FORMAT_VERSION})
+    described = _described_variables({**variables, "time": (("time",), time)}, unit)
+    later = {name: replace(each, attrs=describe_variable(name, unit)) for name, each in reserved.items()}
+    return write_netcdf4(path, {**described, **later}, {**attributes, "format_version": FORMAT_VERSION})
+
+
+def extend_netcdf(path: Path, variables: Mapping[str, Any], attributes: Mapping[str, Any]) -> None:
+    """Add variables and attributes to a file of `save_netcdf`. variables: as there."""
+    extend_netcdf4(path, _described_variables(variables, str(attributes.get("unit", ""))), attributes)
+
+
+def _described_variables(variables: Mapping[str, Any], unit: str) -> dict[str, Variable]:
+    return {
+        name: Variable(dims, np.asarray(values), describe_variable(name, unit))
+        for name, (dims, values) in variables.items()
+    }
 
 
 def load_netcdf(

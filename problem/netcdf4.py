@@ -8,12 +8,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from freqbias.problem.frames import Frames
 
 if TYPE_CHECKING:
     import h5py
@@ -60,6 +59,16 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class Reserved:
+    """A variable of a netCDF file whose values are written later, at the place that `write_netcdf4` returns."""
+
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Contents:
     """Variables and attributes of a netCDF file."""
 
@@ -76,52 +85,83 @@ class Contents:
         return self.variables[name]
 
 
-def write_netcdf4(path: Path, variables: Mapping[str, Variable], attributes: Mapping[str, Any]) -> None:
+def write_netcdf4(
+    path: Path, variables: Mapping[str, Variable | Reserved], attributes: Mapping[str, Any]
+) -> dict[str, int]:
     """Write a netCDF-4 file. NaN is the fill value of variables of floating-point numbers.
 
-    No copy of the values is made. Raises ValueError if a dimension has two lengths, or a variable with its name has
-    other dimensions, and OSError if the disk is full. Values may be `Frames`, all of the same number of times.
+    No copy of the values is made. Returns the place in the file of the first value of each `Reserved` variable, in
+    bytes. Its values have the order of C, and are undefined until they are written there.
+    Raises ValueError if a dimension has two lengths, or a variable with its name has other dimensions, and OSError if
+    the disk is full.
     """
     import h5py
 
-    sizes: dict[str, int] = {}
+    with _Target(path, "w+b") as target, h5py.File(target, "w", track_order=True) as file:
+        file.attrs[PROVENANCE] = np.bytes_(f"{OWN}{_version()},hdf5={h5py.version.hdf5_version}")
+        return _add(file, variables, attributes)
+
+
+def extend_netcdf4(path: Path, variables: Mapping[str, Variable], attributes: Mapping[str, Any]) -> None:
+    """Add variables and attributes to a file of `write_netcdf4`. Raises the same exceptions."""
+    import h5py
+
+    with _Target(path, "r+b") as target, h5py.File(target, "r+", track_order=True) as file:
+        _add(file, variables, attributes)
+
+
+def _add(
+    file: "h5py.File", variables: Mapping[str, Variable | Reserved], attributes: Mapping[str, Any]
+) -> dict[str, int]:
+    """Add variables, with their dimensions, and attributes to a file. Return the places of `Reserved` variables."""
+    present = {name: len(item) for name, item in file.items() if DIMENSION_ID in item.attrs}
+    sizes = dict(present)
     for name, variable in variables.items():
         for dim, size in zip(variable.dims, variable.shape, strict=True):
             if sizes.setdefault(dim, size) != size:
                 raise ValueError(f"dimension {dim} of variable {name} has length {size}, elsewhere {sizes[dim]}")
         if name in variable.dims and variable.dims != (name,):
             raise ValueError(f"variable {name} has the dimensions {variable.dims}, but it must have {name} only")
-    streams: list[tuple[h5py.Dataset, Frames]] = []
-    ids = {dim: np.int32(number) for number, dim in enumerate(sizes)}
-    with _Target(path) as target, h5py.File(target, "w", track_order=True) as file:
-        file.attrs[PROVENANCE] = np.bytes_(f"{OWN}{_version()},hdf5={h5py.version.hdf5_version}")
-        _set(file, attributes)
-        for dim, size in sizes.items():
-            if dim not in variables:
-                file.create_dataset(dim, (size,), ">f4", track_order=True)
-                file[dim].make_scale(f"{NO_VARIABLE}{size:10d}")
-        for name, variable in variables.items():
-            values, is_float = variable.values, variable.dtype.kind == "f"
-            fill = np.nan if is_float else None
-            dataset = file.create_dataset(name, values.shape, values.dtype, fillvalue=fill, track_order=True)
-            if isinstance(values, Frames):
-                streams.append((dataset, values))
-            else:
-                for part in _parts(values):
-                    dataset[part] = values[part]
-            _set(dataset, {**({"_FillValue": values.dtype.type(np.nan)} if is_float else {}), **variable.attrs})
-            if name in sizes:
-                dataset.make_scale(name)
-            dataset.attrs[DIMENSION_IDS] = np.array([ids[dim] for dim in variable.dims], np.int32)
-        for index in range(len(streams[0][1]) if streams else 0):  # all variables that share a frame, then the next
-            for dataset, frames in streams:
-                dataset[index] = frames[index]
-        for dim, number in ids.items():
-            file[dim].attrs[DIMENSION_ID] = number
-        for name, variable in variables.items():
-            for axis, dim in enumerate(variable.dims):
-                if dim != name:
-                    file[name].dims[axis].attach_scale(file[dim])
+    new = {dim: size for dim, size in sizes.items() if dim not in present}
+    ids = {dim: np.int32(file[dim].attrs[DIMENSION_ID]) for dim in present}
+    ids |= {dim: np.int32(number) for number, dim in enumerate(new, len(present))}
+    _set(file, attributes)
+    for dim, size in new.items():
+        if dim not in variables:
+            file.create_dataset(dim, (size,), ">f4", track_order=True)
+            file[dim].make_scale(f"{NO_VARIABLE}{size:10d}")
+    places = {}
+    for name, variable in variables.items():
+        is_float = variable.dtype.kind == "f"
+        layout = {"dcpl": _allocated()} if isinstance(variable, Reserved) else {}
+        fill = np.nan if is_float else None
+        dataset = file.create_dataset(name, variable.shape, variable.dtype, fillvalue=fill, track_order=True, **layout)
+        if isinstance(variable, Reserved):
+            places[name] = dataset.id.get_offset()
+        else:
+            for part in _parts(variable.values):
+                dataset[part] = variable.values[part]
+        _set(dataset, {**({"_FillValue": variable.dtype.type(np.nan)} if is_float else {}), **variable.attrs})
+        if name in sizes:
+            dataset.make_scale(name)
+        dataset.attrs[DIMENSION_IDS] = np.array([ids[dim] for dim in variable.dims], np.int32)
+    for dim in new:
+        file[dim].attrs[DIMENSION_ID] = ids[dim]
+    for name, variable in variables.items():
+        for axis, dim in enumerate(variable.dims):
+            if dim != name:
+                file[name].dims[axis].attach_scale(file[dim])
+    return places
+
+
+def _allocated() -> Any:
+    """Return HDF5's properties of a dataset whose place in the file is known before it has values."""
+    import h5py
+
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    return properties
 
 
 def _parts(values: np.ndarray) -> Iterator[slice | tuple[()]]:
@@ -140,8 +180,8 @@ class _Target:
     HDF5 would end the process if it met this error.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = Path(path).open("w+b", buffering=0)  # noqa: SIM115  # closed by __exit__
+    def __init__(self, path: Path, mode: str) -> None:
+        self._file = FileIO(path, mode)  # closed by __exit__
         self._failure: OSError | None = None
 
     def __enter__(self) -> "_Target":

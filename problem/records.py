@@ -26,6 +26,14 @@ from freqbias.problem.summary import counted, time_range
 from freqbias.problem.targets import TARGET_DIMENSIONS, Targets
 
 NORMALISATION = dict.fromkeys(DIMENSIONS, 1)  # one axis each
+SPECTRUM_DIMENSIONS = {
+    "frequency": ("node", "axis"),
+    "error_real": ("time", "channel", "node"),
+    "error_imag": ("time", "channel", "node"),
+    "cells": ("cell", "local_node"),
+    "sample_error": ("time", "channel", "sample"),
+    "loss": ("time",),
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -241,15 +249,12 @@ class Spectrum(Targets):
 
         Real and imaginary parts are separate variables.
         """
-        optional = {"loss": (("time",), self.loss), "sample_error": (("time", "channel", "sample"), self.sample_error)}
+        parts = {"error_real": self.error.real, "error_imag": self.error.imag, "cells": self.cells.astype(np.int64)}
+        variables = {"frequency": self.frequency, **parts, "loss": self.loss, "sample_error": self.sample_error}
         save_netcdf(
             path,
             {
-                "frequency": (("node", "axis"), self.frequency),
-                "error_real": (("time", "channel", "node"), self.error.real),
-                "error_imag": (("time", "channel", "node"), self.error.imag),
-                "cells": (("cell", "local_node"), self.cells.astype(np.int64)),
-                **{name: value for name, value in optional.items() if value[1] is not None},
+                **{name: (SPECTRUM_DIMENSIONS[name], each) for name, each in variables.items() if each is not None},
                 **self.target_variables(),
                 **self.normalisation.variables(),
             },

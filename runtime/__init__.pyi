@@ -22,6 +22,7 @@ from .launcher import local_size, rank, size, under_torchrun
 from .logs import configure, log, log_findings, logged_to
 from .manifest import version_of
 from .memory import available_memory
+from .part_writer import Part, PartWriter
 from .processes import seconds_since_start
 from .progress import Progress, announced, duration
 from .signal_watch import watch_signals
@@ -41,6 +42,8 @@ __all__ = [
     "Out",
     "Overrides",
     "Overwrite",
+    "Part",
+    "PartWriter",
     "Petsc",
     "Progress",
     "Quiet",

@@ -35,8 +35,7 @@ class Mode:
         return float(np.exp(-self.rate * t)) * product
 
     def start(self):
-        nodes = self.operator.nodes()
-        return nodes.scatter(self(nodes.frequency.T, 0.0)[None, :])
+        return self(self.operator.nodes.frequency.T, 0.0)[None, :]
 
     def error(self, state, t):
         """|v_h - v| / |v(0)| in L2."""
@@ -99,8 +98,7 @@ class BallMode:
         return spherical_jn(1, self.wavenumber * r) * xi[:, 0] / np.maximum(r, 1e-300)
 
     def start(self):
-        nodes = self.operator.nodes()
-        return nodes.scatter(self(nodes.frequency)[None, :])
+        return self(self.operator.nodes.frequency)[None, :]
 
     def error(self, state, t):
         """|v_h - v| / |v(0)| in L2, v at the points of a quadrature."""

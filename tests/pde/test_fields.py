@@ -9,29 +9,34 @@ import pyvista
 import vtkmodules.vtkCommonCore
 from mpi4py import MPI
 
-from freqbias import pde
-from freqbias.meshes import LayeredPlan, build, plan_mesh
+from freqbias.meshes import LayeredPlan, build
 from freqbias.numerics import Grid
-from freqbias.pde.fields import law_values, write_spectrum
+from freqbias.pde.fields import FieldsWriter, law_values
 from freqbias.pde.forms import lagrange
 from freqbias.pde.lagrange_nodes import LagrangeNodes
+from freqbias.pde.solver import Solver
 from freqbias.pde.vtu import VtuGrid
 from freqbias.problem import Annulus, Ball, Gaussian, Network, Pde, Problem, waves
+from freqbias.runtime import PartWriter
 
 NAMES = {"real", "imaginary", "magnitude", "phase", "damping", "diffusion", "rho_w"}
 
 
-def solved(dimension, degree):
+def problem_of(dimension):
     grid = Grid((12, 10, 8)[:dimension], (1.0, 0.8, 0.6)[:dimension])
     samples = waves(grid, [[1.0, 2.0, -1.0][:dimension]], window=0.3)
-    problem = Problem(Gaussian(1.5), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 0.1, 10.0]))
-    return problem, pde.solve(problem, Pde(tolerance=1e-2, degree=degree))
+    return Problem(Gaussian(1.5), samples, Network(width=2, sigma_a=1.0), np.array([0.0, 0.1, 10.0]))
 
 
 def written(folder, dimension, degree):
-    problem, spectrum = solved(dimension, degree)
-    write_spectrum(folder, problem, spectrum, plan_mesh(problem, Pde(tolerance=1e-2, degree=degree)))
-    return problem, spectrum
+    solver = Solver(problem_of(dimension), Pde(tolerance=1e-2, degree=degree))
+    problem, nodes, snapshots = solver.problem, solver.operator.nodes, list(solver.trajectory())
+    writer = PartWriter(solver.comm, folder, named=folder)
+    fields = FieldsWriter(writer, folder, problem, solver.plan, nodes)
+    for snapshot in snapshots:
+        fields.write(snapshot.index, nodes.to_block(solver.operator.spectrum(snapshot.state)))
+    fields.finish()
+    return problem, solver.spectrum(snapshots)
 
 
 @pytest.mark.parametrize("dimension, degree", [(1, 2), (1, 6), (2, 2), (2, 4), (2, 6), (3, 2)])
@@ -80,7 +85,7 @@ def test_laws_on_the_surface_of_the_support(density, dimension):
     problem = Problem(density, samples, Network(width=2, sigma_a=1.0), np.array([0.0, 10.0]))
     hollow = isinstance(density, Annulus)
     plan = LayeredPlan(dimension, ((2.0, 0 if hollow else 1), (6.0, 2)), 4, 4, hollow=hollow)
-    nodes = LagrangeNodes.of(lagrange(build(plan, MPI.COMM_SELF), plan.degree)).frequency
+    nodes = LagrangeNodes(lagrange(build(plan, MPI.COMM_SELF), plan.degree)).frequency
     for radius in (2.0, 6.0):
         distance = np.linalg.norm(nodes, axis=1) - radius
         surface = distance[np.abs(distance) < 1e-6]

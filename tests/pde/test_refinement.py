@@ -27,7 +27,7 @@ def test_estimate_against_the_error(dimension, points, degree, tolerance):
     problem = problem_of(dimension, points)
     settings = Pde(operator="local", tolerance=tolerance, degree=degree)
     solver = Solver(problem, settings, ADAPTIVE)
-    states = [solver.operator.errors(solver.operator.scatter(s.state)) for s in solver.trajectory()]
+    states = [solver.operator.errors(s.state) for s in solver.trajectory()]
     positions = oracle.grid(problem.grid.shape, problem.grid.extent)
     exact = oracle.flow(
         oracle.dense_kernel(positions, oracle.gaussian(3.0), 1.0), -problem.samples.values, problem.times
@@ -54,7 +54,7 @@ def test_refinement_of_two_intervals():
     settings, states = Pde(operator="local", degree=2, tolerance=1e-3), []
     fine = settings.model_copy(update={"degree": 6, "tolerance": 1e-5})
     for solver in (Solver(problem, settings, ADAPTIVE), Solver(problem, fine)):
-        states.append(np.array([solver.operator.errors(solver.operator.scatter(s.state)) for s in solver.trajectory()]))
+        states.append(np.array([solver.operator.errors(s.state) for s in solver.trajectory()]))
         if solver.settings is settings:
             estimate, lines = solver.mesh_error, solver.operator.space.mesh.geometry.x[:, 0]
     error = np.linalg.norm(states[0] - states[1], axis=(1, 2)).max() / np.linalg.norm(states[1][0])

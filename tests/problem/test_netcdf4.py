@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 
 from freqbias.errors import InputError
-from freqbias.problem import Frames, open_netcdf
-from freqbias.problem.netcdf4 import Variable, read_netcdf4, write_netcdf4
+from freqbias.problem import open_netcdf
+from freqbias.problem.netcdf4 import Reserved, Variable, extend_netcdf4, read_netcdf4, write_netcdf4
 
 VALUES = np.arange(24.0).reshape(2, 3, 4)
 VALUES[1, 2, 3] = np.nan
@@ -35,23 +35,30 @@ ATTRIBUTES = {
 }
 
 
-def test_frames_are_computed_once(tmp_path):
-    """Real and imaginary parts of the same frame follow each other, and only one frame exists at a time."""
-    computed, whole = [], VALUES.reshape(4, 2, 3) * (1 + 2j)
-    whole[-1, -1, -1] = 0
-
-    def compute(index):
-        computed.append(index)
-        return whole[index]
-
-    frames = Frames(compute, 4, (2, 3), complex)
-    assert (len(frames), frames.shape, frames.ndim, frames.dtype) == (4, (4, 2, 3), 3, complex)
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+def test_values_that_are_written_later(tmp_path, dtype):
+    """They are raw numbers at a place that does not move when variables with old and new dimensions are added."""
+    path, shape, values = tmp_path / "a.nc", (2, 3, 4), np.arange(24, dtype=dtype).reshape(2, 3, 4)
     dims = ("time", "channel", "node")
-    write_netcdf4(tmp_path / "a.nc", {"a": Variable(dims, frames.real), "b": Variable(dims, frames.imag)}, {})
-    assert computed == [0, 1, 2, 3]
-    written = xr.load_dataset(tmp_path / "a.nc", engine="h5netcdf")
-    np.testing.assert_array_equal(written["a"].values + 1j * written["b"].values, whole)
-    np.testing.assert_array_equal(np.array(list(frames)), whole)
+    written = {"time": VARIABLES["time"], "a": Reserved(dims, shape, np.dtype(dtype), {"units": "m"})}
+    place = write_netcdf4(path, {**written, "b": Reserved(dims, shape, np.dtype(dtype))}, {"kept": 1, "changed": 1})
+    assert place.keys() == {"a", "b"}
+    with path.open("r+b") as file:
+        for name, factor in (("b", 2), ("a", 1)):
+            file.seek(place[name])
+            file.write(factor * values)
+    added = {"loss": Variable(("time",), np.array([3.0, 4.0])), "points": Variable(("point", "node"), np.ones((5, 4)))}
+    extend_netcdf4(path, added, {"changed": 2, "new": "text"})
+    with pytest.raises(ValueError, match="dimension time of variable c has length 3, elsewhere 2"):
+        extend_netcdf4(path, {"c": Variable(("time",), np.ones(3))}, {})
+    quick, slow = read_netcdf4(path), xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+    for found in (quick, slow):
+        np.testing.assert_array_equal(found["a"].values, values)
+        np.testing.assert_array_equal(found["b"].values, 2 * values)
+        np.testing.assert_array_equal(found["loss"].values, [3.0, 4.0])
+        assert found["a"].dims == dims and found["a"].attrs == {"units": "m"} and found["a"].dtype == dtype
+        assert found["points"].dims == ("point", "node")
+        assert dict(found.attrs) == {"kept": 1, "changed": 2, "new": "text"}
 
 
 @pytest.fixture
