@@ -79,7 +79,7 @@ class FieldsWriter:
     def __init__(
         self, writer: PartWriter, folder: Path, problem: Problem, plan: MeshPlan, nodes: LagrangeNodes
     ) -> None:
-        """writer: writes to `folder`."""
+        """writer: writes to `folder`, in a thread."""
         self._writer, self._folder, self._times = writer, folder, problem.times
         cells = nodes.cells[np.argsort(nodes.cells.min(axis=1), kind="stable")]
         indices, local = np.unique(cells, return_inverse=True)
@@ -95,10 +95,14 @@ class FieldsWriter:
 
     def write(self, index: int, block: np.ndarray) -> None:
         """Write the files of an output time. block: v at this rank's block of nodes, (C, n of the block)."""
-        v, parts = self._exchange.from_blocks(block), list[Part]()
-        if self._grid is not None and self._part is not None:
-            parts.append((self._folder / self._files(index)[self._part], 0, self._grid.content(_fields(v))))
-        self._writer.write(*parts)
+        v = self._exchange.from_blocks(block)
+
+        def parts() -> list[Part]:
+            if self._grid is None or self._part is None:
+                return []
+            return [(self._folder / self._files(index)[self._part], 0, self._grid.content(_fields(v)))]
+
+        self._writer.write(parts)
 
     def finish(self) -> None:
         """Write `fields.pvd`. Call this on rank 0 only."""

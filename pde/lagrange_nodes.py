@@ -45,10 +45,9 @@ class LagrangeNodes:
         self._own = canonical_indices(self.frequency, self.comm)
         self._exchange = BlockExchange(self.comm, self._own, self._bounds)
         cells = space.dofmap.list[: topology.index_map(topology.dim).size_local]
-        known, places = np.unique(cells, return_inverse=True)  # also ghosts, whose indices other ranks know
+        known = np.arange(dofs.size_local + dofs.num_ghosts, dtype=np.int32)  # other ranks have the ghosts' indices
         ranges = np.array([*self.comm.allgather(dofs.local_range[0]), self.count])
-        numbers = BlockExchange(self.comm, dofs.local_to_global(known), ranges).from_blocks(self._own)
-        self.cells = numbers[places].reshape(cells.shape)
+        self.cells = BlockExchange(self.comm, dofs.local_to_global(known), ranges).from_blocks(self._own)[cells]
 
     def to_block(self, local: np.ndarray) -> np.ndarray:
         """Return the values of this rank's block from values at the dofs, (..., n_local)."""

@@ -34,34 +34,41 @@ class ResultFiles:
         self._solver, self._nodes, self._stack = solver, solver.operator.nodes, stack
         self._comm: MPI.Comm = solver.comm
         cells = self._nodes.cell_block()
-        self._path, named = on_root(_open, stack, stage, "spectrum.nc")
+        self._writers = list[PartWriter]()
+        self._path, self._writer = self._start(stage, "spectrum.nc")
         self._places = on_root(
             create_spectrum_file, self._path, solver.problem, nodes=self._nodes.count,
             cells=(cells.count, cells.nodes.shape[1]), with_samples=solver.settings.operator == "data",
         )  # fmt: skip
-        self._writer = PartWriter(self._comm, self._path.parent, named=named)
         frequency = self._nodes.to_block(self._nodes.frequency.T).T
-        self._writer.write(
-            self._rows("frequency", self._nodes.first, frequency), self._rows("cells", cells.first, cells.nodes)
-        )
+        rows = self._rows("frequency", self._nodes.first, frequency), self._rows("cells", cells.first, cells.nodes)
+        self._writer.write(lambda: rows)
         self._fields: FieldsWriter | None = None
         if solver.settings.fields:
-            path, named = on_root(_open, stack, stage, "fields.pvd")
-            writer = PartWriter(self._comm, path.parent, named=named)
+            path, writer = self._start(stage, "fields.pvd")
             self._fields = FieldsWriter(writer, path.parent, solver.problem, solver.plan, self._nodes)
+
+    def _start(self, stage: Stage | None, name: str) -> tuple[Path, PartWriter]:
+        """Return the path at which to write a file, and what writes there."""
+        path, named = on_root(_open, self._stack, stage, name)
+        writer = self._stack.enter_context(PartWriter(self._comm, path.parent, named=named))
+        self._writers.append(writer)
+        return path, writer
 
     def write(self, index: int, state: np.ndarray) -> None:
         """Write an output time. state: that of this rank."""
         v = self._nodes.to_block(self._solver.operator.spectrum(state))
-        parts = [*self._channels("error_real", index, v.real), *self._channels("error_imag", index, v.imag)]
+        values = {"error_real": v.real, "error_imag": v.imag}
         if "sample_error" in self._places and self._comm.rank == 0:
-            parts += self._channels("sample_error", index, state)
-        self._writer.write(*parts)
+            values["sample_error"] = state.copy()
+        self._writer.write(lambda: [part for name in values for part in self._channels(name, index, values[name])])
         if self._fields is not None:
             self._fields.write(index, v)
 
     def finish(self, snapshots: list[SpectrumSnapshot]) -> Targets | None:
         """Write what is known at the end. Returns the values at held-out samples and other positions on rank 0."""
+        for writer in self._writers:
+            writer.finish()
         return on_root(self._finish, snapshots, broadcast=False)
 
     def _finish(self, snapshots: list[SpectrumSnapshot]) -> Targets:

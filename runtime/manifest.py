@@ -28,6 +28,7 @@ from freqbias.runtime.files import (
 from freqbias.runtime.keys import canonical, key_hash
 
 FORMAT_VERSION = 1
+HASH_THREADS = 4  # SHA-256 of large files is as slow as writing them
 MANIFEST = "manifest.json"
 UNFINISHED = "unfinished.json"
 CHECKPOINTS = "parts"
@@ -97,13 +98,18 @@ def build_manifest(stage: str, folder: Path, keys: Mapping[str, Any], extra: Map
 
 def _file_hashes(folder: Path) -> dict[str, dict[str, Any]]:
     """Map the path of each file of the result, relative to the folder, to SHA-256 and size [bytes]."""
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if path.is_file() and relative.parts[0] not in (CHECKPOINTS, TEMPORARY, UNFINISHED):
-            fsync_path(path)
-            files[relative.as_posix()] = {"sha256": sha256_of(path), "size": path.stat().st_size}
-    return files
+    files = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {name: path for name, path in files.items() if name.parts[0] not in (CHECKPOINTS, TEMPORARY, UNFINISHED)}
+    from concurrent.futures import ThreadPoolExecutor  # slow to import
+
+    with ThreadPoolExecutor(HASH_THREADS) as threads:
+        entries = threads.map(_file_entry, files.values())
+    return {name.as_posix(): entry for name, entry in zip(files, entries, strict=True)}
+
+
+def _file_entry(path: Path) -> dict[str, Any]:
+    fsync_path(path)
+    return {"sha256": sha256_of(path), "size": path.stat().st_size}
 
 
 @cache  # to read it takes as long as all else in a small result
