@@ -1,5 +1,6 @@
 from .adaptive import AdaptiveIntegrator
 from .cli import pde_command
+from .disk_space import check_disk, disk_needed
 from .fields import law_values, write_collection, write_fields
 from .integrators import INTEGRATION_SHARE, TRANSFORM_SHARE, choose_integrator, fastest_rate, transform_accuracy
 from .krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
@@ -26,8 +27,10 @@ __all__ = [
     "SpectrumSnapshot",
     "ThetaMethod",
     "VtuGrid",
+    "check_disk",
     "check_memory",
     "choose_integrator",
+    "disk_needed",
     "fastest_rate",
     "format_bytes",
     "initial_errors",

@@ -11,7 +11,7 @@ from freqbias.pde.fields import FieldsWriter
 from freqbias.pde.snapshot import SpectrumSnapshot
 from freqbias.pde.solver import Solver
 from freqbias.problem import Targets, create_spectrum_file, finish_spectrum_file
-from freqbias.runtime import Part, PartWriter, Stage, on_root
+from freqbias.runtime import OUT_OF_SPACE, Part, PartWriter, Stage, on_root, writable
 
 ITEM = 8  # bytes of a real number, and of an index
 
@@ -35,25 +35,29 @@ class ResultFiles:
         self._comm: MPI.Comm = solver.comm
         cells = self._nodes.cell_block()
         self._writers = list[PartWriter]()
-        self._path, self._writer = self._start(stage, "spectrum.nc")
-        self._places = on_root(
-            create_spectrum_file, self._path, solver.problem, nodes=self._nodes.count,
-            cells=(cells.count, cells.nodes.shape[1]), with_samples=solver.settings.operator == "data",
-        )  # fmt: skip
+        self._path, self._named, self._writer = self._start(stage, "spectrum.nc")
+        self._places = on_root(self._create, (cells.count, cells.nodes.shape[1]))
         frequency = self._nodes.to_block(self._nodes.frequency.T).T
         rows = self._rows("frequency", self._nodes.first, frequency), self._rows("cells", cells.first, cells.nodes)
         self._writer.write(lambda: rows)
         self._fields: FieldsWriter | None = None
         if solver.settings.fields:
-            path, writer = self._start(stage, "fields.pvd")
+            path, _, writer = self._start(stage, "fields.pvd")
             self._fields = FieldsWriter(writer, path.parent, solver.problem, solver.plan, self._nodes)
 
-    def _start(self, stage: Stage | None, name: str) -> tuple[Path, PartWriter]:
-        """Return the path at which to write a file, and what writes there."""
+    def _start(self, stage: Stage | None, name: str) -> tuple[Path, Path, PartWriter]:
+        """Return the path at which to write a file, the path that messages name, and what writes there."""
         path, named = on_root(_open, self._stack, stage, name)
         writer = self._stack.enter_context(PartWriter(self._comm, path.parent, named=named))
         self._writers.append(writer)
-        return path, writer
+        return path, named, writer
+
+    def _create(self, cells: tuple[int, int]) -> dict[str, int]:
+        nodes, with_samples = self._nodes.count, self._solver.settings.operator == "data"
+        with writable(self._named, only=OUT_OF_SPACE):
+            return create_spectrum_file(
+                self._path, self._solver.problem, nodes=nodes, cells=cells, with_samples=with_samples
+            )
 
     def write(self, index: int, state: np.ndarray) -> None:
         """Write an output time. state: that of this rank."""
@@ -75,9 +79,10 @@ class ResultFiles:
         targets, plan = self._solver.targets(), self._solver.plan
         loss = np.array([snapshot.loss for snapshot in snapshots])
         attributes = {**self._solver.attributes(snapshots), "cell_type": plan.cell_type, "degree": plan.degree}
-        finish_spectrum_file(self._path, loss, targets, attributes)
-        if self._fields is not None:
-            self._fields.finish()
+        with writable(self._named, only=OUT_OF_SPACE):
+            finish_spectrum_file(self._path, loss, targets, attributes)
+            if self._fields is not None:
+                self._fields.finish()
         self._stack.close()
         return targets
 

@@ -17,6 +17,7 @@ import numpy as np
 from petsc4py import PETSc
 
 from freqbias.pde.basis_checkpoint import BasisCheckpoint
+from freqbias.pde.disk_space import check_disk
 from freqbias.pde.memory import plan_within_memory
 from freqbias.pde.petsc_options import report_unused
 from freqbias.pde.protocols import IntegrationHooks, IntegrationRecord
@@ -55,6 +56,7 @@ def run_pde(
     comm = mpi_world()
     stop.install()  # after the start of PETSc, which installs another handler for SIGTERM
     plan = on_root(plan_within_memory, problem, run.pde, run.mesh)  # may refuse the settings before a file is written
+    on_root(check_disk, problem, run.pde, plan, store.root)
     stage = on_root(_open, run, store, resume, overwrite, broadcast=False)  # None on the other ranks
     try:
         if on_root(lambda: stage is not None and stage.finished):

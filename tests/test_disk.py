@@ -72,18 +72,19 @@ def assert_refused(*arguments, ranks, words, fresh=False):
 
 
 @pytest.mark.parametrize(
-    ("stage", "kilobytes", "writing", "ranks", "fresh"),
-    [("pde", 76, "parts/output-", 2, False), ("pde", 216, "spectrum.nc", 1, True), ("pde", 416, "fields.pvd", 1, True),
-     ("pde", 416, "fields.pvd", 2, False), ("nn", 116, "parts/", 1, False)],
+    ("stage", "kilobytes", "writing", "stored", "ranks", "fresh"),
+    [("pde", 20, "spectrum.nc", 0, 1, True), ("pde", 28, "spectrum.nc", 0, 2, False),
+     ("pde", 160, "parts/output-", 5, 1, True), ("pde", 216, "parts/output-", 5, 2, False),
+     ("nn", 116, "parts/", 5, 1, False)],
 )  # fmt: skip
-def test_resume_after_full_disk(stage, kilobytes, writing, ranks, fresh, run_file, whole, disk):
+def test_resume_after_full_disk(stage, kilobytes, writing, stored, ranks, fresh, run_file, whole, disk):
     disk.mount(f"size={kilobytes}k")
     out = disk.folder / "out"
     words = ("No space left on device; free some", f"{out / stage}.partial/{writing}")
     assert_refused(stage, run_file, "--out", out, ranks=ranks, words=words, fresh=fresh)
     assert not (out / stage).exists(), "no incomplete result is visible"
     assert {path.name for path in out.iterdir()} == {"run.toml", f"{stage}.partial"}, "neither lock nor leftover"
-    assert len(list((out / f"{stage}.partial" / "parts").iterdir())) > 5
+    assert len(list((out / f"{stage}.partial").glob("parts/*"))) >= stored
     disk.remount("size=8m")
     here(stage, run_file, "--out", out, "--resume")
     assert_same(out, whole, stage)
@@ -108,3 +109,43 @@ def test_read_only_disk(run_file, whole, disk):
     assert_refused(*arguments, ranks=2, words=("Read-only file system; choose another --out",))
     here("pde", run_file, "--out", out, "--resume")  # the stage is finished and writes nothing
     assert disk.content() == before
+
+
+PARTS = """
+import sys
+from pathlib import Path
+from mpi4py import MPI
+from freqbias.errors import UsageError
+from freqbias.runtime import PartWriter
+
+comm, folder, messages = MPI.COMM_WORLD, Path(sys.argv[1]), []
+large = [b"1" * 50_000] * 10 if comm.rank == comm.size - 1 else [b"2"]
+for name in ("shared", "unseen"):
+    seen = folder if name == "shared" or comm.rank == 0 else folder / "elsewhere"
+    with PartWriter(comm, seen, named=Path("the name")) as writer:
+        writer.write(lambda: [(folder / f"{name}", 3 * comm.rank, [b"a", b"bc"])])
+        try:
+            writer.write(lambda: [(folder / f"{name}{comm.rank}", 0, large)])
+            writer.finish()
+        except UsageError as error:
+            messages.append(str(error))
+        comm.Barrier()
+        if comm.rank == comm.size - 1:
+            (folder / f"{name}{comm.rank}").unlink()
+        comm.Barrier()
+together = comm.gather(messages)
+if comm.rank == 0:
+    print(*(message for each in together for message in each), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_parts_of_files(ranks, disk):
+    """Every rank learns that the disk of one is full, also if rank 0 writes for the others."""
+    disk.mount("size=300k")
+    done = launch.run_together(PARTS, disk.folder, ranks=ranks)
+    lines = done.stdout.splitlines()
+    message = "cannot write the name: No space left on device; free some space and run again with --resume"
+    assert lines == [message] * 2 * ranks, done.stderr
+    for name in ("shared", "unseen"):
+        assert (disk.folder / name).read_bytes() == b"abc" * ranks

@@ -11,7 +11,7 @@ from freqbias.compare.style import aligned, frequency_unit, percent
 from freqbias.meshes import BoxPlan, MeshPlan, cells_in_words, tail_half_width
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
-from freqbias.pde import INTEGRATION_SHARE, format_bytes, plan_within_memory
+from freqbias.pde import INTEGRATION_SHARE, disk_needed, format_bytes, plan_within_memory
 from freqbias.problem import (
     Network,
     Problem,
@@ -40,6 +40,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     if flow is not None:
         held_out = cost.held_out_errors(training, INTEGRATION_SHARE * run.pde.tolerance, nn, flow.steps)
     loss = "not predicted" if flow is None else f"{flow.loss[0]:.3g} -> {flow.loss[-1]:.3g} at infinite width"
+    files = disk_needed(problem, run.pde, mesh)
     rows = [
         ("data", f"{_samples(problem.sites)} {problem.unit}".rstrip() + _channels(problem.samples.channels)),
         *(("", note) for note in problem.notes),
@@ -53,7 +54,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         ("", f"half-width {_numbers(mesh.half_width)}, cell size {_numbers(mesh.size)} {unit}{_folded(mesh)}"),
         *_nyquist(problem.sites, unit),
         ("pde", f"{run.pde.operator} operator, {run.pde.integrator}{_steps(pde.steps)}"),
-        ("", f"{_seconds(pde.seconds)} on one rank, {format_bytes(pde.memory)}"),
+        ("", f"{_seconds(pde.seconds)} on one rank, {format_bytes(pde.memory)}, files of {format_bytes(files)}"),
         (
             "nn",
             f"{_network(problem.network)} on {training.device}, {training.backend}, "
