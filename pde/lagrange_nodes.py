@@ -47,7 +47,8 @@ class LagrangeNodes:
         cells = space.dofmap.list[: topology.index_map(topology.dim).size_local]
         known = np.arange(dofs.size_local + dofs.num_ghosts, dtype=np.int32)  # other ranks have the ghosts' indices
         ranges = np.array([*self.comm.allgather(dofs.local_range[0]), self.count])
-        self.cells = BlockExchange(self.comm, dofs.local_to_global(known), ranges).from_blocks(self._own)[cells]
+        numbers = BlockExchange(self.comm, dofs.local_to_global(known), ranges).from_blocks(self._own)
+        self.cells = numbers.astype(np.int32 if self.count < 2**31 else np.int64)[cells]
 
     def to_block(self, local: np.ndarray) -> np.ndarray:
         """Return the values of this rank's block from values at the dofs, (..., n_local)."""
@@ -80,7 +81,7 @@ class LagrangeNodes:
     def gather_cells(self) -> np.ndarray | None:
         """Return all cells in canonical order, (c, k), on rank 0, and None on other ranks."""
         parts = self.comm.gather(self.cell_block().nodes)
-        return None if parts is None else np.concatenate(parts)
+        return None if parts is None else np.concatenate(parts).astype(np.int64)
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:
         """Return the values at the dofs, (..., n_local). Inverse of `gather`."""

@@ -38,7 +38,8 @@ class ResultFiles:
         self._path, self._named, self._writer = self._start(stage, "spectrum.nc")
         self._places = on_root(self._create, (cells.count, cells.nodes.shape[1]))
         frequency = self._nodes.to_block(self._nodes.frequency.T).T
-        rows = self._rows("frequency", self._nodes.first, frequency), self._rows("cells", cells.first, cells.nodes)
+        indices = cells.nodes.astype(np.int64)
+        rows = self._rows("frequency", self._nodes.first, frequency), self._rows("cells", cells.first, indices)
         self._writer.write(lambda: rows)
         self._fields: FieldsWriter | None = None
         if solver.settings.fields:
