@@ -5,6 +5,7 @@ from .gpu_plans import GpuPlans
 from .gpu_transform import cupy_on_gpu, gpu_failures, make_gpu_transform, release_gpu_memory, to_host
 from .grid_subset import GridSubset, lattice_indices, subset
 from .lanczos import (
+    EUCLIDEAN,
     INTEGRAL_FACTOR,
     Apply,
     Basis,
@@ -12,6 +13,7 @@ from .lanczos import (
     Evolution,
     Integral,
     Lanczos,
+    Metric,
     Trajectory,
     exponential,
     shift_invert_exponential,
@@ -28,6 +30,7 @@ from .subset_transform import SiteTransform, SubsetTransform
 from .tensor_grid import TensorTransform, make_tensor_transform, suits_tensors
 
 __all__ = [
+    "EUCLIDEAN",
     "INTEGRAL_FACTOR",
     "LARGEST",
     "SIGN",
@@ -45,6 +48,7 @@ __all__ = [
     "GridTransform",
     "Integral",
     "Lanczos",
+    "Metric",
     "NonUniformTransform",
     "Positions",
     "Scattered",

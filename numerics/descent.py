@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from freqbias.errors import ComputationError
-from freqbias.numerics.lanczos import Apply, Basis, Callback, Evolution, Integral, Lanczos
+from freqbias.numerics.lanczos import EUCLIDEAN, Apply, Basis, Callback, Evolution, Integral, Lanczos, Metric
 from freqbias.numerics.schedule import Schedule
 
 BLOCK = 4096  # steps per block of the explicit sum of residuals
@@ -25,6 +25,7 @@ def gradient_descent(
     tolerance: float,
     *,
     taylor: Sequence[float] = GRADIENT_DESCENT,
+    metric: Metric = EUCLIDEAN,
     integrate: bool = False,
     saved_basis: Basis | None = None,
     callback: Callback = lambda lanczos: None,
@@ -37,6 +38,8 @@ def gradient_descent(
     schedule: the output times and the step sizes eta.
     taylor: coefficients of R(z) = sum_j taylor_j (-z)^j, with taylor_0 = taylor_1 = 1. The default is gradient
     descent, u <- u - eta A u.
+    metric: with its matrix P, the steps are u <- R(eta A P) u, and the sum is P w, for which u(0) - u = A P w. As in
+    `exponential`, the bound below is multiplied by |u|_P / (|u| sqrt(smallest)).
     integrate: whether the result contains the sum w over the steps with u(0) - u = A w. For gradient descent, w is the
     sum of eta u. Its error |A^(1/2) dw| is at most SUM_FACTOR sqrt(t) times the bound below, because the norm of
     A^(-1/2) (1 - R(eta A)^s) is at most 2 sqrt(t), and at most sqrt(t) for Heun and Runge-Kutta, of which each step
@@ -54,11 +57,13 @@ def gradient_descent(
     Raises ComputationError if a step is so long that the steps diverge, or if the bound is still above `tolerance`
     after `max_steps` products.
     """
-    lanczos = Lanczos(apply, start, saved_basis=saved_basis)
+    lanczos = Lanczos(apply, start, mass=metric.mass, saved_basis=saved_basis)
     if lanczos.norm == 0:
         zero = np.zeros((len(schedule.output_steps) - 1, len(start)))
         return Evolution(zero, 0, 0.0, Integral(zero, np.zeros(len(zero))) if integrate else None)
     bound, limit, largest = np.inf, stability_limit(taylor), 0.0
+    ratio = lanczos.norm / np.linalg.norm(start)  # |u|_P / |u|
+    least = ratio if metric.smallest is None else np.sqrt(metric.smallest)
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
         eigenvalues = np.maximum(ritz_values, 1e-200)  # rounding may make Ritz values negative
         z = np.outer(schedule.step_sizes, eigenvalues)
@@ -71,15 +76,15 @@ def gradient_descent(
         after = np.cumprod((1 - decay) ** schedule.step_counts[:, None], axis=0)  # at the end of each interval
         before = np.vstack([np.ones_like(eigenvalues), after[:-1]])
         weights = before * vectors[-1] * vectors[0]
-        target = tolerance / beta if beta else np.inf
-        bound = beta * _residual_sum(schedule, taylor, z, decay, weights, target=target)
+        target = tolerance * least / (ratio * beta) if beta else np.inf
+        bound = ratio / least * beta * _residual_sum(schedule, taylor, z, decay, weights, target=target)
         if bound <= tolerance:
             outputs = schedule.output_intervals[1:] - 1
             integral = None
             if integrate:
                 sums = np.cumsum(before * _total_decay(schedule, decay) / eigenvalues, axis=0)
                 elapsed = np.cumsum(schedule.step_counts * schedule.step_sizes)[outputs]
-                integral = Integral(lanczos.combine_modes(sums[outputs]), SUM_FACTOR * np.sqrt(elapsed) * bound)
+                integral = lanczos.integral(sums[outputs], SUM_FACTOR * np.sqrt(elapsed) * bound * least)
             return Evolution(lanczos.combine_modes(after[outputs]), len(eigenvalues), float(bound), integral)
     if largest:
         raise ComputationError(

@@ -80,6 +80,21 @@ class Basis:
     beta: np.ndarray
 
 
+@dataclass(frozen=True)
+class Metric:
+    """The inner product (u, v) = u^T P v of a symmetric positive definite matrix P.
+
+    mass: the product with P, or None for P = 1. smallest: a lower bound of the eigenvalues of P, or None if it is
+    unknown. Then errors are bounded relative to |u|_P, in the norm of P.
+    """
+
+    mass: Apply | None = None
+    smallest: float | None = 1.0
+
+
+EUCLIDEAN = Metric()
+
+
 class Lanczos:
     """The Lanczos recurrence for an operator S that is symmetric in the inner product (u, v) = u^T M v:
 
@@ -177,6 +192,10 @@ class Lanczos:
         _, vectors = self.ritz_pairs(weights.shape[1])
         return self.combine(self.norm * (weights * vectors[0]) @ vectors.T)
 
+    def integral(self, weights: np.ndarray, error: np.ndarray) -> Integral:
+        """Return M sum_k g_k (s_k, v) s_k. weights: g, (T, m). error: see `Integral`."""
+        return Integral(np.array([self._mass_product(w) for w in self.combine_modes(weights)]), error)
+
     def combine(self, coefficients: np.ndarray) -> np.ndarray:
         """sum_i c_i v_i: (..., m) -> (..., n)."""
         return coefficients @ self.basis[: coefficients.shape[-1]]
@@ -200,6 +219,7 @@ def exponential(
     times: np.ndarray,
     tolerance: float,
     *,
+    metric: Metric = EUCLIDEAN,
     integrate: bool = False,
     saved_basis: Basis | None = None,
     callback: Callback = lambda lanczos: None,
@@ -211,27 +231,30 @@ def exponential(
     integrate: whether the result contains the integral w = t phi_1(-t A) u of exp(-s A) u over 0 < s < t. The residual
     of u at time s adds at most sqrt(lambda) (1 - exp(-(t - s) lambda)) / lambda <= INTEGRAL_FACTOR sqrt(t - s) times
     its norm to the error |A^(1/2) dw|.
+    metric: with its matrix P, the result is exp(-t A P) u, and P w in place of w, for which u(0) - u = A P w. A P is
+    symmetric in the inner product of P, and similar to P^(1/2) A P^(1/2).
     The iteration stops when this bound of the error relative to |u| is at most `tolerance` at every output time:
 
-        beta_m |e_m^T t phi_1(-t T_m) e_1|,    phi_1(z) = (e^z - 1) / z.
+        c beta_m |e_m^T t phi_1(-t T_m) e_1|,    phi_1(z) = (e^z - 1) / z,    c = |u|_P / (|u| sqrt(smallest)).
 
     Raises ComputationError if the bound is still above `tolerance` after `max_steps` products.
     Source: Saad, SIAM J. Numer. Anal. 29 (1992); Hochbruck and Lubich, SIAM J. Numer. Anal. 34 (1997).
     """
-    lanczos = Lanczos(apply, start, saved_basis=saved_basis)
+    lanczos = Lanczos(apply, start, mass=metric.mass, saved_basis=saved_basis)
     if lanczos.norm == 0:
         zero = np.zeros((len(times), len(start)))
         return Evolution(zero, 0, 0.0, Integral(zero, np.zeros(len(times))) if integrate else None)
-    bound = np.inf
+    ratio = lanczos.norm / np.linalg.norm(start)  # |u|_P / |u|
+    bound, least = np.inf, ratio if metric.smallest is None else np.sqrt(metric.smallest)
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
         eigenvalues = np.maximum(ritz_values, np.finfo(float).tiny)  # rounding may make Ritz values negative
         t_phi_1 = -np.expm1(-np.outer(times, eigenvalues)) / eigenvalues  # t phi_1(-t lambda), (T, m)
-        bounds = beta * np.abs(t_phi_1 @ (vectors[-1] * vectors[0]))
-        bound = bounds.max()
+        bounds = ratio * beta * np.abs(t_phi_1 @ (vectors[-1] * vectors[0]))  # of |du|_P / |u|
+        bound = bounds.max() / least
         if bound <= tolerance:
             values, integral = lanczos.combine_modes(np.exp(-np.outer(times, eigenvalues))), None
             if integrate:
-                integral = Integral(lanczos.combine_modes(t_phi_1), INTEGRAL_FACTOR * np.sqrt(times) * bounds)
+                integral = lanczos.integral(t_phi_1, INTEGRAL_FACTOR * np.sqrt(times) * bounds)
             return Evolution(values, len(eigenvalues), float(bound), integral)
     raise ComputationError(
         f"Lanczos: error bound {bound:.1e} after {max_steps} steps is above the tolerance {tolerance:.1e}; "

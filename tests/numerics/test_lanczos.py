@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 
 from freqbias.errors import ComputationError
-from freqbias.numerics import Lanczos, exponential, shift_invert_exponential
+from freqbias.numerics import Lanczos, Metric, exponential, shift_invert_exponential
 
 TIMES = np.array([0.0, 0.3, 5.0, 200.0])
 
@@ -136,3 +136,32 @@ def test_extend_stops_when_the_space_is_invariant():
     np.testing.assert_allclose(lanczos.ritz_pairs()[0], [1.0, 2.0, 5.0], rtol=1e-12)
     lanczos.extend(20)
     assert lanczos.steps == 3
+
+
+def metric_matrix(n, smallest, seed=3):
+    """A random symmetric matrix with eigenvalues from `smallest` to 50 times as much."""
+    orthogonal = np.linalg.qr(np.random.default_rng(seed).normal(size=(n, n)))[0]
+    return (orthogonal * np.geomspace(smallest, 50 * smallest, n)) @ orthogonal.T
+
+
+@pytest.mark.parametrize("smallest", [0.01, 20.0])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
+@pytest.mark.parametrize("decay", [0.02, 0.3])
+def test_exponential_in_a_metric(decay, tolerance, smallest):
+    """The bounds are those of the Euclidean error, and of K^(1/2) P dw, whatever the size of P."""
+    matrix, p = semidefinite(120, decay) / smallest, metric_matrix(120, smallest)
+    start = np.random.default_rng(5).normal(size=120)
+    result = exponential(
+        matrix.__matmul__, start, TIMES, tolerance, metric=Metric(p.__matmul__, smallest), integrate=True
+    )
+    norm, expected = np.linalg.norm(start), exact(matrix @ p, start)
+    error = np.linalg.norm(result.values - expected, axis=1).max() / norm
+    assert result.error / 3000 < error <= result.error + 1e-12 <= tolerance + 1e-12
+    root = scipy.linalg.sqrtm(p).real
+    values, vectors = np.linalg.eigh(root @ matrix @ root)
+    weights = [[-np.expm1(-t * max(x, 1e-15)) / max(x, 1e-15) for x in values] for t in TIMES]
+    integral = (np.array(weights) * (root @ start @ vectors)) @ vectors.T @ root
+    errors = energy_norms(matrix, result.integral.values - integral) / norm
+    assert (errors <= result.integral.error + 1e-12).all() and errors.max() > result.integral.error.max() / 3000
+    residual = (start - result.values - result.integral.values @ matrix) / norm
+    assert np.abs(residual).max() < 2 * tolerance

@@ -1,0 +1,190 @@
+"""The losses that a network can minimise.
+
+    L = 1/(2N) sum_c u_c . P u_c,    u = f - f* on the N samples, (C, N),
+
+with a symmetric matrix P, (N, N), which stands between the kernel and the error: the gradient flow is
+
+    du/dt = -K P u,    K u = mean_j K(x, x_j) u(x_j),
+
+and a position y learns f(y, t) = f(y, 0) - K(y, X) w, with w the integral of P u over time. In the inner product of P
+the operator K P is symmetric, so what holds for P = 1 holds in this inner product (`numerics.Metric`).
+Source: Yu, Yang, Townsend, Tuning frequency bias in neural network training with nonuniform data, ICLR 2023.
+"""
+
+from abc import ABC, abstractmethod
+from itertools import product
+from math import ceil
+
+import numpy as np
+from scipy.spatial import Delaunay, QhullError
+
+from freqbias.errors import InputError
+from freqbias.numerics import EUCLIDEAN, Grid, Metric, Sites, make_transform
+
+EPS = 1e-13  # accuracy of the transforms of scattered samples
+MOST_RATIO = 1e12  # of two eigenvalues of P; beyond it, rounding errors decide
+MOST_FREQUENCIES = 1e8  # in the sum of the Sobolev loss of scattered samples
+
+
+class TrainingLoss(ABC):
+    """L = 1/(2N) sum_c u_c . P u_c, by its matrix P.
+
+    smallest: the smallest eigenvalue of P, or None if it is unknown. Then tolerances hold in the norm of P.
+    """
+
+    smallest: float | None
+
+    @abstractmethod
+    def residual(self, error: np.ndarray) -> np.ndarray:
+        """Return P u, (..., N) -> (..., N)."""
+
+    @property
+    def metric(self) -> Metric:
+        """The inner product of P, for vectors (C N,) of any number of channels C."""
+        return Metric(lambda u: self.residual(u.reshape(-1, self.size)).ravel(), self.smallest)
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """N, the number of samples."""
+
+    def value(self, error: np.ndarray) -> float:
+        """Return L. error: u, (C, N)."""
+        return float(0.5 * np.vdot(error, self.residual(error)) / error.shape[-1])
+
+
+class MeanSquare(TrainingLoss):
+    """L = 1/2 mean_j sum_c u_cj^2: P = 1, for any number of samples."""
+
+    smallest = 1.0
+
+    @property
+    def size(self) -> int:
+        raise NotImplementedError("the mean square is for any number of samples")
+
+    @property
+    def metric(self) -> Metric:
+        return EUCLIDEAN
+
+    def residual(self, error: np.ndarray) -> np.ndarray:
+        return error
+
+
+MEAN_SQUARE = MeanSquare()
+
+
+class WeightedSquare(TrainingLoss):
+    """L = 1/2 mean_j w_j sum_c u_cj^2: P = diag(w). weights: w > 0, (N,), of any mean, which becomes 1."""
+
+    def __init__(self, weights: np.ndarray) -> None:
+        weights = np.array(weights, dtype=float)
+        if weights.ndim != 1 or not np.isfinite(weights).all() or not (weights > 0).all():
+            raise InputError("the weights of the samples must be positive numbers, one for each sample")
+        self.weights = weights / weights.mean()
+        self.smallest = float(self.weights.min())
+
+    @property
+    def size(self) -> int:
+        return len(self.weights)
+
+    def residual(self, error: np.ndarray) -> np.ndarray:
+        return np.asarray(self.weights * error)
+
+
+class SobolevLoss(TrainingLoss):
+    """The squared Sobolev norm of the error,
+
+        L = 1/2 sum_xi (1 + |xi|^2)^s |v(xi)|^2,    v(xi) = sum_j c_j u(x_j) exp(-2 pi i xi.x_j),
+
+    over the frequencies xi of the Fourier series on the box of the samples up to the Nyquist limit of as many samples
+    on a grid: P = N D E^H diag((1 + |xi|^2)^s) E D, D = diag(c). s > 0 stresses high frequencies, s < 0 low ones.
+
+    sites: x_j. order: s, any real number. weights: those of a quadrature, N c_j, (N,), by default 1.
+    On a whole grid with equal weights, the discrete Fourier transform diagonalises P, and s = 0 is the mean square.
+    Raises InputError if the weights differ in size by more than 1e12, or if there are too many frequencies.
+    """
+
+    def __init__(self, sites: Sites, order: float, weights: np.ndarray | None = None) -> None:
+        self.order, self._size = order, sites.size
+        shape, extent = _series(sites)
+        frequencies = [np.fft.fftfreq(n, length / n) for n, length in zip(shape, extent, strict=True)]
+        with np.errstate(over="ignore", under="ignore"):
+            factors = (1 + sum(np.square(each) for each in np.meshgrid(*frequencies, indexing="ij"))) ** order
+        if not 0 < factors.max() <= MOST_RATIO * factors.min():
+            raise InputError(
+                f"order = {order:g}: the weights of the frequencies range from {factors.min():.1e} to "
+                f"{factors.max():.1e}; use an order closer to 0"
+            )
+        self._grid = sites.shape if isinstance(sites, Grid) and weights is None else None
+        if self._grid is not None:
+            self.smallest = float(factors.min())
+            self._factors = factors
+            return
+        self.smallest = None
+        self._quadrature = np.full(sites.size, 1 / sites.size) if weights is None else weights / sites.size
+        # The Nyquist frequency of an even number of points stands for both signs, so half of each counts.
+        nodes = [_both_signs(each, n) for each, n in zip(frequencies, shape, strict=True)]
+        xi = np.array(list(product(*(each for each, _ in nodes))))
+        shares = np.prod(list(product(*(share for _, share in nodes))), axis=1)
+        self._factors = shares * (1 + (xi**2).sum(axis=1)) ** order
+        self._transform = make_transform(sites, xi, eps=EPS)
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def residual(self, error: np.ndarray) -> np.ndarray:
+        rows = error.reshape(-1, self._size)
+        if self._grid is not None:
+            axes = tuple(range(1, len(self._grid) + 1))
+            spectrum = np.fft.fftn(rows.reshape(-1, *self._grid), axes=axes)
+            return np.fft.ifftn(self._factors * spectrum, axes=axes).real.reshape(error.shape)
+        v = self._transform.to_frequencies(self._quadrature * rows)
+        product = self._transform.to_samples(self._factors * v).real
+        return np.asarray(self._size * self._quadrature * product).reshape(error.shape)
+
+
+def _series(sites: Sites) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return the number of frequencies on each axis, and the period on each axis: those of the grid, or of the box."""
+    if sites.lattice is not None:
+        return sites.lattice.shape, sites.lattice.extent
+    span = np.maximum(sites.span, 1e-12 * sites.span.max())
+    spacing = (np.prod(span) / sites.size) ** (1 / sites.dimension)
+    shape = tuple(max(1, ceil(each / spacing)) for each in span)
+    return shape, tuple(float(each * (n + 1) / n) for each, n in zip(span, shape, strict=True))
+
+
+def _both_signs(frequencies: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frequencies and their shares, with the Nyquist frequency of an even count at both signs."""
+    shares = np.ones(count)
+    if count % 2:
+        return frequencies, shares
+    shares[count // 2] = 0.5
+    return np.append(frequencies, -frequencies[count // 2]), np.append(shares, 0.5)
+
+
+def trapezoidal_weights(sites: Sites) -> np.ndarray:
+    """Return weights with mean 1 that undo the crowding of the samples, (N,).
+
+    They are those of the trapezoidal rule: the simplices of a Delaunay triangulation share their volume among their
+    corners. On a grid all weights are 1. Raises InputError if two samples coincide, or if all lie in a plane.
+    """
+    if isinstance(sites, Grid):
+        return np.ones(sites.size)
+    x, d = sites.positions(), sites.dimension
+    weights = np.zeros(len(x))
+    if d == 1:
+        order = np.argsort(x[:, 0])
+        halves = np.diff(x[order, 0]) / 2
+        weights[order[:-1]] += halves
+        weights[order[1:]] += halves
+    else:
+        try:
+            corners = Delaunay(x / np.maximum(np.ptp(x, axis=0), 1e-300)).simplices
+        except QhullError as failure:
+            raise InputError("the samples have no triangulation, because they lie on a line or in a plane") from failure
+        edges = x[corners[:, 1:]] - x[corners[:, :1]]
+        np.add.at(weights, corners, np.abs(np.linalg.det(edges))[:, None])
+    if not (weights > 0).all():
+        raise InputError(f"sample {int(weights.argmin())} coincides with another, so it has no volume of its own")
+    return np.asarray(weights / weights.mean())
