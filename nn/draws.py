@@ -105,7 +105,11 @@ def _distance(problem: Problem, error: np.ndarray, schedule: Schedule | None, ca
     kernel, found = InfiniteWidthKernel(problem), np.empty(error.shape[:2])
     for draw, each in enumerate(error.astype(float)):
         if draw == 0 or not problem.network.symmetric:  # symmetric networks all start at f = 0
-            wide = _predict(LinearisedTraining(kernel, each[0], callback=lambda _: callback()), problem.times, schedule)
+            wide = _predict(
+                LinearisedTraining(kernel, each[0], metric=problem.loss.metric, callback=lambda _: callback()),
+                problem.times,
+                schedule,
+            )
         distance = np.linalg.norm((each - wide.error).reshape(len(each), -1), axis=1)
         found[draw] = distance / np.linalg.norm(each[0])
     return found
@@ -137,7 +141,10 @@ class DrawPrediction:
         self._times, self._callback = problem.times, callback
         self._kernel = JointKernel(replace(problem, seed=problem.seed + draw), precision="single")
         self._training = LinearisedTraining(
-            _OnSamples(self._kernel), self._kernel.start, callback=lambda lanczos: callback()
+            _OnSamples(self._kernel),
+            self._kernel.start,
+            metric=problem.loss.metric,
+            callback=lambda lanczos: callback(),
         )
         path = _predict(self._training, problem.times, schedule)
         self.error = path.error

@@ -15,7 +15,7 @@ from freqbias.nn.device import on_device
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.ntk import InfiniteWidthKernel
 from freqbias.numerics import Apply, Scattered, Sites, lattice_indices, subset
-from freqbias.problem import Problem, Samples, initial_errors
+from freqbias.problem import MEAN_SQUARE, Problem, Samples, initial_errors
 from freqbias.runtime import threads_alone
 
 
@@ -33,7 +33,7 @@ class JointKernel:
         if held_out is not None:
             values = np.concatenate([values, held_out.values], axis=1)
             sites = union(sites, held_out.sites)
-        joint = replace(problem, samples=Samples(sites, values), held_out=None, predict_at=None)
+        joint = replace(problem, samples=Samples(sites, values), held_out=None, predict_at=None, loss=MEAN_SQUARE)
         self._problem, self._device = problem, torch.device(device)
         self._size, self._total = problem.sites.size, values.shape[1]
         self._backend, _ = choose_backend(joint, "auto", precision=precision, device=self._device)

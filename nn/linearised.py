@@ -1,14 +1,15 @@
-"""Linearised training: the flow u(t) = exp(-t K) u(0), and the steps u <- R(eta K) u of an integrator.
+"""Linearised training: the flow u(t) = exp(-t K P) u(0), and the steps u <- R(eta K P) u of an integrator.
 
-K is a kernel, eta the step size, and R the stability function of the integrator. With the kernel at infinite width,
-linearised training is the training of infinitely many neurons. With the kernel of a drawn network, it is the training
-of the network linearised about the initial parameters. The actual training differs by feature learning.
+K is a kernel, P the matrix of the loss, which is 1 for the mean square, eta the step size, and R the stability function
+of the integrator. With the kernel at infinite width, linearised training is the training of infinitely many neurons.
+With the kernel of a drawn network, it is the training of the network linearised about the initial parameters. The
+actual training differs by feature learning.
 
 At a position y without a sample, the network learns
 
     f(y, t) = f(y, 0) - mean_j K(y, x_j) w(x_j, t),
 
-where w is the integral of u over time: w = phi_t(K) u(0) with phi_t(lambda) = (1 - exp(-t lambda)) / lambda for the
+where w is the integral of P u over time: w = P phi_t(K P) u(0), phi_t(lambda) = (1 - exp(-t lambda)) / lambda for the
 flow, and (1 - R(eta lambda)^s) / lambda for s steps. By the Cauchy-Schwarz inequality of the kernel, an error dw of w
 changes f(y, t) by at most sqrt(K(y, y) / N) |K^(1/2) dw|.
 """
@@ -19,7 +20,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from freqbias.nn.ntk import Kernel, KernelAt
-from freqbias.numerics import Basis, Callback, Evolution, Lanczos, Schedule, exponential, gradient_descent
+from freqbias.numerics import (
+    EUCLIDEAN,
+    Basis,
+    Callback,
+    Evolution,
+    Lanczos,
+    Metric,
+    Schedule,
+    exponential,
+    gradient_descent,
+)
 
 TOLERANCE = 1e-8  # bound of |u - u_exact| / |u(0)|, far below the differences to compare; needs 50 % more products
 
@@ -28,7 +39,7 @@ TOLERANCE = 1e-8  # bound of |u - u_exact| / |u(0)|, far below the differences t
 class LinearisedPath:
     """The errors of a linearised training, and the values at other positions.
 
-    error: u, (T, C, N). integral: the integral w of u, (T, C, N). integral_error: a bound of |K^(1/2) dw|, (T,).
+    error: u, (T, C, N). integral: the integral w of P u, (T, C, N). integral_error: a bound of |K^(1/2) dw|, (T,).
     """
 
     error: np.ndarray
@@ -54,8 +65,9 @@ class PointPrediction:
 
 
 class LinearisedTraining:
-    """The solution of du/dt = -K u with the initial error u(0) = start, (C, N). Flow and steps share one Krylov space.
+    """The solution of du/dt = -K P u with the initial error u(0) = start, (C, N). Flow and steps share a Krylov space.
 
+    metric: the inner product of P, the matrix of the training loss (`problem.TrainingLoss.metric`); by default P = 1.
     saved_basis: the Krylov basis of an earlier run with the same kernel and the same u(0), to continue from. callback:
     called before every product with K. An exception of the callback stops the work. products: the number of products so
     far, including those in `saved_basis`. error: the largest error bound so far, relative to |u(0)|.
@@ -70,10 +82,12 @@ class LinearisedTraining:
         kernel: Kernel,
         start: np.ndarray,
         *,
+        metric: Metric = EUCLIDEAN,
         saved_basis: Basis | None = None,
         callback: Callback = lambda lanczos: None,
     ) -> None:
         self._kernel, self._start, self._saved_basis, self._callback = kernel, start, saved_basis, callback
+        self._metric = metric
         self._krylov: Lanczos | None = None
         self.products, self.error = 0 if saved_basis is None else len(saved_basis.alpha), 0.0
 
@@ -102,7 +116,7 @@ class LinearisedTraining:
         return self._recorded(
             exponential(
                 self._apply, self._start.ravel(), times[1:], tolerance,
-                integrate=integrate, saved_basis=self._basis(), callback=self._before_product,
+                metric=self._metric, integrate=integrate, saved_basis=self._basis(), callback=self._before_product,
             )
         )  # fmt: skip
 
@@ -110,7 +124,8 @@ class LinearisedTraining:
         return self._recorded(
             gradient_descent(
                 self._apply, self._start.ravel(), schedule, tolerance,
-                taylor=taylor, integrate=integrate, saved_basis=self._basis(), callback=self._before_product,
+                taylor=taylor, metric=self._metric, integrate=integrate, saved_basis=self._basis(),
+                callback=self._before_product,
             )
         )  # fmt: skip
 

@@ -21,11 +21,18 @@ def make_network(
     shards: Shards | None = None,
 ) -> TrainableNetwork:
     """Return the network of a problem, on the problem's samples. backend: a name that `choose_backend` returns."""
+    network = _make(problem, backend, precision=precision, device=device, shards=shards or Shards())
+    network.training_loss = problem.loss
+    return network
+
+
+def _make(
+    problem: Problem, backend: str, *, precision: str, device: torch.device | str, shards: Shards
+) -> TrainableNetwork:
     if problem.network.omega_0 is not None:
         return SirenNetwork(problem, precision=precision, device=device)
     if problem.network.depth > 2:
         return DeepNetwork(problem, precision=precision, device=device)
-    shards = shards or Shards()
     transforms = make_transforms(backend, problem.sites, precision, torch.device(device), threads=shards.threads)
     kind = DiagonalNetwork if problem.network.diagonal else FourierNetwork
     return kind(problem, transforms, device=device, shards=shards)

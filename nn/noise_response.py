@@ -19,7 +19,7 @@ import numpy as np
 
 from freqbias.nn.linearised import LinearisedPath, LinearisedTraining
 from freqbias.nn.ntk import Kernel, KernelAt
-from freqbias.numerics import Lanczos
+from freqbias.numerics import EUCLIDEAN, Lanczos, Metric
 from freqbias.problem import LabelNoise, NoisePrediction
 
 PROBES = 8
@@ -43,13 +43,16 @@ class NoiseResponse:
         size: int,
         *,
         seed: int,
+        metric: Metric = EUCLIDEAN,
         probes: int = PROBES,
         callback: Callable[[Lanczos], None] = lambda lanczos: None,
     ) -> None:
         self._noise = noise
         signs = np.random.default_rng([seed, PROBE_STREAM]).choice([-1.0, 1.0], (probes, len(noise.level), size))
         self._starts = noise.level[:, None] * signs
-        self._trainings = [LinearisedTraining(kernel, start, callback=callback) for start in self._starts]
+        self._trainings = [
+            LinearisedTraining(kernel, start, metric=metric, callback=callback) for start in self._starts
+        ]
 
     def predict(
         self, follow: Follow, loss: np.ndarray, held_out_loss: np.ndarray | None, targets: Mapping[str, KernelAt]

@@ -79,13 +79,13 @@ class InfiniteWidthKernel:
         )
 
     def largest_eigenvalue(self) -> float:
-        """Return an upper estimate of lambda_max, the largest eigenvalue of the kernel."""
-        return largest_eigenpair(self.apply, random_start(self._size))[0]
+        """Return an upper estimate of lambda_max, the largest eigenvalue of K P, P that of the training loss."""
+        return largest_eigenpair(self.apply, random_start(self._size), metric=self._problem.loss.metric)[0]
 
 
 @lru_cache(maxsize=1)
 def largest_eigenvalue(problem: Problem) -> float:
-    """Return an upper estimate of lambda_max, the largest eigenvalue of the kernel at infinite width.
+    """Return an upper estimate of lambda_max, the largest eigenvalue of K P with the kernel at infinite width.
 
     The result for the last problem is cached, because preparing the kernel for scattered samples may take a minute.
     """
@@ -173,12 +173,13 @@ class EmpiricalKernel:
         return KernelAt(apply, network.kernel_diagonal_at(state, sites).max(axis=0), start)
 
     def largest_eigenvalue(self) -> float:
-        """Return an upper estimate of lambda_max, the largest eigenvalue of the kernel."""
+        """Return an upper estimate of lambda_max, the largest eigenvalue of K P, P that of the training loss."""
         return self.largest_eigenpair()[0]
 
     def largest_eigenpair(self) -> tuple[float, np.ndarray]:
         """Return an upper estimate of lambda_max, and an approximate eigenvector of this eigenvalue, (C N,)."""
         shape = self.start.shape
         return largest_eigenpair(
-            lambda values: self.apply(values.reshape(shape)).ravel(), random_start(self.start.size)
-        )
+            lambda values: self.apply(values.reshape(shape)).ravel(), random_start(self.start.size),
+            metric=self._problem.loss.metric,
+        )  # fmt: skip

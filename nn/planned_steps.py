@@ -13,7 +13,7 @@ import torch
 from freqbias.nn.ntk import Kernel
 from freqbias.nn.runge_kutta import RungeKutta
 from freqbias.nn.training_plan import TrainingPlan
-from freqbias.numerics import Lanczos, Schedule
+from freqbias.numerics import Lanczos, Metric, Schedule
 
 PRODUCTS = 15  # products with the kernel; 20 and 60 gave the same number of steps in 40 random trainings
 MOST_STEPS = 3000  # the later steps are taken to be as long as the last of these; each needs 0.05 ms
@@ -24,7 +24,7 @@ def planned_schedule(plan: TrainingPlan, kernel: Kernel, start: np.ndarray) -> S
     rule, method = plan.local_error, plan.integrator
     if rule is None or not isinstance(method, RungeKutta):
         return plan.schedule
-    eigenvalues, u = (torch.from_numpy(each) for each in _modes(kernel, start))
+    eigenvalues, u = (torch.from_numpy(each) for each in _modes(kernel, start, plan.problem.loss.metric))
     control, schedule, step = plan.step_control, plan.schedule, 0
     while step < min(schedule.steps, MOST_STEPS):
         size = schedule.step_size(step)
@@ -43,9 +43,9 @@ def planned_schedule(plan: TrainingPlan, kernel: Kernel, start: np.ndarray) -> S
     return schedule
 
 
-def _modes(kernel: Kernel, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return eigenvalues of the kernel, and the coefficients of u(0) in the eigenvectors, (m,) each."""
-    lanczos = Lanczos(lambda u: kernel.apply(u.reshape(start.shape)).ravel(), start.ravel())
+def _modes(kernel: Kernel, start: np.ndarray, metric: Metric) -> tuple[np.ndarray, np.ndarray]:
+    """Return eigenvalues of K P, and the coefficients of u(0) in the eigenvectors, (m,) each."""
+    lanczos = Lanczos(lambda u: kernel.apply(u.reshape(start.shape)).ravel(), start.ravel(), mass=metric.mass)
     lanczos.extend(PRODUCTS)
     values, vectors = lanczos.ritz_pairs()
     return np.maximum(values, 0.0), lanczos.norm * vectors[0]

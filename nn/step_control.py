@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from freqbias.nn.eigenvalue import largest_eigenpair, random_start
-from freqbias.numerics import Apply, Schedule
+from freqbias.numerics import EUCLIDEAN, Apply, Metric, Schedule
 
 STEADY_CHANGE = 0.02  # the interval doubles if the relative change between two measurements is smaller
 SHORTEN_ABOVE, LENGTHEN_BELOW = 1.05, 0.8  # the step changes if its ratio to the wanted step is outside
@@ -65,13 +65,17 @@ class StepControl:
             schedule = schedule.replan(step, max_step)
         return schedule
 
-    def measured(self, step: int, kernel: Apply) -> "StepControl":
-        """Measure lambda_max of `kernel`, the kernel after `step` steps, and return the step control that follows.
+    def measured(self, step: int, kernel: Apply, metric: Metric = EUCLIDEAN) -> "StepControl":
+        """Measure lambda_max of K P, with the kernel K after `step` steps, and return the step control that follows.
+
+        metric: the inner product of P, by default P = 1.
 
         If lambda_max has risen by a factor g, it is expected to rise by g again until the next measurement. So the
         longest stable step is z_max / (lambda_max max(1, g)).
         """
-        lambda_max, eigenvector = largest_eigenpair(kernel, _perturbed(self.eigenvector), products=PRODUCTS)
+        lambda_max, eigenvector = largest_eigenpair(
+            kernel, _perturbed(self.eigenvector), metric=metric, products=PRODUCTS
+        )
         growth = lambda_max / self.lambda_max
         interval = 2 * self.interval if abs(growth - 1) < STEADY_CHANGE else max(1, self.interval // 2)
         control = replace(

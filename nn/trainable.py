@@ -1,10 +1,10 @@
 """The interface of a network on samples, for training, step control and kernels, and the loss.
 
-    u = f - f*,    loss L = 1/2 mean_q sum_c u_cq^2,
-    d(state)/dt = -R dL/d(state) = R J^T (-u / N),    J = df/d(state).
+    u = f - f*,    loss L = 1/(2N) sum_c u_c . P u_c,
+    d(state)/dt = -R dL/d(state) = R J^T (-P u / N),    J = df/d(state).
 
 R is diagonal and contains the learning rate of the group of each parameter (`problem.Rates`), which is 1 by default.
-The kernel is K = J R J^T.
+P is the matrix of the training loss, by default 1 (`problem.TrainingLoss`). The kernel is K = J R J^T.
 
 f (C, N) are the values of the network for C channels and N samples, and f* is the target. The state is one flat real
 vector of all parameters, in double precision. Integrators need not know the layout of the state.
@@ -17,20 +17,21 @@ import numpy as np
 import torch
 
 from freqbias.numerics import Apply, Sites
-from freqbias.problem import Problem, Rates
+from freqbias.problem import MEAN_SQUARE, Problem, Rates, TrainingLoss
 
 
 class TrainableNetwork(ABC):
     """A network on samples.
 
     start: the state at t = 0. start_loss: the loss at t = 0. target: `training_target`, (C, N), on the
-    device of the states. rates: the learning rates of the groups of parameters.
+    device of the states. rates: the learning rates of the groups of parameters. training_loss: what is made small.
     """
 
     rates: Rates
     start: torch.Tensor
     start_loss: float
     target: torch.Tensor
+    training_loss: TrainingLoss = MEAN_SQUARE
 
     @abstractmethod
     def values(self, state: torch.Tensor) -> torch.Tensor:
@@ -94,17 +95,31 @@ class TrainableNetwork(ABC):
     def error_and_negative_gradient(
         self, state: torch.Tensor, weights: np.ndarray | None = None, *, scaled: bool = True
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return u, (C, N), and -R dL/d(state) = R J^T (-u / N).
+        """Return u, (C, N), and -R dL/d(state) = R J^T (-P u / N).
 
         weights: the weights of the samples in the loss L for the gradient, (N,), with mean 1. By default all are 1.
         scaled: whether to multiply by R.
         Raises FloatingPointError if the state is not finite.
         """
         error = self.values(state) - self.target
-        residual = error / -error.shape[1]
+        residual = self.residual(error) / -error.shape[1]
         if weights is not None:
             residual *= torch.from_numpy(weights).to(residual.device)
         return error, self.scaled_vjp(state, residual) if scaled else self.vjp(state, residual)
+
+    def residual(self, error: torch.Tensor) -> torch.Tensor:
+        """Return P u, (C, N), for an error u."""
+        if self.training_loss is MEAN_SQUARE:
+            return error
+        return torch.from_numpy(self.training_loss.residual(error.cpu().numpy())).to(error)
+
+    def norm(self, error: torch.Tensor) -> float:
+        """Return |u|_P, the root of the sum of u . P u over the channels, for an error u, (C, N)."""
+        return float(torch.sum(error * self.residual(error)).clamp(min=0).sqrt())
+
+    def objective(self, error: torch.Tensor) -> float:
+        """Return the training loss L for an error u, (C, N)."""
+        return 0.5 * self.norm(error) ** 2 / error.shape[1]
 
     def negative_gradient(self, state: torch.Tensor) -> torch.Tensor:
         """Return -R dL/d(state) = d(state)/dt."""

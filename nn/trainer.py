@@ -53,7 +53,8 @@ class Trainer:
         self.schedule = self.step_control.schedule(plan.problem.times)
         self.stepper = plan.integrator.make_stepper()
         self.accepted: TrainingSnapshot | None = None
-        self._first_step, self._loss = self.step, float("nan")
+        self._first_step, self._loss = self.step, float("nan")  # the mean square
+        self._objective = self._accepted_objective = self._start_objective = float("nan")  # what is made small
         self._local_error: LocalError | None = None
         self._rejections = 0  # of the step that follows the accepted snapshot
         self._warned_rise = False
@@ -78,6 +79,7 @@ class Trainer:
                     precision=plan.settings.precision, device=plan.device, shards=plan.shards,
                 )  # fmt: skip
                 self.theta = self.network.start
+                self._start_objective = self.network.objective(self.network.values(self.theta) - self.network.target)
                 self._inner_slope = inner_slope(plan, self.network)
                 self._load_checkpoint()
                 yield
@@ -109,9 +111,9 @@ class Trainer:
         error, slope: u and -R dL/d(theta) at theta. The last evaluation of the network must be at theta. Raises
         ComputationError if the training has diverged.
         """
-        self._loss = loss(error)
-        if not self._loss <= DIVERGED * self.network.start_loss:  # true for NaN
-            reason = f"the loss is {self._loss:.3g}, but was {self.network.start_loss:.3g} at t = 0"
+        self._loss, self._objective = loss(error), self.network.objective(error)
+        if not self._objective <= DIVERGED * self._start_objective:  # true for NaN
+            reason = f"the loss is {self._objective:.3g}, but was {self._start_objective:.3g} at t = 0"
             self.repeat_or_fail(reason)
             return True
         if self.repeating:
@@ -128,19 +130,20 @@ class Trainer:
 
     def _warn_if_loss_rises(self) -> None:
         """Warn once if the loss rises although every step of a stable method decreases the loss of a fixed kernel."""
-        plan, before = self._plan, self.accepted
+        plan = self._plan
         if (
             self._warned_rise
-            or before is None
+            or self.accepted is None
             or plan.step_control.adaptive
             or not isinstance(plan.integrator, RungeKutta)
         ):
             return
-        if self._loss > (1 + RISE) * before.loss and self._loss - before.loss > RISE**2 * self.network.start_loss:
+        rise = self._objective - self._accepted_objective
+        if rise > max(RISE * self._accepted_objective, RISE**2 * self._start_objective):
             log.warning(
                 "nn: the loss rose from %.3g to %.3g in step %d, at t = %.4g: the kernel of the network has changed, "
-                "and the steps no longer follow the gradient flow; use a smaller [training] step", before.loss,
-                self._loss, self.step, self.schedule.time(self.step),
+                "and the steps no longer follow the gradient flow; use a smaller [training] step",
+                self._accepted_objective, self._objective, self.step, self.schedule.time(self.step),
             )  # fmt: skip
             self._warned_rise = True
 
@@ -151,8 +154,8 @@ class Trainer:
             return False
         assert self.accepted is not None
         size = self.schedule.step_size(self.step - 1)
-        estimate = self.network.jvp(self.theta, self._local_error(slope)).norm()
-        excess = rule.excess(float(estimate), float((error - self.accepted.error).norm()), size)
+        estimate = self.network.norm(self.network.jvp(self.theta, self._local_error(slope)))
+        excess = rule.excess(estimate, self.network.norm(error - self.accepted.error), size)
         longest = rule.accurate_step(size, excess)
         if not excess <= 1:  # true for NaN
             self._go_back(self.step_control.after_rejection(self.accepted.step, longest))
@@ -174,7 +177,8 @@ class Trainer:
         """
         plan, before = self._plan, self.step_control
         last_size = self.schedule.step_size(self.step - 1)
-        control = plan.shards.comm.bcast(before.measured(self.step, self.network.kernel_at(self.theta)))
+        kernel, metric = self.network.kernel_at(self.theta), plan.problem.loss.metric
+        control = plan.shards.comm.bcast(before.measured(self.step, kernel, metric))
         now = f"nn: at t = {self.schedule.time(self.step):.4g} lambda_max is {control.lambda_max:.4g}"
         self._follow(control)
         if control.step_limits != before.step_limits:
@@ -230,7 +234,7 @@ class Trainer:
             self.step, self.schedule.time(self.step), output, self.theta, error, self._loss,
             self.step_control, self.stepper.buffers(), self.network, at_targets,
         )  # fmt: skip
-        self._rejections, self._local_error = 0, None
+        self._rejections, self._local_error, self._accepted_objective = 0, None, self._objective
         return self.accepted
 
     def show_progress(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from math import inf
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -200,7 +200,7 @@ def plan_training(
             z_max, accurate = STABLE_SHARE * integrator.stability_limit, step
             local_error = LocalErrorControl(
                 tolerance, estimate.scale, estimate.order, ROUNDING[precision],
-                float(np.linalg.norm(kernel.start)), problem.times[-1],
+                sqrt(2 * kernel.start.shape[1] * problem.loss.value(kernel.start)), problem.times[-1],
             )  # fmt: skip
     else:
         step, remedy = float(settings.step), 'use a larger step, or step = "auto"'

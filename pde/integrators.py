@@ -1,11 +1,12 @@
 """The choice of the integrator, and the division of the tolerance among the parts of the computation."""
 
+from freqbias.errors import InputError
 from freqbias.meshes import is_narrow
 from freqbias.pde.adaptive import AdaptiveIntegrator
 from freqbias.pde.krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
 from freqbias.pde.protocols import Integrator
 from freqbias.pde.theta import ThetaMethod, automatic_step
-from freqbias.problem import Pde, Problem
+from freqbias.problem import MEAN_SQUARE, Pde, Problem
 
 # Shares of the tolerance. The remaining share is left for the mesh.
 INTEGRATION_SHARE = 0.2  # Lanczos, for which a higher accuracy costs little
@@ -18,17 +19,22 @@ LONG_FLOW = 500.0  # if decay rate times last output time is larger, the errors 
 def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:
     """Return the integrator named in the settings, with a share of settings.tolerance.
 
-    folded: `MeshPlan.folded` of the mesh.
+    folded: `MeshPlan.folded` of the mesh. Raises InputError if the integrator cannot follow the loss of the training.
     """
+    if problem.loss is not MEAN_SQUARE and (settings.operator, settings.integrator) != ("data", "lanczos"):
+        raise InputError(
+            f'[pde] operator = "{settings.operator}" and integrator = "{settings.integrator}" are for the mean square '
+            'as the loss of the training; use operator = "data" and integrator = "lanczos"'
+        )
     fastest = fastest_rate(problem, operator=settings.operator, folded=folded)
     share = INTEGRATION_SHARE if settings.integrator == "lanczos" else STEPPING_SHARE
     tolerance = share * settings.tolerance
     match settings.integrator:
         case "lanczos" if settings.dynamics == "gradient-descent":
             assert settings.step != "auto"  # checked with the settings
-            return GradientDescentIntegrator(tolerance, settings.step, bool(problem.targets))
+            return GradientDescentIntegrator(tolerance, settings.step, bool(problem.targets), problem.loss.metric)
         case "lanczos" if settings.operator == "data":
-            return LanczosIntegrator(tolerance, bool(problem.targets))
+            return LanczosIntegrator(tolerance, bool(problem.targets), problem.loss.metric)
         case "lanczos":
             return ShiftInvertIntegrator(tolerance, fastest)
         case "adaptive":
@@ -41,14 +47,14 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integ
 
 def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
     """Return an upper bound of the operator's decay rates [1/time]."""
-    kernel = problem.laws.kernel_rate_bound(problem.reach)
+    kernel = problem.laws.kernel_rate_bound(problem.reach) * problem.loss.largest
     sites = problem.sites
     if sites.lattice is None:
         return kernel
     local = problem.laws.local_rate_bound(1 / sites.closest_density, problem.reach)
     if operator == "local":
         return local
-    return kernel if folded else min(kernel, local + problem.laws.atom)
+    return kernel if folded else min(kernel, (local + problem.laws.atom) * problem.loss.largest)
 
 
 def transform_accuracy(problem: Problem, settings: Pde, *, folded: bool) -> float:

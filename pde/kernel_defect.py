@@ -63,7 +63,7 @@ class KernelDefect:
         return self._exact.share < 1
 
     def __call__(self, u: np.ndarray) -> float:
-        """Return the estimate for u, (C, N), which must be the same on every rank. Collective."""
+        """Return the estimate for u, (C, N), the same on every rank; P u if P is the loss's matrix. Collective."""
         if not self._start_norm:
             return 0.0
         defects = [self._operator.apply(channel)[self._exact.probes] - self._exact.apply(channel) for channel in u]

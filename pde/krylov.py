@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from freqbias.numerics import (
+    EUCLIDEAN,
     Evolution,
     Integral,
     Lanczos,
+    Metric,
     Schedule,
     Trajectory,
     exponential,
@@ -28,10 +30,14 @@ MAX_TIME_RATIO = 100.0  # largest ratio of two output times that are computed wi
 
 @dataclass(frozen=True)
 class LanczosIntegrator:
-    """u(t) = exp(-t B) u(0) by Lanczos on B, for M = identity. integrate: whether the record gets the integral of u."""
+    """u(t) = exp(-t B P) u(0) by Lanczos on B, for M = identity.
+
+    integrate: whether the record gets the integral of P u. metric: the inner product of P; by default P = 1.
+    """
 
     tolerance: float
     integrate: bool = False
+    metric: Metric = EUCLIDEAN
 
     def evolve(
         self,
@@ -44,7 +50,7 @@ class LanczosIntegrator:
         channels = [
             exponential(
                 operator.apply, u, times[1:] - times[0], self.tolerance,
-                integrate=self.integrate, **_hooks_of(hooks, run),
+                metric=self.metric, integrate=self.integrate, **_hooks_of(hooks, run),
             )
             for run, u in enumerate(start)
         ]  # fmt: skip
@@ -53,15 +59,16 @@ class LanczosIntegrator:
 
 @dataclass(frozen=True)
 class GradientDescentIntegrator:
-    """u_s = (1 - step B)^s u_0 by Lanczos on B, for M = identity.
+    """u_s = (1 - step B P)^s u_0 by Lanczos on B, for M = identity.
 
-    Every output time is the end of a step. The training of the network has the same steps. integrate: whether the
-    record gets the integral of u.
+    Every output time is the end of a step. The training of the network has the same steps. integrate, metric: as for
+    `LanczosIntegrator`.
     """
 
     tolerance: float
     step: float
     integrate: bool = False
+    metric: Metric = EUCLIDEAN
 
     def evolve(
         self,
@@ -74,7 +81,13 @@ class GradientDescentIntegrator:
         schedule = Schedule(times, self.step)
         channels = [
             gradient_descent(
-                operator.apply, u, schedule, self.tolerance, integrate=self.integrate, **_hooks_of(hooks, run)
+                operator.apply,
+                u,
+                schedule,
+                self.tolerance,
+                metric=self.metric,
+                integrate=self.integrate,
+                **_hooks_of(hooks, run),
             )
             for run, u in enumerate(start)
         ]

@@ -217,7 +217,7 @@ class Solver:
     def _snapshot(self, index: int, state: np.ndarray, defects: list[float]) -> SpectrumSnapshot:
         errors, outside = self.operator.observe(state)
         loss = float(squared_loss(errors))
-        defect = self._defect(errors) if self._defect is not None else 0.0
+        defect = self._defect(self.problem.loss.residual(errors)) if self._defect is not None else 0.0
         defects.append(defect)
         return SpectrumSnapshot(index, state, loss, outside, asdict(self.record), defect)
 

@@ -50,6 +50,7 @@ from .sweep_loading import SweepPlan, in_words, load_sweep
 from .sweep_settings import flatten
 from .table import Table
 from .targets import Targets
+from .training_loss import MEAN_SQUARE, MeanSquare, SobolevLoss, TrainingLoss, WeightedSquare, trapezoidal_weights
 from .training_settings import Training
 from .two_layer_law import ScaledDensity, scaled, two_layer_laws
 from .variables import describe_variable
@@ -58,6 +59,7 @@ from .weight_shapes import WeightShapes, drawing_memory, weight_shapes
 __all__ = [
     "ACTIVATIONS",
     "DRAW_ACCURACY",
+    "MEAN_SQUARE",
     "POSITION_FILES",
     "SMALL_FEATURE_LEARNING",
     "Activation",
@@ -80,6 +82,7 @@ __all__ = [
     "Laplace",
     "Law",
     "Laws",
+    "MeanSquare",
     "Mesh",
     "Mixture",
     "Network",
@@ -97,6 +100,7 @@ __all__ = [
     "ScaledDensity",
     "Section",
     "SirenWeights",
+    "SobolevLoss",
     "Spectrum",
     "StageKeys",
     "StudentT",
@@ -104,8 +108,10 @@ __all__ = [
     "Table",
     "Targets",
     "Training",
+    "TrainingLoss",
     "Uniform",
     "WeightShapes",
+    "WeightedSquare",
     "area_average",
     "build",
     "canonical_order",
@@ -162,6 +168,7 @@ __all__ = [
     "squared_loss",
     "stage_keys",
     "time_range",
+    "trapezoidal_weights",
     "two_layer_laws",
     "upper_quantile",
     "waves",

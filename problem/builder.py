@@ -27,6 +27,8 @@ from freqbias.problem.section import error_prefix, input_error
 from freqbias.problem.settings import per_axis
 from freqbias.problem.siren_weights import siren_density
 from freqbias.problem.summary import are, counted
+from freqbias.problem.training_loss import MEAN_SQUARE, SobolevLoss, TrainingLoss, WeightedSquare, trapezoidal_weights
+from freqbias.problem.training_settings import Training
 
 ELSEWHERE = {  # key: what does the same in Python
     "center": "Samples.centered()",
@@ -82,6 +84,7 @@ def build(run: RunFile) -> Problem:
         run.name,
         run.unit or read.unit,
         rates=run.training.rates,
+        loss=_training_loss(run.training, samples.sites),
         held_out=held_out,
         predict_at=_prediction_sites(data, samples),
         noise=noise if noise.is_there else None,
@@ -89,6 +92,19 @@ def build(run: RunFile) -> Problem:
         data_warnings=tuple(read.warnings),
     )
     return problem if run.pde.initial_file is None else _with_initial_error(problem, run.pde.initial_file)
+
+
+def _training_loss(training: Training, sites: Sites) -> TrainingLoss:
+    if training.loss == "mean-square" and training.weights == "equal":
+        return MEAN_SQUARE
+    weights = None
+    if training.weights == "density":
+        with error_prefix('[training] weights = "density": '):
+            weights = trapezoidal_weights(sites)
+    if training.order is None:
+        return MEAN_SQUARE if weights is None else WeightedSquare(weights)
+    with error_prefix("[training] "):
+        return SobolevLoss(sites, training.order, weights)
 
 
 def _density(run: RunFile, dimension: int) -> Density:

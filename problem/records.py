@@ -24,6 +24,7 @@ from freqbias.problem.settings import Network, increase
 from freqbias.problem.siren_law import coordinate_warning, phase_warning
 from freqbias.problem.summary import counted, time_range
 from freqbias.problem.targets import TARGET_DIMENSIONS, Targets
+from freqbias.problem.training_loss import MEAN_SQUARE, TrainingLoss
 
 NORMALISATION = dict.fromkeys(DIMENSIONS, 1)  # one axis each
 SPECTRUM_DIMENSIONS = {
@@ -49,13 +50,15 @@ class Problem:
     laws: damping and diffusion of the equation. By default they are those of the network at infinite width.
     held_out: samples that are not used for training. The error on these samples is reported separately.
     predict_at: positions at which the kernels and the equation predict what the network learns.
+    loss: what the training makes small, for these samples.
     initial_error: the error u(0) on the training samples, (C, N), from which the equation, the network and the kernels
     start. By default u(0) = f - f*, where f is the drawn initial network, which is 0 if the network is symmetric.
     noise: the noise of the labels, if it is known or to be estimated.
     notes: in words, what the reading of the data left out or changed. data_warnings: what the user should change.
     Raises InputError if the times do not increase from 0, if the density is not defined in the dimension of the data,
     if the network lacks the group of a rate, if nothing would be trained, if the initial error has another shape, is 0
-    everywhere, too small or too large, or not finite, or if samples are held out although the initial error is given.
+    everywhere, too small or too large, or not finite, if samples are held out although the initial error is given, or
+    if the loss is for another number of samples.
     """
 
     density: Density
@@ -69,6 +72,7 @@ class Problem:
     laws: Laws = None  # type: ignore[assignment]  # __post_init__ fills it in
     held_out: Samples | None = None
     predict_at: Sites | None = None
+    loss: TrainingLoss = MEAN_SQUARE
     initial_error: np.ndarray | None = None
     noise: LabelNoise | None = None
     notes: tuple[str, ...] = ()
@@ -97,6 +101,8 @@ class Problem:
             )
         check_rates(self.rates, self.network)
         check_width(self.density, self.network, self.dimension)
+        if self.loss is not MEAN_SQUARE and self.loss.size != self.sites.size:
+            raise InputError(f"loss is for {counted(self.loss.size, 'sample')}, but there are {self.sites.size}")
         levels = None if self.noise is None else self.noise.contained
         if levels is not None and len(levels) != self.samples.channels:
             raise InputError(
@@ -201,7 +207,7 @@ class Problem:
 def problem_at(problem: Problem, sites: Sites) -> Problem:
     """Return the problem with other sites. The target there is unknown, so all values are 0."""
     samples = Samples(sites, np.zeros((problem.samples.channels, sites.size)), held_out=True)
-    return replace(problem, samples=samples, held_out=None, predict_at=None, initial_error=None)
+    return replace(problem, samples=samples, held_out=None, predict_at=None, initial_error=None, loss=MEAN_SQUARE)
 
 
 @dataclass(frozen=True, repr=False)

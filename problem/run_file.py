@@ -113,6 +113,13 @@ class RunFile(Section):
                 f'"{training.integrator}" with step = {training.step}; leave [pde] step out, and set [training] '
                 'integrator = "gradient-descent" and step'
             )
+        if (training.loss, training.weights) != ("mean-square", "equal"):
+            loss = f'loss = "{training.loss}"' if training.loss != "mean-square" else f'weights = "{training.weights}"'
+            if (pde.operator, pde.integrator) != ("data", "lanczos"):
+                raise ValueError(
+                    f'[training] {loss} needs [pde] operator = "data" and integrator = "lanczos"; use them, or leave '
+                    f"{loss.partition(' ')[0]} out"
+                )
         if data.held_out and pde.operator == "local":
             raise ValueError(
                 f"[data] held_out = {data.held_out} makes the training samples scattered, but [pde] operator = "

@@ -15,6 +15,7 @@ STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation", "bias", "omega_0")  # of [network]: for damping and diffusion
 SIREN_LAW_KEYS = ("width", "symmetric")  # in addition, because the width scales SIREN's kernel
 VALUE_KEYS = ("frequencies", "window", "standardize", "noise", "noise_level")  # of [data]: not the positions
+FLOW_KEYS = ("rates", "loss", "order", "weights")  # of [training]: for the gradient flow
 MONITORING_KEYS = ("checkpoint", "tensorboard")  # of [training]: these do not change the result of the training
 
 
@@ -98,6 +99,7 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
     law_keys = LAW_KEYS if run.network.omega_0 is None else (*LAW_KEYS, *SIREN_LAW_KEYS)
     laws = {name: value for name, value in keys["network"].items() if name in law_keys}
     training = _drop(keys["training"], MONITORING_KEYS)
+    flow = {name: training[name] for name in FLOW_KEYS if name in training}
     rates = {"training": _pick(training, "rates")}  # they also determine damping and diffusion
     match stage:
         case "mesh":
@@ -111,19 +113,19 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
             own |= rates | (seed if run.data.held_out else {})  # the seed chooses the samples
         case "pde":
             network = _pick(keys, "network", "seed") if run.starts_from_network else {"network": laws}
-            own = network | rates | _pick(keys, "mesh", "pde")
+            own = network | {"training": flow} | _pick(keys, "mesh", "pde")
             own |= seed if run.data.held_out or run.data.noise else {}
         case "nn":
             own = seed | {"training": training}
         case "ntk":  # precision and device do not matter: a kernel is always computed in double precision
-            own = seed | {"training": _pick(training, "integrator", "step", "tolerance", "rates")}
+            own = seed | {"training": flow | _pick(training, "integrator", "step", "tolerance")}
         case "draws":
-            own = seed | {"training": _pick(training, "step", "rates"), "pde": _pick(keys["pde"], "dynamics")}
+            own = seed | {"training": flow | _pick(training, "step"), "pde": _pick(keys["pde"], "dynamics")}
         case "compare":  # the figures show the unit
             own = _pick(keys, "seed", "mesh", "pde", "unit", "compare") | {"training": _drop(training, ("keep",))}
         case "design":  # the density is what it chooses
             common.pop("density", None)
-            own = seed | rates | _pick(keys, "unit") | {"design": keys.get("design", {})}
+            own = seed | {"training": flow} | _pick(keys, "unit") | {"design": keys.get("design", {})}
         case _:
             raise ValueError(f"stage = {stage!r}; use mesh, pde, nn, ntk, draws, compare or design")
     if run.pde.initial_file is not None and stage in ("nn", "ntk"):  # they start where the equation does

@@ -19,20 +19,22 @@ import numpy as np
 from scipy.spatial import Delaunay, QhullError
 
 from freqbias.errors import InputError
-from freqbias.numerics import EUCLIDEAN, Grid, Metric, Sites, make_transform
+from freqbias.numerics import EUCLIDEAN, Grid, Lanczos, Metric, Sites, make_transform
 
 EPS = 1e-13  # accuracy of the transforms of scattered samples
 MOST_RATIO = 1e12  # of two eigenvalues of P; beyond it, rounding errors decide
-MOST_FREQUENCIES = 1e8  # in the sum of the Sobolev loss of scattered samples
+PRODUCTS, MARGIN = 8, 1.05  # for the largest eigenvalue; factor of the Ritz value, which is smaller
 
 
 class TrainingLoss(ABC):
     """L = 1/(2N) sum_c u_c . P u_c, by its matrix P.
 
-    smallest: the smallest eigenvalue of P, or None if it is unknown. Then tolerances hold in the norm of P.
+    smallest: the smallest eigenvalue of P, or None if it is unknown. Then tolerances hold in the norm of P. largest: an
+    upper estimate of the largest eigenvalue.
     """
 
     smallest: float | None
+    largest: float
 
     @abstractmethod
     def residual(self, error: np.ndarray) -> np.ndarray:
@@ -56,7 +58,7 @@ class TrainingLoss(ABC):
 class MeanSquare(TrainingLoss):
     """L = 1/2 mean_j sum_c u_cj^2: P = 1, for any number of samples."""
 
-    smallest = 1.0
+    smallest = largest = 1.0
 
     @property
     def size(self) -> int:
@@ -81,7 +83,7 @@ class WeightedSquare(TrainingLoss):
         if weights.ndim != 1 or not np.isfinite(weights).all() or not (weights > 0).all():
             raise InputError("the weights of the samples must be positive numbers, one for each sample")
         self.weights = weights / weights.mean()
-        self.smallest = float(self.weights.min())
+        self.smallest, self.largest = float(self.weights.min()), float(self.weights.max())
 
     @property
     def size(self) -> int:
@@ -101,7 +103,7 @@ class SobolevLoss(TrainingLoss):
 
     sites: x_j. order: s, any real number. weights: those of a quadrature, N c_j, (N,), by default 1.
     On a whole grid with equal weights, the discrete Fourier transform diagonalises P, and s = 0 is the mean square.
-    Raises InputError if the weights differ in size by more than 1e12, or if there are too many frequencies.
+    Raises InputError if the weights differ in size by more than 1e12.
     """
 
     def __init__(self, sites: Sites, order: float, weights: np.ndarray | None = None) -> None:
@@ -117,7 +119,7 @@ class SobolevLoss(TrainingLoss):
             )
         self._grid = sites.shape if isinstance(sites, Grid) and weights is None else None
         if self._grid is not None:
-            self.smallest = float(factors.min())
+            self.smallest, self.largest = float(factors.min()), float(factors.max())
             self._factors = factors
             return
         self.smallest = None
@@ -128,6 +130,9 @@ class SobolevLoss(TrainingLoss):
         shares = np.prod(list(product(*(share for _, share in nodes))), axis=1)
         self._factors = shares * (1 + (xi**2).sum(axis=1)) ** order
         self._transform = make_transform(sites, xi, eps=EPS)
+        lanczos = Lanczos(self.residual, np.random.default_rng(0).standard_normal(sites.size))
+        lanczos.extend(PRODUCTS)
+        self.largest = MARGIN * float(lanczos.ritz_pairs()[0][-1])
 
     @property
     def size(self) -> int:

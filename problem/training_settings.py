@@ -30,6 +30,23 @@ class Training(Settings):
         description='a whole number of at least 1: the number of samples, drawn at random, in each step of "sgd", '
         '"momentum" or "adam"',
     )
+    loss: Literal["mean-square", "sobolev"] = Field(
+        "mean-square",
+        description='"mean-square", or "sobolev" (the squared Sobolev norm of the error, of the given order): what the '
+        "training makes small",
+    )
+    order: float | None = Field(
+        None,
+        ge=-20,
+        le=20,
+        description='a number from -20 to 20, only with loss = "sobolev": the order s, which weights the frequency xi '
+        "by (1 + |xi|^2)^s; s > 0 stresses high frequencies, s < 0 low frequencies",
+    )
+    weights: Literal["equal", "density"] = Field(
+        "equal",
+        description='"equal", or "density" (undo the crowding of scattered samples): the weights of the samples in the '
+        "loss",
+    )
     rates: RatesTable = Field(DEFAULT_RATES, description=RATES)
     step: Literal["auto"] | Positive = Field(
         "auto",
@@ -77,6 +94,17 @@ class Training(Settings):
             raise ValueError(
                 f'backend = "{self.backend}" contradicts device = "{self.device}": "nufft" runs on the CPU and '
                 '"cufinufft" on a GPU; leave one of the two keys out'
+            )
+        if (self.loss == "sobolev") != (self.order is not None):
+            raise ValueError(
+                'loss = "sobolev" needs order, for example order = -1'
+                if self.order is None
+                else f'order = {self.order} is for loss = "sobolev"; add it, or leave order out'
+            )
+        if self.batch is not None and (self.loss, self.weights) != ("mean-square", "equal"):
+            raise ValueError(
+                f'batch = {self.batch} needs loss = "mean-square" and weights = "equal"; leave batch out, or use this '
+                "loss"
             )
         if self.momentum is not None and self.integrator != "momentum":
             raise ValueError(

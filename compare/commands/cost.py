@@ -89,7 +89,9 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
     kernel = InfiniteWidthKernel(problem)
     try:
         flows = [
-            exponential(kernel.apply, error, problem.times, tolerance, max_steps=MOST_PRODUCTS)
+            exponential(
+                kernel.apply, error, problem.times, tolerance, metric=problem.loss.metric, max_steps=MOST_PRODUCTS
+            )
             for error in initial_errors(problem)
         ]
     except ComputationError:
@@ -102,7 +104,7 @@ def _noise_prediction(problem: Problem, kernel: InfiniteWidthKernel, loss: np.nd
     """Return the prediction for noisy labels. Return None if they have no noise, or if Lanczos needs too long."""
     if (noise := with_noise_level(problem).noise) is None:
         return None
-    response = NoiseResponse(kernel, noise, problem.sites.size, seed=problem.seed)
+    response = NoiseResponse(kernel, noise, problem.sites.size, seed=problem.seed, metric=problem.loss.metric)
     try:
         return response.predict(lambda each, **options: each.follow_flow(problem.times, **options), loss, None, {})
     except ComputationError:
@@ -125,7 +127,7 @@ def held_out_errors(plan: TrainingPlan, tolerance: float, nn: Cost, products: in
     kernel: EmpiricalKernel | InfiniteWidthKernel = EmpiricalKernel(problem) if quick else InfiniteWidthKernel(problem)
     start = kernel.start if isinstance(kernel, EmpiricalKernel) else initial_errors(problem)
     try:
-        training = LinearisedTraining(kernel, start)
+        training = LinearisedTraining(kernel, start, metric=problem.loss.metric)
         if taylor is None:
             path = training.follow_flow(problem.times, tolerance=tolerance)
         else:
