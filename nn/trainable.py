@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from freqbias.numerics import Apply, Sites
-from freqbias.problem import MEAN_SQUARE, Problem, Rates, TrainingLoss
+from freqbias.problem import MEAN_SQUARE, MeanSquare, Problem, Rates, TrainingLoss
 
 
 class TrainableNetwork(ABC):
@@ -109,7 +109,7 @@ class TrainableNetwork(ABC):
 
     def residual(self, error: torch.Tensor) -> torch.Tensor:
         """Return P u, (C, N), for an error u."""
-        if self.training_loss is MEAN_SQUARE:
+        if isinstance(self.training_loss, MeanSquare):
             return error
         return torch.from_numpy(self.training_loss.residual(error.cpu().numpy())).to(error)
 

@@ -12,9 +12,10 @@ from freqbias.errors import ComputationError
 from freqbias.nn.cuda_graph import inner_slope
 from freqbias.nn.device import report_out_of_memory, torch_threads
 from freqbias.nn.local_error import MOST_SHRINKAGE
+from freqbias.nn.loss_watch import LossWatch
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.optimisers import Adam
-from freqbias.nn.runge_kutta import LocalError, RungeKutta, Step
+from freqbias.nn.runge_kutta import LocalError, Step
 from freqbias.nn.snapshot import TrainingCheckpoint, TrainingSnapshot
 from freqbias.nn.step_control import StepControl
 from freqbias.nn.trainable import TrainableNetwork, loss
@@ -22,8 +23,6 @@ from freqbias.nn.training_plan import TrainingPlan
 from freqbias.problem import Rates, network_size
 from freqbias.runtime import Progress, log
 
-DIVERGED = 2.0  # largest loss, relative to the loss at t = 0; the exact flow never increases the loss
-RISE = 1e-3  # relative rise of the loss that is not rounding
 MOST_REJECTIONS = 20  # in a row; after that, the training has diverged
 
 
@@ -53,11 +52,9 @@ class Trainer:
         self.schedule = self.step_control.schedule(plan.problem.times)
         self.stepper = plan.integrator.make_stepper()
         self.accepted: TrainingSnapshot | None = None
-        self._first_step, self._loss = self.step, float("nan")  # the mean square
-        self._objective = self._accepted_objective = self._start_objective = float("nan")  # what is made small
+        self._first_step = self.step
         self._local_error: LocalError | None = None
         self._rejections = 0  # of the step that follows the accepted snapshot
-        self._warned_rise = False
         self._warned_unstable = not self._is_stable()  # then the plan warns in `running`
 
     @contextmanager
@@ -79,7 +76,7 @@ class Trainer:
                     precision=plan.settings.precision, device=plan.device, shards=plan.shards,
                 )  # fmt: skip
                 self.theta = self.network.start
-                self._start_objective = self.network.objective(self.network.values(self.theta) - self.network.target)
+                self._watch = LossWatch(plan, self.network)
                 self._inner_slope = inner_slope(plan, self.network)
                 self._load_checkpoint()
                 yield
@@ -111,14 +108,12 @@ class Trainer:
         error, slope: u and -R dL/d(theta) at theta. The last evaluation of the network must be at theta. Raises
         ComputationError if the training has diverged.
         """
-        self._loss, self._objective = loss(error), self.network.objective(error)
-        if not self._objective <= DIVERGED * self._start_objective:  # true for NaN
-            reason = f"the loss is {self._objective:.3g}, but was {self._start_objective:.3g} at t = 0"
+        if (reason := self._watch.observe(error)) is not None:
             self.repeat_or_fail(reason)
             return True
         if self.repeating:
             return False
-        self._warn_if_loss_rises()
+        self._watch.warn_if_it_rises(self.step, self.schedule.time(self.step))
         return self._local_error_rejects(error, slope) or (self._measurement_due and self._lambda_max_rejects())
 
     def repeat_or_fail(self, reason: str) -> None:
@@ -127,25 +122,6 @@ class Trainer:
             raise self._divergence(reason)
         size = self.schedule.step_size(self.accepted.step)
         self._go_back(self.step_control.after_rejection(self.accepted.step, MOST_SHRINKAGE * size))
-
-    def _warn_if_loss_rises(self) -> None:
-        """Warn once if the loss rises although every step of a stable method decreases the loss of a fixed kernel."""
-        plan = self._plan
-        if (
-            self._warned_rise
-            or self.accepted is None
-            or plan.step_control.adaptive
-            or not isinstance(plan.integrator, RungeKutta)
-        ):
-            return
-        rise = self._objective - self._accepted_objective
-        if rise > max(RISE * self._accepted_objective, RISE**2 * self._start_objective):
-            log.warning(
-                "nn: the loss rose from %.3g to %.3g in step %d, at t = %.4g: the kernel of the network has changed, "
-                "and the steps no longer follow the gradient flow; use a smaller [training] step",
-                self._accepted_objective, self._objective, self.step, self.schedule.time(self.step),
-            )  # fmt: skip
-            self._warned_rise = True
 
     def _local_error_rejects(self, error: torch.Tensor, slope: torch.Tensor) -> bool:
         """Adapt the step size to the local error of the last step. Return True if the step must be repeated."""
@@ -231,15 +207,16 @@ class Trainer:
         targets = {} if output is None else self._plan.problem.targets
         at_targets = {name: self.network.values_at(self.theta, sites) for name, sites in targets.items()}
         self.accepted = TrainingSnapshot(
-            self.step, self.schedule.time(self.step), output, self.theta, error, self._loss,
+            self.step, self.schedule.time(self.step), output, self.theta, error, self._watch.mean_square,
             self.step_control, self.stepper.buffers(), self.network, at_targets,
         )  # fmt: skip
-        self._rejections, self._local_error, self._accepted_objective = 0, None, self._objective
+        self._watch.accept()
+        self._rejections, self._local_error = 0, None
         return self.accepted
 
     def show_progress(self) -> None:
         self._progress.total = self.schedule.steps
-        self._progress.advance(self.step - self._progress.done, note=f"loss {self._loss:.3g}")
+        self._progress.advance(self.step - self._progress.done, note=f"loss {self._watch.mean_square:.3g}")
 
     def advance(self, negative_gradient: torch.Tensor) -> None:
         """Do one step of the integrator. negative_gradient: the result of `error_and_negative_gradient`."""

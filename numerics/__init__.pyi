@@ -14,9 +14,7 @@ from .lanczos import (
     Integral,
     Lanczos,
     Metric,
-    Trajectory,
     exponential,
-    shift_invert_exponential,
 )
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
 from .precision import rounding
@@ -24,6 +22,7 @@ from .resolved import mean_nyquist, resolved_frequencies, scale_range
 from .scattered import Positions, Scattered
 from .scattered_nufft import UPSAMPLING, ScatteredTransform, fine_grid_size
 from .schedule import Schedule
+from .shift_invert import Trajectory, shift_invert_exponential
 from .sites import LARGEST, SMALLEST, Grid, Sites
 from .split_transform import SplitTransform, divides_sites, make_partial_transform, make_transform
 from .subset_transform import SiteTransform, SubsetTransform

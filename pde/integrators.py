@@ -6,7 +6,7 @@ from freqbias.pde.adaptive import AdaptiveIntegrator
 from freqbias.pde.krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
 from freqbias.pde.protocols import Integrator
 from freqbias.pde.theta import ThetaMethod, automatic_step
-from freqbias.problem import MEAN_SQUARE, Pde, Problem
+from freqbias.problem import MeanSquare, Pde, Problem
 
 # Shares of the tolerance. The remaining share is left for the mesh.
 INTEGRATION_SHARE = 0.2  # Lanczos, for which a higher accuracy costs little
@@ -21,7 +21,7 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integ
 
     folded: `MeshPlan.folded` of the mesh. Raises InputError if the integrator cannot follow the loss of the training.
     """
-    if problem.loss is not MEAN_SQUARE and (settings.operator, settings.integrator) != ("data", "lanczos"):
+    if not isinstance(problem.loss, MeanSquare) and (settings.operator, settings.integrator) != ("data", "lanczos"):
         raise InputError(
             f'[pde] operator = "{settings.operator}" and integrator = "{settings.integrator}" are for the mean square '
             'as the loss of the training; use operator = "data" and integrator = "lanczos"'

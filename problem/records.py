@@ -101,8 +101,7 @@ class Problem:
             )
         check_rates(self.rates, self.network)
         check_width(self.density, self.network, self.dimension)
-        if self.loss is not MEAN_SQUARE and self.loss.size != self.sites.size:
-            raise InputError(f"loss is for {counted(self.loss.size, 'sample')}, but there are {self.sites.size}")
+        self.loss.check(self.sites.size)
         levels = None if self.noise is None else self.noise.contained
         if levels is not None and len(levels) != self.samples.channels:
             raise InputError(

@@ -12,14 +12,16 @@ Source: Yu, Yang, Townsend, Tuning frequency bias in neural network training wit
 """
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from itertools import product
 from math import ceil
+from typing import Any
 
 import numpy as np
 from scipy.spatial import Delaunay, QhullError
 
 from freqbias.errors import InputError
-from freqbias.numerics import EUCLIDEAN, Grid, Lanczos, Metric, Sites, make_transform
+from freqbias.numerics import EUCLIDEAN, Grid, Lanczos, Metric, Sites, SiteTransform, make_transform
 
 EPS = 1e-13  # accuracy of the transforms of scattered samples
 MOST_RATIO = 1e12  # of two eigenvalues of P; beyond it, rounding errors decide
@@ -50,6 +52,11 @@ class TrainingLoss(ABC):
     def size(self) -> int:
         """N, the number of samples."""
 
+    def check(self, samples: int) -> None:
+        """Raise InputError if the loss is for another number of samples."""
+        if self.size != samples:
+            raise InputError(f"the loss is for {self.size} samples, but there are {samples}")
+
     def value(self, error: np.ndarray) -> float:
         """Return L. error: u, (C, N)."""
         return float(0.5 * np.vdot(error, self.residual(error)) / error.shape[-1])
@@ -63,6 +70,9 @@ class MeanSquare(TrainingLoss):
     @property
     def size(self) -> int:
         raise NotImplementedError("the mean square is for any number of samples")
+
+    def check(self, samples: int) -> None:
+        """Do nothing."""
 
     @property
     def metric(self) -> Metric:
@@ -129,7 +139,7 @@ class SobolevLoss(TrainingLoss):
         xi = np.array(list(product(*(each for each, _ in nodes))))
         shares = np.prod(list(product(*(share for _, share in nodes))), axis=1)
         self._factors = shares * (1 + (xi**2).sum(axis=1)) ** order
-        self._transform = make_transform(sites, xi, eps=EPS)
+        self._sites, self._xi = sites, xi
         lanczos = Lanczos(self.residual, np.random.default_rng(0).standard_normal(sites.size))
         lanczos.extend(PRODUCTS)
         self.largest = MARGIN * float(lanczos.ritz_pairs()[0][-1])
@@ -137,6 +147,13 @@ class SobolevLoss(TrainingLoss):
     @property
     def size(self) -> int:
         return self._size
+
+    @cached_property
+    def _transform(self) -> SiteTransform:
+        return make_transform(self._sites, self._xi, eps=EPS)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_transform"}  # it cannot be pickled
 
     def residual(self, error: np.ndarray) -> np.ndarray:
         rows = error.reshape(-1, self._size)

@@ -156,6 +156,26 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"pde": {"tolerance": 1e-6}},
         ("[pde] tolerance = 1e-06", 'precision = "single"', 'use [training] precision = "double"'),
     ),
+    "sobolev loss without an order": (
+        {"training": {"loss": "sobolev"}},
+        ('[training] loss = "sobolev" needs order, for example order = -1',),
+    ),
+    "order of the mean square": (
+        {"training": {"order": 1.0}},
+        ('[training] order = 1.0 is for loss = "sobolev"', "add it, or leave order out"),
+    ),
+    "batch against weights": (
+        {"training": {"integrator": "sgd", "batch": 8, "weights": "density"}},
+        ('[training] batch = 8 needs loss = "mean-square" and weights = "equal"', "leave batch out, or use this loss"),
+    ),
+    "loss against the local operator": (
+        {"training": {"loss": "sobolev", "order": 1.0}, "pde": {"operator": "local"}},
+        ('[training] loss = "sobolev" needs [pde] operator = "data"', "use them, or leave loss out"),
+    ),
+    "weights against the integrator": (
+        {"training": {"weights": "density"}, "pde": {"integrator": "adaptive"}},
+        ('[training] weights = "density" needs [pde] operator = "data"', "use them, or leave weights out"),
+    ),
     "held-out samples against the local operator": (
         {"data": {"held_out": 0.2}, "pde": {"operator": "local"}},
         ("[data] held_out = 0.2 makes the training samples scattered", 'use operator = "data", or leave held_out out'),

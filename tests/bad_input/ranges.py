@@ -122,6 +122,9 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.integrator": ["euler"],
     "training.momentum": [-0.1, 1.0],
     "training.batch": [0, -5],
+    "training.loss": ["mean-absolute", ""],
+    "training.order": [-21.0, 21.0, math.inf],
+    "training.weights": ["volume", "mine.npy", ""],
     "training.rates": [
         {"frequencies": -1.0},
         {"output": 2e12},

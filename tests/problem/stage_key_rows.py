@@ -11,6 +11,7 @@ TRAINED = {"nn", "compare"}  # the predicted training (ntk) does not depend on t
 STEPPING = {"pde": {"integrator": "crank-nicolson"}}
 DESCENT = {"training": {"integrator": "gradient-descent", "step": 0.1}}
 MOMENTUM = {"training": {"integrator": "momentum"}}
+SOBOLEV = {"training": {"loss": "sobolev", "order": 1.0}}
 DEEP = {"network": {"depth": 3}}
 SIREN = {"network": {"omega_0": 10.0, "symmetric": True}}
 OWN_START = {"network": {"symmetric": False}}
@@ -136,6 +137,9 @@ ROWS = {
     "training.integrator": ({}, {"training": {"integrator": "heun"}}, NETWORK),
     "training.momentum": (MOMENTUM, {"training": MOMENTUM["training"] | {"momentum": 0.5}}, TRAINED),
     "training.batch": (MOMENTUM, {"training": MOMENTUM["training"] | {"batch": 8}}, TRAINED),
+    "training.loss": ({}, {"training": {"loss": "sobolev", "order": 1.0}}, NETWORK | SOLVER),
+    "training.order": (SOBOLEV, {"training": {"loss": "sobolev", "order": 2.0}}, NETWORK | SOLVER),
+    "training.weights": ({}, {"training": {"weights": "density"}}, NETWORK | SOLVER),
     "training.rates": ({}, {"training": {"rates": {"frequencies": 0.0}}}, ALL),
     "training.step": ({}, {"training": {"step": 0.1}}, NETWORK),
     "training.tolerance": ({}, {"training": {"tolerance": 1e-2}}, NETWORK),

@@ -1,0 +1,94 @@
+"""The equation under other losses than the mean square, against exp(-t K P) with a dense kernel."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+
+from freqbias import nn, pde
+from freqbias.errors import InputError
+from freqbias.numerics import Grid, Scattered, Schedule
+from freqbias.problem import (
+    Gaussian,
+    Network,
+    Pde,
+    Problem,
+    Samples,
+    SobolevLoss,
+    WeightedSquare,
+    trapezoidal_weights,
+)
+from tests import oracle
+
+POINTS = Scattered(np.random.default_rng(0).uniform(-0.5, 0.5, (60, 1)))
+GRIDS = [Grid((24,), (1.0,)), Grid((10, 9), (1.0, 0.8))]
+LOSSES = {
+    "H^-1": (GRIDS[0], SobolevLoss(GRIDS[0], -1.0)),
+    "H^1, 2-D": (GRIDS[1], SobolevLoss(GRIDS[1], 1.0)),
+    "H^-1, 2-D": (GRIDS[1], SobolevLoss(GRIDS[1], -1.0)),
+    "weighted": (POINTS, WeightedSquare(trapezoidal_weights(POINTS))),
+    "H^1/2, weighted": (POINTS, SobolevLoss(POINTS, 0.5, trapezoidal_weights(POINTS))),
+}
+
+
+def problem_of(sites, loss, times=(0.0, 1.0, 10.0, 100.0), **keys):
+    x = sites.positions()
+    values = np.sin(4 * np.pi * x[:, 0]) + 0.3 * np.random.default_rng(1).normal(size=len(x))
+    problem = Problem(
+        Gaussian(2.0), Samples(sites, values[None]), Network(width=2, sigma_a=0.5), np.array([0.0, 1.0]), loss=loss
+    )
+    matrix = oracle.dense_kernel(x, oracle.gaussian(2.0), 0.5) @ loss.residual(np.eye(len(x)))
+    largest = np.abs(np.linalg.eigvals(matrix)).max()
+    samples, network = problem.samples, problem.network
+    return Problem(Gaussian(2.0), samples, network, np.array(times) / largest, loss=loss, **keys), matrix, -values
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-5])
+def test_flow(name, tolerance):
+    problem, matrix, start = problem_of(*LOSSES[name])
+    exact = np.array([scipy.linalg.expm(-t * matrix) @ start for t in problem.times])
+    spectrum = pde.solve(problem, Pde(tolerance=tolerance))
+    assert np.linalg.norm(spectrum.sample_error[:, 0] - exact, axis=1).max() <= tolerance * np.linalg.norm(start)
+    v = oracle.spectrum(exact, problem.sites.positions(), spectrum.frequency)
+    assert np.abs(spectrum.error[:, 0] - v).max() <= tolerance * np.linalg.norm(start) / np.sqrt(len(start))
+    plain = scipy.linalg.expm(
+        -problem.times[-1] * oracle.dense_kernel(problem.sites.positions(), oracle.gaussian(2.0), 0.5)
+    )
+    assert np.linalg.norm(plain @ start - exact[-1]) > 0.01 * np.linalg.norm(start), "another loss, another flow"
+
+
+def test_steps():
+    problem, matrix, start = problem_of(*LOSSES["H^1, 2-D"], times=(0.0, 10.0, 40.0))
+    step = problem.times[1] / 20
+    spectrum = pde.solve(problem, Pde(tolerance=1e-5, dynamics="gradient-descent", step=step))
+    u = start
+    for count in range(1, Schedule(problem.times, step).steps + 1):
+        u = u - step * (matrix @ u)
+        if count == 20:
+            first = u
+    for found, exact in zip(spectrum.sample_error[1:, 0], (first, u), strict=True):
+        assert np.linalg.norm(found - exact) <= 1e-5 * np.linalg.norm(start)
+
+
+@pytest.mark.parametrize("name", ["H^1, 2-D", "weighted"])
+def test_values_at_new_points(name):
+    sites, loss = LOSSES[name]
+    new = Scattered(np.random.default_rng(2).uniform(-0.3, 0.3, (15, sites.dimension)))
+    problem, _, _ = problem_of(sites, loss, predict_at=new)
+    spectrum, kernel = pde.solve(problem, Pde(tolerance=1e-4)), nn.InfiniteWidthKernel(problem)
+    training = nn.LinearisedTraining(kernel, -problem.samples.values, metric=loss.metric)
+    expected = training.follow_flow(problem.times).at(kernel.at(new))
+    missed = np.abs(spectrum.prediction - expected.values).max(axis=(1, 2))
+    assert (missed <= spectrum.prediction_bound + expected.bound + 1e-12).all()
+    assert missed.max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "settings", [Pde(operator="local"), Pde(integrator="adaptive"), Pde(integrator="crank-nicolson")]
+)
+def test_other_operators_and_integrators_are_refused(settings):
+    problem, _, _ = problem_of(*LOSSES["H^-1"])
+    with pytest.raises(
+        InputError, match=r'are for the mean square .* use operator = "data" and integrator = "lanczos"'
+    ):
+        pde.solve(problem, settings)
