@@ -31,8 +31,10 @@ def disk_needed(problem: Problem, settings: Pde, plan: MeshPlan) -> float:
 
 
 def check_disk(problem: Problem, settings: Pde, plan: MeshPlan, folder: Path) -> None:
-    """Raise UsageError if the disk of `folder`, which may not exist yet, has too little space for the results."""
+    """Raise UsageError if the disk has too little space for the results. folder: theirs, which may not exist yet."""
     needed, existing = disk_needed(problem, settings, plan), folder.absolute()
+    unfinished = [path.stat() for path in (folder / "pde.partial").rglob("*") if path.is_file()]  # replaced, or a part
+    needed -= sum(512 * found.st_blocks for found in unfinished)
     while not existing.exists():
         existing = existing.parent
     free = shutil.disk_usage(existing).free

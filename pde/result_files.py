@@ -49,7 +49,7 @@ class ResultFiles:
     def _start(self, stage: Stage | None, name: str) -> tuple[Path, Path, PartWriter]:
         """Return the path at which to write a file, the path that messages name, and what writes there."""
         path, named = on_root(_open, self._stack, stage, name)
-        writer = self._stack.enter_context(PartWriter(self._comm, path.parent, named=named))
+        writer = self._stack.enter_context(PartWriter(self._comm, path.parent, named=named.parent))
         self._writers.append(writer)
         return path, named, writer
 

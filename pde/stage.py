@@ -16,6 +16,7 @@ import dolfinx
 import numpy as np
 from petsc4py import PETSc
 
+from freqbias.meshes import MeshPlan
 from freqbias.pde.basis_checkpoint import BasisCheckpoint
 from freqbias.pde.disk_space import check_disk
 from freqbias.pde.memory import plan_within_memory
@@ -56,8 +57,7 @@ def run_pde(
     comm = mpi_world()
     stop.install()  # after the start of PETSc, which installs another handler for SIGTERM
     plan = on_root(plan_within_memory, problem, run.pde, run.mesh)  # may refuse the settings before a file is written
-    on_root(check_disk, problem, run.pde, plan, store.root)
-    stage = on_root(_open, run, store, resume, overwrite, broadcast=False)  # None on the other ranks
+    stage = on_root(_open, problem, plan, run, store, resume, overwrite, broadcast=False)  # None on the other ranks
     try:
         if on_root(lambda: stage is not None and stage.finished):
             log.info("pde: finished already, in %s", store.root / "pde")
@@ -89,8 +89,11 @@ def run_pde(
     log.info(message, counts, record.error, path)
 
 
-def _open(run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
-    stage = store.open("pde", keys=stage_keys(run, "pde"), resume=resume, overwrite=overwrite)
+def _open(problem: Problem, plan: MeshPlan, run: RunFile, store: Store, resume: bool, overwrite: bool) -> Stage:
+    keys = stage_keys(run, "pde")
+    if not store.check("pde", keys=keys, resume=resume, overwrite=overwrite):
+        check_disk(problem, run.pde, plan, store.root)
+    stage = store.open("pde", keys=keys, resume=resume, overwrite=overwrite)
     if not stage.finished:
         store.save_run_file(resolved(run), every_stage_keys(run))
     return stage

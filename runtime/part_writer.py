@@ -22,7 +22,7 @@ class PartWriter:
     """
 
     def __init__(self, comm: Any, folder: Path, *, named: Path) -> None:
-        """named: the path that messages name in place of those in the folder."""
+        """named: the folder that messages name in place of this one."""
         self._comm, self._named = comm, named
         self._shared = all(comm.allgather(folder.is_dir()))
         self._thread = ThreadPoolExecutor(1)
@@ -65,7 +65,7 @@ class PartWriter:
     def _write(self, parts: Callable[[], Sequence[Part]]) -> None:
         for path, place, buffers in parts():
             # The mode without reading matters on NFS: it lets two machines write to one page of a file.
-            with writable(self._named, only=OUT_OF_SPACE), open(path, "wb", opener=_open_to_write) as file:
+            with writable(self._named / path.name, only=OUT_OF_SPACE), open(path, "wb", opener=_open_to_write) as file:
                 file.seek(place)
                 for buffer in buffers:
                     file.write(buffer)

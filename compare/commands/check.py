@@ -8,10 +8,11 @@ import numpy as np
 from freqbias.compare.commands import cost
 from freqbias.compare.spectra import target_outside_mesh
 from freqbias.compare.style import aligned, frequency_unit, percent
+from freqbias.errors import UsageError
 from freqbias.meshes import BoxPlan, MeshPlan, cells_in_words, tail_half_width
 from freqbias.nn import plan_training
 from freqbias.numerics import Grid, Sites
-from freqbias.pde import INTEGRATION_SHARE, disk_needed, format_bytes, plan_within_memory
+from freqbias.pde import INTEGRATION_SHARE, check_disk, disk_needed, format_bytes, plan_within_memory
 from freqbias.problem import (
     Network,
     Problem,
@@ -73,6 +74,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         *_mesh_warnings(problem, mesh, run.pde.tolerance),
         *_network_warnings(problem),
         *_cost_warnings(pde, nn),
+        *_disk_warnings(problem, run, mesh, root),
     ]
     closing = "The run file is valid."
     if run.pde.operator == "local" or not isinstance(mesh, BoxPlan):
@@ -133,6 +135,14 @@ def _mesh_warnings(problem: Problem, mesh: MeshPlan, tolerance: float) -> list[s
                 "samples; the stage pde measures the resulting error"
             )
     return warnings
+
+
+def _disk_warnings(problem: Problem, run: RunFile, mesh: MeshPlan, root: Path) -> list[str]:
+    try:
+        check_disk(problem, run.pde, mesh, root)
+    except UsageError as failure:
+        return [] if (root / "pde").exists() else [str(failure)]
+    return []
 
 
 def _network_warnings(problem: Problem) -> list[str]:

@@ -97,11 +97,11 @@ def test_the_training_loss_falls_where_the_mean_square_rises():
     grid = Grid((64,), (1.0,))
     x, loss = grid.positions()[:, 0], SobolevLoss(grid, 3.0)
     values = (np.sin(2 * np.pi * 20 * x) + np.sin(2 * np.pi * 2 * x))[None]
-    network = Network(width=20000, sigma_a=3.0)
-    problem = Problem(Gaussian(1.5), Samples(grid, values), network, np.array([0.0, 1.0]), loss=loss)
+    network = Network(width=2000, sigma_a=3.0)
+    problem = Problem(Gaussian(3.0), Samples(grid, values), network, np.array([0.0, 1.0]), loss=loss)
     slowest = nn.InfiniteWidthKernel(problem).largest_eigenvalue()
-    problem = Problem(Gaussian(1.5), problem.samples, network, np.array([0.0, 50.0, 3000.0]) / slowest, loss=loss)
-    history = nn.train(problem, Training(precision="double"))
+    problem = Problem(Gaussian(3.0), problem.samples, network, np.array([0.0, 10.0, 1000.0]) / slowest, loss=loss)
+    history = nn.train(problem, Training(integrator="gradient-descent", step=1.0 / slowest, precision="double"))
     objective = [loss.value(error) for error in history.error]
     assert objective[0] > objective[1] > objective[2]
     assert history.loss.max() > 1.2 * history.loss[0]
