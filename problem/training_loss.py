@@ -52,6 +52,13 @@ class TrainingLoss(ABC):
     def size(self) -> int:
         """N, the number of samples."""
 
+    def symbol(self, frequency: np.ndarray) -> np.ndarray:
+        """Return the factor of v(xi) in the spectrum of P u, (n,), for samples that fill a box evenly.
+
+        frequency: xi, (n, d) [cycles/length].
+        """
+        return np.ones(len(frequency))
+
     def check(self, samples: int) -> None:
         """Raise InputError if the loss is for another number of samples."""
         if self.size != samples:
@@ -147,6 +154,9 @@ class SobolevLoss(TrainingLoss):
     @property
     def size(self) -> int:
         return self._size
+
+    def symbol(self, frequency: np.ndarray) -> np.ndarray:
+        return np.asarray((1 + (frequency**2).sum(axis=1)) ** self.order)
 
     @cached_property
     def _transform(self) -> SiteTransform:

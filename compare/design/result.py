@@ -14,7 +14,7 @@ from freqbias.compare.design.rates import LearningRates
 from freqbias.compare.design.search import Search
 from freqbias.errors import InputError
 from freqbias.numerics import check_kind
-from freqbias.problem import Design, Problem
+from freqbias.problem import Design, MeanSquare, Problem
 
 GAIN = 0.05  # of twice the width; below it more neurons are not worth their cost
 
@@ -168,6 +168,10 @@ def result_of(search: Search, predictions: list[Prediction]) -> DesignResult:
 
 def check_design(problem: Problem, settings: Design) -> None:
     """Raise InputError if the settings contradict the problem."""
+    if not isinstance(problem.loss, MeanSquare):
+        raise InputError(
+            "freqbias design predicts trainings that minimise the mean square; leave [training] loss and weights out"
+        )
     if problem.initial_error is not None:
         raise InputError(
             "[pde] initial gives the initial error of one network, but the design compares others; leave initial out"

@@ -127,7 +127,7 @@ def _line(time: np.ndarray, y: np.ndarray, variance: np.ndarray, used: np.ndarra
 
 
 def theory_rate(problem: Problem, frequency: np.ndarray) -> np.ndarray:
-    """Return kappa = damping(xi) / prod extent, (n,) [1/time].
+    """Return kappa = damping(xi) / prod extent, times the symbol of the training loss, (n,) [1/time].
 
     frequency (n, d) [cycles/length]. This kappa is the rate of the local operator without diffusion, sigma_a -> 0. For
     two layers, kappa is rho_w / prod extent. An atom of the damping at xi = 0 is left out. For scattered samples, prod
@@ -135,5 +135,7 @@ def theory_rate(problem: Problem, frequency: np.ndarray) -> np.ndarray:
     point masses are smoothed as the samples resolve them.
     """
     if problem.laws.discrete:
-        return resolved_law(problem.laws.damping, problem.sites, frequency) / problem.sites.volume
-    return problem.laws.damping.value(frequency) / problem.sites.volume
+        damping = resolved_law(problem.laws.damping, problem.sites, frequency)
+    else:
+        damping = problem.laws.damping.value(frequency)
+    return problem.loss.symbol(frequency) * damping / problem.sites.volume

@@ -25,7 +25,7 @@ from freqbias.compare.spectra import (
     signal_floor,
 )
 from freqbias.errors import InputError
-from freqbias.problem import Problem, counted
+from freqbias.problem import Problem, SobolevLoss, counted
 
 BANDS, DIRECTIONS = 12, {1: 0, 2: 4, 3: 3}  # by dimension
 
@@ -113,6 +113,8 @@ def measure(
         for name, values in spectra.items()
     }
     attributes = {**(attributes or {}), "floor": floor, "noise": noise}
+    if isinstance(problem.loss, SobolevLoss):
+        attributes["order"] = problem.loss.order
     return Kappa(within, mesh.frequency, mesh.cells, theory, measured, tuple(all_regions), limit, attributes)
 
 

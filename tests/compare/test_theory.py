@@ -1,5 +1,7 @@
 """Measured rates against theory: for a small sigma_a nothing diffuses, and kappa = damping / prod extent."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from freqbias.compare.kappa import FLOOR
 from freqbias.compare.spectra import has_signal
 from freqbias.nn import InfiniteWidthKernel
 from freqbias.numerics import Grid, exponential
-from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, Uniform
+from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, SobolevLoss, Uniform
 
 SIGNIFICANT = 0.05  # of the largest rho_w: where theory is to hold
 
@@ -50,6 +52,26 @@ def test_finite_elements_follow_theory(density, points, operator, window, end):
     problem = peak(density, points=points, window=window, end=end)
     spectrum = pde.solve(problem, Pde(operator=operator, tolerance=1e-4))
     assert worst(problem, spectrum.time, spectrum.frequency, spectrum.error) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("order", "highest", "bound"), [(-1.0, 3.0, 0.02), (-0.5, 3.0, 0.01), (0.5, 30.0, 0.01), (1.0, 30.0, 1e-3)]
+)
+def test_rates_under_sobolev_losses(order, highest, bound):
+    """The rates are (1 + |xi|^2)^s times those of the mean square.
+
+    With s < 0, P spreads the error over the whole box. The edges of the box then change v at high frequencies by more
+    than their own, small rates do.
+    """
+    plain, xi = peak(Gaussian(10.0), points=(256,), end=1.0), np.linspace(-highest, highest, 241)[:, None]
+    problem = replace(plain, loss=SobolevLoss(plain.sites, order))
+    expected = theory_rate(problem, xi)
+    np.testing.assert_allclose(expected, theory_rate(plain, xi) * (1 + xi[:, 0] ** 2) ** order, rtol=1e-12)
+    problem = replace(problem, times=np.linspace(0.0, 2.0 / expected.max(), 6))
+    spectrum = pde.solve(problem, Pde(tolerance=1e-5))
+    shown = np.abs(spectrum.frequency[:, 0]) < highest
+    rate = mean_rate(spectrum.time, spectrum.error[..., shown], floor=0)
+    assert np.abs(rate / theory_rate(problem, spectrum.frequency[shown]) - 1).max() < bound
 
 
 def test_kernel_flow_and_diffusion():
