@@ -30,6 +30,7 @@ from freqbias.numerics import (
     Schedule,
     exponential,
     gradient_descent,
+    heavy_ball,
 )
 
 TOLERANCE = 1e-8  # bound of |u - u_exact| / |u(0)|, far below the differences to compare; needs 50 % more products
@@ -111,6 +112,17 @@ class LinearisedTraining:
     ) -> LinearisedPath:
         """As `steps`, but the result also gives the values at other positions."""
         return self._path(self._steps(schedule, taylor, tolerance, integrate=True))
+
+    def follow_momentum(self, schedule: Schedule, mu: float, *, tolerance: float = TOLERANCE) -> LinearisedPath:
+        """As `follow_steps`, for steps of gradient descent with momentum mu (`[training] integrator = "momentum"`)."""
+        return self._path(
+            self._recorded(
+                heavy_ball(
+                    self._apply, self._start.ravel(), schedule, tolerance, mu=mu, metric=self._metric, integrate=True,
+                    saved_basis=self._basis(), callback=self._before_product,
+                )
+            )
+        )  # fmt: skip
 
     def _flow(self, times: np.ndarray, tolerance: float, *, integrate: bool) -> Evolution:
         return self._recorded(

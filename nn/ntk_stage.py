@@ -26,6 +26,7 @@ from freqbias.nn.linearised import LinearisedPath, LinearisedTraining
 from freqbias.nn.noise_level import with_noise_level
 from freqbias.nn.noise_response import Follow, NoiseResponse
 from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
+from freqbias.nn.optimisers import Momentum
 from freqbias.nn.planned_steps import planned_schedule
 from freqbias.nn.training_plan import NETWORK_ATTRIBUTES, TrainingPlan, plan_training
 from freqbias.numerics import Basis, Lanczos, Schedule
@@ -126,6 +127,8 @@ def _predict(
     kinds: dict[str, Follow] = {"flow": lambda each, **options: each.follow_flow(plan.problem.times, **options)}
     if (taylor := plan.integrator.taylor) is not None:
         kinds["steps"] = lambda each, **options: each.follow_steps(plan.schedule, taylor, **options)
+    elif isinstance(method := plan.integrator, Momentum) and plan.settings.batch is None:
+        kinds["steps"] = lambda each, **options: each.follow_momentum(plan.schedule, method.mu, **options)
     found: dict[str, np.ndarray] = {}
     with Progress(f"ntk: {name}", unit="products", done=training.products) as progress:
         for kind, follow in kinds.items():

@@ -16,6 +16,7 @@ from .lanczos import (
     Metric,
     exponential,
 )
+from .momentum import heavy_ball
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
 from .precision import rounding
 from .resolved import mean_nyquist, resolved_frequencies, scale_range
@@ -69,6 +70,7 @@ __all__ = [
     "flat_top",
     "gpu_failures",
     "gradient_descent",
+    "heavy_ball",
     "lattice_indices",
     "make_gpu_transform",
     "make_partial_transform",
