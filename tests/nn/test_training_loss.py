@@ -113,10 +113,10 @@ def test_training_with_momentum_follows_its_prediction(name, mu):
     """Also where modes oscillate, so that the gradient flow is far away."""
     problem = problem_of(*LOSSES[name], width=20000, ends=(10.0, 30.0))
     kernel = nn.EmpiricalKernel(problem)
-    step = 0.1 * (1 + mu) / (1 - mu) / kernel.largest_eigenvalue()
+    step = 0.3 * (1 + mu) / (1 - mu) / kernel.largest_eigenvalue()
     settings = Training(integrator="momentum", momentum=mu, step=step, precision="double")
     history, schedule = nn.train(problem, settings), nn.plan_training(problem, settings).schedule
     training = nn.LinearisedTraining(kernel, kernel.start, metric=problem.loss.metric)
     predicted, norm = training.follow_momentum(schedule, mu).error, np.linalg.norm(kernel.start)
-    assert np.linalg.norm(history.error - predicted, axis=(1, 2)).max() < 1e-3 * norm
+    assert np.linalg.norm(history.error - predicted, axis=(1, 2)).max() < 3e-3 * norm
     assert np.linalg.norm(training.flow(problem.times) - predicted, axis=(1, 2)).max() > 0.02 * norm
