@@ -162,7 +162,7 @@ class DataOperator(ABC):
         return u, 0.0
 
     def gather(self, u: np.ndarray) -> np.ndarray:
-        """Return the whole state, for the map of `to_spectrum` and for checkpoints. The state is u itself."""
+        """Return the whole state, for checkpoints. The state is u itself."""
         return u
 
     def scatter(self, whole: np.ndarray | None) -> np.ndarray:

@@ -15,11 +15,14 @@ CHECKED = 2**27  # smaller results are not checked
 
 
 def disk_needed(problem: Problem, settings: Pde, plan: MeshPlan) -> float:
-    """Return the bytes of spectrum.nc, of the fields, and of the checkpoints if the integrator needs them."""
+    """Return the bytes of spectrum.nc, of the fields, and of the checkpoints if the integrator needs them.
+
+    Krylov bases, which runs of more than a minute store, are left out, and so is the refinement of adaptive meshes.
+    """
     outputs, channels, dofs = len(problem.times), problem.samples.channels, plan.dofs
-    cells = dofs * (1 + 1 / plan.degree) ** plan.dimension  # the nodes of all cells
+    cells = dofs * (1 + 1 / plan.degree) ** plan.dimension  # the nodes of all cells, if they are boxes
     size = ITEM * (2.0 * outputs * channels * dofs + plan.dimension * dofs + cells)
-    values = 2 * dofs
+    values = dofs if plan.symmetric else 2 * dofs  # of a state
     if settings.operator == "data":
         values = problem.sites.size
         size += ITEM * outputs * channels * values
@@ -33,11 +36,14 @@ def disk_needed(problem: Problem, settings: Pde, plan: MeshPlan) -> float:
 def check_disk(problem: Problem, settings: Pde, plan: MeshPlan, folder: Path) -> None:
     """Raise UsageError if the disk has too little space for the results. folder: theirs, which may not exist yet."""
     needed, existing = disk_needed(problem, settings, plan), folder.absolute()
-    unfinished = [path.stat() for path in (folder / "pde.partial").rglob("*") if path.is_file()]  # replaced, or a part
-    needed -= sum(512 * found.st_blocks for found in unfinished)
-    while not existing.exists():
-        existing = existing.parent
-    free = shutil.disk_usage(existing).free
+    try:
+        while not existing.exists():
+            existing = existing.parent
+        free = shutil.disk_usage(existing).free
+        unfinished = [path.stat() for path in (folder / "pde.partial").rglob("*") if path.is_file()]
+        needed -= sum(512 * found.st_blocks for found in unfinished)  # parts of the result, or deleted before
+    except OSError:  # whatever opens the result says what is wrong with the folder
+        return
     if needed > max(free, CHECKED):
         fields = ", [pde] fields = false" if settings.fields else ""
         raise UsageError(

@@ -3,6 +3,7 @@
 from mpi4py import MPI  # isort: skip
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 from dolfinx import fem
@@ -26,8 +27,9 @@ class CellBlock:
 class LagrangeNodes:
     """The nodes of a space, and the maps between the dofs that a rank owns, its block of nodes, and all nodes.
 
-    A block is a range of canonical indices. The blocks have equal sizes. No rank needs memory for all nodes, but for
-    `gather` and `scatter`. All methods are collective over the communicator of the space.
+    A block is a range of canonical indices. The blocks have equal sizes. No rank needs memory for all nodes, but rank 0
+    for `gather` and `scatter`, and for the order of nodes that are no grid. All methods are collective over the
+    communicator of the space.
 
     count: the number of nodes n. first: the index of the first node in the block of this rank. frequency: the nodes
     that this rank owns, (n_local, d) [cycles/length]. cells: the k nodes of each cell that this rank owns, as canonical
@@ -90,8 +92,9 @@ class LagrangeNodes:
 
     def cell_block(self) -> CellBlock:
         """Return the cells whose first node is in this rank's block."""
-        owners = np.searchsorted(self._bounds, self.cells.min(axis=1), side="right") - 1
-        sent = [self.cells[owners == rank] for rank in range(self.comm.size)]
+        lowest = self.cells.min(axis=1)
+        in_order = self.cells[np.argsort(lowest, kind="stable")]
+        sent = np.split(in_order, np.searchsorted(np.sort(lowest), self._bounds[1:-1]))
         cells = np.concatenate(self.comm.alltoall(sent))
         first = cells.min(axis=1)
         by_first = len(np.unique(first)) == len(cells)  # then no second node matters
@@ -102,7 +105,7 @@ class LagrangeNodes:
     def _gather_blocks(self, block: np.ndarray) -> np.ndarray | None:
         if self.comm.size == 1:
             return block
-        rows = block.reshape(-1, block.shape[-1])
+        rows = block.reshape(prod(block.shape[:-1]), block.shape[-1])  # -1 would fail for an empty block
         whole = np.empty((len(rows), self.count), dtype=block.dtype) if self.comm.rank == 0 else None
         counts = np.diff(self._bounds).tolist()
         for index, row in enumerate(rows):

@@ -27,7 +27,7 @@ from dataclasses import replace
 from math import log2, prod
 
 from freqbias.errors import ComputationError, InputError
-from freqbias.meshes import MeshPlan, plan_mesh
+from freqbias.meshes import BoxPlan, MeshPlan, plan_mesh
 from freqbias.numerics import cupy_on_gpu
 from freqbias.pde.axes import cell_degrees
 from freqbias.pde.kernel_defect import probe_count
@@ -48,6 +48,7 @@ KRYLOV_VECTORS = 30
 # For each dof and channel: v at one output time, what is being written of it. For the data operator also the mesh of
 # both halves.
 OUTPUT_BYTES = {"local": 100, "data": 260}
+ROOT_BYTES = 60  # for each dof and channel on rank 0, if it needs a whole state and its copy, or sorts all nodes
 V_BYTES = 16  # of v for each dof, channel and output time, where `solve` returns all of them together
 PETSC_MAX_ENTRIES = 2**31 - 1  # on one rank
 TOLERANCES = [m * 10.0**e for e in range(-8, 0) for m in (1, 2, 5)]  # the tolerances that a remedy may name
@@ -149,7 +150,13 @@ def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: fl
     if problem.initial_error is None and settings.initial in ("auto", "network"):  # every rank draws the network
         per_rank += drawing_memory(problem.network, channels=channels, dimension=problem.dimension)
     shared += OUTPUT_BYTES[settings.operator] * channels * dofs
-    return local_size() * (LIBRARY_BYTES + per_rank + shared / size())
+    on_root = ROOT_BYTES * channels * dofs if size() > 1 and _gathers_on_root(settings, plan) else 0.0
+    return local_size() * (LIBRARY_BYTES + per_rank + shared / size()) + on_root
+
+
+def _gathers_on_root(settings: Pde, plan: MeshPlan) -> bool:
+    """Return whether rank 0 holds whole states, as checkpoints, or sorts the nodes of the whole mesh."""
+    return not isinstance(plan, BoxPlan) or (settings.operator == "local" and settings.integrator != "lanczos")
 
 
 def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -> float:

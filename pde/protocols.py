@@ -50,7 +50,7 @@ class Integrator(Protocol):
         record: "IntegrationRecord",
         hooks: "IntegrationHooks" = ...,
     ) -> Iterator[np.ndarray]:
-        """Yield the states at times[1:]. Collective.
+        """Yield the states at times[1:], each in an array of its own. Collective.
 
         start: the state at times[0].
         """

@@ -18,7 +18,7 @@ ITEM = 8  # bytes of a real number, and of an index
 
 @contextmanager
 def result_files(solver: Solver, stage: Stage | None) -> Iterator["ResultFiles"]:
-    """Yield the files of a result. They are deleted at the end, unless `finish` was called. Collective.
+    """Yield the files of a result, for which `finish` must be called. After an exception they are deleted. Collective.
 
     stage: None on ranks other than 0.
     """
@@ -65,7 +65,7 @@ class ResultFiles:
         v = self._nodes.to_block(self._solver.operator.spectrum(state))
         values = {"error_real": v.real, "error_imag": v.imag}
         if "sample_error" in self._places and self._comm.rank == 0:
-            values["sample_error"] = state.copy()
+            values["sample_error"] = state
         self._writer.write(lambda: [part for name in values for part in self._channels(name, index, values[name])])
         if self._fields is not None:
             self._fields.write(index, v)

@@ -64,11 +64,20 @@ class PartWriter:
 
     def _write(self, parts: Callable[[], Sequence[Part]]) -> None:
         for path, place, buffers in parts():
-            # The mode without reading matters on NFS: it lets two machines write to one page of a file.
-            with writable(self._named / path.name, only=OUT_OF_SPACE), open(path, "wb", opener=_open_to_write) as file:
-                file.seek(place)
-                for buffer in buffers:
-                    file.write(buffer)
+            with writable(self._named / path.name, only=OUT_OF_SPACE):
+                try:
+                    _write(path, place, buffers)
+                except OSError as failure:
+                    failure.filename = None  # a temporary path would mean nothing to the user
+                    raise
+
+
+def _write(path: Path, place: int, buffers: Sequence[Any]) -> None:
+    # The mode without reading matters on NFS: it lets two machines write to one page of a file.
+    with open(path, "wb", opener=_open_to_write) as file:
+        file.seek(place)
+        for buffer in buffers:
+            file.write(buffer)
 
 
 def _open_to_write(path: str, _: int) -> int:

@@ -134,6 +134,14 @@ for name in ("shared", "unseen"):
         if comm.rank == comm.size - 1:
             (folder / f"{name}{comm.rank}").unlink()
         comm.Barrier()
+if comm.size == 1:
+    with PartWriter(comm, folder, named=Path("the name")) as writer:
+        writer.write(lambda: [(folder / "first", 0, large)])
+        try:
+            writer.write(lambda: [(folder / "second", 0, [b"2"])])  # the failure of the first is not lost
+        except UsageError:
+            (folder / "first").unlink()
+        assert not (folder / "second").exists() and not (folder / "first").exists()
 together = comm.gather(messages)
 if comm.rank == 0:
     print(*(message for each in together for message in each), sep="\\n")

@@ -30,6 +30,7 @@ for name, plan in (
     ("box", BoxPlan((((4.0, 7), (9.0, 5)), ((9.0, 11),)), 3)),
     ("cube", BoxPlan.uniform((4.0, 4.0, 5.0), (6, 6, 8), 2)),
     ("disc", LayeredPlan(2, ((9.0, 4),), 6, 4)),
+    ("few nodes", BoxPlan.uniform((4.0,), (2,), 1)),  # three, so that some ranks have none
     ("few cells", BoxPlan.uniform((4.0, 4.0), (2, 2), 4)),
 ):
     nodes = LagrangeNodes(lagrange(build(plan, comm), plan.degree))
