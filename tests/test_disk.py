@@ -75,10 +75,11 @@ def assert_refused(*arguments, ranks, words, fresh=False):
 @pytest.mark.parametrize(
     ("stage", "kilobytes", "writing", "stored", "ranks", "fresh"),
     [("pde", 20, "spectrum.nc", 0, 1, True), ("pde", 28, "spectrum.nc", 0, 2, False),
-     ("pde", 160, "parts/output-", 5, 1, True), ("pde", 216, "parts/output-", 5, 2, False),
+     ("pde", 160, "", 5, 1, True), ("pde", 216, "", 5, 2, False),
      ("nn", 116, "parts/", 5, 1, False)],
 )  # fmt: skip
 def test_resume_after_full_disk(stage, kilobytes, writing, stored, ranks, fresh, run_file, whole, disk):
+    """writing: the file that does not fit; chance decides between the checkpoints and the files of a thread."""
     disk.mount(f"size={kilobytes}k")
     out = disk.folder / "out"
     words = ("No space left on device; free some", f"{out / stage}.partial/{writing}")
