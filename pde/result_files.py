@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from freqbias.pde.disk_space import ITEM
 from freqbias.pde.fields import FieldsWriter
 from freqbias.pde.snapshot import SpectrumSnapshot
 from freqbias.pde.solver import Solver
 from freqbias.problem import Targets, create_spectrum_file, finish_spectrum_file
 from freqbias.runtime import OUT_OF_SPACE, Part, PartWriter, Stage, on_root, writable
-
-ITEM = 8  # bytes of a real number, and of an index
 
 
 @contextmanager
@@ -48,7 +47,7 @@ class ResultFiles:
 
     def _start(self, stage: Stage | None, name: str) -> tuple[Path, Path, PartWriter]:
         """Return the path at which to write a file, the path that messages name, and what writes there."""
-        path, named = on_root(_open, self._stack, stage, name)
+        path, named = on_root(_temporary, self._stack, stage, name)
         writer = self._stack.enter_context(PartWriter(self._comm, path.parent, named=named.parent))
         self._writers.append(writer)
         return path, named, writer
@@ -101,8 +100,8 @@ class ResultFiles:
         ]
 
 
-def _open(stack: ExitStack, stage: Stage, name: str) -> tuple[Path, Path]:
-    """Return the path at which to write a file, and the path that messages name."""
-    for leftover in stage.folder.glob(f"{Path(name).stem}*"):  # of a killed command, perhaps on other ranks
+def _temporary(stack: ExitStack, stage: Stage, name: str) -> tuple[Path, Path]:
+    """Delete what a killed command left of a file. Return the path at which to write it, and its path for messages."""
+    for leftover in stage.folder.glob(f"{Path(name).stem}*"):  # perhaps of other ranks
         leftover.unlink()
     return stack.enter_context(stage.writing(name)), stage.folder / name

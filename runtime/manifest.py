@@ -26,9 +26,10 @@ from freqbias.runtime.files import (
     writable,
 )
 from freqbias.runtime.keys import canonical, key_hash
+from freqbias.runtime.thread_count import threads_alone
 
 FORMAT_VERSION = 1
-HASH_THREADS = 4  # SHA-256 of large files is as slow as writing them
+HASH_THREADS = 4  # at most; SHA-256 of large files is as slow as writing them
 MANIFEST = "manifest.json"
 UNFINISHED = "unfinished.json"
 CHECKPOINTS = "parts"
@@ -102,7 +103,7 @@ def _file_hashes(folder: Path) -> dict[str, dict[str, Any]]:
     files = {name: path for name, path in files.items() if name.parts[0] not in (CHECKPOINTS, TEMPORARY, UNFINISHED)}
     from concurrent.futures import ThreadPoolExecutor  # slow to import
 
-    with ThreadPoolExecutor(HASH_THREADS) as threads:
+    with ThreadPoolExecutor(min(HASH_THREADS, threads_alone())) as threads:
         entries = threads.map(_file_entry, files.values())
     return {name.as_posix(): entry for name, entry in zip(files, entries, strict=True)}
 
