@@ -28,8 +28,7 @@ def magnitude_label(channels: int, symbol: str = "v") -> str:
     """Return the label of |v|. With several channels, this is the root of sum_c |v_c|^2."""
     if channels == 1:
         return f"$|{symbol}|$"
-    channel = f"|{symbol}|_c" if len(symbol) > 1 else f"|{symbol}_c|"
-    return rf"$(\sum_c {channel}^2)^{{1/2}}$"
+    return rf"$(\sum_c |{symbol}_c|^2)^{{1/2}}$"
 
 
 def network_label(attributes: Mapping[str, Any]) -> str:

@@ -152,7 +152,8 @@ def test_memory_of_kernel_in_many_channels():
     compute(1, 100)  # loads the libraries first
     layout = deep_network(10, 16_000).layout
     assert layout.matrix_is_cheaper(64)
-    taken = memory_taken(lambda: compute(10, 16_000)) + 8 * 8 * layout.size
+    # Twice, because libraries may allocate their own workspace for the first large product.
+    taken = min(memory_taken(lambda: compute(10, 16_000)) for _ in range(2)) + 8 * 8 * layout.size
     assert 0.7 < taken / layout.memory(64, precision="double") < 1.05
 
 
