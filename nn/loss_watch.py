@@ -1,4 +1,4 @@
-"""What a training makes small: checks that it falls."""
+"""Checks that the loss falls during the training."""
 
 import torch
 

@@ -13,6 +13,7 @@ from freqbias.pde import check_disk, disk_needed, disk_space
 from freqbias.problem import Gaussian, Mesh, Network, Pde, Problem, waves
 from tests.interrupted import here
 
+Usage = namedtuple("Usage", "total used free")
 RUN = """
 density = {{ kind = "gaussian", sigma = 2.0 }}
 data = {{ kind = "waves", dimension = {dimension}, points = 16, frequencies = [{frequency}], window = 0.15 }}
@@ -42,28 +43,28 @@ def test_size_of_the_files(dimension, size, operator, degree, fields, tmp_path):
     assert 0.7 < expected / found < 1.3
 
 
-def test_disk_with_too_little_space(monkeypatch, tmp_path):
+def large():
+    """A problem whose results take several GiB, with its settings and mesh."""
     samples = waves(Grid((16, 16), (1.0, 1.0)), [[2.0, 2.0]], window=0.15)
     problem = Problem(Gaussian(2.0), samples, Network(width=2, sigma_a=1.0), np.linspace(0.0, 1.0, 1001))
     settings = Pde(operator="local", degree=2)
-    plan = plan_mesh(problem, settings, Mesh(half_width=8.0, size=0.1))
+    return problem, settings, plan_mesh(problem, settings, Mesh(half_width=8.0, size=0.1))
+
+
+def test_disk_with_too_little_space(monkeypatch, tmp_path):
+    problem, settings, plan = large()
     needed = disk_needed(problem, settings, plan)
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, needed + 1 if path == tmp_path else 0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, needed + 1 if path == tmp_path else 0))
     check_disk(problem, settings, plan, tmp_path / "a" / "b")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, needed - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, needed - 1))
     with pytest.raises(UsageError, match=r"writes about 4\.\d GiB, but the disk of .*fields = false.* another --out"):
         check_disk(problem, settings, plan, tmp_path)
 
 
 def test_an_unfinished_result_takes_part_of_the_space(monkeypatch, tmp_path):
-    samples = waves(Grid((16, 16), (1.0, 1.0)), [[2.0, 2.0]], window=0.15)
-    problem = Problem(Gaussian(2.0), samples, Network(width=2, sigma_a=1.0), np.linspace(0.0, 1.0, 1001))
-    settings = Pde(operator="local", degree=2)
-    plan = plan_mesh(problem, settings, Mesh(half_width=8.0, size=0.1))
+    problem, settings, plan = large()
     needed = disk_needed(problem, settings, plan)
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, needed - 1e6))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, needed - 1e6))
     (tmp_path / "pde.partial" / ".tmp").mkdir(parents=True)
     (tmp_path / "pde.partial" / ".tmp" / "a").write_bytes(b"1" * 1_500_000)
     check_disk(problem, settings, plan, tmp_path)
@@ -73,8 +74,7 @@ def test_a_finished_result_needs_no_space(monkeypatch, tmp_path):
     path = tmp_path / "run.toml"
     path.write_text(RUN.format(dimension=1, size=0.5, operator="data", degree=4, fields="true", frequency=[2.0]))
     here("pde", path, "--out", tmp_path / "out")
-    usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, 0))
     monkeypatch.setattr(disk_space, "CHECKED", 0)
     here("pde", path, "--out", tmp_path / "out", "--resume")
     with pytest.raises(UsageError, match="has only 1 MiB free"):
