@@ -120,3 +120,12 @@ def test_training_with_momentum_follows_its_prediction(name, mu):
     predicted, norm = training.follow_momentum(schedule, mu).error, np.linalg.norm(kernel.start)
     assert np.linalg.norm(history.error - predicted, axis=(1, 2)).max() < 3e-3 * norm
     assert np.linalg.norm(training.flow(problem.times) - predicted, axis=(1, 2)).max() > 0.02 * norm
+
+
+def test_planned_steps():
+    """As many as the training takes: the modes are those of K P."""
+    problem = problem_of(*LOSSES["H^1"], width=20000)
+    settings = Training(precision="double", tolerance=1e-4)
+    plan, kernel = nn.plan_training(problem, settings), nn.EmpiricalKernel(problem)
+    planned = nn.planned_schedule(plan, kernel, kernel.start).steps
+    assert nn.train(problem, settings).attributes["steps"] == pytest.approx(planned, rel=0.1)

@@ -92,3 +92,15 @@ def test_other_operators_and_integrators_are_refused(settings):
         InputError, match=r'are for the mean square .* use operator = "data" and integrator = "lanczos"'
     ):
         pde.solve(problem, settings)
+
+
+def test_defect_of_the_mesh():
+    """It is that of the product with P u, which drives the error, not with u."""
+    sites, loss = LOSSES["H^1/2, weighted"]
+    problem, _, _ = problem_of(sites, loss, predict_at=sites)
+    solver = pde.Solver(problem, Pde(tolerance=1e-2))
+    kernel = oracle.dense_kernel(sites.positions(), oracle.gaussian(2.0), 0.5)
+    for snapshot in solver.trajectory():
+        pushed = loss.residual(snapshot.state)[0]
+        defect = np.linalg.norm(solver.operator.apply(pushed) - kernel @ pushed)
+        assert snapshot.defect == pytest.approx(defect / np.linalg.norm(problem.samples.values), rel=1e-3)
