@@ -2,10 +2,10 @@
 
 The kernels are the kernel at infinite width, and the kernel of the drawn network at t = 0. The result files have the
 format of `nn/error.nc`. `infinite-width.nc` and `empirical.nc` contain the gradient flows. `infinite-width-steps.nc`
-and `empirical-steps.nc` contain the predictions for the steps of the training. They are written if a step is a function
-of the kernel and if no mode grows. If the stage nn is finished, these are the steps that the training has taken.
-Otherwise they are the steps that the linearised training would take (`planned_steps`). If Lanczos does not reach the
-tolerance of a file, the file is skipped with a warning. For noisy labels, all files also contain a
+and `empirical-steps.nc` contain the predictions for the steps of the training, or their mean over all minibatches. They
+are written for all integrators but Adam, if no mode grows. If the stage nn is finished, these are the steps that the
+training has taken. Otherwise they are the steps that the linearised training would take (`planned_steps`). If Lanczos
+does not reach the tolerance of a file, the file is skipped with a warning. For noisy labels, all files also contain a
 `problem.NoisePrediction` (`freqbias.nn.noise_response`).
 
 While the stage runs, it stores checkpoints as parts. The part of a finished kernel has the name of the kernel. The part
@@ -26,7 +26,6 @@ from freqbias.nn.linearised import LinearisedPath, LinearisedTraining
 from freqbias.nn.noise_level import with_noise_level
 from freqbias.nn.noise_response import Follow, NoiseResponse
 from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
-from freqbias.nn.optimisers import Momentum
 from freqbias.nn.planned_steps import planned_schedule
 from freqbias.nn.training_plan import NETWORK_ATTRIBUTES, TrainingPlan, plan_training
 from freqbias.numerics import Basis, Lanczos, Schedule
@@ -125,10 +124,8 @@ def _predict(
     metric = plan.problem.loss.metric
     training = LinearisedTraining(kernel, start, metric=metric, saved_basis=saved_basis, callback=callback)
     kinds: dict[str, Follow] = {"flow": lambda each, **options: each.follow_flow(plan.problem.times, **options)}
-    if (taylor := plan.integrator.taylor) is not None:
-        kinds["steps"] = lambda each, **options: each.follow_steps(plan.schedule, taylor, **options)
-    elif isinstance(method := plan.integrator, Momentum) and plan.settings.batch is None:
-        kinds["steps"] = lambda each, **options: each.follow_momentum(plan.schedule, method.mu, **options)
+    if (follow_steps := plan.integrator.follow) is not None:
+        kinds["steps"] = lambda each, **options: follow_steps(each, plan.schedule, **options)
     found: dict[str, np.ndarray] = {}
     with Progress(f"ntk: {name}", unit="products", done=training.products) as progress:
         for kind, follow in kinds.items():

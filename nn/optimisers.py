@@ -4,8 +4,9 @@ theta are the parameters, eta is the learning rate, and t is the time after s st
 
 momentum  theta <- theta - eta v,  v <- mu v + grad L  (Polyak's heavy ball). t = s eta / (1 - mu), so that the limit of
           small eta is the gradient flow. A step of size h in time has the learning rate eta = (1 - mu) h.
-sgd       theta <- theta - eta grad L_B,  L_B the loss on a random minibatch. t = s eta. As long as the network stays
-          close to its initial parameters, the mean over all minibatches follows the steps of gradient descent.
+sgd       theta <- theta - eta grad L_B,  L_B the loss on a random minibatch. t = s eta. Minibatches are independent, so in
+          the linearised network the mean over all minibatches follows the steps of gradient descent exactly. The same
+          holds for momentum.
 adam      Kingma and Ba, arXiv 1412.6980. t = s eta is not the time of a gradient flow, because Adam rescales the
           gradient of every weight. The equation does not describe this training. The learning rate of a group of
           parameters multiplies the steps, as those of the parameter groups of torch.optim do.
@@ -22,7 +23,9 @@ import torch
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
+from freqbias.nn.linearised import TOLERANCE, LinearisedPath, LinearisedTraining
 from freqbias.nn.runge_kutta import RUNGE_KUTTA, NegativeGradient, Step, solve_for_step
+from freqbias.numerics import Schedule
 from freqbias.problem import Training
 
 MOMENTUM = 0.9  # default of [training] momentum
@@ -100,7 +103,12 @@ class Momentum:
     """Polyak's heavy ball. mu: the momentum."""
 
     mu: float
-    taylor: None = None
+
+    def follow(
+        self, training: LinearisedTraining, schedule: Schedule, *, tolerance: float = TOLERANCE
+    ) -> LinearisedPath:
+        """Return the path of these steps in a linearised training; with minibatches, its mean."""
+        return training.follow_momentum(schedule, self.mu, tolerance=tolerance)
 
     def make_stepper(self) -> TorchStepper:
         return TorchStepper(_descend(self.mu), 1 - self.mu)
@@ -134,7 +142,11 @@ class MinibatchDescent:
     not include the noise of the minibatches.
     """
 
-    taylor: None = None
+    def follow(
+        self, training: LinearisedTraining, schedule: Schedule, *, tolerance: float = TOLERANCE
+    ) -> LinearisedPath:
+        """Return the mean over all minibatches of the path in a linearised training."""
+        return RUNGE_KUTTA["gradient-descent"].follow(training, schedule, tolerance=tolerance)
 
     def make_stepper(self) -> TorchStepper:
         return TorchStepper(_descend(0.0), 1.0)
@@ -148,7 +160,7 @@ class MinibatchDescent:
 
 @dataclass(frozen=True)
 class Adam:
-    taylor: None = None
+    follow = None  # the steps depend on more than the kernel
 
     def make_stepper(self) -> TorchStepper:
         return TorchStepper(_adam, 1.0)

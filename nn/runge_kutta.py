@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from freqbias.numerics import stability_limit
+from freqbias.nn.linearised import TOLERANCE, LinearisedPath, LinearisedTraining
+from freqbias.numerics import Schedule, stability_limit
 
 NegativeGradient = Callable[[torch.Tensor], torch.Tensor]
 LocalError = Callable[[torch.Tensor], torch.Tensor]
@@ -121,6 +122,12 @@ class RungeKutta:
         """
         guess = (tolerance * self.error_constant) ** (1 / self.order)
         return solve_for_step(tolerance, self.decay_error, order=self.order, guess=guess)
+
+    def follow(
+        self, training: LinearisedTraining, schedule: Schedule, *, tolerance: float = TOLERANCE
+    ) -> LinearisedPath:
+        """Return the path of these steps in a linearised training."""
+        return training.follow_steps(schedule, self.taylor, tolerance=tolerance)
 
     def make_stepper(self) -> "RungeKutta":
         """Return the method itself, because a step needs no data of earlier steps."""

@@ -119,7 +119,7 @@ def held_out_errors(plan: TrainingPlan, tolerance: float, nn: Cost, products: in
     nn: the cost of the training. products: the expected number of products with the kernel.
     Return None if no samples are held out, or if Lanczos does not reach the tolerance.
     """
-    problem, taylor = plan.problem, plan.integrator.taylor
+    problem, follow = plan.problem, plan.integrator.follow
     if (held_out := problem.held_out) is None:
         return None
     step_seconds = (nn.seconds - IMPORT_SECONDS["nn"]) / max(1, nn.steps or 1)
@@ -128,10 +128,10 @@ def held_out_errors(plan: TrainingPlan, tolerance: float, nn: Cost, products: in
     start = kernel.start if isinstance(kernel, EmpiricalKernel) else initial_errors(problem)
     try:
         training = LinearisedTraining(kernel, start, metric=problem.loss.metric)
-        if taylor is None:
+        if follow is None:
             path = training.follow_flow(problem.times, tolerance=tolerance)
         else:
-            path = training.follow_steps(planned_schedule(plan, kernel, start), taylor, tolerance=tolerance)
+            path = follow(training, planned_schedule(plan, kernel, start), tolerance=tolerance)
     except ComputationError:
         return None
     name = "the kernel of the drawn network" if quick else "the kernel at infinite width"
