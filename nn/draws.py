@@ -106,7 +106,9 @@ def _distance(problem: Problem, error: np.ndarray, schedule: Schedule | None, ca
     for draw, each in enumerate(error.astype(float)):
         if draw == 0 or not problem.network.symmetric:  # symmetric networks all start at f = 0
             wide = _predict(
-                LinearisedTraining(kernel, each[0], metric=problem.loss.metric, callback=lambda _: callback()),
+                LinearisedTraining(
+                    kernel, each[0], metric=problem.loss.metric, decay=problem.decay.rate, callback=lambda _: callback()
+                ),
                 problem.times,
                 schedule,
             )
@@ -138,12 +140,13 @@ class DrawPrediction:
         *,
         callback: Callback = lambda: None,
     ) -> None:
-        self._times, self._callback = problem.times, callback
+        self._times, self._callback, self._decays = problem.times, callback, problem.decay.rate > 0
         self._kernel = JointKernel(replace(problem, seed=problem.seed + draw), precision="single")
         self._training = LinearisedTraining(
             _OnSamples(self._kernel),
             self._kernel.start,
             metric=problem.loss.metric,
+            decay=problem.decay.rate,
             callback=lambda lanczos: callback(),
         )
         path = _predict(self._training, problem.times, schedule)
@@ -155,6 +158,8 @@ class DrawPrediction:
     def change_of_log_error(self) -> np.ndarray:
         """Return the change of ln |u| by feature learning, (T,), see `freqbias.nn.feature_learning`.
 
-        It is that of the flow also for steps of gradient descent.
+        It is that of the flow also for steps of gradient descent. With weight decay it is unknown, NaN.
         """
+        if self._decays:
+            return np.full(len(self._times), np.nan)
         return change_of_log_error(self._kernel, self._training, self._times, callback=self._callback)

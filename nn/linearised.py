@@ -1,5 +1,7 @@
 """Linearised training: the flow u(t) = exp(-t K P) u(0), and the steps u <- R(eta K P) u of an integrator.
 
+Weight decay towards the start adds -lambda (u - u(0)) to du/dt.
+
 K is a kernel, P the matrix of the loss, which is 1 for the mean square, eta the step size, and R the stability function
 of the integrator. With the kernel at infinite width, linearised training is the training of infinitely many neurons.
 With the kernel of a drawn network, it is the training of the network linearised about the initial parameters. The
@@ -16,6 +18,7 @@ changes f(y, t) by at most sqrt(K(y, y) / N) |K^(1/2) dw|.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +33,7 @@ from freqbias.numerics import (
     Schedule,
     exponential,
     gradient_descent,
-    heavy_ball,
+    momentum_steps,
 )
 
 TOLERANCE = 1e-8  # bound of |u - u_exact| / |u(0)|, far below the differences to compare; needs 50 % more products
@@ -69,6 +72,7 @@ class LinearisedTraining:
     """The solution of du/dt = -K P u with the initial error u(0) = start, (C, N). Flow and steps share a Krylov space.
 
     metric: the inner product of P, the matrix of the training loss (`problem.TrainingLoss.metric`); by default P = 1.
+    decay: lambda, the rate of the weight decay.
     saved_basis: the Krylov basis of an earlier run with the same kernel and the same u(0), to continue from. callback:
     called before every product with K. An exception of the callback stops the work. products: the number of products so
     far, including those in `saved_basis`. error: the largest error bound so far, relative to |u(0)|.
@@ -84,11 +88,12 @@ class LinearisedTraining:
         start: np.ndarray,
         *,
         metric: Metric = EUCLIDEAN,
+        decay: float = 0.0,
         saved_basis: Basis | None = None,
         callback: Callback = lambda lanczos: None,
     ) -> None:
         self._kernel, self._start, self._saved_basis, self._callback = kernel, start, saved_basis, callback
-        self._metric = metric
+        self._metric, self._decay = metric, decay
         self._krylov: Lanczos | None = None
         self.products, self.error = 0 if saved_basis is None else len(saved_basis.alpha), 0.0
 
@@ -113,33 +118,30 @@ class LinearisedTraining:
         """As `steps`, but the result also gives the values at other positions."""
         return self._path(self._steps(schedule, taylor, tolerance, integrate=True))
 
-    def follow_momentum(self, schedule: Schedule, mu: float, *, tolerance: float = TOLERANCE) -> LinearisedPath:
-        """As `follow_steps`, for steps of gradient descent with momentum mu (`[training] integrator = "momentum"`)."""
-        return self._path(
-            self._recorded(
-                heavy_ball(
-                    self._apply, self._start.ravel(), schedule, tolerance, mu=mu, metric=self._metric, integrate=True,
-                    saved_basis=self._basis(), callback=self._before_product,
-                )
-            )
-        )  # fmt: skip
+    def follow_momentum(
+        self, schedule: Schedule, mu: float, *, nesterov: bool = False, tolerance: float = TOLERANCE
+    ) -> LinearisedPath:
+        """As `follow_steps`, for steps of gradient descent with momentum mu, Polyak's or Nesterov's."""
+        options = self._options(integrate=True)
+        evolution = momentum_steps(
+            self._apply, self._start.ravel(), schedule, tolerance, mu=mu, nesterov=nesterov, **options
+        )
+        return self._path(self._recorded(evolution))
 
     def _flow(self, times: np.ndarray, tolerance: float, *, integrate: bool) -> Evolution:
-        return self._recorded(
-            exponential(
-                self._apply, self._start.ravel(), times[1:], tolerance,
-                metric=self._metric, integrate=integrate, saved_basis=self._basis(), callback=self._before_product,
-            )
-        )  # fmt: skip
+        start, options = self._start.ravel(), self._options(integrate=integrate)
+        return self._recorded(exponential(self._apply, start, times[1:], tolerance, **options))
 
     def _steps(self, schedule: Schedule, taylor: Sequence[float], tolerance: float, *, integrate: bool) -> Evolution:
-        return self._recorded(
-            gradient_descent(
-                self._apply, self._start.ravel(), schedule, tolerance,
-                taylor=taylor, metric=self._metric, integrate=integrate, saved_basis=self._basis(),
-                callback=self._before_product,
-            )
-        )  # fmt: skip
+        start, options = self._start.ravel(), self._options(integrate=integrate)
+        return self._recorded(gradient_descent(self._apply, start, schedule, tolerance, taylor=taylor, **options))
+
+    def _options(self, *, integrate: bool) -> dict[str, Any]:
+        """Return the keyword arguments that all methods in freqbias.numerics share."""
+        return {
+            "metric": self._metric, "decay": self._decay, "integrate": integrate,
+            "saved_basis": self._basis(), "callback": self._before_product,
+        }  # fmt: skip
 
     def _recorded(self, evolution: Evolution) -> Evolution:
         self.error = max(self.error, evolution.error)

@@ -38,6 +38,8 @@ class LossWatch:
         plan = self._plan
         if self._warned or plan.step_control.adaptive or not isinstance(plan.integrator, RungeKutta):
             return
+        if plan.problem.decay.rate and plan.problem.decay.towards == "zero":  # this pulls f away from the target
+            return
         if self.objective - self._accepted > max(RISE * self._accepted, RISE**2 * self._start):  # false for NaN
             log.warning(
                 "nn: the loss rose from %.3g to %.3g in step %d, at t = %.4g: the kernel of the network has changed, "

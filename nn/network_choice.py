@@ -22,7 +22,7 @@ def make_network(
 ) -> TrainableNetwork:
     """Return the network of a problem, on the problem's samples. backend: a name that `choose_backend` returns."""
     network = _make(problem, backend, precision=precision, device=device, shards=shards or Shards())
-    network.training_loss = problem.loss
+    network.training_loss, network.decay = problem.loss, problem.decay
     return network
 
 

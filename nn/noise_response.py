@@ -44,6 +44,7 @@ class NoiseResponse:
         *,
         seed: int,
         metric: Metric = EUCLIDEAN,
+        decay: float = 0.0,
         probes: int = PROBES,
         callback: Callable[[Lanczos], None] = lambda lanczos: None,
     ) -> None:
@@ -51,7 +52,7 @@ class NoiseResponse:
         signs = np.random.default_rng([seed, PROBE_STREAM]).choice([-1.0, 1.0], (probes, len(noise.level), size))
         self._starts = noise.level[:, None] * signs
         self._trainings = [
-            LinearisedTraining(kernel, start, metric=metric, callback=callback) for start in self._starts
+            LinearisedTraining(kernel, start, metric=metric, decay=decay, callback=callback) for start in self._starts
         ]
 
     def predict(

@@ -3,16 +3,20 @@
 theta are the parameters, eta is the learning rate, and t is the time after s steps.
 
 momentum  theta <- theta - eta v,  v <- mu v + grad L  (Polyak's heavy ball). t = s eta / (1 - mu), so that the limit of
-          small eta is the gradient flow. A step of size h in time has the learning rate eta = (1 - mu) h.
-sgd       theta <- theta - eta grad L_B,  L_B the loss on a random minibatch. t = s eta. Minibatches are independent, so in
-          the linearised network the mean over all minibatches follows the steps of gradient descent exactly. The same
-          holds for momentum.
+          small eta is the gradient flow. A step of size h in time has the learning rate eta = (1 - mu) h. Nesterov's
+          momentum, theta <- theta - eta (grad L + mu v), has the same limit.
+sgd       theta <- theta - eta grad L_B,  L_B the loss on a random minibatch. t = s eta. Minibatches are independent,
+          so in the linearised network the mean over all minibatches follows the steps of gradient descent exactly. The
+          same holds for momentum.
 adam      Kingma and Ba, arXiv 1412.6980. t = s eta is not the time of a gradient flow, because Adam rescales the
           gradient of every weight. The equation does not describe this training. The learning rate of a group of
           parameters multiplies the steps, as those of the parameter groups of torch.optim do.
 
-If the exact flow of a mode is y = exp(-lambda t), momentum gives the values y_s of the two-term recursion
-y_{s+1} = (1 + mu - (1 - mu) z) y_s - mu y_{s-1},  z = h lambda,  y_1 = (1 - (1 - mu) z) y_0.
+If the exact flow of a mode is y = exp(-lambda t), momentum gives the values y_s of a two-term recursion. With
+z = h lambda and p = (1 - mu) z,
+
+    y_{s+1} = (1 + mu - p) y_s - mu y_{s-1},                 y_1 = (1 - p) y_0               (Polyak),
+    y_{s+1} = (1 + mu) (1 - p) y_s - mu (1 - p) y_{s-1},     y_1 = (1 - (1 + mu) p) y_0      (Nesterov).
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +29,7 @@ from torch.optim.sgd import sgd
 
 from freqbias.nn.linearised import TOLERANCE, LinearisedPath, LinearisedTraining
 from freqbias.nn.runge_kutta import RUNGE_KUTTA, NegativeGradient, Step, solve_for_step
-from freqbias.numerics import Schedule
+from freqbias.numerics import Schedule, momentum_limit
 from freqbias.problem import Training
 
 MOMENTUM = 0.9  # default of [training] momentum
@@ -73,12 +77,13 @@ class TorchStepper:
         return {name: value.clone() for name, value in self._buffers.items()}
 
 
-def _descend(momentum: float) -> Update:
+def _descend(momentum: float, *, nesterov: bool = False) -> Update:
     def update(parameter: torch.Tensor, gradient: torch.Tensor, buffers: Buffers, rate: float) -> None:
         velocity = [buffers.get("momentum_buffer")]
         sgd(
             [parameter], [gradient], velocity,
-            foreach=False, weight_decay=0.0, momentum=momentum, lr=rate, dampening=0.0, nesterov=False, maximize=False,
+            foreach=False, weight_decay=0.0, momentum=momentum, lr=rate, dampening=0.0, nesterov=nesterov,
+            maximize=False,
         )  # fmt: skip
         if velocity[0] is not None:
             buffers["momentum_buffer"] = velocity[0]
@@ -100,32 +105,36 @@ def _adam(parameter: torch.Tensor, gradient: torch.Tensor, buffers: Buffers, rat
 
 @dataclass(frozen=True)
 class Momentum:
-    """Polyak's heavy ball. mu: the momentum."""
+    """Polyak's heavy ball, or Nesterov's momentum. mu: the momentum."""
 
     mu: float
+    nesterov: bool = False
 
     def follow(
         self, training: LinearisedTraining, schedule: Schedule, *, tolerance: float = TOLERANCE
     ) -> LinearisedPath:
         """Return the path of these steps in a linearised training; with minibatches, its mean."""
-        return training.follow_momentum(schedule, self.mu, tolerance=tolerance)
+        return training.follow_momentum(schedule, self.mu, nesterov=self.nesterov, tolerance=tolerance)
 
     def make_stepper(self) -> TorchStepper:
-        return TorchStepper(_descend(self.mu), 1 - self.mu)
+        return TorchStepper(_descend(self.mu, nesterov=self.nesterov and self.mu > 0), 1 - self.mu)
 
     def is_stable(self, z: float) -> bool:
-        """Return True if no mode with h lambda <= z grows. The condition is (1 - mu) z <= 2 (1 + mu)."""
-        return (1 - self.mu) * z <= 2 * (1 + self.mu)
+        """Return True if no mode with h lambda <= z grows.
+
+        The condition is (1 - mu) z <= 2 (1 + mu), and for Nesterov's momentum (1 - mu) z <= 2 (1 + mu) / (1 + 2 mu).
+        """
+        return (1 - self.mu) * z <= momentum_limit(self.mu, nesterov=self.nesterov) * (1 + 1e-12)
 
     def decay_error(self, z: float) -> float:
-        """Return the maximum of |y_s - exp(-s z)| over s.
-
-        y_s follows from the roots r of r^2 = (1 + mu - (1 - mu) z) r - mu.
-        """
+        """Return the maximum of |y_s - exp(-s z)| over s, by the roots of the two-term recursion of y_s."""
         steps = np.unique(np.ceil(np.geomspace(1, max(10 / (1 - self.mu), 50 / z), 2000)))
-        rate = (1 - self.mu) * z
-        plus, minus = np.roots([1, -(1 + self.mu - rate), self.mu]).astype(complex)
-        weight = (1 - rate - minus) / (plus - minus)
+        mu, p = self.mu, (1 - self.mu) * z
+        total, product, first = 1 + mu - p, mu, 1 - p
+        if self.nesterov:
+            total, product, first = (1 + mu) * (1 - p), mu * (1 - p), 1 - (1 + mu) * p
+        plus, minus = np.roots([1, -total, product]).astype(complex)
+        weight = (first - minus) / (plus - minus)
         values = (weight * plus**steps + (1 - weight) * minus**steps).real
         return float(np.abs(values - np.exp(-steps * z)).max())
 
@@ -176,7 +185,7 @@ class Adam:
 def make_optimiser(settings: Training) -> Momentum | MinibatchDescent | Adam:
     """Return the optimiser for [training] integrator = "momentum", "sgd" or "adam"."""
     if settings.integrator == "momentum":
-        return Momentum(MOMENTUM if settings.momentum is None else settings.momentum)
+        return Momentum(MOMENTUM if settings.momentum is None else settings.momentum, settings.nesterov)
     return MinibatchDescent() if settings.integrator == "sgd" else Adam()
 
 

@@ -24,13 +24,18 @@ def planned_schedule(plan: TrainingPlan, kernel: Kernel, start: np.ndarray) -> S
     rule, method = plan.local_error, plan.integrator
     if rule is None or not isinstance(method, RungeKutta):
         return plan.schedule
-    eigenvalues, u = (torch.from_numpy(each) for each in _modes(kernel, start, plan.problem.loss.metric))
+    eigenvalues, u0 = (torch.from_numpy(each) for each in _modes(kernel, start, plan.problem.loss.metric))
+    u, decay = u0, plan.problem.decay.rate
+
+    def slope(u: torch.Tensor) -> torch.Tensor:
+        return -eigenvalues * u - decay * (u - u0)
+
     control, schedule, step = plan.step_control, plan.schedule, 0
     while step < min(schedule.steps, MOST_STEPS):
         size = schedule.step_size(step)
-        after = method.advance(lambda u: -eigenvalues * u, u, size, -eigenvalues * u, estimate=True)
+        after = method.advance(slope, u, size, slope(u), estimate=True)
         assert after.local_error is not None
-        estimate, change = after.local_error(-eigenvalues * after.state).norm(), (after.state - u).norm()
+        estimate, change = after.local_error(slope(after.state)).norm(), (after.state - u).norm()
         excess = rule.excess(float(estimate), float(change), size)
         longest, before = rule.accurate_step(size, excess), control
         if excess > 1:

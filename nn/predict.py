@@ -58,7 +58,8 @@ def predict(
         start = chosen.start
     else:
         chosen, start = InfiniteWidthKernel(problem), initial_errors(problem)
-    path = LinearisedTraining(chosen, start, metric=problem.loss.metric).follow_flow(problem.times, tolerance=tolerance)
+    training = LinearisedTraining(chosen, start, metric=problem.loss.metric, decay=problem.decay.rate)
+    path = training.follow_flow(problem.times, tolerance=tolerance)
     found = path.at(chosen.at(sites))
     scale = np.array(normalisation.value_scale)
     return PredictedValues(problem.times, given, normalisation.restore(found.values), found.bound[:, None] * scale)

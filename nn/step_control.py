@@ -13,14 +13,14 @@ methods without an estimate, z_max bounds the error of every mode of a kernel th
 holds only as far as lambda_max alone describes the change of the kernel.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import inf
 from typing import Any
 
 import numpy as np
 
 from freqbias.nn.eigenvalue import largest_eigenpair, random_start
-from freqbias.numerics import EUCLIDEAN, Apply, Metric, Schedule
+from freqbias.numerics import CONSTANT_RATE, EUCLIDEAN, Apply, Metric, RateShape, Schedule
 
 STEADY_CHANGE = 0.02  # the interval doubles if the relative change between two measurements is smaller
 SHORTEN_ABOVE, LENGTHEN_BELOW = 1.05, 0.8  # the step changes if its ratio to the wanted step is outside
@@ -39,6 +39,7 @@ class StepControl:
     (C N,). z_max: the largest allowed step * lambda_max, None for a fixed step. next_measurement: the number of steps
     after which lambda_max is measured again. interval: the number of steps between the last and the next measurement.
     accurate_step: the longest step that the local error allows, infinite for methods without an estimate of the error.
+    shape: of the learning rate, only for steps of a fixed largest size.
     """
 
     step_limits: tuple[tuple[int, float], ...]
@@ -48,6 +49,7 @@ class StepControl:
     next_measurement: int = 1
     interval: int = 1
     accurate_step: float = inf
+    shape: RateShape = CONSTANT_RATE
 
     @property
     def max_step(self) -> float:
@@ -60,15 +62,15 @@ class StepControl:
 
     def schedule(self, times: np.ndarray) -> Schedule:
         """Return the steps to all output times. times: (T,)."""
-        schedule = Schedule(times, self.step_limits[0][1])
+        schedule = self.shape.schedule(times, self.step_limits[0][1])
         for step, max_step in self.step_limits[1:]:
             schedule = schedule.replan(step, max_step)
         return schedule
 
-    def measured(self, step: int, kernel: Apply, metric: Metric = EUCLIDEAN) -> "StepControl":
+    def measured(self, step: int, kernel: Apply, metric: Metric = EUCLIDEAN, *, decay: float = 0.0) -> "StepControl":
         """Measure lambda_max of K P, with the kernel K after `step` steps, and return the step control that follows.
 
-        metric: the inner product of P, by default P = 1.
+        metric: the inner product of P, by default P = 1. decay: the rate of the weight decay, which is added.
 
         If lambda_max has risen by a factor g, it is expected to rise by g again until the next measurement. So the
         longest stable step is z_max / (lambda_max max(1, g)).
@@ -76,6 +78,7 @@ class StepControl:
         lambda_max, eigenvector = largest_eigenpair(
             kernel, _perturbed(self.eigenvector), metric=metric, products=PRODUCTS
         )
+        lambda_max += decay
         growth = lambda_max / self.lambda_max
         interval = 2 * self.interval if abs(growth - 1) < STEADY_CHANGE else max(1, self.interval // 2)
         control = replace(
@@ -125,6 +128,8 @@ class StepControl:
         }  # fmt: skip
         if self.accurate_step < inf:
             meta["accurate"] = self.accurate_step
+        if not self.shape.is_constant:
+            meta["shape"] = asdict(self.shape)
         return {"eigenvector": self.eigenvector}, meta
 
     @classmethod
@@ -132,7 +137,7 @@ class StepControl:
         limits = tuple((step, max_step) for step, max_step in meta["changes"])
         return cls(
             limits, meta["lambda_max"], arrays["eigenvector"], meta["z"], meta["due"], meta["wait"],
-            meta.get("accurate", inf),
+            meta.get("accurate", inf), RateShape(**meta.get("shape", {})),
         )  # fmt: skip
 
 

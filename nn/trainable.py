@@ -1,10 +1,11 @@
 """The interface of a network on samples, for training, step control and kernels, and the loss.
 
     u = f - f*,    loss L = 1/(2N) sum_c u_c . P u_c,
-    d(state)/dt = -R dL/d(state) = R J^T (-P u / N),    J = df/d(state).
+    d(state)/dt = -R dL/d(state) - lambda (state - reference),    -R dL/d(state) = R J^T (-P u / N),    J = df/d(state).
 
 R is diagonal and contains the learning rate of the group of each parameter (`problem.Rates`), which is 1 by default.
-P is the matrix of the training loss, by default 1 (`problem.TrainingLoss`). The kernel is K = J R J^T.
+P is the matrix of the training loss, by default 1 (`problem.TrainingLoss`). lambda is the rate of the weight decay, by
+default 0 (`problem.WeightDecay`). The kernel is K = J R J^T.
 
 f (C, N) are the values of the network for C channels and N samples, and f* is the target. The state is one flat real
 vector of all parameters, in double precision. Integrators need not know the layout of the state.
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 
 from freqbias.numerics import Apply, Sites
-from freqbias.problem import MEAN_SQUARE, MeanSquare, Problem, Rates, TrainingLoss
+from freqbias.problem import MEAN_SQUARE, NO_DECAY, MeanSquare, Problem, Rates, TrainingLoss, WeightDecay
 
 
 class TrainableNetwork(ABC):
@@ -25,6 +26,7 @@ class TrainableNetwork(ABC):
 
     start: the state at t = 0. start_loss: the loss at t = 0. target: `training_target`, (C, N), on the
     device of the states. rates: the learning rates of the groups of parameters. training_loss: what is made small.
+    decay: of the parameters.
     """
 
     rates: Rates
@@ -32,6 +34,7 @@ class TrainableNetwork(ABC):
     start_loss: float
     target: torch.Tensor
     training_loss: TrainingLoss = MEAN_SQUARE
+    decay: WeightDecay = NO_DECAY
 
     @abstractmethod
     def values(self, state: torch.Tensor) -> torch.Tensor:
@@ -95,7 +98,7 @@ class TrainableNetwork(ABC):
     def error_and_negative_gradient(
         self, state: torch.Tensor, weights: np.ndarray | None = None, *, scaled: bool = True
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return u, (C, N), and -R dL/d(state) = R J^T (-P u / N).
+        """Return u, (C, N), and d(state)/dt = R J^T (-P u / N) - lambda (state - reference).
 
         weights: the weights of the samples in the loss L for the gradient, (N,), with mean 1. By default all are 1.
         scaled: whether to multiply by R.
@@ -105,7 +108,10 @@ class TrainableNetwork(ABC):
         residual = self.residual(error) / -error.shape[1]
         if weights is not None:
             residual *= torch.from_numpy(weights).to(residual.device)
-        return error, self.scaled_vjp(state, residual) if scaled else self.vjp(state, residual)
+        slope = self.scaled_vjp(state, residual) if scaled else self.vjp(state, residual)
+        if self.decay.rate:
+            slope -= self.decay.rate * (state - self.start if self.decay.towards == "start" else state)
+        return error, slope
 
     def residual(self, error: torch.Tensor) -> torch.Tensor:
         """Return P u, (C, N), for an error u."""
@@ -122,7 +128,7 @@ class TrainableNetwork(ABC):
         return 0.5 * self.norm(error) ** 2 / error.shape[1]
 
     def negative_gradient(self, state: torch.Tensor) -> torch.Tensor:
-        """Return -R dL/d(state) = d(state)/dt."""
+        """Return d(state)/dt, which is -R dL/d(state) without weight decay."""
         return self.error_and_negative_gradient(state)[1]
 
     def kernel(self, state: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

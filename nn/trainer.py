@@ -154,7 +154,7 @@ class Trainer:
         plan, before = self._plan, self.step_control
         last_size = self.schedule.step_size(self.step - 1)
         kernel, metric = self.network.kernel_at(self.theta), plan.problem.loss.metric
-        control = plan.shards.comm.bcast(before.measured(self.step, kernel, metric))
+        control = plan.shards.comm.bcast(before.measured(self.step, kernel, metric, decay=plan.problem.decay.rate))
         now = f"nn: at t = {self.schedule.time(self.step):.4g} lambda_max is {control.lambda_max:.4g}"
         self._follow(control)
         if control.step_limits != before.step_limits:

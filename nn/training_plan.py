@@ -18,8 +18,8 @@ from freqbias.nn.optimisers import Adam, MinibatchDescent, Momentum, batch_weigh
 from freqbias.nn.runge_kutta import RUNGE_KUTTA, RungeKutta
 from freqbias.nn.sharding import Shards
 from freqbias.nn.step_control import StepControl
-from freqbias.numerics import Schedule, check_kind
-from freqbias.problem import ErrorHistory, Problem, Rates, Training
+from freqbias.numerics import RateShape, Schedule, check_kind
+from freqbias.problem import NO_DECAY, ErrorHistory, Problem, Rates, Training, WeightDecay
 from freqbias.runtime import announced, log, on_root, version_of
 
 TIME_DEFINITION = {
@@ -31,6 +31,7 @@ TIME_DEFINITION = {
 # tolerances, because the estimate of the local error is right only for steps in which the network changes little.
 STABLE_SHARE, FIRST_SHARE = 0.9, 0.1
 ROUNDING = {"single": 1e-6, "double": 1e-12}  # error of u by rounding, over |u(0)|; the accuracy of `NufftTransforms`
+RATE_FACTOR = 0.1  # default of [training] rate_factor
 SHORTENED = 0.1  # relative shortening of a step above which users are warned
 NETWORK_ATTRIBUTES = {"width", "depth", "hidden_width", "activation", "omega_0", "sampling"}
 
@@ -69,9 +70,13 @@ class TrainingPlan:
         return None if batch is None else batch_weights(samples, batch, seed=self.problem.seed, step=step)
 
     def log_warnings(self) -> None:
-        """Warn if the steps are shorter than asked for, if they are unstable, or if the integrator is Adam."""
+        """Warn if the steps are shorter than asked for or unstable, if the weights decay towards 0, and of Adam."""
         shortest = float(self.schedule.step_sizes.min())
-        if self.settings.step != "auto" and shortest < (1 - SHORTENED) * self.step:
+        if (
+            self.settings.step != "auto"
+            and self.step_control.shape.is_constant
+            and shortest < (1 - SHORTENED) * self.step
+        ):
             log.warning(
                 "nn: [training] step = %.6g: steps are as short as %.6g, because a step ends at each output time; use "
                 "a step that divides the intervals between the output times", self.step, shortest,
@@ -83,6 +88,12 @@ class TrainingPlan:
                 "gradient flow"
             )
             log.warning(unstable, z, self.settings.integrator)
+        if (decay := self.problem.decay).towards == "zero" and decay.rate:
+            log.warning(
+                'nn: decay_towards = "zero" shrinks the frequencies too, which the equation and the kernels leave out; '
+                "at t = %.4g the training differs from the predictions by about %.2g of the initial error",
+                self.problem.times[-1], min(1.0, decay.rate * self.problem.times[-1]),
+            )  # fmt: skip
         if self.settings.integrator == "adam":
             log.warning(
                 "nn: Adam does not follow the gradient flow, so the equation does not describe this training; time is "
@@ -150,6 +161,12 @@ def plan_training(
             f"[training] rates = {settings.rates}, but the problem has rates = {problem.rates}; give the rates to the "
             "problem, as Problem(..., rates=...), because the equation depends on them too"
         )
+    decay = WeightDecay(settings.decay, settings.decay_towards)
+    if decay not in (NO_DECAY, problem.decay):
+        raise InputError(
+            f"[training] decay = {settings.decay}, but the problem has decay = {problem.decay.rate}; give the decay to "
+            "the problem, as Problem(..., decay=WeightDecay(...)), because the equation depends on it too"
+        )
     if settings.tensorboard and find_spec("tensorboard") is None:
         raise InputError(
             "[training] tensorboard = true: TensorBoard is not installed; install TensorBoard with `uv sync --extra "
@@ -183,7 +200,8 @@ def plan_training(
     with announced("nn: computing the largest eigenvalue of the kernels"):
         kernel = EmpiricalKernel(problem, device=device, backend=backend, shards=shards)
         drawn, eigenvector = shards.comm.bcast(kernel.largest_eigenpair())
-        lambda_max = max(on_root(largest_eigenvalue, problem, comm=shards.comm), drawn)
+        drawn += problem.decay.rate
+        lambda_max = max(on_root(largest_eigenvalue, problem, comm=shards.comm) + problem.decay.rate, drawn)
     integrator = _make_integrator(settings)
     local_error, z_max, accurate = None, None, inf
     if settings.step == "auto":
@@ -204,7 +222,9 @@ def plan_training(
             )  # fmt: skip
     else:
         step, remedy = float(settings.step), 'use a larger step, or step = "auto"'
-    step_control = StepControl(((0, step),), drawn, eigenvector, z_max, accurate_step=accurate)
+    step_control = StepControl(
+        ((0, step),), drawn, eigenvector, z_max, accurate_step=accurate, shape=_rate_shape(settings)
+    )
     try:
         schedule = step_control.schedule(problem.times)
     except OverflowError as failure:
@@ -215,3 +235,8 @@ def plan_training(
 
 def _make_integrator(settings: Training) -> RungeKutta | Momentum | MinibatchDescent | Adam:
     return RUNGE_KUTTA.get(settings.integrator) or make_optimiser(settings)
+
+
+def _rate_shape(settings: Training) -> RateShape:
+    milestones, factor = tuple(settings.milestones or ()), settings.rate_factor
+    return RateShape(settings.rate_schedule, settings.warm_up, milestones, RATE_FACTOR if factor is None else factor)

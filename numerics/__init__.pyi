@@ -14,11 +14,13 @@ from .lanczos import (
     Integral,
     Lanczos,
     Metric,
+    decayed,
     exponential,
 )
-from .momentum import heavy_ball
+from .momentum import momentum_limit, momentum_steps
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
 from .precision import rounding
+from .rate_shape import CONSTANT_RATE, RateShape
 from .resolved import mean_nyquist, resolved_frequencies, scale_range
 from .scattered import Positions, Scattered
 from .scattered_nufft import UPSAMPLING, ScatteredTransform, fine_grid_size
@@ -30,6 +32,7 @@ from .subset_transform import SiteTransform, SubsetTransform
 from .tensor_grid import TensorTransform, make_tensor_transform, suits_tensors
 
 __all__ = [
+    "CONSTANT_RATE",
     "EUCLIDEAN",
     "INTEGRAL_FACTOR",
     "LARGEST",
@@ -51,6 +54,7 @@ __all__ = [
     "Metric",
     "NonUniformTransform",
     "Positions",
+    "RateShape",
     "Scattered",
     "ScatteredTransform",
     "Schedule",
@@ -64,19 +68,21 @@ __all__ = [
     "check_number",
     "chunk_count",
     "cupy_on_gpu",
+    "decayed",
     "divides_sites",
     "exponential",
     "fine_grid_size",
     "flat_top",
     "gpu_failures",
     "gradient_descent",
-    "heavy_ball",
     "lattice_indices",
     "make_gpu_transform",
     "make_partial_transform",
     "make_tensor_transform",
     "make_transform",
     "mean_nyquist",
+    "momentum_limit",
+    "momentum_steps",
     "phase",
     "plan_options",
     "release_gpu_memory",

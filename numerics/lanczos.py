@@ -201,6 +201,7 @@ def exponential(
     tolerance: float,
     *,
     metric: Metric = EUCLIDEAN,
+    decay: float = 0.0,
     integrate: bool = False,
     saved_basis: Basis | None = None,
     callback: Callback = lambda lanczos: None,
@@ -209,6 +210,9 @@ def exponential(
     """Return exp(-t A) u at each of `times` (T,), for a positive semidefinite matrix A.
 
     apply: the product with A. start: u, (n,).
+    decay: lambda >= 0 of du/dt = -A u - lambda (u - u(0)). Then u(0) - u = A w with the w of the matrix A + lambda, and
+    u = exp(-t (A + lambda)) u(0) + lambda w. The bounds stay the same, because each mode of an error becomes a mean of
+    1 and exp(-t (A + lambda)) with positive weights.
     integrate: whether the result contains the integral w = t phi_1(-t A) u of exp(-s A) u over 0 < s < t. The residual
     of u at time s adds at most sqrt(lambda) (1 - exp(-(t - s) lambda)) / lambda <= INTEGRAL_FACTOR sqrt(t - s) times
     its norm to the error |A^(1/2) dw|.
@@ -228,12 +232,12 @@ def exponential(
     ratio = lanczos.norm / np.linalg.norm(start)  # |u|_P / |u|
     bound, least = np.inf, ratio if metric.smallest is None else np.sqrt(metric.smallest)
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
-        eigenvalues = np.maximum(ritz_values, np.finfo(float).tiny)  # rounding may make Ritz values negative
+        eigenvalues = np.maximum(ritz_values, np.finfo(float).tiny) + decay  # rounding may make Ritz values negative
         t_phi_1 = -np.expm1(-np.outer(times, eigenvalues)) / eigenvalues  # t phi_1(-t lambda), (T, m)
         bounds = ratio * beta * np.abs(t_phi_1 @ (vectors[-1] * vectors[0]))  # of |du|_P / |u|
         bound = bounds.max() / least
         if bound <= tolerance:
-            values, integral = lanczos.combine_modes(np.exp(-np.outer(times, eigenvalues))), None
+            values, integral = lanczos.combine_modes(np.exp(-np.outer(times, eigenvalues)) + decay * t_phi_1), None
             if integrate:
                 integral = lanczos.integral(t_phi_1, INTEGRAL_FACTOR * np.sqrt(times) * bounds)
             return Evolution(values, len(eigenvalues), float(bound), integral)
@@ -241,3 +245,13 @@ def exponential(
         f"Lanczos: error bound {bound:.1e} after {max_steps} steps is above the tolerance {tolerance:.1e}; "
         "use earlier output times or a larger tolerance"
     )
+
+
+def decayed(times: np.ndarray, rates: np.ndarray, decay: float) -> np.ndarray:
+    """Return y(t) with dy/dt = -rate y - decay (y - 1) and y(0) = 1, (T, n): a mode of a flow with weight decay.
+
+    rates: at least 0, (n,) [1/time].
+    """
+    total = np.maximum(rates, np.finfo(float).tiny) + decay
+    exponent = np.outer(times, total)
+    return np.asarray(np.exp(-exponent) - np.expm1(-exponent) * (decay / total))

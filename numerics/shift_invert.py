@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from freqbias.errors import ComputationError
-from freqbias.numerics.lanczos import Apply, Basis, Callback, Dot, Lanczos
+from freqbias.numerics.lanczos import Apply, Basis, Callback, Dot, Lanczos, decayed
 
 Solve = Callable[[np.ndarray, float], np.ndarray]  # (n,), looseness -> (n,)
 
@@ -37,6 +37,7 @@ def shift_invert_exponential(
     *,
     shift: float,
     mass: Apply,
+    decay: float = 0.0,
     dot: Dot = np.matmul,
     saved_basis: Basis | None = None,
     callback: Callback = lambda lanczos: None,
@@ -48,6 +49,7 @@ def shift_invert_exponential(
     norm of M + shift A. The factor is at most 1 for the first solve, because an error of S changes exp(-t A) by up to
     t / shift times as much, and it grows like the inverse of the change that stops the iteration, because later vectors
     of the basis have smaller coefficients. start: w, (n,). mass: maps v to M v.
+    decay: the rate of the decay towards the start, as for `exponential`.
     The Lanczos recurrence is that of S = (M + shift A)^-1 M in the inner product of M. An eigenvalue lambda of M^-1 A
     becomes the eigenvalue theta = 1 / (1 + shift lambda) of S. The iteration stops when the coefficients of steps m and
     m - 3 differ by at most `tolerance`, relative to |w|_M, at every output time.
@@ -64,7 +66,7 @@ def shift_invert_exponential(
     history: list[np.ndarray] = []  # the coefficients of each step
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
         theta = np.clip(ritz_values, np.finfo(float).tiny, 1.0)
-        coefficients = (np.exp(-np.outer(times, (1 / theta - 1) / shift)) * vectors[0]) @ vectors.T
+        coefficients = (decayed(times, (1 / theta - 1) / shift, decay) * vectors[0]) @ vectors.T
         history.append(coefficients)
         if len(theta) > 3:
             earlier = np.pad(history[-4], ((0, 0), (0, 3)))

@@ -1,5 +1,7 @@
 """The choice of the integrator, and the division of the tolerance among the parts of the computation."""
 
+from typing import Any
+
 from freqbias.errors import InputError
 from freqbias.meshes import is_narrow
 from freqbias.pde.adaptive import AdaptiveIntegrator
@@ -19,24 +21,35 @@ LONG_FLOW = 500.0  # if decay rate times last output time is larger, the errors 
 def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:
     """Return the integrator named in the settings, with a share of settings.tolerance.
 
-    folded: `MeshPlan.folded` of the mesh. Raises InputError if the integrator cannot follow the loss of the training.
+    folded: `MeshPlan.folded` of the mesh. Raises InputError if the integrator cannot follow the loss or the
+    weight decay of the training.
     """
     if not isinstance(problem.loss, MeanSquare) and (settings.operator, settings.integrator) != ("data", "lanczos"):
         raise InputError(
             f'[pde] operator = "{settings.operator}" and integrator = "{settings.integrator}" are for the mean square '
             'as the loss of the training; use operator = "data" and integrator = "lanczos"'
         )
+    if problem.decay.rate and settings.integrator != "lanczos":
+        raise InputError(
+            f'[pde] integrator = "{settings.integrator}" does not follow the weight decay of the training; use '
+            'integrator = "lanczos"'
+        )
     fastest = fastest_rate(problem, operator=settings.operator, folded=folded)
+    flow: dict[str, Any] = {
+        "integrate": bool(problem.targets),
+        "metric": problem.loss.metric,
+        "decay": problem.decay.rate,
+    }
     share = INTEGRATION_SHARE if settings.integrator == "lanczos" else STEPPING_SHARE
     tolerance = share * settings.tolerance
     match settings.integrator:
         case "lanczos" if settings.dynamics == "gradient-descent":
             assert settings.step != "auto"  # checked with the settings
-            return GradientDescentIntegrator(tolerance, settings.step, bool(problem.targets), problem.loss.metric)
+            return GradientDescentIntegrator(tolerance, settings.step, **flow)
         case "lanczos" if settings.operator == "data":
-            return LanczosIntegrator(tolerance, bool(problem.targets), problem.loss.metric)
+            return LanczosIntegrator(tolerance, **flow)
         case "lanczos":
-            return ShiftInvertIntegrator(tolerance, fastest)
+            return ShiftInvertIntegrator(tolerance, fastest, problem.decay.rate)
         case "adaptive":
             return AdaptiveIntegrator(tolerance)
     theta = 0.5 if settings.integrator == "crank-nicolson" else 1.0

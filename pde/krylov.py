@@ -33,11 +33,13 @@ class LanczosIntegrator:
     """u(t) = exp(-t B P) u(0) by Lanczos on B, for M = identity.
 
     integrate: whether the record gets the integral of P u. metric: the inner product of P; by default P = 1.
+    decay: the rate of the weight decay towards the start.
     """
 
     tolerance: float
     integrate: bool = False
     metric: Metric = EUCLIDEAN
+    decay: float = 0.0
 
     def evolve(
         self,
@@ -50,7 +52,7 @@ class LanczosIntegrator:
         channels = [
             exponential(
                 operator.apply, u, times[1:] - times[0], self.tolerance,
-                metric=self.metric, integrate=self.integrate, **_hooks_of(hooks, run),
+                metric=self.metric, decay=self.decay, integrate=self.integrate, **_hooks_of(hooks, run),
             )
             for run, u in enumerate(start)
         ]  # fmt: skip
@@ -61,14 +63,15 @@ class LanczosIntegrator:
 class GradientDescentIntegrator:
     """u_s = (1 - step B P)^s u_0 by Lanczos on B, for M = identity.
 
-    Every output time is the end of a step. The training of the network has the same steps. integrate, metric: as for
-    `LanczosIntegrator`.
+    Every output time is the end of a step. The training of the network has the same steps. integrate, metric, decay:
+    as for `LanczosIntegrator`.
     """
 
     tolerance: float
     step: float
     integrate: bool = False
     metric: Metric = EUCLIDEAN
+    decay: float = 0.0
 
     def evolve(
         self,
@@ -86,6 +89,7 @@ class GradientDescentIntegrator:
                 schedule,
                 self.tolerance,
                 metric=self.metric,
+                decay=self.decay,
                 integrate=self.integrate,
                 **_hooks_of(hooks, run),
             )
@@ -99,11 +103,13 @@ class ShiftInvertIntegrator:
     """w(t) = exp(-t M^-1 B) w(0) by Lanczos on (M + gamma B)^-1 M, with the shift gamma = sqrt(t_e T)/10.
 
     The output times are split into groups, and each group has its own shift. t_1 and T are the first and the last time
-    of a group, t_e = max(t_1, 1/fastest), and T / t_e <= 100. fastest: upper bound of the decay rates [1/time].
+    of a group, t_e = max(t_1, 1/fastest), and T / t_e <= 100. fastest: upper bound of the operator's rates [1/time].
+    decay: as for `LanczosIntegrator`.
     """
 
     tolerance: float
     fastest: float
+    decay: float = 0.0
 
     def evolve(
         self,
@@ -118,8 +124,8 @@ class ShiftInvertIntegrator:
             solve = _lazy_solver(operator, gamma, record)
             channels: list[Trajectory] = [
                 shift_invert_exponential(
-                    solve, w, group, self.tolerance, shift=gamma, mass=operator.mass, dot=operator.dot,
-                    **_hooks_of(hooks, run),
+                    solve, w, group, self.tolerance, shift=gamma, decay=self.decay, mass=operator.mass,
+                    dot=operator.dot, **_hooks_of(hooks, run),
                 )
                 for run, w in enumerate(start, index * len(start))
             ]  # fmt: skip

@@ -54,12 +54,14 @@ from .training_loss import MEAN_SQUARE, MeanSquare, SobolevLoss, TrainingLoss, W
 from .training_settings import Training
 from .two_layer_law import ScaledDensity, scaled, two_layer_laws
 from .variables import describe_variable
+from .weight_decay import NO_DECAY, WeightDecay
 from .weight_shapes import WeightShapes, drawing_memory, weight_shapes
 
 __all__ = [
     "ACTIVATIONS",
     "DRAW_ACCURACY",
     "MEAN_SQUARE",
+    "NO_DECAY",
     "POSITION_FILES",
     "SMALL_FEATURE_LEARNING",
     "Activation",
@@ -110,6 +112,7 @@ __all__ = [
     "Training",
     "TrainingLoss",
     "Uniform",
+    "WeightDecay",
     "WeightShapes",
     "WeightedSquare",
     "area_average",

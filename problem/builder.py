@@ -29,6 +29,7 @@ from freqbias.problem.siren_weights import siren_density
 from freqbias.problem.summary import are, counted
 from freqbias.problem.training_loss import MEAN_SQUARE, SobolevLoss, TrainingLoss, WeightedSquare, trapezoidal_weights
 from freqbias.problem.training_settings import Training
+from freqbias.problem.weight_decay import WeightDecay
 
 ELSEWHERE = {  # key: what does the same in Python
     "center": "Samples.centered()",
@@ -85,6 +86,7 @@ def build(run: RunFile) -> Problem:
         run.unit or read.unit,
         rates=run.training.rates,
         loss=_training_loss(run.training, samples.sites),
+        decay=WeightDecay(run.training.decay, run.training.decay_towards),
         held_out=held_out,
         predict_at=_prediction_sites(data, samples),
         noise=noise if noise.is_there else None,

@@ -25,6 +25,7 @@ from freqbias.problem.siren_law import coordinate_warning, phase_warning
 from freqbias.problem.summary import counted, time_range
 from freqbias.problem.targets import TARGET_DIMENSIONS, Targets
 from freqbias.problem.training_loss import MEAN_SQUARE, TrainingLoss
+from freqbias.problem.weight_decay import NO_DECAY, WeightDecay
 
 NORMALISATION = dict.fromkeys(DIMENSIONS, 1)  # one axis each
 SPECTRUM_DIMENSIONS = {
@@ -73,6 +74,7 @@ class Problem:
     held_out: Samples | None = None
     predict_at: Sites | None = None
     loss: TrainingLoss = MEAN_SQUARE
+    decay: WeightDecay = NO_DECAY
     initial_error: np.ndarray | None = None
     noise: LabelNoise | None = None
     notes: tuple[str, ...] = ()

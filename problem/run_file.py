@@ -120,6 +120,15 @@ class RunFile(Section):
                     f'[training] {loss} needs [pde] operator = "data" and integrator = "lanczos"; use them, or leave '
                     f"{loss.partition(' ')[0]} out"
                 )
+        if pde.dynamics == "gradient-descent" and (training.rate_schedule, training.warm_up) != ("constant", 0.0):
+            raise ValueError(
+                '[pde] dynamics = "gradient-descent" has steps of one size; use [training] rate_schedule = "constant" '
+                'and warm_up = 0, or dynamics = "flow"'
+            )
+        if training.decay and pde.integrator != "lanczos":
+            raise ValueError(
+                f'[training] decay = {training.decay} needs [pde] integrator = "lanczos"; use it, or leave decay out'
+            )
         if data.held_out and pde.operator == "local":
             raise ValueError(
                 f"[data] held_out = {data.held_out} makes the training samples scattered, but [pde] operator = "

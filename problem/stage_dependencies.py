@@ -15,7 +15,10 @@ STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation", "bias", "omega_0")  # of [network]: for damping and diffusion
 SIREN_LAW_KEYS = ("width", "symmetric")  # in addition, because the width scales SIREN's kernel
 VALUE_KEYS = ("frequencies", "window", "standardize", "noise", "noise_level")  # of [data]: not the positions
-FLOW_KEYS = ("rates", "loss", "order", "weights")  # of [training]: for the gradient flow
+FLOW_KEYS = ("rates", "loss", "order", "weights", "decay")  # of [training]: for the gradient flow
+STEP_KEYS = (  # of [training]: for the predicted steps
+    "integrator", "momentum", "nesterov", "step", "rate_schedule", "warm_up", "milestones", "rate_factor", "tolerance"
+)  # fmt: skip
 MONITORING_KEYS = ("checkpoint", "tensorboard")  # of [training]: these do not change the result of the training
 
 
@@ -118,7 +121,7 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
         case "nn":
             own = seed | {"training": training}
         case "ntk":  # precision and device do not matter: a kernel is always computed in double precision
-            own = seed | {"training": flow | _pick(training, "integrator", "step", "tolerance")}
+            own = seed | {"training": flow | {name: training[name] for name in STEP_KEYS if name in training}}
         case "draws":
             own = seed | {"training": flow | _pick(training, "step"), "pde": _pick(keys["pde"], "dynamics")}
         case "compare":  # the figures show the unit

@@ -1,6 +1,6 @@
 """The section [training] of the run file; see `freqbias.problem.settings`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -8,6 +8,8 @@ from freqbias.numerics import LARGEST
 from freqbias.problem.rates import DEFAULT_RATES, RATES, RatesTable
 from freqbias.problem.section import Settings
 from freqbias.problem.settings import Positive
+
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Training(Settings):
@@ -23,6 +25,10 @@ class Training(Settings):
         ge=0,
         lt=1,
         description='a number from 0 to less than 1, only with integrator = "momentum"; default 0.9',
+    )
+    nesterov: bool = Field(
+        False,
+        description="true or false, only with integrator = \"momentum\": Nesterov's momentum instead of Polyak's",
     )
     batch: int | None = Field(
         None,
@@ -47,10 +53,44 @@ class Training(Settings):
         description='"equal", or "density" (undo the crowding of scattered samples): the weights of the samples in the '
         "loss",
     )
+    decay: float = Field(
+        0.0,
+        ge=0,
+        le=LARGEST,
+        description="a number of at least 0, in 1/time: the rate of the weight decay; 0 means none",
+    )
+    decay_towards: Literal["start", "zero"] = Field(
+        "start",
+        description='"start" (the predictions are exact for wide networks) or "zero" (as in torch.optim; the '
+        "predictions hold while decay * time is small): what the weight decay pulls the parameters to",
+    )
     rates: RatesTable = Field(DEFAULT_RATES, description=RATES)
     step: Literal["auto"] | Positive = Field(
         "auto",
         description='"auto" (chosen from the tolerance), or a positive number in gradient-flow time: the step size',
+    )
+    rate_schedule: Literal["constant", "cosine", "steps"] = Field(
+        "constant",
+        description='"constant", "cosine" (falls to 0 as a half wave) or "steps" (falls at the milestones): the '
+        "learning rate over the steps of an optimiser; step is the largest",
+    )
+    warm_up: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="a number from 0 to less than 1: the share of the steps in which the learning rate rises from 0",
+    )
+    milestones: Annotated[list[Share], Field(min_length=1)] | None = Field(
+        None,
+        description='a list of increasing numbers between 0 and 1, only with rate_schedule = "steps": the shares of '
+        "the steps after which the learning rate falls",
+    )
+    rate_factor: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description='a number between 0 and 1, only with rate_schedule = "steps": the factor of the learning rate at '
+        "each milestone; default 0.1",
     )
     tolerance: float | None = Field(
         None,
@@ -106,6 +146,17 @@ class Training(Settings):
                 f'batch = {self.batch} needs loss = "mean-square" and weights = "equal"; leave batch out, or use this '
                 "loss"
             )
+        if self.nesterov and self.integrator != "momentum":
+            raise ValueError(
+                f'nesterov = true is for integrator = "momentum", not "{self.integrator}"; leave nesterov out'
+            )
+        if self.decay and self.integrator == "adam":
+            raise ValueError(
+                f'decay = {self.decay} is not for integrator = "adam", whose steps it would not change by its rate; '
+                "leave decay out"
+            )
+        if self.decay_towards == "zero" and not self.decay:
+            raise ValueError('decay_towards = "zero" needs decay, for example decay = 0.001; add it, or leave it out')
         if self.momentum is not None and self.integrator != "momentum":
             raise ValueError(
                 f'momentum = {self.momentum} is for integrator = "momentum", not "{self.integrator}"; leave '
@@ -120,6 +171,7 @@ class Training(Settings):
                 f'batch = {self.batch} is for "sgd", "momentum" or "adam", but integrator = "{self.integrator}" uses '
                 f"all samples in every step; leave batch out"
             )
+        self._check_rate_schedule()
         if self.integrator == "adam" and self.step == "auto":
             raise ValueError(
                 'integrator = "adam" needs a number for step, the learning rate: Adam does not follow the gradient '
@@ -131,3 +183,29 @@ class Training(Settings):
                 'precision = "double", or a larger tolerance'
             )
         return self
+
+    def _check_rate_schedule(self) -> None:
+        if (self.rate_schedule == "steps") != (self.milestones is not None):
+            raise ValueError(
+                'rate_schedule = "steps" needs milestones, for example milestones = [0.5, 0.75]'
+                if self.milestones is None
+                else f'milestones = {self.milestones} are for rate_schedule = "steps"; add it, or leave milestones out'
+            )
+        if self.rate_factor is not None and self.milestones is None:
+            raise ValueError(f'rate_factor = {self.rate_factor} is for rate_schedule = "steps"; leave rate_factor out')
+        if self.milestones is not None and sorted({*self.milestones, self.warm_up}) != [self.warm_up, *self.milestones]:
+            raise ValueError(
+                f"milestones = {self.milestones} do not increase from warm_up = {self.warm_up}; give increasing "
+                "numbers between warm_up and 1"
+            )
+        name = "rate_schedule" if self.rate_schedule != "constant" else "warm_up"
+        if (self.rate_schedule, self.warm_up) == ("constant", 0.0):
+            return
+        value = f'"{self.rate_schedule}"' if name == "rate_schedule" else self.warm_up
+        if self.integrator in ("rk4", "heun"):
+            raise ValueError(
+                f'{name} = {value} is for "gradient-descent", "momentum", "sgd" or "adam", but integrator = '
+                f'"{self.integrator}" chooses its steps by its error; leave {name} out'
+            )
+        if self.step == "auto":
+            raise ValueError(f"{name} = {value} needs a number for step, which is the largest step; add it")

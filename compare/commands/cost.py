@@ -90,10 +90,11 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
     try:
         flows = [
             exponential(
-                kernel.apply, error, problem.times, tolerance, metric=problem.loss.metric, max_steps=MOST_PRODUCTS
+                kernel.apply, error, problem.times, tolerance,
+                metric=problem.loss.metric, decay=problem.decay.rate, max_steps=MOST_PRODUCTS,
             )
             for error in initial_errors(problem)
-        ]
+        ]  # fmt: skip
     except ComputationError:
         return None
     loss = squared_loss(np.stack([flow.values for flow in flows], axis=1))
@@ -104,7 +105,9 @@ def _noise_prediction(problem: Problem, kernel: InfiniteWidthKernel, loss: np.nd
     """Return the prediction for noisy labels. Return None if they have no noise, or if Lanczos needs too long."""
     if (noise := with_noise_level(problem).noise) is None:
         return None
-    response = NoiseResponse(kernel, noise, problem.sites.size, seed=problem.seed, metric=problem.loss.metric)
+    response = NoiseResponse(
+        kernel, noise, problem.sites.size, seed=problem.seed, metric=problem.loss.metric, decay=problem.decay.rate
+    )
     try:
         return response.predict(lambda each, **options: each.follow_flow(problem.times, **options), loss, None, {})
     except ComputationError:
@@ -127,7 +130,7 @@ def held_out_errors(plan: TrainingPlan, tolerance: float, nn: Cost, products: in
     kernel: EmpiricalKernel | InfiniteWidthKernel = EmpiricalKernel(problem) if quick else InfiniteWidthKernel(problem)
     start = kernel.start if isinstance(kernel, EmpiricalKernel) else initial_errors(problem)
     try:
-        training = LinearisedTraining(kernel, start, metric=problem.loss.metric)
+        training = LinearisedTraining(kernel, start, metric=problem.loss.metric, decay=problem.decay.rate)
         if follow is None:
             path = training.follow_flow(problem.times, tolerance=tolerance)
         else:

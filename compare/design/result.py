@@ -172,6 +172,8 @@ def check_design(problem: Problem, settings: Design) -> None:
         raise InputError(
             "freqbias design predicts trainings that minimise the mean square; leave [training] loss and weights out"
         )
+    if problem.decay.rate:
+        raise InputError("freqbias design predicts trainings without weight decay; leave [training] decay out")
     if problem.initial_error is not None:
         raise InputError(
             "[pde] initial gives the initial error of one network, but the design compares others; leave initial out"

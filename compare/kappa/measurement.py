@@ -25,6 +25,7 @@ from freqbias.compare.spectra import (
     signal_floor,
 )
 from freqbias.errors import InputError
+from freqbias.numerics import decayed
 from freqbias.problem import Problem, SobolevLoss, counted
 
 BANDS, DIRECTIONS = 12, {1: 0, 2: 4, 3: 3}  # by dimension
@@ -88,7 +89,8 @@ def measure(
         )
     spectra = {name: values[part] for name, values in spectra.items()}
     theory = theory_rate(problem, mesh.frequency)
-    theory_spectrum = spectra[REFERENCE][0] * np.exp(-theory * (within - within[0])[:, None, None])
+    remaining = decayed(within, theory, problem.decay.rate)
+    theory_spectrum = spectra[REFERENCE][0] * (remaining / remaining[0])[:, None]
 
     def regions(kind: str, low: np.ndarray, high: np.ndarray, energy: Callable[[np.ndarray], np.ndarray]) -> Regions:
         initial_energy = energy(initial[None])[0]

@@ -108,6 +108,58 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"training": {"momentum": 0.5}},
         ("[training] momentum = 0.5", 'is for integrator = "momentum", not "rk4"', "leave momentum out"),
     ),
+    "Nesterov without momentum": (
+        {"training": {"nesterov": True}},
+        ('[training] nesterov = true is for integrator = "momentum", not "rk4"', "leave nesterov out"),
+    ),
+    "decay with adam": (
+        {"training": {"integrator": "adam", "step": 0.1, "decay": 0.1}},
+        ('[training] decay = 0.1 is not for integrator = "adam"', "leave decay out"),
+    ),
+    "a centre without decay": (
+        {"training": {"decay_towards": "zero"}},
+        ('[training] decay_towards = "zero" needs decay', "decay = 0.001", "leave it out"),
+    ),
+    "decay against the integrator": (
+        {"training": {"decay": 0.1}, "pde": {"integrator": "adaptive"}},
+        ('[training] decay = 0.1 needs [pde] integrator = "lanczos"', "use it, or leave decay out"),
+    ),
+    "rate schedule of steps that follow their error": (
+        {"training": {"rate_schedule": "cosine"}},
+        (
+            '[training] rate_schedule = "cosine" is for "gradient-descent"',
+            'integrator = "rk4"',
+            "leave rate_schedule out",
+        ),
+    ),
+    "warm-up without a step": (
+        {"training": {"integrator": "momentum", "warm_up": 0.1}},
+        ("[training] warm_up = 0.1 needs a number for step", "the largest step"),
+    ),
+    "steps without milestones": (
+        {"training": DESCENT | {"rate_schedule": "steps"}},
+        ('[training] rate_schedule = "steps" needs milestones', "milestones = [0.5, 0.75]"),
+    ),
+    "milestones without steps": (
+        {"training": DESCENT | {"milestones": [0.5]}},
+        ('[training] milestones = [0.5] are for rate_schedule = "steps"', "leave milestones out"),
+    ),
+    "milestones during the warm-up": (
+        {"training": DESCENT | {"rate_schedule": "steps", "milestones": [0.2, 0.5], "warm_up": 0.3}},
+        ("[training] milestones = [0.2, 0.5] do not increase from warm_up = 0.3", "between warm_up and 1"),
+    ),
+    "rate factor without steps": (
+        {"training": DESCENT | {"rate_factor": 0.5}},
+        ('[training] rate_factor = 0.5 is for rate_schedule = "steps"', "leave rate_factor out"),
+    ),
+    "a rate schedule of the equation's steps": (
+        {"pde": {"dynamics": "gradient-descent"}, "training": DESCENT | {"rate_schedule": "cosine"}},
+        (
+            '[pde] dynamics = "gradient-descent" has steps of one size',
+            'rate_schedule = "constant"',
+            'dynamics = "flow"',
+        ),
+    ),
     "sgd without batch": (
         {"training": {"integrator": "sgd"}},
         ('[training] integrator = "sgd" needs batch', "add for example batch = 256"),

@@ -71,22 +71,29 @@ def test_momentum_converges_to_the_flow(mu, end):
 
 @pytest.mark.parametrize("mu", [0.0, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("z", [1e-3, 0.03, 0.5])
-def test_decay_error_of_momentum(mu, z):
-    before, y, worst = 1.0, 1 - (1 - mu) * z, 0.0
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_decay_error_of_momentum(mu, z, nesterov):
+    y, v, worst = 1.0, 0.0, 0.0
     for s in range(1, round(30 / z / (1 - mu) if z > 0.01 else 5 / z) + 1):
+        v = mu * v + z * y
+        y -= (1 - mu) * (z * y + mu * v if nesterov else v)
         worst = max(worst, abs(y - np.exp(-s * z)))
-        before, y = y, (1 + mu - (1 - mu) * z) * y - mu * before
-    assert Momentum(mu).decay_error(z) == pytest.approx(worst, rel=2e-3)
+    assert Momentum(mu, nesterov).decay_error(z) == pytest.approx(worst, rel=2e-3)
 
 
 @pytest.mark.parametrize("mu", [0.0, 0.5, 0.9])
-def test_step_and_stability_of_momentum(mu):
-    z = Momentum(mu).largest_step(1e-3)
-    assert max(Momentum(mu).decay_error(each) for each in z * np.linspace(0.05, 1, 20)) == pytest.approx(1e-3, rel=0.01)
-    limit = 2 * (1 + mu) / (1 - mu)
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_step_and_stability_of_momentum(mu, nesterov):
+    method = Momentum(mu, nesterov)
+    z = method.largest_step(1e-3)
+    assert max(method.decay_error(each) for each in z * np.linspace(0.05, 1, 20)) == pytest.approx(1e-3, rel=0.01)
+    limit = 2 * (1 + mu) / (1 - mu) / (1 + 2 * mu if nesterov else 1)
     for factor, stable in ((0.999, True), (1.001, False)):
-        radius = np.abs(np.roots([1, -(1 + mu - (1 - mu) * factor * limit), mu])).max()
-        assert Momentum(mu).is_stable(factor * limit) == stable == (radius <= 1)
+        p = (1 - mu) * factor * limit
+        push = 1 + mu if nesterov else 1  # the step as a matrix for (y, v)
+        step = np.array([[1 - push * p, -mu * (mu if nesterov else 1)], [p, mu]])
+        radius = np.abs(np.linalg.eigvals(step)).max()
+        assert method.is_stable(factor * limit) == stable == (radius <= 1)
 
 
 def test_sgd_follows_its_minibatches():
@@ -140,22 +147,22 @@ def test_too_large_batch_is_refused():
         plan_training(tiny(), Training(integrator="sgd", batch=25))
 
 
-@pytest.mark.parametrize("name", ["momentum", "sgd", "adam"])
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "sgd", "adam"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_steps_are_those_of_torch_optim(name, dtype):
     """To the last bit, over steps whose size changes; the buffers have the same names."""
     generator = torch.Generator().manual_seed(0)
     state = torch.randn(50, dtype=dtype, generator=generator)
     expected = torch.nn.Parameter(state.clone())
-    settings = {"momentum": 0.9} if name == "momentum" else {}
+    settings = {"momentum": 0.9, "nesterov": name == "nesterov"} if name in ("momentum", "nesterov") else {}
     optimiser = (torch.optim.Adam if name == "adam" else torch.optim.SGD)([expected], lr=1.0, foreach=False, **settings)
-    keys = {"batch": 2} if name == "sgd" else {}
-    stepper = make_optimiser(Training(integrator=name, step=0.1, **keys)).make_stepper()
+    keys = {"sgd": {"batch": 2}, "nesterov": {"integrator": "momentum", "nesterov": True}}.get(name, {})
+    stepper = make_optimiser(Training(**{"integrator": name, "step": 0.1} | keys)).make_stepper()
     for h in (0.1, 0.1, 0.05, 0.2):
         gradient = torch.randn(50, dtype=dtype, generator=generator)
         state = stepper.advance(None, state, h, -gradient).state
         expected.grad = gradient
-        optimiser.param_groups[0]["lr"] = (1 - 0.9) * h if name == "momentum" else h
+        optimiser.param_groups[0]["lr"] = (1 - 0.9) * h if name in ("momentum", "nesterov") else h
         optimiser.step()
         assert torch.equal(state, expected)
         buffers = {key: value for key, value in optimiser.state[expected].items() if torch.is_tensor(value)}

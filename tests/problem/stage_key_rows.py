@@ -11,6 +11,8 @@ TRAINED = {"nn", "compare"}  # the predicted training (ntk) does not depend on t
 STEPPING = {"pde": {"integrator": "crank-nicolson"}}
 DESCENT = {"training": {"integrator": "gradient-descent", "step": 0.1}}
 MOMENTUM = {"training": {"integrator": "momentum"}}
+DECAY = {"training": {"decay": 0.1}}
+DROPS = {"training": DESCENT["training"] | {"rate_schedule": "steps", "milestones": [0.6]}}
 SOBOLEV = {"training": {"loss": "sobolev", "order": 1.0}}
 DEEP = {"network": {"depth": 3}}
 SIREN = {"network": {"omega_0": 10.0, "symmetric": True}}
@@ -135,13 +137,20 @@ ROWS = {
     "pde.device": ({}, {"pde": {"device": "cuda"}}, SOLVER),
     "pde.fields": ({}, {"pde": {"fields": False}}, SOLVER),
     "training.integrator": ({}, {"training": {"integrator": "heun"}}, NETWORK),
-    "training.momentum": (MOMENTUM, {"training": MOMENTUM["training"] | {"momentum": 0.5}}, TRAINED),
+    "training.momentum": (MOMENTUM, {"training": MOMENTUM["training"] | {"momentum": 0.5}}, NETWORK),
+    "training.nesterov": (MOMENTUM, {"training": MOMENTUM["training"] | {"nesterov": True}}, NETWORK),
     "training.batch": (MOMENTUM, {"training": MOMENTUM["training"] | {"batch": 8}}, TRAINED),
     "training.loss": ({}, {"training": {"loss": "sobolev", "order": 1.0}}, NETWORK | SOLVER),
     "training.order": (SOBOLEV, {"training": {"loss": "sobolev", "order": 2.0}}, NETWORK | SOLVER),
     "training.weights": ({}, {"training": {"weights": "density"}}, NETWORK | SOLVER),
+    "training.decay": ({}, {"training": {"decay": 0.1}}, NETWORK | SOLVER),
+    "training.decay_towards": (DECAY, {"training": DECAY["training"] | {"decay_towards": "zero"}}, TRAINED),
     "training.rates": ({}, {"training": {"rates": {"frequencies": 0.0}}}, ALL),
     "training.step": ({}, {"training": {"step": 0.1}}, NETWORK),
+    "training.rate_schedule": (DESCENT, {"training": DESCENT["training"] | {"rate_schedule": "cosine"}}, NETWORK),
+    "training.warm_up": (DESCENT, {"training": DESCENT["training"] | {"warm_up": 0.1}}, NETWORK),
+    "training.milestones": (DROPS, {"training": DROPS["training"] | {"milestones": [0.5]}}, NETWORK),
+    "training.rate_factor": (DROPS, {"training": DROPS["training"] | {"rate_factor": 0.5}}, NETWORK),
     "training.tolerance": ({}, {"training": {"tolerance": 1e-2}}, NETWORK),
     "training.precision": ({}, {"training": {"precision": "double"}}, TRAINED),
     "training.device": ({}, {"training": {"device": "cpu"}}, TRAINED),

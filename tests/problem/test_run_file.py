@@ -108,8 +108,8 @@ def test_every_default_is_stored():
     assert stored["training"] == {
         "integrator": "rk4", "step": "auto", "tolerance": 1e-3, "precision": "single", "device": "auto",
         "backend": "auto", "checkpoint": 30.0, "keep": "end", "tensorboard": False,
-        "loss": "mean-square",
-        "weights": "equal",
+        "loss": "mean-square", "weights": "equal", "nesterov": False, "decay": 0.0, "decay_towards": "start",
+        "rate_schedule": "constant", "warm_up": 0.0,
         "rates": {"frequencies": 1.0, "hidden": 1.0, "output": 1.0, "biases": 1.0},
     }  # fmt: skip
     assert stored["compare"] == {"projection": "interpolation", "figures": True}

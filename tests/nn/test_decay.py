@@ -1,0 +1,103 @@
+"""Trainings with weight decay, Nesterov's momentum and learning rates that change, against their predictions."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.linalg
+
+from freqbias import nn
+from freqbias.errors import InputError
+from freqbias.problem import Training, WeightDecay
+from tests.nn.test_training_loss import LOSSES, dense, problem_of
+
+SETTINGS = {
+    "rk4": {"tolerance": 1e-5},
+    "gradient descent, cosine": {"integrator": "gradient-descent", "rate_schedule": "cosine"},
+    "momentum": {"integrator": "momentum", "momentum": 0.8},
+    "Nesterov, steps": {
+        "integrator": "momentum", "momentum": 0.8, "nesterov": True,
+        "rate_schedule": "steps", "milestones": [0.3, 0.6], "warm_up": 0.1,
+    },
+}  # fmt: skip
+
+
+def decaying(name, share, *, towards="start", width=20000):
+    """A decay with the given share of the rate at which the problem's slow modes fall."""
+    problem = problem_of(*LOSSES[name], width=width)
+    return replace(problem, decay=WeightDecay(share / problem.times[-1], towards))
+
+
+def difference(problem, name, *, decay=None):
+    """The largest distance over time of the training and its prediction by the drawn network's kernel, over |u(0)|."""
+    kernel = nn.EmpiricalKernel(problem)
+    step = {} if "tolerance" in SETTINGS[name] else {"step": 0.5 / kernel.largest_eigenvalue()}
+    plan = nn.plan_training(problem, Training(precision="double", **SETTINGS[name], **step))
+    reached = [snapshot.error.numpy() for snapshot in nn.trajectory(plan) if snapshot.output is not None]
+    rate = problem.decay.rate if decay is None else decay
+    training = nn.LinearisedTraining(kernel, kernel.start, metric=problem.loss.metric, decay=rate)
+    if "tolerance" in SETTINGS[name]:
+        predicted = training.follow_flow(problem.times)
+    else:
+        predicted = plan.integrator.follow(training, plan.schedule)
+    distance = np.linalg.norm(np.array(reached) - predicted.error, axis=(1, 2))
+    return distance.max() / np.linalg.norm(kernel.start)
+
+
+@pytest.mark.parametrize("loss", ["H^-1", "weighted"])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_trainings_follow_their_predictions(name, loss):
+    """At width 20,000, feature learning is up to 2e-4 of |u(0)|. Without the decay, the predictions miss by 0.1."""
+    problem = decaying(loss, 1.0)
+    assert difference(problem, name) < 3e-4
+    assert difference(problem, name, decay=0.0) > 0.03
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1])
+def test_decay_towards_0_differs_by_its_amount(share):
+    """The frequencies shrink by exp(-decay t), which no fixed kernel describes."""
+    assert 0.1 * share < difference(decaying("weighted", share, towards="zero"), "rk4") < 1.1 * share
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_linearised_flow_with_decay(name):
+    problem = decaying(name, 3.0)
+    (matrix, start), decay = dense(problem), problem.decay.rate
+    n = len(start)
+    block = np.block([[-matrix - decay * np.eye(n), decay * np.eye(n)], [np.zeros((n, 2 * n))]])
+    exact = np.array([(scipy.linalg.expm(t * block) @ np.tile(start, 2))[:n] for t in problem.times])
+    training = nn.LinearisedTraining(
+        nn.InfiniteWidthKernel(problem), start[None], metric=problem.loss.metric, decay=decay
+    )
+    found = training.flow(problem.times, tolerance=1e-10)[:, 0]
+    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-9 * np.linalg.norm(start))
+
+
+def test_planned_steps_with_decay():
+    problem = decaying("H^1", 5.0)
+    settings = Training(precision="double", tolerance=1e-4)
+    plan, kernel = nn.plan_training(problem, settings), nn.EmpiricalKernel(problem)
+    planned = nn.planned_schedule(plan, kernel, kernel.start).steps
+    assert nn.train(problem, settings).attributes["steps"] == pytest.approx(planned, rel=0.1)
+
+
+def test_resume_with_a_rate_schedule():
+    problem = decaying("weighted", 1.0, width=500)
+    step = 0.5 / nn.EmpiricalKernel(problem).largest_eigenvalue()
+    plan = nn.plan_training(problem, Training(precision="double", step=step, **SETTINGS["Nesterov, steps"]))
+    whole = list(nn.trajectory(plan))
+    rest = list(nn.trajectory(plan, last=whole[7].checkpoint()))
+    assert len(rest) == len(whole) - 7 and rest[-1].time == whole[-1].time
+    assert all((a.state == b.state).all() for a, b in zip(rest, whole[7:], strict=True))
+
+
+def test_messages(caplog):
+    problem = decaying("weighted", 0.2, towards="zero", width=100)
+    with caplog.at_level(logging.WARNING, "freqbias"):
+        nn.plan_training(problem).log_warnings()
+    assert "differs from the predictions by about 0.2 of the initial error" in caplog.text
+    with pytest.raises(InputError, match=r"\[training\] decay = 3.*give the decay to the problem"):
+        nn.plan_training(problem, Training(decay=3.0))
+    with pytest.raises(InputError, match="decay = -1"):
+        WeightDecay(-1.0)
