@@ -7,11 +7,11 @@ import pytest
 
 from freqbias import pde
 from freqbias.compare import fitted_rate, instant_rate, mean_rate, project, theory_rate
-from freqbias.compare.kappa import FLOOR
+from freqbias.compare.kappa import FLOOR, measure
 from freqbias.compare.spectra import has_signal
 from freqbias.nn import InfiniteWidthKernel
 from freqbias.numerics import Grid, exponential
-from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, SobolevLoss, Uniform
+from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, SobolevLoss, Uniform, WeightDecay
 
 SIGNIFICANT = 0.05  # of the largest rho_w: where theory is to hold
 
@@ -72,6 +72,20 @@ def test_rates_under_sobolev_losses(order, highest, bound):
     shown = np.abs(spectrum.frequency[:, 0]) < highest
     rate = mean_rate(spectrum.time, spectrum.error[..., shown], floor=0)
     assert np.abs(rate / theory_rate(problem, spectrum.frequency[shown]) - 1).max() < bound
+
+
+@pytest.mark.parametrize("share", [0.5, 3.0])
+def test_theory_with_weight_decay(share):
+    """The spectrum falls to decay / (rate + decay) of its start, so the mean rate is far below that at t = 0."""
+    problem = replace(peak(Gaussian(10.0), points=(256,), end=50.0), decay=WeightDecay(share / 50.0))
+    spectrum = pde.solve(problem, Pde(tolerance=1e-5))
+    kappa = measure(spectrum, spectrum.time, {"pde": spectrum.error}, problem, bands=6)
+    regions = kappa.regions[0]
+    measured, theory = regions.measured["pde"].mean, regions.theory.mean
+    defined = theory > 1e-2 * np.nanmax(theory)  # diffusion, small as it is, decides where the rates are tiny
+    assert defined.sum() > 2
+    np.testing.assert_allclose(measured[defined], theory[defined], rtol=1e-3)
+    assert np.nanmax(theory) < 0.8 * theory_rate(problem, np.zeros((1, 1)))[0]
 
 
 def test_kernel_flow_and_diffusion():

@@ -61,6 +61,33 @@ def test_stage_writes_flows_and_steps(whole, predicted):
     assert apart["empirical-steps"] < 0.5 * apart["infinite-width-steps"]
 
 
+@pytest.mark.parametrize(
+    "optimiser",
+    [
+        {"integrator": "momentum", "momentum": 0.7, "nesterov": True, "decay": 0.02, "rate_schedule": "cosine"},
+        {"integrator": "sgd", "batch": 5, "warm_up": 0.3},
+    ],
+    ids=["nesterov", "sgd"],
+)
+def test_steps_of_optimisers(tmp_path, optimiser):
+    """Of the mean over all minibatches, by explicit steps with the dense kernel."""
+    run_in(tmp_path, training={"step": 0.5, **optimiser})
+    history, problem = read(tmp_path)["infinite-width-steps"], statement.build(statement.parse(TABLES))
+    matrix = oracle.dense_kernel(oracle.grid((48,), (1.0,)), oracle.gaussian(5.0), 1.0)
+    mu, decay, nesterov = optimiser.get("momentum", 0.0), optimiser.get("decay", 0.0), optimiser.get("nesterov", False)
+    start = u = -problem.samples.values
+    v, expected = np.zeros_like(u), [u]
+    for time, size in zip(history.step_time[1:], np.diff(history.step_time), strict=True):
+        g = u @ matrix + decay * (u - start)
+        v = mu * v + g
+        u = u - (1 - mu) * size * (g + mu * v if nesterov else v)
+        if time in problem.times:
+            expected.append(u)
+    sizes = np.diff(history.step_time)
+    assert sizes.max() <= 0.5 and sizes.min() < 0.05
+    np.testing.assert_allclose(history.error, expected, rtol=0, atol=1e-7 * np.linalg.norm(start))
+
+
 @pytest.mark.parametrize("trained", [False, True])
 def test_steps_change_between_output_times(tmp_path, trained):
     """With step = "auto" the steps grow, in the training and in its prediction."""
