@@ -18,6 +18,7 @@ from freqbias.problem.density import Density
 from freqbias.problem.error_history import ErrorHistory
 from freqbias.problem.held_out import choose_held_out
 from freqbias.problem.label_noise import noise_in
+from freqbias.problem.loss_settings import build_loss, read_weights
 from freqbias.problem.matching import errors_in_order
 from freqbias.problem.position_files import POSITION_FILES, read_positions, read_rows
 from freqbias.problem.records import Problem
@@ -27,8 +28,6 @@ from freqbias.problem.section import error_prefix, input_error
 from freqbias.problem.settings import per_axis
 from freqbias.problem.siren_weights import siren_density
 from freqbias.problem.summary import are, counted
-from freqbias.problem.training_loss import MEAN_SQUARE, SobolevLoss, TrainingLoss, WeightedSquare, trapezoidal_weights
-from freqbias.problem.training_settings import Training
 from freqbias.problem.weight_decay import WeightDecay
 
 ELSEWHERE = {  # key: what does the same in Python
@@ -44,12 +43,16 @@ ELSEWHERE = {  # key: what does the same in Python
 
 @dataclass(frozen=True)
 class _Data:
-    """Samples, the unit of x if the file states one, and what the commands should log."""
+    """Samples, the unit of x if the file states one, and what the commands should log.
+
+    rows: for scattered samples, which rows of the file these are.
+    """
 
     samples: Samples
     unit: str = ""
     notes: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    rows: np.ndarray | None = None
 
 
 def build(run: RunFile) -> Problem:
@@ -57,11 +60,13 @@ def build(run: RunFile) -> Problem:
     data, held_out = run.data, None
     read = _read_data(data)
     samples, notes = read.samples, [*read.notes]
+    path = run.training.weights_file
+    weights = None if path is None else read_weights(path, samples.sites, read.rows)
     if data.held_out:
         with error_prefix(f"[data] held_out = {data.held_out}: "):
-            samples, held_out = samples.split_at(
-                choose_held_out(data.held_out, samples.sites, run.seed, read_mask=_read_mask)
-            )
+            chosen = choose_held_out(data.held_out, samples.sites, run.seed, read_mask=_read_mask)
+            samples, held_out = samples.split_at(chosen)
+            weights = None if weights is None else weights[~chosen]
     if isinstance(data, FileSection) and data.center:
         held_out = held_out and held_out.centered(reference=samples)
         samples = samples.centered()
@@ -85,7 +90,7 @@ def build(run: RunFile) -> Problem:
         run.name,
         run.unit or read.unit,
         rates=run.training.rates,
-        loss=_training_loss(run.training, samples.sites),
+        loss=build_loss(run.training, samples.sites, weights),
         decay=WeightDecay(run.training.decay, run.training.decay_towards),
         held_out=held_out,
         predict_at=_prediction_sites(data, samples),
@@ -94,19 +99,6 @@ def build(run: RunFile) -> Problem:
         data_warnings=tuple(read.warnings),
     )
     return problem if run.pde.initial_file is None else _with_initial_error(problem, run.pde.initial_file)
-
-
-def _training_loss(training: Training, sites: Sites) -> TrainingLoss:
-    if training.loss == "mean-square" and training.weights == "equal":
-        return MEAN_SQUARE
-    weights = None
-    if training.weights == "density":
-        with error_prefix('[training] weights = "density": '):
-            weights = trapezoidal_weights(sites)
-    if training.order is None:
-        return MEAN_SQUARE if weights is None else WeightedSquare(weights)
-    with error_prefix("[training] "):
-        return SobolevLoss(sites, training.order, weights)
 
 
 def _density(run: RunFile, dimension: int) -> Density:
@@ -211,13 +203,15 @@ def _read_scattered(path: Path, data: FileSection) -> _Data:
             f"[data] dimension = {data.dimension}: {path.name} has {counted(columns, 'column')}; give "
             f"{counted(data.dimension, 'column')} for the position, and one or more for the values"
         )
-    notes = []
+    notes, rows = [], None
     with error_prefix(f"[data] path = {data.path!r}: "):
         if data.missing == "drop":
-            table, dropped = table.without_missing()
+            table, rows = table.without_missing()
+            dropped = int((~rows).sum())
             notes = [f"left out {dropped:,} of {total:,} rows, in which a value is missing"] if dropped else []
         values = table.complete('correct the cell, or leave out such rows with missing = "drop"').values
-    return _Data(Samples(Scattered(values[:, : data.dimension]), values[:, data.dimension :].T), notes=notes)
+    samples = Samples(Scattered(values[:, : data.dimension]), values[:, data.dimension :].T)
+    return _Data(samples, notes=notes, rows=rows)
 
 
 def _read_grid(path: Path, data: FileSection) -> _Data:

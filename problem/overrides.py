@@ -10,6 +10,7 @@ from freqbias.errors import InputError
 from freqbias.problem.files import SAMPLE_SCHEME
 
 PATHS = ("density.path", "data.path", "data.predict_at", "data.held_out.mask", "mesh.path")
+PATHS_OR_WORDS = ("pde.initial", "training.weights")  # only paths have an ending
 _BARE = re.compile(r"(?:[^\W\d]|[~/.])[\w~/.:+ -]*|[,;|]")  # text that needs no quotes
 _KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
 
@@ -52,7 +53,9 @@ def parse_value(key: str, text: str) -> Any:
         if not _BARE.fullmatch(text):
             raise InputError(f"{key} = {text!r} is no value; write one number, word or list, or text in quotes")
         value = text
-    if key in PATHS and isinstance(value, str) and not value.startswith(SAMPLE_SCHEME):
+    if not isinstance(value, str) or value.startswith(SAMPLE_SCHEME):
+        return value
+    if key in PATHS or (key in PATHS_OR_WORDS and Path(value).suffix):
         return str(Path.cwd() / Path(value).expanduser())
     return value
 

@@ -148,6 +148,7 @@ def _replace_paths_by_hashes(tables: dict[str, Any], run: RunFile) -> dict[str, 
     parts = enumerate(density.get("parts", []))
     places += [(f"density.parts.{index}", part, "path") for index, part in parts]
     places += [] if run.pde.initial_file is None else [("pde", tables["pde"], "initial")]
+    places += [] if run.training.weights_file is None else [("training", tables["training"], "weights")]
     places += [("data", tables["data"], "predict_at")]
     if isinstance(tables["data"]["held_out"], dict):
         places += [("data.held_out", tables["data"]["held_out"], "mask")]

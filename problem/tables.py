@@ -74,13 +74,13 @@ class Columns:
             raise InputError(f"row {self.rows[row]}, column {self.labels[column]} has {met}{more}; {remedy}")
         return self
 
-    def without_missing(self) -> tuple["Columns", int]:
-        """Return the rows in which no value is missing, and the number of rows left out."""
+    def without_missing(self) -> tuple["Columns", np.ndarray]:
+        """Return the rows in which no value is missing, and which of the rows these are, (rows,)."""
         kept = ~np.isnan(self.values).any(axis=1)
         if not kept.any():
             raise InputError("a value is missing in every row; choose other columns with the key columns")
         rows = [row for row, keep in zip(self.rows, kept, strict=True) if keep]
-        return Columns(self.values[kept], rows, self.labels, self.named), int((~kept).sum())
+        return Columns(self.values[kept], rows, self.labels, self.named), kept
 
 
 def read_columns(path: Path, options: TableFormat, *, fewest: int = 1) -> Columns:

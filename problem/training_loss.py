@@ -96,10 +96,7 @@ class WeightedSquare(TrainingLoss):
     """L = 1/2 mean_j w_j sum_c u_cj^2: P = diag(w). weights: w > 0, (N,), of any mean, which becomes 1."""
 
     def __init__(self, weights: np.ndarray) -> None:
-        weights = np.array(weights, dtype=float)
-        if weights.ndim != 1 or not np.isfinite(weights).all() or not (weights > 0).all():
-            raise InputError("the weights of the samples must be positive numbers, one for each sample")
-        self.weights = weights / weights.mean()
+        self.weights = _with_mean_1(weights)
         self.smallest, self.largest = float(self.weights.min()), float(self.weights.max())
 
     @property
@@ -118,13 +115,17 @@ class SobolevLoss(TrainingLoss):
     over the frequencies xi of the Fourier series on the box of the samples up to the Nyquist limit of as many samples
     on a grid: P = N D E^H diag((1 + |xi|^2)^s) E D, D = diag(c). s > 0 stresses high frequencies, s < 0 low ones.
 
-    sites: x_j. order: s, any real number. weights: those of a quadrature, N c_j, (N,), by default 1.
+    sites: x_j. order: s, any real number. weights: those of a quadrature, N c_j > 0, (N,), of any mean, which becomes
+    1; by default all are equal.
     On a whole grid with equal weights, the discrete Fourier transform diagonalises P, and s = 0 is the mean square.
-    Raises InputError if the weights differ in size by more than 1e12.
+    Raises InputError if the weights of the frequencies, or those of the samples, differ by a factor of more than 1e12,
+    or if there is not one positive weight for each sample.
     """
 
     def __init__(self, sites: Sites, order: float, weights: np.ndarray | None = None) -> None:
         self.order, self._size = order, sites.size
+        if weights is not None and len(weights := _with_mean_1(weights)) != sites.size:
+            raise InputError(f"there are {len(weights)} weights for {sites.size} samples; give one for each")
         shape, extent = _series(sites)
         frequencies = [np.fft.fftfreq(n, length / n) for n, length in zip(shape, extent, strict=True)]
         with np.errstate(over="ignore", under="ignore"):
@@ -174,6 +175,18 @@ class SobolevLoss(TrainingLoss):
         v = self._transform.to_frequencies(self._quadrature * rows)
         product = self._transform.to_samples(self._factors * v).real
         return np.asarray(self._size * self._quadrature * product).reshape(error.shape)
+
+
+def _with_mean_1(weights: np.ndarray) -> np.ndarray:
+    weights = np.array(weights, dtype=float)
+    if weights.ndim != 1 or not np.isfinite(weights).all() or not (weights > 0).all():
+        raise InputError("the weights of the samples must be positive numbers, one for each sample")
+    if (ratio := weights.max() / weights.min()) > MOST_RATIO:
+        raise InputError(
+            f"the largest weight of a sample is {ratio:.1e} times the smallest; use weights whose ratio is at most "
+            f"{MOST_RATIO:.0e}, because rounding errors hide smaller ones"
+        )
+    return np.asarray(weights / weights.mean())
 
 
 def _series(sites: Sites) -> tuple[tuple[int, ...], tuple[float, ...]]:

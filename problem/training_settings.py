@@ -10,6 +10,7 @@ from freqbias.problem.section import Settings
 from freqbias.problem.settings import Positive
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+WeightsPath = Annotated[str, Field(pattern=r"\.\w+$")]  # the ending tells a path from a word
 
 
 class Training(Settings):
@@ -48,10 +49,11 @@ class Training(Settings):
         description='a number from -20 to 20, only with loss = "sobolev": the order s, which weights the frequency xi '
         "by (1 + |xi|^2)^s; s > 0 stresses high frequencies, s < 0 low frequencies",
     )
-    weights: Literal["equal", "density"] = Field(
+    weights: Literal["equal", "density"] | WeightsPath = Field(
         "equal",
-        description='"equal", or "density" (undo the crowding of scattered samples): the weights of the samples in the '
-        "loss",
+        description='"equal", "density" (undo the crowding of scattered samples), or the path of a file with a '
+        "positive number for each sample (.csv .tsv .txt .npy .png .jpg .tif), relative to the run file, for example "
+        '"weights.npy": the weights of the samples in the loss',
     )
     decay: float = Field(
         0.0,
@@ -183,6 +185,11 @@ class Training(Settings):
                 'precision = "double", or a larger tolerance'
             )
         return self
+
+    @property
+    def weights_file(self) -> str | None:
+        """The path of the file with the weights of the samples, or None."""
+        return None if self.weights in ("equal", "density") else self.weights
 
     def _check_rate_schedule(self) -> None:
         if (self.rate_schedule == "steps") != (self.milestones is not None):

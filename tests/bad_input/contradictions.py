@@ -220,6 +220,52 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"training": {"integrator": "sgd", "batch": 8, "weights": "density"}},
         ('[training] batch = 8 needs loss = "mean-square" and weights = "equal"', "leave batch out, or use this loss"),
     ),
+    "no file of weights": (
+        {"training": {"weights": "none.npy"}},
+        ("[training] weights = 'none.npy': no such file", "give a path relative to the run file"),
+    ),
+    "weights of an unknown format": (
+        {"training": {"weights": "data/late.nc"}},
+        ("[training] weights = ", "cannot read .nc; use one of .csv"),
+    ),
+    "weights of other points": (
+        {"training": {"weights": "data/sample.npy"}},
+        ("[training] weights = ", "sample.npy has", "but the samples have 64", "give one number for each sample"),
+    ),
+    "weights of 0": (
+        {"training": {"weights": "data/weights_0.npy"}},
+        ("weights_0.npy': 1 weight is not positive and finite, the first 0, number 4 in the file; give positive",),
+    ),
+    "weights that are not finite": (
+        {"training": {"weights": "data/weights_nan.npy", "loss": "sobolev", "order": 1.0}},
+        ("weights_nan.npy': 64 weights are not positive and finite, the first nan, number 1 in the file; give",),
+    ),
+    "weights beyond rounding": (
+        {"training": {"weights": "data/weights_huge.npy"}},
+        (
+            "[training] weights = ",
+            "the largest weight of a sample is 1.0e+13 times the smallest",
+            "use weights whose ratio is at most 1e+12",
+        ),
+    ),
+    "weights of other rows": (
+        {
+            "data": {"file": "table.csv", "layout": "scattered", "dimension": 1},
+            "training": {"weights": "data/weights_0.npy"},
+        },
+        ("weights_0.npy has 64 weights, but the data file has ", "give one weight for each row"),
+    ),
+    "two columns of weights": (
+        {
+            "data": {"file": "table.csv", "layout": "scattered", "dimension": 1},
+            "training": {"weights": "data/table.csv"},
+        },
+        ("table.csv has ", "give one column of weights"),
+    ),
+    "batch against a file of weights": (
+        {"training": {"integrator": "sgd", "batch": 8, "weights": "data/weights_0.npy"}},
+        ('[training] batch = 8 needs loss = "mean-square" and weights = "equal"', "leave batch out, or use this loss"),
+    ),
     "loss against the local operator": (
         {"training": {"loss": "sobolev", "order": 1.0}, "pde": {"operator": "local"}},
         ('[training] loss = "sobolev" needs [pde] operator = "data"', "use them, or leave loss out"),

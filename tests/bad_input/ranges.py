@@ -125,7 +125,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.batch": [0, -5],
     "training.loss": ["mean-absolute", ""],
     "training.order": [-21.0, 21.0, math.inf],
-    "training.weights": ["volume", "mine.npy", ""],
+    "training.weights": ["volume", "", "weights."],
     "training.decay": [-0.1, math.inf, 1e200],
     "training.decay_towards": ["0", ""],
     "training.rates": [

@@ -198,6 +198,9 @@ def _write_data(folder: Path) -> None:
     np.savez(folder / "two.npz", a=line, b=line)
     (folder / "short.npz").write_bytes((folder / "two.npz").read_bytes()[:200])
     line.astype("float32").tofile(folder / "raw.dat")
+    for name, weight in (("weights_0", 0.0), ("weights_huge", 1e-13)):
+        np.save(folder / f"{name}.npy", np.where(np.arange(64) == 3, weight, 1.0))
+    np.save(folder / "weights_nan.npy", np.full(64, np.nan))
     (folder / "comma.csv").write_text("0,5\n1,5\n")
     (folder / "dates.csv").write_text("day,value\n2020-01-05,1\n2020-01-06,2\n")
     (folder / "nan.csv").write_text("1.0\nnan\n2.0\n")

@@ -201,6 +201,9 @@ MORE = [
     ("separate training tolerance", {"training": {"tolerance": 1e-2}}, {"pde": {"tolerance": 1e-2}}, MESH),
     ("default training tolerance given", {}, {"training": {"tolerance": 1e-3}}, set()),
     ("rates of 1", {}, {"training": {"rates": {"frequencies": 1, "hidden": 1.0, "biases": 1.0}}}, set()),
+    ("file of weights", {}, {"training": {"weights": "ones.npy"}}, NETWORK | SOLVER),
+    ("other weights", {"training": {"weights": "ones.npy"}}, {"training": {"weights": "other.npy"}}, NETWORK | SOLVER),
+    ("the same weights", {"training": {"weights": "ones.npy"}}, {"training": {"weights": "same.npy"}}, set()),
     ("last output time", {"time": {"times": [1.0, 5.0], "end": None, "outputs": None}},
      {"time": {"times": [1.0, 6.0], "end": None, "outputs": None}}, ALL),
 ]  # fmt: skip

@@ -56,6 +56,11 @@ def test_paths_are_relative_to_the_current_folder(path, tmp_path, monkeypatch):
         "data": {"path": "matplotlib:membrane.dat"}
     }
     assert with_values({}, parse_overrides(["data.path=~/x.csv"])) == {"data": {"path": str(Path.home() / "x.csv")}}
+    assert parse_overrides(["training.weights=w.npy", "pde.initial=e.nc"]) == {
+        "training.weights": str(tmp_path / "elsewhere" / "w.npy"),
+        "pde.initial": str(tmp_path / "elsewhere" / "e.nc"),
+    }
+    assert parse_overrides(["training.weights=density"]) == {"training.weights": "density"}
 
 
 @pytest.mark.parametrize("override, message", [

@@ -42,6 +42,8 @@ def data_files(tmp_path, monkeypatch):
     np.arange(6, dtype="int16").tofile("a.dat")
     for name in ("start", "same", "other"):
         Path(f"{name}.nc").write_bytes(b"other" if name == "other" else b"start")
+    for name, weight in (("ones", 1.0), ("same", 1.0), ("other", 2.0)):
+        np.save(f"{name}.npy", np.full(64, weight))
     np.savetxt("a.csv", np.eye(2), delimiter=",")
 
 
@@ -124,6 +126,7 @@ def test_unknown_stage():
         ({"density": MIXTURE["density"] | {"parts": [PARTS[0], PART]}}, "a.npz", "[density.parts 2] path"),
         ({"mesh": {"path": "a.csv"}}, "a.csv", "[mesh] path"),
         ({"pde": {"initial": "start.nc"}}, "start.nc", "[pde] initial"),
+        ({"training": {"weights": "ones.npy"}}, "ones.npy", "[training] weights"),
     ],
 )
 def test_a_changed_file_is_named(tables, file, key, tmp_path, caplog):
