@@ -72,8 +72,8 @@ def build_loss(training: Training, sites: Sites, weights: np.ndarray | None = No
     with error_prefix(f"[training] weights = {training.weights!r}: "):
         if training.weights == "density":
             weights = trapezoidal_weights(sites)
-        weighted = None if weights is None else WeightedSquare(weights)
+        loss = MEAN_SQUARE if weights is None else WeightedSquare(weights)
     if training.order is None:
-        return weighted or MEAN_SQUARE
+        return loss
     with error_prefix("[training] "):
-        return SobolevLoss(sites, training.order, weighted and weighted.weights)
+        return SobolevLoss(sites, training.order, weights)
