@@ -4,10 +4,10 @@ If the laws have a bounded support, the half-width is that of the support. Other
 
     T sup_{|xi| > R} (damping + (2 pi X)^2 diffusion) sup rho_data <= TAIL_SHARE tolerance,
 
-where T is the last output time, X = max_j |x_j| over the samples x_j and the targets of predictions, and rho_data the
-density of the samples. On a grid, sup rho_data = 1 / prod_i extent_i. The laws of deeper networks are known only by
-their Fourier transforms. They are folded onto the box for every half-width. The laws of relu fall only as |xi|^-(d+1),
-so for scattered samples MAX_NODES limits the half-width.
+where T is the last output time (`gradient_flow_time`), X = max_j |x_j| over the samples x_j and the targets of
+predictions, and rho_data the density of the samples. On a grid, sup rho_data = 1 / prod_i extent_i. The laws of deeper
+networks are known only by their Fourier transforms. They are folded onto the box for every half-width. The laws of relu
+fall only as |xi|^-(d+1), so for scattered samples MAX_NODES limits the half-width.
 
 Discrete laws need no mesh: theirs contains the point masses, within the Nyquist frequency.
 """
@@ -18,7 +18,7 @@ from freqbias.errors import InputError
 from freqbias.meshes.cell_size import nodes_per_reach
 from freqbias.meshes.coverage import check_coverage, share_outside
 from freqbias.meshes.law_edges import laws_of
-from freqbias.problem import Mesh, Pde, Problem
+from freqbias.problem import Mesh, Pde, Problem, gradient_flow_time
 
 TAIL_SHARE = 0.25  # share of the tolerance for the laws outside the mesh
 NARROW = 1e-2  # a width, relative to 1/X
@@ -113,7 +113,7 @@ def tail_half_width(problem: Problem, tolerance: float) -> float:
     laws fall faster than R^-d, and sup rho_data grows at most as R^d. Folded laws give the exact kernel of a sample
     with itself, so for folded laws sup rho_data includes only pairs of different samples.
     """
-    sites, share, apart = problem.sites, TAIL_SHARE * tolerance / problem.times[-1], problem.laws.numerical
+    sites, share, apart = problem.sites, TAIL_SHARE * tolerance / gradient_flow_time(problem), problem.laws.numerical
     radius, wider = 0.0, problem.laws.tail_radius(share * sites.volume, problem.reach)
     for width in sorted({width for law in laws_of(problem) for width in law.widths}):
         if width > wider:  # a part that is low but so wide that its waves resolve denser clusters
@@ -127,7 +127,7 @@ def tail_half_width(problem: Problem, tolerance: float) -> float:
 
 def negligible_level(problem: Problem, settings: Pde) -> float:
     """Return the largest value of damping + (2 pi X)^2 diffusion for which no mesh is needed."""
-    share = TAIL_SHARE * settings.tolerance / problem.times[-1]
+    share = TAIL_SHARE * settings.tolerance / gradient_flow_time(problem)
     return share / problem.sites.peak_density(tail_half_width(problem, settings.tolerance))
 
 

@@ -8,13 +8,13 @@ from .fourier_sum import FourierSum
 from .jacobian_products import ModuleKernel, module_kernel
 from .joint_kernel import JointInfiniteKernel, JointKernel
 from .kept_network import KeptNetwork
-from .linearised import LinearisedPath, LinearisedTraining, PointPrediction
+from .linearised import LinearisedPath, LinearisedTraining, PointPrediction, linearised_training
 from .module_prediction import predict_module
 from .network import FourierNetwork
 from .network_files import load, save
 from .noise_level import estimate_noise_level, with_noise_level
 from .noise_response import NoiseResponse
-from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, largest_eigenvalue
+from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, gauss_newton_shift, largest_eigenvalue
 from .planned_steps import planned_schedule
 from .predict import PredictedValues, predict
 from .predicted_curve import LOSS_FLOOR, LOSS_ROUNDING, Budget, PredictedCurve
@@ -57,8 +57,10 @@ __all__ = [
     "TrainingSnapshot",
     "choose_backend",
     "estimate_noise_level",
+    "gauss_newton_shift",
     "halving",
     "largest_eigenvalue",
+    "linearised_training",
     "load",
     "make_transforms",
     "module_kernel",

@@ -9,7 +9,7 @@ import numpy as np
 from freqbias.errors import InputError
 from freqbias.nn.feature_learning import change_of_log_error
 from freqbias.nn.joint_kernel import JointKernel
-from freqbias.nn.linearised import LinearisedPath, LinearisedTraining
+from freqbias.nn.linearised import LinearisedPath, LinearisedTraining, linearised_training
 from freqbias.nn.ntk import InfiniteWidthKernel, KernelAt
 from freqbias.numerics import Schedule, Sites
 from freqbias.problem import DRAW_ACCURACY, Draws, Problem
@@ -50,6 +50,10 @@ def check_draws(problem: Problem, count: int) -> None:
     """Raise InputError if there are too few draws for a band, or if the memory is too small for their errors."""
     if count < 2:
         raise InputError(f"--draws {count}: a band needs at least 2 draws; 39 give a band of 95 %")
+    if problem.gauss_newton is not None:
+        raise InputError(
+            '--draws predicts gradient descent, not [training] integrator = "gauss-newton"; leave --draws out'
+        )
     if problem.initial_error is not None:
         raise InputError("--draws: [pde] initial gives the initial error of one network; leave --draws out")
     samples = problem.sites.size + (0 if problem.held_out is None else problem.held_out.sites.size)
@@ -106,11 +110,7 @@ def _distance(problem: Problem, error: np.ndarray, schedule: Schedule | None, ca
     for draw, each in enumerate(error.astype(float)):
         if draw == 0 or not problem.network.symmetric:  # symmetric networks all start at f = 0
             wide = _predict(
-                LinearisedTraining(
-                    kernel, each[0], metric=problem.loss.metric, decay=problem.decay.rate, callback=lambda _: callback()
-                ),
-                problem.times,
-                schedule,
+                linearised_training(problem, kernel, each[0], callback=lambda _: callback()), problem.times, schedule
             )
         distance = np.linalg.norm((each - wide.error).reshape(len(each), -1), axis=1)
         found[draw] = distance / np.linalg.norm(each[0])
@@ -142,12 +142,8 @@ class DrawPrediction:
     ) -> None:
         self._times, self._callback, self._decays = problem.times, callback, problem.decay.rate > 0
         self._kernel = JointKernel(replace(problem, seed=problem.seed + draw), precision="single")
-        self._training = LinearisedTraining(
-            _OnSamples(self._kernel),
-            self._kernel.start,
-            metric=problem.loss.metric,
-            decay=problem.decay.rate,
-            callback=lambda lanczos: callback(),
+        self._training = linearised_training(
+            problem, _OnSamples(self._kernel), self._kernel.start, callback=lambda lanczos: callback()
         )
         path = _predict(self._training, problem.times, schedule)
         self.error = path.error

@@ -12,7 +12,9 @@ At a position y without a sample, the network learns
     f(y, t) = f(y, 0) - mean_j K(y, x_j) w(x_j, t),
 
 where w is the integral of P u over time: w = P phi_t(K P) u(0), phi_t(lambda) = (1 - exp(-t lambda)) / lambda for the
-flow, and (1 - R(eta lambda)^s) / lambda for s steps. By the Cauchy-Schwarz inequality of the kernel, an error dw of w
+flow, and (1 - R(eta lambda)^s) / lambda for s steps. The damped Gauss-Newton method has lambda / (lambda + eps) in
+place of lambda in the exponent and in the steps u <- (1 - h K P (K P + eps)^-1) u, and w is the integral of
+P (K P + eps)^-1 u. By the Cauchy-Schwarz inequality of the kernel, an error dw of w
 changes f(y, t) by at most sqrt(K(y, y) / N) |K^(1/2) dw|.
 """
 
@@ -22,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.nn.ntk import Kernel, KernelAt
+from freqbias.nn.ntk import Kernel, KernelAt, gauss_newton_shift
 from freqbias.numerics import (
     EUCLIDEAN,
     Basis,
@@ -32,9 +34,11 @@ from freqbias.numerics import (
     Metric,
     Schedule,
     exponential,
+    gauss_newton,
     gradient_descent,
     momentum_steps,
 )
+from freqbias.problem import Problem
 
 TOLERANCE = 1e-8  # bound of |u - u_exact| / |u(0)|, far below the differences to compare; needs 50 % more products
 
@@ -73,6 +77,7 @@ class LinearisedTraining:
 
     metric: the inner product of P, the matrix of the training loss (`problem.TrainingLoss.metric`); by default P = 1.
     decay: lambda, the rate of the weight decay.
+    shift: eps of the damped Gauss-Newton method (`gauss_newton_shift`), or 0 for gradient descent; for the flow.
     saved_basis: the Krylov basis of an earlier run with the same kernel and the same u(0), to continue from. callback:
     called before every product with K. An exception of the callback stops the work. products: the number of products so
     far, including those in `saved_basis`. error: the largest error bound so far, relative to |u(0)|.
@@ -89,16 +94,20 @@ class LinearisedTraining:
         *,
         metric: Metric = EUCLIDEAN,
         decay: float = 0.0,
+        shift: float = 0.0,
         saved_basis: Basis | None = None,
         callback: Callback = lambda lanczos: None,
     ) -> None:
         self._kernel, self._start, self._saved_basis, self._callback = kernel, start, saved_basis, callback
-        self._metric, self._decay = metric, decay
+        self._metric, self._decay, self._shift = metric, decay, shift
         self._krylov: Lanczos | None = None
         self.products, self.error = 0 if saved_basis is None else len(saved_basis.alpha), 0.0
 
     def flow(self, times: np.ndarray, *, tolerance: float = TOLERANCE) -> np.ndarray:
-        """Return exp(-t K) u(0) at the times, (T, C, N). times: (T,), beginning with 0."""
+        """Return exp(-t K P) u(0), or exp(-t K P (K P + eps)^-1) u(0) with a shift eps, at the times, (T, C, N).
+
+        times: (T,), beginning with 0.
+        """
         return self._with_start(self._flow(times, tolerance, integrate=False).values, self._start)
 
     def steps(self, schedule: Schedule, taylor: Sequence[float], *, tolerance: float = TOLERANCE) -> np.ndarray:
@@ -128,9 +137,20 @@ class LinearisedTraining:
         )
         return self._path(self._recorded(evolution))
 
+    def follow_gauss_newton(self, schedule: Schedule, *, shift: float, tolerance: float = TOLERANCE) -> LinearisedPath:
+        """As `follow_steps`, for steps of the damped Gauss-Newton method. shift: eps."""
+        return self._path(
+            self._recorded(
+                gauss_newton(
+                    self._apply, self._start.ravel(), schedule, tolerance, shift=shift, metric=self._metric,
+                    integrate=True, saved_basis=self._basis(), callback=self._before_product,
+                )
+            )
+        )  # fmt: skip
+
     def _flow(self, times: np.ndarray, tolerance: float, *, integrate: bool) -> Evolution:
         start, options = self._start.ravel(), self._options(integrate=integrate)
-        return self._recorded(exponential(self._apply, start, times[1:], tolerance, **options))
+        return self._recorded(exponential(self._apply, start, times[1:], tolerance, shift=self._shift, **options))
 
     def _steps(self, schedule: Schedule, taylor: Sequence[float], tolerance: float, *, integrate: bool) -> Evolution:
         start, options = self._start.ravel(), self._options(integrate=integrate)
@@ -169,3 +189,21 @@ class LinearisedTraining:
     def _before_product(self, lanczos: Lanczos) -> None:
         self._krylov = lanczos
         self._callback(lanczos)
+
+
+def linearised_training(
+    problem: Problem,
+    kernel: Kernel,
+    start: np.ndarray,
+    *,
+    saved_basis: Basis | None = None,
+    callback: Callback = lambda lanczos: None,
+) -> LinearisedTraining:
+    """Return the linearised training of a problem: with its loss, its weight decay and its Gauss-Newton damping.
+
+    start: u(0), (C, N). saved_basis, callback: as for `LinearisedTraining`.
+    """
+    return LinearisedTraining(
+        kernel, start, metric=problem.loss.metric, decay=problem.decay.rate, shift=gauss_newton_shift(problem),
+        saved_basis=saved_basis, callback=callback,
+    )  # fmt: skip

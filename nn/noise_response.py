@@ -33,7 +33,8 @@ Follow = Callable[..., LinearisedPath]  # of a LinearisedTraining, with the keyw
 class NoiseResponse:
     """The response to noise, by random vectors S z, each in a Krylov space that serves flow and steps.
 
-    noise: its level must be known. size: N. seed: of the run. callback: called before every product.
+    noise: its level must be known. size: N. metric, shift: as in `LinearisedTraining`. seed: of the
+    run. callback: called before every product.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class NoiseResponse:
         seed: int,
         metric: Metric = EUCLIDEAN,
         decay: float = 0.0,
+        shift: float = 0.0,
         probes: int = PROBES,
         callback: Callable[[Lanczos], None] = lambda lanczos: None,
     ) -> None:
@@ -52,7 +54,8 @@ class NoiseResponse:
         signs = np.random.default_rng([seed, PROBE_STREAM]).choice([-1.0, 1.0], (probes, len(noise.level), size))
         self._starts = noise.level[:, None] * signs
         self._trainings = [
-            LinearisedTraining(kernel, start, metric=metric, decay=decay, callback=callback) for start in self._starts
+            LinearisedTraining(kernel, start, metric=metric, decay=decay, shift=shift, callback=callback)
+            for start in self._starts
         ]
 
     def predict(

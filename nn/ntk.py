@@ -26,7 +26,7 @@ from freqbias.nn.device import on_device
 from freqbias.nn.eigenvalue import largest_eigenpair, random_start
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.sharding import Shards
-from freqbias.numerics import Apply, Sites
+from freqbias.numerics import Apply, Sites, spectral_norm
 from freqbias.problem import Laws, Problem, initial_values, problem_at
 
 
@@ -90,6 +90,18 @@ def largest_eigenvalue(problem: Problem) -> float:
     The result for the last problem is cached, because preparing the kernel for scattered samples may take a minute.
     """
     return InfiniteWidthKernel(problem).largest_eigenvalue()
+
+
+@lru_cache(maxsize=1)
+def gauss_newton_shift(problem: Problem) -> float:
+    """Return eps of the damped Gauss-Newton method: `problem.gauss_newton` times the largest eigenvalue of K P.
+
+    K is the kernel at infinite width, so eps does not depend on the draw of the network. Return 0 for gradient descent.
+    """
+    if problem.gauss_newton is None:
+        return 0.0
+    kernel = InfiniteWidthKernel(problem)
+    return problem.gauss_newton * spectral_norm(kernel.apply, problem.sites.size, metric=problem.loss.metric)
 
 
 def _kernel_sum(laws: Laws, sites: Sites, targets: Sites) -> Convolution:

@@ -22,10 +22,10 @@ import numpy as np
 import torch
 
 from freqbias.errors import ComputationError, InputError, UsageError
-from freqbias.nn.linearised import LinearisedPath, LinearisedTraining
+from freqbias.nn.linearised import LinearisedPath, linearised_training
 from freqbias.nn.noise_level import with_noise_level
 from freqbias.nn.noise_response import Follow, NoiseResponse
-from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel
+from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel, Kernel, gauss_newton_shift
 from freqbias.nn.planned_steps import planned_schedule
 from freqbias.nn.training_plan import NETWORK_ATTRIBUTES, TrainingPlan, plan_training
 from freqbias.numerics import Basis, Lanczos, Schedule
@@ -121,8 +121,8 @@ def _predict(
             stop.check()
 
     saved_basis = Basis(**stage.load_checkpoint(part)[0]) if part in stage.checkpoints() else None
-    metric, decay = plan.problem.loss.metric, plan.problem.decay.rate
-    training = LinearisedTraining(kernel, start, metric=metric, decay=decay, saved_basis=saved_basis, callback=callback)
+    metric, decay, shift = plan.problem.loss.metric, plan.problem.decay.rate, gauss_newton_shift(plan.problem)
+    training = linearised_training(plan.problem, kernel, start, saved_basis=saved_basis, callback=callback)
     kinds: dict[str, Follow] = {"flow": lambda each, **options: each.follow_flow(plan.problem.times, **options)}
     if (follow_steps := plan.integrator.follow) is not None:
         kinds["steps"] = lambda each, **options: follow_steps(each, plan.schedule, **options)
@@ -138,7 +138,7 @@ def _predict(
             found |= {f"{kind}.{key}": values for key, values in _at_targets(path, kernel, plan.problem).items()}
         if plan.problem.noise is not None:
             response = NoiseResponse(
-                kernel, plan.problem.noise, plan.problem.sites.size, metric=metric, decay=decay,
+                kernel, plan.problem.noise, plan.problem.sites.size, metric=metric, decay=decay, shift=shift,
                 seed=plan.problem.seed, callback=lambda probe: callback(last[0]) if last else stop.check(),
             )  # fmt: skip
             found |= _noise_of(found, response, kinds, kernel, plan.problem, name)

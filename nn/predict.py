@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.nn.linearised import TOLERANCE, LinearisedTraining
+from freqbias.nn.linearised import TOLERANCE, linearised_training
 from freqbias.nn.ntk import EmpiricalKernel, InfiniteWidthKernel
 from freqbias.numerics import Positions, check_kind
 from freqbias.problem import Problem, initial_errors
@@ -58,8 +58,7 @@ def predict(
         start = chosen.start
     else:
         chosen, start = InfiniteWidthKernel(problem), initial_errors(problem)
-    training = LinearisedTraining(chosen, start, metric=problem.loss.metric, decay=problem.decay.rate)
-    path = training.follow_flow(problem.times, tolerance=tolerance)
+    path = linearised_training(problem, chosen, start).follow_flow(problem.times, tolerance=tolerance)
     found = path.at(chosen.at(sites))
     scale = np.array(normalisation.value_scale)
     return PredictedValues(problem.times, given, normalisation.restore(found.values), found.bound[:, None] * scale)

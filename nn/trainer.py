@@ -11,6 +11,7 @@ import torch
 from freqbias.errors import ComputationError
 from freqbias.nn.cuda_graph import inner_slope
 from freqbias.nn.device import report_out_of_memory, torch_threads
+from freqbias.nn.gauss_newton import GaussNewton
 from freqbias.nn.local_error import MOST_SHRINKAGE
 from freqbias.nn.loss_watch import LossWatch
 from freqbias.nn.network_choice import make_network
@@ -220,6 +221,9 @@ class Trainer:
 
     def advance(self, negative_gradient: torch.Tensor) -> None:
         """Do one step of the integrator. negative_gradient: the result of `error_and_negative_gradient`."""
+        if isinstance(self._plan.integrator, GaussNewton):
+            assert self.accepted is not None
+            negative_gradient = self._plan.integrator.slope(self.network, self.theta, self.accepted.error)
         size, estimate = self.schedule.step_size(self.step), self._plan.local_error is not None
         try:
             step = self.stepper.advance(self._inner_slope, self.theta, size, negative_gradient, estimate=estimate)

@@ -12,8 +12,9 @@ import torch
 from freqbias.errors import InputError
 from freqbias.nn.backends import choose_backend
 from freqbias.nn.device import check_training_memory, choose_device
+from freqbias.nn.gauss_newton import SOLVE_SHARE, GaussNewton
 from freqbias.nn.local_error import LocalErrorControl
-from freqbias.nn.ntk import EmpiricalKernel, largest_eigenvalue
+from freqbias.nn.ntk import EmpiricalKernel, gauss_newton_shift, largest_eigenvalue
 from freqbias.nn.optimisers import Adam, MinibatchDescent, Momentum, batch_weights, make_optimiser
 from freqbias.nn.runge_kutta import RUNGE_KUTTA, RungeKutta
 from freqbias.nn.sharding import Shards
@@ -24,6 +25,7 @@ from freqbias.runtime import announced, log, on_root, version_of
 
 TIME_DEFINITION = {
     "momentum": "gradient-flow time: t = s step, step = rate / (1 - momentum)",
+    "gauss-newton": "t = s step, in which the modes of the kernel decay as exp(-t lambda / (lambda + eps))",
     "adam": "t = s step, step = rate; no gradient-flow time",
 }
 # Where the local error is controlled: the largest step * lambda_max over the stability limit, and the first step over
@@ -43,8 +45,8 @@ class TrainingPlan:
     device_choice and backend_choice: texts that name the choice and the reason. shards: the distribution of the neurons
     over the processes. lambda_max: an upper estimate of the largest eigenvalue of two kernels, the kernel at infinite
     width and the kernel of the drawn network at t = 0. step: the longest step at t = 0, in gradient-flow time.
-    step_control and schedule: the steps that begin the training, which may change during the training. local_error: the
-    control of the local error, None if the local error is not controlled.
+    step_control and schedule: the steps that begin the training, which may change during the training. integrator: with
+    the numbers that it needs. local_error: the control of the local error, None if the local error is not controlled.
     """
 
     problem: Problem
@@ -58,11 +60,8 @@ class TrainingPlan:
     step: float
     step_control: StepControl
     schedule: Schedule
+    integrator: RungeKutta | GaussNewton | Momentum | MinibatchDescent | Adam
     local_error: LocalErrorControl | None = None
-
-    @property
-    def integrator(self) -> RungeKutta | Momentum | MinibatchDescent | Adam:
-        return _make_integrator(self.settings)
 
     def sample_weights(self, step: int) -> np.ndarray | None:
         """Return the weights of the samples in the gradient after `step` steps, (N,), or None if all weights are 1."""
@@ -114,6 +113,7 @@ class TrainingPlan:
             **network.model_dump(include=NETWORK_ATTRIBUTES, exclude_none=True),
             "seed": self.problem.seed,
             "integrator": settings.integrator,
+            **({} if settings.gauss_newton is None else {"damping": settings.gauss_newton}),
             "step": self.step,
             # The first step is shorter than "step" if it was rejected, or if an output time follows earlier. It is
             # longer if a diverged run was resumed with a shorter step.
@@ -167,18 +167,28 @@ def plan_training(
             f"[training] decay = {settings.decay}, but the problem has decay = {problem.decay.rate}; give the decay to "
             "the problem, as Problem(..., decay=WeightDecay(...)), because the equation depends on it too"
         )
+    if settings.gauss_newton != problem.gauss_newton:
+        raise InputError(
+            f'[training] integrator = "{settings.integrator}" with damping = {settings.gauss_newton}, but the problem '
+            f"has gauss_newton = {problem.gauss_newton}; give the damping to the problem, as Problem(..., "
+            f"gauss_newton={settings.gauss_newton}), because the equation depends on it too"
+        )
     if settings.tensorboard and find_spec("tensorboard") is None:
         raise InputError(
             "[training] tensorboard = true: TensorBoard is not installed; install TensorBoard with `uv sync --extra "
             "tensorboard` or `pip install tensorboard`, or leave the key out"
         )
-    samples, network = problem.samples.values.shape[1], problem.network
+    shards, samples, network = shards or Shards(), problem.samples.values.shape[1], problem.network
+    if settings.gauss_newton is not None and shards.comm.size > 1:
+        raise InputError(
+            f'[training] integrator = "gauss-newton": {shards.comm.size} processes cannot share the neurons; leave '
+            "--shard out"
+        )
     if settings.batch is not None and settings.batch > samples:
         raise InputError(
             f"[training] batch = {settings.batch}: the batch is larger than the number of samples, {samples}; use "
             f"batch = {samples} or less"
         )
-    shards = shards or Shards()
     if not network.fourier_sum and shards.comm.size > 1:
         key, kind = ("depth", "a network with hidden layers") if network.omega_0 is None else ("omega_0", "SIREN")
         raise InputError(
@@ -202,12 +212,14 @@ def plan_training(
         drawn, eigenvector = shards.comm.bcast(kernel.largest_eigenpair())
         drawn += problem.decay.rate
         lambda_max = max(on_root(largest_eigenvalue, problem, comm=shards.comm) + problem.decay.rate, drawn)
-    integrator = _make_integrator(settings)
+    tolerance = settings.tolerance or tolerance
+    integrator = _make_integrator(problem, settings, tolerance)
     local_error, z_max, accurate = None, None, inf
     if settings.step == "auto":
-        tolerance = settings.tolerance or tolerance
         z_max = integrator.largest_step(tolerance)
         step = z_max / lambda_max
+        if isinstance(integrator, GaussNewton):  # lambda_max does not limit its steps
+            step, z_max = z_max, None
         slower = "sigma_a" if network.omega_0 is None else "width"  # makes the kernel smaller
         faster = "smaller [training] rates" if problem.rates.largest > 1 else f"a smaller [network] {slower}"
         remedy = f"use a smaller [time] end, a larger tolerance, or {faster}"
@@ -230,10 +242,17 @@ def plan_training(
     except OverflowError as failure:
         raise InputError(f"[training] step = {step:.3g} needs {failure}, which is too many; {remedy}") from failure
     choices = device, device_choice, backend, backend_choice
-    return TrainingPlan(problem, settings, *choices, shards, lambda_max, step, step_control, schedule, local_error)
+    return TrainingPlan(
+        problem, settings, *choices, shards, lambda_max, step, step_control, schedule, integrator, local_error
+    )
 
 
-def _make_integrator(settings: Training) -> RungeKutta | Momentum | MinibatchDescent | Adam:
+def _make_integrator(
+    problem: Problem, settings: Training, tolerance: float
+) -> RungeKutta | GaussNewton | Momentum | MinibatchDescent | Adam:
+    if problem.gauss_newton is not None:
+        accuracy = SOLVE_SHARE * tolerance / max(1.0, problem.times[-1])
+        return GaussNewton(gauss_newton_shift(problem), accuracy)
     return RUNGE_KUTTA.get(settings.integrator) or make_optimiser(settings)
 
 

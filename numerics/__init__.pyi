@@ -1,4 +1,5 @@
 from .arguments import TINY, check_kind, check_number
+from .damped_steps import LONGEST_STEP, damped_solve, gauss_newton, spectral_norm
 from .descent import SUM_FACTOR, gradient_descent, stability_limit
 from .fourier import SIGN, flat_top, phase, transform
 from .gpu_plans import GpuPlans
@@ -6,7 +7,6 @@ from .gpu_transform import cupy_on_gpu, gpu_failures, make_gpu_transform, releas
 from .grid_subset import GridSubset, lattice_indices, subset
 from .lanczos import (
     EUCLIDEAN,
-    INTEGRAL_FACTOR,
     Apply,
     Basis,
     Callback,
@@ -16,6 +16,7 @@ from .lanczos import (
     Metric,
     decayed,
     exponential,
+    integral_factor,
 )
 from .momentum import momentum_limit, momentum_steps
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
@@ -34,8 +35,8 @@ from .tensor_grid import TensorTransform, make_tensor_transform, suits_tensors
 __all__ = [
     "CONSTANT_RATE",
     "EUCLIDEAN",
-    "INTEGRAL_FACTOR",
     "LARGEST",
+    "LONGEST_STEP",
     "SIGN",
     "SMALLEST",
     "SUM_FACTOR",
@@ -68,13 +69,16 @@ __all__ = [
     "check_number",
     "chunk_count",
     "cupy_on_gpu",
+    "damped_solve",
     "decayed",
     "divides_sites",
     "exponential",
     "fine_grid_size",
     "flat_top",
+    "gauss_newton",
     "gpu_failures",
     "gradient_descent",
+    "integral_factor",
     "lattice_indices",
     "make_gpu_transform",
     "make_partial_transform",
@@ -90,6 +94,7 @@ __all__ = [
     "rounding",
     "scale_range",
     "shift_invert_exponential",
+    "spectral_norm",
     "stability_limit",
     "subset",
     "suits_tensors",

@@ -90,7 +90,7 @@ def gradient_descent(
         bound = ratio / least * beta * _residual_sum(schedule, taylor, z, lost, weights, target=target)
         if bound <= tolerance:
             outputs = schedule.output_intervals[1:] - 1
-            integral, sums = None, np.cumsum(before * _total_lost(schedule, lost) / eigenvalues, axis=0)[outputs]
+            integral, sums = None, np.cumsum(before * total_lost(schedule, lost) / eigenvalues, axis=0)[outputs]
             if integrate:
                 elapsed = np.cumsum(schedule.step_counts * schedule.step_sizes)[outputs]
                 integral = lanczos.integral(sums, SUM_FACTOR * np.sqrt(elapsed) * bound * least)
@@ -130,7 +130,7 @@ def _residual_sum(
     change sign. In all other cases, the moduli are summed step by step once the geometric sum is at most `target`.
     """
     with np.errstate(invalid="ignore"):  # 0 / 0 where a step is shorter than rounding
-        geometric = np.where(lost > 0, _total_lost(schedule, lost) / lost, schedule.step_counts[:, None])  # sum R^s
+        geometric = np.where(lost > 0, total_lost(schedule, lost) / lost, schedule.step_counts[:, None])  # sum R^s
     g = [_taylor_remainder(taylor, i, z.max(axis=1)) for i in range(len(taylor) - 1)]
     total = sum(
         float((schedule.step_sizes * g_i * np.abs(np.sum(weights * z**i * geometric, axis=1))).sum())
@@ -144,7 +144,7 @@ def _residual_sum(
     )
 
 
-def _total_lost(schedule: Schedule, lost: np.ndarray) -> np.ndarray:
+def total_lost(schedule: Schedule, lost: np.ndarray) -> np.ndarray:
     """Return 1 - R^s for the s steps of each interval, without cancellation. lost: 1 - R, (I, m)."""
     with np.errstate(divide="ignore", invalid="ignore"):  # log 0 at lost = 1; exp makes it the correct 0
         return np.where(

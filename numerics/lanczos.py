@@ -194,6 +194,15 @@ def _with_row(rows: np.ndarray, index: int, row: np.ndarray) -> np.ndarray:
     return rows
 
 
+def integral_factor(times: np.ndarray, shift: float = 0.0) -> np.ndarray:
+    """Return how much larger the bound of |A^(1/2) dw| is than that of |u|, at each of the times (T,).
+
+    w is the `Integral` of `exponential` with this shift.
+    """
+    factor = INTEGRAL_FACTOR * np.sqrt(times)
+    return np.asarray((0.5 + factor) / np.sqrt(shift) if shift else factor)
+
+
 def exponential(
     apply: Apply,
     start: np.ndarray,
@@ -202,6 +211,7 @@ def exponential(
     *,
     metric: Metric = EUCLIDEAN,
     decay: float = 0.0,
+    shift: float = 0.0,
     integrate: bool = False,
     saved_basis: Basis | None = None,
     callback: Callback = lambda lanczos: None,
@@ -218,9 +228,13 @@ def exponential(
     its norm to the error |A^(1/2) dw|.
     metric: with its matrix P, the result is exp(-t A P) u, and P w in place of w, for which u(0) - u = A P w. A P is
     symmetric in the inner product of P, and similar to P^(1/2) A P^(1/2).
+    shift: with eps > 0, the result is exp(-t A P (A P + eps)^-1) u, with the integral of (A P + eps)^-1 u in place of
+    that of u (`freqbias.numerics.damped_steps`).
     The iteration stops when this bound of the error relative to |u| is at most `tolerance` at every output time:
 
         c beta_m |e_m^T t phi_1(-t T_m) e_1|,    phi_1(z) = (e^z - 1) / z,    c = |u|_P / (|u| sqrt(smallest)).
+
+    With a shift, (1 - exp(-t lambda / (lambda + eps))) / lambda replaces t phi_1(-t lambda).
 
     Raises ComputationError if the bound is still above `tolerance` after `max_steps` products.
     Source: Saad, SIAM J. Numer. Anal. 29 (1992); Hochbruck and Lubich, SIAM J. Numer. Anal. 34 (1997).
@@ -233,13 +247,14 @@ def exponential(
     bound, least = np.inf, ratio if metric.smallest is None else np.sqrt(metric.smallest)
     for beta, ritz_values, vectors in lanczos.iterate(max_steps, callback):
         eigenvalues = np.maximum(ritz_values, np.finfo(float).tiny) + decay  # rounding may make Ritz values negative
-        t_phi_1 = -np.expm1(-np.outer(times, eigenvalues)) / eigenvalues  # t phi_1(-t lambda), (T, m)
+        rates = eigenvalues / (eigenvalues + shift) if shift else eigenvalues
+        t_phi_1 = -np.expm1(-np.outer(times, rates)) / eigenvalues  # t phi_1(-t lambda), (T, m)
         bounds = ratio * beta * np.abs(t_phi_1 @ (vectors[-1] * vectors[0]))  # of |du|_P / |u|
         bound = bounds.max() / least
         if bound <= tolerance:
-            values, integral = lanczos.combine_modes(np.exp(-np.outer(times, eigenvalues)) + decay * t_phi_1), None
+            values, integral = lanczos.combine_modes(np.exp(-np.outer(times, rates)) + decay * t_phi_1), None
             if integrate:
-                integral = lanczos.integral(t_phi_1, INTEGRAL_FACTOR * np.sqrt(times) * bounds)
+                integral = lanczos.integral(t_phi_1, integral_factor(times, shift) * bounds)
             return Evolution(values, len(eigenvalues), float(bound), integral)
     raise ComputationError(
         f"Lanczos: error bound {bound:.1e} after {max_steps} steps is above the tolerance {tolerance:.1e}; "

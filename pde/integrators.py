@@ -21,8 +21,7 @@ LONG_FLOW = 500.0  # if decay rate times last output time is larger, the errors 
 def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:
     """Return the integrator named in the settings, with a share of settings.tolerance.
 
-    folded: `MeshPlan.folded` of the mesh. Raises InputError if the integrator cannot follow the loss or the
-    weight decay of the training.
+    folded: `MeshPlan.folded` of the mesh. Raises InputError if the integrator cannot follow the training.
     """
     if not isinstance(problem.loss, MeanSquare) and (settings.operator, settings.integrator) != ("data", "lanczos"):
         raise InputError(
@@ -34,6 +33,13 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integ
             f'[pde] integrator = "{settings.integrator}" does not follow the weight decay of the training; use '
             'integrator = "lanczos"'
         )
+    if problem.gauss_newton is not None:
+        given = (settings.operator, settings.integrator, settings.dynamics)
+        if given != ("data", "lanczos", "flow"):
+            raise InputError(
+                f'[pde] operator = "{given[0]}", integrator = "{given[1]}" and dynamics = "{given[2]}" are not for the '
+                'damped Gauss-Newton method; use operator = "data", integrator = "lanczos" and dynamics = "flow"'
+            )
     fastest = fastest_rate(problem, operator=settings.operator, folded=folded)
     flow: dict[str, Any] = {
         "integrate": bool(problem.targets),
@@ -47,7 +53,7 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integ
             assert settings.step != "auto"  # checked with the settings
             return GradientDescentIntegrator(tolerance, settings.step, **flow)
         case "lanczos" if settings.operator == "data":
-            return LanczosIntegrator(tolerance, **flow)
+            return LanczosIntegrator(tolerance, damping=problem.gauss_newton, **flow)
         case "lanczos":
             return ShiftInvertIntegrator(tolerance, fastest, problem.decay.rate)
         case "adaptive":
@@ -78,7 +84,9 @@ def transform_accuracy(problem: Problem, settings: Pde, *, folded: bool) -> floa
     of the kernel is measured.
     """
     duration = 0.0
-    if settings.operator == "data":
+    if settings.operator == "data" and problem.gauss_newton is not None:
+        duration = problem.times[-1] / problem.gauss_newton
+    elif settings.operator == "data":
         duration = problem.times[-1] * fastest_rate(problem, operator="data", folded=folded)
     share = TRANSFORM_SHARE * (NARROW_SHARE if is_narrow(problem) else 1.0)
     return share * settings.tolerance / max(1.0, duration / LONG_FLOW)

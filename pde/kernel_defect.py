@@ -7,8 +7,15 @@ or may exceed [mesh] half_width. The solution u_h of du_h/dt = -K_h u_h then has
 
     |u_h(T) - u(T)| <= integral_0^T |(K_h - K) u_h(t)| dt,
 
-because exp(-t K) increases no error. The defect (K_h - K) u_h is evaluated at PROBES samples, or fewer if the rows of K
-would exceed MAX_ENTRIES. At these samples the product K u_h is exact.
+because exp(-t K) increases no error. With the damped Gauss-Newton method, w' = (K_h + eps)^-1 u_h replaces u_h, because
+
+    K (K + eps)^-1 - K_h (K_h + eps)^-1 = eps (K + eps)^-1 (K - K_h) (K_h + eps)^-1
+
+and eps (K + eps)^-1 increases no error either. Then the integral is estimated by the sum of |(K_h - K) Dw| over the
+changes Dw of w between the output times, since modes decay without oscillations.
+
+The defect (K_h - K) u_h is evaluated at PROBES samples, or fewer if the rows of K would exceed MAX_ENTRIES. At these
+samples the product K u_h is exact.
 """
 
 from itertools import pairwise

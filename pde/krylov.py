@@ -22,6 +22,7 @@ from freqbias.numerics import (
     exponential,
     gradient_descent,
     shift_invert_exponential,
+    spectral_norm,
 )
 from freqbias.pde.protocols import NO_HOOKS, IntegrationHooks, IntegrationRecord, Operator, Solve
 
@@ -34,12 +35,15 @@ class LanczosIntegrator:
 
     integrate: whether the record gets the integral of P u. metric: the inner product of P; by default P = 1.
     decay: the rate of the weight decay towards the start.
+    damping: of the damped Gauss-Newton method, for which u(t) = exp(-t B P (B P + eps)^-1) u(0), eps is the damping
+    times the largest eigenvalue of B P, and the record gets eps and the integral of P (B P + eps)^-1 u.
     """
 
     tolerance: float
     integrate: bool = False
     metric: Metric = EUCLIDEAN
     decay: float = 0.0
+    damping: float | None = None
 
     def evolve(
         self,
@@ -49,10 +53,13 @@ class LanczosIntegrator:
         record: IntegrationRecord,
         hooks: IntegrationHooks = NO_HOOKS,
     ) -> Iterator[np.ndarray]:
+        if self.damping is not None:
+            record.shift = self.damping * spectral_norm(operator.apply, start.shape[1], metric=self.metric)
         channels = [
             exponential(
                 operator.apply, u, times[1:] - times[0], self.tolerance,
-                metric=self.metric, decay=self.decay, integrate=self.integrate, **_hooks_of(hooks, run),
+                metric=self.metric, decay=self.decay, shift=record.shift,
+                integrate=self.integrate or self.damping is not None, **_hooks_of(hooks, run),
             )
             for run, u in enumerate(start)
         ]  # fmt: skip

@@ -14,26 +14,33 @@ from math import pi
 
 import numpy as np
 
-from freqbias.numerics import INTEGRAL_FACTOR, SUM_FACTOR, Integral
+from freqbias.numerics import SUM_FACTOR, Integral, integral_factor
 from freqbias.pde.data_operator import DataOperator
-from freqbias.pde.kernel_defect import ExactRows, KernelDefect, integrated_defects
+from freqbias.pde.kernel_defect import ExactRows, KernelDefect
 from freqbias.problem import Problem, initial_values, problem_at
 
 SAFETY = 2.0  # factor of the defects if only some of the positions are probed
 
 
 def predict_at_targets(
-    operator: DataOperator, integral: Integral, defect: KernelDefect, defects: np.ndarray, *, in_steps: bool
+    operator: DataOperator,
+    integral: Integral,
+    defect: KernelDefect,
+    integrated: np.ndarray,
+    *,
+    in_steps: bool,
+    shift: float = 0.0,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the values f (T, C, n) at the targets by name, and a bound of their error at each time, (T,). Collective.
 
-    integral: w at the output times after the first. defects: |d| / |u(0)| at all output times, (T,).
-    in_steps: whether the integrator takes steps of gradient descent.
+    integral: w at the output times after the first. integrated: the integral of |d| / |u(0)| until all
+    output times, (T,). in_steps: whether the integrator takes steps of gradient descent. shift: eps of the damped
+    Gauss-Newton method, or 0.
     """
     problem = operator.problem
     times, norm = problem.times, float(np.linalg.norm(operator.start))
-    factor = (SUM_FACTOR if in_steps else INTEGRAL_FACTOR) * (SAFETY if defect.sampled else 1.0)
-    relative = np.concatenate([[0.0], integral.error]) + factor * np.sqrt(times) * integrated_defects(times, defects)
+    factor = SUM_FACTOR * np.sqrt(times) if in_steps else integral_factor(times, shift)
+    relative = np.concatenate([[0.0], integral.error]) + (SAFETY if defect.sampled else 1.0) * factor * integrated
     values, bound = dict[str, np.ndarray](), np.zeros(len(times))
     for name, sites in problem.targets.items():
         rows, product, positions = integral.values, operator.at(sites), sites.positions()

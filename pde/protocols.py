@@ -64,7 +64,8 @@ class IntegrationRecord:
     number of solves with M + shift B, summed over all channels. factorisations: the number of shifts for which a solver
     was prepared. error: a bound or an estimate of the integration error, relative to |u(0)|. step: the size of the last
     adaptive step. scale: |u(0)| of each channel. shift: that of the last solver, which a resumed run must use again to
-    the last bit. integral: that of u at the output times, (T, C, n), if all of them are computed together.
+    the last bit; or eps of the damped Gauss-Newton method. integral: that of u at the output times, (T, C, n), if all
+    of them are computed together.
     """
 
     steps: int = 0

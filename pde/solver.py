@@ -115,8 +115,8 @@ class Solver:
         if self._predicts:
             assert isinstance(self.operator, DataOperator) and self._defect and self.record.integral
             self._targets = predict_at_targets(
-                self.operator, self.record.integral, self._defect, np.array(defects),
-                in_steps=isinstance(self._integrator, GradientDescentIntegrator),
+                self.operator, self.record.integral, self._defect, self._integrated(np.array(defects)),
+                in_steps=isinstance(self._integrator, GradientDescentIntegrator), shift=self.record.shift,
             )  # fmt: skip
 
     def spectrum(self, snapshots: list[SpectrumSnapshot]) -> Spectrum | None:
@@ -158,6 +158,8 @@ class Solver:
             "operator": self.settings.operator,
             "integrator": self.settings.integrator,
             "dynamics": self.settings.dynamics,
+            **({} if self.problem.gauss_newton is None else {"damping": self.problem.gauss_newton}),
+            **({} if self.problem.gauss_newton is None else {"shift": self.record.shift}),
             "tolerance": self.settings.tolerance,
             "steps": self.record.steps,
             "solves": self.record.solves,
@@ -174,7 +176,7 @@ class Solver:
             attributes |= {"points": np.array(grid.shape), "extent": np.array(grid.extent)}
         if self._has_floor:
             defects = np.array([snapshot.defect for snapshot in snapshots])
-            floor = float(integrated_defects(self.problem.times, defects)[-1])
+            floor = float(self._integrated(defects)[-1])
             attributes["floor"] = floor
             if floor > self.settings.tolerance and self._narrow:
                 runtime.log.warning(
@@ -217,9 +219,25 @@ class Solver:
     def _snapshot(self, index: int, state: np.ndarray, defects: list[float]) -> SpectrumSnapshot:
         errors, outside = self.operator.observe(state)
         loss = float(squared_loss(errors))
-        defect = self._defect(self.problem.loss.residual(errors)) if self._defect is not None else 0.0
+        defect = self._defect(self._learning(index, errors)) if self._defect is not None else 0.0
         defects.append(defect)
         return SpectrumSnapshot(index, state, loss, outside, asdict(self.record), defect)
+
+    def _learning(self, index: int, errors: np.ndarray) -> np.ndarray:
+        """Return what the kernel acts on: P u, or the change of the integral w since the last output time."""
+        if self.problem.gauss_newton is None:
+            return self.problem.loss.residual(errors)
+        if index == 0:
+            return np.zeros_like(errors)
+        assert self.record.integral is not None
+        values = self.record.integral.values
+        return np.asarray(values[index - 1] - (values[index - 2] if index > 1 else 0.0))
+
+    def _integrated(self, defects: np.ndarray) -> np.ndarray:
+        """Return the integral of the defects of `_learning` until each output time, (T,)."""
+        if self.problem.gauss_newton is None:
+            return integrated_defects(self.problem.times, defects)
+        return np.cumsum(defects)
 
 
 def leaked_error(snapshots: list[SpectrumSnapshot]) -> float:

@@ -21,6 +21,7 @@ from .held_out_loss import clean_loss_in_words, clean_loss_warning, held_out_in_
 from .initial_network import initial_errors, initial_values, network_values
 from .label_noise import LabelNoise
 from .laws import Law, Laws
+from .learning_time import gradient_flow_time
 from .loading import load, parse
 from .loss import psnr, squared_loss
 from .matching import errors_in_order, match_positions, match_times
@@ -139,6 +140,7 @@ __all__ = [
     "flatten",
     "fold",
     "from_scipy",
+    "gradient_flow_time",
     "held_out_in_words",
     "held_out_warning",
     "in_words",

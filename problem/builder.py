@@ -92,6 +92,7 @@ def build(run: RunFile) -> Problem:
         rates=run.training.rates,
         loss=build_loss(run.training, samples.sites, weights),
         decay=WeightDecay(run.training.decay, run.training.decay_towards),
+        gauss_newton=run.training.gauss_newton,
         held_out=held_out,
         predict_at=_prediction_sites(data, samples),
         noise=noise if noise.is_there else None,

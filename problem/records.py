@@ -52,6 +52,7 @@ class Problem:
     held_out: samples that are not used for training. The error on these samples is reported separately.
     predict_at: positions at which the kernels and the equation predict what the network learns.
     loss: what the training makes small, for these samples.
+    gauss_newton: eps / lambda_max, `[training] damping` of "gauss-newton"; None for equation and flow without damping.
     initial_error: the error u(0) on the training samples, (C, N), from which the equation, the network and the kernels
     start. By default u(0) = f - f*, where f is the drawn initial network, which is 0 if the network is symmetric.
     noise: the noise of the labels, if it is known or to be estimated.
@@ -75,6 +76,7 @@ class Problem:
     predict_at: Sites | None = None
     loss: TrainingLoss = MEAN_SQUARE
     decay: WeightDecay = NO_DECAY
+    gauss_newton: float | None = None
     initial_error: np.ndarray | None = None
     noise: LabelNoise | None = None
     notes: tuple[str, ...] = ()
@@ -104,6 +106,8 @@ class Problem:
         check_rates(self.rates, self.network)
         check_width(self.density, self.network, self.dimension)
         self.loss.check(self.sites.size)
+        if self.gauss_newton is not None and not 0 < self.gauss_newton <= 1:
+            raise InputError(f"gauss_newton = {self.gauss_newton}; give a number up to 1, such as 0.001, or None")
         levels = None if self.noise is None else self.noise.contained
         if levels is not None and len(levels) != self.samples.channels:
             raise InputError(

@@ -98,11 +98,12 @@ class RunFile(Section):
     def _check_consistency(self) -> "RunFile":
         data, pde, training = self.data, self.pde, self.training
         check_rates(training.rates, self.network)
-        if training.tolerance is None and training.precision == "single" and pde.tolerance < 1e-5:
+        least = training.least_tolerance()
+        if training.tolerance is None and training.precision == "single" and pde.tolerance < least:
             raise ValueError(
                 f"[pde] tolerance = {pde.tolerance} is also the default of [training] tolerance, but is below "
-                '1e-5, the rounding error of precision = "single"; use [training] precision = "double", or set '
-                "[training] tolerance"
+                f'{least:.0e}, the rounding error of precision = "single"; use [training] precision = "double", or '
+                "set [training] tolerance"
             )
         if pde.dynamics == "gradient-descent" and (training.integrator, training.step) != (
             "gradient-descent",
@@ -112,6 +113,11 @@ class RunFile(Section):
                 f'[pde] dynamics = "gradient-descent" with step = {pde.step} contradicts [training] integrator = '
                 f'"{training.integrator}" with step = {training.step}; leave [pde] step out, and set [training] '
                 'integrator = "gradient-descent" and step'
+            )
+        if training.gauss_newton is not None and (pde.operator, pde.integrator) != ("data", "lanczos"):
+            raise ValueError(
+                '[training] integrator = "gauss-newton" needs [pde] operator = "data" and integrator = "lanczos"; use '
+                "them, or another integrator of the training"
             )
         if (training.loss, training.weights) != ("mean-square", "equal"):
             loss = f'loss = "{training.loss}"' if training.loss != "mean-square" else f'weights = "{training.weights}"'

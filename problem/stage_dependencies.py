@@ -15,7 +15,7 @@ STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation", "bias", "omega_0")  # of [network]: for damping and diffusion
 SIREN_LAW_KEYS = ("width", "symmetric")  # in addition, because the width scales SIREN's kernel
 VALUE_KEYS = ("frequencies", "window", "standardize", "noise", "noise_level")  # of [data]: not the positions
-FLOW_KEYS = ("rates", "loss", "order", "weights", "decay")  # of [training]: for the gradient flow
+FLOW_KEYS = ("rates", "loss", "order", "weights", "decay", "damping")  # of [training]: for the gradient flow
 STEP_KEYS = (  # of [training]: for the predicted steps
     "integrator", "momentum", "nesterov", "step", "rate_schedule", "warm_up", "milestones", "rate_factor", "tolerance"
 )  # fmt: skip
@@ -47,7 +47,8 @@ class StageKeys(dict[str, Any]):
         Return an empty dict if no run file can lack these keys.
         """
         tables = self._run.model_dump(exclude_none=True)
-        for name in names:
+        # Without a damping, the flow was not that of "gauss-newton".
+        for name in (*names, *(["training.integrator"] if "training.damping" in names else [])):
             table = self.get(name)
             # The stage may depend on a few keys of an absent section only. The others may be required.
             for each in [f"{name}.{key}" for key in table] if isinstance(table, dict) else [name]:
@@ -88,6 +89,8 @@ def _tables_of(run: RunFile) -> dict[str, Any]:
     """Return all tables of the run file, with the values that the words "auto" and "default" mean."""
     tables = run.model_dump(exclude_none=True)
     tables["training"]["tolerance"] = run.training_tolerance
+    if run.training.gauss_newton is not None:
+        tables["training"]["damping"] = run.training.gauss_newton
     if run.pde.initial_file is None:
         tables["pde"]["initial"] = "network" if run.starts_from_network else "target"
     return tables
@@ -103,7 +106,8 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
     laws = {name: value for name, value in keys["network"].items() if name in law_keys}
     training = _drop(keys["training"], MONITORING_KEYS)
     flow = {name: training[name] for name in FLOW_KEYS if name in training}
-    rates = {"training": _pick(training, "rates")}  # they also determine damping and diffusion
+    # The rates determine damping and diffusion, and the damping of the training how far they matter.
+    rates = {"training": {name: training[name] for name in ("rates", "damping") if name in training}}
     match stage:
         case "mesh":
             own = {

@@ -4,22 +4,32 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from freqbias.numerics import LARGEST
+from freqbias.numerics import LARGEST, LONGEST_STEP
 from freqbias.problem.rates import DEFAULT_RATES, RATES, RatesTable
 from freqbias.problem.section import Settings
 from freqbias.problem.settings import Positive
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 WeightsPath = Annotated[str, Field(pattern=r"\.\w+$")]  # the ending tells a path from a word
+DAMPING = 1e-3  # default of damping
+SINGLE_ROUNDING = 1e-6  # of products with a kernel in single precision, relative to lambda_max
 
 
 class Training(Settings):
     """The settings of the training."""
 
-    integrator: Literal["rk4", "heun", "gradient-descent", "momentum", "sgd", "adam"] = Field(
+    integrator: Literal["rk4", "heun", "gradient-descent", "gauss-newton", "momentum", "sgd", "adam"] = Field(
         "rk4",
-        description='"rk4", "heun", "gradient-descent", or an optimiser of torch.optim: "momentum", "sgd" (needs '
-        'batch) or "adam"',
+        description='"rk4", "heun", "gradient-descent", "gauss-newton" (learns all frequencies about equally fast), or '
+        'an optimiser of torch.optim: "momentum", "sgd" (needs batch) or "adam"',
+    )
+    damping: float | None = Field(
+        None,
+        ge=1e-8,
+        le=1,
+        description='a number from 1e-8 to 1, only with integrator = "gauss-newton": eps as a fraction of the largest '
+        "eigenvalue of the kernel at infinite width; modes with smaller eigenvalues than eps are learnt slowly; "
+        "default 0.001",
     )
     momentum: float | None = Field(
         None,
@@ -164,11 +174,21 @@ class Training(Settings):
                 f'momentum = {self.momentum} is for integrator = "momentum", not "{self.integrator}"; leave '
                 "momentum out"
             )
+        if self.damping is not None and self.integrator != "gauss-newton":
+            raise ValueError(
+                f'damping = {self.damping} is for integrator = "gauss-newton", not "{self.integrator}"; leave damping '
+                "out"
+            )
+        if self.integrator == "gauss-newton" and self.step != "auto" and self.step >= LONGEST_STEP:
+            raise ValueError(
+                f'step = {self.step} is too long for integrator = "gauss-newton", whose fast modes are multiplied by '
+                f"1 - step; use a step below {LONGEST_STEP:g}"
+            )
         if self.integrator == "sgd" and self.batch is None:
             raise ValueError(
                 'integrator = "sgd" needs batch, the number of samples per step; add for example batch = 256'
             )
-        if self.batch is not None and self.integrator in ("rk4", "heun", "gradient-descent"):
+        if self.batch is not None and self.integrator in ("rk4", "heun", "gradient-descent", "gauss-newton"):
             raise ValueError(
                 f'batch = {self.batch} is for "sgd", "momentum" or "adam", but integrator = "{self.integrator}" uses '
                 f"all samples in every step; leave batch out"
@@ -179,9 +199,10 @@ class Training(Settings):
                 'integrator = "adam" needs a number for step, the learning rate: Adam does not follow the gradient '
                 "flow, so the tolerance does not determine a step size; add for example step = 0.001"
             )
-        if self.precision == "single" and self.tolerance is not None and self.tolerance < 1e-5:
+        least = self.least_tolerance()
+        if self.precision == "single" and self.tolerance is not None and self.tolerance < least:
             raise ValueError(
-                f'tolerance = {self.tolerance} is below 1e-5, the rounding error of precision = "single"; use '
+                f'tolerance = {self.tolerance} is below {least:.0e}, the rounding error of precision = "single"; use '
                 'precision = "double", or a larger tolerance'
             )
         return self
@@ -190,6 +211,20 @@ class Training(Settings):
     def weights_file(self) -> str | None:
         """The path of the file with the weights of the samples, or None."""
         return None if self.weights in ("equal", "density") else self.weights
+
+    @property
+    def gauss_newton(self) -> float | None:
+        """The damping if the integrator is "gauss-newton", and otherwise None."""
+        if self.integrator != "gauss-newton":
+            return None
+        return DAMPING if self.damping is None else self.damping
+
+    def least_tolerance(self) -> float:
+        """Return the rounding error of the training, relative to the initial error, for precision = "single".
+
+        The damped Gauss-Newton method divides the rounding errors of products with the kernel by the damping.
+        """
+        return max(1e-5, SINGLE_ROUNDING / (self.gauss_newton or 1.0))
 
     def _check_rate_schedule(self) -> None:
         if (self.rate_schedule == "steps") != (self.milestones is not None):

@@ -17,9 +17,9 @@ from freqbias.meshes import BoxPlan, MeshPlan
 from freqbias.nn import (
     EmpiricalKernel,
     InfiniteWidthKernel,
-    LinearisedTraining,
     NoiseResponse,
     TrainingPlan,
+    gauss_newton_shift,
     planned_schedule,
     training_memory,
     trajectory,
@@ -90,8 +90,8 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
     try:
         flows = [
             exponential(
-                kernel.apply, error, problem.times, tolerance,
-                metric=problem.loss.metric, decay=problem.decay.rate, max_steps=MOST_PRODUCTS,
+                kernel.apply, error, problem.times, tolerance, metric=problem.loss.metric,
+                decay=problem.decay.rate, shift=gauss_newton_shift(problem), max_steps=MOST_PRODUCTS,
             )
             for error in initial_errors(problem)
         ]  # fmt: skip
@@ -106,8 +106,9 @@ def _noise_prediction(problem: Problem, kernel: InfiniteWidthKernel, loss: np.nd
     if (noise := with_noise_level(problem).noise) is None:
         return None
     response = NoiseResponse(
-        kernel, noise, problem.sites.size, seed=problem.seed, metric=problem.loss.metric, decay=problem.decay.rate
-    )
+        kernel, noise, problem.sites.size, seed=problem.seed, metric=problem.loss.metric, decay=problem.decay.rate,
+        shift=gauss_newton_shift(problem),
+    )  # fmt: skip
     try:
         return response.predict(lambda each, **options: each.follow_flow(problem.times, **options), loss, None, {})
     except ComputationError:
@@ -130,7 +131,7 @@ def held_out_errors(plan: TrainingPlan, tolerance: float, nn: Cost, products: in
     kernel: EmpiricalKernel | InfiniteWidthKernel = EmpiricalKernel(problem) if quick else InfiniteWidthKernel(problem)
     start = kernel.start if isinstance(kernel, EmpiricalKernel) else initial_errors(problem)
     try:
-        training = LinearisedTraining(kernel, start, metric=problem.loss.metric, decay=problem.decay.rate)
+        training = linearised_training(problem, kernel, start)
         if follow is None:
             path = training.follow_flow(problem.times, tolerance=tolerance)
         else:

@@ -174,6 +174,11 @@ def check_design(problem: Problem, settings: Design) -> None:
         )
     if problem.decay.rate:
         raise InputError("freqbias design predicts trainings without weight decay; leave [training] decay out")
+    if problem.gauss_newton is not None:
+        raise InputError(
+            'freqbias design predicts gradient descent, not [training] integrator = "gauss-newton"; use another '
+            "integrator"
+        )
     if problem.initial_error is not None:
         raise InputError(
             "[pde] initial gives the initial error of one network, but the design compares others; leave initial out"

@@ -104,6 +104,22 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"pde": {"dynamics": "gradient-descent", "step": 0.2}, "training": DESCENT},
         ("with step = 0.2 contradicts [training]", "with step = 0.1", "leave [pde] step out"),
     ),
+    "damping without gauss-newton": (
+        {"training": {"damping": 0.01}},
+        ("[training] damping = 0.01", 'is for integrator = "gauss-newton", not "rk4"', "leave damping out"),
+    ),
+    "gauss-newton with a step of 2": (
+        {"training": {"integrator": "gauss-newton", "step": 2.0}},
+        ('[training] step = 2.0 is too long for integrator = "gauss-newton"', "use a step below 2"),
+    ),
+    "gauss-newton against precision": (
+        {"training": {"integrator": "gauss-newton", "damping": 1e-5, "tolerance": 1e-3}},
+        ("[training] tolerance = 0.001 is below 1e-01", 'precision = "single"', 'use precision = "double"'),
+    ),
+    "gauss-newton against the local operator": (
+        {"training": {"integrator": "gauss-newton"}, "pde": {"operator": "local"}},
+        ('[training] integrator = "gauss-newton" needs [pde] operator = "data"', "another integrator of the training"),
+    ),
     "momentum without momentum": (
         {"training": {"momentum": 0.5}},
         ("[training] momentum = 0.5", 'is for integrator = "momentum", not "rk4"', "leave momentum out"),

@@ -120,6 +120,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "pde.device": ["gpu", "cuda:0", "auto"],
     "pde.fields": [],
     "training.integrator": ["euler"],
+    "training.damping": [0.0, 1e-9, 1.5, -0.1],
     "training.momentum": [-0.1, 1.0],
     "training.nesterov": [],
     "training.batch": [0, -5],

@@ -13,6 +13,7 @@ DESCENT = {"training": {"integrator": "gradient-descent", "step": 0.1}}
 MOMENTUM = {"training": {"integrator": "momentum"}}
 DECAY = {"training": {"decay": 0.1}}
 DROPS = {"training": DESCENT["training"] | {"rate_schedule": "steps", "milestones": [0.6]}}
+GAUSS_NEWTON = {"training": {"integrator": "gauss-newton"}}
 SOBOLEV = {"training": {"loss": "sobolev", "order": 1.0}}
 DEEP = {"network": {"depth": 3}}
 SIREN = {"network": {"omega_0": 10.0, "symmetric": True}}
@@ -137,6 +138,7 @@ ROWS = {
     "pde.device": ({}, {"pde": {"device": "cuda"}}, SOLVER),
     "pde.fields": ({}, {"pde": {"fields": False}}, SOLVER),
     "training.integrator": ({}, {"training": {"integrator": "heun"}}, NETWORK),
+    "training.damping": (GAUSS_NEWTON, {"training": GAUSS_NEWTON["training"] | {"damping": 0.01}}, ALL),
     "training.momentum": (MOMENTUM, {"training": MOMENTUM["training"] | {"momentum": 0.5}}, NETWORK),
     "training.nesterov": (MOMENTUM, {"training": MOMENTUM["training"] | {"nesterov": True}}, NETWORK),
     "training.batch": (MOMENTUM, {"training": MOMENTUM["training"] | {"batch": 8}}, TRAINED),
@@ -188,6 +190,8 @@ ROWS = {
     "sweep.exclude": ({}, {"sweep": {"exclude": [{"seed": 3}]}}, set()),
 }
 MORE = [
+    ("damped Gauss-Newton", {}, GAUSS_NEWTON, ALL),
+    ("default damping given", GAUSS_NEWTON, {"training": {"integrator": "gauss-newton", "damping": 1e-3}}, set()),
     ("seed of the initial network in pde", OWN_START, {"seed": 4}, VALUES),
     ("width of SIREN", SIREN, {"network": {"width": 66}}, ALL),
     ("symmetry of SIREN", SIREN, {"network": {"symmetric": False}}, ALL),

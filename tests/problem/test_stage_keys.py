@@ -150,3 +150,11 @@ def test_a_changed_file_is_named(tables, file, key, tmp_path, caplog):
     with pytest.raises(UsageError, match=r"other keys \(.*sigma_a.*\): set these keys back") as failure:
         store.verify("pde", keys=stage_keys(parse(full(tables | seed)), "pde"))
     assert f"the file {file} ({key}) has changed" in str(failure.value)
+
+
+def test_a_solution_of_gradient_descent_is_not_one_of_gauss_newton():
+    """An old manifest lacks the damping, but its default is no excuse: the integrator was another one."""
+    keys = {
+        name: stage_keys(parse(full({"training": {"integrator": name}})), "pde") for name in ("rk4", "gauss-newton")
+    }
+    assert changed_keys(keys["rk4"], keys["gauss-newton"]) == ["training.damping: absent -> 0.001"]
