@@ -20,6 +20,7 @@ from freqbias.nn import (
     NoiseResponse,
     TrainingPlan,
     gauss_newton_shift,
+    linearised_training,
     planned_schedule,
     training_memory,
     trajectory,

@@ -138,7 +138,8 @@ def compare(
     if learned is not None:
         metrics |= learned.metrics()
 
-    settings = {key: spectrum.attributes[key] for key in ("operator", "tolerance") if key in spectrum.attributes}
+    kept = ("operator", "tolerance", "shift")
+    settings = {key: spectrum.attributes[key] for key in kept if key in spectrum.attributes}
     neighbours = causes(
         predictions.keys(),
         dynamics=dynamics,

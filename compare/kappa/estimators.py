@@ -11,6 +11,7 @@ To measure rates in a time window, pass the part of each array that `window` sel
 
 import numpy as np
 
+from freqbias.errors import InputError
 from freqbias.problem import Problem, match_times, resolved_law
 
 FLOOR = 0.01  # fraction of the largest |v(0)|; at frequencies with less, a rate is not meaningful
@@ -126,16 +127,26 @@ def _line(time: np.ndarray, y: np.ndarray, variance: np.ndarray, used: np.ndarra
     return -slope, np.sqrt(squares / (degrees * spread))
 
 
-def theory_rate(problem: Problem, frequency: np.ndarray) -> np.ndarray:
+def theory_rate(problem: Problem, frequency: np.ndarray, *, shift: float = 0.0) -> np.ndarray:
     """Return kappa = damping(xi) / prod extent, times the symbol of the training loss, (n,) [1/time].
 
-    frequency (n, d) [cycles/length]. This kappa is the rate of the local operator without diffusion, sigma_a -> 0. For
-    two layers, kappa is rho_w / prod extent. An atom of the damping at xi = 0 is left out. For scattered samples, prod
-    extent is the volume of their bounding box. This volume is right if the samples fill the box evenly. Laws that are
-    point masses are smoothed as the samples resolve them.
+    With the damped Gauss-Newton method, the result is kappa / (kappa + eps).
+    frequency (n, d) [cycles/length]. shift: eps, the attribute "shift" of the spectrum of the equation.
+
+    This kappa is the rate of the local operator without diffusion, sigma_a -> 0. For two layers, kappa is rho_w / prod
+    extent. An atom of the damping at xi = 0 is left out. For scattered samples, prod extent is the volume of their
+    bounding box. This volume is right if the samples fill the box evenly. Laws that are point masses are smoothed as
+    the samples resolve them.
+    Raises InputError if the problem has a damping (`Problem.gauss_newton`) and the shift is missing.
     """
+    if problem.gauss_newton is not None and shift == 0:
+        raise InputError(
+            f"theory_rate: the problem has gauss_newton = {problem.gauss_newton}; give shift, the attribute of the "
+            "spectrum that freqbias.pde.solve returns"
+        )
     if problem.laws.discrete:
         damping = resolved_law(problem.laws.damping, problem.sites, frequency)
     else:
         damping = problem.laws.damping.value(frequency)
-    return problem.loss.symbol(frequency) * damping / problem.sites.volume
+    kappa = problem.loss.symbol(frequency) * damping / problem.sites.volume
+    return kappa / (kappa + shift) if shift else kappa

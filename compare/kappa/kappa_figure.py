@@ -103,7 +103,8 @@ def legend_handles(kappa: Kappa) -> list[Line2D]:
     frozen = kappa.attributes.get("diffusion") == 0
     limit = r" ($\sigma_a \to 0$)" if two_layers and not frozen else ""  # other dampings depend on sigma_a
     weight = f"\ntimes $(1 + |\\xi|^2)^{{{order:g}}}$" if (order := kappa.attributes.get("order")) is not None else ""
-    theory = f"theory{'' if frozen else ' without diffusion'},\ndamping / volume{limit}{weight}"
+    rate = r"$\kappa / (\kappa + \varepsilon)$, $\kappa$ =" "\n" if "shift" in kappa.attributes else ""
+    theory = f"theory{'' if frozen else ' without diffusion'},\n{rate}damping / volume{limit}{weight}"
     handles = [Line2D([], [], **THEORY, label=theory)]
     for source, label in _drawn_sources(kappa):
         colour, marker, width, dashes = SOURCES[source]

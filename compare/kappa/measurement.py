@@ -45,6 +45,7 @@ def measure(
     leakage: float = 0.0,
     bands: int = BANDS,
     directions: int | None = None,
+    shift: float = 0.0,
     attributes: Mapping[str, Any] | None = None,
 ) -> Kappa:
     """Measure the learning rates of spectra at the nodes of a mesh, in bands and in directions.
@@ -61,6 +62,7 @@ def measure(
     bands: the number of bands of |xi|, which have equal widths and end at the largest |xi| with a rate. In more than
     one dimension, this |xi| may lie in the corners of the Nyquist box.
     directions: the number of directions; None for DIRECTIONS, 0 for no directions.
+    shift: as for `theory_rate`.
     attributes: attributes of the result, to which floor and noise are added.
     Raises InputError for fewer than two times, in total or in the window, and if no frequency reaches the floor.
     """
@@ -88,7 +90,7 @@ def measure(
             "largest |v(0)| at every frequency; give a lower --floor or an earlier --from"
         )
     spectra = {name: values[part] for name, values in spectra.items()}
-    theory = theory_rate(problem, mesh.frequency)
+    theory = theory_rate(problem, mesh.frequency, shift=shift)
     remaining = decayed(within, theory, problem.decay.rate)
     theory_spectrum = spectra[REFERENCE][0] * (remaining / remaining[0])[:, None]
 
@@ -117,6 +119,8 @@ def measure(
     attributes = {**(attributes or {}), "floor": floor, "noise": noise}
     if isinstance(problem.loss, SobolevLoss):
         attributes["order"] = problem.loss.order
+    if shift:
+        attributes["shift"] = shift
     return Kappa(within, mesh.frequency, mesh.cells, theory, measured, tuple(all_regions), limit, attributes)
 
 
@@ -126,7 +130,8 @@ def comparison_rates(comparison: Comparison, problem: Problem, *, floor: float |
     return measure(
         comparison, comparison.time, {"pde": comparison.pde, "nn": comparison.nn, **comparison.predictions}, problem,
         initial=comparison.initial, floor=floor, noise=attributes.get("tolerance", 0.0),
-        leakage=attributes.get("leakage", 0.0), bands=bands, directions=0, attributes=attributes,
+        leakage=attributes.get("leakage", 0.0), bands=bands, directions=0, shift=attributes.get("shift", 0.0),
+        attributes=attributes,
     )  # fmt: skip
 
 

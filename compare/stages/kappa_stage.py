@@ -132,7 +132,8 @@ def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Optio
     return measure(
         spectrum, time, spectra, problem, start=options.start, end=options.end, initial=solution[0],
         floor=options.floor, noise=spectrum.attributes.get("tolerance", 0.0), leakage=leakage(spectrum),
-        bands=options.bands, directions=options.directions, attributes=attributes,
+        bands=options.bands, directions=options.directions, shift=spectrum.attributes.get("shift", 0.0),
+        attributes=attributes,
     )  # fmt: skip
 
 

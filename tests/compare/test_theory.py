@@ -9,6 +9,7 @@ from freqbias import pde
 from freqbias.compare import fitted_rate, instant_rate, mean_rate, project, theory_rate
 from freqbias.compare.kappa import FLOOR, measure
 from freqbias.compare.spectra import has_signal
+from freqbias.errors import InputError
 from freqbias.nn import InfiniteWidthKernel
 from freqbias.numerics import Grid, exponential
 from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, SobolevLoss, Uniform, WeightDecay
@@ -86,6 +87,26 @@ def test_theory_with_weight_decay(share):
     assert defined.sum() > 2
     np.testing.assert_allclose(measured[defined], theory[defined], rtol=1e-3)
     assert np.nanmax(theory) < 0.8 * theory_rate(problem, np.zeros((1, 1)))[0]
+
+
+@pytest.mark.parametrize("damping", [1.0, 0.1, 0.01])
+def test_rates_of_gauss_newton(damping):
+    """The rates are kappa / (kappa + eps), and eps is the damping times sup rho_w where diffusion is small."""
+    plain = peak(Gaussian(10.0), points=(256,), end=2.0)
+    problem = replace(plain, gauss_newton=damping)
+    with pytest.raises(InputError, match=r"gauss_newton = .*; give shift"):
+        theory_rate(problem, np.zeros((1, 1)))
+    spectrum = pde.solve(problem, Pde(tolerance=1e-5))
+    shift = spectrum.attributes["shift"]
+    assert shift == pytest.approx(damping * problem.density.maximum(1), rel=0.02)
+    shown = np.abs(spectrum.frequency[:, 0]) < 30
+    kappa = theory_rate(plain, spectrum.frequency[shown])
+    expected = theory_rate(problem, spectrum.frequency[shown], shift=shift)
+    np.testing.assert_allclose(expected, kappa / (kappa + shift), rtol=1e-12)
+    rate = mean_rate(spectrum.time, spectrum.error[..., shown], floor=0)
+    assert np.abs(rate / expected - 1).max() < 2e-4
+    assert kappa.max() / kappa.min() > 80
+    assert expected.max() / expected.min() == pytest.approx((damping * 86 + 1) / (damping + 1), rel=0.05)
 
 
 def test_kernel_flow_and_diffusion():
