@@ -34,15 +34,17 @@ class GaussNewton:
     shift: float
     accuracy: float
 
-    def slope(self, network: TrainableNetwork, state: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
-        """Return -R J^T P z / N at the state of the last call of `network.values`. error: u at this state, (C, N).
+    def slope(
+        self, network: TrainableNetwork, state: torch.Tensor, error: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return -R J^T P z / N at the state of the last call of `network.values`, and -K P z, the slope of u.
 
-        Raises ComputationError if the solve does not reach the accuracy.
+        error: u at this state, (C, N). Raises ComputationError if the solve does not reach the accuracy.
         """
         apply, metric = network.kernel_at(state), network.training_loss.metric
         solution = damped_solve(apply, error.cpu().numpy().ravel(), self.accuracy, shift=self.shift, metric=metric)
-        residual = torch.from_numpy(solution).view(error.shape).to(error)
-        return network.scaled_vjp(state, residual / -error.shape[1])
+        z = torch.from_numpy(solution).view(error.shape).to(error)
+        return network.scaled_vjp(state, network.residual(z) / -error.shape[1]), self.shift * z - error
 
     def follow(
         self, training: LinearisedTraining, schedule: Schedule, *, tolerance: float = TOLERANCE

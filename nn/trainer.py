@@ -115,6 +115,7 @@ class Trainer:
         if self.repeating:
             return False
         self._watch.warn_if_it_rises(self.step, self.schedule.time(self.step))
+        self._watch.warn_if_nonlinear(error, self.step, self.schedule.time(self.step))
         return self._local_error_rejects(error, slope) or (self._measurement_due and self._lambda_max_rejects())
 
     def repeat_or_fail(self, reason: str) -> None:
@@ -223,7 +224,9 @@ class Trainer:
         """Do one step of the integrator. negative_gradient: the result of `error_and_negative_gradient`."""
         if isinstance(self._plan.integrator, GaussNewton):
             assert self.accepted is not None
-            negative_gradient = self._plan.integrator.slope(self.network, self.theta, self.accepted.error)
+            error = self.accepted.error
+            negative_gradient, slope = self._plan.integrator.slope(self.network, self.theta, error)
+            self._watch.expect(error, self.schedule.step_size(self.step) * slope)
         size, estimate = self.schedule.step_size(self.step), self._plan.local_error is not None
         try:
             step = self.stepper.advance(self._inner_slope, self.theta, size, negative_gradient, estimate=estimate)
@@ -276,6 +279,8 @@ class Trainer:
         else:
             origin = ""
             remedy = "use a smaller [training] step" + (', or step = "auto"' if settings.integrator != "adam" else "")
+        if settings.gauss_newton is not None:
+            remedy = "use a larger [training] damping, a larger [network] width, or a smaller [training] step"
         return ComputationError(
             f"training diverged at step {step} of {schedule.steps}, t = {schedule.time(step):.6g}: {reason}; "
             f"the step is {size:.3g}{origin}; {remedy}"

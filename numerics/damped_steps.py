@@ -112,7 +112,7 @@ def damped_solve(
     metric: Metric = EUCLIDEAN,
     max_steps: int = MOST_PRODUCTS,
 ) -> np.ndarray:
-    """Return P z, (n,), where (A P + eps) z = b.
+    """Return z, (n,), where (A P + eps) z = b.
 
     apply: the product with A. right: b, (n,). shift: eps > 0. metric: the inner product of P.
     The iterates are those of conjugate gradients in the inner product of P. The iteration stops when the residual is at
@@ -127,7 +127,7 @@ def damped_solve(
         inverse = 1 / (np.maximum(ritz_values, 0.0) + shift)
         residual = beta * abs(float(vectors[-1] @ (inverse * vectors[0])))
         if residual <= tolerance:
-            return lanczos.integral(inverse[None], np.zeros(1)).values[0]
+            return np.asarray(lanczos.combine_modes(inverse[None])[0])
     raise _not_converged(residual, max_steps, tolerance)
 
 
