@@ -35,7 +35,7 @@ from .normalisation import Normalisation
 from .position_files import POSITION_FILES, read_positions
 from .radial_density import RadialDensity
 from .rates import Rates
-from .records import Problem, Spectrum, problem_at
+from .records import Problem, problem_at
 from .run_file import RunFile, resolved
 from .samples import Samples, area_average, waves
 from .scipy_laws import Elliptical, from_scipy
@@ -43,6 +43,7 @@ from .section import Section, error_prefix
 from .settings import Mesh, Network, Pde, increase
 from .siren_law import siren_laws
 from .siren_weights import SirenWeights, draw_siren, siren_density
+from .spectrum import Spectrum
 from .spectrum_file import create_spectrum_file, finish_spectrum_file
 from .stage_dependencies import StageKeys, every_stage_keys, stage_keys
 from .summary import counted, network_size, time_range

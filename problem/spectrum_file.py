@@ -7,7 +7,8 @@ import numpy as np
 
 from freqbias.problem.netcdf import extend_netcdf, save_netcdf
 from freqbias.problem.netcdf4 import Reserved
-from freqbias.problem.records import SPECTRUM_DIMENSIONS, Problem
+from freqbias.problem.records import Problem
+from freqbias.problem.spectrum import SPECTRUM_DIMENSIONS
 from freqbias.problem.targets import Targets
 
 

@@ -162,10 +162,10 @@ class Training(Settings):
             raise ValueError(
                 f'nesterov = true is for integrator = "momentum", not "{self.integrator}"; leave nesterov out'
             )
-        if self.decay and self.integrator == "adam":
+        if self.decay and self.integrator in ("adam", "gauss-newton"):
             raise ValueError(
-                f'decay = {self.decay} is not for integrator = "adam", whose steps it would not change by its rate; '
-                "leave decay out"
+                f'decay = {self.decay} is not for integrator = "{self.integrator}", which would rescale it; leave '
+                "decay out"
             )
         if self.decay_towards == "zero" and not self.decay:
             raise ValueError('decay_towards = "zero" needs decay, for example decay = 0.001; add it, or leave it out')

@@ -132,6 +132,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"training": {"integrator": "adam", "step": 0.1, "decay": 0.1}},
         ('[training] decay = 0.1 is not for integrator = "adam"', "leave decay out"),
     ),
+    "decay with gauss-newton": (
+        {"training": {"integrator": "gauss-newton", "decay": 0.1}},
+        ('[training] decay = 0.1 is not for integrator = "gauss-newton"', "leave decay out"),
+    ),
     "a centre without decay": (
         {"training": {"decay_towards": "zero"}},
         ('[training] decay_towards = "zero" needs decay', "decay = 0.001", "leave it out"),
