@@ -1,5 +1,6 @@
 from .backends import choose_backend, make_transforms
 from .band_curve import BandCurve, BandSpectra, halving
+from .budget import Budget
 from .cli import nn_command, ntk_command
 from .deep import DeepNetwork
 from .device import training_memory
@@ -8,6 +9,7 @@ from .fourier_sum import FourierSum
 from .jacobian_products import ModuleKernel, module_kernel
 from .joint_kernel import JointInfiniteKernel, JointKernel
 from .kept_network import KeptNetwork
+from .krylov_curve import ACCURACY
 from .linearised import LinearisedPath, LinearisedTraining, PointPrediction, linearised_training
 from .module_prediction import predict_module
 from .network import FourierNetwork
@@ -17,17 +19,20 @@ from .noise_response import NoiseResponse
 from .ntk import EmpiricalKernel, InfiniteWidthKernel, KernelAt, gauss_newton_shift, largest_eigenvalue
 from .planned_steps import planned_schedule
 from .predict import PredictedValues, predict
-from .predicted_curve import LOSS_FLOOR, LOSS_ROUNDING, Budget, PredictedCurve
+from .predicted_curve import LOSS_FLOOR, LOSS_ROUNDING, PredictedCurve
 from .recorder import Recorder
 from .run import run_nn, run_ntk
 from .runge_kutta import RUNGE_KUTTA
 from .siren import SirenNetwork
 from .snapshot import TrainingSnapshot
+from .step_rules import GRADIENT_DESCENT, StepRule, step_rule
 from .trace import Trace
 from .training import train, trajectory
 from .training_plan import TrainingPlan, plan_training
 
 __all__ = [
+    "ACCURACY",
+    "GRADIENT_DESCENT",
     "LOSS_FLOOR",
     "LOSS_ROUNDING",
     "RUNGE_KUTTA",
@@ -52,6 +57,7 @@ __all__ = [
     "PredictedValues",
     "Recorder",
     "SirenNetwork",
+    "StepRule",
     "Trace",
     "TrainingPlan",
     "TrainingSnapshot",
@@ -74,6 +80,7 @@ __all__ = [
     "run_nn",
     "run_ntk",
     "save",
+    "step_rule",
     "train",
     "training_memory",
     "trajectory",

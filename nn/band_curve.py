@@ -8,12 +8,13 @@ and the spectra F V of its basis, E_b(s) = y^T G_b y, where u = V y after s step
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from freqbias.nn.budget import Budget
 from freqbias.nn.krylov_curve import TINY, KrylovCurve, ProductPair
-from freqbias.nn.predicted_curve import Budget
-from freqbias.numerics import Sites, make_tensor_transform, resolved_frequencies
+from freqbias.numerics import EUCLIDEAN, Metric, Sites, make_tensor_transform, resolved_frequencies
 
 ROUNDING = 1e-9  # of a frequency
 FARTHEST = 1e3  # times the largest number of steps: a band that is not learnt counts as halved then
@@ -23,7 +24,7 @@ class BandCurve(KrylovCurve):
     """The error in bands of |xi|, relative to its start, for a kernel and its u(0).
 
     sites: the training samples. edges: of the bands, (B + 1,) [cycles/length], increasing; each must contain a
-    frequency. most: the number of steps up to which the curve is needed. factor: eta lambda_max.
+    frequency. budget: the largest number of steps for which the curve is needed. metric: the inner product of P.
     callback: called before every product. converged: whether `halving` has converged.
     """
 
@@ -33,12 +34,13 @@ class BandCurve(KrylovCurve):
         sites: Sites,
         edges: np.ndarray,
         *,
-        most: int,
-        factor: float = 1.0,
+        budget: Budget,
+        metric: Metric = EUCLIDEAN,
         callback: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(kernel, callback)
-        self._most, self._factor, self._bands = most, factor, BandSpectra(sites, edges)
+        super().__init__(kernel, callback, metric)
+        assert budget.steps is not None
+        self._budget, self._most, self._bands = budget, budget.steps, BandSpectra(sites, edges)
         self._spectra: list[np.ndarray] = []  # of each vector of the basis, (C, n)
         self.converged = self._grow(self._measure)
 
@@ -49,7 +51,7 @@ class BandCurve(KrylovCurve):
 
     def amplitude(self, steps: int) -> np.ndarray:
         """Return sqrt(E_b(s) / E_b(0)) after s steps, (B,)."""
-        decay = Budget(steps=steps, factor=self._factor).decay(self.largest)(self._eigenvalues)
+        decay = self.decay(replace(self._budget, steps=steps))(self._eigenvalues)
         y = self._vectors @ (decay * self._vectors[0])
         energy = np.einsum("i,bij,j->b", y, self._gram, y)
         return np.sqrt(np.maximum(energy, 0) / np.maximum(self._gram[:, 0, 0], TINY))

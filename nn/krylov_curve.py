@@ -5,7 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
-from freqbias.numerics import Lanczos
+from freqbias.nn.budget import Budget, Decay
+from freqbias.nn.step_rules import StepRule, solve_products
+from freqbias.numerics import EUCLIDEAN, Lanczos, Metric
 
 CHECK_EVERY = 4  # products between two tests of convergence
 ACCURACY = 2e-3  # change of a quantity over CHECK_EVERY products, relative to its scale
@@ -14,7 +16,6 @@ MOST_PRODUCTS = 400
 TINY = 1e-200
 
 Measure = Callable[[], tuple[np.ndarray, np.ndarray, bool]]  # -> quantities, their scales, and if they may be right
-Decay = Callable[[np.ndarray], np.ndarray]  # eigenvalues (m,) -> q, (m,)
 
 
 class ProductPair(Protocol):
@@ -27,14 +28,14 @@ class ProductPair(Protocol):
 
 
 class KrylovCurve:
-    """The Krylov space K_m(K, u(0)), with the Ritz pairs of K in it.
+    """The Krylov space K_m(K P, u(0)), with the Ritz pairs of K P in it.
 
-    callback: called before every product.
+    callback: called before every product. metric: the inner product of P.
     """
 
-    def __init__(self, kernel: ProductPair, callback: Callable[[], None]) -> None:
-        self._shape = kernel.start.shape
-        self._pushed: list[np.ndarray] = []  # K(Y, X) v for each vector v of the basis and the held-out samples Y
+    def __init__(self, kernel: ProductPair, callback: Callable[[], None], metric: Metric = EUCLIDEAN) -> None:
+        self._shape, self._metric = kernel.start.shape, metric
+        self._pushed: list[np.ndarray] = []  # K(Y, X) P v for each vector v of the basis and the held-out samples Y
 
         def apply(values: np.ndarray) -> np.ndarray:
             callback()
@@ -42,7 +43,7 @@ class KrylovCurve:
             self._pushed.append(elsewhere)
             return product.ravel()
 
-        self._lanczos = Lanczos(apply, kernel.start.ravel())
+        self._lanczos = Lanczos(apply, kernel.start.ravel(), mass=metric.mass)
 
     def _grow(self, measure: Measure, accuracy: float = ACCURACY) -> bool:
         """Extend the Krylov space, and return whether the quantities have converged after at most MOST_PRODUCTS.
@@ -74,6 +75,20 @@ class KrylovCurve:
         q = decay(self._eigenvalues)
         defect = self._lanczos.beta[-1] * abs(self._vectors[-1] @ ((1 - q) / self._eigenvalues * self._vectors[0]))
         return bool(defect <= MOST_DEFECT * max(float(np.linalg.norm(q * self._vectors[0])), floor))
+
+    def cost(self, rule: StepRule) -> int:
+        """Return the number of evaluations of the gradient that cost as much as a step."""
+        if not rule.damping:
+            return 1
+        shift = rule.damping * self.largest
+        return 1 + solve_products(np.array(self._lanczos.alpha), np.array(self._lanczos.beta), shift)
+
+    def decay(self, budget: Budget) -> Decay:
+        """Return q, how much of each mode the budget leaves."""
+        return budget.decay(self.largest, self.cost(budget.rule))
+
+    def _times_mass(self, vector: np.ndarray) -> np.ndarray:
+        return vector if self._metric.mass is None else self._metric.mass(vector)
 
     @property
     def products(self) -> int:

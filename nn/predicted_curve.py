@@ -5,8 +5,10 @@ With the kernel K of a network, its Krylov space K_m(K, u(0)) = span V, and the 
     u(t) = |u(0)| V sum_k q(lambda_k) (s_k)_1 s_k                    on the training samples,
     u(y, t) = u(y, 0) - |u(0)| K(y, X) V sum_k phi(lambda_k) (s_k)_1 s_k,   phi = (1 - q) / lambda,    elsewhere,
 
-where q(lambda) = exp(-t lambda) for the flow, and (1 - eta lambda)^s for s steps of gradient descent. K(y, X) V comes
-with the products that build V. So every number of steps and every time costs only small dense products.
+where q(lambda) = exp(-t lambda) for the flow, and (1 - eta lambda)^s for s steps of gradient descent; other optimisers
+have other q (`freqbias.nn.step_rules`). Under a loss with a matrix P, the Krylov space is that of K P in the inner
+product of P, and P V takes the place of V in K(y, X) V. K(y, X) V comes with the products that build V. So every number
+of steps, every time and every optimiser costs only small dense products.
 
 Generalised cross-validation estimates the loss on unseen samples from the training samples alone:
 
@@ -16,45 +18,15 @@ with the trace of `freqbias.nn.trace`. Source: Golub, Heath, Wahba, Technometric
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from freqbias.nn.krylov_curve import ACCURACY, Decay, KrylovCurve, ProductPair
+from freqbias.nn.budget import Budget
+from freqbias.nn.krylov_curve import ACCURACY, KrylovCurve, ProductPair
+from freqbias.numerics import EUCLIDEAN, Metric
 
 LOSS_FLOOR = 1e-5  # a loss below this share of the start counts as this share
 LOSS_ROUNDING = 1e-10  # share of the start below which a loss of a kernel in single precision is rounding
-
-
-@dataclass(frozen=True)
-class Budget:
-    """An amount of training: steps of gradient descent of size factor / lambda_max, or a time of the flow."""
-
-    steps: int | None = None
-    time: float | None = None
-    factor: float = 1.0
-
-    @property
-    def amount(self) -> float:
-        """The number of steps, or the time."""
-        return float(self.steps if self.time is None else self.time)  # type: ignore[arg-type]  # one of them is given
-
-    def decay(self, largest: float) -> Decay:
-        """Return q for the largest eigenvalue lambda_max."""
-        if self.steps is not None:
-            eta, steps = self.factor / largest, self.steps
-            return lambda eigenvalues: (1 - eta * eigenvalues) ** steps
-        assert self.time is not None
-        time = self.time
-        return lambda eigenvalues: np.exp(-time * eigenvalues)
-
-    def up_to(self, count: int) -> "list[Budget]":
-        """Return about `count` budgets, evenly spaced on a logarithmic scale, up to this one."""
-        if self.steps is not None:
-            steps = np.unique(np.geomspace(1, self.steps, count).round().astype(int))
-            return [Budget(steps=int(each), factor=self.factor) for each in steps]
-        assert self.time is not None
-        return [Budget(time=float(each)) for each in self.time * np.geomspace(1e-3, 1, count)]
 
 
 class PredictedCurve(KrylovCurve):
@@ -73,23 +45,29 @@ class PredictedCurve(KrylovCurve):
         *,
         accuracy: float = ACCURACY,
         floor: float = LOSS_FLOOR,
+        metric: Metric = EUCLIDEAN,
         callback: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(kernel, callback)
+        super().__init__(kernel, callback, metric)
         self._held_out_start, self._start_loss = kernel.held_out_start, _loss(kernel.start)
+        self._products_of_basis: np.ndarray | None = None
 
         def measure() -> tuple[np.ndarray, np.ndarray, bool]:
             self._prepare()
             losses = np.array([[self.training(each), self.held_out(each)] for each in budgets])
-            plausible = all(self._is_plausible(each.decay(self.largest), np.sqrt(floor)) for each in budgets)
+            plausible = all(self._is_plausible(self.decay(each), np.sqrt(floor)) for each in budgets)
             return losses, np.maximum(losses, floor * self._start_loss), plausible
 
         self.converged = self._grow(measure, accuracy)
 
     def training(self, budget: Budget) -> float:
         """Return the loss on the training samples."""
-        kept = budget.decay(self.largest)(self._eigenvalues) * self._vectors[0]
-        return max(self._start_loss * float(kept @ kept), LOSS_ROUNDING * self._start_loss)
+        kept = self.decay(budget)(self._eigenvalues) * self._vectors[0]
+        share = float(kept @ kept)
+        if self._products_of_basis is not None:  # the basis is orthonormal in another inner product
+            y = self._vectors @ kept
+            share = float(y @ self._products_of_basis @ y) / float(self._products_of_basis[0, 0])
+        return max(self._start_loss * share, LOSS_ROUNDING * self._start_loss)
 
     def held_out(self, budget: Budget) -> float:
         """Return the loss on the held-out samples; 0 if there are none."""
@@ -105,12 +83,12 @@ class PredictedCurve(KrylovCurve):
         return 0.5 * np.maximum(squares, LOSS_ROUNDING * self._squares) / count
 
     def integral(self, budget: Budget) -> np.ndarray:
-        """Return the integral w of u over time on the training samples, (C, N), with u(0) - u = K w."""
-        return self._lanczos.combine(self._coefficients(budget)[None]).reshape(self._shape)
+        """Return the integral w of P u over time on the training samples, (C, N), with u(0) - u = K w."""
+        return self._times_mass(self._lanczos.combine(self._coefficients(budget))).reshape(self._shape)
 
     def _coefficients(self, budget: Budget) -> np.ndarray:
         """Return the coefficients of w in V, (m,)."""
-        weights = (1 - budget.decay(self.largest)(self._eigenvalues)) / self._eigenvalues * self._vectors[0]
+        weights = (1 - self.decay(budget)(self._eigenvalues)) / self._eigenvalues * self._vectors[0]
         return self._lanczos.norm * (self._vectors @ weights)
 
     def best(self, budget: Budget, count: int = 60) -> Budget:
@@ -118,6 +96,9 @@ class PredictedCurve(KrylovCurve):
         return min(budget.up_to(count), key=self.held_out)
 
     def _prepare(self) -> None:
+        if self._metric.mass is not None:
+            basis = self._lanczos.basis[: self.products]
+            self._products_of_basis = basis @ basis.T
         start, rows = self._held_out_start, np.array(self._pushed)
         self._gram = np.einsum("icn,jcn->cij", rows, rows, optimize=True)
         self._projected, self._squares = np.einsum("icn,cn->ci", rows, start), (start**2).sum(axis=1)

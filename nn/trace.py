@@ -10,7 +10,8 @@ from math import ceil
 
 import numpy as np
 
-from freqbias.nn.krylov_curve import TINY, Decay, ProductPair
+from freqbias.nn.budget import Decay
+from freqbias.nn.krylov_curve import TINY, ProductPair
 from freqbias.numerics import Lanczos
 
 EXACT_SIZE = 1024  # C N; below, random vectors that keep the choice in 95 % of cases cost more than half of this

@@ -23,6 +23,11 @@ SigmaA = Annotated[float, Field(gt=0, le=LARGEST)]
 MOST_SCALES = 1000
 
 
+NUMBER = r"-?\d+(\.\d+)?(e-?\d+)?"
+Loss = Annotated[str, Field(pattern=rf"^(mean-square|density|sobolev {NUMBER}( density)?)$")]
+Optimiser = Annotated[str, Field(pattern=rf"^(gradient-descent|(momentum|nesterov|gauss-newton)( {NUMBER})?)$")]
+
+
 class Design(Settings):
     """The settings of `freqbias design`."""
 
@@ -50,6 +55,17 @@ class Design(Settings):
     )
     sigma_a: Annotated[list[SigmaA], Field(min_length=1)] | None = Field(
         None, description="a list of positive numbers: the values of sigma_a to compare; default: [network] sigma_a"
+    )
+    losses: Annotated[list[Loss], Field(min_length=1)] | None = Field(
+        None,
+        description='a list of losses to compare: "mean-square", "density" (weights that undo the crowding of '
+        'scattered samples), "sobolev -1" (of any order), "sobolev -1 density"; default: "mean-square"',
+    )
+    optimisers: Annotated[list[Optimiser], Field(min_length=1)] | None = Field(
+        None,
+        description='a list of optimisers to compare: "gradient-descent", "momentum 0.9", "nesterov 0.9" (mu), '
+        '"gauss-newton 0.001" (damping; a step costs several evaluations of the gradient, which are counted); default: '
+        '"gradient-descent"',
     )
     steps: Annotated[list[Steps], Field(min_length=1)] | None = Field(
         None,
@@ -111,7 +127,11 @@ class Design(Settings):
         if self.steps is not None and self.times is not None:
             raise ValueError(f"steps = {self.steps} contradicts times = {self.times}; give only one of them")
         self._check_purpose()
-        for name in ("families", "widths", "sigma_a", "steps", "times"):
+        if self.optimisers is not None and self.times is not None:
+            raise ValueError(f"optimisers = {self.optimisers} take steps, but times = {self.times}; leave one out")
+        if self.criterion == "gcv" and self.losses not in (None, ["mean-square"]):
+            raise ValueError(f'losses = {self.losses} need criterion = "held-out" and held-out samples; use them')
+        for name in ("families", "widths", "sigma_a", "losses", "optimisers", "steps", "times"):
             values = getattr(self, name)
             if values is not None and len(set(values)) < len(values):
                 raise ValueError(f"{name} = {values} names a value twice; name each value once")

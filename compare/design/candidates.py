@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from freqbias.compare.design.trainings import GRADIENT_DESCENT_NAME, MEAN_SQUARE_NAME, loss_named
+from freqbias.nn import step_rule
 from freqbias.problem import Annulus, Ball, Density, Gaussian, Laplace, Mixture, Problem, StudentT, Uniform
 
 FREEDOM = 5.0  # degrees of freedom of Student's t
@@ -35,7 +37,7 @@ MIXTURE_SHAPES = tuple((ratio, weight) for ratio in (2.0, 4.0) for weight in (0.
 class Candidate:
     """A network that could be trained.
 
-    scale: the parameter of the density [cycles/length]. draw: 0, 1, ...
+    scale: the parameter of the density [cycles/length]. draw: 0, 1, ... loss, optimiser: as in [design].
     shape: for a mixture of two families, the scale of the second over that of the first, and the weight of the second;
     for an annulus, its inner radius over its radius.
     """
@@ -46,11 +48,20 @@ class Candidate:
     sigma_a: float
     draw: int = 0
     shape: tuple[float, ...] = ()
+    loss: str = MEAN_SQUARE_NAME
+    optimiser: str = GRADIENT_DESCENT_NAME
 
     @property
-    def kind(self) -> tuple[str, tuple[float, ...], float]:
-        """Family, shape and sigma_a. Candidates of one kind form a curve over the scale, for each width."""
-        return self.family, self.shape, self.sigma_a
+    def kind(self) -> tuple[str, tuple[float, ...], float, str, str]:
+        """All but scale, width and draw. Candidates of one kind form a curve over the scale, for each width."""
+        return self.family, self.shape, self.sigma_a, self.loss, self.optimiser
+
+    @property
+    def training(self) -> str:
+        """The loss and the optimiser in words, without defaults."""
+        return ", ".join(
+            name for name in (self.loss, self.optimiser) if name not in (MEAN_SQUARE_NAME, GRADIENT_DESCENT_NAME)
+        )
 
     def density(self) -> Density:
         if self.family == ANNULUS:
@@ -75,13 +86,16 @@ class Candidate:
             network=problem.network.model_copy(update=update),
             laws=None,  # type: ignore[arg-type]  # those of the density
             seed=problem.seed + self.draw,
+            loss=loss_named(self.loss, problem.sites),
+            gauss_newton=step_rule(self.optimiser).damping or None,
         )
 
     @property
     def identifier(self) -> str:
         """A name for files."""
         numbers = (*self.shape, self.scale, self.width, self.sigma_a, self.draw)
-        return "-".join([*self.family.split(PLUS), *map(repr, numbers)])
+        names = [] if not self.training else [self.loss.replace(" ", "_"), self.optimiser.replace(" ", "_")]
+        return "-".join([*self.family.split(PLUS), *map(repr, numbers), *names])
 
     def section(self) -> dict[str, Any]:
         """Return the section [density] of the run file."""
@@ -95,6 +109,10 @@ class Candidate:
         return {"kind": "mixture", "weights": [1 - self.shape[1], self.shape[1]], "parts": parts}
 
     def __str__(self) -> str:
+        return f"{self.density_in_words}, {self.training}" if self.training else self.density_in_words
+
+    @property
+    def density_in_words(self) -> str:
         if self.family == ANNULUS:
             return f"annulus inner = {self.shape[0] * self.scale:.4g}, radius = {self.scale:.4g}"
         parts = [f"{family} {FAMILIES[family].key} = {scale:.4g}" for family, scale in self.parts]
@@ -107,3 +125,8 @@ def shapes(family: str, band: tuple[float, float] | None) -> list[tuple[float, .
         assert band is not None  # checked with the settings
         return [(min(float(f"{band[0] / band[1]:.4g}"), THINNEST),)]
     return list(MIXTURE_SHAPES) if PLUS in family else [()]
+
+
+def without_optimiser(candidate: Candidate) -> Candidate:
+    """Return the candidate with gradient descent as its optimiser."""
+    return replace(candidate, optimiser=GRADIENT_DESCENT_NAME)

@@ -61,7 +61,8 @@ def draw_design(result: DesignResult, *paths: Path) -> Figure:
         for row, candidate in zip(axes, kinds, strict=True):
             for panel, width in zip(row, widths, strict=True):
                 _draw_panel(panel, result, candidate, width)
-                panel.set_title(f"{_name(candidate)}{joint}width {width:,}")
+                training = f"\n{candidate.training}" if candidate.training else ""
+                panel.set_title(f"{_name(candidate)}{training}{joint}width {width:,}")
                 panel.set_xlabel(f"{_parameter(candidate)} ({frequency_unit(result.problem.unit)})")
         for panel in axes[:1, 0] if len(widths) == 1 else axes[:, 0]:
             panel.set_ylabel(_value(result))
@@ -132,7 +133,7 @@ def _curves(result: DesignResult) -> list[_Curve]:
 def _draw_panel(panel: Axes, result: DesignResult, like: Candidate, width: int) -> None:
     """Draw the candidates of this width that differ from the given one in scale only."""
     group = [each for each in result.predictions if (each.candidate.kind, each.candidate.width) == (like.kind, width)]
-    limit = None if like.shape else result.limits.get(like.family)
+    limit = None if like.shape or like.training != result.winner.training else result.limits.get(like.family)
     for curve, colour in zip(_curves(result), COLOURS * 20, strict=False):
         best, equal = result.choices[width, curve.amount]
         draws: dict[float, list[float]] = {}

@@ -1,14 +1,27 @@
 """The predicted losses of a candidate, for the purpose "held-out"."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from freqbias.compare.design.candidates import Candidate
+from freqbias.compare.design.candidates import Candidate, without_optimiser
 from freqbias.compare.design.prediction import NAN, Prediction
-from freqbias.nn import LOSS_FLOOR, LOSS_ROUNDING, Budget, JointInfiniteKernel, JointKernel, PredictedCurve, Trace
+from freqbias.compare.design.trainings import GRADIENT_DESCENT_NAME, loss_named
+from freqbias.nn import (
+    ACCURACY,
+    LOSS_FLOOR,
+    LOSS_ROUNDING,
+    Budget,
+    JointInfiniteKernel,
+    JointKernel,
+    PredictedCurve,
+    Trace,
+    step_rule,
+)
 from freqbias.problem import Design, Problem
 
+EVALUATIONS = 300  # numbers of evaluations that are tried, at equal ratios
 BUDGETS_PER_CURVE = 60  # to find the best stopping point
 TRACE_STREAM = 4  # a random stream that is independent of those for network, held-out samples, noise and its response
 ROUGH = 2e-2  # accuracy of losses for the figure
@@ -27,6 +40,7 @@ class Losses:
         self.problem, self.settings = problem, settings
         self.budgets = budgets_of(settings)
         self.criterion = settings.criterion
+        self._last: tuple[Candidate, JointKernel, PredictedCurve] | None = None
         if self.criterion == "auto":
             self.criterion = "gcv" if problem.held_out is None else "held-out"
 
@@ -34,20 +48,17 @@ class Losses:
         self, candidate: Candidate, *, callback: Callable[[], None] = lambda: None
     ) -> tuple[list[Prediction], bool]:
         """Return the prediction for each budget, and whether all have converged."""
-        kernel = JointKernel(candidate.problem(self.problem), precision="single")
-        # Cross-validation divides the training loss by a small number, so small losses matter.
-        floor = LOSS_FLOOR if self.criterion == "held-out" else LOSS_ROUNDING
-        curve = PredictedCurve(kernel, self.budgets, floor=floor, callback=callback)
+        budgets, (kernel, curve) = self._budgets(candidate), self._curve(candidate, callback)
         trace = None
         if self.criterion == "gcv":
             # Draws have random vectors of their own, so the mean over draws also averages the noise of the trace.
             probes, seed = self.settings.probes, [self.problem.seed, TRACE_STREAM, candidate.draw]
             trace = Trace(kernel, products=curve.products, probes=probes, seed=seed, callback=callback)
         found = []
-        for budget in self.budgets:
+        for budget in budgets:
             training, gcv, held_out, best = curve.training(budget), NAN, NAN, budget
             if trace is not None:
-                gcv = float(training / trace(budget.decay(curve.largest)) ** 2)
+                gcv = float(training / trace(curve.decay(budget)) ** 2)
             channels = len(kernel.start)
             by_channel = np.full(channels, (training if trace is None else gcv) / channels)
             if self.problem.held_out is not None:
@@ -57,10 +68,37 @@ class Losses:
             found.append(
                 Prediction(
                     candidate, budget.amount, value, curve.largest, best.amount, held_out, training, gcv,
-                    self._psnr(by_channel),
+                    self._psnr(by_channel), step_cost=float(curve.cost(budget.rule)),
                 )
             )  # fmt: skip
         return found, curve.converged
+
+    def evaluations(self, candidate: Candidate, level: float, most: float) -> float:
+        """Return the evaluations of the gradient after which the held-out loss is at most `level`.
+
+        Return infinity if this needs more than `most`.
+        """
+        _, curve = self._curve(candidate, lambda: None)
+        (budget,) = [each for each in self._budgets(candidate) if each.amount == most]
+        budgets = budget.up_to(EVALUATIONS)
+        return next((each.amount for each in budgets if curve.held_out(each) <= level), float("inf"))
+
+    def _budgets(self, candidate: Candidate) -> list[Budget]:
+        return [replace(each, rule=step_rule(candidate.optimiser)) for each in self.budgets]
+
+    def _curve(self, candidate: Candidate, callback: Callable[[], None]) -> tuple[JointKernel, PredictedCurve]:
+        """Return the curve of a candidate, which serves all optimisers; the last one is kept."""
+        key = without_optimiser(candidate)
+        if self._last is None or self._last[0] != key:
+            problem = key.problem(self.problem)
+            kernel = JointKernel(problem, precision="single")
+            # Cross-validation divides the training loss by a small number, so small losses matter.
+            floor = LOSS_FLOOR if self.criterion == "held-out" else LOSS_ROUNDING
+            rules = [step_rule(each) for each in self.settings.optimisers or [GRADIENT_DESCENT_NAME]]
+            budgets = [replace(budget, rule=rule) for budget in self.budgets for rule in rules]
+            curve = PredictedCurve(kernel, budgets, floor=floor, metric=problem.loss.metric, callback=callback)
+            self._last = key, kernel, curve
+        return self._last[1:]
 
     def _psnr(self, losses: np.ndarray) -> float:
         """Return the peak signal-to-noise ratio for the losses of the channels, (C,)."""
@@ -77,10 +115,11 @@ class Losses:
         problem = self.problem
         if self.criterion == "gcv" or (problem.lattice is None and problem.sites.size > MOST_SCATTERED):
             return None
-        kernel = JointInfiniteKernel(candidate.problem(problem))
-        curve = PredictedCurve(kernel, self.budgets, accuracy=ROUGH) if rough else PredictedCurve(kernel, self.budgets)
+        kernel, budgets = JointInfiniteKernel(candidate.problem(problem)), self._budgets(candidate)
+        metric = loss_named(candidate.loss, problem.sites).metric
+        curve = PredictedCurve(kernel, budgets, accuracy=ROUGH if rough else ACCURACY, metric=metric)
         loss = curve.training if self.criterion == "training-loss" else curve.held_out
-        return [loss(budget) for budget in self.budgets]
+        return [loss(budget) for budget in budgets]
 
 
 def budgets_of(settings: Design) -> list[Budget]:

@@ -24,6 +24,8 @@ class Prediction:
 
     For the other purposes: slowest, fastest: the least and the largest learning rate in the parts of the band
     [1/time]. ratio: the rate in the first part over that in the last.
+
+    step_cost: the evaluations of the gradient in a step. Steps are counted in evaluations, for all optimisers.
     """
 
     candidate: Candidate
@@ -38,6 +40,7 @@ class Prediction:
     slowest: float = NAN
     fastest: float = NAN
     ratio: float = NAN
+    step_cost: float = 1.0
 
 
 def first_draw(candidate: Candidate) -> Candidate:

@@ -19,7 +19,7 @@ import numpy as np
 from freqbias.compare.design.candidates import Candidate
 from freqbias.compare.design.prediction import Prediction
 from freqbias.errors import InputError
-from freqbias.nn import BandCurve, BandSpectra, Budget, JointKernel, halving
+from freqbias.nn import BandCurve, BandSpectra, Budget, JointKernel, halving, step_rule
 from freqbias.numerics import make_tensor_transform, resolved_frequencies
 from freqbias.problem import Design, Problem, counted
 
@@ -48,11 +48,14 @@ class LearningRates:
         self, candidate: Candidate, *, callback: Callable[[], None] = lambda: None
     ) -> tuple[list[Prediction], bool]:
         """Return the prediction, and whether it has converged."""
-        (budget,), sites = self.budgets, self.problem.sites
-        kernel = JointKernel(replace(candidate.problem(self.problem), held_out=None), precision="single")
-        curve = BandCurve(kernel, sites, self.edges, most=int(budget.amount), factor=budget.factor, callback=callback)
+        problem, rule = replace(candidate.problem(self.problem), held_out=None), step_rule(candidate.optimiser)
+        kernel, budget = JointKernel(problem, precision="single"), replace(self.budgets[0], rule=rule)
+        curve = BandCurve(
+            kernel, problem.sites, self.edges, budget=budget, metric=problem.loss.metric, callback=callback
+        )
         steps = curve.halving()[curve.energy >= FLOOR * curve.energy.max()]
-        return [self._prediction(candidate, steps, curve.largest)], curve.converged
+        found = self._prediction(candidate, steps, curve.largest)
+        return [replace(found, step_cost=float(curve.cost(rule)))], curve.converged
 
     def measured(self, steps: np.ndarray, error: np.ndarray, prediction: Prediction) -> Prediction:
         """Return the numbers of a prediction as measured in a training. steps: (T,). error: u, (T, C, N)."""

@@ -12,9 +12,12 @@ from freqbias.compare.design.candidates import Candidate
 from freqbias.compare.design.prediction import Prediction, first_draw, within_noise
 from freqbias.compare.design.rates import LearningRates
 from freqbias.compare.design.search import Search
+from freqbias.compare.design.training_choices import ChoiceOfTraining, choices_of_training
+from freqbias.compare.design.trainings import MEAN_SQUARE_NAME, loss_named
 from freqbias.errors import InputError
+from freqbias.nn import step_rule
 from freqbias.numerics import check_kind
-from freqbias.problem import Design, MeanSquare, Problem
+from freqbias.problem import Design, MeanSquare, Problem, error_prefix
 
 GAIN = 0.05  # of twice the width; below it more neurons are not worth their cost
 
@@ -25,7 +28,8 @@ class DesignResult:
 
     problem: the problem whose network is chosen. criterion: "held-out", "gcv" or "training-loss"; for other purposes
     than "held-out" the purpose. band: the frequencies of such a purpose [cycles/length].
-    feature_learning: of the winner, see `Search.feature_learning`.
+    feature_learning: of the winner, see `Search.feature_learning`. choices_of_training: the best network for each loss
+    and optimiser; empty if only one of each was compared.
     limits: at infinite width, with the sigma_a of the winner: the scales and the criterion (budgets, scales) by family;
     empty if not computed.
     """
@@ -37,6 +41,7 @@ class DesignResult:
     limits: "dict[str, tuple[np.ndarray, np.ndarray]]"
     feature_learning: float = 0.0
     band: tuple[float, float] | None = None
+    choices_of_training: "tuple[ChoiceOfTraining, ...]" = ()
 
     def __repr__(self) -> str:
         return f"DesignResult({self.problem.name!r}: {len(self.predictions)} predictions, winner {self.winner})"
@@ -111,6 +116,9 @@ class DesignResult:
                     "slowest_rate": each.slowest,
                     "fastest_rate": each.fastest,
                     "rate_ratio": each.ratio,
+                    "loss": candidate.loss,
+                    "optimiser": candidate.optimiser,
+                    "step_cost": each.step_cost,
                 }
             )
         return rows
@@ -163,21 +171,23 @@ def result_of(search: Search, predictions: list[Prediction]) -> DesignResult:
     found = {family: search.limit(family, result.winner) for family in families}
     limits = {family: limit for family, limit in found.items() if limit is not None}
     learnt = search.feature_learning(result.best)
-    return replace(result, limits=limits, feature_learning=learnt, band=search.purpose.band)
+    result = replace(result, limits=limits, feature_learning=learnt, band=search.purpose.band)
+    return replace(result, choices_of_training=choices_of_training(search, predictions, result.best))
 
 
 def check_design(problem: Problem, settings: Design) -> None:
     """Raise InputError if the settings contradict the problem."""
     if not isinstance(problem.loss, MeanSquare):
         raise InputError(
-            "freqbias design predicts trainings that minimise the mean square; leave [training] loss and weights out"
+            "freqbias design chooses the loss; leave [training] loss and weights out, and name the losses in [design] "
+            "losses"
         )
     if problem.decay.rate:
         raise InputError("freqbias design predicts trainings without weight decay; leave [training] decay out")
     if problem.gauss_newton is not None:
         raise InputError(
-            'freqbias design predicts gradient descent, not [training] integrator = "gauss-newton"; use another '
-            "integrator"
+            'freqbias design chooses the optimiser; use [training] integrator = "gradient-descent", and name '
+            "gauss-newton in [design] optimisers"
         )
     if problem.initial_error is not None:
         raise InputError(
@@ -187,6 +197,7 @@ def check_design(problem: Problem, settings: Design) -> None:
         raise InputError(
             '[design] criterion = "held-out": no samples are held out; set [data] held_out, or use criterion = "gcv"'
         )
+    _check_trainings(problem, settings)
     if settings.purpose != "held-out":
         LearningRates(problem, settings)  # checks the band
     if problem.network.symmetric:
@@ -196,3 +207,24 @@ def check_design(problem: Problem, settings: Design) -> None:
                     f"[design] widths: {width} is odd, but [network] symmetric = true needs an even width; use an even "
                     "width"
                 )
+
+
+def _check_trainings(problem: Problem, settings: Design) -> None:
+    """Raise InputError if a loss or an optimiser does not fit."""
+    for name in settings.losses or ():
+        with error_prefix(f'[design] losses: "{name}": '):
+            loss_named(name, problem.sites)
+    others = set(settings.losses or ()) - {MEAN_SQUARE_NAME}
+    if others and settings.purpose == "held-out" and problem.held_out is None:
+        raise InputError(
+            f"[design] losses = {settings.losses}: losses are compared on held-out samples, but none are held out; set "
+            "[data] held_out"
+        )
+    for name in settings.optimisers or ():
+        with error_prefix("[design] optimisers: "):
+            limit = step_rule(name).limit()
+        if settings.step_factor > limit:
+            raise InputError(
+                f'[design] step_factor = {settings.step_factor:g}: "{name}" is stable up to {limit:.4g}; use a smaller '
+                "step_factor"
+            )

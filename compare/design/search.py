@@ -10,12 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from freqbias.compare.design.candidates import Candidate, shapes
+from freqbias.compare.design.candidates import Candidate, shapes, without_optimiser
 from freqbias.compare.design.losses import ROUGH, Losses
 from freqbias.compare.design.prediction import Prediction
 from freqbias.compare.design.rates import CONDITIONAL, LearningRates
 from freqbias.compare.design.scales import between, default_scales, scale_grid
-from freqbias.nn import JointKernel, PredictedCurve
+from freqbias.compare.design.trainings import GRADIENT_DESCENT_NAME, MEAN_SQUARE_NAME, loss_named
+from freqbias.nn import JointKernel, PredictedCurve, step_rule
 from freqbias.problem import Design, Problem, squared_loss
 from freqbias.runtime import log
 
@@ -58,7 +59,12 @@ class Search:
             for sigma_a in settings.sigma_a or [network.sigma_a]:
                 for family in settings.families or self._default_families(band):
                     for shape in shapes(family, band):
-                        self._try(Candidate(family, scale, width, sigma_a, shape=shape) for scale in self._scales)
+                        self._try(
+                            Candidate(family, scale, width, sigma_a, 0, shape, loss, optimiser)
+                            for loss in settings.losses or [MEAN_SQUARE_NAME]
+                            for scale in self._scales
+                            for optimiser in settings.optimisers or [GRADIENT_DESCENT_NAME]  # they share a curve
+                        )
         for k in range(REFINEMENTS[settings.purpose]):
             # The loss is smooth, so after the first round its minimum is nearer to the better neighbour. The values of
             # other purposes jump where a condition begins to hold.
@@ -95,13 +101,15 @@ class Search:
         (budget,) = [each for each in self.purpose.budgets if each.amount == prediction.amount]
         if isinstance(self.purpose, LearningRates):
             budget = replace(budget, steps=min(int(budget.amount), max(1, round(prediction.best_amount))))
-        integral = PredictedCurve(kernel, [budget], accuracy=ROUGH).integral(budget)
+        budget = replace(budget, rule=step_rule(prediction.candidate.optimiser))
+        metric = loss_named(prediction.candidate.loss, self.problem.sites).metric
+        integral = PredictedCurve(kernel, [budget], accuracy=ROUGH, metric=metric).integral(budget)
         error = kernel.start - kernel.apply(integral)[0]
         loss = prediction.value if isinstance(self.purpose, Losses) else float(squared_loss(error))
         return kernel.feature_learning(integral, error) / float(np.sqrt(2 * loss)) if loss > 0 else 0.0
 
     def limit(self, family: str, winner: Candidate) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return scales of a family and its values at infinite width (budgets, scales), for the winner's sigma_a.
+        """Return scales of a family and its values at infinite width (budgets, scales), else as the winner.
 
         The scales are those of the first scan, and that of the winner. The values are those of the criterion "held-out"
         or "training-loss". For other criteria, for mixtures and if they are too expensive, return None.
@@ -110,7 +118,7 @@ class Search:
             return None
         candidates = {
             each.scale: each for each in self._tried
-            if (each.kind, each.width, each.draw) == ((family, (), winner.sigma_a), winner.width, winner.draw)
+            if replace(each, scale=winner.scale) == replace(winner, family=family, shape=())
             and (each.scale in self._scales or each == winner)
         }  # fmt: skip
         scales = sorted(candidates)
@@ -120,7 +128,8 @@ class Search:
         return np.array(scales), np.array(values).T
 
     def _try(self, candidates: Iterable[Candidate]) -> None:
-        for candidate in candidates:
+        order = dict[Candidate, int]()  # candidates that differ in the optimiser only share a curve
+        for candidate in sorted(candidates, key=lambda each: order.setdefault(without_optimiser(each), len(order))):
             if candidate not in self._tried:
                 self._tried[candidate] = self.evaluate(candidate)
 

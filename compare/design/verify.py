@@ -9,7 +9,8 @@ import numpy as np
 from freqbias.compare.design.prediction import Prediction
 from freqbias.compare.design.rates import BALANCED, CONDITIONAL, ORDERED, LearningRates
 from freqbias.compare.design.result import DesignResult
-from freqbias.nn import plan_training, trajectory
+from freqbias.compare.design.trainings import optimiser_keys, steps_of
+from freqbias.nn import plan_training, step_rule, trajectory
 from freqbias.problem import Training, squared_loss
 from freqbias.runtime import log
 
@@ -85,8 +86,8 @@ def missed_purpose(result: DesignResult, trained: dict[str, Any]) -> str:
 def _train_losses(result: DesignResult, prediction: Prediction, callback: Callable[[], None]) -> Prediction:
     problem, end, settings = result.problem, prediction.amount, Training()
     if result.in_steps:
-        step = result.settings.step_factor / prediction.largest
-        end, settings = prediction.amount * step, Training(integrator="gradient-descent", step=step)
+        settings = training_of(prediction, result.settings.step_factor)
+        end = max(1, steps_of(prediction.amount, prediction.step_cost)) * float(settings.step)
     trained = replace(prediction.candidate.problem(problem), times=np.array([0.0, end]))
     for snapshot in trajectory(plan_training(trained, settings)):
         callback()
@@ -100,13 +101,20 @@ def _train_losses(result: DesignResult, prediction: Prediction, callback: Callab
 
 def _train_rates(result: DesignResult, prediction: Prediction, callback: Callable[[], None]) -> Prediction:
     rates = LearningRates(result.problem, result.settings)
-    step = result.settings.step_factor / prediction.largest
-    most = max(1, int(LONGEST * min(result.best.best_amount, prediction.amount)))
+    settings, cost = training_of(prediction, result.settings.step_factor), prediction.step_cost
+    most = max(1, steps_of(LONGEST * min(result.best.best_amount, prediction.amount), cost))
     steps = np.unique([0, *np.geomspace(1, most, OUTPUTS).round().astype(int)])
-    problem = replace(prediction.candidate.problem(result.problem), held_out=None, times=steps * step)
+    times = steps * float(settings.step)
+    problem = replace(prediction.candidate.problem(result.problem), held_out=None, times=times)
     errors = []
-    for snapshot in trajectory(plan_training(problem, Training(integrator="gradient-descent", step=step))):
+    for snapshot in trajectory(plan_training(problem, settings)):
         callback()
         if snapshot.output is not None:
             errors.append(snapshot.error)
-    return rates.measured(steps, np.array(errors), prediction)
+    return rates.measured(cost * steps, np.array(errors), prediction)
+
+
+def training_of(prediction: Prediction, factor: float) -> Training:
+    """Return the training of a candidate in steps. factor: the learning rate times lambda_max."""
+    rule = step_rule(prediction.candidate.optimiser)
+    return Training(**optimiser_keys(rule, factor=factor, largest=prediction.largest))

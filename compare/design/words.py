@@ -5,6 +5,7 @@ from math import log2, pi, sqrt
 import numpy as np
 
 from freqbias.compare.design.candidates import FREEDOM, Candidate
+from freqbias.compare.design.rates import CONDITIONAL
 from freqbias.compare.design.result import DesignResult
 from freqbias.compare.style import aligned, frequency_unit
 from freqbias.numerics import Sites
@@ -19,6 +20,7 @@ DEVIATION = {
     "student-t": lambda d: sqrt(FREEDOM / (FREEDOM - 2)),
 }
 NAMES = {"held-out": "held-out loss", "gcv": "loss by cross-validation (gcv)", "training-loss": "training loss"}
+MOST_KINDS = 4  # that are named
 PURPOSES = {
     "balanced": "equal learning rates",
     "band": "fewest steps to half the error",
@@ -30,6 +32,7 @@ def summary(result: DesignResult) -> str:
     """Return the winner, what is as good, when to stop, and the choices for each width and amount of training."""
     best = result.best
     lines = _losses(result) if result.band is None else _rates(result, result.band)
+    lines += _trainings(result)
     lines += ["", f"best: {_candidate(result, best.candidate)}, width {best.candidate.width:,}"]
     lines += [f"as good: {_ranges(result.equals)}"]
     if (sufficient := result.sufficient_width()) is not None:
@@ -75,6 +78,23 @@ def _rates(result: DesignResult, band: tuple[float, float]) -> list[str]:
     ]
 
 
+def _trainings(result: DesignResult) -> list[str]:
+    """Return a table of the losses and optimisers, if there are several."""
+    if not result.choices_of_training:
+        return []
+    level = result.choices_of_training[0].level
+    value = "1 / slowest rate" if result.criterion in CONDITIONAL else NAMES.get(result.criterion, "steps")
+    reached = result.band is not None or level is not None
+    goal = "half the error" if level is None else f"a loss of {level:.3g}"
+    rows = [("loss", "optimiser", "density", value, *([f"gradients to {goal}"] if reached else []))]
+    for each in result.choices_of_training:
+        candidate = each.candidate
+        count = f"{each.evaluations:,.0f}" if np.isfinite(each.evaluations) else "not reached"
+        names = candidate.loss, candidate.optimiser, candidate.density_in_words
+        rows.append((*names, f"{each.value:.4g}", *([count] if reached else [])))
+    return ["", aligned(rows)]
+
+
 def translations(candidate: Candidate, sites: Sites) -> list[str]:
     """Return the density in the words of other programs. Their coordinates have their own unit of length.
 
@@ -108,8 +128,11 @@ def _ranges(candidates: list[Candidate]) -> str:
     for kind in dict.fromkeys(each.kind for each in candidates):
         group = sorted((each for each in candidates if each.kind == kind), key=lambda each: each.scale)
         low, high = group[0], group[-1]
-        more = "" if low is high else f" to {high}" if high.shape else f" to {high.scale:.4g}"
-        found.append(f"{low}{more}")
+        more = "" if low is high else f" to {high.density_in_words}" if high.shape else f" to {high.scale:.4g}"
+        training = f" with {low.training}" if low.training else ""
+        found.append(f"{low.density_in_words}{more}{training}")
+    if len(found) > MOST_KINDS:
+        found[MOST_KINDS:] = [f"and {len(found) - MOST_KINDS} other kinds"]
     return ", ".join(found)
 
 

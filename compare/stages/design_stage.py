@@ -24,10 +24,15 @@ from freqbias.compare.design import (
     summary,
     verify,
 )
+from freqbias.compare.design.trainings import MEAN_SQUARE_NAME, loss_keys, optimiser_keys, steps_of
+from freqbias.nn import step_rule
 from freqbias.problem import Design, Problem, RunFile, StageKeys, stage_keys
 from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
 
 FLOWS = ("rk4", "heun")  # integrators that follow the gradient flow
+OF_THE_OPTIMISER = (
+    "momentum", "nesterov", "batch", "damping", "rate_schedule", "warm_up", "milestones", "rate_factor"
+)  # fmt: skip
 METHOD = 2  # of search and cross-validation; results of another method are not continued
 MISSING = -1e300  # stands for NaN in a checkpoint
 
@@ -121,7 +126,7 @@ def _write(stage: Stage, run: RunFile, result: DesignResult, stop: StopRequest) 
 def winning_run(run: RunFile, result: DesignResult) -> dict[str, Any]:
     """Return the tables of the run file that trains the winner.
 
-    Steps are those of gradient descent with the step size of the winner, times are those of the gradient flow.
+    Steps are those of the winner's optimiser and step size, times are those of the gradient flow.
     """
     best, tables = result.best, run.model_dump(exclude_none=True)
     tables.pop("design", None)
@@ -132,20 +137,28 @@ def winning_run(run: RunFile, result: DesignResult) -> dict[str, Any]:
     if run.network.hidden_width == run.network.width:
         tables["network"]["hidden_width"] = best.candidate.width
     outputs = tables["time"].get("outputs", 20)
-    for name in ("momentum", "batch"):
+    for name in OF_THE_OPTIMISER:
         tables["training"].pop(name, None)
+    tables["training"] |= loss_keys(best.candidate.loss)
+    if best.candidate.loss != MEAN_SQUARE_NAME:
+        tables["pde"] |= {"operator": "data", "integrator": "lanczos", "dynamics": "flow", "step": "auto"}
     if not result.in_steps:
         tables["time"] = {"end": best.amount, "outputs": outputs}
         if run.training.integrator not in FLOWS:
             tables["training"] |= {"integrator": "rk4", "step": "auto"}
             tables["pde"] |= {"dynamics": "flow", "step": "auto"}
         return tables
-    step = result.settings.step_factor / best.largest
-    outputs = max(each for each in range(1, int(min(outputs, best.amount)) + 1) if best.amount % each == 0)
-    tables["time"] = {"end": best.amount * step, "outputs": outputs}
-    tables["training"] |= {"integrator": "gradient-descent", "step": step}
-    if run.pde.operator == "data" and run.pde.integrator == "lanczos":
-        tables["pde"] |= {"dynamics": "gradient-descent", "step": step}
+    keys = optimiser_keys(step_rule(best.candidate.optimiser), factor=result.settings.step_factor, largest=best.largest)
+    step, steps = keys["step"], max(1, steps_of(best.amount, best.step_cost))
+    outputs = max(each for each in range(1, min(outputs, steps) + 1) if steps % each == 0)
+    tables["time"] = {"end": steps * step, "outputs": outputs}
+    tables["training"] |= keys
+    if keys["integrator"] == "gauss-newton":
+        tables["pde"] |= {"operator": "data", "integrator": "lanczos", "dynamics": "flow", "step": "auto"}
+    elif tables["pde"]["operator"] == "data" and tables["pde"]["integrator"] == "lanczos":
+        descent = keys["integrator"] == "gradient-descent"
+        dynamics = {"dynamics": "gradient-descent", "step": step} if descent else {"dynamics": "flow", "step": "auto"}
+        tables["pde"] |= dynamics
     return tables
 
 

@@ -155,6 +155,8 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "design.scales": [1, 1001],
     "design.widths": [[], ([1], 1)],
     "design.sigma_a": [[], ([0.0], 0.0)],
+    "design.losses": [[], (["sobolev"], "sobolev"), (["H1"], "H1")],
+    "design.optimisers": [[], (["adam"], "adam"), (["momentum  0.9"], "momentum  0.9")],
     "design.steps": [[], ([0], 0)],
     "design.times": [[], ([0.0], 0.0)],
     "design.step_factor": [0.0, 2.0],

@@ -50,7 +50,8 @@ def test_command_and_files(run_file, tmp_path):
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
         "family", "scale", "width", "sigma_a", "steps", "draw", "predicted_held_out", "predicted_training", "gcv",
-        "psnr", "best_step", "within_noise", "shape", "slowest_rate", "fastest_rate", "rate_ratio",
+        "psnr", "best_step", "within_noise", "shape", "slowest_rate", "fastest_rate", "rate_ratio", "loss", "optimiser",
+        "step_cost",
     ]  # fmt: skip
     run = load(folder / "run.toml")
     best = min((row for row in rows if row["draw"] == "0"), key=lambda row: float(row["predicted_held_out"]))

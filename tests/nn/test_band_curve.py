@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from freqbias.nn import BandCurve, BandSpectra, JointKernel, halving
+from freqbias.nn import BandCurve, BandSpectra, Budget, JointKernel, halving
 from freqbias.numerics import Grid, Scattered, resolved_frequencies
 from freqbias.problem import Gaussian, Network, Problem, Samples
 
@@ -50,7 +50,7 @@ def energies(error, positions, spacing, count):
 def test_amplitudes_are_those_of_the_dense_matrix(sites, channels):
     kernel = JointKernel(problem_on(sites, channels))
     steps = np.array([0, 1, 7, 60])
-    curve = BandCurve(kernel, sites, EDGES, most=60, factor=0.5)
+    curve = BandCurve(kernel, sites, EDGES, budget=Budget(steps=60, factor=0.5))
     assert curve.converged
     spacing = 1 / float(sites.span[0]) if sites.lattice is None else 1.0
     expected = energies(dense_errors(kernel, steps, 0.5), sites.positions(), spacing, 9)
@@ -62,7 +62,7 @@ def test_amplitudes_are_those_of_the_dense_matrix(sites, channels):
 
 def test_halving_is_where_the_amplitude_is_a_half():
     sites = Grid((40,), (1.0,))
-    curve = BandCurve(JointKernel(problem_on(sites)), sites, EDGES, most=1000, factor=0.1)
+    curve = BandCurve(JointKernel(problem_on(sites)), sites, EDGES, budget=Budget(steps=1000, factor=0.1))
     for band, count in enumerate(curve.halving()):
         assert 2 < count < 1000
         assert curve.amplitude(int(count))[band] > 0.5 >= curve.amplitude(int(count) + 1)[band]

@@ -167,6 +167,8 @@ ROWS = {
     "design.scales": ({}, {"design": {"scales": 4}}, set()),
     "design.widths": ({}, {"design": {"widths": [4]}}, set()),
     "design.sigma_a": ({}, {"design": {"sigma_a": [4.0]}}, set()),
+    "design.losses": ({}, {"design": {"losses": ["sobolev 1"]}}, set()),
+    "design.optimisers": ({}, {"design": {"optimisers": ["momentum"]}}, set()),
     "design.steps": ({}, {"design": {"steps": [4]}}, set()),
     "design.times": ({}, {"design": {"times": [4.0]}}, set()),
     "design.step_factor": ({}, {"design": {"step_factor": 0.5}}, set()),
