@@ -1,5 +1,6 @@
 """The damped Gauss-Newton method: training, steps and flow against dense matrices."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -179,3 +180,29 @@ def test_the_damping_is_that_of_the_problem():
         nn.plan_training(problem, Training())
     with pytest.raises(InputError, match=r"gauss_newton = 0; give a number up to 1"):
         replace(problem, gauss_newton=0)
+
+
+def test_far_steps_warn(caplog):
+    """A target that is large for a narrow network: the step misses that of the linear network by far."""
+    for width, warned in ((100, True), (20000, False)):
+        caplog.clear()
+        problem = replace(problem_of(GRID, MEAN_SQUARE, width=width, damping=1e-4), times=np.array([0.0, 1.0]))
+        problem = replace(problem, initial_error=(10.0 if warned else 1.0) * problem.samples.values)
+        settings = Training(integrator="gauss-newton", damping=1e-4, step=1.0 if warned else 0.1, precision="double")
+        with caplog.at_level(logging.WARNING, "freqbias"):
+            nn.train(problem, settings)
+        assert ("missed that of a linear network" in caplog.text) == warned
+
+
+def test_precision():
+    """In single precision, rounding errors are divided by the damping; the settings refuse what would be too much."""
+    problem = problem_of(GRID, MEAN_SQUARE, damping=1e-3, width=20000)
+    found = [
+        nn.train(problem, Training(integrator="gauss-newton", step=0.5, precision=precision)).error
+        for precision in ("single", "double")
+    ]
+    missed = np.linalg.norm(found[0] - found[1], axis=(1, 2)).max() / np.linalg.norm(found[1][0])
+    print("single", missed)
+    assert missed < 1e-3
+    with pytest.raises(InputError, match=r"tolerance = 0.001 is below 1e-01, the rounding error"):
+        Training(integrator="gauss-newton", damping=1e-5, tolerance=1e-3)
