@@ -17,7 +17,7 @@ TRAININGS = {
     "gradient-descent": {"training_step": 0.05},
     "heun": {},
     "rk4": {},
-    "gauss-newton": {"training_step": 0.05, "operator": "data", "integrator": "lanczos"},
+    "gauss-newton": {"training_step": 0.05, "operator": "data", "integrator": "lanczos", "step": '"auto"'},
     "momentum": {"training_step": 0.05},
     "adam": {"training_step": 0.001, "end": 0.02},
     "sgd": {"training_step": 0.05, "training_keys": "batch = 20"},

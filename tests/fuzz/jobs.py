@@ -9,7 +9,11 @@ from freqbias.problem import Pde, Training
 from tests.interrupted import run_text
 
 INTEGRATORS = get_args(Pde.model_fields["integrator"].annotation)
-TRAINING_KEYS = {"sgd": {"training_keys": "batch = 20"}, "adam": {"training_step": 0.001, "end": 1.0}}
+TRAINING_KEYS = {
+    "sgd": {"training_keys": "batch = 20"},
+    "adam": {"training_step": 0.001, "end": 1.0},
+    "gauss-newton": {"operator": "data", "integrator": "lanczos", "step": '"auto"'},
+}
 TRAININGS = get_args(Training.model_fields["integrator"].annotation)
 OPERATORS = get_args(Pde.model_fields["operator"].annotation)
 STEPS = {"crank-nicolson": 0.5, "backward-euler": 0.5}

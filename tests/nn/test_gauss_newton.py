@@ -155,7 +155,6 @@ def test_a_step_is_that_of_dense_matrices(name):
     expected = u - 0.7 * damped(matrix, eps) @ u
     settings = Training(integrator="gauss-newton", damping=1e-2, step=0.7, precision="double", tolerance=1e-6)
     found = nn.train(problem, settings).error[-1].ravel()
-    print(name, np.linalg.norm(found - expected) / np.linalg.norm(u))
     assert np.linalg.norm(found - expected) < 2e-5 * np.linalg.norm(u)
     assert np.linalg.norm(expected - u) > 0.3 * np.linalg.norm(u)
 
@@ -168,7 +167,6 @@ def test_wide_networks_follow_their_prediction(name):
     history = nn.train(problem, settings)
     training = nn.LinearisedTraining(kernel, kernel.start, metric=problem.loss.metric)
     predicted, norm = plan.integrator.follow(training, plan.schedule).error, np.linalg.norm(kernel.start)
-    print(name, np.linalg.norm(history.error - predicted, axis=(1, 2)) / norm)
     assert np.linalg.norm(history.error - predicted, axis=(1, 2)).max() < 3e-3 * norm
 
 
@@ -202,7 +200,6 @@ def test_precision():
         for precision in ("single", "double")
     ]
     missed = np.linalg.norm(found[0] - found[1], axis=(1, 2)).max() / np.linalg.norm(found[1][0])
-    print("single", missed)
     assert missed < 1e-3
     with pytest.raises(InputError, match=r"tolerance = 0.001 is below 1e-01, the rounding error"):
         Training(integrator="gauss-newton", damping=1e-5, tolerance=1e-3)

@@ -8,8 +8,9 @@ import scipy.linalg
 
 from freqbias import pde
 from freqbias.errors import InputError
+from freqbias.nn import InfiniteWidthKernel
 from freqbias.numerics import Grid, Positions, Scattered
-from freqbias.problem import MEAN_SQUARE, Gaussian, Network, Pde, Problem, Samples, SobolevLoss
+from freqbias.problem import MEAN_SQUARE, Gaussian, Mesh, Network, Pde, Problem, Samples, SobolevLoss
 from tests import oracle
 
 GRID = Grid((48,), (1.0,))
@@ -58,7 +59,6 @@ def test_solution(name, tolerance):
     spectrum = pde.solve(problem, Pde(tolerance=tolerance))
     expected, scale = exact(problem), np.linalg.norm(problem.samples.values)
     missed = np.linalg.norm(spectrum.sample_error - expected, axis=(1, 2)).max() / scale
-    print(name, tolerance, missed, spectrum.attributes["error_estimate"], spectrum.attributes.get("floor"))
     assert missed <= tolerance
     plain = pde.solve(replace(problem, gauss_newton=None), Pde(tolerance=1e-2))
     assert np.linalg.norm(spectrum.sample_error - plain.sample_error) > 0.1 * scale
@@ -72,7 +72,6 @@ def test_prediction_at_positions(name):
     spectrum = pde.solve(problem, Pde(tolerance=1e-4))
     _, change = exact(problem, y)
     missed = np.abs(spectrum.prediction + change).max(axis=(1, 2))
-    print(name, missed, spectrum.prediction_bound)
     assert (missed <= spectrum.prediction_bound + 1e-9).all()
     assert missed.max() < 1e-2 and np.abs(change[-1]).max() > 0.5
 
@@ -82,3 +81,31 @@ def test_other_integrators_are_refused():
     for settings in (Pde(operator="local"), Pde(integrator="crank-nicolson")):
         with pytest.raises(InputError, match=r'not for the damped Gauss-Newton method; use operator = "data"'):
             pde.solve(problem, settings)
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3])
+@pytest.mark.parametrize("name", ["grid", "scattered"])
+def test_white_noise(name, tolerance):
+    """Modes with tiny eigenvalues are learnt too, so the mesh reaches further than that of gradient descent."""
+    problem = problem_of(name)
+    values = np.random.default_rng(3).normal(size=problem.samples.values.shape)
+    samples = Samples(problem.sites, values)
+    problem = replace(problem, samples=samples, gauss_newton=1e-4, times=np.array([0.0, 1.0, 10.0]))
+    spectrum = pde.solve(problem, Pde(tolerance=tolerance))
+    missed = np.linalg.norm(spectrum.sample_error - exact(problem), axis=(1, 2)).max() / np.linalg.norm(values)
+    assert missed <= tolerance
+
+
+def test_floor():
+    """The estimated error by laws outside the mesh is near the true one, and above it."""
+    x = GRID.positions()[:, 0]
+    network = Network(width=100, sigma_a=SIGMA_A, depth=3, hidden_width=100, activation="relu")
+    samples = Samples(GRID, (np.sign(x) + 0.3 * x)[None])
+    problem = Problem(Gaussian(SIGMA), samples, network, np.linspace(0, 4, 9), gauss_newton=1e-2)
+    spectrum = pde.solve(problem, Pde(tolerance=1e-3), mesh=Mesh(half_width=8.0))
+    kernel = InfiniteWidthKernel(problem).apply(np.eye(GRID.size))
+    shifted = kernel + problem.gauss_newton * np.linalg.eigvalsh(kernel).max() * np.eye(len(x))
+    operator = kernel @ np.linalg.inv(shifted)
+    expected = np.array([-samples.values @ scipy.linalg.expm(-t * operator).T for t in problem.times])
+    missed = np.linalg.norm(spectrum.sample_error - expected, axis=(1, 2)).max() / np.linalg.norm(samples.values)
+    assert missed <= spectrum.attributes["floor"] <= 10 * missed

@@ -1,0 +1,74 @@
+"""Steps, solves and eigenvalues of the damped Gauss-Newton method against dense matrices."""
+
+import numpy as np
+import pytest
+
+from freqbias.errors import ComputationError
+from freqbias.numerics import LONGEST_STEP, Metric, Schedule, damped_solve, gauss_newton, spectral_norm
+
+SIZE = 40
+
+
+def semidefinite(seed, decay):
+    rng = np.random.default_rng(seed)
+    vectors, _ = np.linalg.qr(rng.normal(size=(SIZE, SIZE)))
+    return (vectors * np.exp(-decay * np.arange(SIZE))) @ vectors.T, rng.normal(size=SIZE)
+
+
+@pytest.mark.parametrize("step", [0.2, 1.0, 1.5, 1.95])
+@pytest.mark.parametrize("decay", [0.05, 0.3, 1.0])
+def test_bound(step, decay):
+    """It holds for steps that overshoot too, where residuals of successive steps cancel."""
+    for seed in range(4):
+        matrix, start = semidefinite(seed, decay)
+        shift, schedule = 0.02, Schedule(np.array([0.0, step, 12 * step]), step)
+        one = np.eye(SIZE)
+        factor = one - step * matrix @ np.linalg.inv(matrix + shift * one)
+        exact = np.array([np.linalg.matrix_power(factor, n) @ start for n in (1, 12)])
+        for tolerance in (0.5, 0.1, 1e-3, 1e-6):
+            found = gauss_newton(matrix.__matmul__, start, schedule, tolerance, shift=shift)
+            missed = np.linalg.norm(found.values - exact, axis=1).max() / np.linalg.norm(start)
+            assert missed <= found.error + 1e-12 and found.error <= tolerance
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shift", [1.0, 1e-3, 1e-7])
+def test_solve(shift, weighted):
+    """The residual is what was asked for; at most n products give the exact solution however small eps is."""
+    matrix, right = semidefinite(0, 0.3)
+    weights = np.linspace(0.2, 3, SIZE) if weighted else np.ones(SIZE)
+    metric, products = Metric(lambda u: weights * u, 0.2), 0
+
+    def apply(u):
+        nonlocal products
+        products += 1
+        return matrix @ u
+
+    for tolerance in (1e-1, 1e-4, 1e-9):
+        products = 0
+        z = damped_solve(apply, right, tolerance, shift=shift, metric=metric)
+        residual = right - matrix @ (weights * z) - shift * z
+        norm = [np.sqrt(each @ (weights * each)) for each in (residual, right)]
+        assert norm[0] <= tolerance * norm[1] * (1 + 1e-6) + 1e-9
+        assert products <= SIZE
+        if tolerance == 1e-1 and shift == 1.0:
+            assert products < 10
+    np.testing.assert_array_equal(damped_solve(apply, 0 * right, 1e-3, shift=shift), 0 * right)
+
+
+@pytest.mark.parametrize("decay", [1e-6, 1e-3, 0.05, 1.0])
+def test_spectral_norm(decay):
+    matrix, _ = semidefinite(1, decay)
+    weights = np.linspace(0.2, 3, SIZE)
+    found = spectral_norm(matrix.__matmul__, SIZE, metric=Metric(lambda u: weights * u, 0.2))
+    assert found == pytest.approx(np.linalg.eigvals(matrix * weights).real.max(), rel=2e-5)
+
+
+def test_failures():
+    matrix, start = semidefinite(0, 0.05)
+    with pytest.raises(ComputationError, match=r"error bound .* after 3 steps .*; use a larger \[training\] damping"):
+        damped_solve(matrix.__matmul__, start, 1e-9, shift=1e-6, max_steps=3)
+    with pytest.raises(ComputationError, match=r"the steps diverge: the step is 2.1, the limit is 2"):
+        gauss_newton(matrix.__matmul__, start, Schedule(np.array([0.0, 4.2]), 1.05 * LONGEST_STEP), 1e-3, shift=0.1)
+    with pytest.raises(ComputationError, match="NaN or infinity"):
+        damped_solve(lambda u: np.nan * u, start, 1e-3, shift=0.1)
