@@ -170,8 +170,8 @@ def plan_training(
     if settings.gauss_newton != problem.gauss_newton:
         raise InputError(
             f'[training] integrator = "{settings.integrator}" with damping = {settings.gauss_newton}, but the problem '
-            f"has gauss_newton = {problem.gauss_newton}; give the damping to the problem, as Problem(..., "
-            f"gauss_newton={settings.gauss_newton}), because the equation depends on it too"
+            f"has gauss_newton = {problem.gauss_newton}, on which the equation depends too; give the same damping to "
+            f"both, for example by dataclasses.replace(problem, gauss_newton={settings.gauss_newton})"
         )
     if settings.tensorboard and find_spec("tensorboard") is None:
         raise InputError(

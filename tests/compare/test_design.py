@@ -247,6 +247,11 @@ def test_initial_errors_of_one_network_are_refused():
         design(replace(problem, initial_error=-problem.samples.values), SETTINGS)
 
 
+def test_gauss_newton_is_refused():
+    with pytest.raises(InputError, match=r'predicts gradient descent, not \[training\] integrator = "gauss-newton"'):
+        design(replace(signal(held_out=0), gauss_newton=1e-3), SETTINGS)
+
+
 def test_verify_compares_held_out_losses_whatever_the_criterion():
     settings = Design(families=["gaussian"], scale=[3.0, 12.0], scales=3, steps=[20], draws=1, criterion="gcv")
     found = design(signal(width=10_000), settings)

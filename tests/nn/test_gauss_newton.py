@@ -203,3 +203,24 @@ def test_precision():
     assert missed < 1e-3
     with pytest.raises(InputError, match=r"tolerance = 0.001 is below 1e-01, the rounding error"):
         Training(integrator="gauss-newton", damping=1e-5, tolerance=1e-3)
+
+
+def test_automatic_step():
+    """The steps follow the flow to the tolerance, and are no shorter than that needs."""
+    problem = replace(problem_of(GRID, MEAN_SQUARE, width=20000, damping=0.1), times=np.array([0.0, 0.5, 1.0, 2.0]))
+    kernel, tolerance = nn.EmpiricalKernel(problem), 0.02
+    shift = nn.gauss_newton_shift(problem)
+    flow = nn.LinearisedTraining(kernel, kernel.start, shift=shift).flow(problem.times)
+    history = nn.train(
+        problem, Training(integrator="gauss-newton", damping=0.1, precision="double", tolerance=tolerance)
+    )
+    missed = np.linalg.norm(history.error - flow, axis=(1, 2)).max() / np.linalg.norm(kernel.start)
+    assert 0.3 * tolerance < missed < tolerance
+    assert history.attributes["time_definition"].endswith("exp(-t lambda / (lambda + eps))")
+    assert history.attributes["damping"] == 0.1
+
+
+def test_other_uses_are_refused():
+    problem = problem_of(GRID, MEAN_SQUARE)
+    with pytest.raises(InputError, match=r"--draws predicts gradient descent, not .*gauss-newton"):
+        nn.predict_draws(problem, 3)

@@ -31,6 +31,22 @@ def test_bound(step, decay):
             assert missed <= found.error + 1e-12 and found.error <= tolerance
 
 
+@pytest.mark.parametrize("step", [0.5, 1.0, 1.95])
+def test_residuals(step):
+    """The bound is at least the sum of the residuals over all steps, and at most the sum without (A + eps)^-1 eps."""
+    matrix, start = semidefinite(0, 0.02)
+    shift, schedule = 0.02, Schedule(step * np.arange(13.0), step)
+    inverse = np.linalg.inv(matrix + shift * np.eye(SIZE))
+    for tolerance in (10.0, 1.0, 0.1, 1e-3):
+        found = gauss_newton(matrix.__matmul__, start, schedule, tolerance, shift=shift)
+        states = np.concatenate([start[None], found.values])
+        residuals = states[1:] - states[:-1] + step * states[:-1] @ (matrix @ inverse).T
+        raw = np.linalg.norm(residuals @ (matrix + shift * np.eye(SIZE)) / shift, axis=1).sum()
+        scale = np.linalg.norm(start)
+        assert np.linalg.norm(residuals, axis=1).sum() <= found.error * scale + 1e-12
+        assert raw == pytest.approx(found.error * scale, rel=1e-6)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("shift", [1.0, 1e-3, 1e-7])
 def test_solve(shift, weighted):

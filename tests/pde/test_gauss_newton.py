@@ -108,4 +108,4 @@ def test_floor():
     operator = kernel @ np.linalg.inv(shifted)
     expected = np.array([-samples.values @ scipy.linalg.expm(-t * operator).T for t in problem.times])
     missed = np.linalg.norm(spectrum.sample_error - expected, axis=(1, 2)).max() / np.linalg.norm(samples.values)
-    assert missed <= spectrum.attributes["floor"] <= 10 * missed
+    assert missed <= spectrum.attributes["floor"] <= 3 * missed
