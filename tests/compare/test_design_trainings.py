@@ -127,7 +127,7 @@ def test_real_trainings_reach_the_predicted_losses(loss, optimiser):
 
 
 def test_design_over_losses_and_optimisers():
-    problem = signal()
+    problem = signal(width=16000)
     settings = Design(
         families=["gaussian"], scale=[2.0, 16.0], scales=4, steps=[10, 40], draws=2,
         losses=["mean-square", "sobolev 0.5"], optimisers=["gradient-descent", "momentum 0.9", "gauss-newton 0.1"],
@@ -152,9 +152,9 @@ def test_design_over_losses_and_optimisers():
     text = summary(result)
     assert "gradients to a loss of" in text and "sobolev 0.5" in text and "gauss-newton 0.1" in text
     rows, words = verify(result)
-    assert "times the least held-out loss" in words and rows[0]["trained"] == pytest.approx(
-        rows[0]["predicted"], rel=0.1
-    )
+    (winner,) = [row for row in rows if row["winner"]]
+    assert "times the least held-out loss" in words
+    assert winner["trained"] == pytest.approx(winner["predicted"], rel=0.15)
 
 
 def test_rates_under_other_optimisers():
