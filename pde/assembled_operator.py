@@ -14,14 +14,21 @@ from freqbias.pde.linear_algebra import Matrix, ShiftedSolver
 class AssembledOperator:
     """M and B = scale A_h on a space of Lagrange elements. All methods are collective.
 
-    The laws, damping and diffusion, are evaluated at the points of a quadrature of the given degree.
+    weight: M is the matrix of integral weight v w dxi; by default the weight is 1. The weight and the laws, damping and
+    diffusion, are evaluated at the points of a quadrature of the given degree.
     """
 
     def __init__(
-        self, space: fem.FunctionSpace, plan: MeshPlan, laws: tuple[LawFunction, LawFunction], degree: int, scale: float
+        self,
+        space: fem.FunctionSpace,
+        plan: MeshPlan,
+        laws: tuple[LawFunction, LawFunction],
+        degree: int,
+        scale: float,
+        weight: LawFunction | None = None,
     ) -> None:
         self._plan = plan
-        self._mass = Matrix(mass_integral(space, 2 * plan.degree if plan.affine else degree))
+        self._mass = Matrix(mass_integral(space, 2 * plan.degree if plan.affine and weight is None else degree, weight))
         self._stiffness = Matrix(operator_integral(space, *laws, degree), scale=scale, like=self._mass)
 
     def apply(self, v: np.ndarray) -> np.ndarray:

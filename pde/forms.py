@@ -71,9 +71,11 @@ def operator_integral(space: fem.FunctionSpace, damping: LawFunction, diffusion:
     return Integral(space, damping_q * v * w + diffusion_q * ufl.inner(ufl.grad(v), ufl.grad(w)), degree)
 
 
-def mass_integral(space: fem.FunctionSpace, degree: int) -> Integral:
-    """Return m(v, w), with a quadrature of the given degree."""
-    return Integral(space, ufl.TrialFunction(space) * ufl.TestFunction(space), degree)
+def mass_integral(space: fem.FunctionSpace, degree: int, weight: LawFunction | None = None) -> Integral:
+    """Return m(v, w), or integral weight v w dxi, with a quadrature of the given degree."""
+    product = ufl.TrialFunction(space) * ufl.TestFunction(space)
+    factor = 1.0 if weight is None else at_quadrature_points(space.mesh, weight, degree)
+    return Integral(space, product if weight is None else factor * product, degree)
 
 
 def lagrange(mesh: dolfinx.mesh.Mesh, degree: int) -> fem.FunctionSpace:

@@ -8,7 +8,7 @@ from freqbias.pde.adaptive import AdaptiveIntegrator
 from freqbias.pde.krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
 from freqbias.pde.protocols import Integrator
 from freqbias.pde.theta import ThetaMethod, automatic_step
-from freqbias.problem import MeanSquare, Pde, Problem
+from freqbias.problem import Pde, Problem
 
 # Shares of the tolerance. The remaining share is left for the mesh.
 INTEGRATION_SHARE = 0.2  # Lanczos, for which a higher accuracy costs little
@@ -18,15 +18,16 @@ NARROW_SHARE = 1e-2  # factor of TRANSFORM_SHARE for narrow densities
 LONG_FLOW = 500.0  # if decay rate times last output time is larger, the errors of the transforms add up
 
 
-def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integrator:
+def choose_integrator(problem: Problem, settings: Pde, *, folded: bool, norm_share: float = 1.0) -> Integrator:
     """Return the integrator named in the settings, with a share of settings.tolerance.
 
-    folded: `MeshPlan.folded` of the mesh. Raises InputError if the integrator cannot follow the training.
+    folded: `MeshPlan.folded` of the mesh. norm_share: `TrainingLoss.norm_share` of u(0), for integrators that work in
+    the norm of the training loss. Raises InputError if the integrator cannot follow the training.
     """
-    if not isinstance(problem.loss, MeanSquare) and (settings.operator, settings.integrator) != ("data", "lanczos"):
+    if settings.operator == "local" and not problem.loss.is_multiplier:
         raise InputError(
-            f'[pde] operator = "{settings.operator}" and integrator = "{settings.integrator}" are for the mean square '
-            'as the loss of the training; use operator = "data" and integrator = "lanczos"'
+            '[pde] operator = "local" is for the mean square and for Sobolev losses with equal weights; use operator = '
+            '"data", or leave [training] weights out'
         )
     if problem.decay.rate and settings.integrator != "lanczos":
         raise InputError(
@@ -47,7 +48,7 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integ
         "decay": problem.decay.rate,
     }
     share = INTEGRATION_SHARE if settings.integrator == "lanczos" else STEPPING_SHARE
-    tolerance = share * settings.tolerance
+    tolerance = share * settings.tolerance * (1.0 if in_metric(settings) else norm_share)
     match settings.integrator:
         case "lanczos" if settings.dynamics == "gradient-descent":
             assert settings.step != "auto"  # checked with the settings
@@ -64,16 +65,21 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool) -> Integ
     return ThetaMethod(theta, settings.step)
 
 
+def in_metric(settings: Pde) -> bool:
+    """Return whether the integrator itself knows the inner product of the training loss."""
+    return (settings.operator, settings.integrator) == ("data", "lanczos")
+
+
 def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
     """Return an upper bound of the operator's decay rates [1/time]."""
     kernel = problem.laws.kernel_rate_bound(problem.reach) * problem.loss.largest
     sites = problem.sites
     if sites.lattice is None:
         return kernel
-    local = problem.laws.local_rate_bound(1 / sites.closest_density, problem.reach)
+    local = problem.laws.local_rate_bound(1 / sites.closest_density, problem.reach) * problem.loss.largest
     if operator == "local":
         return local
-    return kernel if folded else min(kernel, (local + problem.laws.atom) * problem.loss.largest)
+    return kernel if folded else min(kernel, local + problem.laws.atom * problem.loss.largest)
 
 
 def transform_accuracy(problem: Problem, settings: Pde, *, folded: bool) -> float:

@@ -9,11 +9,18 @@ B is real, so Re v and Im v evolve independently. On a mesh that is symmetric un
 vector, the Hartley transform w = Re v + Im v. v(-xi) is the conjugate of v(xi), so Re v = (w(xi) + w(-xi))/2 and
 Im v = (w(xi) - w(-xi))/2.
 
+Under a Sobolev loss with the symbol p(xi), dv/dt = -(A p v) / prod_i extent_i. Then w = p v obeys the same equation
+with a weighted mass matrix,
+
+    M dw/dt = -B w,    M: integral (1/p) w y dxi,
+
+and stands in place of v in the state.
+
 With the local operator, part of the error u leaves the box of the data. `observe` measures the share of this part.
 """
 
 from mpi4py import MPI  # isort: skip
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from dolfinx.mesh import Mesh
@@ -27,7 +34,7 @@ from freqbias.pde.lagrange_nodes import LagrangeNodes
 from freqbias.pde.linear_algebra import ShiftedSolver
 from freqbias.pde.matrix_free_operator import MatrixFreeOperator
 from freqbias.pde.petsc_options import uses_geometric_multigrid
-from freqbias.problem import Problem
+from freqbias.problem import MeanSquare, Problem, TrainingLoss
 
 SOLVER_SHARE = 0.2  # rtol of the first solve at most, relative to the accuracy of the transforms
 # The nodes of curved cells depend on the partition in the last bit. With this accuracy of the transforms, v does not.
@@ -39,7 +46,8 @@ class LocalOperator:
 
     A state is real, (S, n_local), where n_local is the number of dofs that this rank owns. On a symmetric mesh the
     state contains the Hartley transforms of the C channels, and S = C. Otherwise it contains Re v of all channels and
-    then Im v of all channels, and S = 2C. start: the state of v(0), the Fourier transform of u(0) rho_data.
+    then Im v of all channels, and S = 2C. start: the state of v(0), the Fourier transform of u(0) rho_data. Under a
+    Sobolev loss, p v stands in place of v.
     """
 
     def __init__(
@@ -61,8 +69,14 @@ class LocalOperator:
         self._hartley = plan.symmetric
         self.space = forms.lagrange(mesh or build(plan, comm), plan.degree)
         laws, degree = forms.laws_on(problem, plan), plan.quadrature_degree
-        matrices = MatrixFreeOperator if mesh is None and uses_geometric_multigrid(plan) else AssembledOperator
-        self._matrices = matrices(self.space, plan, laws, degree, 1 / problem.grid.volume)
+        scale = 1 / problem.grid.volume
+        self._matrices: MatrixFreeOperator | AssembledOperator
+        if isinstance(problem.loss, MeanSquare):
+            matrices = MatrixFreeOperator if mesh is None and uses_geometric_multigrid(plan) else AssembledOperator
+            self._matrices = matrices(self.space, plan, laws, degree, scale)
+        else:
+            weight = partial(_reciprocal, problem.loss)
+            self._matrices = AssembledOperator(self.space, plan, laws, degree, scale, weight)
         self._solver: ShiftedSolver | None = None
         self._accuracy = accuracy
         self._threads = threads
@@ -70,7 +84,8 @@ class LocalOperator:
         eps = accuracy if isinstance(plan, BoxPlan) else min(accuracy, CURVED_MESH_EPS)
         transform = make_tensor_transform if isinstance(plan, BoxPlan) else GridTransform
         self._transform = transform(problem.grid, self.nodes.frequency, eps=eps, threads=threads)
-        v = self._transform.to_frequencies(errors) / errors.shape[1]
+        self._symbol = problem.loss.symbol(self.nodes.frequency)
+        v = self._symbol * self._transform.to_frequencies(errors) / errors.shape[1]
         self.start = v.real + v.imag if self._hartley else np.concatenate([v.real, v.imag])
         self._start_errors = errors
 
@@ -111,7 +126,8 @@ class LocalOperator:
     def errors(self, w: np.ndarray) -> np.ndarray:
         """Return u on the samples, (C, N), for a state (S, n_local). Collective.
 
-        u = u(0) + volume integral dv exp(2 pi i xi.x) dxi. The change dv = v - v(0) is 0 outside the mesh.
+        u = u(0) + volume integral dv exp(2 pi i xi.x) dxi. The change dv = v - v(0) is 0 outside the mesh. M includes
+        the factor 1/p, so M dw gives the integrals of dv.
         """
         change = w - self.start
         return self._errors(change, self._weighted(change))
@@ -126,7 +142,7 @@ class LocalOperator:
         change, cell = w - self.start, np.prod(self.problem.grid.spacing) / self.problem.grid.volume**2
         weighted = self._weighted(change)
         errors = self._errors(change, weighted)
-        changed = self.comm.allreduce(np.vdot(change, weighted))
+        changed = self.comm.allreduce(np.vdot(self.without_symbol(change), weighted))
         leaked = max(0.0, changed - cell * np.sum((errors - self._start_errors) ** 2))
         inside = cell * np.sum(errors**2)
         return errors, float(leaked / (leaked + inside)) if leaked + inside > 0 else 0.0
@@ -140,7 +156,7 @@ class LocalOperator:
             local = (1 + 1j) * self._transform.to_samples(weighted)  # Re[E^H M dv], as dv(-xi) = conj dv(xi)
         else:
             real, imaginary = np.split(change, 2)
-            local = self._integral(real + 1j * imaginary)
+            local = self._integral(self.without_symbol(real + 1j * imaginary))
         return self._start_errors + self.problem.grid.volume * self.comm.allreduce(local.real)
 
     def gather(self, w: np.ndarray) -> np.ndarray | None:
@@ -151,8 +167,13 @@ class LocalOperator:
         """Return this rank's state, (S, n_local). Inverse of `gather`. Collective."""
         return self.nodes.scatter(whole)
 
+    def without_symbol(self, w: np.ndarray) -> np.ndarray:
+        """Return the state with v in place of p v, (S, n_local)."""
+        return w / self._symbol
+
     def spectrum(self, w: np.ndarray) -> np.ndarray:
         """Return v at the nodes of this rank, (C, n_local) complex, for a state (S, n_local). Collective."""
+        w = self.without_symbol(w)
         if not self._hartley:
             real, imaginary = np.split(w, 2)
             return real + 1j * imaginary
@@ -161,3 +182,8 @@ class LocalOperator:
         np.subtract(w, mirrored, out=v.imag)
         v *= 0.5
         return v
+
+
+def _reciprocal(loss: TrainingLoss, frequency: np.ndarray) -> np.ndarray:
+    """Return 1/p(xi), (n,). frequency: xi, (n, d) [cycles/length]."""
+    return 1 / loss.symbol(frequency)

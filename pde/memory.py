@@ -32,7 +32,7 @@ from freqbias.numerics import cupy_on_gpu
 from freqbias.pde.axes import cell_degrees
 from freqbias.pde.kernel_defect import probe_count
 from freqbias.pde.petsc_options import uses_factorisation, uses_geometric_multigrid
-from freqbias.problem import Mesh, Pde, Problem, drawing_memory
+from freqbias.problem import MeanSquare, Mesh, Pde, Problem, drawing_memory
 from freqbias.runtime import available_memory, local_size, size
 
 Candidate = tuple[float, Pde, Mesh]  # a value of one key, and the settings with this value
@@ -106,7 +106,7 @@ def exceeded_limit(
         needed = max(needed, memory_to_refine(problem, plan, growth=growth))
     if needed > available:
         return f"needs about {format_bytes(needed)} of memory, but this machine has only {format_bytes(available)}"
-    entries = plan.cell_count * _last_entries(plan) if uses_geometric_multigrid(plan) else growth * plan.nonzeros
+    entries = plan.cell_count * _last_entries(plan) if _uses_levels(problem, plan) else growth * plan.nonzeros
     if settings.operator == "local" and entries > PETSC_MAX_ENTRIES * size():
         return f"needs {entries:,.0f} matrix entries, but PETSc allows at most {PETSC_MAX_ENTRIES:,} on each rank"
     return None
@@ -139,7 +139,7 @@ def memory_needed(problem: Problem, settings: Pde, plan: MeshPlan, *, growth: fl
     channels, outputs, dofs = problem.samples.channels, len(problem.times), growth * plan.dofs
     if settings.operator == "local":
         parts = channels * (1 if plan.symmetric else 2)  # v, or Re v and Im v
-        shared, per_rank = _local_operator_bytes(plan, growth) + 8.0 * KRYLOV_VECTORS * parts * dofs, 0.0
+        shared, per_rank = _local_operator_bytes(problem, plan, growth) + 8.0 * KRYLOV_VECTORS * parts * dofs, 0.0
     else:  # the mesh is half of the box, and every rank holds all samples
         shared = 0.5 * _data_operator_bytes(plan, growth)
         vectors = KRYLOV_VECTORS + channels * outputs * (3 if problem.targets else 1)
@@ -167,7 +167,7 @@ def memory_to_refine(problem: Problem, plan: MeshPlan, *, growth: float = 1.0) -
     """
     finer = replace(plan, degree=plan.degree + 1)  # type: ignore[type-var]
     states = 16.0 * problem.samples.channels * len(problem.times) * growth
-    shared = sum(_local_operator_bytes(each, growth) + states * each.dofs for each in (plan, finer))
+    shared = sum(_local_operator_bytes(problem, each, growth) + states * each.dofs for each in (plan, finer))
     return local_size() * (LIBRARY_BYTES + shared / size())
 
 
@@ -201,9 +201,14 @@ def check_assembled(plan: MeshPlan) -> None:
         )
 
 
-def _local_operator_bytes(plan: MeshPlan, growth: float) -> float:
+def _uses_levels(problem: Problem, plan: MeshPlan) -> bool:
+    """Return whether the local operator has levels of multigrid in place of assembled matrices."""
+    return isinstance(problem.loss, MeanSquare) and uses_geometric_multigrid(plan)
+
+
+def _local_operator_bytes(problem: Problem, plan: MeshPlan, growth: float) -> float:
     """Return the bytes of the local operator on all ranks: mesh, matrices and solver."""
-    if uses_geometric_multigrid(plan):
+    if _uses_levels(problem, plan):
         return _cell_bytes(plan, growth) + _multigrid_bytes(plan)
     return SPACE_BYTES[plan.dimension] * growth * plan.dofs + _assembled_bytes(plan, growth)
 

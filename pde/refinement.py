@@ -98,13 +98,14 @@ def _estimate(
             total += fem.assemble_vector(cell_integrals).array[:cells]
         return total
 
-    start_squared = mesh.comm.allreduce(squared_distance(None, operators[1].start).sum())
-    worst = squared_distance(operators[0].start, operators[1].start)
+    coarse, fine = (operator.without_symbol(operator.start) for operator in operators)
+    start_squared = mesh.comm.allreduce(squared_distance(None, fine).sum())
+    worst = squared_distance(coarse, fine)
     largest = mesh.comm.allreduce(worst.sum())
-    integrator = choose_integrator(problem, settings, folded=False)
+    integrator = choose_integrator(problem, settings, folded=False, norm_share=problem.loss.norm_share(errors))
     evolutions = (integrator.evolve(each, each.start, problem.times, IntegrationRecord()) for each in operators)
     for lower, higher in zip(*evolutions, strict=True):
-        squares = squared_distance(lower, higher)
+        squares = squared_distance(operators[0].without_symbol(lower), operators[1].without_symbol(higher))
         worst, largest = np.maximum(worst, squares), max(largest, mesh.comm.allreduce(squares.sum()))
     for operator in operators:
         operator.destroy()

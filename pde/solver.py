@@ -13,17 +13,18 @@ from freqbias.errors import ComputationError
 from freqbias.meshes import is_narrow
 from freqbias.numerics import check_kind
 from freqbias.pde.data_operator import DataOperator, ElementOperator
-from freqbias.pde.integrators import choose_integrator, transform_accuracy
+from freqbias.pde.integrators import choose_integrator, in_metric, transform_accuracy
 from freqbias.pde.kernel_defect import KernelDefect, integrated_defects
 from freqbias.pde.krylov import GradientDescentIntegrator, LanczosIntegrator
 from freqbias.pde.local_operator import LocalOperator
+from freqbias.pde.loss_operator import LossOperator
 from freqbias.pde.memory import check_spectrum, plan_within_memory
 from freqbias.pde.point_operator import PointOperator
 from freqbias.pde.prediction import predict_at_targets
-from freqbias.pde.protocols import NO_HOOKS, IntegrationRecord, all_finite
+from freqbias.pde.protocols import NO_HOOKS, IntegrationRecord, Operator, all_finite
 from freqbias.pde.refinement import refine_mesh
 from freqbias.pde.snapshot import SpectrumSnapshot
-from freqbias.problem import Mesh, Pde, Problem, Spectrum, Targets, initial_errors, squared_loss
+from freqbias.problem import MeanSquare, Mesh, Pde, Problem, Spectrum, Targets, initial_errors, squared_loss
 
 DATA_LANCZOS = (LanczosIntegrator, GradientDescentIntegrator)  # they give the integral of u, which predictions need
 LEAKED = 0.01  # the error that left the box of the data, relative to the initial error, above which users are warned
@@ -85,7 +86,15 @@ class Solver:
             problem, self.plan, comm, errors, accuracy=accuracy, threads=runtime.threads()
         )
         self.record, self.hooks = IntegrationRecord(), NO_HOOKS
-        self._integrator = choose_integrator(problem, self.settings, folded=self.plan.folded)
+        self._norm_share = 1.0 if in_metric(self.settings) else problem.loss.norm_share(errors)
+        self._integrator = choose_integrator(
+            problem, self.settings, folded=self.plan.folded, norm_share=self._norm_share
+        )
+        self._evolved: Operator = self.operator
+        if isinstance(self.operator, DataOperator) and not (
+            in_metric(self.settings) or isinstance(problem.loss, MeanSquare)
+        ):
+            self._evolved = LossOperator(self.operator, problem.loss, accuracy=accuracy)
         self._defect: KernelDefect | None = None
         self._narrow = is_narrow(problem)
         exact = problem.lattice is not None and (mesh is None or mesh.half_width is None) and not self._narrow
@@ -105,7 +114,7 @@ class Solver:
         u = self.operator.start if state is None else state
         if after == 0:
             yield self._snapshot(0, u, defects)
-        evolution = self._integrator.evolve(self.operator, u, times[after:], self.record, self.hooks)
+        evolution = self._integrator.evolve(self._evolved, u, times[after:], self.record, self.hooks)
         for index, u_t in enumerate(evolution, after + 1):
             if not all_finite(self.comm, u_t):
                 raise ComputationError(
@@ -164,7 +173,7 @@ class Solver:
             "steps": self.record.steps,
             "solves": self.record.solves,
             "factorisations": self.record.factorisations,
-            "error_estimate": self.record.error,
+            "error_estimate": self.record.error / self._norm_share,
             "half_width": np.array(self.plan.half_width),
             "folded": int(self.plan.folded),
             "unit": self.problem.unit,

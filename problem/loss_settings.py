@@ -70,7 +70,7 @@ def build_loss(training: Training, sites: Sites, weights: np.ndarray | None = No
     order or weights are out of range.
     """
     with error_prefix(f"[training] weights = {training.weights!r}: "):
-        if training.weights == "density":
+        if training.weights == "density" and not isinstance(sites, Grid):  # on a grid all weights are 1
             weights = trapezoidal_weights(sites)
         loss = MEAN_SQUARE if weights is None else WeightedSquare(weights)
     if training.order is None:

@@ -119,13 +119,6 @@ class RunFile(Section):
                 '[training] integrator = "gauss-newton" needs [pde] operator = "data" and integrator = "lanczos"; use '
                 "them, or another integrator of the training"
             )
-        if (training.loss, training.weights) != ("mean-square", "equal"):
-            loss = f'loss = "{training.loss}"' if training.loss != "mean-square" else f'weights = "{training.weights}"'
-            if (pde.operator, pde.integrator) != ("data", "lanczos"):
-                raise ValueError(
-                    f'[training] {loss} needs [pde] operator = "data" and integrator = "lanczos"; use them, or leave '
-                    f"{loss.partition(' ')[0]} out"
-                )
         if pde.dynamics == "gradient-descent" and (training.rate_schedule, training.warm_up) != ("constant", 0.0):
             raise ValueError(
                 '[pde] dynamics = "gradient-descent" has steps of one size; use [training] rate_schedule = "constant" '
@@ -134,6 +127,11 @@ class RunFile(Section):
         if training.decay and pde.integrator != "lanczos":
             raise ValueError(
                 f'[training] decay = {training.decay} needs [pde] integrator = "lanczos"; use it, or leave decay out'
+            )
+        if pde.operator == "local" and training.weights_file:
+            raise ValueError(
+                f'[training] weights = {training.weights!r} contradicts [pde] operator = "local", which is for equal '
+                'weights; use operator = "data", or leave weights out'
             )
         if data.held_out and pde.operator == "local":
             raise ValueError(

@@ -59,6 +59,22 @@ class TrainingLoss(ABC):
         """
         return np.ones(len(frequency))
 
+    @property
+    def is_multiplier(self) -> bool:
+        """Whether P multiplies each frequency of the Fourier series on a grid by `symbol`."""
+        return False
+
+    def norm_share(self, error: np.ndarray) -> float:
+        """Return min_c sqrt(smallest) |u_c| / |u_c|_P for an error u, (C, N), or 1 if `smallest` is unknown.
+
+        If an error is smaller than this share of |u|_P in the norm of P, it is smaller than |u|.
+        """
+        rows = error[error.any(axis=1)]
+        if self.smallest is None or not len(rows):
+            return 1.0
+        sizes = np.einsum("cn,cn->c", rows, rows) / np.einsum("cn,cn->c", rows, self.residual(rows))
+        return float(np.sqrt(self.smallest * sizes.min()))
+
     def check(self, samples: int) -> None:
         """Raise InputError if the loss is for another number of samples."""
         if self.size != samples:
@@ -77,6 +93,10 @@ class MeanSquare(TrainingLoss):
     @property
     def size(self) -> int:
         raise NotImplementedError("the mean square is for any number of samples")
+
+    @property
+    def is_multiplier(self) -> bool:
+        return True
 
     def check(self, samples: int) -> None:
         """Do nothing."""
@@ -155,6 +175,10 @@ class SobolevLoss(TrainingLoss):
     @property
     def size(self) -> int:
         return self._size
+
+    @property
+    def is_multiplier(self) -> bool:
+        return self._grid is not None
 
     def symbol(self, frequency: np.ndarray) -> np.ndarray:
         return np.asarray((1 + (frequency**2).sum(axis=1)) ** self.order)

@@ -286,13 +286,9 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"training": {"integrator": "sgd", "batch": 8, "weights": "data/weights_0.npy"}},
         ('[training] batch = 8 needs loss = "mean-square" and weights = "equal"', "leave batch out, or use this loss"),
     ),
-    "loss against the local operator": (
-        {"training": {"loss": "sobolev", "order": 1.0}, "pde": {"operator": "local"}},
-        ('[training] loss = "sobolev" needs [pde] operator = "data"', "use them, or leave loss out"),
-    ),
-    "weights against the integrator": (
-        {"training": {"weights": "density"}, "pde": {"integrator": "adaptive"}},
-        ('[training] weights = "density" needs [pde] operator = "data"', "use them, or leave weights out"),
+    "weights against the local operator": (
+        {"training": {"weights": "data/weights_0.npy"}, "pde": {"operator": "local"}},
+        ('weights_0.npy\' contradicts [pde] operator = "local"', 'use operator = "data", or leave weights out'),
     ),
     "held-out samples against the local operator": (
         {"data": {"held_out": 0.2}, "pde": {"operator": "local"}},

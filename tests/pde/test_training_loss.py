@@ -9,6 +9,7 @@ from freqbias.errors import InputError
 from freqbias.numerics import Grid, Scattered, Schedule
 from freqbias.problem import (
     Gaussian,
+    Mesh,
     Network,
     Pde,
     Problem,
@@ -83,15 +84,43 @@ def test_values_at_new_points(name):
     assert missed.max() < 1e-3
 
 
+@pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize(
-    "settings", [Pde(operator="local"), Pde(integrator="adaptive"), Pde(integrator="crank-nicolson")]
+    ("integrator", "tolerance"), [("adaptive", 1e-4), ("crank-nicolson", 1e-3), ("backward-euler", 1e-2)]
 )
-def test_other_operators_and_integrators_are_refused(settings):
-    problem, _, _ = problem_of(*LOSSES["H^-1"])
-    with pytest.raises(
-        InputError, match=r'are for the mean square .* use operator = "data" and integrator = "lanczos"'
-    ):
-        pde.solve(problem, settings)
+def test_other_integrators(name, integrator, tolerance):
+    """They work in the inner product of P. The reported error is that of u, if the smallest eigenvalue is known."""
+    problem, matrix, start = problem_of(*LOSSES[name], times=(0.0, 1.0, 10.0))
+    exact = np.array([scipy.linalg.expm(-t * matrix) @ start for t in problem.times])
+    spectrum = pde.solve(problem, Pde(tolerance=tolerance, integrator=integrator))
+    error = spectrum.sample_error[:, 0] - exact
+    if problem.loss.smallest is None:  # then all errors are in the norm of P
+        sizes = [np.sqrt(problem.loss.value(each) / problem.loss.value(start)) for each in error]
+    else:
+        sizes = np.linalg.norm(error, axis=1) / np.linalg.norm(start)
+    assert max(sizes) <= tolerance
+    assert max(sizes) <= spectrum.attributes["error_estimate"] + 0.5 * tolerance
+    assert spectrum.attributes["error_estimate"] <= tolerance
+
+
+@pytest.mark.parametrize("name", ["H^1, 2-D", "H^1/2, weighted"])
+@pytest.mark.parametrize(("integrator", "order"), [("backward-euler", 1), ("crank-nicolson", 2)])
+def test_order_in_time(name, integrator, order):
+    problem, matrix, start = problem_of(*LOSSES[name], times=(0.0, 2.0))
+    exact, errors = scipy.linalg.expm(-problem.times[1] * matrix) @ start, []
+    for steps in (20, 40):
+        settings = Pde(tolerance=1e-8, degree=6, integrator=integrator, step=problem.times[1] / steps)
+        found = pde.solve(problem, settings, mesh=Mesh(size=0.5, half_width=14.0)).sample_error[1, 0]
+        errors.append(np.sqrt(problem.loss.value(found - exact)))
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(order, abs=0.1)
+
+
+def test_the_local_operator_is_for_equal_weights():
+    grid = GRIDS[0]
+    for loss in (WeightedSquare(np.linspace(1, 2, 24)), SobolevLoss(grid, 1.0, np.linspace(1, 2, 24))):
+        problem, _, _ = problem_of(grid, loss)
+        with pytest.raises(InputError, match=r'operator = "local" is for .* with equal weights; use operator = "data"'):
+            pde.solve(problem, Pde(operator="local"))
 
 
 def test_defect_of_the_mesh():

@@ -137,6 +137,9 @@ def test_losses_of_run_files():
     problem = build(parse(RUN | {"training": {"loss": "sobolev", "order": -1.0}}))
     assert isinstance(problem.loss, SobolevLoss) and problem.loss.order == -1
     assert isinstance(build(parse(RUN)).loss, MeanSquare)
+    assert isinstance(build(parse(RUN | {"training": {"weights": "density"}})).loss, MeanSquare), "a grid"
+    even = build(parse(RUN | {"training": {"loss": "sobolev", "order": 1.0, "weights": "density"}})).loss
+    assert even.smallest is not None
     part = RUN | {"data": RUN["data"] | {"held_out": 0.25}, "training": {"weights": "density"}}
     assert isinstance(build(parse(part)).loss, WeightedSquare)
 
@@ -151,8 +154,7 @@ def test_losses_of_run_files():
             {},
             'batch = 4 needs loss = "mean-square"',
         ),
-        ({"loss": "sobolev", "order": 1.0}, {"operator": "local"}, 'loss = "sobolev" needs .pde. operator = "data"'),
-        ({"weights": "density"}, {"integrator": "adaptive"}, 'weights = "density" needs .pde. operator = "data"'),
+        ({"weights": "w.npy"}, {"operator": "local"}, "weights = 'w.npy' contradicts .pde. operator = \"local\""),
     ],
 )
 def test_keys_that_contradict_each_other(training, pde, message):
