@@ -26,8 +26,8 @@ def choose_integrator(problem: Problem, settings: Pde, *, folded: bool, norm_sha
     """
     if settings.operator == "local" and not problem.loss.is_multiplier:
         raise InputError(
-            '[pde] operator = "local" is for the mean square and for Sobolev losses with equal weights; use operator = '
-            '"data", or leave [training] weights out'
+            '[pde] operator = "local" is for the mean square and for Sobolev losses with equal weights and without '
+            'cutoff; use operator = "data", or leave [training] weights and cutoff out'
         )
     if problem.decay.rate and settings.integrator != "lanczos":
         raise InputError(

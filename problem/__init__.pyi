@@ -37,6 +37,7 @@ from .radial_density import RadialDensity
 from .rates import Rates
 from .records import Problem, problem_at
 from .run_file import RunFile, resolved
+from .sample_density import trapezoidal_weights
 from .samples import Samples, area_average, waves
 from .scipy_laws import Elliptical, from_scipy
 from .section import Section, error_prefix
@@ -52,7 +53,7 @@ from .sweep_loading import SweepPlan, in_words, load_sweep
 from .sweep_settings import flatten
 from .table import Table
 from .targets import Targets
-from .training_loss import MEAN_SQUARE, MeanSquare, SobolevLoss, TrainingLoss, WeightedSquare, trapezoidal_weights
+from .training_loss import MEAN_SQUARE, MeanSquare, SobolevLoss, TrainingLoss, WeightedSquare
 from .training_settings import Training
 from .two_layer_law import ScaledDensity, scaled, two_layer_laws
 from .variables import describe_variable

@@ -8,10 +8,12 @@ from freqbias.errors import InputError
 from freqbias.numerics import Grid, Sites
 from freqbias.problem import files
 from freqbias.problem.position_files import POSITION_FILES, read_rows
+from freqbias.problem.sample_density import trapezoidal_weights
 from freqbias.problem.section import error_prefix
+from freqbias.problem.settings import per_axis
 from freqbias.problem.summary import are, counted
 from freqbias.problem.tables import TableFormat
-from freqbias.problem.training_loss import MEAN_SQUARE, SobolevLoss, TrainingLoss, WeightedSquare, trapezoidal_weights
+from freqbias.problem.training_loss import MEAN_SQUARE, SobolevLoss, TrainingLoss, WeightedSquare
 from freqbias.problem.training_settings import Training
 
 WEIGHT_FILES = (*POSITION_FILES, *files.IMAGES)
@@ -69,11 +71,13 @@ def build_loss(training: Training, sites: Sites, weights: np.ndarray | None = No
     weights: those of the file that the key weights names, (N,). Raises InputError if the samples have no density, or if
     order or weights are out of range.
     """
+    period = None if training.period is None else per_axis(training.period, sites.dimension)
     with error_prefix(f"[training] weights = {training.weights!r}: "):
-        if training.weights == "density" and not isinstance(sites, Grid):  # on a grid all weights are 1
-            weights = trapezoidal_weights(sites)
+        if training.weights == "density" and (period or not isinstance(sites, Grid)):  # on a grid all weights are 1
+            weights = trapezoidal_weights(sites, period=period)
         loss = MEAN_SQUARE if weights is None else WeightedSquare(weights)
     if training.order is None:
         return loss
     with error_prefix("[training] "):
-        return SobolevLoss(sites, training.order, weights)
+        cutoff = np.inf if training.cutoff is None else training.cutoff
+        return SobolevLoss(sites, training.order, weights, cutoff=cutoff, period=period)

@@ -133,6 +133,11 @@ class RunFile(Section):
                 f'[training] weights = {training.weights!r} contradicts [pde] operator = "local", which is for equal '
                 'weights; use operator = "data", or leave weights out'
             )
+        if pde.operator == "local" and training.cutoff is not None:
+            raise ValueError(
+                f'[training] cutoff = {training.cutoff} contradicts [pde] operator = "local", which needs all '
+                'frequencies; use operator = "data", or leave cutoff out'
+            )
         if data.held_out and pde.operator == "local":
             raise ValueError(
                 f"[data] held_out = {data.held_out} makes the training samples scattered, but [pde] operator = "

@@ -15,7 +15,9 @@ STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation", "bias", "omega_0")  # of [network]: for damping and diffusion
 SIREN_LAW_KEYS = ("width", "symmetric")  # in addition, because the width scales SIREN's kernel
 VALUE_KEYS = ("frequencies", "window", "standardize", "noise", "noise_level")  # of [data]: not the positions
-FLOW_KEYS = ("rates", "loss", "order", "weights", "decay", "damping")  # of [training]: for the gradient flow
+FLOW_KEYS = (  # of [training]: for the gradient flow
+    "rates", "loss", "order", "cutoff", "weights", "period", "decay", "damping"
+)  # fmt: skip
 STEP_KEYS = (  # of [training]: for the predicted steps
     "integrator", "momentum", "nesterov", "step", "rate_schedule", "warm_up", "milestones", "rate_factor", "tolerance"
 )  # fmt: skip

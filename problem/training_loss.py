@@ -12,19 +12,21 @@ Source: Yu, Yang, Townsend, Tuning frequency bias in neural network training wit
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import product
 from math import ceil
 from typing import Any
 
 import numpy as np
-from scipy.spatial import Delaunay, QhullError
 
 from freqbias.errors import InputError
 from freqbias.numerics import EUCLIDEAN, Grid, Lanczos, Metric, Sites, SiteTransform, make_transform
+from freqbias.problem.sample_density import checked_period
 
 EPS = 1e-13  # accuracy of the transforms of scattered samples
 MOST_RATIO = 1e12  # of two eigenvalues of P; beyond it, rounding errors decide
+BEYOND_CUTOFF = 1e-4  # not 0, because Lanczos needs a positive definite P: with 0 it loses its orthogonality
 PRODUCTS, MARGIN = 8, 1.05  # for the largest eigenvalue; factor of the Ritz value, which is smaller
 
 
@@ -133,32 +135,53 @@ class SobolevLoss(TrainingLoss):
         L = 1/2 sum_xi (1 + |xi|^2)^s |v(xi)|^2,    v(xi) = sum_j c_j u(x_j) exp(-2 pi i xi.x_j),
 
     over the frequencies xi of the Fourier series on the box of the samples up to the Nyquist limit of as many samples
-    on a grid: P = N D E^H diag((1 + |xi|^2)^s) E D, D = diag(c). s > 0 stresses high frequencies, s < 0 low ones.
+    on a grid, or up to |xi| <= cutoff: P = N D E^H diag((1 + |xi|^2)^s) E D, D = diag(c). s > 0 stresses high
+    frequencies, s < 0 low ones.
 
     sites: x_j. order: s, any real number. weights: those of a quadrature, N c_j > 0, (N,), of any mean, which becomes
     1; by default all are equal.
+    cutoff: [cycles/length]. Higher frequencies have BEYOND_CUTOFF times the least weight of the others. period: of
+    scattered samples on a circle or torus, (d,) [length], by default that of a box a little larger than the one around
+    them.
     On a whole grid with equal weights, the discrete Fourier transform diagonalises P, and s = 0 is the mean square.
     Raises InputError if the weights of the frequencies, or those of the samples, differ by a factor of more than 1e12,
-    or if there is not one positive weight for each sample.
+    or if there is not one positive weight for each sample, if the cutoff leaves no frequency but 0, or if the period is
+    that of a grid or less than the width of the samples.
     """
 
-    def __init__(self, sites: Sites, order: float, weights: np.ndarray | None = None) -> None:
-        self.order, self._size = order, sites.size
+    def __init__(
+        self,
+        sites: Sites,
+        order: float,
+        weights: np.ndarray | None = None,
+        *,
+        cutoff: float = np.inf,
+        period: Sequence[float] | None = None,
+    ) -> None:
+        self.order, self.cutoff, self._size = order, cutoff, sites.size
         if weights is not None and len(weights := _with_mean_1(weights)) != sites.size:
             raise InputError(f"there are {len(weights)} weights for {sites.size} samples; give one for each")
-        shape, extent = _series(sites)
+        shape, extent = _series(sites, period)
         frequencies = [np.fft.fftfreq(n, length / n) for n, length in zip(shape, extent, strict=True)]
-        with np.errstate(over="ignore", under="ignore"):
-            factors = (1 + sum(np.square(each) for each in np.meshgrid(*frequencies, indexing="ij"))) ** order
-        if not 0 < factors.max() <= MOST_RATIO * factors.min():
+        squares = np.sum([each**2 for each in np.meshgrid(*frequencies, indexing="ij")], axis=0)
+        kept = squares <= cutoff**2
+        if kept.sum() == 1 < kept.size:
             raise InputError(
-                f"order = {order:g}: the weights of the frequencies range from {factors.min():.1e} to "
-                f"{factors.max():.1e}; use an order closer to 0"
+                f"cutoff = {cutoff:g} leaves no frequency but 0; use at least {1 / max(extent):g}, that of one period"
+            )
+        with np.errstate(over="ignore", under="ignore"):
+            factors = (1 + squares) ** order
+        self._least = least = factors[kept].min()
+        most = factors[kept].max()
+        if not 0 < most <= MOST_RATIO * least:
+            raise InputError(
+                f"order = {order:g}: the weights of the frequencies range from {least:.1e} to {most:.1e}; use an order "
+                "closer to 0"
             )
         self._grid = sites.shape if isinstance(sites, Grid) and weights is None else None
         if self._grid is not None:
-            self.smallest, self.largest = float(factors.min()), float(factors.max())
-            self._factors = factors
+            self._factors = self._weight(squares)
+            self.smallest, self.largest = float(self._factors.min()), float(most)
             return
         self.smallest = None
         self._quadrature = np.full(sites.size, 1 / sites.size) if weights is None else weights / sites.size
@@ -166,8 +189,7 @@ class SobolevLoss(TrainingLoss):
         nodes = [_both_signs(each, n) for each, n in zip(frequencies, shape, strict=True)]
         xi = np.array(list(product(*(each for each, _ in nodes))))
         shares = np.prod(list(product(*(share for _, share in nodes))), axis=1)
-        self._factors = shares * (1 + (xi**2).sum(axis=1)) ** order
-        self._sites, self._xi = sites, xi
+        self._sites, self._xi, self._factors = sites, xi, shares * self.symbol(xi)
         lanczos = Lanczos(self.residual, np.random.default_rng(0).standard_normal(sites.size))
         lanczos.extend(PRODUCTS)
         self.largest = MARGIN * float(lanczos.ritz_pairs()[0][-1])
@@ -178,10 +200,14 @@ class SobolevLoss(TrainingLoss):
 
     @property
     def is_multiplier(self) -> bool:
-        return self._grid is not None
+        return self._grid is not None and self.cutoff == np.inf
 
     def symbol(self, frequency: np.ndarray) -> np.ndarray:
-        return np.asarray((1 + (frequency**2).sum(axis=1)) ** self.order)
+        return self._weight((frequency**2).sum(axis=1))
+
+    def _weight(self, squares: np.ndarray) -> np.ndarray:
+        """Return the weight of frequencies, from |xi|^2."""
+        return np.where(squares <= self.cutoff**2, (1 + squares) ** self.order, BEYOND_CUTOFF * self._least)
 
     @cached_property
     def _transform(self) -> SiteTransform:
@@ -213,8 +239,12 @@ def _with_mean_1(weights: np.ndarray) -> np.ndarray:
     return np.asarray(weights / weights.mean())
 
 
-def _series(sites: Sites) -> tuple[tuple[int, ...], tuple[float, ...]]:
+def _series(sites: Sites, period: Sequence[float] | None = None) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return the number of frequencies on each axis, and the period on each axis: those of the grid, or of the box."""
+    if period is not None:
+        sides = checked_period(sites, period)
+        spacing = (np.prod(sides) / sites.size) ** (1 / sites.dimension)
+        return tuple(max(1, round(side / spacing)) for side in sides), sides
     if sites.lattice is not None:
         return sites.lattice.shape, sites.lattice.extent
     span = np.maximum(sites.span, 1e-12 * sites.span.max())
@@ -230,30 +260,3 @@ def _both_signs(frequencies: np.ndarray, count: int) -> tuple[np.ndarray, np.nda
         return frequencies, shares
     shares[count // 2] = 0.5
     return np.append(frequencies, -frequencies[count // 2]), np.append(shares, 0.5)
-
-
-def trapezoidal_weights(sites: Sites) -> np.ndarray:
-    """Return weights with mean 1 that undo the crowding of the samples, (N,).
-
-    They are those of the trapezoidal rule: the simplices of a Delaunay triangulation share their volume among their
-    corners. On a grid all weights are 1. Raises InputError if two samples coincide, or if all lie in a plane.
-    """
-    if isinstance(sites, Grid):
-        return np.ones(sites.size)
-    x, d = sites.positions(), sites.dimension
-    weights = np.zeros(len(x))
-    if d == 1:
-        order = np.argsort(x[:, 0])
-        halves = np.diff(x[order, 0]) / 2
-        weights[order[:-1]] += halves
-        weights[order[1:]] += halves
-    else:
-        try:
-            corners = Delaunay(x / np.maximum(np.ptp(x, axis=0), 1e-300)).simplices
-        except QhullError as failure:
-            raise InputError("the samples have no triangulation, because they lie on a line or in a plane") from failure
-        edges = x[corners[:, 1:]] - x[corners[:, :1]]
-        np.add.at(weights, corners, np.abs(np.linalg.det(edges))[:, None])
-    if not (weights > 0).all():
-        raise InputError(f"sample {int(weights.argmin())} coincides with another, so it has no volume of its own")
-    return np.asarray(weights / weights.mean())

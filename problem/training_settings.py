@@ -59,11 +59,22 @@ class Training(Settings):
         description='a number from -20 to 20, only with loss = "sobolev": the order s, which weights the frequency xi '
         "by (1 + |xi|^2)^s; s > 0 stresses high frequencies, s < 0 low frequencies",
     )
+    cutoff: Positive | None = Field(
+        None,
+        description='a positive number, in cycles per unit length, only with loss = "sobolev": errors of higher '
+        "frequencies hardly count; use it for samples of uneven density; the default is the Nyquist limit of as many "
+        "samples on a grid",
+    )
     weights: Literal["equal", "density"] | WeightsPath = Field(
         "equal",
         description='"equal", "density" (undo the crowding of scattered samples), or the path of a file with a '
         "positive number for each sample (.csv .tsv .txt .npy .png .jpg .tif), relative to the run file, for example "
         '"weights.npy": the weights of the samples in the loss',
+    )
+    period: Positive | Annotated[list[Positive], Field(min_length=1, max_length=3)] | None = Field(
+        None,
+        description='a positive number, or one per axis, only with loss = "sobolev" or weights = "density": the length '
+        "after which scattered samples on a circle or torus repeat",
     )
     decay: float = Field(
         0.0,
@@ -152,6 +163,12 @@ class Training(Settings):
                 'loss = "sobolev" needs order, for example order = -1'
                 if self.order is None
                 else f'order = {self.order} is for loss = "sobolev"; add it, or leave order out'
+            )
+        if self.cutoff is not None and self.loss != "sobolev":
+            raise ValueError(f'cutoff = {self.cutoff} is for loss = "sobolev"; add it, or leave cutoff out')
+        if self.period is not None and self.loss != "sobolev" and self.weights != "density":
+            raise ValueError(
+                f'period = {self.period} is for loss = "sobolev" or weights = "density"; add one, or leave period out'
             )
         if self.batch is not None and (self.loss, self.weights) != ("mean-square", "equal"):
             raise ValueError(

@@ -286,6 +286,33 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"training": {"integrator": "sgd", "batch": 8, "weights": "data/weights_0.npy"}},
         ('[training] batch = 8 needs loss = "mean-square" and weights = "equal"', "leave batch out, or use this loss"),
     ),
+    "cutoff of the mean square": (
+        {"training": {"cutoff": 3.0}},
+        ('[training] cutoff = 3.0 is for loss = "sobolev"', "add it, or leave cutoff out"),
+    ),
+    "cutoff below the first frequency": (
+        {"training": {"loss": "sobolev", "order": 1.0, "cutoff": 0.5}},
+        ("[training] cutoff = 0.5 leaves no frequency but 0; use at least 1, that of one period",),
+    ),
+    "cutoff against the local operator": (
+        {"training": {"loss": "sobolev", "order": 1.0, "cutoff": 3.0}, "pde": {"operator": "local"}},
+        ('[training] cutoff = 3.0 contradicts [pde] operator = "local"', 'use operator = "data", or leave cutoff out'),
+    ),
+    "period of the mean square": (
+        {"training": {"period": 3.0}},
+        ('[training] period = 3.0 is for loss = "sobolev" or weights = "density"', "add one, or leave period out"),
+    ),
+    "period of a grid": (
+        {"training": {"loss": "sobolev", "order": 1.0, "period": 3.0}},
+        ("[training] period is for scattered samples; leave it out, because the period of a grid is its extent",),
+    ),
+    "period below the width": (
+        {
+            "data": {"file": "table.csv", "layout": "scattered", "dimension": 1},
+            "training": {"loss": "sobolev", "order": 1.0, "period": 1e-3},
+        },
+        ("[training] period = [0.001]; give a number for each axis, at least the width of the samples",),
+    ),
     "weights against the local operator": (
         {"training": {"weights": "data/weights_0.npy"}, "pde": {"operator": "local"}},
         ('weights_0.npy\' contradicts [pde] operator = "local"', 'use operator = "data", or leave weights out'),

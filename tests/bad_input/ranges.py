@@ -126,7 +126,9 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.batch": [0, -5],
     "training.loss": ["mean-absolute", ""],
     "training.order": [-21.0, 21.0, math.inf],
+    "training.cutoff": [0.0, -1.0, *TOO_SMALL_OR_LARGE],
     "training.weights": ["volume", "", "weights."],
+    "training.period": [0.0, -1.0, [], [1.0, 1.0, 1.0, 1.0], *TOO_SMALL_OR_LARGE],
     "training.decay": [-0.1, math.inf, 1e200],
     "training.decay_towards": ["0", ""],
     "training.rates": [

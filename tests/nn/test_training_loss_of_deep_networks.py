@@ -42,6 +42,8 @@ CASES = {  # sites, loss, network
     "H^-1, weighted, 4 layers": (CLOUD, weighted(CLOUD, -1.0), FOUR),
     "H^-1, 3-D": (CUBE, SobolevLoss(CUBE, -1.0), {}),
     "H^1, 3-D, relu": (CUBE, SobolevLoss(CUBE, 1.0), RELU),
+    "H^1, cutoff": (LINE, SobolevLoss(LINE, 1.0, cutoff=4.0), {}),
+    "H^1, cutoff, circle": (CLOUD, SobolevLoss(CLOUD, 1.0, trapezoidal_weights(CLOUD), cutoff=3.0, period=[1.1]), {}),
     "weighted, 3-D": (SPACE, weighted(SPACE), {}),
     "weighted, 3-D, sine": (SPACE, weighted(SPACE), SINE),
     "H^1/2, weighted, 3-D": (SPACE, weighted(SPACE, 0.5), {}),

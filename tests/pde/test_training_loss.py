@@ -28,6 +28,7 @@ LOSSES = {
     "H^-1, 2-D": (GRIDS[1], SobolevLoss(GRIDS[1], -1.0)),
     "weighted": (POINTS, WeightedSquare(trapezoidal_weights(POINTS))),
     "H^1/2, weighted": (POINTS, SobolevLoss(POINTS, 0.5, trapezoidal_weights(POINTS))),
+    "H^1, cutoff": (POINTS, SobolevLoss(POINTS, 1.0, trapezoidal_weights(POINTS), cutoff=6.0)),
 }
 
 
@@ -119,7 +120,9 @@ def test_the_local_operator_is_for_equal_weights():
     grid = GRIDS[0]
     for loss in (WeightedSquare(np.linspace(1, 2, 24)), SobolevLoss(grid, 1.0, np.linspace(1, 2, 24))):
         problem, _, _ = problem_of(grid, loss)
-        with pytest.raises(InputError, match=r'operator = "local" is for .* with equal weights; use operator = "data"'):
+        with pytest.raises(
+            InputError, match=r'operator = "local" is for .* with equal weights .*; use operator = "data"'
+        ):
             pde.solve(problem, Pde(operator="local"))
 
 

@@ -69,6 +69,63 @@ def test_sobolev_loss_is_a_sum_over_frequencies(name, order, weighted):
     assert (loss.smallest is None) == (weighted or not isinstance(sites, Grid))
 
 
+@pytest.mark.parametrize("name", ["line", "grid", "part", "scattered"])
+@pytest.mark.parametrize("order", [-1.0, 0.7])
+def test_cutoff(name, order):
+    """Higher frequencies count 1e-4 times as much as the least of the others."""
+    sites, cutoff = SITES[name], 1.25
+    loss, shape_period = SobolevLoss(sites, order, cutoff=cutoff), series(sites)
+    u, total = RNG.normal(size=sites.size), 0.0
+    grid = [np.arange(-(n // 2), n // 2 + 1) / length for n, length in zip(*shape_period, strict=True)]
+    squares = sum(each**2 for each in np.meshgrid(*grid, indexing="ij"))
+    beyond = 1e-4 * ((1 + squares[squares <= cutoff**2]) ** order).min()
+    for index in np.ndindex(*(shape_period[0] + 1)):
+        k = np.array(index) - shape_period[0] // 2
+        xi = k / shape_period[1]
+        if (2 * np.abs(k) <= shape_period[0]).all():
+            share = 0.5 ** np.count_nonzero(2 * np.abs(k) == shape_period[0])
+            v = (u * np.exp(-2j * np.pi * sites.positions() @ xi)).mean()
+            total += 0.5 * share * (float((1 + xi @ xi) ** order) if xi @ xi <= cutoff**2 else beyond) * abs(v) ** 2
+    assert loss.value(u[None]) == pytest.approx(total, rel=1e-9)
+    assert not loss.is_multiplier
+    assert loss.smallest is None or np.linalg.eigvalsh(loss.residual(np.eye(sites.size)))[0] > 0.99 * loss.smallest
+    xi = np.linspace(0, 3, 31)[:, None] * np.ones(sites.dimension) / np.sqrt(sites.dimension)
+    expected = np.where(np.arange(31) <= 12, (1 + np.linspace(0, 3, 31) ** 2) ** order, beyond)
+    np.testing.assert_allclose(loss.symbol(xi), expected)
+
+
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_torus(dimension):
+    """On a circle or torus the quadrature is exact for constants, and P has the waves of the period as eigenvectors on
+    evenly spaced samples, wherever the period starts."""
+    period = [2.0, 1.5][:dimension]
+    even = Scattered((Grid((8,) * dimension, tuple(period)).positions() + 0.37) % period)
+    if dimension == 1:  # in the plane, squares have no unique triangulation
+        np.testing.assert_allclose(trapezoidal_weights(even, period=period), 1.0)
+    loss, wave = SobolevLoss(even, 0.7, period=period), np.exp(2j * np.pi * even.positions()[:, 0] * 3 / 2.0)
+    product = loss.residual(wave.real) + 1j * loss.residual(wave.imag)
+    np.testing.assert_allclose(product, (1 + 1.5**2) ** 0.7 * wave, atol=1e-9)
+    places = RNG.uniform(0, 1, (300, dimension)) * period
+    weights = trapezoidal_weights(Scattered(places), period=period)
+    smooth = np.cos(2 * np.pi * places[:, 0] / 2.0) + 1
+    assert (weights * smooth).mean() == pytest.approx(1.0, abs=0.01)
+    assert abs(smooth.mean() - 1) > 0.01
+    shifted = trapezoidal_weights(Scattered((places + 0.7) % period), period=period)
+    np.testing.assert_allclose(shifted, weights, rtol=1e-9)
+
+
+def test_wrong_periods():
+    for sites, period, message in (
+        (SITES["line"], [2.0], "period is for scattered samples"),
+        (SITES["scattered"], [1.0, 5.0], "at least the width of the samples"),
+        (SITES["scattered"], [5.0], "give a number for each axis"),
+    ):
+        with pytest.raises(InputError, match=message):
+            SobolevLoss(sites, 1.0, period=period)
+        with pytest.raises(InputError, match=message):
+            trapezoidal_weights(sites, period=period)
+
+
 def test_order_0_on_a_grid_is_the_mean_square():
     grid, u = Grid((6, 5), (1.0, 2.0)), RNG.normal(size=(3, 30))
     np.testing.assert_allclose(SobolevLoss(grid, 0.0).residual(u), u, atol=1e-12)
