@@ -10,9 +10,21 @@ from freqbias.compare import fitted_rate, instant_rate, mean_rate, project, theo
 from freqbias.compare.kappa import FLOOR, measure
 from freqbias.compare.spectra import has_signal
 from freqbias.errors import InputError
-from freqbias.nn import InfiniteWidthKernel
-from freqbias.numerics import Grid, exponential
-from freqbias.problem import Gaussian, Network, Pde, Problem, Samples, SobolevLoss, Uniform, WeightDecay
+from freqbias.nn import InfiniteWidthKernel, LinearisedTraining
+from freqbias.numerics import Grid, Scattered, exponential
+from freqbias.problem import (
+    Gaussian,
+    Network,
+    Pde,
+    Points,
+    Problem,
+    Rates,
+    Samples,
+    SobolevLoss,
+    Uniform,
+    WeightDecay,
+    trapezoidal_weights,
+)
 
 SIGNIFICANT = 0.05  # of the largest rho_w: where theory is to hold
 
@@ -116,3 +128,36 @@ def test_kernel_flow_and_diffusion():
         flow = exponential(InfiniteWidthKernel(problem).apply, -problem.samples.values[0], problem.times, 1e-8)
         error = project(flow.values[:, None], problem.sites, xi)
         assert low <= worst(problem, problem.times, xi, error) < high
+
+
+def uneven(window):
+    """Waves on 192 samples of a line of length 1, whose density varies by 4, and the places in order."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(192) + 0.5 + 0.5 * rng.uniform(-0.5, 0.5, 192)) / 192
+    x = y + 0.6 * np.sin(2 * np.pi * y) / (2 * np.pi) - 0.5
+    values = np.sin(2 * np.pi * np.outer([1, 4, 9], x) + 0.7).sum(axis=0)
+    return Samples(Scattered(x[:, None]), (values * np.exp(-(x**2) / (2 * window**2)))[None])
+
+
+@pytest.mark.parametrize("order", [-1.0, 0.0, 1.0])
+@pytest.mark.parametrize("circle", [False, True])
+def test_rates_on_uneven_samples(order, circle):
+    """Weights of a quadrature and a cutoff give the rates of even samples, if there are no ends.
+
+    This holds for a target that vanishes there, and on a circle, with a network of whole frequencies.
+    """
+    samples, period = uneven(1e3 if circle else 0.12), [1.0] if circle else None
+    weights, waves = trapezoidal_weights(samples.sites, period=period), np.array([[1.0], [4.0], [9.0]])
+    loss = SobolevLoss(samples.sites, order, weights, cutoff=24.0, period=period)
+    density = Points(np.arange(1.0, 21.0)[:, None]) if circle else Gaussian(8.0)
+    damping = np.full(3, 1 / 40) if circle else density.density(waves) / np.ptp(samples.sites.positions())
+    theory = damping * loss.symbol(waves)
+    times = np.concatenate([[0.0], np.unique(0.3 / theory)])
+    network = Network(width=40, sigma_a=0.1)
+    problem = Problem(density, samples, network, times, rates=Rates(frequencies=0.0), loss=loss)
+    training = LinearisedTraining(InfiniteWidthKernel(problem), -samples.values, metric=loss.metric)
+    v = project(weights * training.flow(times), samples.sites, waves)
+    for k, rate in enumerate(theory):
+        index = int(np.argmin(np.abs(times - 0.3 / rate)))
+        measured = mean_rate(times[[0, index]], v[[0, index], :, k : k + 1], floor=0)
+        assert measured[0] == pytest.approx(rate, rel=0.02)
