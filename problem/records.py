@@ -137,7 +137,7 @@ class Problem:
         coordinates = coordinate_warning(self.density, self.network, self.sites)
         return [
             *self.data_warnings,
-            *(warning for warning in (origin, uneven, aliasing, phases, coordinates) if warning),
+            *(warning for warning in (origin, uneven, aliasing, phases, coordinates, self.loss.warning) if warning),
         ]
 
     @property

@@ -66,6 +66,11 @@ class TrainingLoss(ABC):
         """Whether P multiplies each frequency of the Fourier series on a grid by `symbol`."""
         return False
 
+    @property
+    def warning(self) -> str:
+        """What the user should change, in words; empty if nothing."""
+        return ""
+
     def norm_share(self, error: np.ndarray) -> float:
         """Return min_c sqrt(smallest) |u_c| / |u_c|_P for an error u, (C, N), or 1 if `smallest` is unknown.
 
@@ -201,6 +206,16 @@ class SobolevLoss(TrainingLoss):
     @property
     def is_multiplier(self) -> bool:
         return self._grid is not None and self.cutoff == np.inf
+
+    @property
+    def warning(self) -> str:
+        if self.order <= 0 or self.cutoff < np.inf or self._grid is not None or self._sites.lattice is not None:
+            return ""
+        return (
+            f"[training] order = {self.order:g} stresses the highest frequencies, which scattered samples do not "
+            "resolve where they are sparse, and this changes the rates of all frequencies; set cutoff to half the number "
+            "of samples per unit length where they are sparsest"
+        )
 
     def symbol(self, frequency: np.ndarray) -> np.ndarray:
         return self._weight((frequency**2).sum(axis=1))

@@ -12,6 +12,7 @@ from freqbias.problem import (
     Mesh,
     Network,
     Pde,
+    Points,
     Problem,
     Samples,
     SobolevLoss,
@@ -124,6 +125,21 @@ def test_the_local_operator_is_for_equal_weights():
             InputError, match=r'operator = "local" is for .* with equal weights .*; use operator = "data"'
         ):
             pde.solve(problem, Pde(operator="local"))
+
+
+@pytest.mark.parametrize("order", [-1.0, 1.0])
+def test_whole_frequencies_on_a_circle(order):
+    """A discrete density, uneven samples, a cutoff and a period."""
+    weights = trapezoidal_weights(POINTS, period=[1.0])
+    loss = SobolevLoss(POINTS, order, weights, cutoff=8.0, period=[1.0])
+    w, x = np.arange(1.0, 13.0)[:, None], POINTS.positions()
+    values = np.sin(4 * np.pi * x[:, 0]) + np.cos(12 * np.pi * x[:, 0])
+    matrix = oracle.dense_kernel(x, oracle.points(w), 0.5) @ loss.residual(np.eye(len(x)))
+    times = np.array([0.0, 1.0, 10.0]) / np.abs(np.linalg.eigvals(matrix)).max()
+    problem = Problem(Points(w), Samples(POINTS, values[None]), Network(width=24, sigma_a=0.5), times, loss=loss)
+    error = pde.solve(problem, Pde(tolerance=1e-4)).sample_error[:, 0]
+    exact = np.array([scipy.linalg.expm(-t * matrix) @ -values for t in times])
+    assert max(map(loss.value, error - exact)) < 1e-8 * loss.value(values)
 
 
 def test_defect_of_the_mesh():

@@ -114,6 +114,17 @@ def test_torus(dimension):
     np.testing.assert_allclose(shifted, weights, rtol=1e-9)
 
 
+def test_warning_of_scattered_samples_without_a_cutoff():
+    """Their rates were up to 25 times those of theory."""
+    sites = SITES["scattered"]
+    assert "set cutoff" in SobolevLoss(sites, 1.0).warning
+    quiet = SobolevLoss(sites, -1.0), SobolevLoss(sites, 1.0, cutoff=2.0), SobolevLoss(SITES["part"], 1.0), MeanSquare()
+    assert not any(loss.warning for loss in quiet)
+    samples, network = Samples(sites, np.ones((1, 40))), Network(width=2, sigma_a=1.0)
+    problem = Problem(Gaussian(1.0), samples, network, np.array([0.0, 1.0]), loss=SobolevLoss(sites, 1.0))
+    assert problem.loss.warning in problem.warnings
+
+
 def test_wrong_periods():
     for sites, period, message in (
         (SITES["line"], [2.0], "period is for scattered samples"),

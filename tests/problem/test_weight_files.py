@@ -8,7 +8,7 @@ import tomli_w
 
 from freqbias.errors import InputError
 from freqbias.numerics import Grid, Scattered
-from freqbias.problem import MeanSquare, SobolevLoss, WeightedSquare, build, load, resolved
+from freqbias.problem import MeanSquare, SobolevLoss, WeightedSquare, build, load, resolved, trapezoidal_weights
 from tests.problem.run_files import filled, table
 
 RNG = np.random.default_rng(0)
@@ -109,6 +109,17 @@ def test_the_loss_of_a_run_file(tmp_path):
     )
     run = load(tmp_path / "run.toml", ["training.weights=density"])
     assert run.training.weights_file is None
+
+
+def test_cutoff_and_period(tmp_path):
+    keys = {"weights": "density", "loss": "sobolev", "order": 1.0, "cutoff": 1.5, "period": [2.5, 3.0]}
+    problem = built(tmp_path, keys, data=stations(tmp_path))
+    weights = trapezoidal_weights(problem.sites, period=[2.5, 3.0])
+    expected = SobolevLoss(problem.sites, 1.0, weights, cutoff=1.5, period=[2.5, 3.0])
+    u = RNG.normal(size=37)
+    np.testing.assert_allclose(problem.loss.residual(u), expected.residual(u), atol=1e-12)
+    other = built(tmp_path, keys | {"period": 3.0, "cutoff": 1.4}, data=stations(tmp_path)).loss
+    assert np.linalg.norm(other.residual(u) - expected.residual(u)) > 0.01 * np.linalg.norm(expected.residual(u))
 
 
 def test_relative_paths(tmp_path, monkeypatch):
