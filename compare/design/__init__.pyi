@@ -3,11 +3,13 @@ from .figure import draw_design
 from .prediction import Prediction
 from .result import DesignResult, check_design, design, result_of
 from .search import Search
+from .trainings import MEAN_SQUARE_NAME, loss_keys, optimiser_keys, steps_of
 from .verify import verify
 from .warnings import design_warnings
 from .words import summary
 
 __all__ = [
+    "MEAN_SQUARE_NAME",
     "Candidate",
     "DesignResult",
     "Prediction",
@@ -16,7 +18,10 @@ __all__ = [
     "design",
     "design_warnings",
     "draw_design",
+    "loss_keys",
+    "optimiser_keys",
     "result_of",
+    "steps_of",
     "summary",
     "verify",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 import tomli_w
 
 from freqbias.compare.design import (
+    MEAN_SQUARE_NAME,
     Candidate,
     DesignResult,
     Prediction,
@@ -20,11 +21,13 @@ from freqbias.compare.design import (
     check_design,
     design_warnings,
     draw_design,
+    loss_keys,
+    optimiser_keys,
     result_of,
+    steps_of,
     summary,
     verify,
 )
-from freqbias.compare.design.trainings import MEAN_SQUARE_NAME, loss_keys, optimiser_keys, steps_of
 from freqbias.nn import step_rule
 from freqbias.problem import Design, Problem, RunFile, StageKeys, stage_keys
 from freqbias.runtime import Progress, Stage, StopRequest, Store, announced, log, on_root
