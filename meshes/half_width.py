@@ -18,7 +18,8 @@ from freqbias.errors import InputError
 from freqbias.meshes.cell_size import nodes_per_reach
 from freqbias.meshes.coverage import check_coverage, share_outside
 from freqbias.meshes.law_edges import laws_of
-from freqbias.problem import Mesh, Pde, Problem, gradient_flow_time
+from freqbias.numerics import OperatorRows
+from freqbias.problem import Mesh, Pde, Problem, gradient_flow_time, growth
 
 TAIL_SHARE = 0.25  # share of the tolerance for the laws outside the mesh
 NARROW = 1e-2  # a width, relative to 1/X
@@ -114,21 +115,38 @@ def tail_half_width(problem: Problem, tolerance: float) -> float:
     with itself, so for folded laws sup rho_data includes only pairs of different samples.
     """
     sites, share, apart = problem.sites, TAIL_SHARE * tolerance / gradient_flow_time(problem), problem.laws.numerical
-    radius, wider = 0.0, problem.laws.tail_radius(share * sites.volume, problem.reach)
+    radius, wider = 0.0, _tail_radius(problem, share * sites.volume)
     for width in sorted({width for law in laws_of(problem) for width in law.widths}):
         if width > wider:  # a part that is low but so wide that its waves resolve denser clusters
             level = share / sites.peak_density(width, exclude_coincident=apart)
-            wider = max(wider, problem.laws.tail_radius(level, problem.reach))
+            wider = max(wider, _tail_radius(problem, level))
     while wider > (1 + RADIUS_RTOL) * radius:
         level = share / sites.peak_density(wider, exclude_coincident=apart)
-        radius, wider = wider, problem.laws.tail_radius(level, problem.reach)
+        radius, wider = wider, _tail_radius(problem, level)
     return max(radius, wider)
+
+
+def _tail_radius(problem: Problem, level: float) -> float:
+    """Return R such that damping + (2 pi X)^2 diffusion <= level if some |xi_i| > R.
+
+    For an operator L both are magnified by |l|^2, with the symbol l of L. Then R is the solution of a fixed-point
+    equation, which the iteration approaches from below.
+    """
+    if not isinstance(problem.sites, OperatorRows):
+        return problem.laws.tail_radius(level, problem.reach)
+    radius, wider = 0.0, max(width for law in laws_of(problem) for width in law.widths)
+    while wider > (1 + RADIUS_RTOL) * radius:
+        radius, magnified = wider, growth(problem.sites, problem.loss, wider)
+        wider = max(wider, problem.laws.tail_radius(level / magnified, problem.reach))
+    return wider
 
 
 def negligible_level(problem: Problem, settings: Pde) -> float:
     """Return the largest value of damping + (2 pi X)^2 diffusion for which no mesh is needed."""
     share = TAIL_SHARE * settings.tolerance / gradient_flow_time(problem)
-    return share / problem.sites.peak_density(tail_half_width(problem, settings.tolerance))
+    radius = tail_half_width(problem, settings.tolerance)
+    magnified = growth(problem.sites, problem.loss, radius) if isinstance(problem.sites, OperatorRows) else 1.0
+    return share / (magnified * problem.sites.peak_density(radius))
 
 
 def refuse_aliases(problem: Problem, settings: Pde, radius: float, key: str) -> None:

@@ -27,7 +27,7 @@ from freqbias.meshes.layered_plan import LayeredPlan
 from freqbias.meshes.layers import CORE
 from freqbias.meshes.mesh_file import read_plan
 from freqbias.meshes.plan import MeshPlan
-from freqbias.numerics import Grid
+from freqbias.numerics import Grid, OperatorRows
 from freqbias.problem import Mesh, Pde, Problem
 
 MIN_CELLS = 8  # least number of cells along each axis, to resolve rho_w if it is much narrower than 1/X
@@ -106,6 +106,11 @@ def _check_operator(problem: Problem, settings: Pde, mesh: Mesh) -> None:
 
 
 def _check_discrete(problem: Problem, settings: Pde) -> None:
+    if isinstance(problem.sites, OperatorRows):
+        raise InputError(
+            "[training] operator: the equation needs a [density] with values, but this one is a set of frequencies; "
+            "use another [density], or only `freqbias nn` and `freqbias ntk`"
+        )
     if settings.operator == "local":
         raise InputError(
             '[pde] operator = "local": damping and diffusion are sums of point masses, because [density] is a set of '

@@ -12,11 +12,12 @@ from freqbias.errors import InputError
 from freqbias.nn.dense import DenseTransforms
 from freqbias.nn.gpu_nufft import CufinufftTransforms, loading_failure
 from freqbias.nn.nufft import NufftTransforms
+from freqbias.nn.operator_sum import OperatorTransforms
 from freqbias.nn.separable import SeparableTransforms
 from freqbias.nn.subset import SubsetTransforms
 from freqbias.nn.transforms import CHUNK, PRECISIONS, Transforms
-from freqbias.numerics import Grid, GridSubset, Sites, check_kind, chunk_count, fine_grid_size
-from freqbias.problem import Problem, draw
+from freqbias.numerics import Grid, GridSubset, OperatorRows, Sites, check_kind, chunk_count, fine_grid_size
+from freqbias.problem import Problem, draw, problem_at
 from freqbias.runtime import threads_alone
 
 BACKENDS = ("cufinufft", "nufft", "separable", "dense")
@@ -32,6 +33,12 @@ def make_transforms(
     threads: the number of threads that this process may use. The default is `threads_alone()`.
     Raises InputError if a name is unknown, or if the backend needs a grid or another device.
     """
+    if isinstance(sites, OperatorRows):
+        (_, interior), *others = sites.parts
+        elsewhere = "dense" if backend == "separable" else backend  # the boundary is no grid
+        places = [(backend, interior), *((elsewhere, part) for _, part in others)]
+        parts = [make_transforms(name, part, precision, device, threads=threads) for name, part in places]
+        return OperatorTransforms(sites, parts)
     _check_arguments(backend, sites, precision, device)
     if isinstance(sites, GridSubset) and backend != "dense":  # the dense backend saves the other points
         return SubsetTransforms(
@@ -69,6 +76,8 @@ def choose_backend(problem: Problem, requested: str, *, precision: str, device: 
     "auto" chooses the fastest backend according to `cpu_seconds`, or on a GPU according to `gpu_seconds`. For a network
     with hidden layers "auto" chooses "dense". Raises InputError if the requested backend does not fit the problem.
     """
+    if isinstance(problem.sites, OperatorRows):  # the interior has nearly all samples
+        problem = problem_at(problem, problem.sites.interior)
     if requested != "auto":
         if obstacle := _obstacle(requested, problem, device):
             raise InputError(f'[training] backend = "{requested}" {obstacle}')

@@ -19,15 +19,13 @@ from collections.abc import Callable
 import numpy as np
 from scipy import fft
 
-from freqbias.numerics import Grid, GridSubset, GridTransform, Sites, flat_top, make_transform
-from freqbias.problem import DiscreteLaw, Law
+from freqbias.numerics import Grid, GridSubset, GridTransform, Sites, make_transform
+from freqbias.problem import MOST_MODES, DiscreteLaw, Law, fourier_series
 from freqbias.runtime import available_memory, log, threads_alone
 
 Convolution = Callable[[np.ndarray], np.ndarray]  # (..., N) -> (..., P)
 
 ACCURACY = 1e-10  # error of G, relative to G(0)
-PERIOD = 3.0  # P divided by the extent of the samples; the cut-off function falls to 0 in the rest of the period
-MOST_MODES = 2**22
 PROBES = 500  # number of pairs of samples for which a series is compared with G
 MATRIX_SHARE = 0.25  # largest share of the memory for the matrix of all pairs of samples
 
@@ -110,7 +108,7 @@ def _series(law: Law, sites: Sites, targets: Sites, atom: float) -> Convolution 
     differences[0] = 0  # G has its peak at 0, and may have a kink there
     exact, scale = law.transform(differences), law.integral
     while True:
-        grid, coefficients = _coefficients(law, extent, modes)
+        grid, coefficients = fourier_series(law, extent, modes)
         found = GridTransform(grid, differences).to_frequencies(coefficients).real
         error = float(np.abs(found - exact).max())
         if error <= ACCURACY * scale or 1.5**sites.dimension * grid.size > most:
@@ -139,15 +137,3 @@ def _break_even_modes(sites: Sites, targets: Sites) -> float:
     """Return the number of frequencies for which a kernel product takes as long by 1 + d series as by the matrix."""
     matrix = ENTRY * sites.size * targets.size
     return (matrix / (1 + sites.dimension) - SAMPLE[sites.dimension] * (sites.size + targets.size) / 2) / FREQUENCY
-
-
-def _coefficients(law: Law, extent: np.ndarray, modes: int) -> tuple[Grid, np.ndarray]:
-    """Return the grid of frequencies n / P, |n_i| <= modes, and the coefficients c_n in the order of the grid."""
-    count, period = 2 * modes + 1, PERIOD * extent
-    lags = [fft.fftfreq(count, 1 / length) for length in period]
-    cut_off = [flat_top(z / length, PERIOD / 2) for z, length in zip(lags, extent, strict=True)]
-    values = law.transform(np.stack(np.meshgrid(*lags, indexing="ij"), axis=-1))
-    for window in np.ix_(*cut_off):
-        values = values * window
-    spectrum = fft.fftshift(fft.fftn(values).real) / values.size
-    return Grid((count,) * len(extent), tuple(count / period)), spectrum.ravel()

@@ -12,6 +12,7 @@ from freqbias.nn.network_choice import make_network
 from freqbias.nn.runge_kutta import NegativeGradient, RungeKutta
 from freqbias.nn.trainable import TrainableNetwork
 from freqbias.nn.training_plan import TrainingPlan
+from freqbias.numerics import OperatorRows
 from freqbias.runtime import log
 
 WARM_UPS = 3  # calls before the recording, in which libraries allocate what must not be recorded
@@ -67,10 +68,12 @@ def inner_slope(plan: TrainingPlan, network: TrainableNetwork) -> NegativeGradie
 def _pays(plan: TrainingPlan) -> bool:
     """Whether a step has inner slopes whose time on the GPU is mostly that of launches, and which can be recorded.
 
-    cuFINUFFT waits for the GPU. The dense backend is the fastest for few samples only.
+    cuFINUFFT waits for the GPU, and so does the symbol of an operator. The dense backend is the fastest for few
+    samples only.
     """
     return (
-        plan.device.type == "cuda"
+        not isinstance(plan.problem.sites, OperatorRows)
+        and plan.device.type == "cuda"
         and plan.backend == "separable"
         and plan.shards.comm.size == 1
         and isinstance(plan.integrator, RungeKutta)

@@ -29,6 +29,7 @@ import torch
 
 from freqbias.nn.backends import choose_backend, make_transforms
 from freqbias.nn.neuron_sum import NeuronSum
+from freqbias.nn.operator_sum import neuron_sum
 from freqbias.nn.sharding import Shards
 from freqbias.nn.trainable import TrainableNetwork, loss, training_target
 from freqbias.nn.transforms import Transforms
@@ -118,7 +119,7 @@ class FourierNetwork(TrainableNetwork):
         )  # fmt: skip
         self.layout = StateLayout(neurons.width, samples.channels, problem.dimension)
         self.start = self.layout.join(neurons).to(device)
-        self._problem, self._fourier = problem, NeuronSum(transforms, problem.sites, device=device)
+        self._problem, self._fourier = problem, neuron_sum(transforms, problem.sites, device=device)
         self._elsewhere: tuple[torch.Tensor, Sites, NeuronSum] | None = None  # the last arguments of `jvp_at`
         self.target = torch.as_tensor(samples.values, device=device)
         start = self._uncorrected_values(self.start)
@@ -211,7 +212,7 @@ class FourierNetwork(TrainableNetwork):
             device, problem = state.device, problem_at(self._problem, sites)
             backend, _ = choose_backend(problem, "auto", precision="double", device=device)
             transforms = make_transforms(backend, sites, "double", device, threads=self._shards.threads)
-            last = self._elsewhere = state, sites, NeuronSum(transforms, sites, device=device)
+            last = self._elsewhere = state, sites, neuron_sum(transforms, sites, device=device)
             last[2].set_frequencies(self._frequencies(state))
         return last[2]
 

@@ -26,8 +26,9 @@ from freqbias.nn.device import on_device
 from freqbias.nn.eigenvalue import largest_eigenpair, random_start
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.sharding import Shards
-from freqbias.numerics import Apply, Sites, spectral_norm
-from freqbias.problem import Laws, Problem, initial_values, problem_at
+from freqbias.numerics import Apply, OperatorRows, Sites, spectral_norm
+from freqbias.problem import Laws, OperatorConvolution, Problem, initial_values, problem_at
+from freqbias.runtime import threads_alone
 
 
 class Kernel(Protocol):
@@ -109,6 +110,8 @@ def _kernel_sum(laws: Laws, sites: Sites, targets: Sites) -> Convolution:
 
     sites: the samples x_j. targets: y_q.
     """
+    if isinstance(sites, OperatorRows):
+        return OperatorConvolution(laws, sites, sites, targets, threads=threads_alone())
     plain = convolution(laws.damping, sites, targets=targets, atom=laws.atom)
     moment = convolution(laws.diffusion, sites, targets=targets)
     if plain is None or moment is None:

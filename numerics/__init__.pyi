@@ -1,6 +1,7 @@
 from .arguments import TINY, check_kind, check_number
 from .damped_steps import LONGEST_STEP, damped_solve, gauss_newton, spectral_norm
 from .descent import SUM_FACTOR, gradient_descent, stability_limit
+from .differential_operator import DifferentialOperator
 from .fourier import SIGN, flat_top, phase, transform
 from .gpu_plans import GpuPlans
 from .gpu_transform import cupy_on_gpu, gpu_failures, make_gpu_transform, release_gpu_memory, to_host
@@ -20,6 +21,7 @@ from .lanczos import (
 )
 from .momentum import momentum_limit, momentum_steps
 from .nufft import GridTransform, NonUniformTransform, chunk_count, plan_options
+from .operator_rows import OperatorRows, spectrum_part
 from .precision import rounding
 from .rate_shape import CONSTANT_RATE, RateShape
 from .resolved import mean_nyquist, resolved_frequencies, scale_range
@@ -45,6 +47,7 @@ __all__ = [
     "Apply",
     "Basis",
     "Callback",
+    "DifferentialOperator",
     "Evolution",
     "GpuPlans",
     "Grid",
@@ -54,6 +57,7 @@ __all__ = [
     "Lanczos",
     "Metric",
     "NonUniformTransform",
+    "OperatorRows",
     "Positions",
     "RateShape",
     "Scattered",
@@ -95,6 +99,7 @@ __all__ = [
     "scale_range",
     "shift_invert_exponential",
     "spectral_norm",
+    "spectrum_part",
     "stability_limit",
     "subset",
     "suits_tensors",

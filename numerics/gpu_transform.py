@@ -17,6 +17,7 @@ import numpy as np
 from freqbias.errors import ComputationError, InputError
 from freqbias.numerics import SIGN, Grid, GridSubset, Sites
 from freqbias.numerics.gpu_plans import GpuPlans
+from freqbias.numerics.operator_rows import OperatorRows, OperatorTransform
 from freqbias.numerics.scattered_nufft import MAX_EPS
 from freqbias.numerics.subset_transform import SiteTransform
 from freqbias.numerics.tensor_grid import MAX_POINTS_PER_AXIS, TensorTransform
@@ -74,6 +75,10 @@ def release_gpu_memory(xp: Any) -> None:
 
 def make_gpu_transform(sites: Sites, frequencies: np.ndarray, *, eps: float, xp: Any) -> SiteTransform:
     """Return the fastest transform for frequencies (n, d) [cycles/length], in double precision."""
+    if isinstance(sites, OperatorRows):
+        return OperatorTransform(
+            sites, frequencies, lambda part: make_gpu_transform(part, frequencies, eps=eps, xp=xp), xp
+        )
     if isinstance(sites, GridSubset):
         return _GpuSubset(sites, make_gpu_transform(sites.grid, frequencies, eps=eps, xp=xp), xp)
     if len(frequencies) and isinstance(sites, Grid) and sites.dimension > 1 and max(sites.shape) <= MAX_POINTS_PER_AXIS:

@@ -16,6 +16,7 @@ import numpy as np
 from freqbias.numerics import Grid, GridSubset, Positions, Sites
 from freqbias.numerics.dense_transform import DenseTransform
 from freqbias.numerics.nufft import MIN_CHUNK, GridTransform
+from freqbias.numerics.operator_rows import OperatorRows, OperatorTransform
 from freqbias.numerics.scattered_nufft import MAX_EPS, ScatteredTransform, fine_grid_size
 from freqbias.numerics.subset_transform import SiteTransform, SubsetTransform
 
@@ -25,6 +26,10 @@ Part = tuple[slice, SiteTransform]  # the samples of the part, and their transfo
 
 def make_transform(sites: Sites, frequencies: np.ndarray, *, eps: float = 1e-13, threads: int = 1) -> SiteTransform:
     """Return E and E^H between these sites and frequencies (n, d) [cycles/length], in double precision."""
+    if isinstance(sites, OperatorRows):
+        return OperatorTransform(
+            sites, frequencies, lambda part: make_transform(part, frequencies, eps=eps, threads=threads)
+        )
     if isinstance(sites, GridSubset):
         return SubsetTransform(sites, make_transform(sites.grid, frequencies, eps=eps, threads=threads))
     if not isinstance(sites, Grid):
@@ -42,6 +47,11 @@ def make_partial_transform(
     sites: Sites, frequencies: np.ndarray, *, eps: float, threads: int, rank: int, ranks: int
 ) -> SiteTransform:
     """Return the `SplitTransform` of this rank's part of the sites."""
+    if isinstance(sites, OperatorRows):
+        part = {"rank": rank, "ranks": ranks}
+        return OperatorTransform(
+            sites, frequencies, lambda each: make_partial_transform(each, frequencies, eps=eps, threads=threads, **part)
+        )
     if isinstance(sites, GridSubset):
         whole = make_partial_transform(sites.grid, frequencies, eps=eps, threads=threads, rank=rank, ranks=ranks)
         return SubsetTransform(sites, whole)

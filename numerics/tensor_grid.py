@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from freqbias.numerics import Grid, GridSubset, Sites, phase
+from freqbias.numerics.operator_rows import OperatorRows, OperatorTransform
 from freqbias.numerics.split_transform import make_transform
 from freqbias.numerics.subset_transform import SiteTransform, SubsetTransform
 
@@ -27,6 +28,10 @@ def make_tensor_transform(
     sites: Sites, frequencies: np.ndarray, *, eps: float = 1e-13, threads: int = 1
 ) -> SiteTransform:
     """Return the fastest transform for frequencies (n, d) [cycles/length] that may form a tensor grid."""
+    if isinstance(sites, OperatorRows):
+        return OperatorTransform(
+            sites, frequencies, lambda part: make_tensor_transform(part, frequencies, eps=eps, threads=threads)
+        )
     if isinstance(sites, GridSubset):
         return SubsetTransform(sites, make_tensor_transform(sites.grid, frequencies, eps=eps, threads=threads))
     if len(frequencies) and suits_tensors(sites):

@@ -38,6 +38,7 @@ from freqbias.numerics import (
     make_tensor_transform,
     make_transform,
     release_gpu_memory,
+    spectrum_part,
     suits_tensors,
     to_host,
 )
@@ -182,12 +183,16 @@ class DataOperator(ABC):
         return LagrangeNodes(forms.lagrange(build(self.plan, self.comm), self.plan.degree))
 
     def spectrum(self, u: np.ndarray) -> np.ndarray:
-        """Return v = E u / N at the nodes of this rank, (C, n_local) complex, for a state (C, N). Collective."""
-        return self._to_nodes.to_frequencies(u) / u.shape[-1]
+        """Return v = E u / N at the nodes of this rank, (C, n_local) complex, for a state (C, N). Collective.
+
+        For an operator L, this is the spectrum of the rows L f - f*, without its symbol and the boundary.
+        """
+        where, sites = spectrum_part(self.problem.sites)
+        return self._to_nodes.to_frequencies(np.ascontiguousarray(u[..., where])) / sites.size
 
     @cached_property
     def _to_nodes(self) -> SiteTransform:
-        return self._transform_to(self.nodes.frequency)
+        return self._transform_to(self.nodes.frequency, spectrum_part(self.problem.sites)[1])
 
     def _product_transform(self, frequencies: np.ndarray, sites: Sites) -> SiteTransform:
         """Return the transform E for the products: on the GPU, if there is one."""

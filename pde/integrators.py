@@ -4,11 +4,12 @@ from typing import Any
 
 from freqbias.errors import InputError
 from freqbias.meshes import is_narrow
+from freqbias.numerics import OperatorRows
 from freqbias.pde.adaptive import AdaptiveIntegrator
 from freqbias.pde.krylov import GradientDescentIntegrator, LanczosIntegrator, ShiftInvertIntegrator
 from freqbias.pde.protocols import Integrator
 from freqbias.pde.theta import ThetaMethod, automatic_step
-from freqbias.problem import Pde, Problem
+from freqbias.problem import Pde, Problem, decay_rate_bound
 
 # Shares of the tolerance. The remaining share is left for the mesh.
 INTEGRATION_SHARE = 0.2  # Lanczos, for which a higher accuracy costs little
@@ -72,8 +73,10 @@ def in_metric(settings: Pde) -> bool:
 
 def fastest_rate(problem: Problem, *, operator: str, folded: bool) -> float:
     """Return an upper bound of the operator's decay rates [1/time]."""
-    kernel = problem.laws.kernel_rate_bound(problem.reach) * problem.loss.largest
     sites = problem.sites
+    if isinstance(sites, OperatorRows):
+        return decay_rate_bound(problem.laws, sites, problem.loss)
+    kernel = problem.laws.kernel_rate_bound(problem.reach) * problem.loss.largest
     if sites.lattice is None:
         return kernel
     local = problem.laws.local_rate_bound(1 / sites.closest_density, problem.reach) * problem.loss.largest

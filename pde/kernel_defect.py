@@ -23,8 +23,9 @@ from math import log, pi
 
 import numpy as np
 
+from freqbias.numerics import OperatorRows, Positions, Sites
 from freqbias.pde.data_operator import DataOperator
-from freqbias.problem import Problem
+from freqbias.problem import OperatorConvolution, Problem
 
 PROBES, MIN_PROBES = 100, 10
 MAX_ENTRIES = 2**24  # most entries in the rows of K at the probes; MIN_PROBES rows are used even if they have more
@@ -41,10 +42,13 @@ class ExactRows:
     probes: the indices of the positions, (P,). share: P divided by the number of positions.
     """
 
-    def __init__(self, problem: Problem, positions: np.ndarray) -> None:
-        x, laws = problem.sites.positions(), problem.laws
+    def __init__(self, problem: Problem, sites: Sites) -> None:
+        x, laws, positions = problem.sites.positions(), problem.laws, sites.positions()
         self.probes = np.random.default_rng(0).permutation(len(positions))[: probe_count(len(x))]
         self.share = len(self.probes) / len(positions)
+        if isinstance(problem.sites, OperatorRows):
+            self._rows = _operator_rows(problem, problem.sites, sites, self.probes)
+            return
         rows = []
         for probe in positions[self.probes]:
             z = x - probe
@@ -57,12 +61,23 @@ class ExactRows:
         return np.asarray(u @ self._rows.T)
 
 
+def _operator_rows(problem: Problem, rows: OperatorRows, sites: Sites, probes: np.ndarray) -> np.ndarray:
+    """Return the rows of K for the probes, which are rows of an operator if the sites are those of the samples."""
+    if sites is not rows:
+        positions = Positions(sites.positions()[probes])
+        product = OperatorConvolution(problem.laws, rows, positions, rows)
+        return product(np.eye(len(probes))) / rows.size
+    units = np.zeros((len(probes), rows.size))
+    units[np.arange(len(probes)), probes] = 1
+    return OperatorConvolution(problem.laws, rows, rows, rows)(units) / rows.size
+
+
 class KernelDefect:
     """An estimate of |(K_h - K) u| / |u(0)| from random samples."""
 
     def __init__(self, operator: DataOperator, problem: Problem) -> None:
         self._operator, self._start_norm = operator, float(np.linalg.norm(operator.start))
-        self._exact = ExactRows(problem, problem.sites.positions())
+        self._exact = ExactRows(problem, problem.sites)
 
     @property
     def sampled(self) -> bool:

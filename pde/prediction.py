@@ -45,7 +45,7 @@ def predict_at_targets(
     for name, sites in problem.targets.items():
         rows, product, positions = integral.values, operator.at(sites), sites.positions()
         change = np.array([[product(w) for w in channels] for channels in rows])
-        exact = ExactRows(problem, positions)
+        exact = ExactRows(problem, sites)
         missed = np.abs(change[..., exact.probes] - exact.apply(rows)).max(axis=(1, 2))
         missed = np.concatenate([[0.0], missed]) * (SAFETY if exact.share < 1 else 1.0)
         scale = norm * np.sqrt(_diagonal(problem, positions) / problem.sites.size)

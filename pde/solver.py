@@ -11,7 +11,7 @@ import numpy as np
 from freqbias import runtime
 from freqbias.errors import ComputationError
 from freqbias.meshes import is_narrow
-from freqbias.numerics import check_kind
+from freqbias.numerics import check_kind, spectrum_part
 from freqbias.pde.data_operator import DataOperator, ElementOperator
 from freqbias.pde.integrators import choose_integrator, in_metric, transform_accuracy
 from freqbias.pde.kernel_defect import KernelDefect, integrated_defects
@@ -181,7 +181,7 @@ class Solver:
             "seed": self.problem.seed,
             "freqbias": runtime.version_of("freqbias"),
         }
-        if (grid := self.problem.sites.lattice) is not None:
+        if (grid := spectrum_part(self.problem.sites)[1].lattice) is not None:
             attributes |= {"points": np.array(grid.shape), "extent": np.array(grid.extent)}
         if self._has_floor:
             defects = np.array([snapshot.defect for snapshot in snapshots])

@@ -20,6 +20,7 @@ from .held_out import HeldOut, choose_held_out
 from .held_out_loss import clean_loss_in_words, clean_loss_warning, held_out_in_words, held_out_warning
 from .initial_network import initial_errors, initial_values, network_values
 from .label_noise import LabelNoise
+from .law_series import MOST_MODES, fourier_series
 from .laws import Law, Laws
 from .learning_time import gradient_flow_time
 from .loading import load, parse
@@ -32,6 +33,10 @@ from .neurons import Neurons, draw
 from .node_order import canonical_order, same_coordinate
 from .noise_prediction import NoisePrediction
 from .normalisation import Normalisation
+from .operator_convolution import OperatorConvolution
+from .operator_kernel import decay_rate_bound, growth, mean_diagonals, ntk_weights, quadrature
+from .operator_samples import box_boundary, operator_samples
+from .operator_terms import make_operator, parse_operator
 from .position_files import POSITION_FILES, read_positions
 from .radial_density import RadialDensity
 from .rates import Rates
@@ -44,6 +49,7 @@ from .section import Section, error_prefix
 from .settings import Mesh, Network, Pde, increase
 from .siren_law import siren_laws
 from .siren_weights import SirenWeights, draw_siren, siren_density
+from .sobolev_loss import SobolevLoss
 from .spectrum import Spectrum
 from .spectrum_file import create_spectrum_file, finish_spectrum_file
 from .stage_dependencies import StageKeys, every_stage_keys, stage_keys
@@ -53,7 +59,7 @@ from .sweep_loading import SweepPlan, in_words, load_sweep
 from .sweep_settings import flatten
 from .table import Table
 from .targets import Targets
-from .training_loss import MEAN_SQUARE, MeanSquare, SobolevLoss, TrainingLoss, WeightedSquare
+from .training_loss import MEAN_SQUARE, BlockSquare, MeanSquare, TrainingLoss, WeightedSquare
 from .training_settings import Training
 from .two_layer_law import ScaledDensity, scaled, two_layer_laws
 from .variables import describe_variable
@@ -64,6 +70,7 @@ __all__ = [
     "ACTIVATIONS",
     "DRAW_ACCURACY",
     "MEAN_SQUARE",
+    "MOST_MODES",
     "NO_DECAY",
     "POSITION_FILES",
     "SMALL_FEATURE_LEARNING",
@@ -71,6 +78,7 @@ __all__ = [
     "Annulus",
     "Ball",
     "Band",
+    "BlockSquare",
     "Compare",
     "DeepWeights",
     "Density",
@@ -95,6 +103,7 @@ __all__ = [
     "NoisePrediction",
     "Normalisation",
     "Octaves",
+    "OperatorConvolution",
     "Pde",
     "Points",
     "Problem",
@@ -119,6 +128,7 @@ __all__ = [
     "WeightShapes",
     "WeightedSquare",
     "area_average",
+    "box_boundary",
     "build",
     "canonical_order",
     "check_hdf5",
@@ -127,6 +137,7 @@ __all__ = [
     "clean_loss_warning",
     "counted",
     "create_spectrum_file",
+    "decay_rate_bound",
     "deep_laws",
     "describe_variable",
     "distance_in_words",
@@ -141,8 +152,10 @@ __all__ = [
     "finish_spectrum_file",
     "flatten",
     "fold",
+    "fourier_series",
     "from_scipy",
     "gradient_flow_time",
+    "growth",
     "held_out_in_words",
     "held_out_warning",
     "in_words",
@@ -153,16 +166,22 @@ __all__ = [
     "load",
     "load_samples",
     "load_sweep",
+    "make_operator",
     "match_positions",
     "match_times",
+    "mean_diagonals",
     "mlp_laws",
     "network_size",
     "network_values",
     "ntk_recursion",
+    "ntk_weights",
     "open_netcdf",
+    "operator_samples",
     "parse",
+    "parse_operator",
     "problem_at",
     "psnr",
+    "quadrature",
     "read_netcdf",
     "read_positions",
     "resolved",

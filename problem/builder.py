@@ -18,7 +18,7 @@ from freqbias.problem.density import Density
 from freqbias.problem.error_history import ErrorHistory
 from freqbias.problem.held_out import choose_held_out
 from freqbias.problem.label_noise import noise_in
-from freqbias.problem.loss_settings import build_loss, read_weights
+from freqbias.problem.loss_settings import read_weights
 from freqbias.problem.matching import errors_in_order
 from freqbias.problem.position_files import POSITION_FILES, read_positions, read_rows
 from freqbias.problem.records import Problem
@@ -28,6 +28,7 @@ from freqbias.problem.section import error_prefix, input_error
 from freqbias.problem.settings import per_axis
 from freqbias.problem.siren_weights import siren_density
 from freqbias.problem.summary import are, counted
+from freqbias.problem.training_builder import training_loss, with_operator
 from freqbias.problem.weight_decay import WeightDecay
 
 ELSEWHERE = {  # key: what does the same in Python
@@ -81,8 +82,10 @@ def build(run: RunFile) -> Problem:
         with error_prefix(f"[data] noise = {data.noise}: "):
             clean, samples = samples, samples.with_noise(data.noise, run.seed)
             noise = replace(noise, added=samples.values - clean.values, added_level=data.noise)
+    predict_at, density = _prediction_sites(data, samples), _density(run, samples.sites.dimension)
+    samples = with_operator(run.training, samples)
     problem = Problem(
-        _density(run, samples.sites.dimension),
+        density,
         samples,
         run.network,
         output_times(run),
@@ -90,11 +93,11 @@ def build(run: RunFile) -> Problem:
         run.name,
         run.unit or read.unit,
         rates=run.training.rates,
-        loss=build_loss(run.training, samples.sites, weights),
+        loss=training_loss(run, samples.sites, density, weights),
         decay=WeightDecay(run.training.decay, run.training.decay_towards),
         gauss_newton=run.training.gauss_newton,
         held_out=held_out,
-        predict_at=_prediction_sites(data, samples),
+        predict_at=predict_at,
         noise=noise if noise.is_there else None,
         notes=tuple(notes),
         data_warnings=tuple(read.warnings),

@@ -11,9 +11,10 @@ from freqbias.problem.position_files import POSITION_FILES, read_rows
 from freqbias.problem.sample_density import trapezoidal_weights
 from freqbias.problem.section import error_prefix
 from freqbias.problem.settings import per_axis
+from freqbias.problem.sobolev_loss import SobolevLoss
 from freqbias.problem.summary import are, counted
 from freqbias.problem.tables import TableFormat
-from freqbias.problem.training_loss import MEAN_SQUARE, SobolevLoss, TrainingLoss, WeightedSquare
+from freqbias.problem.training_loss import MEAN_SQUARE, TrainingLoss, WeightedSquare
 from freqbias.problem.training_settings import Training
 
 WEIGHT_FILES = (*POSITION_FILES, *files.IMAGES)

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from freqbias.errors import InputError
-from freqbias.numerics import LARGEST, SMALLEST, Grid, Sites, check_kind
+from freqbias.numerics import LARGEST, SMALLEST, Grid, OperatorRows, Sites, check_kind
 from freqbias.problem.density import Density
 from freqbias.problem.discrete_density import DiscreteDensity
 from freqbias.problem.discrete_width import aliasing_warning, check_width, uneven_warning
 from freqbias.problem.label_noise import LabelNoise
 from freqbias.problem.laws import Laws
 from freqbias.problem.network_laws import network_laws
+from freqbias.problem.operator_check import check_operator
 from freqbias.problem.origin import origin_warning
 from freqbias.problem.rates import DEFAULT_RATES, Rates, check_rates
 from freqbias.problem.samples import Samples
@@ -89,6 +90,9 @@ class Problem:
             )
         check_rates(self.rates, self.network)
         check_width(self.density, self.network, self.dimension)
+        check_operator(self.density, self.network, self.sites)
+        if self.held_out is not None and isinstance(self.sites, OperatorRows):
+            raise InputError("held_out: the rows of a differential operator cannot be held out; leave held_out out")
         self.loss.check(self.sites.size)
         if self.gauss_newton is not None and not 0 < self.gauss_newton <= 1:
             raise InputError(f"gauss_newton = {self.gauss_newton}; give a number up to 1, such as 0.001, or None")

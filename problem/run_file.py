@@ -138,6 +138,8 @@ class RunFile(Section):
                 f'[training] cutoff = {training.cutoff} contradicts [pde] operator = "local", which needs all '
                 'frequencies; use operator = "data", or leave cutoff out'
             )
+        if training.operator is not None:
+            self._check_operator()
         if data.held_out and pde.operator == "local":
             raise ValueError(
                 f"[data] held_out = {data.held_out} makes the training samples scattered, but [pde] operator = "
@@ -160,6 +162,22 @@ class RunFile(Section):
                 'symmetric does not start at 0; use initial = "network" or "auto"'
             )
         return self
+
+    def _check_operator(self) -> None:
+        data, pde = self.data, self.pde
+        if (pde.operator, pde.integrator) != ("data", "lanczos"):
+            raise ValueError(
+                '[training] operator needs [pde] operator = "data" and integrator = "lanczos"; use them, or leave '
+                "[training] operator out"
+            )
+        unfit = {"[data] held_out": data.held_out, "[data] noise": data.noise, "[pde] initial": pde.initial_file}
+        unfit["[data] noise_level"] = getattr(data, "noise_level", None)
+        for name, value in unfit.items():
+            if value:
+                raise ValueError(
+                    f"{name} = {value!r} is for networks that learn the values of [data], but [training] operator "
+                    "makes the network learn a differential equation; leave one of the two out"
+                )
 
     @cached_property
     def contents_at_start(self) -> dict[str, str]:

@@ -15,8 +15,9 @@ STAGES = ("mesh", "pde", "nn", "ntk", "compare")
 LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation", "bias", "omega_0")  # of [network]: for damping and diffusion
 SIREN_LAW_KEYS = ("width", "symmetric")  # in addition, because the width scales SIREN's kernel
 VALUE_KEYS = ("frequencies", "window", "standardize", "noise", "noise_level")  # of [data]: not the positions
+OPERATOR_KEYS = ("operator", "boundary", "boundary_points", "boundary_weight")  # of [training]: for the rows
 FLOW_KEYS = (  # of [training]: for the gradient flow
-    "rates", "loss", "order", "cutoff", "weights", "period", "decay", "damping"
+    "rates", "loss", "order", "cutoff", "weights", "period", "decay", "damping", *OPERATOR_KEYS
 )  # fmt: skip
 STEP_KEYS = (  # of [training]: for the predicted steps
     "integrator", "momentum", "nesterov", "step", "rate_schedule", "warm_up", "milestones", "rate_factor", "tolerance"
@@ -108,8 +109,9 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
     laws = {name: value for name, value in keys["network"].items() if name in law_keys}
     training = _drop(keys["training"], MONITORING_KEYS)
     flow = {name: training[name] for name in FLOW_KEYS if name in training}
-    # The rates determine damping and diffusion, and the damping of the training how far they matter.
-    rates = {"training": {name: training[name] for name in ("rates", "damping") if name in training}}
+    # The rates determine damping and diffusion, the damping of the training how far they matter, and the operator the
+    # half-width of the mesh.
+    rates = {"training": {name: training[name] for name in ("rates", "damping", *OPERATOR_KEYS) if name in training}}
     match stage:
         case "mesh":
             own = {
@@ -156,6 +158,8 @@ def _replace_paths_by_hashes(tables: dict[str, Any], run: RunFile) -> dict[str, 
     places += [] if run.pde.initial_file is None else [("pde", tables["pde"], "initial")]
     places += [] if run.training.weights_file is None else [("training", tables["training"], "weights")]
     places += [("data", tables["data"], "predict_at")]
+    if isinstance(tables["training"].get("boundary"), str):
+        places += [("training", tables["training"], "boundary")]
     if isinstance(tables["data"]["held_out"], dict):
         places += [("data.held_out", tables["data"]["held_out"], "mask")]
     names = dict[str, str]()

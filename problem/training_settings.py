@@ -1,13 +1,15 @@
 """The section [training] of the run file; see `freqbias.problem.settings`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from freqbias.numerics import LARGEST, LONGEST_STEP
+from freqbias.problem.operator_terms import OPERATOR, OperatorTerms
 from freqbias.problem.rates import DEFAULT_RATES, RATES, RatesTable
 from freqbias.problem.section import Settings
 from freqbias.problem.settings import Positive
+from freqbias.problem.training_checks import check_operator, check_rate_schedule
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 WeightsPath = Annotated[str, Field(pattern=r"\.\w+$")]  # the ending tells a path from a word
@@ -87,6 +89,24 @@ class Training(Settings):
         description='"start" (the predictions are exact for wide networks) or "zero" (as in torch.optim; the '
         "predictions hold while decay * time is small): what the weight decay pulls the parameters to",
     )
+    operator: OperatorTerms | None = Field(None, description=OPERATOR)
+    boundary: Annotated[float, Field(ge=-LARGEST, le=LARGEST)] | Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="a number, or the path of a table with the columns of positions and values, only with operator: "
+        "the values of f on the boundary of the box of the data, or at these positions",
+    )
+    boundary_points: int | None = Field(
+        None,
+        ge=1,
+        le=10**4,
+        description="a whole number from 1 to 10000, only where boundary is a number, in two and three dimensions: the "
+        "number of boundary samples along each edge of the box; default: 32",
+    )
+    boundary_weight: Literal["ntk"] | Positive | None = Field(
+        None,
+        description='a positive number, or "ntk" (the weights of both parts that make the traces of their kernels '
+        "equal): the weight of the boundary in the loss, relative to the data; default 1",
+    )
     rates: RatesTable = Field(DEFAULT_RATES, description=RATES)
     step: Literal["auto"] | Positive = Field(
         "auto",
@@ -123,7 +143,8 @@ class Training(Settings):
         "default: [pde] tolerance",
     )
     precision: Literal["single", "double"] = Field(
-        "single", description='"single" or "double": the precision of the numbers'
+        "single",
+        description='"single" or "double" (the default with operator): the precision of the numbers',
     )
     device: str = Field(
         "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description='"auto", "cpu", "cuda", or one GPU such as "cuda:1"'
@@ -149,6 +170,14 @@ class Training(Settings):
         False,
         description="true or false: write loss, step size, lambda_max and seconds per step to nn/tensorboard",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_defaults(cls, table: Any) -> Any:
+        """Rounding errors of single precision, magnified by the derivatives of an operator, are as large as f."""
+        if isinstance(table, dict) and table.get("operator") is not None:
+            return {"precision": "double", **table}
+        return table
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Training":
@@ -186,6 +215,7 @@ class Training(Settings):
             )
         if self.decay_towards == "zero" and not self.decay:
             raise ValueError('decay_towards = "zero" needs decay, for example decay = 0.001; add it, or leave it out')
+        check_operator(self)
         if self.momentum is not None and self.integrator != "momentum":
             raise ValueError(
                 f'momentum = {self.momentum} is for integrator = "momentum", not "{self.integrator}"; leave '
@@ -210,7 +240,7 @@ class Training(Settings):
                 f'batch = {self.batch} is for "sgd", "momentum" or "adam", but integrator = "{self.integrator}" uses '
                 f"all samples in every step; leave batch out"
             )
-        self._check_rate_schedule()
+        check_rate_schedule(self)
         if self.integrator == "adam" and self.step == "auto":
             raise ValueError(
                 'integrator = "adam" needs a number for step, the learning rate: Adam does not follow the gradient '
@@ -242,29 +272,3 @@ class Training(Settings):
         The damped Gauss-Newton method divides the rounding errors of products with the kernel by the damping.
         """
         return max(1e-5, SINGLE_ROUNDING / (self.gauss_newton or 1.0))
-
-    def _check_rate_schedule(self) -> None:
-        if (self.rate_schedule == "steps") != (self.milestones is not None):
-            raise ValueError(
-                'rate_schedule = "steps" needs milestones, for example milestones = [0.5, 0.75]'
-                if self.milestones is None
-                else f'milestones = {self.milestones} are for rate_schedule = "steps"; add it, or leave milestones out'
-            )
-        if self.rate_factor is not None and self.milestones is None:
-            raise ValueError(f'rate_factor = {self.rate_factor} is for rate_schedule = "steps"; leave rate_factor out')
-        if self.milestones is not None and sorted({*self.milestones, self.warm_up}) != [self.warm_up, *self.milestones]:
-            raise ValueError(
-                f"milestones = {self.milestones} do not increase from warm_up = {self.warm_up}; give increasing "
-                "numbers between warm_up and 1"
-            )
-        name = "rate_schedule" if self.rate_schedule != "constant" else "warm_up"
-        if (self.rate_schedule, self.warm_up) == ("constant", 0.0):
-            return
-        value = f'"{self.rate_schedule}"' if name == "rate_schedule" else self.warm_up
-        if self.integrator in ("rk4", "heun"):
-            raise ValueError(
-                f'{name} = {value} is for "gradient-descent", "momentum", "sgd" or "adam", but integrator = '
-                f'"{self.integrator}" chooses its steps by its error; leave {name} out'
-            )
-        if self.step == "auto":
-            raise ValueError(f"{name} = {value} needs a number for step, which is the largest step; add it")

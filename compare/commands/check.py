@@ -11,7 +11,7 @@ from freqbias.compare.style import aligned, frequency_unit, percent
 from freqbias.errors import UsageError
 from freqbias.meshes import BoxPlan, MeshPlan, cells_in_words, tail_half_width
 from freqbias.nn import plan_training
-from freqbias.numerics import Grid, Sites
+from freqbias.numerics import Grid, OperatorRows, Sites
 from freqbias.pde import INTEGRATION_SHARE, check_disk, disk_needed, format_bytes, plan_within_memory
 from freqbias.problem import (
     Network,
@@ -188,6 +188,9 @@ def _network(network: Network) -> str:
 
 
 def _samples(sites: Sites) -> str:
+    if isinstance(sites, OperatorRows):
+        edge = "" if sites.boundary is None else f", and f at {sites.boundary.size:,} boundary samples"
+        return f"({sites.operator}) f at {_samples(sites.interior)}{edge}"
     if isinstance(sites, Grid):
         return f"{' x '.join(map(str, sites.shape))} points over {_lengths(sites.extent)}"
     if (grid := sites.lattice) is not None:

@@ -16,7 +16,7 @@ from freqbias.compare.design.training_choices import ChoiceOfTraining, choices_o
 from freqbias.compare.design.trainings import MEAN_SQUARE_NAME, loss_named
 from freqbias.errors import InputError
 from freqbias.nn import step_rule
-from freqbias.numerics import check_kind
+from freqbias.numerics import OperatorRows, check_kind
 from freqbias.problem import Design, MeanSquare, Problem, error_prefix
 
 GAIN = 0.05  # of twice the width; below it more neurons are not worth their cost
@@ -177,6 +177,11 @@ def result_of(search: Search, predictions: list[Prediction]) -> DesignResult:
 
 def check_design(problem: Problem, settings: Design) -> None:
     """Raise InputError if the settings contradict the problem."""
+    if isinstance(problem.sites, OperatorRows):
+        raise InputError(
+            "freqbias design predicts trainings that learn the values of [data]; leave [training] operator out, or "
+            "compare densities with `freqbias ntk`, one run file each"
+        )
     if not isinstance(problem.loss, MeanSquare):
         raise InputError(
             "freqbias design chooses the loss; leave [training] loss and weights out, and name the losses in [design] "

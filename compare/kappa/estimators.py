@@ -12,6 +12,7 @@ To measure rates in a time window, pass the part of each array that `window` sel
 import numpy as np
 
 from freqbias.errors import InputError
+from freqbias.numerics import OperatorRows, spectrum_part
 from freqbias.problem import Problem, match_times, resolved_law
 
 FLOOR = 0.01  # fraction of the largest |v(0)|; at frequencies with less, a rate is not meaningful
@@ -136,7 +137,8 @@ def theory_rate(problem: Problem, frequency: np.ndarray, *, shift: float = 0.0) 
     This kappa is the rate of the local operator without diffusion, sigma_a -> 0. For two layers, kappa is rho_w / prod
     extent. An atom of the damping at xi = 0 is left out. For scattered samples, prod extent is the volume of their
     bounding box. This volume is right if the samples fill the box evenly. Laws that are point masses are smoothed as
-    the samples resolve them.
+    the samples resolve them. For an operator L, kappa is that of L f - f*, and contains the factor |l(xi)|^2, with the
+    symbol l of L.
     Raises InputError if the problem has a damping (`Problem.gauss_newton`) and the shift is missing.
     """
     if problem.gauss_newton is not None and shift == 0:
@@ -144,9 +146,12 @@ def theory_rate(problem: Problem, frequency: np.ndarray, *, shift: float = 0.0) 
             f"theory_rate: the problem has gauss_newton = {problem.gauss_newton}; give shift, the attribute of the "
             "spectrum that freqbias.pde.solve returns"
         )
+    _, sites = spectrum_part(problem.sites)
     if problem.laws.discrete:
-        damping = resolved_law(problem.laws.damping, problem.sites, frequency)
+        damping = resolved_law(problem.laws.damping, sites, frequency)
     else:
         damping = problem.laws.damping.value(frequency)
+    if isinstance(problem.sites, OperatorRows):
+        damping = np.abs(problem.sites.operator.symbol(frequency)) ** 2 * damping
     kappa = problem.loss.symbol(frequency) * damping / problem.sites.volume
     return kappa / (kappa + shift) if shift else kappa

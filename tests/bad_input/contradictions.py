@@ -240,6 +240,61 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"training": {"integrator": "sgd", "batch": 8, "weights": "density"}},
         ('[training] batch = 8 needs loss = "mean-square" and weights = "equal"', "leave batch out, or use this loss"),
     ),
+    "boundary without an operator": (
+        {"training": {"boundary": 0.0}},
+        ("[training] boundary = 0.0 is for a loss with operator", "leave boundary out"),
+    ),
+    "boundary weight without a boundary": (
+        {"training": {"operator": "-laplace", "boundary_weight": "ntk"}},
+        ("[training] boundary_weight = 'ntk' is for a loss with boundary", "leave boundary_weight out"),
+    ),
+    "boundary points of a file": (
+        {"training": {"operator": "-laplace", "boundary": "data/line.npy", "boundary_points": 4}},
+        ("[training] boundary_points = 4 contradicts boundary = 'data/line.npy'", "leave boundary_points out"),
+    ),
+    "boundary file that is missing": (
+        {"training": {"operator": "-laplace", "boundary": "data/none.csv"}},
+        ("[training] boundary = 'data/none.csv': no such file", "give a path relative to the run file"),
+    ),
+    "operator against the loss": (
+        {"training": {"operator": "-laplace", "loss": "sobolev", "order": 1.0}},
+        ("[training] loss = 'sobolev' contradicts operator", "leave loss or operator out"),
+    ),
+    "operator against precision": (
+        {"training": {"operator": "-laplace", "precision": "single"}},
+        ('[training] precision = "single" contradicts operator', 'use precision = "double"'),
+    ),
+    "operator with gauss-newton": (
+        {"training": {"operator": "-laplace", "integrator": "gauss-newton"}},
+        ('[training] integrator = "gauss-newton" contradicts operator', "use another integrator"),
+    ),
+    "operator on another axis": (
+        {"training": {"operator": "dxx + dyy"}},
+        ("[training] operator", "contains dyy, but the data have 1 dimension(s)", "use x"),
+    ),
+    "operator of high order": (
+        {
+            "training": {"operator": {"dxxxx": 1.0, "laplace": 0.0}, "rates": {"frequencies": 1.0}},
+            "density": {"kind": "student-t", "sigma": 2.0, "freedom": 5.0},
+        },
+        ("[training] operator", "StudentT falls as |xi|^-6", "need a power above 9", "use a [density]"),
+    ),
+    "operator of a relu network": (
+        {"training": {"operator": "-laplace"}, "network": {"depth": 3, "activation": "relu"}},
+        ("[training] operator", "the derivatives of a relu network jump", "use [network] depth = 2"),
+    ),
+    "operator of a deep network": (
+        {"training": {"operator": "-laplace"}, "network": {"depth": 3, "activation": "sine"}},
+        ("[training] operator", "is for networks with two layers, but [network] depth = 3", "use depth = 2"),
+    ),
+    "operator against the local operator": (
+        {"training": {"operator": "-laplace"}, "pde": {"operator": "local"}},
+        ('[training] operator needs [pde] operator = "data"', "leave [training] operator out"),
+    ),
+    "operator against held-out samples": (
+        {"training": {"operator": "-laplace"}, "data": {"held_out": 0.2}},
+        ("[data] held_out = 0.2 is for networks that learn the values of [data]", "leave one of the two out"),
+    ),
     "no file of weights": (
         {"training": {"weights": "none.npy"}},
         ("[training] weights = 'none.npy': no such file", "give a path relative to the run file"),

@@ -131,6 +131,10 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.period": [0.0, -1.0, [], [1.0, 1.0, 1.0, 1.0], *TOO_SMALL_OR_LARGE],
     "training.decay": [-0.1, math.inf, 1e200],
     "training.decay_towards": ["0", ""],
+    "training.operator": ["", "30 -", "laplase", "2 3", {}, {"dw": 1.0}, {"dx": math.inf}, "0.0 dx", {"dx": True}],
+    "training.boundary": ["", math.inf],
+    "training.boundary_points": [0, 10**5],
+    "training.boundary_weight": [0.0, -1.0, "equal", *TOO_SMALL_OR_LARGE],
     "training.rates": [
         {"frequencies": -1.0},
         {"output": 2e12},

@@ -15,6 +15,7 @@ DECAY = {"training": {"decay": 0.1}}
 DROPS = {"training": DESCENT["training"] | {"rate_schedule": "steps", "milestones": [0.6]}}
 GAUSS_NEWTON = {"training": {"integrator": "gauss-newton"}}
 SOBOLEV = {"training": {"loss": "sobolev", "order": 1.0}}
+POISSON = {"training": {"operator": "-laplace", "precision": "double", "boundary": 0.0}}
 DEEP = {"network": {"depth": 3}}
 SIREN = {"network": {"omega_0": 10.0, "symmetric": True}}
 OWN_START = {"network": {"symmetric": False}}
@@ -149,6 +150,10 @@ ROWS = {
     "training.period": (SOBOLEV, {"training": SOBOLEV["training"] | {"period": 2.0}}, NETWORK | SOLVER),
     "training.decay": ({}, {"training": {"decay": 0.1}}, NETWORK | SOLVER),
     "training.decay_towards": (DECAY, {"training": DECAY["training"] | {"decay_towards": "zero"}}, TRAINED),
+    "training.operator": ({}, {"training": POISSON["training"] | {"boundary": None}}, ALL),
+    "training.boundary": (POISSON, {"training": POISSON["training"] | {"boundary": 1.0}}, ALL),
+    "training.boundary_points": (POISSON, {"training": POISSON["training"] | {"boundary_points": 4}}, ALL),
+    "training.boundary_weight": (POISSON, {"training": POISSON["training"] | {"boundary_weight": "ntk"}}, ALL),
     "training.rates": ({}, {"training": {"rates": {"frequencies": 0.0}}}, ALL),
     "training.step": ({}, {"training": {"step": 0.1}}, NETWORK),
     "training.rate_schedule": (DESCENT, {"training": DESCENT["training"] | {"rate_schedule": "cosine"}}, NETWORK),

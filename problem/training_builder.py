@@ -1,0 +1,53 @@
+"""Functions that build the loss of a training, and the samples of its operator, as [training] states them."""
+
+import numpy as np
+
+from freqbias.numerics import OperatorRows, Sites
+from freqbias.problem.density import Density
+from freqbias.problem.loss_settings import build_loss
+from freqbias.problem.network_laws import network_laws
+from freqbias.problem.operator_kernel import ntk_weights
+from freqbias.problem.operator_samples import box_boundary, operator_samples, read_boundary
+from freqbias.problem.operator_terms import make_operator
+from freqbias.problem.run_file import RunFile
+from freqbias.problem.samples import Samples
+from freqbias.problem.section import error_prefix
+from freqbias.problem.training_loss import (
+    MEAN_SQUARE,
+    BlockSquare,
+    TrainingLoss,
+)
+from freqbias.problem.training_settings import Training
+
+BOUNDARY_POINTS = 32  # default along each edge of the box of the data
+
+
+def with_operator(training: Training, samples: Samples) -> Samples:
+    """Return the samples of the rows of [training] operator, with those of the boundary."""
+    if training.operator is None:
+        return samples
+    sites, boundary = samples.sites, None
+    with error_prefix("[training] operator: "):
+        operator = make_operator(training.operator, sites.dimension)
+    if isinstance(training.boundary, str):
+        shift = np.array(samples.normalisation.position_shift)
+        with error_prefix(f"[training] boundary = {training.boundary!r}: "):
+            boundary = read_boundary(training.boundary, sites.dimension, shift)
+    elif training.boundary is not None:
+        boundary = box_boundary(sites, training.boundary_points or BOUNDARY_POINTS, training.boundary, samples.channels)
+    return operator_samples(samples, operator, boundary)
+
+
+def training_loss(run: RunFile, sites: Sites, density: Density, weights: np.ndarray | None) -> TrainingLoss:
+    """Return what the training makes small on the samples at these sites.
+
+    density: gives the NTK weights. weights: as for `build_loss`.
+    """
+    training = run.training
+    if isinstance(sites, OperatorRows):
+        if sites.boundary is None:
+            return MEAN_SQUARE
+        laws = network_laws(density, run.network, sites.dimension, training.rates)
+        weight = training.boundary_weight or 1.0
+        return BlockSquare(sites.sizes, ntk_weights(laws, sites) if weight == "ntk" else (1.0, float(weight)))
+    return build_loss(training, sites, weights)
