@@ -3,8 +3,10 @@
     uv run python benchmarks/noise.py [--draws 6]
 
 Each signal has mean 0 and variance 1. The first table has the estimated level over the true level, the mean over draws
-of the noise, and in brackets the standard deviation. The last line has the loss against the labels without noise where
-`clean_loss` is least, and at the end, over the least possible one: median and 95th percentile of 200 draws.
+of the noise, and in brackets the standard deviation. Then follows the loss against the labels without noise where
+`clean_loss` is least, and at the end, over the least possible one: median and 95th percentile of 200 draws. The last
+line has the number of draws in which this loss is at most 1.96 standard deviations from `clean_loss`, the fewest and
+the most of all times.
 """
 
 import argparse
@@ -49,8 +51,11 @@ def ratios(sites: Sites, clean: np.ndarray, level: float, draws: int) -> np.ndar
     return np.array([estimate_noise_level(Samples(sites, values[None]))[0] for values in noisy]) / level
 
 
-def stopping() -> np.ndarray:
-    """Return the loss without noise at the predicted best time, and at the end, over the least one, (draws, 2)."""
+def stopping() -> tuple[np.ndarray, np.ndarray]:
+    """Return the loss without noise at the predicted best time, and at the end, over the least one, (draws, 2).
+
+    Also return whether it is close to `clean_loss` at each time, (draws, T).
+    """
     grid, level, rng = Grid((120,), (1.0,)), 0.7, np.random.default_rng(0)
     x, times = grid.positions()[:, 0], np.concatenate([[0.0], np.geomspace(1, 1e4, 40)])
     clean = np.sin(4 * np.pi * x) + np.sin(10 * np.pi * x)
@@ -58,14 +63,16 @@ def stopping() -> np.ndarray:
     problem = Problem(Gaussian(8.0), Samples(grid, clean[None]), Network(width=40, sigma_a=1.0), times, noise=noise)
     kernel = InfiniteWidthKernel(problem)
     response = NoiseResponse(kernel, noise, grid.size, seed=0)
-    part = response.predict(lambda each, **options: each.follow_flow(times, **options), np.zeros(41), None, {})
-    found = []
+    found, close = [], []
     for _ in range(STOPPING_DRAWS):
         e = level * rng.normal(size=(1, grid.size))
         error = LinearisedTraining(kernel, -clean - e).flow(times)
         true = squared_loss(error + e)
-        found.append([true[(squared_loss(error) + part.clean_loss).argmin()], true[-1]] / true.min())
-    return np.array(found)
+        part = response.predict(lambda each, **options: each.follow_flow(times, **options), error, None, {})
+        assert part.clean_loss_standard_deviation is not None
+        found.append([true[part.clean_loss.argmin()], true[-1]] / true.min())
+        close.append(np.abs(part.clean_loss - true) <= 1.96 * part.clean_loss_standard_deviation)
+    return np.array(found), np.array(close)
 
 
 def main() -> None:
@@ -77,9 +84,11 @@ def main() -> None:
         clean = (values - values.mean()) / values.std()
         row = [ratios(sites, clean, level, draws) for level in LEVELS]
         print(f"{name:24}" + "".join(f"{each.mean():8.2f} ({each.std():.2f})" for each in row), flush=True)
-    found = stopping()
+    found, close = stopping()
     for name, column in (("best time", found[:, 0]), ("end", found[:, 1])):
         print(f"loss at the {name}: {np.median(column):.3g}, {np.quantile(column, 0.95):.3g}")
+    counts = close.sum(axis=0)
+    print(f"close to clean_loss: {counts.min()} to {counts.max()} of {len(close)} draws, {close.mean():.1%} in all")
 
 
 if __name__ == "__main__":

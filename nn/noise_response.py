@@ -9,6 +9,14 @@ the noise adds -q(K) e to u(t), and K(y, X) phi_t(K) e to the value at a positio
 and the variance of f(y) is the mean of (K(y, X) phi_t(K) S z)^2 over random vectors z of signs. The trace is the mean
 of z^T S q(K) S z. For one channel and H = 1 - q, the loss is half of mean u^2 - s^2 + 2 s^2 tr H / N: Stein's unbiased
 risk estimate, or Mallows' C_p.
+
+The noise at hand is not its mean. This estimate minus the loss of f - f* is a quadratic form of e, plus a linear one.
+For normal e and symmetric q its variance is the mean of
+
+    [tr(S q S S q S) - 2 tr(S^4 q) + N/2 sum_c s_c^4 + |S u|^2] / N^2.
+
+For held-out samples of level r_c, the loss less 1/2 sum_c r_c^2 estimates the loss of f - f*. The variance of the
+difference over their noise is the mean of sum_c [r_c^2 |u_c|^2 - N'/2 r_c^4] / N'^2.
 Source: Stein, Annals of Statistics 9 (1981); Mallows, Technometrics 15 (1973); Hutchinson, Communications in
 Statistics 19 (1990).
 """
@@ -20,7 +28,7 @@ import numpy as np
 from freqbias.nn.linearised import LinearisedPath, LinearisedTraining
 from freqbias.nn.ntk import Kernel, KernelAt
 from freqbias.numerics import EUCLIDEAN, Lanczos, Metric
-from freqbias.problem import LabelNoise, NoisePrediction
+from freqbias.problem import LabelNoise, NoisePrediction, squared_loss
 
 PROBES = 8
 TARGET_PROBES = 4  # of them, for the values at other positions, which need one product for each output time
@@ -50,7 +58,7 @@ class NoiseResponse:
         probes: int = PROBES,
         callback: Callable[[Lanczos], None] = lambda lanczos: None,
     ) -> None:
-        self._noise = noise
+        self._noise, self._symmetric = noise, metric is EUCLIDEAN
         signs = np.random.default_rng([seed, PROBE_STREAM]).choice([-1.0, 1.0], (probes, len(noise.level), size))
         self._starts = noise.level[:, None] * signs
         self._trainings = [
@@ -59,28 +67,48 @@ class NoiseResponse:
         ]
 
     def predict(
-        self, follow: Follow, loss: np.ndarray, held_out_loss: np.ndarray | None, targets: Mapping[str, KernelAt]
+        self, follow: Follow, error: np.ndarray, held_out_error: np.ndarray | None, targets: Mapping[str, KernelAt]
     ) -> NoisePrediction:
-        """Return the expected loss without noise, and the noise at the targets.
+        """Return the expected loss without noise, its standard deviation, and the noise at the targets.
 
-        follow: returns the `LinearisedPath` of a training at the output times. loss, held_out_loss: those of the
-        predicted training, (T,). targets: the kernel at the positions, by the names of `Problem.targets`.
-        Raises ComputationError if Lanczos does not reach TOLERANCE.
+        follow: returns the `LinearisedPath` of a training at the output times. error, held_out_error: those of the
+        predicted training, (T, C, N) and (T, C, N'). targets: the kernel at the positions, by the names of
+        `Problem.targets`. Raises ComputationError if Lanczos does not reach TOLERANCE.
         """
-        traces, squares = [], {name: list[np.ndarray]() for name in targets}
+        level, held_out_level = self._noise.level, self._noise.held_out_level
+        traces, quadratic, squares = [], [], {name: list[np.ndarray]() for name in targets}
         for index, (start, training) in enumerate(zip(self._starts, self._trainings, strict=True)):
             path = follow(training, tolerance=TOLERANCE)
             traces.append((start * path.error).mean(axis=2).sum(axis=1))
+            response = level[:, None] * path.error  # S q S z
+            quadratic.append((response * (response - 2 * level[:, None] * start)).sum(axis=(1, 2)))
             for name, kernel in targets.items() if index < TARGET_PROBES else ():
                 squares[name].append((kernel.apply(path.integral) ** 2).mean(axis=2))
-        level, held_out_level = self._noise.level, self._noise.held_out_level
         spread = np.std(traces, axis=0, ddof=1) / np.sqrt(len(traces))
         noise_at = {name: np.sqrt(np.mean(each, axis=0)) for name, each in squares.items()}
+        variance = _variance(level, error) + np.mean(quadratic, axis=0) / error.shape[-1] ** 2
+        held_out = dict[str, np.ndarray]()
+        if held_out_error is not None:
+            held_out = {
+                "held_out_clean_loss": squared_loss(held_out_error) - 0.5 * (held_out_level**2).sum(),
+                "held_out_clean_loss_standard_deviation": _root(_variance(held_out_level, held_out_error, sign=-1)),
+            }
         return NoisePrediction(
             noise_level=level,
-            clean_loss=loss + 0.5 * (level**2).sum() - np.mean(traces, axis=0),
+            clean_loss=squared_loss(error) + 0.5 * (level**2).sum() - np.mean(traces, axis=0),
             clean_loss_standard_error=spread,
-            held_out_clean_loss=None if held_out_loss is None else held_out_loss - 0.5 * (held_out_level**2).sum(),
+            clean_loss_standard_deviation=_root(variance) if self._symmetric else None,
+            **held_out,
             held_out_noise=noise_at.get("held_out"),
             prediction_noise=noise_at.get("predict_at"),
         )
+
+
+def _variance(level: np.ndarray, error: np.ndarray, *, sign: int = 1) -> np.ndarray:
+    """Return sum_c (s_c^2 |u_c|^2 + sign N/2 s_c^4) / N^2, (T,). level: s, (C,). error: u, (T, C, N)."""
+    return (level**2 * (error**2).mean(axis=2) + sign * 0.5 * level**4).sum(axis=1) / error.shape[2]
+
+
+def _root(variance: np.ndarray) -> np.ndarray:
+    """Return the square root. An estimate below 0 counts as 0: then the level is too large for these values."""
+    return np.sqrt(np.maximum(variance, 0.0))

@@ -167,9 +167,9 @@ def _noise_of(
     for kind in found.keys() & kinds.keys():
         held_out = None
         if problem.held_out is not None:
-            held_out = squared_loss(found[f"{kind}.held_out"] - problem.held_out.values)
+            held_out = found[f"{kind}.held_out"] - problem.held_out.values
         try:
-            prediction = response.predict(kinds[kind], squared_loss(found[kind]), held_out, targets)
+            prediction = response.predict(kinds[kind], found[kind], held_out, targets)
         except ComputationError as failure:
             log.warning("ntk: %s: %s has no expected loss without noise: %s", name, _file(name, kind), failure)
             continue

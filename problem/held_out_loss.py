@@ -39,13 +39,17 @@ def held_out_warning(time: np.ndarray, error: np.ndarray) -> str | None:
 def clean_loss_in_words(time: np.ndarray, noise: NoisePrediction, scale: np.ndarray) -> str:
     """Return the noise level, and the expected loss without noise at the start, at the end and where it is least.
 
-    time: (T,). scale: `Normalisation.value_scale`, (C,), for the level in the units of the user.
+    Its standard deviation is that where it is least. time: (T,). scale: `Normalisation.value_scale`, (C,), for the
+    level in the units of the user.
     """
     loss, levels = noise.clean_loss, dict.fromkeys(f"{level:.3g}" for level in noise.noise_level * scale)
     best = int(loss.argmin())
     words = f"with noise of standard deviation {', '.join(levels)} in the labels, the expected loss without noise is "
     words += f"{loss[0]:.3g} -> {loss[-1]:.3g}"
-    return words if best == len(time) - 1 else f"{words}, least {loss[best]:.3g} at t = {time[best]:.4g}"
+    if best < len(time) - 1:
+        words += f", least {loss[best]:.3g} at t = {time[best]:.4g}"
+    deviation = noise.clean_loss_standard_deviation
+    return words if deviation is None else f"{words}, standard deviation {deviation[best]:.2g}"
 
 
 def clean_loss_warning(time: np.ndarray, noise: NoisePrediction) -> str | None:

@@ -11,7 +11,9 @@ NOISE_DIMENSIONS = {
     "noise_level": ("channel",),
     "clean_loss": ("time",),
     "clean_loss_standard_error": ("time",),
+    "clean_loss_standard_deviation": ("time",),
     "held_out_clean_loss": ("time",),
+    "held_out_clean_loss_standard_deviation": ("time",),
     "held_out_noise": ("time", "channel"),
     "prediction_noise": ("time", "channel"),
 }
@@ -24,7 +26,10 @@ class NoisePrediction:
     noise_level: the standard deviation s of the noise of the training samples, (C,).
     clean_loss: an unbiased estimate of the loss against the labels without noise, on the training samples, (T,).
     clean_loss_standard_error: that of the random vectors in this estimate, (T,).
+    clean_loss_standard_deviation: that of the difference of clean_loss and the loss which it estimates, over normal
+    noise of the labels, (T,), or None for other losses than the mean square.
     held_out_clean_loss: the held-out loss less the part of the noise in the held-out labels, (T,), or None.
+    held_out_clean_loss_standard_deviation: as clean_loss_standard_deviation, over noise of the held-out labels.
     held_out_noise, prediction_noise: the standard deviation of the values f at the held-out samples and at the
     positions of `Problem.predict_at` due to the noise of the training samples, the root mean square over the positions,
     (T, C), or None.
@@ -34,7 +39,9 @@ class NoisePrediction:
     noise_level: np.ndarray
     clean_loss: np.ndarray
     clean_loss_standard_error: np.ndarray
+    clean_loss_standard_deviation: np.ndarray | None = None
     held_out_clean_loss: np.ndarray | None = None
+    held_out_clean_loss_standard_deviation: np.ndarray | None = None
     held_out_noise: np.ndarray | None = None
     prediction_noise: np.ndarray | None = None
 

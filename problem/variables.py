@@ -18,7 +18,12 @@ VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x.
     "noise_level": (DATA, "standard deviation of the noise of the training samples"),
     "clean_loss": (f"({DATA})^2", "expected loss against the labels without noise"),
     "clean_loss_standard_error": (f"({DATA})^2", "standard error of clean_loss due to random vectors"),
+    "clean_loss_standard_deviation": (f"({DATA})^2", "standard deviation of clean_loss due to noise of the labels"),
     "held_out_clean_loss": (f"({DATA})^2", "expected held-out loss against the labels without noise"),
+    "held_out_clean_loss_standard_deviation": (
+        f"({DATA})^2",
+        "standard deviation of held_out_clean_loss due to noise of the held-out labels",
+    ),
     "held_out_noise": (DATA, "standard deviation of the values at held-out samples due to noise of the labels"),
     "prediction_noise": (DATA, "standard deviation of the predicted values due to noise of the labels"),
     "sample_error": (DATA, "error of the finite-element solution on a sample"),

@@ -98,11 +98,12 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
         ]  # fmt: skip
     except ComputationError:
         return None
-    loss = squared_loss(np.stack([flow.values for flow in flows], axis=1))
-    return KernelFlow(loss, max(flow.steps for flow in flows), _noise_prediction(problem, kernel, loss))
+    error = np.stack([flow.values for flow in flows], axis=1)
+    steps = max(flow.steps for flow in flows)
+    return KernelFlow(squared_loss(error), steps, _noise_prediction(problem, kernel, error))
 
 
-def _noise_prediction(problem: Problem, kernel: InfiniteWidthKernel, loss: np.ndarray) -> NoisePrediction | None:
+def _noise_prediction(problem: Problem, kernel: InfiniteWidthKernel, error: np.ndarray) -> NoisePrediction | None:
     """Return the prediction for noisy labels. Return None if they have no noise, or if Lanczos needs too long."""
     if (noise := with_noise_level(problem).noise) is None:
         return None
@@ -111,7 +112,7 @@ def _noise_prediction(problem: Problem, kernel: InfiniteWidthKernel, loss: np.nd
         shift=gauss_newton_shift(problem),
     )  # fmt: skip
     try:
-        return response.predict(lambda each, **options: each.follow_flow(problem.times, **options), loss, None, {})
+        return response.predict(lambda each, **options: each.follow_flow(problem.times, **options), error, None, {})
     except ComputationError:
         return None
 

@@ -52,6 +52,9 @@ def test_level_is_in_the_units_of_the_file(signal, caplog):
     apart = (steps.noise.clean_loss - steps.loss) - (flow.noise.clean_loss - flow.loss)
     assert 1e-8 < np.abs(apart).max() < 0.01
     assert found["empirical"].noise is not None and found["empirical-steps"].noise is not None
+    traces = trace, np.exp(-2 * np.outer(flow.time, values)).mean(axis=1)
+    variance = (level**4).sum() * (traces[1] - 2 * traces[0] + 0.5) + (flow.error**2).mean(axis=2) @ level**2
+    np.testing.assert_allclose(flow.noise.clean_loss_standard_deviation, np.sqrt(variance / 60), rtol=0.1)
     assert "with noise of standard deviation 9, 6 in the labels, the expected loss without noise is" in caplog.text
 
 
