@@ -48,8 +48,8 @@ def check_operator(training: Any) -> None:
             raise ValueError(f"{name} = {value!r} is for a loss with {needed}; add it, or leave {name} out")
     if training.boundary_points is not None and isinstance(training.boundary, str):
         raise ValueError(
-            f"boundary_points = {training.boundary_points} contradicts boundary = {training.boundary!r}, which gives the "
-            "positions; leave boundary_points out"
+            f"boundary_points = {training.boundary_points} contradicts boundary = {training.boundary!r}, which gives "
+            "the positions; leave boundary_points out"
         )
     if training.operator is None:
         return

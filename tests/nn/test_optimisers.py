@@ -29,13 +29,19 @@ def tiny(end: float = 8.0, *, scale: float = 1e-4) -> Problem:
     return Problem(Gaussian(3.0), Samples(Grid((N,), (1.0,)), values), Network(width=300, sigma_a=1.0), times, seed=1)
 
 
-def kernel(problem: Problem) -> np.ndarray:
-    """J J^T / N, with df(x_q) / d(a, b, w) at the start."""
+def jacobian(problem: Problem) -> np.ndarray:
+    """df(x_q) / d(a, b, w) at the start."""
     neurons = draw(problem.density, problem.network, dimension=1, seed=problem.seed)
     x, w = problem.sites.positions(), neurons.frequencies
     cosine, sine = np.cos(2 * np.pi * x @ w.T), np.sin(2 * np.pi * x @ w.T)
-    jacobian = np.hstack([cosine, sine, 2 * np.pi * x * (neurons.sine * cosine - neurons.cosine * sine)])
-    return jacobian @ jacobian.T / len(w) / N
+    rows = np.hstack([cosine, sine, 2 * np.pi * x * (neurons.sine * cosine - neurons.cosine * sine)])
+    return rows / np.sqrt(len(w))
+
+
+def kernel(problem: Problem) -> np.ndarray:
+    """J J^T / N."""
+    rows = jacobian(problem)
+    return rows @ rows.T / N
 
 
 def errors(problem: Problem, **settings) -> np.ndarray:
@@ -130,6 +136,26 @@ def test_first_step_of_adam(caplog):
     negative_gradient = network.error_and_negative_gradient(start.state)[1]
     moved, expected = after.state - start.state, 0.001 * negative_gradient / (negative_gradient.abs() + 1e-8)
     torch.testing.assert_close(moved, expected, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [None, 5])
+def test_adam_with_a_fixed_jacobian(batch):
+    """The distance to the linearised network falls as 1 / width, with moving m and v."""
+    distances = []
+    for width in (2000, 16000):
+        eta, steps = 0.02 / np.sqrt(width), 60
+        problem = replace(tiny(steps * eta, scale=1.0), network=Network(width=width, sigma_a=1.0))
+        plan = plan_training(problem, Training(integrator="adam", step=eta, batch=batch, precision="double"))
+        trained = np.array([each.error.numpy()[0] for each in trajectory(plan)])
+        rows, u, m, v, found = jacobian(problem), trained[0], 0.0, 0.0, [trained[0]]
+        for s in range(1, steps + 1):
+            g = rows.T @ (u if batch is None else plan.sample_weights(s - 1) * u) / N
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+            u = u - rows @ (eta * m / (1 - 0.9**s) / (np.sqrt(v / (1 - 0.999**s)) + 1e-8))
+            found.append(u)
+        assert len(trained) == steps + 1 and np.linalg.norm(u) < 0.8 * np.linalg.norm(found[0])
+        distances.append(np.abs(trained - found).max() / np.abs(trained[0] - trained[-1]).max())
+    assert distances[1] < 1e-4 and distances[0] > 4 * distances[1]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
