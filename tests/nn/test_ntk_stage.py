@@ -146,8 +146,10 @@ class Counting:
 def test_resume_repeats_no_product(tmp_path, predicted, asked, monkeypatch):
     made = []
     monkeypatch.setattr(
-        "freqbias.nn.ntk_stage.LinearisedTraining",
-        lambda kernel, *rest, **settings: nn.LinearisedTraining(Counting(kernel, made), *rest, **settings),
+        "freqbias.nn.ntk_stage.linearised_training",
+        lambda problem, kernel, *rest, **options: nn.linearised_training(
+            problem, Counting(kernel, made), *rest, **options
+        ),
     )
     with pytest.raises(StoppedEarly, match="--resume"):
         run_in(tmp_path, stop=StopAfter(asked))
