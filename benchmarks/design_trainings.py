@@ -2,12 +2,12 @@
 
     uv run python -m benchmarks.design_trainings --out FOLDER [--signals camera,moon] [--width 2000] [--table]
 
-Every signal is split in three: half of the samples are trained, a quarter chooses, a quarter judges. The design predicts
-the held-out loss for four densities, three losses and four optimisers. For each loss and optimiser, the network with the
-best density is trained. The regret is the trained loss on the judging samples of the predicted best over the least of
-all twelve. The saving is the evaluations of the gradient, and the seconds, that gradient descent on the mean square
-needs to come within 5 % of its last loss, over those that the predicted fastest needs to come there. FOLDER keeps the
-numbers of each signal, so that a stopped benchmark continues.
+Every signal is split in three: half of the samples are trained, a quarter chooses, a quarter judges. The design
+predicts the held-out loss for four densities, three losses and four optimisers. For each loss and optimiser, the
+network with the best density is trained. The regret is the trained loss on the judging samples of the predicted best
+over the least of all twelve. The saving is the evaluations of the gradient, and the seconds, that gradient descent on
+the mean square needs to come within 5 % of its last loss, over those that the predicted fastest needs to come there.
+FOLDER keeps the numbers of each signal, so that a stopped benchmark continues.
 """
 
 import argparse

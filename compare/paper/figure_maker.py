@@ -14,7 +14,7 @@ from freqbias.errors import UsageError
 from freqbias.problem import RunFile, build, stage_keys
 from freqbias.runtime import StopRequest, Store, atomic_write, key_hash, log, on_root, world, writable
 
-FIGURES = (1, 2, 3, 4, 5, 6)
+FIGURES = (1, 2, 3, 4, 5, 6, 7)
 
 
 class PaperFigure(Protocol):
@@ -54,6 +54,10 @@ def figure_module(number: int) -> PaperFigure:
             from freqbias.compare.paper import figure6
 
             return figure6
+        case 7:
+            from freqbias.compare.paper import figure7
+
+            return figure7
     raise UsageError(f"figure {number} does not exist; choose from {', '.join(map(str, FIGURES))}")
 
 

@@ -137,7 +137,7 @@ def test_doctor_names_missing_and_remedy(monkeypatch, capsys):
 def test_figures_that_do_not_exist(number, tmp_path):
     """Refused before another figure is drawn."""
     done = attempt("figures", "1", number, "--out", tmp_path / "out")
-    expected = f"error: figure {number} does not exist; choose from 1, 2, 3, 4, 5, 6\n"
+    expected = f"error: figure {number} does not exist; choose from 1, 2, 3, 4, 5, 6, 7\n"
     assert (done.returncode, done.stderr) == (2, expected)
     assert not (tmp_path / "out").exists()
 
