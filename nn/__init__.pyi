@@ -11,6 +11,8 @@ from .joint_kernel import JointInfiniteKernel, JointKernel
 from .kept_network import KeptNetwork
 from .krylov_curve import ACCURACY
 from .linearised import LinearisedPath, LinearisedTraining, PointPrediction, linearised_training
+from .minibatches import MinibatchSpread
+from .minibatches_stage import predict_minibatches
 from .module_prediction import predict_module
 from .network import FourierNetwork
 from .network_files import load, save
@@ -50,6 +52,7 @@ __all__ = [
     "KernelAt",
     "LinearisedPath",
     "LinearisedTraining",
+    "MinibatchSpread",
     "ModuleKernel",
     "NoiseResponse",
     "PointPrediction",
@@ -76,6 +79,7 @@ __all__ = [
     "planned_schedule",
     "predict",
     "predict_draws",
+    "predict_minibatches",
     "predict_module",
     "run_nn",
     "run_ntk",

@@ -38,6 +38,15 @@ Distance = Annotated[
         show_default=False,
     ),
 ]
+Minibatches = Annotated[
+    int | None,
+    typer.Option(
+        "--minibatches",
+        metavar="N",
+        help="Also predict the training for N random sequences of minibatches, at least 39; they give a band of 95 %.",
+        show_default=False,
+    ),
+]
 Shard = Annotated[bool, typer.Option("--shard", help="Divide the neurons among all processes.")]
 
 
@@ -77,6 +86,7 @@ def ntk_command(
     out: Out = None,
     draws: DrawCount = None,
     distance: Distance = None,
+    minibatches: Minibatches = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     max_walltime: MaxWalltime = None,
@@ -90,7 +100,8 @@ def ntk_command(
     samples at every output time. The first uses the kernel at infinite width, the second the kernel of the drawn
     network. The command takes seconds and needs no training. With --draws N, draws/draws.nc contains the predictions
     for N random networks. They give a band for the network that is trained, which figure 4 of `compare` shows, and the
-    width for a given distance from infinite width.
+    width for a given distance from infinite width. With --minibatches N, minibatches/minibatches.nc contains the
+    predictions for N random sequences of minibatches.
     """
     from freqbias.problem import build, load
 
@@ -99,12 +110,16 @@ def ntk_command(
         max_walltime=max_walltime, verbose=verbose, quiet=quiet, log_file=log_file,
     ) as (run, problem, store, stop):  # fmt: skip
         log_findings(problem.notes, problem.warnings)
-        from freqbias.nn.run import check_draws, run_draws, run_ntk
+        from freqbias.nn.run import check_draws, check_minibatches, run_draws, run_minibatches, run_ntk
 
         check_draws(problem, draws, distance)
-        if draws is None:
-            run_ntk(run, problem, store, resume=resume, overwrite=overwrite, stop=stop)
-            return
-        finished = on_root(store.has, "ntk") and not overwrite
+        check_minibatches(run, problem, minibatches)
+        finished = (draws, minibatches) != (None, None) and on_root(store.has, "ntk") and not overwrite
         run_ntk(run, problem, store, resume=resume or finished, overwrite=overwrite, stop=stop)
-        run_draws(run, problem, store, count=draws, resume=resume, overwrite=overwrite, stop=stop, distance=distance)
+        if draws is not None:
+            run_draws(
+                run, problem, store,
+                count=draws, resume=resume, overwrite=overwrite, stop=stop, distance=distance,
+            )  # fmt: skip
+        if minibatches is not None:
+            run_minibatches(run, problem, store, count=minibatches, resume=resume, overwrite=overwrite, stop=stop)

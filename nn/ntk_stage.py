@@ -77,7 +77,7 @@ def predict_on_root(
         store.save_run_file(resolved(run), every_stage_keys(run))
         with announced("ntk: planning the steps of the training"):
             empirical = EmpiricalKernel(problem, device=plan.device, backend=plan.backend)
-            plan = replace(plan, schedule=_steps(run, store, plan, empirical))
+            plan = replace(plan, schedule=steps_of_training(run, store, plan, empirical))
         with announced("ntk: estimating the noise level"):
             plan = replace(plan, problem=with_noise_level(problem, callback=lambda lanczos: stop.check()))
         for name in KERNELS:
@@ -90,7 +90,7 @@ def predict_on_root(
     log.info("ntk: wrote %s", stage.folder)
 
 
-def _steps(run: RunFile, store: Store, plan: TrainingPlan, kernel: EmpiricalKernel) -> Schedule:
+def steps_of_training(run: RunFile, store: Store, plan: TrainingPlan, kernel: EmpiricalKernel) -> Schedule:
     """Return the steps of the training, if the stage nn is finished, and otherwise those of the linearised training."""
     try:
         folder = store.verify("nn", keys=stage_keys(run, "nn"))

@@ -1,4 +1,7 @@
-"""The stages `nn`, `ntk` and `draws` on all ranks. Only ranks that work import torch, which takes time and memory."""
+"""The stages `nn`, `ntk`, `draws` and `minibatches` on all ranks.
+
+Only ranks that work import torch, which takes time and memory.
+"""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -81,6 +84,31 @@ def run_draws(
     on_root(_predict_draws, run, problem, store, count, broadcast=False, **flags)
 
 
+def check_minibatches(run: RunFile, problem: Problem, count: int | None) -> None:
+    """Raise InputError if --minibatches has a value that cannot be computed. Collective."""
+    if count is not None:
+        on_root(_check_minibatches, run, problem, count)
+
+
+def run_minibatches(
+    run: RunFile,
+    problem: Problem,
+    store: Store,
+    *,
+    count: int,
+    resume: bool,
+    overwrite: bool,
+    stop: StopRequest,
+) -> None:
+    """Predict `count` sequences of minibatches, and write the folder `minibatches/`.
+
+    Collective. Rank 0 works while the other ranks sleep.
+    Raises InputError, ComputationError, UsageError (a result exists already), and StoppedEarly.
+    """
+    flags = {"resume": resume, "overwrite": overwrite, "stop": stop}
+    on_root(_predict_minibatches, run, problem, store, count, broadcast=False, **flags)
+
+
 def _train(run: RunFile, problem: Problem, store: Store, shard: bool, **flags: Any) -> None:
     from freqbias.nn.sharding import Shards, make_shards
     from freqbias.nn.stage import run_on_shards
@@ -106,3 +134,15 @@ def _predict_draws(run: RunFile, problem: Problem, store: Store, count: int, **f
     from freqbias.nn.draws_stage import predict_draws_on_root
 
     predict_draws_on_root(run, problem, store, count, **flags)
+
+
+def _check_minibatches(run: RunFile, problem: Problem, count: int) -> None:
+    from freqbias.nn.minibatches_stage import check_minibatches
+
+    check_minibatches(problem, run.training, count)
+
+
+def _predict_minibatches(run: RunFile, problem: Problem, store: Store, count: int, **flags: Any) -> None:
+    from freqbias.nn.minibatches_stage import predict_minibatches_on_root
+
+    predict_minibatches_on_root(run, problem, store, count, **flags)

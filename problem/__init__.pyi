@@ -26,6 +26,7 @@ from .learning_time import gradient_flow_time
 from .loading import load, parse
 from .loss import psnr, squared_loss
 from .matching import errors_in_order, match_positions, match_times
+from .minibatches import MinibatchErrors
 from .mixture import Mixture
 from .mlp_law import mlp_laws
 from .netcdf import open_netcdf, read_netcdf, save_netcdf
@@ -97,6 +98,7 @@ __all__ = [
     "Laws",
     "MeanSquare",
     "Mesh",
+    "MinibatchErrors",
     "Mixture",
     "Network",
     "Neurons",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.problem.loss import squared_loss
+from freqbias.problem.ensemble import Ensemble
 from freqbias.problem.netcdf import check_shapes, load_netcdf, save_netcdf
 
 DRAW_ACCURACY = 1e-4  # of the predicted u relative to |u(0)|, far below the differences of draws
@@ -42,33 +42,19 @@ class Band:
 
 
 @dataclass(frozen=True)
-class Draws:
-    """The errors u of n draws, as their kernels predict them.
+class Draws(Ensemble):
+    """The errors u of n draws of the network, each as its own kernel predicts them, and what `Ensemble` holds.
 
-    time: (T,). error: on the training samples, (n, T, C, N). held_out_error: on the held-out samples, (n, T, C, N'), or
-    None. seed: of each draw, (n,). Both errors are in single precision, and in the order of the problem's samples.
+    seed: of each draw, (n,).
     log_error_change: the change of ln |u| of the first draw by feature learning, (T,); NaN in files that lack it.
     distance: |u - u_inf| / |u(0)| of each draw at each time, (n, T), where u_inf is the error at infinite width with
     the same start; None in files that lack it.
     """
 
-    time: np.ndarray
-    error: np.ndarray
-    held_out_error: np.ndarray | None
     seed: np.ndarray
     log_error_change: np.ndarray
     distance: np.ndarray | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def loss(self) -> np.ndarray:
-        """Half the mean square of the error, summed over channels, (n, T)."""
-        return squared_loss(self.error.astype(float))
-
-    @property
-    def held_out_loss(self) -> np.ndarray | None:
-        """Half the mean square of the held-out error, summed over channels, (n, T); None without held-out samples."""
-        return None if self.held_out_error is None else squared_loss(self.held_out_error.astype(float))
 
     @property
     def error_over_start(self) -> np.ndarray:

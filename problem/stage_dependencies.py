@@ -75,7 +75,8 @@ def _remove(tables: Any, names: list[str]) -> None:
 
 
 def stage_keys(run: RunFile, stage: str) -> StageKeys:
-    """Return the keys that a stage ("mesh", "pde", "nn", "ntk", "draws", "compare" or "design") depends on.
+    """Return the keys that a stage ("mesh", "pde", "nn", "ntk", "draws", "minibatches", "compare" or
+    "design") depends on.
 
     A stage must be computed again if, and only if, these keys have changed. In place of the path of a file, the keys
     contain the SHA-256 of the file's content.
@@ -132,14 +133,17 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
             own = seed | {"training": flow | {name: training[name] for name in STEP_KEYS if name in training}}
         case "draws":
             own = seed | {"training": flow | _pick(training, "step"), "pde": _pick(keys["pde"], "dynamics")}
+        case "minibatches":
+            names = (*STEP_KEYS, "batch")
+            own = seed | {"training": flow | {name: training[name] for name in names if name in training}}
         case "compare":  # the figures show the unit
             own = _pick(keys, "seed", "mesh", "pde", "unit", "compare") | {"training": _drop(training, ("keep",))}
         case "design":  # the density is what it chooses
             common.pop("density", None)
             own = seed | {"training": flow} | _pick(keys, "unit") | {"design": keys.get("design", {})}
         case _:
-            raise ValueError(f"stage = {stage!r}; use mesh, pde, nn, ntk, draws, compare or design")
-    if run.pde.initial_file is not None and stage in ("nn", "ntk"):  # they start where the equation does
+            raise ValueError(f"stage = {stage!r}; use mesh, pde, nn, ntk, draws, minibatches, compare or design")
+    if run.pde.initial_file is not None and stage in ("nn", "ntk", "minibatches"):  # they start where the equation does
         own["pde"] = _pick(keys["pde"], "initial")
     return common | own
 

@@ -27,7 +27,7 @@ from freqbias.runtime import available_memory, duration
 
 WIDE = 1000  # neurons; the infinite-width equation describes narrower networks poorly
 LONG_TRAINING = 86400.0  # seconds
-STAGES = ("mesh", "pde", "nn", "ntk", "draws", "compare", "design")
+STAGES = ("mesh", "pde", "nn", "ntk", "draws", "minibatches", "compare", "design")
 
 
 def report(run: RunFile, problem: Problem, root: Path) -> str:

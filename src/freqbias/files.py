@@ -22,6 +22,7 @@ FILES = {  # node of the tree: the netCDF files of the stage
     "compare": "compare/spectra.nc",
     "kappa": "kappa/kappa.nc",
     "draws": "draws/draws.nc",
+    "minibatches": "minibatches/minibatches.nc",
 }
 
 SOURCES = {  # source in a manifest: its stage and file
@@ -47,6 +48,7 @@ def open(folder: Path | str) -> xr.DataTree | xr.Dataset:
     compare/learned target, and what nn and pde have learnt, on a grid in your units (time, channel, x1, x2, x3)
     kappa           frequency learning rates
     draws           predicted errors of several draws of the network, draw_error (draw, time, channel, sample)
+    minibatches     predicted errors for sequences of minibatches, minibatch_error (sequence, time, channel, sample)
 
     Every variable has `units` and a `long_name`. In one dimension `frequency` and `position` are indexes:
     `tree["pde"].v.sel(frequency=3.0, method="nearest")`. In two or three dimensions, `frequency` has the dimensions

@@ -93,17 +93,19 @@ def test_added_keys_at_their_defaults_do_not_change_older_results():
     assert changed_keys(old, keys(STATIONS | {"center": True})) == ["data.center: false -> true"]
 
 
-BOTH = {"draws", "design"}
+SGD = {"training": {"integrator": "sgd", "batch": 8, "step": 0.1}}
+BOTH = {"draws", "minibatches", "design"}
 OPTIONAL = [  # change that makes the base, change, which of these stages must be computed again
     ({}, {"training": {"rates": {"frequencies": 0.0}}}, BOTH),
     ({}, {"seed": 4}, BOTH),
     ({}, {"data": {"held_out": 0.2}}, BOTH),
     ({}, {"network": {"width": 66}}, BOTH),
-    ({}, {"density": {"sigma": 4.5}}, {"draws"}),
+    ({}, {"density": {"sigma": 4.5}}, {"draws", "minibatches"}),
+    (SGD, {"training": SGD["training"] | {"batch": 4}}, {"minibatches"}),
     ({}, {"design": {"scales": 5}}, {"design"}),
     (DESCENT, {"pde": {"dynamics": "gradient-descent"}, **DESCENT}, {"draws"}),
-    (DESCENT, {"training": DESCENT["training"] | {"step": 0.2}}, {"draws"}),
-    ({}, {"pde": {"tolerance": 1e-2}, "training": {"tolerance": 1e-2}}, set()),
+    (DESCENT, {"training": DESCENT["training"] | {"step": 0.2}}, {"draws", "minibatches"}),
+    ({}, {"pde": {"tolerance": 1e-2}, "training": {"tolerance": 1e-2}}, {"minibatches"}),
 ]
 
 
@@ -114,7 +116,7 @@ def test_stages_that_few_runs_have(base, change, expected):
 
 
 def test_unknown_stage():
-    with pytest.raises(ValueError, match="stage = 'mush'; use mesh, pde, nn, ntk, draws, compare or design"):
+    with pytest.raises(ValueError, match="stage = 'mush'; use mesh, pde, nn, ntk, draws, minibatches, compare"):
         stage_keys(parse(table()), "mush")
 
 
