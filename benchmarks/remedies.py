@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 uv run python -m benchmarks.remedies [--width 100000] [--depth 2]
 
-Every row is a training of 60 steps with half of the largest stable learning rate, or what is stated. The numbers are the
-largest distances over time, relative to the initial error: to the prediction by the network's own kernel at the start,
-which is feature learning, and to that by the kernel at infinite width, which also has the sampling error of the draw.
-The last column is how far the error itself has come.
+Every row is a training of 60 steps with half of the largest stable learning rate, or what is stated. The numbers are
+the largest distances over time, relative to the initial error: to the prediction by the network's own kernel at the
+start, which is feature learning, and to that by the kernel at infinite width, which also has the sampling error of the
+draw. The last column is how far the error itself has come.
 """
 
 import argparse

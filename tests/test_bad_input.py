@@ -138,13 +138,14 @@ def message_pieces(module: str) -> list[str]:
         "builder.py",
         "held_out.py",
         "design_settings.py",
+        "training_checks.py",
     ],
 )
 def test_every_message_has_a_row(serial, module):
     printed = "".join(outcome["err"] for outcome in serial)
     # No run file causes these errors; tests/problem tests them.
     elsewhere = {
-        "; use mesh, pde, nn, ntk, draws, compare or design",
+        "; use mesh, pde, nn, ntk, draws, minibatches, compare or design",
         "; use fewer points",
         ": load_samples only reads; use ",
         ", not a file; give a text file in TOML format",

@@ -180,6 +180,14 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
             'dynamics = "flow"',
         ),
     ),
+    "times of optimisers": (
+        {"design": {"times": [1.0], "optimisers": ["momentum"]}},
+        ("[design] optimisers = ['momentum'] take steps, but times = [1.0]", "leave one out"),
+    ),
+    "losses by cross-validation": (
+        {"design": {"criterion": "gcv", "losses": ["sobolev 1"]}},
+        ("[design] losses = ['sobolev 1'] need criterion = \"held-out\" and held-out samples", "use them"),
+    ),
     "sgd without batch": (
         {"training": {"integrator": "sgd"}},
         ('[training] integrator = "sgd" needs batch', "add for example batch = 256"),

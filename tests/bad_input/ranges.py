@@ -145,7 +145,7 @@ OUT_OF_RANGE: dict[str, list[Any]] = {
     "training.step": [0.0, -0.1, "small", *TOO_SMALL_OR_LARGE],
     "training.rate_schedule": ["linear", ""],
     "training.warm_up": [-0.1, 1.0],
-    "training.milestones": [[], [0.0], [1.0], [0.5, 2.0]],
+    "training.milestones": [[], ([0.0], 0.0), ([1.0], 1.0), ([0.5, 2.0], 2.0)],
     "training.rate_factor": [0.0, 1.0, -1.0],
     "training.tolerance": [0.0, -1e-3, 1e-9, 0.2, *TOO_SMALL_OR_LARGE],
     "training.precision": ["half"],

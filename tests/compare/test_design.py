@@ -248,7 +248,7 @@ def test_initial_errors_of_one_network_are_refused():
 
 
 def test_gauss_newton_is_refused():
-    with pytest.raises(InputError, match=r'predicts gradient descent, not \[training\] integrator = "gauss-newton"'):
+    with pytest.raises(InputError, match=r'chooses the optimiser; use \[training\] integrator = "gradient-descent"'):
         design(replace(signal(held_out=0), gauss_newton=1e-3), SETTINGS)
 
 
