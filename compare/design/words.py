@@ -86,7 +86,7 @@ def _trainings(result: DesignResult) -> list[str]:
     value = "1 / slowest rate" if result.criterion in CONDITIONAL else NAMES.get(result.criterion, "steps")
     reached = result.band is not None or level is not None
     goal = "half the error" if level is None else f"a loss of {level:.3g}"
-    rows = [("loss", "optimiser", "density", value, *([f"gradients to {goal}"] if reached else []))]
+    rows = [("loss", "optimiser", "density", value, *([f"gradients of the first draw to {goal}"] if reached else []))]
     for each in result.choices_of_training:
         candidate = each.candidate
         count = f"{each.evaluations:,.0f}" if np.isfinite(each.evaluations) else "not reached"
@@ -132,7 +132,7 @@ def _ranges(candidates: list[Candidate]) -> str:
         training = f" with {low.training}" if low.training else ""
         found.append(f"{low.density_in_words}{more}{training}")
     if len(found) > MOST_KINDS:
-        found[MOST_KINDS:] = [f"and {len(found) - MOST_KINDS} other kinds"]
+        found[MOST_KINDS:] = [f"and {counted(len(found) - MOST_KINDS, 'other kind')}"]
     return ", ".join(found)
 
 

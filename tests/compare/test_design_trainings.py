@@ -150,7 +150,7 @@ def test_design_over_losses_and_optimisers():
             budget = Budget(steps=int(each.evaluations), rule=step_rule(each.candidate.optimiser))
             assert curve.held_out(budget) <= 1.01 * each.level
     text = summary(result)
-    assert "gradients to a loss of" in text and "sobolev 0.5" in text and "gauss-newton 0.1" in text
+    assert "gradients of the first draw to a loss of" in text and "sobolev 0.5" in text and "gauss-newton 0.1" in text
     rows, words = verify(result)
     (winner,) = [row for row in rows if row["winner"]]
     assert "times the least held-out loss" in words
