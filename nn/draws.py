@@ -80,7 +80,9 @@ def draw_arrays(
     """Return the prediction of a draw as arrays that `collect_draws` needs. Arguments as for `DrawPrediction`."""
     found = DrawPrediction(problem, draw, schedule, callback=callback)
     arrays = {"error": found.error.astype(np.float32), "held_out": found.held_out_error.astype(np.float32)}
-    return arrays if draw else arrays | {"log_error_change": found.change_of_log_error()}
+    if draw or problem.decay.rate:  # with weight decay it is unknown
+        return arrays
+    return arrays | {"log_error_change": found.change_of_log_error()}
 
 
 def collect_draws(
@@ -92,7 +94,7 @@ def collect_draws(
 ) -> Draws:
     """Return the draws 0, 1, ... of `draw_arrays`, with their distance from infinite width."""
     error, held_out = (np.array([arrays[name] for arrays in parts]) for name in ("error", "held_out"))
-    unknown = np.full(len(problem.times), np.nan)  # in checkpoints of older versions
+    unknown = np.full(len(problem.times), np.nan)  # in checkpoints of older versions, and with weight decay
     return Draws(
         problem.times,
         error,
@@ -140,7 +142,7 @@ class DrawPrediction:
         *,
         callback: Callback = lambda: None,
     ) -> None:
-        self._times, self._callback, self._decays = problem.times, callback, problem.decay.rate > 0
+        self._times, self._callback = problem.times, callback
         self._kernel = JointKernel(replace(problem, seed=problem.seed + draw), precision="single")
         self._training = linearised_training(
             problem, _OnSamples(self._kernel), self._kernel.start, callback=lambda lanczos: callback()
@@ -154,8 +156,6 @@ class DrawPrediction:
     def change_of_log_error(self) -> np.ndarray:
         """Return the change of ln |u| by feature learning, (T,), see `freqbias.nn.feature_learning`.
 
-        It is that of the flow also for steps of gradient descent. With weight decay it is unknown, NaN.
+        It is that of the flow also for steps of gradient descent, and not for networks with weight decay.
         """
-        if self._decays:
-            return np.full(len(self._times), np.nan)
         return change_of_log_error(self._kernel, self._training, self._times, callback=self._callback)

@@ -77,8 +77,9 @@ class Draws(Ensemble):
             "draw_error": (("draw", "time", "channel", "sample"), self.error),
             "draw_loss": (("draw", "time"), self.loss),
             "seed": (("draw",), self.seed),
-            "log_error_change": (("time",), self.log_error_change),
         }
+        if np.isfinite(self.log_error_change).all():
+            variables["log_error_change"] = (("time",), self.log_error_change)
         if self.distance is not None:
             variables["distance_from_infinite_width"] = (("draw", "time"), self.distance)
         if self.held_out_error is not None and self.held_out_loss is not None:

@@ -12,7 +12,7 @@ from freqbias import nn
 from freqbias.compare import compare, draw_comparison
 from freqbias.compare.comparison.draw_band import DrawBand, band_metrics
 from freqbias.errors import InputError, StoppedEarly, UsageError
-from freqbias.nn.draws import DrawPrediction, check_draws
+from freqbias.nn.draws import DrawPrediction, check_draws, draw_arrays
 from freqbias.nn.run import run_draws
 from freqbias.numerics import Schedule
 from freqbias.pde import solve
@@ -23,6 +23,7 @@ from freqbias.problem import (
     Network,
     Rates,
     Training,
+    WeightDecay,
     build,
     feature_learning_warning,
     parse,
@@ -106,6 +107,17 @@ def log_error(error):
 def test_frozen_frequencies_learn_no_features(problem):
     frozen = replace(problem, rates=Rates(frequencies=0.0))
     np.testing.assert_allclose(DrawPrediction(frozen, 0).change_of_log_error(), 0, atol=1e-6)
+
+
+def test_draws_with_weight_decay(problem):
+    """Their errors follow the decay; the change by feature learning is unknown, and not stored."""
+    decaying = replace(problem, decay=WeightDecay(2 / problem.times[-1]))
+    prediction, kernel = DrawPrediction(decaying, 0), nn.EmpiricalKernel(decaying)
+    training = nn.LinearisedTraining(kernel, kernel.start, decay=decaying.decay.rate)
+    norm = np.linalg.norm(kernel.start)
+    np.testing.assert_allclose(prediction.error, training.flow(problem.times), rtol=0, atol=1e-3 * norm)
+    assert np.linalg.norm(prediction.error - DrawPrediction(problem, 0).error) > 0.05 * norm
+    assert "log_error_change" in draw_arrays(problem, 0) and "log_error_change" not in draw_arrays(decaying, 0)
 
 
 def test_warning_of_feature_learning():
