@@ -29,9 +29,9 @@ LOSSES = {
 }
 
 
-def problem_of(sites, loss, *, width=2000, ends=(1.0, 3.0, 10.0)):
+def problem_of(sites, loss, *, width=2000, ends=(1.0, 3.0, 10.0), scale=1.0):
     x = sites.positions()
-    values = np.sin(4 * np.pi * x[:, 0]) + 0.3 * np.cos(9 * x[:, -1])
+    values = scale * (np.sin(4 * np.pi * x[:, 0]) + 0.3 * np.cos(9 * x[:, -1]))
 
     def problem(times):
         samples = Samples(sites, values[None])
@@ -82,12 +82,12 @@ def test_steps_of_gradient_descent(name):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_wide_networks_follow_their_kernel(name):
-    """Feature learning and the time stepping fall to 1e-4 of |u(0)| at width 20,000; a wrong P would miss by 1e-1."""
-    problem = problem_of(*LOSSES[name], width=20000)
+    """For a small target the network is linear, so only the time stepping is left; a wrong P would miss by 1e-1."""
+    problem = problem_of(*LOSSES[name], scale=0.01)
     history = nn.train(problem, Training(precision="double", tolerance=1e-5))
     kernel = nn.EmpiricalKernel(problem)
     predicted = nn.LinearisedTraining(kernel, kernel.start, metric=problem.loss.metric).flow(problem.times)
-    assert np.linalg.norm(history.error - predicted, axis=(1, 2)).max() < 2e-4 * np.linalg.norm(kernel.start)
+    assert np.linalg.norm(history.error - predicted, axis=(1, 2)).max() < 3e-5 * np.linalg.norm(kernel.start)
     plain = nn.LinearisedTraining(kernel, kernel.start).flow(problem.times)
     assert np.linalg.norm(plain - predicted, axis=(1, 2)).max() > 0.02 * np.linalg.norm(kernel.start)
 
@@ -111,20 +111,20 @@ def test_the_training_loss_falls_where_the_mean_square_rises():
 @pytest.mark.parametrize("name", ["H^-1", "weighted"])
 def test_training_with_momentum_follows_its_prediction(name, mu):
     """Also where modes oscillate, so that the gradient flow is far away."""
-    problem = problem_of(*LOSSES[name], width=20000, ends=(10.0, 30.0))
+    problem = problem_of(*LOSSES[name], ends=(10.0, 30.0), scale=0.01)
     kernel = nn.EmpiricalKernel(problem)
     step = 0.3 * (1 + mu) / (1 - mu) / kernel.largest_eigenvalue()
     settings = Training(integrator="momentum", momentum=mu, step=step, precision="double")
     history, schedule = nn.train(problem, settings), nn.plan_training(problem, settings).schedule
     training = nn.LinearisedTraining(kernel, kernel.start, metric=problem.loss.metric)
     predicted, norm = training.follow_momentum(schedule, mu).error, np.linalg.norm(kernel.start)
-    assert np.linalg.norm(history.error - predicted, axis=(1, 2)).max() < 3e-3 * norm
+    assert np.linalg.norm(history.error - predicted, axis=(1, 2)).max() < 3e-5 * norm
     assert np.linalg.norm(training.flow(problem.times) - predicted, axis=(1, 2)).max() > 0.02 * norm
 
 
 def test_planned_steps():
     """As many as the training takes: the modes are those of K P."""
-    problem = problem_of(*LOSSES["H^1"], width=20000)
+    problem = problem_of(*LOSSES["H^1"], scale=0.01)
     settings = Training(precision="double", tolerance=1e-4)
     plan, kernel = nn.plan_training(problem, settings), nn.EmpiricalKernel(problem)
     planned = nn.planned_schedule(plan, kernel, kernel.start).steps
