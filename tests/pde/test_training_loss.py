@@ -22,7 +22,7 @@ from freqbias.problem import (
 from tests import oracle
 
 POINTS = Scattered(np.random.default_rng(0).uniform(-0.5, 0.5, (60, 1)))
-GRIDS = [Grid((24,), (1.0,)), Grid((10, 9), (1.0, 0.8))]
+GRIDS = [Grid((24,), (1.0,)), Grid((10, 9), (1.0, 0.8)), Grid((96,), (1.0,))]
 LOSSES = {
     "H^-1": (GRIDS[0], SobolevLoss(GRIDS[0], -1.0)),
     "H^1, 2-D": (GRIDS[1], SobolevLoss(GRIDS[1], 1.0)),
@@ -30,6 +30,11 @@ LOSSES = {
     "weighted": (POINTS, WeightedSquare(trapezoidal_weights(POINTS))),
     "H^1/2, weighted": (POINTS, SobolevLoss(POINTS, 0.5, trapezoidal_weights(POINTS))),
     "H^1, cutoff": (POINTS, SobolevLoss(POINTS, 1.0, trapezoidal_weights(POINTS), cutoff=6.0)),
+}
+
+MAGNIFYING = {  # what the mesh leaves out
+    "H^2, grid": (GRIDS[2], SobolevLoss(GRIDS[2], 2.0)),
+    "H^2": (POINTS, SobolevLoss(POINTS, 2.0)),
 }
 
 
@@ -45,10 +50,10 @@ def problem_of(sites, loss, times=(0.0, 1.0, 10.0, 100.0), **keys):
     return Problem(Gaussian(2.0), samples, network, np.array(times) / largest, loss=loss, **keys), matrix, -values
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", LOSSES | MAGNIFYING)
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-5])
 def test_flow(name, tolerance):
-    problem, matrix, start = problem_of(*LOSSES[name])
+    problem, matrix, start = problem_of(*(LOSSES | MAGNIFYING)[name])
     exact = np.array([scipy.linalg.expm(-t * matrix) @ start for t in problem.times])
     spectrum = pde.solve(problem, Pde(tolerance=tolerance))
     assert np.linalg.norm(spectrum.sample_error[:, 0] - exact, axis=1).max() <= tolerance * np.linalg.norm(start)
