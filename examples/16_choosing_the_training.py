@@ -2,9 +2,10 @@
 
 Density, loss and optimiser all change what a network has learnt when its budget is spent, so they are chosen together.
 From an elevation map whose every second point along each axis is used for training, `freqbias.design` predicts the
-held-out loss after 30 evaluations of the gradient, without training. Nesterov's momentum learns slow modes sooner, and
-a narrower density is best. 30 evaluations are only two steps of Gauss-Newton, for which a wider density is best. Lines
-are predictions. The best network for each loss and optimiser is then trained, which gives the circles.
+held-out loss after 30 evaluations of the gradient, without training. Of the values of sigma that the search tries, a
+smaller one is best with Nesterov's momentum, and a larger one with Gauss-Newton, which takes only two steps. Lines are
+predictions. The best network for each loss and optimiser is then trained, which gives the circles. With momentum 0.9
+and 100 evaluations the training changes the kernel more, and the predictions miss by up to 11 %.
 
 Prints: best sigma: 4.2 (gradient descent), 3.0 (Nesterov), 6.0 (Gauss-Newton); predicted losses are right to 7 %
 """
