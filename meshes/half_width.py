@@ -143,18 +143,20 @@ def _tail_radius(problem: Problem, level: float, local: bool) -> float:
 def _magnification(problem: Problem, radius: float, local: bool) -> float:
     """Return the factor by which the loss magnifies the error of the kernel beyond |xi_i| = R.
 
-    For an operator L this is |l|^2 with the symbol l of L, times P. Otherwise it is the symbol of P at R, or the
-    largest eigenvalue of P if P is no multiplier, and at least 1: an error (K - K_h) P u has this factor. The local
-    operator has no kernel: its solution itself ends at R.
+    For an operator L this is |l|^2 with the symbol l of L, times P. Otherwise it is the symbol of P at R, at most its
+    largest eigenvalue, or this eigenvalue if P is no multiplier, and at least 1: an error (K - K_h) P u has this
+    factor. The local operator has no kernel: its solution itself ends at R.
     """
     if local:
         return 1.0
     if isinstance(problem.sites, OperatorRows):
         return growth(problem.sites, problem.loss, radius)
+    largest = max(1.0, problem.loss.largest)
     if not problem.loss.is_multiplier:
-        return max(1.0, problem.loss.largest)
+        return largest
     edge = np.full((1, problem.dimension), radius / np.sqrt(problem.dimension))
-    return max(1.0, float(problem.loss.symbol(edge)[0]))
+    with np.errstate(over="ignore"):  # heavy tails need a large R, but no frequency of a grid has more than `largest`
+        return float(np.clip(problem.loss.symbol(edge)[0], 1.0, largest))
 
 
 def negligible_level(problem: Problem, settings: Pde) -> float:
