@@ -35,6 +35,8 @@ VARIABLES = {  # pattern of the name: units, long name. {length}: the unit of x.
     "minibatch_held_out_error": (DATA, "predicted error on a held-out sample for a sequence of minibatches, f - f*"),
     "minibatch_loss": (f"({DATA})^2", "half the mean squared error for a sequence of minibatches"),
     "minibatch_held_out_loss": (f"({DATA})^2", "half the mean squared held-out error for a sequence of minibatches"),
+    "minibatch_loss(?:_held_out)?_(low|high)": (f"({DATA})^2", "{1} end of the band over minibatches of the loss"),
+    "minibatch_loss(?:_held_out)?_in_band": ("1", "1 if the network lies in the band over minibatches"),
     "distance_from_infinite_width": ("1", "|u - u_inf| / |u(0)| of a draw, u_inf at infinite width"),
     "log_error_change": ("1", "change of ln |u| of the first draw by feature learning"),
     "seed": ("1", "seed of a draw of the network"),

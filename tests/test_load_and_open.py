@@ -123,6 +123,7 @@ def test_the_sources_of_a_comparison_as_manifests_record_them(tmp_path):
         "nn": ["error.nc", "network.json"],
         "ntk": ["empirical.nc", "infinite-width.nc"],
         "draws": ["draws.nc"],
+        "minibatches": ["minibatches.nc"],
     }
     for stage, names in files.items():
         with store.open(stage, keys=stage_keys(RUN, stage)) as opened:
@@ -132,7 +133,7 @@ def test_the_sources_of_a_comparison_as_manifests_record_them(tmp_path):
             opened.finish()
     found = find_sources(RUN, store).hashes
     assert recorded_sources(store.manifest) == found
-    assert found.keys() == {"pde", "nn", "empirical", "infinite-width", "draws"}
+    assert found.keys() == {"pde", "nn", "empirical", "infinite-width", "draws", "minibatches"}
 
 
 def test_a_sweep_that_is_not_collected(tmp_path):

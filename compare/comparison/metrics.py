@@ -12,13 +12,23 @@ from freqbias.compare.comparison.draw_band import band_metrics, draw_band, repor
 from freqbias.compare.comparison.equal_loss import equal_losses
 from freqbias.compare.comparison.held_out import held_out_errors, held_out_metrics
 from freqbias.compare.comparison.learned import Learned
+from freqbias.compare.comparison.minibatch_band import minibatch_band
 from freqbias.compare.comparison.record import Comparison, network_attributes
 from freqbias.compare.comparison.start_check import check_start
 from freqbias.compare.comparison.times import common_times
 from freqbias.compare.spectra import MassNorm, errors_on_mesh, leakage, solution_on_mesh
 from freqbias.errors import InputError
 from freqbias.numerics import Sites, check_kind
-from freqbias.problem import Draws, ErrorHistory, Problem, Spectrum, errors_in_order, match_times, squared_loss
+from freqbias.problem import (
+    Draws,
+    ErrorHistory,
+    MinibatchErrors,
+    Problem,
+    Spectrum,
+    errors_in_order,
+    match_times,
+    squared_loss,
+)
 from freqbias.runtime import version_of
 
 
@@ -29,6 +39,7 @@ def compare(
     *,
     predictions: Mapping[str, ErrorHistory] | None = None,
     draws: Draws | None = None,
+    minibatches: MinibatchErrors | None = None,
     projection: str = "interpolation",
     threads: int = 1,
     match: Literal["time", "loss"] = "time",
@@ -41,6 +52,8 @@ def compare(
     loss_low, loss_high and loss_held_out_low, loss_held_out_high, and whether the network lies inside, loss_in_band and
     loss_held_out_in_band (1 or 0), and feature_learning_over_spread of `problem.Draws`. `Comparison.band` also has the
     errors in bands of |xi|.
+    minibatches: the predictions for other minibatches. metrics then contains minibatch_loss_low, ..._high and
+    ..._in_band, and the same of minibatch_loss_held_out. `Comparison.minibatches` also has the errors in bands of |xi|.
     projection: "interpolation" or "l2". This is the projection of all errors onto the mesh. The finite-element solution
     is projected as well if it is a transform of errors.
 
@@ -78,7 +91,7 @@ def compare(
         - errors and finite-element solution have no time in common but t = 0 (compare does not interpolate in time);
         - v_pde(0) is 0;
         - errors and finite-element solution have no loss in common but the first, with match = "loss";
-        - predictions or draws are given with match = "loss", because they have times of their own;
+        - predictions, draws or minibatches are given with match = "loss", because they have times of their own;
         - a prediction lacks a time that errors and finite-element solution have in common;
         - the projection needs errors on the samples that the spectrum does not contain.
     """
@@ -91,8 +104,8 @@ def compare(
     check_start(error, history, problem, spectrum)
     if match not in ("time", "loss"):
         raise InputError(f'compare: match = {match!r}; use "time" or "loss"')
-    if match == "loss" and (predictions or draws is not None):
-        raise InputError('compare: match = "loss" compares errors only; leave out predictions and draws')
+    if match == "loss" and (predictions or draws is not None or minibatches is not None):
+        raise InputError('compare: match = "loss" compares errors only; leave out predictions, draws and minibatches')
     limit = problem.sites.nyquist
     norm = MassNorm(spectrum.frequency, spectrum.cells, spectrum.cell_type, spectrum.degree, limit=limit)
     project = partial(errors_on_mesh, sites=problem.sites, mesh=spectrum, projection=projection, threads=threads)
@@ -157,6 +170,10 @@ def compare(
         band = draw_band(draws, history.time[nn_index], project, spectrum, (solution[0], pde, nn), limit)
         metrics |= band_metrics(band, metrics)
         report(band, metrics, spectrum.time[pde_index])
+    others = None
+    if minibatches is not None:
+        others = minibatch_band(minibatches, history.time[nn_index], project, spectrum, (solution[0], pde, nn), limit)
+        metrics |= others.metrics(metrics)
 
     attributes = {"name": problem.name, "unit": problem.unit, "seed": problem.seed, "freqbias": version_of("freqbias")}
     attributes |= settings | network_attributes(history) | ({"match": match} if match == "loss" else {})
@@ -178,6 +195,7 @@ def compare(
         initial=solution[0],
         learned=learned,
         band=band,
+        minibatches=others,
     )
 
 

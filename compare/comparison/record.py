@@ -10,6 +10,7 @@ import numpy as np
 
 from freqbias.compare.comparison.draw_band import DrawBand
 from freqbias.compare.comparison.learned import Learned
+from freqbias.compare.comparison.minibatch_band import MinibatchBand
 from freqbias.compare.style import percent
 from freqbias.problem import ErrorHistory, counted, save_netcdf, time_range
 
@@ -26,7 +27,7 @@ class Comparison:
     predictions: the predicted spectra (T, C, n), by the name of the prediction's file.
     causes: the two neighbouring spectra of each metric that is a cause (`freqbias.compare.comparison.causes`).
     initial: v_pde(0) (C, n), even if `time` begins later.
-    band: what a further draw of the network may do.
+    band: what a further draw of the network may do. minibatches: what other minibatches may do.
     learned: what network and equation have learnt, for samples on a grid or on a part of a grid.
     """
 
@@ -45,6 +46,7 @@ class Comparison:
     initial: np.ndarray | None = None
     learned: Learned | None = None
     band: DrawBand | None = None
+    minibatches: MinibatchBand | None = None
 
     def __repr__(self) -> str:
         worst = percent(np.nanmax(self.metrics["error_over_initial"]))

@@ -3,8 +3,8 @@
 With several trainings of a user's own, it writes trainings.csv and the figure trainings.
 
 The stage writes spectra.nc, fields.pvd, metrics.csv, kappa.csv and the figures figure4, split and kappa. With draws,
-the stage also writes draw_bands.csv. For samples on a grid, it also writes what has been learnt: learned.nc, a figure,
-and .wav files of sounds.
+the stage also writes draw_bands.csv, and with predictions for minibatches minibatch_bands.csv. For samples on a grid,
+it also writes what has been learnt: learned.nc, a figure, and .wav files of sounds.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ from freqbias.compare.stages.sources import Sources, find_sources, load_historie
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
 from freqbias.pde import start_petsc
-from freqbias.problem import Draws, Problem, RunFile, Spectrum, error_prefix, stage_keys
+from freqbias.problem import Draws, MinibatchErrors, Problem, RunFile, Spectrum, error_prefix, stage_keys
 from freqbias.runtime import Stage, StopRequest, Store, announced, log, on_root, threads_alone
 
 if TYPE_CHECKING:
@@ -106,11 +106,12 @@ def _comparison(run: RunFile, problem: Problem, sources: Sources) -> Comparison:
     assert history is not None  # otherwise find_sources would have raised an error
     spectrum = Spectrum.load(sources.paths["pde"])
     draws = Draws.load(sources.paths["draws"]) if "draws" in sources.paths else None
+    minibatches = MinibatchErrors.load(sources.paths["minibatches"]) if "minibatches" in sources.paths else None
     with _named(sources, next(iter(sources.own_errors), "")):
         return compare(
             spectrum, history, problem,
-            predictions=predictions, draws=draws, projection=run.compare.projection, threads=threads_alone(),
-            match=sources.match,
+            predictions=predictions, draws=draws, minibatches=minibatches, projection=run.compare.projection,
+            threads=threads_alone(), match=sources.match,
         )  # fmt: skip
 
 
@@ -159,6 +160,9 @@ def write(stage: Stage, comparison: Comparison, run: RunFile, problem: Problem, 
     if comparison.band is not None and comparison.band.bands is not None:
         with stage.writing("draw_bands.csv") as path:
             comparison.band.bands.save(path, comparison.time)
+    if comparison.minibatches is not None:
+        with stage.writing("minibatch_bands.csv") as path:
+            comparison.minibatches.bands.save(path, comparison.time)
     at_equal_time = "time_nn" not in comparison.metrics  # otherwise a rate in time has no meaning
     rates = _write_rates(stage, comparison, problem) if len(comparison.time) > 1 and at_equal_time else None
     if comparison.learned is not None:

@@ -70,6 +70,9 @@ def find_sources(
         paths |= {name.removesuffix(".nc"): folder / name for name in names}
     if store.has("draws"):
         paths["draws"] = store.verify("draws", keys=stage_keys(run, "draws"), needs=["draws.nc"]) / "draws.nc"
+    if store.has("minibatches"):
+        folder = store.verify("minibatches", keys=stage_keys(run, "minibatches"), needs=["minibatches.nc"])
+        paths["minibatches"] = folder / "minibatches.nc"
     return Sources(paths)
 
 
@@ -97,7 +100,10 @@ def recorded_sources(manifest_of: Callable[[str], Mapping[str, Any]]) -> dict[st
     manifest_of: the manifest of a stage, empty if the stage is not finished.
     """
     found = {}
-    for stage, pattern in (("pde", "spectrum.nc"), ("nn", "error.nc"), ("ntk", "*.nc"), ("draws", "draws.nc")):
+    patterns = {
+        "pde": "spectrum.nc", "nn": "error.nc", "ntk": "*.nc", "draws": "draws.nc", "minibatches": "minibatches.nc",
+    }  # fmt: skip
+    for stage, pattern in patterns.items():
         for name, file in manifest_of(stage).get("files", {}).items():
             if fnmatch(name, pattern):
                 found[name.removesuffix(".nc") if stage == "ntk" else stage] = file["sha256"]

@@ -27,6 +27,7 @@ FILES = {  # node of the tree: the netCDF files of the stage
 
 SOURCES = {  # source in a manifest: its stage and file
     "pde": ("pde", "spectrum.nc"), "nn": ("nn", "error.nc"), "draws": ("draws", "draws.nc"),
+    "minibatches": ("minibatches", "minibatches.nc"),
 }  # fmt: skip
 
 

@@ -8,11 +8,13 @@ import pytest
 
 from freqbias import nn
 from freqbias import problem as statement
+from freqbias.compare import compare
 from freqbias.errors import ComputationError, InputError, UsageError
 from freqbias.nn.dominant_space import dominant_space
 from freqbias.nn.minibatches import BATCH_STREAM
 from freqbias.nn.run import run_minibatches
 from freqbias.numerics import Scattered
+from freqbias.pde import solve
 from freqbias.problem import Gaussian, MinibatchErrors, Network, Problem, Samples, Training, WeightDecay
 from freqbias.runtime import StopRequest, Store
 from tests.nn.definition import jacobians
@@ -242,6 +244,33 @@ def test_stage(tmp_path):
         run_in(tmp_path, 40, resume=True)
     with pytest.raises(UsageError, match=r"training\.batch"):
         run_in(tmp_path, resume=True, training=TRAINING["training"] | {"batch": 4})
+
+
+def test_comparison_with_the_band():
+    """The band of each quantity, which contains the network at its level, and not one with twice its error."""
+    tables = TABLES | {"data": TABLES["data"] | {"held_out": 0.2}} | TRAINING | {"time": {"end": 20.0, "outputs": 4}}
+    run = statement.parse(tables)
+    problem = statement.build(run)
+    errors, history = nn.predict_minibatches(problem, run.training, 199), nn.train(problem, run.training)
+    spectrum = solve(problem, run.pde)
+    found = compare(spectrum, history, problem, minibatches=errors)
+    for name, losses in (("loss", errors.loss), ("loss_held_out", errors.held_out_loss)):
+        ordered = np.sort(losses, axis=0)
+        np.testing.assert_array_equal(found.metrics[f"minibatch_{name}_low"], ordered[4])
+        np.testing.assert_array_equal(found.metrics[f"minibatch_{name}_high"], ordered[-5])
+        assert found.metrics[f"minibatch_{name}_in_band"].mean() > 0.7
+    bands = found.minibatches.bands
+    assert bands.inside[1:].mean() > 0.7 and (bands.draws.low < bands.draws.high)[1:].all()
+    single = compare(spectrum, replace(history, error=errors.error[7].astype(float)), problem, minibatches=errors)
+    assert single.minibatches.bands.inside[1:].mean() > 0.7
+    doubled = replace(history, error=2 * history.error, held_out_error=2 * history.held_out_error)
+    outside = compare(spectrum, doubled, problem, minibatches=errors)
+    assert not outside.metrics["minibatch_loss_in_band"][1:].any()
+    assert not outside.metrics["minibatch_loss_held_out_in_band"][1:].any()
+    with pytest.raises(InputError, match="leave out predictions, draws and minibatches"):
+        compare(spectrum, history, problem, minibatches=errors, match="loss")
+    with pytest.raises(InputError, match="lack some of the compared times"):
+        compare(spectrum, history, problem, minibatches=replace(errors, time=2 * errors.time))
 
 
 @pytest.mark.parametrize(
