@@ -12,7 +12,7 @@ from freqbias.nn.joint_kernel import JointKernel
 from freqbias.nn.linearised import LinearisedPath, LinearisedTraining, linearised_training
 from freqbias.nn.ntk import InfiniteWidthKernel, KernelAt
 from freqbias.numerics import Schedule, Sites
-from freqbias.problem import DRAW_ACCURACY, Draws, Problem
+from freqbias.problem import DRAW_ACCURACY, Draws, MeanSquare, Problem
 from freqbias.runtime import available_memory, version_of
 
 Callback = Callable[[], None]
@@ -80,7 +80,7 @@ def draw_arrays(
     """Return the prediction of a draw as arrays that `collect_draws` needs. Arguments as for `DrawPrediction`."""
     found = DrawPrediction(problem, draw, schedule, callback=callback)
     arrays = {"error": found.error.astype(np.float32), "held_out": found.held_out_error.astype(np.float32)}
-    if draw or problem.decay.rate:  # with weight decay it is unknown
+    if draw or problem.decay.rate or not isinstance(problem.loss, MeanSquare):  # then it is unknown
         return arrays
     return arrays | {"log_error_change": found.change_of_log_error()}
 

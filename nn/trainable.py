@@ -110,7 +110,11 @@ class TrainableNetwork(ABC):
             residual *= torch.from_numpy(weights).to(residual.device)
         slope = self.scaled_vjp(state, residual) if scaled else self.vjp(state, residual)
         if self.decay.rate:
-            slope -= self.decay.rate * (state - self.start if self.decay.towards == "start" else state)
+            pull = self.decay.rate * (state - self.start if self.decay.towards == "start" else state)
+            for rate, part in self.groups(pull):
+                if rate == 0:  # frozen
+                    part.zero_()
+            slope -= pull
         return error, slope
 
     def residual(self, error: torch.Tensor) -> torch.Tensor:

@@ -20,7 +20,7 @@ from freqbias.nn.runge_kutta import RUNGE_KUTTA, RungeKutta
 from freqbias.nn.sharding import Shards
 from freqbias.nn.step_control import StepControl
 from freqbias.numerics import RateShape, Schedule, check_kind
-from freqbias.problem import NO_DECAY, ErrorHistory, Problem, Rates, Training, WeightDecay
+from freqbias.problem import NO_DECAY, ErrorHistory, MeanSquare, Problem, Rates, Training, WeightDecay
 from freqbias.runtime import announced, log, on_root, version_of
 
 TIME_DEFINITION = {
@@ -189,6 +189,8 @@ def plan_training(
             f"[training] batch = {settings.batch}: the batch is larger than the number of samples, {samples}; use "
             f"batch = {samples} or less"
         )
+    if settings.batch is not None and not isinstance(problem.loss, MeanSquare):
+        raise InputError(f"[training] batch = {settings.batch} is for the mean square; leave batch out")
     if not network.fourier_sum and shards.comm.size > 1:
         key, kind = ("depth", "a network with hidden layers") if network.omega_0 is None else ("omega_0", "SIREN")
         raise InputError(

@@ -94,6 +94,8 @@ class Problem:
         if self.held_out is not None and isinstance(self.sites, OperatorRows):
             raise InputError("held_out: the rows of a differential operator cannot be held out; leave held_out out")
         self.loss.check(self.sites.size)
+        if self.decay.rate and self.gauss_newton is not None:
+            raise InputError("decay and gauss_newton exclude each other; leave one of them out")
         if self.gauss_newton is not None and not 0 < self.gauss_newton <= 1:
             raise InputError(f"gauss_newton = {self.gauss_newton}; give a number up to 1, such as 0.001, or None")
         levels = None if self.noise is None else self.noise.contained

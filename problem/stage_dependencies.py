@@ -16,6 +16,7 @@ LAW_KEYS = ("sigma_a", "diagonal", "depth", "activation", "bias", "omega_0")  # 
 SIREN_LAW_KEYS = ("width", "symmetric")  # in addition, because the width scales SIREN's kernel
 VALUE_KEYS = ("frequencies", "window", "standardize", "noise", "noise_level")  # of [data]: not the positions
 OPERATOR_KEYS = ("operator", "boundary", "boundary_points", "boundary_weight")  # of [training]: for the rows
+LOSS_KEYS = ("loss", "order", "cutoff", "weights", "period")  # of [training]: for the matrix P
 FLOW_KEYS = (  # of [training]: for the gradient flow
     "rates", "loss", "order", "cutoff", "weights", "period", "decay", "damping", *OPERATOR_KEYS
 )  # fmt: skip
@@ -110,9 +111,9 @@ def _select_keys(run: RunFile, keys: dict[str, Any], stage: str) -> dict[str, An
     laws = {name: value for name, value in keys["network"].items() if name in law_keys}
     training = _drop(keys["training"], MONITORING_KEYS)
     flow = {name: training[name] for name in FLOW_KEYS if name in training}
-    # The rates determine damping and diffusion, the damping of the training how far they matter, and the operator the
-    # half-width of the mesh.
-    rates = {"training": {name: training[name] for name in ("rates", "damping", *OPERATOR_KEYS) if name in training}}
+    # The rates determine damping and diffusion, the other keys how far they matter, so the half-width of the mesh.
+    law_names = ("rates", "damping", *LOSS_KEYS, *OPERATOR_KEYS)
+    rates = {"training": {name: training[name] for name in law_names if name in training}}
     match stage:
         case "mesh":
             own = {
