@@ -1,4 +1,4 @@
-"""What a choice of loss and optimiser saves over the best density alone, on real signals.
+"""Does choosing the loss and the optimiser, and not only the density, save anything on real signals?
 
     uv run python -m benchmarks.design_trainings --out FOLDER [--signals camera,moon] [--width 2000] [--table]
 

@@ -255,7 +255,8 @@ class Trainer:
         else:
             message = "nn: %s, %d steps of at most %.3g, lambda_max %.4g"
             log.info(message, method, self.schedule.steps, self.schedule.max_step_size, plan.lambda_max)
-        plan.log_warnings()
+        for warning in plan.warnings:
+            log.warning("nn: %s", warning)
 
     def log_outcome(self) -> None:
         assert self.accepted is not None

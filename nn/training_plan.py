@@ -21,7 +21,7 @@ from freqbias.nn.sharding import Shards
 from freqbias.nn.step_control import StepControl
 from freqbias.numerics import RateShape, Schedule, check_kind
 from freqbias.problem import NO_DECAY, ErrorHistory, MeanSquare, Problem, Rates, Training, WeightDecay
-from freqbias.runtime import announced, log, on_root, version_of
+from freqbias.runtime import announced, on_root, version_of
 
 TIME_DEFINITION = {
     "momentum": "gradient-flow time: t = s step, step = rate / (1 - momentum)",
@@ -68,36 +68,29 @@ class TrainingPlan:
         batch, samples = self.settings.batch, self.problem.samples.values.shape[1]
         return None if batch is None else batch_weights(samples, batch, seed=self.problem.seed, step=step)
 
-    def log_warnings(self) -> None:
-        """Warn if the steps are shorter than asked for or unstable, if the weights decay towards 0, and of Adam."""
-        shortest = float(self.schedule.step_sizes.min())
-        if (
-            self.settings.step != "auto"
-            and self.step_control.shape.is_constant
-            and shortest < (1 - SHORTENED) * self.step
-        ):
-            log.warning(
-                "nn: [training] step = %.6g: steps are as short as %.6g, because a step ends at each output time; use "
-                "a step that divides the intervals between the output times", self.step, shortest,
-            )  # fmt: skip
-        z = self.schedule.max_step_size * self.lambda_max
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know of the steps before the training, in words."""
+        found, shortest = [], float(self.schedule.step_sizes.min())
+        constant = self.settings.step != "auto" and self.step_control.shape.is_constant
+        if constant and shortest < (1 - SHORTENED) * self.step:
+            found.append(
+                f"[training] step = {self.step:.6g}: steps are as short as {shortest:.6g}, because a step ends at each "
+                "output time; use a step that divides the intervals between the output times"
+            )
+        z, decay = self.schedule.max_step_size * self.lambda_max, self.problem.decay.rate
         if not self.integrator.is_stable(z):
-            unstable = (
-                "nn: step * lambda_max = %.3g, for which %s is unstable; the training may diverge, or differ from the "
-                "gradient flow"
+            rate = f"lambda_max, with [training] decay = {decay:g}, = {z:.3g}" if decay else f"lambda_max = {z:.3g}"
+            found.append(
+                f"step * {rate}, for which {self.settings.integrator} is unstable; the training may diverge, or differ "
+                "from the gradient flow"
             )
-            log.warning(unstable, z, self.settings.integrator)
-        if (decay := self.problem.decay).towards == "zero" and decay.rate:
-            log.warning(
-                'nn: decay_towards = "zero" shrinks the frequencies too, which the equation and the kernels leave out; '
-                "at t = %.4g the training differs from the predictions by about %.2g of the initial error",
-                self.problem.times[-1], min(1.0, decay.rate * self.problem.times[-1]),
-            )  # fmt: skip
         if self.settings.integrator == "adam":
-            log.warning(
-                "nn: Adam does not follow the gradient flow, so the equation does not describe this training; time is "
-                "the number of steps times the step size"
+            found.append(
+                "Adam does not follow the gradient flow, so the equation does not describe this training; time is the "
+                "number of steps times the step size"
             )
+        return found
 
     def history(
         self, reached: Sequence[Mapping[str, np.ndarray]], losses: np.ndarray, step_control: StepControl

@@ -137,6 +137,11 @@ class Design(Settings):
                 raise ValueError(f"{name} = {values} names a value twice; name each value once")
         return self
 
+    @property
+    def compares_trainings(self) -> bool:
+        """Whether losses or optimisers are compared."""
+        return self.losses is not None or self.optimisers is not None
+
     def _check_purpose(self) -> None:
         purpose, of_bands = self.purpose, self.purpose != "held-out"
         if self.band is not None and self.band[0] >= self.band[1]:

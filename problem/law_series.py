@@ -21,7 +21,7 @@ from freqbias.problem.laws import Law
 
 PERIOD = 3.0  # P divided by the extent of the samples; the cut-off function falls to 0 in the rest of the period
 MOST_MODES = 2**22
-# Of the largest weight. Smaller weights are rounding errors of the transform, which the symbol would magnify.
+# Relative to the largest weight. Smaller ones are rounding errors of the transform. The symbol would magnify them.
 ROUNDING = 1e-15
 TAIL = 1e-11  # share of the integral in the outer shell of the frequencies; smaller ones need more of them
 

@@ -50,16 +50,28 @@ def box_boundary(sites: Sites, points: int, value: float, channels: int) -> Samp
     return Samples(Positions(x), np.full((channels, len(x)), value), held_out=True)
 
 
-def read_boundary(path: str, dimension: int, shift: np.ndarray) -> Samples:
+def read_boundary(path: str, samples: Samples) -> Samples:
     """Return the boundary values in a table with d columns of positions, and a column for each channel.
 
-    shift: what is subtracted from the positions, (d,).
+    samples: those of the equation, whose shift is subtracted from the positions.
+    Raises InputError if the table has another number of columns, or if a position is farther from the samples than
+    their box is wide.
     """
+    dimension, shift = samples.sites.dimension, np.array(samples.normalisation.position_shift)
     file = files.resolve(path, Path(), section="training", key="boundary", endings=POSITION_FILES)
     rows = read_rows(file, TableFormat(), fewest=dimension + 1, section="training").complete("correct the cell").values
-    if rows.shape[1] <= dimension:
+    if rows.shape[1] != dimension + samples.channels:
         raise InputError(
-            f"{file.name} has {counted(rows.shape[1], 'column')}; give {dimension} for the position, and one or more "
-            "for the values"
+            f"{file.name} has {counted(rows.shape[1], 'column')}; give {dimension} for the position and "
+            f"{samples.channels} for the values"
         )
-    return Samples(Positions(rows[:, :dimension] - shift), rows[:, dimension:].T, held_out=True)
+    x = rows[:, :dimension] - shift
+    low, high = samples.sites.positions().min(axis=0), samples.sites.positions().max(axis=0)
+    beyond = np.maximum(low - x, x - high) / np.maximum(high - low, np.finfo(float).tiny)
+    if beyond.max() > 1:
+        far = int(beyond.max(axis=1).argmax())
+        raise InputError(
+            f"{file.name}: position {rows[far, :dimension].tolist()} of row {far + 1} is far from the samples; give "
+            "positions on the boundary of the data, in the same coordinates"
+        )
+    return Samples(Positions(x), rows[:, dimension:].T, held_out=True)

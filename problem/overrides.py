@@ -11,6 +11,7 @@ from freqbias.problem.files import SAMPLE_SCHEME
 
 PATHS = ("density.path", "data.path", "data.predict_at", "data.held_out.mask", "mesh.path")
 PATHS_OR_WORDS = ("pde.initial", "training.weights")  # only paths have an ending
+TEXTS = ("training.operator",)  # need no quotes, whatever they contain
 _BARE = re.compile(r"(?:[^\W\d]|[~/.])[\w~/.:+ -]*|[,;|]")  # text that needs no quotes
 _KEY = re.compile(r"[\w-]+(\.[\w-]+)*")
 
@@ -50,8 +51,11 @@ def parse_value(key: str, text: str) -> Any:
         tables = {}
     value = tables.get("value")
     if tables.keys() != {"value"}:
-        if not _BARE.fullmatch(text):
-            raise InputError(f"{key} = {text!r} is no value; write one number, word or list, or text in quotes")
+        if key not in TEXTS and not _BARE.fullmatch(text):
+            raise InputError(
+                f"{key} = {text!r} is no value; write one number, word or list, or text in quotes that the shell "
+                f"""keeps, as in '{key}="TEXT"'"""
+            )
         value = text
     if not isinstance(value, str) or value.startswith(SAMPLE_SCHEME):
         return value

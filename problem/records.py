@@ -135,7 +135,8 @@ class Problem:
 
     @property
     def warnings(self) -> list[str]:
-        """Properties of the data that the user should change, in words."""
+        """What the user should change in the problem, in words."""
+        decay = "" if self._decays_as_towards_start else self.decay.warning(self.times[-1])
         origin = origin_warning(self.sites, self.laws)
         uneven = uneven_warning(self.density, self.network, self.dimension)
         aliasing = aliasing_warning(self.density, self.sites, self.unit)
@@ -143,8 +144,14 @@ class Problem:
         coordinates = coordinate_warning(self.density, self.network, self.sites)
         return [
             *self.data_warnings,
-            *(warning for warning in (origin, uneven, aliasing, phases, coordinates, self.loss.warning) if warning),
+            *(each for each in (origin, uneven, aliasing, phases, coordinates, self.loss.warning, decay) if each),
         ]
+
+    @property
+    def _decays_as_towards_start(self) -> bool:
+        """Whether f(0) = 0 and f stays linear in its parameters, so that decay towards 0 is that towards the start."""
+        network = self.network
+        return self.rates.frequencies == 0 and network.symmetric and network.fourier_sum and not network.diagonal
 
     @property
     def sites(self) -> Sites:

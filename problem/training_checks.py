@@ -30,7 +30,7 @@ def check_rate_schedule(training: Any) -> None:
     value = f'"{training.rate_schedule}"' if name == "rate_schedule" else training.warm_up
     if training.integrator in ("rk4", "heun"):
         raise ValueError(
-            f'{name} = {value} is for "gradient-descent", "momentum", "sgd" or "adam", but integrator = '
+            f'{name} = {value} is for "gradient-descent", "gauss-newton" and the optimisers, but integrator = '
             f'"{training.integrator}" chooses its steps by its error; leave {name} out'
         )
     if training.step == "auto":

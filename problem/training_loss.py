@@ -61,7 +61,7 @@ class TrainingLoss(ABC):
 
     @property
     def warning(self) -> str:
-        """What the user should change, in words; empty if nothing."""
+        """Advice to the user in words. It is empty if there is none."""
         return ""
 
     def norm_share(self, error: np.ndarray) -> float:

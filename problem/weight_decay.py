@@ -23,6 +23,16 @@ class WeightDecay:
     rate: float = 0.0
     towards: Literal["start", "zero"] = "start"
 
+    def warning(self, end: float) -> str:
+        """Return a warning if no prediction describes this decay until the last output time, else an empty text."""
+        if self.towards == "start" or not self.rate:
+            return ""
+        return (
+            '[training] decay_towards = "zero" shrinks the frequencies too, which the equation and the kernels leave '
+            f"out; at t = {end:.4g} the training differs from the predictions by about {min(1.0, self.rate * end):.2g} "
+            "of the initial error"
+        )
+
     def __post_init__(self) -> None:
         if not 0 <= self.rate < float("inf"):
             raise InputError(f"decay = {self.rate}; give a number of at least 0")

@@ -68,6 +68,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     ]
     warnings = [
         *problem.warnings,
+        *training.warnings,
         *_loss_warnings(problem.network, flow),
         *_held_out_warnings(problem, held_out),
         *_noise_warnings(problem, flow),
@@ -160,6 +161,8 @@ def _network_warnings(problem: Problem) -> list[str]:
 
 def _cost_warnings(pde: cost.Cost, nn: cost.Cost) -> list[str]:
     warnings, memory, available = [], pde.memory + nn.memory, available_memory()
+    if nn.failure:
+        warnings.append(f"the {nn.failure}")
     if nn.is_lower_bound:
         warnings.append(
             "the values are large for the width, so the kernel of the network changes, which the equation does not "

@@ -61,13 +61,14 @@ WRITING = 1.2e-6  # seconds per dof, channel and output time, ParaView files inc
 class Cost:
     """The cost of one stage: integrator steps (None if unknown), seconds on one rank, and peak memory in bytes.
 
-    is_lower_bound: whether steps and seconds may be much larger.
+    is_lower_bound: whether steps and seconds may be much larger. failure: why the first steps fail, if they do.
     """
 
     steps: int | None
     seconds: float
     memory: float
     is_lower_bound: bool = False
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,12 +183,15 @@ def training_cost(plan: TrainingPlan) -> Cost:
     shorter steps. Then the values are large for the width, and the steps may become still shorter.
     """
     snapshots, seconds = trajectory(plan), 0.0
+    memory = training_memory(plan.problem, precision=plan.settings.precision, backend=plan.backend)
     last = next(snapshots)
     for _ in range(min(2, plan.schedule.steps)):
         start = time.perf_counter()
-        last = next(snapshots, last)
+        try:
+            last = next(snapshots, last)
+        except ComputationError as failure:
+            return Cost(plan.schedule.steps, IMPORT_SECONDS["nn"], memory, failure=str(failure))
         seconds = time.perf_counter() - start
-    memory = training_memory(plan.problem, precision=plan.settings.precision, backend=plan.backend)
     planned, begun = _planned_schedule(plan), last.step_control.schedule(plan.problem.times)
     shorter = planned.step_size(0) > SHORTER * begun.step_size(last.step - 1)
     steps = begun.steps if shorter else planned.steps

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from freqbias.compare.design.candidates import ANNULUS, FAMILIES, Candidate
 from freqbias.compare.design.prediction import Prediction, first_draw
 from freqbias.compare.design.result import DesignResult
-from freqbias.compare.design.words import NAMES
+from freqbias.compare.design.words import NAMES, rate_unit
 from freqbias.compare.style import (
     BLUE,
     GREEN,
@@ -110,7 +110,7 @@ def _value(result: DesignResult) -> str:
     return (
         "predicted steps to half\nthe error in the band"
         if result.criterion == "band"
-        else "predicted learning rate (1/time)"
+        else f"predicted learning rate ({rate_unit(result)})"
     )
 
 

@@ -23,7 +23,8 @@ class Prediction:
     held-out samples, or without them as the criterion estimates it.
 
     For the other purposes: slowest, fastest: the least and the largest learning rate in the parts of the band
-    [1/time]. ratio: the rate in the first part over that in the last.
+    [1/time], or [1/evaluation] where losses or optimisers are compared. ratio: the rate in the first part over that in
+    the last.
 
     step_cost: the evaluations of the gradient in a step. Steps are counted in evaluations, for all optimisers.
     """

@@ -7,6 +7,9 @@ the predicted error in the part is half of its start. The value that the search 
     "balanced"  1 / the slowest rate, if the fastest is at most BALANCED times as large,
     "order"     1 / the slowest rate, if the first rate is `ratio` times the last, up to the factor ORDERED.
 
+Time has another unit for each loss and optimiser. So where these are compared, t is the number of evaluations of the
+gradient, and rates are those per evaluation.
+
 If the condition does not hold, the value grows with the power PENALTY of the factor by which it fails: an exact penalty
 (Nocedal and Wright, Numerical Optimization, section 17.2).
 """
@@ -67,7 +70,8 @@ class LearningRates:
     def _prediction(self, candidate: Candidate, steps: np.ndarray, largest: float) -> Prediction:
         """steps: the numbers of steps that halve the error in the parts of the band."""
         (budget,) = self.budgets
-        rates = np.log(2) * largest / (budget.factor * steps)
+        unit = 1.0 if self.settings.compares_trainings else budget.factor / largest  # of a step
+        rates = np.log(2) / (unit * steps)
         value = float(steps.max() if self.criterion == "band" else np.exp(self._penalty(rates)) / rates.min())
         slowest, fastest, ratio = float(rates.min()), float(rates.max()), float(rates[0] / rates[-1])
         return Prediction(

@@ -18,14 +18,18 @@ SAME = 1.05  # times the least held-out loss: losses that differ by less count a
 class ChoiceOfTraining:
     """The best network for a loss and an optimiser, with the width and the budget of the winner.
 
-    value: the mean of what the search makes small over the draws. evaluations: of the gradient, until the held-out loss
-    is at most `level`; for other purposes, until the error in the band, or in its slowest part, is half of its start.
-    Infinite if the budget does not suffice. level: SAME times the least held-out loss of gradient descent on the mean
-    square, or of the first loss and optimiser if these are not compared; None for other purposes and criteria.
+    value: the mean of what the search makes small over the draws. spread, ratio: for the purposes "balanced" and
+    "order", the fastest over the slowest rate in the band, and the first over the last, of the first draw.
+    evaluations: of the gradient, until the held-out loss is at most `level`; for other purposes, until the error in
+    the band, or in its slowest part, is half of its start. Infinite if the budget does not suffice. level: SAME times
+    the least held-out loss of gradient descent on the mean square, or of the first loss and optimiser if these are not
+    compared; None for other purposes and criteria.
     """
 
     candidate: Candidate
     value: float
+    spread: float
+    ratio: float
     evaluations: float
     level: float | None
 
@@ -47,10 +51,12 @@ def choices_of_training(
     of_losses = isinstance(search.purpose, Losses) and search.criterion == "held-out"
     level, found = SAME * reference[0].held_out if of_losses else None, []
     for draws in chosen.values():
-        candidate, evaluations = draws[0].candidate, draws[0].best_amount
+        first = draws[0]
+        evaluations = first.best_amount
         if isinstance(search.purpose, Losses):
-            evaluations = np.inf if level is None else search.purpose.evaluations(candidate, level, best.amount)
-        found.append(ChoiceOfTraining(candidate, _mean(draws), evaluations, level))
+            evaluations = np.inf if level is None else search.purpose.evaluations(first.candidate, level, best.amount)
+        spread = first.fastest / first.slowest
+        found.append(ChoiceOfTraining(first.candidate, _mean(draws), spread, first.ratio, evaluations, level))
     return tuple(sorted(found, key=lambda each: each.value))
 
 

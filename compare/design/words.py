@@ -5,7 +5,6 @@ from math import log2, pi, sqrt
 import numpy as np
 
 from freqbias.compare.design.candidates import FREEDOM, Candidate
-from freqbias.compare.design.rates import CONDITIONAL
 from freqbias.compare.design.result import DesignResult
 from freqbias.compare.style import aligned, frequency_unit
 from freqbias.numerics import Sites
@@ -59,7 +58,7 @@ def _rates(result: DesignResult, band: tuple[float, float]) -> list[str]:
     unit = frequency_unit(result.problem.unit)
     whole = result.criterion == "band"
     rows: list[tuple[str, ...]] = [
-        ("width", "best", "steps to half the error", "learning rates (1/time)", "first / last")
+        ("width", "best", "steps to half the error", f"learning rates ({rate_unit(result)})", "first / last")
     ]
     for (width, amount), (candidate, _) in result.choices.items():
         draws = result.draws(candidate, amount)
@@ -78,21 +77,28 @@ def _rates(result: DesignResult, band: tuple[float, float]) -> list[str]:
     ]
 
 
+def rate_unit(result: DesignResult) -> str:
+    return "1/gradient" if result.settings.compares_trainings else "1/time"
+
+
 def _trainings(result: DesignResult) -> list[str]:
     """Return a table of the losses and optimisers, if there are several."""
     if not result.choices_of_training:
         return []
-    level = result.choices_of_training[0].level
-    value = "1 / slowest rate" if result.criterion in CONDITIONAL else NAMES.get(result.criterion, "steps")
+    level, criterion = result.choices_of_training[0].level, result.criterion
+    columns = {"balanced": "fastest / slowest rate", "order": "first / last rate"} | NAMES
     reached = result.band is not None or level is not None
     goal = "half the error" if level is None else f"a loss of {level:.3g}"
-    rows = [("loss", "optimiser", "density", value, *([f"gradients of the first draw to {goal}"] if reached else []))]
+    names = [*([columns[criterion]] if criterion in columns else []), *([f"gradients to {goal}"] if reached else [])]
+    rows = [("loss", "optimiser", "density", *names)]
     for each in result.choices_of_training:
-        candidate = each.candidate
+        number = {"balanced": each.spread, "order": each.ratio}.get(criterion, each.value)
         count = f"{each.evaluations:,.0f}" if np.isfinite(each.evaluations) else "not reached"
-        names = candidate.loss, candidate.optimiser, candidate.density_in_words
-        rows.append((*names, f"{each.value:.4g}", *([count] if reached else [])))
-    return ["", aligned(rows)]
+        cells = [*([f"{number:.4g}"] if criterion in columns else []), *([count] if reached else [])]
+        candidate = each.candidate
+        rows.append((candidate.loss, candidate.optimiser, candidate.density_in_words, *cells))
+    note = " Numbers of gradients are those of the first draw." if reached else ""
+    return ["", f"the best network for each loss and optimiser, the best first.{note}", aligned(rows)]
 
 
 def translations(candidate: Candidate, sites: Sites) -> list[str]:

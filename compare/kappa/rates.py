@@ -84,6 +84,22 @@ class Kappa:
         """Whether there are enough times to fit rates."""
         return len(self.time) >= MIN_FIT_TIMES
 
+    @property
+    def unmeasured(self) -> list[str]:
+        """The sources of which no rate is defined at any frequency."""
+        return [name for name, rates in self.measured.items() if not np.isfinite([rates.mean, rates.fit]).any()]
+
+    @property
+    def warning(self) -> str:
+        """Why rates are missing, in words, and what to change; empty if every source has some."""
+        if not self.unmeasured:
+            return ""
+        return (
+            f"no learning rate of {', '.join(self.unmeasured)} can be measured: between t = {self.time[0]:.4g} and "
+            f"{self.time[1]:.4g} the error falls below its numerical noise; use output times before "
+            f"t = {self.time[1]:.4g}"
+        )
+
     def save(self, path: Path) -> None:
         """Write `kappa.nc`, with the dimensions time (the midpoints), node and axis."""
         variables: dict[str, Any] = {

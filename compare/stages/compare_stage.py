@@ -231,6 +231,8 @@ def _write_rates(stage: Stage, comparison: Comparison, problem: Problem) -> "Kap
     except InputError as error:  # a user's errors may begin when nothing is left to learn
         log.warning("compare: no kappa.csv is written, because no learning rate is defined: %s", error)
         return None
+    if rates.warning:
+        log.warning("compare: %s", rates.warning)
     with stage.writing("kappa.csv") as path:
         rates.save_table(path)
     return rates

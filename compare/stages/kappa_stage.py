@@ -15,7 +15,7 @@ from freqbias.compare.stages.sources import Sources, find_sources, load_historie
 from freqbias.compare.stages.stage_output import is_finished, new_stage
 from freqbias.errors import InputError
 from freqbias.problem import Problem, RunFile, Spectrum, errors_in_order, match_times, stage_keys
-from freqbias.runtime import Stage, Store, announced, on_root, threads_alone, version_of
+from freqbias.runtime import Stage, Store, announced, log, on_root, threads_alone, version_of
 
 MAX_REGIONS = 1000
 
@@ -138,7 +138,9 @@ def measure_all(run: RunFile, problem: Problem, sources: Sources, options: Optio
 
 
 def write(stage: Stage, rates: Kappa) -> None:
-    """Write all files of the stage."""
+    """Write all files of the stage, and warn of rates that are missing."""
+    if rates.warning:
+        log.warning("kappa: %s", rates.warning)
     for name, save in (
         ("kappa.nc", rates.save),
         ("kappa.csv", rates.save_table),

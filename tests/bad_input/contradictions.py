@@ -299,6 +299,10 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"training": {"operator": "-laplace"}, "pde": {"operator": "local"}},
         ('[training] operator needs [pde] operator = "data"', "leave [training] operator out"),
     ),
+    "operator against standardised values": (
+        {"training": {"operator": "-laplace"}, "data": {"standardize": True}},
+        ("[data] standardize = True is for networks that learn the values of [data]", "leave one of the two out"),
+    ),
     "operator against held-out samples": (
         {"training": {"operator": "-laplace"}, "data": {"held_out": 0.2}},
         ("[data] held_out = 0.2 is for networks that learn the values of [data]", "leave one of the two out"),

@@ -150,7 +150,12 @@ def test_design_over_losses_and_optimisers():
             budget = Budget(steps=int(each.evaluations), rule=step_rule(each.candidate.optimiser))
             assert curve.held_out(budget) <= 1.01 * each.level
     text = summary(result)
-    assert "gradients of the first draw to a loss of" in text and "sobolev 0.5" in text and "gauss-newton 0.1" in text
+    assert (
+        "gradients to a loss of" in text
+        and "first draw" in text
+        and "sobolev 0.5" in text
+        and "gauss-newton 0.1" in text
+    )
     rows, words = verify(result)
     (winner,) = [row for row in rows if row["winner"]]
     assert "times the least held-out loss" in words
@@ -169,6 +174,19 @@ def test_rates_under_other_optimisers():
     best = {each.candidate.optimiser: each for each in sorted(result.predictions, key=lambda each: -each.value)}
     ratios = {name: each.fastest / each.slowest for name, each in best.items()}
     assert ratios["gauss-newton 0.001"] < 0.7 * ratios["gradient-descent"]
+    assert "fastest / slowest rate" in summary(result) and "(1/gradient)" in summary(result)
+
+
+def test_trainings_are_ranked_by_evaluations():
+    """Not by time, whose unit depends on the loss: among balanced candidates the fewest evaluations win."""
+    settings = Design(
+        families=["gaussian"], scale=[4.0, 24.0], scales=4, steps=[300], draws=1, purpose="balanced", band=[0.5, 8.5],
+        losses=["mean-square", "sobolev 1"], optimisers=["gradient-descent", "gauss-newton 0.001"],
+    )  # fmt: skip
+    result = design(signal(width=4000), settings)
+    balanced = [each for each in result.predictions if each.fastest <= 2 * each.slowest]
+    assert len({each.candidate.training for each in balanced}) > 1
+    assert result.best.best_amount == min(each.best_amount for each in balanced)
 
 
 @pytest.mark.parametrize("settings, message", [

@@ -1,6 +1,5 @@
 """Trainings with weight decay, Nesterov's momentum and learning rates that change, against their predictions."""
 
-import logging
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import scipy.linalg
 
 from freqbias import nn
 from freqbias.errors import InputError
-from freqbias.problem import Training, WeightDecay
+from freqbias.problem import Rates, Training, WeightDecay
 from tests.nn.test_training_loss import LOSSES, dense, problem_of
 
 SETTINGS = {
@@ -74,6 +73,31 @@ def test_linearised_flow_with_decay(name):
     np.testing.assert_allclose(found, exact, rtol=0, atol=1e-9 * np.linalg.norm(start))
 
 
+def test_longest_stable_step():
+    """The decay adds to lambda_max, at the start and in every measurement."""
+    problem = decaying("weighted", 1.0, width=200)
+    plain = nn.plan_training(replace(problem, decay=WeightDecay()))
+    rate = 100 * plain.lambda_max
+    plan = nn.plan_training(replace(problem, decay=WeightDecay(rate)))
+    assert plan.lambda_max == pytest.approx(plain.lambda_max + rate, rel=1e-9)
+    assert plan.step_control.lambda_max == pytest.approx(plain.step_control.lambda_max + rate, rel=1e-9)
+    kernel, metric = nn.EmpiricalKernel(problem), problem.loss.metric
+    measured = plan.step_control.measured(
+        1, lambda u: kernel.apply(u.reshape(kernel.start.shape)).ravel(), metric, decay=rate
+    )
+    assert measured.lambda_max == pytest.approx(plan.step_control.lambda_max, rel=1e-3)
+    unstable = nn.plan_training(
+        replace(problem, decay=WeightDecay(rate)), Training(integrator="gradient-descent", step=3 / rate)
+    )
+    assert "step * lambda_max, with [training] decay" in unstable.warnings[-1]
+
+
+def test_frozen_parameters_do_not_decay():
+    """With frozen frequencies, decay towards 0 is that towards the start, because f stays linear and f(0) = 0."""
+    problem = replace(decaying("weighted", 0.5, towards="zero"), rates=Rates(frequencies=0.0), laws=None)
+    assert difference(problem, "gradient descent, cosine") < 1e-8
+
+
 def test_planned_steps_with_decay():
     problem = decaying("H^1", 5.0)
     settings = Training(precision="double", tolerance=1e-4)
@@ -92,12 +116,15 @@ def test_resume_with_a_rate_schedule():
     assert all((a.state == b.state).all() for a, b in zip(rest, whole[7:], strict=True))
 
 
-def test_messages(caplog):
+def test_messages():
     problem = decaying("weighted", 0.2, towards="zero", width=100)
-    with caplog.at_level(logging.WARNING, "freqbias"):
-        nn.plan_training(problem).log_warnings()
-    assert "differs from the predictions by about 0.2 of the initial error" in caplog.text
+    assert "differs from the predictions by about 0.2 of the initial error" in problem.warnings[-1]
+    assert not replace(problem, rates=Rates(frequencies=0.0), laws=None).warnings
     with pytest.raises(InputError, match=r"\[training\] decay = 3.*give the decay to the problem"):
         nn.plan_training(problem, Training(decay=3.0))
     with pytest.raises(InputError, match="decay = -1"):
         WeightDecay(-1.0)
+    with pytest.raises(InputError, match="decay and gauss_newton exclude each other"):
+        replace(problem, gauss_newton=0.1)
+    with pytest.raises(InputError, match="batch = 5 is for the mean square"):
+        nn.plan_training(problem, Training(integrator="sgd", batch=5))

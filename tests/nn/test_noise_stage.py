@@ -26,9 +26,13 @@ def signal(tmp_path, monkeypatch):
     np.save("a.npy", 5 + SCALE * (clean + 0.3 * noise))
 
 
-def run_in(folder, *, resume=False, stop=None, **data):
+def run_in(folder, *, resume=False, stop=None, training=None, **data):
     data = {"kind": "file", "path": "a.npy", "dimension": 1} | data
-    tables = TABLES | {"time": {"end": 20.0, "outputs": 8}, "data": data}
+    tables = TABLES | {
+        "time": {"end": 20.0, "outputs": 8},
+        "data": data,
+        "training": TABLES["training"] | (training or {}),
+    }
     run, store = statement.parse(tables), Store(Path(folder))
     problem = statement.build(run)
     run_ntk(run, problem, store, resume=resume, overwrite=False, stop=stop or StopRequest())
@@ -56,6 +60,25 @@ def test_level_is_in_the_units_of_the_file(signal, caplog):
     variance = (level**4).sum() * (traces[1] - 2 * traces[0] + 0.5) + (flow.error**2).mean(axis=2) @ level**2
     np.testing.assert_allclose(flow.noise.clean_loss_standard_deviation, np.sqrt(variance / 60), rtol=0.1)
     assert "with noise of standard deviation 9, 6 in the labels, the expected loss without noise is" in caplog.text
+
+
+@pytest.mark.parametrize("training", [{"decay": 0.5}, {"integrator": "gauss-newton", "damping": 0.1}])
+def test_expected_loss_of_other_trainings(signal, training):
+    """The trace is that of q with the weight decay, or of the damped rates."""
+    if "damping" in training:
+        training = training | {"step": 0.5, "precision": "double"}
+    problem, found = run_in("out", training=training, standardize=True, noise_level=0.3 * SCALE)
+    values = np.linalg.eigvalsh(oracle.dense_kernel(oracle.grid((60,), (1.0,)), oracle.gaussian(5.0), 1.0))
+    flow, decay = found["infinite-width"], training.get("decay", 0.0)
+    rates = values / (values + 0.1 * values.max()) if "damping" in training else values + decay
+    left = np.exp(-np.outer(flow.time, rates))
+    left = left + decay * (1 - left) / rates
+    level = 0.3 * SCALE / np.array(problem.samples.normalisation.value_scale)
+    expected = flow.loss + (level**2).sum() * (0.5 - left.mean(axis=1))
+    assert (np.abs(flow.noise.clean_loss - expected) <= 5 * flow.noise.clean_loss_standard_error + 1e-6).all()
+    plain = np.exp(-np.outer(flow.time, values)).mean(axis=1)
+    apart = (level**2).sum() * np.abs(left.mean(axis=1) - plain)
+    assert (apart > 10 * flow.noise.clean_loss_standard_error).any(), "another training, another loss"
 
 
 def test_noise_that_the_program_adds(signal):

@@ -70,7 +70,7 @@ def test_stage_writes_flows_and_steps(whole, predicted):
     ids=["nesterov", "sgd"],
 )
 def test_steps_of_optimisers(tmp_path, optimiser):
-    """Of the mean over all minibatches, by explicit steps with the dense kernel."""
+    """The stage predicts the mean over all minibatches, which explicit steps with the dense kernel give too."""
     run_in(tmp_path, training={"step": 0.5, **optimiser})
     history, problem = read(tmp_path)["infinite-width-steps"], statement.build(statement.parse(TABLES))
     matrix = oracle.dense_kernel(oracle.grid((48,), (1.0,)), oracle.gaussian(5.0), 1.0)

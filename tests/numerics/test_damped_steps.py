@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from freqbias.errors import ComputationError
-from freqbias.numerics import LONGEST_STEP, Metric, Schedule, damped_solve, gauss_newton, spectral_norm
+from freqbias.numerics import LONGEST_STEP, Metric, Schedule, damped_solve, exponential, gauss_newton, spectral_norm
 
 SIZE = 40
 
@@ -45,6 +45,32 @@ def test_residuals(step):
         scale = np.linalg.norm(start)
         assert np.linalg.norm(residuals, axis=1).sum() <= found.error * scale + 1e-12
         assert raw == pytest.approx(found.error * scale, rel=1e-6)
+
+
+@pytest.mark.parametrize("time", [1e-4, 1e-2, 1.5])
+@pytest.mark.parametrize("of_steps", [False, True])
+def test_bound_of_the_integral(time, of_steps):
+    """Also for short times, where the part 1/2 of its factor is nearly all of it."""
+    largest = 0.0
+    for seed, decay in ((0, 0.05), (1, 0.3), (2, 1.0)):
+        matrix, start = semidefinite(seed, decay)
+        shift, (values, vectors) = 1e-3, np.linalg.eigh(matrix)
+        values = np.maximum(values, 1e-15)
+        rates = values / (values + shift)
+        left = (1 - time * rates) if of_steps else np.exp(-time * rates)
+        exact = vectors @ ((1 - left) / values * (vectors.T @ start))
+        for tolerance in (1.0, 1e-1, 1e-3, 1e-5):
+            if of_steps:
+                schedule = Schedule(np.array([0.0, time]), time)
+                found = gauss_newton(matrix.__matmul__, start, schedule, tolerance, shift=shift, integrate=True)
+            else:
+                times = np.array([time])
+                found = exponential(matrix.__matmul__, start, times, tolerance, shift=shift, integrate=True)
+            missed = found.integral.values[-1] - exact
+            energy = np.sqrt(max(0.0, missed @ matrix @ missed)) / np.linalg.norm(start)
+            assert energy <= found.integral.error[-1] + 1e-10
+            largest = max(largest, energy / found.integral.error[-1])
+    assert largest > 0.02
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from freqbias.errors import ComputationError
-from freqbias.numerics import Metric, Schedule, momentum_steps
+from freqbias.numerics import Metric, Schedule, momentum_limit, momentum_steps
 from tests.numerics.test_lanczos import energy_norms, metric_matrix, semidefinite
 
 TIMES = np.array([0.0, 0.6, 5.0, 5.5, 300.0])
@@ -67,6 +67,27 @@ def test_momentum_in_a_metric(smallest):
     result = momentum_steps(matrix.__matmul__, start, schedule, 1e-6, mu=0.8, metric=Metric(p.__matmul__, smallest))
     error = np.linalg.norm(result.values - stepped(matrix @ p, start, schedule, 0.8), axis=1).max()
     assert error <= result.error * np.linalg.norm(start) <= 1e-6 * np.linalg.norm(start)
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.3, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_response_to_a_push(mu, nesterov):
+    """After a unit push of v, no later u has moved by more than 1 / (1 - mu) of it, at any stable z; some have."""
+    z = np.concatenate([np.geomspace(1e-6, 1, 1000), np.linspace(0, momentum_limit(mu, nesterov=nesterov), 1000)])
+    y, v, largest = np.zeros_like(z), np.zeros_like(z), 0.0
+    for step in range(3000):
+        g = z * y + (step == 0)
+        v = mu * v + g
+        y = y - (g + mu * v if nesterov else v)
+        largest = max(largest, np.abs(y).max())
+    assert 0.99 / (1 - mu) < largest < (1 + 1e-9) / (1 - mu)
+
+
+def test_unsettled_steps_that_diverge():
+    """Also where Lanczos ends before the largest eigenvalue has settled, the message names the step."""
+    matrix, start = semidefinite(60, 0.3), np.random.default_rng(0).normal(size=60)
+    with pytest.raises(ComputationError, match="the steps diverge"):
+        momentum_steps(matrix.__matmul__, start, Schedule(np.array([0.0, 400.0]), 80.0), 1e-6, mu=0.9, max_steps=3)
 
 
 def test_diverging_steps():

@@ -40,6 +40,20 @@ def test_an_override_counts_as_if_it_were_in_the_file(path):
     assert (run.density.sigma, run.network.width, run.seed, run.name, run.data.points) == (12, 8000, 3, "wide", [128])
 
 
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("-laplace + 30", {"laplace": -1.0, "1": 30.0}),
+        ("-dx", {"dx": -1.0}),
+        ("dxx+dx", {"dxx": 1.0, "dx": 1.0}),
+        ('"-laplace"', {"laplace": -1.0}),
+        ("{ dxx = -1.0 }", {"dxx": -1.0}),
+    ],
+)
+def test_an_operator_needs_no_quotes(path, text, terms):
+    assert load(path, [f"training.operator={text}"]).training.operator == terms
+
+
 def test_the_last_override_counts_and_tables_are_made(path):
     run = load(path, ["density.sigma=1", "density.sigma=2", "training.rates.frequencies=0", "training.integrator=heun"])
     assert run.density.sigma == 2 and run.training.rates.frequencies == 0 and run.training.integrator == "heun"
