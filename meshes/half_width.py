@@ -38,7 +38,10 @@ def choose_half_width(problem: Problem, settings: Pde, mesh: Mesh) -> tuple[list
     if problem.laws.discrete:
         return _box_of_points(problem, settings, mesh).tolist(), False
     nyquist, narrow = problem.nyquist, is_narrow(problem)
-    radius = tail_half_width(problem, settings.tolerance, local=settings.operator == "local")
+    radius = tail_half_width(problem, settings.tolerance)
+    if settings.operator == "local":  # the loss may widen its mesh up to the Nyquist limit, where frequencies alias
+        least = tail_half_width(problem, settings.tolerance, magnified=False)
+        radius = min(radius, max(least, float(problem.sites.nyquist.min())))
     if mesh.half_width:
         within_support = settings.operator == "local" and all(law.compact for law in laws_of(problem))
         radius = min(mesh.half_width, radius) if within_support else mesh.half_width
@@ -106,8 +109,8 @@ def _resolution(problem: Problem) -> np.ndarray:
     return np.asarray(1 / problem.span)
 
 
-def tail_half_width(problem: Problem, tolerance: float, *, local: bool = False) -> float:
-    """Return the radius R of the tail rule [cycles/length]. local: whether for the local operator.
+def tail_half_width(problem: Problem, tolerance: float, *, magnified: bool = True) -> float:
+    """Return the radius R of the tail rule [cycles/length]. magnified: whether with `_magnification`.
 
     For scattered samples, sup rho_data depends on R, because shorter waves resolve denser clusters of samples. So R is
     the solution of a fixed-point equation, and the iteration approaches R from below. The solution exists because the
@@ -115,18 +118,18 @@ def tail_half_width(problem: Problem, tolerance: float, *, local: bool = False) 
     with itself, so for folded laws sup rho_data includes only pairs of different samples.
     """
     sites, share, apart = problem.sites, TAIL_SHARE * tolerance / gradient_flow_time(problem), problem.laws.numerical
-    radius, wider = 0.0, _tail_radius(problem, share * sites.volume, local)
+    radius, wider = 0.0, _tail_radius(problem, share * sites.volume, magnified)
     for width in sorted({width for law in laws_of(problem) for width in law.widths}):
         if width > wider:  # a part that is low but so wide that its waves resolve denser clusters
             level = share / sites.peak_density(width, exclude_coincident=apart)
-            wider = max(wider, _tail_radius(problem, level, local))
+            wider = max(wider, _tail_radius(problem, level, magnified))
     while wider > (1 + RADIUS_RTOL) * radius:
         level = share / sites.peak_density(wider, exclude_coincident=apart)
-        radius, wider = wider, _tail_radius(problem, level, local)
+        radius, wider = wider, _tail_radius(problem, level, magnified)
     return max(radius, wider)
 
 
-def _tail_radius(problem: Problem, level: float, local: bool) -> float:
+def _tail_radius(problem: Problem, level: float, magnified: bool) -> float:
     """Return R such that damping + (2 pi X)^2 diffusion <= level / `_magnification` if some |xi_i| > R.
 
     R is the solution of a fixed-point equation, which the iteration approaches from below.
@@ -136,19 +139,18 @@ def _tail_radius(problem: Problem, level: float, local: bool) -> float:
         wider = max(width for law in laws_of(problem) for width in law.widths)
     while wider > (1 + RADIUS_RTOL) * radius:
         radius = wider
-        wider = max(wider, problem.laws.tail_radius(level / _magnification(problem, radius, local), problem.reach))
+        factor = _magnification(problem, radius) if magnified else 1.0
+        wider = max(wider, problem.laws.tail_radius(level / factor, problem.reach))
     return wider
 
 
-def _magnification(problem: Problem, radius: float, local: bool) -> float:
+def _magnification(problem: Problem, radius: float) -> float:
     """Return the factor by which the loss magnifies the error of the kernel beyond |xi_i| = R.
 
     For an operator L this is |l|^2 with the symbol l of L, times P. Otherwise it is the symbol of P at R, at most its
     largest eigenvalue, or this eigenvalue if P is no multiplier, and at least 1: an error (K - K_h) P u has this
-    factor. The local operator has no kernel: its solution itself ends at R.
+    factor.
     """
-    if local:
-        return 1.0
     if isinstance(problem.sites, OperatorRows):
         return growth(problem.sites, problem.loss, radius)
     largest = max(1.0, problem.loss.largest)
@@ -161,9 +163,9 @@ def _magnification(problem: Problem, radius: float, local: bool) -> float:
 
 def negligible_level(problem: Problem, settings: Pde) -> float:
     """Return the largest value of damping + (2 pi X)^2 diffusion for which no mesh is needed."""
-    share, local = TAIL_SHARE * settings.tolerance / gradient_flow_time(problem), settings.operator == "local"
-    radius = tail_half_width(problem, settings.tolerance, local=local)
-    return share / (_magnification(problem, radius, local) * problem.sites.peak_density(radius))
+    share = TAIL_SHARE * settings.tolerance / gradient_flow_time(problem)
+    radius = tail_half_width(problem, settings.tolerance)
+    return share / (_magnification(problem, radius) * problem.sites.peak_density(radius))
 
 
 def refuse_aliases(problem: Problem, settings: Pde, radius: float, key: str) -> None:

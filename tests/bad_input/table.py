@@ -21,6 +21,8 @@ from tests.bad_input.contradictions import CONTRADICTIONS, MESH_CONTRADICTIONS
 from tests.bad_input.data_contradictions import DATA_CONTRADICTIONS
 from tests.bad_input.densities import DENSITIES
 from tests.bad_input.files import DATA_FILES, RUN_FILES
+from tests.bad_input.loss_contradictions import LOSS_CONTRADICTIONS
+from tests.bad_input.optimiser_contradictions import OPTIMISER_CONTRADICTIONS
 from tests.bad_input.ranges import OUT_OF_RANGE
 from tests.problem.run_files import every_key, models, table, variant
 
@@ -91,7 +93,8 @@ def _single_keys() -> Iterator[Case]:
 
 
 def _combinations() -> Iterator[Case]:
-    for name, (changes, expected) in (CONTRADICTIONS | DATA_CONTRADICTIONS).items():
+    everything = CONTRADICTIONS | OPTIMISER_CONTRADICTIONS | LOSS_CONTRADICTIONS | DATA_CONTRADICTIONS
+    for name, (changes, expected) in everything.items():
         yield Case(name, _changed(changes), expected)
     for name, (changes, expected) in DENSITIES.items():
         yield Case(f"density: {name}", _changed(changes), expected)

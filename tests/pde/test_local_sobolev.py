@@ -3,16 +3,19 @@ solutions, a spectral method, and the data operator."""
 
 from mpi4py import MPI  # isort: skip
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.linalg
 from numpy.polynomial import legendre
 
-from freqbias import pde
+from freqbias import nn, pde
 from freqbias.meshes import BoxPlan
 from freqbias.numerics import Grid
 from freqbias.pde import IntegrationRecord, LocalOperator, ShiftInvertIntegrator
 from freqbias.problem import Gaussian, Mesh, Network, Pde, Problem, Rates, SobolevLoss, Uniform, waves
+from tests import oracle
 
 R, SIGMA_A, EXTENT = 3.0, 0.4, 1.3
 FROZEN = Rates(frequencies=0.0)
@@ -134,3 +137,16 @@ def test_adaptive_meshes():
     exact = spectrum.error[0, 0] * np.exp(-rate * problem.times[:, None])
     assert np.linalg.norm(spectrum.error[:, 0] - exact, axis=1).max() < 1e-3 * np.linalg.norm(exact[0])
     assert spectrum.attributes["mesh_error"] < 1e-3
+
+
+def test_the_mesh_reaches_as_far_as_the_loss_magnifies():
+    """A wave of 22 cycles, beyond the mesh of the mean square, is learnt under H^2: without it the error is 1e-3."""
+    samples = waves(Grid((128,), (1.0,)), [[2.0], [22.0]], window=0.08)
+    problem = Problem(Gaussian(4.0), samples, Network(width=2, sigma_a=0.3), np.array([0.0, 1.0]))
+    problem = replace(problem, loss=SobolevLoss(samples.sites, 2.0))
+    kernel = nn.InfiniteWidthKernel(problem)
+    problem = replace(problem, times=np.array([0.0, 100.0]) / kernel.largest_eigenvalue())
+    exact = nn.LinearisedTraining(kernel, -samples.values, metric=problem.loss.metric).flow(problem.times)
+    spectrum = pde.solve(problem, Pde(operator="local", tolerance=1e-3))
+    v = oracle.spectrum(exact[:, 0], samples.sites.positions(), spectrum.frequency)
+    assert np.linalg.norm(spectrum.error[-1, 0] - v[-1]) < 2e-4 * np.linalg.norm(v[0])
