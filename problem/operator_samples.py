@@ -10,6 +10,7 @@ from freqbias.numerics import DifferentialOperator, OperatorRows, Positions, Sit
 from freqbias.problem import files
 from freqbias.problem.position_files import POSITION_FILES, read_rows
 from freqbias.problem.samples import Samples
+from freqbias.problem.section import error_prefix
 from freqbias.problem.summary import counted
 from freqbias.problem.tables import TableFormat
 
@@ -59,19 +60,22 @@ def read_boundary(path: str, samples: Samples) -> Samples:
     """
     dimension, shift = samples.sites.dimension, np.array(samples.normalisation.position_shift)
     file = files.resolve(path, Path(), section="training", key="boundary", endings=POSITION_FILES)
-    rows = read_rows(file, TableFormat(), fewest=dimension + 1, section="training").complete("correct the cell").values
-    if rows.shape[1] != dimension + samples.channels:
-        raise InputError(
-            f"{file.name} has {counted(rows.shape[1], 'column')}; give {dimension} for the position and "
-            f"{samples.channels} for the values"
+    with error_prefix(f"[training] boundary = {path!r}: "):
+        rows = (
+            read_rows(file, TableFormat(), fewest=dimension + 1, section="training").complete("correct the cell").values
         )
-    x = rows[:, :dimension] - shift
-    low, high = samples.sites.positions().min(axis=0), samples.sites.positions().max(axis=0)
-    beyond = np.maximum(low - x, x - high) / np.maximum(high - low, np.finfo(float).tiny)
-    if beyond.max() > 1:
-        far = int(beyond.max(axis=1).argmax())
-        raise InputError(
-            f"{file.name}: position {rows[far, :dimension].tolist()} of row {far + 1} is far from the samples; give "
-            "positions on the boundary of the data, in the same coordinates"
-        )
+        if rows.shape[1] != dimension + samples.channels:
+            raise InputError(
+                f"{file.name} has {counted(rows.shape[1], 'column')}; give {dimension} for the position and "
+                f"{samples.channels} for the values"
+            )
+        x = rows[:, :dimension] - shift
+        low, high = samples.sites.positions().min(axis=0), samples.sites.positions().max(axis=0)
+        beyond = np.maximum(low - x, x - high) / np.maximum(high - low, np.finfo(float).tiny)
+        if beyond.max() > 1:
+            far = int(beyond.max(axis=1).argmax())
+            raise InputError(
+                f"{file.name}: position {rows[far, :dimension].tolist()} of row {far + 1} is far from the samples; give "
+                "positions on the boundary of the data, in the same coordinates"
+            )
     return Samples(Positions(x), rows[:, dimension:].T, held_out=True)

@@ -30,8 +30,7 @@ def with_operator(training: Training, samples: Samples) -> Samples:
     with error_prefix("[training] operator: "):
         operator = make_operator(training.operator, sites.dimension)
     if isinstance(training.boundary, str):
-        with error_prefix(f"[training] boundary = {training.boundary!r}: "):
-            boundary = read_boundary(training.boundary, samples)
+        boundary = read_boundary(training.boundary, samples)
     elif training.boundary is not None:
         boundary = box_boundary(sites, training.boundary_points or BOUNDARY_POINTS, training.boundary, samples.channels)
     return operator_samples(samples, operator, boundary)

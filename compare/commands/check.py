@@ -68,7 +68,6 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     ]
     warnings = [
         *problem.warnings,
-        *training.warnings,
         *_loss_warnings(problem.network, flow),
         *_held_out_warnings(problem, held_out),
         *_noise_warnings(problem, flow),
