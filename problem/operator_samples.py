@@ -75,7 +75,7 @@ def read_boundary(path: str, samples: Samples) -> Samples:
         if beyond.max() > 1:
             far = int(beyond.max(axis=1).argmax())
             raise InputError(
-                f"{file.name}: position {rows[far, :dimension].tolist()} of row {far + 1} is far from the samples; give "
-                "positions on the boundary of the data, in the same coordinates"
+                f"{file.name}: position {rows[far, :dimension].tolist()} of row {far + 1} is far from the samples; "
+                "give positions on the boundary of the data, in the same coordinates"
             )
     return Samples(Positions(x), rows[:, dimension:].T, held_out=True)

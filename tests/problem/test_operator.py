@@ -136,3 +136,17 @@ def test_other_mistakes():
         operator_samples(data, DifferentialOperator({(1,): 1.0}), edge)
     with pytest.raises(InputError, match="give positive numbers"):
         BlockSquare([4, 1], (1.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([[-0.5, 0.0, 1.0]], "has 3 columns; give 1 for the position and 1 for the values"),
+        ([[-0.5, 0.0], [50.0, 0.0]], r"position \[50.0\] of row 2 is far from the samples"),
+    ],
+)
+def test_wrong_boundary_files(tmp_path, monkeypatch, rows, message):
+    monkeypatch.chdir(tmp_path)
+    np.savetxt("edge.csv", rows, delimiter=",")
+    with pytest.raises(InputError, match=rf"\[training\] boundary = 'edge.csv': .*{message}"):
+        build(parse(table(training={"operator": "-laplace", "boundary": "edge.csv"})))
