@@ -14,7 +14,7 @@ import numpy as np
 
 from freqbias.nn.budget import Budget
 from freqbias.nn.krylov_curve import TINY, KrylovCurve, ProductPair
-from freqbias.numerics import EUCLIDEAN, Metric, Sites, make_tensor_transform, resolved_frequencies
+from freqbias.numerics import EUCLIDEAN, Metric, Sites, make_tensor_transform, resolved_frequencies, spectrum_part
 
 ROUNDING = 1e-9  # of a frequency
 FARTHEST = 1e3  # times the largest number of steps: a band that is not learnt counts as halved then
@@ -89,22 +89,24 @@ def _gram(spectra: np.ndarray) -> np.ndarray:
 
 
 class BandSpectra:
-    """Spectra of errors on some sites, in bands of |xi|.
+    """Spectra of errors on some sites, in bands of |xi|. On rows of an operator they are those of the rows L f.
 
     edges: of the bands, (B + 1,) [cycles/length], increasing.
     """
 
     def __init__(self, sites: Sites, edges: np.ndarray) -> None:
-        xi = resolved_frequencies(sites)
+        self._places, part = spectrum_part(sites)
+        xi = resolved_frequencies(part)
         radius = np.linalg.norm(xi, axis=1)
         edges = np.asarray(edges) * (1 + ROUNDING * np.r_[-np.ones(len(edges) - 1), 1])  # an edge like 0.3 is no float
         inside = (radius >= edges[0]) & (radius <= edges[-1])
         self._band = np.clip(np.searchsorted(edges, radius[inside], side="right") - 1, 0, len(edges) - 2)
-        self._count, self._sites, self._transform = len(edges) - 1, sites, make_tensor_transform(sites, xi[inside])
+        self._count, self._size, self._transform = len(edges) - 1, part.size, make_tensor_transform(part, xi[inside])
 
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Return v at the frequencies of all bands, (..., N) -> (..., n)."""
-        rows = self._transform.to_frequencies(values.reshape(-1, self._sites.size)) / self._sites.size
+        part = np.ascontiguousarray(values[..., self._places]).reshape(-1, self._size)
+        rows = self._transform.to_frequencies(part) / self._size
         return rows.reshape(*values.shape[:-1], -1)
 
     def parts(self, spectra: np.ndarray) -> list[np.ndarray]:

@@ -14,7 +14,7 @@ from freqbias.nn.backends import choose_backend
 from freqbias.nn.device import on_device
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.ntk import InfiniteWidthKernel
-from freqbias.numerics import Apply, Scattered, Sites, lattice_indices, subset
+from freqbias.numerics import Apply, OperatorRows, Scattered, Sites, lattice_indices, subset
 from freqbias.problem import MEAN_SQUARE, Problem, Samples, initial_errors
 from freqbias.runtime import threads_alone
 
@@ -27,28 +27,33 @@ class JointKernel:
     """
 
     def __init__(self, problem: Problem, *, device: torch.device | str = "cpu", precision: str = "double") -> None:
-        held_out = problem.held_out
-        values = problem.samples.values
-        sites = problem.sites
+        held_out, values, sites = problem.held_out, problem.samples.values, problem.sites
+        self._places = np.arange(sites.size)
         if held_out is not None:
-            values = np.concatenate([values, held_out.values], axis=1)
-            sites = union(sites, held_out.sites)
+            sites, self._places = union(sites, held_out.sites)
+            values = np.empty((len(values), sites.size))
+            values[:, self._places] = np.concatenate([problem.samples.values, held_out.values], axis=1)
         joint = replace(problem, samples=Samples(sites, values), held_out=None, predict_at=None, loss=MEAN_SQUARE)
         self._problem, self._device = problem, torch.device(device)
-        self._size, self._total = problem.sites.size, values.shape[1]
+        self._size, self._total = problem.sites.size, sites.size
         self._backend, _ = choose_backend(joint, "auto", precision=precision, device=self._device)
         with on_device(problem, self._device, self._backend, threads_alone()):
             network = make_network(joint, self._backend, precision=precision, device=self._device)
             error = (network.values(network.start) - network.target).cpu().numpy()
         self._network = network
-        self.start, self.held_out_start = error[:, : self._size], error[:, self._size :]
+        self.start, self.held_out_start = self._parts(error)
 
     def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return K u on the training samples, (C, N), and on the held-out samples, (C, N'). values: u, (C, N)."""
         state = self._network.start
         with on_device(self._problem, self._device, self._backend, threads_alone()):
             product = self._network.jvp(state, self._pulled(values, state)).cpu().numpy()
-        return product[:, : self._size], product[:, self._size :]
+        return self._parts(product)
+
+    def _parts(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values on the training samples and on the held-out samples."""
+        ordered = values[:, self._places]
+        return ordered[:, : self._size], ordered[:, self._size :]
 
     def error_after(self, values: np.ndarray) -> np.ndarray:
         """Return u on the training samples, (C, N), after the parameters have moved by R J^T values / N.
@@ -60,7 +65,7 @@ class JointKernel:
             change = self._pulled(values, state)
             error = (self._network.values(state + change) - self._network.target).cpu().numpy()
             self._network.values(state)  # later products are at the start again
-        return error[:, : self._size]
+        return self._parts(error)[0]
 
     def feature_learning(self, integral: np.ndarray, error: np.ndarray) -> float:
         """Return |f_1 - f_0|, the root mean square over the training samples, summed over channels.
@@ -91,13 +96,13 @@ class JointKernel:
                 product = self._network.jvp(halfway, move).cpu().numpy()
                 state = state - move
                 self._network.values(self._network.start)
-            changes[j] = product[:, : self._size] - self.apply(after - before)[0]
+            changes[j] = self._parts(product)[0] - self.apply(after - before)[0]
         return changes
 
     def _pulled(self, values: np.ndarray, state: torch.Tensor) -> torch.Tensor:
         """Return R J^T values / N, with J at a state."""
         padded = np.zeros((len(values), self._total))
-        padded[:, : self._size] = values / self._size
+        padded[:, self._places[: self._size]] = values / self._size
         return self._network.scaled_vjp(state, torch.from_numpy(padded).to(state.device))
 
 
@@ -109,19 +114,30 @@ class JointInfiniteKernel:
         self.start, self._size = initial_errors(problem), problem.sites.size
         self.held_out_start = self.start[:, :0]
         self._apply: Apply = kernel.apply
+        self._places = np.arange(self._size)
         if held_out is not None:
-            everywhere = kernel.at(union(problem.sites, held_out.sites))
+            sites, self._places = union(problem.sites, held_out.sites)
+            everywhere = kernel.at(sites)
             self._apply = everywhere.apply
-            self.held_out_start = everywhere.start[:, self._size :] - held_out.values
+            self.held_out_start = everywhere.start[:, self._places[self._size :]] - held_out.values
 
     def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return K u on the training samples, (C, N), and on the held-out samples, (C, N'). values: u, (C, N)."""
-        product = self._apply(values)
-        return product[:, : self._size], product[:, self._size :]
+        product = self._apply(values)[..., self._places]
+        return product[..., : self._size], product[..., self._size :]
 
 
-def union(one: Sites, other: Sites) -> Sites:
-    """Return all sites, in order."""
+def union(one: Sites, other: Sites) -> tuple[Sites, np.ndarray]:
+    """Return all sites, and the places among them of those of `one` and then of those of `other`.
+
+    For rows of an operator, `other` has no boundary.
+    """
+    if isinstance(one, OperatorRows) and isinstance(other, OperatorRows):
+        interior, places = union(one.interior, other.interior)
+        first, second = np.split(places, [one.interior.size])
+        boundary = np.arange(interior.size, interior.size + one.size - one.interior.size)
+        return OperatorRows(one.operator, interior, one.boundary), np.concatenate([first, boundary, second])
+    places = np.arange(one.size + other.size)
     if one.lattice is not None and one.lattice == other.lattice:
-        return subset(one.lattice, np.concatenate([lattice_indices(one), lattice_indices(other)]))
-    return Scattered(np.concatenate([one.positions(), other.positions()]))
+        return subset(one.lattice, np.concatenate([lattice_indices(one), lattice_indices(other)])), places
+    return Scattered(np.concatenate([one.positions(), other.positions()])), places

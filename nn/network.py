@@ -33,7 +33,7 @@ from freqbias.nn.operator_sum import neuron_sum
 from freqbias.nn.sharding import Shards
 from freqbias.nn.trainable import TrainableNetwork, loss, training_target
 from freqbias.nn.transforms import Transforms
-from freqbias.numerics import Sites
+from freqbias.numerics import OperatorRows, Sites
 from freqbias.problem import Neurons, Problem, draw, network_values, problem_at
 
 
@@ -200,10 +200,22 @@ class FourierNetwork(TrainableNetwork):
         return self._all_reduce(part, self._zeros_at(sites)).cpu().numpy()
 
     def kernel_diagonal_at(self, state: torch.Tensor, sites: Sites) -> np.ndarray:
-        """Return r_output + r_frequencies 4 pi^2 |x|^2 mean_k (a_ck^2 + b_ck^2), with the learning rates r."""
-        amplitudes = self.layout.split(state)[0].cpu().numpy()
-        moments, distances = (np.abs(amplitudes) ** 2).mean(axis=1), (sites.positions() ** 2).sum(axis=1)
-        return self.rates.output + self.rates.frequencies * 4 * pi**2 * moments[:, None] * distances
+        """Return r_output mean_k |l_k|^2 + r_frequencies mean_k (a_ck^2 + b_ck^2) |grad l_k + 2 pi i x l_k|^2.
+
+        r are the learning rates, and l_k = l(w_k) is the symbol of the operator on rows of one, 1 elsewhere.
+        """
+        amplitudes, x = self.layout.split(state)[0].cpu().numpy(), sites.positions()
+        squares, distances = np.abs(amplitudes) ** 2, 4 * pi**2 * (x**2).sum(axis=1)
+        diagonal = self.rates.output + self.rates.frequencies * squares.mean(axis=1)[:, None] * distances
+        if isinstance(sites, OperatorRows):
+            w, where = self._frequencies(state).T.cpu().numpy(), slice(0, sites.interior.size)
+            symbol, gradient = sites.operator.symbol(w), sites.operator.symbol_gradient(w)
+            constant = (squares @ (np.abs(gradient) ** 2).sum(axis=1))[:, None]
+            mixed = 4 * pi * squares @ (gradient * symbol.conj()[:, None]).imag @ x[where].T
+            moments = (squares @ np.abs(symbol) ** 2)[:, None] * distances[where]
+            diagonal[:, where] = self.rates.output * (np.abs(symbol) ** 2).mean()
+            diagonal[:, where] += self.rates.frequencies * (constant + mixed + moments) / len(w)
+        return diagonal
 
     def _fourier_at(self, state: torch.Tensor, sites: Sites) -> NeuronSum:
         """Return the sum on other sites, with the frequencies of a state."""

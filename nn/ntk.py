@@ -27,7 +27,7 @@ from freqbias.nn.eigenvalue import largest_eigenpair, random_start
 from freqbias.nn.network_choice import make_network
 from freqbias.nn.sharding import Shards
 from freqbias.numerics import Apply, OperatorRows, Sites, spectral_norm
-from freqbias.problem import Laws, OperatorConvolution, Problem, initial_values, problem_at
+from freqbias.problem import Laws, OperatorConvolution, Problem, initial_values, kernel_diagonal, problem_at
 from freqbias.runtime import threads_alone
 
 
@@ -70,12 +70,10 @@ class InfiniteWidthKernel:
 
     def at(self, sites: Sites) -> KernelAt:
         """Return the kernel between other sites and the samples."""
-        problem, laws, y = self._problem, self._problem.laws, sites.positions()
-        kernel_sum, origin = _kernel_sum(laws, problem.sites, sites), np.zeros((1, problem.dimension))
-        moment = 4 * np.pi**2 * (y**2).sum(axis=1) * laws.diffusion.transform(origin)
+        problem, kernel_sum = self._problem, _kernel_sum(self._problem.laws, self._problem.sites, sites)
         return KernelAt(
             lambda values: kernel_sum(values) / self._size,
-            laws.damping.transform(origin) + laws.atom + moment,
+            kernel_diagonal(problem.laws, sites),
             initial_values(problem_at(problem, sites)),
         )
 

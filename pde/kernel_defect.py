@@ -62,10 +62,11 @@ class ExactRows:
 
 
 def _operator_rows(problem: Problem, rows: OperatorRows, sites: Sites, probes: np.ndarray) -> np.ndarray:
-    """Return the rows of K for the probes, which are rows of an operator if the sites are those of the samples."""
+    """Return the rows of K for the probes, which are rows L f if the sites are, or those of the samples."""
     if sites is not rows:
         positions = Positions(sites.positions()[probes])
-        product = OperatorConvolution(problem.laws, rows, positions, rows)
+        targets = OperatorRows(sites.operator, positions) if isinstance(sites, OperatorRows) else positions
+        product = OperatorConvolution(problem.laws, rows, targets, rows)
         return product(np.eye(len(probes))) / rows.size
     units = np.zeros((len(probes), rows.size))
     units[np.arange(len(probes)), probes] = 1

@@ -10,14 +10,12 @@ where w is the integral of u over time, E_y has the rows exp(-2 pi i xi_i.y), an
     the mesh, between y and X    |(K - K_h)(y, X) w|
 """
 
-from math import pi
-
 import numpy as np
 
 from freqbias.numerics import SUM_FACTOR, Integral, integral_factor
 from freqbias.pde.data_operator import DataOperator
 from freqbias.pde.kernel_defect import ExactRows, KernelDefect
-from freqbias.problem import Problem, initial_values, problem_at
+from freqbias.problem import initial_values, kernel_diagonal, problem_at
 
 SAFETY = 2.0  # factor of the defects if only some of the positions are probed
 
@@ -43,20 +41,13 @@ def predict_at_targets(
     relative = np.concatenate([[0.0], integral.error]) + (SAFETY if defect.sampled else 1.0) * factor * integrated
     values, bound = dict[str, np.ndarray](), np.zeros(len(times))
     for name, sites in problem.targets.items():
-        rows, product, positions = integral.values, operator.at(sites), sites.positions()
+        rows, product = integral.values, operator.at(sites)
         change = np.array([[product(w) for w in channels] for channels in rows])
         exact = ExactRows(problem, sites)
         missed = np.abs(change[..., exact.probes] - exact.apply(rows)).max(axis=(1, 2))
         missed = np.concatenate([[0.0], missed]) * (SAFETY if exact.share < 1 else 1.0)
-        scale = norm * np.sqrt(_diagonal(problem, positions) / problem.sites.size)
+        scale = norm * np.sqrt(kernel_diagonal(problem.laws, sites).max() / problem.sites.size)
         bound = np.maximum(bound, scale * relative + missed)
         start = initial_values(problem_at(problem, sites))
         values[name] = start - np.concatenate([np.zeros_like(start)[None], change])
     return values, bound
-
-
-def _diagonal(problem: Problem, positions: np.ndarray) -> float:
-    """Return the largest K(y, y)."""
-    laws, origin = problem.laws, np.zeros((1, problem.dimension))
-    moment = 4 * pi**2 * (positions**2).sum(axis=1).max() * laws.diffusion.transform(origin)
-    return float((laws.damping.transform(origin) + laws.atom + moment)[0])

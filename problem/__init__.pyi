@@ -34,8 +34,9 @@ from .neurons import Neurons, draw
 from .node_order import canonical_order, same_coordinate
 from .noise_prediction import NoisePrediction
 from .normalisation import Normalisation
+from .ntk_loss import NtkBlockSquare
 from .operator_convolution import OperatorConvolution
-from .operator_kernel import decay_rate_bound, growth, mean_diagonals, ntk_weights, quadrature
+from .operator_kernel import decay_rate_bound, growth, kernel_diagonal, mean_diagonals, ntk_weights, quadrature
 from .operator_samples import box_boundary, operator_samples
 from .operator_terms import make_operator, parse_operator
 from .position_files import POSITION_FILES, read_positions
@@ -104,6 +105,7 @@ __all__ = [
     "Neurons",
     "NoisePrediction",
     "Normalisation",
+    "NtkBlockSquare",
     "Octaves",
     "OperatorConvolution",
     "Pde",
@@ -165,6 +167,7 @@ __all__ = [
     "initial_errors",
     "initial_values",
     "is_linear",
+    "kernel_diagonal",
     "load",
     "load_samples",
     "load_sweep",

@@ -83,7 +83,7 @@ def build(run: RunFile) -> Problem:
             clean, samples = samples, samples.with_noise(data.noise, run.seed)
             noise = replace(noise, added=samples.values - clean.values, added_level=data.noise)
     predict_at, density = _prediction_sites(data, samples), _density(run, samples.sites.dimension)
-    samples = with_operator(run.training, samples)
+    samples, held_out = with_operator(run.training, samples, held_out)
     problem = Problem(
         density,
         samples,

@@ -24,7 +24,7 @@ MOST_SCALES = 1000
 
 
 NUMBER = r"-?\d+(\.\d+)?(e-?\d+)?"
-Loss = Annotated[str, Field(pattern=rf"^(mean-square|density|sobolev {NUMBER}( density)?)$")]
+Loss = Annotated[str, Field(pattern=rf"^(mean-square|training|density|sobolev {NUMBER}( density)?)$")]
 Optimiser = Annotated[str, Field(pattern=rf"^(gradient-descent|(momentum|nesterov|gauss-newton)( {NUMBER})?)$")]
 
 
@@ -59,7 +59,8 @@ class Design(Settings):
     losses: Annotated[list[Loss], Field(min_length=1)] | None = Field(
         None,
         description='a list of losses to compare: "mean-square", "density" (weights that undo the crowding of '
-        'scattered samples), "sobolev -1" (of any order), "sobolev -1 density"; default: "mean-square"',
+        'scattered samples), "sobolev -1" (of any order), "sobolev -1 density", "training" (what [training] states); '
+        'default: "training"',
     )
     optimisers: Annotated[list[Optimiser], Field(min_length=1)] | None = Field(
         None,

@@ -12,7 +12,7 @@ from math import pi
 
 import numpy as np
 
-from freqbias.numerics import OperatorRows
+from freqbias.numerics import OperatorRows, Sites
 from freqbias.problem.discrete_law import DiscreteLaw
 from freqbias.problem.law_series import symbol_quadrature
 from freqbias.problem.laws import Law, Laws
@@ -37,26 +37,31 @@ def ntk_weights(laws: Laws, rows: OperatorRows) -> tuple[float, ...]:
 
 
 def mean_diagonals(laws: Laws, rows: OperatorRows) -> list[float]:
-    """Return the mean of K(x, x) over the rows of each block: L f, and f if there are boundary positions.
+    """Return the mean of K(x, x) over the rows of each block: L f, and f if there are boundary positions."""
+    diagonal = kernel_diagonal(laws, rows)
+    return [float(diagonal[where].mean()) for where, _ in rows.parts]
 
-    These are the integrals of damping |l|^2 + diffusion |grad l + 2 pi i x l|^2, and the atom times l(0)^2.
+
+def kernel_diagonal(laws: Laws, sites: Sites) -> np.ndarray:
+    """Return K(x, x) at all sites, (N,). On rows of an operator these are the integrals of
+
+        damping |l|^2 + diffusion |grad l + 2 pi i x l|^2,
+
+    and the atom times l(0)^2.
     """
-    means = np.zeros(len(rows.parts))
-    for law, is_diffusion in ((laws.damping, False), (laws.diffusion, True)):
-        xi, weights = quadrature(law, rows)
-        for block, (_, sites) in enumerate(rows.parts):
-            symbol, gradient = rows.operator.symbol(xi), rows.operator.symbol_gradient(xi)
-            if block:
-                symbol, gradient = np.ones_like(symbol), np.zeros_like(gradient)
-            values = np.abs(symbol) ** 2
-            if is_diffusion:
-                x = sites.positions()
-                values = 4 * pi**2 * (x**2).sum(axis=1).mean() * values
-                values += 4 * pi * (gradient * symbol.conj()[:, None]).imag @ x.mean(axis=0)
-                values += (np.abs(gradient) ** 2).sum(axis=1)
-            means[block] += weights @ values
-    constants = [rows.operator.symbol(np.zeros((1, rows.dimension))).real[0], 1.0]
-    return [float(mean + laws.atom * constant**2) for mean, constant in zip(means, constants, strict=False)]
+    origin = np.zeros((1, sites.dimension))
+    distances = 4 * pi**2 * (sites.positions() ** 2).sum(axis=1)
+    diagonal = np.asarray(laws.damping.transform(origin) + laws.atom + distances * laws.diffusion.transform(origin))
+    if isinstance(sites, OperatorRows):
+        operator, interior = sites.operator, slice(0, sites.interior.size)
+        xi, weights = quadrature(laws.damping, sites)
+        constant = weights @ np.abs(operator.symbol(xi)) ** 2 + laws.atom * operator.symbol(origin).real[0] ** 2
+        xi, weights = quadrature(laws.diffusion, sites)
+        symbol, gradient = operator.symbol(xi), operator.symbol_gradient(xi)
+        constant += weights @ (np.abs(gradient) ** 2).sum(axis=1)
+        mixed = sites.interior.positions() @ (weights @ (gradient * symbol.conj()[:, None]).imag)
+        diagonal[interior] = constant + 4 * pi * mixed + distances[interior] * (weights @ np.abs(symbol) ** 2)
+    return diagonal
 
 
 def decay_rate_bound(laws: Laws, rows: OperatorRows, loss: TrainingLoss) -> float:

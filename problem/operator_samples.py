@@ -1,5 +1,6 @@
 """The samples of a loss with a differential operator: the rows L f = g of the data, and f = h on the boundary."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def operator_samples(samples: Samples, operator: DifferentialOperator, boundary:
     Raises InputError if dimensions or channels differ.
     """
     if boundary is None:
-        return Samples(OperatorRows(operator, samples.sites), samples.values, normalisation=samples.normalisation)
+        return replace(samples, sites=OperatorRows(operator, samples.sites))
     if boundary.channels != samples.channels:
         raise InputError(
             f"the boundary has {counted(boundary.channels, 'channel')}, but the data have {samples.channels}; give "

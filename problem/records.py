@@ -91,8 +91,11 @@ class Problem:
         check_rates(self.rates, self.network)
         check_width(self.density, self.network, self.dimension)
         check_operator(self.density, self.network, self.sites)
-        if self.held_out is not None and isinstance(self.sites, OperatorRows):
-            raise InputError("held_out: the rows of a differential operator cannot be held out; leave held_out out")
+        if self.held_out is not None and not self._held_out_fits(self.held_out.sites):
+            raise InputError(
+                "held_out: the samples are rows of a differential operator; give held-out rows of the same operator, "
+                "without a boundary, as operator_samples(held_out, operator) returns"
+            )
         self.loss.check(self.sites.size)
         if self.decay.rate and self.gauss_newton is not None:
             raise InputError("decay and gauss_newton exclude each other; leave one of them out")
@@ -111,6 +114,13 @@ class Problem:
             object.__setattr__(self, "initial_error", self._checked_initial_error())
         if self.laws is None:
             object.__setattr__(self, "laws", network_laws(self.density, self.network, self.dimension, self.rates))
+
+    def _held_out_fits(self, held_out: Sites) -> bool:
+        if not isinstance(self.sites, OperatorRows):
+            return not isinstance(held_out, OperatorRows)
+        if not isinstance(held_out, OperatorRows):
+            return False
+        return held_out.operator == self.sites.operator and held_out.boundary is None
 
     def _checked_initial_error(self) -> np.ndarray:
         error = np.asarray(self.initial_error, dtype=float)

@@ -170,7 +170,7 @@ class RunFile(Section):
                 '[training] operator needs [pde] operator = "data" and integrator = "lanczos"; use them, or leave '
                 "[training] operator out"
             )
-        unfit = {"[data] held_out": data.held_out, "[data] noise": data.noise, "[pde] initial": pde.initial_file}
+        unfit = {"[data] noise": data.noise, "[pde] initial": pde.initial_file}
         unfit["[data] standardize"] = data.standardize
         unfit["[data] noise_level"] = getattr(data, "noise_level", None)
         for name, value in unfit.items():

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from freqbias.numerics import OperatorRows, Sites
+from freqbias.numerics import OperatorRows, Positions, Sites
 from freqbias.problem.density import Density
 from freqbias.problem.loss_settings import build_loss
 from freqbias.problem.network_laws import network_laws
-from freqbias.problem.operator_kernel import ntk_weights
+from freqbias.problem.ntk_loss import NtkBlockSquare
 from freqbias.problem.operator_samples import box_boundary, operator_samples, read_boundary
 from freqbias.problem.operator_terms import make_operator
 from freqbias.problem.run_file import RunFile
@@ -22,18 +22,22 @@ from freqbias.problem.training_settings import Training
 BOUNDARY_POINTS = 32  # default along each edge of the box of the data
 
 
-def with_operator(training: Training, samples: Samples) -> Samples:
-    """Return the samples of the rows of [training] operator, with those of the boundary."""
+def with_operator(
+    training: Training, samples: Samples, held_out: Samples | None = None
+) -> tuple[Samples, Samples | None]:
+    """Return the samples of the rows of [training] operator with those of the boundary, and the held-out rows."""
     if training.operator is None:
-        return samples
+        return samples, held_out
     sites, boundary = samples.sites, None
     with error_prefix("[training] operator: "):
         operator = make_operator(training.operator, sites.dimension)
     if isinstance(training.boundary, str):
         boundary = read_boundary(training.boundary, samples)
     elif training.boundary is not None:
+        if held_out is not None and sites.lattice is None:  # the box is that of all data
+            sites = Positions(np.concatenate([sites.positions(), held_out.sites.positions()]))
         boundary = box_boundary(sites, training.boundary_points or BOUNDARY_POINTS, training.boundary, samples.channels)
-    return operator_samples(samples, operator, boundary)
+    return operator_samples(samples, operator, boundary), held_out and operator_samples(held_out, operator)
 
 
 def training_loss(run: RunFile, sites: Sites, density: Density, weights: np.ndarray | None) -> TrainingLoss:
@@ -47,5 +51,5 @@ def training_loss(run: RunFile, sites: Sites, density: Density, weights: np.ndar
             return MEAN_SQUARE
         laws = network_laws(density, run.network, sites.dimension, training.rates)
         weight = training.boundary_weight or 1.0
-        return BlockSquare(sites.sizes, ntk_weights(laws, sites) if weight == "ntk" else (1.0, float(weight)))
+        return NtkBlockSquare(laws, sites) if weight == "ntk" else BlockSquare(sites.sizes, (1.0, float(weight)))
     return build_loss(training, sites, weights)

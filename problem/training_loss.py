@@ -19,6 +19,7 @@ import numpy as np
 
 from freqbias.errors import InputError
 from freqbias.numerics import EUCLIDEAN, Metric
+from freqbias.problem.laws import Laws
 
 MOST_RATIO = 1e12  # of two eigenvalues of P; beyond it, rounding errors decide
 
@@ -74,6 +75,10 @@ class TrainingLoss(ABC):
             return 1.0
         sizes = np.einsum("cn,cn->c", rows, rows) / np.einsum("cn,cn->c", rows, self.residual(rows))
         return float(np.sqrt(self.smallest * sizes.min()))
+
+    def for_laws(self, laws: Laws) -> "TrainingLoss":
+        """Return the loss for a network with these laws, on the same samples."""
+        return self
 
     def check(self, samples: int) -> None:
         """Raise InputError if the loss is for another number of samples."""

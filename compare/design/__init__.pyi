@@ -3,13 +3,14 @@ from .figure import draw_design
 from .prediction import Prediction
 from .result import DesignResult, check_design, design, result_of
 from .search import Search
-from .trainings import MEAN_SQUARE_NAME, loss_keys, optimiser_keys, steps_of
+from .trainings import MEAN_SQUARE_NAME, STATED, loss_keys, optimiser_keys, steps_of
 from .verify import verify
 from .warnings import design_warnings
 from .words import summary
 
 __all__ = [
     "MEAN_SQUARE_NAME",
+    "STATED",
     "Candidate",
     "DesignResult",
     "Prediction",

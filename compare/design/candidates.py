@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from freqbias.compare.design.trainings import GRADIENT_DESCENT_NAME, MEAN_SQUARE_NAME, loss_named
+from freqbias.compare.design.trainings import GRADIENT_DESCENT_NAME, MEAN_SQUARE_NAME, STATED, loss_named
 from freqbias.nn import step_rule
 from freqbias.problem import Annulus, Ball, Density, Gaussian, Laplace, Mixture, Problem, StudentT, Uniform
 
@@ -59,8 +59,9 @@ class Candidate:
     @property
     def training(self) -> str:
         """The loss and the optimiser in words, without defaults."""
+        loss = "loss of [training]" if self.loss == STATED else self.loss
         return ", ".join(
-            name for name in (self.loss, self.optimiser) if name not in (MEAN_SQUARE_NAME, GRADIENT_DESCENT_NAME)
+            name for name in (loss, self.optimiser) if name not in (MEAN_SQUARE_NAME, GRADIENT_DESCENT_NAME)
         )
 
     def density(self) -> Density:
@@ -80,15 +81,17 @@ class Candidate:
         update = {"width": self.width, "sigma_a": self.sigma_a}
         if problem.network.hidden_width == problem.network.width:  # hidden layers are as wide as the first by default
             update["hidden_width"] = self.width
-        return replace(
+        changed = replace(
             problem,
             density=self.density(),
             network=problem.network.model_copy(update=update),
             laws=None,  # type: ignore[arg-type]  # those of the density
             seed=problem.seed + self.draw,
-            loss=loss_named(self.loss, problem.sites),
+            loss=loss_named(self.loss, problem),
             gauss_newton=step_rule(self.optimiser).damping or None,
         )
+        loss = changed.loss.for_laws(changed.laws)
+        return changed if loss is changed.loss else replace(changed, loss=loss)
 
     @property
     def identifier(self) -> str:

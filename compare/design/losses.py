@@ -7,7 +7,7 @@ import numpy as np
 
 from freqbias.compare.design.candidates import Candidate, without_optimiser
 from freqbias.compare.design.prediction import NAN, Prediction
-from freqbias.compare.design.trainings import GRADIENT_DESCENT_NAME, loss_named
+from freqbias.compare.design.trainings import GRADIENT_DESCENT_NAME, joint_kernel
 from freqbias.nn import (
     ACCURACY,
     LOSS_FLOOR,
@@ -91,7 +91,7 @@ class Losses:
         key = without_optimiser(candidate)
         if self._last is None or self._last[0] != key:
             problem = key.problem(self.problem)
-            kernel = JointKernel(problem, precision="single")
+            kernel = joint_kernel(problem)
             # Cross-validation divides the training loss by a small number, so small losses matter.
             floor = LOSS_FLOOR if self.criterion == "held-out" else LOSS_ROUNDING
             rules = [step_rule(each) for each in self.settings.optimisers or [GRADIENT_DESCENT_NAME]]
@@ -115,9 +115,10 @@ class Losses:
         problem = self.problem
         if self.criterion == "gcv" or (problem.lattice is None and problem.sites.size > MOST_SCATTERED):
             return None
-        kernel, budgets = JointInfiniteKernel(candidate.problem(problem)), self._budgets(candidate)
-        metric = loss_named(candidate.loss, problem.sites).metric
-        curve = PredictedCurve(kernel, budgets, accuracy=ROUGH if rough else ACCURACY, metric=metric)
+        budgets, at_scale = self._budgets(candidate), candidate.problem(problem)
+        curve = PredictedCurve(
+            JointInfiniteKernel(at_scale), budgets, accuracy=ROUGH if rough else ACCURACY, metric=at_scale.loss.metric
+        )
         loss = curve.training if self.criterion == "training-loss" else curve.held_out
         return [loss(budget) for budget in budgets]
 

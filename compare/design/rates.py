@@ -21,9 +21,10 @@ import numpy as np
 
 from freqbias.compare.design.candidates import Candidate
 from freqbias.compare.design.prediction import Prediction
+from freqbias.compare.design.trainings import joint_kernel
 from freqbias.errors import InputError
-from freqbias.nn import BandCurve, BandSpectra, Budget, JointKernel, halving, step_rule
-from freqbias.numerics import make_tensor_transform, resolved_frequencies
+from freqbias.nn import BandCurve, BandSpectra, Budget, halving, step_rule
+from freqbias.numerics import make_tensor_transform, resolved_frequencies, spectrum_part
 from freqbias.problem import Design, Problem, counted
 
 MOST_STEPS = 1000  # by default
@@ -52,7 +53,7 @@ class LearningRates:
     ) -> tuple[list[Prediction], bool]:
         """Return the prediction, and whether it has converged."""
         problem, rule = replace(candidate.problem(self.problem), held_out=None), step_rule(candidate.optimiser)
-        kernel, budget = JointKernel(problem, precision="single"), replace(self.budgets[0], rule=rule)
+        kernel, budget = joint_kernel(problem), replace(self.budgets[0], rule=rule)
         curve = BandCurve(
             kernel, problem.sites, self.edges, budget=budget, metric=problem.loss.metric, callback=callback
         )
@@ -88,7 +89,7 @@ class LearningRates:
 
     def _parts(self) -> np.ndarray:
         low, high = self.band
-        sites = self.problem.sites
+        _, sites = spectrum_part(self.problem.sites)
         extent = sites.span if sites.lattice is None else sites.lattice.extent
         spacing = 1 / float(np.max(extent))
         count = int((high - low) / (FEWEST_FREQUENCIES * spacing))
@@ -101,15 +102,16 @@ class LearningRates:
 
     def _check_energy(self) -> None:
         """Raise InputError if the samples do not resolve the band, or if too few parts of it have energy."""
+        places, sites = spectrum_part(self.problem.sites)
         band, values = f"[design] band = [{self.band[0]:.4g}, {self.band[1]:.4g}]", self.problem.samples.values
-        largest = float(np.linalg.norm(resolved_frequencies(self.problem.sites), axis=1).max())
+        largest = float(np.linalg.norm(resolved_frequencies(sites), axis=1).max())
         if self.band[1] > largest * (1 + 1e-9):
             raise InputError(
                 f"{band}: the samples resolve |xi| up to {largest:.4g}; give a band that ends there or below"
             )
         (amplitude,) = BandSpectra(self.problem.sites, self.edges).amplitudes(values[None])
         energy = amplitude**2
-        kept = (energy >= FLOOR * energy.max()) & (energy > ROUNDING * (values**2).mean(axis=1).sum())
+        kept = (energy >= FLOOR * energy.max()) & (energy > ROUNDING * (values[:, places] ** 2).mean(axis=1).sum())
         if kept.sum() < min(2, len(kept)):
             raise InputError(
                 f"{band}: the target has energy in {kept.sum()} of {counted(len(kept), 'part')} of the band, and "
@@ -126,13 +128,14 @@ class LearningRates:
 
 def target_band(problem: Problem) -> tuple[float, float]:
     """Return the band from 0 that contains the share ENERGY of the target's energy [cycles/length]."""
-    xi = resolved_frequencies(problem.sites)
-    values = problem.samples.values - problem.samples.values.mean(axis=1, keepdims=True)
-    spectra = make_tensor_transform(problem.sites, xi).to_frequencies(values) / problem.sites.size
+    places, sites = spectrum_part(problem.sites)
+    xi, target = resolved_frequencies(sites), problem.samples.values[:, places]
+    values = target - target.mean(axis=1, keepdims=True)
+    spectra = make_tensor_transform(sites, xi).to_frequencies(values) / sites.size
     energy = (np.abs(spectra) ** 2).sum(axis=0)
     radius = np.linalg.norm(xi, axis=1)
     order = np.argsort(radius, kind="stable")
-    if energy.sum() <= ROUNDING * (problem.samples.values**2).mean(axis=1).sum():
+    if energy.sum() <= ROUNDING * (target**2).mean(axis=1).sum():
         raise InputError("[design] band: the target is constant; give a target with frequencies above 0")
     share = np.cumsum(energy[order]) / energy.sum()
     return 0.0, float(radius[order][np.searchsorted(share, ENERGY)])

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.compare.design.candidates import Candidate
+from freqbias.compare.design.candidates import Candidate, shapes
 from freqbias.compare.design.prediction import Prediction, first_draw, within_noise
 from freqbias.compare.design.rates import LearningRates
 from freqbias.compare.design.search import Search
 from freqbias.compare.design.training_choices import ChoiceOfTraining, choices_of_training
-from freqbias.compare.design.trainings import MEAN_SQUARE_NAME, loss_named
+from freqbias.compare.design.trainings import MEAN_SQUARE_NAME, STATED, loss_named, losses_of
 from freqbias.errors import InputError
 from freqbias.nn import step_rule
 from freqbias.numerics import OperatorRows, check_kind
-from freqbias.problem import Design, MeanSquare, Problem, error_prefix
+from freqbias.problem import Design, Problem, error_prefix
 
 GAIN = 0.05  # of twice the width; below it more neurons are not worth their cost
 
@@ -177,16 +177,6 @@ def result_of(search: Search, predictions: list[Prediction]) -> DesignResult:
 
 def check_design(problem: Problem, settings: Design) -> None:
     """Raise InputError if the settings contradict the problem."""
-    if isinstance(problem.sites, OperatorRows):
-        raise InputError(
-            "freqbias design predicts trainings that learn the values of [data]; leave [training] operator out, or "
-            "compare densities with `freqbias ntk`, one run file each"
-        )
-    if not isinstance(problem.loss, MeanSquare):
-        raise InputError(
-            "freqbias design chooses the loss; leave [training] loss and weights out, and name the losses in [design] "
-            "losses"
-        )
     if problem.decay.rate:
         raise InputError("freqbias design predicts trainings without weight decay; leave [training] decay out")
     if problem.gauss_newton is not None:
@@ -203,6 +193,7 @@ def check_design(problem: Problem, settings: Design) -> None:
             '[design] criterion = "held-out": no samples are held out; set [data] held_out, or use criterion = "gcv"'
         )
     _check_trainings(problem, settings)
+    _check_operator(problem, settings)
     if settings.purpose != "held-out":
         LearningRates(problem, settings)  # checks the band
     if problem.network.symmetric:
@@ -214,17 +205,45 @@ def check_design(problem: Problem, settings: Design) -> None:
                 )
 
 
+def _check_operator(problem: Problem, settings: Design) -> None:
+    """Raise InputError if a loss, an optimiser or a family does not fit a differential operator."""
+    if not isinstance(problem.sites, OperatorRows):
+        return
+    if settings.losses not in (None, [STATED]):
+        raise InputError(
+            f"[design] losses = {settings.losses}: with [training] operator, the loss is that of the operator; leave "
+            "losses out"
+        )
+    if problem.held_out is None and settings.purpose == "held-out":
+        raise InputError(
+            "freqbias design judges the residual of [training] operator on held-out samples; set [data] held_out"
+        )
+    for name in settings.optimisers or ():
+        if step_rule(name).kind == "gauss-newton":
+            raise InputError(f'[design] optimisers: "{name}" is not for [training] operator; use another optimiser')
+    band = None if settings.band is None else (settings.band[0], settings.band[1])
+    for family in settings.families or ():
+        candidate = Candidate(family, 1.0, problem.network.width, problem.network.sigma_a, 0, shapes(family, band)[0])
+        with error_prefix(f'[design] families: "{family}": '):
+            candidate.problem(problem)
+
+
 def _check_trainings(problem: Problem, settings: Design) -> None:
     """Raise InputError if a loss or an optimiser does not fit."""
     for name in settings.losses or ():
         with error_prefix(f'[design] losses: "{name}": '):
-            loss_named(name, problem.sites)
-    others = set(settings.losses or ()) - {MEAN_SQUARE_NAME}
-    if others and settings.purpose == "held-out" and problem.held_out is None:
-        raise InputError(
-            f"[design] losses = {settings.losses}: losses are compared on held-out samples, but none are held out; set "
-            "[data] held_out"
-        )
+            loss_named(name, problem)
+    losses = losses_of(problem, settings)
+    if set(losses) != {MEAN_SQUARE_NAME} and settings.purpose == "held-out":
+        if problem.held_out is None:
+            raise InputError(
+                f"[design] losses = {losses}: losses are compared on held-out samples, but none are held out; set "
+                "[data] held_out"
+            )
+        if settings.criterion == "gcv":
+            raise InputError(
+                f'[design] criterion = "gcv" is for the mean square, but losses = {losses}; use criterion = "held-out"'
+            )
     for name in settings.optimisers or ():
         with error_prefix("[design] optimisers: "):
             limit = step_rule(name).limit()

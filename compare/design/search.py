@@ -15,8 +15,9 @@ from freqbias.compare.design.losses import ROUGH, Losses
 from freqbias.compare.design.prediction import Prediction
 from freqbias.compare.design.rates import CONDITIONAL, LearningRates
 from freqbias.compare.design.scales import between, default_scales, scale_grid
-from freqbias.compare.design.trainings import GRADIENT_DESCENT_NAME, MEAN_SQUARE_NAME, loss_named
-from freqbias.nn import JointKernel, PredictedCurve, step_rule
+from freqbias.compare.design.trainings import GRADIENT_DESCENT_NAME, joint_kernel, losses_of
+from freqbias.nn import PredictedCurve, step_rule
+from freqbias.numerics import spectrum_part
 from freqbias.problem import Design, Problem, squared_loss
 from freqbias.runtime import log
 
@@ -53,7 +54,8 @@ class Search:
         """Return all predictions, in the order in which they were made."""
         settings, network = self.settings, self.problem.network
         band = self.purpose.band
-        lower, upper = settings.scale or default_scales(self.problem.sites, band, ordered=settings.purpose == "order")
+        _, sites = spectrum_part(self.problem.sites)
+        lower, upper = settings.scale or default_scales(sites, band, ordered=settings.purpose == "order")
         self._scales = scale_grid(lower, upper, settings.scales)
         for width in settings.widths or [network.width]:
             for sigma_a in settings.sigma_a or [network.sigma_a]:
@@ -61,7 +63,7 @@ class Search:
                     for shape in shapes(family, band):
                         self._try(
                             Candidate(family, scale, width, sigma_a, 0, shape, loss, optimiser)
-                            for loss in settings.losses or [MEAN_SQUARE_NAME]
+                            for loss in losses_of(self.problem, settings)
                             for scale in self._scales
                             for optimiser in settings.optimisers or [GRADIENT_DESCENT_NAME]  # they share a curve
                         )
@@ -97,13 +99,13 @@ class Search:
         the end of the budget, or for other purposes than "held-out" when the error in the band is half of its start,
         relative to the error on the samples. |.| is the root mean square over the samples, summed over channels.
         """
-        kernel = JointKernel(prediction.candidate.problem(self.problem), precision="single")
+        problem = prediction.candidate.problem(self.problem)
+        kernel = joint_kernel(problem)
         (budget,) = [each for each in self.purpose.budgets if each.amount == prediction.amount]
         if isinstance(self.purpose, LearningRates):
             budget = replace(budget, steps=min(int(budget.amount), max(1, round(prediction.best_amount))))
         budget = replace(budget, rule=step_rule(prediction.candidate.optimiser))
-        metric = loss_named(prediction.candidate.loss, self.problem.sites).metric
-        integral = PredictedCurve(kernel, [budget], accuracy=ROUGH, metric=metric).integral(budget)
+        integral = PredictedCurve(kernel, [budget], accuracy=ROUGH, metric=problem.loss.metric).integral(budget)
         error = kernel.start - kernel.apply(integral)[0]
         loss = prediction.value if isinstance(self.purpose, Losses) else float(squared_loss(error))
         return kernel.feature_learning(integral, error) / float(np.sqrt(2 * loss)) if loss > 0 else 0.0

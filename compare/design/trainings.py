@@ -5,29 +5,54 @@ from typing import Any
 
 import numpy as np
 
-from freqbias.nn import StepRule
-from freqbias.numerics import Sites
-from freqbias.problem import MEAN_SQUARE, SobolevLoss, TrainingLoss, WeightedSquare, trapezoidal_weights
+from freqbias.nn import JointKernel, StepRule
+from freqbias.numerics import OperatorRows
+from freqbias.problem import (
+    MEAN_SQUARE,
+    Design,
+    MeanSquare,
+    Problem,
+    SobolevLoss,
+    TrainingLoss,
+    WeightedSquare,
+    trapezoidal_weights,
+)
 
 MEAN_SQUARE_NAME, GRADIENT_DESCENT_NAME = "mean-square", "gradient-descent"  # the defaults
+STATED = "training"  # the loss that [training] states
 DENSITY = "density"
 
 
+def losses_of(problem: Problem, settings: Design) -> list[str]:
+    """Return the names of the losses to compare. By default it is the loss of the problem."""
+    default = MEAN_SQUARE_NAME if isinstance(problem.loss, MeanSquare) else STATED
+    return settings.losses or [default]
+
+
 @lru_cache(maxsize=16)
-def loss_named(name: str, sites: Sites) -> TrainingLoss:
-    """Return the loss "mean-square", "density" (weights that undo crowding), "sobolev s" or "sobolev s density".
+def loss_named(name: str, problem: Problem) -> TrainingLoss:
+    """Return the loss "mean-square", "density" (weights that undo crowding), "sobolev s", "sobolev s density", or
+    "training", that of the problem.
 
     Raises InputError if the samples have no density or the order is too large.
     """
-    keys = loss_keys(name)
+    if name == STATED:
+        return problem.loss
+    keys, sites = loss_keys(name), problem.sites
     weights = trapezoidal_weights(sites) if "weights" in keys else None
     if "order" in keys:
         return SobolevLoss(sites, keys["order"], weights)
     return MEAN_SQUARE if weights is None else WeightedSquare(weights)
 
 
+def joint_kernel(problem: Problem) -> JointKernel:
+    """Return the kernel of the drawn network. A differential operator magnifies rounding errors, so it needs double
+    precision."""
+    return JointKernel(problem, precision="double" if isinstance(problem.sites, OperatorRows) else "single")
+
+
 def loss_keys(name: str) -> dict[str, Any]:
-    """Return the keys of the section [training] for a loss."""
+    """Return the keys of the section [training] for a loss other than "training"."""
     words = name.split()
     keys = {"loss": "sobolev", "order": float(words[1])} if words[0] == "sobolev" else {}
     return keys | ({"weights": "density"} if words[-1] == DENSITY else {})

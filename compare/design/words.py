@@ -7,7 +7,7 @@ import numpy as np
 from freqbias.compare.design.candidates import FREEDOM, Candidate
 from freqbias.compare.design.result import DesignResult
 from freqbias.compare.style import aligned, frequency_unit
-from freqbias.numerics import Sites
+from freqbias.numerics import Sites, spectrum_part
 from freqbias.problem import counted
 
 # Standard deviation along an axis, divided by the parameter of the family, in d dimensions.
@@ -36,7 +36,7 @@ def summary(result: DesignResult) -> str:
     lines += [f"as good: {_ranges(result.equals)}"]
     if (sufficient := result.sufficient_width()) is not None:
         lines.append(f"twice as many neurons gain less than 5 % from a width of about {_rounded(sufficient):,} on")
-    if others := translations(best.candidate, result.problem.sites):
+    if others := translations(best.candidate, spectrum_part(result.problem.sites)[1]):
         lines.append(f"in other programs: {'; '.join(others)}")
     return "\n".join(lines)
 

@@ -14,6 +14,7 @@ import tomli_w
 
 from freqbias.compare.design import (
     MEAN_SQUARE_NAME,
+    STATED,
     Candidate,
     DesignResult,
     Prediction,
@@ -36,6 +37,7 @@ FLOWS = ("rk4", "heun")  # integrators that follow the gradient flow
 OF_THE_OPTIMISER = (
     "momentum", "nesterov", "batch", "damping", "rate_schedule", "warm_up", "milestones", "rate_factor"
 )  # fmt: skip
+OF_THE_LOSS = ("loss", "order", "weights", "cutoff", "period")
 METHOD = 2  # of search and cross-validation; results of another method are not continued
 MISSING = -1e300  # stands for NaN in a checkpoint
 
@@ -142,8 +144,11 @@ def winning_run(run: RunFile, result: DesignResult) -> dict[str, Any]:
     outputs = tables["time"].get("outputs", 20)
     for name in OF_THE_OPTIMISER:
         tables["training"].pop(name, None)
-    tables["training"] |= loss_keys(best.candidate.loss)
-    if best.candidate.loss != MEAN_SQUARE_NAME:
+    if best.candidate.loss != STATED:
+        for name in OF_THE_LOSS:
+            tables["training"].pop(name, None)
+        tables["training"] |= loss_keys(best.candidate.loss)
+    if best.candidate.loss not in (MEAN_SQUARE_NAME, STATED):
         tables["pde"] |= {"operator": "data", "integrator": "lanczos", "dynamics": "flow", "step": "auto"}
     if not result.in_steps:
         tables["time"] = {"end": best.amount, "outputs": outputs}

@@ -70,10 +70,6 @@ LOSS_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"training": {"operator": "-laplace"}, "data": {"standardize": True}},
         ("[data] standardize = True is for networks that learn the values of [data]", "leave one of the two out"),
     ),
-    "operator against held-out samples": (
-        {"training": {"operator": "-laplace"}, "data": {"held_out": 0.2}},
-        ("[data] held_out = 0.2 is for networks that learn the values of [data]", "leave one of the two out"),
-    ),
     "no file of weights": (
         {"training": {"weights": "none.npy"}},
         ("[training] weights = 'none.npy': no such file", "give a path relative to the run file"),

@@ -91,7 +91,7 @@ def test_predicted_losses(loss, optimiser):
     candidate = Candidate("gaussian", 8.0, 60, 1.0, loss=loss, optimiser=optimiser)
     kernel, rule = JointKernel(candidate.problem(problem)), step_rule(optimiser)
     matrix, elsewhere = dense(kernel)
-    p = loss_named(loss, problem.sites)
+    p = loss_named(loss, problem)
     product = matrix @ p.residual(np.eye(len(matrix)))
     budget = Budget(steps=100, rule=rule)
     curve = PredictedCurve(kernel, [budget], accuracy=1e-8, metric=p.metric)
@@ -145,7 +145,7 @@ def test_design_over_losses_and_optimisers():
             curve = PredictedCurve(
                 JointKernel(each.candidate.problem(problem), precision="single"),
                 [Budget(steps=int(each.evaluations), rule=step_rule(each.candidate.optimiser))],
-                metric=loss_named(each.candidate.loss, problem.sites).metric,
+                metric=loss_named(each.candidate.loss, problem).metric,
             )
             budget = Budget(steps=int(each.evaluations), rule=step_rule(each.candidate.optimiser))
             assert curve.held_out(budget) <= 1.01 * each.level

@@ -9,7 +9,17 @@ import sympy
 import torch
 from scipy.linalg import expm
 
-from freqbias.nn import EmpiricalKernel, FourierNetwork, InfiniteWidthKernel, LinearisedTraining, make_transforms, train
+from freqbias.errors import InputError
+from freqbias.nn import (
+    EmpiricalKernel,
+    FourierNetwork,
+    InfiniteWidthKernel,
+    JointInfiniteKernel,
+    JointKernel,
+    LinearisedTraining,
+    make_transforms,
+    train,
+)
 from freqbias.numerics import DifferentialOperator, Grid, OperatorRows, Positions, Scattered, Schedule
 from freqbias.problem import (
     BlockSquare,
@@ -91,6 +101,66 @@ def test_kernel_between_values_and_rows(case: str) -> None:
     expected = exact(case, *points)
     np.testing.assert_allclose(at.apply(np.eye(size)), expected[:size, size:], atol=1e-11 * np.abs(expected).max())
     np.testing.assert_allclose(at.diagonal, np.diag(expected)[size:] * size, rtol=1e-11)
+
+
+@cache
+def exact_with_held_out(case: str, count: int = 5) -> tuple[OperatorRows, np.ndarray]:
+    """Held-out rows L f, and the kernel of the rows and then of these, divided by N."""
+    operator, rows = CASES[case]
+    held_out = OperatorRows(
+        rows.operator, Scattered(np.random.default_rng(8).uniform(-0.5, 0.5, (count, rows.dimension)))
+    )
+    blocks = [(operator, rows.interior.positions())]
+    blocks += [] if rows.boundary is None else [(identity, rows.boundary.points)]
+    blocks += [(operator, held_out.positions())]
+    return held_out, gaussian_kernel(blocks, SIGMA, SIGMA_A, (RATES.output, RATES.frequencies)) / rows.size
+
+
+@BOTH
+def test_kernel_between_held_out_rows_and_rows(case: str) -> None:
+    held_out, expected = exact_with_held_out(case)
+    size = CASES[case][1].size
+    at = InfiniteWidthKernel(make(case)).at(held_out)
+    np.testing.assert_allclose(at.apply(np.eye(size)), expected[:size, size:], atol=1e-11 * np.abs(expected).max())
+    np.testing.assert_allclose(at.diagonal, np.diag(expected)[size:] * size, rtol=1e-11)
+
+
+@BOTH
+def test_held_out_rows_of_a_drawn_network(case: str) -> None:
+    """The joint kernel has the products of the separate ones, and a diagonal that bounds them."""
+    rows, (held_out, _) = CASES[case][1], exact_with_held_out(case)
+    values = np.random.default_rng(4).standard_normal((1, held_out.size))
+    problem = make(case, held_out=Samples(held_out, values, held_out=True))
+    joint, apart = JointKernel(problem), EmpiricalKernel(problem)
+    at = apart.at(held_out)
+    u = np.random.default_rng(5).standard_normal((1, rows.size))
+    for found, expected in zip(joint.apply(u), (apart.apply(u), at.apply(u)), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-11 * np.abs(expected).max())
+    np.testing.assert_allclose(joint.held_out_start, at.start - values, atol=1e-9)
+    np.testing.assert_allclose(joint.start, -problem.samples.values, atol=1e-9)
+    whole = InfiniteWidthKernel(problem_at(problem, held_out)).apply(np.eye(held_out.size)) * held_out.size
+    wide = EmpiricalKernel(make(case, width=100_000)).at(held_out).diagonal
+    assert (np.diag(whole) < 1.02 * wide).all() and (wide < 2.05 * np.diag(whole)).all()
+
+
+@BOTH
+def test_held_out_rows_at_infinite_width(case: str) -> None:
+    held_out, expected = exact_with_held_out(case)
+    size = CASES[case][1].size
+    values = np.ones((1, held_out.size))
+    joint = JointInfiniteKernel(make(case, held_out=Samples(held_out, values, held_out=True)))
+    u = np.random.default_rng(5).standard_normal((1, size))
+    found = np.concatenate(joint.apply(u), axis=1)
+    np.testing.assert_allclose(found, u @ expected[:size], atol=1e-11 * np.abs(expected).max())
+    assert (joint.held_out_start == -1).all()
+
+
+def test_other_held_out_samples_are_refused() -> None:
+    positions = Positions(np.array([[0.1], [0.2]]))
+    other = OperatorRows(DifferentialOperator({(2,): -1.0}), positions)
+    for sites in (positions, other, OperatorRows(CASES["1-D"][1].operator, positions, positions)):
+        with pytest.raises(InputError, match="give held-out rows of the same operator, without a boundary"):
+            make("1-D", held_out=Samples(sites, np.ones((1, sites.size)), held_out=True))
 
 
 @BOTH

@@ -26,11 +26,11 @@ EVEN = {1: ((9.0, 40),), 2: ((9.0, 16),), 3: ((9.0, 4),)}
 GRADED = ((3.0, 7), (9.0, 5))
 PLANS = {
     "interval": BoxPlan((EVEN[1],), 3),
-    "square": BoxPlan((EVEN[2],) * 2, 2),
+    "square": BoxPlan((((9.0, 10),),) * 2, 2),
     "edges": BoxPlan((GRADED, GRADED), 2),
-    "flat cells": BoxPlan((((9.0, 40),), ((9.0, 5),)), 2),
+    "flat cells": BoxPlan((((9.0, 24),), ((9.0, 3),)), 2),
     "cube": BoxPlan((EVEN[3],) * 3, 2),
-    "unequal sides": BoxPlan((((9.0, 4),), ((9.0, 20),)), 4),
+    "unequal sides": BoxPlan((((9.0, 3),), ((9.0, 15),)), 4),
     "degree 1": BoxPlan((EVEN[2],) * 2, 1),
     "degree 5": BoxPlan((((9.0, 6),), ((3.0, 2), (9.0, 4))), 5),
 }
@@ -82,7 +82,8 @@ def test_coarse_matrices_are_galerkin_products(name):
     expected = dense(assembled)
     for matrix, interpolation in zip(matrices, [None, last, *reversed(finer)], strict=True):
         if interpolation is not None:
-            expected = dense(interpolation).T @ expected @ dense(interpolation)
+            coarse = dense(interpolation)
+            expected = coarse.T @ expected @ coarse
         np.testing.assert_allclose(dense(matrix), expected, rtol=0, atol=1e-12 * np.abs(expected).max())
         diagonal = matrix.getDiagonal().array
         np.testing.assert_allclose(diagonal, expected.diagonal(), rtol=1e-11)
@@ -105,9 +106,8 @@ def test_interpolation_is_exact_for_linear_functions(name):
     for matrix in reversed(matrices):
         whole = whole @ dense(matrix)
         np.testing.assert_allclose(whole.sum(axis=1), 1.0, rtol=1e-12)
-        np.testing.assert_allclose(
-            whole @ np.linalg.lstsq(whole, functions, rcond=None)[0], functions, rtol=0, atol=1e-10 * np.abs(x).max()
-        )
+        q = np.linalg.qr(whole)[0]
+        np.testing.assert_allclose(q @ (q.T @ functions), functions, rtol=0, atol=1e-10 * np.abs(x).max())
     sizes = [matrix.getSize() for matrix in matrices]
     assert sizes[-1][0] == plan.dofs and sizes[0][1] <= 200
     assert all(fine[1] == coarse[0] for coarse, fine in pairwise(sizes))

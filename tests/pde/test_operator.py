@@ -32,10 +32,13 @@ POINTS = np.array([0.1, -0.3])
 
 
 def problem_of(name, weights):
+    """The problem, K P, both kernels to P that give values at points and held-out rows, and u(0)."""
     operator, rows = CASES[name]
     values = np.random.default_rng(1).normal(size=(1, rows.size))
     at = np.tile(POINTS[:, None], rows.dimension)
+    held_out = OperatorRows(rows.operator, Positions(np.random.default_rng(2).uniform(-0.4, 0.4, (7, rows.dimension))))
     blocks = [(operator, rows.interior.positions()), (identity, rows.boundary.points), (identity, at)]
+    blocks += [(operator, held_out.positions())]
     whole = gaussian_kernel(blocks, SIGMA, SIGMA_A) / rows.size
     factors = np.repeat([w * rows.size / n for w, n in zip(weights, rows.sizes, strict=True)], rows.sizes)
     matrix = whole[: rows.size, : rows.size] * factors
@@ -43,6 +46,7 @@ def problem_of(name, weights):
     problem = Problem(
         Gaussian(SIGMA), Samples(rows, values), Network(width=2, sigma_a=SIGMA_A), times,
         loss=BlockSquare(rows.sizes, weights), predict_at=Positions(at),
+        held_out=Samples(held_out, np.zeros((1, 7)), held_out=True),
     )  # fmt: skip
     return problem, matrix, whole[rows.size :, : rows.size] * factors, -values[0]
 
@@ -51,8 +55,8 @@ def problem_of(name, weights):
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (1.0, 1000.0)])
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-5])
 def test_flow_and_predicted_values(name, weights, tolerance):
-    """The rows, and the values f at other positions, within the tolerance and the bound."""
-    problem, matrix, at_points, start = problem_of(name, weights)
+    """The rows, the values f at other positions and held-out rows, within the tolerance and the bound."""
+    problem, matrix, elsewhere, start = problem_of(name, weights)
     exact = np.array([scipy.linalg.expm(-t * matrix) @ start for t in problem.times])
     spectrum = pde.solve(problem, Pde(tolerance=tolerance))
     root = np.sqrt(problem.loss.residual(np.ones(len(start))))  # P^(1/2): tolerances are relative to |P^(1/2) u(0)|
@@ -67,9 +71,12 @@ def test_flow_and_predicted_values(name, weights, tolerance):
     block = np.zeros((2 * n, 2 * n))  # d/dt (w, u) = (u, -K P u)
     block[:n, n:], block[n:, n:] = np.eye(n), -matrix
     w = (scipy.linalg.expm(problem.times[-1] * block) @ np.concatenate([np.zeros(n), start]))[:n]
-    missed = np.abs(spectrum.prediction[-1, 0] + at_points @ w).max()
-    assert missed <= spectrum.prediction_bound[-1]
-    assert missed <= 0.01 * np.abs(at_points @ w).max()
+    found = np.concatenate([spectrum.prediction[-1, 0], spectrum.held_out_error[-1, 0]])
+    expected, parts = -elsewhere @ w, (slice(0, len(POINTS)), slice(len(POINTS), None))
+    for part in parts:
+        missed = np.abs(found - expected)[part].max()
+        assert missed <= spectrum.prediction_bound[-1]
+        assert missed <= 0.01 * np.abs(expected[part]).max()
 
 
 def test_transforms_for_a_gpu_equal_those_of_the_cpu():
