@@ -18,7 +18,7 @@ from freqbias.problem.design_settings import Design
 from freqbias.problem.held_out import HeldOut
 from freqbias.problem.overrides import parse_overrides, with_values
 from freqbias.problem.run_file import RunFile
-from freqbias.problem.section import Section, error_prefix, explain, joined
+from freqbias.problem.section import Section, error_prefix, errors_in, explain, joined
 from freqbias.problem.settings import Mesh, Network, Pde, Time, models_by_kind
 from freqbias.problem.sweep_settings import Sweep
 from freqbias.problem.training_settings import Training
@@ -118,7 +118,7 @@ def parse(tables: dict[str, Any]) -> RunFile:
     try:
         return RunFile.model_validate(tables)
     except ValidationError as failure:
-        raise InputError(joined(_error_lines(failure.errors()))) from failure
+        raise InputError(joined(_error_lines(errors_in(failure)))) from failure
 
 
 def _depth(value: Any) -> int:

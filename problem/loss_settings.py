@@ -8,7 +8,7 @@ from freqbias.errors import InputError
 from freqbias.numerics import Grid, Sites
 from freqbias.problem import files
 from freqbias.problem.position_files import POSITION_FILES, read_rows
-from freqbias.problem.sample_density import trapezoidal_weights
+from freqbias.problem.sample_density import checked_period, trapezoidal_weights
 from freqbias.problem.section import error_prefix
 from freqbias.problem.settings import per_axis
 from freqbias.problem.sobolev_loss import SobolevLoss
@@ -73,6 +73,9 @@ def build_loss(training: Training, sites: Sites, weights: np.ndarray | None = No
     order or weights are out of range.
     """
     period = None if training.period is None else per_axis(training.period, sites.dimension)
+    if period is not None:
+        with error_prefix("[training] "):
+            checked_period(sites, period)
     with error_prefix(f"[training] weights = {training.weights!r}: "):
         if training.weights == "density" and (period or not isinstance(sites, Grid)):  # on a grid all weights are 1
             weights = trapezoidal_weights(sites, period=period)

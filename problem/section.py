@@ -33,10 +33,15 @@ class Settings(Section):
 def input_error(failure: ValidationError, section: str, model: type[BaseModel]) -> InputError:
     """Return an InputError with one line for each faulty key of a section."""
     lines = dict[str, str]()
-    for error in failure.errors():
+    for error in errors_in(failure):
         key = str(error["loc"][0]) if error["loc"] else ""
         lines.setdefault(key, explain(error, f"[{section}] {key}".strip(), key, model))
     return InputError(joined(lines.values()))
+
+
+def errors_in(failure: ValidationError) -> list[Any]:
+    """Return the errors, those of a number beyond a limit first: a key that allows words too has an error for each."""
+    return sorted(failure.errors(), key=lambda error: not _limit(error))
 
 
 def joined(lines: Iterable[str]) -> str:

@@ -53,7 +53,7 @@ class SobolevLoss(TrainingLoss):
         shape, extent = _series(sites, period)
         frequencies = [np.fft.fftfreq(n, length / n) for n, length in zip(shape, extent, strict=True)]
         squares = np.sum([each**2 for each in np.meshgrid(*frequencies, indexing="ij")], axis=0)
-        kept = squares <= cutoff**2
+        kept, self._highest = squares <= cutoff**2, float(np.sqrt(squares.max()))
         if kept.sum() == 1 < kept.size:
             raise InputError(
                 f"cutoff = {cutoff:g} leaves no frequency but 0; use at least {1 / max(extent):g}, that of one period"
@@ -93,6 +93,11 @@ class SobolevLoss(TrainingLoss):
 
     @property
     def warning(self) -> str:
+        if self.cutoff < np.inf and self._highest <= self.cutoff:
+            return (
+                f"[training] cutoff = {self.cutoff:g} has no effect, because the frequencies of the samples go up to "
+                f"|xi| = {self._highest:.4g}; use a lower cutoff, or leave it out"
+            )
         if self.order <= 0 or self.cutoff < np.inf or self._grid is not None or self._sites.lattice is not None:
             return ""
         return (

@@ -234,6 +234,12 @@ def test_limits_are_stated(sigma, limit):
     assert str(refused.value).endswith(f"for example sigma = 10.0{limit}")
 
 
+@pytest.mark.parametrize("keys", [{"step": 1e-13}, {"operator": "-laplace", "boundary": 0.0, "boundary_weight": 1e30}])
+def test_limits_of_keys_that_allow_words(keys):
+    with pytest.raises(InputError, match=r"; the (smallest|largest) possible value is 1e"):
+        parse(table(training=keys))
+
+
 @pytest.mark.parametrize("unit", ["mm", "", r"$\mu$m", r"US\$", r"\$ and \$", "$10^3$ km"])
 def test_units_that_can_be_drawn(unit):
     assert parse(table(unit=unit)).unit == unit

@@ -125,6 +125,16 @@ def test_warning_of_scattered_samples_without_a_cutoff():
     assert problem.loss.warning in problem.warnings
 
 
+@pytest.mark.parametrize("name", SITES)
+def test_warning_of_a_cutoff_without_effect(name):
+    highest = float(SobolevLoss(SITES[name], 0.5)._highest)
+    loss = SobolevLoss(SITES[name], 0.5, cutoff=1.01 * highest)
+    assert f"cutoff = {1.01 * highest:g} has no effect" in loss.warning
+    u = RNG.standard_normal((1, SITES[name].size))
+    np.testing.assert_allclose(loss.residual(u), SobolevLoss(SITES[name], 0.5).residual(u), rtol=1e-12, atol=1e-12)
+    assert "has no effect" not in SobolevLoss(SITES[name], 0.5, cutoff=0.9 * highest).warning
+
+
 def test_wrong_periods():
     for sites, period, message in (
         (SITES["line"], [2.0], "period is for scattered samples"),
