@@ -78,7 +78,7 @@ def compare(dimension: int) -> None:
         best = int(predictions.argmin())
         print(
             f"{dimension}-D, {steps} steps: sigma {sigmas[best]:.4g}; regret of the residual "
-            f"{residuals[best] / residuals.min():.3f}, of the solution {errors[best] / errors.min():.3f}; worst density "
+            f"{residuals[best] / residuals.min():.3f}, of the solution {errors[best] / errors.min():.3f}; worst "
             f"{residuals.max() / residuals.min():.3g} and {errors.max() / errors.min():.3g}",
             flush=True,
         )

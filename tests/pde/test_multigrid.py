@@ -36,7 +36,7 @@ PLANS = {
 }
 LAYERS = {
     "disc": LayeredPlan(2, ((6.0, 4),), 6, 4),
-    "annulus": LayeredPlan(2, ((3.0, 0), (8.0, 6)), 10, 5, hollow=True),
+    "annulus": LayeredPlan(2, ((3.0, 0), (8.0, 4)), 8, 4, hollow=True),
     "disc in a box": LayeredPlan(2, ((6.0, 4),), 6, 3, box=((9.0, 9.0), 2)),
     "ball": LayeredPlan(3, ((6.0, 2),), 2, 2),
 }
