@@ -73,7 +73,7 @@ class InfiniteWidthKernel:
         problem, kernel_sum = self._problem, _kernel_sum(self._problem.laws, self._problem.sites, sites)
         return KernelAt(
             lambda values: kernel_sum(values) / self._size,
-            kernel_diagonal(problem.laws, sites),
+            kernel_diagonal(problem.laws, sites, problem.span),
             initial_values(problem_at(problem, sites)),
         )
 

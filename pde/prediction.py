@@ -46,7 +46,7 @@ def predict_at_targets(
         exact = ExactRows(problem, sites)
         missed = np.abs(change[..., exact.probes] - exact.apply(rows)).max(axis=(1, 2))
         missed = np.concatenate([[0.0], missed]) * (SAFETY if exact.share < 1 else 1.0)
-        scale = norm * np.sqrt(kernel_diagonal(problem.laws, sites).max() / problem.sites.size)
+        scale = norm * np.sqrt(kernel_diagonal(problem.laws, sites, problem.span).max() / problem.sites.size)
         bound = np.maximum(bound, scale * relative + missed)
         start = initial_values(problem_at(problem, sites))
         values[name] = start - np.concatenate([np.zeros_like(start)[None], change])

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from freqbias.numerics import LARGEST
 from freqbias.problem.section import Settings
-from freqbias.problem.settings import Positive
+from freqbias.problem.settings import Duration, Positive
 
 
 def _spaced(name: object) -> object:
@@ -74,7 +74,7 @@ class Design(Settings):
         "example steps = [100, 300]; the default is [100, 300], unless times is given. Purposes other than "
         '"held-out" take one number, the largest number of steps, by default 1000',
     )
-    times: Annotated[list[Positive], Field(min_length=1)] | None = Field(
+    times: Annotated[list[Duration], Field(min_length=1)] | None = Field(
         None, description="a list of positive numbers, instead of steps: the gradient-flow times to decide for"
     )
     step_factor: float = Field(
@@ -137,11 +137,6 @@ class Design(Settings):
             if values is not None and len(set(values)) < len(values):
                 raise ValueError(f"{name} = {values} names a value twice; name each value once")
         return self
-
-    @property
-    def compares_trainings(self) -> bool:
-        """Whether losses or optimisers are compared."""
-        return self.losses is not None or self.optimisers is not None
 
     def _check_purpose(self) -> None:
         purpose, of_bands = self.purpose, self.purpose != "held-out"

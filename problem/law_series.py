@@ -19,6 +19,9 @@ from freqbias.errors import ComputationError
 from freqbias.numerics import DifferentialOperator, Grid, flat_top
 from freqbias.problem.laws import Law
 
+# Least extent times the width of the law, by dimension. In a shorter period the series shows the cut-off function, at
+# frequencies far beyond the law, where symbols are large. In 3-D a longer one would need too many frequencies.
+LEAST = {1: 6.0, 2: 6.0, 3: 4.0}
 PERIOD = 3.0  # P divided by the extent of the samples; the cut-off function falls to 0 in the rest of the period
 MOST_MODES = 2**22
 # Relative to the largest weight. Smaller ones are rounding errors of the transform. The symbol would magnify them.
@@ -46,6 +49,7 @@ def symbol_quadrature(law: Law, extent: np.ndarray, operator: DifferentialOperat
     """
     if law.integral == 0:
         return np.zeros((0, len(extent))), np.zeros(0)
+    extent = np.maximum(extent, LEAST[len(extent)] / law.widths[-1])
     modes = 16
     while (2 * modes + 1) ** len(extent) <= MOST_MODES:
         grid, weights = fourier_series(law, extent, modes)

@@ -61,9 +61,12 @@ def from_tables(tables: dict[str, Any], path: Path, *, density: Mapping[str, Any
     folder = path.parent.resolve()
     run = run.model_copy(update={"data": _with_absolute_targets(run.data, folder)})
     sections = {name: _with_absolute_path(getattr(run, name), folder, name) for name in ("density", "data", "mesh")}
-    if run.training.weights_file:
-        weights = files.resolve(run.training.weights_file, folder, section="training", key="weights", endings=None)
-        sections["training"] = run.training.model_copy(update={"weights": str(weights)})
+    named = {"weights": run.training.weights_file, "boundary": run.training.boundary_file}
+    update = {
+        key: str(files.resolve(path, folder, section="training", key=key, endings=None))
+        for key, path in named.items() if path
+    }  # fmt: skip
+    sections["training"] = run.training.model_copy(update=update)
     if run.pde.initial_file:
         initial = files.resolve(run.pde.initial_file, folder, section="pde", key="initial", endings=None)
         sections["pde"] = run.pde.model_copy(update={"initial": str(initial)})

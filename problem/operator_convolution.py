@@ -54,9 +54,9 @@ class OperatorConvolution:
 
     def __init__(self, laws: Laws, rows: OperatorRows, sites: Sites, targets: Sites, *, threads: int = 1) -> None:
         everywhere = OperatorRows(rows.operator, Scattered(_distinct_positions(rows, sites, targets)))
-        xi, self._damping = quadrature(laws.damping, everywhere)
+        xi, self._damping = quadrature(laws.damping, everywhere, everywhere.span)
         self._from, self._to = (make_transform(each, xi, threads=threads) for each in (sites, targets))
-        xi, self._diffusion = quadrature(laws.diffusion, everywhere)
+        xi, self._diffusion = quadrature(laws.diffusion, everywhere, everywhere.span)
         self._pull, self._push = (RowDerivatives(each, xi, threads) for each in (sites, targets))
         self._atom = laws.atom
         self._constant, self._target_constant = (_of_constant(each) for each in (sites, targets))

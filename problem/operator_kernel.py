@@ -19,11 +19,11 @@ from freqbias.problem.laws import Law, Laws
 from freqbias.problem.training_loss import TrainingLoss
 
 
-def quadrature(law: Law, rows: OperatorRows) -> tuple[np.ndarray, np.ndarray]:
-    """Return the frequencies (n, d) and weights (n,) that integrate the law on these rows."""
+def quadrature(law: Law, rows: OperatorRows, span: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frequencies (n, d) and weights (n,) that integrate the law for positions that differ by up to span."""
     if isinstance(law, DiscreteLaw) and law.linear:
         return law.point_masses(rows.interior)
-    return symbol_quadrature(law, rows.span, rows.operator)
+    return symbol_quadrature(law, span, rows.operator)
 
 
 def ntk_weights(laws: Laws, rows: OperatorRows) -> tuple[float, ...]:
@@ -38,25 +38,25 @@ def ntk_weights(laws: Laws, rows: OperatorRows) -> tuple[float, ...]:
 
 def mean_diagonals(laws: Laws, rows: OperatorRows) -> list[float]:
     """Return the mean of K(x, x) over the rows of each block: L f, and f if there are boundary positions."""
-    diagonal = kernel_diagonal(laws, rows)
+    diagonal = kernel_diagonal(laws, rows, rows.span)
     return [float(diagonal[where].mean()) for where, _ in rows.parts]
 
 
-def kernel_diagonal(laws: Laws, sites: Sites) -> np.ndarray:
+def kernel_diagonal(laws: Laws, sites: Sites, span: np.ndarray) -> np.ndarray:
     """Return K(x, x) at all sites, (N,). On rows of an operator these are the integrals of
 
         damping |l|^2 + diffusion |grad l + 2 pi i x l|^2,
 
-    and the atom times l(0)^2.
+    and the atom times l(0)^2. span: the width of the box of all data, (d,) [length]; the sites may be few of them.
     """
     origin = np.zeros((1, sites.dimension))
     distances = 4 * pi**2 * (sites.positions() ** 2).sum(axis=1)
     diagonal = np.asarray(laws.damping.transform(origin) + laws.atom + distances * laws.diffusion.transform(origin))
     if isinstance(sites, OperatorRows):
         operator, interior = sites.operator, slice(0, sites.interior.size)
-        xi, weights = quadrature(laws.damping, sites)
+        xi, weights = quadrature(laws.damping, sites, span)
         constant = weights @ np.abs(operator.symbol(xi)) ** 2 + laws.atom * operator.symbol(origin).real[0] ** 2
-        xi, weights = quadrature(laws.diffusion, sites)
+        xi, weights = quadrature(laws.diffusion, sites, span)
         symbol, gradient = operator.symbol(xi), operator.symbol_gradient(xi)
         constant += weights @ (np.abs(gradient) ** 2).sum(axis=1)
         mixed = sites.interior.positions() @ (weights @ (gradient * symbol.conj()[:, None]).imag)

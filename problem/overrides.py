@@ -10,7 +10,7 @@ from freqbias.errors import InputError
 from freqbias.problem.files import SAMPLE_SCHEME
 
 PATHS = ("density.path", "data.path", "data.predict_at", "data.held_out.mask", "mesh.path")
-PATHS_OR_WORDS = ("pde.initial", "training.weights")  # only paths have an ending
+PATHS_OR_WORDS = ("pde.initial", "training.weights", "training.boundary")  # only paths have an ending
 TEXTS = ("training.operator",)  # need no quotes, whatever they contain
 _BARE = re.compile(r"(?:[^\W\d]|[~/.])[\w~/.:+ -]*|[,;|]")  # text that needs no quotes
 _KEY = re.compile(r"[\w-]+(\.[\w-]+)*")

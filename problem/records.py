@@ -91,11 +91,8 @@ class Problem:
         check_rates(self.rates, self.network)
         check_width(self.density, self.network, self.dimension)
         check_operator(self.density, self.network, self.sites)
-        if self.held_out is not None and not self._held_out_fits(self.held_out.sites):
-            raise InputError(
-                "held_out: the samples are rows of a differential operator; give held-out rows of the same operator, "
-                "without a boundary, as operator_samples(held_out, operator) returns"
-            )
+        if self.held_out is not None:
+            self._check_held_out(self.held_out.sites)
         self.loss.check(self.sites.size)
         if self.decay.rate and self.gauss_newton is not None:
             raise InputError("decay and gauss_newton exclude each other; leave one of them out")
@@ -115,12 +112,16 @@ class Problem:
         if self.laws is None:
             object.__setattr__(self, "laws", network_laws(self.density, self.network, self.dimension, self.rates))
 
-    def _held_out_fits(self, held_out: Sites) -> bool:
+    def _check_held_out(self, held_out: Sites) -> None:
+        rows = held_out if isinstance(held_out, OperatorRows) else None
         if not isinstance(self.sites, OperatorRows):
-            return not isinstance(held_out, OperatorRows)
-        if not isinstance(held_out, OperatorRows):
-            return False
-        return held_out.operator == self.sites.operator and held_out.boundary is None
+            if rows is not None:
+                raise InputError("held_out: these are rows of a differential operator, but the samples are values")
+        elif rows is None or rows.operator != self.sites.operator or rows.boundary is not None:
+            raise InputError(
+                "held_out: the samples are rows of a differential operator; give held-out rows of the same operator, "
+                "without a boundary, as operator_samples(held_out, operator) returns"
+            )
 
     def _checked_initial_error(self) -> np.ndarray:
         error = np.asarray(self.initial_error, dtype=float)

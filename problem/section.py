@@ -79,8 +79,8 @@ def _limit(error: Any) -> str:
     limits = error.get("ctx", {})
     if limits.get("le") == LARGEST:
         return f"; the largest possible value is {LARGEST:g}"
-    if limits.get("ge") == SMALLEST and error["input"] > 0:
-        return f"; the smallest possible value is {SMALLEST:g}"
+    if 0 < limits.get("ge", 0) <= SMALLEST and error["input"] > 0:
+        return f"; the smallest possible value is {limits['ge']:g}"
     return ""
 
 

@@ -12,7 +12,9 @@ from pydantic import Field, model_validator
 from freqbias.numerics import LARGEST, SMALLEST
 from freqbias.problem.section import Section, Settings
 
+SHORTEST = 1e-30  # the smallest time; derivatives of high order make learning fast
 Positive = Annotated[float, Field(ge=SMALLEST, le=LARGEST)]
+Duration = Annotated[float, Field(ge=SHORTEST, le=LARGEST)]
 NetcdfPath = Annotated[str, Field(pattern=r"(?i)\.nc$")]
 DEEPEST = 8  # layers of weights
 CLOSEST_TIMES = 1e-12  # relative distance of output times; closer times differ only by rounding
@@ -134,8 +136,8 @@ def increase(times: Sequence[float] | np.ndarray) -> bool:
 class Time(Settings):
     """Output times, in gradient-flow time. t = 0 is always one of them."""
 
-    end: float | None = positive(
-        "a positive number: the last output time, in gradient-flow time, for example end = 200.0", default=None
+    end: Duration | None = Field(
+        None, description="a positive number: the last output time, in gradient-flow time, for example end = 200.0"
     )
     outputs: int | None = Field(
         None,
@@ -143,7 +145,7 @@ class Time(Settings):
         le=10**6,
         description="a whole number from 1 to 10^6: the number of evenly spaced output times, for example outputs = 20",
     )
-    times: Annotated[list[Positive], Field(min_length=1)] | None = Field(
+    times: Annotated[list[Duration], Field(min_length=1)] | None = Field(
         None,
         description="a list of increasing positive numbers, instead of end and outputs; leave out 0, because t = 0 "
         "is always an output time",
@@ -219,7 +221,7 @@ class Pde(Settings):
         'network), "auto" ("target" if symmetric = true, otherwise "network"), or the path of a netCDF file of errors, '
         'relative to the run file, for example "mine.nc" (its error at t = 0)',
     )
-    step: Literal["auto"] | Positive = Field(
+    step: Literal["auto"] | Duration = Field(
         "auto",
         description='"auto" (chosen from the tolerance), or a positive number in gradient-flow time: the step size',
     )

@@ -163,8 +163,7 @@ def _replace_paths_by_hashes(tables: dict[str, Any], run: RunFile) -> dict[str, 
     places += [] if run.pde.initial_file is None else [("pde", tables["pde"], "initial")]
     places += [] if run.training.weights_file is None else [("training", tables["training"], "weights")]
     places += [("data", tables["data"], "predict_at")]
-    if isinstance(tables["training"].get("boundary"), str):
-        places += [("training", tables["training"], "boundary")]
+    places += [] if run.training.boundary_file is None else [("training", tables["training"], "boundary")]
     if isinstance(tables["data"]["held_out"], dict):
         places += [("data.held_out", tables["data"]["held_out"], "mask")]
     names = dict[str, str]()

@@ -8,7 +8,7 @@ from freqbias.numerics import LARGEST, LONGEST_STEP
 from freqbias.problem.operator_terms import OPERATOR, OperatorTerms
 from freqbias.problem.rates import DEFAULT_RATES, RATES, RatesTable
 from freqbias.problem.section import Settings
-from freqbias.problem.settings import Positive
+from freqbias.problem.settings import Duration, Positive
 from freqbias.problem.training_checks import check_operator, check_rate_schedule
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -108,7 +108,7 @@ class Training(Settings):
         "equal): the weight of the boundary in the loss, relative to the data; default 1",
     )
     rates: RatesTable = Field(DEFAULT_RATES, description=RATES)
-    step: Literal["auto"] | Positive = Field(
+    step: Literal["auto"] | Duration = Field(
         "auto",
         description='"auto" (chosen from the tolerance), or a positive number in gradient-flow time: the step size',
     )
@@ -258,6 +258,11 @@ class Training(Settings):
     def weights_file(self) -> str | None:
         """The path of the file with the weights of the samples, or None."""
         return None if self.weights in ("equal", "density") else self.weights
+
+    @property
+    def boundary_file(self) -> str | None:
+        """The path of the file with the boundary values, or None."""
+        return self.boundary if isinstance(self.boundary, str) else None
 
     @property
     def gauss_newton(self) -> float | None:

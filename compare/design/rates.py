@@ -21,7 +21,7 @@ import numpy as np
 
 from freqbias.compare.design.candidates import Candidate
 from freqbias.compare.design.prediction import Prediction
-from freqbias.compare.design.trainings import joint_kernel
+from freqbias.compare.design.trainings import compares_trainings, joint_kernel
 from freqbias.errors import InputError
 from freqbias.nn import BandCurve, BandSpectra, Budget, halving, step_rule
 from freqbias.numerics import make_tensor_transform, resolved_frequencies, spectrum_part
@@ -71,7 +71,7 @@ class LearningRates:
     def _prediction(self, candidate: Candidate, steps: np.ndarray, largest: float) -> Prediction:
         """steps: the numbers of steps that halve the error in the parts of the band."""
         (budget,) = self.budgets
-        unit = 1.0 if self.settings.compares_trainings else budget.factor / largest  # of a step
+        unit = 1.0 if compares_trainings(self.problem, self.settings) else budget.factor / largest  # of a step
         rates = np.log(2) / (unit * steps)
         value = float(steps.max() if self.criterion == "band" else np.exp(self._penalty(rates)) / rates.min())
         slowest, fastest, ratio = float(rates.min()), float(rates.max()), float(rates[0] / rates[-1])

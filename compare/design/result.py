@@ -214,7 +214,7 @@ def _check_operator(problem: Problem, settings: Design) -> None:
             f"[design] losses = {settings.losses}: with [training] operator, the loss is that of the operator; leave "
             "losses out"
         )
-    if problem.held_out is None and settings.purpose == "held-out":
+    if problem.held_out is None and settings.purpose == "held-out" and settings.criterion != "training-loss":
         raise InputError(
             "freqbias design judges the residual of [training] operator on held-out samples; set [data] held_out"
         )
@@ -234,7 +234,8 @@ def _check_trainings(problem: Problem, settings: Design) -> None:
         with error_prefix(f'[design] losses: "{name}": '):
             loss_named(name, problem)
     losses = losses_of(problem, settings)
-    if set(losses) != {MEAN_SQUARE_NAME} and settings.purpose == "held-out":
+    alone = settings.criterion == "training-loss" and len(losses) == 1  # nothing is compared on other samples
+    if losses != [MEAN_SQUARE_NAME] and settings.purpose == "held-out" and not alone:
         if problem.held_out is None:
             raise InputError(
                 f"[design] losses = {losses}: losses are compared on held-out samples, but none are held out; set "

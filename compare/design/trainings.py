@@ -1,7 +1,7 @@
 """The losses and optimisers that a design compares, by their names."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,9 +24,16 @@ DENSITY = "density"
 
 
 def losses_of(problem: Problem, settings: Design) -> list[str]:
-    """Return the names of the losses to compare. By default it is the loss of the problem."""
-    default = MEAN_SQUARE_NAME if isinstance(problem.loss, MeanSquare) else STATED
-    return settings.losses or [default]
+    """Return the names of the losses to compare, by default that of the problem, each once."""
+    stated = MEAN_SQUARE_NAME if isinstance(problem.loss, MeanSquare) else STATED
+    names = [stated if name == STATED else name for name in settings.losses or [STATED]]
+    return list(dict.fromkeys(names))
+
+
+def compares_trainings(problem: Problem, settings: Design) -> bool:
+    """Return whether losses or optimisers are compared, or another optimiser than gradient descent is used."""
+    optimisers = settings.optimisers or [GRADIENT_DESCENT_NAME]
+    return len(losses_of(problem, settings)) > 1 or optimisers != [GRADIENT_DESCENT_NAME]
 
 
 @lru_cache(maxsize=16)
@@ -46,9 +53,13 @@ def loss_named(name: str, problem: Problem) -> TrainingLoss:
 
 
 def joint_kernel(problem: Problem) -> JointKernel:
-    """Return the kernel of the drawn network. A differential operator magnifies rounding errors, so it needs double
-    precision."""
-    return JointKernel(problem, precision="double" if isinstance(problem.sites, OperatorRows) else "single")
+    """Return the kernel of the drawn network."""
+    return JointKernel(problem, precision=precision_of(problem))
+
+
+def precision_of(problem: Problem) -> Literal["single", "double"]:
+    """Return the precision of kernel and training: "double" for an operator, which magnifies rounding errors."""
+    return "double" if isinstance(problem.sites, OperatorRows) else "single"
 
 
 def loss_keys(name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from freqbias.compare.design.prediction import Prediction
 from freqbias.compare.design.rates import BALANCED, CONDITIONAL, ORDERED, LearningRates
 from freqbias.compare.design.result import DesignResult
-from freqbias.compare.design.trainings import optimiser_keys, steps_of
+from freqbias.compare.design.trainings import optimiser_keys, precision_of, steps_of
 from freqbias.nn import plan_training, step_rule, trajectory
 from freqbias.problem import Training, squared_loss
 from freqbias.runtime import log
@@ -84,9 +84,8 @@ def missed_purpose(result: DesignResult, trained: dict[str, Any]) -> str:
 
 
 def _train_losses(result: DesignResult, prediction: Prediction, callback: Callable[[], None]) -> Prediction:
-    problem, end, settings = result.problem, prediction.amount, Training()
+    problem, end, settings = result.problem, prediction.amount, training_of(prediction, result)
     if result.in_steps:
-        settings = training_of(prediction, result.settings.step_factor)
         end = max(1, steps_of(prediction.amount, prediction.step_cost)) * float(settings.step)
     trained = replace(prediction.candidate.problem(problem), times=np.array([0.0, end]))
     for snapshot in trajectory(plan_training(trained, settings)):
@@ -101,7 +100,7 @@ def _train_losses(result: DesignResult, prediction: Prediction, callback: Callab
 
 def _train_rates(result: DesignResult, prediction: Prediction, callback: Callable[[], None]) -> Prediction:
     rates = LearningRates(result.problem, result.settings)
-    settings, cost = training_of(prediction, result.settings.step_factor), prediction.step_cost
+    settings, cost = training_of(prediction, result), prediction.step_cost
     most = max(1, steps_of(LONGEST * min(result.best.best_amount, prediction.amount), cost))
     steps = np.unique([0, *np.geomspace(1, most, OUTPUTS).round().astype(int)])
     times = steps * float(settings.step)
@@ -114,7 +113,10 @@ def _train_rates(result: DesignResult, prediction: Prediction, callback: Callabl
     return rates.measured(cost * steps, np.array(errors), prediction)
 
 
-def training_of(prediction: Prediction, factor: float) -> Training:
-    """Return the training of a candidate in steps. factor: the learning rate times lambda_max."""
-    rule = step_rule(prediction.candidate.optimiser)
-    return Training(**optimiser_keys(rule, factor=factor, largest=prediction.largest))
+def training_of(prediction: Prediction, result: DesignResult) -> Training:
+    """Return the training of a candidate, in steps or for some time, in the precision that an operator needs."""
+    precision = precision_of(result.problem)
+    if not result.in_steps:
+        return Training(precision=precision)
+    rule, factor = step_rule(prediction.candidate.optimiser), result.settings.step_factor
+    return Training(**optimiser_keys(rule, factor=factor, largest=prediction.largest), precision=precision)

@@ -6,6 +6,7 @@ import numpy as np
 
 from freqbias.compare.design.candidates import FREEDOM, Candidate
 from freqbias.compare.design.result import DesignResult
+from freqbias.compare.design.trainings import compares_trainings
 from freqbias.compare.style import aligned, frequency_unit
 from freqbias.numerics import Sites, spectrum_part
 from freqbias.problem import counted
@@ -78,7 +79,7 @@ def _rates(result: DesignResult, band: tuple[float, float]) -> list[str]:
 
 
 def rate_unit(result: DesignResult) -> str:
-    return "1/gradient" if result.settings.compares_trainings else "1/time"
+    return "1/gradient" if compares_trainings(result.problem, result.settings) else "1/time"
 
 
 def _trainings(result: DesignResult) -> list[str]:

@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from freqbias.compare.design import Candidate, check_design, design
+from freqbias.compare.design import Candidate, Search, check_design, design
 from freqbias.compare.design.losses import Losses
-from freqbias.compare.design.rates import LearningRates
-from freqbias.compare.design.verify import verify
+from freqbias.compare.design.rates import LearningRates, target_band
+from freqbias.compare.design.trainings import joint_kernel, precision_of
+from freqbias.compare.design.verify import training_of, verify
 from freqbias.compare.stages.design_stage import winning_run
 from freqbias.errors import InputError
 from freqbias.nn import JointKernel
-from freqbias.numerics import DifferentialOperator, Grid, subset
+from freqbias.numerics import DifferentialOperator, Grid, scale_range, subset
 from freqbias.problem import (
     Design,
     Gaussian,
@@ -52,6 +53,13 @@ def residual_problem(*, width=60, operator=None):
     return replace(problem, loss=NtkBlockSquare(problem.laws, problem.sites))
 
 
+def ntk_weights_of(diagonal, first):
+    """P of the NTK weights, (N,). diagonal: of the kernel. first: N_r."""
+    traces, n = (diagonal[:first].sum(), diagonal[first:].sum()), len(diagonal)
+    counts = [first, n - first]
+    return np.repeat([sum(traces) / trace * n / count for trace, count in zip(traces, counts, strict=True)], counts)
+
+
 def descent(problem, sigma, steps):
     """Explicit steps of 1/lambda_max with the drawn kernel and exact NTK weights: u and the held-out error, by step."""
     density, laws = Gaussian(sigma), None
@@ -60,9 +68,7 @@ def descent(problem, sigma, steps):
     matrix, elsewhere = (np.array([column[k][0] for column in columns]).T for k in (0, 1))
     blocks = [(helmholtz, problem.sites.interior.positions()), (identity, problem.sites.boundary.points)]
     diagonal = np.diag(gaussian_kernel(blocks, sigma, SIGMA_A))
-    first, n = len(TRAINED), problem.sites.size
-    traces = diagonal[:first].sum(), diagonal[first:].sum()
-    p = np.repeat([sum(traces) / traces[0] * n / first, sum(traces) / traces[1] * n / 2], [first, 2])
+    p = ntk_weights_of(diagonal, len(TRAINED))
     step = 1 / np.abs(np.linalg.eigvals(matrix * p)).max()
     u, v = kernel.start[0], kernel.held_out_start[0]
     yield u, v
@@ -95,6 +101,85 @@ def test_rates_of_the_residual():
     after = int(np.argmax(amplitude <= 0.5 * amplitude[0]))
     assert 5 < after < 2000
     assert found.best_amount == pytest.approx(after, abs=1.01)
+
+
+@pytest.mark.parametrize("steps", [50, 400])
+def test_limit_at_infinite_width(steps):
+    """By explicit steps with the exact kernel, and the NTK weights of the candidate."""
+    problem, sigma = residual_problem(), 3.0
+    losses = Losses(problem, Design(steps=[steps]))
+    (found,) = losses.limit(Candidate("gaussian", sigma, 60, SIGMA_A, loss="training"), rough=False)
+    rows = problem.sites
+    blocks = [(helmholtz, rows.interior.positions()), (identity, rows.boundary.points)]
+    whole = gaussian_kernel([*blocks, (helmholtz, problem.held_out.sites.positions())], sigma, SIGMA_A) / rows.size
+    n, first = rows.size, len(TRAINED)
+    p = ntk_weights_of(np.diag(whole)[:n], first)
+    step = 1 / np.abs(np.linalg.eigvals(whole[:n, :n] * p)).max()
+    u, v = -problem.samples.values[0], -problem.held_out.values[0]
+    for _ in range(steps):
+        u, v = u - step * whole[:n, :n] @ (p * u), v - step * whole[n:, :n] @ (p * u)
+    assert found == pytest.approx(0.5 * np.mean(v**2), rel=1e-2)
+
+
+def test_default_scales_and_band_are_those_of_the_rows():
+    problem = residual_problem()
+    predictions = Search(problem, Design(families=["gaussian"], scales=2, steps=[20], draws=1)).run()
+    scales = sorted({each.candidate.scale for each in predictions})
+    assert (scales[0], scales[-1]) == pytest.approx(scale_range(problem.sites.interior), rel=1e-3)
+    values = Samples(problem.sites.interior, problem.samples.values[:, : len(TRAINED)])
+    plain = Problem(Gaussian(2.0), values, Network(width=60, sigma_a=1.0), np.array([0.0, 1.0]))
+    assert target_band(problem) == target_band(plain)
+
+
+def test_verify_trains_in_the_precision_of_the_run_file():
+    problem = residual_problem()
+    result = design(problem, Design(families=["gaussian"], scale=[1.0, 4.0], scales=2, steps=[20], draws=1))
+    assert training_of(result.best, result).precision == "double"
+    u = np.random.default_rng(0).standard_normal(problem.samples.values.shape)
+    found, expected = joint_kernel(problem).apply(u)[0], JointKernel(problem, precision="double").apply(u)[0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11 * np.abs(expected).max())
+    assert precision_of(problem) == "double" and precision_of(signal()) == "single"
+
+
+def test_feature_learning_follows_the_loss():
+    """The parameters move along P w."""
+    plain = signal(width=60)
+    problem = replace(plain, loss=WeightedSquare(np.linspace(0.05, 1.0, plain.sites.size)))
+    search = Search(problem, Design(steps=[20]))
+    (found,) = search.compute(candidate := Candidate("gaussian", 6.0, 60, 1.0, loss="training"))
+    kernel, p = JointKernel(candidate.problem(problem)), problem.loss.weights
+    matrix = np.array([kernel.apply(row[None])[0][0] for row in np.eye(len(p))]).T
+    step = 1 / np.abs(np.linalg.eigvals(matrix * p)).max()
+    u, w = kernel.start[0], np.zeros(len(p))
+    for _ in range(20):
+        u, w = u - step * matrix @ (p * u), w + step * p * u
+    expected = kernel.feature_learning(w[None], u[None]) / np.sqrt(2 * found.held_out)
+    assert search.feature_learning(found) == pytest.approx(expected, rel=0.02)
+
+
+def test_the_default_is_the_loss_of_the_run_file():
+    problem = signal(held_out=0, width=200)
+    keys = {"families": ["gaussian"], "scale": [4.0, 12.0], "scales": 2, "steps": [20], "draws": 1}
+    default, named = (design(problem, Design(**keys, losses=losses)) for losses in (None, ["training"]))
+    assert default.predictions == named.predictions
+    both = Search(problem, Design(**keys, losses=["training", "mean-square"])).run()
+    assert len(both) == len(default.predictions)
+    rates = [
+        design(problem, Design(**keys, purpose="balanced", band=[0.5, 8.5], losses=losses)).best.slowest
+        for losses in (None, ["training"])
+    ]
+    assert rates[0] == rates[1]
+
+
+def test_short_steps_are_valid():
+    """Derivatives of order 4 make the learning fast."""
+    operator = DifferentialOperator({(4,): 1.0})
+    problem = residual_problem(operator=operator)
+    result = design(problem, Design(families=["gaussian"], scale=[6.0, 8.0], scales=2, steps=[20], draws=1))
+    run = run_file(density={"kind": "gaussian", "sigma": 3.0}, training={"operator": "dxxxx"})
+    tables = winning_run(run, result)
+    assert 0 < tables["training"]["step"] < 1e-12
+    type(run).model_validate(tables)
 
 
 def test_design_and_trainings():

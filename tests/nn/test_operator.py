@@ -20,7 +20,7 @@ from freqbias.nn import (
     make_transforms,
     train,
 )
-from freqbias.numerics import DifferentialOperator, Grid, OperatorRows, Positions, Scattered, Schedule
+from freqbias.numerics import DifferentialOperator, Grid, OperatorRows, Positions, Scattered, Schedule, subset
 from freqbias.problem import (
     BlockSquare,
     Gaussian,
@@ -141,6 +141,48 @@ def test_held_out_rows_of_a_drawn_network(case: str) -> None:
     whole = InfiniteWidthKernel(problem_at(problem, held_out)).apply(np.eye(held_out.size)) * held_out.size
     wide = EmpiricalKernel(make(case, width=100_000)).at(held_out).diagonal
     assert (np.diag(whole) < 1.02 * wide).all() and (wide < 2.05 * np.diag(whole)).all()
+    network = FourierNetwork(problem, make_transforms("dense", rows, "double", torch.device("cpu")))
+    amplitudes, w = (part.numpy() for part in network.layout.split(network.start))
+    symbol, gradient = rows.operator.symbol(w.T), rows.operator.symbol_gradient(w.T)
+    slopes = gradient + 2j * np.pi * held_out.positions()[:, None, :] * symbol[:, None]
+    expected = RATES.output * np.mean(np.abs(symbol) ** 2)
+    expected = expected + RATES.frequencies * np.mean(np.abs(amplitudes[0, :, None] * slopes) ** 2, axis=1).sum(axis=1)
+    np.testing.assert_allclose(at.diagonal, expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize("indices", [[10, 11], [10, 20], [0, 63]])
+@pytest.mark.parametrize("order", [2, 4])
+def test_held_out_rows_that_lie_close_together(indices: list[int], order: int) -> None:
+    """The integrals are those of the whole box, however few rows are held out."""
+    grid, operator = Grid((64,), (1.0,)), DifferentialOperator({(order,): 1.0})
+    rest = np.setdiff1d(np.arange(64), indices)
+    rows, held_out = (OperatorRows(operator, subset(grid, np.array(each))) for each in (rest, indices))
+    problem = Problem(
+        Gaussian(SIGMA), Samples(rows, np.ones((1, 62))), Network(width=10, sigma_a=SIGMA_A), np.array([0.0, 1.0]),
+        held_out=Samples(held_out, np.ones((1, 2)), held_out=True),
+    )  # fmt: skip
+
+    def differentiate(f: sympy.Expr, x: tuple[sympy.Symbol, ...]) -> sympy.Expr:
+        return sympy.diff(f, x[0], order)
+
+    expected = np.diag(gaussian_kernel([(differentiate, held_out.positions())], SIGMA, SIGMA_A))
+    found = InfiniteWidthKernel(problem).at(held_out).diagonal
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+
+
+def test_held_out_rows_on_a_line() -> None:
+    grid, operator = Grid((6, 6), (1.0, 1.0)), DifferentialOperator({(2, 0): -1.0, (0, 2): -1.0})
+    rows, held_out = (OperatorRows(operator, subset(grid, each)) for each in (np.arange(6, 36), np.arange(6)))
+    problem = Problem(
+        Gaussian(SIGMA), Samples(rows, np.ones((1, 30))), Network(width=10, sigma_a=SIGMA_A), np.array([0.0, 1.0]),
+        held_out=Samples(held_out, np.ones((1, 6)), held_out=True),
+    )  # fmt: skip
+
+    def laplace(f: sympy.Expr, x: tuple[sympy.Symbol, ...]) -> sympy.Expr:
+        return -sympy.diff(f, x[0], 2) - sympy.diff(f, x[1], 2)
+
+    expected = np.diag(gaussian_kernel([(laplace, held_out.positions())], SIGMA, SIGMA_A))
+    np.testing.assert_allclose(InfiniteWidthKernel(problem).at(held_out).diagonal, expected, rtol=1e-9)
 
 
 @BOTH

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tomli_w
 
 from freqbias.errors import InputError
 from freqbias.numerics import DifferentialOperator, Grid, OperatorRows, Positions, Scattered
@@ -11,12 +12,15 @@ from freqbias.problem import (
     Laplace,
     Mixture,
     Network,
+    OperatorConvolution,
     Problem,
     Samples,
     StudentT,
     Uniform,
     box_boundary,
     build,
+    kernel_diagonal,
+    load,
     make_operator,
     mean_diagonals,
     operator_samples,
@@ -83,6 +87,55 @@ def test_run_file(tmp_path, monkeypatch):
     expected = 0.5 * (np.mean(error[0, :n] ** 2) + 7 * np.mean(error[0, n:] ** 2))
     np.testing.assert_allclose(problem.loss.value(error), expected, rtol=1e-13)
     assert parse(table(training=training)).training.precision == "double"
+
+
+def test_the_file_of_the_boundary_is_relative_to_the_run_file(tmp_path, monkeypatch):
+    for name, value in (("mine", 1.0), ("elsewhere", 9.0)):
+        (tmp_path / name).mkdir()
+        np.savetxt(tmp_path / name / "edge.csv", [[-0.5, value], [0.5, value]], delimiter=",")
+    tables = table(training={"operator": "-laplace", "boundary": "edge.csv"})
+    (tmp_path / "mine" / "run.toml").write_text(tomli_w.dumps(tables))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run = load(tmp_path / "mine" / "run.toml")
+    assert run.training.boundary == str(tmp_path / "mine" / "edge.csv")
+    assert (build(run).samples.values[0, -2:] == 1.0).all()
+    run = load(tmp_path / "mine" / "run.toml", ["training.boundary=edge.csv"])  # relative to the current folder
+    assert (build(run).samples.values[0, -2:] == 9.0).all()
+    assert load(tmp_path / "mine" / "run.toml", ["training.boundary=0.5"]).training.boundary == 0.5
+
+
+def test_the_box_of_scattered_samples_is_that_of_all_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.linspace(-0.5, 0.7, 13)
+    np.savetxt("data.csv", np.stack([x, np.sin(5 * x)], axis=1), delimiter=",")
+    data = {"kind": "file", "path": "data.csv", "layout": "scattered", "dimension": 1, "held_out": 0.8}
+    tables = table(training={"operator": "-laplace", "boundary": 0.0}, data=None) | {"data": data}
+    problem = build(parse(tables))
+    assert np.ptp(problem.sites.interior.positions()) < 1.1
+    np.testing.assert_allclose(problem.sites.boundary.points[:, 0], [-0.5, 0.7])
+    assert isinstance(problem.held_out.sites, OperatorRows) and problem.held_out.sites.size == 10
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+@pytest.mark.parametrize("sigma", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("density", [Gaussian, Uniform])
+def test_kernels_of_narrow_densities(density, sigma, order):
+    """Symbols of high order magnify rounding errors at frequencies far beyond the density."""
+    grid, operator = Grid((9,), (1.0,)), DifferentialOperator({(order,): 1.0})
+    x = grid.positions()
+    laws, rows = two_layer_laws(density(sigma), 0.5, 1), OperatorRows(operator, grid)
+    matrix = OperatorConvolution(laws, rows, rows, rows)(np.eye(9))
+    gauss = np.polynomial.hermite_e.hermegauss if density is Gaussian else np.polynomial.legendre.leggauss
+    nodes, weights = gauss(80)
+    xi, weights = sigma * nodes[:, None], weights / weights.sum()
+    symbol, gradient = operator.symbol(xi), operator.symbol_gradient(xi)[:, 0]
+    waves = np.exp(2j * np.pi * x * xi[:, 0])
+    slopes = (gradient + 2j * np.pi * x * symbol) * waves
+    waves = symbol * waves
+    expected = ((waves * weights) @ waves.conj().T + 0.25 * (slopes * weights) @ slopes.conj().T).real
+    np.testing.assert_allclose(matrix, expected, rtol=0, atol=(1e-9, 1e-7, 1e-6)[order - 2] * expected.max())
+    diagonal = kernel_diagonal(laws, rows, rows.span)
+    np.testing.assert_allclose(diagonal, expected.diagonal(), rtol=1e-5)
 
 
 def test_ntk_weights_of_a_run_file():
