@@ -72,4 +72,8 @@ class _ScatteredChunk(Chunk):
 
     def _set_points(self, plan: finufft.Plan, sign: int) -> None:
         sources, targets = (self._points, self._frequencies)[:: 1 if sign == SIGN else -1]
-        plan.setpts(*sources, **dict(zip("stu", targets, strict=False)))
+        try:
+            plan.setpts(*sources, **dict(zip("stu", targets, strict=False)))
+        except RuntimeError as failure:  # its grid does not fit into the memory
+            reach = max(float(np.abs(axis).max()) for axis in self._frequencies)
+            raise FloatingPointError(f"frequencies up to {reach:.3g} are too large for a transform") from failure

@@ -30,6 +30,11 @@ def held_out_warning(time: np.ndarray, error: np.ndarray) -> str | None:
     best = int(loss.argmin())
     if loss[-1] <= (1 + RISE) * loss[best]:
         return None
+    if best == 0:
+        return (
+            f"the held-out loss rises from the start, from {loss[0]:.3g} to {loss[-1]:.3g}; use a narrower [density], "
+            "other weights in the loss, or a later [time] end"
+        )
     return (
         f"the held-out loss rises again, from {loss[best]:.3g} at t = {time[best]:.4g} to {loss[-1]:.3g} at t = "
         f"{time[-1]:.4g}; stop the training earlier with [time] end, or use a narrower [density]"

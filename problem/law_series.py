@@ -15,7 +15,7 @@ as accurately as the series converges, for a law of any shape.
 import numpy as np
 from scipy import fft
 
-from freqbias.errors import ComputationError
+from freqbias.errors import InputError
 from freqbias.numerics import DifferentialOperator, Grid, flat_top
 from freqbias.problem.laws import Law
 
@@ -45,7 +45,7 @@ def symbol_quadrature(law: Law, extent: np.ndarray, operator: DifferentialOperat
     """Return frequencies (n, d) and weights (n,) that integrate the law times |l|^2 and waves exp(2 pi i xi.z).
 
     law: has a finite integral with |l|^2. extent: the largest |z_i|, (d,) [length]. operator: l is its symbol.
-    Raises ComputationError if MOST_MODES frequencies are not enough.
+    Raises InputError if MOST_MODES frequencies are not enough.
     """
     if law.integral == 0:
         return np.zeros((0, len(extent))), np.zeros(0)
@@ -60,7 +60,7 @@ def symbol_quadrature(law: Law, extent: np.ndarray, operator: DifferentialOperat
         if shares[outer & used].sum() <= TAIL * shares.sum():
             return xi[used], weights[used]
         modes += modes // 2
-    raise ComputationError(
-        f"the integral of the law times the symbol of {operator} squared needs more than {MOST_MODES:,} frequencies; "
-        "use a [density] that is narrower, or smoother, or data of smaller extent"
+    raise InputError(
+        f'[training] operator = "{operator}": its kernel at infinite width needs more than {MOST_MODES:,} frequencies; '
+        "use a [density] that is narrower or smoother, or data of smaller extent"
     )

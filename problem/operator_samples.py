@@ -62,9 +62,8 @@ def read_boundary(path: str, samples: Samples) -> Samples:
     dimension, shift = samples.sites.dimension, np.array(samples.normalisation.position_shift)
     file = files.resolve(path, Path(), section="training", key="boundary", endings=POSITION_FILES)
     with error_prefix(f"[training] boundary = {path!r}: "):
-        rows = (
-            read_rows(file, TableFormat(), fewest=dimension + 1, section="training").complete("correct the cell").values
-        )
+        table = read_rows(file, TableFormat(), fewest=dimension + 1, section="training").complete("correct the cell")
+        rows = table.values
         if rows.shape[1] != dimension + samples.channels:
             raise InputError(
                 f"{file.name} has {counted(rows.shape[1], 'column')}; give {dimension} for the position and "
@@ -76,7 +75,14 @@ def read_boundary(path: str, samples: Samples) -> Samples:
         if beyond.max() > 1:
             far = int(beyond.max(axis=1).argmax())
             raise InputError(
-                f"{file.name}: position {rows[far, :dimension].tolist()} of row {far + 1} is far from the samples; "
-                "give positions on the boundary of the data, in the same coordinates"
+                f"{file.name}: position {rows[far, :dimension].tolist()} of row {table.rows[far]} is far from the "
+                "samples; give positions on the boundary of the data, in the same coordinates"
+            )
+        _, first = np.unique(x, axis=0, return_index=True)
+        if len(first) < len(x):
+            again = int(np.setdiff1d(np.arange(len(x)), first)[0])
+            raise InputError(
+                f"{file.name}: row {table.rows[again]} has the position {rows[again, :dimension].tolist()} of an "
+                "earlier row; give each position once"
             )
     return Samples(Positions(x), rows[:, dimension:].T, held_out=True)

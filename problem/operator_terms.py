@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from freqbias.errors import InputError
-from freqbias.numerics import DifferentialOperator
+from freqbias.numerics import LARGEST, SMALLEST, DifferentialOperator
 
 OPERATOR = (
     'a linear differential operator L with constant coefficients, for example "-laplace + 30" or "dx - 0.1 dxx", or a '
@@ -59,6 +59,11 @@ def _checked(value: object) -> dict[str, float]:
             raise ValueError(f"= {value}: {name!r} is no derivative; expected {OPERATOR}")
         if isinstance(coefficient, bool) or not isinstance(coefficient, int | float) or not isfinite(coefficient):
             raise ValueError(f"= {value}: the coefficient of {name} is {coefficient!r}; expected {OPERATOR}")
+        if coefficient and not SMALLEST <= abs(coefficient) <= LARGEST:
+            raise ValueError(
+                f"= {given!r}: the coefficient of {name} is {coefficient:g}; its magnitude must lie between "
+                f"{SMALLEST:g} and {LARGEST:g}, so use other units"
+            )
     if not any(value.values()):
         raise ValueError(f"= {given!r} is 0; expected {OPERATOR}")
     return {str(name): float(coefficient) for name, coefficient in value.items()}

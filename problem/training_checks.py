@@ -61,8 +61,8 @@ def check_operator(training: Any) -> None:
         )
     if training.integrator == "gauss-newton":
         raise ValueError(
-            'integrator = "gauss-newton" contradicts operator: the mesh of the equation has no bound for both; use '
-            "another integrator"
+            'integrator = "gauss-newton" contradicts operator: the equation is not implemented for both together; use '
+            "another integrator, or leave operator out"
         )
     if training.precision == "single":
         raise ValueError(

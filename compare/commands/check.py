@@ -117,6 +117,11 @@ def _loss_warnings(network: Network, flow: cost.KernelFlow | None) -> list[str]:
     remaining = flow.loss[-1] / flow.loss[0]
     if remaining <= 0.5:
         return []
+    if remaining > 1:
+        return [
+            f"the loss, the mean square of all rows, rises from {flow.loss[0]:.3g} to {flow.loss[-1]:.3g}, because "
+            "[training] gives the samples different weights; use more equal weights, or a later [time] end"
+        ]
     wider = "a [density] that contains the frequencies of the data" if network.omega_0 is None else "a larger omega_0"
     return [
         f"the loss falls by only {percent(1 - remaining)} until the last output time; use a later [time] end, or "

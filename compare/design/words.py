@@ -52,7 +52,8 @@ def _losses(result: DesignResult) -> list[str]:
         rows.append(
             (f"{width:,}", f"{amount:.6g}", _candidate(result, candidate), f"{loss:.4g}", f"{ratio:.1f} dB", stop)
         )
-    return [aligned(rows)]
+    several = f", means over {result.settings.draws} random networks" if result.settings.draws > 1 else ""
+    return [f"predicted losses{several}", "", aligned(rows)]
 
 
 def _rates(result: DesignResult, band: tuple[float, float]) -> list[str]:

@@ -62,6 +62,25 @@ LOSS_CONTRADICTIONS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"training": {"operator": "-laplace"}, "network": {"depth": 3, "activation": "sine"}},
         ("[training] operator", "is for networks with two layers, but [network] depth = 3", "use depth = 2"),
     ),
+    "coefficient beyond the limits": (
+        {"training": {"operator": "1e-320 laplace"}},
+        ("the coefficient of laplace is", "must lie between 1e-12 and 1e+12", "use other units"),
+    ),
+    "boundary points in one dimension": (
+        {"training": {"operator": "-laplace", "boundary": 0.0, "boundary_points": 5}},
+        ("[training] boundary_points = 5 has no meaning in one dimension", "leave boundary_points out"),
+    ),
+    "NTK weights of a deep network": (
+        {
+            "training": {"operator": "-laplace", "boundary": 0.0, "boundary_weight": "ntk"},
+            "network": {"depth": 3, "activation": "sine"},
+        },
+        ("[training] operator", "is for networks with two layers, but [network] depth = 3", "use depth = 2"),
+    ),
+    "density too wide for the operator": (
+        {"training": {"operator": "-laplace", "boundary": 0.0, "boundary_weight": "ntk"}, "density": {"sigma": 1e7}},
+        ("needs more than 4,194,304 frequencies", "use a [density] that is narrower or smoother"),
+    ),
     "operator against the local operator": (
         {"training": {"operator": "-laplace"}, "pde": {"operator": "local"}},
         ('[training] operator needs [pde] operator = "data"', "leave [training] operator out"),

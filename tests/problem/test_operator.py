@@ -195,11 +195,12 @@ def test_other_mistakes():
     ("rows", "message"),
     [
         ([[-0.5, 0.0, 1.0]], "has 3 columns; give 1 for the position and 1 for the values"),
-        ([[-0.5, 0.0], [50.0, 0.0]], r"position \[50.0\] of row 2 is far from the samples"),
+        ([[-0.5, 0.0], [50.0, 0.0]], r"position \[50.0\] of row 3 is far from the samples"),  # row 1 has the names
+        ([[-0.5, 0.0], [0.5, 0.0], [-0.5, 1.0]], r"row 4 has the position \[-0.5\] of an earlier row"),
     ],
 )
 def test_wrong_boundary_files(tmp_path, monkeypatch, rows, message):
     monkeypatch.chdir(tmp_path)
-    np.savetxt("edge.csv", rows, delimiter=",")
+    np.savetxt("edge.csv", rows, delimiter=",", header="x,h" if len(rows[0]) == 2 else "", comments="")
     with pytest.raises(InputError, match=rf"\[training\] boundary = 'edge.csv': .*{message}"):
         build(parse(table(training={"operator": "-laplace", "boundary": "edge.csv"})))

@@ -234,7 +234,7 @@ def test_limits_are_stated(sigma, limit):
     assert str(refused.value).endswith(f"for example sigma = 10.0{limit}")
 
 
-@pytest.mark.parametrize("keys", [{"step": 1e-13}, {"operator": "-laplace", "boundary": 0.0, "boundary_weight": 1e30}])
+@pytest.mark.parametrize("keys", [{"step": 1e-31}, {"operator": "-laplace", "boundary": 0.0, "boundary_weight": 1e30}])
 def test_limits_of_keys_that_allow_words(keys):
     with pytest.raises(InputError, match=r"; the (smallest|largest) possible value is 1e"):
         parse(table(training=keys))
