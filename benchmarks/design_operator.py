@@ -4,7 +4,7 @@ The Poisson equation of `benchmarks.pinn` in 1-D and 2-D: -laplace f = g with a 
 boundary, NTK weights, and a quarter of the rows held out. `freqbias design` predicts the residual L f - g on the
 held-out rows for Gaussian densities. The script then trains all of them, and prints the regret of the choice: the
 trained value at the choice over the least trained value, for the residual on the held-out rows, and for the error of
-the solution f, which the choice does not know. The script takes some minutes on one core.
+the solution f, which the choice does not know. The script takes ten minutes on one core.
 
 Usage: OMP_NUM_THREADS=1 uv run python -m benchmarks.design_operator
 """

@@ -18,10 +18,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from freqbias import nn
-from freqbias.numerics import Grid, Scattered, Sites
+from freqbias.numerics import DifferentialOperator, Grid, OperatorRows, Scattered, Sites
 from freqbias.problem import (
     Gaussian,
     Network,
+    NtkBlockSquare,
     Problem,
     Samples,
     SobolevLoss,
@@ -29,7 +30,9 @@ from freqbias.problem import (
     TrainingLoss,
     WeightDecay,
     WeightedSquare,
+    box_boundary,
     initial_errors,
+    operator_samples,
     trapezoidal_weights,
 )
 
@@ -59,9 +62,22 @@ def variants(problem: Problem) -> dict[str, tuple[Problem, dict[str, Any]]]:
             problem, {"integrator": "momentum", "momentum": 0.8, "nesterov": True, "rate_schedule": "cosine"}
         ),
         "decay": (replace(problem, decay=WeightDecay(0.02 * largest)), {}),
+        "operator, NTK weights": (with_operator(problem), {}),
         "Gauss-Newton 0.01": (replace(problem, gauss_newton=0.01), {"integrator": "gauss-newton", "damping": 0.01}),
     }  # fmt: skip
     return found
+
+
+def with_operator(problem: Problem) -> Problem:
+    """Return the problem of -laplace f + 30 f = f*, with f = 0 on the faces of the box and NTK weights."""
+    operator = DifferentialOperator(
+        {tuple(2 * (i == j) for j in range(problem.dimension)): -1.0 for i in range(problem.dimension)}
+        | {(0,) * problem.dimension: 30.0}
+    )
+    samples = operator_samples(problem.samples, operator, box_boundary(problem.sites, 4, 0.0, 1))
+    changed = replace(problem, samples=samples)
+    assert isinstance(changed.sites, OperatorRows)
+    return replace(changed, loss=NtkBlockSquare(changed.laws, changed.sites))
 
 
 def measure(problem: Problem, keys: dict[str, Any]) -> tuple[float, float, float]:
