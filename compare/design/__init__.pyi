@@ -1,7 +1,8 @@
 from .candidates import Candidate
+from .checks import check_design
 from .figure import draw_design
 from .prediction import Prediction
-from .result import DesignResult, check_design, design, result_of
+from .result import DesignResult, design, result_of
 from .search import Search
 from .trainings import MEAN_SQUARE_NAME, STATED, loss_keys, optimiser_keys, steps_of
 from .verify import verify
