@@ -101,7 +101,8 @@ def cpu_seconds(work: Callable[..., Any], *arguments: Any) -> float:
 def joined(one: Samples, other: Samples) -> Samples:
     from freqbias.nn.joint_kernel import union
 
-    return Samples(union(one.sites, other.sites), np.concatenate([one.values, other.values], axis=1), held_out=True)
+    sites, _ = union(one.sites, other.sites)  # these are values, so the places are in order
+    return Samples(sites, np.concatenate([one.values, other.values], axis=1), held_out=True)
 
 
 def regrets(folder: Path, width: int) -> Iterator[tuple[int, str, list[float]]]:
