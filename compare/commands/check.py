@@ -22,6 +22,7 @@ from freqbias.problem import (
     held_out_in_words,
     held_out_warning,
     is_linear,
+    squared_loss,
 )
 from freqbias.runtime import available_memory, duration
 
@@ -48,6 +49,7 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
         *_held_out_and_noise(problem, run.data.noise),
         ("time", f"{len(problem.times) - 1} output times up to {problem.times[-1]:g}"),
         ("loss", loss),
+        *_block_losses(problem.sites, flow),
         *_held_out_loss(problem, held_out),
         *_clean_loss(problem, flow),
         ("", ""),
@@ -80,6 +82,15 @@ def report(run: RunFile, problem: Problem, root: Path) -> str:
     if run.pde.operator == "local" or not isinstance(mesh, BoxPlan):
         closing += " The first run also compiles forms, which takes some seconds."
     return "\n".join([aligned(rows), "", *(f"warning: {text}" for text in warnings), closing])
+
+
+def _block_losses(sites: Sites, flow: cost.KernelFlow | None) -> list[tuple[str, str]]:
+    """Return the losses of the rows L f and of the boundary."""
+    if flow is None or not isinstance(sites, OperatorRows) or sites.boundary is None:
+        return []
+    losses = [squared_loss(flow.error[..., where]) for where, _ in sites.parts]
+    equation, boundary = (f"{each[0]:.3g} -> {each[-1]:.3g}" for each in losses)
+    return [("", f"{equation} of the equation, {boundary} of the boundary")]
 
 
 def _held_out_loss(problem: Problem, predicted: tuple[np.ndarray, str] | None) -> list[tuple[str, str]]:

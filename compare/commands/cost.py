@@ -73,14 +73,19 @@ class Cost:
 
 @dataclass(frozen=True)
 class KernelFlow:
-    """The loss (T,) at the output times, as the infinite-width kernel predicts, and the number of Lanczos steps.
+    """The error u (T, C, N) at the output times, as the infinite-width kernel predicts.
 
-    noise: the prediction for noisy labels, or None.
+    steps: the number of Lanczos steps. noise: the prediction for noisy labels, or None.
     """
 
-    loss: np.ndarray
+    error: np.ndarray
     steps: int
     noise: NoisePrediction | None = None
+
+    @property
+    def loss(self) -> np.ndarray:
+        """(T,)."""
+        return squared_loss(self.error)
 
 
 def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
@@ -101,7 +106,7 @@ def kernel_flow(problem: Problem, tolerance: float) -> KernelFlow | None:
         return None
     error = np.stack([flow.values for flow in flows], axis=1)
     steps = max(flow.steps for flow in flows)
-    return KernelFlow(squared_loss(error), steps, _noise_prediction(problem, kernel, error))
+    return KernelFlow(error, steps, _noise_prediction(problem, kernel, error))
 
 
 def _noise_prediction(problem: Problem, kernel: InfiniteWidthKernel, error: np.ndarray) -> NoisePrediction | None:

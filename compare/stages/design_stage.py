@@ -71,10 +71,10 @@ def _run_design(
     if store.check("design", keys=keys, resume=resume, overwrite=overwrite):
         store.repair("design")
         log.info("design: finished already, in %s", store.root / "design")
-        return (store.root / "design" / "summary.txt").read_text("utf-8")
+        return (store.root / "design" / "summary.txt").read_text("utf-8").removesuffix("\n")
     with store.open("design", keys=keys, resume=resume, overwrite=overwrite) as stage:
         if stage.finished:
-            return (stage.folder / "summary.txt").read_text("utf-8")
+            return (stage.folder / "summary.txt").read_text("utf-8").removesuffix("\n")
         search = Search(problem, settings)
         with Progress("design", unit="candidates") as progress:
             search.evaluate = partial(_stored, stage, search, stop, progress)
@@ -87,7 +87,7 @@ def _run_design(
         if train:
             text += "\n" + _verify(stage, result, stop)
         with stage.writing("summary.txt") as path:
-            path.write_text(text, "utf-8")
+            path.write_text(f"{text}\n", "utf-8")
         stage.finish()
     log.info("design: wrote %s", stage.folder)
     return text

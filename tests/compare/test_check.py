@@ -48,6 +48,19 @@ def test_check_reports_held_out_and_noise(small, capsys):
     assert re.search(words, printed) and "the training learns the noise of the labels" in printed
 
 
+def test_check_names_the_losses_of_equation_and_boundary(tmp_path, monkeypatch):
+    """Their mean over the rows is the loss, and at the start they are those of the target."""
+    monkeypatch.chdir(tmp_path)
+    training = {"operator": "-laplace + 30", "boundary": 0.5, "boundary_weight": 100.0}
+    (tmp_path / "run.toml").write_text(tomli_w.dumps(table(training=training, time={"end": 1e-4})))
+    answer = attempt("check", "run.toml")
+    numbers = r"(\S+) -> (\S+) of the equation, (\S+) -> (\S+) of the boundary"
+    equation, boundary = np.array(re.search(numbers, answer.stdout).groups(), dtype=float).reshape(2, 2)
+    whole = np.array(re.search(r"loss +(\S+) -> (\S+) at", answer.stdout).groups(), dtype=float)
+    assert boundary[0] == 0.125 and boundary[1] != 0.125
+    np.testing.assert_allclose((64 * equation + 2 * boundary) / 66, whole, rtol=1e-2)
+
+
 def test_check_estimates_the_noise_level(small, capsys):
     x = np.linspace(-0.5, 0.5, 200, endpoint=False)
     np.save("a.npy", 20 * np.sin(20 * x) + 4 * np.random.default_rng(0).normal(size=200))
