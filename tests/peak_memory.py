@@ -16,8 +16,6 @@ def memory_taken(work: Callable[[], object]) -> int:
     """
     libc = ctypes.CDLL(None)
     gc.collect()  # arrays of earlier tests that are garbage would make room for those of the work
-    gc.freeze()  # the more objects live, the longer Python keeps garbage in cycles, as in no user's process
-    gc.collect()  # counts the living objects anew
     libc.mallopt(MMAP_THRESHOLD, 2**17)  # arrays have pages of their own, which are free as soon as the arrays are
     libc.malloc_trim(0)  # without it, the work would use freed memory that the process still holds
     Path("/proc/self/clear_refs").write_text("5")  # the peak is the present size
@@ -25,7 +23,6 @@ def memory_taken(work: Callable[[], object]) -> int:
     try:
         work()
     finally:
-        gc.unfreeze()
         libc.mallopt(MMAP_THRESHOLD, 2**25)  # which glibc comes to by itself in a process that frees large arrays
     return _resident("VmHWM") - before
 
