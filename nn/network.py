@@ -209,12 +209,9 @@ class FourierNetwork(TrainableNetwork):
         diagonal = self.rates.output + self.rates.frequencies * squares.mean(axis=1)[:, None] * distances
         if isinstance(sites, OperatorRows):
             w, where = self._frequencies(state).T.cpu().numpy(), slice(0, sites.interior.size)
-            symbol, gradient = sites.operator.symbol(w), sites.operator.symbol_gradient(w)
-            constant = (squares @ (np.abs(gradient) ** 2).sum(axis=1))[:, None]
-            mixed = 4 * pi * squares @ (gradient * symbol.conj()[:, None]).imag @ x[where].T
-            moments = (squares @ np.abs(symbol) ** 2)[:, None] * distances[where]
-            diagonal[:, where] = self.rates.output * (np.abs(symbol) ** 2).mean()
-            diagonal[:, where] += self.rates.frequencies * (constant + mixed + moments) / len(w)
+            diagonal[:, where] = self.rates.output * (np.abs(sites.operator.symbol(w)) ** 2).mean()
+            slopes = sites.operator.slope_squares(w, squares / len(w), x[where])
+            diagonal[:, where] += self.rates.frequencies * slopes
         return diagonal
 
     def _fourier_at(self, state: torch.Tensor, sites: Sites) -> NeuronSum:

@@ -70,7 +70,7 @@ class TrainingPlan:
 
     @property
     def warnings(self) -> list[str]:
-        """What the user should know of the steps before the training, in words."""
+        """Warnings about the steps of the training."""
         found, shortest = [], float(self.schedule.step_sizes.min())
         constant = self.settings.step != "auto" and self.step_control.shape.is_constant
         if constant and shortest < (1 - SHORTENED) * self.step:

@@ -66,6 +66,18 @@ class DifferentialOperator:
             gradient[:, axis] += factor * np.prod(waves**alpha, axis=1)
         return gradient
 
+    def slope_squares(self, xi: np.ndarray, weights: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return sum_n weights_n |grad w_x(xi_n)|^2, w_x(xi) = l(xi) exp(2 pi i xi.x), at P positions, (..., P).
+
+        grad w_x = (grad l + 2 pi i x l) exp(2 pi i xi.x). xi: (n, d) [cycles/length]. weights: (..., n). x: (P, d).
+        """
+        symbol, gradient = self.symbol(xi), self.symbol_gradient(xi)
+        constant = np.asarray(weights @ (np.abs(gradient) ** 2).sum(axis=1))
+        square = np.asarray(weights @ np.abs(symbol) ** 2)
+        mixed = weights @ (gradient * symbol.conj()[:, None]).imag
+        distances = 4 * np.pi**2 * (x**2).sum(axis=1)
+        return np.asarray(constant[..., None] + 4 * np.pi * mixed @ x.T + square[..., None] * distances)
+
     def _derivatives(self) -> Iterator[tuple[int, np.ndarray, complex]]:
         """Yield (i, alpha - e_i, 2 pi i alpha_i c_alpha) for every term that depends on xi_i."""
         for alpha, c in self.terms.items():

@@ -55,12 +55,9 @@ def kernel_diagonal(laws: Laws, sites: Sites, span: np.ndarray) -> np.ndarray:
     if isinstance(sites, OperatorRows):
         operator, interior = sites.operator, slice(0, sites.interior.size)
         xi, weights = quadrature(laws.damping, sites, span)
-        constant = weights @ np.abs(operator.symbol(xi)) ** 2 + laws.atom * operator.symbol(origin).real[0] ** 2
+        values = weights @ np.abs(operator.symbol(xi)) ** 2 + laws.atom * operator.symbol(origin).real[0] ** 2
         xi, weights = quadrature(laws.diffusion, sites, span)
-        symbol, gradient = operator.symbol(xi), operator.symbol_gradient(xi)
-        constant += weights @ (np.abs(gradient) ** 2).sum(axis=1)
-        mixed = sites.interior.positions() @ (weights @ (gradient * symbol.conj()[:, None]).imag)
-        diagonal[interior] = constant + 4 * pi * mixed + distances[interior] * (weights @ np.abs(symbol) ** 2)
+        diagonal[interior] = values + operator.slope_squares(xi, weights, sites.interior.positions())
     return diagonal
 
 

@@ -146,7 +146,7 @@ class Problem:
 
     @property
     def warnings(self) -> list[str]:
-        """What the user should change in the problem, in words."""
+        """Warnings about the problem, each with a remedy."""
         decay = "" if self._decays_as_towards_start else self.decay.warning(self.times[-1])
         origin = origin_warning(self.sites, self.laws)
         uneven = uneven_warning(self.density, self.network, self.dimension)

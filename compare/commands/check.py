@@ -130,8 +130,8 @@ def _loss_warnings(network: Network, flow: cost.KernelFlow | None) -> list[str]:
         return []
     if remaining > 1:
         return [
-            f"the loss, the mean square of all rows, rises from {flow.loss[0]:.3g} to {flow.loss[-1]:.3g}, because "
-            "[training] gives the samples different weights; use more equal weights, or a later [time] end"
+            f"the mean square of the error rises from {flow.loss[0]:.3g} to {flow.loss[-1]:.3g}, because the training "
+            "minimises another loss; use a later [time] end, or more equal weights"
         ]
     wider = "a [density] that contains the frequencies of the data" if network.omega_0 is None else "a larger omega_0"
     return [

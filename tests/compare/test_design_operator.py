@@ -28,7 +28,7 @@ from freqbias.problem import (
     operator_samples,
 )
 from tests.compare.design_problems import signal
-from tests.nn.test_operator import helmholtz
+from tests.nn.operator_cases import helmholtz
 from tests.operator_oracle import gaussian_kernel, identity
 
 GRID, SIGMA_A = Grid((40,), (1.0,)), 0.3

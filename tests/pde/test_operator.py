@@ -9,7 +9,7 @@ from freqbias.compare.kappa import theory_rate
 from freqbias.errors import InputError
 from freqbias.numerics import DifferentialOperator, Grid, OperatorRows, Positions, make_gpu_transform, make_transform
 from freqbias.problem import BlockSquare, Gaussian, Network, Pde, Points, Problem, Samples
-from tests.nn.test_operator import advection, helmholtz
+from tests.nn.operator_cases import advection, helmholtz
 from tests.operator_oracle import gaussian_kernel, identity
 
 SIGMA, SIGMA_A, RNG = 2.5, 0.7, np.random.default_rng(0)
