@@ -31,10 +31,10 @@ def problem_of(dimension):
 def written(folder, dimension, degree):
     solver = Solver(problem_of(dimension), Pde(tolerance=1e-2, degree=degree))
     problem, nodes, snapshots = solver.problem, solver.operator.nodes, list(solver.trajectory())
-    writer = PartWriter(solver.comm, folder, named=folder)
-    fields = FieldsWriter(writer, folder, problem, solver.plan, nodes)
-    for snapshot in snapshots:
-        fields.write(snapshot.index, nodes.to_block(solver.operator.spectrum(snapshot.state)))
+    with PartWriter(solver.comm, folder, named=folder) as writer:  # the end waits for its thread
+        fields = FieldsWriter(writer, folder, problem, solver.plan, nodes)
+        for snapshot in snapshots:
+            fields.write(snapshot.index, nodes.to_block(solver.operator.spectrum(snapshot.state)))
     fields.finish()
     return problem, solver.spectrum(snapshots)
 

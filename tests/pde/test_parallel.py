@@ -126,9 +126,10 @@ for name, mesh in (("whole", Mesh()), ("few", Mesh(half_width=6.0, size=6.0)), (
         (folder / name).mkdir(exist_ok=True)
     comm.Barrier()
     seen = folder / name if name != "unseen" or comm.rank == 0 else folder / "elsewhere"
-    fields = FieldsWriter(PartWriter(comm, seen, named=seen), folder / name, problem, solver.plan, nodes)
-    for snapshot in snapshots:
-        fields.write(snapshot.index, nodes.to_block(solver.operator.spectrum(snapshot.state)))
+    with PartWriter(comm, seen, named=seen) as writer:  # the end waits for its thread
+        fields = FieldsWriter(writer, folder / name, problem, solver.plan, nodes)
+        for snapshot in snapshots:
+            fields.write(snapshot.index, nodes.to_block(solver.operator.spectrum(snapshot.state)))
     if comm.rank == 0:
         fields.finish()
 """
